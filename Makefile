@@ -1,0 +1,39 @@
+# Two commands set everything up: `make demo` runs the whole thread, `make test` the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.toile-set-up
+unexport PYTHONDONTWRITEBYTECODE
+ifdef PIP_FIND_LINKS
+export UV_FIND_LINKS := $(PIP_FIND_LINKS)
+endif
+
+help:             ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(STAMP)   ## make .venv and install everything in it
+
+demo: $(STAMP)    ## generate, train, evaluate, compare: the whole thread in ./toile-demo
+	$(BIN)/toile demo --out toile-demo
+
+test: $(STAMP)    ## the tests (two cores, offline, minutes)
+	$(BIN)/python -m pytest
+
+check: $(STAMP)   ## lint, format, types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)   ## measure; results go to benchmarks/results/
+	$(BIN)/python benchmarks/generate.py
+	$(BIN)/python benchmarks/render.py
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "toile needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "Python's venv is missing: apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: help setup demo test check bench

@@ -1,0 +1,141 @@
+"""Two evaluation folders of the same rows: paired differences, written as `comparison.json` with its page."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation import metrics
+from evaluation.baselines import fit
+from evaluation.differences import METHODS, against_baselines, differences
+from evaluation.folders import REPORT, file_sha256, find_data, named, prepare_comparison, relative, write_text
+from evaluation.reporting import comparison_page
+from evaluation.rows import train_rows, truths
+from evaluation.scoring import Outcome, outcomes
+from evaluation.slices import pooled
+from schemas.errors import ToileError
+from schemas.manifest import versions
+from schemas.prediction import PREDICTIONS, Prediction, read_predictions
+from schemas.product import Product
+from schemas.result import (
+    Comparison,
+    Result,
+    Side,
+    identity_document,
+    read_comparison,
+    read_result,
+    write_comparison,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """A finished evaluation as it lies on disk."""
+
+    folder: Path
+    result: Result
+    predictions: tuple[Prediction, ...]
+    """Sorted by control, then product code."""
+
+
+def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
+    """The comparison of two finished evaluation folders, written to `out` with its page.
+
+    Scores are computed anew from both prediction files and the shards (`data` says where they lie now, if they moved).
+    Other data, another way of evaluating, or another set of (product, control) is a ToileError. An `out` that holds
+    this comparison already is read back; one that holds anything else is refused without `force`.
+    """
+    sides = (read_evaluated(base), read_evaluated(tuned))
+    refuse_unpaired(*sides)
+    if finished(out, sides, force=force):
+        return read_comparison(out)
+    folder = find_data(base, sides[0].result, data)
+    products = products_of(sides[0], folder)
+    habits = fit(train_rows(folder))
+    spec = sides[0].result.inputs.spec
+    first, second = (
+        outcomes(products, side.predictions, spec, habits.categories if habits else ()) for side in sides
+    )
+    rows = differences(first, second, spec)
+    comparison = Comparison(
+        base=_side(sides[0], out),
+        tuned=_side(sides[1], out),
+        counts=sides[0].result.counts,
+        pooled=pooled([outcome for outcome in first if outcome.control == "none"], spec.min_category_rows),
+        notes=tuple(dict.fromkeys([*sides[0].result.notes, *sides[1].result.notes])),
+        methods={**metrics.METHODS, **METHODS},
+        versions=versions("numpy", "scipy"),
+        scores=tuple(rows) + tuple(against_baselines(second, products, spec, habits) if habits else ()),
+    )
+    write_text(out / REPORT, comparison_page(comparison, products, (first, second), folder))
+    write_comparison(out, comparison)
+    return comparison
+
+
+def read_evaluated(folder: Path) -> Evaluated:
+    """A finished evaluation folder; an unfinished one is a ToileError."""
+    result = read_result(folder)
+    predictions = read_predictions(folder / PREDICTIONS)
+    ordered = sorted(predictions, key=lambda p: (p.control, p.product_code))
+    return Evaluated(folder=folder, result=result, predictions=tuple(ordered))
+
+
+def products_of(side: Evaluated, folder: Path) -> list[Product]:
+    """The rows that a side was asked about, without pictures."""
+    codes = {prediction.product_code for prediction in side.predictions}
+    return truths(folder, side.result.inputs.spec.split, codes)
+
+
+def refuse_unpaired(base: Evaluated, tuned: Evaluated) -> None:
+    """Raise a ToileError unless both answer the same questions about the same rows, judged in the same way."""
+    ours, theirs = (_question(side.result) for side in (base, tuned))
+    differing = sorted(key for key in ours if ours[key] != theirs[key])
+    if differing:
+        raise ToileError(
+            str(tuned.folder),
+            f"was evaluated with another {named(differing)} than {base.folder}",
+            "evaluate both models on the same data in the same way",
+        )
+    missing = _keys(base.predictions) ^ _keys(tuned.predictions)
+    if missing:
+        code, protocol, control = min(missing)
+        raise ToileError(
+            str(tuned.folder),
+            f"answers other rows than {base.folder}: {len(missing)} have no partner, "
+            f"such as product {code} ({protocol}, control {control})",
+            "evaluate both models on the same rows",
+        )
+
+
+def finished(out: Path, sides: Sequence[Evaluated], *, force: bool) -> bool:
+    """True when `out` holds the comparison of exactly these predictions; any other contents are a ToileError."""
+    if not prepare_comparison(out, force=force):
+        return False
+    there = read_comparison(out)
+    if [_fingerprint(there.base), _fingerprint(there.tuned)] != [_fingerprint(_side(side, out)) for side in sides]:
+        raise ToileError(str(out), "holds another comparison", "choose a new folder, or give --force to replace it")
+    return True
+
+
+def _question(result: Result) -> dict[str, object]:
+    document = identity_document(result.inputs)
+    for name in ("model", "model_sha256", "adapter_sha256"):
+        document.pop(name, None)
+    return {**document.pop("spec"), **document}
+
+
+def _keys(predictions: Iterable[Prediction]) -> set[tuple[str, str, str]]:
+    return {prediction.key for prediction in predictions}
+
+
+def _side(side: Evaluated, out: Path) -> Side:
+    return Side(
+        inputs=side.result.inputs,
+        from_here=relative(side.folder, out),
+        predictions_sha256=file_sha256(side.folder / PREDICTIONS),
+        uses_picture=side.result.uses_picture,
+        verdict=side.result.verdict,
+    )
+
+
+def _fingerprint(side: Side) -> tuple[object, ...]:
+    return (side.predictions_sha256, identity_document(side.inputs))

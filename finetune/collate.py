@@ -1,0 +1,58 @@
+"""Examples -> batches: the prompt and the picture are given, the answer and its end token are learned.
+
+Shapes: B rows, T positions; pictures as `finetune.phi3v.processing` returns them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from finetune.mixing import Example, ExampleSource
+from finetune.phi3v.processing import END_OF_ANSWER, Phi3VProcessor, pad_rows
+from finetune.phi3v.tiling import PictureTiles
+from schemas.answer import PROMPT, render
+
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoded:
+    """One example as ids and tiles."""
+
+    input_ids: list[int]
+    num_prompt_ids: int
+    """Of these ids, the first ones, which are not learned."""
+    tiles: PictureTiles
+
+
+def encode(example: Example, processor: Phi3VProcessor) -> Encoded:
+    """Ids of prompt, answer and end token. A title is plain text: `<|end|>` inside it ends nothing."""
+    tiles = processor.tile(example.picture)
+    prompt = processor.tokenize(PROMPT, [tiles.num_tokens])
+    answer = processor.encode_plain(render(example.title, example.category, example.full_price))
+    end = int(processor.tokenizer.convert_tokens_to_ids(END_OF_ANSWER))
+    return Encoded(input_ids=[*prompt, *answer, end], num_prompt_ids=len(prompt), tiles=tiles)
+
+
+def collate(rows: Sequence[Encoded], processor: Phi3VProcessor) -> dict[str, Tensor]:
+    """A right-padded batch with `labels` (B, T): the ids of answer and end token, -100 everywhere else."""
+    batch = processor.collate([row.input_ids for row in rows], [row.tiles for row in rows])
+    labels = [[IGNORED] * row.num_prompt_ids + row.input_ids[row.num_prompt_ids :] for row in rows]
+    return {**batch, "labels": pad_rows(labels, fill=IGNORED, padding_side="right")}
+
+
+class ExampleLoader:
+    """Encodes (source, row) pairs; what the worker processes of a DataLoader hold."""
+
+    def __init__(self, sources: Sequence[ExampleSource], processor: Phi3VProcessor) -> None:
+        self.sources = sources
+        self.processor = processor
+
+    def __getitem__(self, place: tuple[int, int]) -> Encoded:
+        source, row = place
+        return encode(self.sources[source].example(row), self.processor)
+
+    def collate(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
+        """For a DataLoader's `collate_fn`."""
+        return collate(rows, self.processor)

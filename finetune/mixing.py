@@ -1,0 +1,141 @@
+"""Any mix of shard folders as one stream of examples whose order is a pure function of (sizes, weights, seed).
+
+The stream needs no state: example t of a run is the same after a restart, on any machine, for any batch size.
+"""
+
+import hashlib
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from PIL import Image
+
+from schemas.errors import ToileError
+from schemas.manifest import MANIFEST
+from schemas.product import shard_files
+
+_GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+_COLUMNS = ["product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"]
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """What one product teaches."""
+
+    title: str
+    category: str
+    full_price: float
+    picture: Image.Image
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleSource:
+    """The usable rows of one split of a shard folder, pictures still encoded, in memory as Arrow."""
+
+    folder: Path
+    table: pa.Table
+    num_skipped: int
+    """Rows without title, category, price or picture: no examples."""
+    manifest_sha256: str
+
+    @property
+    def num_examples(self) -> int:
+        return int(self.table.num_rows)
+
+    def example(self, row: int) -> Example:
+        """The decoded example; a picture that does not decode is a ToileError naming the product."""
+        values: dict[str, Any] = {name: self.table[name][row].as_py() for name in _COLUMNS}
+        try:
+            picture = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
+        except (OSError, ValueError, SyntaxError) as error:
+            where = f"{self.folder}: product {values['product_code']}"
+            raise ToileError(where, f"has a broken picture: {error}", "make the folder again with --force") from error
+        return Example(
+            title=values["title"],
+            category=values["category3_code"],
+            full_price=values["full_price"],
+            picture=picture,
+        )
+
+
+def open_source(folder: Path, split: str) -> ExampleSource:
+    """The rows of a split that can be learned from. A folder without any is a ToileError."""
+    source = find_source(folder, split)
+    if source is None:
+        problem = f"has no {split} row with title, category, price and picture"
+        raise ToileError(str(folder), problem, "generate with pictures, or import with --column for what is missing")
+    return source
+
+
+def find_source(folder: Path, split: str) -> ExampleSource | None:
+    """The rows of a split that can be learned from, or None when there are none."""
+    _, files = shard_files(folder, split)
+    try:
+        tables = [pq.read_table(file, columns=_COLUMNS) for file in files]
+    except (pa.ArrowException, OSError) as error:
+        raise ToileError(str(folder), f"is damaged: {error}", "make the folder again with --force") from error
+    if not tables:
+        return None
+    table = pa.concat_tables(tables)
+    usable = pc.and_(pc.is_valid(table["title"]), pc.is_valid(table["category3_code"]))
+    usable = pc.and_(usable, pc.and_(pc.is_valid(table["full_price"]), pc.is_valid(table["image"])))
+    kept = table.filter(usable)
+    if kept.num_rows == 0:
+        return None
+    return ExampleSource(
+        folder=folder,
+        table=kept,
+        num_skipped=table.num_rows - kept.num_rows,
+        manifest_sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+    )
+
+
+def check_currencies(sources: Sequence[ExampleSource]) -> None:
+    """Refuse a mix of currencies: a price without its currency cannot be learned."""
+    found: dict[str | None, Path] = {}
+    for source in sources:
+        for currency in pc.unique(source.table["currency_code"]).to_pylist():
+            found.setdefault(currency, source.folder)
+    if len(found) > 1:
+        listed = ", ".join(f"{currency} in {folder}" for currency, folder in found.items())
+        raise ToileError("mix", f"has more than one currency: {listed}", "import again with --rate and --currency")
+
+
+def mix(sizes: Sequence[int], weights: Sequence[float], seed: int, start: int, stop: int) -> tuple[Numbers, Numbers]:
+    """Source and row numbers of examples start..stop-1 of the endless mixed stream.
+
+    Sources alternate by a golden-ratio sequence, so that any stretch keeps the weights closely (Niederreiter 1992,
+    section 3.1: discrepancy of Kronecker sequences); within a source every row comes once an epoch, in an order of its
+    own.
+    """
+    assert len(sizes) == len(weights), (sizes, weights)
+    assert min(*sizes, *weights) > 0, (sizes, weights)
+    offset = np.random.default_rng([seed, 0]).random()
+    points = (offset + _GOLDEN_RATIO * np.arange(stop)) % 1.0
+    edges = np.cumsum(weights) / np.sum(weights)
+    source = np.searchsorted(edges[:-1], points, side="right").astype(np.int64)
+    row = np.zeros(stop, np.int64)
+    for number, size in enumerate(sizes):
+        places = np.flatnonzero(source == number)
+        epochs = -(-len(places) // size)
+        orders = [np.random.default_rng([seed, 1 + number, epoch]).permutation(size) for epoch in range(epochs)]
+        row[places] = np.concatenate([*orders, np.zeros(0, np.int64)])[: len(places)]
+    return source[start:], row[start:]
+
+
+def seen_rows(sources: Sequence[ExampleSource]) -> Iterator[dict[str, str]]:
+    """Code, family and picture hash of every row a model may have been shown: what evaluation must not test on."""
+    for source in sources:
+        for row in source.table.select(["product_code", "family", "image"]).to_pylist():
+            sha256 = hashlib.sha256(row["image"]["bytes"]).hexdigest()
+            yield {"product_code": row["product_code"], "family": row["family"], "picture_sha256": sha256}

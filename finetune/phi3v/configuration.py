@@ -1,0 +1,191 @@
+"""Sizes and settings of a Phi-3-Vision model, read from and written to the published config.json layout.
+
+The published files differ from what transformers expects in three places, and all three are settled here: the rope
+type "su" is what transformers calls "longrope"; `auto_map` and `_attn_implementation` (flash attention) are dropped;
+and the vision tower, always CLIP ViT-L/14 at 336 px there, has no entry. Ours may be smaller and is then written as
+`vision_config`. Source: config.json of microsoft/Phi-3-vision-128k-instruct and microsoft/Phi-3.5-vision-instruct.
+"""
+
+import math
+from typing import Any
+
+from transformers import CLIPVisionConfig
+from transformers.models.phi3.configuration_phi3 import Phi3Config
+
+from schemas.errors import ToileError
+
+CLIP_LARGE = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "image_size": 336,
+    "patch_size": 14,
+    "projection_dim": 768,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+}
+"""The tower of both published models (openai/clip-vit-large-patch14-336)."""
+
+EMBEDDING_LAYER = {
+    "embedding_cls": "image",
+    "hd_transform_order": "sub_glb",
+    "projection_cls": "mlp",
+    "use_hd_transform": True,
+    "with_learnable_separator": True,
+}
+"""The one way of laying out a picture that is implemented (and that was ever published)."""
+
+SHARED_FIELDS = (
+    "attention_dropout",
+    "bos_token_id",
+    "eos_token_id",
+    "hidden_act",
+    "hidden_size",
+    "initializer_range",
+    "intermediate_size",
+    "max_position_embeddings",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "num_key_value_heads",
+    "original_max_position_embeddings",
+    "pad_token_id",
+    "rms_norm_eps",
+    "sliding_window",
+    "tie_word_embeddings",
+    "use_cache",
+    "vocab_size",
+)
+"""Fields that bear the same name in the published file and in transformers."""
+
+DROPPED = ("_attn_implementation", "_name_or_path", "auto_map", "transformers_version", "torch_dtype", "dtype")
+
+
+class Phi3VConfig(Phi3Config):  # type: ignore[misc]  # transformers is untyped
+    """Phi-3's own configuration plus the vision tower's."""
+
+    model_type = "phi3_v"
+    vision_config: Any = None
+    """A CLIPVisionConfig, or its fields as a dict; None is CLIP ViT-L/14 at 336 px."""
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        super().__post_init__(**kwargs)
+        if not isinstance(self.vision_config, CLIPVisionConfig):
+            self.vision_config = CLIPVisionConfig(**(self.vision_config or CLIP_LARGE))
+        # The scaled_dot_product kernels of torch: no attention weights in memory, and no package to install.
+        self.vision_config._attn_implementation = "sdpa"
+        self._attn_implementation = "sdpa"
+
+    @property
+    def tile_px(self) -> int:
+        """Height and width of one crop in pixels: 336 in the published models."""
+        return int(self.vision_config.image_size)
+
+    @property
+    def lines_per_tile(self) -> int:
+        """Lines (and columns) of vectors that one crop becomes: 12 at 336 px with patches of 14 px."""
+        return self.tile_px // int(self.vision_config.patch_size) // 2
+
+    @property
+    def join_size(self) -> int:
+        """Width of one joined vector: 2x2 neighbouring patches side by side."""
+        return 4 * int(self.vision_config.hidden_size)
+
+
+def config_from_json(document: Any, where: str) -> Phi3VConfig:
+    """The configuration in a parsed config.json; `where` names the file in errors.
+
+    Raises ToileError for another model_type, another picture layout, another rope type, or values that do not fit.
+    """
+    if not isinstance(document, dict):
+        raise ToileError(
+            where, f"holds a {type(document).__name__}, not an object", "Give the config.json of the model."
+        )
+    model_type = document.get("model_type")
+    if model_type != Phi3VConfig.model_type:
+        raise ToileError(
+            f"{where}: model_type",
+            f"is {model_type!r}, not 'phi3_v'",
+            "Give a Phi-3-Vision or Phi-3.5-Vision checkpoint.",
+        )
+    layer = EMBEDDING_LAYER | (document.get("embd_layer") or {})
+    if layer != EMBEDDING_LAYER:
+        raise ToileError(f"{where}: embd_layer", f"is {layer}", f"Only {EMBEDDING_LAYER} is implemented.")
+    fields = {name: value for name, value in document.items() if name not in DROPPED}
+    fields["rope_parameters"] = _rope_parameters(fields, where)
+    for name in ("rope_scaling", "rope_theta", "embd_layer", "img_processor", "model_type", "architectures"):
+        fields.pop(name, None)
+    try:
+        config = Phi3VConfig(**fields)
+    except (TypeError, ValueError, AttributeError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise ToileError(where, f"does not describe a model: {reason}", "Fetch the file again.") from error
+    _check_sizes(config, where)
+    return config
+
+
+def config_to_json(config: Phi3VConfig, dtype: str) -> dict[str, Any]:
+    """The published layout of a configuration; `dtype` is the name of the weights' type, such as "bfloat16"."""
+    rope = config.rope_parameters
+    document = {name: getattr(config, name) for name in SHARED_FIELDS}
+    document |= {
+        "architectures": ["Phi3VForCausalLM"],
+        "embd_layer": dict(EMBEDDING_LAYER),
+        "img_processor": {
+            "image_dim_out": config.vision_config.hidden_size,
+            "model_name": "openai/clip-vit-large-patch14-336",
+            "name": "clip_vision_model",
+            "num_img_tokens": config.lines_per_tile**2,
+        },
+        "model_type": config.model_type,
+        "rope_scaling": {
+            "long_factor": rope["long_factor"],
+            "short_factor": rope["short_factor"],
+            "type": "su",
+        },
+        "rope_theta": rope["rope_theta"],
+        "torch_dtype": dtype,
+    }
+    tower = {name: getattr(config.vision_config, name) for name in CLIP_LARGE}
+    if tower != CLIP_LARGE:
+        document["vision_config"] = tower
+    return dict(sorted(document.items()))
+
+
+def attention_scaling(config: Phi3VConfig) -> float:
+    """The factor on cosines and sines, sqrt(1 + ln(max / original) / ln(original)), for short and long rows alike."""
+    ratio = config.max_position_embeddings / config.original_max_position_embeddings
+    if ratio <= 1:
+        return 1.0
+    return math.sqrt(1 + math.log(ratio) / math.log(config.original_max_position_embeddings))
+
+
+def _rope_parameters(fields: dict[str, Any], where: str) -> dict[str, Any]:
+    """transformers' form of the rope entry: type "longrope" and the base frequency inside the same dict."""
+    rope = dict(fields.get("rope_scaling") or fields.get("rope_parameters") or {})
+    kind = rope.pop("type", None) or rope.get("rope_type")
+    if kind not in ("su", "longrope") or not {"long_factor", "short_factor"} <= rope.keys():
+        raise ToileError(
+            f"{where}: rope_scaling",
+            f"is of type {kind!r} with {sorted(rope)}",
+            "Phi-3-Vision has type 'su' (or 'longrope') with a long_factor and a short_factor list.",
+        )
+    rope["rope_type"] = "longrope"
+    rope.setdefault("rope_theta", fields.get("rope_theta", 10000.0))
+    return rope
+
+
+def _check_sizes(config: Phi3VConfig, where: str) -> None:
+    """The relations between sizes that the rest of the code takes for granted."""
+    tower = config.vision_config
+    problems = []
+    if config.tile_px % (2 * tower.patch_size):
+        problems.append(
+            f"vision_config.image_size {config.tile_px} is no multiple of 2 x patch_size {tower.patch_size}"
+        )
+    if tower.num_hidden_layers < 2:
+        problems.append(f"vision_config.num_hidden_layers is {tower.num_hidden_layers}, but the last layer is not run")
+    if config.tie_word_embeddings:
+        problems.append("tie_word_embeddings is true, but lm_head.weight is a tensor of its own")
+    if problems:
+        raise ToileError(where, "; ".join(problems), "Correct the sizes, or fetch the file again.")

@@ -1,0 +1,215 @@
+"""The model: Phi-3's decoder from transformers, with picture vectors laid into the places that the text left free.
+
+Negative ids are picture positions (-1 the first picture of a row, -2 the second). The pictures of a batch follow one
+another in `pixel_values`, row by row. Every mismatch between the two is an error: a model that quietly goes on
+without the picture learns and answers from the question alone. Source: modeling_phi3_v.py of the published models.
+Deviations: positions come from the attention mask, also outside `generate`, and rope factors are chosen per row
+(rotary.py); `input_ids` is never written to.
+
+Shapes: B rows, T positions, D width, V vocabulary, S supervised positions, P pictures, K crops, C colours.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers.generation.utils import GenerationMixin
+from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.models.phi3.modeling_phi3 import Phi3Model, Phi3PreTrainedModel
+
+from finetune.phi3v.configuration import Phi3VConfig
+from finetune.phi3v.pictures import check_pictures, repeat_pictures
+from finetune.phi3v.rotary import LongRope, positions_from_mask
+from finetune.phi3v.vision import PictureEmbedding
+from schemas.errors import ToileError
+
+
+class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
+    """The decoder with pictures in front of it."""
+
+    config_class = Phi3VConfig
+
+    def __init__(self, config: Phi3VConfig) -> None:
+        super().__init__(config)
+        self.rotary_emb = LongRope(config)
+        self.vision_embed_tokens = PictureEmbedding(config)
+
+    def embed(self, input_ids_BT: Tensor, pixels_PKCSS: Tensor | None, image_sizes_P2: Tensor | None) -> Tensor:
+        """(B, T, D) word embeddings with the picture vectors at the negative ids. Raises ToileError on any mismatch."""
+        words_BTD: Tensor = self.embed_tokens(input_ids_BT.clamp(min=0))
+        grids = None
+        if pixels_PKCSS is not None and image_sizes_P2 is not None:
+            grids = self.vision_embed_tokens.grids(image_sizes_P2, pixels_PKCSS.shape[1] - 1)
+        counts = None if grids is None else [self.vision_embed_tokens.num_vectors(*grid) for grid in grids]
+        check_pictures(input_ids_BT, pixels_PKCSS, counts)
+        if pixels_PKCSS is None or not grids:
+            return words_BTD
+        vectors_MD = self.vision_embed_tokens(pixels_PKCSS, grids).to(words_BTD.dtype)
+        return words_BTD.masked_scatter((input_ids_BT < 0)[..., None], vectors_MD)
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        image_sizes: Tensor | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Phi3Model's outputs; positions are counted along the attention mask where none are given."""
+        if inputs_embeds is None:
+            if input_ids is None:
+                raise ToileError("input_ids", "is missing", "Pass the batch that the processor returned.")
+            inputs_embeds = self.embed(input_ids, pixel_values, image_sizes)
+        elif pixel_values is not None:
+            raise ToileError("pixel_values", "come with inputs_embeds", "Pass input_ids, whose negative ids say where.")
+        if position_ids is None and attention_mask is not None and attention_mask.dim() == 2:
+            position_ids = positions_from_mask(attention_mask)[:, -inputs_embeds.shape[1] :]
+        return super().forward(
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            **kwargs,
+        )
+
+
+class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[misc]  # transformers is untyped
+    """Phi-3-Vision with its head: logits, loss, and `generate` from transformers."""
+
+    config_class = Phi3VConfig
+
+    def __init__(self, config: Phi3VConfig) -> None:
+        super().__init__(config)
+        self.model = Phi3VModel(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
+
+    def forward(
+        self,
+        input_ids: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        position_ids: Tensor | None = None,
+        past_key_values: Any = None,
+        inputs_embeds: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        image_sizes: Tensor | None = None,
+        labels: Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int = 0,
+        supervised_only: bool = False,
+        num_supervised: int | None = None,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """Logits (B, T, V), and with `labels` (B, T) the loss.
+
+        Negative labels are ignored. The loss is the sum over the supervised positions divided by `num_supervised`, by
+        default their number in this batch; give the number of the whole step when several batches make up one.
+        `logits_to_keep=n` computes the last n positions only. `supervised_only=True` computes the head where a label
+        counts and nowhere else: logits are then (S, V) in reading order, of the positions *before* each supervised
+        id. It is the same loss for a fraction of the memory: 2,500 positions of the published model are 0.33 GB of
+        logits a row. The cache is off unless asked for, as `generate` does. Raises ToileError where pictures and ids
+        do not agree.
+        """
+        outputs = self.model(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            pixel_values=pixel_values,
+            image_sizes=image_sizes,
+            use_cache=bool(use_cache),
+            **kwargs,
+        )
+        hidden_BTD = outputs.last_hidden_state
+        loss = None
+        if labels is None:
+            if supervised_only:
+                raise ToileError("labels", "are missing, but supervised_only is set", "Pass labels, or leave it off.")
+            logits = self.lm_head(hidden_BTD[:, -logits_to_keep:] if logits_to_keep else hidden_BTD)
+        else:
+            supervised_BT, targets_S = supervised_positions(labels)
+            if supervised_only:
+                logits_SV = logits = self.lm_head(hidden_BTD[supervised_BT])
+            else:
+                logits = self.lm_head(hidden_BTD)
+                logits_SV = logits[supervised_BT]
+            total = F.cross_entropy(logits_SV.float(), targets_S, reduction="sum")
+            loss = total / (num_supervised or len(targets_S))
+        return CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )
+
+    def prepare_inputs_for_generation(
+        self,
+        input_ids: Tensor,
+        past_key_values: Any = None,
+        attention_mask: Tensor | None = None,
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        """One step's inputs: pictures only while the ids still hold their places, and no cache across the rope switch.
+
+        A cached key was rotated with the short factors; once a row grows past the switch length it needs the long ones,
+        so all keys are computed again, once.
+        """
+        if past_key_values is not None and self._crosses_rope_switch(past_key_values, input_ids, attention_mask):
+            past_key_values = None
+            kwargs["next_sequence_length"] = None
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            input_ids=input_ids, past_key_values=past_key_values, attention_mask=attention_mask, **kwargs
+        )
+        has_places = bool((inputs["input_ids"] < 0).any()) if inputs.get("input_ids") is not None else False
+        for name in ("pixel_values", "image_sizes"):
+            inputs[name] = kwargs.get(name) if has_places else None
+        return inputs
+
+    def _crosses_rope_switch(self, past_key_values: Any, input_ids: Tensor, attention_mask: Tensor | None) -> bool:
+        """Whether some row was within the switch length when the cache was filled and is beyond it now."""
+        switch = self.config.original_max_position_embeddings
+        past = int(past_key_values.get_seq_length())
+        if past == 0 or input_ids.shape[1] <= switch:
+            return False
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        before_B, now_B = attention_mask[:, :past].sum(dim=-1), attention_mask.sum(dim=-1)
+        return bool(((before_B <= switch) & (now_B > switch)).any())
+
+    def _expand_inputs_for_generation(
+        self,
+        expand_size: int = 1,
+        is_encoder_decoder: bool = False,
+        input_ids: Tensor | None = None,
+        **model_kwargs: Any,
+    ) -> Any:
+        """Copies of a row (beams, several answers) take all pictures of the row along, in its order."""
+        if expand_size > 1 and input_ids is not None and model_kwargs.get("pixel_values") is not None:
+            order = repeat_pictures(input_ids, expand_size)
+            pictures = {name: model_kwargs.pop(name)[order] for name in ("pixel_values", "image_sizes")}
+        else:
+            pictures = {}
+        input_ids, model_kwargs = super()._expand_inputs_for_generation(
+            expand_size=expand_size, is_encoder_decoder=is_encoder_decoder, input_ids=input_ids, **model_kwargs
+        )
+        return input_ids, model_kwargs | pictures
+
+
+def supervised_positions(labels_BT: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, T) mask of the positions that predict a supervised id, and the ids they predict, (S,), in reading order.
+
+    The position before each id predicts it; the first id of a row is predicted by nothing. Negative labels (-100, or
+    the picture positions of a copied input_ids) do not count. Raises ToileError when nothing is left to learn.
+    """
+    supervised_BT = torch.zeros_like(labels_BT, dtype=torch.bool)
+    supervised_BT[:, :-1] = labels_BT[:, 1:] >= 0
+    targets_S = labels_BT[:, 1:][supervised_BT[:, :-1]]
+    if not len(targets_S):
+        raise ToileError("labels", "supervise no position", "Label the answer's ids; truncation may have cut them off.")
+    return supervised_BT, targets_S

@@ -1,0 +1,67 @@
+"""Where figures of a run go beside its own log: nowhere, or to Weights & Biases. The only importer of wandb.
+
+wandb honours WANDB_MODE=offline and its other variables by itself. A tracker that fails says so once and is left alone:
+it never stops a run.
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from schemas.errors import ToileError
+
+
+class Tracker(Protocol):
+    """Takes figures of a step."""
+
+    def log(self, figures: Mapping[str, Any], step: int) -> None:
+        """Record the figures of a step."""
+
+    def finish(self) -> None:
+        """No more will come."""
+
+
+class NullTracker:
+    """Takes everything and keeps nothing."""
+
+    def log(self, figures: Mapping[str, Any], step: int) -> None:
+        """Nothing to do."""
+
+    def finish(self) -> None:
+        """Nothing to do."""
+
+
+class WandbTracker:
+    """One Weights & Biases run."""
+
+    def __init__(self, config: Mapping[str, Any], folder: Path) -> None:
+        try:
+            import wandb
+        except ImportError as error:
+            raise ToileError(
+                "tracking", "wandb is not installed", "pip install 'toile[track]', or tracking: none"
+            ) from error
+        self._errors: tuple[type[BaseException], ...] = (wandb.Error, OSError, TimeoutError)
+        self._run: Any = None
+        self._guarded(lambda: setattr(self, "_run", wandb.init(project="toile", config=dict(config), dir=str(folder))))
+
+    def log(self, figures: Mapping[str, Any], step: int) -> None:
+        """Send the figures of a step."""
+        self._guarded(lambda: self._run and self._run.log(dict(figures), step=step))
+
+    def finish(self) -> None:
+        """Flush and close."""
+        self._guarded(lambda: self._run and self._run.finish())
+
+    def _guarded(self, action: Any) -> None:
+        try:
+            action()
+        except self._errors as error:
+            print(f"tracking stopped, training goes on: {error}", file=sys.stderr)
+            self._run = None
+
+
+def open_tracker(name: str, config: Mapping[str, Any], folder: Path) -> Tracker:
+    """The tracker that the run file names."""
+    return WandbTracker(config, folder) if name == "wandb" else NullTracker()

@@ -1,0 +1,63 @@
+"""The README.md of a shard folder: YAML front matter for hubs and `datasets`, then words for people."""
+
+import json
+
+from schemas.manifest import Manifest
+from schemas.product import FEATURES, SPLITS
+
+_LICENCE = {"generate": "cc0-1.0", "import": "unknown"}
+
+
+def data_card(manifest: Manifest) -> str:
+    """Names the files of each split (so that loading gives the splits), features, licence and provenance."""
+    counts = {split: sum(f.num_rows for f in manifest.files if f.split == split) for split in SPLITS}
+    present = [split for split in SPLITS if counts[split]]
+    files = "\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in present)
+    features = "\n".join(f"  - name: {name}\n    dtype: {_dtype(kind)}" for name, kind in FEATURES.items())
+    front = (
+        f"license: {_LICENCE[manifest.kind]}\nconfigs:\n- config_name: default\n  data_files:\n{files}\n"
+        f"dataset_info:\n  features:\n{features}\n"
+    )
+    rows = "\n".join(f"| {split} | {counts[split]:,} |" for split in present)
+    inputs = {key: value for key, value in manifest.inputs.items() if key != "spec_document"}
+    return f"""---
+{front}---
+
+# {_title(manifest)}
+
+{_words(manifest)}
+
+| split | products |
+| --- | ---: |
+{rows}
+
+Splits never separate a family (the colourways of one design). `manifest.json` holds the sha256 of every file.
+
+Made from:
+
+```json
+{json.dumps(inputs, indent=1, ensure_ascii=False)}
+```
+"""
+
+
+def _dtype(feature: dict[str, str]) -> str:
+    return "image" if feature["_type"] == "Image" else feature["dtype"]
+
+
+def _title(manifest: Manifest) -> str:
+    if manifest.kind == "generate":
+        return f"A trial catalog: {manifest.inputs['spec_document']['name']}"
+    return f"An imported catalog: {manifest.inputs['source']}"
+
+
+def _words(manifest: Manifest) -> str:
+    if manifest.kind == "generate":
+        return (
+            "Every row and picture was drawn by a program from a catalog spec. No real product, shop or person is in "
+            "it; all URLs end in `.example` and lead nowhere. Free for any use (CC0)."
+        )
+    return (
+        "Rows and pictures of a table that was given to toile. Their licence is that of the source and not known to "
+        f"toile: look there before sharing. {manifest.rejected} rows were rejected; `extra/rejected.jsonl` says why."
+    )

@@ -1,0 +1,125 @@
+"""Outlines from a few points: smooth curves joined at corners, mirrored halves, ribbons, discs and boxes.
+
+Garment units: x grows to the right from the axis of symmetry, y grows downwards; the picture is 1 unit wide.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Point = tuple[float, float]
+Curve = Sequence[Point]
+Outline = npt.NDArray[np.float64]
+"""The vertices of a closed polygon or of an open line, shape (n, 2)."""
+
+_STEPS = 8
+_T = np.arange(_STEPS) / _STEPS
+_HERMITE = np.stack([2 * _T**3 - 3 * _T**2 + 1, _T**3 - 2 * _T**2 + _T, 3 * _T**2 - 2 * _T**3, _T**3 - _T**2], axis=1)
+
+
+def outline(*curves: Curve) -> Outline:
+    """A closed outline: smooth inside each curve, a corner where one ends and the next begins."""
+    points: list[Point] = []
+    corners: list[bool] = []
+    for curve in curves:
+        start = 1 if points and _same(points[-1], curve[0]) else 0
+        if start:
+            corners[-1] = True
+        points.extend(curve[start:])
+        corners.extend(i in (0, len(curve) - 1) for i in range(start, len(curve)))
+    if _same(points[-1], points[0]):
+        points.pop()
+        corners.pop()
+    return _spline(np.array(points), np.array(corners))
+
+
+def mirrored(*half: Curve) -> Outline:
+    """A closed outline from its right half, given from the top of the axis to its bottom."""
+    return outline(*half, *[flipped(curve)[::-1] for curve in reversed(half)])
+
+
+def loop(points: Curve) -> Outline:
+    """A closed outline without a corner."""
+    return _spline(np.array(points), np.zeros(len(points), bool))
+
+
+def along(curve: Curve) -> Outline:
+    """An open smooth line through the points."""
+    if len(curve) == 2:
+        return np.array(curve)
+    ends = np.zeros(len(curve), bool)
+    ends[[0, -1]] = True
+    return np.concatenate([_spline(np.array(curve), ends)[: -_STEPS + 1]])
+
+
+def ribbon(curve: Curve, width: float, end_width: float | None = None) -> Outline:
+    """The outline of a band laid along an open curve; the width may taper to `end_width`."""
+    middle = along(curve)
+    direction = np.gradient(middle, axis=0)
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-12
+    widths = np.linspace(width, width if end_width is None else end_width, len(middle))[:, None]
+    aside = np.stack([-direction[:, 1], direction[:, 0]], axis=1) * widths / 2
+    return np.concatenate([middle + aside, (middle - aside)[::-1]])
+
+
+def disc(x: float, y: float, rx: float, ry: float | None = None, power: float = 2.0) -> Outline:
+    """An ellipse; a power above 2 squares it off (superellipse)."""
+    angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    c, s = np.cos(angle), np.sin(angle)
+    ry = rx if ry is None else ry
+    unit = np.stack([np.sign(c) * np.abs(c) ** (2 / power), np.sign(s) * np.abs(s) ** (2 / power)], axis=1)
+    return unit * (rx, ry) + (x, y)
+
+
+def box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Outline:
+    """A rectangle with rounded corners."""
+    if radius <= 0:
+        return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+    quarter = np.linspace(0, np.pi / 2, 6)
+    corners = []
+    for i, (x, y) in enumerate(
+        [(x1 - radius, y1 - radius), (x0 + radius, y1 - radius), (x0 + radius, y0 + radius), (x1 - radius, y0 + radius)]
+    ):
+        a = quarter + i * np.pi / 2
+        corners.append(np.stack([x + radius * np.cos(a), y + radius * np.sin(a)], axis=1))
+    return np.concatenate(corners)
+
+
+def flipped(curve: Curve) -> list[Point]:
+    """The curve on the other side of the axis, point order kept."""
+    return [(-x, y) for x, y in curve]
+
+
+def on_side(curve: Curve, side: int) -> list[Point]:
+    """The curve as given for side +1, flipped for side -1."""
+    return [(side * x, y) for x, y in curve]
+
+
+def between(a: Point, b: Point, t: float) -> Point:
+    """The point a share `t` of the way from a to b."""
+    return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
+
+
+def heading(a: Point, b: Point) -> float:
+    """The angle of the line from a to b against straight down, positive towards +x (radians)."""
+    return math.atan2(b[0] - a[0], b[1] - a[1])
+
+
+def _same(a: Point, b: Point) -> bool:
+    return abs(a[0] - b[0]) + abs(a[1] - b[1]) < 1e-9
+
+
+def _spline(points: Outline, corners: npt.NDArray[np.bool_]) -> Outline:
+    """Cubic Hermite with chord-length tangents: close points beside distant ones do not overshoot."""
+    after, before = np.roll(points, -1, axis=0), np.roll(points, 1, axis=0)
+    forward, backward = after - points, points - before
+    chord = np.linalg.norm(forward, axis=1, keepdims=True)
+    smooth = after - before
+    smooth /= np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-12
+    corner = corners[:, None]
+    leave = np.where(corner, forward, smooth * chord)
+    arrive = np.roll(np.where(corner, backward, smooth * np.roll(chord, 1, axis=0)), -1, axis=0)
+    control = np.stack([points, leave, after, arrive], axis=1)
+    return np.einsum("tk,mkc->mtc", _HERMITE, control).reshape(-1, 2)

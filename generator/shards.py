@@ -1,0 +1,246 @@
+"""A catalog on disk: Parquet shards by split, a manifest with every file's sha256, a data card; atomic and resumable.
+
+Shard k holds a fixed range of product numbers and writes one file a split, so its bytes depend on nothing but the
+inputs and k. A finished shard leaves a receipt; a killed run continues with the shards that have none.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from generator.data_card import data_card
+from generator.product_function import check_codes, compile_catalog, rows
+from generator.render import draw
+from generator.workers import run_in_processes
+from schemas.border import storage_errors
+from schemas.errors import ToileError
+from schemas.manifest import MANIFEST, Manifest, ShardFile, as_document, load_manifest, sha256_of, versions, write_json
+from schemas.product import ARROW_SCHEMA, SPLITS, from_batch
+from schemas.specs import from_document
+
+RECEIPTS = ".receipts"
+ROW_GROUP = 100
+JPEG_QUALITY = 90
+PRODUCTS_PER_SHARD = {True: 500, False: 50_000}
+"""With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateInputs:
+    """Everything that decides the bytes of a generated catalog."""
+
+    spec_document: dict[str, Any]
+    seed: int
+    start: int
+    num_products: int
+    image_size: int | None
+    """Edge of the square pictures in pixels; None for rows without pictures."""
+
+    def __post_init__(self) -> None:
+        assert self.num_products >= 1, self.num_products
+        assert self.start >= 0, self.start
+
+    @property
+    def products_per_shard(self) -> int:
+        return PRODUCTS_PER_SHARD[self.image_size is not None]
+
+    @property
+    def num_shards(self) -> int:
+        return -(-self.num_products // self.products_per_shard)
+
+    def shard_range(self, shard: int) -> tuple[int, int]:
+        """First product number of a shard and the one after its last."""
+        first = self.start + shard * self.products_per_shard
+        return first, min(first + self.products_per_shard, self.start + self.num_products)
+
+    def as_manifest(self) -> dict[str, Any]:
+        return {**as_document(self), "spec_sha256": sha256_of(self.spec_document)}
+
+
+def write_shards(
+    inputs: GenerateInputs, out: Path, *, num_workers: int = 1, force: bool = False, progress: Progress = lambda n: None
+) -> tuple[Manifest, bool]:
+    """Write the catalog to the folder `out`; returns its manifest, and False when it was already there, finished.
+
+    `progress` is told the number of products of each shard that is done. An unfinished folder of the same inputs is
+    continued; any other folder is refused without `force`, and a folder that toile did not make is refused always.
+    """
+    spec = from_document(inputs.spec_document, "catalog")
+    compile_catalog(spec)
+    check_codes(spec, inputs.start + inputs.num_products)
+    existing = claim(out, "generate", inputs.as_manifest(), inputs.num_shards, force)
+    if existing is not None:
+        return existing, False
+    began = time.monotonic()
+    pending = []
+    for shard in range(inputs.num_shards):
+        if read_receipt(out, shard) is None:
+            pending.append((inputs, shard, out))
+        else:
+            first, last = inputs.shard_range(shard)
+            progress(last - first)
+    for shard in run_in_processes(write_shard, pending, num_workers):
+        first, last = inputs.shard_range(shard)
+        progress(last - first)
+    files = [entry for shard in range(inputs.num_shards) for entry in read_receipt(out, shard) or ()]
+    manifest = finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began)
+    return manifest, True
+
+
+def write_shard(inputs: GenerateInputs, shard: int, out: Path) -> int:
+    """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
+    spec = from_document(inputs.spec_document, "catalog")
+    first, last = inputs.shard_range(shard)
+    batches = (
+        rows(spec, inputs.seed, np.arange(start, min(start + ROW_GROUP * 10, last)))
+        for start in range(first, last, ROW_GROUP * 10)
+    )
+    table = pa.Table.from_batches([with_pictures(batch, inputs.image_size) for batch in batches])
+    entries = write_split_files(table, out, shard, inputs.num_shards)
+    write_receipt(out, shard, entries)
+    return shard
+
+
+def with_pictures(batch: pa.RecordBatch, image_size: int | None) -> pa.RecordBatch:
+    """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
+    pictures: list[dict[str, Any] | None] = [None] * batch.num_rows
+    if image_size is not None:
+        drawn = ((product.product_code, draw(product, image_size)) for product in from_batch(batch))
+        pictures = [{"bytes": jpeg(picture), "path": f"{code}.jpg"} for code, picture in drawn]
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns["image"] = pa.array(pictures, ARROW_SCHEMA.field("image").type)
+    return pa.RecordBatch.from_arrays([columns[name] for name in ARROW_SCHEMA.names], schema=ARROW_SCHEMA)
+
+
+def jpeg(picture: Any) -> bytes:
+    """The encoded file; quality and subsampling are fixed because the bytes are part of the contract."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    return buffer.getvalue()
+
+
+def write_split_files(table: pa.Table, out: Path, shard: int, num_shards: int) -> list[ShardFile]:
+    """One Parquet file for each split that has rows, each written aside and then renamed."""
+    entries = []
+    for split in SPLITS:
+        part = table.filter(pc.equal(table["split"], split))
+        if part.num_rows == 0:
+            continue
+        path = out / "data" / f"{split}-{shard:05d}-of-{num_shards:05d}.parquet"
+        with storage_errors(path):
+            buffer = io.BytesIO()
+            pq.write_table(part, buffer, row_group_size=ROW_GROUP, compression="zstd", write_page_index=True)
+            content = buffer.getvalue()
+            temporary = path.with_name(path.name + ".part")
+            temporary.write_bytes(content)
+            temporary.replace(path)
+        sha256 = hashlib.sha256(content).hexdigest()
+        name = f"data/{path.name}"
+        entries.append(ShardFile(path=name, split=split, num_rows=part.num_rows, num_bytes=len(content), sha256=sha256))
+    return entries
+
+
+def write_receipt(out: Path, shard: int, entries: list[ShardFile]) -> None:
+    """Say that a shard is whole; written after its files."""
+    path = out / RECEIPTS / f"{shard:05d}.json"
+    with storage_errors(path):
+        write_json(path, [as_document(entry) for entry in entries])
+
+
+def read_receipt(out: Path, shard: int) -> list[ShardFile] | None:
+    """The files of a finished shard, or None when it has to be written (again)."""
+    path = out / RECEIPTS / f"{shard:05d}.json"
+    if not path.is_file():
+        return None
+    entries = [ShardFile(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    whole = all((out / e.path).is_file() and (out / e.path).stat().st_size == e.num_bytes for e in entries)
+    return entries if whole else None
+
+
+def claim(out: Path, kind: str, inputs: dict[str, Any], num_shards: int, force: bool) -> Manifest | None:
+    """Take the folder for these inputs: returns its manifest when the work is already done, else None.
+
+    Writes an unfinished manifest first, so that nothing half-written is ever taken for whole.
+    """
+    path = out / MANIFEST
+    if path.is_file():
+        existing = load_manifest(path)
+        if sha256_of(existing.inputs) == sha256_of(inputs) and existing.kind == kind and not force:
+            return existing if existing.finished else None
+        if not force:
+            state = "a finished" if existing.finished else "an unfinished"
+            raise ToileError(
+                str(out), f"holds {state} catalog made from other inputs", "choose another --out, or --force"
+            )
+        _remove_ours(out)
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ToileError(str(out), "exists and was not made by toile", "choose a new or an empty folder for --out")
+    with storage_errors(out):
+        (out / "data").mkdir(parents=True, exist_ok=True)
+        (out / RECEIPTS).mkdir(exist_ok=True)
+        fresh = Manifest(
+            kind=kind,
+            finished=False,
+            inputs=inputs,
+            files=(),
+            num_products=0,
+            num_shards=num_shards,
+            versions=versions("numpy", "pillow", "pyarrow"),
+            seconds=0.0,
+        )
+        write_json(path, as_document(fresh))
+    return None
+
+
+def finish(
+    out: Path,
+    kind: str,
+    inputs: dict[str, Any],
+    files: list[ShardFile],
+    num_shards: int,
+    began: float,
+    rejected: int = 0,
+) -> Manifest:
+    """Write the data card and the finished manifest, then drop the receipts."""
+    manifest = Manifest(
+        kind=kind,
+        finished=True,
+        inputs=inputs,
+        files=tuple(files),
+        num_products=sum(entry.num_rows for entry in files),
+        num_shards=num_shards,
+        versions=versions("numpy", "pillow", "pyarrow"),
+        seconds=round(time.monotonic() - began, 3),
+        rejected=rejected,
+    )
+    with storage_errors(out):
+        (out / "README.md").write_text(data_card(manifest), encoding="utf-8")
+        write_json(out / MANIFEST, as_document(manifest))
+        shutil.rmtree(out / RECEIPTS, ignore_errors=True)
+    return manifest
+
+
+def _remove_ours(out: Path) -> None:
+    """Remove what toile wrote there and nothing else."""
+    for folder in ("data", RECEIPTS, "extra"):
+        shutil.rmtree(out / folder, ignore_errors=True)
+    for name in ("README.md", MANIFEST):
+        (out / name).unlink(missing_ok=True)
+
+
+def files_on_disk(out: Path) -> Iterator[Path]:
+    """The Parquet files of a folder, sorted; for tests and checks."""
+    return iter(sorted((out / "data").glob("*.parquet")))

@@ -1,0 +1,146 @@
+"""The drawing vocabulary: what a catalog spec may ask of the renderer, and which of it a picture shows.
+
+Spec validation and the renderer read the same names from here. `SHOWN` is the promise behind every price: an attribute
+that is shown changes the picture of that silhouette visibly, one that is not shown does not change a single byte.
+"""
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.border import nearest
+from schemas.errors import ToileError
+
+SILHOUETTES = (
+    *("trench-coat", "coat", "quilted-jacket", "puffer-jacket"),
+    *("sweater", "hoodie", "shirt", "t-shirt", "polo-shirt"),
+    *("dress", "skirt", "trousers", "shorts"),
+    *("tote-bag", "shoulder-bag", "backpack"),
+    *("sneaker", "boot"),
+    *("wallet", "belt", "sunglasses", "scarf", "cap", "bucket-hat", "perfume-bottle"),
+)
+MATERIALS = (
+    *("gabardine", "cotton", "jersey", "denim", "wool", "knit", "nylon"),
+    *("leather", "suede", "silk", "canvas", "acetate", "glass"),
+)
+PATTERNS = ("plain", "check", "stripes", "dots", "houndstooth", "argyle", "floral", "camouflage")
+SIZES = ("child", "small", "medium", "large")
+"""small, medium, large: length of a garment, height of a shoe, size of anything else. child: shorter, boxier, smaller."""
+HARDWARE = ("none", "silver", "gold")
+LININGS = ("none", "plain", "check")
+QUILTINGS = ("none", "diamond", "channel")
+
+STYLE_VALUES: dict[str, tuple[str, ...]] = {
+    "material": MATERIALS,
+    "pattern": PATTERNS,
+    "size": SIZES,
+    "hardware": HARDWARE,
+    "lining": LININGS,
+    "quilting": QUILTINGS,
+}
+DRAWN = frozenset({"colour", *STYLE_VALUES})
+"""Every attribute that some silhouette shows; `colour` is shown by all of them."""
+
+_CLOTH = frozenset({"material", "pattern", "size"})
+SHOWN: dict[str, frozenset[str]] = {
+    "trench-coat": _CLOTH | {"hardware", "lining"},
+    "coat": _CLOTH | {"hardware", "lining", "quilting"},
+    "quilted-jacket": _CLOTH | {"hardware", "lining", "quilting"},
+    "puffer-jacket": _CLOTH | {"hardware", "lining", "quilting"},
+    "sweater": _CLOTH,
+    "hoodie": _CLOTH | {"hardware", "lining"},
+    "shirt": _CLOTH,
+    "t-shirt": _CLOTH,
+    "polo-shirt": _CLOTH,
+    "dress": _CLOTH | {"hardware"},
+    "skirt": _CLOTH | {"hardware"},
+    "trousers": _CLOTH,
+    "shorts": _CLOTH,
+    "tote-bag": _CLOTH | {"hardware", "lining", "quilting"},
+    "shoulder-bag": _CLOTH | {"hardware", "quilting"},
+    "backpack": _CLOTH | {"hardware", "quilting"},
+    "sneaker": _CLOTH | {"hardware", "lining"},
+    "boot": _CLOTH | {"hardware", "lining", "quilting"},
+    "wallet": _CLOTH | {"hardware", "quilting"},
+    "belt": _CLOTH | {"hardware"},
+    "sunglasses": frozenset({"material", "size", "hardware"}),
+    "scarf": _CLOTH,
+    "cap": _CLOTH,
+    "bucket-hat": _CLOTH,
+    "perfume-bottle": frozenset({"pattern", "size", "hardware"}),
+}
+"""The attributes, beside colour, that change the picture of a silhouette; a price may depend only on these."""
+
+_OPTIONAL = {"pattern": "plain", "size": "medium", "hardware": "none", "lining": "none", "quilting": "none"}
+_COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appearance:
+    """Everything that a picture depends on, apart from its size in pixels."""
+
+    silhouette: str
+    colour: str
+    """#rrggbb, sRGB: the ground colour of the main cloth under neutral light."""
+    material: str
+    pattern: str = "plain"
+    size: str = "medium"
+    hardware: str = "none"
+    lining: str = "none"
+    quilting: str = "none"
+    design_seed: int
+    """Shape variation, shared by all colourways of one design; >= 0."""
+    shot_seed: int
+    """Variation of this one picture: camera, light, folds, background; >= 0."""
+
+    @classmethod
+    def from_attributes(cls, attributes: Mapping[str, Any], where: str = "attributes") -> "Appearance":
+        """The appearance that a product record describes; keys that are not drawn are left alone.
+
+        Missing style attributes are plain, medium or none. A missing or unknown value raises a ToileError at
+        `where`.<key> with the nearest valid name as its hint.
+        """
+        style = {
+            name: _named(attributes, name, values, where)
+            for name, values in {"silhouette": SILHOUETTES, **STYLE_VALUES}.items()
+        }
+        seeds = {name: _seed(attributes, name, where) for name in ("design_seed", "shot_seed")}
+        return cls(colour=_colour(attributes, where), **style, **seeds)
+
+    def to_attributes(self) -> dict[str, Any]:
+        """The inverse of `from_attributes`."""
+        return dataclasses.asdict(self)
+
+
+def visible_part(appearance: Appearance) -> Appearance:
+    """The appearance with every attribute that its silhouette does not show set to its neutral value."""
+    hidden = STYLE_VALUES.keys() - SHOWN[appearance.silhouette]
+    neutral = {**_OPTIONAL, "material": "cotton"}
+    return dataclasses.replace(appearance, **{name: neutral[name] for name in hidden})
+
+
+def _named(attributes: Mapping[str, Any], name: str, values: tuple[str, ...], where: str) -> str:
+    value = attributes.get(name, _OPTIONAL.get(name))
+    if value is None:
+        raise ToileError(f"{where}.{name}", "is missing", f"one of: {', '.join(values)}")
+    if value not in values:
+        raise ToileError(f"{where}.{name}", f"{value!r} is not a valid {name}", nearest(value, values))
+    return str(value)
+
+
+def _colour(attributes: Mapping[str, Any], where: str) -> str:
+    value = attributes.get("colour")
+    if not isinstance(value, str) or not _COLOUR.fullmatch(value):
+        raise ToileError(
+            f"{where}.colour", f"{value!r} is not an sRGB colour", "write it as #rrggbb, such as '#c19a6b'"
+        )
+    return value.lower()
+
+
+def _seed(attributes: Mapping[str, Any], name: str, where: str) -> int:
+    value = attributes.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ToileError(f"{where}.{name}", f"{value!r} is not a seed", "give a whole number >= 0")
+    return value

@@ -1,0 +1,213 @@
+"""Where documents enter: read YAML or JSON, check it against a JSON Schema (2020-12), build frozen dataclasses.
+
+After this border nobody checks again and nobody handles dicts. Every complaint is a `ToileError` that names the file,
+the path inside the document, what was expected, and the nearest valid name where a name was wrong.
+"""
+
+import contextlib
+import dataclasses
+import difflib
+import errno
+import functools
+import json
+import re
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from schemas.errors import ToileError
+
+T = TypeVar("T")
+SCHEMA_FOLDER = Path(__file__).parent
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """SafeLoader that refuses repeated keys, keeps dates as text and reads 1e-4 as a number (YAML 1.1 does neither)."""
+
+
+_StrictLoader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def _mapping_without_repeats(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
+    mapping: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, str | int | float | bool | type(None)):
+            raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key_node.start_mark)
+        if key in mapping:
+            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} appears twice", key_node.start_mark)
+        mapping[key] = loader.construct_object(value_node, deep=True)
+    return mapping
+
+
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping_without_repeats)
+
+
+def read_document(path: Path) -> Any:
+    """The parsed content of a .yaml, .yml or .json file; no custom tags, no repeated keys, UTF-8 only."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ToileError(str(path), f"is not UTF-8 text (byte {error.start})", "save the file as UTF-8") from error
+    except OSError as error:
+        raise ToileError(
+            str(path), f"cannot be read: {error.strerror}", "check the path and its permissions"
+        ) from error
+    try:
+        if path.suffix == ".json":
+            return json.loads(text, object_pairs_hook=_pairs_without_repeats)
+        return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        raise ToileError(place, f"is not valid YAML: {getattr(error, 'problem', error)}", "mend that line") from error
+    except RecursionError as error:
+        raise ToileError(str(path), "is nested too deeply", "flatten the document") from error
+    except ValueError as error:
+        raise ToileError(str(path), f"is not valid JSON: {error}", "mend that line") from error
+
+
+def _pairs_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise ValueError(f"the key {key!r} appears twice")
+        seen[key] = value
+    return seen
+
+
+@functools.cache
+def schema(kind: str) -> dict[str, Any]:
+    """The JSON Schema of one kind of document (`catalog`, `training`, `manifest`, ...)."""
+    document: dict[str, Any] = json.loads((SCHEMA_FOLDER / f"{kind}.schema.json").read_text(encoding="utf-8"))
+    return document
+
+
+@functools.cache
+def _validator(kind: str) -> Any:
+    import jsonschema  # here, so that training and generation import without it
+
+    return jsonschema.Draft202012Validator(schema(kind))
+
+
+def validate(document: Any, kind: str, where: str) -> None:
+    """Raise a ToileError for the first, deepest violation of the schema; return nothing when it conforms."""
+    from jsonschema.exceptions import best_match
+
+    error = best_match(_validator(kind).iter_errors(document))
+    if error is not None:
+        raise _explained(error, where)
+
+
+def place(where: str, path: typing.Iterable[object]) -> str:
+    """`catalog.yaml: categories[3].price.median`, the way every error of a document names its place."""
+    inside = ""
+    for step in path:
+        inside += f"[{step}]" if isinstance(step, int) else f".{step}"
+    return f"{where}: {inside.lstrip('.')}" if inside else where
+
+
+def nearest(name: object, valid: typing.Iterable[str]) -> str:
+    """A hint naming the closest valid name, or all of them when none is close."""
+    names = sorted(str(v) for v in valid)
+    close = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    shown = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+    return f"valid names: {shown}"
+
+
+def _explained(error: Any, where: str) -> ToileError:
+    at = place(where, error.absolute_path)
+    value, rule = error.instance, error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = error.schema.get("properties", {})
+            unknown = next(iter(sorted(str(k) for k in value if k not in known)), "?")
+            return ToileError(at, f"unknown key {unknown!r}", nearest(unknown, known))
+        case "required":
+            missing = next(key for key in rule if key not in value)
+            return ToileError(at, f"the key {missing!r} is missing", f"add it: {_described(error, missing)}")
+        case "enum" | "const":
+            choices = rule if isinstance(rule, list) else [rule]
+            return ToileError(at, f"{_shown(value)} is not a valid value", nearest(value, map(str, choices)))
+        case "type":
+            kinds = rule if isinstance(rule, str) else " or ".join(rule)
+            return ToileError(at, f"expected {kinds}, found {_type_name(value)} {_shown(value)}", "mend the value")
+        case "minItems" | "minProperties" | "minLength":
+            return ToileError(at, f"is empty or too short: {_shown(value)}", f"give at least {rule}")
+    return ToileError(at, str(error.message)[:300], error.schema.get("description", "mend the value"))
+
+
+def _described(error: Any, key: str) -> str:
+    about = error.schema.get("properties", {}).get(key, {})
+    return str(about.get("description") or about.get("type") or "see the schema")
+
+
+def _type_name(value: object) -> str:
+    names = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
+    return "nothing" if value is None else names.get(type(value), type(value).__name__)
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def build(record: type[T], document: Mapping[str, Any]) -> T:
+    """A frozen dataclass from a document that its schema has accepted: nested records, tuples and mappings included."""
+    hints = typing.get_type_hints(record)
+    names = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]
+    unknown = set(document) - names
+    assert not unknown, f"schema of {record.__name__} allows {sorted(unknown)}, the record does not"
+    return record(**{name: _converted(hints[name], value) for name, value in document.items()})
+
+
+def _converted(hint: Any, value: Any) -> Any:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        return _converted(next(a for a in arguments if a is not type(None)), value)
+    if dataclasses.is_dataclass(hint):
+        return build(typing.cast(type[Any], hint), value)
+    if origin is tuple:
+        inner = arguments[0]
+        return tuple(_converted(inner, item) for item in value)
+    if origin is not None and issubclass(origin, Mapping):
+        return {_key(k): _converted(arguments[1], item) for k, item in value.items()}
+    return float(value) if hint is float and isinstance(value, int) else value
+
+
+def _key(key: object) -> str:
+    """Mapping keys are text in the records, whatever YAML made of them (`50:` is read as a number, `null:` as None)."""
+    return "N.A." if key is None else str(key)
+
+
+@contextlib.contextmanager
+def storage_errors(where: object) -> typing.Iterator[None]:
+    """Turn what a disk can answer while we write (full, read-only, forbidden) into a ToileError at that file."""
+    try:
+        yield
+    except OSError as error:
+        hints = {
+            errno.ENOSPC: "free some space and run the same command again; it continues",
+            errno.EDQUOT: "free some space and run the same command again; it continues",
+            errno.EFBIG: "write to a disk that takes larger files and run the same command again",
+            errno.EACCES: "check who owns the folder",
+            errno.EROFS: "choose a folder that can be written to",
+        }
+        problem = f"cannot be written: {error.strerror or error}"
+        raise ToileError(str(where), problem, hints.get(error.errno or 0, "check the disk")) from error

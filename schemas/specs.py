@@ -1,0 +1,54 @@
+"""Loading a spec by kind: the document enters once, is checked, and becomes a frozen record."""
+
+from pathlib import Path
+from typing import Any, Literal, overload
+
+from schemas.border import build, nearest, read_document, validate
+from schemas.catalog import CatalogSpec, check_catalog
+from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
+from schemas.training import TrainingSpec
+
+_RECORDS: dict[str, type[Any]] = {"catalog": CatalogSpec, "training": TrainingSpec, "evaluation": EvaluationSpec}
+
+
+@overload
+def load(path: Path | str, kind: Literal["catalog"]) -> CatalogSpec: ...
+@overload
+def load(path: Path | str, kind: Literal["training"]) -> TrainingSpec: ...
+@overload
+def load(path: Path | str, kind: Literal["evaluation"]) -> EvaluationSpec: ...
+def load(path: Path | str, kind: str) -> Any:
+    """The spec in a YAML or JSON file, or a ToileError that names the file, the place inside it, and what to write.
+
+    `kind` is catalog, training or evaluation.
+    """
+    path = Path(path)
+    return from_document(read_document(path), kind, str(path))
+
+
+def from_document(document: Any, kind: str, where: str = "document") -> Any:
+    """The spec in an already parsed document."""
+    if not isinstance(document, dict):
+        raise ToileError(where, "holds no mapping", f"write `key: value` lines; see schemas/{kind}.schema.json")
+    validate(document, kind, where)
+    spec = build(_RECORDS[kind], document)
+    if kind == "catalog":
+        check_catalog(spec, where)
+    return spec
+
+
+def preset_path(name: str, kind: str) -> Path | None:
+    """The file of a shipped preset (`demo`, `fashion-luxury`), or None when `name` is the path of a file.
+
+    A name that is neither is a ToileError with the nearest preset.
+    """
+    folder = Path(__file__).parent / "presets"
+    if Path(name).exists():
+        return None
+    shipped = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    if name in shipped:
+        return shipped[name]
+    if Path(name).suffix in {".yaml", ".yml", ".json"} or "/" in name:
+        raise ToileError(name, "no such file", f"shipped presets: {', '.join(shipped)}")
+    raise ToileError(name, f"is neither a file nor a shipped {kind}", nearest(name, shipped))

@@ -1,0 +1,69 @@
+"""The whole thread as one command: a catalog, a training run, two evaluations, a comparison and its page.
+
+It only composes: each step is the very command a user would type, and is continued or skipped when it is already done.
+"""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import click
+
+import evaluation.cli
+import finetune.cli
+import generator.cli
+from schemas.errors import ToileError
+
+_NUM_PRODUCTS = 6000
+_IMAGE_SIZE = 112
+
+
+@click.command()
+@click.option("--out", default="toile-demo", show_default=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option("--workers", type=click.IntRange(min=1), help="Processes that draw; all cores by default.")
+@click.option("--force", is_flag=True, help="Start anew in a folder of an earlier demo.")
+@click.pass_context
+def demo(ctx: click.Context, out: Path, workers: int | None, force: bool) -> None:
+    """Run everything on this machine with the built-in tiny model; a few minutes on two cores, no network.
+
+    \b
+    Example:
+      toile demo --out toile-demo
+    """
+    from schemas.specs import preset_path
+
+    if force and (out / "run.yaml").is_file():
+        for name in ("catalog", "checkpoint", "base", "tuned", "comparison"):
+            shutil.rmtree(out / name, ignore_errors=True)
+    run = preset_path("demo-run", "training")
+    assert run is not None
+    _place(run, out / "run.yaml")
+
+    _step(ctx, f"1/5  drawing {_NUM_PRODUCTS:,} products")
+    shape: dict[str, Any] = {"num_products": _NUM_PRODUCTS, "image_size": _IMAGE_SIZE, "workers": workers}
+    ctx.invoke(generator.cli.generate, spec=Path("demo"), out=out / "catalog", **shape)
+    _step(ctx, "2/5  training the tiny Phi-3-Vision from scratch")
+    ctx.invoke(finetune.cli.train, run=out / "run.yaml", out=out / "checkpoint", device="cpu")
+    for number, name, model in ((3, "base", "tiny"), (4, "tuned", str(out / "checkpoint"))):
+        _step(ctx, f"{number}/5  evaluating the {'untrained' if name == 'base' else 'trained'} model on held-out products")
+        ctx.invoke(evaluation.cli.evaluate, model=model, data=out / "catalog", out=out / name, device="cpu")
+    _step(ctx, "5/5  comparing")
+    ctx.invoke(evaluation.cli.compare, base_dir=out / "base", tuned_dir=out / "tuned", out=out / "comparison")
+    _place(out / "comparison" / "report.html", out / "report.html", replace=True)
+    _step(ctx, f"done: open {out}/report.html")
+
+
+commands: list[click.Command] = [demo]
+
+
+def _place(source: Path, target: Path, *, replace: bool = False) -> None:
+    """Copy a file; another one in its place is an error unless it is ours to replace."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists() and not replace and target.read_bytes() != source.read_bytes():
+        raise ToileError(str(target), "is not the demo's run file", "choose another --out")
+    shutil.copyfile(source, target)
+
+
+def _step(ctx: click.Context, text: str) -> None:
+    if not (ctx.obj and ctx.obj.get("quiet")):
+        click.secho(text, err=True, bold=True)
