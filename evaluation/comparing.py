@@ -10,7 +10,7 @@ from evaluation.differences import METHODS, against_baselines, differences
 from evaluation.folders import REPORT, file_sha256, find_data, named, prepare_comparison, relative, write_text
 from evaluation.reporting import comparison_page
 from evaluation.rows import train_rows, truths
-from evaluation.scoring import Outcome, outcomes
+from evaluation.scoring import outcomes
 from evaluation.slices import pooled
 from schemas.errors import ToileError
 from schemas.manifest import versions
@@ -52,9 +52,7 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
     products = products_of(sides[0], folder)
     habits = fit(train_rows(folder))
     spec = sides[0].result.inputs.spec
-    first, second = (
-        outcomes(products, side.predictions, spec, habits.categories if habits else ()) for side in sides
-    )
+    first, second = (outcomes(products, side.predictions, spec, habits.categories if habits else ()) for side in sides)
     rows = differences(first, second, spec)
     comparison = Comparison(
         base=_side(sides[0], out),

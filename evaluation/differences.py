@@ -84,18 +84,11 @@ def _tested(parts: Sequence[Slice], rows: str, spec: EvaluationSpec) -> int:
 
 
 def _difference(pair: _Pair, part: Slice, metric: str, spec: EvaluationSpec, alpha: float) -> Difference:
-    kind = METRICS[metric].kind
     gain = _gain(pair, part, metric, spec)
-    first, second = values(metric, pair.first, part), values(metric, pair.second, part)
-    detectable = {
-        "rate": lambda: paired.detectable_rate(len(first), alpha),
-        "mean": lambda: paired.detectable_mean(second - first, alpha),
-        "median": lambda: None,
-    }[kind]()
-    figures = [estimate(metric, side, part, spec.confidence) for side in (pair.first, pair.second)]
     if gain.n < spec.min_category_rows:
         gain = replace(gain, p=None)
-    return _row(pair, part, metric, spec, figures, gain, detectable)
+    figures = [estimate(metric, side, part, spec.confidence) for side in (pair.first, pair.second)]
+    return _row(pair, part, metric, spec, figures, gain, _detectable(pair, part, metric, alpha))
 
 
 def _gain(pair: _Pair, part: Slice, metric: str, spec: EvaluationSpec) -> PairedEstimate:
@@ -106,6 +99,16 @@ def _gain(pair: _Pair, part: Slice, metric: str, spec: EvaluationSpec) -> Paired
         case "mean":
             return paired.mean_difference(first, second, spec.confidence)
     return paired.median_difference(first, second, spec.confidence, spec.seed)
+
+
+def _detectable(pair: _Pair, part: Slice, metric: str, alpha: float) -> float | None:
+    match METRICS[metric].kind:
+        case "rate":
+            return paired.detectable_rate(len(part.members), alpha)
+        case "mean":
+            gains = values(metric, pair.second, part) - values(metric, pair.first, part)
+            return paired.detectable_mean(gains, alpha)
+    return None
 
 
 def _macro_difference(

@@ -21,8 +21,6 @@ THUMBNAIL_PX = 160
 class Card:
     """One product with what the models made of it."""
 
-    group: str
-    """best, worst or drawn at random."""
     product: Product
     picture: str
     """A data URI; empty when the picture is not there any more."""
@@ -32,8 +30,8 @@ class Card:
 
 def gallery(
     products: Sequence[Product], sides: Sequence[Sequence[Outcome]], data: Path, encoded: Mapping[str, bytes]
-) -> list[Card]:
-    """Up to 8 products each: where the last model does best, where worst, and at random; nobody appears twice.
+) -> dict[str, list[Card]]:
+    """By group up to 8 products each: where the last model does best, where worst, and at random; nobody appears twice.
 
     With two models best and worst are those that gained and lost most. Pictures missing in `encoded` are read from
     the shards.
@@ -51,16 +49,17 @@ def gallery(
     chosen = {p.product_code for group in groups.values() for p in group}
     split = present[0].split if present else "test"
     pictures = encoded if chosen <= set(encoded) else encoded_pictures(data, split, chosen)
-    return [
-        Card(
-            group=name,
-            product=product,
-            picture=_thumbnail(pictures.get(product.product_code)),
-            outcomes=tuple(codes[product.product_code] for codes in by_code),
-        )
+    return {
+        name: [
+            Card(
+                product=product,
+                picture=_thumbnail(pictures.get(product.product_code)),
+                outcomes=tuple(codes[product.product_code] for codes in by_code),
+            )
+            for product in group
+        ]
         for name, group in groups.items()
-        for product in group
-    ]
+    }
 
 
 def _merit(outcomes: Sequence[Outcome]) -> float:

@@ -75,14 +75,16 @@ def median(values: Values, confidence: float) -> Estimate:
     ordered = np.sort(values)
     outside = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))
     low, high = (float(ordered[outside - 1]), float(ordered[n - outside])) if outside else (math.inf, math.inf)
-    return Estimate(n=n, value=_finite(middle(ordered)), low=_finite(low), high=_finite(high))
+    return Estimate(n=n, value=_finite(float(middles(ordered[None])[0])), low=_finite(low), high=_finite(high))
 
 
-def middle(values: Values) -> float:
-    """The median; infinite when half of the values or more are."""
-    ordered = np.sort(values)
-    lower, upper = float(ordered[(len(ordered) - 1) // 2]), float(ordered[len(ordered) // 2])
-    return math.inf if math.isinf(upper) else (lower + upper) / 2
+def middles(values: Values) -> Values:
+    """The median of each row; infinite when half of its values or more are."""
+    ordered = np.sort(values, axis=-1)
+    lower, upper = ordered[..., (values.shape[-1] - 1) // 2], ordered[..., values.shape[-1] // 2]
+    finite = np.where(np.isinf(upper), 0.0, lower) + np.where(np.isinf(upper), 0.0, upper)
+    found: Values = np.where(np.isinf(upper), np.inf, finite / 2)
+    return found
 
 
 def macro(groups: Sequence[Estimate]) -> Estimate:

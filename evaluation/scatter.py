@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 640, 460
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 14, 46
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 26, 14, 46
 MAX_POINTS = 1200
 """Of each model; more are thinned out by a hash, so that the page stays small."""
 

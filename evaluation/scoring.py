@@ -4,6 +4,7 @@ A field that is missing, unreadable or outside the closed set is wrong, never dr
 exactly one reason, so the shares of the reasons of a field add up to one.
 """
 
+import functools
 import math
 import re
 import unicodedata
@@ -33,6 +34,8 @@ class Outcome:
     """The category answered, as the data spells it; None when it is missing or out of the set."""
     inferable: bool
     control: str
+    text: str
+    """The answer as the model wrote it."""
     answer: Answer
     reasons: Mapping[str, str]
     """For category, title and price: ok, wrong, missing, truncated (missing because the answer was cut), and for a
@@ -77,16 +80,18 @@ def outcomes(
     return [_outcome(_row(by_code, prediction), prediction, spec, closed) for prediction in predictions]
 
 
+@functools.lru_cache(maxsize=65536)
 def category_key(name: str) -> str:
     """NFKC, case folded, runs of blanks, underscores, slashes and hyphens as one blank."""
     return re.sub(r"[\s_/-]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
-def title_tokens(title: str) -> list[str]:
+@functools.lru_cache(maxsize=65536)
+def title_tokens(title: str) -> tuple[str, ...]:
     """Words after NFKC and case folding; apostrophes vanish, other punctuation and symbols separate."""
     folded = unicodedata.normalize("NFKC", title).casefold()
     joined = re.sub("['\u2018\u2019\u02bc`\u00b4]", "", folded)
-    return "".join(" " if unicodedata.category(c)[0] in "PS" else c for c in joined).split()
+    return tuple("".join(" " if unicodedata.category(c)[0] in "PS" else c for c in joined).split())
 
 
 def token_f1(answer: str, truth: str) -> float:
@@ -129,6 +134,7 @@ def _outcome(product: Product, prediction: Prediction, spec: EvaluationSpec, clo
         answered_category=closed.label(answer.category) if answer.category else None,
         inferable=product.inferable,
         control=prediction.control,
+        text=prediction.answer,
         answer=answer,
         reasons={field: _cut(reason, prediction.truncated) for field, reason in verdicts.items()},
         title_exact=bool(answer.title) and _plain(answer.title or "") == _plain(title),

@@ -30,14 +30,15 @@ def load_model(
     An adapter for another base raises a ToileError. `tiny` takes its seed from the adapter's run.
     """
     if adapter is None:
-        return load_base(name_or_folder, dtype=dtype, device=device, seed=seed)
+        return _named(load_base(name_or_folder, dtype=dtype, device=device, seed=seed), name_or_folder)
     from peft import PeftModel
 
     spec = _adapter_spec(adapter)
     if str(spec.get("model")) != str(name_or_folder):
         problem = f"was trained on {spec.get('model')!r}, not on {str(name_or_folder)!r}"
         raise ToileError(str(adapter), problem, f"use --model {spec.get('model')}")
-    model, processor = load_base(name_or_folder, dtype=dtype, device=device, seed=int(spec.get("seed", 0)))
+    loaded = load_base(name_or_folder, dtype=dtype, device=device, seed=int(spec.get("seed", 0)))
+    model, processor = _named(loaded, name_or_folder)
     if spec.get("num_crops") is not None:
         processor.num_crops = spec["num_crops"]
     try:
@@ -73,6 +74,13 @@ def prepare(model: nn.Module, spec: TrainingSpec) -> Any:
         torch.manual_seed(spec.seed)
         return add_lora(model, spec.lora, spec.model)
     return model.requires_grad_(True)
+
+
+def _named(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:
+    """The model under the name it was asked for, which PEFT writes into adapters and compares."""
+    model, processor = loaded
+    model.name_or_path = model.config._name_or_path = str(name)
+    return model, processor
 
 
 def _adapter_spec(adapter: Path) -> dict[str, Any]:

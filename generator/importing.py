@@ -235,7 +235,9 @@ def _checked_picture(name: Any, folder: Path, max_pixels: int) -> tuple[Path, st
                 if width * height > max_pixels:
                     raise _BadRowError(f"picture {name} has {width}x{height} pixels, more than {max_pixels:,}")
                 picture.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _BadRowError(f"picture {name} is too large: {error}") from error
+    except (OSError, ValueError, SyntaxError, UserWarning) as error:
         raise _BadRowError(f"picture {name} is broken: {error}") from error
     return path, hashlib.sha256(content).hexdigest()
 

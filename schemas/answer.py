@@ -54,7 +54,8 @@ def parse(text: str) -> Answer:
     """Read an answer: the exact training form first, else JSON, else `key: value` pieces in any order and case.
 
     Policy: the first match of a field counts; surrounding quotes, asterisks and white space are removed from tolerant
-    matches only. `parse(render(t, c, p))` gives back exactly t, c and p, whatever characters t holds.
+    matches only; a comma ends a tolerant category, for no category holds one. `parse(render(t, c, p))` gives back
+    exactly t, c and p, whatever characters t holds.
     """
     match = _STRICT.fullmatch(text)
     if match:
@@ -105,7 +106,10 @@ def _from_labels(text: str) -> dict[str, str | None]:
     for field, label in _FIELDS.items():
         pattern = rf"\b{label}\*{{0,3}}\s*[:=]\s*(?P<value>.*?)\s*(?=$|\n|;|,\s*\*{{0,3}}{_LABELS}\*{{0,3}}\s*[:=])"
         match = re.search(pattern, text, re.IGNORECASE)
-        found[field] = match["value"].strip().strip("\"'*`").strip() if match else None
+        value = match["value"] if match else None
+        if value and field == "category":
+            value = value.partition(",")[0]
+        found[field] = value.strip().strip("\"'*`").strip() if value is not None else None
     return found
 
 

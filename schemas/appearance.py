@@ -27,7 +27,7 @@ MATERIALS = (
 )
 PATTERNS = ("plain", "check", "stripes", "dots", "houndstooth", "argyle", "floral", "camouflage")
 SIZES = ("child", "small", "medium", "large")
-"""small, medium, large: length of a garment, height of a shoe, size of anything else. child: shorter, boxier, smaller."""
+"""small to large: length of a garment, height of a shoe, size of anything else; child: shorter, boxier, smaller."""
 HARDWARE = ("none", "silver", "gold")
 LININGS = ("none", "plain", "check")
 QUILTINGS = ("none", "diamond", "channel")
@@ -102,12 +102,12 @@ class Appearance:
         Missing style attributes are plain, medium or none. A missing or unknown value raises a ToileError at
         `where`.<key> with the nearest valid name as its hint.
         """
-        style = {
+        facts: dict[str, Any] = {
             name: _named(attributes, name, values, where)
             for name, values in {"silhouette": SILHOUETTES, **STYLE_VALUES}.items()
         }
-        seeds = {name: _seed(attributes, name, where) for name in ("design_seed", "shot_seed")}
-        return cls(colour=_colour(attributes, where), **style, **seeds)
+        facts |= {name: _seed(attributes, name, where) for name in ("design_seed", "shot_seed")}
+        return cls(colour=_colour(attributes, where), **facts)
 
     def to_attributes(self) -> dict[str, Any]:
         """The inverse of `from_attributes`."""
@@ -117,7 +117,7 @@ class Appearance:
 def visible_part(appearance: Appearance) -> Appearance:
     """The appearance with every attribute that its silhouette does not show set to its neutral value."""
     hidden = STYLE_VALUES.keys() - SHOWN[appearance.silhouette]
-    neutral = {**_OPTIONAL, "material": "cotton"}
+    neutral: dict[str, Any] = {**_OPTIONAL, "material": "cotton"}
     return dataclasses.replace(appearance, **{name: neutral[name] for name in hidden})
 
 

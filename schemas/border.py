@@ -10,6 +10,7 @@ import difflib
 import errno
 import functools
 import json
+import math
 import re
 import types
 import typing
@@ -103,12 +104,25 @@ def _validator(kind: str) -> Any:
 
 
 def validate(document: Any, kind: str, where: str) -> None:
-    """Raise a ToileError for the first, deepest violation of the schema; return nothing when it conforms."""
+    """Raise a ToileError for the first, deepest violation of the schema; return nothing when it conforms.
+
+    NaN and infinity are refused everywhere: they compare false with every bound, so a schema cannot catch them.
+    """
     from jsonschema.exceptions import best_match
 
+    for path in _not_finite(document, ()):
+        raise ToileError(place(where, path), "is nan or infinite", "write a finite number")
     error = best_match(_validator(kind).iter_errors(document))
     if error is not None:
         raise _explained(error, where)
+
+
+def _not_finite(value: Any, path: tuple[object, ...]) -> typing.Iterator[tuple[object, ...]]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield path
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _not_finite(item, (*path, key))
 
 
 def place(where: str, path: typing.Iterable[object]) -> str:

@@ -7,9 +7,6 @@ pictures as controls follow MMStar (arXiv 2403.20330).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-PROTOCOLS = ("generate",)
-CONTROLS = ("blank", "shuffled")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSpec:
@@ -19,7 +16,7 @@ class EvaluationSpec:
     """Rows that are evaluated: train, validation or test. Baselines are always fitted on train."""
     protocol: str = "generate"
     """generate: the model writes its answer to the question of `schemas.answer`, greedily."""
-    controls: tuple[str, ...] = CONTROLS
+    controls: tuple[str, ...] = ("blank", "shuffled")
     """Beside the true picture: blank (one colour) and shuffled (the picture of another family's product)."""
     limit: int | None = None
     """Evaluate this many rows, drawn by `seed` and product code so that a larger limit keeps them; None is all."""

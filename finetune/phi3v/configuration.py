@@ -177,15 +177,21 @@ def _rope_parameters(fields: dict[str, Any], where: str) -> dict[str, Any]:
 
 def _check_sizes(config: Phi3VConfig, where: str) -> None:
     """The relations between sizes that the rest of the code takes for granted."""
-    tower = config.vision_config
-    problems = []
-    if config.tile_px % (2 * tower.patch_size):
-        problems.append(
-            f"vision_config.image_size {config.tile_px} is no multiple of 2 x patch_size {tower.patch_size}"
-        )
-    if tower.num_hidden_layers < 2:
-        problems.append(f"vision_config.num_hidden_layers is {tower.num_hidden_layers}, but the last layer is not run")
-    if config.tie_word_embeddings:
-        problems.append("tie_word_embeddings is true, but lm_head.weight is a tensor of its own")
+    tower, rope = config.vision_config, config.rope_parameters
+    head_size, left_over = divmod(config.hidden_size, config.num_attention_heads)
+    wanted = {
+        f"hidden_size {config.hidden_size} is no multiple of num_attention_heads": left_over == 0,
+        f"rope_scaling: short_factor and long_factor must be lists of {head_size // 2} numbers": all(
+            isinstance(rope[name], list) and len(rope[name]) == head_size // 2
+            for name in ("short_factor", "long_factor")
+        ),
+        f"vision_config: image_size {config.tile_px} is no multiple of 2 x patch_size {tower.patch_size}": (
+            config.tile_px % (2 * tower.patch_size) == 0
+        ),
+        "vision_config: num_hidden_layers must be 2 or more, for the last one is not run": tower.num_hidden_layers > 1,
+        "tie_word_embeddings is true, but lm_head.weight is a tensor of its own": not config.tie_word_embeddings,
+        f"pad_token_id {config.pad_token_id} is beyond vocab_size": (config.pad_token_id or 0) < config.vocab_size,
+    }
+    problems = [problem for problem, holds in wanted.items() if not holds]
     if problems:
         raise ToileError(where, "; ".join(problems), "Correct the sizes, or fetch the file again.")

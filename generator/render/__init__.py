@@ -1,8 +1,9 @@
-"""Product pictures: `draw(product, size)` renders what a product record describes, the same bytes for the same input.
+"""Product pictures: `draw(product, size)` renders what a product record describes, same bytes for same input.
 
-A silhouette is a pattern sheet: a function that lays panels, seams and fittings on a `Scene`. One light shades them all.
+A silhouette is a pattern sheet: a function that lays panels, seams and fittings on a `Scene`; one light shades all.
 
-    draw_appearance(Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2), 336)
+    bag = Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2)
+    draw_appearance(bag, 336).save("bag.png")
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from generator.render import accessories, bags, bottoms, outerwear, shoes, tops
+from generator.render import accessories, bags, bottoms, hats, outerwear, shoes, tops
 from generator.render.canvas import Scene
 from generator.render.light import photograph
 from generator.render.wardrobe import cloths
@@ -42,8 +43,8 @@ PATTERN_SHEETS: dict[str, Callable[[Scene], None]] = {
     "belt": accessories.belt,
     "sunglasses": accessories.sunglasses,
     "scarf": accessories.scarf,
-    "cap": accessories.cap,
-    "bucket-hat": accessories.bucket_hat,
+    "cap": hats.cap,
+    "bucket-hat": hats.bucket_hat,
     "perfume-bottle": accessories.perfume_bottle,
 }
 
@@ -66,9 +67,8 @@ def draw(product: Drawable, size: int) -> Image.Image:
 
 
 def draw_appearance(appearance: Appearance, size: int) -> Image.Image:
-    """The picture of an appearance, RGB, size x size pixels; attributes that its silhouette does not show are ignored."""
-    scene = lay_out(appearance, size)
-    return photograph(scene)
+    """The picture of an appearance, RGB, size x size pixels; what its silhouette does not show is ignored."""
+    return photograph(lay_out(appearance, size))
 
 
 def lay_out(appearance: Appearance, size: int) -> Scene:

@@ -1,11 +1,11 @@
-"""Small things: wallet, belt, sunglasses, scarf, hats, perfume."""
+"""Small things: wallet, belt, sunglasses, scarf, perfume."""
 
 import math
 
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Outline, box, disc, mirrored, on_side, outline, ribbon
 from generator.render.details import buckle, button, plate, ring, strap
-from generator.render.relief import Crease, Flutes
+from generator.render.relief import Crease
 
 SCALE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
 """How much of the picture a small thing fills."""
@@ -21,12 +21,31 @@ def wallet(scene: Scene) -> None:
     scene.panel(box(-wide + 0.03, top - 0.050, wide - 0.10, low - 0.05, 0.012), "note", puff=0.002, shadow=0.5)
     for i, cloth in enumerate(("card", "shell")):
         y = top - 0.020 + 0.032 * i
-        scene.panel(box(-wide + 0.06, y, wide - 0.07 + 0.02 * i, low - 0.05, 0.016), cloth, puff=0.002, soft=0.008, shadow=0.5, reach=0.010)
+        scene.panel(
+            box(-wide + 0.06, y, wide - 0.07 + 0.02 * i, low - 0.05, 0.016),
+            cloth,
+            puff=0.002,
+            soft=0.008,
+            shadow=0.5,
+            reach=0.010,
+        )
     dip = d.between("dip", 0.0, 0.05)
-    front = mirrored([(0.0, top + 0.060 + dip), (wide - 0.10, top + 0.052), (wide, top + 0.050)], [(wide, top + 0.050), (wide + 0.004, low - r), (wide - r, low), (0.0, low + 0.004)])
+    front = mirrored(
+        [(0.0, top + 0.060 + dip), (wide - 0.10, top + 0.052), (wide, top + 0.050)],
+        [(wide + 0.004, low - r), (wide - r, low), (0.0, low + 0.004)],
+    )
     scene.panel(front, puff=0.022, soft=0.030, lift=0.006, shadow=0.6, reach=0.016, quilted=True)
     inset = 0.022
-    scene.topstitch([(-wide + inset, top + 0.07), (-wide + inset, low - r), (-wide + r + inset, low - inset), (wide - r - inset, low - inset), (wide - inset, low - r), (wide - inset, top + 0.07)])
+    scene.topstitch(
+        [
+            (-wide + inset, top + 0.07),
+            (-wide + inset, low - r),
+            (-wide + r + inset, low - inset),
+            (wide - r - inset, low - inset),
+            (wide - inset, low - r),
+            (wide - inset, top + 0.07),
+        ]
+    )
     closure = d.one_of("closure", ("tab", "tongue"))
     if closure == "tab":
         strap(scene, [(wide + 0.022, 0.52), (wide - 0.14, 0.52)], 0.085, "trim")
@@ -65,7 +84,13 @@ def belt(scene: Scene) -> None:
     strap(scene, [(-0.16, centre - 0.012), (-0.128, centre - 0.010)], width + 0.018, "self")
     if shape == "round":
         ring(scene, 0.0, centre, frame + 0.012, frame + 0.012, 0.032)
-        scene.panel(box(-frame, centre - 0.009, frame * 0.9, centre + 0.009, 0.006), "fitting", puff=0.006, soft=0.006, follow=True, shadow=0.4, reach=0.008)
+        scene.overlay(
+            box(-frame, centre - 0.009, frame * 0.9, centre + 0.009, 0.006),
+            "fitting",
+            puff=0.006,
+            soft=0.006,
+            clip=False,
+        )
     else:
         buckle(scene, 0.0, centre, frame * (1.0 if shape == "square" else 1.5), frame, 0.030)
 
@@ -75,21 +100,47 @@ def sunglasses(scene: Scene) -> None:
     d = scene.design
     scene.stage({"child": 0.66, "small": 0.80, "medium": 0.94, "large": 1.06}[scene.appearance.size], (0.0, 0.5))
     style = d.one_of("style", ("square", "round", "cat-eye", "pilot"))
-    rx, ry = d.between("lens width", 0.150, 0.170), {"square": 0.120, "round": 0.150, "cat-eye": 0.115, "pilot": 0.140}[style]
+    rx, ry = (
+        d.between("lens width", 0.150, 0.170),
+        {"square": 0.120, "round": 0.150, "cat-eye": 0.115, "pilot": 0.140}[style],
+    )
     gap, rim = 0.036, d.between("rim", 0.024, 0.040)
     cx, cy = gap + rx, 0.51
     for side in (-1, 1):
         temple = on_side([(cx + rx, cy - 0.055), (cx + rx + 0.010, cy - 0.15), (cx + rx - 0.05, cy - 0.235)], side)
         scene.panel(ribbon(temple, 0.034, 0.026), "main", puff=0.008, soft=0.010, shade=0.8, shadow=0.0)
-        scene.panel(ribbon(temple, 0.014, 0.010), "fitting", puff=0.003, soft=0.004, follow=True, clip=True, shade=0.9, shadow=0.0)
+        scene.overlay(ribbon(temple, 0.014, 0.010), "fitting", puff=0.003, soft=0.004, shade=0.9, shadow=0.0)
     for side in (-1, 1):
         lens = _lens(style, cx, cy, rx, ry)
-        scene.panel(_scaled(lens, cx, cy, 1 + rim / rx, 1 + rim / ry) * (side, 1), puff=0.018, soft=0.5 * rim, lift=0.006, shadow=0.5, reach=0.014)
+        scene.panel(
+            _scaled(lens, cx, cy, 1 + rim / rx, 1 + rim / ry) * (side, 1),
+            puff=0.018,
+            soft=0.5 * rim,
+            lift=0.006,
+            shadow=0.5,
+            reach=0.014,
+        )
         scene.panel(lens * (side, 1), "lens", puff=0.010, soft=0.05, lift=0.002, shade=1.0, shadow=0.0)
     bridge: Curve = [(-gap - 0.012, cy - 0.045), (0.0, cy - 0.070), (gap + 0.012, cy - 0.045)]
-    scene.panel(ribbon(bridge, 0.040), "fitting" if scene.appearance.hardware != "none" else "main", puff=0.012, soft=0.014, lift=0.008, shadow=0.4, reach=0.010)
+    scene.panel(
+        ribbon(bridge, 0.040),
+        "fitting" if scene.appearance.hardware != "none" else "main",
+        puff=0.012,
+        soft=0.014,
+        lift=0.008,
+        shadow=0.4,
+        reach=0.010,
+    )
     if style == "pilot":
-        scene.panel(ribbon([(-gap - 0.03, cy - ry - 0.012), (0.0, cy - ry - 0.020), (gap + 0.03, cy - ry - 0.012)], 0.022), "fitting" if scene.appearance.hardware != "none" else "main", puff=0.008, soft=0.008, lift=0.008, shadow=0.4, reach=0.010)
+        scene.panel(
+            ribbon([(-gap - 0.03, cy - ry - 0.012), (0.0, cy - ry - 0.020), (gap + 0.03, cy - ry - 0.012)], 0.022),
+            "fitting" if scene.appearance.hardware != "none" else "main",
+            puff=0.008,
+            soft=0.008,
+            lift=0.008,
+            shadow=0.4,
+            reach=0.010,
+        )
     for side in (-1, 1):
         plate(scene, side * (cx + rx + 0.45 * rim), cy - 0.055, 0.022, 0.016)
 
@@ -100,8 +151,30 @@ def _lens(style: str, cx: float, cy: float, rx: float, ry: float) -> Outline:
     if style == "square":
         return disc(cx, cy, rx, ry, 4.5)
     if style == "cat-eye":
-        return outline([(cx + rx + 0.02, cy - ry - 0.01), (cx + 0.85 * rx, cy + 0.35 * ry), (cx, cy + ry), (cx - 0.9 * rx, cy + 0.3 * ry), (cx - rx, cy - 0.45 * ry), (cx - 0.3 * rx, cy - 0.80 * ry), (cx + rx + 0.02, cy - ry - 0.01)])
-    return outline([(cx - 0.75 * rx, cy - ry), (cx, cy - 1.03 * ry), (cx + 0.85 * rx, cy - 0.9 * ry), (cx + rx, cy - 0.3 * ry), (cx + 0.7 * rx, cy + 0.7 * ry), (cx + 0.1 * rx, cy + ry), (cx - 0.65 * rx, cy + 0.55 * ry), (cx - rx, cy - 0.35 * ry), (cx - 0.75 * rx, cy - ry)])
+        return outline(
+            [
+                (cx + rx + 0.02, cy - ry - 0.01),
+                (cx + 0.85 * rx, cy + 0.35 * ry),
+                (cx, cy + ry),
+                (cx - 0.9 * rx, cy + 0.3 * ry),
+                (cx - rx, cy - 0.45 * ry),
+                (cx - 0.3 * rx, cy - 0.80 * ry),
+                (cx + rx + 0.02, cy - ry - 0.01),
+            ]
+        )
+    return outline(
+        [
+            (cx - 0.75 * rx, cy - ry),
+            (cx, cy - 1.03 * ry),
+            (cx + 0.85 * rx, cy - 0.9 * ry),
+            (cx + rx, cy - 0.3 * ry),
+            (cx + 0.7 * rx, cy + 0.7 * ry),
+            (cx + 0.1 * rx, cy + ry),
+            (cx - 0.65 * rx, cy + 0.55 * ry),
+            (cx - rx, cy - 0.35 * ry),
+            (cx - 0.75 * rx, cy - ry),
+        ]
+    )
 
 
 def _scaled(shape: Outline, cx: float, cy: float, fx: float, fy: float) -> Outline:
@@ -115,77 +188,67 @@ def scarf(scene: Scene) -> None:
     length = {"child": 0.34, "small": 0.36, "medium": 0.48, "large": 0.58}[size]
     wide = {"child": 0.110, "small": 0.115, "medium": 0.135, "large": 0.150}[size] * d.between("width", 0.92, 1.08)
     scene.stage({"child": 0.78}.get(size, 1.0), (0.0, 0.20 + 0.5 * length))
-    scene.panel(ribbon([(-0.13, 0.26), (-0.10, 0.12), (0.0, 0.075), (0.10, 0.12), (0.13, 0.26)], 0.10), puff=0.014, soft=0.022, shade=0.72, shadow=0.0)
+    scene.panel(
+        ribbon([(-0.13, 0.26), (-0.10, 0.12), (0.0, 0.075), (0.10, 0.12), (0.13, 0.26)], 0.10),
+        puff=0.014,
+        soft=0.022,
+        shade=0.72,
+        shadow=0.0,
+    )
     fringe = d.between("fringe", 0.030, 0.070)
     for side, drop in ((1, 1.0), (-1, d.between("uneven", 0.80, 0.97))):
         swing = scene.shot.between(f"swing {side}", 0.01, 0.05)
         low = 0.30 + length * drop
-        tail: Curve = [(-side * 0.06, 0.24), (side * 0.03, 0.36), (side * (0.07 + swing), 0.5 * (0.36 + low)), (side * (0.07 + 1.4 * swing), low)]
+        tail: Curve = [
+            (-side * 0.06, 0.24),
+            (side * 0.03, 0.36),
+            (side * (0.07 + swing), 0.5 * (0.36 + low)),
+            (side * (0.07 + 1.4 * swing), low),
+        ]
         for i in range(11):
             x = tail[-1][0] + (i / 10 - 0.5) * 0.90 * wide
-            scene.panel(ribbon([(x, low - 0.01), (x + scene.shot.between(f"fringe {side} {i}", -0.010, 0.010), low + fringe)], 0.011, 0.007), "self", puff=0.006, soft=0.004, shadow=0.0)
-        drape = [Crease((t[0] + o * wide, t[1]), (tail[-1][0] + 1.1 * o * wide, low + 0.06), depth, 0.014) for o, depth in ((-0.25, 0.009), (0.02, -0.009), (0.27, 0.008)) for t in (tail[1],)]
-        scene.panel(ribbon(tail, 0.92 * wide, wide), puff=0.014, soft=0.024, folds=drape, grain=side * 0.08, shadow=0.5, reach=0.018)
+            scene.panel(
+                ribbon(
+                    [(x, low - 0.01), (x + scene.shot.between(f"fringe {side} {i}", -0.010, 0.010), low + fringe)],
+                    0.011,
+                    0.007,
+                ),
+                "self",
+                puff=0.006,
+                soft=0.004,
+                shadow=0.0,
+            )
+        drape = [
+            Crease((t[0] + o * wide, t[1]), (tail[-1][0] + 1.1 * o * wide, low + 0.06), depth, 0.014)
+            for o, depth in ((-0.25, 0.009), (0.02, -0.009), (0.27, 0.008))
+            for t in (tail[1],)
+        ]
+        scene.panel(
+            ribbon(tail, 0.92 * wide, wide),
+            puff=0.014,
+            soft=0.024,
+            folds=drape,
+            grain=side * 0.08,
+            shadow=0.5,
+            reach=0.018,
+        )
     for side in (-1, 1):
         band: Curve = [(side * 0.145, 0.16), (side * 0.150, 0.25), (side * 0.085, 0.335), (-side * 0.03, 0.375)]
-        fold = [Crease((side * 0.13, 0.20), (-side * 0.02, 0.36), 0.008, 0.014, -0.2 * side), Crease((side * 0.16, 0.22), (side * 0.0, 0.39), -0.007, 0.012, -0.2 * side)]
-        scene.panel(ribbon(band, 0.085, 0.130), puff=0.022, soft=0.026, folds=fold, grain=side * 0.8, shadow=0.5, reach=0.018)
-
-
-def cap(scene: Scene) -> None:
-    """Baseball cap in profile: sewn panels, top button, eyelet and a curved peak to the right."""
-    d = scene.design
-    scene.stage(1.08 * SCALE[scene.appearance.size], (0.055, 0.50))
-    high, peak = d.between("crown", 0.30, 0.38), d.between("peak", 0.24, 0.32)
-    low, front = 0.64, 0.235
-    top = low - high
-    under: Curve = [(front - 0.14, low - 0.020), (front + 0.10, low - 0.002), (front + peak, low + 0.055)]
-    scene.panel(outline(under, [under[-1], (front + 0.55 * peak, low + 0.060), (front - 0.10, low + 0.055), (front - 0.24, low + 0.02)], [(front - 0.24, low + 0.02), under[0]]), "self", puff=0.004, shade=0.55, shadow=0.0)
-    crown = outline([(-0.275, low), (-0.280, low - 0.45 * high), (-0.19, top + 0.06), (-0.03, top), (0.12, top + 0.045), (0.215, low - 0.48 * high), (front, low - 0.02)], [(front, low - 0.02), (0.0, low + 0.028), (-0.275, low)])
-    scene.panel(crown, puff=0.040, soft=0.050, volume=0.030, shadow=0.3)
-    seams: list[Curve] = [[(-0.03, top), (-0.045, low - 0.5 * high), (-0.03, low + 0.02)], [(-0.03, top), (0.09, low - 0.62 * high), (0.13, low - 0.005)], [(-0.03, top), (-0.17, low - 0.60 * high), (-0.185, low + 0.012)]]
-    for curve in seams:
-        scene.seam(curve, dark=0.45)
-        scene.topstitch([(x - 0.011, y + 0.006) for x, y in curve], width=0.003)
-    for x in (-0.105, 0.045):
-        ring(scene, x, top + 0.32 * high, 0.011, 0.011, 0.008, "thread")
-    scene.panel(disc(-0.03, top - 0.002, 0.024, 0.012), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
-    bill = outline([(front - 0.150, low - 0.012), (front - 0.03, low - 0.070), (front + 0.06, low - 0.045), (front + 0.70 * peak, low), (front + peak, low + 0.058)], [(front + peak, low + 0.058), (front + 0.55 * peak, low + 0.030), (front, low + 0.006), (front - 0.150, low - 0.012)])
-    scene.panel(bill, puff=0.014, soft=0.022, lift=0.005, shadow=0.55, reach=0.018)
-    for i in range(3):
-        t = 0.25 + 0.25 * i
-        scene.topstitch([(front - 0.03 + 0.10 * t, low - 0.060 + 0.016 * i), (front + 0.06 + 0.5 * t * peak, low - 0.030 + 0.012 * i), (front + (0.66 + 0.26 * t) * peak, low + 0.012 + 0.012 * i)], width=0.003)
-    strap(scene, [(-0.272, low - 0.022), (-0.13, low + 0.004)], 0.036, "self", clip=True)
-
-
-def bucket_hat(scene: Scene) -> None:
-    """Soft crown and a sloping brim with rows of stitching."""
-    d = scene.design
-    scene.stage(1.08 * SCALE[scene.appearance.size], (0.0, 0.50))
-    top, band, low = 0.5 - d.between("crown", 0.17, 0.23), 0.53, 0.53 + d.between("brim", 0.13, 0.18)
-    crown, head, brim = d.between("top width", 0.155, 0.19), 0.225, d.between("brim width", 0.34, 0.40)
-    sag = 0.055
-    scene.panel(mirrored([(0.0, band + 0.02), (head, band)], [(head, band), (brim - 0.01, low - 0.02)], [(brim - 0.01, low - 0.02), (0.6 * brim, low + 0.5 * sag), (0.0, low + 0.6 * sag)]), "self", puff=0.0, shade=0.45, shadow=0.0)
-    phase = scene.shot.between("wave", 0, 6.28)
-    scene.panel(mirrored([(0.0, top), (0.7 * crown, top + 0.008), (crown, top + 0.030)], [(crown, top + 0.030), (head - 0.014, 0.5 * (top + band)), (head, band)], [(head, band), (0.5 * head, band + 0.75 * sag), (0.0, band + sag)]), puff=0.034, soft=0.045, volume=0.022)
-    scene.seam([(-crown, top + 0.032), (-0.55 * crown, top + 0.058), (0.0, top + 0.066), (0.55 * crown, top + 0.058), (crown, top + 0.032)], dark=0.5)
-    for side in (-1, 1):
-        scene.seam(on_side([(0.55 * crown, top + 0.058), (0.62 * head, band + 0.5 * sag)], side), dark=0.4)
-        for y in (0.36, 0.48):
-            ring(scene, side * 0.165, top + y * (band - top) + 0.03, 0.010, 0.010, 0.007, "thread")
-    edge: Curve = [(head, band - 0.004), (0.5 * head, band + 0.75 * sag), (0.0, band + sag)]
-    fold = [Flutes(band, low + 0.06, brim, head, 2.6, 0.011, phase)]
-    scene.panel(mirrored(edge[::-1], [(head, band - 0.004), (0.5 * (head + brim) - 0.012, 0.5 * (band + low)), (brim, low - 0.02)], [(brim, low - 0.02), (0.85 * brim, low + 0.35 * sag), (0.45 * brim, low + 0.85 * sag), (0.0, low + sag)]), puff=0.016, soft=0.026, lift=0.004, folds=fold, shadow=0.55, reach=0.018)
-    for i in range(1, 6):
-        t = i / 6
-        half, y = head + (brim - head) * t, band + (low - 0.02 - band) * t
-        scene.topstitch([(-0.98 * half, y + 0.004), (-0.5 * half, y + 0.80 * sag), (0.0, y + sag + 0.006), (0.5 * half, y + 0.80 * sag), (0.98 * half, y + 0.004)], width=0.003)
+        fold = [
+            Crease((side * 0.13, 0.20), (-side * 0.02, 0.36), 0.008, 0.014, -0.2 * side),
+            Crease((side * 0.16, 0.22), (side * 0.0, 0.39), -0.007, 0.012, -0.2 * side),
+        ]
+        scene.panel(
+            ribbon(band, 0.085, 0.130), puff=0.022, soft=0.026, folds=fold, grain=side * 0.8, shadow=0.5, reach=0.018
+        )
 
 
 def perfume_bottle(scene: Scene) -> None:
     """Thick glass, tinted perfume, a printed label, and a cap: metal or lacquered."""
     d = scene.design
-    scene.stage(0.96 * {"child": 0.60, "small": 0.72, "medium": 0.88, "large": 1.04}[scene.appearance.size], (0.0, 0.52))
+    scene.stage(
+        0.96 * {"child": 0.60, "small": 0.72, "medium": 0.88, "large": 1.04}[scene.appearance.size], (0.0, 0.52)
+    )
     wide, top, low = d.between("width", 0.165, 0.255), d.between("shoulder", 0.38, 0.44), 0.93
     shape = d.one_of("shape", ("square", "rounded", "tapered"))
     scene.stand(-wide * 0.95, wide * 0.95, low)
@@ -197,17 +260,29 @@ def perfume_bottle(scene: Scene) -> None:
             return box(-w, t, w, b, 0.028)
         if shape == "rounded":
             return disc(0.0, (t + b) / 2, w * 1.08, (b - t) / 2, 3.0)
-        return mirrored([(0.0, t), (0.62 * w, t), (0.70 * w, t + 0.02)], [(0.70 * w, t + 0.02), (w, b - 0.06), (w - 0.01, b - 0.01), (w - 0.04, b), (0.0, b)])
+        return mirrored(
+            [(0.0, t), (0.62 * w, t), (0.70 * w, t + 0.02)],
+            [(w, b - 0.06), (w - 0.01, b - 0.01), (w - 0.04, b), (0.0, b)],
+        )
 
     scene.panel(box(-0.055, top - 0.050, 0.055, top + 0.03), "fitting", puff=0.014, soft=0.020, shadow=0.0)
     scene.panel(glass(0.0), "clear", puff=0.026, soft=0.026, volume=0.010)
-    scene.panel(glass(wall), "liquid", puff=-0.008, soft=0.020, lift=0.004, follow=True, shadow=0.35, reach=0.012)
-    scene.panel(ribbon([(0.012, top - 0.01), (0.006, 0.65), (0.02, low - 0.08)], 0.008), "clear", puff=0.0, follow=True, clip=True, shadow=0.2, reach=0.006)
+    scene.overlay(glass(wall), "liquid", puff=-0.008, soft=0.020, shadow=0.35, clip=False)
+    scene.overlay(
+        ribbon([(0.012, top - 0.01), (0.006, 0.65), (0.02, low - 0.08)], 0.008), "clear", puff=0.0, shadow=0.2
+    )
     half = (0.60 if shape == "tapered" else 0.72) * wide
-    scene.panel(box(-half, 0.60, half, 0.80, 0.010), "paper", puff=0.002, soft=0.008, lift=0.002, follow=True, shadow=0.35, reach=0.008)
+    scene.overlay(box(-half, 0.57, half, 0.81, 0.010), "paper", puff=0.002, soft=0.008, shadow=0.35, clip=False)
     tall, cap_half = d.between("cap", 0.14, 0.22), d.between("cap width", 0.075, 0.115)
     style = d.one_of("cap shape", ("block", "dome", "ball"))
     base = top - 0.018
-    cover = {"block": box(-cap_half, base - tall, cap_half, base, 0.012), "dome": mirrored([(0.0, base - tall), (0.7 * cap_half, base - 0.85 * tall), (cap_half, base - 0.45 * tall)], [(cap_half, base - 0.45 * tall), (cap_half, base), (0.0, base)]), "ball": disc(0.0, base - 0.5 * tall, 0.55 * tall, 0.52 * tall)}[style]
+    cover = {
+        "block": box(-cap_half, base - tall, cap_half, base, 0.012),
+        "dome": mirrored(
+            [(0.0, base - tall), (0.7 * cap_half, base - 0.85 * tall), (cap_half, base - 0.45 * tall)],
+            [(cap_half, base), (0.0, base)],
+        ),
+        "ball": disc(0.0, base - 0.5 * tall, 0.55 * tall, 0.52 * tall),
+    }[style]
     scene.panel(cover, "fitting", puff=0.050, soft=0.050, lift=0.004, shadow=0.4, reach=0.012)
-    plate(scene, 0.0, 0.70, 0.5 * half, 0.030)
+    plate(scene, 0.0, 0.69, 0.30 * half, 0.026)

@@ -1,7 +1,7 @@
 """Dresses, skirts, trousers and shorts."""
 
 from generator.render.canvas import Scene
-from generator.render.curves import Curve, along, box, flipped, mirrored, on_side, outline, ribbon
+from generator.render.curves import Curve, Stretch, box, mirrored, on_side, outline, ribbon
 from generator.render.details import buckle, button, strap
 from generator.render.garment import (
     LENGTHS,
@@ -72,24 +72,14 @@ def dress(scene: Scene) -> None:
 
 def _sash(scene: Scene, cut: Cut) -> None:
     w, y = cut.waist + 0.004, cut.waist_at
-    band = mirrored(
-        [(0.0, y - 0.018), (w, y - 0.020)], [(w, y - 0.020), (w, y + 0.018)], [(w, y + 0.018), (0.0, y + 0.022)]
-    )
-    scene.panel(band, "self", puff=0.007, soft=0.012, follow=True, clip=True, shadow=0.5, reach=0.010)
+    band = mirrored([(0.0, y - 0.018), (w, y - 0.020)], (w, y + 0.018), (0.0, y + 0.022))
+    scene.overlay(band, "self", puff=0.007, soft=0.012)
     if scene.appearance.hardware != "none":
-        buckle(scene, 0.0, y + 0.001, 0.034, 0.032, 0.014)
+        buckle(scene, 0.0, y + 0.001, 0.042, 0.038, 0.018)
         return
     for lean in (-0.030, 0.018):
         strap(scene, [(-0.02, y + 0.01), (-0.02 + 0.6 * lean, y + 0.08), (-0.02 + lean, y + 0.16)], 0.024, "self")
-    scene.panel(
-        box(-0.038, y - 0.022, -0.004, y + 0.022, 0.012),
-        "self",
-        puff=0.012,
-        soft=0.014,
-        follow=True,
-        shadow=0.5,
-        reach=0.010,
-    )
+    scene.overlay(box(-0.038, y - 0.022, -0.004, y + 0.022, 0.012), "self", puff=0.012, soft=0.014, clip=False)
 
 
 def skirt(scene: Scene) -> None:
@@ -108,14 +98,7 @@ def skirt(scene: Scene) -> None:
         (waist + (0.045 if style == "pencil" else 0.5 * (hem - waist)), 0.40 * length),
         (hem, length),
     ]
-    scene.panel(
-        mirrored([(0.0, 0.01), (waist, 0.0)], [(waist, 0.0), (0.96 * waist, 0.045), (0.0, 0.05)]),
-        "lining",
-        puff=0.0,
-        lift=0.01,
-        shade=0.7,
-        shadow=0.0,
-    )
+    scene.inside(mirrored([(0.0, 0.01), (waist, 0.0)], [(0.96 * waist, 0.045), (0.0, 0.05)]), lift=0.01)
     phase = scene.shot.between("flutes", 0, 6.28)
     folds: list[Fold] = [
         Flutes(
@@ -146,9 +129,7 @@ def skirt(scene: Scene) -> None:
                 [(waist * t, 0.06), (0.5 * (waist + hem) * t, 0.5 * length), (hem * t, length + 0.01)], dark=0.45
             )
     scene.panel(
-        mirrored(
-            [(0.0, 0.012), (waist, 0.0)], [(waist, 0.0), (waist + 0.004, 0.052)], [(waist + 0.004, 0.052), (0.0, 0.066)]
-        ),
+        mirrored([(0.0, 0.012), (waist, 0.0)], (waist + 0.004, 0.052), (0.0, 0.066)),
         "self",
         puff=0.007,
         soft=0.014,
@@ -186,62 +167,38 @@ def _legs(scene: Scene, length: float, half_leg: float, foot: float, *, zoom: fl
     waist, half_leg = waist * boxy, half_leg * boxy
     scene.stage(zoom * child_zoom(scene), (0.0, length / 2))
     hip, crotch = waist + 0.034, 0.20 + d.between("rise", -0.01, 0.02)
-    scene.panel(
-        mirrored([(0.0, 0.012), (0.95 * waist, 0.0)], [(0.95 * waist, 0.0), (0.95 * waist, 0.05), (0.0, 0.05)]),
-        "lining",
-        puff=0.0,
-        lift=0.008,
-        shade=0.62,
-        shadow=0.0,
-    )
+    scene.inside(mirrored([(0.0, 0.012), (0.95 * waist, 0.0)], [(0.95 * waist, 0.05), (0.0, 0.05)]), lift=0.008)
     for side in (-1, 1):
         step = foot + scene.shot.between(f"step {side}", -0.012, 0.012)
         thigh = 0.5 * (hip + step + half_leg) + 0.012
-        leg: list[Curve] = [
+        leg: list[Stretch] = [
             [(0.0, 0.016), (0.6 * waist, 0.010), (waist, 0.0)],
-            [
-                (waist, 0.0),
-                (hip, 0.13),
-                (max(thigh, hip * 0.94), max(crotch + 0.06, 0.45 * length)),
-                (step + half_leg, length),
-            ],
-            [(step + half_leg, length), (step, length + 0.006), (step - half_leg, length)],
-            [
-                (step - half_leg, length),
-                (0.016 + 0.35 * max(step - half_leg, 0), 0.5 * (crotch + length)),
-                (0.0, crotch),
-            ],
-            [(0.0, crotch), (0.0, 0.016)],
+            [(hip, 0.13), (max(thigh, hip * 0.94), max(crotch + 0.06, 0.45 * length)), (step + half_leg, length)],
+            [(step, length + 0.006), (step - half_leg, length)],
+            [(0.016 + 0.35 * max(step - half_leg, 0), 0.5 * (crotch + length)), (0.0, crotch)],
+            (0.0, 0.016),
         ]
         folds = _leg_folds(scene, side, step, half_leg, crotch, length, hip)
         scene.panel(
-            outline(*[on_side(c, side) for c in leg]),
-            puff=0.018,
-            soft=0.026,
-            volume=0.012,
-            folds=folds,
-            grain=side * 0.05,
-            shadow=0.0,
+            outline(*leg) * (side, 1), puff=0.018, soft=0.026, volume=0.012, folds=folds, grain=side * 0.05, shadow=0.0
         )
         _leg_seams(scene, side, waist, hip, step, half_leg, length)
     scene.seam([(0.0, 0.04), (0.0, crotch)], dark=0.5)
     scene.topstitch([(0.030, 0.045), (0.032, crotch - 0.075), (0.004, crotch - 0.030)], width=0.0035)
     band = mirrored(
         [(0.0, 0.014), (0.6 * waist, 0.009), (waist + 0.002, -0.002)],
-        [(waist + 0.002, -0.002), (waist + 0.008, 0.036)],
-        [(waist + 0.008, 0.036), (0.6 * waist, 0.047), (0.0, 0.052)],
+        (waist + 0.008, 0.036),
+        [(0.6 * waist, 0.047), (0.0, 0.052)],
     )
     scene.panel(band, puff=0.006, soft=0.012, lift=0.004, shadow=0.45, reach=0.010)
     if d.chance("drawstring", 0.3):
         for lean in (-0.020, 0.016):
-            scene.panel(
+            scene.overlay(
                 ribbon([(0.0, 0.034), (0.8 * lean, 0.085), (lean, 0.135)], 0.010),
                 "cord",
                 puff=0.005,
                 soft=0.004,
-                follow=True,
-                shadow=0.5,
-                reach=0.008,
+                clip=False,
             )
     else:
         for x in (-0.72 * waist, -0.34 * waist, 0.34 * waist, 0.72 * waist):
@@ -278,10 +235,10 @@ def _leg_seams(scene: Scene, side: int, waist: float, hip: float, step: float, h
         band = outline(
             edge,
             [edge[1], (step + half_leg + 0.006, length + 0.004)],
-            [(step + half_leg + 0.006, length + 0.004), (step - half_leg - 0.004, length + 0.006)],
-            [(step - half_leg - 0.004, length + 0.006), edge[0]],
+            (step - half_leg - 0.004, length + 0.006),
+            edge[0],
         )
-        scene.panel(band * (side, 1), puff=0.006, soft=0.012, lift=0.003, follow=True, shadow=0.5, reach=0.010)
+        scene.overlay(band * (side, 1), puff=0.006, soft=0.012, clip=False)
     else:
         scene.topstitch(
             on_side([(step - half_leg, length - 0.016), (step + half_leg, length - 0.016)], side), width=0.0035

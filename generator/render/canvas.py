@@ -64,7 +64,8 @@ class Scene:
         self.middle = self.size * (0.5 + np.array([shot.between("x", -0.012, 0.012), shot.between("y", -0.012, 0.012)]))
         self.x, self.y = self._garment_units(self.side, 1)
         self.coarse_x, self.coarse_y = self._garment_units(self.side // self.cell, self.cell)
-        self.crumple_place = self.shot.between("crumple", 0.0, 9.0)
+        place = np.float32(self.shot.between("crumple", 0.0, 9.0))
+        self.crumple = CRUMPLE * blotches(self.coarse_x + place, self.coarse_y, 0.13)
 
     def _garment_units(self, side: int, cell: int) -> tuple[Plane, Plane]:
         pixels = (np.arange(side) + 0.5) * cell
@@ -111,19 +112,42 @@ class Scene:
             mask = mask * self.alpha[window]
         if shadow:
             self._cast(area, shadow, reach)
-        x, y = self.coarse_x[area.coarse_window], self.coarse_y[area.coarse_window]
-        unit = self.zoom / self.cell
+        unit, coarse = self.zoom / self.cell, area.coarse_window
         rise = inflated(area.coarse_mask, soft * unit)
         form = puff * rise
         if volume:
             form = form + volume * inflated(area.coarse_mask, 3.2 * soft * unit)
         if folds:
-            form = form + folded(folds, x, y) * np.minimum(1.3 * rise, 1)
-        form = form + CRUMPLE * blotches(x + self.crumple_place, y, 0.13)
-        height = resized(form, mask.shape[1], mask.shape[0]) + lift
+            form = form + folded(folds, self.coarse_x[coarse], self.coarse_y[coarse]) * np.minimum(1.3 * rise, 1)
+        height = resized(form + self.crumple[coarse], mask.shape[1], mask.shape[0]) + lift
         if follow:
             height = height + self.height[window]
         self._lay(window, mask, height, cloth, grain, shade, quilted)
+
+    def overlay(
+        self,
+        shape: Outline,
+        cloth: str = "main",
+        *,
+        puff: float = 0.005,
+        soft: float = 0.012,
+        shadow: float = 0.45,
+        shade: float = 1.0,
+        clip: bool = True,
+        lift: float = 0.003,
+        grain: float = 0.0,
+        folds: Sequence[Fold] = (),
+        quilted: bool = False,
+    ) -> None:
+        """Sews a panel onto what is there: it rides on the relief below and, with `clip`, ends where that ends."""
+        form = {"puff": puff, "soft": soft, "lift": lift, "grain": grain, "shade": shade}
+        self.panel(
+            shape, cloth, **form, shadow=shadow, reach=0.011, follow=True, clip=clip, folds=folds, quilted=quilted
+        )
+
+    def inside(self, shape: Outline, cloth: str = "lining", *, lift: float = 0.020, clip: bool = False) -> None:
+        """The inner side of a product, seen through an opening: flat, in half shade, `lift` above the ground."""
+        self.panel(shape, cloth, puff=0.0, lift=lift, shade=0.85, shadow=0.5 if clip else 0.0, clip=clip)
 
     def stamp(self, window: Window, mask: Plane, height: Plane, cloth: str) -> None:
         """Lays a small part whose mask and relief are known at every pixel, riding on what is below."""

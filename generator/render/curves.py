@@ -5,12 +5,14 @@ Garment units: x grows to the right from the axis of symmetry, y grows downwards
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
 
 Point = tuple[float, float]
 Curve = Sequence[Point]
+Stretch = Curve | Point
 Outline = npt.NDArray[np.float64]
 """The vertices of a closed polygon or of an open line, shape (n, 2)."""
 
@@ -19,25 +21,24 @@ _T = np.arange(_STEPS) / _STEPS
 _HERMITE = np.stack([2 * _T**3 - 3 * _T**2 + 1, _T**3 - 2 * _T**2 + _T, 3 * _T**2 - 2 * _T**3, _T**3 - _T**2], axis=1)
 
 
-def outline(*curves: Curve) -> Outline:
-    """A closed outline: smooth inside each curve, a corner where one ends and the next begins."""
-    points: list[Point] = []
-    corners: list[bool] = []
-    for curve in curves:
-        start = 1 if points and _same(points[-1], curve[0]) else 0
-        if start:
-            corners[-1] = True
-        points.extend(curve[start:])
-        corners.extend(i in (0, len(curve) - 1) for i in range(start, len(curve)))
-    if _same(points[-1], points[0]):
-        points.pop()
-        corners.pop()
+def outline(*stretches: Stretch) -> Outline:
+    """A closed outline of stretches joined at corners: smooth curves, or bare points reached in a straight line.
+
+    A stretch starts where the one before it ended; the last is closed to the first in a straight line.
+    """
+    curves = _chained(stretches)
+    points = [point for curve in curves for point in curve[1:]]
+    corners = [i == len(curve) - 1 for curve in curves for i in range(1, len(curve))]
+    if not _same(points[-1], curves[0][0]):
+        points.append(curves[0][0])
+        corners.append(True)
     return _spline(np.array(points), np.array(corners))
 
 
-def mirrored(*half: Curve) -> Outline:
+def mirrored(*half: Stretch) -> Outline:
     """A closed outline from its right half, given from the top of the axis to its bottom."""
-    return outline(*half, *[flipped(curve)[::-1] for curve in reversed(half)])
+    curves = _chained(half)
+    return outline(*curves, *[flipped(curve)[::-1] for curve in reversed(curves)])
 
 
 def loop(points: Curve) -> Outline:
@@ -107,19 +108,34 @@ def heading(a: Point, b: Point) -> float:
     return math.atan2(b[0] - a[0], b[1] - a[1])
 
 
+def _chained(stretches: Sequence[Stretch]) -> list[list[Point]]:
+    """The stretches as curves that each begin at the end of the one before."""
+    curves: list[list[Point]] = []
+    for stretch in stretches:
+        bare = isinstance(stretch[0], int | float)
+        curve = [cast(Point, stretch)] if bare else list(cast(Curve, stretch))
+        if curves and not _same(curves[-1][-1], curve[0]):
+            curve.insert(0, curves[-1][-1])
+        if len(curve) > 1:
+            curves.append(curve)
+    return curves
+
+
 def _same(a: Point, b: Point) -> bool:
     return abs(a[0] - b[0]) + abs(a[1] - b[1]) < 1e-9
 
 
 def _spline(points: Outline, corners: npt.NDArray[np.bool_]) -> Outline:
     """Cubic Hermite with chord-length tangents: close points beside distant ones do not overshoot."""
-    after, before = np.roll(points, -1, axis=0), np.roll(points, 1, axis=0)
+    here = np.arange(len(points))
+    following, preceding = here + 1 - len(points), here - 1
+    after, before = points[following], points[preceding]
     forward, backward = after - points, points - before
     chord = np.linalg.norm(forward, axis=1, keepdims=True)
     smooth = after - before
     smooth /= np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-12
     corner = corners[:, None]
     leave = np.where(corner, forward, smooth * chord)
-    arrive = np.roll(np.where(corner, backward, smooth * np.roll(chord, 1, axis=0)), -1, axis=0)
+    arrive = np.where(corner, backward, smooth * chord[preceding])[following]
     control = np.stack([points, leave, after, arrive], axis=1)
-    return np.einsum("tk,mkc->mtc", _HERMITE, control).reshape(-1, 2)
+    return np.asarray(np.einsum("tk,mkc->mtc", _HERMITE, control).reshape(-1, 2), np.float64)

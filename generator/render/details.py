@@ -7,12 +7,13 @@ import math
 
 import numpy as np
 
-from generator.render.canvas import Scene
+from generator.render.canvas import Scene, Window
 from generator.render.curves import Curve, Point, between, box, outline, ribbon
 from generator.render.relief import Plane
 
 
-def _around(scene: Scene, x: float, y: float, reach: float) -> tuple[tuple[slice, slice], Plane, Plane] | None:
+def _around(scene: Scene, x: float, y: float, reach: float) -> tuple[Window, Plane, Plane] | None:
+    """The window around a point, and the distances to it along x and y; None when it leaves the picture."""
     window = scene.near(x, y, reach)
     return None if window is None else (window, scene.x[window] - np.float32(x), scene.y[window] - np.float32(y))
 
@@ -28,7 +29,7 @@ def button(scene: Scene, x: float, y: float, radius: float = 0.012, cloth: str =
     scene.shade[window] *= 1 - 0.5 * np.clip(1.7 - below, 0, 0.7) / 0.7
     mask = np.clip((1 - distance) * radius * scene.zoom + 0.5, 0, 1)
     rim = np.exp(-(((distance - 0.78) / 0.20) ** 2)) + 0.55 * np.clip(1 - distance, 0, 1)
-    scene.stamp(window, mask, (0.45 * radius * rim).astype(np.float32), cloth)
+    scene.stamp(window, np.asarray(mask, np.float32), np.asarray(0.45 * radius * rim, np.float32), cloth)
     holes = np.zeros_like(dx)
     for angle in (0.785, 2.356, 3.927, 5.498):
         away = np.hypot(dx - 0.26 * radius * math.cos(angle), dy - 0.26 * radius * math.sin(angle))
@@ -63,54 +64,34 @@ def buckle(scene: Scene, x: float, y: float, rx: float, ry: float, width: float)
     """A squared frame with a prong across it."""
     ring(scene, x, y, rx, ry, width, power=5.0)
     bar = box(x - rx, y - 0.40 * width, x + 0.35 * rx, y + 0.40 * width, 0.3 * width)
-    scene.panel(bar, "fitting", puff=0.004, soft=0.4 * width, lift=0.002, follow=True, shadow=0.3, reach=0.006)
+    scene.overlay(bar, "fitting", puff=0.004, soft=0.4 * width, shadow=0.3, clip=False)
 
 
 def plate(scene: Scene, x: float, y: float, half_width: float, half_height: float, cloth: str = "fitting") -> None:
     """A domed plaque, rounded at its corners."""
     shape = box(x - half_width, y - half_height, x + half_width, y + half_height, 0.5 * min(half_width, half_height))
-    scene.panel(shape, cloth, puff=0.007, soft=0.6 * half_height, lift=0.003, follow=True, reach=0.008)
+    scene.overlay(shape, cloth, puff=0.007, soft=0.6 * half_height, clip=False)
 
 
 def zipper(scene: Scene, curve: Curve, *, width: float = 0.020, pull: bool = True) -> None:
     """Tape, teeth and puller along a curve; the puller hangs from its first point."""
-    scene.panel(
-        ribbon(curve, 2.0 * width), "tape", puff=0.002, lift=0.001, follow=True, clip=True, shadow=0.3, reach=0.006
-    )
-    scene.panel(ribbon(curve, width), "teeth", puff=0.004, soft=0.35 * width, follow=True, clip=True, shadow=0.0)
+    scene.overlay(ribbon(curve, 2.0 * width), "tape", puff=0.002, shadow=0.3)
+    scene.overlay(ribbon(curve, width), "teeth", puff=0.004, soft=0.35 * width, shadow=0.0)
     if pull:
         x, y = between(curve[0], curve[1], 0.10)
         ring(scene, x, y + 1.1 * width, 0.55 * width, 1.1 * width, 0.45 * width)
 
 
-def strap(
-    scene: Scene, curve: Curve, width: float, cloth: str = "main", *, stitched: bool = False, **lay: bool
-) -> None:
+def strap(scene: Scene, curve: Curve, width: float, cloth: str = "main", *, clip: bool = False) -> None:
     """A flat band of cloth along a curve, riding on what is below."""
-    scene.panel(
-        ribbon(curve, width),
-        cloth,
-        puff=0.005,
-        soft=0.3 * width,
-        follow=True,
-        shadow=0.5,
-        reach=0.010,
-        clip=lay.get("clip", False),
-    )
-    if stitched:
-        scene.topstitch(curve, length=0.014)
+    scene.overlay(ribbon(curve, width), cloth, soft=0.3 * width, shadow=0.5, clip=clip)
 
 
 def patch_pocket(scene: Scene, x0: float, y0: float, x1: float, y1: float, cloth: str = "main") -> None:
     """A sewn-on pocket with a pointed bottom."""
     tip, middle = 0.15 * (y1 - y0), (x0 + x1) / 2
-    shape = outline(
-        [(x0, y0), (x1, y0)],
-        [(x1, y0), (x1, y1 - tip)],
-        [(x1, y1 - tip), (middle, y1), (x0, y1 - tip)],
-        [(x0, y1 - tip), (x0, y0)],
-    )
-    scene.panel(shape, cloth, puff=0.004, soft=0.010, lift=0.002, follow=True, clip=True, shadow=0.45, reach=0.010)
+    shape = outline([(x0, y0), (x1, y0)], (x1, y1 - tip), [(middle, y1), (x0, y1 - tip)])
+    scene.overlay(shape, cloth, puff=0.004, soft=0.010)
     scene.topstitch([(x0, y0 + 0.018), (x1, y0 + 0.018)])
 
 
@@ -119,7 +100,6 @@ def flap(scene: Scene, a: Point, b: Point, depth: float, cloth: str = "main") ->
     shape = outline(
         [a, b],
         [
-            b,
             (b[0], b[1] + 0.8 * depth),
             (b[0] - 0.1 * (b[0] - a[0]), b[1] + depth),
             (a[0] + 0.1 * (b[0] - a[0]), a[1] + depth),
@@ -127,9 +107,9 @@ def flap(scene: Scene, a: Point, b: Point, depth: float, cloth: str = "main") ->
             a,
         ],
     )
-    scene.panel(shape, cloth, puff=0.005, soft=0.010, lift=0.003, follow=True, shadow=0.6, reach=0.012)
+    scene.overlay(shape, cloth, puff=0.005, soft=0.010, shadow=0.6, clip=False)
 
 
 def welt(scene: Scene, a: Point, b: Point, width: float = 0.022, cloth: str = "main") -> None:
     """A slanted pocket opening with a bound edge."""
-    scene.panel(ribbon([a, b], width), cloth, puff=0.004, soft=0.008, lift=0.002, follow=True, shadow=0.6, reach=0.012)
+    scene.overlay(ribbon([a, b], width), cloth, puff=0.004, soft=0.008, shadow=0.6, clip=False)

@@ -6,12 +6,16 @@ fades out where one period is smaller than about two pixels instead of turning i
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from generator.render.colour import CREAM, Colour, mix, palette
 from generator.render.patterns import pattern_colours
 from generator.render.relief import Plane, blotches, speckles
+
+Texture = npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +31,15 @@ class Cloth:
 class Finish:
     """The effect of a material on a pattern."""
 
-    tone: Plane
+    tone: Texture
     """Factor on the albedo."""
-    height: Plane
+    height: Texture
     """Fine relief in garment units."""
     gloss: float = 0.0
     """0 matte to 1 polished."""
     sheen: float = 0.0
     """Light caught by fibres at grazing angles."""
-    bleach: Plane | None = None
+    bleach: Texture | None = None
     """Share of undyed yarn that shows through."""
     metal: float = 0.0
     """1 where the surface mirrors the studio in its own colour."""
@@ -55,7 +59,7 @@ def surface(cloth: Cloth, u: Plane, v: Plane, footprint: float) -> Surface:
     finish = FINISHES[cloth.material](u, v, footprint)
     if finish.bleach is not None:
         albedo = albedo + finish.bleach[..., None] * (mix(cloth.colour, CREAM, 0.75) - albedo)
-    return Surface(albedo * finish.tone[..., None], finish)
+    return Surface(np.asarray(albedo * finish.tone[..., None], np.float32), finish)
 
 
 def _visible(period: float, footprint: float) -> np.float32:
@@ -88,7 +92,7 @@ def _jersey(u: Plane, v: Plane, footprint: float) -> Finish:
 def _denim(u: Plane, v: Plane, footprint: float) -> Finish:
     a, b = u * 0.75 + v * 0.66, u * 0.66 - v * 0.75
     twill = _wave(a, 0.011) * _visible(0.011, footprint)
-    worn = 0.15 + 0.07 * blotches(u, v, 0.11, 0.15, layer=4) + 0.07 * blotches(b, a, 0.022, 0.007, layer=2)
+    worn = 0.12 + 0.06 * blotches(u, v, 0.11, 0.15, layer=4) + 0.05 * blotches(b, a, 0.022, 0.007, layer=2)
     slubs = blotches(u, v, 0.007, 0.05, layer=5)
     return Finish(
         np.asarray(0.93 + 0.08 * twill + 0.10 * slubs, np.float32),
@@ -100,8 +104,8 @@ def _denim(u: Plane, v: Plane, footprint: float) -> Finish:
 def _wool(u: Plane, v: Plane, footprint: float) -> Finish:
     hairs = blotches(u, v, 0.009, 0.008, layer=1) + 0.8 * speckles(u, v, 0.006)
     tufts = blotches(u, v, 0.020, layer=2)
-    bleach = np.clip(0.07 * blotches(u, v, 0.008, layer=6) + 0.03, 0, 0.4)
-    return Finish(np.clip(1 + 0.13 * hairs, 0.3, 1.7), 0.0010 * tufts, 0.0, 0.30, bleach)
+    bleach = np.clip(0.045 * blotches(u, v, 0.008, layer=6) + 0.03, 0, 0.4)
+    return Finish(np.clip(1 + 0.085 * hairs, 0.3, 1.7), 0.0007 * tufts, 0.0, 0.34, bleach)
 
 
 def _knit(u: Plane, v: Plane, footprint: float) -> Finish:
@@ -115,7 +119,7 @@ def _knit(u: Plane, v: Plane, footprint: float) -> Finish:
 
 def _nylon(u: Plane, v: Plane, footprint: float) -> Finish:
     crinkle = np.abs(blotches(u, v, 0.070, 0.045, layer=1)) + 0.6 * np.abs(blotches(u, v, 0.030, layer=2))
-    return Finish(np.full_like(u, 0.96), -0.0042 * crinkle, 0.80, 0.0)
+    return Finish(np.full_like(u, 0.96), -0.0036 * crinkle, 0.80, 0.0)
 
 
 def _leather(u: Plane, v: Plane, footprint: float) -> Finish:
@@ -132,14 +136,15 @@ def _suede(u: Plane, v: Plane, footprint: float) -> Finish:
 
 
 def _silk(u: Plane, v: Plane, footprint: float) -> Finish:
-    streaks = blotches(u + 0.05 * np.sin(9 * v), v, 0.032, 0.40, layer=1)
+    sway = np.asarray(0.05 * np.sin(9 * v), np.float32)
+    streaks = blotches(u + sway, v, 0.032, 0.40, layer=1)
     return Finish(np.asarray(0.98 + 0.07 * streaks, np.float32), 0.0052 * streaks, 0.50, 0.10)
 
 
 def _canvas(u: Plane, v: Plane, footprint: float) -> Finish:
     weave = _wave(u, 0.014) * _wave(v, 0.014) * _visible(0.014, footprint)
-    slubs = blotches(u, v, 0.010, 0.070, layer=1) + blotches(u, v, 0.070, 0.010, layer=2)
-    return Finish(np.asarray(0.98 + 0.075 * slubs + 0.16 * weave, np.float32), 0.0006 * (weave + slubs), 0.0, 0.0)
+    slubs = blotches(u, v, 0.009, 0.035, layer=1) + blotches(u, v, 0.035, 0.009, layer=2)
+    return Finish(np.asarray(0.98 + 0.065 * slubs + 0.14 * weave, np.float32), 0.0006 * (weave + slubs), 0.0, 0.0)
 
 
 def _acetate(u: Plane, v: Plane, footprint: float) -> Finish:
@@ -158,6 +163,11 @@ def _metal(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.ones_like(u), np.zeros_like(u), 0.85, 0.0, None, 1.0)
 
 
+def _teeth(u: Plane, v: Plane, footprint: float) -> Finish:
+    tooth = _wave(u, 0.012) * _wave(v, 0.012) * _visible(0.012, footprint)
+    return Finish(0.95 + 0.35 * tooth, 0.0006 * tooth, 0.85, metal=1.0)
+
+
 def _horn(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(0.9 + 0.2 * blotches(u, v, 0.02, layer=1), np.float32), np.zeros_like(u), 0.30)
 
@@ -171,14 +181,35 @@ def _ribbing(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(1 + 0.20 * rib, 0.0022 * rib, 0.0, 0.10)
 
 
+def _liquid(u: Plane, v: Plane, footprint: float) -> Finish:
+    streak = np.clip(3 * _wave(u - 0.45 * v, 0.20) - 2.1, 0, 1)
+    return Finish(np.ones_like(u), np.zeros_like(u), 0.8, 0.0, np.asarray(0.40 * streak, np.float32))
+
+
 def _satin(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.ones_like(u), 0.002 * blotches(u, v, 0.05, 0.15, layer=1), 0.35, 0.05)
 
 
 FINISHES: dict[str, Callable[[Plane, Plane, float], Finish]] = {
-    **{"gabardine": _gabardine, "cotton": _cotton, "jersey": _jersey, "denim": _denim, "wool": _wool, "knit": _knit},
-    **{"nylon": _nylon, "leather": _leather, "suede": _suede, "silk": _silk, "canvas": _canvas},
-    **{"acetate": _acetate, "glass": _glass},
-    **{"metal": _metal, "horn": _horn, "rubber": _rubber, "satin": _satin, "ribbing": _ribbing},
+    "gabardine": _gabardine,
+    "cotton": _cotton,
+    "jersey": _jersey,
+    "denim": _denim,
+    "wool": _wool,
+    "knit": _knit,
+    "nylon": _nylon,
+    "leather": _leather,
+    "suede": _suede,
+    "silk": _silk,
+    "canvas": _canvas,
+    "acetate": _acetate,
+    "glass": _glass,
+    "metal": _metal,
+    "teeth": _teeth,
+    "horn": _horn,
+    "rubber": _rubber,
+    "satin": _satin,
+    "ribbing": _ribbing,
+    "liquid": _liquid,
 }
 """The vocabulary of `schemas.appearance.MATERIALS`, and what only fittings, soles and linings are made of."""

@@ -7,13 +7,15 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from generator.render.canvas import Scene
-from generator.render.curves import Curve, Outline, Point, flipped, heading, mirrored, on_side, outline, ribbon
+from generator.render.curves import Curve, Outline, Point, Stretch, flipped, heading, mirrored, on_side, outline, ribbon
 from generator.render.relief import Crease, Flutes, Fold
 
 EdgeOf = Callable[[float, float], Point]
 """The point of a sleeve at a share of its length, from -1 at the inner to +1 at the outer edge."""
-LENGTHS = {"child": 0.74, "small": 0.80, "medium": 1.0, "large": 1.17}
+LENGTHS = {"child": 0.82, "small": 0.80, "medium": 1.0, "large": 1.17}
 """Length of a garment against its medium size."""
 
 
@@ -55,6 +57,13 @@ def sized(scene: Scene, cut: Cut) -> Cut:
     )
 
 
+def staged(scene: Scene, cut: Cut, zoom: float, top: float = -0.02, wrists: float = 0.0) -> Cut:
+    """The cut in its size, and the camera on its middle: collar or hood begin at `top`, sleeves end at `wrists`."""
+    made = sized(scene, cut)
+    scene.stage(zoom * child_zoom(scene), (0.0, 0.5 * (max(made.length, wrists) + top)))
+    return made
+
+
 def child_zoom(scene: Scene) -> float:
     """A child's garment is smaller in the frame."""
     return 0.74 if scene.appearance.size == "child" else 1.0
@@ -88,10 +97,7 @@ def v_neck(cut: Cut) -> Curve:
 
 def inside_back(scene: Scene, cut: Cut, depth: float, cloth: str = "lining") -> None:
     """The inner side of the back, seen through the neck opening."""
-    shape = mirrored(
-        [(0.0, 0.006), (0.6 * cut.neck, 0.002), (cut.neck, -0.004)],
-        [(cut.neck, -0.004), (cut.neck, depth), (0.0, depth)],
-    )
+    shape = mirrored([(0.0, 0.006), (0.6 * cut.neck, 0.002), (cut.neck, -0.004)], [(cut.neck, depth), (0.0, depth)])
     scene.panel(shape, cloth, puff=0.0, lift=0.014, shade=0.80, shadow=0.0)
     scene.darken(
         mirrored([(0.0, depth * 0.55), (cut.neck, depth * 0.35)], [(cut.neck, depth), (0.0, depth)]), 0.25, 0.02
@@ -132,7 +138,6 @@ def hem_folds(scene: Scene, top: float, cut: Cut, count: float, depth: float, na
 class Sleeve:
     """Where a drawn sleeve ends, so that cuffs and straps find it."""
 
-    side: int
     shoulder: Point
     wrist: Point
     half_cuff: float
@@ -175,28 +180,24 @@ def _sleeve(
     puff: float,
 ) -> Sleeve:
     angle += scene.shot.between(f"swing {side}", -0.035, 0.035)
+    if scene.appearance.size == "child":
+        length *= 0.86
     sin, cos = math.sin(angle), math.cos(angle)
-    tip, pit = (cut.shoulder, cut.slope), (cut.chest, cut.armhole)
-    middle = ((tip[0] + pit[0]) / 2, (tip[1] + pit[1]) / 2)
-    wrist = (middle[0] + length * sin, middle[1] + length * cos)
-    half_top = 0.5 * (cut.armhole - cut.slope) * 0.80
+    tip, pit = (side * cut.shoulder, cut.slope), (side * cut.chest, cut.armhole)
+    middle = (0.5 * (cut.shoulder + cut.chest), 0.5 * (cut.slope + cut.armhole))
+    wrist = (side * (middle[0] + length * sin), middle[1] + length * cos)
+    half_top = 0.40 * (cut.armhole - cut.slope)
 
     def edge(share: float, out: float) -> Point:
         half = (half_top + (half_cuff - half_top) * share) * (1 + (fullness - 1) * math.sin(math.pi * share))
         bend = 0.014 * math.sin(math.pi * share) * min(1.0, length / 0.4)
-        return (
-            middle[0] + length * share * sin + (out * half + bend) * cos,
-            middle[1] + length * share * cos - (out * half + bend) * sin,
-        )
+        x = middle[0] + length * share * sin + (out * half + bend) * cos
+        return (side * x, middle[1] + length * share * cos - (out * half + bend) * sin)
 
-    outer: Curve = [tip, edge(0.28, 1), edge(0.6, 1), edge(1.0, 1)]
-    inner: Curve = [edge(1.0, -1), edge(0.6, -1), edge(0.25, -1), pit]
-    shape = outline(
-        *[
-            on_side(c, side)
-            for c in (outer, [outer[-1], inner[0]], inner, [pit, (0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1]), tip])
-        ]
-    )
+    outer = [tip, edge(0.28, 1), edge(0.6, 1), edge(1.0, 1)]
+    inner = [edge(1.0, -1), edge(0.6, -1), edge(0.25, -1), pit]
+    under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
+    shape = outline(outer, inner, *under_body)
     scene.panel(
         shape,
         cloth,
@@ -208,7 +209,7 @@ def _sleeve(
         quilted=quilted,
         shadow=0.0,
     )
-    return Sleeve(side, (side * middle[0], middle[1]), (side * wrist[0], wrist[1]), half_cuff, side * angle)
+    return Sleeve((side * middle[0], middle[1]), wrist, half_cuff, side * angle)
 
 
 def _sleeve_folds(scene: Scene, side: int, edge: EdgeOf, length: float) -> list[Fold]:
@@ -220,8 +221,8 @@ def _sleeve_folds(scene: Scene, side: int, edge: EdgeOf, length: float) -> list[
         share = (i + 0.7) / num_drags * 0.92
         a, b = edge(share, -1), edge(min(share + rng.uniform(-0.02, 0.14), 1.0), rng.uniform(0.1, 0.9))
         depth = rng.uniform(0.003, 0.0065) * (1 if i % 2 else -1)
-        folds.append(Crease(*on_side([a, b], side), depth, rng.uniform(0.009, 0.016), rng.normal(0, 0.1)))
-    folds.append(Crease(*on_side([edge(0.12, 0.2), edge(0.95, -0.2)], side), 0.005, 0.022, 0.02))
+        folds.append(Crease(a, b, depth, rng.uniform(0.009, 0.016), rng.normal(0, 0.1)))
+    folds.append(Crease(edge(0.12, 0.2), edge(0.95, -0.2), 0.005, 0.022, 0.02))
     return folds
 
 
@@ -229,15 +230,13 @@ def cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", flare:
     """A band around the wrist; positive `depth` reaches up the sleeve from its end."""
     length = math.dist(sleeve.shoulder, sleeve.wrist)
     (a, b), (c, d) = sleeve.across(1 - depth / length), sleeve.across(1.01)
-    wide = _widened(outline([a, b], [b, d], [d, c], [c, a]), flare)
-    scene.panel(
-        wide, cloth, puff=0.007, soft=0.012, lift=0.003, follow=True, grain=sleeve.angle, shadow=0.45, reach=0.010
-    )
+    wide = _widened(outline([a, b], d, c), flare)
+    scene.overlay(wide, cloth, puff=0.007, soft=0.012, grain=sleeve.angle, clip=False)
 
 
 def _widened(shape: Outline, factor: float) -> Outline:
     middle = shape.mean(axis=0)
-    return (shape - middle) * factor + middle
+    return np.asarray((shape - middle) * factor + middle, np.float64)
 
 
 def hem_band(scene: Scene, cut: Cut, depth: float, cloth: str = "rib", inset: float = 0.004) -> None:
@@ -245,8 +244,8 @@ def hem_band(scene: Scene, cut: Cut, depth: float, cloth: str = "rib", inset: fl
     top, low = cut.length - 0.2 * depth, cut.length + 0.8 * depth
     shape = mirrored(
         [(0.0, top + cut.dip), (0.5 * cut.hem, top + 0.8 * cut.dip), (cut.hem + 0.003, top)],
-        [(cut.hem + 0.003, top), (cut.hem - inset, low)],
-        [(cut.hem - inset, low), (0.5 * cut.hem, low + 0.8 * cut.dip), (0.0, low + cut.dip)],
+        (cut.hem - inset, low),
+        [(0.5 * cut.hem, low + 0.8 * cut.dip), (0.0, low + cut.dip)],
     )
     scene.panel(shape, cloth, puff=0.009, soft=0.016, lift=0.002, shadow=0.35, reach=0.010)
 
@@ -275,25 +274,24 @@ def shirt_collar(
     """A turned-down collar: stand at the back, two leaves in front that meet below the neck."""
     n = cut.neck
     back = mirrored(
-        [(0.0, -stand - 0.004), (0.6 * n, -stand - 0.006), (n + 0.006, -0.004)],
-        [(n + 0.006, -0.004), (0.9 * n, 0.018), (0.0, 0.004)],
+        [(0.0, -stand - 0.004), (0.6 * n, -stand - 0.006), (n + 0.006, -0.004)], [(0.9 * n, 0.018), (0.0, 0.004)]
     )
     scene.panel(back, cloth, puff=0.005, soft=0.010, shade=0.80, shadow=0.3, reach=0.008)
     for side in (-1, 1):
-        leaf: list[Curve] = [
+        leaf: list[Stretch] = [
             [(0.55 * n, -stand - 0.008), (n + 0.012, -0.006), (n + 0.020, 0.022)],
-            [(n + 0.020, 0.022), (n * 0.72 + spread, depth)],
-            [(n * 0.72 + spread, depth), (0.003, cut.scoop + 0.004)],
-            [(0.003, cut.scoop + 0.004), (0.66 * n, 0.016), (0.80 * n, -0.004), (0.55 * n, -stand - 0.008)],
+            (n * 0.72 + spread, depth),
+            (0.003, cut.scoop + 0.004),
+            [(0.66 * n, 0.016), (0.80 * n, -0.004), (0.55 * n, -stand - 0.008)],
         ]
-        shape = outline(*[on_side(c, side) for c in leaf])
+        shape = outline(*leaf) * (side, 1)
         scene.panel(
             shape,
             cloth,
             puff=0.007,
             soft=0.012,
             lift=0.004,
-            grain=side * heading((0.003, cut.scoop), leaf[1][0]),
+            grain=side * heading((0.003, cut.scoop), (n * 0.72 + spread, depth)),
             shadow=0.5,
             reach=0.012,
         )

@@ -1,7 +1,7 @@
 """Light and camera: from the planes of a scene to a photograph in a white studio.
 
 A key softbox from the upper left, a weak fill from the right, a bright ceiling; broad and tight highlights for glossy
-surfaces; occlusion in hollows. Then exposure, film shoulder, sRGB, sharpening and sensor noise. The background, exposure
+surfaces; occlusion in hollows. Then exposure, film shoulder, sRGB, sharpening and sensor noise. Background, exposure
 and noise depend on the shot alone.
 """
 
@@ -89,7 +89,7 @@ def _shadow(scene: Scene) -> Plane:
     shadow = np.zeros((unit, unit), np.float32)
     for strength, reach in ((0.55, 0.012), (0.30, 0.045)):
         shadow += strength * np.exp(-(((rows - y) / (reach * unit)) ** 2)) * np.exp(-(across**6)) * 0.8
-    return 1 - np.clip(resized(shadow, side, side), 0, 0.8)
+    return np.asarray(1 - np.clip(resized(shadow, side, side), 0, 0.8), np.float32)
 
 
 def _clothed(scene: Scene, window: Window, height: Plane, footprint: float) -> tuple[Plane, Blend]:
@@ -142,7 +142,7 @@ def _open_sky(scene: Scene, relief: Plane) -> Plane:
     rows, columns = relief.shape
     coarse = resized(relief, max(2, columns // cell), max(2, rows // cell), Image.Resampling.BOX)
     depth = (blur(coarse, 0.022 * unit / cell) - coarse) / 0.022 + (blur(coarse, 0.008 * unit / cell) - coarse) / 0.012
-    return np.clip(1 - 0.9 * resized(depth, columns, rows), 0.35, 1.08)
+    return np.asarray(np.clip(1 - 0.9 * resized(depth, columns, rows), 0.35, 1.08), np.float32)
 
 
 def _diffuse(shot: Variation, nx: Plane, ny: Plane, nz: Plane, open_sky: Plane) -> Plane:
@@ -182,7 +182,7 @@ def _developed(light: Plane, shot: Variation) -> Image.Image:
     exposure = np.float32(shot.between("exposure", 0.97, 1.03) / _CURVE_WHITE)
     index = np.sqrt(np.clip(light * exposure, 0, 1)) * np.float32(_CURVE_STEPS - 1)
     print_ = _film()[index.astype(np.int32)]
-    luma = print_ @ np.array([0.30, 0.59, 0.11], np.float32)
+    luma = np.float32(0.30) * print_[..., 0] + np.float32(0.59) * print_[..., 1] + np.float32(0.11) * print_[..., 2]
     around = luma.copy()
     around[1:-1, 1:-1] = 0.25 * (luma[:-2, 1:-1] + luma[2:, 1:-1] + luma[1:-1, :-2] + luma[1:-1, 2:])
     extra = np.float32(0.35) * (luma - around) + _noise(size, shot)

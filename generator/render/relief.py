@@ -62,7 +62,7 @@ class Flutes(NamedTuple):
     """Half width of the cloth at the bottom."""
     top_width: float
     """Half width of the cloth at the top."""
-    count: float
+    waves: float
     """Folds across the cloth."""
     depth: float
     phase: float
@@ -70,7 +70,7 @@ class Flutes(NamedTuple):
     def height(self, x: Plane, y: Plane) -> Plane:
         t = np.clip((y - self.top) / (self.bottom - self.top), 0, 1.1)
         s = x / (self.top_width + (self.half_width - self.top_width) * t)
-        angle = np.pi * self.count * s + self.phase
+        angle = np.pi * self.waves * s + self.phase
         wave = np.sin(angle + 0.6 * np.sin(1.7 * s + self.phase * 3)) + 0.35 * np.sin(1.9 * angle + self.phase * 2)
         return np.asarray(self.depth * np.sqrt(t) * wave, np.float32)
 
@@ -147,7 +147,7 @@ def blotches(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None, lay
     j = (u * np.float32(BLOTCH / cell_u) + np.float32(8192 + 57 * layer)).astype(np.int32) & (PLATE - 1)
     i = row.astype(np.int32)
     plate = smooth_plate()
-    here = plate[i & (PLATE - 1), j]
+    here = np.asarray(plate[i & (PLATE - 1), j])
     if cell_v < STREAK:
         return here
     return np.asarray(here + (row - i) * (plate[(i + 1) & (PLATE - 1), j] - here), np.float32)
@@ -157,4 +157,4 @@ def speckles(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None) -> 
     """White noise that lies in the cloth, one value for each cell."""
     i = (v * np.float32(1 / (cell_v or cell_u)) + np.float32(4096)).astype(np.int32) & (PLATE - 1)
     j = (u * np.float32(1 / cell_u) + np.float32(4096)).astype(np.int32) & (PLATE - 1)
-    return grain_plate()[i, j]
+    return np.asarray(grain_plate()[i, j])

@@ -8,38 +8,28 @@ from generator.render.garment import (
     armhole_seams,
     body_folds,
     body_half,
-    child_zoom,
     cuff,
     hem_band,
     inside_back,
     neck_band,
     round_neck,
     shirt_collar,
-    sized,
     sleeves,
+    staged,
     v_neck,
 )
-
-
-def _staged(scene: Scene, cut: Cut, zoom: float) -> Cut:
-    made = sized(scene, cut)
-    scene.stage(zoom * child_zoom(scene), (0.0, made.length / 2))
-    return made
 
 
 def t_shirt(scene: Scene) -> None:
     """Short sleeves, a ribbed round or pointed neck, straight body."""
     d = scene.design
-    cut = _staged(
-        scene,
-        Cut(
-            scoop=d.between("scoop", 0.040, 0.075),
-            neck=d.between("neck", 0.058, 0.075),
-            chest=0.165,
-            hem=d.between("hem", 0.160, 0.185),
-        ),
-        1.30,
+    cut = Cut(
+        scoop=d.between("scoop", 0.040, 0.075),
+        neck=d.between("neck", 0.058, 0.075),
+        chest=0.165,
+        hem=d.between("hem", 0.160, 0.185),
     )
+    cut = staged(scene, cut, 1.30)
     neckline = v_neck(cut) if d.chance("v neck", 0.3) else round_neck(cut)
     arms = sleeves(scene, cut, length=d.between("sleeve", 0.13, 0.19), half_cuff=0.066, angle=0.62)
     inside_back(scene, cut, cut.scoop + 0.01, "main")
@@ -68,17 +58,14 @@ def sweater(scene: Scene) -> None:
     """Long sleeves, ribbed neck, cuffs and hem; crew, V or roll neck."""
     d = scene.design
     style = d.one_of("neck", ("crew", "v", "roll"))
-    cut = _staged(
-        scene,
-        Cut(
-            scoop=0.130 if style == "v" else 0.042,
-            neck=d.between("neck width", 0.058, 0.068),
-            chest=0.172,
-            hem=d.between("hem", 0.155, 0.175),
-            length=d.between("length", 0.46, 0.52),
-        ),
-        1.28,
+    cut = Cut(
+        scoop=0.130 if style == "v" else 0.042,
+        neck=d.between("neck width", 0.058, 0.068),
+        chest=0.172,
+        hem=d.between("hem", 0.155, 0.175),
+        length=d.between("length", 0.46, 0.52),
     )
+    cut = staged(scene, cut, 1.28, wrists=0.54)
     neckline = v_neck(cut) if style == "v" else round_neck(cut)
     arms = sleeves(
         scene, cut, length=0.42, half_cuff=0.044, angle=d.between("angle", 0.20, 0.28), fullness=1.08, puff=0.022
@@ -98,7 +85,7 @@ def sweater(scene: Scene) -> None:
         scene.panel(
             mirrored(
                 [(0.0, -tall), (0.045, -tall - 0.004), (0.058, -tall + 0.016)],
-                [(0.058, -tall + 0.016), (0.062, 0.0), (0.050, 0.026), (0.0, 0.040)],
+                [(0.062, 0.0), (0.050, 0.026), (0.0, 0.040)],
             ),
             "rib",
             puff=0.018,
@@ -117,26 +104,18 @@ def sweater(scene: Scene) -> None:
 def hoodie(scene: Scene) -> None:
     """Hood, drawstrings and a pouch pocket; metal hardware is a zip front, eyelets and cord ends."""
     d = scene.design
-    cut = _staged(
-        scene, Cut(scoop=0.070, neck=0.066, chest=0.176, hem=0.165, length=d.between("length", 0.46, 0.51)), 1.20
-    )
-    hood = d.between("hood", 0.125, 0.155)
+    hood, length = d.between("hood", 0.125, 0.155), d.between("length", 0.46, 0.51)
+    cut = Cut(scoop=0.070, neck=0.066, chest=0.176, hem=0.165, length=length)
+    cut = staged(scene, cut, 1.15, -hood, 0.54)
     arms = sleeves(scene, cut, length=0.42, half_cuff=0.044, angle=0.23, fullness=1.12, puff=0.022)
     scene.panel(
-        mirrored([(0.0, -hood), (0.070, -hood + 0.016), (0.108, -0.05), (0.096, 0.03)], [(0.096, 0.03), (0.0, 0.05)]),
+        mirrored([(0.0, -hood), (0.070, -hood + 0.016), (0.108, -0.05), (0.096, 0.03)], (0.0, 0.05)),
         puff=0.026,
         soft=0.030,
     )
-    scene.panel(
-        mirrored(
-            [(0.0, -hood + 0.034), (0.050, -hood + 0.050), (0.074, -0.04), (0.050, 0.05)], [(0.050, 0.05), (0.0, 0.085)]
-        ),
-        "lining",
-        puff=-0.008,
-        soft=0.03,
+    scene.inside(
+        mirrored([(0.0, -hood + 0.034), (0.050, -hood + 0.050), (0.074, -0.04), (0.050, 0.05)], (0.0, 0.085)),
         lift=0.022,
-        shade=0.85,
-        shadow=0.45,
     )
     scene.darken(mirrored([(0.0, -0.01), (0.05, 0.0)], [(0.05, 0.08), (0.0, 0.09)]), 0.4, 0.02)
     scene.panel(
@@ -152,65 +131,57 @@ def hoodie(scene: Scene) -> None:
         edge = [(0.074, -0.055), (0.086, 0.0), (0.050, 0.056), (0.002, 0.086)]
         scene.panel(ribbon(on_side(edge, side), 0.034, 0.030), puff=0.012, soft=0.014, lift=0.003, shadow=0.5)
     low, wide = cut.length - 0.02, d.between("pouch", 0.095, 0.115)
-    scene.panel(
+    scene.overlay(
         mirrored(
-            [(0.0, low - 0.135), (0.62 * wide, low - 0.135)],
-            [(0.62 * wide, low - 0.135), (wide, low - 0.05)],
-            [(wide, low - 0.05), (wide, low), (0.0, low + 0.006)],
+            [(0.0, low - 0.135), (0.62 * wide, low - 0.135)], (wide, low - 0.05), [(wide, low), (0.0, low + 0.006)]
         ),
         puff=0.008,
         soft=0.016,
-        follow=True,
-        clip=True,
-        shadow=0.5,
-        reach=0.014,
     )
     for side in (-1, 1):
         scene.topstitch(on_side([(0.62 * wide - 0.012, low - 0.128), (wide - 0.012, low - 0.046)], side))
     if scene.appearance.hardware != "none":
         zipper(scene, [(0.0, 0.088), (0.0, 0.5 * cut.length), (0.0, cut.length + 0.01)], width=0.018)
-    for side in (-1, 1):
-        swing = scene.shot.between(f"cord {side}", -0.012, 0.012)
-        ring(scene, side * 0.030, 0.082, 0.009, 0.009, 0.006)
-        scene.panel(
-            ribbon(on_side([(0.030, 0.086), (0.033 + swing, 0.13), (0.030 + swing, 0.185)], side), 0.010),
-            "cord",
-            puff=0.006,
-            soft=0.004,
-            follow=True,
-            shadow=0.5,
-            reach=0.008,
-        )
-        scene.panel(
-            ribbon(on_side([(0.030 + swing, 0.180), (0.030 + swing, 0.205)], side), 0.014),
-            "fitting",
-            puff=0.006,
-            soft=0.005,
-            follow=True,
-            shadow=0.4,
-            reach=0.008,
-        )
+    _cords(scene)
     hem_band(scene, cut, 0.045, inset=0.012)
     for arm in arms:
         cuff(scene, arm, 0.045, "rib", 0.92)
 
 
+def _cords(scene: Scene) -> None:
+    """Two drawstrings that hang from eyelets and end in tips."""
+    for side in (-1, 1):
+        swing = scene.shot.between(f"cord {side}", -0.012, 0.012)
+        ring(scene, side * 0.030, 0.082, 0.009, 0.009, 0.006)
+        scene.overlay(
+            ribbon(on_side([(0.030, 0.086), (0.033 + swing, 0.13), (0.030 + swing, 0.185)], side), 0.010),
+            "cord",
+            puff=0.006,
+            soft=0.004,
+            clip=False,
+        )
+        scene.overlay(
+            ribbon(on_side([(0.030 + swing, 0.180), (0.030 + swing, 0.205)], side), 0.014),
+            "fitting",
+            puff=0.006,
+            soft=0.005,
+            clip=False,
+        )
+
+
 def shirt(scene: Scene) -> None:
     """Pointed collar, buttoned placket, cuffs, a curved tail and sometimes a chest pocket."""
     d = scene.design
-    cut = _staged(
-        scene,
-        Cut(
-            scoop=0.066,
-            neck=0.056,
-            chest=0.162,
-            waist=d.between("waist", 0.142, 0.160),
-            hem=0.162,
-            length=d.between("length", 0.54, 0.58),
-            dip=0.0,
-        ),
-        1.22,
+    cut = Cut(
+        scoop=0.066,
+        neck=0.056,
+        chest=0.162,
+        waist=d.between("waist", 0.142, 0.160),
+        hem=0.162,
+        length=d.between("length", 0.54, 0.58),
+        dip=0.0,
     )
+    cut = staged(scene, cut, 1.22, wrists=0.54)
     arms = sleeves(scene, cut, length=d.between("sleeve", 0.42, 0.46), half_cuff=0.040, angle=0.22)
     inside_back(scene, cut, 0.08, "main")
     tail = d.between("tail", 0.010, 0.050)
@@ -220,16 +191,7 @@ def shirt(scene: Scene) -> None:
     ]
     scene.panel(mirrored(*half), puff=0.013, soft=0.024, volume=0.010, folds=body_folds(scene, cut), shadow=0.4)
     armhole_seams(scene, cut)
-    scene.panel(
-        box(-0.017, cut.scoop - 0.02, 0.017, cut.length + tail - 0.002),
-        puff=0.003,
-        soft=0.010,
-        lift=0.002,
-        follow=True,
-        clip=True,
-        shadow=0.4,
-        reach=0.008,
-    )
+    scene.overlay(box(-0.017, cut.scoop - 0.02, 0.017, cut.length + tail - 0.002), puff=0.003, soft=0.010)
     for x in (-0.013, 0.013):
         scene.topstitch([(x, cut.scoop), (x, cut.length + tail - 0.006)], width=0.0025)
     if d.chance("pocket", 0.6):
@@ -249,17 +211,10 @@ def shirt(scene: Scene) -> None:
 def polo_shirt(scene: Scene) -> None:
     """Soft collar, a short placket with two or three buttons, ribbed sleeve ends."""
     d = scene.design
-    cut = _staged(
-        scene,
-        Cut(
-            scoop=0.078,
-            neck=0.058,
-            chest=0.163,
-            hem=d.between("hem", 0.158, 0.175),
-            length=d.between("length", 0.50, 0.55),
-        ),
-        1.28,
+    cut = Cut(
+        scoop=0.078, neck=0.058, chest=0.163, hem=d.between("hem", 0.158, 0.175), length=d.between("length", 0.50, 0.55)
     )
+    cut = staged(scene, cut, 1.28)
     arms = sleeves(scene, cut, length=d.between("sleeve", 0.15, 0.20), half_cuff=0.060, angle=0.55)
     inside_back(scene, cut, 0.09, "main")
     scene.panel(
@@ -272,17 +227,7 @@ def polo_shirt(scene: Scene) -> None:
     )
     armhole_seams(scene, cut)
     low = d.between("placket", 0.17, 0.21)
-    scene.panel(
-        box(-0.019, cut.scoop - 0.02, 0.019, low),
-        "self",
-        puff=0.004,
-        soft=0.010,
-        lift=0.003,
-        follow=True,
-        clip=True,
-        shadow=0.5,
-        reach=0.010,
-    )
+    scene.overlay(box(-0.019, cut.scoop - 0.02, 0.019, low), "self", puff=0.004, soft=0.010)
     shirt_collar(
         scene,
         cut,

@@ -9,6 +9,7 @@ from schemas.appearance import Appearance
 METALS = {"silver": "#d3d6da", "gold": "#d6ac4e"}
 HORN = linear("#3b2a1e")
 SAND = linear("#cdb488")
+BURGUNDY = linear("#7d2233")
 
 
 def cloths(appearance: Appearance) -> dict[str, Cloth]:
@@ -25,8 +26,8 @@ def cloths(appearance: Appearance) -> dict[str, Cloth]:
         "thread": Cloth(_thread(colour, material), "horn"),
         "cord": Cloth(palette(colour).second, "canvas"),
         "shell": Cloth(mix(CREAM, colour, 0.12), "horn"),
-        "fitting": _fitting(appearance.hardware),
-        "teeth": _fitting(appearance.hardware),
+        "fitting": _fitting(appearance.hardware, "metal"),
+        "teeth": _fitting(appearance.hardware, "teeth"),
         "tape": Cloth(colour * 0.45, "canvas"),
         "sole": Cloth(linear("#e9e6de"), "rubber"),
         "dark": Cloth(linear("#26221f"), "rubber"),
@@ -37,20 +38,20 @@ def cloths(appearance: Appearance) -> dict[str, Cloth]:
         "clear": Cloth(linear("#dfe6e6"), "glass"),
         "paper": Cloth(mix(CREAM, colour, 0.06), "satin", pattern),
         "lens": Cloth(linear("#20242c"), "glass"),
-        "liquid": Cloth(mix(colour, CREAM, 0.25), "glass"),
+        "liquid": Cloth(mix(colour, CREAM, 0.15), "liquid"),
     }
 
 
-def _fitting(hardware: str) -> Cloth:
-    return Cloth(HORN, "horn") if hardware == "none" else Cloth(linear(METALS[hardware]), "metal")
+def _fitting(hardware: str, material: str) -> Cloth:
+    return Cloth(HORN, "horn") if hardware == "none" else Cloth(linear(METALS[hardware]), material)
 
 
 def _lining(lining: str, colour: Colour, material: str, pattern: str) -> Cloth:
     if lining == "none":
         return Cloth(colour * np.float32(0.70), material, pattern)
     if lining == "plain":
-        return Cloth(palette(colour).contrast, "satin")
-    return Cloth(mix(SAND, INK, 0.08) if luminance(colour) < 0.35 else mix(SAND, HORN, 0.35), "cotton", "check")
+        return Cloth(CREAM if luminance(colour) < 0.35 else BURGUNDY, "satin")
+    return Cloth(SAND, "cotton", "check")
 
 
 def _thread(colour: Colour, material: str) -> Colour:

@@ -1,0 +1,144 @@
+"""What the report shows, taken from scores and outcomes: panels to look figures up in, and small tables.
+
+Layout and words are in `report.html.j2`; here is everything that needs arithmetic.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from evaluation.metrics import FAILURES
+from evaluation.scatter import Points
+from evaluation.scoring import Outcome
+from evaluation.slices import ROWS
+from schemas.result import OTHER, Counts, Difference, Inputs, Score
+
+CONFUSED = 12
+"""Categories in the confusion table; the rest share a row and a column."""
+NO_CATEGORY = "no such category"
+
+
+Key = tuple[str, str, str, str | None, str | None]
+"""Metric, rows, control, category, baseline."""
+Row = TypeVar("Row", Score, Difference)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One model on the page."""
+
+    label: str
+    """model, base or tuned."""
+    inputs: Inputs
+    uses_picture: bool | None
+    verdict: str
+    figures: Mapping[Key, Score]
+    """As `by_key` makes them."""
+    outcomes: Sequence[Outcome]
+
+    def figure(
+        self,
+        metric: str,
+        rows: str,
+        control: str = "none",
+        category: str | None = None,
+        baseline: str | None = None,
+    ) -> Score | None:
+        """The score with these keys, if there is one."""
+        return self.figures.get((metric, rows, control, category, baseline))
+
+    @property
+    def name(self) -> str:
+        """The model, and its adapter where it has one."""
+        return self.inputs.model if self.inputs.adapter is None else f"{self.inputs.model} + {self.inputs.adapter}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """How often rows of a true category were answered as each category."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, int, tuple[int, ...]], ...]
+    """True category, its number of rows, and the counts in the order of `columns`."""
+
+
+def headline_rows(counts: Counts) -> str:
+    """Inferable rows where there are any: no picture tells the leaf of the others."""
+    return "inferable" if counts.inferable else "all"
+
+
+def shown_rows(counts: Counts) -> tuple[str, ...]:
+    """The kinds of rows that differ: only `all` when every row is inferable."""
+    return ("all",) if counts.inferable in {0, counts.evaluated} else ROWS
+
+
+def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) -> list[tuple[str, str | None]]:
+    """The lines of a table by category, as (kind of rows, category): all together first, then the largest category.
+
+    Categories are judged on inferable rows; those that no picture can tell follow, on all rows. `(other)` comes last.
+    """
+    sizes = {(row.rows, row.category): row.n for row in rows if row.metric == "joint" and _plain(row)}
+    first = headline_rows(counts)
+    kinds = dict.fromkeys([first, *shown_rows(counts)])
+    lines: list[tuple[str, str | None]] = [(kind, None) for kind in kinds]
+    listed: set[str | None] = {None, OTHER}
+    for kind in kinds:
+        names = [name for rows_of, name in sizes if rows_of == kind and name not in listed]
+        lines += [(kind, name) for name in sorted(names, key=lambda name: (-sizes[(kind, name)], str(name)))]
+        listed |= set(names)
+    return [*lines, *([(first, OTHER)] if (first, OTHER) in sizes else [])]
+
+
+def baseline_names(panel: Panel) -> list[str]:
+    """In the order of the scores."""
+    return list(dict.fromkeys(s.baseline for s in panel.figures.values() if s.baseline is not None))
+
+
+def failures(panel: Panel, rows: str) -> dict[str, list[Score]]:
+    """By field the shares of the reasons that occurred, the largest first."""
+    found = {}
+    for field, reasons in FAILURES.items():
+        shares = [panel.figure(f"{field}:{reason}", rows) for reason in reasons]
+        found[field] = sorted((s for s in shares if s is not None and s.value), key=lambda s: -(s.value or 0))
+    return found
+
+
+def confusion(panel: Panel, rows: str) -> Confusion:
+    """True against answered categories; what is missing, unreadable or out of the set is a column of its own."""
+    judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
+    sizes = Counter(outcome.category for outcome in judged)
+    largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:CONFUSED]
+    seen = Counter((_kept(o.category, largest), _kept(o.answered_category, largest)) for o in judged)
+    truths = [*largest, *([OTHER] if len(sizes) > CONFUSED else [])]
+    columns = [*largest, OTHER, NO_CATEGORY]
+    used = [column for column in columns if column in largest or any(seen[(truth, column)] for truth in truths)]
+    return Confusion(
+        columns=tuple(used),
+        rows=tuple(
+            (truth, sum(seen[(truth, column)] for column in used), tuple(seen[(truth, column)] for column in used))
+            for truth in truths
+        ),
+    )
+
+
+def price_points(panel: Panel, truths: dict[str, float], rows: str) -> Points:
+    """True and answered price of every answer with a price."""
+    judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
+    return Points(
+        name=panel.label,
+        pairs=[(o.product_code, truths[o.product_code], o.answer.price) for o in judged if o.answer.price is not None],
+    )
+
+
+def by_key(rows: Sequence[Row]) -> dict[Key, Row]:
+    """Scores or differences to look up."""
+    return {(row.metric, row.rows, row.control, row.category, row.baseline): row for row in rows}
+
+
+def _plain(row: Score | Difference) -> bool:
+    return row.control == "none" and row.baseline is None
+
+
+def _kept(name: str | None, largest: Sequence[str]) -> str:
+    return NO_CATEGORY if name is None else name if name in largest else OTHER

@@ -1,0 +1,204 @@
+"""The report: one HTML file without a single reference outside itself, for a result or a comparison.
+
+Titles and answers are untrusted text: everything is escaped, the embedded JSON cannot close its element, and a content
+security policy lets no script run but ours.
+"""
+
+import base64
+import functools
+import hashlib
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from evaluation import page
+from evaluation.baselines import fit
+from evaluation.folders import REPORT, find_data, write_text
+from evaluation.gallery import gallery
+from evaluation.metrics import scores_of
+from evaluation.page import Panel
+from evaluation.rows import train_rows, truths
+from evaluation.scatter import scatter
+from evaluation.scoring import Outcome, outcomes
+from schemas.prediction import PREDICTIONS, read_predictions
+from schemas.product import Product
+from schemas.result import (
+    COMPARISON,
+    Comparison,
+    Inputs,
+    Result,
+    document_of,
+    read_comparison,
+    read_result,
+)
+
+
+def report(folder: Path, *, data: Path | None = None) -> Path:
+    """Write the page of a finished evaluation or comparison folder once more; its path.
+
+    `data` says where the shards lie now, if they moved. A comparison also needs its two evaluation folders.
+    """
+    if (folder / COMPARISON).is_file():
+        comparison = read_comparison(folder)
+        base = folder / comparison.base.from_here
+        shards = find_data(base, read_result(base), data)
+        products = truths(shards, comparison.base.inputs.spec.split, _codes(base))
+        scored = [_scored(folder / side.from_here, products, shards) for side in (comparison.base, comparison.tuned)]
+        html = comparison_page(comparison, products, (scored[0], scored[1]), shards)
+    else:
+        result = read_result(folder)
+        shards = find_data(folder, result, data)
+        products = truths(shards, result.inputs.spec.split, _codes(folder))
+        html = result_page(result, products, _scored(folder, products, shards), shards)
+    write_text(folder / REPORT, [html])
+    return folder / REPORT
+
+
+def result_page(result: Result, products: Sequence[Product], scored: Sequence[Outcome], data: Path) -> str:
+    """The page of one model; `data` is the shard folder, for the pictures that `products` do not hold."""
+    panel = Panel(
+        label="model",
+        inputs=result.inputs,
+        uses_picture=result.uses_picture,
+        verdict=result.verdict,
+        figures=page.by_key(result.scores),
+        outcomes=scored,
+    )
+    return _rendered(result, [panel], products, data, skipped=result.skipped, seconds=result.seconds)
+
+
+def comparison_page(
+    comparison: Comparison, products: Sequence[Product], scored: tuple[Sequence[Outcome], Sequence[Outcome]], data: Path
+) -> str:
+    """The page of two models; `products` and both lists of outcomes are those that were compared."""
+    habits = fit(train_rows(data))
+    panels = [
+        Panel(
+            label=label,
+            inputs=side.inputs,
+            uses_picture=side.uses_picture,
+            verdict=side.verdict,
+            figures=page.by_key(scores_of(of_side, products, side.inputs.spec, habits)),
+            outcomes=of_side,
+        )
+        for label, side, of_side in zip(("base", "tuned"), (comparison.base, comparison.tuned), scored, strict=True)
+    ]
+    return _rendered(comparison, panels, products, data, differences=page.by_key(comparison.scores))
+
+
+def embedded(document: Any) -> Markup:
+    """JSON that is safe inside a script element: no character of it can end or open one."""
+    text = json.dumps(document, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)  # escaped by hand above
+
+
+def _rendered(
+    record: Result | Comparison, panels: list[Panel], products: Sequence[Product], data: Path, **more: Any
+) -> str:
+    rows = page.headline_rows(record.counts)
+    prices = {product.product_code: product.full_price or 0.0 for product in products}
+    currency = next((f" ({escape(product.currency_code)})" for product in products if product.currency_code), "")
+    spec = panels[-1].inputs.spec
+    series = [page.price_points(panel, prices, rows) for panel in panels]
+    environment = _environment()
+    context = {
+        "record": record,
+        "panels": panels,
+        "last": panels[-1],
+        "rows": rows,
+        "lines": page.table_lines(record.scores, record.counts),
+        "spec": spec,
+        "differences": {},
+        "skipped": (),
+        "seconds": None,
+        "page": page,
+        "scatter": Markup(scatter(series, spec.price_tolerance, currency)),  # numbers, and an escaped currency
+        "price_counts": {points.name: len(points.pairs) for points in series},
+        "cards": gallery(products, [p.outcomes for p in panels], data, _encoded(products)),
+        "commands": _commands(record),
+        "document": embedded(document_of(record)),
+        "script_hash": _script_hash(environment),
+        **more,
+    }
+    return environment.get_template("report.html.j2").render(context)
+
+
+def _codes(folder: Path) -> set[str]:
+    return {prediction.product_code for prediction in read_predictions(folder / PREDICTIONS)}
+
+
+def _scored(folder: Path, products: Sequence[Product], shards: Path) -> list[Outcome]:
+    habits = fit(train_rows(shards))
+    spec = read_result(folder).inputs.spec
+    return outcomes(products, read_predictions(folder / PREDICTIONS), spec, habits.categories if habits else ())
+
+
+def _encoded(products: Sequence[Product]) -> dict[str, bytes]:
+    return {product.product_code: product.image for product in products if product.image}
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(pct=_pct, span=_span, points=_points, p=_p)
+    return environment
+
+
+def _script_hash(environment: jinja2.Environment) -> str:
+    """For the content security policy: the digest of the one script that may run."""
+    script = environment.get_template("report.js.j2").render()
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+
+
+def _commands(record: Result | Comparison) -> list[str]:
+    if isinstance(record, Result):
+        return [_evaluate_command(record.inputs, "RESULT")]
+    return [
+        _evaluate_command(record.base.inputs, "BASE"),
+        _evaluate_command(record.tuned.inputs, "TUNED"),
+        "toile compare BASE TUNED --out COMPARISON",
+    ]
+
+
+def _evaluate_command(inputs: Inputs, out: str) -> str:
+    spec = inputs.spec
+    words = ["toile", "evaluate", "--model", inputs.model]
+    words += ["--adapter", inputs.adapter] if inputs.adapter else []
+    words += ["--data", inputs.data, "--out", out, "--split", spec.split, "--protocol", spec.protocol]
+    words += ["--limit", str(spec.limit)] if spec.limit else []
+    return shlex.join([*words, "--batch-size", str(spec.batch_size)])
+
+
+def _pct(value: float | None, n: int = 0) -> str:
+    """A share in percent; a decimal only where n carries it."""
+    return "\u2013" if value is None else f"{100 * value:.{1 if n >= 1000 else 0}f}\u2009%"
+
+
+def _span(score: Any) -> str:
+    """An interval in percent."""
+    if score.low is None or score.high is None:
+        return "no interval"
+    digits = 1 if score.n >= 1000 else 0
+    return f"{100 * score.low:.{digits}f}\u2013{100 * score.high:.{digits}f}"
+
+
+def _points(value: float | None, n: int = 0) -> str:
+    """A difference in percentage points, with its sign."""
+    return "\u2013" if value is None else f"{100 * value:+.{1 if n >= 1000 else 0}f}".replace("-", "\u2212")
+
+
+def _p(value: float | None) -> str:
+    return "\u2013" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"

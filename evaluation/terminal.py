@@ -1,0 +1,92 @@
+"""Results in the terminal: one row a category, every figure with its interval."""
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from evaluation import page
+from schemas.result import Comparison, Difference, Result, Score
+
+_COLUMNS = ("category", "title", "price", "joint")
+_MIN_WIDTH = 118
+
+
+def print_result(result: Result) -> None:
+    """Verdict and table of a result on stdout; grey rows hold fewer products than `min_category_rows`."""
+    figures = page.by_key(result.scores)
+    table = _table("category", "n", "category", "title", "price", "all three")
+    for kind, name in page.table_lines(result.scores, result.counts):
+        row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
+        n = row[-1].n if row[-1] else 0
+        few = n < result.inputs.spec.min_category_rows
+        table.add_row(_named(name, kind), str(n), *[_figure(score) for score in row], style=_style(few))
+    console = _console()
+    console.print(table)
+    console.print(Text(result.verdict, style=_mood(result.uses_picture)), soft_wrap=True)
+
+
+def print_comparison(comparison: Comparison) -> None:
+    """Base -> tuned by category on stdout, with the paired interval of the difference of all three."""
+    figures = page.by_key(comparison.scores)
+    table = _table("category", "n", "category", "title", "price", "all three", "difference", "p (Holm)")
+    least = comparison.tuned.inputs.spec.min_category_rows
+    for kind, name in page.table_lines(comparison.scores, comparison.counts):
+        row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
+        joint = row[-1]
+        if joint is not None:
+            cells = [str(joint.n), *map(_change, row), _gain(joint), _p(joint, least)]
+            table.add_row(_named(name, kind), *cells, style=_style(joint.n < least))
+    console = _console()
+    console.print(table)
+    for label, side in (("base", comparison.base), ("tuned", comparison.tuned)):
+        console.print(Text(f"{label}: {side.verdict}", style=_mood(side.uses_picture)), soft_wrap=True)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 else "right", no_wrap=number > 0)
+    return table
+
+
+def _console() -> Console:
+    """On stdout; a pipe gets lines wide enough not to break."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=max(_MIN_WIDTH, console.width))
+
+
+def _named(name: str | None, kind: str) -> Text:
+    return Text(f"{kind} rows", style="bold") if name is None else Text(name)
+
+
+def _style(few: bool) -> str:
+    return "dim" if few else ""
+
+
+def _mood(uses_picture: bool | None) -> str:
+    return "green" if uses_picture else "yellow"
+
+
+def _figure(score: Score | None) -> str:
+    if score is None or score.value is None or score.low is None or score.high is None:
+        return "-"
+    return f"{100 * score.value:3.0f} % ({100 * score.low:.0f}-{100 * score.high:.0f})"
+
+
+def _change(row: Difference | None) -> str:
+    if row is None or row.base is None or row.tuned is None:
+        return "-"
+    return f"{100 * row.base:.0f} -> {100 * row.tuned:.0f} %"
+
+
+def _gain(row: Difference) -> str:
+    if row.difference is None or row.low is None or row.high is None:
+        return "-"
+    return f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
+
+
+def _p(row: Difference, least: int) -> str:
+    if row.n < least:
+        return "too few"
+    value = row.p if row.category is None else row.p_holm
+    return "" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"

@@ -1,0 +1,40 @@
+"""What all tests share: hypothesis profiles, a small spec, a small catalog on disk."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from generator.shards import GenerateInputs, write_shards
+from schemas.border import read_document
+
+settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=100, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+PRESETS = Path(__file__).parents[1] / "schemas" / "presets"
+
+
+@pytest.fixture(scope="session")
+def demo_document() -> dict[str, Any]:
+    """The demo preset as a plain document; copy it before changing it."""
+    document: dict[str, Any] = read_document(PRESETS / "demo.yaml")
+    return document
+
+
+@pytest.fixture
+def spec_document(demo_document: dict[str, Any]) -> dict[str, Any]:
+    """A private copy of the demo preset's document."""
+    return copy.deepcopy(demo_document)
+
+
+@pytest.fixture(scope="session")
+def catalog(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+    """A finished catalog of 120 products with pictures of 64 pixels; read-only by convention."""
+    out = tmp_path_factory.mktemp("shards") / "catalog"
+    inputs = GenerateInputs(spec_document=demo_document, seed=3, start=0, num_products=120, image_size=64)
+    write_shards(inputs, out)
+    return out

@@ -1,0 +1,112 @@
+"""The plan of the house holds: arrows point down, heavy libraries load late, each border has one owner."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("schemas", "generator", "finetune", "evaluation")
+FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+COMPOSERS = {"generator/cli.py", "finetune/cli.py", "evaluation/cli.py", "toile.py", "toile_thread.py"}
+OWNERS = {
+    "wandb": {"finetune/tracking.py"},
+    "ray": {"generator/workers.py"},
+    "multiprocessing": {"generator/workers.py"},
+    "concurrent": {"generator/workers.py"},
+    "huggingface_hub": {"generator/hub.py", "generator/storage.py", "finetune/phi3v/checkpoint.py"},
+    "httpx": {"generator/hub.py", "finetune/phi3v/checkpoint.py", "evaluation/backends.py"},
+    "requests": {"generator/hub.py", "evaluation/backends.py"},
+    "urllib": {"generator/hub.py", "evaluation/backends.py"},
+}
+SHARED_SLOWLY = {"pandas", "datasets", "torch", "transformers", "numpy", "PIL"}
+STDLIB = set(sys.stdlib_module_names)
+
+
+def imports(path: Path, *, top_only: bool = False) -> Iterator[str]:
+    """The modules a file imports, absolute."""
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top_only else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_packages_do_not_import_each_other(path: Path) -> None:
+    own = path.relative_to(ROOT).parts[0]
+    foreign = {module.split(".")[0] for module in imports(path)} & set(PACKAGES) - {own, "schemas"}
+    if own == "schemas" or name(path) not in COMPOSERS:
+        assert not foreign, f"{name(path)} imports {foreign}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_borders_have_one_owner(path: Path) -> None:
+    for module in imports(path):
+        owners = OWNERS.get(module.split(".")[0])
+        assert owners is None or name(path) in owners, f"{name(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if p.parent.name == "schemas"], ids=name)
+def test_the_contract_is_light(path: Path) -> None:
+    heavy = {module.split(".")[0] for module in imports(path)} & SHARED_SLOWLY
+    assert not heavy
+
+
+@pytest.mark.parametrize("path", [*FILES, ROOT / "toile.py", ROOT / "toile_thread.py"], ids=name)
+def test_no_module_is_too_long_or_named_after_the_standard_library(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+    assert path.stem == "__init__" or path.stem not in STDLIB
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_no_remote_code_no_pickle_no_swallowed_error(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "trust_remote_code":
+            assert isinstance(node.value, ast.Constant)
+            assert node.value.value is False
+        if isinstance(node, ast.keyword) and node.arg == "weights_only":
+            assert isinstance(node.value, ast.Constant)
+            assert node.value.value is True
+        if isinstance(node, ast.ExceptHandler):
+            caught = "" if node.type is None else ast.unparse(node.type)
+            assert caught not in {"", "Exception", "BaseException"}, f"{name(path)}:{node.lineno}"
+    assert not {"pickle", "dill", "marshal"} & {module.split(".")[0] for module in imports(path)}
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom click.testing import CliRunner\nfrom toile import main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "print(sorted({'torch', 'datasets', 'pandas', 'wandb', 'numpy', 'pyarrow', 'jsonschema', 'rich'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+def test_training_imports_without_what_a_gpu_machine_may_lack() -> None:
+    code = (
+        "import sys\n"
+        "for name in ('datasets', 'wandb', 'faker', 'jsonschema', 'pandas'): sys.modules[name] = None\n"
+        "import finetune.training_run, finetune.adapters, finetune.phi3v\n"
+        "finetune.phi3v.load_model('tiny')"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_sorted_and_there(package: str) -> None:
+    module = __import__(package)
+    assert module.__all__ == sorted(module.__all__)
+    assert all(getattr(module, each) is not None for each in module.__all__)
