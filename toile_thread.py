@@ -14,16 +14,21 @@ import finetune.cli
 import generator.cli
 from schemas.errors import ToileError
 
-_NUM_PRODUCTS = 6000
-_IMAGE_SIZE = 112
+_IMAGE_SIZE = 112  # one tile of the tiny model
 
 
 @click.command()
-@click.option("--out", default="toile-demo", show_default=True, type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--out", default="toile-demo", show_default=True, type=click.Path(path_type=Path, file_okay=False), help="Folder."
+)
+@click.option("--num-products", default=6000, show_default=True, type=click.IntRange(min=50), help="Catalog size.")
+@click.option("--max-steps", type=click.IntRange(min=1), help="Fewer training steps, for a quick look.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that draw; all cores by default.")
 @click.option("--force", is_flag=True, help="Start anew in a folder of an earlier demo.")
 @click.pass_context
-def demo(ctx: click.Context, out: Path, workers: int | None, force: bool) -> None:
+def demo(
+    ctx: click.Context, out: Path, num_products: int, max_steps: int | None, workers: int | None, force: bool
+) -> None:
     """Run everything on this machine with the built-in tiny model; a few minutes on two cores, no network.
 
     \b
@@ -39,13 +44,15 @@ def demo(ctx: click.Context, out: Path, workers: int | None, force: bool) -> Non
     assert run is not None
     _place(run, out / "run.yaml")
 
-    _step(ctx, f"1/5  drawing {_NUM_PRODUCTS:,} products")
-    shape: dict[str, Any] = {"num_products": _NUM_PRODUCTS, "image_size": _IMAGE_SIZE, "workers": workers}
+    _step(ctx, f"1/5  drawing {num_products:,} products")
+    shape: dict[str, Any] = {"num_products": num_products, "image_size": _IMAGE_SIZE, "workers": workers}
     ctx.invoke(generator.cli.generate, spec=Path("demo"), out=out / "catalog", **shape)
     _step(ctx, "2/5  training the tiny Phi-3-Vision from scratch")
-    ctx.invoke(finetune.cli.train, run=out / "run.yaml", out=out / "checkpoint", device="cpu")
+    ctx.invoke(finetune.cli.train, run=out / "run.yaml", out=out / "checkpoint", max_steps=max_steps, device="cpu")
     for number, name, model in ((3, "base", "tiny"), (4, "tuned", str(out / "checkpoint"))):
-        _step(ctx, f"{number}/5  evaluating the {'untrained' if name == 'base' else 'trained'} model on held-out products")
+        _step(
+            ctx, f"{number}/5  evaluating the {'untrained' if name == 'base' else 'trained'} model on held-out products"
+        )
         ctx.invoke(evaluation.cli.evaluate, model=model, data=out / "catalog", out=out / name, device="cpu")
     _step(ctx, "5/5  comparing")
     ctx.invoke(evaluation.cli.compare, base_dir=out / "base", tuned_dir=out / "tuned", out=out / "comparison")

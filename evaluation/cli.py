@@ -53,7 +53,9 @@ _DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if 
     help="Pictures a model call.",
 )
 @_FORCE
+@click.pass_context
 def evaluate(
+    ctx: click.Context,
     model: str,
     adapter: Path | None,
     data: Path,
@@ -86,10 +88,12 @@ def evaluate(
         adapter=adapter,
         device=device,
         dtype=str(dtype).removeprefix("torch."),
-        load=_loader(model, adapter, device, dtype, spec.max_new_tokens),
+        load=_loader(ctx, model, adapter, device, dtype, spec.max_new_tokens),
     )
-    result = run(candidate, data, out, spec, force=force)
-    click.echo(f"{result.counts.evaluated} products evaluated, {result.counts.skipped} skipped: {out}", err=True)
+    done = (out / "result.json").is_file() and not force
+    result = run(candidate, data, out, spec, force=force, quiet=_quiet(ctx))
+    counts = result.counts
+    _say(ctx, f"{counts.evaluated} products evaluated, {counts.skipped} skipped: {out}", done)
     print_result(result)
     click.echo(json.dumps(_summary(result, out)))
 
@@ -100,7 +104,8 @@ def evaluate(
 @click.option("--out", required=True, type=_OUT, help="Folder for comparison.json and report.html.")
 @_DATA
 @_FORCE
-def compare(base_dir: Path, tuned_dir: Path, out: Path, data: Path | None, force: bool) -> None:
+@click.pass_context
+def compare(ctx: click.Context, base_dir: Path, tuned_dir: Path, out: Path, data: Path | None, force: bool) -> None:
     """Compare two evaluations of the same rows, pair by pair, category by category.
 
     \b
@@ -110,8 +115,9 @@ def compare(base_dir: Path, tuned_dir: Path, out: Path, data: Path | None, force
     from evaluation.comparing import compare as run
     from evaluation.terminal import print_comparison
 
+    done = (out / "comparison.json").is_file() and not force
     comparison = run(base_dir, tuned_dir, out, data=data, force=force)
-    click.echo(f"{comparison.counts.evaluated} products compared: {out}", err=True)
+    _say(ctx, f"{comparison.counts.evaluated} products compared: {out}", done)
     print_comparison(comparison)
     click.echo(json.dumps(_summary(comparison, out)))
 
@@ -134,8 +140,17 @@ def report(result_dir: Path, data: Path | None) -> None:
 commands: list[click.Command] = [evaluate, compare, report]
 
 
+def _quiet(ctx: click.Context) -> bool:
+    return bool(ctx.obj and ctx.obj.get("quiet"))
+
+
+def _say(ctx: click.Context, text: str, done: bool = False) -> None:
+    if not _quiet(ctx):
+        click.echo(f"already there and finished, nothing to do: {text}" if done else text, err=True)
+
+
 def _loader(
-    model: str, adapter: Path | None, device: str, dtype: Any, max_new_tokens: int
+    ctx: click.Context, model: str, adapter: Path | None, device: str, dtype: Any, max_new_tokens: int
 ) -> Callable[[], "VisionModel"]:
     """Loads the model when it is needed: the one place where evaluation meets finetune."""
 
@@ -143,7 +158,7 @@ def _loader(
         from evaluation.phi3v_backend import Phi3VisionBackend
         from finetune import load_model
 
-        click.echo(f"loading {model}" + (f" with {adapter}" if adapter else ""), err=True)
+        _say(ctx, f"loading {model}" + (f" with {adapter}" if adapter else ""))
         network, processor = load_model(model, dtype=dtype, device=device, adapter=adapter)
         return Phi3VisionBackend(network, processor, max_new_tokens=max_new_tokens)
 

@@ -20,6 +20,7 @@ from schemas.result import (
     Comparison,
     Result,
     Side,
+    as_written,
     identity_document,
     read_comparison,
     read_result,
@@ -54,15 +55,17 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
     spec = sides[0].result.inputs.spec
     first, second = (outcomes(products, side.predictions, spec, habits.categories if habits else ()) for side in sides)
     rows = differences(first, second, spec)
-    comparison = Comparison(
-        base=_side(sides[0], out),
-        tuned=_side(sides[1], out),
-        counts=sides[0].result.counts,
-        pooled=pooled([outcome for outcome in first if outcome.control == "none"], spec.min_category_rows),
-        notes=tuple(dict.fromkeys([*sides[0].result.notes, *sides[1].result.notes])),
-        methods={**metrics.METHODS, **METHODS},
-        versions=versions("numpy", "scipy"),
-        scores=tuple(rows) + tuple(against_baselines(second, products, spec, habits) if habits else ()),
+    comparison = as_written(
+        Comparison(
+            base=_side(sides[0], out),
+            tuned=_side(sides[1], out),
+            counts=sides[0].result.counts,
+            pooled=pooled([outcome for outcome in first if outcome.control == "none"], spec.min_category_rows),
+            notes=_notes(*(side.result for side in sides)),
+            methods={**metrics.METHODS, **METHODS},
+            versions={**sides[1].result.versions, **versions("numpy", "scipy")},
+            scores=tuple(rows) + tuple(against_baselines(second, products, spec, habits) if habits else ()),
+        )
     )
     write_text(out / REPORT, comparison_page(comparison, products, (first, second), folder))
     write_comparison(out, comparison)
@@ -112,6 +115,15 @@ def finished(out: Path, sides: Sequence[Evaluated], *, force: bool) -> bool:
     if [_fingerprint(there.base), _fingerprint(there.tuned)] != [_fingerprint(_side(side, out)) for side in sides]:
         raise ToileError(str(out), "holds another comparison", "choose a new folder, or give --force to replace it")
     return True
+
+
+def _notes(base: Result, tuned: Result) -> tuple[str, ...]:
+    names = sorted(set(base.versions) | set(tuned.versions))
+    differing = [name for name in names if base.versions.get(name) != tuned.versions.get(name)]
+    told = [f"base and tuned were run with another {', '.join(differing)}"] if differing else []
+    if (base.device, base.dtype) != (tuned.device, tuned.dtype):
+        told.append(f"base was run on {base.device} in {base.dtype}, tuned on {tuned.device} in {tuned.dtype}")
+    return tuple(dict.fromkeys([*base.notes, *tuned.notes, *told]))
 
 
 def _question(result: Result) -> dict[str, object]:

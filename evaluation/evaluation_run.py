@@ -20,7 +20,7 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
 from schemas.prediction import PREDICTIONS
-from schemas.result import Counts, Inputs, Result, read_result, write_result
+from schemas.result import Counts, Inputs, Result, as_written, read_result, write_result
 
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
 
@@ -38,7 +38,9 @@ class Candidate:
     """Called once, after the data was read and found good."""
 
 
-def evaluate(candidate: Candidate, data: Path, out: Path, spec: EvaluationSpec, *, force: bool = False) -> Result:
+def evaluate(
+    candidate: Candidate, data: Path, out: Path, spec: EvaluationSpec, *, force: bool = False, quiet: bool = False
+) -> Result:
     """Answers, scores and page of a model on a shard folder, in `out`; continues an unfinished run of the same inputs.
 
     A finished run of the same inputs is read back. Anything else in `out` is a ToileError without `force`.
@@ -54,26 +56,28 @@ def evaluate(candidate: Candidate, data: Path, out: Path, spec: EvaluationSpec, 
             f"no row of the {spec.split} split can be evaluated: {rows.num_rows} rows, {len(rows.skipped)} skipped",
             "rows need title, category, price and picture; make more rows or choose another --split",
         )
-    predictions = predict(candidate.load(), rows, out / PREDICTIONS, spec)
+    predictions = predict(candidate.load(), rows, out / PREDICTIONS, spec, quiet=quiet)
     habits = fit(train_rows(data))
     scored = outcomes(rows.products, predictions, spec, habits.categories if habits else ())
     scores = metrics.scores_of(scored, rows.products, spec, habits)
     uses_picture, sentence = verdict(scores)
-    result = Result(
-        inputs=inputs,
-        data_from_here=relative(data, out),
-        device=candidate.device,
-        dtype=candidate.dtype,
-        counts=counts(rows, habits),
-        skipped=rows.skipped,
-        pooled=pooled([outcome for outcome in scored if outcome.control == "none"], spec.min_category_rows),
-        uses_picture=uses_picture,
-        verdict=sentence,
-        notes=notes(rows, scored, spec, habits),
-        methods=metrics.METHODS,
-        versions=versions(*PACKAGES),
-        seconds=time.monotonic() - started,
-        scores=scores,
+    result = as_written(
+        Result(
+            inputs=inputs,
+            data_from_here=relative(data, out),
+            device=candidate.device,
+            dtype=candidate.dtype,
+            counts=counts(rows, habits),
+            skipped=rows.skipped,
+            pooled=pooled([outcome for outcome in scored if outcome.control == "none"], spec.min_category_rows),
+            uses_picture=uses_picture,
+            verdict=sentence,
+            notes=notes(rows, scored, spec, habits),
+            methods=metrics.METHODS,
+            versions=versions(*PACKAGES),
+            seconds=time.monotonic() - started,
+            scores=scores,
+        )
     )
     write_text(out / REPORT, result_page(result, rows.products, scored, data))
     write_result(out, result)

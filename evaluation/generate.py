@@ -6,18 +6,18 @@ Controls therefore cost next to nothing. Batches are cut from the full list, wha
 killed and continued writes the same lines as one that was not.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.controls import blank, partners
 from evaluation.model import Generated, VisionModel
-from evaluation.progress import bar
 from evaluation.rows import Rows, Survey, decoded, survey
 from schemas.answer import PROMPT
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
 from schemas.product import Product
+from schemas.progress import Advance, progress_bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,21 @@ _Asked = tuple[Product, str]
 _Questions = dict[_Picture, list[_Asked]]
 
 
-def predict(model: VisionModel, rows: Rows, path: Path, spec: EvaluationSpec) -> list[Prediction]:
+def predict(
+    model: VisionModel, rows: Rows, path: Path, spec: EvaluationSpec, *, quiet: bool = False
+) -> list[Prediction]:
     """The model's answers to `rows` under every control of `spec`, appended to the file `path` as they come.
 
     Lines that are there already are kept and not asked again. Returned in the order of controls, then rows.
     """
-    with bar("pictures looked at", len(rows.products)) as count:
-        seen = survey(_counted(rows.products, count), rows.folder)
+    with progress_bar("looking at rows", len(rows.products), quiet=quiet) as advance:
+        seen = survey(_counted(rows.products, advance), rows.folder)
     questions = _questions(rows.products, spec, seen)
     products = {product.product_code: product for product in rows.products}
     done = {prediction.key for prediction in read_predictions(path)}
     batches = [batch for batch in _batches(list(questions), spec.batch_size) if _open(batch, questions, spec, done)]
-    with bar("answers", len(questions), len(questions) - sum(map(len, batches))) as count:
+    waiting = sum(map(len, batches))
+    with progress_bar("answering rows", len(questions), done=len(questions) - waiting, quiet=quiet) as advance:
         for batch in batches:
             drawn = [
                 decoded(products[picture.code], rows.folder) if picture.code else blank(picture.size, seen.mean_colour)
@@ -53,14 +56,14 @@ def predict(model: VisionModel, rows: Rows, path: Path, spec: EvaluationSpec) ->
             answers = model.generate(drawn, [PROMPT] * len(batch))
             lines = _lines(batch, answers, questions, spec)
             append_predictions(path, [line for line in lines if line.key not in done])
-            count(len(batch))
+            advance(len(batch))
     return _in_order(read_predictions(path), rows.products, spec)
 
 
-def _counted(products: Sequence[Product], count: Callable[[int], None]) -> Iterator[Product]:
+def _counted(products: Sequence[Product], advance: Advance) -> Iterator[Product]:
     for product in products:
         yield product
-        count(1)
+        advance(1)
 
 
 def _questions(products: Sequence[Product], spec: EvaluationSpec, seen: Survey) -> _Questions:

@@ -111,7 +111,7 @@ def _wilson_of_mean(centre: float, n: int, confidence: float) -> tuple[float, fl
     z = float(stats.norm.ppf((1 + confidence) / 2))
     moved = (centre + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(centre * (1 - centre) / n + z * z / (4 * n * n))
-    return max(0.0, moved - half), min(1.0, moved + half)
+    return max(0.0, moved - half) if centre > 0 else 0.0, min(1.0, moved + half) if centre < 1 else 1.0
 
 
 def _finite(value: float) -> float | None:

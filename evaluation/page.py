@@ -11,7 +11,6 @@ from typing import TypeVar
 from evaluation.metrics import FAILURES
 from evaluation.scatter import Points
 from evaluation.scoring import Outcome
-from evaluation.slices import ROWS
 from schemas.result import OTHER, Counts, Difference, Inputs, Score
 
 CONFUSED = 12
@@ -68,11 +67,6 @@ def headline_rows(counts: Counts) -> str:
     return "inferable" if counts.inferable else "all"
 
 
-def shown_rows(counts: Counts) -> tuple[str, ...]:
-    """The kinds of rows that differ: only `all` when every row is inferable."""
-    return ("all",) if counts.inferable in {0, counts.evaluated} else ROWS
-
-
 def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) -> list[tuple[str, str | None]]:
     """The lines of a table by category, as (kind of rows, category): all together first, then the largest category.
 
@@ -80,7 +74,7 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
     """
     sizes = {(row.rows, row.category): row.n for row in rows if row.metric == "joint" and _plain(row)}
     first = headline_rows(counts)
-    kinds = dict.fromkeys([first, *shown_rows(counts)])
+    kinds = [first] if counts.inferable in {0, counts.evaluated} else [first, "all"]
     lines: list[tuple[str, str | None]] = [(kind, None) for kind in kinds]
     listed: set[str | None] = {None, OTHER}
     for kind in kinds:

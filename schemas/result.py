@@ -8,13 +8,14 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from schemas.border import build, read_document, validate
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import sha256_of, write_json
 
+Record = TypeVar("Record", "Result", "Comparison")
 RESULT = "result.json"
 COMPARISON = "comparison.json"
 OTHER = "(other)"
@@ -182,6 +183,11 @@ def write_result(folder: Path, result: Result) -> None:
 def write_comparison(folder: Path, comparison: Comparison) -> None:
     """Check against the schema and write atomically."""
     _write(folder / COMPARISON, "comparison", document_of(comparison))
+
+
+def as_written(record: Record) -> Record:
+    """The record as reading it back gives it, with six significant digits: no page depends on the seventh."""
+    return build(type(record), document_of(record))
 
 
 def document_of(record: Any) -> Any:

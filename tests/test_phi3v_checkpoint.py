@@ -69,7 +69,8 @@ def folder(saved: Path, tmp_path: Path) -> Path:
 
 def logits(model: Phi3VForCausalLM, processor: Any) -> Tensor:
     with torch.no_grad():
-        return model(**processor([PROMPT], [[drawn_picture()]])).logits
+        found: Tensor = model(**processor([PROMPT], [[drawn_picture()]])).logits
+    return found
 
 
 def change_json(path: Path, **changes: Any) -> None:

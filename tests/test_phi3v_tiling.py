@@ -43,7 +43,7 @@ def drawn_picture(width: int = 40, height: int = 56, seed: int = 0) -> Image.Ima
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
     waves = rng.uniform(1, 9, (3, 3))
     colours = [np.sin(waves[c, 0] * x + waves[c, 1] * y + waves[c, 2]) for c in range(3)]
-    pixels = np.uint8(np.stack(colours, axis=-1) * 100 + 128)
+    pixels = (np.stack(colours, axis=-1) * 100 + 128).astype(np.uint8)
     pixels[height // 3 : height // 2, width // 5 : width // 2] = rng.integers(0, 255, 3)
     return Image.fromarray(pixels)
 

@@ -43,7 +43,7 @@ def find_folder(name_or_folder: str | Path) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors"]))
     except HUB_ERRORS as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
         hint = (
             "Check the name and the network; to continue offline, copy the checkpoint here and give its folder, "
             'or take the built-in model "tiny".'

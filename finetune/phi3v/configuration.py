@@ -9,6 +9,7 @@ and the vision tower, always CLIP ViT-L/14 at 336 px there, has no entry. Ours m
 import math
 from typing import Any
 
+from huggingface_hub.errors import StrictDataclassError
 from transformers import CLIPVisionConfig
 from transformers.models.phi3.configuration_phi3 import Phi3Config
 
@@ -117,7 +118,7 @@ def config_from_json(document: Any, where: str) -> Phi3VConfig:
         fields.pop(name, None)
     try:
         config = Phi3VConfig(**fields)
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
+    except (StrictDataclassError, TypeError, ValueError, AttributeError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise ToileError(where, f"does not describe a model: {reason}", "Fetch the file again.") from error
     _check_sizes(config, where)

@@ -1,0 +1,52 @@
+"""Writes tiny.json: numbers of the tiny model (seed 0) on a drawn picture, to notice when they drift.
+
+    python -m tests.golden.phi3v.make
+
+They depend on the seed's weights, on the tokenizer, on tiling and on every part of the model.
+`tests/test_phi3v_tiny.py` compares them with a tolerance; when they move, say why in the change that moves them.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from finetune.phi3v import load_model
+from tests.test_phi3v_processing import PROMPT
+from tests.test_phi3v_tiling import drawn_picture
+
+GOLDEN = Path(__file__).with_name("tiny.json")
+ANSWER = "Product: Cropped Quilted Nylon Jacket, Category: QUILTED JACKETS, Full Price: 1350.0"
+
+
+def tiny_numbers() -> dict[str, Any]:
+    """Ids, some pixels, picture vectors and logits, and the loss of prompt and answer; greedy ids after the prompt."""
+    model, processor = load_model("tiny", seed=0)
+    picture = drawn_picture(150, 200)
+    batch = processor([PROMPT + ANSWER + "<|end|>"], [[picture]])
+    prompt = processor([PROMPT], [[picture]], padding_side="left")
+    start = prompt["input_ids"].shape[1]
+    labels = batch["input_ids"].clone()
+    labels[:, :start] = -100
+    with torch.no_grad():
+        output = model(**batch, labels=labels)
+        vectors = model.model.vision_embed_tokens(batch["pixel_values"], [(1, 1)])
+        generated = model.generate(**prompt, max_new_tokens=6, min_new_tokens=6, do_sample=False)
+    return {
+        "input_ids": batch["input_ids"][0].tolist(),
+        "pixels": rounded(batch["pixel_values"][0, :, :, 5::31, 3::37]),
+        "vectors": rounded(vectors[::5, :6]),
+        "logits": rounded(output.logits[0, ::9, ::201]),
+        "loss": rounded(output.loss),
+        "generated_ids": generated[0, start:].tolist(),
+    }
+
+
+def rounded(values: torch.Tensor) -> Any:
+    """Six digits after the point, far below the tolerance."""
+    return [rounded(value) for value in values] if values.dim() else round(float(values), 6)
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(json.dumps(tiny_numbers(), separators=(",", ":")) + "\n", encoding="utf-8")

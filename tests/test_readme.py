@@ -1,0 +1,95 @@
+"""The README cannot lie: its commands and programs run, its spec is valid, its tree is the tree."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from generator import draw, products
+from schemas.specs import load
+from tests.test_importing import rows, write
+from toile import main
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of one language, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty folder with a shop's table in it, where the presets lie as in a checkout."""
+    folder = tmp_path_factory.mktemp("readme")
+    write(folder / "shop", rows(60))
+    (folder / "schemas").symlink_to(ROOT / "schemas")
+    for block in blocks("sh"):
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+    return folder
+
+
+def test_every_command_of_the_readme_runs(place: Path) -> None:
+    for name in ("data/luxury", "data/volume", "data/real", "data/synthetic"):
+        assert (place / name / "manifest.json").is_file()
+    assert (place / "results/on-real/report.html").is_file()
+    assert (place / "results/on-synthetic/result.json").is_file()
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_every_program_of_the_readme_runs(place: Path, number: int, tmp_path: Path) -> None:
+    environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", blocks("python")[number]],
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_the_spec_of_the_readme_makes_products(tmp_path: Path) -> None:
+    file = tmp_path / "corner-shop.yaml"
+    file.write_text(blocks("yaml")[0])
+    for each in products(load(file, "catalog"), 0, 0, 6):
+        assert each.title
+        assert draw(each, 32).size == (32, 32)
+
+
+@pytest.mark.parametrize("name", sorted(main.commands))
+def test_every_command_is_in_the_readme(name: str) -> None:
+    assert f"toile {name}" in README or f"make {name}" in README
+
+
+def test_the_tree_names_every_file() -> None:
+    tree = next(block for block in blocks("text") if "generator/" in block)
+    for package in ("schemas", "generator", "finetune", "evaluation"):
+        for path in (ROOT / package).rglob("*.py"):
+            if path.name != "__init__.py":
+                assert re.search(rf"^\s*{re.escape(path.name)}\s", tree, re.MULTILINE), path
+    for line in tree.splitlines():
+        name = line.split()[0] if line.split() else ""
+        if name.endswith(".py"):
+            assert list(ROOT.rglob(name)), f"{name} is in the tree but not in the project"
+
+
+def test_make_targets_of_the_readme_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in set(re.findall(r"`?make ([a-z]+)`?", README)):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
