@@ -4,6 +4,7 @@ Nothing heavy is imported here; `toile --help` answers at once.
 """
 
 import importlib.metadata
+import os
 import sys
 from typing import Any
 
@@ -14,6 +15,10 @@ import finetune.cli
 import generator.cli
 import toile_thread
 from schemas.errors import ToileError
+
+
+# Threads that spin at barriers cost a busy machine four fifths of its training speed; read when torch is first loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 class _Group(click.Group):

@@ -85,6 +85,7 @@ def evaluate(
     device, dtype = device_and_dtype(device)
     candidate = Candidate(
         model=model,
+        weights=Path(model) if model != "tiny" and Path(model).is_dir() else None,
         adapter=adapter,
         device=device,
         dtype=str(dtype).removeprefix("torch."),
@@ -166,16 +167,17 @@ def _loader(
 
 
 def _summary(record: "Result | Comparison", out: Path) -> dict[str, Any]:
-    """The figures over all rows, small enough for one line: {"joint": [value, low, high], ...}."""
+    """The headline figures, small enough for one line: {"joint": [value, low, high], ...}."""
     from evaluation.page import headline_rows
     from schemas.result import Difference, document_of
 
     rows = headline_rows(record.counts)
+    n = record.counts.inferable if rows == "inferable" else record.counts.evaluated
     wanted = ("category", "title", "price", "joint", "reasoning")
     figures = {
         row.metric: [row.difference if isinstance(row, Difference) else row.value, row.low, row.high]
         for row in record.scores
         if row.metric in wanted and (row.rows, row.control, row.category, row.baseline) == (rows, "none", None, None)
     }
-    summary: dict[str, Any] = document_of({"out": str(out), "rows": rows, "n": record.counts.evaluated, **figures})
+    summary: dict[str, Any] = document_of({"out": str(out), "rows": rows, "n": n, **figures})
     return summary

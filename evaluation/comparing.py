@@ -76,6 +76,8 @@ def read_evaluated(folder: Path) -> Evaluated:
     """A finished evaluation folder; an unfinished one is a ToileError."""
     result = read_result(folder)
     predictions = read_predictions(folder / PREDICTIONS)
+    if not predictions:
+        raise ToileError(str(folder / PREDICTIONS), "holds no prediction", "evaluate again with --force")
     ordered = sorted(predictions, key=lambda p: (p.control, p.product_code))
     return Evaluated(folder=folder, result=result, predictions=tuple(ordered))
 

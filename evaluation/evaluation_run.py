@@ -31,11 +31,13 @@ class Candidate:
 
     model: str
     """Hub name, folder, or `tiny`."""
+    weights: Path | None = None
+    """The folder, where the model is one: its contents are part of the run's identity."""
     adapter: Path | None
     device: str
     dtype: str
     load: Callable[[], VisionModel]
-    """Called once, after the data was read and found good."""
+    """Called once, after the data was read and every picture looked at."""
 
 
 def evaluate(
@@ -49,7 +51,7 @@ def evaluate(
     inputs = inputs_of(candidate, data, spec)
     if prepare(out, inputs, force=force):
         return read_result(out)
-    rows = read_rows(data, spec)
+    rows = read_rows(data, spec, quiet=quiet)
     if not rows.products:
         raise ToileError(
             str(data),
@@ -86,10 +88,9 @@ def evaluate(
 
 def inputs_of(candidate: Candidate, data: Path, spec: EvaluationSpec) -> Inputs:
     """What decides the predictions; hashes the weights of a local model and of the adapter."""
-    local = Path(candidate.model)
     return Inputs(
         model=candidate.model,
-        model_sha256=weights_sha256(local) if local.is_dir() else None,
+        model_sha256=None if candidate.weights is None else weights_sha256(candidate.weights),
         adapter=None if candidate.adapter is None else str(candidate.adapter),
         adapter_sha256=None if candidate.adapter is None else weights_sha256(candidate.adapter),
         data=str(data),

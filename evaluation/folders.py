@@ -12,7 +12,7 @@ from pathlib import Path
 
 from schemas.border import read_document
 from schemas.errors import ToileError
-from schemas.manifest import read_manifest, sha256_of, write_json
+from schemas.manifest import MANIFEST, read_manifest, sha256_of, write_json
 from schemas.prediction import PREDICTIONS
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 
@@ -69,7 +69,7 @@ def prepare_comparison(out: Path, *, force: bool) -> bool:
 def find_data(folder: Path, result: Result, data: Path | None) -> Path:
     """The shard folder of a result: as told, where it lies from the result, or as it was given; contents checked."""
     places = [data] if data else [folder / result.data_from_here, Path(result.inputs.data)]
-    found = next((place for place in places if (place / "manifest.json").is_file()), None)
+    found = next((place for place in places if (place / MANIFEST).is_file()), None)
     if found is None:
         tried = ", ".join(str(place) for place in places)
         raise ToileError(str(folder), f"its data is not there: {tried}", "say where it lies now with --data")
@@ -92,12 +92,10 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_text(path: Path, parts: Iterable[str]) -> None:
+def write_text(path: Path, text: str) -> None:
     """Write atomically in UTF-8; what UTF-8 cannot hold (lone surrogates) becomes a question mark."""
     temporary = path.with_name(path.name + ".part")
-    with temporary.open("wb") as file:
-        for part in parts:
-            file.write(part.encode("utf-8", "replace"))
+    temporary.write_bytes(text.encode("utf-8", "replace"))
     temporary.replace(path)
 
 
@@ -109,7 +107,8 @@ def _make(out: Path) -> None:
 
 
 def _clear(out: Path, replaceable: tuple[str, ...]) -> None:
-    """Remove what may be replaced; raise a ToileError when the folder holds anything else."""
+    """Remove what may be replaced, and parts of our files that a kill left; anything else is a ToileError."""
+    replaceable += tuple(f"{name}.part" for name in {*_OF_EVALUATION, *_OF_COMPARISON})
     strangers = sorted(path.name for path in out.iterdir() if path.name not in replaceable)
     if strangers:
         raise ToileError(

@@ -13,7 +13,7 @@ from evaluation.rows import encoded_pictures
 from evaluation.scoring import FIELDS, Outcome
 from schemas.product import Product
 
-EACH = 8
+EACH = 9
 THUMBNAIL_PX = 160
 
 
@@ -31,7 +31,7 @@ class Card:
 def gallery(
     products: Sequence[Product], sides: Sequence[Sequence[Outcome]], data: Path, encoded: Mapping[str, bytes]
 ) -> dict[str, list[Card]]:
-    """By group up to 8 products each: where the last model does best, where worst, and at random; nobody appears twice.
+    """By group up to 9 products each: where the last model does best, where worst, and at random; nobody appears twice.
 
     With two models best and worst are those that gained and lost most. Pictures missing in `encoded` are read from
     the shards.

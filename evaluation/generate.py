@@ -12,12 +12,12 @@ from pathlib import Path
 
 from evaluation.controls import blank, partners
 from evaluation.model import Generated, VisionModel
-from evaluation.rows import Rows, Survey, decoded, survey
+from evaluation.rows import Rows, decoded
 from schemas.answer import PROMPT
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
 from schemas.product import Product
-from schemas.progress import Advance, progress_bar
+from schemas.progress import progress_bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,7 @@ def predict(
 
     Lines that are there already are kept and not asked again. Returned in the order of controls, then rows.
     """
-    with progress_bar("looking at rows", len(rows.products), quiet=quiet) as advance:
-        seen = survey(_counted(rows.products, advance), rows.folder)
-    questions = _questions(rows.products, spec, seen)
+    questions = _questions(rows, spec)
     products = {product.product_code: product for product in rows.products}
     done = {prediction.key for prediction in read_predictions(path)}
     batches = [batch for batch in _batches(list(questions), spec.batch_size) if _open(batch, questions, spec, done)]
@@ -50,7 +48,7 @@ def predict(
     with progress_bar("answering rows", len(questions), done=len(questions) - waiting, quiet=quiet) as advance:
         for batch in batches:
             drawn = [
-                decoded(products[picture.code], rows.folder) if picture.code else blank(picture.size, seen.mean_colour)
+                decoded(products[picture.code], rows.folder) if picture.code else blank(picture.size, rows.mean_colour)
                 for picture in batch
             ]
             answers = model.generate(drawn, [PROMPT] * len(batch))
@@ -60,26 +58,20 @@ def predict(
     return _in_order(read_predictions(path), rows.products, spec)
 
 
-def _counted(products: Sequence[Product], advance: Advance) -> Iterator[Product]:
-    for product in products:
-        yield product
-        advance(1)
-
-
-def _questions(products: Sequence[Product], spec: EvaluationSpec, seen: Survey) -> _Questions:
+def _questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
     """Which products are asked about before which picture; large pictures first, one shape beside another.
 
     So a batch needs little padding, and memory that does not suffice shows in the first batch.
     """
-    partner = partners(products, spec.seed) if "shuffled" in spec.controls else {}
+    partner = partners(rows.products, spec.seed) if "shuffled" in spec.controls else {}
     asked: _Questions = {}
-    for product in products:
+    for product in rows.products:
         code = product.product_code
-        asked.setdefault(_Picture(code, seen.sizes[code]), []).append((product, "none"))
+        asked.setdefault(_Picture(code, rows.sizes[code]), []).append((product, "none"))
         if "blank" in spec.controls:
-            asked.setdefault(_Picture(None, seen.sizes[code]), []).append((product, "blank"))
+            asked.setdefault(_Picture(None, rows.sizes[code]), []).append((product, "blank"))
         if code in partner:
-            shown = _Picture(partner[code], seen.sizes[partner[code]])
+            shown = _Picture(partner[code], rows.sizes[partner[code]])
             asked.setdefault(shown, []).append((product, "shuffled"))
     return dict(sorted(asked.items(), key=lambda item: (-item[0].size[0] * item[0].size[1], item[0].size)))
 

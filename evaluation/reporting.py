@@ -18,13 +18,14 @@ from markupsafe import Markup, escape
 
 from evaluation import page
 from evaluation.baselines import fit
-from evaluation.folders import REPORT, find_data, write_text
+from evaluation.folders import REPORT, file_sha256, find_data, write_text
 from evaluation.gallery import gallery
 from evaluation.metrics import scores_of
 from evaluation.page import Panel
 from evaluation.rows import train_rows, truths
 from evaluation.scatter import scatter
 from evaluation.scoring import Outcome, outcomes
+from schemas.errors import ToileError
 from schemas.prediction import PREDICTIONS, read_predictions
 from schemas.product import Product
 from schemas.result import (
@@ -32,6 +33,7 @@ from schemas.result import (
     Comparison,
     Inputs,
     Result,
+    Side,
     document_of,
     read_comparison,
     read_result,
@@ -48,6 +50,8 @@ def report(folder: Path, *, data: Path | None = None) -> Path:
         base = folder / comparison.base.from_here
         shards = find_data(base, read_result(base), data)
         products = truths(shards, comparison.base.inputs.spec.split, _codes(base))
+        for side in (comparison.base, comparison.tuned):
+            _refuse_changed(folder / side.from_here, side)
         scored = [_scored(folder / side.from_here, products, shards) for side in (comparison.base, comparison.tuned)]
         html = comparison_page(comparison, products, (scored[0], scored[1]), shards)
     else:
@@ -55,7 +59,7 @@ def report(folder: Path, *, data: Path | None = None) -> Path:
         shards = find_data(folder, result, data)
         products = truths(shards, result.inputs.spec.split, _codes(folder))
         html = result_page(result, products, _scored(folder, products, shards), shards)
-    write_text(folder / REPORT, [html])
+    write_text(folder / REPORT, html)
     return folder / REPORT
 
 
@@ -130,6 +134,13 @@ def _rendered(
     return environment.get_template("report.html.j2").render(context)
 
 
+def _refuse_changed(folder: Path, side: Side) -> None:
+    log = folder / PREDICTIONS
+    if not log.is_file() or file_sha256(log) != side.predictions_sha256:
+        problem = "is not there any more" if not log.is_file() else "has changed since it was compared"
+        raise ToileError(str(log), problem, "run `toile compare` again")
+
+
 def _codes(folder: Path) -> set[str]:
     return {prediction.product_code for prediction in read_predictions(folder / PREDICTIONS)}
 
@@ -184,7 +195,7 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
 
 def _pct(value: float | None, n: int = 0) -> str:
     """A share in percent; a decimal only where n carries it."""
-    return "\u2013" if value is None else f"{100 * value:.{1 if n >= 1000 else 0}f}\u2009%"
+    return "\u2013" if value is None else f"{100 * value:.{1 if n >= 1000 else 0}f}\u202f%"
 
 
 def _span(score: Any) -> str:

@@ -6,7 +6,7 @@ What is left out is listed with its reason. Encoded pictures stay in memory (abo
 import hashlib
 import io
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from PIL import Image
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product, read, shard_files
+from schemas.progress import Advance, progress_bar
 from schemas.result import Skipped
 
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
@@ -31,20 +32,17 @@ class Rows:
     products: tuple[Product, ...]
     """What is evaluated, with encoded pictures, in file order; every code appears once."""
     skipped: tuple[Skipped, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Survey:
-    """What one look at every picture found."""
-
     sizes: Mapping[str, tuple[int, int]]
     """Width and height in pixels of each product's picture, by product code."""
     mean_colour: tuple[int, int, int]
     """sRGB; the mean over pictures of each picture's mean colour. Mid grey when there is no picture."""
 
 
-def read_rows(folder: Path, spec: EvaluationSpec) -> Rows:
-    """The rows of `spec.split`; under `spec.limit` those whose hash of seed and code comes first, in file order."""
+def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Rows:
+    """The rows of `spec.split`; under `spec.limit` those whose hash of seed and code comes first, in file order.
+
+    Every picture is decoded once, small, so that a damaged one is found before the model has spent an hour.
+    """
     products: list[Product] = []
     skipped: list[Skipped] = []
     seen: set[str] = set()
@@ -61,7 +59,16 @@ def read_rows(folder: Path, spec: EvaluationSpec) -> Rows:
             products.append(product)
             _keep_first(products, spec)
     chosen = _chosen(products, spec)
-    return Rows(folder=folder, num_rows=len(seen), products=tuple(chosen), skipped=tuple(skipped))
+    with progress_bar("looking at rows", len(chosen), quiet=quiet) as advance:
+        sizes, mean_colour = _survey(chosen, folder, advance)
+    return Rows(
+        folder=folder,
+        num_rows=len(seen),
+        products=tuple(chosen),
+        skipped=tuple(skipped),
+        sizes=sizes,
+        mean_colour=mean_colour,
+    )
 
 
 def missing_part(product: Product) -> str | None:
@@ -93,8 +100,17 @@ def encoded_pictures(folder: Path, split: str, codes: Collection[str]) -> dict[s
     return {product.product_code: product.image for product in found if product.image}
 
 
-def survey(products: Iterable[Product], folder: Path) -> Survey:
-    """Decode every picture once, small: a damaged one is found before the model has spent an hour."""
+def decoded(product: Product, folder: Path) -> Image.Image:
+    """The product's picture as RGB, transparency dropped as the published processor does.
+
+    A picture that cannot be decoded raises a ToileError naming its shard and code.
+    """
+    return _converted(_opened(product, folder), product, folder)
+
+
+def _survey(
+    products: Sequence[Product], folder: Path, advance: Advance
+) -> tuple[dict[str, tuple[int, int]], tuple[int, int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     total = [0, 0, 0]
     for product in products:
@@ -104,16 +120,9 @@ def survey(products: Iterable[Product], folder: Path) -> Survey:
         small = _converted(picture, product, folder).resize((1, 1), Image.Resampling.BOX)
         for channel, value in enumerate(small.tobytes()):
             total[channel] += value
+        advance(1)
     mean = [round(value / len(sizes)) for value in total] if sizes else [128, 128, 128]
-    return Survey(sizes=sizes, mean_colour=(mean[0], mean[1], mean[2]))
-
-
-def decoded(product: Product, folder: Path) -> Image.Image:
-    """The product's picture as RGB, transparency dropped as the published processor does.
-
-    A picture that cannot be decoded raises a ToileError naming its shard and code.
-    """
-    return _converted(_opened(product, folder), product, folder)
+    return sizes, (mean[0], mean[1], mean[2])
 
 
 def _opened(product: Product, folder: Path) -> Image.Image:

@@ -155,6 +155,27 @@ def test_a_retrained_adapter_is_another_run(tmp_path: Path, data: Path, loaded: 
     assert "with another adapter" in toile(*command).stderr
 
 
+def test_a_model_folder_is_known_by_its_weights(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
+    model = tmp_path / "model"
+    model.mkdir()
+    command = ["evaluate", "--data", data, "--out", tmp_path / "out", "--model"]
+    assert "holds no weights" in toile(*command, model).stderr
+    (model / "model.safetensors").write_bytes(b"1")
+    assert toile(*command, model).exit_code == 0
+    moved = model.rename(tmp_path / "moved")
+    assert "already there" in toile(*command, moved).stderr
+    (moved / "model.safetensors").write_bytes(b"2")
+    assert "with another model" in toile(*command, moved).stderr
+
+
+def test_what_a_kill_left_of_a_file_is_no_obstacle(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "inputs.json.part").write_text("{")
+    assert toile("evaluate", "--model", "perfect", "--data", data, "--out", out).exit_code == 0
+    assert not list(out.glob("*.part"))
+
+
 def test_strange_files_are_never_touched(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
     out = tmp_path / "out"
     out.mkdir()
@@ -191,6 +212,12 @@ def test_compare_and_report_close_the_thread(tmp_path: Path, data: Path, loaded:
     assert "12 products compared" in shown.stderr
     assert read_comparison(tmp_path / "both").tuned.uses_picture is True
     assert "already there and finished" in toile(*command).stderr
+
+    log = tmp_path / "perfect" / "predictions.jsonl"
+    written = log.read_bytes()
+    log.write_bytes(written[:-1])
+    assert "has changed since it was compared" in toile("report", tmp_path / "both").stderr
+    log.write_bytes(written)
 
     before = (tmp_path / "both" / "report.html").read_bytes()
     (tmp_path / "both" / "report.html").unlink()

@@ -215,6 +215,13 @@ def test_rows_without_a_partner_are_refused(tmp_path: Path, base: Path, data: Pa
         compare(base, other, tmp_path / "out")
 
 
+def test_a_result_without_its_predictions_is_refused(tmp_path: Path, data: Path, rows: Sequence[Product]) -> None:
+    other = evaluated(tmp_path / "other", data, table_model(rows))
+    (other / "predictions.jsonl").unlink()
+    with pytest.raises(ToileError, match="holds no prediction"):
+        compare(other, other, tmp_path / "out")
+
+
 def test_an_unfinished_evaluation_is_refused(tmp_path: Path, base: Path) -> None:
     (tmp_path / "half").mkdir()
     with pytest.raises(ToileError, match=r"holds no result\.json") as caught:

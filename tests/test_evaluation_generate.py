@@ -14,7 +14,7 @@ from PIL import Image
 from evaluation import predict
 from evaluation.controls import blank, partners
 from evaluation.model import Generated
-from evaluation.rows import Rows, missing_part, read_rows, survey, train_rows
+from evaluation.rows import Rows, missing_part, read_rows, train_rows
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -127,12 +127,12 @@ def test_partners_change_with_the_seed() -> None:
 
 def test_the_blank_picture_has_the_mean_colour_and_the_size_of_the_true_one(tmp_path: Path) -> None:
     rows = in_split(products(12))
-    seen = survey(rows, tmp_path)
+    seen = rows_of(tmp_path, rows)
     colours = [colour_of(row.product_code) for row in rows]
     assert seen.mean_colour == tuple(round(sum(c[i] for c in colours) / 12) for i in range(3))
     assert seen.sizes[rows[0].product_code] == (24, 32)
     assert blank((24, 32), seen.mean_colour).getcolors() == [(24 * 32, seen.mean_colour)]
-    assert survey([], tmp_path).mean_colour == (128, 128, 128)
+    assert rows_of(tmp_path / "none", in_split(rows, "train")).mean_colour == (128, 128, 128)
 
 
 def test_rows_that_cannot_be_evaluated_are_listed_with_their_reason(tmp_path: Path) -> None:
@@ -184,12 +184,10 @@ def jpeg() -> bytes:
 def test_a_damaged_picture_is_named_with_shard_and_code_before_the_model_starts(tmp_path: Path, damaged: bytes) -> None:
     rows = in_split(products(6))
     rows[3] = replace(rows[3], image=damaged)
-    model = table_model(rows)
     with pytest.raises(ToileError, match="the picture cannot be decoded") as caught:
-        predict(model, rows_of(tmp_path, rows), tmp_path / "p.jsonl", EvaluationSpec())
+        rows_of(tmp_path, rows)
     assert "test-00000-of-00001.parquet" in caught.value.where
     assert rows[3].product_code in caught.value.where
-    assert model.batches == []
 
 
 def test_a_repeated_code_is_refused(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def test_a_torn_last_line_is_dropped_and_written_again(tmp_path: Path, cut: int)
 
 def test_a_file_that_is_torn_before_its_first_line_ends_is_empty(tmp_path: Path) -> None:
     path = tmp_path / "predictions.jsonl"
-    path.write_bytes(b'{"product_code": "1')
+    path.write_bytes(b'{"product_code": "1' + b" " * 9000)
     assert read_predictions(path) == []
     append_predictions(path, [prediction("1")])
     assert read_predictions(path) == [prediction("1")]

@@ -17,7 +17,7 @@ from torch import Tensor
 
 import finetune.phi3v
 from finetune.phi3v import checkpoint, load_model, save_model
-from finetune.phi3v.configuration import CLIP_LARGE, EMBEDDING_LAYER, config_from_json, config_to_json
+from finetune.phi3v.configuration import CLIP_LARGE, EMBEDDING_LAYER, Phi3VConfig, config_from_json, config_to_json
 from finetune.phi3v.modeling import Phi3VForCausalLM
 from schemas.errors import ToileError
 from tests.test_phi3v_processing import PROMPT
@@ -120,6 +120,12 @@ def test_configuration_is_written_in_the_published_form() -> None:
     assert "vision_config" not in document
     assert document["img_processor"]["num_img_tokens"] == 144
     assert config_to_json(config_from_json(document, "again"), "bfloat16") == document
+
+
+def test_a_library_reads_the_written_configuration_on_its_own(saved: Path) -> None:
+    """peft does, to see whether the vocabulary has grown."""
+    config = Phi3VConfig.from_pretrained(saved)
+    assert (config.vocab_size, config.tile_px, config.rope_parameters["rope_type"]) == (2048, 112, "longrope")
 
 
 def test_type_of_the_weights_survives(folder: Path, tmp_path: Path) -> None:

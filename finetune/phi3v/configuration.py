@@ -93,15 +93,11 @@ class Phi3VConfig(Phi3Config):  # type: ignore[misc]  # transformers is untyped
         return 4 * int(self.vision_config.hidden_size)
 
 
-def config_from_json(document: Any, where: str) -> Phi3VConfig:
+def config_from_json(document: dict[str, Any], where: str) -> Phi3VConfig:
     """The configuration in a parsed config.json; `where` names the file in errors.
 
     Raises ToileError for another model_type, another picture layout, another rope type, or values that do not fit.
     """
-    if not isinstance(document, dict):
-        raise ToileError(
-            where, f"holds a {type(document).__name__}, not an object", "Give the config.json of the model."
-        )
     model_type = document.get("model_type")
     if model_type != Phi3VConfig.model_type:
         raise ToileError(
