@@ -1,4 +1,4 @@
-"""Evaluation folders: what belongs to one run, when a run goes on, and when it refuses (DESIGN 8.6).
+"""Evaluation folders: what belongs to one run, when a run goes on, and when it refuses.
 
 `inputs.json` is written before the first prediction, `result.json` last: a folder with the first and without the second
 is unfinished and continues when the inputs are the same.

@@ -1,6 +1,6 @@
 """Draw eight products of a preset beside their titles and prices: the picture in the README.
 
-    python examples/eight_products.py docs/eight-products.jpg
+python examples/eight_products.py docs/eight-products.jpg
 """
 
 import sys

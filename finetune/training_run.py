@@ -267,7 +267,7 @@ def save_trained(model: Any, processor: Phi3VProcessor, spec: TrainingSpec, out:
     """An adapter as a PEFT folder, or everything as a checkpoint."""
     with storage_errors(out):
         if spec.method == "lora":
-            model.save_pretrained(out)
+            model.save_pretrained(out, save_embedding_layers=False)  # "auto" would ask the hub about the base
         else:
             save_model(model, processor, out)
 

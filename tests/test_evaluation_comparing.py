@@ -13,6 +13,7 @@ from statsmodels.stats.multitest import multipletests
 from evaluation import compare
 from evaluation.evaluation_run import Candidate, evaluate
 from evaluation.model import VisionModel
+from evaluation.paired import detectable_rate
 from evaluation.scoring import outcomes
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -119,6 +120,8 @@ def test_detectable_grows_where_alpha_is_shared(comparison: Comparison) -> None:
     assert whole.detectable is not None
     assert part.detectable is not None
     assert part.detectable > whole.detectable > 0
+    assert whole.detectable == pytest.approx(detectable_rate(whole.n, 0.05), rel=1e-5)
+    assert part.detectable == pytest.approx(detectable_rate(part.n, 0.05 / 4), rel=1e-5)
 
 
 def test_the_tuned_price_is_paired_with_the_baseline_that_knows_the_category(comparison: Comparison) -> None:

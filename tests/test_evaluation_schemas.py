@@ -108,6 +108,7 @@ def test_a_file_that_is_torn_before_its_first_line_ends_is_empty(tmp_path: Path)
     assert read_predictions(path) == []
     append_predictions(path, [prediction("1")])
     assert read_predictions(path) == [prediction("1")]
+    assert path.read_bytes().endswith(b"}\n")
 
 
 @pytest.mark.parametrize(

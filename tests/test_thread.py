@@ -113,7 +113,7 @@ def test_the_demo_shows_a_model_that_reads_pictures(tmp_path: Path) -> None:
     """The promise of `make demo`: category at least 80 %, blank near the majority, price clearly above its baseline."""
     out = tmp_path / "demo"
     subprocess.run([sys.executable, "-m", "toile", "demo", "--out", str(out)], check=True)
-    inferable = {"rows": "inferable", "category": None}
+    inferable: dict[str, Any] = {"rows": "inferable", "category": None}
     category = score(out / "tuned", control="none", metric="category", **inferable)
     assert category["n"] >= 200
     assert category["value"] >= 0.80
