@@ -77,6 +77,7 @@ def train(
     num_done, losses = load_state(out, model, optimiser)
     if num_done:
         say(f"continuing after step {num_done}")
+    keep_log(out / LOG, num_done)
     tracker = open_tracker(spec.tracking, data_inputs(spec, sources), out)
     began = time.monotonic()
     model.train()
@@ -143,6 +144,16 @@ def train(
     finish_run(out, record)
     remove_states(out)
     return record, True
+
+
+def keep_log(path: Path, num_done: int) -> None:
+    """Drop the lines of steps that will be done again: a killed run logged beyond its last checkpoint."""
+    if not path.is_file():
+        return
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+    kept = [line for line in lines if json.loads(line)["step"] <= num_done]
+    with storage_errors(path):
+        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
 
 def load_trainable(spec: TrainingSpec, device: str) -> tuple[Any, Phi3VProcessor]:

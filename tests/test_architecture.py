@@ -20,6 +20,7 @@ OWNERS = {
     "huggingface_hub": {
         *("generator/hub.py", "generator/storage.py", "finetune/phi3v/checkpoint.py"),
         "finetune/phi3v/loading.py",  # for its writer of sharded safetensors alone
+        "finetune/phi3v/configuration.py",  # for the error that a wrong field of a configuration raises
     },
     "httpx": {"generator/hub.py", "finetune/phi3v/checkpoint.py", "evaluation/backends.py"},
     "requests": {"generator/hub.py", "evaluation/backends.py"},

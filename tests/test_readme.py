@@ -14,6 +14,7 @@ from tests.test_importing import rows, write
 from toile import main
 
 ROOT = Path(__file__).parents[1]
+PACKAGES = ("schemas", "generator", "finetune", "evaluation")
 README = (ROOT / "README.md").read_text()
 
 
@@ -49,6 +50,19 @@ def test_every_command_of_the_readme_runs(place: Path) -> None:
     assert (place / "results/on-synthetic/result.json").is_file()
 
 
+def test_the_output_it_shows_is_what_the_command_prints(place: Path) -> None:
+    shown = next(block for block in blocks("text") if block.startswith("data/luxury:"))
+    printed = subprocess.run(
+        [sys.executable, "-m", "toile", "describe", "data/luxury"],
+        cwd=place,
+        env={**os.environ, "COLUMNS": "100"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert printed.stdout.startswith(shown)
+
+
 @pytest.mark.parametrize("number", range(len(blocks("python"))))
 def test_every_program_of_the_readme_runs(place: Path, number: int, tmp_path: Path) -> None:
     environment = {**os.environ, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}
@@ -79,17 +93,19 @@ def test_every_command_is_in_the_readme(name: str) -> None:
 
 def test_the_tree_names_every_file() -> None:
     tree = next(block for block in blocks("text") if "generator/" in block)
-    for package in ("schemas", "generator", "finetune", "evaluation"):
+    for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             if path.name != "__init__.py":
                 assert re.search(rf"^\s*{re.escape(path.name)}\s", tree, re.MULTILINE), path
-    for line in tree.splitlines():
-        name = line.split()[0] if line.split() else ""
-        if name.endswith(".py"):
-            assert list(ROOT.rglob(name)), f"{name} is in the tree but not in the project"
+    there = {path.name for package in PACKAGES for path in (ROOT / package).rglob("*.py")} | {
+        "toile.py",
+        "toile_thread.py",
+    }
+    listed = {line.split()[0] for line in tree.splitlines() if line.split()[0].endswith(".py")}
+    assert listed <= there, listed - there
 
 
 def test_make_targets_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
-    for target in set(re.findall(r"`?make ([a-z]+)`?", README)):
+    for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
