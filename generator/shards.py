@@ -4,6 +4,7 @@ Shard k holds a fixed range of product numbers and writes one file a split, so i
 inputs and k. A finished shard leaves a receipt; a killed run continues with the shards that have none.
 """
 
+import functools
 import hashlib
 import io
 import json
@@ -24,13 +25,15 @@ from generator.product_function import check_codes, compile_catalog, rows
 from generator.render import draw
 from generator.workers import run_in_processes
 from schemas.border import storage_errors
+from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, Manifest, ShardFile, as_document, load_manifest, sha256_of, versions, write_json
 from schemas.product import ARROW_SCHEMA, SPLITS, from_batch
 from schemas.specs import from_document
 
 RECEIPTS = ".receipts"
-ROW_GROUP = 100
+ROW_GROUP = {True: 100, False: 10_000}
+"""Rows of a Parquet row group with and without pictures: a few megabytes, so that readers can pick rows cheaply."""
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 50_000}
 """With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
@@ -78,7 +81,7 @@ def write_shards(
     `progress` is told the number of products of each shard that is done. An unfinished folder of the same inputs is
     continued; any other folder is refused without `force`, and a folder that toile did not make is refused always.
     """
-    spec = from_document(inputs.spec_document, "catalog")
+    spec = _spec(json.dumps(inputs.spec_document))
     compile_catalog(spec)
     check_codes(spec, inputs.start + inputs.num_products)
     existing = claim(out, "generate", inputs.as_manifest(), inputs.num_shards, force)
@@ -102,13 +105,10 @@ def write_shards(
 
 def write_shard(inputs: GenerateInputs, shard: int, out: Path) -> int:
     """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
-    spec = from_document(inputs.spec_document, "catalog")
+    spec = _spec(json.dumps(inputs.spec_document))
     first, last = inputs.shard_range(shard)
-    batches = (
-        rows(spec, inputs.seed, np.arange(start, min(start + ROW_GROUP * 10, last)))
-        for start in range(first, last, ROW_GROUP * 10)
-    )
-    table = pa.Table.from_batches([with_pictures(batch, inputs.image_size) for batch in batches])
+    batch = rows(spec, inputs.seed, np.arange(first, last))
+    table = pa.Table.from_batches([with_pictures(batch, inputs.image_size)])
     entries = write_split_files(table, out, shard, inputs.num_shards)
     write_receipt(out, shard, entries)
     return shard
@@ -142,7 +142,8 @@ def write_split_files(table: pa.Table, out: Path, shard: int, num_shards: int) -
         path = out / "data" / f"{split}-{shard:05d}-of-{num_shards:05d}.parquet"
         with storage_errors(path):
             buffer = io.BytesIO()
-            pq.write_table(part, buffer, row_group_size=ROW_GROUP, compression="zstd", write_page_index=True)
+            row_group = ROW_GROUP[part["image"].null_count < part.num_rows]
+            pq.write_table(part, buffer, row_group_size=row_group, compression="zstd", write_page_index=True)
             content = buffer.getvalue()
             temporary = path.with_name(path.name + ".part")
             temporary.write_bytes(content)
@@ -231,6 +232,13 @@ def finish(
         write_json(out / MANIFEST, as_document(manifest))
         shutil.rmtree(out / RECEIPTS, ignore_errors=True)
     return manifest
+
+
+@functools.lru_cache(maxsize=4)
+def _spec(document: str) -> CatalogSpec:
+    """The spec of a JSON document; checked once a process, not once a shard."""
+    spec: CatalogSpec = from_document(json.loads(document), "catalog")
+    return spec
 
 
 def _remove_ours(out: Path) -> None:
