@@ -37,25 +37,35 @@ def demo(
     """
     from schemas.specs import preset_path
 
-    if force and (out / "run.yaml").is_file():
-        for name in ("catalog", "checkpoint", "base", "tuned", "comparison"):
-            shutil.rmtree(out / name, ignore_errors=True)
     run = preset_path("demo-run", "training")
     assert run is not None
-    _place(run, out / "run.yaml")
+    if (out / "report.html").exists() and not (out / "comparison" / "comparison.json").is_file():
+        raise ToileError(str(out / "report.html"), "was not made by the demo", "choose another --out")
+    _place(run, out / "run.yaml", replace=force and (out / "checkpoint" / "run.json").is_file())
 
     _step(ctx, f"1/5  drawing {num_products:,} products")
-    shape: dict[str, Any] = {"num_products": num_products, "image_size": _IMAGE_SIZE, "workers": workers}
-    ctx.invoke(generator.cli.generate, spec=Path("demo"), out=out / "catalog", **shape)
+    shape: dict[str, Any] = {
+        "num_products": num_products,
+        "image_size": _IMAGE_SIZE,
+        "workers": workers,
+        "force": force,
+    }
+    ctx.invoke(generator.cli.generate, spec=preset_path("demo", "catalog"), out=out / "catalog", **shape)
     _step(ctx, "2/5  training the tiny Phi-3-Vision from scratch")
-    ctx.invoke(finetune.cli.train, run=out / "run.yaml", out=out / "checkpoint", max_steps=max_steps, device="cpu")
+    ctx.invoke(
+        finetune.cli.train, run=out / "run.yaml", out=out / "checkpoint", max_steps=max_steps, device="cpu", force=force
+    )
     for number, name, model in ((3, "base", "tiny"), (4, "tuned", str(out / "checkpoint"))):
         _step(
             ctx, f"{number}/5  evaluating the {'untrained' if name == 'base' else 'trained'} model on held-out products"
         )
-        ctx.invoke(evaluation.cli.evaluate, model=model, data=out / "catalog", out=out / name, device="cpu")
+        ctx.invoke(
+            evaluation.cli.evaluate, model=model, data=out / "catalog", out=out / name, device="cpu", force=force
+        )
     _step(ctx, "5/5  comparing")
-    ctx.invoke(evaluation.cli.compare, base_dir=out / "base", tuned_dir=out / "tuned", out=out / "comparison")
+    ctx.invoke(
+        evaluation.cli.compare, base_dir=out / "base", tuned_dir=out / "tuned", out=out / "comparison", force=force
+    )
     _place(out / "comparison" / "report.html", out / "report.html", replace=True)
     _step(ctx, f"done: open {out}/report.html")
 

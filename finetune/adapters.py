@@ -1,20 +1,20 @@
 """What of a model is trained: low-rank adapters (PEFT) or all of it; and putting an adapter back on its base."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from finetune.phi3v import load_model as load_base
 from finetune.phi3v.processing import Phi3VProcessor
+from finetune.run_folder import RUN, load_run
 from schemas.border import read_document
 from schemas.errors import ToileError
-from schemas.training import LoraSpec, TrainingSpec
+from schemas.training import LoraSpec, RunRecord, TrainingSpec
 
 ADAPTER_CONFIG = "adapter_config.json"
-RUN = "run.json"
 
 
 def load_model(
@@ -30,6 +30,8 @@ def load_model(
     An adapter for another base raises a ToileError. `tiny` takes its seed from the adapter's run.
     """
     if adapter is None:
+        if (Path(name_or_folder) / RUN).is_file():
+            _check_finished(Path(name_or_folder))
         return _named(load_base(name_or_folder, dtype=dtype, device=device, seed=seed), name_or_folder)
     from peft import PeftModel
 
@@ -43,7 +45,7 @@ def load_model(
         processor.num_crops = spec["num_crops"]
     try:
         laid_over = PeftModel.from_pretrained(model, str(adapter))
-    except (ValueError, RuntimeError, OSError) as error:
+    except (ValueError, RuntimeError, OSError, SafetensorError) as error:
         raise ToileError(str(adapter), f"does not fit: {str(error)[:200]}", "train the adapter again") from error
     return laid_over.eval(), processor
 
@@ -88,10 +90,14 @@ def _adapter_spec(adapter: Path) -> dict[str, Any]:
     if not (adapter / ADAPTER_CONFIG).is_file():
         raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train`")
     if (adapter / RUN).is_file():
-        run = read_document(adapter / RUN)
-        if not run.get("finished"):
-            raise ToileError(str(adapter), "is unfinished", "run `toile train` once more; it continues where it was")
-        spec: dict[str, Any] = run["inputs"]["spec"]
+        spec: dict[str, Any] = dict(_check_finished(adapter).inputs["spec"])
         return spec
-    config = json.loads((adapter / ADAPTER_CONFIG).read_text(encoding="utf-8"))
+    config = read_document(adapter / ADAPTER_CONFIG)
     return {"model": config.get("base_model_name_or_path")}
+
+
+def _check_finished(folder: Path) -> RunRecord:
+    run = load_run(folder / RUN)
+    if not run.finished:
+        raise ToileError(str(folder), "is unfinished", "run `toile train` once more; it continues where it was")
+    return run

@@ -1,6 +1,7 @@
 """Resumable states of a run: trained weights, optimiser, step; written aside and renamed, the newest kept."""
 
 import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,8 @@ def load_state(out: Path, model: nn.Module, optimiser: torch.optim.Optimizer) ->
     if not paths:
         return 0, []
     try:
+        if not zipfile.is_zipfile(paths[-1]):
+            raise ValueError("it is no archive")
         state: dict[str, Any] = torch.load(paths[-1], map_location="cpu", weights_only=True)
     except (RuntimeError, OSError, EOFError, ValueError) as error:
         raise ToileError(str(paths[-1]), f"is damaged: {str(error)[:100]}", "start anew with --force") from error

@@ -12,6 +12,7 @@ from finetune.mixing import Example, ExampleSource
 from finetune.phi3v.processing import END_OF_ANSWER, Phi3VProcessor, pad_rows
 from finetune.phi3v.tiling import PictureTiles
 from schemas.answer import PROMPT, render
+from schemas.errors import ToileError
 
 IGNORED = -100
 
@@ -49,10 +50,16 @@ class ExampleLoader:
         self.sources = sources
         self.processor = processor
 
-    def __getitem__(self, place: tuple[int, int]) -> Encoded:
+    def __getitem__(self, place: tuple[int, int]) -> Encoded | ToileError:
+        """The encoded example, or what is wrong with it: an error raised in a worker process would lose its hint."""
         source, row = place
-        return encode(self.sources[source].example(row), self.processor)
+        try:
+            return encode(self.sources[source].example(row), self.processor)
+        except ToileError as error:
+            return error
 
-    def collate(self, rows: Sequence[Encoded]) -> dict[str, Tensor]:
-        """For a DataLoader's `collate_fn`."""
-        return collate(rows, self.processor)
+    def collate(self, rows: Sequence[Encoded | ToileError]) -> dict[str, Tensor] | ToileError:
+        """For a DataLoader's `collate_fn`; the first error of the batch instead of it."""
+        usable = [row for row in rows if isinstance(row, Encoded)]
+        errors = [row for row in rows if isinstance(row, ToileError)]
+        return errors[0] if errors else collate(usable, self.processor)

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST
+from schemas.manifest import sha256_of
 from schemas.product import shard_files
 
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
@@ -46,7 +46,8 @@ class ExampleSource:
     table: pa.Table
     num_skipped: int
     """Rows without title, category, price or picture: no examples."""
-    manifest_sha256: str
+    content_sha256: str
+    """Of the hashes of all its files: the same catalog made twice counts as the same."""
 
     @property
     def num_examples(self) -> int:
@@ -79,10 +80,10 @@ def open_source(folder: Path, split: str) -> ExampleSource:
 
 def find_source(folder: Path, split: str) -> ExampleSource | None:
     """The rows of a split that can be learned from, or None when there are none."""
-    _, files = shard_files(folder, split)
+    manifest, files = shard_files(folder, split)
     try:
-        tables = [pq.read_table(file, columns=_COLUMNS) for file in files]
-    except (pa.ArrowException, OSError) as error:
+        tables = [pq.read_table(file, columns=_COLUMNS, page_checksum_verification=True) for file in files]
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise ToileError(str(folder), f"is damaged: {error}", "make the folder again with --force") from error
     if not tables:
         return None
@@ -96,7 +97,7 @@ def find_source(folder: Path, split: str) -> ExampleSource | None:
         folder=folder,
         table=kept,
         num_skipped=table.num_rows - kept.num_rows,
-        manifest_sha256=hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest(),
+        content_sha256=sha256_of([(entry.path, entry.sha256) for entry in manifest.files]),
     )
 
 

@@ -17,6 +17,10 @@ from schemas.training import RunRecord, TrainingSpec
 RUN = "run.json"
 SEEN = "seen.parquet"
 _PACKAGES = ("torch", "transformers", "peft", "numpy", "pillow")
+_OURS = (
+    *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
+    *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
+)
 _LATER = {"checkpoint_every", "tracking"}
 """Settings of a spec that change no weight, so a run may be continued with others."""
 
@@ -24,7 +28,7 @@ _LATER = {"checkpoint_every", "tracking"}
 def data_inputs(spec: TrainingSpec, sources: Sequence[ExampleSource]) -> dict[str, Any]:
     """Everything that decides the weights; folders count by their content, not by their place."""
     data = [
-        {"folder": str(source.folder), "manifest_sha256": source.manifest_sha256, "weight": entry.weight}
+        {"folder": str(source.folder), "content_sha256": source.content_sha256, "weight": entry.weight}
         for entry, source in zip(spec.mix, sources, strict=True)
     ]
     document = as_document(spec)
@@ -39,18 +43,15 @@ def claim_run(out: Path, spec: TrainingSpec, sources: Sequence[ExampleSource], *
         existing = load_run(path)
         if _decisive(existing.inputs) == _decisive(inputs) and not force:
             return existing if existing.finished else None
-        if not force:
+        if not force and (existing.finished or (out / "resume").exists()):
             state = "a finished" if existing.finished else "an unfinished"
             raise ToileError(str(out), f"holds {state} run of another spec", "choose another --out, or --force")
-        shutil.rmtree(out)
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        _write_unfinished(path, inputs)
+        _remove_ours(out)
+        return None
+    if out.exists() and (not out.is_dir() or any(each.name != f"{RUN}.part" for each in out.iterdir())):
         raise ToileError(str(out), "exists and was not made by toile", "choose a new or an empty folder for --out")
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        record = RunRecord(
-            finished=False, inputs=inputs, num_steps=0, num_examples={}, num_skipped={}, versions=versions(*_PACKAGES)
-        )
-        write_json(path, as_document(record))
+    _write_unfinished(path, inputs)
     return None
 
 
@@ -76,6 +77,23 @@ def write_seen(out: Path, rows: Iterable[dict[str, str]]) -> None:
         pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), out / SEEN, compression="zstd")
 
 
+def _write_unfinished(path: Path, inputs: dict[str, Any]) -> None:
+    record = RunRecord(
+        finished=False, inputs=inputs, num_steps=0, num_examples={}, num_skipped={}, versions=versions(*_PACKAGES)
+    )
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, as_document(record))
+
+
+def _remove_ours(out: Path) -> None:
+    """Remove what a run writes, and nothing that somebody put beside it."""
+    for pattern in _OURS:
+        for path in out.glob(pattern):
+            path.unlink()
+    shutil.rmtree(out / "resume", ignore_errors=True)
+
+
 def _decisive(inputs: Any) -> str:
-    data = [{"sha256": entry["manifest_sha256"], "weight": entry["weight"]} for entry in inputs["data"]]
+    data = [{"sha256": entry["content_sha256"], "weight": entry["weight"]} for entry in inputs["data"]]
     return sha256_of({"spec": {k: v for k, v in inputs["spec"].items() if k not in _LATER}, "data": data})

@@ -5,6 +5,7 @@ micro-batches nor answer lengths change it (transformers issue 34191 is what hap
 same run gives the same bits, continued or not.
 """
 
+import contextlib
 import json
 import math
 import time
@@ -18,13 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from finetune.adapters import RUN, load_model, prepare
+from finetune.adapters import load_model, prepare
 from finetune.checkpoints import load_state, remove_states, save_state
 from finetune.collate import ExampleLoader
 from finetune.mixing import ExampleSource, check_currencies, find_source, mix, open_source, seen_rows
 from finetune.phi3v import save_model
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.run_folder import claim_run, data_inputs, finish_run, write_seen
+from finetune.run_folder import RUN, claim_run, data_inputs, finish_run, write_seen
 from finetune.tracking import open_tracker
 from schemas.border import storage_errors
 from schemas.errors import ToileError
@@ -82,7 +83,7 @@ def train(
     began = time.monotonic()
     model.train()
     steps = step_batches(spec, sources, processor, num_done, num_loaders)
-    with storage_errors(out / LOG), (out / LOG).open("a", encoding="utf-8") as log:
+    with out_of_memory(device), (out / LOG).open("a", encoding="utf-8") as log:
         for step, batches in enumerate(steps, start=num_done + 1):
             step_began = time.monotonic()
             torch.manual_seed(spec.seed * 1_000_003 + step)  # dropout: the same after a restart
@@ -115,8 +116,9 @@ def train(
             }
             if spec.validate_every and step % spec.validate_every == 0:
                 figures["validation_loss"] = validation_loss(model, processor, spec, device)
-            log.write(json.dumps(figures) + "\n")
-            log.flush()
+            with storage_errors(out / LOG):
+                log.write(json.dumps(figures) + "\n")
+                log.flush()
             tracker.log(figures, step)
             num_new = step if step == num_done + 1 else 1
             report(StepReport(step=step, num_new=num_new, loss=value, samples_per_second=spec.batch_size / seconds))
@@ -146,6 +148,15 @@ def train(
     return record, True
 
 
+@contextlib.contextmanager
+def out_of_memory(device: str) -> Iterator[None]:
+    """A device that cannot hold a step's activations is a ToileError."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ToileError(device, "has too little memory for a step", "set a smaller micro_batch_size") from error
+
+
 def keep_log(path: Path, num_done: int) -> None:
     """Drop the lines of steps that will be done again: a killed run logged beyond its last checkpoint."""
     if not path.is_file():
@@ -153,7 +164,9 @@ def keep_log(path: Path, num_done: int) -> None:
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
     kept = [line for line in lines if json.loads(line)["step"] <= num_done]
     with storage_errors(path):
-        path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        temporary = path.with_suffix(".part")
+        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        temporary.replace(path)
 
 
 def load_trainable(spec: TrainingSpec, device: str) -> tuple[Any, Phi3VProcessor]:
@@ -236,7 +249,14 @@ def step_batches(
     per_step = -(-spec.batch_size // size)
     batches = iter(loader)
     for _ in range(len(steps)):
-        yield [next(batches) for _ in range(per_step)]
+        yield [whole(next(batches)) for _ in range(per_step)]
+
+
+def whole(batch: dict[str, Tensor] | ToileError) -> dict[str, Tensor]:
+    """The batch, or the error of one of its examples, raised here."""
+    if isinstance(batch, ToileError):
+        raise batch
+    return batch
 
 
 def check_finite(loss: float, gradient_norm: float, step: int, out: Path) -> None:
@@ -265,7 +285,7 @@ def validation_loss(model: Any, processor: Phi3VProcessor, spec: TrainingSpec, d
     total, count = 0.0, 0
     model.eval()
     for start in range(0, len(places), size):
-        batch = loader.collate([loader[place] for place in places[start : start + size]])
+        batch = whole(loader.collate([loader[place] for place in places[start : start + size]]))
         num = int((batch["labels"] >= 0).sum())
         with mixed_precision(spec, device):
             loss = model(**{k: v.to(device) for k, v in batch.items()}, supervised_only=True).loss

@@ -77,7 +77,7 @@ def generate(
     "--max-bad", default=0.05, show_default=True, type=click.FloatRange(0, 1), help="Share of bad rows allowed."
 )
 @click.option(
-    "--max-pixels", default=50_000_000, show_default=True, type=click.IntRange(min=1), help="Largest picture."
+    "--max-pixels", default=50_000_000, show_default=True, type=click.IntRange(1, 178_000_000), help="Largest picture."
 )
 @click.option("--force", is_flag=True, help="Replace another catalog in --out.")
 @click.pass_context
@@ -130,12 +130,13 @@ commands: list[click.Command] = [generate, import_, describe]
 
 def _catalog_document(spec: Path) -> dict[str, Any]:
     """The checked document of a spec file or of a shipped preset."""
+    from generator.product_function import compile_catalog
     from schemas.border import read_document
     from schemas.specs import from_document, preset_path
 
     path = preset_path(str(spec), "catalog") or spec
     document = read_document(path)
-    from_document(document, "catalog", str(path))
+    compile_catalog(from_document(document, "catalog", str(path)), str(path))
     checked: dict[str, Any] = document
     return checked
 

@@ -74,10 +74,10 @@ def _size(product: Product, folder: Path) -> str:
 
 def printed(figures: dict[str, Any]) -> None:
     """The figures as tables on stdout."""
-    console = Console()
+    console = Console(markup=False, highlight=False, soft_wrap=True)  # what users wrote is text, not markup
     n = figures["num_products"]
     splits = ", ".join(f"{name} {count:,}" for name, count in figures["splits"].items())
-    console.print(f"[bold]{figures['folder']}[/bold]: {n:,} products ({figures['kind']}), {splits}")
+    console.print(f"{figures['folder']}: {n:,} products ({figures['kind']}), {splits}")
     console.print(
         f"{figures['num_families']:,} families, {figures['num_distinct_titles']:,} different titles, "
         f"{figures['num_inferable']:,} leaves a picture can tell, {figures['num_rejected']:,} rows rejected"

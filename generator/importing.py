@@ -89,6 +89,10 @@ def import_table(
 
     Raises ToileError when the table cannot be read, a column is missing, or more than `max_bad` of the rows are bad.
     """
+    if options.rate is not None and options.currency is None:
+        raise ToileError(
+            "--rate", "changes prices, but not into which currency", "add --currency, as in --currency USD"
+        )
     began = time.monotonic()
     rows = read_table(table, options.encoding)
     theirs = set().union(*(row.keys() for row in rows[:1000]))
@@ -143,7 +147,7 @@ def _checked(
     rejected: list[dict[str, Any]] = []
     for number, (row, colour) in enumerate(zip(rows, colours, strict=True), start=1):
         progress(1)
-        code = str(row["product_code"] or f"{number:08d}")
+        code = f"{number:08d}" if row["product_code"] is None else str(row["product_code"])
         try:
             candidate = _accept(number, code, row, colour, folder, options)
         except _BadRowError as error:
@@ -169,13 +173,14 @@ def _accept(number: int, code: str, row: Row, colour: str | None, folder: Path, 
     category = row["category3_code"]
     if category is not None and options.categories is not None:
         category = options.categories.get(str(category), category)
-    prices = {name: _price(row[name], name, options.rate if "eur" not in name else None) for name in _PRICES}
+    currency = None if row["currency_code"] is None else str(row["currency_code"])
+    rate = None if currency == options.currency else options.rate
+    prices = {name: _price(row[name], name, rate if "eur" not in name else None) for name in _PRICES}
     full = prices["full_price"] or prices["price"]
     asked = prices["price"] or full
-    currency = row["currency_code"]
     if options.currency is not None and options.rate is None and currency not in (None, options.currency):
         raise _BadRowError(f"its currency is {currency}, not {options.currency} (convert with --rate)")
-    text = {name: None if row[name] is None else str(row[name]) for name in _KNOWN if name not in {"image", *_PRICES}}
+    text = {name: _text(row[name]) for name in _KNOWN if name not in {"image", *_PRICES}}
     text |= {f"category{level}_code": _no_comma(text[f"category{level}_code"]) for level in (1, 2)}
     leaf = _no_comma(None if category is None else str(category))
     title = text["title"]
@@ -203,7 +208,7 @@ def _with_families(accepted: list[_Accepted], source: str) -> list[_Accepted]:
 
     def root(node: str) -> str:
         while parent.setdefault(node, node) != node:
-            node = parent[node]
+            parent[node] = node = parent.setdefault(parent[node], parent[node])
         return node
 
     for each in accepted:
@@ -220,22 +225,25 @@ def _checked_picture(name: Any, folder: Path, max_pixels: int) -> tuple[Path, st
     """The picture's path and sha256, after decoding all of it; a bad one raises with the reason."""
     if not name:
         raise _BadRowError("no picture is named")
-    path = (folder / str(name)).resolve()
-    if not path.is_relative_to(folder.resolve()):
-        raise _BadRowError(f"picture {name} lies outside {folder}")
     try:
+        path = (folder / str(name)).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise _BadRowError(f"picture {name} lies outside {folder}")
         content = path.read_bytes()
     except OSError as error:
         raise _BadRowError(f"picture {name} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise _BadRowError(f"picture {name!r} is no file name: {error}") from error
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # truncated EXIF, decompression bombs
+            warnings.simplefilter("error")  # truncated EXIF
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides
             with Image.open(io.BytesIO(content)) as picture:
                 width, height = picture.size
                 if width * height > max_pixels:
                     raise _BadRowError(f"picture {name} has {width}x{height} pixels, more than {max_pixels:,}")
                 picture.load()
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise _BadRowError(f"picture {name} is too large: {error}") from error
     except (OSError, ValueError, SyntaxError, UserWarning) as error:
         raise _BadRowError(f"picture {name} is broken: {error}") from error
@@ -247,11 +255,15 @@ def _price(value: Any, name: str, rate: float | None) -> float | None:
         return None
     try:
         number = float(value)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise _BadRowError(f"{name} {value!r} is not a number") from error
     if not math.isfinite(number) or number <= 0:
         raise _BadRowError(f"{name} {value!r} is not a price above 0")
     return number if rate is None else max(round(number * rate, 2), 0.01)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None or str(value).lower() == "nan" else str(value)
 
 
 def _no_comma(category: str | None) -> str | None:

@@ -8,6 +8,7 @@ import functools
 import hashlib
 import io
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ from schemas.border import storage_errors
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, Manifest, ShardFile, as_document, load_manifest, sha256_of, versions, write_json
-from schemas.product import ARROW_SCHEMA, SPLITS, from_batch
+from schemas.product import ARROW_SCHEMA, SPLITS, from_batch, shard_files
 from schemas.specs import from_document
 
 RECEIPTS = ".receipts"
@@ -79,7 +80,8 @@ def write_shards(
     """Write the catalog to the folder `out`; returns its manifest, and False when it was already there, finished.
 
     `progress` is told the number of products of each shard that is done. An unfinished folder of the same inputs is
-    continued; any other folder is refused without `force`, and a folder that toile did not make is refused always.
+    continued (anew, when other versions began it); any other folder is refused without `force`, and a folder that toile
+    did not make is refused always.
     """
     spec = _spec(json.dumps(inputs.spec_document))
     compile_catalog(spec)
@@ -143,10 +145,20 @@ def write_split_files(table: pa.Table, out: Path, shard: int, num_shards: int) -
         with storage_errors(path):
             buffer = io.BytesIO()
             row_group = ROW_GROUP[part["image"].null_count < part.num_rows]
-            pq.write_table(part, buffer, row_group_size=row_group, compression="zstd", write_page_index=True)
+            pq.write_table(
+                part,
+                buffer,
+                row_group_size=row_group,
+                compression="zstd",
+                write_page_index=True,
+                write_page_checksum=True,
+            )
             content = buffer.getvalue()
             temporary = path.with_name(path.name + ".part")
-            temporary.write_bytes(content)
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
             temporary.replace(path)
         sha256 = hashlib.sha256(content).hexdigest()
         name = f"data/{path.name}"
@@ -176,22 +188,25 @@ def claim(out: Path, kind: str, inputs: dict[str, Any], num_shards: int, force: 
 
     Writes an unfinished manifest first, so that nothing half-written is ever taken for whole.
     """
-    path = out / MANIFEST
+    path, made_by = out / MANIFEST, versions("numpy", "pillow", "pyarrow")
     if path.is_file():
         existing = load_manifest(path)
         if sha256_of(existing.inputs) == sha256_of(inputs) and existing.kind == kind and not force:
-            return existing if existing.finished else None
-        if not force:
+            if existing.finished:
+                shard_files(out)  # a file that is missing or cut is an error, not "nothing to do"
+                return existing
+            if existing.versions == made_by:
+                _make_folders(out)
+                return None
+        elif not force:
             state = "a finished" if existing.finished else "an unfinished"
             raise ToileError(
                 str(out), f"holds {state} catalog made from other inputs", "choose another --out, or --force"
             )
-        _remove_ours(out)
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif out.exists() and (not out.is_dir() or any(p.name != f"{MANIFEST}.part" for p in out.iterdir())):
         raise ToileError(str(out), "exists and was not made by toile", "choose a new or an empty folder for --out")
     with storage_errors(out):
-        (out / "data").mkdir(parents=True, exist_ok=True)
-        (out / RECEIPTS).mkdir(exist_ok=True)
+        out.mkdir(parents=True, exist_ok=True)
         fresh = Manifest(
             kind=kind,
             finished=False,
@@ -199,10 +214,12 @@ def claim(out: Path, kind: str, inputs: dict[str, Any], num_shards: int, force: 
             files=(),
             num_products=0,
             num_shards=num_shards,
-            versions=versions("numpy", "pillow", "pyarrow"),
+            versions=made_by,
             seconds=0.0,
         )
-        write_json(path, as_document(fresh))
+        write_json(path, as_document(fresh))  # first of all: from here on the folder is ours, and unfinished
+        _remove_ours(out)
+    _make_folders(out)
     return None
 
 
@@ -241,12 +258,17 @@ def _spec(document: str) -> CatalogSpec:
     return spec
 
 
+def _make_folders(out: Path) -> None:
+    with storage_errors(out):
+        (out / "data").mkdir(exist_ok=True)
+        (out / RECEIPTS).mkdir(exist_ok=True)
+
+
 def _remove_ours(out: Path) -> None:
     """Remove what toile wrote there and nothing else."""
-    for folder in ("data", RECEIPTS, "extra"):
-        shutil.rmtree(out / folder, ignore_errors=True)
-    for name in ("README.md", MANIFEST):
-        (out / name).unlink(missing_ok=True)
+    for pattern in ("data/*-[0-9]*-of-[0-9]*.parquet*", f"{RECEIPTS}/*.json*", "extra/rejected.jsonl", "README.md"):
+        for path in out.glob(pattern):
+            path.unlink()
 
 
 def files_on_disk(out: Path) -> Iterator[Path]:

@@ -1,6 +1,8 @@
 """Reading somebody's table: CSV, TSV, JSON lines, Parquet, or a folder of class folders, all as rows of text."""
 
 import json
+import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from schemas.border import nearest
 from schemas.errors import ToileError
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-MISSING = {"", "n.a.", "nan", "none", "null"}
+MISSING = {"", "n.a.", "none", "null"}
 
 Row = dict[str, Any]
 
@@ -61,31 +63,27 @@ def mapped(rows: list[Row], columns: dict[str, str], known: tuple[str, ...], whe
 def _delimited(path: Path, encoding: str) -> list[Row]:
     separator = "\t" if path.suffix.lower() == ".tsv" else ","
     try:
-        frame = pd.read_csv(
-            path,
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig" if encoding == "utf-8" else encoding,
-        )
-    except UnicodeDecodeError as error:
-        raise _wrong_encoding(path, encoding, error) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                path, sep=separator, dtype=str, keep_default_na=False, index_col=False, encoding=_with_bom(encoding)
+            )
+    except UnicodeError as error:
+        raise _wrong_encoding(path, encoding) from error
     except LookupError as error:
-        raise ToileError(
-            f"--encoding {encoding}", "is no encoding Python knows", "use latin-1, cp1252, utf-16, ..."
-        ) from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ToileError(str(path), f"is no well-formed table: {str(error).strip()}", "mend that line") from error
-    repeated = frame.columns[frame.columns.duplicated()]
-    assert len(repeated) == 0, list(repeated)  # pandas numbers repeated headers
+        raise _unknown_encoding(encoding) from error
+    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+        problem = str(error).strip().replace("\n", " ")
+        raise ToileError(str(path), f"is no well-formed table: {problem}", "mend that line") from error
     rows: list[Row] = frame.to_dict(orient="records")  # type: ignore[assignment]
     return rows
 
 
 def _json_lines(path: Path, encoding: str) -> list[Row]:
     rows: list[Row] = []
+    number = 0
     try:
-        with path.open(encoding=encoding) as file:
+        with path.open(encoding=_with_bom(encoding)) as file:
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue
@@ -93,10 +91,12 @@ def _json_lines(path: Path, encoding: str) -> list[Row]:
                 if not isinstance(row, dict):
                     raise ToileError(f"{path}:{number}", "is not a JSON object", "write one {...} a line")
                 rows.append(row)
-    except UnicodeDecodeError as error:
-        raise _wrong_encoding(path, encoding, error) from error
-    except ValueError as error:
-        raise ToileError(f"{path}:{len(rows) + 1}", f"is not valid JSON: {error}", "mend that line") from error
+    except UnicodeError as error:
+        raise _wrong_encoding(path, encoding) from error
+    except LookupError as error:
+        raise _unknown_encoding(encoding) from error
+    except (ValueError, RecursionError) as error:
+        raise ToileError(f"{path}:{number}", f"is not valid JSON: {error}", "mend that line") from error
     return rows
 
 
@@ -109,15 +109,33 @@ def _parquet(path: Path, encoding: str) -> list[Row]:
 
 
 def _class_folders(folder: Path) -> Iterator[Row]:
-    """One row a picture; the folder's name is the leaf category, the file's stem the code."""
+    """One row a picture; the folder's name is the leaf category, the file's stem the code
+    (with the folder's name before it where stems repeat)."""
     pictures = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in PICTURE_SUFFIXES)
     if not pictures:
         raise ToileError(str(folder), "holds no pictures in class folders", "lay them out as FOLDER/CLASS/picture.jpg")
+    stems = Counter(picture.stem for picture in pictures)
     for picture in pictures:
         name = str(picture.relative_to(folder))
-        yield {"product_code": picture.stem, "category3_code": picture.parent.name, "image": name}
+        code = picture.stem if stems[picture.stem] == 1 else f"{picture.parent.name}-{picture.stem}"
+        yield {"product_code": code, "category3_code": picture.parent.name, "image": name}
 
 
-def _wrong_encoding(path: Path, encoding: str, error: UnicodeDecodeError) -> ToileError:
-    line = path.read_bytes()[: error.start].count(b"\n") + 1 if error.start < path.stat().st_size else 1
+def _with_bom(encoding: str) -> str:
+    """UTF-8 with or without the mark that spreadsheets put in front."""
+    return "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding
+
+
+def _unknown_encoding(encoding: str) -> ToileError:
+    return ToileError(f"--encoding {encoding}", "is no encoding Python knows", "use latin-1, cp1252, utf-16, ...")
+
+
+def _wrong_encoding(path: Path, encoding: str) -> ToileError:
+    content, line = path.read_bytes(), 1
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+    except UnicodeError:
+        line = 1  # no place is known, as for UTF-16 without its mark
     return ToileError(f"{path}:{line}", f"is not {encoding} text", "name its encoding, as in --encoding latin-1")

@@ -27,7 +27,10 @@ SCHEMA_FOLDER = Path(__file__).parent
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """SafeLoader that refuses repeated keys, keeps dates as text and reads 1e-4 as a number (YAML 1.1 does neither)."""
+    """SafeLoader that refuses repeated keys, keeps keys and dates as text, and reads 1e-4 as a number.
+
+    YAML 1.1 would make a number of the key `50`, a boolean of `no` and nothing of `null`, which stands for N.A. here.
+    """
 
 
 _StrictLoader.yaml_implicit_resolvers = {
@@ -44,9 +47,9 @@ _StrictLoader.add_implicit_resolver(
 def _mapping_without_repeats(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     mapping: dict[Any, Any] = {}
     for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, str | int | float | bool | type(None)):
+        if not isinstance(key_node, yaml.ScalarNode):
             raise yaml.constructor.ConstructorError(None, None, "a key must be a plain word", key_node.start_mark)
+        key = "N.A." if loader.construct_object(key_node) is None else str(key_node.value)
         if key in mapping:
             raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} appears twice", key_node.start_mark)
         mapping[key] = loader.construct_object(value_node, deep=True)
@@ -201,13 +204,8 @@ def _converted(hint: Any, value: Any) -> Any:
         inner = arguments[0]
         return tuple(_converted(inner, item) for item in value)
     if origin is not None and issubclass(origin, Mapping):
-        return {_key(k): _converted(arguments[1], item) for k, item in value.items()}
+        return {str(key): _converted(arguments[1], item) for key, item in value.items()}
     return float(value) if hint is float and isinstance(value, int) else value
-
-
-def _key(key: object) -> str:
-    """Mapping keys are text in the records, whatever YAML made of them (`50:` is read as a number, `null:` as None)."""
-    return "N.A." if key is None else str(key)
 
 
 @contextlib.contextmanager

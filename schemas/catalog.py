@@ -202,6 +202,12 @@ def _complaints(spec: CatalogSpec) -> Iterator[_Complaint]:
             yield at, f"{' > '.join(category.path)} with {category.silhouette} appears twice", "merge the two entries"
         seen.add((category.path, category.silhouette))
         yield from _category(at, category, spec)
+    for path, weights in (
+        (["navigation", "labels"], spec.navigation.labels),
+        (["prices", "discounts", "percents"], spec.prices.discounts.percents),
+    ):
+        if sum(weights.values()) <= 0:
+            yield [*path], "all weights are 0", "give at least one a weight"
     for label in spec.navigation.labels:
         if any(category.path[2] == label != MISSING_LABEL for category in spec.categories):
             yield ["navigation", "labels"], f"{label!r} is also a leaf of the tree", "rename one of them"
@@ -282,6 +288,11 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
             problem = f"prices by {drawn!r}, which a {category.silhouette} does not show"
             shown = ", ".join(sorted(SHOWN[category.silhouette]))
             yield inside, problem, f"it shows {shown}; or set `hidden: true`"
+        alike: dict[str, float] = {}
+        for key, value in chosen.items():
+            if alike.setdefault(drawing_word(key, value), value.price) != value.price and not attribute.hidden:
+                problem = f"gives two prices to what is drawn alike ({drawing_word(key, value)!r})"
+                yield inside, problem, "draw them differently, price them alike, or set `hidden: true`"
     if "colour" not in drawn_by:
         yield [*at, "attributes"], "no colour", "list the attribute that draws `colour`"
     for template in category.titles:

@@ -145,10 +145,10 @@ def read(folder: Path, *, split: str | None = None, columns: tuple[str, ...] = C
     needed = [name for name in COLUMNS if name in {*columns, "product_code", "family", "split", "source", "inferable"}]
     for file in shard_files(folder, split)[1]:
         try:
-            with pq.ParquetFile(file) as parquet:
+            with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
                 for batch in parquet.iter_batches(batch_size=100, columns=needed):
                     yield from from_batch(batch)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise ToileError(str(file), f"is damaged: {error}", "make the folder again with --force") from error
 
 

@@ -21,9 +21,9 @@ def load(path: Path | str, kind: Literal["evaluation"]) -> EvaluationSpec: ...
 def load(path: Path | str, kind: str) -> Any:
     """The spec in a YAML or JSON file, or a ToileError that names the file, the place inside it, and what to write.
 
-    `kind` is catalog, training or evaluation.
+    `kind` is catalog, training or evaluation; `path` may also be the name of a shipped preset.
     """
-    path = Path(path)
+    path = preset_path(str(path), kind) or Path(path)
     return from_document(read_document(path), kind, str(path))
 
 
@@ -44,9 +44,11 @@ def preset_path(name: str, kind: str) -> Path | None:
     A name that is neither is a ToileError with the nearest preset.
     """
     folder = Path(__file__).parent / "presets"
-    if Path(name).exists():
+    if Path(name).is_file():
         return None
-    shipped = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    shipped = {
+        path.stem: path for path in sorted(folder.glob("*.yaml")) if path.stem.endswith("-run") == (kind == "training")
+    }
     if name in shipped:
         return shipped[name]
     if Path(name).suffix in {".yaml", ".yml", ".json"} or "/" in name:

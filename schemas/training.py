@@ -81,7 +81,7 @@ class RunRecord:
 
     finished: bool
     inputs: Mapping[str, Any]
-    """Everything that decides the weights: the spec, and for each folder of the mix its manifest's sha256."""
+    """Everything that decides the weights: the spec, and for each folder of the mix the sha256 of its content."""
     num_steps: int
     num_examples: Mapping[str, int]
     """Folder -> rows that can be learned from."""

@@ -130,6 +130,14 @@ BAD_SPECS: list[tuple[str, Change, str, str, str]] = [
         "hidden: true",
     ),
     (
+        "two prices for one drawing",
+        _set("attributes", "material", "values", "cotton", {"draws": "wool"}),
+        "categories[0].attributes.material",
+        "drawn alike ('wool')",
+        "price them alike",
+    ),
+    ("labels without weight", _set("navigation", "labels", {"A": 0}), "navigation.labels", "all weights", "weight"),
+    (
         "rule on a later attribute",
         _set("attributes", "material", "rules", [{"when": {"pattern": ["plain"]}, "multiply": {"wool": 2}}]),
         "attributes.material.rules[0].when",
@@ -232,6 +240,12 @@ def test_no_document_makes_more_than_a_toile_error(document: Any) -> None:
 @pytest.mark.parametrize("preset", sorted(PRESETS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_shipped_preset_is_valid(preset: Path) -> None:
     load(preset, "training" if preset.stem.endswith("-run") else "catalog")
+
+
+def test_keys_are_text_whatever_yaml_makes_of_them(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("50: 1\nno: 2\nnull: 3\n2024: 4\nx: 5")
+    assert read_document(file) == {"50": 1, "no": 2, "N.A.": 3, "2024": 4, "x": 5}
 
 
 def test_a_preset_is_found_by_name_and_a_typo_is_explained(tmp_path: Path) -> None:

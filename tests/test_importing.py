@@ -116,6 +116,7 @@ def _value(column: str, value: Any) -> Any:
         (_value("image", ""), "no picture is named"),
         (_value("image", "../../../etc/passwd"), "outside"),
         (_value("full_price", "-5"), "full_price '-5' is not a price above 0"),
+        (_value("full_price", "nan"), "not a price above 0"),
         (_value("full_price", "1e999"), "not a price above 0"),
         (_value("price", "cheap"), "price 'cheap' is not a number"),
         (_value("full_price", "0"), "not a price above 0"),
@@ -142,12 +143,49 @@ def test_a_bad_row_is_rejected_by_number_and_the_others_arrive(tmp_path: Path, s
     assert len(list(read(tmp_path / "out"))) == 23
 
 
-def test_nan_prices_are_missing_not_numbers(tmp_path: Path) -> None:
+def test_an_empty_price_is_missing(tmp_path: Path) -> None:
     table = rows(5)
-    table[2]["full_price"] = table[2]["price"] = "nan"
+    table[2]["full_price"] = table[2]["price"] = ""
     run(tmp_path, table)
     found = {row.product_code: row for row in read(tmp_path / "out")}
     assert found["1002"].full_price is None
+
+
+def test_a_row_with_a_field_too_many_never_shifts_its_columns(tmp_path: Path) -> None:
+    path = write(tmp_path, rows(3))
+    path.write_text("\n".join([*path.read_text().splitlines()[:2], "1001,Beta Coat,W,COATS,1,1,USD,pictures/1.jpg,"]))
+    with pytest.raises(ToileError, match="well-formed"):
+        import_table(path, tmp_path / "out", options())
+
+
+def test_a_rate_without_a_currency_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ToileError, match="into which currency"):
+        run(tmp_path, rows(3), rate=0.5)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ({"full_price": [1, 2]}, "is not a number"),
+        ({"image": "a\0b.jpg"}, "no file name"),
+        ({"image": 7}, "cannot be read"),
+    ],
+)
+def test_values_of_a_foreign_type_are_bad_rows(tmp_path: Path, line: dict[str, Any], reason: str) -> None:
+    write(tmp_path, rows(2))
+    good = {**rows(1)[0], "currency_code": 840}
+    table = tmp_path / "t.jsonl"
+    table.write_text("\n".join(json.dumps(row) for row in (good, {**rows(2)[1], **line})))
+    result = import_table(table, tmp_path / "out", options(max_bad=0.5))
+    assert reason in result.rejected[0]["reason"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "klingon"])
+def test_no_encoding_makes_a_traceback(tmp_path: Path, encoding: str) -> None:
+    for name in ("t.csv", "t.jsonl"):
+        (tmp_path / name).write_text('{"title": "x"}\n')
+        with pytest.raises(ToileError, match="encoding|is not utf-16 text"):
+            import_table(tmp_path / name, tmp_path / "out", options(encoding=encoding))
 
 
 def test_too_many_bad_rows_stop_the_import_and_leave_nothing(tmp_path: Path) -> None:
@@ -270,10 +308,13 @@ def test_other_kinds_of_table_give_the_same_rows(tmp_path: Path, suffix: str) ->
 
 def test_a_folder_of_class_folders(tmp_path: Path) -> None:
     for k in range(4):
-        picture(tmp_path / "photos" / ("hat" if k % 2 else "shoes") / f"{k}.png", k, kind="PNG")
+        picture(tmp_path / "photos" / ("hat" if k % 2 else "shoes") / f"{k // 2}.png", k, kind="PNG")
     result = import_table(tmp_path / "photos", tmp_path / "out", options())
     assert result.manifest.num_products == 4
-    assert {(row.product_code, row.category3_code) for row in read(tmp_path / "out")} >= {("0", "shoes"), ("1", "hat")}
+    assert {(row.product_code, row.category3_code) for row in read(tmp_path / "out")} == {
+        *(("shoes-0", "shoes"), ("hat-0", "hat")),
+        *(("shoes-1", "shoes"), ("hat-1", "hat")),
+    }
 
 
 @pytest.mark.parametrize(

@@ -25,10 +25,9 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty folder with a shop's table in it, where the presets lie as in a checkout."""
+    """An empty folder with a shop's table in it."""
     folder = tmp_path_factory.mktemp("readme")
     write(folder / "shop", rows(60))
-    (folder / "schemas").symlink_to(ROOT / "schemas")
     for block in blocks("sh"):
         environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         done = subprocess.run(
@@ -103,6 +102,10 @@ def test_the_tree_names_every_file() -> None:
     }
     listed = {line.split()[0] for line in tree.splitlines() if line.split()[0].endswith(".py")}
     assert listed <= there, listed - there
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.search(r"^[A-Z_]{4,}$|PAIRED", README, re.MULTILINE)
 
 
 def test_make_targets_of_the_readme_exist() -> None:

@@ -211,6 +211,37 @@ def test_shards_that_are_whole_are_not_drawn_again(
     assert drawn == [0, 1, -1, 2]
 
 
+def test_a_start_that_failed_can_be_repeated(
+    tmp_path: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, document: Any) -> None:
+        path.with_name(path.name + ".part").write_text("{")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(generator.shards, "write_json", full)
+        with pytest.raises(ToileError, match="No space left"):
+            write_shards(inputs(demo_document, 20, None), tmp_path / "out")
+    assert write_shards(inputs(demo_document, 20, None), tmp_path / "out")[1]
+
+
+def test_force_leaves_what_others_put_there(tmp_path: Path, demo_document: dict[str, Any]) -> None:
+    write_shards(inputs(demo_document, 20, None), tmp_path / "out")
+    for name in ("notes.txt", "data/notes.txt", "extra/notes.txt"):
+        (tmp_path / "out" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "out" / name).write_text("mine")
+    write_shards(inputs(demo_document, 21, None), tmp_path / "out", force=True)
+    for name in ("notes.txt", "data/notes.txt", "extra/notes.txt"):
+        assert (tmp_path / "out" / name).read_text() == "mine"
+
+
+def test_a_finished_folder_that_lost_a_file_is_not_called_done(tmp_path: Path, demo_document: dict[str, Any]) -> None:
+    write_shards(inputs(demo_document, 20, None), tmp_path / "out")
+    next((tmp_path / "out" / "data").iterdir()).unlink()
+    with pytest.raises(ToileError, match="is missing"):
+        write_shards(inputs(demo_document, 20, None), tmp_path / "out")
+
+
 def _limited(num_bytes: int) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
@@ -261,16 +292,17 @@ def test_a_damaged_folder_is_not_read(catalog: Path, tmp_path: Path, damage: str
     assert victim.name in caught.value.where
 
 
-def test_a_flipped_byte_is_never_a_traceback(catalog: Path, tmp_path: Path) -> None:
+def test_a_flipped_byte_is_an_error_or_changes_nothing(catalog: Path, tmp_path: Path) -> None:
     shutil.copytree(catalog, tmp_path / "copy")
     victim = sorted((tmp_path / "copy" / "data").glob("train-*"))[0]
     content = bytearray(victim.read_bytes())
+    whole = list(read(catalog, split="train"))
     for place in range(4, len(content) - 8, max(1, len(content) // 25)):
         broken = content.copy()
         broken[place] ^= 0xFF
         victim.write_bytes(broken)
         with contextlib.suppress(ToileError):  # any other exception fails the test
-            assert all(row.product_code is not None for row in read(tmp_path / "copy"))
+            assert list(read(tmp_path / "copy", split="train")) == whole, place
 
 
 def test_the_data_card_tells_licence_splits_and_source(catalog: Path) -> None:

@@ -77,6 +77,22 @@ def test_another_demo_in_the_folder_is_refused(demo: Path) -> None:
     assert "other inputs" in shown.stderr
 
 
+def test_force_never_touches_a_strangers_folder(tmp_path: Path) -> None:
+    (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog" / "mine.txt").write_text("years of work")
+    (tmp_path / "run.yaml").write_text("mine: too")
+    shown = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), "--force", "--num-products", "60"])
+    assert shown.exit_code == 1
+    assert (tmp_path / "catalog" / "mine.txt").read_text() == "years of work"
+    assert (tmp_path / "run.yaml").read_text() == "mine: too"
+
+
+def test_a_folder_named_like_a_preset_does_not_hide_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "demo").mkdir()
+    run("generate", "demo", "--no-images", "--num-products", "5", "--out", "rows")
+
+
 def test_a_lora_adapter_goes_through_the_thread(demo: Path, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("mix: [{data: catalog}]\nmax_steps: 2\nbatch_size: 4\nlora: {rank: 2}\n")
     shutil.copytree(demo / "catalog", tmp_path / "catalog")

@@ -3,12 +3,14 @@
 import dataclasses
 import itertools
 import json
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -171,6 +173,43 @@ def test_a_folder_that_is_not_ours_is_never_touched(catalog: Path, tmp_path: Pat
     assert (tmp_path / "letter.txt").read_text() == "dear"
 
 
+def test_force_replaces_the_run_and_nothing_else(catalog: Path, tmp_path: Path) -> None:
+    train(spec_for(catalog, max_steps=1), tmp_path / "out", device="cpu")
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    train(spec_for(catalog, max_steps=2), tmp_path / "out", device="cpu", force=True)
+    assert (tmp_path / "out" / "notes.txt").read_text() == "mine"
+    assert len(losses(tmp_path / "out")) == 2
+
+
+def test_a_run_that_never_began_may_be_corrected(catalog: Path, tmp_path: Path) -> None:
+    with pytest.raises(ToileError):
+        train(spec_for(catalog, model=str(tmp_path / "nothing")), tmp_path / "out", device="cpu")
+    assert train(spec_for(catalog, max_steps=1), tmp_path / "out", device="cpu")[1]
+
+
+def test_an_unfinished_checkpoint_is_no_model(undisturbed: Path, tmp_path: Path) -> None:
+    shutil.copytree(undisturbed, tmp_path / "copy")
+    run = tmp_path / "copy" / "run.json"
+    run.write_text(run.read_text().replace('"finished": true', '"finished": false'))
+    with pytest.raises(ToileError, match="unfinished"):
+        load_model(tmp_path / "copy")
+
+
+def test_a_broken_picture_keeps_its_hint_across_loader_processes(
+    catalog: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, processor = load_model("tiny")
+    source = open_source(catalog, "train")
+    table = source.table
+    broken = pa.array([{"bytes": b"x", "path": "x.jpg"}] * table.num_rows, table.schema.field("image").type)
+    spoiled = dataclasses.replace(
+        source, table=table.set_column(table.schema.get_field_index("image"), "image", broken)
+    )
+    for num_loaders in (0, 1):
+        with pytest.raises(ToileError, match="broken picture"):
+            list(step_batches(spec_for(catalog), [spoiled], processor, 0, num_loaders))
+
+
 def test_lora_trains_only_adapters_and_loads_on_its_base(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog, method="lora", max_steps=3, lora=LoraSpec(rank=4), seed=2)
     train(spec, tmp_path / "adapter", device="cpu")
@@ -226,9 +265,10 @@ def test_states_are_restored_and_damage_is_explained(catalog: Path, tmp_path: Pa
     assert [path.name for path in (tmp_path / "resume").iterdir()] == ["step-00000004.pt"]
     assert load_state(tmp_path, model, optimiser) == (4, [2.0, 1.5, 1.0, 0.5])
     path = tmp_path / "resume" / "step-00000004.pt"
-    path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ToileError, match="is damaged"):
-        load_state(tmp_path, model, optimiser)
+    for damaged in (path.read_bytes()[:5000], b"no archive at all"):
+        path.write_bytes(damaged)
+        with pytest.raises(ToileError, match="is damaged"):
+            load_state(tmp_path, model, optimiser)
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
