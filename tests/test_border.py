@@ -250,7 +250,10 @@ def test_keys_are_text_whatever_yaml_makes_of_them(tmp_path: Path) -> None:
 
 def test_a_preset_is_found_by_name_and_a_typo_is_explained(tmp_path: Path) -> None:
     assert preset_path("demo", "catalog") == PRESETS / "demo.yaml"
-    assert preset_path(str(tmp_path), "catalog") is None
+    (tmp_path / "own.yaml").write_text("name: x")
+    assert preset_path(str(tmp_path / "own.yaml"), "catalog") is None
+    with pytest.raises(ToileError, match="no such file"):
+        preset_path(str(tmp_path / "missing.yaml"), "catalog")
     with pytest.raises(ToileError) as caught:
         preset_path("fashion-luxry", "catalog")
     assert "fashion-luxury" in caught.value.hint

@@ -184,7 +184,7 @@ def test_values_of_a_foreign_type_are_bad_rows(tmp_path: Path, line: dict[str, A
 def test_no_encoding_makes_a_traceback(tmp_path: Path, encoding: str) -> None:
     for name in ("t.csv", "t.jsonl"):
         (tmp_path / name).write_text('{"title": "x"}\n')
-        with pytest.raises(ToileError, match="encoding|is not utf-16 text"):
+        with pytest.raises(ToileError, match=r"encoding|is not utf-16 text"):
             import_table(tmp_path / name, tmp_path / "out", options(encoding=encoding))
 
 
