@@ -16,7 +16,7 @@ import generator.cli
 import toile_thread
 from schemas.errors import ToileError
 
-# Threads that spin at barriers cost a busy machine four fifths of its training speed; read when torch is first loaded.
+# Threads that spin at barriers slow training down badly on a busy machine; read when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 

@@ -35,13 +35,11 @@ def demo(
     Example:
       toile demo --out toile-demo
     """
-    from schemas.specs import preset_path
+    from schemas.specs import PRESETS
 
-    run = preset_path("demo-run", "training")
-    assert run is not None
     if (out / "report.html").exists() and not (out / "comparison" / "comparison.json").is_file():
         raise ToileError(str(out / "report.html"), "was not made by the demo", "choose another --out")
-    _place(run, out / "run.yaml", replace=force and (out / "checkpoint" / "run.json").is_file())
+    _place(PRESETS / "demo-run.yaml", out / "run.yaml", replace=force and (out / "checkpoint" / "run.json").is_file())
 
     _step(ctx, f"1/5  drawing {num_products:,} products")
     shape: dict[str, Any] = {
@@ -50,7 +48,7 @@ def demo(
         "workers": workers,
         "force": force,
     }
-    ctx.invoke(generator.cli.generate, spec=preset_path("demo", "catalog"), out=out / "catalog", **shape)
+    ctx.invoke(generator.cli.generate, spec=PRESETS / "demo.yaml", out=out / "catalog", **shape)
     _step(ctx, "2/5  training the tiny Phi-3-Vision from scratch")
     ctx.invoke(
         finetune.cli.train, run=out / "run.yaml", out=out / "checkpoint", max_steps=max_steps, device="cpu", force=force

@@ -25,7 +25,7 @@ from finetune.collate import ExampleLoader
 from finetune.mixing import ExampleSource, check_currencies, find_source, mix, open_source, seen_rows
 from finetune.phi3v import save_model
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.run_folder import RUN, claim_run, data_inputs, finish_run, write_seen
+from finetune.run_folder import claim_run, data_inputs, finish_run, write_seen
 from finetune.tracking import open_tracker
 from schemas.border import storage_errors
 from schemas.errors import ToileError
@@ -301,6 +301,3 @@ def save_trained(model: Any, processor: Phi3VProcessor, spec: TrainingSpec, out:
             model.save_pretrained(out, save_embedding_layers=False)  # "auto" would ask the hub about the base
         else:
             save_model(model, processor, out)
-
-
-__all__ = ["LOG", "RUN", "StepReport", "learning_rate", "step_batches", "train"]

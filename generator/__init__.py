@@ -4,12 +4,13 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "GenerateInputs": "generator.shards",
     "draw": "generator.render",
     "product": "generator.product_function",
     "products": "generator.product_function",
     "write_shards": "generator.shards",
 }
-__all__ = ["draw", "product", "products", "write_shards"]
+__all__ = ["GenerateInputs", "draw", "product", "products", "write_shards"]
 
 
 def __getattr__(name: str) -> Any:

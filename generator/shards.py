@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -269,8 +269,3 @@ def _remove_ours(out: Path) -> None:
     for pattern in ("data/*-[0-9]*-of-[0-9]*.parquet*", f"{RECEIPTS}/*.json*", "extra/rejected.jsonl", "README.md"):
         for path in out.glob(pattern):
             path.unlink()
-
-
-def files_on_disk(out: Path) -> Iterator[Path]:
-    """The Parquet files of a folder, sorted; for tests and checks."""
-    return iter(sorted((out / "data").glob("*.parquet")))

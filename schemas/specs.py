@@ -9,6 +9,7 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.training import TrainingSpec
 
+PRESETS = Path(__file__).parent / "presets"
 _RECORDS: dict[str, type[Any]] = {"catalog": CatalogSpec, "training": TrainingSpec, "evaluation": EvaluationSpec}
 
 
@@ -43,11 +44,10 @@ def preset_path(name: str, kind: str) -> Path | None:
 
     A name that is neither is a ToileError with the nearest preset.
     """
-    folder = Path(__file__).parent / "presets"
     if Path(name).is_file():
         return None
     shipped = {
-        path.stem: path for path in sorted(folder.glob("*.yaml")) if path.stem.endswith("-run") == (kind == "training")
+        path.stem: path for path in sorted(PRESETS.glob("*.yaml")) if path.stem.endswith("-run") == (kind == "training")
     }
     if name in shipped:
         return shipped[name]

@@ -160,6 +160,18 @@ def test_a_rule_that_leaves_nothing_is_an_error_before_any_row(spec_document: di
     assert "material" in caught.value.problem
 
 
+def test_the_examples_in_docstrings_are_true() -> None:
+    import doctest
+
+    import generator.product_function
+    import generator.streams
+
+    for module in (generator.product_function, generator.streams):
+        found = doctest.testmod(module, extraglobs={"np": np})
+        assert found.attempted > 0
+        assert found.failed == 0
+
+
 def test_every_preset_makes_products_that_can_be_drawn() -> None:
     from generator import draw
 

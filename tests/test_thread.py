@@ -87,6 +87,14 @@ def test_force_never_touches_a_strangers_folder(tmp_path: Path) -> None:
     assert (tmp_path / "run.yaml").read_text() == "mine: too"
 
 
+def test_files_named_like_the_presets_do_not_disturb_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo", "demo-run"):
+        (tmp_path / name).write_text("not yours")
+    run("demo", "--out", "out", "--num-products", "60", "--max-steps", "1", "--workers", "1")
+    assert (tmp_path / "out" / "report.html").is_file()
+
+
 def test_a_folder_named_like_a_preset_does_not_hide_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "demo").mkdir()
