@@ -9,6 +9,7 @@ Deviations: positions come from the attention mask, also outside `generate`, and
 Shapes: B rows, T positions, D width, V vocabulary, S supervised positions, P pictures, K crops, C colours.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.phi3.modeling_phi3 import Phi3Model, Phi3PreTrainedModel
 
+from finetune.phi3v.candidates import candidate_logprobs
 from finetune.phi3v.configuration import Phi3VConfig
 from finetune.phi3v.pictures import check_pictures, repeat_pictures
 from finetune.phi3v.rotary import LongRope, positions_from_mask
@@ -147,6 +149,14 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
             hidden_states=outputs.hidden_states,
             attentions=outputs.attentions,
         )
+
+    def logprob(self, candidates: Sequence[Sequence[Sequence[int]]], **batch: Tensor) -> list[Tensor]:
+        """ln P of given answers, for each row a float32 tensor with one sum for each of the row's candidates.
+
+        `batch` is the processor's, of prompts padded on either side; a candidate is the list of ids that follow the
+        prompt. One prefill a row, whatever the number of candidates. Raises ToileError for an empty candidate.
+        """
+        return candidate_logprobs(self, candidates, batch)
 
     def prepare_inputs_for_generation(
         self,

@@ -64,7 +64,13 @@ def picture_runs(input_ids_BT: Tensor) -> list[tuple[int, int, int]]:
 def repeat_pictures(input_ids_BT: Tensor, times: int) -> Tensor:
     """Indices into the pictures of a batch after each row was repeated `times` times in place."""
     order, first = [], 0
-    for num_pictures in (-input_ids_BT.amin(dim=1)).clamp(min=0).tolist():
+    for num_pictures in pictures_per_row(input_ids_BT):
         order += list(range(first, first + num_pictures)) * times
         first += num_pictures
     return torch.tensor(order, dtype=torch.long, device=input_ids_BT.device)
+
+
+def pictures_per_row(input_ids_BT: Tensor) -> list[int]:
+    """How many pictures each row has; they are numbered from -1 downwards without gaps."""
+    counts: list[int] = (-input_ids_BT.amin(dim=1)).clamp(min=0).tolist()
+    return counts
