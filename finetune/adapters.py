@@ -1,13 +1,20 @@
-"""What of a model is trained: low-rank adapters (PEFT) or all of it; and putting an adapter back on its base."""
+"""What of a model is trained: low-rank adapters (PEFT) or all of it; and putting an adapter back on its base.
 
+An adapter fits one base. Which one stands in its `run.json`: the fingerprint of the base's tensors, so a folder may be
+moved or divided into other files, and a different model under the same name is still refused.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from finetune.phi3v import load_model as load_base
+from finetune.phi3v.checkpoint import find_folder, revision_of
+from finetune.phi3v.loading import TINY, base_fingerprint
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.run_folder import RUN, load_run
 from schemas.border import read_document
@@ -15,38 +22,42 @@ from schemas.errors import ToileError
 from schemas.training import LoraSpec, RunRecord, TrainingSpec
 
 ADAPTER_CONFIG = "adapter_config.json"
+ADAPTER_WEIGHTS = "adapter_model.safetensors"
+LISTED = 3
 
 
 def load_model(
     name_or_folder: str | Path,
     *,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = torch.float32,
     device: str | torch.device = "cpu",
     seed: int = 0,
     adapter: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> tuple[Any, Phi3VProcessor]:
     """The model in evaluation mode and its processor; with `adapter`, a PEFT folder laid over it.
 
-    An adapter for another base raises a ToileError. `tiny` takes its seed from the adapter's run.
+    `name_or_folder`, `dtype` and `say` as in `finetune.phi3v.load_model`. An adapter for another base, or one whose
+    tensors are not exactly those it announces, raises a ToileError. `tiny` takes its seed from the adapter's run.
     """
     if adapter is None:
         if (Path(name_or_folder) / RUN).is_file():
             _check_finished(Path(name_or_folder))
-        return _named(load_base(name_or_folder, dtype=dtype, device=device, seed=seed), name_or_folder)
+        return _named(load_base(name_or_folder, dtype=dtype, device=device, seed=seed, say=say), name_or_folder)
     from peft import PeftModel
 
-    spec = _adapter_spec(adapter)
-    if str(spec.get("model")) != str(name_or_folder):
-        problem = f"was trained on {spec.get('model')!r}, not on {str(name_or_folder)!r}"
-        raise ToileError(str(adapter), problem, f"use --model {spec.get('model')}")
-    loaded = load_base(name_or_folder, dtype=dtype, device=device, seed=int(spec.get("seed", 0)))
-    model, processor = _named(loaded, name_or_folder)
+    spec = _check_base(adapter, name_or_folder)
+    seed = int(spec.get("seed", 0))
+    model, processor = _named(load_base(name_or_folder, dtype=dtype, device=device, seed=seed, say=say), name_or_folder)
     if spec.get("num_crops") is not None:
         processor.num_crops = spec["num_crops"]
+    found = _adapter_tensors(adapter)
     try:
         laid_over = PeftModel.from_pretrained(model, str(adapter))
-    except (ValueError, RuntimeError, OSError, SafetensorError) as error:
-        raise ToileError(str(adapter), f"does not fit: {str(error)[:200]}", "train the adapter again") from error
+    except (ValueError, RuntimeError, OSError, TypeError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ToileError(str(adapter), f"does not fit: {reason}", "give the base it was trained on") from error
+    _compare_tensors(adapter, found, laid_over)
     return laid_over.eval(), processor
 
 
@@ -78,6 +89,14 @@ def prepare(model: nn.Module, spec: TrainingSpec) -> Any:
     return model.requires_grad_(True)
 
 
+def base_record(name_or_folder: str, seed: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """What a run says of its base: the fingerprint of its tensors, and for a hub model the commit."""
+    if name_or_folder == TINY:
+        return {"sha256": base_fingerprint(TINY, seed), "revision": None}
+    folder = find_folder(name_or_folder, say)
+    return {"sha256": base_fingerprint(folder), "revision": revision_of(folder)}
+
+
 def _named(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:
     """The model under the name it was asked for, which PEFT writes into adapters and compares."""
     model, processor = loaded
@@ -85,15 +104,59 @@ def _named(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, P
     return model, processor
 
 
-def _adapter_spec(adapter: Path) -> dict[str, Any]:
-    """The training spec in the adapter's run.json; for a foreign PEFT folder, what its own configuration says."""
+def _check_base(adapter: Path, name_or_folder: str | Path) -> dict[str, Any]:
+    """The training spec of an adapter that fits the base; ToileError for another base.
+
+    By content where the adapter was trained by toile; a foreign PEFT folder only knows the name.
+    """
     if not (adapter / ADAPTER_CONFIG).is_file():
         raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train`")
     if (adapter / RUN).is_file():
-        spec: dict[str, Any] = dict(_check_finished(adapter).inputs["spec"])
-        return spec
-    config = read_document(adapter / ADAPTER_CONFIG)
-    return {"model": config.get("base_model_name_or_path")}
+        inputs = _check_finished(adapter).inputs
+        spec, base = dict(inputs["spec"]), inputs["base"]
+    else:
+        spec, base = {"model": read_document(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")}, None
+    theirs, ours = str(spec.get("model")), str(name_or_folder)
+    if base is None:
+        fits = theirs == ours
+    else:
+        fits = (theirs == TINY) == (ours == TINY) and base["sha256"] == base_fingerprint(
+            name_or_folder, int(spec.get("seed", 0))
+        )
+    if not fits:
+        same = ", which holds other weights now" if theirs == ours else ""
+        problem = f"was trained on {theirs!r}, not on {ours!r}{same}"
+        raise ToileError(str(adapter), problem, f"use --model {theirs}" if not same else "give the base of that time")
+    return spec
+
+
+def _adapter_tensors(adapter: Path) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of an adapter's tensors; never from a pickle."""
+    path = adapter / ADAPTER_WEIGHTS
+    if not path.is_file():
+        raise ToileError(str(adapter), f"holds no {ADAPTER_WEIGHTS}", "only safetensors are read; train again")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ToileError(str(path), f"is no readable safetensors file: {error}", "train the adapter again") from error
+
+
+def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], laid_over: Any) -> None:
+    """PEFT only warns of adapter tensors that are missing or fit nowhere, and goes on with fresh or unused ones."""
+    from peft import get_peft_model_state_dict
+
+    expected = {name: tuple(t.shape) for name, t in get_peft_model_state_dict(laid_over).items()}
+    problems = [
+        f"{word} {', '.join(sorted(names)[:LISTED])}" + (f" and {len(names) - LISTED} more" if names[LISTED:] else "")
+        for word, names in (
+            ("lacks", [name for name in expected if name not in found]),
+            ("has the unknown", [name for name in found if name not in expected]),
+        )
+        if names
+    ]
+    if problems:
+        raise ToileError(str(adapter), "does not fit: " + "; ".join(problems), "give the base it was trained on")
 
 
 def _check_finished(folder: Path) -> RunRecord:

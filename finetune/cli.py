@@ -65,7 +65,53 @@ def train(
     talk(f"{state}{record.num_steps} steps, {loss}: {out}")
 
 
-commands: list[click.Command] = [train]
+@click.command()
+@click.option("--model", required=True, help="The base: a hub name, a folder, or tiny.")
+@click.option(
+    "--adapter", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of the adapter to merge."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the checkpoint.")
+@click.option(
+    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="Of the weights; the base's own by default."
+)
+@click.option("--device", default="cpu", show_default=True, help="Where the weights are merged.")
+@click.option("--seed", default=0, show_default=True, help="Of tiny without an adapter.")
+@click.option("--force", is_flag=True, help="Replace a checkpoint in --out.")
+@click.pass_context
+def export(
+    ctx: click.Context,
+    model: str,
+    adapter: Path | None,
+    out: Path,
+    dtype: str | None,
+    device: str,
+    seed: int,
+    force: bool,
+) -> None:
+    """Write a model, with its adapter merged, as a checkpoint in the published layout.
+
+    \b
+    Example:
+      toile export --model microsoft/Phi-3.5-vision-instruct --adapter runs/first --out merged
+    """
+    import torch
+
+    from finetune.exporting import export as write
+
+    quiet = bool(ctx.obj and ctx.obj.get("quiet"))
+    write(
+        model,
+        out,
+        adapter=adapter,
+        dtype=getattr(torch, dtype) if dtype else None,
+        device=device,
+        seed=seed,
+        force=force,
+        say=lambda text: None if quiet else click.echo(text, err=True),
+    )
+
+
+commands: list[click.Command] = [train, export]
 
 
 def read_run(path: Path, model: str | None, mix: tuple[str, ...], max_steps: int | None) -> Any:

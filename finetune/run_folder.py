@@ -1,7 +1,7 @@
 """The folder of a run: who may write there, and the record of what was trained on what."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,27 +17,30 @@ from schemas.training import RunRecord, TrainingSpec
 RUN = "run.json"
 SEEN = "seen.parquet"
 _PACKAGES = ("torch", "transformers", "peft", "numpy", "pillow")
-_OURS = (
+OURS = (
     *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
+"""Patterns of the files that a run leaves in its folder, beside run.json."""
 _LATER = {"checkpoint_every", "tracking"}
 """Settings of a spec that change no weight, so a run may be continued with others."""
 
 
-def data_inputs(spec: TrainingSpec, sources: Sequence[ExampleSource]) -> dict[str, Any]:
-    """Everything that decides the weights; folders count by their content, not by their place."""
+def run_inputs(spec: TrainingSpec, sources: Sequence[ExampleSource], base: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that decides the weights; folders, the base model's too, count by their content, not by their place.
+
+    `base` is what `adapters.base_record` says of the base model.
+    """
     data = [
         {"folder": str(source.folder), "content_sha256": source.content_sha256, "weight": entry.weight}
         for entry, source in zip(spec.mix, sources, strict=True)
     ]
     document = as_document(spec)
-    return {"spec": {key: value for key, value in document.items() if key != "mix"}, "data": data}
+    return {"spec": {key: value for key, value in document.items() if key != "mix"}, "base": dict(base), "data": data}
 
 
-def claim_run(out: Path, spec: TrainingSpec, sources: Sequence[ExampleSource], *, force: bool) -> RunRecord | None:
-    """Take the folder for this run: its record when it is already finished, else None and an unfinished record."""
-    inputs = data_inputs(spec, sources)
+def claim_run(out: Path, inputs: dict[str, Any], *, force: bool) -> RunRecord | None:
+    """Take the folder for the run of these inputs: its record when it is finished, else None and an unfinished one."""
     path = out / RUN
     if path.is_file():
         existing = load_run(path)
@@ -88,7 +91,7 @@ def _write_unfinished(path: Path, inputs: dict[str, Any]) -> None:
 
 def _remove_ours(out: Path) -> None:
     """Remove what a run writes, and nothing that somebody put beside it."""
-    for pattern in _OURS:
+    for pattern in OURS:
         for path in out.glob(pattern):
             path.unlink()
     shutil.rmtree(out / "resume", ignore_errors=True)
@@ -96,4 +99,5 @@ def _remove_ours(out: Path) -> None:
 
 def _decisive(inputs: Any) -> str:
     data = [{"sha256": entry["content_sha256"], "weight": entry["weight"]} for entry in inputs["data"]]
-    return sha256_of({"spec": {k: v for k, v in inputs["spec"].items() if k not in _LATER}, "data": data})
+    spec = {key: value for key, value in inputs["spec"].items() if key not in _LATER}
+    return sha256_of({"spec": spec | {"model": inputs["base"]["sha256"]}, "data": data})

@@ -19,13 +19,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from finetune.adapters import load_model, prepare
+from finetune.adapters import base_record, load_model, prepare
 from finetune.checkpoints import load_state, remove_states, save_state
 from finetune.collate import ExampleLoader
 from finetune.mixing import ExampleSource, check_currencies, find_source, mix, open_source, seen_rows
 from finetune.phi3v import save_model
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.run_folder import claim_run, data_inputs, finish_run, write_seen
+from finetune.run_folder import claim_run, finish_run, run_inputs, write_seen
 from finetune.tracking import open_tracker
 from schemas.border import storage_errors
 from schemas.errors import ToileError
@@ -68,7 +68,8 @@ def train(
     for source in sources:
         incomplete = f"{source.num_skipped} rows without title, category, price or picture"
         say(f"{source.folder}: {source.num_examples} examples, {incomplete}")
-    finished = claim_run(out, spec, sources, force=force)
+    inputs = run_inputs(spec, sources, base_record(spec.model, spec.seed, say))
+    finished = claim_run(out, inputs, force=force)
     if finished is not None:
         return finished, False
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -79,7 +80,7 @@ def train(
     if num_done:
         say(f"continuing after step {num_done}")
     keep_log(out / LOG, num_done)
-    tracker = open_tracker(spec.tracking, data_inputs(spec, sources), out)
+    tracker = open_tracker(spec.tracking, inputs, out)
     began = time.monotonic()
     model.train()
     steps = step_batches(spec, sources, processor, num_done, num_loaders)
@@ -132,7 +133,7 @@ def train(
     write_seen(out, seen_rows(sources))
     record = RunRecord(
         finished=True,
-        inputs=data_inputs(spec, sources),
+        inputs=inputs,
         num_steps=spec.max_steps,
         num_examples={str(source.folder): source.num_examples for source in sources},
         num_skipped={str(source.folder): source.num_skipped for source in sources},

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import torch
-from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import finetune.phi3v
-from finetune.phi3v import checkpoint, load_model, save_model
+from finetune.phi3v import load_model, save_model
 from finetune.phi3v.configuration import CLIP_LARGE, EMBEDDING_LAYER, Phi3VConfig, config_from_json, config_to_json
 from finetune.phi3v.modeling import Phi3VForCausalLM
 from schemas.errors import ToileError
@@ -292,35 +290,6 @@ def test_what_is_neither_folder_nor_hub_name_is_refused_without_the_network(name
     with pytest.raises(ToileError, match="is neither a folder nor a hub name") as caught:
         load_model(name)
     assert '"tiny"' in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    "error",
-    [httpx.ConnectError("refused"), LocalEntryNotFoundError("not in the cache"), OfflineModeIsEnabled("offline"),
-     httpx.ReadTimeout("slow")],
-)  # fmt: skip
-def test_a_hub_out_of_reach_is_one_error_that_says_how_to_go_on(
-    monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    def refuse(name: str, **options: Any) -> str:
-        raise error
-
-    monkeypatch.setattr(checkpoint, "snapshot_download", refuse)
-    with pytest.raises(ToileError, match="some/model: cannot be fetched from the hub: ") as caught:
-        load_model("some/model")
-    assert "to continue offline" in caught.value.hint
-
-
-def test_a_hub_name_is_fetched_without_code_or_pickles(monkeypatch: pytest.MonkeyPatch, saved: Path) -> None:
-    asked: list[tuple[str, Any]] = []
-
-    def fetch(name: str, **options: Any) -> str:
-        asked.append((name, options))
-        return str(saved)
-
-    monkeypatch.setattr(checkpoint, "snapshot_download", fetch)
-    load_model("some/model")
-    assert asked == [("some/model", {"allow_patterns": ["*.json", "*.safetensors"]})]
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

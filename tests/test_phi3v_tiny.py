@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from finetune.phi3v import load_model, pad_rows
-from finetune.phi3v.tiny import TINY_TOKENIZER, tiny_config, tiny_processor, tiny_weights
+from finetune.phi3v.seeded import seeded_weights
+from finetune.phi3v.tiny import TINY_TOKENIZER, tiny_config, tiny_processor
 from finetune.phi3v.tiny_tokenizer import GARMENTS, SPECIAL_TOKENS, build
 from tests.golden.phi3v.make import ANSWER, GOLDEN, tiny_numbers
 from tests.test_phi3v_processing import PROMPT
@@ -49,10 +50,10 @@ def test_size_is_that_of_a_tiny_model() -> None:
 def test_weights_depend_on_the_seed_and_on_nothing_else() -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = tiny_weights(tiny_config(), seed=5)
+    first = seeded_weights(tiny_config(), seed=5)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    second, other = tiny_weights(tiny_config(), seed=5), tiny_weights(tiny_config(), seed=6)
+    second, other = seeded_weights(tiny_config(), seed=5), seeded_weights(tiny_config(), seed=6)
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["lm_head.weight"], other["lm_head.weight"])
 

@@ -128,7 +128,7 @@ def _read_trees(model: Any, trees: Sequence[TokenTree], mask_BT: Tensor, cache: 
     """(B, N, D) hidden states of the inner nodes; short trees are filled up with nodes that see only themselves."""
     device, count = mask_BT.device, max(len(tree.inner) for tree in trees)
     if not count:
-        return model.lm_head.weight.new_zeros(len(trees), 0, model.config.hidden_size)
+        return torch.zeros(len(trees), 0, model.config.hidden_size, device=device, dtype=model.lm_head.weight.dtype)
     ids_BN = torch.zeros(len(trees), count, dtype=torch.long)
     depths_BN = torch.zeros(len(trees), count, dtype=torch.long)
     sees_BNN = torch.eye(count, dtype=torch.bool).repeat(len(trees), 1, 1)
@@ -138,13 +138,14 @@ def _read_trees(model: Any, trees: Sequence[TokenTree], mask_BT: Tensor, cache: 
         depths_BN[row, :size] = torch.tensor(tree.depths(), dtype=torch.long)
         sees_BNN[row, :size, :size] = tree.sees()
     prompt_BNT = mask_BT[:, None, :].expand(-1, count, -1)
-    return model.model(
+    nodes_BND: Tensor = model.model(
         inputs_embeds=model.model.embed_tokens(ids_BN.to(device)),
         attention_mask=torch.cat([prompt_BNT, sees_BNN.to(device)], dim=2)[:, None],
         position_ids=mask_BT.sum(dim=1)[:, None] + depths_BN.to(device),
         past_key_values=cache,
         use_cache=True,
-    ).last_hidden_state  # type: ignore[no-any-return]  # transformers is untyped
+    ).last_hidden_state
+    return nodes_BND
 
 
 def _edge_logprobs(head: Any, hidden_ND: Tensor, tree: TokenTree) -> Tensor:

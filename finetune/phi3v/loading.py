@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,14 @@ from huggingface_hub import save_torch_state_dict
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from finetune.phi3v.checkpoint import compare_names, find_folder, read_json, read_weights
+from finetune.phi3v.checkpoint import compare_names, find_folder, fingerprint, read_json, read_weights
 from finetune.phi3v.configuration import Phi3VConfig, config_from_json, config_to_json
 from finetune.phi3v.modeling import Phi3VForCausalLM
 from finetune.phi3v.processing import END_OF_ANSWER, END_OF_TEXT, Phi3VProcessor
 from finetune.phi3v.rotary import LongRope
+from finetune.phi3v.seeded import seeded_weights
 from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD
-from finetune.phi3v.tiny import tiny_config, tiny_processor, tiny_weights
+from finetune.phi3v.tiny import tiny_config, tiny_processor
 from schemas.errors import ToileError
 
 TINY = "tiny"
@@ -25,22 +27,24 @@ TINY = "tiny"
 def load_model(
     name_or_folder: str | Path,
     *,
-    dtype: torch.dtype = torch.float32,
+    dtype: torch.dtype | None = torch.float32,
     device: str | torch.device = "cpu",
     seed: int = 0,
+    say: Callable[[str], None] = lambda text: None,
 ) -> tuple[Phi3VForCausalLM, Phi3VProcessor]:
     """The model, in evaluation mode, and its processor.
 
-    `name_or_folder` is "tiny" (drawn from `seed`, which means nothing otherwise), a folder with a checkpoint, or a hub
-    name. HF_ENDPOINT and HF_HUB_OFFLINE are honoured. Raises ToileError for whatever keeps the model from being
-    complete, and for a device that is not there.
+    `name_or_folder` is "tiny" (drawn from `seed`, which means nothing otherwise), a folder with a checkpoint, a hub
+    name (`owner/name` or `owner/name@revision`), or a repository's folder in a hub cache. `dtype` None keeps the type
+    that the weights are stored in. HF_ENDPOINT and HF_HUB_OFFLINE are honoured; `say` hears of a download before it
+    starts. Raises ToileError for whatever keeps the model from being complete, and for a device that is not there.
     """
     _check_device(device)
     if str(name_or_folder) == TINY:
         config = tiny_config()
-        processor, tensors = tiny_processor(), tiny_weights(config, seed)
+        processor, tensors = tiny_processor(), seeded_weights(config, seed)
     else:
-        folder = find_folder(name_or_folder)
+        folder = find_folder(name_or_folder, say)
         config = config_from_json(read_json(folder / "config.json"), str(folder / "config.json"))
         processor = load_processor(folder, config)
         tensors = read_weights(folder, config, dtype=dtype, device=device)
@@ -48,6 +52,16 @@ def load_model(
     model.generation_config.eos_token_id = processor.stop_token_ids
     model.generation_config.pad_token_id = processor.pad_token_id
     return model, processor
+
+
+def base_fingerprint(name_or_folder: str | Path, seed: int = 0) -> str:
+    """sha256 over the tensors of a model as they are stored: what an adapter says it was trained on.
+
+    It depends on neither the folder's place nor its division into files. `seed` counts for "tiny" alone.
+    """
+    if str(name_or_folder) == TINY:
+        return fingerprint(seeded_weights(tiny_config(), seed))
+    return fingerprint(find_folder(name_or_folder))
 
 
 def save_model(model: Phi3VForCausalLM, processor: Phi3VProcessor, folder: Path | str) -> None:
@@ -71,13 +85,17 @@ def save_model(model: Phi3VForCausalLM, processor: Phi3VProcessor, folder: Path 
 
 
 def assemble(
-    config: Phi3VConfig, tensors: dict[str, Tensor], *, dtype: torch.dtype, device: str | torch.device
+    config: Phi3VConfig, tensors: dict[str, Tensor], *, dtype: torch.dtype | None, device: str | torch.device
 ) -> Phi3VForCausalLM:
-    """A model in evaluation mode around the given tensors; no random weights are ever drawn for it."""
+    """A model in evaluation mode around the given tensors; no random weights are ever drawn for it.
+
+    The entries of the dict are replaced one by one by what the model holds, so no tensor is kept in two types.
+    """
     with torch.device("meta"):
         model = Phi3VForCausalLM(config)
-    placed = {name: tensor.to(device=device, dtype=dtype) for name, tensor in tensors.items()}
-    model.load_state_dict(placed, strict=True, assign=True)
+    for name, tensor in tensors.items():
+        tensors[name] = tensor.to(device=device, dtype=dtype or tensor.dtype)
+    model.load_state_dict(tensors, strict=True, assign=True)
     _fill_buffers(model, device)
     empty = [name for name, tensor in [*model.named_parameters(), *model.named_buffers()] if tensor.is_meta]
     assert not empty, empty

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers.generation.logits_process import LogitsProcessorList
 from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import CausalLMOutputWithPast
 from transformers.models.phi3.modeling_phi3 import Phi3Model, Phi3PreTrainedModel
@@ -181,6 +182,15 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
             inputs[name] = kwargs.get(name) if has_places else None
         return inputs
 
+    def _get_logits_processor(self, *args: Any, **kwargs: Any) -> LogitsProcessorList:
+        """The processors that `generate` was asked for; to them a picture position is token 0.
+
+        A repetition penalty looks ids up in the logits, and a negative one is out of bounds.
+        """
+        processors = _WithoutPicturePositions()
+        processors.extend(super()._get_logits_processor(*args, **kwargs))
+        return processors
+
     def _crosses_rope_switch(self, past_key_values: Any, input_ids: Tensor, attention_mask: Tensor | None) -> bool:
         """Whether some row was within the switch length when the cache was filled and is beyond it now."""
         switch = self.config.original_max_position_embeddings
@@ -209,6 +219,14 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
             expand_size=expand_size, is_encoder_decoder=is_encoder_decoder, input_ids=input_ids, **model_kwargs
         )
         return input_ids, model_kwargs | pictures
+
+
+class _WithoutPicturePositions(LogitsProcessorList):  # type: ignore[misc]  # transformers is untyped
+    """Processors that get the ids with the picture positions as 0."""
+
+    def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
+        processed: Tensor = super().__call__(input_ids.clamp(min=0), scores, **kwargs)
+        return processed
 
 
 def supervised_positions(labels_BT: Tensor) -> tuple[Tensor, Tensor]:

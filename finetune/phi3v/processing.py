@@ -134,6 +134,10 @@ class Phi3VProcessor:
         input_ids_BT = pad_rows(rows, fill=self.pad_token_id, padding_side=padding_side)
         attention_mask_BT = pad_rows([[1] * len(row) for row in rows], fill=0, padding_side=padding_side)
         batch = {"input_ids": input_ids_BT, "attention_mask": attention_mask_BT}
+        shapes = sorted({tuple(picture.pixels.shape) for picture in tiles})
+        if len(shapes) > 1:
+            problem = f"have {' and '.join(map(str, shapes))} as crops, colours, height, width"
+            raise ToileError("pictures", problem, "Tile all pictures of a batch with one and the same num_crops.")
         if tiles:
             batch["pixel_values"] = torch.stack([picture.pixels for picture in tiles])
             batch["image_sizes"] = torch.tensor([picture.image_size for picture in tiles])

@@ -5,15 +5,11 @@ run, fused projections, long-rope lists. The weights are drawn from a seed and n
 to be trained from scratch in minutes.
 """
 
-import math
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
 from transformers import PreTrainedTokenizerFast
 
 from finetune.phi3v.configuration import Phi3VConfig
-from finetune.phi3v.modeling import Phi3VForCausalLM
 from finetune.phi3v.processing import Phi3VProcessor
 
 TINY_TOKENIZER = Path(__file__).with_name("tiny_tokenizer.json")
@@ -60,49 +56,13 @@ def tiny_config() -> Phi3VConfig:
     )
 
 
-def tiny_weights(config: Phi3VConfig, seed: int) -> dict[str, Tensor]:
-    """Every tensor of the model under its published name, drawn in the order of the names from one generator.
+def tiny_processor(config: Phi3VConfig | None = None, num_crops: int = 1) -> Phi3VProcessor:
+    """The tiny model's tokenizer with tiles of the configuration's size; by default that of the tiny model.
 
-    Chosen for training from scratch: each matrix keeps the size of what goes through it (deviation 1 / sqrt(inputs)),
-    the last one of each residual branch is smaller by sqrt(2 x layers), and the head starts near zero, so that the
-    first loss is about ln(vocabulary). The global random state is neither read nor moved.
+    With `full_size_config()` it serves a full-size model that nobody trained.
     """
-    with torch.device("meta"):
-        shapes = {name: tensor.shape for name, tensor in Phi3VForCausalLM(config).state_dict().items()}
-    generator = torch.Generator(device="cpu").manual_seed(seed)
-    return {name: _draw(name, shape, config, generator) for name, shape in sorted(shapes.items())}
-
-
-def tiny_processor() -> Phi3VProcessor:
-    """The processor of the tiny model, with a single crop beside the whole picture."""
-    config = tiny_config()
+    config = config or tiny_config()
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=str(TINY_TOKENIZER), bos_token="<s>", eos_token="<|endoftext|>", pad_token="<|endoftext|>"
     )
-    return Phi3VProcessor(tokenizer, num_crops=1, tile_px=config.tile_px, lines_per_tile=config.lines_per_tile)
-
-
-def _draw(name: str, shape: torch.Size, config: Phi3VConfig, generator: torch.Generator) -> Tensor:
-    """One tensor; which kind it is shows in its name."""
-    tensor = torch.empty(shape)
-    if "norm" in name and name.endswith("weight"):
-        return tensor.fill_(1.0)
-    if name.endswith("bias"):
-        return tensor.zero_()
-    return nn.init.normal_(tensor, std=_deviation(name, shape, config), generator=generator)
-
-
-def _deviation(name: str, shape: torch.Size, config: Phi3VConfig) -> float:
-    """Standard deviation of a drawn tensor."""
-    if name.endswith(("embed_tokens.weight", "position_embedding.weight", "class_embedding")):
-        return 0.1
-    if name.endswith("lm_head.weight"):
-        return 0.02
-    if name.endswith("_GN"):
-        return 1.0
-    spread = 1 / math.sqrt(math.prod(shape[1:]))
-    if name.endswith(("o_proj.weight", "down_proj.weight")):
-        return spread / math.sqrt(2 * config.num_hidden_layers)
-    if name.endswith(("out_proj.weight", "fc2.weight")):
-        return spread / math.sqrt(2 * config.vision_config.num_hidden_layers)
-    return spread
+    return Phi3VProcessor(tokenizer, num_crops=num_crops, tile_px=config.tile_px, lines_per_tile=config.lines_per_tile)

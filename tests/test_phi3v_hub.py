@@ -1,0 +1,77 @@
+"""A model from the hub, really fetched: from a server on loopback, then from the cache alone."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from finetune.phi3v import load_model, save_model
+from tests.hub_server import COMMIT, NAME, serve
+
+SCRIPT = """
+import json, sys
+from finetune import load_model
+from finetune.adapters import base_record
+from schemas.errors import ToileError
+found = {}
+for name in json.loads(sys.argv[1]):
+    said = []
+    try:
+        model, processor = load_model(name, say=said.append)
+        found[name] = {"head": float(model.lm_head.weight.detach().double().sum()), "said": said, "base": base_record(name, 0)}
+    except ToileError as error:
+        found[name] = {"error": f"{error.where}: {error.problem}", "hint": error.hint}
+print(json.dumps(found))
+"""
+
+
+def fetched(names: list[str], environment: dict[str, str]) -> dict[str, Any]:
+    """What a process of its own made of the names: huggingface_hub reads its environment when it is imported."""
+    command = [sys.executable, "-c", SCRIPT, json.dumps(names)]
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny model with code and a pickle beside it."""
+    folder = tmp_path_factory.mktemp("hub") / "repository"
+    save_model(*load_model("tiny", seed=3), folder)
+    (folder / "modeling_phi3_v.py").write_text("raise SystemExit('this must never run')\n")
+    (folder / "pytorch_model.bin").write_bytes(b"not to be read")
+    return folder
+
+
+def test_a_hub_name_is_fetched_once_pinned_and_then_read_without_the_hub(checkpoint: Path, tmp_path: Path) -> None:
+    head = float(load_model(checkpoint)[0].lm_head.weight.detach().double().sum())
+    absent = f"{NAME}@no-such-branch"
+    with serve(checkpoint) as hub:
+        environment = hub.environment(tmp_path)
+        online = fetched([NAME, f"{NAME}@{COMMIT}", absent, "house/none"], environment)
+        asked = list(hub.asked)
+    assert online[NAME]["head"] == pytest.approx(head, abs=1e-9)
+    size = sum(path.stat().st_size for path in checkpoint.iterdir() if path.suffix in (".json", ".safetensors"))
+    assert f"{size / 1e9:.2f} GB" in online[NAME]["said"][0]
+    assert online[f"{NAME}@{COMMIT}"]["said"] == []
+    assert online[NAME]["base"]["revision"] == COMMIT
+    assert not [line for line in asked if line.endswith((".py", ".bin"))]
+    assert len([line for line in asked if line.startswith("GET") and line.endswith("model.safetensors")]) == 1
+    assert online[absent]["error"].startswith(f"{absent}: cannot be fetched from the hub")
+    assert online["house/none"]["error"].startswith("house/none: cannot be fetched from the hub")
+
+    repository = str(tmp_path / "hub" / "models--house--model")
+    offline = fetched([NAME, repository, "house/none"], environment | {"HF_HUB_OFFLINE": "1"})
+    unplugged = fetched([NAME, "house/none"], environment)  # the server has stopped
+    for found in (offline[NAME], offline[repository], unplugged[NAME]):
+        assert found["head"] == pytest.approx(head, abs=1e-9)
+        assert found["base"] == online[NAME]["base"]
+        assert found["said"] == []
+    for found in (offline["house/none"], unplugged["house/none"]):
+        assert "cannot be fetched from the hub" in found["error"]
+        assert "continue offline" in found["hint"]
