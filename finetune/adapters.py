@@ -4,6 +4,7 @@ An adapter fits one base. Which one stands in its `run.json`: the fingerprint of
 moved or divided into other files, and a different model under the same name is still refused.
 """
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -53,9 +54,11 @@ def load_model(
         processor.num_crops = spec["num_crops"]
     found = _adapter_tensors(adapter)
     try:
-        laid_over = PeftModel.from_pretrained(model, str(adapter))
-    except (ValueError, RuntimeError, OSError, TypeError, SafetensorError) as error:
-        reason = " ".join(str(error).split())[:200]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")  # an error, below
+            laid_over = PeftModel.from_pretrained(model, str(adapter))
+    except (KeyError, ValueError, RuntimeError, OSError, TypeError, SafetensorError) as error:
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ToileError(str(adapter), f"does not fit: {reason}", "give the base it was trained on") from error
     _compare_tensors(adapter, found, laid_over)
     return laid_over.eval(), processor
@@ -79,6 +82,26 @@ def add_lora(model: nn.Module, lora: LoraSpec, base_name: str) -> Any:
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+@torch.no_grad()
+def merge(model: Any) -> Any:
+    """The base model with its adapter added to its weights, layer by layer, in their own number format.
+
+    W + scale * B A is summed in float32 and rounded once; PEFT rounds the product first. Raises ToileError for a sum
+    that is no number.
+    """
+    from peft.tuners.lora import LoraLayer
+
+    for name, layer in model.named_modules():
+        if isinstance(layer, LoraLayer):
+            weight = layer.get_base_layer().weight
+            for adapter in layer.active_adapters:
+                merged = weight.float() + layer.get_delta_weight(adapter).float()
+                if not bool(merged.isfinite().all()):
+                    raise ToileError(name, "becomes infinite with its adapter", "train again at a lower learning rate")
+                weight.copy_(merged)
+    return model.unload()
 
 
 def prepare(model: nn.Module, spec: TrainingSpec) -> Any:
@@ -146,7 +169,8 @@ def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], laid_over
     """PEFT only warns of adapter tensors that are missing or fit nowhere, and goes on with fresh or unused ones."""
     from peft import get_peft_model_state_dict
 
-    expected = {name: tuple(t.shape) for name, t in get_peft_model_state_dict(laid_over).items()}
+    tensors = get_peft_model_state_dict(laid_over, save_embedding_layers=False)  # "auto" would ask the hub
+    expected = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     problems = [
         f"{word} {', '.join(sorted(names)[:LISTED])}" + (f" and {len(names) - LISTED} more" if names[LISTED:] else "")
         for word, names in (

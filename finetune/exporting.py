@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from finetune.adapters import load_model
+from finetune.adapters import load_model, merge
 from finetune.phi3v import Phi3VProcessor, save_model
 from finetune.phi3v.checkpoint import HUB_NAME, find_folder, read_json
 from finetune.phi3v.loading import TINY
@@ -45,7 +45,7 @@ def export(
     _check_out(out, [folder for folder in (Path(name_or_folder), adapter) if folder], force=force)
     model, processor = load_model(name_or_folder, dtype=dtype, device=device, seed=seed, adapter=adapter, say=say)
     if adapter is not None:
-        model = model.merge_and_unload(safe_merge=True)
+        model = merge(model)
     aside = out.with_name(out.name + ".part")
     with storage_errors(out):
         shutil.rmtree(aside, ignore_errors=True)

@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,12 @@ from torch import Tensor
 
 import finetune.phi3v
 from finetune.phi3v import load_model, save_model
+from finetune.phi3v.checkpoint import find_folder, fingerprint
 from finetune.phi3v.configuration import CLIP_LARGE, EMBEDDING_LAYER, Phi3VConfig, config_from_json, config_to_json
+from finetune.phi3v.loading import assemble
 from finetune.phi3v.modeling import Phi3VForCausalLM
+from finetune.phi3v.seeded import seeded_weights
+from finetune.phi3v.tiny import tiny_config, tiny_processor
 from schemas.errors import ToileError
 from tests.test_phi3v_processing import PROMPT
 from tests.test_phi3v_tiling import drawn_picture
@@ -162,6 +168,17 @@ def drop_shard(folder: Path) -> None:
     (folder / "model-00002-of-00002.safetensors").unlink()
 
 
+def repeat_a_tensor(folder: Path) -> None:
+    tensors = load_file(folder / "model.safetensors")
+    split_into_shards(folder, tensors)
+    second = folder / "model-00002-of-00002.safetensors"
+    save_file({**load_file(second), "lm_head.weight": tensors["lm_head.weight"]}, second)
+
+
+def another_size(folder: Path) -> None:
+    change_json(folder / "config.json", hidden_size=64, num_attention_heads=2, num_key_value_heads=2)
+
+
 def spoil_tokenizer(folder: Path) -> None:
     path = folder / "tokenizer.json"
     path.write_text(path.read_text().replace("<|end|>", "<|fin|>"))
@@ -184,6 +201,14 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change_weights(folder, lambda tensors: [tensors.pop(name) for name in sorted(tensors)[:20]]),
         "missing: .* and 8 more",
     ),
+    "quantised tensor": (
+        lambda folder: change_weights(
+            folder, lambda tensors: tensors.update({"lm_head.weight": torch.zeros(2048, 128, dtype=torch.int8)})
+        ),
+        r"of a type that is not read: lm_head\.weight I8",
+    ),
+    "tensor in two shards": (repeat_a_tensor, r"repeats the tensor lm_head\.weight"),
+    "configuration of another size": (another_size, r"misshapen: lm_head.weight \(2048, 128\), expected \(2048, 64\)"),
     "truncated file": (
         lambda folder: truncate(folder / "model.safetensors"),
         "model.safetensors: is no readable safetensors file",
@@ -290,6 +315,57 @@ def test_what_is_neither_folder_nor_hub_name_is_refused_without_the_network(name
     with pytest.raises(ToileError, match="is neither a folder nor a hub name") as caught:
         load_model(name)
     assert '"tiny"' in caught.value.hint
+
+
+def test_a_repository_in_a_hub_cache_is_its_snapshot(saved: Path, tmp_path: Path) -> None:
+    repository = tmp_path / "models--house--model"
+    shutil.copytree(saved, repository / "snapshots" / ("a" * 40))
+    assert torch.equal(logits(*load_model(repository)), logits(*load_model(saved)))
+    shutil.copytree(saved, repository / "snapshots" / ("b" * 40))
+    with pytest.raises(ToileError, match=r"is a hub cache with 2 snapshots and no refs/main"):
+        load_model(repository)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("b" * 40)
+    assert find_folder(repository).name == "b" * 40
+    (repository / "refs" / "main").write_text("c" * 40)
+    with pytest.raises(ToileError, match=r"is missing, but refs/main names it"):
+        load_model(repository)
+
+
+def test_a_fingerprint_is_of_the_tensors_and_not_of_their_files(folder: Path, saved: Path) -> None:
+    expected = fingerprint(saved)
+    assert fingerprint(load_file(saved / "model.safetensors")) == expected
+    split_into_shards(folder, load_file(folder / "model.safetensors"))
+    assert fingerprint(folder) == expected
+    change = {"lm_head.weight": load_file(saved / "model.safetensors")["lm_head.weight"].nextafter(torch.tensor(9.0))}
+    assert fingerprint({**load_file(saved / "model.safetensors"), **change}) != expected
+
+
+MEMORY = """
+import resource, sys, torch
+from pathlib import Path
+import finetune.phi3v
+from finetune.phi3v import load_model
+def peak(): return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM")) / 1024
+load_model("tiny")
+before = peak()
+model, _ = load_model(Path(sys.argv[1]), dtype=torch.float32)
+print(peak() - before, sum(p.numel() for p in model.parameters()) * 4 / 2**20)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
+def test_loading_never_holds_two_copies(tmp_path: Path) -> None:
+    """From bfloat16 to float32: one float32 copy and the mapped file, half its size, whose pages may be dropped."""
+    config = tiny_config()
+    config.hidden_size, config.intermediate_size, config.num_hidden_layers = 512, 4096, 6
+    config.num_attention_heads = config.num_key_value_heads = 16
+    model = assemble(config, seeded_weights(config, 0), dtype=torch.bfloat16, device="cpu")
+    save_model(model, tiny_processor(), tmp_path / "wide")
+    command = [sys.executable, "-c", MEMORY, str(tmp_path / "wide")]
+    grown, size = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    assert size > 150
+    assert size * 0.9 < grown < size * 1.7, (grown, size)
 
 
 def test_a_device_that_is_not_there_is_named() -> None:

@@ -22,7 +22,8 @@ for name in json.loads(sys.argv[1]):
     said = []
     try:
         model, processor = load_model(name, say=said.append)
-        found[name] = {"head": float(model.lm_head.weight.detach().double().sum()), "said": said, "base": base_record(name, 0)}
+        head = float(model.lm_head.weight.detach().double().sum())
+        found[name] = {"head": head, "said": said, "base": base_record(name, 0)}
     except ToileError as error:
         found[name] = {"error": f"{error.where}: {error.problem}", "hint": error.hint}
 print(json.dumps(found))

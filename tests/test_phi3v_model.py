@@ -155,45 +155,6 @@ def test_a_single_tile_may_differ_from_the_whole(model: Phi3VForCausalLM) -> Non
         assert (rows_of_logits(model, {**batch, "pixel_values": pixels})[0] - shared).abs().max() > 1e-3
 
 
-def test_generation_is_the_same_with_and_without_cache_alone_and_in_a_batch(model: Phi3VForCausalLM) -> None:
-    """The rows cross the rope switch of 48 positions at different steps, where the cache is computed anew."""
-    processor = toy_processor(num_crops=1)
-    texts, pictures = [ONE, TWO, "none" + "x" * 33], [[drawn_picture()], [drawn_picture(seed=1), drawn_picture()], []]
-    batch = processor(texts, pictures, padding_side="left")
-    lengths = batch["attention_mask"].sum(dim=1).tolist()
-    assert max(lengths) < 48 < min(sorted(lengths)[1:]) + 16
-    arguments: dict[str, Any] = {"max_new_tokens": 16, "min_new_tokens": 16, "do_sample": False, "eos_token_id": 6}
-    width = batch["input_ids"].shape[1]
-    cached = model.generate(**batch, **arguments)[:, width:]
-    assert torch.equal(cached, model.generate(**batch, **arguments, use_cache=False)[:, width:])
-    for row, (text, row_pictures) in enumerate(zip(texts, pictures, strict=True)):
-        single = processor([text], [row_pictures], padding_side="left")
-        found = model.generate(**single, **arguments)[0, single["input_ids"].shape[1] :]
-        assert torch.equal(found, cached[row]), row
-
-
-def test_generation_follows_the_logits_of_plain_forwards(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    batch = processor([ONE], [[drawn_picture()]], padding_side="left")
-    prompt = batch["input_ids"].shape[1]
-    generated = model.generate(**batch, max_new_tokens=10, min_new_tokens=10, do_sample=False, eos_token_id=6)
-    assert generated.shape == (1, prompt + 10)
-    assert prompt + 10 < 48
-    pictures = {name: batch[name] for name in ("pixel_values", "image_sizes")}
-    logits = model(input_ids=generated, **pictures).logits[0, prompt - 1 : -1]
-    assert torch.equal(logits.index_fill(1, torch.tensor([6]), -1e9).argmax(dim=-1), generated[0, prompt:])
-
-
-def test_copies_of_a_row_take_all_its_pictures_along(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    pictures = [[drawn_picture(60, 20, 1), drawn_picture(20, 60, 2)], [drawn_picture(seed=3)]]
-    batch = processor([TWO, ONE], pictures, padding_side="left")
-    ids, rest = model._expand_inputs_for_generation(2, False, **batch)
-    expected = rows_of_logits(model, batch)
-    for row, found in enumerate(rows_of_logits(model, {"input_ids": ids, **rest})):
-        assert_close(found, expected[row // 2])
-    beams = model.generate(**batch, max_new_tokens=3, num_beams=2, do_sample=False)
-    assert beams.shape == (2, batch["input_ids"].shape[1] + 3)
-
-
 def labelled(processor: Phi3VProcessor) -> dict[str, Tensor]:
     """Two rows, one with a picture, whose last three and four real ids are to be learned."""
     batch = processor([ONE + "Bag", "Hello there, bag"], [[drawn_picture()], []])
@@ -366,3 +327,25 @@ def test_pixels_beside_embeddings_are_refused(model: Phi3VForCausalLM, processor
     embeddings = model.get_input_embeddings()(batch.pop("input_ids").clamp(min=0))
     with pytest.raises(ToileError, match="pixel_values: come with inputs_embeds"):
         model(inputs_embeds=embeddings, **batch)
+
+
+def test_the_mistakes_of_the_tutorial_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    """Its script tokenises the text without the processor, or reuses ids whose picture positions were set to 0.
+
+    Either way the published code goes on without the picture, gives the same logits to any picture, and trains.
+    """
+    batch = processor([ONE], [[drawn_picture()]])
+    as_text = processor.tokenizer(ONE, return_tensors="pt").input_ids
+    clamped = batch["input_ids"].clamp(min=0)
+    for ids in (as_text, clamped):
+        mask = torch.ones_like(ids)
+        for inputs in (
+            {"input_ids": ids, "attention_mask": mask, "labels": ids, "pixel_values": batch["pixel_values"]},
+            {**batch, "input_ids": ids, "attention_mask": mask, "labels": ids},
+        ):
+            with pytest.raises(ToileError) as caught:
+                model(**inputs)
+            assert caught.value.where in ("input_ids", "image_sizes")
+            assert "processor(texts, pictures)" in caught.value.hint
+            with pytest.raises(ToileError):
+                model.generate(**{name: inputs[name] for name in inputs if name != "labels"}, max_new_tokens=2)

@@ -173,3 +173,14 @@ def test_a_single_string_is_not_a_list_of_texts() -> None:
 def test_unknown_padding_side_is_refused() -> None:
     with pytest.raises(ToileError, match="padding_side: is 'middle'"):
         TINY(["Hi"], [[]], padding_side="middle")
+
+
+def test_pictures_of_one_batch_share_their_number_of_crops() -> None:
+    processor = tiny_processor()
+    one = processor.tile(drawn_picture())
+    processor.num_crops = 2
+    two = processor.tile(drawn_picture())
+    rows = [processor.tokenize(PROMPT, [picture.num_tokens]) for picture in (one, two)]
+    with pytest.raises(ToileError, match=r"have \(2, 3, 112, 112\) and \(3, 3, 112, 112\)") as caught:
+        processor.collate(rows, [one, two])
+    assert "num_crops" in caught.value.hint

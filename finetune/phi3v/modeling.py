@@ -166,10 +166,11 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
         attention_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """One step's inputs: pictures only while the ids still hold their places, and no cache across the rope switch.
+        """One step's inputs: pictures until they are in the cache, and no cache across the rope switch.
 
-        A cached key was rotated with the short factors; once a row grows past the switch length it needs the long ones,
-        so all keys are computed again, once.
+        In the first step they go along even where no id holds a place for them, so that `forward` refuses it. A cached
+        key was rotated with the short factors; once a row grows past the switch length it needs the long ones, so all
+        keys are computed again, once.
         """
         if past_key_values is not None and self._crosses_rope_switch(past_key_values, input_ids, attention_mask):
             past_key_values = None
@@ -177,9 +178,11 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
         inputs: dict[str, Any] = super().prepare_inputs_for_generation(
             input_ids=input_ids, past_key_values=past_key_values, attention_mask=attention_mask, **kwargs
         )
-        has_places = bool((inputs["input_ids"] < 0).any()) if inputs.get("input_ids") is not None else False
+        fresh = past_key_values is None or not past_key_values.get_seq_length()
+        ids = inputs.get("input_ids")
+        wanted = fresh or (ids is not None and bool((ids < 0).any()))
         for name in ("pixel_values", "image_sizes"):
-            inputs[name] = kwargs.get(name) if has_places else None
+            inputs[name] = kwargs.get(name) if wanted else None
         return inputs
 
     def _get_logits_processor(self, *args: Any, **kwargs: Any) -> LogitsProcessorList:
