@@ -1,0 +1,158 @@
+"""Does the published size work: written, read, asked, scored, trained for one step? And in what time and memory?
+
+    python benchmarks/full_size.py FOLDER [--device cpu] [--size full] > benchmarks/results/full_size_HOST_DATE.json
+
+FOLDER receives a seed-drawn checkpoint of 4,146,621,440 parameters in bfloat16 (8.3 GB; it is used again if there) and
+a small catalog. Every part runs in a process of its own, so its peak of memory is its own. Nothing is downloaded. Talk
+goes to stderr, one JSON document to stdout.
+"""
+
+import argparse
+import json
+import multiprocessing
+import platform
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from finetune import train
+from finetune.phi3v import load_model, save_model
+from finetune.phi3v.loading import assemble, base_fingerprint
+from finetune.phi3v.seeded import full_size_config, seeded_weights
+from finetune.phi3v.tiny import tiny_config, tiny_processor
+from finetune.run_folder import load_run
+from generator.shards import GenerateInputs, write_shards
+from schemas.answer import PROMPT
+from schemas.border import read_document
+from schemas.manifest import versions
+from schemas.specs import preset_path
+from schemas.training import MixSource, OptimiserSpec, TrainingSpec
+
+CANDIDATES = [f"Product: Belted coat, Category: {name}, Full Price:" for name in ("Coats", "Bags", "Shoes", "Scarves")]
+
+
+def main() -> None:
+    """Run the parts one after the other and print what they found."""
+    parser = argparse.ArgumentParser(description="The whole thread at the published size, with seed-drawn weights.")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--size", choices=["full", "tiny"], default="full", help="tiny tries the script itself")
+    arguments = parser.parse_args()
+    parts: list[tuple[str, Callable[[Path, str, str], dict[str, Any]]]] = [
+        ("write", write), ("fingerprint", fingerprint), ("load", load), ("generate", generate),
+        ("logprob", logprob), ("train_one_step", train_one_step),
+    ]  # fmt: skip
+    found = {}
+    for name, part in parts:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            found[name] = pool.apply(measured, (part, arguments.folder, arguments.device, arguments.size))
+        print(name, found[name], file=sys.stderr, flush=True)
+    document = {
+        "what": "full_size", "command": " ".join(["python", *sys.argv]), "size": arguments.size,
+        "device": arguments.device, "parts": found, **environment(),
+    }  # fmt: skip
+    print(json.dumps(document, indent=1))
+
+
+def measured(part: Callable[[Path, str, str], dict[str, Any]], folder: Path, device: str, size: str) -> dict[str, Any]:
+    """What a part found, its seconds, and its peaks of memory in GB (on the CPU with the pages of mapped files)."""
+    began = time.monotonic()
+    found = part(folder, device, size)
+    found["seconds"] = round(time.monotonic() - began, 1)
+    found["peak_gb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 2)
+    if device.startswith("cuda"):
+        found["peak_gpu_gb"] = round(torch.cuda.max_memory_allocated() / 1e9, 2)
+    return found
+
+
+def write(folder: Path, device: str, size: str) -> dict[str, Any]:
+    """The checkpoint, where it is not there, and a catalog of 60 products."""
+    model_folder = folder / size
+    if not (model_folder / "config.json").is_file():
+        config = full_size_config() if size == "full" else tiny_config()
+        model = assemble(config, seeded_weights(config, 0, torch.bfloat16), dtype=torch.bfloat16, device="cpu")
+        save_model(model, tiny_processor(config, num_crops=1), model_folder)
+    preset = preset_path("demo", "catalog")
+    assert preset is not None
+    document = read_document(preset)
+    inputs = GenerateInputs(spec_document=document, seed=1, start=0, num_products=60, image_size=112)
+    write_shards(inputs, folder / "catalog")
+    files = sorted(model_folder.glob("*.safetensors"))
+    return {"files": len(files), "gb": round(sum(path.stat().st_size for path in files) / 1e9, 2)}
+
+
+def fingerprint(folder: Path, device: str, size: str) -> dict[str, Any]:
+    """Reads every byte."""
+    return {"sha256": base_fingerprint(folder / size)}
+
+
+def load(folder: Path, device: str, size: str) -> dict[str, Any]:
+    """Names, shapes and types compared, weights mapped."""
+    model, _ = load_model(folder / size, dtype=None, device=device)
+    tensors = model.state_dict()
+    return {"tensors": len(tensors), "parameters": sum(tensor.numel() for tensor in tensors.values())}
+
+
+def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
+    """Two greedy tokens after a picture, the same with and without cache, and other logits for another picture."""
+    model, processor = load_model(folder / size, dtype=None, device=device)
+    batch = batch_of(processor, Image.effect_mandelbrot((300, 400), (-2, -1.5, 1, 1.5), 50).convert("RGB"), device)
+    width = batch["input_ids"].shape[1]
+    with torch.inference_mode():
+        ids = model.generate(**batch, max_new_tokens=2, min_new_tokens=2, do_sample=False)
+        other = batch_of(processor, Image.new("RGB", (300, 400), "red"), device)
+        logits = [model(**each, logits_to_keep=1).logits[0, -1].float() for each in (batch, other)]
+    return {
+        "positions": width, "ids": ids[0, width:].tolist(), "first_is_argmax": int(logits[0].argmax()) == int(ids[0, width]),
+        "largest_difference_to_another_picture": round(float((logits[0] - logits[1]).abs().max()), 3),
+    }  # fmt: skip
+
+
+def logprob(folder: Path, device: str, size: str) -> dict[str, Any]:
+    """Four answers of some twenty tokens after one prefill."""
+    model, processor = load_model(folder / size, dtype=None, device=device)
+    batch = batch_of(processor, Image.new("RGB", (300, 400), "red"), device)
+    found = model.logprob([[processor.encode_plain(text) for text in CANDIDATES]], **batch)[0]
+    return {"logprobs": [round(value, 3) for value in found.tolist()]}
+
+
+def train_one_step(folder: Path, device: str, size: str) -> dict[str, Any]:
+    """One LoRA step on one example: rank 16 on the decoder, bfloat16 base, by the training loop itself."""
+    spec = TrainingSpec(
+        mix=(MixSource(data=str(folder / "catalog")),), model=str(folder / size), max_steps=1, batch_size=1,
+        dtype="bfloat16", num_crops=1, optimiser=OptimiserSpec(learning_rate=1e-4),
+    )  # fmt: skip
+    out = folder / f"adapter-{size}"
+    train(spec, out, device=device, force=True, say=lambda text: print(text, file=sys.stderr))
+    record = load_run(out / "run.json")
+    return {"loss": record.first_loss, "train_seconds": record.seconds}
+
+
+def batch_of(processor: Any, picture: Image.Image, device: str) -> dict[str, torch.Tensor]:
+    """The question about one picture, on the device, pixels in bfloat16."""
+    batch = processor([PROMPT], [[picture]], padding_side="left")
+    return {
+        name: tensor.to(device, torch.bfloat16) if tensor.is_floating_point() else tensor.to(device)
+        for name, tensor in batch.items()
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Where this ran."""
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    return {
+        "commit": commit.stdout.strip(), "machine": platform.machine(), "threads": torch.get_num_threads(),
+        "versions": versions("torch", "transformers", "peft"),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
