@@ -110,7 +110,8 @@ def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
         other = batch_of(processor, Image.new("RGB", (300, 400), "red"), device)
         logits = [model(**each, logits_to_keep=1).logits[0, -1].float() for each in (batch, other)]
     return {
-        "positions": width, "ids": ids[0, width:].tolist(), "first_is_argmax": int(logits[0].argmax()) == int(ids[0, width]),
+        "positions": width, "ids": ids[0, width:].tolist(),
+        "first_is_argmax": int(logits[0].argmax()) == int(ids[0, width]),
         "largest_difference_to_another_picture": round(float((logits[0] - logits[1]).abs().max()), 3),
     }  # fmt: skip
 

@@ -73,6 +73,7 @@ def train(
     if finished is not None:
         return finished, False
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(torch.get_num_threads())  # said aloud, MKL may not use fewer on a busy machine: other sums
     model, processor = load_trainable(spec, device)
     say(memory_estimate(model, device))
     optimiser = make_optimiser(model, spec.optimiser, device)
