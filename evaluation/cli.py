@@ -1,21 +1,25 @@
 """The commands `evaluate`, `compare` and `report`."""
 
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from schemas.border import schema
+from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 
 if TYPE_CHECKING:
+    from evaluation.evaluation_run import Candidate
     from evaluation.model import VisionModel
     from schemas.result import Comparison, Result
 
 _DEFAULTS = EvaluationSpec()
 _FIELDS = schema("evaluation")["properties"]
+_NO_CONTROL = "none"
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _OUT = click.Path(file_okay=False, path_type=Path)
 _FORCE = click.option("--force", is_flag=True, help="Replace what an earlier run left in --out.")
@@ -23,7 +27,9 @@ _DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if 
 
 
 @click.command()
-@click.option("--model", required=True, help="Hub name, folder, or `tiny`.")
+@click.option(
+    "--model", required=True, help="Hub name, folder, or `tiny`; with --backend openai the server's name for it."
+)
 @click.option("--adapter", type=_FOLDER, help="PEFT adapter to put on the model.")
 @click.option("--data", required=True, type=_FOLDER, help="Shard folder with the products.")
 @click.option("--out", required=True, type=_OUT, help="Folder for predictions.jsonl, result.json and report.html.")
@@ -36,10 +42,24 @@ _DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if 
 )
 @click.option(
     "--protocol",
-    default=_DEFAULTS.protocol,
+    "protocols",
+    multiple=True,
+    default=_DEFAULTS.protocols,
     show_default=True,
-    type=click.Choice(_FIELDS["protocol"]["enum"]),
-    help="generate: the model writes its answer.",
+    type=click.Choice(_FIELDS["protocols"]["items"]["enum"]),
+    help="How the model is asked; repeatable, the first is the headline. generate: the training prompt; instructed: "
+    "with form, categories and currency; examples: and answers of train rows; constrained: nothing but the form can "
+    "be written; rank: log-probability of every category; price: of every price.",
+)
+@click.option("--choose-prompt", is_flag=True, help="Choose generate, instructed or examples on validation rows.")
+@click.option(
+    "--control",
+    "controls",
+    multiple=True,
+    default=_DEFAULTS.controls,
+    show_default=True,
+    type=click.Choice([*_FIELDS["controls"]["items"]["enum"], _NO_CONTROL]),
+    help="Pictures that hold no evidence, asked about beside the true one; repeatable.",
 )
 @click.option(
     "--limit", type=click.IntRange(min=1), show_default="all rows", help="Evaluate a random sample this large."
@@ -50,8 +70,27 @@ _DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if 
     default=_DEFAULTS.batch_size,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Pictures a model call.",
+    help="Pictures a model call; requests at once to a server.",
 )
+@click.option("--allow-seen", is_flag=True, help="Evaluate rows that the model was trained on, and say so.")
+@click.option("--no-noise-check", is_flag=True, help="Do not answer 5 % of the rows once more, one at a time.")
+@click.option(
+    "--fail-under",
+    "floors",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    callback=lambda ctx, option, texts: _floors(texts),
+    help="Exit 1 when the headline figure on all rows is below; repeatable, as in joint=0.4.",
+)
+@click.option(
+    "--backend",
+    default="local",
+    show_default=True,
+    type=click.Choice(["local", "openai"]),
+    help="openai: an OpenAI-compatible server answers.",
+)
+@click.option("--url", help="Of the server, as http://localhost:8000/v1.")
+@click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the server's key.")
 @_FORCE
 @click.pass_context
 def evaluate(
@@ -61,42 +100,69 @@ def evaluate(
     data: Path,
     out: Path,
     split: str,
-    protocol: str,
+    protocols: tuple[str, ...],
+    choose_prompt: bool,
+    controls: tuple[str, ...],
     limit: int | None,
     device: str | None,
     batch_size: int,
+    allow_seen: bool,
+    no_noise_check: bool,
+    floors: Mapping[str, float],
+    backend: str,
+    url: str | None,
+    api_key_env: str | None,
     force: bool,
 ) -> None:
     """Measure by category how well a model reads title, category and price from the picture alone.
 
-    Every product is asked about three times: with its own picture, a blank one and another product's. A killed run
-    continues when started again with the same arguments.
+    Every product is asked about with its own picture, a blank one and another product's. A killed run continues when
+    started again with the same arguments. `torchrun --nproc-per-node N -m toile evaluate ...` uses several GPUs.
 
     \b
     Example:
       toile evaluate --model tiny --data data/small --out results/base
     """
-    from evaluation.evaluation_run import Candidate
     from evaluation.evaluation_run import evaluate as run
-    from evaluation.phi3v_backend import device_and_dtype
+    from evaluation.floors import check_floors, hold_floors
+    from evaluation.ranks import joined
     from evaluation.terminal import print_result
 
-    spec = EvaluationSpec(split=split, protocol=protocol, limit=limit, batch_size=batch_size)
-    device, dtype = device_and_dtype(device)
-    candidate = Candidate(
-        model=model,
-        weights=Path(model) if model != "tiny" and Path(model).is_dir() else None,
-        adapter=adapter,
-        device=device,
-        dtype=str(dtype).removeprefix("torch."),
-        load=_loader(ctx, model, adapter, device, dtype, spec.max_new_tokens),
+    spec = EvaluationSpec(
+        split=split,
+        protocols=_once("--protocol", protocols),
+        choose_prompt=choose_prompt,
+        controls=_chosen_controls(controls),
+        limit=limit,
+        batch_size=batch_size,
     )
-    done = (out / "result.json").is_file() and not force
-    result = run(candidate, data, out, spec, force=force, quiet=_quiet(ctx))
-    counts = result.counts
-    _say(ctx, f"{counts.evaluated} products evaluated, {counts.skipped} skipped: {out}", done)
-    print_result(result)
-    click.echo(json.dumps(_summary(result, out)))
+    check_floors(floors, spec)
+    with joined() as ranks:
+        if not ranks.first:
+            ctx.obj = {"quiet": True}
+        if backend == "openai":
+            candidate = _server(ctx, model, url, api_key_env, spec, {"--adapter": adapter, "--device": device})
+        else:
+            candidate = _local(
+                ctx, model, adapter, ranks.device(device), spec, {"--url": url, "--api-key-env": api_key_env}
+            )
+        done = (out / "result.json").is_file() and not force
+        result = run(
+            candidate,
+            data,
+            out,
+            spec,
+            force=force,
+            quiet=_quiet(ctx),
+            allow_seen=allow_seen,
+            noise_check=not no_noise_check,
+            ranks=ranks,
+        )
+    if ranks.first:
+        _say_how_it_went(ctx, result, out, done)
+        print_result(result)
+        click.echo(json.dumps(_summary(result, out)))
+        hold_floors(floors, result, out)
 
 
 @click.command()
@@ -150,20 +216,117 @@ def _say(ctx: click.Context, text: str, done: bool = False) -> None:
         click.echo(f"already there and finished, nothing to do: {text}" if done else text, err=True)
 
 
-def _loader(
-    ctx: click.Context, model: str, adapter: Path | None, device: str, dtype: Any, max_new_tokens: int
-) -> Callable[[], "VisionModel"]:
-    """Loads the model when it is needed: the one place where evaluation meets finetune."""
+def _say_how_it_went(ctx: click.Context, result: "Result", out: Path, done: bool) -> None:
+    counts, noise, speed = result.counts, result.noise, result.throughput
+    _say(ctx, f"{counts.evaluated} products evaluated, {counts.skipped} skipped: {out}", done)
+    if noise is not None:
+        _say(ctx, f"noise floor: {noise.flips} of {noise.rows} answers change when asked alone")
+    if speed is not None and speed.rows_per_second is not None:
+        _say(ctx, f"{speed.rows_per_second:.3g} rows/s in {speed.ranks} process" + ("es" if speed.ranks > 1 else ""))
+
+
+def _once(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Repeated names are a slip that would ask everything twice."""
+    if len(set(names)) < len(names):
+        raise click.UsageError(f"{option} names {max(names, key=names.count)} twice.")
+    return names
+
+
+def _chosen_controls(names: tuple[str, ...]) -> tuple[str, ...]:
+    if _NO_CONTROL in names and len(names) > 1:
+        raise click.UsageError(f"--control {_NO_CONTROL} stands alone.")
+    return () if _NO_CONTROL in names else _once("--control", names)
+
+
+def _unused(backend: str, options: Mapping[str, object]) -> None:
+    for option, value in options.items():
+        if value is not None:
+            raise click.UsageError(f"{option} means nothing with --backend {backend}.")
+
+
+def _local(
+    ctx: click.Context,
+    model: str,
+    adapter: Path | None,
+    device: str | None,
+    spec: EvaluationSpec,
+    unused: Mapping[str, object],
+) -> "Candidate":
+    """A model of this process: the one place where evaluation meets finetune."""
+    from evaluation.evaluation_run import Candidate
+    from evaluation.phi3v_backend import Phi3VisionBackend, device_and_dtype
+
+    _unused("local", unused)
+    device, dtype = device_and_dtype(device)
 
     def load() -> "VisionModel":
-        from evaluation.phi3v_backend import Phi3VisionBackend
+        import torch
+
         from finetune import load_model
 
+        torch.set_num_threads(
+            torch.get_num_threads()
+        )  # said aloud, MKL may not use fewer on a busy machine: other sums
         _say(ctx, f"loading {model}" + (f" with {adapter}" if adapter else ""))
         network, processor = load_model(model, dtype=dtype, device=device, adapter=adapter)
-        return Phi3VisionBackend(network, processor, max_new_tokens=max_new_tokens)
+        return Phi3VisionBackend(network, processor, max_new_tokens=spec.max_new_tokens)
 
-    return load
+    return Candidate(
+        model=model,
+        weights=Path(model) if model != "tiny" and Path(model).is_dir() else None,
+        adapter=adapter,
+        device=device,
+        dtype=str(dtype).removeprefix("torch."),
+        load=load,
+    )
+
+
+def _server(
+    ctx: click.Context,
+    model: str,
+    url: str | None,
+    api_key_env: str | None,
+    spec: EvaluationSpec,
+    unused: Mapping[str, object],
+) -> "Candidate":
+    """A model behind an address; a protocol that it cannot serve is refused here, before any row is read."""
+    from evaluation.backends import OpenAIBackend, Server, address
+    from evaluation.evaluation_run import Candidate
+    from evaluation.protocols import check
+
+    _unused("openai", unused)
+    if url is None:
+        raise click.UsageError("--backend openai needs --url.")
+    server = Server(url=address(url), model=model, key=_key(api_key_env))
+    backend = OpenAIBackend(server, max_new_tokens=spec.max_new_tokens)
+    ctx.call_on_close(backend.close)
+    check(backend, spec)
+    return Candidate(
+        model=model, adapter=None, device="server", dtype="unknown", load=lambda: backend, server=server.url
+    )
+
+
+def _key(variable: str | None) -> str | None:
+    """The secret itself: handed on in memory, shown and written nowhere."""
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key or not key.isascii() or not key.isprintable():
+        state = "holds characters that no key has" if key else "is not set or empty"
+        raise ToileError("--api-key-env", f"the variable {variable} {state}", f"export {variable}=... first")
+    return key
+
+
+def _floors(texts: tuple[str, ...]) -> dict[str, float]:
+    """METRIC=VALUE, as given with --fail-under."""
+    found = {}
+    for text in texts:
+        metric, _, value = text.partition("=")
+        try:
+            found[metric] = float(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} is not METRIC=VALUE, such as joint=0.4") from error
+    return found
 
 
 def _summary(record: "Result | Comparison", out: Path) -> dict[str, Any]:
@@ -174,10 +337,13 @@ def _summary(record: "Result | Comparison", out: Path) -> dict[str, Any]:
     rows = headline_rows(record.counts)
     n = record.counts.inferable if rows == "inferable" else record.counts.evaluated
     wanted = ("category", "title", "price", "joint", "reasoning")
+    first = record.scores[0]  # the headline protocol's
     figures = {
         row.metric: [row.difference if isinstance(row, Difference) else row.value, row.low, row.high]
         for row in record.scores
-        if row.metric in wanted and (row.rows, row.control, row.category, row.baseline) == (rows, "none", None, None)
+        if row.metric in wanted
+        and (row.protocol, row.split) == (first.protocol, first.split)
+        and (row.rows, row.control, row.category, row.baseline) == (rows, "none", None, None)
     }
     summary: dict[str, Any] = document_of({"out": str(out), "rows": rows, "n": n, **figures})
     return summary

@@ -1,18 +1,19 @@
 """Two evaluation folders of the same rows: paired differences, written as `comparison.json` with its page."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation import metrics
-from evaluation.baselines import fit
+from evaluation import format_share, metrics
 from evaluation.differences import METHODS, against_baselines, differences
 from evaluation.folders import REPORT, file_sha256, find_data, named, prepare_comparison, relative, write_text
+from evaluation.nearest import habits_of
 from evaluation.reporting import comparison_page
-from evaluation.rows import train_rows, truths
+from evaluation.rows import truths
 from evaluation.scoring import outcomes
-from evaluation.slices import pooled
+from evaluation.slices import headline, pooled
 from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
@@ -35,39 +36,44 @@ class Evaluated:
     folder: Path
     result: Result
     predictions: tuple[Prediction, ...]
-    """Sorted by control, then product code."""
+    """Sorted by protocol, control, then product code."""
 
 
 def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
     """The comparison of two finished evaluation folders, written to `out` with its page.
 
-    Scores are computed anew from both prediction files and the shards (`data` says where they lie now, if they moved).
-    Other data, another way of evaluating, or another set of (product, control) is a ToileError. An `out` that holds
-    this comparison already is read back; one that holds anything else is refused without `force`.
+    Differences are computed anew from both prediction files and the shards (`data` says where they lie now, if they
+    moved), for every protocol that both models answered under. Other data, another way of evaluating, or another set of
+    (product, control) is a ToileError. An `out` that holds this comparison already is read back; one that holds
+    anything else is refused without `force`.
     """
     sides = (read_evaluated(base), read_evaluated(tuned))
-    refuse_unpaired(*sides)
+    spec = refuse_unpaired(*sides)
     if finished(out, sides, force=force):
         return read_comparison(out)
     folder = find_data(base, sides[0].result, data)
-    products = products_of(sides[0], folder)
-    habits = fit(train_rows(folder))
-    spec = sides[0].result.inputs.spec
+    products = products_of(sides, folder)
+    habits = habits_of(folder, [product for product in products if product.split == spec.split])
     first, second = (outcomes(products, side.predictions, spec, habits.categories if habits else ()) for side in sides)
-    rows = differences(first, second, spec)
+    chosen = (sides[0].result.chosen or spec.protocol, sides[1].result.chosen or spec.protocol)
+    best = chosen if sides[0].result.chosen or sides[1].result.chosen else None
+    touched = {code for side in sides for code in side.result.touched}
+    rows = differences(first, second, spec, best, habits.median_price if habits else None, touched)
     comparison = as_written(
         Comparison(
             base=_side(sides[0], out),
             tuned=_side(sides[1], out),
             counts=sides[0].result.counts,
-            pooled=pooled([outcome for outcome in first if outcome.control == "none"], spec.min_category_rows),
+            pooled=pooled(headline(first, spec, "none"), spec.min_category_rows),
             notes=_notes(*(side.result for side in sides)),
-            methods={**metrics.METHODS, **METHODS},
+            methods={**metrics.METHODS, **METHODS, **format_share.METHODS},
             versions={**sides[1].result.versions, **versions("numpy", "scipy")},
             scores=tuple(rows) + tuple(against_baselines(second, products, spec, habits) if habits else ()),
+            format_share=format_share.format_shares(first, second, spec),
         )
     )
-    write_text(out / REPORT, comparison_page(comparison, products, (first, second), folder))
+    scores = (sides[0].result.scores, sides[1].result.scores)
+    write_text(out / REPORT, comparison_page(comparison, scores, products, (first, second), folder))
     write_comparison(out, comparison)
     return comparison
 
@@ -78,18 +84,23 @@ def read_evaluated(folder: Path) -> Evaluated:
     predictions = read_predictions(folder / PREDICTIONS)
     if not predictions:
         raise ToileError(str(folder / PREDICTIONS), "holds no prediction", "evaluate again with --force")
-    ordered = sorted(predictions, key=lambda p: (p.control, p.product_code))
+    ordered = sorted(predictions, key=lambda p: (p.protocol, p.control, p.product_code))
     return Evaluated(folder=folder, result=result, predictions=tuple(ordered))
 
 
-def products_of(side: Evaluated, folder: Path) -> list[Product]:
-    """The rows that a side was asked about, without pictures."""
-    codes = {prediction.product_code for prediction in side.predictions}
-    return truths(folder, side.result.inputs.spec.split, codes)
+def products_of(sides: Sequence[Evaluated], folder: Path) -> list[Product]:
+    """The rows that any side was asked about, without pictures; validation rows too, where a prompt was chosen."""
+    codes: dict[str, set[str]] = {}
+    for prediction in (prediction for side in sides for prediction in side.predictions):
+        codes.setdefault(prediction.split, set()).add(prediction.product_code)
+    return [product for split in sorted(codes) for product in truths(folder, split, codes[split])]
 
 
-def refuse_unpaired(base: Evaluated, tuned: Evaluated) -> None:
-    """Raise a ToileError unless both answer the same questions about the same rows, judged in the same way."""
+def refuse_unpaired(base: Evaluated, tuned: Evaluated) -> EvaluationSpec:
+    """Raise a ToileError unless both answer the same questions about the same rows, judged in the same way.
+
+    They need one protocol in common. Returned is the way of judging, with the protocols that both have.
+    """
     ours, theirs = (_question(side.result) for side in (base, tuned))
     differing = sorted(key for key in ours if ours[key] != theirs[key])
     if differing:
@@ -98,7 +109,16 @@ def refuse_unpaired(base: Evaluated, tuned: Evaluated) -> None:
             f"was evaluated with another {named(differing)} than {base.folder}",
             "evaluate both models on the same data in the same way",
         )
-    missing = _keys(base.predictions) ^ _keys(tuned.predictions)
+    spec = base.result.inputs.spec
+    protocols = _answered(base, spec.split)
+    shared = tuple(protocol for protocol in protocols if protocol in _answered(tuned, spec.split))
+    if not shared:
+        raise ToileError(
+            str(tuned.folder),
+            f"was asked under no protocol that {base.folder} was asked under",
+            "evaluate both models with one protocol in common",
+        )
+    missing = _keys(base, shared, spec.split) ^ _keys(tuned, shared, spec.split)
     if missing:
         code, protocol, control = min(missing)
         raise ToileError(
@@ -107,6 +127,7 @@ def refuse_unpaired(base: Evaluated, tuned: Evaluated) -> None:
             f"such as product {code} ({protocol}, control {control})",
             "evaluate both models on the same rows",
         )
+    return replace(spec, protocols=shared)
 
 
 def finished(out: Path, sides: Sequence[Evaluated], *, force: bool) -> bool:
@@ -130,18 +151,28 @@ def _notes(base: Result, tuned: Result) -> tuple[str, ...]:
 
 def _question(result: Result) -> dict[str, object]:
     document = identity_document(result.inputs)
-    for name in ("model", "model_sha256", "adapter_sha256"):
-        document.pop(name, None)
-    return {**document.pop("spec"), **document}
+    of_model = ("model", "model_sha256", "adapter_sha256", "server")
+    of_asking = ("protocols", "choose_prompt", "validation_limit")
+    return {
+        name: value for name, value in {**document.pop("spec"), **document}.items() if name not in of_model + of_asking
+    }
 
 
-def _keys(predictions: Iterable[Prediction]) -> set[tuple[str, str, str]]:
-    return {prediction.key for prediction in predictions}
+def _answered(side: Evaluated, split: str) -> list[str]:
+    """The protocols under which rows of the split were answered, the headline first."""
+    found = {prediction.protocol for prediction in side.predictions if prediction.split == split}
+    ordered = [protocol for protocol in side.result.inputs.spec.protocols if protocol in found]
+    return [*ordered, *sorted(found - set(ordered))]
+
+
+def _keys(side: Evaluated, protocols: Sequence[str], split: str) -> set[tuple[str, str, str]]:
+    return {p.key for p in side.predictions if p.protocol in protocols and p.split == split}
 
 
 def _side(side: Evaluated, out: Path) -> Side:
     return Side(
         inputs=side.result.inputs,
+        chosen=side.result.chosen,
         from_here=relative(side.folder, out),
         predictions_sha256=file_sha256(side.folder / PREDICTIONS),
         uses_picture=side.result.uses_picture,

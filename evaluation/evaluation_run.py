@@ -1,26 +1,31 @@
-"""One evaluation from start to end: rows, answers, scores, page, result. The model comes last, and only when needed."""
+"""One evaluation from start to end: rows, leaks, answers, scores, page, result. The model comes only when needed."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation import metrics
-from evaluation.baselines import Habits, fit
-from evaluation.folders import REPORT, data_sha256, prepare, relative, weights_sha256, write_text
+from evaluation import leaks, metrics, noise_floor
+from evaluation.answering import Answers, answer
+from evaluation.baselines import Habits
+from evaluation.folders import NOISE, REPORT, data_sha256, prepare, relative, weights_sha256, write_text
 from evaluation.generate import predict
+from evaluation.leaks import Ledger
 from evaluation.model import VisionModel
+from evaluation.nearest import habits_of
+from evaluation.ranks import ALONE, Ranks
 from evaluation.reporting import result_page
-from evaluation.rows import Rows, read_rows, train_rows
+from evaluation.rows import Rows, read_rows
 from evaluation.scoring import Outcome, outcomes
-from evaluation.slices import pooled
+from evaluation.slices import headline, pooled
 from evaluation.visual_gain import verdict
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
-from schemas.prediction import PREDICTIONS
-from schemas.result import Counts, Inputs, Result, as_written, read_result, write_result
+from schemas.prediction import PREDICTIONS, Prediction, read_predictions
+from schemas.result import RESULT, Counts, Inputs, Noise, Result, Throughput, as_written, read_result, write_result
 
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
 
@@ -30,7 +35,7 @@ class Candidate:
     """The model to evaluate: what it is called and how to get it."""
 
     model: str
-    """Hub name, folder, or `tiny`."""
+    """Hub name, folder, `tiny`, or the name that a server knows."""
     weights: Path | None = None
     """The folder, where the model is one: its contents are part of the run's identity."""
     adapter: Path | None
@@ -38,52 +43,81 @@ class Candidate:
     dtype: str
     load: Callable[[], VisionModel]
     """Called once, after the data was read and every picture looked at."""
+    server: str | None = None
+    """The address of the server that answers, None where `load` brings the model into this process."""
+
+    @property
+    def trained(self) -> dict[str, Path]:
+        """The folders that may say what the model was trained on, by what they are."""
+        folders = {"model": self.weights, "adapter": self.adapter}
+        return {name: folder for name, folder in folders.items() if folder is not None}
+
+
+class _Stopwatch:
+    """Wall seconds by phase."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.seconds[name] = time.monotonic() - began
+
+    def total(self) -> float:
+        return time.monotonic() - self.started
 
 
 def evaluate(
-    candidate: Candidate, data: Path, out: Path, spec: EvaluationSpec, *, force: bool = False, quiet: bool = False
+    candidate: Candidate,
+    data: Path,
+    out: Path,
+    spec: EvaluationSpec,
+    *,
+    force: bool = False,
+    quiet: bool = False,
+    allow_seen: bool = False,
+    noise_check: bool = True,
+    ranks: Ranks = ALONE,
 ) -> Result:
     """Answers, scores and page of a model on a shard folder, in `out`; continues an unfinished run of the same inputs.
 
-    A finished run of the same inputs is read back. Anything else in `out` is a ToileError without `force`.
+    A finished run of the same inputs is read back. Anything else in `out` is a ToileError without `force`, and rows
+    that the model was trained on are one without `allow_seen`. `noise_check` asks some rows once more. Of several
+    processes every one answers its share; the first does the rest, and all return the result.
     """
-    started = time.monotonic()
-    inputs = inputs_of(candidate, data, spec)
-    if prepare(out, inputs, force=force):
-        return read_result(out)
-    rows = read_rows(data, spec, quiet=quiet)
-    if not rows.products:
-        raise ToileError(
-            str(data),
-            f"no row of the {spec.split} split can be evaluated: {rows.num_rows} rows, {len(rows.skipped)} skipped",
-            "rows need title, category, price and picture; make more rows or choose another --split",
-        )
-    predictions = predict(candidate.load(), rows, out / PREDICTIONS, spec, quiet=quiet)
-    habits = fit(train_rows(data))
-    scored = outcomes(rows.products, predictions, spec, habits.categories if habits else ())
-    scores = metrics.scores_of(scored, rows.products, spec, habits)
-    uses_picture, sentence = verdict(scores)
-    result = as_written(
-        Result(
-            inputs=inputs,
-            data_from_here=relative(data, out),
-            device=candidate.device,
-            dtype=candidate.dtype,
-            counts=counts(rows, habits),
-            skipped=rows.skipped,
-            pooled=pooled([outcome for outcome in scored if outcome.control == "none"], spec.min_category_rows),
-            uses_picture=uses_picture,
-            verdict=sentence,
-            notes=notes(rows, scored, spec, habits),
-            methods=metrics.METHODS,
-            versions=versions(*PACKAGES),
-            seconds=time.monotonic() - started,
-            scores=scores,
-        )
-    )
-    write_text(out / REPORT, result_page(result, rows.products, scored, data))
-    write_result(out, result)
-    return result
+    clock = _Stopwatch()
+    inputs = inputs_of(candidate, data, spec) if ranks.first else None
+    if inputs is not None:
+        prepare(out, inputs, force=force)
+    ranks.wait()
+    if (out / RESULT).is_file():
+        result = read_result(out)
+        if not allow_seen:
+            leaks.refuse_seen(result.leaks, result.counts.evaluated, candidate.trained)
+        return result
+    quiet = quiet or not ranks.first
+    rows = _rows(data, spec, quiet=quiet)
+    ledger = _ledger(candidate, rows, out, spec, allow_seen=allow_seen, quiet=quiet) if ranks.first else None
+    ranks.wait()
+    with clock.phase("load"):
+        model = candidate.load()
+    already = _num_answered(read_predictions(out / PREDICTIONS))
+    with clock.phase("answer"):
+        answers = answer(model, rows, out / PREDICTIONS, spec, ranks=ranks, quiet=quiet)
+    tokens = _total(getattr(model, "new_tokens", None), ranks)
+    noise = _noise(model, rows, answers, out, ranks, quiet=quiet) if noise_check else None
+    if inputs is not None and ledger is not None:
+        with clock.phase("score"):
+            result, scored = _scored(candidate, inputs, rows, answers, ledger, noise, relative(data, out))
+        speed = _throughput(_num_answered(_all(answers)) - already, tokens, ranks, clock)
+        result = as_written(replace(result, throughput=speed, seconds=clock.total()))
+        write_text(out / REPORT, result_page(result, rows.products, scored, data))
+        write_result(out, result)
+    ranks.wait()
+    return result if ranks.first else read_result(out)
 
 
 def inputs_of(candidate: Candidate, data: Path, spec: EvaluationSpec) -> Inputs:
@@ -97,6 +131,7 @@ def inputs_of(candidate: Candidate, data: Path, spec: EvaluationSpec) -> Inputs:
         data_sha256=data_sha256(data),
         prompt=PROMPT,
         spec=spec,
+        server=candidate.server,
     )
 
 
@@ -117,9 +152,120 @@ def notes(rows: Rows, scored: Sequence[Outcome], spec: EvaluationSpec, habits: H
     found = []
     if habits is None:
         found.append("the data has no train rows, so there are no baselines")
+    elif spec.split == "train":
+        found.append("the baselines are fitted on the very rows that are evaluated")
     if len(rows.products) + len(rows.skipped) < rows.num_rows:
         found.append(f"{len(rows.products)} of {rows.num_rows} rows, drawn by seed {spec.seed} (--limit)")
     for control in spec.controls:
         if not any(outcome.control == control for outcome in scored):
-            found.append(f"control {control} needs at least two rows and was left out")
+            needed = "two families of one category" if control == "shuffled_in_category" else "at least two rows"
+            found.append(f"control {control} needs {needed} and was left out")
     return tuple(found)
+
+
+def _rows(data: Path, spec: EvaluationSpec, *, quiet: bool) -> Rows:
+    rows = read_rows(data, spec, quiet=quiet)
+    if not rows.products:
+        raise ToileError(
+            str(data),
+            f"no row of the {spec.split} split can be evaluated: {rows.num_rows} rows, {len(rows.skipped)} skipped",
+            "rows need title, category, price and picture; make more rows or choose another --split",
+        )
+    return rows
+
+
+def _ledger(
+    candidate: Candidate, rows: Rows, out: Path, spec: EvaluationSpec, *, allow_seen: bool, quiet: bool
+) -> Ledger:
+    """What the rows share with training; refused where the model has seen them, unless that is wanted."""
+    found = leaks.audit(rows, spec.split, candidate.trained, quiet=quiet)
+    if not allow_seen:
+        leaks.refuse_seen(found.leaks, len(rows.products), candidate.trained)
+    leaks.write_matches(out, found)
+    return found
+
+
+def _noise(model: VisionModel, rows: Rows, answers: Answers, out: Path, ranks: Ranks, *, quiet: bool) -> Noise:
+    again = predict(
+        model,
+        noise_floor.sample(rows, answers.spec.seed),
+        out / NOISE,
+        noise_floor.alone(answers.spec),
+        ranks=ranks,
+        quiet=quiet,
+        what="asking some rows again",
+    )
+    return noise_floor.noise(answers.predictions, again)
+
+
+def _scored(
+    candidate: Candidate,
+    inputs: Inputs,
+    rows: Rows,
+    answers: Answers,
+    ledger: Ledger,
+    noise: Noise | None,
+    data_from_here: str,
+) -> tuple[Result, list[Outcome]]:
+    """The result but for the figures of the run itself, and what the page needs beside it."""
+    spec, choice = answers.spec, answers.choice
+    habits = habits_of(rows.folder, rows.products)
+    asked = (*rows.products, *(choice.products if choice else ()))
+    scored = outcomes(asked, _all(answers), spec, habits.categories if habits else ())
+    scores = metrics.scores_of(scored, asked, spec, habits, ledger.touched)
+    uses_picture, sentence = verdict(scores)
+    result = Result(
+        inputs=inputs,
+        data_from_here=data_from_here,
+        device=candidate.device,
+        dtype=candidate.dtype,
+        counts=counts(rows, habits),
+        skipped=rows.skipped,
+        pooled=pooled(headline(scored, spec, "none"), spec.min_category_rows),
+        uses_picture=uses_picture,
+        verdict=sentence,
+        notes=(
+            *notes(rows, scored, spec, habits),
+            *answers.notes,
+            *leaks.notes(ledger, len(rows.products), candidate.trained, candidate.server),
+            *noise_floor.notes(noise),
+        ),
+        methods={**metrics.METHODS, **leaks.METHODS, **noise_floor.METHODS},
+        versions=versions(*PACKAGES),
+        seconds=0.0,
+        scores=scores,
+        chosen=choice.protocol if choice else None,
+        leaks=ledger.leaks,
+        touched=tuple(product.product_code for product in rows.products if product.product_code in ledger.touched),
+        noise=noise,
+        prompts=answers.prompts,
+    )
+    return result, scored
+
+
+def _all(answers: Answers) -> tuple[Prediction, ...]:
+    """About the evaluated rows, and about the validation rows that chose a prompt."""
+    return (*answers.predictions, *(answers.choice.predictions if answers.choice else ()))
+
+
+def _num_answered(predictions: Sequence[Prediction]) -> int:
+    """Rows with an answer about their own picture."""
+    return len({prediction.product_code for prediction in predictions if prediction.control == "none"})
+
+
+def _total(number: int | None, ranks: Ranks) -> int | None:
+    """Of all processes; None as soon as one does not know."""
+    unknown = ranks.total(number is None)
+    total = ranks.total(number or 0)
+    return None if unknown else int(total)
+
+
+def _throughput(num_rows: int, tokens: int | None, ranks: Ranks, clock: _Stopwatch) -> Throughput:
+    seconds = clock.seconds["answer"]
+    return Throughput(
+        rows=num_rows,
+        rows_per_second=num_rows / seconds if num_rows else None,
+        new_tokens_per_second=tokens / seconds if tokens else None,
+        ranks=ranks.size,
+        seconds=clock.seconds,
+    )

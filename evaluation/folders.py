@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from evaluation.ranks import parts
 from schemas.border import read_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest, sha256_of, write_json
@@ -18,7 +19,9 @@ from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 
 INPUTS = "inputs.json"
 REPORT = "report.html"
-_OF_EVALUATION = (INPUTS, PREDICTIONS, RESULT, REPORT)
+LEAKS = "leaks.jsonl"
+NOISE = "noise.jsonl"
+_OF_EVALUATION = (INPUTS, PREDICTIONS, LEAKS, NOISE, RESULT, REPORT)
 _OF_COMPARISON = (COMPARISON, REPORT)
 
 
@@ -52,7 +55,7 @@ def prepare(out: Path, inputs: Inputs, *, force: bool) -> bool:
     if (out / INPUTS).is_file() and not force:
         _refuse_others(out, inputs)
         return (out / RESULT).is_file()
-    _clear(out, _OF_EVALUATION if force else ())
+    _clear(out, (*_OF_EVALUATION, *_parts(out)) if force else ())
     write_json(out / INPUTS, identity_document(inputs))
     return False
 
@@ -118,6 +121,11 @@ def _clear(out: Path, replaceable: tuple[str, ...]) -> None:
         )
     for name in replaceable:
         (out / name).unlink(missing_ok=True)
+
+
+def _parts(out: Path) -> list[str]:
+    """What several processes left before their answers were joined."""
+    return [path.name for log in (PREDICTIONS, NOISE) for path in parts(out / log)]
 
 
 def _refuse_others(out: Path, inputs: Inputs) -> None:

@@ -1,18 +1,18 @@
 """Figures with two-sided intervals: a rate, a mean, a median, and the mean over groups.
 
-Every interval is a closed form, so a result never depends on a random stream. Rows are taken as independent.
+Every interval here is a closed form, so it never depends on a random stream, and respects families of rows that are
+alike (`evaluation.clusters`). Without `families` every row is one of its own.
 """
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
-Values = npt.NDArray[np.float64]
+from evaluation.clusters import Families, Values, effective_rows, num_families, singles, standard_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,62 +20,78 @@ class Estimate:
     """A figure of n rows with its interval; None where n is too small to say."""
 
     n: int
+    families: int
+    """Families that the n rows belong to."""
     value: float | None
     low: float | None
     high: float | None
 
 
-NOTHING = Estimate(n=0, value=None, low=None, high=None)
-Estimator = Callable[[Values, float], Estimate]
+NOTHING = Estimate(n=0, families=0, value=None, low=None, high=None)
 
 
-def rate(values: Values, confidence: float) -> Estimate:
-    """Share of ones among zeros and ones, with the Wilson score interval (Wilson 1927; scipy's binomtest)."""
+def rate(values: Values, confidence: float, families: Families | None = None) -> Estimate:
+    """Share of ones among zeros and ones, with the Wilson score interval of the effective number of rows.
+
+    Wilson 1927; with the effective number in place of n as in Dean & Pagano 2015 (Journal of Survey Statistics and
+    Methodology 3, 484-503), but without their degrees of freedom, which made it too wide.
+    """
     if not len(values):
         return NOTHING
-    successes = int(values.sum())
-    low, high = wilson(successes, len(values), confidence)
-    return Estimate(n=len(values), value=successes / len(values), low=low, high=high)
+    families = singles(len(values)) if families is None else families
+    share = float(values.mean())
+    low, high = wilson(share, effective_rows(values, families), confidence)
+    return Estimate(n=len(values), families=num_families(families), value=share, low=low, high=high)
 
 
-@functools.cache
-def wilson(successes: int, n: int, confidence: float) -> tuple[float, float]:
-    """Score interval of a binomial rate, without continuity correction; n > 0."""
-    found = stats.binomtest(successes, n).proportion_ci(confidence, method="wilson")
-    return max(0.0, float(found.low)), min(1.0, float(found.high))
+def wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
+    """Score interval of a binomial rate of n > 0 rows, without continuity correction; n need not be whole."""
+    z = normal(confidence)
+    moved = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(max(0.0, share * (1 - share)) / n + z * z / (4 * n * n))
+    return max(0.0, moved - half) if share > 0 else 0.0, min(1.0, moved + half) if share < 1 else 1.0
 
 
-def mean(values: Values, confidence: float) -> Estimate:
-    """Mean of values between 0 and 1, with Student's t interval cut to [0, 1].
+def mean(values: Values, confidence: float, families: Families | None = None, top: float = 1.0) -> Estimate:
+    """Mean of values between 0 and `top`, with Student's t interval of the families' scatter, cut to these bounds.
 
-    Values that are all alike say nothing about their spread; then the Wilson interval of their sum stands in, which is
-    at least wide enough because no variable on [0, 1] varies more than a binary one of the same mean.
+    Values that are all alike say nothing about their spread. On [0, 1] the Wilson interval of their mean stands in,
+    which is at least wide enough because no variable there varies more than a binary one of the same mean; without an
+    upper bound there is no interval.
     """
     n = len(values)
     if not n:
         return NOTHING
-    centre = float(values.mean())
-    if n == 1 or values.min() == values.max():
-        low, high = _wilson_of_mean(centre, n, confidence)
+    families = singles(n) if families is None else families
+    num, centre = num_families(families), float(values.mean())
+    low: float | None
+    high: float | None
+    if num > 1 and values.min() < values.max():
+        half = student(confidence, num - 1) * standard_error(values, families)
+        low, high = max(0.0, centre - half), min(top, centre + half)
     else:
-        half = float(stats.t.ppf((1 + confidence) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
-        low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Estimate(n=n, value=centre, low=low, high=high)
+        alike = effective_rows(values, families)
+        low, high = wilson(centre, alike, confidence) if top == 1 else (None, None)
+    return Estimate(n=n, families=num, value=centre, low=low, high=high)
 
 
-def median(values: Values, confidence: float) -> Estimate:
-    """Median with the distribution-free interval between two order statistics (David & Nagaraja, section 7.1).
+def median(values: Values, confidence: float, families: Families | None = None) -> Estimate:
+    """Median with the distribution-free interval between two order statistics.
 
-    Infinite values are allowed and sort last. A median or limit that is infinite, or that so few rows (under 6 at 95 %)
-    cannot bound, is None.
+    David & Nagaraja, Order Statistics, section 7.1; with families the ranks of the effective number of rows are
+    stretched to n, which is Woodruff's interval (1952, JASA 47, 635-646). Infinite values are allowed and sort last. A
+    median or limit that is infinite, or that so few rows (under 6 at 95 %) cannot bound, is None.
     """
     n = len(values)
     if not n:
         return NOTHING
+    families = singles(n) if families is None else families
     ordered = np.sort(values)
-    outside = int(stats.binom.ppf((1 - confidence) / 2, n, 0.5))
+    centre = float(middles(ordered[None])[0])
+    rows = effective_rows((values <= centre).astype(np.float64), families)
+    outside = int(stats.binom.ppf((1 - confidence) / 2, int(rows + 1e-9), 0.5) * n / rows + 1e-9)
     low, high = (float(ordered[outside - 1]), float(ordered[n - outside])) if outside else (math.inf, math.inf)
-    return Estimate(n=n, value=_finite(float(middles(ordered[None])[0])), low=_finite(low), high=_finite(high))
+    return Estimate(n=n, families=num_families(families), value=_finite(centre), low=_finite(low), high=_finite(high))
 
 
 def middles(values: Values) -> Values:
@@ -87,18 +103,24 @@ def middles(values: Values) -> Values:
     return found
 
 
-def macro(groups: Sequence[Estimate]) -> Estimate:
+def macro(groups: Sequence[Estimate], families: int, widening: float = 1.0) -> Estimate:
     """Unweighted mean over groups; each group's distance to its limits enters squared (MOVER).
 
     Zou & Donner 2008 (Statist. Med. 27, 1693-1702): unlike a standard error it does not vanish when every group is at
-    0 or 1. `n` is the rows of all groups.
+    0 or 1. `n` is the rows of all groups, `families` theirs; `widening` is `clusters.spanning`.
     """
     if not groups:
         return NOTHING
     centre = sum(known(group.value) for group in groups) / len(groups)
-    down = math.hypot(*(known(group.value) - known(group.low) for group in groups)) / len(groups)
-    up = math.hypot(*(known(group.high) - known(group.value) for group in groups)) / len(groups)
-    return Estimate(n=sum(group.n for group in groups), value=centre, low=centre - down, high=centre + up)
+    down = widening * math.hypot(*(known(group.value) - known(group.low) for group in groups)) / len(groups)
+    up = widening * math.hypot(*(known(group.high) - known(group.value) for group in groups)) / len(groups)
+    return Estimate(
+        n=sum(group.n for group in groups),
+        families=families,
+        value=centre,
+        low=max(0.0, centre - down),
+        high=min(1.0, centre + up),
+    )
 
 
 def known(value: float | None) -> float:
@@ -107,11 +129,16 @@ def known(value: float | None) -> float:
     return value
 
 
-def _wilson_of_mean(centre: float, n: int, confidence: float) -> tuple[float, float]:
-    z = float(stats.norm.ppf((1 + confidence) / 2))
-    moved = (centre + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(centre * (1 - centre) / n + z * z / (4 * n * n))
-    return max(0.0, moved - half) if centre > 0 else 0.0, min(1.0, moved + half) if centre < 1 else 1.0
+@functools.cache
+def normal(confidence: float) -> float:
+    """The two-sided normal quantile: 1.96 for 0.95."""
+    return float(stats.norm.ppf((1 + confidence) / 2))
+
+
+@functools.cache
+def student(confidence: float, degrees: int) -> float:
+    """The two-sided quantile of Student's t."""
+    return float(stats.t.ppf((1 + confidence) / 2, degrees))
 
 
 def _finite(value: float) -> float | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from evaluation.metrics import FAILURES
+from evaluation.figures import FAILURES
 from evaluation.scatter import Points
 from evaluation.scoring import Outcome
 from schemas.result import OTHER, Counts, Difference, Inputs, Score
@@ -16,6 +16,21 @@ from schemas.result import OTHER, Counts, Difference, Inputs, Score
 CONFUSED = 12
 """Categories in the confusion table; the rest share a row and a column."""
 NO_CATEGORY = "no such category"
+CONTROLS = {
+    "none": "true picture",
+    "blank": "blank picture",
+    "shuffled": "another picture",
+    "shuffled_in_category": "another one of its category",
+}
+PROTOCOLS = {
+    "generate": "the training prompt, answered freely",
+    "instructed": "with form, categories and currency in the prompt",
+    "examples": "instructed, with answers about other pictures",
+    "constrained": "instructed, and only the form can be written",
+    "rank": "categories by log-probability",
+    "price": "prices by log-probability",
+    "best": "each model under its own prompt",
+}
 
 
 Key = tuple[str, str, str, str | None, str | None]
@@ -35,6 +50,8 @@ class Panel:
     figures: Mapping[Key, Score]
     """As `by_key` makes them."""
     outcomes: Sequence[Outcome]
+    asked: Mapping[tuple[str, str, str], Score]
+    """As `by_protocol` makes them."""
 
     def figure(
         self,
@@ -72,7 +89,8 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
 
     Categories are judged on inferable rows; those that no picture can tell follow, on all rows. `(other)` comes last.
     """
-    sizes = {(row.rows, row.category): row.n for row in rows if row.metric == "joint" and _plain(row)}
+    first_found = by_key(rows).values()
+    sizes = {(row.rows, row.category): row.n for row in first_found if row.metric == "joint" and _plain(row)}
     first = headline_rows(counts)
     kinds = [first] if counts.inferable in {0, counts.evaluated} else [first, "all"]
     lines: list[tuple[str, str | None]] = [(kind, None) for kind in kinds]
@@ -126,8 +144,34 @@ def price_points(panel: Panel, truths: dict[str, float], rows: str) -> Points:
 
 
 def by_key(rows: Sequence[Row]) -> dict[Key, Row]:
-    """Scores or differences to look up."""
-    return {(row.metric, row.rows, row.control, row.category, row.baseline): row for row in rows}
+    """Scores or differences to look up; those of the headline protocol, which stand first."""
+    found: dict[Key, Row] = {}
+    for row in rows:
+        found.setdefault((row.metric, row.rows, row.control, row.category, row.baseline), row)
+    return found
+
+
+def by_protocol(rows: Sequence[Row], split: str) -> dict[tuple[str, str, str], Row]:
+    """By (protocol, metric, rows) the scores or differences of all categories together, true picture, this split."""
+    return {
+        (row.protocol, row.metric, row.rows): row
+        for row in rows
+        if _plain(row) and row.category is None and row.split == split
+    }
+
+
+def ways_of_asking(
+    asked: Mapping[tuple[str, str, str], Score] | Mapping[tuple[str, str, str], Difference],
+) -> list[str]:
+    """The protocols in the order of their figures; nothing where there is only one."""
+    found = list(dict.fromkeys(protocol for protocol, _, _ in asked))
+    return found if len(found) > 1 else []
+
+
+def controls(panel: Panel, rows: str) -> list[str]:
+    """The pictures that were shown, the true one first."""
+    found = dict.fromkeys(control for metric, of_rows, control, *_ in panel.figures if of_rows == rows)
+    return [control for control in CONTROLS if control in found]
 
 
 def _plain(row: Score | Difference) -> bool:

@@ -20,19 +20,20 @@ from evaluation import page
 from evaluation.baselines import fit
 from evaluation.folders import REPORT, file_sha256, find_data, write_text
 from evaluation.gallery import gallery
-from evaluation.metrics import scores_of
 from evaluation.page import Panel
 from evaluation.rows import train_rows, truths
 from evaluation.scatter import scatter
 from evaluation.scoring import Outcome, outcomes
+from evaluation.slices import headline
 from schemas.errors import ToileError
-from schemas.prediction import PREDICTIONS, read_predictions
+from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import (
     COMPARISON,
     Comparison,
     Inputs,
     Result,
+    Score,
     Side,
     document_of,
     read_comparison,
@@ -49,15 +50,16 @@ def report(folder: Path, *, data: Path | None = None) -> Path:
         comparison = read_comparison(folder)
         base = folder / comparison.base.from_here
         shards = find_data(base, read_result(base), data)
-        products = truths(shards, comparison.base.inputs.spec.split, _codes(base))
+        products = truths(shards, comparison.base.inputs.spec.split, _codes(_headline(base)))
         for side in (comparison.base, comparison.tuned):
             _refuse_changed(folder / side.from_here, side)
         scored = [_scored(folder / side.from_here, products, shards) for side in (comparison.base, comparison.tuned)]
-        html = comparison_page(comparison, products, (scored[0], scored[1]), shards)
+        scores = [read_result(folder / side.from_here).scores for side in (comparison.base, comparison.tuned)]
+        html = comparison_page(comparison, (scores[0], scores[1]), products, (scored[0], scored[1]), shards)
     else:
         result = read_result(folder)
         shards = find_data(folder, result, data)
-        products = truths(shards, result.inputs.spec.split, _codes(folder))
+        products = truths(shards, result.inputs.spec.split, _codes(_headline(folder)))
         html = result_page(result, products, _scored(folder, products, shards), shards)
     write_text(folder / REPORT, html)
     return folder / REPORT
@@ -71,28 +73,44 @@ def result_page(result: Result, products: Sequence[Product], scored: Sequence[Ou
         uses_picture=result.uses_picture,
         verdict=result.verdict,
         figures=page.by_key(result.scores),
-        outcomes=scored,
+        outcomes=headline(scored, result.inputs.spec),
+        asked=page.by_protocol(result.scores, result.inputs.spec.split),
     )
-    return _rendered(result, [panel], products, data, skipped=result.skipped, seconds=result.seconds)
+    validated = page.by_protocol(result.scores, "validation") if result.chosen else {}
+    return _rendered(result, [panel], products, data, skipped=result.skipped, run=result, validated=validated)
 
 
 def comparison_page(
-    comparison: Comparison, products: Sequence[Product], scored: tuple[Sequence[Outcome], Sequence[Outcome]], data: Path
+    comparison: Comparison,
+    scores: tuple[Sequence[Score], Sequence[Score]],
+    products: Sequence[Product],
+    scored: tuple[Sequence[Outcome], Sequence[Outcome]],
+    data: Path,
 ) -> str:
-    """The page of two models; `products` and both lists of outcomes are those that were compared."""
-    habits = fit(train_rows(data))
+    """The page of two models; `scores` are those of their results, products and outcomes those that were compared."""
     panels = [
         Panel(
             label=label,
             inputs=side.inputs,
             uses_picture=side.uses_picture,
             verdict=side.verdict,
-            figures=page.by_key(scores_of(of_side, products, side.inputs.spec, habits)),
-            outcomes=of_side,
+            figures=page.by_key(figures),
+            outcomes=headline(of_side, side.inputs.spec),
+            asked=page.by_protocol(figures, side.inputs.spec.split),
         )
-        for label, side, of_side in zip(("base", "tuned"), (comparison.base, comparison.tuned), scored, strict=True)
+        for label, side, figures, of_side in zip(
+            ("base", "tuned"), (comparison.base, comparison.tuned), scores, scored, strict=True
+        )
     ]
-    return _rendered(comparison, panels, products, data, differences=page.by_key(comparison.scores))
+    split = comparison.tuned.inputs.spec.split
+    return _rendered(
+        comparison,
+        panels,
+        products,
+        data,
+        differences=page.by_key(comparison.scores),
+        gains=page.by_protocol(comparison.scores, split),
+    )
 
 
 def embedded(document: Any) -> Markup:
@@ -120,8 +138,10 @@ def _rendered(
         "lines": page.table_lines(record.scores, record.counts),
         "spec": spec,
         "differences": {},
+        "gains": {},
+        "validated": {},
         "skipped": (),
-        "seconds": None,
+        "run": None,
         "page": page,
         "scatter": Markup(scatter(series, spec.price_tolerance, currency)),  # numbers, and an escaped currency
         "price_counts": {points.name: len(points.pairs) for points in series},
@@ -141,14 +161,21 @@ def _refuse_changed(folder: Path, side: Side) -> None:
         raise ToileError(str(log), problem, "run `toile compare` again")
 
 
-def _codes(folder: Path) -> set[str]:
-    return {prediction.product_code for prediction in read_predictions(folder / PREDICTIONS)}
+def _headline(folder: Path) -> list[Prediction]:
+    """What the page shows in full: the answers under the headline protocol."""
+    spec = read_result(folder).inputs.spec
+    asked = (spec.protocol, spec.split)
+    return [p for p in read_predictions(folder / PREDICTIONS) if (p.protocol, p.split) == asked]
+
+
+def _codes(predictions: Sequence[Prediction]) -> set[str]:
+    return {prediction.product_code for prediction in predictions}
 
 
 def _scored(folder: Path, products: Sequence[Product], shards: Path) -> list[Outcome]:
     habits = fit(train_rows(shards))
     spec = read_result(folder).inputs.spec
-    return outcomes(products, read_predictions(folder / PREDICTIONS), spec, habits.categories if habits else ())
+    return outcomes(products, _headline(folder), spec, habits.categories if habits else ())
 
 
 def _encoded(products: Sequence[Product]) -> dict[str, bytes]:
@@ -188,7 +215,10 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
     spec = inputs.spec
     words = ["toile", "evaluate", "--model", inputs.model]
     words += ["--adapter", inputs.adapter] if inputs.adapter else []
-    words += ["--data", inputs.data, "--out", out, "--split", spec.split, "--protocol", spec.protocol]
+    words += ["--data", inputs.data, "--out", out, "--split", spec.split]
+    words += [word for protocol in spec.protocols for word in ("--protocol", protocol)]
+    words += ["--choose-prompt"] if spec.choose_prompt else []
+    words += ["--backend", "openai", "--url", inputs.server] if inputs.server else []
     words += ["--limit", str(spec.limit)] if spec.limit else []
     return shlex.join([*words, "--batch-size", str(spec.batch_size)])
 

@@ -19,6 +19,8 @@ from schemas.product import Product, read, shard_files
 from schemas.progress import Advance, progress_bar
 from schemas.result import Skipped
 
+STORED = "stored"
+"""Key of `Image.info`: the picture file that was decoded, for a model that reads files itself."""
 _UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
 
@@ -105,7 +107,9 @@ def decoded(product: Product, folder: Path) -> Image.Image:
 
     A picture that cannot be decoded raises a ToileError naming its shard and code.
     """
-    return _converted(_opened(product, folder), product, folder)
+    picture = _converted(_opened(product, folder), product, folder)
+    picture.info[STORED] = product.image
+    return picture
 
 
 def _survey(

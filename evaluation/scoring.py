@@ -1,7 +1,8 @@
 """Whether one answer is right: title, category and price of one prediction against its row.
 
 A field that is missing, unreadable or outside the closed set is wrong, never dropped and never guessed. Each field has
-exactly one reason, so the shares of the reasons of a field add up to one.
+exactly one reason, so the shares of the reasons of a field add up to one. What is graded beside right and wrong
+(letters in common, attribute words, both prices) is taken down here too, so that figures need nothing but outcomes.
 """
 
 import functools
@@ -12,15 +13,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from evaluation.chrf import chrf
+from evaluation.slots import Vocabulary
 from schemas.answer import Answer, parse
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.prediction import Posterior, Prediction
 from schemas.product import Product
 
 OK = "ok"
 FIELDS = ("category", "title", "price")
+REFUSED = "refused"
 _ROUNDING = 1e-9
+_REFUSAL = re.compile(
+    r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|sorry,? (?:but )?i|as an ai|unable to|"
+    r"i (?:can't|cannot|can not|couldn't|could not|won't|will not|don't have|do not have))\b"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +36,9 @@ class Outcome:
     """One scored prediction."""
 
     product_code: str
+    family: str
+    split: str
+    protocol: str
     category: str
     """The row's category3_code; where the data spells it in several ways, the first one sorted."""
     answered_category: str | None
@@ -38,18 +49,41 @@ class Outcome:
     """The answer as the model wrote it."""
     answer: Answer
     reasons: Mapping[str, str]
-    """For category, title and price: ok, wrong, missing, truncated (missing because the answer was cut), and for a
-    category out-of-set, for a price unreadable or not-positive."""
+    """For category, title and price: ok, wrong, missing, truncated (missing because the answer was cut), refused
+    (missing because the whole answer is a refusal), and for a category out-of-set, for a price unreadable or
+    not-positive."""
     title_exact: bool
     """Equal after NFKC and without outer white space; case counts."""
     title_f1: float
+    true_title: str
+    true_price: float
     price_error: float
     """|answer - truth| / truth; infinite without a price."""
     truncated: bool
+    top3: bool | None
+    """Of the protocol rank: whether the category is among its first three."""
+    posterior: Posterior | None
+    """Of the protocol price."""
+    words: Vocabulary
+    """What reads titles for `agrees`; the same for all outcomes that were scored together."""
 
     def right(self, field: str) -> bool:
         """Whether category, title or price is right."""
         return self.reasons[field] == OK
+
+    def agrees(self, slot: str) -> bool | None:
+        """Whether the answered title names the same colour, material, pattern or type; None where the true one none."""
+        return self.words.agrees(slot, self.answer.title, self.true_title)
+
+    @property
+    def title_chrf(self) -> float:
+        """How much the letters of both titles agree, from 0 to 1."""
+        return chrf(self.answer.title or "", self.true_title)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is a refusal, with no field in it."""
+        return REFUSED in self.reasons.values()
 
 
 class ClosedSet:
@@ -67,6 +101,10 @@ class ClosedSet:
         """The spelling that stands for all of this category (the first one sorted), None outside the set."""
         return self._labels.get(self.key(name))
 
+    def labels(self) -> tuple[str, ...]:
+        """Every category once, under the spelling that stands for it; sorted."""
+        return tuple(sorted(self._labels.values()))
+
 
 def outcomes(
     products: Iterable[Product], predictions: Sequence[Prediction], spec: EvaluationSpec, categories: Iterable[str]
@@ -77,7 +115,8 @@ def outcomes(
     """
     by_code = {product.product_code: product for product in products}
     closed = ClosedSet([*categories, *(p.category3_code for p in by_code.values() if p.category3_code)], spec.aliases)
-    return [_outcome(_row(by_code, prediction), prediction, spec, closed) for prediction in predictions]
+    words = Vocabulary(by_code.values(), title_tokens)
+    return [_outcome(_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions]
 
 
 @functools.lru_cache(maxsize=65536)
@@ -105,6 +144,11 @@ def token_f1(answer: str, truth: str) -> float:
     return 2 * (left & right).total() / (left.total() + right.total())
 
 
+def is_refusal(text: str) -> bool:
+    """Whether an answer says that it will not or cannot answer; to be asked only of answers without any field."""
+    return bool(_REFUSAL.search(text.casefold().replace("\u2019", "'")))
+
+
 def _row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
     if prediction.product_code not in by_code:
         raise ToileError(
@@ -115,7 +159,9 @@ def _row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
     return by_code[prediction.product_code]
 
 
-def _outcome(product: Product, prediction: Prediction, spec: EvaluationSpec, closed: ClosedSet) -> Outcome:
+def _outcome(
+    product: Product, prediction: Prediction, spec: EvaluationSpec, closed: ClosedSet, words: Vocabulary
+) -> Outcome:
     title, category, price = product.title, product.category3_code, product.full_price
     assert title is not None, product.product_code
     assert category is not None, product.product_code
@@ -128,19 +174,28 @@ def _outcome(product: Product, prediction: Prediction, spec: EvaluationSpec, clo
         "title": "missing" if not answer.title else OK if f1 >= spec.title_f1 - _ROUNDING else "wrong",
         "price": _price_problem(answer) or (OK if error <= spec.price_tolerance + _ROUNDING else "wrong"),
     }
+    refused = not any((answer.title, answer.category, answer.price)) and is_refusal(prediction.answer)
     return Outcome(
         product_code=product.product_code,
+        family=product.family,
+        split=prediction.split,
+        protocol=prediction.protocol,
         category=closed.label(category) or category,
         answered_category=closed.label(answer.category) if answer.category else None,
         inferable=product.inferable,
         control=prediction.control,
         text=prediction.answer,
         answer=answer,
-        reasons={field: _cut(reason, prediction.truncated) for field, reason in verdicts.items()},
+        reasons={field: _missed(reason, refused, prediction.truncated) for field, reason in verdicts.items()},
         title_exact=bool(answer.title) and _plain(answer.title or "") == _plain(title),
         title_f1=f1,
+        true_title=title,
+        true_price=price,
         price_error=error,
         truncated=prediction.truncated,
+        top3=_among(prediction.ranking[:3], category, closed) if prediction.ranking else None,
+        posterior=prediction.posterior,
+        words=words,
     )
 
 
@@ -158,8 +213,14 @@ def _price_problem(answer: Answer) -> str | None:
     return next((problem.removeprefix("price:") for problem in answer.problems if problem.startswith("price:")), None)
 
 
-def _cut(reason: str, truncated: bool) -> str:
-    return "truncated" if truncated and reason == "missing" else reason
+def _among(names: Iterable[str], truth: str, closed: ClosedSet) -> bool:
+    return closed.key(truth) in {closed.key(name) for name in names}
+
+
+def _missed(reason: str, refused: bool, truncated: bool) -> str:
+    if reason != "missing":
+        return reason
+    return REFUSED if refused else "truncated" if truncated else reason
 
 
 def _plain(title: str) -> str:

@@ -1,63 +1,77 @@
 """What the picture is worth to the model: its accuracy minus the accuracy it keeps without evidence.
 
-MMStar (arXiv 2403.20330) found models that answer visual questions nearly as well without the pictures.
+MMStar (arXiv 2403.20330) found models that answer visual questions nearly as well without the pictures. A second gain
+is over another product of the same category: whether more is seen than the category.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from evaluation.columns import Columns
 from evaluation.intervals import known
 from evaluation.paired import NOTHING, PairedEstimate, rate_difference
-from evaluation.scoring import Outcome
 from evaluation.slices import ROWS
-from schemas.evaluation import EvaluationSpec
 from schemas.result import Score
 
-CATEGORY_GAIN = "category_visual_gain"
-JOINT_GAIN = "joint_visual_gain"
+BLIND = ("blank", "shuffled")
+IN_CATEGORY = "shuffled_in_category"
+GAINS = ("category", "title", "price", "joint")
+"""What gains are taken in, as far as the protocol answers it."""
+_SUFFIX = "_visual_gain"
+_DECIDING = ("category", "joint", "price")
+"""The verdict rests on the first two of these that there are."""
 
 
-def visual_gains(
-    scored: Sequence[Outcome],
-    spec: EvaluationSpec,
-    category: Callable[[Outcome], float],
-    joint: Callable[[Outcome], float],
-) -> list[Score]:
-    """Gain in category and joint accuracy over the better of the controls, for all and inferable rows.
+def visual_gains(sides: Mapping[str, Columns], names: Sequence[str], protocol: str, split: str) -> list[Score]:
+    """Gains in `names` of the control none over the others in `sides`, for all and inferable rows.
 
-    Its limits are the lower ones of the two paired differences: a gain counts only when it is a gain over both.
-    Without any control there is no gain to report: the list is empty.
+    A `_visual_gain` is over the better of blank and shuffled; its limits are the lower ones of the two paired
+    differences: it counts only when it is a gain over both. An `_in_category_gain` is over another product of the same
+    category, on the rows that have one. Without controls the list is empty.
     """
-    controls = [name for name in spec.controls if any(outcome.control == name for outcome in scored)]
     found = []
-    for rows in ROWS if controls else ():
-        judged = [outcome for outcome in scored if rows == "all" or outcome.inferable]
-        for metric, of in ((CATEGORY_GAIN, category), (JOINT_GAIN, joint)):
-            gain = _least([_gain(judged, name, of, spec.confidence) for name in controls])
-            found.append(_score(gain, spec, rows, metric))
+    blind = [sides[control] for control in BLIND if control in sides]
+    for rows in ROWS if "none" in sides else ():
+        for name in names:
+            gains = [_gain(sides["none"], other, name, rows) for other in blind]
+            if gains:
+                found.append(_score(_least(gains), protocol, split, rows, f"{name}{_SUFFIX}"))
+            if IN_CATEGORY in sides:
+                gain = _gain(sides["none"], sides[IN_CATEGORY], name, rows)
+                found.append(_score(gain, protocol, split, rows, f"{name}_in_category_gain"))
     return found
 
 
 def verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
-    """Whether the model uses the picture, and the sentence that says so; inferable rows decide where there are any."""
-    gains = {(s.metric, s.rows): s for s in scores if s.metric in {CATEGORY_GAIN, JOINT_GAIN} and s.n}
-    rows = "inferable" if (CATEGORY_GAIN, "inferable") in gains else "all"
-    if (CATEGORY_GAIN, rows) not in gains:
+    """Whether the model uses the picture, and the sentence that says so.
+
+    The first protocol with a gain decides, which is the headline one, on inferable rows where there are any.
+    """
+    gains = [score for score in scores if score.metric.endswith(_SUFFIX) and score.n]
+    gains = [score for score in gains if (score.protocol, score.split) == (gains[0].protocol, gains[0].split)]
+    rows = "inferable" if any(score.rows == "inferable" for score in gains) else "all"
+    by_name = {score.metric.removesuffix(_SUFFIX): score for score in gains if score.rows == rows}
+    deciding = [(name, by_name[name]) for name in _DECIDING if name in by_name][:2]
+    if not deciding:
         return None, "not tested: no control was run, so nothing shows whether this model uses the picture"
-    category, joint = gains[(CATEGORY_GAIN, rows)], gains[(JOINT_GAIN, rows)]
-    measured = f"visual gain on {category.n} {rows} rows: category {_shown(category)}, joint {_shown(joint)}"
-    if max(known(category.low), known(joint.low)) > 0:
+    figures = ", ".join(f"{name} {_shown(score)}" for name, score in deciding)
+    measured = f"visual gain on {deciding[0][1].n} {rows} rows: {figures}"
+    if max(known(score.low) for _, score in deciding) > 0:
         return True, f"this model uses the picture ({measured})"
     return False, f"this model does not use the picture, as far as these rows can tell ({measured})"
 
 
-def _gain(judged: Sequence[Outcome], control: str, of: Callable[[Outcome], float], confidence: float) -> PairedEstimate:
-    seeing = {outcome.product_code: of(outcome) for outcome in judged if outcome.control == "none"}
-    blind = {outcome.product_code: of(outcome) for outcome in judged if outcome.control == control}
-    codes = [code for code in seeing if code in blind]
-    first = np.array([blind[code] for code in codes], dtype=np.float64)
-    return rate_difference(first, np.array([seeing[code] for code in codes], dtype=np.float64), confidence)
+def _gain(seeing: Columns, blind: Columns, name: str, rows: str) -> PairedEstimate:
+    place_of = {code: place for place, code in enumerate(blind.codes)}
+    places = [
+        place
+        for place, outcome in enumerate(seeing.scored)
+        if outcome.product_code in place_of and (rows == "all" or outcome.inferable)
+    ]
+    partners = [place_of[seeing.codes[place]] for place in places]
+    first, second = blind.column(name)[partners], seeing.column(name)[places]
+    return rate_difference(first, second, seeing.spec.confidence, seeing.families[np.array(places, np.intp)])
 
 
 def _least(gains: Sequence[PairedEstimate]) -> PairedEstimate:
@@ -65,6 +79,7 @@ def _least(gains: Sequence[PairedEstimate]) -> PairedEstimate:
         return NOTHING
     return PairedEstimate(
         n=min(gain.n for gain in gains),
+        families=min(gain.families for gain in gains),
         difference=min(known(gain.difference) for gain in gains),
         low=min(known(gain.low) for gain in gains),
         high=min(known(gain.high) for gain in gains),
@@ -72,15 +87,16 @@ def _least(gains: Sequence[PairedEstimate]) -> PairedEstimate:
     )
 
 
-def _score(gain: PairedEstimate, spec: EvaluationSpec, rows: str, metric: str) -> Score:
+def _score(gain: PairedEstimate, protocol: str, split: str, rows: str, metric: str) -> Score:
     return Score(
-        protocol=spec.protocol,
-        split=spec.split,
+        protocol=protocol,
+        split=split,
         control="none",
         rows=rows,
         category=None,
         metric=metric,
         n=gain.n,
+        families=gain.families,
         value=gain.difference,
         low=gain.low,
         high=gain.high,

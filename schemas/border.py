@@ -185,11 +185,17 @@ def _shown(value: object) -> str:
 
 def build(record: type[T], document: Mapping[str, Any]) -> T:
     """A frozen dataclass from a document that its schema has accepted: nested records, tuples and mappings included."""
-    hints = typing.get_type_hints(record)
+    hints = _hints(typing.cast(typing.Hashable, record))
     names = {field.name for field in dataclasses.fields(record)}  # type: ignore[arg-type]
     unknown = set(document) - names
     assert not unknown, f"schema of {record.__name__} allows {sorted(unknown)}, the record does not"
     return record(**{name: _converted(hints[name], value) for name, value in document.items()})
+
+
+@functools.cache
+def _hints(record: Any) -> dict[str, Any]:
+    """Resolved once a record type: a log of predictions builds thousands."""
+    return typing.get_type_hints(record)
 
 
 def _converted(hint: Any, value: Any) -> Any:

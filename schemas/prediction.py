@@ -7,14 +7,31 @@ beside them. Text outside ASCII is escaped, so that no character of an answer ca
 
 import json
 import os
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
 from schemas.border import build, validate
 from schemas.errors import ToileError
 
 PREDICTIONS = "predictions.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Posterior:
+    """What the probabilities of all price points say, beside the product's full price."""
+
+    q10: float
+    """The smallest price point that at least a tenth of the probability lies at or below."""
+    q50: float
+    """The median likewise: the price answered."""
+    q90: float
+    crps: float
+    """Continuous ranked probability score in ln price: |ln answer - ln truth| where one price has all probability."""
+    covered: bool
+    """Whether the truth lies within q10 and q90, ends included."""
+    pit: float
+    """Probability below the truth, plus half of that at the truth: uniform where the posterior is calibrated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,15 +45,23 @@ class Prediction:
     source: str
     inferable: bool
     protocol: str
-    """generate or rank."""
+    """generate, instructed, examples, constrained, rank or price."""
     control: str
     """none (its own picture), blank, shuffled or shuffled_in_category."""
     shown: str | None
     """The product whose picture the model saw: its own for control none; None for a blank picture."""
     answer: str
-    """The text as the model wrote it, without its end token."""
+    """The text as the model wrote it, without its end token; of rank and price their answer as a JSON object."""
     truncated: bool
     """True when the answer was cut at `max_new_tokens`."""
+    prefix: str | None = None
+    """Of rank and price: the beginning of the answer, in the model's own words, behind which candidates were scored."""
+    ranking: tuple[str, ...] | None = None
+    """Of rank: every category of the closed set, the answered one first."""
+    log_probs: Mapping[str, tuple[float, ...]] | None = None
+    """Of rank: natural log-probabilities `raw`, `per_token` and `calibrated`, in the order of `ranking`."""
+    posterior: Posterior | None = None
+    """Of price."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -71,13 +96,19 @@ def append_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
             file.seek(_whole_bytes(path))
             file.truncate()
             for prediction in predictions:
-                file.write(json.dumps(asdict(prediction)).encode("ascii") + b"\n")
+                file.write(json.dumps(_document(prediction)).encode("ascii") + b"\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise ToileError(
             str(path), f"cannot be written: {error.strerror}", "make room and start again; it continues"
         ) from error
+
+
+def _document(prediction: Prediction) -> dict[str, object]:
+    """Without the fields that only some protocols fill, where they are empty."""
+    optional = {field.name for field in fields(Prediction) if field.default is not MISSING}
+    return {name: value for name, value in asdict(prediction).items() if value is not None or name not in optional}
 
 
 def _whole_lines(path: Path) -> list[bytes]:

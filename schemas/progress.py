@@ -5,6 +5,9 @@ import sys
 from collections.abc import Iterator
 from typing import Protocol
 
+WINDOW = 600.0
+"""Seconds of work that rate and remaining time are estimated from; a batch of a large model takes a minute."""
+
 
 class Advance(Protocol):
     """Counts what is done."""
@@ -31,7 +34,10 @@ def progress_bar(what: str, total: int | None, *, done: int = 0, quiet: bool = F
         TextColumn("{task.fields[note]}"),
     )
     shown = sys.stderr.isatty() and not quiet
-    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(
+        *columns, console=console, disable=not shown, transient=True, speed_estimate_period=WINDOW
+    ) as progress:
         task = progress.add_task(what, total=total, completed=done, rate="", note="")
 
         def advance(number: int, note: str = "") -> None:

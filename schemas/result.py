@@ -20,6 +20,8 @@ RESULT = "result.json"
 COMPARISON = "comparison.json"
 OTHER = "(other)"
 """Stands in `category` for the pooled categories of fewer than `min_category_rows` rows."""
+BEST = "best"
+"""Stands in `protocol` of a difference where each model answers under the protocol that was chosen for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +33,16 @@ class Score:
     control: str
     """none, blank, shuffled or shuffled_in_category: which picture the model saw."""
     rows: str
-    """all, or inferable: without the leaves that are site navigation."""
+    """all, inferable (without the leaves that are site navigation), clean or touched (by training)."""
     category: str | None
     """A category3_code, `(other)` for the pooled ones, None for all rows together."""
     metric: str
     n: int
     """Rows behind the figure."""
+    families: int
+    """Product families that these rows belong to; intervals respect that a family's rows are alike."""
     value: float | None
-    """None when n is 0, and for a median that lies among answers without a price."""
+    """None when n is 0, for a median that lies among answers without a price, and where a figure is not defined."""
     low: float | None
     high: float | None
     baseline: str | None = None
@@ -56,6 +60,8 @@ class Difference:
     category: str | None
     metric: str
     n: int
+    """Rows in the figure's n for both models."""
+    families: int
     base: float | None
     base_low: float | None
     base_high: float | None
@@ -66,11 +72,17 @@ class Difference:
     low: float | None
     high: float | None
     p: float | None
-    """Two-sided; None where the test does not exist or n is under `min_category_rows`."""
+    """Two-sided, families flipped whole; None where the test does not exist or the rows are insufficient."""
+    p_mcnemar: float | None
+    """Of rates: McNemar's exact test with rows taken as independent."""
     p_holm: float | None
     """Holm over the categories that share metric, rows and control; None outside categories."""
+    p_bh: float | None
+    """Benjamini-Hochberg over the same: for exploring, not for claims."""
     detectable: float | None
-    """The smallest difference that this n finds with power 0.8 (see `methods`); None when no difference would do."""
+    """The smallest difference that these rows find with power 0.8 (see `methods`); None when no difference would do."""
+    insufficient: bool
+    """Fewer than `min_category_rows` rows: no p."""
     baseline: str | None = None
     """Where set, `base` is this baseline instead of the base model."""
 
@@ -91,6 +103,8 @@ class Inputs:
     """Of the manifest's list of files with their hashes."""
     prompt: str
     spec: EvaluationSpec
+    server: str | None = None
+    """The address of the server that answered, None where the model ran in this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +115,7 @@ class Counts:
     inferable: int
     """Of those evaluated."""
     families: int
-    """Of those evaluated; intervals treat rows as independent, colourways of one family are not quite."""
+    """Of those evaluated; colourways of one design share a family."""
     skipped: int
     """Rows without title, category, price or picture."""
     baseline_rows: int
@@ -112,6 +126,62 @@ class Counts:
 class Skipped:
     product_code: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leak:
+    """How many evaluated rows are the same as a row of training, in one way."""
+
+    kind: str
+    """code, family, picture (its bytes), pixels, title or look_alike; the last two do not touch a row."""
+    source: str
+    """train: the train split of the evaluated data; adapter, model: what their `seen.parquet` lists."""
+    rows: int
+    """Evaluated rows."""
+    share: float
+    compared: int
+    """Rows of training that could be compared in this way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """Some rows answered once more, alone: what batching, or a server's moods, do to the answers."""
+
+    rows: int
+    flips: int
+    """Rows whose answer is another text then."""
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What the model was really asked under one protocol: its first question, to the token."""
+
+    protocol: str
+    text: str
+    """Of rank and price with the answer prefix of the first row."""
+    sha256: str
+    """Of the text in UTF-8."""
+    token_ids_head: tuple[int, ...] | None
+    """The first 256 ids, every run of picture positions (negative ids) as one; None where the model tells no ids."""
+    token_ids_sha256: str | None
+    """Of all ids as a JSON list without spaces, picture positions and all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throughput:
+    """How fast the last start was; never part of any comparison."""
+
+    rows: int
+    """Answered in that start, under every protocol and control; repeats for the noise check left out."""
+    rows_per_second: float | None
+    """While answering, by all processes together; None when nothing was left to answer."""
+    new_tokens_per_second: float | None
+    """None where the model does not count them."""
+    ranks: int
+    """Processes that answered."""
+    seconds: Mapping[str, float]
+    """load (the model), answer, and score (with the page)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +206,16 @@ class Result:
     seconds: float
     """Wall time of the last start; never part of any comparison."""
     scores: tuple[Score, ...]
+    chosen: str | None = None
+    """The protocol chosen on validation rows; None when none was."""
+    leaks: tuple[Leak, ...] = ()
+    touched: tuple[str, ...] = ()
+    """Codes of the evaluated rows whose code, family or picture training has touched."""
+    noise: Noise | None = None
+    """None when it was not measured."""
+    throughput: Throughput | None = None
+    prompts: tuple[Prompt, ...] = ()
+    """One for each protocol."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +223,35 @@ class Side:
     """One of the two models of a comparison."""
 
     inputs: Inputs
+    chosen: str | None
+    """Its protocol in differences under `best`; None for the headline one."""
     from_here: str
     """Its evaluation folder relative to the comparison's, so that both can move together."""
     predictions_sha256: str
     uses_picture: bool | None
     verdict: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FormatShare:
+    """How much of the gain in category is only the form of the answer: what is gone when categories are ranked.
+
+    A ranking needs no form, so a gain that is smaller there was partly learnt form.
+    """
+
+    rows: str
+    n: int
+    families: int
+    gain: float
+    """tuned - base in category accuracy under the protocol generate."""
+    gain_ranked: float
+    """The same under rank."""
+    difference: float
+    """gain - gain_ranked, bounded by `low` and `high`."""
+    low: float | None
+    high: float | None
+    share: float | None
+    """difference / gain; None unless the interval of gain lies above 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +266,8 @@ class Comparison:
     methods: Mapping[str, str]
     versions: Mapping[str, str]
     scores: tuple[Difference, ...]
+    format_share: tuple[FormatShare, ...] = ()
+    """For all and for inferable rows; empty unless both models answered under generate and under rank."""
 
 
 def read_result(folder: Path) -> Result:

@@ -28,6 +28,8 @@ OWNERS = {
 }
 BARE_TOKENIZERS = "finetune/phi3v/loading.py"
 """The tokenizers library raises a bare Exception for a broken file; there alone it may be caught."""
+PROCESSES_MEET = "evaluation/ranks.py"
+"""The one importer of torch.distributed; training runs in one process."""
 SHARED_SLOWLY = {"pandas", "datasets", "torch", "transformers", "numpy", "PIL"}
 STDLIB = set(sys.stdlib_module_names)
 
@@ -61,6 +63,12 @@ def test_borders_have_one_owner(path: Path) -> None:
     for module in imports(path):
         owners = OWNERS.get(module.split(".")[0])
         assert owners is None or name(path) in owners, f"{name(path)} imports {module}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name)
+def test_processes_meet_in_one_place(path: Path) -> None:
+    distributed = {module for module in imports(path) if module.startswith("torch.distributed")}
+    assert not distributed or name(path) == PROCESSES_MEET
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if p.parent.name == "schemas"], ids=name)

@@ -13,7 +13,9 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from evaluation import intervals, paired
-from evaluation.intervals import Estimate, Values
+from evaluation.clusters import Values
+from evaluation.intervals import Estimate
+from evaluation.ratios import middle
 
 PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
 
@@ -41,18 +43,21 @@ def test_wilson_equals_statsmodels(successes: int, n: int, confidence: float) ->
 def test_wilson_covers_the_truth_about_as_often_as_it_says(true_rate: float) -> None:
     n = 100
     weights = stats.binom.pmf(range(n + 1), n, true_rate)
-    covered = [low <= true_rate <= high for low, high in (intervals.wilson(k, n, 0.95) for k in range(n + 1))]
+    covered = [low <= true_rate <= high for low, high in (intervals.wilson(k / n, n, 0.95) for k in range(n + 1))]
     assert 0.92 < float(np.sum(weights * covered)) < 0.985
 
 
 def test_nothing_has_no_value() -> None:
     empty = np.array([])
-    nothing = Estimate(n=0, value=None, low=None, high=None)
+    nothing = Estimate(n=0, families=0, value=None, low=None, high=None)
     assert intervals.rate(empty, 0.95) == intervals.mean(empty, 0.95) == intervals.median(empty, 0.95) == nothing
-    assert intervals.macro([]) == nothing
+    assert intervals.macro([], 0) == nothing
     for difference in (paired.rate_difference, paired.mean_difference):
         assert difference(empty, empty, 0.95) == paired.NOTHING
-    assert paired.median_difference(empty, empty, 0.95, 0) == paired.NOTHING == paired.macro_difference([])
+    nobody = np.array([], np.intp)
+    assert paired.median_difference(middle(empty), middle(empty), nobody, 0.95, 0) == paired.NOTHING
+    assert paired.pooled_difference(middle(empty), middle(empty), nobody, 0.95, 0) == paired.NOTHING
+    assert paired.macro_difference([], 0) == paired.NOTHING
     assert paired.detectable_rate(0, 0.05) is None
 
 
@@ -73,7 +78,7 @@ def test_a_mean_without_spread_still_has_a_width(values: list[float]) -> None:
     assert found.high is not None
     assert found.high - found.low > 0.05
     if values[0] in {0.0, 1.0}:
-        assert (found.low, found.high) == pytest.approx(intervals.wilson(int(sum(values)), len(values), 0.95))
+        assert (found.low, found.high) == pytest.approx(intervals.wilson(values[0], len(values), 0.95))
 
 
 def test_the_median_interval_covers_the_median_at_least_as_often_as_it_says() -> None:
@@ -88,19 +93,21 @@ def test_answers_without_a_price_push_the_median_up_and_never_vanish() -> None:
     inf = math.inf
     assert intervals.median(np.array([0.1, 0.2, inf]), 0.95).value == 0.2
     assert intervals.median(np.array([0.1, 0.2, inf, inf]), 0.95).value is None
-    assert intervals.median(np.array([0.1, inf, inf]), 0.95) == Estimate(n=3, value=None, low=None, high=None)
+    assert intervals.median(np.array([0.1, inf, inf]), 0.95) == Estimate(
+        n=3, families=3, value=None, low=None, high=None
+    )
     mostly = intervals.median(np.array([0.1] * 20 + [inf] * 12), 0.95)
     assert (mostly.value, mostly.low, mostly.high) == (0.1, 0.1, None)
 
 
 def test_too_few_rows_bound_no_median() -> None:
-    assert intervals.median(np.arange(5.0), 0.95) == Estimate(n=5, value=2.0, low=None, high=None)
-    assert intervals.median(np.arange(6.0), 0.95) == Estimate(n=6, value=2.5, low=0.0, high=5.0)
+    assert intervals.median(np.arange(5.0), 0.95) == Estimate(n=5, families=5, value=2.0, low=None, high=None)
+    assert intervals.median(np.arange(6.0), 0.95) == Estimate(n=6, families=6, value=2.5, low=0.0, high=5.0)
 
 
 def test_the_macro_interval_of_one_group_is_that_of_the_group() -> None:
     group = intervals.rate(ones(3, 30), 0.95)
-    found = intervals.macro([group])
+    found = intervals.macro([group], 30)
     assert (found.value, found.low, found.high) == pytest.approx((group.value, group.low, group.high))
 
 
@@ -110,7 +117,7 @@ def test_the_macro_interval_covers_the_mean_of_the_groups() -> None:
     hits = 0
     for _ in range(800):
         groups = [intervals.rate(ones(int(k), n), 0.95) for k in draw.binomial(n, rates)]
-        found = intervals.macro(groups)
+        found = intervals.macro(groups, 100)
         assert found.low is not None
         assert found.high is not None
         hits += found.low <= rates.mean() <= found.high
@@ -170,13 +177,18 @@ def test_holm_equals_statsmodels(p_values: list[float]) -> None:
     assert paired.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_benjamini_hochberg_equals_statsmodels(p_values: list[float]) -> None:
+    assert paired.benjamini_hochberg(p_values) == pytest.approx(multipletests(p_values, method="fdr_bh")[1])
+
+
 def test_a_mean_difference_is_students_paired_test() -> None:
     draw = np.random.default_rng(5)
     first, second = draw.random(40), draw.random(40)
     found = paired.mean_difference(first, second, 0.95)
     oracle = stats.ttest_rel(second, first)
     interval = oracle.confidence_interval(0.95)
-    assert found.p == pytest.approx(oracle.pvalue)
+    assert found.p == pytest.approx(oracle.pvalue, abs=0.02), "the sign-flip test is near it"
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high))
 
 
@@ -194,12 +206,13 @@ def test_a_median_difference_is_a_seeded_bootstrap_that_finds_a_plain_gain() -> 
     draw = np.random.default_rng(6)
     second = draw.lognormal(-2, 0.3, 150)
     first = second * 2
-    found = paired.median_difference(first, second, 0.95, seed=0)
-    assert found == paired.median_difference(first, second, 0.95, seed=0)
+    alone = np.arange(150)
+    found = paired.median_difference(middle(first), middle(second), alone, 0.95, seed=0)
+    assert found == paired.median_difference(middle(first), middle(second), alone, 0.95, seed=0)
     assert found.difference == pytest.approx(np.median(second) - np.median(first))
     assert found.high is not None
     assert found.high < 0
-    without_prices = paired.median_difference(np.full(20, math.inf), second[:20], 0.95, seed=0)
+    without_prices = paired.median_difference(middle(np.full(20, math.inf)), middle(second[:20]), alone[:20], 0.95, 0)
     assert (without_prices.difference, without_prices.low) == (None, None)
 
 
@@ -226,11 +239,13 @@ def test_detectable_shrinks_with_n_and_grows_with_the_number_of_tests() -> None:
     assert paired.detectable_rate(3, 0.0025) is None
     gains = np.array(list(itertools.islice(itertools.cycle([0.0, 1 / 3, -1 / 3]), 300)))
     expected = (1.959964 + 0.841621) * gains.std(ddof=1) / math.sqrt(300)
-    assert paired.detectable_mean(gains, 0.05) == pytest.approx(expected, rel=1e-5)
-    assert paired.detectable_mean(np.zeros(50), 0.05) is None
+    spread = paired.mean_difference(np.zeros(300), gains, 0.95)
+    assert paired.detectable_spread(spread, 0.95, 0.05) == pytest.approx(expected, rel=5e-3)
+    assert (paired.detectable_spread(spread, 0.95, 0.0025) or 0) > expected * 1.2
+    assert paired.detectable_spread(paired.NOTHING, 0.95, 0.05) is None
 
 
 def test_the_macro_difference_of_one_group_is_that_of_the_group() -> None:
     group = paired.rate_difference(*pairs(5, 2, 9, 14), 0.95)
-    found = paired.macro_difference([group])
+    found = paired.macro_difference([group], 30)
     assert (found.difference, found.low, found.high) == pytest.approx((group.difference, group.low, group.high))

@@ -172,7 +172,7 @@ def test_identity_goes_by_contents_and_forgives_paths_and_batch_size() -> None:
 
 def test_documents_hold_six_digits_and_no_empty_baseline() -> None:
     known: dict[str, typing.Any] = {"protocol": "generate", "split": "test", "control": "none", "rows": "all"}
-    score = Score(**known, category=None, metric="joint", n=3, value=1 / 3, low=1e-12, high=None)
+    score = Score(**known, category=None, metric="joint", n=3, families=2, value=1 / 3, low=1e-12, high=None)
     document = document_of(score)
     assert (document["value"], document["low"], document["high"]) == (0.333333, 1e-12, None)
     assert "baseline" not in document

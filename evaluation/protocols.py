@@ -1,0 +1,52 @@
+"""The ways of asking, what each of them measures and needs, and whether a model can be asked so.
+
+A base model loses points for not knowing the form of the answer, and a tuned one wins them for it; asked in several
+ways, a gain falls apart into form and sight:
+
+    generate     the training prompt, answered greedily
+    instructed   the same question with the form of the answer, the closed list of categories and the currency
+    examples     instructed, and answers of a few train rows
+    constrained  instructed, and nothing but the form can be written
+    rank         log-probability of every category of the closed set behind the model's own title
+    price        probability of every price point behind the model's own title and category
+"""
+
+from collections.abc import Iterable
+
+from evaluation.model import ConstrainedModel, RankingModel, VisionModel
+from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
+
+FREE_TEXT = ("generate", "instructed", "examples")
+"""The model writes what it likes; among these a prompt is chosen, the earlier one where they are equal."""
+SCORED = ("rank", "price")
+"""Candidates are scored behind a prefix from the model's own answer to the training prompt."""
+FIELDS_ANSWERED = {"rank": ("category",), "price": ("price",)}
+"""What an answer of such a protocol can be right about; of every other protocol it is category, title and price."""
+_ALTERNATIVE = "use --protocol generate, instructed or examples, or evaluate the model itself, without a server"
+
+
+def needs_facts(protocols: Iterable[str]) -> bool:
+    """Whether prompts, forms or candidates come from the data."""
+    return set(protocols) != {"generate"}
+
+
+def check(model: VisionModel, spec: EvaluationSpec) -> None:
+    """Raise a ToileError for a protocol that the model cannot be asked under; before anything runs."""
+    scored = [protocol for protocol in spec.protocols if protocol in SCORED]
+    if scored and not isinstance(model, RankingModel):
+        raise ToileError(
+            f"protocol {', '.join(scored)}", "needs log-probabilities, which this model does not tell", _ALTERNATIVE
+        )
+    if "constrained" in spec.protocols and not can_constrain(model):
+        raise ToileError("protocol constrained", "needs a model whose tokens can be constrained", _ALTERNATIVE)
+
+
+def can_constrain(model: VisionModel) -> bool:
+    """Whether `generate` takes a constraint."""
+    return isinstance(model, ConstrainedModel) and model.constrains
+
+
+def with_protocol(spec: EvaluationSpec, protocol: str) -> tuple[str, ...]:
+    """The protocols of a run, `protocol` added at the end where it is not among them."""
+    return spec.protocols if protocol in spec.protocols else (*spec.protocols, protocol)

@@ -1,0 +1,130 @@
+"""Colour, material, pattern and type as a title names them: which part of a wrong title is wrong.
+
+A title is read against word lists: `Striped Cotton Bucket Hat` names the pattern stripes, the material cotton and the
+type bucket hat, and no colour. Only what the true title names is asked of an answer, so a row without a colour word is
+out of the count of colours; and an answer is right when it names the same values and no other, so listing every
+material gains nothing. What a synthetic row says of itself in `attributes.choices` joins the lists, for a catalog spec
+may name a material that no list knows.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from schemas.product import Product
+
+SLOTS = ("colour", "material", "pattern", "type")
+Tokens = Callable[[str], tuple[str, ...]]
+
+_PLAIN: Mapping[str, str] = {
+    "colour": "black white ivory cream ecru beige camel tan brown chestnut chocolate cognac taupe stone sand slate "
+    "charcoal navy blue indigo teal turquoise aqua green olive khaki forest sage mint emerald red burgundy "
+    "oxblood crimson maroon scarlet pink rose blush fuchsia magenta purple plum lilac lavender violet orange rust "
+    "brick coral peach apricot yellow mustard honey lemon",
+    "material": "gabardine cotton jersey denim wool cashmere mohair alpaca nylon polyester polyamide viscose lyocell "
+    "leather suede nubuck shearling silk satin velvet corduroy canvas linen tweed twill poplin flannel fleece "
+    "acetate lace mesh tulle chiffon crepe organza rubber raffia straw ramie jute ceramic enamel",
+    "pattern": "check floral houndstooth argyle camouflage paisley leopard zebra herringbone tartan chevron gingham "
+    "monogram logo",
+    "type": "blazer parka gilet vest cape poncho cardigan blouse top dress gown skirt trousers jeans leggings joggers "
+    "shorts jumpsuit suit wallet belt backpack pouch clutch briefcase bag loafer pump sandal slide mule boot shoe "
+    "cap beanie hat scarf shawl glove tie sock bikini swimsuit earring necklace bracelet ring watch umbrella candle "
+    "blanket coat jacket shirt sweater hoodie sneaker sunglasses perfume",
+}
+_ALSO: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "colour": {"grey": ("grey", "gray"), "sky": ("sky", "sky blue")},
+    "material": {"knit": ("knit", "knitted")},
+    "pattern": {
+        "check": ("checked", "checkered"),
+        "stripes": ("stripe", "striped"),
+        "dots": ("dot", "dotted", "polka dot"),
+        "camouflage": ("camo",),
+        "floral": ("flower",),
+    },
+    "type": {
+        "trench coat": ("trench coat", "trench"),
+        "duffle coat": ("duffle coat",),
+        "car coat": ("car coat",),
+        "puffer jacket": ("puffer jacket", "puffer", "down jacket"),
+        "bomber jacket": ("bomber jacket", "bomber"),
+        "denim jacket": ("denim jacket",),
+        "sweater": ("jumper", "pullover"),
+        "hoodie": ("hooded top",),
+        "sweatshirt": ("sweatshirt",),
+        "polo shirt": ("polo shirt", "polo"),
+        "t-shirt": ("t shirt", "tee", "tshirt"),
+        "tank top": ("tank top",),
+        "trousers": ("pants", "trouser", "chinos"),
+        "shorts": ("swim shorts",),
+        "tote bag": ("tote bag", "tote"),
+        "shoulder bag": ("shoulder bag",),
+        "crossbody bag": ("crossbody bag", "crossbody"),
+        "bucket bag": ("bucket bag",),
+        "sneaker": ("trainer",),
+        "card case": ("card case", "card holder"),
+        "bucket hat": ("bucket hat",),
+        "scarf": ("scarves",),
+        "perfume": ("eau de parfum", "eau de toilette", "fragrance"),
+    },
+}
+
+
+class Vocabulary:
+    """The words of each slot, and which of them a title names."""
+
+    def __init__(self, products: Iterable[Product], tokens: Tokens) -> None:
+        """`products` bring the words of their own attributes; `tokens` splits a title into folded words."""
+        self._tokens = tokens
+        self._phrases = {slot: _phrases(slot, tokens) for slot in SLOTS}
+        for slot, value in sorted({pair for product in products for pair in _chosen(product)}):
+            self._phrases[slot] = _with_plurals({tokens(value): value}) | self._phrases[slot]
+        self._longest: dict[tuple[str, str], int] = {}
+        for slot, phrase in ((slot, phrase) for slot, phrases in self._phrases.items() for phrase in phrases if phrase):
+            self._longest[slot, phrase[0]] = max(len(phrase), self._longest.get((slot, phrase[0]), 0))
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
+
+    def named(self, slot: str, title: str) -> frozenset[str]:
+        """The values of a slot that a title names; of phrases that overlap the longest, from the left."""
+        if (slot, title) not in self._known:
+            self._known[slot, title] = self._read(slot, self._tokens(title))
+        return self._known[slot, title]
+
+    def agrees(self, slot: str, answer: str | None, truth: str) -> bool | None:
+        """Whether an answered title names the same values of a slot as the true one; None where that names none."""
+        values = self.named(slot, truth)
+        return values == self.named(slot, answer or "") if values else None
+
+    def _read(self, slot: str, words: tuple[str, ...]) -> frozenset[str]:
+        phrases, found, place = self._phrases[slot], set(), 0
+        while place < len(words):
+            taken = 1
+            for length in range(self._longest.get((slot, words[place]), 0), 0, -1):
+                value = phrases.get(words[place : place + length])
+                if value is not None:
+                    found.add(value)
+                    taken = length
+                    break
+            place += taken
+        return frozenset(found)
+
+
+def _phrases(slot: str, tokens: Tokens) -> dict[tuple[str, ...], str]:
+    found = {tokens(word): word for word in _PLAIN[slot].split()}
+    for value, spellings in _ALSO[slot].items():
+        found |= {tokens(spelling): value for spelling in (value, *spellings)}
+    return _with_plurals(found)
+
+
+def _with_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
+    """Each phrase with s and es behind its last word too, where that is no phrase of its own."""
+    endings = {
+        (*phrase[:-1], phrase[-1] + end): value for phrase, value in phrases.items() if phrase for end in ("s", "es")
+    }
+    return endings | dict(phrases)
+
+
+def _chosen(product: Product) -> Iterable[tuple[str, str]]:
+    choices = (product.attributes or {}).get("choices")
+    if isinstance(choices, Mapping):
+        for slot in SLOTS:
+            value = choices.get(slot)
+            if isinstance(value, str) and value.strip():
+                yield slot, value

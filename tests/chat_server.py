@@ -1,0 +1,113 @@
+"""A server on loopback that speaks as much of OpenAI's chat completions as the evaluation needs, and misbehaves."""
+
+import base64
+import contextlib
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from PIL import Image
+
+Fault = Callable[["Handler"], None]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers the first pixel's colour with `server.answer`; before that, takes the next fault from `server.faults`."""
+
+    server: "ChatServer"
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        self.document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.lock:
+            self.server.requests.append({"path": self.path, "headers": dict(self.headers), **self.document})
+            fault = self.server.faults.pop(0) if self.server.faults else None
+        if fault is not None:
+            fault(self)
+            return
+        picture = Image.open(io.BytesIO(self.sent_picture(self.document))).convert("RGB")
+        text, finish = self.server.answer(picture)
+        self.reply(200, completion(text, finish))
+
+    def reply(self, status: int, document: Any, **headers: str) -> None:
+        """JSON, or bytes as they are."""
+        content = document if isinstance(document, bytes) else json.dumps(document).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    @staticmethod
+    def sent_picture(document: Any) -> bytes:
+        """The bytes of the picture in a request."""
+        return base64.b64decode(document["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2])
+
+    def log_message(self, *_: Any) -> None:
+        """Silent."""
+
+
+class ChatServer(ThreadingHTTPServer):
+    """What it was asked, and what it will do wrong."""
+
+    daemon_threads = True
+
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.lock = threading.Lock()
+        self.requests: list[dict[str, Any]] = []
+        self.num_connections = 0
+        self.faults: list[Fault] = []
+        self.answer: Callable[[Image.Image], tuple[str, str]] = lambda picture: ("?", "stop")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def process_request(self, *arguments: Any) -> None:
+        """Counts the connections."""
+        self.num_connections += 1
+        super().process_request(*arguments)
+
+    def handle_error(self, *_: Any) -> None:
+        """A client that goes away is none of our business."""
+
+
+def completion(text: str | None, finish: str = "stop", tokens: int | None = 7) -> dict[str, Any]:
+    """The answer of a well-behaved server."""
+    document = {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": finish}]}
+    return document if tokens is None else {**document, "usage": {"completion_tokens": tokens}}
+
+
+def status(code: int, message: str = "no", **headers: str) -> Fault:
+    """Answers with an error."""
+    return lambda handler: handler.reply(code, {"error": {"message": message}}, **headers)
+
+
+def says(document: Any) -> Fault:
+    """Answers 200 with this."""
+    return lambda handler: handler.reply(200, document)
+
+
+def hangs_up(handler: Handler) -> None:
+    """Closes the connection without a word."""
+    handler.close_connection = True
+    handler.connection.close()
+
+
+@contextlib.contextmanager
+def chat_server(port: int = 0) -> Iterator[ChatServer]:
+    """A running server on a free port, or on this one."""
+    server = ChatServer(port)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
