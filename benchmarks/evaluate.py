@@ -2,8 +2,8 @@
 
 Both read the same rows with the built-in tiny model on the CPU and write at most `MAX_NEW_TOKENS` greedy tokens a row:
 `evaluation.predict` in batches, and transformers' own `generate` with `use_cache=False`, a row at a time. Rounds
-alternate, so that a busy moment meets both; the medians and their ratio are printed, then one JSON line; `--out FILE`
-keeps it. The answers of both are compared.
+alternate, so that a busy moment meets both; a fixed numpy loop is timed beside them. The medians and their ratio are
+printed, then one JSON line; `--out FILE` keeps it. The answers of both are compared.
 
     python benchmarks/evaluate.py --out benchmarks/results/evaluate_2cores_2026-11-21.json
 """
@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from evaluation.generate import predict
@@ -32,7 +33,7 @@ from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
 from schemas.specs import preset_path
 
-NUM_PRODUCTS = 600
+NUM_PRODUCTS = 240
 IMAGE_SIZE = 112
 BATCH_SIZE = 8
 MAX_NEW_TOKENS = 40
@@ -85,6 +86,14 @@ def one_by_one(network: Any, processor: Any, rows: Rows) -> list[str]:
     return answers
 
 
+def calibration() -> Sequence[str]:
+    """A fixed amount of numpy work, so that figures of several machines can be compared: ten sorts of a million."""
+    numbers = np.random.default_rng(0).random(1_000_000)
+    for _ in range(10):
+        np.sort(numbers)
+    return ()
+
+
 def timed(work: Callable[[], Sequence[str]]) -> tuple[float, Sequence[str]]:
     """Wall seconds, and what came out."""
     began = time.perf_counter()
@@ -102,17 +111,19 @@ def main() -> None:
         rows = make_rows(Path(folder) / "data")
         log = Path(folder) / "predictions.jsonl"
         ours, theirs = batched(network, processor, rows, log), one_by_one(network, processor, rows)  # to warm up
-        seconds: dict[str, list[float]] = {"batched": [], "one_by_one": []}
+        seconds: dict[str, list[float]] = {"batched": [], "one_by_one": [], "calibration": []}
         for _ in range(ROUNDS):
             seconds["batched"].append(timed(lambda: batched(network, processor, rows, log))[0])
             seconds["one_by_one"].append(timed(lambda: one_by_one(network, processor, rows))[0])
+            seconds["calibration"].append(timed(calibration)[0])
     num_rows = len(rows.products)
-    rates = {name: num_rows / statistics.median(taken) for name, taken in seconds.items()}
+    rates = {name: num_rows / statistics.median(taken) for name, taken in seconds.items() if name != "calibration"}
     ratio = rates["batched"] / rates["one_by_one"]
     same = sum(a == b for a, b in zip(ours, theirs, strict=True))
     print(f"{num_rows} rows, tiny model, CPU with {torch.get_num_threads()} threads, medians of {ROUNDS} rounds")
     print(f"evaluation.predict, batches of {BATCH_SIZE}:   {rates['batched']:8.2f} rows/s")
     print(f"generate one by one, no cache: {rates['one_by_one']:8.2f} rows/s")
+    print(f"calibration (10 numpy sorts of a million): {statistics.median(seconds['calibration']):.2f} s")
     print(f"ratio: {ratio:.1f}; {same} of {num_rows} answers are the same")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     document = {

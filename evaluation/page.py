@@ -89,8 +89,10 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
 
     Categories are judged on inferable rows; those that no picture can tell follow, on all rows. `(other)` comes last.
     """
-    first_found = by_key(rows).values()
-    sizes = {(row.rows, row.category): row.n for row in first_found if row.metric == "joint" and _plain(row)}
+    sizes: dict[tuple[str, str | None], int] = {}
+    for row in rows:
+        if row.metric == "joint" and _plain(row):
+            sizes.setdefault((row.rows, row.category), row.n)  # the headline protocol stands first
     first = headline_rows(counts)
     kinds = [first] if counts.inferable in {0, counts.evaluated} else [first, "all"]
     lines: list[tuple[str, str | None]] = [(kind, None) for kind in kinds]

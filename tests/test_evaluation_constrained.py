@@ -142,6 +142,18 @@ def test_a_price_is_positive_and_ends() -> None:
     assert after(" 12.34") == {"<|end|>"}
 
 
+@pytest.mark.parametrize("kind", PROCESSORS)
+def test_a_title_is_never_empty(kind: str) -> None:
+    form = grammar(kind, SETS["one"], ROOM[kind])
+    state = form.start
+    for token in PROCESSORS[kind].encode_plain("Product: "):
+        state = form.advance(state, token)
+    assert (state.stage, state.title_begun) == ("title", 1)
+    pieces = {PIECES[kind][token] for token in form.allowed(state, 5)}
+    assert b"e" in pieces
+    assert not [piece for piece in pieces if piece[:1] in (b",", b" ", b"\n", b"\t")]
+
+
 def test_too_little_room_says_how_much_is_needed() -> None:
     least = least_room("tiny", SETS["one inside another"])
     assert grammar("tiny", SETS["one inside another"], least)

@@ -83,9 +83,10 @@ def test_each_question_is_asked_once_of_each_picture(tmp_path: Path) -> None:
     predict(model, rows, tmp_path / "p.jsonl", EvaluationSpec(protocols=ALL, controls=EVERY_CONTROL, batch_size=4))
     assert len(model.asked) == len(set(model.asked)) == 4 * (9 + 1), "four prompts; nine pictures and a blank one"
     assert max(model.batches) <= 4
-    assert all(ended == text.strip()[0].isdigit() for text, ended in model.ended.items()), (
-        "a price is closed by the end"
-    )
+    assert {text for text, ended in model.ended.items() if not ended} == {
+        f" {name}, Full Price:" for name in CATEGORIES
+    }
+    assert all(text.strip()[0].isdigit() for text, ended in model.ended.items() if ended), "the end closes a price"
     num_references = len(CATEGORIES)
     assert len(model.scored) == 2 * (9 + 1) + num_references
     blank = [prefix for colour, prefix in model.scored if colour == rows.mean_colour]

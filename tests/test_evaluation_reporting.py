@@ -228,7 +228,9 @@ def test_the_confusion_table_counts_every_row_once(folders: Path, rows: Sequence
     result = read_result(folders / "base")
     usable = [row for row in rows if row.full_price]
     scored = outcomes(usable, read_predictions(folders / "base" / "predictions.jsonl"), result.inputs.spec, ())
-    panel = page.Panel(label="base", inputs=result.inputs, uses_picture=None, verdict="", figures={}, outcomes=scored)
+    panel = page.Panel(
+        label="base", inputs=result.inputs, uses_picture=None, verdict="", figures={}, outcomes=scored, asked={}
+    )
     table = page.confusion(panel, "all")
     assert sum(total for _, total, _ in table.rows) == result.counts.evaluated
     assert all(sum(counts) == total for _, total, counts in table.rows)

@@ -19,7 +19,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from evaluation import noise_floor, predict
+from evaluation import predict
 from evaluation.evaluation_run import Candidate, evaluate
 from evaluation.model import Generated, VisionModel
 from evaluation.ranks import ALONE, Ranks, gather, joined, part, parts
@@ -27,9 +27,8 @@ from evaluation.rows import Rows, read_rows
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
-from schemas.product import Product
-from schemas.result import Noise, Result
-from tests.shard_fixture import TableModel, in_split, products, table_model, write_shards
+from schemas.result import Result
+from tests.shard_fixture import TableModel, in_split, products, write_shards
 from toile import main
 
 ROOT = Path(__file__).parents[1]
@@ -124,7 +123,8 @@ def test_a_killed_run_is_continued_by_another_number_of_processes(
     tmp_path: Path, rows: Rows, alone: bytes, before: int, after: int, calls: int
 ) -> None:
     path = tmp_path / "p.jsonl"
-    raised = in_threads(before, lambda ranks: predict(MoodyModel(calls + ranks.rank), rows, path, SPEC, ranks=ranks))
+    dying = [MoodyModel(calls + rank) for rank in range(before)]
+    raised = in_threads(before, lambda ranks: predict(dying[ranks.rank], rows, path, SPEC, ranks=ranks))
     assert any(isinstance(error, KeyboardInterrupt) for error in raised)
     models = [MoodyModel() for _ in range(after)]
     if after == 1:
@@ -138,8 +138,7 @@ def test_a_killed_run_is_continued_by_another_number_of_processes(
     assert parts(path) == []
     num_batches = -(-(37 + 1) // 4)
     saved = num_batches - sum(1000 - model.calls for model in models)
-    shares = [len(range(rank, num_batches, before)) for rank in range(before)]
-    answered = [min(calls + rank, share) for rank, share in enumerate(shares)]
+    answered = [calls + rank - model.calls for rank, model in enumerate(dying)]
     assert saved == sum(answered), "what was answered is not asked again"
 
 
@@ -252,46 +251,6 @@ def test_force_removes_what_several_processes_left(tmp_path: Path, rows: Rows) -
     assert not [path for path in out.iterdir() if "rank" in path.name]
 
 
-def test_the_noise_floor_is_the_share_of_answers_that_change_alone(tmp_path: Path, rows: Rows) -> None:
-    moody = evaluate(candidate(MoodyModel()), rows.folder, tmp_path / "moody", SPEC)
-    assert moody.noise == Noise(rows=8, flips=8, rate=1.0)
-    assert any("8 of 8 answers (100.0 %) change when asked alone" in note for note in moody.notes)
-    steady = evaluate(candidate(table_model(rows.products)), rows.folder, tmp_path / "steady", SPEC)
-    assert steady.noise == Noise(rows=8, flips=0, rate=0.0)
-    assert not any("asked alone" in note for note in steady.notes)
-    off = evaluate(candidate(MoodyModel()), rows.folder, tmp_path / "off", SPEC, noise_check=False)
-    assert off.noise is None
-    assert any("--no-noise-check" in note for note in off.notes)
-    assert not (tmp_path / "off" / "noise.jsonl").exists()
-
-
-def test_rows_are_asked_again_one_at_a_time_and_once_only(tmp_path: Path, rows: Rows) -> None:
-    model = table_model(rows.products)
-    out = tmp_path / "out"
-    evaluate(candidate(model), rows.folder, out, SPEC)
-    assert model.batches == [4] * 9 + [2] + [1] * 8
-    (out / "result.json").unlink()
-    log = (out / "noise.jsonl").read_bytes()
-    (out / "noise.jsonl").write_bytes(b"".join(log.splitlines(keepends=True)[:5]))
-    again = table_model(rows.products)
-    evaluate(candidate(again), rows.folder, out, SPEC)
-    assert again.batches == [1] * 3
-    assert (out / "noise.jsonl").read_bytes() == log
-
-
-@pytest.mark.parametrize(("number", "asked"), [(3, 3), (8, 8), (100, 8), (161, 9), (1000, 50), (9000, 200)])
-def test_five_percent_of_the_rows_are_asked_again(number: int, asked: int) -> None:
-    made = [
-        Product(product_code=str(code), family=str(code), split="test", source="s", inferable=True)
-        for code in range(number)
-    ]
-    whole = Rows(folder=Path(), num_rows=number, products=tuple(made), skipped=(), sizes={}, mean_colour=(0, 0, 0))
-    drawn = [product.product_code for product in noise_floor.sample(whole, seed=0).products]
-    assert len(drawn) == asked
-    assert drawn == sorted(drawn, key=int), "in the order of the rows"
-    assert asked == number or drawn != [product.product_code for product in noise_floor.sample(whole, seed=1).products]
-
-
 def test_throughput_counts_the_last_start_alone(tmp_path: Path, rows: Rows) -> None:
     class Counting(TableModel):
         new_tokens = 0
@@ -325,8 +284,15 @@ def command(shop: Path, out: Path) -> list[str]:
 def started(words: Sequence[str], **more: str) -> "subprocess.Popen[str]":
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     settings = {**kept, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", **more}
-    piped = subprocess.PIPE
-    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env=settings, stdout=piped, stderr=piped, text=True)
+    return subprocess.Popen(
+        [sys.executable, *words],
+        cwd=ROOT,
+        env=settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # so that torchrun's own processes die with it
+    )
 
 
 @contextlib.contextmanager
@@ -353,21 +319,19 @@ def same(out: Path, whole: Path) -> bool:
     return one == other and (out / "predictions.jsonl").read_bytes() == (whole / "predictions.jsonl").read_bytes()
 
 
-def kill_in_the_middle(processes: Sequence["subprocess.Popen[str]"], out: Path, size: int) -> None:
-    """SIGKILL to all when their logs hold about this many bytes together."""
+def kill_in_the_middle(process: "subprocess.Popen[str]", out: Path, size: int) -> None:
+    """SIGKILL to it and its children when the logs hold about this many bytes."""
     while sum(path.stat().st_size for path in out.glob("predictions*.jsonl")) < size:
-        assert all(process.poll() is None for process in processes), [process.communicate() for process in processes]
+        assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    for process in processes:
-        process.send_signal(signal.SIGKILL)
-    for process in processes:
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_kill_9_costs_nothing(tmp_path: Path, catalog: Path, whole: Path) -> None:
     out = tmp_path / "out"
-    kill_in_the_middle([started(["-m", "toile", *command(catalog, out)])], out, 1000)
+    kill_in_the_middle(started(["-m", "toile", *command(catalog, out)]), out, 1000)
     assert 0 < len(read_predictions(out / "predictions.jsonl")) < len(read_predictions(whole / "predictions.jsonl"))
     with one_thread():
         assert CliRunner().invoke(main, command(catalog, out)).exit_code == 0
@@ -403,8 +367,7 @@ def test_two_processes_meet_as_torchrun_has_them_meet(tmp_path: Path, rows: Rows
 def test_torchrun_killed_and_continued_by_one(tmp_path: Path, catalog: Path, whole: Path) -> None:
     out = tmp_path / "out"
     words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "toile"]
-    process = started([*words, *command(catalog, out)])
-    kill_in_the_middle([process], out, 1000)
+    kill_in_the_middle(started([*words, *command(catalog, out)]), out, 1000)
     with one_thread():
         assert CliRunner().invoke(main, command(catalog, out)).exit_code == 0
     assert same(out, whole)
