@@ -12,7 +12,7 @@ from evaluation.facts import Facts, read_facts, require
 from evaluation.generate import predict
 from evaluation.model import TokenModel, VisionModel
 from evaluation.prompts import prompt_of
-from evaluation.protocols import FREE_TEXT, check, needs_facts, with_protocol
+from evaluation.protocols import CHOICE, FREE_TEXT, METHODS, check, needs_facts, with_protocol
 from evaluation.ranks import ALONE, Ranks
 from evaluation.rows import Rows, decoded
 from schemas.evaluation import EvaluationSpec
@@ -36,6 +36,13 @@ class Answers:
     prompts: tuple[Prompt, ...]
     notes: tuple[str, ...]
     """What a reader must know about the questions."""
+
+    @property
+    def methods(self) -> dict[str, str]:
+        """How was asked, by protocol, and how the prompt was chosen."""
+        asked = (*self.spec.protocols, *(FREE_TEXT if self.choice else ()))
+        chosen = {"chosen": CHOICE} if self.choice else {}
+        return {protocol: text for protocol, text in METHODS.items() if protocol in asked} | chosen
 
 
 def answer(

@@ -1,6 +1,7 @@
 """The commands `evaluate`, `compare` and `report`."""
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,10 +77,8 @@ _DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if 
 @click.option("--no-noise-check", is_flag=True, help="Do not answer 5 % of the rows once more, one at a time.")
 @click.option(
     "--fail-under",
-    "floors",
     multiple=True,
     metavar="METRIC=VALUE",
-    callback=lambda ctx, option, texts: _floors(texts),
     help="Exit 1 when the headline figure on all rows is below; repeatable, as in joint=0.4.",
 )
 @click.option(
@@ -108,7 +107,7 @@ def evaluate(
     batch_size: int,
     allow_seen: bool,
     no_noise_check: bool,
-    floors: Mapping[str, float],
+    fail_under: tuple[str, ...],
     backend: str,
     url: str | None,
     api_key_env: str | None,
@@ -136,6 +135,7 @@ def evaluate(
         limit=limit,
         batch_size=batch_size,
     )
+    floors = _floors(fail_under)
     check_floors(floors, spec)
     with joined() as ranks:
         if not ranks.first:
@@ -264,11 +264,12 @@ def _local(
 
         from finetune import load_model
 
-        torch.set_num_threads(
-            torch.get_num_threads()
-        )  # said aloud, MKL may not use fewer on a busy machine: other sums
+        # Said aloud, MKL may not use fewer threads on a busy machine, which would make other sums.
+        torch.set_num_threads(torch.get_num_threads())
         _say(ctx, f"loading {model}" + (f" with {adapter}" if adapter else ""))
-        network, processor = load_model(model, dtype=dtype, device=device, adapter=adapter)
+        network, processor = load_model(
+            model, dtype=dtype, device=device, adapter=adapter, say=lambda text: _say(ctx, text)
+        )
         return Phi3VisionBackend(network, processor, max_new_tokens=spec.max_new_tokens)
 
     return Candidate(
@@ -324,6 +325,8 @@ def _floors(texts: tuple[str, ...]) -> dict[str, float]:
         metric, _, value = text.partition("=")
         try:
             found[metric] = float(value)
+            if not math.isfinite(found[metric]):
+                raise ValueError(value)
         except ValueError as error:
             raise click.BadParameter(f"{text!r} is not METRIC=VALUE, such as joint=0.4") from error
     return found

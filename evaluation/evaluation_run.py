@@ -230,7 +230,7 @@ def _scored(
             *leaks.notes(ledger, len(rows.products), candidate.trained, candidate.server),
             *noise_floor.notes(noise),
         ),
-        methods={**metrics.METHODS, **leaks.METHODS, **noise_floor.METHODS},
+        methods={**metrics.METHODS, **answers.methods, **leaks.METHODS, **noise_floor.METHODS},
         versions=versions(*PACKAGES),
         seconds=0.0,
         scores=scores,

@@ -23,6 +23,22 @@ SCORED = ("rank", "price")
 """Candidates are scored behind a prefix from the model's own answer to the training prompt."""
 FIELDS_ANSWERED = {"rank": ("category",), "price": ("price",)}
 """What an answer of such a protocol can be right about; of every other protocol it is category, title and price."""
+METHODS = {
+    "generate": "the training prompt, greedy; for every protocol, equal questions about equal pictures are asked once",
+    "instructed": "greedy; the prompt adds the form of the answer, the closed list of categories and the currency",
+    "examples": "instructed, and answers of num_examples train rows of different categories, drawn by hash of seed and "
+    "code among families that no other split holds",
+    "constrained": "instructed, and of the tokens that keep the answer in the training form (title of one line, "
+    "category of the closed set, decimal price) the likeliest is taken",
+    "rank": "ln P(category | picture, training prompt, `Product: {the model's own title}, Category:`), closed by what "
+    "follows a category; per_token: over its tokens; calibrated: less ln of the mean of P under a blank picture behind "
+    "one train title of each category. An answer without a title: behind `Category:`, blank picture and all",
+    "price": "P(price | picture, training prompt, the model's own title and category), closed by the end token, over "
+    "the distinct full prices of the train rows (at most 512: at equally spaced quantiles of the rows, then the "
+    "commonest), divided by its sum; the answer is the median. Unreadable answers: behind `Full Price:`",
+}
+"""How each protocol asks, for results."""
+CHOICE = "the free-text protocol with the most right categories, titles and prices on validation rows; test is not seen"
 _ALTERNATIVE = "use --protocol generate, instructed or examples, or evaluate the model itself, without a server"
 
 

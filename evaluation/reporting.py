@@ -26,6 +26,7 @@ from evaluation.scatter import scatter
 from evaluation.scoring import Outcome, outcomes
 from evaluation.slices import headline
 from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import (
@@ -218,6 +219,8 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
     words += ["--data", inputs.data, "--out", out, "--split", spec.split]
     words += [word for protocol in spec.protocols for word in ("--protocol", protocol)]
     words += ["--choose-prompt"] if spec.choose_prompt else []
+    if spec.controls != EvaluationSpec().controls:
+        words += [word for control in spec.controls or ("none",) for word in ("--control", control)]
     words += ["--backend", "openai", "--url", inputs.server] if inputs.server else []
     words += ["--limit", str(spec.limit)] if spec.limit else []
     return shlex.join([*words, "--batch-size", str(spec.batch_size)])

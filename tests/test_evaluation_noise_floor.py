@@ -1,16 +1,19 @@
-"""The noise floor: which rows are asked once more, how, and what is said of it."""
+"""What a result says of its run: the noise floor, which is some rows asked once more, and the throughput."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from evaluation import noise_floor
 from evaluation.evaluation_run import evaluate
+from evaluation.model import Generated
 from evaluation.rows import Rows, read_rows
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import Noise
-from tests.shard_fixture import in_split, products, table_model, write_shards
+from tests.shard_fixture import TableModel, in_split, products, table_model, write_shards
 from tests.test_evaluation_running import SPEC, MoodyModel, candidate
 
 
@@ -58,3 +61,24 @@ def test_five_percent_of_the_rows_are_asked_again(number: int, asked: int) -> No
     assert len(drawn) == asked
     assert drawn == sorted(drawn, key=int), "in the order of the rows"
     assert asked == number or drawn != [product.product_code for product in noise_floor.sample(whole, seed=1).products]
+
+
+def test_throughput_counts_the_last_start_alone(tmp_path: Path, rows: Rows) -> None:
+    class Counting(TableModel):
+        new_tokens = 0
+
+        def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+            self.new_tokens += 10 * len(pictures)
+            return super().generate(pictures, prompts)
+
+    out = tmp_path / "out"
+    first = evaluate(candidate(Counting({})), rows.folder, out, SPEC).throughput
+    assert first is not None
+    assert first.rows == 37
+    assert set(first.seconds) == {"load", "answer", "score"}
+    assert first.rows_per_second == pytest.approx(37 / first.seconds["answer"], rel=1e-3)
+    assert first.new_tokens_per_second == pytest.approx(38 * 10 / first.seconds["answer"], rel=1e-3)
+    (out / "result.json").unlink()
+    second = evaluate(candidate(Counting({})), rows.folder, out, SPEC).throughput
+    assert second is not None
+    assert (second.rows, second.rows_per_second, second.new_tokens_per_second) == (0, None, None)

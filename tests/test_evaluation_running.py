@@ -27,8 +27,9 @@ from evaluation.rows import Rows, read_rows
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
+from schemas.product import Product
 from schemas.result import Result
-from tests.shard_fixture import TableModel, in_split, products, write_shards
+from tests.shard_fixture import in_split, products, table_model, write_shards
 from toile import main
 
 ROOT = Path(__file__).parents[1]
@@ -230,6 +231,39 @@ def test_a_run_on_several_processes_leaves_the_folder_that_one_leaves(tmp_path: 
     assert again == [None, None], "a finished run is read back by all"
 
 
+class Instructable(MoodyModel):
+    """Reads perfectly where the prompt says how to answer."""
+
+    def __init__(self, rows: Sequence[Product], calls: int = 1000) -> None:
+        super().__init__(calls)
+        self.table = table_model(rows)
+
+    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        moody = super().generate(pictures, prompts)
+        return self.table.generate(pictures, prompts) if "CATEGORY is one of" in prompts[0] else moody
+
+
+@pytest.mark.parametrize("dies_after", [2, 9, 14])
+def test_a_choice_of_prompt_survives_a_change_of_processes(tmp_path: Path, dies_after: int) -> None:
+    made = products(90)
+    made = [*in_split(made[:11]), *in_split(made[11:30], "validation"), *in_split(made[30:], "train")]
+    made = [dataclasses.replace(row, family=f"{row.split}-{row.family}") for row in made]
+    data = write_shards(tmp_path / "data", made)
+    spec = dataclasses.replace(SPEC, choose_prompt=True)
+    whole = evaluate(candidate(Instructable(made)), data, tmp_path / "whole", spec)
+    assert (whole.chosen, whole.inputs.spec.protocols) == ("instructed", ("generate",))
+    assert {score.protocol for score in whole.scores if score.split == "test"} == {"generate", "instructed"}
+
+    def run(ranks: Ranks) -> None:
+        evaluate(candidate(Instructable(made, dies_after)), data, tmp_path / "out", spec, ranks=ranks, quiet=True)
+
+    assert any(isinstance(error, KeyboardInterrupt) for error in in_threads(2, run))
+    again = evaluate(candidate(Instructable(made)), data, tmp_path / "out", spec)
+    log = (tmp_path / "out" / "predictions.jsonl").read_bytes()
+    assert log == (tmp_path / "whole" / "predictions.jsonl").read_bytes()
+    assert (again.chosen, again.scores) == (whole.chosen, whole.scores)
+
+
 def test_the_other_processes_stop_when_the_first_refuses(tmp_path: Path, rows: Rows) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.doc").write_text("mine")
@@ -249,27 +283,6 @@ def test_force_removes_what_several_processes_left(tmp_path: Path, rows: Rows) -
     other = dataclasses.replace(SPEC, seed=5)
     evaluate(candidate(MoodyModel()), rows.folder, out, other, force=True)
     assert not [path for path in out.iterdir() if "rank" in path.name]
-
-
-def test_throughput_counts_the_last_start_alone(tmp_path: Path, rows: Rows) -> None:
-    class Counting(TableModel):
-        new_tokens = 0
-
-        def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-            self.new_tokens += 10 * len(pictures)
-            return super().generate(pictures, prompts)
-
-    out = tmp_path / "out"
-    first = evaluate(candidate(Counting({})), rows.folder, out, SPEC).throughput
-    assert first is not None
-    assert first.rows == 37
-    assert set(first.seconds) == {"load", "answer", "score"}
-    assert first.rows_per_second == pytest.approx(37 / first.seconds["answer"], rel=1e-3)
-    assert first.new_tokens_per_second == pytest.approx(38 * 10 / first.seconds["answer"], rel=1e-3)
-    (out / "result.json").unlink()
-    second = evaluate(candidate(Counting({})), rows.folder, out, SPEC).throughput
-    assert second is not None
-    assert (second.rows, second.rows_per_second, second.new_tokens_per_second) == (0, None, None)
 
 
 def command(shop: Path, out: Path) -> list[str]:
