@@ -43,11 +43,13 @@ def score(
     predictions: Sequence[Prediction],
     spec: EvaluationSpec | None = None,
     train: Iterable[Product] = (),
+    touched: Collection[str] = (),
 ) -> tuple[Score, ...]:
     """Every figure of a result: the model's by protocol and control, then the baselines', which need `train` rows.
 
     Each prediction needs its row among `products`; rows without a prediction are not counted. The baseline
-    nearest-picture is there where both `products` and `train` hold pictures.
+    nearest-picture is there where both `products` and `train` hold pictures. With codes in `touched` the rows that
+    training has met and those that it has not get figures of their own.
     """
     spec = spec or EvaluationSpec()
     rows, known = list(products), list(train)
@@ -55,7 +57,7 @@ def score(
     if habits is not None:
         habits = replace(habits, nearest=nearest_answers(known, rows))
     scored = outcomes(rows, predictions, spec, habits.categories if habits else ())
-    return scores_of(scored, rows, spec, habits)
+    return scores_of(scored, rows, spec, habits, touched)
 
 
 def scores_of(
@@ -65,10 +67,7 @@ def scores_of(
     habits: Habits | None,
     touched: Collection[str] = (),
 ) -> tuple[Score, ...]:
-    """As `score`, from outcomes: the headline protocol first, then the others, validation rows, baselines.
-
-    With codes in `touched` the rows that training has met and those that it has not get figures of their own.
-    """
+    """As `score`, from outcomes: the headline protocol first, then the others, validation rows, baselines."""
     median_price = habits.median_price if habits else None
     found: list[Score] = []
     for protocol, split in asked(scored, spec):

@@ -65,7 +65,8 @@ def test_evaluate_writes_its_folder_and_ends_with_one_line_of_json(
     assert "12 products evaluated, 0 skipped" in shown.stderr
     assert "0 of 8 answers change when asked alone" in shown.stderr
     assert " rows/s" in shown.stderr
-    assert loaded == [{"name": "perfect", "dtype": torch.float32, "device": "cpu", "adapter": None}]
+    asked = [{key: value for key, value in call.items() if key != "say"} for call in loaded]
+    assert asked == [{"name": "perfect", "dtype": torch.float32, "device": "cpu", "adapter": None}]
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["inputs.json", "leaks.jsonl", "noise.jsonl", "predictions.jsonl", "report.html", "result.json"]
     assert read_result(tmp_path / "out").uses_picture is True

@@ -71,7 +71,8 @@ def test_whole_families_are_drawn() -> None:
 
     def watching(weights: Values) -> Values:
         counts.append(weights)
-        return weights[0]
+        first: Values = weights[0]
+        return first
 
     resampled(watching, families, 0)
     weights = np.concatenate(counts, axis=1).T
