@@ -17,7 +17,7 @@ demo: $(STAMP)    ## generate, train, evaluate, compare: the whole thread in ./t
 	$(BIN)/toile demo --out toile-demo
 
 test: $(STAMP)    ## the tests (two cores, offline, minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)   ## lint, format, types
 	$(BIN)/ruff check .

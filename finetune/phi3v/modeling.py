@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.generation.logits_process import LogitsProcessorList
 from transformers.generation.utils import GenerationMixin
-from transformers.modeling_outputs import CausalLMOutputWithPast
+from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.models.phi3.modeling_phi3 import Phi3Model, Phi3PreTrainedModel
 
 from finetune.phi3v.candidates import candidate_logprobs
@@ -60,9 +60,14 @@ class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
         inputs_embeds: Tensor | None = None,
         pixel_values: Tensor | None = None,
         image_sizes: Tensor | None = None,
+        right_padded: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Phi3Model's outputs; positions are counted along the attention mask where none are given."""
+        """Phi3Model's outputs; positions are counted along the attention mask where none are given.
+
+        `right_padded=True` promises that rows begin at 0 and are padded on the right only. Attention then needs no
+        mask: what stands at the padding sees everything before it and is seen by nothing.
+        """
         if inputs_embeds is None:
             if input_ids is None:
                 raise ToileError("input_ids", "is missing", "Pass the batch that the processor returned.")
@@ -71,6 +76,10 @@ class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
             raise ToileError("pixel_values", "come with inputs_embeds", "Pass input_ids, whose negative ids say where.")
         if position_ids is None and attention_mask is not None and attention_mask.dim() == 2:
             position_ids = positions_from_mask(attention_mask)[:, -inputs_embeds.shape[1] :]
+        if right_padded:
+            assert past_key_values is None, "right_padded is for whole rows"
+            assert position_ids is not None, "right_padded needs the attention mask, for the positions"
+            return BaseModelOutputWithPast(last_hidden_state=self._without_mask(inputs_embeds, position_ids))
         return super().forward(
             attention_mask=attention_mask,
             position_ids=position_ids,
@@ -78,6 +87,15 @@ class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
             inputs_embeds=inputs_embeds,
             **kwargs,
         )
+
+    def _without_mask(self, x_BTD: Tensor, position_ids_BT: Tensor) -> Tensor:
+        """(B, T, D) of all layers, each with `is_causal` attention, for which there are faster kernels."""
+        assert self.config._attn_implementation == "sdpa", "eager attention without a mask would look ahead"
+        rotation = self.rotary_emb(x_BTD, position_ids_BT)
+        for layer in self.layers:
+            x_BTD = layer(x_BTD, attention_mask=None, position_ids=position_ids_BT, position_embeddings=rotation)
+        normed_BTD: Tensor = self.norm(x_BTD)
+        return normed_BTD
 
 
 class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[misc]  # transformers is untyped

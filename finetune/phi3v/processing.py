@@ -1,12 +1,14 @@
 """Texts and pictures -> the tensors of a batch, and ids -> text.
 
 In one step, `processor(texts, pictures)`; or in three, so that loader workers can tile pictures on their own:
-`tile(picture)`, `tokenize(text, num_tokens)`, `collate(rows, tiles)`. A text is cut at `<|image_1|>`, `<|image_2|>`
-and so on; every piece is tokenised on its own *with* its leading `<s>`, and between two pieces stands the negated
-number of the picture, once for each of its vectors. Source: processing_phi3_v.py of the published models, which pads
-nothing and takes one text at a time.
+`tile(picture)`, `tokenize(text, num_tokens)`, `collate(rows, tiles)`; or with all arithmetic on the device, where
+`enlarge(picture)` stands for `tile` and `unpack(batch)` comes last: the same numbers from a fifth of the bytes.
 
-Shapes: B rows, T positions, P pictures, K crops, C colours, S side of a tile.
+A text is cut at `<|image_1|>`, `<|image_2|>` and so on; every piece is tokenised on its own *with* its leading `<s>`,
+and between two pieces stands the negated number of the picture, once for each of its vectors. Source:
+processing_phi3_v.py of the published models, which pads nothing and takes one text at a time.
+
+Shapes: B rows, T positions, P pictures, K crops, C colours, S side of a tile, H x W enlarged picture.
 """
 
 import itertools
@@ -20,7 +22,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD, PictureTiles, tile_picture
+from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD, PictureBytes, PictureTiles, cut, picture_bytes, tile_picture
 from schemas.errors import ToileError
 
 PLACEHOLDER = re.compile(r"<\|image_(\d+)\|>")
@@ -88,6 +90,34 @@ class Phi3VProcessor:
             std=self.image_std,
         )
 
+    def enlarge(self, picture: Image.Image) -> PictureBytes:
+        """As `tile`, before cutting and normalising: what a loader worker hands over."""
+        return picture_bytes(
+            picture, num_crops=self.num_crops, tile_px=self.tile_px, lines_per_tile=self.lines_per_tile
+        )
+
+    def unpack(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """A batch whose pictures are bytes as one with `pixel_values`, made on the device where the bytes are."""
+        sizes_P2: list[tuple[int, int]] = [(height, width) for height, width in batch["image_sizes"].tolist()]
+        flat_P: list[Tensor] = list(
+            torch.split(batch["pixel_bytes"], [3 * height * width for height, width in sizes_P2])
+        )
+        crops_P = list(flat_P)
+        for size in dict.fromkeys(sizes_P2):
+            places = [place for place, each in enumerate(sizes_P2) if each == size]
+            pixels_PCHW = torch.stack([flat_P[place].view(3, *size) for place in places])
+            of_size = cut(
+                pixels_PCHW,
+                num_crops=self.num_crops,
+                tile_px=self.tile_px,
+                mean=self.image_mean,
+                std=self.image_std,
+            )
+            for place, crops_KCSS in zip(places, of_size, strict=True):
+                crops_P[place] = crops_KCSS
+        rest = {name: tensor for name, tensor in batch.items() if name != "pixel_bytes"}
+        return {**rest, "pixel_values": torch.stack(crops_P)}
+
     def tokenize(self, text: str, num_tokens: Sequence[int] = ()) -> list[int]:
         """Ids of one text whose pictures take up `num_tokens` positions each; special tokens in the text count as such.
 
@@ -125,23 +155,34 @@ class Phi3VProcessor:
     def collate(
         self,
         rows: Sequence[Sequence[int]],
-        tiles: Sequence[PictureTiles],
+        tiles: Sequence[PictureTiles | PictureBytes],
         padding_side: str = "right",
+        multiple_of: int = 1,
     ) -> dict[str, Tensor]:
-        """Rows of ids of any length, and the pictures of all rows one after the other, as one batch."""
+        """Rows of ids of any length, and the pictures of all rows one after the other, as one batch.
+
+        T becomes a multiple of `multiple_of`. Pictures from `enlarge` come as `pixel_bytes`, a flat uint8 tensor.
+        """
         if padding_side not in ("left", "right"):
             raise ToileError("padding_side", f"is {padding_side!r}", "Use 'right' to train and 'left' to generate.")
-        input_ids_BT = pad_rows(rows, fill=self.pad_token_id, padding_side=padding_side)
-        attention_mask_BT = pad_rows([[1] * len(row) for row in rows], fill=0, padding_side=padding_side)
-        batch = {"input_ids": input_ids_BT, "attention_mask": attention_mask_BT}
+        length = -(-max(len(row) for row in rows) // multiple_of) * multiple_of
+        ones = [[1] * len(row) for row in rows]
+        batch = {
+            "input_ids": pad_rows(rows, fill=self.pad_token_id, padding_side=padding_side, length=length),
+            "attention_mask": pad_rows(ones, fill=0, padding_side=padding_side, length=length),
+        }
+        if not tiles:
+            return batch
+        batch["image_sizes"] = torch.tensor([picture.image_size for picture in tiles])
+        whole = [picture for picture in tiles if isinstance(picture, PictureBytes)]
+        if whole:
+            assert len(whole) == len(tiles), "pictures as tiles and as bytes in one batch"
+            return {**batch, "pixel_bytes": torch.cat([picture.pixels.flatten() for picture in whole])}
         shapes = sorted({tuple(picture.pixels.shape) for picture in tiles})
         if len(shapes) > 1:
             problem = f"have {' and '.join(map(str, shapes))} as crops, colours, height, width"
             raise ToileError("pictures", problem, "Tile all pictures of a batch with one and the same num_crops.")
-        if tiles:
-            batch["pixel_values"] = torch.stack([picture.pixels for picture in tiles])
-            batch["image_sizes"] = torch.tensor([picture.image_size for picture in tiles])
-        return batch
+        return {**batch, "pixel_values": torch.stack([picture.pixels for picture in tiles])}
 
     @property
     def pad_token_id(self) -> int:
@@ -153,9 +194,9 @@ class Phi3VProcessor:
         return list(self.tokenizer(text).input_ids)
 
 
-def pad_rows(rows: Sequence[Sequence[int]], *, fill: int, padding_side: str) -> Tensor:
-    """(B, T) of the rows, as long as the longest; also for labels, with fill=-100."""
-    length = max(len(row) for row in rows)
+def pad_rows(rows: Sequence[Sequence[int]], *, fill: int, padding_side: str, length: int | None = None) -> Tensor:
+    """(B, T) of the rows, as long as the longest or as `length`; also for labels, with fill=-100."""
+    length = length or max(len(row) for row in rows)
     filled = [
         [*row, *[fill] * (length - len(row))] if padding_side == "right" else [*[fill] * (length - len(row)), *row]
         for row in rows

@@ -6,7 +6,7 @@ on its aspect ratio and on `num_crops` only, never on its resolution. Source: im
 published models; every formula here is checked against it in the tests. We deviate once: a picture so long that its
 short side would vanish keeps one pixel of it (the published code fails).
 
-Shapes: K crops (1 + num_crops), C colours (3), H x W padded picture, S side of a tile.
+Shapes: P pictures, K crops (1 + num_crops), C colours (3), H x W padded picture, S side of a tile.
 """
 
 import math
@@ -38,6 +38,50 @@ class PictureTiles:
     """How many positions the picture takes up in the text."""
 
 
+@dataclass(frozen=True, slots=True)
+class PictureBytes:
+    """One enlarged and padded picture before it is cut: a fifth of the bytes of its tiles, or less."""
+
+    pixels: Tensor
+    """(3, H, W) uint8."""
+    num_tokens: int
+    """How many positions the picture takes up in the text."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """H and W, both multiples of S."""
+        return int(self.pixels.shape[1]), int(self.pixels.shape[2])
+
+
+def picture_bytes(
+    picture: Image.Image, *, num_crops: int, tile_px: int = 336, lines_per_tile: int = 12
+) -> PictureBytes:
+    """The steps from a picture of any mode and size that need no arithmetic. Alpha is dropped, not blended."""
+    padded = pad_to_tiles(picture.convert("RGB"), num_crops=num_crops, tile_px=tile_px)
+    pixels_CHW = torch.from_numpy(np.array(padded, dtype=np.uint8)).permute(2, 0, 1).contiguous()
+    num_tokens = count_tokens(padded.height // tile_px, padded.width // tile_px, lines_per_tile)
+    return PictureBytes(pixels_CHW, num_tokens)
+
+
+def cut(
+    pixels_PCHW: Tensor,
+    *,
+    num_crops: int,
+    tile_px: int = 336,
+    mean: Sequence[float] = CLIP_MEAN,
+    std: Sequence[float] = CLIP_STD,
+) -> Tensor:
+    """(P, K, 3, S, S) float32 normalised crops of uint8 pictures of one size, on the device where these are."""
+    pixels_PCHW = _normalise(pixels_PCHW, mean, std)
+    pictures, _, height, width = pixels_PCHW.shape
+    rows, cols = height // tile_px, width // tile_px
+    tiles_PKCSS = pixels_PCHW.view(pictures, 3, rows, tile_px, cols, tile_px).permute(0, 2, 4, 1, 3, 5)
+    crops_PKCSS = torch.zeros(pictures, 1 + num_crops, 3, tile_px, tile_px, device=pixels_PCHW.device)
+    crops_PKCSS[:, 0] = F.interpolate(pixels_PCHW, size=(tile_px, tile_px), mode="bicubic")
+    crops_PKCSS[:, 1 : 1 + rows * cols] = tiles_PKCSS.reshape(pictures, rows * cols, 3, tile_px, tile_px)
+    return crops_PKCSS
+
+
 def tile_picture(
     picture: Image.Image,
     *,
@@ -47,18 +91,10 @@ def tile_picture(
     mean: Sequence[float] = CLIP_MEAN,
     std: Sequence[float] = CLIP_STD,
 ) -> PictureTiles:
-    """Every step from a picture of any mode and size to normalised crops. Alpha is dropped, not blended."""
-    padded = pad_to_tiles(picture.convert("RGB"), num_crops=num_crops, tile_px=tile_px)
-    pixels_CHW = _normalise(padded, mean, std)
-    height, width = padded.height, padded.width
-    rows, cols = height // tile_px, width // tile_px
-    tiles_KCSS = (
-        pixels_CHW.view(3, rows, tile_px, cols, tile_px).permute(1, 3, 0, 2, 4).reshape(-1, 3, tile_px, tile_px)
-    )
-    crops_KCSS = torch.zeros(1 + num_crops, 3, tile_px, tile_px)
-    crops_KCSS[0] = F.interpolate(pixels_CHW[None], size=(tile_px, tile_px), mode="bicubic")[0]
-    crops_KCSS[1 : 1 + rows * cols] = tiles_KCSS
-    return PictureTiles(crops_KCSS, (height, width), count_tokens(rows, cols, lines_per_tile))
+    """Every step from a picture of any mode and size to normalised crops."""
+    whole = picture_bytes(picture, num_crops=num_crops, tile_px=tile_px, lines_per_tile=lines_per_tile)
+    crops_PKCSS = cut(whole.pixels[None], num_crops=num_crops, tile_px=tile_px, mean=mean, std=std)
+    return PictureTiles(crops_PKCSS[0], whole.image_size, whole.num_tokens)
 
 
 def pad_to_tiles(picture: Image.Image, *, num_crops: int, tile_px: int) -> Image.Image:
@@ -103,8 +139,7 @@ def count_tokens(rows: int, cols: int, lines_per_tile: int = 12) -> int:
     return (rows * cols + 1) * lines_per_tile**2 + 1 + (rows + 1) * lines_per_tile
 
 
-def _normalise(picture: Image.Image, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """(3, H, W) float32, each colour minus CLIP's mean over CLIP's deviation."""
-    pixels_HWC = torch.from_numpy(np.array(picture, dtype=np.uint8))
-    pixels_CHW = pixels_HWC.permute(2, 0, 1).float().div_(255)
-    return pixels_CHW.sub_(torch.tensor(mean)[:, None, None]).div_(torch.tensor(std)[:, None, None]).contiguous()
+def _normalise(pixels_PCHW: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """float32 of the same shape, each colour minus CLIP's mean over CLIP's deviation."""
+    mean_C11, std_C11 = (torch.tensor(values, device=pixels_PCHW.device)[:, None, None] for values in (mean, std))
+    return pixels_PCHW.float().div_(255).sub_(mean_C11).div_(std_C11)

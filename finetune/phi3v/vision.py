@@ -21,8 +21,8 @@ from schemas.errors import ToileError
 class ClipTower(nn.Module):
     """CLIP's vision transformer without its last layer, whose output Phi-3-Vision never looks at.
 
-    The last layer and the final norm are in the checkpoints, so they are kept here, but never run: they get no
-    gradient.
+    The last layer and the final norm are in the checkpoints, so they are kept here, but nothing depends on them: they
+    get no gradient.
     """
 
     def __init__(self, config: Phi3VConfig) -> None:
@@ -33,11 +33,16 @@ class ClipTower(nn.Module):
         self.encoder = CLIPEncoder(tower)
         self.post_layernorm = nn.LayerNorm(tower.hidden_size, eps=tower.layer_norm_eps)
 
-    def forward(self, crops_NCSS: Tensor) -> Tensor:
-        """(N, patches, E) after the last layer but one, without the class position."""
+    def forward(self, crops_NCSS: Tensor, whole_tower: bool = False) -> Tensor:
+        """(N, patches, E) after the last layer but one, without the class position.
+
+        `whole_tower` runs the last layer too and throws its output away, to measure what that costs.
+        """
         x_NTE = self.pre_layrnorm(self.embeddings(crops_NCSS))
         for layer in self.encoder.layers[:-1]:
             x_NTE = layer(x_NTE, None)
+        if whole_tower:
+            self.encoder.layers[-1](x_NTE, None)
         patches_NTE: Tensor = x_NTE[:, 1:]
         return patches_NTE
 
@@ -57,6 +62,8 @@ class PictureEmbedding(nn.Module):
         super().__init__()
         self.tile_px = config.tile_px
         self.lines_per_tile = config.lines_per_tile
+        self.real_tiles = True
+        """False takes empty crops and the unused last layer along, as the published code does, to measure the cost."""
         self.img_processor = ClipHolder(config)
         self.glb_GN = nn.Parameter(torch.zeros(1, 1, config.join_size))
         self.sub_GN = nn.Parameter(torch.zeros(1, 1, 1, config.join_size))
@@ -69,12 +76,19 @@ class PictureEmbedding(nn.Module):
     def forward(self, pixels_PKCSS: Tensor, grids: Sequence[tuple[int, int]]) -> Tensor:
         """(M, D); `grids` holds rows and columns of tiles of each picture. Empty crops do not pass the tower."""
         tower = self.img_processor.vision_model
-        same = (pixels_PKCSS[:, 0] == pixels_PKCSS[:, 1]).flatten(1).all(dim=1).tolist()
         # A picture of one tile is that tile: one pass of the tower serves both, with the same numbers.
-        counts = [rows * cols for rows, cols in grids]
-        used = [1 if n == 1 and alike else 1 + n for n, alike in zip(counts, same, strict=True)]
-        crops_NCSS = torch.cat([crops[:count] for crops, count in zip(pixels_PKCSS, used, strict=True)])
-        joined_NLLJ = join_neighbours(tower(crops_NCSS.to(self.sub_GN.dtype)))
+        used = [
+            1 if rows * cols == 1 and torch.equal(crops[0], crops[1]) else 1 + rows * cols
+            for crops, (rows, cols) in zip(pixels_PKCSS, grids, strict=True)
+        ]
+        if self.real_tiles:
+            crops_NCSS = torch.cat([crops[:count] for crops, count in zip(pixels_PKCSS, used, strict=True)])
+            joined_NLLJ = join_neighbours(tower(crops_NCSS.to(self.sub_GN.dtype)))
+        else:
+            padded_MTE = tower(pixels_PKCSS.flatten(0, 1).to(self.sub_GN.dtype), whole_tower=True)
+            padded_PKTE = padded_MTE.unflatten(0, pixels_PKCSS.shape[:2])
+            patches = [patches_KTE[:count] for patches_KTE, count in zip(padded_PKTE, used, strict=True)]
+            joined_NLLJ = join_neighbours(torch.cat(patches))
         pictures = torch.split(joined_NLLJ, used)
         lines = [self.lay_out(crops_KLLJ, *grid) for crops_KLLJ, grid in zip(pictures, grids, strict=True)]
         vectors_MD: Tensor = self.img_projection(torch.cat(lines))
