@@ -5,7 +5,7 @@ moved or divided into other files, and a different model under the same name is 
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,12 @@ from schemas.training import LoraSpec, RunRecord, TrainingSpec
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 LISTED = 3
+PARTS = {
+    "decoder": ("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
+    "projector": ("img_projection.0", "img_projection.2"),
+    "vision": ("q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"),
+}
+"""Part of the model -> endings of its linear layers' names."""
 
 
 def load_model(
@@ -65,23 +71,44 @@ def load_model(
 
 
 def add_lora(model: nn.Module, lora: LoraSpec, base_name: str) -> Any:
-    """The model with fresh adapters on every linear layer that bears one of the target names; only they are trained."""
+    """The model with fresh adapters on the linear layers that the targets name; only they are trained."""
     from peft import LoraConfig, get_peft_model
 
-    names = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    unknown = [target for target in lora.targets if target not in names]
-    if unknown:
-        hint = f"its linear layers are {', '.join(sorted(names))}"
-        raise ToileError("lora.targets", f"the model has no layer called {', '.join(unknown)}", hint)
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=list(lora.targets),
+        target_modules=_layers(model, lora.targets),
         base_model_name_or_path=base_name,
         task_type="CAUSAL_LM",
     )
     return get_peft_model(model, config)
+
+
+def _layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
+    """What PEFT calls target modules: endings of names, and whole names in the tower, whose last layer is not used."""
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    endings = [ending for target in targets for ending in PARTS.get(target, (target,))]
+    found = {ending: [name for name in linear if f".{name}".endswith(f".{ending}")] for ending in endings}
+    unknown = [ending for ending, names in found.items() if not names]
+    if unknown:
+        known = sorted({name.rsplit(".", 1)[-1] for name in linear if not name.rsplit(".", 1)[-1].isdigit()})
+        problem = f"the model has no layer called {', '.join(unknown)}"
+        raise ToileError("lora.targets", problem, f"name parts ({', '.join(PARTS)}) or layers ({', '.join(known)})")
+    unused = tuple(f"{name}." for name, _ in unused_modules(model))
+    layers: list[str] = []
+    for ending, names in found.items():
+        used = [name for name in names if not name.startswith(unused)]
+        layers += [ending] if used == names else used
+    return list(dict.fromkeys(layers))
+
+
+def unused_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """The vision tower's last layer and norm: in the checkpoints, but nothing depends on them."""
+    name = "model.vision_embed_tokens.img_processor.vision_model"
+    tower: Any = model.get_submodule(name)
+    last = len(tower.encoder.layers) - 1
+    return [(f"{name}.{path}", tower.get_submodule(path)) for path in (f"encoder.layers.{last}", "post_layernorm")]
 
 
 @torch.no_grad()
@@ -105,11 +132,14 @@ def merge(model: Any) -> Any:
 
 
 def prepare(model: nn.Module, spec: TrainingSpec) -> Any:
-    """The model with the right parameters trainable: adapters, or everything."""
+    """The model with the right parameters trainable: adapters, or everything that a loss can reach."""
     if spec.method == "lora":
         torch.manual_seed(spec.seed)
         return add_lora(model, spec.lora, spec.model)
-    return model.requires_grad_(True)
+    model.requires_grad_(True)
+    for _, module in unused_modules(model):
+        module.requires_grad_(False)
+    return model
 
 
 def base_record(name_or_folder: str, seed: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:

@@ -6,10 +6,10 @@ The stream needs no state: example t of a run is the same after a restart, on an
 import hashlib
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,39 @@ class Example:
     category: str
     full_price: float
     picture: Image.Image
+
+
+class Source(Protocol):
+    """Rows of one split that can be learned from, wherever they come from."""
+
+    @property
+    def folder(self) -> Path:
+        """Its name: a shard folder or a spec."""
+
+    @property
+    def num_examples(self) -> int:
+        """Rows that can be learned from."""
+
+    @property
+    def num_skipped(self) -> int:
+        """Rows without title, category, price or picture: no examples."""
+
+    @property
+    def content_sha256(self) -> str:
+        """The same catalog made twice counts as the same."""
+
+    def currencies(self) -> set[str | None]:
+        """Of all rows."""
+
+    def example(self, row: int) -> Example:
+        """The decoded example."""
+
+    def seen(self) -> Iterator[dict[str, str | None]]:
+        """product_code, family and picture_sha256 of every row that may be drawn."""
+
+
+Opener = Callable[[Path, str], Source | None]
+"""(what the mix names, split) -> its rows; None when there are none to learn from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,16 +102,16 @@ class ExampleSource:
         )
 
 
-def open_source(folder: Path, split: str) -> ExampleSource:
+def open_source(folder: Path, split: str, open_drawn: Opener | None = None) -> Source:
     """The rows of a split that can be learned from. A folder without any is a ToileError."""
-    source = find_source(folder, split)
+    source = find_source(folder, split, open_drawn)
     if source is None:
         problem = f"has no {split} row with title, category, price and picture"
         raise ToileError(str(folder), problem, "generate with pictures, or import with --column for what is missing")
     return source
 
 
-def find_source(folder: Path, split: str) -> ExampleSource | None:
+def find_source(folder: Path, split: str, open_drawn: Opener | None = None) -> Source | None:
     """The rows of a split that can be learned from, or None when there are none."""
     manifest, files = shard_files(folder, split)
     try:

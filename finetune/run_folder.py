@@ -1,14 +1,16 @@
 """The folder of a run: who may write there, and the record of what was trained on what."""
 
+import contextlib
+import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from finetune.mixing import ExampleSource
+from finetune.mixing import Source
 from schemas.border import build, read_document, storage_errors, validate
 from schemas.errors import ToileError
 from schemas.manifest import as_document, sha256_of, versions, write_json
@@ -16,17 +18,18 @@ from schemas.training import RunRecord, TrainingSpec
 
 RUN = "run.json"
 SEEN = "seen.parquet"
+LOG = "log.jsonl"
 _PACKAGES = ("torch", "transformers", "peft", "numpy", "pillow")
 OURS = (
     *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 """Patterns of the files that a run leaves in its folder, beside run.json."""
-_LATER = {"checkpoint_every", "tracking"}
-"""Settings of a spec that change no weight, so a run may be continued with others."""
+_LATER = {"checkpoint_every", "tracking", "micro_batch_size", "speed"}
+"""Settings of a spec that change no weight beyond rounding, so a run may be continued with others."""
 
 
-def run_inputs(spec: TrainingSpec, sources: Sequence[ExampleSource], base: Mapping[str, Any]) -> dict[str, Any]:
+def run_inputs(spec: TrainingSpec, sources: Sequence[Source], base: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that decides the weights; folders, the base model's too, count by their content, not by their place.
 
     `base` is what `adapters.base_record` says of the base model.
@@ -71,6 +74,32 @@ def load_run(path: Path) -> RunRecord:
     document = read_document(path)
     validate(document, "run", str(path))
     return build(RunRecord, document)
+
+
+@contextlib.contextmanager
+def run_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Writes a line of figures a step into `log.jsonl`; of several processes only the first does.
+
+    Lines of steps that will be done again are dropped: a killed run logged beyond its last checkpoint.
+    """
+    path = out / LOG
+    if not first:
+        yield lambda figures: None
+        return
+    with storage_errors(path):
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= num_done]
+        temporary = path.with_suffix(".part")
+        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        temporary.replace(path)
+    with path.open("a", encoding="utf-8") as file:
+
+        def write(figures: Mapping[str, Any]) -> None:
+            with storage_errors(path):
+                file.write(json.dumps(figures) + "\n")
+                file.flush()
+
+        yield write
 
 
 def write_seen(out: Path, rows: Iterable[dict[str, str]]) -> None:

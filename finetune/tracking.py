@@ -5,11 +5,23 @@ it never stops a run.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from PIL import Image
+
 from schemas.errors import ToileError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One picture, what a model should have answered, and what it did."""
+
+    picture: Image.Image
+    true: str
+    answered: str
 
 
 class Tracker(Protocol):
@@ -17,6 +29,9 @@ class Tracker(Protocol):
 
     def log(self, figures: Mapping[str, Any], step: int) -> None:
         """Record the figures of a step."""
+
+    def log_examples(self, examples: Sequence[Answered]) -> None:
+        """Record pictures with the true answer and the model's."""
 
     def finish(self) -> None:
         """No more will come."""
@@ -26,6 +41,9 @@ class NullTracker:
     """Takes everything and keeps nothing."""
 
     def log(self, figures: Mapping[str, Any], step: int) -> None:
+        """Nothing to do."""
+
+    def log_examples(self, examples: Sequence[Answered]) -> None:
         """Nothing to do."""
 
     def finish(self) -> None:
@@ -49,6 +67,18 @@ class WandbTracker:
     def log(self, figures: Mapping[str, Any], step: int) -> None:
         """Send the figures of a step."""
         self._guarded(lambda: self._run and self._run.log(dict(figures), step=step))
+
+    def log_examples(self, examples: Sequence[Answered]) -> None:
+        """Send a table of pictures and answers."""
+        self._guarded(lambda: self._run and self._run.log({"examples": self._table(examples)}))
+
+    def _table(self, examples: Sequence[Answered]) -> Any:
+        import wandb
+
+        table = wandb.Table(columns=["picture", "true", "answered"])
+        for example in examples:
+            table.add_data(wandb.Image(example.picture), example.true, example.answered)
+        return table
 
     def finish(self) -> None:
         """Flush and close."""

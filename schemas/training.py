@@ -13,7 +13,8 @@ class MixSource:
     """One shard folder of the mix."""
 
     data: str
-    """Folder made by `toile generate` or `toile import`; relative to the run file."""
+    """Folder made by `toile generate` or `toile import`, or a catalog spec whose products are drawn when they are
+    needed; relative to the run file."""
     weight: float = 1.0
     """Share of the drawn examples, beside the other sources' weights; > 0."""
 
@@ -25,9 +26,9 @@ class LoraSpec:
     rank: int = 16
     alpha: float = 32.0
     dropout: float = 0.0
-    targets: tuple[str, ...] = ("qkv_proj", "o_proj", "gate_up_proj", "down_proj")
-    """Names of linear layers; these four are the language model's, q_proj, k_proj, v_proj, out_proj, fc1, fc2 the
-    vision tower's."""
+    targets: tuple[str, ...] = ("decoder",)
+    """decoder, projector and vision are all linear layers of a part; single layers go by their own names: qkv_proj,
+    o_proj, gate_up_proj, down_proj in the decoder, q_proj, k_proj, v_proj, out_proj, fc1, fc2 in the vision tower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,35 @@ class OptimiserSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpeedSpec:
+    """Ways to train faster, each of which can be switched off alone and changes losses by rounding at most.
+
+    What each one brings is measured by `benchmarks/ladder.py`; docs/training.md explains them.
+    """
+
+    answer_logits: bool = True
+    """Head and cross-entropy at the answer's positions only."""
+    causal_attention: bool = True
+    """No attention mask: rows are padded on the right, where nothing is seen by what counts."""
+    real_tiles: bool = True
+    """The vision tower sees no empty crops, and its unused last layer does not run."""
+    cast_once: bool = True
+    """What is trained is cast to `dtype` once a step, from float32 masters that AdamW moves; else at every use."""
+    fused_lora: bool = True
+    """The adapter's product is added in place to that of its base."""
+    fused_optimiser: bool = True
+    """One kernel for all parameters."""
+    picture_bytes: bool = True
+    """Pictures travel as bytes and are cut and normalised on the device."""
+    copy_ahead: bool = True
+    """The next step's batch is fetched and copied while this one computes."""
+    compile: bool = False
+    """torch.compile, layer by layer; lengths become multiples of 16."""
+    checkpointing: bool = False
+    """Activations are computed again instead of kept: slower, for a larger batch or a smaller device."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSpec:
     """One run."""
 
@@ -60,15 +90,22 @@ class TrainingSpec:
     batch_size: int = 32
     """Examples that make one step."""
     micro_batch_size: int | None = None
-    """Examples computed at once; None means all of the step. The loss does not depend on it."""
+    """Examples that one process computes at once; None means its whole share. The loss does not depend on it."""
     num_crops: int | None = None
     """Tiles a picture may be cut into; None keeps the model's own setting."""
     dtype: str = "float32"
-    """Of the frozen weights: float32 or bfloat16. What is trained stays float32."""
+    """Of the arithmetic and of the frozen weights: float32 or bfloat16. What is trained keeps float32 masters."""
+    quantise: str = "none"
+    """nf4 keeps the decoder's frozen weights in 4 bits (Dettmers et al. 2023, arXiv 2305.14314); needs bitsandbytes."""
+    speed: SpeedSpec = SpeedSpec()
     seed: int = 0
     """Decides initial adapters, the order of examples, and tiny's weights."""
     validate_every: int = 0
     """Steps between losses on the validation split; 0 means only at the end."""
+    patience: int = 0
+    """Stop after so many validations in a row without a lower loss; 0 never stops early."""
+    keep: str = "last"
+    """last or best: the weights of the end, or those with the lowest validation loss."""
     checkpoint_every: int = 200
     """Steps between resumable checkpoints."""
     tracking: str = "none"
@@ -94,3 +131,6 @@ class RunRecord:
     last_loss: float | None = None
     """Means over the first and last 10 steps, in nats a token."""
     validation_loss: float | None = None
+    """Of the weights that were kept."""
+    best_step: int | None = None
+    """After which step the kept weights were taken, where the best are kept."""

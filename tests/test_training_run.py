@@ -19,14 +19,19 @@ from safetensors.torch import load_file
 
 import finetune.training_run
 from finetune import load_model, train
-from finetune.checkpoints import load_state, save_state
+from finetune.checkpoints import Progress, States
 from finetune.collate import IGNORED, collate, encode
+from finetune.feeding import step_batches
 from finetune.mixing import open_source
+from finetune.optimising import learning_rate, make_optimiser
+from finetune.ranks import Ranks
 from finetune.run_folder import load_run
-from finetune.training_run import learning_rate, load_trainable, make_optimiser, step_batches
+from finetune.trainable import load_trainable
 from schemas.answer import render
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
+
+ALONE = Ranks(device="cpu")
 
 
 def spec_for(catalog: Path, **changes: Any) -> TrainingSpec:
@@ -86,8 +91,8 @@ def test_the_loss_of_a_step_does_not_depend_on_micro_batches(catalog: Path, tmp_
 def test_the_first_loss_is_the_slow_definition(catalog: Path, undisturbed: Path) -> None:
     spec = spec_for(catalog)
     sources = [open_source(catalog, "train")]
-    model, processor = load_trainable(spec, "cpu")
-    batch = next(step_batches(spec, sources, processor, 0, 0))[0]
+    model, _, processor = load_trainable(spec, ALONE)
+    batch = processor.unpack(next(step_batches(spec, sources, processor, 0, 0, ALONE))[0])
     labels = batch.pop("labels")
     with torch.no_grad():
         chances = model(**batch).logits.log_softmax(-1)
@@ -207,7 +212,7 @@ def test_a_broken_picture_keeps_its_hint_across_loader_processes(
     )
     for num_loaders in (0, 1):
         with pytest.raises(ToileError, match="broken picture"):
-            list(step_batches(spec_for(catalog), [spoiled], processor, 0, num_loaders))
+            list(step_batches(spec_for(catalog), [spoiled], processor, 0, num_loaders, ALONE))
 
 
 def test_lora_trains_only_adapters_and_loads_on_its_base(catalog: Path, tmp_path: Path) -> None:
@@ -241,11 +246,11 @@ def test_a_loss_that_is_no_number_ends_the_run_before_the_weights(
 ) -> None:
     real = finetune.training_run.load_trainable
 
-    def poisoned(spec: TrainingSpec, device: str) -> Any:
-        model, processor = real(spec, device)
+    def poisoned(*arguments: Any) -> Any:
+        model, masters, processor = real(*arguments)
         with torch.no_grad():
             model.lm_head.weight[0, 0] = float("nan")
-        return model, processor
+        return model, masters, processor
 
     monkeypatch.setattr(finetune.training_run, "load_trainable", poisoned)
     with pytest.raises(ToileError) as caught:
@@ -257,18 +262,20 @@ def test_a_loss_that_is_no_number_ends_the_run_before_the_weights(
 
 def test_states_are_restored_and_damage_is_explained(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog)
-    model, _ = load_trainable(spec, "cpu")
-    optimiser = make_optimiser(model, spec.optimiser, "cpu")
-    assert load_state(tmp_path, model, optimiser) == (0, [])
-    save_state(tmp_path, model, optimiser, 3, [2.0, 1.5, 1.0])
-    save_state(tmp_path, model, optimiser, 4, [2.0, 1.5, 1.0, 0.5])
+    _, masters, _ = load_trainable(spec, ALONE)
+    optimiser = make_optimiser(masters, spec.optimiser)
+    states = States(out=tmp_path, masters=masters, optimiser=optimiser, ranks=ALONE, divided=False)
+    assert states.load() == Progress()
+    reached = Progress(step=4, losses=[2.0, 1.5, 1.0, 0.5], best_loss=0.7, best_step=2, since_best=1)
+    states.save(dataclasses.replace(reached, step=3))
+    states.save(reached)
     assert [path.name for path in (tmp_path / "resume").iterdir()] == ["step-00000004.pt"]
-    assert load_state(tmp_path, model, optimiser) == (4, [2.0, 1.5, 1.0, 0.5])
+    assert states.load() == reached
     path = tmp_path / "resume" / "step-00000004.pt"
     for damaged in (path.read_bytes()[:5000], b"no archive at all"):
         path.write_bytes(damaged)
         with pytest.raises(ToileError, match="is damaged"):
-            load_state(tmp_path, model, optimiser)
+            states.load()
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
@@ -300,8 +307,8 @@ def test_loader_processes_give_the_same_batches(catalog: Path) -> None:
     spec = spec_for(catalog, max_steps=2)
     sources = [open_source(catalog, "train")]
     _, processor = load_model("tiny")
-    here = [batch for step in step_batches(spec, sources, processor, 0, 0) for batch in step]
-    there = [batch for step in step_batches(spec, sources, processor, 0, 2) for batch in step]
+    here = [batch for step in step_batches(spec, sources, processor, 0, 0, ALONE) for batch in step]
+    there = [batch for step in step_batches(spec, sources, processor, 0, 2, ALONE) for batch in step]
     assert all(torch.equal(a[name], b[name]) for a, b in zip(here, there, strict=True) for name in a)
 
 

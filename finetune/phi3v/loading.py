@@ -64,16 +64,19 @@ def base_fingerprint(name_or_folder: str | Path, seed: int = 0) -> str:
     return fingerprint(find_folder(name_or_folder))
 
 
-def save_model(model: Phi3VForCausalLM, processor: Phi3VProcessor, folder: Path | str) -> None:
+def save_model(
+    model: Phi3VForCausalLM, processor: Phi3VProcessor, folder: Path | str, tensors: dict[str, Tensor] | None = None
+) -> None:
     """Write weights (in shards of 5 GB), configuration, tokenizer and picture settings; `load_model` reads them back.
 
-    Raises ToileError when the tensors do not bear the published names, as those of a model with adapters.
+    `tensors` stand for those of a model whose weights are divided over processes. Raises ToileError when the tensors do
+    not bear the published names, as those of a model with adapters.
     """
     folder = Path(folder)
-    tensors = {name: tensor.detach() for name, tensor in model.state_dict().items()}
+    tensors = tensors or {name: tensor.detach() for name, tensor in model.state_dict().items()}
     compare_names({name: tuple(tensor.shape) for name, tensor in tensors.items()}, model.config, "model")
     folder.mkdir(parents=True, exist_ok=True)
-    dtype = str(model.lm_head.weight.dtype).removeprefix("torch.")
+    dtype = str(tensors["lm_head.weight"].dtype).removeprefix("torch.")
     stop, pad = processor.stop_token_ids, processor.pad_token_id
     _write_json(folder / "config.json", config_to_json(model.config, dtype))
     _write_json(folder / "generation_config.json", {"bos_token_id": 1, "eos_token_id": stop, "pad_token_id": pad})

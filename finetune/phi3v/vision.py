@@ -42,7 +42,7 @@ class ClipTower(nn.Module):
         for layer in self.encoder.layers[:-1]:
             x_NTE = layer(x_NTE, None)
         if whole_tower:
-            self.encoder.layers[-1](x_NTE, None)
+            self.encoder.layers[-1](x_NTE.to(self.post_layernorm.weight.dtype), None)
         patches_NTE: Tensor = x_NTE[:, 1:]
         return patches_NTE
 
