@@ -134,8 +134,8 @@ def go(run: Run, progress: Progress, num_loaders: int, report: Callable[[StepRep
     with kept_when_full(run.states, progress), run_log(run.out, num_before, first=ranks.first) as log:
         while progress.step < spec.max_steps and not 0 < spec.patience <= progress.since_best:
             step_began, step = time.perf_counter(), progress.step + 1
-            torch.manual_seed((spec.seed * 1_000_003 + step) * ranks.size + ranks.rank)  # dropout, also continued
             batches = feed.step()
+            torch.manual_seed((spec.seed * 1_000_003 + step) * ranks.size + ranks.rank)  # dropout, also continued
             num_supervised = int(ranks.total(feed.num_supervised))
             part = backward(model, run.masters, batches, num_supervised, spec, ranks)
             norm = clip(run.masters, spec.optimiser.max_grad_norm)

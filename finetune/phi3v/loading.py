@@ -39,7 +39,7 @@ def load_model(
     that the weights are stored in. HF_ENDPOINT and HF_HUB_OFFLINE are honoured; `say` hears of a download before it
     starts. Raises ToileError for whatever keeps the model from being complete, and for a device that is not there.
     """
-    _check_device(device)
+    check_device(device)
     if str(name_or_folder) == TINY:
         config = tiny_config()
         processor, tensors = tiny_processor(), seeded_weights(config, seed)
@@ -146,7 +146,7 @@ def load_tokenizer(folder: Path, vocab_size: int) -> PreTrainedTokenizerFast:
     return tokenizer
 
 
-def _check_device(device: str | torch.device) -> None:
+def check_device(device: str | torch.device) -> None:
     """Raise ToileError for a device that torch does not know or that is not in this machine."""
     try:
         torch.empty(0, device=device)
