@@ -3,6 +3,8 @@
 It only composes: each step is the very command a user would type, and is continued or skipped when it is already done.
 """
 
+import contextlib
+import io
 import shutil
 from pathlib import Path
 from typing import Any
@@ -68,7 +70,85 @@ def demo(
     _step(ctx, f"done: open {out}/report.html")
 
 
-commands: list[click.Command] = [demo]
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for everything.")
+@click.option("--model", help="Instead of the run file's: a hub name, a folder, or tiny.")
+@click.option("--max-steps", type=click.IntRange(min=1), help="Instead of the run file's.")
+@click.option("--limit", type=click.IntRange(min=1), help="Test rows of every source; all by default.")
+@click.option("--device", help="cpu, cuda, cuda:1, ...; a GPU when there is one.")
+@click.option("--force", is_flag=True, help="Do everything again.")
+@click.pass_context
+def matrix(
+    ctx: click.Context,
+    run: Path,
+    out: Path,
+    model: str | None,
+    max_steps: int | None,
+    limit: int | None,
+    device: str | None,
+    force: bool,
+) -> None:
+    """Train on each source of RUN.yaml's mix alone and on all of them, and test each model on every source.
+
+    The table that says whether synthetic data helps: every run has the same number of steps, every model answers the
+    same test rows, and differences are paired.
+
+    \b
+    Example:
+      toile matrix run.yaml --out results/matrix
+    """
+    from evaluation.mix_matrix import gather
+    from evaluation.terminal import print_matrix
+    from schemas.matrix import ALL, BASE
+
+    spec = finetune.cli.read_run(run, model, (), max_steps)
+    folders = _sources(run, [entry.data for entry in spec.mix])
+    weights = {name: entry.weight for name, entry in zip(folders, spec.mix, strict=True)}
+    mixes = {BASE: {}, **{name: {name: 1.0} for name in folders}, ALL: weights}
+    evaluated: dict[tuple[str, str], Path] = {}
+    for number, (mix, parts) in enumerate(mixes.items()):
+        where = out / mix
+        candidate: dict[str, Any] = {"model": spec.model}
+        if parts:
+            _step(ctx, f"{number}/{len(mixes) - 1}  training on {', '.join(parts)}")
+            named = tuple(f"{folders[part]}={weight}" for part, weight in parts.items())
+            ctx.invoke(
+                finetune.cli.train, run=run, out=where / "model", model=model, mix=named, max_steps=max_steps,
+                device=device, force=force,
+            )  # fmt: skip
+            trained = str(where / "model")
+            candidate = {"model": trained} if spec.method == "full" else {"model": spec.model, "adapter": Path(trained)}
+        for test, folder in folders.items():
+            _step(ctx, f"{number}/{len(mixes) - 1}  {mix}: the test rows of {test}")
+            evaluated[mix, test] = where / f"on-{test}"
+            with contextlib.redirect_stdout(io.StringIO()):  # their tables; the matrix is this command's result
+                ctx.invoke(
+                    evaluation.cli.evaluate, data=folder, out=evaluated[mix, test], limit=limit, device=device,
+                    force=force, **candidate,
+                )  # fmt: skip
+    tests = {name: str(folder) for name, folder in folders.items()}
+    found = gather(out, evaluated, mixes, tests, model=spec.model, num_steps=spec.max_steps, force=force)
+    print_matrix(found)
+    _step(ctx, f"done: open {out}/report.html")
+
+
+commands: list[click.Command] = [demo, matrix]
+
+
+def _sources(run: Path, folders: list[str]) -> dict[str, Path]:
+    """Name -> folder of every source; names are the folders' own, numbered where two are the same."""
+    if len(folders) < 2:
+        raise ToileError(str(run), "has one source", "give its mix at least two folders, such as real and synthetic")
+    named: dict[str, Path] = {}
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise ToileError(str(folder), "is no shard folder, so it has no test rows", "run `toile generate` first")
+        name, number = folder.name, 2
+        while name in named or name in ("base", "all", "comparisons"):
+            name, number = f"{folder.name}-{number}", number + 1
+        named[name] = folder
+    return named
 
 
 def _place(source: Path, target: Path, *, replace: bool = False) -> None:

@@ -80,7 +80,7 @@ def fit(train: Iterable[Product]) -> Habits | None:
     return Habits(
         num_rows=categories.total(),
         categories=tuple(sorted(categories)),
-        counts=categories,
+        counts=dict(categories),
         majority_category=_commonest(categories),
         commonest_title=_commonest(all_titles),
         median_price=float(np.median([price for group in prices.values() for price in group])),

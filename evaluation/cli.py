@@ -1,7 +1,6 @@
 """The commands `evaluate`, `compare` and `report`."""
 
 import json
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from evaluation.report_cli import floors_of, report
 from schemas.border import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -135,7 +135,7 @@ def evaluate(
         limit=limit,
         batch_size=batch_size,
     )
-    floors = _floors(fail_under)
+    floors = floors_of(fail_under)
     check_floors(floors, spec)
     with joined() as ranks:
         if not ranks.first:
@@ -187,21 +187,6 @@ def compare(ctx: click.Context, base_dir: Path, tuned_dir: Path, out: Path, data
     _say(ctx, f"{comparison.counts.evaluated} products compared: {out}", done)
     print_comparison(comparison)
     click.echo(json.dumps(_summary(comparison, out)))
-
-
-@click.command()
-@click.argument("result_dir", type=_FOLDER)
-@_DATA
-def report(result_dir: Path, data: Path | None) -> None:
-    """Write the page of a finished evaluation or comparison once more.
-
-    \b
-    Example:
-      toile report results/comparison
-    """
-    from evaluation.reporting import report as run
-
-    click.echo(run(result_dir, data=data))
 
 
 commands: list[click.Command] = [evaluate, compare, report]
@@ -316,20 +301,6 @@ def _key(variable: str | None) -> str | None:
         state = "holds characters that no key has" if key else "is not set or empty"
         raise ToileError("--api-key-env", f"the variable {variable} {state}", f"export {variable}=... first")
     return key
-
-
-def _floors(texts: tuple[str, ...]) -> dict[str, float]:
-    """METRIC=VALUE, as given with --fail-under."""
-    found = {}
-    for text in texts:
-        metric, _, value = text.partition("=")
-        try:
-            found[metric] = float(value)
-            if not math.isfinite(found[metric]):
-                raise ValueError(value)
-        except ValueError as error:
-            raise click.BadParameter(f"{text!r} is not METRIC=VALUE, such as joint=0.4") from error
-    return found
 
 
 def _summary(record: "Result | Comparison", out: Path) -> dict[str, Any]:

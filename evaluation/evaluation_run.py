@@ -9,6 +9,7 @@ from pathlib import Path
 from evaluation import leaks, metrics, noise_floor
 from evaluation.answering import Answers, answer
 from evaluation.baselines import Habits
+from evaluation.evidence import Evidence, evidence_of
 from evaluation.folders import NOISE, REPORT, data_sha256, prepare, relative, weights_sha256, write_text
 from evaluation.generate import predict
 from evaluation.leaks import Ledger
@@ -17,7 +18,7 @@ from evaluation.nearest import habits_of
 from evaluation.ranks import ALONE, Ranks
 from evaluation.reporting import result_page
 from evaluation.rows import Rows, read_rows
-from evaluation.scoring import Outcome, outcomes
+from evaluation.scoring import Outcome
 from evaluation.slices import headline, pooled
 from evaluation.visual_gain import verdict
 from schemas.answer import PROMPT
@@ -111,10 +112,10 @@ def evaluate(
     noise = _noise(model, rows, answers, out, ranks, quiet=quiet) if noise_check else None
     if inputs is not None and ledger is not None:
         with clock.phase("score"):
-            result, scored = _scored(candidate, inputs, rows, answers, ledger, noise, relative(data, out))
+            result, scored, evidence = _scored(candidate, inputs, rows, answers, ledger, noise, relative(data, out))
         speed = _throughput(_num_answered(_all(answers)) - already, tokens, ranks, clock)
         result = as_written(replace(result, throughput=speed, seconds=clock.total()))
-        write_text(out / REPORT, result_page(result, rows.products, scored, data))
+        write_text(out / REPORT, result_page(result, rows.products, scored, data, evidence))
         write_result(out, result)
     ranks.wait()
     return result if ranks.first else read_result(out)
@@ -206,12 +207,14 @@ def _scored(
     ledger: Ledger,
     noise: Noise | None,
     data_from_here: str,
-) -> tuple[Result, list[Outcome]]:
+) -> tuple[Result, list[Outcome], Evidence]:
     """The result but for the figures of the run itself, and what the page needs beside it."""
     spec, choice = answers.spec, answers.choice
     habits = habits_of(rows.folder, rows.products)
     asked = (*rows.products, *(choice.products if choice else ()))
-    scored = outcomes(asked, _all(answers), spec, habits.categories if habits else ())
+    touched = tuple(product.product_code for product in rows.products if product.product_code in ledger.touched)
+    evidence = evidence_of(spec, asked, [_all(answers)], habits, touched)
+    (scored,) = evidence.outcomes()
     scores = metrics.scores_of(scored, asked, spec, habits, ledger.touched)
     uses_picture, sentence = verdict(scores)
     result = Result(
@@ -236,11 +239,11 @@ def _scored(
         scores=scores,
         chosen=choice.protocol if choice else None,
         leaks=ledger.leaks,
-        touched=tuple(product.product_code for product in rows.products if product.product_code in ledger.touched),
+        touched=touched,
         noise=noise,
         prompts=answers.prompts,
     )
-    return result, scored
+    return result, scored, evidence
 
 
 def _all(answers: Answers) -> tuple[Prediction, ...]:

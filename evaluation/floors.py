@@ -20,18 +20,21 @@ def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
 
 
 def hold_floors(floors: Mapping[str, float], result: Result, out: Path) -> None:
-    """ToileError when a figure of the headline protocol on all rows, with their own pictures, is below its floor.
+    """ToileError when a figure of the headline protocol on all rows, with their own pictures, is below its floor."""
+    below = below_floors(floors, result)
+    if below:
+        raise ToileError(str(out), "; ".join(below), "--fail-under asks for more; the result itself is complete")
 
-    A figure without a value is below every floor.
-    """
+
+def below_floors(floors: Mapping[str, float], result: Result) -> list[str]:
+    """One sentence a floor that is not held; a figure without a value is below every floor."""
     figures = {score.metric: score for score in result.scores if _is_headline(score, result.inputs.spec)}
     below = []
     for metric, floor in floors.items():
         value, n = figures[metric].value, figures[metric].n
         if value is None or value < floor:
             below.append(f"{metric} is {'without value' if value is None else value} on {n} rows, below {floor:g}")
-    if below:
-        raise ToileError(str(out), "; ".join(below), "--fail-under asks for more; the result itself is complete")
+    return below
 
 
 def _is_headline(score: Score, spec: EvaluationSpec) -> bool:

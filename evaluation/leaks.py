@@ -213,9 +213,10 @@ def _with_seen(
         "picture_sha256": pa.array([name for kind, name in ours if kind == "picture"]),
     }
     same: dict[str, dict[str, str]] = {kind: {} for kind in IN_SEEN}
-    number = 0
+    number = dict.fromkeys(IN_SEEN, 0)
     for batch in _batches(path, tuple(columns)):
-        number += batch.num_rows
+        for kind, name in zip(IN_SEEN, ("product_code", "family", "picture_sha256"), strict=True):
+            number[kind] += batch.num_rows - batch[name].null_count  # a picture drawn while training has no hash
         isin = [pc.is_in(batch[name], value_set=values) for name, values in columns.items()]
         for row in batch.filter(pc.or_(pc.or_(isin[0], isin[1]), isin[2])).to_pylist():
             code = row["product_code"]
@@ -228,7 +229,7 @@ def _with_seen(
                 for each in ours.get((kind, name), ()):
                     same[kind].setdefault(each, code)
     for kind in IN_SEEN:
-        found[source, kind], compared[source, kind] = same[kind], number
+        found[source, kind], compared[source, kind] = same[kind], number[kind]
 
 
 def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:

@@ -17,17 +17,18 @@ import jinja2
 from markupsafe import Markup, escape
 
 from evaluation import page
-from evaluation.baselines import fit
+from evaluation.evidence import Evidence, pack
 from evaluation.folders import REPORT, file_sha256, find_data, write_text
 from evaluation.gallery import gallery
 from evaluation.page import Panel
-from evaluation.rows import train_rows, truths
+from evaluation.pairing import evidence_of_one, evidence_of_pair, read_evaluated, refuse_unpaired
 from evaluation.scatter import scatter
-from evaluation.scoring import Outcome, outcomes
+from evaluation.scoring import Outcome
 from evaluation.slices import headline
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.prediction import PREDICTIONS, Prediction, read_predictions
+from schemas.matrix import Matrix
+from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import (
     COMPARISON,
@@ -49,24 +50,29 @@ def report(folder: Path, *, data: Path | None = None) -> Path:
     """
     if (folder / COMPARISON).is_file():
         comparison = read_comparison(folder)
-        base = folder / comparison.base.from_here
-        shards = find_data(base, read_result(base), data)
-        products = truths(shards, comparison.base.inputs.spec.split, _codes(_headline(base)))
-        for side in (comparison.base, comparison.tuned):
-            _refuse_changed(folder / side.from_here, side)
-        scored = [_scored(folder / side.from_here, products, shards) for side in (comparison.base, comparison.tuned)]
-        scores = [read_result(folder / side.from_here).scores for side in (comparison.base, comparison.tuned)]
-        html = comparison_page(comparison, (scores[0], scores[1]), products, (scored[0], scored[1]), shards)
+        places = [folder / side.from_here for side in (comparison.base, comparison.tuned)]
+        shards = find_data(places[0], read_result(places[0]), data)
+        for place, side in zip(places, (comparison.base, comparison.tuned), strict=True):
+            _refuse_changed(place, side)
+        sides = [read_evaluated(place) for place in places]
+        evidence = evidence_of_pair(sides, refuse_unpaired(sides[0], sides[1]), shards)
+        first, second = evidence.outcomes()
+        scores = (sides[0].result.scores, sides[1].result.scores)
+        html = comparison_page(comparison, scores, evidence.products, (first, second), shards, evidence)
     else:
         result = read_result(folder)
         shards = find_data(folder, result, data)
-        products = truths(shards, result.inputs.spec.split, _codes(_headline(folder)))
-        html = result_page(result, products, _scored(folder, products, shards), shards)
+        evidence = evidence_of_one(folder, shards)
+        (scored,) = evidence.outcomes()
+        judged = [product for product in evidence.products if product.split == result.inputs.spec.split]
+        html = result_page(result, judged, scored, shards, evidence)
     write_text(folder / REPORT, html)
     return folder / REPORT
 
 
-def result_page(result: Result, products: Sequence[Product], scored: Sequence[Outcome], data: Path) -> str:
+def result_page(
+    result: Result, products: Sequence[Product], scored: Sequence[Outcome], data: Path, evidence: Evidence
+) -> str:
     """The page of one model; `data` is the shard folder, for the pictures that `products` do not hold."""
     panel = Panel(
         label="model",
@@ -78,7 +84,7 @@ def result_page(result: Result, products: Sequence[Product], scored: Sequence[Ou
         asked=page.by_protocol(result.scores, result.inputs.spec.split),
     )
     validated = page.by_protocol(result.scores, "validation") if result.chosen else {}
-    return _rendered(result, [panel], products, data, skipped=result.skipped, run=result, validated=validated)
+    return _rendered(result, [panel], products, data, evidence, skipped=result.skipped, run=result, validated=validated)
 
 
 def comparison_page(
@@ -87,6 +93,7 @@ def comparison_page(
     products: Sequence[Product],
     scored: tuple[Sequence[Outcome], Sequence[Outcome]],
     data: Path,
+    evidence: Evidence,
 ) -> str:
     """The page of two models; `scores` are those of their results, products and outcomes those that were compared."""
     panels = [
@@ -109,8 +116,30 @@ def comparison_page(
         panels,
         products,
         data,
+        evidence,
         differences=page.by_key(comparison.scores),
         gains=page.by_protocol(comparison.scores, split),
+    )
+
+
+def matrix_page(matrix: Matrix) -> str:
+    """The page of a mix x test matrix."""
+    asked: dict[str, list[tuple[str, str]]] = {}
+    for contrast in matrix.contrasts:
+        pairs = asked.setdefault(contrast.test, [])
+        if (contrast.before, contrast.after) not in pairs:
+            pairs.append((contrast.before, contrast.after))
+    return (
+        _environment()
+        .get_template("matrix.html.j2")
+        .render(
+            matrix=matrix,
+            cells={(cell.mix, cell.test, cell.metric): cell for cell in matrix.cells},
+            contrasts={(c.test, c.before, c.after, c.metric): c for c in matrix.contrasts},
+            asked=asked,
+            questions=sum(len(pairs) for pairs in asked.values()),
+            document=embedded(document_of(matrix)),
+        )
     )
 
 
@@ -123,7 +152,12 @@ def embedded(document: Any) -> Markup:
 
 
 def _rendered(
-    record: Result | Comparison, panels: list[Panel], products: Sequence[Product], data: Path, **more: Any
+    record: Result | Comparison,
+    panels: list[Panel],
+    products: Sequence[Product],
+    data: Path,
+    evidence: Evidence,
+    **more: Any,
 ) -> str:
     rows = page.headline_rows(record.counts)
     prices = {product.product_code: product.full_price or 0.0 for product in products}
@@ -149,6 +183,7 @@ def _rendered(
         "cards": gallery(products, [p.outcomes for p in panels], data, _encoded(products)),
         "commands": _commands(record),
         "document": embedded(document_of(record)),
+        "evidence": Markup(pack(evidence)),  # base64
         "script_hash": _script_hash(environment),
         **more,
     }
@@ -160,23 +195,6 @@ def _refuse_changed(folder: Path, side: Side) -> None:
     if not log.is_file() or file_sha256(log) != side.predictions_sha256:
         problem = "is not there any more" if not log.is_file() else "has changed since it was compared"
         raise ToileError(str(log), problem, "run `toile compare` again")
-
-
-def _headline(folder: Path) -> list[Prediction]:
-    """What the page shows in full: the answers under the headline protocol."""
-    spec = read_result(folder).inputs.spec
-    asked = (spec.protocol, spec.split)
-    return [p for p in read_predictions(folder / PREDICTIONS) if (p.protocol, p.split) == asked]
-
-
-def _codes(predictions: Sequence[Prediction]) -> set[str]:
-    return {prediction.product_code for prediction in predictions}
-
-
-def _scored(folder: Path, products: Sequence[Product], shards: Path) -> list[Outcome]:
-    habits = fit(train_rows(shards))
-    spec = read_result(folder).inputs.spec
-    return outcomes(products, _headline(folder), spec, habits.categories if habits else ())
 
 
 def _encoded(products: Sequence[Product]) -> dict[str, bytes]:

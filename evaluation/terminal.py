@@ -5,6 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation import page
+from schemas.matrix import Cell, Contrast, Matrix
 from schemas.result import Comparison, Difference, Result, Score
 
 _COLUMNS = ("category", "title", "price", "joint")
@@ -42,6 +43,22 @@ def print_comparison(comparison: Comparison) -> None:
         console.print(Text(f"{label}: {side.verdict}", style=_mood(side.uses_picture)), soft_wrap=True)
 
 
+def print_matrix(matrix: Matrix) -> None:
+    """All three right, a row a mix and a column a test set, then what each mix brings beyond another."""
+    cells = {(cell.mix, cell.test): cell for cell in matrix.cells if cell.metric == "joint"}
+    table = _table("trained on", *(f"on {test}" for test in matrix.tests))
+    for mix in matrix.mixes:
+        table.add_row(mix, *(_figure(cells[mix, test]) for test in matrix.tests))
+    console = _console()
+    console.print(table)
+    brought = _table("on the rows of", "instead of", "training on", "points", "p (Holm)")
+    for contrast in matrix.contrasts:
+        if contrast.metric == "joint":
+            p = "-" if contrast.p_holm is None else f"{contrast.p_holm:.3g}"
+            brought.add_row(contrast.test, contrast.before, contrast.after, _gain(contrast), p)
+    console.print(brought)
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for number, column in enumerate(columns):
@@ -67,7 +84,7 @@ def _mood(uses_picture: bool | None) -> str:
     return "green" if uses_picture else "yellow"
 
 
-def _figure(score: Score | None) -> str:
+def _figure(score: Score | Cell | None) -> str:
     if score is None or score.value is None or score.low is None or score.high is None:
         return "-"
     return f"{100 * score.value:3.0f} % ({100 * score.low:.0f}-{100 * score.high:.0f})"
@@ -79,7 +96,7 @@ def _change(row: Difference | None) -> str:
     return f"{100 * row.base:.0f} -> {100 * row.tuned:.0f} %"
 
 
-def _gain(row: Difference) -> str:
+def _gain(row: Difference | Contrast) -> str:
     if row.difference is None or row.low is None or row.high is None:
         return "-"
     return f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"

@@ -1,6 +1,7 @@
 """Commands that train."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,15 @@ def train(
     loaders: int,
     force: bool,
 ) -> None:
-    """Train as RUN.yaml says, on its weighted mix of shard folders.
+    """Train as RUN.yaml says, on its weighted mix of shard folders and catalog specs.
 
     \b
     Example:
       toile train run.yaml --out runs/first
     """
+    from finetune.mixing import Example
     from finetune.training_run import train as run_training
+    from generator.drawn_source import opener
 
     spec = read_run(run, model, mix, max_steps)
     quiet = bool(ctx.obj and ctx.obj.get("quiet"))
@@ -57,6 +60,7 @@ def train(
             device=device,
             num_loaders=loaders,
             force=force,
+            open_drawn=opener(spec.mix, Example),
             report=lambda step: advance(step.num_new, f"loss {step.loss:.3f}, {step.samples_per_second:.1f} samples/s"),
             say=talk,
         )
@@ -111,22 +115,98 @@ def export(
     )
 
 
-commands: list[click.Command] = [train, export]
+@click.command()
+@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.option("--model", help="A hub name, a folder, tiny, or full-size: the published sizes, drawn from the seed.")
+@click.option("--picture-size", default="672", show_default=True, help="Of synthetic pictures in px: 672 or 800x600.")
+@click.option("--num-crops", type=click.IntRange(min=1), help="Tiles a picture may be cut into.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Examples that make one step.")
+@click.option("--micro-batch-size", type=click.IntRange(min=1), help="Examples that are computed at once.")
+@click.option("--method", type=click.Choice(["lora", "full"]), help="What is trained.")
+@click.option("--rank", type=click.IntRange(min=1), help="Of the adapters.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="Of the arithmetic.")
+@click.option("--with", "on", multiple=True, metavar="SWITCH", help="Switch a way to train faster on; repeatable.")
+@click.option("--without", "off", multiple=True, metavar="SWITCH", help="Switch one off; repeatable.")
+@click.option("--steps", default=10, show_default=True, type=click.IntRange(min=1), help="That are measured.")
+@click.option("--warmup", default=3, show_default=True, type=click.IntRange(min=0), help="Steps before, not counted.")
+@click.option("--loaders", type=click.IntRange(min=0), help="Processes that decode ahead.")
+@click.option("--device", help="cpu, cuda, cuda:1, ...; a GPU when there is one.")
+@click.option("--seed", type=click.IntRange(min=0), help="Of pictures, weights and order.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+@click.pass_context
+def throughput(
+    ctx: click.Context,
+    /,
+    run: Path | None,
+    model: str | None,
+    picture_size: str,
+    on: tuple[str, ...],
+    off: tuple[str, ...],
+    steps: int,
+    warmup: int,
+    loaders: int | None,
+    device: str | None,
+    as_json: bool,
+    **changes: Any,
+) -> None:
+    """Measure how fast training goes: on the mix of RUN.yaml, or on pictures made in memory.
+
+    \b
+    Example:
+      toile throughput --model tiny --batch-size 8 --steps 5
+    """
+    from finetune.mixing import Example
+    from finetune.throughput import chosen_spec, measure_throughput, picture_px, printed
+
+    spec, open_drawn = None, None
+    if run is not None:
+        from generator.drawn_source import opener
+
+        spec = read_run(run, model, (), None)
+        open_drawn = opener(spec.mix, Example)
+    spec = chosen_spec(spec, on=on, off=off, model=model, **changes)
+    quiet = bool(ctx.obj and ctx.obj.get("quiet"))
+    with progress_bar("measuring", warmup + steps, quiet=quiet) as advance:
+        found = measure_throughput(
+            spec,
+            picture_px=picture_px(picture_size),
+            num_steps=steps,
+            num_warmup=warmup,
+            device=device,
+            num_loaders=loaders,
+            open_drawn=open_drawn,
+            say=lambda text: None if quiet else click.echo(text, err=True),
+            report=lambda step: advance(1, f"{step.seconds:.3g} s"),
+        )
+    click.echo(json.dumps(dataclasses.asdict(found)) if as_json else printed(found))
+
+
+commands: list[click.Command] = [train, export, throughput]
 
 
 def read_run(path: Path, model: str | None, mix: tuple[str, ...], max_steps: int | None) -> Any:
-    """The run file with the command line's changes; its data folders become paths seen from here."""
+    """The run file with the command line's changes; what its mix names become paths seen from here."""
     from schemas.specs import load
     from schemas.training import MixSource
 
     spec = load(path, "training")
-    sources = tuple(dataclasses.replace(entry, data=str(path.parent / entry.data)) for entry in spec.mix)
-    changes: dict[str, Any] = {"mix": tuple(MixSource(**_weighted(text)) for text in mix) or sources}
+    named, beside = (tuple(MixSource(**_weighted(text)) for text in mix), Path()) if mix else (spec.mix, path.parent)
+    sources = tuple(dataclasses.replace(entry, data=_place(entry.data, beside)) for entry in named)
+    changes: dict[str, Any] = {"mix": sources}
     if model is not None:
         changes["model"] = model
     if max_steps is not None:
         changes["max_steps"] = max_steps
     return dataclasses.replace(spec, **changes)
+
+
+def _place(data: str, beside: Path) -> str:
+    """The path of what a mix names: relative to `beside`, or of a shipped preset where nothing is there."""
+    from schemas.specs import presets
+
+    path = beside / data
+    preset = None if path.exists() else presets("catalog").get(data)
+    return str(preset or path)
 
 
 def _weighted(text: str) -> dict[str, Any]:

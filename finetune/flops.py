@@ -164,7 +164,7 @@ def _add(found: Flops, config: Phi3VConfig, spec: TrainingSpec, extent: _Extent,
     """Walk through the model from pixels to logits, remembering whether anything before was trained."""
     reached = False
     for block in _blocks(config, extent):
-        forward: Counter[str] = Counter()
+        forward = dict.fromkeys(PARTS, 0.0)
         trains = False
         for part, products in block.stages:
             moved = False

@@ -1,6 +1,7 @@
-"""Any mix of shard folders as one stream of examples whose order is a pure function of (sizes, weights, seed).
+"""Any mix of shard folders and catalog specs as one stream of examples.
 
-The stream needs no state: example t of a run is the same after a restart, on any machine, for any batch size.
+Its order is a pure function of (sizes, weights, seed) and needs no state: example t of a run is the same after a
+restart, on any machine, for any batch size.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ class Source(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Its name: a shard folder or a spec."""
+        """Its name: a shard folder, a spec file, or a shipped preset."""
 
     @property
     def num_examples(self) -> int:
@@ -58,17 +59,20 @@ class Source(Protocol):
         """The same catalog made twice counts as the same."""
 
     def currencies(self) -> set[str | None]:
-        """Of all rows."""
+        """Of the prices; None where a row does not say."""
 
     def example(self, row: int) -> Example:
         """The decoded example."""
 
     def seen(self) -> Iterator[dict[str, str | None]]:
-        """product_code, family and picture_sha256 of every row that may be drawn."""
+        """product_code, family and picture_sha256 of every row that may be drawn; no hash where none is stored."""
 
 
 Opener = Callable[[Path, str], Source | None]
-"""(what the mix names, split) -> its rows; None when there are none to learn from."""
+"""(what the mix names and is no folder, split) -> its rows; None when there are none to learn from.
+
+Drawing products is the generator's work, so the command hands this in (`generator.drawn_source.opener`).
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,9 @@ class ExampleSource:
     def num_examples(self) -> int:
         return int(self.table.num_rows)
 
+    def currencies(self) -> set[str | None]:
+        return set(pc.unique(self.table["currency_code"]).to_pylist())
+
     def example(self, row: int) -> Example:
         """The decoded example; a picture that does not decode is a ToileError naming the product."""
         values: dict[str, Any] = {name: self.table[name][row].as_py() for name in _COLUMNS}
@@ -101,18 +108,32 @@ class ExampleSource:
             picture=picture,
         )
 
+    def seen(self) -> Iterator[dict[str, str | None]]:
+        for batch in self.table.select(["product_code", "family", "image"]).to_batches(max_chunksize=100):
+            for row in batch.to_pylist():
+                sha256 = hashlib.sha256(row["image"]["bytes"]).hexdigest()
+                yield {"product_code": row["product_code"], "family": row["family"], "picture_sha256": sha256}
+
 
 def open_source(folder: Path, split: str, open_drawn: Opener | None = None) -> Source:
-    """The rows of a split that can be learned from. A folder without any is a ToileError."""
+    """The rows of a split that can be learned from. A folder or a spec without any is a ToileError."""
     source = find_source(folder, split, open_drawn)
     if source is None:
         problem = f"has no {split} row with title, category, price and picture"
-        raise ToileError(str(folder), problem, "generate with pictures, or import with --column for what is missing")
+        hint = "generate with pictures, or import with --column for what is missing"
+        if not folder.is_dir():
+            hint = "raise num_products, as in draw: {num_products: 10000}, or give its categories a leaf"
+        raise ToileError(str(folder), problem, hint)
     return source
 
 
 def find_source(folder: Path, split: str, open_drawn: Opener | None = None) -> Source | None:
-    """The rows of a split that can be learned from, or None when there are none."""
+    """The rows of a split that can be learned from, or None when there are none.
+
+    What is no folder goes to `open_drawn`, where there is one.
+    """
+    if open_drawn is not None and not folder.is_dir():
+        return open_drawn(folder, split)
     manifest, files = shard_files(folder, split)
     try:
         tables = [pq.read_table(file, columns=_COLUMNS, page_checksum_verification=True) for file in files]
@@ -134,11 +155,11 @@ def find_source(folder: Path, split: str, open_drawn: Opener | None = None) -> S
     )
 
 
-def check_currencies(sources: Sequence[ExampleSource]) -> None:
+def check_currencies(sources: Sequence[Source]) -> None:
     """Refuse a mix of currencies: a price without its currency cannot be learned."""
     found: dict[str | None, Path] = {}
     for source in sources:
-        for currency in pc.unique(source.table["currency_code"]).to_pylist():
+        for currency in sorted(source.currencies(), key=str):
             found.setdefault(currency, source.folder)
     if len(found) > 1:
         listed = ", ".join(f"{currency} in {folder}" for currency, folder in found.items())
@@ -167,9 +188,7 @@ def mix(sizes: Sequence[int], weights: Sequence[float], seed: int, start: int, s
     return source[start:], row[start:]
 
 
-def seen_rows(sources: Sequence[ExampleSource]) -> Iterator[dict[str, str]]:
+def seen_rows(sources: Sequence[Source]) -> Iterator[dict[str, str | None]]:
     """Code, family and picture hash of every row a model may have been shown: what evaluation must not test on."""
     for source in sources:
-        for row in source.table.select(["product_code", "family", "image"]).to_pylist():
-            sha256 = hashlib.sha256(row["image"]["bytes"]).hexdigest()
-            yield {"product_code": row["product_code"], "family": row["family"], "picture_sha256": sha256}
+        yield from source.seen()

@@ -102,7 +102,7 @@ def run_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Mapp
         yield write
 
 
-def write_seen(out: Path, rows: Iterable[dict[str, str]]) -> None:
+def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:
     """`seen.parquet`: product_code, family, picture_sha256 of every training row."""
     schema = pa.schema([(name, pa.string()) for name in ("product_code", "family", "picture_sha256")])
     with storage_errors(out / SEEN):

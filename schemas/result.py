@@ -185,6 +185,21 @@ class Throughput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """What a perfect reader of pictures who knows the catalog's spec would score, in expectation, on these rows."""
+
+    n: int
+    """Rows behind it."""
+    bounded: int
+    """Of these, rows for which only an upper bound is known."""
+    category: float
+    title: float
+    price: float
+    joint: float
+    reasoning: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One model on one data set."""
 
@@ -216,6 +231,8 @@ class Result:
     throughput: Throughput | None = None
     prompts: tuple[Prompt, ...] = ()
     """One for each protocol."""
+    ceiling: Mapping[str, Ceiling] | None = None
+    """For rows all and inferable; None unless a catalog spec drew the data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,6 +39,12 @@ def from_document(document: Any, kind: str, where: str = "document") -> Any:
     return spec
 
 
+def presets(kind: str) -> dict[str, Path]:
+    """Name -> file of the shipped presets of a kind."""
+    files = sorted(PRESETS.glob("*.yaml"))
+    return {path.stem: path for path in files if path.stem.endswith("-run") == (kind == "training")}
+
+
 def preset_path(name: str, kind: str) -> Path | None:
     """The file of a shipped preset (`demo`, `fashion-luxury`), or None when `name` is the path of a file.
 
@@ -46,9 +52,7 @@ def preset_path(name: str, kind: str) -> Path | None:
     """
     if Path(name).is_file():
         return None
-    shipped = {
-        path.stem: path for path in sorted(PRESETS.glob("*.yaml")) if path.stem.endswith("-run") == (kind == "training")
-    }
+    shipped = presets(kind)
     if name in shipped:
         return shipped[name]
     if Path(name).suffix in {".yaml", ".yml", ".json"} or "/" in name:

@@ -9,14 +9,28 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DrawSpec:
+    """Which products of a catalog spec: those that `toile generate` writes with the same options."""
+
+    num_products: int = 1000
+    """Of all splits together; of these, about 80 % are training rows."""
+    seed: int = 0
+    """Another seed, another catalog."""
+    image_size: int = 336
+    """Edge of the square pictures in pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MixSource:
-    """One shard folder of the mix."""
+    """One shard folder, or one catalog spec, of the mix."""
 
     data: str
     """Folder made by `toile generate` or `toile import`, or a catalog spec whose products are drawn when they are
-    needed; relative to the run file."""
+    needed; relative to the run file. What is not there may be the name of a shipped preset."""
     weight: float = 1.0
     """Share of the drawn examples, beside the other sources' weights; > 0."""
+    draw: DrawSpec | None = None
+    """For a catalog spec: which of its products; None means what `toile generate SPEC` writes without options."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import COLUMNS
 from schemas.specs import from_document, load, preset_path
-from schemas.training import LoraSpec, MixSource, OptimiserSpec, RunRecord, TrainingSpec
+from schemas.training import DrawSpec, LoraSpec, MixSource, OptimiserSpec, RunRecord, TrainingSpec
 from tests.conftest import PRESETS
 
 Change = Callable[[dict[str, Any]], None]
@@ -276,6 +276,7 @@ RECORDS: list[tuple[type, str, tuple[str, ...]]] = [
     (LoraSpec, "training", ("properties", "lora")),
     (OptimiserSpec, "training", ("properties", "optimiser")),
     (MixSource, "training", ("properties", "mix", "items")),
+    (DrawSpec, "training", ("properties", "mix", "items", "properties", "draw")),
     (RunRecord, "run", ()),
     (Manifest, "manifest", ()),
     (ShardFile, "manifest", ("properties", "files", "items")),

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -152,6 +153,14 @@ def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, row
     assert "--allow-seen" in caught.value.hint
     with pytest.raises(ToileError, match="was trained on all 1 rows"):
         refuse_seen(found.leaks, 1, {"adapter": tmp_path / "adapter"})
+
+
+def test_rows_drawn_while_training_have_no_picture_to_compare(tmp_path: Path, rows: list[Product]) -> None:
+    unhashed: Any = {"product_code": rows[7].product_code, "family": rows[7].family, "picture_sha256": None}
+    found = ledger(tmp_path, rows, [seen_row(), unhashed])
+    assert counted(found) == {("adapter", "code"): 1, ("adapter", "family"): 1}
+    compared = {leak.kind: leak.compared for leak in found.leaks if leak.source == "adapter"}
+    assert compared == {"code": 2, "family": 2, "picture": 1}
 
 
 def test_a_code_counts_within_its_shop_alone(tmp_path: Path, rows: list[Product]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.mixing import check_currencies, find_source, mix, open_source, seen_rows
+from finetune.mixing import ExampleSource, Source, check_currencies, find_source, mix, open_source, seen_rows
 from schemas.errors import ToileError
 from schemas.manifest import as_document, write_json
 from schemas.product import read
@@ -76,8 +76,10 @@ def test_seen_rows_name_code_family_and_picture(catalog: Path) -> None:
     import hashlib
 
     rows = {r.product_code: r for r in read(catalog, split="train")}
-    for seen in seen_rows([open_source(catalog, "train")]):
-        row = rows[seen["product_code"]]
+    source = open_source(catalog, "train")
+    assert len(list(source.seen())) == source.num_examples
+    for seen in seen_rows([source]):
+        row = rows[str(seen["product_code"])]
         assert row.image is not None
         assert seen["family"] == row.family
         assert seen["picture_sha256"] == hashlib.sha256(row.image).hexdigest()
@@ -119,6 +121,7 @@ def test_a_mix_of_currencies_is_refused(catalog: Path, tmp_path: Path) -> None:
 
 def test_a_broken_picture_names_its_product(catalog: Path) -> None:
     source = open_source(catalog, "train")
+    assert isinstance(source, ExampleSource)
     table = source.table
     broken = [{"bytes": b"not a picture", "path": "x.jpg"}] * table.num_rows
     import pyarrow as pa
@@ -129,6 +132,24 @@ def test_a_broken_picture_names_its_product(catalog: Path) -> None:
     with pytest.raises(ToileError) as caught:
         type(source)(folder=source.folder, table=spoiled, num_skipped=0, content_sha256="").example(0)
     assert code in caught.value.where
+
+
+def test_what_is_no_folder_goes_to_whoever_draws_it(catalog: Path, tmp_path: Path) -> None:
+    asked: list[tuple[Path, str]] = []
+
+    def open_drawn(path: Path, split: str) -> Source | None:
+        asked.append((path, split))
+        return find_source(catalog, "train") if split == "train" else None
+
+    assert open_source(catalog, "train", open_drawn).folder == catalog
+    assert asked == []
+    assert open_source(tmp_path / "spec.yaml", "train", open_drawn).num_examples > 0
+    with pytest.raises(ToileError, match="no test row with title") as caught:
+        open_source(tmp_path / "spec.yaml", "test", open_drawn)
+    assert "num_products" in caught.value.hint
+    assert asked == [(tmp_path / "spec.yaml", "train"), (tmp_path / "spec.yaml", "test")]
+    with pytest.raises(ToileError, match="manifest"):
+        open_source(tmp_path / "spec.yaml", "train")
 
 
 def test_golden_order_of_a_small_mix() -> None:

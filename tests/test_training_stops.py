@@ -13,7 +13,9 @@ from safetensors.torch import load_file
 import finetune.training_run
 from finetune import load_model, train
 from finetune.checkpoints import Progress
+from finetune.optimising import learning_rate
 from finetune.run_folder import load_run
+from finetune.stepping import backward
 from finetune.trainable import load_trainable
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
@@ -71,7 +73,7 @@ def test_a_killed_run_remembers_its_best(catalog: Path, tmp_path: Path, monkeypa
     whole = tmp_path / "whole"
     planned([5.0, 3.0, 4.0, 4.0, 4.0, 4.0], monkeypatch)
     train(spec, whole, device="cpu")
-    real = finetune.training_run.learning_rate
+    real = learning_rate
 
     def stopped(optimiser: OptimiserSpec, step: int, num_steps: int) -> float:
         if step == 6:
@@ -117,7 +119,7 @@ def test_what_was_reached_is_saved_before_giving_up(
 ) -> None:
     spec = spec_for(catalog)
     train(spec, tmp_path / "whole", device="cpu")
-    real, calls = finetune.training_run.backward, []
+    real, calls = backward, []
 
     def failing(*arguments: Any) -> torch.Tensor:
         calls.append(1)
@@ -160,7 +162,7 @@ def test_a_full_disk_leaves_the_state_before_it(catalog: Path, tmp_path: Path, m
 def test_dropout_continues_too(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_for(catalog, lora=LoraSpec(rank=2, dropout=0.5), checkpoint_every=2)
     train(spec, tmp_path / "whole", device="cpu")
-    real = finetune.training_run.learning_rate
+    real = learning_rate
 
     def stopped(optimiser: OptimiserSpec, step: int, num_steps: int) -> float:
         if step == 4:
@@ -189,7 +191,11 @@ def test_a_tracked_run_ends_with_pictures_and_answers(
         def finish(self) -> None:
             sent.append({"finished": True})
 
-    monkeypatch.setattr(wandb, "init", lambda **settings: sent.append(settings) or Recorded())
+    def init(**settings: Any) -> Recorded:
+        sent.append(settings)
+        return Recorded()
+
+    monkeypatch.setattr(wandb, "init", init)
     train(spec_for(catalog, max_steps=2, tracking="wandb"), tmp_path / "out", device="cpu")
     assert sent[0]["config"]["spec"]["max_steps"] == 2
     assert [entry["at"] for entry in sent if "loss" in entry] == [1, 2]

@@ -44,8 +44,8 @@ def seeded_weights(
 
     Chosen for training from scratch: each matrix keeps the size of what goes through it (deviation 1 / sqrt(inputs)),
     the last one of each residual branch is smaller by sqrt(2 x layers), and the head starts near zero, so that the
-    first loss is about ln(vocabulary). The global random state is neither read nor moved. A GPU draws other numbers than
-    the CPU, in a hundredth of the time.
+    first loss is about ln(vocabulary). The global random state is neither read nor moved. A GPU draws other
+    numbers than the CPU.
     """
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in Phi3VForCausalLM(config).state_dict().items()}

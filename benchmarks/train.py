@@ -1,0 +1,156 @@
+"""How much faster do the switches of a training run make it on the CPU, together and each alone?
+
+    python benchmarks/train.py [--rounds 14] > benchmarks/results/train_2cores_DATE.json
+
+The same model with the same weights and data: once as it is commonly done (eager attention under a dense mask, logits
+everywhere, empty tiles through the whole vision tower, pictures as normalised tiles), once with everything on, once
+with each switch alone, and once more as at first, which shows the noise. All variants take a step in turn in one
+process, so that a busy machine slows all of them alike; medians over the rounds, after two that do not count. A step in
+which two variants find different losses ends it all. The pictures fill 2 of 4 tiles. Left out are compile (minutes on a
+CPU), checkpointing (trades time for memory) and cast_once (nothing to cast in float32): benchmarks/ladder.py has them.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import torch
+
+from finetune.device_peaks import device_name
+from finetune.phi3v.configuration import Phi3VConfig
+from finetune.phi3v.loading import assemble
+from finetune.phi3v.seeded import seeded_weights
+from finetune.phi3v.tiny import tiny_config, tiny_processor
+from finetune.ranks import Ranks
+from finetune.synthetic import SYNTHETIC
+from finetune.throughput import Loaded, StepTiming, open_sources, timed_steps
+from finetune.trainable import make_trainable
+from schemas.manifest import versions
+from schemas.training import MixSource, SpeedSpec, TrainingSpec
+
+RANKS = Ranks(device="cpu")
+SWITCHES = (
+    "answer_logits", "causal_attention", "real_tiles", "fused_lora", "fused_optimiser", "picture_bytes", "copy_ahead",
+)  # fmt: skip
+ALL_OFF = SpeedSpec(**dict.fromkeys((field.name for field in dataclasses.fields(SpeedSpec)), False))
+NUM_CROPS = 4
+PICTURE_PX = (448, 224)
+WARMUP = 2
+CLOSE = 1e-3
+
+
+def main() -> None:
+    """Let all variants train in turn and print what came out."""
+    parser = argparse.ArgumentParser(description="Samples/s of training with the speed switches on, off and alone.")
+    parser.add_argument("--rounds", type=int, default=14, help="timed steps of each variant")
+    parser.add_argument("--batch-size", type=int, default=8)
+    options = parser.parse_args()
+    torch.set_num_threads(torch.get_num_threads())
+    speeds = {
+        "everything off": ALL_OFF,
+        "everything on": dataclasses.replace(ALL_OFF, **dict.fromkeys(SWITCHES, True)),
+        **{name: dataclasses.replace(ALL_OFF, **{name: True}) for name in SWITCHES},
+        "off, once more": ALL_OFF,
+    }
+    timings = in_turn({name: steps(speed, options) for name, speed in speeds.items()}, options.rounds)
+    found = {name: figures(timings[name], timings["everything off"]) for name in speeds}
+    for name, each in found.items():
+        print(f"{name:18}{each['samples_per_second']:7.2f} samples/s  x{each['ratio']:.2f}", file=sys.stderr)
+    print(json.dumps(document(found, options), indent=1))
+
+
+def in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str, list[StepTiming]]:
+    """One step of each variant, again and again; RuntimeError where the losses of a step differ."""
+    timings: dict[str, list[StepTiming]] = {name: [] for name in variants}
+    for number in range(WARMUP + rounds):
+        for name, variant in variants.items():
+            timings[name].append(next(variant))
+        losses = [found[number].loss for found in timings.values()]
+        if max(losses) - min(losses) > CLOSE:
+            raise RuntimeError(f"step {number + 1}: the variants do not compute the same: {losses}")
+    return timings
+
+
+def steps(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]:
+    """The steps of one variant."""
+    spec = TrainingSpec(
+        mix=(MixSource(data=SYNTHETIC),),
+        max_steps=WARMUP + options.rounds + 1,
+        batch_size=options.batch_size,
+        num_crops=NUM_CROPS,
+        speed=speed,
+    )
+    config = model_config()
+    bare = assemble(config, seeded_weights(config, spec.seed), dtype=torch.float32, device="cpu")
+    bare.name_or_path = bare.config._name_or_path = spec.model
+    if not speed.causal_attention:
+        for part in (bare.config, bare.config.vision_config):
+            part._attn_implementation = "eager"
+    model, masters = make_trainable(bare, spec, RANKS)
+    loaded = Loaded(model=model, masters=masters, processor=tiny_processor(config, num_crops=NUM_CROPS))
+    return timed_steps(spec, loaded, open_sources(spec, PICTURE_PX), RANKS, 0)
+
+
+def model_config() -> Phi3VConfig:
+    """Between tiny and full size, with the published vocabulary: 21 million parameters."""
+    tiny = tiny_config()
+    tower = tiny.vision_config.to_dict() | {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 6}
+    return Phi3VConfig(
+        vocab_size=32064,
+        hidden_size=256,
+        intermediate_size=512,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        num_key_value_heads=8,
+        max_position_embeddings=tiny.max_position_embeddings,
+        original_max_position_embeddings=tiny.original_max_position_embeddings,
+        rope_parameters=dict(tiny.rope_parameters),
+        sliding_window=tiny.sliding_window,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=3,
+        vision_config=tower,
+    )
+
+
+def figures(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any]:
+    """Of one variant: medians, and the quartiles of its ratio to the plain one, round by round."""
+    seconds = [timing.seconds for timing in timings[WARMUP:]]
+    ratios = [before.seconds / after for before, after in zip(plain[WARMUP:], seconds, strict=True)]
+    batch = sum(len(rows) for rows in timings[-1].micro_batches)
+    lower, ratio, upper = statistics.quantiles(ratios, n=4, method="inclusive")
+    return {
+        "samples_per_second": round(batch / statistics.median(seconds), 3),
+        "median_step_seconds": round(statistics.median(seconds), 5),
+        "ratio": round(ratio, 3),
+        "ratio_quartiles": [round(lower, 3), round(upper, 3)],
+    }
+
+
+def document(found: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """The result with what it depends on."""
+    head = ["git", "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    with torch.device("meta"):
+        from finetune.phi3v.modeling import Phi3VForCausalLM
+
+        parameters = sum(parameter.numel() for parameter in Phi3VForCausalLM(model_config()).parameters())
+    return {
+        "what": "train", "command": " ".join(["python", *sys.argv]), "variants": found, "rounds": options.rounds,
+        "batch_size": options.batch_size, "parameters": parameters, "picture_px": PICTURE_PX, "num_crops": NUM_CROPS,
+        "device": device_name("cpu"), "commit": commit.stdout.strip(),
+        "versions": versions("torch", "transformers", "peft"),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
