@@ -1,8 +1,8 @@
-"""The commands `evaluate`, `compare` and `report`."""
+"""The commands `evaluate`, `compare`, `counterfactual` and `report`."""
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,9 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 
 if TYPE_CHECKING:
-    from evaluation.evaluation_run import Candidate
+    from evaluation.evaluation_run import Candidate, Ceilings
     from evaluation.model import VisionModel
+    from schemas.product import Product
     from schemas.result import Comparison, Result
 
 _DEFAULTS = EvaluationSpec()
@@ -157,6 +158,7 @@ def evaluate(
             allow_seen=allow_seen,
             noise_check=not no_noise_check,
             ranks=ranks,
+            ceilings=_ceilings(data, spec),
         )
     if ranks.first:
         _say_how_it_went(ctx, result, out, done)
@@ -189,7 +191,41 @@ def compare(ctx: click.Context, base_dir: Path, tuned_dir: Path, out: Path, data
     click.echo(json.dumps(_summary(comparison, out)))
 
 
-commands: list[click.Command] = [evaluate, compare, report]
+@click.command()
+@click.option("--model", required=True, help="Hub name, folder, or `tiny`.")
+@click.option("--adapter", type=_FOLDER, help="PEFT adapter to put on the model.")
+@click.option("--data", required=True, type=_FOLDER, help="Shard folder made by `toile generate`.")
+@click.option("--out", required=True, type=_OUT, help="Folder for counterfactual.json and report.html.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=1), help="Test products, at random.")
+@click.option("--device", show_default="cuda where there is one, else cpu", help="cpu, cuda, cuda:N or mps.")
+@click.option("--batch-size", default=_DEFAULTS.batch_size, show_default=True, type=click.IntRange(min=1))
+@_FORCE
+@click.pass_context
+def counterfactual(
+    ctx: click.Context, model: str, adapter: Path | None, data: Path, out: Path, limit: int, device: str | None,
+    batch_size: int, force: bool,
+) -> None:  # fmt: skip
+    """Redraw test products with one attribute changed: does the price follow, does the category stay?
+
+    \b
+    Example:
+      toile counterfactual --model tiny --data data/small --out results/counterfactual
+    """
+    from evaluation.counterfactual_run import run, summary
+    from generator.counterfactuals import redrawer
+
+    spec = EvaluationSpec(controls=(), limit=limit, batch_size=batch_size)
+    redraw = redrawer(data, spec.seed)
+    candidate = _local(ctx, model, adapter, device, spec, {})
+    done = (out / "counterfactual.json").is_file() and not force
+    found = run(candidate, data, out, spec, redraw, force=force, quiet=_quiet(ctx))
+    _say(ctx, f"{found.products} products in {len(found.pairs)} pairs: {out}", done)
+    for sentence in (text for row in found.sensitivities for text in row.sentences):
+        click.echo(sentence)
+    click.echo(json.dumps({"out": str(out), **summary(found)}))
+
+
+commands: list[click.Command] = [evaluate, compare, counterfactual, report]
 
 
 def _quiet(ctx: click.Context) -> bool:
@@ -265,6 +301,33 @@ def _local(
         dtype=str(dtype).removeprefix("torch."),
         load=load,
     )
+
+
+def _ceilings(data: Path, spec: EvaluationSpec) -> "Callable[[Sequence[Product]], Ceilings | None]":
+    """What the best possible model would score on rows of a folder; None where no catalog spec drew them.
+
+    The one place where evaluation meets generator.
+    """
+
+    def ceilings_of(products: "Sequence[Product]") -> "Ceilings | None":
+        from evaluation.scoring import ROUNDING, ClosedSet, title_tokens
+        from generator.ceiling import Judge, ceilings
+        from schemas.manifest import MANIFEST, read_manifest
+        from schemas.specs import from_document
+
+        manifest = read_manifest(data)
+        if manifest.kind != "generate":
+            return None
+        judge = Judge(
+            category_key=ClosedSet((), spec.aliases).key,
+            title_words=title_tokens,
+            title_f1=spec.title_f1 - ROUNDING,
+            price_tolerance=spec.price_tolerance + ROUNDING,
+        )
+        where = f"{data / MANIFEST}: inputs.spec_document"
+        return ceilings(from_document(manifest.inputs["spec_document"], "catalog", where), judge, products)
+
+    return ceilings_of
 
 
 def _server(

@@ -1,7 +1,7 @@
 """One evaluation from start to end: rows, leaks, answers, scores, page, result. The model comes only when needed."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,9 +26,28 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
-from schemas.result import RESULT, Counts, Inputs, Noise, Result, Throughput, as_written, read_result, write_result
+from schemas.product import Product
+from schemas.result import (
+    RESULT,
+    Ceiling,
+    Counts,
+    Inputs,
+    Noise,
+    Result,
+    Throughput,
+    as_written,
+    read_result,
+    write_result,
+)
 
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
+Ceilings = Mapping[str, Ceiling]
+"""By kind of rows: all, inferable."""
+_CEILING = (
+    "the best expected score of any model: of one that knows the catalog's spec, reads every attribute that a picture "
+    "shows without error and gives the answer with the best chance of being right; joint is the chance of one whole "
+    "answer. With luck a model may score above it"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,12 +101,14 @@ def evaluate(
     allow_seen: bool = False,
     noise_check: bool = True,
     ranks: Ranks = ALONE,
+    ceilings: Callable[[Sequence[Product]], Ceilings | None] | None = None,
 ) -> Result:
     """Answers, scores and page of a model on a shard folder, in `out`; continues an unfinished run of the same inputs.
 
     A finished run of the same inputs is read back. Anything else in `out` is a ToileError without `force`, and rows
     that the model was trained on are one without `allow_seen`. `noise_check` asks some rows once more. Of several
-    processes every one answers its share; the first does the rest, and all return the result.
+    processes every one answers its share; the first does the rest, and all return the result. `ceilings` gives the best
+    scores that any model could reach on the evaluated rows, None where nobody knows.
     """
     clock = _Stopwatch()
     inputs = inputs_of(candidate, data, spec) if ranks.first else None
@@ -102,6 +123,7 @@ def evaluate(
     quiet = quiet or not ranks.first
     rows = _rows(data, spec, quiet=quiet)
     ledger = _ledger(candidate, rows, out, spec, allow_seen=allow_seen, quiet=quiet) if ranks.first else None
+    ceiling = ceilings(rows.products) if ceilings and ranks.first else None
     ranks.wait()
     with clock.phase("load"):
         model = candidate.load()
@@ -114,7 +136,7 @@ def evaluate(
         with clock.phase("score"):
             result, scored, evidence = _scored(candidate, inputs, rows, answers, ledger, noise, relative(data, out))
         speed = _throughput(_num_answered(_all(answers)) - already, tokens, ranks, clock)
-        result = as_written(replace(result, throughput=speed, seconds=clock.total()))
+        result = _under(ceiling, replace(result, throughput=speed, seconds=clock.total()))
         write_text(out / REPORT, result_page(result, rows.products, scored, data, evidence))
         write_result(out, result)
     ranks.wait()
@@ -244,6 +266,16 @@ def _scored(
         prompts=answers.prompts,
     )
     return result, scored, evidence
+
+
+def _under(ceiling: Ceilings | None, result: Result) -> Result:
+    """The result as it is written, with its ceiling where there is one."""
+    if ceiling is not None:
+        bounded = max(each.bounded for each in ceiling.values())
+        note = f"the ceiling of {bounded} rows is only an upper bound: their pictures leave too much open"
+        notes = (*result.notes, note) if bounded else result.notes
+        result = replace(result, ceiling=ceiling, notes=notes, methods={**result.methods, "ceiling": _CEILING})
+    return as_written(result)
 
 
 def _all(answers: Answers) -> tuple[Prediction, ...]:

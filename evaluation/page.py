@@ -11,7 +11,7 @@ from typing import TypeVar
 from evaluation.figures import FAILURES
 from evaluation.scatter import Points
 from evaluation.scoring import Outcome
-from schemas.result import OTHER, Counts, Difference, Inputs, Score
+from schemas.result import OTHER, Counts, Difference, Inputs, Result, Score
 
 CONFUSED = 12
 """Categories in the confusion table; the rest share a row and a column."""
@@ -168,6 +168,19 @@ def ways_of_asking(
     """The protocols in the order of their figures; nothing where there is only one."""
     found = list(dict.fromkeys(protocol for protocol, _, _ in asked))
     return found if len(found) > 1 else []
+
+
+def ceiling(result: Result, rows: str, metric: str) -> tuple[float, float | None] | None:
+    """The best expected score of any model, and the share of it that this one reaches, above 1 with luck.
+
+    None where no ceiling is known; no share of a ceiling of 0, nor where there is no score.
+    """
+    if result.ceiling is None or rows not in result.ceiling:
+        return None
+    best: float = getattr(result.ceiling[rows], metric)
+    score = by_key(result.scores).get((metric, rows, "none", None, None))
+    reached = None if score is None or score.value is None or best == 0 else score.value / best
+    return best, reached
 
 
 def controls(panel: Panel, rows: str) -> list[str]:

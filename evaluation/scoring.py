@@ -24,7 +24,8 @@ from schemas.product import Product
 OK = "ok"
 FIELDS = ("category", "title", "price")
 REFUSED = "refused"
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
+"""Of limits: what reaches one up to this counts as reaching it."""
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|sorry,? (?:but )?i|as an ai|unable to|"
     r"i (?:can't|cannot|can not|couldn't|could not|won't|will not|don't have|do not have))\b"
@@ -171,8 +172,8 @@ def _outcome(
     error = math.inf if answer.price is None else abs(answer.price - price) / price
     verdicts = {
         "category": _category_reason(answer.category, category, closed),
-        "title": "missing" if not answer.title else OK if f1 >= spec.title_f1 - _ROUNDING else "wrong",
-        "price": _price_problem(answer) or (OK if error <= spec.price_tolerance + _ROUNDING else "wrong"),
+        "title": "missing" if not answer.title else OK if f1 >= spec.title_f1 - ROUNDING else "wrong",
+        "price": _price_problem(answer) or (OK if error <= spec.price_tolerance + ROUNDING else "wrong"),
     }
     refused = not any((answer.title, answer.category, answer.price)) and is_refusal(prediction.answer)
     return Outcome(

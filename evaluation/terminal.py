@@ -23,6 +23,8 @@ def print_result(result: Result) -> None:
         table.add_row(_named(name, kind), str(n), *[_figure(score) for score in row], style=_style(few))
     console = _console()
     console.print(table)
+    if result.ceiling is not None:
+        console.print(Text(_ceiling(result)), soft_wrap=True)
     console.print(Text(result.verdict, style=_mood(result.uses_picture)), soft_wrap=True)
 
 
@@ -57,6 +59,18 @@ def print_matrix(matrix: Matrix) -> None:
             p = "-" if contrast.p_holm is None else f"{contrast.p_holm:.3g}"
             brought.add_row(contrast.test, contrast.before, contrast.after, _gain(contrast), p)
     console.print(brought)
+
+
+def _ceiling(result: Result) -> str:
+    """One line: the best that any model could reach on the headline rows, and how much of it this one did."""
+    rows = page.headline_rows(result.counts)
+    parts = []
+    for metric, name in {**{column: column for column in _COLUMNS}, "joint": "all three"}.items():
+        best = page.ceiling(result, rows, metric)
+        if best is not None:
+            share = "" if best[1] is None else f" ({100 * best[1]:.0f} % of it)"
+            parts.append(f"{name} {100 * best[0]:.0f} %{share}")
+    return f"ceiling of {rows} rows: {', '.join(parts)}"
 
 
 def _table(*columns: str) -> Table:

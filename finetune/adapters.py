@@ -62,6 +62,7 @@ def load_model(
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Found missing adapter keys")  # an error, below
+            warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
             laid_over = PeftModel.from_pretrained(model, str(adapter))
     except (KeyError, ValueError, RuntimeError, OSError, TypeError, SafetensorError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
@@ -82,7 +83,9 @@ def add_lora(model: nn.Module, lora: LoraSpec, base_name: str) -> Any:
         base_model_name_or_path=base_name,
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")  # PEFT asks by the older name
+        return get_peft_model(model, config)
 
 
 def _layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
@@ -137,7 +140,10 @@ def prepare(model: nn.Module, spec: TrainingSpec) -> Any:
         torch.manual_seed(spec.seed)
         return add_lora(model, spec.lora, spec.model)
     model.requires_grad_(True)
-    for _, module in unused_modules(model):
+    frozen = [module for _, module in unused_modules(model)]
+    pictures: Any = model.get_submodule("model.vision_embed_tokens")
+    frozen += [{"vision": pictures.img_processor, "projector": pictures.img_projection}[part] for part in spec.freeze]
+    for module in frozen:
         module.requires_grad_(False)
     return model
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ from schemas.progress import progress_bar
 @click.option("--max-steps", type=click.IntRange(min=1), help="Instead of the run file's.")
 @click.option("--device", help="cpu, cuda, cuda:1, ...; a GPU when there is one.")
 @click.option(
-    "--loaders", default=0, show_default=True, type=click.IntRange(min=0), help="Processes that decode ahead."
+    "--loaders",
+    show_default="up to 8 with a GPU, else 0",
+    type=click.IntRange(min=0),
+    help="Processes that decode or draw pictures ahead.",
 )
 @click.option("--force", is_flag=True, help="Replace another run in --out.")
 @click.pass_context
@@ -33,10 +37,12 @@ def train(
     mix: tuple[str, ...],
     max_steps: int | None,
     device: str | None,
-    loaders: int,
+    loaders: int | None,
     force: bool,
 ) -> None:
     """Train as RUN.yaml says, on its weighted mix of shard folders and catalog specs.
+
+    An unfinished run in --out continues. `torchrun --nproc-per-node N -m toile train ...` uses several GPUs.
 
     \b
     Example:
@@ -47,7 +53,7 @@ def train(
     from generator.drawn_source import opener
 
     spec = read_run(run, model, mix, max_steps)
-    quiet = bool(ctx.obj and ctx.obj.get("quiet"))
+    quiet = bool(ctx.obj and ctx.obj.get("quiet")) or os.environ.get("RANK", "0") != "0"  # torchrun: one speaks
 
     def talk(text: str) -> None:
         if not quiet:
@@ -118,7 +124,7 @@ def export(
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--model", help="A hub name, a folder, tiny, or full-size: the published sizes, drawn from the seed.")
-@click.option("--picture-size", default="672", show_default=True, help="Of synthetic pictures in px: 672 or 800x600.")
+@click.option("--picture-size", metavar="PX", help="Of pictures made in memory: 672, the default, or 800x600.")
 @click.option("--num-crops", type=click.IntRange(min=1), help="Tiles a picture may be cut into.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Examples that make one step.")
 @click.option("--micro-batch-size", type=click.IntRange(min=1), help="Examples that are computed at once.")
@@ -139,7 +145,7 @@ def throughput(
     /,
     run: Path | None,
     model: str | None,
-    picture_size: str,
+    picture_size: str | None,
     on: tuple[str, ...],
     off: tuple[str, ...],
     steps: int,
@@ -156,10 +162,14 @@ def throughput(
       toile throughput --model tiny --batch-size 8 --steps 5
     """
     from finetune.mixing import Example
-    from finetune.throughput import chosen_spec, measure_throughput, picture_px, printed
+    from finetune.throughput import chosen_spec, measure_throughput, picture_px_of, printed
 
-    spec, open_drawn = None, None
-    if run is not None:
+    spec, open_drawn, picture_px = None, None, None
+    if run is None:
+        picture_px = picture_px_of(picture_size or "672")
+    elif picture_size is not None:
+        raise ToileError("--picture-size", f"has no meaning beside {run}, which names its pictures", "leave one out")
+    else:
         from generator.drawn_source import opener
 
         spec = read_run(run, model, (), None)
@@ -169,7 +179,7 @@ def throughput(
     with progress_bar("measuring", warmup + steps, quiet=quiet) as advance:
         found = measure_throughput(
             spec,
-            picture_px=picture_px(picture_size),
+            picture_px=picture_px,
             num_steps=steps,
             num_warmup=warmup,
             device=device,
@@ -178,7 +188,8 @@ def throughput(
             say=lambda text: None if quiet else click.echo(text, err=True),
             report=lambda step: advance(1, f"{step.seconds:.3g} s"),
         )
-    click.echo(json.dumps(dataclasses.asdict(found)) if as_json else printed(found))
+    if os.environ.get("RANK", "0") == "0":  # of torchrun's processes one speaks
+        click.echo(json.dumps(dataclasses.asdict(found)) if as_json else printed(found))
 
 
 commands: list[click.Command] = [train, export, throughput]

@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from finetune.adapters import PARTS as ADAPTED
 from finetune.phi3v.configuration import Phi3VConfig
 from finetune.phi3v.tiling import count_tokens
 from schemas.training import TrainingSpec
@@ -203,9 +204,7 @@ def _once(product: _Product | _Attention) -> float:
 
 def _is_target(name: str, targets: Sequence[str]) -> bool:
     """Whether a layer bears an adapter: targets are parts of the model or endings of names, as in `LoraSpec`."""
-    from finetune.adapters import PARTS as LAYERS
-
-    endings = [ending for target in targets for ending in LAYERS.get(target, (target,))]
+    endings = [ending for target in targets for ending in ADAPTED.get(target, (target,))]
     return any(f".{name}".endswith(f".{ending}") for ending in endings)
 
 

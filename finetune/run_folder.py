@@ -1,6 +1,7 @@
 """The folder of a run: who may write there, and the record of what was trained on what."""
 
 import contextlib
+import itertools
 import json
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ OURS = (
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 """Patterns of the files that a run leaves in its folder, beside run.json."""
+_AT_ONCE = 50_000
+"""Rows of `seen.parquet` in memory."""
 _LATER = {"checkpoint_every", "tracking", "micro_batch_size", "speed"}
 """Settings of a spec that change no weight beyond rounding, so a run may be continued with others."""
 
@@ -105,8 +108,10 @@ def run_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Mapp
 def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:
     """`seen.parquet`: product_code, family, picture_sha256 of every training row."""
     schema = pa.schema([(name, pa.string()) for name in ("product_code", "family", "picture_sha256")])
-    with storage_errors(out / SEEN):
-        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), out / SEEN, compression="zstd")
+    with storage_errors(out / SEEN), pq.ParquetWriter(out / SEEN, schema, compression="zstd") as writer:
+        remaining = iter(rows)
+        while batch := list(itertools.islice(remaining, _AT_ONCE)):
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
 def _write_unfinished(path: Path, inputs: dict[str, Any]) -> None:

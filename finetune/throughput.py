@@ -123,7 +123,7 @@ class Throughput:
 def measure_throughput(
     spec: TrainingSpec,
     *,
-    picture_px: tuple[int, int] = (672, 672),
+    picture_px: tuple[int, int] | None = None,
     num_steps: int = 10,
     num_warmup: int = 3,
     device: str | None = None,
@@ -134,15 +134,19 @@ def measure_throughput(
     say: Callable[[str], None] = lambda text: None,
     report: Callable[[StepTiming], None] = lambda step: None,
 ) -> Throughput:
-    """Train for a few steps and time them. The folders of the spec's mix are paths, or `synthetic` its only entry.
+    """Train for a few steps and time them, on the spec's mix, whose folders are paths, or on pictures made in memory.
 
-    `picture_px` is the width and height of synthetic pictures. `spec.model` may also be `full-size`. `peak_tflops`
-    None measures it. Raises ToileError for what does not fit together, the device, or into its memory.
+    The latter are `picture_px` wide and high; None takes the mix. `spec.model` may also be `full-size`. `peak_tflops`
+    None measures it. The processes that torchrun has started share the work, and each returns figures of its own device
+    and of all samples. Raises ToileError for what does not fit together, the device, or into its memory.
     """
     check_choices(spec)
     with joined(device) as ranks, told_when_full(ranks.device, spec):
         check_device(ranks.device)
+        say = say if ranks.first else lambda text: None
         spec = dataclasses.replace(spec, max_steps=num_warmup + num_steps + 1)  # the last measured step looks ahead too
+        if picture_px is not None:
+            spec = dataclasses.replace(spec, mix=(MixSource(data=SYNTHETIC),))
         sources = open_sources(spec, picture_px, open_drawn)
         loaders = default_loaders(ranks) if num_loaders is None else num_loaders
         peak = matmul_peak(ranks.device, arithmetic(spec)) if peak_tflops is None else peak_tflops
@@ -157,7 +161,7 @@ def measure_throughput(
         for timing in itertools.islice(steps, num_warmup + num_steps):
             timings.append(timing)
             report(timing)
-        settings = {"picture_px": list(picture_px) if is_synthetic(spec) else None, "num_loaders": loaders}
+        settings = {"picture_px": picture_px, "num_loaders": loaders}
         return summarise(
             dataclasses.replace(spec, num_crops=loaded.processor.num_crops),
             loaded.model.config,
@@ -187,16 +191,11 @@ def load(spec: TrainingSpec, ranks: Ranks, say: Callable[[str], None] = lambda t
     return Loaded(model=model, masters=masters, processor=processor)
 
 
-def is_synthetic(spec: TrainingSpec) -> bool:
-    """Whether the spec's mix is the made-up data."""
-    return [entry.data for entry in spec.mix] == [SYNTHETIC]
-
-
 def open_sources(
-    spec: TrainingSpec, picture_px: tuple[int, int] = (672, 672), open_drawn: Opener | None = None
+    spec: TrainingSpec, picture_px: tuple[int, int] | None = None, open_drawn: Opener | None = None
 ) -> Sequence[Source]:
-    """The data of the spec's mix."""
-    if is_synthetic(spec):
+    """The data: made in memory, or the spec's mix."""
+    if picture_px is not None:
         return [synthetic_source(*picture_px, seed=spec.seed)]
     sources = [open_source(Path(entry.data), "train", open_drawn) for entry in spec.mix]
     check_currencies(sources)
@@ -335,7 +334,7 @@ def told_when_full(device: str, spec: TrainingSpec) -> Iterator[None]:
 
 
 def chosen_spec(spec: TrainingSpec | None, *, on: Sequence[str], off: Sequence[str], **changes: Any) -> TrainingSpec:
-    """The spec of a run, or that of made-up data, with what the command line says; None leaves a field as it is.
+    """The spec of a run, or a plain one, with what the command line says; None leaves a field as it is.
 
     `on` and `off` are names of `SpeedSpec`. Raises ToileError for an unknown switch and for one that is on and off.
     """
@@ -354,8 +353,8 @@ def chosen_spec(spec: TrainingSpec | None, *, on: Sequence[str], off: Sequence[s
     return dataclasses.replace(spec, **given, speed=speed, lora=lora)
 
 
-def picture_px(text: str) -> tuple[int, int]:
-    """Width and height of "672" or "800x600"; ToileError for anything else."""
+def picture_px_of(text: str) -> tuple[int, int]:
+    """Width and height in px of "672" or "800x600"; ToileError for anything else."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
         raise ToileError(f"--picture-size {text}", "is no size", "write 672, or 800x600 for width and height in px")

@@ -227,6 +227,10 @@ def save(run: Run, record: RunRecord) -> None:
 
 def check_choices(spec: TrainingSpec) -> None:
     """Raise ToileError for settings that contradict each other."""
+    if spec.freeze and spec.method != "full":
+        raise ToileError(
+            "freeze", "is of a full fine-tune; adapters freeze everything else", "name lora.targets instead"
+        )
     for name, asked in (("patience", spec.patience > 0), ("keep", spec.keep == "best")):
         if asked and not spec.validate_every:
             raise ToileError(name, "needs validation losses, and validate_every is 0", "set validate_every, say to 50")

@@ -1,17 +1,17 @@
 """The best score that any model could reach on rows of a catalog spec: what a perfect reader of pictures would get.
 
 The perfect reader knows the spec and sees, without error, the silhouette and every attribute that the silhouette shows
-(`schemas.appearance.SHOWN`). It cannot see the spread of a price, which template named the product, what is hidden, which
-of several leaves sells just this, or a navigation label. For each row it gives the answer with the best chance, given
-what the row shows and that the row can be evaluated (its leaf is not missing). The mean of these chances over the rows
-is the ceiling: an expectation, so on few rows a lucky model may lie above it.
+(`schemas.appearance.SHOWN`). It cannot see the spread of a price, which template named the product, what is hidden,
+which of several leaves sells just this, or a navigation label. For each row it gives the answer with the best chance,
+given what the row shows and that the row can be evaluated (its leaf is not missing). The mean of these chances over the
+rows is the ceiling: an expectation, so on few rows a lucky model may lie above it.
 
 Exact (to the last few digits of floating point): category, price, title over all answers that can be written at all
 (hedged ones too, see `title_answers`), joint over all triples of one category, one title and one price, since category,
 title and price of a row are independent given its category entry and attributes. Reasoning is the mean of the three
 best chances: each part of an answer can be chosen for itself there, while joint needs one answer for all.
 An upper bound instead: a title search that was cut short, an appearance with more than MOST_STATES hidden states (all
-chances 1), and price windows where more than `_MOST_STARTS` legal prices are in reach; such rows are counted. Rows are
+chances 1), and price windows where too many legal prices are in reach; such rows are counted. Rows are
 taken as a random sample of an endless catalog: how many colourways lie before a product is averaged, which matters only
 where leaves differ in their colours.
 """
@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr
 
 from generator.attributes import CompiledAttribute
-from generator.prices import CompiledPrices, nearest_legal
-from generator.product_function import CompiledCatalog, compile_catalog
+from generator.colourway_shares import colour_shares, rank_shares
+from generator.price_answers import price_windows
+from generator.product_function import compile_catalog
 from generator.streams import Floats
 from generator.title_answers import Words, matched_together
 from schemas.appearance import SHOWN, Appearance, visible_part
@@ -38,12 +38,8 @@ from schemas.result import Ceiling
 
 MOST_STATES = 3000
 """Of what a picture leaves open: entry, hidden attributes."""
-_MOST_STARTS = 4000
-_FURTHEST_Z = 7.2
 _NEUTRAL: dict[str, Any] = {
-    field.name: field.default
-    for field in dataclasses.fields(Appearance)
-    if field.default is not dataclasses.MISSING
+    field.name: field.default for field in dataclasses.fields(Appearance) if field.default is not dataclasses.MISSING
 }
 
 
@@ -185,7 +181,7 @@ class PerfectReader:
         if value == attribute.absent or drawn is None or drawn not in SHOWN[seen.silhouette] | {"colour"}:
             return True
         name = attribute.values[value]
-        return drawing_word(name, spec.values[name]) == getattr(seen, drawn)
+        return bool(drawing_word(name, spec.values[name]) == getattr(seen, drawn))
 
     def _matter(self, category: Category) -> set[str]:
         """The attributes of an entry that change its picture, title or price, and those that these depend on."""
@@ -195,9 +191,8 @@ class PerfectReader:
             spec = self._catalog.spec.attributes[attribute.name]
             shown = drawn_attribute(attribute.name, spec) in SHOWN[category.silhouette] | {"colour"}
             priced = any(value.price != 1 for value in spec.values.values())
-            if attribute.name in found or (attribute.name in category.attributes and (shown or priced)):
-                found |= {attribute.name, *attribute.parents}
-            elif attribute.name in named:
+            told = attribute.name in category.attributes and (shown or priced or attribute.name in named)
+            if told or attribute.name in found:
                 found |= {attribute.name, *attribute.parents}
         return found
 
@@ -265,82 +260,6 @@ class PerfectReader:
         return np.array(list(shares.values()))
 
 
-def price_windows(
-    prices: CompiledPrices, median_S: Floats, spread_S: Floats, tolerance: float
-) -> tuple[Floats, bool]:
-    """State, answer -> the chance that the price lies within the tolerance of the answer; False for upper bounds.
-
-    An answer a is right for prices p with |a - p| <= tolerance * p, from a / (1 + tolerance) to a / (1 - tolerance); the
-    best one may begin at a legal price. Where more than `_MOST_STARTS` of them are in reach, every window is widened to
-    hold those that begin before the next one.
-    """
-    points = prices.points
-    low = np.searchsorted(points, (median_S * np.exp(-_FURTHEST_Z * spread_S)).min(), side="left") - 1
-    high = np.searchsorted(points, (median_S * np.exp(_FURTHEST_Z * spread_S)).max(), side="right")
-    low, high = max(int(low), 0), min(int(high), len(points) - 1)
-    step = -(-(high - low + 1) // _MOST_STARTS)
-    start_J = np.arange(low, high + 1, step)
-    ratio = (1 + tolerance) / (1 - tolerance) if tolerance < 1 else np.inf
-    last_J = np.minimum(start_J + step - 1, high)
-    end_J = np.searchsorted(points, points[last_J] * ratio, side="right") - 1
-    middle = np.append((points[1:] + points[:-1]) / 2, np.inf)
-    upper_SJ = _at_most(points, middle, end_J, median_S, spread_S)
-    lower_SJ = np.where(start_J > 0, _at_most(points, middle, start_J - 1, median_S, spread_S), 0.0)
-    return upper_SJ - lower_SJ, step == 1
-
-
-def _at_most(points: Floats, middle: Floats, index_J: Any, median_S: Floats, spread_S: Floats) -> Floats:
-    """State, place in the list of legal prices -> the chance of a price no higher than that one."""
-    fixed_SJ = nearest_legal(points, median_S)[:, None] <= points[index_J]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z_SJ = np.log(middle[index_J] / median_S[:, None]) / spread_S[:, None]
-    found: Floats = np.where(spread_S[:, None] > 0, ndtr(z_SJ), fixed_SJ)
-    return found
-
-
-def rank_shares(spec: CatalogSpec) -> tuple[float, ...]:
-    """How many products of its design lie before a product: share by number (see `first_of_design`)."""
-    longest = spec.colourways.max_per_family
-    repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
-    shares = [0.0] * longest
-    for place in range(longest):
-        for rank in range(place):
-            shares[rank] += repeats**rank * (1 - repeats) / longest
-        shares[place] += repeats**place / longest
-    return tuple(shares)
-
-
-def colour_shares(weights: tuple[float, ...], ranks: tuple[float, ...]) -> Floats:
-    """The share of each value among products whose design draws its colours without replacement, by weight.
-
-    Such draws come in the order of independent exponential clocks with the weights as rates. Value v is number r when
-    r others have rung before it: an integral over the time of v, here by the trapezoidal rule in log time, whose
-    integrand falls off fast enough on both sides for an error below 1e-9. After the last value all start over.
-    """
-    positive = np.flatnonzero(np.array(weights) > 0)
-    rate_V = np.array(weights)[positive] / sum(weights)
-    if len(positive) == 1 or sum(ranks[1:]) == 0:
-        pick_V = rate_V
-    else:
-        wanted_R = [sum(ranks[r :: len(positive)]) for r in range(min(len(positive), len(ranks)))]
-        log_time, step = np.linspace(-30.0, np.log(45.0 / rate_V.min()), 4000, retstep=True)
-        rung_VT = -np.expm1(-rate_V[:, None] * np.exp(log_time))
-        pick_V = np.empty(len(rate_V))
-        for v in range(len(rate_V)):
-            before_RT = np.zeros((len(wanted_R), len(log_time)))
-            before_RT[0] = 1.0
-            for other in range(len(rate_V)):
-                if other != v:
-                    one_more = before_RT[:-1] * rung_VT[other]
-                    before_RT *= 1 - rung_VT[other]
-                    before_RT[1:] += one_more
-            density_T = rate_V[v] * np.exp(log_time) * (1 - rung_VT[v])
-            pick_V[v] = step * (np.array(wanted_R) @ before_RT @ density_T)
-    found = np.zeros(len(weights))
-    found[positive] = pick_V
-    return found
-
-
 def _share_of(state: _State, titles: list[Words], matched: frozenset[int]) -> float:
     """How often the state's title is one of those matched."""
     among = {titles[i] for i in matched}
@@ -348,7 +267,8 @@ def _share_of(state: _State, titles: list[Words], matched: frozenset[int]) -> fl
 
 
 def _mean(rows: list[Chances]) -> Ceiling:
-    means = {name: sum(getattr(row, name) for row in rows) / len(rows) for name in ("category", "title", "price", "joint")}
+    parts = ("category", "title", "price", "joint")
+    means = {name: sum(getattr(row, name) for row in rows) / len(rows) for name in parts}
     return Ceiling(
         n=len(rows),
         bounded=sum(not row.exact for row in rows),

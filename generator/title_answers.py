@@ -87,4 +87,5 @@ def _groups(titles: Sequence[Words]) -> list[_Group]:
             for copy in range(count):
                 places.setdefault((word, copy), set()).add(i)
     sizes = Counter(frozenset(where) for where in places.values())
-    return sorted((_Group(size, where) for where, size in sizes.items()), key=lambda g: (-len(g.titles), sorted(g.titles)))
+    groups = [_Group(size, where) for where, size in sizes.items()]
+    return sorted(groups, key=lambda group: (-len(group.titles), sorted(group.titles)))

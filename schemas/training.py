@@ -99,6 +99,8 @@ class TrainingSpec:
     """A hub name, a folder, or tiny."""
     method: str = "lora"
     """lora (an adapter) or full (a whole checkpoint)."""
+    freeze: tuple[str, ...] = ()
+    """Parts that a full fine-tune leaves as they are: vision, projector."""
     lora: LoraSpec = LoraSpec()
     optimiser: OptimiserSpec = OptimiserSpec()
     batch_size: int = 32

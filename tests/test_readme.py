@@ -1,5 +1,6 @@
 """The README cannot lie: its commands and programs run, its spec is valid, its tree is the tree."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from generator import draw, products
 from schemas.specs import load
+from schemas.training import SpeedSpec
 from tests.test_importing import rows, write
 from toile import main
 
@@ -112,3 +114,14 @@ def test_make_targets_of_the_readme_exist() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for target in set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_run_file_of_the_training_page_is_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "training.md").read_text()
+    (block,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "run.yaml").write_text(block)
+    spec = load(tmp_path / "run.yaml", "training")
+    assert spec.mix[1].draw is not None
+    assert spec.mix[1].draw.num_products == 100_000
+    for switch in (field.name for field in dataclasses.fields(SpeedSpec)):
+        assert f"| `{switch}` | {'on' if getattr(SpeedSpec(), switch) else 'off'} |" in page

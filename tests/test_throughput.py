@@ -24,7 +24,7 @@ from finetune.throughput import (
     load,
     measure_throughput,
     open_sources,
-    picture_px,
+    picture_px_of,
     summarise,
     timed_steps,
 )
@@ -150,7 +150,7 @@ def test_the_measured_steps_are_those_of_a_run(tmp_path: Path, catalog: Path) ->
     train(spec, tmp_path / "run", device="cpu", num_loaders=0)
     trained = [json.loads(line)["loss"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     timings: list[StepTiming] = []
-    measured(spec, num_steps=3, num_warmup=1, report=timings.append)
+    measured(spec, picture_px=None, num_steps=3, num_warmup=1, report=timings.append)
     assert [timing.loss for timing in timings] == trained[:4]
     assert [[len(rows) for rows in timing.micro_batches] for timing in timings] == [[2, 2, 1]] * 4
 
@@ -162,7 +162,7 @@ def test_picture_size_crops_and_batch_decide_the_shapes() -> None:
     rows = [row for rows in timings[-1].micro_batches for row in rows]
     assert {row.grid for row in rows} == {(1, 2)}
     assert len(rows) == 3
-    assert found.settings["picture_px"] == [200, 100]
+    assert found.settings["picture_px"] == (200, 100)
     assert found.settings["num_crops"] == 4
     assert found.picture_tokens_per_second * found.step_seconds.median == pytest.approx(3 * PICTURE_TOKENS)
 
@@ -199,7 +199,8 @@ def invoke(*arguments: str) -> Any:
     return CliRunner().invoke(main, ["--quiet", "throughput", *arguments])
 
 
-SHORT = ("--device", "cpu", "--batch-size", "2", "--steps", "2", "--warmup", "1", "--picture-size", "64")
+SHORT = ("--device", "cpu", "--batch-size", "2", "--steps", "2", "--warmup", "1")
+SMALL_PICTURES = ("--picture-size", "64")
 
 
 def test_json_on_stdout_is_one_document_of_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +217,7 @@ def test_json_on_stdout_is_one_document_of_all_figures(monkeypatch: pytest.Monke
         "--dtype",
         "bfloat16",
     )
-    result = invoke(*SHORT, "--json", *options)
+    result = invoke(*SHORT, *SMALL_PICTURES, "--json", *options)
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert list(document) == [field.name for field in dataclasses.fields(Throughput)]
@@ -243,6 +244,17 @@ def test_a_run_file_gives_data_and_settings(tmp_path: Path, catalog: Path, monke
     assert document["settings"]["picture_px"] is None
 
 
+def test_a_folder_called_synthetic_is_data(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throughput, "matmul_peak", lambda device, dtype: 0.25)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / SYNTHETIC).symlink_to(catalog)
+    (tmp_path / "run.yaml").write_text(f"mix: [{{data: {SYNTHETIC}}}]\nmax_steps: 500\nmodel: tiny\n")
+    found = json.loads(invoke("run.yaml", *SHORT, "--json").stdout)
+    own = json.loads(invoke(*SHORT, *SMALL_PICTURES, "--json").stdout)
+    assert found["settings"]["mix"] == own["settings"]["mix"]
+    assert found["last_loss"] != own["last_loss"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -252,6 +264,7 @@ def test_a_run_file_gives_data_and_settings(tmp_path: Path, catalog: Path, monke
         (("--without", "compile", "--with", "compile"), "--with compile: is also --without"),
         (("--device", "gpu5"), "device gpu5: cannot be used"),
         (("missing.yaml",), "missing.yaml"),
+        (("run.yaml", "--picture-size", "64"), "--picture-size: has no meaning beside run.yaml"),
     ],
 )
 def test_faults_are_one_line_with_a_hint(arguments: tuple[str, ...], message: str) -> None:
@@ -304,10 +317,10 @@ def test_other_faults_of_a_step_are_not_taken_for_memory(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize(("text", "size"), [("672", (672, 672)), ("800x600", (800, 600)), ("1X2", (1, 2))])
 def test_picture_sizes_are_width_and_height(text: str, size: tuple[int, int]) -> None:
-    assert picture_px(text) == size
+    assert picture_px_of(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "1x2x3", "-5", "1.5", "12x"])
 def test_other_picture_sizes_are_refused(text: str) -> None:
     with pytest.raises(ToileError, match="is no size"):
-        picture_px(text)
+        picture_px_of(text)

@@ -250,3 +250,17 @@ def test_a_base_in_four_bits_trains_its_adapters(catalog: Path, tmp_path: Path) 
     whole = losses(dataclasses.replace(spec, quantise="none"), tmp_path / "sixteen")
     assert found == pytest.approx(whole, rel=0.05)
     assert found != whole
+
+
+def test_a_full_fine_tune_can_leave_parts_alone(catalog: Path, tmp_path: Path) -> None:
+    model, masters, _ = load_trainable(spec_for(catalog, method="full", freeze=("vision",)), ALONE)
+    whole = load_trainable(spec_for(catalog, method="full"), ALONE)[1]
+    left = set(whole.by_name) - set(masters.by_name)
+    assert left
+    assert all("img_processor" in name for name in left)
+    assert not any("img_processor" in name for name in masters.by_name)
+    unused = [name for name, p in model.named_parameters() if name not in whole.by_name]
+    assert all(".encoder.layers.3." in name or "post_layernorm" in name for name in unused)
+    train(spec_for(catalog, method="full", freeze=("vision", "projector"), max_steps=1), tmp_path / "out", device="cpu")
+    with pytest.raises(ToileError, match="is of a full fine-tune"):
+        train(spec_for(catalog, freeze=("vision",)), tmp_path / "lora", device="cpu")
