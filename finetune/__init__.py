@@ -3,8 +3,13 @@
 from importlib import import_module
 from typing import Any
 
-_HOMES = {"load_model": "finetune.adapters", "mix": "finetune.mixing", "train": "finetune.training_run"}
-__all__ = ["load_model", "mix", "train"]
+_HOMES = {
+    "load_model": "finetune.adapters",
+    "measure_throughput": "finetune.throughput",
+    "mix": "finetune.mixing",
+    "train": "finetune.training_run",
+}
+__all__ = ["load_model", "measure_throughput", "mix", "train"]
 
 
 def __getattr__(name: str) -> Any:

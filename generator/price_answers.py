@@ -6,7 +6,7 @@ from scipy.special import ndtr
 from generator.prices import CompiledPrices, nearest_legal
 from generator.streams import Floats, Index
 
-_MOST_STARTS = 4000
+_MOST_CHANCES = 400_000  # of all states together; keeps an appearance within some hundredths of a second
 _FURTHEST_Z = 7.2  # beyond every normal number that streams.normal gives
 
 
@@ -14,14 +14,14 @@ def price_windows(prices: CompiledPrices, median_S: Floats, spread_S: Floats, to
     """State, answer -> the chance that the price lies within the tolerance of the answer; False for upper bounds.
 
     An answer a is right for prices p with |a - p| <= tolerance * p, from a / (1 + tolerance) to a / (1 - tolerance);
-    the best one may begin at a legal price. Where more than `_MOST_STARTS` of them are in reach, every window is
-    widened to hold those that begin before the next one.
+    the best one may begin at a legal price. Where too many of them are in reach, every window looked at is widened
+    to hold those that begin before the next one.
     """
     points = prices.points
     low = np.searchsorted(points, (median_S * np.exp(-_FURTHEST_Z * spread_S)).min(), side="left") - 1
     high = np.searchsorted(points, (median_S * np.exp(_FURTHEST_Z * spread_S)).max(), side="right")
     low, high = max(int(low), 0), min(int(high), len(points) - 1)
-    step = -(-(high - low + 1) // _MOST_STARTS)
+    step = -(-(high - low + 1) * len(median_S) // _MOST_CHANCES)
     start_J = np.arange(low, high + 1, step)
     ratio = (1 + tolerance) / (1 - tolerance) if tolerance < 1 else np.inf
     last_J = np.minimum(start_J + step - 1, high)

@@ -1,10 +1,11 @@
 """The ceiling is what the best answers really reach: against brute force over many drawn products, and laws."""
 
 import dataclasses
+import functools
 import itertools
 import json
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
 from evaluation.cli import _ceilings
 from evaluation.evaluation_run import Candidate, evaluate
@@ -21,6 +23,7 @@ from evaluation.terminal import print_result
 from generator import GenerateInputs, price_answers, products, write_shards
 from generator.ceiling import Judge, PerfectReader, ceilings
 from generator.colourway_shares import colour_shares, rank_shares
+from generator.prices import nearest_legal
 from generator.product_function import compile_catalog, first_of_design, rows
 from generator.title_answers import matched_together
 from schemas.answer import render
@@ -125,33 +128,34 @@ class Drawn:
 
     def best(self) -> dict[str, tuple[str, str, float]]:
         """For each part the best answer, by trying all."""
-        labels = sorted(set(self.labels))
-        words = [Counter(name.split()) for name in set(self.titles)]
-        union = sorted(set().union(*words))
-        tried = [" ".join(some) for size in range(1, len(union) + 1) for some in itertools.combinations(union, size)]
+        names = sorted(set(self.titles))
+        union = sorted(set().union(*(name.split() for name in names)))
         matched: dict[frozenset[str], str] = {}
-        for title in tried:
-            hits = frozenset(n for n in set(self.titles) if token_f1(title, n) >= SPEC.title_f1 - ROUNDING)
-            matched.setdefault(hits, title)
-        prices = [p * (1 + SPEC.price_tolerance) for p in sorted(set(self.prices))]
-        found: dict[str, tuple[float, tuple[str, str, float]]] = {}
-        masks = {hits: np.isin(self.titles, list(hits)) for hits in matched}
-        for price in prices:
-            priced = np.abs(price - self.prices) / self.prices <= SPEC.price_tolerance + ROUNDING
-            for label in labels:
-                of_label = self.labels == label
-                for hits, named in masks.items():
-                    answer = (label, matched[hits], price)
-                    shares = (of_label.mean(), named.mean(), priced.mean(), (of_label & named & priced).mean())
-                    for part, share in zip(PARTS, shares, strict=True):
-                        if share > found.get(part, (-1.0,))[0]:
-                            found[part] = (share, answer)
-        return {part: answer for part, (_, answer) in found.items()}
+        for size in range(1, len(union) + 1):
+            for title in map(" ".join, itertools.combinations(union, size)):
+                hits = frozenset(name for name in names if token_f1(title, name) >= SPEC.title_f1 - ROUNDING)
+                matched.setdefault(hits, title)
+        titles = [title for hits, title in matched.items() if hits and not any(hits < other for other in matched)]
+        labels = sorted(set(self.labels))
+        prices = [float(price) * (1 + SPEC.price_tolerance) for price in sorted(set(self.prices))]
+        label_LN = self.labels[None] == np.array(labels)[:, None]
+        named_TN = np.array([np.isin(self.titles, list(hits)) for hits, title in matched.items() if title in titles])
+        error_PN = np.abs(np.array(prices)[:, None] - self.prices) / self.prices
+        priced_PN = error_PN <= SPEC.price_tolerance + ROUNDING
+        both = (label_LN[:, None] & named_TN[None]).reshape(-1, len(self.labels)).astype(np.float32)
+        place, last = np.unravel_index((both @ priced_PN.T.astype(np.float32)).argmax(), (len(both), len(prices)))
+        whole = (labels[place // len(titles)], titles[place % len(titles)], prices[last])
+        return {
+            "category": (labels[label_LN.sum(axis=1).argmax()], "", 1.0),
+            "title": ("", titles[named_TN.sum(axis=1).argmax()], 1.0),
+            "price": ("", "", prices[priced_PN.sum(axis=1).argmax()]),
+            "joint": whole,
+        }
 
 
 def test_the_ceiling_is_what_the_best_answers_reach_on_many_drawn_products() -> None:
     reader = PerfectReader(EVERYTHING, JUDGE)
-    drawn = [p for p in from_batch(rows(EVERYTHING, 3, np.arange(40_000))) if p.category3_code]
+    drawn = [p for p in from_batch(rows(EVERYTHING, 3, np.arange(30_000))) if p.category3_code]
     for inferable in (False, True):
         groups: dict[Appearance, list[Product]] = defaultdict(list)
         for product in drawn:
@@ -210,20 +214,15 @@ def test_parts_of_an_answer_cannot_be_best_together_where_they_contradict() -> N
 def test_spread_lowers_price_and_joint_alone() -> None:
     before = [1.0, 1.0]
     for spread in (0.1, 0.2, 0.4):
-        found = only(catalog(leaf("SCARVES", 1.0, price={"median": 300, "spread": spread})))["all"]
+        bands = {"bands": [{"per": 0.5}]}
+        found = only(catalog(leaf("SCARVES", 1.0, price={"median": 300, "spread": spread}), prices=bands))["all"]
         assert (found.category, found.title) == (1, 1)
         assert found.joint == pytest.approx(found.price)
         assert found.price < before[0]
         assert found.reasoning == pytest.approx((2 + found.price) / 3)
         before = [found.price, found.joint]
     z = np.log(1.5) / 2 / 0.4
-    assert found.price == pytest.approx(2 * _normal(z) - 1, abs=0.02)  # of a price that is not put on a lattice
-
-
-def _normal(z: float) -> float:
-    from scipy.stats import norm
-
-    return float(norm.cdf(z))
+    assert found.price == pytest.approx(2 * norm.cdf(z) - 1, abs=0.002)  # of a price that is not put on a lattice
 
 
 def test_navigation_lowers_the_category_on_all_rows_and_nothing_on_inferable_ones() -> None:
@@ -303,7 +302,7 @@ def test_prices_between_too_many_legal_ones_are_bounded_from_above(monkeypatch: 
     prices = compile_catalog(EVERYTHING).prices
     median_S, spread_S = np.array([300.0, 500.0]), np.array([0.15, 0.0])
     exact, is_exact = price_answers.price_windows(prices, median_S, spread_S, 0.2)
-    monkeypatch.setattr(price_answers, "_MOST_STARTS", 40)
+    monkeypatch.setattr(price_answers, "_MOST_CHANCES", 80)
     bound, still_exact = price_answers.price_windows(prices, median_S, spread_S, 0.2)
     assert (is_exact, still_exact) == (True, False)
     assert (bound.max(axis=1) >= exact.max(axis=1)).all()
@@ -354,8 +353,17 @@ def _knowing(spec: CatalogSpec, product: Product) -> Prediction:
     factors = [spec.attributes[name].values[value].price for name, value in choices.items()]
     title = re.sub(r"Heritage |Oversized |Car (?=Coat)", "", product.title or "")
     title = re.sub(r"(Crew-neck )?Sweater", "Crew Sweater", title)
-    price = entry.price.median * float(np.prod(factors)) * np.sqrt(0.96)  # the middle of its window in log price
-    return predicted(product, render(title, entry.path[2], round(price, 2)))
+    price = _best_price(spec, round(entry.price.median * float(np.prod(factors)), 6), entry.price.spread)
+    return predicted(product, render(title, entry.path[2], price))
+
+
+@functools.cache
+def _best_price(spec: CatalogSpec, median: float, spread: float) -> float:
+    """The best of all answers to 2,001 prices of equal chance."""
+    quantile_N = (np.arange(2001) + 0.5) / 2001
+    drawn_N = nearest_legal(compile_catalog(spec).prices.points, median * np.exp(spread * norm.ppf(quantile_N)))
+    answers = [float(price) * (1 + SPEC.price_tolerance) for price in np.unique(drawn_N)]
+    return max(answers, key=lambda answer: float(np.mean(np.abs(answer - drawn_N) / drawn_N <= 0.2 + ROUNDING)))
 
 
 def predicted(product: Product, answer: str) -> Prediction:
@@ -420,6 +428,8 @@ def test_a_share_of_the_ceiling_may_lie_above_one() -> None:
     assert joint is not None
     lucky = Ceiling(n=9, bounded=0, category=1, title=0, price=1, joint=joint / 1.5, reasoning=1)
     result = dataclasses.replace(golden, ceiling={"all": lucky})
-    assert shown_ceiling(result, "all", "joint") == (joint / 1.5, pytest.approx(1.5))
+    best, share = shown_ceiling(result, "all", "joint") or (None, None)
+    assert best == joint / 1.5
+    assert share == pytest.approx(1.5)
     assert shown_ceiling(result, "all", "title") == (0, None)
     assert shown_ceiling(result, "inferable", "title") is None
