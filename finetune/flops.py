@@ -30,6 +30,8 @@ PARTS = ("vision", "projector", "decoder", "attention", "head")
 """`attention` is the decoder's; the tower's own stands under vision."""
 _TOWER = "model.vision_embed_tokens.img_processor.vision_model"
 _PROJECTOR = "model.vision_embed_tokens.img_projection"
+FROZEN = {"vision": _TOWER, "projector": _PROJECTOR}
+"""What `freeze` names -> how the names of its layers begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +169,8 @@ def _add(found: Flops, config: Phi3VConfig, spec: TrainingSpec, extent: _Extent,
     for block in _blocks(config, extent):
         forward = dict.fromkeys(PARTS, 0.0)
         trains = False
+        if spec.method == "full" and block.stages[0][0] == "projector":
+            reached = True  # line ends and separator are trained, and so are the word embeddings behind it
         for part, products in block.stages:
             moved = False
             for product in products:
@@ -188,7 +192,8 @@ def _cost(product: _Product | _Attention, spec: TrainingSpec, reached: bool) -> 
     if isinstance(product, _Attention):
         return once, 2 * once if reached else 0, False
     if spec.method == "full":
-        return once, once * (1 + reached), True
+        trained = not product.name.startswith(tuple(FROZEN[part] for part in spec.freeze))
+        return once, once * (trained + reached), trained
     if not (product.is_linear and _is_target(product.name, spec.lora.targets)):
         return once, once * reached, False
     down = 2 * product.rows * product.inputs * spec.lora.rank

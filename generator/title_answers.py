@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 Words = tuple[str, ...]
 """The words of a title as they are compared, sorted; a word that stands twice is there twice."""
-_MOST_STEPS = 20_000
+_MOST_STEPS = 5000
+_MOST_TITLES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,16 @@ def matched_together(titles: Sequence[Words], least_f1: float, most_steps: int =
 
     Words are decided group by group; a title is out of reach when even all undecided words of its own would not do.
     Words that no title holds only lower F1, and the second copy of a word is never better than the first, so nothing is
-    lost. After `most_steps` steps the titles within reach stand for what could still be matched: an upper bound.
+    lost. After `most_steps` steps the titles within reach stand for what could still be matched: an upper bound; so do
+    all of more than a hundred titles, unless the words they share are enough.
     """
+    everything = frozenset(range(len(titles)))
     search = _Search(titles, least_f1, most_steps)
+    shared = search.groups[0].size if search.groups[0].titles == everything else 0
+    if all(2 * shared >= least_f1 * (shared + length) for length in search.lengths):
+        return Together((everything,), True)
+    if len(titles) > _MOST_TITLES:
+        return Together((everything,), False)
     search.decide(0, 0, [0] * len(titles))
     found = search.found
     return Together(tuple(one for one in found if not any(one < other for other in found)), search.steps <= most_steps)

@@ -25,7 +25,7 @@ from generator.ceiling import Judge, PerfectReader, ceilings
 from generator.colourway_shares import colour_shares, rank_shares
 from generator.prices import nearest_legal
 from generator.product_function import compile_catalog, first_of_design, rows
-from generator.title_answers import matched_together
+from generator.title_answers import Together, matched_together
 from schemas.answer import render
 from schemas.appearance import Appearance, visible_part
 from schemas.catalog import CatalogSpec
@@ -270,6 +270,12 @@ def test_titles_matched_together_are_those_of_brute_force(titles: list[tuple[str
     short = matched_together(titles, least - ROUNDING, most_steps=2)
     assert all(any(one <= other for other in short.sets) for one in largest)
     assert short.exact or any(one not in sets for one in short.sets) or set(short.sets) == largest
+
+
+def test_very_many_titles_are_bounded_unless_their_shared_words_are_enough() -> None:
+    many = [(f"line {number}", "scarf") for number in range(150)]
+    assert matched_together(many, 0.8) == Together((frozenset(range(150)),), False)
+    assert matched_together([("cashmere", *words) for words in many], 0.8) == Together((frozenset(range(150)),), True)
 
 
 @given(st.lists(st.sampled_from([0.0, 0.7, 1.0, 4.0]), min_size=1, max_size=5).filter(any), st.integers(1, 7))

@@ -13,7 +13,19 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import as_document
 from schemas.prediction import Prediction, append_predictions, read_predictions
-from schemas.result import Comparison, Counts, Difference, Inputs, Result, Score, Side, Skipped, document_of, identity
+from schemas.result import (
+    Ceiling,
+    Comparison,
+    Counts,
+    Difference,
+    Inputs,
+    Result,
+    Score,
+    Side,
+    Skipped,
+    document_of,
+    identity,
+)
 
 RECORDS: dict[str, tuple[dict[str, typing.Any], type]] = {
     "evaluation": (schema("evaluation"), EvaluationSpec),
@@ -28,6 +40,7 @@ RECORDS: dict[str, tuple[dict[str, typing.Any], type]] = {
     "inputs of a comparison": (schema("comparison")["$defs"]["inputs"], Inputs),
     "counts of a result": (schema("result")["$defs"]["counts"], Counts),
     "counts of a comparison": (schema("comparison")["$defs"]["counts"], Counts),
+    "ceiling": (schema("result")["$defs"]["ceiling"], Ceiling),
 }
 
 

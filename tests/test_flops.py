@@ -47,12 +47,14 @@ def spec_of(**choices: Any) -> TrainingSpec:
     "choices",
     [
         {"method": "full"},
+        {"method": "full", "freeze": ("vision",)},
+        {"method": "full", "freeze": ("vision", "projector")},
         {"method": "lora"},
         {"lora": LoraSpec(rank=5, targets=("o_proj",))},
         {"lora": LoraSpec(targets=("projector",))},
         {"lora": LoraSpec(targets=("vision", "down_proj"))},
     ],
-    ids=["full", "lora", "o_proj", "projector", "vision and down_proj"],
+    ids=["full", "frozen tower", "frozen tower and projector", "lora", "o_proj", "projector", "vision and down_proj"],
 )
 def test_the_executed_count_is_what_torch_counts(choices: dict[str, Any], speed: SpeedSpec) -> None:
     spec = spec_of(**choices, speed=speed)

@@ -36,7 +36,7 @@ from schemas.counterfactual import (
 )
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.product import Product
+from schemas.product import Product, read
 from schemas.specs import from_document
 from tests.shard_fixture import products as imported_products
 from tests.shard_fixture import write_shards as write_imported
@@ -183,6 +183,18 @@ def test_a_model_that_reads_the_category_from_the_colour_is_caught(shop: Path, t
     assert found["colour"].sentences[0].startswith("category moves with colour in 100 % of pairs")
     assert [found[name].category_moved.value for name in ("material", "pattern", NUISANCE)] == [0, 0, 0]
     assert found[NUISANCE].false_movement.value == 0
+
+
+def test_a_title_that_stays_does_not_name_the_new_value(shop: Path, tmp_path: Path) -> None:
+    titles = {product.product_code: product.title or "" for product in read(shop, split="test")}
+
+    def stubborn(product: Product, price: float) -> str:
+        return render(titles[product.product_code.partition("/")[0]], product.category3_code or "", price)
+
+    found = measured(shop, tmp_path / "out", stubborn)
+    assert found["material"].title_names.value == 0
+    assert found["colour"].title_names.n == 0, "no title of this shop names a colour"
+    assert found["material"].title_names.n == found["material"].pairs
 
 
 def test_the_slope_is_that_of_least_squares() -> None:
