@@ -304,10 +304,7 @@ def _local(
 
 
 def _ceilings(data: Path, spec: EvaluationSpec) -> "Callable[[Sequence[Product]], Ceilings | None]":
-    """What the best possible model would score on rows of a folder; None where no catalog spec drew them.
-
-    The one place where evaluation meets generator.
-    """
+    """What the best possible model would score on rows of a folder; None where no catalog spec drew them."""
 
     def ceilings_of(products: "Sequence[Product]") -> "Ceilings | None":
         from evaluation.scoring import ROUNDING, ClosedSet, title_tokens

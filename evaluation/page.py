@@ -3,6 +3,8 @@
 Layout and words are in `report.html.j2`; here is everything that needs arithmetic.
 """
 
+import itertools
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,9 @@ from schemas.result import OTHER, Counts, Difference, Inputs, Result, Score
 
 CONFUSED = 12
 """Categories in the confusion table; the rest share a row and a column."""
+GROUPS = 5
+LEAST_IN_GROUP = 5
+"""Of the calibration of prices."""
 NO_CATEGORY = "no such category"
 CONTROLS = {
     "none": "true picture",
@@ -143,6 +148,42 @@ def price_points(panel: Panel, truths: dict[str, float], rows: str) -> Points:
         name=panel.label,
         pairs=[(o.product_code, truths[o.product_code], o.answer.price) for o in judged if o.answer.price is not None],
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """The products whose answered prices are alike."""
+
+    n: int
+    answered: float
+    """Median of the answered prices."""
+    true: float
+    """Median of the true ones."""
+    ratio: float
+    """Median of true / answered: what an answer of this size has to be multiplied with."""
+
+
+def calibration(points: Points) -> list[Calibrated]:
+    """Answers in up to five groups of one size, from the lowest answered price to the highest; none for few answers.
+
+    A calibrated model has a ratio of 1 in each; one that answers the same everywhere has a single group that is right
+    on the whole and tells nothing.
+    """
+    ordered = sorted((answered, true) for _, true, answered in points.pairs)
+    groups = min(GROUPS, len(ordered) // LEAST_IN_GROUP)
+    ends = [len(ordered) * number // groups for number in range(groups + 1)] if groups else []
+    found = []
+    for first, last in itertools.pairwise(ends):
+        part = ordered[first:last]
+        found.append(
+            Calibrated(
+                n=len(part),
+                answered=statistics.median(answered for answered, _ in part),
+                true=statistics.median(true for _, true in part),
+                ratio=statistics.median(true / answered for answered, true in part),
+            )
+        )
+    return found
 
 
 def by_key(rows: Sequence[Row]) -> dict[Key, Row]:

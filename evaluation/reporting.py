@@ -179,6 +179,7 @@ def _rendered(
         "run": None,
         "page": page,
         "scatter": Markup(scatter(series, spec.price_tolerance, currency)),  # numbers, and an escaped currency
+        "calibrations": {points.name: page.calibration(points) for points in series},
         "price_counts": {points.name: len(points.pairs) for points in series},
         "cards": gallery(products, [p.outcomes for p in panels], data, _encoded(products)),
         "commands": _commands(record),

@@ -5,6 +5,7 @@ goes together may move its category with the colour or the background. Pairs of 
 interval is by families.
 """
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping, Sequence
 
@@ -18,6 +19,7 @@ from evaluation.slots import SLOTS
 from schemas.counterfactual import MIN_PAIRS, Change, Figure, Pair, Sensitivity
 from schemas.evaluation import EvaluationSpec
 
+_ROUNDING = 1e-9
 METHODS: Mapping[str, str] = {
     "pairs": "a test product drawn as it is and once more with one attribute changed to a value that the catalog spec "
     "allows beside its others, each likely alike; all other draws of the picture are the same. nuisance: another "
@@ -31,6 +33,7 @@ METHODS: Mapping[str, str] = {
     "slope": "sum of (answered * expected) over sum of expected^2, both changes of ln price, over pairs where a change "
     "is expected; BCa bootstrap by families",
     "false_movement": "median |change of ln price| answered where none is expected",
+    "false_moves": "share of the same pairs whose answered price moved by more than the price tolerance",
     "title_names": "of pairs whose true title names another colour, material or pattern: share whose second answer "
     "names exactly the new one",
     "intervals": "rates: Wilson; median: order statistics; all by product family; no correction for the number of "
@@ -73,6 +76,7 @@ def sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
     stepping = [pair for pair in priced if pair.steps]
     still = [pair for pair in priced if pair.log_change == 0]
     named = [pair for pair in pairs if pair.title_names is not None]
+    tolerance = math.log1p(spec.price_tolerance) + _ROUNDING
     row = {
         "unread": _rate(pairs, lambda pair: pair.category_moved is None or pair.answered_log_change is None, spec),
         "category_moved": _rate(moved, lambda pair: bool(pair.category_moved), spec),
@@ -81,6 +85,7 @@ def sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
         "false_movement": _figure(
             median(np.abs(_answered(still)), spec.confidence, _families(still)) if still else NOTHING
         ),
+        "false_moves": _rate(still, lambda pair: abs(pair.answered_log_change or 0.0) > tolerance, spec),
         "title_names": _rate(named, lambda pair: bool(pair.title_names), spec),
     }
     return Sensitivity(
@@ -88,7 +93,7 @@ def sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
         pairs=len(pairs),
         families=len({pair.family for pair in pairs}),
         enough=len(pairs) >= MIN_PAIRS,
-        sentences=_sentences(pairs[0].attribute, len(pairs), row),
+        sentences=_sentences(pairs[0].attribute, len(pairs), row, spec.price_tolerance),
         **row,
     )
 
@@ -144,7 +149,7 @@ def _figure(estimate: Estimate) -> Figure:
     return Figure(n=estimate.n, families=estimate.families, value=estimate.value, low=estimate.low, high=estimate.high)
 
 
-def _sentences(attribute: str, num_pairs: int, row: Mapping[str, Figure]) -> tuple[str, ...]:
+def _sentences(attribute: str, num_pairs: int, row: Mapping[str, Figure], tolerance: float) -> tuple[str, ...]:
     """What may be said: of each figure, or that there are too few pairs for it."""
     if num_pairs < MIN_PAIRS:
         return (f"{attribute}: {num_pairs} pairs are too few to say anything ({MIN_PAIRS} needed)",)
@@ -152,15 +157,14 @@ def _sentences(attribute: str, num_pairs: int, row: Mapping[str, Figure]) -> tup
     if row["slope"].n:
         said.append(_of_slope(attribute, row["slope"]))
     if row["false_movement"].n:
-        said.append(_of_false_movement(attribute, row["false_movement"]))
+        said.append(_of_false_movement(attribute, row["false_movement"], row["false_moves"], tolerance))
     return tuple(said)
 
 
 def _of_category(attribute: str, figure: Figure) -> str:
     if figure.n < MIN_PAIRS:
         return f"category and {attribute}: {_too_few(figure, 'answers with a category')}"
-    assert figure.value is not None, figure
-    return f"category moves with {attribute} in {100 * figure.value:.0f} % of pairs{_between(figure, percent=True)}"
+    return f"category moves with {attribute} in {_percent(figure)} of pairs"
 
 
 def _of_slope(attribute: str, figure: Figure) -> str:
@@ -173,28 +177,31 @@ def _of_slope(attribute: str, figure: Figure) -> str:
     return f"price {verb} {attribute}: slope {figure.value:.2g}{_between(figure)}"
 
 
-def _of_false_movement(attribute: str, figure: Figure) -> str:
+def _of_false_movement(attribute: str, figure: Figure, moves: Figure, tolerance: float) -> str:
     if figure.n < MIN_PAIRS:
         return f"false movement with {attribute}: {_too_few(figure, 'no expected change and readable prices')}"
     assert figure.value is not None, figure
-    moved = Figure(
-        n=figure.n,
-        families=figure.families,
-        value=math.expm1(figure.value),
-        low=None if figure.low is None else math.expm1(figure.low),
-        high=None if figure.high is None else math.expm1(figure.high),
+    assert moves.value is not None, moves
+    low, high = (None if end is None else math.expm1(end) for end in (figure.low, figure.high))
+    median_change = dataclasses.replace(figure, value=math.expm1(figure.value), low=low, high=high)
+    return (
+        f"price moves with {attribute} where it should not: by {_percent(median_change)} at the median, "
+        f"by more than {100 * tolerance:.0f} % in {_percent(moves)} of pairs"
     )
-    text = f"price moves by {100 * math.expm1(figure.value):.0f} % at the median{_between(moved, percent=True)}"
-    return f"{text} with {attribute} where it should not"
 
 
 def _too_few(figure: Figure, what: str) -> str:
     return f"{figure.n} pairs with {what} are too few to say anything ({MIN_PAIRS} needed)"
 
 
-def _between(figure: Figure, *, percent: bool = False) -> str:
+def _percent(figure: Figure) -> str:
+    value = 100 * (figure.value or 0.0)
     if figure.low is None or figure.high is None:
-        return " (no interval)"
-    if percent:
-        return f" ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
-    return f" ({figure.low:.2g} to {figure.high:.2g})"
+        return f"{value:.0f} % (no interval)"
+    return f"{value:.0f} % ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
+
+
+def _between(figure: Figure) -> str:
+    return (
+        " (no interval)" if figure.low is None or figure.high is None else f" ({figure.low:.2g} to {figure.high:.2g})"
+    )

@@ -96,6 +96,8 @@ class Sensitivity:
     """Of answered on expected change of ln price, through the origin: 1 follows fully, 0 not at all."""
     false_movement: Figure
     """Median |change of ln price| answered where none is expected."""
+    false_moves: Figure
+    """Share of the same pairs whose answered price moved by more than the price tolerance."""
     title_names: Figure
     """Share of second answers whose title names the new value, among those where the spec's title does."""
     sentences: tuple[str, ...]

@@ -273,3 +273,16 @@ def test_a_browser_runs_the_page_without_complaint(folders: Path) -> None:
     shown = subprocess.run([browser, *flags, address], capture_output=True, text=True, timeout=120, check=False)
     assert "CONSOLE" not in shown.stderr
     assert 'tabindex="0"' in shown.stdout, "our script ran"
+
+
+def test_calibration_groups_answers_by_their_own_size() -> None:
+    def points(answered: Sequence[float], true: Sequence[float]) -> Points:
+        return Points(name="model", pairs=[(str(k), t, a) for k, (a, t) in enumerate(zip(answered, true, strict=True))])
+
+    answered = [float(price) for price in range(1, 101)]
+    low, *middle, high = page.calibration(points(answered, [2 * price for price in answered]))
+    assert [group.n for group in (low, *middle, high)] == [20] * 5
+    assert (low.answered, low.true, low.ratio) == (10.5, 21.0, 2.0)
+    assert high.answered == 90.5
+    assert len(page.calibration(points(answered[:12], answered[:12]))) == 2
+    assert page.calibration(points([1.0], [1.0])) == []

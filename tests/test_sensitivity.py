@@ -161,7 +161,7 @@ def test_a_model_that_knows_the_prices_has_slope_one_and_keeps_the_category(shop
         assert row.category_moved.high is not None
         assert 0 < row.category_moved.high < 0.2, "no move seen is not no move"
         assert row.unread.value == 0
-        assert row.sentences[0].startswith(f"category moves with {row.attribute} in 0 % of pairs (0 to ")
+        assert row.sentences[0].startswith(f"category moves with {row.attribute} in 0 % (0 to ")
 
 
 def test_a_blind_model_has_slope_zero(shop: Path, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_model_that_reads_the_category_from_the_colour_is_caught(shop: Path, t
     assert found["colour"].category_moved.value == 1
     assert found["colour"].false_movement.value is not None
     assert found["colour"].false_movement.value > 0.02
-    assert found["colour"].sentences[0].startswith("category moves with colour in 100 % of pairs")
+    assert found["colour"].sentences[0].startswith("category moves with colour in 100 % (")
     assert [found[name].category_moved.value for name in ("material", "pattern", NUISANCE)] == [0, 0, 0]
     assert found[NUISANCE].false_movement.value == 0
 
@@ -239,6 +239,20 @@ def test_a_price_that_stays_has_not_moved_the_right_way(answered: float, share: 
     assert sensitivity(many(20, answered_log_change=answered), SPEC).direction.value == share
     back = sensitivity(many(20, log_change=-0.5, answered_log_change=-answered), SPEC)
     assert back.direction.value == share
+
+
+def test_a_median_hides_what_the_share_of_moved_prices_shows() -> None:
+    still = {"attribute": "colour", "log_change": 0.0, "steps": False}
+    pairs = [*many(30, answered_log_change=math.log(1.2), **still), *many(10, answered_log_change=-0.4, **still)]
+    row = sensitivity(pairs, SPEC)
+    assert (row.false_movement.n, row.false_movement.value) == (40, pytest.approx(math.log(1.2)))
+    assert (row.false_moves.n, row.false_moves.value) == (40, 10 / 40), "as far as the tolerance is not beyond it"
+    assert row.direction.n == row.slope.n == 0
+    assert re.fullmatch(
+        r"price moves with colour where it should not: by 20 % \(20 to \d+\) at the median, "
+        r"by more than 20 % in 25 % \(14 to 40\) of pairs",
+        row.sentences[1],
+    )
 
 
 def test_too_few_pairs_are_said_to_be_too_few() -> None:
