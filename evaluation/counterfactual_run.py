@@ -77,7 +77,7 @@ def run(
         products=len(redrawn),
         sensitivities=sensitivities(pairs, spec),
         pairs=pairs,
-        notes=_notes(rows, redrawn),
+        notes=_notes(rows, redrawn, spec),
         methods=METHODS,
         versions=versions(*PACKAGES),
         seconds=time.monotonic() - began,
@@ -142,14 +142,14 @@ def _asked(change: Change, original: Product, answers: dict[str, Outcome]) -> tu
     return change, answers[original.product_code], answers[change.product.product_code]
 
 
-def _notes(rows: Rows, redrawn: Sequence[Redrawn]) -> tuple[str, ...]:
+def _notes(rows: Rows, redrawn: Sequence[Redrawn], spec: EvaluationSpec) -> tuple[str, ...]:
     """What a reader must know before believing the figures."""
     found = []
     if len(rows.products) < rows.num_rows:
-        found.append(f"{len(rows.products)} of {rows.num_rows} rows were drawn for this (--limit)")
+        found.append(f"{len(rows.products)} of {rows.num_rows} rows, drawn by seed {spec.seed} (--limit)")
     if len(redrawn) < len(rows.products):
-        missing = len(rows.products) - len(redrawn)
-        found.append(f"{missing} of them stand under a navigation label, which no picture can tell, and were left out")
+        missing = f"{len(rows.products) - len(redrawn)} of {len(rows.products)} rows"
+        found.append(f"{missing} were left out, for they stand under a navigation label, which no picture can tell")
     others = sum(not each.as_stored for each in redrawn)
     if others:
         found.append(

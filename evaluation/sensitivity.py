@@ -22,8 +22,9 @@ from schemas.evaluation import EvaluationSpec
 _ROUNDING = 1e-9
 METHODS: Mapping[str, str] = {
     "pairs": "a test product drawn as it is and once more with one attribute changed to a value that the catalog spec "
-    "allows beside its others, each likely alike; all other draws of the picture are the same. nuisance: another "
-    "camera, light, folds and background. Asked under the protocol generate",
+    "allows beside its others, each likely alike; all other draws of the picture are the same, and what the renderer "
+    "derives from the attribute follows it (a lining and a check take their second colours from the colour). nuisance: "
+    "another camera, light, folds and background. Asked under the protocol generate",
     "expected": "ln of the ratio of the spec's price factors",
     "unread": "share of pairs where one of the two answers lacks a category or a readable price; such a pair counts as "
     "neither moved nor unmoved in the figure that lacks something",

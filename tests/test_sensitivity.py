@@ -245,7 +245,8 @@ def test_a_median_hides_what_the_share_of_moved_prices_shows() -> None:
     still = {"attribute": "colour", "log_change": 0.0, "steps": False}
     pairs = [*many(30, answered_log_change=math.log(1.2), **still), *many(10, answered_log_change=-0.4, **still)]
     row = sensitivity(pairs, SPEC)
-    assert (row.false_movement.n, row.false_movement.value) == (40, pytest.approx(math.log(1.2)))
+    assert row.false_movement.n == 40
+    assert row.false_movement.value == pytest.approx(math.log(1.2))
     assert (row.false_moves.n, row.false_moves.value) == (40, 10 / 40), "as far as the tolerance is not beyond it"
     assert row.direction.n == row.slope.n == 0
     assert re.fullmatch(
