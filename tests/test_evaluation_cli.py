@@ -378,7 +378,7 @@ def test_no_temporary_file_is_left(tmp_path: Path, data: Path, loaded: list[dict
 
 
 def test_the_commands_and_public_names_are_all_there() -> None:
-    assert [command.name for command in commands] == ["evaluate", "compare", "report", "counterfactual"]
+    assert [command.name for command in commands] == ["evaluate", "compare", "counterfactual", "report"]
     assert evaluation.__all__ == sorted(evaluation.__all__) == ["compare", "predict", "report", "score"]
     assert all(callable(getattr(evaluation, name)) for name in evaluation.__all__)
     with pytest.raises(AttributeError, match="no attribute 'guess'"):

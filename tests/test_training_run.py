@@ -22,7 +22,7 @@ from finetune import load_model, train
 from finetune.checkpoints import Progress, States
 from finetune.collate import IGNORED, collate, encode
 from finetune.feeding import step_batches
-from finetune.mixing import open_source
+from finetune.mixing import ExampleSource, open_source
 from finetune.optimising import learning_rate, make_optimiser
 from finetune.ranks import Ranks
 from finetune.run_folder import load_run
@@ -206,6 +206,7 @@ def test_a_broken_picture_keeps_its_hint_across_loader_processes(
 ) -> None:
     _, processor = load_model("tiny")
     source = open_source(catalog, "train")
+    assert isinstance(source, ExampleSource)
     table = source.table
     broken = pa.array([{"bytes": b"x", "path": "x.jpg"}] * table.num_rows, table.schema.field("image").type)
     spoiled = dataclasses.replace(
@@ -245,7 +246,7 @@ def test_an_unknown_lora_target_is_refused_with_the_names_there_are(catalog: Pat
 def test_a_loss_that_is_no_number_ends_the_run_before_the_weights(
     catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = finetune.training_run.load_trainable
+    real = load_trainable
 
     def poisoned(*arguments: Any) -> Any:
         model, masters, processor = real(*arguments)
