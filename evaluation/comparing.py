@@ -55,8 +55,8 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
             format_share=format_share.format_shares(first, second, spec),
         )
     )
-    scores = (sides[0].result.scores, sides[1].result.scores)
-    write_text(out / REPORT, comparison_page(comparison, scores, products, (first, second), folder, evidence))
+    results = (sides[0].result, sides[1].result)
+    write_text(out / REPORT, comparison_page(comparison, results, products, (first, second), folder, evidence))
     write_comparison(out, comparison)
     return comparison
 

@@ -35,7 +35,6 @@ from schemas.result import (
     Comparison,
     Inputs,
     Result,
-    Score,
     Side,
     document_of,
     read_comparison,
@@ -57,8 +56,8 @@ def report(folder: Path, *, data: Path | None = None) -> Path:
         sides = [read_evaluated(place) for place in places]
         evidence = evidence_of_pair(sides, refuse_unpaired(sides[0], sides[1]), shards)
         first, second = evidence.outcomes()
-        scores = (sides[0].result.scores, sides[1].result.scores)
-        html = comparison_page(comparison, scores, evidence.products, (first, second), shards, evidence)
+        results = (sides[0].result, sides[1].result)
+        html = comparison_page(comparison, results, evidence.products, (first, second), shards, evidence)
     else:
         result = read_result(folder)
         shards = find_data(folder, result, data)
@@ -84,30 +83,40 @@ def result_page(
         asked=page.by_protocol(result.scores, result.inputs.spec.split),
     )
     validated = page.by_protocol(result.scores, "validation") if result.chosen else {}
-    return _rendered(result, [panel], products, data, evidence, skipped=result.skipped, run=result, validated=validated)
+    return _rendered(
+        result,
+        [panel],
+        products,
+        data,
+        evidence,
+        skipped=result.skipped,
+        run=result,
+        reached=result,
+        validated=validated,
+    )
 
 
 def comparison_page(
     comparison: Comparison,
-    scores: tuple[Sequence[Score], Sequence[Score]],
+    results: tuple[Result, Result],
     products: Sequence[Product],
     scored: tuple[Sequence[Outcome], Sequence[Outcome]],
     data: Path,
     evidence: Evidence,
 ) -> str:
-    """The page of two models; `scores` are those of their results, products and outcomes those that were compared."""
+    """The page of two models; `results` are theirs, products and outcomes those that were compared."""
     panels = [
         Panel(
             label=label,
             inputs=side.inputs,
             uses_picture=side.uses_picture,
             verdict=side.verdict,
-            figures=page.by_key(figures),
+            figures=page.by_key(result.scores),
             outcomes=headline(of_side, side.inputs.spec),
-            asked=page.by_protocol(figures, side.inputs.spec.split),
+            asked=page.by_protocol(result.scores, side.inputs.spec.split),
         )
-        for label, side, figures, of_side in zip(
-            ("base", "tuned"), (comparison.base, comparison.tuned), scores, scored, strict=True
+        for label, side, result, of_side in zip(
+            ("base", "tuned"), (comparison.base, comparison.tuned), results, scored, strict=True
         )
     ]
     split = comparison.tuned.inputs.spec.split
@@ -119,6 +128,7 @@ def comparison_page(
         evidence,
         differences=page.by_key(comparison.scores),
         gains=page.by_protocol(comparison.scores, split),
+        reached=results[1],
     )
 
 

@@ -286,3 +286,15 @@ def test_calibration_groups_answers_by_their_own_size() -> None:
     assert high.answered == 90.5
     assert len(page.calibration(points(answered[:12], answered[:12]))) == 2
     assert page.calibration(points([1.0], [1.0])) == []
+
+
+def test_a_model_that_does_not_look_gets_a_sentence_in_place_of_its_score(tmp_path: Path) -> None:
+    rows = [*in_split(products(40, 2)), *in_split(products(80, 2)[40:], "train")]
+    blind = table_model(rows, lambda _: render("a bag", CATEGORIES[0], 10.0))
+    candidate = Candidate(model="blind", adapter=None, device="cpu", dtype="float32", load=lambda: blind)
+    result = evaluate(candidate, write_shards(tmp_path / "data", rows), tmp_path / "out", EvaluationSpec(), quiet=True)
+    assert result.uses_picture is False
+    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    tiles = html[html.index("<h2>Headline") : html.index("<h2>By category")]
+    assert tiles.count("does not use the picture") == tiles.count('class="big soft">–') == 5
+    assert "big model" not in tiles
