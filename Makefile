@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two test processes on two cores: threads beside them would only wait for each other.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 STAMP := $(VENV)/.toile-set-up
 unexport PYTHONDONTWRITEBYTECODE
 ifdef PIP_FIND_LINKS
@@ -17,7 +19,7 @@ demo: $(STAMP)    ## generate, train, evaluate, compare: the whole thread in ./t
 	$(BIN)/toile demo --out toile-demo
 
 test: $(STAMP)    ## the tests (two cores, offline, minutes)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(STAMP)   ## lint, format, types
 	$(BIN)/ruff check .

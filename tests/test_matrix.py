@@ -26,7 +26,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
     """A finished matrix of two small catalogs in `m`, and what the command printed."""
     place = tmp_path_factory.mktemp("matrix")
     for seed, name in ((1, "real"), (2, "made")):
-        inputs = GenerateInputs(spec_document=demo_document, seed=seed, start=0, num_products=60, image_size=48)
+        inputs = GenerateInputs(spec_document=demo_document, seed=seed, start=0, num_products=60, image_size=32)
         write_shards(inputs, place / name / "data")
     run = {
         "mix": [{"data": "real/data", "weight": 1}, {"data": "made/data", "weight": 3}],
@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
         patch.setattr(resampling, "FLIPS", 199)
         resampling._cached_draws.cache_clear()
         resampling._signs.cache_clear()
-        shown = toile("matrix", place / "run.yaml", "--out", place / "m", "--device", "cpu", "--limit", "4")
+        shown = toile("matrix", place / "run.yaml", "--out", place / "m", "--device", "cpu", "--limit", "2")
     resampling._cached_draws.cache_clear()
     resampling._signs.cache_clear()
     assert shown.exit_code == 0, shown.output
@@ -107,7 +107,7 @@ def test_the_page_and_the_table_show_it(made: Path) -> None:
 def test_again_does_nothing_but_read(made: Path) -> None:
     stamps = {path: path.stat().st_mtime_ns for path in (made / "m").rglob("predictions.jsonl")}
     assert len(stamps) == 8
-    again = toile("matrix", made / "run.yaml", "--out", made / "m", "--device", "cpu", "--limit", "4")
+    again = toile("matrix", made / "run.yaml", "--out", made / "m", "--device", "cpu", "--limit", "2")
     assert again.exit_code == 0, again.output
     assert again.stdout == (made / "stdout").read_text()
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps

@@ -99,6 +99,7 @@ def test_the_gradient_of_two_processes_is_that_of_one(method: str, catalog: Path
         torch.testing.assert_close(found[name], master.grad, rtol=1e-3, atol=1e-5 * largest, msg=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "full"])
 def test_two_processes_train_what_one_trains_also_after_a_kill(method: str, catalog: Path, tmp_path: Path) -> None:
     """Two processes end in the middle of step 4, as a killed machine would; two go on, and for adapters one as well."""

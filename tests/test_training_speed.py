@@ -60,7 +60,7 @@ def test_a_switch_changes_losses_by_rounding_only(switch: str, plain: Any, catal
 
 
 def compiled_losses(catalog: Path, tmp_path: Path) -> tuple[list[float], list[float]]:
-    spec = spec_for(catalog, max_steps=2, batch_size=4)
+    spec = spec_for(catalog, max_steps=1, batch_size=2, lora=LoraSpec(rank=4))
     expected = losses(spec, tmp_path / "plain")
     torch._dynamo.reset()
     return losses(dataclasses.replace(spec, speed=SpeedSpec(compile=True)), tmp_path / "compiled"), expected
