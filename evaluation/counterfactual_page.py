@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from evaluation.reporting import _environment, embedded
+from evaluation.reporting import embedded, page_templates
 from evaluation.scoring import Outcome
 from schemas.counterfactual import MIN_PAIRS, Counterfactual, Pair
 from schemas.result import document_of
@@ -41,7 +41,7 @@ class Card:
 
 def counterfactual_page(record: Counterfactual, answers: Mapping[str, Outcome], pictures: Mapping[str, bytes]) -> str:
     """The page; `answers` and `pictures` (files) are by product code, those of changes by their own."""
-    environment = _environment()
+    environment = page_templates()
     page = environment.get_template("counterfactual.html.j2")
     return page.render(
         record=record,

@@ -140,7 +140,7 @@ def matrix_page(matrix: Matrix) -> str:
         if (contrast.before, contrast.after) not in pairs:
             pairs.append((contrast.before, contrast.after))
     return (
-        _environment()
+        page_templates()
         .get_template("matrix.html.j2")
         .render(
             matrix=matrix,
@@ -174,7 +174,7 @@ def _rendered(
     currency = next((f" ({escape(product.currency_code)})" for product in products if product.currency_code), "")
     spec = panels[-1].inputs.spec
     series = [page.price_points(panel, prices, rows) for panel in panels]
-    environment = _environment()
+    environment = page_templates()
     context = {
         "record": record,
         "panels": panels,
@@ -213,7 +213,7 @@ def _encoded(products: Sequence[Product]) -> dict[str, bytes]:
 
 
 @functools.cache
-def _environment() -> jinja2.Environment:
+def page_templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,

@@ -7,6 +7,7 @@ number of them can read theirs. `best` beside them holds the masters with the lo
 
 import dataclasses
 import errno
+import math
 import os
 import shutil
 import zipfile
@@ -42,7 +43,7 @@ class Progress:
 
     def judge(self, loss: float | None) -> bool:
         """Take note of a validation loss of now; returns whether it is the lowest so far."""
-        better = loss is not None and (self.best_loss is None or loss < self.best_loss)
+        better = loss is not None and math.isfinite(loss) and (self.best_loss is None or loss < self.best_loss)
         self.since_best = 0 if better else self.since_best + 1
         if better:
             self.best_loss, self.best_step = loss, self.step

@@ -38,7 +38,12 @@ def run_inputs(spec: TrainingSpec, sources: Sequence[Source], base: Mapping[str,
     `base` is what `adapters.base_record` says of the base model.
     """
     data = [
-        {"folder": str(source.folder), "content_sha256": source.content_sha256, "weight": entry.weight}
+        {
+            "folder": str(source.folder),
+            "content_sha256": source.content_sha256,
+            "weight": entry.weight,
+            **({"draw": as_document(entry.draw)} if entry.draw else {}),
+        }
         for entry, source in zip(spec.mix, sources, strict=True)
     ]
     document = as_document(spec)

@@ -5,15 +5,44 @@ micro-batches nor processes nor answer lengths change it (transformers issue 341
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from finetune.feeding import Batch
+from finetune.feeding import Batch, Feed
 from finetune.optimising import Masters
 from finetune.ranks import Ranks, without_sync
 from finetune.trainable import mixed_precision, ways
 from schemas.training import TrainingSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What a step found before it moves anything; of all processes together, but for `waited`."""
+
+    loss: float
+    gradient_norm: float
+    """Before it was cut."""
+    num_supervised: int
+    """Learned positions."""
+    waited: float
+    """Seconds in which there was no batch for this step."""
+
+
+def gradients(model: nn.Module, masters: Masters, feed: Feed, step: int, spec: TrainingSpec, ranks: Ranks) -> Taken:
+    """Gradients of the feed's next step, cut, in the masters. Looks ahead in the feed while a GPU is busy.
+
+    Random numbers depend on seed, step and process alone, so that dropout continues as it would have.
+    """
+    batches = feed.step()
+    torch.manual_seed((spec.seed * 1_000_003 + step) * ranks.size + ranks.rank)
+    num_supervised, waited = int(ranks.total(feed.num_supervised)), feed.waited
+    part = backward(model, masters, batches, num_supervised, spec, ranks)
+    norm = clip(masters, spec.optimiser.max_grad_norm)
+    feed.look_ahead()
+    loss = ranks.total(float(part))
+    return Taken(loss=loss, gradient_norm=float(norm), num_supervised=num_supervised, waited=waited)
 
 
 def backward(

@@ -31,7 +31,7 @@ from finetune.phi3v.seeded import full_size_config, seeded_weights
 from finetune.phi3v.tiling import count_tokens
 from finetune.phi3v.tiny import tiny_processor
 from finetune.ranks import Ranks, in_step, joined
-from finetune.stepping import backward, clip, update
+from finetune.stepping import gradients, update
 from finetune.synthetic import SYNTHETIC, synthetic_source
 from finetune.trainable import arithmetic, is_divided, load_trainable, make_trainable, memory_estimate
 from finetune.training_run import check_choices, default_loaders
@@ -222,15 +222,9 @@ def timed_steps(
     feed = Feed(steps, loaded.processor, ranks.device, ahead=spec.speed.copy_ahead)
     for step in range(1, spec.max_steps + 1):
         began = clock()
-        batches = feed.step()
-        num_supervised = int(ranks.total(feed.num_supervised))
-        part = backward(model, loaded.masters, batches, num_supervised, spec, ranks)
-        norm = clip(loaded.masters, spec.optimiser.max_grad_norm)
-        waited = feed.waited
-        feed.look_ahead()
-        loss, _ = ranks.total(float(part)), float(norm)
+        taken = gradients(model, loaded.masters, feed, step, spec, ranks)
         update(loaded.masters, optimiser, learning_rate(spec.optimiser, step, spec.max_steps))
-        yield StepTiming(seconds=clock() - began, waited=waited, loss=loss, micro_batches=shapes.popleft())
+        yield StepTiming(seconds=clock() - began, waited=taken.waited, loss=taken.loss, micro_batches=shapes.popleft())
 
 
 def watched(

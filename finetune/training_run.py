@@ -26,7 +26,7 @@ from finetune.phi3v import save_model
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.ranks import Ranks, in_step, joined, whole_weights
 from finetune.run_folder import RUN, claim_run, finish_run, load_run, run_inputs, run_log, write_seen
-from finetune.stepping import backward, clip, update
+from finetune.stepping import gradients, update
 from finetune.tracking import NullTracker, open_tracker
 from finetune.trainable import is_divided, load_trainable
 from finetune.validating import validation_loss
@@ -134,36 +134,30 @@ def go(run: Run, progress: Progress, num_loaders: int, report: Callable[[StepRep
     with kept_when_full(run.states, progress), run_log(run.out, num_before, first=ranks.first) as log:
         while progress.step < spec.max_steps and not 0 < spec.patience <= progress.since_best:
             step_began, step = time.perf_counter(), progress.step + 1
-            batches = feed.step()
-            torch.manual_seed((spec.seed * 1_000_003 + step) * ranks.size + ranks.rank)  # dropout, also continued
-            num_supervised = int(ranks.total(feed.num_supervised))
-            part = backward(model, run.masters, batches, num_supervised, spec, ranks)
-            norm = clip(run.masters, spec.optimiser.max_grad_norm)
-            waited = feed.waited
-            feed.look_ahead()
-            loss, gradient_norm = ranks.total(float(part)), float(norm)
-            check_finite(loss, gradient_norm, run.states, progress)
+            taken = gradients(model, run.masters, feed, step, spec, ranks)
+            check_finite(taken.loss, taken.gradient_norm, run.states, progress)
             rate = learning_rate(spec.optimiser, step, spec.max_steps)
             update(run.masters, run.optimiser, rate)
             progress.step = step
-            progress.losses.append(loss)
+            progress.losses.append(taken.loss)
             seconds = time.perf_counter() - step_began
             figures: dict[str, Any] = {
                 "step": step,
-                "loss": loss,
+                "loss": taken.loss,
                 "learning_rate": rate,
-                "gradient_norm": gradient_norm,
-                "supervised_tokens": num_supervised,
+                "gradient_norm": taken.gradient_norm,
+                "supervised_tokens": taken.num_supervised,
                 "samples_per_second": spec.batch_size / seconds,
                 "seconds": round(seconds, 4),
-                "waited": round(waited, 4),
+                "waited": round(taken.waited, 4),
             }
             if spec.validate_every and step % spec.validate_every == 0:
                 figures["validation_loss"] = validate(run, progress)
             log(figures)
             tracker.log(figures, step)
             num_new = step if step == num_before + 1 else 1
-            report(StepReport(step=step, num_new=num_new, loss=loss, samples_per_second=spec.batch_size / seconds))
+            speed = spec.batch_size / seconds
+            report(StepReport(step=step, num_new=num_new, loss=taken.loss, samples_per_second=speed))
             if step % spec.checkpoint_every == 0 and step < spec.max_steps:
                 run.states.save(progress)
     seconds = time.monotonic() - began
@@ -205,6 +199,8 @@ def kept_loss(run: Run, progress: Progress) -> float | None:
         return validation_loss(run.model, run.processor, run.spec, run.validation, run.ranks)
     if progress.step % run.spec.validate_every:
         validate(run, progress)
+    if progress.best_step is None:
+        return None  # no validation loss was a number: the weights of the end are kept
     run.states.load_best()
     return progress.best_loss
 

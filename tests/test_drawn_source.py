@@ -196,6 +196,7 @@ def test_training_from_a_spec_has_the_losses_of_training_from_its_folder(catalog
     assert from_spec == from_folder
     folder, spec = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("folder", "spec"))
     assert spec["validation_loss"] == folder["validation_loss"]
+    assert [each.get("draw") for each in (*folder["inputs"]["data"], *spec["inputs"]["data"])] == [None, draw]
     assert list(spec["num_examples"]) == ["demo"]
     assert list(spec["num_examples"].values()) == list(folder["num_examples"].values())
     seen = pq.read_table(tmp_path / "spec" / "seen.parquet")

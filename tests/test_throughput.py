@@ -10,6 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+import finetune.stepping as stepping
 import finetune.throughput as throughput
 from finetune.device_peaks import matmul_peak
 from finetune.flops import RowShape, useful_flops
@@ -105,7 +106,7 @@ def test_a_slow_first_step_is_warmup(monkeypatch: pytest.MonkeyPatch) -> None:
         clock[0] += 100.0 if clock[0] == 0 else 2.0
         return backward(*args)
 
-    monkeypatch.setattr(throughput, "backward", slow_at_first)
+    monkeypatch.setattr(stepping, "backward", slow_at_first)
     found = measured(clock=lambda: clock[0])
     assert (found.warmup_seconds, found.num_warmup_steps) == (100.0, 1)
     assert (found.step_seconds.shortest, found.step_seconds.longest, found.num_steps) == (2.0, 2.0, 3)
@@ -300,7 +301,7 @@ def test_too_little_memory_is_one_line_with_a_hint(error: Exception, monkeypatch
     def full(*args: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(throughput, "backward", full)
+    monkeypatch.setattr(stepping, "backward", full)
     with pytest.raises(ToileError, match="too little memory for 2 examples") as fault:
         measured()
     assert "--micro-batch-size" in fault.value.hint
@@ -310,7 +311,7 @@ def test_other_faults_of_a_step_are_not_taken_for_memory(monkeypatch: pytest.Mon
     def broken(*args: Any) -> Any:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(throughput, "backward", broken)
+    monkeypatch.setattr(stepping, "backward", broken)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         measured()
 

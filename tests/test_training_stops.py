@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import finetune.stepping
 import finetune.training_run
 from finetune import load_model, train
 from finetune.checkpoints import Progress
@@ -99,6 +100,12 @@ def test_stopping_needs_validation(change: dict[str, Any], catalog: Path, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_loss_that_is_no_number_is_no_best_not_even_the_first() -> None:
+    progress = Progress(step=1)
+    assert not progress.judge(float("nan"))
+    assert (progress.best_loss, progress.best_step) == (None, None)
+
+
 def test_progress_counts_what_was_not_better() -> None:
     progress = Progress(step=1)
     assert progress.judge(2.0)
@@ -128,13 +135,13 @@ def test_what_was_reached_is_saved_before_giving_up(
         loss = real(*arguments)
         return loss * float("nan") if len(calls) == 4 else loss
 
-    monkeypatch.setattr(finetune.training_run, "backward", failing)
+    monkeypatch.setattr(finetune.stepping, "backward", failing)
     with pytest.raises(ToileError) as caught:
         train(spec, tmp_path / "out", device="cpu")
     assert "\n" not in f"{caught.value.where}: {caught.value.problem}"
     assert ("micro_batch_size" if fault == "memory" else "learning_rate") in caught.value.hint
     assert state_of(tmp_path / "out")["run"]["step"] == 3
-    monkeypatch.setattr(finetune.training_run, "backward", real)
+    monkeypatch.setattr(finetune.stepping, "backward", real)
     smaller = dataclasses.replace(spec, micro_batch_size=2) if fault == "memory" else spec
     train(smaller, tmp_path / "out", device="cpu")
     expected = [row["loss"] for row in log(tmp_path / "whole")]
@@ -226,3 +233,11 @@ def test_the_memory_before_activations_is_counted(catalog: Path) -> None:
     assert said == [
         f"{moving:,} trained parameters; {all_bytes / 2**30:.2f} GiB before activations (weights, gradients, AdamW)"
     ]
+
+
+def test_without_any_validation_loss_the_end_is_kept(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned([float("nan"), float("nan")], monkeypatch)
+    record, _ = train(spec_for(catalog, max_steps=2, validate_every=1, keep="best"), tmp_path / "out", device="cpu")
+    assert (record.num_steps, record.best_step, record.validation_loss) == (2, None, None)
