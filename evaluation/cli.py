@@ -158,7 +158,7 @@ def evaluate(
             allow_seen=allow_seen,
             noise_check=not no_noise_check,
             ranks=ranks,
-            ceilings=_ceilings(data, spec),
+            ceilings=_ceilings(ctx, data, spec),
         )
     if ranks.first:
         _say_how_it_went(ctx, result, out, done)
@@ -303,8 +303,8 @@ def _local(
     )
 
 
-def _ceilings(data: Path, spec: EvaluationSpec) -> "Callable[[Sequence[Product]], Ceilings | None]":
-    """What the best possible model would score on rows of a folder; None where no catalog spec drew them."""
+def _ceilings(ctx: click.Context, data: Path, spec: EvaluationSpec) -> "Callable[[Sequence[Product]], Ceilings | None]":
+    """What the best possible model would score on rows of a folder; None where its spec does not explain them all."""
 
     def ceilings_of(products: "Sequence[Product]") -> "Ceilings | None":
         from evaluation.scoring import ROUNDING, ClosedSet, title_tokens
@@ -314,6 +314,9 @@ def _ceilings(data: Path, spec: EvaluationSpec) -> "Callable[[Sequence[Product]]
 
         manifest = read_manifest(data)
         if manifest.kind != "generate":
+            return None
+        if manifest.extra:
+            _say(ctx, f"no ceiling: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
             return None
         judge = Judge(
             category_key=ClosedSet((), spec.aliases).key,

@@ -51,7 +51,9 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
     for product in read(folder, split=spec.split):
         if product.product_code in seen:
             raise ToileError(
-                str(folder), f"the code {product.product_code!r} appears twice in {spec.split}", "make the folder again"
+                str(folder),
+                f"the code {product.product_code!r} appears twice in {spec.split}",
+                "take one of the rows out, or make the folder again, without the scenario duplicate",
             )
         seen.add(product.product_code)
         reason = missing_part(product)
@@ -148,7 +150,7 @@ def _damaged(product: Product, folder: Path, error: Exception) -> ToileError:
     return ToileError(
         f"{_shard_of(product, folder)}: product {product.product_code}",
         f"the picture cannot be decoded: {error}",
-        "make the folder again, or import it again: `toile import` rejects such rows",
+        "make the folder again, without a scenario that breaks pictures; `toile import` rejects such rows",
     )
 
 

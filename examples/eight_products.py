@@ -6,24 +6,13 @@ python examples/eight_products.py docs/eight-products.jpg
 import sys
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
-
 from generator import draw, product
-from schemas import Product, load
+from generator.contact_sheet import Card, contact_sheet
+from schemas import load
 from schemas.specs import preset_path
 
-EDGE, CAPTION = 336, 58
+EDGE = 336
 NUMBERS = (101, 59, 115, 58, 129, 20, 134, 35)
-
-
-def captioned(each: Product) -> Image.Image:
-    """The product's picture above its title, leaf and price."""
-    card = Image.new("RGB", (EDGE, EDGE + CAPTION), "white")
-    card.paste(draw(each, EDGE), (0, 0))
-    pen = ImageDraw.Draw(card)
-    pen.text((10, EDGE + 8), str(each.title), "#222222", ImageFont.load_default(17))
-    pen.text((10, EDGE + 32), f"{each.category3_code}   ${each.full_price:,.0f}", "#777777", ImageFont.load_default(14))
-    return card
 
 
 def main(out: Path) -> None:
@@ -31,10 +20,12 @@ def main(out: Path) -> None:
     path = preset_path("fashion-luxury", "catalog")
     assert path is not None
     spec = load(path, "catalog")
-    sheet = Image.new("RGB", (4 * EDGE, 2 * (EDGE + CAPTION)), "white")
-    for place, number in enumerate(NUMBERS):
-        sheet.paste(captioned(product(spec, 0, number)), (place % 4 * EDGE, place // 4 * (EDGE + CAPTION)))
-    sheet.save(out, quality=88)
+    cards = []
+    for number in NUMBERS:
+        each = product(spec, 0, number)
+        about = f"{each.category3_code}   ${each.full_price:,.0f}"
+        cards.append(Card(picture=draw(each, EDGE), title=str(each.title), about=about))
+    contact_sheet(cards, columns=4).save(out, quality=88)
 
 
 if __name__ == "__main__":

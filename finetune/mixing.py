@@ -4,6 +4,7 @@ Its order is a pure function of (sizes, weights, seed) and needs no state: examp
 restart, on any machine, for any batch size.
 """
 
+import functools
 import hashlib
 import io
 import math
@@ -100,7 +101,8 @@ class ExampleSource:
             picture = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
         except (OSError, ValueError, SyntaxError) as error:
             where = f"{self.folder}: product {values['product_code']}"
-            raise ToileError(where, f"has a broken picture: {error}", "make the folder again with --force") from error
+            hint = "take the row out, or make the folder again, without a scenario that breaks pictures"
+            raise ToileError(where, f"has a broken picture: {error}", hint) from error
         return Example(
             title=values["title"],
             category=values["category3_code"],
@@ -142,9 +144,7 @@ def find_source(folder: Path, split: str, open_drawn: Opener | None = None) -> S
     if not tables:
         return None
     table = pa.concat_tables(tables)
-    usable = pc.and_(pc.is_valid(table["title"]), pc.is_valid(table["category3_code"]))
-    usable = pc.and_(usable, pc.and_(pc.is_valid(table["full_price"]), pc.is_valid(table["image"])))
-    kept = table.filter(usable)
+    kept = table.filter(_usable(table))
     if kept.num_rows == 0:
         return None
     return ExampleSource(
@@ -153,6 +153,13 @@ def find_source(folder: Path, split: str, open_drawn: Opener | None = None) -> S
         num_skipped=table.num_rows - kept.num_rows,
         content_sha256=sha256_of([(entry.path, entry.sha256) for entry in manifest.files]),
     )
+
+
+def _usable(table: pa.Table) -> pa.ChunkedArray:
+    """True for rows with a title, a category, a price above 0 and a picture file that is not empty."""
+    picture = pc.struct_field(table["image"], "bytes")
+    written = [pc.binary_length(each) for each in (table["title"], table["category3_code"], picture)]
+    return functools.reduce(pc.and_, [pc.greater(each, 0) for each in (*written, table["full_price"])])
 
 
 def check_currencies(sources: Sequence[Source]) -> None:

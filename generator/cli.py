@@ -1,16 +1,14 @@
-"""Commands that make and look at catalogs: generate, import, describe."""
+"""Commands that make catalogs: generate here, import and fetch in fetch_cli; those that look into them in show_cli."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from schemas.errors import ToileError
+from generator import audit_cli, convert_cli, faults_cli, fetch_cli, fit_cli, show_cli, spec_cli, verify_cli
 from schemas.progress import progress_bar
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
-_SHARDS = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
 @click.command()
@@ -23,6 +21,13 @@ _SHARDS = click.Path(exists=True, file_okay=False, path_type=Path)
     "--image-size", default=336, show_default=True, type=click.IntRange(32, 2048), help="Picture edge in pixels."
 )
 @click.option("--no-images", is_flag=True, help="Rows only.")
+@click.option(
+    "--scenario",
+    "scenarios",
+    multiple=True,
+    metavar="NAME[=SHARE]",
+    help="Faulty rows of this kind, such as wrong-category or missing=0.01 (0.02 by default); repeatable.",
+)
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; all cores by default. Never changes a byte.")
 @click.option("--force", is_flag=True, help="Replace another catalog in --out.")
 @click.pass_context
@@ -35,6 +40,7 @@ def generate(
     start: int,
     image_size: int,
     no_images: bool,
+    scenarios: tuple[str, ...],
     workers: int | None,
     force: bool,
 ) -> None:
@@ -44,11 +50,12 @@ def generate(
     Example:
       toile generate fashion-luxury --num-products 500 --out data/luxury
     """
+    from generator.scenarios import with_scenarios
     from generator.shards import GenerateInputs, write_shards
     from generator.workers import num_cores
 
     inputs = GenerateInputs(
-        spec_document=_catalog_document(spec),
+        spec_document=with_scenarios(_catalog_document(spec), scenarios, pictures=not no_images),
         seed=seed,
         start=start,
         num_products=num_products,
@@ -56,96 +63,37 @@ def generate(
     )
     with progress_bar("drawing", num_products, quiet=_quiet(ctx)) as advance:
         manifest, written = write_shards(inputs, out, num_workers=workers or num_cores(), force=force, progress=advance)
-    _say(ctx, f"{manifest.num_products:,} products in {len(manifest.files)} files: {out}", written)
+    faults = "".join(f", {extra.num_rows:,} of them faulty ({extra.path})" for extra in manifest.extra)
+    _say(ctx, f"{manifest.num_products:,} products in {len(manifest.files)} files{faults}: {out}", written)
 
 
-@click.command(name="import")
-@click.argument("table", type=click.Path(exists=True, path_type=Path))
-@click.option("--out", required=True, type=_FOLDER, help="New folder for the catalog.")
-@click.option("--images", type=_SHARDS, help="Folder that picture paths are relative to; the table's own by default.")
-@click.option(
-    "--column", "columns", multiple=True, metavar="OURS=THEIRS", help="A column under another name; repeatable."
-)
-@click.option("--currency", metavar="CODE", help="Currency of the prices (after --rate), such as USD.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Multiply every price, to change currency.")
-@click.option(
-    "--categories", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YAML: their leaf: ours."
-)
-@click.option("--source", help="Name kept with every row; the table's file name by default.")
-@click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV, TSV or JSONL file.")
-@click.option(
-    "--max-bad", default=0.05, show_default=True, type=click.FloatRange(0, 1), help="Share of bad rows allowed."
-)
-@click.option(
-    "--max-pixels", default=50_000_000, show_default=True, type=click.IntRange(1, 178_000_000), help="Largest picture."
-)
-@click.option("--force", is_flag=True, help="Replace another catalog in --out.")
-@click.pass_context
-def import_(ctx: click.Context, /, table: Path, out: Path, force: bool, **options: Any) -> None:
-    """Bring TABLE (CSV, TSV, JSONL, Parquet, or a folder of class folders) and its pictures into shards.
-
-    \b
-    Example:
-      toile import shop/products.csv --images shop --currency USD --out data/shop
-    """
-    from generator.importing import ImportOptions, import_table, load_category_map
-
-    columns, categories = options.pop("columns"), options.pop("categories")
-    reading = ImportOptions(
-        columns=dict(_pair(text) for text in columns),
-        categories=None if categories is None else load_category_map(categories),
-        **{**options, "source": options["source"] or table.stem},
-    )
-    with progress_bar("reading", None, quiet=_quiet(ctx)) as advance:
-        result = import_table(table, out, reading, force=force, progress=advance)
-    for row in result.rejected[:5]:
-        click.echo(f"  row {row['row']} (code {row['product_code']}) rejected: {row['reason']}", err=True)
-    notes = f", {len(result.rejected)} rows rejected ({out}/extra/rejected.jsonl)" if result.rejected else ""
-    notes += f", {result.num_commas} categories with a comma renamed" if result.num_commas else ""
-    _say(ctx, f"{result.manifest.num_products:,} products{notes}: {out}", result.written)
-
-
-@click.command()
-@click.argument("shards", type=_SHARDS)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
-def describe(shards: Path, as_json: bool) -> None:
-    """Print what is in SHARDS: counts, prices, titles, picture sizes, missing values.
-
-    \b
-    Example:
-      toile describe data/luxury
-    """
-    from generator.describing import describe as figures_of
-    from generator.describing import printed
-
-    figures = figures_of(shards)
-    if as_json:
-        click.echo(json.dumps(figures, ensure_ascii=False))
-    else:
-        printed(figures)
-
-
-commands: list[click.Command] = [generate, import_, describe]
+commands: list[click.Command] = [
+    generate,
+    *fetch_cli.commands,
+    *convert_cli.commands,
+    *show_cli.commands,
+    *faults_cli.commands,
+    *spec_cli.commands,
+    *fit_cli.commands,
+    *audit_cli.commands,
+    *verify_cli.commands,
+]
 
 
 def _catalog_document(spec: Path) -> dict[str, Any]:
     """The checked document of a spec file or of a shipped preset."""
+    from generator.extra_columns import check_extra_columns
     from generator.product_function import compile_catalog
     from schemas.border import read_document
     from schemas.specs import from_document, preset_path
 
     path = preset_path(str(spec), "catalog") or spec
     document = read_document(path)
-    compile_catalog(from_document(document, "catalog", str(path)), str(path))
+    spec_of_document = from_document(document, "catalog", str(path))
+    compile_catalog(spec_of_document, str(path))
+    check_extra_columns(spec_of_document, str(path))
     checked: dict[str, Any] = document
     return checked
-
-
-def _pair(text: str) -> tuple[str, str]:
-    ours, equals, theirs = text.partition("=")
-    if not equals or not ours or not theirs:
-        raise ToileError(f"--column {text}", "is not OURS=THEIRS", "write, for example, --column title=name")
-    return ours, theirs
 
 
 def _quiet(ctx: click.Context) -> bool:

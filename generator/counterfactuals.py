@@ -45,6 +45,9 @@ def redrawer(data: Path, seed: int) -> Redraw:
     if not isinstance(size, int):
         raise ToileError(f"{where}.image_size", "says that nothing was drawn", "make it again without --no-images")
     spec: CatalogSpec = from_document(dict(document), "catalog", f"{where}.spec_document")
+    if spec.scenarios:
+        problem = "holds rows that are faulty on purpose, which its spec does not explain"
+        raise ToileError(str(data), problem, "make one without scenarios: its rows are the clean ones of this folder")
 
     def redraw(product: Product) -> Redrawn:
         original = pictured(product, size)

@@ -3,9 +3,9 @@
 import json
 
 from schemas.manifest import Manifest
-from schemas.product import FEATURES, SPLITS
+from schemas.product import SPLITS, features_with
 
-_LICENCE = {"generate": "cc0-1.0", "import": "unknown"}
+_LICENCE = {"generate": "cc0-1.0", "import": "unknown", "fetch": "unknown"}
 
 
 def data_card(manifest: Manifest) -> str:
@@ -13,7 +13,8 @@ def data_card(manifest: Manifest) -> str:
     counts = {split: sum(f.num_rows for f in manifest.files if f.split == split) for split in SPLITS}
     present = [split for split in SPLITS if counts[split]]
     files = "\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in present)
-    features = "\n".join(f"  - name: {name}\n    dtype: {_dtype(kind)}" for name, kind in FEATURES.items())
+    columns = features_with(manifest.inputs.get("spec_document", {}).get("extra", {}))
+    features = "\n".join(f"  - name: {name}\n    dtype: {_dtype(kind)}" for name, kind in columns.items())
     front = (
         f"license: {_LICENCE[manifest.kind]}\nconfigs:\n- config_name: default\n  data_files:\n{files}\n"
         f"dataset_info:\n  features:\n{features}\n"
@@ -25,7 +26,7 @@ def data_card(manifest: Manifest) -> str:
 
 # {_title(manifest)}
 
-{_words(manifest)}
+{_words(manifest)}{_faults(manifest)}
 
 | split | products |
 | --- | ---: |
@@ -48,14 +49,30 @@ def _dtype(feature: dict[str, str]) -> str:
 def _title(manifest: Manifest) -> str:
     if manifest.kind == "generate":
         return f"A trial catalog: {manifest.inputs['spec_document']['name']}"
-    return f"An imported catalog: {manifest.inputs['source']}"
+    made = {"import": "An imported", "fetch": "A fetched"}[manifest.kind]
+    return f"{made} catalog: {manifest.inputs['source']}"
+
+
+def _faults(manifest: Manifest) -> str:
+    """Whoever loads the folder must know that not every row is right."""
+    told = [f"`{entry.path}` lists the {entry.num_rows:,} rows that are faulty on purpose." for entry in manifest.extra]
+    return "".join(f"\n\n{sentence}" for sentence in told)
 
 
 def _words(manifest: Manifest) -> str:
     if manifest.kind == "generate":
-        return (
+        words = (
             "Every row and picture was drawn by a program from a catalog spec. No real product, shop or person is in "
             "it; all URLs end in `.example` and lead nowhere. Free for any use (CC0)."
+        )
+        fitted = manifest.inputs["spec_document"].get("provenance")
+        return words if fitted is None else f"{words}\n\nThe spec was fitted to real rows. {fitted['statement']}"
+    if manifest.kind == "fetch":
+        return (
+            f"Rows of {manifest.inputs['dataset']} and the pictures that their URLs led to. Pictures belong to those "
+            "who made them, and the licence of the rows is not known to toile: for private study, not for passing on. "
+            f"{manifest.rejected} rows have no picture or could not be used; `extra/rejected.jsonl` says why, "
+            "`extra/fetched.jsonl` lists what was fetched."
         )
     return (
         "Rows and pictures of a table that was given to toile. Their licence is that of the source and not known to "

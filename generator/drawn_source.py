@@ -132,6 +132,9 @@ def _read(path: Path, drawing: DrawSpec) -> _Catalog:
         raise ToileError(str(path), problem, f"check the path; as a preset: {nearest(path.name, shipped)}")
     document: dict[str, Any] = read_document(path)
     spec: CatalogSpec = from_document(document, "catalog", str(path))
+    if spec.scenarios:
+        problem = "has scenarios, and faulty rows are not drawn while training"
+        raise ToileError(f"{path}: scenarios", problem, "take them out, or name a folder made by `toile generate`")
     compile_catalog(spec, str(path))
     check_codes(spec, drawing.num_products)
     inputs = GenerateInputs(

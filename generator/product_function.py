@@ -80,15 +80,28 @@ def rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch:
     catalog = compile_catalog(spec)
     check_codes(spec, int(index_N.max(initial=-1)) + 1)
     design_N = first_of_design(spec, seed, index_N)
-    category_N = catalog.category.pick(np.zeros_like(design_N), uniform(seed, "category", design_N))
+    category_N = categories_of(catalog, seed, design_N)
+    chosen = chosen_values(catalog, seed, index_N, design_N, category_N)
+    full_N = design_prices(catalog.prices, seed, category_N, chosen, design_N)
+    words_NS = title_words(catalog.titles, seed, category_N, chosen, design_N)
+    return _batch(catalog, seed, index_N, design_N, category_N, chosen, full_N, words_NS)
+
+
+def categories_of(catalog: CompiledCatalog, seed: int, design_N: Index) -> Index:
+    """The number of each design's category entry."""
+    return catalog.category.pick(np.zeros_like(design_N), uniform(seed, "category", design_N))
+
+
+def chosen_values(
+    catalog: CompiledCatalog, seed: int, index_N: Index, design_N: Index, category_N: Index
+) -> dict[str, Index]:
+    """Attribute -> the value number of each product; colours by product, all else by design."""
     chosen = choose(catalog.attributes, seed, category_N, design_N)
     for attribute in catalog.attributes:
         if attribute.name in catalog.colours:
             key_N = attribute.key(category_N, chosen, {a.name: len(a.values) + 1 for a in catalog.attributes})
             chosen[attribute.name] = choose_distinct(attribute, seed, key_N, design_N, index_N - design_N)
-    full_N = design_prices(catalog.prices, seed, category_N, chosen, design_N)
-    words_NS = title_words(catalog.titles, seed, category_N, chosen, design_N)
-    return _batch(catalog, seed, index_N, design_N, category_N, chosen, full_N, words_NS)
+    return chosen
 
 
 def check_codes(spec: CatalogSpec, num_products: int) -> None:
@@ -145,7 +158,7 @@ def _batch(
         "category3_code": leaf,
         "product_code": codes,
         "title": joined(catalog.titles.words, words_NS, " "),
-        "itemurl": _concatenated(f"https://{shop.host}/", slugs, "-p", codes),
+        "itemurl": _concatenated(f"https://{shop.host}/", slugs, pc.if_else(pc.equal(slugs, ""), "p", "-p"), codes),
         "imageurl": _concatenated(f"https://assets.{shop.host}/pictures/", picture_ids(seed, index_N)),
         "full_price": pa.array(full_N),
         "price": pa.array(price_N),

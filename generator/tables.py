@@ -1,18 +1,18 @@
-"""Reading somebody's table: CSV, TSV, JSON lines, Parquet, or a folder of class folders, all as rows of text."""
+"""Reading somebody's table: CSV, TSV, JSON lines, Parquet, a folder of `datasets` or of class folders, all as rows."""
 
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from generator.arrow_tables import StoredPicture, arrow_files, read_parquet, read_stream
 from schemas.border import nearest
 from schemas.errors import ToileError
+from schemas.manifest import MANIFEST
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 MISSING = {"", "n.a.", "none", "null"}
@@ -21,23 +21,32 @@ Row = dict[str, Any]
 
 
 def read_table(path: Path, encoding: str = "utf-8") -> list[Row]:
-    """The rows of a table; values are text or numbers, missing ones None. Row k of the list is row k + 1 for people."""
-    if path.is_dir():
-        return list(_class_folders(path))
-    readers = {
-        ".csv": _delimited,
-        ".tsv": _delimited,
-        ".jsonl": _json_lines,
-        ".ndjson": _json_lines,
-        ".parquet": _parquet,
-    }
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        problem = f"{path.suffix or 'no suffix'!r} is no kind of table toile reads"
-        raise ToileError(str(path), problem, f"use {', '.join(sorted(readers))}, or a folder of class folders")
-    rows = reader(path, encoding)
+    """The rows of a table; values are text or numbers, missing ones None, pictures inside it `StoredPicture`.
+
+    Row k of the list is row k + 1 for people. A folder is one of `datasets` where it holds its files, else one of class
+    folders; a catalog that toile made is refused, because families and splits made anew would not be the ones it has.
+    """
+    if not path.is_dir():
+        return read_files([path], encoding)
+    if (path / MANIFEST).is_file():
+        hint = "use the folder as it is: toile train, evaluate and describe read it; import the table it was made from"
+        raise ToileError(str(path), "is a catalog that toile made already", hint)
+    files = arrow_files(path)
+    return read_files(files, encoding) if files else list(_class_folders(path))
+
+
+def read_files(paths: list[Path], encoding: str = "utf-8") -> list[Row]:
+    """The rows of several tables, one after the other."""
+    rows: list[Row] = []
+    for path in paths:
+        reader = READERS.get(path.suffix.lower())
+        if reader is None:
+            problem = f"{path.suffix or 'no suffix'!r} is no kind of table toile reads"
+            hint = f"use {', '.join(sorted(READERS))}, a folder of `datasets`, or a folder of class folders"
+            raise ToileError(str(path), problem, hint)
+        rows += reader(path, encoding)
     if not rows:
-        raise ToileError(str(path), "holds no rows", "check that the file is complete")
+        raise ToileError(str(paths[0]), "holds no rows", "check that the file is complete")
     return [{str(name): present(value) for name, value in row.items()} for row in rows]
 
 
@@ -57,6 +66,9 @@ def mapped(rows: list[Row], columns: dict[str, str], known: tuple[str, ...], whe
         if name not in theirs:
             raise ToileError(f"--column {ours}={name}", f"{where} has no column {name!r}", nearest(name, theirs))
     wanted = {ours: columns.get(ours, ours) for ours in known}
+    for ours, name in wanted.items():
+        if ours != "image" and any(isinstance(row.get(name), StoredPicture) for row in rows[:1000]):
+            raise ToileError(where, f"column {name!r} holds bytes, not text", "write it anew as text")
     return [{ours: row.get(name) for ours, name in wanted.items()} for row in rows]
 
 
@@ -100,14 +112,6 @@ def _json_lines(path: Path, encoding: str) -> list[Row]:
     return rows
 
 
-def _parquet(path: Path, encoding: str) -> list[Row]:
-    try:
-        rows: list[Row] = pq.read_table(path).to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise ToileError(str(path), f"is not a readable Parquet file: {error}", "make it again") from error
-    return rows
-
-
 def _class_folders(folder: Path) -> Iterator[Row]:
     """One row a picture; the folder's name is the leaf category, the file's stem the code
     (with the folder's name before it where stems repeat)."""
@@ -139,3 +143,14 @@ def _wrong_encoding(path: Path, encoding: str) -> ToileError:
     except UnicodeError:
         line = 1  # no place is known, as for UTF-16 without its mark
     return ToileError(f"{path}:{line}", f"is not {encoding} text", "name its encoding, as in --encoding latin-1")
+
+
+READERS: dict[str, Callable[[Path, str], list[Row]]] = {
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".parquet": lambda path, encoding: read_parquet(path),
+    ".arrow": lambda path, encoding: read_stream(path),
+}
+"""Suffix -> how such a file is read."""

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from generator.attributes import Choice
 from generator.streams import Index, uniform
 from schemas.catalog import CatalogSpec, title_word
+from schemas.lexicon import english
 
 _NO_WORD = 0
 
@@ -26,7 +27,7 @@ class CompiledTitles:
     words: pa.StringArray
     """Entry 0 is null: no word."""
     slugs: pa.StringArray
-    """The same words as they stand in a URL."""
+    """The same words as they stand in a URL: Japanese ones that toile knows in English, others left out."""
     choice: Choice
     """Category -> template number in `literal_TS`."""
     literal_TS: Index
@@ -58,7 +59,7 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
     words = list(vocabulary)
     return CompiledTitles(
         words=pa.array([None, *words[1:]], pa.string()),
-        slugs=pa.array([slug(word) or None for word in words], pa.string()),
+        slugs=pa.array([slug(english(word) or word) or None for word in words], pa.string()),
         choice=Choice.of(np.array(weights, np.float64)),
         literal_TS=np.array([row + [_NO_WORD] * (width - len(row)) for row in rows], np.int64),
         attribute_names=names,
@@ -68,7 +69,7 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
 
 def slug(text: str) -> str:
     """Lower case, accents folded, everything else than letters and digits a hyphen."""
-    folded = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    folded = unicodedata.normalize("NFKD", text.replace("\u00df", "ss")).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
 
 
@@ -85,6 +86,9 @@ def title_words(
 
 
 def joined(words: pa.StringArray, words_NS: Index, separator: str) -> pa.StringArray:
-    """One text a row, positions without a word left out."""
+    """One text a row, positions without a word left out; empty for a row without any."""
     columns = [words.take(pa.array(words_NS[:, position])) for position in range(words_NS.shape[1])]
+    nothing_N = words.is_null().to_numpy(zero_copy_only=False)[words_NS].all(axis=1)
+    if nothing_N.any():  # Arrow would leave such rows out altogether
+        columns[0] = pc.if_else(pa.array(nothing_N), "", columns[0])
     return pc.binary_join_element_wise(*columns, separator, null_handling="skip")

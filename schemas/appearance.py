@@ -20,10 +20,12 @@ SILHOUETTES = (
     *("tote-bag", "shoulder-bag", "backpack"),
     *("sneaker", "boot"),
     *("wallet", "belt", "sunglasses", "scarf", "cap", "bucket-hat", "perfume-bottle"),
+    *("lipstick", "candle", "cushion", "throw", "vase", "mug"),
 )
 MATERIALS = (
     *("gabardine", "cotton", "jersey", "denim", "wool", "knit", "nylon"),
     *("leather", "suede", "silk", "canvas", "acetate", "glass"),
+    *("ceramic", "stoneware"),
 )
 PATTERNS = ("plain", "check", "stripes", "dots", "houndstooth", "argyle", "floral", "camouflage")
 SIZES = ("child", "small", "medium", "large")
@@ -70,6 +72,12 @@ SHOWN: dict[str, frozenset[str]] = {
     "cap": _CLOTH,
     "bucket-hat": _CLOTH,
     "perfume-bottle": frozenset({"pattern", "size", "hardware"}),
+    "lipstick": frozenset({"pattern", "size", "hardware"}),
+    "candle": _CLOTH | {"hardware"},
+    "cushion": _CLOTH | {"quilting"},
+    "throw": _CLOTH | {"lining"},
+    "vase": _CLOTH | {"hardware"},
+    "mug": _CLOTH | {"hardware", "lining"},
 }
 """The attributes, beside colour, that change the picture of a silhouette; a price may depend only on these."""
 

@@ -1,7 +1,8 @@
 """The catalog spec: what a shop sells, in what shares, how it looks, what it is called, and what it costs.
 
-Read with `schemas.load(path, "catalog")`; the shipped examples are `schemas/presets/*.yaml`. Shares, weights and price
-factors are per design (a family of colourways); navigation labels and colours are per product.
+Read with `schemas.load(path, "catalog")`; the shipped examples are `schemas/presets/*.yaml`, and `docs/catalog-spec.md`
+explains them. Shares, weights and price factors are per design (a family of colourways); navigation labels and colours
+are per product. Where a shop names its market, `schemas.markets` has filled in what the document did not say.
 """
 
 import re
@@ -11,6 +12,9 @@ from dataclasses import dataclass, field
 from schemas.appearance import DRAWN, SHOWN, STYLE_VALUES
 from schemas.border import nearest, place
 from schemas.errors import ToileError
+from schemas.extra import ExtraColumn, extra_complaints
+from schemas.markets import MARKETS
+from schemas.provenance import Provenance, provenance_complaints
 
 SLOT = re.compile(r"\{([^{}]*)\}")
 MISSING_LABEL = "N.A."
@@ -24,6 +28,8 @@ class Shop:
     brand: str
     host: str
     """Ends in .example, so that no URL can ever lead anywhere."""
+    market: str | None = None
+    """Whose currency, price endings and title words hold where the spec is silent: US, UK, DE, FR, JP or IN."""
     country_code: str = "USA"
     currency_code: str = "USD"
     competence_date: str = "2026-01-01"
@@ -132,9 +138,9 @@ class Category:
     share: float
     """Share of all designs; the shares of a spec sum to 1."""
     silhouette: str
-    titles: Mapping[str, float]
-    """Template -> weight; `{attribute}` stands for the title word of the chosen value."""
     price: LogNormalPrice
+    titles: Mapping[str, float] = field(default_factory=dict)
+    """Template -> weight; `{attribute}` stands for the title word of the chosen value. A market has one of its own."""
     attributes: Mapping[str, Mapping[str, float] | None] = field(default_factory=dict)
     """The attributes its products have; a mapping value -> weight, or nothing for the values' own weights."""
 
@@ -153,6 +159,12 @@ class CatalogSpec:
     colourways: Colourways = Colourways()
     navigation: Navigation = Navigation()
     prices: Prices = Prices()
+    extra: Mapping[str, ExtraColumn] = field(default_factory=dict)
+    """Name -> what is in it: further columns of text behind those that every catalog has."""
+    scenarios: Mapping[str, float] = field(default_factory=dict)
+    """Kind or group of faults -> share of the rows made faulty on purpose (`generator.scenarios`), in [0, 0.5]."""
+    provenance: Provenance | None = None
+    """What a fitted spec knows of real rows; None for one written by hand."""
 
 
 def drawn_attribute(name: str, attribute: Attribute) -> str | None:
@@ -191,6 +203,9 @@ def _complaints(spec: CatalogSpec) -> Iterator[_Complaint]:
         problem = f"{spec.colourways.repeat_share:g} cannot be reached with {longest} colours a design"
         yield ["colourways", "repeat_share"], problem, f"at most {1 - 1 / longest:.3f}, or a larger max_per_family"
     yield from _prices(spec.prices)
+    yield from _without_cents(spec)
+    yield from extra_complaints(spec.extra, spec.code_digits)
+    yield from provenance_complaints(spec.provenance)
     earlier: set[str] = set()
     for name, attribute in spec.attributes.items():
         yield from _attribute(name, attribute, spec, earlier)
@@ -228,6 +243,16 @@ def _prices(prices: Prices) -> Iterator[_Complaint]:
     for percent in prices.discounts.percents:
         if not re.fullmatch(r"[1-9][0-9]?(\.[0-9]+)?", percent):
             yield ["prices", "discounts", "percents"], f"{percent!r} is no percentage below 100", "write 20 for 20 %"
+
+
+def _without_cents(spec: CatalogSpec) -> Iterator[_Complaint]:
+    market = MARKETS.get(spec.shop.market or "")
+    if market is None or market.has_cents or spec.shop.currency_code != market.currency_code:
+        return
+    for number, band in enumerate(spec.prices.bands):
+        if any(amount % 1 for amount in (band.per, *band.endings)):
+            problem = f"{market.currency_code} has no smaller unit, and a price of this band is no whole number"
+            yield ["prices", "bands", number], problem, "use whole numbers for `per` and `endings`"
 
 
 def _attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[str]) -> Iterator[_Complaint]:
@@ -295,6 +320,9 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
                 yield inside, problem, "draw them differently, price them alike, or set `hidden: true`"
     if "colour" not in drawn_by:
         yield [*at, "attributes"], "no colour", "list the attribute that draws `colour`"
+    if not category.titles:
+        yield at, "the key 'titles' is missing", "add templates such as '{material} Coat', or name shop.market"
+        return
     for template in category.titles:
         yield from _template([*at, "titles"], template, category)
     if sum(category.titles.values()) <= 0:

@@ -30,11 +30,22 @@ class ShardFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraFile:
+    """A table of the folder that holds no products, such as the list of faulty rows."""
+
+    path: str
+    """Relative to the folder, with forward slashes."""
+    num_rows: int
+    num_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """Provenance and contents of a shard folder."""
 
     kind: str
-    """`generate` or `import`: which command made it."""
+    """`generate`, `import` or `fetch`: which command made it."""
     finished: bool
     inputs: Mapping[str, Any]
     """Everything that decides the bytes: the spec and its sha256, seed, start, num_products, picture size, ..."""
@@ -46,6 +57,8 @@ class Manifest:
     """Wall time; never part of any comparison."""
     rejected: int = 0
     """Rows of an imported table that are listed in rejected.jsonl instead."""
+    extra: tuple[ExtraFile, ...] = ()
+    """What lies beside the products."""
 
 
 def read_manifest(folder: Path) -> Manifest:

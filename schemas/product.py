@@ -4,9 +4,10 @@ The first 17 columns bear the names and types of DBQ/Burberry.Product.prices.Uni
 `datasets` recognises the pictures by the feature metadata that `ARROW_SCHEMA` carries, so nothing here imports it.
 """
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,13 @@ def _features() -> dict[str, dict[str, str]]:
 
 FEATURES = _features()
 """The columns as `datasets` features: {"title": {"dtype": "string", "_type": "Value"}, ...}."""
+
+
+def features_with(extra: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The columns of a catalog that has extra ones, which all hold text, as `datasets` features."""
+    return FEATURES | {name: {"dtype": "string", "_type": "Value"} for name in extra}
+
+
 ARROW_SCHEMA = pa.schema(
     list(_COLUMN_TYPES.items()), metadata={"huggingface": json.dumps({"info": {"features": FEATURES}})}
 )
@@ -144,12 +152,18 @@ def read(folder: Path, *, split: str | None = None, columns: tuple[str, ...] = C
         raise ToileError(str(folder), f"unknown split {split!r}", f"one of {', '.join(SPLITS)}")
     needed = [name for name in COLUMNS if name in {*columns, "product_code", "family", "split", "source", "inferable"}]
     for file in shard_files(folder, split)[1]:
-        try:
-            with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-                for batch in parquet.iter_batches(batch_size=100, columns=needed):
-                    yield from from_batch(batch)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise ToileError(str(file), f"is damaged: {error}", "make the folder again with --force") from error
+        with shard_errors(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            for batch in parquet.iter_batches(batch_size=100, columns=needed):
+                yield from from_batch(batch)
+
+
+@contextlib.contextmanager
+def shard_errors(file: Path) -> Iterator[None]:
+    """Turn what reading a damaged Parquet file raises into a ToileError at that file."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ToileError(str(file), f"is damaged: {error}", "make the folder again with --force") from error
 
 
 _FIELD_NAMES = {field.name for field in fields(Product)}

@@ -7,6 +7,7 @@ from schemas.border import build, nearest, read_document, validate
 from schemas.catalog import CatalogSpec, check_catalog
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
+from schemas.markets import completed
 from schemas.training import TrainingSpec
 
 PRESETS = Path(__file__).parent / "presets"
@@ -33,7 +34,7 @@ def from_document(document: Any, kind: str, where: str = "document") -> Any:
     if not isinstance(document, dict):
         raise ToileError(where, "holds no mapping", f"write `key: value` lines; see schemas/{kind}.schema.json")
     validate(document, kind, where)
-    spec = build(_RECORDS[kind], document)
+    spec = build(_RECORDS[kind], completed(document) if kind == "catalog" else document)
     if kind == "catalog":
         check_catalog(spec, where)
     return spec

@@ -29,7 +29,7 @@ from schemas.errors import ToileError
 
 Pixels = npt.NDArray[np.float32]
 GOLDEN = Path(__file__).parent / "golden" / "render"
-GOLDEN_SILHOUETTES = ("trench-coat", "hoodie", "skirt", "tote-bag", "sneaker", "perfume-bottle")
+GOLDEN_SILHOUETTES = ("trench-coat", "hoodie", "skirt", "tote-bag", "sneaker", "perfume-bottle", "mug", "cushion")
 
 SEEN_LEVELS = 0.6
 """Mean absolute difference over the product, in 8-bit levels, from which an attribute counts as shown.
@@ -174,7 +174,9 @@ def test_every_shown_value_differs_from_every_other_at_112_pixels(silhouette: st
             assert_told_apart(look_a, look_b, f"{silhouette} {name} {a}/{b}")
 
 
-@pytest.mark.parametrize("silhouette", ["coat", "hoodie", "skirt", "shoulder-bag", "boot", "wallet", "perfume-bottle"])
+@pytest.mark.parametrize(
+    "silhouette", ["coat", "hoodie", "skirt", "shoulder-bag", "boot", "wallet", "perfume-bottle", "mug"]
+)
 def test_every_shown_attribute_is_seen_at_336_pixels(silhouette: str) -> None:
     other = {"material": "jersey", "pattern": "floral", "size": "large", "hardware": "gold", "lining": "plain"}
     usual = drawn(appearance(silhouette), 336)

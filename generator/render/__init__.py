@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from PIL import Image
 
-from generator.render import accessories, bags, bottoms, hats, outerwear, shoes, tops
+from generator.render import accessories, bags, beauty, bottoms, hats, home, outerwear, shoes, tops
 from generator.render.canvas import Scene
 from generator.render.light import photograph
 from generator.render.wardrobe import cloths
@@ -46,6 +46,12 @@ PATTERN_SHEETS: dict[str, Callable[[Scene], None]] = {
     "cap": hats.cap,
     "bucket-hat": hats.bucket_hat,
     "perfume-bottle": accessories.perfume_bottle,
+    "lipstick": beauty.lipstick,
+    "candle": beauty.candle,
+    "cushion": home.cushion,
+    "throw": home.throw,
+    "vase": home.vase,
+    "mug": home.mug,
 }
 
 

@@ -190,6 +190,23 @@ def _satin(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.ones_like(u), 0.002 * blotches(u, v, 0.05, 0.15, layer=1), 0.35, 0.05)
 
 
+def _ceramic(u: Plane, v: Plane, footprint: float) -> Finish:
+    """A glaze that flowed before it set: broad and shallow waves, and a mirror on top."""
+    flow = _wave(u + 0.03 * _wave(v, 0.43), 0.29) + _wave(v + 0.02 * _wave(u, 0.31), 0.37)
+    return Finish(np.asarray(0.97 + 0.025 * flow, np.float32), 0.0011 * flow, 0.88)
+
+
+def _stoneware(u: Plane, v: Plane, footprint: float) -> Finish:
+    """Matte glaze over a thrown body: iron specks, and rings left by the fingers."""
+    specks = np.clip(blotches(u, v, 0.013, layer=1) - 1.1, 0, 1) + 0.5 * np.clip(speckles(u, v, 0.007) - 1.6, 0, 1)
+    rings = _wave(v + 0.004 * blotches(u, v, 0.12, layer=2), 0.030) * _visible(0.030, footprint)
+    return Finish(np.asarray(1.02 - 0.62 * np.clip(specks, 0, 1), np.float32), 0.0009 * rings, 0.16, 0.04)
+
+
+def _wax(u: Plane, v: Plane, footprint: float) -> Finish:
+    return Finish(np.asarray(1 + 0.015 * blotches(u, v, 0.06), np.float32), np.zeros_like(u), 0.62, 0.02)
+
+
 FINISHES: dict[str, Callable[[Plane, Plane, float], Finish]] = {
     "gabardine": _gabardine,
     "cotton": _cotton,
@@ -211,5 +228,8 @@ FINISHES: dict[str, Callable[[Plane, Plane, float], Finish]] = {
     "satin": _satin,
     "ribbing": _ribbing,
     "liquid": _liquid,
+    "ceramic": _ceramic,
+    "stoneware": _stoneware,
+    "wax": _wax,
 }
 """The vocabulary of `schemas.appearance.MATERIALS`, and what only fittings, soles and linings are made of."""

@@ -39,6 +39,11 @@ def cloths(appearance: Appearance) -> dict[str, Cloth]:
         "paper": Cloth(mix(CREAM, colour, 0.06), "satin", pattern),
         "lens": Cloth(linear("#20242c"), "glass"),
         "liquid": Cloth(mix(colour, CREAM, 0.15), "liquid"),
+        "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern),
+        "bullet": Cloth(colour, "wax"),
+        "wax": Cloth(mix(CREAM, colour, 0.18), "wax"),
+        "fill": Cloth(mix(CREAM, colour, 0.45), "liquid"),
+        "label": Cloth(CREAM, "satin"),
     }
 
 

@@ -1,0 +1,108 @@
+"""How much of a catalog survives differential privacy: shares and price levels of a fitted spec, and the seconds.
+
+Simulated tables of 3,040 rows and 80 categories with Zipf shares, a new one each run. A family of rows is one unit of
+privacy, so the table is fitted with one row a family, with 1.6 rows a family, and with the families of the train split
+alone; the list of categories is public. Total variation and Spearman's correlation are against the designs that were
+read. A table for people, then one JSON line; `--out FILE` keeps it.
+
+    python benchmarks/fit.py --runs 20 --out benchmarks/results/fit_2cores_2026-11-21.json
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from generator.fit_options import FitOptions
+from generator.fitting import fit
+from schemas.manifest import versions
+from tests import fit_table
+
+SETTINGS: tuple[tuple[str, float, bool], ...] = (
+    ("one row a family", 0.0, True),
+    ("1.6 rows a family", 0.375, True),
+    ("1.6 rows a family, train split of 80 %", 0.375, False),
+)
+EPSILONS = (0.5, 1.0, 3.0)
+
+
+def main() -> None:
+    """Run, print, keep."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=20, help="tables for each setting")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    document: dict[str, Any] = {
+        "benchmark": "fit",
+        "runs": arguments.runs,
+        "num_rows": 3040,
+        "num_categories": len(fit_table.PATHS),
+        "settings": [
+            measured(name, repeat, train_only, epsilon, arguments.runs)
+            for name, repeat, train_only in SETTINGS
+            for epsilon in EPSILONS
+        ],
+        "num_cores": os.cpu_count(),
+        "versions": versions("numpy", "opendp", "scipy"),
+        "commit": commit(),
+    }
+    print(json.dumps(document))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def measured(name: str, repeat: float, train_only: bool, epsilon: float, runs: int) -> dict[str, Any]:
+    """Means over tables, with the standard deviation of one table."""
+    found = np.array([one(repeat, train_only, epsilon, seed) for seed in range(runs)])
+    mean, spread = found.mean(axis=0), found.std(axis=0)
+    print(
+        f"{name:<40} epsilon {epsilon:<4g} families {mean[3]:6.0f}  total variation {mean[0]:.3f} +- {spread[0]:.3f}  "
+        f"Spearman {mean[1]:.3f} +- {spread[1]:.3f}  {np.median(found[:, 2]):.2f} s",
+        flush=True,
+    )
+    return {
+        "rows": name,
+        "epsilon": epsilon,
+        "families": round(float(mean[3])),
+        "total_variation": round(float(mean[0]), 4),
+        "total_variation_sd": round(float(spread[0]), 4),
+        "spearman": round(float(mean[1]), 4),
+        "spearman_sd": round(float(spread[1]), 4),
+        "seconds_median": round(float(np.median(found[:, 2])), 3),
+    }
+
+
+def one(repeat: float, train_only: bool, epsilon: float, seed: int) -> tuple[float, float, float, int]:
+    """Total variation, Spearman, seconds and families of one table."""
+    rows = fit_table.rows(seed=seed, repeat=repeat, train_only=train_only)
+    with tempfile.TemporaryDirectory() as place:
+        folder = fit_table.folder(Path(place) / "shards", rows)
+        began = time.perf_counter()
+        found = fit(folder, FitOptions(epsilon=epsilon, categories=fit_table.PATHS))
+        seconds = time.perf_counter() - began
+    shares, prices = fit_table.design_shares(rows), fit_table.design_prices(rows)
+    got = {category["path"]: category for category in found.document["categories"]}
+    distance = sum(abs(shares.get(p, 0) - (got[p]["share"] if p in got else 0)) for p in fit_table.PATHS) / 2
+    pairs = [(got[path]["price"]["median"], float(np.median(prices[path]))) for path in got if path in prices]
+    correlation = float(spearmanr(*zip(*pairs, strict=True)).statistic)
+    return distance, correlation, seconds, sum(len(each) for each in prices.values())
+
+
+def commit() -> str:
+    """Of the working tree."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Words that anybody knows: which silhouette a leaf of a shop sells, and which words name materials, patterns, colours.
+
+They are read from no catalog, so using them tells nothing about one. `silhouette_of` looks at names only.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+from schemas.lexicon import NOUNS
+
+SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = (
+    ("trench-coat", r"trench|gabardina|风衣|トレンチ"),
+    ("quilted-jacket", r"quilt|stepp|matelass|trapuntat|キルティング"),
+    ("puffer-jacket", r"puffer|gilet|down (jacket|coat)|daunen|doudoune|piumin|parka|anorak|羽绒|ダウン"),
+    ("bucket-hat", r"bucket|fischerhut|\bbob\b|バケット"),
+    ("cap", r"\bcaps?\b|\bhats?\b|beanie|casquette|chapeau|cappell|m[uü]tze|kappe|帽|キャップ"),
+    ("sunglasses", r"sunglass|eyewear|glasses|brille|lunettes|occhial|眼镜|サングラス"),
+    ("scarf", r"scar(f|ves)|shawl|stole|\bschal|tuch\b|[eé]charpe|foulard|sciarp|bandana|围巾|丝巾|マフラー"),
+    ("lipstick", r"lip ?stick|\blips?\b|make-?up|beauty|cosmetic|foundation|lippenstift|maquillage|口紅|面部"),
+    ("perfume-bottle", r"perfume|fragrance|parfum|cologne|duft|d[uü]fte|profum|scent|香水|フレグランス"),
+    ("candle", r"candle|kerze|bougie|candel|キャンドル"),
+    ("cushion", r"cushion|pillow|kissen|coussin|cuscin|クッション"),
+    ("throw", r"throw|blanket|duvet|comforter|bedding|sheet|towel|rug\b|decke|plaid|couverture|coperta|ブランケット"),
+    ("vase", r"vase|decor|花瓶"),
+    ("mug", r"\bmugs?\b|\bcups?\b|tableware|dinner|kitchen|becher|geschirr|vaisselle|tazz|食器|マグ"),
+    ("backpack", r"back ?pack|rucksack|sac [aà] dos|zain|双肩|リュック"),
+    ("wallet", r"wallet|card ?(case|holder)|purse|coin|leather goods|geldb|portefeuille|portafogl|钱包|財布"),
+    ("belt", r"\bbelts?\b|watch|jewel|g[uü]rtel|ceinture|cintur|腰带|ベルト"),
+    (
+        "shoulder-bag",
+        r"shoulder|cross-?body|messenger|clutch|bum ?bag|belt ?bag|umh[aä]nge|bandouli|斜背|ショルダー",
+    ),
+    ("tote-bag", r"tote|shopper|\bbags?\b|handbag|tasche|\bsacs?\b|cabas|bors[ae]|包|バッグ|トート"),
+    ("boot", r"boot|stiefel|bott(e|ine)|stival|loafer|heel|pump|formal shoe|靴子|ブーツ"),
+    (
+        "sneaker",
+        r"sneaker|trainer|shoe|footwear|sandal|flip flop|slide|schuh|chaussure|baskets|鞋|スニーカー|シューズ",
+    ),
+    ("polo-shirt", r"polo|ポロ"),
+    ("t-shirt", r"\bt-? ?shirts?\b|\btees?\b|(?<!shirts & )\btops?\b|vest\b|tank|bodysuit|maglie|恤|tシャツ|トップス"),
+    ("hoodie", r"hood|sweat ?shirt|sweat|track ?top|felpa|卫衣|パーカー"),
+    (
+        "sweater",
+        r"sweater|knit|jumper|cardigan|pullover|cashmere|strick|maille|\bpull\b|针织|セーター|ニット",
+    ),
+    ("shirt", r"\bshirt|blouse|\btops?\b|tunic|hemd|bluse|chemise|camic|衬衫|シャツ|ブラウス"),
+    ("skirt", r"skirt|\brock\b|r[oö]cke|jupe|gonn|半裙|スカート"),
+    ("dress", r"dress|gown|jumpsuit|romper|kleid|robe|abit[io]\b|连衣裙|ワンピース|ドレス"),
+    ("shorts", r"shorts?\b|swim|bermuda|costumi|ショート"),
+    ("trousers", r"trouser|jean|pant|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム"),
+    (
+        "coat",
+        r"coat|jacket|blazer|outerwear|cape|poncho|mantel|jacke|manteau|veste|外套|大衣|コート|ジャケット",
+    ),
+)
+"""Silhouette -> what its leaves are called, in the order in which they are tried."""
+FALLBACK = "t-shirt"
+"""Drawn for a leaf that no word explains."""
+
+MATERIAL_WORDS = {
+    **{word: word for word in ("gabardine", "cotton", "jersey", "denim", "wool", "nylon", "leather", "suede", "silk")},
+    **{word: word for word in ("canvas", "acetate", "glass", "ceramic", "stoneware")},
+    "cashmere": "knit",
+    "knit": "knit",
+    "knitted": "knit",
+    "mohair": "knit",
+    "merino": "wool",
+    "tweed": "wool",
+    "linen": "cotton",
+    "poplin": "cotton",
+    "twill": "cotton",
+    "satin": "silk",
+    "chiffon": "silk",
+    "velvet": "suede",
+    "polyester": "nylon",
+    "fleece": "jersey",
+    "viscose": "silk",
+    "porcelain": "ceramic",
+    "flannel": "wool",
+    "ripstop": "nylon",
+}
+"""Word of a title -> what the renderer draws."""
+PATTERN_WORDS = {
+    "check": "check",
+    "checked": "check",
+    "tartan": "check",
+    "plaid": "check",
+    "gingham": "check",
+    "stripe": "stripes",
+    "striped": "stripes",
+    "stripes": "stripes",
+    "dotted": "dots",
+    "dots": "dots",
+    "dot": "dots",
+    "houndstooth": "houndstooth",
+    "argyle": "argyle",
+    "floral": "floral",
+    "flower": "floral",
+    "camouflage": "camouflage",
+    "camo": "camouflage",
+}
+PALETTE = {
+    "black": "#1b1a1c",
+    "charcoal": "#3f4247",
+    "grey": "#8b8f94",
+    "silver": "#c3c6c9",
+    "white": "#f4f4f2",
+    "ivory": "#efe8d8",
+    "beige": "#d8c7a3",
+    "camel": "#c39a63",
+    "tan": "#9c6a3f",
+    "brown": "#5d3f2b",
+    "khaki": "#8a8560",
+    "olive": "#5d6540",
+    "green": "#2f6b47",
+    "mint": "#a5d3b8",
+    "teal": "#1e7f80",
+    "sky": "#8fb0cc",
+    "blue": "#2a55a5",
+    "navy": "#1f2a44",
+    "purple": "#6a4585",
+    "lilac": "#b9a3cf",
+    "pink": "#e58fb1",
+    "red": "#b8292f",
+    "burgundy": "#5b1a22",
+    "orange": "#dd7430",
+    "yellow": "#e6c445",
+    "gold": "#c9a24a",
+}
+"""Colours that every catalog may have, by name."""
+COLOUR_WORDS = {
+    **{name: name for name in PALETTE},
+    "gray": "grey",
+    "cream": "ivory",
+    "sand": "beige",
+    "stone": "beige",
+    "honey": "camel",
+    "chocolate": "brown",
+    "oxblood": "burgundy",
+    "wine": "burgundy",
+    "violet": "purple",
+    "rose": "pink",
+    "blush": "pink",
+    "lime": "green",
+    "royal": "blue",
+    "turquoise": "teal",
+    "mustard": "yellow",
+    "rust": "orange",
+    "coral": "orange",
+    "plum": "purple",
+    "slate": "charcoal",
+    "moss": "olive",
+    "maroon": "burgundy",
+}
+
+NAVIGATION = (
+    *("VIEW ALL", "NEW IN", "ALL GIFTS", "GIFTS", "LATEST", "SALE", "NEW ARRIVALS", "BESTSELLERS", "TRENDING"),
+    *("ALLE ANZEIGEN", "TOUT VOIR", "VEDI TUTTO", "浏览全部", "すべて見る"),
+)
+"""Labels of a site that are no kind of product."""
+
+
+def silhouette_of(path: Sequence[str]) -> tuple[str, bool]:
+    """The silhouette nearest to a leaf by its names, and whether any word said so.
+
+    The leaf is asked first, then its parents: TRENCH COATS under OUTERWEAR is a trench coat.
+    """
+    for name in reversed(path):
+        folded = name.casefold()
+        for silhouette, words in SILHOUETTE_WORDS:
+            if re.search(words, folded):
+                return silhouette, True
+    return FALLBACK, False
+
+
+def noun(silhouette: str) -> str:
+    """What the thing is called in English."""
+    return NOUNS[silhouette][0]
+
+
+def words_of(title: str) -> list[str]:
+    """The words of a title as they stand there, without punctuation around them."""
+    return [word for word in (part.strip("()[]{},.;:!?\"'*/|-") for part in _clean(title).split()) if word]
+
+
+def first_known(words: Iterable[str], known: dict[str, str]) -> str | None:
+    """What the first word in a public list stands for."""
+    return next((known[word.casefold()] for word in words if word.casefold() in known), None)
+
+
+def is_plain_word(word: str) -> bool:
+    """Letters, with hyphens or apostrophes inside: no digits, no codes, no braces."""
+    return re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", word) is not None
+
+
+def _clean(title: str) -> str:
+    return "".join(
+        " " if unicodedata.category(char)[0] in "ZC" else char for char in unicodedata.normalize("NFC", title)
+    )

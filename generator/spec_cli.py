@@ -1,0 +1,121 @@
+"""Commands for catalog specs: new, check."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from schemas.border import storage_errors
+from schemas.errors import ToileError
+from schemas.lexicon import MARKETS
+from schemas.markets import MARKETS as HABITS
+
+_KINDS = ("luxury", "sportswear", "marketplace", "home-beauty")
+_EDGE = {False: 112, True: 224}
+"""Pixels of a picture drawn for the terminal, and for a sheet."""
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--name", metavar="NAME", help="Name of the shop, such as corner-shop; that of the file by default.")
+@click.option("--market", type=click.Choice(MARKETS), help="Currency, price endings, language of titles.")
+@click.option("--kind", type=click.Choice(_KINDS), help="What kind of shop.")
+@click.option("--silhouette", "silhouettes", multiple=True, metavar="NAME", help="One thing to sell; repeatable.")
+@click.option("--price", metavar="LEVEL|MEDIAN", help="budget, middle, premium, luxury; or the usual price, a number.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@click.pass_context
+def new(
+    ctx: click.Context,
+    spec: Path,
+    name: str | None,
+    market: str | None,
+    kind: str | None,
+    silhouettes: tuple[str, ...],
+    price: str | None,
+    force: bool,
+) -> None:
+    """Write a first catalog spec to SPEC (a .yaml file) that explains itself; asks what is not given, in a terminal.
+
+    \b
+    Example:
+      toile new corner-shop.yaml --market DE --kind marketplace
+    """
+    from generator.starter_spec import KINDS, starter_spec
+
+    if spec.suffix not in {".yaml", ".yml"}:
+        raise ToileError(str(spec), "is no YAML file", f"name it {spec.stem}.yaml")
+    if spec.exists() and not force:
+        raise ToileError(str(spec), "exists", "choose another name, or --force")
+    name = name or _asked("Name of the shop", "-".join(spec.stem.lower().replace("_", " ").split()))
+    market = market or _asked("Market", "US", MARKETS)
+    kind = kind or ("marketplace" if silhouettes else _asked("Kind of shop", "marketplace", _KINDS))
+    currency = HABITS[market].currency_code
+    question = f"Prices (budget, middle, premium, luxury, or a usual one in {currency})"
+    price = price or _asked(question, KINDS[kind].level)
+    text = starter_spec(name, market=market, silhouettes=silhouettes, kind=kind, price=price)
+    with storage_errors(spec):
+        spec.write_text(text, encoding="utf-8")
+    if not (ctx.obj and ctx.obj.get("quiet")):
+        click.echo(f"written: {spec}\nnext: toile check {spec}", err=True)
+        click.echo(f"then: toile generate {spec} --num-products 200 --out data/{name}", err=True)
+
+
+@click.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, other products.")
+@click.option("--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Draw the products into a JPEG file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of tables.")
+def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
+    """Say whether SPEC (a file or a preset) is valid, and show what it makes: eight products, shares, prices.
+
+    \b
+    Example:
+      toile check fashion-luxury --sheet luxury.jpg
+    """
+    from generator import spec_report
+    from generator.extra_columns import check_extra_columns
+    from generator.product_function import compile_catalog
+    from generator.render import draw
+    from generator.spec_figures import as_figures, category_figures, check_drawable, shown_products
+    from schemas.specs import load, preset_path
+
+    where = str(preset_path(str(spec), "catalog") or spec)
+    catalog = load(spec, "catalog")
+    compile_catalog(catalog, where)
+    check_extra_columns(catalog, where)
+    check_drawable(catalog, where)
+    shown, categories = shown_products(catalog, seed), category_figures(catalog, seed)
+    console = spec_report.console_of(os.environ.get("COLUMNS"))
+    in_terminal = spec_report.has_colour(console) and not as_json
+    if sheet is not None or in_terminal:
+        pictures = [draw(product, _EDGE[sheet is not None]) for _, product in shown]
+    if sheet is not None:
+        spec_report.write_sheet(sheet, catalog, shown, pictures)
+        click.echo(f"eight products: {sheet}", err=True)
+    if as_json:
+        click.echo(json.dumps(as_figures(catalog, shown, categories), ensure_ascii=False))
+        return
+    spec_report.print_summary(console, catalog)
+    if in_terminal:
+        spec_report.print_pictures(console, pictures)
+    spec_report.print_products(console, catalog, shown)
+    spec_report.print_categories(console, catalog, categories)
+    if not in_terminal and sheet is None:
+        click.echo("no terminal with colours to draw in; --sheet FILE.jpg draws the products", err=True)
+
+
+def _asked(question: str, default: str, choices: tuple[str, ...] = ()) -> str:
+    """The answer, or the default where nobody sits at a terminal."""
+    if not _is_terminal():
+        return default
+    answer: str = click.prompt(question, default=default, type=click.Choice(choices) if choices else str, err=True)
+    return answer
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+commands: list[click.Command] = [new, check]

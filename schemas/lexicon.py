@@ -1,0 +1,216 @@
+"""What shops of six markets call the things that toile draws: one row a drawing word, one column a market.
+
+Every entry stands in a title as it is: nothing is inflected, so nothing can be inflected wrongly. Where an adjective
+would have to agree with its noun, the entry is a phrase that never changes ("aus Wolle", "en laine", "coloris noir"),
+and Japanese words stand side by side without particles, as shops there write them.
+"""
+
+import functools
+
+MARKETS = ("US", "UK", "DE", "FR", "JP", "IN")
+"""The columns of every row."""
+Row = tuple[str, str, str, str, str, str]
+
+NOUNS: dict[str, Row] = {
+    "trench-coat": ("Trench Coat", "Trench Coat", "Trenchcoat", "Trench-coat", "トレンチコート", "Trench Coat"),
+    "coat": ("Coat", "Coat", "Mantel", "Manteau", "コート", "Overcoat"),
+    "quilted-jacket": (
+        *("Quilted Jacket", "Quilted Jacket", "Steppjacke", "Veste matelassée", "キルティングジャケット"),
+        "Quilted Jacket",
+    ),
+    "puffer-jacket": ("Puffer Jacket", "Puffer Jacket", "Pufferjacke", "Doudoune", "ダウンジャケット", "Puffer Jacket"),
+    "sweater": ("Sweater", "Jumper", "Pullover", "Pull", "セーター", "Sweater"),
+    "hoodie": ("Hoodie", "Hoodie", "Hoodie", "Sweat à capuche", "パーカー", "Hoodie"),
+    "shirt": ("Button-Down Shirt", "Shirt", "Hemd", "Chemise", "シャツ", "Shirt"),
+    "t-shirt": ("T-Shirt", "T-Shirt", "T-Shirt", "T-shirt", "Tシャツ", "T-Shirt"),
+    "polo-shirt": ("Polo Shirt", "Polo Shirt", "Poloshirt", "Polo", "ポロシャツ", "Polo T-Shirt"),
+    "dress": ("Dress", "Dress", "Kleid", "Robe", "ワンピース", "Dress"),
+    "skirt": ("Skirt", "Skirt", "Rock", "Jupe", "スカート", "Skirt"),
+    "trousers": ("Pants", "Trousers", "Hose", "Pantalon", "パンツ", "Trousers"),
+    "shorts": ("Shorts", "Shorts", "Shorts", "Short", "ショートパンツ", "Shorts"),
+    "tote-bag": ("Tote Bag", "Tote Bag", "Shopper", "Cabas", "トートバッグ", "Tote Bag"),
+    "shoulder-bag": (
+        "Shoulder Bag",
+        "Shoulder Bag",
+        "Umhängetasche",
+        "Sac bandoulière",
+        "ショルダーバッグ",
+        "Sling Bag",
+    ),
+    "backpack": ("Backpack", "Rucksack", "Rucksack", "Sac à dos", "リュック", "Backpack"),
+    "sneaker": ("Sneakers", "Trainers", "Sneaker", "Baskets", "スニーカー", "Sneakers"),
+    "boot": ("Boots", "Boots", "Stiefel", "Bottes", "ブーツ", "Boots"),
+    "wallet": ("Wallet", "Wallet", "Geldbörse", "Portefeuille", "財布", "Wallet"),
+    "belt": ("Belt", "Belt", "Gürtel", "Ceinture", "ベルト", "Belt"),
+    "sunglasses": ("Sunglasses", "Sunglasses", "Sonnenbrille", "Lunettes de soleil", "サングラス", "Sunglasses"),
+    "scarf": ("Scarf", "Scarf", "Schal", "Écharpe", "マフラー", "Muffler"),
+    "cap": ("Baseball Cap", "Cap", "Kappe", "Casquette", "キャップ", "Cap"),
+    "bucket-hat": ("Bucket Hat", "Bucket Hat", "Fischerhut", "Bob", "バケットハット", "Bucket Hat"),
+    "perfume-bottle": ("Perfume", "Perfume", "Parfümflakon", "Flacon de parfum", "香水", "Perfume"),
+    "lipstick": ("Lipstick", "Lipstick", "Lippenstift", "Rouge à lèvres", "口紅", "Lipstick"),
+    "candle": ("Jar Candle", "Jar Candle", "Kerze mit Gefäß", "Bougie avec pot", "キャンドル", "Jar Candle"),
+    "cushion": ("Throw Pillow", "Cushion", "Kissen", "Coussin", "クッション", "Cushion"),
+    "throw": ("Throw Blanket", "Throw", "Wohndecke", "Plaid", "ブランケット", "Throw"),
+    "vase": ("Vase", "Vase", "Vase", "Vase", "花瓶", "Flower Vase"),
+    "mug": ("Mug", "Mug", "Becher", "Mug", "マグカップ", "Coffee Mug"),
+}
+"""Silhouette -> what it is called."""
+
+_NONE: Row = ("", "", "", "", "", "")
+WORDS: dict[tuple[str, str], Row] = {
+    ("material", "gabardine"): ("Gabardine", "Gabardine", "aus Gabardine", "en gabardine", "ギャバジン", "Gabardine"),
+    ("material", "cotton"): ("Cotton", "Cotton", "aus Baumwolle", "en coton", "コットン", "Pure Cotton"),
+    ("material", "jersey"): ("Jersey", "Jersey", "aus Jersey", "en jersey", "ジャージー", "Jersey"),
+    ("material", "denim"): ("Denim", "Denim", "aus Denim", "en denim", "デニム", "Denim"),
+    ("material", "wool"): ("Wool", "Wool", "aus Wolle", "en laine", "ウール", "Woollen"),
+    ("material", "knit"): ("Knit", "Knitted", "aus Strick", "en maille", "ニット", "Knitted"),
+    ("material", "nylon"): ("Nylon", "Nylon", "aus Nylon", "en nylon", "ナイロン", "Nylon"),
+    ("material", "leather"): ("Leather", "Leather", "aus Leder", "en cuir", "レザー", "Leather"),
+    ("material", "suede"): ("Suede", "Suede", "aus Veloursleder", "en daim", "スエード", "Suede"),
+    ("material", "silk"): ("Silk", "Silk", "aus Seide", "en soie", "シルク", "Silk"),
+    ("material", "canvas"): ("Canvas", "Canvas", "aus Segeltuch", "en toile", "キャンバス", "Canvas"),
+    ("material", "acetate"): ("Acetate", "Acetate", "aus Acetat", "en acétate", "アセテート", "Acetate"),
+    ("material", "glass"): ("Glass", "Glass", "aus Glas", "en verre", "ガラス", "Glass"),
+    ("material", "ceramic"): ("Ceramic", "Ceramic", "aus Keramik", "en céramique", "セラミック", "Ceramic"),
+    ("material", "stoneware"): ("Stoneware", "Stoneware", "aus Steinzeug", "en grès", "ストーンウェア", "Stoneware"),
+    ("pattern", "plain"): _NONE,
+    ("pattern", "check"): ("Plaid", "Checked", "im Karomuster", "à carreaux", "チェック柄", "Checked"),
+    ("pattern", "stripes"): ("Striped", "Striped", "im Streifenmuster", "à rayures", "ストライプ柄", "Striped"),
+    ("pattern", "dots"): ("Polka Dot", "Spotted", "im Punktmuster", "à pois", "ドット柄", "Polka Dot"),
+    ("pattern", "houndstooth"): (
+        *("Houndstooth", "Dogtooth", "im Hahnentrittmuster", "à motif pied-de-poule", "千鳥格子"),
+        "Houndstooth",
+    ),
+    ("pattern", "argyle"): ("Argyle", "Argyle", "im Rautenmuster", "à losanges", "アーガイル柄", "Argyle"),
+    ("pattern", "floral"): ("Floral", "Floral", "im Blumenmuster", "à fleurs", "花柄", "Floral Print"),
+    ("pattern", "camouflage"): ("Camo", "Camouflage", "im Tarnmuster", "à motif militaire", "迷彩柄", "Camouflage"),
+    ("size", "medium"): _NONE,
+    ("size", "child"): ("Kids'", "Children's", "für Kinder", "pour enfant", "キッズ", "Kids"),
+    ("size", "small"): ("Small", "Small", "im Kleinformat", "petit format", "スモール", "Small"),
+    ("size", "large"): ("Large", "Large", "im Großformat", "grand format", "ラージ", "Large"),
+    ("size/garment", "small"): ("Short", "Short", "kurz geschnitten", "coupe courte", "ショート丈", "Short"),
+    ("size/garment", "large"): ("Long", "Long", "lang geschnitten", "coupe longue", "ロング丈", "Longline"),
+    ("size/shoe", "small"): (
+        *("Low-Top", "Low-Cut", "mit niedrigem Schaft", "tige basse", "ローカット"),
+        "Low-Top",
+    ),
+    ("size/shoe", "large"): ("High-Top", "High-Cut", "mit hohem Schaft", "tige haute", "ハイカット", "High-Top"),
+    ("hardware", "none"): _NONE,
+    ("hardware", "silver"): (
+        *("with Silver-Tone Details", "with Silver-Tone Details", "mit silberfarbenen Details"),
+        *("avec détails argentés", "シルバーアクセント", "with Silver-Toned Detail"),
+    ),
+    ("hardware", "gold"): (
+        *("with Gold-Tone Details", "with Gold-Tone Details", "mit goldfarbenen Details"),
+        *("avec détails dorés", "ゴールドアクセント", "with Gold-Toned Detail"),
+    ),
+    ("lining", "none"): _NONE,
+    ("lining", "plain"): (
+        *("with Tonal Interior", "with Tonal Inside", "mit abgesetzter Innenseite"),
+        *("avec intérieur contrasté", "配色インナー", "with Tonal Inside"),
+    ),
+    ("lining", "check"): (
+        *("with Plaid Interior", "with Checked Inside", "mit karierter Innenseite"),
+        *("avec intérieur à carreaux", "チェック柄インナー", "with Checked Inside"),
+    ),
+    ("lining/garment", "plain"): (
+        *("with Lining", "with Lining", "mit Futter", "avec doublure", "裏地付き"),
+        "with Lining",
+    ),
+    ("lining/garment", "check"): (
+        *("with Plaid Lining", "with Check Lining", "mit kariertem Futter"),
+        *("avec doublure à carreaux", "チェック柄裏地", "with Checked Lining"),
+    ),
+    ("quilting", "none"): _NONE,
+    ("quilting", "diamond"): (
+        *("Diamond-Quilted", "Diamond-Quilted", "mit Rautensteppung", "avec surpiqûres en losange", "ダイヤキルト"),
+        "Diamond-Quilted",
+    ),
+    ("quilting", "channel"): (
+        *("Channel-Quilted", "Channel-Quilted", "mit Quersteppung", "avec surpiqûres horizontales", "ラインキルト"),
+        "Channel-Quilted",
+    ),
+}
+"""(Drawn attribute, drawing word) -> what a title says; `size/garment` where only garments have the attribute."""
+
+COLOURS: dict[str, Row] = {
+    "black": ("Black", "Black", "Schwarz", "noir", "ブラック", "Black"),
+    "white": ("White", "White", "Weiß", "blanc", "ホワイト", "White"),
+    "ivory": ("Ivory", "Ivory", "Elfenbein", "ivoire", "アイボリー", "Ivory"),
+    "cream": ("Cream", "Cream", "Creme", "crème", "クリーム", "Cream"),
+    "grey": ("Gray", "Grey", "Grau", "gris", "グレー", "Grey"),
+    "charcoal": ("Charcoal", "Charcoal", "Anthrazit", "anthracite", "チャコール", "Charcoal"),
+    "silver": ("Silver", "Silver", "Silber", "argent", "シルバー", "Silver"),
+    "gold": ("Gold", "Gold", "Gold", "or", "ゴールド", "Gold"),
+    "stone": ("Stone", "Stone", "Stein", "pierre", "ストーン", "Stone"),
+    "sand": ("Sand", "Sand", "Sand", "sable", "サンド", "Sand"),
+    "beige": ("Beige", "Beige", "Beige", "beige", "ベージュ", "Beige"),
+    "camel": ("Camel", "Camel", "Camel", "camel", "キャメル", "Camel"),
+    "honey": ("Honey", "Honey", "Honig", "miel", "ハニー", "Honey"),
+    "brown": ("Brown", "Brown", "Braun", "marron", "ブラウン", "Brown"),
+    "chocolate": ("Chocolate", "Chocolate", "Schokolade", "chocolat", "チョコレート", "Chocolate"),
+    "navy": ("Navy", "Navy", "Marineblau", "bleu marine", "ネイビー", "Navy Blue"),
+    "blue": ("Blue", "Blue", "Blau", "bleu", "ブルー", "Blue"),
+    "sky": ("Sky Blue", "Sky Blue", "Himmelblau", "bleu ciel", "スカイブルー", "Sky Blue"),
+    "royal": ("Royal Blue", "Royal Blue", "Königsblau", "bleu roi", "ロイヤルブルー", "Royal Blue"),
+    "teal": ("Teal", "Teal", "Petrol", "bleu canard", "ティール", "Teal"),
+    "green": ("Green", "Green", "Grün", "vert", "グリーン", "Green"),
+    "forest": ("Forest Green", "Forest Green", "Waldgrün", "vert forêt", "フォレストグリーン", "Bottle Green"),
+    "olive": ("Olive", "Olive", "Olivgrün", "vert olive", "オリーブ", "Olive"),
+    "khaki": ("Khaki", "Khaki", "Khaki", "kaki", "カーキ", "Khaki"),
+    "mint": ("Mint", "Mint", "Mintgrün", "vert menthe", "ミント", "Mint"),
+    "lime": ("Lime", "Lime", "Limettengrün", "vert citron", "ライム", "Lime Green"),
+    "yellow": ("Yellow", "Yellow", "Gelb", "jaune", "イエロー", "Yellow"),
+    "mustard": ("Mustard", "Mustard", "Senfgelb", "moutarde", "マスタード", "Mustard"),
+    "orange": ("Orange", "Orange", "Orange", "orange", "オレンジ", "Orange"),
+    "brick": ("Brick Red", "Brick Red", "Ziegelrot", "rouge brique", "レンガ", "Rust"),
+    "red": ("Red", "Red", "Rot", "rouge", "レッド", "Red"),
+    "burgundy": ("Burgundy", "Burgundy", "Burgunderrot", "bordeaux", "バーガンディ", "Maroon"),
+    "pink": ("Pink", "Pink", "Rosa", "rose", "ピンク", "Pink"),
+    "blush": ("Blush", "Blush", "Zartrosa", "rose poudré", "ブラッシュ", "Peach"),
+    "purple": ("Purple", "Purple", "Lila", "violet", "パープル", "Purple"),
+    "lilac": ("Lilac", "Lilac", "Flieder", "lilas", "ライラック", "Lavender"),
+}
+"""A spec's own name of a colour, in small letters (`gray` is `grey`) -> the colour word."""
+
+_GARMENTS = frozenset(
+    {
+        *("trench-coat", "coat", "quilted-jacket", "puffer-jacket", "sweater", "hoodie", "shirt", "t-shirt"),
+        *("polo-shirt", "dress", "skirt", "trousers", "shorts"),
+    }
+)
+_SHOES = frozenset({"sneaker", "boot"})
+
+
+def noun(silhouette: str, market: str) -> str:
+    """What the market calls the silhouette."""
+    return NOUNS[silhouette][MARKETS.index(market)]
+
+
+def phrase(drawn: str, word: str, silhouettes: frozenset[str], market: str) -> str:
+    """What a title of the market says for a drawing word that products of these silhouettes have; empty for nothing.
+
+    A small coat is a short one and a small bag a small one: where all silhouettes are garments, or all shoes, the row
+    for these is taken, if there is one.
+    """
+    kind = "garment" if silhouettes <= _GARMENTS else "shoe" if silhouettes <= _SHOES else ""
+    row = WORDS.get((f"{drawn}/{kind}", word)) or WORDS[drawn, word]
+    return row[MARKETS.index(market)]
+
+
+def colour(name: str, market: str) -> str | None:
+    """The market's word for a colour that a spec names so, or None for one that is not in the list."""
+    key = name.lower().replace("gray", "grey")
+    return COLOURS[key][MARKETS.index(market)] if key in COLOURS else None
+
+
+@functools.cache
+def _in_english() -> dict[str, str]:
+    rows = (*NOUNS.values(), *WORDS.values(), *COLOURS.values())
+    japanese, english = MARKETS.index("JP"), MARKETS.index("US")
+    return {row[japanese]: row[english] for row in rows if row[japanese]}
+
+
+def english(japanese: str) -> str:
+    """The American word of a Japanese entry, for addresses, which hold no Japanese; empty for any other text."""
+    return _in_english().get(japanese, "")
