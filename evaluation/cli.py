@@ -158,7 +158,7 @@ def evaluate(
             allow_seen=allow_seen,
             noise_check=not no_noise_check,
             ranks=ranks,
-            ceilings=_ceilings(ctx, data, spec),
+            ceilings=_ceilings(data, spec, lambda text: _say(ctx, text)),
         )
     if ranks.first:
         _say_how_it_went(ctx, result, out, done)
@@ -303,7 +303,9 @@ def _local(
     )
 
 
-def _ceilings(ctx: click.Context, data: Path, spec: EvaluationSpec) -> "Callable[[Sequence[Product]], Ceilings | None]":
+def _ceilings(
+    data: Path, spec: EvaluationSpec, say: Callable[[str], None] = lambda text: None
+) -> "Callable[[Sequence[Product]], Ceilings | None]":
     """What the best possible model would score on rows of a folder; None where its spec does not explain them all."""
 
     def ceilings_of(products: "Sequence[Product]") -> "Ceilings | None":
@@ -316,7 +318,7 @@ def _ceilings(ctx: click.Context, data: Path, spec: EvaluationSpec) -> "Callable
         if manifest.kind != "generate":
             return None
         if manifest.extra:
-            _say(ctx, f"no ceiling: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
+            say(f"no ceiling: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
             return None
         judge = Judge(
             category_key=ClosedSet((), spec.aliases).key,

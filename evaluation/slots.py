@@ -21,13 +21,13 @@ _PLAIN: Mapping[str, str] = {
     "brick coral peach apricot yellow mustard honey lemon",
     "material": "gabardine cotton jersey denim wool cashmere mohair alpaca nylon polyester polyamide viscose lyocell "
     "leather suede nubuck shearling silk satin velvet corduroy canvas linen tweed twill poplin flannel fleece "
-    "acetate lace mesh tulle chiffon crepe organza rubber raffia straw ramie jute ceramic enamel",
+    "acetate lace mesh tulle chiffon crepe organza rubber raffia straw ramie jute ceramic stoneware enamel",
     "pattern": "check floral houndstooth argyle camouflage paisley leopard zebra herringbone tartan chevron gingham "
     "monogram logo",
     "type": "blazer parka gilet vest cape poncho cardigan blouse top dress gown skirt trousers jeans leggings joggers "
     "shorts jumpsuit suit wallet belt backpack pouch clutch briefcase bag loafer pump sandal slide mule boot shoe "
     "cap beanie hat scarf shawl glove tie sock bikini swimsuit earring necklace bracelet ring watch umbrella candle "
-    "blanket coat jacket shirt sweater hoodie sneaker sunglasses perfume",
+    "blanket throw cushion vase mug lipstick coat jacket shirt sweater hoodie sneaker sunglasses perfume",
 }
 _ALSO: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "colour": {"grey": ("grey", "gray"), "sky": ("sky", "sky blue")},

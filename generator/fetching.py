@@ -140,7 +140,7 @@ def fetch_dataset(
         coverage = _write_lists(out, rows, outcomes)
         talk.report(coverage)
         _check_enough(dataset, coverage, missed, options)
-        manifest = _write(out, request, rows, options, began)
+        manifest = _write(out, request, rows, outcomes, options, began)
     if not options.keep_downloads:
         shutil.rmtree(out / DOWNLOADS, ignore_errors=True)
     return FetchResult(manifest=manifest, written=True, coverage=coverage, num_commas=commas)
@@ -309,7 +309,14 @@ def next_step(coverage: Coverage) -> str:
     return f"{advice}--retry-dead asks once more for every picture that did not come"
 
 
-def _write(out: Path, request: dict[str, Any], rows: SortedRows, options: FetchOptions, began: float) -> Manifest:
+def _write(
+    out: Path,
+    request: dict[str, Any],
+    rows: SortedRows,
+    outcomes: dict[str, PictureOutcome],
+    options: FetchOptions,
+    began: float,
+) -> Manifest:
     """Claim the folder once more, now for these very pictures, and write the shards."""
     manners = options.manners
     inputs = {
@@ -320,9 +327,10 @@ def _write(out: Path, request: dict[str, Any], rows: SortedRows, options: FetchO
             "redirects": manners.allow_redirects,
             "private_addresses": manners.allow_private,
         },
-        "fetched_sha256": hashlib.sha256((out / FROZEN).read_bytes()).hexdigest(),
+        "fetched_sha256": hashlib.sha256(frozen_list(outcomes.values()).encode()).hexdigest(),
         "content_sha256": content_sha256(rows.accepted, rows.rejected),
     }
     other = sha256_of(load_manifest(out / MANIFEST).inputs) != sha256_of(inputs)
     claim(out, "fetch", inputs, num_shards(rows.accepted), other)
+    _write_lists(out, rows, outcomes)  # claiming removes those of other inputs
     return write_rows(out, "fetch", inputs, rows.accepted, rows.rejected, began)

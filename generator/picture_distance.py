@@ -162,8 +162,8 @@ def _correlation(own_NEE: Single, their_NEE: Single) -> Single:
 
 
 def _square(picture: Image.Image) -> Pixels:
-    filter_ = Image.Resampling.BOX if min(picture.size) > EDGE else Image.Resampling.BILINEAR
-    return np.asarray(picture.resize((EDGE, EDGE), filter_))
+    """Resampled by a filter that widens with the reduction, so that pictures of any size come out alike."""
+    return np.asarray(picture.resize((EDGE, EDGE), Image.Resampling.BILINEAR))
 
 
 def _descriptors(pixels_NEEC: Pixels) -> Single:

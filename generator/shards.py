@@ -54,6 +54,8 @@ ROW_GROUP = {True: 100, False: 10_000}
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 50_000}
 """With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
+FETCHED_LISTS = ("extra/fetched.jsonl", "extra/coverage.json")
+"""What a fetch says beside its shards."""
 SHARDS_COPIED = 10
 """Shards of products whose copies share one shard."""
 
@@ -375,6 +377,6 @@ def _make_folders(out: Path) -> None:
 def _remove_ours(out: Path) -> None:
     """Remove what toile wrote there and nothing else."""
     data, receipts = "data/*-[0-9]*-of-[0-9]*.parquet*", (f"{RECEIPTS}/*.json*", f"{RECEIPTS}/*.faults.parquet*")
-    for pattern in (data, *receipts, "extra/rejected.jsonl", f"{FAULTS}*", "README.md"):
+    for pattern in (data, *receipts, "extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS}*", "README.md"):
         for path in out.glob(pattern):
             path.unlink()

@@ -12,7 +12,7 @@ from scipy import optimize, sparse, stats
 
 from generator.audit_rows import Floats, Rows
 
-FOLDS = 4
+FOLDS = 3
 _WORDS = 400
 _PENALTY = 1.0
 
@@ -149,7 +149,7 @@ def _logistic(x: sparse.csr_matrix, y: Floats) -> Floats:
         pull = -sign / (1 + np.exp(np.clip(margin, -500, 500)))
         return value, x.T @ pull + _PENALTY * weights
 
-    found = optimize.minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 60})
+    found = optimize.minimize(loss, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 40})
     weights: Floats = found.x
     return weights
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import sparse, stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
@@ -64,7 +64,7 @@ def changed(rows: Rows, **changes: object) -> Rows:
         ("branch_distance", {"category2_code": "BAGS"}),
         ("leaf_distance", {"category3_code": "COATS"}),
         ("title_length_distance", {"title": lambda row: f"{row.title} from the spring collection"}),
-        ("vocabulary_distance", {"title": lambda row: f"Neu {row.title} Artikel"}),
+        ("vocabulary_distance", {"title": lambda row: f"Neu aus {row.title.split()[-1]}"}),
         ("unknown_words", {"title": lambda row: " ".join(f"x{word}" for word in row.title.split())}),
         ("title_repeat_difference", {"title": lambda row: row.title.split()[-1]}),
         ("colourway_distance", {"family": lambda row: row.product_code}),
@@ -120,7 +120,7 @@ def test_the_logistic_regression_is_that_of_scikit_learn() -> None:
     draw = np.random.default_rng(0)
     x = draw.normal(size=(300, 5))
     y = (x @ np.arange(5) + draw.normal(size=300) > 0).astype(float)
-    own = two_samples._logistic(two_samples.sparse.csr_matrix(x), y)
+    own = two_samples._logistic(sparse.csr_matrix(x), y)
     theirs = LogisticRegression(C=1.0, fit_intercept=False, tol=1e-8).fit(x, y).coef_[0]
     assert own == pytest.approx(theirs, abs=2e-3)
     score = x @ own
