@@ -23,8 +23,8 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from generator.fit_options import FitOptions
-from generator.fitting import fit
+from generator.twin.fit_options import FitOptions
+from generator.twin.fitting import fit
 from schemas.manifest import versions
 from tests import fit_table
 

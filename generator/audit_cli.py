@@ -51,9 +51,9 @@ def audit(
     Example:
       toile audit --real data/real --synthetic data/twin --spec twin.yaml --out results/audit
     """
-    from generator.audit_report import audit_page, printed, verdict
-    from generator.auditing import audit as audited
-    from generator.pages import write_page
+    from generator.auditing.audit_report import audit_page, printed, verdict
+    from generator.auditing.auditing import audit as audited
+    from generator.pages.pages import write_page
     from schemas.manifest import as_document, write_json
     from schemas.specs import load
 

@@ -50,7 +50,7 @@ def generate(
     Example:
       toile generate fashion-luxury --num-products 500 --out data/luxury
     """
-    from generator.scenarios import with_scenarios
+    from generator.faults.scenarios import with_scenarios
     from generator.shards import GenerateInputs, write_shards
     from generator.workers import num_cores
 

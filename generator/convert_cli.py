@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from generator.export_folder import FORMS
+from generator.exports.export_folder import FORMS
 from schemas.progress import progress_bar
 
 
@@ -32,8 +32,8 @@ def convert(ctx: click.Context, /, shards: Path, out: Path, force: bool, no_imag
     Example:
       toile convert data/luxury --to imagefolder --out data/luxury-images
     """
-    from generator.converting import ConvertOptions
-    from generator.converting import convert as write
+    from generator.exports.converting import ConvertOptions
+    from generator.exports.converting import convert as write
 
     wanted = ConvertOptions(pictures=not no_images, **options)
     quiet = bool(ctx.obj and ctx.obj.get("quiet"))

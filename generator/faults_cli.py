@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from generator.fault_scoring import FaultScore, Share
+    from generator.faults.fault_scoring import FaultScore, Share
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -27,7 +27,7 @@ def score_faults(found: Path, truth: Path, as_json: bool) -> None:
     Example:
       toile score-faults found.csv --truth data/faulty/extra/faults.parquet
     """
-    from generator.fault_scoring import score_faults as score
+    from generator.faults.fault_scoring import score_faults as score
 
     result = score(found, truth)
     if as_json:

@@ -74,7 +74,7 @@ def import_(ctx: click.Context, /, table: Path, out: Path, force: bool, **option
     Example:
       toile import shop/products.csv --images shop --currency USD --out data/shop
     """
-    from generator.importing import import_table
+    from generator.incoming.importing import import_table
 
     reading = _reading(options, table.stem)
     with progress_bar("reading", None, quiet=_quiet(ctx)) as advance:
@@ -129,9 +129,9 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     Example:
       toile fetch DBQ/Burberry.Product.prices.United.States --limit 200 --out data/burberry
     """
-    from generator.coverage import Coverage, report_lines
-    from generator.fetching import FetchOptions, Talk, fetch_dataset
-    from generator.politeness import Manners
+    from generator.incoming.coverage import Coverage, report_lines
+    from generator.incoming.fetching import FetchOptions, Talk, fetch_dataset
+    from generator.incoming.politeness import Manners
 
     quiet = _quiet(ctx)
     reading = _reading(options, Path(dataset.partition("@")[0]).stem if Path(dataset).is_file() else _name(dataset))
@@ -166,7 +166,7 @@ _MANNERS = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "a
 
 def _reading(options: dict[str, Any], name: str) -> Any:
     """Takes the options of `_reading_options` (and `--images`) out of the others."""
-    from generator.importing import ImportOptions, load_category_map
+    from generator.incoming.importing import ImportOptions, load_category_map
 
     taken = ("images", "currency", "rate", "encoding", "max_bad", "max_pixels")
     columns, categories = options.pop("columns"), options.pop("categories")

@@ -62,11 +62,11 @@ def fit(
     Example:
       toile fit data/real --out twin.yaml --epsilon 1
     """
-    from generator.fit_leaves import load_categories
-    from generator.fit_options import FitOptions
-    from generator.fitting import fit as fitted
     from generator.product_function import compile_catalog
-    from generator.spec_writing import as_yaml
+    from generator.twin.fit_leaves import load_categories
+    from generator.twin.fit_options import FitOptions
+    from generator.twin.fitting import fit as fitted
+    from generator.twin.spec_writing import as_yaml
     from schemas.specs import load
 
     if out.suffix not in {".yaml", ".yml"}:

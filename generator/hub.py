@@ -26,8 +26,8 @@ from huggingface_hub import HfApi, constants, snapshot_download, try_to_load_fro
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
-from generator.downloads import DEAD, REFUSED, TOO_LARGE
-from generator.politeness import Answer, Manners, NoPictureError, PassingError
+from generator.incoming.downloads import DEAD, REFUSED, TOO_LARGE
+from generator.incoming.politeness import Answer, Manners, NoPictureError, PassingError
 from schemas.errors import ToileError
 
 HUB_NAME = re.compile(r"(?P<name>\w[\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")

@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 
 from generator.data_card import data_card
 from generator.extra_columns import check_extra_columns, with_extra_columns
-from generator.fault_table import FAULTS, encoded, join, part_path
-from generator.faulty_rows import copies, is_copied, with_faults
+from generator.faults.fault_table import FAULTS, encoded, join, part_path
+from generator.faults.faulty_rows import copies, is_copied, with_faults
+from generator.faults.scenarios import Plan, adds_rows, plan_of
 from generator.product_function import check_codes, compile_catalog, rows
 from generator.render import draw
-from generator.scenarios import Plan, adds_rows, plan_of
 from generator.streams import Index
 from generator.workers import run_in_processes
 from schemas.border import storage_errors

@@ -37,7 +37,7 @@ def show(
       toile show data/luxury --out luxury.html
       toile show data/real data/synthetic --out both.html
     """
-    from generator import catalog_page
+    from generator.pages import catalog_page
 
     folders = [shards] if other is None else [shards, other]
     quiet = bool(ctx.obj and ctx.obj.get("quiet"))
@@ -68,8 +68,8 @@ def describe(
       toile describe data/luxury
       toile describe data/real data/synthetic --page both.html
     """
-    from generator import describe_page, describing
-    from generator.pages import refuse_existing
+    from generator.pages import describe_page, describing
+    from generator.pages.pages import refuse_existing
 
     if page is not None:
         refuse_existing(page, force=force)

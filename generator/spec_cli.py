@@ -42,7 +42,7 @@ def new(
     Example:
       toile new corner-shop.yaml --market DE --kind marketplace
     """
-    from generator.starter_spec import KINDS, starter_spec
+    from generator.starting.starter_spec import KINDS, starter_spec
 
     if spec.suffix not in {".yaml", ".yml"}:
         raise ToileError(str(spec), "is no YAML file", f"name it {spec.stem}.yaml")
@@ -74,11 +74,11 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     Example:
       toile check fashion-luxury --sheet luxury.jpg
     """
-    from generator import spec_report
     from generator.extra_columns import check_extra_columns
     from generator.product_function import compile_catalog
     from generator.render import draw
-    from generator.spec_figures import as_figures, category_figures, check_drawable, shown_products
+    from generator.starting import spec_report
+    from generator.starting.spec_figures import as_figures, category_figures, check_drawable, shown_products
     from schemas.specs import load, preset_path
 
     where = str(preset_path(str(spec), "catalog") or spec)

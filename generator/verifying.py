@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from generator.fault_table import FAULTS
+from generator.faults.fault_table import FAULTS
 from generator.shards import GenerateInputs, product_table
 from schemas.border import build
 from schemas.errors import ToileError

@@ -162,7 +162,7 @@ class CatalogSpec:
     extra: Mapping[str, ExtraColumn] = field(default_factory=dict)
     """Name -> what is in it: further columns of text behind those that every catalog has."""
     scenarios: Mapping[str, float] = field(default_factory=dict)
-    """Kind or group of faults -> share of the rows made faulty on purpose (`generator.scenarios`), in [0, 0.5]."""
+    """Kind or group of faults -> share of the rows made faulty on purpose (`docs/scenarios.md`), in [0, 0.5]."""
     provenance: Provenance | None = None
     """What a fitted spec knows of real rows; None for one written by hand."""
 

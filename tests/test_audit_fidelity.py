@@ -8,9 +8,9 @@ from scipy import sparse, stats
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from generator import fidelity, two_samples
-from generator.audit_rows import Rows, encoded
-from generator.auditing import fidelity_checks
+from generator.auditing import fidelity, two_samples
+from generator.auditing.audit_rows import Rows, encoded
+from generator.auditing.auditing import fidelity_checks
 from schemas.audit import MARGINS, Bounds
 from tests.audit_tables import table
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from generator import audit_plots
-from generator.audit_report import number
+from generator.auditing import audit_plots
+from generator.auditing.audit_report import number
 from generator.shards import GenerateInputs, write_shards
 from schemas.audit import AUDIT, MARGINS, Audit, Bounds, CategoryFigures, Check, Diagnostic, Hit, load_audit
 from schemas.border import schema, validate

@@ -15,13 +15,13 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from statsmodels.stats.multitest import multipletests
 
-from generator import ledger, membership, refits, replay
-from generator.audit_rows import Real, encoded, real_of
-from generator.picture_distance import Looks, bounding_box, copies_above, looks, nearest
-from generator.picture_privacy import pictures_privacy
-from generator.privacy import rows_privacy, spec_privacy
-from generator.rarity import surprise
-from generator.record_distance import surroundings
+from generator.auditing import ledger, membership, refits, replay
+from generator.auditing.audit_rows import Real, encoded, real_of
+from generator.auditing.picture_distance import Looks, bounding_box, copies_above, looks, nearest
+from generator.auditing.picture_privacy import pictures_privacy
+from generator.auditing.privacy import rows_privacy, spec_privacy
+from generator.auditing.rarity import surprise
+from generator.auditing.record_distance import surroundings
 from generator.render import draw
 from schemas.audit import Bounds, Check
 from schemas.catalog import CatalogSpec

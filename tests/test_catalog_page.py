@@ -19,12 +19,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generator.catalog_page import SHOWN_COLUMNS, evenly, faults, labels, picked, shares, show
-from generator.pages import embedded, rendered
-from generator.price_parts import price_parts
+from generator.pages.catalog_page import SHOWN_COLUMNS, evenly, faults, labels, picked, shares, show
+from generator.pages.pages import embedded, rendered
+from generator.pages.price_parts import price_parts
+from generator.pages.thumbnails import thumbnail
 from generator.shards import GenerateInputs
 from generator.shards import write_shards as generate
-from generator.thumbnails import thumbnail
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import Product, read
@@ -306,7 +306,7 @@ def test_files_that_cannot_be_shown_say_why() -> None:
 
 
 def test_rows_made_faulty_on_purpose_are_marked(tmp_path: Path, spec_document: dict[str, Any]) -> None:
-    from generator.scenarios import with_scenarios
+    from generator.faults.scenarios import with_scenarios
 
     spec = with_scenarios(
         spec_document, ("missing=0.05", "duplicates=0.05", "wrong-category", "broken-picture=0.05"), pictures=True

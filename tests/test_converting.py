@@ -20,10 +20,10 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.converting import Conversion, ConvertOptions, convert
-from generator.export_folder import FORMS, ExportFile
-from generator.file_names import MAX_STEM, FileNames, picture_suffix
-from generator.importing import ImportOptions, import_table
+from generator.exports.converting import Conversion, ConvertOptions, convert
+from generator.exports.export_folder import FORMS, ExportFile
+from generator.exports.file_names import MAX_STEM, FileNames, picture_suffix
+from generator.incoming.importing import ImportOptions, import_table
 from schemas.border import schema
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
@@ -352,12 +352,12 @@ def test_columns_that_cannot_be_exported_are_refused(
 
 
 def test_archives_are_split_by_number_and_size(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generator.tar_export.MAX_SAMPLES", 7)
+    monkeypatch.setattr("generator.exports.tar_export.MAX_SAMPLES", 7)
     out = run(catalog, tmp_path / "a", "webdataset", split="train")
     num = len(expected(catalog, "train"))
     assert len(list(out.glob("train-*.tar"))) == -(-num // 7)
     assert read_tars(out, catalog) == with_objects(expected(catalog, "train"))
-    monkeypatch.setattr("generator.tar_export.MAX_BYTES", 1)
+    monkeypatch.setattr("generator.exports.tar_export.MAX_BYTES", 1)
     assert len(list(run(catalog, tmp_path / "b", "webdataset", split="train").glob("*.tar"))) == num
 
 

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.converting import ConvertOptions, convert
-from generator.sql_export import postgresql_literal, sqlite_literal
+from generator.exports.converting import ConvertOptions, convert
+from generator.exports.sql_export import postgresql_literal, sqlite_literal
 from tests.nasty_catalog import Rows, expected, file_bytes, write_nasty
 
 UNPRIVILEGED = "nobody"

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from generator.describe_page import FLOOR, LogAxis, edge, histogram, price_axis, write
-from generator.describing import BINS_PER_DECADE, MOST_WORDS, describe
+from generator.pages.describe_page import FLOOR, LogAxis, edge, histogram, price_axis, write
+from generator.pages.describing import BINS_PER_DECADE, MOST_WORDS, describe
 from schemas.product import COLUMNS, Product, read
 from tests.browser import browsing, chromium
 from tests.shard_fixture import write_shards

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from generator.fault_scoring import FaultScore, KindScore, score_faults, scored, wilson
-from generator.fault_table import FAULTS, SCHEMA
-from generator.scenarios import GROUPS, KINDS
+from generator.faults.fault_scoring import FaultScore, KindScore, score_faults, scored, wilson
+from generator.faults.fault_table import FAULTS, SCHEMA
+from generator.faults.scenarios import GROUPS, KINDS
 from generator.shards import GenerateInputs, write_shards
 from schemas.errors import ToileError
 from toile import main

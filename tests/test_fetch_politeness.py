@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from generator.downloads import DEAD, FETCHED, NO_PICTURE, REFUSED, TOO_LARGE, PictureOutcome
-from generator.fetching import judged
 from generator.hub import PictureClient, _decoded, _retry_after, host_of, is_public, look_up
-from generator.politeness import (
+from generator.incoming.downloads import DEAD, FETCHED, NO_PICTURE, REFUSED, TOO_LARGE, PictureOutcome
+from generator.incoming.fetching import judged
+from generator.incoming.politeness import (
     FIRST_PAUSE,
     STRIKES,
     Answer,

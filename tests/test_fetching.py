@@ -17,11 +17,11 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from generator.coverage import CLASSES, Coverage
-from generator.downloads import DEAD, FETCHED, Downloads, PictureOutcome, frozen_list, read_outcomes
-from generator.fetching import FetchOptions, FetchResult, Talk, World, fetch_dataset
-from generator.foreign_rows import ImportOptions
-from generator.politeness import Manners
+from generator.incoming.coverage import CLASSES, Coverage
+from generator.incoming.downloads import DEAD, FETCHED, Downloads, PictureOutcome, frozen_list, read_outcomes
+from generator.incoming.fetching import FetchOptions, FetchResult, Talk, World, fetch_dataset
+from generator.incoming.foreign_rows import ImportOptions
+from generator.incoming.politeness import Manners
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from schemas.product import read

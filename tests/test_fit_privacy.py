@@ -11,14 +11,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator import fit_statistics as statistics
-from generator import noise
-from generator.fit_options import KEYS_SHARE, SHARES, FitOptions
-from generator.fit_prices import endings
-from generator.fit_statistics import Family
-from generator.fitting import fit
-from generator.noise import Private, Statistic
-from generator.spec_writing import as_yaml
+from generator.twin import fit_statistics as statistics
+from generator.twin import noise
+from generator.twin.fit_options import KEYS_SHARE, SHARES, FitOptions
+from generator.twin.fit_prices import endings
+from generator.twin.fit_statistics import Family
+from generator.twin.fitting import fit
+from generator.twin.noise import Private, Statistic
+from generator.twin.spec_writing import as_yaml
 from schemas.errors import ToileError
 from schemas.product import Product, split_of
 from schemas.specs import from_document
@@ -220,7 +220,7 @@ def test_under_epsilon_everything_written_and_said_follows_from_noisy_counts(
             return 500.0
 
     said = []
-    monkeypatch.setattr("generator.fitting.Private", Deaf)
+    monkeypatch.setattr("generator.twin.fitting.Private", Deaf)
     (tmp_path / "menu.yaml").write_text("".join(f"- {' > '.join(path)}\n" for path in PATHS))
     for number, chosen in enumerate((rows, rows[:30], [])):
         odd = replace(rows[0], family="x", product_code="1", title="x", currency_code="EUR", category3_code="UNHEARD")

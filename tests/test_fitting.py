@@ -10,16 +10,17 @@ from click.testing import CliRunner
 from PIL import Image
 from scipy.stats import spearmanr
 
-from generator import fit_statistics as statistics
-from generator.fit_leaves import load_categories
-from generator.fit_options import FitOptions
-from generator.fit_prices import CELLS, bands, endings
-from generator.fit_statistics import Family
-from generator.fitting import Fit, fit
-from generator.noise import Exact
-from generator.price_table import levels
 from generator.prices import legal_prices
-from generator.public_words import (
+from generator.shards import GenerateInputs, write_shards
+from generator.twin import fit_statistics as statistics
+from generator.twin.fit_leaves import load_categories
+from generator.twin.fit_options import FitOptions
+from generator.twin.fit_prices import CELLS, bands, endings
+from generator.twin.fit_statistics import Family
+from generator.twin.fitting import Fit, fit
+from generator.twin.noise import Exact
+from generator.twin.price_table import levels
+from generator.twin.public_words import (
     COLOUR_WORDS,
     MATERIAL_WORDS,
     PALETTE,
@@ -27,8 +28,7 @@ from generator.public_words import (
     SILHOUETTE_WORDS,
     silhouette_of,
 )
-from generator.shards import GenerateInputs, write_shards
-from generator.spec_writing import as_yaml
+from generator.twin.spec_writing import as_yaml
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.border import read_document
 from schemas.catalog import CatalogSpec, Prices
@@ -134,7 +134,7 @@ def test_the_private_path_without_noise_gives_the_right_answers(
 def fit_without_ledger(
     place: Path, options: FitOptions, releases: Exact, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, Any]:
-    monkeypatch.setattr("generator.fitting._with_ledger", lambda document, options, releases: document)
+    monkeypatch.setattr("generator.twin.fitting._with_ledger", lambda document, options, releases: document)
     return fit(place, options, releases).document
 
 

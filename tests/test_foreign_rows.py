@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from generator.arrow_tables import StoredPicture, read_parquet
-from generator.foreign_rows import code_of, decoded_category
-from generator.importing import ImportOptions, ImportResult, import_table
+from generator.incoming.arrow_tables import StoredPicture, read_parquet
+from generator.incoming.foreign_rows import code_of, decoded_category
+from generator.incoming.importing import ImportOptions, ImportResult, import_table
 from schemas.errors import ToileError
 from schemas.product import read
 from tests.dataset_hub import picture_bytes

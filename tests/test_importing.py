@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generator.describing import describe
-from generator.importing import ImportOptions, ImportResult, import_table, title_key
+from generator.incoming.importing import ImportOptions, ImportResult, import_table, title_key
+from generator.pages.describing import describe
 from schemas.errors import ToileError
 from schemas.product import read
 from toile import main

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from generator import product, products
-from generator.price_text import price_text
 from generator.prices import legal_prices
+from generator.starting.price_text import price_text
 from generator.titles import slug
 from schemas import lexicon
 from schemas.appearance import SHOWN, SILHOUETTES, STYLE_VALUES

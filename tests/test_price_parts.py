@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from generator.attributes import choose
-from generator.price_parts import price_parts
+from generator.pages.price_parts import price_parts
 from generator.prices import nearest_legal
 from generator.product_function import compile_catalog, first_of_design, products
 from generator.streams import normal, uniform

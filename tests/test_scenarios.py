@@ -25,15 +25,25 @@ from PIL import Image, ImageOps
 import generator.shards
 from evaluation.cli import _ceilings
 from finetune.mixing import Example, find_source
-from generator import faulty_pictures, faulty_text
 from generator.counterfactuals import redrawer
-from generator.describing import describe
 from generator.drawn_source import opener
-from generator.fault_table import FAULTS, read_faults
+from generator.faults import faulty_pictures, faulty_text
+from generator.faults.fault_table import FAULTS, read_faults
+from generator.faults.scenarios import (
+    ADDED,
+    DEFAULT_SHARE,
+    GROUPS,
+    KINDS,
+    MOST,
+    Plan,
+    plan_of,
+    shares_of,
+    with_scenarios,
+)
+from generator.pages.describing import describe
 from generator.prices import legal_prices
 from generator.product_function import product, rows
 from generator.render.variation import Variation
-from generator.scenarios import ADDED, DEFAULT_SHARE, GROUPS, KINDS, MOST, Plan, plan_of, shares_of, with_scenarios
 from generator.shards import GenerateInputs, write_shards
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError

@@ -17,11 +17,11 @@ from PIL import Image
 from rich.cells import cell_len
 
 from generator import draw, products, spec_cli
-from generator.contact_sheet import Card, can_be_written, contact_sheet, terminal_sheet
 from generator.product_function import rows
-from generator.spec_figures import category_figures, label_shares, shown_products
-from generator.starter_spec import KINDS, LEVELS, starter_spec
-from generator.starter_words import AREAS, GOODS, GROUPS, tree_path
+from generator.starting.contact_sheet import Card, can_be_written, contact_sheet, terminal_sheet
+from generator.starting.spec_figures import category_figures, label_shares, shown_products
+from generator.starting.starter_spec import KINDS, LEVELS, starter_spec
+from generator.starting.starter_words import AREAS, GOODS, GROUPS, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
 from schemas.border import read_document
 from schemas.catalog import CatalogSpec

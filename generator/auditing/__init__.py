@@ -1,0 +1,1 @@
+"""Privacy and fidelity of a synthetic catalog against a real one."""

@@ -1,0 +1,198 @@
+"""Refits: the same rows without one family, and with families that were made up; what changes in the spec?
+
+Without noise, a fit protects a family only by the company it is in: every word and share stands on at least k families.
+Refitting without a family shows that from the other side, and canaries, families whose words exist nowhere else, show
+that nothing of a single family gets through. Under epsilon the bound is the noise's, and one-family differences drown
+in it; then only canaries are asked for.
+"""
+
+import hashlib
+import math
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from generator.auditing.audit_rows import Floats, Rows, normalised, tokens
+from generator.auditing.ledger import emitted, names_emitted
+from schemas.audit import Hit
+from schemas.catalog import CatalogSpec
+from schemas.manifest import Manifest, ShardFile, as_document, write_json
+from schemas.product import Product, to_table
+from schemas.specs import from_document
+
+Refit = Callable[[Sequence[Product]], CatalogSpec]
+"""Train rows -> the spec that the audited one was fitted as."""
+CANARIES = ("Zorvath", "Quibbrel", "Plenthix", "Drusmoor", "Wexilby", "Yarnwold", "Ombrisk", "Fluvane")
+"""Words that no catalog holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Influence:
+    """What leaving single families out changes."""
+
+    num_refits: int
+    lost: Sequence[Hit]
+    """Strings that vanish with a family although fewer than k families hold them: they came from it."""
+    at_the_edge: int
+    """Strings that vanish because exactly k families held them: allowed, and counted."""
+    share: float
+    """Largest change of any share or weight, as |log ratio|; k families behind it allow log(k / (k - 1))."""
+    price: float
+    """Largest change of any price median or factor, as |log ratio|."""
+
+
+def leave_one_out(refit: Refit, members: Rows, families: Sequence[int], min_support: int) -> Influence:
+    """Refit once without each of the families (numbers in `members`)."""
+    whole = refit(members.products)
+    strings, numbers = _strings(whole), dict(_numbers(whole))
+    lost: dict[str, Hit] = {}
+    edge: set[str] = set()
+    changes = {"share": 0.0, "price": 0.0}
+    for left_out in families:
+        kept = [row for row, family in zip(members.products, members.family, strict=True) if family != left_out]
+        found = refit(kept)
+        for text in sorted(strings - _strings(found)):
+            held = len(_holders(members, text))
+            if held >= min_support:
+                edge.add(text)
+            else:
+                lost[text] = Hit(check="refit_strings", text=text, detail=f"held by {held} real families")
+        for name, value in _numbers(found):
+            before = numbers.get(name)
+            if before and value:
+                changes[name[0]] = max(changes[name[0]], abs(math.log(value / before)))
+    return Influence(num_refits=len(families), lost=list(lost.values()), at_the_edge=len(edge), **changes)
+
+
+def canaries_in(refit: Refit, members: Rows, *, seed: int = 0) -> tuple[list[Hit], int]:
+    """Strings of planted families that a refit lets through, and how many families were planted.
+
+    Half of the canaries, drawn at random, are planted (one family each: a word of its own in title and category, a
+    price of its own); the others are looked for as well, and can only be found where the search itself is wrong.
+    """
+    draw = np.random.default_rng(seed)
+    planted = sorted(draw.permutation(len(CANARIES))[: len(CANARIES) // 2].tolist())
+    model = [row for row in members.products if row.title and row.full_price and row.inferable]
+    rows = list(members.products)
+    for number in planted:
+        word, row = CANARIES[number], model[int(draw.integers(len(model)))]
+        price = 1317.0 + 611 * number
+        rows.append(
+            replace(
+                row,
+                product_code=f"canary{number}",
+                family=f"canary-{number}",
+                title=f"{word} {row.title}",
+                category3_code=f"{word.upper()} {row.category3_code}",
+                full_price=price,
+                price=price,
+            )
+        )
+    found = _strings(refit(rows))
+    known = {word for text in found for word in tokens(text)}
+    hits = [
+        Hit(check="canaries", text=word, detail="a word of one planted family" if k in planted else "was not planted")
+        for k, word in enumerate(CANARIES)
+        if normalised(word) in known
+    ]
+    return hits, len(planted)
+
+
+def most_telling(surprise: Floats, num: int, seed: int = 0) -> list[int]:
+    """Families to leave out: half of them the rarest, half drawn at random among the others."""
+    order = np.argsort(-surprise, kind="stable")
+    rare = order[: (num + 1) // 2].tolist()
+    rest = order[(num + 1) // 2 :]
+    drawn = np.random.default_rng(seed).permutation(rest)[: num - len(rare)].tolist()
+    return [*rare, *drawn]
+
+
+def refit_as(spec: CatalogSpec) -> Refit:
+    """`toile fit` with the settings that the spec's provenance names; pictures are not read."""
+    from generator.twin.fit_options import FitOptions
+    from generator.twin.fitting import fit
+
+    assert spec.provenance is not None, "only a fitted spec can be fitted again"
+    options = FitOptions(
+        epsilon=spec.provenance.epsilon if spec.provenance.private else None,
+        delta=spec.provenance.delta or 1e-6,
+        min_support=spec.provenance.min_support,
+        name=spec.name,
+        currency=spec.shop.currency_code,
+        country=spec.shop.country_code,
+        pictures=False,
+    )
+
+    def refit(rows: Sequence[Product]) -> CatalogSpec:
+        with tempfile.TemporaryDirectory() as folder:
+            document = fit(_train_folder(Path(folder), rows), options).document
+        plain = as_document(_Whole(document=document))["document"]
+        found: CatalogSpec = from_document(plain, "catalog", "refit")
+        return found
+
+    return refit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Whole:
+    document: Mapping[str, Any]
+
+
+def _train_folder(folder: Path, rows: Sequence[Product]) -> Path:
+    """The rows as the train split of a shard folder, which is what a fit reads."""
+    path = folder / "data" / "train-00000-of-00001.parquet"
+    path.parent.mkdir()
+    pq.write_table(to_table(list(rows)), path)
+    file = ShardFile(
+        path=path.relative_to(folder).as_posix(),
+        split="train",
+        num_rows=len(rows),
+        num_bytes=path.stat().st_size,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+    manifest = Manifest(
+        kind="import",
+        finished=True,
+        inputs={},
+        files=(file,),
+        num_products=len(rows),
+        num_shards=1,
+        versions={},
+        seconds=0.0,
+    )
+    write_json(folder / "manifest.json", as_document(manifest))
+    return folder
+
+
+def _strings(spec: CatalogSpec) -> set[str]:
+    return {*emitted(spec), *names_emitted(spec)}
+
+
+def _holders(rows: Rows, text: str) -> set[int]:
+    """Families with a row whose title or category holds the text."""
+    found = set()
+    for row, title, family in zip(rows.products, rows.titles, rows.family.tolist(), strict=True):
+        names = [normalised(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n]
+        if text in names or f" {text} " in f" {' '.join(tokens(title))} ":
+            found.add(family)
+    return found
+
+
+def _numbers(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], float]]:
+    """(kind, place) -> every released share and price."""
+    for category in spec.categories:
+        place = (*category.path, category.silhouette)
+        yield ("share", *place), category.share
+        yield ("price", *place), category.price.median
+        total = sum(category.titles.values())
+        yield from ((("share", *place, text), weight / total) for text, weight in category.titles.items())
+        for name, weights in category.attributes.items():
+            total = sum((weights or {}).values())
+            yield from ((("share", *place, name, key), weight / total) for key, weight in (weights or {}).items())
+    for name, attribute in spec.attributes.items():
+        yield from ((("price", name, key), value.price) for key, value in attribute.values.items())

@@ -1,0 +1,1 @@
+"""Catalogs in other forms: CSV, JSON lines, SQL, WebDataset, imagefolder."""

@@ -1,0 +1,1 @@
+"""Faulty rows made on purpose, listed, and scored."""

@@ -1,0 +1,1 @@
+"""Catalogs as pages: the browsable one and the figures."""

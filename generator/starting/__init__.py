@@ -1,0 +1,1 @@
+"""Help with writing a spec: a starter, and what a spec will give."""

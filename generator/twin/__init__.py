@@ -1,0 +1,1 @@
+"""A catalog spec from real rows, with differential privacy where asked."""
