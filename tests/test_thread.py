@@ -87,6 +87,7 @@ def test_force_never_touches_a_strangers_folder(tmp_path: Path) -> None:
     assert (tmp_path / "run.yaml").read_text() == "mine: too"
 
 
+@pytest.mark.slow
 def test_files_named_like_the_presets_do_not_disturb_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ("demo", "demo-run"):

@@ -25,7 +25,7 @@ from tests import shard_fixture
 from tests.conftest import PRESETS
 from toile import main
 
-NUM_PRODUCTS = 30
+NUM_PRODUCTS = 20
 
 
 @pytest.fixture(scope="module")
