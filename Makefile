@@ -19,7 +19,7 @@ demo: $(STAMP)    ## generate, train, evaluate, compare: the whole thread in ./t
 	$(BIN)/toile demo --out toile-demo
 
 test: $(STAMP)    ## the tests (two cores, offline, minutes)
-	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(STAMP)   ## lint, format, types
 	$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 
 import copy
 import os
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,17 @@ settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 PRESETS = Path(__file__).parents[1] / "schemas" / "presets"
+LONGEST = ("test_readme", "test_thread", "test_matrix", "test_training_ranks", "test_phi3v_hub", "test_examples")
+"""Files whose first test makes minutes of set-up: begun first, so that no process is left alone with one at the end."""
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """The longest files in front, the others in the order that they have."""
+    result = yield
+    rank = {name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    return result
 
 
 @pytest.fixture(scope="session")
