@@ -1,6 +1,7 @@
 """What all tests share: hypothesis profiles, a small spec, a small catalog on disk."""
 
 import copy
+import gc
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -28,6 +29,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     rank = {name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
     return result
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector, which some libraries call, need not walk through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
