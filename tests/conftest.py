@@ -3,7 +3,7 @@
 import copy
 import gc
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from generator.shards import GenerateInputs, write_shards
 from schemas.border import read_document
+from tests.dataset_hub import PictureServer, served
 
 settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=100, derandomize=True)
@@ -57,3 +58,11 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, A
     inputs = GenerateInputs(spec_document=demo_document, seed=3, start=0, num_products=120, image_size=64)
     write_shards(inputs, out)
     return out
+
+
+@pytest.fixture
+def pictures() -> Iterator[PictureServer]:
+    """A server of pictures on loopback that misbehaves where it is asked to."""
+    server = PictureServer()
+    with served(server):
+        yield server

@@ -4,7 +4,6 @@ import dataclasses
 import gc
 import itertools
 import json
-import os
 import re
 import tarfile
 from collections.abc import Callable
@@ -17,18 +16,16 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 from generator.exports.converting import Conversion, ConvertOptions, convert
 from generator.exports.export_folder import FORMS, ExportFile
-from generator.exports.file_names import MAX_STEM, FileNames, picture_suffix
+from generator.exports.file_names import picture_suffix
 from generator.incoming.importing import ImportOptions, import_table
 from schemas.border import schema
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import SPLITS, read, to_table
-from tests.nasty_catalog import CODES, Rows, expected, file_bytes, pictures, set_sizes, write_nasty
+from tests.nasty_catalog import Rows, expected, file_bytes, set_sizes, write_nasty
 from tests.shard_fixture import in_split, picture, products, write_shards
 from toile import main
 
@@ -162,36 +159,6 @@ def test_no_file_leaves_the_folder_and_none_meets_another(nasty: Path, tmp_path:
     names = [name.lower() for name in contents(out)]
     assert len(names) == len(set(names))
     assert all(not path.is_symlink() for path in out.rglob("*"))
-
-
-@given(st.lists(st.one_of(st.text(max_size=200), st.sampled_from(CODES), st.from_regex(r"\A[a-cA-C.]{1,2}\Z"))))
-def test_stems_are_safe_and_distinct_on_any_system(codes: list[str]) -> None:
-    names = FileNames()
-    stems = [names.stem(code) for code in codes]
-    assert len({stem.lower() for stem in stems}) == len(codes)
-    for stem in stems:
-        assert stem.isascii()
-        assert 0 < len(stem) <= MAX_STEM
-        assert stem.replace("-", "").replace("_", "").isalnum()
-        assert stem[0].isalnum()
-        assert not os.path.isabs(stem)
-        assert stem.lower() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
-    again = FileNames()
-    assert [again.stem(code) for code in codes] == stems
-
-
-def test_a_plain_code_is_its_own_name_and_a_repeat_gets_another() -> None:
-    names = FileNames()
-    assert names.stem("12345678") == "12345678"
-    first, taken = names.stem("a/b"), FileNames()
-    assert first.startswith("a-b-")
-    assert taken.stem(first) == first  # somebody's code is the very name that another would get
-    assert taken.stem("a/b") != first
-
-
-def test_pictures_are_named_by_what_they_are() -> None:
-    kinds = [picture_suffix(content) for content in itertools.islice(pictures(), 8) if content is not None]
-    assert kinds == [".png", ".jpg", ".jpg", ".gif", ".webp", ".bin", ".bin"]
 
 
 def test_what_could_not_be_kept_is_counted(nasty: Path, tmp_path: Path) -> None:

@@ -1,9 +1,7 @@
 """Scenarios: clean rows are untouched, every faulty row is listed with what is true, and nothing depends on the way."""
 
-import copy
 import difflib
 import hashlib
-import io
 import json
 import re
 import shlex
@@ -18,23 +16,16 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image, ImageOps
 
 import generator.shards
 from evaluation.cli import _ceilings
 from finetune.mixing import Example, find_source
 from generator.counterfactuals import redrawer
 from generator.drawn_source import opener
-from generator.faults import faulty_pictures, faulty_text
 from generator.faults.fault_table import FAULTS, read_faults
 from generator.faults.scenarios import (
-    ADDED,
-    DEFAULT_SHARE,
     GROUPS,
     KINDS,
-    MOST,
     Plan,
     plan_of,
     shares_of,
@@ -42,8 +33,7 @@ from generator.faults.scenarios import (
 )
 from generator.pages.describing import describe
 from generator.prices import legal_prices
-from generator.product_function import product, rows
-from generator.render.variation import Variation
+from generator.product_function import rows
 from generator.shards import GenerateInputs, write_shards
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -327,30 +317,6 @@ def test_prices_are_far_off_or_in_another_currency(many: tuple[Path, Path]) -> N
             assert abs(row["full_price"] / json.loads(line["true_value"]) - 1) > 0.03
 
 
-@given(st.text(min_size=1, max_size=60), st.integers(0, 2**31))
-def test_any_title_is_spoiled_into_another_one(title: str, seed: int) -> None:
-    """UTF-8 is what Arrow can hold: no lone surrogates come in, none go out."""
-    title = title.encode("utf-8", "ignore").decode()
-    for spoil in (*faulty_text.SPOILERS.values(), faulty_text.slipped):
-        worse, form = spoil(title, Variation("test", seed))
-        assert worse != title
-        assert form
-        assert worse.encode().decode() == worse
-        if spoil is faulty_text.long_title:
-            assert len(worse) > 2 * len(title) - 2
-
-
-@given(st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=40))
-def test_mojibake_is_undone_by_reading_the_bytes_rightly(title: str) -> None:
-    def byte(letter: str) -> bytes:
-        try:
-            return letter.encode("cp1252")
-        except UnicodeEncodeError:
-            return letter.encode("latin-1")
-
-    assert b"".join(byte(letter) for letter in faulty_text._misread(title)).decode() == title
-
-
 def test_titles_go_wrong_in_every_form(many: tuple[Path, Path]) -> None:
     lines = [line for line in read_faults(many[1] / FAULTS) if line["kind"] in GROUPS["text"]]
     forms = {line["kind"]: {each["form"] for each in lines if each["kind"] == line["kind"]} for line in lines}
@@ -360,130 +326,6 @@ def test_titles_go_wrong_in_every_form(many: tuple[Path, Path]) -> None:
     lengths = [len(json.loads(line["faulty_value"])) for line in lines if line["kind"] == "long-title"]
     assert min(lengths) >= 490
     assert max(lengths) <= 5000
-
-
-@pytest.fixture(scope="module")
-def jpeg(catalog: Path) -> bytes:
-    content: bytes = table_of(catalog)[0]["image"]["bytes"]
-    return content
-
-
-def opened(content: bytes) -> Image.Image:
-    picture = Image.open(io.BytesIO(content))
-    picture.load()
-    return picture
-
-
-def difference(one: Image.Image, other: Image.Image) -> float:
-    return float(np.abs(np.asarray(one.convert("RGB"), float) - np.asarray(other.convert("RGB"), float)).mean())
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_odd_pictures_show_the_product_to_whoever_reads_them_well(jpeg: bytes, seed: int) -> None:
-    clean, draws = opened(jpeg), Variation("test", seed)
-    printed = opened(faulty_pictures.cmyk(jpeg, draws)[0])
-    assert printed.mode == "CMYK"
-    assert difference(printed, clean) < 6
-    deep = opened(faulty_pictures.sixteen_bit(jpeg, draws)[0])
-    grey = Image.fromarray((np.asarray(deep) >> 8).astype(np.uint8))
-    assert (deep.mode, np.asarray(deep).max() > 255) == ("I;16", True)
-    assert difference(grey, clean.convert("L")) < 1
-    content, suffix, form = faulty_pictures.animated(jpeg, draws)
-    moving = opened(content)
-    assert getattr(moving, "n_frames", 1) == 3
-    assert (suffix, form) == (f".{str(moving.format).lower()}", f"animated {moving.format}")
-    assert difference(moving, clean) < 8
-    content, _, form = faulty_pictures.exif_rotated(jpeg, draws)
-    turned = opened(content)
-    assert form == f"orientation {turned.getexif()[0x0112]}"
-    assert difference(ImageOps.exif_transpose(turned), clean) < 4 < difference(turned, clean)
-    assert difference(opened(faulty_pictures.recompressed(jpeg, draws)[0]), clean) < 8
-
-
-def test_a_huge_picture_is_small_on_disk_and_opens_without_a_warning(jpeg: bytes) -> None:
-    content, suffix, _ = faulty_pictures.huge(jpeg, Variation("test", 0))
-    assert (len(content) < 500_000, suffix) == (True, ".png")
-    picture = opened(content)
-    assert picture.width * picture.height > 50_000_000
-    assert Image.MAX_IMAGE_PIXELS is not None
-    assert picture.width * picture.height < Image.MAX_IMAGE_PIXELS
-    left, top = (picture.width - 64) // 2, (picture.height - 64) // 2
-    assert difference(picture.crop((left, top, left + 64, top + 64)), opened(jpeg)) < 4
-    assert picture.convert("RGB").crop((0, 0, left, top)).getcolors() is not None
-
-
-def test_broken_pictures_do_not_decode_as_they_were(jpeg: bytes) -> None:
-    forms = set()
-    for seed in range(20):
-        content, _, form = faulty_pictures.broken(jpeg, Variation("test", seed))
-        forms.add(form)
-        try:
-            assert form == "flipped bytes"
-            assert difference(opened(content), opened(jpeg)) > 1
-        except AssertionError:
-            with pytest.raises(OSError, match=r"."):
-                opened(content)
-    assert forms == {"truncated", "flipped bytes", "web page", "empty"}
-
-
-@pytest.mark.parametrize(
-    ("chosen", "problem", "hint"),
-    [
-        (("mising-title",), "unknown scenario 'mising-title'", "'missing-title'"),
-        (("picture",), "unknown scenario 'picture'", "'pictures'"),
-        (("missing=much",), "'much' is no number", "missing=0.02"),
-        (("missing=",), "'' is no number", "missing=0.02"),
-        (("missing=nan",), "nan is no share", "from 0 to 0.5"),
-        (("missing=-0.1",), "-0.1 is no share", "from 0 to 0.5"),
-        (("emoji=0.7",), "0.7 is no share", "from 0 to 0.5"),
-        (("all=0.1",), "sum to 2.2, more than 0.5", "all=0.02"),
-        (("emoji=0.3", "mojibake=0.3"), "sum to 0.6", "stay clean"),
-    ],
-)
-def test_a_bad_scenario_is_refused_with_a_hint(
-    demo_document: Row, chosen: tuple[str, ...], problem: str, hint: str
-) -> None:
-    with pytest.raises(ToileError) as caught:
-        with_scenarios(demo_document, chosen, pictures=True)
-    assert caught.value.where.startswith("--scenario")
-    assert problem in caught.value.problem
-    assert hint in caught.value.hint
-
-
-def test_a_kind_overrides_its_group_and_the_command_line_the_spec(demo_document: Row) -> None:
-    def shares(own: dict[str, float], *chosen: str, pictures: bool = True) -> Any:
-        return with_scenarios(spoiled(demo_document, own), chosen, pictures=pictures).get("scenarios")
-
-    assert shares({}, "missing=0.01", "missing-title=0.2")["missing-title"] == 0.2
-    assert shares({}, "missing-title=0.05", "all") == {**dict.fromkeys(NAMES, DEFAULT_SHARE), "missing-title": 0.05}
-    assert shares({"missing-title": 0.2}, "missing=0.1") == dict.fromkeys(GROUPS["missing"], 0.1)
-    assert shares({"emoji": 0.2}, "mojibake") == {"mojibake": DEFAULT_SHARE, "emoji": 0.2}
-    assert shares({"emoji": 0.2}, "emoji=0") is None
-    assert set(shares({}, "all", pictures=False)) == set(NO_PICTURES)
-    with pytest.raises(ToileError, match="has none"):
-        shares({}, "huge-picture", pictures=False)
-    assert sum(shares({}, "all").values()) <= MOST
-
-
-def test_a_spec_names_its_own_place(demo_document: Row) -> None:
-    with pytest.raises(ToileError) as caught:
-        planned(demo_document, {"outlier": 0.1}, 10)
-    assert caught.value.where == "demo: scenarios"
-    assert "outlier-price" in caught.value.hint
-    document = copy.deepcopy(demo_document)
-    document["shop"]["competence_date"] = "2026-02-30"
-    with pytest.raises(ToileError, match="no day that drift can start from"):
-        planned(document, {"price-rise": 0.1}, 10)
-    document = {**demo_document, "code_digits": 4}
-    planned(document, {"duplicate": 0.1}, 4000)
-    with pytest.raises(ToileError, match="4 digits give codes for"):
-        planned(document, {"near-duplicate": 0.1}, 4000)
-
-
-def test_the_product_function_knows_no_scenarios(demo_document: Row) -> None:
-    clean = from_document(demo_document, "catalog")
-    spec, _ = planned(demo_document, {"all": 0.02, "pictures": 0}, 50)
-    assert [product(spec, 3, i) for i in range(50)] == [product(clean, 3, i) for i in range(50)]
 
 
 def test_datasets_and_describe_read_a_faulty_folder(pictured: Path, tmp_path: Path) -> None:
@@ -539,12 +381,6 @@ def test_memory_and_order_of_added_shards(demo_document: Row) -> None:
     assert [len(each) for each in ranges] == [10, 10, 1]
     assert [each for part in ranges for each in part] == [wanted.shard_range(shard) for shard in range(21)]
     assert inputs(spoiled(demo_document, {"emoji": 0.1}), 1_010_000).num_shards == 21
-
-
-def test_names_are_kinds_or_groups_and_never_both() -> None:
-    assert not {*NAMES} & {*GROUPS}
-    assert {*NAMES} == {*GROUPS["all"]}
-    assert {*GROUPS["duplicates"]} == ADDED
 
 
 def test_the_page_names_every_kind_and_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,84 @@
+"""Which scenarios a spec or a command may ask for, and who wins where both do."""
+
+import copy
+from typing import Any
+
+import pytest
+
+from generator.faults.scenarios import (
+    ADDED,
+    DEFAULT_SHARE,
+    GROUPS,
+    MOST,
+    with_scenarios,
+)
+from generator.product_function import product
+from schemas.errors import ToileError
+from schemas.specs import from_document
+from tests.test_scenarios import NAMES, NO_PICTURES, Row, planned, spoiled
+
+
+@pytest.mark.parametrize(
+    ("chosen", "problem", "hint"),
+    [
+        (("mising-title",), "unknown scenario 'mising-title'", "'missing-title'"),
+        (("picture",), "unknown scenario 'picture'", "'pictures'"),
+        (("missing=much",), "'much' is no number", "missing=0.02"),
+        (("missing=",), "'' is no number", "missing=0.02"),
+        (("missing=nan",), "nan is no share", "from 0 to 0.5"),
+        (("missing=-0.1",), "-0.1 is no share", "from 0 to 0.5"),
+        (("emoji=0.7",), "0.7 is no share", "from 0 to 0.5"),
+        (("all=0.1",), "sum to 2.2, more than 0.5", "all=0.02"),
+        (("emoji=0.3", "mojibake=0.3"), "sum to 0.6", "stay clean"),
+    ],
+)
+def test_a_bad_scenario_is_refused_with_a_hint(
+    demo_document: Row, chosen: tuple[str, ...], problem: str, hint: str
+) -> None:
+    with pytest.raises(ToileError) as caught:
+        with_scenarios(demo_document, chosen, pictures=True)
+    assert caught.value.where.startswith("--scenario")
+    assert problem in caught.value.problem
+    assert hint in caught.value.hint
+
+
+def test_a_kind_overrides_its_group_and_the_command_line_the_spec(demo_document: Row) -> None:
+    def shares(own: dict[str, float], *chosen: str, pictures: bool = True) -> Any:
+        return with_scenarios(spoiled(demo_document, own), chosen, pictures=pictures).get("scenarios")
+
+    assert shares({}, "missing=0.01", "missing-title=0.2")["missing-title"] == 0.2
+    assert shares({}, "missing-title=0.05", "all") == {**dict.fromkeys(NAMES, DEFAULT_SHARE), "missing-title": 0.05}
+    assert shares({"missing-title": 0.2}, "missing=0.1") == dict.fromkeys(GROUPS["missing"], 0.1)
+    assert shares({"emoji": 0.2}, "mojibake") == {"mojibake": DEFAULT_SHARE, "emoji": 0.2}
+    assert shares({"emoji": 0.2}, "emoji=0") is None
+    assert set(shares({}, "all", pictures=False)) == set(NO_PICTURES)
+    with pytest.raises(ToileError, match="has none"):
+        shares({}, "huge-picture", pictures=False)
+    assert sum(shares({}, "all").values()) <= MOST
+
+
+def test_a_spec_names_its_own_place(demo_document: Row) -> None:
+    with pytest.raises(ToileError) as caught:
+        planned(demo_document, {"outlier": 0.1}, 10)
+    assert caught.value.where == "demo: scenarios"
+    assert "outlier-price" in caught.value.hint
+    document = copy.deepcopy(demo_document)
+    document["shop"]["competence_date"] = "2026-02-30"
+    with pytest.raises(ToileError, match="no day that drift can start from"):
+        planned(document, {"price-rise": 0.1}, 10)
+    document = {**demo_document, "code_digits": 4}
+    planned(document, {"duplicate": 0.1}, 4000)
+    with pytest.raises(ToileError, match="4 digits give codes for"):
+        planned(document, {"near-duplicate": 0.1}, 4000)
+
+
+def test_the_product_function_knows_no_scenarios(demo_document: Row) -> None:
+    clean = from_document(demo_document, "catalog")
+    spec, _ = planned(demo_document, {"all": 0.02, "pictures": 0}, 50)
+    assert [product(spec, 3, i) for i in range(50)] == [product(clean, 3, i) for i in range(50)]
+
+
+def test_names_are_kinds_or_groups_and_never_both() -> None:
+    assert not {*NAMES} & {*GROUPS}
+    assert {*NAMES} == {*GROUPS["all"]}
+    assert {*GROUPS["duplicates"]} == ADDED
