@@ -26,7 +26,13 @@ T = TypeVar("T")
 SCHEMA_FOLDER = Path(__file__).parent
 
 
-class _StrictLoader(yaml.SafeLoader):
+MOST_NODES = 200_000
+"""Values of a document, each alias counted as all that it stands for."""
+MOST_LEVELS = 100
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser, where PyYAML was built with it
+
+
+class _StrictLoader(_Loader):  # type: ignore[misc]
     """SafeLoader that refuses repeated keys, keeps keys and dates as text, and reads 1e-4 as a number.
 
     YAML 1.1 would make a number of the key `50`, a boolean of `no` and nothing of `null`, which stands for N.A. here.
@@ -69,18 +75,52 @@ def read_document(path: Path) -> Any:
         raise ToileError(
             str(path), f"cannot be read: {error.strerror}", "check the path and its permissions"
         ) from error
+    return parsed(text, str(path), is_json=path.suffix == ".json")
+
+
+def parsed(text: str, where: str, *, is_json: bool) -> Any:
+    """The content of a JSON or YAML text; `where` is what the messages call it."""
     try:
-        if path.suffix == ".json":
+        if is_json:
             return json.loads(text, object_pairs_hook=_pairs_without_repeats)
+        _check_extent(text, where)
         return yaml.load(text, Loader=_StrictLoader)  # a SafeLoader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         raise ToileError(place, f"is not valid YAML: {getattr(error, 'problem', error)}", "mend that line") from error
     except RecursionError as error:
-        raise ToileError(str(path), "is nested too deeply", "flatten the document") from error
+        raise ToileError(where, "is nested too deeply", "flatten the document") from error
     except ValueError as error:
-        raise ToileError(str(path), f"is not valid JSON: {error}", "mend that line") from error
+        raise ToileError(where, f"is not valid JSON: {error}", "mend that line") from error
+
+
+def _check_extent(text: str, where: str) -> None:
+    """Refuse a YAML text that nests too deeply, or whose aliases multiply; reads events only and builds nothing."""
+    sizes = [0]  # of every collection that is open, values so far
+    open_anchors: list[str | None] = [None]
+    anchored: dict[str | None, int] = {}
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            sizes.append(0)
+            open_anchors.append(event.anchor)
+            if len(sizes) > MOST_LEVELS:
+                raise ToileError(where, "is nested too deeply", f"flatten the document to {MOST_LEVELS} levels")
+            continue
+        size, anchor = 1, getattr(event, "anchor", None)
+        if isinstance(event, yaml.AliasEvent):
+            if anchor in open_anchors:
+                raise ToileError(where, f"the alias *{anchor} stands inside of what it means", "write the values out")
+            size, anchor = anchored.get(anchor, 1), None
+        elif isinstance(event, yaml.CollectionEndEvent):
+            size, anchor = 1 + sizes.pop(), open_anchors.pop()
+        elif not isinstance(event, yaml.ScalarEvent):
+            continue
+        if anchor is not None:
+            anchored[anchor] = size
+        sizes[-1] += size
+        if sizes[-1] > MOST_NODES:
+            raise ToileError(where, f"holds more than {MOST_NODES:,} values, aliases counted", "make it smaller")
 
 
 def _pairs_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from generator.shards import GenerateInputs, write_shards
 from schemas.border import read_document
 from tests.dataset_hub import PictureServer, served
 
-settings.register_profile("dev", max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", parent=settings.get_profile("dev"), max_examples=100, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "dev")
+settings.register_profile(
+    "same", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("search", parent=settings.get_profile("same"), max_examples=1000, derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 PRESETS = Path(__file__).parents[1] / "schemas" / "presets"
 LONGEST = ("test_readme", "test_thread", "test_matrix", "test_training_ranks", "test_phi3v_hub", "test_examples")

@@ -248,6 +248,36 @@ def test_keys_are_text_whatever_yaml_makes_of_them(tmp_path: Path) -> None:
     assert read_document(file) == {"50": 1, "no": 2, "N.A.": 3, "2024": 4, "x": 5}
 
 
+LAUGHS = "\n".join(["a0: &a0 [1, 1]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 30))])
+"""Thirty lines that stand for 9 ** 29 values."""
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[" * 5000, "nested too deeply"),
+        ("a: " + "[" * 101 + "]" * 101, "nested too deeply"),
+        ("{a: " * 50_000, "nested too deeply"),
+        (LAUGHS, "more than 200,000 values"),
+        ("a: &a [1, *a]", "stands inside of what it means"),
+        ("a: *b", "undefined alias"),
+        ("[" + "1, " * 200_001 + "]", "more than 200,000 values"),
+    ],
+    ids=["open", "levels", "flow", "laughs", "itself", "nowhere", "long"],
+)
+def test_a_document_that_would_not_end_is_refused_at_once(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text(text)
+    with pytest.raises(ToileError, match=problem):
+        read_document(file)
+
+
+def test_aliases_that_multiply_little_are_values(tmp_path: Path) -> None:
+    file = tmp_path / "spec.yaml"
+    file.write_text("a: &a {x: 1}\nb: [*a, *a]\nc:" + " [" * 50 + "*a" + "]" * 50)
+    assert read_document(file)["b"] == [{"x": 1}, {"x": 1}]
+
+
 def test_a_preset_is_found_by_name_and_a_typo_is_explained(tmp_path: Path) -> None:
     assert preset_path("demo", "catalog") == PRESETS / "demo.yaml"
     (tmp_path / "own.yaml").write_text("name: x")

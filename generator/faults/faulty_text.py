@@ -75,7 +75,7 @@ def emoji(title: str, draws: Variation) -> Spoiled:
 def long_title(title: str, draws: Variation) -> Spoiled:
     """The title again and again, up to a length that is equally likely in every order of magnitude of LONG."""
     length = max(round(LONG[0] * (LONG[1] / LONG[0]) ** draws.between("length", 0.0, 1.0)), 2 * len(title) + 1)
-    return (f"{title} " * (length // (len(title) + 1) + 1))[:length].rstrip(), f"up to {length} characters"
+    return (f"{title} " * (length // (len(title) + 1) + 1))[:length].removesuffix(" "), f"up to {length} characters"
 
 
 def slipped(title: str, draws: Variation) -> Spoiled:
