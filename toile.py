@@ -14,7 +14,9 @@ import evaluation.cli
 import finetune.cli
 import generator.cli
 import toile_thread
+from generator.place import refuse_urls
 from schemas.errors import ToileError
+from schemas.terminal import plain
 
 # Threads that spin at barriers slow training down badly on a busy machine; read when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -27,11 +29,17 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ToileError as error:
-            raise click.ClickException(f"{error.where}: {error.problem}\n  hint: {error.hint}") from error
+            raise click.ClickException(plain(f"{error.where}: {error.problem}\n  hint: {error.hint}")) from error
         except OSError as error:
             if isinstance(error, BrokenPipeError) or error.filename is None:
                 raise
             raise click.ClickException(f"{error.filename}: {error.strerror}\n  hint: check the path") from error
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            refuse_urls(command, rest)
+        return name, command, rest
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -1,90 +1,263 @@
-"""How many catalog rows a second does one core draw into Arrow, and into Parquet on disk?
+"""How many catalog rows a second does one core draw into Arrow and into Parquet, beside Faker, Mimesis and bare numpy?
 
-A table for people, then one JSON line. The median of five runs; a fixed numpy loop is timed beside them, so that
-figures of several machines can be compared. `--out FILE` also writes the JSON to a file.
+All rates are taken in one run, the median of five, in processor time and by the clock. Faker and Mimesis make the same
+columns by a Python loop, a few thousand rows of them; where they have no such thing (a title of the category's words,
+attributes), they choose among a few. The limit is what the format alone costs: as many columns of as many bytes from
+numpy's random numbers, nothing drawn, written in the same way. A fixed numpy loop is timed beside them, so that figures
+of several machines can be compared. A table for people, then one JSON line; `--out FILE` also writes the JSON to a
+file. `--rows N` measures the memory of a whole command that writes N rows, in a process of its own.
 
-    python benchmarks/generate.py --out benchmarks/results/generate_2cores_2026-11-21.json
+    python benchmarks/generate.py --rows 10000000 --out benchmarks/results/generate_2cores_2026-11-21.json
 """
 
 import argparse
 import json
+import resource
+import shlex
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from faker import Faker
+from mimesis import Generic
+from mimesis.locales import Locale
 
-from generator.product_function import rows
-from generator.shards import GenerateInputs, write_shards
+from generator.arrow_columns import numbers, texts_of_one_width
+from generator.parquet_files import as_parquet
+from generator.product_function import compact_rows, rows
+from generator.shards import GenerateInputs, with_pictures, write_shards
 from schemas.border import read_document
 from schemas.manifest import versions
+from schemas.product import ARROW_SCHEMA
 from schemas.specs import load, preset_path
 
+PRESETS = ("demo", "fashion-luxury", "marketplace", "sportswear")
+LIBRARIES_LIKE = "fashion-luxury"
+"""The preset whose columns and bytes the others make."""
 NUM_ROWS = 200_000
+NUM_ROWS_LOOPED = 2_000
 REPEATS = 5
+_CATEGORIES = ("COATS", "DRESSES", "SHIRTS", "TROUSERS", "SHOES", "BAGS")
 
 
 def calibration() -> None:
     """A fixed amount of numpy work: 40 sorts of a million numbers."""
-    numbers = np.random.default_rng(0).random(1_000_000)
+    values = np.random.default_rng(0).random(1_000_000)
     for _ in range(40):
-        np.sort(numbers)
+        np.sort(values)
 
 
-def cpu_seconds(work: Callable[[], object]) -> list[float]:
-    """Processor seconds of this process for each repeat, after one run that is not counted."""
+def timed(work: Callable[[], object], num_rows: int) -> dict[str, Any]:
+    """Rates of one call after one that is not counted."""
     work()
-    found = []
+    cpu, wall = [], []
     for _ in range(REPEATS):
-        began = time.process_time()
+        began_cpu, began_wall = time.process_time(), time.perf_counter()
         work()
-        found.append(time.process_time() - began)
-    return found
+        cpu.append(time.process_time() - began_cpu)
+        wall.append(time.perf_counter() - began_wall)
+    return {
+        "rows": num_rows,
+        "rows_per_cpu_second": round(num_rows / statistics.median(cpu)),
+        "rows_per_second": round(num_rows / statistics.median(wall)),
+        "cpu_us_per_row": round(statistics.median(cpu) / num_rows * 1e6, 3),
+        "cpu_seconds": [round(s, 4) for s in cpu],
+        "wall_seconds": [round(s, 4) for s in wall],
+    }
+
+
+def with_faker(num_rows: int) -> pa.Table:
+    """The columns of a catalog, as a loop over Faker's providers makes them."""
+    fake = Faker()
+    fake.seed_instance(0)
+    choice, digits, price = fake.random.choice, fake.random.randrange, fake.random.uniform
+    made = [
+        _row(
+            shop=fake.company(),
+            title=f"{fake.color_name()} {fake.word()} {choice(_CATEGORIES)}",
+            code=str(10_000_000 + digits(90_000_000)),
+            picture=fake.uuid4(),
+            category=choice(_CATEGORIES),
+            price=round(price(20, 2000), 2),
+            discounted=fake.boolean(20),
+            colour=fake.hex_color(),
+            seed=digits(2**31),
+        )
+        for _ in range(num_rows)
+    ]
+    return pa.Table.from_pylist(made, schema=ARROW_SCHEMA)
+
+
+def with_mimesis(num_rows: int) -> pa.Table:
+    """The same with Mimesis."""
+    fake = Generic(Locale.EN, seed=0)
+    made = [
+        _row(
+            shop=fake.finance.company(),
+            title=f"{fake.text.color()} {fake.text.word()} {fake.random.choice(_CATEGORIES)}",
+            code=str(fake.numeric.integer_number(10_000_000, 99_999_999)),
+            picture=fake.cryptographic.uuid(),
+            category=fake.random.choice(_CATEGORIES),
+            price=fake.numeric.float_number(20, 2000, 2),
+            discounted=fake.random.random() < 0.2,
+            colour=fake.text.hex_color(),
+            seed=fake.numeric.integer_number(0, 2**31),
+        )
+        for _ in range(num_rows)
+    ]
+    return pa.Table.from_pylist(made, schema=ARROW_SCHEMA)
+
+
+def _row(
+    *,
+    shop: str,
+    title: str,
+    code: str,
+    picture: str,
+    category: str,
+    price: float,
+    discounted: bool,
+    colour: str,
+    seed: int,
+) -> dict[str, Any]:
+    asked = round(price * 0.8, 2) if discounted else price
+    return {
+        "website_name": shop,
+        "competence_date": "2026-10-01",
+        "country_code": "USA",
+        "currency_code": "USD",
+        "brand": shop.upper(),
+        "category1_code": "WOMAN",
+        "category2_code": "READY-TO-WEAR",
+        "category3_code": category,
+        "product_code": code,
+        "title": title,
+        "itemurl": f"https://shop.example/{title.lower().replace(' ', '-')}-p{code}",
+        "imageurl": f"https://assets.shop.example/pictures/{picture.upper()}",
+        "full_price": price,
+        "price": asked,
+        "full_price_eur": round(price * 0.92, 2),
+        "price_eur": round(asked * 0.92, 2),
+        "flg_discount": int(discounted),
+        "image": None,
+        "family": f"shop-{seed}",
+        "split": "train",
+        "source": "shop",
+        "inferable": True,
+        "attributes": json.dumps({"colour": colour, "design_seed": seed, "shot_seed": seed}),
+    }
+
+
+def bare(like: pa.Table) -> pa.Table:
+    """As many rows and columns of as many bytes, without a catalog behind them: dictionaries stay, all else is random.
+
+    Letters are two of 16, as random as hexadecimal digits; texts of one column have one length.
+    """
+    random, num = np.random.default_rng(0), like.num_rows
+    columns = []
+    for name in like.column_names:
+        column = like[name].combine_chunks()
+        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        if pa.types.is_dictionary(column.type):
+            places = numbers(random.integers(0, len(column.dictionary), num, np.int32))
+            column = pa.DictionaryArray.from_arrays(places, column.dictionary)
+        elif pa.types.is_string(column.type):
+            width = round(len(column.buffers()[2]) / num)
+            few = random.integers(0, 16, (num, min(width, 16)), np.uint8) + np.uint8(ord("a"))
+            letters_NW = np.full((num, width), ord("x"), np.uint8)
+            letters_NW[:, : few.shape[1]] = few
+            column = texts_of_one_width(letters_NW)
+        elif pa.types.is_floating(column.type):
+            column = numbers(random.integers(1, 1000, num).astype(np.float64))
+        elif pa.types.is_integer(column.type):
+            column = numbers(random.integers(0, 2, num))
+        columns.append(column)
+    return pa.table(columns, schema=like.schema)
+
+
+def memory_of(num_rows: int) -> dict[str, Any]:
+    """Peak memory and time of the whole command, one worker, in a process of its own (the only one so far)."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*(sys.executable, "-m", "toile", "--quiet", "generate", LIBRARIES_LIKE, "--no-images")]
+        command += ["--num-products", str(num_rows), "--workers", "1", "--out", f"{folder}/out"]
+        began = time.perf_counter()
+        subprocess.run(command, check=True)
+        wall = time.perf_counter() - began
+        num_bytes = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = used.ru_utime + used.ru_stime
+    return {
+        "rows": num_rows,
+        "peak_mib": round(used.ru_maxrss / 1024),
+        "cpu_seconds": round(cpu, 2),
+        "wall_seconds": round(wall, 2),
+        "rows_per_cpu_second": round(num_rows / cpu),
+        "rows_per_second": round(num_rows / wall),
+        "parquet_bytes_per_row": round(num_bytes / num_rows, 1),
+    }
+
+
+def catalog_rates(preset: str) -> dict[str, Any]:
+    """A preset into Arrow (plain columns) and into a finished folder."""
+    path = preset_path(preset, "catalog")
+    assert path is not None
+    spec, index_N = load(path, "catalog"), np.arange(NUM_ROWS)
+    inputs = GenerateInputs(spec_document=read_document(path), seed=0, start=0, num_products=NUM_ROWS, image_size=None)
+    num_bytes = 0
+
+    def to_disk() -> None:
+        nonlocal num_bytes
+        with tempfile.TemporaryDirectory() as folder:
+            manifest, _ = write_shards(inputs, Path(folder) / "out")
+        num_bytes = sum(entry.num_bytes for entry in manifest.files)
+
+    arrow, parquet = timed(lambda: rows(spec, 0, index_N), NUM_ROWS), timed(to_disk, NUM_ROWS)
+    return {"arrow": arrow, "parquet": {**parquet, "bytes_per_row": round(num_bytes / NUM_ROWS, 1)}}
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--rows", type=int, help="also write that many rows by the command and measure its memory")
     arguments = parser.parse_args()
-    results: dict[str, object] = {}
-    for preset in ("demo", "fashion-luxury", "sportswear"):
-        path = preset_path(preset, "catalog")
-        assert path is not None
-        spec, document = load(path, "catalog"), read_document(path)
-        index = np.arange(NUM_ROWS)
-        inputs = GenerateInputs(spec_document=document, seed=0, start=0, num_products=NUM_ROWS, image_size=None)
-
-        def to_disk(inputs: GenerateInputs = inputs) -> None:
-            with tempfile.TemporaryDirectory() as folder:
-                write_shards(inputs, Path(folder) / "out")
-
-        arrow = cpu_seconds(lambda spec=spec, index=index: rows(spec, 0, index))  # type: ignore[misc]
-        parquet = cpu_seconds(to_disk)
-        results[preset] = {
-            "arrow_rows_per_cpu_second": round(NUM_ROWS / statistics.median(arrow)),
-            "parquet_rows_per_cpu_second": round(NUM_ROWS / statistics.median(parquet)),
-            "arrow_cpu_seconds": [round(s, 4) for s in arrow],
-            "parquet_cpu_seconds": [round(s, 4) for s in parquet],
+    pa.set_cpu_count(1)
+    memory = memory_of(arguments.rows) if arguments.rows else None
+    results = {preset: catalog_rates(preset) for preset in PRESETS}
+    spec = load(LIBRARIES_LIKE, "catalog")
+    like = pa.Table.from_batches([with_pictures(compact_rows(spec, 0, np.arange(NUM_ROWS)), None)])
+    for name, make in (("Faker", with_faker), ("Mimesis", with_mimesis)):
+        results[name] = {
+            "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]
+            "parquet": timed(lambda make=make: as_parquet(make(NUM_ROWS_LOOPED)), NUM_ROWS_LOOPED),  # type: ignore[misc]
         }
-    calibrated = statistics.median(cpu_seconds(calibration))
-    print(f"{'preset':<16}{'rows/s into Arrow':>20}{'rows/s into Parquet':>22}   (one core, processor time)")
-    for name, figures in results.items():
-        assert isinstance(figures, dict)
-        arrow_rate, parquet_rate = figures["arrow_rows_per_cpu_second"], figures["parquet_rows_per_cpu_second"]
-        print(f"{name:<16}{arrow_rate:>20,}{parquet_rate:>22,}")
-    print(f"calibration (40 numpy sorts of a million): {calibrated:.2f} s")
+    results["numpy alone"] = {
+        "arrow": timed(lambda: bare(like), NUM_ROWS),
+        "parquet": timed(lambda: as_parquet(bare(like)), NUM_ROWS),
+    }
+    calibrated = timed(calibration, 1)["cpu_seconds"]
+    print(f"{'':<18}{'rows/s into Arrow':>20}{'into Parquet':>16}{'by the clock':>16}   (one core, processor time)")
+    for name, rates in results.items():
+        figures = (rates["arrow"]["rows_per_cpu_second"], rates["parquet"]["rows_per_cpu_second"])
+        print(f"{name:<18}{figures[0]:>20,}{figures[1]:>16,}{rates['parquet']['rows_per_second']:>16,}")
+    if memory is not None:
+        print(f"{memory['rows']:,} rows by the command: at most {memory['peak_mib']} MiB, {memory['wall_seconds']} s")
+    print(f"calibration (40 numpy sorts of a million): {statistics.median(calibrated):.2f} s")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     document = {
         "benchmark": "generate",
-        "command": "python benchmarks/generate.py",
-        "num_rows": NUM_ROWS,
+        "command": shlex.join(["python", "benchmarks/generate.py", *sys.argv[1:]]),
         "results": results,
-        "calibration_cpu_seconds": round(calibrated, 3),
-        "versions": versions("numpy", "pyarrow"),
+        "memory": memory,
+        "calibration_cpu_seconds": round(statistics.median(calibrated), 3),
+        "versions": versions("numpy", "pyarrow", "faker", "mimesis"),
         "commit": commit.strip(),
     }
     print(json.dumps(document))

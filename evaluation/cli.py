@@ -127,6 +127,7 @@ def evaluate(
     from evaluation.floors import check_floors, hold_floors
     from evaluation.ranks import joined
     from evaluation.terminal import print_result
+    from schemas.locking import only_run
 
     spec = EvaluationSpec(
         split=split,
@@ -138,7 +139,7 @@ def evaluate(
     )
     floors = floors_of(fail_under)
     check_floors(floors, spec)
-    with joined() as ranks:
+    with joined() as ranks, only_run(out, wanted=ranks.first):
         if not ranks.first:
             ctx.obj = {"quiet": True}
         if backend == "openai":
@@ -183,7 +184,9 @@ def compare(ctx: click.Context, base_dir: Path, tuned_dir: Path, out: Path, data
     """
     from evaluation.comparing import compare as run
     from evaluation.terminal import print_comparison
+    from schemas.locking import only_run
 
+    ctx.with_resource(only_run(out))
     done = (out / "comparison.json").is_file() and not force
     comparison = run(base_dir, tuned_dir, out, data=data, force=force)
     _say(ctx, f"{comparison.counts.evaluated} products compared: {out}", done)
@@ -213,7 +216,9 @@ def counterfactual(
     """
     from evaluation.counterfactual_run import run, summary
     from generator.counterfactuals import redrawer
+    from schemas.locking import only_run
 
+    ctx.with_resource(only_run(out))
     spec = EvaluationSpec(controls=(), limit=limit, batch_size=batch_size)
     redraw = redrawer(data, spec.seed)
     candidate = _local(ctx, model, adapter, device, spec, {})

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evaluation.ranks import parts
-from schemas.border import read_document
+from schemas.border import read_document, storage_errors
 from schemas.errors import ToileError
+from schemas.locking import is_lock
 from schemas.manifest import MANIFEST, read_manifest, sha256_of, write_json
 from schemas.prediction import PREDICTIONS
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
@@ -98,8 +99,9 @@ def file_sha256(path: Path) -> str:
 def write_text(path: Path, text: str) -> None:
     """Write atomically in UTF-8; what UTF-8 cannot hold (lone surrogates) becomes a question mark."""
     temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(text.encode("utf-8", "replace"))
-    temporary.replace(path)
+    with storage_errors(path):
+        temporary.write_bytes(text.encode("utf-8", "replace"))
+        temporary.replace(path)
 
 
 def _make(out: Path) -> None:
@@ -112,7 +114,7 @@ def _make(out: Path) -> None:
 def _clear(out: Path, replaceable: tuple[str, ...]) -> None:
     """Remove what may be replaced, and parts of our files that a kill left; anything else is a ToileError."""
     replaceable += tuple(f"{name}.part" for name in {*_OF_EVALUATION, *_OF_COMPARISON})
-    strangers = sorted(path.name for path in out.iterdir() if path.name not in replaceable)
+    strangers = sorted(path.name for path in out.iterdir() if path.name not in replaceable and not is_lock(path.name))
     if strangers:
         raise ToileError(
             str(out),

@@ -7,6 +7,7 @@ from rich.text import Text
 from evaluation import page
 from schemas.matrix import Cell, Contrast, Matrix
 from schemas.result import Comparison, Difference, Result, Score
+from schemas.terminal import plain
 
 _COLUMNS = ("category", "title", "price", "joint")
 _MIN_WIDTH = 118
@@ -87,7 +88,7 @@ def _console() -> Console:
 
 
 def _named(name: str | None, kind: str) -> Text:
-    return Text(f"{kind} rows", style="bold") if name is None else Text(name)
+    return Text(f"{kind} rows", style="bold") if name is None else Text(plain(name))
 
 
 def _style(few: bool) -> str:

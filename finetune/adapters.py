@@ -17,10 +17,10 @@ from finetune.phi3v import load_model as load_base
 from finetune.phi3v.checkpoint import find_folder, revision_of
 from finetune.phi3v.loading import TINY, base_fingerprint
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.run_folder import RUN, load_run
+from finetune.run_folder import RUN, check_files, load_finished
 from schemas.border import read_document
 from schemas.errors import ToileError
-from schemas.training import LoraSpec, RunRecord, TrainingSpec
+from schemas.training import LoraSpec, TrainingSpec
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -49,8 +49,10 @@ def load_model(
     """
     if adapter is None:
         if (Path(name_or_folder) / RUN).is_file():
-            _check_finished(Path(name_or_folder))
-        return _named(load_base(name_or_folder, dtype=dtype, device=device, seed=seed, say=say), name_or_folder)
+            load_finished(Path(name_or_folder))
+        loaded = load_base(name_or_folder, dtype=dtype, device=device, seed=seed, say=say)
+        check_files(Path(name_or_folder))
+        return _named(loaded, name_or_folder)
     from peft import PeftModel
 
     spec = _check_base(adapter, name_or_folder)
@@ -68,6 +70,7 @@ def load_model(
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ToileError(str(adapter), f"does not fit: {reason}", "give the base it was trained on") from error
     _compare_tensors(adapter, found, laid_over)
+    check_files(adapter)
     return laid_over.eval(), processor
 
 
@@ -171,7 +174,7 @@ def _check_base(adapter: Path, name_or_folder: str | Path) -> dict[str, Any]:
     if not (adapter / ADAPTER_CONFIG).is_file():
         raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train`")
     if (adapter / RUN).is_file():
-        inputs = _check_finished(adapter).inputs
+        inputs = load_finished(adapter).inputs
         spec, base = dict(inputs["spec"]), inputs["base"]
     else:
         spec, base = {"model": read_document(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")}, None
@@ -217,10 +220,3 @@ def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], laid_over
     ]
     if problems:
         raise ToileError(str(adapter), "does not fit: " + "; ".join(problems), "give the base it was trained on")
-
-
-def _check_finished(folder: Path) -> RunRecord:
-    run = load_run(folder / RUN)
-    if not run.finished:
-        raise ToileError(str(folder), "is unfinished", "run `toile train` once more; it continues where it was")
-    return run

@@ -13,6 +13,7 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -157,8 +158,11 @@ class States:
                 return template
             if not zipfile.is_zipfile(path):
                 raise ValueError("it is no archive")
+            with zipfile.ZipFile(path) as archive:  # torch does not look at the checksums
+                if (name := archive.testzip()) is not None:
+                    raise ValueError(f"{name} is not what was written")
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        except (RuntimeError, OSError, EOFError, ValueError, KeyError) as error:
+        except (RuntimeError, OSError, EOFError, ValueError, KeyError, UnpicklingError, zipfile.BadZipFile) as error:
             raise ToileError(str(path), f"is damaged: {str(error)[:100]}", "start anew with --force") from error
         return state
 

@@ -8,6 +8,7 @@ beside the base - configuration, tokenizer, picture settings - goes along as it 
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from finetune.adapters import load_model, merge
 from finetune.phi3v import Phi3VProcessor, save_model
 from finetune.phi3v.checkpoint import HUB_NAME, find_folder, read_json
 from finetune.phi3v.loading import TINY
-from finetune.run_folder import OURS, RUN, SEEN
+from finetune.run_folder import OURS, RUN, SEEN, file_hashes, load_run
 from schemas.border import storage_errors
 from schemas.errors import ToileError
+from schemas.manifest import as_document, write_json
 
 _LAYOUT = ("LICENSE*", "*.json", "*.model", "*.py")
 """Files of a base that go along: what describes and reads it. Python files are copied as text, never run."""
@@ -56,6 +58,8 @@ def export(
         for name in (RUN, SEEN):
             if (trained / name).is_file():
                 shutil.copyfile(trained / name, aside / name)
+        if (aside / RUN).is_file():
+            write_json(aside / RUN, as_document(replace(load_run(aside / RUN), files=file_hashes(aside))))
         if out.exists():
             shutil.rmtree(out)
         aside.rename(out)

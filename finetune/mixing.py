@@ -99,7 +99,7 @@ class ExampleSource:
         values: dict[str, Any] = {name: self.table[name][row].as_py() for name in _COLUMNS}
         try:
             picture = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             where = f"{self.folder}: product {values['product_code']}"
             hint = "take the row out, or make the folder again, without a scenario that breaks pictures"
             raise ToileError(where, f"has a broken picture: {error}", hint) from error

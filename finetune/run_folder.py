@@ -1,6 +1,7 @@
 """The folder of a run: who may write there, and the record of what was trained on what."""
 
 import contextlib
+import hashlib
 import itertools
 import json
 import shutil
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 from finetune.mixing import Source
 from schemas.border import build, read_document, storage_errors, validate
 from schemas.errors import ToileError
+from schemas.locking import is_lock
 from schemas.manifest import as_document, sha256_of, versions, write_json
 from schemas.training import RunRecord, TrainingSpec
 
@@ -26,6 +28,12 @@ OURS = (
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 """Patterns of the files that a run leaves in its folder, beside run.json."""
+_DECISIVE_FILES = (
+    *("*.safetensors", "*.safetensors.index.json", "config.json", "adapter_config.json", "preprocessor_config.json"),
+    *("tokenizer.json", "seen.parquet"),
+)
+_HALF_WRITTEN = ".tmp??????"
+"""What a kill leaves where the safetensors library was writing, as large as the weights."""
 _AT_ONCE = 50_000
 """Rows of `seen.parquet` in memory."""
 _LATER = {"checkpoint_every", "tracking", "micro_batch_size", "speed"}
@@ -63,7 +71,9 @@ def claim_run(out: Path, inputs: dict[str, Any], *, force: bool) -> RunRecord | 
         _write_unfinished(path, inputs)
         _remove_ours(out)
         return None
-    if out.exists() and (not out.is_dir() or any(each.name != f"{RUN}.part" for each in out.iterdir())):
+    if out.exists() and (
+        not out.is_dir() or any(each.name != f"{RUN}.part" and not is_lock(each.name) for each in out.iterdir())
+    ):
         raise ToileError(str(out), "exists and was not made by toile", "choose a new or an empty folder for --out")
     _write_unfinished(path, inputs)
     return None
@@ -71,7 +81,10 @@ def claim_run(out: Path, inputs: dict[str, Any], *, force: bool) -> RunRecord | 
 
 def finish_run(out: Path, record: RunRecord) -> None:
     """Write the finished record, last of all files."""
-    document = {**as_document(record), "versions": versions(*_PACKAGES)}
+    with storage_errors(out):
+        for path in out.glob(_HALF_WRITTEN):
+            path.unlink()
+    document = {**as_document(record), "versions": versions(*_PACKAGES), "files": file_hashes(out)}
     validate(document, "run", str(out / RUN))
     with storage_errors(out / RUN):
         write_json(out / RUN, document)
@@ -82,6 +95,35 @@ def load_run(path: Path) -> RunRecord:
     document = read_document(path)
     validate(document, "run", str(path))
     return build(RunRecord, document)
+
+
+def load_finished(folder: Path) -> RunRecord:
+    """The record of a finished run; ToileError for an unfinished one."""
+    run = load_run(folder / RUN)
+    if not run.finished:
+        raise ToileError(str(folder), "is unfinished", "run `toile train` once more; it continues where it was")
+    return run
+
+
+def check_files(folder: Path) -> None:
+    """Raise ToileError where a run's files are not what it wrote: a flipped bit in a weight is seen by nobody else."""
+    if not (folder / RUN).is_file():
+        return
+    run, there = load_run(folder / RUN), file_hashes(folder)
+    for name, sha256 in run.files.items():
+        if there.get(name) != sha256:
+            problem = "is not what training wrote" if name in there else "is missing, although the run lists it"
+            hint = f"fetch or train it again; if it was changed on purpose, take {name} out of {RUN}"
+            raise ToileError(str(folder / name), problem, hint)
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """Name -> sha256 of the files that a model is loaded from, and of the rows it has seen."""
+    found = {}
+    for path in sorted({path for pattern in _DECISIVE_FILES for path in folder.glob(pattern)}):
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 @contextlib.contextmanager
@@ -95,19 +137,28 @@ def run_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Mapp
         yield lambda figures: None
         return
     with storage_errors(path):
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= num_done]
+        lines = path.read_bytes().splitlines() if path.is_file() else []
+        kept = [line for number, line in enumerate(lines, start=1) if _is_done(line, num_done, f"{path}:{number}")]
         temporary = path.with_suffix(".part")
-        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        temporary.write_bytes(b"".join(line + b"\n" for line in kept))
         temporary.replace(path)
-    with path.open("a", encoding="utf-8") as file:
 
-        def write(figures: Mapping[str, Any]) -> None:
-            with storage_errors(path):
-                file.write(json.dumps(figures) + "\n")
-                file.flush()
+    def write(figures: Mapping[str, Any]) -> None:
+        with storage_errors(path), path.open("a", encoding="utf-8") as file:  # so that closing it counts as writing
+            file.write(json.dumps(figures) + "\n")
 
-        yield write
+    yield write
+
+
+def _is_done(line: bytes, num_done: int, where: str) -> bool:
+    """Whether a line of the log is whole, and of a step that will not be done again."""
+    if not line.endswith(b"}"):
+        return False
+    try:
+        step: int = json.loads(line)["step"]
+        return step <= num_done
+    except (ValueError, KeyError, TypeError) as error:
+        raise ToileError(where, "is damaged", "take that line out, or start anew with --force") from error
 
 
 def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:
@@ -130,7 +181,7 @@ def _write_unfinished(path: Path, inputs: dict[str, Any]) -> None:
 
 def _remove_ours(out: Path) -> None:
     """Remove what a run writes, and nothing that somebody put beside it."""
-    for pattern in OURS:
+    for pattern in (*OURS, _HALF_WRITTEN):
         for path in out.glob(pattern):
             path.unlink()
     shutil.rmtree(out / "resume", ignore_errors=True)

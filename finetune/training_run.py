@@ -23,6 +23,7 @@ from finetune.feeding import Feed, step_batches
 from finetune.mixing import Opener, Source, check_currencies, find_source, open_source, seen_rows
 from finetune.optimising import Masters, learning_rate, make_optimiser
 from finetune.phi3v import save_model
+from finetune.phi3v.checkpoint import weights_written
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.ranks import Ranks, in_step, joined, whole_weights
 from finetune.run_folder import RUN, claim_run, finish_run, load_run, run_inputs, run_log, write_seen
@@ -30,8 +31,8 @@ from finetune.stepping import gradients, update
 from finetune.tracking import NullTracker, open_tracker
 from finetune.trainable import is_divided, load_trainable
 from finetune.validating import validation_loss
-from schemas.border import storage_errors
 from schemas.errors import ToileError
+from schemas.locking import only_run
 from schemas.training import RunRecord, TrainingSpec
 
 MOST_LOADERS = 8
@@ -85,7 +86,7 @@ def train(
     shard folder: catalog specs. The processes that torchrun has started share the work.
     """
     check_choices(spec)
-    with joined(device) as ranks:
+    with joined(device) as ranks, only_run(out, wanted=ranks.first):
         say = say if ranks.first else lambda text: None
         sources = [open_source(Path(entry.data), "train", open_drawn) for entry in spec.mix]
         check_currencies(sources)
@@ -97,6 +98,8 @@ def train(
         if ranks.first:
             inputs = run_inputs(spec, sources, base_record(spec.model, spec.seed, say))
             finished = claim_run(out, inputs, force=force)
+            if finished:
+                remove_states(out)  # where a kill came just after the record
         if ranks.total(finished is not None):
             return finished or load_run(out / RUN), False
         torch.set_num_threads(torch.get_num_threads())  # said aloud, MKL may not use fewer when busy: other sums
@@ -210,7 +213,7 @@ def save(run: Run, record: RunRecord) -> None:
     run.masters.unround()
     tensors = whole_weights(run.model) if run.states.divided else None
     if run.ranks.first:
-        with storage_errors(run.out):
+        with weights_written(run.out):
             if run.spec.method == "lora":
                 run.model.save_pretrained(run.out, save_embedding_layers=False)  # "auto" would ask the hub
             else:

@@ -11,16 +11,27 @@ from generator.streams import Floats, Index, uniform
 from schemas.catalog import Attribute, CatalogSpec
 from schemas.errors import ToileError
 
+_CELLS = (256, 64, 16, 4, 1)
+_MOST_CELLS = 2**19
+"""Of one table, so that it stays in the processor's cache."""
+_RUNS_AT_ONCE = 4096
+"""Designs whose weights are held at once, for the same reason."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Weighted choices for many situations (keys) at once, as one sorted array of key + cumulative share.
 
-    Looking up key + u by bisection is the inverse of the distribution function of that key.
+    Looking up key + u by bisection is the inverse of the distribution function of that key. A table of cells of u
+    answers most of them without: a cell that no edge divides has one value.
     """
 
     edges: Floats
     num_values: int
+    cells: int
+    """Into how many each key's [0, 1) is divided; a power of two, so that the bounds are exact."""
+    value_of_cell: npt.NDArray[np.int32]
+    """Cell number (key * cells + cell) -> value number, or -1 where an edge lies inside the cell."""
 
     @staticmethod
     def of(weights_KV: Floats) -> "Choice":
@@ -30,12 +41,23 @@ class Choice:
         num_keys, num_values = weights_KV.shape
         last_V = num_values - 1 - np.argmax(weights_KV[:, ::-1] > 0, axis=1)
         cumulative_KV[np.arange(num_values) >= last_V[:, None]] = 1.0
-        return Choice((np.arange(num_keys)[:, None] + cumulative_KV).ravel(), num_values)
+        edges = (np.arange(num_keys)[:, None] + cumulative_KV).ravel()
+        cells = next(cells for cells in _CELLS if cells * num_keys <= _MOST_CELLS or cells == 1)
+        bounds = np.arange(num_keys * cells + 1) / cells
+        first = np.searchsorted(edges, bounds[:-1], side="right")
+        last = np.searchsorted(edges, bounds[1:], side="left")
+        value = np.where(first == last, first - np.arange(num_keys).repeat(cells) * num_values, -1)
+        return Choice(edges, num_values, cells, value.astype(np.int32))
 
     def pick(self, key_N: Index, uniform_N: Floats) -> Index:
         """The chosen value number for each key; values of weight 0 are never chosen."""
-        found = np.searchsorted(self.edges, key_N + uniform_N, side="right")
-        return found - key_N * self.num_values
+        picked_N: Index = self.value_of_cell[key_N * self.cells + (uniform_N * self.cells).astype(np.int64)].astype(
+            np.int64
+        )
+        open_ = np.flatnonzero(picked_N < 0)
+        key, u = key_N[open_], uniform_N[open_]
+        picked_N[open_] = np.searchsorted(self.edges, key + u, side="right") - key * self.num_values
+        return picked_N
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,25 +115,50 @@ def choose(
 def choose_distinct(attribute: CompiledAttribute, seed: int, key_N: Index, design_N: Index, rank_N: Index) -> Index:
     """Value number `rank` of each design, drawn without replacement: colourways of one design differ.
 
-    A design with more colourways than values starts over with all of them.
+    A design with more colourways than values starts over with all of them. Rows of one design that follow each other
+    share their draws.
     """
-    remaining_NV = attribute.weights_KV[key_N].copy()
-    picked_N = np.zeros(len(key_N), np.int64)
-    for rank in range(int(rank_N.max(initial=0)) + 1):
-        rows = np.flatnonzero(rank_N >= rank)
-        used_up = rows[remaining_NV[rows].sum(axis=1) <= 0]
-        remaining_NV[used_up] = attribute.weights_KV[key_N[used_up]]
-        picked = _inverse(remaining_NV[rows], uniform(seed, f"attribute/{attribute.name}/{rank}", design_N[rows]))
-        remaining_NV[rows, picked] = 0.0
-        picked_N[rows] = picked
+    bounds = [*runs(design_N)[0][::_RUNS_AT_ONCE].tolist(), len(design_N)]
+    found = [np.zeros(0, np.int64)]
+    for block in map(slice, bounds, bounds[1:]):
+        found.append(_distinct(attribute, seed, key_N[block], design_N[block], rank_N[block]))
+    return np.concatenate(found)
+
+
+def _distinct(attribute: CompiledAttribute, seed: int, key_N: Index, design_N: Index, rank_N: Index) -> Index:
+    first_D, run_N = runs(design_N)
+    weights_VK, key_D = attribute.weights_KV.T, key_N[first_D]
+    most_D = np.maximum.reduceat(rank_N, first_D)
+    open_D, remaining_VD = np.arange(len(first_D)), weights_VK[:, key_D]
+    picked_N, picked_D = np.empty(len(key_N), np.int64), np.empty(len(first_D), np.int64)
+    for rank in range(int(most_D.max()) + 1):
+        if rank > 0:
+            left = np.flatnonzero(most_D[open_D] >= rank)
+            open_D, remaining_VD = open_D[left], remaining_VD[:, left]
+        used_up = np.flatnonzero(remaining_VD.sum(axis=0) <= 0)
+        remaining_VD[:, used_up] = weights_VK[:, key_D[open_D[used_up]]]
+        uniform_D = uniform(seed, f"attribute/{attribute.name}/{rank}", design_N[first_D[open_D]])
+        picked_D[open_D] = picked = _inverse(remaining_VD, uniform_D)
+        remaining_VD[picked, np.arange(len(open_D))] = 0.0
+        of_rank = np.flatnonzero(rank_N == rank)
+        picked_N[of_rank] = picked_D[run_N[of_rank]]
     return picked_N
 
 
-def _inverse(weights_NV: Floats, uniform_N: Floats) -> Index:
-    """The value at each uniform number, for rows that each have weights of their own."""
-    cumulative_NV = np.cumsum(weights_NV, axis=1)
-    passed_NV: npt.NDArray[np.bool_] = cumulative_NV <= (uniform_N * cumulative_NV[:, -1])[:, None]
-    picked_N: Index = passed_NV.sum(axis=1).astype(np.int64)
+def runs(values_N: Index) -> tuple[Index, Index]:
+    """Where each run of equal values begins, and the number of the run of each value."""
+    starts_N = np.ones(len(values_N), np.bool_)
+    np.not_equal(values_N[1:], values_N[:-1], out=starts_N[1:])
+    return np.flatnonzero(starts_N), np.cumsum(starts_N) - 1
+
+
+def _inverse(weights_VN: Floats, uniform_N: Floats) -> Index:
+    """The value at each uniform number, for columns that each have weights of their own."""
+    cumulative_VN = np.cumsum(weights_VN, axis=0)
+    reached_N = uniform_N * cumulative_VN[-1]
+    picked_N: Index = np.zeros(len(uniform_N), np.int64)
+    for cumulative_N in cumulative_VN:
+        picked_N += cumulative_N <= reached_N
     return picked_N
 
 

@@ -7,6 +7,7 @@ import click
 from schemas.audit import AUDIT, GATES, PRIVACY
 from schemas.border import storage_errors, validate
 from schemas.errors import ToileError
+from schemas.terminal import plain
 
 _SHARDS = click.Path(exists=True, file_okay=False, path_type=Path)
 PAGE = "report.html"
@@ -54,9 +55,11 @@ def audit(
     from generator.auditing.audit_report import audit_page, printed, verdict
     from generator.auditing.auditing import audit as audited
     from generator.pages.pages import write_page
+    from schemas.locking import only_run
     from schemas.manifest import as_document, write_json
     from schemas.specs import load
 
+    ctx.with_resource(only_run(out))
     for name in (AUDIT, PAGE):
         if (out / name).exists() and not force:
             raise ToileError(str(out / name), "exists already", "choose another --out, or --force")
@@ -77,7 +80,7 @@ def audit(
         write_json(out / AUDIT, document)
     write_page(out / PAGE, audit_page(found, curves))
     for line in (*printed(found), *verdict(found)):
-        click.echo(line)
+        click.echo(plain(line))
     if not quiet:
         click.echo(f"written: {out / PAGE}", err=True)
     if not found.passed:

@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
-from generator import audit_cli, convert_cli, faults_cli, fetch_cli, fit_cli, show_cli, spec_cli, verify_cli
+from generator import audit_cli, convert_cli, faults_cli, fetch_cli, fit_cli, push_cli, show_cli, spec_cli, verify_cli
+from generator.place import FolderOrUrl
 from schemas.progress import progress_bar
-
-_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=_FOLDER, help="New folder for the catalog.")
+@click.option(
+    "--out", required=True, type=FolderOrUrl(), help="New folder for the catalog, or a URL such as s3://bucket/prefix."
+)
 @click.option("--num-products", default=1000, show_default=True, type=click.IntRange(min=1), help="Catalog size.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, another catalog.")
 @click.option("--start", default=0, show_default=True, type=click.IntRange(min=0), help="Number of the first product.")
@@ -29,12 +30,14 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Faulty rows of this kind, such as wrong-category or missing=0.01 (0.02 by default); repeatable.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; all cores by default. Never changes a byte.")
+@click.option("--cluster", metavar="ADDRESS", help="Draw on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
+@click.option("--shards", metavar="A:B", help="Only these shards, from 0, without B: a task of a job array.")
 @click.option("--force", is_flag=True, help="Replace another catalog in --out.")
 @click.pass_context
 def generate(
     ctx: click.Context,
     spec: Path,
-    out: Path,
+    out: str,
     num_products: int,
     seed: int,
     start: int,
@@ -42,6 +45,8 @@ def generate(
     no_images: bool,
     scenarios: tuple[str, ...],
     workers: int | None,
+    cluster: str | None,
+    shards: str | None,
     force: bool,
 ) -> None:
     """Draw a catalog from SPEC (a YAML file, or the name of a shipped preset) into Parquet shards.
@@ -54,6 +59,10 @@ def generate(
     from generator.shards import GenerateInputs, write_shards
     from generator.workers import num_cores
 
+    if shards is not None and force:
+        raise click.UsageError("--force with --shards: every task would remove what the others have written.")
+    if cluster is not None and workers is not None:
+        raise click.UsageError("--workers counts processes of this machine, --cluster draws on others: give one.")
     inputs = GenerateInputs(
         spec_document=with_scenarios(_catalog_document(spec), scenarios, pictures=not no_images),
         seed=seed,
@@ -61,8 +70,12 @@ def generate(
         num_products=num_products,
         image_size=None if no_images else image_size,
     )
+    where: dict[str, Any] = {"num_workers": workers or num_cores(), "cluster": cluster}
+    if shards is not None:
+        _generate_part(ctx, inputs, out, shards, where)
+        return
     with progress_bar("drawing", num_products, quiet=_quiet(ctx)) as advance:
-        manifest, written = write_shards(inputs, out, num_workers=workers or num_cores(), force=force, progress=advance)
+        manifest, written = write_shards(inputs, out, force=force, progress=advance, **where)
     faults = "".join(f", {extra.num_rows:,} of them faulty ({extra.path})" for extra in manifest.extra)
     _say(ctx, f"{manifest.num_products:,} products in {len(manifest.files)} files{faults}: {out}", written)
 
@@ -77,7 +90,18 @@ commands: list[click.Command] = [
     *fit_cli.commands,
     *audit_cli.commands,
     *verify_cli.commands,
+    *push_cli.commands,
 ]
+
+
+def _generate_part(ctx: click.Context, inputs: Any, out: str, shards: str, where: dict[str, Any]) -> None:
+    from generator.job_array import shard_range, told, write_part
+
+    chosen = shard_range(shards)
+    num_products = sum(map(inputs.num_products_of, chosen.within(inputs.num_shards)))
+    with progress_bar("drawing", num_products, quiet=_quiet(ctx)) as advance:
+        part = write_part(inputs, out, chosen, progress=advance, **where)
+    _say(ctx, f"{told(part, inputs.num_shards)}: {out}", True)
 
 
 def _catalog_document(spec: Path) -> dict[str, Any]:

@@ -1,12 +1,18 @@
 """Unique product codes and picture names without a set in memory and without a retry: keyed permutations and hashes."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from generator.arrow_columns import texts_of_one_width
 from generator.streams import Index, bits
 
 _ROUNDS = 6
-_HEX = np.frombuffer(b"".join(f"{byte:02X}".encode() for byte in range(256)), np.uint8).reshape(256, 2)
+_FOUR_DIGITS = np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), np.uint32)
+"""Number below 10,000 -> its four digits, as the bytes of one number."""
+_FOUR_HEX = np.frombuffer(b"".join(b"%04X" % number for number in range(65_536)), np.uint32)
+_UUID_GROUPS = ((0, 8, 0), (8, 12, 1), (12, 16, 2), (16, 20, 3), (20, 32, 4))
+"""First digit, the one after the last, hyphens before them."""
 
 
 def num_codes(digits: int) -> int:
@@ -24,27 +30,48 @@ def product_codes(seed: int, index: Index, digits: int) -> Index:
     assert index.size == 0 or (index.min() >= 0 and index.max() < num_codes(digits)), (index.min(), index.max(), digits)
     q = 10 ** ((digits - 1) // 2)
     p = num_codes(digits) // q
-    left, right = index // q, index % q
+    left = index // q
+    right = index - left * q
     for number in range(0, _ROUNDS, 2):
-        left = (left + _below(seed, f"code/{number}", right, p)) % p
-        right = (right + _below(seed, f"code/{number + 1}", left, q)) % q
+        left = _sum_below(left, _below(seed, f"code/{number}", right, p), p)
+        right = _sum_below(right, _below(seed, f"code/{number + 1}", left, q), q)
     codes: Index = left * q + right + 10 ** (digits - 1)
     return codes
 
 
-def picture_ids(seed: int, index: Index) -> pa.StringArray:
-    """Upper-case version-4 UUIDs (RFC 9562, section 5.4), one for each index."""
-    halves = np.stack([bits(seed, "picture-id/0", index), bits(seed, "picture-id/1", index)], axis=1)
-    raw = halves.astype(">u8").view(np.uint8).reshape(-1, 16).copy()
-    raw[:, 6] = raw[:, 6] & 0x0F | 0x40
-    raw[:, 8] = raw[:, 8] & 0x3F | 0x80
-    digits = _HEX[raw].reshape(-1, 32)
-    text = np.full((len(index), 36), ord("-"), np.uint8)
-    for start, stop, shift in ((0, 8, 0), (8, 12, 1), (12, 16, 2), (16, 20, 3), (20, 32, 4)):
-        text[:, start + shift : stop + shift] = digits[:, start:stop]
-    offsets = np.arange(0, 36 * (len(index) + 1), 36).astype(np.int32)
-    return pa.StringArray.from_buffers(len(index), pa.py_buffer(offsets), pa.py_buffer(text.tobytes()))
+def code_texts(code_N: Index, digits: int) -> pa.StringArray:
+    """Codes of that many digits as text."""
+    groups = -(-digits // 4)
+    number_NG = np.empty((len(code_N), groups), np.uint32)
+    for group in reversed(range(groups)):
+        higher_N = code_N // 10_000
+        number_NG[:, group] = _FOUR_DIGITS[code_N - higher_N * 10_000]
+        code_N = higher_N
+    return texts_of_one_width(number_NG.view(np.uint8)[:, groups * 4 - digits :])
 
 
-def _below(seed: int, concern: str, index: Index, bound: int) -> Index:
-    return (bits(seed, concern, index) % np.uint64(bound)).astype(np.int64)
+def picture_ids(seed: int, index: Index, before: str = "") -> pa.StringArray:
+    """Upper-case version-4 UUIDs (RFC 9562, section 5.4), one for each index, each with the same text before it."""
+    number_N4 = np.stack([bits(seed, "picture-id/0", index), bits(seed, "picture-id/1", index)], axis=1).astype(">u8")
+    number_NG = number_N4.view(">u2").reshape(-1, 8).astype(np.intp)
+    number_NG[:, 3] = number_NG[:, 3] & 0x0FFF | 0x4000
+    number_NG[:, 4] = number_NG[:, 4] & 0x3FFF | 0x8000
+    digit_ND = _FOUR_HEX[number_NG].view(np.uint8).reshape(-1, 32)
+    start = len(before.encode())
+    text_NW = np.empty((len(index), start + 36), np.uint8)
+    text_NW[:, :start] = np.frombuffer(before.encode(), np.uint8)
+    text_NW[:, start:] = ord("-")
+    for first, end, hyphens in _UUID_GROUPS:
+        text_NW[:, start + first + hyphens : start + end + hyphens] = digit_ND[:, first:end]
+    return texts_of_one_width(text_NW)
+
+
+def _below(seed: int, concern: str, index: Index, bound: int) -> npt.NDArray[np.uint64]:
+    number = bits(seed, concern, index)
+    return number - number // np.uint64(bound) * np.uint64(bound)  # numpy divides by one number far faster than with %
+
+
+def _sum_below(first: Index, second: npt.NDArray[np.uint64], bound: int) -> Index:
+    """The sum modulo `bound` of numbers that lie below it."""
+    total: Index = first + second.astype(np.int64)
+    return total - (total >= bound) * bound

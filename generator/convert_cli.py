@@ -34,7 +34,9 @@ def convert(ctx: click.Context, /, shards: Path, out: Path, force: bool, no_imag
     """
     from generator.exports.converting import ConvertOptions
     from generator.exports.converting import convert as write
+    from schemas.locking import only_run
 
+    ctx.with_resource(only_run(out, beside=True))
     wanted = ConvertOptions(pictures=not no_images, **options)
     quiet = bool(ctx.obj and ctx.obj.get("quiet"))
     with progress_bar("converting", None, quiet=quiet) as advance:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schemas.terminal import plain
+
 if TYPE_CHECKING:
     from generator.faults.fault_scoring import FaultScore, Share
 
@@ -49,7 +51,7 @@ def _print(score: "FaultScore") -> None:
     table = Table("kind", *(Column(head, justify="right") for head in heads))
     for line in (*score.kinds, score.any):
         figures = [line.found, *([line.recall] if score.says_kinds else []), line.precision]
-        table.add_row(Text(line.kind), f"{line.found.whole:,}", *(_percent(figure) for figure in figures))
+        table.add_row(Text(plain(line.kind)), f"{line.found.whole:,}", *(_percent(figure) for figure in figures))
     console.print(table)
     console.print(f"{score.num_named:,} rows named. Intervals: Wilson, 95 %. found: named at all", end="")
     console.print("; recall: under the right kind or group." if score.says_kinds else ".")

@@ -7,8 +7,10 @@ from typing import Any
 
 import click
 
+from generator.place import FolderOrUrl
 from schemas.errors import ToileError
 from schemas.progress import progress_bar
+from schemas.terminal import plain
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -22,7 +24,6 @@ Command = Callable[..., None]
 def _reading_options(command: Command) -> Command:
     """The options that say how a foreign table is to be read, the same for both commands."""
     options = (
-        click.option("--out", required=True, type=_FOLDER, help="New folder for the catalog."),
         click.option(
             *("--column", "columns"),
             multiple=True,
@@ -62,9 +63,12 @@ def _reading_options(command: Command) -> Command:
 @click.option(
     "--images", type=_EXISTING_FOLDER, help="Folder that picture paths are relative to; the table's own by default."
 )
+@click.option(
+    "--out", required=True, type=FolderOrUrl(), help="New folder for the catalog, or a URL such as s3://bucket/prefix."
+)
 @_reading_options
 @click.pass_context
-def import_(ctx: click.Context, /, table: Path, out: Path, force: bool, **options: Any) -> None:
+def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options: Any) -> None:
     """Bring TABLE and its pictures into shards.
 
     TABLE is a CSV, TSV, JSONL or Parquet file, a folder of `datasets` (Parquet files, or one that save_to_disk wrote),
@@ -75,18 +79,22 @@ def import_(ctx: click.Context, /, table: Path, out: Path, force: bool, **option
       toile import shop/products.csv --images shop --currency USD --out data/shop
     """
     from generator.incoming.importing import import_table
+    from generator.sharing import alone_in
+    from generator.storage import folder_of
 
+    ctx.with_resource(alone_in(folder_of(out)))
     reading = _reading(options, table.stem)
     with progress_bar("reading", None, quiet=_quiet(ctx)) as advance:
         result = import_table(table, out, reading, force=force, progress=advance)
     for row in result.rejected[:5]:
-        click.echo(f"  row {row['row']} (code {row['product_code']}) rejected: {row['reason']}", err=True)
+        click.echo(plain(f"  row {row['row']} (code {row['product_code']}) rejected: {row['reason']}"), err=True)
     notes = f", {len(result.rejected)} rows rejected ({out}/extra/rejected.jsonl)" if result.rejected else ""
     _say(ctx, f"{result.manifest.num_products:,} products{notes}{_renamed(result.num_commas)}: {out}", result.written)
 
 
 @click.command()
 @click.argument("dataset", default=_DATASET)
+@click.option("--out", required=True, type=_FOLDER, help="New folder for the catalog.")
 @click.option("--limit", type=click.IntRange(min=1), help="The first rows of the table only.")
 @click.option("--files", multiple=True, metavar="PATTERN", help="Files of the data set to read; repeatable.")
 @click.option("--url-suffix", default="", help="Added to every picture URL, for servers that scale: '?wid=672'.")

@@ -35,9 +35,9 @@ MAX_REDIRECTS = 5
 _CONNECT_SECONDS = 10.0
 _QUIET_SECONDS = 20.0
 """Without a byte of an answer."""
-_NETWORK_ERROR: type[Exception] = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
+NETWORK_ERROR: type[Exception] = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
 """The root of all errors of the HTTP library under huggingface_hub, which changes with its versions."""
-_HUB_ERRORS = (OSError, ValueError, _NETWORK_ERROR)
+_HUB_ERRORS = (OSError, ValueError, NETWORK_ERROR)
 _OFFLINE_HINT = (
     "to continue offline, set HF_HOME to a cache that holds it (with HF_HUB_OFFLINE=1), or copy its files here and "
     "give the file or folder: toile fetch FILE.parquet; where the pictures are here too, toile import takes both"
@@ -91,7 +91,7 @@ def hub_files(
         raise ToileError(dataset, problem, "leave @REVISION out for the newest") from error
     except _HUB_ERRORS as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
-        if isinstance(error, (_NETWORK_ERROR, ConnectionError)) and not isinstance(error, HfHubHTTPError):
+        if isinstance(error, (NETWORK_ERROR, ConnectionError)) and not isinstance(error, HfHubHTTPError):
             reason = f"{constants.ENDPOINT} cannot be reached ({reason})"
         raise ToileError(dataset, f"cannot be fetched from the hub: {reason}", _OFFLINE_HINT) from error
 

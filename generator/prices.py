@@ -20,6 +20,8 @@ class CompiledPrices:
     spread_C: Floats
     factor: dict[str, Floats]
     """Attribute -> factor by value number; the last entry (attribute absent) is 1."""
+    priced: frozenset[str]
+    """The attributes with a factor that is not 1."""
     points: Floats
     """Every legal price up to beyond the highest that can be drawn, ascending."""
     percents: Floats
@@ -45,6 +47,7 @@ def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
         median_C=np.array([category.price.median for category in spec.categories]),
         spread_C=np.array([category.price.spread for category in spec.categories]),
         factor=factor,
+        priced=frozenset(name for name, factor_V in factor.items() if (factor_V != 1).any()),
         points=legal_prices(spec.prices, float(highest), where),
         percents=np.array([float(percent) for percent in spec.prices.discounts.percents]),
         percent_edges=np.cumsum(shares / shares.sum()),
@@ -78,7 +81,8 @@ def design_prices(
     log_noise_N = prices.spread_C[category_N] * normal(seed, "price", design_N)
     price_N = prices.median_C[category_N] * np.exp(log_noise_N)
     for name, value_N in chosen.items():
-        price_N = price_N * prices.factor[name][value_N]
+        if name in prices.priced:
+            price_N = price_N * prices.factor[name][value_N]
     return nearest_legal(prices.points, price_N)
 
 
@@ -96,10 +100,13 @@ def nearest_legal(points: Floats, price_N: Floats) -> Floats:
 
 def discounted(prices: CompiledPrices, seed: int, full_N: Floats, index_N: Index) -> Floats:
     """The price asked: a share of products is reduced by one of the percentages, then moved to a legal price."""
-    reduced_N = uniform(seed, "discount/whether", index_N) < prices.discount_share
-    which_N = np.searchsorted(prices.percent_edges[:-1], uniform(seed, "discount/percent", index_N), side="right")
-    asked_N = nearest_legal(prices.points, full_N * (1 - prices.percents[which_N] / 100))
-    return np.where(reduced_N, np.minimum(asked_N, full_N), full_N)
+    price_N = full_N.copy()
+    reduced = np.flatnonzero(uniform(seed, "discount/whether", index_N) < prices.discount_share)
+    uniform_R = uniform(seed, "discount/percent", index_N[reduced])
+    which_R = np.searchsorted(prices.percent_edges[:-1], uniform_R, side="right")
+    asked_R = nearest_legal(prices.points, full_N[reduced] * (1 - prices.percents[which_R] / 100))
+    price_N[reduced] = np.minimum(asked_R, full_N[reduced])
+    return price_N
 
 
 def euros(rate_millionths: int, price_N: Floats) -> Floats:

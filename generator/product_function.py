@@ -1,6 +1,7 @@
 """Product number i as a pure function of (spec, seed, i): any order, any worker count, any range gives the same bytes.
 
-Rows are computed for whole arrays of i at once and go straight into Arrow; `product` is row i of that same path.
+Rows are computed for whole arrays of i at once and go straight into Arrow, without a Python string a row; `product` is
+row i of that same path.
 
     >>> from schemas import load
     >>> product(load("fashion-luxury", "catalog"), seed=0, i=12).title
@@ -8,24 +9,23 @@ Rows are computed for whole arrays of i at once and go straight into Arrow; `pro
 """
 
 import functools
-import hashlib
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from generator.attributes import Choice, CompiledAttribute, choose, choose_distinct, compile_attributes
-from generator.codes import num_codes, picture_ids, product_codes
+from generator.arrow_columns import entries, joined_texts, looked_up, numbers, plain
+from generator.attributes import Choice, CompiledAttribute, choose, choose_distinct, compile_attributes, runs
+from generator.codes import code_texts, num_codes, picture_ids, product_codes
+from generator.families import family_names, split_numbers
+from generator.looks import LookTexts, look_texts, numbered
 from generator.prices import CompiledPrices, compile_prices, design_prices, discounted, euros
 from generator.streams import Index, integers, uniform
-from generator.titles import CompiledTitles, compile_titles, joined, title_words
-from schemas.catalog import MISSING_LABEL, CatalogSpec, drawing_word, drawn_attribute
+from generator.titles import CompiledTitles, compile_titles, templates
+from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
 from schemas.errors import ToileError
-from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, SPLITS, Product, from_batch
+from schemas.product import ARROW_SCHEMA, COLUMNS, SPLITS, Product, from_batch
 
 ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000
@@ -39,6 +39,8 @@ class CompiledCatalog:
     attributes: tuple[CompiledAttribute, ...]
     colours: frozenset[str]
     """The attributes that draw the colour: chosen per product, not per design."""
+    of_design: tuple[CompiledAttribute, ...]
+    """The others."""
     prices: CompiledPrices
     titles: CompiledTitles
     category: Choice
@@ -49,10 +51,13 @@ class CompiledCatalog:
 def compile_catalog(spec: CatalogSpec, where: str = "catalog") -> CompiledCatalog:
     """The tables of a spec; what only shows up here (a rule that leaves no value) is a ToileError too."""
     shares = np.array([[category.share for category in spec.categories]])
+    attributes = compile_attributes(spec, where)
+    colours = frozenset(n for n, attribute in spec.attributes.items() if drawn_attribute(n, attribute) == "colour")
     return CompiledCatalog(
         spec=spec,
-        attributes=compile_attributes(spec, where),
-        colours=frozenset(n for n, attribute in spec.attributes.items() if drawn_attribute(n, attribute) == "colour"),
+        attributes=attributes,
+        colours=colours,
+        of_design=tuple(attribute for attribute in attributes if attribute.name not in colours),
         prices=compile_prices(spec, where),
         titles=compile_titles(spec),
         category=Choice.of(shares),
@@ -77,14 +82,56 @@ def rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch:
 
     Raises ToileError where an index lies beyond the number of codes that the spec's `code_digits` allow.
     """
+    return plain(compact_rows(spec, seed, index_N))
+
+
+def compact_rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch:
+    """The same rows with their columns of few values (brand, category, title, ...) as dictionaries.
+
+    What a design decides is worked out once for colourways that follow each other, texts once for each look.
+    """
     catalog = compile_catalog(spec)
     check_codes(spec, int(index_N.max(initial=-1)) + 1)
     design_N = first_of_design(spec, seed, index_N)
-    category_N = categories_of(catalog, seed, design_N)
-    chosen = chosen_values(catalog, seed, index_N, design_N, category_N)
-    full_N = design_prices(catalog.prices, seed, category_N, chosen, design_N)
-    words_NS = title_words(catalog.titles, seed, category_N, chosen, design_N)
-    return _batch(catalog, seed, index_N, design_N, category_N, chosen, full_N, words_NS)
+    first_D, run_N = runs(design_N)
+    design_D = design_N[first_D]
+    category_D = categories_of(catalog, seed, design_D)
+    template_D = templates(catalog.titles, seed, category_D, design_D)
+    chosen_D = choose(catalog.of_design, seed, category_D, design_D)
+    colours_N = _colours(catalog, seed, index_N, design_N, run_N, category_D, chosen_D)
+    look_N, looks = _looks(catalog, run_N, category_D, template_D, chosen_D, colours_N)
+    if catalog.colours & catalog.prices.priced:
+        chosen_N = {name: colours_N[name] if name in colours_N else chosen_D[name][run_N] for name in spec.attributes}
+        full_N = design_prices(catalog.prices, seed, category_D[run_N], chosen_N, design_N)
+    else:
+        full_N = design_prices(catalog.prices, seed, category_D, chosen_D, design_D)[run_N]
+    price_N = discounted(catalog.prices, seed, full_N, index_N)
+    names = family_names(spec.name, seed, design_D)
+    codes = code_texts(product_codes(seed, index_N, spec.code_digits), spec.code_digits)
+    columns = {
+        **_constants(spec, len(index_N)),
+        **_categories(catalog, seed, index_N, category_D[run_N]),
+        "product_code": codes,
+        "title": entries(looks.title, look_N),
+        "itemurl": joined_texts(looks.address.take(numbers(look_N)), codes),
+        "imageurl": picture_ids(seed, index_N, f"https://assets.{spec.shop.host}/pictures/"),
+        "full_price": numbers(full_N),
+        "price": numbers(price_N),
+        "full_price_eur": numbers(euros(catalog.prices.rate_millionths, full_N)),
+        "price_eur": numbers(euros(catalog.prices.rate_millionths, price_N)),
+        "flg_discount": numbers((price_N < full_N).astype(np.int64)),
+        "family": names.take(numbers(run_N)),
+        "split": looked_up(SPLITS, split_numbers(names)[run_N]),
+        "attributes": joined_texts(
+            looks.attributes_head.take(numbers(look_N)),
+            numbers(integers(seed, "design", design_D)[run_N]).cast(pa.string()),
+            ', "shot_seed": ',
+            numbers(integers(seed, "shot", index_N)).cast(pa.string()),
+            looks.attributes_tail.take(numbers(look_N)),
+        ),
+    }
+    fields = [ARROW_SCHEMA.field(name).with_type(columns[name].type) for name in ROW_COLUMNS]
+    return pa.RecordBatch.from_arrays([columns[name] for name in ROW_COLUMNS], schema=pa.schema(fields))
 
 
 def categories_of(catalog: CompiledCatalog, seed: int, design_N: Index) -> Index:
@@ -96,12 +143,9 @@ def chosen_values(
     catalog: CompiledCatalog, seed: int, index_N: Index, design_N: Index, category_N: Index
 ) -> dict[str, Index]:
     """Attribute -> the value number of each product; colours by product, all else by design."""
-    chosen = choose(catalog.attributes, seed, category_N, design_N)
-    for attribute in catalog.attributes:
-        if attribute.name in catalog.colours:
-            key_N = attribute.key(category_N, chosen, {a.name: len(a.values) + 1 for a in catalog.attributes})
-            chosen[attribute.name] = choose_distinct(attribute, seed, key_N, design_N, index_N - design_N)
-    return chosen
+    chosen = choose(catalog.of_design, seed, category_N, design_N)
+    chosen |= _colours(catalog, seed, index_N, design_N, np.arange(len(index_N)), category_N, chosen)
+    return {name: chosen[name] for name in catalog.spec.attributes}
 
 
 def check_codes(spec: CatalogSpec, num_products: int) -> None:
@@ -120,29 +164,57 @@ def first_of_design(spec: CatalogSpec, seed: int, index_N: Index) -> Index:
     """
     longest = spec.colourways.max_per_family
     repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
-    back_NW = index_N[:, None] - np.arange(longest)
-    starts_NW = uniform(seed, "colourways", np.maximum(back_NW, 0)) >= repeats
-    starts_NW |= back_NW % longest == 0
-    steps_back_N: Index = np.argmax(starts_NW, axis=1)
-    return index_N - steps_back_N
+    design_N = index_N.copy()
+    open_N = np.arange(len(index_N))
+    while len(open_N):
+        number = design_N[open_N]
+        repeated = (uniform(seed, "colourways", number) < repeats) & (number % longest != 0)
+        open_N = open_N[repeated]
+        design_N[open_N] -= 1
+    return design_N
 
 
-def _batch(
+def _colours(
     catalog: CompiledCatalog,
     seed: int,
     index_N: Index,
     design_N: Index,
-    category_N: Index,
-    chosen: dict[str, Index],
-    full_N: npt.NDArray[np.float64],
-    words_NS: Index,
-) -> pa.RecordBatch:
-    spec, shop = catalog.spec, catalog.spec.shop
-    price_N = discounted(catalog.prices, seed, full_N, index_N)
-    codes = pa.array(product_codes(seed, index_N, spec.code_digits)).cast(pa.string())
-    leaf, inferable = _leaves(catalog, seed, index_N, category_N)
-    family, split = _families(spec, seed, design_N)
-    slugs = joined(catalog.titles.slugs, words_NS, "-")
+    run_N: Index,
+    category_D: Index,
+    chosen_D: Mapping[str, Index],
+) -> dict[str, Index]:
+    """The value numbers of the attributes that differ within a design."""
+    radix = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
+    found = {}
+    for attribute in catalog.attributes:
+        if attribute.name in catalog.colours:
+            key_N = attribute.key(category_D, chosen_D, radix)[run_N]
+            found[attribute.name] = choose_distinct(attribute, seed, key_N, design_N, index_N - design_N)
+    return found
+
+
+def _looks(
+    catalog: CompiledCatalog,
+    run_N: Index,
+    category_D: Index,
+    template_D: Index,
+    chosen_D: Mapping[str, Index],
+    colours_N: Mapping[str, Index],
+) -> tuple[Index, LookTexts]:
+    """The number of each product's look, and the texts of the looks."""
+    bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
+    design_parts = [(category_D, len(catalog.spec.categories)), (template_D, len(catalog.titles.literal_TS))]
+    kind_D, row_K = numbered([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
+    colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
+    look_N, row_U = numbered([(kind_D[run_N], len(row_K)), *colour_parts])
+    design_U = run_N[row_U]
+    chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
+    chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
+    return look_N, look_texts(catalog.spec, catalog.titles, category_D[design_U], template_D[design_U], chosen_U)
+
+
+def _constants(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
+    shop, nowhere_else = spec.shop, np.zeros(num_rows, np.int64)
     constant = {
         "website_name": shop.website_name,
         "competence_date": shop.competence_date,
@@ -151,92 +223,22 @@ def _batch(
         "brand": shop.brand,
         "source": spec.name,
     }
-    columns = {
-        **{name: _repeated(value, len(index_N)) for name, value in constant.items()},
-        "category1_code": _looked_up([category.path[0] for category in spec.categories], category_N),
-        "category2_code": _looked_up([category.path[1] for category in spec.categories], category_N),
-        "category3_code": leaf,
-        "product_code": codes,
-        "title": joined(catalog.titles.words, words_NS, " "),
-        "itemurl": _concatenated(f"https://{shop.host}/", slugs, pc.if_else(pc.equal(slugs, ""), "p", "-p"), codes),
-        "imageurl": _concatenated(f"https://assets.{shop.host}/pictures/", picture_ids(seed, index_N)),
-        "full_price": pa.array(full_N),
-        "price": pa.array(price_N),
-        "full_price_eur": pa.array(euros(catalog.prices.rate_millionths, full_N)),
-        "price_eur": pa.array(euros(catalog.prices.rate_millionths, price_N)),
-        "flg_discount": pa.array((price_N < full_N).astype(np.int64)),
-        "family": family,
-        "split": split,
-        "inferable": inferable,
-        "attributes": _attributes(catalog, seed, index_N, design_N, category_N, chosen),
+    return {name: looked_up((value,), nowhere_else) for name, value in constant.items()}
+
+
+def _categories(catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index) -> dict[str, pa.Array]:
+    """The path, and whether a picture can tell its leaf: navigation labels replace a share of the leaves."""
+    spec = catalog.spec
+    paths = [category.path for category in spec.categories]
+    name_N = category_N.copy()
+    labelled = np.flatnonzero(uniform(seed, "navigation/whether", index_N) < spec.navigation.share)
+    uniform_L = uniform(seed, "navigation/label", index_N[labelled])
+    name_N[labelled] = len(paths) + catalog.label.pick(np.zeros_like(labelled), uniform_L)
+    leaves = [None if n == MISSING_LABEL else n for n in (*(path[2] for path in paths), *spec.navigation.labels)]
+    tells = np.array([number < len(paths) and name is not None for number, name in enumerate(leaves)])
+    return {
+        "category1_code": looked_up(tuple(path[0] for path in paths), category_N),
+        "category2_code": looked_up(tuple(path[1] for path in paths), category_N),
+        "category3_code": looked_up(tuple(leaves), name_N),
+        "inferable": numbers(tells[name_N]),
     }
-    schema = pa.schema([ARROW_SCHEMA.field(name) for name in ROW_COLUMNS])
-    return pa.RecordBatch.from_arrays([columns[name] for name in ROW_COLUMNS], schema=schema)
-
-
-def _leaves(catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index) -> tuple[pa.Array, pa.Array]:
-    """The leaf and whether a picture can tell it: navigation labels replace a share of the leaves."""
-    spec = catalog.spec
-    leaves = [category.path[2] for category in spec.categories]
-    labels = list(spec.navigation.labels)
-    names = [None if name == MISSING_LABEL else name for name in leaves + labels]
-    navigation_N = uniform(seed, "navigation/whether", index_N) < spec.navigation.share
-    label_N = catalog.label.pick(np.zeros_like(index_N), uniform(seed, "navigation/label", index_N))
-    name_N = np.where(navigation_N, len(leaves) + label_N, category_N)
-    missing = np.array([name is None for name in names])
-    return _looked_up(names, name_N), pa.array(~navigation_N & ~missing[name_N])
-
-
-def _families(spec: CatalogSpec, seed: int, design_N: Index) -> tuple[pa.Array, pa.Array]:
-    """Family names and their splits (`schemas.product.split_of` for many names at once)."""
-    designs, inverse_N = np.unique(design_N, return_inverse=True)
-    names = [f"{spec.name}-{seed}-{design}" for design in designs.tolist()]
-    digests = b"".join([hashlib.sha256(name.encode()).digest() for name in names])
-    head = np.frombuffer(digests, ">u8")[::4]
-    split = (head >= np.uint64(SPLIT_BOUNDS[0])).astype(np.int64) + (head >= np.uint64(SPLIT_BOUNDS[1]))
-    return _looked_up(names, inverse_N), _looked_up(list(SPLITS), split[inverse_N])
-
-
-def _attributes(
-    catalog: CompiledCatalog,
-    seed: int,
-    index_N: Index,
-    design_N: Index,
-    category_N: Index,
-    chosen: dict[str, Index],
-) -> pa.Array:
-    """The JSON of what is drawn: drawing words, seeds, and `choices` (the spec's own value names)."""
-    spec = catalog.spec
-    silhouettes = [json.dumps({"silhouette": category.silhouette})[1:-1] for category in spec.categories]
-    drawn, named = [_looked_up(silhouettes, category_N)], []
-    for name, attribute in spec.attributes.items():
-        word = drawn_attribute(name, attribute)
-        values = attribute.values.items()
-        named.append(_looked_up([*(json.dumps({name: key})[1:-1] for key in attribute.values), None], chosen[name]))
-        if word is not None:
-            pairs = [json.dumps({word: drawing_word(key, value)})[1:-1] for key, value in values]
-            drawn.append(_looked_up([*pairs, None], chosen[name]))
-    choices = _concatenated("{", pc.binary_join_element_wise(*named, ", ", null_handling="skip"), "}")
-    return _concatenated(
-        "{",
-        pc.binary_join_element_wise(*drawn, ", ", null_handling="skip"),
-        ', "design_seed": ',
-        pa.array(integers(seed, "design", design_N)).cast(pa.string()),
-        ', "shot_seed": ',
-        pa.array(integers(seed, "shot", index_N)).cast(pa.string()),
-        ', "choices": ',
-        choices,
-        "}",
-    )
-
-
-def _looked_up(values: list[str] | list[str | None], index_N: Index) -> pa.Array:
-    return pa.array(values, pa.string()).take(pa.array(index_N))
-
-
-def _repeated(value: str, length: int) -> pa.Array:
-    return pa.repeat(pa.scalar(value, pa.string()), length)
-
-
-def _concatenated(*parts: str | pa.Array) -> pa.Array:
-    return pc.binary_join_element_wise(*parts, "")

@@ -9,8 +9,6 @@ import functools
 import hashlib
 import io
 import json
-import os
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,42 +18,31 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from generator.data_card import data_card
+from generator.catalog_folder import RECEIPTS, claim, finish, held_files, read_receipt, write_receipt
+from generator.cluster import run_on_cluster
 from generator.extra_columns import check_extra_columns, with_extra_columns
-from generator.faults.fault_table import FAULTS, encoded, join, part_path
+from generator.faults.fault_table import encoded, join, part_name
 from generator.faults.faulty_rows import copies, is_copied, with_faults
 from generator.faults.scenarios import Plan, adds_rows, plan_of
-from generator.product_function import check_codes, compile_catalog, rows
+from generator.parquet_files import as_parquet
+from generator.product_function import check_codes, compact_rows, compile_catalog, rows
 from generator.render import draw
+from generator.sharing import alone_in, check_begun, seen_from_anywhere
+from generator.storage import Folder, folder_of
 from generator.streams import Index
 from generator.workers import run_in_processes
-from schemas.border import storage_errors
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.manifest import (
-    MANIFEST,
-    ExtraFile,
-    Manifest,
-    ShardFile,
-    as_document,
-    load_manifest,
-    sha256_of,
-    versions,
-    write_json,
-)
-from schemas.product import ARROW_SCHEMA, SPLITS, from_batch, shard_files
+from schemas.manifest import Manifest, ShardFile, as_document, sha256_of
+from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, SPLITS, from_batch
 from schemas.specs import from_document
 
-RECEIPTS = ".receipts"
-ROW_GROUP = {True: 100, False: 10_000}
-"""Rows of a Parquet row group with and without pictures: a few megabytes, so that readers can pick rows cheaply."""
 JPEG_QUALITY = 90
-PRODUCTS_PER_SHARD = {True: 500, False: 50_000}
+PRODUCTS_PER_SHARD = {True: 500, False: 200_000}
 """With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
-FETCHED_LISTS = ("extra/fetched.jsonl", "extra/coverage.json")
-"""What a fetch says beside its shards."""
+SEEN_SECONDS = 90.0
+"""How long a shard may be invisible here that another machine has written; NFS keeps listings for a minute."""
 SHARDS_COPIED = 10
 """Shards of products whose copies share one shard."""
 
@@ -96,6 +83,11 @@ class GenerateInputs:
         first, end = self.start + shard * self.products_per_shard, self.start + self.num_products
         return min(first, end), min(first + self.products_per_shard, end)
 
+    def num_products_of(self, shard: int) -> int:
+        """Products of a shard, not their copies."""
+        first, end = self.shard_range(shard)
+        return end - first
+
     def copied_ranges(self, shard: int) -> list[tuple[int, int]]:
         """The ranges of the shards whose copies a shard of copies holds."""
         first = (shard - self.num_product_shards) * SHARDS_COPIED
@@ -106,56 +98,110 @@ class GenerateInputs:
 
 
 def write_shards(
-    inputs: GenerateInputs, out: Path, *, num_workers: int = 1, force: bool = False, progress: Progress = lambda n: None
+    inputs: GenerateInputs,
+    out: Path | str | Folder,
+    *,
+    num_workers: int = 1,
+    cluster: str | None = None,
+    force: bool = False,
+    progress: Progress = lambda n: None,
 ) -> tuple[Manifest, bool]:
-    """Write the catalog to the folder `out`; returns its manifest, and False when it was already there, finished.
+    """Write the catalog to a folder or URL; returns its manifest, and False when it was already there, finished.
 
-    `progress` is told the number of products of each shard that is done. An unfinished folder of the same inputs is
-    continued (anew, when other versions began it); any other folder is refused without `force`, and a folder that toile
-    did not make is refused always.
+    `num_workers` processes draw, or the Ray cluster at the address `cluster`. `progress` is told the number of products
+    of each shard that is done. An unfinished folder of the same inputs is continued (anew, when other versions began
+    it); any other folder is refused without `force`, one that toile did not make or that another run writes to always.
     """
+    out = folder_of(out)
+    check_inputs(inputs)
+    with alone_in(out):
+        existing = claim(out, "generate", inputs.as_manifest(), inputs.num_shards, force)
+        if existing is not None:
+            return existing, False
+        began, wanted = time.monotonic(), range(inputs.num_shards)
+        draw_shards(inputs, wanted, out, num_workers=num_workers, cluster=cluster, progress=progress)
+        manifest = complete(inputs, out, began)
+        assert manifest is not None, unwritten(inputs, out, wanted)
+        return manifest, True
+
+
+def check_inputs(inputs: GenerateInputs) -> None:
+    """Raise a ToileError for a spec that cannot be drawn so often, before anything is written."""
     spec = _spec(json.dumps(inputs.spec_document))
     compile_catalog(spec)
     check_codes(spec, inputs.start + inputs.num_products)
     check_extra_columns(spec)
-    plan = _plan(inputs, spec)
-    existing = claim(out, "generate", inputs.as_manifest(), inputs.num_shards, force)
-    if existing is not None:
-        return existing, False
-    began = time.monotonic()
-    pending = []
-    for shard in range(inputs.num_shards):
-        told = plan is None or part_path(out / RECEIPTS, shard).is_file()
-        if read_receipt(out, shard) is None or not told:
-            pending.append((inputs, shard, out))
-        else:
-            first, last = inputs.shard_range(shard)
-            progress(last - first)
-    for shard in run_in_processes(write_shard, pending, num_workers):
-        first, last = inputs.shard_range(shard)
-        progress(last - first)
-    files = [entry for shard in range(inputs.num_shards) for entry in read_receipt(out, shard) or ()]
-    parts = [part_path(out / RECEIPTS, shard) for shard in range(inputs.num_shards)]
-    extra = () if plan is None else (join(parts, out / FAULTS),)
-    manifest = finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
-    return manifest, True
+    _plan(inputs, spec)
 
 
-def write_shard(inputs: GenerateInputs, shard: int, out: Path) -> int:
+def unwritten(inputs: GenerateInputs, out: Folder, shards: range) -> list[int]:
+    """Those of the shards that are not whole with all they have to say."""
+    faulty, held = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None, held_files(out)
+    return [
+        shard
+        for shard in shards
+        if read_receipt(out, shard, held) is None or (faulty and part_name(RECEIPTS, shard) not in held)
+    ]
+
+
+def draw_shards(
+    inputs: GenerateInputs,
+    shards: range,
+    out: Folder,
+    *,
+    num_workers: int,
+    cluster: str | None,
+    progress: Progress = lambda n: None,
+) -> list[int]:
+    """Write what is missing of these shards of a claimed folder, here or on a cluster; returns which it was."""
+    missing = unwritten(inputs, out, shards)
+    for shard in sorted(set(shards) - set(missing)):
+        progress(inputs.num_products_of(shard))
+    if cluster is None:
+        arguments = [(inputs, shard, out) for shard in missing]
+        done = run_in_processes(write_shard, arguments, num_workers if out.shared else 1)
+    else:
+        there = seen_from_anywhere(out)
+        done = run_on_cluster(write_shard_there, [(inputs, shard, there) for shard in missing], cluster)
+    for shard in done:
+        progress(inputs.num_products_of(shard))
+    if cluster is not None:
+        _wait_for(inputs, out, shards)
+    return missing
+
+
+def complete(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | None:
+    """Finish a folder whose shards are all there; None, and nothing done, while one is missing."""
+    shards = range(inputs.num_shards)
+    if unwritten(inputs, out, shards):
+        return None
+    held = held_files(out)
+    files = [entry for shard in shards for entry in read_receipt(out, shard, held) or ()]
+    faulty = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None
+    extra = (join((part_name(RECEIPTS, shard) for shard in shards), out),) if faulty else ()
+    return finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
+
+
+def write_shard_there(inputs: GenerateInputs, shard: int, out: Folder) -> int:
+    """`write_shard` on another machine, once that has seen that it writes to the very folder that the run has begun."""
+    check_begun(out, inputs.as_manifest())
+    return write_shard(inputs, shard, out)
+
+
+def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
     spec = _spec(json.dumps(inputs.spec_document))
     plan = _plan(inputs, spec)
     if shard < inputs.num_product_shards:
-        table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)))
+        drawn = rows if plan is not None else compact_rows
+        table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), drawn)
     else:
         assert plan is not None, "only scenarios have copies"
         table, lines = _copies(inputs, spec, plan, shard)
     entries = write_split_files(table, out, shard, inputs.num_shards)
     if plan is not None:
         files = {entry.split: entry.path for entry in entries}
-        write_whole(
-            part_path(out / RECEIPTS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines])
-        )
+        out.write(part_name(RECEIPTS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines]))
     write_receipt(out, shard, entries)
     return shard
 
@@ -167,10 +213,14 @@ def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
 
 
 def _products(
-    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index
+    inputs: GenerateInputs,
+    spec: CatalogSpec,
+    plan: Plan | None,
+    index_N: Index,
+    drawn: Callable[[CatalogSpec, int, Index], pa.RecordBatch] = rows,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of products, and what is faulty among them."""
-    batch = rows(spec, inputs.seed, index_N)
+    batch = drawn(spec, inputs.seed, index_N)
     table = pa.Table.from_batches([with_pictures(batch, inputs.image_size)])
     table = with_extra_columns(table, spec, inputs.seed, index_N)
     return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))
@@ -194,13 +244,15 @@ def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -
 
 def with_pictures(batch: pa.RecordBatch, image_size: int | None) -> pa.RecordBatch:
     """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
-    pictures: list[dict[str, Any] | None] = [None] * batch.num_rows
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    columns["image"] = pa.nulls(batch.num_rows, IMAGE_TYPE)
     if image_size is not None:
         drawn = ((product.product_code, draw(product, image_size)) for product in from_batch(batch))
         pictures = [{"bytes": jpeg(picture), "path": f"{code}.jpg"} for code, picture in drawn]
-    columns = {name: batch.column(name) for name in batch.schema.names}
-    columns["image"] = pa.array(pictures, ARROW_SCHEMA.field("image").type)
-    return pa.RecordBatch.from_arrays([columns[name] for name in ARROW_SCHEMA.names], schema=ARROW_SCHEMA)
+        columns["image"] = pa.array(pictures, IMAGE_TYPE)
+    fields = [field.with_type(columns[field.name].type) for field in ARROW_SCHEMA]
+    schema = pa.schema(fields, ARROW_SCHEMA.metadata)
+    return pa.RecordBatch.from_arrays([columns[name] for name in ARROW_SCHEMA.names], schema=schema)
 
 
 def jpeg(picture: Any) -> bytes:
@@ -210,136 +262,28 @@ def jpeg(picture: Any) -> bytes:
     return buffer.getvalue()
 
 
-def write_split_files(table: pa.Table, out: Path, shard: int, num_shards: int) -> list[ShardFile]:
-    """One Parquet file for each split that has rows, each written aside and then renamed."""
+def write_split_files(table: pa.Table, out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
+    """One Parquet file for each split that has rows, each whole or not there."""
     entries = []
     for split in SPLITS:
         part = table.filter(pc.equal(table["split"], split))
         if part.num_rows == 0:
             continue
-        path = out / "data" / f"{split}-{shard:05d}-of-{num_shards:05d}.parquet"
-        with storage_errors(path):
-            buffer = io.BytesIO()
-            row_group = ROW_GROUP[part["image"].null_count < part.num_rows]
-            pq.write_table(
-                part,
-                buffer,
-                row_group_size=row_group,
-                compression="zstd",
-                write_page_index=True,
-                write_page_checksum=True,
-            )
-        content = buffer.getvalue()
-        write_whole(path, content)
+        content, name = as_parquet(part), f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
+        out.write(name, content)
         sha256 = hashlib.sha256(content).hexdigest()
-        name = f"data/{path.name}"
         entries.append(ShardFile(path=name, split=split, num_rows=part.num_rows, num_bytes=len(content), sha256=sha256))
     return entries
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file aside and then rename it: it is whole or not there."""
-    temporary = path.with_name(path.name + ".part")
-    with storage_errors(path):
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-
-
-def write_receipt(out: Path, shard: int, entries: list[ShardFile]) -> None:
-    """Say that a shard is whole; written after its files and after what it says of faults."""
-    path = out / RECEIPTS / f"{shard:05d}.json"
-    with storage_errors(path):
-        write_json(path, [as_document(entry) for entry in entries])
-
-
-def read_receipt(out: Path, shard: int) -> list[ShardFile] | None:
-    """The files of a finished shard, or None when it has to be written (again)."""
-    path = out / RECEIPTS / f"{shard:05d}.json"
-    if not path.is_file():
-        return None
-    entries = [ShardFile(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-    whole = all((out / e.path).is_file() and (out / e.path).stat().st_size == e.num_bytes for e in entries)
-    return entries if whole else None
-
-
-def claim(out: Path, kind: str, inputs: dict[str, Any], num_shards: int, force: bool) -> Manifest | None:
-    """Take the folder for these inputs: returns its manifest when the work is already done, else None.
-
-    Writes an unfinished manifest first, so that nothing half-written is ever taken for whole.
-    """
-    path, made_by = out / MANIFEST, _made_by(inputs)
-    if path.is_file():
-        existing = load_manifest(path)
-        if sha256_of(existing.inputs) == sha256_of(inputs) and existing.kind == kind and not force:
-            if existing.finished:
-                shard_files(out)  # a file that is missing or cut is an error, not "nothing to do"
-                _check_extra(out, existing)
-                return existing
-            if existing.versions == made_by:
-                _make_folders(out)
-                return None
-        elif not force:
-            state = "a finished" if existing.finished else "an unfinished"
-            raise ToileError(
-                str(out), f"holds {state} catalog made from other inputs", "choose another --out, or --force"
-            )
-    elif out.exists() and (not out.is_dir() or any(p.name != f"{MANIFEST}.part" for p in out.iterdir())):
-        raise ToileError(str(out), "exists and was not made by toile", "choose a new or an empty folder for --out")
-    with storage_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
-        fresh = Manifest(
-            kind=kind,
-            finished=False,
-            inputs=inputs,
-            files=(),
-            num_products=0,
-            num_shards=num_shards,
-            versions=made_by,
-            seconds=0.0,
-        )
-        write_json(path, as_document(fresh))  # first of all: from here on the folder is ours, and unfinished
-        _remove_ours(out)
-    _make_folders(out)
-    return None
-
-
-def finish(
-    out: Path,
-    kind: str,
-    inputs: dict[str, Any],
-    files: list[ShardFile],
-    num_shards: int,
-    began: float,
-    rejected: int = 0,
-    extra: tuple[ExtraFile, ...] = (),
-) -> Manifest:
-    """Write the data card and the finished manifest, then drop the receipts."""
-    manifest = Manifest(
-        kind=kind,
-        finished=True,
-        inputs=inputs,
-        files=tuple(files),
-        num_products=sum(entry.num_rows for entry in files),
-        num_shards=num_shards,
-        versions=_made_by(inputs),
-        seconds=round(time.monotonic() - began, 3),
-        rejected=rejected,
-        extra=extra,
-    )
-    with storage_errors(out):
-        (out / "README.md").write_text(data_card(manifest), encoding="utf-8")
-        write_json(out / MANIFEST, as_document(manifest))
-        shutil.rmtree(out / RECEIPTS, ignore_errors=True)
-    return manifest
-
-
-def _made_by(inputs: dict[str, Any]) -> dict[str, str]:
-    """Versions that decide the bytes."""
-    faker = ["faker"] if inputs.get("spec_document", {}).get("extra") else []
-    return versions("numpy", "pillow", "pyarrow", *faker)
+def _wait_for(inputs: GenerateInputs, out: Folder, shards: range) -> None:
+    """Until shards that other machines have written are seen here; a network's disk may show them late."""
+    began = time.monotonic()
+    while missing := unwritten(inputs, out, shards):
+        if time.monotonic() - began > SEEN_SECONDS:
+            problem = f"lacks {len(missing)} of the shards that the workers have written"
+            raise ToileError(out.where(), problem, "write to a folder that every machine sees, or to an s3:// URL")
+        time.sleep(0.5)
 
 
 @functools.lru_cache(maxsize=4)
@@ -358,25 +302,3 @@ def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> Plan | None:
         num_products=inputs.num_products,
         pictures=inputs.image_size is not None,
     )
-
-
-def _check_extra(out: Path, manifest: Manifest) -> None:
-    for entry in manifest.extra:
-        path = out / entry.path
-        if not path.is_file() or path.stat().st_size != entry.num_bytes:
-            problem = "is missing or cut, although the manifest lists it"
-            raise ToileError(str(path), problem, "make the folder again with --force")
-
-
-def _make_folders(out: Path) -> None:
-    with storage_errors(out):
-        (out / "data").mkdir(exist_ok=True)
-        (out / RECEIPTS).mkdir(exist_ok=True)
-
-
-def _remove_ours(out: Path) -> None:
-    """Remove what toile wrote there and nothing else."""
-    data, receipts = "data/*-[0-9]*-of-[0-9]*.parquet*", (f"{RECEIPTS}/*.json*", f"{RECEIPTS}/*.faults.parquet*")
-    for pattern in (data, *receipts, "extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS}*", "README.md"):
-        for path in out.glob(pattern):
-            path.unlink()

@@ -6,12 +6,13 @@ joins them.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from generator.arrow_columns import joined_where_there, numbers, texts
 from generator.attributes import Choice
 from generator.streams import Index, uniform
 from schemas.catalog import CatalogSpec, title_word
@@ -58,8 +59,8 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
     weights = [[category.titles.get(template, 0.0) for template in templates] for category in spec.categories]
     words = list(vocabulary)
     return CompiledTitles(
-        words=pa.array([None, *words[1:]], pa.string()),
-        slugs=pa.array([slug(english(word) or word) or None for word in words], pa.string()),
+        words=texts([None, *words[1:]]),
+        slugs=texts([slug(english(word) or word) or None for word in words]),
         choice=Choice.of(np.array(weights, np.float64)),
         literal_TS=np.array([row + [_NO_WORD] * (width - len(row)) for row in rows], np.int64),
         attribute_names=names,
@@ -73,11 +74,13 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
 
 
-def title_words(
-    titles: CompiledTitles, seed: int, category_N: Index, chosen: dict[str, Index], design_N: Index
-) -> Index:
-    """The word numbers of each design's title, one column a position."""
-    template_N = titles.choice.pick(category_N, uniform(seed, "title", design_N))
+def templates(titles: CompiledTitles, seed: int, category_N: Index, design_N: Index) -> Index:
+    """The number of each design's title template."""
+    return titles.choice.pick(category_N, uniform(seed, "title", design_N))
+
+
+def title_words(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, Index]) -> Index:
+    """The word numbers of each title, one column a position."""
     words_NS = titles.literal_TS[template_N]
     for number, name in enumerate(titles.attribute_names):
         rows, columns = np.nonzero(words_NS == -1 - number)
@@ -87,8 +90,5 @@ def title_words(
 
 def joined(words: pa.StringArray, words_NS: Index, separator: str) -> pa.StringArray:
     """One text a row, positions without a word left out; empty for a row without any."""
-    columns = [words.take(pa.array(words_NS[:, position])) for position in range(words_NS.shape[1])]
-    nothing_N = words.is_null().to_numpy(zero_copy_only=False)[words_NS].all(axis=1)
-    if nothing_N.any():  # Arrow would leave such rows out altogether
-        columns[0] = pc.if_else(pa.array(nothing_N), "", columns[0])
-    return pc.binary_join_element_wise(*columns, separator, null_handling="skip")
+    columns = [words.take(numbers(words_NS[:, position])) for position in range(words_NS.shape[1])]
+    return joined_where_there(columns, separator)

@@ -1,22 +1,22 @@
 """The command that says whether a catalog is still what it was when it was made: verify."""
 
-from pathlib import Path
-
 import click
 
+from generator.place import FolderOrUrl
 from schemas.progress import progress_bar
+from schemas.terminal import plain
 
 _SHOWN = 20
 
 
 @click.command()
-@click.argument("shards", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("shards", type=FolderOrUrl(exists=True))
 @click.option("--sample", default=100, show_default=True, type=click.IntRange(min=0), help="Products to make anew.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, other products.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of everything.")
 @click.pass_context
-def verify(ctx: click.Context, shards: Path, sample: int, seed: int, as_json: bool) -> None:
-    """Compare SHARDS with their manifest; exit 1 where something differs.
+def verify(ctx: click.Context, shards: str, sample: int, seed: int, as_json: bool) -> None:
+    """Compare SHARDS, a folder or a URL, with their manifest; exit 1 where something differs.
 
     Checks every file's sha256, columns, row count and split, and that no product code repeats; of a generated catalog,
     a sample of products is made anew from spec, seed and number and compared byte for byte.
@@ -26,18 +26,17 @@ def verify(ctx: click.Context, shards: Path, sample: int, seed: int, as_json: bo
       toile verify data/luxury
     """
     from generator.verifying import as_json as document_of
-    from generator.verifying import complaint
+    from generator.verifying import complaint, finished_manifest
     from generator.verifying import verify as verification_of
-    from schemas.manifest import read_manifest
 
     quiet = bool(ctx.obj and ctx.obj.get("quiet"))
-    with progress_bar("verifying", read_manifest(shards).num_products, quiet=quiet) as advance:
+    with progress_bar("verifying", finished_manifest(shards).num_products, quiet=quiet) as advance:
         found = verification_of(shards, sample=sample, seed=seed, progress=advance)
     if as_json:
         click.echo(document_of(found))
     else:
         for finding in found.findings[:_SHOWN]:
-            click.echo(f"{finding.where}: {finding.problem}")
+            click.echo(plain(f"{finding.where}: {finding.problem}"))
         if len(found.findings) > _SHOWN:
             click.echo(f"... and {len(found.findings) - _SHOWN:,} more (--json prints all)")
         way = "byte for byte" if found.byte_for_byte else "rows equal, pictures within a tolerance (other versions)"

@@ -3,6 +3,7 @@
 Everything is read in batches; codes are compared in buckets on disk, so that memory stays flat at any size.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -20,11 +21,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
+from generator.catalog_folder import stored_manifest
 from generator.faults.fault_table import FAULTS
 from generator.shards import GenerateInputs, product_table
+from generator.storage import Folder, folder_of
 from schemas.border import build
 from schemas.errors import ToileError
-from schemas.manifest import ExtraFile, Manifest, ShardFile, read_manifest, versions
+from schemas.manifest import ExtraFile, Manifest, ShardFile, finished, versions
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
 
 _CODES_IN_MEMORY = 4_000_000
@@ -57,22 +60,37 @@ class Verification:
     findings: tuple[Finding, ...]
 
 
-def verify(folder: Path, *, sample: int = 100, seed: int = 0, progress: Progress = lambda n: None) -> Verification:
-    """Compare a finished folder with its manifest and, where it was generated, `sample` products with new ones.
+def finished_manifest(folder: Path | str | Folder) -> Manifest:
+    """The manifest of a finished folder or URL, or a ToileError that says what is missing."""
+    place = folder_of(folder)
+    return finished(stored_manifest(place), place.where())
+
+
+def damage(folder: Folder, manifest: Manifest) -> Iterator[tuple[ShardFile | ExtraFile, str | None]]:
+    """Every file of the manifest and what is wrong with its size or sha256; None where nothing is."""
+    held = {**folder.sizes("data"), **folder.sizes("extra")}
+    listed: list[ShardFile | ExtraFile] = [*manifest.files, *manifest.extra]
+    for entry in listed:
+        yield entry, _damage(folder, entry, held.get(entry.path))
+
+
+def verify(
+    folder: Path | str | Folder, *, sample: int = 100, seed: int = 0, progress: Progress = lambda n: None
+) -> Verification:
+    """Compare a finished folder or URL with its manifest and, where it was generated, `sample` products with new ones.
 
     `progress` is told the rows of each file that was read. What cannot be read at all is a finding, not an error; only
     a folder without a finished manifest raises a ToileError.
     """
-    manifest = read_manifest(folder)
+    folder = folder_of(folder)
+    manifest = finished_manifest(folder)
     findings = list(_stray(folder, manifest))
     readable = []
-    listed: list[ShardFile | ExtraFile] = [*manifest.files, *manifest.extra]
-    for entry in listed:
-        problem = _damage(folder / entry.path, entry.num_bytes, entry.sha256)
+    for entry, problem in damage(folder, manifest):
         if problem is not None:
             findings.append(Finding(where=entry.path, problem=problem))
         elif isinstance(entry, ShardFile):
-            findings += [Finding(where=entry.path, problem=each) for each in _misfits(folder / entry.path, entry)]
+            findings += [Finding(where=entry.path, problem=each) for each in _misfits(folder, entry)]
             readable.append(entry)
         if isinstance(entry, ShardFile):
             progress(entry.num_rows)
@@ -95,30 +113,35 @@ def verify(folder: Path, *, sample: int = 100, seed: int = 0, progress: Progress
     )
 
 
-def _stray(folder: Path, manifest: Manifest) -> Iterator[Finding]:
+def _stray(folder: Folder, manifest: Manifest) -> Iterator[Finding]:
     """Parquet files that readers of the folder would take for part of it."""
     listed = {entry.path for entry in manifest.files}
-    for path in sorted((folder / "data").glob("*.parquet")):
-        name = path.relative_to(folder).as_posix()
-        if name not in listed:
+    for name in folder.sizes("data"):
+        if name.endswith(".parquet") and name not in listed:
             yield Finding(where=name, problem="is not in the manifest, although it lies among the data")
 
 
-def _damage(path: Path, num_bytes: int, sha256: str) -> str | None:
-    if not path.is_file():
+def _damage(folder: Folder, entry: ShardFile | ExtraFile, size: int | None) -> str | None:
+    if size is None:
         return "is missing"
-    if path.stat().st_size != num_bytes:
-        return f"has {path.stat().st_size:,} bytes, not {num_bytes:,}"
+    if size != entry.num_bytes:
+        return f"has {size:,} bytes, not {entry.num_bytes:,}"
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with folder.open(entry.path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    return None if digest.hexdigest() == sha256 else "has other content than when it was written (sha256 differs)"
+    return None if digest.hexdigest() == entry.sha256 else "has other content than when it was written (sha256 differs)"
 
 
-def _misfits(path: Path, entry: ShardFile) -> Iterator[str]:
+@contextlib.contextmanager
+def _parquet(folder: Folder, name: str) -> Iterator[pq.ParquetFile]:
+    with folder.open(name) as file, pq.ParquetFile(file) as parquet:
+        yield parquet
+
+
+def _misfits(folder: Folder, entry: ShardFile) -> Iterator[str]:
     """Columns, row count and splits that are not those of the contract."""
-    with pq.ParquetFile(path) as parquet:
+    with _parquet(folder, entry.path) as parquet:
         names, schema = parquet.schema_arrow.names, parquet.schema_arrow
         if tuple(names[: len(COLUMNS)]) != COLUMNS:
             yield f"has the columns {', '.join(names)}, not {', '.join(COLUMNS)}"
@@ -140,7 +163,7 @@ def _misfits(path: Path, entry: ShardFile) -> Iterator[str]:
             yield f"holds {len(strangers)} families of another split, such as {sorted(map(str, strangers))[0]}"
 
 
-def _repeated_codes(folder: Path, entries: list[ShardFile]) -> dict[str, int]:
+def _repeated_codes(folder: Folder, entries: list[ShardFile]) -> dict[str, int]:
     """Codes that appear more than once, and how often; numbers are sorted bucket by bucket on disk."""
     num_buckets = 1 + sum(entry.num_rows for entry in entries) // _CODES_IN_MEMORY
     others: Counter[str] = Counter()
@@ -148,7 +171,7 @@ def _repeated_codes(folder: Path, entries: list[ShardFile]) -> dict[str, int]:
     with tempfile.TemporaryDirectory(prefix="toile-codes-") as scratch:
         buckets = [Path(scratch) / f"{number}.int64" for number in range(num_buckets)]
         for entry in entries:
-            with pq.ParquetFile(folder / entry.path) as parquet:
+            with _parquet(folder, entry.path) as parquet:
                 for batch in parquet.iter_batches(100_000, columns=["product_code"]):
                     codes = batch["product_code"].drop_null()
                     is_number = pc.match_substring_regex(codes, "^[1-9][0-9]{0,17}$")
@@ -169,20 +192,20 @@ def _spill(code_N: Any, buckets: list[Path]) -> None:
             part_N.tofile(file)
 
 
-def _meant_repeats(folder: Path) -> Counter[str]:
+def _meant_repeats(folder: Folder) -> Counter[str]:
     """How often each code is repeated on purpose, by a scenario."""
-    path = folder / FAULTS
-    if not path.is_file():
+    if FAULTS not in folder.sizes("extra"):
         return Counter()
     try:
-        table = pq.read_table(path, columns=["product_code", "kind"])
+        with folder.open(FAULTS) as file:
+            table = pq.read_table(file, columns=["product_code", "kind"])
     except (pa.ArrowException, OSError):
         return Counter()  # its damage is a finding of its own
     return Counter(table.filter(pc.equal(table["kind"], "duplicate"))["product_code"].to_pylist())
 
 
 def _redrawn(
-    folder: Path, manifest: Manifest, readable: set[str], sample: int, seed: int, byte_for_byte: bool
+    folder: Folder, manifest: Manifest, readable: set[str], sample: int, seed: int, byte_for_byte: bool
 ) -> tuple[int, list[Finding]]:
     """How many products were made anew, and those that differ from what is stored."""
     document = {key: value for key, value in manifest.inputs.items() if key != "spec_sha256"}
@@ -202,7 +225,7 @@ def _redrawn(
                     problem = f"is not listed, although {wanted.num_rows} of its products were asked for"
                     findings.append(Finding(where=name, problem=problem))
                 continue
-            stored = _rows_of(folder / name, wanted["product_code"].to_pylist())
+            stored = _rows_of(folder, name, wanted["product_code"].to_pylist())
             for row in wanted.to_pylist():
                 num_compared += 1
                 code = row["product_code"]
@@ -212,10 +235,10 @@ def _redrawn(
     return num_compared, findings
 
 
-def _rows_of(path: Path, codes: list[str]) -> dict[str, dict[str, Any]]:
+def _rows_of(folder: Folder, name: str, codes: list[str]) -> dict[str, dict[str, Any]]:
     """The first row of each code in a file; only the row groups that hold one of them are read."""
     found: dict[str, dict[str, Any]] = {}
-    with pq.ParquetFile(path) as parquet:
+    with _parquet(folder, name) as parquet:
         for group in range(parquet.num_row_groups):
             held = parquet.read_row_group(group, columns=["product_code"])["product_code"]
             mask = pc.is_in(held, value_set=pa.array(codes, pa.string()))
@@ -246,7 +269,7 @@ def _distance(first: bytes, second: bytes) -> float | None:
     """Mean absolute difference in grey levels; None where one is no picture or their sizes differ."""
     try:
         a, b = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB"), np.int16) for each in (first, second))
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     return float(np.abs(a - b).mean()) if a.shape == b.shape else None
 
@@ -256,8 +279,8 @@ def as_json(found: Verification) -> str:
     return json.dumps(dataclasses.asdict(found), ensure_ascii=False)
 
 
-def complaint(found: Verification, folder: Path) -> ToileError:
+def complaint(found: Verification, folder: str) -> ToileError:
     """The error that ends a verification which found something."""
     first = found.findings[0]
     problem = f"{len(found.findings)} findings, the first: {first.where}: {first.problem}"
-    return ToileError(str(folder), problem, "restore those files, or make the folder again with --force")
+    return ToileError(folder, problem, "restore those files, or make the folder again with --force")

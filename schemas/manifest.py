@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.border import build, read_document, validate
+from schemas.border import build, read_document, storage_errors, validate
 from schemas.errors import ToileError
 
 MANIFEST = "manifest.json"
@@ -64,34 +64,43 @@ class Manifest:
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a finished folder, or a ToileError that says what is missing."""
     path = folder / MANIFEST
-    if not path.is_file():
-        raise ToileError(
-            str(folder), f"holds no {MANIFEST}", "point to a folder made by `toile generate` or `toile import`"
-        )
-    manifest = load_manifest(path)
+    return finished(load_manifest(path) if path.is_file() else None, str(folder))
+
+
+def finished(manifest: Manifest | None, where: str) -> Manifest:
+    """The manifest of the folder at `where`, or a ToileError when there is none or it is unfinished."""
+    if manifest is None:
+        raise ToileError(where, f"holds no {MANIFEST}", "point to a folder made by `toile generate` or `toile import`")
     if not manifest.finished:
-        raise ToileError(
-            str(folder), "is unfinished", "run the command that made it once more; it continues where it was"
-        )
+        raise ToileError(where, "is unfinished", "run the command that made it once more; it continues where it was")
     return manifest
 
 
 def load_manifest(path: Path) -> Manifest:
     """A manifest, finished or not."""
-    document = read_document(path)
-    validate(document, "manifest", str(path))
+    return checked_manifest(read_document(path), str(path))
+
+
+def checked_manifest(document: Any, where: str) -> Manifest:
+    """The manifest that a parsed document holds."""
+    validate(document, "manifest", where)
     return build(Manifest, document)
 
 
 def write_json(path: Path, document: Any) -> None:
     """Write atomically: a reader sees the old file or the whole new one, also after a kill or a full disk."""
     temporary = path.with_name(path.name + ".part")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(document, file, indent=1, ensure_ascii=False, default=_plain)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with storage_errors(path):
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(json_text(document))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+def json_text(document: Any) -> str:
+    """A document as its file holds it."""
+    return json.dumps(document, indent=1, ensure_ascii=False, default=_plain) + "\n"
 
 
 def as_document(record: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ Read with `schemas.load(path, "training")`; `schemas/presets/demo-run.yaml` is a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -150,3 +150,5 @@ class RunRecord:
     """Of the weights that were kept."""
     best_step: int | None = None
     """After which step the kept weights were taken, where the best are kept."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Weights, settings and seen rows that the run has left -> sha256; loading them compares it."""

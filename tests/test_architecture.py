@@ -14,11 +14,14 @@ FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 COMPOSERS = {"generator/cli.py", "finetune/cli.py", "evaluation/cli.py", "toile.py", "toile_thread.py"}
 OWNERS = {
     "wandb": {"finetune/tracking.py"},
-    "ray": {"generator/workers.py"},
+    "fsspec": {"generator/storage.py"},
+    "s3fs": {"generator/storage.py"},
+    "ray": {"generator/cluster.py"},
+    "filelock": {"schemas/locking.py"},
     "multiprocessing": {"generator/workers.py"},
     "concurrent": {"generator/workers.py"},
     "huggingface_hub": {
-        *("generator/hub.py", "generator/storage.py", "finetune/phi3v/checkpoint.py"),
+        *("generator/hub.py", "generator/hub_upload.py", "finetune/phi3v/checkpoint.py"),
         "finetune/phi3v/loading.py",  # for its writer of sharded safetensors alone
         "finetune/phi3v/configuration.py",  # for the error that a wrong field of a configuration raises
     },
@@ -28,6 +31,8 @@ OWNERS = {
 }
 BARE_TOKENIZERS = "finetune/phi3v/loading.py"
 """The tokenizers library raises a bare Exception for a broken file; there alone it may be caught."""
+UNPICKLING = "finetune/checkpoints.py"
+"""Torch refuses a state that would call something with pickle's error, which is caught there."""
 PROCESSES_MEET = {"evaluation/ranks.py", "finetune/ranks.py"}
 """The importers of torch.distributed, one a room."""
 SHARED_SLOWLY = {"pandas", "datasets", "torch", "transformers", "numpy", "PIL"}
@@ -97,7 +102,8 @@ def test_no_remote_code_no_pickle_no_swallowed_error(path: Path) -> None:
             caught = "" if node.type is None else ast.unparse(node.type)
             allowed = {"Exception"} if name(path) == BARE_TOKENIZERS else set()
             assert caught not in {"", "Exception", "BaseException"} - allowed, f"{name(path)}:{node.lineno}"
-    assert not {"pickle", "dill", "marshal"} & {module.split(".")[0] for module in imports(path)}
+    if name(path) != UNPICKLING:
+        assert not {"pickle", "dill", "marshal"} & {module.split(".")[0] for module in imports(path)}
 
 
 def test_help_imports_nothing_heavy() -> None:

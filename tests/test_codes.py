@@ -6,7 +6,7 @@ import uuid
 import numpy as np
 import pytest
 
-from generator.codes import num_codes, picture_ids, product_codes
+from generator.codes import code_texts, num_codes, picture_ids, product_codes
 from generator.product_function import check_codes
 from schemas.errors import ToileError
 from schemas.specs import load
@@ -48,3 +48,9 @@ def test_more_products_than_codes_is_an_error_with_the_digits_needed() -> None:
         check_codes(spec, 50_000_001)
     assert "code_digits" in caught.value.where
     assert "code_digits: 9" in caught.value.hint
+
+
+@pytest.mark.parametrize("digits", [6, 7, 8, 9, 12])
+def test_codes_are_written_as_python_writes_them(digits: int) -> None:
+    codes = product_codes(1, np.arange(500), digits)
+    assert code_texts(codes, digits).to_pylist() == [str(code) for code in codes.tolist()]

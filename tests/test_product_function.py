@@ -8,13 +8,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.product_function import first_of_design, product, products, rows
+from generator.attributes import Choice, choose_distinct
+from generator.families import family_names, split_numbers
+from generator.looks import numbered
+from generator.product_function import compact_rows, compile_catalog, first_of_design, product, products, rows
+from generator.streams import uniform
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
+from schemas.product import ARROW_SCHEMA, SPLITS, split_of
 from schemas.specs import from_document, load
 from tests.conftest import PRESETS
 
@@ -158,6 +164,75 @@ def test_a_rule_that_leaves_nothing_is_an_error_before_any_row(spec_document: di
         product(spec, 0, 0)
     assert "attributes.pattern.rules" in caught.value.where
     assert "material" in caught.value.problem
+
+
+@given(st.data())
+def test_a_choice_is_found_as_by_walking_through_the_weights(data: st.DataObject) -> None:
+    num_keys, num_values = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 7))
+    weights = np.array(data.draw(st.lists(st.sampled_from([0, 1, 3, 0.01, 7]), min_size=42, max_size=42)))
+    weights_KV = weights[: num_keys * num_values].reshape(num_keys, num_values).astype(np.float64)
+    weights_KV[:, 0] += weights_KV.sum(axis=1) == 0
+    choice = Choice.of(weights_KV)
+    cell = np.arange(257) / 256
+    uniform_N = np.concatenate([uniform(0, "walk", np.arange(500)), cell[:-1], cell[1:] - 2.0**-40])
+    key_N = np.arange(len(uniform_N)) % num_keys
+    picked_N = choice.pick(key_N, uniform_N)
+    walked_N = [
+        int((choice.edges[key * num_values : (key + 1) * num_values] <= key + u).sum())
+        for key, u in zip(key_N.tolist(), uniform_N.tolist(), strict=True)
+    ]
+    assert picked_N.tolist() == walked_N
+    assert (weights_KV[key_N, picked_N] > 0).all()
+
+
+def slow_colour(weights: list[float], seed: int, name: str, design: int, rank: int) -> int:
+    """Draw after draw without replacement, one product."""
+    left = list(weights)
+    for draw in range(rank + 1):
+        left = left if sum(left) > 0 else list(weights)
+        cumulative = np.cumsum(left)
+        reached = uniform(seed, f"attribute/{name}/{draw}", np.array([design]))[0] * cumulative[-1]
+        picked = int((cumulative <= reached).sum())
+        left[picked] = 0.0
+    return picked
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending", "at random"])
+def test_colours_are_drawn_as_one_by_one(order: str) -> None:
+    index_N = np.arange(300) if order != "at random" else np.random.default_rng(0).integers(0, 300, 300)
+    index_N = index_N[::-1] if order == "descending" else index_N
+    colour = next(a for a in compile_catalog(LUXURY).attributes if a.name == "colour")
+    design_N = first_of_design(LUXURY, 0, index_N)
+    key_N = design_N % len(colour.weights_KV)
+    found = choose_distinct(colour, 5, key_N, design_N, index_N - design_N)
+    slow = [
+        slow_colour(colour.weights_KV[key].tolist(), 5, "colour", design, i - design)
+        for key, design, i in zip(key_N.tolist(), design_N.tolist(), index_N.tolist(), strict=True)
+    ]
+    assert found.tolist() == slow
+
+
+def test_splits_are_those_of_the_contract() -> None:
+    names = family_names("a-shop", 12, np.array([0, 9, 10, 99_999, 40_000_000, *range(300)]))
+    assert names.to_pylist()[:3] == ["a-shop-12-0", "a-shop-12-9", "a-shop-12-10"]
+    assert [SPLITS[k] for k in split_numbers(names)] == [split_of(name) for name in names.to_pylist()]
+
+
+def test_combinations_are_numbered_also_where_one_number_cannot_hold_them() -> None:
+    columns = np.random.default_rng(1).integers(0, 4, (9, 500))
+    columns[4:] = columns[0]
+    number_N, row_K = numbered([(column, 2**20) for column in columns])
+    combinations = {tuple(column) for column in columns.T.tolist()}
+    assert len(row_K) == len(combinations)
+    assert (columns[:, row_K[number_N]] == columns).all()
+
+
+def test_compact_rows_say_the_same_with_dictionaries() -> None:
+    index_N = np.arange(700, 900)
+    compact, batch = compact_rows(LUXURY, 3, index_N), rows(LUXURY, 3, index_N)
+    assert compact.to_pylist() == batch.to_pylist()
+    assert batch.schema.equals(pa.schema([ARROW_SCHEMA.field(name) for name in batch.schema.names]))
+    assert pa.types.is_dictionary(compact.schema.field("title").type)
 
 
 def test_the_examples_in_docstrings_are_true() -> None:

@@ -1,13 +1,17 @@
 """The README cannot lie: its commands and programs run, its spec is valid, its tree is the tree."""
 
+import contextlib
 import dataclasses
 import os
 import re
+import select
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from generator import draw, products
 from schemas.specs import load
@@ -39,17 +43,46 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def follow(block: str, folder: Path) -> None:
-    """Do what a block says, in a folder."""
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", block],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+    """Do what a block says, in a folder; its `toile` commands run in this process, which loads torch only once."""
+    with tempfile.TemporaryDirectory() as pipes:
+        asked, shim = Path(pipes) / "asked", Path(pipes) / "toile"
+        os.mkfifo(asked)
+        shim.write_text(
+            f"#!/bin/bash\nmkfifo {pipes}/$$\nprintf '%s\\0' {pipes}/$$ \"$@\" '' >{asked}\n"
+            f"read -r code <{pipes}/$$\nexit $code\n"
+        )
+        shim.chmod(0o755)
+        environment = {**os.environ, "PATH": os.pathsep.join([pipes, os.environ["PATH"]])}
+        with subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", block],
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as shell:
+            said = answer(shell, asked, folder)
+            assert shell.stderr is not None
+            said += shell.stderr.read()
+        assert shell.returncode == 0, f"{block}\n{said}"
+
+
+def answer(shell: subprocess.Popen[str], asked: Path, folder: Path) -> str:
+    """Run every command line that a shell asks for, until it ends; returns what the commands said."""
+    said, request = "", b""
+    pipe = os.open(asked, os.O_RDWR)  # for writing too, so that it never ends
+    while shell.poll() is None:
+        if not select.select([pipe], [], [], 0.05)[0]:
+            continue
+        request += os.read(pipe, 65536)
+        if request.endswith(b"\0\0"):
+            answered, *words = request.decode().split("\0")[:-2]
+            with contextlib.chdir(folder):
+                result = CliRunner().invoke(main, words)
+            said, request = f"{said}{result.output}", b""
+            Path(answered).write_text(f"{result.exit_code}\n")
+    os.close(pipe)
+    return said
 
 
 @pytest.mark.slow

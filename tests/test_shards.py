@@ -24,6 +24,7 @@ from PIL import Image
 import generator.shards
 from generator import draw, product
 from generator.shards import GenerateInputs, write_shards
+from generator.storage import Folder
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from schemas.product import ARROW_SCHEMA, COLUMNS, read, split_of, to_table
@@ -104,7 +105,7 @@ def test_row_groups_are_small(catalog: Path) -> None:
 
 
 def test_several_processes_give_the_same_bytes_as_one(tmp_path: Path, demo_document: dict[str, Any]) -> None:
-    wanted = inputs(demo_document, num_products=100_100, image_size=None)
+    wanted = inputs(demo_document, num_products=400_100, image_size=None)
     assert wanted.num_shards == 3
     for workers in (1, 3):
         write_shards(wanted, tmp_path / str(workers), num_workers=workers)
@@ -171,7 +172,7 @@ def test_a_folder_that_is_not_ours_is_never_touched(tmp_path: Path, demo_documen
 
 def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, demo_document: dict[str, Any]) -> None:
     """kill -9 in the middle, look, and start again."""
-    wanted = ["generate", "demo", "--num-products", "250000", "--no-images", "--workers", "1"]
+    wanted = ["generate", "demo", "--num-products", "900000", "--no-images", "--workers", "1"]
     command = [sys.executable, "-m", "toile", *wanted, "--out", str(tmp_path / "killed")]
     running = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
     receipts = tmp_path / "killed" / ".receipts"
@@ -197,7 +198,7 @@ def test_shards_that_are_whole_are_not_drawn_again(
     drawn: list[int] = []
     real = generator.shards.write_shard
 
-    def failing(wanted: GenerateInputs, shard: int, out: Path) -> int:
+    def failing(wanted: GenerateInputs, shard: int, out: Folder) -> int:
         if shard == 2 and len(drawn) == 2:
             raise ToileError("test", "stopped", "go on")
         drawn.append(shard)
@@ -214,14 +215,14 @@ def test_shards_that_are_whole_are_not_drawn_again(
 def test_a_start_that_failed_can_be_repeated(
     tmp_path: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(path: Path, document: Any) -> None:
-        path.with_name(path.name + ".part").write_text("{")
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(generator.shards, "write_json", full)
+        patched.setattr("generator.storage.os.fsync", full)
         with pytest.raises(ToileError, match="No space left"):
             write_shards(inputs(demo_document, 20, None), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     assert write_shards(inputs(demo_document, 20, None), tmp_path / "out")[1]
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
-from generator.streams import bits, integers, normal, uniform
+from generator.streams import bits, integers, normal, normal_quantile, uniform
 
 MASK = 2**64 - 1
 
@@ -51,6 +51,14 @@ def test_uniform_numbers_pass_a_kolmogorov_test_and_stay_below_one() -> None:
 
 def test_normal_numbers_pass_a_kolmogorov_test() -> None:
     assert stats.kstest(normal(1, "test", np.arange(200_000)), "norm").pvalue > 1e-4
+
+
+def test_normal_quantiles_are_those_of_scipy_to_the_last_bit_or_two() -> None:
+    numbers = uniform(2, "test", np.arange(200_000)) + 2.0**-41
+    edges = np.array([2.0**-41, np.exp(-2), 0.5, 1 - np.exp(-2), 1 - 2.0**-41])
+    for p_N in (numbers, edges, np.nextafter(edges, 0), np.nextafter(edges, 1)):
+        np.testing.assert_allclose(normal_quantile(p_N), special.ndtri(p_N), rtol=1e-15, atol=0)
+    assert (normal_quantile(numbers) == special.ndtri(numbers)).mean() > 0.999
 
 
 @pytest.mark.parametrize(("first", "second"), [((0, "a"), (0, "b")), ((0, "a"), (1, "a"))])

@@ -5,8 +5,10 @@ with its name: transformers only reports missing ones and goes on with random nu
 This is the only file of the package that talks to the network, and it does so for hub names alone.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +22,7 @@ from torch import Tensor
 
 from finetune.phi3v.configuration import Phi3VConfig
 from finetune.phi3v.modeling import Phi3VForCausalLM
+from schemas.border import storage_errors
 from schemas.errors import ToileError
 
 WEIGHTS = "model.safetensors"
@@ -211,6 +214,25 @@ def _all_shapes(files: Iterable[Path], folder: Path) -> dict[str, tuple[int, ...
         hint = f"Give a checkpoint in {', '.join(DTYPES)}; quantised ones are not read."
         raise ToileError(str(folder), problem, hint)
     return found
+
+
+@contextlib.contextmanager
+def weights_written(folder: Path) -> Iterator[None]:
+    """Turn what a disk can answer while weights are written into a ToileError at their folder.
+
+    The safetensors library tells of a full disk by an error of its own.
+    """
+    with storage_errors(folder):
+        try:
+            yield
+        except SafetensorError as error:
+            raise system_error(error, folder) from error
+
+
+def system_error(error: Exception, path: Path) -> Exception:
+    """The OSError that a library written in Rust means, which puts the system's number into its text; else `error`."""
+    number = re.search(r"os error (\d+)", str(error))
+    return error if number is None else OSError(int(number[1]), os.strerror(int(number[1])), str(path))
 
 
 def compare_names(found: dict[str, tuple[int, ...]], config: Phi3VConfig, where: str) -> None:

@@ -11,7 +11,15 @@ from huggingface_hub import save_torch_state_dict
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from finetune.phi3v.checkpoint import compare_names, find_folder, fingerprint, read_json, read_weights
+from finetune.phi3v.checkpoint import (
+    compare_names,
+    find_folder,
+    fingerprint,
+    read_json,
+    read_weights,
+    system_error,
+    weights_written,
+)
 from finetune.phi3v.configuration import Phi3VConfig, config_from_json, config_to_json
 from finetune.phi3v.modeling import Phi3VForCausalLM
 from finetune.phi3v.processing import END_OF_ANSWER, END_OF_TEXT, Phi3VProcessor
@@ -75,16 +83,20 @@ def save_model(
     folder = Path(folder)
     tensors = tensors or {name: tensor.detach() for name, tensor in model.state_dict().items()}
     compare_names({name: tuple(tensor.shape) for name, tensor in tensors.items()}, model.config, "model")
-    folder.mkdir(parents=True, exist_ok=True)
     dtype = str(tensors["lm_head.weight"].dtype).removeprefix("torch.")
     stop, pad = processor.stop_token_ids, processor.pad_token_id
-    _write_json(folder / "config.json", config_to_json(model.config, dtype))
-    _write_json(folder / "generation_config.json", {"bos_token_id": 1, "eos_token_id": stop, "pad_token_id": pad})
-    _write_json(folder / "preprocessor_config.json", _picture_settings(processor))
-    processor.tokenizer.save_pretrained(folder)
-    save_torch_state_dict(tensors, folder, metadata={"format": "pt"})
-    for path in folder.glob("*.safetensors"):
-        shutil.copymode(folder / "config.json", path)  # safetensors makes files that only their owner may read
+    with weights_written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_json(folder / "config.json", config_to_json(model.config, dtype))
+        _write_json(folder / "generation_config.json", {"bos_token_id": 1, "eos_token_id": stop, "pad_token_id": pad})
+        _write_json(folder / "preprocessor_config.json", _picture_settings(processor))
+        try:
+            processor.tokenizer.save_pretrained(folder)
+        except Exception as error:  # the tokenizers library raises a bare Exception for a full disk
+            raise system_error(error, folder) from error
+        save_torch_state_dict(tensors, folder, metadata={"format": "pt"})
+        for path in folder.glob("*.safetensors"):
+            shutil.copymode(folder / "config.json", path)  # safetensors makes files that only their owner may read
 
 
 def assemble(

@@ -68,7 +68,7 @@ def looks(pictures: Iterable[tuple[str, str, bytes]], where: str = "catalog") ->
         try:
             with Image.open(io.BytesIO(file)) as opened:
                 picture = ImageOps.exif_transpose(opened).convert("RGB")
-        except (OSError, Image.DecompressionBombError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise ToileError(
                 f"{where}: product {name}", f"has a broken picture: {error}", "mend the catalog"
             ) from error

@@ -4,6 +4,7 @@ The export is written beside its place, as `OUT.part`, and renamed when it is wh
 all. Its bytes follow from the catalog and the options alone, so one that was killed starts over to the same bytes.
 """
 
+import contextlib
 import hashlib
 import shutil
 from collections import Counter
@@ -96,10 +97,11 @@ def convert(
         written = _write(shards, aside, options, manifest, fresh, progress)
         with storage_errors(out):
             if out.exists():
-                shutil.rmtree(out)
+                _remove(out)
             aside.rename(out)
     except ToileError:
-        shutil.rmtree(aside, ignore_errors=True)
+        with contextlib.suppress(OSError):  # what is left says whose it is, and goes at the next start
+            _remove(aside)
         raise
     return written, True
 
@@ -213,6 +215,16 @@ def _begin(aside: Path, fresh: Conversion) -> None:
             there = {path.name for path in aside.iterdir()} if aside.is_dir() and not aside.is_symlink() else {"."}
             if there - {f"{CONVERSION}.part"} and CONVERSION not in there:
                 raise ToileError(str(aside), "exists and was not made by toile convert", "choose another --out")
-            shutil.rmtree(aside)
+            _remove(aside)
         aside.mkdir(parents=True)
         write_json(aside / CONVERSION, as_document(fresh))
+
+
+def _remove(export: Path) -> None:
+    """The file that says whose the folder is goes last: a kill on the way leaves nothing that would be refused."""
+    for path in export.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name not in {CONVERSION, f"{CONVERSION}.part"}:
+            path.unlink()
+    shutil.rmtree(export)

@@ -6,7 +6,7 @@ memory, and a run that was killed gives the same bytes as one that was not.
 
 import hashlib
 import io
-import os
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from generator.storage import Folder
 from schemas.border import storage_errors
 from schemas.errors import ToileError
 from schemas.manifest import ExtraFile
@@ -36,9 +37,9 @@ SCHEMA = pa.schema(
 )
 
 
-def part_path(receipts: Path, shard: int) -> Path:
+def part_name(receipts: str, shard: int) -> str:
     """Where a shard leaves its lines until all are joined."""
-    return receipts / f"{shard:05d}.faults.parquet"
+    return f"{receipts}/{shard:05d}.faults.parquet"
 
 
 def encoded(lines: list[dict[str, Any]]) -> bytes:
@@ -48,19 +49,21 @@ def encoded(lines: list[dict[str, Any]]) -> bytes:
     return buffer.getvalue()
 
 
-def join(parts: Iterable[Path], path: Path) -> ExtraFile:
+def join(parts: Iterable[str], out: Folder) -> ExtraFile:
     """Write the lines of all shards as one file, a row group for each shard that has some; atomic."""
-    temporary = path.with_name(path.name + ".part")
-    with storage_errors(path):
-        path.parent.mkdir(exist_ok=True)
-        with temporary.open("wb") as file:
-            num_rows = _write((pq.read_table(part) for part in parts), file)
-            file.flush()
-            os.fsync(file.fileno())
-        with temporary.open("rb") as file:
+    with tempfile.TemporaryDirectory(prefix="toile-faults-") as scratch:
+        path = Path(scratch) / "faults.parquet"
+        with storage_errors(path), path.open("wb") as file:
+            num_rows = _write((_read(out, part) for part in parts), file)
+        with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        temporary.replace(path)
-    return ExtraFile(path=FAULTS, num_rows=num_rows, num_bytes=path.stat().st_size, sha256=sha256)
+        out.put(FAULTS, path)
+        return ExtraFile(path=FAULTS, num_rows=num_rows, num_bytes=path.stat().st_size, sha256=sha256)
+
+
+def _read(out: Folder, part: str) -> pa.Table:
+    with out.open(part) as file:
+        return pq.read_table(file)
 
 
 def read_faults(path: Path) -> list[dict[str, Any]]:

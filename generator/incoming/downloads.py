@@ -56,9 +56,10 @@ class Downloads:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            with storage_errors(self.folder / "journal.jsonl"):  # what a full disk did not take is tried once more
+                journal.close()
 
     def keep(self, outcome: PictureOutcome, content: bytes | None = None) -> None:
         """Remember an outcome; the picture's file is there before its line is."""

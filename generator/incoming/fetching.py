@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from generator.catalog_folder import claim
 from generator.hub import PictureClient, Resolver, host_of, look_up
 from generator.incoming.coverage import Coverage, coverage_of, read_coverage
 from generator.incoming.downloads import (
@@ -33,9 +34,10 @@ from generator.incoming.foreign_rows import ImportOptions
 from generator.incoming.importing import check_rate, content_sha256, num_shards, write_rejected, write_rows
 from generator.incoming.picture_files import BadPictureError, check_picture, looks_like_a_page
 from generator.incoming.politeness import Answer, Clock, Manners, Round, WallClock, fetch_all
-from generator.shards import claim
+from generator.storage import LocalFolder
 from schemas.border import storage_errors
 from schemas.errors import ToileError
+from schemas.locking import only_run
 from schemas.manifest import MANIFEST, Manifest, load_manifest, sha256_of, write_json
 from schemas.product import read
 
@@ -124,15 +126,16 @@ def fetch_dataset(
     request = _request(source, options)
     existing = _same(out, request)
     if existing is not None and existing.finished and not force and not options.retry_dead:
-        claim(out, "fetch", dict(existing.inputs), existing.num_shards, False)
+        claim(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
         coverage = read_coverage(out / COVERAGE)
         talk.report(coverage)
+        _tidy(out, options)  # a kill may have come just after the manifest
         return FetchResult(manifest=existing, written=False, coverage=coverage)
     wanted, commas = wanted_rows(
         source, options.reading, limit=options.limit, url_suffix=options.url_suffix, progress=talk.progress
     )
     urls = list(dict.fromkeys(each.url for each in wanted if each.url is not None))
-    with _claimed(out, request, existing, force) as downloads:
+    with only_run(out), _claimed(out, request, existing, force) as downloads:
         _forget(downloads, options)
         missed = _download(urls, downloads, options, talk, world)
         outcomes = {url: downloads.outcomes[url] for url in urls if url in downloads.outcomes}
@@ -141,9 +144,14 @@ def fetch_dataset(
         talk.report(coverage)
         _check_enough(dataset, coverage, missed, options)
         manifest = _write(out, request, rows, outcomes, options, began)
+    _tidy(out, options)
+    return FetchResult(manifest=manifest, written=True, coverage=coverage, num_commas=commas)
+
+
+def _tidy(out: Path, options: FetchOptions) -> None:
+    """The downloads of a finished catalog go, unless they are wanted."""
     if not options.keep_downloads:
         shutil.rmtree(out / DOWNLOADS, ignore_errors=True)
-    return FetchResult(manifest=manifest, written=True, coverage=coverage, num_commas=commas)
 
 
 def judged(url: str, answer: Answer, max_pixels: int) -> PictureOutcome:
@@ -208,7 +216,7 @@ def _claimed(out: Path, request: dict[str, Any], existing: Manifest | None, forc
         with downloads:
             _restore(out, downloads)
     inputs = request if existing is None or existing.finished else dict(existing.inputs)
-    claim(out, "fetch", inputs, 1, force or (existing is not None and existing.finished))
+    claim(LocalFolder(path=out), "fetch", inputs, 1, force or (existing is not None and existing.finished))
     return downloads
 
 
@@ -284,7 +292,7 @@ def _write_lists(out: Path, rows: SortedRows, outcomes: dict[str, PictureOutcome
         (out / FROZEN).parent.mkdir(exist_ok=True)
         (out / FROZEN).write_text(frozen_list(outcomes.values()), encoding="utf-8")
         write_json(out / COVERAGE, asdict(coverage))
-    write_rejected(out, rows.rejected)
+    write_rejected(LocalFolder(path=out), rows.rejected)
     return coverage
 
 
@@ -331,6 +339,6 @@ def _write(
         "content_sha256": content_sha256(rows.accepted, rows.rejected),
     }
     other = sha256_of(load_manifest(out / MANIFEST).inputs) != sha256_of(inputs)
-    claim(out, "fetch", inputs, num_shards(rows.accepted), other)
+    claim(LocalFolder(path=out), "fetch", inputs, num_shards(rows.accepted), other)
     _write_lists(out, rows, outcomes)  # claiming removes those of other inputs
-    return write_rows(out, "fetch", inputs, rows.accepted, rows.rejected, began)
+    return write_rows(LocalFolder(path=out), "fetch", inputs, rows.accepted, rows.rejected, began)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generator.catalog_folder import claim, finish, held_files, read_receipt, write_receipt
 from generator.incoming.arrow_tables import StoredPicture
 from generator.incoming.foreign_rows import (
     KNOWN_COLUMNS,
@@ -30,8 +31,9 @@ from generator.incoming.foreign_rows import (
 )
 from generator.incoming.picture_files import BadPictureError, check_picture
 from generator.incoming.tables import Row, mapped, read_table
-from generator.shards import claim, finish, read_receipt, write_receipt, write_split_files
-from schemas.border import read_document, storage_errors
+from generator.shards import write_split_files
+from generator.storage import Folder, folder_of
+from schemas.border import read_document
 from schemas.errors import ToileError
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, to_table
@@ -56,18 +58,18 @@ class ImportResult:
 
 def import_table(
     table: Path,
-    out: Path,
+    out: Path | str | Folder,
     options: ImportOptions,
     *,
     force: bool = False,
     progress: Callable[[int], None] = lambda n: None,
 ) -> ImportResult:
-    """Write the table's rows as shards.
+    """Write the table's rows as shards to a folder or URL.
 
     Raises ToileError when the table cannot be read, a column is missing, or more than `max_bad` of the rows are bad.
     """
     check_rate(options)
-    began = time.monotonic()
+    began, out = time.monotonic(), folder_of(out)
     rows = read_table(table, options.encoding)
     theirs = set().union(*(row.keys() for row in rows[:1000]))
     colours = [colour_of(row) for row in rows]
@@ -101,12 +103,12 @@ def load_category_map(path: Path) -> dict[str, str]:
 
 
 def write_rows(
-    out: Path, kind: str, inputs: dict[str, Any], accepted: list[Accepted], rejected: list[Rejected], began: float
+    out: Folder, kind: str, inputs: dict[str, Any], accepted: list[Accepted], rejected: list[Rejected], began: float
 ) -> Manifest:
     """Shards, rejected.jsonl and manifest in a folder that was claimed for these inputs; continues a killed run."""
-    files = []
+    files, held = [], held_files(out)
     for shard in range(num_shards(accepted)):
-        entries = read_receipt(out, shard)
+        entries = read_receipt(out, shard, held)
         if entries is None:
             part = accepted[shard * ROWS_PER_SHARD : (shard + 1) * ROWS_PER_SHARD]
             table = to_table([_with_picture(each) for each in part])
@@ -154,13 +156,10 @@ def check_titles(rows: list[Row], theirs: set[str], where: str) -> None:
         raise ToileError(where, "no column gives a title or a leaf category", hint)
 
 
-def write_rejected(out: Path, rejected: list[Rejected]) -> None:
+def write_rejected(out: Folder, rejected: list[Rejected]) -> None:
     """The rows that are not in the catalog, one JSON object a line."""
-    path = out / "extra" / "rejected.jsonl"
-    with storage_errors(path):
-        path.parent.mkdir(exist_ok=True)
-        lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in rejected]
-        path.write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
+    lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in rejected]
+    out.write("extra/rejected.jsonl", "".join(lines).encode("utf-8", "backslashreplace"))
 
 
 def inner_picture(stored: StoredPicture, max_pixels: int) -> Picture | None:

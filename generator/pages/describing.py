@@ -16,6 +16,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from schemas.product import COLUMNS, SPLITS, Product, read, shard_files
+from schemas.terminal import plain
 
 _QUANTILES = {"min": 0, "p10": 10, "median": 50, "p90": 90, "max": 100}
 BINS_PER_DECADE = 12
@@ -147,7 +148,7 @@ def printed(figures: dict[str, Any]) -> None:
     console.print("missing: " + (_counts(figures["missing"]) or "nothing"))
     table = Table("category", *(Column(name, justify="right") for name in ("n", *_QUANTILES)), title="full price")
     for name, row in figures["categories"].items():
-        table.add_row(Text(name), f"{row['n']:,}", *(_number(row[quantile]) for quantile in _QUANTILES))
+        table.add_row(Text(plain(name)), f"{row['n']:,}", *(_number(row[quantile]) for quantile in _QUANTILES))
     console.print(table)
 
 

@@ -164,7 +164,8 @@ def picture_colour(picture: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(picture)) as opened:
             pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
-    except (OSError, ValueError) as error:  # which one is not said: a private fit may not tell
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        # which one is not said: a private fit may not tell
         raise ToileError("a picture", "is broken", "import the rows again; `toile import` lists broken ones") from error
     lab = _lab(pixels)
     border = np.concatenate([lab[:3].reshape(-1, 3), lab[-3:].reshape(-1, 3), lab[:, :3].reshape(-1, 3)])
