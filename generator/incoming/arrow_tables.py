@@ -59,25 +59,30 @@ def read_parquet(path: Path) -> list[dict[str, Any]]:
             schema: pa.Schema = file.schema_arrow
             num_rows: int = file.metadata.num_rows
             plain = file.read(columns=_plain(schema))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ToileError(str(path), f"is not a readable Parquet file: {error}", "make it again") from error
     columns = {name: _ParquetColumn(path, name, num_rows) for name in _pictures(schema)}
-    return _rows(plain, schema, columns, num_rows)
+    return _rows(path, plain, schema, columns, num_rows)
 
 
 def read_stream(path: Path) -> list[dict[str, Any]]:
     """The rows of an Arrow stream; the file is mapped, not loaded."""
     try:
         table: pa.Table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ToileError(str(path), f"is not a readable Arrow stream: {error}", "save the data set again") from error
     columns = {name: _ArrowColumn(table[name]) for name in _pictures(table.schema)}
-    return _rows(table.select(_plain(table.schema)), table.schema, columns, table.num_rows)
+    return _rows(path, table.select(_plain(table.schema)), table.schema, columns, table.num_rows)
 
 
-def _rows(plain: pa.Table, schema: pa.Schema, columns: "dict[str, Any]", num_rows: int) -> list[dict[str, Any]]:
+def _rows(
+    path: Path, plain: pa.Table, schema: pa.Schema, columns: "dict[str, Any]", num_rows: int
+) -> list[dict[str, Any]]:
     labels = _class_labels(schema)
-    rows: list[dict[str, Any]] = plain.to_pylist() if plain.num_columns else [{} for _ in range(num_rows)]
+    try:
+        rows: list[dict[str, Any]] = plain.to_pylist() if plain.num_columns else [{} for _ in range(num_rows)]
+    except (UnicodeDecodeError, OverflowError, ValueError) as error:  # bytes that are no text, days that are no days
+        raise ToileError(str(path), f"holds what is no value of its column: {error}", "make it again") from error
     for index, row in enumerate(rows):
         for name, names in labels.items():
             number = row.get(name)
@@ -103,9 +108,9 @@ class _ParquetColumn:
             while index >= self._first + len(self._cells):
                 self._first += len(self._cells)
                 self._cells = next(self._batches).column(0)
-        except (pa.ArrowException, OSError, StopIteration) as error:
+            cell = _cell(self._cells[index - self._first].as_py())
+        except (pa.ArrowException, OSError, StopIteration, UnicodeDecodeError) as error:
             raise ToileError(str(self._path), f"cannot be read at row {index + 1}: {error}", "make it again") from error
-        cell = _cell(self._cells[index - self._first].as_py())
         if index == self._num_rows - 1:
             self._batches, self._cells, self._first = None, [], 0  # a folder may have more files than may be open
         return cell
