@@ -33,7 +33,24 @@ SIZES = ("child", "small", "medium", "large")
 HARDWARE = ("none", "silver", "gold")
 LININGS = ("none", "plain", "check")
 QUILTINGS = ("none", "diamond", "channel")
+ANY = "any"
+"""The word of a cut that leaves it to the design: one design has a V-neck, another a round one."""
+NECKLINES = (ANY, "round", "v", "roll")
+SLEEVES = (ANY, "none", "short", "long")
+CLOSURES = (ANY, "open", "buttons", "zip", "belt", "laces")
+HEELS = (ANY, "flat", "block", "high")
+STRAPS = (ANY, "none", "short", "long", "chain")
+FITS = (ANY, "slim", "straight", "loose")
 
+CUTS: dict[str, tuple[str, ...]] = {
+    "neckline": NECKLINES,
+    "sleeve": SLEEVES,
+    "closure": CLOSURES,
+    "heel": HEELS,
+    "strap": STRAPS,
+    "fit": FITS,
+}
+"""How a product is made up. A silhouette may know fewer of the words: `CUTS_OF`."""
 STYLE_VALUES: dict[str, tuple[str, ...]] = {
     "material": MATERIALS,
     "pattern": PATTERNS,
@@ -41,12 +58,13 @@ STYLE_VALUES: dict[str, tuple[str, ...]] = {
     "hardware": HARDWARE,
     "lining": LININGS,
     "quilting": QUILTINGS,
+    **CUTS,
 }
 DRAWN = frozenset({"colour", *STYLE_VALUES})
 """Every attribute that some silhouette shows; `colour` is shown by all of them."""
 
 _CLOTH = frozenset({"material", "pattern", "size"})
-SHOWN: dict[str, frozenset[str]] = {
+_STYLE_SHOWN: dict[str, frozenset[str]] = {
     "trench-coat": _CLOTH | {"hardware", "lining"},
     "coat": _CLOTH | {"hardware", "lining", "quilting"},
     "quilted-jacket": _CLOTH | {"hardware", "lining", "quilting"},
@@ -79,9 +97,22 @@ SHOWN: dict[str, frozenset[str]] = {
     "vase": _CLOTH | {"hardware"},
     "mug": _CLOTH | {"hardware", "lining"},
 }
+CUTS_OF: dict[str, dict[str, tuple[str, ...]]] = {
+    "sweater": {"neckline": ("round", "v", "roll")},
+    "t-shirt": {"neckline": ("round", "v")},
+}
+"""The words, beside `any`, that a silhouette knows of each cut it shows; a spec may ask it for no other."""
+SHOWN: dict[str, frozenset[str]] = {name: shown | CUTS_OF.get(name, {}).keys() for name, shown in _STYLE_SHOWN.items()}
 """The attributes, beside colour, that change the picture of a silhouette; a price may depend only on these."""
 
+
+def values_shown(silhouette: str, name: str) -> tuple[str, ...]:
+    """The values of a style attribute that this silhouette draws each in its own way (`any` is none of them)."""
+    return CUTS_OF[silhouette][name] if name in CUTS else STYLE_VALUES[name]
+
+
 _OPTIONAL = {"pattern": "plain", "size": "medium", "hardware": "none", "lining": "none", "quilting": "none"}
+_OPTIONAL |= dict.fromkeys(CUTS, ANY)
 _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -98,6 +129,12 @@ class Appearance:
     hardware: str = "none"
     lining: str = "none"
     quilting: str = "none"
+    neckline: str = ANY
+    sleeve: str = ANY
+    closure: str = ANY
+    heel: str = ANY
+    strap: str = ANY
+    fit: str = ANY
     design_seed: int
     """Shape variation, shared by all colourways of one design; >= 0."""
     shot_seed: int
@@ -124,7 +161,9 @@ class Appearance:
 
 def visible_part(appearance: Appearance) -> Appearance:
     """The appearance with every attribute that its silhouette does not show set to its neutral value."""
+    cuts = CUTS_OF.get(appearance.silhouette, {})
     hidden = STYLE_VALUES.keys() - SHOWN[appearance.silhouette]
+    hidden |= {name for name, words in cuts.items() if getattr(appearance, name) not in words}
     neutral: dict[str, Any] = {**_OPTIONAL, "material": "cotton"}
     return dataclasses.replace(appearance, **{name: neutral[name] for name in hidden})
 

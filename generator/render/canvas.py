@@ -15,7 +15,7 @@ from generator.render.curves import Curve, Outline, along
 from generator.render.fabric import Cloth
 from generator.render.relief import Fold, Plane, blotches, blur, folded, inflated, resized
 from generator.render.variation import Variation
-from schemas.appearance import Appearance
+from schemas.appearance import ANY, CUTS_OF, Appearance
 
 COARSE_SIDE = 168
 """Cells along the picture on which smooth relief is computed; smaller pictures use one cell a pixel."""
@@ -50,6 +50,11 @@ class Scene:
         self.cover: dict[str, Plane] = {}
         self.floor: tuple[float, float, float] | None = None
         self.stage(1.0)
+
+    def cut(self, name: str) -> str:
+        """The word of a cut, such as `neckline`: what the appearance asks for, or else what this design has."""
+        word = getattr(self.appearance, name)
+        return self.design.one_of(name, CUTS_OF[self.appearance.silhouette][name]) if word == ANY else str(word)
 
     def stage(self, zoom: float, centre: tuple[float, float] = (0.0, 0.5)) -> None:
         """Places the camera: the garment point `centre` lies mid-picture, one unit spans `zoom` pictures.

@@ -30,7 +30,7 @@ def t_shirt(scene: Scene) -> None:
         hem=d.between("hem", 0.160, 0.185),
     )
     cut = staged(scene, cut, 1.30)
-    neckline = v_neck(cut) if d.chance("v neck", 0.3) else round_neck(cut)
+    neckline = v_neck(cut) if scene.cut("neckline") == "v" else round_neck(cut)
     arms = sleeves(scene, cut, length=d.between("sleeve", 0.13, 0.19), half_cuff=0.066, angle=0.62)
     inside_back(scene, cut, cut.scoop + 0.01, "main")
     scene.panel(
@@ -57,7 +57,7 @@ def t_shirt(scene: Scene) -> None:
 def sweater(scene: Scene) -> None:
     """Long sleeves, ribbed neck, cuffs and hem; crew, V or roll neck."""
     d = scene.design
-    style = d.one_of("neck", ("crew", "v", "roll"))
+    style = scene.cut("neckline")
     cut = Cut(
         scoop=0.130 if style == "v" else 0.042,
         neck=d.between("neck width", 0.058, 0.068),
