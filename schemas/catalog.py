@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from schemas.appearance import DRAWN, SHOWN, STYLE_VALUES
+from schemas.appearance import ANY, CUTS, CUTS_OF, DRAWN, SHOWN, STYLE_VALUES
 from schemas.border import nearest, place
 from schemas.errors import ToileError
 from schemas.extra import ExtraColumn, extra_complaints
@@ -313,6 +313,8 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
             problem = f"prices by {drawn!r}, which a {category.silhouette} does not show"
             shown = ", ".join(sorted(SHOWN[category.silhouette]))
             yield inside, problem, f"it shows {shown}; or set `hidden: true`"
+        if drawn in CUTS and drawn in SHOWN[category.silhouette]:
+            yield from _cut(inside, drawn, {drawing_word(key, value) for key, value in chosen.items()}, category)
         alike: dict[str, float] = {}
         for key, value in chosen.items():
             if alike.setdefault(drawing_word(key, value), value.price) != value.price and not attribute.hidden:
@@ -327,6 +329,15 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
         yield from _template([*at, "titles"], template, category)
     if sum(category.titles.values()) <= 0:
         yield [*at, "titles"], "all weights are 0", "give at least one template a weight"
+
+
+def _cut(at: list[object], cut: str, words: set[str], category: Category) -> Iterator[_Complaint]:
+    """A silhouette knows some words of a cut; `any` beside others would name a product by what is not seen."""
+    known = CUTS_OF[category.silhouette][cut]
+    for word in sorted(words - {ANY, *known}):
+        yield at, f"a {category.silhouette} has no {cut} {word!r}", f"it draws {', '.join(known)}, or any"
+    if ANY in words and len(words) > 1:
+        yield at, f"'any' stands beside other words of {cut}", "give the words their weights, or leave `any` alone"
 
 
 def _template(at: list[object], template: str, category: Category) -> Iterator[_Complaint]:

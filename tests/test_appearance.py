@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.appearance import DRAWN, HARDWARE, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, visible_part
+from schemas.appearance import ANY, CUTS, DRAWN, HARDWARE, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, visible_part
 from schemas.errors import ToileError
 
 ATTRIBUTES: dict[str, Any] = {
@@ -17,6 +17,7 @@ ATTRIBUTES: dict[str, Any] = {
     "hardware": "gold",
     "lining": "plain",
     "quilting": "diamond",
+    **dict.fromkeys(CUTS, ANY),
     "design_seed": 3,
     "shot_seed": 4,
 }

@@ -213,7 +213,7 @@ def test_public_words_name_only_what_the_renderer_draws() -> None:
     ("path", "silhouette"),
     [
         (("WOMAN", "OUTERWEAR", "TRENCH COATS"), "trench-coat"),
-        (("Men", "Footwear", "Flip Flops"), "sneaker"),
+        (("Men", "Footwear", "Flip Flops"), "sandal"),
         (("WOMAN", "READY-TO-WEAR", "SWEATSHIRTS"), "hoodie"),
         (("WOMAN", "BAGS", "N.A."), "tote-bag"),
         (("MAN", "成衣", "连衣裙"), "dress"),

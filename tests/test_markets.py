@@ -14,7 +14,7 @@ from generator.prices import legal_prices
 from generator.starting.price_text import price_text
 from generator.titles import slug
 from schemas import lexicon
-from schemas.appearance import SHOWN, SILHOUETTES, STYLE_VALUES
+from schemas.appearance import CUTS, SHOWN, SILHOUETTES, STYLE_VALUES, values_shown
 from schemas.border import schema
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -27,12 +27,13 @@ CURRENCIES = {"US": "USD", "UK": "GBP", "DE": "EUR", "FR": "EUR", "JP": "JPY", "
 LEVELS = {"US": 90.0, "UK": 75.0, "DE": 90.0, "FR": 90.0, "JP": 12000.0, "IN": 3500.0}
 LOANWORDS: dict[str, set[str]] = {
     "DE": {
-        *("hoodie", "rucksack", "shirt", "shorts", "t", "jersey", "denim", "nylon", "gabardine", "details", "vase"),
+        *("hoodie", "jeans", "rucksack", "shirt", "shorts", "t", "jersey", "denim", "nylon", "gabardine", "satin", "details", "vase", "v"),
         *("beige", "camel", "gold", "khaki", "orange", "sand"),
+        *("beanie", "clutch", "crossbody", "pumps"),
     },
     "FR": {
-        *("trench", "coat", "t", "shirt", "polo", "short", "jersey", "denim", "nylon", "gabardine", "vase", "mug"),
-        *("plaid", "beige", "camel", "olive", "orange"),
+        *("trench", "coat", "t", "shirt", "polo", "short", "jersey", "denim", "nylon", "gabardine", "satin", "vase", "mug", "v"),
+        *("plaid", "cape", "duffle", "gilet", "beige", "camel", "olive", "orange"),
     },
     "JP": set(),
 }
@@ -56,7 +57,10 @@ def document(market: str | None, silhouettes: tuple[str, ...] = SILHOUETTES, med
                 "share": 1 / len(silhouettes),
                 "silhouette": silhouette,
                 "price": {"median": median, "spread": 1.0},
-                "attributes": dict.fromkeys(sorted(SHOWN[silhouette] | {"colour"})),
+                "attributes": {
+                    name: dict.fromkeys(values_shown(silhouette, name), 1.0) if name in CUTS else None
+                    for name in sorted(SHOWN[silhouette] | {"colour"})
+                },
             }
             for silhouette in silhouettes
         ],

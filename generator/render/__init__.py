@@ -7,43 +7,90 @@ A silhouette is a pattern sheet: a function that lays panels, seams and fittings
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, overload
 
 from PIL import Image
 
-from generator.render import accessories, bags, beauty, bottoms, hats, home, outerwear, shoes, tops
+from generator.render import (
+    accessories,
+    bags,
+    beauty,
+    boots,
+    bottoms,
+    dresses,
+    eyewear,
+    gloves,
+    hats,
+    heels,
+    home,
+    jackets,
+    knits,
+    outerwear,
+    sandals,
+    shirts,
+    small_bags,
+    small_goods,
+    sneakers,
+    swimwear,
+    watches,
+)
 from generator.render.canvas import Scene
 from generator.render.light import photograph
+from generator.render.parts import PARTS, DrawnParts, separated
+from generator.render.pose import PHOTOS, STUDIO
+from generator.render.snapshot import snapshot
+from generator.render.snapshot_views import other_view
 from generator.render.wardrobe import cloths
 from schemas.appearance import Appearance, visible_part
+from schemas.border import nearest
 from schemas.errors import ToileError
 
-__all__ = ["draw", "draw_appearance"]
+__all__ = ["PARTS", "PHOTOS", "DrawnParts", "draw", "draw_appearance", "draw_parts"]
 
 PATTERN_SHEETS: dict[str, Callable[[Scene], None]] = {
     "trench-coat": outerwear.trench_coat,
     "coat": outerwear.coat,
-    "quilted-jacket": outerwear.quilted_jacket,
-    "puffer-jacket": outerwear.puffer_jacket,
-    "sweater": tops.sweater,
-    "hoodie": tops.hoodie,
-    "shirt": tops.shirt,
-    "t-shirt": tops.t_shirt,
-    "polo-shirt": tops.polo_shirt,
-    "dress": bottoms.dress,
-    "skirt": bottoms.skirt,
+    "car-coat": outerwear.car_coat,
+    "duffle-coat": outerwear.duffle_coat,
+    "cape": outerwear.cape,
+    "quilted-jacket": jackets.quilted_jacket,
+    "puffer-jacket": jackets.puffer_jacket,
+    "gilet": jackets.gilet,
+    "bomber-jacket": jackets.bomber_jacket,
+    "blazer": jackets.blazer,
+    "sweater": knits.sweater,
+    "cardigan": knits.cardigan,
+    "hoodie": knits.hoodie,
+    "shirt": shirts.shirt,
+    "t-shirt": shirts.t_shirt,
+    "polo-shirt": shirts.polo_shirt,
+    "dress": dresses.dress,
+    "skirt": dresses.skirt,
     "trousers": bottoms.trousers,
+    "jeans": bottoms.jeans,
     "shorts": bottoms.shorts,
+    "swimsuit": swimwear.swimsuit,
+    "swim-shorts": bottoms.swim_shorts,
     "tote-bag": bags.tote_bag,
-    "shoulder-bag": bags.shoulder_bag,
+    "shoulder-bag": small_bags.shoulder_bag,
+    "crossbody-bag": small_bags.crossbody_bag,
+    "clutch": small_bags.clutch,
     "backpack": bags.backpack,
-    "sneaker": shoes.sneaker,
-    "boot": shoes.boot,
-    "wallet": accessories.wallet,
+    "sneaker": sneakers.sneaker,
+    "boot": boots.boot,
+    "loafer": heels.loafer,
+    "pump": heels.pump,
+    "sandal": sandals.sandal,
+    "wallet": small_goods.wallet,
+    "card-case": small_goods.card_case,
     "belt": accessories.belt,
-    "sunglasses": accessories.sunglasses,
+    "watch": watches.watch,
+    "sunglasses": eyewear.sunglasses,
     "scarf": accessories.scarf,
+    "gloves": gloves.gloves,
+    "tie": small_goods.tie,
     "cap": hats.cap,
+    "beanie": hats.beanie,
     "bucket-hat": hats.bucket_hat,
     "perfume-bottle": accessories.perfume_bottle,
     "lipstick": beauty.lipstick,
@@ -62,24 +109,52 @@ class Drawable(Protocol):
     def attributes(self) -> Mapping[str, Any] | None: ...
 
 
-def draw(product: Drawable, size: int) -> Image.Image:
-    """The picture of a generated product, RGB, size x size pixels. A product without attributes is a ToileError."""
+@overload
+def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[False] = False) -> Image.Image: ...
+
+
+@overload
+def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[True]) -> DrawnParts: ...
+
+
+def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: bool = False) -> Image.Image | DrawnParts:
+    """The picture of a generated product, RGB, size x size pixels; `photo` is one of `PHOTOS`.
+
+    With `parts`, the same picture and the part of the product at each pixel (studio only). A product without attributes
+    is a ToileError.
+    """
     if product.attributes is None:
         where = f"product {getattr(product, 'product_code', '?')}"
         raise ToileError(
             where, "has no attributes to draw", "only generated products can be drawn; real ones have a picture"
         )
-    return draw_appearance(Appearance.from_attributes(product.attributes), size)
+    appearance = Appearance.from_attributes(product.attributes)
+    return draw_parts(appearance, size, photo) if parts else draw_appearance(appearance, size, photo)
 
 
-def draw_appearance(appearance: Appearance, size: int) -> Image.Image:
+def draw_appearance(appearance: Appearance, size: int, photo: str = STUDIO) -> Image.Image:
     """The picture of an appearance, RGB, size x size pixels; what its silhouette does not show is ignored."""
-    return photograph(lay_out(appearance, size))
+    scene = lay_out(appearance, size, photo)
+    return photograph(scene) if photo == STUDIO else snapshot(scene)
 
 
-def lay_out(appearance: Appearance, size: int) -> Scene:
-    """The scene before the light is switched on; its `alpha` is the mask of the product."""
+def draw_parts(appearance: Appearance, size: int, photo: str = STUDIO) -> DrawnParts:
+    """The picture of `draw_appearance`, and what is where in it; a `photo` other than studio is a ToileError."""
+    if photo != STUDIO:
+        raise ToileError("photo", f"the parts of a {photo} are not known", f"masks are made of photo: {STUDIO}")
+    scene = lay_out(appearance, size, photo)
+    return separated(photograph(scene), scene.alpha, scene.part)
+
+
+def lay_out(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene:
+    """The scene before the light is switched on; its `alpha` is the mask of the product (on its sheet, if a snapshot).
+
+    A `photo` that is none of `PHOTOS` is a ToileError.
+    """
+    if photo not in PHOTOS:
+        raise ToileError("photo", f"{photo!r} is not a way to photograph", nearest(photo, PHOTOS))
     seen = visible_part(appearance)
-    scene = Scene(seen, size, cloths(seen))
-    PATTERN_SHEETS[seen.silhouette](scene)
+    scene = Scene(seen, size, cloths(seen), photo)
+    view = None if photo == STUDIO else other_view(scene)
+    (view or PATTERN_SHEETS[seen.silhouette])(scene)
     return scene

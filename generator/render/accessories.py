@@ -1,202 +1,221 @@
-"""Small things: wallet, belt, sunglasses, scarf, perfume."""
+"""Things beside clothes, bags and shoes: belt, scarf, perfume."""
 
 import math
 
 from generator.render.canvas import Scene
-from generator.render.curves import Curve, Outline, box, disc, mirrored, on_side, outline, ribbon
-from generator.render.details import buckle, button, plate, ring, strap
+from generator.render.curves import Curve, Outline, Point, between, box, disc, mirrored, outline, ribbon
+from generator.render.details import buckle, plate, ring, strap
 from generator.render.relief import Crease
-
-SCALE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
-"""How much of the picture a small thing fills."""
-
-
-def wallet(scene: Scene) -> None:
-    """A folded wallet with cards and notes in view, closed by a tab: metal snap plate, or a horn stud."""
-    d = scene.design
-    scene.stage(0.98 * SCALE[scene.appearance.size], (0.0, 0.5))
-    wide, high = d.between("width", 0.30, 0.40), d.between("height", 0.21, 0.27)
-    top, low, r = 0.5 - high, 0.5 + high, d.between("corner", 0.015, 0.050)
-    scene.panel(box(-wide, top, wide, low, r), "trim", puff=0.010, soft=0.016, shade=0.8)
-    scene.panel(box(-wide + 0.03, top - 0.050, wide - 0.10, low - 0.05, 0.012), "note", puff=0.002, shadow=0.5)
-    for i, cloth in enumerate(("card", "shell")):
-        y = top - 0.020 + 0.032 * i
-        scene.panel(
-            box(-wide + 0.06, y, wide - 0.07 + 0.02 * i, low - 0.05, 0.016),
-            cloth,
-            puff=0.002,
-            soft=0.008,
-            shadow=0.5,
-            reach=0.010,
-        )
-    dip = d.between("dip", 0.0, 0.05)
-    front = mirrored(
-        [(0.0, top + 0.060 + dip), (wide - 0.10, top + 0.052), (wide, top + 0.050)],
-        [(wide + 0.004, low - r), (wide - r, low), (0.0, low + 0.004)],
-    )
-    scene.panel(front, puff=0.022, soft=0.030, lift=0.006, shadow=0.6, reach=0.016, quilted=True)
-    inset = 0.022
-    scene.topstitch(
-        [
-            (-wide + inset, top + 0.07),
-            (-wide + inset, low - r),
-            (-wide + r + inset, low - inset),
-            (wide - r - inset, low - inset),
-            (wide - inset, low - r),
-            (wide - inset, top + 0.07),
-        ]
-    )
-    closure = d.one_of("closure", ("tab", "tongue"))
-    if closure == "tab":
-        strap(scene, [(wide + 0.022, 0.52), (wide - 0.14, 0.52)], 0.085, "trim")
-        x, y = wide - 0.10, 0.52
-    else:
-        strap(scene, [(0.0, top - 0.02), (0.0, 0.53)], 0.100, "trim")
-        x, y = 0.0, 0.50
-    if scene.appearance.hardware == "none":
-        button(scene, x, y, 0.022)
-    else:
-        plate(scene, x, y, 0.048, 0.034)
-        for side in (-1, 1):
-            plate(scene, side * (wide - 0.028), low - 0.026, 0.030, 0.028)
 
 
 def belt(scene: Scene) -> None:
-    """A closed loop seen from a little above, buckle in front, holes in the end."""
-    d = scene.design
-    size = scene.appearance.size
+    """Closed to a loop and seen from a little above, or rolled up; buckle in front, holes in the end."""
+    d, size = scene.design, scene.appearance.size
+    width = {"child": 0.072, "small": 0.068, "medium": 0.098, "large": 0.138}[size] * d.between("width", 0.90, 1.10)
     scene.stage({"child": 0.70}.get(size, 0.98), (0.0, 0.5))
-    width = {"child": 0.075, "small": 0.070, "medium": 0.100, "large": 0.140}[size] * d.between("width", 0.92, 1.08)
-    rx, ry = d.between("loop", 0.36, 0.40), d.between("tilt", 0.12, 0.17)
-    y = 0.5
+    rolled = scene.shot.chance("rolled", 0.4)
+    shape = d.one_of("buckle", ("square", "round", "wide", "plate"))
+    (_rolled if rolled else _looped)(scene, width, shape)
+
+
+def _looped(scene: Scene, width: float, shape: str) -> None:
+    d, y = scene.design, 0.5
+    rx, ry = d.between("loop", 0.35, 0.40), d.between("tilt", 0.11, 0.18)
     arc = [(rx * math.sin(a), y - ry * math.cos(a)) for a in [math.pi * (i / 8 - 0.5) for i in range(9)]]
-    scene.panel(ribbon(arc, 0.9 * width), "heel", puff=0.006, soft=0.014, shade=0.72, shadow=0.0)
-    front = [(x, 2 * y - v) for x, v in arc]
-    scene.panel(ribbon(front, width), puff=0.010, soft=0.018, volume=0.004, lift=0.004, shadow=0.45, reach=0.016)
+    scene.panel(ribbon(arc, 0.86 * width), "insole", puff=0.006, soft=0.014, shade=0.72, shadow=0.0)
+    front = [(rx * math.sin(a), y + ry * math.cos(a)) for a in [1.72 * (i / 6 - 1) for i in range(13)]]
+    scene.panel(ribbon(front, width), puff=0.010, soft=0.016, volume=0.006, lift=0.004, shadow=0.45, reach=0.016)
     for offset in (-0.5, 0.5):
         scene.topstitch([(x * 0.985, v + offset * (width - 0.024)) for x, v in front[1:-1]], width=0.0035)
-    centre, frame = y + ry, 0.5 * width + 0.022
+    low = y + ry
     for i in range(5):
-        x = 0.12 + 0.036 * i
-        v = y + ry * math.sqrt(max(0.0, 1 - (x / rx) ** 2))
-        scene.darken(disc(x, v, 0.0065), 0.85, 0.001)
-    shape = d.one_of("buckle", ("square", "round", "wide"))
-    strap(scene, [(-0.16, centre - 0.012), (-0.128, centre - 0.010)], width + 0.018, "self")
-    if shape == "round":
-        ring(scene, 0.0, centre, frame + 0.012, frame + 0.012, 0.032)
-        scene.overlay(
-            box(-frame, centre - 0.009, frame * 0.9, centre + 0.009, 0.006),
-            "fitting",
-            puff=0.006,
-            soft=0.006,
-            clip=False,
-        )
-    else:
-        buckle(scene, 0.0, centre, frame * (1.0 if shape == "square" else 1.5), frame, 0.030)
+        x = 0.13 + 0.036 * i
+        scene.darken(disc(x, y + ry * math.sqrt(max(0.0, 1 - (x / rx) ** 2)), 0.0065), 0.85, 0.001)
+    tip = 0.13 + 0.036 * 5 + 0.03
+    lap = y + ry * math.sqrt(max(0.0, 1 - (tip / rx) ** 2))
+    scene.seam(
+        [(tip - 0.012, lap - 0.48 * width), (tip + 0.016, lap), (tip - 0.012, lap + 0.48 * width)],
+        width=0.007,
+        dark=0.55,
+    )
+    strap(scene, [(-0.16, low - 0.012), (-0.130, low - 0.010)], width + 0.018, "self")
+    _buckle(scene, (0.0, low), width, shape)
 
 
-def sunglasses(scene: Scene) -> None:
-    """Front view: two dark lenses in a thick frame; metal hardware is the bridge, the hinges and the temple cores."""
+def _rolled(scene: Scene, width: float, shape: str) -> None:
+    """A roll that stands on its edge, seen from above: its turns side by side, and the buckle in front of it."""
     d = scene.design
-    scene.stage({"child": 0.66, "small": 0.80, "medium": 0.94, "large": 1.06}[scene.appearance.size], (0.0, 0.5))
-    style = d.one_of("style", ("square", "round", "cat-eye", "pilot"))
-    rx, ry = (
-        d.between("lens width", 0.150, 0.170),
-        {"square": 0.120, "round": 0.150, "cat-eye": 0.115, "pilot": 0.140}[style],
+    rx, turns = d.between("roll", 0.24, 0.29), d.one_of("turns", (2, 3, 4))
+    squash, step = 0.60, 0.040
+    y = 0.5 - 0.35 * width
+    for k in range(turns):
+        r = rx - step * k
+        ring_of = disc(0.0, y, r, squash * r)
+        inner = disc(0.0, y, r - 0.011, squash * (r - 0.009))
+        if k == 0:
+            side = outline(
+                [
+                    (-r, y),
+                    (-0.7 * r, y + 0.72 * squash * r),
+                    (0.0, y + squash * r),
+                    (0.7 * r, y + 0.72 * squash * r),
+                    (r, y),
+                ],
+                (r, y + width),
+                [
+                    (0.7 * r, y + width + 0.72 * squash * r),
+                    (0.0, y + width + squash * r),
+                    (-0.7 * r, y + width + 0.72 * squash * r),
+                    (-r, y + width),
+                ],
+            )
+            rounding = Crease((0.0, y - 0.3), (0.0, y + 1.4), 0.05, 0.22)
+            scene.panel(side, puff=0.006, soft=0.012, folds=[rounding], shadow=0.0)
+            front = [(r * math.sin(a), y + squash * r * math.cos(a)) for a in [1.45 * (i / 6 - 1) for i in range(13)]]
+            for at in (0.12, 0.88):
+                scene.topstitch([(x, v + at * width) for x, v in front], width=0.0035)
+        scene.panel(ring_of, "self", puff=0.006, soft=0.008, shadow=0.0, shade=1.0)
+        scene.panel(inner, "insole", puff=0.0, lift=-0.01, shade=0.34, shadow=0.0)
+    r = rx - step * (turns - 1) - 0.012
+    wall = outline(
+        [(-r, y), (-0.7 * r, y - 0.72 * squash * r), (0.0, y - squash * r), (0.7 * r, y - 0.72 * squash * r), (r, y)],
+        [(0.6 * r, y - 0.30 * squash * r), (0.0, y - 0.45 * squash * r), (-0.6 * r, y - 0.30 * squash * r), (-r, y)],
     )
-    gap, rim = 0.036, d.between("rim", 0.024, 0.040)
-    cx, cy = gap + rx, 0.51
-    for side in (-1, 1):
-        temple = on_side([(cx + rx, cy - 0.055), (cx + rx + 0.010, cy - 0.15), (cx + rx - 0.05, cy - 0.235)], side)
-        scene.panel(ribbon(temple, 0.034, 0.026), "main", puff=0.008, soft=0.010, shade=0.8, shadow=0.0)
-        scene.overlay(ribbon(temple, 0.014, 0.010), "fitting", puff=0.003, soft=0.004, shade=0.9, shadow=0.0)
-    for side in (-1, 1):
-        lens = _lens(style, cx, cy, rx, ry)
-        scene.panel(
-            _scaled(lens, cx, cy, 1 + rim / rx, 1 + rim / ry) * (side, 1),
-            puff=0.018,
-            soft=0.5 * rim,
-            lift=0.006,
-            shadow=0.5,
-            reach=0.014,
-        )
-        scene.panel(lens * (side, 1), "lens", puff=0.010, soft=0.05, lift=0.002, shade=1.0, shadow=0.0)
-    bridge: Curve = [(-gap - 0.012, cy - 0.045), (0.0, cy - 0.070), (gap + 0.012, cy - 0.045)]
-    scene.panel(
-        ribbon(bridge, 0.040),
-        "fitting" if scene.appearance.hardware != "none" else "main",
-        puff=0.012,
-        soft=0.014,
-        lift=0.008,
-        shadow=0.4,
-        reach=0.010,
-    )
-    if style == "pilot":
-        scene.panel(
-            ribbon([(-gap - 0.03, cy - ry - 0.012), (0.0, cy - ry - 0.020), (gap + 0.03, cy - ry - 0.012)], 0.022),
-            "fitting" if scene.appearance.hardware != "none" else "main",
-            puff=0.008,
-            soft=0.008,
-            lift=0.008,
-            shadow=0.4,
-            reach=0.010,
-        )
-    for side in (-1, 1):
-        plate(scene, side * (cx + rx + 0.45 * rim), cy - 0.055, 0.022, 0.016)
+    scene.panel(wall, "insole", puff=0.004, soft=0.012, lift=-0.008, shade=0.72, shadow=0.0)
+    middle = y + squash * rx + 0.5 * width
+    strap(scene, [(-0.125, middle - 0.022), (-0.100, middle - 0.014)], width + 0.016, "self")
+    for i in range(4):
+        x = 0.10 + 0.026 * i
+        scene.darken(disc(x, y + squash * rx * math.sqrt(1 - (x / rx) ** 2) + 0.5 * width, 0.006), 0.85, 0.001)
+    _buckle(scene, (0.0, middle), width, shape)
 
 
-def _lens(style: str, cx: float, cy: float, rx: float, ry: float) -> Outline:
-    if style == "round":
-        return disc(cx, cy, ry, ry)
-    if style == "square":
-        return disc(cx, cy, rx, ry, 4.5)
-    if style == "cat-eye":
-        return outline(
-            [
-                (cx + rx + 0.02, cy - ry - 0.01),
-                (cx + 0.85 * rx, cy + 0.35 * ry),
-                (cx, cy + ry),
-                (cx - 0.9 * rx, cy + 0.3 * ry),
-                (cx - rx, cy - 0.45 * ry),
-                (cx - 0.3 * rx, cy - 0.80 * ry),
-                (cx + rx + 0.02, cy - ry - 0.01),
-            ]
-        )
-    return outline(
-        [
-            (cx - 0.75 * rx, cy - ry),
-            (cx, cy - 1.03 * ry),
-            (cx + 0.85 * rx, cy - 0.9 * ry),
-            (cx + rx, cy - 0.3 * ry),
-            (cx + 0.7 * rx, cy + 0.7 * ry),
-            (cx + 0.1 * rx, cy + ry),
-            (cx - 0.65 * rx, cy + 0.55 * ry),
-            (cx - rx, cy - 0.35 * ry),
-            (cx - 0.75 * rx, cy - ry),
-        ]
-    )
-
-
-def _scaled(shape: Outline, cx: float, cy: float, fx: float, fy: float) -> Outline:
-    return (shape - (cx, cy)) * (fx, fy) + (cx, cy)
+def _buckle(scene: Scene, at: Point, width: float, shape: str) -> None:
+    (x, y), frame = at, 0.5 * width + 0.020
+    if shape == "round":
+        ring(scene, x, y, frame + 0.012, frame + 0.012, 0.028)
+        bar = box(x - frame, y - 0.008, x + frame * 0.9, y + 0.008, 0.006)
+        scene.overlay(bar, "fitting", puff=0.006, soft=0.006, clip=False)
+    elif shape == "plate":
+        plate(scene, x, y, 1.35 * frame, frame)
+        ring(scene, x, y, 1.10 * frame, 0.76 * frame, 0.008, power=6.0)
+    else:
+        buckle(scene, x, y, frame * (1.0 if shape == "square" else 1.5), frame, 0.024)
 
 
 def scarf(scene: Scene) -> None:
-    """Laid around a neck that is not there: a loop, a crossing and two hanging ends with fringes."""
+    """Laid round a neck that is not there, folded flat to a strip, or rolled; with a fringe or a hem."""
     d = scene.design
-    size = scene.appearance.size
-    length = {"child": 0.34, "small": 0.36, "medium": 0.48, "large": 0.58}[size]
-    wide = {"child": 0.110, "small": 0.115, "medium": 0.135, "large": 0.150}[size] * d.between("width", 0.92, 1.08)
-    scene.stage({"child": 0.78}.get(size, 1.0), (0.0, 0.20 + 0.5 * length))
+    kind = d.one_of("laid", ("loop", "folded", "once"))
+    {"loop": _scarf_loop, "folded": _scarf_folded, "once": _scarf_once}[kind](scene)
+
+
+def _fringe(scene: Scene, a: Point, b: Point, length: float, name: str) -> None:
+    """Tassels from a to b, straight down, each swaying a little."""
+    number = max(4, round(math.dist(a, b) / 0.013))
+    for i in range(number + 1):
+        x, y = between(a, b, i / number)
+        end = (
+            x + scene.shot.between(f"fringe {name} {i}", -0.008, 0.008),
+            y + length * scene.shot.between(f"long {name} {i}", 0.85, 1.1),
+        )
+        scene.panel(
+            ribbon([(x, y - 0.006), (0.5 * (x + end[0]) + 0.002, 0.5 * (y + end[1])), end], 0.0085, 0.005),
+            "self",
+            puff=0.005,
+            soft=0.003,
+            shadow=0.0,
+        )
+
+
+def _scarf_folded(scene: Scene) -> None:
+    """Folded lengthwise and once across: a thick strip, its layers showing at the fold, fringes below."""
+    d, size = scene.design, scene.appearance.size
+    wide = {"child": 0.17, "small": 0.19, "medium": 0.23, "large": 0.28}[size] * d.between("width", 0.85, 1.1)
+    tall = {"child": 0.26, "small": 0.30, "medium": 0.36, "large": 0.385}[size]
+    scene.stage(1.0, (0.0, 0.5))
+    top, low, fringe = 0.49 - tall, 0.47 + tall, d.between("fringe", 0.0, 0.07)
+    lean = scene.shot.between("lean", -0.012, 0.012)
+    if fringe > 0.02:
+        _fringe(scene, (-wide + 0.016, low - 0.02), (wide - 0.010, low - 0.026), fringe, "back")
     scene.panel(
-        ribbon([(-0.13, 0.26), (-0.10, 0.12), (0.0, 0.075), (0.10, 0.12), (0.13, 0.26)], 0.10),
+        box(-wide + 0.012, top + 0.010, wide + 0.010, low - 0.016, 0.014),
         puff=0.014,
-        soft=0.022,
-        shade=0.72,
-        shadow=0.0,
+        soft=0.014,
+        shade=0.86,
+        shadow=0.3,
     )
+    if fringe > 0.02:
+        _fringe(scene, (-wide + 0.01, low), (wide - 0.016, low), fringe, "front")
+    rng = scene.shot.generator("laid")
+    soft = [
+        Crease(
+            (rng.uniform(-wide, 0), rng.uniform(top, low)),
+            (rng.uniform(0, wide), rng.uniform(top, low)),
+            rng.uniform(-0.006, 0.006),
+            0.030,
+            rng.normal(0, 0.15),
+        )
+        for _ in range(4)
+    ]
+    shape = outline(
+        [(-wide, top + 0.014), (-0.5 * wide, top), (0.5 * wide, top + 0.002), (wide, top + 0.012)],
+        [(wide + lean, 0.5), (wide - 0.004, low - 0.004)],
+        [(0.0, low + 0.004), (-wide + 0.004, low)],
+        [(-wide + lean, 0.5), (-wide, top + 0.014)],
+    )
+    scene.panel(shape, puff=0.026, soft=0.028, volume=0.008, folds=soft, lift=0.010, shadow=0.5, reach=0.014)
+    scene.seam([(wide - 0.006 + lean, top + 0.02), (wide - 0.004 + lean, low - 0.01)], width=0.004, dark=0.3)
+    scene.overlay(
+        box(-0.85 * wide, low - 0.075, -0.85 * wide + 0.055, low - 0.045, 0.003),
+        "label",
+        puff=0.001,
+        soft=0.003,
+        shadow=0.25,
+    )
+
+
+def _scarf_once(scene: Scene) -> None:
+    """Hung on a hook: gathered above, two ends side by side."""
+    d, size = scene.design, scene.appearance.size
+    low = {"child": 0.62, "small": 0.70, "medium": 0.82, "large": 0.90}[size]
+    wide = {"child": 0.13, "small": 0.13, "medium": 0.155, "large": 0.17}[size] * d.between("width", 0.9, 1.2)
+    scene.stage({"child": 0.84}.get(size, 1.0), (0.0, 0.5 * (0.06 + low)))
+    fringe = d.between("fringe", 0.02, 0.06)
+    for side, drop in ((1, d.between("uneven", 0.05, 0.22)), (-1, 0.0)):
+        end, swing = low - drop, scene.shot.between(f"swing {side}", -0.02, 0.03)
+        mid = side * (0.09 + swing) * (1.0 if side > 0 else 0.9)
+        _fringe(scene, (mid - 0.9 * wide, end), (mid + 0.9 * wide, end), fringe, str(side))
+        rng = scene.shot.generator(f"drape {side}")
+        drape = [
+            Crease(
+                (side * 0.01 + o * 0.05, 0.06), (mid + o * wide * 1.5 + rng.normal(0, 0.01), end + 0.05), depth, 0.017
+            )
+            for o, depth in ((-0.45, 0.011), (-0.15, -0.010), (0.18, 0.012), (0.48, -0.009))
+        ]
+        shape = outline(
+            [(side * 0.010 - 0.030, 0.074), (side * 0.010, 0.058), (side * 0.010 + 0.030, 0.074)],
+            [(mid * 0.6 + 0.62 * wide, 0.20), (mid + 0.96 * wide, 0.42), (mid + wide, end)],
+            [(mid, end + 0.006), (mid - wide, end - 0.002)],
+            [(mid - 0.96 * wide, 0.42), (mid * 0.6 - 0.62 * wide, 0.20), (side * 0.010 - 0.030, 0.074)],
+        )
+        scene.panel(shape, puff=0.018, soft=0.020, folds=drape, grain=-0.06 * side, shadow=0.5, reach=0.018)
+
+
+def _scarf_loop(scene: Scene) -> None:
+    """A loop, a crossing and two hanging ends."""
+    d, size = scene.design, scene.appearance.size
+    length = {"child": 0.34, "small": 0.36, "medium": 0.48, "large": 0.58}[size]
+    wide = {"child": 0.110, "small": 0.115, "medium": 0.145, "large": 0.160}[size] * d.between("width", 0.88, 1.2)
+    scene.stage({"child": 0.78}.get(size, 1.0), (0.0, 0.20 + 0.5 * length))
+    behind = [(-0.13, 0.26), (-0.10, 0.12), (0.0, 0.075), (0.10, 0.12), (0.13, 0.26)]
+    wrap = [
+        Crease((-0.12, 0.18), (0.12, 0.18), 0.008, 0.016, 0.35),
+        Crease((-0.10, 0.20), (0.10, 0.20), -0.007, 0.014, 0.40),
+    ]
+    scene.panel(ribbon(behind, 0.10), puff=0.018, soft=0.022, folds=wrap, shade=0.72, shadow=0.0)
     fringe = d.between("fringe", 0.030, 0.070)
-    for side, drop in ((1, 1.0), (-1, d.between("uneven", 0.80, 0.97))):
+    for side, drop in ((1, 1.0), (-1, d.between("uneven", 0.72, 0.97))):
         swing = scene.shot.between(f"swing {side}", 0.01, 0.05)
         low = 0.30 + length * drop
         tail: Curve = [
@@ -205,28 +224,15 @@ def scarf(scene: Scene) -> None:
             (side * (0.07 + swing), 0.5 * (0.36 + low)),
             (side * (0.07 + 1.4 * swing), low),
         ]
-        for i in range(11):
-            x = tail[-1][0] + (i / 10 - 0.5) * 0.90 * wide
-            scene.panel(
-                ribbon(
-                    [(x, low - 0.01), (x + scene.shot.between(f"fringe {side} {i}", -0.010, 0.010), low + fringe)],
-                    0.011,
-                    0.007,
-                ),
-                "self",
-                puff=0.006,
-                soft=0.004,
-                shadow=0.0,
-            )
+        _fringe(scene, (tail[-1][0] - 0.45 * wide, low), (tail[-1][0] + 0.45 * wide, low), fringe, str(side))
         drape = [
-            Crease((t[0] + o * wide, t[1]), (tail[-1][0] + 1.1 * o * wide, low + 0.06), depth, 0.014)
-            for o, depth in ((-0.25, 0.009), (0.02, -0.009), (0.27, 0.008))
-            for t in (tail[1],)
+            Crease((tail[1][0] + o * wide, tail[1][1]), (tail[-1][0] + 1.1 * o * wide, low + 0.06), depth, 0.014)
+            for o, depth in ((-0.36, -0.007), (-0.20, 0.010), (0.02, -0.010), (0.27, 0.010))
         ]
         scene.panel(
-            ribbon(tail, 0.92 * wide, wide),
-            puff=0.014,
-            soft=0.024,
+            ribbon(tail, 0.86 * wide, wide),
+            puff=0.016,
+            soft=0.022,
             folds=drape,
             grain=side * 0.08,
             shadow=0.5,
@@ -235,11 +241,12 @@ def scarf(scene: Scene) -> None:
     for side in (-1, 1):
         band: Curve = [(side * 0.145, 0.16), (side * 0.150, 0.25), (side * 0.085, 0.335), (-side * 0.03, 0.375)]
         fold = [
-            Crease((side * 0.13, 0.20), (-side * 0.02, 0.36), 0.008, 0.014, -0.2 * side),
-            Crease((side * 0.16, 0.22), (side * 0.0, 0.39), -0.007, 0.012, -0.2 * side),
+            Crease((side * 0.13, 0.20), (-side * 0.02, 0.36), 0.010, 0.013, -0.2 * side),
+            Crease((side * 0.16, 0.22), (side * 0.0, 0.39), -0.009, 0.011, -0.2 * side),
+            Crease((side * 0.175, 0.20), (side * 0.04, 0.40), 0.008, 0.010, -0.25 * side),
         ]
         scene.panel(
-            ribbon(band, 0.085, 0.130), puff=0.022, soft=0.026, folds=fold, grain=side * 0.8, shadow=0.5, reach=0.018
+            ribbon(band, 0.085, 0.130), puff=0.024, soft=0.024, folds=fold, grain=side * 0.8, shadow=0.55, reach=0.018
         )
 
 

@@ -1,245 +1,400 @@
-"""Dresses, skirts, trousers and shorts."""
+"""Trousers, jeans, shorts and swim shorts."""
+
+from dataclasses import dataclass
 
 from generator.render.canvas import Scene
-from generator.render.curves import Curve, Stretch, box, mirrored, on_side, outline, ribbon
-from generator.render.details import buckle, button, strap
-from generator.render.garment import (
-    LENGTHS,
-    Cut,
-    armhole_seams,
-    body_folds,
-    body_half,
-    child_zoom,
-    cuff,
-    hem_folds,
-    inside_back,
-    round_neck,
-    sized,
-    sleeves,
-    v_neck,
-)
-from generator.render.relief import Crease, Flutes, Fold
+from generator.render.curves import Curve, Point, Stretch, mirrored, on_side, outline, ribbon
+from generator.render.details import button, flap, ring, strap
+from generator.render.folds import drag
+from generator.render.fronts import lap
+from generator.render.garment import LENGTHS, child_zoom, polygon, stitched
+from generator.render.relief import Crease, Fold
+
+FRONT = 0.021
+"""How much lower the waist is in front than at the sides; behind it shows the inner side of the back."""
 
 
-def dress(scene: Scene) -> None:
-    """Fitted bodice, flared skirt, and a belt: tied in a knot, or with a metal buckle."""
-    d = scene.design
-    sleeve = d.one_of("sleeves", ("none", "short", "long"))
-    shoulder = 0.112 if sleeve == "none" else 0.132
-    cut = sized(
-        scene,
-        Cut(
-            scoop=d.between("scoop", 0.06, 0.12),
-            neck=d.between("neck", 0.056, 0.080),
-            shoulder=shoulder,
-            slope=0.034,
-            chest=0.122,
-            armhole=0.155,
-            waist=d.between("waist", 0.088, 0.100),
-            waist_at=0.30,
-            hem=d.between("hem", 0.17, 0.26),
-            length=0.70,
-            dip=0.014,
-        ),
-    )
-    scene.stage(1.06 * child_zoom(scene), (0.0, cut.length / 2))
-    neckline = v_neck(cut) if d.chance("v neck", 0.4) else round_neck(cut)
-    arms = []
-    if sleeve != "none":
-        arms = sleeves(
-            scene,
-            cut,
-            length=0.13 if sleeve == "short" else 0.40,
-            half_cuff=0.052 if sleeve == "short" else 0.034,
-            angle=0.5 if sleeve == "short" else 0.27,
-            fullness=d.between("fullness", 1.0, 1.25),
-        )
-    inside_back(scene, cut, cut.scoop + 0.01, "main")
-    half = body_half(cut, neckline)
-    if sleeve == "none":
-        half[2] = [(cut.shoulder, cut.slope), (cut.shoulder - 0.020, 0.11), (cut.chest, cut.armhole)]
-    half[3] = [(cut.chest, cut.armhole), (cut.waist, cut.waist_at)]
-    flare = 0.5 * (cut.waist + cut.hem) + d.between("flare", -0.02, 0.02)
-    half.insert(4, [(cut.waist, cut.waist_at), (flare, 0.5 * (cut.waist_at + cut.length)), (cut.hem, cut.length)])
-    folds = [*body_folds(scene, cut)[:6], *hem_folds(scene, cut.waist_at, cut, d.between("flutes", 5, 9), 0.013)]
-    scene.panel(mirrored(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
-    if sleeve != "none":
-        armhole_seams(scene, cut)
-    for arm in arms:
-        cuff(scene, arm, 0.020)
-    _sash(scene, cut)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Legs:
+    """The measures of a pair of trousers: half widths, and heights below the waist."""
+
+    waist: float
+    hip: float
+    crotch: float
+    length: float
+    half_leg: float
+    """Half width of one leg at its end."""
+    foot: float
+    """How far from the axis the middle of a leg ends."""
+    knee: float = 0.0
+    """How much the leg is drawn in or let out at the knee."""
 
 
-def _sash(scene: Scene, cut: Cut) -> None:
-    w, y = cut.waist + 0.004, cut.waist_at
-    band = mirrored([(0.0, y - 0.018), (w, y - 0.020)], (w, y + 0.018), (0.0, y + 0.022))
-    scene.overlay(band, "self", puff=0.007, soft=0.012)
-    if scene.appearance.hardware != "none":
-        buckle(scene, 0.0, y + 0.001, 0.042, 0.038, 0.018)
-        return
-    for lean in (-0.030, 0.018):
-        strap(scene, [(-0.02, y + 0.01), (-0.02 + 0.6 * lean, y + 0.08), (-0.02 + lean, y + 0.16)], 0.024, "self")
-    scene.overlay(box(-0.038, y - 0.022, -0.004, y + 0.022, 0.012), "self", puff=0.012, soft=0.014, clip=False)
-
-
-def skirt(scene: Scene) -> None:
-    """Pencil, flared or pleated, on a waistband with two strap buckles at the side."""
-    d = scene.design
-    style = d.one_of("style", ("pencil", "flared", "pleated"))
-    child = scene.appearance.size == "child"
-    length = 0.56 * LENGTHS[scene.appearance.size]
-    waist = 0.150 * (1.15 if child else 1.0)
-    hem = {"pencil": 0.165, "flared": 0.270, "pleated": 0.235}[style] * (0.75 + 0.25 * length / 0.56) + d.between(
-        "hem", -0.015, 0.025
-    )
-    scene.stage(1.26 * child_zoom(scene), (0.0, length / 2))
-    hip: Curve = [
-        (waist, 0.05),
-        (waist + (0.045 if style == "pencil" else 0.5 * (hem - waist)), 0.40 * length),
-        (hem, length),
-    ]
-    scene.inside(mirrored([(0.0, 0.01), (waist, 0.0)], [(0.96 * waist, 0.045), (0.0, 0.05)]), lift=0.01)
-    phase = scene.shot.between("flutes", 0, 6.28)
-    folds: list[Fold] = [
-        Flutes(
-            0.05,
-            length,
-            hem,
-            waist,
-            {"pencil": 2.0, "flared": 7.0, "pleated": 4.0}[style],
-            0.004 if style == "pencil" else 0.012,
-            phase,
-        )
-    ]
-    if style == "pleated":
-        folds += [Crease((waist * t, 0.04), (hem * t, length + 0.06), 0.012, 0.012) for t in _pleats()]
-    scene.panel(
-        mirrored(
-            [(0.0, 0.056), (waist, 0.05)], hip, [(hem, length), (0.5 * hem, length + 0.014), (0.0, length + 0.018)]
-        ),
-        puff=0.016,
-        soft=0.026,
-        volume=0.016,
-        folds=folds,
-        shadow=0.0,
-    )
-    if style == "pleated":
-        for t in _pleats():
-            scene.seam(
-                [(waist * t, 0.06), (0.5 * (waist + hem) * t, 0.5 * length), (hem * t, length + 0.01)], dark=0.45
-            )
-    scene.panel(
-        mirrored([(0.0, 0.012), (waist, 0.0)], (waist + 0.004, 0.052), (0.0, 0.066)),
-        "self",
-        puff=0.007,
-        soft=0.014,
-        shadow=0.5,
-        reach=0.010,
-    )
-    for y in (0.035, 0.115):
-        strap(scene, [(0.35 * waist, y + 0.006), (waist + 0.004, y - 0.006)], 0.026, "self", clip=True)
-        buckle(scene, 0.62 * waist, y + 0.001, 0.024, 0.022, 0.011)
-
-
-def _pleats() -> list[float]:
-    return [-0.8, -0.53, -0.27, 0.0, 0.27, 0.53, 0.8]
-
-
-def trousers(scene: Scene) -> None:
-    """Two legs, fly, pockets, belt loops; straight, tapered or flared, with a crease or turn-ups."""
-    d = scene.design
-    length = 0.80 * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
-    cut = d.one_of("leg", (0.048, 0.064, 0.094)) + d.between("leg width", -0.006, 0.006)
-    _legs(scene, length, cut, d.between("spread", 0.075, 0.100), zoom=1.0, waist=0.125)
-
-
-def shorts(scene: Scene) -> None:
-    """Short wide legs, turn-ups or a drawstring."""
-    d = scene.design
-    length = 0.42 * LENGTHS[scene.appearance.size]
-    _legs(
-        scene, length, d.between("leg width", 0.086, 0.106), d.between("spread", 0.100, 0.122), zoom=1.46, waist=0.145
+def _legs_of(
+    scene: Scene, length: float, half_legs: dict[str, tuple[float, float]], *, waist: float, hip: float
+) -> Legs:
+    """The measures that `fit` and size ask for; `half_legs` holds the widths that each fit allows."""
+    d, fit = scene.design, scene.cut("fit")
+    boxy = 1.15 if scene.appearance.size == "child" else 1.0
+    half_leg = d.between("leg width", *half_legs[fit]) * boxy
+    waist, ease = waist * boxy, {"slim": -0.008, "straight": 0.0, "loose": 0.014}[fit]
+    crotch = min(d.between("rise", 0.185, 0.225) + 0.6 * ease, length - 0.045)
+    foot = max(d.between("spread", 0.55, 0.84) * (waist + hip), half_leg + d.between("gap", 0.004, 0.030))
+    knee = -0.25 * d.between("flare", 0.0, half_leg - 0.060) if half_leg > 0.070 and length > 0.48 else 0.0
+    return Legs(
+        waist=waist, hip=waist + hip + ease, crotch=crotch, length=length, half_leg=half_leg, foot=foot, knee=knee
     )
 
 
-def _legs(scene: Scene, length: float, half_leg: float, foot: float, *, zoom: float, waist: float) -> None:
-    d, boxy = scene.design, 1.15 if scene.appearance.size == "child" else 1.0
-    waist, half_leg = waist * boxy, half_leg * boxy
-    scene.stage(zoom * child_zoom(scene), (0.0, length / 2))
-    hip, crotch = waist + 0.034, 0.20 + d.between("rise", -0.01, 0.02)
-    scene.inside(mirrored([(0.0, 0.012), (0.95 * waist, 0.0)], [(0.95 * waist, 0.05), (0.0, 0.05)]), lift=0.008)
-    for side in (-1, 1):
-        step = foot + scene.shot.between(f"step {side}", -0.012, 0.012)
-        thigh = 0.5 * (hip + step + half_leg) + 0.012
-        leg: list[Stretch] = [
-            [(0.0, 0.016), (0.6 * waist, 0.010), (waist, 0.0)],
-            [(hip, 0.13), (max(thigh, hip * 0.94), max(crotch + 0.06, 0.45 * length)), (step + half_leg, length)],
-            [(step, length + 0.006), (step - half_leg, length)],
-            [(0.016 + 0.35 * max(step - half_leg, 0), 0.5 * (crotch + length)), (0.0, crotch)],
-            (0.0, 0.016),
+def _staged(scene: Scene, legs: Legs, zoom: float) -> None:
+    wide = max(legs.hip, legs.foot + scene.pose.stride + legs.half_leg + 0.014)
+    scene.stage(min(zoom * child_zoom(scene), 0.455 / wide, 0.90 / legs.length), (0.0, legs.length / 2))
+    w = legs.waist
+    back = mirrored([(0.0, 0.003), (0.6 * w, 0.001), (0.985 * w, -0.003)], [(0.95 * w, 0.05), (0.0, 0.05)])
+    scene.inside(back, "main", lift=0.008)
+    scene.darken(mirrored([(0.0, 0.012), (w, 0.006)], [(w, 0.05), (0.0, 0.05)]), 0.35, 0.010)
+    wide = scene.design.between("label", 0.018, 0.030)
+    scene.overlay(mirrored([(0.0, 0.008), (wide, 0.007)], (wide, 0.019), (0.0, 0.020)), "label", puff=0.001, shade=0.8)
+
+
+def _leg_line(legs: Legs, step: float) -> tuple[Curve, Curve]:
+    """The outer and the inner edge of the right leg, from the waist and from the crotch down."""
+    mid = 0.5 * (legs.crotch + legs.length) + 0.03
+    thigh = legs.hip + 0.30 * (step + legs.half_leg - legs.hip)
+    knee = 0.5 * (thigh + step + legs.half_leg) + legs.knee
+    if legs.length < 0.48:
+        outer = [
+            (legs.waist, 0.0),
+            (legs.hip - 0.006, 0.10),
+            (legs.hip + 0.004, 0.16),
+            (step + legs.half_leg, legs.length),
         ]
-        folds = _leg_folds(scene, side, step, half_leg, crotch, length, hip)
+        inner = [
+            (0.0, legs.crotch),
+            (0.35 * max(step - legs.half_leg, 0.0), 0.5 * (legs.crotch + legs.length)),
+            (step - legs.half_leg, legs.length),
+        ]
+        return outer, inner
+    outer = [
+        (legs.waist, 0.0),
+        (legs.hip - 0.008, 0.095),
+        (legs.hip, 0.15),
+        (thigh, 0.26),
+        (knee, mid),
+        (step + legs.half_leg, legs.length),
+    ]
+    gap = step - legs.half_leg
+    inner = [
+        (0.0, legs.crotch),
+        (0.010 + 0.16 * gap, legs.crotch + 0.07),
+        (0.55 * gap + 0.004 - 0.8 * legs.knee, mid),
+        (gap, legs.length),
+    ]
+    return outer, inner
+
+
+def _draw_legs(scene: Scene, legs: Legs, *, pressed: bool = False, outseam: bool = True) -> list[float]:
+    """Both legs; the answer is where the middle of the left and of the right one ends."""
+    steps: list[float] = []
+    for side in (-1, 1):
+        step = legs.foot + scene.pose.stride + scene.shot.between(f"step {side}", -0.012, 0.012)
+        outer, inner = _leg_line(legs, step)
+        shape: list[Stretch] = [
+            [(0.0, FRONT + 0.002), (0.6 * legs.waist, 0.58 * FRONT), (legs.waist, 0.0)],
+            outer,
+            [outer[-1], (step, legs.length + 0.007), inner[-1]],
+            list(inner)[::-1],
+            (0.0, FRONT + 0.002),
+        ]
+        folds = _leg_folds(scene, side, step, legs)
+        if pressed:
+            folds.append(Crease((side * 0.52 * legs.hip, 0.07), (side * step, legs.length + 0.05), 0.009, 0.006))
         scene.panel(
-            outline(*leg) * (side, 1), puff=0.018, soft=0.026, volume=0.012, folds=folds, grain=side * 0.05, shadow=0.0
+            outline(*shape) * (side, 1),
+            puff=0.018,
+            soft=0.026,
+            volume=0.012,
+            folds=folds,
+            grain=side * 0.05,
+            shadow=0.0,
         )
-        _leg_seams(scene, side, waist, hip, step, half_leg, length)
-    scene.seam([(0.0, 0.04), (0.0, crotch)], dark=0.5)
-    scene.topstitch([(0.030, 0.045), (0.032, crotch - 0.075), (0.004, crotch - 0.030)], width=0.0035)
-    band = mirrored(
-        [(0.0, 0.014), (0.6 * waist, 0.009), (waist + 0.002, -0.002)],
-        (waist + 0.008, 0.036),
-        [(0.6 * waist, 0.047), (0.0, 0.052)],
-    )
-    scene.panel(band, puff=0.006, soft=0.012, lift=0.004, shadow=0.45, reach=0.010)
-    if d.chance("drawstring", 0.3):
-        for lean in (-0.020, 0.016):
-            scene.overlay(
-                ribbon([(0.0, 0.034), (0.8 * lean, 0.085), (lean, 0.135)], 0.010),
-                "cord",
-                puff=0.005,
-                soft=0.004,
-                clip=False,
+        if outseam:
+            scene.seam(on_side([(x - 0.009, y) for x, y in outer[1:]], side), dark=0.22, width=0.0035)
+        if legs.length > 0.48:
+            scene.darken(
+                outline(
+                    *[on_side([(0.0, legs.crotch), *[(x + 0.020, y) for x, y in inner[1:]]], side)],
+                    *[(side * x, y) for x, y in list(inner)[::-1]],
+                ),
+                0.22,
+                0.014,
             )
-    else:
-        for x in (-0.72 * waist, -0.34 * waist, 0.34 * waist, 0.72 * waist):
-            strap(scene, [(x, 0.000), (x, 0.054)], 0.015, clip=True)
-        button(scene, 0.0, 0.033, 0.011, "shell")
+        steps.append(side * step)
+    scene.seam([(0.0, 0.04), (0.002, legs.crotch)], dark=0.5)
+    return steps
 
 
-def _leg_folds(
-    scene: Scene, side: int, step: float, half_leg: float, crotch: float, length: float, hip: float
-) -> list[Fold]:
+def _leg_folds(scene: Scene, side: int, step: float, legs: Legs) -> list[Fold]:
+    """Whiskers that fan out from the crotch, the squeeze at the knee, and what piles up above the foot."""
     rng = scene.shot.generator(f"folds leg {side}")
     folds: list[Fold] = []
-    for i in range(3):  # whiskers from the crotch
-        a = (side * 0.006, crotch - 0.012 + 0.016 * i)
-        b = (side * (0.75 * hip), a[1] - rng.uniform(0.015, 0.060) + 0.045 * i)
-        folds.append(Crease(a, b, rng.uniform(0.004, 0.007) * (-1 if i % 2 else 1), 0.010, rng.normal(0, 0.06)))
-    num_drags = 2 + round(6 * (length - crotch))
-    for i in range(num_drags):
-        y = crotch + 0.08 + (length - crotch - 0.10) * (i + rng.uniform(0.2, 0.8)) / num_drags
-        x = 0.6 * hip + (step - 0.6 * hip) * (y - crotch) / max(length - crotch, 0.05)
-        a, b = (side * (x - half_leg), y + rng.normal(0, 0.012)), (side * (x + half_leg), y + rng.normal(0, 0.03))
-        folds.append(Crease(a, b, rng.uniform(-0.0055, 0.0055), rng.uniform(0.010, 0.018), rng.normal(0, 0.12)))
-    if scene.design.chance("pressed", 0.5):
-        folds.append(Crease((side * 0.55 * hip, 0.08), (side * step, length + 0.05), 0.009, 0.007))
+    for i in range(int(rng.integers(3, 5))):
+        a = (side * 0.004, legs.crotch - 0.018 + 0.017 * i)
+        b = (side * rng.uniform(0.55, 0.92) * legs.hip, a[1] - rng.uniform(0.020, 0.055) + 0.042 * i)
+        folds += drag(rng, a, b, rng.uniform(0.003, 0.006), rng.uniform(0.006, 0.010), fork=0.2)
+    spots = [0.45, 0.52, 0.60] if legs.length > 0.48 else [0.6]
+    spots += [0.90, 0.95] if legs.length > 0.48 and rng.random() < 0.6 else []
+    for spot in spots:
+        y = legs.crotch + (legs.length - legs.crotch) * (spot + rng.normal(0, 0.03))
+        x = 0.5 * legs.hip + (step - 0.5 * legs.hip) * (y - legs.crotch) / max(legs.length - legs.crotch, 0.05)
+        reach = legs.half_leg * rng.uniform(0.8, 1.1) * (1 if rng.random() < 0.5 else -1)
+        a, b = (side * (x - reach), y), (side * (x + 0.5 * reach), y + rng.normal(0, 0.022))
+        folds += drag(rng, a, b, rng.uniform(0.0030, 0.0055), rng.uniform(0.007, 0.011))
+    x0, x1 = 0.5 * legs.hip + rng.normal(0, 0.012), step + rng.normal(0, 0.008)
+    folds.append(Crease((side * x0, 0.16), (side * x1, legs.length), rng.uniform(-0.004, 0.004), 0.020, 0.02, 0.3))
     return folds
 
 
-def _leg_seams(scene: Scene, side: int, waist: float, hip: float, step: float, half_leg: float, length: float) -> None:
-    pocket = on_side([(0.62 * waist, 0.048), (0.72 * hip, 0.085), (hip - 0.004, 0.115)], side)
-    scene.seam(pocket, dark=0.5)
-    scene.topstitch([(x - side * 0.008, y + 0.010) for x, y in pocket], width=0.0035)
-    if scene.design.chance("turn-up", 0.4):
-        edge = [(step - half_leg - 0.005, length - 0.032), (step + half_leg + 0.007, length - 0.034)]
-        band = outline(
-            edge,
-            [edge[1], (step + half_leg + 0.006, length + 0.004)],
-            (step - half_leg - 0.004, length + 0.006),
-            edge[0],
+def _waistband(scene: Scene, legs: Legs, depth: float, *, loops: bool = True) -> int:
+    """A band with a tab that laps over the fly; the answer is the side of the tab."""
+    w, side = legs.waist, lap(scene)
+    band = mirrored(
+        [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
+        (w + 0.005, depth),
+        [(0.6 * w, depth + 0.6 * FRONT), (0.0, depth + FRONT)],
+    )
+    scene.panel(band, puff=0.006, soft=0.012, lift=0.004, shadow=0.45, reach=0.010, grain=1.57)
+    tab = side * scene.design.between("tab", 0.012, 0.034)
+    scene.seam([(tab, FRONT), (tab, depth + FRONT)], dark=0.55, width=0.004)
+    if loops:
+        for x in (-0.74 * w, -0.36 * w, 0.36 * w, 0.74 * w):
+            strap(scene, [(x, 0.001), (x, depth + 0.016)], 0.013, clip=True)
+    return side
+
+
+def _rib_band(scene: Scene, legs: Legs, depth: float) -> None:
+    """A knitted waistband."""
+    w = legs.waist
+    band = mirrored(
+        [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
+        (w + 0.008, depth),
+        [(0.6 * w, depth + 0.6 * FRONT), (0.0, depth + FRONT)],
+    )
+    scene.panel(band, "rib", puff=0.010, soft=0.014, lift=0.004, shadow=0.45, reach=0.010)
+
+
+def _fly(scene: Scene, legs: Legs, side: int, rows: int = 1) -> None:
+    for i in range(rows):
+        x = side * (0.034 - 0.007 * i)
+        low = legs.crotch - 0.068
+        stitched(scene, [(x, 0.054), (x * 1.02, low), (0.55 * x, low + 0.036), (side * 0.003, low + 0.046 - 0.006 * i)])
+
+
+def _slant_pockets(scene: Scene, legs: Legs) -> None:
+    for side in (-1, 1):
+        mouth = on_side([(0.60 * legs.waist, 0.048), (0.80 * legs.hip, 0.090), (legs.hip - 0.002, 0.142)], side)
+        scene.darken(
+            outline(*[mouth], (side * legs.hip, 0.15), (side * (0.60 * legs.waist + 0.012), 0.048)), 0.28, 0.006
         )
-        scene.overlay(band * (side, 1), puff=0.006, soft=0.012, clip=False)
+        scene.seam(mouth, dark=0.5)
+        scene.seam([(x - side * 0.010, y + 0.003) for x, y in mouth], dark=0.16, width=0.003, depth=0.001)
+
+
+def _leg_ends(scene: Scene, legs: Legs, steps: list[float], turned_up: bool, depth: float = 0.036) -> None:
+    for step in steps:
+        a, b = step - legs.half_leg - 0.003, step + legs.half_leg + 0.003
+        if turned_up:
+            top: Curve = [(a, legs.length - depth), (step, legs.length - depth + 0.006), (b, legs.length - depth)]
+            low: Curve = [
+                (b + 0.001, legs.length + 0.004),
+                (step, legs.length + 0.011),
+                (a - 0.001, legs.length + 0.004),
+            ]
+            scene.overlay(outline(top, low, top[0]), puff=0.008, soft=0.012, shadow=0.5, clip=False)
+        else:
+            hem: Curve = [(a, legs.length - 0.017), (step, legs.length - 0.011), (b, legs.length - 0.017)]
+            stitched(scene, hem)
+
+
+def _drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
+    for i, lean in enumerate((-0.020, 0.016)):
+        end = scene.shot.between(f"cord {i}", -0.012, 0.012)
+        cord: Curve = [(0.3 * lean, top), (0.9 * lean, top + 0.5 * reach), (lean + end, top + reach)]
+        scene.overlay(ribbon(cord, 0.0095), "cord", puff=0.005, soft=0.004, clip=False)
+    knot = ribbon([(-0.014, top + 0.002), (0.013, top + 0.004)], 0.013)
+    scene.overlay(knot, "cord", puff=0.007, soft=0.005, clip=False)
+
+
+def trousers(scene: Scene) -> None:
+    """Chinos and tailored trousers: slant pockets, fly, pleats, belt loops, a crease or turn-ups; or a drawstring."""
+    d = scene.design
+    length = d.between("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
+    widths = {"slim": (0.046, 0.056), "straight": (0.062, 0.074), "loose": (0.086, 0.112)}
+    legs = _legs_of(scene, length, widths, waist=d.between("waist", 0.118, 0.160), hip=d.between("hips", 0.026, 0.042))
+    _staged(scene, legs, 1.0)
+    pressed = d.chance("pressed", 0.5)
+    steps = _draw_legs(scene, legs, pressed=pressed)
+    _slant_pockets(scene, legs)
+    sporty = d.chance("drawstring", 0.25) and not pressed
+    if pressed and d.chance("pleats", 0.6):
+        for side in (-1, 1):
+            for x in (0.46, 0.62)[: d.one_of("pleat count", (1, 2))]:
+                pleat = on_side([(x * legs.waist, 0.046), ((x + 0.02) * legs.hip, 0.13)], side)
+                scene.seam(pleat, dark=0.5, width=0.005, depth=0.005)
+    if sporty:
+        _rib_band(scene, legs, 0.040)
+        _drawstring(scene, 0.042, 0.11)
     else:
+        side = _waistband(scene, legs, d.between("band", 0.032, 0.042))
+        _fly(scene, legs, side)
+        button(scene, side * 0.004, 0.5 * 0.036 + FRONT, 0.0105, "shell")
+    _leg_ends(scene, legs, steps, d.chance("turn-up", 0.35) and not sporty)
+
+
+def jeans(scene: Scene) -> None:
+    """Five pockets, rivets, a metal button, doubled stitching in thread of another colour, worn thighs."""
+    d = scene.design
+    length = d.between("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
+    widths = {"slim": (0.044, 0.054), "straight": (0.060, 0.070), "loose": (0.084, 0.108)}
+    legs = _legs_of(scene, length, widths, waist=d.between("waist", 0.124, 0.164), hip=d.between("hips", 0.022, 0.036))
+    _staged(scene, legs, 1.0)
+    steps = _draw_legs(scene, legs)
+    _worn(scene, legs, steps)
+    for side in (-1, 1):
+        mouth: Curve = [
+            (0.44 * legs.waist, 0.047),
+            (0.50 * legs.waist, 0.086),
+            (0.74 * legs.hip, 0.107),
+            (legs.hip - 0.004, 0.104),
+        ]
+        scene.darken(outline(*[on_side(mouth, side)], (side * (legs.hip - 0.004), 0.050)), 0.30, 0.005)
+        scene.seam(on_side(mouth, side), dark=0.55)
+        for away in (0.006, 0.013):
+            scene.topstitch(on_side([(x - 0.6 * away, y + away) for x, y in mouth], side), width=0.0028)
+        outer = [(legs.hip - 0.010, 0.118), (legs.hip - 0.009, 0.175)]
+        scene.topstitch(on_side(outer, side), width=0.0028)
+        for x, y in ((0.46 * legs.waist, 0.060), (legs.hip - 0.014, 0.097)):
+            button(scene, side * x, y, 0.0048, "rivet")
+    coin = outline(
+        [(0.62 * legs.waist, 0.070), (0.92 * legs.hip, 0.078)], (0.90 * legs.hip, 0.112), (0.64 * legs.waist, 0.104)
+    )
+    scene.overlay(coin, puff=0.004, soft=0.006, shadow=0.4)
+    scene.topstitch([(0.63 * legs.waist, 0.076), (0.91 * legs.hip, 0.084)], width=0.0026)
+    side = _waistband(scene, legs, 0.038)
+    w = legs.waist
+    for y in (0.005, 0.031):
         scene.topstitch(
-            on_side([(step - half_leg, length - 0.016), (step + half_leg, length - 0.016)], side), width=0.0035
+            [(-w, y), (-0.6 * w, y + 0.56 * FRONT), (0.0, y + FRONT), (0.6 * w, y + 0.56 * FRONT), (w, y)], width=0.0026
         )
+    _fly(scene, legs, side, 2)
+    button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet")
+    _leg_ends(scene, legs, steps, d.chance("turn-up", 0.25), 0.045)
+
+
+def _worn(scene: Scene, legs: Legs, steps: list[float]) -> None:
+    """Seams and edges keep the dye that thighs and knees lose: all but the middle of the legs is darker."""
+    strength = scene.design.between("wash", 0.10, 0.34)
+    for step in steps:
+        side = 1 if step > 0 else -1
+        outer, inner = _leg_line(legs, abs(step))
+        for line, inward in ((outer, -0.034), (inner, 0.030)):
+            edge = [(x + 0.006 * (1 if inward < 0 else -1), y) for x, y in line]
+            strip = outline(on_side(edge, side), *on_side([(x + inward, y) for x, y in line[::-1]], side))
+            scene.darken(strip, strength, 0.016)
+    low = mirrored(
+        [(0.0, 0.7 * legs.length), (0.4, 0.7 * legs.length)], (0.4, legs.length + 0.02), (0.0, legs.length + 0.02)
+    )
+    scene.darken(low, 0.7 * strength, 0.05)
+
+
+def shorts(scene: Scene) -> None:
+    """Short legs with turn-ups or stitched hems; tailored, with cargo pockets, or with a drawstring."""
+    d = scene.design
+    length = d.between("length", 0.36, 0.42) * LENGTHS[scene.appearance.size]
+    widths = {"slim": (0.074, 0.084), "straight": (0.090, 0.100), "loose": (0.110, 0.128)}
+    legs = _legs_of(scene, length, widths, waist=d.between("waist", 0.134, 0.152), hip=d.between("hips", 0.026, 0.040))
+    _staged(scene, legs, 1.46)
+    steps = _draw_legs(scene, legs, pressed=d.chance("pressed", 0.25))
+    _slant_pockets(scene, legs)
+    style = d.one_of("style", ("tailored", "tailored", "cargo", "sporty"))
+    if style == "sporty":
+        _rib_band(scene, legs, 0.044)
+        _drawstring(scene, 0.044)
+    else:
+        side = _waistband(scene, legs, 0.038)
+        _fly(scene, legs, side)
+        button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "shell")
+    if style == "cargo":
+        _cargo_pockets(scene, legs, steps)
+    _leg_ends(scene, legs, steps, d.chance("turn-up", 0.4) and style != "sporty")
+
+
+def _cargo_pockets(scene: Scene, legs: Legs, steps: list[float]) -> None:
+    y = 0.5 * (legs.crotch + legs.length) - 0.035
+    for step in steps:
+        side = 1 if step > 0 else -1
+        x1 = legs.hip + 0.35 * (abs(step) + legs.half_leg - legs.hip) + 0.006
+        pocket = polygon((x1 - 0.074, y), (x1, y - 0.004), (x1 + 0.004, y + 0.090), (x1 - 0.072, y + 0.094))
+        scene.overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False)
+        flap(scene, (side * (x1 - 0.077), y - 0.004), (side * (x1 + 0.003), y - 0.008), 0.034)
+        button(scene, side * (x1 - 0.036), y + 0.016, 0.0075, "shell")
+
+
+def swim_shorts(scene: Scene) -> None:
+    """Light, short and gathered at an elastic waist, with a cord, side stripes or contrast hems, and slits."""
+    d = scene.design
+    length = d.between("length", 0.28, 0.325) * LENGTHS[scene.appearance.size]
+    boxy = 1.15 if scene.appearance.size == "child" else 1.0
+    waist, hip = d.between("waist", 0.130, 0.146) * boxy, d.between("hips", 0.030, 0.050)
+    half_leg = d.between("leg width", 0.084, 0.100) * boxy
+    crotch = min(d.between("rise", 0.175, 0.205), length - 0.055)
+    foot = min(half_leg + d.between("spread", 0.008, 0.024), waist + hip + d.between("flare", 0.006, 0.030) - half_leg)
+    half_leg = min(half_leg, foot - 0.004)
+    legs = Legs(waist=waist, hip=waist + hip, crotch=crotch, length=length, half_leg=half_leg, foot=foot)
+    _staged(scene, legs, 1.50)
+    steps = _draw_legs(scene, legs, outseam=False)
+    trim = d.one_of("trim", ("none", "stripe", "hem", "hem"))
+    for step in steps:
+        side = 1 if step > 0 else -1
+        outer, _ = _leg_line(legs, abs(step))
+        if trim == "stripe":
+            line: list[Point] = [(x - 0.020, y) for x, y in outer[1:]]
+            scene.overlay(ribbon(on_side(line, side), 0.020), "cord", puff=0.001, soft=0.006, shadow=0.1)
+        a, b = step - half_leg, step + half_leg
+        edge: Curve = [(a, length - 0.010), (step, length - 0.004), (b, length - 0.010)]
+        if trim == "hem":
+            scene.overlay(ribbon(edge, 0.018), "cord", puff=0.002, soft=0.006, shadow=0.15)
+        else:
+            stitched(scene, [(x, y - 0.008) for x, y in edge])
+        (x, y), (hx, hy) = outer[-1], outer[-2]
+        notch = polygon(
+            (x + 0.004, y + 0.012), (x - 0.016, y + 0.010), (x + 0.12 * (hx - x) - 0.004, y + 0.16 * (hy - y))
+        )
+        scene.panel(notch * (side, 1), puff=0.0, lift=0.0, shade=0.5, clip=True, shadow=0.0)
+        mouth: Curve = [(legs.hip - 0.034, 0.062), (legs.hip - 0.012, 0.125)]
+        scene.seam(on_side(mouth, side), dark=0.5)
+    _gathered_band(scene, legs)
+    _drawstring(scene, 0.036, d.between("cord", 0.085, 0.13))
+    for side in (-1, 1):
+        ring(scene, side * 0.014, 0.036, 0.0060, 0.0060, 0.0045, "rivet")
+
+
+def _gathered_band(scene: Scene, legs: Legs) -> None:
+    """An elastic waistband: many short folds across it, which run out below."""
+    rng = scene.shot.generator("gathers")
+    w, folds = legs.waist, []
+    for i in range(18):
+        x = (-1 + 2 * (i + rng.uniform(0.2, 0.8)) / 18) * w
+        folds.append(Crease((x, -0.012), (1.04 * x, 0.070), float(rng.uniform(0.003, 0.006)), 0.0050))
+    band = mirrored(
+        [(0.0, FRONT - 0.004), (0.6 * w, 0.4 * FRONT), (w, -0.004)],
+        (w + 0.004, 0.040),
+        [(0.6 * w, 0.050), (0.0, 0.058)],
+    )
+    scene.panel(band, puff=0.009, soft=0.014, lift=0.004, folds=folds, shadow=0.40, reach=0.010)
+    for y in (0.022, 0.038):
+        scene.seam([(-w, y - 0.010), (0.0, y + 0.010), (w, y - 0.010)], dark=0.20, width=0.003)
+    for side in (-1, 1):
+        for i in range(4):
+            x = side * (0.25 + 0.19 * i) * w
+            scene.seam([(x, 0.052), (1.04 * x, rng.uniform(0.068, 0.095))], dark=0.22, width=0.004)

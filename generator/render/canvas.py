@@ -4,80 +4,131 @@ Nothing is shaded here. Every panel leaves its mask, height, cloth and place in 
 picture (a G-buffer); `light.py` turns the planes into colours once, whatever the number of panels.
 """
 
+import functools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+import numpy.typing as npt
 
+from generator.render import kernels, tracing
 from generator.render.curves import Curve, Outline, along
 from generator.render.fabric import Cloth
-from generator.render.relief import Fold, Plane, blotches, blur, folded, inflated, resized
+from generator.render.parts import NO_PART, part_number
+from generator.render.pose import STUDIO, posed
+from generator.render.relief import Fold, Plane, blotches, folded
 from generator.render.variation import Variation
-from schemas.appearance import Appearance
+from generator.render.warp import give_of, warp
+from schemas.appearance import ANY, CUTS_OF, Appearance
 
 COARSE_SIDE = 168
-"""Cells along the picture on which smooth relief is computed; smaller pictures use one cell a pixel."""
+"""Cells along the picture on which what is smooth may be computed; smaller pictures use one cell a pixel."""
 CRUMPLE = 0.0026
 """Height of the faint unevenness that all cloth has, in units."""
+EDGE = 0.0010
+"""Height of the rolled rim of a panel, in units: cloth is about a millimetre thick, folded over two."""
+CONTACT = 0.0023
+"""Width of that rim, and of the tight shadow right beside a panel, in units."""
+STEP = 0.03
+"""Longest straight stretch of an outline that can give way, in units."""
 Window = tuple[slice, slice]
 
 
-@dataclass(frozen=True, slots=True)
-class Area:
-    """The part of the picture that an outline touches."""
+def roomy(num_planes: int, side: int) -> Plane:
+    """Planes of zeros with a column to spare, so that each window of them has one and the same memory layout.
 
-    window: Window
-    mask: Plane
-    """Coverage 0..1 of each pixel in the window."""
-    coarse_mask: Plane
-    coarse_window: Window
+    Compiled loops are made once for each layout; a window as wide as the picture would have another one.
+    """
+    return np.zeros((num_planes, side, side + 1), np.float32)[:, :, :side]
+
+
+class Area:
+    """The part of the picture that an outline touches, and how much of each pixel it covers."""
+
+    __slots__ = ("mask", "window")
+
+    def __init__(self, window: Window, mask: Plane) -> None:
+        self.window, self.mask = window, mask
 
 
 class Scene:
     """One product on its way to a picture."""
 
-    def __init__(self, appearance: Appearance, size: int, cloths: dict[str, Cloth]) -> None:
+    def __init__(self, appearance: Appearance, size: int, cloths: dict[str, Cloth], photo: str = STUDIO) -> None:
         self.appearance, self.size, self.cloths = appearance, size, cloths
         self.design = Variation(f"{appearance.silhouette}/design", appearance.design_seed)
         self.shot = Variation("shot", appearance.shot_seed)
-        self.cell = max(1, round(size / COARSE_SIDE))
-        self.side = math.ceil(size / self.cell) * self.cell
-        self.alpha, self.height, self.shade, self.quilt, self.u, self.v = np.zeros(
-            (6, self.side, self.side), np.float32
-        )
-        self.cover: dict[str, Plane] = {}
+        self.pose = posed(photo, self.shot)
+        self.side, self.cell = size, max(1, round(size / COARSE_SIDE))
+        self.planes = roomy(9, size)
+        self.alpha, self.height, self.shade, self.quilt, self.u, self.v, self.share = self.planes[:7]
+        """Cover of the product, relief in units, light that reaches it, padding, threads, share of the upper cloth."""
+        self.owners = np.zeros((3, size, size + 1), np.uint8)[:, :, :size]
+        self.top, self.under, self.part = self.owners
+        """The number of the cloth that covers most of a pixel, of the next one, and of the part; 0 is none."""
+        self.cloth_names = list(cloths)
         self.floor: tuple[float, float, float] | None = None
         self.stage(1.0)
 
-    def stage(self, zoom: float, centre: tuple[float, float] = (0.0, 0.5)) -> None:
+    def cut(self, name: str) -> str:
+        """The word of a cut, such as `neckline`: what the appearance asks for, or else what this design has."""
+        word = getattr(self.appearance, name)
+        return self.design.one_of(name, CUTS_OF[self.appearance.silhouette][name]) if word == ANY else str(word)
+
+    def stage(self, zoom: float, centre: tuple[float, float] = (0.0, 0.5), give: float | None = None) -> None:
         """Places the camera: the garment point `centre` lies mid-picture, one unit spans `zoom` pictures.
 
-        Each shot adds a little turn, shift and zoom. Call it once, before the first panel.
+        Each shot adds a little turn, shift and zoom. `give` is how far the product loses its drawn shape when it is
+        laid out: 1 as cloth, 0 as glass; by default what its silhouette has. Call it once, before the first panel.
         """
         shot = self.shot
-        self.zoom = zoom * self.size * shot.between("zoom", 0.97, 1.03)
+        self.zoom = zoom * self.pose.room * self.size * shot.between("zoom", 0.97, 1.03)
         turn = shot.between("turn", -0.022, 0.022)
-        self.turned = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-        self.centre = np.array(centre)
         self.middle = self.size * (0.5 + np.array([shot.between("x", -0.012, 0.012), shot.between("y", -0.012, 0.012)]))
-        self.x, self.y = self._garment_units(self.side, 1)
-        self.coarse_x, self.coarse_y = self._garment_units(self.side // self.cell, self.cell)
-        place = np.float32(self.shot.between("crumple", 0.0, 9.0))
-        self.crumple = CRUMPLE * blotches(self.coarse_x + place, self.coarse_y, 0.13)
+        self.give = give_of(self.appearance.silhouette) if give is None else give
+        self.waves = warp(shot, self.give)
+        self.camera = np.array([math.cos(turn), math.sin(turn), *centre, *self.middle, self.zoom])
+        for name in ("place", "crumple"):
+            self.__dict__.pop(name, None)
 
-    def _garment_units(self, side: int, cell: int) -> tuple[Plane, Plane]:
-        pixels = (np.arange(side) + 0.5) * cell
-        dx, dy = (pixels - self.middle[0]) / self.zoom, (pixels - self.middle[1]) / self.zoom
-        (a, b), (c, d) = self.turned.T
-        x = a * dx[None, :] + b * dy[:, None] + self.centre[0]
-        y = c * dx[None, :] + d * dy[:, None] + self.centre[1]
-        return x.astype(np.float32), y.astype(np.float32)
+    @functools.cached_property
+    def place(self) -> tuple[Plane, Plane]:
+        """The garment units x and y of every pixel."""
+        x, y = self.planes[7:]
+        tracing.unlaid(x, y, self.waves, self.camera)
+        return x, y
+
+    @property
+    def x(self) -> Plane:
+        """Garment units to the right of the axis, at every pixel."""
+        return self.place[0]
+
+    @property
+    def y(self) -> Plane:
+        """Garment units downwards, at every pixel."""
+        return self.place[1]
+
+    @functools.cached_property
+    def crumple(self) -> Plane:
+        """The unevenness that all cloth has, in units."""
+        shift = np.float32(self.shot.between("crumple", 0.0, 9.0))
+        planes = roomy(1, self.side)
+        planes[0] = np.float32(CRUMPLE) * blotches(self.x + shift, self.y, 0.13)
+        return np.asarray(planes[0])
+
+    @property
+    def coarse_x(self) -> Plane:
+        """`x` at every `cell`-th pixel."""
+        return np.ascontiguousarray(self.x[self.cell // 2 :: self.cell, self.cell // 2 :: self.cell])
+
+    @property
+    def coarse_y(self) -> Plane:
+        """`y` at every `cell`-th pixel."""
+        return np.ascontiguousarray(self.y[self.cell // 2 :: self.cell, self.cell // 2 :: self.cell])
 
     def pixels(self, points: Outline) -> Outline:
         """Garment units to pixels."""
-        return np.asarray((points - self.centre) @ self.turned.T * self.zoom + self.middle, np.float64)
+        return tracing.laid(np.ascontiguousarray(points, np.float64), 0.0, self.waves, self.camera)
 
     def panel(
         self,
@@ -96,33 +147,36 @@ class Scene:
         shadow: float = 0.40,
         reach: float = 0.014,
         quilted: bool = False,
+        edge: float = 1.0,
+        part: str | None = None,
     ) -> None:
         """Lays a panel over what is there.
 
         `puff` is the height it rises to over `soft` units from its edge, `volume` a broader bulge on top; `lift` its
         thickness. `follow` lets it ride on the relief below (a pocket), otherwise it starts from the ground (a sleeve);
         `clip` cuts it off where nothing lies below. `grain` turns its threads (radians), `shade` darkens what lies
-        inside, `shadow` is the strength and `reach` the width of the shadow it casts on what is below.
+        inside, `shadow` is the strength and `reach` the width of the shadow it casts on what is below. `edge` is the
+        height of its rolled rim against that of cloth. `part` names it in a mask of parts; by default its cloth does.
         """
-        area = self._area(shape, margin=0.02 + reach)
+        area = self._area(shape, margin=0.008 + 1.6 * reach)
         if area is None:
             return
-        window, mask = area.window, area.mask
+        window, mask, unit = area.window, area.mask, self.zoom
         if clip:
             mask = mask * self.alpha[window]
+        near = kernels.softened(area.mask, CONTACT * unit, 0.0, 0.0)
         if shadow:
-            self._cast(area, shadow, reach)
-        unit, coarse = self.zoom / self.cell, area.coarse_window
-        rise = inflated(area.coarse_mask, soft * unit)
-        form = puff * rise
-        if volume:
-            form = form + volume * inflated(area.coarse_mask, 3.2 * soft * unit)
-        if folds:
-            form = form + folded(folds, self.coarse_x[coarse], self.coarse_y[coarse]) * np.minimum(1.3 * rise, 1)
-        height = resized(form + self.crumple[coarse], mask.shape[1], mask.shape[0]) + lift
+            self._cast(area, near, shadow, reach)
+        deep = kernels.softened(mask, soft * unit, 0.0, 0.0)
+        broad = kernels.softened(mask, 3.2 * soft * unit, 0.0, 0.0) if volume else deep
+        rolled = EDGE * edge if puff and self.give else 0.0
+        place = self.place[0][window], self.place[1][window]
+        relief = folded(folds, *place) if folds else deep
+        sizes = (float(puff), float(volume), float(rolled), float(lift), 1.0 if folds else 0.0)
+        height = kernels.formed(deep, broad, near, relief, self.crumple[window], sizes)
         if follow:
-            height = height + self.height[window]
-        self._lay(window, mask, height, cloth, grain, shade, quilted)
+            height += self.height[window]
+        self._lay(window, mask, height, cloth, (shade, float(quilted), grain), part)
 
     def overlay(
         self,
@@ -138,29 +192,56 @@ class Scene:
         grain: float = 0.0,
         folds: Sequence[Fold] = (),
         quilted: bool = False,
+        edge: float = 1.0,
+        part: str | None = None,
     ) -> None:
         """Sews a panel onto what is there: it rides on the relief below and, with `clip`, ends where that ends."""
-        form = {"puff": puff, "soft": soft, "lift": lift, "grain": grain, "shade": shade}
         self.panel(
-            shape, cloth, **form, shadow=shadow, reach=0.011, follow=True, clip=clip, folds=folds, quilted=quilted
+            shape,
+            cloth,
+            puff=puff,
+            soft=soft,
+            lift=lift,
+            follow=True,
+            clip=clip,
+            folds=folds,
+            grain=grain,
+            shade=shade,
+            shadow=shadow,
+            reach=0.011,
+            quilted=quilted,
+            edge=edge,
+            part=part,
         )
 
-    def inside(self, shape: Outline, cloth: str = "lining", *, lift: float = 0.020, clip: bool = False) -> None:
+    def inside(
+        self,
+        shape: Outline,
+        cloth: str = "lining",
+        *,
+        lift: float = 0.020,
+        clip: bool = False,
+        part: str | None = None,
+    ) -> None:
         """The inner side of a product, seen through an opening: flat, in half shade, `lift` above the ground."""
-        self.panel(shape, cloth, puff=0.0, lift=lift, shade=0.85, shadow=0.5 if clip else 0.0, clip=clip)
+        part = part or "lining"
+        self.panel(shape, cloth, puff=0.0, lift=lift, shade=0.85, shadow=0.5 if clip else 0.0, clip=clip, part=part)
 
-    def stamp(self, window: Window, mask: Plane, height: Plane, cloth: str) -> None:
+    def stamp(self, window: Window, mask: Plane, height: Plane, cloth: str, part: str | None = None) -> None:
         """Lays a small part whose mask and relief are known at every pixel, riding on what is below."""
-        self._lay(window, mask, self.height[window] + height, cloth, 0.0, 1.0, False)
+        relief = np.asarray(self.height[window] + height, np.float32)
+        self._lay(window, np.asarray(mask, np.float32), relief, cloth, (1.0, 0.0, 0.0), part)
 
     def seam(self, curve: Curve, *, width: float = 0.0045, depth: float = 0.0030, dark: float = 0.35) -> None:
-        """Presses a seam into what is there: a dark groove."""
-        drawn = self._line(along(curve), width)
+        """Presses a seam into what is there: a dark groove, with the cloth puckered a little beside it."""
+        drawn = self._line(along(curve), width, margin=4 * width)
         if drawn is None:
             return
-        window, mask = drawn
+        window, mask, away, place = drawn
         mask = mask * self.alpha[window]
-        self.height[window] -= depth * mask
+        unit, phase = self.zoom, 6.0 * curve[0][0] + 11.0 * curve[-1][1] + self.shot.between("pucker", 0.0, 6.28)
+        sizes = (depth, 0.6 * width * unit, 0.16 * depth * self.give, 0.021 * unit, phase)
+        kernels.pressed(self.height[window], away, place, sizes)
         self.shade[window] *= 1 - dark * mask
 
     def topstitch(self, curve: Curve, cloth: str = "thread", *, length: float = 0.011, width: float = 0.0040) -> None:
@@ -170,12 +251,16 @@ class Scene:
         num_stitches = max(1, round(float(steps[-1]) / length))
         ends = np.linspace(0, steps[-1], 3 * num_stitches + 1)
         points = np.stack([np.interp(ends, steps, line[:, axis]) for axis in (0, 1)], axis=1)
-        drawn = self._line(points, width, dashed=True)
-        if drawn is None:
+        drawn = self._line(points, width, margin=0.0, dashed=True)
+        hollow = self._line(line, width, margin=0.012)
+        if drawn is None or hollow is None:
             return
-        window, mask = drawn
+        beside, _, away, place = hollow
+        sizes = (0.0008, 0.0030 * self.zoom, 0.0003 * self.give, 0.017 * self.zoom, 9.0 * curve[0][1])
+        kernels.pressed(self.height[beside], away, place, sizes)
+        window, mask = drawn[:2]
         mask = mask * self.alpha[window]
-        self.stamp(window, mask, 0.0012 * mask, cloth)
+        self._lay(window, mask, self.height[window] + 0.0012 * mask, cloth, (1.0, 0.0, 0.0), NO_PART)
 
     def near(self, x: float, y: float, radius: float) -> Window | None:
         """The window around a point in garment units, or None when it leaves the picture."""
@@ -187,78 +272,69 @@ class Scene:
     def darken(self, shape: Outline, strength: float, soft: float) -> None:
         """A soft shadow of the given outline on the parts below it."""
         area = self._area(shape, margin=3 * soft)
-        if area is None:
-            return
-        shadow = blur(area.coarse_mask, soft * self.zoom / self.cell)
-        self.shade[area.window] *= 1 - strength * np.clip(resized(shadow, *area.mask.shape[::-1]), 0, 1)
+        if area is not None:
+            shadow = kernels.softened(area.mask, soft * self.zoom, 0.0, 0.0)
+            kernels.darken(self.shade[area.window], shadow, float(strength))
 
     def stand(self, x0: float, x1: float, y: float) -> None:
         """Puts the product on a floor: it touches it from x0 to x1 at height y."""
         (a, b), (c, _) = self.pixels(np.array([[x0, y], [x1, y]]))
         self.floor = (a, c, b)
 
+    def _window(self, points: npt.NDArray[np.float64], reach: float) -> Window | None:
+        y0, y1, x0, x1 = tracing.bounds(points, reach, self.side)
+        return None if x1 - x0 < 2 or y1 - y0 < 2 else (slice(y0, y1), slice(x0, x1))
+
     def _area(self, shape: Outline, margin: float) -> Area | None:
-        polygon = self.pixels(shape)
-        reach = margin * self.zoom
-        low = np.floor((polygon.min(axis=0) - reach) / self.cell).astype(int) * self.cell
-        high = np.ceil((polygon.max(axis=0) + reach) / self.cell).astype(int) * self.cell
-        (x0, y0), (x1, y1) = np.maximum(low, 0).tolist(), np.minimum(high, self.side).tolist()
-        width, height, cell = x1 - x0, y1 - y0, self.cell
-        if width < 2 * cell or height < 2 * cell:
+        points = np.ascontiguousarray(shape, np.float64)
+        polygon = tracing.laid(points, STEP if self.give else 0.0, self.waves, self.camera)
+        window = self._window(polygon, margin * self.zoom)
+        if window is None:
             return None
-        fine = 4 if width * height < 16000 else 2
-        drawing = Image.new("L", (width * fine, height * fine))
-        ImageDraw.Draw(drawing).polygon(((polygon - (x0, y0)) * fine - 0.5).ravel().tolist(), fill=255)
-        mask = np.asarray(drawing.reduce(fine), np.float32) / np.float32(255)
-        coarse = mask if cell == 1 else np.asarray(drawing.reduce(fine * cell), np.float32) / np.float32(255)
-        window = (slice(y0, y1), slice(x0, x1))
-        coarse_window = (slice(y0 // cell, y1 // cell), slice(x0 // cell, x1 // cell))
-        return Area(window, mask, coarse, coarse_window)
+        rows, columns = window
+        corner = np.array([columns.start, rows.start], np.float64)
+        return Area(window, tracing.coverage(polygon - corner, rows.stop - rows.start, columns.stop - columns.start))
 
-    def _line(self, points: Outline, width: float, *, dashed: bool = False) -> tuple[Window, Plane] | None:
-        """The mask of a line; dashed draws two of every three stretches between the points."""
+    def _line(
+        self, points: Outline, width: float, *, margin: float, dashed: bool = False
+    ) -> tuple[Window, Plane, Plane, Plane] | None:
+        """Window, mask, distance and length of a line; dashed draws two of every three stretches between the points."""
         line = self.pixels(points)
-        x0, y0 = np.maximum(np.floor(line.min(axis=0)).astype(int) - 4, 0).tolist()
-        x1, y1 = np.minimum(np.ceil(line.max(axis=0)).astype(int) + 4, self.side).tolist()
-        if x1 - x0 < 2 or y1 - y0 < 2:
+        pen = width * self.zoom
+        reach = max(0.5 * max(pen, 1.0) + 1, margin * self.zoom)
+        window = self._window(line, reach + 1)
+        if window is None:
             return None
-        fine = 4
-        pen = width * self.zoom * fine
-        drawing = Image.new("L", ((x1 - x0) * fine, (y1 - y0) * fine))
-        draw, vertices = ImageDraw.Draw(drawing), [tuple(p) for p in ((line - (x0, y0)) * fine).tolist()]
-        if dashed:
-            for i in range(0, len(vertices) - 2, 3):
-                draw.line(vertices[i : i + 3], fill=255, width=max(2, round(pen)))
-        else:
-            draw.line(vertices, fill=255, width=max(2, round(pen)), joint="curve")
-        mask = np.asarray(drawing.reduce(fine), np.float32) * np.float32(min(1.0, pen / 2) / 255)
-        return (slice(y0, y1), slice(x0, x1)), mask
+        rows, columns = window
+        corner = np.array([columns.start, rows.start], np.float64)
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        away, place = tracing.traced(line - corner, dashed, *shape, float(reach))
+        mask = np.clip(np.float32(0.5 * max(pen, 1.0) + 0.5) - away, 0, 1) * np.float32(min(1.0, pen))
+        return window, mask, away, place
 
-    def _cast(self, area: Area, strength: float, reach: float) -> None:
-        """Darkens what lies below, shifted down and to the right, away from the key light."""
-        unit = self.zoom / self.cell
-        soft = blur(area.coarse_mask, 0.8 * reach * unit)
-        down, right = round(0.5 * reach * unit), round(0.3 * reach * unit)
-        moved = np.zeros_like(soft)
-        height, width = soft.shape
-        moved[down:, right:] = soft[: height - down, : width - right]
-        self.shade[area.window] *= 1 - strength * np.clip(resized(moved, *area.mask.shape[::-1]), 0, 1)
+    def _cast(self, area: Area, near: Plane, strength: float, reach: float) -> None:
+        """A wide and a tight shadow on what lies below, shifted down and to the right, away from the key light."""
+        unit = self.zoom
+        soft = kernels.softened(area.mask, 0.8 * reach * unit, 0.5 * reach * unit, 0.3 * reach * unit)
+        strengths = float(strength), min(0.5, 0.9 * strength)
+        kernels.cast(self.shade[area.window], soft, near, strengths, 0.9 * CONTACT * unit, 0.5 * CONTACT * unit)
 
     def _lay(
-        self, window: Window, mask: Plane, height: Plane, cloth: str, grain: float, shade: float, quilted: bool
+        self,
+        window: Window,
+        mask: Plane,
+        height: Plane,
+        cloth: str,
+        look: tuple[float, float, float],
+        part: str | None,
     ) -> None:
-        keep = 1 - mask
-        if cloth not in self.cover:
-            self.cover[cloth] = np.zeros((self.side, self.side), np.float32)
-        for cover in self.cover.values():
-            cover[window] *= keep
-        self.cover[cloth][window] += mask
-        self.alpha[window] = 1 - (1 - self.alpha[window]) * keep
-        for plane, value in ((self.height, height), (self.shade, shade), (self.quilt, float(quilted))):
-            view = plane[window]
-            view += mask * (value - view)
-        x, y = self.x[window], self.y[window]
-        solid = mask > 0.5
-        c, s = np.float32(math.cos(grain)), np.float32(math.sin(grain))
-        np.copyto(self.u[window], c * x - s * y, where=solid)
-        np.copyto(self.v[window], s * x + c * y, where=solid)
+        shade, padded, grain = look
+        rows, columns = window
+        kernels.lay(
+            mask,
+            height,
+            (self.cloth_names.index(cloth) + 1, part_number(part, cloth)),
+            (float(shade), float(padded), math.cos(grain), math.sin(grain)),
+            self.planes[:, rows, columns],
+            self.owners[:, rows, columns],
+        )

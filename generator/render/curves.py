@@ -10,6 +10,8 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
+from generator.render.tracing import band, spline
+
 Point = tuple[float, float]
 Curve = Sequence[Point]
 Stretch = Curve | Point
@@ -57,12 +59,7 @@ def along(curve: Curve) -> Outline:
 
 def ribbon(curve: Curve, width: float, end_width: float | None = None) -> Outline:
     """The outline of a band laid along an open curve; the width may taper to `end_width`."""
-    middle = along(curve)
-    direction = np.gradient(middle, axis=0)
-    direction /= np.linalg.norm(direction, axis=1, keepdims=True) + 1e-12
-    widths = np.linspace(width, width if end_width is None else end_width, len(middle))[:, None]
-    aside = np.stack([-direction[:, 1], direction[:, 0]], axis=1) * widths / 2
-    return np.concatenate([middle + aside, (middle - aside)[::-1]])
+    return band(along(curve).astype(np.float64), float(width), float(width if end_width is None else end_width))
 
 
 def disc(x: float, y: float, rx: float, ry: float | None = None, power: float = 2.0) -> Outline:
@@ -127,15 +124,4 @@ def _same(a: Point, b: Point) -> bool:
 
 def _spline(points: Outline, corners: npt.NDArray[np.bool_]) -> Outline:
     """Cubic Hermite with chord-length tangents: close points beside distant ones do not overshoot."""
-    here = np.arange(len(points))
-    following, preceding = here + 1 - len(points), here - 1
-    after, before = points[following], points[preceding]
-    forward, backward = after - points, points - before
-    chord = np.linalg.norm(forward, axis=1, keepdims=True)
-    smooth = after - before
-    smooth /= np.linalg.norm(smooth, axis=1, keepdims=True) + 1e-12
-    corner = corners[:, None]
-    leave = np.where(corner, forward, smooth * chord)
-    arrive = np.where(corner, backward, smooth * chord[preceding])[following]
-    control = np.stack([points, leave, after, arrive], axis=1)
-    return np.asarray(np.einsum("tk,mkc->mtc", _HERMITE, control).reshape(-1, 2), np.float64)
+    return spline(points.astype(np.float64), corners, _HERMITE)

@@ -10,6 +10,13 @@ import numpy as np
 from generator.render.canvas import Scene, Window
 from generator.render.curves import Curve, Point, between, box, outline, ribbon
 from generator.render.relief import Plane
+from schemas.appearance import ANY
+
+
+def usual_cut(scene: Scene, name: str, usual: str, share: float) -> str:
+    """The word of a cut; where the design may choose, it takes the usual one in `share` of all designs."""
+    asked = getattr(scene.appearance, name) != ANY
+    return usual if not asked and scene.design.chance(f"{name} as usual", share) else scene.cut(name)
 
 
 def _around(scene: Scene, x: float, y: float, reach: float) -> tuple[Window, Plane, Plane] | None:
@@ -70,7 +77,7 @@ def buckle(scene: Scene, x: float, y: float, rx: float, ry: float, width: float)
 def plate(scene: Scene, x: float, y: float, half_width: float, half_height: float, cloth: str = "fitting") -> None:
     """A domed plaque, rounded at its corners."""
     shape = box(x - half_width, y - half_height, x + half_width, y + half_height, 0.5 * min(half_width, half_height))
-    scene.overlay(shape, cloth, puff=0.007, soft=0.6 * half_height, clip=False)
+    scene.overlay(shape, cloth, puff=0.004, soft=0.25 * half_height, clip=False)
 
 
 def zipper(scene: Scene, curve: Curve, *, width: float = 0.020, pull: bool = True) -> None:
@@ -84,14 +91,14 @@ def zipper(scene: Scene, curve: Curve, *, width: float = 0.020, pull: bool = Tru
 
 def strap(scene: Scene, curve: Curve, width: float, cloth: str = "main", *, clip: bool = False) -> None:
     """A flat band of cloth along a curve, riding on what is below."""
-    scene.overlay(ribbon(curve, width), cloth, soft=0.3 * width, shadow=0.5, clip=clip)
+    scene.overlay(ribbon(curve, width), cloth, soft=0.3 * width, shadow=0.5, clip=clip, part="strap")
 
 
 def patch_pocket(scene: Scene, x0: float, y0: float, x1: float, y1: float, cloth: str = "main") -> None:
     """A sewn-on pocket with a pointed bottom."""
     tip, middle = 0.15 * (y1 - y0), (x0 + x1) / 2
     shape = outline([(x0, y0), (x1, y0)], (x1, y1 - tip), [(middle, y1), (x0, y1 - tip)])
-    scene.overlay(shape, cloth, puff=0.004, soft=0.010)
+    scene.overlay(shape, cloth, puff=0.004, soft=0.010, part="pocket")
     scene.topstitch([(x0, y0 + 0.018), (x1, y0 + 0.018)])
 
 
@@ -107,9 +114,9 @@ def flap(scene: Scene, a: Point, b: Point, depth: float, cloth: str = "main") ->
             a,
         ],
     )
-    scene.overlay(shape, cloth, puff=0.005, soft=0.010, shadow=0.6, clip=False)
+    scene.overlay(shape, cloth, puff=0.005, soft=0.010, shadow=0.6, clip=False, part="pocket")
 
 
 def welt(scene: Scene, a: Point, b: Point, width: float = 0.022, cloth: str = "main") -> None:
     """A slanted pocket opening with a bound edge."""
-    scene.overlay(ribbon([a, b], width), cloth, puff=0.004, soft=0.008, shadow=0.6, clip=False)
+    scene.overlay(ribbon([a, b], width), cloth, puff=0.004, soft=0.008, shadow=0.6, clip=False, part="pocket")

@@ -1,67 +1,33 @@
-"""Coats and jackets."""
+"""Coats: trench coat, coat, car coat, duffle coat and cape."""
 
 from generator.render.canvas import Scene
-from generator.render.curves import Curve, Stretch, box, mirrored, on_side, outline
-from generator.render.details import buckle, button, flap, strap, welt, zipper
+from generator.render.collars import hood_lying, inside_back, lapels, round_neck, shirt_collar, v_neck
+from generator.render.curves import Curve, mirrored, on_side, outline
+from generator.render.details import buckle, button, strap
+from generator.render.folds import body_folds, hem_folds
+from generator.render.fronts import (
+    button_row,
+    front_edge,
+    lap,
+    parted,
+    patch_pocket_of,
+    pockets,
+    sleeve_buttons,
+    toggle,
+    waist_belt,
+    zip_front,
+)
 from generator.render.garment import (
     Cut,
-    armhole_seams,
-    body_folds,
+    arm,
+    body,
     body_half,
     cuff,
-    hem_band,
-    hem_folds,
-    inside_back,
-    shirt_collar,
+    fitted,
     sleeves,
     staged,
-    v_neck,
+    stitched,
 )
-
-
-def _vent(scene: Scene, cut: Cut, top: float, spread: float) -> None:
-    """The lining between the parted fronts, and the two edges that frame it."""
-    low = cut.length + cut.dip + 0.004
-    scene.inside(outline([(0.012, top), (0.02 + spread, low)], (-spread, low)), lift=0.028, clip=True)
-
-
-def _lapels(scene: Scene, cut: Cut, width: float, low: float) -> None:
-    """Turned-back fronts from the collar to `low`, and a notched collar over them."""
-    n = cut.neck
-    for side in (-1, 1):
-        lapel: list[Stretch] = [
-            [(n, 0.006), (n + 0.030, 0.050)],
-            (n + width, 0.085),
-            [(0.75 * (n + width), 0.5 * (0.085 + low)), (0.012, low)],
-            [(0.45 * n, 0.45 * low), (n, 0.006)],
-        ]
-        scene.panel(
-            outline(*lapel) * (side, 1),
-            puff=0.007,
-            soft=0.012,
-            lift=0.004,
-            follow=False,
-            grain=side * 0.5,
-            shadow=0.55,
-            reach=0.014,
-        )
-        collar: list[Stretch] = [
-            [(0.50 * n, -0.030), (n + 0.006, -0.016), (n + 0.046, 0.030)],
-            (n + 0.034, 0.066),
-            [(n - 0.006, 0.046), (0.66 * n, 0.052)],
-            [(0.92 * n, 0.010), (0.50 * n, -0.030)],
-        ]
-        scene.panel(
-            outline(*collar) * (side, 1), puff=0.008, soft=0.012, lift=0.005, grain=side * 0.7, shadow=0.55, reach=0.012
-        )
-    scene.panel(
-        mirrored([(0.0, -0.034), (0.6 * n, -0.030), (n, -0.016)], [(0.8 * n, 0.012), (0.0, -0.004)]),
-        puff=0.006,
-        soft=0.012,
-        shade=0.92,
-        shadow=0.4,
-        reach=0.010,
-    )
 
 
 def trench_coat(scene: Scene) -> None:
@@ -69,249 +35,259 @@ def trench_coat(scene: Scene) -> None:
     d = scene.design
     cut = Cut(
         neck=0.048,
-        scoop=0.20,
-        shoulder=0.142,
+        scoop=d.between("scoop", 0.17, 0.21),
+        shoulder=d.between("shoulder", 0.138, 0.150),
         slope=0.040,
-        chest=0.132,
+        chest=0.134,
         armhole=0.165,
-        waist=d.between("waist", 0.104, 0.118),
+        waist=d.between("waist", 0.106, 0.124),
         waist_at=0.31,
-        hem=d.between("hem", 0.165, 0.205),
-        length=0.72,
-        dip=0.010,
+        hem=d.between("hem", 0.150, 0.205),
+        length=d.between("length", 0.66, 0.74),
+        dip=0.008,
     )
-    cut = staged(scene, cut, 1.03)
-    arms = sleeves(scene, cut, length=d.between("sleeve", 0.40, 0.44), half_cuff=0.040, angle=0.25)
-    inside_back(scene, cut, 0.24)
-    folds = [*body_folds(scene, cut), *hem_folds(scene, cut.waist_at, cut, 6, 0.007)]
-    scene.panel(
-        mirrored(*body_half(cut, v_neck(cut))),
-        puff=0.016,
-        soft=0.024,
-        volume=0.016,
-        folds=folds,
-        shadow=0.55,
-        reach=0.018,
-    )
-    armhole_seams(scene, cut)
-    _vent(scene, cut, cut.waist_at + 0.10, d.between("vent", 0.040, 0.065))
-    overlap = d.between("overlap", 0.050, 0.064)
-    scene.seam([(overlap, cut.scoop - 0.02), (overlap, cut.waist_at + 0.02)], dark=0.45)
-    storm = outline([(-0.045, 0.02), (-cut.shoulder + 0.012, 0.048)], [(-0.122, 0.15), (-0.07, 0.195), (-0.020, 0.17)])
+    made = arm(scene, d.between("sleeve", 0.37, 0.43), d.between("cuff", 0.042, 0.052), angle=0.24)
+    cut = staged(scene, cut, 1.03, top=-0.04, sleeve=made)
+    arms = sleeves(scene, cut, made)
+    inside_back(scene, cut, cut.scoop + 0.04)
+    folds = [*body_folds(scene, cut), *hem_folds(scene, cut.waist_at, cut, 5, 0.006)]
+    body(scene, cut, v_neck(cut), volume=0.016, folds=folds, shadow=0.55)
+    side, overlap = lap(scene), d.between("overlap", 0.048, 0.062)
+    vent = d.between("vent", 0.045, 0.075)
+    parted(scene, cut, side * overlap * 0.8, cut.waist_at + 0.07, vent, 0.35 if side > 0 else 0.65)
+    front_edge(scene, side * overlap, cut.scoop - 0.02, cut.waist_at + 0.09)
     if d.chance("storm flap", 0.8):
-        scene.overlay(storm, puff=0.005, soft=0.012, shadow=0.55)
-    _lapels(scene, cut, d.between("lapel", 0.050, 0.066), cut.scoop)
-    for side in (-1, 1):
-        strap(scene, on_side([(0.075, 0.022), (cut.shoulder - 0.008, cut.slope + 0.012)], side), 0.026)
-        button(scene, side * 0.082, 0.025, 0.0085)
-        welt(scene, (side * 0.105, cut.waist_at + 0.06), (side * 0.125, cut.waist_at + 0.135))
-    for y in (0.215, 0.27, cut.waist_at + 0.075, cut.waist_at + 0.135):
-        for x in (-overlap, overlap):
-            button(scene, x, y, 0.0125)
-    _belt(scene, cut)
-    for arm in arms:
-        strap(scene, arm.across(0.86), 0.020)
-        buckle(scene, *arm.across(0.86)[0], 0.010, 0.014, 0.006)
-
-
-def _belt(scene: Scene, cut: Cut) -> None:
-    """A belt at the waist with a big buckle and a hanging end."""
-    w, y = cut.waist + 0.004, cut.waist_at
-    scene.overlay(
-        mirrored([(0.0, y - 0.018), (w, y - 0.022)], (w, y + 0.014), (0.0, y + 0.018)),
-        puff=0.007,
-        soft=0.010,
-        shadow=0.6,
-    )
-    strap(
+        _storm_flap(scene, cut, -side)
+    lapels(
         scene,
-        [
-            (0.012, y),
-            (0.040, y + 0.03),
-            (0.052, y + 0.10),
-            (0.050 + scene.shot.between("belt end", -0.02, 0.02), y + 0.17),
-        ],
-        0.030,
+        cut,
+        width=d.between("lapel", 0.052, 0.070),
+        low=cut.scoop,
+        gorge=0.070,
+        peak=d.chance("peak", 0.3),
+        wrap=0.012,
     )
-    buckle(scene, 0.0, y, 0.026, 0.027, 0.011)
+    for each in (-1, 1):
+        tab: Curve = [(cut.neck + 0.030, 0.020), (cut.shoulder - 0.008, cut.slope + 0.012)]
+        strap(scene, on_side(tab, each), 0.026)
+        button(scene, each * (cut.neck + 0.040), 0.024, 0.0085)
+    pockets(scene, d.one_of("pockets", ("welt", "welt", "flap")), 0.066, 0.124, cut.waist_at + 0.085, 0.032)
+    for y in (cut.scoop + 0.020, cut.scoop + 0.070, cut.waist_at + 0.065, cut.waist_at + 0.125):
+        for x in (-overlap + 0.012, overlap - 0.012):
+            button(scene, x, y, 0.0125)
+    waist_belt(scene, cut, tied=d.chance("knot", 0.25))
+    for each_arm in arms:
+        strap(scene, each_arm.across(0.86), 0.020)
+        a, b = each_arm.across(0.86)
+        buckle(scene, *(a if abs(a[0]) > abs(b[0]) else b), 0.010, 0.014, 0.006)
+        a, b = each_arm.across(0.955)
+        stitched(scene, [a, b])
+
+
+def _storm_flap(scene: Scene, cut: Cut, side: int) -> None:
+    """A loose layer over one shoulder and breast, caught by the armhole."""
+    tip = cut.shoulder - 0.010
+    edge: Curve = [(cut.chest - 0.014, 0.130), (0.082, 0.190), (0.030, cut.scoop - 0.004)]
+    shape = outline([(0.040, 0.016), (tip, cut.slope + 0.004)], [(tip, cut.slope + 0.004), *edge], (0.040, 0.016))
+    scene.overlay(shape * (side, 1), puff=0.005, soft=0.012, shadow=0.6)
+    stitched(scene, on_side([(x - 0.004, y - 0.008) for x, y in edge], side))
 
 
 def coat(scene: Scene) -> None:
-    """Single-breasted, straight, with a notched collar, flap pockets and big buttons."""
-    d = scene.design
+    """Long, with a notched collar; single or double row of big buttons, a zip under the lapels, or a tied belt."""
+    d, closure = scene.design, scene.cut("closure")
     cut = Cut(
         neck=0.050,
-        scoop=d.between("scoop", 0.16, 0.22),
-        shoulder=d.between("shoulder", 0.142, 0.162),
+        scoop=d.between("scoop", 0.15, 0.22),
+        shoulder=d.between("shoulder", 0.144, 0.164),
         slope=0.038,
-        chest=0.148,
+        chest=0.150,
         armhole=0.175,
-        waist=d.between("waist", 0.128, 0.152),
-        waist_at=0.36,
-        hem=d.between("hem", 0.145, 0.205),
-        length=d.between("length", 0.66, 0.73),
-        dip=0.006,
+        waist=d.between("waist", 0.130, 0.150),
+        waist_at=0.34,
+        hem=d.between("hem", 0.145, 0.195),
+        length=d.between("length", 0.64, 0.73),
+        dip=0.005,
     )
-    cut = staged(scene, cut, 1.05)
+    cut = fitted(cut, scene.cut("fit"))
+    made = arm(scene, d.between("sleeve", 0.37, 0.43), d.between("cuff", 0.048, 0.062), angle=0.20)
+    cut = staged(scene, cut, 1.05, top=-0.04, sleeve=made)
     padded = scene.appearance.quilting != "none"
-    arms = sleeves(
+    arms = sleeves(scene, cut, made, quilted=padded)
+    inside_back(scene, cut, cut.scoop + 0.03)
+    folds = [*body_folds(scene, cut), *hem_folds(scene, 0.45, cut, 4, 0.004)]
+    body(scene, cut, v_neck(cut), puff=0.018, folds=folds, shadow=0.55, quilted=padded)
+    side, double = lap(scene), closure == "buttons" and d.chance("double-breasted", 0.4)
+    edge = d.between("overlap", 0.050, 0.064) if double else 0.020
+    last = 0.5 * cut.length + 0.05
+    parted(scene, cut, side * edge, last + 0.02, d.between("vent", 0.040, 0.070), 0.35 if side > 0 else 0.65)
+    front_edge(scene, side * edge, cut.scoop - (0.02 if double else 0.002), last + 0.03)
+    lapels(
         scene,
         cut,
-        length=d.between("sleeve", 0.39, 0.45),
-        half_cuff=d.between("cuff", 0.040, 0.056),
-        angle=0.20,
-        quilted=padded,
+        width=d.between("lapel", 0.052, 0.078),
+        low=cut.scoop,
+        gorge=d.between("gorge", 0.060, 0.085),
+        peak=double and d.chance("peak", 0.6),
+        wrap=0.012 if double else 0.0,
     )
-    inside_back(scene, cut, 0.26)
-    folds = [*body_folds(scene, cut), *hem_folds(scene, 0.45, cut, 4, 0.004)]
-    scene.panel(
-        mirrored(*body_half(cut, v_neck(cut))),
-        puff=0.018,
-        soft=0.026,
-        volume=0.014,
-        folds=folds,
-        shadow=0.55,
-        reach=0.018,
-        quilted=padded,
-    )
-    armhole_seams(scene, cut)
-    _vent(scene, cut, 0.48 * cut.length + 0.06, d.between("vent", 0.035, 0.055))
-    scene.seam([(0.012, cut.scoop), (0.014, 0.5 * cut.length + 0.04)], dark=0.55, width=0.006)
-    _lapels(scene, cut, d.between("lapel", 0.050, 0.072), cut.scoop)
-    num_buttons = d.one_of("buttons", (3, 4))
-    for i in range(num_buttons):
-        button(scene, -0.004, cut.scoop + 0.025 + (0.5 * cut.length - cut.scoop + 0.04) * i / num_buttons, 0.0215)
-    pocket_y = min(0.40, cut.length - 0.14)
-    for side in (-1, 1):
-        if d.chance("flaps", 0.6):
-            flap(scene, (side * 0.060, pocket_y), (side * 0.128, pocket_y), 0.036)
-        else:
-            welt(scene, (side * 0.085, pocket_y - 0.03), (side * 0.110, pocket_y + 0.06), 0.026)
-    for arm in arms:
-        cuff(scene, arm, 0.035)
-        for share in (0.94, 0.97):
-            a, b = arm.across(share)
-            button(scene, a[0] + 0.8 * (b[0] - a[0]), a[1] + 0.8 * (b[1] - a[1]), 0.010)
+    kind = d.one_of("pockets", ("flap", "welt", "jet", "patch"))
+    pocket_y = min(0.41, cut.length - 0.15)
+    pockets(scene, kind, 0.062, 0.128, pocket_y, 0.036)
+    if closure == "zip":
+        zip_front(scene, cut.scoop + 0.004, cut.length - 0.08, width=0.018)
+    elif closure == "belt":
+        waist_belt(scene, cut, tied=d.chance("knot", 0.7), width=0.042)
+    else:
+        count = d.one_of("buttons", (3, 4))
+        rows = (-edge + 0.014, edge - 0.014) if double else (0.0,)
+        for x in rows:
+            button_row(scene, x, cut.scoop + 0.030, last - 0.030, count, 0.0165 if double else 0.0190)
+    for each in arms:
+        if d.chance("turned cuffs", 0.3):
+            cuff(scene, each, 0.050)
+        sleeve_buttons(scene, each.across(0.99), each.angle, 2, 0.0095)
 
 
-def quilted_jacket(scene: Scene) -> None:
-    """Short, boxy, with a corduroy-like collar, snap fastening, patch pockets and bound edges."""
+def car_coat(scene: Scene) -> None:
+    """To mid-thigh, straight, with a turned-down collar and slanted pockets, buttoned or zipped, or a hidden front."""
+    d, closure = scene.design, scene.cut("closure")
+    cut = Cut(
+        neck=0.052,
+        scoop=d.between("scoop", 0.060, 0.085),
+        shoulder=d.between("shoulder", 0.162, 0.180),
+        slope=d.between("slope", 0.040, 0.058),
+        chest=0.166,
+        armhole=0.195,
+        waist=d.between("waist", 0.158, 0.172),
+        waist_at=0.36,
+        hem=d.between("hem", 0.168, 0.196),
+        length=d.between("length", 0.56, 0.63),
+        dip=0.004,
+    )
+    cut = fitted(cut, scene.cut("fit"))
+    made = arm(scene, d.between("sleeve", 0.38, 0.44), d.between("cuff", 0.052, 0.064), angle=0.20)
+    cut = staged(scene, cut, 1.14, top=-0.04, sleeve=made)
+    arms = sleeves(scene, cut, made)
+    raglan = d.chance("raglan", 0.45)
+    inside_back(scene, cut, cut.scoop + 0.03)
+    folds = [*body_folds(scene, cut)[:8], *hem_folds(scene, 0.40, cut, 3, 0.004)]
+    body(scene, cut, v_neck(cut), puff=0.018, folds=folds, shadow=0.55, sleeved=not raglan)
+    if raglan:
+        for each in (-1, 1):
+            line: Curve = [(cut.neck + 0.010, 0.012), (0.66 * cut.chest, 0.55 * cut.armhole), (cut.chest, cut.armhole)]
+            scene.seam(on_side(line, each), dark=0.38)
+            scene.seam(on_side([(x - 0.010, y + 0.006) for x, y in line], each), dark=0.18, width=0.003)
+    side, last = lap(scene), cut.length - 0.15
+    parted(scene, cut, side * 0.022, last + 0.03, d.between("vent", 0.030, 0.055), 0.35 if side > 0 else 0.65)
+    front_edge(scene, side * 0.022, cut.scoop + 0.010, last + 0.03, stitched=0.044)
+    pockets(scene, d.one_of("pockets", ("welt", "welt", "patch", "flap")), 0.072, 0.140, cut.length - 0.20, 0.040)
+    shirt_collar(
+        scene, cut, spread=d.between("spread", 0.030, 0.052), depth=d.between("points", 0.100, 0.130), stand=0.024
+    )
+    if closure == "zip":
+        zip_front(scene, cut.scoop + 0.006, cut.length - 0.02, width=0.018)
+    else:
+        button_row(scene, 0.0, cut.scoop + 0.050, last, d.one_of("buttons", (3, 4, 5)), 0.0160, hole=0.024)
+    for each_arm in arms:
+        if d.chance("tabs", 0.5):
+            strap(scene, each_arm.across(0.90), 0.022)
+        sleeve_buttons(scene, each_arm.across(0.90), 0.0, 1, 0.009)
+
+
+def duffle_coat(scene: Scene) -> None:
+    """Straight and heavy, with a hood on the shoulders, a yoke, toggles held by cords, and big patch pockets."""
     d = scene.design
     cut = Cut(
         neck=0.056,
-        scoop=0.080,
-        shoulder=0.172,
-        slope=0.042,
-        chest=0.168,
-        armhole=0.19,
-        waist=0.165,
-        waist_at=0.34,
-        hem=d.between("hem", 0.165, 0.188),
-        length=d.between("length", 0.50, 0.56),
+        scoop=0.066,
+        shoulder=d.between("shoulder", 0.156, 0.172),
+        slope=0.044,
+        chest=0.160,
+        armhole=0.185,
+        waist=d.between("waist", 0.156, 0.166),
+        waist_at=0.36,
+        hem=d.between("hem", 0.166, 0.190),
+        length=d.between("length", 0.60, 0.69),
         dip=0.004,
     )
-    cut = staged(scene, cut, 1.22, wrists=0.54)
-    arms = sleeves(scene, cut, length=d.between("sleeve", 0.40, 0.44), half_cuff=0.050, angle=0.20, quilted=True)
-    inside_back(scene, cut, 0.14)
-    scene.panel(
-        mirrored(*body_half(cut, v_neck(cut))),
-        puff=0.020,
-        soft=0.028,
-        volume=0.016,
-        folds=body_folds(scene, cut)[:6],
-        shadow=0.5,
-        quilted=True,
+    cut = fitted(cut, scene.cut("fit"))
+    made = arm(scene, d.between("sleeve", 0.39, 0.43), 0.054, angle=0.20)
+    cut = staged(scene, cut, 1.08, top=-0.08, sleeve=made)
+    arms = sleeves(scene, cut, made, puff=0.020)
+    body(scene, cut, v_neck(cut), puff=0.020, volume=0.016, folds=body_folds(scene, cut)[:8], shadow=0.55)
+    low = d.between("yoke", 0.118, 0.145)
+    yoke = mirrored(
+        [(0.0, 0.020), (cut.neck, 0.0)],
+        (cut.shoulder - 0.002, cut.slope + 0.002),
+        (cut.chest - 0.004, 0.94 * low),
+        [(0.55 * cut.chest, low), (0.0, low + 0.006)],
     )
-    armhole_seams(scene, cut)
-    gap = d.between("gap", 0.030, 0.052)
-    scene.inside(
-        outline([(0.0, cut.scoop), (gap, cut.length + 0.012)], (-gap, cut.length + 0.012)), lift=0.028, clip=True
-    )
-    for side in (-1, 1):
-        edge: Curve = [(side * 0.004, cut.scoop), (side * (gap + 0.006), cut.length + 0.002)]
-        strap(scene, edge, 0.022, "self")
-        for i in range(4):
-            t = (i + 0.6) / 4.2
-            button(scene, side * (0.004 + (gap + 0.002) * t), cut.scoop + (cut.length - cut.scoop) * t, 0.0165)
-        x0, x1, y0 = 0.070, 0.140, cut.length - 0.155
-        if d.chance("patch pockets", 0.7):
-            scene.overlay(
-                box(min(side * x0, side * x1), y0, max(side * x0, side * x1), y0 + 0.105, 0.012),
-                "main",
-                puff=0.008,
-                soft=0.014,
-            )
-            strap(scene, [(side * x0, y0), (side * x1, y0)], 0.020, "self")
-        else:
-            welt(scene, (side * 0.09, y0), (side * 0.125, y0 + 0.10), 0.026, "self")
-    hem_band(scene, cut, 0.016, "self")
-    shirt_collar(scene, cut, spread=d.between("spread", 0.030, 0.045), depth=0.105, stand=0.020, cloth="self")
-    for arm in arms:
-        cuff(scene, arm, 0.022, "self")
+    scene.overlay(yoke, puff=0.005, soft=0.012, shadow=0.55)
+    stitched(scene, [(-cut.chest + 0.012, low - 0.010), (0.0, low - 0.004), (cut.chest - 0.012, low - 0.010)])
+    side, last = lap(scene), cut.length - 0.16
+    parted(scene, cut, side * 0.030, last + 0.02, d.between("vent", 0.035, 0.060), 0.35 if side > 0 else 0.65)
+    front_edge(scene, side * 0.030, 0.10, last + 0.03)
+    for each in (-1, 1):
+        patch_pocket_of(scene, each, 0.058, 0.136, cut.length - 0.225, 0.105, flapped=d.chance("flaps", 0.6))
+    hood_lying(scene, cut)
+    count = d.one_of("toggles", (3, 4))
+    for i in range(count):
+        toggle(scene, 0.0, 0.170 + (last - 0.180) * i / (count - 1), d.between("reach", 0.058, 0.072))
+    for each_arm in arms:
+        strap(scene, each_arm.across(0.90), 0.024)
+        sleeve_buttons(scene, each_arm.across(0.90), 0.0, 1, 0.009)
 
 
-def puffer_jacket(scene: Scene) -> None:
-    """Down jacket: swollen body and sleeves, a zip and a standing collar or hood."""
-    d = scene.design
-    hood = d.chance("hood", 0.5)
+def cape(scene: Scene) -> None:
+    """A cloak that widens from the shoulders to the hem, with slits for the arms; buttoned or hanging open."""
+    d, closure = scene.design, scene.cut("closure")
     cut = Cut(
-        neck=0.066,
-        scoop=0.150,
-        shoulder=0.180,
-        slope=0.040,
-        chest=0.190,
-        armhole=0.205,
-        waist=0.196,
-        waist_at=0.34,
-        hem=d.between("hem", 0.170, 0.192),
-        length=d.between("length", 0.47, 0.53),
-        dip=0.010,
+        neck=0.052,
+        scoop=d.between("scoop", 0.070, 0.120),
+        shoulder=d.between("shoulder", 0.150, 0.170),
+        slope=d.between("slope", 0.060, 0.080),
+        chest=0.215,
+        armhole=0.22,
+        waist=d.between("waist", 0.262, 0.285),
+        waist_at=0.36,
+        hem=d.between("hem", 0.300, 0.370),
+        length=d.between("length", 0.53, 0.61),
+        dip=d.between("dip", 0.010, 0.050),
     )
-    cut = staged(scene, cut, 1.17, top=-0.135 if hood else -0.06, wrists=0.54)
-    arms = sleeves(
-        scene,
-        cut,
-        length=d.between("sleeve", 0.38, 0.42),
-        half_cuff=0.052,
-        angle=0.22,
-        fullness=1.22,
-        quilted=True,
-        puff=0.034,
-    )
-    if hood:
-        scene.panel(
-            mirrored([(0.0, -0.135), (0.075, -0.110), (0.105, -0.03), (0.080, 0.05)], (0.0, 0.06)),
-            puff=0.030,
-            soft=0.030,
-            quilted=True,
-        )
-    collar = d.between("collar", 0.050, 0.070)
-    scene.inside(
-        mirrored(
-            [(0.0, -collar - 0.006), (0.055, -collar - 0.002), (0.076, -collar + 0.012)],
-            [(0.078, 0.03), (0.070, 0.15), (0.0, 0.165)],
-        ),
-        lift=0.010,
-    )
-    scene.panel(mirrored(*body_half(cut, v_neck(cut))), puff=0.034, soft=0.040, volume=0.018, shadow=0.5, quilted=True)
-    armhole_seams(scene, cut)
-    for side in (-1, 1):
-        welt(scene, (side * 0.105, cut.length - 0.17), (side * 0.130, cut.length - 0.075), 0.024, "self")
-        _open_collar(scene, side, collar)
-    zipper(scene, [(0.0, 0.145), (0.003, 0.5 * cut.length), (0.0, cut.length + 0.004)], width=0.020)
-    hem_band(scene, cut, 0.026, "self", inset=0.012)
-    for arm in arms:
-        cuff(scene, arm, 0.026, "self", 0.94)
-
-
-def _open_collar(scene: Scene, side: int, tall: float) -> None:
-    """One half of a padded standing collar, unzipped and leaning outwards."""
-    inner: Curve = [(0.056, -tall + 0.016), (0.032, 0.050), (0.004, 0.155)]
-    outer: list[Stretch] = [
-        [(0.062, -tall - 0.004), (0.080, -tall + 0.014)],
-        (0.086, 0.012),
-        [(0.066, 0.075), (0.004, 0.155)],
+    cut = staged(scene, cut, 1.16, top=-0.04)
+    neckline = v_neck(cut) if d.chance("v", 0.5) else round_neck(cut)
+    inside_back(scene, cut, cut.scoop + 0.03)
+    folds = [*body_folds(scene, cut)[:4], *hem_folds(scene, 0.12, cut, d.between("flutes", 5, 8), 0.013)]
+    half = body_half(cut, neckline)
+    half[1:4] = [
+        [
+            neckline[-1],
+            (0.60 * cut.shoulder, 0.48 * cut.slope),
+            (cut.shoulder, 1.25 * cut.slope),
+            (cut.chest, cut.armhole),
+            (cut.waist, cut.waist_at),
+            (cut.hem, cut.length),
+        ]
     ]
-    leaf = outline(inner[::-1], *outer) * (side, 1)
-    scene.panel(leaf, puff=0.024, soft=0.022, lift=0.004, shadow=0.5, quilted=True)
-    zipper(scene, on_side(inner, side), width=0.014, pull=False)
+    scene.panel(mirrored(*half), puff=0.018, soft=0.028, volume=0.022, folds=folds)
+    side, edge = lap(scene), 0.022
+    if closure == "open":
+        parted(scene, cut, 0.0, cut.scoop + 0.010, d.between("gap", 0.13, 0.18), 0.5)
+    else:
+        parted(scene, cut, side * edge, 0.62 * cut.length, 0.060, 0.35 if side > 0 else 0.65)
+        front_edge(scene, side * edge, cut.scoop, 0.64 * cut.length)
+    for each in (-1, 1):
+        slit: Curve = [(0.115, 0.235), (0.128, 0.30), (0.146, 0.385)]
+        scene.darken(outline(*[on_side(slit, each)], (each * 0.158, 0.385), (each * 0.124, 0.235)), 0.35, 0.010)
+        scene.seam(on_side(slit, each), dark=0.75, width=0.008, depth=0.006)
+        line: Curve = [(cut.neck + 0.02, 0.014), (0.9 * cut.shoulder, 0.10), (1.02 * cut.shoulder, 0.20)]
+        scene.seam(on_side(line, each), dark=0.22)
+    if d.chance("lapels", 0.4):
+        lapels(scene, cut, width=0.050, low=cut.scoop + 0.02, gorge=0.045)
+    else:
+        shirt_collar(scene, cut, spread=d.between("spread", 0.02, 0.06), depth=cut.scoop + 0.04, stand=0.022)
+    if closure == "open":
+        button(scene, 0.0, cut.scoop + 0.012, 0.014)
+    else:
+        button_row(scene, 0.0, cut.scoop + 0.030, 0.58 * cut.length, d.one_of("buttons", (3, 4)), 0.0170)

@@ -1,16 +1,17 @@
 """Woven and printed patterns as functions of the place in the cloth; every scale is in garment units, not in pixels.
 
-The tartan, argyle and camouflage are generic on purpose: well-known setts and prints are registered marks.
+Checks, tartan, monogram and prints are inventions: well-known setts, monograms and prints are registered marks.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from generator.render.colour import Palette
+from generator.render.colour import INK, Palette, linear, mix
 from generator.render.relief import Plane, blotches
 
 Pattern = Callable[[Plane, Plane, Palette, float], Plane]
+LODEN, OCHRE, PETROL = linear("#1f4a3c"), linear("#c9a545"), linear("#2e6f80")
 
 
 def pattern_colours(name: str, u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
@@ -42,11 +43,12 @@ def _plain(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
 
 
 def _check(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Single bars and two thin lines; the thinnest is petrol blue on every ground: red on sand is somebody's mark."""
     period = 0.125
     bars = (
         (0.0, 0.036, colours.contrast, 0.62),
         (0.30, 0.010, colours.second, 0.75),
-        (0.5, 0.006, colours.accent, 0.9),
+        (0.5, 0.006, PETROL, 0.9),
     )
     albedo = _ground(u, colours)
     for centre, width, colour, opacity in bars:
@@ -124,13 +126,137 @@ def _camouflage(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane
     return albedo
 
 
+def _tartan(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """A dark sett of broad green and ink bands, and single and double lines in ochre and a light thread."""
+    period = 0.200
+    albedo = np.broadcast_to(mix(colours.ground * np.float32(0.55), INK, 0.25), (*u.shape, 3)).astype(np.float32)
+    bars = (
+        (0.00, 0.066, LODEN, 0.60),
+        (0.50, 0.040, INK, 0.60),
+        (0.00, 0.0055, OCHRE, 0.75),
+        (0.44, 0.0045, colours.contrast, 0.45),
+        (0.56, 0.0045, colours.contrast, 0.45),
+    )
+    for centre, width, colour, opacity in bars:
+        for thread in (u, v):
+            _paint(albedo, opacity * _within(_to_stripe(thread, period, centre), width / 2, footprint), colour)
+    return albedo
+
+
+def _gingham(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Warp and weft half dyed: squares in two full shades and one between."""
+    period = 0.050
+    albedo = _ground(u, colours)
+    cover = 0.5 * sum(_within(_to_stripe(thread, period), period / 4, footprint) for thread in (u, v))
+    _paint(albedo, np.asarray(cover, np.float32), colours.contrast)
+    return albedo
+
+
+def _windowpane(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    albedo = _ground(u, colours)
+    for thread, period in ((u, 0.110), (v, 0.130)):
+        _paint(albedo, 0.75 * _within(_to_stripe(thread, period), 0.0032, footprint), colours.contrast)
+    return albedo
+
+
+def _pinstripe(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    albedo = _ground(u, colours)
+    _paint(albedo, 0.65 * _within(_to_stripe(u, 0.034), 0.0016, footprint), colours.contrast)
+    return albedo
+
+
+def _herringbone(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """A twill that turns back at every column."""
+    wide, period = 0.040, 0.018
+    column = np.abs(u / wide - 2 * np.round(u / (2 * wide))) * np.float32(wide)
+    rib = _to_stripe(v + column, period) - np.float32(period / 4)
+    fade = np.float32(np.clip(period / 2 / footprint - 0.5, 0.30, 1))
+    albedo = _ground(u, colours)
+    _paint(albedo, 0.40 + 0.55 * (_within(rib, 0.0, 1.4 * footprint) - 0.5) * fade, colours.contrast)
+    return albedo
+
+
+def _monogram(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Rings with a dot, hollow lozenges and crosses of four drops in turn on a slanted grid: no letters."""
+    period = 0.076
+    albedo = _ground(u, colours)
+    cover = np.zeros_like(u)
+    for kind, (shift_u, shift_v) in enumerate(((0.0, 0.0), (0.5, 0.5), (0.5, 0.0), (0.0, 0.5))):
+        x, y = _to_stripe(u, period, shift_u), _to_stripe(v, period, shift_v)
+        away = np.hypot(x, y)
+        if kind == 0:
+            glyph = np.maximum(_within(np.abs(away - 0.0135), 0.0026, footprint), _within(away, 0.0050, footprint))
+        elif kind == 1:
+            glyph = _within(np.abs(x + y - 0.0165), 0.0036, footprint)
+        else:
+            drop = np.minimum(np.hypot(x - 0.0085, 2.1 * y), np.hypot(2.1 * x, y - 0.0085))
+            glyph = _within(drop, 0.0066, footprint)
+        cover = np.maximum(cover, glyph)
+    _paint(albedo, 0.70 * cover, mix(colours.contrast, OCHRE, 0.45))
+    return albedo
+
+
+def _print(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Large medallions of lobed rings that touch each other, as on a printed scarf."""
+    period = 0.210
+    albedo = _ground(u, colours)
+    for shift, (outer, middle) in (
+        (0.0, (colours.contrast, colours.accent)),
+        (0.5, (colours.accent, colours.contrast)),
+    ):
+        a, b = u / period - np.float32(shift), v / period - np.float32(shift)
+        x, y = (a - np.round(a)) * np.float32(period), (b - np.round(b)) * np.float32(period)
+        away, lobes = np.hypot(x, y), np.cos(8 * np.arctan2(y, x))
+        _paint(albedo, _within(away, np.asarray(0.068 + 0.007 * lobes, np.float32), footprint), outer)
+        _paint(albedo, _within(np.abs(away - 0.049), 0.0045, footprint), colours.ground)
+        _paint(albedo, _within(away, np.asarray(0.036 - 0.006 * lobes, np.float32), footprint), middle)
+        _paint(albedo, _within(away, 0.013, footprint), colours.second)
+    return albedo
+
+
+def _colour_block(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Broad fields one below the other, with sharp edges."""
+    height = 0.105
+    place = v / np.float32(3 * height) + np.float32(0.5)
+    albedo = _ground(u, colours)
+    for field, colour in ((1, colours.contrast), (2, colours.accent)):
+        _paint(albedo, _within(_to_stripe(place, 1.0, field / 3), 1 / 6, footprint / (3 * height)), colour)
+    return albedo
+
+
+def _leopard(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Broken rings of uneven size around a darker middle."""
+    albedo = _ground(u, colours)
+    blob = blotches(u, v, 0.020, layer=1)
+    for layer, cell in enumerate((0.058, 0.058)):
+        a, b = u / cell + 0.5 * layer, v / cell + 0.5 * layer + 0.21 * np.floor(u / cell + 0.5 * layer)
+        column, row = np.floor(a), np.floor(b)
+        turn = np.sin(column * 12.9898 + row * 78.233 + layer) * 43.7
+        dx, dy = (a - column - 0.5) * cell - 0.007 * np.sin(turn), (b - row - 0.5) * cell - 0.007 * np.cos(1.7 * turn)
+        away = np.asarray(np.hypot(dx, 1.2 * dy) + 0.0016 * blob, np.float32)
+        gap = np.cos(2 * np.arctan2(dy, dx) + turn)
+        _paint(albedo, 0.45 * _within(away, 0.011, footprint), colours.second)
+        ring = _within(np.abs(away - 0.0125), np.asarray(0.0036 + 0.0030 * gap, np.float32), footprint)
+        _paint(albedo, 0.92 * ring, colours.contrast)
+    return albedo
+
+
 PATTERN_FUNCTIONS: dict[str, Pattern] = {
     "plain": _plain,
     "check": _check,
-    "stripes": _stripes,
-    "dots": _dots,
+    "tartan": _tartan,
+    "gingham": _gingham,
+    "windowpane": _windowpane,
     "houndstooth": _houndstooth,
+    "herringbone": _herringbone,
+    "stripes": _stripes,
+    "pinstripe": _pinstripe,
+    "dots": _dots,
     "argyle": _argyle,
     "floral": _floral,
+    "leopard": _leopard,
     "camouflage": _camouflage,
+    "monogram": _monogram,
+    "print": _print,
+    "colour-block": _colour_block,
 }

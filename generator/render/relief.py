@@ -1,7 +1,6 @@
 """Height fields: what makes a flat panel of cloth look stuffed, folded or quilted.
 
-Heights are in garment units, like x and y. Smooth parts are computed on a coarse grid of about 1/168 of the picture, so
-their cost and their shape hardly depend on the size of the picture.
+Heights are in garment units, like x and y, so that their shape hardly depends on the size of the picture.
 """
 
 import functools
@@ -14,15 +13,15 @@ import numpy.typing as npt
 from PIL import Image
 
 from generator.render.curves import Point
+from generator.render.kernels import add_creases, add_flutes, sampled, softened
 
 Plane = npt.NDArray[np.float32]
 PLATE = 1024
-"""Texels along a side of a noise plate; plates repeat seamlessly."""
-BLOTCH = 32
-"""Texels along a side of one cell of the smooth plate."""
-
-STREAK = 0.12
-"""Cells longer than this, in units, are interpolated."""
+"""Texels along a side of the grain plate; plates repeat seamlessly."""
+CELLS, BLOTCH = 32, 16
+"""Cells along a side of the smooth plate, and texels along a side of a cell: it fits into the cache of a core."""
+FLUTE_STEPS = 768
+"""Places in the tables of a fluted cloth."""
 
 
 class Fold(Protocol):
@@ -33,7 +32,7 @@ class Fold(Protocol):
 
 
 class Crease(NamedTuple):
-    """A ridge (depth > 0) or valley from a to b, dying out at both ends."""
+    """A ridge (depth > 0) or valley from a to b, dying out at both ends, with a flat and a steep side."""
 
     a: Point
     b: Point
@@ -41,20 +40,22 @@ class Crease(NamedTuple):
     width: float
     bow: float = 0.0
     """Sideways bend, as a share of the length."""
+    sharp: float = 0.35
+    """0 rounded over, 1 a knife edge."""
+    root: float = 0.0
+    """0 swells in the middle; 1 springs up narrow at a, where the cloth is held, and spreads and dies towards b."""
+    waver: float = 0.0
+    """Other than 0, the phase of an unevenness along the fold."""
 
     def height(self, x: Plane, y: Plane) -> Plane:
-        dx, dy = self.b[0] - self.a[0], self.b[1] - self.a[1]
-        length = math.hypot(dx, dy) + 1e-9
-        ex, ey = dx / length, dy / length
-        t = ((x - self.a[0]) * ex + (y - self.a[1]) * ey) / length
-        inside = np.clip(4 * t * (1 - t), 0, 1)
-        s = ((y - self.a[1]) * ex - (x - self.a[0]) * ey - self.bow * length * inside) / self.width
-        s = np.where(s < 0, s * 0.7, s * 1.4)  # folds of cloth fall steeply on one side
-        return np.asarray(self.depth * np.sqrt(inside) * np.exp(-s * s), np.float32)
+        return folded([self], x, y)
 
 
 class Flutes(NamedTuple):
-    """Hanging folds that open towards a hem, as in a skirt: none at `top`, deepest at `bottom`."""
+    """Hanging folds that open towards a hem, as in a skirt: none at `top`, deepest at `bottom`.
+
+    No two are alike: each has its own width, height and beginning, round crests and narrow valleys.
+    """
 
     top: float
     bottom: float
@@ -66,13 +67,25 @@ class Flutes(NamedTuple):
     """Folds across the cloth."""
     depth: float
     phase: float
+    """Which of all such cloths it is."""
 
     def height(self, x: Plane, y: Plane) -> Plane:
-        t = np.clip((y - self.top) / (self.bottom - self.top), 0, 1.1)
-        s = x / (self.top_width + (self.half_width - self.top_width) * t)
-        angle = np.pi * self.waves * s + self.phase
-        wave = np.sin(angle + 0.6 * np.sin(1.7 * s + self.phase * 3)) + 0.35 * np.sin(1.9 * angle + self.phase * 2)
-        return np.asarray(self.depth * np.sqrt(t) * wave, np.float32)
+        return folded([self], x, y)
+
+    def tables(self) -> tuple[Plane, Plane]:
+        """Crest height and beginning of the fold at each of `FLUTE_STEPS` places over 3 half widths."""
+        rng = np.random.default_rng(int(abs(self.phase) * 1e6))
+        mean = 2 / max(self.waves, 0.5)
+        num_folds = math.ceil(3 / (0.55 * mean)) + 1
+        edges = np.cumsum(mean * rng.uniform(0.55, 1.45, num_folds)) - 1.5 - mean
+        place = np.linspace(-1.5, 1.5, FLUTE_STEPS)
+        fold = np.clip(np.searchsorted(edges, place) - 1, 0, num_folds - 2)
+        across = np.clip((place - edges[fold]) / (edges[fold + 1] - edges[fold]), 0, 1)
+        tall, lean, start = rng.uniform(0.55, 1.5, num_folds), rng.uniform(0.6, 1.7, num_folds), rng.random(num_folds)
+        crest = 1 - np.abs(2 * across ** lean[fold] - 1) ** 2.2
+        width = (edges[fold + 1] - edges[fold]) / mean
+        crests = tall[fold] * np.sqrt(width) * (crest - 0.5) * 2
+        return crests.astype(np.float32), (0.35 * start[fold] ** 2).astype(np.float32)
 
 
 def resized(plane: Plane, width: int, height: int, method: Image.Resampling = Image.Resampling.BICUBIC) -> Plane:
@@ -83,30 +96,30 @@ def resized(plane: Plane, width: int, height: int, method: Image.Resampling = Im
 
 
 def blur(plane: Plane, sigma: float) -> Plane:
-    """About a Gaussian of `sigma` cells, through a smaller plane: large radii cost less than small ones."""
-    if sigma < 0.35:
-        return plane
-    height, width = plane.shape
-    step = max(1.0, 1.25 * sigma)
-    small = resized(plane, max(2, round(width / step)), max(2, round(height / step)), Image.Resampling.BILINEAR)
-    across = small.copy()
-    across[:, 1:-1] = (small[:, :-2] + 2 * small[:, 1:-1] + small[:, 2:]) * np.float32(0.25)
-    down = across.copy()
-    down[1:-1] = (across[:-2] + 2 * across[1:-1] + across[2:]) * np.float32(0.25)
-    return resized(down, width, height)
+    """About a Gaussian of `sigma` cells, zero beyond the plane."""
+    return softened(np.ascontiguousarray(plane), sigma, 0.0, 0.0) if sigma >= 0.35 else plane
 
 
 def inflated(mask: Plane, radius: float) -> Plane:
-    """0 at the edge of the mask, 1 deeper inside than about `radius` cells, with a round shoulder between."""
-    inner = np.clip(2 * blur(mask, radius) - 1, 0, 1)
-    return np.asarray(np.sqrt(1 - (1 - inner) ** 2), np.float32)
+    """Low at the edge of the mask, 1 deeper inside than about `radius` cells, with a smooth shoulder between."""
+    inner = np.clip((blur(mask, radius) - 0.3) / 0.7, 0, 1)
+    return np.asarray(inner * inner * (3 - 2 * inner), np.float32)
 
 
 def folded(folds: Iterable[Fold], x: Plane, y: Plane) -> Plane:
     """The sum of all folds."""
     total = np.zeros_like(x)
+    creases = []
     for fold in folds:
-        total += fold.height(x, y)
+        if isinstance(fold, Crease):
+            creases.append((*fold.a, *fold.b, *fold[2:]))
+        elif isinstance(fold, Flutes):
+            ends, widths = (float(fold.top), float(fold.bottom)), (float(fold.top_width), float(fold.half_width))
+            add_flutes(total, x, y, *fold.tables(), (*ends, *widths, float(fold.depth)))
+        else:
+            total += fold.height(x, y)
+    if creases:
+        add_creases(total, x, y, np.array(creases, np.float64))
     return total
 
 
@@ -121,13 +134,12 @@ def quilted(style: str, u: Plane, v: Plane, period: float) -> Plane:
 @functools.cache
 def smooth_plate() -> Plane:
     """A seamless plate of smooth noise, unit variance; one cell of the noise is `BLOTCH` texels."""
-    cells = PLATE // BLOTCH
-    noise = np.random.default_rng(20).standard_normal((cells, cells)).astype(np.float32)
+    noise = np.random.default_rng(20).standard_normal((CELLS, CELLS)).astype(np.float32)
     margin = 4
     padded = np.pad(noise, margin, mode="wrap")
-    side = (cells + 2 * margin) * BLOTCH
-    inner = slice(margin * BLOTCH, margin * BLOTCH + PLATE)
-    plate = resized(padded, side, side)[inner, inner]
+    side = (CELLS + 2 * margin) * BLOTCH
+    inner = slice(margin * BLOTCH, (margin + CELLS) * BLOTCH)
+    plate = np.ascontiguousarray(resized(padded, side, side)[inner, inner])
     return np.asarray(plate / plate.std(), np.float32)
 
 
@@ -138,19 +150,12 @@ def grain_plate() -> Plane:
 
 
 def blotches(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None, layer: int = 0) -> Plane:
-    """Smooth noise that lies in the cloth, with cells of `cell_u` by `cell_v` units; `layer` picks another part.
-
-    Long cells (streaks) are interpolated along v, so that their texels do not show as steps.
-    """
-    cell_v = cell_v or cell_u
-    row = v * np.float32(BLOTCH / cell_v) + np.float32(8192 + 131 * layer)
-    j = (u * np.float32(BLOTCH / cell_u) + np.float32(8192 + 57 * layer)).astype(np.int32) & (PLATE - 1)
-    i = row.astype(np.int32)
-    plate = smooth_plate()
-    here = np.asarray(plate[i & (PLATE - 1), j])
-    if cell_v < STREAK:
-        return here
-    return np.asarray(here + (row - i) * (plate[(i + 1) & (PLATE - 1), j] - here), np.float32)
+    """Smooth noise that lies in the cloth, with cells of `cell_u` by `cell_v` units; `layer` picks another part."""
+    u, v = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
+    scales = BLOTCH / cell_u, BLOTCH / (cell_v or cell_u)
+    shifts = 8192.0 + 57 * layer, 8192.0 + 131 * layer
+    found = sampled(u.ravel(), v.ravel(), smooth_plate(), scales, shifts)
+    return found.reshape(u.shape)
 
 
 def speckles(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None) -> Plane:

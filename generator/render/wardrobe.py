@@ -10,6 +10,8 @@ METALS = {"silver": "#d3d6da", "gold": "#d6ac4e"}
 HORN = linear("#3b2a1e")
 SAND = linear("#cdb488")
 BURGUNDY = linear("#7d2233")
+KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearling")
+"""Materials whose collars and cuffs are knitted bands."""
 
 
 def cloths(appearance: Appearance) -> dict[str, Cloth]:
@@ -22,6 +24,7 @@ def cloths(appearance: Appearance) -> dict[str, Cloth]:
         "self": Cloth(colour * 0.92, material),
         "trim": Cloth(deep, "leather"),
         "rib": Cloth(colour * 0.86, "ribbing"),
+        "rib main": Cloth(colour * np.float32(0.94), "ribbing" if material in KNITTED else material, pattern),
         "lining": _lining(appearance.lining, colour, material, pattern),
         "thread": Cloth(_thread(colour, material), "horn"),
         "cord": Cloth(palette(colour).second, "canvas"),
@@ -30,20 +33,30 @@ def cloths(appearance: Appearance) -> dict[str, Cloth]:
         "teeth": _fitting(appearance.hardware, "teeth"),
         "tape": Cloth(colour * 0.45, "canvas"),
         "sole": Cloth(linear("#e9e6de"), "rubber"),
+        "accent": Cloth(palette(colour).second, "suede"),
+        "bumper": Cloth(deep, "rubber"),
+        "insole": Cloth(SAND if luminance(colour) > 0.02 else mix(SAND, HORN, 0.4), "leather"),
+        "cork": Cloth(linear("#a8825a"), "stoneware"),
+        "dial": Cloth(CREAM, "lacquer"),
+        "self dial": Cloth(colour * np.float32(0.8), "lacquer"),
+        "hand": Cloth(linear("#b3372c"), "horn"),
+        "gum": Cloth(linear("#b07a45"), "rubber"),
+        "stitch": Cloth(linear("#c9c4b6"), "horn"),
         "dark": Cloth(linear("#26221f"), "rubber"),
         "heel": Cloth(linear("#4a2f1d"), "leather"),
-        "lace": Cloth(mix(CREAM, colour, 0.10) if luminance(colour) < 0.5 else mix(colour, INK, 0.55), "canvas"),
+        "lace": Cloth(mix(CREAM, colour, 0.10) if luminance(colour) < 0.5 else mix(colour, INK, 0.55), "ribbing"),
         "note": Cloth(linear("#9fb3a0"), "cotton"),
-        "card": Cloth(linear("#5d7fa6"), "satin"),
+        "card": Cloth(linear("#5d7fa6"), "lacquer"),
         "clear": Cloth(linear("#dfe6e6"), "glass"),
-        "paper": Cloth(mix(CREAM, colour, 0.06), "satin", pattern),
+        "paper": Cloth(mix(CREAM, colour, 0.06), "lacquer", pattern),
         "lens": Cloth(linear("#20242c"), "glass"),
         "liquid": Cloth(mix(colour, CREAM, 0.15), "liquid"),
         "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern),
         "bullet": Cloth(colour, "wax"),
         "wax": Cloth(mix(CREAM, colour, 0.18), "wax"),
         "fill": Cloth(mix(CREAM, colour, 0.45), "liquid"),
-        "label": Cloth(CREAM, "satin"),
+        "label": Cloth(CREAM, "lacquer"),
+        "rivet": Cloth(linear("#b98a5e"), "metal"),
     }
 
 

@@ -60,6 +60,24 @@ GOODS: dict[str, Goods] = {
         materials=("wool", "cotton"),
         leaf=("COATS", "COATS", "MÄNTEL", "MANTEAUX", "コート", "OVERCOATS"),
     ),
+    "car-coat": Goods(
+        group="outerwear",
+        usual_usd=190,
+        materials=("cotton", "wool", "gabardine"),
+        leaf=("CAR COATS", "CAR COATS", "KURZMÄNTEL", "MANTEAUX TROIS-QUARTS", "カーコート", "CAR COATS"),
+    ),
+    "duffle-coat": Goods(
+        group="outerwear",
+        usual_usd=200,
+        materials=("wool",),
+        leaf=("DUFFLE COATS", "DUFFLE COATS", "DUFFLECOATS", "DUFFLE-COATS", "ダッフルコート", "DUFFLE COATS"),
+    ),
+    "cape": Goods(
+        group="outerwear",
+        usual_usd=170,
+        materials=("wool", "knit"),
+        leaf=("CAPES", "CAPES", "UMHÄNGE", "CAPES", "ケープ", "CAPES"),
+    ),
     "quilted-jacket": Goods(
         group="outerwear",
         usual_usd=150,
@@ -79,11 +97,35 @@ GOODS: dict[str, Goods] = {
         materials=("nylon",),
         leaf=("PUFFER JACKETS", "PUFFER JACKETS", "PUFFERJACKEN", "DOUDOUNES", "ダウンジャケット", "PUFFER JACKETS"),
     ),
+    "gilet": Goods(
+        group="outerwear",
+        usual_usd=95,
+        materials=("nylon", "cotton"),
+        leaf=("VESTS", "GILETS", "STEPPWESTEN", "GILETS", "ダウンベスト", "SLEEVELESS JACKETS"),
+    ),
+    "bomber-jacket": Goods(
+        group="outerwear",
+        usual_usd=130,
+        materials=("nylon", "suede", "leather"),
+        leaf=("BOMBER JACKETS", "BOMBER JACKETS", "BLOUSONS", "BLOUSONS", "ブルゾン", "BOMBER JACKETS"),
+    ),
+    "blazer": Goods(
+        group="clothing",
+        usual_usd=150,
+        materials=("wool", "cotton"),
+        leaf=("BLAZERS", "BLAZERS", "SAKKOS", "VESTES DE COSTUME", "テーラードジャケット", "BLAZERS"),
+    ),
     "sweater": Goods(
         group="clothing",
         usual_usd=85,
         materials=("knit", "wool", "cotton"),
         leaf=("SWEATERS", "JUMPERS", "PULLOVER", "PULLS", "セーター", "SWEATERS"),
+    ),
+    "cardigan": Goods(
+        group="clothing",
+        usual_usd=90,
+        materials=("knit", "wool"),
+        leaf=("CARDIGANS", "CARDIGANS", "STRICKJACKEN", "GILETS EN MAILLE", "カーディガン", "CARDIGANS"),
     ),
     "hoodie": Goods(
         group="clothing",
@@ -127,11 +169,29 @@ GOODS: dict[str, Goods] = {
         materials=("cotton", "denim", "wool"),
         leaf=("PANTS", "TROUSERS", "HOSEN", "PANTALONS", "パンツ", "TROUSERS"),
     ),
+    "jeans": Goods(
+        group="clothing",
+        usual_usd=75,
+        materials=("denim",),
+        leaf=("JEANS", "JEANS", "JEANS", "JEANS", "ジーンズ", "JEANS"),
+    ),
     "shorts": Goods(
         group="clothing",
         usual_usd=40,
         materials=("cotton", "nylon"),
         leaf=("SHORTS", "SHORTS", "SHORTS", "SHORTS", "ショートパンツ", "SHORTS"),
+    ),
+    "swimsuit": Goods(
+        group="clothing",
+        usual_usd=60,
+        materials=("nylon",),
+        leaf=("SWIMSUITS", "SWIMSUITS", "BADEANZÜGE", "MAILLOTS DE BAIN", "水着", "SWIMSUITS"),
+    ),
+    "swim-shorts": Goods(
+        group="clothing",
+        usual_usd=40,
+        materials=("nylon", "cotton"),
+        leaf=("SWIM TRUNKS", "SWIM SHORTS", "BADEHOSEN", "SHORTS DE BAIN", "スイムパンツ", "SWIM SHORTS"),
     ),
     "tote-bag": Goods(
         group="bags",
@@ -144,6 +204,18 @@ GOODS: dict[str, Goods] = {
         usual_usd=140,
         materials=("leather", "suede"),
         leaf=("SHOULDER BAGS", "SHOULDER BAGS", "UMHÄNGETASCHEN", "SACS BANDOULIÈRE", "ショルダーバッグ", "SLING BAGS"),
+    ),
+    "crossbody-bag": Goods(
+        group="bags",
+        usual_usd=120,
+        materials=("leather", "nylon", "canvas"),
+        leaf=("CROSSBODY BAGS", "CROSS-BODY BAGS", "CROSSBODY-TASCHEN", "SACS CROISÉS", "クロスボディバッグ", "CROSSBODY BAGS"),
+    ),
+    "clutch": Goods(
+        group="bags",
+        usual_usd=85,
+        materials=("leather", "silk", "suede"),
+        leaf=("CLUTCHES", "CLUTCH BAGS", "CLUTCHES", "POCHETTES", "クラッチバッグ", "CLUTCHES"),
     ),
     "backpack": Goods(
         group="bags",
@@ -163,17 +235,47 @@ GOODS: dict[str, Goods] = {
         materials=("leather", "suede"),
         leaf=("BOOTS", "BOOTS", "STIEFEL", "BOTTES", "ブーツ", "BOOTS"),
     ),
+    "loafer": Goods(
+        group="shoes",
+        usual_usd=130,
+        materials=("leather", "suede"),
+        leaf=("LOAFERS", "LOAFERS", "LOAFER", "MOCASSINS", "ローファー", "LOAFERS"),
+    ),
+    "pump": Goods(
+        group="shoes",
+        usual_usd=110,
+        materials=("leather", "suede"),
+        leaf=("PUMPS", "COURT SHOES", "PUMPS", "ESCARPINS", "パンプス", "PUMPS"),
+    ),
+    "sandal": Goods(
+        group="shoes",
+        usual_usd=75,
+        materials=("leather", "suede"),
+        leaf=("SANDALS", "SANDALS", "SANDALEN", "SANDALES", "サンダル", "SANDALS"),
+    ),
     "wallet": Goods(
         group="accessories",
         usual_usd=55,
         materials=("leather", "canvas"),
         leaf=("WALLETS", "WALLETS", "GELDBÖRSEN", "PORTEFEUILLES", "財布", "WALLETS"),
     ),
+    "card-case": Goods(
+        group="accessories",
+        usual_usd=40,
+        materials=("leather", "canvas"),
+        leaf=("CARD CASES", "CARD HOLDERS", "KARTENETUIS", "PORTE-CARTES", "カードケース", "CARD HOLDERS"),
+    ),
     "belt": Goods(
         group="accessories",
         usual_usd=40,
         materials=("leather", "suede"),
         leaf=("BELTS", "BELTS", "GÜRTEL", "CEINTURES", "ベルト", "BELTS"),
+    ),
+    "watch": Goods(
+        group="accessories",
+        usual_usd=180,
+        materials=("leather", "nylon"),
+        leaf=("WATCHES", "WATCHES", "ARMBANDUHREN", "MONTRES", "腕時計", "WATCHES"),
     ),
     "sunglasses": Goods(
         group="accessories",
@@ -187,11 +289,29 @@ GOODS: dict[str, Goods] = {
         materials=("wool", "silk", "cotton"),
         leaf=("SCARVES", "SCARVES", "SCHALS", "ÉCHARPES", "マフラー", "MUFFLERS"),
     ),
+    "gloves": Goods(
+        group="accessories",
+        usual_usd=45,
+        materials=("leather", "wool", "knit"),
+        leaf=("GLOVES", "GLOVES", "HANDSCHUHE", "GANTS", "手袋", "GLOVES"),
+    ),
+    "tie": Goods(
+        group="accessories",
+        usual_usd=40,
+        materials=("silk", "wool", "cotton"),
+        leaf=("NECKTIES", "TIES", "KRAWATTEN", "CRAVATES", "ネクタイ", "TIES"),
+    ),
     "cap": Goods(
         group="accessories",
         usual_usd=28,
         materials=("cotton", "nylon"),
         leaf=("CAPS", "CAPS", "KAPPEN", "CASQUETTES", "キャップ", "CAPS"),
+    ),
+    "beanie": Goods(
+        group="accessories",
+        usual_usd=25,
+        materials=("knit", "wool"),
+        leaf=("BEANIES", "BEANIES", "BEANIES", "BONNETS", "ニット帽", "BEANIES"),
     ),
     "bucket-hat": Goods(
         group="accessories",

@@ -1,0 +1,176 @@
+"""The realism probe measures what it says, on made-up pictures."""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image, ImageDraw
+
+from benchmarks import realism_features
+from benchmarks.realism import Prepared, arms, by_gradients, prepared
+from benchmarks.realism_masks import Mask, cut_out, normalised, shape_of, to_lab, works
+from benchmarks.realism_measures import above_chance, balanced_accuracy, shape_table, two_sample_auc
+from benchmarks.realism_pictures import CLASSES, MATERIALS_OF, Photographs, imagined
+from schemas.appearance import CUTS_OF, SILHOUETTES
+from schemas.errors import ToileError
+
+
+def made_up(kind: str, seed: int, size: tuple[int, int] = (120, 160)) -> tuple[Image.Image, Mask]:
+    """A blue shape on a mottled brown floor, and its mask."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    mask = Image.new("L", size)
+    x, y = rng.uniform(0.45, 0.55) * width, rng.uniform(0.45, 0.55) * height
+    a, b = (0.34 * width, 0.16 * height) if kind == "bar" else (0.22 * width, 0.34 * height)
+    draw = ImageDraw.Draw(mask)
+    (draw.rectangle if kind == "bar" else draw.ellipse)((x - a, y - b, x + a, y + b), fill=255)
+    inside = np.asarray(mask) > 127
+    floor = np.array([150, 110, 70]) + rng.normal(0, 12, (height, width, 3))
+    cloth = np.array([40, 60, 130]) + rng.normal(0, 12, (height, width, 3))
+    levels = np.clip(np.where(inside[..., None], cloth, floor), 0, 255).astype(np.uint8)
+    return Image.fromarray(levels), inside
+
+
+def group(num: int, start: int) -> Prepared:
+    labels = np.arange(num) % 2
+    pictures = [made_up(("bar", "disc")[label], start + i)[0] for i, label in enumerate(labels)]
+    return prepared(pictures, labels)
+
+
+@pytest.mark.parametrize("kind", ["bar", "disc"])
+def test_the_cut_out_finds_the_shape(kind: str) -> None:
+    picture, inside = made_up(kind, 3)
+    found = cut_out(picture)
+    true = np.asarray(Image.fromarray(inside).resize(found.shape[::-1]))
+    assert works(found)
+    assert (found & true).sum() / (found | true).sum() > 0.9
+
+
+def test_a_picture_without_a_product_is_no_mask() -> None:
+    assert not works(np.zeros((40, 40), bool))
+    assert not works(np.ones((40, 40), bool))
+
+
+def test_shapes_of_known_masks() -> None:
+    mask = np.zeros((60, 60), bool)
+    mask[10:50, 20:40] = True
+    whole = shape_of(mask)
+    assert (whole.aspect, whole.fill) == (0.5, 1.0)
+    assert whole.solidity == pytest.approx(1.0, abs=0.01)
+    mask[10:30, 30:40] = False  # an L: 600 of 800 pixels, and a hull that spans half of the missing quarter
+    bent = shape_of(mask)
+    assert bent.fill == pytest.approx(0.75)
+    assert bent.solidity == pytest.approx(600 / 700, abs=0.01)
+
+
+def test_normalised_products_stand_on_white_in_the_middle() -> None:
+    picture, _ = made_up("bar", 5)
+    image = normalised(picture, cut_out(picture), 64)
+    assert image.shape == (64, 64, 4)
+    assert (image[:3, :, :3] == 255).all()
+    assert (image[:3, :, 3] == 0).all()
+    rows, columns = np.nonzero(image[..., 3] > 127)
+    assert np.ptp(columns) > 52
+    assert abs((rows.min() + rows.max()) / 2 - 31.5) < 1.5
+
+
+def test_lab_of_known_colours() -> None:
+    """White, mid grey and sRGB red (CIE, D65)."""
+    levels = np.array([[1, 1, 1], [0.5, 0.5, 0.5], [1, 0, 0]], np.float32)
+    assert to_lab(levels) == pytest.approx(np.array([[100, 0, 0], [53.39, 0, 0], [53.24, 80.09, 67.20]]), abs=0.15)
+
+
+def test_the_ratio_is_one_for_equal_arms_and_zero_at_chance() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 30)
+    real = (rng.random(300) < 0.7).astype(float)
+    same = above_chance(real, real, labels)
+    assert same == {"ratio": 1.0, "interval_95": [1.0, 1.0]}
+    guess = np.full(300, 0.1)
+    assert above_chance(guess, real, labels)["ratio"] == 0
+    half = above_chance((rng.random(300) < 0.4).astype(float), real, labels)
+    low, high = half["interval_95"]
+    assert low < half["ratio"] < high
+    assert 0.1 < high - low < 0.5
+
+
+def test_balanced_accuracy_weighs_classes_alike() -> None:
+    labels = np.array([0, 0, 0, 1])
+    assert balanced_accuracy(np.array([1.0, 1.0, 1.0, 0.0]), labels) == 0.5
+
+
+def test_the_two_sample_test_tells_groups_apart_only_if_they_differ() -> None:
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(0, 1, (200, 12)), rng.normal(0, 1, (200, 12))
+    assert two_sample_auc(first, second) == pytest.approx(0.5, abs=0.1)
+    assert two_sample_auc(first, second + 1) > 0.95
+
+
+def test_failed_masks_are_counted_and_left_out() -> None:
+    mask = np.zeros((20, 20), bool)
+    mask[5:15, 5:15] = True
+    table = shape_table([shape_of(mask), None], np.array([0, 0]), ["square"])
+    assert (table["square"]["pictures"], table["square"]["masks"]) == (2, 1)
+    assert table["square"]["aspect"] == [1.0] * 5
+
+
+def test_the_arms_learn_shapes_that_differ() -> None:
+    real, synthetic = group(20, 100), group(20, 500)
+    late = np.arange(20) % 4 < 2
+    table = arms(real, synthetic, late, by_gradients, 1)
+    assert table["all"]["real"] > 0.9
+    assert table["all"]["synthetic"] > 0.9
+    assert table["chance"] == 0.5
+    swapped = Prepared(images=synthetic.images, labels=1 - synthetic.labels, shapes=synthetic.shapes)
+    assert arms(real, swapped, late, by_gradients, 1)["all"]["synthetic"] < 0.1
+
+
+def test_features_do_not_depend_on_the_other_pictures() -> None:
+    images = group(4, 9).images
+    alone = realism_features.features(images[2:3])
+    assert np.allclose(realism_features.features(images)[2:3], alone, atol=1e-5)
+
+
+def test_imagined_products_belong_to_their_class_and_are_the_same_each_time() -> None:
+    for label, (name, meanings) in enumerate(CLASSES.items()):
+        assert sum(meanings.values()) == pytest.approx(1), name
+        known = {meaning.partition(":")[0] for meaning in meanings}
+        assert known <= set(SILHOUETTES)
+        assert known <= set(MATERIALS_OF)
+        for number in range(20):
+            one = imagined(label, number)
+            assert one.silhouette in known
+            assert one == imagined(label, number)
+    words = {meaning.partition(":")[2] for meanings in CLASSES.values() for meaning in meanings} - {""}
+    assert words <= set(CUTS_OF["dress"]["sleeve"])
+    assert {imagined(9, n).sleeve for n in range(30)} == {"short"}
+
+
+def photograph_files(folder: Path, names: tuple[str, ...], each: int) -> None:
+    for name in names:
+        (folder / name).mkdir()
+        for i in range(each):
+            made_up("bar", i, (400, 300))[0].save(folder / name / f"{name}{i}.jpg")
+
+
+def test_photographs_come_with_classes_and_two_halves(tmp_path: Path) -> None:
+    photograph_files(tmp_path, ("dress", "hat", "unknown"), 4)
+    found = Photographs(tmp_path)
+    assert found.labels.tolist() == [0] * 4 + [1] * 4
+    assert [max(picture.size) for picture in found.pictures()] == [320] * 8
+    late: npt.NDArray[np.bool_] = found.second_half()
+    assert [late[found.labels == label].sum() for label in (0, 1)] == [2, 2]
+
+
+def test_a_catalogue_of_photographs_is_read_by_category(tmp_path: Path) -> None:
+    made_up("disc", 1)[0].save(tmp_path / "a.jpg")
+    rows = "category3_code,image\nTshirts,a.jpg\nWatches,b.jpg\n"
+    (tmp_path / "products.csv").write_text(rows, encoding="utf-8")
+    assert Photographs(tmp_path).labels.tolist() == [list(CLASSES).index("t-shirt")]
+
+
+def test_a_folder_without_known_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ToileError) as caught:
+        Photographs(tmp_path)
+    assert "dress" in caught.value.hint
