@@ -145,8 +145,9 @@ def _write_manifest(out: Folder, manifest: Manifest) -> None:
 
 def made_by(inputs: dict[str, Any]) -> dict[str, str]:
     """Versions that decide the bytes."""
-    faker = ["faker"] if inputs.get("spec_document", {}).get("extra") else []
-    return versions("numpy", "pillow", "pyarrow", *faker)
+    others = ["faker"] if inputs.get("spec_document", {}).get("extra") else []
+    others += ["numba"] if "spec_document" in inputs and inputs.get("image_size") is not None else []
+    return versions("numpy", "pillow", "pyarrow", *others)
 
 
 def _check_held(out: Folder, manifest: Manifest) -> None:
@@ -163,7 +164,8 @@ def _check_held(out: Folder, manifest: Manifest) -> None:
 def _remove_ours(out: Folder) -> None:
     """Remove what toile wrote there and nothing else."""
     data, receipts = "data/*-[0-9]*-of-[0-9]*.parquet*", (f"{RECEIPTS}/*.json*", f"{RECEIPTS}/*.faults.parquet*")
-    ours = (data, *receipts, "extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS}*", "README.md")
+    beside = ("extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS}*", "extra/masks-[0-9]*-of-[0-9]*.parquet*")
+    ours = (data, *receipts, *beside, "README.md")
     held = {**out.sizes(), **held_files(out), **out.sizes("extra")}
     out.remove(
         name for name, size in held.items() if size is not None and any(fnmatchcase(name, pattern) for pattern in ours)

@@ -23,6 +23,14 @@ from schemas.progress import progress_bar
 )
 @click.option("--no-images", is_flag=True, help="Rows only.")
 @click.option(
+    "--photo",
+    default="studio",
+    show_default=True,
+    type=click.Choice(["studio", "snapshot"]),
+    help="As a shop shows its products, or as people photograph their own: on a floor, a bed, a hanger.",
+)
+@click.option("--masks", is_flag=True, help="Write the mask, the parts and the box of every product to extra/.")
+@click.option(
     "--scenario",
     "scenarios",
     multiple=True,
@@ -43,6 +51,8 @@ def generate(
     start: int,
     image_size: int,
     no_images: bool,
+    photo: str,
+    masks: bool,
     scenarios: tuple[str, ...],
     workers: int | None,
     cluster: str | None,
@@ -61,6 +71,8 @@ def generate(
 
     if shards is not None and force:
         raise click.UsageError("--force with --shards: every task would remove what the others have written.")
+    if no_images and (masks or photo != "studio"):
+        raise click.UsageError("--no-images draws nothing: leave out --photo and --masks, or --no-images.")
     if cluster is not None and workers is not None:
         raise click.UsageError("--workers counts processes of this machine, --cluster draws on others: give one.")
     inputs = GenerateInputs(
@@ -69,6 +81,8 @@ def generate(
         start=start,
         num_products=num_products,
         image_size=None if no_images else image_size,
+        photo=photo,
+        masks=masks,
     )
     where: dict[str, Any] = {"num_workers": workers or num_cores(), "cluster": cluster}
     if shards is not None:
@@ -76,7 +90,8 @@ def generate(
         return
     with progress_bar("drawing", num_products, quiet=_quiet(ctx)) as advance:
         manifest, written = write_shards(inputs, out, force=force, progress=advance, **where)
-    faults = "".join(f", {extra.num_rows:,} of them faulty ({extra.path})" for extra in manifest.extra)
+    faulty = [] if masks else manifest.extra
+    faults = "".join(f", {extra.num_rows:,} of them faulty ({extra.path})" for extra in faulty)
     _say(ctx, f"{manifest.num_products:,} products in {len(manifest.files)} files{faults}: {out}", written)
 
 

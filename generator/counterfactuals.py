@@ -16,6 +16,7 @@ import numpy as np
 from generator.prices import euros, nearest_legal
 from generator.product_function import CompiledCatalog, compile_catalog
 from generator.render import draw
+from generator.render.pose import STUDIO
 from generator.render.variation import Variation
 from generator.shards import jpeg
 from schemas.appearance import SHOWN
@@ -45,14 +46,15 @@ def redrawer(data: Path, seed: int) -> Redraw:
     if not isinstance(size, int):
         raise ToileError(f"{where}.image_size", "says that nothing was drawn", "make it again without --no-images")
     spec: CatalogSpec = from_document(dict(document), "catalog", f"{where}.spec_document")
+    photo = str(manifest.inputs.get("photo", STUDIO))
     if spec.scenarios:
         problem = "holds rows that are faulty on purpose, which its spec does not explain"
         raise ToileError(str(data), problem, "make one without scenarios: its rows are the clean ones of this folder")
 
     def redraw(product: Product) -> Redrawn:
-        original = pictured(product, size)
+        original = pictured(product, size, photo)
         changes = [
-            dataclasses.replace(change, product=pictured(change.product, size))
+            dataclasses.replace(change, product=pictured(change.product, size, photo))
             for change in counterfactuals(spec, product, seed)
         ]
         return Redrawn(original=original, as_stored=original.image == product.image, changes=tuple(changes))
@@ -60,9 +62,9 @@ def redrawer(data: Path, seed: int) -> Redraw:
     return redraw
 
 
-def pictured(product: Product, size: int) -> Product:
+def pictured(product: Product, size: int, photo: str) -> Product:
     """The row with its picture as `toile generate` would write it, drawn now."""
-    return dataclasses.replace(product, image=jpeg(draw(product, size)))
+    return dataclasses.replace(product, image=jpeg(draw(product, size, photo)))
 
 
 def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Change, ...]:

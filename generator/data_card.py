@@ -55,7 +55,10 @@ def _title(manifest: Manifest) -> str:
 
 def _faults(manifest: Manifest) -> str:
     """Whoever loads the folder must know that not every row is right."""
-    told = [f"`{entry.path}` lists the {entry.num_rows:,} rows that are faulty on purpose." for entry in manifest.extra]
+    faults = [entry for entry in manifest.extra if "masks" not in entry.path]
+    told = [f"`{entry.path}` lists the {entry.num_rows:,} rows that are faulty on purpose." for entry in faults]
+    if len(faults) < len(manifest.extra):
+        told.append("`extra/masks-*.parquet` say where each product and each of its parts is in its picture.")
     return "".join(f"\n\n{sentence}" for sentence in told)
 
 

@@ -43,6 +43,7 @@ class DrawnSource(Generic[E]):
     spec: CatalogSpec
     seed: int
     image_size: int
+    photo: str
     index_N: Numbers
     """The product number of each row, ascending."""
     num_skipped: int
@@ -62,7 +63,7 @@ class DrawnSource(Generic[E]):
     def example(self, row: int) -> E:
         """The example of one row, drawn now; as long as `toile generate` takes for it, and a few milliseconds."""
         drawn = product(self.spec, self.seed, int(self.index_N[row]))
-        picture = Image.open(io.BytesIO(jpeg(draw(drawn, self.image_size)))).convert("RGB")
+        picture = Image.open(io.BytesIO(jpeg(draw(drawn, self.image_size, self.photo)))).convert("RGB")
         return self.record(
             title=drawn.title, category=drawn.category3_code, full_price=drawn.full_price, picture=picture
         )
@@ -106,6 +107,7 @@ def opener(mix: Sequence[MixSource], record: Callable[..., E]) -> Callable[[Path
             spec=catalog.spec,
             seed=catalog.drawing.seed,
             image_size=catalog.drawing.image_size,
+            photo=catalog.drawing.photo,
             index_N=index_N,
             num_skipped=num_skipped,
             content_sha256=catalog.content_sha256,
@@ -143,6 +145,7 @@ def _read(path: Path, drawing: DrawSpec) -> _Catalog:
         start=0,
         num_products=drawing.num_products,
         image_size=drawing.image_size,
+        photo=drawing.photo,
     )
     return _Catalog(
         name=Path(path.stem) if path in shipped.values() else path,

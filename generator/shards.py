@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from generator.catalog_folder import RECEIPTS, claim, finish, held_files, read_receipt, write_receipt
 from generator.cluster import run_on_cluster
@@ -25,16 +26,19 @@ from generator.extra_columns import check_extra_columns, with_extra_columns
 from generator.faults.fault_table import encoded, join, part_name
 from generator.faults.faulty_rows import copies, is_copied, with_faults
 from generator.faults.scenarios import Plan, adds_rows, plan_of
+from generator.masks import encoded_masks, masks_name
 from generator.parquet_files import as_parquet
 from generator.product_function import check_codes, compact_rows, compile_catalog, rows
 from generator.render import draw
+from generator.render.parts import DrawnParts
+from generator.render.pose import STUDIO
 from generator.sharing import alone_in, check_begun, seen_from_anywhere
 from generator.storage import Folder, folder_of
 from generator.streams import Index
 from generator.workers import run_in_processes
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.manifest import Manifest, ShardFile, as_document, sha256_of
+from schemas.manifest import ExtraFile, Manifest, ShardFile, as_document, sha256_of
 from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, SPLITS, from_batch
 from schemas.specs import from_document
 
@@ -59,10 +63,15 @@ class GenerateInputs:
     num_products: int
     image_size: int | None
     """Edge of the square pictures in pixels; None for rows without pictures."""
+    photo: str = STUDIO
+    """How the products are photographed, one of `generator.render.PHOTOS`."""
+    masks: bool = False
+    """Whether masks, parts and boxes are written beside the pictures."""
 
     def __post_init__(self) -> None:
         assert self.num_products >= 1, self.num_products
         assert self.start >= 0, self.start
+        assert not self.masks or self.image_size is not None, "masks of no pictures"
 
     @property
     def products_per_shard(self) -> int:
@@ -94,7 +103,12 @@ class GenerateInputs:
         return [self.shard_range(each) for each in range(first, min(first + SHARDS_COPIED, self.num_product_shards))]
 
     def as_manifest(self) -> dict[str, Any]:
-        return {**as_document(self), "spec_sha256": sha256_of(self.spec_document)}
+        """What is as usual is not in it, so that a catalog keeps its manifest when a new choice is born."""
+        unusual = {name: value for name, value in as_document(self).items() if _USUAL.get(name) != value}
+        return {**unusual, "spec_sha256": sha256_of(self.spec_document)}
+
+
+_USUAL: dict[str, Any] = {"photo": STUDIO, "masks": False}
 
 
 def write_shards(
@@ -131,16 +145,22 @@ def check_inputs(inputs: GenerateInputs) -> None:
     compile_catalog(spec)
     check_codes(spec, inputs.start + inputs.num_products)
     check_extra_columns(spec)
-    _plan(inputs, spec)
+    plan = _plan(inputs, spec)
+    if inputs.masks and plan is not None:
+        problem = "with --masks: faulty pictures are not where their masks are"
+        raise ToileError("scenarios", problem, "leave one of the two out")
 
 
 def unwritten(inputs: GenerateInputs, out: Folder, shards: range) -> list[int]:
     """Those of the shards that are not whole with all they have to say."""
     faulty, held = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None, held_files(out)
+    held |= out.sizes("extra") if inputs.masks else {}
     return [
         shard
         for shard in shards
-        if read_receipt(out, shard, held) is None or (faulty and part_name(RECEIPTS, shard) not in held)
+        if read_receipt(out, shard, held) is None
+        or (faulty and part_name(RECEIPTS, shard) not in held)
+        or (inputs.masks and masks_name(shard, inputs.num_shards) not in held)
     ]
 
 
@@ -178,7 +198,9 @@ def complete(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | No
     held = held_files(out)
     files = [entry for shard in shards for entry in read_receipt(out, shard, held) or ()]
     faulty = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None
-    extra = (join((part_name(RECEIPTS, shard) for shard in shards), out),) if faulty else ()
+    extra: tuple[ExtraFile, ...] = (join((part_name(RECEIPTS, shard) for shard in shards), out),) if faulty else ()
+    if inputs.masks:
+        extra = tuple(_listed(out, masks_name(shard, inputs.num_shards)) for shard in shards)
     return finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
 
 
@@ -192,9 +214,10 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
     spec = _spec(json.dumps(inputs.spec_document))
     plan = _plan(inputs, spec)
+    masks: list[tuple[str, DrawnParts]] = []
     if shard < inputs.num_product_shards:
         drawn = rows if plan is not None else compact_rows
-        table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), drawn)
+        table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), drawn, masks)
     else:
         assert plan is not None, "only scenarios have copies"
         table, lines = _copies(inputs, spec, plan, shard)
@@ -202,6 +225,8 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     if plan is not None:
         files = {entry.split: entry.path for entry in entries}
         out.write(part_name(RECEIPTS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines]))
+    if inputs.masks:
+        out.write(masks_name(shard, inputs.num_shards), encoded_masks(masks))
     write_receipt(out, shard, entries)
     return shard
 
@@ -218,10 +243,11 @@ def _products(
     plan: Plan | None,
     index_N: Index,
     drawn: Callable[[CatalogSpec, int, Index], pa.RecordBatch] = rows,
+    masks: list[tuple[str, DrawnParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """The rows of products, and what is faulty among them."""
+    """The rows of products, and what is faulty among them; where the inputs ask for masks, these go into `masks`."""
     batch = drawn(spec, inputs.seed, index_N)
-    table = pa.Table.from_batches([with_pictures(batch, inputs.image_size)])
+    table = pa.Table.from_batches([with_pictures(batch, inputs, masks)])
     table = with_extra_columns(table, spec, inputs.seed, index_N)
     return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))
 
@@ -234,7 +260,7 @@ def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -
         batch = rows(spec, inputs.seed, index_N)
         kind_N = plan.struck(batch, index_N)
         copied_N = np.flatnonzero(is_copied(kind_N))
-        originals = pa.Table.from_batches([with_pictures(batch.take(pa.array(copied_N)), inputs.image_size)])
+        originals = pa.Table.from_batches([with_pictures(batch.take(pa.array(copied_N)), inputs)])
         originals = with_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
         table, told = copies(plan, originals, index_N[copied_N], kind_N[copied_N])
         tables.append(table)
@@ -242,13 +268,22 @@ def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -
     return pa.concat_tables(tables), lines
 
 
-def with_pictures(batch: pa.RecordBatch, image_size: int | None) -> pa.RecordBatch:
+def with_pictures(
+    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, DrawnParts]] | None = None
+) -> pa.RecordBatch:
     """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
     columns["image"] = pa.nulls(batch.num_rows, IMAGE_TYPE)
-    if image_size is not None:
-        drawn = ((product.product_code, draw(product, image_size)) for product in from_batch(batch))
-        pictures = [{"bytes": jpeg(picture), "path": f"{code}.jpg"} for code, picture in drawn]
+    if inputs.image_size is not None:
+        pictures = []
+        for product in from_batch(batch):
+            if inputs.masks and masks is not None:
+                parts = draw(product, inputs.image_size, inputs.photo, parts=True)
+                masks.append((product.product_code, parts))
+                picture = parts.picture
+            else:
+                picture = draw(product, inputs.image_size, inputs.photo)
+            pictures.append({"bytes": jpeg(picture), "path": f"{product.product_code}.jpg"})
         columns["image"] = pa.array(pictures, IMAGE_TYPE)
     fields = [field.with_type(columns[field.name].type) for field in ARROW_SCHEMA]
     schema = pa.schema(fields, ARROW_SCHEMA.metadata)
@@ -274,6 +309,15 @@ def write_split_files(table: pa.Table, out: Folder, shard: int, num_shards: int)
         sha256 = hashlib.sha256(content).hexdigest()
         entries.append(ShardFile(path=name, split=split, num_rows=part.num_rows, num_bytes=len(content), sha256=sha256))
     return entries
+
+
+def _listed(out: Folder, name: str) -> ExtraFile:
+    """What the manifest says of a table beside the products."""
+    content = out.read(name)
+    assert content is not None, name
+    num_rows = pq.ParquetFile(io.BytesIO(content)).metadata.num_rows
+    digest = hashlib.sha256(content).hexdigest()
+    return ExtraFile(path=name, num_rows=num_rows, num_bytes=len(content), sha256=digest)
 
 
 def _wait_for(inputs: GenerateInputs, out: Folder, shards: range) -> None:

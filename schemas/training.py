@@ -18,6 +18,8 @@ class DrawSpec:
     """Another seed, another catalog."""
     image_size: int = 336
     """Edge of the square pictures in pixels."""
+    photo: str = "studio"
+    """studio or snapshot."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from generator.render.canvas import Scene
 from generator.render.light import photograph
 from generator.render.parts import PARTS, DrawnParts, separated
 from generator.render.pose import PHOTOS, STUDIO
-from generator.render.snapshot import snapshot
+from generator.render.snapshot import seen_parts, snapshot
 from generator.render.snapshot_views import other_view
 from generator.render.wardrobe import cloths
 from schemas.appearance import Appearance, visible_part
@@ -120,7 +120,7 @@ def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[Tr
 def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: bool = False) -> Image.Image | DrawnParts:
     """The picture of a generated product, RGB, size x size pixels; `photo` is one of `PHOTOS`.
 
-    With `parts`, the same picture and the part of the product at each pixel (studio only). A product without attributes
+    With `parts`, the same picture and the part of the product at each pixel. A product without attributes
     is a ToileError.
     """
     if product.attributes is None:
@@ -139,11 +139,11 @@ def draw_appearance(appearance: Appearance, size: int, photo: str = STUDIO) -> I
 
 
 def draw_parts(appearance: Appearance, size: int, photo: str = STUDIO) -> DrawnParts:
-    """The picture of `draw_appearance`, and what is where in it; a `photo` other than studio is a ToileError."""
-    if photo != STUDIO:
-        raise ToileError("photo", f"the parts of a {photo} are not known", f"masks are made of photo: {STUDIO}")
+    """The picture of `draw_appearance`, and what is where in it."""
     scene = lay_out(appearance, size, photo)
-    return separated(photograph(scene), scene.alpha, scene.part)
+    if photo == STUDIO:
+        return separated(photograph(scene), scene.alpha, scene.part)
+    return separated(snapshot(scene), *seen_parts(scene))
 
 
 def lay_out(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene:

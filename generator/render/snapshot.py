@@ -45,6 +45,14 @@ def seen_cover(scene: Scene) -> Plane:
     return looked_up(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, seen.x, seen.y)[..., 3]
 
 
+def seen_parts(scene: Scene) -> tuple[Plane, npt.NDArray[np.uint8]]:
+    """How far the product covers each pixel of the finished picture, and the number of its part there."""
+    seen = camera(scene, hangs(scene))
+    last = scene.side - 1
+    rows, columns = (np.clip(np.rint(plane), 0, last).astype(np.intp) for plane in (seen.y, seen.x))
+    return seen_cover(scene), scene.part[rows, columns]
+
+
 def hangs(scene: Scene) -> bool:
     """Whether this shot shows the product on a hanger."""
     name = scene.appearance.silhouette
