@@ -204,12 +204,15 @@ def memory_of(num_rows: int) -> dict[str, Any]:
     }
 
 
+def _inputs(preset: Path) -> GenerateInputs:
+    return GenerateInputs(spec_document=read_document(preset), seed=0, start=0, num_products=NUM_ROWS, image_size=None)
+
+
 def catalog_rates(preset: str) -> dict[str, Any]:
     """A preset into Arrow (plain columns) and into a finished folder."""
     path = preset_path(preset, "catalog")
     assert path is not None
-    spec, index_N = load(path, "catalog"), np.arange(NUM_ROWS)
-    inputs = GenerateInputs(spec_document=read_document(path), seed=0, start=0, num_products=NUM_ROWS, image_size=None)
+    spec, index_N, inputs = load(path, "catalog"), np.arange(NUM_ROWS), _inputs(path)
     num_bytes = 0
 
     def to_disk() -> None:
@@ -231,8 +234,10 @@ def main() -> None:
     pa.set_cpu_count(1)
     memory = memory_of(arguments.rows) if arguments.rows else None
     results = {preset: catalog_rates(preset) for preset in PRESETS}
-    spec = load(LIBRARIES_LIKE, "catalog")
-    like = pa.Table.from_batches([with_pictures(compact_rows(spec, 0, np.arange(NUM_ROWS)), None)])
+    path = preset_path(LIBRARIES_LIKE, "catalog")
+    assert path is not None
+    batch = compact_rows(load(path, "catalog"), 0, np.arange(NUM_ROWS))
+    like = pa.Table.from_batches([with_pictures(batch, _inputs(path))])
     for name, make in (("Faker", with_faker), ("Mimesis", with_mimesis)):
         results[name] = {
             "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]

@@ -104,7 +104,8 @@ class GenerateInputs:
 
     def as_manifest(self) -> dict[str, Any]:
         """What is as usual is not in it, so that a catalog keeps its manifest when a new choice is born."""
-        unusual = {name: value for name, value in as_document(self).items() if _USUAL.get(name) != value}
+        document = as_document(self)
+        unusual = {name: value for name, value in document.items() if (name, value) not in _USUAL.items()}
         return {**unusual, "spec_sha256": sha256_of(self.spec_document)}
 
 
