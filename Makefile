@@ -21,6 +21,10 @@ demo: $(STAMP)    ## generate, train, evaluate, compare: the whole thread in ./t
 test: $(STAMP)    ## the tests (two cores, offline, minutes)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+test-cluster: $(STAMP) ## a Ray cluster of two nodes on this machine, one of them killed
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,cluster]'
+	$(BIN)/python -m pytest tests/test_cluster.py -m cluster --timeout 600
+
 check: $(STAMP)   ## lint, format, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -29,6 +33,7 @@ check: $(STAMP)   ## lint, format, types
 bench: $(STAMP)   ## measure; results go to benchmarks/results/
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/render.py
+	$(BIN)/python benchmarks/scale.py
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "toile needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }
@@ -38,4 +43,4 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help setup demo test check bench
+.PHONY: help setup demo test test-cluster check bench

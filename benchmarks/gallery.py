@@ -1,0 +1,119 @@
+"""Contact sheets of what the renderer draws: python -m benchmarks.gallery [--out docs/gallery]
+
+A row of each sheet is one silhouette in several designs, shots, materials, patterns, cuts and colours, drawn from a seed; further
+sheets show every material, every pattern, and snapshots.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from generator.render import draw_appearance
+from schemas.appearance import CUTS_OF, HARDWARE, LININGS, MATERIALS, PATTERNS, SHOWN, SILHOUETTES, Appearance
+
+GROUPS = {
+    "coats-and-jackets": (
+        *("trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket"),
+        *("gilet", "bomber-jacket", "blazer"),
+    ),
+    "tops": ("sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt"),
+    "dresses-and-bottoms": ("dress", "skirt", "trousers", "jeans", "shorts", "swimsuit", "swim-shorts"),
+    "bags": ("tote-bag", "shoulder-bag", "crossbody-bag", "clutch", "backpack"),
+    "shoes": ("sneaker", "boot", "loafer", "pump", "sandal"),
+    "accessories": (
+        *("wallet", "card-case", "belt", "watch", "sunglasses", "scarf", "gloves", "tie"),
+        *("cap", "beanie", "bucket-hat"),
+    ),
+    "beauty-and-home": ("perfume-bottle", "lipstick", "candle", "cushion", "throw", "vase", "mug"),
+}
+MADE_OF = {
+    "coats-and-jackets": ("gabardine", "wool", "cotton", "leather", "nylon", "suede"),
+    "tops": ("cotton", "jersey", "wool", "knit", "silk", "denim"),
+    "dresses-and-bottoms": ("cotton", "wool", "denim", "silk", "jersey", "leather"),
+    "bags": ("leather", "canvas", "suede", "nylon", "leather", "leather"),
+    "shoes": ("leather", "suede", "canvas", "leather", "leather", "nylon"),
+    "accessories": ("leather", "wool", "cotton", "leather", "acetate", "silk"),
+    "beauty-and-home": ("cotton", "wool", "ceramic", "stoneware", "glass", "linen"),
+}
+COLOURS = ("#c19a6b", "#1f3a5f", "#7a2f35", "#3d4a3a", "#d8d0c0", "#2b2b2e", "#a0522d", "#5c7a99")
+EDGE, COLUMNS = 168, 7
+
+
+def varied(silhouette: str, group: str, number: int) -> Appearance:
+    """One of the looks of a row."""
+    rng = np.random.default_rng([SILHOUETTES.index(silhouette), number])
+    material = MADE_OF[group][number % len(MADE_OF[group])]
+    patterned = number % 3 == 2
+    return Appearance(
+        silhouette=silhouette,
+        colour=COLOURS[(number * 3 + SILHOUETTES.index(silhouette)) % len(COLOURS)],
+        material=material if material in MATERIALS else "cotton",
+        pattern=str(rng.choice(PATTERNS)) if patterned else "plain",
+        size=("medium", "large", "small", "medium", "child", "medium", "large")[number % 7],
+        hardware=HARDWARE[number % 3],
+        lining=LININGS[number % 3],
+        quilting="diamond" if number % 5 == 4 and "quilting" in SHOWN[silhouette] else "none",
+        **{name: str(rng.choice(words)) for name, words in CUTS_OF.get(silhouette, {}).items()},
+        design_seed=number,
+        shot_seed=number,
+    )
+
+
+def sheet(rows: list[list[Appearance]], names: list[str], photo: str = "studio") -> Image.Image:
+    """The looks in rows, each row under its name."""
+    width = max(len(row) for row in rows)
+    picture = Image.new("RGB", (width * EDGE, len(rows) * (EDGE + 14)), "white")
+    pen = ImageDraw.Draw(picture)
+    for number, (row, name) in enumerate(zip(rows, names, strict=True)):
+        top = number * (EDGE + 14)
+        pen.text((4, top + 1), name, fill="#444444")
+        for column, look in enumerate(row):
+            picture.paste(draw_appearance(look, EDGE, photo), (column * EDGE, top + 14))
+    return picture
+
+
+def of_words(words: tuple[str, ...], name: str, silhouettes: tuple[str, ...]) -> Image.Image:
+    """Every word of a style attribute on the same few silhouettes."""
+    rows, names = [], []
+    for first in range(0, len(words), COLUMNS):
+        some = words[first : first + COLUMNS]
+        for silhouette in silhouettes:
+            rows.append(
+                [
+                    Appearance(
+                        **{"silhouette": silhouette, "colour": "#8a5a44", "material": "cotton", name: word},
+                        design_seed=2,
+                        shot_seed=3,
+                    )
+                    for word in some
+                ]
+            )
+            names.append(f"{silhouette}: {', '.join(some)}")
+    return sheet(rows, names)
+
+
+def main() -> None:
+    """Draws all sheets."""
+    parser = argparse.ArgumentParser(description="Draw the contact sheets of the gallery.")
+    parser.add_argument("--out", type=Path, default=Path("docs/gallery"))
+    out = parser.parse_args().out
+    out.mkdir(parents=True, exist_ok=True)
+    assert {each for group in GROUPS.values() for each in group} == set(SILHOUETTES)
+    sheets = {
+        group: sheet([[varied(each, group, n) for n in range(COLUMNS)] for each in names], list(names))
+        for group, names in GROUPS.items()
+    }
+    sheets["materials"] = of_words(MATERIALS, "material", ("coat", "tote-bag"))
+    sheets["patterns"] = of_words(PATTERNS, "pattern", ("shirt",))
+    chosen = ("coat", "sweater", "shirt", "t-shirt", "dress", "trousers", "sneaker", "cap", "tote-bag")
+    group_of = {each: group for group, names in GROUPS.items() for each in names}
+    rows = [[varied(each, group_of[each], n) for n in range(COLUMNS)] for each in chosen]
+    sheets["snapshots"] = sheet(rows, list(chosen), "snapshot")
+    for name, picture in sheets.items():
+        picture.save(out / f"{name}.jpg", quality=85)
+
+
+if __name__ == "__main__":
+    main()
