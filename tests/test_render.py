@@ -21,7 +21,7 @@ from PIL import Image
 
 from generator.render import PATTERN_SHEETS, draw, draw_appearance, lay_out
 from generator.render.colour import linear
-from generator.render.fabric import FINISHES
+from generator.render.fabric import FINISHES, Cloth, surface
 from generator.render.light import photograph
 from generator.render.patterns import PATTERN_FUNCTIONS
 from schemas.appearance import (
@@ -244,6 +244,19 @@ def test_the_whole_vocabulary_can_be_drawn() -> None:
     assert PATTERN_SHEETS.keys() == set(SILHOUETTES)
     assert PATTERN_FUNCTIONS.keys() == set(PATTERNS)
     assert FINISHES.keys() >= set(MATERIALS)
+
+
+def test_a_place_in_a_cloth_looks_the_same_whatever_lies_beside_it() -> None:
+    rng = np.random.default_rng(5)
+    u, v = rng.uniform(-0.5, 0.5, (2, 400)).astype(np.float32)
+    order = rng.permutation(u.size)
+    cloths = [Cloth(linear("#7a5a48"), material) for material in FINISHES]
+    cloths += [Cloth(linear("#7a5a48"), "cotton", pattern) for pattern in PATTERNS]
+    for cloth in cloths:
+        one, other = surface(cloth, u, v, 0.003), surface(cloth, u[order], v[order], 0.003)
+        assert np.allclose(one.albedo[order], other.albedo, atol=1e-4), cloth
+        assert np.allclose(np.asarray(one.finish.height)[order], other.finish.height, atol=1e-6), cloth
+        assert one.albedo.min() >= 0, cloth
 
 
 @pytest.mark.parametrize("number", range(10))

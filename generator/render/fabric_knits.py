@@ -8,9 +8,9 @@ from generator.render.relief import Plane, blotches, speckles
 
 def jersey(u: Plane, v: Plane, footprint: float) -> Finish:
     """A T-shirt's knit: too fine to see, slightly mottled, hanging in soft waves."""
-    wales = wave(u, 0.0085) * visible(0.0085, footprint)
+    wales = wave(u, 0.0080) * visible(0.0080, footprint)
     melange = blotches(u, v, 0.016, 0.007, layer=3)
-    return Finish(0.99 + 0.055 * melange + 0.03 * wales, 0.0036 * blotches(u, v, 0.11, 0.16, layer=1), 0.0, 0.16)
+    return Finish(0.98 + 0.051 * melange + 0.015 * wales, 0.0034 * blotches(u, v, 0.11, 0.16, layer=1), 0.0, 0.26)
 
 
 def wool(u: Plane, v: Plane, footprint: float) -> Finish:
@@ -47,8 +47,9 @@ def shearling(u: Plane, v: Plane, footprint: float) -> Finish:
     period = 0.0185
     x = u + np.float32(0.0055) * blotches(u, v, 0.021, layer=1)
     y = v + np.float32(0.0055) * blotches(u, v, 0.021, layer=2)
-    curl = (wave(x, period) + wave(0.5 * x + 0.866 * y, period) + wave(-0.5 * x + 0.866 * y, period)) * 0.5
-    curl = np.asarray(curl * np.float32(0.35 + 0.65 * visible(period, footprint)), np.float32)
+    half, slant = np.float32(0.5) * x, np.float32(0.866) * y
+    curl = wave(x, period) + wave(slant + half, period) + wave(slant - half, period)
+    curl = np.asarray(curl * np.float32(0.18 + 0.32 * visible(period, footprint)), np.float32)
     tone = 0.98 + 0.14 * curl + 0.030 * speckles(u, v, 0.0050)
     bleach = np.asarray(np.clip(0.05 + 0.028 * curl, 0, 0.3), np.float32)
     return Finish(np.asarray(tone, np.float32), 0.0011 * curl, 0.0, 0.85, bleach)

@@ -39,7 +39,8 @@ def exotic_leather(u: Plane, v: Plane, footprint: float) -> Finish:
     row = np.round(down)
     along = (u + np.float32(0.0070) * drift_u) * np.float32(1 / wide) + np.float32(0.5) * row + 0.2 * np.sin(7 * row)
     a, b = 2 * (along - np.round(along)), 2 * (down - row)
-    pillow = np.sqrt(np.clip((1 - a**4) * (1 - b**4), 0, 1))
+    a, b = a * a, b * b
+    pillow = np.sqrt(np.clip((1 - a * a) * (1 - b * b), 0, 1))
     own = np.sin(np.round(along) * 12.9898 + row * 78.233)
     tone = 0.36 + 0.54 * pillow + 0.07 * own
     return Finish(np.asarray(tone, np.float32), np.asarray(0.0034 * pillow, np.float32), 0.74, 0.0)

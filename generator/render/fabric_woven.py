@@ -56,11 +56,11 @@ def denim(u: Plane, v: Plane, footprint: float) -> Finish:
     """A twill of dyed warp and white weft, slubbed along the warp and rubbed pale in soft patches."""
     a = u * np.float32(0.75) + v * np.float32(0.66)
     ridge = wave(a, 0.0098) * visible(0.0098, footprint)
-    slubs = blotches(u, v, 0.0060, 0.060, layer=5) + 0.6 * blotches(u, v, 0.013, 0.11, layer=2)
-    worn = 0.13 + 0.050 * blotches(u, v, 0.12, 0.17, layer=4) + 0.016 * slubs + 0.02 * ridge
+    slubs = blotches(u, v, 0.0060, 0.040, layer=5) + 0.6 * blotches(u, v, 0.012, 0.070, layer=2)
+    worn = 0.13 + 0.050 * blotches(u, v, 0.12, 0.17, layer=4) + 0.010 * slubs + 0.012 * ridge
     return Finish(
-        np.asarray(0.93 + 0.05 * ridge + 0.045 * slubs, np.float32),
-        0.0003 * ridge + 0.0016 * np.abs(blotches(u, v, 0.040, layer=3)),
+        np.asarray(0.93 + 0.040 * ridge + 0.030 * slubs, np.float32),
+        0.0002 * ridge + 0.0016 * np.abs(blotches(u, v, 0.040, layer=3)),
         bleach=np.asarray(np.clip(worn, 0, 0.75), np.float32),
     )
 

@@ -81,9 +81,26 @@ _FACTORS = {
     "glass": 0.9,
     "ceramic": 1.1,
     "stoneware": 1.0,
+    "twill": 1.0,
+    "linen": 1.1,
+    "corduroy": 1.1,
+    "velvet": 1.35,
+    "cashmere": 2.2,
+    "boucle": 1.5,
+    "shearling": 2.4,
+    "rib-knit": 1.2,
+    "cable-knit": 1.3,
+    "satin": 1.3,
+    "grained-leather": 1.95,
+    "patent-leather": 1.85,
+    "exotic-leather": 3.0,
+    "metal": 1.3,
 }
 """Material -> its factor on a price."""
-_UNPATTERNED = ("leather", "suede", "denim", "glass", "acetate", "gabardine")
+_UNPATTERNED = (
+    *("leather", "grained-leather", "patent-leather", "exotic-leather", "suede", "shearling", "velvet", "corduroy"),
+    *("denim", "glass", "acetate", "metal", "gabardine", "boucle", "cable-knit", "rib-knit"),
+)
 _COLOURS = {
     "black": "#1b1a1c",
     "ivory": "#efe8d8",

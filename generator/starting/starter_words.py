@@ -51,13 +51,13 @@ GOODS: dict[str, Goods] = {
     "trench-coat": Goods(
         group="outerwear",
         usual_usd=230,
-        materials=("gabardine", "cotton", "leather"),
+        materials=("gabardine", "cotton", "leather", "twill"),
         leaf=("TRENCH COATS", "TRENCH COATS", "TRENCHCOATS", "TRENCHS", "トレンチコート", "TRENCH COATS"),
     ),
     "coat": Goods(
         group="outerwear",
         usual_usd=210,
-        materials=("wool", "cotton"),
+        materials=("wool", "cotton", "cashmere", "boucle"),
         leaf=("COATS", "COATS", "MÄNTEL", "MANTEAUX", "コート", "OVERCOATS"),
     ),
     "car-coat": Goods(
@@ -106,25 +106,25 @@ GOODS: dict[str, Goods] = {
     "bomber-jacket": Goods(
         group="outerwear",
         usual_usd=130,
-        materials=("nylon", "suede", "leather"),
+        materials=("nylon", "suede", "leather", "shearling"),
         leaf=("BOMBER JACKETS", "BOMBER JACKETS", "BLOUSONS", "BLOUSONS", "ブルゾン", "BOMBER JACKETS"),
     ),
     "blazer": Goods(
         group="clothing",
         usual_usd=150,
-        materials=("wool", "cotton"),
+        materials=("wool", "cotton", "linen", "velvet"),
         leaf=("BLAZERS", "BLAZERS", "SAKKOS", "VESTES DE COSTUME", "テーラードジャケット", "BLAZERS"),
     ),
     "sweater": Goods(
         group="clothing",
         usual_usd=85,
-        materials=("knit", "wool", "cotton"),
+        materials=("knit", "wool", "cotton", "cashmere", "cable-knit", "rib-knit"),
         leaf=("SWEATERS", "JUMPERS", "PULLOVER", "PULLS", "セーター", "SWEATERS"),
     ),
     "cardigan": Goods(
         group="clothing",
         usual_usd=90,
-        materials=("knit", "wool"),
+        materials=("knit", "wool", "cashmere", "cable-knit"),
         leaf=("CARDIGANS", "CARDIGANS", "STRICKJACKEN", "GILETS EN MAILLE", "カーディガン", "CARDIGANS"),
     ),
     "hoodie": Goods(
@@ -136,7 +136,7 @@ GOODS: dict[str, Goods] = {
     "shirt": Goods(
         group="clothing",
         usual_usd=60,
-        materials=("cotton", "denim", "silk"),
+        materials=("cotton", "denim", "silk", "linen"),
         leaf=("SHIRTS", "SHIRTS", "HEMDEN", "CHEMISES", "シャツ", "SHIRTS"),
     ),
     "t-shirt": Goods(
@@ -154,19 +154,19 @@ GOODS: dict[str, Goods] = {
     "dress": Goods(
         group="clothing",
         usual_usd=95,
-        materials=("cotton", "silk", "jersey"),
+        materials=("cotton", "silk", "jersey", "satin", "linen"),
         leaf=("DRESSES", "DRESSES", "KLEIDER", "ROBES", "ワンピース", "DRESSES"),
     ),
     "skirt": Goods(
         group="clothing",
         usual_usd=60,
-        materials=("cotton", "denim", "wool"),
+        materials=("cotton", "denim", "wool", "satin", "corduroy"),
         leaf=("SKIRTS", "SKIRTS", "RÖCKE", "JUPES", "スカート", "SKIRTS"),
     ),
     "trousers": Goods(
         group="clothing",
         usual_usd=70,
-        materials=("cotton", "denim", "wool"),
+        materials=("cotton", "denim", "wool", "linen", "corduroy"),
         leaf=("PANTS", "TROUSERS", "HOSEN", "PANTALONS", "パンツ", "TROUSERS"),
     ),
     "jeans": Goods(
@@ -196,25 +196,25 @@ GOODS: dict[str, Goods] = {
     "tote-bag": Goods(
         group="bags",
         usual_usd=120,
-        materials=("canvas", "leather"),
+        materials=("canvas", "leather", "grained-leather"),
         leaf=("TOTE BAGS", "TOTE BAGS", "SHOPPER", "CABAS", "トートバッグ", "TOTE BAGS"),
     ),
     "shoulder-bag": Goods(
         group="bags",
         usual_usd=140,
-        materials=("leather", "suede"),
+        materials=("leather", "suede", "grained-leather", "exotic-leather"),
         leaf=("SHOULDER BAGS", "SHOULDER BAGS", "UMHÄNGETASCHEN", "SACS BANDOULIÈRE", "ショルダーバッグ", "SLING BAGS"),
     ),
     "crossbody-bag": Goods(
         group="bags",
         usual_usd=120,
-        materials=("leather", "nylon", "canvas"),
+        materials=("leather", "nylon", "canvas", "grained-leather"),
         leaf=("CROSSBODY BAGS", "CROSS-BODY BAGS", "CROSSBODY-TASCHEN", "SACS CROISÉS", "クロスボディバッグ", "CROSSBODY BAGS"),
     ),
     "clutch": Goods(
         group="bags",
         usual_usd=85,
-        materials=("leather", "silk", "suede"),
+        materials=("leather", "silk", "suede", "satin", "patent-leather"),
         leaf=("CLUTCHES", "CLUTCH BAGS", "CLUTCHES", "POCHETTES", "クラッチバッグ", "CLUTCHES"),
     ),
     "backpack": Goods(
@@ -238,13 +238,13 @@ GOODS: dict[str, Goods] = {
     "loafer": Goods(
         group="shoes",
         usual_usd=130,
-        materials=("leather", "suede"),
+        materials=("leather", "suede", "patent-leather"),
         leaf=("LOAFERS", "LOAFERS", "LOAFER", "MOCASSINS", "ローファー", "LOAFERS"),
     ),
     "pump": Goods(
         group="shoes",
         usual_usd=110,
-        materials=("leather", "suede"),
+        materials=("leather", "suede", "patent-leather", "satin"),
         leaf=("PUMPS", "COURT SHOES", "PUMPS", "ESCARPINS", "パンプス", "PUMPS"),
     ),
     "sandal": Goods(
@@ -256,25 +256,25 @@ GOODS: dict[str, Goods] = {
     "wallet": Goods(
         group="accessories",
         usual_usd=55,
-        materials=("leather", "canvas"),
+        materials=("leather", "canvas", "grained-leather", "exotic-leather"),
         leaf=("WALLETS", "WALLETS", "GELDBÖRSEN", "PORTEFEUILLES", "財布", "WALLETS"),
     ),
     "card-case": Goods(
         group="accessories",
         usual_usd=40,
-        materials=("leather", "canvas"),
+        materials=("leather", "canvas", "grained-leather"),
         leaf=("CARD CASES", "CARD HOLDERS", "KARTENETUIS", "PORTE-CARTES", "カードケース", "CARD HOLDERS"),
     ),
     "belt": Goods(
         group="accessories",
         usual_usd=40,
-        materials=("leather", "suede"),
+        materials=("leather", "suede", "grained-leather"),
         leaf=("BELTS", "BELTS", "GÜRTEL", "CEINTURES", "ベルト", "BELTS"),
     ),
     "watch": Goods(
         group="accessories",
         usual_usd=180,
-        materials=("leather", "nylon"),
+        materials=("leather", "nylon", "metal"),
         leaf=("WATCHES", "WATCHES", "ARMBANDUHREN", "MONTRES", "腕時計", "WATCHES"),
     ),
     "sunglasses": Goods(
@@ -286,13 +286,13 @@ GOODS: dict[str, Goods] = {
     "scarf": Goods(
         group="accessories",
         usual_usd=45,
-        materials=("wool", "silk", "cotton"),
+        materials=("wool", "silk", "cotton", "cashmere"),
         leaf=("SCARVES", "SCARVES", "SCHALS", "ÉCHARPES", "マフラー", "MUFFLERS"),
     ),
     "gloves": Goods(
         group="accessories",
         usual_usd=45,
-        materials=("leather", "wool", "knit"),
+        materials=("leather", "wool", "knit", "cashmere"),
         leaf=("GLOVES", "GLOVES", "HANDSCHUHE", "GANTS", "手袋", "GLOVES"),
     ),
     "tie": Goods(
@@ -310,7 +310,7 @@ GOODS: dict[str, Goods] = {
     "beanie": Goods(
         group="accessories",
         usual_usd=25,
-        materials=("knit", "wool"),
+        materials=("knit", "wool", "cashmere", "rib-knit"),
         leaf=("BEANIES", "BEANIES", "BEANIES", "BONNETS", "ニット帽", "BEANIES"),
     ),
     "bucket-hat": Goods(
@@ -340,13 +340,13 @@ GOODS: dict[str, Goods] = {
     "cushion": Goods(
         group="textiles",
         usual_usd=38,
-        materials=("cotton", "wool", "silk"),
+        materials=("cotton", "wool", "silk", "velvet", "linen"),
         leaf=("THROW PILLOWS", "CUSHIONS", "KISSEN", "COUSSINS", "クッション", "CUSHIONS"),
     ),
     "throw": Goods(
         group="textiles",
         usual_usd=75,
-        materials=("wool", "knit", "cotton"),
+        materials=("wool", "knit", "cotton", "cashmere"),
         leaf=("THROWS", "THROWS", "DECKEN", "PLAIDS", "ブランケット", "THROWS"),
     ),
     "vase": Goods(
