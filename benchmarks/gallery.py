@@ -1,7 +1,7 @@
 """Contact sheets of what the renderer draws: python -m benchmarks.gallery [--out docs/gallery]
 
-A row of each sheet is one silhouette in several designs, shots, materials, patterns, cuts and colours, drawn from a seed; further
-sheets show every material, every pattern, and snapshots.
+A row of each sheet is one silhouette in several designs, shots, materials, patterns, cuts and colours, drawn from a
+seed; further sheets show every material, every pattern, and snapshots.
 """
 
 import argparse

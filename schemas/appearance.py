@@ -20,8 +20,9 @@ SILHOUETTES = (
     *("dress", "skirt", "trousers", "jeans", "shorts", "swimsuit", "swim-shorts"),
     *("tote-bag", "shoulder-bag", "crossbody-bag", "clutch", "backpack"),
     *("sneaker", "boot", "loafer", "pump", "sandal"),
-    *("wallet", "card-case", "belt", "watch", "sunglasses", "scarf", "gloves", "tie", "cap", "beanie", "bucket-hat", "perfume-bottle"),
-    *("lipstick", "candle", "cushion", "throw", "vase", "mug"),
+    *("wallet", "card-case", "belt", "watch", "sunglasses", "scarf", "gloves", "tie"),
+    *("cap", "beanie", "bucket-hat"),
+    *("perfume-bottle", "lipstick", "candle", "cushion", "throw", "vase", "mug"),
 )
 MATERIALS = (
     *("gabardine", "twill", "cotton", "linen", "jersey", "denim", "canvas", "corduroy", "velvet", "nylon"),

@@ -63,19 +63,19 @@ def _cap_seams(scene: Scene, side: int, head: float, top: float, rim: float) -> 
 
 
 def _emblem(scene: Scene, y: float, head: float) -> None:
-    """An embroidered mark without letters: a disc, a bar, a shield or a stroke."""
+    """An embroidered mark without letters: a disc, a bar, a shield or a lozenge."""
     d = scene.design
     if not d.chance("emblem", 0.65):
         return
-    kind, size = d.one_of("emblem kind", ("disc", "bar", "shield", "stroke")), d.between("emblem size", 0.07, 0.13)
+    kind, size = d.one_of("emblem kind", ("disc", "bar", "shield", "lozenge")), d.between("emblem size", 0.07, 0.13)
     cloth = d.one_of("emblem cloth", ("lace", "cord", "trim"))
     shapes: list[Outline] = [disc(0.0, y, size, 0.85 * size)]
     if kind == "bar":
         shapes = [box(-1.3 * size, y - 0.4 * size, 1.3 * size, y + 0.4 * size, 0.02)]
     elif kind == "shield":
         shapes = [mirrored([(0.0, y - size), (0.8 * size, y - 0.9 * size)], [(0.7 * size, y), (0.0, y + size)])]
-    elif kind == "stroke":
-        shapes = [ribbon([(-size, y + 0.3 * size), (-0.2 * size, y + 0.5 * size), (size, y - 0.7 * size)], 0.4 * size)]
+    elif kind == "lozenge":
+        shapes = [mirrored([(0.0, y - size), (0.8 * size, y)], [(0.8 * size, y), (0.0, y + size)])]
     for shape in shapes:
         scene.overlay(shape, cloth, puff=0.006, soft=0.008, shadow=0.3)
 

@@ -209,7 +209,10 @@ GOODS: dict[str, Goods] = {
         group="bags",
         usual_usd=120,
         materials=("leather", "nylon", "canvas", "grained-leather"),
-        leaf=("CROSSBODY BAGS", "CROSS-BODY BAGS", "CROSSBODY-TASCHEN", "SACS CROISÉS", "クロスボディバッグ", "CROSSBODY BAGS"),
+        leaf=(
+            *("CROSSBODY BAGS", "CROSS-BODY BAGS", "CROSSBODY-TASCHEN", "SACS CROISÉS", "クロスボディバッグ"),
+            "CROSSBODY BAGS",
+        ),
     ),
     "clutch": Goods(
         group="bags",

@@ -13,7 +13,10 @@ SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = (
     ("trench-coat", r"trench|gabardina|风衣|トレンチ"),
     ("duffle-coat", r"duff(le|el)|ダッフル"),
     ("car-coat", r"car ?coat|kurzmantel|trois-quarts|カーコート"),
-    ("swimsuit", r"swim ?suit|swimwear|bikini|one-piece|bathing suit|badeanzug|maillot|costum[ei] (da bagno|intero)|水着"),
+    (
+        "swimsuit",
+        r"swim ?suit|swimwear|bikini|one-piece|bathing suit|badeanzug|maillot|costum[ei] (da bagno|intero)|水着",
+    ),
     ("swim-shorts", r"swim|board ?shorts|badehose|short de bain|costumi|スイム"),
     ("bomber-jacket", r"bomber|blouson|flight jacket|ブルゾン"),
     ("blazer", r"blazer|suit jacket|sport coat|sakko|veste de costume|テーラード"),
