@@ -42,6 +42,7 @@ PRESETS = ("demo", "fashion-luxury", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"
 """The preset whose columns and bytes the others make."""
 NUM_ROWS = 200_000
+"""Into Arrow, and without a catalog behind them: what a shard holds."""
 NUM_ROWS_LOOPED = 2_000
 REPEATS = 5
 _CATEGORIES = ("COATS", "DRESSES", "SHIRTS", "TROUSERS", "SHOES", "BAGS")
@@ -204,15 +205,16 @@ def memory_of(num_rows: int) -> dict[str, Any]:
     }
 
 
-def _inputs(preset: Path) -> GenerateInputs:
-    return GenerateInputs(spec_document=read_document(preset), seed=0, start=0, num_products=NUM_ROWS, image_size=None)
+def _inputs(preset: Path, num_products: int) -> GenerateInputs:
+    document = read_document(preset)
+    return GenerateInputs(spec_document=document, seed=0, start=0, num_products=num_products, image_size=None)
 
 
-def catalog_rates(preset: str) -> dict[str, Any]:
-    """A preset into Arrow (plain columns) and into a finished folder."""
+def catalog_rates(preset: str, num_written: int) -> dict[str, Any]:
+    """A preset into Arrow (plain columns, by numpy; compact ones, by the compiled loops) and into a finished folder."""
     path = preset_path(preset, "catalog")
     assert path is not None
-    spec, index_N, inputs = load(path, "catalog"), np.arange(NUM_ROWS), _inputs(path)
+    spec, index_N, inputs = load(path, "catalog"), np.arange(NUM_ROWS), _inputs(path, num_written)
     num_bytes = 0
 
     def to_disk() -> None:
@@ -221,23 +223,28 @@ def catalog_rates(preset: str) -> dict[str, Any]:
             manifest, _ = write_shards(inputs, Path(folder) / "out")
         num_bytes = sum(entry.num_bytes for entry in manifest.files)
 
-    arrow, parquet = timed(lambda: rows(spec, 0, index_N), NUM_ROWS), timed(to_disk, NUM_ROWS)
-    return {"arrow": arrow, "parquet": {**parquet, "bytes_per_row": round(num_bytes / NUM_ROWS, 1)}}
+    parquet = timed(to_disk, num_written)
+    return {
+        "arrow": timed(lambda: compact_rows(spec, 0, index_N, compiled=True), NUM_ROWS),
+        "arrow by numpy": timed(lambda: rows(spec, 0, index_N), NUM_ROWS),
+        "parquet": {**parquet, "bytes_per_row": round(num_bytes / num_written, 1)},
+    }
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--written", type=int, default=1_000_000, help="rows of each catalog into Parquet")
     parser.add_argument("--rows", type=int, help="also write that many rows by the command and measure its memory")
     arguments = parser.parse_args()
     pa.set_cpu_count(1)
     memory = memory_of(arguments.rows) if arguments.rows else None
-    results = {preset: catalog_rates(preset) for preset in PRESETS}
+    results = {preset: catalog_rates(preset, arguments.written) for preset in PRESETS}
     path = preset_path(LIBRARIES_LIKE, "catalog")
     assert path is not None
     batch = compact_rows(load(path, "catalog"), 0, np.arange(NUM_ROWS))
-    like = pa.Table.from_batches([with_pictures(batch, _inputs(path))])
+    like = pa.Table.from_batches([with_pictures(batch, _inputs(path, NUM_ROWS))])
     for name, make in (("Faker", with_faker), ("Mimesis", with_mimesis)):
         results[name] = {
             "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]

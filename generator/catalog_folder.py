@@ -45,8 +45,8 @@ def claim(out: Folder, kind: str, inputs: dict[str, Any], num_shards: int, force
                 if RECEIPTS in out.sizes():  # a kill came just after the manifest, or after the last receipt was gone
                     out.remove([*out.sizes(RECEIPTS), f"{RECEIPTS}/{0:05d}.json"])
                 return existing
-            if existing.versions == versions_here:
-                return None
+            if existing.versions == versions_here and existing.num_shards == num_shards:
+                return None  # else it was begun by versions, or cut into shards, that would not fit
         elif not force:
             state = "a finished" if existing.finished else "an unfinished"
             raise ToileError(

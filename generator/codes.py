@@ -20,6 +20,12 @@ def num_codes(digits: int) -> int:
     return 9 * int(10 ** (digits - 1))
 
 
+def halves(digits: int) -> tuple[int, int, int]:
+    """The sizes of the halves of a code, p * q = num_codes, and the number of rounds that mix them."""
+    q = int(10 ** ((digits - 1) // 2))
+    return num_codes(digits) // q, q, _ROUNDS
+
+
 def product_codes(seed: int, index: Index, digits: int) -> Index:
     """A different `digits`-digit number for every index below `num_codes(digits)`.
 
@@ -28,11 +34,10 @@ def product_codes(seed: int, index: Index, digits: int) -> Index:
     domains", section 5, method of unbalanced halves).
     """
     assert index.size == 0 or (index.min() >= 0 and index.max() < num_codes(digits)), (index.min(), index.max(), digits)
-    q = 10 ** ((digits - 1) // 2)
-    p = num_codes(digits) // q
+    p, q, rounds = halves(digits)
     left = index // q
     right = index - left * q
-    for number in range(0, _ROUNDS, 2):
+    for number in range(0, rounds, 2):
         left = _sum_below(left, _below(seed, f"code/{number}", right, p), p)
         right = _sum_below(right, _below(seed, f"code/{number + 1}", left, q), q)
     codes: Index = left * q + right + 10 ** (digits - 1)

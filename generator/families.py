@@ -11,9 +11,14 @@ from generator.streams import Index
 from schemas.product import SPLIT_BOUNDS
 
 
+def families_begin(catalog: str, seed: int) -> str:
+    """What stands before the number in the names of a catalog's families."""
+    return f"{catalog}-{seed}-"
+
+
 def family_names(catalog: str, seed: int, design_D: Index) -> pa.StringArray:
     """The name of each design's family."""
-    return joined_texts(f"{catalog}-{seed}-", numbers(design_D).cast(pa.string()))
+    return joined_texts(families_begin(catalog, seed), numbers(design_D).cast(pa.string()))
 
 
 def split_numbers(names: pa.StringArray) -> Index:

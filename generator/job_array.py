@@ -80,7 +80,7 @@ def write_part(
     began = time.monotonic()
     with shared_in(out) as run:
         with run.alone():
-            check_versions(out, inputs.as_manifest())
+            check_versions(out, inputs.as_manifest(), inputs.num_shards)
             existing = claim(out, "generate", inputs.as_manifest(), inputs.num_shards, force=False)
         if existing is not None:
             return Part(wanted=wanted, written=(), num_missing=0, manifest=existing)

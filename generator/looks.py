@@ -6,7 +6,7 @@ put together once a look.
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ from generator.titles import CompiledTitles, joined, title_words
 from schemas.catalog import CatalogSpec, drawing_word, drawn_attribute
 
 _MOST_NUMBERS = 2**62
+SHOT_SEED = ', "shot_seed": '
+"""In the JSON of the attributes between the two seeds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,18 @@ class LookTexts:
     """The JSON behind the shot's seed."""
 
 
-def numbered(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
+def dense(key_N: Index) -> tuple[Index, Index]:
+    """Number the different keys: the number of each row's key and, for each key, a row that has it."""
+    encoded = numbers(key_N).dictionary_encode()
+    number_N = numbers_of(encoded.indices).astype(np.int64)
+    row_K = np.zeros(len(encoded.dictionary), np.int64)
+    row_K[number_N] = np.arange(len(key_N))
+    return number_N, row_K
+
+
+def numbered(
+    columns: Iterable[tuple[Index, int]], numbered_keys: Callable[[Index], tuple[Index, Index]] = dense
+) -> tuple[Index, Index]:
     """Number the different combinations of some columns, each given with a bound of its numbers (from 0).
 
     Returns the number of each row's combination and, for each combination, a row that has it.
@@ -45,19 +58,11 @@ def numbered(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
             key_N, num_keys = values_N, bound
             continue
         if num_keys * bound > _MOST_NUMBERS:
-            key_N, row_K = _dense(key_N)
+            key_N, row_K = numbered_keys(key_N)
             num_keys = len(row_K)
         key_N, num_keys = key_N * bound + values_N, num_keys * bound
     assert key_N is not None
-    return _dense(key_N)
-
-
-def _dense(key_N: Index) -> tuple[Index, Index]:
-    encoded = numbers(key_N).dictionary_encode()
-    number_N = numbers_of(encoded.indices).astype(np.int64)
-    row_K = np.zeros(len(encoded.dictionary), np.int64)
-    row_K[number_N] = np.arange(len(key_N))
-    return number_N, row_K
+    return numbered_keys(key_N)
 
 
 def look_texts(

@@ -13,6 +13,8 @@ _REPEATING = ("full_price", "price", "full_price_eur", "price_eur", "flg_discoun
 """Numbers with few values: smaller with a dictionary, and the only columns whose bounds say anything."""
 _QUICKLY_COMPRESSED = "attributes"
 """More than half of all bytes; snappy takes a third of the time that zstd takes, and 1.6 times the space."""
+_ALIKE_AT_FIRST = "imageurl"
+"""Texts that begin alike: each says how much of the one before it keeps, so that there is less to compress."""
 _VALUES_AT_ONCE = 16_384
 _PAGE_BYTES = 1 << 18
 
@@ -27,6 +29,7 @@ def as_parquet(table: pa.Table) -> bytes:
         table.schema.remove_metadata(),
         compression=codecs | ({_QUICKLY_COMPRESSED: "snappy"} if encoded else {}),
         use_dictionary=[*encoded, *_REPEATING] if encoded else True,
+        column_encoding={_ALIKE_AT_FIRST: "DELTA_BYTE_ARRAY"} if encoded else None,
         write_statistics=[*_REPEATING] if encoded else True,
         write_page_index=True,
         write_page_checksum=True,

@@ -9,17 +9,18 @@ row i of that same path.
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from generator.arrow_columns import entries, joined_texts, looked_up, numbers, plain
 from generator.attributes import Choice, CompiledAttribute, choose, choose_distinct, compile_attributes, runs
 from generator.codes import code_texts, num_codes, picture_ids, product_codes
 from generator.families import family_names, split_numbers
-from generator.looks import LookTexts, look_texts, numbered
+from generator.looks import SHOT_SEED, LookTexts, dense, look_texts, numbered
 from generator.prices import CompiledPrices, compile_prices, design_prices, discounted, euros
 from generator.streams import Index, integers, uniform
 from generator.titles import CompiledTitles, compile_titles, templates
@@ -85,13 +86,29 @@ def rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch:
     return plain(compact_rows(spec, seed, index_N))
 
 
-def compact_rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch:
+def compact_rows(
+    spec: CatalogSpec, seed: int, index_N: Index, *, compiled: bool = False, split_N: Index | None = None
+) -> pa.RecordBatch:
     """The same rows with their columns of few values (brand, category, title, ...) as dictionaries.
 
-    What a design decides is worked out once for colourways that follow each other, texts once for each look.
+    `compiled`: by loops in machine code, which must be loaded first and then take a third of the time; the rows are
+    the same. `split_N` are the splits that `compiled_rows.split_by_split` has found.
     """
     catalog = compile_catalog(spec)
     check_codes(spec, int(index_N.max(initial=-1)) + 1)
+    if compiled and len(index_N):
+        from generator.compiled_rows import columns_of  # to load the compiler takes a second
+
+        columns = columns_of(catalog, seed, index_N, split_N)
+    else:
+        columns = _columns_of(catalog, seed, index_N)
+    fields = [ARROW_SCHEMA.field(name).with_type(columns[name].type) for name in ROW_COLUMNS]
+    return pa.RecordBatch.from_arrays([columns[name] for name in ROW_COLUMNS], schema=pa.schema(fields))
+
+
+def _columns_of(catalog: CompiledCatalog, seed: int, index_N: Index) -> dict[str, pa.Array]:
+    """What a design decides is worked out once for colourways that follow each other, texts once for each look."""
+    spec = catalog.spec
     design_N = first_of_design(spec, seed, index_N)
     first_D, run_N = runs(design_N)
     design_D = design_N[first_D]
@@ -99,7 +116,7 @@ def compact_rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch
     template_D = templates(catalog.titles, seed, category_D, design_D)
     chosen_D = choose(catalog.of_design, seed, category_D, design_D)
     colours_N = _colours(catalog, seed, index_N, design_N, run_N, category_D, chosen_D)
-    look_N, looks = _looks(catalog, run_N, category_D, template_D, chosen_D, colours_N)
+    look_N, looks = looks_of(catalog, run_N, category_D, template_D, chosen_D, colours_N)
     if catalog.colours & catalog.prices.priced:
         chosen_N = {name: colours_N[name] if name in colours_N else chosen_D[name][run_N] for name in spec.attributes}
         full_N = design_prices(catalog.prices, seed, category_D[run_N], chosen_N, design_N)
@@ -108,9 +125,10 @@ def compact_rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch
     price_N = discounted(catalog.prices, seed, full_N, index_N)
     names = family_names(spec.name, seed, design_D)
     codes = code_texts(product_codes(seed, index_N, spec.code_digits), spec.code_digits)
-    columns = {
-        **_constants(spec, len(index_N)),
-        **_categories(catalog, seed, index_N, category_D[run_N]),
+    labelled_N = uniform(seed, "navigation/whether", index_N) < spec.navigation.share
+    return {
+        **constants(spec, len(index_N)),
+        **categories(catalog, seed, index_N, category_D[run_N], labelled_N),
         "product_code": codes,
         "title": entries(looks.title, look_N),
         "itemurl": joined_texts(looks.address.take(numbers(look_N)), codes),
@@ -125,13 +143,11 @@ def compact_rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch
         "attributes": joined_texts(
             looks.attributes_head.take(numbers(look_N)),
             numbers(integers(seed, "design", design_D)[run_N]).cast(pa.string()),
-            ', "shot_seed": ',
+            SHOT_SEED,
             numbers(integers(seed, "shot", index_N)).cast(pa.string()),
             looks.attributes_tail.take(numbers(look_N)),
         ),
     }
-    fields = [ARROW_SCHEMA.field(name).with_type(columns[name].type) for name in ROW_COLUMNS]
-    return pa.RecordBatch.from_arrays([columns[name] for name in ROW_COLUMNS], schema=pa.schema(fields))
 
 
 def categories_of(catalog: CompiledCatalog, seed: int, design_N: Index) -> Index:
@@ -163,7 +179,7 @@ def first_of_design(spec: CatalogSpec, seed: int, index_N: Index) -> Index:
     set so that repeat_share holds over all); so the start is found by looking back less than max_per_family numbers.
     """
     longest = spec.colourways.max_per_family
-    repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
+    repeats = repeat_chance(spec)
     design_N = index_N.copy()
     open_N = np.arange(len(index_N))
     while len(open_N):
@@ -193,27 +209,36 @@ def _colours(
     return found
 
 
-def _looks(
+def repeat_chance(spec: CatalogSpec) -> float:
+    """The chance that a product whose number is no multiple of max_per_family repeats the design before it."""
+    return spec.colourways.repeat_share / max(1 - 1 / spec.colourways.max_per_family, 1e-9)
+
+
+def looks_of(
     catalog: CompiledCatalog,
-    run_N: Index,
+    run_N: Index | npt.NDArray[np.int32],
     category_D: Index,
     template_D: Index,
     chosen_D: Mapping[str, Index],
     colours_N: Mapping[str, Index],
+    numbered_keys: Callable[[Index], tuple[Index, Index]] = dense,
 ) -> tuple[Index, LookTexts]:
-    """The number of each product's look, and the texts of the looks."""
+    """The number of each product's look, and the texts of the looks; `numbered_keys` numbers what is different."""
     bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
     design_parts = [(category_D, len(catalog.spec.categories)), (template_D, len(catalog.titles.literal_TS))]
-    kind_D, row_K = numbered([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
+    kind_D, row_K = numbered(
+        [*design_parts, *((values, bound[name]) for name, values in chosen_D.items())], numbered_keys
+    )
     colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
-    look_N, row_U = numbered([(kind_D[run_N], len(row_K)), *colour_parts])
+    look_N, row_U = numbered([(kind_D[run_N], len(row_K)), *colour_parts], numbered_keys)
     design_U = run_N[row_U]
     chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
     chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
     return look_N, look_texts(catalog.spec, catalog.titles, category_D[design_U], template_D[design_U], chosen_U)
 
 
-def _constants(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
+def constants(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
+    """The columns that are the same in every row."""
     shop, nowhere_else = spec.shop, np.zeros(num_rows, np.int64)
     constant = {
         "website_name": shop.website_name,
@@ -226,12 +251,14 @@ def _constants(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
     return {name: looked_up((value,), nowhere_else) for name, value in constant.items()}
 
 
-def _categories(catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index) -> dict[str, pa.Array]:
+def categories(
+    catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index, labelled_N: npt.NDArray[np.bool_]
+) -> dict[str, pa.Array]:
     """The path, and whether a picture can tell its leaf: navigation labels replace a share of the leaves."""
     spec = catalog.spec
     paths = [category.path for category in spec.categories]
     name_N = category_N.copy()
-    labelled = np.flatnonzero(uniform(seed, "navigation/whether", index_N) < spec.navigation.share)
+    labelled = np.flatnonzero(labelled_N)
     uniform_L = uniform(seed, "navigation/label", index_N[labelled])
     name_N[labelled] = len(paths) + catalog.label.pick(np.zeros_like(labelled), uniform_L)
     leaves = [None if n == MISSING_LABEL else n for n in (*(path[2] for path in paths), *spec.navigation.labels)]

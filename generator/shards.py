@@ -45,6 +45,9 @@ from schemas.specs import from_document
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}
 """With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
+COMPILED_FROM = 400_000
+"""Rows of a catalog that make up for the second in which the compiled loops are loaded. The rows are the same; their
+files differ in the order of a dictionary, so this too depends on nothing but the inputs."""
 SEEN_SECONDS = 90.0
 """How long a shard may be invisible here that another machine has written; NFS keeps listings for a minute."""
 SHARDS_COPIED = 10
@@ -207,7 +210,7 @@ def complete(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | No
 
 def write_shard_there(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """`write_shard` on another machine, once that has seen that it writes to the very folder that the run has begun."""
-    check_begun(out, inputs.as_manifest())
+    check_begun(out, inputs.as_manifest(), inputs.num_shards)
     return write_shard(inputs, shard, out)
 
 
@@ -217,8 +220,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     plan = _plan(inputs, spec)
     masks: list[tuple[str, DrawnParts]] = []
     if shard < inputs.num_product_shards:
-        drawn = rows if plan is not None else compact_rows
-        table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), drawn, masks)
+        table, lines = _drawn(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
     else:
         assert plan is not None, "only scenarios have copies"
         table, lines = _copies(inputs, spec, plan, shard)
@@ -230,6 +232,18 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
         out.write(masks_name(shard, inputs.num_shards), encoded_masks(masks))
     write_receipt(out, shard, entries)
     return shard
+
+
+def _drawn(
+    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index, masks: list[tuple[str, DrawnParts]]
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """The rows of a shard in any order of the splits, and what is faulty among them."""
+    if plan is not None or inputs.image_size is not None or inputs.num_products < COMPILED_FROM:
+        return _products(inputs, spec, plan, index_N, rows if plan is not None else compact_rows, masks)
+    from generator.compiled_rows import split_by_split  # to load the compiler takes a second
+
+    index_N, split_N = split_by_split(spec, inputs.seed, index_N)
+    return _products(inputs, spec, plan, index_N, functools.partial(compact_rows, compiled=True, split_N=split_N))
 
 
 def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
@@ -302,7 +316,7 @@ def write_split_files(table: pa.Table, out: Folder, shard: int, num_shards: int)
     """One Parquet file for each split that has rows, each whole or not there."""
     entries = []
     for split in SPLITS:
-        part = table.filter(pc.equal(table["split"], split))
+        part = _part(table, split)
         if part.num_rows == 0:
             continue
         content, name = as_parquet(part), f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
@@ -319,6 +333,14 @@ def _listed(out: Folder, name: str) -> ExtraFile:
     num_rows = pq.ParquetFile(io.BytesIO(content)).metadata.num_rows
     digest = hashlib.sha256(content).hexdigest()
     return ExtraFile(path=name, num_rows=num_rows, num_bytes=len(content), sha256=digest)
+
+
+def _part(table: pa.Table, split: str) -> pa.Table:
+    """The rows of a split; where they stand side by side, without a copy."""
+    at_P = pc.indices_nonzero(pc.equal(table["split"], split))
+    num_rows = len(at_P)
+    first, last = (at_P[0].as_py(), at_P[-1].as_py()) if num_rows else (0, -1)
+    return table.slice(first, num_rows) if last - first + 1 == num_rows else table.take(at_P)
 
 
 def _wait_for(inputs: GenerateInputs, out: Folder, shards: range) -> None:

@@ -35,19 +35,24 @@ def seen_from_anywhere(out: Folder) -> Folder:
     return LocalFolder(path=Path.cwd() / out.path) if isinstance(out, LocalFolder) else out
 
 
-def check_begun(out: Folder, inputs: Mapping[str, Any]) -> None:
+def check_begun(out: Folder, inputs: Mapping[str, Any], num_shards: int) -> None:
     """Raise a ToileError unless the folder is claimed, here too, for these inputs, by packages of the versions here."""
     begun = stored_manifest(out)
     if begun is None or begun.finished or sha256_of(begun.inputs) != sha256_of(inputs):
         problem = "is not the folder that the run has begun" if begun else "is not there on this machine"
         raise ToileError(out.where(), problem, "write to a folder that every machine sees, or to an s3:// URL")
-    check_versions(out, inputs)
+    check_versions(out, inputs, num_shards)
 
 
-def check_versions(out: Folder, inputs: Mapping[str, Any]) -> None:
+def check_versions(out: Folder, inputs: Mapping[str, Any], num_shards: int) -> None:
     """Raise a ToileError where other versions have begun these very inputs: the shards would not fit together."""
     begun, here = stored_manifest(out), made_by(dict(inputs))
-    if begun is None or begun.finished or sha256_of(begun.inputs) != sha256_of(inputs) or begun.versions == here:
+    if begun is None or begun.finished or sha256_of(begun.inputs) != sha256_of(inputs):
+        return
+    if begun.num_shards != num_shards:
+        problem = f"was begun by another toile, in {begun.num_shards} shards instead of {num_shards}"
+        raise ToileError(out.where(), problem, "install the same toile on every machine, or begin anew with --force")
+    if begun.versions == here:
         return
     differing = [
         f"{name} {there} there, {here.get(name, 'none')} here"

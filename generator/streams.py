@@ -23,7 +23,7 @@ _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _UNIFORM_BITS = 40  # few enough that table key + uniform stays exact in a double (see attributes.Choice)
 
 # Moshier's rational functions for `normal_quantile`, numerator and denominator, highest power first
-_MIDDLE = (
+MIDDLE = (
     (
         *(-59.9633501014107895267, 98.0010754185999661536, -56.6762857469070293439, 13.9312609387279679503),
         -1.23916583867381258016,
@@ -33,7 +33,7 @@ _MIDDLE = (
         *(200.260212380060660359, -82.0372256168333339912, 15.9056225126211695515, -1.18331621121330003142),
     ),
 )
-_ENDS = (
+ENDS = (
     (
         *(4.05544892305962419923, 31.5251094599893866154, 57.1628192246421288162, 44.0805073893200834700),
         *(14.6849561928858024014, 2.18663306850790267539, -0.140256079171354495875, -0.0350424626827848203418),
@@ -44,14 +44,14 @@ _ENDS = (
         *(2.50464946208309415979, -0.142182922854787788574, -0.0380806407691578277194, -9.33259480895457427372e-4),
     ),
 )
-_END = 0.13533528323661269189
+END = 0.13533528323661269189
 """exp(-2): both ends begin there."""
-_SQRT_2PI = 2.50662827463100050242
+SQRT_2PI = 2.50662827463100050242
 
 
 def bits(seed: int, concern: str, index: Index) -> Bits:
     """64 random bits for each index; `index` may hold any non-negative integers in any order."""
-    first, second = _keys(seed, concern)
+    first, second = stream_keys(seed, concern)
     z = index.astype(np.uint64)  # a copy, changed in place from here on
     z *= _GOLDEN
     z += first
@@ -84,13 +84,13 @@ def normal_quantile(p_N: Floats) -> Floats:
     """
     shifted_N = p_N - 0.5
     square_N = shifted_N * shifted_N
-    z_N = square_N * _polynomial(_MIDDLE[0], square_N) / _polynomial(_MIDDLE[1], square_N)
-    z_N = (shifted_N + shifted_N * z_N) * _SQRT_2PI
-    ends = np.flatnonzero((p_N <= _END) | (p_N > 1 - _END))
+    z_N = square_N * _polynomial(MIDDLE[0], square_N) / _polynomial(MIDDLE[1], square_N)
+    z_N = (shifted_N + shifted_N * z_N) * SQRT_2PI
+    ends = np.flatnonzero((p_N <= END) | (p_N > 1 - END))
     tail_E = np.where(p_N[ends] > 0.5, 1 - p_N[ends], p_N[ends])
     x_E = np.sqrt(-2.0 * np.log(tail_E))
     inverse_E = 1.0 / x_E
-    nearer_E = inverse_E * _polynomial(_ENDS[0], inverse_E) / _polynomial(_ENDS[1], inverse_E)
+    nearer_E = inverse_E * _polynomial(ENDS[0], inverse_E) / _polynomial(ENDS[1], inverse_E)
     distance_E = x_E - np.log(x_E) / x_E - nearer_E
     z_N[ends] = np.where(p_N[ends] > 0.5, distance_E, -distance_E)
     return z_N
@@ -102,7 +102,8 @@ def integers(seed: int, concern: str, index: Index) -> Index:
 
 
 @functools.lru_cache(maxsize=1024)
-def _keys(seed: int, concern: str) -> tuple[np.uint64, np.uint64]:
+def stream_keys(seed: int, concern: str) -> tuple[np.uint64, np.uint64]:
+    """The two keys of a concern's stream."""
     digest = hashlib.blake2b(f"{seed}/{concern}".encode(), digest_size=16).digest()
     return np.uint64(int.from_bytes(digest[:8], "little")), np.uint64(int.from_bytes(digest[8:], "little"))
 

@@ -21,13 +21,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from generator.catalog_folder import stored_manifest
+from generator.catalog_folder import made_by, stored_manifest
 from generator.faults.fault_table import FAULTS
 from generator.shards import GenerateInputs, product_table
 from generator.storage import Folder, folder_of
 from schemas.border import build
 from schemas.errors import ToileError
-from schemas.manifest import ExtraFile, Manifest, ShardFile, finished, versions
+from schemas.manifest import ExtraFile, Manifest, ShardFile, finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
 
 _CODES_IN_MEMORY = 4_000_000
@@ -99,7 +99,7 @@ def verify(
     for code, times in sorted(repeats.items()):
         if times > 1 + meant[code]:
             findings.append(Finding(where=f"product {code}", problem=f"appears {times} times"))
-    byte_for_byte = dict(manifest.versions) == versions("numpy", "pillow", "pyarrow")
+    byte_for_byte = dict(manifest.versions) == made_by(dict(manifest.inputs))
     num_redrawn = 0
     if manifest.kind == "generate":
         num_redrawn, differing = _redrawn(folder, manifest, {e.path for e in readable}, sample, seed, byte_for_byte)

@@ -6,6 +6,14 @@ from generator.storage import Folder
 
 SMALL_SHARDS = {True: 5, False: 5}
 
+HUNDREDS = {True: 5, False: 500}
+
+
+def write_shard_of_hundreds(inputs: GenerateInputs, shard: int, out: Folder) -> int:
+    """The same for somewhat larger ones."""
+    generator.shards.PRODUCTS_PER_SHARD = HUNDREDS
+    return write_shard(inputs, shard, out)
+
 
 def write_small_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """`write_shard` in a process that nobody has told how small shards are."""

@@ -42,6 +42,7 @@ from schemas.manifest import load_manifest, read_manifest
 from schemas.product import COLUMNS
 from schemas.specs import from_document
 from schemas.training import MixSource
+from tests import small_shards
 from toile import main
 
 Row = dict[str, Any]
@@ -209,9 +210,12 @@ def test_a_scenario_more_leaves_the_rows_of_those_asked_before_it(demo_document:
 def test_processes_and_interruptions_change_no_byte(
     tmp_path: Path, demo_document: Row, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = inputs(spoiled(demo_document, {"missing": 0.02, "duplicates": 0.02, "drift": 0.01}), 50_100)
+    monkeypatch.setattr(generator.shards, "PRODUCTS_PER_SHARD", small_shards.HUNDREDS)
+    wanted = inputs(spoiled(demo_document, {"missing": 0.02, "duplicates": 0.02, "drift": 0.01}), 900)
     assert (wanted.num_product_shards, wanted.num_shards) == (2, 3)
-    write_shards(wanted, tmp_path / "two", num_workers=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(generator.shards, "write_shard", small_shards.write_shard_of_hundreds)
+        write_shards(wanted, tmp_path / "two", num_workers=2)
     real = generator.shards.write_shard
     written: list[int] = []
 
@@ -375,12 +379,12 @@ def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
 
 def test_memory_and_order_of_added_shards(demo_document: Row) -> None:
     """Copies of ten shards share one, and their numbers follow the products'."""
-    wanted = inputs(spoiled(demo_document, {"duplicate": 0.1}), 1_010_000)
+    wanted = inputs(spoiled(demo_document, {"duplicate": 0.1}), 4_010_000)
     assert (wanted.num_product_shards, wanted.num_shards) == (21, 24)
     ranges = [wanted.copied_ranges(shard) for shard in range(21, 24)]
     assert [len(each) for each in ranges] == [10, 10, 1]
     assert [each for part in ranges for each in part] == [wanted.shard_range(shard) for shard in range(21)]
-    assert inputs(spoiled(demo_document, {"emoji": 0.1}), 1_010_000).num_shards == 21
+    assert inputs(spoiled(demo_document, {"emoji": 0.1}), 4_010_000).num_shards == 21
 
 
 def test_the_page_names_every_kind_and_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

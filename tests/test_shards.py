@@ -23,6 +23,7 @@ from PIL import Image
 
 import generator.shards
 from generator import draw, product
+from generator.job_array import shard_range, write_part
 from generator.shards import GenerateInputs, write_shards
 from generator.storage import Folder
 from schemas.errors import ToileError
@@ -313,3 +314,17 @@ def test_the_data_card_tells_licence_splits_and_source(catalog: Path) -> None:
     assert "dtype: image" in card
     manifest = json.loads((catalog / "manifest.json").read_text())
     assert manifest["inputs"]["spec_sha256"] in card
+
+
+def test_a_folder_begun_in_other_shards_is_begun_anew(
+    tmp_path: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = inputs(demo_document, num_products=90, image_size=None)
+    monkeypatch.setattr(generator.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 30})
+    write_part(wanted, tmp_path / "begun", shard_range("0:2"))
+    monkeypatch.setattr(generator.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 50})
+    with pytest.raises(ToileError, match="in 3 shards instead of 2"):
+        write_part(wanted, tmp_path / "begun", shard_range("1:2"))
+    write_shards(wanted, tmp_path / "begun")
+    write_shards(wanted, tmp_path / "at once")
+    assert digests(tmp_path / "begun") == digests(tmp_path / "at once")
