@@ -62,7 +62,7 @@ def redrawer(data: Path, seed: int) -> Redraw:
     return redraw
 
 
-def pictured(product: Product, size: int, photo: str) -> Product:
+def pictured(product: Product, size: int, photo: str = STUDIO) -> Product:
     """The row with its picture as `toile generate` would write it, drawn now."""
     return dataclasses.replace(product, image=jpeg(draw(product, size, photo)))
 

@@ -17,8 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from generator.incoming.foreign_rows import BadRowError, ImportOptions, product_of
-from generator.incoming.importing import KNOWN_COLUMNS
+from generator.incoming.foreign_rows import KNOWN_COLUMNS, BadRowError, ImportOptions, product_of
 from generator.incoming.picture_files import BadPictureError, check_picture
 from generator.incoming.tables import mapped, read_table
 from generator.pages.thumbnails import thumbnail

@@ -35,6 +35,7 @@ from generator.pages.describing import describe
 from generator.prices import legal_prices
 from generator.product_function import rows
 from generator.shards import GenerateInputs, write_shards
+from generator.storage import Folder
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -71,8 +72,8 @@ def spoiled(document: Row, shares: dict[str, float]) -> Row:
     return {**document, "scenarios": shares}
 
 
-def inputs(document: Row, num_products: int, image_size: int | None = None, **changes: int) -> GenerateInputs:
-    values = {"seed": 3, "start": 0, **changes}
+def inputs(document: Row, num_products: int, image_size: int | None = None, **changes: Any) -> GenerateInputs:
+    values: dict[str, Any] = {"seed": 3, "start": 0, **changes}
     return GenerateInputs(spec_document=document, num_products=num_products, image_size=image_size, **values)
 
 
@@ -219,7 +220,7 @@ def test_processes_and_interruptions_change_no_byte(
     real = generator.shards.write_shard
     written: list[int] = []
 
-    def failing(wanted: GenerateInputs, shard: int, out: Path) -> int:
+    def failing(wanted: GenerateInputs, shard: int, out: Folder) -> int:
         if len(written) == 2:
             raise ToileError("test", "stopped", "go on")
         written.append(real(wanted, shard, out))
