@@ -76,7 +76,6 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     """
     from generator.extra_columns import check_extra_columns
     from generator.product_function import compile_catalog
-    from generator.render import draw
     from generator.starting import spec_report
     from generator.starting.spec_figures import as_figures, category_figures, check_drawable, shown_products
     from schemas.specs import load, preset_path
@@ -90,6 +89,8 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     console = spec_report.console_of(os.environ.get("COLUMNS"))
     in_terminal = spec_report.has_colour(console) and not as_json
     if sheet is not None or in_terminal:
+        from generator.render import draw  # loads compiled loops
+
         pictures = [draw(product, _EDGE[sheet is not None]) for _, product in shown]
     if sheet is not None:
         spec_report.write_sheet(sheet, catalog, shown, pictures)
