@@ -153,6 +153,7 @@ def read(folder: Path, *, split: str | None = None, columns: tuple[str, ...] = C
     needed = [name for name in COLUMNS if name in {*columns, "product_code", "family", "split", "source", "inferable"}]
     for file in shard_files(folder, split)[1]:
         with shard_errors(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            _check_footer(parquet.schema_arrow, needed)
             for batch in parquet.iter_batches(batch_size=100, columns=needed):
                 yield from from_batch(batch)
 
@@ -164,6 +165,14 @@ def shard_errors(file: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError, ValueError) as error:
         raise ToileError(str(file), f"is damaged: {error}", "make the folder again with --force") from error
+
+
+def _check_footer(schema: pa.Schema, needed: list[str]) -> None:
+    """Raise a ValueError where a column has another name, type or nullability: a footer has no checksum of its own."""
+    for name in needed:
+        found = schema.field(name) if name in schema.names else None
+        if found is None or found.type != ARROW_SCHEMA.field(name).type or not found.nullable:
+            raise ValueError(f"its footer has no column {name!r} of type {ARROW_SCHEMA.field(name).type}")
 
 
 _FIELD_NAMES = {field.name for field in fields(Product)}

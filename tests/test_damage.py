@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from schemas.errors import ToileError
+from schemas.product import read, shard_files
 from tests.flows import Flow, artefacts, converting, evaluating, fitting, run_file, training
 from tests.killing import Ended, Keeper, Moment, keeper
 
@@ -89,6 +91,26 @@ def test_a_damaged_shard_is_an_error_or_changes_nothing(keep: Keeper, tmp_path: 
             assert name != "describe" or ended.said == whole.said, where
         victim.write_bytes(content)
     assert num_refused >= 3  # every file that was cut
+
+
+@pytest.mark.parametrize("column", ["product_code", "title", "full_price", "family", "inferable", "attributes"])
+def test_a_column_that_lost_its_name_is_damage_and_not_missing_values(
+    tmp_path: Path, catalog: Path, column: str
+) -> None:
+    """A footer has no checksum: one bit in a name there would make a whole column disappear."""
+    shutil.copytree(catalog, tmp_path / "copy")
+    victim = shard_files(tmp_path / "copy")[1][0]
+    content = bytearray(victim.read_bytes())
+    first = content.index(bytes([len(column)]) + column.encode(), len(content) - _footer(content))
+    content[first + 1] ^= 1
+    victim.write_bytes(content)
+    with pytest.raises(ToileError, match="is damaged"):
+        list(read(tmp_path / "copy"))
+
+
+def _footer(content: bytearray) -> int:
+    """Bytes from the start of a Parquet file's footer to its end (the format's own layout: length, then PAR1)."""
+    return int.from_bytes(content[-8:-4], "little") + 8
 
 
 @pytest.mark.slow
