@@ -14,7 +14,7 @@ import evaluation.cli
 import finetune.cli
 import generator.cli
 import toile_thread
-from generator.place import refuse_urls
+from generator.places.place import refuse_urls
 from schemas.errors import ToileError
 from schemas.terminal import plain
 

@@ -29,9 +29,9 @@ from faker import Faker
 from mimesis import Generic
 from mimesis.locales import Locale
 
-from generator.arrow_columns import numbers, texts_of_one_width
-from generator.parquet_files import as_parquet
 from generator.product_function import compact_rows, rows
+from generator.rows.arrow_columns import numbers, texts_of_one_width
+from generator.rows.parquet_files import as_parquet
 from generator.shards import GenerateInputs, with_pictures, write_shards
 from schemas.border import read_document
 from schemas.manifest import versions

@@ -56,7 +56,7 @@ def rows(folder: Path, num_rows: int) -> dict[str, Any]:
 
 def shards(folder: Path, num_shards: int) -> dict[str, Any]:
     """Finish a simulated catalog of so many shards, then find it finished, then load its manifest."""
-    from generator.catalog_folder import RECEIPTS, claim, write_receipt
+    from generator.places.catalog_folder import RECEIPTS, claim, write_receipt
     from generator.shards import GenerateInputs, complete, write_shards
     from generator.storage import folder_of
     from schemas.manifest import ShardFile

@@ -315,7 +315,7 @@ def _ceilings(
 
     def ceilings_of(products: "Sequence[Product]") -> "Ceilings | None":
         from evaluation.scoring import ROUNDING, ClosedSet, title_tokens
-        from generator.ceiling import Judge, ceilings
+        from generator.ceilings.ceiling import Judge, ceilings
         from schemas.manifest import MANIFEST, read_manifest
         from schemas.specs import from_document
 

@@ -5,8 +5,18 @@ from typing import Any
 
 import click
 
-from generator import audit_cli, convert_cli, faults_cli, fetch_cli, fit_cli, push_cli, show_cli, spec_cli, verify_cli
-from generator.place import FolderOrUrl
+from generator.commands import (
+    audit_cli,
+    convert_cli,
+    faults_cli,
+    fetch_cli,
+    fit_cli,
+    push_cli,
+    show_cli,
+    spec_cli,
+    verify_cli,
+)
+from generator.places.place import FolderOrUrl
 from schemas.progress import progress_bar
 
 
@@ -66,8 +76,8 @@ def generate(
       toile generate fashion-luxury --num-products 500 --out data/luxury
     """
     from generator.faults.scenarios import with_scenarios
+    from generator.runners.workers import num_cores
     from generator.shards import GenerateInputs, write_shards
-    from generator.workers import num_cores
 
     if shards is not None and force:
         raise click.UsageError("--force with --shards: every task would remove what the others have written.")
@@ -110,7 +120,7 @@ commands: list[click.Command] = [
 
 
 def _generate_part(ctx: click.Context, inputs: Any, out: str, shards: str, where: dict[str, Any]) -> None:
-    from generator.job_array import shard_range, told, write_part
+    from generator.runners.job_array import shard_range, told, write_part
 
     chosen = shard_range(shards)
     num_products = sum(map(inputs.num_products_of, chosen.within(inputs.num_shards)))
@@ -121,8 +131,8 @@ def _generate_part(ctx: click.Context, inputs: Any, out: str, shards: str, where
 
 def _catalog_document(spec: Path) -> dict[str, Any]:
     """The checked document of a spec file or of a shipped preset."""
-    from generator.extra_columns import check_extra_columns
     from generator.product_function import compile_catalog
+    from generator.rows.extra_columns import check_extra_columns
     from schemas.border import read_document
     from schemas.specs import from_document, preset_path
 

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from generator.arrow_columns import texts_of_one_width
+from generator.rows.arrow_columns import texts_of_one_width
 from generator.streams import Index, bits
 
 _ROUNDS = 6

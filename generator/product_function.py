@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from generator.arrow_columns import entries, joined_texts, looked_up, numbers, plain
 from generator.attributes import Choice, CompiledAttribute, choose, choose_distinct, compile_attributes, runs
 from generator.codes import code_texts, num_codes, picture_ids, product_codes
-from generator.families import family_names, split_numbers
-from generator.looks import SHOT_SEED, LookTexts, dense, look_texts, numbered
 from generator.prices import CompiledPrices, compile_prices, design_prices, discounted, euros
+from generator.rows.arrow_columns import entries, joined_texts, looked_up, numbers, plain
+from generator.rows.families import family_names, split_numbers
+from generator.rows.looks import SHOT_SEED, LookTexts, dense, look_texts, numbered
 from generator.streams import Index, integers, uniform
 from generator.titles import CompiledTitles, compile_titles, templates
 from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
@@ -97,7 +97,7 @@ def compact_rows(
     catalog = compile_catalog(spec)
     check_codes(spec, int(index_N.max(initial=-1)) + 1)
     if compiled and len(index_N):
-        from generator.compiled_rows import columns_of  # to load the compiler takes a second
+        from generator.rows.compiled_rows import columns_of  # to load the compiler takes a second
 
         columns = columns_of(catalog, seed, index_N, split_N)
     else:

@@ -20,22 +20,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from generator.catalog_folder import RECEIPTS, claim, finish, held_files, read_receipt, write_receipt
-from generator.cluster import run_on_cluster
-from generator.extra_columns import check_extra_columns, with_extra_columns
 from generator.faults.fault_table import encoded, join, part_name
 from generator.faults.faulty_rows import copies, is_copied, with_faults
 from generator.faults.scenarios import Plan, adds_rows, plan_of
 from generator.masks import encoded_masks, masks_name
-from generator.parquet_files import as_parquet
+from generator.places.catalog_folder import RECEIPTS, claim, finish, held_files, read_receipt, write_receipt
 from generator.product_function import check_codes, compact_rows, compile_catalog, rows
 from generator.render import draw
 from generator.render.parts import DrawnParts
 from generator.render.pose import STUDIO
-from generator.sharing import alone_in, check_begun, seen_from_anywhere
+from generator.rows.extra_columns import check_extra_columns, with_extra_columns
+from generator.rows.parquet_files import as_parquet
+from generator.runners.cluster import run_on_cluster
+from generator.runners.sharing import alone_in, check_begun, seen_from_anywhere
+from generator.runners.workers import run_in_processes
 from generator.storage import Folder, folder_of
 from generator.streams import Index
-from generator.workers import run_in_processes
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.manifest import ExtraFile, Manifest, ShardFile, as_document, sha256_of
@@ -240,7 +240,7 @@ def _drawn(
     """The rows of a shard in any order of the splits, and what is faulty among them."""
     if plan is not None or inputs.image_size is not None or inputs.num_products < COMPILED_FROM:
         return _products(inputs, spec, plan, index_N, rows if plan is not None else compact_rows, masks)
-    from generator.compiled_rows import split_by_split  # to load the compiler takes a second
+    from generator.rows.compiled_rows import split_by_split  # to load the compiler takes a second
 
     index_N, split_N = split_by_split(spec, inputs.seed, index_N)
     return _products(inputs, spec, plan, index_N, functools.partial(compact_rows, compiled=True, split_N=split_N))

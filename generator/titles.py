@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from generator.arrow_columns import joined_where_there, numbers, texts
 from generator.attributes import Choice
+from generator.rows.arrow_columns import joined_where_there, numbers, texts
 from generator.streams import Index, uniform
 from schemas.catalog import CatalogSpec, title_word
 from schemas.lexicon import english

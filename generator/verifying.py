@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from generator.catalog_folder import made_by, stored_manifest
 from generator.faults.fault_table import FAULTS
+from generator.places.catalog_folder import made_by, stored_manifest
 from generator.shards import GenerateInputs, product_table
 from generator.storage import Folder, folder_of
 from schemas.border import build

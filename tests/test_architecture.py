@@ -16,12 +16,12 @@ OWNERS = {
     "wandb": {"finetune/tracking.py"},
     "fsspec": {"generator/storage.py"},
     "s3fs": {"generator/storage.py"},
-    "ray": {"generator/cluster.py"},
+    "ray": {"generator/runners/cluster.py"},
     "filelock": {"schemas/locking.py"},
-    "multiprocessing": {"generator/workers.py"},
-    "concurrent": {"generator/workers.py"},
+    "multiprocessing": {"generator/runners/workers.py"},
+    "concurrent": {"generator/runners/workers.py"},
     "huggingface_hub": {
-        *("generator/hub.py", "generator/hub_upload.py", "finetune/phi3v/checkpoint.py"),
+        *("generator/hub.py", "generator/places/hub_upload.py", "finetune/phi3v/checkpoint.py"),
         "finetune/phi3v/loading.py",  # for its writer of sharded safetensors alone
         "finetune/phi3v/configuration.py",  # for the error that a wrong field of a configuration raises
     },

@@ -18,8 +18,9 @@ from evaluation.evaluation_run import Candidate, evaluate
 from evaluation.page import ceiling as shown_ceiling
 from evaluation.scoring import ROUNDING, ClosedSet, outcomes, title_tokens, token_f1
 from evaluation.terminal import print_result
-from generator import GenerateInputs, price_answers, products, write_shards
-from generator.ceiling import Judge, PerfectReader, ceilings
+from generator import GenerateInputs, products, write_shards
+from generator.ceilings import price_answers
+from generator.ceilings.ceiling import Judge, PerfectReader, ceilings
 from generator.prices import nearest_legal
 from generator.product_function import compile_catalog, rows
 from schemas.answer import render
@@ -254,7 +255,7 @@ def test_prices_between_too_many_legal_ones_are_bounded_from_above(monkeypatch: 
 
 
 def test_a_picture_that_leaves_too_much_open_is_only_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generator.ceiling.MOST_STATES", 2)
+    monkeypatch.setattr("generator.ceilings.ceiling.MOST_STATES", 2)
     drawn = [product for product in products(EVERYTHING, 0, 0, 50) if product.category3_code]
     found = ceilings(EVERYTHING, JUDGE, drawn)["all"]
     assert of(found) == [1, 1, 1, 1]

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.scoring import ROUNDING, token_f1
-from generator.colourway_shares import colour_shares, rank_shares
+from generator.ceilings.colourway_shares import colour_shares, rank_shares
+from generator.ceilings.title_answers import Together, matched_together
 from generator.product_function import first_of_design
-from generator.title_answers import Together, matched_together
 from schemas.specs import load
 
 

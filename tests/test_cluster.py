@@ -20,9 +20,9 @@ from typing import Any
 import pytest
 
 import generator.shards
-from generator.catalog_folder import claim
+from generator.places.catalog_folder import claim
+from generator.runners.sharing import seen_from_anywhere
 from generator.shards import GenerateInputs, draw_shards, write_shard_there, write_shards
-from generator.sharing import seen_from_anywhere
 from generator.storage import Folder, LocalFolder, folder_of
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
@@ -219,7 +219,7 @@ def test_an_interrupted_run_leaves_nobody_at_work_and_continues_here(
 
 FAILING = """
 import sys
-from generator.cluster import run_on_cluster
+from generator.runners.cluster import run_on_cluster
 from schemas.errors import ToileError
 from tests.test_workers import _killed_always, _refused
 task, arguments = {"refused": (_refused, [(k,) for k in range(4)])}.get(sys.argv[2], (_killed_always, None))
@@ -281,7 +281,7 @@ def test_a_worker_writes_only_where_it_sees_what_the_run_has_begun(
         write_shard_there(inputs, 0, out)
     claim(out, "generate", inputs.as_manifest(), 1, True)
     with monkeypatch.context() as patched:
-        patched.setattr("generator.sharing.made_by", lambda inputs: {"pillow": "1.0"})
+        patched.setattr("generator.runners.sharing.made_by", lambda inputs: {"pillow": "1.0"})
         with pytest.raises(ToileError, match=r"other versions: .*pillow .* there, 1.0 here"):
             write_shard_there(inputs, 0, out)
     assert write_shard_there(inputs, 0, out) == 0

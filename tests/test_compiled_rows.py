@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 
 import generator.shards
-from generator import name_hashes, row_loops
-from generator.compiled_rows import split_by_split
-from generator.looks import dense
 from generator.prices import nearest_legal
 from generator.product_function import compact_rows
-from generator.row_loops import cells_of, nearest, numbered_keys
+from generator.rows import name_hashes, row_loops
+from generator.rows.compiled_rows import split_by_split
+from generator.rows.looks import dense
+from generator.rows.row_loops import cells_of, nearest, numbered_keys
 from generator.shards import GenerateInputs, write_shards
 from generator.streams import Index
 from schemas.product import SPLITS

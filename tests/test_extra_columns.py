@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import generator.shards
-from generator.extra_columns import MAKERS, check_extra_columns, ean13, with_extra_columns
 from generator.product_function import rows
+from generator.rows.extra_columns import MAKERS, check_extra_columns, ean13, with_extra_columns
 from generator.shards import GenerateInputs, write_shards
 from schemas.border import schema
 from schemas.catalog import CatalogSpec
@@ -82,7 +82,7 @@ def test_another_process_with_other_hashes_gives_the_same_values(demo_document: 
     spec = spec_of(demo_document, EVERYTHING, market="IN")
     code = (
         "import json, sys\nimport numpy as np\nimport pyarrow as pa\n"
-        "from generator.extra_columns import with_extra_columns\nfrom schemas.specs import from_document\n"
+        "from generator.rows.extra_columns import with_extra_columns\nfrom schemas.specs import from_document\n"
         "spec = from_document(json.loads(sys.argv[1]), 'catalog')\n"
         "table = with_extra_columns(pa.table({'n': pa.array(range(20))}), spec, 3, np.arange(20))\n"
         "print(json.dumps(table.drop_columns(['n']).to_pydict()))"

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-import generator.catalog_folder
+import generator.places.catalog_folder
 import generator.shards
-from generator.job_array import Part, ShardRange, shard_range, told, write_part
+from generator.runners.job_array import Part, ShardRange, shard_range, told, write_part
 from generator.shards import GenerateInputs, write_shards
 from generator.storage import Folder, folder_of
 from generator.verifying import verify
@@ -183,9 +183,9 @@ def test_other_inputs_and_other_versions_are_refused_and_nothing_goes(
     other = GenerateInputs(spec_document=wanted.spec_document, seed=4, start=0, num_products=110, image_size=None)
     with pytest.raises(ToileError, match="other inputs"):
         some(other, tmp_path / "out", "2:")
-    real = generator.catalog_folder.made_by
+    real = generator.places.catalog_folder.made_by
     with monkeypatch.context() as patched:
-        for module in (generator.catalog_folder, generator.sharing):
+        for module in (generator.places.catalog_folder, generator.runners.sharing):
             patched.setattr(module, "made_by", lambda inputs: {**real(inputs), "pillow": "1.0"})
         with pytest.raises(ToileError, match=r"other versions: pillow \S+ there, 1.0 here"):
             some(wanted, tmp_path / "out", "2:")

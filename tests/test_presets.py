@@ -9,7 +9,7 @@ import pytest
 
 from evaluation.scoring import ROUNDING, ClosedSet, title_tokens
 from generator import draw, products
-from generator.ceiling import Judge, ceilings
+from generator.ceilings.ceiling import Judge, ceilings
 from generator.product_function import rows
 from schemas.appearance import SILHOUETTES
 from schemas.catalog import CatalogSpec, drawn_attribute

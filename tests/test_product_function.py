@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.attributes import Choice, choose_distinct
-from generator.families import family_names, split_numbers
-from generator.looks import numbered
 from generator.product_function import compact_rows, compile_catalog, first_of_design, product, products, rows
+from generator.rows.families import family_names, split_numbers
+from generator.rows.looks import numbered
 from generator.streams import uniform
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError

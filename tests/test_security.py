@@ -122,7 +122,7 @@ def test_a_title_template_is_no_format_string(spec_document: dict[str, Any], tit
 
 @pytest.mark.parametrize("provider", ["__class__", "seed_instance", "add_provider", "binary", "zip", "json", "_x"])
 def test_an_extra_column_calls_what_is_listed_and_nothing_else(spec_document: dict[str, Any], provider: str) -> None:
-    from generator.extra_columns import check_extra_columns
+    from generator.rows.extra_columns import check_extra_columns
 
     spec_document["extra"] = {"column": {"provider": provider}}
     with pytest.raises(ToileError, match="extra"):

@@ -23,7 +23,7 @@ from PIL import Image
 
 import generator.shards
 from generator import draw, product
-from generator.job_array import shard_range, write_part
+from generator.runners.job_array import shard_range, write_part
 from generator.shards import GenerateInputs, write_shards
 from generator.storage import Folder
 from schemas.errors import ToileError

@@ -16,7 +16,8 @@ from click.testing import CliRunner
 from PIL import Image
 from rich.cells import cell_len
 
-from generator import draw, products, spec_cli
+from generator import draw, products
+from generator.commands import spec_cli
 from generator.product_function import rows
 from generator.starting.contact_sheet import Card, can_be_written, contact_sheet, terminal_sheet
 from generator.starting.spec_figures import category_figures, label_shares, shown_products

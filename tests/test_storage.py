@@ -25,7 +25,7 @@ from moto.server import ThreadedMotoServer
 
 import generator.shards
 from generator import GenerateInputs, write_shards
-from generator.catalog_folder import RECEIPTS
+from generator.places.catalog_folder import RECEIPTS
 from generator.storage import Folder, LocalFolder, RemoteFolder, folder_of, is_aside
 from generator.verifying import verify
 from schemas.errors import ToileError

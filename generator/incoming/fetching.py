@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from generator.catalog_folder import claim
 from generator.hub import PictureClient, Resolver, host_of, look_up
 from generator.incoming.coverage import Coverage, coverage_of, read_coverage
 from generator.incoming.downloads import (
@@ -34,6 +33,7 @@ from generator.incoming.foreign_rows import ImportOptions
 from generator.incoming.importing import check_rate, content_sha256, num_shards, write_rejected, write_rows
 from generator.incoming.picture_files import BadPictureError, check_picture, looks_like_a_page
 from generator.incoming.politeness import Answer, Clock, Manners, Round, WallClock, fetch_all
+from generator.places.catalog_folder import claim
 from generator.storage import LocalFolder
 from schemas.border import storage_errors
 from schemas.errors import ToileError

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.catalog_folder import claim, finish, held_files, read_receipt, write_receipt
 from generator.incoming.arrow_tables import StoredPicture
 from generator.incoming.foreign_rows import (
     KNOWN_COLUMNS,
@@ -31,6 +30,7 @@ from generator.incoming.foreign_rows import (
 )
 from generator.incoming.picture_files import BadPictureError, check_picture
 from generator.incoming.tables import Row, mapped, read_table
+from generator.places.catalog_folder import claim, finish, held_files, read_receipt, write_receipt
 from generator.shards import write_split_files
 from generator.storage import Folder, folder_of
 from schemas.border import read_document

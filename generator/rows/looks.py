@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from generator.arrow_columns import joined_texts, joined_where_there, looked_up, numbers, numbers_of, text
+from generator.rows.arrow_columns import joined_texts, joined_where_there, looked_up, numbers, numbers_of, text
 from generator.streams import Index
 from generator.titles import CompiledTitles, joined, title_words
 from schemas.catalog import CatalogSpec, drawing_word, drawn_attribute

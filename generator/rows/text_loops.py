@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.render.compiling import compiled
-from generator.row_loops import Small, random_bits
+from generator.rows.row_loops import Small, random_bits
 from generator.streams import Bits, Index
 
 Letters = npt.NDArray[np.uint8]

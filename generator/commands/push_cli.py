@@ -34,7 +34,7 @@ def push(
     Example:
       toile push data/luxury my-team/luxury
     """
-    from generator.pushing import push as pushed
+    from generator.places.pushing import push as pushed
 
     def say(text: str) -> None:
         if not (ctx.obj and ctx.obj.get("quiet")):

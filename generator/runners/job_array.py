@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from generator.catalog_folder import claim, stored_manifest
+from generator.places.catalog_folder import claim, stored_manifest
+from generator.runners.sharing import check_versions, shared_in
 from generator.shards import GenerateInputs, Progress, check_inputs, complete, draw_shards, unwritten
-from generator.sharing import check_versions, shared_in
 from generator.storage import Folder, folder_of
 from schemas.errors import ToileError
 from schemas.manifest import Manifest

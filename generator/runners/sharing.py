@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from generator.catalog_folder import made_by, stored_manifest
+from generator.places.catalog_folder import made_by, stored_manifest
 from generator.storage import Folder, LocalFolder
 from schemas.errors import ToileError
 from schemas.locking import SharedRun, only_run, shared_run

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from generator.place import FolderOrUrl
+from generator.places.place import FolderOrUrl
 from schemas.errors import ToileError
 from schemas.progress import progress_bar
 from schemas.terminal import plain
@@ -79,7 +79,7 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
       toile import shop/products.csv --images shop --currency USD --out data/shop
     """
     from generator.incoming.importing import import_table
-    from generator.sharing import alone_in
+    from generator.runners.sharing import alone_in
     from generator.storage import folder_of
 
     ctx.with_resource(alone_in(folder_of(out)))

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.render.compiling import compiled
+from generator.rows.text_loops import Letters, put, put_number, width_of
 from generator.streams import Bits, Index
-from generator.text_loops import Letters, put, put_number, width_of
 
 LONGEST = 55
 """Letters of a name that fits into one block with its end mark and its length."""

@@ -2,7 +2,7 @@
 
 import click
 
-from generator.place import FolderOrUrl
+from generator.places.place import FolderOrUrl
 from schemas.progress import progress_bar
 from schemas.terminal import plain
 

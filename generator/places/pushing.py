@@ -6,7 +6,7 @@ Catalogs of real rows hold pictures and texts of others, sometimes people: they 
 from collections.abc import Callable
 from pathlib import Path
 
-from generator.hub_upload import Upload, Uploaded, upload
+from generator.places.hub_upload import Upload, Uploaded, upload
 from generator.storage import LocalFolder
 from generator.verifying import damage
 from schemas.errors import ToileError

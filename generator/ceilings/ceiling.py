@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 
 from generator.attributes import CompiledAttribute
-from generator.colourway_shares import colour_shares, rank_shares
-from generator.price_answers import price_windows
+from generator.ceilings.colourway_shares import colour_shares, rank_shares
+from generator.ceilings.price_answers import price_windows
+from generator.ceilings.title_answers import Words, matched_together
 from generator.product_function import compile_catalog
 from generator.streams import Floats
-from generator.title_answers import Words, matched_together
 from schemas.appearance import SHOWN, Appearance, visible_part
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.errors import ToileError

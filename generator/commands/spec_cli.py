@@ -74,8 +74,8 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     Example:
       toile check fashion-luxury --sheet luxury.jpg
     """
-    from generator.extra_columns import check_extra_columns
     from generator.product_function import compile_catalog
+    from generator.rows.extra_columns import check_extra_columns
     from generator.starting import spec_report
     from generator.starting.spec_figures import as_figures, category_figures, check_drawable, shown_products
     from schemas.specs import load, preset_path

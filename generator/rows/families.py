@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pyarrow as pa
 
-from generator.arrow_columns import joined_texts, numbers
+from generator.rows.arrow_columns import joined_texts, numbers
 from generator.streams import Index
 from schemas.product import SPLIT_BOUNDS
 

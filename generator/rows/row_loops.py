@@ -1,7 +1,7 @@
 """The arithmetic of many rows as compiled loops: streams, designs, choices, colours, prices, codes.
 
 What each loop computes is defined by the numpy function named beside it; both give the same numbers bit for bit, which
-the tests compare. `generator.compiled_rows` calls them for large batches.
+the tests compare. `generator.rows.compiled_rows` calls them for large batches.
 """
 
 import numpy as np

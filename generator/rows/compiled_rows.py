@@ -11,14 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from generator import families, name_hashes, row_loops, text_loops
-from generator.arrow_columns import entries, looked_up, numbers
 from generator.attributes import Choice, CompiledAttribute
 from generator.codes import halves
-from generator.families import families_begin
-from generator.looks import SHOT_SEED, LookTexts
 from generator.prices import CompiledPrices
 from generator.product_function import CompiledCatalog, categories, constants, looks_of, repeat_chance
+from generator.rows import families, name_hashes, row_loops, text_loops
+from generator.rows.arrow_columns import entries, looked_up, numbers
+from generator.rows.families import families_begin
+from generator.rows.looks import SHOT_SEED, LookTexts
 from generator.streams import Bits, Floats, Index, stream_keys
 from schemas.catalog import CatalogSpec
 from schemas.product import SPLIT_BOUNDS, SPLITS

@@ -1,0 +1,1 @@
+"""Where a catalog lies: a folder, an object store, a hub."""
