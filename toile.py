@@ -3,7 +3,6 @@
 Nothing heavy is imported here; `toile --help` answers at once.
 """
 
-import importlib.metadata
 import os
 import sys
 from typing import Any
@@ -43,7 +42,7 @@ class _Group(click.Group):
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(importlib.metadata.version("toile"), "--version", prog_name="toile")
+@click.version_option(None, "--version", package_name="toile", prog_name="toile")
 @click.option("--quiet", is_flag=True, help="No progress and no talk on stderr; errors only.")
 @click.pass_context
 def main(ctx: click.Context, quiet: bool) -> None:

@@ -1,5 +1,6 @@
 """Worker processes: every task once, killed ones again, a task that kills its worker is reported, no orphans."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from generator.runners import workers
 from generator.runners.workers import ATTEMPTS, run_in_processes
 from schemas.errors import ToileError
 
@@ -131,3 +133,46 @@ def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
         parent.kill()
     workers = [int(path.name) for path in begun.iterdir()]
     assert _until(lambda: all(map(_is_gone, workers)), 20), workers
+
+
+def _squared(number: int) -> int:
+    if number < 0:
+        raise ToileError("task", f"{number} is negative", "ask for more")
+    if number == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number * number
+
+
+def _ready() -> None:
+    """Nothing needs to be loaded."""
+
+
+def _never_ready() -> None:
+    time.sleep(600)
+
+
+def test_a_process_beside_answers_as_often_as_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores in (1, 2):
+        monkeypatch.setattr(workers, "num_cores", lambda cores=cores: cores)
+        with workers.process_beside(_ready, _squared) as squared:
+            assert [squared(3), squared(4)] == [9, 16]
+            with pytest.raises(ToileError, match="-2 is negative"):
+                squared(-2)
+            assert squared(5) == 25, "an error is an answer like any other"
+
+
+def test_a_process_beside_that_is_killed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "num_cores", lambda: 2)
+    with (
+        pytest.raises(ToileError, match="ended without an answer"),
+        workers.process_beside(_ready, _squared) as squared,
+    ):
+        squared(0)
+
+
+def test_a_process_beside_ends_with_its_block_whatever_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "num_cores", lambda: 2)
+    with workers.process_beside(_never_ready, _squared):
+        (begun,) = multiprocessing.active_children()
+        assert begun.is_alive()
+    assert not begun.is_alive()

@@ -1,5 +1,6 @@
 """Commands for catalog specs: new, check."""
 
+import contextlib
 import json
 import os
 import sys
@@ -9,8 +10,8 @@ import click
 
 from schemas.border import storage_errors
 from schemas.errors import ToileError
-from schemas.lexicon import MARKETS
 from schemas.markets import MARKETS as HABITS
+from schemas.row import MARKETS
 
 _KINDS = ("luxury", "sportswear", "marketplace", "home-beauty")
 _EDGE = {False: 112, True: 224}
@@ -74,24 +75,31 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     Example:
       toile check fashion-luxury --sheet luxury.jpg
     """
-    from generator.product_function import compile_catalog
-    from generator.rows.extra_columns import check_extra_columns
-    from generator.starting import spec_report
-    from generator.starting.spec_figures import as_figures, category_figures, check_drawable, shown_products
-    from schemas.specs import load, preset_path
+    from generator.starting.small_pictures import check_sheet, drawer
 
-    where = str(preset_path(str(spec), "catalog") or spec)
-    catalog = load(spec, "catalog")
-    compile_catalog(catalog, where)
-    check_extra_columns(catalog, where)
-    check_drawable(catalog, where)
-    shown, categories = shown_products(catalog, seed), category_figures(catalog, seed)
-    console = spec_report.console_of(os.environ.get("COLUMNS"))
-    in_terminal = spec_report.has_colour(console) and not as_json
-    if sheet is not None or in_terminal:
-        from generator.render import draw  # loads compiled loops
+    if sheet is not None:
+        check_sheet(sheet)
+    with contextlib.ExitStack() as beside:
+        if sheet is not None or (sys.stdout.isatty() and not as_json):
+            draw = beside.enter_context(drawer())  # begins to load while the spec is read
+        from generator.product_function import compile_catalog
+        from generator.rows.extra_columns import check_extra_columns
+        from generator.starting import spec_report
+        from generator.starting.spec_figures import as_figures, category_figures, check_drawable, shown_products
+        from schemas.appearance import Appearance
+        from schemas.specs import load, preset_path
 
-        pictures = [draw(product, _EDGE[sheet is not None]) for _, product in shown]
+        where = str(preset_path(str(spec), "catalog") or spec)
+        catalog = load(spec, "catalog")
+        compile_catalog(catalog, where)
+        check_extra_columns(catalog, where)
+        check_drawable(catalog, where)
+        shown, categories = shown_products(catalog, seed), category_figures(catalog, seed)
+        console = spec_report.console_of(os.environ.get("COLUMNS"))
+        in_terminal = spec_report.has_colour(console) and not as_json
+        if sheet is not None or in_terminal:
+            looks = [Appearance.from_attributes(product.attributes or {}) for _, product in shown]
+            pictures = draw((looks, _EDGE[sheet is not None]))
     if sheet is not None:
         spec_report.write_sheet(sheet, catalog, shown, pictures)
         click.echo(f"eight products: {sheet}", err=True)

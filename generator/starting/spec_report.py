@@ -86,13 +86,11 @@ def print_categories(console: Console, spec: CatalogSpec, categories: Sequence[C
 
 
 def write_sheet(file: Path, spec: CatalogSpec, shown: Shown, pictures: Sequence[Image.Image]) -> None:
-    """The pictures with titles and prices as a JPEG or PNG file.
+    """The pictures with titles and prices as a file of those that `check_sheet` lets pass.
 
     A title or price that the font at hand cannot write is shown in the words of its address, or with the currency's
     code.
     """
-    if file.suffix.lower() not in {".jpg", ".jpeg", ".png"}:
-        raise ToileError(str(file), "is no JPEG or PNG file", "name it sheet.jpg")
     cards = [
         Card(picture=picture, title=_title(product), about=_about(spec, product))
         for picture, (_, product) in zip(pictures, shown, strict=True)
