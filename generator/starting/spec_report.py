@@ -14,7 +14,6 @@ from generator.starting.price_text import price_text
 from generator.starting.spec_figures import CategoryFigures, choices, label_shares, leaf_name
 from schemas.border import storage_errors
 from schemas.catalog import CatalogSpec
-from schemas.errors import ToileError
 from schemas.product import Product
 from schemas.terminal import plain
 
