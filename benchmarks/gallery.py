@@ -1,7 +1,7 @@
 """Contact sheets of what the renderer draws: python -m benchmarks.gallery [--out docs/gallery]
 
 A row of each sheet is one silhouette in several designs, shots, materials, patterns, cuts and colours, drawn from a
-seed; further sheets show every material, every pattern, and snapshots.
+seed; further sheets show every material, every pattern, clothes laid flat, turned and folded, and snapshots.
 """
 
 import argparse
@@ -11,23 +11,22 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from generator.render import draw_appearance
-from schemas.appearance import CUTS_OF, HARDWARE, LININGS, MATERIALS, PATTERNS, SHOWN, SILHOUETTES, Appearance
+from schemas.appearance import (
+    ANY,
+    CUTS,
+    CUTS_OF,
+    HARDWARE,
+    LININGS,
+    MATERIALS,
+    PATTERNS,
+    SHOWN,
+    SILHOUETTES,
+    Appearance,
+    words_known,
+)
+from schemas.silhouettes import FAMILIES
 
-GROUPS = {
-    "coats-and-jackets": (
-        *("trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket"),
-        *("gilet", "bomber-jacket", "blazer"),
-    ),
-    "tops": ("sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt"),
-    "dresses-and-bottoms": ("dress", "skirt", "trousers", "jeans", "shorts", "swimsuit", "swim-shorts"),
-    "bags": ("tote-bag", "shoulder-bag", "crossbody-bag", "clutch", "backpack"),
-    "shoes": ("sneaker", "boot", "loafer", "pump", "sandal"),
-    "accessories": (
-        *("wallet", "card-case", "belt", "watch", "sunglasses", "scarf", "gloves", "tie"),
-        *("cap", "beanie", "bucket-hat"),
-    ),
-    "beauty-and-home": ("perfume-bottle", "lipstick", "candle", "cushion", "throw", "vase", "mug"),
-}
+GROUPS = {name: tuple(each.name for each in family) for name, family in FAMILIES.items()}
 MADE_OF = {
     "coats-and-jackets": ("gabardine", "wool", "cotton", "leather", "nylon", "suede"),
     "tops": ("cotton", "jersey", "wool", "knit", "silk", "denim"),
@@ -38,10 +37,16 @@ MADE_OF = {
     "beauty-and-home": ("cotton", "wool", "ceramic", "stoneware", "glass", "linen"),
 }
 COLOURS = ("#c19a6b", "#1f3a5f", "#7a2f35", "#3d4a3a", "#d8d0c0", "#2b2b2e", "#a0522d", "#5c7a99")
+MADE_UP = frozenset(CUTS) - {"presentation"}
 EDGE, COLUMNS = 168, 7
+PRESENTED = (
+    *("trench-coat", "coat", "blazer", "puffer-jacket", "sweater", "cardigan", "hoodie", "shirt", "t-shirt"),
+    *("polo-shirt", "dress", "skirt", "trousers", "jeans", "shorts", "scarf"),
+)
+"""The rows of the sheet of presentations."""
 
 
-def varied(silhouette: str, group: str, number: int) -> Appearance:
+def varied(silhouette: str, group: str, number: int, presentation: str = ANY) -> Appearance:
     """One of the looks of a row."""
     rng = np.random.default_rng([SILHOUETTES.index(silhouette), number])
     material = MADE_OF[group][number % len(MADE_OF[group])]
@@ -55,7 +60,8 @@ def varied(silhouette: str, group: str, number: int) -> Appearance:
         hardware=HARDWARE[number % 3],
         lining=LININGS[number % 3],
         quilting="diamond" if number % 5 == 4 and "quilting" in SHOWN[silhouette] else "none",
-        **{name: str(rng.choice(words)) for name, words in CUTS_OF.get(silhouette, {}).items()},
+        **{name: str(rng.choice(words)) for name, words in CUTS_OF.get(silhouette, {}).items() if name in MADE_UP},
+        presentation=presentation,
         design_seed=number,
         shot_seed=number,
     )
@@ -94,13 +100,18 @@ def of_words(words: tuple[str, ...], name: str, silhouettes: tuple[str, ...]) ->
     return sheet(rows, names)
 
 
+def presented(silhouette: str, group: str) -> list[Appearance]:
+    """One design after the other in every presentation that the silhouette knows."""
+    words = words_known(silhouette, "presentation")
+    return [varied(silhouette, group, n // len(words), words[n % len(words)]) for n in range(COLUMNS)]
+
+
 def main() -> None:
     """Draws all sheets."""
     parser = argparse.ArgumentParser(description="Draw the contact sheets of the gallery.")
     parser.add_argument("--out", type=Path, default=Path("docs/gallery"))
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
-    assert {each for group in GROUPS.values() for each in group} == set(SILHOUETTES)
     sheets = {
         group: sheet([[varied(each, group, n) for n in range(COLUMNS)] for each in names], list(names))
         for group, names in GROUPS.items()
@@ -111,6 +122,7 @@ def main() -> None:
     group_of = {each: group for group, names in GROUPS.items() for each in names}
     rows = [[varied(each, group_of[each], n) for n in range(COLUMNS)] for each in chosen]
     sheets["snapshots"] = sheet(rows, list(chosen), "snapshot")
+    sheets["presentations"] = sheet([presented(each, group_of[each]) for each in PRESENTED], list(PRESENTED))
     for name, picture in sheets.items():
         picture.save(out / f"{name}.jpg", quality=85)
 

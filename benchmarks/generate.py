@@ -1,13 +1,14 @@
 """How many catalog rows a second does one core draw into Arrow and into Parquet, beside Faker, Mimesis and bare numpy?
 
-All rates are taken in one run, the median of five, in processor time and by the clock. Faker and Mimesis make the same
-columns by a Python loop, a few thousand rows of them; where they have no such thing (a title of the category's words,
-attributes), they choose among a few. The limit is what the format alone costs: as many columns of as many bytes from
-numpy's random numbers, nothing drawn, written in the same way. A fixed numpy loop is timed beside them, so that figures
-of several machines can be compared. A table for people, then one JSON line; `--out FILE` also writes the JSON to a
-file. `--rows N` measures the memory of a whole command that writes N rows, in a process of its own.
+All rates are taken in one run, the median of five, in processor time of all threads and by the clock. Faker and Mimesis
+make the same columns by a Python loop, a few thousand rows of them; where they have no such thing (a title of the
+category's words, attributes), they choose among a few. The bare lines are what pyarrow needs for as many columns of as
+many bytes from numpy's random numbers, nothing drawn: once with the settings that toile gives it, once with its own. A
+fixed numpy loop is timed right before and after each rate, so that runs and machines can be compared. A table for
+people, then one JSON line; `--out FILE` also writes the JSON to a file. `--rows N ...` measures whole commands that
+write N rows, from their start to their end, in processes of their own.
 
-    python benchmarks/generate.py --rows 10000000 --out benchmarks/results/generate_2cores_2026-11-21.json
+    python benchmarks/generate.py --rows 2000000 10000000 --out benchmarks/results/generate_2cores_2026-11-21.json
 """
 
 import argparse
@@ -25,6 +26,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from faker import Faker
 from mimesis import Generic
 from mimesis.locales import Locale
@@ -48,17 +50,19 @@ REPEATS = 5
 _CATEGORIES = ("COATS", "DRESSES", "SHIRTS", "TROUSERS", "SHOES", "BAGS")
 
 
-def calibration() -> None:
-    """A fixed amount of numpy work: 40 sorts of a million numbers."""
+def calibration() -> float:
+    """Processor seconds of a fixed amount of numpy work: ten sorts of a million numbers."""
     values = np.random.default_rng(0).random(1_000_000)
-    for _ in range(40):
+    began = time.process_time()
+    for _ in range(10):
         np.sort(values)
+    return time.process_time() - began
 
 
 def timed(work: Callable[[], object], num_rows: int) -> dict[str, Any]:
     """Rates of one call after one that is not counted."""
     work()
-    cpu, wall = [], []
+    cpu, wall, before = [], [], calibration()
     for _ in range(REPEATS):
         began_cpu, began_wall = time.process_time(), time.perf_counter()
         work()
@@ -69,6 +73,7 @@ def timed(work: Callable[[], object], num_rows: int) -> dict[str, Any]:
         "rows_per_cpu_second": round(num_rows / statistics.median(cpu)),
         "rows_per_second": round(num_rows / statistics.median(wall)),
         "cpu_us_per_row": round(statistics.median(cpu) / num_rows * 1e6, 3),
+        "calibration_cpu_seconds": [round(before, 4), round(calibration(), 4)],
         "cpu_seconds": [round(s, 4) for s in cpu],
         "wall_seconds": [round(s, 4) for s in wall],
     }
@@ -183,8 +188,16 @@ def bare(like: pa.Table) -> pa.Table:
     return pa.table(columns, schema=like.schema)
 
 
-def memory_of(num_rows: int) -> dict[str, Any]:
-    """Peak memory and time of the whole command, one worker, in a process of its own (the only one so far)."""
+def default_parquet(table: pa.Table) -> pa.Buffer:
+    """The file as pyarrow writes it when nobody says how."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return sink.getvalue()
+
+
+def command_of(num_rows: int) -> dict[str, Any]:
+    """Time and peak memory of the whole command, one worker, in a process of its own; sizes must be ascending."""
+    before, used = calibration(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
         command = [*(sys.executable, "-m", "toile", "--quiet", "generate", LIBRARIES_LIKE, "--no-images")]
         command += ["--num-products", str(num_rows), "--workers", "1", "--out", f"{folder}/out"]
@@ -192,11 +205,12 @@ def memory_of(num_rows: int) -> dict[str, Any]:
         subprocess.run(command, check=True)
         wall = time.perf_counter() - began
         num_bytes = sum(path.stat().st_size for path in Path(folder).rglob("*.parquet"))
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = used.ru_utime + used.ru_stime
+    now = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
     return {
         "rows": num_rows,
-        "peak_mib": round(used.ru_maxrss / 1024),
+        "peak_mib": round(now.ru_maxrss / 1024),
+        "calibration_cpu_seconds": [round(before, 4), round(calibration(), 4)],
         "cpu_seconds": round(cpu, 2),
         "wall_seconds": round(wall, 2),
         "rows_per_cpu_second": round(num_rows / cpu),
@@ -236,10 +250,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--written", type=int, default=1_000_000, help="rows of each catalog into Parquet")
-    parser.add_argument("--rows", type=int, help="also write that many rows by the command and measure its memory")
+    parser.add_argument("--rows", type=int, nargs="*", default=[], help="also write that many rows by the command")
     arguments = parser.parse_args()
     pa.set_cpu_count(1)
-    memory = memory_of(arguments.rows) if arguments.rows else None
+    commands = [command_of(num_rows) for num_rows in sorted(arguments.rows)]
     results = {preset: catalog_rates(preset, arguments.written) for preset in PRESETS}
     path = preset_path(LIBRARIES_LIKE, "catalog")
     assert path is not None
@@ -250,24 +264,30 @@ def main() -> None:
             "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]
             "parquet": timed(lambda make=make: as_parquet(make(NUM_ROWS_LOOPED)), NUM_ROWS_LOOPED),  # type: ignore[misc]
         }
-    results["numpy alone"] = {
-        "arrow": timed(lambda: bare(like), NUM_ROWS),
-        "parquet": timed(lambda: as_parquet(bare(like)), NUM_ROWS),
-    }
-    calibrated = timed(calibration, 1)["cpu_seconds"]
-    print(f"{'':<18}{'rows/s into Arrow':>20}{'into Parquet':>16}{'by the clock':>16}   (one core, processor time)")
+    into_arrow = timed(lambda: bare(like), NUM_ROWS)
+    results["numpy alone"] = {"arrow": into_arrow, "parquet": timed(lambda: as_parquet(bare(like)), NUM_ROWS)}
+    by_default = timed(lambda: default_parquet(bare(like)), NUM_ROWS)
+    results["numpy, pyarrow's way"] = {"arrow": into_arrow, "parquet": by_default}
+    rates_of_all = [rates for of_one in results.values() for rates in of_one.values()]
+    calibrated = [seconds for rates in rates_of_all for seconds in rates["calibration_cpu_seconds"]]
+    print(f"{'':<21}{'rows/s into Arrow':>20}{'into Parquet':>16}{'by the clock':>16}   (one core, processor time)")
     for name, rates in results.items():
         figures = (rates["arrow"]["rows_per_cpu_second"], rates["parquet"]["rows_per_cpu_second"])
-        print(f"{name:<18}{figures[0]:>20,}{figures[1]:>16,}{rates['parquet']['rows_per_second']:>16,}")
-    if memory is not None:
-        print(f"{memory['rows']:,} rows by the command: at most {memory['peak_mib']} MiB, {memory['wall_seconds']} s")
-    print(f"calibration (40 numpy sorts of a million): {statistics.median(calibrated):.2f} s")
+        print(f"{name:<21}{figures[0]:>20,}{figures[1]:>16,}{rates['parquet']['rows_per_second']:>16,}")
+    for whole in commands:
+        print(
+            f"{whole['rows']:,} rows by the command: {whole['cpu_seconds']} s of processor time, "
+            f"{whole['rows_per_cpu_second']:,} rows/s, at most {whole['peak_mib']} MiB"
+        )
+    least, most = min(calibrated), max(calibrated)
+    middle = statistics.median(calibrated)
+    print(f"calibration (10 numpy sorts of a million): {middle:.3f} s ({least:.3f} to {most:.3f})")
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     document = {
         "benchmark": "generate",
         "command": shlex.join(["python", "benchmarks/generate.py", *sys.argv[1:]]),
         "results": results,
-        "memory": memory,
+        "commands": commands,
         "calibration_cpu_seconds": round(statistics.median(calibrated), 3),
         "versions": versions("numpy", "pyarrow", "faker", "mimesis"),
         "commit": commit.strip(),

@@ -1,6 +1,7 @@
 """The small classifier of the realism probe: three convolutions on 48 x 48 pixels of colour and mask.
 
-Architecture, augmentation and length were chosen on real photographs alone and are the same for every arm.
+Architecture, augmentation and length were chosen on real photographs alone and are the same for every arm. Pictures
+without a mask (three channels) work too.
 """
 
 import numpy as np
@@ -10,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Images = npt.NDArray[np.uint8]
-"""(num_pictures, SIDE, SIDE, 4): RGB and mask."""
+"""(num_pictures, side, side, 4): RGB and mask; or 3: RGB alone. They are reduced to `SIDE`."""
 SIDE = 48
-NUM_STEPS = 350
+NUM_STEPS = 500
 BATCH = 32
 LEARNING_RATE = 3e-3
 
@@ -41,6 +42,7 @@ def trained(images: Images, labels: npt.NDArray[np.int64], seed: int, num_classe
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = Classifier(num_classes, images.shape[3])
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=NUM_STEPS)
     members = [np.flatnonzero(labels == label) for label in range(num_classes)]
@@ -49,7 +51,8 @@ def trained(images: Images, labels: npt.NDArray[np.int64], seed: int, num_classe
     for _ in range(NUM_STEPS):
         classes = rng.integers(num_classes, size=BATCH)
         chosen = np.array([rng.choice(members[label]) for label in classes])
-        scores = model(augmented(tensor[torch.from_numpy(chosen)]))
+        seen = augmented(tensor[torch.from_numpy(chosen)])
+        scores = model(seen.contiguous(memory_format=torch.channels_last))  # twice as quick on a processor
         loss = functional.cross_entropy(scores, torch.from_numpy(classes), label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -67,8 +70,9 @@ def probabilities(model: Classifier, images: Images) -> npt.NDArray[np.float64]:
 
 
 def as_tensor(images: Images) -> Tensor:
-    """Images as (B, C, H, W) in -1..1."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    """Images as (B, C, `SIDE`, `SIDE`) in -1..1."""
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return functional.interpolate(x, size=(SIDE, SIDE), mode="area")
 
 
 def augmented(x_BCHW: Tensor) -> Tensor:

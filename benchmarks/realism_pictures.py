@@ -17,25 +17,26 @@ LONGEST = 320
 """Real photographs are reduced to this side at most; synthetic ones are drawn smaller still."""
 CLASSES: dict[str, dict[str, float]] = {
     "dress": {"dress:none": 0.55, "dress:short": 0.25, "dress:long": 0.2},
-    "hat": {"cap": 0.6, "beanie": 0.4},
-    "longsleeve": {"sweater": 0.6, "cardigan": 0.05, "hoodie": 0.1, "t-shirt:long": 0.25},
+    "hat": {"cap": 0.6, "beanie": 0.37, "bucket-hat": 0.03},
+    "longsleeve": {"sweater": 0.55, "cardigan": 0.06, "hoodie": 0.05, "t-shirt:long": 0.34},
     "outwear": {
         "coat": 0.1,
-        "trench-coat": 0.05,
+        "trench-coat": 0.04,
         "car-coat": 0.05,
-        "quilted-jacket": 0.15,
+        "duffle-coat": 0.02,
+        "quilted-jacket": 0.14,
         "puffer-jacket": 0.25,
         "gilet": 0.1,
         "bomber-jacket": 0.15,
         "blazer": 0.05,
         "hoodie": 0.1,
     },
-    "pants": {"trousers": 0.4, "jeans": 0.6},
-    "shirt": {"shirt:long": 0.7, "shirt:short": 0.3},
-    "shoes": {"sneaker": 0.4, "boot": 0.2, "loafer": 0.1, "pump": 0.15, "sandal": 0.15},
+    "pants": {"trousers": 0.45, "jeans": 0.55},
+    "shirt": {"shirt:long": 0.65, "shirt:short": 0.35},
+    "shoes": {"sneaker": 0.32, "boot": 0.14, "loafer": 0.12, "pump": 0.14, "sandal": 0.28},
     "shorts": {"shorts": 0.85, "swim-shorts": 0.15},
     "skirt": {"skirt": 1.0},
-    "t-shirt": {"t-shirt:short": 0.85, "polo-shirt:short": 0.15},
+    "t-shirt": {"t-shirt:short": 0.9, "polo-shirt:short": 0.1},
 }
 """What each class of real photographs means: silhouettes, with the word of a cut that decides, and their shares."""
 STUDIO_CLASSES = {
@@ -53,45 +54,95 @@ STUDIO_CLASSES = {
     "Sweatshirts": "longsleeve",
 }
 """Third category of a catalogue of studio photographs, to class; other rows are left out."""
-COLOURS = (
-    *("#15161a", "#1d2230", "#24293d", "#3a3d42", "#55585c", "#8b8d90", "#b9bbbd", "#eeeeec", "#f6f4ef", "#e8dfcf"),
-    *("#cbb894", "#a98a63", "#74543a", "#4a3527", "#2f3f6b", "#3f5f94", "#6f93bd", "#a7c1dc", "#7a1f2a", "#b32632"),
-    *("#d9606c", "#e3a4ac", "#d98fb6", "#7b3f73", "#55703f", "#2f5a45", "#7fae9a", "#2d8a94", "#e0b33a", "#dd7a2c"),
+NEUTRALS = (
+    *("#15161a", "#15161a", "#1d2230", "#24293d", "#3a3d42", "#55585c", "#8b8d90", "#b9bbbd"),
+    *("#eeeeec", "#f6f4ef", "#e8dfcf", "#cbb894", "#a98a63", "#74543a", "#4a3527"),
 )
-DENIM = ("#22304a", "#33476b", "#4b6790", "#7d9cc0", "#a9bfd6", "#1e2229")
+BRIGHTS = (
+    *("#2f3f6b", "#3f5f94", "#6f93bd", "#a7c1dc", "#7a1f2a", "#b32632", "#d9606c", "#e3a4ac", "#d98fb6"),
+    *("#7b3f73", "#55703f", "#2f5a45", "#7fae9a", "#2d8a94", "#e0b33a", "#dd7a2c"),
+)
+DENIM = ("#22304a", "#33476b", "#4b6790", "#7d9cc0", "#a9bfd6", "#1e2229", "#3d3f44")
+NEUTRAL = 0.6
+"""Share of black, white, grey, navy and brown among things that are not denim."""
+_COTTONS = ("cotton", "cotton", "jersey", "linen")
+_KNITS = ("knit", "knit", "rib-knit", "cable-knit", "wool", "cashmere")
+_LEATHERS = ("leather", "leather", "grained-leather", "patent-leather", "suede")
 MATERIALS_OF: dict[str, tuple[str, ...]] = {
-    "dress": ("cotton", "jersey", "silk", "wool", "denim"),
-    "cap": ("cotton", "canvas", "denim", "wool"),
-    "beanie": ("knit", "wool"),
-    "sweater": ("knit", "knit", "wool", "jersey", "cotton"),
-    "cardigan": ("knit", "wool"),
-    "hoodie": ("jersey", "cotton"),
-    "coat": ("wool", "gabardine", "nylon"),
-    "trench-coat": ("gabardine", "cotton", "nylon"),
-    "car-coat": ("gabardine", "cotton", "wool"),
-    "quilted-jacket": ("nylon", "cotton", "leather", "denim"),
-    "puffer-jacket": ("nylon", "nylon", "silk"),
-    "gilet": ("nylon", "nylon", "wool"),
-    "bomber-jacket": ("nylon", "leather", "denim", "silk"),
-    "blazer": ("wool", "cotton", "gabardine"),
-    "trousers": ("cotton", "wool", "jersey", "gabardine"),
+    "dress": (*_COTTONS, "jersey", "silk", "satin", "wool", "denim", "velvet", "knit"),
+    "cap": ("cotton", "twill", "twill", "canvas", "denim", "wool", "corduroy", "suede", "nylon"),
+    "beanie": (*_KNITS, "boucle"),
+    "bucket-hat": ("cotton", "canvas", "denim", "nylon"),
+    "sweater": (*_KNITS, "knit", "jersey", "jersey", "cotton"),
+    "cardigan": (*_KNITS, "boucle"),
+    "hoodie": ("jersey", "jersey", "cotton", "nylon"),
+    "coat": ("wool", "wool", "boucle", "cashmere", "gabardine", "nylon", "twill", "leather", "shearling"),
+    "trench-coat": ("gabardine", "twill", "cotton", "nylon", "leather"),
+    "car-coat": ("gabardine", "cotton", "wool", "twill", "corduroy"),
+    "duffle-coat": ("wool", "boucle"),
+    "quilted-jacket": ("nylon", "nylon", "cotton", "leather", "denim", "velvet"),
+    "puffer-jacket": ("nylon", "nylon", "nylon", "satin", "patent-leather"),
+    "gilet": ("nylon", "nylon", "wool", "denim", "shearling"),
+    "bomber-jacket": ("nylon", "leather", "denim", "denim", "satin", "suede", "jersey", "corduroy"),
+    "blazer": ("wool", "cotton", "linen", "gabardine", "corduroy", "velvet"),
+    "trousers": ("cotton", "wool", "jersey", "jersey", "linen", "gabardine", "twill", "corduroy", "leather"),
     "jeans": ("denim",),
-    "shorts": ("denim", "denim", "cotton", "jersey"),
+    "shorts": ("denim", "denim", "denim", *_COTTONS, "twill", "nylon", "corduroy"),
     "swim-shorts": ("nylon", "cotton"),
-    "skirt": ("denim", "denim", "cotton", "wool", "silk", "leather"),
-    "shirt": ("cotton", "cotton", "denim", "silk"),
-    "t-shirt": ("jersey", "cotton"),
+    "skirt": ("denim", "denim", "denim", *_COTTONS, "wool", "satin", "leather", "corduroy", "suede", "twill", "velvet"),
+    "shirt": ("cotton", "cotton", "cotton", "linen", "denim", "silk", "satin", "twill", "jersey"),
+    "t-shirt": ("jersey", "jersey", "cotton", "linen"),
     "polo-shirt": ("cotton", "jersey"),
-    "sneaker": ("canvas", "leather", "suede", "nylon"),
-    "boot": ("leather", "suede"),
-    "loafer": ("leather", "suede"),
-    "pump": ("leather", "suede", "silk"),
-    "sandal": ("leather", "suede"),
+    "sneaker": ("canvas", "canvas", *_LEATHERS, "nylon", "jersey"),
+    "boot": _LEATHERS,
+    "loafer": (*_LEATHERS, "velvet", "canvas"),
+    "pump": (*_LEATHERS, "satin", "velvet", "exotic-leather"),
+    "sandal": (*_LEATHERS, "satin", "canvas"),
 }
-PRINTS = ("check", "stripes", "stripes", "dots", "houndstooth", "argyle", "floral", "floral", "camouflage")
-PATTERNED = {"shirt": 0.5, "dress": 0.45, "shorts": 0.35, "sneaker": 0.06, "pump": 0.05, "trousers": 0.15}
-PLAIN_OTHERWISE = 0.25
-"""Share of printed or woven patterns where `PATTERNED` names none."""
+"""What such things are made of; a material named twice is twice as common."""
+PLAIN_MATERIALS = ("denim", "leather", "grained-leather", "patent-leather", "exotic-leather", "suede", "corduroy")
+"""Materials that are seldom printed or woven in colours."""
+PRINTS = ("stripes", "stripes", "dots", "floral", "floral", "check", "camouflage", "print", "leopard", "colour-block")
+PRINTS_OF: dict[str, tuple[str, ...]] = {
+    "shirt": (
+        *("check", "check", "tartan", "tartan", "gingham", "windowpane"),
+        *("stripes", "stripes", "pinstripe", "pinstripe", "dots", "floral", "print"),
+    ),
+    "dress": ("floral", "floral", "dots", "dots", "stripes", "check", "gingham", "print", "leopard", "colour-block"),
+    "shorts": ("camouflage", "check", "tartan", "gingham", "stripes", "floral", "print", "dots"),
+    "skirt": ("floral", "dots", "tartan", "check", "stripes", "houndstooth", "leopard", "print"),
+    "trousers": ("pinstripe", "check", "tartan", "floral", "dots", "camouflage", "stripes", "houndstooth"),
+    "sweater": ("stripes", "stripes", "argyle", "colour-block", "dots", "print", "floral", "camouflage"),
+    "cardigan": ("stripes", "argyle", "colour-block"),
+    "beanie": ("stripes", "stripes", "colour-block", "argyle"),
+    "cap": ("camouflage", "check", "stripes", "monogram", "leopard"),
+    "coat": ("herringbone", "houndstooth", "check", "tartan", "windowpane"),
+    "blazer": ("herringbone", "houndstooth", "pinstripe", "windowpane", "check"),
+}
+"""Patterns beside plain; `PRINTS` for all other silhouettes."""
+PATTERNED = {
+    "shirt": 0.6,
+    "dress": 0.45,
+    "shorts": 0.5,
+    "swim-shorts": 0.6,
+    "skirt": 0.4,
+    "sweater": 0.35,
+    "t-shirt": 0.3,
+    "beanie": 0.4,
+    "cap": 0.2,
+    "trousers": 0.25,
+}
+"""Share with a pattern, of those whose material can have one."""
+SELDOM_PATTERNED = 0.12
+FASTENED = {"dress": 0.15, "skirt": 0.15}
+"""Share with metal at the waist, where a picture shows a belt or straps with buckles; elsewhere `METAL`."""
+METAL = 0.7
+WORN = {
+    "size": ("child", "child", "small", "medium", "medium", "medium", "medium", "large"),
+    "fit": ("slim", "straight", "straight", "loose", "loose"),
+    "neckline": ("round", "round", "round", "v", "roll"),
+}
+"""How often each word is chosen, where all of its kind are not equally common."""
 
 
 class Photographs:
@@ -147,18 +198,20 @@ def imagined(label: int, number: int) -> Appearance:
     chosen = meanings[int(rng.choice(len(meanings), p=list(CLASSES[name].values())))]
     silhouette, _, word = chosen.partition(":")
     material = pick(MATERIALS_OF[silhouette])
-    share = PATTERNED.get(silhouette, PLAIN_OTHERWISE)
-    printed = material not in ("denim", "leather", "suede") and rng.random() < share
-    colour = pick(DENIM if material == "denim" else COLOURS)
-    cuts = {cut: pick(words) for cut, words in CUTS_OF.get(silhouette, {}).items()}
-    cuts |= {cut: word for cut in CUTS if word and word in CUTS_OF.get(silhouette, {}).get(cut, ())}
+    printed = material not in PLAIN_MATERIALS and rng.random() < PATTERNED.get(silhouette, SELDOM_PATTERNED)
+    colours = DENIM if material == "denim" else NEUTRALS if rng.random() < NEUTRAL else BRIGHTS
+    colour = pick(colours)
+    metal = rng.random() < FASTENED.get(silhouette, METAL)
+    known = {cut: words for cut, words in CUTS_OF.get(silhouette, {}).items() if cut != "presentation"}
+    cuts = {cut: pick(tuple(w for w in WORN.get(cut, words) if w in words)) for cut, words in known.items()}
+    cuts |= {cut: word for cut in CUTS if word and word in known.get(cut, ())}
     return Appearance(
         silhouette=silhouette,
         colour=_shifted(colour, rng),
         material=material,
-        pattern=pick(PRINTS) if printed else "plain",
-        size=pick(("child", "small", "medium", "medium", "medium", "large", "large", "large")),
-        hardware=pick(("none", "silver", "silver", "gold")),
+        pattern=pick(PRINTS_OF.get(silhouette, PRINTS)) if printed else "plain",
+        size=pick(WORN["size"]),
+        hardware=pick(("silver", "silver", "gold")) if metal else "none",
         lining=pick(("none", "plain", "check")),
         quilting=pick(("none", "none", "none", "diamond", "channel")) if name == "outwear" else "none",
         design_seed=int(rng.integers(1 << 31)),

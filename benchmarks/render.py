@@ -1,4 +1,4 @@
-"""How long does a picture take, cold and warm, by family and by material, and how long its JPEG encoding alone?
+"""How long does a picture take, cold and warm, by family, presentation and material, and its JPEG encoding alone?
 
 A table for people, then one JSON line; `--out FILE` also writes the JSON to a file. One process, one core, processor
 time; each warm figure is the median over several designs. A fixed numpy loop is timed beside, so that figures of
@@ -29,7 +29,7 @@ from PIL import Image
 
 from generator.product_function import products
 from generator.render import draw_appearance
-from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance
+from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance, words_known
 from schemas.specs import load
 
 PICTURE_SIZES = (112, 336, 672)
@@ -57,13 +57,21 @@ def main() -> None:
     for silhouette in SILHOUETTES:
         draw_appearance(sampled(silhouette, 0), 112)  # loads or compiles every loop, fills the noise plates
     families = {silhouette: timed(partial(sampled, silhouette), repeats) for silhouette in SILHOUETTES}
+    presented = {
+        f"{silhouette} {word}": timed(partial(sampled, silhouette, presentation=word), repeats)
+        for silhouette in SILHOUETTES
+        for word in words_known(silhouette, "presentation")
+        if word != "flat"
+    }
     materials = {material: timed(partial(clothed, material), repeats) for material in MATERIALS}
     found = {
         "what": "render",
         "ms_by_family": families,
+        "ms_by_presentation": presented,
         "ms_by_material": materials,
         "median_over_families_ms": over(families, statistics.median),
         "slowest_family_ms": over(families, max),
+        "slowest_presentation_ms": over(presented, max),
         "record_336_ms": record_milliseconds(),
         "cold_seconds": cold_seconds(),
         "compiling_seconds": cold_seconds(compiled=False),
@@ -71,6 +79,7 @@ def main() -> None:
         **environment(repeats),
     }
     print_table(families)
+    print_table(presented)
     print_table(materials)
     line = json.dumps(found)
     print(line)
@@ -78,15 +87,16 @@ def main() -> None:
         arguments.out.write_text(line + "\n", encoding="utf-8")
 
 
-def sampled(silhouette: str, number: int) -> Appearance:
-    """An appearance with all attributes and cuts drawn at random, the same ones in every run."""
+def sampled(silhouette: str, number: int, presentation: str = "flat") -> Appearance:
+    """An appearance with all attributes and other cuts drawn at random, the same ones in every run."""
     rng = np.random.default_rng([SILHOUETTES.index(silhouette), number])
 
     def pick(values: tuple[str, ...]) -> str:
         return values[int(rng.integers(len(values)))]
 
     style = {name: pick(values) for name, values in STYLE_VALUES.items() if name not in CUTS}
-    cuts = {name: pick(words) for name, words in CUTS_OF.get(silhouette, {}).items()}
+    cuts = {name: pick(words) for name, words in CUTS_OF.get(silhouette, {}).items() if name != "presentation"}
+    cuts["presentation"] = presentation
     colour = f"#{int(rng.integers(1 << 24)):06x}"
     return Appearance(silhouette=silhouette, colour=colour, design_seed=number, shot_seed=number, **style, **cuts)
 

@@ -14,20 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from PIL import Image
 
 from evaluation.baselines import Habits, fit
 from evaluation.clusters import Values, numbered
 from evaluation.rows import encoded_pictures, train_rows
 from schemas.answer import render
-from schemas.errors import ToileError
-from schemas.product import Product, from_batch, shard_files
+from schemas.errors import BROKEN_PICTURE
+from schemas.product import Product, from_batch, open_shard, shard_files
 
 MOST_PICTURES = 2000
 """Train pictures looked at: those whose hash of the code comes first."""
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+_UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 
 
@@ -104,17 +102,14 @@ def _drawn(folder: Path) -> Iterator[Product]:
     codes = (product.product_code for product in train_rows(folder))
     chosen = set(heapq.nsmallest(MOST_PICTURES, codes, key=_place))
     columns = ["product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price"]
-    for file in shard_files(folder, "train")[1]:
-        try:
-            with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-                for number in range(parquet.num_row_groups):
-                    named = parquet.read_row_group(number, ["product_code"])["product_code"].to_pylist()
-                    if chosen.isdisjoint(named):
-                        continue
-                    for batch in parquet.read_row_group(number, [*columns, "image"]).to_batches():
-                        yield from (product for product in from_batch(batch) if product.product_code in chosen)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise ToileError(str(file), f"is damaged: {error}", "make the folder again with --force") from error
+    for entry in shard_files(folder, "train")[1]:
+        with open_shard(folder, entry) as parquet:
+            for number in range(parquet.num_row_groups):
+                named = parquet.read_row_group(number, ["product_code"])["product_code"].to_pylist()
+                if chosen.isdisjoint(named):
+                    continue
+                for batch in parquet.read_row_group(number, [*columns, "image"]).to_batches():
+                    yield from (product for product in from_batch(batch) if product.product_code in chosen)
 
 
 def _place(code: str) -> bytes:

@@ -10,18 +10,17 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from PIL import Image
 
-from schemas.errors import ToileError
+from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.product import Product, read, shard_files
+from schemas.product import Product, open_shard, read, shard_files
 from schemas.progress import Advance, progress_bar
 from schemas.result import Skipped
 
 STORED = "stored"
 """Key of `Image.info`: the picture file that was decoded, for a model that reads files itself."""
-_UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
+_UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,9 +154,10 @@ def _damaged(product: Product, folder: Path, error: Exception) -> ToileError:
 
 
 def _shard_of(product: Product, folder: Path) -> Path:
-    for file in shard_files(folder, product.split)[1]:
-        if product.product_code in pq.read_table(file, columns=["product_code"])["product_code"].to_pylist():
-            return file
+    for entry in shard_files(folder, product.split)[1]:
+        with open_shard(folder, entry) as parquet:
+            if product.product_code in parquet.read(["product_code"])["product_code"].to_pylist():
+                return folder / entry.path
     return folder
 
 

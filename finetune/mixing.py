@@ -17,12 +17,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from PIL import Image
 
-from schemas.errors import ToileError
+from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.manifest import sha256_of
-from schemas.product import shard_files
+from schemas.product import open_shard, shard_files
 
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 _COLUMNS = ["product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"]
@@ -99,7 +98,7 @@ class ExampleSource:
         values: dict[str, Any] = {name: self.table[name][row].as_py() for name in _COLUMNS}
         try:
             picture = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except (*BROKEN_PICTURE, Image.DecompressionBombError) as error:
             where = f"{self.folder}: product {values['product_code']}"
             hint = "take the row out, or make the folder again, without a scenario that breaks pictures"
             raise ToileError(where, f"has a broken picture: {error}", hint) from error
@@ -136,11 +135,11 @@ def find_source(folder: Path, split: str, open_drawn: Opener | None = None) -> S
     """
     if open_drawn is not None and not folder.is_dir():
         return open_drawn(folder, split)
-    manifest, files = shard_files(folder, split)
-    try:
-        tables = [pq.read_table(file, columns=_COLUMNS, page_checksum_verification=True) for file in files]
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ToileError(str(folder), f"is damaged: {error}", "make the folder again with --force") from error
+    manifest, entries = shard_files(folder, split)
+    tables = []
+    for entry in entries:
+        with open_shard(folder, entry) as parquet:
+            tables.append(parquet.read(_COLUMNS))
     if not tables:
         return None
     table = pa.concat_tables(tables)

@@ -19,7 +19,7 @@ from generator.render import draw
 from generator.render.pose import STUDIO
 from generator.render.variation import Variation
 from generator.shards import jpeg
-from schemas.appearance import SHOWN
+from schemas.appearance import ANY, shown_as
 from schemas.catalog import SLOT, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.counterfactual import NUISANCE, Change, Redraw, Redrawn
 from schemas.errors import ToileError
@@ -79,7 +79,7 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
     number = _category(spec, product)
     category, draws = spec.categories[number], Variation("counterfactual", seed)
     changes = []
-    for name, drawn in _varied(spec, category):
+    for name, drawn in _varied(spec, category, product):
         values = spec.attributes[name].values
         old = choices[name]
         possible = [
@@ -94,11 +94,13 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
     return (*changes, _another_shot(product, draws))
 
 
-def _varied(spec: CatalogSpec, category: Category) -> Iterator[tuple[str, str]]:
-    """Attributes whose values the category's pictures show, and what they draw."""
+def _varied(spec: CatalogSpec, category: Category, product: Product) -> Iterator[tuple[str, str]]:
+    """Attributes whose values the picture of the product shows, and what they draw."""
+    presentation = str((product.attributes or {}).get("presentation", ANY))
+    shown = {"colour", *shown_as(category.silhouette, presentation)}
     for name, attribute in spec.attributes.items():
         drawn = drawn_attribute(name, attribute)
-        if name in category.attributes and drawn is not None and drawn in {"colour", *SHOWN[category.silhouette]}:
+        if name in category.attributes and drawn is not None and drawn in shown:
             yield name, drawn
 
 

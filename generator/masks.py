@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from generator.render.parts import DrawnParts
-from schemas.errors import ToileError
+from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.manifest import check_extra
 from schemas.product import IMAGE_TYPE
 
 Pixels = npt.NDArray[np.uint8]
@@ -70,7 +71,8 @@ def encoded_masks(drawn: Iterable[tuple[str, DrawnParts]]) -> bytes:
 
 
 def read_masks(path: Path) -> Iterator[Masks]:
-    """The masks of a file that `toile generate --masks` wrote; a file that is none is a ToileError."""
+    """The masks of a file that `toile generate --masks` wrote; a file that is none, or damaged, is a ToileError."""
+    check_extra(path)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(100, columns=SCHEMA.names):
@@ -82,7 +84,7 @@ def read_masks(path: Path) -> Iterator[Masks]:
                         names=tuple(row["names"]),
                         box=tuple(row["box"]),
                     )
-    except (pa.ArrowException, OSError, TypeError, KeyError, UnicodeDecodeError) as error:
+    except (pa.ArrowException, *BROKEN_PICTURE, Image.DecompressionBombError) as error:
         raise ToileError(str(path), f"holds no masks: {error}", "make the catalog again with --masks") from error
 
 

@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,9 +45,9 @@ from schemas.specs import from_document
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}
 """With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
-COMPILED_FROM = 400_000
+COMPILED_FROM = 200_000
 """Rows of a catalog that make up for the second in which the compiled loops are loaded. The rows are the same; their
-files differ in the order of a dictionary, so this too depends on nothing but the inputs."""
+files are laid out otherwise, so this too depends on nothing but the inputs."""
 SEEN_SECONDS = 90.0
 """How long a shard may be invisible here that another machine has written; NFS keeps listings for a minute."""
 SHARDS_COPIED = 10
@@ -218,6 +218,9 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
     spec = _spec(json.dumps(inputs.spec_document))
     plan = _plan(inputs, spec)
+    if plan is None and not spec.extra and _in_bulk(inputs):
+        write_receipt(out, shard, _write_files(_bulk_files(inputs, spec, shard), out, shard, inputs.num_shards))
+        return shard
     masks: list[tuple[str, DrawnParts]] = []
     if shard < inputs.num_product_shards:
         table, lines = _drawn(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
@@ -238,12 +241,26 @@ def _drawn(
     inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index, masks: list[tuple[str, DrawnParts]]
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of a shard in any order of the splits, and what is faulty among them."""
-    if plan is not None or inputs.image_size is not None or inputs.num_products < COMPILED_FROM:
+    if plan is not None or not _in_bulk(inputs):
         return _products(inputs, spec, plan, index_N, rows if plan is not None else compact_rows, masks)
-    from generator.rows.compiled_rows import split_by_split  # to load the compiler takes a second
+    from generator.rows.row_numbers import split_by_split  # to load the compiler takes a second
 
     index_N, split_N = split_by_split(spec, inputs.seed, index_N)
     return _products(inputs, spec, plan, index_N, functools.partial(compact_rows, compiled=True, split_N=split_N))
+
+
+def _in_bulk(inputs: GenerateInputs) -> bool:
+    """Whether the compiled loops make the rows."""
+    return inputs.image_size is None and inputs.num_products >= COMPILED_FROM
+
+
+def _bulk_files(inputs: GenerateInputs, spec: CatalogSpec, shard: int) -> Iterator[tuple[str, int, bytes]]:
+    """Split, number of rows and content of each file of a shard, without a table of its rows."""
+    from generator.rows.numbered_files import files_of  # to load the compiler takes a second
+    from generator.rows.row_numbers import split_by_split
+
+    index_N, split_N = split_by_split(spec, inputs.seed, np.arange(*inputs.shard_range(shard)))
+    return files_of(compile_catalog(spec), inputs.seed, index_N, split_N)
 
 
 def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
@@ -314,15 +331,19 @@ def jpeg(picture: Any) -> bytes:
 
 def write_split_files(table: pa.Table, out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
     """One Parquet file for each split that has rows, each whole or not there."""
+    parts = ((split, _part(table, split)) for split in SPLITS)
+    files = ((split, part.num_rows, as_parquet(part)) for split, part in parts if part.num_rows)
+    return _write_files(files, out, shard, num_shards)
+
+
+def _write_files(files: Iterable[tuple[str, int, bytes]], out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
+    """What the manifest says of the files of a shard, given split, number of rows and content of each."""
     entries = []
-    for split in SPLITS:
-        part = _part(table, split)
-        if part.num_rows == 0:
-            continue
-        content, name = as_parquet(part), f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
+    for split, num_rows, content in files:
+        name = f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
         out.write(name, content)
         sha256 = hashlib.sha256(content).hexdigest()
-        entries.append(ShardFile(path=name, split=split, num_rows=part.num_rows, num_bytes=len(content), sha256=sha256))
+        entries.append(ShardFile(path=name, split=split, num_rows=num_rows, num_bytes=len(content), sha256=sha256))
     return entries
 
 

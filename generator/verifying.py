@@ -26,7 +26,7 @@ from generator.places.catalog_folder import made_by, stored_manifest
 from generator.shards import GenerateInputs, product_table
 from generator.storage import Folder, folder_of
 from schemas.border import build
-from schemas.errors import ToileError
+from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.manifest import ExtraFile, Manifest, ShardFile, finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
 
@@ -269,7 +269,7 @@ def _distance(first: bytes, second: bytes) -> float | None:
     """Mean absolute difference in grey levels; None where one is no picture or their sizes differ."""
     try:
         a, b = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB"), np.int16) for each in (first, second))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except (*BROKEN_PICTURE, Image.DecompressionBombError):
         return None
     return float(np.abs(a - b).mean()) if a.shape == b.shape else None
 

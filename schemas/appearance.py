@@ -1,7 +1,8 @@
 """The drawing vocabulary: what a catalog spec may ask of the renderer, and which of it a picture shows.
 
-Spec validation and the renderer read the same names from here. `SHOWN` is the promise behind every price: an attribute
-that is shown changes the picture of that silhouette visibly, one that is not shown does not change a single byte.
+Spec validation and the renderer read the same names from here; what differs from silhouette to silhouette stands in
+the records of `schemas/silhouettes`. `SHOWN` is the promise behind every price: an attribute that is shown changes the
+picture of that silhouette visibly, one that is not shown does not change a single byte.
 """
 
 import dataclasses
@@ -12,18 +13,10 @@ from typing import Any
 
 from schemas.border import nearest
 from schemas.errors import ToileError
+from schemas.silhouettes import RECORDS
+from schemas.silhouettes.record import EVERY_FIT, FOLDABLE
 
-SILHOUETTES = (
-    *("trench-coat", "coat", "car-coat", "duffle-coat", "cape"),
-    *("quilted-jacket", "puffer-jacket", "gilet", "bomber-jacket", "blazer"),
-    *("sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt"),
-    *("dress", "skirt", "trousers", "jeans", "shorts", "swimsuit", "swim-shorts"),
-    *("tote-bag", "shoulder-bag", "crossbody-bag", "clutch", "backpack"),
-    *("sneaker", "boot", "loafer", "pump", "sandal"),
-    *("wallet", "card-case", "belt", "watch", "sunglasses", "scarf", "gloves", "tie"),
-    *("cap", "beanie", "bucket-hat"),
-    *("perfume-bottle", "lipstick", "candle", "cushion", "throw", "vase", "mug"),
-)
+SILHOUETTES = tuple(RECORDS)
 MATERIALS = (
     *("gabardine", "twill", "cotton", "linen", "jersey", "denim", "canvas", "corduroy", "velvet", "nylon"),
     *("wool", "cashmere", "boucle", "shearling", "knit", "rib-knit", "cable-knit", "silk", "satin"),
@@ -46,7 +39,9 @@ SLEEVES = (ANY, "none", "short", "long")
 CLOSURES = (ANY, "open", "buttons", "zip", "belt", "laces")
 HEELS = (ANY, "flat", "block", "high")
 STRAPS = (ANY, "none", "short", "long", "chain")
-FITS = (ANY, "slim", "straight", "loose")
+FITS = (ANY, *EVERY_FIT)
+PRESENTATIONS = (ANY, *FOLDABLE)
+"""How clothes lie in a studio picture. The shot, not the design, decides what `any` is: flat or, at times, turned."""
 
 CUTS: dict[str, tuple[str, ...]] = {
     "neckline": NECKLINES,
@@ -55,8 +50,9 @@ CUTS: dict[str, tuple[str, ...]] = {
     "heel": HEELS,
     "strap": STRAPS,
     "fit": FITS,
+    "presentation": PRESENTATIONS,
 }
-"""How a product is made up. A silhouette may know fewer of the words: `CUTS_OF`."""
+"""How a product is made up, and how it lies. A silhouette may know fewer of the words: `CUTS_OF`."""
 STYLE_VALUES: dict[str, tuple[str, ...]] = {
     "material": MATERIALS,
     "pattern": PATTERNS,
@@ -69,96 +65,22 @@ STYLE_VALUES: dict[str, tuple[str, ...]] = {
 DRAWN = frozenset({"colour", *STYLE_VALUES})
 """Every attribute that some silhouette shows; `colour` is shown by all of them."""
 
-_CLOTH = frozenset({"material", "pattern", "size"})
-_STYLE_SHOWN: dict[str, frozenset[str]] = {
-    "trench-coat": _CLOTH | {"hardware", "lining"},
-    "coat": _CLOTH | {"hardware", "lining", "quilting"},
-    "car-coat": _CLOTH | {"hardware"},
-    "duffle-coat": _CLOTH | {"hardware", "lining"},
-    "cape": _CLOTH,
-    "quilted-jacket": _CLOTH | {"hardware", "lining", "quilting"},
-    "puffer-jacket": _CLOTH | {"hardware", "lining", "quilting"},
-    "gilet": _CLOTH | {"hardware", "lining", "quilting"},
-    "bomber-jacket": _CLOTH | {"hardware"},
-    "blazer": _CLOTH | {"lining"},
-    "sweater": _CLOTH,
-    "cardigan": _CLOTH,
-    "hoodie": _CLOTH | {"hardware", "lining"},
-    "shirt": _CLOTH,
-    "t-shirt": _CLOTH,
-    "polo-shirt": _CLOTH,
-    "dress": _CLOTH | {"hardware"},
-    "skirt": _CLOTH | {"hardware"},
-    "trousers": _CLOTH,
-    "jeans": _CLOTH,
-    "shorts": _CLOTH,
-    "swimsuit": _CLOTH,
-    "swim-shorts": _CLOTH,
-    "tote-bag": _CLOTH | {"hardware", "lining", "quilting"},
-    "shoulder-bag": _CLOTH | {"hardware", "quilting"},
-    "crossbody-bag": _CLOTH | {"hardware", "quilting"},
-    "clutch": _CLOTH | {"hardware", "quilting"},
-    "backpack": _CLOTH | {"hardware", "quilting"},
-    "sneaker": _CLOTH | {"hardware", "lining"},
-    "boot": _CLOTH | {"hardware", "lining", "quilting"},
-    "loafer": _CLOTH | {"hardware"},
-    "pump": _CLOTH | {"hardware"},
-    "sandal": _CLOTH | {"hardware"},
-    "wallet": _CLOTH | {"hardware", "quilting"},
-    "card-case": _CLOTH | {"hardware"},
-    "belt": _CLOTH | {"hardware"},
-    "watch": frozenset({"material", "size", "hardware"}),
-    "sunglasses": frozenset({"material", "size", "hardware"}),
-    "scarf": _CLOTH,
-    "gloves": _CLOTH | {"hardware"},
-    "tie": _CLOTH | {"hardware"},
-    "cap": _CLOTH,
-    "beanie": _CLOTH,
-    "bucket-hat": _CLOTH,
-    "perfume-bottle": frozenset({"pattern", "size", "hardware"}),
-    "lipstick": frozenset({"pattern", "size", "hardware"}),
-    "candle": _CLOTH | {"hardware"},
-    "cushion": _CLOTH | {"quilting"},
-    "throw": _CLOTH | {"lining"},
-    "vase": _CLOTH | {"hardware"},
-    "mug": _CLOTH | {"hardware", "lining"},
-}
-_FITS = FITS[1:]
-CUTS_OF: dict[str, dict[str, tuple[str, ...]]] = {
-    "coat": {"closure": ("buttons", "zip", "belt"), "fit": _FITS},
-    "car-coat": {"closure": ("buttons", "zip"), "fit": _FITS},
-    "duffle-coat": {"fit": _FITS},
-    "cape": {"closure": ("open", "buttons")},
-    "quilted-jacket": {"closure": ("buttons", "zip")},
-    "gilet": {"closure": ("buttons", "zip")},
-    "bomber-jacket": {"fit": _FITS},
-    "blazer": {"fit": _FITS},
-    "sweater": {"neckline": ("round", "v", "roll"), "fit": _FITS},
-    "cardigan": {"neckline": ("round", "v"), "closure": ("open", "buttons", "zip"), "fit": _FITS},
-    "hoodie": {"fit": _FITS},
-    "shirt": {"sleeve": ("short", "long"), "fit": _FITS},
-    "t-shirt": {"neckline": ("round", "v"), "sleeve": ("short", "long"), "fit": _FITS},
-    "polo-shirt": {"sleeve": ("short", "long"), "fit": _FITS},
-    "dress": {"neckline": ("round", "v"), "sleeve": ("none", "short", "long")},
-    "skirt": {"fit": _FITS},
-    "trousers": {"fit": _FITS},
-    "jeans": {"fit": _FITS},
-    "shorts": {"fit": _FITS},
-    "swimsuit": {"neckline": ("round", "v")},
-    "shoulder-bag": {"strap": ("short", "long", "chain")},
-    "crossbody-bag": {"strap": ("long", "chain")},
-    "clutch": {"strap": ("none", "chain")},
-    "backpack": {"closure": ("zip", "belt")},
-    "sneaker": {"closure": ("laces", "zip", "open")},
-    "boot": {"heel": ("flat", "block", "high"), "closure": ("zip", "laces", "belt")},
-    "wallet": {"closure": ("zip", "buttons", "open")},
-    "loafer": {"heel": ("flat", "block")},
-    "pump": {"heel": ("flat", "block", "high")},
-    "sandal": {"heel": ("flat", "block", "high"), "strap": ("none", "long")},
-}
+CUTS_OF: dict[str, dict[str, tuple[str, ...]]] = {name: each.cuts for name, each in RECORDS.items() if each.cuts}
 """The words, beside `any`, that a silhouette knows of each cut it shows; a spec may ask it for no other."""
-SHOWN: dict[str, frozenset[str]] = {name: shown | CUTS_OF.get(name, {}).keys() for name, shown in _STYLE_SHOWN.items()}
+SHOWN: dict[str, frozenset[str]] = {name: each.shows | each.cuts.keys() for name, each in RECORDS.items()}
 """The attributes, beside colour, that change the picture of a silhouette; a price may depend only on these."""
+
+
+def shown_as(silhouette: str, presentation: str = ANY) -> frozenset[str]:
+    """The attributes, beside colour, that a picture in this presentation shows: fewer where the product is folded."""
+    folded = presentation == "folded" and "folded" in words_known(silhouette, "presentation")
+    return RECORDS[silhouette].folded_shows if folded else SHOWN[silhouette]
+
+
+def words_known(silhouette: str, cut: str) -> tuple[str, ...]:
+    """The words of a cut, beside `any`, that a silhouette draws; what knows no other presentation lies flat."""
+    usual = ("flat",) if cut == "presentation" else ()
+    return CUTS_OF.get(silhouette, {}).get(cut, usual)
 
 
 def values_shown(silhouette: str, name: str) -> tuple[str, ...]:
@@ -190,6 +112,7 @@ class Appearance:
     heel: str = ANY
     strap: str = ANY
     fit: str = ANY
+    presentation: str = ANY
     design_seed: int
     """Shape variation, shared by all colourways of one design; >= 0."""
     shot_seed: int
@@ -215,9 +138,9 @@ class Appearance:
 
 
 def visible_part(appearance: Appearance) -> Appearance:
-    """The appearance with every attribute that its silhouette does not show set to its neutral value."""
+    """The appearance with every attribute that its picture does not show set to its neutral value."""
     cuts = CUTS_OF.get(appearance.silhouette, {})
-    hidden = STYLE_VALUES.keys() - SHOWN[appearance.silhouette]
+    hidden = STYLE_VALUES.keys() - shown_as(appearance.silhouette, appearance.presentation)
     hidden |= {name for name, words in cuts.items() if getattr(appearance, name) not in words}
     neutral: dict[str, Any] = {**_OPTIONAL, "material": "cotton"}
     return dataclasses.replace(appearance, **{name: neutral[name] for name in hidden})

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from schemas.appearance import ANY, CUTS, CUTS_OF, DRAWN, SHOWN, STYLE_VALUES
+from schemas.appearance import ANY, CUTS, DRAWN, SHOWN, STYLE_VALUES, shown_as, words_known
 from schemas.border import nearest, place
 from schemas.errors import ToileError
 from schemas.extra import ExtraColumn, extra_complaints
@@ -313,13 +313,14 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
             problem = f"prices by {drawn!r}, which a {category.silhouette} does not show"
             shown = ", ".join(sorted(SHOWN[category.silhouette]))
             yield inside, problem, f"it shows {shown}; or set `hidden: true`"
-        if drawn in CUTS and drawn in SHOWN[category.silhouette]:
+        if drawn in CUTS and (drawn in SHOWN[category.silhouette] or drawn == "presentation"):
             yield from _cut(inside, drawn, {drawing_word(key, value) for key, value in chosen.items()}, category)
         alike: dict[str, float] = {}
         for key, value in chosen.items():
             if alike.setdefault(drawing_word(key, value), value.price) != value.price and not attribute.hidden:
                 problem = f"gives two prices to what is drawn alike ({drawing_word(key, value)!r})"
                 yield inside, problem, "draw them differently, price them alike, or set `hidden: true`"
+    yield from _folded(at, category, spec, drawn_by)
     if "colour" not in drawn_by:
         yield [*at, "attributes"], "no colour", "list the attribute that draws `colour`"
     if not category.titles:
@@ -331,9 +332,40 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
         yield [*at, "titles"], "all weights are 0", "give at least one template a weight"
 
 
+def _folded(
+    at: list[object], category: Category, spec: CatalogSpec, drawn_by: Mapping[str, str]
+) -> Iterator[_Complaint]:
+    """Where some products lie folded, no price may depend on what a folded one hides."""
+    if "folded" not in _words(category, spec, drawn_by.get("presentation")):
+        return
+    seen = shown_as(category.silhouette, "folded") | {"colour"}
+    for drawn, name in drawn_by.items():
+        attribute = spec.attributes[name]
+        chosen = _chosen(category, spec, name)
+        if drawn in seen or attribute.hidden or len({attribute.values[key].price for key in chosen}) < 2:
+            continue
+        problem = f"prices by {drawn!r}, which a folded {category.silhouette} does not show"
+        hint = f"folded it shows {', '.join(sorted(seen))}; set `hidden: true`, or give `folded` no weight"
+        yield [*at, "attributes", name], problem, hint
+
+
+def _chosen(category: Category, spec: CatalogSpec, name: str) -> list[str]:
+    """The values of an attribute that products of a category can have."""
+    own, values = category.attributes[name], spec.attributes[name].values
+    weights = {key: value.weight for key, value in values.items()} if own is None else own
+    return [key for key in values if weights.get(key, 0.0) > 0]
+
+
+def _words(category: Category, spec: CatalogSpec, name: str | None) -> set[str]:
+    """The drawing words of those values; none where the category lacks the attribute."""
+    if name is None:
+        return set()
+    return {drawing_word(key, spec.attributes[name].values[key]) for key in _chosen(category, spec, name)}
+
+
 def _cut(at: list[object], cut: str, words: set[str], category: Category) -> Iterator[_Complaint]:
     """A silhouette knows some words of a cut; `any` beside others would name a product by what is not seen."""
-    known = CUTS_OF[category.silhouette][cut]
+    known = words_known(category.silhouette, cut)
     for word in sorted(words - {ANY, *known}):
         yield at, f"a {category.silhouette} has no {cut} {word!r}", f"it draws {', '.join(known)}, or any"
     if ANY in words and len(words) > 1:

@@ -1,5 +1,12 @@
 """The one exception for what a user can cause: a bad document, file, checkpoint, device or network answer."""
 
+import struct
+import zlib
+
+BROKEN_PICTURE = (OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, struct.error, zlib.error)
+"""What Pillow raises for picture files that are broken, beside its DecompressionBombError; mutants of all formats gave
+OSError, ValueError, SyntaxError, TypeError (TIFF), KeyError (TIFF) and IndexError (GIF)."""
+
 
 class ToileError(Exception):
     """Says where something is wrong, what is wrong, and what to do next.

@@ -7,80 +7,10 @@ and Japanese words stand side by side without particles, as shops there write th
 
 import functools
 
-MARKETS = ("US", "UK", "DE", "FR", "JP", "IN")
-"""The columns of every row."""
-Row = tuple[str, str, str, str, str, str]
+from schemas.row import MARKETS, Row
+from schemas.silhouettes import RECORDS
 
-NOUNS: dict[str, Row] = {
-    "trench-coat": ("Trench Coat", "Trench Coat", "Trenchcoat", "Trench-coat", "トレンチコート", "Trench Coat"),
-    "coat": ("Coat", "Coat", "Mantel", "Manteau", "コート", "Overcoat"),
-    "car-coat": ("Car Coat", "Car Coat", "Kurzmantel", "Manteau trois-quarts", "カーコート", "Car Coat"),
-    "duffle-coat": ("Duffle Coat", "Duffle Coat", "Dufflecoat", "Duffle-coat", "ダッフルコート", "Duffle Coat"),
-    "cape": ("Cape", "Cape", "Umhang", "Cape", "ケープ", "Cape"),
-    "quilted-jacket": (
-        *("Quilted Jacket", "Quilted Jacket", "Steppjacke", "Veste matelassée", "キルティングジャケット"),
-        "Quilted Jacket",
-    ),
-    "puffer-jacket": ("Puffer Jacket", "Puffer Jacket", "Pufferjacke", "Doudoune", "ダウンジャケット", "Puffer Jacket"),
-    "gilet": ("Puffer Vest", "Gilet", "Steppweste", "Gilet matelassé", "ダウンベスト", "Sleeveless Jacket"),
-    "bomber-jacket": ("Bomber Jacket", "Bomber Jacket", "Blouson", "Blouson", "ブルゾン", "Bomber Jacket"),
-    "blazer": ("Blazer", "Blazer", "Sakko", "Veste de costume", "テーラードジャケット", "Blazer"),
-    "sweater": ("Sweater", "Jumper", "Pullover", "Pull", "セーター", "Sweater"),
-    "cardigan": ("Cardigan", "Cardigan", "Strickjacke", "Gilet en maille", "カーディガン", "Cardigan"),
-    "hoodie": ("Hoodie", "Hoodie", "Hoodie", "Sweat à capuche", "パーカー", "Hoodie"),
-    "shirt": ("Button-Down Shirt", "Shirt", "Hemd", "Chemise", "シャツ", "Shirt"),
-    "t-shirt": ("T-Shirt", "T-Shirt", "T-Shirt", "T-shirt", "Tシャツ", "T-Shirt"),
-    "polo-shirt": ("Polo Shirt", "Polo Shirt", "Poloshirt", "Polo", "ポロシャツ", "Polo T-Shirt"),
-    "dress": ("Dress", "Dress", "Kleid", "Robe", "ワンピース", "Dress"),
-    "skirt": ("Skirt", "Skirt", "Rock", "Jupe", "スカート", "Skirt"),
-    "trousers": ("Pants", "Trousers", "Hose", "Pantalon", "パンツ", "Trousers"),
-    "jeans": ("Jeans", "Jeans", "Jeans", "Jean", "ジーンズ", "Jeans"),
-    "shorts": ("Shorts", "Shorts", "Shorts", "Short", "ショートパンツ", "Shorts"),
-    "swimsuit": ("One-Piece Swimsuit", "Swimsuit", "Badeanzug", "Maillot de bain", "水着", "Swimsuit"),
-    "swim-shorts": ("Swim Trunks", "Swim Shorts", "Badehose", "Short de bain", "スイムパンツ", "Swim Shorts"),
-    "tote-bag": ("Tote Bag", "Tote Bag", "Shopper", "Cabas", "トートバッグ", "Tote Bag"),
-    "shoulder-bag": (
-        "Shoulder Bag",
-        "Shoulder Bag",
-        "Umhängetasche",
-        "Sac bandoulière",
-        "ショルダーバッグ",
-        "Sling Bag",
-    ),
-    "crossbody-bag": (
-        "Crossbody Bag",
-        "Cross-Body Bag",
-        "Crossbody-Tasche",
-        "Sac à bandoulière croisée",
-        "クロスボディバッグ",
-        "Crossbody Bag",
-    ),
-    "clutch": ("Clutch", "Clutch Bag", "Clutch", "Pochette", "クラッチバッグ", "Clutch"),
-    "backpack": ("Backpack", "Rucksack", "Rucksack", "Sac à dos", "リュック", "Backpack"),
-    "sneaker": ("Sneakers", "Trainers", "Sneaker", "Baskets", "スニーカー", "Sneakers"),
-    "boot": ("Boots", "Boots", "Stiefel", "Bottes", "ブーツ", "Boots"),
-    "loafer": ("Loafers", "Loafers", "Loafer", "Mocassins", "ローファー", "Loafers"),
-    "pump": ("Pumps", "Court Shoes", "Pumps", "Escarpins", "パンプス", "Pumps"),
-    "sandal": ("Sandals", "Sandals", "Sandalen", "Sandales", "サンダル", "Sandals"),
-    "wallet": ("Wallet", "Wallet", "Geldbörse", "Portefeuille", "財布", "Wallet"),
-    "card-case": ("Card Case", "Card Holder", "Kartenetui", "Porte-cartes", "カードケース", "Card Holder"),
-    "belt": ("Belt", "Belt", "Gürtel", "Ceinture", "ベルト", "Belt"),
-    "watch": ("Watch", "Watch", "Armbanduhr", "Montre", "腕時計", "Watch"),
-    "sunglasses": ("Sunglasses", "Sunglasses", "Sonnenbrille", "Lunettes de soleil", "サングラス", "Sunglasses"),
-    "scarf": ("Scarf", "Scarf", "Schal", "Écharpe", "マフラー", "Muffler"),
-    "gloves": ("Gloves", "Gloves", "Handschuhe", "Gants", "手袋", "Gloves"),
-    "tie": ("Necktie", "Tie", "Krawatte", "Cravate", "ネクタイ", "Tie"),
-    "cap": ("Baseball Cap", "Cap", "Kappe", "Casquette", "キャップ", "Cap"),
-    "beanie": ("Beanie", "Beanie", "Beanie", "Bonnet", "ニット帽", "Beanie"),
-    "bucket-hat": ("Bucket Hat", "Bucket Hat", "Fischerhut", "Bob", "バケットハット", "Bucket Hat"),
-    "perfume-bottle": ("Perfume", "Perfume", "Parfümflakon", "Flacon de parfum", "香水", "Perfume"),
-    "lipstick": ("Lipstick", "Lipstick", "Lippenstift", "Rouge à lèvres", "口紅", "Lipstick"),
-    "candle": ("Jar Candle", "Jar Candle", "Kerze mit Gefäß", "Bougie avec pot", "キャンドル", "Jar Candle"),
-    "cushion": ("Throw Pillow", "Cushion", "Kissen", "Coussin", "クッション", "Cushion"),
-    "throw": ("Throw Blanket", "Throw", "Wohndecke", "Plaid", "ブランケット", "Throw"),
-    "vase": ("Vase", "Vase", "Vase", "Vase", "花瓶", "Flower Vase"),
-    "mug": ("Mug", "Mug", "Becher", "Mug", "マグカップ", "Coffee Mug"),
-}
+NOUNS: dict[str, Row] = {name: each.nouns for name, each in RECORDS.items()}
 """Silhouette -> what it is called."""
 
 _NONE: Row = ("", "", "", "", "", "")
@@ -205,6 +135,7 @@ WORDS: dict[tuple[str, str], Row] = {
         "Channel-Quilted",
     ),
     **{(cut, "any"): ("",) * 6 for cut in ("neckline", "sleeve", "closure", "heel", "strap", "fit")},
+    **{("presentation", word): _NONE for word in ("any", "flat", "turned", "folded")},
     ("neckline", "round"): ("Crew Neck", "Crew Neck", "mit Rundhals", "à col rond", "クルーネック", "Round Neck"),
     ("neckline", "v"): ("V-Neck", "V-Neck", "mit V-Ausschnitt", "à col V", "Vネック", "V-Neck"),
     ("neckline", "roll"): ("Turtleneck", "Roll Neck", "mit Rollkragen", "à col roulé", "タートルネック", "Turtle Neck"),
@@ -304,14 +235,8 @@ COLOURS: dict[str, Row] = {
 }
 """A spec's own name of a colour, in small letters (`gray` is `grey`) -> the colour word."""
 
-_GARMENTS = frozenset(
-    {
-        *("trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket", "gilet"),
-        *("bomber-jacket", "blazer", "sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt"),
-        *("dress", "skirt", "trousers", "jeans", "shorts", "swimsuit", "swim-shorts"),
-    }
-)
-_SHOES = frozenset({"sneaker", "boot"})
+_GARMENTS = frozenset(name for name, each in RECORDS.items() if each.worded_as == "garment")
+_SHOES = frozenset(name for name, each in RECORDS.items() if each.worded_as == "shoe")
 
 
 def noun(silhouette: str, market: str) -> str:

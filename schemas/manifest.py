@@ -1,6 +1,7 @@
 """What lies in a shard folder, made from what: `manifest.json`. A folder without a finished one is not a data set."""
 
 import dataclasses
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -15,6 +16,8 @@ from schemas.border import build, read_document, storage_errors, validate
 from schemas.errors import ToileError
 
 MANIFEST = "manifest.json"
+EXTRA = "extra"
+DAMAGE_HINT = "copy it again, or make the folder again with --force; `toile verify` lists every file that is damaged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +88,37 @@ def checked_manifest(document: Any, where: str) -> Manifest:
     """The manifest that a parsed document holds."""
     validate(document, "manifest", where)
     return build(Manifest, document)
+
+
+def check_content(file: Path, entry: ShardFile | ExtraFile) -> None:
+    """Raise a ToileError where a file of the folder has other content than its manifest says.
+
+    A process reads the whole file for it once, and again when its size or date has changed: pages of a Parquet file
+    have checksums, but what describes them (counts, places, encodings) has none, and a bit there can change rows.
+    """
+    try:
+        state = file.stat()
+        found = _file_sha256(file.resolve(), state.st_size, state.st_mtime_ns)
+    except OSError as error:
+        raise ToileError(str(file), f"cannot be read: {error.strerror}", DAMAGE_HINT) from error
+    if found != entry.sha256:
+        raise ToileError(str(file), "is damaged: its sha256 is not the one in the manifest", DAMAGE_HINT)
+
+
+def check_extra(file: Path) -> None:
+    """The same for a table in `extra/`; one in no shard folder, or in no manifest, may hold anything."""
+    file = file.absolute()
+    path = file.parent.parent / MANIFEST
+    if file.parent.name == EXTRA and path.is_file():
+        for entry in load_manifest(path).extra:
+            if entry.path == f"{EXTRA}/{file.name}":
+                check_content(file, entry)
+
+
+@functools.cache
+def _file_sha256(file: Path, num_bytes: int, mtime_ns: int) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import ToileError
-from schemas.manifest import Manifest, read_manifest
+from schemas.manifest import DAMAGE_HINT, Manifest, ShardFile, check_content, read_manifest
 
 SPLITS = ("train", "validation", "test")
 SPLIT_BOUNDS = (2**64 * 8 // 10, 2**64 * 9 // 10)
@@ -126,20 +126,30 @@ def from_batch(batch: pa.RecordBatch) -> Iterator[Product]:
         )
 
 
-def shard_files(folder: Path, split: str | None = None) -> tuple[Manifest, list[Path]]:
+def shard_files(folder: Path, split: str | None = None) -> tuple[Manifest, list[ShardFile]]:
     """The manifest and the Parquet files of a finished folder, sizes checked against the manifest."""
     manifest = read_manifest(folder)
-    files = []
     for entry in manifest.files:
         file = folder / entry.path
         if not file.is_file() or file.stat().st_size != entry.num_bytes:
             state = "is missing" if not file.is_file() else f"has {file.stat().st_size} bytes, not {entry.num_bytes}"
-            raise ToileError(
-                str(file), f"{state}, although the manifest lists it", "make the folder again with --force"
-            )
-        if split is None or entry.split == split:
-            files.append(file)
-    return manifest, files
+            raise ToileError(str(file), f"{state}, although the manifest lists it", DAMAGE_HINT)
+    return manifest, [entry for entry in manifest.files if split in (None, entry.split)]
+
+
+@contextlib.contextmanager
+def open_shard(folder: Path, entry: ShardFile) -> Iterator[pq.ParquetFile]:
+    """A Parquet file of the folder, once its sha256 has been compared with the manifest's; every reader goes this way.
+
+    What reading it raises inside the block is a ToileError at that file.
+    """
+    file = folder / entry.path
+    check_content(file, entry)
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            yield parquet
+    except (pa.ArrowException, OSError, ValueError, RecursionError) as error:
+        raise ToileError(str(file), f"is damaged: {error}", DAMAGE_HINT) from error
 
 
 def read(folder: Path, *, split: str | None = None, columns: tuple[str, ...] = COLUMNS) -> Iterator[Product]:
@@ -151,24 +161,15 @@ def read(folder: Path, *, split: str | None = None, columns: tuple[str, ...] = C
     if split is not None and split not in SPLITS:
         raise ToileError(str(folder), f"unknown split {split!r}", f"one of {', '.join(SPLITS)}")
     needed = [name for name in COLUMNS if name in {*columns, "product_code", "family", "split", "source", "inferable"}]
-    for file in shard_files(folder, split)[1]:
-        with shard_errors(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-            _check_footer(parquet.schema_arrow, needed)
+    for entry in shard_files(folder, split)[1]:
+        with open_shard(folder, entry) as parquet:
+            _check_columns(parquet.schema_arrow, needed)
             for batch in parquet.iter_batches(batch_size=100, columns=needed):
                 yield from from_batch(batch)
 
 
-@contextlib.contextmanager
-def shard_errors(file: Path) -> Iterator[None]:
-    """Turn what reading a damaged Parquet file raises into a ToileError at that file."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise ToileError(str(file), f"is damaged: {error}", "make the folder again with --force") from error
-
-
-def _check_footer(schema: pa.Schema, needed: list[str]) -> None:
-    """Raise a ValueError where a column has another name, type or nullability: a footer has no checksum of its own."""
+def _check_columns(schema: pa.Schema, needed: list[str]) -> None:
+    """Raise a ValueError where a column is missing, or of another type: Arrow would leave it out without a word."""
     for name in needed:
         found = schema.field(name) if name in schema.names else None
         if found is None or found.type != ARROW_SCHEMA.field(name).type or not found.nullable:

@@ -315,14 +315,16 @@ def as_written(record: Record) -> Record:
 
 def document_of(record: Any) -> Any:
     """A record as plain JSON values: six significant digits, and no `baseline` key where there is none."""
+    if record is None or isinstance(record, str | int):  # most are, and the questions below take longer
+        return record
+    if isinstance(record, float):
+        return float(f"{record:.6g}")
     if dataclasses.is_dataclass(record):
         pairs = ((field.name, getattr(record, field.name)) for field in dataclasses.fields(record))
         return {name: document_of(value) for name, value in pairs if (name, value) != ("baseline", None)}
     if isinstance(record, Mapping):
         return {key: document_of(value) for key, value in record.items()}
-    if isinstance(record, list | tuple):
-        return [document_of(value) for value in record]
-    return float(f"{record:.6g}") if isinstance(record, float) else record
+    return [document_of(value) for value in record] if isinstance(record, list | tuple) else record
 
 
 def identity(inputs: Inputs) -> str:

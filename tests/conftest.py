@@ -21,8 +21,12 @@ settings.register_profile("search", parent=settings.get_profile("same"), max_exa
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 PRESETS = Path(__file__).parents[1] / "schemas" / "presets"
-LONGEST = ("test_readme", "test_thread", "test_matrix", "test_training_ranks", "test_phi3v_hub", "test_examples")
-"""Files whose first test makes minutes of set-up: begun first, so that no process is left alone with one at the end."""
+LONGEST = (
+    *("test_readme", "test_thread", "test_evaluation_running", "test_training_speed", "test_audit_privacy"),
+    *("test_spec_commands", "test_shards", "test_matrix", "test_training_run", "test_phi3v_hub", "test_training_ranks"),
+    *("test_training_stops", "test_storage", "test_sensitivity", "test_examples", "test_fitting"),
+)
+"""Files that take longest: begun first, so that no process is left alone with one at the end."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -60,6 +64,37 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, A
     inputs = GenerateInputs(spec_document=demo_document, seed=3, start=0, num_products=120, image_size=64)
     write_shards(inputs, out)
     return out
+
+
+@pytest.fixture(scope="module")
+def few_draws() -> Iterator[None]:
+    """For tests of folders, pages and commands: bootstrap intervals of 200 resamples, tests of 199 flips."""
+    from evaluation import resampling
+
+    kept = (resampling._cached_draws, resampling._signs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resampling, "RESAMPLES", 200)
+        patch.setattr(resampling, "FLIPS", 199)
+        for draws in kept:
+            draws.cache_clear()
+        yield
+    for draws in kept:
+        draws.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def brief(few_draws: None) -> Iterator[None]:
+    """Few draws, and models end after eight tokens: an untrained one never ends by itself, and nobody reads it."""
+    from evaluation.phi3v_backend import Phi3VisionBackend
+
+    made = Phi3VisionBackend.__init__
+
+    def short(self: Phi3VisionBackend, model: Any, processor: Any, *, max_new_tokens: int) -> None:
+        made(self, model, processor, max_new_tokens=min(8, max_new_tokens))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Phi3VisionBackend, "__init__", short)
+        yield
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ class _Quiet(BaseHTTPRequestHandler):
 
 
 class _HubHandler(_Quiet):
+    protocol_version = "HTTP/1.0"  # no connection outlives the server
     server: DatasetHub
 
     def do_GET(self) -> None:

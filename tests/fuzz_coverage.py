@@ -4,7 +4,9 @@ import sys
 
 import atheris  # type: ignore[import-not-found,unused-ignore]  # not installed with the tests
 
-with atheris.instrument_imports(include=["schemas", "generator.incoming", "generator.pages", "yaml", "jsonschema"]):
+OURS = ["schemas", "generator.incoming", "generator.pages", "generator.masks", "generator.faults.fault_table"]
+
+with atheris.instrument_imports(include=[*OURS, "yaml", "jsonschema", "PIL"]):
     from tests.fuzzing import tried
 
 

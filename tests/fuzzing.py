@@ -6,6 +6,7 @@ The tests run the same targets on mutated examples, without atheris.
 """
 
 import argparse
+import hashlib
 import json
 import math
 import random
@@ -17,20 +18,45 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from generator.faults.fault_table import read_faults
 from generator.incoming.foreign_rows import KNOWN_COLUMNS, BadRowError, ImportOptions, product_of
 from generator.incoming.picture_files import BadPictureError, check_picture
 from generator.incoming.tables import mapped, read_table
+from generator.masks import read_masks
 from generator.pages.thumbnails import thumbnail
 from schemas.answer import parse
 from schemas.border import parsed
 from schemas.errors import ToileError
-from schemas.manifest import load_manifest
+from schemas.manifest import MANIFEST, ShardFile, as_document, load_manifest
 from schemas.prediction import read_predictions
+from schemas.product import read
 from schemas.specs import from_document
 
 Target = Callable[[bytes], object]
 _OPTIONS = ImportOptions(columns={}, source="fuzz")
 _MOST_PIXELS = 4_000_000
+RECORD = json.dumps(
+    {
+        "kind": "generate",
+        "finished": True,
+        "inputs": {"seed": 1},
+        "files": [
+            {
+                "path": "data/train-00000-of-00001.parquet",
+                "split": "train",
+                "num_rows": 1,
+                "num_bytes": 2,
+                "sha256": "0" * 64,
+            }
+        ],
+        "num_products": 1,
+        "num_shards": 1,
+        "versions": {"python": "3", "machine": "x", "toile": "0", "numpy": "2", "pillow": "1", "pyarrow": "1"},
+        "seconds": 1.0,
+        "rejected": 0,
+    }
+).encode()
+"""A sound manifest."""
 
 
 @contextmanager
@@ -87,6 +113,36 @@ def manifest(content: bytes) -> None:
         load_manifest(path)
 
 
+def shard(content: bytes) -> None:
+    """A shard of a catalog that a stranger made, with a manifest that fits it."""
+    entry = ShardFile(
+        path="data/train-00000-of-00001.parquet",
+        split="train",
+        num_rows=1,
+        num_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    document = {**json.loads(RECORD), "files": [as_document(entry)]}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "data").mkdir()
+        (folder / entry.path).write_bytes(content)
+        (folder / MANIFEST).write_text(json.dumps(document))
+        list(read(folder))
+
+
+def faults(content: bytes) -> None:
+    """The list of the faulty rows of a catalog."""
+    with _file(content, "faults.parquet") as path:
+        read_faults(path)
+
+
+def masks(content: bytes) -> None:
+    """The masks of a catalog."""
+    with _file(content, "masks.parquet") as path:
+        list(read_masks(path))
+
+
 def predictions(content: bytes) -> None:
     """The answers of a model."""
     with _file(content, "predictions.jsonl") as path:
@@ -110,6 +166,9 @@ TARGETS: dict[str, Target] = {
     "picture": picture,
     "shown-picture": shown_picture,
     "manifest": manifest,
+    "shard": shard,
+    "faults": faults,
+    "masks": masks,
     "predictions": predictions,
     "answer": answer,
 }

@@ -32,7 +32,7 @@ class Hub(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version = "HTTP/1.0"  # no connection outlives the server
     server: Hub
 
     def do_GET(self) -> None:
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 def serve(folder: Path) -> Iterator[Hub]:
     """A running hub."""
     hub = Hub(folder)
-    thread = threading.Thread(target=hub.serve_forever, daemon=True)
+    thread = threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
         yield hub

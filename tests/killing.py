@@ -185,7 +185,7 @@ def _serve(modules: Sequence[str]) -> None:
                 said=said.read().decode("utf-8", "replace"),
                 last=last,
             )
-        print(json.dumps(asdict(ended)), file=answers, flush=True)
+        print(json.dumps([request["number"], asdict(ended)]), file=answers, flush=True)
 
 
 def _waited(child: int, deadline: float) -> int:
@@ -209,6 +209,7 @@ class Keeper:
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
+        self._num_requests = 0
 
     def run(
         self,
@@ -223,7 +224,9 @@ class Keeper:
 
         `settings` are module constants that hold for this command alone: {"generator.shards.PRODUCTS_PER_SHARD": 20}.
         """
+        self._num_requests += 1
         request = {
+            "number": self._num_requests,
             "arguments": list(arguments),
             "folder": str(folder),
             "moment": None if moment is None else asdict(moment),
@@ -233,9 +236,12 @@ class Keeper:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        assert line, "the keeper has died"
-        return Ended(**json.loads(line))
+        number = 0
+        while number != self._num_requests:  # a test that was ended by its time limit has not read its answer
+            line = self._process.stdout.readline()
+            assert line, "the keeper has died"
+            number, ended = json.loads(line)
+        return Ended(**ended)
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@
 
 import io
 import itertools
-import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from PIL import Image
 
 from schemas.manifest import MANIFEST, load_manifest
 from schemas.product import SPLITS, Product
-from tests.shard_fixture import write_shards
+from tests.shard_fixture import relist, write_shards
 
 Rows = list[dict[str, Any]]
 TITLES = (
@@ -123,18 +122,10 @@ def write_nasty(folder: Path) -> Path:
         ratings = pa.array([k % 5 if k % 4 else None for k in range(len(table))], pa.int32())
         table = table.append_column('seller "name"', faker).append_column("rating", ratings)
         pq.write_table(table, path)
-    set_sizes(folder)
+    relist(folder)
     (folder / "extra").mkdir()
     (folder / "extra" / "faults.parquet").write_bytes(b"as it is")
     return folder
-
-
-def set_sizes(folder: Path) -> None:
-    """Make the manifest say the sizes that the files have."""
-    document = json.loads((folder / MANIFEST).read_text())
-    for entry in document["files"]:
-        entry["num_bytes"] = (folder / entry["path"]).stat().st_size
-    (folder / MANIFEST).write_text(json.dumps(document))
 
 
 def expected(shards: Path, split: str | None = None) -> Rows:

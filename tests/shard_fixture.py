@@ -5,6 +5,7 @@ Every product has its own one-coloured picture, so a table model knows which one
 
 import hashlib
 import io
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from PIL import Image
 
 from evaluation.model import Generated
 from schemas.answer import render
-from schemas.manifest import Manifest, ShardFile, as_document, write_json
+from schemas.manifest import MANIFEST, Manifest, ShardFile, as_document, write_json
 from schemas.product import Product, split_of, to_table
 
 CATEGORIES = ("Trench Coats", "T-shirts", "Bags", "Sneakers")
@@ -90,8 +91,17 @@ def write_shards(folder: Path, rows: Sequence[Product], inputs: Mapping[str, obj
         versions={},
         seconds=0.0,
     )
-    write_json(folder / "manifest.json", as_document(manifest))
+    write_json(folder / MANIFEST, as_document(manifest))
     return folder
+
+
+def relist(folder: Path) -> None:
+    """Make the manifest say the size and the sha256 that the files have, after a test has written them anew."""
+    document = json.loads((folder / MANIFEST).read_text())
+    for entry in document["files"]:
+        content = (folder / entry["path"]).read_bytes()
+        entry |= {"num_bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    write_json(folder / MANIFEST, document)
 
 
 def in_split(rows: Sequence[Product], split: str = "test") -> list[Product]:

@@ -117,8 +117,8 @@ BAD_SPECS: list[tuple[str, Change, str, str, str]] = [
     ("no colour", _drop("categories", 0, "attributes", "colour"), "categories[0].attributes", "no colour", "colour"),
     (
         "price nobody can see",
-        _set("categories", 1, "attributes", "hardware", None),
-        "categories[1].attributes.hardware",
+        _set("categories", 1, "attributes", "quilting", None),
+        "categories[1].attributes.quilting",
         "a shirt does not show",
         "hidden: true",
     ),
@@ -131,9 +131,9 @@ BAD_SPECS: list[tuple[str, Change, str, str, str]] = [
     ),
     (
         "two prices for one drawing",
-        _set("attributes", "material", "values", "cotton", {"draws": "wool"}),
+        _set("attributes", "material", "values", "cotton", {"draws": "leather"}),
         "categories[0].attributes.material",
-        "drawn alike ('wool')",
+        "drawn alike ('leather')",
         "price them alike",
     ),
     ("labels without weight", _set("navigation", "labels", {"A": 0}), "navigation.labels", "all weights", "weight"),

@@ -25,8 +25,8 @@ from schemas.border import schema
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import SPLITS, read, to_table
-from tests.nasty_catalog import Rows, expected, file_bytes, set_sizes, write_nasty
-from tests.shard_fixture import in_split, picture, products, write_shards
+from tests.nasty_catalog import Rows, expected, file_bytes, write_nasty
+from tests.shard_fixture import in_split, picture, products, relist, write_shards
 from toile import main
 
 
@@ -289,7 +289,7 @@ def test_columns_of_which_datasets_would_guess_two_types_are_read(
     table = pq.read_table(path)
     changed = pa.array(values(len(table)), pa.string())
     pq.write_table(table.set_column(table.schema.get_field_index(column), column, changed), path)
-    set_sizes(shards)
+    relist(shards)
     out = run(shards, tmp_path / "out", "imagefolder")
     assert {p.name for p in out.glob("*/metadata.*")} == {"metadata.parquet"}
     assert read_imagefolder(out, shards) == expected(shards)
@@ -312,7 +312,7 @@ def test_columns_that_cannot_be_exported_are_refused(
     for path, value in zip(sorted((shards / "data").iterdir()), itertools.cycle(values), strict=False):
         table = pq.read_table(path)
         pq.write_table(table.append_column(column, pa.array([value] * len(table))), path)
-    set_sizes(shards)
+    relist(shards)
     with pytest.raises(ToileError, match=problem):
         run(shards, tmp_path / "out", "csv")
     assert not (tmp_path / "out.part").exists()

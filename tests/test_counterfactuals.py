@@ -75,7 +75,7 @@ def test_a_changed_row_differs_in_its_attribute_and_in_what_follows_from_it(spec
             assert differing <= OURS | FOLLOWS
         assert before.keys() == after.keys()
         seen.add(change.attribute)
-    assert {"material", "pattern", "colour", "hardware", NUISANCE} <= seen
+    assert {"material", "pattern", "colour", "quilting", NUISANCE} <= seen
 
 
 def test_every_attribute_that_the_picture_shows_is_changed_once() -> None:
@@ -95,7 +95,7 @@ def test_the_catalog_itself_draws_what_the_changes_describe() -> None:
 
     def shown(product: Product) -> tuple[object, ...]:
         choices = drawn(product)["choices"]
-        return (product.category3_code, *(choices.get(name) for name in ("material", "pattern", "hardware")))
+        return (product.category3_code, *(choices.get(name) for name in ("material", "pattern", "quilting")))
 
     titles: dict[tuple[object, ...], set[str | None]] = {}
     for product in products(spec, 1, 0, 30_000):

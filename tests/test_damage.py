@@ -2,19 +2,45 @@
 it gives for the whole one; none shows a traceback, and none gives another result in silence.
 """
 
+import hashlib
+import json
+import os
 import random
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from finetune.mixing import find_source
+from generator.exports.export_rows import read_columns
+from generator.faults.fault_table import FAULTS, read_faults
+from generator.faults.scenarios import with_scenarios
+from generator.masks import masks_name, read_masks
+from generator.pages.catalog_page import picked
+from generator.shards import GenerateInputs, write_shards
 from schemas.errors import ToileError
-from schemas.product import read, shard_files
+from schemas.manifest import MANIFEST
+from schemas.product import read
 from tests.flows import Flow, artefacts, converting, evaluating, fitting, run_file, training
 from tests.killing import Ended, Keeper, Moment, keeper
+from tests.shard_fixture import relist
+from tests.test_architecture import FILES, ROOT
 
+pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
 SEED = 20261121
+OPENING_PARQUET = {
+    "schemas/product.py",
+    "generator/verifying.py",  # compares the hashes itself, and goes on
+    "generator/masks.py",
+    "generator/faults/fault_table.py",
+    "generator/shards.py",  # what it has just written
+    "generator/incoming/arrow_tables.py",  # of strangers
+    "evaluation/leaks.py",  # seen.parquet, of a run
+}
 READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
 
 
@@ -93,18 +119,102 @@ def test_a_damaged_shard_is_an_error_or_changes_nothing(keep: Keeper, tmp_path: 
     assert num_refused >= 3  # every file that was cut
 
 
+OPENERS: dict[str, Callable[[Path], object]] = {
+    "records": lambda folder: list(read(folder / "faulty")),
+    "training": lambda folder: find_source(folder / "masked", "train"),
+    "an export": lambda folder: read_columns(folder / "masked", None),
+    "a page": lambda folder: list(picked(folder / "masked", range(1000))),
+    "faults": lambda folder: read_faults(folder / "faulty" / FAULTS),
+    "masks": lambda folder: list(read_masks(folder / "masked" / masks_name(0, 1))),
+}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+    """Two catalogs that have, together, all tables that a catalog can have."""
+    folder = tmp_path_factory.mktemp("tables")
+    masked = GenerateInputs(
+        spec_document=demo_document, seed=3, start=0, num_products=20, image_size=32, photo="studio", masks=True
+    )
+    write_shards(masked, folder / "masked")
+    document = with_scenarios(demo_document, ("all",), pictures=False)
+    faulty = GenerateInputs(spec_document=document, seed=3, start=0, num_products=60, image_size=None)
+    write_shards(faulty, folder / "faulty")
+    return folder
+
+
+@pytest.mark.parametrize("name", OPENERS)
+def test_a_bit_that_only_a_hash_can_see_is_damage(tmp_path: Path, tables: Path, name: str) -> None:
+    """The name of the writer in the footer: any reader of Parquet takes the file for sound."""
+    copy = tmp_path / "copy"
+    shutil.copytree(tables, copy)
+    OPENERS[name](copy)
+    for victim in copy.rglob("*.parquet"):
+        whole, content = pq.read_table(victim), bytearray(victim.read_bytes())
+        content[content.rindex(b"parquet-cpp-arrow")] ^= 1
+        victim.write_bytes(content)
+        assert pq.read_table(victim, page_checksum_verification=True).equals(whole)
+    with pytest.raises(ToileError, match="is damaged: its sha256") as caught:
+        OPENERS[name](copy)
+    assert Path(caught.value.where).is_relative_to(copy)
+    assert "toile verify" in caught.value.hint
+
+
+def test_tables_that_no_manifest_lists_are_read_as_they_are(tmp_path: Path, tables: Path) -> None:
+    path = tmp_path / FAULTS
+    path.parent.mkdir()
+    lines = read_faults(tables / "faulty" / FAULTS)
+    pq.write_table(pq.read_table(tables / "faulty" / FAULTS).slice(1), path)
+    assert read_faults(path) == lines[1:]  # in a folder without a manifest
+    document = json.loads((tables / "faulty" / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps(document | {"extra": []}))
+    assert read_faults(path) == lines[1:]
+    (tmp_path / MANIFEST).write_text(json.dumps(document))
+    with pytest.raises(ToileError, match="is damaged"):
+        read_faults(path)
+
+
+def test_a_file_is_hashed_once_until_it_changes(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(catalog, tmp_path / "copy")
+    hashed: list[str] = []
+    digest = hashlib.file_digest
+
+    def noted(file: Any, kind: str) -> Any:
+        hashed.append(file.name)
+        return digest(file, kind)
+
+    monkeypatch.setattr("schemas.manifest.hashlib.file_digest", noted)
+    files = sorted(str(path.resolve()) for path in (tmp_path / "copy" / "data").iterdir())
+    next(read(tmp_path / "copy", split="test"))
+    assert hashed == [path for path in files if "/test-" in path]  # what is not read is not hashed
+    for _ in range(3):
+        list(read(tmp_path / "copy"))
+    assert sorted(hashed) == files
+    os.utime(files[0], ns=(1, 1))
+    list(read(tmp_path / "copy"))
+    assert sorted(hashed) == sorted([*files, files[0]])
+
+
+def test_shards_are_opened_in_one_place() -> None:
+    """Whoever opened a file of a catalog another way would not see all damage; the others here open no such file."""
+    opening = re.compile(r"\bpq\.(ParquetFile|ParquetDataset|read_\w+)\(")
+    found = {path.relative_to(ROOT).as_posix() for path in FILES if opening.search(path.read_text())}
+    assert found == OPENING_PARQUET
+
+
 @pytest.mark.parametrize("column", ["product_code", "title", "full_price", "family", "inferable", "attributes"])
 def test_a_column_that_lost_its_name_is_damage_and_not_missing_values(
     tmp_path: Path, catalog: Path, column: str
 ) -> None:
-    """A footer has no checksum: one bit in a name there would make a whole column disappear."""
+    """Arrow leaves out a column that is not there; the manifest is wrong here too, or its sha256 would tell."""
     shutil.copytree(catalog, tmp_path / "copy")
-    victim = shard_files(tmp_path / "copy")[1][0]
+    victim = sorted((tmp_path / "copy" / "data").iterdir())[0]
     content = bytearray(victim.read_bytes())
     first = content.index(bytes([len(column)]) + column.encode(), len(content) - _footer(content))
     content[first + 1] ^= 1
     victim.write_bytes(content)
-    with pytest.raises(ToileError, match="is damaged"):
+    relist(tmp_path / "copy")
+    with pytest.raises(ToileError, match=f"is damaged: its footer has no column '{column}'"):
         list(read(tmp_path / "copy"))
 
 

@@ -15,8 +15,8 @@ from generator.pages.describe_page import FLOOR, LogAxis, edge, histogram, price
 from generator.pages.describing import BINS_PER_DECADE, MOST_WORDS, describe
 from schemas.product import COLUMNS, Product, read
 from tests.browser import browsing, chromium
+from tests.page_rows import HOSTILE, Parsed, other_rows
 from tests.shard_fixture import write_shards
-from tests.test_catalog_page import HOSTILE, Parsed, other_rows
 from toile import main
 
 

@@ -27,6 +27,7 @@ from tests.flows import (
 )
 from tests.killing import LIMIT, Ended, Keeper, Moment, keeper
 
+pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
 NAMES = (
     "generate",
     "fetch",

@@ -21,6 +21,8 @@ from schemas.result import read_comparison, read_result
 from tests.shard_fixture import TableModel, in_split, products, table_model, write_shards
 from toile import main
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture
 def rows() -> list[Product]:

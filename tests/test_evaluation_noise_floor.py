@@ -16,6 +16,8 @@ from schemas.result import Noise
 from tests.shard_fixture import TableModel, in_split, products, table_model, write_shards
 from tests.test_evaluation_running import SPEC, MoodyModel, candidate
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 
 @pytest.fixture
 def rows(tmp_path: Path) -> Rows:

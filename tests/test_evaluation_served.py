@@ -18,6 +18,8 @@ from tests.chat_server import ChatServer, Fault, Handler, chat_server, completio
 from tests.shard_fixture import in_split, products, table_model, write_shards
 from toile import main
 
+pytestmark = pytest.mark.usefixtures("few_draws")
+
 KEY = "sk-secret-0123456789"
 
 

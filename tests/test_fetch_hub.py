@@ -1,10 +1,12 @@
 """A data set of 17 columns from a hub on loopback, as many rows as the one of 2023; and hubs that cannot serve."""
 
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,30 +31,40 @@ SCRIPT = """
 import json, sys
 from click.testing import CliRunner
 from toile import main
-done = []
-for arguments in json.loads(sys.argv[1]):
-    result = CliRunner().invoke(main, ["fetch", *arguments, "--allow-private", "--workers", "16", "--per-host", "8"])
-    done.append({"exit": result.exit_code, "stdout": result.stdout, "stderr": result.stderr})
-print(json.dumps(done))
+for line in sys.stdin:
+    done = []
+    for arguments in json.loads(line):
+        words = ["fetch", *arguments, "--allow-private", "--workers", "16", "--per-host", "8"]
+        result = CliRunner().invoke(main, words)
+        done.append({"exit": result.exit_code, "stdout": result.stdout, "stderr": result.stderr})
+    print(json.dumps(done), flush=True)
 """
+Fetched = Callable[[list[list[str]]], list[dict[str, Any]]]
 
 
-def fetched(runs: list[list[str]], environment: dict[str, str]) -> list[dict[str, Any]]:
+@contextlib.contextmanager
+def fetching(environment: dict[str, str]) -> Iterator[Fetched]:
     """What a process of its own makes of some command lines: huggingface_hub reads its environment when imported."""
-    arguments = [sys.executable, "-c", SCRIPT, json.dumps(runs)]
-    env = {**os.environ, **environment}
-    done = subprocess.run(arguments, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=280)
-    assert done.returncode == 0, done.stderr
-    found: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    env, pipe, command = {**os.environ, **environment}, subprocess.PIPE, [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, text=True) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        questions, answers = process.stdin, process.stdout
+
+        def fetched(runs: list[list[str]]) -> list[dict[str, Any]]:
+            print(json.dumps(runs), file=questions, flush=True)
+            found: list[dict[str, Any]] = json.loads(answers.readline())
+            return found
+
+        yield fetched
 
 
 @pytest.mark.parametrize("num_rows", [300, pytest.param(3040, marks=pytest.mark.slow)])
 def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, pictures: PictureServer, num_rows: int) -> None:
     folder = hub_folder(tmp_path / "repository", pictures, num_rows)
     hub = DatasetHub(folder)
-    with served(hub):
-        (done,) = fetched([["--out", str(tmp_path / "out")]], hub.environment(tmp_path / "home"))
+    with served(hub), fetching(hub.environment(tmp_path / "home")) as fetched:
+        (done,) = fetched([["--out", str(tmp_path / "out")]])
     assert done["exit"] == 0, done["stderr"]
     manifest = load_manifest(tmp_path / "out/manifest.json")
     file = folder / "data/train-00000-of-00001.parquet"
@@ -71,16 +83,20 @@ def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, pictures: Pictu
 def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, pictures: PictureServer) -> None:
     hub = DatasetHub(hub_folder(tmp_path / "repository", pictures, 12))
     names = ("house/none", f"{NAME}@no-such", GATED, NAME)
-    with served(hub):
-        environment = hub.environment(tmp_path / "home")
-        online = fetched([[name, "--out", str(tmp_path / "out")] for name in names], environment)
     cached = [
         [f"{NAME}@main", "--out", str(tmp_path / "cached")],
         [f"{NAME}@{COMMIT}", "--out", str(tmp_path / "pinned")],
     ]
     absent = [["house/none", "--out", str(tmp_path / "new")]]
-    unplugged = fetched(cached + absent, environment)  # the server has stopped
-    offline = fetched([[NAME, "--out", str(tmp_path / "cached")], *absent], environment | {"HF_HUB_OFFLINE": "1"})
+    environment = hub.environment(tmp_path / "home")
+    with fetching(environment) as fetched:
+        with served(hub):
+            online = fetched([[name, "--out", str(tmp_path / "out")] for name in names])
+            asked = list(hub.asked)
+        unplugged = fetched(cached + absent)  # the server has stopped
+        assert hub.asked == asked
+    with fetching(environment | {"HF_HUB_OFFLINE": "1"}) as fetched:
+        offline = fetched([[NAME, "--out", str(tmp_path / "cached")], *absent])
     told = [f"{name}: cannot be fetched from the hub: " for name in ("house/none", f"{NAME}@no-such", GATED)]
     for done, line, why in zip(
         online, told, ("there is no such data set", "it has no revision no-such", "it is gated"), strict=False

@@ -31,6 +31,7 @@ from tests.flows import (
 )
 from tests.killing import Ended, Keeper, Moment, keeper
 
+pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
 SEED = int(os.environ.get("TOILE_KILL_SEED", "20261121"))
 LONGEST_CHAIN = 4
 """Kills of one folder before it may finish."""

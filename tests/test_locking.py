@@ -190,7 +190,7 @@ def test_one_of_two_generates_in_two_processes_is_refused_and_the_other_is_whole
     command += ["--out", str(tmp_path / "out")]
     seeds = ("1", "2")
     both = [
-        subprocess.Popen([*command, "--num-products", "60000", "--seed", seed], stderr=subprocess.PIPE, text=True)
+        subprocess.Popen([*command, "--num-products", "20000", "--seed", seed], stderr=subprocess.PIPE, text=True)
         for seed in seeds
     ]
     said = [process.communicate()[1] for process in both]

@@ -20,6 +20,7 @@ from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.markets import MARKETS, completed
 from schemas.product import Product
+from schemas.row import MARKETS as COLUMNS
 from schemas.specs import from_document
 
 GOLDEN = Path(__file__).parent / "golden" / "market-titles.txt"
@@ -77,7 +78,7 @@ def spec_of(market: str, **changes: Any) -> CatalogSpec:
 def listing() -> str:
     """Six products of every market, one line each."""
     lines = []
-    for market in lexicon.MARKETS:
+    for market in COLUMNS:
         for each in (product(spec_of(market), 5, 3 * number) for number in range(6)):
             assert each.full_price is not None
             price = price_text(each.full_price, str(each.currency_code), market)
@@ -94,7 +95,7 @@ def test_every_silhouette_and_every_drawing_word_has_its_words_in_every_market()
     assert set(lexicon.NOUNS) == set(SILHOUETTES)
     assert {key for key in lexicon.WORDS if "/" not in key[0]} == {(n, w) for n, ws in STYLE_VALUES.items() for w in ws}
     for key, row in (*lexicon.NOUNS.items(), *lexicon.WORDS.items(), *lexicon.COLOURS.items()):
-        assert len(row) == len(lexicon.MARKETS), key
+        assert len(row) == len(COLUMNS), key
         assert all(re.fullmatch(r"\S*( \S+)*", word) and not set("{},") & set(word) for word in row), key
         assert len({bool(word) for word in row}) == 1, f"{key} has words in some markets only"
     assert all(all(row) for row in (*lexicon.NOUNS.values(), *lexicon.COLOURS.values()))
@@ -116,14 +117,14 @@ def words(title: str) -> set[str]:
 def test_no_english_word_stands_in_a_title_of_another_language(market: str) -> None:
     tables = (lexicon.NOUNS, lexicon.WORDS, lexicon.COLOURS)
     english = {w for table in tables for row in table.values() for w in words(" ".join((row[0], row[1], row[5])))}
-    own = {w for table in tables for row in table.values() for w in words(row[lexicon.MARKETS.index(market)])}
+    own = {w for table in tables for row in table.values() for w in words(row[COLUMNS.index(market)])}
     assert own & english == LOANWORDS[market]
     for each in products(spec_of(market), 1, 0, 3000):
         title = str(each.title).replace("Heather", "")  # a colour of the spec that no list knows
         assert not words(title) & (english - LOANWORDS[market]), title
 
 
-@pytest.mark.parametrize("market", lexicon.MARKETS)
+@pytest.mark.parametrize("market", COLUMNS)
 def test_prices_are_legal_in_the_market_and_in_its_currency(market: str) -> None:
     spec = spec_of(market)
     rows = list(products(spec, 2, 0, 3000))
@@ -236,7 +237,7 @@ def test_a_bad_market_is_refused_with_place_and_hint(name: str) -> None:
     assert hint in caught.value.hint
 
 
-@pytest.mark.parametrize("market", lexicon.MARKETS)
+@pytest.mark.parametrize("market", COLUMNS)
 def test_addresses_are_plain_ascii_and_all_different(market: str) -> None:
     rows = list(products(spec_of(market), 3, 0, 1000))
     paths = [urlsplit(str(row.itemurl)).path for row in rows]
@@ -284,8 +285,8 @@ def test_a_shop_without_a_market_writes_as_americans_do() -> None:
 
 def test_the_schema_knows_the_markets() -> None:
     enum = schema("catalog")["$defs"]["shop"]["properties"]["market"]["enum"]
-    assert tuple(enum) == (*lexicon.MARKETS, None)
-    assert tuple(MARKETS) == lexicon.MARKETS
+    assert tuple(enum) == (*COLUMNS, None)
+    assert tuple(MARKETS) == COLUMNS
 
 
 def test_colours_are_known_in_any_spelling_and_others_stay() -> None:

@@ -8,7 +8,6 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from evaluation import resampling
 from evaluation.mix_matrix import questions
 from evaluation.paired import holm
 from generator.shards import GenerateInputs, write_shards
@@ -21,8 +20,11 @@ def toile(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
+pytestmark = pytest.mark.usefixtures("brief")
+
+
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+def made(brief: None, tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
     """A finished matrix of two small catalogs in `m`, and what the command printed."""
     place = tmp_path_factory.mktemp("matrix")
     for seed, name in ((1, "real"), (2, "made")):
@@ -35,14 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
         "batch_size": 4,
     }
     (place / "run.yaml").write_text(yaml.safe_dump(run))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resampling, "RESAMPLES", 200)
-        patch.setattr(resampling, "FLIPS", 199)
-        resampling._cached_draws.cache_clear()
-        resampling._signs.cache_clear()
-        shown = toile("matrix", place / "run.yaml", "--out", place / "m", "--device", "cpu", "--limit", "2")
-    resampling._cached_draws.cache_clear()
-    resampling._signs.cache_clear()
+    shown = toile("matrix", place / "run.yaml", "--out", place / "m", "--device", "cpu", "--limit", "2")
     assert shown.exit_code == 0, shown.output
     (place / "stdout").write_text(shown.stdout)
     return place

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from finetune.mixing import ExampleSource, Source, check_currencies, find_source, mix, open_source, seen_rows
 from schemas.errors import ToileError
-from schemas.manifest import as_document, write_json
 from schemas.product import read
 from tests.conftest import PRESETS
+from tests.shard_fixture import relist
 
 GOLDEN_SOURCE = [0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0]
 GOLDEN_ROW = [3, 0, 2, 2, 1, 1, 4, 0, 4, 1, 2, 0]
@@ -99,17 +99,11 @@ def test_rows_without_pictures_are_no_training_data(tmp_path: Path) -> None:
 
 def test_a_mix_of_currencies_is_refused(catalog: Path, tmp_path: Path) -> None:
     shutil.copytree(catalog, tmp_path / "rupees")
-    from schemas.manifest import load_manifest
-
-    manifest = load_manifest(tmp_path / "rupees" / "manifest.json")
-    document = as_document(manifest)
-    for entry in document["files"]:
-        path = tmp_path / "rupees" / entry["path"]
+    for path in (tmp_path / "rupees" / "data").iterdir():
         table = pq.read_table(path)
         place = table.schema.get_field_index("currency_code")
         pq.write_table(table.set_column(place, "currency_code", [["INR"] * table.num_rows]), path)
-        entry["num_bytes"] = path.stat().st_size
-    write_json(tmp_path / "rupees" / "manifest.json", document)
+    relist(tmp_path / "rupees")
     sources = [open_source(catalog, "train"), open_source(tmp_path / "rupees", "train")]
     with pytest.raises(ToileError) as caught:
         check_currencies(sources)

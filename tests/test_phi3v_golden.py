@@ -20,7 +20,7 @@ from finetune.phi3v.tiling import count_tokens, pad_to_tiles
 
 SHARED = Path(__file__).parents[2] / "shared" / "phi3v"
 
-SLOW = {"portrait_c16", "wide_c16", "tall_c16"}
+SLOW = {"portrait_c16", "wide_c16", "tall_c16", "long_rope_c16"}
 
 pytestmark = pytest.mark.skipif(not (SHARED / "cases.json").exists(), reason="the shared golden data is not here")
 
@@ -32,7 +32,7 @@ def documents() -> dict[str, Any]:
 
 
 def names(kind: str) -> list[Any]:
-    """Names of the cases or batches; nothing where the material is absent. Three large cases are left to `slow`."""
+    """Names of the cases or batches; nothing where the material is absent. The large cases are left to `slow`."""
     found = [case["name"] for case in documents()["cases"][kind]] if SHARED.exists() else []
     return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in found]
 

@@ -92,9 +92,9 @@ def test_a_price_factor_of_the_spec_shows_up_as_its_amount(spec_document: dict[s
         category["price"] = {"median": 1000, "spread": 0}
     spec_document["prices"] = {"bands": [{"per": 1}]}
     spec: CatalogSpec = from_document(spec_document, "catalog")
-    wool = [p for p in drawn(spec, 200) if p.attributes and p.attributes["choices"].get("material") == "wool"]
-    found = [price_parts(spec, product) for product in wool]
-    assert wool
+    satin = [p for p in drawn(spec, 200) if p.attributes and p.attributes["choices"].get("material") == "satin"]
+    found = [price_parts(spec, product) for product in satin]
+    assert satin
     for each in found:
         assert each is not None
         assert [part.amount for part in each.parts if part.attribute == "material"] == pytest.approx([600])

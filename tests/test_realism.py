@@ -1,5 +1,7 @@
 """The realism probe measures what it says, on made-up pictures."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from benchmarks import realism_features
-from benchmarks.realism import Prepared, arms, by_gradients, prepared
+from benchmarks.realism import Images, Labels, Memory, Prepared, arms, as_whole, by_gradients, cached, prepared
 from benchmarks.realism_masks import Mask, cut_out, normalised, shape_of, to_lab, works
 from benchmarks.realism_measures import above_chance, balanced_accuracy, shape_table, two_sample_auc
-from benchmarks.realism_pictures import CLASSES, MATERIALS_OF, Photographs, imagined
-from schemas.appearance import CUTS_OF, SILHOUETTES
+from benchmarks.realism_pictures import CLASSES, MATERIALS_OF, PLAIN_MATERIALS, PRINTS, PRINTS_OF, Photographs, imagined
+from schemas.appearance import CUTS_OF, MATERIALS, PATTERNS, SILHOUETTES
 from schemas.errors import ToileError
 
 
@@ -122,7 +124,7 @@ def test_the_arms_learn_shapes_that_differ() -> None:
     assert table["all"]["real"] > 0.9
     assert table["all"]["synthetic"] > 0.9
     assert table["chance"] == 0.5
-    swapped = Prepared(images=synthetic.images, labels=1 - synthetic.labels, shapes=synthetic.shapes)
+    swapped = replace(synthetic, labels=1 - synthetic.labels)
     assert arms(real, swapped, late, by_gradients, 1)["all"]["synthetic"] < 0.1
 
 
@@ -145,6 +147,89 @@ def test_imagined_products_belong_to_their_class_and_are_the_same_each_time() ->
     words = {meaning.partition(":")[2] for meanings in CLASSES.values() for meaning in meanings} - {""}
     assert words <= set(CUTS_OF["dress"]["sleeve"])
     assert {imagined(9, n).sleeve for n in range(30)} == {"short"}
+
+
+def test_imagined_products_are_made_of_what_people_wear() -> None:
+    assert {material for materials in MATERIALS_OF.values() for material in materials} <= set(MATERIALS)
+    assert {*PRINTS, *(print_ for prints in PRINTS_OF.values() for print_ in prints)} <= set(PATTERNS) - {"plain"}
+    many = [imagined(number % 10, number) for number in range(1500)]
+    assert all(one.material in MATERIALS_OF[one.silhouette] for one in many)
+    assert {one.pattern for one in many if one.material in PLAIN_MATERIALS} == {"plain"}
+    shirts = [one for one in many if one.silhouette == "shirt" and one.material not in PLAIN_MATERIALS]
+    assert 0.45 < sum(one.pattern != "plain" for one in shirts) / len(shirts) < 0.75
+    assert len({one.material for one in many}) > 20
+    t_shirts = [one.neckline for one in many if one.silhouette == "t-shirt"]
+    assert set(t_shirts) == {"round", "v"}
+    assert t_shirts.count("round") > 2 * t_shirts.count("v")
+    dresses = [one.hardware for one in many if one.silhouette == "dress"]
+    assert dresses.count("none") > 0.7 * len(dresses)
+
+
+def test_whole_pictures_keep_their_proportions() -> None:
+    picture, _ = made_up("bar", 5, (120, 160))
+    group = prepared([picture], np.array([0]))
+    white = (group.whole[0] == 255).all(axis=(0, 2))
+    assert white.tolist() == [True] * 8 + [False] * 48 + [True] * 8
+    assert (as_whole(group).images == group.whole).all()
+
+
+def test_drawn_pictures_are_found_again(tmp_path: Path) -> None:
+    drawn, again = cached(tmp_path, 4, "snapshot"), cached(tmp_path, 4, "snapshot")
+    assert len(list(tmp_path.iterdir())) == 1
+    assert again.shapes == drawn.shapes
+    assert again.cpu_s == drawn.cpu_s > 0
+    for name in ("images", "whole", "labels"):
+        assert (getattr(again, name) == getattr(drawn, name)).all()
+
+
+def counting(calls: list[int]) -> Callable[[Images, Labels, Images, int], Labels]:
+    def predict(_images: Images, labels: Labels, test: Images, seed: int) -> Labels:
+        calls.append(seed)
+        return np.full(len(test), labels[0] + seed)
+
+    return predict
+
+
+def test_a_training_is_remembered_by_all_that_goes_into_it(tmp_path: Path) -> None:
+    calls: list[int] = []
+    images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([3, 1, 2, 3])
+    predict = Memory(tmp_path).of(counting(calls), "realism_features.py")
+    first = predict(images, labels, images[:2], 5)
+    later = Memory(tmp_path).of(counting(calls), "realism_features.py")
+    assert (later(images, labels, images[:2], 5) == first).all()
+    assert calls == [5]
+    later(images, labels, images[:2], 6)
+    later(images + 1, labels, images[:2], 5)
+    later(images, labels + 1, images[:2], 5)
+    later(images, labels, images[:2] + 1, 5)
+    Memory(tmp_path).of(counting(calls), "realism_classifier.py")(images, labels, images[:2], 5)
+    assert calls == [5, 6, 5, 5, 5, 5]
+    forgetful = Memory(None).of(counting(calls), "realism_features.py")
+    forgetful(images, labels, images[:2], 5)
+    assert len(calls) == 7
+
+
+def test_the_network_learns_shapes_with_and_without_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchmarks import realism_classifier
+
+    monkeypatch.setattr(realism_classifier, "NUM_STEPS", 30)
+    train, test = group(20, 100), group(12, 500)
+    for first, second in ((train, test), (as_whole(train), as_whole(test))):
+        model = realism_classifier.trained(first.images, first.labels, 0, 2)
+        share = realism_classifier.probabilities(model, second.images)
+        assert share.sum(axis=1) == pytest.approx(np.ones(12), abs=1e-5)
+        assert (share.argmax(axis=1) == test.labels).mean() > 0.85
+        mirrored = realism_classifier.probabilities(model, second.images[:, :, ::-1].copy())
+        assert mirrored == pytest.approx(share, abs=1e-3)
+
+
+def test_the_network_sees_the_same_picture_at_any_size() -> None:
+    from benchmarks import realism_classifier
+
+    small = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 4), np.uint8)
+    large = small.repeat(2, axis=1).repeat(2, axis=2)
+    same = realism_classifier.as_tensor(large) - realism_classifier.as_tensor(small)
+    assert float(same.abs().max()) < 1e-5
 
 
 def photograph_files(folder: Path, names: tuple[str, ...], each: int) -> None:

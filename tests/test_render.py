@@ -55,9 +55,15 @@ SEEN_SHARE = 0.015
 
 
 def appearance(silhouette: str, **changes: Any) -> Appearance:
-    """A brown cotton product with silver fittings; `changes` replace parts of it."""
+    """A brown cotton product with silver fittings, laid flat; `changes` replace parts of it."""
     usual = Appearance(
-        silhouette=silhouette, colour="#7a5a48", material="cotton", hardware="silver", design_seed=1, shot_seed=7
+        silhouette=silhouette,
+        colour="#7a5a48",
+        material="cotton",
+        hardware="silver",
+        presentation="flat",
+        design_seed=1,
+        shot_seed=7,
     )
     return dataclasses.replace(usual, **changes)
 
@@ -187,7 +193,7 @@ def compared(silhouette: str, name: str) -> tuple[str, ...]:
     values = values_shown(silhouette, name)
     if len(values) <= NUM_COMPARED or silhouette in ALL_COMPARED:
         return values
-    rng = np.random.default_rng([SILHOUETTES.index(silhouette), len(name)])
+    rng = np.random.default_rng([*silhouette.encode(), len(name)])
     return tuple(rng.choice(values, NUM_COMPARED, replace=False).tolist())
 
 

@@ -1,9 +1,14 @@
-"""Which scenarios a spec or a command may ask for, and who wins where both do."""
+"""Which scenarios a spec or a command may ask for, who wins where both do, and the page that names them all."""
 
 import copy
+import re
+import runpy
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from generator.faults.scenarios import (
     ADDED,
@@ -16,6 +21,7 @@ from generator.product_function import product
 from schemas.errors import ToileError
 from schemas.specs import from_document
 from tests.test_scenarios import NAMES, NO_PICTURES, Row, planned, spoiled
+from toile import main
 
 
 @pytest.mark.parametrize(
@@ -82,3 +88,19 @@ def test_names_are_kinds_or_groups_and_never_both() -> None:
     assert not {*NAMES} & {*GROUPS}
     assert {*NAMES} == {*GROUPS["all"]}
     assert {*GROUPS["duplicates"]} == ADDED
+
+
+def test_the_page_names_every_kind_and_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "scenarios.md").read_text()
+    assert {*re.findall(r"`([a-z0-9-]+)`", page)} >= {*NAMES, *GROUPS}
+    (program,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    first, second = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(first.splitlines()) == 2
+    monkeypatch.chdir(tmp_path)
+    command = first.splitlines()[0].replace("--image-size 64", "--image-size 32 --workers 1").replace("300", "60")
+    assert CliRunner().invoke(main, shlex.split(command)[1:]).exit_code == 0
+    (tmp_path / "program.py").write_text(program)
+    runpy.run_path(str(tmp_path / "program.py"))
+    scored = CliRunner().invoke(main, shlex.split(second)[1:])
+    assert scored.exit_code == 0
+    assert "precision" in scored.stdout

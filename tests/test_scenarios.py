@@ -3,10 +3,6 @@
 import difflib
 import hashlib
 import json
-import re
-import shlex
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,7 +11,6 @@ import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
 
 import generator.shards
 from evaluation.cli import _ceilings
@@ -44,7 +39,6 @@ from schemas.product import COLUMNS
 from schemas.specs import from_document
 from schemas.training import MixSource
 from tests import small_shards
-from toile import main
 
 Row = dict[str, Any]
 NAMES = [kind.name for kind in KINDS]
@@ -386,18 +380,3 @@ def test_memory_and_order_of_added_shards(demo_document: Row) -> None:
     assert [len(each) for each in ranges] == [10, 10, 1]
     assert [each for part in ranges for each in part] == [wanted.shard_range(shard) for shard in range(21)]
     assert inputs(spoiled(demo_document, {"emoji": 0.1}), 4_010_000).num_shards == 21
-
-
-def test_the_page_names_every_kind_and_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).parents[1] / "docs" / "scenarios.md").read_text()
-    assert {*re.findall(r"`([a-z0-9-]+)`", page)} >= {*NAMES, *GROUPS}
-    (program,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    first, second = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(first.splitlines()) == 2
-    monkeypatch.chdir(tmp_path)
-    command = first.splitlines()[0].replace("--image-size 64", "--image-size 32 --workers 1").replace("300", "60")
-    assert CliRunner().invoke(main, shlex.split(command)[1:]).exit_code == 0
-    subprocess.run([sys.executable, "-c", program], check=True)
-    scored = CliRunner().invoke(main, shlex.split(second)[1:])
-    assert scored.exit_code == 0
-    assert "precision" in scored.stdout

@@ -150,7 +150,7 @@ def test_a_model_that_knows_the_prices_has_slope_one_and_keeps_the_category(shop
         assert row.slope.value == pytest.approx(1, abs=1e-4)
         assert row.direction.value == 1
         assert row.direction.low is not None
-        assert row.direction.low > 0.8
+        assert row.direction.low > 0.75
         assert row.title_names.value == 1
         assert f"price follows {name}: slope 1" in row.sentences[1]
     for name in ("colour", NUISANCE):
@@ -159,7 +159,7 @@ def test_a_model_that_knows_the_prices_has_slope_one_and_keeps_the_category(shop
     for row in (row for row in found.values() if row.enough):
         assert row.category_moved.value == 0
         assert row.category_moved.high is not None
-        assert 0 < row.category_moved.high < 0.2, "no move seen is not no move"
+        assert 0 < row.category_moved.high < 0.25, "no move seen is not no move"
         assert row.unread.value == 0
         assert row.sentences[0].startswith(f"category moves with {row.attribute} in 0 % (0 to ")
 
@@ -329,7 +329,7 @@ def test_the_page_is_one_closed_file_and_escapes_answers(shop: Path, tmp_path: P
     assert document == json.loads((tmp_path / "out" / "counterfactual.json").read_text())
 
 
-def test_the_command_runs_the_tiny_model(catalog: Path, tmp_path: Path) -> None:
+def test_the_command_runs_the_tiny_model(brief: None, catalog: Path, tmp_path: Path) -> None:
     arguments = ("counterfactual", "--model", "tiny", "--data", catalog, "--limit", "2", "--device", "cpu")
     shown = toile(*arguments, "--out", tmp_path / "out")
     assert shown.exit_code == 0, shown.output

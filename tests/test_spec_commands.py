@@ -26,7 +26,7 @@ from generator.starting.starter_words import AREAS, GOODS, GROUPS, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
 from schemas.border import read_document
 from schemas.catalog import CatalogSpec
-from schemas.lexicon import MARKETS
+from schemas.row import MARKETS
 from schemas.specs import from_document, load
 from tests.conftest import PRESETS
 from toile import main

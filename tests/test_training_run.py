@@ -38,11 +38,11 @@ def spec_for(catalog: Path, **changes: Any) -> TrainingSpec:
     """A short full run of the tiny model."""
     values: dict[str, Any] = {
         "mix": (MixSource(data=str(catalog)),),
-        "max_steps": 20,
+        "max_steps": 10,
         "method": "full",
         "batch_size": 6,
-        "optimiser": OptimiserSpec(learning_rate=1e-3, warmup_steps=2),
-        "checkpoint_every": 5,
+        "optimiser": OptimiserSpec(learning_rate=2e-3, warmup_steps=2),
+        "checkpoint_every": 3,
         **changes,
     }
     return TrainingSpec(**values)
@@ -54,7 +54,7 @@ def losses(out: Path) -> list[float]:
 
 @pytest.fixture(scope="module")
 def undisturbed(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run of twenty steps."""
+    """A finished run of ten steps."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     train(spec_for(catalog), out, device="cpu")
     return out
@@ -107,11 +107,11 @@ def test_the_first_loss_is_the_slow_definition(catalog: Path, undisturbed: Path)
 
 def test_training_lowers_the_loss_and_records_everything(undisturbed: Path, catalog: Path) -> None:
     values = losses(undisturbed)
-    assert len(values) == 20
+    assert len(values) == 10
     assert values[-1] < values[0] - 0.5
     run = load_run(undisturbed / "run.json")
     assert run.finished
-    assert run.num_steps == 20
+    assert run.num_steps == 10
     assert run.num_skipped[str(catalog)] > 0
     assert run.validation_loss is not None
     assert run.versions["torch"] == torch.__version__
@@ -128,15 +128,15 @@ def test_a_trained_checkpoint_loads_and_differs_from_the_start(undisturbed: Path
 
 
 def test_a_killed_run_continues_to_the_same_bits(catalog: Path, undisturbed: Path, tmp_path: Path) -> None:
-    """kill -9 three steps after the second checkpoint, of ten steps; then the same command again."""
+    """kill -9 in the second step after the second checkpoint; then the same command again."""
     run = tmp_path / "run.yaml"
     document = {
         "mix": [{"data": str(catalog)}],
-        "max_steps": 20,
+        "max_steps": 10,
         "method": "full",
         "batch_size": 6,
-        "optimiser": {"learning_rate": 1e-3, "warmup_steps": 2},
-        "checkpoint_every": 5,
+        "optimiser": {"learning_rate": 2e-3, "warmup_steps": 2},
+        "checkpoint_every": 3,
     }
     run.write_text(yaml.safe_dump(document))
     out = tmp_path / "out"
@@ -144,7 +144,7 @@ def test_a_killed_run_continues_to_the_same_bits(catalog: Path, undisturbed: Pat
         "import os, signal, finetune.training_run as t\n"
         "rate = t.learning_rate\n"
         "def last(optimiser, step, num_steps):\n"
-        "    if step == 13: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    if step == 8: os.kill(os.getpid(), signal.SIGKILL)\n"
         "    return rate(optimiser, step, num_steps)\n"
         "t.learning_rate = last\n"
         f"import torch; torch.set_num_threads({torch.get_num_threads()})\n"
@@ -153,7 +153,7 @@ def test_a_killed_run_continues_to_the_same_bits(catalog: Path, undisturbed: Pat
     killed = subprocess.run([sys.executable, "-c", killer], check=False, capture_output=True, text=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert not load_run(out / "run.json").finished
-    assert [path.name for path in (out / "resume").iterdir()] == ["step-00000010.pt"]
+    assert [path.name for path in (out / "resume").iterdir()] == ["step-00000006.pt"]
     record, trained = train(spec_for(catalog), out, device="cpu")
     assert trained
     assert losses(out) == losses(undisturbed)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import finetune.answering
 import finetune.stepping
 import finetune.training_run
 from finetune import load_model, train
@@ -26,7 +27,7 @@ def spec_for(catalog: Path, **changes: Any) -> TrainingSpec:
     values: dict[str, Any] = {
         "mix": (MixSource(data=str(catalog)),),
         "max_steps": 6,
-        "batch_size": 4,
+        "batch_size": 2,
         "lora": LoraSpec(rank=2),
         "optimiser": OptimiserSpec(learning_rate=1e-3, schedule="constant"),
         "checkpoint_every": 100,
@@ -142,7 +143,7 @@ def test_what_was_reached_is_saved_before_giving_up(
     assert ("micro_batch_size" if fault == "memory" else "learning_rate") in caught.value.hint
     assert state_of(tmp_path / "out")["run"]["step"] == 3
     monkeypatch.setattr(finetune.stepping, "backward", real)
-    smaller = dataclasses.replace(spec, micro_batch_size=2) if fault == "memory" else spec
+    smaller = dataclasses.replace(spec, micro_batch_size=1) if fault == "memory" else spec
     train(smaller, tmp_path / "out", device="cpu")
     expected = [row["loss"] for row in log(tmp_path / "whole")]
     assert [row["loss"] for row in log(tmp_path / "out")] == pytest.approx(expected, rel=1e-5)
@@ -189,6 +190,7 @@ def test_a_tracked_run_ends_with_pictures_and_answers(
     catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wandb = pytest.importorskip("wandb")
+    monkeypatch.setattr(finetune.answering, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
     sent: list[dict[str, Any]] = []
 
     class Recorded:

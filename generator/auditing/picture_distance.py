@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 from scipy import ndimage
 
-from schemas.errors import ToileError
+from schemas.errors import BROKEN_PICTURE, ToileError
 
 EDGE = 64
 """Pixels of the edge of the squares that are compared pixel by pixel."""
@@ -68,7 +68,7 @@ def looks(pictures: Iterable[tuple[str, str, bytes]], where: str = "catalog") ->
         try:
             with Image.open(io.BytesIO(file)) as opened:
                 picture = ImageOps.exif_transpose(opened).convert("RGB")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except (*BROKEN_PICTURE, Image.DecompressionBombError) as error:
             raise ToileError(
                 f"{where}: product {name}", f"has a broken picture: {error}", "mend the catalog"
             ) from error

@@ -30,7 +30,7 @@ from generator.ceilings.price_answers import price_windows
 from generator.ceilings.title_answers import Words, matched_together
 from generator.product_function import compile_catalog
 from generator.streams import Floats
-from schemas.appearance import SHOWN, Appearance, visible_part
+from schemas.appearance import SHOWN, Appearance, shown_as, visible_part
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.errors import ToileError
 from schemas.product import Product
@@ -175,10 +175,14 @@ class PerfectReader:
         return shares
 
     def _fits(self, attribute: CompiledAttribute, value: int, seen: Appearance) -> bool:
-        """Whether the value looks like what is seen; what the silhouette does not show always does."""
+        """Whether the value looks like what is seen; what the picture does not show always does."""
         spec = self._catalog.spec.attributes[attribute.name]
         drawn = drawn_attribute(attribute.name, spec)
-        if value == attribute.absent or drawn is None or drawn not in SHOWN[seen.silhouette] | {"colour"}:
+        if (
+            value == attribute.absent
+            or drawn is None
+            or drawn not in shown_as(seen.silhouette, seen.presentation) | {"colour"}
+        ):
             return True
         name = attribute.values[value]
         return bool(drawing_word(name, spec.values[name]) == getattr(seen, drawn))

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from generator.exports.file_names import UNKNOWN_SUFFIX, FileNames, picture_suffix
 from schemas.errors import ToileError
-from schemas.product import shard_errors, shard_files
+from schemas.product import open_shard, shard_files
 
 BATCH = 100
 """Rows in memory at a time."""
@@ -49,17 +48,17 @@ def read_columns(shards: Path, split: str | None) -> pa.Schema:
     Raises ToileError where there are no rows, two files disagree about a column, or one bears a name exports need.
     """
     found: dict[str, pa.DataType] = {}
-    files = _files(shards, split)
-    if not files:
+    entries = shard_files(shards, split)[1]
+    if not entries:
         raise ToileError(str(shards), f"holds no rows{f' of the split {split}' if split else ''}", "choose another")
-    for _, file in files:
-        with shard_errors(file):
-            schema = pq.read_schema(file)
+    for entry in entries:
+        with open_shard(shards, entry) as parquet:
+            schema = parquet.schema_arrow
         for field in schema:
             kind = _plain_type(field.type)
             if found.setdefault(field.name, kind) != kind:
                 problem = f"its column {field.name} is {kind}, and {found[field.name]} in an earlier file"
-                raise ToileError(str(file), problem, "make the folder again with --force")
+                raise ToileError(str(shards / entry.path), problem, "make the folder again with --force")
     found.pop("image", None)
     for name in RESERVED & set(found):
         raise ToileError(str(shards), f"has a column {name}, a name that exports use themselves", "rename the column")
@@ -81,15 +80,15 @@ def read_rows(
     `pictures` False leaves them out; the names that they would have do not change by that.
     """
     stems, names, number = FileNames(), columns.names, 0
-    for part, file in _files(shards, split):
-        with shard_errors(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+    for entry in shard_files(shards, split)[1]:
+        with open_shard(shards, entry) as parquet:
             there = [name for name in parquet.schema_arrow.names if pictures or name != "image"]
             for batch in parquet.iter_batches(batch_size=BATCH, columns=there):
                 for row in batch.to_pylist():
                     if limit is not None and number == limit:
                         return
                     number += 1
-                    yield _row(number, part, row, names, stems, counts)
+                    yield _row(number, entry.split, row, names, stems, counts)
                     progress(1)
 
 
@@ -111,11 +110,6 @@ def _row(
         elif not isinstance(value, _PLAIN):
             values[name] = json.dumps(value, default=str) if isinstance(value, list | dict) else str(value)
     return ExportRow(number=number, split=split, stem=stem, values=values, picture=picture, suffix=suffix)
-
-
-def _files(shards: Path, split: str | None) -> list[tuple[str, Path]]:
-    manifest, _ = shard_files(shards)
-    return [(entry.split, shards / entry.path) for entry in manifest.files if split in (None, entry.split)]
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType:

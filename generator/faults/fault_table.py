@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from generator.storage import Folder
 from schemas.border import storage_errors
 from schemas.errors import ToileError
-from schemas.manifest import ExtraFile
+from schemas.manifest import ExtraFile, check_extra
 
 FAULTS = "extra/faults.parquet"
 SCHEMA = pa.schema(
@@ -70,13 +70,14 @@ def read_faults(path: Path) -> list[dict[str, Any]]:
     """The lines of a `faults.parquet`; another file, or a damaged one, is a ToileError."""
     hint = "name the extra/faults.parquet of a folder made by `toile generate --scenario`"
     try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        check_extra(path)
+        table = pq.read_table(path, page_checksum_verification=True)
+        lacking = [name for name in SCHEMA.names if name not in table.schema.names]
+        if lacking:
+            raise ToileError(str(path), f"lacks the columns {', '.join(lacking)}", hint)
+        lines: list[dict[str, Any]] = table.select(SCHEMA.names).cast(SCHEMA).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # a name that is no UTF-8, or stands twice
         raise ToileError(str(path), f"is no readable Parquet file: {error}", hint) from error
-    lacking = [name for name in SCHEMA.names if name not in table.schema.names]
-    if lacking:
-        raise ToileError(str(path), f"lacks the columns {', '.join(lacking)}", hint)
-    lines: list[dict[str, Any]] = table.select(SCHEMA.names).to_pylist()
     return lines
 
 

@@ -126,10 +126,11 @@ def fetch_dataset(
     request = _request(source, options)
     existing = _same(out, request)
     if existing is not None and existing.finished and not force and not options.retry_dead:
-        claim(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
-        coverage = read_coverage(out / COVERAGE)
-        talk.report(coverage)
-        _tidy(out, options)  # a kill may have come just after the manifest
+        with only_run(out):  # a kill may have come just after the manifest, and left its lock too
+            claim(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
+            coverage = read_coverage(out / COVERAGE)
+            talk.report(coverage)
+            _tidy(out, options)
         return FetchResult(manifest=existing, written=False, coverage=coverage)
     wanted, commas = wanted_rows(
         source, options.reading, limit=options.limit, url_suffix=options.url_suffix, progress=talk.progress

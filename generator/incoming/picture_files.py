@@ -5,6 +5,8 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
+from schemas.errors import BROKEN_PICTURE
+
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
 """What is decoded. Formats that Pillow hands to other programs (EPS) are not among them."""
 
@@ -33,7 +35,7 @@ def check_picture(content: bytes, max_pixels: int) -> None:
         raise BadPictureError(f"is too large: {error}", too_large=True) from error
     except UnidentifiedImageError as error:
         raise BadPictureError("is broken: in no format that is known") from error  # Pillow's words hold an address
-    except (OSError, ValueError, SyntaxError, UserWarning) as error:
+    except (*BROKEN_PICTURE, UserWarning) as error:
         raise BadPictureError(f"is broken: {error}") from error
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from generator.faults.fault_table import FAULTS, read_faults
 from generator.pages.pages import embedded, refuse_existing, rendered, write_page
@@ -24,7 +23,7 @@ from generator.pages.price_parts import PriceParts, price_parts
 from generator.pages.thumbnails import thumbnail
 from schemas.catalog import CatalogSpec
 from schemas.manifest import Manifest
-from schemas.product import COLUMNS, Product, from_batch, shard_errors, shard_files
+from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 from schemas.specs import from_document
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
@@ -125,8 +124,8 @@ def evenly(total: int, count: int) -> list[int]:
 def picked(folder: Path, numbers: Sequence[int]) -> Iterator[tuple[int, Product, dict[str, Any]]]:
     """The rows with these ascending numbers in file order, and their extra columns; reads no other row groups."""
     start = 0
-    for file in shard_files(folder)[1]:
-        with shard_errors(file), pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+    for entry in shard_files(folder)[1]:
+        with open_shard(folder, entry) as parquet:
             for group in range(parquet.num_row_groups):
                 end = start + parquet.metadata.row_group(group).num_rows
                 here = numbers[bisect.bisect_left(numbers, start) : bisect.bisect_left(numbers, end)]
@@ -191,10 +190,9 @@ def faults(folder: Path) -> dict[int, list[dict[str, Any]]]:
         lines.setdefault((line["file"], line["product_code"]), []).append(line)
     found: dict[int, list[dict[str, Any]]] = {}
     start = 0
-    manifest, files = shard_files(folder)
-    for entry, file in zip(manifest.files, files, strict=True):
-        with shard_errors(file):
-            codes = pq.read_table(file, columns=["product_code"])["product_code"].to_pylist()
+    for entry in shard_files(folder)[1]:
+        with open_shard(folder, entry) as parquet:
+            codes = parquet.read(["product_code"])["product_code"].to_pylist()
         places: dict[str, list[int]] = {}
         for place, code in enumerate(codes):
             places.setdefault(code, []).append(start + place)

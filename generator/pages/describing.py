@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from schemas.errors import BROKEN_PICTURE
 from schemas.product import COLUMNS, SPLITS, Product, read, shard_files
 from schemas.terminal import plain
 
@@ -127,7 +128,7 @@ def _size(product: Product) -> str:
     try:
         with Image.open(io.BytesIO(product.image)) as picture:
             return f"{picture.width}x{picture.height} {picture.format}"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (*BROKEN_PICTURE, Image.DecompressionBombError):
         return "broken"
 
 

@@ -7,7 +7,7 @@ full price, and their amounts, taken one after the other in the order of the spe
 
 from dataclasses import dataclass
 
-from schemas.appearance import SHOWN
+from schemas.appearance import ANY, shown_as
 from schemas.catalog import CatalogSpec, Category, drawing_word, drawn_attribute
 from schemas.product import Product
 
@@ -54,6 +54,8 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
     entry = _entry(spec, product, choices)
     if entry is None:
         return None
+    presentation = str((product.attributes or {}).get("presentation", ANY))
+    shown = shown_as(entry.silhouette, presentation) | {"colour"}
     running, parts = entry.price.median, []
     for name, attribute in spec.attributes.items():
         if name not in entry.attributes:
@@ -65,7 +67,7 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
                 attribute=name,
                 value=choices[name],
                 draws=None if drawn is None else drawing_word(choices[name], value),
-                visible=drawn == "colour" or drawn in SHOWN[entry.silhouette],
+                visible=drawn in shown,
                 factor=value.price,
                 amount=running * value.price - running,
             )
@@ -95,7 +97,8 @@ def _entry(spec: CatalogSpec, product: Product, choices: dict[str, str]) -> Cate
 
 
 def _drawn_by(spec: CatalogSpec, entry: Category, choices: dict[str, str]) -> bool:
-    """Whether the entry can have made these choices: the same attributes, each with a value the spec knows."""
+    """Whether the entry can have made these choices: the same attributes, each with a value that it gives a weight."""
     return entry.attributes.keys() == choices.keys() and all(
-        choices[name] in spec.attributes[name].values for name in choices
+        choices[name] in spec.attributes[name].values and (own is None or own.get(choices[name], 0) > 0)
+        for name, own in entry.attributes.items()
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from schemas.errors import BROKEN_PICTURE
+
 QUALITY = 80
 MOST_PIXELS = 50_000_000
 _WIDE = ("I", "F")
@@ -44,7 +46,7 @@ def thumbnail(encoded: bytes | None, edge: int) -> Thumbnail:
         return Thumbnail(jpeg=None, facts="picture too large to show")
     except UnidentifiedImageError:
         return Thumbnail(jpeg=None, facts="broken picture: not a picture file")
-    except (OSError, ValueError, SyntaxError, EOFError) as error:
+    except BROKEN_PICTURE as error:
         return Thumbnail(jpeg=None, facts=f"broken picture: {error}")
 
 

@@ -6,37 +6,16 @@ A silhouette is a pattern sheet: a function that lays panels, seams and fittings
     draw_appearance(bag, 336).save("bag.png")
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol, overload
 
 from PIL import Image
 
-from generator.render import (
-    accessories,
-    bags,
-    beauty,
-    boots,
-    bottoms,
-    dresses,
-    eyewear,
-    gloves,
-    hats,
-    heels,
-    home,
-    jackets,
-    knits,
-    outerwear,
-    sandals,
-    shirts,
-    small_bags,
-    small_goods,
-    sneakers,
-    swimwear,
-    watches,
-)
 from generator.render.canvas import Scene
+from generator.render.facing import rounded_off
 from generator.render.light import photograph
 from generator.render.parts import PARTS, DrawnParts, separated
+from generator.render.pattern_sheets import sheets_in
 from generator.render.pose import PHOTOS, STUDIO
 from generator.render.snapshot import seen_parts, snapshot
 from generator.render.snapshot_views import other_view
@@ -47,59 +26,8 @@ from schemas.errors import ToileError
 
 __all__ = ["PARTS", "PHOTOS", "DrawnParts", "draw", "draw_appearance", "draw_parts"]
 
-PATTERN_SHEETS: dict[str, Callable[[Scene], None]] = {
-    "trench-coat": outerwear.trench_coat,
-    "coat": outerwear.coat,
-    "car-coat": outerwear.car_coat,
-    "duffle-coat": outerwear.duffle_coat,
-    "cape": outerwear.cape,
-    "quilted-jacket": jackets.quilted_jacket,
-    "puffer-jacket": jackets.puffer_jacket,
-    "gilet": jackets.gilet,
-    "bomber-jacket": jackets.bomber_jacket,
-    "blazer": jackets.blazer,
-    "sweater": knits.sweater,
-    "cardigan": knits.cardigan,
-    "hoodie": knits.hoodie,
-    "shirt": shirts.shirt,
-    "t-shirt": shirts.t_shirt,
-    "polo-shirt": shirts.polo_shirt,
-    "dress": dresses.dress,
-    "skirt": dresses.skirt,
-    "trousers": bottoms.trousers,
-    "jeans": bottoms.jeans,
-    "shorts": bottoms.shorts,
-    "swimsuit": swimwear.swimsuit,
-    "swim-shorts": bottoms.swim_shorts,
-    "tote-bag": bags.tote_bag,
-    "shoulder-bag": small_bags.shoulder_bag,
-    "crossbody-bag": small_bags.crossbody_bag,
-    "clutch": small_bags.clutch,
-    "backpack": bags.backpack,
-    "sneaker": sneakers.sneaker,
-    "boot": boots.boot,
-    "loafer": heels.loafer,
-    "pump": heels.pump,
-    "sandal": sandals.sandal,
-    "wallet": small_goods.wallet,
-    "card-case": small_goods.card_case,
-    "belt": accessories.belt,
-    "watch": watches.watch,
-    "sunglasses": eyewear.sunglasses,
-    "scarf": accessories.scarf,
-    "gloves": gloves.gloves,
-    "tie": small_goods.tie,
-    "cap": hats.cap,
-    "beanie": hats.beanie,
-    "bucket-hat": hats.bucket_hat,
-    "perfume-bottle": accessories.perfume_bottle,
-    "lipstick": beauty.lipstick,
-    "candle": beauty.candle,
-    "cushion": home.cushion,
-    "throw": home.throw,
-    "vase": home.vase,
-    "mug": home.mug,
-}
+PATTERN_SHEETS = sheets_in(__name__, __path__)
+"""Silhouette -> the function that draws it."""
 
 
 class Drawable(Protocol):
@@ -157,4 +85,5 @@ def lay_out(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene:
     scene = Scene(seen, size, cloths(seen), photo)
     view = None if photo == STUDIO else other_view(scene)
     (view or PATTERN_SHEETS[seen.silhouette])(scene)
+    rounded_off(scene)
     return scene

@@ -5,9 +5,12 @@ import math
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Outline, Point, between, box, disc, mirrored, outline, ribbon
 from generator.render.details import buckle, plate, ring, strap
+from generator.render.folded import GIVE, folded_folds, lift_of, stack, thickness
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 
 
+@pattern_sheet("belt")
 def belt(scene: Scene) -> None:
     """Closed to a loop and seen from a little above, or rolled up; buckle in front, holes in the end."""
     d, size = scene.design, scene.appearance.size
@@ -103,9 +106,13 @@ def _buckle(scene: Scene, at: Point, width: float, shape: str) -> None:
         buckle(scene, x, y, frame * (1.0 if shape == "square" else 1.5), frame, 0.024)
 
 
+@pattern_sheet("scarf")
 def scarf(scene: Scene) -> None:
     """Laid round a neck that is not there, folded flat to a strip, or rolled; with a fringe or a hem."""
     d = scene.design
+    if scene.pose.folded:
+        _scarf_stack(scene)
+        return
     kind = d.one_of("laid", ("loop", "folded", "once"))
     {"loop": _scarf_loop, "folded": _scarf_folded, "once": _scarf_once}[kind](scene)
 
@@ -126,6 +133,26 @@ def _fringe(scene: Scene, a: Point, b: Point, length: float, name: str) -> None:
             soft=0.003,
             shadow=0.0,
         )
+
+
+def _scarf_stack(scene: Scene) -> None:
+    """Folded to a square, as it lies in a shop: the end below all layers, a label in one corner."""
+    d = scene.design
+    half, low = d.between("stack width", 0.150, 0.180), d.between("stack length", 0.250, 0.290)
+    fringe = d.between("fringe", 0.0, 0.07)
+    bottom = low + 3 * thickness(scene) + (0.030 if fringe > 0.02 else 0.012)
+    scene.stage(min(0.66 / (2 * half), 0.76 / bottom), (0.0, 0.5 * bottom), give=GIVE)
+    left, right = -half + 0.010, 0.55 * half
+    end = low + 3 * thickness(scene) + 0.010
+    if fringe > 0.02:
+        _fringe(scene, (left + 0.006, end), (right - 0.006, end - 0.002), 0.5 * fringe, "end")
+    scene.panel(box(left, 0.1, right, end, 0.006), puff=0.008, soft=0.012, lift=0.002, shadow=0.3)
+    stack(scene, (-half, half), 0.0, low, 3)
+    shape = box(-half, 0.0, half, low, 0.018)
+    folds = folded_folds(scene, half, low)
+    scene.panel(shape, puff=0.020, soft=0.020, volume=0.010, lift=lift_of(scene, 3), folds=folds, shadow=0.5, edge=0.0)
+    x, y = 0.62 * half, low - 0.050
+    scene.overlay(box(x, y, x + 0.036, y + 0.022, 0.002), "label", puff=0.001, soft=0.003, shadow=0.25)
 
 
 def _scarf_folded(scene: Scene) -> None:
@@ -250,6 +277,7 @@ def _scarf_loop(scene: Scene) -> None:
         )
 
 
+@pattern_sheet("perfume-bottle")
 def perfume_bottle(scene: Scene) -> None:
     """Thick glass, tinted perfume, a printed label, and a cap: metal or lacquered."""
     d = scene.design

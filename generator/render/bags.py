@@ -5,6 +5,7 @@ import numpy as np
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, box, disc, flipped, mirrored, on_side, outline, ribbon
 from generator.render.details import buckle, button, plate, ring, strap, zipper
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 from generator.render.solid import Slant, turned_by_shot
 
@@ -48,6 +49,7 @@ class Tote:
         return self.view.point(x, self.top + drop + sag, self.depth(drop))
 
 
+@pattern_sheet("tote-bag")
 def tote_bag(scene: Scene) -> None:
     """Open top, two handles, a gusset with a pleat; the lining shows in the opening."""
     d = scene.design
@@ -242,6 +244,7 @@ def _mounts(scene: Scene, bag: Tote, spread: float, mount: str, width: float) ->
                 )
 
 
+@pattern_sheet("backpack")
 def backpack(scene: Scene) -> None:
     """Two shoulder straps behind, a zip or a lid with buckled straps, front and side pockets."""
     d = scene.design

@@ -6,12 +6,14 @@ import numpy as np
 
 from generator.render.canvas import Scene
 from generator.render.curves import Point, between, box, disc, ribbon
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.turned import FRINGE, TILT, Turned, hoop, mouth, turn, window_of, wrap
 
 SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
 """How much of the picture a thing of the house fills."""
 
 
+@pattern_sheet("candle")
 def candle(scene: Scene) -> None:
     """Wax poured into a jar, one wick or three, its lid on the floor beside it; a glass jar shows the wax through."""
     d = scene.design
@@ -123,6 +125,7 @@ def _candle_lid(scene: Scene, half: float, low: float) -> None:
         )
 
 
+@pattern_sheet("lipstick")
 def lipstick(scene: Scene) -> None:
     """A wound-out bullet in the colour, in a tube of metal or dark lacquer, its cap beside it; the case is printed."""
     d = scene.design

@@ -6,6 +6,7 @@ from generator.render.canvas import Scene
 from generator.render.curves import Curve, Point, along, outline, ribbon
 from generator.render.details import buckle, plate, ring, usual_cut, zipper
 from generator.render.pair import behind
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 from generator.render.soles import Foot, heel_under, sole_under
 
@@ -14,6 +15,7 @@ SHAFT = {"child": 0.30, "small": 0.26, "medium": 0.40, "large": 0.62}
 """Height of the shaft above the seat of the heel, in units."""
 
 
+@pattern_sheet("boot")
 def boot(scene: Scene) -> None:
     """Shaft with folds at the ankle; a zip, laces or buckled straps; a welt all round and a pull tab behind."""
     d, heel, size = scene.design, scene.cut("heel"), scene.appearance.size

@@ -1,158 +1,13 @@
 """Trousers, jeans, shorts and swim shorts."""
 
-from dataclasses import dataclass
-
 from generator.render.canvas import Scene
-from generator.render.curves import Curve, Point, Stretch, mirrored, on_side, outline, ribbon
+from generator.render.curves import Curve, Point, mirrored, on_side, outline, ribbon
 from generator.render.details import button, flap, ring, strap
-from generator.render.folds import drag
 from generator.render.fronts import lap
-from generator.render.garment import LENGTHS, child_zoom, polygon, stitched
-from generator.render.relief import Crease, Fold
-
-FRONT = 0.021
-"""How much lower the waist is in front than at the sides; behind it shows the inner side of the back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Legs:
-    """The measures of a pair of trousers: half widths, and heights below the waist."""
-
-    waist: float
-    hip: float
-    crotch: float
-    length: float
-    half_leg: float
-    """Half width of one leg at its end."""
-    foot: float
-    """How far from the axis the middle of a leg ends."""
-    knee: float = 0.0
-    """How much the leg is drawn in or let out at the knee."""
-
-
-def _legs_of(
-    scene: Scene, length: float, half_legs: dict[str, tuple[float, float]], *, waist: float, hip: float
-) -> Legs:
-    """The measures that `fit` and size ask for; `half_legs` holds the widths that each fit allows."""
-    d, fit = scene.design, scene.cut("fit")
-    boxy = 1.15 if scene.appearance.size == "child" else 1.0
-    half_leg = d.between("leg width", *half_legs[fit]) * boxy
-    waist, ease = waist * boxy, {"slim": -0.008, "straight": 0.0, "loose": 0.014}[fit]
-    crotch = min(d.between("rise", 0.185, 0.225) + 0.6 * ease, length - 0.045)
-    foot = max(d.between("spread", 0.55, 0.84) * (waist + hip), half_leg + d.between("gap", 0.004, 0.030))
-    knee = -0.25 * d.between("flare", 0.0, half_leg - 0.060) if half_leg > 0.070 and length > 0.48 else 0.0
-    return Legs(
-        waist=waist, hip=waist + hip + ease, crotch=crotch, length=length, half_leg=half_leg, foot=foot, knee=knee
-    )
-
-
-def _staged(scene: Scene, legs: Legs, zoom: float) -> None:
-    wide = max(legs.hip, legs.foot + scene.pose.stride + legs.half_leg + 0.014)
-    scene.stage(min(zoom * child_zoom(scene), 0.455 / wide, 0.90 / legs.length), (0.0, legs.length / 2))
-    w = legs.waist
-    back = mirrored([(0.0, 0.003), (0.6 * w, 0.001), (0.985 * w, -0.003)], [(0.95 * w, 0.05), (0.0, 0.05)])
-    scene.inside(back, "main", lift=0.008)
-    scene.darken(mirrored([(0.0, 0.012), (w, 0.006)], [(w, 0.05), (0.0, 0.05)]), 0.35, 0.010)
-    wide = scene.design.between("label", 0.018, 0.030)
-    scene.overlay(mirrored([(0.0, 0.008), (wide, 0.007)], (wide, 0.019), (0.0, 0.020)), "label", puff=0.001, shade=0.8)
-
-
-def _leg_line(legs: Legs, step: float) -> tuple[Curve, Curve]:
-    """The outer and the inner edge of the right leg, from the waist and from the crotch down."""
-    mid = 0.5 * (legs.crotch + legs.length) + 0.03
-    thigh = legs.hip + 0.30 * (step + legs.half_leg - legs.hip)
-    knee = 0.5 * (thigh + step + legs.half_leg) + legs.knee
-    if legs.length < 0.48:
-        outer = [
-            (legs.waist, 0.0),
-            (legs.hip - 0.006, 0.10),
-            (legs.hip + 0.004, 0.16),
-            (step + legs.half_leg, legs.length),
-        ]
-        inner = [
-            (0.0, legs.crotch),
-            (0.35 * max(step - legs.half_leg, 0.0), 0.5 * (legs.crotch + legs.length)),
-            (step - legs.half_leg, legs.length),
-        ]
-        return outer, inner
-    outer = [
-        (legs.waist, 0.0),
-        (legs.hip - 0.008, 0.095),
-        (legs.hip, 0.15),
-        (thigh, 0.26),
-        (knee, mid),
-        (step + legs.half_leg, legs.length),
-    ]
-    gap = step - legs.half_leg
-    inner = [
-        (0.0, legs.crotch),
-        (0.010 + 0.16 * gap, legs.crotch + 0.07),
-        (0.55 * gap + 0.004 - 0.8 * legs.knee, mid),
-        (gap, legs.length),
-    ]
-    return outer, inner
-
-
-def _draw_legs(scene: Scene, legs: Legs, *, pressed: bool = False, outseam: bool = True) -> list[float]:
-    """Both legs; the answer is where the middle of the left and of the right one ends."""
-    steps: list[float] = []
-    for side in (-1, 1):
-        step = legs.foot + scene.pose.stride + scene.shot.between(f"step {side}", -0.012, 0.012)
-        outer, inner = _leg_line(legs, step)
-        shape: list[Stretch] = [
-            [(0.0, FRONT + 0.002), (0.6 * legs.waist, 0.58 * FRONT), (legs.waist, 0.0)],
-            outer,
-            [outer[-1], (step, legs.length + 0.007), inner[-1]],
-            list(inner)[::-1],
-            (0.0, FRONT + 0.002),
-        ]
-        folds = _leg_folds(scene, side, step, legs)
-        if pressed:
-            folds.append(Crease((side * 0.52 * legs.hip, 0.07), (side * step, legs.length + 0.05), 0.009, 0.006))
-        scene.panel(
-            outline(*shape) * (side, 1),
-            puff=0.018,
-            soft=0.026,
-            volume=0.012,
-            folds=folds,
-            grain=side * 0.05,
-            shadow=0.0,
-        )
-        if outseam:
-            scene.seam(on_side([(x - 0.009, y) for x, y in outer[1:]], side), dark=0.22, width=0.0035)
-        if legs.length > 0.48:
-            scene.darken(
-                outline(
-                    *[on_side([(0.0, legs.crotch), *[(x + 0.020, y) for x, y in inner[1:]]], side)],
-                    *[(side * x, y) for x, y in list(inner)[::-1]],
-                ),
-                0.22,
-                0.014,
-            )
-        steps.append(side * step)
-    scene.seam([(0.0, 0.04), (0.002, legs.crotch)], dark=0.5)
-    return steps
-
-
-def _leg_folds(scene: Scene, side: int, step: float, legs: Legs) -> list[Fold]:
-    """Whiskers that fan out from the crotch, the squeeze at the knee, and what piles up above the foot."""
-    rng = scene.shot.generator(f"folds leg {side}")
-    folds: list[Fold] = []
-    for i in range(int(rng.integers(3, 5))):
-        a = (side * 0.004, legs.crotch - 0.018 + 0.017 * i)
-        b = (side * rng.uniform(0.55, 0.92) * legs.hip, a[1] - rng.uniform(0.020, 0.055) + 0.042 * i)
-        folds += drag(rng, a, b, rng.uniform(0.003, 0.006), rng.uniform(0.006, 0.010), fork=0.2)
-    spots = [0.45, 0.52, 0.60] if legs.length > 0.48 else [0.6]
-    spots += [0.90, 0.95] if legs.length > 0.48 and rng.random() < 0.6 else []
-    for spot in spots:
-        y = legs.crotch + (legs.length - legs.crotch) * (spot + rng.normal(0, 0.03))
-        x = 0.5 * legs.hip + (step - 0.5 * legs.hip) * (y - legs.crotch) / max(legs.length - legs.crotch, 0.05)
-        reach = legs.half_leg * rng.uniform(0.8, 1.1) * (1 if rng.random() < 0.5 else -1)
-        a, b = (side * (x - reach), y), (side * (x + 0.5 * reach), y + rng.normal(0, 0.022))
-        folds += drag(rng, a, b, rng.uniform(0.0030, 0.0055), rng.uniform(0.007, 0.011))
-    x0, x1 = 0.5 * legs.hip + rng.normal(0, 0.012), step + rng.normal(0, 0.008)
-    folds.append(Crease((side * x0, 0.16), (side * x1, legs.length), rng.uniform(-0.004, 0.004), 0.020, 0.02, 0.3))
-    return folds
+from generator.render.garment import LENGTHS, polygon, stitched
+from generator.render.legs import FRONT, Legs, draw_legs, leg_line, legs_of, stage_legs
+from generator.render.pattern_sheets import pattern_sheet
+from generator.render.relief import Crease
 
 
 def _waistband(scene: Scene, legs: Legs, depth: float, *, loops: bool = True) -> int:
@@ -205,11 +60,8 @@ def _leg_ends(scene: Scene, legs: Legs, steps: list[float], turned_up: bool, dep
         a, b = step - legs.half_leg - 0.003, step + legs.half_leg + 0.003
         if turned_up:
             top: Curve = [(a, legs.length - depth), (step, legs.length - depth + 0.006), (b, legs.length - depth)]
-            low: Curve = [
-                (b + 0.001, legs.length + 0.004),
-                (step, legs.length + 0.011),
-                (a - 0.001, legs.length + 0.004),
-            ]
+            y = legs.length + 0.004
+            low: Curve = [(b + 0.001, y), (step, legs.length + 0.011), (a - 0.001, y)]
             scene.overlay(outline(top, low, top[0]), puff=0.008, soft=0.012, shadow=0.5, clip=False)
         else:
             hem: Curve = [(a, legs.length - 0.017), (step, legs.length - 0.011), (b, legs.length - 0.017)]
@@ -225,15 +77,16 @@ def _drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
     scene.overlay(knot, "cord", puff=0.007, soft=0.005, clip=False)
 
 
+@pattern_sheet("trousers")
 def trousers(scene: Scene) -> None:
     """Chinos and tailored trousers: slant pockets, fly, pleats, belt loops, a crease or turn-ups; or a drawstring."""
     d = scene.design
     length = d.between("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
     widths = {"slim": (0.046, 0.056), "straight": (0.062, 0.074), "loose": (0.086, 0.112)}
-    legs = _legs_of(scene, length, widths, waist=d.between("waist", 0.118, 0.160), hip=d.between("hips", 0.026, 0.042))
-    _staged(scene, legs, 1.0)
+    legs = legs_of(scene, length, widths, waist=d.between("waist", 0.118, 0.160), hip=d.between("hips", 0.026, 0.042))
+    stage_legs(scene, legs, 1.0)
     pressed = d.chance("pressed", 0.5)
-    steps = _draw_legs(scene, legs, pressed=pressed)
+    steps = draw_legs(scene, legs, pressed=pressed)
     _slant_pockets(scene, legs)
     sporty = d.chance("drawstring", 0.25) and not pressed
     if pressed and d.chance("pleats", 0.6):
@@ -251,22 +104,19 @@ def trousers(scene: Scene) -> None:
     _leg_ends(scene, legs, steps, d.chance("turn-up", 0.35) and not sporty)
 
 
+@pattern_sheet("jeans")
 def jeans(scene: Scene) -> None:
     """Five pockets, rivets, a metal button, doubled stitching in thread of another colour, worn thighs."""
     d = scene.design
     length = d.between("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
     widths = {"slim": (0.044, 0.054), "straight": (0.060, 0.070), "loose": (0.084, 0.108)}
-    legs = _legs_of(scene, length, widths, waist=d.between("waist", 0.124, 0.164), hip=d.between("hips", 0.022, 0.036))
-    _staged(scene, legs, 1.0)
-    steps = _draw_legs(scene, legs)
+    legs = legs_of(scene, length, widths, waist=d.between("waist", 0.124, 0.164), hip=d.between("hips", 0.022, 0.036))
+    stage_legs(scene, legs, 1.0)
+    steps = draw_legs(scene, legs)
     _worn(scene, legs, steps)
     for side in (-1, 1):
-        mouth: Curve = [
-            (0.44 * legs.waist, 0.047),
-            (0.50 * legs.waist, 0.086),
-            (0.74 * legs.hip, 0.107),
-            (legs.hip - 0.004, 0.104),
-        ]
+        corner = (legs.hip - 0.004, 0.104)
+        mouth: Curve = [(0.44 * legs.waist, 0.047), (0.50 * legs.waist, 0.086), (0.74 * legs.hip, 0.107), corner]
         scene.darken(outline(*[on_side(mouth, side)], (side * (legs.hip - 0.004), 0.050)), 0.30, 0.005)
         scene.seam(on_side(mouth, side), dark=0.55)
         for away in (0.006, 0.013):
@@ -296,7 +146,7 @@ def _worn(scene: Scene, legs: Legs, steps: list[float]) -> None:
     strength = scene.design.between("wash", 0.10, 0.34)
     for step in steps:
         side = 1 if step > 0 else -1
-        outer, inner = _leg_line(legs, abs(step))
+        outer, inner = leg_line(legs, abs(step))
         for line, inward in ((outer, -0.034), (inner, 0.030)):
             edge = [(x + 0.006 * (1 if inward < 0 else -1), y) for x, y in line]
             strip = outline(on_side(edge, side), *on_side([(x + inward, y) for x, y in line[::-1]], side))
@@ -307,14 +157,15 @@ def _worn(scene: Scene, legs: Legs, steps: list[float]) -> None:
     scene.darken(low, 0.7 * strength, 0.05)
 
 
+@pattern_sheet("shorts")
 def shorts(scene: Scene) -> None:
     """Short legs with turn-ups or stitched hems; tailored, with cargo pockets, or with a drawstring."""
     d = scene.design
     length = d.between("length", 0.36, 0.42) * LENGTHS[scene.appearance.size]
     widths = {"slim": (0.074, 0.084), "straight": (0.090, 0.100), "loose": (0.110, 0.128)}
-    legs = _legs_of(scene, length, widths, waist=d.between("waist", 0.134, 0.152), hip=d.between("hips", 0.026, 0.040))
-    _staged(scene, legs, 1.46)
-    steps = _draw_legs(scene, legs, pressed=d.chance("pressed", 0.25))
+    legs = legs_of(scene, length, widths, waist=d.between("waist", 0.134, 0.152), hip=d.between("hips", 0.026, 0.040))
+    stage_legs(scene, legs, 1.46)
+    steps = draw_legs(scene, legs, pressed=d.chance("pressed", 0.25))
     _slant_pockets(scene, legs)
     style = d.one_of("style", ("tailored", "tailored", "cargo", "sporty"))
     if style == "sporty":
@@ -340,6 +191,7 @@ def _cargo_pockets(scene: Scene, legs: Legs, steps: list[float]) -> None:
         button(scene, side * (x1 - 0.036), y + 0.016, 0.0075, "shell")
 
 
+@pattern_sheet("swim-shorts")
 def swim_shorts(scene: Scene) -> None:
     """Light, short and gathered at an elastic waist, with a cord, side stripes or contrast hems, and slits."""
     d = scene.design
@@ -351,12 +203,12 @@ def swim_shorts(scene: Scene) -> None:
     foot = min(half_leg + d.between("spread", 0.008, 0.024), waist + hip + d.between("flare", 0.006, 0.030) - half_leg)
     half_leg = min(half_leg, foot - 0.004)
     legs = Legs(waist=waist, hip=waist + hip, crotch=crotch, length=length, half_leg=half_leg, foot=foot)
-    _staged(scene, legs, 1.50)
-    steps = _draw_legs(scene, legs, outseam=False)
+    stage_legs(scene, legs, 1.50)
+    steps = draw_legs(scene, legs, outseam=False)
     trim = d.one_of("trim", ("none", "stripe", "hem", "hem"))
     for step in steps:
         side = 1 if step > 0 else -1
-        outer, _ = _leg_line(legs, abs(step))
+        outer, _ = leg_line(legs, abs(step))
         if trim == "stripe":
             line: list[Point] = [(x - 0.020, y) for x, y in outer[1:]]
             scene.overlay(ribbon(on_side(line, side), 0.020), "cord", puff=0.001, soft=0.006, shadow=0.1)

@@ -6,7 +6,7 @@ picture (a G-buffer); `light.py` turns the planes into colours once, whatever th
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,8 @@ from generator.render import kernels, tracing
 from generator.render.curves import Curve, Outline, along
 from generator.render.fabric import Cloth
 from generator.render.parts import NO_PART, part_number
-from generator.render.pose import STUDIO, posed
-from generator.render.relief import Fold, Plane, blotches, folded
+from generator.render.pose import STUDIO, posed, presented
+from generator.render.relief import UNEVEN, Fold, Plane, blotches, folded
 from generator.render.variation import Variation
 from generator.render.warp import give_of, warp
 from schemas.appearance import ANY, CUTS_OF, Appearance
@@ -31,6 +31,12 @@ CONTACT = 0.0023
 """Width of that rim, and of the tight shadow right beside a panel, in units."""
 STEP = 0.03
 """Longest straight stretch of an outline that can give way, in units."""
+FLAT = np.zeros((0, 6))
+"""The bend of what is seen square from the front."""
+BACKS_OFF = 0.96
+"""Zoom on what is turned against that on what lies flat."""
+BENT = 0.060
+"""How far a bend moves a point beside its neighbours at most, units."""
 Window = tuple[slice, slice]
 
 
@@ -58,7 +64,7 @@ class Scene:
         self.appearance, self.size, self.cloths = appearance, size, cloths
         self.design = Variation(f"{appearance.silhouette}/design", appearance.design_seed)
         self.shot = Variation("shot", appearance.shot_seed)
-        self.pose = posed(photo, self.shot)
+        self.pose = posed(photo, self.shot, presented(appearance, self.shot))
         self.side, self.cell = size, max(1, round(size / COARSE_SIDE))
         self.planes = roomy(9, size)
         self.alpha, self.height, self.shade, self.quilt, self.u, self.v, self.share = self.planes[:7]
@@ -67,6 +73,12 @@ class Scene:
         self.top, self.under, self.part = self.owners
         """The number of the cloth that covers most of a pixel, of the next one, and of the part; 0 is none."""
         self.cloth_names = list(cloths)
+        self.near_sleeve: list[Callable[[], None]] = []
+        """What lays the sleeve that hangs before the body of a turned garment, in order."""
+        self.body_lies = False
+        self.frame: Plane | None = None
+        """How far each pixel lies on the face of what is folded; elsewhere nothing more is laid."""
+        self.face_window: Window = (slice(0, size), slice(0, size))
         self.floor: tuple[float, float, float] | None = None
         self.stage(1.0)
 
@@ -87,15 +99,43 @@ class Scene:
         self.middle = self.size * (0.5 + np.array([shot.between("x", -0.012, 0.012), shot.between("y", -0.012, 0.012)]))
         self.give = give_of(self.appearance.silhouette) if give is None else give
         self.waves = warp(shot, self.give)
+        self.bend = FLAT
         self.camera = np.array([math.cos(turn), math.sin(turn), *centre, *self.middle, self.zoom])
+        self._forget_place()
+
+    def face(self, bend: npt.NDArray[np.float64]) -> None:
+        """Turns what lies on the stage as the body in it turns: rows as `tracing.bulged` and `bent` read them.
+
+        The camera backs off: what is nearer than the plane of a flat garment looks larger.
+        """
+        self.bend = bend
+        self.zoom *= BACKS_OFF
+        self.camera[6] = self.zoom
+        self._forget_place()
+
+    def fold(self, edges: Outline) -> None:
+        """Folds under what lies outside the edges: from now on everything ends there."""
+        (frame,) = roomy(1, self.side)
+        area = self._area(edges, margin=0.0)
+        if area is not None:
+            frame[area.window] = area.mask
+            self.face_window = area.window
+        self.frame = frame
+
+    def _forget_place(self) -> None:
         for name in ("place", "crumple"):
             self.__dict__.pop(name, None)
+
+    @property
+    def far_to_near(self) -> tuple[int, int]:
+        """The sides of a garment in the order in which they are laid: the one nearer to the camera last."""
+        return (1, -1) if self.pose.yaw > 0 else (-1, 1)
 
     @functools.cached_property
     def place(self) -> tuple[Plane, Plane]:
         """The garment units x and y of every pixel."""
         x, y = self.planes[7:]
-        tracing.unlaid(x, y, self.waves, self.camera)
+        tracing.unlaid(x, y, self.waves, self.bend, self.camera)
         return x, y
 
     @property
@@ -128,7 +168,7 @@ class Scene:
 
     def pixels(self, points: Outline) -> Outline:
         """Garment units to pixels."""
-        return tracing.laid(np.ascontiguousarray(points, np.float64), 0.0, self.waves, self.camera)
+        return tracing.laid(np.ascontiguousarray(points, np.float64), 0.0, self.waves, self.bend, self.camera)
 
     def panel(
         self,
@@ -171,7 +211,7 @@ class Scene:
         broad = kernels.softened(mask, 3.2 * soft * unit, 0.0, 0.0) if volume else deep
         rolled = EDGE * edge if puff and self.give else 0.0
         place = self.place[0][window], self.place[1][window]
-        relief = folded(folds, *place) if folds else deep
+        relief = folded(folds, *place, UNEVEN + BENT * len(self.bend[:1])) if folds else deep
         sizes = (float(puff), float(volume), float(rolled), float(lift), 1.0 if folds else 0.0)
         height = kernels.formed(deep, broad, near, relief, self.crumple[window], sizes)
         if follow:
@@ -263,10 +303,12 @@ class Scene:
         self._lay(window, mask, self.height[window] + 0.0012 * mask, cloth, (1.0, 0.0, 0.0), NO_PART)
 
     def near(self, x: float, y: float, radius: float) -> Window | None:
-        """The window around a point in garment units, or None when it leaves the picture."""
+        """The window around a point in garment units, or None when it leaves the picture or the face of a fold."""
         (px, py), reach = self.pixels(np.array([[x, y]]))[0], radius * self.zoom + 2
         x0, y0, x1, y1 = math.floor(px - reach), math.floor(py - reach), math.ceil(px + reach), math.ceil(py + reach)
         inside = x0 >= 0 and y0 >= 0 and x1 <= self.side and y1 <= self.side
+        if inside and self.frame is not None:
+            inside = bool(self.frame[y0:y1, x0:x1].min() > 0.5)
         return (slice(y0, y1), slice(x0, x1)) if inside else None
 
     def darken(self, shape: Outline, strength: float, soft: float) -> None:
@@ -283,17 +325,26 @@ class Scene:
 
     def _window(self, points: npt.NDArray[np.float64], reach: float) -> Window | None:
         y0, y1, x0, x1 = tracing.bounds(points, reach, self.side)
+        if self.frame is not None:
+            (rows, columns), more = self.face_window, math.ceil(reach)
+            y0, y1, x0, x1 = (
+                *(max(y0, rows.start - more), min(y1, rows.stop + more)),
+                *(max(x0, columns.start - more), min(x1, columns.stop + more)),
+            )
         return None if x1 - x0 < 2 or y1 - y0 < 2 else (slice(y0, y1), slice(x0, x1))
 
     def _area(self, shape: Outline, margin: float) -> Area | None:
         points = np.ascontiguousarray(shape, np.float64)
-        polygon = tracing.laid(points, STEP if self.give else 0.0, self.waves, self.camera)
+        polygon = tracing.laid(points, STEP if self.give else 0.0, self.waves, self.bend, self.camera)
         window = self._window(polygon, margin * self.zoom)
         if window is None:
             return None
         rows, columns = window
         corner = np.array([columns.start, rows.start], np.float64)
-        return Area(window, tracing.coverage(polygon - corner, rows.stop - rows.start, columns.stop - columns.start))
+        mask = tracing.coverage(polygon - corner, rows.stop - rows.start, columns.stop - columns.start)
+        if self.frame is not None:
+            mask *= self.frame[window]
+        return Area(window, mask)
 
     def _line(
         self, points: Outline, width: float, *, margin: float, dashed: bool = False
@@ -309,6 +360,8 @@ class Scene:
         corner = np.array([columns.start, rows.start], np.float64)
         shape = rows.stop - rows.start, columns.stop - columns.start
         away, place = tracing.traced(line - corner, dashed, *shape, float(reach))
+        if self.frame is not None:
+            away[self.frame[window] < 0.5] = np.float32(1e6)
         mask = np.clip(np.float32(0.5 * max(pen, 1.0) + 0.5) - away, 0, 1) * np.float32(min(1.0, pen))
         return window, mask, away, place
 

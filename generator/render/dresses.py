@@ -6,6 +6,7 @@ from generator.render.canvas import Scene
 from generator.render.collars import inside_back, round_neck, v_neck
 from generator.render.curves import Curve, Point, Stretch, mirrored, on_side, outline, ribbon
 from generator.render.details import buckle, button, strap
+from generator.render.facing import face
 from generator.render.folds import body_folds, hem_folds
 from generator.render.fronts import lap, waist_belt
 from generator.render.garment import (
@@ -17,10 +18,12 @@ from generator.render.garment import (
     body_half,
     child_zoom,
     cuff,
+    lay_near_sleeve,
     polygon,
     sleeves,
     staged,
 )
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease, Flutes, Fold
 
 
@@ -46,6 +49,7 @@ SKIRTS = {
 }
 
 
+@pattern_sheet("dress")
 def dress(scene: Scene) -> None:
     """Without a waist (shift, empire) or with one (sheath, A-line, full, tiered), plain, buttoned, belted or tied."""
     d, sleeve, pointed = scene.design, scene.cut("sleeve"), scene.cut("neckline") == "v"
@@ -99,6 +103,7 @@ def dress(scene: Scene) -> None:
     flutes = hem_folds(scene, gathered_at, cut, shape.flutes + d.between("flutes", -0.5, 1.5), shape.depth)
     folds = [*body_folds(scene, cut)[:8], *flutes]
     scene.panel(mirrored(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
+    lay_near_sleeve(scene)
     _bodice(scene, cut, neckline, sleeved=bool(made))
     if style == "tiered":
         _tiers(scene, cut)
@@ -190,6 +195,7 @@ def _tiers(scene: Scene, cut: Cut) -> None:
             scene.seam([(x, y + 0.008), (1.04 * x, y + rng.uniform(0.030, 0.055))], dark=0.20, width=0.005, depth=0.004)
 
 
+@pattern_sheet("skirt")
 def skirt(scene: Scene) -> None:
     """Pencil, straight or flared, mini to midi, pleated, buttoned or wrapped; metal hardware is two strap buckles."""
     d, fit = scene.design, scene.cut("fit")
@@ -207,6 +213,7 @@ def skirt(scene: Scene) -> None:
         }[fit],
     )
     scene.stage(min(1.50 * child_zoom(scene), 0.45 / (hem + 0.01), 0.86 / length), (0.0, length / 2))
+    face(scene, [(waist, 0.0), (0.5 * (waist + hem) + 0.02, 0.4 * length), (hem, length)])
     bulge = 0.030 if fit == "slim" else 0.018
     hip: Curve = [
         (waist, 0.036),

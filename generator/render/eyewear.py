@@ -5,6 +5,7 @@ import numpy as np
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Outline, disc, on_side, outline, ribbon
 from generator.render.details import plate
+from generator.render.pattern_sheets import pattern_sheet
 
 SIZE = {"child": 0.66, "small": 0.80, "medium": 0.94, "large": 1.06}
 """How much of the picture a pair of glasses fills."""
@@ -20,6 +21,7 @@ HALF_HEIGHT = {
 """Half the height of a lens over half its width."""
 
 
+@pattern_sheet("sunglasses")
 def sunglasses(scene: Scene) -> None:
     """Seven shapes of lens with a graded tint, in a rim as thick as acetate needs; bridge and hinges may be metal."""
     d = scene.design

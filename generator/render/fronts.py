@@ -5,7 +5,7 @@ import math
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Point, box, mirrored, outline, ribbon
 from generator.render.details import buckle, button, flap, ring, strap, welt, zipper
-from generator.render.garment import Cut, polygon, stitched
+from generator.render.garment import Cut, lay_near_sleeve, polygon, stitched
 
 
 def lap(scene: Scene) -> int:
@@ -82,12 +82,9 @@ def zip_front(scene: Scene, top: float, low: float, *, width: float = 0.016, x: 
 
 def waist_belt(scene: Scene, cut: Cut, *, tied: bool, width: float = 0.036) -> None:
     """A belt of the cloth at the waist, through loops: a buckle in front, or a knot with two hanging ends."""
-    w, y, half = cut.waist + 0.004, cut.waist_at, 0.5 * width
-    side = lap(scene)
-    band = mirrored([(0.0, y - half + 0.004), (w, y - half - 0.003)], (w, y + half - 0.003), (0.0, y + half + 0.004))
-    scene.overlay(band, puff=0.007, soft=0.010, shadow=0.6, grain=1.57)
-    for x in (-0.72 * w, 0.72 * w):
-        strap(scene, [(x, y - half - 0.012), (x, y + half + 0.010)], 0.012)
+    _around_the_waist(scene, cut, width)
+    lay_near_sleeve(scene)
+    y, side = cut.waist_at, lap(scene)
     sway = scene.shot.between("belt end", -0.02, 0.02)
     if not tied:
         reach = scene.design.between("belt reach", 0.10, 0.20)
@@ -112,6 +109,14 @@ def waist_belt(scene: Scene, cut: Cut, *, tied: bool, width: float = 0.036) -> N
         [(0.020, y + 0.018), (0.0, y + 0.026), (-0.020, y + 0.016), (-0.022, y - 0.020)],
     )
     scene.overlay(knot * (side, 1), puff=0.014, soft=0.013, shadow=0.6, grain=0.9, clip=False)
+
+
+def _around_the_waist(scene: Scene, cut: Cut, width: float) -> None:
+    w, y, half = cut.waist + 0.004, cut.waist_at, 0.5 * width
+    band = mirrored([(0.0, y - half + 0.004), (w, y - half - 0.003)], (w, y + half - 0.003), (0.0, y + half + 0.004))
+    scene.overlay(band, puff=0.007, soft=0.010, shadow=0.6, grain=1.57)
+    for x in (-0.72 * w, 0.72 * w):
+        strap(scene, [(x, y - half - 0.012), (x, y + half + 0.010)], 0.012)
 
 
 def pockets(scene: Scene, kind: str, x0: float, x1: float, y: float, depth: float = 0.034, cloth: str = "main") -> None:

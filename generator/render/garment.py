@@ -11,6 +11,8 @@ import numpy as np
 
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Outline, Point, mirrored, on_side, outline
+from generator.render.facing import face
+from generator.render.folded import fold_top, folded_folds, lift_of
 from generator.render.folds import body_folds, sleeve_folds
 from generator.render.relief import Fold
 
@@ -116,6 +118,9 @@ def staged(scene: Scene, cut: Cut, zoom: float, *, top: float = -0.02, sleeve: A
     Collar or hood begin at `top`.
     """
     made = sized(scene, cut)
+    if scene.pose.folded:
+        fold_top(scene, made.chest, made.length, top)
+        return made
     low, wide = made.length + made.dip, max(made.hem, made.chest, made.waist)
     if sleeve is not None:
         x, y = 0.5 * (made.shoulder + made.chest), 0.5 * (made.slope + made.armhole)
@@ -125,6 +130,12 @@ def staged(scene: Scene, cut: Cut, zoom: float, *, top: float = -0.02, sleeve: A
             wide = max(wide, x + sleeve.length * math.sin(angle) + 1.1 * sleeve.half_cuff + 0.01)
     reach = min(zoom * child_zoom(scene), 0.455 / wide, 0.91 / (low - top))
     scene.stage(reach, (0.0, 0.5 * (low + top)))
+    sides = [
+        (made.chest, made.armhole),
+        (made.waist, made.waist_at),
+        (made.hem, max(made.length, made.waist_at + 0.01)),
+    ]
+    face(scene, sides, chest_at=0.85 * made.armhole)
     return made
 
 
@@ -172,10 +183,25 @@ def body(
 ) -> None:
     """The front of a garment, with the seams where sleeves are set in."""
     folds = body_folds(scene, cut) if folds is None else folds
+    edge, lift = 1.0, 0.003
+    if scene.pose.folded:
+        folds, soft, edge, lift = folded_folds(scene, 0.8 * cut.chest, 0.4), 0.020, 0.0, lift_of(scene, 3)
     half = body_half(cut, neckline, hem)
     if not sleeved:
         half[2] = armhole_line(cut)
-    scene.panel(mirrored(*half), puff=puff, soft=soft, volume=volume, folds=folds, shadow=shadow, quilted=quilted)
+    shape = mirrored(*half)
+    scene.panel(
+        shape,
+        puff=puff,
+        soft=soft,
+        volume=volume,
+        lift=lift,
+        folds=folds,
+        quilted=quilted,
+        shadow=shadow,
+        edge=edge,
+    )
+    lay_near_sleeve(scene)
     if sleeved:
         armhole_seams(scene, cut)
 
@@ -195,6 +221,8 @@ class Sleeve:
     wrist: Point
     half_cuff: float
     angle: float
+    near: bool = False
+    """Whether it hangs before the body, as the nearer sleeve of a turned garment does."""
 
     def across(self, share: float) -> tuple[Point, Point]:
         """The two edges of the sleeve at a share of its length, near the wrist."""
@@ -207,7 +235,13 @@ class Sleeve:
 def sleeves(
     scene: Scene, cut: Cut, made: Arm, *, cloth: str = "main", quilted: bool = False, puff: float = 0.016
 ) -> list[Sleeve]:
-    """Both sleeves, hanging from the armholes; each swings a little with the shot."""
+    """Both sleeves, hanging from the armholes; each swings a little with the shot.
+
+    Those of a folded garment lie behind it: there are none to draw. The near sleeve of a turned garment, and what is on
+    it, waits for `lay_near_sleeve`.
+    """
+    if scene.pose.folded:
+        return []
     return [_sleeve(scene, cut, side, made, cloth, quilted, puff) for side in (-1, 1)]
 
 
@@ -232,25 +266,44 @@ def _sleeve(scene: Scene, cut: Cut, side: int, made: Arm, cloth: str, quilted: b
     ends = (0.6, 0.90, 0.97, 1.0) if made.tuck else (0.6, 1.0)
     outer = [tip, edge(0.22, 1), *(edge(share, 1) for share in ends)]
     inner = [*(edge(share, -1) for share in ends[::-1]), edge(0.25, -1), pit]
+    near = scene.pose.yaw * side < 0
+    set_in = [pit, (side * (cut.chest - 0.006), 0.55 * (cut.slope + cut.armhole)), tip]
     under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
-    shape = outline(outer, inner[0], inner, *under_body)
-    scene.panel(
-        shape,
-        cloth,
-        puff=puff,
-        soft=0.026,
-        volume=0.6 * puff,
-        folds=sleeve_folds(scene, side, edge, length),
-        grain=side * angle,
-        quilted=quilted,
-        part="sleeve",
-        shadow=0.0,
-    )
-    return Sleeve((side * middle[0], middle[1]), wrist, made.half_cuff, side * angle)
+
+    def lay(before: bool = True) -> None:
+        scene.panel(
+            outline(outer, inner[0], inner, *([set_in] if before else under_body)),
+            cloth,
+            puff=puff,
+            soft=0.026,
+            volume=0.6 * puff,
+            lift=0.008 if before else 0.003,
+            folds=sleeve_folds(scene, side, edge, length),
+            grain=side * angle,
+            quilted=quilted,
+            part="sleeve",
+            shadow=0.45 if before else 0.0,
+        )
+
+    lay(before=False)
+    if near:
+        scene.near_sleeve.append(lay)
+    return Sleeve((side * middle[0], middle[1]), wrist, made.half_cuff, side * angle, near)
+
+
+def lay_near_sleeve(scene: Scene) -> None:
+    """Lays what `sleeves` has kept back; call it when the body lies, and again after what goes round the body."""
+    scene.body_lies = True
+    for lay in scene.near_sleeve:
+        lay()
 
 
 def cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", flare: float = 1.06) -> None:
     """A band around the wrist, `flare` times as wide as the sleeve; `depth` reaches up the sleeve from its end."""
+    if sleeve.near:
+        scene.near_sleeve.append(lambda: cuff(scene, replace(sleeve, near=False), depth, cloth, flare))
+        if not scene.body_lies:
+            return
     length = math.dist(sleeve.shoulder, sleeve.wrist)
     (a, b), (c, d) = sleeve.across(1 - depth / length), sleeve.across(1.01)
     wide = _widened(outline([a, b], d, c), flare)
@@ -259,6 +312,10 @@ def cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", flare:
 
 def rib_cuff(scene: Scene, sleeve: Sleeve, depth: float, tuck: float, cloth: str = "rib") -> None:
     """A knitted band beyond the end of a sleeve, which it draws in by a share `tuck`."""
+    if sleeve.near:
+        scene.near_sleeve.append(lambda: rib_cuff(scene, replace(sleeve, near=False), depth, tuck, cloth))
+        if not scene.body_lies:
+            return
     length = math.dist(sleeve.shoulder, sleeve.wrist)
     (a, b), (c, d) = sleeve.across(1 - 0.12 * depth / length), sleeve.across(1 + 0.80 * depth / length)
     (a, b), (c, d) = _drawn_in(a, b, 1.03 - tuck), _drawn_in(c, d, 0.99 - tuck)

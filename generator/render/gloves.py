@@ -8,12 +8,14 @@ from generator.render.canvas import Scene
 from generator.render.curves import Curve, Outline, outline, ribbon
 from generator.render.details import button, plate
 from generator.render.pair import behind
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 
 SIZE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
 """How much of the picture a pair of gloves fills."""
 
 
+@pattern_sheet("gloves")
 def gloves(scene: Scene) -> None:
     """A pair, one half over the other: leather cut with quirks and points, or cuffed and ribbed like knitting."""
     d = scene.design

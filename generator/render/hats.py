@@ -5,12 +5,14 @@ import math
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Point, disc, mirrored, on_side, outline, ribbon
 from generator.render.details import ring, strap
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease, Flutes
 
 FILL = {"child": 0.67, "small": 0.82, "medium": 0.97, "large": 1.09}
 """How much of the picture a hat fills."""
 
 
+@pattern_sheet("cap")
 def cap(scene: Scene) -> None:
     """Baseball cap in profile: a soft or a stiff crown, a mesh back on some, a flat or a curved peak to the right."""
     d = scene.design
@@ -89,6 +91,7 @@ def _bill(scene: Scene, front: float, low: float, peak: float) -> None:
         )
 
 
+@pattern_sheet("beanie")
 def beanie(scene: Scene) -> None:
     """A knitted cap: a dome that may slouch, a turned-up ribbed edge or a plain one, a pompon or none."""
     d = scene.design
@@ -216,6 +219,7 @@ def _pompon(scene: Scene, at: Point, radius: float) -> None:
             )
 
 
+@pattern_sheet("bucket-hat")
 def bucket_hat(scene: Scene) -> None:
     """Flat, domed or high crown over a brim that hangs or stands out, with rows of stitching."""
     d = scene.design

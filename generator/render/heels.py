@@ -4,6 +4,7 @@ from generator.render.canvas import Scene
 from generator.render.curves import Curve, Point, disc, outline, ribbon
 from generator.render.details import plate, ring
 from generator.render.pair import behind
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 from generator.render.soles import RISE, Foot, heel_under, sole_under
 
@@ -40,6 +41,7 @@ def _toe_line(foot: Foot, point: float, tall: float) -> Curve:
     ]
 
 
+@pattern_sheet("pump")
 def pump(scene: Scene) -> None:
     """A low-cut court shoe, from ballet flat to stiletto, its toe pointed to round; a bow or a plaque in front."""
     d, heel = scene.design, scene.cut("heel")
@@ -130,6 +132,7 @@ def _opening(scene: Scene, foot: Foot, back: Point, front: Point, dip: float) ->
     )
 
 
+@pattern_sheet("loafer")
 def loafer(scene: Scene) -> None:
     """A slip-on with a stitched apron: with a saddle strap, a tassel or a plaque, on a low or a block heel."""
     d, heel = scene.design, scene.cut("heel")

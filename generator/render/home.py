@@ -7,6 +7,7 @@ import numpy as np
 
 from generator.render.canvas import Scene
 from generator.render.curves import Outline, Point, disc, mirrored, outline, ribbon
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease, Fold, Plane
 from generator.render.turned import TILT, Turned, hoop, mouth, turn, window_of
 
@@ -28,6 +29,7 @@ class Pillow(NamedTuple):
         return np.asarray(self.depth * ((1 - a * a) * (1 - b * b)) ** 0.8, np.float32)
 
 
+@pattern_sheet("vase")
 def vase(scene: Scene) -> None:
     """A thrown or blown vase of five shapes, with handles on some; metal hardware rings its neck and foot."""
     d = scene.design
@@ -77,6 +79,7 @@ def _vase_handles(scene: Scene, body: Turned, top: float, tall: float) -> None:
         scene.panel(ribbon(curve, 0.036, 0.044), puff=0.024, soft=0.016, shadow=0.0)
 
 
+@pattern_sheet("mug")
 def mug(scene: Scene) -> None:
     """A handled cup, straight, rounded or tapered; the lining is its inside, metal hardware a gilt rim and foot."""
     d = scene.design
@@ -129,6 +132,7 @@ def _mug_handle(scene: Scene, body: Turned, top: float, tall: float) -> None:
     scene.panel(ribbon(ears[style], 0.056, 0.050), "self", puff=0.030, soft=0.022, shadow=0.0)
 
 
+@pattern_sheet("cushion")
 def cushion(scene: Scene) -> None:
     """A stuffed cover, square or lumbar: its edge plain, piped, fringed, flanged or with tassels at its corners."""
     d, shot = scene.design, scene.shot
@@ -231,6 +235,7 @@ def _tassel(scene: Scene, x: float, y: float, side: int) -> None:
     scene.overlay(disc(x + side * 0.006, y + 0.012, 0.019, 0.022), "trim", puff=0.014, soft=0.010, clip=False)
 
 
+@pattern_sheet("throw")
 def throw(scene: Scene) -> None:
     """A folded blanket: rounded folds in front, a top face going back, fringe or bound edge, one corner turned over."""
     d = scene.design

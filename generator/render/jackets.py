@@ -27,8 +27,10 @@ from generator.render.garment import (
     sleeves,
     staged,
 )
+from generator.render.pattern_sheets import pattern_sheet
 
 
+@pattern_sheet("quilted-jacket")
 def quilted_jacket(scene: Scene) -> None:
     """Short, boxy, with a turned-down collar, snaps or a zip, patch or slit pockets and bound edges."""
     d, closure = scene.design, scene.cut("closure")
@@ -113,6 +115,7 @@ def _down_cut(scene: Scene, shoulder: float, chest: float) -> Cut:
     )
 
 
+@pattern_sheet("puffer-jacket")
 def puffer_jacket(scene: Scene) -> None:
     """Down jacket: swollen body and sleeves, a zip and a padded standing collar, often with a hood behind it."""
     d = scene.design
@@ -190,6 +193,7 @@ def _open_collar(scene: Scene, side: int, tall: float) -> None:
     zipper(scene, on_side(inner, side), width=0.014, pull=False)
 
 
+@pattern_sheet("gilet")
 def gilet(scene: Scene) -> None:
     """A padded jacket without sleeves: bound armholes, a standing collar, zipped or snapped."""
     d = scene.design
@@ -231,6 +235,7 @@ def _back_of_armholes(scene: Scene, cut: Cut) -> None:
         scene.inside(outline([tip, bulge, pit], inner) * (side, 1), lift=0.006)
 
 
+@pattern_sheet("bomber-jacket")
 def bomber_jacket(scene: Scene) -> None:
     """Short and full, with ribbed collar, cuffs and hem, a zip, slanted snap pockets and a pocket on one sleeve."""
     d = scene.design
@@ -290,6 +295,7 @@ def _sleeve_pocket(scene: Scene, edges: tuple[Point, Point], angle: float) -> No
     zipper(scene, [(x - 0.012, y - 0.036), (x + 0.018, y + 0.036)], width=0.012)
 
 
+@pattern_sheet("blazer")
 def blazer(scene: Scene) -> None:
     """Tailored: notched or peaked lapels, one or two rows of buttons, darts, breast pocket, rounded fronts."""
     d, double = scene.design, scene.design.chance("double-breasted", 0.35)

@@ -45,36 +45,28 @@ def spread_cells(small: Plane, tap: float) -> None:
 
 @compiled
 def enlarged(small: Plane, factor: int, height: int, width: int, down: float, right: float) -> Plane:
-    """A plane from the cells of `reduced` by cubic B-splines (no facets), moved by a fraction of a pixel."""
-    plane = np.empty((height, width), np.float32)
+    """A plane from the cells of `reduced` by cubic B-splines (no facets), moved by a fraction of a pixel.
+
+    Along rows first, where there are few of them yet; then each row of pixels is a mean of four whole rows.
+    """
     rows, columns = small.shape
-    base = np.empty(width, np.int64)
-    weights = np.empty((width, 4), np.float32)
+    broad = np.empty((rows, width), np.float32)
     for j in range(width):
         place = min(max((j + 0.5 - right) / factor + 2.5, 1.0), columns - 2.001)
-        base[j] = int(place) - 1
-        f = place - int(place)
-        weights[j, 0] = (1 - f) ** 3 / 6
-        weights[j, 1] = (4 - 6 * f * f + 3 * f**3) / 6
-        weights[j, 2] = (1 + 3 * f + 3 * f * f - 3 * f**3) / 6
-        weights[j, 3] = f**3 / 6
-    line = np.empty(columns, np.float32)
-    for i in range(height):
-        place = min(max((i + 0.5 - down) / factor + 2.5, 1.0), rows - 2.001)
-        top = int(place) - 1
-        f = place - int(place)
+        k, f = int(place) - 1, place - int(place)
         a, b = np.float32((1 - f) ** 3 / 6), np.float32((4 - 6 * f * f + 3 * f**3) / 6)
         c, d = np.float32((1 + 3 * f + 3 * f * f - 3 * f**3) / 6), np.float32(f**3 / 6)
-        for j in range(columns):
-            line[j] = a * small[top, j] + b * small[top + 1, j] + c * small[top + 2, j] + d * small[top + 3, j]
+        for i in range(rows):
+            broad[i, j] = a * small[i, k] + b * small[i, k + 1] + c * small[i, k + 2] + d * small[i, k + 3]
+    plane = np.empty((height, width), np.float32)
+    for i in range(height):
+        place = min(max((i + 0.5 - down) / factor + 2.5, 1.0), rows - 2.001)
+        top, f = int(place) - 1, place - int(place)
+        a, b = np.float32((1 - f) ** 3 / 6), np.float32((4 - 6 * f * f + 3 * f**3) / 6)
+        c, d = np.float32((1 + 3 * f + 3 * f * f - 3 * f**3) / 6), np.float32(f**3 / 6)
+        first, second, third, fourth, line = broad[top], broad[top + 1], broad[top + 2], broad[top + 3], plane[i]
         for j in range(width):
-            k = base[j]
-            plane[i, j] = (
-                weights[j, 0] * line[k]
-                + weights[j, 1] * line[k + 1]
-                + weights[j, 2] * line[k + 2]
-                + weights[j, 3] * line[k + 3]
-            )
+            line[j] = a * first[j] + b * second[j] + c * third[j] + d * fourth[j]
     return plane
 
 
@@ -111,8 +103,11 @@ def sampled(u: Plane, v: Plane, plate: Plane, scales: tuple[float, float], shift
 
 
 @compiled
-def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers) -> None:
-    """Adds creases to a relief, near each of them; a row holds the fields of `relief.Crease`, points first."""
+def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers, uneven: float) -> None:
+    """Adds creases to a relief, near each of them; a row holds the fields of `relief.Crease`, points first.
+
+    `uneven` is how far x and y stray from a regular grid, at most; units.
+    """
     rows, columns = total.shape
     if rows < 2 or columns < 2:
         return
@@ -120,7 +115,7 @@ def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers) -> None:
     xi, yi = (x[-1, 0] - x[0, 0]) / (rows - 1), (y[-1, 0] - y[0, 0]) / (rows - 1)
     area = xj * yi - xi * yj
     cell = math.hypot(xj, yj)
-    slack = 2 + 0.008 / cell  # the cloth is warped a little
+    slack = 2 + uneven / cell
     steps = 32
     bend, gain, sharpness = np.empty(steps + 2), np.empty(steps + 2), np.empty(steps + 2)
     for n in range(creases.shape[0]):
@@ -145,8 +140,15 @@ def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers) -> None:
         margin_j, margin_i = slack + reach / cell * abs(ey), slack + reach / cell * abs(ex)
         first_i, last_i = max(0, int(min(i0, i) - margin_i)), min(rows, int(max(i1, i) + margin_i) + 2)
         first_j, last_j = max(0, int(min(j0, j) - margin_j)), min(columns, int(max(j1, j) + margin_j) + 2)
+        fall = yj * ex - xj * ey  # how much nearer to the upper side of the crease each further column is
         for i in range(first_i, last_i):
-            for j in range(first_j, last_j):
+            row_j, row_end = first_j, last_j
+            if abs(fall) * (last_j - first_j) > 4 * reach:
+                here = (y[i, first_j] - ay) * ex - (x[i, first_j] - ax) * ey
+                wide = (reach + 2 * uneven) / abs(fall) + 2
+                row_j = max(first_j, first_j + int(-here / fall - wide))
+                row_end = min(last_j, first_j + int(-here / fall + wide) + 1)
+            for j in range(row_j, row_end):
                 dx, dy = x[i, j] - ax, y[i, j] - ay
                 across = dy * ex - dx * ey
                 if across > reach or across < -reach:
@@ -201,21 +203,30 @@ def formed(
     sizes: tuple[float, float, float, float, float],
 ) -> Plane:
     """The relief of a panel from its mask blurred over three widths: shoulder, bulge and rolled edge, and its folds."""
-    puff, volume, edge, lift, folded = sizes
+    puff, volume, edge = np.float32(sizes[0]), np.float32(sizes[1]), np.float32(sizes[2])
+    lift, folded = np.float32(sizes[3]), np.float32(sizes[4])
+    zero, one, two, three, low = np.float32(0), np.float32(1), np.float32(2), np.float32(3), np.float32(0.3)
+    gain = np.float32(1 / 0.7)
     height, width = deep.shape
     relief = np.empty((height, width), np.float32)
     for i in range(height):
+        line, inside, bend, rough = relief[i], deep[i], folds[i], crumple[i]
         for j in range(width):
-            inner = min(max((deep[i, j] - 0.3) / 0.7, 0.0), 1.0)
-            rise = inner * inner * (3 - 2 * inner)
-            total = lift + puff * rise + crumple[i, j] + folded * folds[i, j] * min(1.4 * inner + 0.12, 1.0)
-            if volume > 0:
-                wide = min(max((broad[i, j] - 0.3) / 0.7, 0.0), 1.0)
-                total += volume * wide * wide * (3 - 2 * wide)
-            if edge > 0:
-                hem = min(max(2 * near[i, j] - 1, 0.0), 1.0)
-                total += edge * 4 * hem * (1 - hem) * min(max(0.75 + 180 * crumple[i, j], 0.25), 1.3)
-            relief[i, j] = total
+            inner = min(max((inside[j] - low) * gain, zero), one)
+            rise = inner * inner * (three - two * inner)
+            caught = min(np.float32(1.4) * inner + np.float32(0.12), one)
+            line[j] = lift + puff * rise + rough[j] + folded * bend[j] * caught
+        if volume > 0:
+            around = broad[i]
+            for j in range(width):
+                wide = min(max((around[j] - low) * gain, zero), one)
+                line[j] += volume * wide * wide * (three - two * wide)
+        if edge > 0:
+            rim = near[i]
+            for j in range(width):
+                hem = min(max(two * rim[j] - one, zero), one)
+                uneven = min(max(np.float32(0.75) + np.float32(180) * rough[j], np.float32(0.25)), np.float32(1.3))
+                line[j] += edge * np.float32(4) * hem * (one - hem) * uneven
     return relief
 
 
@@ -290,6 +301,17 @@ def lay(
         for j in range(mask.shape[1]):
             m = mask[i, j]
             if m <= 0:
+                continue
+            if m >= 1:
+                alpha[i, j], height[i, j], shade[i, j], quilt[i, j] = 1, relief[i, j], value, padded
+                if top[i, j] == cloth:
+                    share[i, j] = 1
+                else:
+                    under[i, j], share[i, j] = cloth, 0
+                if name:
+                    part[i, j] = name
+                u[i, j] = c * x[i, j] - s * y[i, j]
+                v[i, j] = s * x[i, j] + c * y[i, j]
                 continue
             keep = np.float32(1) - m
             first, second = share[i, j] * alpha[i, j] * keep, (1 - share[i, j]) * alpha[i, j] * keep

@@ -17,6 +17,7 @@ from generator.render.garment import (
     staged,
     stitched,
 )
+from generator.render.pattern_sheets import pattern_sheet
 
 
 def _knit_cut(scene: Scene, scoop: float) -> Cut:
@@ -34,6 +35,7 @@ def _knit_cut(scene: Scene, scoop: float) -> Cut:
     )
 
 
+@pattern_sheet("sweater")
 def sweater(scene: Scene) -> None:
     """Long sleeves, ribbed neck, cuffs and hem; crew, V or roll neck; some with raglan seams."""
     d, style = scene.design, scene.cut("neckline")
@@ -65,6 +67,7 @@ def sweater(scene: Scene) -> None:
         neck_band(scene, neckline, d.between("band", 0.020, 0.034))
 
 
+@pattern_sheet("cardigan")
 def cardigan(scene: Scene) -> None:
     """A knitted jacket with a ribbed border down both fronts, buttoned, zipped or worn open."""
     d, style, closure = scene.design, scene.cut("neckline"), scene.cut("closure")
@@ -137,6 +140,7 @@ def _fallen_open(scene: Scene, cut: Cut, gap: float, low: float) -> None:
     scene.overlay(band, "rib", puff=0.002, shade=0.62, shadow=0.0)
 
 
+@pattern_sheet("hoodie")
 def hoodie(scene: Scene) -> None:
     """Hood, drawstrings and a pouch pocket; metal hardware is a zip front, eyelets and cord ends."""
     d = scene.design

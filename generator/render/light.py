@@ -70,7 +70,8 @@ def _shadow(scene: Scene) -> tuple[Plane, float]:
     """Where the product keeps the light from the paper, 0 to 1, and how much of it."""
     size = scene.size
     if scene.floor is None:
-        return softened(np.ascontiguousarray(scene.alpha), 0.017 * size, 0.012 * size, 0.007 * size), 0.32
+        soft, down, right = (0.024, 0.020, 0.011) if scene.pose.folded else (0.017, 0.012, 0.007)
+        return softened(np.ascontiguousarray(scene.alpha), soft * size, down * size, right * size), 0.32
     x0, x1, y = scene.floor
     t = np.arange(size, dtype=np.float32) + np.float32(0.5)
     across = np.clip(np.abs(t - (x0 + x1) / 2) / ((x1 - x0) / 2 + 1e-6), 0, 3)

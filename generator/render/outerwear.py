@@ -28,8 +28,10 @@ from generator.render.garment import (
     staged,
     stitched,
 )
+from generator.render.pattern_sheets import pattern_sheet
 
 
+@pattern_sheet("trench-coat")
 def trench_coat(scene: Scene) -> None:
     """Belted, double-breasted, with epaulettes, storm flap, cuff straps and a parted hem that shows the lining."""
     d = scene.design
@@ -93,6 +95,7 @@ def _storm_flap(scene: Scene, cut: Cut, side: int) -> None:
     stitched(scene, on_side([(x - 0.004, y - 0.008) for x, y in edge], side))
 
 
+@pattern_sheet("coat")
 def coat(scene: Scene) -> None:
     """Long, with a notched collar; single or double row of big buttons, a zip under the lapels, or a tied belt."""
     d, closure = scene.design, scene.cut("closure")
@@ -149,6 +152,7 @@ def coat(scene: Scene) -> None:
         sleeve_buttons(scene, each.across(0.99), each.angle, 2, 0.0095)
 
 
+@pattern_sheet("car-coat")
 def car_coat(scene: Scene) -> None:
     """To mid-thigh, straight, with a turned-down collar and slanted pockets, buttoned or zipped, or a hidden front."""
     d, closure = scene.design, scene.cut("closure")
@@ -195,6 +199,7 @@ def car_coat(scene: Scene) -> None:
         sleeve_buttons(scene, each_arm.across(0.90), 0.0, 1, 0.009)
 
 
+@pattern_sheet("duffle-coat")
 def duffle_coat(scene: Scene) -> None:
     """Straight and heavy, with a hood on the shoulders, a yoke, toggles held by cords, and big patch pockets."""
     d = scene.design
@@ -239,6 +244,7 @@ def duffle_coat(scene: Scene) -> None:
         sleeve_buttons(scene, each_arm.across(0.90), 0.0, 1, 0.009)
 
 
+@pattern_sheet("cape")
 def cape(scene: Scene) -> None:
     """A cloak that widens from the shoulders to the hem, with slits for the arms; buttoned or hanging open."""
     d, closure = scene.design, scene.cut("closure")

@@ -20,6 +20,8 @@ PLATE = 1024
 """Texels along a side of the grain plate; plates repeat seamlessly."""
 CELLS, BLOTCH = 32, 16
 """Cells along a side of the smooth plate, and texels along a side of a cell: it fits into the cache of a core."""
+UNEVEN = 0.008
+"""How far the warp of limp cloth moves a point at most, units."""
 FLUTE_STEPS = 768
 """Places in the tables of a fluted cloth."""
 
@@ -106,8 +108,8 @@ def inflated(mask: Plane, radius: float) -> Plane:
     return np.asarray(inner * inner * (3 - 2 * inner), np.float32)
 
 
-def folded(folds: Iterable[Fold], x: Plane, y: Plane) -> Plane:
-    """The sum of all folds."""
+def folded(folds: Iterable[Fold], x: Plane, y: Plane, uneven: float = UNEVEN) -> Plane:
+    """The sum of all folds; x and y stray by at most `uneven` units from a regular grid."""
     total = np.zeros_like(x)
     creases = []
     for fold in folds:
@@ -119,7 +121,7 @@ def folded(folds: Iterable[Fold], x: Plane, y: Plane) -> Plane:
         else:
             total += fold.height(x, y)
     if creases:
-        add_creases(total, x, y, np.array(creases, np.float64))
+        add_creases(total, x, y, np.array(creases, np.float64), uneven)
     return total
 
 

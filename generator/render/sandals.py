@@ -9,9 +9,11 @@ from generator.render.canvas import Scene
 from generator.render.curves import Curve, outline, ribbon
 from generator.render.details import buckle, button
 from generator.render.heels import finish, stage
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.soles import RISE, Foot, heel_under, sole_under
 
 
+@pattern_sheet("sandal")
 def sandal(scene: Scene) -> None:
     """Bands over an open foot bed, with or without a strap round the ankle; flat cork sole, block or high heel."""
     d, heel = scene.design, scene.cut("heel")

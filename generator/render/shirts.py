@@ -6,6 +6,7 @@ from generator.render.curves import Curve, box, on_side
 from generator.render.details import button, flap, patch_pocket
 from generator.render.fronts import button_row, lap, placket
 from generator.render.garment import Arm, Cut, arm, body, cuff, fitted, hem_stitch, sleeves, staged, stitched
+from generator.render.pattern_sheets import pattern_sheet
 
 
 def _short_or_long(scene: Scene, short: float, cuffs: tuple[float, float]) -> Arm:
@@ -16,6 +17,7 @@ def _short_or_long(scene: Scene, short: float, cuffs: tuple[float, float]) -> Ar
     return arm(scene, d.between("long sleeve", 0.37, 0.44), cuffs[1], angle=d.between("hang", 0.18, 0.40))
 
 
+@pattern_sheet("t-shirt")
 def t_shirt(scene: Scene) -> None:
     """Short or long sleeves, a ribbed round or pointed neck, straight body."""
     d, pointed = scene.design, scene.cut("neckline") == "v"
@@ -45,6 +47,7 @@ def t_shirt(scene: Scene) -> None:
         patch_pocket(scene, 0.042, 0.135, 0.112, 0.220)
 
 
+@pattern_sheet("polo-shirt")
 def polo_shirt(scene: Scene) -> None:
     """Soft collar, a short placket with two or three buttons, ribbed sleeve ends, slits at the sides."""
     d = scene.design
@@ -87,6 +90,7 @@ def polo_shirt(scene: Scene) -> None:
         scene.overlay(box(0.068, 0.140, 0.086, 0.158, 0.004), "cord", puff=0.003, soft=0.004)
 
 
+@pattern_sheet("shirt")
 def shirt(scene: Scene) -> None:
     """Pointed or buttoned-down collar, placket, yoke seams, chest pockets, barrel cuffs and a curved tail."""
     d = scene.design

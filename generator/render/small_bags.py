@@ -6,10 +6,12 @@ from generator.render.bags import BULK
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, along, between, box, disc, outline, ribbon
 from generator.render.details import button, plate, ring, strap, zipper
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 from generator.render.solid import Box, Slant
 
 
+@pattern_sheet("shoulder-bag")
 def shoulder_bag(scene: Scene) -> None:
     """A flap bag, a zipped half moon or a soft hobo, on a short strap, a long one or a chain."""
     d, held = scene.design, scene.cut("strap")
@@ -185,6 +187,7 @@ def _crescent(scene: Scene, bag: Box, kind: str) -> None:
     plate(scene, x, y, 0.044, 0.020)
 
 
+@pattern_sheet("crossbody-bag")
 def crossbody_bag(scene: Scene) -> None:
     """A small bag on a long thin strap or chain: with a flap, or a camera bag with a zip and a front pocket."""
     d, held = scene.design, scene.cut("strap")
@@ -257,6 +260,7 @@ def _camera(scene: Scene, bag: Box) -> None:
     plate(scene, *bag.at(0.0, 0.68), 0.034, 0.016)
 
 
+@pattern_sheet("clutch")
 def clutch(scene: Scene) -> None:
     """A flat bag for the hand: an envelope, a frame with a kiss lock, or a zipped pouch; bare or with a chain."""
     d, held = scene.design, scene.cut("strap")

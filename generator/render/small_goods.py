@@ -5,6 +5,7 @@ import numpy as np
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, box, mirrored, outline, ribbon
 from generator.render.details import button, plate, strap
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 from generator.render.solid import Slant
 
@@ -12,6 +13,7 @@ SCALE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
 """How much of the picture a small thing fills."""
 
 
+@pattern_sheet("wallet")
 def wallet(scene: Scene) -> None:
     """A purse with a zip, a folded one with a snapped tab, or one that lies open and shows its cards."""
     d = scene.design
@@ -175,6 +177,7 @@ def _snapped(scene: Scene, wide: float, high: float) -> None:
     _metal_corners(scene, wide, top, low)
 
 
+@pattern_sheet("card-case")
 def card_case(scene: Scene) -> None:
     """A thin case with open slots, straight, slanted or curved, upright or wide; one or two cards look out."""
     d = scene.design
@@ -227,6 +230,7 @@ def card_case(scene: Scene) -> None:
             plate(scene, side * (wide - 0.020), low - 0.020, 0.021, 0.021)
 
 
+@pattern_sheet("tie")
 def tie(scene: Scene) -> None:
     """Hanging with its knot, or laid in two with the narrow end behind; the pattern lies on the bias."""
     d, size = scene.design, scene.appearance.size

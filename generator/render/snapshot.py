@@ -55,6 +55,8 @@ def seen_parts(scene: Scene) -> tuple[Plane, npt.NDArray[np.uint8]]:
 
 def hangs(scene: Scene) -> bool:
     """Whether this shot shows the product on a hanger."""
+    if scene.pose.folded:
+        return False
     name = scene.appearance.silhouette
     share = 0.24 if name in TOPS | COATS else 0.08 if name in CLIPPED else 0.0
     return scene.shot.chance("hangs", share)

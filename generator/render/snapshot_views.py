@@ -25,9 +25,9 @@ def cap_front(scene: Scene) -> None:
     """Baseball cap from the front: a domed crown with an emblem, a button on top, the peak towards the camera."""
     d, shot = scene.design, scene.shot
     scene.stage(FILL[scene.appearance.size], (0.0, 0.50))
-    top, head = 0.5 - d.between("front crown", 0.30, 0.42), d.between("front head", 0.245, 0.305)
+    top, head = 0.5 - d.between("front crown", 0.31, 0.43), d.between("front head", 0.235, 0.295)
     rim = 0.53 + shot.between("seen from", -0.06, 0.06)
-    low = rim + d.between("front peak", 0.18, 0.28) + shot.between("peak seen", 0.0, 0.10)
+    low = rim + d.between("front peak", 0.19, 0.31) + shot.between("peak seen", 0.0, 0.10)
     bill, flat = d.between("bill", 0.84, 1.02) * head, d.between("flat peak", 0.0, 1.0)
     corner = low - (0.05 + 0.06 * (1 - flat))
     dome: Curve = [(0.0, top), (0.55 * head, top + 0.045), (0.93 * head, top + 0.48 * (rim - top)), (head, rim)]
@@ -84,7 +84,7 @@ def shoe_pair(scene: Scene) -> None:
     """A pair of shoes from above: soles, uppers, the openings, and what closes them."""
     d, shot = scene.design, scene.shot
     scene.stage(0.98 * FILL[scene.appearance.size], (0.0, 0.5))
-    apart, splay = shot.between("apart", 0.135, 0.225), shot.between("splay", -0.06, 0.16)
+    apart, splay = shot.between("apart", 0.122, 0.172), shot.between("splay", -0.06, 0.16)
     slant, whole = shot.between("slant", 0.55, 1.0), shot.between("pair turn", -0.5, 0.5)
     whole += math.pi if shot.chance("toes down", 0.55) else 0.0
     c, s = math.cos(whole), math.sin(whole)
@@ -220,9 +220,9 @@ def _closed(foot: _Foot, closure: str, opening: float, boot: bool) -> None:
 SNAPSHOT_SHEETS: dict[str, tuple[Callable[[Scene], None], float]] = {
     "cap": (cap_front, 0.9),
     "sneaker": (shoe_pair, 0.7),
-    "boot": (shoe_pair, 0.4),
+    "boot": (shoe_pair, 0.5),
     "loafer": (shoe_pair, 0.7),
-    "pump": (shoe_pair, 0.5),
+    "pump": (shoe_pair, 0.7),
     "sandal": (shoe_pair, 0.6),
 }
 """The other view of a silhouette, and the share of snapshots that take it."""

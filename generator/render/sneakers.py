@@ -8,6 +8,7 @@ from generator.render.canvas import Scene
 from generator.render.curves import Curve, Outline, Point, along, outline, ribbon
 from generator.render.details import plate, ring, usual_cut, zipper
 from generator.render.pair import behind
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 from generator.render.soles import LOW, rubber_sole
 
@@ -52,6 +53,7 @@ class Last:
         ]
 
 
+@pattern_sheet("sneaker")
 def sneaker(scene: Scene) -> None:
     """Low-top to high-top; cup sole, runner or thin rubber sole; laces, zip or slip-on."""
     d = scene.design

@@ -3,11 +3,14 @@
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Point, mirrored, on_side, outline, ribbon
 from generator.render.details import ring
+from generator.render.facing import face
 from generator.render.folds import drag
 from generator.render.garment import LENGTHS, child_zoom
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Fold
 
 
+@pattern_sheet("swimsuit")
 def swimsuit(scene: Scene) -> None:
     """One piece: straps or a halter, a scooped or deep pointed neck, leg openings low or high, bound edges."""
     d, pointed = scene.design, scene.cut("neckline") == "v"
@@ -24,6 +27,7 @@ def swimsuit(scene: Scene) -> None:
     scoop = d.between("v depth", 0.215, 0.275) if pointed else d.between("scoop", 0.135, 0.170)
     half_strap = d.between("strap", 0.008, 0.020)
     scene.stage(min(1.32 * child_zoom(scene), 0.90 / length), (0.0, 0.5 * length))
+    face(scene, [(chest, pit), (waist, waist_at), (hip, leg_at)], chest_at=pit)
     inner, outer = shoulder - half_strap, shoulder + half_strap
     neckline = _neckline(scoop, inner, pointed)
     armhole: Curve = [

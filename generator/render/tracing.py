@@ -61,10 +61,73 @@ def moved(x: float, y: float, waves: Numbers) -> tuple[float, float]:
 
 
 @compiled
-def laid(points: Numbers, step: float, waves: Numbers, camera: Numbers) -> Numbers:
+def bulged(x: float, y: float, bend: Numbers) -> float:
+    """How near the camera the front of a worn garment is, in units: a body round from side to side, or two legs.
+
+    Row 0 of `bend` is the view; the others, at even heights, hold half width and depth of the body, middle and half
+    width of a leg, and how far the legs have parted there, 0 to 1.
+    """
+    last = bend.shape[0] - 2
+    place = min(max((y - bend[0, 4]) / bend[0, 5], 0.0), last - 1e-6)
+    k = int(place) + 1
+    f = place + 1 - k
+    half = bend[k, 0] + f * (bend[k + 1, 0] - bend[k, 0])
+    deep = bend[k, 1] + f * (bend[k + 1, 1] - bend[k, 1])
+    parted = bend[k, 4] + f * (bend[k + 1, 4] - bend[k, 4])
+    t = x / half
+    z = float(deep * max(1 - t * t, 0.0))
+    if parted > 0:
+        middle = bend[k, 2] + f * (bend[k + 1, 2] - bend[k, 2])
+        leg = bend[k, 3] + f * (bend[k + 1, 3] - bend[k, 3])
+        t = (abs(x) - middle) / leg
+        z += float(parted * (0.9 * leg * max(1 - t * t, 0.0) - z))
+    return z
+
+
+@compiled
+def bent(x: float, y: float, bend: Numbers) -> tuple[float, float]:
+    """Where a garment point comes to lie when the body in it is turned, seen from not far away.
+
+    Row 0 of `bend` holds sine and cosine of the turn, the height of the camera, how much a unit nearer looks larger,
+    and height and distance of the other rows.
+    """
+    sin, cos, level, near = bend[0, 0], bend[0, 1], bend[0, 2], bend[0, 3]
+    z = bulged(x, y, bend)
+    larger = 1 + near * (cos * z - sin * x)
+    return (cos * x + sin * z) * larger, level + (y - level) * larger
+
+
+@compiled
+def unbent(x: float, y: float, bend: Numbers) -> tuple[float, float]:
+    """The garment point that `bent` sends to (x, y), by Newton's steps."""
+    px, py, small = x / bend[0, 1], y, 1e-4
+    for _ in range(4):
+        qx, qy = bent(px, py, bend)
+        slope = max((bent(px + small, py, bend)[0] - qx) / small, 0.25)
+        px += (x - qx) / slope
+        py += y - qy
+    return px, py
+
+
+@compiled
+def rounded(height: Plane, alpha: Plane, x: Plane, y: Plane, bend: Numbers, share: float) -> None:
+    """Adds to a relief, where something lies, a share of how much nearer the turned body brings it."""
+    sin, cos = bend[0, 0], bend[0, 1]
+    last = bend.shape[0] - 2
+    for i in range(height.shape[0]):
+        for j in range(height.shape[1]):
+            if alpha[i, j] > 0:
+                k = int(min(max((y[i, j] - bend[0, 4]) / bend[0, 5], 0.0), last)) + 1
+                across = min(max(x[i, j], -bend[k, 0]), bend[k, 0])
+                height[i, j] += share * (cos * bulged(x[i, j], y[i, j], bend) - sin * across)
+
+
+@compiled
+def laid(points: Numbers, step: float, waves: Numbers, bend: Numbers, camera: Numbers) -> Numbers:
     """Garment points in pixels, as they come to lie; with a step, of a closed outline with no longer stretch.
 
     The camera holds cosine and sine of its turn, the garment point and the pixel in its middle, and pixels per unit.
+    A `bend` without rows lies flat.
     """
     c, s, centre_x, centre_y, middle_x, middle_y, zoom = camera
     num_points = points.shape[0]
@@ -88,6 +151,9 @@ def laid(points: Numbers, step: float, waves: Numbers, camera: Numbers) -> Numbe
             x = points[n, 0] + share * (points[m, 0] - points[n, 0])
             y = points[n, 1] + share * (points[m, 1] - points[n, 1])
             dx, dy = moved(x, y, waves)
+            if bend.shape[0] > 0:
+                x, y = bent(x + dx, y + dy, bend)
+                dx, dy = 0.0, 0.0
             x += dx - centre_x
             y += dy - centre_y
             placed[k, 0] = (c * x + s * y) * zoom + middle_x
@@ -97,10 +163,10 @@ def laid(points: Numbers, step: float, waves: Numbers, camera: Numbers) -> Numbe
 
 
 @compiled
-def unlaid(x: Plane, y: Plane, waves: Numbers, camera: Numbers) -> None:
+def unlaid(x: Plane, y: Plane, waves: Numbers, bend: Numbers, camera: Numbers) -> None:
     """Fills planes with the garment units of each pixel: the inverse of `laid`, but for the square of the warp.
 
-    The warp is smooth: it is computed every 8 pixels and interpolated.
+    Warp and bend are smooth: they are computed every 8 pixels and interpolated.
     """
     c, s, centre_x, centre_y, middle_x, middle_y, zoom = camera
     side, cell = x.shape[0], 8
@@ -109,7 +175,13 @@ def unlaid(x: Plane, y: Plane, waves: Numbers, camera: Numbers) -> None:
     for i in range(num_knots):
         for j in range(num_knots):
             dx, dy = (j * cell - middle_x) / zoom, (i * cell - middle_y) / zoom
-            knots[0, i, j], knots[1, i, j] = moved(c * dx - s * dy + centre_x, s * dx + c * dy + centre_y, waves)
+            flat_x, flat_y = c * dx - s * dy + centre_x, s * dx + c * dy + centre_y
+            if bend.shape[0] > 0:
+                worn_x, worn_y = unbent(flat_x, flat_y, bend)
+                dx, dy = moved(worn_x, worn_y, waves)
+                knots[0, i, j], knots[1, i, j] = dx + flat_x - worn_x, dy + flat_y - worn_y
+            else:
+                knots[0, i, j], knots[1, i, j] = moved(flat_x, flat_y, waves)
     for i in range(side):
         row = i // cell
         f = (i + 0.5) / cell - row
@@ -119,11 +191,15 @@ def unlaid(x: Plane, y: Plane, waves: Numbers, camera: Numbers) -> None:
             left_y = knots[1, row, column] + f * (knots[1, row + 1, column] - knots[1, row, column])
             right_x = knots[0, row, column + 1] + f * (knots[0, row + 1, column + 1] - knots[0, row, column + 1])
             right_y = knots[1, row, column + 1] + f * (knots[1, row + 1, column + 1] - knots[1, row, column + 1])
-            for j in range(column * cell, min((column + 1) * cell, side)):
-                g = (j + 0.5) / cell - column
-                dx = (j + 0.5 - middle_x) / zoom
-                x[i, j] = c * dx - s * dy + centre_x - left_x - g * (right_x - left_x)
-                y[i, j] = s * dx + c * dy + centre_y - left_y - g * (right_y - left_y)
+            first, end = column * cell, min((column + 1) * cell, side)
+            across, down = x[i, first:end], y[i, first:end]
+            start = (first + 0.5 - middle_x) / zoom
+            begin_x, step_x = c * start - s * dy + centre_x - left_x, c / zoom - (right_x - left_x) / cell
+            begin_y, step_y = s * start + c * dy + centre_y - left_y, s / zoom - (right_y - left_y) / cell
+            begin_x, begin_y = begin_x - 0.5 * (right_x - left_x) / cell, begin_y - 0.5 * (right_y - left_y) / cell
+            for n in range(across.shape[0]):
+                across[n] = begin_x + n * step_x
+                down[n] = begin_y + n * step_y
 
 
 @compiled

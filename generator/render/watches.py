@@ -7,6 +7,7 @@ import numpy as np
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, Outline, box, disc, outline, ribbon
 from generator.render.details import ring
+from generator.render.pattern_sheets import pattern_sheet
 from generator.render.relief import Crease
 
 SIZE = {"child": 0.70, "small": 0.80, "medium": 0.94, "large": 1.06}
@@ -29,6 +30,7 @@ class _Case:
         return disc(0.0, self.y, self.rx - inset, self.ry - inset, self.power)
 
 
+@pattern_sheet("watch")
 def watch(scene: Scene) -> None:
     """Round, square or barrel case; a leather or woven strap, or links; bars, numerals' dots and hands, a crown."""
     d = scene.design

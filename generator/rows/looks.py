@@ -72,7 +72,7 @@ def look_texts(
     words_US = title_words(titles, template_U, chosen)
     slugs = joined(titles.slugs, words_US, "-")
     before_code = pc.if_else(pc.equal(slugs, text("")), text("p"), text("-p"))
-    silhouettes, drawn_values, named_values = _value_texts(spec)
+    silhouettes, drawn_values, named_values = value_texts(spec)
     drawn = [_looked_up(silhouettes, category_U), *(_looked_up(drawn_values[n], chosen[n]) for n in drawn_values)]
     named = [_looked_up(named_values[name], chosen[name]) for name in named_values]
     return LookTexts(
@@ -87,7 +87,7 @@ _Texts = tuple[str | None, ...]
 
 
 @functools.lru_cache(maxsize=8)
-def _value_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
+def value_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
     """The JSON of each entry's silhouette, and by attribute of each value as it is drawn, and as the spec names it.
 
     The number after an attribute's last value stands for none at all.

@@ -11,6 +11,8 @@ from generator.render.compiling import compiled
 from generator.streams import END, ENDS, MIDDLE, SQRT_2PI, Bits, Floats, Index
 
 Small = npt.NDArray[np.int32]
+Small2 = npt.NDArray[np.int32]
+"""The same with two dimensions."""
 Keys = tuple[np.uint64, np.uint64]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -20,6 +22,7 @@ _LOW = np.uint64(0xFFFFFFFF)
 _UNIT, _HALF_UNIT = 2.0**-40, 2.0**-41
 _MIDDLE_ABOVE, _MIDDLE_BELOW = np.array(MIDDLE[0]), np.array(MIDDLE[1])
 _ENDS_ABOVE, _ENDS_BELOW = np.array(ENDS[0]), np.array(ENDS[1])
+_BLOCK = 512
 _BITS_OF_CELL = np.int64(44)
 _EMPTY = np.int32(-1)
 
@@ -228,9 +231,9 @@ def cells_of(points: Floats) -> Index:
 
 
 @compiled
-def nearest(points: Floats, cells: Index, price_N: Floats) -> Floats:
-    """`prices.nearest_legal` for prices above 0."""
-    found_N = np.empty(len(price_N), np.float64)
+def nearest(points: Floats, cells: Index, price_N: Floats) -> Index:
+    """The place of `prices.nearest_legal` among the points, for prices above 0."""
+    found_N = np.empty(len(price_N), np.int64)
     number_N = price_N.view(np.int64)
     first, last = points[:1].view(np.int64)[0] >> _BITS_OF_CELL, len(points) - 1
     for n in range(len(price_N)):
@@ -242,7 +245,7 @@ def nearest(points: Floats, cells: Index, price_N: Floats) -> Floats:
         above = min(max(above, min(1, last)), last)
         below = max(above - 1, 0)
         lower_is_near = price - points[below] <= points[above] - price
-        found_N[n] = points[below] if lower_is_near else points[above]
+        found_N[n] = below if lower_is_near else above
     return found_N
 
 
@@ -262,16 +265,34 @@ def codes(index_N: Index, first: int, p: int, q: int, keys_R2: Bits) -> Index:
     found_N = np.empty(len(index_N), np.int64)
     by_p, by_q = ~np.uint64(0) // np.uint64(p), ~np.uint64(0) // np.uint64(q)
     many_p, many_q = np.uint64(p), np.uint64(q)
-    for n in range(len(index_N)):
-        right = remainder(np.uint64(index_N[n]), many_q, by_q)
-        left = (np.uint64(index_N[n]) - right) // many_q
+    left_B, right_B = np.empty(_BLOCK, np.uint64), np.empty(_BLOCK, np.uint64)
+    for start in range(0, len(index_N), _BLOCK):  # round by round, so that the compiler can take several rows at once
+        count = min(_BLOCK, len(index_N) - start)
+        for n in range(count):
+            number = np.uint64(index_N[start + n])
+            right_B[n] = remainder(number, many_q, by_q)
+            left_B[n] = (number - right_B[n]) // many_q
         for r in range(0, len(keys_R2), 2):
-            left += remainder(random_bits(np.int64(right), keys_R2[r, 0], keys_R2[r, 1]), many_p, by_p)
-            left -= many_p if left >= many_p else np.uint64(0)
-            right += remainder(random_bits(np.int64(left), keys_R2[r + 1, 0], keys_R2[r + 1, 1]), many_q, by_q)
-            right -= many_q if right >= many_q else np.uint64(0)
-        found_N[n] = np.int64(left * many_q + right) + first
+            _add_below(left_B[:count], right_B[:count], keys_R2[r], many_p, by_p)
+            _add_below(right_B[:count], left_B[:count], keys_R2[r + 1], many_q, by_q)
+        for n in range(count):
+            found_N[start + n] = np.int64(left_B[n] * many_q + right_B[n]) + first
     return found_N
+
+
+@compiled
+def _add_below(half_B: Bits, other_B: Bits, keys_2: Bits, bound: np.uint64, inverse: np.uint64) -> None:
+    """Add a hash of the other half to each, modulo `bound`."""
+    first, second = keys_2[0], keys_2[1]
+    for n in range(len(half_B)):
+        z = other_B[n] * _GOLDEN + first
+        z = (z ^ (z >> _30)) * _M1
+        z = (z ^ (z >> _27)) * _M2
+        z = (z ^ (z >> _31)) ^ second
+        z = (z ^ (z >> _30)) * _M1
+        z = (z ^ (z >> _27)) * _M2
+        total = half_B[n] + remainder(z ^ (z >> _31), bound, inverse)
+        half_B[n] = total - (bound if total >= bound else np.uint64(0))
 
 
 @compiled

@@ -4,13 +4,14 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.render.compiling import compiled
-from generator.rows.row_loops import Small, random_bits
+from generator.rows.row_loops import Small, Small2, random_bits
 from generator.streams import Bits, Index
 
 Letters = npt.NDArray[np.uint8]
 
 _ZERO = np.uint8(ord("0"))
 _HYPHEN = np.uint8(ord("-"))
+SPACE = np.uint8(ord(" "))
 _FOUR_DIGITS = np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), np.uint8)
 _TWO_HEX = np.frombuffer(b"".join(b"%02X" % number for number in range(256)), np.uint8)
 
@@ -26,7 +27,7 @@ def put(letters: Letters, start: int, source: Letters, first: int, last: int) ->
 @compiled
 def width_of(number: int) -> int:
     """Decimal digits of a number from 0."""
-    width, bound = 1, 10
+    width, bound = (9, 1_000_000_000) if number >= 100_000_000 else (1, 10)
     while number >= bound and width < 19:
         width += 1
         bound *= 10
@@ -84,6 +85,57 @@ def addresses(look_N: Index, offset_U: Small, before_U: Letters, code_N: Index, 
         put(letters, offset_N[n], before_U, offset_U[look], offset_U[look + 1])
         put_number(letters, offset_N[n + 1], code_N[n])
     return offset_N, letters
+
+
+@compiled
+def words_of(literal_TS: Index, template_W: Index, value_WA: Small2, word_X: Index, begin_A: Index) -> Small2:
+    """`titles.title_words`: the words of the values of attribute a begin at `begin_A` in `word_X`."""
+    word_WS = np.empty((len(template_W), literal_TS.shape[1]), np.int32)
+    for w in range(len(template_W)):
+        for s in range(literal_TS.shape[1]):
+            word = literal_TS[template_W[w], s]
+            attribute = -1 - word
+            word_WS[w, s] = word_X[begin_A[attribute] + value_WA[w, attribute]] if attribute >= 0 else word
+    return word_WS
+
+
+@compiled
+def joined(word_WS: Small2, offset_V: Small, letters_V: Letters, separator: np.uint8) -> tuple[Small, Letters]:
+    """The words of each row, words of no letters left out."""
+    offset_W, end = np.empty(len(word_WS) + 1, np.int32), 0
+    for w in range(len(word_WS)):
+        offset_W[w] = end
+        begins = end
+        for word in word_WS[w]:
+            width = offset_V[word + 1] - offset_V[word]
+            end += width + (1 if width and end > begins else 0)
+    offset_W[len(word_WS)] = end
+    letters, at = np.empty(end, np.uint8), 0
+    for w in range(len(word_WS)):
+        for word in word_WS[w]:
+            first, last = offset_V[word], offset_V[word + 1]
+            if first < last and at > offset_W[w]:
+                letters[at] = separator
+                at += 1
+            put(letters, at, letters_V, first, last)
+            at += last - first
+    return offset_W, letters
+
+
+@compiled
+def entries(offset_U: Small, letters_U: Letters, which_E: Index) -> Letters:
+    """Some texts behind each other, each after its length, as Parquet's dictionaries hold them."""
+    num_bytes = 0
+    for e in range(len(which_E)):
+        num_bytes += 4 + offset_U[which_E[e] + 1] - offset_U[which_E[e]]
+    letters, at = np.empty(num_bytes, np.uint8), 0
+    for e in range(len(which_E)):
+        first, last = offset_U[which_E[e]], offset_U[which_E[e] + 1]
+        for k in range(4):
+            letters[at + k] = np.uint8(((last - first) >> (8 * k)) & 255)
+        put(letters, at + 4, letters_U, first, last)
+        at += 4 + last - first
+    return letters
 
 
 @compiled

@@ -10,8 +10,8 @@ from generator.starting.starter_words import GOODS, tree_path
 from schemas.appearance import SHOWN, SILHOUETTES
 from schemas.border import nearest
 from schemas.errors import ToileError
-from schemas.lexicon import MARKETS, Row
 from schemas.markets import MARKETS as HABITS
+from schemas.row import MARKETS, Row
 
 LEVELS = {"budget": 0.5, "middle": 1.0, "premium": 2.5, "luxury": 8.0}
 """How dear a shop is -> factor on usual prices."""

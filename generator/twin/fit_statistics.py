@@ -26,7 +26,7 @@ from generator.twin.public_words import (
 )
 from schemas.appearance import MATERIALS, PATTERNS
 from schemas.catalog import MISSING_LABEL
-from schemas.errors import ToileError
+from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.product import COLUMNS, Product, read
 
 LONGEST_FAMILY = 64
@@ -164,7 +164,7 @@ def picture_colour(picture: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(picture)) as opened:
             pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except (*BROKEN_PICTURE, Image.DecompressionBombError) as error:
         # which one is not said: a private fit may not tell
         raise ToileError("a picture", "is broken", "import the rows again; `toile import` lists broken ones") from error
     lab = _lab(pixels)

@@ -8,74 +8,10 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from schemas.lexicon import NOUNS
+from schemas.silhouettes import RECORDS
 
-SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = (
-    ("trench-coat", r"trench|gabardina|风衣|トレンチ"),
-    ("duffle-coat", r"duff(le|el)|ダッフル"),
-    ("car-coat", r"car ?coat|kurzmantel|trois-quarts|カーコート"),
-    (
-        "swimsuit",
-        r"swim ?suit|swimwear|bikini|one-piece|bathing suit|badeanzug|maillot|costum[ei] (da bagno|intero)|水着",
-    ),
-    ("swim-shorts", r"swim|board ?shorts|badehose|short de bain|costumi|スイム"),
-    ("bomber-jacket", r"bomber|blouson|flight jacket|ブルゾン"),
-    ("blazer", r"blazer|suit jacket|sport coat|sakko|veste de costume|テーラード"),
-    ("gilet", r"gilets?\b(?! en maille)|puffer vest|body ?warmer|sleeveless jacket|weste|ダウンベスト"),
-    ("quilted-jacket", r"quilt|stepp|matelass|trapuntat|キルティング"),
-    ("puffer-jacket", r"puffer|down (jacket|coat)|daunen|doudoune|piumin|parka|anorak|羽绒|ダウン"),
-    ("bucket-hat", r"bucket|fischerhut|\bbob\b|バケット"),
-    ("beanie", r"beanie|bonnet|m[uü]tze|berretto|ニット帽"),
-    ("cap", r"\bcaps?\b|\bhats?\b|beanie|casquette|chapeau|cappell|m[uü]tze|kappe|帽|キャップ"),
-    ("sunglasses", r"sunglass|eyewear|glasses|brille|lunettes|occhial|眼镜|サングラス"),
-    ("gloves", r"gloves?\b|handschuh|\bgants?\b|guant|手套|手袋"),
-    ("tie", r"\b(neck)?ties?\b|krawatte|cravat|领带|ネクタイ"),
-    ("scarf", r"scar(f|ves)|shawl|stole|\bschal|tuch\b|[eé]charpe|foulard|sciarp|bandana|围巾|丝巾|マフラー"),
-    ("lipstick", r"lip ?stick|\blips?\b|make-?up|beauty|cosmetic|foundation|lippenstift|maquillage|口紅|面部"),
-    ("perfume-bottle", r"perfume|fragrance|parfum|cologne|duft|d[uü]fte|profum|scent|香水|フレグランス"),
-    ("candle", r"candle|kerze|bougie|candel|キャンドル"),
-    ("cushion", r"cushion|pillow|kissen|coussin|cuscin|クッション"),
-    ("throw", r"throw|blanket|duvet|comforter|bedding|sheet|towel|rug\b|decke|plaid|couverture|coperta|ブランケット"),
-    ("vase", r"vase|decor|花瓶"),
-    ("mug", r"\bmugs?\b|\bcups?\b|tableware|dinner|kitchen|becher|geschirr|vaisselle|tazz|食器|マグ"),
-    ("backpack", r"back ?pack|rucksack|sac [aà] dos|zain|双肩|リュック"),
-    ("card-case", r"card ?(case|holder)|kartenetui|porte-cartes|portacarte|卡包|カードケース"),
-    ("wallet", r"wallet|card ?(case|holder)|purse|coin|leather goods|geldb|portefeuille|portafogl|钱包|財布"),
-    ("watch", r"watch|armbanduhr|montre|orolog|手表|腕時計"),
-    ("belt", r"\bbelts?\b|watch|jewel|g[uü]rtel|ceinture|cintur|腰带|ベルト"),
-    ("crossbody-bag", r"cross-?body|messenger|斜背|クロスボディ"),
-    ("clutch", r"clutch|pochette|クラッチ"),
-    (
-        "shoulder-bag",
-        r"shoulder|cross-?body|messenger|clutch|bum ?bag|belt ?bag|umh[aä]nge|bandouli|斜背|ショルダー",
-    ),
-    ("tote-bag", r"tote|shopper|\bbags?\b|handbag|tasche|\bsacs?\b|cabas|bors[ae]|包|バッグ|トート"),
-    ("loafer", r"loafer|mocassin|mokassin|moccasin|ローファー"),
-    ("pump", r"\bpumps?\b|court shoe|\bheels\b|stiletto|escarpin|d[eé]collet|パンプス"),
-    ("sandal", r"sandal|flip flop|\bslides?\b|espadrille|サンダル"),
-    ("boot", r"boot|stiefel|bott(e|ine)|stival|loafer|heel|pump|formal shoe|靴子|ブーツ"),
-    (
-        "sneaker",
-        r"sneaker|trainer|shoe|footwear|sandal|flip flop|slide|schuh|chaussure|baskets|鞋|スニーカー|シューズ",
-    ),
-    ("polo-shirt", r"polo|ポロ"),
-    ("t-shirt", r"\bt-? ?shirts?\b|\btees?\b|(?<!shirts & )\btops?\b|vest\b|tank|bodysuit|maglie|恤|tシャツ|トップス"),
-    ("hoodie", r"hood|sweat ?shirt|sweat|track ?top|felpa|卫衣|パーカー"),
-    ("cardigan", r"cardigan|strickjacke|gilet en maille|カーディガン|开衫"),
-    (
-        "sweater",
-        r"sweater|knit|jumper|pullover|cashmere|strick|maille|\bpull\b|针织|セーター|ニット",
-    ),
-    ("shirt", r"\bshirt|blouse|\btops?\b|tunic|hemd|bluse|chemise|camic|衬衫|シャツ|ブラウス"),
-    ("skirt", r"skirt|\brock\b|r[oö]cke|jupe|gonn|半裙|スカート"),
-    ("dress", r"dress|gown|jumpsuit|romper|kleid|robe|abit[io]\b|连衣裙|ワンピース|ドレス"),
-    ("shorts", r"shorts?\b|bermuda|ショート"),
-    ("jeans", r"\bjeans?\b|ジーンズ|牛仔"),
-    ("trousers", r"trouser|pant|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム"),
-    ("cape", r"\bcapes?\b|poncho|cloak|umhang|ケープ"),
-    (
-        "coat",
-        r"coat|jacket|outerwear|mantel|jacke|manteau|veste|外套|大衣|コート|ジャケット",
-    ),
+SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = tuple(
+    (each.name, each.leaf_words) for each in sorted(RECORDS.values(), key=lambda each: each.tried)
 )
 """Silhouette -> what its leaves are called, in the order in which they are tried."""
 FALLBACK = "t-shirt"

@@ -1,0 +1,70 @@
+"""Shoes and boots."""
+
+from schemas.silhouettes.record import CLOTH, Silhouette
+
+SHOES = (
+    Silhouette(
+        name="sneaker",
+        shows=CLOTH | {"hardware", "lining"},
+        cuts={"closure": ("laces", "zip", "open")},
+        worded_as="shoe",
+        nouns=("Sneakers", "Trainers", "Sneaker", "Baskets", "スニーカー", "Sneakers"),
+        group="shoes",
+        leaf=("SNEAKERS", "TRAINERS", "SNEAKER", "BASKETS", "スニーカー", "SNEAKERS"),
+        leaf_words=(
+            r"sneaker|trainer|shoe|footwear|sandal|flip flop|slide|schuh|chaussure|baskets|鞋|スニーカー|シューズ"
+        ),
+        tried=380,
+        usual_usd=90,
+        materials=("leather", "canvas", "suede"),
+    ),
+    Silhouette(
+        name="boot",
+        shows=CLOTH | {"hardware", "lining", "quilting"},
+        cuts={"heel": ("flat", "block", "high"), "closure": ("zip", "laces", "belt")},
+        worded_as="shoe",
+        nouns=("Boots", "Boots", "Stiefel", "Bottes", "ブーツ", "Boots"),
+        group="shoes",
+        leaf=("BOOTS", "BOOTS", "STIEFEL", "BOTTES", "ブーツ", "BOOTS"),
+        leaf_words=r"boot|stiefel|bott(e|ine)|stival|loafer|heel|pump|formal shoe|靴子|ブーツ",
+        tried=370,
+        usual_usd=160,
+        materials=("leather", "suede"),
+    ),
+    Silhouette(
+        name="loafer",
+        shows=CLOTH | {"hardware"},
+        cuts={"heel": ("flat", "block")},
+        nouns=("Loafers", "Loafers", "Loafer", "Mocassins", "ローファー", "Loafers"),
+        group="shoes",
+        leaf=("LOAFERS", "LOAFERS", "LOAFER", "MOCASSINS", "ローファー", "LOAFERS"),
+        leaf_words=r"loafer|mocassin|mokassin|moccasin|ローファー",
+        tried=340,
+        usual_usd=130,
+        materials=("leather", "suede", "patent-leather"),
+    ),
+    Silhouette(
+        name="pump",
+        shows=CLOTH | {"hardware"},
+        cuts={"heel": ("flat", "block", "high")},
+        nouns=("Pumps", "Court Shoes", "Pumps", "Escarpins", "パンプス", "Pumps"),
+        group="shoes",
+        leaf=("PUMPS", "COURT SHOES", "PUMPS", "ESCARPINS", "パンプス", "PUMPS"),
+        leaf_words=r"\bpumps?\b|court shoe|\bheels\b|stiletto|escarpin|d[eé]collet|パンプス",
+        tried=350,
+        usual_usd=110,
+        materials=("leather", "suede", "patent-leather", "satin"),
+    ),
+    Silhouette(
+        name="sandal",
+        shows=CLOTH | {"hardware"},
+        cuts={"heel": ("flat", "block", "high"), "strap": ("none", "long")},
+        nouns=("Sandals", "Sandals", "Sandalen", "Sandales", "サンダル", "Sandals"),
+        group="shoes",
+        leaf=("SANDALS", "SANDALS", "SANDALEN", "SANDALES", "サンダル", "SANDALS"),
+        leaf_words=r"sandal|flip flop|\bslides?\b|espadrille|サンダル",
+        tried=360,
+        usual_usd=75,
+        materials=("leather", "suede"),
+    ),
+)
