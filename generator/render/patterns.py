@@ -181,10 +181,11 @@ def _monogram(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     period = 0.076
     albedo = _ground(u, colours)
     cover = np.zeros_like(u)
-    for kind, (shift_u, shift_v) in enumerate(((0.0, 0.0), (0.5, 0.5), (0.5, 0.0), (0.0, 0.5))):
-        x, y = _to_stripe(u, period, shift_u), _to_stripe(v, period, shift_v)
-        away = np.hypot(x, y)
+    across, down = ([_to_stripe(place, period, shift) for shift in (0.0, 0.5)] for place in (u, v))
+    for kind, (column, row) in enumerate(((0, 0), (1, 1), (1, 0), (0, 1))):
+        x, y = across[column], down[row]
         if kind == 0:
+            away = np.hypot(x, y)
             glyph = np.maximum(_within(np.abs(away - 0.0135), 0.0026, footprint), _within(away, 0.0050, footprint))
         elif kind == 1:
             glyph = _within(np.abs(x + y - 0.0165), 0.0036, footprint)

@@ -57,7 +57,7 @@ def presented(appearance: Appearance, shot: Variation) -> str:
     return "turned" if can_turn and shot.chance("turned", OFTEN_TURNED) else "flat"
 
 
-def posed(photo: str, shot: Variation, presentation: str) -> Pose:
+def posed(photo: str, shot: Variation, presentation: str = "flat") -> Pose:
     """The pose of one shot; in a snapshot what is folded lies so, and nothing is turned."""
     folded = presentation == "folded"
     if photo == STUDIO:
