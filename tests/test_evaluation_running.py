@@ -339,9 +339,15 @@ def kill_in_the_middle(process: "subprocess.Popen[str]", out: Path, size: int) -
     while sum(path.stat().st_size for path in out.glob("predictions*.jsonl")) < size:
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGKILL)
+    for number in (process.pid, *descendants(process.pid)):  # torchrun gives each of its processes a session of its own
+        os.kill(number, signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
+
+
+def descendants(number: int) -> list[int]:
+    children = [int(each) for each in Path(f"/proc/{number}/task/{number}/children").read_text().split()]
+    return [*children, *(each for child in children for each in descendants(child))]
 
 
 def test_kill_9_costs_nothing(tmp_path: Path, catalog: Path, whole: Path) -> None:
