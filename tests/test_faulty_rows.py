@@ -96,9 +96,9 @@ def test_broken_pictures_do_not_decode_as_they_were(jpeg: bytes) -> None:
         content, _, form = faulty_pictures.broken(jpeg, Variation("test", seed))
         forms.add(form)
         try:
-            assert form == "flipped bytes"
-            assert difference(opened(content), opened(jpeg)) > 1
-        except AssertionError:
-            with pytest.raises(OSError, match=r"."):
-                opened(content)
+            decoded = opened(content)
+        except OSError:
+            continue
+        assert form == "flipped bytes"
+        assert difference(decoded, opened(jpeg)) > 1
     assert forms == {"truncated", "flipped bytes", "web page", "empty"}

@@ -66,13 +66,13 @@ def test_price_median_and_factors_are_those_of_the_spec(spec_document: dict) -> 
     spec = from_document(spec_document, "catalog")
     table = rows(spec, 0, np.arange(40_000)).to_pandas()
     totes = table[(table["category3_code"] == "TOTES") & table["attributes"].str.contains('"pattern": "plain"')]
-    gold = totes["attributes"].str.contains('"hardware": "gold"')
+    quilted = totes["attributes"].str.contains('"quilting": "diamond"')
     leather = totes["attributes"].str.contains('"material": "leather"')
-    base = totes[~gold & ~leather]["full_price"].median()
+    base = totes[~quilted & ~leather]["full_price"].median()
     assert base == pytest.approx(690, rel=0.02)
-    assert totes[gold & ~leather]["full_price"].median() / base == pytest.approx(1.35, rel=0.02)
-    assert totes[~gold & leather]["full_price"].median() / base == pytest.approx(2.2, rel=0.02)
-    assert np.log(totes[~gold & ~leather]["full_price"]).std() == pytest.approx(0.06, rel=0.1)
+    assert totes[quilted & ~leather]["full_price"].median() / base == pytest.approx(1.35, rel=0.02)
+    assert totes[~quilted & leather]["full_price"].median() / base == pytest.approx(2.2, rel=0.02)
+    assert np.log(totes[~quilted & ~leather]["full_price"]).std() == pytest.approx(0.06, rel=0.1)
 
 
 def test_a_lattice_finer_than_its_range_allows_is_refused() -> None:

@@ -208,6 +208,7 @@ def test_adapters_sit_where_the_run_file_says(catalog: Path) -> None:
 
 def test_masters_keep_what_bfloat16_would_lose() -> None:
     layer = torch.nn.Linear(4, 4, bias=False)
+    torch.nn.init.constant_(layer.weight, 0.26)
     masters = Masters(layer, torch.bfloat16)
     assert layer.weight.dtype == torch.bfloat16
     optimiser = make_optimiser(masters, OptimiserSpec(learning_rate=1e-6, weight_decay=0.0))
