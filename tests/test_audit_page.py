@@ -103,7 +103,7 @@ def test_fidelity_decides_only_where_the_gate_says_so(tmp_path: Path, real: Path
 
 
 def test_a_fitted_spec_is_fitted_again(tmp_path: Path) -> None:
-    """Rows in which neither of the two families left out is one of the fewest behind a share: that would be a failure."""
+    """Of rows in which neither of the two families left out is one of the fewest behind a share."""
     real, spec, twin = write_rows(tmp_path / "real", table(4, NUM)), tmp_path / "twin.yaml", tmp_path / "twin"
     assert run("fit", real, "--out", spec, "--no-images").exit_code == 0
     assert run("generate", spec, "--out", twin, "--no-images", "--num-products", NUM, "--seed", 5).exit_code == 0

@@ -64,7 +64,7 @@ def test_every_generated_price_is_legal_and_discounts_follow_the_spec() -> None:
 def test_price_median_and_factors_are_those_of_the_spec(spec_document: dict) -> None:  # type: ignore[type-arg]
     spec_document["prices"] = {"bands": [{"per": 1}]}
     spec = from_document(spec_document, "catalog")
-    table = rows(spec, 0, np.arange(40_000)).to_pandas()
+    table = rows(spec, 1, np.arange(100_000)).to_pandas()
     totes = table[(table["category3_code"] == "TOTES") & table["attributes"].str.contains('"pattern": "plain"')]
     quilted = totes["attributes"].str.contains('"quilting": "diamond"')
     leather = totes["attributes"].str.contains('"material": "leather"')
