@@ -97,21 +97,21 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
         shown, categories = shown_products(catalog, seed), category_figures(catalog, seed)
         console = spec_report.console_of(os.environ.get("COLUMNS"))
         in_terminal = spec_report.has_colour(console) and not as_json
+        if as_json:
+            click.echo(json.dumps(as_figures(catalog, shown, categories), ensure_ascii=False))
+        else:  # at once; the pictures follow
+            spec_report.print_summary(console, catalog)
+            spec_report.print_products(console, catalog, shown)
+            spec_report.print_categories(console, catalog, categories)
         if sheet is not None or in_terminal:
             looks = [Appearance.from_attributes(product.attributes or {}) for _, product in shown]
             pictures = draw((looks, _EDGE[sheet is not None]))
     if sheet is not None:
         spec_report.write_sheet(sheet, catalog, shown, pictures)
         click.echo(f"eight products: {sheet}", err=True)
-    if as_json:
-        click.echo(json.dumps(as_figures(catalog, shown, categories), ensure_ascii=False))
-        return
-    spec_report.print_summary(console, catalog)
     if in_terminal:
         spec_report.print_pictures(console, pictures)
-    spec_report.print_products(console, catalog, shown)
-    spec_report.print_categories(console, catalog, categories)
-    if not in_terminal and sheet is None:
+    if not in_terminal and sheet is None and not as_json:
         click.echo("no terminal with colours to draw in; --sheet FILE.jpg draws the products", err=True)
 
 

@@ -64,7 +64,7 @@ def pebble_plate() -> Plane:
     jitter = rng.uniform(-0.42, 0.42, (CELLS, CELLS, 2)).astype(np.float32)
     place = (np.arange(SIDE, dtype=np.float32) + 0.5) * np.float32(CELLS / SIDE)
     cell = place.astype(np.int32)
-    nearest = np.full((SIDE, SIDE), 9.0, np.float32)
+    nearest = np.full((SIDE, SIDE), 81.0)  # squares of distances
     second = nearest.copy()
     for down in (-1, 0, 1):
         for right in (-1, 0, 1):
@@ -72,10 +72,10 @@ def pebble_plate() -> Plane:
             point = jitter[np.ix_(row % CELLS, column % CELLS)]
             dy = row[:, None] + np.float32(0.5) + point[..., 0] - place[:, None]
             dx = column[None, :] + np.float32(0.5) + point[..., 1] - place[None, :]
-            distance = np.hypot(dx, dy)
-            second = np.minimum(second, np.maximum(nearest, distance))
-            nearest = np.minimum(nearest, distance)
-    apart = np.clip((second - nearest) / 0.55, 0, 1)
+            square = dx * dx + dy * dy
+            second = np.minimum(second, np.maximum(nearest, square))
+            nearest = np.minimum(nearest, square)
+    apart = np.clip((np.sqrt(second) - np.sqrt(nearest)) / 0.55, 0, 1)
     return np.ascontiguousarray(np.sin(0.5 * np.pi * apart), np.float32)
 
 
