@@ -49,9 +49,9 @@ Answer = Callable[[Product, float], str]
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
-    """A catalog with some 30 test rows; the others have no pictures, for nobody looks at them."""
+    """A catalog with some 40 test rows; the others have no pictures, for nobody looks at them."""
     spec = from_document(demo_document, "catalog")
-    rows = [pictured(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 330)]
+    rows = [pictured(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 420)]
     inputs = {"spec_document": demo_document, "image_size": 48}
     folder = write_imported(tmp_path_factory.mktemp("counterfactual") / "shop", rows, inputs)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -150,7 +150,7 @@ def test_a_model_that_knows_the_prices_has_slope_one_and_keeps_the_category(shop
         assert row.slope.value == pytest.approx(1, abs=1e-4)
         assert row.direction.value == 1
         assert row.direction.low is not None
-        assert row.direction.low > 0.75
+        assert row.direction.low > 0.8
         assert row.title_names.value == 1
         assert f"price follows {name}: slope 1" in row.sentences[1]
     for name in ("colour", NUISANCE):
@@ -159,7 +159,7 @@ def test_a_model_that_knows_the_prices_has_slope_one_and_keeps_the_category(shop
     for row in (row for row in found.values() if row.enough):
         assert row.category_moved.value == 0
         assert row.category_moved.high is not None
-        assert 0 < row.category_moved.high < 0.25, "no move seen is not no move"
+        assert 0 < row.category_moved.high < 0.2, "no move seen is not no move"
         assert row.unread.value == 0
         assert row.sentences[0].startswith(f"category moves with {row.attribute} in 0 % (0 to ")
 

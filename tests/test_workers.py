@@ -176,3 +176,32 @@ def test_a_process_beside_ends_with_its_block_whatever_it_does(monkeypatch: pyte
         (begun,) = multiprocessing.active_children()
         assert begun.is_alive()
     assert not begun.is_alive()
+
+
+BESIDE = """
+import os, sys, time
+from pathlib import Path
+from generator.runners.workers import process_beside
+
+def prepare():
+    (Path(sys.argv[1]) / str(os.getpid())).touch()
+
+with process_beside(prepare, str):
+    assert "numpy" not in sys.modules, "this is to be forked"
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
+@pytest.mark.skipif(workers.num_cores() == 1, reason="there is no process beside this one")
+def test_a_process_beside_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
+    """A copy of a process holds both ends of its pipe, so it would never hear that nobody asks any more."""
+    script, begun = tmp_path / "running.py", tmp_path / "begun"
+    script.write_text(BESIDE)
+    begun.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen([sys.executable, str(script), str(begun)], env=environment) as parent:
+        assert _until(lambda: len(list(begun.iterdir())) == 1)
+        parent.kill()
+    (beside,) = (int(path.name) for path in begun.iterdir())
+    assert _until(lambda: _is_gone(beside), 20), beside

@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import sys
 import threading
 from collections import Counter
@@ -120,6 +121,8 @@ def process_beside(prepare: Callable[[], None], task: Callable[[Q], T]) -> Itera
 def _answer(
     questions: multiprocessing.connection.Connection, prepare: Callable[[], None], task: Callable[[Q], T]
 ) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks, which ends this one
+    _end_with_parent()
     prepare()
     with contextlib.suppress(EOFError):  # nobody asks any more
         while True:
