@@ -8,11 +8,20 @@ from generator.rows.arrow_columns import texts_of_one_width
 from generator.streams import Index, bits
 
 _ROUNDS = 6
-_FOUR_DIGITS = np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), np.uint32)
-"""Number below 10,000 -> its four digits, as the bytes of one number."""
-_FOUR_HEX = np.frombuffer(b"".join(b"%04X" % number for number in range(65_536)), np.uint32)
 _UUID_GROUPS = ((0, 8, 0), (8, 12, 1), (12, 16, 2), (16, 20, 3), (20, 32, 4))
 """First digit, the one after the last, hyphens before them."""
+
+
+def _four_letters(digits: bytes) -> npt.NDArray[np.uint32]:
+    """Number of four digits -> these, as the bytes of one number."""
+    base = len(digits)
+    letters = np.empty((base, base, base, base, 4), np.uint8)
+    for place in range(4):
+        letters[..., place] = np.frombuffer(digits, np.uint8).reshape(-1, *[1] * (3 - place))
+    return letters.view(np.uint32).ravel()
+
+
+_FOUR_DIGITS, _FOUR_HEX = _four_letters(b"0123456789"), _four_letters(b"0123456789ABCDEF")
 
 
 def num_codes(digits: int) -> int:

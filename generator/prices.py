@@ -68,7 +68,8 @@ def legal_prices(prices: Prices, highest: float, where: str = "prices") -> Float
         inside = (steps[:, None] + np.array(band.endings)[None, :]).ravel()
         points.append(inside[(inside >= lowest) & (inside < upper) & (inside > 0)])
         lowest = upper
-    found: Floats = np.unique(np.round(np.concatenate(points), 2))
+    ordered: Floats = np.sort(np.round(np.concatenate(points), 2))
+    found = ordered[np.diff(ordered, prepend=0.0) > 0]  # np.unique would load numpy's masked arrays
     if found.size == 0:
         raise ToileError(f"{where}: prices.bands", "no price is legal", "widen the bands or add endings")
     return found

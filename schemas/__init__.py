@@ -1,13 +1,36 @@
-"""What two packages share: the records, the specs, the border, the answer text, the error."""
+"""What two packages share: the records, the specs, the border, the answer text, the error.
 
-from schemas.answer import Answer, parse, render
-from schemas.catalog import CatalogSpec
-from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.manifest import Manifest
-from schemas.prediction import Prediction
-from schemas.specs import load
-from schemas.training import TrainingSpec
+A name is loaded when it is first asked for: most commands need few of them, and Arrow only those that read products.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from schemas.answer import Answer, parse, render
+    from schemas.catalog import CatalogSpec
+    from schemas.errors import ToileError
+    from schemas.evaluation import EvaluationSpec
+    from schemas.manifest import Manifest
+    from schemas.prediction import Prediction
+    from schemas.product import Product, read
+    from schemas.specs import load
+    from schemas.training import TrainingSpec
+
+_HOMES = {
+    "Answer": "answer",
+    "CatalogSpec": "catalog",
+    "EvaluationSpec": "evaluation",
+    "Manifest": "manifest",
+    "Prediction": "prediction",
+    "Product": "product",
+    "ToileError": "errors",
+    "TrainingSpec": "training",
+    "load": "specs",
+    "parse": "answer",
+    "read": "product",
+    "render": "answer",
+}
 
 __all__ = [
     "Answer",
@@ -26,9 +49,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Load Arrow only when products are read."""
-    if name in {"Product", "read"}:
-        from schemas import product
-
-        return getattr(product, name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"schemas.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'schemas' has no attribute {name!r}")

@@ -139,7 +139,7 @@ def json_text(document: Any) -> str:
 
 def as_document(record: Any) -> dict[str, Any]:
     """A record as a plain JSON document."""
-    document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(record), default=_plain))
+    document: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
     return document
 
 
@@ -162,7 +162,7 @@ def versions(*packages: str) -> dict[str, str]:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):

@@ -10,13 +10,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from schemas.errors import ToileError
 from schemas.manifest import DAMAGE_HINT, Manifest, ShardFile, check_content, read_manifest
+
+if TYPE_CHECKING:
+    import pyarrow.parquet
 
 SPLITS = ("train", "validation", "test")
 SPLIT_BOUNDS = (2**64 * 8 // 10, 2**64 * 9 // 10)
@@ -138,11 +140,13 @@ def shard_files(folder: Path, split: str | None = None) -> tuple[Manifest, list[
 
 
 @contextlib.contextmanager
-def open_shard(folder: Path, entry: ShardFile) -> Iterator[pq.ParquetFile]:
+def open_shard(folder: Path, entry: ShardFile) -> "Iterator[pyarrow.parquet.ParquetFile]":
     """A Parquet file of the folder, once its sha256 has been compared with the manifest's; every reader goes this way.
 
     What reading it raises inside the block is a ToileError at that file.
     """
+    import pyarrow.parquet as pq  # not for those who make rows
+
     file = folder / entry.path
     check_content(file, entry)
     try:

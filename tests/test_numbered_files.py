@@ -183,28 +183,45 @@ def test_letters_that_never_repeat_are_written_as_they_are() -> None:
     check_texts(distinct, [[k % 4096 for k in range(start, start + 40)] for start in range(0, 30_000, 40)])
 
 
-def check_texts(pieces: Sequence[str], rows_of_pieces: Sequence[Sequence[int]]) -> None:
-    """Each row: its pieces by all kinds of steps, then two numbers; as another library decompresses them."""
-    num, kinds = len(rows_of_pieces), (CONSTANT, OF_GROUP, OF_ROW)
-    begin_T = np.concatenate([[0], np.cumsum([len(row) + 2 for row in rows_of_pieces])]).astype(np.int32)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 5), max_size=3)), min_size=1, max_size=60),
+    st.sampled_from([0, 5, 12_345, 2**31 - 1, 10**17]),
+)
+def test_the_number_of_a_group_is_copied_where_it_stood_last(rows: list[tuple[int, list[int]]], first: int) -> None:
+    pieces = ["", "a", "four", ', "seed": ', "a longer piece of text", "another one"]
+    check_texts(pieces, [row for _, row in rows], [group for group, _ in rows], first)
+
+
+def check_texts(
+    pieces: Sequence[str],
+    rows_of_pieces: Sequence[Sequence[int]],
+    group_of_row: Sequence[int] | None = None,
+    first: int = 0,
+) -> None:
+    """Each row: its pieces by all kinds of steps, two numbers, a piece; as another library decompresses them."""
+    num, kinds = len(rows_of_pieces), (CONSTANT, OF_GROUP, OF_ROW) if group_of_row is None else (CONSTANT, OF_ROW)
+    groups = list(range(num)) if group_of_row is None else list(group_of_row)
+    begin_T = np.concatenate([[0], np.cumsum([len(row) + 3 for row in rows_of_pieces])]).astype(np.int32)
     width = max(map(len, rows_of_pieces))
     value_GC = np.zeros((num, width), np.int32)
     steps, wanted = [], []
     for n, row in enumerate(rows_of_pieces):
         value_GC[n, : len(row)] = row
         for place, piece in enumerate(row):
-            kind = kinds[(n + place) % 3]
+            kind = kinds[(n + place) % len(kinds)]
             steps.append((kind, place, piece if kind == CONSTANT else 0))
-        steps += [(NUMBER_OF_GROUP, 0, 0), (NUMBER_OF_ROW, 0, 0)]
-        wanted.append("".join(pieces[piece] for piece in row) + f"{n * 99}{10**n % (2**31)}")
-    number_N1 = np.array([[n * 99] for n in range(num)]), np.array([[10**n % (2**31)] for n in range(num)])
+        steps += [(NUMBER_OF_GROUP, 0, 0), (CONSTANT, 0, len(pieces) - 1), (NUMBER_OF_ROW, 0, 0)]
+        number = f"{first + groups[n] * 99}{pieces[-1]}{10**n % (2**31)}"
+        wanted.append("".join(pieces[piece] for piece in row) + number)
+    number_G1 = np.array([[first + group * 99] for group in range(num + 4)])
+    number_N1 = np.array([[10**n % (2**31)] for n in range(num)])
     letters: Letters = np.frombuffer("".join(pieces).encode(), np.uint8)
     offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int32)
-    which = np.arange(num, dtype=np.int32)
+    which, group_N = np.arange(num, dtype=np.int32), np.array(groups, np.int32)
     most = max(len(text) for text in wanted) + 40
     step_E3 = np.array(steps, np.int32)
     lengths, packed = compressed_texts(
-        begin_T, step_E3, offsets, letters, which, which, value_GC, value_GC, *number_N1, 0, num, most
+        begin_T, step_E3, offsets, letters, which, group_N, value_GC, value_GC, number_G1, number_N1, 0, num, most
     )
     assert lengths.tolist() == [len(text) for text in wanted]
     whole = "".join(wanted).encode()

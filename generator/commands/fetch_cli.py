@@ -1,6 +1,5 @@
 """The commands that bring foreign rows and their pictures in: import and fetch."""
 
-import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -137,13 +136,15 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     Example:
       toile fetch DBQ/Burberry.Product.prices.United.States --limit 200 --out data/burberry
     """
+    from importlib.metadata import version
+
     from generator.incoming.coverage import Coverage, report_lines
     from generator.incoming.fetching import FetchOptions, Talk, fetch_dataset
     from generator.incoming.politeness import Manners
 
     quiet = _quiet(ctx)
     reading = _reading(options, Path(dataset.partition("@")[0]).stem if Path(dataset).is_file() else _name(dataset))
-    agent = options.pop("user_agent") or _USER_AGENT.format(version=importlib.metadata.version("toile"))
+    agent = options.pop("user_agent") or _USER_AGENT.format(version=version("toile"))
     manners = Manners(
         user_agent=agent,
         timeout_seconds=options.pop("timeout"),

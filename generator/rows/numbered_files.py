@@ -36,8 +36,6 @@ class Wordings:
 
     wording_N: Small
     """The wording of each row."""
-    word_WS: Small2
-    """The words of each wording by their positions, as numbers in `CompiledTitles.words`."""
     title_W: Index
     """The number of the title of each wording."""
     titles: pa.StringArray
@@ -55,7 +53,8 @@ class _Shard:
     categories: dict[str, pa.Array]
     category_N: Small
     """The category entry of each row."""
-    addresses: TextSteps
+    template_N: Small
+    """The title template of each row."""
     value_DA: Small2
     """The value of each attribute that is no colour."""
     colour_NA: Small2
@@ -72,7 +71,7 @@ def files_of(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index
         words=words,
         categories=categories(catalog, seed, index_N, category_N, rows.labelled_N),
         category_N=category_N.astype(np.int32),
-        addresses=address_steps(catalog.spec, words.word_WS),
+        template_N=rows.template_D[rows.run_N].astype(np.int32),
         value_DA=_side_by_side(rows.chosen_D.values(), len(rows.design_D)),
         colour_NA=_side_by_side(rows.colours_N.values(), len(index_N)),
     )
@@ -110,7 +109,7 @@ def wordings(catalog: CompiledCatalog, rows: RowNumbers) -> Wordings:
     buffers = [None, pa.py_buffer(offset_W), pa.py_buffer(letters)]
     different = pa.Array.from_buffers(pa.string(), len(word_WS), buffers).dictionary_encode()
     title_W = np.frombuffer(different.indices.buffers()[1], np.int32, len(word_WS)).astype(np.int64)
-    return Wordings(wording_N=wording_N.astype(np.int32), word_WS=word_WS, title_W=title_W, titles=different.dictionary)
+    return Wordings(wording_N=wording_N.astype(np.int32), title_W=title_W, titles=different.dictionary)
 
 
 def _side_by_side(columns: Collection[Index], num_rows: int) -> Small2:
@@ -194,19 +193,19 @@ def _text_chunks(shard: _Shard, start: int, end: int) -> dict[str, list[Chunk]]:
 
 
 def _addresses(shard: _Shard, first: int, last: int) -> tuple[Small, text_loops.Letters]:
-    words, code_N1 = shard.words, shard.rows.code_N[:, None]
-    which = words.wording_N, words.wording_N, words.word_WS, shard.colour_NA, _NOTHING, code_N1
-    return _compressed(shard.addresses, which, first, last)
+    steps = address_steps(shard.catalog.spec, tuple(shard.rows.colours_N))
+    return _compressed(shard, steps, shard.template_N, _NOTHING, shard.rows.code_N[:, None], first, last)
 
 
 def _attributes(shard: _Shard, first: int, last: int) -> tuple[Small, text_loops.Letters]:
-    rows, values = shard.rows, (shard.value_DA, shard.colour_NA)
-    which = shard.category_N, rows.run_N, *values, rows.design_seed_D[:, None], rows.shot_seed_N[:, None]
-    return _compressed(attribute_steps(shard.catalog.spec, tuple(rows.colours_N)), which, first, last)
+    rows, steps = shard.rows, attribute_steps(shard.catalog.spec, tuple(shard.rows.colours_N))
+    numbers = rows.design_seed_D[:, None], rows.shot_seed_N[:, None]
+    return _compressed(shard, steps, shard.category_N, *numbers, first, last)
 
 
 def _compressed(
-    steps: TextSteps, which: tuple[Small, Small, Small2, Small2, Index, Index], first: int, last: int
+    shard: _Shard, steps: TextSteps, template_N: Small, number_GK: Index, number_NK: Index, first: int, last: int
 ) -> tuple[Small, text_loops.Letters]:
-    begin_T, step_E3, offset_Q, letters_Q = steps.begin_T, steps.step_E3, steps.offset_Q, steps.letters_Q
-    return compressed_texts(begin_T, step_E3, offset_Q, letters_Q, *which, first, last, steps.most_letters)
+    pieces = steps.begin_T, steps.step_E3, steps.offset_Q, steps.letters_Q
+    values = shard.rows.run_N, shard.value_DA, shard.colour_NA
+    return compressed_texts(*pieces, template_N, *values, number_GK, number_NK, first, last, steps.most_letters)

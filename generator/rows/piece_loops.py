@@ -73,6 +73,7 @@ def compressed_texts(
     out = np.empty((last - first) * (most_letters + most_letters // 16 + 32) + 64, np.uint8)
     waiting, num_waiting = np.empty(_LONGEST_LITERAL + most_letters + 64, np.uint8), 0
     seen_Q = np.full(len(offset_Q), -_FARTHEST - 1, np.int64)
+    seen_K, group_K = np.zeros(number_GK.shape[1], np.int64), np.full(number_GK.shape[1], -1)
     at, place, copied, copied_from = 0, 0, 0, 0
     for n in range(first, last):
         begins, group, template = place, group_N[n], template_N[n]
@@ -81,24 +82,24 @@ def compressed_texts(
             num_waiting = 0
         for e in range(begin_T[template], begin_T[template + 1]):
             what, column, piece = step_E3[e, 0], step_E3[e, 1], step_E3[e, 2]
+            number, here, back = 0, 0, place + _FARTHEST + 1
             if what >= NUMBER_OF_GROUP:
                 number = number_GK[group, column] if what == NUMBER_OF_GROUP else number_NK[n, column]
-                if copied:
-                    at = put_copy(out, at, copied_from, copied)
-                    copied = 0
                 width = width_of(number)
-                put_number(waiting, num_waiting + width, number)
-                num_waiting += width
-                place += width
-                continue
-            if what == OF_GROUP:
-                piece += value_GC[group, column]
-            elif what == OF_ROW:
-                piece += value_NC[n, column]
-            here = offset_Q[piece]
-            width = offset_Q[piece + 1] - here
-            back = place - seen_Q[piece]
-            seen_Q[piece] = place
+                if what == NUMBER_OF_GROUP:
+                    back = place - seen_K[column] if group == group_K[column] else back
+                    seen_K[column], group_K[column] = place, group
+            else:
+                if what == OF_GROUP:
+                    piece += value_GC[group, column]
+                elif what == OF_ROW:
+                    piece += value_NC[n, column]
+                here = offset_Q[piece]
+                width = offset_Q[piece + 1] - here
+                if width == 0:
+                    continue
+                back = place - seen_Q[piece]
+                seen_Q[piece] = place
             place += width
             if copied and back == copied_from:
                 copied += width
@@ -111,6 +112,9 @@ def compressed_texts(
                     at = put_literal(out, at, waiting, num_waiting)
                     num_waiting = 0
                 copied, copied_from = width, back
+            elif what >= NUMBER_OF_GROUP:
+                put_number(waiting, num_waiting + width, number)
+                num_waiting += width
             else:
                 put(waiting, num_waiting, letters_Q, here, here + width)
                 num_waiting += width
@@ -120,25 +124,3 @@ def compressed_texts(
     if num_waiting:
         at = put_literal(out, at, waiting, num_waiting)
     return length_N, out[:at]
-
-
-@compiled
-def word_steps(word_WS: Small2, offset_Q: Small) -> tuple[Small, Small2]:
-    """The begin of each wording's steps, and all steps: its slugs, "p", and a number of the row.
-
-    The pieces are the slugs with what begins an address, the slugs with a hyphen, and "p" after either.
-    """
-    num_words = (len(offset_Q) - 3) // 2
-    begin_W, end = np.empty(len(word_WS) + 1, np.int32), 0
-    step_E3 = np.zeros((len(word_WS) * (word_WS.shape[1] + 2), 3), np.int32)
-    for w in range(len(word_WS)):
-        begin_W[w] = end
-        for word in word_WS[w]:
-            if offset_Q[num_words + word + 1] - offset_Q[num_words + word] > 0:
-                step_E3[end, 2] = word + num_words if end > begin_W[w] else word
-                end += 1
-        step_E3[end, 2] = 2 * num_words + (1 if end > begin_W[w] else 0)
-        step_E3[end + 1, 0] = NUMBER_OF_ROW
-        end += 2
-    begin_W[len(word_WS)] = end
-    return begin_W, step_E3[:end].copy()

@@ -8,7 +8,7 @@ import numpy as np
 
 from generator.rows.arrow_columns import texts
 from generator.rows.looks import SHOT_SEED, value_texts
-from generator.rows.piece_loops import CONSTANT, NUMBER_OF_GROUP, NUMBER_OF_ROW, OF_GROUP, OF_ROW, word_steps
+from generator.rows.piece_loops import CONSTANT, NUMBER_OF_GROUP, NUMBER_OF_ROW, OF_GROUP, OF_ROW
 from generator.rows.row_loops import Small, Small2
 from generator.rows.text_loops import Letters
 from generator.titles import compile_titles
@@ -66,9 +66,7 @@ def attribute_steps(spec: CatalogSpec, colours: tuple[str, ...]) -> TextSteps:
     the group, that of the shot of the row.
     """
     silhouettes, drawn, named = value_texts(spec)
-    columns = {name: (OF_GROUP, k) for k, name in enumerate(name for name in spec.attributes if name not in colours)}
-    columns |= {name: (OF_ROW, k) for k, name in enumerate(colours)}
-    pieces, steps, begins = _Pieces(), [], [0]
+    columns, pieces, steps, begins = _columns(spec, colours), _Pieces(), [], [0]
     for category, silhouette in zip(spec.categories, silhouettes, strict=True):
         here = [name for name in spec.attributes if name in category.attributes]
         shown = [(*columns[name], drawn[name]) for name in here if name in drawn]
@@ -82,27 +80,35 @@ def attribute_steps(spec: CatalogSpec, colours: tuple[str, ...]) -> TextSteps:
 
 
 @functools.lru_cache(maxsize=8)
-def word_pieces(spec: CatalogSpec) -> TextSteps:
-    """The pieces of `looks.look_texts`' addresses without a step: each slug at the begin, then each further on, then
-    the end of an address of no slugs, and that of others."""
-    titles = compile_titles(spec)
-    slugs, before, pieces = titles.slugs.to_pylist(), f"https://{spec.shop.host}/", _Pieces()
-    for values, start in ((slugs, before), (slugs, "-"), (["p"], before), (["p"], "-")):
-        pieces.base(values, start)
-    return pieces.made([], [0], titles.literal_TS.shape[1] + 1)
+def address_steps(spec: CatalogSpec, colours: tuple[str, ...]) -> TextSteps:
+    """The addresses of products' pages, and their codes; a template for each of titles.
+
+    Columns as in `attribute_steps`. Number of the row: the code.
+    """
+    titles, columns = compile_titles(spec), _columns(spec, colours)
+    slugs = [f"{slug}-" if slug else "" for slug in titles.slugs.to_pylist()]
+    values = [tuple(slugs[word] for word in words) for words in titles.word_of_value]
+    pieces, steps, begins = _Pieces(), [], [0]
+    for literals in titles.literal_TS.tolist():
+        begin = waiting = f"https://{spec.shop.host}/"
+        for word in literals:
+            if word >= 0:
+                waiting += slugs[word]
+                continue
+            before = begin if waiting == begin else ""
+            if waiting != before:
+                steps.append((CONSTANT, 0, pieces.base([waiting])))
+            steps.append((*columns[titles.attribute_names[-1 - word]], pieces.base(values[-1 - word], before)))
+            waiting = ""
+        steps += [(CONSTANT, 0, pieces.base([waiting + "p"])), (NUMBER_OF_ROW, 0, 0)]
+        begins.append(len(steps))
+    return pieces.made(steps, begins, max(np.diff(begins).tolist()))
 
 
-def address_steps(spec: CatalogSpec, word_WS: Small2) -> TextSteps:
-    """The addresses of products' pages, and their codes; a template for each wording. Number of the row: the code."""
-    pieces = word_pieces(spec)
-    begin_W, step_E3 = word_steps(word_WS, pieces.offset_Q)
-    return TextSteps(
-        begin_T=begin_W,
-        step_E3=step_E3,
-        offset_Q=pieces.offset_Q,
-        letters_Q=pieces.letters_Q,
-        most_letters=pieces.most_letters,
-    )
+def _columns(spec: CatalogSpec, colours: tuple[str, ...]) -> dict[str, tuple[int, int]]:
+    """Where the value of each attribute stands."""
+    columns = {name: (OF_GROUP, k) for k, name in enumerate(name for name in spec.attributes if name not in colours)}
+    return columns | {name: (OF_ROW, k) for k, name in enumerate(colours)}
 
 
 def _listed(

@@ -5,17 +5,18 @@ To import the compiler of the renderer and to load its loops takes longer than a
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from generator.runners.workers import process_beside
-from schemas.appearance import Appearance
 from schemas.errors import ToileError
 
-Draw = Callable[[tuple[Sequence[Appearance], int]], list[Image.Image]]
-"""Appearances and the edge of their pictures in pixels -> the pictures."""
+if TYPE_CHECKING:  # what is loaded before the process begins delays it
+    from PIL import Image
+
+    from generator.starting.kept_pictures import Draw
+    from schemas.appearance import Appearance
 
 
 def check_sheet(file: Path) -> None:
@@ -24,20 +25,31 @@ def check_sheet(file: Path) -> None:
         raise ToileError(str(file), "is no JPEG or PNG file", "name it sheet.jpg")
 
 
-def drawer() -> contextlib.AbstractContextManager[Draw]:
-    """What draws, with its loops loaded while other things are done."""
-    return process_beside(_load, _drawn)
+@contextlib.contextmanager
+def drawer() -> "Iterator[Draw]":
+    """What draws, with its loops loaded while other things are done; what was drawn before is not drawn again."""
+    with process_beside(_load, _drawn) as draw:
+        yield lambda asked: _cached(draw, asked)
+
+
+def _cached(draw: "Draw", asked: "tuple[Sequence[Appearance], int]") -> "list[Image.Image]":
+    from generator.starting.kept_pictures import cached
+
+    return cached(draw, asked)
 
 
 def _load() -> None:
-    sys.modules["scipy"] = None  # type: ignore[assignment]  # numba would look there for a BLAS: longer than to draw
+    for unneeded in ("scipy", "cffi"):  # numba would look there for a BLAS and for foreign functions: half of its start
+        sys.modules[unneeded] = None  # type: ignore[assignment]
+    from schemas.appearance import Appearance
+
     shirt = Appearance(
         silhouette="shirt", colour="#406080", material="cotton", pattern="check", design_seed=0, shot_seed=0
     )
     _drawn(([shirt], 32))
 
 
-def _drawn(asked: tuple[Sequence[Appearance], int]) -> list[Image.Image]:
+def _drawn(asked: "tuple[Sequence[Appearance], int]") -> "list[Image.Image]":
     from generator.render import draw_appearance  # loads the compiler
 
     appearances, edge = asked
