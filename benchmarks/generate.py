@@ -1,12 +1,16 @@
 """How many catalog rows a second does one core draw into Arrow and into Parquet, beside Faker, Mimesis and bare numpy?
 
-All rates are taken in one run, the median of five, in processor time of all threads and by the clock. Faker and Mimesis
-make the same columns by a Python loop, a few thousand rows of them; where they have no such thing (a title of the
-category's words, attributes), they choose among a few. The bare lines are what pyarrow needs for as many columns of as
-many bytes from numpy's random numbers, nothing drawn: once with the settings that toile gives it, once with its own. A
-fixed numpy loop is timed right before and after each rate, so that runs and machines can be compared. A table for
-people, then one JSON line; `--out FILE` also writes the JSON to a file. `--rows N ...` measures whole commands that
-write N rows, from their start to their end, in processes of their own.
+All rates are taken in one run, medians, in processor time of all threads and by the clock. A fixed numpy loop is timed
+between the repeats: a repeat is calm where that loop, before and after it, took at most 15 % longer than the fastest of
+the run, which is where no neighbour shares the core's units. Each work is repeated until five repeats were calm, thirty
+times at most, the later ones begun in a calm moment where one comes; the table has the medians of the first five
+repeats, whatever the machine did, and of the calm ones.
+
+Faker and Mimesis make the same columns by a Python loop, a few thousand rows of them; where they have no such thing (a
+title of the category's words, attributes), they choose among a few. The bare lines are what pyarrow needs for as many
+columns of as many bytes from numpy's random numbers, nothing drawn: once with the settings that toile gives it, once
+with its own. A table for people, then one JSON line; `--out FILE` also writes the JSON to a file. `--rows N ...`
+measures whole commands that write N rows, from their start to their end, in processes of their own.
 
     python benchmarks/generate.py --rows 2000000 10000000 --out benchmarks/results/generate_2cores_2026-11-21.json
 """
@@ -20,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +44,18 @@ from schemas.manifest import versions
 from schemas.product import ARROW_SCHEMA
 from schemas.specs import load, preset_path
 
-PRESETS = ("demo", "fashion-luxury", "marketplace", "sportswear")
+PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"
 """The preset whose columns and bytes the others make."""
 NUM_ROWS = 200_000
 """Into Arrow, and without a catalog behind them: what a shard holds."""
 NUM_ROWS_LOOPED = 2_000
-REPEATS = 5
+REPEATS, MOST_REPEATS = 5, 30
+"""Of which are to be calm, and of all."""
+CALM, MOST_WAITS = 1.15, 10
+"""The longest a calibration takes while no neighbour is busy, in those of the fastest; tries to meet such a time."""
+_FASTEST = [float("inf")]
+"""The fastest calibration so far."""
 _CATEGORIES = ("COATS", "DRESSES", "SHIRTS", "TROUSERS", "SHOES", "BAGS")
 
 
@@ -60,23 +69,51 @@ def calibration() -> float:
 
 
 def timed(work: Callable[[], object], num_rows: int) -> dict[str, Any]:
-    """Rates of one call after one that is not counted."""
+    """Rates of the calls after one that is not counted."""
     work()
-    cpu, wall, before = [], [], calibration()
-    for _ in range(REPEATS):
+    cpu: list[float] = []
+    wall: list[float] = []
+    calibrated: list[tuple[float, float]] = []
+    while len(cpu) < REPEATS or (len(_calm(calibrated)) < REPEATS and len(cpu) < MOST_REPEATS):
+        before = _noted(calibration())
+        for _ in range(MOST_WAITS if len(cpu) >= REPEATS else 0):
+            if before > CALM * _FASTEST[0]:
+                time.sleep(0.5)
+                before = _noted(calibration())
         began_cpu, began_wall = time.process_time(), time.perf_counter()
         work()
         cpu.append(time.process_time() - began_cpu)
         wall.append(time.perf_counter() - began_wall)
+        calibrated.append((before, _noted(calibration())))
     return {
         "rows": num_rows,
-        "rows_per_cpu_second": round(num_rows / statistics.median(cpu)),
-        "rows_per_second": round(num_rows / statistics.median(wall)),
-        "cpu_us_per_row": round(statistics.median(cpu) / num_rows * 1e6, 3),
-        "calibration_cpu_seconds": [round(before, 4), round(calibration(), 4)],
+        "rows_per_cpu_second": round(num_rows / statistics.median(cpu[:REPEATS])),
+        "rows_per_second": round(num_rows / statistics.median(wall[:REPEATS])),
+        "cpu_us_per_row": round(statistics.median(cpu[:REPEATS]) / num_rows * 1e6, 3),
+        "calibration_cpu_seconds": [[round(s, 4) for s in pair] for pair in calibrated],
         "cpu_seconds": [round(s, 4) for s in cpu],
         "wall_seconds": [round(s, 4) for s in wall],
     }
+
+
+def _noted(seconds: float) -> float:
+    _FASTEST[0] = min(_FASTEST[0], seconds)
+    return seconds
+
+
+def _calm(calibrated: Sequence[Sequence[float]]) -> list[int]:
+    """The repeats with a calm calibration before and after them."""
+    return [k for k, pair in enumerate(calibrated) if max(pair) <= CALM * _FASTEST[0]]
+
+
+def with_calm_rates(rates: dict[str, Any]) -> dict[str, Any]:
+    """Adds the medians of the calm repeats, once the fastest calibration of the run is known."""
+    calm = _calm(rates["calibration_cpu_seconds"])
+    found: dict[str, Any] = {"calm_repeats": len(calm)}
+    if calm:
+        for name, of in (("calm_rows_per_cpu_second", "cpu_seconds"), ("calm_rows_per_second", "wall_seconds")):
+            found[name] = round(rates["rows"] / statistics.median(rates[of][k] for k in calm))
+    return {**rates, **found}
 
 
 def with_faker(num_rows: int) -> pa.Table:
@@ -268,12 +305,16 @@ def main() -> None:
     results["numpy alone"] = {"arrow": into_arrow, "parquet": timed(lambda: as_parquet(bare(like)), NUM_ROWS)}
     by_default = timed(lambda: default_parquet(bare(like)), NUM_ROWS)
     results["numpy, pyarrow's way"] = {"arrow": into_arrow, "parquet": by_default}
-    rates_of_all = [rates for of_one in results.values() for rates in of_one.values()]
-    calibrated = [seconds for rates in rates_of_all for seconds in rates["calibration_cpu_seconds"]]
-    print(f"{'':<21}{'rows/s into Arrow':>20}{'into Parquet':>16}{'by the clock':>16}   (one core, processor time)")
+    results = {name: {into: with_calm_rates(rates) for into, rates in of.items()} for name, of in results.items()}
+    pairs = [pair for of in results.values() for rates in of.values() for pair in rates["calibration_cpu_seconds"]]
+    calibrated = [seconds for pair in pairs for seconds in pair]
+    print(f"{'rows/s, one core':<21}{'Arrow':>11}{'calm':>11}{'Parquet':>11}{'calm':>11}{'calm, by the clock':>20}")
     for name, rates in results.items():
-        figures = (rates["arrow"]["rows_per_cpu_second"], rates["parquet"]["rows_per_cpu_second"])
-        print(f"{name:<21}{figures[0]:>20,}{figures[1]:>16,}{rates['parquet']['rows_per_second']:>16,}")
+        arrow, parquet = rates["arrow"], rates["parquet"]
+        figures = [arrow["rows_per_cpu_second"], arrow.get("calm_rows_per_cpu_second")]
+        figures += [parquet["rows_per_cpu_second"], parquet.get("calm_rows_per_cpu_second")]
+        shown = "".join(f"{'-' if figure is None else format(figure, ','):>11}" for figure in figures)
+        print(f"{name:<21}{shown}{parquet.get('calm_rows_per_second', 0):>20,}")
     for whole in commands:
         print(
             f"{whole['rows']:,} rows by the command: {whole['cpu_seconds']} s of processor time, "

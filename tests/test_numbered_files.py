@@ -1,6 +1,7 @@
 """Parquet files straight from numbers: other readers see the rows that numpy defines, and any damage to a page."""
 
 import io
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from generator.rows import column_pages, parquet_files
 from generator.rows.numbered_files import files_of
 from generator.rows.page_loops import bit_packed, delta_packed, new_ends_of_names
 from generator.rows.piece_loops import CONSTANT, NUMBER_OF_GROUP, NUMBER_OF_ROW, OF_GROUP, OF_ROW, compressed_texts
+from generator.rows.row_loops import Small, Small2
 from generator.rows.row_numbers import split_by_split
 from generator.rows.text_loops import Letters
+from generator.rows.text_pieces import with_stretches
 from generator.shards import GenerateInputs, write_shards
 from generator.streams import Index
 from schemas.catalog import CatalogSpec
@@ -183,54 +186,106 @@ def test_letters_that_never_repeat_are_written_as_they_are() -> None:
     check_texts(distinct, [[k % 4096 for k in range(start, start + 40)] for start in range(0, 30_000, 40)])
 
 
+FEW_PIECES = ("", "a", "four", ', "seed": ', "a longer piece of text", "another piece", "x" * 70)
+NUMBERS = st.sampled_from([0, 7, 12_345, 2**31 - 1, 10**17])
+VALUES = st.integers(0, len(FEW_PIECES) - 4)
+
+
 @given(
-    st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 5), max_size=3)), min_size=1, max_size=60),
-    st.sampled_from([0, 5, 12_345, 2**31 - 1, 10**17]),
+    st.lists(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), max_size=8), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), VALUES, NUMBERS), min_size=1, max_size=5),
+    st.lists(st.tuples(st.integers(0, 4), st.integers(1, 4), VALUES, NUMBERS), min_size=1, max_size=40),
 )
-def test_the_number_of_a_group_is_copied_where_it_stood_last(rows: list[tuple[int, list[int]]], first: int) -> None:
-    pieces = ["", "a", "four", ', "seed": ', "a longer piece of text", "another one"]
-    check_texts(pieces, [row for _, row in rows], [group for group, _ in rows], first)
-
-
-def check_texts(
-    pieces: Sequence[str],
-    rows_of_pieces: Sequence[Sequence[int]],
-    group_of_row: Sequence[int] | None = None,
-    first: int = 0,
+def test_rows_of_one_group_copy_what_they_share(
+    templates: list[list[tuple[int, int]]],
+    groups: list[tuple[int, int, int]],
+    runs: list[tuple[int, int, int, int]],
 ) -> None:
-    """Each row: its pieces by all kinds of steps, two numbers, a piece; as another library decompresses them."""
-    num, kinds = len(rows_of_pieces), (CONSTANT, OF_GROUP, OF_ROW) if group_of_row is None else (CONSTANT, OF_ROW)
-    groups = list(range(num)) if group_of_row is None else list(group_of_row)
-    begin_T = np.concatenate([[0], np.cumsum([len(row) + 3 for row in rows_of_pieces])]).astype(np.int32)
-    width = max(map(len, rows_of_pieces))
-    value_GC = np.zeros((num, width), np.int32)
-    steps, wanted = [], []
+    rows = [
+        (group % len(groups), (value + k) % (len(FEW_PIECES) - 3), number + k)
+        for group, length, value, number in runs
+        for k in range(length)
+    ]
+    wanted = []
+    for group, row_value, row_number in rows:
+        template, group_value, group_number = groups[group]
+        of = {OF_GROUP: group_value, OF_ROW: row_value, CONSTANT: 0}
+        numbers = {NUMBER_OF_GROUP: str(group_number), NUMBER_OF_ROW: str(row_number)}
+        steps = templates[template % len(templates)]
+        wanted.append(
+            "".join(numbers[what] if what in numbers else FEW_PIECES[piece + of[what]] for what, piece in steps)
+        )
+    group_N = np.array([group for group, _, _ in rows], np.int32)
+    template_N = np.array([groups[group][0] % len(templates) for group in group_N], np.int32)
+    made = compressed(
+        FEW_PIECES,
+        [[(what, 0, piece) for what, piece in steps] for steps in templates],
+        (template_N, group_N),
+        (
+            np.array([[value] for _, value, _ in groups], np.int32),
+            np.array([[value] for _, value, _ in rows], np.int32),
+        ),
+        (np.array([[number] for _, _, number in groups]), np.array([[number] for _, _, number in rows])),
+        max(map(len, wanted)),
+    )
+    assert made == wanted
+
+
+@pytest.mark.parametrize("between", [65_500, 65_509, 65_510, 65_511, 65_600])
+def test_what_a_group_shares_is_not_copied_from_too_far_back(between: int) -> None:
+    pieces, of_row = (
+        [*("x" * (between + k) for k in range(4)), "what all rows of the group begin with"],
+        [0, 1, 2, 3, 0],
+    )
+    values = np.zeros((1, 0), np.int32), np.array([[piece] for piece in of_row], np.int32)
+    numbers, which = (np.zeros((1, 0), np.int64), np.zeros((5, 0), np.int64)), np.zeros(5, np.int32)
+    steps = [(CONSTANT, 0, 4), (OF_ROW, 0, 0)]
+    made = compressed(pieces, [steps], (which, which), values, numbers, between + 50)
+    assert made == [pieces[4] + pieces[piece] for piece in of_row]
+
+
+def check_texts(pieces: Sequence[str], rows_of_pieces: Sequence[Sequence[int]]) -> None:
+    """Each row: its pieces by all kinds of steps, then two numbers; as another library decompresses them."""
+    num, kinds = len(rows_of_pieces), (CONSTANT, OF_GROUP, OF_ROW)
+    value_GC = np.zeros((num, max(map(len, rows_of_pieces))), np.int32)
+    templates, wanted = [], []
     for n, row in enumerate(rows_of_pieces):
         value_GC[n, : len(row)] = row
-        for place, piece in enumerate(row):
-            kind = kinds[(n + place) % len(kinds)]
-            steps.append((kind, place, piece if kind == CONSTANT else 0))
-        steps += [(NUMBER_OF_GROUP, 0, 0), (CONSTANT, 0, len(pieces) - 1), (NUMBER_OF_ROW, 0, 0)]
-        number = f"{first + groups[n] * 99}{pieces[-1]}{10**n % (2**31)}"
-        wanted.append("".join(pieces[piece] for piece in row) + number)
-    number_G1 = np.array([[first + group * 99] for group in range(num + 4)])
-    number_N1 = np.array([[10**n % (2**31)] for n in range(num)])
+        steps = [(kinds[(n + place) % 3], place, piece) for place, piece in enumerate(row)]
+        steps = [(kind, place, piece if kind == CONSTANT else 0) for kind, place, piece in steps]
+        templates.append([*steps, (NUMBER_OF_GROUP, 0, 0), (NUMBER_OF_ROW, 0, 0)])
+        wanted.append("".join(pieces[piece] for piece in row) + f"{n * 99}{10**n % (2**31)}")
+    number_N1 = np.array([[n * 99] for n in range(num)]), np.array([[10**n % (2**31)] for n in range(num)])
+    which, most = np.arange(num, dtype=np.int32), max(map(len, wanted))
+    assert compressed(pieces, templates, (which, which), (value_GC, value_GC), number_N1, most) == wanted
+
+
+def compressed(
+    pieces: Sequence[str],
+    templates: Sequence[list[tuple[int, int, int]]],
+    which: tuple[Small, Small],
+    values: tuple[Small2, Small2],
+    numbers: tuple[Index, Index],
+    longest: int,
+) -> list[str]:
+    """The texts that `compressed_texts` makes, decompressed by another library."""
+    begins = [0, *np.cumsum([len(steps) for steps in templates]).tolist()]
+    step_E4 = np.array(with_stretches([step for steps in templates for step in steps], begins), np.int32).reshape(-1, 4)
     letters: Letters = np.frombuffer("".join(pieces).encode(), np.uint8)
-    offsets = np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]).astype(np.int32)
-    which, group_N = np.arange(num, dtype=np.int32), np.array(groups, np.int32)
-    most = max(len(text) for text in wanted) + 40
-    step_E3 = np.array(steps, np.int32)
+    offset_Q = np.cumsum([0, *map(len, pieces)]).astype(np.int32)
+    begin_T, num = np.array(begins, np.int32), len(which[0])
     lengths, packed = compressed_texts(
-        begin_T, step_E3, offsets, letters, which, group_N, value_GC, value_GC, number_G1, number_N1, 0, num, most
+        begin_T, step_E4, offset_Q, letters, *which, *values, *numbers, 0, num, longest + 40
     )
-    assert lengths.tolist() == [len(text) for text in wanted]
-    whole = "".join(wanted).encode()
-    size, head = len(whole), bytearray()
+    size, head = int(lengths.sum()), bytearray()
     while size > 127:
         head.append(size & 127 | 128)
         size >>= 7
     raw = bytes([*head, size]) + packed.tobytes()
-    assert pa.Codec("snappy").decompress(raw, decompressed_size=len(whole)).to_pybytes() == whole
+    text = pa.Codec("snappy").decompress(raw, decompressed_size=int(lengths.sum())).to_pybytes().decode()
+    ends = np.cumsum([0, *lengths]).tolist()
+    assert ends[-1] == len(text)
+    return [text[first:last] for first, last in itertools.pairwise(ends)]
 
 
 def unpacked(content: bytes) -> list[int]:

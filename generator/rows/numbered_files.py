@@ -206,6 +206,6 @@ def _attributes(shard: _Shard, first: int, last: int) -> tuple[Small, text_loops
 def _compressed(
     shard: _Shard, steps: TextSteps, template_N: Small, number_GK: Index, number_NK: Index, first: int, last: int
 ) -> tuple[Small, text_loops.Letters]:
-    pieces = steps.begin_T, steps.step_E3, steps.offset_Q, steps.letters_Q
+    pieces = steps.begin_T, steps.step_E4, steps.offset_Q, steps.letters_Q
     values = shard.rows.run_N, shard.value_DA, shard.colour_NA
     return compressed_texts(*pieces, template_N, *values, number_GK, number_NK, first, last, steps.most_letters)

@@ -15,7 +15,8 @@ from generator.streams import Index
 CONSTANT, OF_GROUP, OF_ROW, NUMBER_OF_GROUP, NUMBER_OF_ROW = range(5)
 """What a step of a text is: a piece (the same everywhere, by a column of the row's group, by one of the row), or the
 digits of a number."""
-_FARTHEST = 65_535
+_FARTHEST, _SHORTEST = 65_535, 4
+"""Letters back that a copy is made from; letters of a copy."""
 _LONGEST_LITERAL = 60_000
 
 
@@ -51,7 +52,7 @@ def put_copy(out: Letters, at: int, back: int, length: int) -> int:
 @compiled
 def compressed_texts(
     begin_T: Small,
-    step_E3: Small2,
+    step_E4: Small2,
     offset_Q: Small,
     letters_Q: Letters,
     template_N: Small,
@@ -66,40 +67,53 @@ def compressed_texts(
 ) -> tuple[Small, Letters]:
     """The lengths of the texts of the rows from `first` to before `last`, and the texts behind each other, compressed.
 
-    The steps of a row are those of its template, each (what it is, its column, its first piece): the value of the
-    column is added to give the piece. `most_letters` of one text.
+    The steps of a row are those of its template, each (what it is, its column, its first piece, the end of the
+    stretch of steps without anything of the row that begins here, or 0): the value of the column is added to give the
+    piece. Rows of one group have one template; the second one copies such stretches whole from the first.
+    `most_letters` of one text.
     """
     length_N = np.empty(last - first, np.int32)
     out = np.empty((last - first) * (most_letters + most_letters // 16 + 32) + 64, np.uint8)
     waiting, num_waiting = np.empty(_LONGEST_LITERAL + most_letters + 64, np.uint8), 0
-    seen_Q = np.full(len(offset_Q), -_FARTHEST - 1, np.int64)
-    seen_K, group_K = np.zeros(number_GK.shape[1], np.int64), np.full(number_GK.shape[1], -1)
+    seen_Q, seen_E = np.full(len(offset_Q), -_FARTHEST - 1, np.int64), np.zeros(len(step_E4), np.int64)
+    width_E, stretch, group_before = np.zeros(len(step_E4), np.int64), 0, -1
     at, place, copied, copied_from = 0, 0, 0, 0
     for n in range(first, last):
         begins, group, template = place, group_N[n], template_N[n]
         if num_waiting > _LONGEST_LITERAL:
             at = put_literal(out, at, waiting, num_waiting)
             num_waiting = 0
-        for e in range(begin_T[template], begin_T[template + 1]):
-            what, column, piece = step_E3[e, 0], step_E3[e, 1], step_E3[e, 2]
-            number, here, back = 0, 0, place + _FARTHEST + 1
-            if what >= NUMBER_OF_GROUP:
-                number = number_GK[group, column] if what == NUMBER_OF_GROUP else number_NK[n, column]
-                width = width_of(number)
-                if what == NUMBER_OF_GROUP:
-                    back = place - seen_K[column] if group == group_K[column] else back
-                    seen_K[column], group_K[column] = place, group
+        e = begin_T[template]
+        while e < begin_T[template + 1]:
+            what, column, piece, end = step_E4[e, 0], step_E4[e, 1], step_E4[e, 2], step_E4[e, 3]
+            number, here, back, width = 0, 0, place + _FARTHEST + 1, 0
+            if end:
+                if group == group_before and place - seen_E[e] <= _FARTHEST and width_E[e] >= _SHORTEST:
+                    back, width = place - seen_E[e], width_E[e]
+                stretch, seen_E[e] = e, place
+            if width:
+                e = end
             else:
-                if what == OF_GROUP:
-                    piece += value_GC[group, column]
-                elif what == OF_ROW:
-                    piece += value_NC[n, column]
-                here = offset_Q[piece]
-                width = offset_Q[piece + 1] - here
+                e += 1
+                if what == NUMBER_OF_GROUP:
+                    number = number_GK[group, column]
+                    width = width_of(number)
+                elif what == NUMBER_OF_ROW:
+                    number = number_NK[n, column]
+                    width = width_of(number)
+                else:
+                    if what == OF_GROUP:
+                        piece += value_GC[group, column]
+                    elif what == OF_ROW:
+                        piece += value_NC[n, column]
+                    here = offset_Q[piece]
+                    width = offset_Q[piece + 1] - here
+                    back = place - seen_Q[piece]
+                    seen_Q[piece] = place
+                if e == step_E4[stretch, 3]:
+                    width_E[stretch] = place + width - seen_E[stretch]
                 if width == 0:
                     continue
-                back = place - seen_Q[piece]
-                seen_Q[piece] = place
             place += width
             if copied and back == copied_from:
                 copied += width
@@ -107,7 +121,7 @@ def compressed_texts(
             if copied:
                 at = put_copy(out, at, copied_from, copied)
                 copied = 0
-            if back <= _FARTHEST and width >= 4:
+            if back <= _FARTHEST and width >= _SHORTEST:
                 if num_waiting:
                     at = put_literal(out, at, waiting, num_waiting)
                     num_waiting = 0
@@ -118,7 +132,7 @@ def compressed_texts(
             else:
                 put(waiting, num_waiting, letters_Q, here, here + width)
                 num_waiting += width
-        length_N[n - first] = place - begins
+        length_N[n - first], group_before = place - begins, group
     if copied:
         at = put_copy(out, at, copied_from, copied)
     if num_waiting:

@@ -1,6 +1,7 @@
 """The addresses and attributes of rows as steps: which piece of text follows which, for `piece_loops`."""
 
 import functools
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ class TextSteps:
 
     begin_T: Small
     """The first step of each template, and the end of all."""
-    step_E3: Small2
+    step_E4: Small2
     offset_Q: Small
     letters_Q: Letters
     most_letters: int
@@ -51,11 +52,26 @@ class _Pieces:
         offset_Q = np.frombuffer(found.buffers()[1], np.int32, len(found) + 1)
         return TextSteps(
             begin_T=np.array(begins, np.int32),
-            step_E3=np.array(steps, np.int32).reshape(-1, 3),
+            step_E4=np.array(with_stretches(steps, begins), np.int32).reshape(-1, 4),
             offset_Q=offset_Q,
             letters_Q=np.frombuffer(found.buffers()[2], np.uint8),
             most_letters=int(np.diff(offset_Q).max()) * most_pieces + 2 * _MOST_DIGITS,
         )
+
+
+def with_stretches(steps: Sequence[_Step], begins: Sequence[int]) -> list[tuple[int, int, int, int]]:
+    """The steps, each with the end of the stretch of steps without anything of the row that begins there, or 0."""
+    found = [(*step, 0) for step in steps]
+    for first, last in itertools.pairwise(begins):
+        at = first
+        while at < last:
+            begin = at
+            while at < last and steps[at][0] not in {OF_ROW, NUMBER_OF_ROW}:
+                at += 1
+            if at > begin:
+                found[begin] = (*steps[begin], at)
+            at += 1
+    return found
 
 
 @functools.lru_cache(maxsize=8)
