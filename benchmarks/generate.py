@@ -2,8 +2,8 @@
 
 All rates are taken in one run, medians, in processor time of all threads and by the clock. A fixed numpy loop is timed
 between the repeats: a repeat is calm where that loop, before and after it, took at most 15 % longer than the fastest of
-the run, which is where no neighbour shares the core's units. Each work is repeated until five repeats were calm, thirty
-times at most, the later ones begun in a calm moment where one comes; the table has the medians of the first five
+the run, which is where no neighbour shares the core's units. Each work is repeated until five repeats were calm, ten
+times at most, the later ones begun in a calm moment where one comes soon; the table has the medians of the first five
 repeats, whatever the machine did, and of the calm ones.
 
 Faker and Mimesis make the same columns by a Python loop, a few thousand rows of them; where they have no such thing (a
@@ -50,9 +50,9 @@ LIBRARIES_LIKE = "fashion-luxury"
 NUM_ROWS = 200_000
 """Into Arrow, and without a catalog behind them: what a shard holds."""
 NUM_ROWS_LOOPED = 2_000
-REPEATS, MOST_REPEATS = 5, 30
+REPEATS, MOST_REPEATS = 5, 10
 """Of which are to be calm, and of all."""
-CALM, MOST_WAITS = 1.15, 10
+CALM, MOST_WAITS = 1.15, 4
 """The longest a calibration takes while no neighbour is busy, in those of the fastest; tries to meet such a time."""
 _FASTEST = [float("inf")]
 """The fastest calibration so far."""
