@@ -2,7 +2,7 @@
 
 All rates are taken in one run, medians, in processor time of all threads and by the clock. A fixed numpy loop is timed
 between the repeats: a repeat is calm where that loop, before and after it, took at most 15 % longer than the fastest of
-the run, which is where no neighbour shares the core's units. Each work is repeated until five repeats were calm, ten
+the run, which is where no neighbour shares the core's units. Each work is repeated until five repeats were calm, twenty
 times at most, the later ones begun in a calm moment where one comes soon; the table has the medians of the first five
 repeats, whatever the machine did, and of the calm ones.
 
@@ -50,7 +50,7 @@ LIBRARIES_LIKE = "fashion-luxury"
 NUM_ROWS = 200_000
 """Into Arrow, and without a catalog behind them: what a shard holds."""
 NUM_ROWS_LOOPED = 2_000
-REPEATS, MOST_REPEATS = 5, 10
+REPEATS, MOST_REPEATS = 5, 20
 """Of which are to be calm, and of all."""
 CALM, MOST_WAITS = 1.15, 4
 """The longest a calibration takes while no neighbour is busy, in those of the fastest; tries to meet such a time."""
@@ -286,7 +286,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--written", type=int, default=1_000_000, help="rows of each catalog into Parquet")
+    parser.add_argument("--written", type=int, default=400_000, help="rows of each catalog into Parquet")
     parser.add_argument("--rows", type=int, nargs="*", default=[], help="also write that many rows by the command")
     arguments = parser.parse_args()
     pa.set_cpu_count(1)
