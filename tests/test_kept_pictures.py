@@ -108,18 +108,17 @@ def test_nothing_needs_a_folder(painter: Painter, folder: Path) -> None:
     assert len(painter.drawn) == 2
 
 
-def test_those_longest_not_asked_for_go(painter: Painter, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_pictures, "MOST", 2)
+def test_no_more_are_kept_than_is_said(painter: Painter, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept_pictures, "MOST", 3)
+    (folder.parent / "beside").write_text("not ours")
     shown(painter, "#ff0000", "#0000ff")
-    for age, path in enumerate(sorted(folder.iterdir())):
-        os.utime(path, (age, age))
-    shown(painter, "#ff0000")  # the other is the oldest now
-    shown(painter, "#00ff00")
-    assert len(list(folder.iterdir())) == 2
     shown(painter, "#ff0000", "#00ff00")
-    assert len(painter.drawn) == 3
-    shown(painter, "#0000ff")
-    assert len(painter.drawn) == 4
+    assert len(list(folder.iterdir())) == 3
+    shown(painter, "#ffff00", "#ff00ff")
+    assert len(list(folder.iterdir())) == 2
+    shown(painter, "#ff00ff", "#ffff00")
+    assert len(painter.drawn) == 5
+    assert (folder.parent / "beside").exists()
 
 
 def test_a_kept_picture_is_the_drawn_one_to_the_last_bit() -> None:

@@ -21,7 +21,7 @@ Draw = Callable[[tuple[Sequence[Appearance], int]], list[Image.Image]]
 """Appearances and the edge of their pictures in pixels -> the pictures."""
 
 MOST = 1_000
-"""Pictures kept, of at most some 100 kB each; the ones that were longest not asked for go first."""
+"""Pictures kept, of at most some 100 kB each; with more, all but the last ones go."""
 _ROOT = Path(__file__).parents[2]
 _SOURCES = ("generator/render/**/*.py", "schemas/silhouettes/**/*.py", "schemas/appearance.py")
 
@@ -47,7 +47,6 @@ def _kept(name: str, edge: int) -> Image.Image | None:
             if picture.size != (edge, edge) or picture.mode != "RGB":
                 return None
             picture.load()
-            os.utime(path)
             return picture
     except (OSError, SyntaxError, ValueError):  # not there, or damaged
         return None
@@ -60,9 +59,10 @@ def _keep(drawn: dict[str, Image.Image]) -> None:
         temporary = folder / f"{name}.{os.getpid()}.part"
         picture.save(temporary, "PNG")
         temporary.replace(folder / f"{name}.png")
-    held = sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)
-    for path in held[: max(0, len(held) - MOST)]:
-        path.unlink(missing_ok=True)
+    others = [path for path in folder.iterdir() if path.stem not in drawn]
+    if len(drawn) + len(others) > MOST:
+        for path in others:
+            path.unlink(missing_ok=True)
 
 
 def _folder() -> Path:
