@@ -22,7 +22,10 @@ class Masters:
     """`by_name`: what AdamW moves, by the names of the parameters; `working`: what the model computes with."""
 
     def __init__(self, model: nn.Module, dtype: torch.dtype | None) -> None:
-        """Cast the trained parameters to `dtype`, keeping what they were; None leaves them as they are."""
+        """Cast the parameters to `dtype`, keeping what they were; None leaves them as they are.
+
+        Frozen ones of a full fine-tune are float32 like the others, and what they hand on must fit the next layer.
+        """
         self.working = trained(model)
         self.by_name = dict(self.working)
         for name, parameter in self.working.items():
@@ -32,6 +35,12 @@ class Masters:
         both = zip(self.working.values(), self.by_name.values(), strict=True)
         self.pairs = [(working, master) for working, master in both if working is not master]
         """Those that are kept twice."""
+        self.frozen: list[tuple[nn.Parameter, Tensor]] = []
+        """Those that were cast and do not move, with what they were."""
+        for parameter in model.parameters():
+            if dtype not in {None, torch.float32} and not parameter.requires_grad and parameter.dtype == torch.float32:
+                self.frozen.append((parameter, parameter.data))
+                parameter.data = parameter.data.to(dtype)
 
     def values(self) -> dict[str, Tensor]:
         """What a state keeps, by name."""
@@ -53,7 +62,7 @@ class Masters:
 
     def unround(self) -> None:
         """Put the masters themselves into the model: what is saved."""
-        for working, master in self.pairs:
+        for working, master in (*self.pairs, *self.frozen):
             working.data = master.data
 
     @torch.no_grad()

@@ -271,3 +271,15 @@ def test_a_full_fine_tune_can_leave_parts_alone(catalog: Path, tmp_path: Path) -
     train(spec_for(catalog, method="full", freeze=("vision", "projector"), max_steps=1), tmp_path / "out", device="cpu")
     with pytest.raises(ToileError, match="is of a full fine-tune"):
         train(spec_for(catalog, freeze=("vision",)), tmp_path / "lora", device="cpu")
+
+
+def test_what_is_frozen_computes_in_the_same_type_and_is_saved_as_it_was() -> None:
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
+    model[0].requires_grad_(False)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    masters = Masters(model, torch.bfloat16)
+    model(torch.ones(1, 3, dtype=torch.bfloat16)).sum().backward()
+    assert set(masters.by_name) == {"1.weight", "1.bias"}
+    assert {value.dtype for value in model.state_dict().values()} == {torch.bfloat16}
+    masters.unround()
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
