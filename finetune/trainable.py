@@ -99,7 +99,7 @@ def memory_estimate(model: nn.Module, masters: Masters, device: str, shares: int
     """
     moving = sum(master.numel() for master in masters.by_name.values())
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
-    copies = sum(4 * master.numel() for _, master in masters.pairs)
+    copies = sum(4 * kept.numel() for _, kept in (*masters.pairs, *masters.frozen))
     total = (weights + copies + moving * (4 + 8)) // shares
     if device.startswith("cuda"):
         free = torch.cuda.mem_get_info(device)[0] + torch.cuda.memory_allocated(device)

@@ -121,18 +121,23 @@ def _is_gone(pid: int) -> bool:
     return state == "Z"
 
 
-@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
-def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
-    """They would go on writing for a run that is no more, into a folder that another may hold by then."""
-    script, begun = tmp_path / "running.py", tmp_path / "begun"
-    script.write_text(RUNNING)
+def _begun_by_one_that_is_killed(program: str, num_processes: int, folder: Path) -> list[int]:
+    """The processes that a program begins, each of which leaves its number, once the program is killed with -9."""
+    script, begun = folder / "running.py", folder / "begun"
+    script.write_text(program)
     begun.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     with subprocess.Popen([sys.executable, str(script), str(begun)], env=environment) as parent:
-        assert _until(lambda: len(list(begun.iterdir())) == 2)
+        assert _until(lambda: len(list(begun.iterdir())) == num_processes)
         parent.kill()
-    workers = [int(path.name) for path in begun.iterdir()]
-    assert _until(lambda: all(map(_is_gone, workers)), 20), workers
+    return [int(path.name) for path in begun.iterdir()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
+def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
+    """They would go on writing for a run that is no more, into a folder that another may hold by then."""
+    begun = _begun_by_one_that_is_killed(RUNNING, 2, tmp_path)
+    assert _until(lambda: all(map(_is_gone, begun)), 20), begun
 
 
 def _squared(number: int) -> int:
@@ -196,12 +201,5 @@ with process_beside(prepare, str):
 @pytest.mark.skipif(workers.num_cores() == 1, reason="there is no process beside this one")
 def test_a_process_beside_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
     """A copy of a process holds both ends of its pipe, so it would never hear that nobody asks any more."""
-    script, begun = tmp_path / "running.py", tmp_path / "begun"
-    script.write_text(BESIDE)
-    begun.mkdir()
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    with subprocess.Popen([sys.executable, str(script), str(begun)], env=environment) as parent:
-        assert _until(lambda: len(list(begun.iterdir())) == 1)
-        parent.kill()
-    (beside,) = (int(path.name) for path in begun.iterdir())
+    (beside,) = _begun_by_one_that_is_killed(BESIDE, 1, tmp_path)
     assert _until(lambda: _is_gone(beside), 20), beside

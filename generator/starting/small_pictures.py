@@ -39,7 +39,7 @@ def _cached(draw: "Draw", asked: "tuple[Sequence[Appearance], int]") -> "list[Im
 
 
 def _load() -> None:
-    for unneeded in ("scipy", "cffi"):  # numba would look there for a BLAS and for foreign functions: half of its start
+    for unneeded in ("scipy", "cffi"):  # numba would look there for a BLAS and for C's types
         sys.modules[unneeded] = None  # type: ignore[assignment]
     from schemas.appearance import Appearance
 
