@@ -1,18 +1,15 @@
-"""The command line: mounts the commands of the three packages and turns a ToileError into one line and exit code 1.
+"""The command line: finds the commands of the three packages and turns a ToileError into one line and exit code 1.
 
-Nothing heavy is imported here; `toile --help` answers at once.
+A command is imported when it is asked for, and imports what is heavy when it runs; `toile --help` answers at once.
 """
 
 import os
+import pkgutil
 import sys
 from typing import Any
 
 import click
 
-import evaluation.cli
-import finetune.cli
-import generator.cli
-import toile_thread
 from generator.places.place import refuse_urls
 from schemas.errors import ToileError
 from schemas.terminal import plain
@@ -20,9 +17,44 @@ from schemas.terminal import plain
 # Threads that spin at barriers slow training down badly on a busy machine; read when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+COMMANDS = {
+    "audit": "generator.commands.audit_cli:audit",
+    "check": "generator.commands.spec_cli:check",
+    "compare": "evaluation.cli:compare",
+    "convert": "generator.commands.convert_cli:convert",
+    "counterfactual": "evaluation.cli:counterfactual",
+    "demo": "toile_thread:demo",
+    "describe": "generator.commands.show_cli:describe",
+    "evaluate": "evaluation.cli:evaluate",
+    "export": "finetune.cli:export",
+    "fetch": "generator.commands.fetch_cli:fetch",
+    "fit": "generator.commands.fit_cli:fit",
+    "generate": "generator.cli:generate",
+    "import": "generator.commands.fetch_cli:import_",
+    "matrix": "toile_thread:matrix",
+    "new": "generator.commands.spec_cli:new",
+    "push": "generator.commands.push_cli:push",
+    "report": "evaluation.report_cli:report",
+    "score-faults": "generator.commands.faults_cli:score_faults",
+    "show": "generator.commands.show_cli:show",
+    "throughput": "finetune.cli:throughput",
+    "train": "finetune.cli:train",
+    "verify": "generator.commands.verify_cli:verify",
+}
+"""Every command and where it lies."""
+
 
 class _Group(click.Group):
-    """Shows our errors the way click shows its own, with exit code 1."""
+    """Imports a command when it is asked for; shows our errors the way click shows its own, with exit code 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = pkgutil.resolve_name(COMMANDS[cmd_name])
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -54,14 +86,6 @@ def main(ctx: click.Context, quiet: bool) -> None:
     """
     ctx.obj = {"quiet": quiet}
 
-
-for command in (
-    *generator.cli.commands,
-    *finetune.cli.commands,
-    *evaluation.cli.commands,
-    *toile_thread.commands,
-):
-    main.add_command(command)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -133,9 +133,6 @@ def matrix(
     _step(ctx, f"done: open {out}/report.html")
 
 
-commands: list[click.Command] = [demo, matrix]
-
-
 def _sources(run: Path, folders: list[str]) -> dict[str, Path]:
     """Name -> folder of every source; names are the folders' own, numbered where two are the same."""
     if len(folders) < 2:

@@ -1,4 +1,4 @@
-"""The commands `evaluate`, `compare`, `counterfactual` and `report`."""
+"""The commands `evaluate`, `compare` and `counterfactual`."""
 
 import json
 import os
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evaluation.report_cli import floors_of, report
+from evaluation.report_cli import floors_of
 from schemas.border import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -228,9 +228,6 @@ def counterfactual(
     for sentence in (text for row in found.sensitivities for text in row.sentences):
         click.echo(sentence)
     click.echo(json.dumps({"out": str(out), **summary(found)}))
-
-
-commands: list[click.Command] = [evaluate, compare, counterfactual, report]
 
 
 def _quiet(ctx: click.Context) -> bool:

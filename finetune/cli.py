@@ -192,9 +192,6 @@ def throughput(
         click.echo(json.dumps(dataclasses.asdict(found)) if as_json else printed(found))
 
 
-commands: list[click.Command] = [train, export, throughput]
-
-
 def read_run(path: Path, model: str | None, mix: tuple[str, ...], max_steps: int | None) -> Any:
     """The run file with the command line's changes; what its mix names become paths seen from here."""
     from schemas.specs import load

@@ -1,21 +1,10 @@
-"""Commands that make catalogs: generate here, import and fetch in fetch_cli; those that look into them in show_cli."""
+"""The command `generate`; the other commands of the generator lie in `generator.commands`."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from generator.commands import (
-    audit_cli,
-    convert_cli,
-    faults_cli,
-    fetch_cli,
-    fit_cli,
-    push_cli,
-    show_cli,
-    spec_cli,
-    verify_cli,
-)
 from generator.places.place import FolderOrUrl
 from schemas.progress import progress_bar
 
@@ -103,20 +92,6 @@ def generate(
     faulty = [] if masks else manifest.extra
     faults = "".join(f", {extra.num_rows:,} of them faulty ({extra.path})" for extra in faulty)
     _say(ctx, f"{manifest.num_products:,} products in {len(manifest.files)} files{faults}: {out}", written)
-
-
-commands: list[click.Command] = [
-    generate,
-    *fetch_cli.commands,
-    *convert_cli.commands,
-    *show_cli.commands,
-    *faults_cli.commands,
-    *spec_cli.commands,
-    *fit_cli.commands,
-    *audit_cli.commands,
-    *verify_cli.commands,
-    *push_cli.commands,
-]
 
 
 def _generate_part(ctx: click.Context, inputs: Any, out: str, shards: str, where: dict[str, Any]) -> None:

@@ -42,8 +42,13 @@ def look(colour: str, silhouette: str = "shirt") -> Appearance:
     )
 
 
+def pictures_of(draw: kept_pictures.Draw, looks: list[Appearance], edge: int = EDGE) -> list[Image.Image]:
+    with kept_pictures.keeping(draw) as kept_or_drawn:
+        return kept_or_drawn((looks, edge))
+
+
 def shown(painter: Painter, *colours: str, edge: int = EDGE) -> list[tuple[int, ...]]:
-    pictures = kept_pictures.cached(painter, ([look(colour) for colour in colours], edge))
+    pictures = pictures_of(painter, [look(colour) for colour in colours], edge)
     assert all(picture.size == (edge, edge) and picture.mode == "RGB" for picture in pictures)
     return [picture.getpixel((3, 3)) for picture in pictures]  # type: ignore[misc]
 
@@ -58,10 +63,21 @@ def test_what_was_drawn_before_is_not_drawn_again(painter: Painter) -> None:
     assert painter.drawn == ["#ff0000", "#0000ff", "#00ff00"]
 
 
+def test_new_pictures_can_be_shown_before_they_are_kept(painter: Painter, folder: Path) -> None:
+    with kept_pictures.keeping(painter) as kept_or_drawn:
+        assert len(kept_or_drawn(([look("#ff0000")], EDGE))) == 1
+        assert not folder.exists()
+    assert len(list(folder.iterdir())) == 1
+    with pytest.raises(KeyboardInterrupt), kept_pictures.keeping(painter) as kept_or_drawn:
+        kept_or_drawn(([look("#0000ff")], EDGE))
+        raise KeyboardInterrupt
+    assert len(list(folder.iterdir())) == 1
+
+
 def test_another_size_product_or_renderer_is_another_picture(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:
     shown(painter, "#ff0000")
     shown(painter, "#ff0000", edge=8)
-    kept_pictures.cached(painter, ([look("#ff0000", "trousers")], EDGE))
+    pictures_of(painter, [look("#ff0000", "trousers")])
     assert len(painter.drawn) == 3
     monkeypatch.setattr(kept_pictures, "_renderer", lambda: "another")
     shown(painter, "#ff0000")
@@ -125,6 +141,6 @@ def test_a_kept_picture_is_the_drawn_one_to_the_last_bit() -> None:
     def noise(asked: tuple[Sequence[Appearance], int]) -> list[Image.Image]:
         return [Image.frombytes("RGB", (asked[1], asked[1]), os.urandom(3 * asked[1] ** 2)) for _ in asked[0]]
 
-    (drawn,) = kept_pictures.cached(noise, ([look("#ff0000")], 40))
-    (kept,) = kept_pictures.cached(noise, ([look("#ff0000")], 40))
+    (drawn,) = pictures_of(noise, [look("#ff0000")], 40)
+    (kept,) = pictures_of(noise, [look("#ff0000")], 40)
     assert ImageChops.difference(drawn, kept).getbbox() is None

@@ -1,5 +1,6 @@
 """The command line as a user meets it: help, exit codes, errors in one line, quiet."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,20 +10,41 @@ import pytest
 from click.testing import CliRunner
 
 from schemas.errors import ToileError
-from toile import main
+from tests.test_architecture import PACKAGES
+from toile import COMMANDS, main
 
 
-@pytest.mark.parametrize("name", sorted(main.commands))
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name: str) -> None:
     for flag in ("--help", "-h"):
         shown = CliRunner().invoke(main, [name, flag])
         assert shown.exit_code == 0
     assert "Example:" in shown.output
     assert f"toile {name}" in shown.output
-    command = main.commands[name]
+    command = main.get_command(click.Context(main), name)
+    assert command is not None
+    assert command.name == name
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.name != "help":
             assert parameter.help or parameter.show_default, f"{name} {parameter.name}"
+
+
+def test_every_command_is_found() -> None:
+    """A command that is written and not named in the table could never be called."""
+    root = Path(__file__).parents[1]
+    modules = [root / "toile_thread.py", *(path for room in PACKAGES for path in (root / room).rglob("*cli.py"))]
+    written: dict[str, click.Command] = {}
+    for path in modules:
+        module = ".".join(path.relative_to(root).with_suffix("").parts)
+        for name, value in vars(importlib.import_module(module)).items():
+            if isinstance(value, click.Command):
+                written[f"{module}:{name}"] = value
+    groups = [command for command in written.values() if isinstance(command, click.Group)]
+    below = [command for group in groups for command in group.commands.values()]
+    assert {where for where, command in written.items() if command not in below} == set(COMMANDS.values())
+    shown = CliRunner().invoke(main, ["chekc", "demo"])
+    assert shown.exit_code == 2
+    assert "No such command 'chekc'" in shown.output
 
 
 def test_version_is_the_package_version() -> None:

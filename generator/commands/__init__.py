@@ -1,1 +1,1 @@
-"""The commands of the generator, one file a group; `generator.cli` mounts them."""
+"""The commands of the generator, one file a group; `toile.COMMANDS` names them."""

@@ -85,6 +85,3 @@ def audit(
         click.echo(f"written: {out / PAGE}", err=True)
     if not found.passed:
         ctx.exit(1)
-
-
-commands: list[click.Command] = [audit]

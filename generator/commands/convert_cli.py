@@ -47,6 +47,3 @@ def convert(ctx: click.Context, /, shards: Path, out: Path, force: bool, no_imag
         click.echo(f"  {number:,} {what}", err=True)
     text = f"{done.num_products:,} products, {done.num_pictures:,} pictures: {out}"
     click.echo(text if written else f"already there and finished, nothing to do: {text}", err=True)
-
-
-commands: list[click.Command] = [convert]

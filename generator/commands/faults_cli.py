@@ -38,9 +38,6 @@ def score_faults(found: Path, truth: Path, as_json: bool) -> None:
         _print(result)
 
 
-commands: list[click.Command] = [score_faults]
-
-
 def _print(score: "FaultScore") -> None:
     from rich.console import Console
     from rich.table import Column, Table

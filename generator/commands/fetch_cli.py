@@ -168,8 +168,6 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
         _say(ctx, "  --retry-dead asks again for the pictures that did not come", True)
 
 
-commands: list[click.Command] = [import_, fetch]
-
 _MANNERS = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "allow_private", "proxy")
 
 

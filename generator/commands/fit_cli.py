@@ -97,6 +97,3 @@ def fit(
     if not (ctx.obj and ctx.obj.get("quiet")):
         for message in (*found.messages, f"written: {out}", f"next: toile check {out}"):
             click.echo(message, err=True)
-
-
-commands: list[click.Command] = [fit]

@@ -45,6 +45,3 @@ def push(
     changed = done.num_files or done.num_removed
     say(f"{done.num_files} files sent{gone}, commit {done.commit}" if changed else "all of it is there, nothing to do")
     click.echo(done.url)
-
-
-commands: list[click.Command] = [push]

@@ -83,6 +83,3 @@ def describe(
         describe_page.write(every, page)
         if not (ctx.obj and ctx.obj.get("quiet")):
             click.echo(f"page: {page}", err=True)
-
-
-commands: list[click.Command] = [describe, show]

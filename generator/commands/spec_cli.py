@@ -8,9 +8,7 @@ from pathlib import Path
 
 import click
 
-from schemas.border import storage_errors
 from schemas.errors import ToileError
-from schemas.markets import MARKETS as HABITS
 from schemas.row import MARKETS
 
 _KINDS = ("luxury", "sportswear", "marketplace", "home-beauty")
@@ -44,6 +42,8 @@ def new(
       toile new corner-shop.yaml --market DE --kind marketplace
     """
     from generator.starting.starter_spec import KINDS, starter_spec
+    from schemas.border import storage_errors
+    from schemas.markets import MARKETS as HABITS
 
     if spec.suffix not in {".yaml", ".yml"}:
         raise ToileError(str(spec), "is no YAML file", f"name it {spec.stem}.yaml")
@@ -106,11 +106,11 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
         if sheet is not None or in_terminal:
             looks = [Appearance.from_attributes(product.attributes or {}) for _, product in shown]
             pictures = draw((looks, _EDGE[sheet is not None]))
-    if sheet is not None:
-        spec_report.write_sheet(sheet, catalog, shown, pictures)
-        click.echo(f"eight products: {sheet}", err=True)
-    if in_terminal:
-        spec_report.print_pictures(console, pictures)
+        if sheet is not None:
+            spec_report.write_sheet(sheet, catalog, shown, pictures)
+            click.echo(f"eight products: {sheet}", err=True)
+        if in_terminal:
+            spec_report.print_pictures(console, pictures)
     if not in_terminal and sheet is None and not as_json:
         click.echo("no terminal with colours to draw in; --sheet FILE.jpg draws the products", err=True)
 
@@ -125,6 +125,3 @@ def _asked(question: str, default: str, choices: tuple[str, ...] = ()) -> str:
 
 def _is_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-commands: list[click.Command] = [new, check]

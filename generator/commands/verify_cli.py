@@ -44,6 +44,3 @@ def verify(ctx: click.Context, shards: str, sample: int, seed: int, as_json: boo
         click.echo(f"{found.num_files} files, {found.num_rows:,} rows read{anew}: {len(found.findings)} findings")
     if found.findings:
         raise complaint(found, shards)
-
-
-commands: list[click.Command] = [verify]

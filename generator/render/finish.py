@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.kernels import sampled
+from generator.render.kernels import apart, sampled
 from generator.render.relief import Plane
 
 Texture = npt.NDArray[np.floating[Any]]
@@ -62,21 +62,9 @@ def pebble_plate() -> Plane:
     """
     rng = np.random.default_rng(22)
     jitter = rng.uniform(-0.42, 0.42, (CELLS, CELLS, 2)).astype(np.float32)
-    place = (np.arange(SIDE, dtype=np.float32) + 0.5) * np.float32(CELLS / SIDE)
-    cell = place.astype(np.int32)
-    nearest = np.full((SIDE, SIDE), 81.0)  # squares of distances
-    second = nearest.copy()
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            row, column = cell + down, cell + right
-            point = jitter[np.ix_(row % CELLS, column % CELLS)]
-            dy = row[:, None] + np.float32(0.5) + point[..., 0] - place[:, None]
-            dx = column[None, :] + np.float32(0.5) + point[..., 1] - place[None, :]
-            square = dx * dx + dy * dy
-            second = np.minimum(second, np.maximum(nearest, square))
-            nearest = np.minimum(nearest, square)
-    apart = np.clip((np.sqrt(second) - np.sqrt(nearest)) / 0.55, 0, 1)
-    return np.ascontiguousarray(np.sin(0.5 * np.pi * apart), np.float32)
+    around = np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap")
+    between = np.clip(apart(around, SIDE) / 0.55, 0, 1)
+    return np.ascontiguousarray(np.sin(0.5 * np.pi * between), np.float32)
 
 
 def pebbles(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None) -> Plane:

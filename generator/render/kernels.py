@@ -103,6 +103,30 @@ def sampled(u: Plane, v: Plane, plate: Plane, scales: tuple[float, float], shift
 
 
 @compiled
+def apart(points: Plane, side: int) -> Numbers:
+    """How much farther the second nearest of a set of points is than the nearest, at `side` x `side` places; cells.
+
+    Every cell has one point, at `points[i, j]` (down, right) from its middle; those around the plate come first and
+    last.
+    """
+    found = np.empty((side, side))
+    for i in range(side):
+        down = (i + 0.5) * (points.shape[0] - 2) / side
+        for j in range(side):
+            right = (j + 0.5) * (points.shape[1] - 2) / side
+            nearest = second = 81.0  # squares
+            for row in range(3):
+                for column in range(3):
+                    y, x = int(down) + row, int(right) + column
+                    dy, dx = y - 0.5 + points[y, x, 0] - down, x - 0.5 + points[y, x, 1] - right
+                    square = dx * dx + dy * dy
+                    second = min(second, max(nearest, square))
+                    nearest = min(nearest, square)
+            found[i, j] = math.sqrt(second) - math.sqrt(nearest)
+    return found
+
+
+@compiled
 def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers, uneven: float) -> None:
     """Adds creases to a relief, near each of them; a row holds the fields of `relief.Crease`, points first.
 

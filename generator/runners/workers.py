@@ -4,7 +4,6 @@ A process that is killed costs the tasks that were running, and these are begun 
 pure and writes whole files: done twice it leaves what done once leaves.
 """
 
-import concurrent.futures
 import contextlib
 import multiprocessing
 import multiprocessing.connection
@@ -14,7 +13,6 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from schemas.errors import ToileError
@@ -38,6 +36,8 @@ def run_in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]
         for each in arguments:
             yield task(*each)
         return
+    from concurrent.futures.process import BrokenProcessPool
+
     remaining = dict(enumerate(arguments))
     failures: Counter[int] = Counter()
     while remaining:
@@ -62,6 +62,8 @@ def _in_pool(
 
     No more tasks are handed out than there are processes, so that those which a broken pool leaves are known.
     """
+    import concurrent.futures  # here: a process beside begins sooner
+
     context = multiprocessing.get_context("spawn")
     waiting, numbers = iter(list(arguments)), {}
     with concurrent.futures.ProcessPoolExecutor(num_workers, mp_context=context, initializer=_end_with_parent) as pool:
@@ -103,7 +105,7 @@ def process_beside(prepare: Callable[[], None], task: Callable[[Q], T]) -> Itera
         try:
             here.send(question)
             answer: T | ToileError = here.recv()
-        except (EOFError, BrokenPipeError) as error:
+        except (EOFError, ConnectionError) as error:
             problem = "a worker process ended without an answer (killed, or out of memory)"
             raise ToileError("workers", problem, "run the same command again") from error
         if isinstance(answer, ToileError):

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from PIL import Image
@@ -26,18 +26,26 @@ _ROOT = Path(__file__).parents[2]
 _SOURCES = ("generator/render/**/*.py", "schemas/silhouettes/**/*.py", "schemas/appearance.py")
 
 
-def cached(draw: Draw, asked: tuple[Sequence[Appearance], int]) -> list[Image.Image]:
-    """What `draw` gives, asked only for pictures that are not kept."""
-    appearances, edge = asked
-    names = [sha256_of([_renderer(), edge, dataclasses.asdict(each)]) for each in appearances]
-    found = {name: picture for name in names if (picture := _kept(name, edge)) is not None}
-    missing = {name: each for name, each in zip(names, appearances, strict=True) if name not in found}
-    if missing:
-        drawn = dict(zip(missing, draw((list(missing.values()), edge)), strict=True))
+@contextlib.contextmanager
+def keeping(draw: Draw) -> Iterator[Draw]:
+    """What gives the pictures of `draw`, asked only for those that are not kept; the new ones are kept at the end."""
+    new: dict[str, Image.Image] = {}
+
+    def pictures_of(asked: tuple[Sequence[Appearance], int]) -> list[Image.Image]:
+        appearances, edge = asked
+        names = [sha256_of([_renderer(), edge, dataclasses.asdict(each)]) for each in appearances]
+        found = {name: picture for name in names if (picture := _kept(name, edge)) is not None}
+        known = {*found, *new}
+        missing = {name: each for name, each in zip(names, appearances, strict=True) if name not in known}
+        if missing:
+            drawn = draw((list(missing.values()), edge))
+            new.update(zip(missing, drawn, strict=True))
+        return [found.get(name) or new[name] for name in names]
+
+    yield pictures_of
+    if new:
         with contextlib.suppress(OSError):  # read-only, or full: what cannot be kept is drawn again
-            _keep(drawn)
-        found |= drawn
-    return [found[name] for name in names]
+            _keep(new)
 
 
 def _kept(name: str, edge: int) -> Image.Image | None:

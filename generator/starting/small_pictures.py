@@ -4,6 +4,7 @@ To import the compiler of the renderer and to load its loops takes longer than a
 """
 
 import contextlib
+import gc
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,18 +28,19 @@ def check_sheet(file: Path) -> None:
 
 @contextlib.contextmanager
 def drawer() -> "Iterator[Draw]":
-    """What draws, with its loops loaded while other things are done; what was drawn before is not drawn again."""
+    """What draws, with its loops loaded while other things are done; what was drawn before is not drawn again.
+
+    What is new is kept when the block ends: show it before.
+    """
     with process_beside(_load, _drawn) as draw:
-        yield lambda asked: _cached(draw, asked)
+        from generator.starting.kept_pictures import keeping
 
-
-def _cached(draw: "Draw", asked: "tuple[Sequence[Appearance], int]") -> "list[Image.Image]":
-    from generator.starting.kept_pictures import cached
-
-    return cached(draw, asked)
+        with keeping(draw) as pictures_of:
+            yield pictures_of
 
 
 def _load() -> None:
+    gc.disable()  # a tenth of all this time would go to looking for garbage, of which there is none
     for unneeded in ("scipy", "cffi"):  # numba would look there for a BLAS and for C's types
         sys.modules[unneeded] = None  # type: ignore[assignment]
     from schemas.appearance import Appearance
