@@ -68,10 +68,6 @@ def test_new_pictures_can_be_shown_before_they_are_kept(painter: Painter, folder
         assert len(kept_or_drawn(([look("#ff0000")], EDGE))) == 1
         assert not folder.exists()
     assert len(list(folder.iterdir())) == 1
-    with pytest.raises(KeyboardInterrupt), kept_pictures.keeping(painter) as kept_or_drawn:
-        kept_or_drawn(([look("#0000ff")], EDGE))
-        raise KeyboardInterrupt
-    assert len(list(folder.iterdir())) == 1
 
 
 def test_another_size_product_or_renderer_is_another_picture(painter: Painter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from generator.render import PARTS, DrawnParts, draw, draw_appearance, draw_part
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, along, box, disc, loop, outline, ribbon
 from generator.render.fabric import Cloth
-from generator.render.kernels import sampled, softened
+from generator.render.kernels import apart, sampled, softened
 from generator.render.parts import separated
 from generator.render.relief import Crease, Flutes, folded, smooth_plate
 from generator.render.tracing import coverage, traced
@@ -221,6 +221,18 @@ def test_traced_gives_the_distance_and_the_way_along() -> None:
     assert away[19, 2] > 1e5
 
 
+def test_what_the_second_nearest_point_is_farther() -> None:
+    rng = np.random.default_rng(4)
+    jitter = rng.uniform(-0.42, 0.42, (5, 6, 2)).astype(np.float32)
+    found = apart(np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap"), 30)
+    row, column = np.mgrid[-5:10, -6:12]  # the plate three times in either direction
+    points = np.stack([row, column], axis=-1) + 0.5 + np.tile(jitter, (3, 3, 1))
+    for i, j in [(0, 0), (29, 29), (0, 29), *rng.integers(0, 30, (40, 2)).tolist()]:
+        here = (i + 0.5) * 5 / 30, (j + 0.5) * 6 / 30
+        nearest, second = np.sort(np.linalg.norm(points - here, axis=-1), axis=None)[:2]
+        assert found[i, j] == pytest.approx(second - nearest, abs=1e-9)
+
+
 def test_noise_is_seamless_and_smooth() -> None:
     plate = smooth_plate()
     u = np.linspace(0, 3 * plate.shape[0], 4001, dtype=np.float32)
@@ -284,6 +296,39 @@ def test_without_a_folder_to_write_to_the_same_bytes_are_drawn(tmp_path: Path) -
     there = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
     assert there.stdout.split() == [here, "None"]
+
+
+def test_loops_that_are_kept_need_no_compiler() -> None:
+    """To get ready to compile takes as long as to draw; the loops themselves are the same."""
+    draw_appearance(appearance("dress"), 64)
+    code = (
+        "import hashlib, numba.core.typing.context as c\n"
+        "from generator.render import draw_appearance, kernels; from tests.test_render import appearance\n"
+        "asked = []; c.Context.refresh = lambda self: asked.append(self)\n"
+        "print(hashlib.sha256(draw_appearance(appearance('dress'), 64).tobytes()).hexdigest())\n"
+        "print(len(asked), sum(kernels.lay.stats.cache_misses.values()))"
+    )
+    there = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
+    assert there.stdout.split() == [here, "0", "0"]
+
+
+def test_a_loop_is_compiled_for_new_types_after_others_were_found() -> None:
+    """What was skipped for a loop that was found is made good for one that is not."""
+    plane = np.arange(12, dtype=np.float32).reshape(3, 4)
+    softened(plane, 1.0, 0.0, 0.0)
+    code = (
+        "import numpy as np; from generator.render import kernels\n"
+        "from numba.core.caching import NullCache\n"
+        "plane = np.arange(12, dtype=np.float32).reshape(3, 4)\n"
+        "print(kernels.softened(plane, 1.0, 0.0, 0.0).tobytes().hex())\n"
+        "print(sum(kernels.softened.stats.cache_misses.values()))\n"
+        "kernels.softened._cache = NullCache()\n"
+        "print(kernels.softened(np.asfortranarray(plane), 1.0, 0.0, 0.0).tobytes().hex())"
+    )
+    there = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    found = softened(plane, 1.0, 0.0, 0.0).tobytes().hex()
+    assert there.stdout.split() == [found, "0", found]
 
 
 def test_size_changes_no_proportion() -> None:

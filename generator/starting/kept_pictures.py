@@ -7,6 +7,7 @@ renderer is never taken. The folder may be removed at any time; where none can b
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -81,5 +82,5 @@ def _folder() -> Path:
 def _renderer() -> str:
     """All that decides the pixels of a picture beside its appearance and its size."""
     files = [file for pattern in _SOURCES for file in sorted(_ROOT.glob(pattern))]
-    sources = {str(file.relative_to(_ROOT)): file.read_text(encoding="utf-8") for file in files}
+    sources = {str(file.relative_to(_ROOT)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     return sha256_of([sources, versions("numpy", "numba", "pillow")])
