@@ -41,6 +41,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m generator.starting.warming  # compiles what draws: half a minute, once
 	@touch $@
 
 .PHONY: help setup demo test test-cluster check bench

@@ -283,6 +283,34 @@ def test_a_curve_passes_through_its_points() -> None:
         assert np.linalg.norm(line - np.array(point), axis=1).min() < 1e-12
 
 
+READY = """
+import importlib, pkgutil
+from numba.core.dispatcher import Dispatcher
+import generator.render as room
+from generator import products
+from generator.starting.warming import warm
+from schemas.specs import load, presets
+
+def ready():
+    modules = [importlib.import_module(f"{room.__name__}.{each.name}") for each in pkgutil.iter_modules(room.__path__)]
+    loops = {loop for module in modules for loop in vars(module).values() if isinstance(loop, Dispatcher)}
+    return {(loop.py_func.__name__, str(types)) for loop in loops for types in loop.signatures}
+
+warm()
+before = ready()
+for name in presets("catalog"):
+    for number, product in enumerate(products(load(name, "catalog"), 3, 0, 40)):
+        for photo in room.PHOTOS:
+            room.draw(product, 40 + number, photo)
+print(len(before) > 20, sorted(ready() - before))
+"""
+
+
+def test_what_is_compiled_ahead_is_all_that_pictures_need() -> None:
+    there = subprocess.run([sys.executable, "-c", READY], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert there.stdout.strip() == "True []"
+
+
 @pytest.mark.slow
 def test_without_a_folder_to_write_to_the_same_bytes_are_drawn(tmp_path: Path) -> None:
     """A read-only installation and no home: each process compiles for itself."""
