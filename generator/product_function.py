@@ -10,7 +10,7 @@ row i of that same path.
 
 import functools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -48,9 +48,22 @@ class CompiledCatalog:
     label: Choice
 
 
-@functools.lru_cache(maxsize=8)
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A spec and what errors call it, which makes it no other spec."""
+
+    spec: CatalogSpec
+    where: str = field(compare=False)
+
+
 def compile_catalog(spec: CatalogSpec, where: str = "catalog") -> CompiledCatalog:
     """The tables of a spec; what only shows up here (a rule that leaves no value) is a ToileError too."""
+    return _compiled(_Named(spec, where))
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(named: _Named) -> CompiledCatalog:
+    spec, where = named.spec, named.where
     shares = np.array([[category.share for category in spec.categories]])
     attributes = compile_attributes(spec, where)
     colours = frozenset(n for n, attribute in spec.attributes.items() if drawn_attribute(n, attribute) == "colour")

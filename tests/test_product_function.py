@@ -254,3 +254,7 @@ def test_every_preset_makes_products_that_can_be_drawn() -> None:
         spec = load(PRESETS / f"{name}.yaml", "catalog")
         for each in products(spec, 0, 0, 12):
             assert draw(each, 32).size == (32, 32)
+
+
+def test_a_spec_is_compiled_once_whatever_it_is_called() -> None:
+    assert compile_catalog(LUXURY, "here.yaml") is compile_catalog(LUXURY, "there.yaml") is compile_catalog(LUXURY)

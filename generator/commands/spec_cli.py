@@ -14,8 +14,8 @@ from schemas.errors import ToileError
 from schemas.row import MARKETS
 
 _KINDS = ("luxury", "sportswear", "marketplace", "home-beauty")
-_EDGE = {False: 112, True: 224}
-"""Pixels of a picture drawn for the terminal, and for a sheet."""
+_EDGE = {False: 64, True: 224}
+"""Pixels of a picture drawn for a terminal, which shows 49 of them at most up to 400 columns, and for a sheet."""
 
 
 @click.command()
