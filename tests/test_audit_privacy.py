@@ -221,6 +221,42 @@ def test_a_word_of_one_family_vanishes_with_it(real_rows: list[Product]) -> None
     assert 0 in refits.most_telling(surprise(members), 40)
 
 
+def weighed(weights: dict[str, float]) -> CatalogSpec:
+    """A spec with these weights of one attribute in every leaf."""
+    document = shop_document()
+    document["attributes"]["line"] = {"values": {word: {"weight": 1} for word in ("one", "two")}}
+    for category in document["categories"]:
+        category["attributes"]["line"] = weights
+    return spec_of(document)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "share", "regrouped"),
+    [
+        (weighed({"one": 6, "two": 12}), weighed({"one": 5, "two": 12}), (6 / 18) / (5 / 17), 1),
+        (weighed({"one": 2, "two": 12}), weighed({"one": 1, "two": 12}), (2 / 14) / (1 / 13), 1),
+        (weighed({"one": 5, "two": 6}), weighed({"two": 6}), 1, 11 / 6),
+        (weighed({"two": 6}), weighed({"one": 5, "two": 6}), 1, 11 / 6),
+    ],
+)
+def test_a_share_may_move_more_where_a_value_went(
+    real_rows: list[Product], before: CatalogSpec, after: CatalogSpec, share: float, regrouped: float
+) -> None:
+    members = encoded(real_rows[:60])
+    specs = iter([before, after])
+    found = refits.leave_one_out(lambda rows: next(specs), members, [0], 5)
+    assert (found.share, found.regrouped) == pytest.approx((math.log(share), math.log(regrouped)))
+
+
+def test_a_share_may_move_more_where_a_leaf_went(real_rows: list[Product], spec: CatalogSpec) -> None:
+    gone, *others = spec.categories
+    left = replace(spec, categories=tuple(replace(each, share=each.share / (1 - gone.share)) for each in others))
+    specs = iter([spec, left])
+    found = refits.leave_one_out(lambda rows: next(specs), encoded(real_rows[:60]), [0], 5)
+    assert found.share == 0
+    assert found.regrouped == pytest.approx(-math.log(1 - gone.share))
+
+
 def test_strings_that_few_families_hold_are_listed(real: Real, real_rows: list[Product], spec: CatalogSpec) -> None:
     rare = min(
         (word for word in {(row.title or "").split()[0] for row in real_rows}),

@@ -87,6 +87,17 @@ def test_a_spec_comes_back_from_its_own_catalog(known: CatalogSpec, fitted: Fit,
     assert set(trainers.attributes["material"] or ()) == {"canvas", "suede", "leather", "knit"}
 
 
+def test_no_weight_stands_on_fewer_designs_than_k(tmp_path: Path) -> None:
+    """Neither that of a word, nor that of all designs without one, nor that of a title."""
+    out = tmp_path / "catalog"
+    document = read_document(presets("catalog")["sportswear"])
+    write_shards(GenerateInputs(spec_document=document, seed=6, start=0, num_products=1200, image_size=None), out)
+    for k in (3, 8):
+        for category in fit(out, FitOptions(min_support=k)).document["categories"]:
+            for weights in (category["titles"], *filter(None, category["attributes"].values())):
+                assert len(weights) == 1 or min(weights.values()) >= k, (category["path"], weights)
+
+
 def test_the_twin_of_a_catalog_costs_what_the_catalog_costs(catalog: Path, fitted: Fit, tmp_path: Path) -> None:
     """Median price of each leaf, in a catalog drawn from the fitted spec, within 15 %."""
     (tmp_path / "spec.yaml").write_text(as_yaml(fitted), encoding="utf-8")

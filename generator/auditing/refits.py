@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from generator.auditing.audit_rows import Floats, Rows, normalised, tokens
-from generator.auditing.ledger import emitted, names_emitted
+from generator.auditing.ledger import emitted, names_emitted, public_words
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
 from schemas.manifest import Manifest, ShardFile, as_document, write_json
@@ -42,6 +42,8 @@ class Influence:
     """Strings that vanish because exactly k families held them: allowed, and counted."""
     share: float
     """Largest change of any share or weight, as |log ratio|; k families behind it allow log(k / (k - 1))."""
+    regrouped: float
+    """The same where a value beside it came or went: up to k families joined others then, which log(2) allows."""
     price: float
     """Largest change of any price median or factor, as |log ratio|."""
 
@@ -49,10 +51,10 @@ class Influence:
 def leave_one_out(refit: Refit, members: Rows, families: Sequence[int], min_support: int) -> Influence:
     """Refit once without each of the families (numbers in `members`)."""
     whole = refit(members.products)
-    strings, numbers = _strings(whole), dict(_numbers(whole))
+    strings = _strings(whole) - public_words()
     lost: dict[str, Hit] = {}
     edge: set[str] = set()
-    changes = {"share": 0.0, "price": 0.0}
+    changes = {"share": 0.0, "regrouped": 0.0, "price": 0.0}
     for left_out in families:
         kept = [row for row, family in zip(members.products, members.family, strict=True) if family != left_out]
         found = refit(kept)
@@ -60,13 +62,29 @@ def leave_one_out(refit: Refit, members: Rows, families: Sequence[int], min_supp
             held = len(_holders(members, text))
             if held >= min_support:
                 edge.add(text)
-            else:
+            elif held:  # what no row holds comes from elsewhere
                 lost[text] = Hit(check="refit_strings", text=text, detail=f"held by {held} real families")
-        for name, value in _numbers(found):
-            before = numbers.get(name)
-            if before and value:
-                changes[name[0]] = max(changes[name[0]], abs(math.log(value / before)))
+        for kind, change in _changes(whole, found):
+            changes[kind] = max(changes[kind], change)
     return Influence(num_refits=len(families), lost=list(lost.values()), at_the_edge=len(edge), **changes)
+
+
+def _changes(before: CatalogSpec, after: CatalogSpec) -> Iterator[tuple[str, float]]:
+    """The kind, a field of `Influence`, and the size of every change of a number that both specs have."""
+    weights, others = dict(_weights(before)), dict(_weights(after))
+    leaves = set(weights[()]) ^ set(others[()])
+    joined = {leaf[:2] for leaf in leaves}  # under these, rare leaves came to stand together
+    for place in weights.keys() & others.keys():
+        here, there = weights[place], others[place]
+        kind = "regrouped" if here.keys() != there.keys() or place[:2] in joined else "share"
+        totals = sum(here.values()), sum(there.values())
+        for key in here.keys() & there.keys():
+            if here[key] and there[key]:
+                yield kind, abs(math.log((there[key] / totals[1]) / (here[key] / totals[0])))
+    prices, others_prices = dict(_prices(before)), dict(_prices(after))
+    for place in prices.keys() & others_prices.keys():
+        if prices[place] and others_prices[place]:
+            yield "price", abs(math.log(others_prices[place] / prices[place]))
 
 
 def canaries_in(refit: Refit, members: Rows, *, seed: int = 0) -> tuple[list[Hit], int]:
@@ -183,16 +201,17 @@ def _holders(rows: Rows, text: str) -> set[int]:
     return found
 
 
-def _numbers(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], float]]:
-    """(kind, place) -> every released share and price."""
+def _weights(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], Mapping[Any, float]]]:
+    """Where, and the weights that are shared out there: among the leaves, under (), and in each leaf."""
+    yield (), {(*category.path, category.silhouette): category.share for category in spec.categories}
     for category in spec.categories:
         place = (*category.path, category.silhouette)
-        yield ("share", *place), category.share
-        yield ("price", *place), category.price.median
-        total = sum(category.titles.values())
-        yield from ((("share", *place, text), weight / total) for text, weight in category.titles.items())
-        for name, weights in category.attributes.items():
-            total = sum((weights or {}).values())
-            yield from ((("share", *place, name, key), weight / total) for key, weight in (weights or {}).items())
+        yield (*place, "titles"), category.titles
+        yield from (((*place, "attribute", name), own or {}) for name, own in category.attributes.items())
+
+
+def _prices(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Where, and every released median and factor."""
+    yield from (((*each.path, each.silhouette), each.price.median) for each in spec.categories)
     for name, attribute in spec.attributes.items():
-        yield from ((("price", name, key), value.price) for key, value in attribute.values.items())
+        yield from (((name, key), value.price) for key, value in attribute.values.items())

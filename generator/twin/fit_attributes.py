@@ -107,7 +107,10 @@ def _noisy_weights(slot: str, kept: Mapping[str, int], sold: Sequence[Sold], num
 def _exact_weights(
     slot: str, words: Mapping[str, int], members: Sequence[Family], sold: Sequence[Sold], min_support: int
 ) -> list[Weights]:
-    """The words of each category with enough designs there; all others stand for what such a thing is usually like."""
+    """The words of each category with enough designs there; the other designs, if enough, get the usual without a word.
+
+    Fewer are left out: their share would tell of them.
+    """
     counts: dict[Path3, Counter[str | None]] = {}
     for member in members:
         if member.path is not None:
@@ -118,7 +121,7 @@ def _exact_weights(
         own = counts[each.path]
         kept: Weights = {word: float(own[word]) for word in words if own[word] >= min_support}
         rest = own.total() - sum(kept.values())
-        if rest > 0 or not kept:
+        if rest >= min_support or not kept:
             kept[unnamed("plain" if slot == "pattern" else each.usual_material)] = float(max(rest, 1))
         found.append(kept if each.shows(slot) or slot == "material" else {})
     return found
