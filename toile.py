@@ -6,6 +6,7 @@ A command is imported when it is asked for, and imports what is heavy when it ru
 import os
 import pkgutil
 import sys
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -44,17 +45,22 @@ COMMANDS = {
 """Every command and where it lies."""
 
 
-class _Group(click.Group):
-    """Imports a command when it is asked for; shows our errors the way click shows its own, with exit code 1."""
+class _Commands(Mapping[str, click.Command]):
+    """Commands by name, each imported when it is asked for."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = pkgutil.resolve_name(COMMANDS[cmd_name])
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command = pkgutil.resolve_name(COMMANDS[name])
         return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+class _Group(click.Group):
+    """Shows our errors the way click shows its own, with exit code 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -73,7 +79,9 @@ class _Group(click.Group):
         return name, command, rest
 
 
-@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_Group, commands=_Commands(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(None, "--version", package_name="toile", prog_name="toile")
 @click.option("--quiet", is_flag=True, help="No progress and no talk on stderr; errors only.")
 @click.pass_context
