@@ -34,6 +34,7 @@ bench: $(STAMP)   ## measure; results go to benchmarks/results/
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/render.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/check.py
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "toile needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }

@@ -237,6 +237,8 @@ def weighed(weights: dict[str, float]) -> CatalogSpec:
         (weighed({"one": 2, "two": 12}), weighed({"one": 1, "two": 12}), (2 / 14) / (1 / 13), 1),
         (weighed({"one": 5, "two": 6}), weighed({"two": 6}), 1, 11 / 6),
         (weighed({"two": 6}), weighed({"one": 5, "two": 6}), 1, 11 / 6),
+        (weighed({"one": 1, "two": 6}), weighed({"two": 6}), 7 / 6, 1),
+        (weighed({"one": 1, "two": 1}), weighed({"two": 1}), 2, 1),
     ],
 )
 def test_a_share_may_move_more_where_a_value_went(

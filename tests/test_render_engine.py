@@ -16,7 +16,7 @@ from generator.render import PARTS, DrawnParts, draw, draw_appearance, draw_part
 from generator.render.canvas import Scene
 from generator.render.curves import Curve, along, box, disc, loop, outline, ribbon
 from generator.render.fabric import Cloth
-from generator.render.kernels import apart, sampled, softened
+from generator.render.kernels import sampled, softened, worley
 from generator.render.parts import separated
 from generator.render.relief import Crease, Flutes, folded, smooth_plate
 from generator.render.tracing import coverage, traced
@@ -30,6 +30,12 @@ ROOT = Path(__file__).parent.parent
 @functools.cache
 def parted(wanted: Appearance, size: int = 112) -> DrawnParts:
     return draw_parts(wanted, size)
+
+
+def printed(code: str) -> str:
+    """What a program writes in a process of its own."""
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return answer.stdout
 
 
 def empty_scene(size: int = 120, **changes: Any) -> Scene:
@@ -221,10 +227,10 @@ def test_traced_gives_the_distance_and_the_way_along() -> None:
     assert away[19, 2] > 1e5
 
 
-def test_what_the_second_nearest_point_is_farther() -> None:
+def test_worley_noise_is_what_the_second_nearest_point_is_farther() -> None:
     rng = np.random.default_rng(4)
     jitter = rng.uniform(-0.42, 0.42, (5, 6, 2)).astype(np.float32)
-    found = apart(np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap"), 30)
+    found = worley(np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap"), 30)
     row, column = np.mgrid[-5:10, -6:12]  # the plate three times in either direction
     points = np.stack([row, column], axis=-1) + 0.5 + np.tile(jitter, (3, 3, 1))
     for i, j in [(0, 0), (29, 29), (0, 29), *rng.integers(0, 30, (40, 2)).tolist()]:
@@ -307,8 +313,8 @@ print(len(before) > 20, sorted(ready() - before))
 
 
 def test_what_is_compiled_ahead_is_all_that_pictures_need() -> None:
-    there = subprocess.run([sys.executable, "-c", READY], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert there.stdout.strip() == "True []"
+    there = printed(READY)
+    assert there.strip() == "True []"
 
 
 @pytest.mark.slow
@@ -321,9 +327,9 @@ def test_without_a_folder_to_write_to_the_same_bytes_are_drawn(tmp_path: Path) -
         "print(hashlib.sha256(draw_appearance(appearance('dress'), 64).tobytes()).hexdigest())\n"
         "print(kernels.lay.stats.cache_path)"
     )
-    there = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    there = printed(code)
     here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
-    assert there.stdout.split() == [here, "None"]
+    assert there.split() == [here, "None"]
 
 
 def test_loops_that_are_kept_need_no_compiler() -> None:
@@ -336,9 +342,9 @@ def test_loops_that_are_kept_need_no_compiler() -> None:
         "print(hashlib.sha256(draw_appearance(appearance('dress'), 64).tobytes()).hexdigest())\n"
         "print(len(asked), sum(kernels.lay.stats.cache_misses.values()))"
     )
-    there = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    there = printed(code)
     here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
-    assert there.stdout.split() == [here, "0", "0"]
+    assert there.split() == [here, "0", "0"]
 
 
 def test_a_loop_is_compiled_for_new_types_after_others_were_found() -> None:
@@ -354,9 +360,9 @@ def test_a_loop_is_compiled_for_new_types_after_others_were_found() -> None:
         "kernels.softened._cache = NullCache()\n"
         "print(kernels.softened(np.asfortranarray(plane), 1.0, 0.0, 0.0).tobytes().hex())"
     )
-    there = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    there = printed(code)
     found = softened(plane, 1.0, 0.0, 0.0).tobytes().hex()
-    assert there.stdout.split() == [found, "0", found]
+    assert there.split() == [found, "0", found]
 
 
 def test_size_changes_no_proportion() -> None:

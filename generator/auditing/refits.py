@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from generator.auditing.audit_rows import Floats, Rows, normalised, tokens
 from generator.auditing.ledger import emitted, names_emitted, public_words
+from generator.twin.fit_leaves import OTHER
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
 from schemas.manifest import Manifest, ShardFile, as_document, write_json
@@ -64,23 +65,27 @@ def leave_one_out(refit: Refit, members: Rows, families: Sequence[int], min_supp
                 edge.add(text)
             elif held:  # what no row holds comes from elsewhere
                 lost[text] = Hit(check="refit_strings", text=text, detail=f"held by {held} real families")
-        for kind, change in _changes(whole, found):
+        for kind, change in _changes(whole, found, min_support):
             changes[kind] = max(changes[kind], change)
     return Influence(num_refits=len(families), lost=list(lost.values()), at_the_edge=len(edge), **changes)
 
 
-def _changes(before: CatalogSpec, after: CatalogSpec) -> Iterator[tuple[str, float]]:
-    """The kind, a field of `Influence`, and the size of every change of a number that both specs have."""
+def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Iterator[tuple[str, float]]:
+    """The kind, a field of `Influence`, and the size of every change of a number that both specs have.
+
+    Weights of an exact fit are numbers of families: what came or went with fewer than k excuses no other change.
+    """
     weights, others = dict(_weights(before)), dict(_weights(after))
-    leaves = set(weights[()]) ^ set(others[()])
-    joined = {leaf[:2] for leaf in leaves}  # under these, rare leaves came to stand together
+    grown = {(*leaf[:2], OTHER) for leaf in set(weights[()]) ^ set(others[()])}  # rare leaves came to stand there
     for place in weights.keys() & others.keys():
         here, there = weights[place], others[place]
-        kind = "regrouped" if here.keys() != there.keys() or place[:2] in joined else "share"
+        moved = [here.get(key, there.get(key, 0)) for key in here.keys() ^ there.keys()]
+        regrouped = place[:3] in grown or (moved and (place == () or min(moved) >= min_support))
         totals = sum(here.values()), sum(there.values())
         for key in here.keys() & there.keys():
             if here[key] and there[key]:
-                yield kind, abs(math.log((there[key] / totals[1]) / (here[key] / totals[0])))
+                change = abs(math.log((there[key] / totals[1]) / (here[key] / totals[0])))
+                yield "regrouped" if regrouped else "share", change
     prices, others_prices = dict(_prices(before)), dict(_prices(after))
     for place in prices.keys() & others_prices.keys():
         if prices[place] and others_prices[place]:

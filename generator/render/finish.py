@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.kernels import apart, sampled
+from generator.render.kernels import sampled, worley
 from generator.render.relief import Plane
 
 Texture = npt.NDArray[np.floating[Any]]
@@ -63,7 +63,7 @@ def pebble_plate() -> Plane:
     rng = np.random.default_rng(22)
     jitter = rng.uniform(-0.42, 0.42, (CELLS, CELLS, 2)).astype(np.float32)
     around = np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap")
-    between = np.clip(apart(around, SIDE) / 0.55, 0, 1)
+    between = np.clip(worley(around, SIDE) / 0.55, 0, 1)
     return np.ascontiguousarray(np.sin(0.5 * np.pi * between), np.float32)
 
 

@@ -103,8 +103,8 @@ def sampled(u: Plane, v: Plane, plate: Plane, scales: tuple[float, float], shift
 
 
 @compiled
-def apart(points: Plane, side: int) -> Numbers:
-    """How much farther the second nearest of a set of points is than the nearest, at `side` x `side` places; cells.
+def worley(points: Plane, side: int) -> Numbers:
+    """F2 - F1 of Worley's cellular noise at `side` x `side` places: how much farther is the second nearest, in cells.
 
     Every cell has one point, at `points[i, j]` (down, right) from its middle; those around the plate come first and
     last.

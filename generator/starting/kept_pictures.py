@@ -35,13 +35,13 @@ def keeping(draw: Draw) -> Iterator[Draw]:
     def pictures_of(asked: tuple[Sequence[Appearance], int]) -> list[Image.Image]:
         appearances, edge = asked
         names = [sha256_of([_renderer(), edge, dataclasses.asdict(each)]) for each in appearances]
-        found = {name: picture for name in names if (picture := _kept(name, edge)) is not None}
-        known = {*found, *new}
+        known = new | {name: picture for name in names if (picture := _kept(name, edge)) is not None}
         missing = {name: each for name, each in zip(names, appearances, strict=True) if name not in known}
         if missing:
-            drawn = draw((list(missing.values()), edge))
-            new.update(zip(missing, drawn, strict=True))
-        return [found.get(name) or new[name] for name in names]
+            drawn = dict(zip(missing, draw((list(missing.values()), edge)), strict=True))
+            new.update(drawn)
+            known |= drawn
+        return [known[name] for name in names]
 
     yield pictures_of
     if new:

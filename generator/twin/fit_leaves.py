@@ -16,6 +16,9 @@ from generator.twin.price_table import levels
 from schemas.border import read_document
 from schemas.errors import ToileError
 
+OTHER = "OTHER"
+"""The leaf under which rare leaves of the same parents stand together."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaves:
@@ -39,7 +42,7 @@ def category_paths(
     counts = Counter(member.path for member in members if member.path is not None)
     rare = {path for path, count in counts.items() if count < options.min_support}
     moved = [
-        _replaced(m, (m.path[0], m.path[1], "OTHER")) if m.path in rare and m.path is not None else m for m in members
+        _replaced(m, (m.path[0], m.path[1], OTHER)) if m.path in rare and m.path is not None else m for m in members
     ]
     kept = releases.keys(statistics.category_list(moved), 0.0, options.min_support)
     return list(kept), sum(counts[path] for path in rare), moved
