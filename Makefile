@@ -23,7 +23,7 @@ test: $(STAMP)    ## the tests (two cores, offline, minutes)
 
 test-cluster: $(STAMP) ## a Ray cluster of two nodes on this machine, one of them killed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,cluster]'
-	$(BIN)/python -m pytest tests/test_cluster.py -m cluster --timeout 600
+	$(BIN)/python -m pytest tests/generator/catalog/test_cluster.py -m cluster --timeout 600
 
 check: $(STAMP)   ## lint, format, types
 	$(BIN)/ruff check .
@@ -42,7 +42,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m generator.starting.warming  # compiles what draws: half a minute, once
+	$(BIN)/python -m generator.render.precompile  # compiles what draws: half a minute, once
 	@touch $@
 
 .PHONY: help setup demo test test-cluster check bench

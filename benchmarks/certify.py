@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from evaluation import certifying
-from evaluation.certifying import Finding, Setting
+from evaluation.stats import certify as certifying
+from evaluation.stats.certify import Finding, Setting
 from schemas.manifest import versions
 
 SETTINGS = (

@@ -22,16 +22,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from evaluation.generate import predict
-from evaluation.phi3v_backend import Phi3VisionBackend
+from evaluation.models.phi3v import Phi3VisionBackend
+from evaluation.protocols.generate import predict
 from evaluation.rows import Rows, decoded, read_rows
 from finetune import load_model
-from generator.shards import GenerateInputs, write_shards
+from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
-from schemas.border import read_document
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
 from schemas.specs import preset_path
+from schemas.validation import read_document
 
 NUM_PRODUCTS = 240
 IMAGE_SIZE = 112

@@ -23,10 +23,10 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from generator.twin.fit_options import FitOptions
-from generator.twin.fitting import fit
+from generator.fit.fit_spec import fit
+from generator.fit.options import FitOptions
 from schemas.manifest import versions
-from tests import fit_table
+from tests.helpers import fit_table
 
 SETTINGS: tuple[tuple[str, float, bool], ...] = (
     ("one row a family", 0.0, True),

@@ -27,13 +27,13 @@ from finetune.phi3v import load_model, save_model
 from finetune.phi3v.loading import assemble, base_fingerprint
 from finetune.phi3v.seeded import full_size_config, seeded_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
-from finetune.run_folder import load_run
-from generator.shards import GenerateInputs, write_shards
+from finetune.run_dir import load_run
+from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
-from schemas.border import read_document
 from schemas.manifest import versions
 from schemas.specs import preset_path
 from schemas.training import MixSource, OptimiserSpec, TrainingSpec
+from schemas.validation import read_document
 
 CANDIDATES = [f"Product: Belted coat, Category: {name}, Full Price:" for name in ("Coats", "Bags", "Shoes", "Scarves")]
 

@@ -35,14 +35,14 @@ from faker import Faker
 from mimesis import Generic
 from mimesis.locales import Locale
 
-from generator.product_function import compact_rows, rows
-from generator.rows.arrow_columns import numbers, texts_of_one_width
-from generator.rows.parquet_files import as_parquet
-from generator.shards import GenerateInputs, with_pictures, write_shards
-from schemas.border import read_document
+from generator.catalog.parquet_files import as_parquet
+from generator.catalog.shards import GenerateInputs, with_pictures, write_shards
+from generator.sampling.arrow_columns import numbers, texts_of_one_width
+from generator.sampling.products import compact_rows, rows
 from schemas.manifest import versions
 from schemas.product import ARROW_SCHEMA
 from schemas.specs import load, preset_path
+from schemas.validation import read_document
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"

@@ -24,9 +24,9 @@ from typing import Any
 
 import torch
 
+from finetune.benchmark import FULL_SIZE, TOO_LITTLE_MEMORY, measure_throughput
 from finetune.device_peaks import device_name, matmul_peak
-from finetune.synthetic import SYNTHETIC
-from finetune.throughput import FULL_SIZE, TOO_LITTLE_MEMORY, measure_throughput
+from finetune.random_data import SYNTHETIC
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec

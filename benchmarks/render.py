@@ -27,8 +27,8 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from generator.product_function import products
 from generator.render import draw_appearance
+from generator.sampling.products import products
 from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance, words_known
 from schemas.specs import load
 

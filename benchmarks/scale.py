@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from schemas.border import read_document
 from schemas.manifest import read_manifest, versions
 from schemas.specs import preset_path
+from schemas.validation import read_document
 
 PRESET = "fashion-luxury"
 ROWS = (100_000, 1_000_000, 10_000_000)
@@ -37,8 +37,8 @@ def _document() -> dict[str, Any]:
 
 def rows(folder: Path, num_rows: int) -> dict[str, Any]:
     """Write, then verify a catalog without pictures."""
-    from generator.shards import GenerateInputs, write_shards
-    from generator.verifying import verify
+    from generator.catalog.shards import GenerateInputs, write_shards
+    from generator.catalog.verify import verify
 
     inputs = GenerateInputs(spec_document=_document(), seed=0, start=0, num_products=num_rows, image_size=None)
     written = _timed(lambda: write_shards(inputs, folder / "catalog"))
@@ -56,9 +56,9 @@ def rows(folder: Path, num_rows: int) -> dict[str, Any]:
 
 def shards(folder: Path, num_shards: int) -> dict[str, Any]:
     """Finish a simulated catalog of so many shards, then find it finished, then load its manifest."""
-    from generator.places.catalog_folder import RECEIPTS, claim, write_receipt
-    from generator.shards import GenerateInputs, complete, write_shards
-    from generator.storage import folder_of
+    from generator.catalog.run_folder import RECEIPTS, claim, write_receipt
+    from generator.catalog.shards import GenerateInputs, complete, write_shards
+    from generator.catalog.storage import folder_of
     from schemas.manifest import ShardFile
     from schemas.product import SPLITS
 
@@ -92,8 +92,8 @@ def shards(folder: Path, num_shards: int) -> dict[str, Any]:
 
 def far(folder: Path, number: int) -> dict[str, Any]:
     """Rows and one picture that begin at a number, however large."""
-    from generator.product_function import compile_catalog, product, products
     from generator.render import draw
+    from generator.sampling.products import compile_catalog, product, products
     from schemas.specs import from_document
 
     spec = from_document({**_document(), "code_digits": 15}, "catalog")

@@ -25,15 +25,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
+from finetune.benchmark import Loaded, StepTiming, open_sources, timed_steps
 from finetune.device_peaks import device_name
+from finetune.distributed import Ranks
+from finetune.model_setup import make_trainable
 from finetune.phi3v.configuration import Phi3VConfig
 from finetune.phi3v.loading import assemble
 from finetune.phi3v.seeded import seeded_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
-from finetune.ranks import Ranks
-from finetune.synthetic import SYNTHETIC
-from finetune.throughput import Loaded, StepTiming, open_sources, timed_steps
-from finetune.trainable import make_trainable
+from finetune.random_data import SYNTHETIC
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
 

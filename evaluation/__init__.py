@@ -7,14 +7,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from evaluation.comparing import compare
-    from evaluation.generate import predict
-    from evaluation.metrics import score
-    from evaluation.reporting import report
+    from evaluation.analysis.comparison import compare
+    from evaluation.metrics.metrics import score
+    from evaluation.protocols.generate import predict
+    from evaluation.report.write import report
 
 __all__ = ["compare", "predict", "report", "score"]
 
-_HOMES = {"compare": "comparing", "predict": "generate", "report": "reporting", "score": "metrics"}
+_HOMES = {
+    "compare": "analysis.comparison",
+    "predict": "protocols.generate",
+    "report": "report.write",
+    "score": "metrics.metrics",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ python examples/compare_fine_tunes.py out/compare
 import sys
 from pathlib import Path
 
-from toile import main as toile
+from toile.cli import main as toile
 
 RUN = """\
 mix:

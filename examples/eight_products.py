@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from generator import draw, product
-from generator.starting.contact_sheet import Card, contact_sheet
+from generator.scaffold.contact_sheet import Card, contact_sheet
 from schemas import load
 from schemas.specs import preset_path
 

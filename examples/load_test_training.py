@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toile import main as toile
+from toile.cli import main as toile
 
 RUN = """\
 mix:

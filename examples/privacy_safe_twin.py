@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from schemas import load
-from toile import main as toile
+from toile.cli import main as toile
 
 
 def main(out: Path, num_real: int = 8000, num_twin: int = 8000, epsilon: float = 1.0) -> None:

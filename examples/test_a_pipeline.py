@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from PIL import Image
 
-from toile import main as toile
+from toile.cli import main as toile
 
 GROUPS = ("missing", "duplicates", "categories", "prices", "text", "pictures")
 """Of faults; `drift` is left out, for it is no fault of a single row."""

@@ -5,9 +5,9 @@ from typing import Any
 
 _HOMES = {
     "load_model": "finetune.adapters",
-    "measure_throughput": "finetune.throughput",
-    "mix": "finetune.mixing",
-    "train": "finetune.training_run",
+    "measure_throughput": "finetune.benchmark",
+    "mix": "finetune.data_mix",
+    "train": "finetune.train",
 }
 __all__ = ["load_model", "measure_throughput", "mix", "train"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from finetune.mixing import Example, Source
+from finetune.data_mix import Example, Source
 from finetune.phi3v.processing import END_OF_ANSWER, Phi3VProcessor, pad_rows
 from finetune.phi3v.tiling import PictureBytes, PictureTiles
 from schemas.answer import PROMPT, render

@@ -4,11 +4,11 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
-    "GenerateInputs": "generator.shards",
+    "GenerateInputs": "generator.catalog.shards",
     "draw": "generator.render",
-    "product": "generator.product_function",
-    "products": "generator.product_function",
-    "write_shards": "generator.shards",
+    "product": "generator.sampling.products",
+    "products": "generator.sampling.products",
+    "write_shards": "generator.catalog.shards",
 }
 __all__ = ["GenerateInputs", "draw", "product", "products", "write_shards"]
 

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.border import nearest
 from schemas.errors import ToileError
 from schemas.silhouettes import RECORDS
 from schemas.silhouettes.record import EVERY_FIT, FOLDABLE
+from schemas.validation import nearest
 
 SILHOUETTES = tuple(RECORDS)
 MATERIALS = (

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.border import build, read_document, validate
+from schemas.validation import build, read_document, validate
 
 AUDIT = "audit.json"
 PRIVACY = "privacy"

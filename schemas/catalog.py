@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from schemas.appearance import ANY, CUTS, DRAWN, SHOWN, STYLE_VALUES, shown_as, words_known
-from schemas.border import nearest, place
 from schemas.errors import ToileError
 from schemas.extra import ExtraColumn, extra_complaints
 from schemas.markets import MARKETS
 from schemas.provenance import Provenance, provenance_complaints
+from schemas.validation import nearest, place
 
 SLOT = re.compile(r"\{([^{}]*)\}")
 MISSING_LABEL = "N.A."

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.border import build, read_document, validate
 from schemas.errors import ToileError
 from schemas.manifest import write_json
 from schemas.product import Product
 from schemas.result import Inputs, document_of
+from schemas.validation import build, read_document, validate
 
 COUNTERFACTUAL = "counterfactual.json"
 NUISANCE = "nuisance"

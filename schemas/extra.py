@@ -6,7 +6,7 @@ Only the providers listed here exist; a spec can name no other function of the l
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from schemas.border import schema
+from schemas.validation import schema
 
 PROVIDERS = (
     *("color_name", "company", "country", "city", "date", "ean13", "email", "first_name", "job", "last_name", "name"),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.border import build, read_document, storage_errors, validate
 from schemas.errors import ToileError
+from schemas.validation import build, read_document, storage_errors, validate
 
 MANIFEST = "manifest.json"
 EXTRA = "extra"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas import lexicon
+from schemas import vocabulary as lexicon
 from schemas.appearance import DRAWN, SHOWN
 
 Document = dict[str, Any]

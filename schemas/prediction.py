@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 
-from schemas.border import build, validate
 from schemas.errors import ToileError
+from schemas.validation import build, validate
 
 PREDICTIONS = "predictions.jsonl"
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from schemas.border import build, read_document, validate
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import sha256_of, write_json
+from schemas.validation import build, read_document, validate
 
 Record = TypeVar("Record", "Result", "Comparison")
 RESULT = "result.json"

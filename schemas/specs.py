@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal, overload
 
-from schemas.border import build, nearest, read_document, validate
 from schemas.catalog import CatalogSpec, check_catalog
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.markets import completed
 from schemas.training import TrainingSpec
+from schemas.validation import build, nearest, read_document, validate
 
 PRESETS = Path(__file__).parent / "presets"
 _RECORDS: dict[str, type[Any]] = {"catalog": CatalogSpec, "training": TrainingSpec, "evaluation": EvaluationSpec}

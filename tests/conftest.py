@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from generator.shards import GenerateInputs, write_shards
-from schemas.border import read_document
-from tests.dataset_hub import PictureServer, served
+from generator.catalog.shards import GenerateInputs, write_shards
+from schemas.validation import read_document
+from tests.helpers.dataset_hub import PictureServer, served
 
 settings.register_profile(
     "same", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -22,9 +22,16 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 PRESETS = Path(__file__).parents[1] / "schemas" / "presets"
 LONGEST = (
-    *("test_readme", "test_thread", "test_evaluation_running", "test_training_speed", "test_audit_privacy"),
-    *("test_spec_commands", "test_shards", "test_matrix", "test_training_run", "test_phi3v_hub", "test_training_ranks"),
-    *("test_training_stops", "test_storage", "test_sensitivity", "test_examples", "test_fitting"),
+    *("project/test_readme", "toile/test_pipeline", "evaluation/test_run", "finetune/test_training_speed"),
+    *("generator/audit/test_audit_privacy", "generator/scaffold/test_spec_commands", "generator/catalog/test_shards"),
+    *(
+        "evaluation/analysis/test_mixture",
+        "finetune/test_train",
+        "finetune/phi3v/test_hub",
+        "finetune/test_distributed",
+    ),
+    *("finetune/test_training_stops", "generator/catalog/test_storage", "evaluation/analysis/test_sensitivity"),
+    *("project/test_examples", "generator/fit/test_fit_spec"),
 )
 """Files that take longest: begun first, so that no process is left alone with one at the end."""
 
@@ -34,7 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
     """The longest files in front, the others in the order that they have."""
     result = yield
     rank = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: rank.get(item.path.stem, len(rank)))
+    tests = Path(__file__).parent
+    items.sort(key=lambda item: rank.get(item.path.relative_to(tests).with_suffix("").as_posix(), len(rank)))
     return result
 
 
@@ -69,7 +77,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, A
 @pytest.fixture(scope="module")
 def few_draws() -> Iterator[None]:
     """For tests of folders, pages and commands: bootstrap intervals of 200 resamples, tests of 199 flips."""
-    from evaluation import resampling
+    from evaluation.stats import resampling
 
     kept = (resampling._cached_draws, resampling._signs)
     with pytest.MonkeyPatch.context() as patch:
@@ -85,7 +93,7 @@ def few_draws() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def brief(few_draws: None) -> Iterator[None]:
     """Few draws, and models end after eight tokens: an untrained one never ends by itself, and nobody reads it."""
-    from evaluation.phi3v_backend import Phi3VisionBackend
+    from evaluation.models.phi3v import Phi3VisionBackend
 
     made = Phi3VisionBackend.__init__
 

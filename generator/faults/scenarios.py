@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from generator.codes import num_codes
-from generator.product_function import check_codes, compile_catalog
-from generator.streams import Floats, Index, uniform
-from schemas.border import nearest
+from generator.sampling.codes import num_codes
+from generator.sampling.products import check_codes, compile_catalog
+from generator.sampling.streams import Floats, Index, uniform
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawn_attribute
 from schemas.errors import ToileError
+from schemas.validation import nearest
 
 DEFAULT_SHARE = 0.02
 MOST = 0.5

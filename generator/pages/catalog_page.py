@@ -17,8 +17,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from generator.faults.fault_table import FAULTS, read_faults
-from generator.pages.pages import embedded, refuse_existing, rendered, write_page
+from generator.faults.table import FAULTS, read_faults
+from generator.pages.html import embedded, refuse_existing, rendered, write_page
 from generator.pages.price_parts import PriceParts, price_parts
 from generator.pages.thumbnails import thumbnail
 from schemas.catalog import CatalogSpec

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from generator.pages.catalog_page import WORDS, labels
-from generator.pages.describing import BINS_PER_DECADE, MOST_WORDS
-from generator.pages.pages import embedded, rendered, write_page
+from generator.pages.describe import BINS_PER_DECADE, MOST_WORDS
+from generator.pages.html import embedded, rendered, write_page
 from schemas.product import SPLITS
 
 WIDTH, HEIGHT, FLOOR = 640.0, 200.0, 176.0

@@ -1,8 +1,8 @@
 """What each attribute of a generated product adds to its price: the spec's own factors, read backwards from one row.
 
 A design costs the median of its category, times the factor of each chosen value, times what no attribute explains: the
-spread of the design and the step to a legal price (`generator.prices`). So the factors of the parts multiply to the
-full price, and their amounts, taken one after the other in the order of the spec, add up to it.
+spread of the design and the step to a legal price (`generator.sampling.prices`). So the factors of the parts multiply
+to the full price, and their amounts, taken one after the other in the order of the spec, add up to it.
 """
 
 from dataclasses import dataclass

@@ -11,22 +11,23 @@ from typing import Any, Literal, Protocol, overload
 
 from PIL import Image
 
-from generator.render.canvas import Scene
-from generator.render.facing import rounded_off
-from generator.render.light import photograph
-from generator.render.parts import PARTS, DrawnParts, separated
-from generator.render.pattern_sheets import sheets_in
-from generator.render.pose import PHOTOS, STUDIO
-from generator.render.snapshot import seen_parts, snapshot
-from generator.render.snapshot_views import other_view
-from generator.render.wardrobe import cloths
+from generator.render import clothes, shoes, things
+from generator.render.camera.pose import PHOTOS, STUDIO
+from generator.render.camera.snapshot import seen_parts, snapshot
+from generator.render.camera.snapshot_views import other_view
+from generator.render.clothes.body_turn import rounded_off
+from generator.render.engine.canvas import Scene
+from generator.render.engine.cloth_names import cloths
+from generator.render.engine.light import photograph
+from generator.render.engine.parts import PARTS, DrawnParts, separated
+from generator.render.engine.silhouette_registry import sheets_in
 from schemas.appearance import Appearance, visible_part
-from schemas.border import nearest
 from schemas.errors import ToileError
+from schemas.validation import nearest
 
 __all__ = ["PARTS", "PHOTOS", "DrawnParts", "draw", "draw_appearance", "draw_parts"]
 
-PATTERN_SHEETS = sheets_in(__name__, __path__)
+PATTERN_SHEETS = sheets_in(clothes, shoes, things)
 """Silhouette -> the function that draws it."""
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from generator.product_function import CompiledCatalog, categories, constants, looks_of
 from generator.rows import row_loops, text_loops
-from generator.rows.arrow_columns import entries, looked_up, numbers
-from generator.rows.families import families_begin
-from generator.rows.looks import SHOT_SEED, LookTexts
 from generator.rows.row_numbers import keys_of, letters_of, numbers_of, split_numbers
-from generator.streams import Index
+from generator.sampling.arrow_columns import entries, looked_up, numbers
+from generator.sampling.families import families_begin
+from generator.sampling.looks import SHOT_SEED, LookTexts
+from generator.sampling.products import CompiledCatalog, categories, constants, looks_of
+from generator.sampling.streams import Index
 from schemas.product import SPLITS
 
 

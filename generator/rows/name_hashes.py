@@ -9,9 +9,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.compiling import compiled
+from generator.render.engine.compiling import compiled
 from generator.rows.text_loops import Letters, put, put_number, width_of
-from generator.streams import Bits, Index
+from generator.sampling.streams import Bits, Index
 
 LONGEST = 55
 """Letters of a name that fits into one block with its end mark and its length."""

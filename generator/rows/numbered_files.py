@@ -11,20 +11,20 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from generator.product_function import CompiledCatalog, categories, constants
+from generator.catalog.parquet_files import ROW_GROUP
 from generator.rows import column_pages, row_loops, text_loops
 from generator.rows.column_pages import pieces_of
 from generator.rows.compiled_rows import buffers_of
-from generator.rows.families import families_begin
 from generator.rows.file_layout import SNAPPY, Chunk, FileLayout
-from generator.rows.looks import numbered
 from generator.rows.page_loops import new_ends_of_names
-from generator.rows.parquet_files import ROW_GROUP
 from generator.rows.piece_loops import compressed_texts
 from generator.rows.row_loops import Small, Small2
 from generator.rows.row_numbers import RowNumbers, keys_of, letters_of, numbers_of
 from generator.rows.text_pieces import TextSteps, address_steps, attribute_steps
-from generator.streams import Index
+from generator.sampling.families import families_begin
+from generator.sampling.looks import numbered
+from generator.sampling.products import CompiledCatalog, categories, constants
+from generator.sampling.streams import Index
 from schemas.product import ARROW_SCHEMA, COLUMNS, SPLITS
 
 _NOTHING = np.zeros((0, 0), np.int64)

@@ -7,10 +7,10 @@ prefix lengths of DELTA_BYTE_ARRAY (7).
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.compiling import compiled
+from generator.render.engine.compiling import compiled
 from generator.rows.row_loops import Small
 from generator.rows.text_loops import Letters, put, put_number, width_of
-from generator.streams import Index
+from generator.sampling.streams import Index
 
 _BLOCK, _MINIBLOCK, _MINIBLOCKS = 128, 32, 4
 _32, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)

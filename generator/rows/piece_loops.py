@@ -7,10 +7,10 @@ do here become one copy. Whoever reads the texts sees nothing of this.
 
 import numpy as np
 
-from generator.render.compiling import compiled
+from generator.render.engine.compiling import compiled
 from generator.rows.row_loops import Small, Small2
 from generator.rows.text_loops import Letters, put, put_number, width_of
-from generator.streams import Index
+from generator.sampling.streams import Index
 
 CONSTANT, OF_GROUP, OF_ROW, NUMBER_OF_GROUP, NUMBER_OF_ROW = range(5)
 """What a step of a text is: a piece (the same everywhere, by a column of the row's group, by one of the row), or the

@@ -7,8 +7,8 @@ the tests compare. `generator.rows.compiled_rows` calls them for large batches.
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.compiling import compiled
-from generator.streams import END, ENDS, MIDDLE, SQRT_2PI, Bits, Floats, Index
+from generator.render.engine.compiling import compiled
+from generator.sampling.streams import END, ENDS, MIDDLE, SQRT_2PI, Bits, Floats, Index
 
 Small = npt.NDArray[np.int32]
 Small2 = npt.NDArray[np.int32]

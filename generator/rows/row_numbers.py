@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from generator.attributes import Choice, CompiledAttribute
-from generator.codes import halves
-from generator.prices import CompiledPrices
-from generator.product_function import CompiledCatalog, repeat_chance
-from generator.rows import families, name_hashes, row_loops
-from generator.rows.families import families_begin
+from generator.rows import name_hashes, row_loops
 from generator.rows.text_loops import Letters
-from generator.streams import Bits, Floats, Index, stream_keys
+from generator.sampling import families
+from generator.sampling.attributes import Choice, CompiledAttribute
+from generator.sampling.codes import halves
+from generator.sampling.families import families_begin
+from generator.sampling.prices import CompiledPrices
+from generator.sampling.products import CompiledCatalog, repeat_chance
+from generator.sampling.streams import Bits, Floats, Index, stream_keys
 from schemas.catalog import CatalogSpec
 from schemas.product import SPLIT_BOUNDS
 

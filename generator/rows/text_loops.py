@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.compiling import compiled
+from generator.render.engine.compiling import compiled
 from generator.rows.row_loops import Small, Small2, random_bits
-from generator.streams import Bits, Index
+from generator.sampling.streams import Bits, Index
 
 Letters = npt.NDArray[np.uint8]
 

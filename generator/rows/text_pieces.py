@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from generator.rows.arrow_columns import texts
-from generator.rows.looks import SHOT_SEED, value_texts
 from generator.rows.piece_loops import CONSTANT, NUMBER_OF_GROUP, NUMBER_OF_ROW, OF_GROUP, OF_ROW
 from generator.rows.row_loops import Small, Small2
 from generator.rows.text_loops import Letters
-from generator.titles import compile_titles
+from generator.sampling.arrow_columns import texts
+from generator.sampling.looks import SHOT_SEED, value_texts
+from generator.sampling.titles import compile_titles
 from schemas.catalog import CatalogSpec
 
 _MOST_DIGITS = 19

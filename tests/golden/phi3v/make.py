@@ -3,7 +3,7 @@
     python -m tests.golden.phi3v.make
 
 They depend on the seed's weights, on the tokenizer, on tiling and on every part of the model.
-`tests/test_phi3v_tiny.py` compares them with a tolerance; when they move, say why in the change that moves them.
+`tests/finetune/phi3v/test_tiny.py` compares them with a tolerance; a change that moves them says why.
 """
 
 import json
@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from finetune.phi3v import load_model
-from tests.test_phi3v_processing import PROMPT
-from tests.test_phi3v_tiling import drawn_picture
+from tests.finetune.phi3v.test_processing import PROMPT
+from tests.finetune.phi3v.test_tiling import drawn_picture
 
 GOLDEN = Path(__file__).with_name("tiny.json")
 ANSWER = "Product: Cropped Quilted Nylon Jacket, Category: QUILTED JACKETS, Full Price: 1350.0"

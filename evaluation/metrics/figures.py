@@ -1,0 +1,163 @@
+"""Every figure of the tables: what one outcome counts for it, and what it means in words.
+
+A figure is about a field, so a protocol that answers one field alone shows that field's figures alone. A row that a
+figure says nothing about (no colour word in its title, no readable price) counts NaN and is out of the figure's n.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from evaluation.metrics.scoring import FIELDS, Outcome
+from evaluation.metrics.title_slots import SLOTS
+from evaluation.protocols.protocols import FIELDS_ANSWERED
+
+HEADLINE = ("category", "title", "price", "joint", "reasoning")
+"""Shown per category for every control, and as macro figures."""
+FAILURES = {
+    "category": ("wrong", "out-of-set", "missing", "refused", "truncated"),
+    "title": ("wrong", "missing", "refused", "truncated"),
+    "price": ("wrong", "missing", "unreadable", "not-positive", "refused", "truncated"),
+}
+"""Reasons by field; `category:wrong` and so on are figures: the share of rows that failed so."""
+POOLED = ("price_rmsle", "price_d2", "price_spearman", "price_spearman_in_category")
+"""Figures over all rows with a readable price, not means over rows; see `evaluation.metrics.ratios`."""
+_TRUE_PICTURE_ALONE = {"price_bias", "title_chrf", *(f"title_{slot}" for slot in SLOTS)}
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A figure over outcomes: what one outcome counts, and how the counts are summed up."""
+
+    of: Callable[[Outcome], float]
+    """NaN where the row is not in the figure's n."""
+    kind: str
+    """rate (of zeros and ones), mean (of values between them), size (mean of values from 0 up) or median."""
+    about: str
+    """category, title, price, whole (needs all three), form (of the answer), ranking or posterior."""
+    steps: int | None = None
+    """The counts are whole multiples of 1 / steps, where there is such a number."""
+
+
+def _figures() -> dict[str, Figure]:
+    found = {field: Figure(of=_right(field), kind="rate", about=field, steps=1) for field in FIELDS}
+    found |= {
+        "joint": Figure(of=lambda o: all(map(o.right, FIELDS)), kind="rate", about="whole", steps=1),
+        "reasoning": Figure(of=lambda o: sum(map(o.right, FIELDS)) / 3, kind="mean", about="whole", steps=3),
+        "category_top3": _rate(lambda o: math.nan if o.top3 is None else o.top3, "ranking"),
+        "title_exact": _rate(lambda o: o.title_exact, "title"),
+        "title_f1": Figure(of=lambda o: o.title_f1, kind="mean", about="title"),
+        "title_chrf": Figure(of=lambda o: o.title_chrf, kind="mean", about="title"),
+        **{f"title_{slot}": _rate(_slot(slot), "title") for slot in SLOTS},
+        "price_readable": _rate(lambda o: o.answer.price is not None, "price"),
+        "price_exact": _rate(lambda o: o.price_error <= _ROUNDING, "price"),
+        "price_within_10": _rate(lambda o: o.price_error <= 0.10 + _ROUNDING, "price"),
+        "price_within_25": _rate(lambda o: o.price_error <= 0.25 + _ROUNDING, "price"),
+        "price_median_ape": Figure(of=lambda o: o.price_error, kind="median", about="price"),
+        "price_male": Figure(of=lambda o: abs(log_ratio(o)), kind="size", about="price"),
+        "price_bias": Figure(of=log_ratio, kind="median", about="price"),
+        "price_crps": Figure(of=lambda o: _of_posterior(o, "crps"), kind="size", about="posterior"),
+        "price_covered": _rate(lambda o: _of_posterior(o, "covered"), "posterior"),
+        "price_width": Figure(of=_width, kind="size", about="posterior"),
+        "parsed": _rate(lambda o: None not in (o.answer.title, o.answer.category, o.answer.price), "form"),
+        "parsed_strict": _rate(lambda o: o.answer.strict, "form"),
+        "truncated": _rate(lambda o: o.truncated, "form"),
+        "refused": _rate(lambda o: o.refused, "form"),
+    }
+    for field, reasons in FAILURES.items():
+        found |= {f"{field}:{reason}": _rate(_failed(field, reason), field) for reason in reasons}
+    return found
+
+
+def log_ratio(outcome: Outcome) -> float:
+    """ln(answer / truth) of the price; NaN without a readable one."""
+    price = outcome.answer.price
+    return math.nan if price is None else math.log(price / outcome.true_price)
+
+
+def shown(protocol: str, control: str) -> tuple[str, ...]:
+    """The figures of a protocol, in their order; the finer ones are shown for the true picture alone."""
+    about = _about(protocol)
+    free = [name for name, figure in FIGURES.items() if figure.about in about]
+    if control != "none":
+        return tuple(name for name in free if name not in _TRUE_PICTURE_ALONE)
+    return (*free, *(POOLED if "price" in about else ()))
+
+
+def shown_by_category(protocol: str, control: str) -> tuple[str, ...]:
+    """The figures that each category has a line for; no reasons, and nothing that one category cannot have."""
+    if control != "none":
+        return headline(protocol)
+    left_out = {"price_d2", "price_spearman_in_category"}
+    return tuple(name for name in shown(protocol, control) if ":" not in name and name not in left_out)
+
+
+def headline(protocol: str) -> tuple[str, ...]:
+    """The headline figures that a protocol has."""
+    return tuple(name for name in HEADLINE if FIGURES[name].about in _about(protocol))
+
+
+def _about(protocol: str) -> set[str]:
+    fields = FIELDS_ANSWERED.get(protocol)
+    if fields is None:
+        return {*FIELDS, "whole", "form"}
+    return {*fields, "ranking" if "category" in fields else "posterior"}
+
+
+def _rate(of: Callable[[Outcome], float], about: str) -> Figure:
+    return Figure(of=of, kind="rate", about=about, steps=1)
+
+
+def _right(field: str) -> Callable[[Outcome], float]:
+    return lambda outcome: outcome.right(field)
+
+
+def _failed(field: str, reason: str) -> Callable[[Outcome], float]:
+    return lambda outcome: outcome.reasons[field] == reason
+
+
+def _slot(name: str) -> Callable[[Outcome], float]:
+    def agrees(outcome: Outcome) -> float:
+        found = outcome.agrees(name)
+        return math.nan if found is None else found
+
+    return agrees
+
+
+def _of_posterior(outcome: Outcome, field: str) -> float:
+    return math.nan if outcome.posterior is None else float(getattr(outcome.posterior, field))
+
+
+def _width(outcome: Outcome) -> float:
+    return math.nan if outcome.posterior is None else math.log(outcome.posterior.q90 / outcome.posterior.q10)
+
+
+FIGURES: Mapping[str, Figure] = _figures()
+MEANINGS = {
+    "category": "right when equal after NFKC, case folding and joining of blanks, _, / and -; closed set of the data",
+    "title": "right when the F1 of the token multiset reaches title_f1 (NFKC, case folded, punctuation stripped)",
+    "price": "right when |answer - truth| / truth is at most price_tolerance",
+    "joint": "category, title and price all right",
+    "reasoning": "mean of category, title and price, per row",
+    "category_top3": "of the protocol rank: the true category is among the first three",
+    "title_chrf": "chrF2 of each title (Popovic 2015; runs of one to six letters, recall counts twice), mean over rows",
+    "title_colour": "and title_material, title_pattern, title_type: of the rows whose true title names one, read "
+    "against word lists and the row's own attributes, the share whose answered title names the same and no other",
+    "price_readable": "share of answers with a price; the figures of ratios below are on these rows alone, each with "
+    "its own n, and say nothing of the others",
+    "price_exact": "the very price; price_within_10, price_within_25: off by at most 10 and 25 %; of all rows",
+    "price_median_ape": "median of |answer - truth| / truth over all rows; no price in the answer counts as infinite",
+    "price_male": "mean of |ln(answer / truth)|; less is better",
+    "price_bias": "median of ln(answer / truth): above 0 means too dear",
+    "price_rmsle": "root of the mean of ln(answer / truth) squared; less is better",
+    "price_d2": "1 - sum |ln(answer / truth)| / sum |ln(median / truth)| against the median price of the train rows: "
+    "0 is no better than always saying that median, 1 is perfect",
+    "price_spearman": "rank correlation of answered and true prices; price_spearman_in_category: of their ranks "
+    "within the true category, scaled to its size and pooled, so knowing the category alone gains nothing",
+    "price_crps": "of the protocol price: continuous ranked probability score in ln price, mean; less is better; "
+    "price_covered: truth within the 10 and 90 % quantiles, 0.8 if calibrated; price_width: mean of ln(q90 / q10)",
+    "parsed": "title, category and price all found by the tolerant parser; parsed_strict: exactly the training form; "
+    "refused: nothing found and the answer says that it cannot or will not",
+    "malformed": "answers that cannot be read are wrong, never dropped, never 0 and never guessed",
+}

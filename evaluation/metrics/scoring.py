@@ -1,0 +1,228 @@
+"""Whether one answer is right: title, category and price of one prediction against its row.
+
+A field that is missing, unreadable or outside the closed set is wrong, never dropped and never guessed. Each field has
+exactly one reason, so the shares of the reasons of a field add up to one. What is graded beside right and wrong
+(letters in common, attribute words, both prices) is taken down here too, so that figures need nothing but outcomes.
+"""
+
+import functools
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evaluation.metrics.chrf import chrf
+from evaluation.metrics.title_slots import Vocabulary
+from schemas.answer import Answer, parse
+from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
+from schemas.prediction import Posterior, Prediction
+from schemas.product import Product
+
+OK = "ok"
+FIELDS = ("category", "title", "price")
+REFUSED = "refused"
+ROUNDING = 1e-9
+"""Of limits: what reaches one up to this counts as reaching it."""
+_REFUSAL = re.compile(
+    r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|sorry,? (?:but )?i|as an ai|unable to|"
+    r"i (?:can't|cannot|can not|couldn't|could not|won't|will not|don't have|do not have))\b"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One scored prediction."""
+
+    product_code: str
+    family: str
+    split: str
+    protocol: str
+    category: str
+    """The row's category3_code; where the data spells it in several ways, the first one sorted."""
+    answered_category: str | None
+    """The category answered, as the data spells it; None when it is missing or out of the set."""
+    inferable: bool
+    control: str
+    text: str
+    """The answer as the model wrote it."""
+    answer: Answer
+    reasons: Mapping[str, str]
+    """For category, title and price: ok, wrong, missing, truncated (missing because the answer was cut), refused
+    (missing because the whole answer is a refusal), and for a category out-of-set, for a price unreadable or
+    not-positive."""
+    title_exact: bool
+    """Equal after NFKC and without outer white space; case counts."""
+    title_f1: float
+    true_title: str
+    true_price: float
+    price_error: float
+    """|answer - truth| / truth; infinite without a price."""
+    truncated: bool
+    top3: bool | None
+    """Of the protocol rank: whether the category is among its first three."""
+    posterior: Posterior | None
+    """Of the protocol price."""
+    words: Vocabulary
+    """What reads titles for `agrees`; the same for all outcomes that were scored together."""
+
+    def right(self, field: str) -> bool:
+        """Whether category, title or price is right."""
+        return self.reasons[field] == OK
+
+    def agrees(self, slot: str) -> bool | None:
+        """Whether the answered title names the same colour, material, pattern or type; None where the true one none."""
+        return self.words.agrees(slot, self.answer.title, self.true_title)
+
+    @property
+    def title_chrf(self) -> float:
+        """How much the letters of both titles agree, from 0 to 1."""
+        return chrf(self.answer.title or "", self.true_title)
+
+    @property
+    def refused(self) -> bool:
+        """Whether the answer is a refusal, with no field in it."""
+        return REFUSED in self.reasons.values()
+
+
+class ClosedSet:
+    """The categories that exist, under every spelling: NFKC, case folded, blanks, _, / and - alike, then aliases."""
+
+    def __init__(self, categories: Iterable[str], aliases: Mapping[str, str]) -> None:
+        self._aliases = {category_key(name): category_key(target) for name, target in aliases.items()}
+        self._labels = {self.key(name): name for name in sorted(set(categories), reverse=True)}
+
+    def key(self, name: str) -> str:
+        """What all spellings of one category have in common."""
+        return self._aliases.get(category_key(name), category_key(name))
+
+    def label(self, name: str) -> str | None:
+        """The spelling that stands for all of this category (the first one sorted), None outside the set."""
+        return self._labels.get(self.key(name))
+
+    def labels(self) -> tuple[str, ...]:
+        """Every category once, under the spelling that stands for it; sorted."""
+        return tuple(sorted(self._labels.values()))
+
+
+def outcomes(
+    products: Iterable[Product], predictions: Sequence[Prediction], spec: EvaluationSpec, categories: Iterable[str]
+) -> list[Outcome]:
+    """One outcome a prediction, in their order; `categories` are all that exist in the data, of any split.
+
+    A prediction without its row is a ToileError: data and predictions do not belong together.
+    """
+    by_code = {product.product_code: product for product in products}
+    closed = ClosedSet([*categories, *(p.category3_code for p in by_code.values() if p.category3_code)], spec.aliases)
+    words = Vocabulary(by_code.values(), title_tokens)
+    return [_outcome(_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions]
+
+
+@functools.lru_cache(maxsize=65536)
+def category_key(name: str) -> str:
+    """NFKC, case folded, runs of blanks, underscores, slashes and hyphens as one blank."""
+    return re.sub(r"[\s_/-]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
+@functools.lru_cache(maxsize=65536)
+def title_tokens(title: str) -> tuple[str, ...]:
+    """Words after NFKC and case folding; apostrophes vanish, other punctuation and symbols separate."""
+    folded = unicodedata.normalize("NFKC", title).casefold()
+    joined = re.sub("['\u2018\u2019\u02bc`\u00b4]", "", folded)
+    return tuple("".join(" " if unicodedata.category(c)[0] in "PS" else c for c in joined).split())
+
+
+def token_f1(answer: str, truth: str) -> float:
+    """Harmonic mean of precision and recall over token multisets: twice the shared tokens over all tokens.
+
+    Titles without any token (`???`) score 1 when they are equal, else 0.
+    """
+    left, right = Counter(title_tokens(answer)), Counter(title_tokens(truth))
+    if not left and not right:
+        return float(_plain(answer) == _plain(truth))
+    return 2 * (left & right).total() / (left.total() + right.total())
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer says that it will not or cannot answer; to be asked only of answers without any field."""
+    return bool(_REFUSAL.search(text.casefold().replace("\u2019", "'")))
+
+
+def _row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
+    if prediction.product_code not in by_code:
+        raise ToileError(
+            f"prediction of product {prediction.product_code}",
+            "the data holds no such row that can be evaluated",
+            "score predictions with the data that they were made from",
+        )
+    return by_code[prediction.product_code]
+
+
+def _outcome(
+    product: Product, prediction: Prediction, spec: EvaluationSpec, closed: ClosedSet, words: Vocabulary
+) -> Outcome:
+    title, category, price = product.title, product.category3_code, product.full_price
+    assert title is not None, product.product_code
+    assert category is not None, product.product_code
+    assert price is not None, product.product_code
+    answer = parse(prediction.answer)
+    f1 = token_f1(answer.title, title) if answer.title else 0.0
+    error = math.inf if answer.price is None else abs(answer.price - price) / price
+    verdicts = {
+        "category": _category_reason(answer.category, category, closed),
+        "title": "missing" if not answer.title else OK if f1 >= spec.title_f1 - ROUNDING else "wrong",
+        "price": _price_problem(answer) or (OK if error <= spec.price_tolerance + ROUNDING else "wrong"),
+    }
+    refused = not any((answer.title, answer.category, answer.price)) and is_refusal(prediction.answer)
+    return Outcome(
+        product_code=product.product_code,
+        family=product.family,
+        split=prediction.split,
+        protocol=prediction.protocol,
+        category=closed.label(category) or category,
+        answered_category=closed.label(answer.category) if answer.category else None,
+        inferable=product.inferable,
+        control=prediction.control,
+        text=prediction.answer,
+        answer=answer,
+        reasons={field: _missed(reason, refused, prediction.truncated) for field, reason in verdicts.items()},
+        title_exact=bool(answer.title) and _plain(answer.title or "") == _plain(title),
+        title_f1=f1,
+        true_title=title,
+        true_price=price,
+        price_error=error,
+        truncated=prediction.truncated,
+        top3=_among(prediction.ranking[:3], category, closed) if prediction.ranking else None,
+        posterior=prediction.posterior,
+        words=words,
+    )
+
+
+def _category_reason(answer: str | None, truth: str, closed: ClosedSet) -> str:
+    if not answer or not answer.strip():
+        return "missing"
+    if closed.key(answer) == closed.key(truth):
+        return OK
+    return "wrong" if closed.label(answer) else "out-of-set"
+
+
+def _price_problem(answer: Answer) -> str | None:
+    if answer.price is not None:
+        return None
+    return next((problem.removeprefix("price:") for problem in answer.problems if problem.startswith("price:")), None)
+
+
+def _among(names: Iterable[str], truth: str, closed: ClosedSet) -> bool:
+    return closed.key(truth) in {closed.key(name) for name in names}
+
+
+def _missed(reason: str, refused: bool, truncated: bool) -> str:
+    if reason != "missing":
+        return reason
+    return REFUSED if refused else "truncated" if truncated else reason
+
+
+def _plain(title: str) -> str:
+    return unicodedata.normalize("NFKC", title).strip()

@@ -1,0 +1,178 @@
+"""Phi-3-Vision as a `VisionModel`: images and prompts to tensors, greedy answers, likelihoods of given answers.
+
+The model and its processor are handed in by the command; torch is imported when the first batch comes.
+"""
+
+import contextlib
+import math
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from PIL import Image
+
+from evaluation.models.base import AnswerForm, Generated, LogProbs
+from evaluation.models.constrained import FormProcessor, grammar_of
+from evaluation.models.grammar import Grammar
+from schemas.errors import ToileError
+
+
+class Phi3VisionBackend:
+    """Answers in batches: prompts are padded on the left, so every answer starts where its prompt ends.
+
+    A picture is tiled once, however many questions are asked about it in a row.
+    """
+
+    constrains = True
+
+    def __init__(self, model: Any, processor: Any, *, max_new_tokens: int) -> None:
+        self.model = model.eval()
+        self.processor = processor
+        self.max_new_tokens = max_new_tokens
+        self.stop_tokens = _as_list(processor.stop_token_ids)
+        first = next(model.parameters())
+        self.device, self.dtype = first.device, first.dtype
+        self.new_tokens = 0
+        """Tokens written so far, end tokens left out."""
+        self._tiles: dict[int, tuple[Image.Image, Any]] = {}
+        self._num_kept = 0
+        self._shapes: dict[tuple[int, int], tuple[int, int, int]] = {}
+        self._grammars: dict[AnswerForm, tuple[Grammar, dict[tuple[int, ...], Any]]] = {}
+
+    def generate(
+        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
+    ) -> list[Generated]:
+        """Greedy answers, outer white space removed. Too little memory becomes a ToileError."""
+        tiles = self._tiled(pictures)
+        rows = [self._prompt_ids(prompt, picture) for prompt, picture in zip(prompts, tiles, strict=True)]
+        batch = self._batch(rows, tiles)
+        settings = {} if constraint is None else {"logits_processor": [self._kept_to(constraint)]}
+        with self._device_errors(len(rows)):
+            ids = self.model.generate(
+                **batch,
+                max_new_tokens=self.max_new_tokens,
+                do_sample=False,
+                eos_token_id=sorted(self.stop_tokens),
+                pad_token_id=self.processor.pad_token_id,
+                **settings,
+            )
+        return [self._text(row) for row in ids[:, batch["input_ids"].shape[1] :].tolist()]
+
+    def logprob(
+        self,
+        pictures: Sequence[Image.Image],
+        prompts: Sequence[str],
+        prefixes: Sequence[str],
+        answers: Sequence[Sequence[str]],
+        *,
+        ended: bool = False,
+    ) -> list[LogProbs]:
+        """As `RankingModel.logprob`, one prefill a picture.
+
+        Prefix and candidate are encoded as one text, as in training, for a token may reach from one into the other
+        (" St" and "yle" are " Style"). What every candidate of a row and the bare prefix begin with alike is the
+        prompt's; a last token of the prefix that some candidate changes is scored in all of them.
+        """
+        end = [self.stop_tokens[0]] if ended else []
+        tiles = self._tiled(pictures)
+        rows, candidates = [], []
+        for prompt, picture, prefix, texts in zip(prompts, tiles, prefixes, answers, strict=True):
+            whole = [self.processor.encode_plain(prefix + text) + end for text in texts]
+            fixed = _common([self.processor.encode_plain(prefix), *whole])
+            rows.append(self._prompt_ids(prompt, picture) + whole[0][:fixed])
+            candidates.append([ids[fixed:] for ids in whole])
+        with self._device_errors(len(rows)):
+            found = self.model.logprob(candidates, **self._batch(rows, tiles))
+        return [
+            LogProbs(values=tuple(values.tolist()), num_tokens=tuple(map(len, ids)))
+            for values, ids in zip(found, candidates, strict=True)
+        ]
+
+    def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
+        """Positions in the text, then width and height in pixels of all tiles: it follows from the aspect ratio."""
+        common = math.gcd(*size)
+        ratio = (size[0] // common, size[1] // common)
+        if ratio not in self._shapes:
+            tiles = self.processor.tile(Image.new("RGB", ratio))
+            height, width = tiles.image_size
+            self._shapes[ratio] = (tiles.num_tokens, width, height)
+        return self._shapes[ratio]
+
+    def token_ids(self, picture: Image.Image, prompt: str, prefix: str = "") -> list[int]:
+        """As `TokenModel.token_ids`."""
+        (tiles,) = self._tiled([picture])
+        return self._prompt_ids(prompt, tiles) + (self.processor.encode_plain(prefix) if prefix else [])
+
+    def _prompt_ids(self, prompt: str, picture: Any) -> list[int]:
+        ids: list[int] = self.processor.tokenize(prompt, [picture.num_tokens])
+        return ids
+
+    def _tiled(self, pictures: Sequence[Image.Image]) -> list[Any]:
+        """The crops of each picture; those of the last two batches are kept."""
+        for picture in pictures:
+            kept = self._tiles.pop(id(picture), None)
+            self._tiles[id(picture)] = kept or (picture, self.processor.tile(picture))
+        found = [self._tiles[id(picture)][1] for picture in pictures]
+        self._num_kept = max(self._num_kept, 2 * len(pictures))
+        for oldest in list(self._tiles)[: -self._num_kept]:
+            del self._tiles[oldest]
+        return found
+
+    def _batch(self, rows: Sequence[Sequence[int]], tiles: Sequence[Any]) -> dict[str, Any]:
+        """On the model's device; pixels in the model's number format, ids as they are."""
+        batch = self.processor.collate(rows, tiles, padding_side="left")
+        return {
+            name: tensor.to(self.device, self.dtype) if tensor.is_floating_point() else tensor.to(self.device)
+            for name, tensor in batch.items()
+        }
+
+    def _kept_to(self, form: AnswerForm) -> FormProcessor:
+        if form not in self._grammars:
+            end, limit = self.stop_tokens[0], self.max_new_tokens
+            self._grammars[form] = (grammar_of(self.processor, form, end=end, max_tokens=limit), {})
+        return FormProcessor(*self._grammars[form])
+
+    @contextlib.contextmanager
+    def _device_errors(self, num_rows: int) -> Iterator[None]:
+        """Inference, with what the device can answer turned into a ToileError."""
+        import torch
+
+        try:
+            with torch.inference_mode():
+                yield
+        except torch.OutOfMemoryError as error:
+            raise ToileError(
+                str(self.device),
+                f"out of memory with {num_rows} pictures at once",
+                "start again with a smaller --batch-size; it continues where it was",
+            ) from error
+
+    def _text(self, ids: Sequence[int]) -> Generated:
+        end = next((place for place, token in enumerate(ids) if token in self.stop_tokens), None)
+        self.new_tokens += len(ids) if end is None else end
+        text = self.processor.tokenizer.decode(list(ids[:end]), skip_special_tokens=True)
+        return Generated(text=text.strip(), truncated=end is None)
+
+
+def device_and_dtype(device: str | None) -> tuple[str, Any]:
+    """The device asked for, or CUDA where there is one; bfloat16 on CUDA, float32 elsewhere."""
+    import torch
+
+    name = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if not re.fullmatch(r"cpu|mps|cuda(:\d+)?", name):
+        raise ToileError("--device", f"unknown device {name!r}", "one of cpu, cuda, cuda:N, mps")
+    kind, _, number = name.partition(":")
+    devices = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if int(number or 0) >= devices[kind]:
+        raise ToileError("--device", f"{name} is not there", "leave --device away, or check the driver")
+    return name, torch.bfloat16 if kind == "cuda" else torch.float32
+
+
+def _as_list(tokens: Any) -> list[int]:
+    return [int(tokens)] if isinstance(tokens, int) else [int(token) for token in tokens]
+
+
+def _common(rows: Sequence[Sequence[int]]) -> int:
+    """How many ids all rows begin with alike."""
+    limit = min(map(len, rows))
+    return next((place for place in range(limit) if len({row[place] for row in rows}) > 1), limit)

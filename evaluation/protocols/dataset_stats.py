@@ -1,0 +1,114 @@
+"""What prompts and candidates take from the data: the closed set, the currency, examples, reference titles, prices.
+
+Nothing here depends on the row that is asked about. Examples and reference titles come from rows of another split than
+the one evaluated (train, or validation where train is evaluated), and only of families that no other split holds.
+"""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.metrics.scoring import ClosedSet
+from evaluation.rows import missing_part
+from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
+from schemas.product import SPLITS, Product, read
+
+MAX_PRICE_POINTS = 512
+_COLUMNS = ("title", "category3_code", "full_price", "currency_code")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Of one shard folder and spec."""
+
+    categories: tuple[str, ...]
+    """The closed set, sorted: every category of any split under the spelling that stands for it."""
+    currency: str | None
+    """None where rows bear several currencies or none."""
+    examples: tuple[Product, ...]
+    """`num_examples` rows of different categories, fewer where there are fewer categories."""
+    references: tuple[tuple[str, str], ...]
+    """A title of each category that has one: (category, title), sorted."""
+    price_points: tuple[float, ...]
+    """Sorted; empty without train rows."""
+    num_prices: int
+    """Distinct full prices that the price points stand for."""
+
+
+def read_facts(folder: Path, spec: EvaluationSpec) -> Facts:
+    """One pass over the shards, pictures left out."""
+    donor = "train" if spec.split != "train" else "validation"
+    asked = [product for split in SPLITS if split != donor for product in read(folder, split=split, columns=_COLUMNS)]
+    families = {product.family for product in asked}
+    names = {product.category3_code for product in asked}
+    currencies = {product.currency_code for product in asked}
+    prices = Counter(_train_prices(asked))
+    donors: dict[str, Product] = {}
+    for product in read(folder, split=donor, columns=_COLUMNS):
+        names.add(product.category3_code)
+        currencies.add(product.currency_code)
+        prices.update(_train_prices([product]))
+        if product.family not in families and missing_part(product) == "no picture":  # which was not read
+            name = product.category3_code or ""
+            donors[name] = min(donors.get(name, product), product, key=lambda row: _place(row, spec.seed))
+    closed = ClosedSet({name for name in names if name}, spec.aliases)
+    of_category: dict[str, Product] = {}
+    for product in sorted(donors.values(), key=lambda row: _place(row, spec.seed)):
+        of_category.setdefault(closed.label(product.category3_code or "") or "", product)
+    return Facts(
+        categories=closed.labels(),
+        currency=currencies.pop() if len(currencies) == 1 else None,
+        examples=tuple(product for product in of_category.values() if product.inferable)[: spec.num_examples],
+        references=tuple(sorted((name, product.title or "") for name, product in of_category.items())),
+        price_points=tuple(sorted(spec.price_points or thinned(prices, MAX_PRICE_POINTS))),
+        num_prices=len(spec.price_points or prices),
+    )
+
+
+def require(facts: Facts, protocols: Iterable[str], folder: Path) -> None:
+    """Raise a ToileError for a protocol that the data has nothing for."""
+    wanted = set(protocols)
+    if "examples" in wanted and not facts.examples:
+        raise ToileError(
+            str(folder),
+            "has no row to take an example from: it needs train rows of families that are not evaluated",
+            "leave the protocol examples out, or make more rows",
+        )
+    if "price" in wanted and len(facts.price_points) < 2:
+        raise ToileError(
+            str(folder),
+            f"has {len(facts.price_points)} distinct prices among its train rows",
+            "leave the protocol price out, or give price_points in the spec",
+        )
+
+
+def thinned(prices: Counter[float], limit: int) -> list[float]:
+    """At most `limit` of the distinct prices, with the number of rows that bear each: all of them where they are few.
+
+    Otherwise those at equally spaced quantiles of the rows, so that the points are dense where the rows are; and as a
+    common price lies at several of them, then the commonest of the others.
+    """
+    if len(prices) <= limit:
+        return list(prices)
+    rows = sorted(prices.elements())
+    kept = {rows[(2 * step + 1) * len(rows) // (2 * limit)] for step in range(limit)}
+    for price in sorted(prices, key=lambda price: (-prices[price], price)):
+        if len(kept) == limit:
+            break
+        kept.add(price)
+    return list(kept)
+
+
+def _place(product: Product, seed: int) -> bytes:
+    return hashlib.sha256(f"example:{seed}:{product.product_code}".encode("utf-8", "surrogatepass")).digest()
+
+
+def _train_prices(products: Iterable[Product]) -> Iterator[float]:
+    for product in products:
+        price = product.full_price
+        if product.split == "train" and price is not None and 0 < price < math.inf:
+            yield price

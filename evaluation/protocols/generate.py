@@ -1,0 +1,199 @@
+"""From rows to predictions: every picture is put before the model once, under every protocol.
+
+The question of a protocol is the same for every product and decoding is greedy, so an answer belongs to a picture: the
+answer to a shuffled picture is the answer that the picture got as a product's own, and blank pictures of one size share
+theirs. Controls therefore cost next to nothing. Batches are cut from the full list, whatever is done already, so a run
+that was killed and continued writes the same lines as one that was not.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from evaluation.distributed import ALONE, Key, Ranks, gather, part, parts
+from evaluation.models.base import ShapedModel, VisionModel
+from evaluation.protocols.ablations import blank, partners
+from evaluation.protocols.dataset_stats import Facts, read_facts, require
+from evaluation.protocols.inference import Asker, Reply
+from evaluation.protocols.protocols import check, needs_facts
+from evaluation.rows import Rows, decoded
+from schemas.evaluation import EvaluationSpec
+from schemas.prediction import Prediction, append_predictions, read_predictions
+from schemas.product import Product
+from schemas.util.progress import progress_bar
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What is put before the model: a product's own picture, or a blank one of a size."""
+
+    code: str | None
+    size: tuple[int, int]
+
+
+_Asked = tuple[Product, str]
+"""A product and the control under which it is asked about."""
+_Questions = dict[_Picture, list[_Asked]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Pictures of one shape."""
+
+    shape: Shape
+    pictures: Sequence[_Picture]
+
+
+def predict(
+    model: VisionModel,
+    rows: Rows,
+    path: Path,
+    spec: EvaluationSpec,
+    *,
+    facts: Facts | None = None,
+    ranks: Ranks = ALONE,
+    quiet: bool = False,
+    what: str = "answering rows",
+) -> list[Prediction]:
+    """The model's answers to `rows` under every protocol and control of `spec`, appended to `path` as they come.
+
+    Lines that are there already are kept and not asked again. Returned in the order of protocols, controls, rows.
+    `facts` are read from the shards where they are needed and not given. Several processes share the batches, and all
+    return everything. Raises ToileError, before anything runs, for a protocol that the model or the data cannot serve.
+    """
+    check(model, spec)
+    if facts is None and needs_facts(spec.protocols):
+        facts = read_facts(rows.folder, spec)
+    if facts is not None:
+        require(facts, spec.protocols, rows.folder)
+    asker = Asker(model, spec, facts)
+    questions = _questions(rows, spec)
+    products = {product.product_code: product for product in rows.products}
+    batches = list(_batches(questions, model, spec))
+    order = [key for batch in batches for key in _keys_of(batch, questions, spec)]
+    _join(path, order, ranks)
+    found = read_predictions(path)
+    done = {prediction.key for prediction in found}
+    mine = [batch for number, batch in enumerate(batches) if ranks.mine(number)]
+    still_open = [batch for batch in mine if not done.issuperset(_keys_of(batch, questions, spec))]
+    total, waiting = (sum(len(batch.pictures) for batch in some) for some in (mine, still_open))
+    with progress_bar(f"{what}: {', '.join(spec.protocols)}", total, done=total - waiting, quiet=quiet) as advance:
+        for batch in still_open:
+            drawn = [
+                decoded(products[picture.code], rows.folder) if picture.code else blank(picture.size, rows.mean_colour)
+                for picture in batch.pictures
+            ]
+            shows_product = [picture.code is not None for picture in batch.pictures]
+            replies = asker.replies(drawn, shows_product, blank(batch.shape[1:], rows.mean_colour))
+            lines = [line for line in _lines(batch, replies, questions) if line.key not in done]
+            append_predictions(path if ranks.size == 1 else part(path, ranks.rank), lines)
+            found += lines
+            advance(len(batch.pictures))
+    _join(path, order, ranks, sort=bool(done))
+    return in_order(found if ranks.size == 1 else read_predictions(path), rows.products, spec)
+
+
+def _join(path: Path, order: Sequence[Key], ranks: Ranks, *, sort: bool = False) -> None:
+    """What several processes have written, now or in an earlier start, goes into `path`, as if one had written it.
+
+    `sort` when an earlier start may have left holes that later lines stand behind.
+    """
+    ranks.wait()
+    if ranks.first and (sort or parts(path)):
+        ours = set(order)
+        before = [prediction.key for prediction in read_predictions(path) if prediction.key not in ours]
+        gather(path, [*before, *order])
+    ranks.wait()
+
+
+def in_order(predictions: Sequence[Prediction], products: Sequence[Product], spec: EvaluationSpec) -> list[Prediction]:
+    """Those about these products under the protocols and controls of `spec`, in its order, then that of the rows."""
+    found = {prediction.key: prediction for prediction in predictions}
+    keys = (
+        (product.product_code, protocol, control)
+        for protocol in spec.protocols
+        for control in ("none", *spec.controls)
+        for product in products
+    )
+    return [found[key] for key in keys if key in found]
+
+
+def _questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
+    """Which products are asked about before which picture."""
+    partner = {}
+    if "shuffled" in spec.controls:
+        partner["shuffled"] = partners(rows.products, spec.seed)
+    if "shuffled_in_category" in spec.controls:
+        partner["shuffled_in_category"] = partners(rows.products, spec.seed, within_category=True)
+    asked: _Questions = {}
+    for product in rows.products:
+        code = product.product_code
+        asked.setdefault(_Picture(code, rows.sizes[code]), []).append((product, "none"))
+        for control in spec.controls:
+            if control == "blank":
+                asked.setdefault(_Picture(None, rows.sizes[code]), []).append((product, control))
+            elif code in partner[control]:
+                other = partner[control][code]
+                asked.setdefault(_Picture(other, rows.sizes[other]), []).append((product, control))
+    return asked
+
+
+def _batches(questions: _Questions, model: VisionModel, spec: EvaluationSpec) -> Iterator[_Batch]:
+    """Pictures of one shape together, the largest shapes first.
+
+    So a batch needs no padding but for the text, and memory that does not suffice shows in the first batch.
+    """
+    shape_of = _shapes(model)
+    by_shape: dict[Shape, list[_Picture]] = {}
+    for picture in questions:
+        by_shape.setdefault(shape_of(picture.size), []).append(picture)
+    for shape in sorted(by_shape, reverse=True):
+        pictures = sorted(by_shape[shape], key=lambda picture: picture.size)
+        for start in range(0, len(pictures), spec.batch_size):
+            yield _Batch(shape, pictures[start : start + spec.batch_size])
+
+
+def _shapes(model: VisionModel) -> Callable[[tuple[int, int]], Shape]:
+    """The model's own notion of the shape of a picture, or its size, the number of pixels first."""
+    if isinstance(model, ShapedModel):
+        return model.shape
+    return lambda size: (size[0] * size[1], *size)
+
+
+def _keys_of(batch: _Batch, questions: _Questions, spec: EvaluationSpec) -> Iterator[Key]:
+    """The lines of a batch in the order in which they are written."""
+    for protocol in spec.protocols:
+        for picture in batch.pictures:
+            for product, control in questions[picture]:
+                yield (product.product_code, protocol, control)
+
+
+def _lines(batch: _Batch, replies: Mapping[str, Sequence[Reply]], questions: _Questions) -> list[Prediction]:
+    return [
+        _line(product, protocol, control, picture, reply)
+        for protocol, of_protocol in replies.items()
+        for picture, reply in zip(batch.pictures, of_protocol, strict=True)
+        for product, control in questions[picture]
+    ]
+
+
+def _line(product: Product, protocol: str, control: str, picture: _Picture, reply: Reply) -> Prediction:
+    assert product.full_price is not None, product.product_code
+    return Prediction(
+        product_code=product.product_code,
+        family=product.family,
+        split=product.split,
+        source=product.source,
+        inferable=product.inferable,
+        protocol=protocol,
+        control=control,
+        shown=picture.code,
+        answer=reply.text,
+        truncated=reply.truncated,
+        prefix=reply.prefix,
+        ranking=reply.ranking.categories if reply.ranking else None,
+        log_probs=reply.ranking.log_probs if reply.ranking else None,
+        posterior=reply.prices.against(product.full_price) if reply.prices else None,
+    )

@@ -1,0 +1,200 @@
+"""What a page needs to be checked by a stranger: rows without pictures, answers, habits; and the check itself.
+
+The page holds them compressed. `toile report rescore PAGE` scores the answers anew and compares every figure with
+those that the page shows, so a figure that was changed afterwards, or that today's scoring would not give, is found
+without the data. A page is untrusted input: sizes are bounded, documents are validated.
+"""
+
+import base64
+import binascii
+import dataclasses
+import gzip
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from evaluation.analysis.differences import against_baselines, differences
+from evaluation.metrics import metrics
+from evaluation.metrics.baselines import Habits
+from evaluation.metrics.scoring import Outcome, outcomes
+from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
+from schemas.prediction import Prediction
+from schemas.product import Product
+from schemas.result import Comparison, Result, document_of
+from schemas.validation import build, validate
+
+EMBEDDED = re.compile(r'<script type="application/json" id="toile">(.*?)</script>', re.DOTALL)
+PACKED = re.compile(r'<script type="application/gzip\+base64" id="evidence">([A-Za-z0-9+/=\s]*)</script>')
+MOST_BYTES = 500_000_000
+"""A page whose evidence is larger than this when unpacked is not looked at."""
+TOLERANCE = 1e-5
+"""Relative; figures are written with six digits."""
+_LISTED = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Everything that the figures of a page follow from; made by `evidence_of`, in an order of its own."""
+
+    spec: EvaluationSpec
+    """The way of judging, with the protocols that were asked."""
+    products: Sequence[Product]
+    sides: Sequence[Sequence[Prediction]]
+    """The answers of one model, or of two."""
+    habits: Habits | None
+    touched: Sequence[str]
+    """Codes of rows that training has met."""
+
+    def outcomes(self) -> list[list[Outcome]]:
+        """Every side's answers, scored."""
+        categories = self.habits.categories if self.habits else ()
+        return [outcomes(self.products, side, self.spec, categories) for side in self.sides]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rescored:
+    """How a page's figures compare with the same answers scored anew."""
+
+    num_figures: int
+    differing: tuple[str, ...]
+    """Names of the figures that are not the same."""
+
+
+def evidence_of(
+    spec: EvaluationSpec,
+    products: Iterable[Product],
+    sides: Iterable[Iterable[Prediction]],
+    habits: Habits | None,
+    touched: Iterable[str],
+) -> Evidence:
+    """In the order of codes: resampling numbers families as they come, so another order would move the fifth digit."""
+    return Evidence(
+        spec=spec,
+        products=sorted(products, key=lambda product: product.product_code),
+        sides=[sorted(side, key=lambda p: (p.protocol, p.control, p.product_code)) for side in sides],
+        habits=habits,
+        touched=sorted(touched),
+    )
+
+
+def pack(evidence: Evidence) -> str:
+    """As base64 text for a script element."""
+    document = {
+        "spec": dataclasses.asdict(evidence.spec),
+        "products": [_short(dataclasses.replace(product, image=None)) for product in evidence.products],
+        "sides": [[_answer(prediction) for prediction in side] for side in evidence.sides],
+        "habits": None if evidence.habits is None else dataclasses.asdict(evidence.habits),
+        "touched": evidence.touched,
+    }
+    text = json.dumps(document, separators=(",", ":"), sort_keys=True)
+    return base64.b64encode(gzip.compress(text.encode("ascii"), mtime=0)).decode("ascii")
+
+
+def rescore(page: Path) -> Rescored:
+    """Compare the figures in a page with those that its own answers give; ToileError for a page that holds no proof."""
+    document, evidence = _read(page)
+    scored = evidence.outcomes()
+    if len(evidence.sides) == 1:
+        shown: Any = build(Result, document)
+        found: Any = metrics.scores_of(
+            scored[0], evidence.products, evidence.spec, evidence.habits, set(evidence.touched)
+        )
+    else:
+        comparison = shown = build(Comparison, document)
+        chosen = tuple(side.chosen or evidence.spec.protocol for side in (comparison.base, comparison.tuned))
+        best = (chosen[0], chosen[1]) if comparison.base.chosen or comparison.tuned.chosen else None
+        price = evidence.habits.median_price if evidence.habits else None
+        found = list(differences(scored[0], scored[1], evidence.spec, best, price, set(evidence.touched)))
+        if evidence.habits:
+            found += against_baselines(scored[1], evidence.products, evidence.spec, evidence.habits)
+    return _compared(document_of(shown.scores), document_of(found))
+
+
+def refuse_differing(page: Path, found: Rescored) -> None:
+    """ToileError that names the figures which the page's own answers do not give."""
+    if found.differing:
+        more = f" and {len(found.differing) - _LISTED} more" if found.differing[_LISTED:] else ""
+        named = "; ".join(found.differing[:_LISTED]) + more
+        hint = "the page was changed, or made by another version: write it once more with `toile report DIR`"
+        raise ToileError(str(page), f"shows other figures than its answers give: {named}", hint)
+
+
+def _compared(shown: list[dict[str, Any]], found: list[dict[str, Any]]) -> Rescored:
+    ours, theirs = ({_place(row): row for row in rows} for rows in (found, shown))
+    differing = [place for place in {**theirs, **ours} if not _same(theirs.get(place), ours.get(place))]
+    return Rescored(num_figures=len(ours), differing=tuple(differing))
+
+
+def _place(row: dict[str, Any]) -> str:
+    names = ("baseline", "protocol", "split", "control", "rows", "category", "metric")
+    return " / ".join(str(row[name]) for name in names if row.get(name) is not None)
+
+
+def _same(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    if one is None or other is None or one.keys() != other.keys():
+        return False
+    return all(_equal(one[name], other[name]) for name in one)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, int | float) and isinstance(other, int | float) and not isinstance(one, bool):
+        return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-9)
+    return bool(one == other)
+
+
+def _read(page: Path) -> tuple[dict[str, Any], Evidence]:
+    try:
+        text = page.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToileError(
+            str(page), f"cannot be read: {error}", "give the report.html of a result or comparison"
+        ) from error
+    shown, packed = EMBEDDED.search(text), PACKED.search(text)
+    if shown is None or packed is None:
+        hint = "give the report.html of a result or comparison; `toile report DIR` writes an old one once more"
+        raise ToileError(str(page), "holds no figures and answers", hint)
+    try:
+        document = json.loads(shown[1])
+        unpacked = json.loads(_bounded(base64.b64decode(packed[1], validate=False)))
+    except (ValueError, binascii.Error, zlib.error) as error:
+        raise ToileError(str(page), f"is damaged: {error}", "write it once more with `toile report DIR`") from error
+    validate(unpacked, "evidence", f"{page}: evidence")
+    validate(unpacked["spec"], "evaluation", f"{page}: evidence.spec")
+    validate(document, "result" if len(unpacked["sides"]) == 1 else "comparison", f"{page}: figures")
+    for side in unpacked["sides"]:
+        for number, prediction in enumerate(side):
+            validate(prediction, "prediction", f"{page}: answer {number}")
+    return document, Evidence(
+        spec=build(EvaluationSpec, unpacked["spec"]),
+        products=[build(Product, each) for each in unpacked["products"]],
+        sides=[[build(Prediction, each) for each in side] for side in unpacked["sides"]],
+        habits=None if unpacked["habits"] is None else build(Habits, unpacked["habits"]),
+        touched=unpacked["touched"],
+    )
+
+
+def _bounded(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=31)
+    content = unpacker.decompress(packed, MOST_BYTES)
+    if unpacker.unconsumed_tail or not unpacker.eof:
+        raise ValueError("the answers are cut off or too large")
+    return content
+
+
+def _short(product: Product) -> dict[str, Any]:
+    """Without what is missing, and without what no figure looks at."""
+    names = ("product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price")
+    return {name: getattr(product, name) for name in names}
+
+
+def _answer(prediction: Prediction) -> dict[str, Any]:
+    """Log-probabilities are left out: the ranking is what is judged."""
+    kept = {**dataclasses.asdict(prediction), "log_probs": None}
+    always = {"shown"}
+    return {name: value for name, value in kept.items() if value is not None or name in always}

@@ -1,0 +1,145 @@
+"""Figures with two-sided intervals: a rate, a mean, a median, and the mean over groups.
+
+Every interval here is a closed form, so it never depends on a random stream, and respects families of rows that are
+alike (`evaluation.stats.clusters`). Without `families` every row is one of its own.
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from evaluation.stats.clusters import Families, Values, effective_rows, num_families, singles, standard_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A figure of n rows with its interval; None where n is too small to say."""
+
+    n: int
+    families: int
+    """Families that the n rows belong to."""
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+NOTHING = Estimate(n=0, families=0, value=None, low=None, high=None)
+
+
+def rate(values: Values, confidence: float, families: Families | None = None) -> Estimate:
+    """Share of ones among zeros and ones, with the Wilson score interval of the effective number of rows.
+
+    Wilson 1927; with the effective number in place of n as in Dean & Pagano 2015 (Journal of Survey Statistics and
+    Methodology 3, 484-503), but without their degrees of freedom, which made it too wide.
+    """
+    if not len(values):
+        return NOTHING
+    families = singles(len(values)) if families is None else families
+    share = float(values.mean())
+    low, high = wilson(share, effective_rows(values, families), confidence)
+    return Estimate(n=len(values), families=num_families(families), value=share, low=low, high=high)
+
+
+def wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
+    """Score interval of a binomial rate of n > 0 rows, without continuity correction; n need not be whole."""
+    z = normal(confidence)
+    moved = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(max(0.0, share * (1 - share)) / n + z * z / (4 * n * n))
+    return max(0.0, moved - half) if share > 0 else 0.0, min(1.0, moved + half) if share < 1 else 1.0
+
+
+def mean(values: Values, confidence: float, families: Families | None = None, top: float = 1.0) -> Estimate:
+    """Mean of values between 0 and `top`, with Student's t interval of the families' scatter, cut to these bounds.
+
+    Values that are all alike say nothing about their spread. On [0, 1] the Wilson interval of their mean stands in,
+    which is at least wide enough because no variable there varies more than a binary one of the same mean; without an
+    upper bound there is no interval.
+    """
+    n = len(values)
+    if not n:
+        return NOTHING
+    families = singles(n) if families is None else families
+    num, centre = num_families(families), float(values.mean())
+    low: float | None
+    high: float | None
+    if num > 1 and values.min() < values.max():
+        half = student(confidence, num - 1) * standard_error(values, families)
+        low, high = max(0.0, centre - half), min(top, centre + half)
+    else:
+        alike = effective_rows(values, families)
+        low, high = wilson(centre, alike, confidence) if top == 1 else (None, None)
+    return Estimate(n=n, families=num, value=centre, low=low, high=high)
+
+
+def median(values: Values, confidence: float, families: Families | None = None) -> Estimate:
+    """Median with the distribution-free interval between two order statistics.
+
+    David & Nagaraja, Order Statistics, section 7.1; with families the ranks of the effective number of rows are
+    stretched to n, which is Woodruff's interval (1952, JASA 47, 635-646). Infinite values are allowed and sort last. A
+    median or limit that is infinite, or that so few rows (under 6 at 95 %) cannot bound, is None.
+    """
+    n = len(values)
+    if not n:
+        return NOTHING
+    families = singles(n) if families is None else families
+    ordered = np.sort(values)
+    centre = float(middles(ordered[None])[0])
+    rows = effective_rows((values <= centre).astype(np.float64), families)
+    outside = int(stats.binom.ppf((1 - confidence) / 2, int(rows + 1e-9), 0.5) * n / rows + 1e-9)
+    low, high = (float(ordered[outside - 1]), float(ordered[n - outside])) if outside else (math.inf, math.inf)
+    return Estimate(n=n, families=num_families(families), value=_finite(centre), low=_finite(low), high=_finite(high))
+
+
+def middles(values: Values) -> Values:
+    """The median of each row; infinite when half of its values or more are."""
+    ordered = np.sort(values, axis=-1)
+    lower, upper = ordered[..., (values.shape[-1] - 1) // 2], ordered[..., values.shape[-1] // 2]
+    finite = np.where(np.isinf(upper), 0.0, lower) + np.where(np.isinf(upper), 0.0, upper)
+    found: Values = np.where(np.isinf(upper), np.inf, finite / 2)
+    return found
+
+
+def macro(groups: Sequence[Estimate], families: int, widening: float = 1.0) -> Estimate:
+    """Unweighted mean over groups; each group's distance to its limits enters squared (MOVER).
+
+    Zou & Donner 2008 (Statist. Med. 27, 1693-1702): unlike a standard error it does not vanish when every group is at
+    0 or 1. `n` is the rows of all groups, `families` theirs; `widening` is `clusters.spanning`.
+    """
+    if not groups:
+        return NOTHING
+    centre = sum(known(group.value) for group in groups) / len(groups)
+    down = widening * math.hypot(*(known(group.value) - known(group.low) for group in groups)) / len(groups)
+    up = widening * math.hypot(*(known(group.high) - known(group.value) for group in groups)) / len(groups)
+    return Estimate(
+        n=sum(group.n for group in groups),
+        families=families,
+        value=centre,
+        low=max(0.0, centre - down),
+        high=min(1.0, centre + up),
+    )
+
+
+def known(value: float | None) -> float:
+    """A figure that must exist: rates and means of at least one row always do."""
+    assert value is not None, "a rate or mean of at least one row"
+    return value
+
+
+@functools.cache
+def normal(confidence: float) -> float:
+    """The two-sided normal quantile: 1.96 for 0.95."""
+    return float(stats.norm.ppf((1 + confidence) / 2))
+
+
+@functools.cache
+def student(confidence: float, degrees: int) -> float:
+    """The two-sided quantile of Student's t."""
+    return float(stats.t.ppf((1 + confidence) / 2, degrees))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

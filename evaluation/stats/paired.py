@@ -1,0 +1,267 @@
+"""Two models on the same rows: the difference with its interval, an exact test, and what n could have found at all.
+
+The difference is always second minus first. Pairs are what carries the power: rows where both models are right, or both
+wrong, say nothing about which is better. Rows of one family count together: intervals take their scatter
+(`evaluation.stats.clusters`), and tests flip the sign of whole families (`evaluation.stats.resampling.flip_p`).
+"""
+
+import functools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from evaluation.stats.clusters import (
+    Families,
+    Values,
+    effective_rows,
+    family_sums,
+    num_families,
+    singles,
+    standard_error,
+)
+from evaluation.stats.intervals import known, normal, student, wilson
+from evaluation.stats.resampling import Weighted, bca, flip_p, plain, resampled
+
+POWER = 0.8
+LOSSES = 0.05
+"""Share of rows assumed lost (right before, wrong after) where `detectable_rate` is computed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairedEstimate:
+    """A difference between two figures of the same n rows."""
+
+    n: int
+    families: int
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    effective: float = 0.0
+    """How many independent rows would tell as much about the difference."""
+
+
+NOTHING = PairedEstimate(n=0, families=0, difference=None, low=None, high=None, p=None)
+
+
+def rate_difference(
+    first: Values, second: Values, confidence: float, families: Families | None = None
+) -> PairedEstimate:
+    """Difference of two rates on the same rows: Newcombe's interval, and the exact sign-flip test of whole families.
+
+    Newcombe 1998 (Statist. Med. 17, 2635-2650), method 10: Wilson limits of both rates, joined by the correlation phi
+    of the pairs, which is brought nearer to 0 by n/2 when positive; all counts shrunk to the number of rows that would
+    tell as much about the difference. Where every family has one row, the test is McNemar's exact one.
+    """
+    n = len(first)
+    if not n:
+        return NOTHING
+    families = singles(n) if families is None else families
+    gains = second - first
+    rows = effective_rows(gains, families)
+    both, only_first, only_second = (
+        int(np.sum(mask)) for mask in ((first * second) > 0, first > second, second > first)
+    )
+    neither = n - both - only_first - only_second
+    rates = ((both + only_first) / n, (both + only_second) / n)
+    limits = [wilson(rate, rows, confidence) for rate in rates]
+    down = [rate - low for rate, (low, _) in zip(rates, limits, strict=True)]
+    up = [high - rate for rate, (_, high) in zip(rates, limits, strict=True)]
+    phi = _phi(*(count * rows / n for count in (both, only_first, only_second, neither)))
+    difference = (only_second - only_first) / n
+    return PairedEstimate(
+        n=n,
+        families=num_families(families),
+        difference=difference,
+        low=max(-1.0, difference - _joined(down[1], up[0], phi)),
+        high=min(1.0, difference + _joined(up[1], down[0], phi)),
+        p=flip_p(family_sums(gains, families), 0, steps=1),
+        effective=rows,
+    )
+
+
+@functools.cache
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p of McNemar's test, rows taken as independent: a fair coin over the rows that one gets right."""
+    discordant = only_first + only_second
+    return float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
+
+
+def mean_difference(
+    first: Values,
+    second: Values,
+    confidence: float,
+    families: Families | None = None,
+    *,
+    bound: float = 1.0,
+    steps: int | None = None,
+    seed: int = 0,
+) -> PairedEstimate:
+    """Mean of the rows' differences, each between -bound and bound: Student's t of the families' scatter; sign flips.
+
+    Differences that are all alike have no spread to learn from; the interval then reaches as far as rows that differ
+    could still hide unseen (1 - (alpha/2)^(1/n) of them), and is None without a bound. `steps` and `seed` as in
+    `flip_p`.
+    """
+    n = len(first)
+    if not n:
+        return NOTHING
+    families = singles(n) if families is None else families
+    gains, num = second - first, num_families(families)
+    centre, rows = float(gains.mean()), effective_rows(gains, families)
+    if num > 1 and gains.min() < gains.max():
+        half = student(confidence, num - 1) * standard_error(gains, families)
+    else:
+        half = 1 - ((1 - confidence) / 2) ** (1 / rows) if math.isfinite(bound) else math.nan
+    return PairedEstimate(
+        n=n,
+        families=num,
+        difference=centre,
+        low=None if math.isnan(half) else max(-bound, centre - half),
+        high=None if math.isnan(half) else min(bound, centre + half),
+        p=flip_p(family_sums(gains, families), seed, steps),
+        effective=rows,
+    )
+
+
+def median_difference(
+    first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
+) -> PairedEstimate:
+    """Difference of two medians on the same rows, with the percentile interval of a paired bootstrap of families.
+
+    Infinite values (answers without a price) are allowed; a limit or difference that is infinite is None. No test.
+    Percentiles and not BCa, for leaving out one family moves a median by one step or not at all.
+    """
+    n = len(families)
+    if not n:
+        return NOTHING
+    medians = plain(first, n), plain(second, n)
+    missing = PairedEstimate(n=n, families=num_families(families), difference=None, low=None, high=None, p=None)
+    if math.isinf(medians[0]) and math.isinf(medians[1]):
+        return missing
+    codes = np.unique(families, return_inverse=True)[1].astype(np.intp)
+    gains = np.sort(resampled(lambda weights: _gaps(first(weights), second(weights)), codes, seed))
+    tail = int(len(gains) * (1 - confidence) / 2)
+    figures = (medians[1] - medians[0], gains[tail], gains[-1 - tail])
+    difference, low, high = (float(figure) if math.isfinite(figure) else None for figure in figures)
+    return PairedEstimate(n=n, families=missing.families, difference=difference, low=low, high=high, p=None)
+
+
+def pooled_difference(
+    first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
+) -> PairedEstimate:
+    """Difference of two figures that are no means, with the BCa interval of a paired bootstrap of families. No test."""
+    if not len(families):
+        return NOTHING
+
+    def gap(weights: Values) -> Values:
+        return second(weights) - first(weights)
+
+    value = plain(gap, len(families))
+    low, high = bca(gap, families, confidence, seed)
+    return PairedEstimate(
+        n=len(families),
+        families=num_families(families),
+        difference=value if math.isfinite(value) else None,
+        low=low,
+        high=high,
+        p=None,
+    )
+
+
+def macro_difference(
+    groups: Sequence[PairedEstimate], families: int, widening: float = 1.0, p: float | None = None
+) -> PairedEstimate:
+    """Unweighted mean of the groups' differences; their limits are joined as in `intervals.macro`."""
+    if not groups:
+        return NOTHING
+    centre = sum(known(group.difference) for group in groups) / len(groups)
+    down = math.hypot(*(known(group.difference) - known(group.low) for group in groups)) / len(groups)
+    up = math.hypot(*(known(group.high) - known(group.difference) for group in groups)) / len(groups)
+    return PairedEstimate(
+        n=sum(group.n for group in groups),
+        families=families,
+        difference=centre,
+        low=max(-1.0, centre - widening * down),
+        high=min(1.0, centre + widening * up),
+        p=p,
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted so that the chance of any false finding among all of them stays below alpha (Holm 1979)."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted
+
+
+def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
+    """Adjusted so that below alpha at most that share of the findings is false on average (1995): for exploring."""
+    order = sorted(range(len(p_values)), key=lambda place: -p_values[place])
+    adjusted, lowest = [0.0] * len(p_values), 1.0
+    for rank, place in enumerate(order):
+        lowest = min(lowest, p_values[place] * len(p_values) / (len(p_values) - rank))
+        adjusted[place] = lowest
+    return adjusted
+
+
+@functools.lru_cache(maxsize=4096)
+def detectable_rate(n: float, alpha: float) -> float | None:
+    """The smallest gain d in a rate that McNemar's test finds with power 0.8 when 5 % of the rows are lost.
+
+    Connor 1987 (Biometrics 43, 207-211): n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with the share of
+    discordant rows s = 2 * 0.05 + d, solved for d. `n` is the effective number of rows. None when even d = 0.9 needs
+    more.
+    """
+    if n == 0:
+        return None
+    needed, power = normal(1 - alpha), float(stats.norm.ppf(POWER))
+
+    def enough(gain: float) -> bool:
+        discordant = 2 * LOSSES + gain
+        rows = (needed * math.sqrt(discordant) + power * math.sqrt(discordant - gain**2)) ** 2 / gain**2
+        return rows <= n
+
+    low, high = 0.0, 1 - 2 * LOSSES
+    if not enough(high):
+        return None
+    for _ in range(40):
+        centre = (low + high) / 2
+        low, high = (low, centre) if enough(centre) else (centre, high)
+    return high
+
+
+def detectable_spread(gain: PairedEstimate, confidence: float, alpha: float) -> float | None:
+    """The smallest difference found with power 0.8 at the spread that the interval shows.
+
+    (z_alpha/2 + z_power) standard errors, one being half the interval's width over its quantile.
+    """
+    if gain.low is None or gain.high is None or gain.high <= gain.low:
+        return None
+    error = (gain.high - gain.low) / 2 / normal(confidence)
+    return (normal(1 - alpha) + float(stats.norm.ppf(POWER))) * error
+
+
+def _phi(both: float, only_first: float, only_second: float, neither: float) -> float:
+    n = both + only_first + only_second + neither
+    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
+    if margins == 0:
+        return 0.0
+    numerator = both * neither - only_first * only_second
+    return (max(numerator - n / 2, 0.0) if numerator > 0 else numerator) / math.sqrt(margins)
+
+
+def _joined(one: float, other: float, phi: float) -> float:
+    return math.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2))
+
+
+def _gaps(first: Values, second: Values) -> Values:
+    """Differences in which two infinite medians are equal."""
+    same = np.isinf(first) & np.isinf(second)
+    return np.where(same, 0.0, np.where(same, 0.0, second) - np.where(same, 0.0, first))

@@ -1,0 +1,348 @@
+"""Where a catalog lies: a folder of this machine, or a prefix of an object store behind any URL that fsspec knows.
+
+Files have names relative to the folder, with forward slashes. Either kind writes a file whole or not at all: on a disk
+it is written aside, synced and renamed; in an object store one PUT (or the end of a multipart upload) makes it visible.
+A sub-folder is there as long as a file is in it. Both kinds are plain records that cross processes. This file is the
+only one that talks to fsspec; who may write is decided by what the store's own library finds in the environment or in
+its configuration files, never by the URL.
+"""
+
+import contextlib
+import io
+import os
+import re
+import secrets
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from schemas.errors import ToileError
+from schemas.validation import storage_errors
+
+_URL = re.compile(r"(?P<protocol>[a-z][a-z0-9+.-]+)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
+_AUTHORITY = re.compile(r"[\w.-]*(:\d{1,5})?")
+_LOCAL = ("file", "local")
+_WHOLE_AT_ONCE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "memory")
+"""Protocols whose files appear whole; under any other a file is written aside and renamed there."""
+_S3 = ("s3", "s3a")
+_S3_OPTIONS = {"config_kwargs": {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 3}}}
+"""Bounds of patience, seconds and attempts; s3fs itself tries again up to five times where an answer breaks off."""
+_FOREIGN_ERRORS = {
+    "botocore.exceptions": ("BotoCoreError", "ClientError"),
+    "aiohttp": ("ClientError",),
+    "gcsfs.retry": ("HttpError",),
+    "google.auth.exceptions": ("GoogleAuthError",),
+    "azure.core.exceptions": ("AzureError",),
+}
+"""The roots of what the libraries under fsspec raise that is no OSError; looked at only where they are loaded."""
+_BLOCK = 4 << 20
+"""Bytes asked for at once by whoever reads a file in pieces."""
+_INSTALL = {
+    **dict.fromkeys(_S3, 'pip install s3fs, or pip install "toile[s3]"'),
+    **dict.fromkeys(("gs", "gcs"), "pip install gcsfs"),
+    **dict.fromkeys(("az", "abfs", "abfss"), "pip install adlfs"),
+}
+_CREDENTIALS_HINT = (
+    "check the credentials in the environment or the store's configuration files (AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY, or AWS_PROFILE), and that they may list, read, write and delete there"
+)
+_NETWORK_HINT = (
+    "check the network and the address of the store (for S3 in AWS_ENDPOINT_URL), then run the same command again; it "
+    "continues where it was"
+)
+
+
+class Folder(Protocol):
+    """What holds the files of one catalog."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes see the same files."""
+        ...
+
+    def where(self, name: str = "") -> str:
+        """The folder, or a file in it, as messages call it."""
+        ...
+
+    def read(self, name: str) -> bytes | None:
+        """The whole content of a file; None where there is none."""
+        ...
+
+    def open(self, name: str) -> AbstractContextManager[BinaryIO]:
+        """A file for reading that can seek."""
+        ...
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file, in place of another of that name: it is whole or not there."""
+        ...
+
+    def put(self, name: str, file: Path) -> None:
+        """Like `write`, with the content of a file of this machine, whatever its size."""
+        ...
+
+    def sizes(self, under: str = "") -> dict[str, int | None]:
+        """Name -> bytes of what lies right under a sub-folder, sorted; None for folders, nothing where it is missing.
+
+        A file in place of the folder itself has the name "".
+        """
+        ...
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files that `sizes` named, and sub-folders left empty; what is gone by then is no error."""
+        ...
+
+
+def folder_of(place: "str | Path | Folder") -> Folder:
+    """The folder that a path or a URL names; a `Folder` is itself. Nothing is asked or made yet.
+
+    Raises ToileError for a URL that cannot be used: unknown protocol, no bucket, credentials in it, a chain of them.
+    """
+    if isinstance(place, Path):
+        return LocalFolder(path=place)
+    if not isinstance(place, str):
+        return place
+    if "://" not in place:
+        return LocalFolder(path=Path(place))
+    match = _URL.fullmatch(place)
+    if match is None:
+        raise ToileError(place.partition("://")[0], "begins no URL", "write PROTOCOL://..., as in s3://bucket/prefix")
+    protocol, authority, path = match["protocol"], match["authority"], match["path"] or ""
+    if not _AUTHORITY.fullmatch(authority) or {"?", "#"} & set(path):
+        hint = "leave them out: credentials come from the environment or the store's configuration files"
+        raise ToileError(f"{protocol}://...", "holds a user name, a password or a query", hint)
+    if protocol in _LOCAL:
+        return LocalFolder(path=Path(authority + path))
+    if protocol == "hf":
+        raise ToileError(place, "is a hub", "write to a folder, then `toile push FOLDER OWNER/NAME`")
+    parts = path.removeprefix("/").rstrip("/").split("/")
+    if not authority and (protocol != "memory" or parts == [""]):
+        raise ToileError(place, "names no bucket", "write PROTOCOL://BUCKET/PREFIX, as in s3://my-bucket/luxury")
+    if (parts != [""] and {"", ".", ".."} & set(parts)) or set("*[]\\") & set(path):
+        raise ToileError(place, "has an empty part, one of dots, or one of * [ ] \\", "give the prefix a plain name")
+    folder = RemoteFolder(url=place.rstrip("/"))
+    folder.check()
+    return folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalFolder:
+    """A folder of a disk."""
+
+    path: Path
+    shared = True
+
+    def where(self, name: str = "") -> str:
+        return str(self.path / name)
+
+    def read(self, name: str) -> bytes | None:
+        path = self.path / _safe(name)
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            hint = "check the path and its permissions"
+            raise ToileError(str(path), f"cannot be read: {error.strerror}", hint) from error
+
+    def open(self, name: str) -> BinaryIO:
+        return (self.path / _safe(name)).open("rb")
+
+    def write(self, name: str, content: bytes) -> None:
+        self._write(name, io.BytesIO(content))
+
+    def put(self, name: str, file: Path) -> None:
+        with file.open("rb") as content:
+            self._write(name, content)
+
+    def _write(self, name: str, content: BinaryIO) -> None:
+        path = self.path / _safe(name)
+        temporary = Path(_aside_of(str(path)))
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with temporary.open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+    def sizes(self, under: str = "") -> dict[str, int | None]:
+        folder = self.path / _safe(under)
+        try:
+            if folder.is_file():
+                return {under: folder.stat().st_size}
+            with os.scandir(folder) as entries:
+                found = {entry.name: _size(entry) for entry in entries}
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            hint = "check the path and its permissions"
+            raise ToileError(str(folder), f"cannot be listed: {error.strerror}", hint) from error
+        prefix = f"{under}/" if under else ""
+        return {f"{prefix}{name}": found[name] for name in sorted(found)}
+
+    def remove(self, names: Iterable[str]) -> None:
+        paths = [self.path / _safe(name) for name in names]
+        with storage_errors(self.path):
+            for path in paths:
+                path.unlink(missing_ok=True)
+        for parent in {path.parent for path in paths} - {self.path}:
+            with contextlib.suppress(OSError):  # others' files are in it
+                parent.rmdir()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFolder:
+    """What begins with a prefix in an object store; nothing is remembered between calls."""
+
+    url: str
+
+    @property
+    def shared(self) -> bool:
+        return not self.url.startswith("memory:")
+
+    def where(self, name: str = "") -> str:
+        return f"{self.url}/{name}" if name else self.url
+
+    def check(self) -> None:
+        """Raise ToileError where the protocol is unknown or its package is missing."""
+        protocol = self.url.partition("://")[0]
+        with self._errors("", "reached"):
+            try:
+                self._store()
+            except ImportError as error:
+                hint = _INSTALL.get(protocol, "install the package that it names")
+                raise ToileError(self.url, f"takes a package that is not installed: {error}", hint) from error
+            except ValueError as error:
+                raise ToileError(self.url, f"cannot be used: {error}", "write s3://bucket/prefix, say") from error
+
+    def read(self, name: str) -> bytes | None:
+        try:
+            with self._errors(name, "read"):
+                store, path = self._store(name)
+                content: bytes = store.cat_file(path)
+        except _MissingError:
+            return None
+        return content
+
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        with self._errors(name, "read"):
+            store, path = self._store(name)
+            with store.open(path, "rb", block_size=_BLOCK) as file:
+                yield file
+
+    def write(self, name: str, content: bytes) -> None:
+        with self._errors(name, "written"):
+            store, path = self._store(name)
+            aside = self._aside(path)
+            store.pipe_file(aside, content)
+            self._reveal(store, aside, path)
+
+    def put(self, name: str, file: Path) -> None:
+        with self._errors(name, "written"):
+            store, path = self._store(name)
+            aside = self._aside(path)
+            store.put_file(str(file), aside)
+            self._reveal(store, aside, path)
+
+    def sizes(self, under: str = "") -> dict[str, int | None]:
+        try:
+            with self._errors(under, "listed"):
+                store, path = self._store(under)
+                listed = store.ls(path, detail=True)
+        except _MissingError:
+            return {}
+        root = self._store()[1].strip("/")
+        found: dict[str, int | None] = {}
+        for entry in listed:
+            name = f"{entry['name'].strip('/')}/".removeprefix(f"{root}/").rstrip("/")
+            is_folder = entry["type"] == "directory"
+            if name != under or not (is_folder or entry["name"].endswith("/")):  # no marks that consoles leave
+                found[name] = None if is_folder else int(entry["size"])
+        return dict(sorted(found.items()))
+
+    def remove(self, names: Iterable[str]) -> None:
+        paths = [self._store(name)[1] for name in names]
+        if paths:
+            with contextlib.suppress(_MissingError), self._errors("", "removed"):
+                self._store()[0].rm(paths)
+
+    def _store(self, name: str = "") -> tuple[Any, str]:
+        """The file system of this process, which fsspec keeps, and the path of a file in it."""
+        from fsspec.core import url_to_fs  # type: ignore[import-untyped]
+
+        options = _S3_OPTIONS if self.url.partition("://")[0] in _S3 else {}
+        store, path = url_to_fs(self.where(_safe(name)), use_listings_cache=False, **options)
+        return store, path
+
+    def _aside(self, path: str) -> str:
+        return path if self.url.partition("://")[0] in _WHOLE_AT_ONCE else _aside_of(path)
+
+    def _reveal(self, store: Any, aside: str, path: str) -> None:
+        if aside != path:
+            store.mv(aside, path)
+
+    @contextlib.contextmanager
+    def _errors(self, name: str, done: str) -> Iterator[None]:
+        """Turn what a store, its library or the network answers into a ToileError at that file."""
+        try:
+            yield
+        except _foreign_errors() as error:
+            said = " ".join(str(error).split())[:300] or type(error).__name__
+            answer = getattr(error.__cause__, "response", {}).get("Error", {}).get("Code")
+            missing = isinstance(error, FileNotFoundError) and answer != "NoSuchBucket"
+            kind = _MissingError if missing else ToileError
+            raise kind(self.where(name), f"cannot be {done}: {said}", _hint(error)) from error
+
+
+def _aside_of(path: str) -> str:
+    """Where a file is written before it takes its name; no other process has the same."""
+    return f"{path}.{secrets.token_hex(8)}.part"
+
+
+def _size(entry: "os.DirEntry[str]") -> int | None:
+    """Of a file; None for a folder, and for what another process has just renamed or removed."""
+    try:
+        return entry.stat().st_size if entry.is_file() else None
+    except FileNotFoundError:
+        return None
+
+
+def is_aside(name: str, of: str = "") -> bool:
+    """Whether a file of this name was written aside (for the file `of`, or any) and not renamed: a kill left it."""
+    return re.fullmatch(rf"{re.escape(of) or '.+'}\.[0-9a-f]{{16}}\.part", name) is not None
+
+
+class _MissingError(ToileError):
+    """A file or folder that is not there."""
+
+
+def _safe(name: str) -> str:
+    """A name that leads nowhere but into the folder; names come from manifests, which anybody may have written."""
+    if name and (name[0] == "/" or "\\" in name or ":" in name or {"", ".", ".."} & set(name.split("/"))):
+        raise ToileError(name, "is no name of a file in a catalog", "take the manifest that came with the files")
+    return name
+
+
+def _foreign_errors() -> tuple[type[Exception], ...]:
+    loaded = [(sys.modules[module], names) for module, names in _FOREIGN_ERRORS.items() if module in sys.modules]
+    return (OSError, ValueError, NotImplementedError, *(getattr(module, n) for module, names in loaded for n in names))
+
+
+def _hint(error: Exception) -> str:
+    """What to do next, by the kind of answer."""
+    kinds = {each.__name__ for each in type(error).__mro__}
+    if isinstance(error, FileNotFoundError):
+        return "make the bucket first, or correct its name; toile makes none"
+    if kinds & {"PermissionError", "NoCredentialsError", "PartialCredentialsError", "GoogleAuthError"}:
+        return _CREDENTIALS_HINT
+    if kinds & {"ProfileNotFound", "ConfigNotFound", "NoRegionError", "NotImplementedError"}:
+        return "check the URL and the configuration of the store (AWS_PROFILE, AWS_REGION, ~/.aws/config)"
+    return _NETWORK_HINT

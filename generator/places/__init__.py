@@ -1,1 +1,0 @@
-"""Where a catalog lies: a folder, an object store, a hub."""

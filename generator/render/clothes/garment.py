@@ -1,0 +1,376 @@
+"""Bodies, sleeves, cuffs and hems: the parts that coats, tops and dresses share.
+
+Units: the body of a medium garment is drawn so that one unit is about 2.4 shoulder widths; y = 0 at the neck.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from generator.render.clothes.body_turn import face
+from generator.render.clothes.folded import fold_top, folded_folds, lift_of
+from generator.render.engine.canvas import Scene
+from generator.render.engine.curves import Curve, Outline, Point, mirrored, on_side, outline
+from generator.render.engine.folds import body_folds, sleeve_folds
+from generator.render.engine.relief import Fold
+
+LENGTHS = {"child": 0.82, "small": 0.80, "medium": 1.0, "large": 1.17}
+"""Length of a garment against its medium size."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """The measures of an upper garment: half widths, and heights below the neck point."""
+
+    neck: float = 0.060
+    scoop: float = 0.040
+    """Depth of the front neckline."""
+    shoulder: float = 0.175
+    slope: float = 0.045
+    chest: float = 0.165
+    armhole: float = 0.185
+    waist: float = 0.160
+    waist_at: float = 0.36
+    hem: float = 0.170
+    length: float = 0.52
+    dip: float = 0.008
+    """How much lower the hem hangs in the middle."""
+    tuck: float = 0.0
+    """How much a band draws the hem in, over which the sides bulge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """The measures of a sleeve, and how it lies in this shot."""
+
+    length: float
+    half_cuff: float
+    angle: float = 0.24
+    """Between the sleeve and straight down, radians."""
+    fullness: float = 1.0
+    """Width half-way against a straight taper."""
+    tuck: float = 0.0
+    """Share by which a knitted cuff draws the end in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ease:
+    """What a fit does to a cut: factors on its widths, and what it adds to the depth of the armhole."""
+
+    shoulder: float = 1.0
+    chest: float = 1.0
+    waist: float = 1.0
+    hem: float = 1.0
+    armhole: float = 0.0
+
+
+EASE = {"slim": Ease(0.95, 0.91, 0.85, 0.90, -0.010), "straight": Ease(), "loose": Ease(1.10, 1.15, 1.20, 1.18, 0.016)}
+
+
+def sized(scene: Scene, cut: Cut) -> Cut:
+    """The cut in the length that the appearance asks for; a child's is also boxier."""
+    factor = LENGTHS[scene.appearance.size]
+    boxy = 1.10 if scene.appearance.size == "child" else 1.0
+    return replace(
+        cut,
+        neck=cut.neck * boxy,
+        shoulder=cut.shoulder * boxy,
+        chest=cut.chest * boxy,
+        waist=(max(cut.waist, 0.97 * cut.chest) if boxy > 1 else cut.waist) * boxy,
+        waist_at=cut.waist_at * min(1.0, 0.5 + 0.5 * factor),
+        hem=(cut.chest + (cut.hem - cut.chest) * factor) * boxy,
+        length=max(cut.length * factor, cut.armhole + 0.12),
+    )
+
+
+def fitted(cut: Cut, fit: str) -> Cut:
+    """The cut taken in (`slim`), as it is, or let out with dropped shoulders (`loose`).
+
+    A tenth and more apart: wider than what designs of one fit differ by, so that a picture tells the fits apart.
+    """
+    ease = EASE[fit]
+    return replace(
+        cut,
+        shoulder=cut.shoulder * ease.shoulder,
+        chest=cut.chest * ease.chest,
+        waist=cut.waist * ease.waist,
+        hem=cut.hem * ease.hem,
+        armhole=cut.armhole + ease.armhole,
+    )
+
+
+def arm(
+    scene: Scene, length: float, half_cuff: float, *, angle: float = 0.24, fullness: float = 1.0, tuck: float = 0.0
+) -> Arm:
+    """A sleeve as this shot lays it: most hang, a third are spread as on a table; a child's is shorter."""
+    lie = scene.shot.between("arms", 0.0, 1.0)
+    angle = angle * (0.88 + 0.3 * lie) if lie < 0.66 else angle + 0.02 + 1.05 * (lie - 0.66)
+    if scene.appearance.size == "child":
+        length *= 0.86
+    return Arm(length=length, half_cuff=half_cuff, angle=angle, fullness=fullness, tuck=tuck)
+
+
+def staged(scene: Scene, cut: Cut, zoom: float, *, top: float = -0.02, sleeve: Arm | None = None) -> Cut:
+    """The cut in its size, and the camera on its middle, backing off from what is too wide or too tall.
+
+    Collar or hood begin at `top`.
+    """
+    made = sized(scene, cut)
+    if scene.pose.folded:
+        fold_top(scene, made.chest, made.length, top)
+        return made
+    low, wide = made.length + made.dip, max(made.hem, made.chest, made.waist)
+    if sleeve is not None:
+        x, y = 0.5 * (made.shoulder + made.chest), 0.5 * (made.slope + made.armhole)
+        for side in (-1, 1):
+            angle = scene.pose.sleeve(sleeve.angle, sleeve.length, side) + 0.045
+            low = max(low, y + sleeve.length * math.cos(angle) + sleeve.half_cuff * math.sin(angle))
+            wide = max(wide, x + sleeve.length * math.sin(angle) + 1.1 * sleeve.half_cuff + 0.01)
+    reach = min(zoom * child_zoom(scene), 0.455 / wide, 0.91 / (low - top))
+    scene.stage(reach, (0.0, 0.5 * (low + top)))
+    sides = [
+        (made.chest, made.armhole),
+        (made.waist, made.waist_at),
+        (made.hem, max(made.length, made.waist_at + 0.01)),
+    ]
+    face(scene, sides, chest_at=0.85 * made.armhole)
+    return made
+
+
+def child_zoom(scene: Scene) -> float:
+    """A child's garment is smaller in the frame."""
+    return 0.74 if scene.appearance.size == "child" else 1.0
+
+
+def hem_line(cut: Cut) -> Curve:
+    """The hem from the side to the axis."""
+    return [(cut.hem - cut.tuck, cut.length), (0.5 * cut.hem, cut.length + 0.8 * cut.dip), (0.0, cut.length + cut.dip)]
+
+
+def body_half(cut: Cut, neckline: Curve, hem: Sequence[Curve | Point] | None = None) -> list[Curve | Point]:
+    """Neckline (from the axis to the neck point), shoulder, armhole, side and hem of the right half."""
+    tip = (cut.shoulder, cut.slope)
+    pit = (cut.chest, cut.armhole)
+    side: list[Point] = [pit, (cut.waist, cut.waist_at), (cut.hem, cut.length)]
+    if cut.waist_at > cut.length - 0.05:
+        side = [pit, (cut.hem, cut.length)]
+    if cut.tuck:
+        side[-1:] = [(cut.hem, cut.length - 0.050), (cut.hem - cut.tuck, cut.length)]
+    return [
+        neckline,
+        [neckline[-1], (0.5 * (neckline[-1][0] + tip[0]), 0.46 * (neckline[-1][1] + tip[1])), tip],
+        [tip, (cut.chest - 0.006, 0.55 * (cut.slope + cut.armhole)), pit],
+        side,
+        *(hem or [hem_line(cut)]),
+    ]
+
+
+def body(
+    scene: Scene,
+    cut: Cut,
+    neckline: Curve,
+    *,
+    puff: float = 0.016,
+    soft: float = 0.025,
+    volume: float = 0.013,
+    folds: Sequence[Fold] | None = None,
+    quilted: bool = False,
+    shadow: float = 0.45,
+    hem: Sequence[Curve | Point] | None = None,
+    sleeved: bool = True,
+) -> None:
+    """The front of a garment, with the seams where sleeves are set in."""
+    folds = body_folds(scene, cut) if folds is None else folds
+    edge, lift = 1.0, 0.003
+    if scene.pose.folded:
+        folds, soft, edge, lift = folded_folds(scene, 0.8 * cut.chest, 0.4), 0.020, 0.0, lift_of(scene, 3)
+    half = body_half(cut, neckline, hem)
+    if not sleeved:
+        half[2] = armhole_line(cut)
+    shape = mirrored(*half)
+    scene.panel(
+        shape,
+        puff=puff,
+        soft=soft,
+        volume=volume,
+        lift=lift,
+        folds=folds,
+        quilted=quilted,
+        shadow=shadow,
+        edge=edge,
+    )
+    lay_near_sleeve(scene)
+    if sleeved:
+        armhole_seams(scene, cut)
+
+
+def armhole_line(cut: Cut) -> Curve:
+    """The armhole of a garment without sleeves, from the shoulder to the armpit."""
+    tip, pit = (cut.shoulder, cut.slope), (cut.chest, cut.armhole)
+    inner = min(tip[0], pit[0])
+    return [tip, (inner - 0.012, 0.42 * tip[1] + 0.58 * pit[1]), (inner + 0.25 * (pit[0] - inner), 0.97 * pit[1]), pit]
+
+
+@dataclass(frozen=True, slots=True)
+class Sleeve:
+    """Where a drawn sleeve ends, so that cuffs and straps find it."""
+
+    shoulder: Point
+    wrist: Point
+    half_cuff: float
+    angle: float
+    near: bool = False
+    """Whether it hangs before the body, as the nearer sleeve of a turned garment does."""
+
+    def across(self, share: float) -> tuple[Point, Point]:
+        """The two edges of the sleeve at a share of its length, near the wrist."""
+        x = self.shoulder[0] + (self.wrist[0] - self.shoulder[0]) * share
+        y = self.shoulder[1] + (self.wrist[1] - self.shoulder[1]) * share
+        dx, dy = math.cos(self.angle) * self.half_cuff, -math.sin(self.angle) * self.half_cuff
+        return (x - dx, y - dy), (x + dx, y + dy)
+
+
+def sleeves(
+    scene: Scene, cut: Cut, made: Arm, *, cloth: str = "main", quilted: bool = False, puff: float = 0.016
+) -> list[Sleeve]:
+    """Both sleeves, hanging from the armholes; each swings a little with the shot.
+
+    Those of a folded garment lie behind it: there are none to draw. The near sleeve of a turned garment, and what is on
+    it, waits for `lay_near_sleeve`.
+    """
+    if scene.pose.folded:
+        return []
+    return [_sleeve(scene, cut, side, made, cloth, quilted, puff) for side in (-1, 1)]
+
+
+def _sleeve(scene: Scene, cut: Cut, side: int, made: Arm, cloth: str, quilted: bool, puff: float) -> Sleeve:
+    length = made.length
+    angle = scene.pose.sleeve(made.angle, length, side) + scene.shot.between(f"swing {side}", -0.045, 0.045)
+    sin, cos = math.sin(angle), math.cos(angle)
+    tip, pit = (side * cut.shoulder, cut.slope), (side * cut.chest, cut.armhole)
+    middle = (0.5 * (cut.shoulder + cut.chest), 0.5 * (cut.slope + cut.armhole))
+    wrist = (side * (middle[0] + length * sin), middle[1] + length * cos)
+    half_top = 0.44 * (cut.armhole - cut.slope)
+    elbow = scene.shot.between(f"elbow {side}", 0.004, 0.014) * min(1.0, length / 0.4)
+
+    def edge(share: float, out: float) -> Point:
+        half = half_top + (made.half_cuff - half_top) * share
+        half *= 1 + (made.fullness - 1) * math.sin(math.pi * share**1.3)
+        half *= 1 - made.tuck * max(0.0, (share - 0.90) / 0.10) ** 1.5
+        bend = elbow * math.sin(math.pi * share)
+        x = middle[0] + length * share * sin + (out * half + bend) * cos
+        return (side * x, middle[1] + length * share * cos - (out * half + bend) * sin)
+
+    ends = (0.6, 0.90, 0.97, 1.0) if made.tuck else (0.6, 1.0)
+    outer = [tip, edge(0.22, 1), *(edge(share, 1) for share in ends)]
+    inner = [*(edge(share, -1) for share in ends[::-1]), edge(0.25, -1), pit]
+    near = scene.pose.yaw * side < 0
+    set_in = [pit, (side * (cut.chest - 0.006), 0.55 * (cut.slope + cut.armhole)), tip]
+    under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
+
+    def lay(before: bool = True) -> None:
+        scene.panel(
+            outline(outer, inner[0], inner, *([set_in] if before else under_body)),
+            cloth,
+            puff=puff,
+            soft=0.026,
+            volume=0.6 * puff,
+            lift=0.008 if before else 0.003,
+            folds=sleeve_folds(scene, side, edge, length),
+            grain=side * angle,
+            quilted=quilted,
+            part="sleeve",
+            shadow=0.45 if before else 0.0,
+        )
+
+    lay(before=False)
+    if near:
+        scene.near_sleeve.append(lay)
+    return Sleeve((side * middle[0], middle[1]), wrist, made.half_cuff, side * angle, near)
+
+
+def lay_near_sleeve(scene: Scene) -> None:
+    """Lays what `sleeves` has kept back; call it when the body lies, and again after what goes round the body."""
+    scene.body_lies = True
+    for lay in scene.near_sleeve:
+        lay()
+
+
+def cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", flare: float = 1.06) -> None:
+    """A band around the wrist, `flare` times as wide as the sleeve; `depth` reaches up the sleeve from its end."""
+    if sleeve.near:
+        scene.near_sleeve.append(lambda: cuff(scene, replace(sleeve, near=False), depth, cloth, flare))
+        if not scene.body_lies:
+            return
+    length = math.dist(sleeve.shoulder, sleeve.wrist)
+    (a, b), (c, d) = sleeve.across(1 - depth / length), sleeve.across(1.01)
+    wide = _widened(outline([a, b], d, c), flare)
+    scene.overlay(wide, cloth, puff=0.007, soft=0.012, grain=sleeve.angle, clip=False, part="cuff")
+
+
+def rib_cuff(scene: Scene, sleeve: Sleeve, depth: float, tuck: float, cloth: str = "rib") -> None:
+    """A knitted band beyond the end of a sleeve, which it draws in by a share `tuck`."""
+    if sleeve.near:
+        scene.near_sleeve.append(lambda: rib_cuff(scene, replace(sleeve, near=False), depth, tuck, cloth))
+        if not scene.body_lies:
+            return
+    length = math.dist(sleeve.shoulder, sleeve.wrist)
+    (a, b), (c, d) = sleeve.across(1 - 0.12 * depth / length), sleeve.across(1 + 0.80 * depth / length)
+    (a, b), (c, d) = _drawn_in(a, b, 1.03 - tuck), _drawn_in(c, d, 0.99 - tuck)
+    scene.panel(
+        outline([a, b], d, c), cloth, puff=0.010, soft=0.014, lift=0.001, grain=sleeve.angle, shadow=0.3, part="cuff"
+    )
+
+
+def _drawn_in(a: Point, b: Point, share: float) -> tuple[Point, Point]:
+    x, y = 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1])
+    return (x + share * (a[0] - x), y + share * (a[1] - y)), (x + share * (b[0] - x), y + share * (b[1] - y))
+
+
+def _widened(shape: Outline, factor: float) -> Outline:
+    middle = shape.mean(axis=0)
+    return np.asarray((shape - middle) * factor + middle, np.float64)
+
+
+def hem_band(scene: Scene, cut: Cut, depth: float, cloth: str = "rib") -> None:
+    """A band along the hem, over which the body hangs a little; draw it before the body."""
+    top, low, w = cut.length - 0.30 * depth, cut.length + 0.75 * depth, cut.hem - cut.tuck
+    shape = mirrored(
+        [(0.0, top + cut.dip), (0.5 * w, top + 0.8 * cut.dip), (w - 0.002, top)],
+        [(w + 0.001, 0.5 * (top + low)), (w - 0.004, low)],
+        [(0.5 * w, low + 0.8 * cut.dip), (0.0, low + cut.dip)],
+    )
+    scene.panel(shape, cloth, puff=0.010, soft=0.016, lift=0.001, shadow=0.40, reach=0.010)
+
+
+def hem_stitch(scene: Scene, cut: Cut, up: float = 0.015, rows: int = 1) -> None:
+    """Rows of stitches along the hem."""
+    for i in range(rows):
+        y = cut.length - up - 0.007 * i
+        stitched(scene, [(-cut.hem + 0.004, y), (0.0, y + cut.dip), (cut.hem - 0.004, y)])
+
+
+def stitched(scene: Scene, curve: Curve) -> None:
+    """A row of machine stitches: on denim in thread of another colour, else tone in tone, a fine groove."""
+    if scene.appearance.material == "denim":
+        scene.topstitch(curve, width=0.0028)
+    else:
+        scene.seam(curve, width=0.0028, depth=0.0012, dark=0.17)
+
+
+def polygon(*corners: Point) -> Outline:
+    """A closed outline of straight edges."""
+    return np.array(corners, np.float64)
+
+
+def armhole_seams(scene: Scene, cut: Cut) -> None:
+    """The seams where the sleeves are set in."""
+    for side in (-1, 1):
+        curve = [
+            (cut.shoulder, cut.slope),
+            (cut.chest - 0.008, 0.55 * (cut.slope + cut.armhole)),
+            (cut.chest, cut.armhole),
+        ]
+        scene.seam(on_side(curve, side), dark=0.30)

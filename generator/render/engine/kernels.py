@@ -1,0 +1,361 @@
+"""Loops over the planes of a scene: blur, noise, folds, shadows, seams, and laying one panel over the others."""
+
+import math
+
+import numpy as np
+
+from generator.render.engine.compiling import Labels, Numbers, Plane, compiled
+
+
+@compiled
+def reduced(plane: Plane, factor: int) -> Plane:
+    """Means of factor x factor cells, with a rim of three cells of zeros; cells past the edge count as zeros too."""
+    height, width = plane.shape
+    rows, columns = (height + factor - 1) // factor, (width + factor - 1) // factor
+    small = np.zeros((rows + 6, columns + 6), np.float32)
+    share = np.float32(1.0 / (factor * factor))
+    for row in range(rows):
+        for i in range(row * factor, min((row + 1) * factor, height)):
+            for column in range(columns):
+                total = np.float32(0)
+                for j in range(column * factor, min((column + 1) * factor, width)):
+                    total += plane[i, j]
+                small[row + 3, column + 3] += share * total
+    return small
+
+
+@compiled
+def spread_cells(small: Plane, tap: float) -> None:
+    """Blurs a small plane in place, along rows and columns, with the weights tap, 1 - 2 tap, tap."""
+    height, width = small.shape
+    t, m = np.float32(tap), np.float32(1 - 2 * tap)
+    for i in range(height):
+        before = np.float32(0)
+        for j in range(width - 1):
+            here = small[i, j]
+            small[i, j] = m * here + t * (before + small[i, j + 1])
+            before = here
+    above = np.zeros(width, np.float32)
+    for i in range(height - 1):
+        for j in range(width):
+            here = small[i, j]
+            small[i, j] = m * here + t * (above[j] + small[i + 1, j])
+            above[j] = here
+
+
+@compiled
+def enlarged(small: Plane, factor: int, height: int, width: int, down: float, right: float) -> Plane:
+    """A plane from the cells of `reduced` by cubic B-splines (no facets), moved by a fraction of a pixel.
+
+    Along rows first, where there are few of them yet; then each row of pixels is a mean of four whole rows.
+    """
+    rows, columns = small.shape
+    broad = np.empty((rows, width), np.float32)
+    for j in range(width):
+        place = min(max((j + 0.5 - right) / factor + 2.5, 1.0), columns - 2.001)
+        k, f = int(place) - 1, place - int(place)
+        a, b = np.float32((1 - f) ** 3 / 6), np.float32((4 - 6 * f * f + 3 * f**3) / 6)
+        c, d = np.float32((1 + 3 * f + 3 * f * f - 3 * f**3) / 6), np.float32(f**3 / 6)
+        for i in range(rows):
+            broad[i, j] = a * small[i, k] + b * small[i, k + 1] + c * small[i, k + 2] + d * small[i, k + 3]
+    plane = np.empty((height, width), np.float32)
+    for i in range(height):
+        place = min(max((i + 0.5 - down) / factor + 2.5, 1.0), rows - 2.001)
+        top, f = int(place) - 1, place - int(place)
+        a, b = np.float32((1 - f) ** 3 / 6), np.float32((4 - 6 * f * f + 3 * f**3) / 6)
+        c, d = np.float32((1 + 3 * f + 3 * f * f - 3 * f**3) / 6), np.float32(f**3 / 6)
+        first, second, third, fourth, line = broad[top], broad[top + 1], broad[top + 2], broad[top + 3], plane[i]
+        for j in range(width):
+            line[j] = a * first[j] + b * second[j] + c * third[j] + d * fourth[j]
+    return plane
+
+
+@compiled
+def softened(plane: Plane, sigma: float, down: float, right: float) -> Plane:
+    """A blur of about `sigma` pixels, zero beyond the plane, moved down and to the right; large radii cost no more.
+
+    Means over cells, three taps and cubic B-splines have the variances 1/12, 2 tap and 1/3 of a cell.
+    """
+    factor = max(1, int(sigma / 0.8))
+    small = reduced(plane, factor)
+    tap = 0.5 * (sigma * sigma / (factor * factor) - 5 / 12)
+    if tap > 0.005:
+        spread_cells(small, min(tap, 0.33))
+    return enlarged(small, factor, plane.shape[0], plane.shape[1], down, right)
+
+
+@compiled
+def sampled(u: Plane, v: Plane, plate: Plane, scales: tuple[float, float], shifts: tuple[float, float]) -> Plane:
+    """A seamless plate, interpolated at scaled and shifted places (> 0); arrays are flat but the plate, of side 2^n."""
+    found = np.empty(u.shape[0], np.float32)
+    side = plate.shape[0] - 1
+    scale_u, scale_v = np.float32(scales[0]), np.float32(scales[1])
+    shift_u, shift_v = np.float32(shifts[0]), np.float32(shifts[1])
+    for n in range(u.shape[0]):
+        column, row = u[n] * scale_u + shift_u, v[n] * scale_v + shift_v
+        i, j = int(row), int(column)
+        f, g = row - np.float32(i), column - np.float32(j)
+        i0, i1, j0, j1 = i & side, (i + 1) & side, j & side, (j + 1) & side
+        upper = plate[i0, j0] + g * (plate[i0, j1] - plate[i0, j0])
+        lower = plate[i1, j0] + g * (plate[i1, j1] - plate[i1, j0])
+        found[n] = upper + f * (lower - upper)
+    return found
+
+
+@compiled
+def worley(points: Plane, side: int) -> Numbers:
+    """F2 - F1 of Worley's cellular noise at `side` x `side` places: how much farther is the second nearest, in cells.
+
+    Every cell has one point, at `points[i, j]` (down, right) from its middle; those around the plate come first and
+    last.
+    """
+    found = np.empty((side, side))
+    for i in range(side):
+        down = (i + 0.5) * (points.shape[0] - 2) / side
+        for j in range(side):
+            right = (j + 0.5) * (points.shape[1] - 2) / side
+            nearest = second = 81.0  # squares
+            for row in range(3):
+                for column in range(3):
+                    y, x = int(down) + row, int(right) + column
+                    dy, dx = y - 0.5 + points[y, x, 0] - down, x - 0.5 + points[y, x, 1] - right
+                    square = dx * dx + dy * dy
+                    second = min(second, max(nearest, square))
+                    nearest = min(nearest, square)
+            found[i, j] = math.sqrt(second) - math.sqrt(nearest)
+    return found
+
+
+@compiled
+def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers, uneven: float) -> None:
+    """Adds creases to a relief, near each of them; a row holds the fields of `relief.Crease`, points first.
+
+    `uneven` is how far x and y stray from a regular grid, at most; units.
+    """
+    rows, columns = total.shape
+    if rows < 2 or columns < 2:
+        return
+    xj, yj = (x[0, -1] - x[0, 0]) / (columns - 1), (y[0, -1] - y[0, 0]) / (columns - 1)
+    xi, yi = (x[-1, 0] - x[0, 0]) / (rows - 1), (y[-1, 0] - y[0, 0]) / (rows - 1)
+    area = xj * yi - xi * yj
+    cell = math.hypot(xj, yj)
+    slack = 2 + uneven / cell
+    steps = 32
+    bend, gain, sharpness = np.empty(steps + 2), np.empty(steps + 2), np.empty(steps + 2)
+    for n in range(creases.shape[0]):
+        ax, ay, bx, by, depth, wide, bow, sharp, root, waver = creases[n]
+        length = math.hypot(bx - ax, by - ay) + 1e-9
+        ex, ey = (bx - ax) / length, (by - ay) / length
+        for k in range(steps + 2):
+            t = min(k / steps, 1.0)
+            inside = 4 * t * (1 - t)
+            bend[k] = bow * length * inside
+            sharpness[k] = 1 / (wide * (1 + root * (0.9 * t - 0.35)))
+            swell = math.sqrt(inside)
+            burst = min(1.0, t / 0.10) * (1 - t) * (1 + 0.5 * t)
+            gain[k] = depth * (swell + root * (burst - swell))
+            if waver != 0:
+                bend[k] += (0.30 * math.sin(waver + 5.5 * t) + 0.10 * math.sin(2.3 * waver + 13 * t)) / sharpness[k]
+                gain[k] *= 1 + 0.25 * math.sin(1.3 * waver + 7 * t)
+        reach = 5.6 * wide * (1 + max(0.55 * root, 0.0)) / 1.24 + abs(bow) * length
+        j0 = j1 = ((ax - x[0, 0]) * yi - (ay - y[0, 0]) * xi) / area
+        i0 = i1 = ((ay - y[0, 0]) * xj - (ax - x[0, 0]) * yj) / area
+        j, i = ((bx - x[0, 0]) * yi - (by - y[0, 0]) * xi) / area, ((by - y[0, 0]) * xj - (bx - x[0, 0]) * yj) / area
+        margin_j, margin_i = slack + reach / cell * abs(ey), slack + reach / cell * abs(ex)
+        first_i, last_i = max(0, int(min(i0, i) - margin_i)), min(rows, int(max(i1, i) + margin_i) + 2)
+        first_j, last_j = max(0, int(min(j0, j) - margin_j)), min(columns, int(max(j1, j) + margin_j) + 2)
+        fall = yj * ex - xj * ey  # how much nearer to the upper side of the crease each further column is
+        for i in range(first_i, last_i):
+            row_j, row_end = first_j, last_j
+            if abs(fall) * (last_j - first_j) > 4 * reach:
+                here = (y[i, first_j] - ay) * ex - (x[i, first_j] - ax) * ey
+                wide = (reach + 2 * uneven) / abs(fall) + 2
+                row_j = max(first_j, first_j + int(-here / fall - wide))
+                row_end = min(last_j, first_j + int(-here / fall + wide) + 1)
+            for j in range(row_j, row_end):
+                dx, dy = x[i, j] - ax, y[i, j] - ay
+                across = dy * ex - dx * ey
+                if across > reach or across < -reach:
+                    continue
+                t = (dx * ex + dy * ey) / length
+                if t <= 0 or t >= 1:
+                    continue
+                k = int(t * steps)
+                f = t * steps - k
+                s = (across - bend[k] - f * (bend[k + 1] - bend[k])) * sharpness[k]
+                s *= 0.62 if s < 0 else 1.75  # folds of cloth fall steeply on one side
+                q = s * s
+                if q > 7.84:
+                    continue
+                round_ = max(1 - q / 5.8, 0.0)
+                edge = max(1 - (math.sqrt(q + 0.02) - 0.141) / 2.66, 0.0)
+                round_, edge = round_ * round_ * round_ * round_, edge * edge * edge * edge
+                total[i, j] += (gain[k] + f * (gain[k + 1] - gain[k])) * (round_ + sharp * (edge - round_))
+
+
+@compiled
+def add_flutes(
+    total: Plane, x: Plane, y: Plane, crests: Plane, starts: Plane, shape: tuple[float, float, float, float, float]
+) -> None:
+    """Adds hanging folds: crest heights and where each begins, tabulated over -1.5..1.5 half widths of the cloth."""
+    top, bottom, wide_top, wide_bottom, depth = shape
+    last = crests.shape[0] - 2
+    for i in range(total.shape[0]):
+        for j in range(total.shape[1]):
+            t = (y[i, j] - top) / (bottom - top)
+            if t <= 0:
+                continue
+            t = min(t, 1.1)
+            s = x[i, j] / (wide_top + (wide_bottom - wide_top) * t)
+            s += 0.035 * math.sin(2.6 * s + 3.1 * t) * t
+            place = min(max((s + 1.5) / 3 * last, 0.0), last - 0.001)
+            k = int(place)
+            f = place - k
+            crest = crests[k] + f * (crests[k + 1] - crests[k])
+            start = starts[k] + f * (starts[k + 1] - starts[k])
+            open_ = min(max((t - start) / 0.45, 0.0), 1.0)
+            total[i, j] += depth * math.sqrt(t) * crest * open_ * open_ * (3 - 2 * open_)
+
+
+@compiled
+def formed(
+    deep: Plane,
+    broad: Plane,
+    near: Plane,
+    folds: Plane,
+    crumple: Plane,
+    sizes: tuple[float, float, float, float, float],
+) -> Plane:
+    """The relief of a panel from its mask blurred over three widths: shoulder, bulge and rolled edge, and its folds."""
+    puff, volume, edge = np.float32(sizes[0]), np.float32(sizes[1]), np.float32(sizes[2])
+    lift, folded = np.float32(sizes[3]), np.float32(sizes[4])
+    zero, one, two, three, low = np.float32(0), np.float32(1), np.float32(2), np.float32(3), np.float32(0.3)
+    gain = np.float32(1 / 0.7)
+    height, width = deep.shape
+    relief = np.empty((height, width), np.float32)
+    for i in range(height):
+        line, inside, bend, rough = relief[i], deep[i], folds[i], crumple[i]
+        for j in range(width):
+            inner = min(max((inside[j] - low) * gain, zero), one)
+            rise = inner * inner * (three - two * inner)
+            caught = min(np.float32(1.4) * inner + np.float32(0.12), one)
+            line[j] = lift + puff * rise + rough[j] + folded * bend[j] * caught
+        if volume > 0:
+            around = broad[i]
+            for j in range(width):
+                wide = min(max((around[j] - low) * gain, zero), one)
+                line[j] += volume * wide * wide * (three - two * wide)
+        if edge > 0:
+            rim = near[i]
+            for j in range(width):
+                hem = min(max(two * rim[j] - one, zero), one)
+                uneven = min(max(np.float32(0.75) + np.float32(180) * rough[j], np.float32(0.25)), np.float32(1.3))
+                line[j] += edge * np.float32(4) * hem * (one - hem) * uneven
+    return relief
+
+
+@compiled
+def darken(shade: Plane, soft: Plane, strength: float) -> None:
+    """Multiplies by 1 - strength x soft."""
+    s = np.float32(strength)
+    for i in range(shade.shape[0]):
+        for j in range(shade.shape[1]):
+            if soft[i, j] > 0:
+                shade[i, j] *= 1 - s * min(soft[i, j], np.float32(1))
+
+
+@compiled
+def cast(shade: Plane, soft: Plane, near: Plane, strengths: tuple[float, float], down: float, right: float) -> None:
+    """Darkens by a wide shadow and by a tight one, `near` moved by a fraction of a pixel."""
+    height, width = shade.shape
+    wide, tight = np.float32(strengths[0]), np.float32(strengths[1])
+    di, dj = math.floor(down), math.floor(right)
+    f, g = np.float32(down - di), np.float32(right - dj)
+    one = np.float32(1)
+    for i in range(height):
+        i0, i1 = max(i - di, 0), max(i - di - 1, 0)
+        for j in range(width):
+            j0, j1 = max(j - dj, 0), max(j - dj - 1, 0)
+            upper = near[i0, j0] + g * (near[i0, j1] - near[i0, j0])
+            lower = near[i1, j0] + g * (near[i1, j1] - near[i1, j0])
+            shade[i, j] *= (one - wide * min(soft[i, j], one)) * (one - tight * min(upper + f * (lower - upper), one))
+
+
+@compiled
+def pressed(relief: Plane, away: Plane, place: Plane, sizes: tuple[float, float, float, float, float]) -> None:
+    """A groove along a traced line, and the cloth beside it drawn up between the stitches; sizes in pixels."""
+    depth, width, pucker, period, phase = sizes
+    for i in range(relief.shape[0]):
+        for j in range(relief.shape[1]):
+            if away[i, j] < 4 * width:
+                q = away[i, j] / width
+                s = place[i, j] / period
+                wave = math.sin(6.2831853 * s + phase) + 0.7 * math.sin(2.7 * s + 2 * phase)
+                bulge = q * math.exp(1 - q)
+                relief[i, j] += pucker * wave * bulge - depth * math.exp(-q * q)
+
+
+@compiled
+def lay(
+    mask: Plane,
+    relief: Plane,
+    labels: tuple[int, int],
+    look: tuple[float, float, float, float],
+    planes: Plane,
+    owners: Labels,
+) -> None:
+    """Lays a panel into the planes of a scene: alpha, height, shade, quilt, u, v, share, x, y and top, under, part.
+
+    Each pixel remembers the two cloths that cover most of it, and the share of the upper one.
+    """
+    cloth, name = labels
+    value, padded, c, s = look
+    alpha, height, shade, quilt, u, v, share = (
+        planes[0],
+        planes[1],
+        planes[2],
+        planes[3],
+        planes[4],
+        planes[5],
+        planes[6],
+    )
+    x, y = planes[7], planes[8]
+    top, under, part = owners[0], owners[1], owners[2]
+    for i in range(mask.shape[0]):
+        for j in range(mask.shape[1]):
+            m = mask[i, j]
+            if m <= 0:
+                continue
+            if m >= 1:
+                alpha[i, j], height[i, j], shade[i, j], quilt[i, j] = 1, relief[i, j], value, padded
+                if top[i, j] == cloth:
+                    share[i, j] = 1
+                else:
+                    under[i, j], share[i, j] = cloth, 0
+                if name:
+                    part[i, j] = name
+                u[i, j] = c * x[i, j] - s * y[i, j]
+                v[i, j] = s * x[i, j] + c * y[i, j]
+                continue
+            keep = np.float32(1) - m
+            first, second = share[i, j] * alpha[i, j] * keep, (1 - share[i, j]) * alpha[i, j] * keep
+            alpha[i, j] = 1 - (1 - alpha[i, j]) * keep
+            height[i, j] += m * (relief[i, j] - height[i, j])
+            shade[i, j] += m * (np.float32(value) - shade[i, j])
+            quilt[i, j] += m * (np.float32(padded) - quilt[i, j])
+            if top[i, j] == cloth:
+                first += m
+            elif under[i, j] == cloth:
+                second += m
+            elif first < second:
+                top[i, j] = cloth
+                first = m
+            else:
+                under[i, j] = cloth
+                second = m
+            share[i, j] = first / max(first + second, np.float32(1e-6))
+            if name and (m >= 0.5 or part[i, j] == 0):
+                part[i, j] = name
+            if m > 0.5:
+                u[i, j] = c * x[i, j] - s * y[i, j]
+                v[i, j] = s * x[i, j] + c * y[i, j]

@@ -1,0 +1,263 @@
+"""Woven and printed patterns as functions of the place in the cloth; every scale is in garment units, not in pixels.
+
+Checks, tartan, monogram and prints are inventions: well-known setts, monograms and prints are registered marks.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from generator.render.engine.colour import INK, Palette, linear, mix
+from generator.render.engine.relief import Plane, blotches
+
+Pattern = Callable[[Plane, Plane, Palette, float], Plane]
+LODEN, OCHRE, PETROL = linear("#1f4a3c"), linear("#c9a545"), linear("#2e6f80")
+
+
+def pattern_colours(name: str, u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Linear colours, shape (h, w, 3), of a pattern at (u, v); edges are softened over `footprint` units (a pixel)."""
+    return PATTERN_FUNCTIONS[name](u, v, colours, footprint)
+
+
+def _ground(u: Plane, colours: Palette) -> Plane:
+    return np.broadcast_to(colours.ground, (*u.shape, 3)).astype(np.float32)
+
+
+def _paint(albedo: Plane, cover: Plane, colour: Plane) -> None:
+    albedo += cover[..., None] * (colour - albedo)
+
+
+def _within(distance: Plane, limit: float | Plane, footprint: float) -> Plane:
+    """1 where distance < limit, 0 beyond, a ramp one footprint wide between."""
+    return np.asarray(np.clip((limit - distance) / np.float32(footprint) + 0.5, 0, 1), np.float32)
+
+
+def _to_stripe(t: Plane, period: float, offset: float = 0.0) -> Plane:
+    """Distance to the nearest of the lines that repeat every `period`."""
+    phase = t / period - offset
+    return np.asarray(np.abs(phase - np.round(phase)) * period, np.float32)
+
+
+def _plain(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    return _ground(u, colours)
+
+
+def _check(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Single bars and two thin lines; the thinnest is petrol blue on every ground: red on sand is somebody's mark."""
+    period = 0.125
+    bars = (
+        (0.0, 0.036, colours.contrast, 0.62),
+        (0.30, 0.010, colours.second, 0.75),
+        (0.5, 0.006, PETROL, 0.9),
+    )
+    albedo = _ground(u, colours)
+    for centre, width, colour, opacity in bars:
+        for thread in (u, v):
+            _paint(albedo, opacity * _within(_to_stripe(thread, period, centre), width / 2, footprint), colour)
+    return albedo
+
+
+def _stripes(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    albedo = _ground(u, colours)
+    _paint(albedo, _within(_to_stripe(v, 0.064), 0.014, footprint), colours.contrast)
+    return albedo
+
+
+def _dots(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    period = 0.060
+    albedo = _ground(u, colours)
+    for shift in (0.0, 0.5):
+        distance = np.hypot(_to_stripe(u, period, shift), _to_stripe(v, period, shift))
+        _paint(albedo, _within(distance, 0.0125, footprint), colours.contrast)
+    return albedo
+
+
+def _houndstooth(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Four dark and four light threads in warp and weft under a 2/2 twill, threads drawn as steps of 1/8 period."""
+    period = 0.060
+    a, b = u / period, v / period
+    warp_dark, weft_dark = (a % 1) < 0.5, (b % 1) < 0.5
+    warp_up = ((a + b) * 2 % 1) < 0.5
+    tooth = np.where(warp_up, warp_dark, weft_dark).astype(np.float32)
+    fade = np.float32(np.clip(period / 4 / footprint - 0.4, 0.35, 1))
+    albedo = _ground(u, colours)
+    _paint(albedo, 0.5 + (tooth - 0.5) * fade, colours.contrast)
+    return albedo
+
+
+def _argyle(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    wide, high = 0.13, 0.20
+    a, b = u / wide, v / high
+    lozenge = np.abs(a - np.round(a)) + np.abs(b - np.round(b))
+    albedo = _ground(u, colours)
+    column = (np.round(a).astype(np.int32) & 1).astype(bool)
+    cover = _within(lozenge, 0.5, footprint / wide)
+    _paint(albedo, cover * np.where(column, 0.0, 1.0).astype(np.float32), colours.contrast)
+    _paint(albedo, cover * np.where(column, 0.8, 0.0).astype(np.float32), colours.second)
+    for sign in (1, -1):
+        _paint(albedo, 0.85 * _within(_to_stripe(a + sign * b, 1.0, 0.5), 0.022, footprint / wide), colours.accent)
+    return albedo
+
+
+def _floral(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """One five-petalled flower in each cell of a jittered grid, with leaves between."""
+    albedo = _ground(u, colours)
+    for layer, (cell, size) in enumerate(((0.105, 0.040), (0.105, 0.024))):
+        a, b = u / cell + 0.5 * layer, v / cell + 0.5 * layer
+        column, row = np.floor(a), np.floor(b)
+        turn = np.sin(column * 12.9898 + row * 78.233 + layer) * 43.7
+        dx = (a - column - 0.5) * cell - 0.020 * np.sin(turn)
+        dy = (b - row - 0.5) * cell - 0.020 * np.cos(turn * 1.7)
+        distance = np.hypot(dx, dy).astype(np.float32)
+        petals = size * (0.72 + 0.28 * np.cos(5 * np.arctan2(dy, dx) + turn))
+        flower = colours.contrast if layer == 0 else colours.accent
+        _paint(albedo, _within(distance, petals.astype(np.float32), footprint), flower)
+        _paint(albedo, _within(distance, size * 0.30, footprint), colours.accent if layer == 0 else colours.contrast)
+    return albedo
+
+
+def _camouflage(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    albedo = _ground(u, colours)
+    for layer, (limit, colour) in enumerate(
+        ((0.25, colours.second), (0.75, colours.contrast), (1.05, 0.45 * colours.ground + 0.55 * colours.accent))
+    ):
+        blob = blotches(u, v, 0.085, 0.055, layer) + 0.35 * blotches(u, v, 0.035, layer=layer + 3)
+        _paint(albedo, _within(-blob, -limit, 14 * footprint), colour)
+    return albedo
+
+
+def _tartan(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """A dark sett of broad green and ink bands, and single and double lines in ochre and a light thread."""
+    period = 0.200
+    albedo = np.broadcast_to(mix(colours.ground * np.float32(0.55), INK, 0.25), (*u.shape, 3)).astype(np.float32)
+    bars = (
+        (0.00, 0.066, LODEN, 0.60),
+        (0.50, 0.040, INK, 0.60),
+        (0.00, 0.0055, OCHRE, 0.75),
+        (0.44, 0.0045, colours.contrast, 0.45),
+        (0.56, 0.0045, colours.contrast, 0.45),
+    )
+    for centre, width, colour, opacity in bars:
+        for thread in (u, v):
+            _paint(albedo, opacity * _within(_to_stripe(thread, period, centre), width / 2, footprint), colour)
+    return albedo
+
+
+def _gingham(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Warp and weft half dyed: squares in two full shades and one between."""
+    period = 0.050
+    albedo = _ground(u, colours)
+    cover = 0.5 * sum(_within(_to_stripe(thread, period), period / 4, footprint) for thread in (u, v))
+    _paint(albedo, np.asarray(cover, np.float32), colours.contrast)
+    return albedo
+
+
+def _windowpane(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    albedo = _ground(u, colours)
+    for thread, period in ((u, 0.110), (v, 0.130)):
+        _paint(albedo, 0.75 * _within(_to_stripe(thread, period), 0.0032, footprint), colours.contrast)
+    return albedo
+
+
+def _pinstripe(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    albedo = _ground(u, colours)
+    _paint(albedo, 0.65 * _within(_to_stripe(u, 0.034), 0.0016, footprint), colours.contrast)
+    return albedo
+
+
+def _herringbone(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """A twill that turns back at every column."""
+    wide, period = 0.040, 0.018
+    column = np.abs(u / wide - 2 * np.round(u / (2 * wide))) * np.float32(wide)
+    rib = _to_stripe(v + column, period) - np.float32(period / 4)
+    fade = np.float32(np.clip(period / 2 / footprint - 0.5, 0.30, 1))
+    albedo = _ground(u, colours)
+    _paint(albedo, 0.40 + 0.55 * (_within(rib, 0.0, 1.4 * footprint) - 0.5) * fade, colours.contrast)
+    return albedo
+
+
+def _monogram(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Rings with a dot, hollow lozenges and crosses of four drops in turn on a slanted grid: no letters."""
+    period = 0.076
+    albedo = _ground(u, colours)
+    cover = np.zeros_like(u)
+    across, down = ([_to_stripe(place, period, shift) for shift in (0.0, 0.5)] for place in (u, v))
+    for kind, (column, row) in enumerate(((0, 0), (1, 1), (1, 0), (0, 1))):
+        x, y = across[column], down[row]
+        if kind == 0:
+            away = np.hypot(x, y)
+            glyph = np.maximum(_within(np.abs(away - 0.0135), 0.0026, footprint), _within(away, 0.0050, footprint))
+        elif kind == 1:
+            glyph = _within(np.abs(x + y - 0.0165), 0.0036, footprint)
+        else:
+            drop = np.minimum(np.hypot(x - 0.0085, 2.1 * y), np.hypot(2.1 * x, y - 0.0085))
+            glyph = _within(drop, 0.0066, footprint)
+        cover = np.maximum(cover, glyph)
+    _paint(albedo, 0.70 * cover, mix(colours.contrast, OCHRE, 0.45))
+    return albedo
+
+
+def _print(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Large medallions of lobed rings that touch each other, as on a printed scarf."""
+    period = 0.210
+    albedo = _ground(u, colours)
+    for shift, (outer, middle) in (
+        (0.0, (colours.contrast, colours.accent)),
+        (0.5, (colours.accent, colours.contrast)),
+    ):
+        a, b = u / period - np.float32(shift), v / period - np.float32(shift)
+        x, y = (a - np.round(a)) * np.float32(period), (b - np.round(b)) * np.float32(period)
+        away, lobes = np.hypot(x, y), np.cos(8 * np.arctan2(y, x))
+        _paint(albedo, _within(away, np.asarray(0.068 + 0.007 * lobes, np.float32), footprint), outer)
+        _paint(albedo, _within(np.abs(away - 0.049), 0.0045, footprint), colours.ground)
+        _paint(albedo, _within(away, np.asarray(0.036 - 0.006 * lobes, np.float32), footprint), middle)
+        _paint(albedo, _within(away, 0.013, footprint), colours.second)
+    return albedo
+
+
+def _colour_block(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Broad fields one below the other, with sharp edges."""
+    height = 0.105
+    place = v / np.float32(3 * height) + np.float32(0.5)
+    albedo = _ground(u, colours)
+    for field, colour in ((1, colours.contrast), (2, colours.accent)):
+        _paint(albedo, _within(_to_stripe(place, 1.0, field / 3), 1 / 6, footprint / (3 * height)), colour)
+    return albedo
+
+
+def _leopard(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+    """Broken rings of uneven size around a darker middle."""
+    albedo = _ground(u, colours)
+    blob = blotches(u, v, 0.020, layer=1)
+    for layer, cell in enumerate((0.058, 0.058)):
+        a, b = u / cell + 0.5 * layer, v / cell + 0.5 * layer + 0.21 * np.floor(u / cell + 0.5 * layer)
+        column, row = np.floor(a), np.floor(b)
+        turn = np.sin(column * 12.9898 + row * 78.233 + layer) * 43.7
+        dx, dy = (a - column - 0.5) * cell - 0.007 * np.sin(turn), (b - row - 0.5) * cell - 0.007 * np.cos(1.7 * turn)
+        away = np.asarray(np.hypot(dx, 1.2 * dy) + 0.0016 * blob, np.float32)
+        gap = np.cos(2 * np.arctan2(dy, dx) + turn)
+        _paint(albedo, 0.45 * _within(away, 0.011, footprint), colours.second)
+        ring = _within(np.abs(away - 0.0125), np.asarray(0.0036 + 0.0030 * gap, np.float32), footprint)
+        _paint(albedo, 0.92 * ring, colours.contrast)
+    return albedo
+
+
+PATTERN_FUNCTIONS: dict[str, Pattern] = {
+    "plain": _plain,
+    "check": _check,
+    "tartan": _tartan,
+    "gingham": _gingham,
+    "windowpane": _windowpane,
+    "houndstooth": _houndstooth,
+    "herringbone": _herringbone,
+    "stripes": _stripes,
+    "pinstripe": _pinstripe,
+    "dots": _dots,
+    "argyle": _argyle,
+    "floral": _floral,
+    "leopard": _leopard,
+    "camouflage": _camouflage,
+    "monogram": _monogram,
+    "print": _print,
+    "colour-block": _colour_block,
+}

@@ -1,0 +1,145 @@
+"""Bodies of revolution: what a potter, a glass blower or a lathe makes, standing on a floor, seen a little from above.
+
+Their relief is computed at every pixel, not on the coarse grid of cloth, and what is printed on them runs round them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from generator.render.engine.canvas import Scene, Window
+from generator.render.engine.curves import Curve, Outline, along, disc, mirrored
+from generator.render.engine.relief import Plane
+
+Heights = Plane | npt.NDArray[np.float64] | float
+
+TILT = 0.15
+"""Height of a level circle over its width: how far from above the camera looks."""
+ROUNDNESS = 0.70
+"""Depth of a body of revolution over its half width; 1 would be true, but too dark at its sides for a softbox."""
+FRINGE = 1.3
+"""Pixels beside a body that take part in its relief: those of its soft edge, which would lie in a ditch otherwise."""
+FACING = 0.97
+"""Where the outline of a round body lies on its circle; short of 1 its sides keep a finite slope."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turned:
+    """A body of revolution on an upright axis; as a fold it adds its own roundness to a panel."""
+
+    profile: Curve
+    """Half widths from the top down, as (half width, y) with y growing."""
+    axis: float = 0.0
+    depth: float = ROUNDNESS
+
+    def half_width(self, y: Heights) -> Plane:
+        """The half width at each height; above and below the body, that of its ends."""
+        line = along(self.profile)
+        top, low = self.profile[0][1], self.profile[-1][1]
+        heights = np.linspace(top, low, 257)
+        halves = np.interp(heights, np.maximum.accumulate(line[:, 1]), line[:, 0])
+        padded = np.pad(halves, 6, mode="reflect", reflect_type="odd")
+        smooth = np.convolve(padded, np.ones(7) / 7, mode="valid")
+        smooth = np.convolve(smooth, np.ones(7) / 7, mode="valid")
+        return np.asarray(np.interp(y, heights, smooth), np.float32)
+
+    def across(self, x: Plane, y: Plane) -> Plane:
+        """-1 at the left edge, 0 on the axis, 1 at the right edge."""
+        return np.asarray(np.clip((x - self.axis) / self.half_width(y), -1, 1), np.float32)
+
+    def bulge(self, x: Plane, y: Plane) -> Plane:
+        """1 on the axis, less towards the sides: how near the camera it is, over its half width."""
+        return np.asarray(np.sqrt(1 - (FACING * self.across(x, y)) ** 2), np.float32)
+
+    def height(self, x: Plane, y: Plane) -> Plane:
+        """The relief of the side, and of the level face on top, which rises towards the camera."""
+        half, top = self.profile[0]
+        ahead = y - (top + TILT * half * np.sqrt(1 - self.across(x, y) ** 2))
+        return np.asarray(self.depth * self.half_width(y) * self.bulge(x, y) + np.minimum(ahead, 0), np.float32)
+
+    def inside(self, x: Plane, y: Plane, margin: float = 0.0) -> npt.NDArray[np.bool_]:
+        """The points that the body hides, and those up to `margin` units beside it."""
+        (half, top), (foot, low) = self.profile[0], self.profile[-1]
+        drop = TILT * np.sqrt(1 - self.across(x, y) ** 2)
+        beside = np.abs(x - self.axis) <= self.half_width(y) + margin
+        return np.asarray(beside & (y > top - half * drop - margin) & (y < low + foot * drop + margin))
+
+    def outline(self) -> Outline:
+        """The silhouette, with the far half of the upper circle and the near half of the lower one."""
+        (top, y0), (low, y1) = self.profile[0], self.profile[-1]
+        upper = [(0.0, y0 - TILT * top), (0.71 * top, y0 - 0.71 * TILT * top), (top, y0)]
+        lower = [(low, y1), (0.71 * low, y1 + 0.71 * TILT * low), (0.0, y1 + TILT * low)]
+        return np.asarray(mirrored(upper, self.profile, lower) + np.array([self.axis, 0.0]))
+
+    def band(self, y0: float, y1: float, out: float = 0.0) -> Outline:
+        """A hoop around the body between two heights, `out` wider than the body."""
+        angles = np.linspace(-np.pi / 2, np.pi / 2, 25)
+        sides = np.linspace(y0, y1, 12)
+        halves = self.half_width(sides) + out
+        upper, lower = (
+            np.stack([half * np.sin(angles), y + TILT * half * np.cos(angles)], axis=1)
+            for half, y in ((halves[0], y0), (halves[-1], y1))
+        )
+        right = np.stack([halves, sides], axis=1)
+        around = np.concatenate([upper, right, lower[::-1], (right * (-1, 1))[::-1]])
+        return np.asarray(around + np.array([self.axis, 0.0]))
+
+
+def turn(scene: Scene, body: Turned, cloth: str = "main", *, shadow: float = 0.0) -> None:
+    """Lays a body of revolution with a level top; threads and prints run round it."""
+    shape = body.outline()
+    scene.panel(shape, cloth, puff=0.0, shadow=shadow, reach=0.020)
+    window = window_of(scene, shape)
+    x, y = scene.x[window], scene.y[window]
+    np.copyto(scene.height[window], 0.01 + body.height(x, y), where=body.inside(x, y, FRINGE / scene.zoom))
+    wrap(scene, body)
+
+
+def wrap(scene: Scene, body: Turned) -> None:
+    """Bends the threads of what lies on a body round it."""
+    window = window_of(scene, body.outline())
+    x, y = scene.x[window], scene.y[window]
+    across, inside = body.across(x, y), np.abs(x - body.axis) <= 1.02 * body.half_width(y)
+    girth = np.float32(max(half for half, _ in body.profile))
+    np.copyto(scene.u[window], girth * np.arcsin(across), where=inside)
+    sag = np.float32(TILT) * body.half_width(y) * np.sqrt(1 - across**2)
+    np.copyto(scene.v[window], np.asarray(y - sag, np.float32), where=inside)
+
+
+def window_of(scene: Scene, shape: Outline) -> Window:
+    """The part of the picture that an outline touches."""
+    corners = np.array(
+        [(x, y) for x in (shape[:, 0].min(), shape[:, 0].max()) for y in (shape[:, 1].min(), shape[:, 1].max())]
+    )
+    pixels = scene.pixels(corners)
+    (x0, y0), (x1, y1) = np.maximum(pixels.min(axis=0) - 2, 0).astype(int), pixels.max(axis=0).astype(int) + 3
+    return slice(int(y0), int(y1)), slice(int(x0), int(x1))
+
+
+def hoop(scene: Scene, body: Turned, y0: float, y1: float, cloth: str = "fitting", out: float = 0.003) -> None:
+    """A raised band around a body."""
+    scene.overlay(body.band(y0, y1, out), cloth, puff=0.005, soft=0.35 * (y1 - y0), shadow=0.25, clip=False)
+
+
+def mouth(scene: Scene, body: Turned, wall: float, deep: float, inner: str = "lining") -> None:
+    """The opening on top of a body with a lip `wall` thick: the far inner side, in shade as far as `deep` (0-1)."""
+    (half, y), axis = body.profile[0], body.axis
+    inside = half - wall
+    bowl = disc(axis, y, inside, TILT * inside)
+    scene.overlay(bowl, inner, puff=0.0, lift=0.0, shadow=0.0, shade=0.94, clip=False)
+    window = window_of(scene, bowl)
+    dx, dy = scene.x[window] - np.float32(axis), scene.y[window] - np.float32(y)
+    within = (dx / inside) ** 2 + (dy / (TILT * inside)) ** 2 < 1
+    hollow = -0.5 * body.depth * inside * np.sqrt(np.clip(1 - (FACING * dx / inside) ** 2, 0, 1))
+    np.copyto(scene.height[window], np.asarray(hollow, np.float32), where=within)
+    near = disc(axis, y + 0.70 * TILT * inside, 1.05 * inside, 0.75 * TILT * inside)
+    scene.darken(_pulled_in(near, bowl), deep, 0.20 * TILT * inside)
+    scene.darken(_pulled_in(bowl - (0.9 * inside, 0.0), bowl), 0.6 * deep, 0.25 * TILT * inside)
+
+
+def _pulled_in(shape: Outline, bowl: Outline) -> Outline:
+    """The shape pulled inside an ellipse."""
+    middle, reach = bowl.mean(axis=0), np.ptp(bowl, axis=0) / 2
+    away = (shape - middle) / reach
+    return np.asarray(middle + away / np.maximum(1, np.linalg.norm(away, axis=1, keepdims=True)) * reach, np.float64)

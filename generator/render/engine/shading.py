@@ -1,0 +1,147 @@
+"""Inner loops of light and film, compiled: from relief and finish at every pixel to linear light, and on to levels."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from generator.render.engine.compiling import Labels, Numbers, Plane, compiled
+
+FILM_STEPS = 8192
+"""Entries of the film's table; they stand evenly along the square root of light."""
+
+
+@compiled
+def weigh(index: npt.NDArray[np.int64], label: int, top: Labels, share: Plane, weight: Plane) -> None:
+    """The share of a cloth at some pixels (flat indices): that of the upper cloth, or what it leaves."""
+    for n in range(index.shape[0]):
+        k = index[n]
+        weight[n] = share[k] if top[k] == label else 1 - share[k]
+
+
+@compiled
+def spread(
+    index: npt.NDArray[np.int64],
+    weight: Plane,
+    colours: Plane,
+    height: Plane,
+    finish: tuple[float, float, float],
+    planes: Plane,
+) -> None:
+    """Adds the surface of a cloth at some pixels to planes of red, green, blue, height, gloss, sheen, metal."""
+    gloss, sheen, metal = finish
+    for n in range(index.shape[0]):
+        k, w = index[n], weight[n]
+        planes[k, 0] += w * colours[n, 0]
+        planes[k, 1] += w * colours[n, 1]
+        planes[k, 2] += w * colours[n, 2]
+        planes[k, 3] += w * height[n]
+        planes[k, 4] += w * np.float32(gloss)
+        planes[k, 5] += w * np.float32(sheen)
+        planes[k, 6] += w * np.float32(metal)
+
+
+@compiled
+def shade_pixels(
+    relief: Plane, alpha: Plane, shade: Plane, depth: Plane, surface: Plane, lamp: Numbers, light: Plane
+) -> None:
+    """Linear colours of a lit relief, in pixels; `depth` is how far a point lies below its surroundings.
+
+    `lamp` holds the direction of the key light and the lean of the softbox.
+    """
+    key_x, key_y, key_z, lean = lamp
+    rows, columns = relief.shape
+    strength = 0.74 / (key_z + 0.12)
+    for i in range(rows):
+        up, down = max(i - 1, 0), min(i + 1, rows - 1)
+        for j in range(columns):
+            if alpha[i, j] <= 0:
+                continue
+            left, right = max(j - 1, 0), min(j + 1, columns - 1)
+            slope_x = 0.5 * (relief[i, right] - relief[i, left])
+            slope_y = 0.5 * (relief[down, j] - relief[up, j])
+            solid = min(min(alpha[up, j], alpha[down, j]), min(alpha[i, left], alpha[i, right]))
+            bound = (0.3 + 0.7 * solid) / math.sqrt(1 + 0.45 * (slope_x * slope_x + slope_y * slope_y))
+            slope_x *= bound
+            slope_y *= bound
+            nz = 1 / math.sqrt(slope_x * slope_x + slope_y * slope_y + 1)
+            nx, ny = -slope_x * nz, -slope_y * nz
+            sky = min(max(1 - 0.9 * depth[i, j], 0.35), 1.08)
+            key = max(nx * key_x + ny * key_y + nz * key_z + 0.12, 0.0)
+            fill = max(0.75 * nx - 0.10 * ny + 0.65 * nz + 0.2, 0.0)
+            diffuse = key * strength * (0.4 + 0.6 * sky) + (0.12 * fill + 0.24 * (0.5 - 0.5 * ny)) * sky
+            gloss, fuzz, metal = surface[i, j, 4], 1.1 * surface[i, j, 5] * (1 - nz), surface[i, j, 6]
+            white = 0.10 * fuzz
+            if gloss > 0:
+                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
+                second = 0.42 * nx + 0.06 * ny + 0.905 * nz
+                tight = 8 + 95 * gloss * gloss
+                broad = 0.28 * math.exp(0.35 * tight * (first - 1)) + 0.62 * math.exp(tight * (first - 1))
+                white += 0.62 * gloss * (broad + 0.30 * math.exp(tight * (second - 1))) * (1 - 0.3 * metal)
+            body = diffuse * (1 - metal) + fuzz
+            if metal > 0:
+                first = nx * (-0.26 + lean) - 0.34 * ny + 0.90 * nz
+                stripe = math.sin(5.5 * ny - 2.2 * nx + 2.0)
+                body += metal * (0.42 + 0.42 * stripe * stripe + 0.9 * math.exp(26 * (first - 1)))
+            dim = min(max(shade[i, j], np.float32(0.06)), np.float32(1))
+            for c in range(3):
+                light[i, j, c] = (surface[i, j, c] * body + white * sky) * dim
+
+
+@compiled
+def mix_in(light: Plane, colours: Plane, alpha: Plane) -> None:
+    """Lays colours over the light behind them, as far as they cover it."""
+    for i in range(light.shape[0]):
+        for j in range(light.shape[1]):
+            a = alpha[i, j]
+            if a > 0:
+                for c in range(3):
+                    light[i, j, c] += a * (colours[i, j, c] - light[i, j, c])
+
+
+@compiled
+def develop(light: Plane, exposure: float, film: Plane, grain: Plane, start: tuple[int, int]) -> Labels:
+    """Levels of linear light: the film's curve, sharpening by the difference to the four neighbours, and grain.
+
+    The side of the grain plate is 2^n.
+    """
+    rows, columns = light.shape[0], light.shape[1]
+    side = grain.shape[0] - 1
+    zero, one, top, steps = np.float32(0), np.float32(1), np.float32(255), np.float32(film.shape[0] - 1)
+    red, green, blue, half = np.float32(0.30), np.float32(0.59), np.float32(0.11), np.float32(0.5)
+    fourth, sharpening, noise = np.float32(0.25), np.float32(0.35), np.float32(0.9)
+    gain = np.float32(exposure)
+    shown = np.empty((rows, columns, 3), np.float32)
+    luma = np.empty((rows, columns), np.float32)
+    for i in range(rows):
+        for j in range(columns):
+            for c in range(3):
+                value = min(max(light[i, j, c] * gain, zero), one)
+                shown[i, j, c] = film[int(math.sqrt(value) * steps)]
+            luma[i, j] = red * shown[i, j, 0] + green * shown[i, j, 1] + blue * shown[i, j, 2]
+    levels = np.empty((rows, columns, 3), np.uint8)
+    for i in range(rows):
+        row = (i + start[0]) & side
+        for j in range(columns):
+            extra = noise * grain[row, (j + start[1]) & side] + half
+            if 0 < i < rows - 1 and 0 < j < columns - 1:
+                around = luma[i - 1, j] + luma[i + 1, j] + luma[i, j - 1] + luma[i, j + 1]
+                extra += sharpening * (luma[i, j] - fourth * around)
+            for c in range(3):
+                levels[i, j, c] = int(min(max(shown[i, j, c] + extra, zero), top))
+    return levels
+
+
+@compiled
+def paper(light: Plane, soft: Plane, shadow: float, level: float, tilt: tuple[float, float], warm: float) -> None:
+    """An uneven sheet of paper, lit from one side, under a soft shadow."""
+    size = light.shape[0]
+    for i in range(size):
+        y = (i + 0.5) / size - 0.5
+        for j in range(size):
+            x = (j + 0.5) / size - 0.5
+            value = level * (1 - 0.16 * (x * x + y * y) - tilt[0] * x - tilt[1] * y)
+            value *= 1 - shadow * min(max(soft[i, j], np.float32(0)), np.float32(1))
+            light[i, j, 0] = value * (1 + warm)
+            light[i, j, 1] = value
+            light[i, j, 2] = value * (1 - warm)

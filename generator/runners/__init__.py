@@ -1,1 +1,0 @@
-"""Who writes which shard: processes of this machine, tasks of a job array, a Ray cluster."""

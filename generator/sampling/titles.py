@@ -1,0 +1,94 @@
+"""What a product is called: title templates whose slots are filled with the words of its attributes, as Arrow arrays.
+
+No Python string is made per row: every word is an entry of one vocabulary, a title is a row of entry numbers, and Arrow
+joins them.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from generator.sampling.arrow_columns import joined_where_there, numbers, texts
+from generator.sampling.attributes import Choice
+from generator.sampling.streams import Index, uniform
+from schemas.catalog import CatalogSpec, title_word
+from schemas.vocabulary import english
+
+_NO_WORD = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledTitles:
+    """The templates of all categories as one table of word numbers."""
+
+    words: pa.StringArray
+    """Entry 0 is null: no word."""
+    slugs: pa.StringArray
+    """The same words as they stand in a URL: Japanese ones that toile knows in English, others left out."""
+    choice: Choice
+    """Category -> template number in `literal_TS`."""
+    literal_TS: Index
+    """Template, position -> word number, or -1 - k where attribute k fills the position."""
+    attribute_names: tuple[str, ...]
+    word_of_value: tuple[Index, ...]
+    """For each attribute: value number -> word number (the last entry, attribute absent, is no word)."""
+
+
+def compile_titles(spec: CatalogSpec) -> CompiledTitles:
+    """Templates and words of a spec that `check_catalog` has accepted."""
+    vocabulary: dict[str, int] = {"": _NO_WORD}
+
+    def number(word: str) -> int:
+        return vocabulary.setdefault(word, len(vocabulary))
+
+    names = tuple(spec.attributes)
+    word_of_value = tuple(
+        np.array([*(number(title_word(key, value)) for key, value in attribute.values.items()), _NO_WORD])
+        for attribute in spec.attributes.values()
+    )
+    templates = list(dict.fromkeys(template for category in spec.categories for template in category.titles))
+    rows = [
+        [-1 - names.index(token[1:-1]) if token.startswith("{") else number(token) for token in template.split()]
+        for template in templates
+    ]
+    width = max(len(row) for row in rows)
+    weights = [[category.titles.get(template, 0.0) for template in templates] for category in spec.categories]
+    words = list(vocabulary)
+    return CompiledTitles(
+        words=texts([None, *words[1:]]),
+        slugs=texts([slug(english(word) or word) or None for word in words]),
+        choice=Choice.of(np.array(weights, np.float64)),
+        literal_TS=np.array([row + [_NO_WORD] * (width - len(row)) for row in rows], np.int64),
+        attribute_names=names,
+        word_of_value=word_of_value,
+    )
+
+
+def slug(text: str) -> str:
+    """Lower case, accents folded, everything else than letters and digits a hyphen."""
+    folded = unicodedata.normalize("NFKD", text.replace("\u00df", "ss")).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
+
+
+def templates(titles: CompiledTitles, seed: int, category_N: Index, design_N: Index) -> Index:
+    """The number of each design's title template."""
+    return titles.choice.pick(category_N, uniform(seed, "title", design_N))
+
+
+def title_words(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, Index]) -> Index:
+    """The word numbers of each title, one column a position."""
+    words_NS = titles.literal_TS[template_N]
+    for number, name in enumerate(titles.attribute_names):
+        rows, columns = np.nonzero(words_NS == -1 - number)
+        words_NS[rows, columns] = titles.word_of_value[number][chosen[name][rows]]
+    return words_NS
+
+
+def joined(words: pa.StringArray, words_NS: Index, separator: str) -> pa.StringArray:
+    """One text a row, positions without a word left out; empty for a row without any."""
+    columns = [words.take(numbers(words_NS[:, position])) for position in range(words_NS.shape[1])]
+    return joined_where_there(columns, separator)

@@ -1,0 +1,87 @@
+"""The statistics keep their promises on planted models: coverage, false alarms, power; and the checks can fail.
+
+Bounds are honest: a count passes when some true share within the promise is compatible with it (exact binomial, 1 in
+10,000). `benchmarks/certify.py` does the same at length.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from evaluation.stats import certify as certifying
+from evaluation.stats import resampling
+from evaluation.stats.certify import Finding, Setting
+
+ALONE = Setting(families=150, largest=1, alike=0.0, rates=(0.4, 0.55))
+ALIKE = Setting(families=120, largest=3, alike=0.7, rates=(0.6, 0.75))
+DISCRETE = {"median", "rate difference"}
+"""Kinds that promise at least their confidence: their limits move in steps."""
+
+
+@pytest.mark.parametrize("setting", [ALONE, ALIKE], ids=["alone", "alike"])
+def test_intervals_cover_the_planted_truth_as_often_as_they_say(setting: Setting) -> None:
+    found = {f.what: f for f in certifying.coverage(setting, 1200, seed=0, bootstrap=False)}
+    naive = found.pop("rate, rows as independent")
+    assert len(found) == 6
+    for what, finding in found.items():
+        assert finding.within(0.93, 0.98 if what in DISCRETE else 0.97), (what, finding.share)
+    assert naive.within(0.93, 0.97) is (setting is ALONE), "taking alike rows for independent is caught"
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fewer resamples and flips: the same methods with a little more noise."""
+    monkeypatch.setattr(resampling, "RESAMPLES", 600)
+    monkeypatch.setattr(resampling, "FLIPS", 999)
+    for cache in (resampling._cached_draws, resampling._signs):
+        cache.cache_clear()
+    yield
+    for cache in (resampling._cached_draws, resampling._signs):
+        cache.cache_clear()
+
+
+@pytest.mark.usefixtures("quick")
+def test_bootstrap_intervals_cover_the_planted_truth() -> None:
+    setting = Setting(families=70, largest=2, alike=0.5, rates=(0.5, 0.5))
+    pooled = {"RMSLE", "D2", "Spearman", "median difference"}
+    for finding in certifying.coverage(setting, 220, seed=1):
+        if finding.what in pooled:
+            assert finding.within(0.93, 0.975), (finding.what, finding.share)
+            pooled.remove(finding.what)
+    assert not pooled
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("alike", [0.0, 0.7])
+def test_equal_models_are_called_different_in_at_most_five_percent(alike: float) -> None:
+    setting = Setting(families=60, largest=3, alike=alike, rates=(0.5, 0.5))
+    found = {f.what: f for f in certifying.false_alarms(setting, 1000, seed=2)}
+    for what in ("families flipped", "graded, families flipped"):
+        assert found[what].within(0.0, 0.05), (what, found[what].share)
+    assert found["McNemar on rows"].within(0.0, 0.05) is (alike == 0), "McNemar takes alike rows for independent ones"
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5, 0.9])
+def test_the_printed_gain_is_found_with_the_printed_power(alike: float) -> None:
+    found = certifying.found_gains(150, 3, alike, 800, seed=3)
+    assert found.within(0.74, 0.86), found.share
+
+
+def test_a_finding_is_judged_by_its_count() -> None:
+    assert Finding(what="x", repetitions=1000, times=950).within(0.93, 0.97)
+    assert not Finding(what="x", repetitions=1000, times=880).within(0.93, 0.97)
+    assert not Finding(what="x", repetitions=5000, times=4950).within(0.93, 0.97)
+    assert Finding(what="x", repetitions=20, times=16).within(0.93, 0.97), "twenty data sets say little"
+
+
+def test_planted_models_are_as_right_and_as_alike_as_they_should_be() -> None:
+    setting = Setting(families=30_000, largest=2, alike=0.5, rates=(0.3, 0.8))
+    answers = certifying.planted(setting, np.random.default_rng(4))
+    assert answers.first.mean() == pytest.approx(0.3, abs=0.01)
+    assert answers.second.mean() == pytest.approx(0.8, abs=0.01)
+    pairs = np.flatnonzero(answers.families[1:] == answers.families[:-1])
+    together = np.corrcoef(answers.true[pairs], answers.true[pairs + 1])[0, 1]
+    assert together == pytest.approx(0.5, abs=0.03)
+    assert np.std(answers.answered - answers.true) == pytest.approx(certifying.ERROR, rel=0.03)
+    assert np.corrcoef(answers.first, answers.second)[0, 1] > 0.1, "both find the same rows hard"

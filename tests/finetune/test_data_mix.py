@@ -1,0 +1,153 @@
+"""The mixed stream: a pure function of sizes, weights and seed that keeps its weights and repeats no row early."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finetune.data_mix import ExampleSource, Source, check_currencies, find_source, mix, open_source, seen_rows
+from schemas.errors import ToileError
+from schemas.product import read
+from tests.conftest import PRESETS
+from tests.helpers.shard_fixture import relist
+
+GOLDEN_SOURCE = [0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 1, 0]
+GOLDEN_ROW = [3, 0, 2, 2, 1, 1, 4, 0, 4, 1, 2, 0]
+SIZES = st.lists(st.integers(1, 50), min_size=1, max_size=4)
+
+
+@given(SIZES, st.integers(0, 2**31), st.integers(0, 200), st.integers(0, 200))
+def test_any_part_of_the_stream_equals_that_part_of_the_whole(
+    sizes: list[int], seed: int, first: int, num: int
+) -> None:
+    weights = [1.0 + k for k in range(len(sizes))]
+    source, row = mix(sizes, weights, seed, 0, 400)
+    part_source, part_row = mix(sizes, weights, seed, first, first + num)
+    assert part_source.tolist() == source[first : first + num].tolist()
+    assert part_row.tolist() == row[first : first + num].tolist()
+
+
+@given(SIZES, st.integers(0, 2**31))
+def test_every_row_of_a_source_comes_exactly_once_an_epoch(sizes: list[int], seed: int) -> None:
+    source, row = mix(sizes, [1.0] * len(sizes), seed, 0, 600)
+    for number, size in enumerate(sizes):
+        shown = row[source == number].tolist()
+        for start in range(0, len(shown) - size + 1, size):
+            assert sorted(shown[start : start + size]) == list(range(size))
+
+
+@pytest.mark.parametrize("weights", [[1, 1], [9, 1], [0.5, 0.3, 0.2]])
+def test_any_stretch_keeps_the_weights(weights: list[float]) -> None:
+    source, _ = mix([1000] * len(weights), weights, 3, 0, 5000)
+    for start in range(0, 4000, 500):
+        counts = Counter(source[start : start + 500].tolist())
+        for number, weight in enumerate(weights):
+            assert counts[number] == pytest.approx(500 * weight / sum(weights), abs=4)
+
+
+def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+    _, row = mix([200], [1], 0, 0, 400)
+    _, other = mix([200], [1], 1, 0, 200)
+    assert row[:200].tolist() != row[200:].tolist()
+    assert row[:200].tolist() != other.tolist()
+    assert row[:200].tolist() != sorted(row[:200].tolist())
+
+
+def test_a_source_holds_the_rows_that_can_be_learned_and_counts_the_others(catalog: Path) -> None:
+    rows = list(read(catalog, split="train"))
+    complete = [r for r in rows if r.title and r.category3_code and r.full_price and r.image]
+    source = open_source(catalog, "train")
+    assert source.num_examples == len(complete)
+    assert source.num_skipped == len(rows) - len(complete) > 0
+    example = source.example(3)
+    assert (example.title, example.category, example.full_price) == (
+        complete[3].title,
+        complete[3].category3_code,
+        complete[3].full_price,
+    )
+    assert example.picture.size == (64, 64)
+
+
+def test_seen_rows_name_code_family_and_picture(catalog: Path) -> None:
+    import hashlib
+
+    rows = {r.product_code: r for r in read(catalog, split="train")}
+    source = open_source(catalog, "train")
+    assert len(list(source.seen())) == source.num_examples
+    for seen in seen_rows([source]):
+        row = rows[str(seen["product_code"])]
+        assert row.image is not None
+        assert seen["family"] == row.family
+        assert seen["picture_sha256"] == hashlib.sha256(row.image).hexdigest()
+
+
+def test_rows_without_pictures_are_no_training_data(tmp_path: Path) -> None:
+    from generator.catalog.shards import GenerateInputs, write_shards
+    from schemas.validation import read_document
+
+    document = read_document(PRESETS / "demo.yaml")
+    inputs = GenerateInputs(spec_document=document, seed=0, start=0, num_products=50, image_size=None)
+    write_shards(inputs, tmp_path / "rows")
+    assert find_source(tmp_path / "rows", "train") is None
+    with pytest.raises(ToileError, match="no train row with title, category, price and picture"):
+        open_source(tmp_path / "rows", "train")
+
+
+def test_a_mix_of_currencies_is_refused(catalog: Path, tmp_path: Path) -> None:
+    shutil.copytree(catalog, tmp_path / "rupees")
+    for path in (tmp_path / "rupees" / "data").iterdir():
+        table = pq.read_table(path)
+        place = table.schema.get_field_index("currency_code")
+        pq.write_table(table.set_column(place, "currency_code", [["INR"] * table.num_rows]), path)
+    relist(tmp_path / "rupees")
+    sources = [open_source(catalog, "train"), open_source(tmp_path / "rupees", "train")]
+    with pytest.raises(ToileError) as caught:
+        check_currencies(sources)
+    assert "USD" in caught.value.problem
+    assert "INR" in caught.value.problem
+    assert "--rate" in caught.value.hint
+    check_currencies(sources[:1])
+
+
+def test_a_broken_picture_names_its_product(catalog: Path) -> None:
+    source = open_source(catalog, "train")
+    assert isinstance(source, ExampleSource)
+    table = source.table
+    broken = [{"bytes": b"not a picture", "path": "x.jpg"}] * table.num_rows
+    import pyarrow as pa
+
+    place = table.schema.get_field_index("image")
+    spoiled = table.set_column(place, "image", pa.array(broken, table.schema.field("image").type))
+    code = table["product_code"][0].as_py()
+    with pytest.raises(ToileError) as caught:
+        type(source)(folder=source.folder, table=spoiled, num_skipped=0, content_sha256="").example(0)
+    assert code in caught.value.where
+
+
+def test_what_is_no_folder_goes_to_whoever_draws_it(catalog: Path, tmp_path: Path) -> None:
+    asked: list[tuple[Path, str]] = []
+
+    def open_drawn(path: Path, split: str) -> Source | None:
+        asked.append((path, split))
+        return find_source(catalog, "train") if split == "train" else None
+
+    assert open_source(catalog, "train", open_drawn).folder == catalog
+    assert asked == []
+    assert open_source(tmp_path / "spec.yaml", "train", open_drawn).num_examples > 0
+    with pytest.raises(ToileError, match="no test row with title") as caught:
+        open_source(tmp_path / "spec.yaml", "test", open_drawn)
+    assert "num_products" in caught.value.hint
+    assert asked == [(tmp_path / "spec.yaml", "train"), (tmp_path / "spec.yaml", "test")]
+    with pytest.raises(ToileError, match="manifest"):
+        open_source(tmp_path / "spec.yaml", "train")
+
+
+def test_golden_order_of_a_small_mix() -> None:
+    source, row = mix([5, 3], [2, 1], 7, 0, 12)
+    assert source.tolist() == GOLDEN_SOURCE
+    assert row.tolist() == GOLDEN_ROW
+    assert Counter(source.tolist()) == {0: 8, 1: 4}

@@ -1,0 +1,233 @@
+"""Adapters fit one base and say which; merged and exported, they are a checkpoint like any other."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from click.testing import CliRunner
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+import toile
+from finetune import load_model, train
+from finetune.adapters import base_record, merge
+from finetune.export import export
+from finetune.phi3v import Phi3VForCausalLM, save_model
+from finetune.phi3v.checkpoint import stored_dtype
+from finetune.run_dir import load_run
+from schemas.errors import ToileError
+from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
+from tests.finetune.phi3v.test_processing import PROMPT
+from tests.finetune.phi3v.test_tiling import drawn_picture
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # peft asks transformers by a name on its way out
+AUTO_MAP = {"AutoModelForCausalLM": "modeling_phi3_v.Phi3VForCausalLM"}
+
+
+def change_json(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint in bfloat16 with what published folders hold besides."""
+    folder = tmp_path_factory.mktemp("models") / "base"
+    model, processor = load_model("tiny", seed=3)
+    save_model(model.to(torch.bfloat16), processor, folder)
+    change_json(folder / "config.json", auto_map=AUTO_MAP, _attn_implementation="flash_attention_2")
+    (folder / "LICENSE").write_text("MIT\n")
+    (folder / "modeling_phi3_v.py").write_text("raise SystemExit('this must never run')\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adapter(base: Path, catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three large steps away from the base, decoder and tower alike."""
+    out = tmp_path_factory.mktemp("runs") / "adapter"
+    spec = TrainingSpec(
+        mix=(MixSource(data=str(catalog)),), model=str(base), max_steps=3, batch_size=4, num_crops=2,
+        lora=LoraSpec(rank=4, targets=("qkv_proj", "down_proj", "fc1")), optimiser=OptimiserSpec(learning_rate=0.05),
+    )  # fmt: skip
+    train(spec, out, device="cpu")
+    return out
+
+
+@pytest.fixture
+def spoilt(adapter: Path, tmp_path: Path) -> Path:
+    """A copy of the adapter."""
+    return Path(shutil.copytree(adapter, tmp_path / "spoilt"))
+
+
+@torch.no_grad()
+def logits(model: Any, processor: Any) -> Tensor:
+    found: Tensor = model(**processor([PROMPT], [[drawn_picture(90, 60)]])).logits
+    return found
+
+
+def test_a_run_says_which_base_it_fits(adapter: Path, base: Path) -> None:
+    assert load_run(adapter / "run.json").inputs["base"] == base_record(str(base), 0)
+    assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
+
+
+def test_a_moved_base_is_the_same_and_another_one_is_refused(adapter: Path, base: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(base, tmp_path / "moved"))
+    tensors = load_file(moved / "model.safetensors")
+    names = sorted(tensors)
+    weight_map = {name: f"model-{index % 3}.safetensors" for index, name in enumerate(names)}
+    for shard in set(weight_map.values()):
+        save_file({name: tensors[name] for name in names if weight_map[name] == shard}, moved / shard)
+    (moved / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    (moved / "model.safetensors").unlink()
+    assert torch.equal(logits(*load_model(moved, adapter=adapter)), logits(*load_model(base, adapter=adapter)))
+
+    other = tmp_path / "other"
+    model, processor = load_model("tiny", seed=4)
+    save_model(model, processor, other)
+    with pytest.raises(ToileError, match=r"was trained on '.*base', not on '.*other'"):
+        load_model(other, adapter=adapter)
+    with pytest.raises(ToileError, match="not on 'tiny'"):
+        load_model("tiny", adapter=adapter)
+
+
+def test_another_base_under_the_same_name_is_refused(base: Path, spoilt: Path) -> None:
+    change_json(spoilt / "run.json", inputs=json.loads((spoilt / "run.json").read_text())["inputs"] | {
+        "base": {"sha256": "0" * 64, "revision": None}})  # fmt: skip
+    with pytest.raises(ToileError, match="which holds other weights now") as caught:
+        load_model(base, adapter=spoilt)
+    assert "base of that time" in caught.value.hint
+
+
+def test_a_foreign_adapter_is_known_by_the_name_of_its_base(base: Path, spoilt: Path, tmp_path: Path) -> None:
+    (spoilt / "run.json").unlink()
+    expected = logits(load_model(base, adapter=spoilt)[0], load_model(base)[1])
+    assert not torch.equal(expected, logits(*load_model(base)))
+    with pytest.raises(ToileError, match=r"was trained on '.*base', not on 'tiny'"):
+        load_model("tiny", adapter=spoilt)
+
+
+def change_tensors(folder: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
+    tensors = load_file(folder / "adapter_model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "adapter_model.safetensors")
+
+
+def drop_one(tensors: dict[str, Tensor]) -> None:
+    tensors.pop(next(name for name in sorted(tensors) if "qkv_proj" in name))
+
+
+def rename_one(tensors: dict[str, Tensor]) -> None:
+    tensors["base_model.model.elsewhere.lora_A.weight"] = tensors.pop(sorted(tensors)[0])
+
+
+def reshape_one(tensors: dict[str, Tensor]) -> None:
+    tensors[sorted(tensors)[0]] = torch.zeros(4, 7)
+
+
+ADAPTER_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a tensor is missing": (lambda folder: change_tensors(folder, drop_one), "does not fit: lacks .*qkv_proj"),
+    "a tensor fits nowhere": (lambda folder: change_tensors(folder, rename_one), "has the unknown .*elsewhere"),
+    "a tensor of another shape": (lambda folder: change_tensors(folder, reshape_one), "does not fit: .*size mismatch"),
+    "no weights": (
+        lambda folder: (folder / "adapter_model.safetensors").unlink(),
+        "holds no adapter_model.safetensors",
+    ),
+    "a pickle": (
+        lambda folder: (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin"),
+        "holds no adapter_model.safetensors",
+    ),
+    "half a file": (
+        lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"\x10\0\0\0"),
+        "is no readable safetensors file",
+    ),
+    "no configuration": (lambda folder: (folder / "adapter_config.json").unlink(), "holds no adapter_config.json"),
+    "another method": (lambda folder: change_json(folder / "adapter_config.json", peft_type="WARP"), "does not fit"),
+    "other layers": (
+        lambda folder: change_json(folder / "adapter_config.json", target_modules=["no_such_proj"]),
+        "does not fit: .*no_such_proj",
+    ),
+    "an unfinished run": (lambda folder: change_json(folder / "run.json", finished=False), "is unfinished"),
+}
+
+
+@pytest.mark.parametrize("fault", ADAPTER_FAULTS)
+def test_a_faulty_adapter_is_refused_with_one_clear_line(base: Path, spoilt: Path, fault: str) -> None:
+    spoil, message = ADAPTER_FAULTS[fault]
+    spoil(spoilt)
+    with pytest.raises(ToileError, match=message) as caught:
+        load_model(base, adapter=spoilt)
+    assert str(spoilt) in caught.value.where
+    assert "\n" not in caught.value.problem
+    assert caught.value.hint
+
+
+def test_an_exported_model_is_the_merged_one_to_the_last_bit(base: Path, adapter: Path, tmp_path: Path) -> None:
+    before = (base / "model.safetensors").read_bytes()
+    laid_over, processor = load_model(base, dtype=None, adapter=adapter)
+    merged = merge(laid_over)
+    out = export(str(base), tmp_path / "merged", adapter=adapter)
+    assert (base / "model.safetensors").read_bytes() == before, "merging wrote through the mapped file"
+    again, found = load_model(out, dtype=None)
+    assert isinstance(again, Phi3VForCausalLM)
+    assert torch.equal(logits(again, found), logits(merged, processor))
+    assert not torch.equal(logits(again, found), logits(*load_model(base, dtype=None)))
+    assert stored_dtype(out) == torch.bfloat16
+    assert (found.num_crops, json.loads((out / "preprocessor_config.json").read_text())["num_crops"]) == (2, 2)
+    single, _ = load_model(base, dtype=torch.float32, adapter=adapter)
+    for name, tensor in single.merge_and_unload().state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor.to(torch.bfloat16)), f"{name} was rounded more than once"
+
+
+def test_an_export_keeps_the_layout_of_its_base(base: Path, adapter: Path, tmp_path: Path) -> None:
+    out = export(str(base), tmp_path / "merged", adapter=adapter)
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "LICENSE", "modeling_phi3_v.py"):
+        assert (out / name).read_bytes() == (base / name).read_bytes(), name
+    assert (out / "seen.parquet").read_bytes() == (adapter / "seen.parquet").read_bytes()
+    ours, theirs = (json.loads((folder / "run.json").read_text()) for folder in (out, adapter))
+    assert {**ours, "files": None} == {**theirs, "files": None}
+    assert "model.safetensors" in ours["files"]
+    assert set(load_file(out / "model.safetensors")) == set(load_file(base / "model.safetensors"))
+    assert not list(out.glob("adapter_*"))
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_export_may_change_the_type_or_only_copy(base: Path, tmp_path: Path) -> None:
+    copy = export(str(base), tmp_path / "copy")
+    assert base_record(str(copy), 0) == base_record(str(base), 0)
+    single = export(str(base), tmp_path / "single", dtype=torch.float32)
+    assert stored_dtype(single) == torch.float32
+    assert json.loads((single / "config.json").read_text())["torch_dtype"] == "float32"
+    assert json.loads((single / "config.json").read_text())["auto_map"] == AUTO_MAP
+    assert torch.equal(logits(*load_model(single)), logits(*load_model(base)))
+
+
+def test_what_is_there_is_only_replaced_when_asked_and_when_it_is_a_checkpoint(base: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    export("tiny", out, seed=1)
+    with pytest.raises(ToileError, match=r"holds config\.json") as caught:
+        export(str(base), out)
+    assert "--force" in caught.value.hint
+    export(str(base), out, force=True)
+    assert stored_dtype(out) == torch.bfloat16
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(ToileError, match=r"holds thesis\.txt") as caught:
+        export("tiny", out, force=True)
+    assert "--force" not in caught.value.hint
+    assert (out / "thesis.txt").read_text() == "mine"
+    with pytest.raises(ToileError, match="is what would be exported"):
+        export(str(base), base, force=True)
+    with pytest.raises(ToileError, match="is a file"):
+        export("tiny", out / "thesis.txt")
+
+
+def test_the_command_exports_and_explains(adapter: Path, base: Path, tmp_path: Path) -> None:
+    arguments = ["export", "--model", str(base), "--adapter", str(adapter), "--out", str(tmp_path / "merged")]
+    done = CliRunner().invoke(toile.main, arguments)
+    assert done.exit_code == 0, done.output
+    assert "parameters in bfloat16" in done.output
+    wrong = CliRunner().invoke(toile.main, [*arguments, "--force", "--model", "tiny"])
+    assert wrong.exit_code == 1
+    assert f"use --model {base}" in wrong.output

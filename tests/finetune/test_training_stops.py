@@ -1,0 +1,245 @@
+"""How a run ends: early, at its best weights, or on a fault that loses nothing."""
+
+import dataclasses
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import finetune.sample_answers
+import finetune.train
+import finetune.train_step
+from finetune import load_model, train
+from finetune.checkpoint import Progress
+from finetune.model_setup import load_trainable
+from finetune.optimizer import learning_rate
+from finetune.run_dir import load_run
+from finetune.train_step import backward
+from schemas.errors import ToileError
+from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
+
+
+def spec_for(catalog: Path, **changes: Any) -> TrainingSpec:
+    values: dict[str, Any] = {
+        "mix": (MixSource(data=str(catalog)),),
+        "max_steps": 6,
+        "batch_size": 2,
+        "lora": LoraSpec(rank=2),
+        "optimiser": OptimiserSpec(learning_rate=1e-3, schedule="constant"),
+        "checkpoint_every": 100,
+        **changes,
+    }
+    return TrainingSpec(**values)
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def planned(losses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Validation losses as given, one after the other."""
+    coming = iter(losses)
+    monkeypatch.setattr(finetune.train, "validation_loss", lambda *_: next(coming))
+
+
+def test_the_best_weights_are_kept_and_the_run_stops_early(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned([5.0, 3.0, 4.0, 3.5], monkeypatch)
+    spec = spec_for(catalog, max_steps=50, validate_every=1, patience=2, keep="best")
+    record, _ = train(spec, tmp_path / "best", device="cpu")
+    assert (record.num_steps, record.best_step, record.validation_loss) == (4, 2, 3.0)
+    monkeypatch.undo()
+    two, _ = train(spec_for(catalog, max_steps=2), tmp_path / "two", device="cpu")
+    assert two.best_step is None
+    kept, wanted = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("best", "two"))
+    assert all(torch.equal(kept[name], wanted[name]) for name in wanted)
+    assert load_run(tmp_path / "best" / "run.json").best_step == 2
+
+
+def test_the_last_validation_counts_although_it_falls_on_no_round_step(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned([5.0, 4.0], monkeypatch)
+    spec = spec_for(catalog, max_steps=3, validate_every=2, keep="best")
+    record, _ = train(spec, tmp_path / "out", device="cpu")
+    assert (record.best_step, record.validation_loss) == (3, 4.0)
+
+
+def test_a_killed_run_remembers_its_best(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_for(catalog, validate_every=1, keep="best", checkpoint_every=2)
+    whole = tmp_path / "whole"
+    planned([5.0, 3.0, 4.0, 4.0, 4.0, 4.0], monkeypatch)
+    train(spec, whole, device="cpu")
+    real = learning_rate
+
+    def stopped(optimiser: OptimiserSpec, step: int, num_steps: int) -> float:
+        if step == 6:
+            raise KeyboardInterrupt
+        return real(optimiser, step, num_steps)
+
+    planned([5.0, 3.0, 4.0, 4.0, 4.0], monkeypatch)
+    monkeypatch.setattr(finetune.train, "learning_rate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, tmp_path / "killed", device="cpu")
+    monkeypatch.setattr(finetune.train, "learning_rate", real)
+    planned([4.0, 4.0], monkeypatch)
+    record, _ = train(spec, tmp_path / "killed", device="cpu")
+    assert record.best_step == 2
+    kept, wanted = (load_file(out / "adapter_model.safetensors") for out in (tmp_path / "killed", whole))
+    assert all(torch.equal(kept[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("change", [{"patience": 2}, {"keep": "best"}], ids=str)
+def test_stopping_needs_validation(change: dict[str, Any], catalog: Path, tmp_path: Path) -> None:
+    with pytest.raises(ToileError, match="validate_every is 0"):
+        train(spec_for(catalog, **change), tmp_path / "out", device="cpu")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_loss_that_is_no_number_is_no_best_not_even_the_first() -> None:
+    progress = Progress(step=1)
+    assert not progress.judge(float("nan"))
+    assert (progress.best_loss, progress.best_step) == (None, None)
+
+
+def test_progress_counts_what_was_not_better() -> None:
+    progress = Progress(step=1)
+    assert progress.judge(2.0)
+    assert not progress.judge(2.0)
+    assert not progress.judge(float("nan"))
+    assert (progress.best_loss, progress.best_step, progress.since_best) == (2.0, 1, 2)
+
+
+def state_of(out: Path) -> dict[str, Any]:
+    (path,) = (out / "resume").glob("step-*.pt")
+    state: dict[str, Any] = torch.load(path, weights_only=True)
+    return state
+
+
+@pytest.mark.parametrize("fault", ["memory", "number"])
+def test_what_was_reached_is_saved_before_giving_up(
+    fault: str, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = spec_for(catalog)
+    train(spec, tmp_path / "whole", device="cpu")
+    real, calls = backward, []
+
+    def failing(*arguments: Any) -> torch.Tensor:
+        calls.append(1)
+        if len(calls) == 4 and fault == "memory":
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        loss = real(*arguments)
+        return loss * float("nan") if len(calls) == 4 else loss
+
+    monkeypatch.setattr(finetune.train_step, "backward", failing)
+    with pytest.raises(ToileError) as caught:
+        train(spec, tmp_path / "out", device="cpu")
+    assert "\n" not in f"{caught.value.where}: {caught.value.problem}"
+    assert ("micro_batch_size" if fault == "memory" else "learning_rate") in caught.value.hint
+    assert state_of(tmp_path / "out")["run"]["step"] == 3
+    monkeypatch.setattr(finetune.train_step, "backward", real)
+    smaller = dataclasses.replace(spec, micro_batch_size=1) if fault == "memory" else spec
+    train(smaller, tmp_path / "out", device="cpu")
+    expected = [row["loss"] for row in log(tmp_path / "whole")]
+    assert [row["loss"] for row in log(tmp_path / "out")] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_full_disk_leaves_the_state_before_it(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, saves = torch.save, []
+
+    def filling(state: Any, file: Any) -> None:
+        saves.append(1)
+        real(state, file)
+        if len(saves) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", filling)
+    spec = spec_for(catalog, checkpoint_every=2)
+    with pytest.raises(ToileError, match="No space left on device"):
+        train(spec, tmp_path / "out", device="cpu")
+    assert [each.name for each in (tmp_path / "out" / "resume").iterdir()] == ["step-00000002.pt"]
+    record, _ = train(spec, tmp_path / "out", device="cpu")
+    assert record.num_steps == 6
+
+
+def test_dropout_continues_too(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_for(catalog, lora=LoraSpec(rank=2, dropout=0.5), checkpoint_every=2)
+    train(spec, tmp_path / "whole", device="cpu")
+    real = learning_rate
+
+    def stopped(optimiser: OptimiserSpec, step: int, num_steps: int) -> float:
+        if step == 4:
+            raise KeyboardInterrupt
+        return real(optimiser, step, num_steps)
+
+    monkeypatch.setattr(finetune.train, "learning_rate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(spec, tmp_path / "out", device="cpu")
+    monkeypatch.setattr(finetune.train, "learning_rate", real)
+    train(spec, tmp_path / "out", device="cpu")
+    assert [row["loss"] for row in log(tmp_path / "out")] == [row["loss"] for row in log(tmp_path / "whole")]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_tracked_run_ends_with_pictures_and_answers(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wandb = pytest.importorskip("wandb")
+    monkeypatch.setattr(finetune.sample_answers, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
+    sent: list[dict[str, Any]] = []
+
+    class Recorded:
+        def log(self, figures: dict[str, Any], step: int | None = None) -> None:
+            sent.append({**figures, "at": step})
+
+        def finish(self) -> None:
+            sent.append({"finished": True})
+
+    def init(**settings: Any) -> Recorded:
+        sent.append(settings)
+        return Recorded()
+
+    monkeypatch.setattr(wandb, "init", init)
+    train(spec_for(catalog, max_steps=2, tracking="wandb"), tmp_path / "out", device="cpu")
+    assert sent[0]["config"]["spec"]["max_steps"] == 2
+    assert [entry["at"] for entry in sent if "loss" in entry] == [1, 2]
+    assert all("samples_per_second" in entry for entry in sent if "loss" in entry)
+    (table,) = (entry["examples"] for entry in sent if "examples" in entry)
+    assert table.columns == ["picture", "true", "answered"]
+    assert 10 < len(table.data) <= 16
+    assert all(isinstance(picture, wandb.Image) and true.startswith("Product: ") for picture, true, _ in table.data)
+    assert sent[-1] == {"finished": True}
+
+
+def test_the_saved_adapter_holds_the_masters(catalog: Path, tmp_path: Path) -> None:
+    spec = spec_for(catalog, dtype="bfloat16", batch_size=2, max_steps=2, num_crops=1)
+    train(spec, tmp_path / "out", device="cpu")
+    tensors = load_file(tmp_path / "out" / "adapter_model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
+    assert any(bool((tensor.to(torch.bfloat16).float() != tensor).any()) for tensor in tensors.values())
+    load_model("tiny", adapter=tmp_path / "out", dtype=torch.bfloat16)
+
+
+def test_the_memory_before_activations_is_counted(catalog: Path) -> None:
+    said: list[str] = []
+    from finetune.distributed import Ranks
+
+    model, masters, _ = load_trainable(spec_for(catalog, method="full"), Ranks(device="cpu"), said.append)
+    moving = sum(p.numel() for p in masters.by_name.values())
+    all_bytes = sum(p.numel() * 4 for p in model.parameters()) + moving * 12
+    assert said == [
+        f"{moving:,} trained parameters; {all_bytes / 2**30:.2f} GiB before activations (weights, gradients, AdamW)"
+    ]
+
+
+def test_without_any_validation_loss_the_end_is_kept(
+    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planned([float("nan"), float("nan")], monkeypatch)
+    record, _ = train(spec_for(catalog, max_steps=2, validate_every=1, keep="best"), tmp_path / "out", device="cpu")
+    assert (record.num_steps, record.best_step, record.validation_loss) == (2, None, None)

@@ -1,0 +1,101 @@
+"""Where a catalog may go, as text: URLs that cannot be used, secrets in them, and commands that know folders only."""
+
+from pathlib import Path
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+import pytest
+from click.testing import CliRunner
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+
+from generator.catalog.storage import LocalFolder, RemoteFolder, folder_of, is_aside
+from toile.cli import main
+
+
+@pytest.mark.parametrize(
+    ("place", "problem", "hint"),
+    [
+        ("s3://", "names no bucket", "write PROTOCOL://BUCKET/PREFIX"),
+        ("s3:///prefix", "names no bucket", "write PROTOCOL://BUCKET/PREFIX"),
+        ("memory://", "names no bucket", "write PROTOCOL://BUCKET/PREFIX"),
+        ("nowhere://bucket/x", "Protocol not known: nowhere", "s3://bucket/prefix"),
+        ("S3://bucket/x", "begins no URL", "write PROTOCOL://"),
+        ("simplecache::s3://bucket/x", "begins no URL", "write PROTOCOL://"),
+        ("s3://bucket/../x", "an empty part, one of dots", "plain name"),
+        ("s3://bucket//x", "an empty part", "plain name"),
+        ("s3://bucket/a*", "or one of * [ ]", "plain name"),
+        ("hf://datasets/a/b", "is a hub", "toile push"),
+        ("gs://bucket/x", "takes a package that is not installed", "pip install gcsfs"),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_one_line(place: str, problem: str, hint: str) -> None:
+    shown = CliRunner().invoke(main, ["generate", "demo", "--out", place], catch_exceptions=False)
+    assert shown.exit_code == 1
+    first, second = shown.stderr.strip().splitlines()
+    assert problem in first
+    assert hint in second
+
+
+@pytest.mark.parametrize(
+    "place", ["s3://AKIA:s3cr3t@bucket/x", "s3://bucket/x?token=s3cr3t", "sftp://me:s3cr3t@host/x"]
+)
+def test_no_secret_is_taken_from_a_url_or_shown(place: str) -> None:
+    shown = CliRunner().invoke(main, ["generate", "demo", "--out", place], catch_exceptions=False)
+    assert "holds a user name, a password or a query" in shown.stderr
+    assert "s3cr3t" not in shown.output
+
+
+def test_other_commands_say_that_they_know_folders_only(tmp_path: Path) -> None:
+    for command in (
+        ["describe", "s3://bucket/x"],
+        ["train", "run.yaml", "--out=s3://bucket/x"],
+        ["fetch", "--out", "s3://bucket/x"],
+        ["evaluate", "--model", "tiny", "--data", "gs://bucket/x", "--out", str(tmp_path / "out")],
+    ):
+        shown = CliRunner().invoke(main, command, catch_exceptions=False)
+        assert shown.exit_code == 1
+        first, second = shown.stderr.strip().splitlines()
+        assert f"is a URL, and `toile {command[0]}` works with folders of this machine" in first
+        assert "copy the folder to this machine first" in second
+
+
+class _Slow(MemoryFileSystem):  # type: ignore[misc]
+    """A server of files, where a file that is being written can be seen; keeps what was done."""
+
+    protocol = "slow"
+    done: list[str] = []  # noqa: RUF012 - of the class, because fsspec makes the instances
+
+    @classmethod
+    def _strip_protocol(cls, path: str) -> str:
+        return str(super()._strip_protocol(path.replace("slow://", "memory://")))
+
+    def pipe_file(self, path: str, value: bytes, mode: str = "overwrite", **options: Any) -> None:
+        self.done.append(f"wrote {path}")
+        super().pipe_file(path, value, mode=mode, **options)
+
+    def mv(self, path1: str, path2: str, **options: Any) -> None:
+        self.done.append(f"moved {path1} {path2}")
+        super().mv(path1, path2, **options)
+
+
+def test_a_server_of_files_gets_them_aside_first() -> None:
+    fsspec.register_implementation("slow", _Slow, clobber=True)
+    place = folder_of("slow://host/catalog")
+    place.write("manifest.json", b"{}")
+    path = "/host/catalog/manifest.json"
+    (wrote, moved) = _Slow.done
+    aside = wrote.removeprefix("wrote ")
+    assert is_aside(aside, path)
+    assert moved == f"moved {aside} {path}"
+    assert place.sizes() == {"manifest.json": 2}
+    MemoryFileSystem.store.clear()
+    MemoryFileSystem.pseudo_dirs[:] = [""]
+
+
+def test_a_place_is_what_its_text_says(tmp_path: Path) -> None:
+    assert (
+        folder_of(tmp_path) == folder_of(str(tmp_path)) == folder_of(f"file://{tmp_path}") == LocalFolder(path=tmp_path)
+    )
+    place = RemoteFolder(url="memory://a/b")
+    assert folder_of("memory://a/b/") == place == folder_of(place)
+    assert (place.shared, place.where(), place.where("data/x")) == (False, "memory://a/b", "memory://a/b/data/x")

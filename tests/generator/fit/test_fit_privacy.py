@@ -1,0 +1,261 @@
+"""What a fit may tell of real rows: nothing rare, nothing of one family beyond epsilon, and a ledger that adds up."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from generator.fit import mechanisms as noise
+from generator.fit import statistics
+from generator.fit.fit_spec import fit
+from generator.fit.mechanisms import Private, Statistic
+from generator.fit.options import KEYS_SHARE, SHARES, FitOptions
+from generator.fit.prices import endings
+from generator.fit.spec_yaml import as_yaml
+from generator.fit.statistics import Family
+from schemas.errors import ToileError
+from schemas.product import Product, split_of
+from schemas.specs import from_document
+from tests.helpers import fit_table
+from toile.cli import main
+
+PATHS = fit_table.PATHS[:4]
+SECRETS = ("Zyxomma", "Vicuna", "Q7X-4411", "SECRETS", "quillmere", "Quillmere", "QUILLMERE", "70000000", "HIDDEN")
+
+_members = st.builds(
+    Family,
+    path=st.sampled_from([*PATHS, ("A", "B", "NOT LISTED"), None]),
+    full_price=st.none() | st.floats(0.01, 1e7),
+    reduced=st.sampled_from([0, *statistics.PERCENTS]),
+    label=st.sampled_from([None, "N.A.", "VIEW ALL", "HIDDEN"]),
+    size=st.integers(1, 64),
+    words=st.lists(st.sampled_from(["Cotton", "wool", "Striped", "Check", "Coat", "Red"]), max_size=5).map(tuple),
+    colour=st.sampled_from([None, "red", "navy"]),
+    eur_rate=st.none(),
+)
+STATISTICS: dict[str, Callable[[list[Family]], Statistic]] = {
+    "table": lambda members: statistics.category_by_price(members, PATHS, (100.0, 300.0, 900.0)),
+    "materials": statistics.materials,
+    "patterns": statistics.patterns,
+    "colours": statistics.colours,
+    "discounts": statistics.discounts,
+    "navigation": lambda members: statistics.navigation(members, statistics.known_labels()),
+    "sizes": statistics.colourways,
+    "endings": lambda members: endings(members, PATHS),
+}
+
+
+@pytest.mark.parametrize("name", STATISTICS)
+@given(members=st.lists(_members, min_size=1, max_size=12), at=st.integers(0, 11))
+def test_one_family_moves_a_statistic_by_its_sensitivity_at_most(name: str, members: list[Family], at: int) -> None:
+    whole = STATISTICS[name](members)
+    without = STATISTICS[name](members[: at % len(members)] + members[at % len(members) + 1 :])
+    moved = sum(abs(a - b) for a, b in zip(whole.counts, without.counts, strict=True))
+    assert moved <= whole.sensitivity
+
+
+@given(members=st.lists(_members, min_size=1, max_size=12), at=st.integers(0, 11))
+def test_one_family_has_one_category_and_one_price(members: list[Family], at: int) -> None:
+    fewer = members[: at % len(members)] + members[at % len(members) + 1 :]
+    whole, without = statistics.category_list(members).counts, statistics.category_list(fewer).counts
+    assert sum(abs(whole.get(key, 0) - without.get(key, 0)) for key in {*whole, *without}) <= 1
+    prices = statistics.price_values(members, PATHS).numbers, statistics.price_values(fewer, PATHS).numbers
+    assert len(prices[0]) - len(prices[1]) in {0, 1}
+
+
+def test_removing_a_family_of_many_rows_leaves_every_other_family_as_it_was(tmp_path: Path) -> None:
+    """The unit is the family, from the shards on: twelve rows count once."""
+    rows = fit_table.rows(60, 3)
+    many = [replace(rows[0], product_code=f"{10 + number}", family="many") for number in range(12)]
+    whole, num_rows = statistics.families(fit_table.folder(tmp_path / "a", [*rows, *many]), "USD", pictures=False)
+    without, _ = statistics.families(fit_table.folder(tmp_path / "b", rows), "USD", pictures=False)
+    assert num_rows == 72
+    assert len(whole) == len(without) + 1
+    rest = list(whole)
+    for member in without:
+        rest.remove(member)
+    assert [member.size for member in rest] == [12]
+
+
+def test_opendp_confirms_what_each_release_costs() -> None:
+    """By its own privacy maps, for one family more or less."""
+    releases = Private(0.7, 1e-6)
+    for share in (0.85, 0.3, 0.01):
+        for sensitivity in (1, 4):
+            measurement, spent = releases.laplace(sensitivity, share)
+            assert measurement.map(sensitivity) == spent
+            assert 0.7 * share * (1 - 1e-9) <= spent <= 0.7 * share
+        keyed, (epsilon, delta), threshold = releases.threshold(share, 5)
+        assert keyed.map((1, 1, 1)) == (epsilon, delta)
+        assert epsilon <= 0.7 * share
+        assert delta <= 1e-6
+        assert threshold >= 5
+        quantile, cost = releases.private_quantile((1.0, 2.0, 3.0), 0.5, share)
+        assert quantile.map(1) == cost <= 0.7 * share
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[Product]:
+    """400 rows of four categories, one planted family with everything rare, and a rare navigation label."""
+    found = fit_table.rows(400, 1, paths=PATHS)
+    odd = replace(
+        found[0],
+        product_code="66000000",
+        family="odd",
+        category1_code="SECRETS",
+        category3_code="HIDDEN LEAF",
+        inferable=True,
+        title="Zyxomma Vicuna Q7X-4411 Coat",
+        full_price=123457.0,
+        price=123457.0,
+    )
+    label = replace(found[0], product_code="66000001", family="odd 2", category3_code="HIDDEN", inferable=False)
+    return [*found, odd, replace(odd, product_code="66000002", family="odd 3", title="Zyxomma Boot"), label]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory, rows: list[Product]) -> Path:
+    return fit_table.folder(tmp_path_factory.mktemp("fit") / "shards", rows)
+
+
+@pytest.mark.parametrize("epsilon", [None, 3.0, 30.0])
+def test_nothing_rare_and_no_name_of_the_real_shop_gets_in(shards: Path, epsilon: float | None) -> None:
+    for _ in range(1 if epsilon is None else 4):
+        found = fit(shards, FitOptions(epsilon=epsilon))
+        text = as_yaml(found) + "".join(found.messages)
+        assert not [secret for secret in SECRETS if secret in text]
+        assert "123457" not in text
+        assert any(path[2] in text for path in PATHS)  # and it is no empty page
+
+
+def test_a_word_gets_in_with_its_fifth_family(tmp_path: Path, rows: list[Product]) -> None:
+    def with_word(num: int) -> str:
+        changed = [
+            replace(rows[0], product_code=f"5{n}", family=f"new {n}", title="Cotton Zebrano Coat") for n in range(num)
+        ]
+        return as_yaml(fit(fit_table.folder(tmp_path / str(num), [*rows, *changed]), FitOptions()))
+
+    assert "Zebrano" not in with_word(4)
+    assert "Zebrano" in with_word(5)
+    assert "Zebrano" not in as_yaml(fit(tmp_path / "5", FitOptions(min_support=6)))
+
+
+def test_rare_leaves_stand_together_under_other(tmp_path: Path, rows: list[Product]) -> None:
+    rare = [
+        replace(rows[0], product_code=f"5{n}", family=f"r{n}", category3_code=f"RARE{n}", inferable=True)
+        for n in range(6)
+    ]
+    found = fit(fit_table.folder(tmp_path / "a", [*rows, *rare]), FitOptions())
+    assert (rows[0].category1_code, "CLOTHING", "OTHER") in {each["path"] for each in found.document["categories"]}
+    assert "RARE" not in as_yaml(found)
+
+
+def test_a_family_of_many_rows_is_one_design_and_not_support(tmp_path: Path, rows: list[Product]) -> None:
+    many = [replace(rows[0], product_code=f"5{n}", family="one", title="Zebrano Coat") for n in range(20)]
+    assert "Zebrano" not in as_yaml(fit(fit_table.folder(tmp_path / "a", [*rows, *many]), FitOptions()))
+
+
+def test_only_the_train_split_is_read(tmp_path: Path, rows: list[Product]) -> None:
+    held = [
+        replace(rows[n], product_code=f"5{n}", family=f"t{n}", split="test", title="Zebrano Coat") for n in range(9)
+    ]
+    both = fit(fit_table.folder(tmp_path / "a", [*rows, *held]), FitOptions())
+    assert as_yaml(both) == as_yaml(fit(fit_table.folder(tmp_path / "b", rows), FitOptions()))
+    assert {split_of(row.family) for row in rows} == {"train", "validation", "test"}  # the fixture says train of all
+
+
+def test_the_ledger_lists_every_release_and_sums_to_the_totals(shards: Path) -> None:
+    for categories in (None, PATHS):
+        record = fit(shards, FitOptions(epsilon=2.0, categories=categories)).document["provenance"]
+        assert record.private
+        assert math.isclose(math.fsum(row.epsilon for row in record.ledger), 2.0, abs_tol=1e-9)
+        assert math.fsum(row.delta for row in record.ledger) == record.delta <= 1e-6
+        assert (record.delta > 0) == (categories is None)
+        spent = {row.statistic for row in record.ledger if row.epsilon > 0}
+        assert len(spent) == len(SHARES) + (categories is None)
+    assert math.isclose(sum(SHARES.values()), 1)
+    assert 0 < KEYS_SHARE < SHARES["table"]
+
+
+def test_a_ledger_that_does_not_add_up_is_refused(tmp_path: Path, shards: Path) -> None:
+    from schemas.validation import read_document
+
+    path = tmp_path / "spec.yaml"
+    path.write_text(as_yaml(fit(shards, FitOptions(epsilon=2.0))), encoding="utf-8")
+    document: dict[str, Any] = read_document(path)
+    document["provenance"]["epsilon"] = 1.0
+    with pytest.raises(ToileError, match="not what the ledger sums to"):
+        from_document(document, "catalog")
+    document["provenance"] |= {"private": False}
+    with pytest.raises(ToileError, match="has a ledger"):
+        from_document(document, "catalog")
+
+
+def test_two_private_fits_differ_and_two_exact_ones_do_not(shards: Path) -> None:
+    private = FitOptions(epsilon=1.0, categories=PATHS)
+    assert as_yaml(fit(shards, private)) != as_yaml(fit(shards, private))
+    assert as_yaml(fit(shards, FitOptions())) == as_yaml(fit(shards, FitOptions()))
+
+
+def test_under_epsilon_everything_written_and_said_follows_from_noisy_counts(
+    tmp_path: Path, rows: list[Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the noise replaced by fixed answers, quite different rows give the same file and the same words."""
+    fixed = {"measurements": 0}
+
+    class Deaf(Private):
+        def counts(self, statistic: Statistic, share: float) -> list[int]:
+            super().counts(statistic, share)
+            fixed["measurements"] += 1
+            return [100 + 7 * cell for cell in range(len(statistic.counts))]
+
+        def quantile(self, values: noise.Values, alpha: float, share: float) -> float:
+            super().quantile(values, alpha, share)
+            return 500.0
+
+    said = []
+    monkeypatch.setattr("generator.fit.fit_spec.Private", Deaf)
+    (tmp_path / "menu.yaml").write_text("".join(f"- {' > '.join(path)}\n" for path in PATHS))
+    for number, chosen in enumerate((rows, rows[:30], [])):
+        odd = replace(rows[0], family="x", product_code="1", title="x", currency_code="EUR", category3_code="UNHEARD")
+        place = fit_table.folder(tmp_path / f"shards{number}", [*chosen, odd])
+        out = tmp_path / "spec.yaml"
+        command = ["fit", str(place), "--out", str(out), "--epsilon", "1", "--categories", str(tmp_path / "menu.yaml")]
+        done = CliRunner().invoke(main, [*command, "--force"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        said.append((done.output, out.read_text()))
+    assert said[0] == said[1] == said[2]
+    assert fixed["measurements"] == 3 * (len(SHARES) - 1)
+
+
+def test_too_little_for_the_noise_is_said_without_a_count(tmp_path: Path) -> None:
+    place = fit_table.folder(tmp_path / "few", fit_table.rows(30, 2, paths=PATHS))
+    done = CliRunner().invoke(main, ["fit", str(place), "--out", str(tmp_path / "a.yaml"), "--epsilon", "0.5"])
+    assert done.exit_code == 1
+    assert "no category stands out of the noise of epsilon 0.5" in done.output
+    assert "30" not in done.output.replace(str(place), "")
+    assert not (tmp_path / "a.yaml").exists()
+
+
+def test_without_opendp_the_error_names_the_package(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "opendp.prelude", None)
+    with pytest.raises(ToileError, match="toile\\[privacy\\]"):
+        fit(shards, FitOptions(epsilon=1.0))
+    assert fit(shards, FitOptions()).document["categories"]
+
+
+def test_a_private_fit_needs_to_be_told_the_currency(tmp_path: Path, rows: list[Product]) -> None:
+    from tests.helpers.shard_fixture import write_shards
+
+    place = write_shards(tmp_path / "shards", rows)
+    with pytest.raises(ToileError, match="does not say which currency"):
+        fit(place, FitOptions(epsilon=1.0))
+    assert (
+        fit(place, FitOptions(epsilon=1.0, currency="USD", categories=PATHS)).document["shop"]["currency_code"] == "USD"
+    )

@@ -1,0 +1,195 @@
+"""Whom a fetch asks: no private address, no name that hides one, only the host that the certificate names."""
+
+import subprocess
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from generator.ingest.downloads import FETCHED, REFUSED
+from generator.ingest.hub import is_public
+from generator.ingest.rate_limit import (
+    Manners,
+)
+from schemas.errors import ToileError
+from tests.generator.ingest.test_rate_limit import LOOPBACK, ask
+from tests.helpers.dataset_hub import PictureServer, picture_bytes, served
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("127.0.0.1", False),
+        ("10.0.0.1", False),
+        ("172.16.3.4", False),
+        ("192.168.0.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("240.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::1", False),
+        ("fe80::1%2", False),
+        ("fc00::1", False),
+        ("fec0::1", False),
+        ("ff0e::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+        ("2002:7f00:1::", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b::808:808", True),
+    ],
+)
+def test_which_addresses_are_of_the_open_internet(address: str, public: bool) -> None:
+    assert is_public(address) is public
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{port}/ok/1",
+        "http://localhost:{port}/ok/1",
+        "http://2130706433:{port}/ok/1",
+        "http://0x7f.1:{port}/ok/1",
+        "http://[::ffff:127.0.0.1]:{port}/ok/1",
+    ],
+)
+def test_private_addresses_are_never_asked(pictures: PictureServer, url: str) -> None:
+    url = url.format(port=pictures.server_port)
+    found = ask([url], Manners(retries=0)).outcomes[url]
+    assert (found.outcome, found.reason) == (REFUSED, "a private address")
+    assert not pictures.asked
+
+
+def test_a_name_with_one_private_address_among_public_ones_is_refused(pictures: PictureServer) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["93.184.216.34", "127.0.0.1"]
+
+    url = f"http://mixed.example:{pictures.server_port}/ok/1"
+    assert ask([url], Manners(), resolve=resolve).outcomes[url].reason == "a private address"
+    assert not pictures.asked
+
+
+def test_the_connection_goes_to_the_address_that_was_checked(pictures: PictureServer) -> None:
+    """A name that is public when it is checked and private right after (DNS rebinding) is looked up once only."""
+    answers = iter([["127.0.0.1"], ["10.0.0.1"], ["10.0.0.1"]])
+    lookups: list[str] = []
+
+    async def resolve(host: str, port: int) -> list[str]:
+        lookups.append(host)
+        return next(answers)
+
+    urls = [f"http://rebinding.example:{pictures.server_port}/ok/{k}" for k in range(5)]
+    with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
+        patch.setattr("generator.ingest.hub.is_public", lambda address: address == "127.0.0.1")
+        asked = ask(urls, Manners(user_agent="t"), resolve=resolve)
+    assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
+    assert lookups == ["rebinding.example"]
+    assert pictures.hosts == {f"rebinding.example:{pictures.server_port}"}
+
+
+def test_a_second_address_is_tried_where_the_first_refuses(pictures: PictureServer) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.1"]
+
+    url = f"http://two.example:{pictures.server_port}/ok/1"
+    assert ask([url], LOOPBACK, resolve=resolve).outcomes[url].outcome == FETCHED
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("ftp://a.example/x.jpg", "neither http nor https"),
+        ("file:///etc/passwd", "neither http nor https"),
+        ("/is/image/x", "neither http nor https"),
+        ("http:///x", "neither http nor https"),
+        ("http://user:secret@a.example/x", "credentials in the URL"),
+        ("http://a.example:99999/x", "no URL"),
+        ("http://a\x00b/x", "no URL"),
+        ("see the shop", "neither http nor https"),
+    ],
+)
+def test_what_is_no_address_of_a_picture_is_refused(url: str, reason: str) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        raise AssertionError(host)
+
+    found = ask([url], resolve=resolve).outcomes[url]
+    assert (found.outcome, found.reason) == (REFUSED, reason)
+
+
+def test_a_name_that_nobody_knows_is_dead() -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        raise OSError("Name or service not known")
+
+    url = "http://nowhere.invalid/x.jpg"
+    assert ask([url], resolve=resolve).outcomes[url].reason == "its host has no address"
+
+
+def test_certificates_are_checked_against_the_name_not_the_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ssl
+
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    command = [
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+        *("-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=pictures.example"),
+        *("-addext", "subjectAltName=DNS:pictures.example"),
+    ]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs the openssl program")
+    server = PictureServer()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    good = f"https://pictures.example:{server.server_port}/ok/1"
+    other = f"https://other.example:{server.server_port}/ok/1"
+    with served(server):
+        asked = ask([good, other], LOOPBACK, resolve=resolve)
+    assert asked.outcomes[good].outcome == FETCHED
+    assert asked.outcomes[other].reason == "a certificate that is not valid"
+    assert sum(server.asked.values()) == 1
+
+
+def test_a_proxy_is_used_where_it_is_named_and_nowhere_else(
+    pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through: list[str] = []
+
+    class Proxy(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            through.append(self.path)
+            content = picture_bytes(1)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *args: Any) -> None:
+            """Nothing."""
+
+    proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")
+    direct, named = f"{pictures.url}/ok/1", "http://pictures.example/ok/2"
+    with served(proxy):
+        assert ask([direct]).outcomes[direct].outcome == FETCHED
+        assert through == []
+        manners = Manners(proxy=f"http://127.0.0.1:{proxy.server_port}")
+        asked = ask([named, "http://127.0.0.1/secret"], manners)
+    assert asked.outcomes[named].outcome == FETCHED
+    assert asked.outcomes["http://127.0.0.1/secret"].reason == "a private address"
+    assert through == [named]
+    with pytest.raises(BaseExceptionGroup) as caught:
+        ask([named], Manners(proxy="nonsense"))
+    assert caught.group_contains(ToileError, match="cannot be used")

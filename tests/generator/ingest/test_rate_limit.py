@@ -1,0 +1,324 @@
+"""Other people's servers: how often they are asked, when they are left alone, and what is never asked or read."""
+
+import asyncio
+import email.utils
+import gzip
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+
+from generator.ingest.downloads import DEAD, FETCHED, NO_PICTURE, REFUSED, TOO_LARGE, PictureOutcome
+from generator.ingest.fetch import judged
+from generator.ingest.hub import PictureClient, _decoded, _retry_after, host_of, is_public, look_up
+from generator.ingest.rate_limit import (
+    FIRST_PAUSE,
+    STRIKES,
+    Answer,
+    Manners,
+    PassingError,
+    Round,
+    fetch_all,
+)
+from tests.helpers.dataset_hub import PictureServer, picture_bytes, served
+
+LOOPBACK = Manners(user_agent="toile-test/1", allow_private=True, timeout_seconds=5)
+
+
+class FakeClock:
+    """Time that passes at once; keeps what was slept."""
+
+    def __init__(self) -> None:
+        self.time = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        for _ in range(30):
+            await asyncio.sleep(0)  # whoever need not wait goes first
+        self.time += seconds
+
+
+class Asked:
+    """What a run of fetch_all did."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.outcomes: dict[str, PictureOutcome] = {}
+        self.clock = clock
+        self.open: dict[str, str] = {}
+        self.left: list[str] = []
+
+
+def ask(
+    urls: list[str],
+    manners: Manners = LOOPBACK,
+    *,
+    get: Callable[[str], Awaitable[Answer]] | None = None,
+    resolve: Callable[[str, int], Awaitable[list[str]]] = look_up,
+    answered: tuple[str, ...] = (),
+    clock: FakeClock | None = None,
+) -> Asked:
+    """Settle the URLs with a fake clock and without jitter; `get` takes the place of the network."""
+    asked = Asked(clock or FakeClock())
+
+    async def leave(host: str) -> None:
+        asked.left.append(host)
+
+    async def work() -> None:
+        async with PictureClient(manners, resolve) as client:
+            work = Round(
+                get=get or client.get,
+                leave=leave,
+                judge=lambda url, answer: judged(url, answer, 50_000_000),
+                keep=lambda outcome, content: asked.outcomes.update({outcome.url: outcome}),
+                manners=manners,
+                clock=asked.clock,
+                jitter=lambda: 1.0,
+            )
+            by_host: dict[str, list[str]] = {}
+            for url in urls:
+                by_host.setdefault(host_of(url), []).append(url)
+            asked.open = await fetch_all(by_host, answered, work)
+
+    asyncio.run(work())
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("way", "outcome", "reason", "requests"),
+    [
+        ("ok", FETCHED, "", 1),
+        ("gone", DEAD, "404 Not Found", 1),
+        ("removed", DEAD, "410 Gone", 1),
+        ("error-once", FETCHED, "", 2),
+        ("error", DEAD, "500 Internal Server Error", 5),
+        ("busy-once", FETCHED, "", 2),
+        ("page", NO_PICTURE, "a page", 1),
+        ("empty", NO_PICTURE, "nothing", 1),
+        ("truncated", NO_PICTURE, "broken, or in no format that is known", 1),
+        ("bomb", TOO_LARGE, "more than 50,000,000 pixels", 1),
+        ("zipped", FETCHED, "", 1),
+        ("zip-bomb", TOO_LARGE, "more than 20,000,000 bytes", 1),
+        ("coded", DEAD, "a coding it was not asked for", 1),
+        ("large", TOO_LARGE, "more than 20,000,000 bytes", 1),
+        ("endless", TOO_LARGE, "more than 20,000,000 bytes", 1),
+        ("reset", DEAD, "broken connection", 5),
+        ("cut", DEAD, "broken connection", 5),
+        ("cut-once", FETCHED, "", 2),
+        ("moved", REFUSED, "a redirect", 1),
+        ("loop", REFUSED, "a redirect", 1),
+    ],
+)
+def test_every_misbehaviour_has_its_outcome(
+    pictures: PictureServer, way: str, outcome: str, reason: str, requests: int
+) -> None:
+    url = f"{pictures.url}/{way}/7"
+    found = ask([url]).outcomes[url]
+    assert (found.outcome, found.reason) == (outcome, reason)
+    assert pictures.asked[f"/{way}/7"] == requests
+    assert (found.sha256 is not None) == (outcome == FETCHED)
+    assert pictures.agents == {"toile-test/1"}
+
+
+@pytest.mark.parametrize(
+    ("way", "outcome", "reason", "requests"),
+    [
+        ("moved", FETCHED, "", 1),
+        ("loop", REFUSED, "more than 5 redirects", 6),
+        ("to-private", REFUSED, "a private address", 1),
+        ("to-file", REFUSED, "neither http nor https", 1),
+        ("to-elsewhere", FETCHED, "", 1),
+    ],
+)
+def test_redirects_where_they_are_allowed_are_checked_each(
+    pictures: PictureServer, way: str, outcome: str, reason: str, requests: int
+) -> None:
+    async def resolve(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"] if host in ("pictures.example", "localhost") else [host]
+
+    port = pictures.server_port
+    url = f"http://pictures.example:{port}/{way}/7"
+    manners = Manners(user_agent="t", allow_redirects=True, allow_private=way != "to-private")
+    if way == "to-private":
+
+        async def public_first(host: str, port: int) -> list[str]:
+            return ["127.0.0.1"] if host == "pictures.example" else [host]
+
+        with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
+            patch.setattr(
+                "generator.ingest.hub.is_public", lambda address: address == "127.0.0.1" or is_public(address)
+            )
+            found = ask([url], manners, resolve=public_first).outcomes[url]
+    else:
+        found = ask([url], manners, resolve=resolve).outcomes[url]
+    assert (found.outcome, found.reason) == (outcome, reason)
+    assert pictures.asked[f"/{way}/7"] == requests
+    if outcome == FETCHED:
+        assert found.final_url is not None
+        assert found.final_url.endswith("/ok/7")
+
+
+def test_a_slow_drip_ends_at_the_time_limit(pictures: PictureServer) -> None:
+    began = time.monotonic()
+    manners = Manners(user_agent="t", allow_private=True, timeout_seconds=0.3, retries=1)
+    asked = ask([f"{pictures.url}/drip/1"], manners)
+    assert [(each.outcome, each.reason) for each in asked.outcomes.values()] == [(DEAD, "timeout")]
+    assert pictures.asked["/drip/1"] == 2
+    assert time.monotonic() - began < 3
+
+
+def test_pauses_grow_and_retry_after_is_kept(pictures: PictureServer) -> None:
+    assert ask([f"{pictures.url}/error/1"]).clock.slept == [FIRST_PAUSE * factor for factor in (1, 2, 4, 8)]
+    assert ask([f"{pictures.url}/busy-once/1"]).clock.slept == [7.0]
+
+
+def test_retry_after_may_be_a_date() -> None:
+    assert _retry_after("120") == 120
+    assert _retry_after(email.utils.formatdate(time.time() + 90, usegmt=True)) == pytest.approx(90, abs=3)
+    assert _retry_after(email.utils.formatdate(time.time() - 90, usegmt=True)) == 0
+    for nonsense in (None, "soon", "-5", "Thu, 99 Foo 2020 00:00:00 GMT", "1" * 40):
+        assert _retry_after(nonsense) is None
+
+
+def test_a_429_pauses_all_requests_to_that_host_and_no_other() -> None:
+    starts: list[tuple[str, float]] = []
+    clock = FakeClock()
+
+    async def get(url: str) -> Answer:
+        starts.append((url, clock.now()))
+        if len(starts) == 1:
+            raise PassingError("429 Too Many Requests", 429, 50.0)
+        return Answer(content=picture_bytes(1))
+
+    urls = [f"http://a/{k}" for k in range(9)]
+    asked = ask(urls, Manners(per_host=3), get=get, clock=clock)
+    assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
+    assert sum(at < 1050 for _, at in starts) <= 3  # what was under way already
+    starts.clear()
+    ask([*urls, "http://b/1", "http://b/2"], Manners(per_host=1), get=get, clock=FakeClock())
+    assert [url for url, _ in starts][:3] == ["http://a/0", "http://b/1", "http://b/2"]
+
+
+def test_no_more_requests_at_once_than_allowed_for_a_host_and_in_all() -> None:
+    under_way: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+
+    async def get(url: str) -> Answer:
+        for key in (host_of(url), "all"):
+            under_way[key] += 1
+            most[key] = max(most[key], under_way[key])
+        await asyncio.sleep(0.001)
+        for key in (host_of(url), "all"):
+            under_way[key] -= 1
+        return Answer(content=picture_bytes(1))
+
+    urls = [f"http://{host}/{k}" for host in "abc" for k in range(20)]
+    asked = ask(urls, Manners(workers=5, per_host=2), get=get)
+    assert len(asked.outcomes) == 60
+    assert (most["a"], most["b"], most["c"], most["all"]) == (2, 2, 2, 5)
+    assert sorted(asked.left) == ["a", "b", "c"]
+
+
+def test_a_real_server_sees_no_more_than_the_limit() -> None:
+    server = PictureServer(delay_s=0.01)
+    with served(server):
+        asked = ask([f"{server.url}/ok/{k}" for k in range(30)], Manners(allow_private=True, workers=8, per_host=3))
+    assert len(asked.outcomes) == 30
+    assert server.most_under_way == 3
+
+
+def _silent_after(good: int, error: PassingError) -> tuple[Callable[[str], Awaitable[Answer]], Counter[str]]:
+    asked: Counter[str] = Counter()
+
+    async def get(url: str) -> Answer:
+        asked[url] += 1
+        if len(asked) > good:
+            raise error
+        return Answer(content=picture_bytes(1))
+
+    return get, asked
+
+
+def test_a_host_that_never_answers_is_dead_with_all_its_pictures() -> None:
+    get, requests = _silent_after(0, PassingError("no connection"))
+    asked = ask([f"http://a/{k}" for k in range(500)], Manners(), get=get)
+    assert {(each.outcome, each.reason) for each in asked.outcomes.values()} == {(DEAD, "no connection")}
+    assert (len(asked.outcomes), asked.open) == (500, {})
+    assert len(requests) <= STRIKES + Manners().per_host
+
+
+def test_a_host_that_stops_answering_leaves_its_pictures_open() -> None:
+    get, requests = _silent_after(20, PassingError("no connection"))
+    asked = ask([f"http://a/{k}" for k in range(500)], Manners(), get=get)
+    assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
+    assert (len(asked.outcomes), len(asked.open)) == (20, 480)
+    assert len(requests) <= 20 + STRIKES + Manners().per_host
+    known = ask(
+        [f"http://a/{k}" for k in range(50)], Manners(), get=_silent_after(0, PassingError("x"))[0], answered=("a",)
+    )
+    assert len(known.open) == 50
+
+
+def test_a_host_that_asks_for_a_day_is_left_alone() -> None:
+    get, requests = _silent_after(3, PassingError("503", 503, 86400.0))
+    asked = ask([f"http://a/{k}" for k in range(100)], Manners(per_host=1), get=get)
+    assert (len(asked.outcomes), len(asked.open), sum(requests.values())) == (3, 97, 4)
+    assert set(asked.open.values()) == {"its host asks to wait 86400 s"}
+    assert max(asked.clock.slept, default=0) <= 120
+
+
+def test_what_was_under_way_when_a_host_was_given_up_still_counts() -> None:
+    async def get(url: str) -> Answer:
+        for _ in range(5 if url.endswith("/0") else 20):
+            await asyncio.sleep(0)
+        if url.endswith("/0"):
+            raise PassingError("503", 503, 86400.0)
+        return Answer(content=picture_bytes(1))
+
+    asked = ask([f"http://a/{k}" for k in range(5)], Manners(per_host=2), get=get)
+    assert {url: each.outcome for url, each in asked.outcomes.items()} == {"http://a/1": FETCHED}
+    assert set(asked.open) == {f"http://a/{k}" for k in (0, 2, 3, 4)}
+
+
+def test_a_compressed_bomb_is_undone_in_bounded_steps() -> None:
+    async def largest_step() -> int:
+        content = gzip.compress(bytes(30_000_000))
+        response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=_Stream(content))
+        return max([len(chunk) async for chunk in _decoded(response, 1000)])
+
+    assert asyncio.run(largest_step()) <= 1001
+
+
+class _Stream(httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.content
+
+
+def test_one_silent_picture_among_good_ones_is_dead() -> None:
+    async def get(url: str) -> Answer:
+        if url.endswith("/3"):
+            raise PassingError("timeout")
+        return Answer(content=picture_bytes(1))
+
+    asked = ask([f"http://a/{k}" for k in range(40)], Manners(), get=get)
+    assert asked.outcomes["http://a/3"] == PictureOutcome(url="http://a/3", outcome=DEAD, reason="timeout")
+    assert asked.open == {}
+
+
+def test_server_errors_without_end_are_soon_asked_once_each() -> None:
+    async def get(url: str) -> Answer:
+        requests[url] += 1
+        raise PassingError("500 Internal Server Error", 500)
+
+    requests: Counter[str] = Counter()
+    asked = ask([f"http://a/{k}" for k in range(200)], Manners(per_host=2), get=get)
+    assert (len(asked.outcomes), asked.open) == (200, {})
+    assert sum(requests.values()) <= 200 + 4 * (STRIKES + 2)

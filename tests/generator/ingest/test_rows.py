@@ -1,0 +1,214 @@
+"""Foreign tables: what odd values mean, and tables that hold their pictures, as `datasets` and hubs leave them."""
+
+import csv
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from generator.ingest.arrow_tables import StoredPicture, read_parquet
+from generator.ingest.import_table import ImportOptions, ImportResult, import_table
+from generator.ingest.rows import code_of, decoded_category
+from schemas.errors import ToileError
+from schemas.product import read
+from tests.helpers.dataset_hub import picture_bytes
+
+
+def run(table: Path, out: Path, **changes: Any) -> ImportResult:
+    return import_table(table, out, ImportOptions(**{"columns": {}, "source": "test", **changes}))
+
+
+def plain_rows(num: int) -> dict[str, list[Any]]:
+    """Columns of good rows, each with a title of its own."""
+    names = [f"{chr(65 + k % 26)}{chr(65 + k // 26)} Coat" for k in range(num)]
+    return {"product_code": list(range(1, num + 1)), "title": names, "full_price": [5.0] * num}
+
+
+@given(st.text())
+def test_percent_encoded_categories_come_back(text: str) -> None:
+    printable = text.isprintable() and bool(text.strip())
+    encoded = quote(text, safe="")
+    assert decoded_category(encoded) == (unquote(encoded).strip() if printable else encoded)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("BEDDING%20%26%20BEDROOM", "BEDDING & BEDROOM"),
+        ("CAF%C3%89", "CAF\u00c9"),
+        ("100% COTTON", "100% COTTON"),
+        ("50%-OFF", "50%-OFF"),
+        ("A%FFB", "A%FFB"),
+        ("A%00B", "A%00B"),
+        ("%20", "%20"),
+        ("SHIRTS+TOPS", "SHIRTS+TOPS"),
+        ("BAGS%2C TOTES", "BAGS, TOTES"),
+    ],
+)
+def test_what_is_no_text_in_percent_encoding_stays(text: str, meant: str) -> None:
+    assert decoded_category(text) == meant
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (80911111, "80911111"),
+        (80911111.0, "80911111"),
+        ("80911111.0", "80911111"),
+        ("0080.0", "0080"),
+        ("A-12.0", "A-12.0"),
+        ("12.50", "12.50"),
+        ("00123", "00123"),
+        (None, "00000007"),
+    ],
+)
+def test_codes_are_text_without_the_tail_of_a_float(value: Any, code: str) -> None:
+    assert code_of(7, {"product_code": value}) == code
+
+
+def test_a_code_column_with_a_gap_and_encoded_categories_through_csv(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(picture_bytes(1))
+    with (tmp_path / "t.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["product_code", "title", "category1_code", "category3_code", "image"])
+        writer.writerow(["80911111.0", "50%20 off", "SHOES%20%26%20BOOTS", "HATS%2C%20GLOVES", "1.jpg"])
+    result = run(tmp_path / "t.csv", tmp_path / "out", categories={"other": "x"})
+    (row,) = read(tmp_path / "out")
+    assert (row.product_code, row.title, row.category1_code) == ("80911111", "50%20 off", "SHOES & BOOTS")
+    assert (row.category3_code, result.num_commas) == ("HATS & GLOVES", 1)
+    for key in ("HATS%2C%20GLOVES", "HATS, GLOVES"):
+        run(tmp_path / "t.csv", tmp_path / key, categories={key: "HEADGEAR"})
+        assert [each.category3_code for each in read(tmp_path / key)] == ["HEADGEAR"]
+
+
+def image_data_set(num: int) -> datasets.Dataset:
+    """Rows with pictures and class labels, as image data sets have them."""
+    features = datasets.Features(
+        {
+            "product_code": datasets.Value("int64"),
+            "title": datasets.Value("string"),
+            "full_price": datasets.Value("float64"),
+            "label": datasets.ClassLabel(names=["HATS", "COATS"]),
+            "picture": datasets.Image(),
+        }
+    )
+    pictures = [{"bytes": picture_bytes(k), "path": None} for k in range(num)]
+    columns = {**plain_rows(num), "label": [k % 2 for k in range(num)], "picture": pictures}
+    return datasets.Dataset.from_dict(columns, features=features)
+
+
+@pytest.mark.parametrize("form", ["parquet", "folder", "saved", "saved splits"])
+def test_pictures_and_labels_arrive_from_every_form_of_a_data_set(tmp_path: Path, form: str) -> None:
+    data_set, place = image_data_set(70), tmp_path / "table"
+    if form == "parquet":
+        place = tmp_path / "table.parquet"
+        data_set.to_parquet(place)
+    elif form == "folder":
+        (place / "data").mkdir(parents=True)
+        data_set.select(range(30)).to_parquet(place / "data/test-0.parquet")
+        data_set.select(range(30, 70)).to_parquet(place / "data/train-0.parquet")
+        (place / "README.md").write_text("# words")
+    elif form == "saved":
+        data_set.save_to_disk(place, num_shards=3)
+    else:
+        parts = {"train": data_set.select(range(50)), "test": data_set.select(range(50, 70))}
+        datasets.DatasetDict(parts).save_to_disk(place)
+    run(place, tmp_path / "out", columns={"image": "picture", "category3_code": "label"})
+    found = {int(row.product_code): row for row in read(tmp_path / "out")}
+    assert {code: row.image for code, row in found.items()} == {k + 1: picture_bytes(k) for k in range(70)}
+    assert {code: row.category3_code for code, row in found.items()} == {
+        k + 1: ("HATS", "COATS")[k % 2] for k in range(70)
+    }
+
+
+def test_a_column_of_plain_bytes_is_a_column_of_pictures(tmp_path: Path) -> None:
+    columns = {**plain_rows(3), "image": [picture_bytes(k) for k in range(3)]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    run(tmp_path / "t.parquet", tmp_path / "out")
+    assert {row.image for row in read(tmp_path / "out")} == {picture_bytes(k) for k in range(3)}
+
+
+def test_a_cell_without_bytes_names_a_file_and_a_bad_one_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(picture_bytes(8))
+    cells = [
+        {"bytes": None, "path": "a.jpg"},
+        {"bytes": picture_bytes(1)[:300], "path": None},
+        {"bytes": None, "path": None},
+        None,
+        {"bytes": picture_bytes(2), "path": "../outside.jpg"},
+    ]
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    columns = {**plain_rows(5), "image": pa.array(cells, kind)}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    result = run(tmp_path / "t.parquet", tmp_path / "out", max_bad=0.9)
+    reasons = {row["row"]: row["reason"] for row in result.rejected}
+    assert reasons.pop(2).startswith("its picture is broken: ")
+    assert reasons == {3: "no picture is named", 4: "no picture is named"}
+    assert {row.image for row in read(tmp_path / "out")} == {picture_bytes(8), picture_bytes(2)}
+
+
+def test_pictures_are_read_in_any_order(tmp_path: Path) -> None:
+    columns = {**plain_rows(100), "image": [picture_bytes(k) for k in range(100)]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=40)
+    cells = [row["image"] for row in read_parquet(tmp_path / "t.parquet")]
+    assert all(isinstance(cell, StoredPicture) for cell in cells)
+    for k in (99, 0, 41, 40, 39, 39, 98, 3, 99, 5):
+        assert cells[k].read() == (picture_bytes(k), None)
+
+
+def test_a_title_of_bytes_is_refused_by_name(tmp_path: Path) -> None:
+    columns = {**plain_rows(2), "title": [b"a", b"b"], "image": [picture_bytes(k) for k in range(2)]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(ToileError, match="column 'title' holds bytes, not text"):
+        run(tmp_path / "t.parquet", tmp_path / "out")
+
+
+def test_a_catalog_of_toile_is_refused_and_a_table_of_urls_is_sent_to_fetch(tmp_path: Path) -> None:
+    pq.write_table(pa.table({**plain_rows(1), "image": [picture_bytes(1)]}), tmp_path / "t.parquet")
+    run(tmp_path / "t.parquet", tmp_path / "catalog")
+    with pytest.raises(ToileError, match="is a catalog that toile made already") as caught:
+        run(tmp_path / "catalog", tmp_path / "out")
+    assert "use the folder as it is" in caught.value.hint
+    columns = {**plain_rows(2), "imageurl": ["http://a.example/1", "http://a.example/2"]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    with pytest.raises(ToileError) as caught:
+        run(tmp_path / "t.parquet", tmp_path / "out")
+    assert f"toile fetch {tmp_path / 't.parquet'} --out DIR" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        ("dataset_dict.json", "{}", "splits: is missing"),
+        ("dataset_dict.json", "{", "no readable JSON"),
+        ("state.json", '{"_data_files": [1]}', "_data_files: is missing"),
+        ("state.json", '{"_data_files": [{"filename": "gone.arrow"}]}', "not a readable Arrow stream"),
+    ],
+)
+def test_a_damaged_folder_of_datasets_is_one_clear_line(tmp_path: Path, name: str, content: str, problem: str) -> None:
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / name).write_text(content)
+    with pytest.raises(ToileError, match=problem):
+        run(tmp_path / "saved", tmp_path / "out")
+
+
+def test_importing_a_bad_picture_twice_gives_the_same_reasons(tmp_path: Path) -> None:
+    """Reasons are part of what a second run is compared by, so they may not hold addresses of memory."""
+    pages = [b"<html></html>", *(picture_bytes(k) for k in range(30))]
+    pq.write_table(pa.table({**plain_rows(31), "image": pages}), tmp_path / "t.parquet")
+    assert run(tmp_path / "t.parquet", tmp_path / "out").written
+    assert not run(tmp_path / "t.parquet", tmp_path / "out").written
+
+
+def test_a_format_that_pillow_hands_to_other_programs_is_not_opened(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.eps")
+    pq.write_table(pa.table({**plain_rows(1), "image": [(tmp_path / "a.eps").read_bytes()]}), tmp_path / "t.parquet")
+    with pytest.raises(ToileError, match="in no format that is known"):
+        run(tmp_path / "t.parquet", tmp_path / "out")

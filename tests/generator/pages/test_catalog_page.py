@@ -1,0 +1,211 @@
+"""`toile show`: the page holds the rows and nothing else, whatever they are, and leads nowhere."""
+
+import base64
+import dataclasses
+import hashlib
+import io
+import json
+import math
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from generator.catalog.shards import GenerateInputs
+from generator.catalog.shards import write_shards as generate
+from generator.pages.catalog_page import SHOWN_COLUMNS, evenly, faults, labels, picked, shares, show
+from generator.pages.html import embedded, rendered
+from generator.pages.price_parts import price_parts
+from schemas.errors import ToileError
+from schemas.manifest import read_manifest
+from schemas.product import read
+from schemas.specs import from_document
+from tests.helpers.page_rows import HOSTILE, document, other_rows, parsed
+from tests.helpers.shard_fixture import write_shards
+from toile.cli import main
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shards(tmp_path_factory.mktemp("rows") / "other", other_rows())
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory, catalog: Path, other: Path) -> Path:
+    """A generated and an imported folder on one page."""
+    page = tmp_path_factory.mktemp("page") / "sub" / "both.html"
+    shown = show([catalog, other], page, picture_size=48)
+    assert (shown.products, shown.of, shown.without_picture) == (160, 160, 3)
+    assert shown.num_bytes == page.stat().st_size
+    return page
+
+
+def policy(page: Path) -> dict[str, str]:
+    content = next(a["content"] for tag, a in parsed(page).tags if a.get("http-equiv") == "Content-Security-Policy")
+    assert content is not None
+    return dict(directive.split(" ", 1) for directive in content.split("; "))
+
+
+def test_the_embedded_rows_are_the_rows(both: Path, catalog: Path, other: Path) -> None:
+    found = document(both)
+    rows = [*read(catalog), *read(other)]
+    assert [side["word"] for side in found["folders"]] == ["synthetic", "imported"]
+    assert len(found["products"]) == len(rows)
+    for shown, row in zip(found["products"], rows, strict=True):
+        for name, value in zip(found["columns"], shown["values"], strict=True):
+            kept = getattr(row, name)
+            assert value == ("nan" if isinstance(kept, float) and math.isnan(kept) else kept)
+    numbers = [(shown["folder"], shown["row"]) for shown in found["products"]]
+    assert numbers == [(0, k) for k in range(120)] + [(1, k) for k in range(40)]
+    assert set(SHOWN_COLUMNS) == set(found["columns"])
+
+
+def test_the_parts_of_a_price_are_those_of_the_spec(both: Path, catalog: Path) -> None:
+    spec = from_document(read_manifest(catalog).inputs["spec_document"], "catalog")
+    found = document(both)["products"]
+    for shown, row in zip(found, read(catalog), strict=False):
+        parts = price_parts(spec, row)
+        assert shown["parts"] == (None if parts is None else json.loads(json.dumps(dataclasses.asdict(parts))))
+    assert all(shown["parts"] is None for shown in found[120:])
+
+
+def test_pictures_are_the_rows_own_and_small(both: Path, catalog: Path, other: Path) -> None:
+    lines = parsed(both).texts["script pictures"].split("\n")
+    rows = [*read(catalog), *read(other)]
+    assert len(lines) == len(rows)
+    for line, row, shown in zip(lines, rows, document(both)["products"], strict=True):
+        assert bool(line) == shown["picture"]
+        if line:
+            small = Image.open(io.BytesIO(base64.b64decode(line)))
+            assert (small.format, small.mode) == ("JPEG", "RGB")
+            assert max(small.size) <= 48
+            whole = Image.open(io.BytesIO(row.image or b"")).convert("RGB").resize((1, 1), Image.Resampling.BOX)
+            close = small.resize((1, 1), Image.Resampling.BOX)
+            assert all(abs(a - b) <= 6 for a, b in zip(whole.tobytes(), close.tobytes(), strict=True))
+    told = {shown["facts"] for shown in document(both)["products"] if not shown["picture"]}
+    assert told == {"no picture", "broken picture: not a picture file", "broken picture: the file is empty"}
+
+
+def test_nothing_on_the_page_leads_out_of_it(both: Path) -> None:
+    page = parsed(both)
+    outward = {"src", "href", "action", "data", "poster", "srcset", "style", "background", "formaction", "ping"}
+    assert not [(tag, a) for tag, a in page.tags if outward & a.keys() or any(name.startswith("on") for name in a)]
+    assert {tag for tag, _ in page.tags} & {"link", "iframe", "img", "object", "embed", "form", "base"} == set()
+    assert "url(" not in page.texts["style"]
+    assert "@import" not in page.texts["style"]
+    for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "fetch(", "XMLHttpRequest"):
+        assert word not in page.texts["script"]
+
+
+def test_only_our_style_and_script_may_apply(both: Path) -> None:
+    page, rules = parsed(both), policy(both)
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    for name in ("style", "script"):
+        digest = hashlib.sha256(page.texts[name].encode()).digest()
+        assert rules[f"{name}-src"] == f"'sha256-{base64.b64encode(digest).decode()}'"
+    assert [a.get("type") for tag, a in page.tags if tag == "script"] == ["application/json", "text/plain", None]
+
+
+def test_hostile_text_ends_no_element(both: Path) -> None:
+    text = both.read_text(encoding="utf-8")
+    assert "<img" not in text
+    assert text.count("</script") == 3
+    assert "onerror" in text, "the title itself is there"
+    assert HOSTILE in json.dumps(document(both)["products"][120]["values"])
+
+
+def test_embedded_json_survives_any_text_and_refuses_what_json_cannot_say() -> None:
+    anything = {HOSTILE: ["&amp;", "\u2028", "\ud800", '"', "\\u003c"]}
+    text = str(embedded(anything))
+    assert json.loads(text) == anything
+    assert not set("<>&") & set(text)
+    with pytest.raises(ValueError, match="JSON"):
+        embedded([math.nan])
+
+
+def test_folder_names_are_escaped() -> None:
+    title = "<b onclick=x>'\"&"
+    html_text = rendered(
+        "show.html.j2",
+        styles=("show.css.j2",),
+        scripts=("show.js.j2",),
+        sides=[{"label": title, "word": title, "shown": 1, "total": 2}],
+        title=title,
+        document=embedded({}),
+        pictures="",
+    )
+    assert "<b onclick" not in html_text
+
+
+@pytest.mark.parametrize(
+    ("totals", "limit", "expected"),
+    [
+        ([10], 3, [3]),
+        ([10], 30, [10]),
+        ([5000, 100], 2000, [1900, 100]),
+        ([70, 80], 100, [50, 50]),
+        ([3, 0], 9, [3, 0]),
+    ],
+)
+def test_folders_share_the_limit(totals: list[int], limit: int, expected: list[int]) -> None:
+    assert shares(totals, limit) == expected
+
+
+def test_a_limit_picks_evenly_and_the_page_says_so(catalog: Path, tmp_path: Path) -> None:
+    assert evenly(10, 10) == list(range(10))
+    assert evenly(10, 4) == [0, 2, 5, 7]
+    shown = show([catalog], tmp_path / "page.html", limit=7, picture_size=32)
+    assert (shown.products, shown.of) == (7, 120)
+    assert "showing 7 of 120 products, evenly spread over the folder" in (tmp_path / "page.html").read_text()
+    rows = list(read(catalog))
+    assert [shown["row"] for shown in document(tmp_path / "page.html")["products"]] == [0, 17, 34, 51, 68, 85, 102]
+    for numbers in ([], [119], [3, 4, 99, 100, 101], list(range(120))):
+        assert [(k, product) for k, product, _ in picked(catalog, numbers)] == [(k, rows[k]) for k in numbers]
+
+
+def test_labels_tell_folders_apart(tmp_path: Path) -> None:
+    assert labels([tmp_path / "a" / "data"]) == ["data"]
+    assert labels([tmp_path / "a" / "data", tmp_path / "b" / "data"]) == ["a/data", "b/data"]
+    assert len(set(labels([tmp_path, tmp_path]))) == 2
+
+
+def test_a_page_is_replaced_only_with_force(catalog: Path, tmp_path: Path) -> None:
+    runner, out = CliRunner(), tmp_path / "page.html"
+    command = ["show", str(catalog), "--out", str(out), "--limit", "3"]
+    first = runner.invoke(main, command, catch_exceptions=False)
+    assert (first.exit_code, first.stdout) == (0, "")
+    assert "3 of 120 products" in first.stderr
+    out.write_text("mine")
+    refused = runner.invoke(main, command, catch_exceptions=False)
+    assert refused.exit_code == 1
+    assert "exists already" in refused.stderr
+    assert "--force" in refused.stderr
+    assert out.read_text() == "mine"
+    assert runner.invoke(main, [*command, "--force"], catch_exceptions=False).exit_code == 0
+    assert out.read_text() != "mine"
+    with pytest.raises(ToileError, match="is a folder"):
+        show([catalog], tmp_path, force=True)
+
+
+def test_rows_made_faulty_on_purpose_are_marked(tmp_path: Path, spec_document: dict[str, Any]) -> None:
+    from generator.faults.scenarios import with_scenarios
+
+    spec = with_scenarios(
+        spec_document, ("missing=0.05", "duplicates=0.05", "wrong-category", "broken-picture=0.05"), pictures=True
+    )
+    generate(GenerateInputs(spec_document=spec, seed=1, start=0, num_products=80, image_size=32), tmp_path / "data")
+    marked = faults(tmp_path / "data")
+    rows = list(read(tmp_path / "data"))
+    kinds = Counter(fault["kind"] for every in marked.values() for fault in every)
+    assert sum(kinds.values()) == read_manifest(tmp_path / "data").extra[0].num_rows
+    for number, every in marked.items():
+        for fault in every:
+            if fault["values"] and fault["kind"] != "duplicate":
+                assert str(getattr(rows[number], fault["column"])) == str(fault["faulty"])
+    show([tmp_path / "data"], tmp_path / "page.html", picture_size=32)
+    shown = document(tmp_path / "page.html")["products"]
+    assert {k: product["faults"] for k, product in enumerate(shown) if product["faults"]} == marked

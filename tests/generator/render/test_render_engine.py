@@ -1,0 +1,380 @@
+"""What the drawing engine promises: parts, asymmetry, edges, and loops that need no folder to write to."""
+
+import dataclasses
+import functools
+import hashlib
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from generator.render import PARTS, DrawnParts, draw, draw_appearance, draw_parts, lay_out
+from generator.render.engine.canvas import Scene
+from generator.render.engine.curves import Curve, along, box, disc, loop, outline, ribbon
+from generator.render.engine.fabric import Cloth
+from generator.render.engine.kernels import sampled, softened, worley
+from generator.render.engine.parts import separated
+from generator.render.engine.rasterize import coverage, traced
+from generator.render.engine.relief import Crease, Flutes, folded, smooth_plate
+from schemas.appearance import SILHOUETTES, Appearance
+from schemas.errors import ToileError
+from tests.generator.render.test_render import Record, appearance
+
+ROOT = Path(__file__).parents[3]
+
+
+@functools.cache
+def parted(wanted: Appearance, size: int = 112) -> DrawnParts:
+    return draw_parts(wanted, size)
+
+
+def printed(code: str) -> str:
+    """What a program writes in a process of its own."""
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    return answer.stdout
+
+
+def empty_scene(size: int = 120, **changes: Any) -> Scene:
+    """A scene of a limp product with two cloths, one unit wide."""
+    wanted = appearance("dress", **changes)
+    grey = np.full(3, 0.4, np.float32)
+    scene = Scene(wanted, size, {"main": Cloth(grey), "trim": Cloth(grey), "thread": Cloth(grey)})
+    scene.stage(1.0)
+    return scene
+
+
+# -- parts -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("silhouette", SILHOUETTES)
+def test_parts_cover_the_product_and_nothing_else(silhouette: str) -> None:
+    made = parted(appearance(silhouette), 64)
+    assert made.mask.dtype == made.part_ids.dtype == np.uint8
+    assert np.array_equal(made.part_ids > 0, made.mask > 127)
+    assert int(made.part_ids.max()) < len(made.names)
+    x0, y0, x1, y1 = made.box
+    rows, columns = np.nonzero(made.part_ids)
+    assert (x0, y0, x1, y1) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+
+def test_the_picture_with_parts_is_the_picture_without() -> None:
+    wanted = appearance("trench-coat", lining="check")
+    assert parted(wanted).picture.tobytes() == draw_appearance(wanted, 112).tobytes()
+    record = Record(wanted.to_attributes())
+    made = draw(record, 48, parts=True)
+    assert made.picture.tobytes() == draw(record, 48).tobytes()
+
+
+@pytest.mark.parametrize("silhouette", ["trench-coat", "tote-bag", "sneaker", "mug"])
+def test_another_cloth_has_the_same_parts(silhouette: str) -> None:
+    before = parted(appearance(silhouette, lining="plain"))
+    after = parted(appearance(silhouette, lining="plain", colour="#f0e020", material="leather", pattern="check"))
+    assert np.array_equal(before.part_ids, after.part_ids)
+    assert np.array_equal(before.mask, after.mask)
+
+
+def test_parts_are_named_for_what_they_are() -> None:
+    coat = parted(appearance("trench-coat", hardware="gold", lining="check"))
+    names = {coat.names[number] for number in np.unique(coat.part_ids)}
+    assert {"background", "body", "lining", "fitting"} <= names
+    share = (coat.part_ids == PARTS.index("body")).sum() / (coat.part_ids > 0).sum()
+    assert 0.3 < share < 0.95
+    shoe = parted(appearance("sneaker"))
+    assert (shoe.part_ids == PARTS.index("sole")).any()
+
+
+def test_a_row_of_stitches_belongs_to_what_it_is_sewn_on() -> None:
+    scene = empty_scene()
+    scene.panel(box(-0.3, 0.2, 0.3, 0.8), part="pocket")
+    before = scene.part.copy()
+    scene.topstitch([(-0.2, 0.5), (0.2, 0.5)], width=0.02)
+    assert np.array_equal(scene.part, before)
+    assert (scene.top == scene.cloth_names.index("thread") + 1).any()
+
+
+def test_an_unknown_part_is_refused() -> None:
+    with pytest.raises(ToileError, match="not in the vocabulary"):
+        empty_scene().panel(box(-0.3, 0.2, 0.3, 0.8), part="flange")
+
+
+def test_parts_of_an_empty_picture() -> None:
+    nothing = np.zeros((8, 8), np.float32)
+    assert separated(draw_appearance(appearance("mug"), 8), nothing, np.zeros((8, 8), np.uint8)).box == (0, 0, 0, 0)
+
+
+# -- shape -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("silhouette", ["shirt", "trousers", "dress"])
+def test_no_half_is_the_mirror_of_the_other(silhouette: str) -> None:
+    scene = lay_out(appearance(silhouette), 224)
+    turned = lay_out(appearance(silhouette), 224)
+    alpha, mirrored = scene.alpha, turned.alpha[:, ::-1]
+    shifts = [np.roll(mirrored, shift, axis=1) for shift in range(-8, 9)]
+    best = max(float(np.minimum(alpha, other).sum() / np.maximum(alpha, other).sum()) for other in shifts)
+    assert best < 0.985
+
+
+def test_folds_of_the_two_halves_differ() -> None:
+    scene = lay_out(appearance("shirt"), 224)
+    x = np.linspace(0.02, 0.12, 40)
+    y = np.linspace(0.20, 0.40, 40)
+    here, there = (
+        scene.pixels(np.array([(side * a, b) for a, b in itertools.product(x, y)])).astype(int) for side in (-1, 1)
+    )
+    left, right = scene.height[here[:, 1], here[:, 0]], scene.height[there[:, 1], there[:, 0]]
+    assert np.corrcoef(left, right)[0, 1] < 0.9
+
+
+def test_a_rigid_product_keeps_its_shape_and_a_limp_one_does_not() -> None:
+    square = box(-0.3, 0.2, 0.3, 0.8)
+    for give, straight in ((0.0, True), (1.0, False)):
+        scene = empty_scene(400)
+        scene.stage(1.0, give=give)
+        scene.panel(square)
+        corners = scene.pixels(square)
+        true_area = 0.36 * scene.zoom**2
+        middle = scene.pixels(np.array([[0.3, 0.5]]))[0]
+        (ax, ay), (bx, by) = corners[2] - corners[1], middle - corners[1]
+        assert bool(abs(ax * by - ay * bx) / np.hypot(ax, ay) < 1e-6) is straight
+        assert float(scene.alpha.sum()) == pytest.approx(true_area, rel=0.03)
+
+
+def test_garment_units_are_the_inverse_of_pixels() -> None:
+    scene = empty_scene(336)
+    points = np.array([(0.1, 0.3), (-0.2, 0.6), (0.31, 0.71)])
+    for (px, py), (x, y) in zip(scene.pixels(points), points, strict=True):
+        row, column = int(py), int(px)
+        slope = 1 / scene.zoom
+        assert scene.x[row, column] == pytest.approx(x + (column + 0.5 - px) * slope, abs=0.0006)
+        assert scene.y[row, column] == pytest.approx(y + (row + 0.5 - py) * slope, abs=0.0006)
+
+
+def test_an_edge_of_cloth_is_rolled_and_casts_a_tight_shadow() -> None:
+    def profile(edge: float, shadow: float) -> tuple[Any, Any]:
+        scene = empty_scene(600)
+        scene.stage(1.0, give=0.0)
+        scene.give = 1.0  # flat outline, cloth rim
+        scene.panel(box(-0.4, 0.1, 0.4, 0.9), puff=0.001, shadow=0.0, edge=0.0)
+        scene.panel(box(-0.2, 0.3, 0.2, 0.7), "trim", puff=0.001, shadow=shadow, edge=edge)
+        column = int(scene.pixels(np.array([[0.0, 0.7]]))[0, 0])
+        return scene.height[:, column] - scene.crumple[:, column], scene.shade[:, column]
+
+    plain, _ = profile(0.0, 0.0)
+    rolled, shade = profile(1.0, 0.5)
+    assert (rolled - plain).max() > 0.0004
+    assert np.flatnonzero(rolled - plain > 0.0004).size < 20
+    below = np.flatnonzero(shade < 0.8)
+    assert below.size
+    assert shade[below].min() < 0.65
+
+
+# -- loops -----------------------------------------------------------------------------------------------------------
+
+
+def test_coverage_is_the_area_inside_each_pixel() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(20):
+        middle, radius = rng.uniform(8, 12, 2), rng.uniform(3, 7)
+        shape = disc(middle[0], middle[1], radius, radius * rng.uniform(0.5, 1.2))
+        mask = coverage(shape, 20, 21)
+        x, y = shape.T
+        area = 0.5 * abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1)))
+        assert mask.sum() == pytest.approx(area, rel=1e-5)
+    half = coverage(np.array([(2.0, 2.25), (6.5, 2.25), (6.5, 5.0), (2.0, 5.0)]), 8, 9)
+    assert half[2, 2:7].tolist() == [0.75, 0.75, 0.75, 0.75, 0.375]
+    assert half[3, 1:8].tolist() == [0, 1, 1, 1, 1, 0.5, 0]
+
+
+def test_coverage_of_a_shape_beyond_the_window_is_cut_off() -> None:
+    mask = coverage(np.array([(-5.0, -5.0), (50.0, -5.0), (50.0, 4.5), (-5.0, 4.5)]), 8, 6)
+    assert mask[:4].min() == 1
+    assert np.allclose(mask[4], 0.5)
+    assert mask[5:].max() == 0
+
+
+@pytest.mark.parametrize("sigma", [1.0, 2.6, 6.0, 14.0])
+def test_softened_is_nearly_a_gaussian(sigma: float) -> None:
+    plane = np.zeros((121, 121), np.float32)
+    plane[56:66, 50:70] = 1
+    distance = np.arange(-60, 61)
+    kernel = np.exp(-(distance**2) / (2 * sigma**2))
+    kernel /= kernel.sum()
+    slow = np.apply_along_axis(np.convolve, 0, plane, kernel, "same")
+    slow = np.apply_along_axis(np.convolve, 1, slow, kernel, "same")
+    found = softened(plane, sigma, 0.0, 0.0)
+    assert np.abs(found - slow).max() < 0.07
+    assert found.sum() == pytest.approx(plane.sum(), rel=0.02)
+
+
+def test_softened_moves_down_and_right() -> None:
+    plane = np.zeros((60, 60), np.float32)
+    plane[20:30, 20:30] = 1
+    here, there = softened(plane, 3.0, 0.0, 0.0), softened(plane, 3.0, 6.0, 3.0)
+    assert np.abs(there[6:, 3:] - here[:-6, :-3]).max() < 0.02
+
+
+def test_traced_gives_the_distance_and_the_way_along() -> None:
+    line = np.array([(2.5, 5.5), (12.5, 5.5), (12.5, 15.5)])
+    away, place = traced(line, False, 20, 20, 4.0)
+    assert away[7, 6] == pytest.approx(2)
+    assert place[7, 6] == pytest.approx(4)
+    assert place[12, 13] == pytest.approx(17)
+    assert away[19, 2] > 1e5
+
+
+def test_worley_noise_is_what_the_second_nearest_point_is_farther() -> None:
+    rng = np.random.default_rng(4)
+    jitter = rng.uniform(-0.42, 0.42, (5, 6, 2)).astype(np.float32)
+    found = worley(np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap"), 30)
+    row, column = np.mgrid[-5:10, -6:12]  # the plate three times in either direction
+    points = np.stack([row, column], axis=-1) + 0.5 + np.tile(jitter, (3, 3, 1))
+    for i, j in [(0, 0), (29, 29), (0, 29), *rng.integers(0, 30, (40, 2)).tolist()]:
+        here = (i + 0.5) * 5 / 30, (j + 0.5) * 6 / 30
+        nearest, second = np.sort(np.linalg.norm(points - here, axis=-1), axis=None)[:2]
+        assert found[i, j] == pytest.approx(second - nearest, abs=1e-9)
+
+
+def test_noise_is_seamless_and_smooth() -> None:
+    plate = smooth_plate()
+    u = np.linspace(0, 3 * plate.shape[0], 4001, dtype=np.float32)
+    found = sampled(u, np.full_like(u, 7.25), plate, (1.0, 1.0), (8192.0, 8192.0))
+    assert np.abs(np.diff(found)).max() < 0.25
+    assert found[0] == pytest.approx(found[-1], abs=1e-4)
+
+
+def test_a_crease_lies_between_its_ends_and_has_a_steep_side() -> None:
+    x, y = (plane.astype(np.float32) for plane in np.meshgrid(np.linspace(-0.2, 0.2, 161), np.linspace(0, 0.4, 161)))
+    relief = Crease((0.0, 0.1), (0.0, 0.3), 0.01, 0.02).height(x, y)
+    assert relief.max() == pytest.approx(0.01, rel=0.05)
+    assert relief[:39].max() == relief[121:].max() == 0
+    row = relief[80]
+    assert np.abs(np.diff(row[:80])).max() != pytest.approx(np.abs(np.diff(row[80:])).max(), rel=0.2)
+    whole = folded([Crease((0.0, 0.1), (0.0, 0.3), 0.01, 0.02)], x, y)
+    window = folded([Crease((0.0, 0.1), (0.0, 0.3), 0.01, 0.02)], x[60:110, 50:140].copy(), y[60:110, 50:140].copy())
+    assert np.allclose(window, whole[60:110, 50:140], atol=1e-7)
+
+
+def test_flutes_open_towards_the_hem_and_differ() -> None:
+    x, y = (plane.astype(np.float32) for plane in np.meshgrid(np.linspace(-0.2, 0.2, 201), np.linspace(0, 0.5, 101)))
+    relief = Flutes(0.1, 0.5, 0.2, 0.1, 6.0, 0.01, 1.3).height(x, y)
+    assert relief[:20].any() == np.False_
+    assert relief[95].std() > 2 * relief[40].std() > 0
+    crests = relief[95][1:-1][(relief[95][1:-1] > relief[95][:-2]) & (relief[95][1:-1] >= relief[95][2:])]
+    assert 3 <= crests.size <= 12
+    assert crests.std() > 0.0005
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        outline([(0.0, 0.0), (0.5, 0.1), (1.0, 0.0)], (1.0, 1.0), (0.0, 1.0)),
+        loop([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]),
+        ribbon([(0.0, 0.0), (0.5, 0.2), (1.0, 0.0)], 0.1, 0.05),
+    ],
+)
+def test_outlines_are_finite_and_of_some_size(shape: Any) -> None:
+    assert np.isfinite(shape).all()
+    assert np.ptp(shape, axis=0).min() > 0.1
+
+
+def test_a_curve_passes_through_its_points() -> None:
+    points: Curve = [(0.0, 0.0), (0.3, 0.2), (0.5, -0.1), (1.0, 0.0)]
+    line = along(points)
+    for point in points:
+        assert np.linalg.norm(line - np.array(point), axis=1).min() < 1e-12
+
+
+READY = """
+import importlib, pkgutil
+from numba.core.dispatcher import Dispatcher
+import generator.render as room
+from generator import products
+from generator.render.precompile import warm
+from schemas.specs import load, presets
+
+def ready():
+    modules = [importlib.import_module(f"{room.__name__}.{each.name}") for each in pkgutil.iter_modules(room.__path__)]
+    loops = {loop for module in modules for loop in vars(module).values() if isinstance(loop, Dispatcher)}
+    return {(loop.py_func.__name__, str(types)) for loop in loops for types in loop.signatures}
+
+warm()
+before = ready()
+for name in presets("catalog"):
+    for number, product in enumerate(products(load(name, "catalog"), 3, 0, 40)):
+        for photo in room.PHOTOS:
+            room.draw(product, 40 + number, photo)
+print(len(before) > 20, sorted(ready() - before))
+"""
+
+
+def test_what_is_compiled_ahead_is_all_that_pictures_need() -> None:
+    there = printed(READY)
+    assert there.strip() == "True []"
+
+
+@pytest.mark.slow
+def test_without_a_folder_to_write_to_the_same_bytes_are_drawn(tmp_path: Path) -> None:
+    """A read-only installation and no home: each process compiles for itself."""
+    code = (
+        "import hashlib, numba.core.caching as c\n"
+        "for k in c.CacheImpl._locator_classes: k.from_function = classmethod(lambda cls, f, p: None)\n"
+        "from generator.render import draw_appearance\nfrom generator.render.engine import kernels\n"
+        "from tests.generator.render.test_render import appearance\n"
+        "print(hashlib.sha256(draw_appearance(appearance('dress'), 64).tobytes()).hexdigest())\n"
+        "print(kernels.lay.stats.cache_path)"
+    )
+    there = printed(code)
+    here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
+    assert there.split() == [here, "None"]
+
+
+def test_loops_that_are_kept_need_no_compiler() -> None:
+    """To get ready to compile takes as long as to draw; the loops themselves are the same."""
+    draw_appearance(appearance("dress"), 64)
+    code = (
+        "import hashlib, numba.core.typing.context as c\n"
+        "from generator.render import draw_appearance\nfrom generator.render.engine import kernels\n"
+        "from tests.generator.render.test_render import appearance\n"
+        "asked = []; c.Context.refresh = lambda self: asked.append(self)\n"
+        "print(hashlib.sha256(draw_appearance(appearance('dress'), 64).tobytes()).hexdigest())\n"
+        "print(len(asked), sum(kernels.lay.stats.cache_misses.values()))"
+    )
+    there = printed(code)
+    here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
+    assert there.split() == [here, "0", "0"]
+
+
+def test_a_loop_is_compiled_for_new_types_after_others_were_found() -> None:
+    """What was skipped for a loop that was found is made good for one that is not."""
+    plane = np.arange(12, dtype=np.float32).reshape(3, 4)
+    softened(plane, 1.0, 0.0, 0.0)
+    code = (
+        "import numpy as np; from generator.render import kernels\n"
+        "from numba.core.caching import NullCache\n"
+        "plane = np.arange(12, dtype=np.float32).reshape(3, 4)\n"
+        "print(kernels.softened(plane, 1.0, 0.0, 0.0).tobytes().hex())\n"
+        "print(sum(kernels.softened.stats.cache_misses.values()))\n"
+        "kernels.softened._cache = NullCache()\n"
+        "print(kernels.softened(np.asfortranarray(plane), 1.0, 0.0, 0.0).tobytes().hex())"
+    )
+    there = printed(code)
+    found = softened(plane, 1.0, 0.0, 0.0).tobytes().hex()
+    assert there.split() == [found, "0", found]
+
+
+def test_size_changes_no_proportion() -> None:
+    small, large = (lay_out(appearance("coat", shot_seed=2), size).alpha for size in (112, 336))
+    reduced = large.reshape(112, 3, 112, 3).mean(axis=(1, 3))
+    assert np.abs(reduced - small).mean() < 0.01
+
+
+def test_an_appearance_is_not_changed_by_drawing() -> None:
+    wanted = appearance("cap")
+    before = dataclasses.replace(wanted)
+    draw_appearance(wanted, 32)
+    assert wanted == before

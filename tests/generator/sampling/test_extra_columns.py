@@ -1,0 +1,284 @@
+"""Extra columns: pure functions of the product number, unique where asked, from a fixed list of providers."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import generator.catalog.shards
+from generator.catalog.shards import GenerateInputs, write_shards
+from generator.sampling.extra_columns import MAKERS, check_extra_columns, ean13, with_extra_columns
+from generator.sampling.products import rows
+from schemas.catalog import CatalogSpec
+from schemas.errors import ToileError
+from schemas.extra import CAN_BE_UNIQUE, PROVIDERS, ExtraColumn
+from schemas.product import COLUMNS, read
+from schemas.specs import from_document
+from schemas.validation import schema
+
+ROOT = Path(__file__).parents[3]
+EVERYTHING = {name: {"provider": name} for name in PROVIDERS}
+ALL_UNIQUE = {name: {"provider": name, "unique": True} for name in CAN_BE_UNIQUE}
+
+
+def spec_of(document: dict[str, Any], extra: dict[str, Any], **shop: Any) -> CatalogSpec:
+    own = {**document, "extra": extra, "shop": {**document["shop"], **shop}}
+    spec: CatalogSpec = from_document(own, "catalog", "shop.yaml")
+    return spec
+
+
+def column(spec: CatalogSpec, name: str, index_N: Any, seed: int = 3) -> list[str]:
+    """The values of one extra column for these product numbers."""
+    alone = dataclasses.replace(spec, extra={name: spec.extra[name]})
+    empty = pa.table({"product_code": pa.nulls(len(index_N), pa.string())})
+    values: list[str] = with_extra_columns(empty, alone, seed, np.asarray(index_N))[name].to_pylist()
+    return values
+
+
+def test_schema_record_and_providers_say_the_same() -> None:
+    inside = schema("catalog")["$defs"]["extra"]
+    assert tuple(inside["properties"]["provider"]["enum"]) == PROVIDERS == tuple(MAKERS)
+    fields = {field.name: field for field in dataclasses.fields(ExtraColumn)}
+    assert set(inside["properties"]) == set(fields)
+    assert {n: f.default for n, f in fields.items() if n != "provider"} == {
+        n: about["default"] for n, about in inside["properties"].items() if n != "provider"
+    }
+    assert set(CAN_BE_UNIQUE) <= set(PROVIDERS)
+
+
+def test_a_value_depends_on_its_number_alone(demo_document: dict[str, Any]) -> None:
+    spec = spec_of(demo_document, {**EVERYTHING, "maker": {"provider": "company", "pool": 7}}, market="DE")
+    shuffled = np.random.default_rng(0).permutation(60) + 40
+    for name in spec.extra:
+        together = column(spec, name, np.arange(40, 100))
+        assert [together[i - 40] for i in shuffled] == column(spec, name, shuffled)
+        assert column(spec, name, [70]) == [together[30]]
+        assert all(value and "\n" not in value for value in together)
+
+
+def test_a_value_depends_on_no_other_column_and_on_the_seed(demo_document: dict[str, Any]) -> None:
+    alone, among = spec_of(demo_document, {"city": {"provider": "city"}}), spec_of(demo_document, EVERYTHING)
+    table = with_extra_columns(pa.table({"number": pa.array(range(50))}), among, 3, np.arange(50))
+    assert table.column_names == ["number", *EVERYTHING]
+    assert column(alone, "city", np.arange(50)) == table["city"].to_pylist()
+    assert column(alone, "city", np.arange(50)) != column(alone, "city", np.arange(50), seed=4)
+    twins = spec_of(demo_document, {"one": {"provider": "city"}, "two": {"provider": "city"}})
+    assert column(twins, "one", np.arange(50)) != column(twins, "two", np.arange(50))
+
+
+def test_another_process_with_other_hashes_gives_the_same_values(demo_document: dict[str, Any]) -> None:
+    spec = spec_of(demo_document, EVERYTHING, market="IN")
+    code = (
+        "import json, sys\nimport numpy as np\nimport pyarrow as pa\n"
+        "from generator.sampling.extra_columns import with_extra_columns\nfrom schemas.specs import from_document\n"
+        "spec = from_document(json.loads(sys.argv[1]), 'catalog')\n"
+        "table = with_extra_columns(pa.table({'n': pa.array(range(20))}), spec, 3, np.arange(20))\n"
+        "print(json.dumps(table.drop_columns(['n']).to_pydict()))"
+    )
+    document = {**demo_document, "extra": EVERYTHING, "shop": {**demo_document["shop"], "market": "IN"}}
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(document)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONHASHSEED": "77", "TZ": "Asia/Tokyo"},
+        cwd=ROOT,
+    )
+    assert json.loads(done.stdout) == {name: column(spec, name, range(20)) for name in spec.extra}
+
+
+@pytest.mark.parametrize("name", CAN_BE_UNIQUE)
+def test_unique_values_are_unique_though_the_library_repeats_itself(
+    demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    spec = spec_of(demo_document, ALL_UNIQUE)
+    (usual,) = column(spec, name, [5])
+    monkeypatch.setitem(MAKERS, name, lambda fake, today: usual)
+    numbers = np.concatenate([np.arange(10_000), np.arange(30_000_000, 30_010_000)])
+    assert len(set(column(spec, name, numbers))) == len(numbers)
+
+
+def test_unique_values_keep_the_form_of_their_kind(demo_document: dict[str, Any]) -> None:
+    spec = spec_of({**demo_document, "code_digits": 11}, ALL_UNIQUE)
+    values = {name: column(spec, name, np.arange(300)) for name in CAN_BE_UNIQUE}
+    assert all(re.fullmatch(r"[a-z0-9_.]+@[a-z0-9-]+\.example", value) for value in values["email"])
+    assert all(uuid.UUID(value).version == 4 and uuid.UUID(value).variant == uuid.RFC_4122 for value in values["uuid4"])
+    assert all(re.fullmatch(r"[a-z0-9_.]+", value) for value in values["user_name"])
+    assert all(len(value) == 13 and value[0] == "2" and is_ean(value) for value in values["ean13"])
+
+
+def is_ean(digits: str) -> bool:
+    """The rule from the other side: all thirteen digits, weighted 1 and 3 from the left, sum to a multiple of ten."""
+    return sum(int(digit) * (1, 3)[place % 2] for place, digit in enumerate(digits)) % 10 == 0
+
+
+def test_an_ean_has_the_check_digit_that_others_compute() -> None:
+    assert ean13(0) == "2000000000008"
+    assert ean13(99_999_999_999)[:12] == "299999999999"
+    assert all(is_ean(ean13(number)) for number in range(0, 10**11, 777_777_777))
+
+
+def test_a_pool_is_drawn_from_evenly_and_never_left(demo_document: dict[str, Any]) -> None:
+    spec = spec_of(demo_document, {"supplier": {"provider": "company", "pool": 40}})
+    values = column(spec, "supplier", np.arange(4000))
+    assert len(set(values)) == 40
+    assert set(column(spec, "supplier", np.arange(10**9, 10**9 + 4000))) == set(values)
+    counts = np.unique(np.array(values), return_counts=True)[1]
+    assert counts.min() > 50
+    assert counts.max() < 160
+
+
+def test_the_colourways_of_a_design_share_what_is_per_design(demo_document: dict[str, Any]) -> None:
+    spec = spec_of(demo_document, {"mill": {"provider": "city", "per": "design"}, "bin": {"provider": "city"}})
+    index_N = np.arange(300)
+    families = rows(spec, 3, index_N)["family"].to_pylist()
+    for name, shared in (("mill", True), ("bin", False)):
+        pairs = set(zip(families, column(spec, name, index_N), strict=True))
+        assert (len(pairs) == len(set(families))) == shared
+
+
+def test_dates_come_before_the_catalog_and_not_from_the_clock(demo_document: dict[str, Any]) -> None:
+    spec = spec_of(demo_document, {"since": {"provider": "date"}}, competence_date="1999-05-01")
+    values = column(spec, "since", np.arange(2000))
+    assert "1996-05-01" <= min(values) < "1996-06-01"
+    assert "1999-04-01" < max(values) <= "1999-05-01"
+
+
+def test_the_market_gives_the_locale_where_the_column_gives_none(demo_document: dict[str, Any]) -> None:
+    extra = {"who": {"provider": "name"}, "where": {"provider": "city", "locale": "de_DE"}}
+    spec = spec_of(demo_document, extra, market="JP")
+    assert all(re.search(r"[\u3040-\u9fff]", value) for value in column(spec, "who", np.arange(20)))
+    assert column(spec, "where", np.arange(20)) == column(spec_of(demo_document, extra), "where", np.arange(20))
+
+
+BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "unknown provider": ({"x": {"provider": "compny"}}, "extra.x.provider", "'compny'", "'company'"),
+    "a method": ({"x": {"provider": "seed_instance"}}, "extra.x.provider", "'seed_instance'", "'sentence'"),
+    "a dunder": ({"x": {"provider": "__class__"}}, "extra.x.provider", "'__class__'", "valid names: city"),
+    "no provider": ({"x": {}}, "extra.x", "'provider' is missing", "company, name"),
+    "unknown locale": ({"x": {"provider": "city", "locale": "xx_XX"}}, "extra.x.locale", "'xx_XX'", "de_DE"),
+    "locale with hyphen": ({"x": {"provider": "city", "locale": "de-DE"}}, "extra.x.locale", "de-DE", "as in de_DE"),
+    "no states": ({"x": {"provider": "state", "locale": "en_GB"}}, "extra.x.provider", "en_GB has no states", "city"),
+    "unique pool": (
+        {"x": {"provider": "company", "pool": 9, "unique": True}},
+        "extra.x.unique",
+        "a pool of 9",
+        "leave out",
+    ),
+    "unique design": (
+        {"x": {"provider": "company", "per": "design", "unique": True}},
+        "extra.x.unique",
+        "share",
+        "leave out",
+    ),
+    "unique country": ({"x": {"provider": "country", "unique": True}}, "extra.x.unique", "'country'", "company"),
+    "too large a pool": (
+        {"x": {"provider": "state", "locale": "de_DE", "pool": 40}},
+        "extra.x.pool",
+        "only 16 different",
+        "a pool of 16",
+    ),
+    "taken name": ({"title": {"provider": "city"}}, "extra.title", "column of every catalog", "own_title"),
+    "capital letter": ({"City": {"provider": "city"}}, "extra", "City", "small letters"),
+    "empty pool": ({"x": {"provider": "city", "pool": 0}}, "extra.x.pool", "0", "1 to 10,000"),
+    "unknown key": ({"x": {"provider": "city", "seed": 1}}, "extra.x", "'seed'", "locale"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_column_is_refused_with_place_and_hint(demo_document: dict[str, Any], name: str) -> None:
+    extra, where, problem, hint = BAD[name]
+    with pytest.raises(ToileError) as caught:
+        check_extra_columns(spec_of(demo_document, extra), "shop.yaml")
+    assert caught.value.where == f"shop.yaml: {where}"
+    assert problem in caught.value.problem
+    assert hint in caught.value.hint
+
+
+def test_every_column_of_a_catalog_is_a_taken_name(demo_document: dict[str, Any]) -> None:
+    for name in COLUMNS:
+        if name != "image":
+            with pytest.raises(ToileError, match="column of every catalog"):
+                spec_of(demo_document, {name: {"provider": "city"}})
+
+
+def test_a_unique_ean_needs_room(demo_document: dict[str, Any]) -> None:
+    with pytest.raises(ToileError, match="room for 11 digits"):
+        spec_of({**demo_document, "code_digits": 12}, {"x": {"provider": "ean13", "unique": True}})
+
+
+def test_a_day_that_is_none_is_refused(demo_document: dict[str, Any]) -> None:
+    with pytest.raises(ToileError, match="is no day"):
+        check_extra_columns(spec_of(demo_document, {"x": {"provider": "date"}}, competence_date="2026-02-30"))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "data").iterdir())}
+
+
+@pytest.fixture
+def with_extra(demo_document: dict[str, Any]) -> dict[str, Any]:
+    columns = {"supplier": {"provider": "company", "pool": 5}, "contact": {"provider": "email", "unique": True}}
+    return {**demo_document, "extra": columns}
+
+
+def inputs(document: dict[str, Any], num_products: int) -> GenerateInputs:
+    return GenerateInputs(spec_document=document, seed=3, start=0, num_products=num_products, image_size=None)
+
+
+def test_files_are_the_same_for_any_number_of_workers(
+    tmp_path: Path, with_extra: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 40})
+    write_shards(inputs(with_extra, 100), tmp_path / "one")
+    one = {path.stem: pq.read_table(path) for path in (tmp_path / "one" / "data").iterdir()}
+    assert len(one) > 5
+    command = [sys.executable, "-m", "toile", "--quiet", "generate", str(tmp_path / "spec.json"), "--no-images"]
+    (tmp_path / "spec.json").write_text(json.dumps(with_extra))
+    for workers in ("1", "2"):
+        out = ["--out", str(tmp_path / workers), "--num-products", "100", "--seed", "3", "--workers", workers]
+        subprocess.run([*command, *out], check=True)
+    assert digests(tmp_path / "1") == digests(tmp_path / "2")
+    whole = pa.concat_tables(pq.read_table(path) for path in (tmp_path / "1" / "data").iterdir())
+    parts = pa.concat_tables(one.values())
+    assert whole.sort_by("product_code").equals(parts.sort_by("product_code"))
+
+
+def test_datasets_the_data_card_and_our_own_reader_take_the_columns(tmp_path: Path, with_extra: dict[str, Any]) -> None:
+    manifest, _ = write_shards(inputs(with_extra, 60), tmp_path / "out")
+    assert "faker" in manifest.versions
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert list(loaded["train"].features) == [*COLUMNS, "supplier", "contact"]
+    assert len({row["supplier"] for part in loaded.values() for row in part}) == 5
+    assert len({row["contact"] for part in loaded.values() for row in part}) == 60
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "  - name: contact\n    dtype: string\n" in card
+    assert len(list(read(tmp_path / "out"))) == 60
+
+
+def test_a_catalog_without_extra_columns_knows_nothing_of_them(tmp_path: Path, demo_document: dict[str, Any]) -> None:
+    manifest, _ = write_shards(inputs(demo_document, 20), tmp_path / "out")
+    assert "faker" not in manifest.versions
+    table = pa.table({"a": [1]})
+    assert with_extra_columns(table, spec_of(demo_document, {}), 0, np.arange(1)) is table
+    code = (
+        "import sys; sys.modules['faker'] = None\nfrom generator.catalog.shards import GenerateInputs, write_shards\n"
+        "from schemas.validation import read_document\nfrom pathlib import Path\n"
+        "document = read_document(Path('schemas/presets/demo.yaml'))\n"
+        "write_shards(GenerateInputs(spec_document=document, seed=3, start=0, num_products=20, image_size=None), "
+        "Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "other")], check=True, cwd=ROOT)
+    assert digests(tmp_path / "other") == digests(tmp_path / "out")

@@ -1,0 +1,125 @@
+"""Every shipped catalog keeps what its first comment promises: endings, leaves, discounts, titles, telling pictures."""
+
+import functools
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from evaluation.metrics.scoring import ROUNDING, ClosedSet, title_tokens
+from generator import draw, products
+from generator.sampling.products import rows
+from generator.upper_bound import Judge, ceilings
+from schemas.appearance import SILHOUETTES
+from schemas.catalog import CatalogSpec, drawn_attribute
+from schemas.evaluation import EvaluationSpec
+from schemas.specs import load, presets
+
+CATALOGS = sorted(presets("catalog"))
+SPEC = EvaluationSpec()
+JUDGE = Judge(
+    category_key=ClosedSet((), {}).key,
+    title_words=title_tokens,
+    title_f1=SPEC.title_f1 - ROUNDING,
+    price_tolerance=SPEC.price_tolerance + ROUNDING,
+)
+
+
+@functools.cache
+def catalog(name: str) -> CatalogSpec:
+    return load(name, "catalog")
+
+
+@functools.cache
+def table(name: str) -> pd.DataFrame:
+    drawn: pd.DataFrame = rows(catalog(name), 0, np.arange(6000)).to_pandas()
+    return drawn
+
+
+def endings(name: str) -> set[int]:
+    """The cents of all full prices."""
+    return set((table(name)["full_price"] * 100).round().astype(int) % 100)
+
+
+def lengths(name: str) -> list[int]:
+    """The words of each title."""
+    return [len(title.split()) for title in table(name)["title"].dropna()]
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_a_preset_is_a_shop_of_some_breadth_under_its_own_name(name: str) -> None:
+    spec = catalog(name)
+    assert spec.name == name
+    assert spec.description
+    assert spec.shop.host.endswith(".example")
+    assert spec.shop.website_name.upper() == spec.shop.brand
+    assert len({each.path for each in spec.categories}) >= 8
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_products_of_every_preset_can_be_drawn(name: str) -> None:
+    for each in products(catalog(name), 0, 0, 12):
+        assert draw(each, 32).size == (32, 32)
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_every_leaf_can_be_told_from_the_picture(name: str) -> None:
+    """A perfect reader gets the leaf of every row right, and title and price of most of them."""
+    drawn = [each for each in products(catalog(name), 0, 0, 300) if each.inferable]
+    best = ceilings(catalog(name), JUDGE, drawn)["inferable"]
+    assert best.bounded == 0
+    assert best.category == 1
+    assert best.title > 0.9
+    assert best.price > 0.75
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_titles_are_tidy_and_name_the_thing(name: str) -> None:
+    titles = table(name)["title"].dropna()
+    assert not titles.str.contains(r"[{}]|  |^ | $").any()
+    assert min(lengths(name)) >= 2
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_colours_of_a_preset_can_be_told_apart(name: str) -> None:
+    for attribute_name, attribute in catalog(name).attributes.items():
+        if drawn_attribute(attribute_name, attribute) == "colour":
+            codes = [str(value.draws) for value in attribute.values.values()]
+            rgb = np.array([[int(code[i : i + 2], 16) for i in (1, 3, 5)] for code in codes])
+            apart = np.abs(rgb[:, None] - rgb[None]).max(axis=2) + 255 * np.eye(len(codes))
+            assert apart.min() >= 8, codes[int(apart.min(axis=1).argmin())]
+
+
+def test_the_marketplace_sells_everything_that_can_be_drawn() -> None:
+    assert {each.silhouette for each in catalog("marketplace").categories} == set(SILHOUETTES)
+    assert len({each.path for each in catalog("marketplace").categories}) >= 25
+
+
+def test_the_marketplace_ends_in_99_and_49_is_cheap_and_mostly_reduced() -> None:
+    found = table("marketplace")
+    assert endings("marketplace") == {49, 99}
+    assert found["full_price"].median() < 25
+    assert found["flg_discount"].mean() == pytest.approx(0.56, abs=0.03)
+    assert any(int(percent) % 5 for percent in catalog("marketplace").prices.discounts.percents)
+    assert np.mean(lengths("marketplace")) > 1.6 * np.mean(lengths("sportswear"))
+
+
+def test_home_and_beauty_ends_in_whole_or_half_dollars() -> None:
+    found = table("home-beauty")
+    assert endings("home-beauty") == {0, 50}
+    assert 40 < found["full_price"].median() < 120
+    assert {"vase", "mug", "candle", "cushion", "throw", "lipstick", "perfume-bottle"} <= {
+        each.silhouette for each in catalog("home-beauty").categories
+    }
+
+
+def test_what_a_marketplace_title_says_of_the_picture_is_drawn() -> None:
+    """Long titles are no excuse: striped is drawn striped, kids' is drawn small."""
+    spec = catalog("marketplace")
+    for each in products(spec, 3, 0, 400):
+        facts, title = each.attributes or {}, each.title or ""
+        assert bool(re.search(r"\bStriped\b", title)) <= (facts.get("pattern") == "stripes"), title
+        assert bool(re.search(r"\bKids\b", title)) == (facts.get("size") == "child"), title
+        assert bool(re.search(r"\bQuilted\b", title)) <= (facts.get("quilting") == "diamond"), title
+        assert bool(re.search(r"\bStoneware\b", title)) == (facts["material"] == "stoneware"), title

@@ -1,0 +1,379 @@
+"""The ceiling is what the best answers really reach: against brute force over many drawn products, and laws."""
+
+import dataclasses
+import functools
+import itertools
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from evaluation.commands.evaluate import _ceilings
+from evaluation.metrics.scoring import ROUNDING, ClosedSet, outcomes, title_tokens, token_f1
+from evaluation.report.console import print_result
+from evaluation.report.page import ceiling as shown_ceiling
+from evaluation.run import Candidate, evaluate
+from generator import GenerateInputs, products, write_shards
+from generator import upper_bound_prices as price_answers
+from generator.sampling.prices import nearest_legal
+from generator.sampling.products import compile_catalog, rows
+from generator.upper_bound import Judge, PerfectReader, ceilings
+from schemas.answer import render
+from schemas.appearance import Appearance, visible_part
+from schemas.catalog import CatalogSpec
+from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
+from schemas.prediction import Prediction
+from schemas.product import Product, from_batch
+from schemas.result import Ceiling, Result, read_result
+from schemas.specs import from_document, load
+from tests.helpers import shard_fixture
+
+SPEC = EvaluationSpec()
+JUDGE = Judge(
+    category_key=ClosedSet((), {}).key,
+    title_words=title_tokens,
+    title_f1=SPEC.title_f1 - ROUNDING,
+    price_tolerance=SPEC.price_tolerance + ROUNDING,
+)
+PARTS = ("category", "title", "price", "joint")
+
+
+def leaf(name: str, share: float, **changes: Any) -> dict[str, Any]:
+    """A category entry that sells plain scarves."""
+    return {
+        "path": ["A", "B", name],
+        "share": share,
+        "silhouette": "scarf",
+        "price": {"median": 300, "spread": 0.0},
+        "titles": {"{material} Scarf": 1},
+        "attributes": {"material": {"cotton": 1, "wool": 1}, "colour": None},
+        **changes,
+    }
+
+
+def catalog(*categories: dict[str, Any], **changes: Any) -> CatalogSpec:
+    spec: CatalogSpec = from_document(document(*categories, **changes), "catalog")
+    return spec
+
+
+def document(*categories: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "name": "small",
+        "shop": {"website_name": "S", "brand": "S", "host": "s.example"},
+        "prices": {"bands": [{"per": 10}]},
+        "attributes": {
+            "material": {"values": {"cotton": {}, "wool": {"price": 1.5}}},
+            "line": {
+                "hidden": True,
+                "values": {"Aria": {"title": "Aria"}, "Bolt": {"price": 1.3}, "Core": {"title": "", "price": 0.8}},
+                "rules": [{"when": {"material": ["wool"]}, "multiply": {"Aria": 3}}],
+            },
+            "colour": {"values": {"red": {"draws": "#aa0000"}, "blue": {"draws": "#0000aa"}}},
+        },
+        "categories": list(categories),
+        **changes,
+    }
+
+
+EVERYTHING = catalog(
+    leaf(
+        "SCARVES",
+        0.45,
+        price={"median": 300, "spread": 0.15},
+        titles={"{line} {material} Scarf": 2, "{material} Winter Crew Scarf": 1},
+        attributes={"material": {"cotton": 1, "wool": 1}, "line": {"Aria": 3, "Bolt": 2, "Core": 1}, "colour": None},
+    ),
+    leaf(
+        "STOLES",
+        0.35,
+        price={"median": 400, "spread": 0.25},
+        titles={"{material} Stole": 1, "{line} {material} Long Stole": 1},
+        attributes={"material": {"cotton": 2, "wool": 1}, "line": None, "colour": {"red": 4, "blue": 1}},
+    ),
+    leaf("N.A.", 0.2, price={"median": 250, "spread": 0.1}, titles={"{material} Shawl": 1}),
+    navigation={"share": 0.4, "labels": {"VIEW ALL": 3, "NEW IN": 1, "N.A.": 1}},
+    colourways={"repeat_share": 0.3, "max_per_family": 3},
+)
+
+
+def seen(product: Product) -> Appearance:
+    appearance = visible_part(Appearance.from_attributes(product.attributes or {}))
+    return dataclasses.replace(appearance, design_seed=0, shot_seed=0)
+
+
+class Drawn:
+    """Products that look the same, counted: what the best answers reach is looked up, not reckoned."""
+
+    def __init__(self, members: list[Product]) -> None:
+        self.labels = np.array([member.category3_code for member in members])
+        self.titles = np.array([" ".join(sorted(title_tokens(member.title or ""))) for member in members])
+        self.prices = np.array([member.full_price or 0.0 for member in members])
+
+    def right(self, label: str, title: str, price: float) -> dict[str, float]:
+        """How often one answer is right."""
+        answered = {name: token_f1(title, name) >= SPEC.title_f1 - ROUNDING for name in set(self.titles)}
+        category = self.labels == label
+        named = np.array([answered[name] for name in self.titles])
+        priced = np.abs(price - self.prices) / self.prices <= SPEC.price_tolerance + ROUNDING
+        return dict(zip(PARTS, (r.mean() for r in (category, named, priced, category & named & priced)), strict=True))
+
+    def best(self) -> dict[str, tuple[str, str, float]]:
+        """For each part the best answer, by trying all."""
+        names = sorted(set(self.titles))
+        union = sorted(set().union(*(name.split() for name in names)))
+        matched: dict[frozenset[str], str] = {}
+        for size in range(1, len(union) + 1):
+            for title in map(" ".join, itertools.combinations(union, size)):
+                hits = frozenset(name for name in names if token_f1(title, name) >= SPEC.title_f1 - ROUNDING)
+                matched.setdefault(hits, title)
+        titles = [title for hits, title in matched.items() if hits and not any(hits < other for other in matched)]
+        labels = sorted(set(self.labels))
+        prices = [float(price) * (1 + SPEC.price_tolerance) for price in sorted(set(self.prices))]
+        label_LN = self.labels[None] == np.array(labels)[:, None]
+        named_TN = np.array([np.isin(self.titles, list(hits)) for hits, title in matched.items() if title in titles])
+        error_PN = np.abs(np.array(prices)[:, None] - self.prices) / self.prices
+        priced_PN = error_PN <= SPEC.price_tolerance + ROUNDING
+        both = (label_LN[:, None] & named_TN[None]).reshape(-1, len(self.labels)).astype(np.float32)
+        place, last = np.unravel_index((both @ priced_PN.T.astype(np.float32)).argmax(), (len(both), len(prices)))
+        whole = (labels[place // len(titles)], titles[place % len(titles)], prices[last])
+        return {
+            "category": (labels[label_LN.sum(axis=1).argmax()], "", 1.0),
+            "title": ("", titles[named_TN.sum(axis=1).argmax()], 1.0),
+            "price": ("", "", prices[priced_PN.sum(axis=1).argmax()]),
+            "joint": whole,
+        }
+
+
+def test_the_ceiling_is_what_the_best_answers_reach_on_many_drawn_products() -> None:
+    reader = PerfectReader(EVERYTHING, JUDGE)
+    drawn = [p for p in from_batch(rows(EVERYTHING, 3, np.arange(30_000))) if p.category3_code]
+    for inferable in (False, True):
+        groups: dict[Appearance, list[Product]] = defaultdict(list)
+        for product in drawn:
+            if product.inferable or not inferable:
+                groups[seen(product)].append(product)
+        assert len(groups) == 4
+        for members in groups.values():
+            claimed = reader.chances(members[0], inferable=inferable)
+            assert claimed.exact
+            known, fresh = Drawn(members[::2]), Drawn(members[1::2])
+            best = known.best()
+            for part in PARTS:
+                value = getattr(claimed, part)
+                error = 4 * np.sqrt(value * (1 - value) / len(fresh.labels)) + 1e-3
+                assert fresh.right(*best[part])[part] <= value + error, (part, inferable)  # no answer does better
+                assert known.right(*best[part])[part] >= value - error, (part, inferable)  # and some does as well
+
+
+def only(spec: CatalogSpec, num_products: int = 300, judge: Judge = JUDGE) -> dict[str, Ceiling]:
+    drawn = [product for product in products(spec, 0, 0, num_products) if product.category3_code]
+    found = ceilings(spec, judge, drawn)
+    assert {each.bounded for each in found.values()} == {0}
+    return found
+
+
+def of(ceiling: Ceiling) -> list[float]:
+    return [getattr(ceiling, part) for part in PARTS]
+
+
+def test_a_catalog_without_chance_has_a_ceiling_of_one() -> None:
+    found = only(catalog(leaf("SCARVES", 1.0)))
+    assert of(found["all"]) == of(found["inferable"]) == [1, 1, 1, 1]
+    assert found["all"].reasoning == 1
+    assert found["all"].n == found["inferable"].n == 300
+
+
+def test_two_leaves_alike_leave_the_share_of_the_larger_one() -> None:
+    found = only(catalog(leaf("SCARVES", 0.7), leaf("STOLES", 0.3)))["all"]
+    assert of(found) == pytest.approx([0.7, 1, 1, 0.7])
+    apart = leaf("STOLES", 0.3, price={"median": 900, "spread": 0}, titles={"{material} Long Fringe Stole": 1})
+    assert of(only(catalog(leaf("SCARVES", 0.7), apart))["all"]) == pytest.approx([0.7, 0.7, 0.7, 0.7])
+
+
+def test_two_spellings_of_one_leaf_are_one() -> None:
+    assert of(only(catalog(leaf("T-SCARVES", 0.7), leaf("T SCARVES", 0.3)))["all"]) == pytest.approx([1, 1, 1, 1])
+
+
+def test_parts_of_an_answer_cannot_be_best_together_where_they_contradict() -> None:
+    titles = {"{material} Long Fringe Stole": 1}
+    spec = catalog(
+        leaf("ONE", 0.4), leaf("TWO", 0.3, titles=titles), leaf("THREE", 0.3, titles=titles)
+    )  # fmt: skip
+    assert of(only(spec)["all"]) == pytest.approx([0.4, 0.6, 1, 0.4])
+
+
+def test_spread_lowers_price_and_joint_alone() -> None:
+    before = [1.0, 1.0]
+    for spread in (0.1, 0.2, 0.4):
+        bands = {"bands": [{"per": 0.5}]}
+        found = only(catalog(leaf("SCARVES", 1.0, price={"median": 300, "spread": spread}), prices=bands))["all"]
+        assert (found.category, found.title) == (1, 1)
+        assert found.joint == pytest.approx(found.price)
+        assert found.price < before[0]
+        assert found.reasoning == pytest.approx((2 + found.price) / 3)
+        before = [found.price, found.joint]
+    z = np.log(1.5) / 2 / 0.4
+    assert found.price == pytest.approx(2 * norm.cdf(z) - 1, abs=0.002)  # of a price that is not put on a lattice
+
+
+def test_navigation_lowers_the_category_on_all_rows_and_nothing_on_inferable_ones() -> None:
+    found = only(catalog(leaf("SCARVES", 1.0), navigation={"share": 0.25, "labels": {"VIEW ALL": 1}}))
+    assert of(found["all"]) == pytest.approx([0.75, 1, 1, 0.75])
+    assert of(found["inferable"]) == [1, 1, 1, 1]
+    mostly = only(catalog(leaf("SCARVES", 1.0), navigation={"share": 0.75, "labels": {"VIEW ALL": 9, "N.A.": 1}}))
+    assert of(mostly["all"])[0] == pytest.approx(0.675 / 0.925)  # rows without a category are not evaluated
+
+
+def test_without_inferable_rows_there_is_no_such_ceiling() -> None:
+    spec = catalog(leaf("N.A.", 1.0), navigation={"share": 0.5, "labels": {"VIEW ALL": 1}})
+    assert list(only(spec)) == ["all"]
+
+
+def test_an_answer_may_hedge_between_titles() -> None:
+    titles = {"{material} Scarf": 1, "{material} Crew Neck Scarf": 1}
+    assert only(catalog(leaf("SCARVES", 1.0, titles=titles)))["all"].title == 1  # by "Wool Crew Scarf"
+    strict = dataclasses.replace(JUDGE, title_f1=0.9)
+    assert only(catalog(leaf("SCARVES", 1.0, titles=titles)), judge=strict)["all"].title == pytest.approx(0.5)
+
+
+def test_prices_between_too_many_legal_ones_are_bounded_from_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    prices = compile_catalog(EVERYTHING).prices
+    median_S, spread_S = np.array([300.0, 500.0]), np.array([0.15, 0.0])
+    exact, is_exact = price_answers.price_windows(prices, median_S, spread_S, 0.2)
+    monkeypatch.setattr(price_answers, "_MOST_CHANCES", 80)
+    bound, still_exact = price_answers.price_windows(prices, median_S, spread_S, 0.2)
+    assert (is_exact, still_exact) == (True, False)
+    assert (bound.max(axis=1) >= exact.max(axis=1)).all()
+    assert bound.max(axis=1) == pytest.approx(exact.max(axis=1), abs=0.05)
+    assert exact[1].max() == 1
+
+
+def test_a_picture_that_leaves_too_much_open_is_only_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("generator.upper_bound.MOST_STATES", 2)
+    drawn = [product for product in products(EVERYTHING, 0, 0, 50) if product.category3_code]
+    found = ceilings(EVERYTHING, JUDGE, drawn)["all"]
+    assert of(found) == [1, 1, 1, 1]
+    assert found.bounded == found.n == len(drawn)
+
+
+def test_a_row_that_the_spec_cannot_have_drawn_is_refused() -> None:
+    spec = catalog(leaf("SCARVES", 1.0))
+    (row,) = products(spec, 0, 0, 1)
+    green = dataclasses.replace(row, attributes={**(row.attributes or {}), "colour": "#00aa00"})
+    with pytest.raises(ToileError, match="never draws") as caught:
+        ceilings(spec, JUDGE, [green])
+    assert row.product_code in caught.value.where
+    with pytest.raises(ToileError, match="does not say what is drawn"):
+        ceilings(spec, JUDGE, [dataclasses.replace(row, attributes=None)])
+
+
+def test_a_model_that_gives_the_best_answers_scores_at_the_ceiling() -> None:
+    spec = load("fashion-luxury", "catalog")
+    drawn = [product for product in products(spec, 5, 0, 4500) if product.inferable]
+    best = ceilings(spec, JUDGE, drawn)["inferable"]
+    assert best.bounded == 0
+    answers = [_knowing(spec, product) for product in drawn]
+    scored = outcomes(drawn, answers, SPEC, {product.category3_code or "" for product in drawn})
+    reached = {part: np.mean([outcome.right(part) for outcome in scored]) for part in ("category", "title", "price")}
+    assert reached["category"] == best.category == 1
+    assert reached["title"] == best.title == 1
+    assert 0.85 < best.price < 0.97
+    assert reached["price"] == pytest.approx(best.price, abs=4 * np.sqrt(0.07 / len(drawn)))
+
+
+def _knowing(spec: CatalogSpec, product: Product) -> Prediction:
+    """The answer of one who knows how the preset prices and names things, and hedges where it has two names."""
+    choices = (product.attributes or {})["choices"]
+    entry = next(
+        c for c in spec.categories if c.path[2] == product.category3_code and c.path[0] == product.category1_code
+        and c.silhouette == (product.attributes or {})["silhouette"]
+    )  # fmt: skip
+    factors = [spec.attributes[name].values[value].price for name, value in choices.items()]
+    title = re.sub(r"Heritage |Oversized |Car (?=Coat)", "", product.title or "")
+    title = re.sub(r"(Crew-neck )?Sweater", "Crew Sweater", title)
+    price = _best_price(spec, round(entry.price.median * float(np.prod(factors)), 6), entry.price.spread)
+    return predicted(product, render(title, entry.path[2], price))
+
+
+@functools.cache
+def _best_price(spec: CatalogSpec, median: float, spread: float) -> float:
+    """The best of all answers to 2,001 prices of equal chance."""
+    quantile_N = (np.arange(2001) + 0.5) / 2001
+    drawn_N = nearest_legal(compile_catalog(spec).prices.points, median * np.exp(spread * norm.ppf(quantile_N)))
+    answers = [float(price) * (1 + SPEC.price_tolerance) for price in np.unique(drawn_N)]
+    return max(answers, key=lambda answer: float(np.mean(np.abs(answer - drawn_N) / drawn_N <= 0.2 + ROUNDING)))
+
+
+def predicted(product: Product, answer: str) -> Prediction:
+    return Prediction(
+        product_code=product.product_code,
+        family=product.family,
+        split=product.split,
+        source=product.source,
+        inferable=product.inferable,
+        protocol="generate",
+        control="none",
+        shown=product.product_code,
+        answer=answer,
+        truncated=False,
+    )
+
+
+def evaluated(data: Path, out: Path) -> Result:
+    """A model that says nothing, on all rows of the test split."""
+    candidate = Candidate(
+        model="silent", adapter=None, device="cpu", dtype="float32", load=lambda: shard_fixture.TableModel({})
+    )
+    spec = EvaluationSpec(controls=(), split="train")
+    return evaluate(candidate, data, out, spec, quiet=True, allow_seen=True, ceilings=_ceilings(data, spec))
+
+
+def test_an_evaluation_shows_the_ceiling_of_a_drawn_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawing = document(leaf("SCARVES", 0.7), leaf("STOLES", 0.3))
+    inputs = GenerateInputs(spec_document=drawing, seed=0, start=0, num_products=12, image_size=32)
+    write_shards(inputs, tmp_path / "data")
+    result = evaluated(tmp_path / "data", tmp_path / "out")
+    assert result.ceiling is not None
+    assert of(result.ceiling["all"]) == pytest.approx([0.7, 1, 1, 0.7])
+    assert "ceiling" in result.methods
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "ceiling 70\u202f%" in page
+    assert "0\u202f% of it" in page
+    print_result(result)
+    printed = capsys.readouterr().out
+    assert "ceiling of inferable rows: category 70 % (0 % of it), title 100 % (0 % of it)" in printed
+    stored = json.loads((tmp_path / "out" / "result.json").read_text())["ceiling"]
+    assert stored["inferable"]["reasoning"] == pytest.approx(0.9)
+
+
+def test_imported_rows_have_no_ceiling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = shard_fixture.write_shards(tmp_path / "data", shard_fixture.in_split(shard_fixture.products(4), "train"))
+    result = evaluated(data, tmp_path / "out")
+    assert result.ceiling is None
+    assert "ceiling" not in result.methods
+    assert shown_ceiling(result, "all", "joint") is None
+    assert "ceiling" not in (tmp_path / "out" / "report.html").read_text().replace('"ceiling": null', "").replace(
+        '"ceiling":null', ""
+    )
+    print_result(result)
+    assert "ceiling" not in capsys.readouterr().out
+
+
+def test_a_share_of_the_ceiling_may_lie_above_one() -> None:
+    golden = read_result(Path(__file__).parents[1] / "golden" / "evaluation")
+    assert golden.ceiling is None  # written before there was one
+    joint = next(s.value for s in golden.scores if (s.metric, s.rows, s.control) == ("joint", "all", "none"))
+    assert joint is not None
+    lucky = Ceiling(n=9, bounded=0, category=1, title=0, price=1, joint=joint / 1.5, reasoning=1)
+    result = dataclasses.replace(golden, ceiling={"all": lucky})
+    best, share = shown_ceiling(result, "all", "joint") or (None, None)
+    assert best == joint / 1.5
+    assert share == pytest.approx(1.5)
+    assert shown_ceiling(result, "all", "title") == (0, None)
+    assert shown_ceiling(result, "inferable", "title") is None

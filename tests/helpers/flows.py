@@ -1,0 +1,159 @@
+"""Commands that are disturbed, and what of their files has to be the same afterwards."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from evaluation.report.evidence import EMBEDDED, PACKED
+from tests.helpers.dataset_hub import dbq_table, picture_bytes
+from tests.helpers.killing import MOMENTS, Ended, Keeper, Moment
+
+SMALL_SHARDS = {
+    "generator.catalog.shards.PRODUCTS_PER_SHARD": [40, 15],
+    "generator.ingest.import_table.ROWS_PER_SHARD": 20,
+}
+"""Without and with pictures."""
+TIMES = {
+    "manifest.json": {"seconds"},
+    "run.json": {"seconds", "samples_per_second"},
+    "log.jsonl": {"seconds", "samples_per_second", "waited"},
+    "result.json": {"seconds", "throughput"},
+    "report.html": {"seconds", "throughput"},
+}
+"""File -> what in it tells the time, anywhere inside; of a page the figures and the evidence are compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A command that is killed."""
+
+    arguments: Callable[[Path], Sequence[str]]
+    """The command line for an output folder or file."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    kinds: Sequence[str] = MOMENTS
+    out: str = "out"
+    """The name of the output."""
+
+    def run(self, keep: Keeper, place: Path, moment: Moment | None = None) -> Ended:
+        """Run it, or a part of it, with its output in the folder `place`."""
+        place.mkdir(exist_ok=True)
+        words = self.arguments(place / self.out)
+        return keep.run(words, place, moment, environment=self.environment, settings=self.settings)
+
+
+def artefacts(folder: Path) -> dict[str, str]:
+    """The sha256 of every file below, without what tells the time."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir():
+            found[name] = "folder"
+        else:
+            found[name] = hashlib.sha256(_timeless(path)).hexdigest()
+    return found
+
+
+def _timeless(path: Path) -> bytes:
+    names, content = TIMES.get(path.name), path.read_bytes()
+    if names is None:
+        return content
+    text = content.decode()
+    if path.suffix == ".html":
+        shown, packed = EMBEDDED.search(text), PACKED.search(text)
+        assert shown is not None
+        assert packed is not None
+        return json.dumps([_without(json.loads(shown[1]), names), packed[1]]).encode()
+    lines = text.splitlines() if path.suffix == ".jsonl" else [text]
+    return json.dumps([_without(json.loads(line), names) for line in lines]).encode()
+
+
+def _without(document: Any, names: set[str]) -> Any:
+    if isinstance(document, dict):
+        return {name: _without(value, names) for name, value in document.items() if name not in names}
+    return [_without(each, names) for each in document] if isinstance(document, list) else document
+
+
+def generating(*more: str) -> Flow:
+    return Flow(
+        arguments=lambda out: ["--quiet", "generate", "demo", *more, "--seed", "5", "--out", str(out)],
+        settings=SMALL_SHARDS,
+    )
+
+
+GENERATING = {
+    "pictures": generating("--num-products", "50", "--image-size", "32", "--workers", "1"),
+    "rows": generating("--num-products", "200", "--no-images", "--workers", "1"),
+    "scenarios": generating("--num-products", "100", "--no-images", "--workers", "1", "--scenario", "all"),
+    "faulty pictures": generating("--num-products", "40", "--image-size", "32", "--scenario", "all", "--workers", "1"),
+    "two workers": dataclasses.replace(
+        generating("--num-products", "401000", "--no-images", "--workers", "2"), kinds=("second",), settings={}
+    ),
+}
+
+
+def table_with_pictures(folder: Path, num_rows: int = 90) -> Path:
+    """A CSV with picture files beside it, one of them broken."""
+    table = (
+        dbq_table(num_rows, "http://127.0.0.1:9")
+        .drop(columns="imageurl")
+        .assign(image=[f"{k}.jpg" for k in range(num_rows)])
+    )
+    table.to_csv(folder / "table.csv", index=False)
+    for k in range(num_rows):
+        (folder / f"{k}.jpg").write_bytes(b"no" if k == 3 else picture_bytes(k))
+    return folder / "table.csv"
+
+
+def training(run: Path) -> Flow:
+    return Flow(arguments=lambda out: ["--quiet", "train", str(run), "--device", "cpu", "--out", str(out)])
+
+
+def run_file(folder: Path, catalog: Path, **changes: Any) -> Path:
+    """A run of eight short steps that saves every second."""
+    document = {
+        "mix": [{"data": str(catalog)}],
+        "max_steps": 8,
+        "method": "full",
+        "batch_size": 2,
+        "num_crops": 1,
+        "optimiser": {"learning_rate": 1e-3, "warmup_steps": 2},
+        "checkpoint_every": 2,
+        **changes,
+    }
+    (folder / "run.yaml").write_text(yaml.safe_dump(document))
+    return folder / "run.yaml"
+
+
+def evaluating(catalog: Path, *more: str) -> Flow:
+    return Flow(
+        arguments=lambda out: [
+            *("--quiet", "evaluate", "--model", "tiny", "--data", str(catalog), "--device", "cpu"),
+            *("--limit", "4", "--batch-size", "2", *more, "--out", str(out)),
+        ]
+    )
+
+
+def fetching(table: Path) -> Flow:
+    words = ["--quiet", "fetch", str(table), "--allow-private", "--source", "test", "--workers", "8"]
+    return Flow(arguments=lambda out: [*words, "--out", str(out)], settings=SMALL_SHARDS)
+
+
+def importing(table: Path) -> Flow:
+    words = ["--quiet", "import", str(table), "--currency", "USD"]
+    return Flow(arguments=lambda out: [*words, "--out", str(out)], settings=SMALL_SHARDS)
+
+
+def converting(catalog: Path, form: str) -> Flow:
+    return Flow(arguments=lambda out: ["--quiet", "convert", str(catalog), "--to", form, "--out", str(out)])
+
+
+def fitting(catalog: Path) -> Flow:
+    words = ["--quiet", "fit", str(catalog), "--no-images"]
+    return Flow(arguments=lambda out: [*words, "--out", str(out)], out="twin.yaml")

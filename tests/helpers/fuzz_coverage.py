@@ -1,0 +1,25 @@
+"""Run one target of tests/helpers/fuzzing.py under atheris.
+
+python -m tests.helpers.fuzz_coverage TARGET FOLDER-OF-EXAMPLES SECONDS
+"""
+
+import sys
+
+import atheris  # type: ignore[import-not-found,unused-ignore]  # not installed with the tests
+
+OURS = ["schemas", "generator.incoming", "generator.pages", "generator.catalog.masks", "generator.faults.table"]
+
+with atheris.instrument_imports(include=[*OURS, "yaml", "jsonschema", "PIL"]):
+    from tests.helpers.fuzzing import tried
+
+
+def main() -> None:
+    """Searches for so many seconds; an exception that is no ToileError ends the process with its trace and bytes."""
+    target, folder, seconds = sys.argv[1:]
+    limits = ["-max_len=65536", "-rss_limit_mb=4096", "-timeout=30", "-artifact_prefix=fuzz-"]
+    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", *limits, folder], lambda content: tried(target, content))
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""A table model whose log-probabilities are planted: evaluation of rankings and price posteriors without a network."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from PIL import Image
+
+from evaluation.models.base import AnswerForm, Generated, LogProbs
+from schemas.product import Product
+from tests.helpers.shard_fixture import TableModel, colour_of, truth
+
+Colour = tuple[int, int, int]
+
+
+class ScoringModel(TableModel):
+    """Answers from a table; a candidate is as likely as `log_prob(colour, prefix, candidate)` says."""
+
+    constrains = True
+
+    def __init__(
+        self,
+        answers: Mapping[Colour, str],
+        log_prob: Callable[[Colour, str, str], float],
+        otherwise: str = "I see one colour.",
+    ) -> None:
+        super().__init__(answers, otherwise)
+        self.log_prob = log_prob
+        self.asked: list[tuple[str, AnswerForm | None, Colour]] = []
+        """Prompt, form and colour of everything that was to be written, in the order of asking."""
+        self.forms: list[AnswerForm] = []
+        self.scored: list[tuple[Colour, str]] = []
+        """Colour and prefix of every row whose candidates were scored."""
+        self.ended: dict[str, bool] = {}
+        """Of every candidate, whether the end of the answer was scored with it."""
+
+    def generate(
+        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
+    ) -> list[Generated]:
+        self.asked += [(prompt, constraint, colour(picture)) for prompt, picture in zip(prompts, pictures, strict=True)]
+        self.forms += [constraint] if constraint else []
+        return super().generate(pictures, prompts)
+
+    def logprob(
+        self,
+        pictures: Sequence[Image.Image],
+        prompts: Sequence[str],
+        prefixes: Sequence[str],
+        answers: Sequence[Sequence[str]],
+        *,
+        ended: bool = False,
+    ) -> list[LogProbs]:
+        self.batches.append(len(pictures))
+        self.prompts.update(prompts)
+        self.ended |= {answer: ended for of_row in answers for answer in of_row}
+        self.scored += [(colour(picture), prefix) for picture, prefix in zip(pictures, prefixes, strict=True)]
+        return [
+            LogProbs(
+                values=tuple(self.log_prob(colour(picture), prefix, answer) for answer in of_row),
+                num_tokens=tuple(len(answer.split()) for answer in of_row),
+            )
+            for picture, prefix, of_row in zip(pictures, prefixes, answers, strict=True)
+        ]
+
+
+def colour(picture: Image.Image) -> Colour:
+    """Of a picture that has only one."""
+    found = picture.getpixel((0, 0))
+    assert isinstance(found, tuple)
+    return found[0], found[1], found[2]
+
+
+def scoring_model(
+    rows: Sequence[Product],
+    log_prob: Callable[[Colour, str, str], float] = lambda colour, prefix, candidate: -float(len(candidate)),
+    answer: Callable[[Product], str] = truth,
+) -> ScoringModel:
+    """Gives `answer(product)` when it sees the product's picture."""
+    return ScoringModel({colour_of(row.product_code): answer(row) for row in rows}, log_prob)

@@ -1,0 +1,44 @@
+"""Shards of a few products that take their time, in every process, so that one can be killed in the middle.
+
+    python -m tests.helpers.slow_shards generate demo ...
+
+is the command line with such shards.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import generator.catalog.shards
+from generator.catalog.shards import GenerateInputs, write_shard, write_shard_there
+from generator.catalog.storage import Folder
+
+SMALL_SHARDS = {True: 20, False: 50}
+PAUSE_SECONDS = 0.3
+
+
+def slow_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
+    """`write_shard` for a worker process, which has to be told how small shards are."""
+    generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
+    time.sleep(PAUSE_SECONDS)
+    return write_shard(inputs, shard, out)
+
+
+def slow_shard_there(inputs: GenerateInputs, shard: int, out: Folder) -> int:
+    """`write_shard_there`, likewise; says where it is, and waits while it is held."""
+    generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
+    Path(f"{out.where()}.at-{os.getpid()}").touch()
+    while Path(f"{out.where()}.hold").exists():
+        time.sleep(0.05)
+    return write_shard_there(inputs, shard, out)
+
+
+if __name__ == "__main__":
+    from tests.helpers import slow_shards
+    from toile.cli import main
+
+    generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
+    for name in ("write_shard", "write_shard_there"):
+        setattr(generator.catalog.shards, name, getattr(slow_shards, name.replace("write", "slow")))
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""A clock that runs backwards and files from the future change nothing: no result and no decision depends on them."""
+
+import os
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.dataset_hub import PictureServer, dbq_table
+from tests.helpers.flows import GENERATING, Flow, artefacts, evaluating, fetching, run_file, training
+from tests.helpers.killing import BACKWARDS, Moment, keeper
+
+ROOT = Path(__file__).parents[2]
+ASKING = re.compile(r"st_mtime|st_ctime|getmtime|time\.time\(|time_ns\(")
+MAY_ASK = {"generator/ingest/hub.py", "evaluation/models/openai_server.py", "schemas/manifest.py"}
+"""The first two read when a server wants to be asked again, which it may say as a date; to the third a file whose date
+has changed, to whatever, is one to be hashed again.
+"""
+
+
+def test_no_code_looks_at_the_clock_or_at_dates_of_files() -> None:
+    files = [
+        path for room in ("schemas", "generator", "finetune", "evaluation") for path in (ROOT / room).rglob("*.py")
+    ]
+    asking = {path.relative_to(ROOT).as_posix() for path in files if ASKING.search(path.read_text())}
+    assert asking == MAY_ASK
+
+
+@pytest.mark.slow
+def test_a_clock_that_runs_backwards_changes_nothing(tmp_path: Path, catalog: Path, pictures: PictureServer) -> None:
+    dbq_table(30, pictures.url).to_parquet(tmp_path / "table.parquet", index=False)
+    flows: dict[str, Flow] = {
+        "generate": GENERATING["pictures"],
+        "fetch": fetching(tmp_path / "table.parquet"),
+        "train": training(run_file(tmp_path, catalog, max_steps=4)),
+        "evaluate": evaluating(catalog, "--control", "none"),
+    }
+    with keeper("generator.catalog.shards", "finetune.train", "jsonschema") as keep:
+        for name, flow in flows.items():
+            whole = flow.run(keep, tmp_path / f"{name}-0")
+            assert whole.code == 0, whole.said
+            wanted = artefacts(tmp_path / f"{name}-0")
+            back, place = Moment(kind=BACKWARDS, at=3600), tmp_path / f"{name}-1"
+            assert flow.run(keep, place, back).code == 0
+            assert artefacts(place) == wanted, name
+            killed = tmp_path / f"{name}-2"
+            assert flow.run(keep, killed, Moment(kind="write", at=whole.num_writes // 2)).killed
+            later = time.time() + 1e6
+            for path in killed.rglob("*"):
+                os.utime(path, (later, later))
+            again = flow.run(keep, killed, back)
+            assert again.code == 0, again.said
+            assert artefacts(killed) == wanted, name

@@ -1,0 +1,286 @@
+"""Damaged files: cut, or with one bit flipped at places that a seed decides. Every reader names the file, or gives what
+it gives for the whole one; none shows a traceback, and none gives another result in silence.
+"""
+
+import hashlib
+import json
+import os
+import random
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from finetune.data_mix import find_source
+from generator.catalog.masks import masks_name, read_masks
+from generator.catalog.shards import GenerateInputs, write_shards
+from generator.export.rows import read_columns
+from generator.faults.scenarios import with_scenarios
+from generator.faults.table import FAULTS, read_faults
+from generator.pages.catalog_page import picked
+from schemas.errors import ToileError
+from schemas.manifest import MANIFEST
+from schemas.product import read
+from tests.helpers.flows import Flow, artefacts, converting, evaluating, fitting, run_file, training
+from tests.helpers.killing import Ended, Keeper, Moment, keeper
+from tests.helpers.shard_fixture import relist
+from tests.project.test_architecture import FILES, ROOT
+
+pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
+SEED = 20261121
+OPENING_PARQUET = {
+    "schemas/product.py",
+    "generator/catalog/verify.py",  # compares the hashes itself, and goes on
+    "generator/catalog/masks.py",
+    "generator/faults/table.py",
+    "generator/catalog/shards.py",  # what it has just written
+    "generator/ingest/arrow_tables.py",  # of strangers
+    "evaluation/analysis/contamination.py",  # seen.parquet, of a run
+}
+READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
+
+
+@pytest.fixture(scope="module")
+def keep() -> Iterator[Keeper]:
+    with keeper(
+        "generator.catalog.shards", "generator.ingest.hub", "finetune.train", "peft", "jsonschema", "pandas"
+    ) as found:
+        yield found
+
+
+def reading(name: str, folder: Path, catalog: Path) -> Flow:
+    """A command that reads the catalog."""
+    match name:
+        case "describe":
+            return Flow(arguments=lambda out: ["describe", str(catalog), "--json"])
+        case "show":
+            return Flow(arguments=lambda out: ["--quiet", "show", str(catalog), "--out", str(out)], out="page.html")
+        case "convert":
+            return converting(catalog, "imagefolder")
+        case "fit":
+            return fitting(catalog)
+        case "train":
+            return training(run_file(folder, catalog, max_steps=1, checkpoint_every=9))
+        case _:
+            return evaluating(catalog, "--no-noise-check", "--control", "none")
+
+
+def flipped(path: Path, dice: random.Random) -> str:
+    """One bit of the file changed; returns where."""
+    content = bytearray(path.read_bytes())
+    place, bit = dice.randrange(len(content)), dice.randrange(8)
+    content[place] ^= 1 << bit
+    path.write_bytes(content)
+    return f"{path.name}, byte {place} of {len(content)}, bit {bit}"
+
+
+def cut(path: Path, dice: random.Random) -> str:
+    """The file without its end; returns where it ends now."""
+    size = dice.randrange(path.stat().st_size)
+    with path.open("r+b") as file:
+        file.truncate(size)
+    return f"{path.name}, cut at {size}"
+
+
+def complaint(ended: Ended, folder: Path) -> bool:
+    """Whether the command refused, with a hint and something in the folder named; a traceback fails the test."""
+    assert "Traceback" not in ended.said, ended.said
+    if ended.code == 0:
+        return False
+    assert ended.code == 1, ended.said
+    assert "hint: " in ended.said, ended.said
+    assert str(folder) in ended.said, ended.said
+    return True
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", READERS)
+def test_a_damaged_shard_is_an_error_or_changes_nothing(keep: Keeper, tmp_path: Path, catalog: Path, name: str) -> None:
+    dice, copy = random.Random(f"{SEED} {name}"), tmp_path / "copy"
+    shutil.copytree(catalog, copy)
+    flow = reading(name, tmp_path, copy)
+    whole = flow.run(keep, tmp_path / "whole")
+    assert whole.code == 0, whole.said
+    wanted = artefacts(tmp_path / "whole")
+    num_refused = 0
+    for number in range(12):
+        victim = dice.choice(sorted((copy / "data").iterdir()))
+        content = victim.read_bytes()
+        where = cut(victim, dice) if number % 4 == 3 else flipped(victim, dice)
+        ended = flow.run(keep, tmp_path / f"{number:05d}")
+        if complaint(ended, copy):
+            num_refused += 1
+        else:
+            assert artefacts(tmp_path / f"{number:05d}") == wanted, where
+            assert name != "describe" or ended.said == whole.said, where
+        victim.write_bytes(content)
+    assert num_refused >= 3  # every file that was cut
+
+
+OPENERS: dict[str, Callable[[Path], object]] = {
+    "records": lambda folder: list(read(folder / "faulty")),
+    "training": lambda folder: find_source(folder / "masked", "train"),
+    "an export": lambda folder: read_columns(folder / "masked", None),
+    "a page": lambda folder: list(picked(folder / "masked", range(1000))),
+    "faults": lambda folder: read_faults(folder / "faulty" / FAULTS),
+    "masks": lambda folder: list(read_masks(folder / "masked" / masks_name(0, 1))),
+}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+    """Two catalogs that have, together, all tables that a catalog can have."""
+    folder = tmp_path_factory.mktemp("tables")
+    masked = GenerateInputs(
+        spec_document=demo_document, seed=3, start=0, num_products=20, image_size=32, photo="studio", masks=True
+    )
+    write_shards(masked, folder / "masked")
+    document = with_scenarios(demo_document, ("all",), pictures=False)
+    faulty = GenerateInputs(spec_document=document, seed=3, start=0, num_products=60, image_size=None)
+    write_shards(faulty, folder / "faulty")
+    return folder
+
+
+@pytest.mark.parametrize("name", OPENERS)
+def test_a_bit_that_only_a_hash_can_see_is_damage(tmp_path: Path, tables: Path, name: str) -> None:
+    """The name of the writer in the footer: any reader of Parquet takes the file for sound."""
+    copy = tmp_path / "copy"
+    shutil.copytree(tables, copy)
+    OPENERS[name](copy)
+    for victim in copy.rglob("*.parquet"):
+        whole, content = pq.read_table(victim), bytearray(victim.read_bytes())
+        content[content.rindex(b"parquet-cpp-arrow")] ^= 1
+        victim.write_bytes(content)
+        assert pq.read_table(victim, page_checksum_verification=True).equals(whole)
+    with pytest.raises(ToileError, match="is damaged: its sha256") as caught:
+        OPENERS[name](copy)
+    assert Path(caught.value.where).is_relative_to(copy)
+    assert "toile verify" in caught.value.hint
+
+
+def test_tables_that_no_manifest_lists_are_read_as_they_are(tmp_path: Path, tables: Path) -> None:
+    path = tmp_path / FAULTS
+    path.parent.mkdir()
+    lines = read_faults(tables / "faulty" / FAULTS)
+    pq.write_table(pq.read_table(tables / "faulty" / FAULTS).slice(1), path)
+    assert read_faults(path) == lines[1:]  # in a folder without a manifest
+    document = json.loads((tables / "faulty" / MANIFEST).read_text())
+    (tmp_path / MANIFEST).write_text(json.dumps(document | {"extra": []}))
+    assert read_faults(path) == lines[1:]
+    (tmp_path / MANIFEST).write_text(json.dumps(document))
+    with pytest.raises(ToileError, match="is damaged"):
+        read_faults(path)
+
+
+def test_a_file_is_hashed_once_until_it_changes(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(catalog, tmp_path / "copy")
+    hashed: list[str] = []
+    digest = hashlib.file_digest
+
+    def noted(file: Any, kind: str) -> Any:
+        hashed.append(file.name)
+        return digest(file, kind)
+
+    monkeypatch.setattr("schemas.manifest.hashlib.file_digest", noted)
+    files = sorted(str(path.resolve()) for path in (tmp_path / "copy" / "data").iterdir())
+    next(read(tmp_path / "copy", split="test"))
+    assert hashed == [path for path in files if "/test-" in path]  # what is not read is not hashed
+    for _ in range(3):
+        list(read(tmp_path / "copy"))
+    assert sorted(hashed) == files
+    os.utime(files[0], ns=(1, 1))
+    list(read(tmp_path / "copy"))
+    assert sorted(hashed) == sorted([*files, files[0]])
+
+
+def test_shards_are_opened_in_one_place() -> None:
+    """Whoever opened a file of a catalog another way would not see all damage; the others here open no such file."""
+    opening = re.compile(r"\bpq\.(ParquetFile|ParquetDataset|read_\w+)\(")
+    found = {path.relative_to(ROOT).as_posix() for path in FILES if opening.search(path.read_text())}
+    assert found == OPENING_PARQUET
+
+
+@pytest.mark.parametrize("column", ["product_code", "title", "full_price", "family", "inferable", "attributes"])
+def test_a_column_that_lost_its_name_is_damage_and_not_missing_values(
+    tmp_path: Path, catalog: Path, column: str
+) -> None:
+    """Arrow leaves out a column that is not there; the manifest is wrong here too, or its sha256 would tell."""
+    shutil.copytree(catalog, tmp_path / "copy")
+    victim = sorted((tmp_path / "copy" / "data").iterdir())[0]
+    content = bytearray(victim.read_bytes())
+    first = content.index(bytes([len(column)]) + column.encode(), len(content) - _footer(content))
+    content[first + 1] ^= 1
+    victim.write_bytes(content)
+    relist(tmp_path / "copy")
+    with pytest.raises(ToileError, match=f"is damaged: its footer has no column '{column}'"):
+        list(read(tmp_path / "copy"))
+
+
+def _footer(content: bytearray) -> int:
+    """Bytes from the start of a Parquet file's footer to its end (the format's own layout: length, then PAR1)."""
+    return int.from_bytes(content[-8:-4], "little") + 8
+
+
+@pytest.mark.slow
+def test_verify_finds_every_flipped_bit(keep: Keeper, tmp_path: Path, catalog: Path) -> None:
+    dice, copy = random.Random(f"{SEED} verify"), tmp_path / "copy"
+    shutil.copytree(catalog, copy)
+    flow = Flow(arguments=lambda out: ["verify", str(copy), "--sample", "5"])
+    assert flow.run(keep, tmp_path / "whole").code == 0
+    for number in range(12):
+        victim = dice.choice(sorted((copy / "data").iterdir()))
+        content = victim.read_bytes()
+        where = cut(victim, dice) if number % 4 == 3 else flipped(victim, dice)
+        ended = flow.run(keep, tmp_path / f"{number:05d}")
+        assert complaint(ended, copy), where
+        assert victim.name in ended.said, where
+        victim.write_bytes(content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_a_flipped_bit_in_a_model_is_an_error_or_changes_nothing(
+    keep: Keeper, tmp_path: Path, catalog: Path, method: str
+) -> None:
+    dice, model = random.Random(f"{SEED} {method}"), tmp_path / "run" / "out"
+    trained = training(run_file(tmp_path, catalog, max_steps=1, checkpoint_every=9, method=method))
+    assert trained.run(keep, tmp_path / "run").code == 0
+    words = ["--model", str(model)] if method == "full" else ["--model", "tiny", "--adapter", str(model)]
+    more = ["--limit", "2", "--control", "none", "--no-noise-check", "--device", "cpu", "--data", str(catalog)]
+    flow = Flow(arguments=lambda out: ["--quiet", "evaluate", *words, *more, "--out", str(out)])
+    whole = flow.run(keep, tmp_path / "whole")
+    assert whole.code == 0, whole.said
+    wanted = artefacts(tmp_path / "whole")
+    weights = next(iter(model.glob("*.safetensors")))
+    for number in range(10):
+        victim = weights if number % 2 == 0 else dice.choice(sorted(each for each in model.iterdir() if each.is_file()))
+        content = victim.read_bytes()
+        where = flipped(victim, dice)
+        ended = flow.run(keep, tmp_path / f"{number:05d}")
+        if complaint(ended, model):
+            assert victim.name in ended.said or victim.name == "run.json", f"{where}: {ended.said}"
+        else:
+            assert victim != weights, where
+            assert artefacts(tmp_path / f"{number:05d}") == wanted, where
+        victim.write_bytes(content)
+
+
+@pytest.mark.slow
+def test_a_flipped_bit_in_a_state_is_an_error_or_changes_nothing(keep: Keeper, tmp_path: Path, catalog: Path) -> None:
+    dice = random.Random(f"{SEED} state")
+    flow = training(run_file(tmp_path, catalog, max_steps=3, checkpoint_every=1))
+    whole = flow.run(keep, tmp_path / "whole")
+    wanted = artefacts(tmp_path / "whole")
+    assert flow.run(keep, tmp_path / "killed", Moment(kind="write", at=whole.num_writes // 2)).killed
+    (state,) = (tmp_path / "killed" / "out" / "resume").glob("*.pt")
+    for number in range(6):
+        place = tmp_path / f"{number:05d}"
+        shutil.copytree(tmp_path / "killed", place)
+        where = flipped(place / "out" / "resume" / state.name, dice)
+        ended = flow.run(keep, place)
+        if not complaint(ended, place):
+            assert artefacts(place) == wanted, where

@@ -1,0 +1,250 @@
+"""Two runs into one folder: the second is told who is there, the first is not disturbed, a kill frees the folder."""
+
+import errno
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from generator.catalog.shards import GenerateInputs, write_shards
+from schemas.errors import ToileError
+from schemas.manifest import load_manifest
+from schemas.util import locks as locking
+from schemas.util.locks import LOCK, is_lock, only_run, shared_run
+from tests.helpers.shard_fixture import products
+from tests.helpers.shard_fixture import write_shards as write_catalog
+from toile.cli import main
+
+HOLD = (
+    "import sys, time\nfrom pathlib import Path\nfrom schemas.util.locks import only_run, shared_run\n"
+    "with {hold}(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
+)
+
+
+@pytest.fixture
+def holder() -> Iterator[Callable[[Path, str], subprocess.Popen[str]]]:
+    """Starts a process that holds a folder, and ends it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(folder: Path, hold: str = "only_run") -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", HOLD.format(hold=hold), str(folder)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_a_second_process_is_told_who_is_there_and_a_kill_frees_the_folder(tmp_path: Path, holder: Any) -> None:
+    folder = tmp_path / "out"
+    first = holder(folder)
+    with pytest.raises(ToileError) as caught, only_run(folder):
+        pytest.fail("two runs in one folder")
+    assert caught.value.where == str(folder)
+    assert f"another toile is writing here (pid {first.pid}, since 20" in caught.value.problem
+    assert "wait for it" in caught.value.hint
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    assert (folder / LOCK).exists(), "a kill leaves the file, and that keeps nobody out"
+    with only_run(folder):
+        assert json.loads((folder / LOCK).read_text())["pid"] == os.getpid()
+    assert not folder.joinpath(LOCK).exists()
+
+
+def test_a_folder_that_was_made_for_the_lock_and_left_empty_goes(tmp_path: Path) -> None:
+    with only_run(tmp_path / "new"):
+        assert (tmp_path / "new" / LOCK).is_file()
+    assert not (tmp_path / "new").exists()
+    (tmp_path / "mine").mkdir()
+    with only_run(tmp_path / "mine"):
+        pass
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_an_error_inside_frees_the_folder(tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(KeyError), only_run(tmp_path / "out"):
+            raise KeyError
+
+
+def test_another_name_of_the_folder_is_the_same_folder(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    with only_run(tmp_path / "real"), pytest.raises(ToileError, match="writing here"), only_run(tmp_path / "link"):
+        pytest.fail("held twice")
+
+
+def test_beside_locks_the_name_of_a_folder_that_may_be_replaced(tmp_path: Path) -> None:
+    with only_run(tmp_path / "out", beside=True):
+        assert not (tmp_path / "out").exists()
+        with pytest.raises(ToileError, match=r"out: another toile"), only_run(tmp_path / "out", beside=True):
+            pytest.fail("held twice")
+        with only_run(tmp_path / "other", beside=True):
+            pass
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_that_share_keep_a_lone_one_out_until_the_last_has_left(tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with shared_run(folder) as first, shared_run(folder) as second:
+        with pytest.raises(ToileError, match="2 tasks of a job array are writing here"), only_run(folder):
+            pytest.fail("alone among others")
+        with first.alone():
+            assert not first.is_last()
+        with second.alone():
+            assert second.is_last()
+        with only_run(folder):
+            pass
+
+
+def test_a_killed_sharer_counts_no_more(tmp_path: Path, holder: Any) -> None:
+    folder = tmp_path / "out"
+    other = holder(folder, "shared_run")
+    with shared_run(folder) as run, run.alone():
+        assert not run.is_last()
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    with only_run(folder):
+        assert [path.name for path in folder.iterdir()] == [LOCK]
+
+
+def test_a_moment_is_waited_for_and_a_whole_run_is_not(tmp_path: Path, holder: Any) -> None:
+    with shared_run(tmp_path / "out") as run:
+        code = (
+            "import sys, time\nfrom pathlib import Path\nfrom schemas.util.locks import shared_run\n"
+            "with shared_run(Path(sys.argv[1])) as run:\n    with run.alone():\n        print('held', flush=True)\n"
+            "        time.sleep(0.5)\n"
+        )
+        command = [sys.executable, "-c", code, str(tmp_path / "out")]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+            assert other.stdout is not None
+            assert other.stdout.readline() == "held\n"
+            with run.alone():  # no error
+                pass
+    with only_run(tmp_path / "out"):
+        began = time.monotonic()
+        with pytest.raises(ToileError, match="another toile is writing"), shared_run(tmp_path / "out"):
+            pytest.fail("shared what is held alone")
+        assert time.monotonic() - began < locking._NAMELESS_SECONDS
+
+
+def test_only_locks_are_taken_for_locks() -> None:
+    assert is_lock(LOCK)
+    assert is_lock(".toile-node7-0123456789ab.lock")
+    assert not any(map(is_lock, ("poetry.lock", ".toile", "toile.lock", "manifest.json", ".toile-notes.txt")))
+
+
+def test_a_folder_where_no_file_can_be_made_is_left_to_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    with only_run(tmp_path):
+        assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    def unknown(*_: Any) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    with pytest.raises(ToileError, match="cannot be locked") as caught, only_run(tmp_path / "out"):
+        pytest.fail("not held")
+    assert "another disk" in caught.value.hint
+
+
+def test_a_file_system_without_flock_is_locked_by_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: Any) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", unknown)
+    monkeypatch.setattr(locking, "_NAMELESS_SECONDS", 0.1)
+    with only_run(tmp_path / "out"), pytest.raises(ToileError, match="writing here"), only_run(tmp_path / "out"):
+        pytest.fail("held twice")
+    with only_run(tmp_path / "out"):
+        pass
+
+
+def test_one_of_two_generates_in_two_processes_is_refused_and_the_other_is_whole(tmp_path: Path, holder: Any) -> None:
+    """Started at the same time, again and again: exactly one does the work, or both do it one after the other."""
+    command = [sys.executable, "-m", "toile", "generate", "demo", "--no-images", "--workers", "1"]
+    command += ["--out", str(tmp_path / "out")]
+    seeds = ("1", "2")
+    both = [
+        subprocess.Popen([*command, "--num-products", "20000", "--seed", seed], stderr=subprocess.PIPE, text=True)
+        for seed in seeds
+    ]
+    said = [process.communicate()[1] for process in both]
+    codes = [process.returncode for process in both]
+    assert sorted(codes) == [0, 1], said
+    refused = said[codes.index(1)]
+    assert "another toile is writing here (pid" in refused or "other inputs" in refused
+    assert "Traceback" not in refused
+    manifest = load_manifest(tmp_path / "out" / "manifest.json")
+    assert manifest.finished
+    assert manifest.inputs["seed"] == int(seeds[codes.index(0)])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "data", "manifest.json"]
+
+
+def test_what_a_kill_left_of_a_lock_does_not_make_a_folder_foreign(
+    tmp_path: Path, demo_document: dict[str, Any]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in (LOCK, "manifest.json.0123456789abcdef.part"):
+        (out / name).write_text("")
+    inputs = GenerateInputs(spec_document=demo_document, seed=0, start=0, num_products=20, image_size=None)
+    assert write_shards(inputs, out)[1]
+    assert sorted(path.name for path in out.iterdir()) == ["README.md", "data", "manifest.json"]
+
+
+@pytest.fixture(scope="module")
+def catalog_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few products of all splits."""
+    return write_catalog(tmp_path_factory.mktemp("locking") / "catalog", products(40))
+
+
+COMMANDS = {
+    "train": "train {run} --out {out} --model tiny --mix {data}=1 --max-steps 1 --device cpu",
+    "evaluate": "evaluate --model tiny --data {data} --out {out} --device cpu",
+    "convert": "convert {data} --to csv --out {out}",
+    "import": "import {table} --out {out} --currency USD",
+    "fetch": "fetch {table} --out {out} --currency USD --allow-private",
+    "audit": "audit --real {data} --synthetic {data} --out {out}",
+    "generate": "generate demo --num-products 5 --no-images --out {out}",
+    "generate --shards": "generate demo --num-products 5 --no-images --shards 0: --out {out}",
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_that_fills_a_folder_keeps_others_out(name: str, catalog_folder: Path, tmp_path: Path) -> None:
+    run, table, out = tmp_path / "run.yaml", tmp_path / "table.csv", tmp_path / "out"
+    run.write_text(f"model: tiny\nmix:\n- data: {catalog_folder}\n  weight: 1\nmax_steps: 1\n")
+    table.write_text(
+        "product_code,title,category3_code,full_price,imageurl\n1,Coat,COATS,10,http://127.0.0.1:1/1.jpg\n"
+    )
+    line = COMMANDS[name].format(run=run, table=table, out=out, data=catalog_folder)
+    with only_run(out, beside=name == "convert"):
+        result = CliRunner().invoke(main, line.split())
+    assert result.exit_code == 1, result.output
+    assert f"{out}: another toile is writing here (pid {os.getpid()}, since" in result.output
+    assert not out.exists()

@@ -1,0 +1,5 @@
+"""Run the command line: `python -m toile`."""
+
+from toile.cli import main
+
+main()
