@@ -13,16 +13,19 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from evaluation.stats.clusters import (
+from evaluation.stats.intervals import (
     Families,
     Values,
     effective_rows,
     family_sums,
+    known,
+    normal,
     num_families,
     singles,
     standard_error,
+    student,
+    wilson,
 )
-from evaluation.stats.intervals import known, normal, student, wilson
 from evaluation.stats.resampling import Weighted, bca, flip_p, plain, resampled
 
 POWER = 0.8
