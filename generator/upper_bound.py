@@ -310,7 +310,7 @@ def price_window_probabilities(
     tolerance: float,
     most_probabilities: int = _MOST_WINDOW_PROBABILITIES,
 ) -> tuple[Floats, bool]:
-    """Return the probability, shape (S, J), that answer j is within the tolerance of the price, and whether it is exact.
+    """Return the probability, shape (S, J), that answer j is near enough to the price, and whether it is exact.
 
     An answer a is right for prices p with |a - p| <= tolerance * p, from a / (1 + tolerance) to a / (1 - tolerance).
     Some best answer has a window that begins at a legal price. Where more than `most_probabilities` values would be
