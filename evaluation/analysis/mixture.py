@@ -14,9 +14,9 @@ from evaluation.report.page import headline_rows
 from evaluation.report.write import matrix_page
 from evaluation.run_dir import REPORT, write_text
 from evaluation.stats.paired import holm
-from schemas.manifest import write_json
 from schemas.matrix import ALL, BASE, MATRIX, Cell, Contrast, Matrix
 from schemas.result import Difference, Result, Score, document_of, read_result
+from schemas.util.files import write_json
 from schemas.validation import validate
 
 METRICS = ("joint", "category", "title", "price", "reasoning")
