@@ -312,7 +312,7 @@ def _ceilings(
 
     def ceilings_of(products: "Sequence[Product]") -> "Ceilings | None":
         from evaluation.metrics.scoring import ROUNDING, ClosedSet, title_tokens
-        from generator.upper_bound import Judge, ceilings
+        from generator.upper_bound import ScoringRules, best_scores
         from schemas.manifest import MANIFEST, read_manifest
         from schemas.specs import from_document
 
@@ -322,14 +322,14 @@ def _ceilings(
         if manifest.extra:
             say(f"no ceiling: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
             return None
-        judge = Judge(
+        rules = ScoringRules(
             category_key=ClosedSet((), spec.aliases).key,
             title_words=title_tokens,
             title_f1=spec.title_f1 - ROUNDING,
             price_tolerance=spec.price_tolerance + ROUNDING,
         )
         where = f"{data / MANIFEST}: inputs.spec_document"
-        return ceilings(from_document(manifest.inputs["spec_document"], "catalog", where), judge, products)
+        return best_scores(from_document(manifest.inputs["spec_document"], "catalog", where), rules, products)
 
     return ceilings_of
 
