@@ -1,7 +1,7 @@
 """Generate a catalog from a spec: the function behind `toile generate`.
 
-    from generator.catalog.generate import generate
-    manifest, written = generate("fashion-luxury", "data/luxury", num_products=500)
+from generator.catalog.generate import generate
+manifest, written = generate("fashion-luxury", "data/luxury", num_products=500)
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +15,9 @@ from generator.render.camera.pose import STUDIO
 from generator.sampling.extra_columns import check_extra_columns
 from generator.sampling.products import compile_catalog
 from schemas.catalog import CatalogSpec
-from schemas.manifest import Manifest, as_document
+from schemas.manifest import Manifest
 from schemas.specs import from_document, preset_path
+from schemas.util.files import as_document
 from schemas.validation import read_document
 
 

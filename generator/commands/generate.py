@@ -6,8 +6,7 @@ from typing import Any
 import click
 
 from generator.commands import FolderOrUrl, is_quiet, say
-from schemas.util.console import plain
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar, strip_control_chars
 
 _MOST_FINDINGS_SHOWN = 20
 
@@ -108,15 +107,13 @@ def _generate_part(
     chosen = shard_range(shards)
     num_products = sum(map(inputs.num_products_of, chosen.within(inputs.num_shards)))
     with progress_bar("generating", num_products, quiet=is_quiet(ctx)) as advance:
-        part = write_part(
-            inputs, out, chosen, num_workers=workers or num_cores(), cluster=cluster, progress=advance
-        )
+        part = write_part(inputs, out, chosen, num_workers=workers or num_cores(), cluster=cluster, progress=advance)
     say(ctx, f"{told(part, inputs.num_shards)}: {out}")
 
 
 @click.command()
 @click.argument("catalog", type=FolderOrUrl(exists=True))
-@click.option("--sample", default=100, show_default=True, type=click.IntRange(min=0), help="Products to generate again.")
+@click.option("--sample", default=100, show_default=True, type=click.IntRange(min=0), help="Products to compare.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, other products.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of everything.")
 @click.pass_context
@@ -140,7 +137,7 @@ def verify(ctx: click.Context, catalog: str, sample: int, seed: int, as_json: bo
         click.echo(to_json(found))
     else:
         for finding in found.findings[:_MOST_FINDINGS_SHOWN]:
-            click.echo(plain(f"{finding.where}: {finding.problem}"))
+            click.echo(strip_control_chars(f"{finding.where}: {finding.problem}"))
         if len(found.findings) > _MOST_FINDINGS_SHOWN:
             click.echo(f"... and {len(found.findings) - _MOST_FINDINGS_SHOWN:,} more (--json prints all)")
         way = "byte for byte" if found.byte_for_byte else "rows equal, images within a tolerance (other versions)"

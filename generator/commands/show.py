@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from generator.commands import is_quiet, say
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 _CATALOG = click.Path(exists=True, file_okay=False, path_type=Path)
 _PAGE = click.Path(dir_okay=False, path_type=Path)
@@ -42,9 +42,7 @@ def show(
 
     folders = [catalog] if other is None else [catalog, other]
     with progress_bar("reading", None, quiet=is_quiet(ctx)) as advance:
-        shown = write_catalog_page(
-            folders, out, limit=limit, image_size=picture_size, force=force, progress=advance
-        )
+        shown = write_catalog_page(folders, out, limit=limit, image_size=picture_size, force=force, progress=advance)
     some = f"{shown.products:,} of {shown.of:,}" if shown.products < shown.of else f"{shown.products:,}"
     without = f", {shown.without_image:,} without an image that can be shown" if shown.without_image else ""
     say(ctx, f"{some} products{without}, {shown.num_bytes / 1e6:.1f} MB: {out}")
@@ -72,7 +70,7 @@ def describe(
     from generator.pages.describe import describe as compute_figures
     from generator.pages.describe import print_figures
     from generator.pages.describe_page import write_describe_page
-    from generator.pages.html import refuse_existing
+    from schemas.util.html import refuse_existing
 
     if page is not None:
         refuse_existing(page, force=force)

@@ -26,13 +26,13 @@ import pyarrow as pa
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generator.faults.table import FAULTS, read_faults
-from generator.pages.html import embedded, refuse_existing, rendered, write_page
 from schemas.appearance import ANY, shown_as
 from schemas.catalog import CatalogSpec, Category, drawing_word, drawn_attribute
 from schemas.errors import BROKEN_PICTURE
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 from schemas.specs import from_document
+from schemas.util.html import embed_json, refuse_existing, render_page, write_page
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
 WORDS = {"generate": "synthetic", "import": "imported", "fetch": "fetched"}
@@ -90,9 +90,9 @@ def write_catalog_page(
                     "folder": number,
                     "row": row,
                     "values": [_json_safe(getattr(product, name)) for name in SHOWN_COLUMNS],
-                    "picture": small.jpeg is not None,
+                    "image": small.jpeg is not None,
                     "facts": small.facts,
-                    "drawn": _appearance(product),
+                    "appearance": _appearance(product),
                     "parts": _price_parts_of(spec, product),
                     "extra": {key: _json_safe(value) for key, value in extra.items()},
                     "faults": faulty.get(row, []),
@@ -108,22 +108,23 @@ def write_catalog_page(
         "ratio": _box_ratio(ratios),
         "products": products,
     }
-    html = rendered(
+    html = render_page(
+        Path(__file__).parent,
         "show.html.j2",
-        styles=("pages.css.j2", "show.css.j2"),
+        styles=("page.css.j2", "show.css.j2"),
         scripts=("show_state.js.j2", "show_prices.js.j2", "show_product.js.j2", "show.js.j2"),
         sides=sides,
         title=" and ".join(labels(folders)),
-        document=embedded(document),
-        pictures="\n".join(images),  # base64, one line a product
+        document=embed_json(document),
+        images="\n".join(images),  # base64, one line a product
     )
     write_page(page, html)
-    without = sum(not product["picture"] for product in products)
+    without = sum(not product["image"] for product in products)
     return PageSummary(products=len(products), of=sum(totals), without_image=without, num_bytes=page.stat().st_size)
 
 
 def split_limit(totals: Sequence[int], limit: int) -> list[int]:
-    """Return how many products of each folder are shown: equal numbers, and what a small folder leaves to the others."""
+    """Return how many products of each folder are shown: equally many, as far as every folder has them."""
     counts = [0] * len(totals)
     for place, number in enumerate(sorted(range(len(totals)), key=lambda k: totals[k])):
         counts[number] = min(totals[number], (limit - sum(counts)) // (len(totals) - place))
@@ -136,7 +137,7 @@ def spread_evenly(total: int, count: int) -> list[int]:
 
 
 def read_rows(folder: Path, numbers: Sequence[int]) -> Iterator[tuple[int, Product, dict[str, Any]]]:
-    """Yield the rows with these ascending numbers in file order, and their extra columns; read only their row groups."""
+    """Yield the rows with these ascending numbers in file order, and their extra columns; read no other row groups."""
     start = 0
     for entry in shard_files(folder)[1]:
         with open_shard(folder, entry) as parquet:

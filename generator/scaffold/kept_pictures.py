@@ -16,7 +16,8 @@ from PIL import Image
 from platformdirs import user_cache_path
 
 from schemas.appearance import Appearance
-from schemas.manifest import sha256_of, versions
+from schemas.manifest import versions
+from schemas.util.files import sha256_of
 
 Draw = Callable[[tuple[Sequence[Appearance], int]], list[Image.Image]]
 """Appearances and the edge of their pictures in pixels -> the pictures."""

@@ -14,8 +14,8 @@ from generator.scaffold.preview import CategoryFigures, choices, label_shares, l
 from generator.scaffold.price_text import price_text
 from schemas.catalog import CatalogSpec
 from schemas.product import Product
-from schemas.util.console import plain
-from schemas.validation import storage_errors
+from schemas.util.console import strip_control_chars
+from schemas.util.files import storage_errors
 
 _PIPED_WIDTH = 120
 """Columns of the tables where no terminal says how wide it is."""
@@ -64,8 +64,8 @@ def print_products(console: Console, spec: CatalogSpec, shown: Shown) -> None:
     for place, (_, product) in enumerate(shown, 1):
         having = ", ".join(value for value in choices(product).values() if value not in {"none", "plain"})
         leaf = product.category3_code or "(missing)"
-        title = Text(plain(product.title or ""))
-        table.add_row(str(place), title, Text(plain(leaf)), _price(spec, product), Text(having))
+        title = Text(strip_control_chars(product.title or ""))
+        table.add_row(str(place), title, Text(strip_control_chars(leaf)), _price(spec, product), Text(having))
     console.print(table)
 
 
@@ -78,9 +78,9 @@ def print_categories(console: Console, spec: CatalogSpec, categories: Sequence[C
     )
     for each in categories:
         amounts = (_text(spec, amount) for amount in (each.low, each.median, each.high))
-        table.add_row(Text(plain(leaf_name(each.path))), each.silhouette, f"{each.share:.1%}", *amounts)
+        table.add_row(Text(strip_control_chars(leaf_name(each.path))), each.silhouette, f"{each.share:.1%}", *amounts)
     for label, share in label_shares(spec).items():
-        table.add_row(Text(plain(f"({label})")), "any", f"{share:.1%}", "", "", "")
+        table.add_row(Text(strip_control_chars(f"({label})")), "any", f"{share:.1%}", "", "", "")
     console.print(table)
 
 
