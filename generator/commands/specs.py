@@ -42,7 +42,7 @@ def new(
     """
     from generator.scaffold.starter_spec import KINDS, starter_spec
     from schemas.markets import MARKETS as HABITS
-    from schemas.validation import storage_errors
+    from schemas.util.files import storage_errors
 
     if spec.suffix not in {".yaml", ".yml"}:
         raise ToileError(str(spec), "is no YAML file", f"name it {spec.stem}.yaml")

@@ -33,8 +33,9 @@ from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
 from schemas.errors import ToileError
 from schemas.markets import MARKETS
 from schemas.product import Product, from_batch
-from schemas.util.console import plain
-from schemas.validation import place, storage_errors
+from schemas.util.console import strip_control_chars
+from schemas.util.files import storage_errors
+from schemas.validation import place
 
 HALF_BLOCK = "\u2580"
 """The upper half of a cell has the foreground colour, the lower half the background colour: two pixels per cell."""
@@ -221,8 +222,8 @@ def print_products(console: Console, spec: CatalogSpec, shown: NumberedProducts)
     )
     for number, (_, product) in enumerate(shown, 1):
         values = ", ".join(value for value in _choices(product).values() if value not in {"none", "plain"})
-        category = Text(plain(product.category3_code or "(missing)"))
-        title = Text(plain(product.title or ""))
+        category = Text(strip_control_chars(product.category3_code or "(missing)"))
+        title = Text(strip_control_chars(product.title or ""))
         table.add_row(str(number), title, category, _spec_price(spec, product.price), Text(values))
     console.print(table)
 
@@ -237,9 +238,9 @@ def print_categories(console: Console, spec: CatalogSpec, categories: Sequence[C
     for each in categories:
         amounts = (_spec_price(spec, amount) for amount in (each.low, each.median, each.high))
         path = " > ".join(name for name in each.path if name != MISSING_LABEL)
-        table.add_row(Text(plain(path)), each.silhouette, f"{each.share:.1%}", *amounts)
+        table.add_row(Text(strip_control_chars(path)), each.silhouette, f"{each.share:.1%}", *amounts)
     for label, share in label_shares(spec).items():
-        table.add_row(Text(plain(f"({label})")), "any", f"{share:.1%}", "", "", "")
+        table.add_row(Text(strip_control_chars(f"({label})")), "any", f"{share:.1%}", "", "", "")
     console.print(table)
 
 
