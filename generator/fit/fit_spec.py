@@ -41,8 +41,8 @@ from schemas.manifest import read_manifest
 from schemas.markets import MARKETS
 from schemas.product import read
 from schemas.provenance import Provenance
-from schemas.specs import load
-from schemas.validation import storage_errors
+from schemas.specs import from_document
+from schemas.util.files import storage_errors
 
 __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 
@@ -131,11 +131,10 @@ def to_yaml(fit: Fit) -> str:
 
 def write_spec(fit: Fit, out: Path) -> None:
     """Write a fitted spec as YAML, atomically. Raises ToileError if the spec does not compile."""
-    temporary = out.with_name(f"{out.stem}.part{out.suffix}")
+    text = to_yaml(fit)
+    compile_catalog(from_document(parsed(text, str(out), is_json=False), "catalog", str(out)), str(out))
     with storage_errors(out):
-        temporary.write_text(to_yaml(fit), encoding="utf-8")
-        compile_catalog(load(temporary, "catalog"), str(out))
-        temporary.replace(out)
+        write_atomic(out, text)
 
 
 def _fitted_category(path: CategoryPath, share: float) -> FittedCategory:
