@@ -22,6 +22,7 @@ from toile.cli import COMMANDS, main
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 DOCS = {path.name: path.read_text() for path in sorted((ROOT / "docs").glob("*.md"))}
+PAGES = ["README.md", *(f"docs/{name}" for name in DOCS)]
 MAX_LINES = 200
 
 
@@ -146,7 +147,7 @@ def test_links_lead_to_files(page: str) -> None:
             assert (path.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}" for name in DOCS)])
+@pytest.mark.parametrize("page", PAGES)
 def test_paths_named_in_the_text_exist(page: str) -> None:
     """Paths in backquotes that begin with a folder of the repository."""
     text = (ROOT / page).read_text()
