@@ -6,11 +6,11 @@ from pathlib import Path
 import click
 
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 
 @click.command()
-@click.argument("shards", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("shards", metavar="CATALOG", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The spec, a .yaml file.")
 @click.option(
     "--epsilon",
@@ -56,7 +56,7 @@ def fit(
     no_images: bool,
     force: bool,
 ) -> None:
-    """Learn a catalog spec from the train split of SHARDS: categories, prices, words, colours, habits.
+    """Learn a catalog spec from the train split of CATALOG: categories, prices, words, colours, habits.
 
     \b
     Example:
