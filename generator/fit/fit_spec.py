@@ -42,7 +42,8 @@ from schemas.markets import MARKETS
 from schemas.product import read
 from schemas.provenance import Provenance
 from schemas.specs import from_document
-from schemas.util.files import storage_errors
+from schemas.util.files import storage_errors, write_atomic
+from schemas.validation import parsed
 
 __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 
