@@ -126,7 +126,7 @@ def evaluate(
     from evaluation.report.console import check_floors, hold_floors, print_result
     from evaluation.run import evaluate as run
     from evaluation.run_dir import joined
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
     spec = EvaluationSpec(
         split=split,
@@ -138,7 +138,7 @@ def evaluate(
     )
     floors = floors_of(fail_under)
     check_floors(floors, spec)
-    with joined() as ranks, only_run(out, wanted=ranks.first):
+    with joined() as ranks, run_lock(out, enabled=ranks.first):
         if not ranks.first:
             ctx.obj = {"quiet": True}
         if backend == "openai":
@@ -183,9 +183,9 @@ def compare(ctx: click.Context, base_dir: Path, tuned_dir: Path, out: Path, data
     """
     from evaluation.analysis.comparison import compare as run
     from evaluation.report.console import print_comparison
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
-    ctx.with_resource(only_run(out))
+    ctx.with_resource(run_lock(out))
     done = (out / "comparison.json").is_file() and not force
     comparison = run(base_dir, tuned_dir, out, data=data, force=force)
     _say(ctx, f"{comparison.counts.evaluated} products compared: {out}", done)
@@ -215,9 +215,9 @@ def counterfactual(
     """
     from evaluation.analysis.counterfactual import run, summary
     from generator.sampling.counterfactuals import redrawer
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
-    ctx.with_resource(only_run(out))
+    ctx.with_resource(run_lock(out))
     spec = EvaluationSpec(controls=(), limit=limit, batch_size=batch_size)
     redraw = redrawer(data, spec.seed)
     candidate = _local(ctx, model, adapter, device, spec, {})
@@ -311,7 +311,7 @@ def _ceilings(
 
     def ceilings_of(products: "Sequence[Product]") -> "Ceilings | None":
         from evaluation.metrics.scoring import ROUNDING, ClosedSet, title_tokens
-        from generator.upper_bound import Judge, ceilings
+        from generator.upper_bound import ScoringRules, best_scores
         from schemas.manifest import MANIFEST, read_manifest
         from schemas.specs import from_document
 
@@ -321,14 +321,14 @@ def _ceilings(
         if manifest.extra:
             say(f"no ceiling: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
             return None
-        judge = Judge(
+        rules = ScoringRules(
             category_key=ClosedSet((), spec.aliases).key,
             title_words=title_tokens,
             title_f1=spec.title_f1 - ROUNDING,
             price_tolerance=spec.price_tolerance + ROUNDING,
         )
         where = f"{data / MANIFEST}: inputs.spec_document"
-        return ceilings(from_document(manifest.inputs["spec_document"], "catalog", where), judge, products)
+        return best_scores(from_document(manifest.inputs["spec_document"], "catalog", where), rules, products)
 
     return ceilings_of
 

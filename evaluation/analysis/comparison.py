@@ -14,10 +14,9 @@ from evaluation.metrics.differences import DIFFERENCE_METHODS, against_baselines
 from evaluation.metrics.score_matrix import headline, pooled
 from evaluation.report.evidence import Evaluated, evidence_of_pair, read_evaluated, refuse_unpaired
 from evaluation.report.page import comparison_page, headline_rows, matrix_page
-from evaluation.run_dir import REPORT, file_sha256, find_data, prepare_comparison, relative, write_text
-from evaluation.stats.paired import holm
+from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
 from schemas.errors import ToileError
-from schemas.manifest import versions, write_json
+from schemas.manifest import versions
 from schemas.matrix import ALL, BASE, MATRIX, Cell, Contrast, Matrix
 from schemas.prediction import PREDICTIONS
 from schemas.result import (
@@ -33,6 +32,8 @@ from schemas.result import (
     read_result,
     write_comparison,
 )
+from schemas.util.files import file_sha256, write_json
+from schemas.util.stats import holm
 from schemas.validation import validate
 
 

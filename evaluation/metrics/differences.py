@@ -17,6 +17,7 @@ from evaluation.stats.resampling import bca
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import BEST, OTHER, Difference, FormatShare
+from schemas.util.stats import benjamini_hochberg, holm
 
 _FREE, _RANKED = "generate", "rank"
 DIFFERENCE_METHODS = {
@@ -290,8 +291,8 @@ def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
     for place, row in enumerate(rows):
         if row.category not in {None, OTHER} and row.p is not None:
             families.setdefault((row.rows, row.metric), []).append(place)
-    holm, bh = (_among(rows, families, by) for by in (paired.holm, paired.benjamini_hochberg))
-    return [replace(row, p_holm=holm.get(place), p_bh=bh.get(place)) for place, row in enumerate(rows)]
+    holm_p, bh_p = (_among(rows, families, by) for by in (holm, benjamini_hochberg))
+    return [replace(row, p_holm=holm_p.get(place), p_bh=bh_p.get(place)) for place, row in enumerate(rows)]
 
 
 def _among(

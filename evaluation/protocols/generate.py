@@ -24,7 +24,7 @@ from evaluation.run_dir import ALONE, Key, Ranks, merge_rank_files, rank_file, r
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
 from schemas.product import Product
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 
 def blank(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:

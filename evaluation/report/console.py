@@ -16,8 +16,9 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.matrix import Cell, Contrast, Matrix
 from schemas.result import COMPARISON, Comparison, Difference, Result, Score, read_comparison, read_result
-from schemas.util.console import plain
-from schemas.validation import nearest, storage_errors
+from schemas.util.console import strip_control_chars
+from schemas.util.files import storage_errors
+from schemas.validation import nearest
 
 
 def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
@@ -251,7 +252,7 @@ def _console() -> Console:
 
 
 def _named(name: str | None, kind: str) -> Text:
-    return Text(f"{kind} rows", style="bold") if name is None else Text(plain(name))
+    return Text(f"{kind} rows", style="bold") if name is None else Text(strip_control_chars(name))
 
 
 def _style(few: bool) -> str:

@@ -32,7 +32,7 @@ from evaluation.report.evidence import (
     refuse_unpaired,
 )
 from evaluation.report.plots import Points, gallery, scatter
-from evaluation.run_dir import REPORT, file_sha256, find_data, write_text
+from evaluation.run_dir import REPORT, find_data, write_text
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.matrix import Matrix
@@ -52,6 +52,7 @@ from schemas.result import (
     read_comparison,
     read_result,
 )
+from schemas.util.files import file_sha256
 
 CONFUSED = 12
 """Categories in the confusion table; the rest share a row and a column."""

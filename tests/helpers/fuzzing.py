@@ -23,13 +23,14 @@ from generator.faults.table import read_faults
 from generator.ingest.image_files import BadPictureError, check_picture
 from generator.ingest.rows import KNOWN_COLUMNS, BadRowError, ImportOptions, product_of
 from generator.ingest.tables import mapped, read_table
-from generator.pages.thumbnails import thumbnail
+from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, ShardFile, as_document, load_manifest
+from schemas.manifest import MANIFEST, ShardFile, load_manifest
 from schemas.prediction import read_predictions
 from schemas.product import read
 from schemas.specs import from_document
+from schemas.util.files import as_document
 from schemas.validation import parsed
 
 Target = Callable[[bytes], object]
@@ -104,7 +105,7 @@ def picture(content: bytes) -> None:
 
 def shown_picture(content: bytes) -> None:
     """A picture, as a page shows it: broken ones are told, never raised."""
-    thumbnail(content, 32)
+    make_thumbnail(content, 32)
 
 
 def manifest(content: bytes) -> None:
