@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.dataset_hub import PictureServer, dbq_table
+from tests.helpers.dataset_hub import ImageServer, dbq_table
 from tests.helpers.flows import GENERATING, Flow, artefacts, evaluating, fetching, run_file, training
 from tests.helpers.killing import BACKWARDS, Moment, keeper
 
@@ -28,7 +28,7 @@ def test_no_code_looks_at_the_clock_or_at_dates_of_files() -> None:
 
 
 @pytest.mark.slow
-def test_a_clock_that_runs_backwards_changes_nothing(tmp_path: Path, catalog: Path, pictures: PictureServer) -> None:
+def test_a_clock_that_runs_backwards_changes_nothing(tmp_path: Path, catalog: Path, pictures: ImageServer) -> None:
     dbq_table(30, pictures.url).to_parquet(tmp_path / "table.parquet", index=False)
     flows: dict[str, Flow] = {
         "generate": GENERATING["pictures"],

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.dataset_hub import PictureServer, dbq_table
+from tests.helpers.dataset_hub import ImageServer, dbq_table
 from tests.helpers.flows import (
     GENERATING,
     Flow,
@@ -56,7 +56,7 @@ def keep() -> Iterator[Keeper]:
 
 
 @pytest.fixture
-def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, pictures: PictureServer) -> Flow:
+def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, pictures: ImageServer) -> Flow:
     """The command of that name."""
     match request.param:
         case "generate":

@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from generator.ingest.downloads import FETCHED, REFUSED
-from generator.ingest.hub import is_public
-from generator.ingest.rate_limit import (
-    Manners,
-)
+from generator.ingest.downloads import FETCHED, REFUSED, FetchPolicy, is_public
 from schemas.errors import ToileError
 from tests.generator.ingest.test_rate_limit import LOOPBACK, ask
-from tests.helpers.dataset_hub import PictureServer, picture_bytes, served
+from tests.helpers.dataset_hub import ImageServer, image_bytes, served
 
 
 @pytest.mark.parametrize(
@@ -58,23 +54,23 @@ def test_which_addresses_are_of_the_open_internet(address: str, public: bool) ->
         "http://[::ffff:127.0.0.1]:{port}/ok/1",
     ],
 )
-def test_private_addresses_are_never_asked(pictures: PictureServer, url: str) -> None:
+def test_private_addresses_are_never_asked(pictures: ImageServer, url: str) -> None:
     url = url.format(port=pictures.server_port)
-    found = ask([url], Manners(retries=0)).outcomes[url]
+    found = ask([url], FetchPolicy(retries=0)).outcomes[url]
     assert (found.outcome, found.reason) == (REFUSED, "a private address")
     assert not pictures.asked
 
 
-def test_a_name_with_one_private_address_among_public_ones_is_refused(pictures: PictureServer) -> None:
+def test_a_name_with_one_private_address_among_public_ones_is_refused(pictures: ImageServer) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", "127.0.0.1"]
 
     url = f"http://mixed.example:{pictures.server_port}/ok/1"
-    assert ask([url], Manners(), resolve=resolve).outcomes[url].reason == "a private address"
+    assert ask([url], FetchPolicy(), resolve=resolve).outcomes[url].reason == "a private address"
     assert not pictures.asked
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(pictures: PictureServer) -> None:
+def test_the_connection_goes_to_the_address_that_was_checked(pictures: ImageServer) -> None:
     """A name that is public when it is checked and private right after (DNS rebinding) is looked up once only."""
     answers = iter([["127.0.0.1"], ["10.0.0.1"], ["10.0.0.1"]])
     lookups: list[str] = []
@@ -85,14 +81,14 @@ def test_the_connection_goes_to_the_address_that_was_checked(pictures: PictureSe
 
     urls = [f"http://rebinding.example:{pictures.server_port}/ok/{k}" for k in range(5)]
     with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
-        patch.setattr("generator.ingest.hub.is_public", lambda address: address == "127.0.0.1")
-        asked = ask(urls, Manners(user_agent="t"), resolve=resolve)
+        patch.setattr("generator.ingest.downloads.is_public", lambda address: address == "127.0.0.1")
+        asked = ask(urls, FetchPolicy(user_agent="t"), resolve=resolve)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
     assert lookups == ["rebinding.example"]
     assert pictures.hosts == {f"rebinding.example:{pictures.server_port}"}
 
 
-def test_a_second_address_is_tried_where_the_first_refuses(pictures: PictureServer) -> None:
+def test_a_second_address_is_tried_where_the_first_refuses(pictures: ImageServer) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.2", "127.0.0.1"]
 
@@ -144,7 +140,7 @@ def test_certificates_are_checked_against_the_name_not_the_address(
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs the openssl program")
-    server = PictureServer()
+    server = ImageServer()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -163,14 +159,14 @@ def test_certificates_are_checked_against_the_name_not_the_address(
 
 
 def test_a_proxy_is_used_where_it_is_named_and_nowhere_else(
-    pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+    pictures: ImageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     through: list[str] = []
 
     class Proxy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             through.append(self.path)
-            content = picture_bytes(1)
+            content = image_bytes(1)
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -185,11 +181,11 @@ def test_a_proxy_is_used_where_it_is_named_and_nowhere_else(
     with served(proxy):
         assert ask([direct]).outcomes[direct].outcome == FETCHED
         assert through == []
-        manners = Manners(proxy=f"http://127.0.0.1:{proxy.server_port}")
-        asked = ask([named, "http://127.0.0.1/secret"], manners)
+        policy = FetchPolicy(proxy=f"http://127.0.0.1:{proxy.server_port}")
+        asked = ask([named, "http://127.0.0.1/secret"], policy)
     assert asked.outcomes[named].outcome == FETCHED
     assert asked.outcomes["http://127.0.0.1/secret"].reason == "a private address"
     assert through == [named]
     with pytest.raises(BaseExceptionGroup) as caught:
-        ask([named], Manners(proxy="nonsense"))
+        ask([named], FetchPolicy(proxy="nonsense"))
     assert caught.group_contains(ToileError, match="cannot be used")

@@ -15,10 +15,10 @@ import pytest
 from schemas.manifest import load_manifest
 from schemas.product import read
 from tests.generator.ingest.test_fetch import ROOT, tree
-from tests.helpers.dataset_hub import COMMIT, GATED, NAME, DatasetHub, PictureServer, dbq_table, served
+from tests.helpers.dataset_hub import COMMIT, GATED, NAME, DatasetHub, ImageServer, dbq_table, served
 
 
-def hub_folder(folder: Path, server: PictureServer, num_rows: int) -> Path:
+def hub_folder(folder: Path, server: ImageServer, num_rows: int) -> Path:
     """A repository as the data set's owner laid it out, with code that must not run."""
     (folder / "data").mkdir(parents=True)
     dbq_table(num_rows, server.url).to_parquet(folder / "data/train-00000-of-00001.parquet", index=False)
@@ -60,7 +60,7 @@ def fetching(environment: dict[str, str]) -> Iterator[Fetched]:
 
 
 @pytest.mark.parametrize("num_rows", [300, pytest.param(3040, marks=pytest.mark.slow)])
-def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, pictures: PictureServer, num_rows: int) -> None:
+def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, pictures: ImageServer, num_rows: int) -> None:
     folder = hub_folder(tmp_path / "repository", pictures, num_rows)
     hub = DatasetHub(folder)
     with served(hub), fetching(hub.environment(tmp_path / "home")) as fetched:
@@ -80,7 +80,7 @@ def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, pictures: Pictu
     assert {product.source for product in read(tmp_path / "out")} == {"Burberry.Product.prices.United.States"}
 
 
-def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, pictures: PictureServer) -> None:
+def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, pictures: ImageServer) -> None:
     hub = DatasetHub(hub_folder(tmp_path / "repository", pictures, 12))
     names = ("house/none", f"{NAME}@no-such", GATED, NAME)
     cached = [
@@ -107,6 +107,6 @@ def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, 
     assert f"{hub.url} cannot be reached" in unplugged[-1]["stderr"]
     assert not (tmp_path / "new").exists()
     assert [done["exit"] for done in (online[-1], *unplugged[:2], offline[0])] == [0, 0, 0, 0]
-    assert f"taking the copy in the cache, commit {COMMIT}" in unplugged[0]["stderr"]
+    assert f"using the copy in the cache, commit {COMMIT}" in unplugged[0]["stderr"]
     assert "already there and finished" in offline[0]["stderr"]
     assert tree(tmp_path / "cached/data") == tree(tmp_path / "pinned/data") == tree(tmp_path / "out/data")
