@@ -106,7 +106,7 @@ def brief(few_draws: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def pictures() -> Iterator[ImageServer]:
+def image_server() -> Iterator[ImageServer]:
     """A server of pictures on loopback that misbehaves where it is asked to."""
     server = ImageServer()
     with served(server):

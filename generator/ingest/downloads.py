@@ -27,8 +27,8 @@ import httpx
 from PIL import Image, UnidentifiedImageError
 
 from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.util.files import storage_errors, write_atomic
 from schemas.util.http import TransientError, is_transient, retry_after_seconds
-from schemas.validation import storage_errors
 
 FETCHED, DEAD, NO_IMAGE, TOO_LARGE, REFUSED = "fetched", "dead", "not a picture", "too large", "refused"
 OUTCOMES = (FETCHED, DEAD, NO_IMAGE, TOO_LARGE, REFUSED)
@@ -379,9 +379,7 @@ class Downloads:
         with storage_errors(path):
             if outcome.sha256 is not None and content is not None and not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_name(path.name + ".part")
-                temporary.write_bytes(content)
-                temporary.replace(path)
+                write_atomic(path, content, fsync=False)  # the journal has its sha256
             self._journal.write(format_outcome(outcome))
             self._journal.flush()
         self.outcomes[outcome.url] = outcome
@@ -419,9 +417,7 @@ class Downloads:
         return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == outcome.sha256
 
     def _rewrite(self, path: Path) -> None:
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text("".join(format_outcome(each) for each in self.outcomes.values()), encoding="utf-8")
-        temporary.replace(path)
+        write_atomic(path, "".join(format_outcome(each) for each in self.outcomes.values()))
 
 
 def format_outcome(outcome: ImageOutcome) -> str:

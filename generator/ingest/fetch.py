@@ -49,10 +49,10 @@ from generator.ingest.rate_limit import Clock, FetchCallbacks, WallClock, fetch_
 from generator.ingest.rows import ImportOptions
 from generator.ingest.tables import READERS, SUFFIXES_BY_PREFERENCE, table_files
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, Manifest, load_manifest, sha256_of, write_json
+from schemas.manifest import MANIFEST, Manifest, load_manifest
 from schemas.product import read
-from schemas.util.locks import only_run
-from schemas.validation import storage_errors
+from schemas.util.files import file_sha256, sha256_of, storage_errors, write_json
+from schemas.util.locks import run_lock
 
 DOWNLOADS = ".downloads"
 OUTCOMES_FILE = "extra/fetched.jsonl"
@@ -154,7 +154,7 @@ def fetch_dataset(
     request = _describe_request(source, options)
     existing = _find_same_request(out, request)
     if existing is not None and existing.finished and not force and not options.retry_dead:
-        with only_run(out):  # a kill may have come just after the manifest, before the lock and downloads were removed
+        with run_lock(out):  # a kill may have come just after the manifest, before the lock and downloads were removed
             claim(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
             coverage = read_coverage(out / COVERAGE_FILE)
             reporter.report(coverage)
@@ -169,7 +169,7 @@ def fetch_dataset(
         progress=reporter.progress,
     )
     urls = list(dict.fromkeys(each.url for each in rows if each.url is not None))
-    with only_run(out), _claim_folder(out, request, existing, force) as downloads:
+    with run_lock(out), _claim_folder(out, request, existing, force) as downloads:
         _forget_outcomes(downloads, options)
         missed = _download_images(urls, downloads, options, reporter, environment)
         outcomes = {url: downloads.outcomes[url] for url in urls if url in downloads.outcomes}
@@ -223,18 +223,14 @@ def choose_files(names: list[str], patterns: tuple[str, ...], dataset: str) -> l
 
 
 def _describe_source(name: str, commit: str | None, folder: Path, files: tuple[str, ...]) -> Source:
-    paths = tuple(folder / file for file in files)
-    described = tuple(
-        {"path": file, "num_bytes": path.stat().st_size, "sha256": _hash_file(path)}
-        for file, path in zip(files, paths, strict=True)
-    )
-    return Source(name=name, commit=commit, paths=paths, files=described)
+    described = tuple(_describe_file(folder, file) for file in files)
+    return Source(name=name, commit=commit, paths=tuple(folder / file for file in files), files=described)
 
 
-def _hash_file(path: Path) -> str:
+def _describe_file(folder: Path, file: str) -> dict[str, Any]:
+    path = folder / file
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return {"path": file, "num_bytes": path.stat().st_size, "sha256": file_sha256(path)}
     except OSError as error:
         raise ToileError(str(path), f"cannot be read: {error.strerror}", "check the file") from error
 

@@ -56,13 +56,13 @@ def keep() -> Iterator[Keeper]:
 
 
 @pytest.fixture
-def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, pictures: ImageServer) -> Flow:
+def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, image_server: ImageServer) -> Flow:
     """The command of that name."""
     match request.param:
         case "generate":
             return GENERATING["scenarios"]
         case "fetch":
-            dbq_table(60, pictures.url).to_parquet(tmp_path / "table.parquet", index=False)
+            dbq_table(60, image_server.url).to_parquet(tmp_path / "table.parquet", index=False)
             return fetching(tmp_path / "table.parquet")
         case "import":
             return importing(table_with_pictures(tmp_path, 60))

@@ -160,7 +160,7 @@ def test_a_row_with_a_field_too_many_never_shifts_its_columns(tmp_path: Path) ->
 
 
 def test_a_rate_without_a_currency_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToileError, match="their new currency is missing"):
+    with pytest.raises(ToileError, match="the new currency is missing"):
         run(tmp_path, rows(3), rate=0.5)
 
 

@@ -1,7 +1,6 @@
 """Other people's servers: how often they are asked, when they are left alone, and what is never asked or read."""
 
 import asyncio
-import email.utils
 import gzip
 import time
 from collections import Counter
@@ -27,7 +26,7 @@ from generator.ingest.downloads import (
     validate_response,
 )
 from generator.ingest.rate_limit import MAX_CONSECUTIVE_FAILURES, FetchCallbacks, fetch_all
-from schemas.util.http import TransientError, retry_after_seconds
+from schemas.util.http import TransientError
 from tests.helpers.dataset_hub import ImageServer, image_bytes, served
 
 LOOPBACK = FetchPolicy(user_agent="toile-test/1", allow_private=True, timeout_seconds=5)
@@ -121,14 +120,14 @@ def ask(
     ],
 )
 def test_every_misbehaviour_has_its_outcome(
-    pictures: ImageServer, way: str, outcome: str, reason: str, requests: int
+    image_server: ImageServer, way: str, outcome: str, reason: str, requests: int
 ) -> None:
-    url = f"{pictures.url}/{way}/7"
+    url = f"{image_server.url}/{way}/7"
     found = ask([url]).outcomes[url]
     assert (found.outcome, found.reason) == (outcome, reason)
-    assert pictures.asked[f"/{way}/7"] == requests
+    assert image_server.asked[f"/{way}/7"] == requests
     assert (found.sha256 is not None) == (outcome == FETCHED)
-    assert pictures.agents == {"toile-test/1"}
+    assert image_server.agents == {"toile-test/1"}
 
 
 @pytest.mark.parametrize(
@@ -142,18 +141,18 @@ def test_every_misbehaviour_has_its_outcome(
     ],
 )
 def test_redirects_where_they_are_allowed_are_checked_each(
-    pictures: ImageServer, way: str, outcome: str, reason: str, requests: int
+    image_server: ImageServer, way: str, outcome: str, reason: str, requests: int
 ) -> None:
     async def resolve(host: str, port: int) -> list[str]:
-        return ["127.0.0.1"] if host in ("pictures.example", "localhost") else [host]
+        return ["127.0.0.1"] if host in ("images.example", "localhost") else [host]
 
-    port = pictures.server_port
-    url = f"http://pictures.example:{port}/{way}/7"
+    port = image_server.server_port
+    url = f"http://images.example:{port}/{way}/7"
     policy = FetchPolicy(user_agent="t", allow_redirects=True, allow_private=way != "to-private")
     if way == "to-private":
 
         async def public_first(host: str, port: int) -> list[str]:
-            return ["127.0.0.1"] if host == "pictures.example" else [host]
+            return ["127.0.0.1"] if host == "images.example" else [host]
 
         with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
             patch.setattr(
@@ -163,32 +162,24 @@ def test_redirects_where_they_are_allowed_are_checked_each(
     else:
         found = ask([url], policy, resolve=resolve).outcomes[url]
     assert (found.outcome, found.reason) == (outcome, reason)
-    assert pictures.asked[f"/{way}/7"] == requests
+    assert image_server.asked[f"/{way}/7"] == requests
     if outcome == FETCHED:
         assert found.final_url is not None
         assert found.final_url.endswith("/ok/7")
 
 
-def test_a_slow_drip_ends_at_the_time_limit(pictures: ImageServer) -> None:
+def test_a_slow_drip_ends_at_the_time_limit(image_server: ImageServer) -> None:
     began = time.monotonic()
     policy = FetchPolicy(user_agent="t", allow_private=True, timeout_seconds=0.3, retries=1)
-    asked = ask([f"{pictures.url}/drip/1"], policy)
+    asked = ask([f"{image_server.url}/drip/1"], policy)
     assert [(each.outcome, each.reason) for each in asked.outcomes.values()] == [(DEAD, "timeout")]
-    assert pictures.asked["/drip/1"] == 2
+    assert image_server.asked["/drip/1"] == 2
     assert time.monotonic() - began < 3
 
 
-def test_pauses_grow_and_retry_after_is_kept(pictures: ImageServer) -> None:
-    assert ask([f"{pictures.url}/error/1"]).clock.slept == [1.0, 2.0, 4.0, 8.0]
-    assert ask([f"{pictures.url}/busy-once/1"]).clock.slept == [7.0]
-
-
-def test_retry_after_may_be_a_date() -> None:
-    assert retry_after_seconds("120") == 120
-    assert retry_after_seconds(email.utils.formatdate(time.time() + 90, usegmt=True)) == pytest.approx(90, abs=3)
-    assert retry_after_seconds(email.utils.formatdate(time.time() - 90, usegmt=True)) == 0
-    for nonsense in (None, "soon", "-5", "Thu, 99 Foo 2020 00:00:00 GMT", "1" * 40):
-        assert retry_after_seconds(nonsense) is None
+def test_pauses_grow_and_retry_after_is_kept(image_server: ImageServer) -> None:
+    assert ask([f"{image_server.url}/error/1"]).clock.slept == [1.0, 2.0, 4.0, 8.0]
+    assert ask([f"{image_server.url}/busy-once/1"]).clock.slept == [7.0]
 
 
 def test_a_429_pauses_all_requests_to_that_host_and_no_other() -> None:
@@ -250,7 +241,7 @@ def _silent_after(good: int, error: TransientError) -> tuple[Callable[[str], Awa
     return get, asked
 
 
-def test_a_host_that_never_answers_is_dead_with_all_its_pictures() -> None:
+def test_a_host_that_never_answers_is_dead_with_all_its_images() -> None:
     get, requests = _silent_after(0, TransientError("no connection"))
     asked = ask([f"http://a/{k}" for k in range(500)], FetchPolicy(), get=get)
     assert {(each.outcome, each.reason) for each in asked.outcomes.values()} == {(DEAD, "no connection")}
@@ -258,7 +249,7 @@ def test_a_host_that_never_answers_is_dead_with_all_its_pictures() -> None:
     assert len(requests) <= MAX_CONSECUTIVE_FAILURES + FetchPolicy().per_host
 
 
-def test_a_host_that_stops_answering_leaves_its_pictures_open() -> None:
+def test_a_host_that_stops_answering_leaves_its_images_open() -> None:
     get, requests = _silent_after(20, TransientError("no connection"))
     asked = ask([f"http://a/{k}" for k in range(500)], FetchPolicy(), get=get)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
@@ -311,7 +302,7 @@ class _Stream(httpx.AsyncByteStream):
         yield self.content
 
 
-def test_one_silent_picture_among_good_ones_is_dead() -> None:
+def test_one_silent_image_among_good_ones_is_dead() -> None:
     async def get(url: str) -> Response:
         if url.endswith("/3"):
             raise TransientError("timeout")

@@ -149,8 +149,8 @@ def test_a_cell_without_bytes_names_a_file_and_a_bad_one_is_a_bad_row(tmp_path: 
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     result = run(tmp_path / "t.parquet", tmp_path / "out", max_bad=0.9)
     reasons = {row["row"]: row["reason"] for row in result.rejected}
-    assert reasons.pop(2).startswith("its picture is broken: ")
-    assert reasons == {3: "no picture is named", 4: "no picture is named"}
+    assert reasons.pop(2).startswith("its image is broken: ")
+    assert reasons == {3: "no image is named", 4: "no image is named"}
     assert {row.image for row in read(tmp_path / "out")} == {image_bytes(8), image_bytes(2)}
 
 
