@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from generator.commands.param_types import FolderOrUrl
+from generator.commands import FolderOrUrl
 from schemas.errors import ToileError
 from schemas.util.console import progress_bar, strip_control_chars
 

@@ -23,7 +23,7 @@ from generator.faults.table import read_faults
 from generator.ingest.downloads import BadImageError, check_image
 from generator.ingest.rows import KNOWN_COLUMNS, BadRowError, ImportOptions, parse_product
 from generator.ingest.tables import read_table, rename_columns
-from generator.pages.thumbnails import thumbnail
+from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, ShardFile, load_manifest
@@ -105,7 +105,7 @@ def picture(content: bytes) -> None:
 
 def shown_picture(content: bytes) -> None:
     """A picture, as a page shows it: broken ones are told, never raised."""
-    thumbnail(content, 32)
+    make_thumbnail(content, 32)
 
 
 def manifest(content: bytes) -> None:
