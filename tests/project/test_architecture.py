@@ -32,9 +32,9 @@ OWNERS = {
         "finetune/phi3v/loading.py",  # for its writer of sharded safetensors alone
         "finetune/phi3v/configuration.py",  # for the error that a wrong field of a configuration raises
     },
-    "httpx": {"generator/ingest/hub.py", "finetune/phi3v/checkpoint.py", "evaluation/models/openai_server.py"},
-    "requests": {"generator/ingest/hub.py", "evaluation/models/openai_server.py"},
-    "urllib": {"generator/ingest/hub.py", "evaluation/models/openai_server.py"},
+    "httpx": {"generator/ingest/downloads.py", "finetune/phi3v/checkpoint.py", "evaluation/models/openai_server.py"},
+    "requests": {"evaluation/models/openai_server.py"},
+    "urllib": {"evaluation/models/openai_server.py"},
 }
 BARE_TOKENIZERS = "finetune/phi3v/loading.py"
 """The tokenizers library raises a bare Exception for a broken file; there alone it may be caught."""
