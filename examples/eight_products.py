@@ -1,4 +1,4 @@
-"""Draw eight products of a preset beside their titles and prices: the picture in the README.
+"""Render eight products of a preset with their titles and prices: the image in the README.
 
 python examples/eight_products.py docs/eight-products.jpg
 """
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from generator import draw, product
-from generator.scaffold.contact_sheet import Card, contact_sheet
+from generator.scaffold.preview import Card, contact_sheet
 from schemas import load
 from schemas.specs import preset_path
 
@@ -16,7 +16,7 @@ NUMBERS = (101, 59, 115, 58, 129, 20, 134, 35)
 
 
 def main(out: Path) -> None:
-    """Two rows of four products."""
+    """Write two rows of four products to an image file."""
     path = preset_path("fashion-luxury", "catalog")
     assert path is not None
     spec = load(path, "catalog")
@@ -24,7 +24,7 @@ def main(out: Path) -> None:
     for number in NUMBERS:
         each = product(spec, 0, number)
         about = f"{each.category3_code}   ${each.full_price:,.0f}"
-        cards.append(Card(picture=draw(each, EDGE), title=str(each.title), about=about))
+        cards.append(Card(image=draw(each, EDGE), title=str(each.title), subtitle=about))
     contact_sheet(cards, columns=4).save(out, quality=88)
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from finetune.distributed import Ranks, load_sharded, save_sharded
 from finetune.model_setup import MasterWeights
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 FOLDER = "resume"
 BEST = "best"

@@ -10,7 +10,7 @@ import click
 
 from schemas.errors import ToileError
 from schemas.training import MixSource
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 
 @click.command()

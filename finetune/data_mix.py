@@ -22,9 +22,9 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from schemas.errors import BROKEN_PICTURE, ToileError
-from schemas.manifest import sha256_of
 from schemas.product import open_shard, shard_files
 from schemas.training import DrawSpec, MixSource
+from schemas.util.files import sha256_of
 
 if TYPE_CHECKING:
     from generator.catalog.online_source import OnlineRows

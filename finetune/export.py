@@ -21,8 +21,7 @@ from finetune.phi3v import Phi3VProcessor, save_model
 from finetune.phi3v.loading import HUB_NAME, TINY, read_json, resolve_folder
 from finetune.run_dir import RUN, RUN_FILES, SEEN, hash_files, load_run
 from schemas.errors import ToileError
-from schemas.manifest import as_document, write_json
-from schemas.validation import storage_errors
+from schemas.util.files import as_document, storage_errors, write_json
 
 _LAYOUT = ("LICENSE*", "*.json", "*.model", "*.py")
 """Files of a base that are copied. Python files are copied as text and never run."""

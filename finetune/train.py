@@ -35,7 +35,7 @@ from finetune.validation import generate_examples, validation_loss
 from schemas.errors import ToileError
 from schemas.specs import load, presets
 from schemas.training import MixSource, RunRecord, TrainingSpec
-from schemas.util.locks import only_run
+from schemas.util.locks import run_lock
 
 MAX_LOADERS = 8
 _AVERAGED_STEPS = 10
@@ -92,7 +92,7 @@ def train(
     spec = spec if isinstance(spec, TrainingSpec) else load_run_spec(Path(spec))
     out = Path(out)
     check_choices(spec)
-    with init_process_group(device) as ranks, only_run(out, wanted=ranks.first):
+    with init_process_group(device) as ranks, run_lock(out, enabled=ranks.first):
         say = say if ranks.first else lambda text: None
         sources = open_mix(spec.mix, "train")
         for source in sources:

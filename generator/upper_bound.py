@@ -1,35 +1,43 @@
-"""The best score that any model could reach on rows of a catalog spec: what a perfect reader of pictures would get.
+"""Compute the best achievable score of any model on rows of a catalog spec (an oracle upper bound).
 
-The perfect reader knows the spec and sees, without error, the silhouette and every attribute that the silhouette shows
-(`schemas.appearance.SHOWN`). It cannot see the spread of a price, which template named the product, what is hidden,
-which of several leaves sells just this, or a navigation label. For each row it gives the answer with the best chance,
-given what the row shows and that the row can be evaluated (its leaf is not missing). The mean of these chances over the
-rows is the ceiling: an expectation, so on few rows a lucky model may lie above it.
+    found = best_scores(spec, rules, products)   # {"all": Ceiling(...), "inferable": Ceiling(...)}
 
-Exact (to the last few digits of floating point): category, price, title over all answers that can be written at all
-(hedged ones too, see `title_answers`), joint over all triples of one category, one title and one price, since category,
-title and price of a row are independent given its category entry and attributes. Reasoning is the mean of the three
-best chances: each part of an answer can be chosen for itself there, while joint needs one answer for all.
-An upper bound instead: a title search that was cut short, an appearance with more than MOST_STATES hidden states (all
-chances 1), and price windows where too many legal prices are in reach; such rows are counted. Rows are
-taken as a random sample of an endless catalog: how many colourways lie before a product is averaged, which matters only
-where leaves differ in their colours.
+The oracle knows the spec and reads, without error, the silhouette and every attribute that an image of it shows
+(`schemas.appearance.SHOWN`). It does not know the spread of a price, the title template, hidden attributes, a
+navigation label, or which of several categories with the same products was chosen. For each row it gives the answer
+with the highest probability of being right, given what the image shows and that the row can be evaluated (its category
+is not missing). The best achievable score is the mean of these probabilities over the rows. It is an expectation: on
+few rows a lucky model may score above it.
+
+Exact, up to floating point: category; price; title over all possible answers, including those that hedge between two
+titles (see `largest_matched_sets`); joint over all triples of one category, one title and one price, because the three
+are independent given the category entry and the attributes. The mean accuracy takes the best answer to each part
+separately, while joint needs one answer for all three.
+
+Only an upper bound, and counted as such: a title search that was cut short, an image with more than MOST_STATES
+possible hidden states (all probabilities are then 1), and price windows where too many legal prices are in reach.
+
+Rows are treated as a random sample of an endless catalog: the number of colourways before a product is averaged. This
+matters only where categories differ in their colours.
+
+Letters of array shapes: S states, K category labels, M sets of titles, J price windows, R ranks within a family,
+V values of an attribute, T points in time.
 """
 
 import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtr
 
 from generator.sampling.attributes import CompiledAttribute
+from generator.sampling.prices import CompiledPrices, nearest_legal
 from generator.sampling.products import compile_catalog
-from generator.sampling.streams import Floats
-from generator.upper_bound_colours import colour_shares, rank_shares
-from generator.upper_bound_prices import price_windows
-from generator.upper_bound_titles import Words, matched_together
+from generator.sampling.streams import Floats, Index
 from schemas.appearance import SHOWN, Appearance, shown_as, visible_part
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.errors import ToileError
@@ -37,19 +45,27 @@ from schemas.product import Product
 from schemas.result import Ceiling
 
 MOST_STATES = 3000
-"""Of what a picture leaves open: entry, hidden attributes."""
-_NEUTRAL: dict[str, Any] = {
+"""Most combinations of category entry and hidden attributes behind one image; above it every probability is 1."""
+_MOST_WINDOW_PROBABILITIES = 400_000  # of all states of an image together: some hundredths of a second
+_FURTHEST_Z = 7.2  # beyond every normal number that streams.normal gives
+_MOST_SEARCH_STEPS = 5000
+_MOST_TITLES = 100
+_DEFAULTS: dict[str, Any] = {
     field.name: field.default for field in dataclasses.fields(Appearance) if field.default is not dataclasses.MISSING
 }
 
+Words = tuple[str, ...]
+"""The words of a title as they are compared, sorted; a word that occurs twice is there twice."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
-    """What counts as right, as the evaluation has it."""
+class ScoringRules:
+    """What counts as a right answer, as the evaluation defines it."""
 
     category_key: Callable[[str], str]
-    """What all spellings of one category have in common."""
+    """Map all spellings of one category to one key."""
     title_words: Callable[[str], Words]
+    """Split a title into the words that are compared."""
     title_f1: float
     """A title is right when twice the shared words over all words reaches this."""
     price_tolerance: float
@@ -57,8 +73,8 @@ class Judge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chances:
-    """Of the best answer to one row, to be right."""
+class Probabilities:
+    """Probabilities that the best answer to one row is right."""
 
     category: float
     title: float
@@ -68,103 +84,106 @@ class Chances:
     """False where at least one of them is only an upper bound."""
 
 
-_UNKNOWN = Chances(category=1.0, title=1.0, price=1.0, joint=1.0, exact=False)
+_UNKNOWN = Probabilities(category=1.0, title=1.0, price=1.0, joint=1.0, exact=False)
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """One way in which a product with a given appearance can have come about."""
+    """One combination of what an image does not show, as far as category, title and price depend on it."""
 
     entry: int
-    """Number of the category entry."""
+    """Number of the category entry in the spec."""
     titles: tuple[tuple[Words, float], ...]
-    """Every title it can have, with its share."""
-    median: float
-    """Of its price, all factors included."""
+    """Every possible title with its probability."""
+    median_price: float
+    """All factors included, in the currency of the spec."""
 
 
-def ceilings(spec: CatalogSpec, judge: Judge, products: Sequence[Product]) -> dict[str, Ceiling]:
-    """The ceiling of these rows, all and inferable ones (left out where there are none).
+def best_scores(
+    spec: CatalogSpec, rules: ScoringRules, products: Sequence[Product], *, most_states: int = MOST_STATES
+) -> dict[str, Ceiling]:
+    """Return the best achievable scores on these rows: of "all", and of the "inferable" ones where there are any.
 
-    Raises ToileError for a row that the spec cannot have drawn.
+    Raises ToileError for a row that the spec cannot have produced.
     """
-    reader = PerfectReader(spec, judge)
+    oracle = Oracle(spec, rules, most_states=most_states)
     kinds = {"all": list(products), "inferable": [product for product in products if product.inferable]}
     return {
-        kind: _mean([reader.chances(product, inferable=kind == "inferable") for product in rows])
+        kind: _mean([oracle.probabilities(product, inferable=kind == "inferable") for product in rows])
         for kind, rows in kinds.items()
         if rows
     }
 
 
-class PerfectReader:
-    """Knows a spec and how answers are judged; remembers what it has worked out."""
+class Oracle:
+    """Give the best answers to images of a spec; results are cached by what an image shows."""
 
-    def __init__(self, spec: CatalogSpec, judge: Judge) -> None:
+    def __init__(self, spec: CatalogSpec, rules: ScoringRules, *, most_states: int = MOST_STATES) -> None:
         self._catalog = compile_catalog(spec)
-        self._judge = judge
+        self._rules = rules
+        self._most_states = most_states
         self._radix = {attribute.name: len(attribute.values) + 1 for attribute in self._catalog.attributes}
-        self._mattering = [self._matter(category) for category in spec.categories]
+        self._relevant = [self._relevant_attributes(category) for category in spec.categories]
         self._states = functools.cache(self._find_states)
-        self._chances = functools.cache(self._find_chances)
-        self._together = functools.cache(functools.partial(matched_together, least_f1=judge.title_f1))
+        self._probabilities = functools.cache(self._find_probabilities)
+        self._matched_sets = functools.cache(functools.partial(largest_matched_sets, least_f1=rules.title_f1))
         self._colour_shares = functools.cache(functools.partial(colour_shares, ranks=rank_shares(spec)))
 
-    def chances(self, product: Product, *, inferable: bool) -> Chances:
-        """Given what the row shows and that its category is there or, with `inferable`, a leaf that can be told."""
+    def probabilities(self, product: Product, *, inferable: bool) -> Probabilities:
+        """Return the probabilities given the image and that the category is known (with `inferable`: is visible)."""
         where = f"product {product.product_code}"
         if product.attributes is None:
-            raise ToileError(where, "does not say what is drawn", "its folder was not made by `toile generate`")
+            raise ToileError(where, "does not say what its image shows", "its folder was not made by `toile generate`")
         seen = visible_part(Appearance.from_attributes(product.attributes, f"{where}: attributes"))
         states = self._states(dataclasses.replace(seen, design_seed=0, shot_seed=0))
         if states is None:
             return _UNKNOWN
         if not states:
-            problem = f"shows a {seen.silhouette} that its catalog spec never draws"
-            raise ToileError(where, problem, "its folder and its manifest do not belong together; make it again")
-        return self._chances(states, inferable)
+            problem = f"shows a {seen.silhouette} that its catalog spec never renders"
+            raise ToileError(where, problem, "its folder and its manifest do not belong together; generate it again")
+        return self._probabilities(states, inferable)
 
     def _find_states(self, seen: Appearance) -> tuple[tuple[_State, float], ...] | None:
-        """Every state behind an appearance with its share (together 1); None for too many."""
+        """Return every state behind an image with its probability (the sum is 1); None for too many."""
         found: dict[_State, float] = {}
         for entry, category in enumerate(self._catalog.spec.categories):
-            if category.silhouette != seen.silhouette or not self._neutral_elsewhere(category, seen):
+            if category.silhouette != seen.silhouette or not self._has_defaults_elsewhere(category, seen):
                 continue
-            ways = self._ways(entry, seen)
-            if ways is None:
+            choices = self._possible_choices(entry, seen)
+            if choices is None:
                 return None
-            for share, chosen in ways:
+            for share, chosen in choices:
                 median = self._catalog.prices.median_C[entry]
                 for name, value in chosen.items():
                     median = median * self._catalog.prices.factor[name][value]
                 state = _State(entry, self._titles(category, chosen), float(median))
                 found[state] = found.get(state, 0.0) + share * category.share
         total = sum(found.values())
-        # rounded: what differs in a colour that tells nothing is then worked out once
+        # rounded: images that differ only in a colour without influence then share one cache entry
         return tuple((state, round(share / total, 13)) for state, share in found.items() if share > 0)
 
-    def _neutral_elsewhere(self, category: Category, seen: Appearance) -> bool:
-        """Whether what no attribute of the entry draws looks as it then must."""
-        drawn = {drawn_attribute(name, self._catalog.spec.attributes[name]) for name in category.attributes}
-        return all(getattr(seen, word) == _NEUTRAL.get(word) for word in SHOWN[category.silhouette] - drawn)
+    def _has_defaults_elsewhere(self, category: Category, seen: Appearance) -> bool:
+        """Return whether everything that no attribute of the entry controls has its default in the image."""
+        controlled = {drawn_attribute(name, self._catalog.spec.attributes[name]) for name in category.attributes}
+        return all(getattr(seen, word) == _DEFAULTS.get(word) for word in SHOWN[category.silhouette] - controlled)
 
-    def _ways(self, entry: int, seen: Appearance) -> list[tuple[float, dict[str, int]]] | None:
-        """Values of every attribute that matters, in the order of the spec, with their probability."""
-        ways: list[tuple[float, dict[str, int]]] = [(1.0, {})]
+    def _possible_choices(self, entry: int, seen: Appearance) -> list[tuple[float, dict[str, int]]] | None:
+        """Return values of every relevant attribute, in the order of the spec, with their probability."""
+        choices: list[tuple[float, dict[str, int]]] = [(1.0, {})]
         for attribute in self._catalog.attributes:
-            if attribute.name not in self._mattering[entry]:
+            if attribute.name not in self._relevant[entry]:
                 continue
-            fitting = [v for v in range(len(attribute.values) + 1) if self._fits(attribute, v, seen)]
-            further = []
-            for share, chosen in ways:
-                shares = self._shares(attribute, entry, chosen)
-                further += [(share * shares[v], {**chosen, attribute.name: v}) for v in fitting if shares[v] > 0]
-            if len(further) > MOST_STATES:
+            possible = [v for v in range(len(attribute.values) + 1) if self._is_consistent(attribute, v, seen)]
+            extended = []
+            for share, chosen in choices:
+                shares = self._value_shares(attribute, entry, chosen)
+                extended += [(share * shares[v], {**chosen, attribute.name: v}) for v in possible if shares[v] > 0]
+            if len(extended) > self._most_states:
                 return None
-            ways = further
-        return ways
+            choices = extended
+        return choices
 
-    def _shares(self, attribute: CompiledAttribute, entry: int, chosen: Mapping[str, int]) -> Floats:
+    def _value_shares(self, attribute: CompiledAttribute, entry: int, chosen: Mapping[str, int]) -> Floats:
         key = entry
         for parent in attribute.parents:
             key = key * self._radix[parent] + chosen[parent]
@@ -174,8 +193,8 @@ class PerfectReader:
         shares: Floats = weights / weights.sum()
         return shares
 
-    def _fits(self, attribute: CompiledAttribute, value: int, seen: Appearance) -> bool:
-        """Whether the value looks like what is seen; what the picture does not show always does."""
+    def _is_consistent(self, attribute: CompiledAttribute, value: int, seen: Appearance) -> bool:
+        """Return whether the value agrees with the image; an attribute that the image does not show always does."""
         spec = self._catalog.spec.attributes[attribute.name]
         drawn = drawn_attribute(attribute.name, spec)
         if (
@@ -187,16 +206,16 @@ class PerfectReader:
         name = attribute.values[value]
         return bool(drawing_word(name, spec.values[name]) == getattr(seen, drawn))
 
-    def _matter(self, category: Category) -> set[str]:
-        """The attributes of an entry that change its picture, title or price, and those that these depend on."""
+    def _relevant_attributes(self, category: Category) -> set[str]:
+        """Return the attributes of an entry that change its image, title or price, and all that they depend on."""
         found: set[str] = set()
         named = {word[1:-1] for template in category.titles for word in template.split() if word.startswith("{")}
         for attribute in reversed(self._catalog.attributes):
             spec = self._catalog.spec.attributes[attribute.name]
             shown = drawn_attribute(attribute.name, spec) in SHOWN[category.silhouette] | {"colour"}
             priced = any(value.price != 1 for value in spec.values.values())
-            told = attribute.name in category.attributes and (shown or priced or attribute.name in named)
-            if told or attribute.name in found:
+            has_effect = attribute.name in category.attributes and (shown or priced or attribute.name in named)
+            if has_effect or attribute.name in found:
                 found |= {attribute.name, *attribute.parents}
         return found
 
@@ -206,7 +225,7 @@ class PerfectReader:
         for template, weight in category.titles.items():
             if weight > 0:
                 title = " ".join(word for token in template.split() if (word := self._word(token, chosen)))
-                words = tuple(sorted(self._judge.title_words(title))) or (title,)
+                words = tuple(sorted(self._rules.title_words(title))) or (title,)
                 shares[words] = shares.get(words, 0.0) + weight / total
         return tuple(sorted(shares.items()))
 
@@ -217,19 +236,19 @@ class PerfectReader:
         number = chosen[token[1:-1]]
         return "" if number == len(values) else title_word(*values[number])
 
-    def _find_chances(self, states: tuple[tuple[_State, float], ...], inferable: bool) -> Chances:
-        """The best chances over all answers; S states, K labels, M sets of titles, J windows of prices."""
-        label_KS = self._labels(states, inferable)
+    def _find_probabilities(self, states: tuple[tuple[_State, float], ...], inferable: bool) -> Probabilities:
+        """Return the highest probabilities over all answers."""
+        label_KS = self._label_shares(states, inferable)
         total = label_KS.sum()
         weight_S = label_KS.sum(axis=0)
         titles = sorted({words for state, _ in states for words, _ in state.titles})
-        together = self._together(tuple(titles))
-        title_SM = np.array([[_share_of(state, titles, matched) for matched in together.sets] for state, _ in states])
-        window_SJ, all_starts = price_windows(
+        matched = self._matched_sets(tuple(titles))
+        title_SM = np.array([[_share_of_titles(state, titles, one) for one in matched.sets] for state, _ in states])
+        window_SJ, all_starts = price_window_probabilities(
             self._catalog.prices,
-            np.array([state.median for state, _ in states]),
+            np.array([state.median_price for state, _ in states]),
             np.array([self._catalog.prices.spread_C[state.entry] for state, _ in states]),
-            self._judge.price_tolerance,
+            self._rules.price_tolerance,
         )
         joint_KMS = label_KS[:, None, :] * title_SM.T[None, :, :]
         best = {
@@ -238,14 +257,14 @@ class PerfectReader:
             "price": (weight_S @ window_SJ).max(),
             "joint": (joint_KMS.reshape(-1, len(states)) @ window_SJ).max(),
         }
-        # rounding may leave a sum of chances just above 1
-        return Chances(
+        # rounding may leave a sum of probabilities just above 1
+        return Probabilities(
             **{name: min(float(value / total), 1.0) for name, value in best.items()},
-            exact=together.exact and all_starts,
+            exact=matched.exact and all_starts,
         )
 
-    def _labels(self, states: tuple[tuple[_State, float], ...], inferable: bool) -> Floats:
-        """Label, state -> the chance of both, for rows that can be evaluated (inferable ones)."""
+    def _label_shares(self, states: tuple[tuple[_State, float], ...], inferable: bool) -> Floats:
+        """Return the probability of each (label, state), shape (K, S), among rows that can be evaluated."""
         spec = self._catalog.spec
         navigation = 0.0 if inferable else spec.navigation.share
         total = sum(spec.navigation.labels.values())
@@ -253,7 +272,7 @@ class PerfectReader:
 
         def add(name: str, state: int, share: float) -> None:
             if name != MISSING_LABEL and share > 0:
-                row = shares.setdefault(self._judge.category_key(name), np.zeros(len(states)))
+                row = shares.setdefault(self._rules.category_key(name), np.zeros(len(states)))
                 row[state] += share
 
         for number, (state, share) in enumerate(states):
@@ -264,13 +283,13 @@ class PerfectReader:
         return np.array(list(shares.values()))
 
 
-def _share_of(state: _State, titles: list[Words], matched: frozenset[int]) -> float:
-    """How often the state's title is one of those matched."""
+def _share_of_titles(state: _State, titles: list[Words], matched: frozenset[int]) -> float:
+    """Return how often the state's title is one of those matched."""
     among = {titles[i] for i in matched}
     return sum(share for words, share in state.titles if words in among)
 
 
-def _mean(rows: list[Chances]) -> Ceiling:
+def _mean(rows: list[Probabilities]) -> Ceiling:
     parts = ("category", "title", "price", "joint")
     means = {name: sum(getattr(row, name) for row in rows) / len(rows) for name in parts}
     return Ceiling(
@@ -279,3 +298,180 @@ def _mean(rows: list[Chances]) -> Ceiling:
         reasoning=(means["category"] + means["title"] + means["price"]) / 3,
         **means,
     )
+
+
+# --- prices -----------------------------------------------------------------------------------------------------------
+
+
+def price_window_probabilities(
+    prices: CompiledPrices,
+    median_S: Floats,
+    spread_S: Floats,
+    tolerance: float,
+    most_probabilities: int = _MOST_WINDOW_PROBABILITIES,
+) -> tuple[Floats, bool]:
+    """Return the probability, shape (S, J), that answer j is near enough to the price, and whether it is exact.
+
+    An answer a is right for prices p with |a - p| <= tolerance * p, from a / (1 + tolerance) to a / (1 - tolerance).
+    Some best answer has a window that begins at a legal price. Where more than `most_probabilities` values would be
+    needed, each window is widened to contain those that begin before the next one: an upper bound, and not exact.
+    """
+    points = prices.points
+    low = np.searchsorted(points, (median_S * np.exp(-_FURTHEST_Z * spread_S)).min(), side="left") - 1
+    high = np.searchsorted(points, (median_S * np.exp(_FURTHEST_Z * spread_S)).max(), side="right")
+    low, high = max(int(low), 0), min(int(high), len(points) - 1)
+    step = -(-(high - low + 1) * len(median_S) // most_probabilities)
+    start_J = np.arange(low, high + 1, step)
+    ratio = (1 + tolerance) / (1 - tolerance) if tolerance < 1 else np.inf
+    last_J = np.minimum(start_J + step - 1, high)
+    end_J = np.searchsorted(points, points[last_J] * ratio, side="right") - 1
+    middle = np.append((points[1:] + points[:-1]) / 2, np.inf)
+    upper_SJ = _price_cdf(points, middle, end_J, median_S, spread_S)
+    lower_SJ = np.where(start_J > 0, _price_cdf(points, middle, start_J - 1, median_S, spread_S), 0.0)
+    return upper_SJ - lower_SJ, step == 1
+
+
+def _price_cdf(points: Floats, middle: Floats, index_J: Index, median_S: Floats, spread_S: Floats) -> Floats:
+    """Return the probability, shape (S, J), of a price no higher than legal price number `index_J`."""
+    fixed_SJ = nearest_legal(points, median_S)[:, None] <= points[index_J]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z_SJ = np.log(middle[index_J] / median_S[:, None]) / spread_S[:, None]
+    found: Floats = np.where(spread_S[:, None] > 0, ndtr(z_SJ), fixed_SJ)
+    return found
+
+
+# --- colours ----------------------------------------------------------------------------------------------------------
+
+
+def rank_shares(spec: CatalogSpec) -> tuple[float, ...]:
+    """Return, for each r, the share of products with r earlier products of their family (see `first_of_design`)."""
+    longest = spec.colourways.max_per_family
+    repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
+    shares = [0.0] * longest
+    for place in range(longest):
+        for rank in range(place):
+            shares[rank] += repeats**rank * (1 - repeats) / longest
+        shares[place] += repeats**place / longest
+    return tuple(shares)
+
+
+def colour_shares(weights: tuple[float, ...], ranks: tuple[float, ...]) -> Floats:
+    """Return the share of each value among products whose family samples its colours without replacement, by weight.
+
+    Weighted sampling without replacement has the same order as independent exponential clocks whose rates are the
+    weights. Value v has rank r when r other clocks have rung before its own: an integral over the time of v. It is
+    computed by the trapezoidal rule in log time; the integrand falls off fast enough on both sides for an error below
+    1e-9. After the last value all values are available again.
+    """
+    positive = np.flatnonzero(np.array(weights) > 0)
+    rate_V = np.array(weights)[positive] / sum(weights)
+    if len(positive) == 1 or sum(ranks[1:]) == 0:
+        pick_V = rate_V
+    else:
+        wanted_R = [sum(ranks[r :: len(positive)]) for r in range(min(len(positive), len(ranks)))]
+        log_time, step = np.linspace(-30.0, np.log(45.0 / rate_V.min()), 4000, retstep=True)
+        rung_VT = -np.expm1(-rate_V[:, None] * np.exp(log_time))
+        pick_V = np.empty(len(rate_V))
+        for v in range(len(rate_V)):
+            before_RT = np.zeros((len(wanted_R), len(log_time)))
+            before_RT[0] = 1.0
+            for other in range(len(rate_V)):
+                if other != v:
+                    one_more = before_RT[:-1] * rung_VT[other]
+                    before_RT *= 1 - rung_VT[other]
+                    before_RT[1:] += one_more
+            density_T = rate_V[v] * np.exp(log_time) * (1 - rung_VT[v])
+            pick_V[v] = step * (np.array(wanted_R) @ before_RT @ density_T)
+    found = np.zeros(len(weights))
+    found[positive] = pick_V
+    return found
+
+
+# --- titles -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedSets:
+    """The largest sets of titles that one answer matches."""
+
+    sets: tuple[frozenset[int], ...]
+    """Indices into the list of titles."""
+    exact: bool
+    """False where the search was cut short: some sets are then larger than what any answer matches."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WordGroup:
+    """Words that occur in the same titles: only how many of them an answer contains matters."""
+
+    size: int
+    titles: frozenset[int]
+
+
+def largest_matched_sets(titles: Sequence[Words], least_f1: float, most_steps: int = _MOST_SEARCH_STEPS) -> MatchedSets:
+    """Return every largest set of titles whose F1 with one answer is at least `least_f1`, by branch and bound.
+
+    An answer need not be a title of the shop: at 0.8, "Wool Crew Sweater" matches both "Wool Sweater" and "Wool
+    Crew-neck Sweater". Words are decided group by group; a title is out of reach when even all undecided words of its
+    own would not be enough. Words in no title only lower F1, and the second copy of a word is never better than the
+    first, so no answer is missed. After `most_steps` steps the titles within reach are returned, an upper bound. The
+    same holds for more than a hundred titles, unless the words that they share are enough.
+    """
+    everything = frozenset(range(len(titles)))
+    search = _TitleSearch(titles, least_f1, most_steps)
+    shared = search.groups[0].size if search.groups[0].titles == everything else 0
+    if all(2 * shared >= least_f1 * (shared + length) for length in search.lengths):
+        return MatchedSets((everything,), True)
+    if len(titles) > _MOST_TITLES:
+        return MatchedSets((everything,), False)
+    search.decide(0, 0, [0] * len(titles))
+    found = search.found
+    largest = tuple(one for one in found if not any(one < other for other in found))
+    return MatchedSets(largest, search.steps <= most_steps)
+
+
+class _TitleSearch:
+    """Depth-first search over the groups, most words of a group first."""
+
+    def __init__(self, titles: Sequence[Words], least_f1: float, most_steps: int) -> None:
+        self.lengths = [len(words) for words in titles]
+        self.least_f1 = least_f1
+        self.most_steps = most_steps
+        self.steps = 0
+        self.found: list[frozenset[int]] = []
+        self.groups = _word_groups(titles)
+        self.undecided = [[0] * len(titles)]
+        for group in reversed(self.groups):
+            last = self.undecided[0]
+            self.undecided.insert(0, [n + group.size * (i in group.titles) for i, n in enumerate(last)])
+
+    def decide(self, number: int, num_words: int, shared: list[int]) -> None:
+        """Take 0 to all words of group `number`; `shared` counts each title's words among the `num_words` so far."""
+        self.steps += 1
+        reach = frozenset(i for i in range(len(shared)) if self._is_within_reach(i, number, num_words, shared[i]))
+        if not reach or any(reach <= known for known in self.found):
+            return
+        if number == len(self.groups) or self.steps > self.most_steps:
+            self.found.append(reach)
+            return
+        group = self.groups[number]
+        in_all = len(group.titles) == len(shared)  # such a word raises every F1
+        for taken in range(group.size, group.size - 1 if in_all else -1, -1):
+            more = [n + taken * (i in group.titles) for i, n in enumerate(shared)]
+            self.decide(number + 1, num_words + taken, more)
+
+    def _is_within_reach(self, i: int, number: int, num_words: int, shared: int) -> bool:
+        undecided = self.undecided[number][i]
+        return 2 * (shared + undecided) >= self.least_f1 * (num_words + undecided + self.lengths[i])
+
+
+def _word_groups(titles: Sequence[Words]) -> list[_WordGroup]:
+    """Group the words of all titles by the titles they occur in, those in the most titles first."""
+    titles_of: dict[tuple[str, int], set[int]] = {}
+    for i, words in enumerate(titles):
+        for word, count in Counter(words).items():
+            for copy in range(count):
+                titles_of.setdefault((word, copy), set()).add(i)
+    sizes = Counter(frozenset(where) for where in titles_of.values())
+    groups = [_WordGroup(size, where) for where, size in sizes.items()]
+    return sorted(groups, key=lambda group: (-len(group.titles), sorted(group.titles)))

@@ -30,7 +30,7 @@ from finetune.phi3v.processing import END_OF_ANSWER, END_OF_TEXT, Phi3VProcessor
 from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 TINY = "tiny"
 WEIGHTS = "model.safetensors"

@@ -22,9 +22,10 @@ from generator.audit.verbatim import emitted, names_emitted, public_words
 from generator.fit.categories import OTHER
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
-from schemas.manifest import Manifest, ShardFile, as_document, write_json
+from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
 from schemas.specs import from_document
+from schemas.util.files import as_document, write_json
 
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Train rows -> the spec that the audited one was fitted as."""
@@ -138,7 +139,7 @@ def most_telling(surprise: Floats, num: int, seed: int = 0) -> list[int]:
 def refit_as(spec: CatalogSpec) -> Refit:
     """`toile fit` with the settings that the spec's provenance names; pictures are not read."""
     from generator.fit.fit_spec import fit
-    from generator.fit.options import FitOptions
+    from generator.fit.mechanisms import FitOptions
 
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     options = FitOptions(
@@ -148,7 +149,7 @@ def refit_as(spec: CatalogSpec) -> Refit:
         name=spec.name,
         currency=spec.shop.currency_code,
         country=spec.shop.country_code,
-        pictures=False,
+        images=False,
     )
 
     def refit(rows: Sequence[Product]) -> CatalogSpec:

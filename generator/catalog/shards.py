@@ -38,9 +38,10 @@ from generator.sampling.products import check_codes, compact_rows, compile_catal
 from generator.sampling.streams import Index
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.manifest import ExtraFile, Manifest, ShardFile, as_document, sha256_of
+from schemas.manifest import ExtraFile, Manifest, ShardFile
 from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, SPLITS, from_batch
 from schemas.specs import from_document
+from schemas.util.files import as_document, sha256_of
 
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}

@@ -6,11 +6,11 @@ from typing import Any
 import click
 
 from generator.export.folder import FORMS
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 
 @click.command()
-@click.argument("shards", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("shards", metavar="CATALOG", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--to", "form", required=True, type=click.Choice(FORMS), help="The form to write.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="New folder for it.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="One split; all by default.")
@@ -20,7 +20,7 @@ from schemas.util.progress import progress_bar
 @click.option("--force", is_flag=True, help="Replace another export in --out.")
 @click.pass_context
 def convert(ctx: click.Context, /, shards: Path, out: Path, force: bool, no_images: bool, **options: Any) -> None:
-    """Write SHARDS as CSV, JSON lines, SQL (SQLite and PostgreSQL), WebDataset archives or an imagefolder.
+    """Write CATALOG as CSV, JSON lines, SQL (SQLite and PostgreSQL), WebDataset archives or an imagefolder.
 
     Pictures are written byte for byte, as files named after their product. --out appears when it is whole; after a
     kill the same command starts over and ends with the same bytes.
@@ -34,9 +34,9 @@ def convert(ctx: click.Context, /, shards: Path, out: Path, force: bool, no_imag
     """
     from generator.export.convert import ConvertOptions
     from generator.export.convert import convert as write
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
-    ctx.with_resource(only_run(out, beside=True))
+    ctx.with_resource(run_lock(out, sibling_file=True))
     wanted = ConvertOptions(pictures=not no_images, **options)
     quiet = bool(ctx.obj and ctx.obj.get("quiet"))
     with progress_bar("converting", None, quiet=quiet) as advance:

@@ -1,4 +1,4 @@
-"""The ceiling is what the best answers really reach: against brute force over many drawn products, and laws."""
+"""The best achievable score is what the best answers reach: against brute force over many products, and laws."""
 
 import dataclasses
 import functools
@@ -11,18 +11,28 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import norm
 
-from evaluation.commands.evaluate import _ceilings
+from evaluation.commands import _ceilings
 from evaluation.metrics.scoring import ROUNDING, ClosedSet, outcomes, title_tokens, token_f1
 from evaluation.report.console import print_result
 from evaluation.report.page import ceiling as shown_ceiling
 from evaluation.run import Candidate, evaluate
 from generator import GenerateInputs, products, write_shards
-from generator import upper_bound_prices as price_answers
 from generator.sampling.prices import nearest_legal
-from generator.sampling.products import compile_catalog, rows
-from generator.upper_bound import Judge, PerfectReader, ceilings
+from generator.sampling.products import compile_catalog, first_of_design, rows
+from generator.upper_bound import (
+    MatchedSets,
+    Oracle,
+    ScoringRules,
+    best_scores,
+    colour_shares,
+    largest_matched_sets,
+    price_window_probabilities,
+    rank_shares,
+)
 from schemas.answer import render
 from schemas.appearance import Appearance, visible_part
 from schemas.catalog import CatalogSpec
@@ -35,7 +45,7 @@ from schemas.specs import from_document, load
 from tests.helpers import shard_fixture
 
 SPEC = EvaluationSpec()
-JUDGE = Judge(
+RULES = ScoringRules(
     category_key=ClosedSet((), {}).key,
     title_words=title_tokens,
     title_f1=SPEC.title_f1 - ROUNDING,
@@ -44,7 +54,7 @@ JUDGE = Judge(
 PARTS = ("category", "title", "price", "joint")
 
 
-def leaf(name: str, share: float, **changes: Any) -> dict[str, Any]:
+def entry(name: str, share: float, **changes: Any) -> dict[str, Any]:
     """A category entry that sells plain scarves."""
     return {
         "path": ["A", "B", name],
@@ -82,21 +92,21 @@ def document(*categories: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 EVERYTHING = catalog(
-    leaf(
+    entry(
         "SCARVES",
         0.45,
         price={"median": 300, "spread": 0.15},
         titles={"{line} {material} Scarf": 2, "{material} Winter Crew Scarf": 1},
         attributes={"material": {"cotton": 1, "wool": 1}, "line": {"Aria": 3, "Bolt": 2, "Core": 1}, "colour": None},
     ),
-    leaf(
+    entry(
         "STOLES",
         0.35,
         price={"median": 400, "spread": 0.25},
         titles={"{material} Stole": 1, "{line} {material} Long Stole": 1},
         attributes={"material": {"cotton": 2, "wool": 1}, "line": None, "colour": {"red": 4, "blue": 1}},
     ),
-    leaf("N.A.", 0.2, price={"median": 250, "spread": 0.1}, titles={"{material} Shawl": 1}),
+    entry("N.A.", 0.2, price={"median": 250, "spread": 0.1}, titles={"{material} Shawl": 1}),
     navigation={"share": 0.4, "labels": {"VIEW ALL": 3, "NEW IN": 1, "N.A.": 1}},
     colourways={"repeat_share": 0.3, "max_per_family": 3},
 )
@@ -107,8 +117,8 @@ def seen(product: Product) -> Appearance:
     return dataclasses.replace(appearance, design_seed=0, shot_seed=0)
 
 
-class Drawn:
-    """Products that look the same, counted: what the best answers reach is looked up, not reckoned."""
+class Lookalikes:
+    """Products that look the same, counted: what the best answers reach is looked up, not computed."""
 
     def __init__(self, members: list[Product]) -> None:
         self.labels = np.array([member.category3_code for member in members])
@@ -150,8 +160,8 @@ class Drawn:
         }
 
 
-def test_the_ceiling_is_what_the_best_answers_reach_on_many_drawn_products() -> None:
-    reader = PerfectReader(EVERYTHING, JUDGE)
+def test_best_scores_are_what_the_best_answers_reach_on_many_products() -> None:
+    oracle = Oracle(EVERYTHING, RULES)
     drawn = [p for p in from_batch(rows(EVERYTHING, 3, np.arange(30_000))) if p.category3_code]
     for inferable in (False, True):
         groups: dict[Appearance, list[Product]] = defaultdict(list)
@@ -160,9 +170,9 @@ def test_the_ceiling_is_what_the_best_answers_reach_on_many_drawn_products() -> 
                 groups[seen(product)].append(product)
         assert len(groups) == 4
         for members in groups.values():
-            claimed = reader.chances(members[0], inferable=inferable)
+            claimed = oracle.probabilities(members[0], inferable=inferable)
             assert claimed.exact
-            known, fresh = Drawn(members[::2]), Drawn(members[1::2])
+            known, fresh = Lookalikes(members[::2]), Lookalikes(members[1::2])
             best = known.best()
             for part in PARTS:
                 value = getattr(claimed, part)
@@ -171,9 +181,9 @@ def test_the_ceiling_is_what_the_best_answers_reach_on_many_drawn_products() -> 
                 assert known.right(*best[part])[part] >= value - error, (part, inferable)  # and some does as well
 
 
-def only(spec: CatalogSpec, num_products: int = 300, judge: Judge = JUDGE) -> dict[str, Ceiling]:
+def only(spec: CatalogSpec, num_products: int = 300, rules: ScoringRules = RULES) -> dict[str, Ceiling]:
     drawn = [product for product in products(spec, 0, 0, num_products) if product.category3_code]
-    found = ceilings(spec, judge, drawn)
+    found = best_scores(spec, rules, drawn)
     assert {each.bounded for each in found.values()} == {0}
     return found
 
@@ -182,28 +192,28 @@ def of(ceiling: Ceiling) -> list[float]:
     return [getattr(ceiling, part) for part in PARTS]
 
 
-def test_a_catalog_without_chance_has_a_ceiling_of_one() -> None:
-    found = only(catalog(leaf("SCARVES", 1.0)))
+def test_a_catalog_without_randomness_has_best_scores_of_one() -> None:
+    found = only(catalog(entry("SCARVES", 1.0)))
     assert of(found["all"]) == of(found["inferable"]) == [1, 1, 1, 1]
     assert found["all"].reasoning == 1
     assert found["all"].n == found["inferable"].n == 300
 
 
-def test_two_leaves_alike_leave_the_share_of_the_larger_one() -> None:
-    found = only(catalog(leaf("SCARVES", 0.7), leaf("STOLES", 0.3)))["all"]
+def test_of_two_identical_categories_the_larger_share_is_reachable() -> None:
+    found = only(catalog(entry("SCARVES", 0.7), entry("STOLES", 0.3)))["all"]
     assert of(found) == pytest.approx([0.7, 1, 1, 0.7])
-    apart = leaf("STOLES", 0.3, price={"median": 900, "spread": 0}, titles={"{material} Long Fringe Stole": 1})
-    assert of(only(catalog(leaf("SCARVES", 0.7), apart))["all"]) == pytest.approx([0.7, 0.7, 0.7, 0.7])
+    apart = entry("STOLES", 0.3, price={"median": 900, "spread": 0}, titles={"{material} Long Fringe Stole": 1})
+    assert of(only(catalog(entry("SCARVES", 0.7), apart))["all"]) == pytest.approx([0.7, 0.7, 0.7, 0.7])
 
 
-def test_two_spellings_of_one_leaf_are_one() -> None:
-    assert of(only(catalog(leaf("T-SCARVES", 0.7), leaf("T SCARVES", 0.3)))["all"]) == pytest.approx([1, 1, 1, 1])
+def test_two_spellings_of_one_category_count_as_one() -> None:
+    assert of(only(catalog(entry("T-SCARVES", 0.7), entry("T SCARVES", 0.3)))["all"]) == pytest.approx([1, 1, 1, 1])
 
 
-def test_parts_of_an_answer_cannot_be_best_together_where_they_contradict() -> None:
+def test_joint_is_lower_where_the_best_parts_contradict() -> None:
     titles = {"{material} Long Fringe Stole": 1}
     spec = catalog(
-        leaf("ONE", 0.4), leaf("TWO", 0.3, titles=titles), leaf("THREE", 0.3, titles=titles)
+        entry("ONE", 0.4), entry("TWO", 0.3, titles=titles), entry("THREE", 0.3, titles=titles)
     )  # fmt: skip
     assert of(only(spec)["all"]) == pytest.approx([0.4, 0.6, 1, 0.4])
 
@@ -212,7 +222,7 @@ def test_spread_lowers_price_and_joint_alone() -> None:
     before = [1.0, 1.0]
     for spread in (0.1, 0.2, 0.4):
         bands = {"bands": [{"per": 0.5}]}
-        found = only(catalog(leaf("SCARVES", 1.0, price={"median": 300, "spread": spread}), prices=bands))["all"]
+        found = only(catalog(entry("SCARVES", 1.0, price={"median": 300, "spread": spread}), prices=bands))["all"]
         assert (found.category, found.title) == (1, 1)
         assert found.joint == pytest.approx(found.price)
         assert found.price < before[0]
@@ -222,63 +232,61 @@ def test_spread_lowers_price_and_joint_alone() -> None:
     assert found.price == pytest.approx(2 * norm.cdf(z) - 1, abs=0.002)  # of a price that is not put on a lattice
 
 
-def test_navigation_lowers_the_category_on_all_rows_and_nothing_on_inferable_ones() -> None:
-    found = only(catalog(leaf("SCARVES", 1.0), navigation={"share": 0.25, "labels": {"VIEW ALL": 1}}))
+def test_navigation_lowers_only_the_category_and_only_on_all_rows() -> None:
+    found = only(catalog(entry("SCARVES", 1.0), navigation={"share": 0.25, "labels": {"VIEW ALL": 1}}))
     assert of(found["all"]) == pytest.approx([0.75, 1, 1, 0.75])
     assert of(found["inferable"]) == [1, 1, 1, 1]
-    mostly = only(catalog(leaf("SCARVES", 1.0), navigation={"share": 0.75, "labels": {"VIEW ALL": 9, "N.A.": 1}}))
+    mostly = only(catalog(entry("SCARVES", 1.0), navigation={"share": 0.75, "labels": {"VIEW ALL": 9, "N.A.": 1}}))
     assert of(mostly["all"])[0] == pytest.approx(0.675 / 0.925)  # rows without a category are not evaluated
 
 
-def test_without_inferable_rows_there_is_no_such_ceiling() -> None:
-    spec = catalog(leaf("N.A.", 1.0), navigation={"share": 0.5, "labels": {"VIEW ALL": 1}})
+def test_without_inferable_rows_there_is_no_score_of_them() -> None:
+    spec = catalog(entry("N.A.", 1.0), navigation={"share": 0.5, "labels": {"VIEW ALL": 1}})
     assert list(only(spec)) == ["all"]
 
 
 def test_an_answer_may_hedge_between_titles() -> None:
     titles = {"{material} Scarf": 1, "{material} Crew Neck Scarf": 1}
-    assert only(catalog(leaf("SCARVES", 1.0, titles=titles)))["all"].title == 1  # by "Wool Crew Scarf"
-    strict = dataclasses.replace(JUDGE, title_f1=0.9)
-    assert only(catalog(leaf("SCARVES", 1.0, titles=titles)), judge=strict)["all"].title == pytest.approx(0.5)
+    assert only(catalog(entry("SCARVES", 1.0, titles=titles)))["all"].title == 1  # by "Wool Crew Scarf"
+    strict = dataclasses.replace(RULES, title_f1=0.9)
+    assert only(catalog(entry("SCARVES", 1.0, titles=titles)), rules=strict)["all"].title == pytest.approx(0.5)
 
 
-def test_prices_between_too_many_legal_ones_are_bounded_from_above(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_prices_between_too_many_legal_ones_are_bounded_from_above() -> None:
     prices = compile_catalog(EVERYTHING).prices
     median_S, spread_S = np.array([300.0, 500.0]), np.array([0.15, 0.0])
-    exact, is_exact = price_answers.price_windows(prices, median_S, spread_S, 0.2)
-    monkeypatch.setattr(price_answers, "_MOST_CHANCES", 80)
-    bound, still_exact = price_answers.price_windows(prices, median_S, spread_S, 0.2)
+    exact, is_exact = price_window_probabilities(prices, median_S, spread_S, 0.2)
+    bound, still_exact = price_window_probabilities(prices, median_S, spread_S, 0.2, most_probabilities=80)
     assert (is_exact, still_exact) == (True, False)
     assert (bound.max(axis=1) >= exact.max(axis=1)).all()
     assert bound.max(axis=1) == pytest.approx(exact.max(axis=1), abs=0.05)
     assert exact[1].max() == 1
 
 
-def test_a_picture_that_leaves_too_much_open_is_only_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generator.upper_bound.MOST_STATES", 2)
+def test_an_image_with_too_many_hidden_states_is_only_bounded() -> None:
     drawn = [product for product in products(EVERYTHING, 0, 0, 50) if product.category3_code]
-    found = ceilings(EVERYTHING, JUDGE, drawn)["all"]
+    found = best_scores(EVERYTHING, RULES, drawn, most_states=2)["all"]
     assert of(found) == [1, 1, 1, 1]
     assert found.bounded == found.n == len(drawn)
 
 
-def test_a_row_that_the_spec_cannot_have_drawn_is_refused() -> None:
-    spec = catalog(leaf("SCARVES", 1.0))
+def test_a_row_that_the_spec_cannot_have_produced_is_refused() -> None:
+    spec = catalog(entry("SCARVES", 1.0))
     (row,) = products(spec, 0, 0, 1)
     green = dataclasses.replace(row, attributes={**(row.attributes or {}), "colour": "#00aa00"})
-    with pytest.raises(ToileError, match="never draws") as caught:
-        ceilings(spec, JUDGE, [green])
+    with pytest.raises(ToileError, match="never renders") as caught:
+        best_scores(spec, RULES, [green])
     assert row.product_code in caught.value.where
-    with pytest.raises(ToileError, match="does not say what is drawn"):
-        ceilings(spec, JUDGE, [dataclasses.replace(row, attributes=None)])
+    with pytest.raises(ToileError, match="does not say what its image shows"):
+        best_scores(spec, RULES, [dataclasses.replace(row, attributes=None)])
 
 
-def test_a_model_that_gives_the_best_answers_scores_at_the_ceiling() -> None:
+def test_a_model_that_gives_the_best_answers_reaches_the_best_score() -> None:
     spec = load("fashion-luxury", "catalog")
     drawn = [product for product in products(spec, 5, 0, 4500) if product.inferable]
-    best = ceilings(spec, JUDGE, drawn)["inferable"]
+    best = best_scores(spec, RULES, drawn)["inferable"]
     assert best.bounded == 0
-    answers = [_knowing(spec, product) for product in drawn]
+    answers = [_best_answer(spec, product) for product in drawn]
     scored = outcomes(drawn, answers, SPEC, {product.category3_code or "" for product in drawn})
     reached = {part: np.mean([outcome.right(part) for outcome in scored]) for part in ("category", "title", "price")}
     assert reached["category"] == best.category == 1
@@ -287,7 +295,7 @@ def test_a_model_that_gives_the_best_answers_scores_at_the_ceiling() -> None:
     assert reached["price"] == pytest.approx(best.price, abs=4 * np.sqrt(0.07 / len(drawn)))
 
 
-def _knowing(spec: CatalogSpec, product: Product) -> Prediction:
+def _best_answer(spec: CatalogSpec, product: Product) -> Prediction:
     """The answer of one who knows how the preset prices and names things, and hedges where it has two names."""
     choices = (product.attributes or {})["choices"]
     entry = next(
@@ -334,8 +342,10 @@ def evaluated(data: Path, out: Path) -> Result:
     return evaluate(candidate, data, out, spec, quiet=True, allow_seen=True, ceilings=_ceilings(data, spec))
 
 
-def test_an_evaluation_shows_the_ceiling_of_a_drawn_catalog(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    drawing = document(leaf("SCARVES", 0.7), leaf("STOLES", 0.3))
+def test_an_evaluation_shows_the_best_achievable_score_of_a_synthetic_catalog(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawing = document(entry("SCARVES", 0.7), entry("STOLES", 0.3))
     inputs = GenerateInputs(spec_document=drawing, seed=0, start=0, num_products=12, image_size=32)
     write_shards(inputs, tmp_path / "data")
     result = evaluated(tmp_path / "data", tmp_path / "out")
@@ -352,7 +362,7 @@ def test_an_evaluation_shows_the_ceiling_of_a_drawn_catalog(tmp_path: Path, caps
     assert stored["inferable"]["reasoning"] == pytest.approx(0.9)
 
 
-def test_imported_rows_have_no_ceiling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_imported_rows_have_no_best_achievable_score(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     data = shard_fixture.write_shards(tmp_path / "data", shard_fixture.in_split(shard_fixture.products(4), "train"))
     result = evaluated(data, tmp_path / "out")
     assert result.ceiling is None
@@ -365,7 +375,7 @@ def test_imported_rows_have_no_ceiling(tmp_path: Path, capsys: pytest.CaptureFix
     assert "ceiling" not in capsys.readouterr().out
 
 
-def test_a_share_of_the_ceiling_may_lie_above_one() -> None:
+def test_a_share_of_the_best_achievable_score_may_be_above_one() -> None:
     golden = read_result(Path(__file__).parents[1] / "golden" / "evaluation")
     assert golden.ceiling is None  # written before there was one
     joint = next(s.value for s in golden.scores if (s.metric, s.rows, s.control) == ("joint", "all", "none"))
@@ -377,3 +387,64 @@ def test_a_share_of_the_ceiling_may_lie_above_one() -> None:
     assert share == pytest.approx(1.5)
     assert shown_ceiling(result, "all", "title") == (0, None)
     assert shown_ceiling(result, "inferable", "title") is None
+
+
+@given(
+    st.lists(
+        st.lists(st.sampled_from("abcde"), min_size=1, max_size=4).map(lambda words: tuple(sorted(words))),
+        min_size=1,
+        max_size=5,
+        unique=True,
+    ),
+    st.sampled_from([0.5, 0.6, 0.8, 1.0]),
+)
+def test_largest_matched_sets_are_those_of_brute_force(titles: list[tuple[str, ...]], least: float) -> None:
+    most = {word: max(title.count(word) for title in titles) for word in "abcde"}
+    every = itertools.product(*(range(most[word] + 1) for word in "abcde"))
+    answers = [" ".join(w for w, n in zip("abcde", counts, strict=True) for _ in range(n)) for counts in every]
+    sets = {
+        frozenset(i for i, title in enumerate(titles) if token_f1(answer, " ".join(title)) >= least - ROUNDING)
+        for answer in answers
+        if answer
+    }
+    largest = {one for one in sets if one and not any(one < other for other in sets)}
+    found = largest_matched_sets(titles, least - ROUNDING)
+    assert found.exact
+    assert set(found.sets) == largest
+    short = largest_matched_sets(titles, least - ROUNDING, most_steps=2)
+    assert all(any(one <= other for other in short.sets) for one in largest)
+    assert short.exact or any(one not in sets for one in short.sets) or set(short.sets) == largest
+
+
+def test_very_many_titles_are_bounded_unless_their_shared_words_are_enough() -> None:
+    many = [(f"line {number}", "scarf") for number in range(150)]
+    assert largest_matched_sets(many, 0.8) == MatchedSets((frozenset(range(150)),), False)
+    assert largest_matched_sets([("cashmere", *words) for words in many], 0.8) == MatchedSets(
+        (frozenset(range(150)),), True
+    )
+
+
+@given(st.lists(st.sampled_from([0.0, 0.7, 1.0, 4.0]), min_size=1, max_size=5).filter(any), st.integers(1, 7))
+def test_colour_shares_are_those_of_all_orders_of_sampling(weights: list[float], longest: int) -> None:
+    ranks = tuple(1 / 2 ** (rank + 1) for rank in range(longest))
+    expected = np.zeros(len(weights))
+
+    def sample(rank: int, chance: float, left: dict[int, float]) -> None:
+        if rank < longest:
+            left = left or {v: w for v, w in enumerate(weights) if w > 0}
+            for v, weight in left.items():
+                share = chance * weight / sum(left.values())
+                expected[v] += share * ranks[rank]
+                sample(rank + 1, share, {other: w for other, w in left.items() if other != v})
+
+    sample(0, 1.0, {})
+    found = colour_shares(tuple(weights), ranks)
+    assert found / found.sum() == pytest.approx(expected / expected.sum(), abs=1e-9)
+
+
+def test_rank_shares_are_those_of_a_long_catalog() -> None:
+    spec = load("fashion-luxury", "catalog")
+    index_N = np.arange(120_000)
+    counted = np.bincount(index_N - first_of_design(spec, 1, index_N), minlength=6) / len(index_N)
+    assert sum(rank_shares(spec)) == pytest.approx(1)
+    assert rank_shares(spec) == pytest.approx(counted.tolist(), abs=0.006)

@@ -19,7 +19,8 @@ from PIL import Image
 from generator import GenerateInputs, write_shards
 from generator.catalog.verify import verify
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, load_manifest, write_json
+from schemas.manifest import MANIFEST, load_manifest
+from schemas.util.files import write_json
 from schemas.validation import read_document
 from tests.conftest import PRESETS
 from tests.helpers import shard_fixture
@@ -195,7 +196,7 @@ def test_the_command_lists_findings_and_fails(folder: Path) -> None:
     good = CliRunner().invoke(main, ["verify", str(folder), "--sample", "3"])
     assert (good.exit_code, good.stdout.strip()) == (
         0,
-        f"3 files, {NUM_PRODUCTS} rows read, 3 products made anew and compared byte for byte: 0 findings",
+        f"3 files, {NUM_PRODUCTS} rows read, 3 products generated again and compared byte for byte: 0 findings",
     )
     (path,) = folder.glob("data/test-*")
     path.unlink()

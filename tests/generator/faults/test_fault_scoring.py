@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.faults.scenarios import GROUPS, KINDS
-from generator.faults.scoring import FaultScore, KindScore, score_faults, scored, wilson
+from generator.faults.scoring import FaultScore, KindScore, score_faults, scored, share
 from generator.faults.table import FAULTS, SCHEMA
 from schemas.errors import ToileError
 from toile.cli import main
@@ -136,7 +136,8 @@ def test_figures_equal_their_slow_definition(seed: int, num_named: int) -> None:
 @pytest.mark.parametrize(("part", "whole"), [(0, 1), (1, 1), (0, 30), (3, 30), (29, 30), (500, 1000)])
 def test_intervals_are_those_of_statsmodels(part: int, whole: int) -> None:
     expected = proportion_confint(part, whole, alpha=0.05, method="wilson")
-    assert wilson(part, whole) == pytest.approx(tuple(map(float, expected)), abs=1e-12)
+    found = share(part, whole)
+    assert (found.low, found.high) == pytest.approx(tuple(map(float, expected)), abs=1e-12)
 
 
 @pytest.fixture(scope="module")
@@ -188,8 +189,8 @@ def test_rows_that_the_catalog_lacks_are_counted(faulty: Path, tmp_path: Path) -
         ("found.csv", "product_code,kind\n,missing\n", "None is no product_code"),
         ("found.csv", "row\nx\n", "'x' is no row"),
         ("found.csv", "row\n-1\n", "'-1' is no row"),
-        ("found.csv", "", "no well-formed table"),
-        ("found.txt", "row\n1\n", "no kind of table"),
+        ("found.csv", "", "not a well-formed table"),
+        ("found.txt", "row\n1\n", "not a kind of table"),
     ],
 )
 def test_a_bad_table_is_one_clear_error(faulty: Path, tmp_path: Path, name: str, content: str, problem: str) -> None:

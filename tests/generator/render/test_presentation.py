@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.pages.price_parts import price_parts
+from generator.pages.catalog_page import price_parts
 from generator.render import PARTS, draw_appearance, draw_parts, lay_out
 from generator.render.camera.pose import OFTEN_TURNED
 from generator.render.camera.snapshot import hangs
@@ -24,7 +24,7 @@ from generator.render.engine.cloth_names import cloths
 from generator.render.engine.curves import box, disc
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
-from generator.upper_bound import Judge, PerfectReader
+from generator.upper_bound import Oracle, ScoringRules
 from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, shown_as, values_shown
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -286,12 +286,14 @@ def test_a_share_of_the_products_is_folded_and_colourways_lie_alike() -> None:
 
 
 def test_nobody_can_read_a_price_that_a_fold_hides() -> None:
-    judge = Judge(category_key=str, title_words=lambda text: tuple(text.split()), title_f1=0.5, price_tolerance=0.1)
+    rules = ScoringRules(
+        category_key=str, title_words=lambda text: tuple(text.split()), title_f1=0.5, price_tolerance=0.1
+    )
     spec = spec_of({"flat": 1, "folded": 1}, hidden=True)
-    reader = PerfectReader(spec, judge)
+    reader = Oracle(spec, rules)
     for row in products(spec, 1, 0, 20):
         folded = (row.attributes or {})["presentation"] == "folded"
-        assert reader.chances(row, inferable=True).price == pytest.approx(0.5 if folded else 1.0)
+        assert reader.probabilities(row, inferable=True).price == pytest.approx(0.5 if folded else 1.0)
         changed = {change.attribute for change in counterfactuals(spec, row, 0)}
         assert ("size" in changed) is not folded
         parts = price_parts(spec, row)

@@ -10,7 +10,7 @@ import pytest
 from evaluation.metrics.scoring import ROUNDING, ClosedSet, title_tokens
 from generator import draw, products
 from generator.sampling.products import rows
-from generator.upper_bound import Judge, ceilings
+from generator.upper_bound import ScoringRules, best_scores
 from schemas.appearance import SILHOUETTES
 from schemas.catalog import CatalogSpec, drawn_attribute
 from schemas.evaluation import EvaluationSpec
@@ -18,7 +18,7 @@ from schemas.specs import load, presets
 
 CATALOGS = sorted(presets("catalog"))
 SPEC = EvaluationSpec()
-JUDGE = Judge(
+RULES = ScoringRules(
     category_key=ClosedSet((), {}).key,
     title_words=title_tokens,
     title_f1=SPEC.title_f1 - ROUNDING,
@@ -67,7 +67,7 @@ def test_products_of_every_preset_can_be_drawn(name: str) -> None:
 def test_every_leaf_can_be_told_from_the_picture(name: str) -> None:
     """A perfect reader gets the leaf of every row right, and title and price of most of them."""
     drawn = [each for each in products(catalog(name), 0, 0, 300) if each.inferable]
-    best = ceilings(catalog(name), JUDGE, drawn)["inferable"]
+    best = best_scores(catalog(name), RULES, drawn)["inferable"]
     assert best.bounded == 0
     assert best.category == 1
     assert best.title > 0.9

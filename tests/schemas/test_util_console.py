@@ -1,0 +1,79 @@
+"""The bar on stderr: rate and time left, also where one step takes a minute."""
+
+import io
+import sys
+
+import pytest
+import rich.console
+import rich.progress
+
+from schemas.util.console import progress_bar
+
+
+class Terminal(io.StringIO):
+    """What a user would see."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    """Stands still until it is told the time."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(rich.console, "monotonic", clock)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    return clock
+
+
+@pytest.mark.parametrize("step", [0.1, 45.0, 120.0])
+def test_the_time_left_is_known_after_two_steps_however_long_they_take(
+    clock: Clock, step: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    made: list[rich.progress.Progress] = []
+    start = rich.progress.Progress.start
+
+    def kept(progress: rich.progress.Progress) -> None:
+        made.append(progress)
+        start(progress)
+
+    monkeypatch.setattr(rich.progress.Progress, "start", kept)
+    with progress_bar("answering rows", 100, done=20) as advance:
+        for _ in range(3):
+            clock.now += step
+            advance(10)
+        (task,) = made[0].tasks
+        assert task.completed == 50
+        assert task.time_remaining == pytest.approx(5 * step, abs=1), "what was done before does not count as speed"
+
+
+def test_what_is_shown_names_rate_and_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress_bar("answering rows: generate, rank", 40) as advance:
+        for _ in range(3):
+            clock.now += 50
+            advance(10, note="a note")
+    for words in ("answering rows: generate, rank", "30/40", "0.2/s", "0:00:50", "a note"):
+        assert words in terminal.getvalue()
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_nothing_is_shown_to_a_pipe_or_when_quiet_is_asked_for(
+    clock: Clock, quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = Terminal() if quiet else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", shown)
+    with progress_bar("answering rows", 3, quiet=quiet) as advance:
+        advance(3)
+    assert shown.getvalue() == ""
