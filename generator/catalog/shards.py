@@ -34,7 +34,7 @@ from generator.render import draw
 from generator.render.camera.pose import STUDIO
 from generator.render.engine.parts import DrawnParts
 from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
-from generator.sampling.products import check_codes, compact_rows, compile_catalog, rows
+from generator.sampling.products import check_codes, dictionary_rows, compile_catalog, rows
 from generator.sampling.streams import Index
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -218,12 +218,12 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
     spec = _spec(json.dumps(inputs.spec_document))
     plan = _plan(inputs, spec)
-    if plan is None and not spec.extra and _in_bulk(inputs):
-        write_receipt(out, shard, _write_files(_bulk_files(inputs, spec, shard), out, shard, inputs.num_shards))
+    if plan is None and inputs.image_size is None:
+        write_receipt(out, shard, _write_files(_rows_by_split(inputs, spec, shard), out, shard, inputs.num_shards))
         return shard
     masks: list[tuple[str, DrawnParts]] = []
     if shard < inputs.num_product_shards:
-        table, lines = _drawn(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
+        table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
     else:
         assert plan is not None, "only scenarios have copies"
         table, lines = _copies(inputs, spec, plan, shard)
@@ -237,30 +237,20 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     return shard
 
 
-def _drawn(
-    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index, masks: list[tuple[str, DrawnParts]]
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """The rows of a shard in any order of the splits, and what is faulty among them."""
-    if plan is not None or not _in_bulk(inputs):
-        return _products(inputs, spec, plan, index_N, rows if plan is not None else compact_rows, masks)
-    from generator.rows.row_numbers import split_by_split  # to load the compiler takes a second
-
-    index_N, split_N = split_by_split(spec, inputs.seed, index_N)
-    return _products(inputs, spec, plan, index_N, functools.partial(compact_rows, compiled=True, split_N=split_N))
+def _rows_by_split(inputs: GenerateInputs, spec: CatalogSpec, shard: int) -> Iterator[tuple[str, list[pa.Table]]]:
+    """Yield, for each split, the rows of a shard without images, a table for each row group."""
+    index_N = np.arange(*inputs.shard_range(shard))
+    split_N = sample_splits(spec, inputs.seed, index_N)
+    for number, split in enumerate(SPLITS):
+        of_split_N = index_N[split_N == number]
+        groups = range(0, len(of_split_N), ROW_GROUP[False])
+        yield split, (_row_group(inputs, spec, number, of_split_N[k : k + ROW_GROUP[False]]) for k in groups)
 
 
-def _in_bulk(inputs: GenerateInputs) -> bool:
-    """Whether the compiled loops make the rows."""
-    return inputs.image_size is None and inputs.num_products >= COMPILED_FROM
-
-
-def _bulk_files(inputs: GenerateInputs, spec: CatalogSpec, shard: int) -> Iterator[tuple[str, int, bytes]]:
-    """Split, number of rows and content of each file of a shard, without a table of its rows."""
-    from generator.rows.numbered_files import files_of  # to load the compiler takes a second
-    from generator.rows.row_numbers import split_by_split
-
-    index_N, split_N = split_by_split(spec, inputs.seed, np.arange(*inputs.shard_range(shard)))
-    return files_of(compile_catalog(spec), inputs.seed, index_N, split_N)
+def _row_group(inputs: GenerateInputs, spec: CatalogSpec, split: int, index_N: Index) -> pa.Table:
+    batch = dictionary_rows(spec, inputs.seed, index_N, np.full(len(index_N), split))
+    table = pa.Table.from_batches([with_pictures(batch, inputs)])
+    return with_extra_columns(table, spec, inputs.seed, index_N)
 
 
 def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
@@ -274,11 +264,10 @@ def _products(
     spec: CatalogSpec,
     plan: Plan | None,
     index_N: Index,
-    drawn: Callable[[CatalogSpec, int, Index], pa.RecordBatch] = rows,
     masks: list[tuple[str, DrawnParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of products, and what is faulty among them; where the inputs ask for masks, these go into `masks`."""
-    batch = drawn(spec, inputs.seed, index_N)
+    batch = rows(spec, inputs.seed, index_N)
     table = pa.Table.from_batches([with_pictures(batch, inputs, masks)])
     table = with_extra_columns(table, spec, inputs.seed, index_N)
     return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))

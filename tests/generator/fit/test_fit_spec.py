@@ -28,7 +28,7 @@ from generator.fit.vocabulary import (
     SILHOUETTE_WORDS,
     silhouette_of,
 )
-from generator.sampling.prices import legal_prices
+from generator.sampling.prices import price_points
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices
 from schemas.errors import ToileError
@@ -202,7 +202,7 @@ def test_the_lattice_holds_the_endings_that_were_seen(prices: list[float], legal
     members = [member(path=path, full_price=price) for price in prices for _ in range(6)]
     found = bands(endings(members, [path]).counts, 5, 0.0)
     assert len(CELLS) == len(endings(members, [path]).counts)
-    points = set(legal_prices(Prices(bands=found), 10_000.0).tolist())
+    points = set(price_points(Prices(bands=found), 10_000.0).tolist())
     assert {*prices, *legal} <= points
     assert 101.01 not in points
     assert 8.0 not in points or min(prices) > 100  # no habit was seen there
