@@ -16,7 +16,7 @@ from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
-from schemas.util.progress import Advance, progress_bar
+from schemas.util.console import Advance, progress_bar
 
 STORED = "stored"
 """Key of `Image.info`: the picture file that was decoded, for a model that reads files itself."""

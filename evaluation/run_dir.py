@@ -12,11 +12,12 @@ from pathlib import Path
 
 from evaluation.distributed import parts
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, read_manifest, sha256_of, write_json
+from schemas.manifest import MANIFEST, read_manifest
 from schemas.prediction import PREDICTIONS
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
+from schemas.util.files import file_sha256, sha256_of, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import read_document, storage_errors
+from schemas.validation import read_document
 
 INPUTS = "inputs.json"
 REPORT = "report.html"
@@ -42,8 +43,7 @@ def weights_sha256(folder: Path) -> str:
         raise ToileError(str(folder), "holds no weights", "point to a model or adapter folder")
     whole = hashlib.sha256()
     for name in names:
-        with (folder / name).open("rb") as file:
-            whole.update(f"{name}:{hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        whole.update(f"{name}:{file_sha256(folder / name)}\n".encode())
     return whole.hexdigest()
 
 
@@ -90,18 +90,9 @@ def relative(path: Path, start: Path) -> str:
         return path.resolve().as_posix()
 
 
-def file_sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def write_text(path: Path, text: str) -> None:
     """Write atomically in UTF-8; what UTF-8 cannot hold (lone surrogates) becomes a question mark."""
-    temporary = path.with_name(path.name + ".part")
-    with storage_errors(path):
-        temporary.write_bytes(text.encode("utf-8", "replace"))
-        temporary.replace(path)
+    write_atomic(path, text.encode("utf-8", "replace"))
 
 
 def _make(out: Path) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor
 from finetune.distributed import Ranks, load_shares, save_shares
 from finetune.optimizer import Masters
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 FOLDER = "resume"
 BEST = "best"

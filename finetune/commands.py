@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from schemas.errors import ToileError
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 
 @click.command()

@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 from PIL import Image
 
 from schemas.errors import BROKEN_PICTURE, ToileError
-from schemas.manifest import sha256_of
 from schemas.product import open_shard, shard_files
+from schemas.util.files import sha256_of
 
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 _COLUMNS = ["product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"]

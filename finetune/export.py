@@ -20,8 +20,7 @@ from finetune.phi3v.checkpoint import HUB_NAME, find_folder, read_json
 from finetune.phi3v.loading import TINY
 from finetune.run_dir import OURS, RUN, SEEN, file_hashes, load_run
 from schemas.errors import ToileError
-from schemas.manifest import as_document, write_json
-from schemas.validation import storage_errors
+from schemas.util.files import as_document, storage_errors, write_json
 
 _LAYOUT = ("LICENSE*", "*.json", "*.model", "*.py")
 """Files of a base that go along: what describes and reads it. Python files are copied as text, never run."""

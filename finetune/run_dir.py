@@ -1,7 +1,6 @@
 """The folder of a run: who may write there, and the record of what was trained on what."""
 
 import contextlib
-import hashlib
 import itertools
 import json
 import shutil
@@ -14,10 +13,11 @@ import pyarrow.parquet as pq
 
 from finetune.data_mix import Source
 from schemas.errors import ToileError
-from schemas.manifest import as_document, sha256_of, versions, write_json
+from schemas.manifest import versions
 from schemas.training import RunRecord, TrainingSpec
+from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import build, read_document, storage_errors, validate
+from schemas.validation import build, read_document, validate
 
 RUN = "run.json"
 SEEN = "seen.parquet"
@@ -119,11 +119,8 @@ def check_files(folder: Path) -> None:
 
 def file_hashes(folder: Path) -> dict[str, str]:
     """Name -> sha256 of the files that a model is loaded from, and of the rows it has seen."""
-    found = {}
-    for path in sorted({path for pattern in _DECISIVE_FILES for path in folder.glob(pattern)}):
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    paths = {path for pattern in _DECISIVE_FILES for path in folder.glob(pattern)}
+    return {path.name: file_sha256(path) for path in sorted(paths)}
 
 
 @contextlib.contextmanager
@@ -139,9 +136,7 @@ def run_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Mapp
     with storage_errors(path):
         lines = path.read_bytes().splitlines() if path.is_file() else []
         kept = [line for number, line in enumerate(lines, start=1) if _is_done(line, num_done, f"{path}:{number}")]
-        temporary = path.with_suffix(".part")
-        temporary.write_bytes(b"".join(line + b"\n" for line in kept))
-        temporary.replace(path)
+        write_atomic(path, b"".join(line + b"\n" for line in kept))
 
     def write(figures: Mapping[str, Any]) -> None:
         with storage_errors(path), path.open("a", encoding="utf-8") as file:  # so that closing it counts as writing

@@ -33,7 +33,7 @@ from finetune.train_step import gradients, update
 from finetune.validation import validation_loss
 from schemas.errors import ToileError
 from schemas.training import RunRecord, TrainingSpec
-from schemas.util.locks import only_run
+from schemas.util.locks import run_lock
 
 MOST_LOADERS = 8
 
@@ -86,7 +86,7 @@ def train(
     shard folder: catalog specs. The processes that torchrun has started share the work.
     """
     check_choices(spec)
-    with joined(device) as ranks, only_run(out, wanted=ranks.first):
+    with joined(device) as ranks, run_lock(out, enabled=ranks.first):
         say = say if ranks.first else lambda text: None
         sources = [open_source(Path(entry.data), "train", open_drawn) for entry in spec.mix]
         check_currencies(sources)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import ToileError
-from schemas.manifest import write_json
 from schemas.product import Product
 from schemas.result import Inputs, document_of
+from schemas.util.files import write_json
 from schemas.validation import build, read_document, validate
 
 COUNTERFACTUAL = "counterfactual.json"

@@ -1,11 +1,7 @@
 """What lies in a shard folder, made from what: `manifest.json`. A folder without a finished one is not a data set."""
 
-import dataclasses
 import functools
-import hashlib
 import importlib.metadata
-import json
-import os
 import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import ToileError
-from schemas.validation import build, read_document, storage_errors, validate
+from schemas.util.files import file_sha256
+from schemas.validation import build, read_document, validate
 
 MANIFEST = "manifest.json"
 EXTRA = "extra"
@@ -98,7 +95,7 @@ def check_content(file: Path, entry: ShardFile | ExtraFile) -> None:
     """
     try:
         state = file.stat()
-        found = _file_sha256(file.resolve(), state.st_size, state.st_mtime_ns)
+        found = _cached_sha256(file.resolve(), state.st_size, state.st_mtime_ns)
     except OSError as error:
         raise ToileError(str(file), f"cannot be read: {error.strerror}", DAMAGE_HINT) from error
     if found != entry.sha256:
@@ -116,37 +113,8 @@ def check_extra(file: Path) -> None:
 
 
 @functools.cache
-def _file_sha256(file: Path, num_bytes: int, mtime_ns: int) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def write_json(path: Path, document: Any) -> None:
-    """Write atomically: a reader sees the old file or the whole new one, also after a kill or a full disk."""
-    temporary = path.with_name(path.name + ".part")
-    with storage_errors(path):
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(json_text(document))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-
-
-def json_text(document: Any) -> str:
-    """A document as its file holds it."""
-    return json.dumps(document, indent=1, ensure_ascii=False, default=_plain) + "\n"
-
-
-def as_document(record: Any) -> dict[str, Any]:
-    """A record as a plain JSON document."""
-    document: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
-    return document
-
-
-def sha256_of(document: Any) -> str:
-    """Of the canonical JSON form: sorted keys, no spaces."""
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+def _cached_sha256(file: Path, num_bytes: int, mtime_ns: int) -> str:
+    return file_sha256(file)
 
 
 def versions(*packages: str) -> dict[str, str]:
@@ -158,13 +126,3 @@ def versions(*packages: str) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     return found
-
-
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-    if isinstance(value, Path):
-        return str(value)
-    if isinstance(value, Mapping):
-        return dict(value)
-    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.manifest import sha256_of, write_json
+from schemas.util.files import sha256_of, write_json
 from schemas.validation import build, read_document, validate
 
 Record = TypeVar("Record", "Result", "Comparison")

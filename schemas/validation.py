@@ -4,10 +4,8 @@ After this border nobody checks again and nobody handles dicts. Every complaint 
 the path inside the document, what was expected, and the nearest valid name where a name was wrong.
 """
 
-import contextlib
 import dataclasses
 import difflib
-import errno
 import functools
 import json
 import math
@@ -273,20 +271,3 @@ def _converter(hint: Any) -> Callable[[Any], Any] | None:
     if hint is float:
         return lambda value: float(value) if isinstance(value, int) else value
     return None
-
-
-@contextlib.contextmanager
-def storage_errors(where: object) -> typing.Iterator[None]:
-    """Turn what a disk can answer while we write (full, read-only, forbidden) into a ToileError at that file."""
-    try:
-        yield
-    except OSError as error:
-        hints = {
-            errno.ENOSPC: "free some space and run the same command again; it continues",
-            errno.EDQUOT: "free some space and run the same command again; it continues",
-            errno.EFBIG: "write to a disk that takes larger files and run the same command again",
-            errno.EACCES: "check who owns the folder",
-            errno.EROFS: "choose a folder that can be written to",
-        }
-        problem = f"cannot be written: {error.strerror or error}"
-        raise ToileError(str(where), problem, hints.get(error.errno or 0, "check the disk")) from error

@@ -13,7 +13,7 @@ import click
 
 from generator.commands.param_types import refuse_urls
 from schemas.errors import ToileError
-from schemas.util.console import plain
+from schemas.util.console import strip_control_chars
 
 # Threads that spin at barriers slow training down badly on a busy machine; read when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -66,7 +66,9 @@ class _Group(click.Group):
         try:
             return super().invoke(ctx)
         except ToileError as error:
-            raise click.ClickException(plain(f"{error.where}: {error.problem}\n  hint: {error.hint}")) from error
+            raise click.ClickException(
+                strip_control_chars(f"{error.where}: {error.problem}\n  hint: {error.hint}")
+            ) from error
         except OSError as error:
             if isinstance(error, BrokenPipeError) or error.filename is None:
                 raise

@@ -9,7 +9,7 @@ from evaluation.metrics import metrics
 from evaluation.metrics.slices import headline, pooled
 from evaluation.report.pairing import Evaluated, evidence_of_pair, read_evaluated, refuse_unpaired
 from evaluation.report.write import comparison_page
-from evaluation.run_dir import REPORT, file_sha256, find_data, prepare_comparison, relative, write_text
+from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.prediction import PREDICTIONS
@@ -22,6 +22,7 @@ from schemas.result import (
     read_comparison,
     write_comparison,
 )
+from schemas.util.files import file_sha256
 
 
 def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:

@@ -29,7 +29,7 @@ from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import Product, read
 from schemas.result import Leak
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 SEEN = "seen.parquet"
 RUN = "run.json"

@@ -32,7 +32,7 @@ from schemas.manifest import versions
 from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 from schemas.validation import build
 
 

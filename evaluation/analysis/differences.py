@@ -18,6 +18,7 @@ from evaluation.stats.paired import NOTHING, PairedEstimate
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import BEST, OTHER, Difference
+from schemas.util import stats
 
 METHODS = {
     "difference": "tuned - base, on the same rows: those in the figure's n for both; where less is better, less than 0 "
@@ -251,7 +252,7 @@ def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
     for place, row in enumerate(rows):
         if row.category not in {None, OTHER} and row.p is not None:
             families.setdefault((row.rows, row.metric), []).append(place)
-    holm, bh = (_among(rows, families, by) for by in (paired.holm, paired.benjamini_hochberg))
+    holm, bh = (_among(rows, families, by) for by in (stats.holm, stats.benjamini_hochberg))
     return [replace(row, p_holm=holm.get(place), p_bh=bh.get(place)) for place, row in enumerate(rows)]
 
 

@@ -13,10 +13,10 @@ from evaluation.analysis.comparison import compare
 from evaluation.report.page import headline_rows
 from evaluation.report.write import matrix_page
 from evaluation.run_dir import REPORT, write_text
-from evaluation.stats.paired import holm
-from schemas.manifest import write_json
 from schemas.matrix import ALL, BASE, MATRIX, Cell, Contrast, Matrix
 from schemas.result import Difference, Result, Score, document_of, read_result
+from schemas.util.files import write_json
+from schemas.util.stats import holm
 from schemas.validation import validate
 
 METRICS = ("joint", "category", "title", "price", "reasoning")

@@ -127,7 +127,7 @@ def evaluate(
     from evaluation.report.console import print_result
     from evaluation.report.thresholds import check_floors, hold_floors
     from evaluation.run import evaluate as run
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
     spec = EvaluationSpec(
         split=split,
@@ -139,7 +139,7 @@ def evaluate(
     )
     floors = floors_of(fail_under)
     check_floors(floors, spec)
-    with joined() as ranks, only_run(out, wanted=ranks.first):
+    with joined() as ranks, run_lock(out, enabled=ranks.first):
         if not ranks.first:
             ctx.obj = {"quiet": True}
         if backend == "openai":
@@ -184,9 +184,9 @@ def compare(ctx: click.Context, base_dir: Path, tuned_dir: Path, out: Path, data
     """
     from evaluation.analysis.comparison import compare as run
     from evaluation.report.console import print_comparison
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
-    ctx.with_resource(only_run(out))
+    ctx.with_resource(run_lock(out))
     done = (out / "comparison.json").is_file() and not force
     comparison = run(base_dir, tuned_dir, out, data=data, force=force)
     _say(ctx, f"{comparison.counts.evaluated} products compared: {out}", done)
@@ -216,9 +216,9 @@ def counterfactual(
     """
     from evaluation.analysis.counterfactual import run, summary
     from generator.sampling.counterfactuals import redrawer
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
-    ctx.with_resource(only_run(out))
+    ctx.with_resource(run_lock(out))
     spec = EvaluationSpec(controls=(), limit=limit, batch_size=batch_size)
     redraw = redrawer(data, spec.seed)
     candidate = _local(ctx, model, adapter, device, spec, {})

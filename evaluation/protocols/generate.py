@@ -20,7 +20,7 @@ from evaluation.rows import Rows, decoded
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
 from schemas.product import Product
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 Shape = tuple[int, int, int]
 

@@ -7,7 +7,7 @@ from rich.text import Text
 from evaluation.report import page
 from schemas.matrix import Cell, Contrast, Matrix
 from schemas.result import Comparison, Difference, Result, Score
-from schemas.util.console import plain
+from schemas.util.console import strip_control_chars
 
 _COLUMNS = ("category", "title", "price", "joint")
 _MIN_WIDTH = 118
@@ -88,7 +88,7 @@ def _console() -> Console:
 
 
 def _named(name: str | None, kind: str) -> Text:
-    return Text(f"{kind} rows", style="bold") if name is None else Text(plain(name))
+    return Text(f"{kind} rows", style="bold") if name is None else Text(strip_control_chars(name))
 
 
 def _style(few: bool) -> str:

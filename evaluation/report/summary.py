@@ -14,7 +14,7 @@ from evaluation.report import page
 from evaluation.report.thresholds import below_floors
 from schemas.errors import ToileError
 from schemas.result import COMPARISON, Comparison, Difference, Result, Score, read_comparison, read_result
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 KINDS = (".json", ".md", ".xml")
 FIGURES = ("joint", "category", "title", "price", "reasoning")

@@ -24,7 +24,7 @@ from evaluation.report.gallery import gallery
 from evaluation.report.page import Panel
 from evaluation.report.pairing import evidence_of_one, evidence_of_pair, read_evaluated, refuse_unpaired
 from evaluation.report.scatter import scatter
-from evaluation.run_dir import REPORT, file_sha256, find_data, write_text
+from evaluation.run_dir import REPORT, find_data, write_text
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.matrix import Matrix
@@ -40,6 +40,7 @@ from schemas.result import (
     read_comparison,
     read_result,
 )
+from schemas.util.files import file_sha256
 
 
 def report(folder: Path, *, data: Path | None = None) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import stats
 
 from evaluation.stats.clusters import Families, Values, effective_rows, num_families, singles, standard_error
+from schemas.util.stats import wilson
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +43,6 @@ def rate(values: Values, confidence: float, families: Families | None = None) ->
     share = float(values.mean())
     low, high = wilson(share, effective_rows(values, families), confidence)
     return Estimate(n=len(values), families=num_families(families), value=share, low=low, high=high)
-
-
-def wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
-    """Score interval of a binomial rate of n > 0 rows, without continuity correction; n need not be whole."""
-    z = normal(confidence)
-    moved = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(max(0.0, share * (1 - share)) / n + z * z / (4 * n * n))
-    return max(0.0, moved - half) if share > 0 else 0.0, min(1.0, moved + half) if share < 1 else 1.0
 
 
 def mean(values: Values, confidence: float, families: Families | None = None, top: float = 1.0) -> Estimate:
@@ -127,12 +120,6 @@ def known(value: float | None) -> float:
     """A figure that must exist: rates and means of at least one row always do."""
     assert value is not None, "a rate or mean of at least one row"
     return value
-
-
-@functools.cache
-def normal(confidence: float) -> float:
-    """The two-sided normal quantile: 1.96 for 0.95."""
-    return float(stats.norm.ppf((1 + confidence) / 2))
 
 
 @functools.cache

@@ -22,8 +22,9 @@ from evaluation.stats.clusters import (
     singles,
     standard_error,
 )
-from evaluation.stats.intervals import known, normal, student, wilson
+from evaluation.stats.intervals import known, student
 from evaluation.stats.resampling import Weighted, bca, flip_p, plain, resampled
+from schemas.util.stats import normal_quantile, wilson
 
 POWER = 0.8
 LOSSES = 0.05
@@ -191,26 +192,6 @@ def macro_difference(
     )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted so that the chance of any false finding among all of them stays below alpha (Holm 1979)."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
-    return adjusted
-
-
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjusted so that below alpha at most that share of the findings is false on average (1995): for exploring."""
-    order = sorted(range(len(p_values)), key=lambda place: -p_values[place])
-    adjusted, lowest = [0.0] * len(p_values), 1.0
-    for rank, place in enumerate(order):
-        lowest = min(lowest, p_values[place] * len(p_values) / (len(p_values) - rank))
-        adjusted[place] = lowest
-    return adjusted
-
-
 @functools.lru_cache(maxsize=4096)
 def detectable_rate(n: float, alpha: float) -> float | None:
     """The smallest gain d in a rate that McNemar's test finds with power 0.8 when 5 % of the rows are lost.
@@ -221,7 +202,7 @@ def detectable_rate(n: float, alpha: float) -> float | None:
     """
     if n == 0:
         return None
-    needed, power = normal(1 - alpha), float(stats.norm.ppf(POWER))
+    needed, power = normal_quantile(1 - alpha), float(stats.norm.ppf(POWER))
 
     def enough(gain: float) -> bool:
         discordant = 2 * LOSSES + gain
@@ -244,8 +225,8 @@ def detectable_spread(gain: PairedEstimate, confidence: float, alpha: float) -> 
     """
     if gain.low is None or gain.high is None or gain.high <= gain.low:
         return None
-    error = (gain.high - gain.low) / 2 / normal(confidence)
-    return (normal(1 - alpha) + float(stats.norm.ppf(POWER))) * error
+    error = (gain.high - gain.low) / 2 / normal_quantile(confidence)
+    return (normal_quantile(1 - alpha) + float(stats.norm.ppf(POWER))) * error
 
 
 def _phi(both: float, only_first: float, only_second: float, neither: float) -> float:

@@ -23,7 +23,7 @@ from torch import Tensor
 from finetune.phi3v.configuration import Phi3VConfig
 from finetune.phi3v.modeling import Phi3VForCausalLM
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"

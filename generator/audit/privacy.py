@@ -19,6 +19,7 @@ from generator.audit.record_distance import Surroundings, by_family, surrounding
 from generator.audit.rows import Mask, Real, Rows, distinct
 from schemas.audit import PRIVACY, Bounds, Check, Diagnostic, Hit
 from schemas.catalog import CatalogSpec
+from schemas.util.stats import holm
 
 Progress = Callable[[str], None]
 MOST_HITS = 50
@@ -177,7 +178,7 @@ def not_asked(name: str, kind: str, why: str) -> Check:
 
 def _replay(question: _Question, control: _Question, bounds: Bounds) -> Findings:
     tests, controls = question.excesses, control.excesses
-    adjusted = replay.holm([test.p for test in tests])
+    adjusted = holm([test.p for test in tests])
     checks = []
     for test, p, other in zip(tests, adjusted, controls, strict=True):
         leak = replay.smallest_leak(test, bounds.replay_p / len(tests))

@@ -22,9 +22,10 @@ from generator.audit.verbatim import emitted, names_emitted, public_words
 from generator.fit.categories import OTHER
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
-from schemas.manifest import Manifest, ShardFile, as_document, write_json
+from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
 from schemas.specs import from_document
+from schemas.util.files import as_document, write_json
 
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Train rows -> the spec that the audited one was fitted as."""

@@ -8,7 +8,7 @@ record, the usual score, let a table pass with its 50 rarest rows copied ("The D
 """
 
 import bisect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,16 +67,6 @@ def excess(name: str, member: Mask, kept: Mask, hit: Mask) -> Excess:
     m, h = int(inside.sum()), int(outside.sum())
     p = float(stats.hypergeom.sf(a - 1, m + h, a + b, m)) if m and h else 1.0
     return Excess(name=name, members=m, members_hit=a, holdout=h, holdout_hit=b, p=min(p, 1.0))
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjustment: the chance of any false alarm stays below the level (Holm 1979)."""
-    order = np.argsort(p_values, kind="stable")
-    adjusted, worst = [0.0] * len(p_values), 0.0
-    for place, number in enumerate(order):
-        worst = max(worst, min(1.0, (len(p_values) - place) * p_values[number]))
-        adjusted[number] = worst
-    return adjusted
 
 
 def smallest_leak(test: Excess, alpha: float) -> float | None:

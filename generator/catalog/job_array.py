@@ -79,13 +79,13 @@ def write_part(
     check_inputs(inputs)
     began = time.monotonic()
     with shared_in(out) as run:
-        with run.alone():
+        with run.exclusive():
             check_versions(out, inputs.as_manifest(), inputs.num_shards)
             existing = claim(out, "generate", inputs.as_manifest(), inputs.num_shards, force=False)
         if existing is not None:
             return Part(wanted=wanted, written=(), num_missing=0, manifest=existing)
         written = draw_shards(inputs, wanted, out, num_workers=num_workers, cluster=cluster, progress=progress)
-        with run.alone():
+        with run.exclusive():
             is_last, manifest = run.is_last(), stored_manifest(out)
             finished = manifest is not None and manifest.finished
             if not finished:

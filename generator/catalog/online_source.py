@@ -22,10 +22,11 @@ from generator.render import draw
 from generator.sampling.products import check_codes, compile_catalog, product, rows
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.manifest import sha256_of, versions
+from schemas.manifest import versions
 from schemas.product import SPLITS
 from schemas.specs import from_document, presets
 from schemas.training import DrawSpec, MixSource
+from schemas.util.files import sha256_of
 from schemas.validation import nearest, read_document
 
 E = TypeVar("E")

@@ -10,20 +10,11 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from generator.catalog.data_card import data_card
-from generator.catalog.storage import Folder, is_aside
+from generator.catalog.storage import Folder
 from generator.faults.table import FAULTS
 from schemas.errors import ToileError
-from schemas.manifest import (
-    MANIFEST,
-    ExtraFile,
-    Manifest,
-    ShardFile,
-    as_document,
-    checked_manifest,
-    json_text,
-    sha256_of,
-    versions,
-)
+from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, checked_manifest, versions
+from schemas.util.files import as_document, is_unique_part, json_text, sha256_of
 from schemas.util.locks import is_lock
 from schemas.validation import parsed
 
@@ -52,7 +43,7 @@ def claim(out: Folder, kind: str, inputs: dict[str, Any], num_shards: int, force
             raise ToileError(
                 out.where(), f"holds {state} catalog made from other inputs", "choose another --out, or --force"
             )
-    elif any(not is_lock(name) and not is_aside(name, MANIFEST) for name in out.sizes()):
+    elif any(not is_lock(name) and not is_unique_part(name, MANIFEST) for name in out.sizes()):
         raise ToileError(out.where(), "exists and was not made by toile", "choose a new or an empty folder for --out")
     fresh = Manifest(
         kind=kind,
@@ -132,7 +123,7 @@ def finish(
         rejected=rejected,
         extra=extra,
     )
-    out.remove(name for under in ("", "data", "extra") for name in out.sizes(under) if is_aside(name))
+    out.remove(name for under in ("", "data", "extra") for name in out.sizes(under) if is_unique_part(name))
     out.write("README.md", data_card(manifest).encode())
     _write_manifest(out, manifest)
     out.remove(out.sizes(RECEIPTS))

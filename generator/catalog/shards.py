@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 
 from generator.catalog.cluster import run_on_cluster
 from generator.catalog.masks import encoded_masks, masks_name
-from generator.catalog.parquet_files import as_parquet
 from generator.catalog.run_folder import RECEIPTS, claim, finish, held_files, read_receipt, write_receipt
 from generator.catalog.sharing import alone_in, check_begun, seen_from_anywhere
 from generator.catalog.storage import Folder, folder_of
@@ -34,20 +33,20 @@ from generator.render import draw
 from generator.render.camera.pose import STUDIO
 from generator.render.engine.parts import DrawnParts
 from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
-from generator.sampling.products import check_codes, dictionary_rows, compile_catalog, rows
+from generator.sampling.products import check_codes, compile_catalog, dictionary_rows, rows, sample_splits
 from generator.sampling.streams import Index
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.manifest import ExtraFile, Manifest, ShardFile, as_document, sha256_of
+from schemas.manifest import ExtraFile, Manifest, ShardFile
 from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, SPLITS, from_batch
 from schemas.specs import from_document
+from schemas.util.files import as_document, sha256_of
 
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}
 """With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
-COMPILED_FROM = 200_000
-"""Rows of a catalog that make up for the second in which the compiled loops are loaded. The rows are the same; their
-files are laid out otherwise, so this too depends on nothing but the inputs."""
+ROW_GROUP = {True: 100, False: 50_000}
+"""Rows of a row group with and without images: a few megabytes, so that readers can pick rows cheaply."""
 SEEN_SECONDS = 90.0
 """How long a shard may be invisible here that another machine has written; NFS keeps listings for a minute."""
 SHARDS_COPIED = 10
@@ -319,21 +318,75 @@ def jpeg(picture: Any) -> bytes:
 
 
 def write_split_files(table: pa.Table, out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
-    """One Parquet file for each split that has rows, each whole or not there."""
-    parts = ((split, _part(table, split)) for split in SPLITS)
-    files = ((split, part.num_rows, as_parquet(part)) for split, part in parts if part.num_rows)
-    return _write_files(files, out, shard, num_shards)
+    """Write one Parquet file for each split that has rows; each is complete or absent."""
+    parts = ((split, table.filter(pc.equal(table["split"], split))) for split in SPLITS)
+    return _write_files(((split, [part]) for split, part in parts if part.num_rows), out, shard, num_shards)
 
 
-def _write_files(files: Iterable[tuple[str, int, bytes]], out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
-    """What the manifest says of the files of a shard, given split, number of rows and content of each."""
+def _write_files(
+    parts: Iterable[tuple[str, Iterable[pa.Table]]], out: Folder, shard: int, num_shards: int
+) -> list[ShardFile]:
+    """Write a file for each split, given its rows, and return the manifest's entries."""
     entries = []
-    for split, num_rows, content in files:
+    for split, tables in parts:
+        content, num_rows = to_parquet(tables)
+        if not num_rows:
+            continue
         name = f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
         out.write(name, content)
         sha256 = hashlib.sha256(content).hexdigest()
         entries.append(ShardFile(path=name, split=split, num_rows=num_rows, num_bytes=len(content), sha256=sha256))
     return entries
+
+
+_PLAIN = {"itemurl": "snappy", "attributes": "snappy", "product_code": "zstd", "imageurl": "zstd", "family": "zstd"}
+"""Codecs of the columns with hardly a value twice, which have neither a dictionary nor statistics.
+
+Measured with benchmarks/generate.py: snappy takes half of zstd's time for long texts, and zstd halves random digits.
+"""
+_PAGE_BYTES = 1 << 18
+_VALUES_AT_ONCE = 16_384
+
+
+def to_parquet(tables: Iterable[pa.Table]) -> tuple[bytes, int]:
+    """Return the Parquet file of some tables, each at least one row group, and its number of rows.
+
+    Readers see plain columns: which tables had dictionaries is not in the file. Pages have checksums and an index.
+    """
+    sink, num_rows, writer = pa.BufferOutputStream(), 0, None
+    for table in tables:
+        if writer is None:
+            names = [*_leaf_names(table.schema)]
+            repeating = [name for name in names if name not in _PLAIN and not name.startswith("image.")]
+            writer = pq.ParquetWriter(
+                sink,
+                table.schema.remove_metadata(),
+                compression={**dict.fromkeys(names, "snappy"), **_PLAIN},
+                use_dictionary=repeating,
+                column_encoding={"imageurl": "DELTA_BYTE_ARRAY"},  # each repeats the start of the one before it
+                write_statistics=repeating,
+                write_page_index=True,
+                write_page_checksum=True,
+                write_batch_size=_VALUES_AT_ONCE,
+                data_page_size=_PAGE_BYTES,
+                store_schema=False,  # it would name the dictionaries
+            )
+            writer.add_key_value_metadata(table.schema.metadata or {})
+        has_images = table["image"].null_count < table.num_rows
+        writer.write_table(table.replace_schema_metadata(None), row_group_size=ROW_GROUP[has_images])
+        num_rows += table.num_rows
+    if writer is not None:
+        writer.close()
+    return sink.getvalue().to_pybytes(), num_rows
+
+
+def _leaf_names(schema: pa.Schema) -> Iterator[str]:
+    """Yield the names of the columns as Parquet counts them."""
+    for each in schema:
+        if pa.types.is_struct(each.type):
+            yield from (f"{each.name}.{inner.name}" for inner in each.type)
+        else:
+            yield each.name
 
 
 def _listed(out: Folder, name: str) -> ExtraFile:
@@ -343,14 +396,6 @@ def _listed(out: Folder, name: str) -> ExtraFile:
     num_rows = pq.ParquetFile(io.BytesIO(content)).metadata.num_rows
     digest = hashlib.sha256(content).hexdigest()
     return ExtraFile(path=name, num_rows=num_rows, num_bytes=len(content), sha256=digest)
-
-
-def _part(table: pa.Table, split: str) -> pa.Table:
-    """The rows of a split; where they stand side by side, without a copy."""
-    at_P = pc.indices_nonzero(pc.equal(table["split"], split))
-    num_rows = len(at_P)
-    first, last = (at_P[0].as_py(), at_P[-1].as_py()) if num_rows else (0, -1)
-    return table.slice(first, num_rows) if last - first + 1 == num_rows else table.take(at_P)
 
 
 def _wait_for(inputs: GenerateInputs, out: Folder, shards: range) -> None:

@@ -12,13 +12,13 @@ from typing import Any
 from generator.catalog.run_folder import made_by, stored_manifest
 from generator.catalog.storage import Folder, LocalFolder
 from schemas.errors import ToileError
-from schemas.manifest import sha256_of
-from schemas.util.locks import SharedRun, only_run, shared_run
+from schemas.util.files import sha256_of
+from schemas.util.locks import SharedRun, run_lock, shared_run
 
 
 def alone_in(out: Folder) -> contextlib.AbstractContextManager[None]:
     """Keep other runs out of the folder; a ToileError where one is writing."""
-    return only_run(out.path) if isinstance(out, LocalFolder) else contextlib.nullcontext()
+    return run_lock(out.path) if isinstance(out, LocalFolder) else contextlib.nullcontext()
 
 
 def shared_in(out: Folder) -> contextlib.AbstractContextManager[SharedRun]:

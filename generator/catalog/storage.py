@@ -11,7 +11,6 @@ import contextlib
 import io
 import os
 import re
-import secrets
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import open_atomic, storage_errors, unique_part_name
 
 _URL = re.compile(r"(?P<protocol>[a-z][a-z0-9+.-]+)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
 _AUTHORITY = re.compile(r"[\w.-]*(:\d{1,5})?")
@@ -160,17 +159,10 @@ class LocalFolder:
 
     def _write(self, name: str, content: BinaryIO) -> None:
         path = self.path / _safe(name)
-        temporary = Path(_aside_of(str(path)))
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with temporary.open("wb") as file:
-                    shutil.copyfileobj(content, file)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+        with open_atomic(path, unique=True) as file:
+            shutil.copyfileobj(content, file)
 
     def sizes(self, under: str = "") -> dict[str, int | None]:
         folder = self.path / _safe(under)
@@ -283,7 +275,7 @@ class RemoteFolder:
         return store, path
 
     def _aside(self, path: str) -> str:
-        return path if self.url.partition("://")[0] in _WHOLE_AT_ONCE else _aside_of(path)
+        return path if self.url.partition("://")[0] in _WHOLE_AT_ONCE else unique_part_name(path)
 
     def _reveal(self, store: Any, aside: str, path: str) -> None:
         if aside != path:
@@ -302,22 +294,12 @@ class RemoteFolder:
             raise kind(self.where(name), f"cannot be {done}: {said}", _hint(error)) from error
 
 
-def _aside_of(path: str) -> str:
-    """Where a file is written before it takes its name; no other process has the same."""
-    return f"{path}.{secrets.token_hex(8)}.part"
-
-
 def _size(entry: "os.DirEntry[str]") -> int | None:
     """Of a file; None for a folder, and for what another process has just renamed or removed."""
     try:
         return entry.stat().st_size if entry.is_file() else None
     except FileNotFoundError:
         return None
-
-
-def is_aside(name: str, of: str = "") -> bool:
-    """Whether a file of this name was written aside (for the file `of`, or any) and not renamed: a kill left it."""
-    return re.fullmatch(rf"{re.escape(of) or '.+'}\.[0-9a-f]{{16}}\.part", name) is not None
 
 
 class _MissingError(ToileError):

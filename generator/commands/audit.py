@@ -6,8 +6,9 @@ import click
 
 from schemas.audit import AUDIT, GATES, PRIVACY
 from schemas.errors import ToileError
-from schemas.util.console import plain
-from schemas.validation import storage_errors, validate
+from schemas.util.console import strip_control_chars
+from schemas.util.files import storage_errors
+from schemas.validation import validate
 
 _SHARDS = click.Path(exists=True, file_okay=False, path_type=Path)
 PAGE = "report.html"
@@ -55,11 +56,11 @@ def audit(
     from generator.audit.report import audit_page, printed, verdict
     from generator.audit.run import audit as audited
     from generator.pages.html import write_page
-    from schemas.manifest import as_document, write_json
     from schemas.specs import load
-    from schemas.util.locks import only_run
+    from schemas.util.files import as_document, write_json
+    from schemas.util.locks import run_lock
 
-    ctx.with_resource(only_run(out))
+    ctx.with_resource(run_lock(out))
     for name in (AUDIT, PAGE):
         if (out / name).exists() and not force:
             raise ToileError(str(out / name), "exists already", "choose another --out, or --force")
@@ -80,7 +81,7 @@ def audit(
         write_json(out / AUDIT, document)
     write_page(out / PAGE, audit_page(found, curves))
     for line in (*printed(found), *verdict(found)):
-        click.echo(plain(line))
+        click.echo(strip_control_chars(line))
     if not quiet:
         click.echo(f"written: {out / PAGE}", err=True)
     if not found.passed:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from generator.export.folder import FORMS
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 
 @click.command()
@@ -34,9 +34,9 @@ def convert(ctx: click.Context, /, shards: Path, out: Path, force: bool, no_imag
     """
     from generator.export.convert import ConvertOptions
     from generator.export.convert import convert as write
-    from schemas.util.locks import only_run
+    from schemas.util.locks import run_lock
 
-    ctx.with_resource(only_run(out, beside=True))
+    ctx.with_resource(run_lock(out, sibling_file=True))
     wanted = ConvertOptions(pictures=not no_images, **options)
     quiet = bool(ctx.obj and ctx.obj.get("quiet"))
     with progress_bar("converting", None, quiet=quiet) as advance:

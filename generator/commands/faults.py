@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from schemas.util.console import plain
+from schemas.util.console import strip_control_chars
 
 if TYPE_CHECKING:
     from generator.faults.scoring import FaultScore, Share
@@ -48,7 +48,9 @@ def _print(score: "FaultScore") -> None:
     table = Table("kind", *(Column(head, justify="right") for head in heads))
     for line in (*score.kinds, score.any):
         figures = [line.found, *([line.recall] if score.says_kinds else []), line.precision]
-        table.add_row(Text(plain(line.kind)), f"{line.found.whole:,}", *(_percent(figure) for figure in figures))
+        table.add_row(
+            Text(strip_control_chars(line.kind)), f"{line.found.whole:,}", *(_percent(figure) for figure in figures)
+        )
     console.print(table)
     console.print(f"{score.num_named:,} rows named. Intervals: Wilson, 95 %. found: named at all", end="")
     console.print("; recall: under the right kind or group." if score.says_kinds else ".")

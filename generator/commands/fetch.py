@@ -8,8 +8,7 @@ import click
 
 from generator.commands.param_types import FolderOrUrl
 from schemas.errors import ToileError
-from schemas.util.console import plain
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar, strip_control_chars
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 _EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -86,7 +85,9 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
     with progress_bar("reading", None, quiet=_quiet(ctx)) as advance:
         result = import_table(table, out, reading, force=force, progress=advance)
     for row in result.rejected[:5]:
-        click.echo(plain(f"  row {row['row']} (code {row['product_code']}) rejected: {row['reason']}"), err=True)
+        click.echo(
+            strip_control_chars(f"  row {row['row']} (code {row['product_code']}) rejected: {row['reason']}"), err=True
+        )
     notes = f", {len(result.rejected)} rows rejected ({out}/extra/rejected.jsonl)" if result.rejected else ""
     _say(ctx, f"{result.manifest.num_products:,} products{notes}{_renamed(result.num_commas)}: {out}", result.written)
 

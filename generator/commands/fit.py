@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 
 @click.command()

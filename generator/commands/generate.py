@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from generator.commands.param_types import FolderOrUrl
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 
 @click.command()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 _SHARDS = click.Path(exists=True, file_okay=False, path_type=Path)
 _PAGE = click.Path(dir_okay=False, path_type=Path)

@@ -3,8 +3,7 @@
 import click
 
 from generator.commands.param_types import FolderOrUrl
-from schemas.util.console import plain
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar, strip_control_chars
 
 _SHOWN = 20
 
@@ -36,7 +35,7 @@ def verify(ctx: click.Context, shards: str, sample: int, seed: int, as_json: boo
         click.echo(document_of(found))
     else:
         for finding in found.findings[:_SHOWN]:
-            click.echo(plain(f"{finding.where}: {finding.problem}"))
+            click.echo(strip_control_chars(f"{finding.where}: {finding.problem}"))
         if len(found.findings) > _SHOWN:
             click.echo(f"... and {len(found.findings) - _SHOWN:,} more (--json prints all)")
         way = "byte for byte" if found.byte_for_byte else "rows equal, pictures within a tolerance (other versions)"

@@ -20,9 +20,10 @@ from generator.export.sql import write_sql
 from generator.export.tables import PICTURES, write_csv, write_imagefolder, write_jsonl
 from generator.export.webdataset import write_webdataset
 from schemas.errors import ToileError
-from schemas.manifest import Manifest, as_document, read_manifest, sha256_of, versions, write_json
+from schemas.manifest import Manifest, read_manifest, versions
 from schemas.product import SPLITS
-from schemas.validation import build, read_document, storage_errors, validate
+from schemas.util.files import as_document, sha256_of, storage_errors, write_json
+from schemas.validation import build, read_document, validate
 
 CONVERSION = "convert.json"
 FAULTS = "extra/faults.parquet"

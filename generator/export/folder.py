@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors
 
 FORMS = ("csv", "jsonl", "sql", "webdataset", "imagefolder")
 """What an export can be."""

@@ -11,14 +11,11 @@ once for each kind it is found under. Policy:
 """
 
 import dataclasses
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from scipy import stats
 
 from generator.faults.scenarios import ALL, GROUPS, KINDS
 from generator.faults.table import FAULTS, read_faults
@@ -26,6 +23,7 @@ from generator.ingest.tables import Row, read_table
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
 from schemas.product import read
+from schemas.util.stats import wilson
 from schemas.validation import nearest
 
 CONFIDENCE = 0.95
@@ -132,19 +130,8 @@ def share(part: int, whole: int) -> Share:
     """A rate with its Wilson interval; no value where the whole is 0."""
     if whole == 0:
         return Share(part=part, whole=whole, value=None, low=None, high=None)
-    low, high = wilson(part, whole)
+    low, high = wilson(part / whole, whole, CONFIDENCE)
     return Share(part=part, whole=whole, value=part / whole, low=low, high=high)
-
-
-def wilson(part: int, whole: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
-    """The score interval of a binomial rate, without continuity correction (Wilson 1927, JASA 22, 209-212)."""
-    z = float(stats.norm.ppf((1 + confidence) / 2))
-    rate = part / whole
-    centre = rate + z * z / (2 * whole)
-    half = z * math.sqrt(rate * (1 - rate) / whole + z * z / (4 * whole * whole))
-    scale = 1 + z * z / whole
-    low, high = (centre - half) / scale, (centre + half) / scale
-    return max(0.0, low) if part else 0.0, min(1.0, high) if part < whole else 1.0
 
 
 _MEANT: dict[str, tuple[str, ...]] = {**{kind.name: (kind.name,) for kind in KINDS}, **GROUPS}

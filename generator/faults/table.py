@@ -4,7 +4,6 @@ Each shard leaves its lines beside its receipt, and at the end they are joined: 
 memory, and a run that was killed gives the same bytes as one that was not.
 """
 
-import hashlib
 import io
 import tempfile
 from collections.abc import Iterable
@@ -17,7 +16,7 @@ import pyarrow.parquet as pq
 from generator.catalog.storage import Folder
 from schemas.errors import ToileError
 from schemas.manifest import ExtraFile, check_extra
-from schemas.validation import storage_errors
+from schemas.util.files import file_sha256, storage_errors
 
 FAULTS = "extra/faults.parquet"
 SCHEMA = pa.schema(
@@ -55,8 +54,7 @@ def join(parts: Iterable[str], out: Folder) -> ExtraFile:
         path = Path(scratch) / "faults.parquet"
         with storage_errors(path), path.open("wb") as file:
             num_rows = _write((_read(out, part) for part in parts), file)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        sha256 = file_sha256(path)
         out.put(FAULTS, path)
         return ExtraFile(path=FAULTS, num_rows=num_rows, num_bytes=path.stat().st_size, sha256=sha256)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors, write_atomic
 
 FETCHED, DEAD, NO_PICTURE, TOO_LARGE, REFUSED = "fetched", "dead", "not a picture", "too large", "refused"
 OUTCOMES = (FETCHED, DEAD, NO_PICTURE, TOO_LARGE, REFUSED)
@@ -68,9 +68,7 @@ class Downloads:
         with storage_errors(path):
             if outcome.sha256 is not None and content is not None and not path.is_file():
                 path.parent.mkdir(parents=True, exist_ok=True)
-                temporary = path.with_name(path.name + ".part")
-                temporary.write_bytes(content)
-                temporary.replace(path)
+                write_atomic(path, content, fsync=False)  # the journal has its sha256
             self._journal.write(as_line(outcome))
             self._journal.flush()
         self.outcomes[outcome.url] = outcome
@@ -108,9 +106,7 @@ class Downloads:
         return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == outcome.sha256
 
     def _rewrite(self, path: Path) -> None:
-        temporary = path.with_name(path.name + ".part")
-        temporary.write_text("".join(as_line(each) for each in self.outcomes.values()), encoding="utf-8")
-        temporary.replace(path)
+        write_atomic(path, "".join(as_line(each) for each in self.outcomes.values()))
 
 
 def as_line(outcome: PictureOutcome) -> str:

@@ -36,10 +36,10 @@ from generator.ingest.import_table import check_rate, content_sha256, num_shards
 from generator.ingest.rate_limit import Answer, Clock, Manners, Round, WallClock, fetch_all
 from generator.ingest.rows import ImportOptions
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, Manifest, load_manifest, sha256_of, write_json
+from schemas.manifest import MANIFEST, Manifest, load_manifest
 from schemas.product import read
-from schemas.util.locks import only_run
-from schemas.validation import storage_errors
+from schemas.util.files import sha256_of, storage_errors, write_json
+from schemas.util.locks import run_lock
 
 DOWNLOADS = ".downloads"
 FROZEN = "extra/fetched.jsonl"
@@ -126,7 +126,7 @@ def fetch_dataset(
     request = _request(source, options)
     existing = _same(out, request)
     if existing is not None and existing.finished and not force and not options.retry_dead:
-        with only_run(out):  # a kill may have come just after the manifest, and left its lock too
+        with run_lock(out):  # a kill may have come just after the manifest, and left its lock too
             claim(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
             coverage = read_coverage(out / COVERAGE)
             talk.report(coverage)
@@ -136,7 +136,7 @@ def fetch_dataset(
         source, options.reading, limit=options.limit, url_suffix=options.url_suffix, progress=talk.progress
     )
     urls = list(dict.fromkeys(each.url for each in wanted if each.url is not None))
-    with only_run(out), _claimed(out, request, existing, force) as downloads:
+    with run_lock(out), _claimed(out, request, existing, force) as downloads:
         _forget(downloads, options)
         missed = _download(urls, downloads, options, talk, world)
         outcomes = {url: downloads.outcomes[url] for url in urls if url in downloads.outcomes}

@@ -1,7 +1,6 @@
 """Where the rows of a fetch come from: a data set on a hub at one commit, or a table or folder on this machine."""
 
 import fnmatch
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,6 +11,7 @@ from generator.ingest.hub import hub_files
 from generator.ingest.tables import READERS
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
+from schemas.util.files import file_sha256
 
 _KINDS = ((".parquet",), (".arrow",), (".jsonl", ".ndjson", ".csv", ".tsv"))
 """Data sets often hold the same rows in several forms: the first kind that is there is read."""
@@ -80,7 +80,6 @@ def _source(name: str, commit: str | None, folder: Path, files: tuple[str, ...])
 
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise ToileError(str(path), f"cannot be read: {error.strerror}", "check the file") from error

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from schemas.errors import BROKEN_PICTURE
 from schemas.product import COLUMNS, SPLITS, Product, read, shard_files
-from schemas.util.console import plain
+from schemas.util.console import strip_control_chars
 
 _QUANTILES = {"min": 0, "p10": 10, "median": 50, "p90": 90, "max": 100}
 BINS_PER_DECADE = 12
@@ -149,7 +149,9 @@ def printed(figures: dict[str, Any]) -> None:
     console.print("missing: " + (_counts(figures["missing"]) or "nothing"))
     table = Table("category", *(Column(name, justify="right") for name in ("n", *_QUANTILES)), title="full price")
     for name, row in figures["categories"].items():
-        table.add_row(Text(plain(name)), f"{row['n']:,}", *(_number(row[quantile]) for quantile in _QUANTILES))
+        table.add_row(
+            Text(strip_control_chars(name)), f"{row['n']:,}", *(_number(row[quantile]) for quantile in _QUANTILES)
+        )
     console.print(table)
 
 

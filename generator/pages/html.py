@@ -15,7 +15,7 @@ import jinja2
 from markupsafe import Markup
 
 from schemas.errors import ToileError
-from schemas.validation import storage_errors
+from schemas.util.files import storage_errors, write_atomic
 
 
 def rendered(template: str, *, styles: tuple[str, ...], scripts: tuple[str, ...] = (), **context: Any) -> str:
@@ -64,9 +64,7 @@ def write_page(page: Path, html: str) -> None:
     """Write atomically in UTF-8, folders included; what UTF-8 cannot hold (lone surrogates) becomes a question mark."""
     with storage_errors(page):
         page.parent.mkdir(parents=True, exist_ok=True)
-        temporary = page.with_name(page.name + ".part")
-        temporary.write_bytes(html.encode("utf-8", "replace"))
-        temporary.replace(page)
+    write_atomic(page, html.encode("utf-8", "replace"))
 
 
 @functools.cache

@@ -1,8 +1,8 @@
-"""One run at a time in an output folder: locks of the operating system, over `filelock`, which end with their process.
+"""Allow one run at a time in an output folder, with locks of the operating system (over `filelock`).
 
-`.toile.lock` lies in the folder while a run writes there, and says whose it is. What counts is the kernel's lock on it,
-which is free again when its process is gone, also after kill -9; a file left behind keeps nobody out. The tasks of a
-job array share a folder: each holds a lock of its own (`.toile-*.lock`) and takes the common one for moments.
+`.toile.lock` is in the folder while a run writes there and names its process. What counts is the kernel's lock on the
+file: it is released when the process ends, also after kill -9, so a file left behind blocks nobody. The tasks of a job
+array share a folder: each holds its own lock (`.toile-*.lock`) and takes the common one for short moments.
 """
 
 import contextlib
@@ -24,9 +24,9 @@ from schemas.errors import ToileError
 
 LOCK = ".toile.lock"
 _MOMENT_SECONDS = 300.0
-"""The longest that a task of a job array can need to begin or to finish a folder."""
-_NAMELESS_SECONDS = 2.0
-"""A lock that says nothing was taken just now, and will say it presently."""
+"""Longest time that a task of a job array needs to begin or to finish a folder."""
+_UNNAMED_SECONDS = 2.0
+"""How long to wait for a lock that was just taken and does not name its holder yet."""
 _PAUSE_SECONDS = 0.05
 
 
@@ -35,39 +35,45 @@ class SharedRun:
     """One of several runs that write to a folder at the same time."""
 
     folder: Path | None
-    """None where there is nothing to lock."""
+    """None where nothing is locked."""
     own: contextlib.ExitStack
     """Holds this run's own lock."""
 
-    def alone(self) -> contextlib.AbstractContextManager[None]:
-        """For a moment no other run begins, finishes or leaves; waits until the others are through."""
-        return contextlib.nullcontext() if self.folder is None else _held(self.folder, self.folder / LOCK, moment=True)
+    def exclusive(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the common lock for a short time: no other run begins, finishes or leaves. Wait for those that do."""
+        return contextlib.nullcontext() if self.folder is None else _hold(self.folder, self.folder / LOCK, moment=True)
 
     def is_last(self) -> bool:
-        """Stop counting as a run here, and say whether no other is left; asked when `alone`."""
+        """Leave the folder and return whether no other run is left; call it while `exclusive`."""
         self.own.close()
         return self.folder is None or not _sharers(self.folder)
 
 
 def is_lock(name: str) -> bool:
-    """Whether a file of this name is a lock, held or left behind, and no content of its folder."""
+    """Return whether a file name is that of a lock, held or left behind, and so no content of its folder."""
     return name == LOCK or (name.startswith(".toile-") and name.endswith(".lock"))
 
 
 @contextlib.contextmanager
-def only_run(folder: Path, *, wanted: bool = True, beside: bool = False) -> Iterator[None]:
-    """Keep other runs out of `folder`, which is made; raises a ToileError, in one line, where one is writing already.
+def run_lock(folder: Path, *, enabled: bool = True, sibling_file: bool = False) -> Iterator[None]:
+    """Keep other runs out of a folder during the block; the folder is made.
 
-    `wanted` False holds nothing: of several processes of a run the first alone does. `beside` locks the folder's name
-    and not its inside, for a folder that appears when it is whole. Where no file can be made nothing is locked, because
-    nothing can be written either; the command says so itself.
+    Where no file can be made, nothing is locked: nothing can be written either, and the command reports that itself.
+
+    Args:
+        folder: the output folder.
+        enabled: False locks nothing. Of several processes of one run only the first one locks.
+        sibling_file: put the lock file next to the folder, for a folder that is renamed into place when it is complete.
+
+    Raises:
+        ToileError: another run is writing there.
     """
-    if not wanted:
+    if not enabled:
         yield
         return
-    path = folder.with_name(f".{folder.name}{LOCK}") if beside else folder / LOCK
-    with _held(folder, path, moment=False):
-        others = [] if beside else _sharers(folder)
+    path = folder.with_name(f".{folder.name}{LOCK}") if sibling_file else folder / LOCK
+    with _hold(folder, path, moment=False):
+        others = [] if sibling_file else _sharers(folder)
         if others:
             who = f"{len(others)} tasks of a job array are" if len(others) > 1 else "a task of a job array is"
             raise ToileError(str(folder), f"{who} writing here", "wait for them or choose another folder")
@@ -76,30 +82,30 @@ def only_run(folder: Path, *, wanted: bool = True, beside: bool = False) -> Iter
 
 @contextlib.contextmanager
 def shared_run(folder: Path) -> Iterator[SharedRun]:
-    """Be one of several runs in `folder`; raises a ToileError where a run is writing that wants it for itself."""
+    """Write to `folder` as one of several runs; raises a `ToileError` where a run holds it exclusively."""
     with contextlib.ExitStack() as own:
-        with _held(folder, folder / LOCK, moment=True):
+        with _hold(folder, folder / LOCK, moment=True):
             path = folder / f".toile-{platform.node()}-{secrets.token_hex(6)}.lock"
-            own.enter_context(_held(folder, path, moment=False))
+            own.enter_context(_hold(folder, path, moment=False))
         yield SharedRun(folder=folder, own=own)
 
 
 @contextlib.contextmanager
-def _held(folder: Path, path: Path, *, moment: bool) -> Iterator[None]:
-    """The lock at `path`, which is removed at the end, and its folder with it where it is new and was left empty."""
+def _hold(folder: Path, path: Path, *, moment: bool) -> Iterator[None]:
+    """Hold the lock at `path`; remove it at the end, and its folder where that is new and empty."""
     is_new = not path.parent.exists()
-    lock = _acquired(folder, path)
+    lock = _acquire(folder, path)
     if lock is None:
         yield
         return
     try:
-        if not isinstance(lock, filelock.SoftFileLock):  # that one keeps its own words in the file
+        if not isinstance(lock, filelock.SoftFileLock):  # it keeps its own content in the file
             who = {"pid": os.getpid(), "host": platform.node(), "since": _now(), "moment": moment}
-            with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+            with contextlib.suppress(OSError):  # a full disk: the lock is held anyway
                 path.write_text(json.dumps(who), encoding="utf-8")
         yield
     finally:
-        with contextlib.suppress(OSError):  # Windows keeps a file that is open
+        with contextlib.suppress(OSError):  # Windows does not remove an open file
             path.unlink(missing_ok=True)
         lock.release()
         if is_new:
@@ -107,42 +113,42 @@ def _held(folder: Path, path: Path, *, moment: bool) -> Iterator[None]:
                 path.parent.rmdir()
 
 
-def _acquired(folder: Path, path: Path) -> filelock.BaseFileLock | None:
-    """The lock, once those are through that hold it for a moment; None where no file can be made."""
+def _acquire(folder: Path, path: Path) -> filelock.BaseFileLock | None:
+    """Take the lock, after a wait for those that hold it for a moment; None where no file can be made."""
     began = time.monotonic()
     while True:
         who = _holder(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            return _locked(path)
+            return _lock(path)
         except filelock.Timeout:
             who = _holder(path) or who
         except FileNotFoundError:
-            who = {}  # the folder was new and is gone again: whoever made it left it empty
+            who = {}  # its maker left the folder empty and removed it
         except (OSError, NotImplementedError) as error:
             if path.exists():
-                raise _unlockable(path, error) from error
+                raise _unlockable_error(path, error) from error
             return None
-        patience = _NAMELESS_SECONDS if not who else _MOMENT_SECONDS if who.get("moment") else 0.0
+        patience = _UNNAMED_SECONDS if not who else _MOMENT_SECONDS if who.get("moment") else 0.0
         if time.monotonic() - began > patience:
-            raise _taken(folder, who)
+            raise _taken_error(folder, who)
         time.sleep(_PAUSE_SECONDS)
 
 
-def _locked(path: Path) -> filelock.BaseFileLock:
+def _lock(path: Path) -> filelock.BaseFileLock:
     lock = filelock.FileLock(str(path))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where the file system knows no locks, filelock says it takes a file for one
+        warnings.simplefilter("ignore")  # filelock warns where the file system has no locks
         lock.acquire(timeout=0)
     return lock
 
 
 def _sharers(folder: Path) -> list[Path]:
-    """The locks of a job array's tasks that are at work; those of killed ones go."""
+    """Return the locks of running job array tasks; remove those of killed ones."""
     held = []
     for path in sorted(folder.glob(".toile-*.lock")):
         try:
-            lock = _locked(path)
+            lock = _lock(path)
         except (OSError, NotImplementedError):  # Timeout is one
             held.append(path)
         else:
@@ -152,7 +158,7 @@ def _sharers(folder: Path) -> list[Path]:
 
 
 def _holder(path: Path) -> dict[str, Any]:
-    """What the holder of a lock says of itself; nothing where that cannot be read (yet)."""
+    """Return what the holder of a lock wrote about itself; empty where that cannot be read (yet)."""
     try:
         who = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -160,7 +166,7 @@ def _holder(path: Path) -> dict[str, Any]:
     return who if isinstance(who, dict) else {}
 
 
-def _taken(folder: Path, who: dict[str, Any]) -> ToileError:
+def _taken_error(folder: Path, who: dict[str, Any]) -> ToileError:
     known = {"pid", "host", "since"} <= set(who)
     place = "" if not known or who["host"] == platform.node() else f" on {who['host']}"
     details = f" (pid {who['pid']}{place}, since {who['since']})" if known else ""
@@ -168,7 +174,7 @@ def _taken(folder: Path, who: dict[str, Any]) -> ToileError:
     return ToileError(str(folder), f"another toile is writing here{details}", hint)
 
 
-def _unlockable(path: Path, error: OSError | NotImplementedError) -> ToileError:
+def _unlockable_error(path: Path, error: OSError | NotImplementedError) -> ToileError:
     reason = error.strerror if isinstance(error, OSError) else "it knows no locks"
     hint = "choose a folder on another disk, or remove that file if no toile is writing there and it is another user's"
     return ToileError(str(path), f"cannot be locked: {reason}", hint)

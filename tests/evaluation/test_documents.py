@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.manifest import as_document
 from schemas.prediction import Prediction, append_predictions, read_predictions
 from schemas.result import (
     Ceiling,
@@ -25,6 +24,7 @@ from schemas.result import (
     document_of,
     identity,
 )
+from schemas.util.files import as_document
 from schemas.validation import build, schema, validate
 
 RECORDS: dict[str, tuple[dict[str, typing.Any], type]] = {

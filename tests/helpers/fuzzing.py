@@ -26,10 +26,11 @@ from generator.ingest.tables import mapped, read_table
 from generator.pages.thumbnails import thumbnail
 from schemas.answer import parse
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, ShardFile, as_document, load_manifest
+from schemas.manifest import MANIFEST, ShardFile, load_manifest
 from schemas.prediction import read_predictions
 from schemas.product import read
 from schemas.specs import from_document
+from schemas.util.files import as_document
 from schemas.validation import parsed
 
 Target = Callable[[bytes], object]

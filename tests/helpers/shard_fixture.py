@@ -16,8 +16,9 @@ from PIL import Image
 
 from evaluation.models.base import Generated
 from schemas.answer import render
-from schemas.manifest import MANIFEST, Manifest, ShardFile, as_document, write_json
+from schemas.manifest import MANIFEST, Manifest, ShardFile
 from schemas.product import Product, split_of, to_table
+from schemas.util.files import as_document, write_json
 
 CATEGORIES = ("Trench Coats", "T-shirts", "Bags", "Sneakers")
 WORDS = ("cotton", "wool", "check", "quilted", "classic", "leather", "short", "long", "silk", "striped")

@@ -185,7 +185,7 @@ def test_a_file_is_hashed_once_until_it_changes(tmp_path: Path, catalog: Path, m
         hashed.append(file.name)
         return digest(file, kind)
 
-    monkeypatch.setattr("schemas.manifest.hashlib.file_digest", noted)
+    monkeypatch.setattr("schemas.util.files.hashlib.file_digest", noted)
     files = sorted(str(path.resolve()) for path in (tmp_path / "copy" / "data").iterdir())
     next(read(tmp_path / "copy", split="test"))
     assert hashed == [path for path in files if "/test-" in path]  # what is not read is not hashed

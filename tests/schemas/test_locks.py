@@ -19,13 +19,13 @@ from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from schemas.util import locks as locking
-from schemas.util.locks import LOCK, is_lock, only_run, shared_run
+from schemas.util.locks import LOCK, is_lock, run_lock, shared_run
 from tests.helpers.shard_fixture import products
 from tests.helpers.shard_fixture import write_shards as write_catalog
 from toile.cli import main
 
 HOLD = (
-    "import sys, time\nfrom pathlib import Path\nfrom schemas.util.locks import only_run, shared_run\n"
+    "import sys, time\nfrom pathlib import Path\nfrom schemas.util.locks import run_lock, shared_run\n"
     "with {hold}(Path(sys.argv[1])):\n    print('held', flush=True)\n    time.sleep(60)\n"
 )
 
@@ -35,7 +35,7 @@ def holder() -> Iterator[Callable[[Path, str], subprocess.Popen[str]]]:
     """Starts a process that holds a folder, and ends it."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(folder: Path, hold: str = "only_run") -> subprocess.Popen[str]:
+    def start(folder: Path, hold: str = "run_lock") -> subprocess.Popen[str]:
         command = [sys.executable, "-c", HOLD.format(hold=hold), str(folder)]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         started.append(process)
@@ -52,7 +52,7 @@ def holder() -> Iterator[Callable[[Path, str], subprocess.Popen[str]]]:
 def test_a_second_process_is_told_who_is_there_and_a_kill_frees_the_folder(tmp_path: Path, holder: Any) -> None:
     folder = tmp_path / "out"
     first = holder(folder)
-    with pytest.raises(ToileError) as caught, only_run(folder):
+    with pytest.raises(ToileError) as caught, run_lock(folder):
         pytest.fail("two runs in one folder")
     assert caught.value.where == str(folder)
     assert f"another toile is writing here (pid {first.pid}, since 20" in caught.value.problem
@@ -60,40 +60,40 @@ def test_a_second_process_is_told_who_is_there_and_a_kill_frees_the_folder(tmp_p
     first.send_signal(signal.SIGKILL)
     first.wait()
     assert (folder / LOCK).exists(), "a kill leaves the file, and that keeps nobody out"
-    with only_run(folder):
+    with run_lock(folder):
         assert json.loads((folder / LOCK).read_text())["pid"] == os.getpid()
     assert not folder.joinpath(LOCK).exists()
 
 
 def test_a_folder_that_was_made_for_the_lock_and_left_empty_goes(tmp_path: Path) -> None:
-    with only_run(tmp_path / "new"):
+    with run_lock(tmp_path / "new"):
         assert (tmp_path / "new" / LOCK).is_file()
     assert not (tmp_path / "new").exists()
     (tmp_path / "mine").mkdir()
-    with only_run(tmp_path / "mine"):
+    with run_lock(tmp_path / "mine"):
         pass
     assert (tmp_path / "mine").is_dir()
 
 
 def test_an_error_inside_frees_the_folder(tmp_path: Path) -> None:
     for _ in range(2):
-        with pytest.raises(KeyError), only_run(tmp_path / "out"):
+        with pytest.raises(KeyError), run_lock(tmp_path / "out"):
             raise KeyError
 
 
 def test_another_name_of_the_folder_is_the_same_folder(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
-    with only_run(tmp_path / "real"), pytest.raises(ToileError, match="writing here"), only_run(tmp_path / "link"):
+    with run_lock(tmp_path / "real"), pytest.raises(ToileError, match="writing here"), run_lock(tmp_path / "link"):
         pytest.fail("held twice")
 
 
 def test_beside_locks_the_name_of_a_folder_that_may_be_replaced(tmp_path: Path) -> None:
-    with only_run(tmp_path / "out", beside=True):
+    with run_lock(tmp_path / "out", sibling_file=True):
         assert not (tmp_path / "out").exists()
-        with pytest.raises(ToileError, match=r"out: another toile"), only_run(tmp_path / "out", beside=True):
+        with pytest.raises(ToileError, match=r"out: another toile"), run_lock(tmp_path / "out", sibling_file=True):
             pytest.fail("held twice")
-        with only_run(tmp_path / "other", beside=True):
+        with run_lock(tmp_path / "other", sibling_file=True):
             pass
     assert not list(tmp_path.iterdir())
 
@@ -101,24 +101,24 @@ def test_beside_locks_the_name_of_a_folder_that_may_be_replaced(tmp_path: Path) 
 def test_runs_that_share_keep_a_lone_one_out_until_the_last_has_left(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with shared_run(folder) as first, shared_run(folder) as second:
-        with pytest.raises(ToileError, match="2 tasks of a job array are writing here"), only_run(folder):
+        with pytest.raises(ToileError, match="2 tasks of a job array are writing here"), run_lock(folder):
             pytest.fail("alone among others")
-        with first.alone():
+        with first.exclusive():
             assert not first.is_last()
-        with second.alone():
+        with second.exclusive():
             assert second.is_last()
-        with only_run(folder):
+        with run_lock(folder):
             pass
 
 
 def test_a_killed_sharer_counts_no_more(tmp_path: Path, holder: Any) -> None:
     folder = tmp_path / "out"
     other = holder(folder, "shared_run")
-    with shared_run(folder) as run, run.alone():
+    with shared_run(folder) as run, run.exclusive():
         assert not run.is_last()
     other.send_signal(signal.SIGKILL)
     other.wait()
-    with only_run(folder):
+    with run_lock(folder):
         assert [path.name for path in folder.iterdir()] == [LOCK]
 
 
@@ -126,20 +126,20 @@ def test_a_moment_is_waited_for_and_a_whole_run_is_not(tmp_path: Path, holder: A
     with shared_run(tmp_path / "out") as run:
         code = (
             "import sys, time\nfrom pathlib import Path\nfrom schemas.util.locks import shared_run\n"
-            "with shared_run(Path(sys.argv[1])) as run:\n    with run.alone():\n        print('held', flush=True)\n"
+            "with shared_run(Path(sys.argv[1])) as run:\n    with run.exclusive():\n        print('held', flush=True)\n"
             "        time.sleep(0.5)\n"
         )
         command = [sys.executable, "-c", code, str(tmp_path / "out")]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
             assert other.stdout is not None
             assert other.stdout.readline() == "held\n"
-            with run.alone():  # no error
+            with run.exclusive():  # no error
                 pass
-    with only_run(tmp_path / "out"):
+    with run_lock(tmp_path / "out"):
         began = time.monotonic()
         with pytest.raises(ToileError, match="another toile is writing"), shared_run(tmp_path / "out"):
             pytest.fail("shared what is held alone")
-        assert time.monotonic() - began < locking._NAMELESS_SECONDS
+        assert time.monotonic() - began < locking._UNNAMED_SECONDS
 
 
 def test_only_locks_are_taken_for_locks() -> None:
@@ -155,7 +155,7 @@ def test_a_folder_where_no_file_can_be_made_is_left_to_the_command(
         raise OSError(errno.EROFS, "Read-only file system")
 
     monkeypatch.setattr("filelock.FileLock.acquire", refused)
-    with only_run(tmp_path):
+    with run_lock(tmp_path):
         assert not list(tmp_path.iterdir())
 
 
@@ -167,7 +167,7 @@ def test_a_file_system_without_locks_is_one_clear_line(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(fcntl, "flock", unknown)
-    with pytest.raises(ToileError, match="cannot be locked") as caught, only_run(tmp_path / "out"):
+    with pytest.raises(ToileError, match="cannot be locked") as caught, run_lock(tmp_path / "out"):
         pytest.fail("not held")
     assert "another disk" in caught.value.hint
 
@@ -177,10 +177,10 @@ def test_a_file_system_without_flock_is_locked_by_a_file(tmp_path: Path, monkeyp
         raise OSError(errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(fcntl, "flock", unknown)
-    monkeypatch.setattr(locking, "_NAMELESS_SECONDS", 0.1)
-    with only_run(tmp_path / "out"), pytest.raises(ToileError, match="writing here"), only_run(tmp_path / "out"):
+    monkeypatch.setattr(locking, "_UNNAMED_SECONDS", 0.1)
+    with run_lock(tmp_path / "out"), pytest.raises(ToileError, match="writing here"), run_lock(tmp_path / "out"):
         pytest.fail("held twice")
-    with only_run(tmp_path / "out"):
+    with run_lock(tmp_path / "out"):
         pass
 
 
@@ -243,7 +243,7 @@ def test_every_command_that_fills_a_folder_keeps_others_out(name: str, catalog_f
         "product_code,title,category3_code,full_price,imageurl\n1,Coat,COATS,10,http://127.0.0.1:1/1.jpg\n"
     )
     line = COMMANDS[name].format(run=run, table=table, out=out, data=catalog_folder)
-    with only_run(out, beside=name == "convert"):
+    with run_lock(out, sibling_file=name == "convert"):
         result = CliRunner().invoke(main, line.split())
     assert result.exit_code == 1, result.output
     assert f"{out}: another toile is writing here (pid {os.getpid()}, since" in result.output

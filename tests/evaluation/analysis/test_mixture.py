@@ -9,9 +9,9 @@ import yaml
 from click.testing import CliRunner, Result
 
 from evaluation.analysis.mixture import questions
-from evaluation.stats.paired import holm
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.result import read_result
+from schemas.util.stats import holm
 from schemas.validation import validate
 from toile.cli import main
 

@@ -16,6 +16,7 @@ from evaluation.metrics.ratios import middle
 from evaluation.stats import intervals, paired
 from evaluation.stats.clusters import Values
 from evaluation.stats.intervals import Estimate
+from schemas.util.stats import benjamini_hochberg, holm, wilson
 
 PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)
 
@@ -43,7 +44,7 @@ def test_wilson_equals_statsmodels(successes: int, n: int, confidence: float) ->
 def test_wilson_covers_the_truth_about_as_often_as_it_says(true_rate: float) -> None:
     n = 100
     weights = stats.binom.pmf(range(n + 1), n, true_rate)
-    covered = [low <= true_rate <= high for low, high in (intervals.wilson(k / n, n, 0.95) for k in range(n + 1))]
+    covered = [low <= true_rate <= high for low, high in (wilson(k / n, n, 0.95) for k in range(n + 1))]
     assert 0.92 < float(np.sum(weights * covered)) < 0.985
 
 
@@ -78,7 +79,7 @@ def test_a_mean_without_spread_still_has_a_width(values: list[float]) -> None:
     assert found.high is not None
     assert found.high - found.low > 0.05
     if values[0] in {0.0, 1.0}:
-        assert (found.low, found.high) == pytest.approx(intervals.wilson(values[0], len(values), 0.95))
+        assert (found.low, found.high) == pytest.approx(wilson(values[0], len(values), 0.95))
 
 
 def test_the_median_interval_covers_the_median_at_least_as_often_as_it_says() -> None:
@@ -174,12 +175,12 @@ def test_two_equal_models_are_called_different_in_at_most_five_percent_of_all_tr
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holm_equals_statsmodels(p_values: list[float]) -> None:
-    assert paired.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
+    assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1])
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_benjamini_hochberg_equals_statsmodels(p_values: list[float]) -> None:
-    assert paired.benjamini_hochberg(p_values) == pytest.approx(multipletests(p_values, method="fdr_bh")[1])
+    assert benjamini_hochberg(p_values) == pytest.approx(multipletests(p_values, method="fdr_bh")[1])
 
 
 def test_a_mean_difference_is_students_paired_test() -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from scipy import stats
 from sklearn.metrics import roc_auc_score
-from statsmodels.stats.multitest import multipletests
 
 from generator.audit import membership, refits, replay
 from generator.audit import verbatim as ledger
@@ -117,11 +116,6 @@ def test_the_replay_test_is_fishers(m: int, h: int, data: st.DataObject) -> None
     test = replay.excess("x", member, np.ones(m + h, bool), hit)
     expected = stats.fisher_exact([[a, m - a], [b, h - b]], alternative="greater").pvalue
     assert test.p == pytest.approx(expected, abs=1e-12)
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
-def test_holm_is_statsmodels_holm(p_values: list[float]) -> None:
-    assert replay.holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1], abs=1e-12)
 
 
 def test_the_smallest_leak_is_seen_four_times_out_of_five() -> None:

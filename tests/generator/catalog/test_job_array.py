@@ -276,7 +276,7 @@ def test_two_that_write_the_same_file_at_the_same_time_leave_it_whole(
             out.write("data/file", b"whole")
             assert out.read("data/file") == b"whole"
 
-    monkeypatch.setattr("generator.catalog.storage.os.fsync", sync)
+    monkeypatch.setattr("schemas.util.files.os.fsync", sync)
     out.write("data/file", b"whole")
     assert nested
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["file"]

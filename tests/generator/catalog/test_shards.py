@@ -219,7 +219,7 @@ def test_a_start_that_failed_can_be_repeated(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("generator.catalog.storage.os.fsync", full)
+        patched.setattr("schemas.util.files.os.fsync", full)
         with pytest.raises(ToileError, match="No space left"):
             write_shards(inputs(demo_document, 20, None), tmp_path / "out")
     assert not (tmp_path / "out").exists()

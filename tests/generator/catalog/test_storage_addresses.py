@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from generator.catalog.storage import LocalFolder, RemoteFolder, folder_of, is_aside
+from generator.catalog.storage import LocalFolder, RemoteFolder, folder_of
+from schemas.util.files import is_unique_part
 from toile.cli import main
 
 
@@ -85,7 +86,7 @@ def test_a_server_of_files_gets_them_aside_first() -> None:
     path = "/host/catalog/manifest.json"
     (wrote, moved) = _Slow.done
     aside = wrote.removeprefix("wrote ")
-    assert is_aside(aside, path)
+    assert is_unique_part(aside, path)
     assert moved == f"moved {aside} {path}"
     assert place.sizes() == {"manifest.json": 2}
     MemoryFileSystem.store.clear()

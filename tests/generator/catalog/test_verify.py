@@ -19,7 +19,8 @@ from PIL import Image
 from generator import GenerateInputs, write_shards
 from generator.catalog.verify import verify
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, load_manifest, write_json
+from schemas.manifest import MANIFEST, load_manifest
+from schemas.util.files import write_json
 from schemas.validation import read_document
 from tests.conftest import PRESETS
 from tests.helpers import shard_fixture

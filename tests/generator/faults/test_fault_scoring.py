@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.faults.scenarios import GROUPS, KINDS
-from generator.faults.scoring import FaultScore, KindScore, score_faults, scored, wilson
+from generator.faults.scoring import FaultScore, KindScore, score_faults, scored, share
 from generator.faults.table import FAULTS, SCHEMA
 from schemas.errors import ToileError
 from toile.cli import main
@@ -136,7 +136,8 @@ def test_figures_equal_their_slow_definition(seed: int, num_named: int) -> None:
 @pytest.mark.parametrize(("part", "whole"), [(0, 1), (1, 1), (0, 30), (3, 30), (29, 30), (500, 1000)])
 def test_intervals_are_those_of_statsmodels(part: int, whole: int) -> None:
     expected = proportion_confint(part, whole, alpha=0.05, method="wilson")
-    assert wilson(part, whole) == pytest.approx(tuple(map(float, expected)), abs=1e-12)
+    found = share(part, whole)
+    assert (found.low, found.high) == pytest.approx(tuple(map(float, expected)), abs=1e-12)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 import rich.console
 import rich.progress
 
-from schemas.util.progress import progress_bar
+from schemas.util.console import progress_bar
 
 
 class Terminal(io.StringIO):

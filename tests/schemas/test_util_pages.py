@@ -1,0 +1,88 @@
+"""Pages and plots: untrusted text stays text, and axes put values where they belong."""
+
+import base64
+import hashlib
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ToileError
+from schemas.util import svg
+from schemas.util.html import embed_json, refuse_existing, render_page, write_page
+
+HOSTILE = "</script><script>alert('x')</script>&\u2028"
+
+
+def test_a_page_escapes_values_and_admits_only_its_own_script(tmp_path: Path) -> None:
+    page = '<meta content="{{ policy }}"><style>{{ style }}</style><script>{{ script }}</script><p>{{ name | up }}</p>'
+    for name, text in {"page.j2": page, "a.css": "p{}", "b.css": "q{}", "a.js": "run()"}.items():
+        (tmp_path / name).write_text(text)
+    html = render_page(
+        tmp_path, "page.j2", styles=("a.css", "b.css"), scripts=("a.js",), filters={"up": str.upper}, name="<b>"
+    )
+    assert "<style>p{}q{}</style><script>run()</script><p>&lt;B&gt;</p>" in html
+    digest = base64.b64encode(hashlib.sha256(b"run()").digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html
+    assert "script-src 'none'" in render_page(tmp_path, "page.j2", filters={"up": str.upper}, name="")
+
+
+def test_embedded_json_cannot_close_its_element() -> None:
+    text = embed_json({"title": HOSTILE})
+    assert not set("<>&") & set(text)
+    assert json.loads(text) == {"title": HOSTILE}
+    with pytest.raises(ValueError, match="JSON compliant"):
+        embed_json({"value": float("nan")})
+
+
+def test_pages_are_written_with_their_folder_and_replaced_only_by_force(tmp_path: Path) -> None:
+    page = tmp_path / "new" / "page.html"
+    refuse_existing(page, force=False)
+    write_page(page, "a\ud800b")
+    assert page.read_bytes() == b"a?b"
+    refuse_existing(page, force=True)
+    with pytest.raises(ToileError, match="exists already"):
+        refuse_existing(page, force=False)
+    with pytest.raises(ToileError, match="is a folder"):
+        refuse_existing(tmp_path, force=True)
+
+
+PLOT = svg.Plot(width=420, height=280, left=44, right=12, top=12, bottom=40)
+
+
+def test_axes_map_values_to_pixels() -> None:
+    x, y = PLOT.x_axis(10, 1000, log=True), PLOT.y_axis(0, 1)
+    assert [x.position(value) for value in (10, 100, 1000)] == pytest.approx([44, 226, 408])
+    assert [y.position(value) for value in (0, 0.5, 1)] == pytest.approx([240, 126, 12])
+    assert x.position(1) == x.position(0) == 44  # outside: the nearer end
+    assert y.position(2) == 12
+
+
+def test_ticks_are_round_and_few() -> None:
+    assert PLOT.x_axis(9, 600, log=True).ticks() == [10, 20, 50, 100, 200, 500]
+    assert PLOT.x_axis(1, 1e6, log=True).ticks() == [1, 10, 100, 1000, 1e4, 1e5, 1e6]
+    assert PLOT.y_axis(0, 1).ticks(most=6) == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1])
+    for low, high in ((0, 1), (-3, 17), (0.001, 0.0042), (5, 123456)):
+        ticks = PLOT.y_axis(low, high).ticks()
+        assert 2 <= len(ticks) <= 9
+        assert all(low - 1e-9 <= tick <= high + 1e-9 for tick in ticks)
+
+
+def test_a_plot_is_wellformed_whatever_its_labels_hold() -> None:
+    x, y = PLOT.x_axis(10, 1000, log=True), PLOT.y_axis(0, 1)
+    parts = [
+        *PLOT.x_ticks(x, [(tick, f"{tick:g}") for tick in x.ticks()], grid="grid"),
+        *PLOT.y_ticks(y, [(0.5, HOSTILE)]),
+        *PLOT.axis_titles(HOSTILE, '"'),
+        svg.polyline([(1, 2), (3.14159, 4)], "curve"),
+        svg.polygon([(1, 2), (3, 4), (5, 6)], "band"),
+        svg.circles([(1, 2)], 3.2, "model"),
+    ]
+    text = PLOT.svg('a "label"', parts)
+    root = ET.fromstring(text)
+    assert root.get("aria-label") == 'a "label"'
+    assert HOSTILE in [element.text for element in root.iter("text")]
+    assert "script" not in {element.tag for element in root.iter()}
+    assert re.search(r'points="1,2 3.1,4"', text)
