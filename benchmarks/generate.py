@@ -35,10 +35,9 @@ from faker import Faker
 from mimesis import Generic
 from mimesis.locales import Locale
 
-from generator.catalog.parquet_files import as_parquet
-from generator.catalog.shards import GenerateInputs, with_pictures, write_shards
+from generator.catalog.shards import GenerateInputs, to_parquet, with_pictures, write_shards
 from generator.sampling.arrow_columns import fixed_width_strings, to_arrow
-from generator.sampling.products import dictionary_rows, rows
+from generator.sampling.products import dictionary_rows
 from schemas.manifest import versions
 from schemas.product import ARROW_SCHEMA
 from schemas.specs import load, preset_path
@@ -276,8 +275,7 @@ def catalog_rates(preset: str, num_written: int) -> dict[str, Any]:
 
     parquet = timed(to_disk, num_written)
     return {
-        "arrow": timed(lambda: dictionary_rows(spec, 0, index_N, compiled=True), NUM_ROWS),
-        "arrow by numpy": timed(lambda: rows(spec, 0, index_N), NUM_ROWS),
+        "arrow": timed(lambda: dictionary_rows(spec, 0, index_N), NUM_ROWS),
         "parquet": {**parquet, "bytes_per_row": round(num_bytes / num_written, 1)},
     }
 
@@ -299,10 +297,10 @@ def main() -> None:
     for name, make in (("Faker", with_faker), ("Mimesis", with_mimesis)):
         results[name] = {
             "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]
-            "parquet": timed(lambda make=make: as_parquet(make(NUM_ROWS_LOOPED)), NUM_ROWS_LOOPED),  # type: ignore[misc]
+            "parquet": timed(lambda make=make: to_parquet([make(NUM_ROWS_LOOPED)]), NUM_ROWS_LOOPED),  # type: ignore[misc]
         }
     into_arrow = timed(lambda: bare(like), NUM_ROWS)
-    results["numpy alone"] = {"arrow": into_arrow, "parquet": timed(lambda: as_parquet(bare(like)), NUM_ROWS)}
+    results["numpy alone"] = {"arrow": into_arrow, "parquet": timed(lambda: to_parquet([bare(like)]), NUM_ROWS)}
     by_default = timed(lambda: default_parquet(bare(like)), NUM_ROWS)
     results["numpy, pyarrow's way"] = {"arrow": into_arrow, "parquet": by_default}
     results = {name: {into: with_calm_rates(rates) for into, rates in of.items()} for name, of in results.items()}

@@ -339,12 +339,18 @@ def _write_files(
     return entries
 
 
-_PLAIN = {"itemurl": "snappy", "attributes": "snappy", "product_code": "zstd", "imageurl": "zstd", "family": "zstd"}
+CODECS_OF_UNIQUE = {
+    "itemurl": "snappy",
+    "attributes": "snappy",
+    "product_code": "zstd",
+    "imageurl": "zstd",
+    "family": "zstd",
+}
 """Codecs of the columns with hardly a value twice, which have neither a dictionary nor statistics.
 
 Measured with benchmarks/generate.py: snappy takes half of zstd's time for long texts, and zstd halves random digits.
 """
-_PAGE_BYTES = 1 << 18
+PAGE_BYTES = 1 << 18
 _VALUES_AT_ONCE = 16_384
 
 
@@ -357,18 +363,18 @@ def to_parquet(tables: Iterable[pa.Table]) -> tuple[bytes, int]:
     for table in tables:
         if writer is None:
             names = [*_leaf_names(table.schema)]
-            repeating = [name for name in names if name not in _PLAIN and not name.startswith("image.")]
+            repeating = [name for name in names if name not in CODECS_OF_UNIQUE and not name.startswith("image.")]
             writer = pq.ParquetWriter(
                 sink,
                 table.schema.remove_metadata(),
-                compression={**dict.fromkeys(names, "snappy"), **_PLAIN},
+                compression={**dict.fromkeys(names, "snappy"), **CODECS_OF_UNIQUE},
                 use_dictionary=repeating,
                 column_encoding={"imageurl": "DELTA_BYTE_ARRAY"},  # each repeats the start of the one before it
                 write_statistics=repeating,
                 write_page_index=True,
                 write_page_checksum=True,
                 write_batch_size=_VALUES_AT_ONCE,
-                data_page_size=_PAGE_BYTES,
+                data_page_size=PAGE_BYTES,
                 store_schema=False,  # it would name the dictionaries
             )
             writer.add_key_value_metadata(table.schema.metadata or {})

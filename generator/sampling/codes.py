@@ -1,7 +1,7 @@
 """Make unique product codes and image ids without a set in memory and without retries: keyed permutations and hashes.
 
-    >>> product_codes(7, np.arange(3), digits=8).tolist()
-    [83592478, 49018021, 85226586]
+>>> product_codes(7, np.arange(3), digits=8).tolist()
+[83592478, 49018021, 85226586]
 """
 
 import numpy as np
@@ -35,9 +35,9 @@ def num_codes(digits: int) -> int:
 def product_codes(seed: int, index: Index, digits: int) -> Index:
     """Return a different `digits`-digit number for every index below `num_codes(digits)`.
 
-    This is a Feistel network on Z_p x Z_q with p * q = num_codes. Each round adds a keyed hash of one half to the other,
-    which a subtraction undoes, so the whole is a permutation (Black and Rogaway 2002, "Ciphers with arbitrary finite
-    domains", section 5, method of unbalanced halves).
+    This is a Feistel network on Z_p x Z_q with p * q = num_codes. Each round adds a keyed hash of one half to the
+    other, which a subtraction undoes, so the whole is a permutation (Black and Rogaway 2002, "Ciphers with arbitrary
+    finite domains", section 5, method of unbalanced halves).
     """
     assert index.size == 0 or (index.min() >= 0 and index.max() < num_codes(digits)), (index.min(), index.max(), digits)
     q = int(10 ** ((digits - 1) // 2))

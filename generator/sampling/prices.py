@@ -100,7 +100,7 @@ def snap_to_points(points: Floats, price_N: Floats) -> Floats:
 
 
 def apply_discounts(prices: CompiledPrices, seed: int, full_N: Floats, index_N: Index) -> Floats:
-    """Return the price asked: a share of products is discounted by one of the percentages and snapped to a price point."""
+    """Return the price asked: a share of products is discounted by a percentage and snapped to a price point."""
     price_N = full_N.copy()
     reduced = np.flatnonzero(uniform(seed, "discount/whether", index_N) < prices.discount_share)
     uniform_R = uniform(seed, "discount/percent", index_N[reduced])

@@ -27,7 +27,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from generator.sampling.prices import sample_full_prices
-from generator.sampling.products import sample_categories, sample_values, compile_catalog, family_start, rows
+from generator.sampling.products import compile_catalog, family_start, rows, sample_categories, sample_values
 from generator.sampling.streams import integers
 from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
 from schemas.errors import ToileError
@@ -105,13 +105,8 @@ def category_stats(spec: CatalogSpec, seed: int) -> list[CategoryStats]:
     """
     catalog = compile_catalog(spec)
     num = len(spec.categories)
-<<<<<<< HEAD
-    index_N = integers(seed, "check/number", np.arange(max(_DRAWN, _FEWEST * num)))
-    design_N = family_start(spec, seed, index_N)
-=======
     index_N = integers(seed, "check/number", np.arange(max(_NUM_PRICES, _MIN_PRICES_PER_CATEGORY * num)))
-    design_N = first_of_design(spec, seed, index_N)
->>>>>>> main
+    design_N = family_start(spec, seed, index_N)
     category_N = integers(seed, "check/category", design_N) % num
     chosen = sample_values(catalog, seed, index_N, design_N, category_N)
     prices_N = sample_full_prices(catalog.prices, seed, category_N, chosen, design_N)

@@ -6,7 +6,7 @@ import uuid
 import numpy as np
 import pytest
 
-from generator.sampling.codes import format_codes, num_codes, image_ids, product_codes
+from generator.sampling.codes import format_codes, image_ids, num_codes, product_codes
 from generator.sampling.products import check_codes
 from schemas.errors import ToileError
 from schemas.specs import load
