@@ -12,7 +12,6 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-import toile
 from finetune.adapters import describe_base, load_model, merge_adapter
 from finetune.export import export
 from finetune.phi3v import Phi3VForCausalLM, save_model
@@ -23,6 +22,7 @@ from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
 from tests.finetune.phi3v.test_processing import PROMPT
 from tests.finetune.phi3v.test_tiling import make_image
+from toile.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # peft asks transformers by a name on its way out
 AUTO_MAP = {"AutoModelForCausalLM": "modeling_phi3_v.Phi3VForCausalLM"}
@@ -225,9 +225,9 @@ def test_export_replaces_only_checkpoints_with_force(base: Path, tmp_path: Path)
 
 def test_export_command(adapter: Path, base: Path, tmp_path: Path) -> None:
     arguments = ["export", "--model", str(base), "--adapter", str(adapter), "--out", str(tmp_path / "merged")]
-    done = CliRunner().invoke(toile.main, arguments)
+    done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert "parameters in bfloat16" in done.output
-    wrong = CliRunner().invoke(toile.main, [*arguments, "--force", "--model", "tiny"])
+    wrong = CliRunner().invoke(main, [*arguments, "--force", "--model", "tiny"])
     assert wrong.exit_code == 1
     assert f"use --model {base}" in wrong.output

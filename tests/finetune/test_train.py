@@ -261,8 +261,8 @@ def test_non_finite_loss_stops_before_update(catalog: Path, tmp_path: Path, monk
 def test_checkpoint_restores_and_reports_damage(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog)
     _, masters, _ = load_trainable(spec, ALONE)
-    optimiser = make_optimizer(masters, spec.optimiser)
-    states = Checkpointer(out=tmp_path, masters=masters, optimiser=optimiser, ranks=ALONE, sharded=False)
+    optimizer = make_optimizer(masters, spec.optimiser)
+    states = Checkpointer(out=tmp_path, masters=masters, optimizer=optimizer, ranks=ALONE, sharded=False)
     assert states.load() == Progress()
     reached = Progress(step=4, losses=[2.0, 1.5, 1.0, 0.5], best_loss=0.7, best_step=2, since_best=1)
     states.save(dataclasses.replace(reached, step=3))
