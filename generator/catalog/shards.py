@@ -31,8 +31,8 @@ from generator.faults.rows import copies, is_copied, with_faults
 from generator.faults.scenarios import Plan, adds_rows, plan_of
 from generator.faults.table import encoded, join, part_name
 from generator.render import draw
-from generator.render.camera.pose import STUDIO
-from generator.render.engine.parts import DrawnParts
+from generator.render.engine.parts import RenderedParts
+from generator.render.engine.pose import STUDIO
 from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
 from generator.sampling.products import check_codes, compact_rows, compile_catalog, rows
 from generator.sampling.streams import Index
@@ -222,7 +222,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     if plan is None and not spec.extra and _in_bulk(inputs):
         write_receipt(out, shard, _write_files(_bulk_files(inputs, spec, shard), out, shard, inputs.num_shards))
         return shard
-    masks: list[tuple[str, DrawnParts]] = []
+    masks: list[tuple[str, RenderedParts]] = []
     if shard < inputs.num_product_shards:
         table, lines = _drawn(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
     else:
@@ -239,7 +239,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
 
 
 def _drawn(
-    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index, masks: list[tuple[str, DrawnParts]]
+    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index, masks: list[tuple[str, RenderedParts]]
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of a shard in any order of the splits, and what is faulty among them."""
     if plan is not None or not _in_bulk(inputs):
@@ -276,7 +276,7 @@ def _products(
     plan: Plan | None,
     index_N: Index,
     drawn: Callable[[CatalogSpec, int, Index], pa.RecordBatch] = rows,
-    masks: list[tuple[str, DrawnParts]] | None = None,
+    masks: list[tuple[str, RenderedParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of products, and what is faulty among them; where the inputs ask for masks, these go into `masks`."""
     batch = drawn(spec, inputs.seed, index_N)
@@ -302,7 +302,7 @@ def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -
 
 
 def with_pictures(
-    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, DrawnParts]] | None = None
+    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, RenderedParts]] | None = None
 ) -> pa.RecordBatch:
     """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
@@ -313,7 +313,7 @@ def with_pictures(
             if inputs.masks and masks is not None:
                 parts = draw(product, inputs.image_size, inputs.photo, parts=True)
                 masks.append((product.product_code, parts))
-                picture = parts.picture
+                picture = parts.image
             else:
                 picture = draw(product, inputs.image_size, inputs.photo)
             pictures.append({"bytes": jpeg(picture), "path": f"{product.product_code}.jpg"})
