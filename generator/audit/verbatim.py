@@ -117,12 +117,12 @@ def public_words() -> frozenset[str]:
     lists = (
         *(public.SILHOUETTE_WORDS, public.MATERIAL_WORDS, public.PATTERN_WORDS, public.PALETTE, public.COLOUR_WORDS),
         *(
-            public.NAVIGATION,
+            public.NAVIGATION_LABELS,
             lexicon.NOUNS,
             lexicon.COLOURS,
             lexicon.WORDS,
             *map(list, lexicon.WORDS),
-            [public.FALLBACK],
+            [public.FALLBACK_SILHOUETTE],
         ),
     )
     texts = {normalised(text) for each in lists for text in strings_in(each)}

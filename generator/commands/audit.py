@@ -55,9 +55,9 @@ def audit(
     """
     from generator.audit.report import audit_page, printed, verdict
     from generator.audit.run import audit as audited
-    from generator.pages.html import write_page
     from schemas.specs import load
     from schemas.util.files import as_document, write_json
+    from schemas.util.html import write_page
     from schemas.util.locks import run_lock
 
     ctx.with_resource(run_lock(out))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.pages.price_parts import price_parts
+from generator.pages.catalog_page import price_parts
 from generator.render import PARTS, build_scene, render_appearance, render_parts
 from generator.render.camera.snapshot import is_hung
 from generator.render.clothes.turned import bend_table
