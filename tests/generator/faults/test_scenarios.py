@@ -29,7 +29,7 @@ from generator.faults.scenarios import (
 from generator.faults.table import FAULTS, read_faults
 from generator.pages.describe import describe
 from generator.sampling.counterfactuals import redrawer
-from generator.sampling.prices import legal_prices
+from generator.sampling.prices import price_points
 from generator.sampling.products import rows
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -270,7 +270,7 @@ def test_the_manifest_lists_the_faults_and_their_loss_is_noticed(tmp_path: Path,
 
 def test_drift_befalls_the_last_third_and_keeps_the_shop_s_habits(many: tuple[Path, Path], demo_document: Row) -> None:
     spec: CatalogSpec = from_document(demo_document, "catalog")
-    legal = set(legal_prices(spec.prices, 1e5).tolist())
+    legal = set(price_points(spec.prices, 1e5).tolist())
     by_code = {row["product_code"]: row for row in table_of(many[1])}
     drifted = [line for line in read_faults(many[1] / FAULTS) if line["kind"] in GROUPS["drift"]]
     assert min(line["row"] for line in drifted) >= 70 + 2000
