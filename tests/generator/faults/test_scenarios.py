@@ -14,8 +14,7 @@ import pytest
 
 import generator.catalog.shards
 from evaluation.commands import _ceilings
-from finetune.data_mix import Example, find_source
-from generator.catalog.online_source import opener
+from finetune.data_mix import find_source
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.storage import Folder
 from generator.faults.scenarios import (
@@ -37,7 +36,6 @@ from schemas.evaluation import EvaluationSpec
 from schemas.manifest import load_manifest, read_manifest
 from schemas.product import COLUMNS
 from schemas.specs import from_document
-from schemas.training import MixSource
 from tests.helpers import small_shards
 
 Row = dict[str, Any]
@@ -356,7 +354,7 @@ def test_training_leaves_out_what_is_missing_and_names_what_is_broken(pictured: 
             refused[error.where.removeprefix(f"{pictured}: product ")] = error
     assert refused
     assert refused.keys() <= codes & set(kept)
-    assert all("has a broken picture" in error.problem and "scenario" in error.hint for error in refused.values())
+    assert all("has a broken image" in error.problem and "scenario" in error.hint for error in refused.values())
 
 
 def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
@@ -365,8 +363,8 @@ def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
     with pytest.raises(ToileError, match="faulty on purpose"):
         redrawer(pictured, 0)
     (tmp_path / "spec.json").write_text(json.dumps(spoiled(demo_document, {"emoji": 0.1})))
-    with pytest.raises(ToileError, match="not drawn while training"):
-        opener([MixSource(data=str(tmp_path / "spec.json"))], Example)
+    with pytest.raises(ToileError, match="not rendered while training"):
+        find_source(tmp_path / "spec.json", "train")
     said: list[str] = []
     assert _ceilings(pictured, EvaluationSpec(), said.append)([]) is None
     assert "faulty on purpose" in said[0]
