@@ -14,7 +14,7 @@ from generator.faults import text as faulty_text
 from generator.faults.scenarios import ADDED, KINDS, Plan
 from generator.render.engine.variation import Variation
 from generator.sampling.codes import product_codes
-from generator.sampling.prices import euros, nearest_legal
+from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import compile_catalog
 from generator.sampling.streams import Floats, Index
 
@@ -99,7 +99,7 @@ def _told(value: Any) -> Any:
 
 def _missing_text(column: str) -> Callable[[Row, int, Variation, Plan], Fault]:
     def make(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-        form = draws.one_of("form", list(_ABSENT))
+        form = draws.choice("form", list(_ABSENT))
         also = {"inferable": False} if column == "category3_code" else {}
         return Fault({column: _ABSENT[form], **also}, form)
 
@@ -107,7 +107,7 @@ def _missing_text(column: str) -> Callable[[Row, int, Variation, Plan], Fault]:
 
 
 def _missing_price(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-    form = draws.one_of("form", ["null", "zero"])
+    form = draws.choice("form", ["null", "zero"])
     value = None if form == "null" else 0.0
     prices = dict.fromkeys(("full_price", "price", "full_price_eur", "price_eur"), value)
     return Fault({**prices, "flg_discount": None if form == "null" else 0}, form)
@@ -124,7 +124,7 @@ def _duplicate(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
 def _near_duplicate(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
     code = str(product_codes(plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0])
     title, form = faulty_text.slipped(row["title"], draws)
-    step = draws.one_of("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
+    step = draws.choice("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
     image, forms = row["image"], [form]
     if image is not None:
         content, suffix, quality = faulty_pictures.recompressed(image["bytes"], draws)
@@ -140,19 +140,19 @@ def _near_duplicate(row: Row, number: int, draws: Variation, plan: Plan) -> Faul
 
 
 def _wrong_category(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-    path = draws.one_of("path", [path for path in plan.paths if path[2] != row["category3_code"]])
+    path = draws.choice("path", [path for path in plan.paths if path[2] != row["category3_code"]])
     return Fault(dict(zip(("category1_code", "category2_code", "category3_code"), path, strict=True)), path[2])
 
 
 def _outlier_price(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-    form = draws.one_of("form", [form for form, factor in _SLIPS.items() if _notable(row["full_price"], factor)])
+    form = draws.choice("form", [form for form, factor in _SLIPS.items() if _notable(row["full_price"], factor)])
     return Fault(_scaled(row, _SLIPS[form], plan, euros_too=True), form)
 
 
 def _currency_slip(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
     factors = {name: plan.spec.shop.eur_rate * rate for name, rate in _PER_EURO.items() if name != row["currency_code"]}
     slips = [name for name, factor in factors.items() if _notable(row["full_price"], factor)]
-    currency = draws.one_of("form", slips or ["JPY"])
+    currency = draws.choice("form", slips or ["JPY"])
     return Fault(_scaled(row, factors[currency], plan, euros_too=False), f"amount in {currency}")
 
 
@@ -180,9 +180,9 @@ def _new_season(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
 def _price_rise(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
     points = compile_catalog(plan.spec).prices.points
     above = points[min(int(np.searchsorted(points, row["full_price"], side="right")), len(points) - 1)]
-    full = max(float(nearest_legal(points, np.array([row["full_price"] * PRICE_RISE]))[0]), float(above))
+    full = max(float(snap_to_points(points, np.array([row["full_price"] * PRICE_RISE]))[0]), float(above))
     share = row["price"] / row["full_price"]
-    asked = min(float(nearest_legal(points, np.array([full * share]))[0]), full)
+    asked = min(float(snap_to_points(points, np.array([full * share]))[0]), full)
     changes = _priced(full, asked, plan)
     return Fault({**changes, "flg_discount": int(asked < full), "competence_date": plan.later_date}, "times 1.08")
 
@@ -234,7 +234,7 @@ def _moved(row: Row, step: float, plan: Plan) -> Row:
 
 
 def _priced(full: float, asked: float, plan: Plan) -> Row:
-    in_euros: Floats = euros(compile_catalog(plan.spec).prices.rate_millionths, np.array([full, asked]))
+    in_euros: Floats = convert_to_euros(compile_catalog(plan.spec).prices.rate_millionths, np.array([full, asked]))
     return {
         "full_price": full,
         "price": asked,

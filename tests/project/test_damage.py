@@ -38,7 +38,7 @@ OPENING_PARQUET = {
     "generator/catalog/masks.py",
     "generator/faults/table.py",
     "generator/catalog/shards.py",  # what it has just written
-    "generator/ingest/arrow_tables.py",  # of strangers
+    "generator/ingest/tables.py",  # of strangers
     "evaluation/analysis/contamination.py",  # seen.parquet, of a run
 }
 READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
@@ -47,7 +47,7 @@ READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
 @pytest.fixture(scope="module")
 def keep() -> Iterator[Keeper]:
     with keeper(
-        "generator.catalog.shards", "generator.ingest.hub", "finetune.train", "peft", "jsonschema", "pandas"
+        "generator.catalog.shards", "generator.ingest.downloads", "finetune.train", "peft", "jsonschema", "pandas"
     ) as found:
         yield found
 
