@@ -28,7 +28,7 @@ OWNERS = {
     "multiprocessing": {"generator/catalog/workers.py"},
     "concurrent": {"generator/catalog/workers.py"},
     "huggingface_hub": {
-        *("generator/ingest/hub.py", "generator/catalog/hub_upload.py", "finetune/phi3v/checkpoint.py"),
+        *("generator/ingest/hub.py", "generator/catalog/push.py", "finetune/phi3v/checkpoint.py"),
         "finetune/phi3v/loading.py",  # for its writer of sharded safetensors alone
         "finetune/phi3v/configuration.py",  # for the error that a wrong field of a configuration raises
     },
