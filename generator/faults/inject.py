@@ -172,11 +172,11 @@ def _copy_row(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault
 
 def _copy_almost(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
     code = str(product_codes(plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0])
-    title, form = _add_typo(row["title"], draws)
+    title, form = add_typo(row["title"], draws)
     step = draws.one_of("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
     image, forms = row["image"], [form]
     if image is not None:
-        content, suffix, quality = _recompress(image["bytes"], draws)
+        content, suffix, quality = recompress(image["bytes"], draws)
         image, forms = {"bytes": content, "path": f"{code}{suffix}"}, [form, quality]
     changes = {
         "product_code": code,
@@ -208,7 +208,7 @@ def _change_currency(row: Row, number: int, draws: Variation, plan: FaultPlan) -
 
 def _change_title(name: str) -> Callable[[Row, int, Variation, FaultPlan], Fault]:
     def make(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-        title, form = _TITLE_MAKERS[name](row["title"], draws)
+        title, form = TITLE_MAKERS[name](row["title"], draws)
         return Fault({"title": title}, form)
 
     return make
@@ -216,14 +216,14 @@ def _change_title(name: str) -> Callable[[Row, int, Variation, FaultPlan], Fault
 
 def _change_image(name: str) -> Callable[[Row, int, Variation, FaultPlan], Fault]:
     def make(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-        content, suffix, form = _IMAGE_MAKERS[name](row["image"]["bytes"], draws)
+        content, suffix, form = IMAGE_MAKERS[name](row["image"]["bytes"], draws)
         return Fault({"image": {"bytes": content, "path": f"{row['product_code']}{suffix}"}}, form)
 
     return make
 
 
 def _drift_title(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-    title, form = _add_season(row["title"], plan.drift_date)
+    title, form = add_season(row["title"], plan.drift_date)
     return Fault({"title": title, "competence_date": plan.drift_date}, form)
 
 
@@ -275,7 +275,7 @@ def _price_columns(full: float, asked: float, plan: FaultPlan) -> Row:
     }
 
 
-def _add_mojibake(title: str, draws: Variation) -> FaultyTitle:
+def add_mojibake(title: str, draws: Variation) -> FaultyTitle:
     """Return the title as UTF-8 read as Windows-1252, or with a letter replaced by U+FFFD.
 
     Plain ASCII is not changed by that, so such a title first gets a character that people type unnoticed: a no-break
@@ -295,10 +295,10 @@ def _add_mojibake(title: str, draws: Variation) -> FaultyTitle:
             title = title[:place] + unicodedata.normalize("NFC", title[place] + _ACUTE) + title[place + 1 :]
         case "sign":
             title += _TRADE_MARK
-    return _misread(title), form
+    return misread_utf8(title), form
 
 
-def _add_right_to_left(title: str, draws: Variation) -> FaultyTitle:
+def add_right_to_left(title: str, draws: Variation) -> FaultyTitle:
     """Add the Hebrew or Arabic word for "new", or an invisible character that reverses the direction of the text."""
     forms = {
         "arabic": f"{_NEW_IN_ARABIC} {title}",
@@ -310,21 +310,21 @@ def _add_right_to_left(title: str, draws: Variation) -> FaultyTitle:
     return forms[form], form
 
 
-def _add_emoji(title: str, draws: Variation) -> FaultyTitle:
+def add_emoji(title: str, draws: Variation) -> FaultyTitle:
     """Add an emoji before or after the title; half of the kinds need more than one code point."""
     form = draws.one_of("form", list(_EMOJI))
     sign = _EMOJI[form]
     return draws.one_of("place", [f"{sign} {title}", f"{title} {sign}", f"{sign}{title}{sign}"]), form
 
 
-def _repeat_title(title: str, draws: Variation) -> FaultyTitle:
+def repeat_title(title: str, draws: Variation) -> FaultyTitle:
     """Repeat the title, up to a length that is equally likely in every order of magnitude."""
     shortest, longest = LONG_TITLE
     length = max(round(shortest * (longest / shortest) ** draws.between("length", 0.0, 1.0)), 2 * len(title) + 1)
     return (f"{title} " * (length // (len(title) + 1) + 1))[:length].removesuffix(" "), f"up to {length} characters"
 
 
-def _add_typo(title: str, draws: Variation) -> FaultyTitle:
+def add_typo(title: str, draws: Variation) -> FaultyTitle:
     """Make one small mistake that leaves the title readable."""
     place = int(draws.between("place", 0, max(len(title) - 1, 1)))
     forms = {
@@ -339,22 +339,22 @@ def _add_typo(title: str, draws: Variation) -> FaultyTitle:
     return changed.get(form, f"{title} "), form
 
 
-def _add_season(title: str, day: str) -> FaultyTitle:
+def add_season(title: str, day: str) -> FaultyTitle:
     """Put the season of a day (YYYY-MM-DD, northern hemisphere) before the title."""
     season = _SEASONS[int(day[5:7]) % 12 // 3]
     return f"{season} {title}", season
 
 
-_TITLE_MAKERS: dict[str, Callable[[str, Variation], FaultyTitle]] = {
-    "mojibake": _add_mojibake,
-    "right-to-left": _add_right_to_left,
-    "emoji": _add_emoji,
-    "long-title": _repeat_title,
+TITLE_MAKERS: dict[str, Callable[[str, Variation], FaultyTitle]] = {
+    "mojibake": add_mojibake,
+    "right-to-left": add_right_to_left,
+    "emoji": add_emoji,
+    "long-title": repeat_title,
 }
 """Kind of fault -> function of title and random source."""
 
 
-def _misread(title: str) -> str:
+def misread_utf8(title: str) -> str:
     """Return the UTF-8 bytes read as Windows-1252.
 
     Its five unused bytes are control characters (WHATWG Encoding Standard, section 9).
@@ -363,7 +363,7 @@ def _misread(title: str) -> str:
     return "".join(byte.decode("latin-1" if byte in b"\x81\x8d\x8f\x90\x9d" else "cp1252") for byte in raw)
 
 
-def _break_file(jpeg: bytes, draws: Variation) -> FaultyImage:
+def break_image(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return a file that is cut off, has flipped bytes in its middle, is a web page, or is empty.
 
     Flipped bytes are inside the compressed pixels. Some decoders refuse them, others show wrong pixels after them.
@@ -383,7 +383,7 @@ def _break_file(jpeg: bytes, draws: Variation) -> FaultyImage:
     return content, ".jpg", form
 
 
-def _enlarge(jpeg: bytes, draws: Variation) -> FaultyImage:
+def enlarge_image(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return a PNG of 80 million pixels and few bytes: the image in the middle of one colour, in 255 colours in all."""
     small = _decode(jpeg).quantize(colors=255, dither=Image.Dither.NONE)
     corner = small.getpixel((0, 0))
@@ -393,18 +393,18 @@ def _enlarge(jpeg: bytes, draws: Variation) -> FaultyImage:
     return _encode(large, "PNG", compress_level=9), ".png", f"{HUGE_IMAGE[0]}x{HUGE_IMAGE[1]}"
 
 
-def _convert_to_cmyk(jpeg: bytes, draws: Variation) -> FaultyImage:
+def convert_to_cmyk(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return a JPEG in CMYK."""
     return _encode(_decode(jpeg).convert("CMYK"), "JPEG", quality=90, subsampling=0), ".jpg", "CMYK"
 
 
-def _convert_to_16_bit(jpeg: bytes, draws: Variation) -> FaultyImage:
+def convert_to_16_bit(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return a grey PNG with 16 bits a pixel, which many readers clip to white or black."""
     grey = np.asarray(_decode(jpeg).convert("L"), np.uint16) * np.uint16(257)
     return _encode(Image.fromarray(grey), "PNG"), ".png", "16-bit grey"
 
 
-def _animate(jpeg: bytes, draws: Variation) -> FaultyImage:
+def animate_image(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return a GIF, WebP or PNG of three frames: the image, its mirror image, its negative."""
     first = _decode(jpeg)
     others = [ImageOps.mirror(first), ImageOps.invert(first)]
@@ -413,7 +413,7 @@ def _animate(jpeg: bytes, draws: Variation) -> FaultyImage:
     return content, f".{form.lower()}", f"animated {form}"
 
 
-def _rotate_with_exif(jpeg: bytes, draws: Variation) -> FaultyImage:
+def rotate_with_exif(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return rotated pixels with an EXIF orientation that undoes it: upright only for readers that use EXIF."""
     orientation = draws.one_of("form", list(_TRANSPOSE))
     exif = Image.Exif()
@@ -422,19 +422,19 @@ def _rotate_with_exif(jpeg: bytes, draws: Variation) -> FaultyImage:
     return _encode(rotated, "JPEG", quality=90, subsampling=0, exif=exif), ".jpg", f"orientation {orientation}"
 
 
-def _recompress(jpeg: bytes, draws: Variation) -> FaultyImage:
+def recompress(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return the image saved again at a lower JPEG quality."""
     quality = int(draws.between("quality", 60, 86))
     return _encode(_decode(jpeg), "JPEG", quality=quality), ".jpg", f"quality {quality}"
 
 
-_IMAGE_MAKERS: dict[str, Callable[[bytes, Variation], FaultyImage]] = {
-    "broken-picture": _break_file,
-    "huge-picture": _enlarge,
-    "cmyk-picture": _convert_to_cmyk,
-    "16-bit-picture": _convert_to_16_bit,
-    "animated-picture": _animate,
-    "exif-rotated-picture": _rotate_with_exif,
+IMAGE_MAKERS: dict[str, Callable[[bytes, Variation], FaultyImage]] = {
+    "broken-picture": break_image,
+    "huge-picture": enlarge_image,
+    "cmyk-picture": convert_to_cmyk,
+    "16-bit-picture": convert_to_16_bit,
+    "animated-picture": animate_image,
+    "exif-rotated-picture": rotate_with_exif,
 }
 """Kind of fault -> function of JPEG file and random source."""
 
@@ -465,8 +465,8 @@ _MAKERS: dict[str, Callable[[Row, int, Variation, FaultPlan], Fault]] = {
     "wrong-category": _change_category,
     "outlier-price": _shift_decimal,
     "currency-slip": _change_currency,
-    **{name: _change_title(name) for name in _TITLE_MAKERS},
-    **{name: _change_image(name) for name in _IMAGE_MAKERS},
+    **{name: _change_title(name) for name in TITLE_MAKERS},
+    **{name: _change_image(name) for name in IMAGE_MAKERS},
     "new-season": _drift_title,
     "price-rise": _drift_price,
     "category-split": _split_category,

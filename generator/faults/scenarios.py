@@ -5,7 +5,7 @@
 
 Whether product i has a fault of a kind depends on (seed, kind, i) and on the row's values, never on other rows. A row
 has at most one fault. Kinds are tried in a fixed order, each with the probability share / (1 - shares tried before). So
-the expected share of each kind is exact: its share of the eligible rows. `docs/scenarios.md` describes each kind.
+the expected share of each kind is exact: its share of the eligible rows. `docs/faults.md` describes each kind.
 
 To add a kind of fault, add it to `KINDS` here and a function to `_MAKERS` in `generator.faults.inject`.
 """

@@ -15,7 +15,7 @@ FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 COMPOSERS = {
     "generator/commands/generate.py",
     "finetune/commands.py",
-    "evaluation/commands/evaluate.py",
+    "evaluation/commands.py",
     "toile/cli.py",
     "toile/pipeline.py",
 }
@@ -40,7 +40,7 @@ BARE_TOKENIZERS = "finetune/phi3v/loading.py"
 """The tokenizers library raises a bare Exception for a broken file; there alone it may be caught."""
 UNPICKLING = "finetune/checkpoint.py"
 """Torch refuses a state that would call something with pickle's error, which is caught there."""
-PROCESSES_MEET = {"evaluation/distributed.py", "finetune/distributed.py"}
+PROCESSES_MEET = {"evaluation/run_dir.py", "finetune/distributed.py"}
 """The importers of torch.distributed, one a room."""
 SHARED_SLOWLY = {"pandas", "datasets", "torch", "transformers", "numpy", "PIL"}
 STDLIB = set(sys.stdlib_module_names)
