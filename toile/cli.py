@@ -42,14 +42,14 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "throughput": ("finetune.commands:throughput", "Measure training speed."),
     },
     "Evaluation": {
-        "evaluate": ("evaluation.commands.evaluate:evaluate", "Score a model by category."),
-        "compare": ("evaluation.commands.evaluate:compare", "Compare two evaluations, paired."),
-        "counterfactual": ("evaluation.commands.evaluate:counterfactual", "Change one attribute, ask again."),
+        "evaluate": ("evaluation.commands:evaluate", "Score a model by category."),
+        "compare": ("evaluation.commands:compare", "Compare two evaluations, paired."),
+        "counterfactual": ("evaluation.commands:counterfactual", "Change one attribute, ask again."),
         "demo": ("toile.pipeline:demo", "Run the full pipeline on this machine."),
         "matrix": ("toile.pipeline:matrix", "Train and test on each source and on all."),
     },
     "Reports": {
-        "report": ("evaluation.commands.report:report", "Rewrite, check or summarise a report."),
+        "report": ("evaluation.commands:report", "Rewrite, check or summarise a report."),
     },
 }
 """Group -> command -> where it is, and its line in `toile --help` (at most 45 characters)."""

@@ -14,7 +14,7 @@ from generator.faults import text as faulty_text
 from generator.faults.scenarios import ADDED, KINDS, Plan
 from generator.render.engine.variation import Variation
 from generator.sampling.codes import product_codes
-from generator.sampling.prices import euros, nearest_legal
+from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import compile_catalog
 from generator.sampling.streams import Floats, Index
 
@@ -180,9 +180,9 @@ def _new_season(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
 def _price_rise(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
     points = compile_catalog(plan.spec).prices.points
     above = points[min(int(np.searchsorted(points, row["full_price"], side="right")), len(points) - 1)]
-    full = max(float(nearest_legal(points, np.array([row["full_price"] * PRICE_RISE]))[0]), float(above))
+    full = max(float(snap_to_points(points, np.array([row["full_price"] * PRICE_RISE]))[0]), float(above))
     share = row["price"] / row["full_price"]
-    asked = min(float(nearest_legal(points, np.array([full * share]))[0]), full)
+    asked = min(float(snap_to_points(points, np.array([full * share]))[0]), full)
     changes = _priced(full, asked, plan)
     return Fault({**changes, "flg_discount": int(asked < full), "competence_date": plan.later_date}, "times 1.08")
 
@@ -234,7 +234,7 @@ def _moved(row: Row, step: float, plan: Plan) -> Row:
 
 
 def _priced(full: float, asked: float, plan: Plan) -> Row:
-    in_euros: Floats = euros(compile_catalog(plan.spec).prices.rate_millionths, np.array([full, asked]))
+    in_euros: Floats = convert_to_euros(compile_catalog(plan.spec).prices.rate_millionths, np.array([full, asked]))
     return {
         "full_price": full,
         "price": asked,

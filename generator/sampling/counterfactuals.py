@@ -17,7 +17,7 @@ from generator.catalog.shards import jpeg
 from generator.render import draw
 from generator.render.camera.pose import STUDIO
 from generator.render.engine.variation import Variation
-from generator.sampling.prices import euros, nearest_legal
+from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import CompiledCatalog, compile_catalog
 from schemas.appearance import ANY, shown_as
 from schemas.catalog import SLOT, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
@@ -198,14 +198,14 @@ def _repriced(catalog: CompiledCatalog, product: Product, ratio: float) -> Produ
     assert product.full_price is not None, product.product_code
     asked = product.full_price if product.price is None else product.price
     tables = catalog.prices
-    full_N = nearest_legal(tables.points, np.array([product.full_price * ratio]))
-    price_N = np.minimum(nearest_legal(tables.points, full_N * (asked / product.full_price)), full_N)
+    full_N = snap_to_points(tables.points, np.array([product.full_price * ratio]))
+    price_N = np.minimum(snap_to_points(tables.points, full_N * (asked / product.full_price)), full_N)
     return dataclasses.replace(
         product,
         full_price=float(full_N[0]),
         price=float(price_N[0]),
-        full_price_eur=float(euros(tables.rate_millionths, full_N)[0]),
-        price_eur=float(euros(tables.rate_millionths, price_N)[0]),
+        full_price_eur=float(convert_to_euros(tables.rate_millionths, full_N)[0]),
+        price_eur=float(convert_to_euros(tables.rate_millionths, price_N)[0]),
         flg_discount=int(price_N[0] < full_N[0]),
     )
 

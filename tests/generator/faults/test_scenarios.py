@@ -13,9 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 import generator.catalog.shards
-from evaluation.commands.evaluate import _ceilings
-from finetune.data_mix import Example, find_source
-from generator.catalog.online_source import opener
+from evaluation.commands import _ceilings
+from finetune.data_mix import find_source
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.storage import Folder
 from generator.faults.scenarios import (
@@ -29,7 +28,7 @@ from generator.faults.scenarios import (
 from generator.faults.table import FAULTS, read_faults
 from generator.pages.describe import describe
 from generator.sampling.counterfactuals import redrawer
-from generator.sampling.prices import legal_prices
+from generator.sampling.prices import price_points
 from generator.sampling.products import rows
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -37,7 +36,6 @@ from schemas.evaluation import EvaluationSpec
 from schemas.manifest import load_manifest, read_manifest
 from schemas.product import COLUMNS
 from schemas.specs import from_document
-from schemas.training import MixSource
 from tests.helpers import small_shards
 
 Row = dict[str, Any]
@@ -270,7 +268,7 @@ def test_the_manifest_lists_the_faults_and_their_loss_is_noticed(tmp_path: Path,
 
 def test_drift_befalls_the_last_third_and_keeps_the_shop_s_habits(many: tuple[Path, Path], demo_document: Row) -> None:
     spec: CatalogSpec = from_document(demo_document, "catalog")
-    legal = set(legal_prices(spec.prices, 1e5).tolist())
+    legal = set(price_points(spec.prices, 1e5).tolist())
     by_code = {row["product_code"]: row for row in table_of(many[1])}
     drifted = [line for line in read_faults(many[1] / FAULTS) if line["kind"] in GROUPS["drift"]]
     assert min(line["row"] for line in drifted) >= 70 + 2000
@@ -356,7 +354,7 @@ def test_training_leaves_out_what_is_missing_and_names_what_is_broken(pictured: 
             refused[error.where.removeprefix(f"{pictured}: product ")] = error
     assert refused
     assert refused.keys() <= codes & set(kept)
-    assert all("has a broken picture" in error.problem and "scenario" in error.hint for error in refused.values())
+    assert all("has a broken image" in error.problem and "scenario" in error.hint for error in refused.values())
 
 
 def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
@@ -365,8 +363,8 @@ def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
     with pytest.raises(ToileError, match="faulty on purpose"):
         redrawer(pictured, 0)
     (tmp_path / "spec.json").write_text(json.dumps(spoiled(demo_document, {"emoji": 0.1})))
-    with pytest.raises(ToileError, match="not drawn while training"):
-        opener([MixSource(data=str(tmp_path / "spec.json"))], Example)
+    with pytest.raises(ToileError, match="not rendered while training"):
+        find_source(tmp_path / "spec.json", "train")
     said: list[str] = []
     assert _ceilings(pictured, EvaluationSpec(), said.append)([]) is None
     assert "faulty on purpose" in said[0]

@@ -1,7 +1,6 @@
-"""Weights drawn from a seed, for any size of the model: the start of tiny, and a full-size stand-in without a download.
+"""Initialize a model of any size with random weights: the tiny model, and a full-size one without a download.
 
-The full-size model has the published shapes and costs what the published one costs in memory and time; it knows
-nothing.
+The full-size model has the published shapes and needs the memory and time of the published one; it is untrained.
 """
 
 import math
@@ -14,7 +13,7 @@ from finetune.phi3v.modeling import Phi3VForCausalLM
 
 
 def full_size_config() -> Phi3VConfig:
-    """The published sizes, 4,146,621,440 parameters; the rope factors are smooth stand-ins for the published lists."""
+    """Return the published sizes, 4,146,621,440 parameters; the rope factors are smooth, not the published lists."""
     return Phi3VConfig(
         vocab_size=32064,
         hidden_size=3072,
@@ -37,43 +36,43 @@ def full_size_config() -> Phi3VConfig:
     )
 
 
-def seeded_weights(
+def init_weights(
     config: Phi3VConfig, seed: int, dtype: torch.dtype = torch.float32, device: str = "cpu"
 ) -> dict[str, Tensor]:
-    """Every tensor of the model under its published name, drawn in the order of the names from one generator.
+    """Return every tensor of the model under its published name, sampled in the order of the names.
 
-    Chosen for training from scratch: each matrix keeps the size of what goes through it (deviation 1 / sqrt(inputs)),
-    the last one of each residual branch is smaller by sqrt(2 x layers), and the head starts near zero, so that the
-    first loss is about ln(vocabulary). The global random state is neither read nor moved. A GPU draws other
-    numbers than the CPU.
+    The scales suit training from scratch. Each matrix preserves the variance of its input (standard deviation
+    1 / sqrt(inputs)); the last one of each residual branch is smaller by sqrt(2 x layers) (Radford et al. 2019, GPT-2).
+    The head starts near zero, so the first loss is about ln(vocabulary). The global random state is not used. A GPU
+    samples other numbers than the CPU.
     """
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in Phi3VForCausalLM(config).state_dict().items()}
     generator = torch.Generator(device=device).manual_seed(seed)
-    return {name: _draw(name, shape, config, generator).to(dtype) for name, shape in sorted(shapes.items())}
+    return {name: _init_tensor(name, shape, config, generator).to(dtype) for name, shape in sorted(shapes.items())}
 
 
-def _draw(name: str, shape: torch.Size, config: Phi3VConfig, generator: torch.Generator) -> Tensor:
-    """One tensor; which kind it is shows in its name."""
+def _init_tensor(name: str, shape: torch.Size, config: Phi3VConfig, generator: torch.Generator) -> Tensor:
+    """Return one tensor; its name decides how it is initialized."""
     tensor = torch.empty(shape, device=generator.device)
     if "norm" in name and name.endswith("weight"):
         return tensor.fill_(1.0)
     if name.endswith("bias"):
         return tensor.zero_()
-    return nn.init.normal_(tensor, std=_deviation(name, shape, config), generator=generator)
+    return nn.init.normal_(tensor, std=_standard_deviation(name, shape, config), generator=generator)
 
 
-def _deviation(name: str, shape: torch.Size, config: Phi3VConfig) -> float:
-    """Standard deviation of a drawn tensor."""
+def _standard_deviation(name: str, shape: torch.Size, config: Phi3VConfig) -> float:
+    """Return the standard deviation of a random tensor."""
     if name.endswith(("embed_tokens.weight", "position_embedding.weight", "class_embedding")):
         return 0.1
     if name.endswith("lm_head.weight"):
         return 0.02
     if name.endswith("_GN"):
         return 1.0
-    spread = 1 / math.sqrt(math.prod(shape[1:]))
+    std = 1 / math.sqrt(math.prod(shape[1:]))
     if name.endswith(("o_proj.weight", "down_proj.weight")):
-        return spread / math.sqrt(2 * config.num_hidden_layers)
+        return std / math.sqrt(2 * config.num_hidden_layers)
     if name.endswith(("out_proj.weight", "fc2.weight")):
-        return spread / math.sqrt(2 * config.vision_config.num_hidden_layers)
-    return spread
+        return std / math.sqrt(2 * config.vision_config.num_hidden_layers)
+    return std

@@ -5,22 +5,22 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from evaluation.metrics import figures
+from evaluation.metrics import metrics
 from evaluation.metrics.baselines import Habits, answered_categories, baseline_outcomes, baselines
-from evaluation.metrics.figures import FIGURES, HEADLINE, POOLED
-from evaluation.metrics.score_matrix import Columns, Places
+from evaluation.metrics.metrics import FIGURES, HEADLINE, POOLED
+from evaluation.metrics.score_matrix import APART, ROWS, Columns, Places, Slice, asked, macro_groups, slices, under
 from evaluation.metrics.scoring import Outcome
-from evaluation.metrics.slices import APART, Slice, asked, macro_groups, slices, under
 from evaluation.stats import paired, resampling
-from evaluation.stats.clusters import Values, family_sums, num_families, spanning
-from evaluation.stats.intervals import Estimate
-from evaluation.stats.paired import NOTHING, PairedEstimate
+from evaluation.stats.intervals import Estimate, Values, family_sums, num_families, spanning
+from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
+from evaluation.stats.resampling import bca
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
-from schemas.result import BEST, OTHER, Difference
-from schemas.util import stats
+from schemas.result import BEST, OTHER, Difference, FormatShare
+from schemas.util.stats import benjamini_hochberg, holm
 
-METHODS = {
+_FREE, _RANKED = "generate", "rank"
+DIFFERENCE_METHODS = {
     "difference": "tuned - base, on the same rows: those in the figure's n for both; where less is better, less than 0 "
     "is a gain",
     "difference_intervals": "families as in the scores. Rates: Newcombe 1998, method 10; means: paired Student's t; "
@@ -38,6 +38,8 @@ METHODS = {
     "within categories alpha is shared out among those tested",
     "best": "each model under the protocol that was chosen for it on validation rows, else under the headline one; not "
     "there where neither was chosen",
+    "format_share": "gain in category accuracy under generate minus the gain under rank, on the rows answered under "
+    "both, with the BCa interval of a bootstrap of families; share: of the gain under generate",
 }
 
 
@@ -97,9 +99,46 @@ def against_baselines(
     for baseline in baselines(habits, answered, spec.seed):
         guessed = Columns(baseline_outcomes(baseline, judged, spec, habits.categories), spec, habits.median_price)
         pair = _Pair(guessed, second, spec.protocol, spec.split, "none", baseline.name)
-        answerable = figures.shown(spec.protocol, "none")
+        answerable = metrics.shown(spec.protocol, "none")
         found += _differences(pair, [name for name in baseline.metrics if name in answerable], ())
     return found
+
+
+def format_shares(first: Sequence[Outcome], second: Sequence[Outcome], spec: EvaluationSpec) -> tuple[FormatShare, ...]:
+    """For all and for inferable rows; empty where a model lacks one of the two protocols on the evaluated split."""
+    found = []
+    for rows in ROWS:
+        sides = [
+            {o.product_code: o for o in under(side, protocol, spec.split, "none") if rows == "all" or o.inferable}
+            for protocol in (_FREE, _RANKED)
+            for side in (first, second)
+        ]
+        codes = [code for code in sides[0] if all(code in side for side in sides)]
+        if codes:
+            base, tuned, base_ranked, tuned_ranked = (Columns([side[code] for code in codes], spec) for side in sides)
+            found.append(_share(base, tuned, base_ranked, tuned_ranked, rows))
+    return tuple(found)
+
+
+def _share(base: Columns, tuned: Columns, base_ranked: Columns, tuned_ranked: Columns, rows: str) -> FormatShare:
+    spec, families = tuned.spec, tuned.families
+    columns = [side.column("category") for side in (base, tuned, base_ranked, tuned_ranked)]
+    free = rate_difference(columns[0], columns[1], spec.confidence, families)
+    ranked = rate_difference(columns[2], columns[3], spec.confidence, families)
+    gaps = (columns[1] - columns[0]) - (columns[3] - columns[2])
+    low, high = bca(lambda weights: gaps @ weights / weights.sum(axis=0), families, spec.confidence, spec.seed)
+    gain, difference = free.difference or 0.0, float(np.mean(gaps))
+    return FormatShare(
+        rows=rows,
+        n=free.n,
+        families=free.families,
+        gain=gain,
+        gain_ranked=ranked.difference or 0.0,
+        difference=difference,
+        low=low,
+        high=high,
+        share=difference / gain if (free.low or 0.0) > 0 else None,
+    )
 
 
 def _sides(
@@ -120,8 +159,8 @@ def _of_sides(
 ) -> list[Difference]:
     if len(sides) < 2:
         return []
-    theirs = figures.shown(protocols[1], control)
-    answerable = [figure for figure in figures.shown(protocols[0], control) if figure in theirs]
+    theirs = metrics.shown(protocols[1], control)
+    answerable = [figure for figure in metrics.shown(protocols[0], control) if figure in theirs]
     by_category = [figure for figure in HEADLINE if figure in answerable]
     pair = _Pair(sides[0], sides[1], name, sides[1].spec.split, control, touched=touched)
     return _adjusted(_differences(pair, answerable, by_category))
@@ -252,8 +291,8 @@ def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
     for place, row in enumerate(rows):
         if row.category not in {None, OTHER} and row.p is not None:
             families.setdefault((row.rows, row.metric), []).append(place)
-    holm, bh = (_among(rows, families, by) for by in (stats.holm, stats.benjamini_hochberg))
-    return [replace(row, p_holm=holm.get(place), p_bh=bh.get(place)) for place, row in enumerate(rows)]
+    holm_p, bh_p = (_among(rows, families, by) for by in (holm, benjamini_hochberg))
+    return [replace(row, p_holm=holm_p.get(place), p_bh=bh_p.get(place)) for place, row in enumerate(rows)]
 
 
 def _among(

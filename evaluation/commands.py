@@ -1,4 +1,4 @@
-"""The commands `evaluate`, `compare` and `counterfactual`."""
+"""The commands under `toile report`: a page written once more, checked, or summarised."""
 
 import json
 import os
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from evaluation.commands.report import floors_of
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.validation import schema
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from evaluation.run import Candidate, Ceilings
     from schemas.product import Product
     from schemas.result import Comparison, Result
+import math
 
 _DEFAULTS = EvaluationSpec()
 _FIELDS = schema("evaluation")["properties"]
@@ -123,15 +123,14 @@ def evaluate(
     Example:
       toile evaluate --model tiny --data data/small --out results/base
     """
-    from evaluation.distributed import joined
-    from evaluation.report.console import print_result
-    from evaluation.report.thresholds import check_floors, hold_floors
+    from evaluation.report.console import check_floors, hold_floors, print_result
     from evaluation.run import evaluate as run
+    from evaluation.run_dir import joined
     from schemas.util.locks import run_lock
 
     spec = EvaluationSpec(
         split=split,
-        protocols=_once("--protocol", protocols),
+        protocols=_check_unique("--protocol", protocols),
         choose_prompt=choose_prompt,
         controls=_chosen_controls(controls),
         limit=limit,
@@ -248,7 +247,7 @@ def _say_how_it_went(ctx: click.Context, result: "Result", out: Path, done: bool
         _say(ctx, f"{speed.rows_per_second:.3g} rows/s in {speed.ranks} process" + ("es" if speed.ranks > 1 else ""))
 
 
-def _once(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def _check_unique(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Repeated names are a slip that would ask everything twice."""
     if len(set(names)) < len(names):
         raise click.UsageError(f"{option} names {max(names, key=names.count)} twice.")
@@ -258,7 +257,7 @@ def _once(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
 def _chosen_controls(names: tuple[str, ...]) -> tuple[str, ...]:
     if _NO_CONTROL in names and len(names) > 1:
         raise click.UsageError(f"--control {_NO_CONTROL} stands alone.")
-    return () if _NO_CONTROL in names else _once("--control", names)
+    return () if _NO_CONTROL in names else _check_unique("--control", names)
 
 
 def _unused(backend: str, options: Mapping[str, object]) -> None:
@@ -388,3 +387,98 @@ def _summary(record: "Result | Comparison", out: Path) -> dict[str, Any]:
     }
     summary: dict[str, Any] = document_of({"out": str(out), "rows": rows, "n": n, **figures})
     return summary
+
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_OUT_FILE = click.Path(path_type=Path, dir_okay=False)
+_DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if they moved.")
+
+
+class _WriteByDefault(click.Group):
+    """`toile report DIR` is `toile report write DIR`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "-h", "--help"}:
+            args = ["write", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_WriteByDefault)
+def report() -> None:
+    """Write the page of a finished evaluation or comparison once more; check a page; summarise for CI.
+
+    \b
+    Example:
+      toile report results/comparison
+      toile report rescore results/comparison/report.html
+      toile report summary results/tuned --out summary.xml --fail-under joint=0.5
+    """
+
+
+@report.command()
+@click.argument("result_dir", type=_FOLDER)
+@_DATA
+def write(result_dir: Path, data: Path | None) -> None:
+    """Write the page of a finished evaluation or comparison once more.
+
+    \b
+    Example:
+      toile report results/comparison
+    """
+    from evaluation.report.page import write_report
+
+    click.echo(write_report(result_dir, data=data))
+
+
+@report.command()
+@click.argument("page", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def rescore(page: Path) -> None:
+    """Compute every figure of a page anew from the rows and answers in it; exit 1 where one differs.
+
+    \b
+    Example:
+      toile report rescore results/comparison/report.html
+    """
+    from evaluation.report.evidence import refuse_differing
+    from evaluation.report.evidence import rescore as run
+
+    found = run(page)
+    click.echo(json.dumps({"figures": found.num_figures, "differing": len(found.differing)}))
+    refuse_differing(page, found)
+
+
+@report.command()
+@click.argument("result_dir", type=_FOLDER)
+@click.option("--out", required=True, type=_OUT_FILE, help="File that ends in .json, .md or .xml (JUnit).")
+@click.option("--fail-under", multiple=True, metavar="METRIC=VALUE", help="A floor: a test case; exit 1 below it.")
+def summary(result_dir: Path, out: Path, fail_under: tuple[str, ...]) -> None:
+    """A finished evaluation or comparison in a few lines, for CI and pull requests.
+
+    \b
+    Example:
+      toile report summary results/tuned --out summary.xml --fail-under joint=0.5
+    """
+    from evaluation.report.console import check_floors, hold_floors, write_summary
+    from schemas.result import RESULT, read_result
+
+    floors = floors_of(fail_under)
+    if floors and (result_dir / RESULT).is_file():
+        check_floors(floors, read_result(result_dir).inputs.spec)
+    write_summary(result_dir, out, floors)
+    click.echo(out)
+    if floors:
+        hold_floors(floors, read_result(result_dir), result_dir)
+
+
+def floors_of(texts: tuple[str, ...]) -> dict[str, float]:
+    """METRIC=VALUE, as given with --fail-under."""
+    found = {}
+    for text in texts:
+        metric, _, value = text.partition("=")
+        try:
+            found[metric] = float(value)
+            if not math.isfinite(found[metric]):
+                raise ValueError(value)
+        except ValueError as error:
+            raise click.BadParameter(f"{text!r} is not METRIC=VALUE, such as joint=0.4") from error
+    return found
