@@ -34,10 +34,10 @@ def broken(jpeg: bytes, draws: Variation) -> Spoiled:
 
     Flipped bytes are inside the compressed pixels: some decoders refuse them, others show nonsense from there on.
     """
-    form = draws.one_of("form", ["truncated", "flipped bytes", "web page", "empty"])
+    form = draws.choice("form", ["truncated", "flipped bytes", "web page", "empty"])
     match form:
         case "truncated":
-            spoiled = jpeg[: int(len(jpeg) * draws.between("length", 0.2, 0.8))]
+            spoiled = jpeg[: int(len(jpeg) * draws.uniform("length", 0.2, 0.8))]
         case "flipped bytes":
             start = _middle_of_pixels(jpeg)
             flipped = bytes(255 - byte for byte in jpeg[start : start + _FLIPPED])
@@ -74,14 +74,14 @@ def animated(jpeg: bytes, draws: Variation) -> Spoiled:
     """A GIF, WebP or PNG of three frames; the first is the picture, then comes its mirror image, then its negative."""
     first = _decoded(jpeg)
     others = [ImageOps.mirror(first), ImageOps.invert(first)]
-    form = draws.one_of("form", ["GIF", "WEBP", "PNG"])
+    form = draws.choice("form", ["GIF", "WEBP", "PNG"])
     content = _encoded(first, form, save_all=True, append_images=others, duration=200, loop=0)
     return content, f".{form.lower()}", f"animated {form}"
 
 
 def exif_rotated(jpeg: bytes, draws: Variation) -> Spoiled:
     """Pixels turned, and an EXIF orientation that turns them back: upright only for readers who look."""
-    orientation = draws.one_of("form", list(_STORED))
+    orientation = draws.choice("form", list(_STORED))
     exif = Image.Exif()
     exif[_ORIENTATION] = orientation
     turned = _decoded(jpeg).transpose(_STORED[orientation])
@@ -90,7 +90,7 @@ def exif_rotated(jpeg: bytes, draws: Variation) -> Spoiled:
 
 def recompressed(jpeg: bytes, draws: Variation) -> Spoiled:
     """The same picture saved once more at a lower JPEG quality."""
-    quality = int(draws.between("quality", 60, 86))
+    quality = int(draws.uniform("quality", 60, 86))
     return _encoded(_decoded(jpeg), "JPEG", quality=quality), ".jpg", f"quality {quality}"
 
 

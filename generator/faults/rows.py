@@ -99,7 +99,7 @@ def _told(value: Any) -> Any:
 
 def _missing_text(column: str) -> Callable[[Row, int, Variation, Plan], Fault]:
     def make(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-        form = draws.one_of("form", list(_ABSENT))
+        form = draws.choice("form", list(_ABSENT))
         also = {"inferable": False} if column == "category3_code" else {}
         return Fault({column: _ABSENT[form], **also}, form)
 
@@ -107,7 +107,7 @@ def _missing_text(column: str) -> Callable[[Row, int, Variation, Plan], Fault]:
 
 
 def _missing_price(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-    form = draws.one_of("form", ["null", "zero"])
+    form = draws.choice("form", ["null", "zero"])
     value = None if form == "null" else 0.0
     prices = dict.fromkeys(("full_price", "price", "full_price_eur", "price_eur"), value)
     return Fault({**prices, "flg_discount": None if form == "null" else 0}, form)
@@ -124,7 +124,7 @@ def _duplicate(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
 def _near_duplicate(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
     code = str(product_codes(plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0])
     title, form = faulty_text.slipped(row["title"], draws)
-    step = draws.one_of("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
+    step = draws.choice("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
     image, forms = row["image"], [form]
     if image is not None:
         content, suffix, quality = faulty_pictures.recompressed(image["bytes"], draws)
@@ -140,19 +140,19 @@ def _near_duplicate(row: Row, number: int, draws: Variation, plan: Plan) -> Faul
 
 
 def _wrong_category(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-    path = draws.one_of("path", [path for path in plan.paths if path[2] != row["category3_code"]])
+    path = draws.choice("path", [path for path in plan.paths if path[2] != row["category3_code"]])
     return Fault(dict(zip(("category1_code", "category2_code", "category3_code"), path, strict=True)), path[2])
 
 
 def _outlier_price(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
-    form = draws.one_of("form", [form for form, factor in _SLIPS.items() if _notable(row["full_price"], factor)])
+    form = draws.choice("form", [form for form, factor in _SLIPS.items() if _notable(row["full_price"], factor)])
     return Fault(_scaled(row, _SLIPS[form], plan, euros_too=True), form)
 
 
 def _currency_slip(row: Row, number: int, draws: Variation, plan: Plan) -> Fault:
     factors = {name: plan.spec.shop.eur_rate * rate for name, rate in _PER_EURO.items() if name != row["currency_code"]}
     slips = [name for name, factor in factors.items() if _notable(row["full_price"], factor)]
-    currency = draws.one_of("form", slips or ["JPY"])
+    currency = draws.choice("form", slips or ["JPY"])
     return Fault(_scaled(row, factors[currency], plan, euros_too=False), f"amount in {currency}")
 
 

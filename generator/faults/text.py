@@ -39,8 +39,8 @@ def mojibake(title: str, draws: Variation) -> Spoiled:
     vowels = [place for place, letter in enumerate(title) if letter in "aeiouAEIOU"]
     forms = ["sign"] if title.isascii() else ["as it is"]
     forms += ["no-break space"] * (" " in title) + ["accent", "replacement character"] * bool(vowels)
-    form = draws.one_of("form", forms)
-    place = draws.one_of("place", vowels or [0])
+    form = draws.choice("form", forms)
+    place = draws.choice("place", vowels or [0])
     match form:
         case "replacement character":
             return title[:place] + "\ufffd" + title[place + 1 :], form
@@ -61,26 +61,26 @@ def right_to_left(title: str, draws: Variation) -> Spoiled:
         "mark": f"{_RIGHT_TO_LEFT_MARK}{title}",
         "override": f"{_OVERRIDE}{title}{_POP}",
     }
-    form = draws.one_of("form", list(forms))
+    form = draws.choice("form", list(forms))
     return forms[form], form
 
 
 def emoji(title: str, draws: Variation) -> Spoiled:
     """An emoji before or behind the title; half of the kinds need more than one code point."""
-    form = draws.one_of("form", list(_EMOJI))
+    form = draws.choice("form", list(_EMOJI))
     sign = _EMOJI[form]
-    return draws.one_of("place", [f"{sign} {title}", f"{title} {sign}", f"{sign}{title}{sign}"]), form
+    return draws.choice("place", [f"{sign} {title}", f"{title} {sign}", f"{sign}{title}{sign}"]), form
 
 
 def long_title(title: str, draws: Variation) -> Spoiled:
     """The title again and again, up to a length that is equally likely in every order of magnitude of LONG."""
-    length = max(round(LONG[0] * (LONG[1] / LONG[0]) ** draws.between("length", 0.0, 1.0)), 2 * len(title) + 1)
+    length = max(round(LONG[0] * (LONG[1] / LONG[0]) ** draws.uniform("length", 0.0, 1.0)), 2 * len(title) + 1)
     return (f"{title} " * (length // (len(title) + 1) + 1))[:length].removesuffix(" "), f"up to {length} characters"
 
 
 def slipped(title: str, draws: Variation) -> Spoiled:
     """One small slip that leaves the title readable."""
-    place = int(draws.between("place", 0, max(len(title) - 1, 1)))
+    place = int(draws.uniform("place", 0, max(len(title) - 1, 1)))
     forms = {
         "capitals": title.upper(),
         "small letters": title.lower(),
@@ -89,7 +89,7 @@ def slipped(title: str, draws: Variation) -> Spoiled:
         "dropped letter": title[:place] + title[place + 1 :],
     }
     changed = {form: text for form, text in forms.items() if text.strip() and text != title}
-    form = draws.one_of("form", list(changed) or ["space behind"])
+    form = draws.choice("form", list(changed) or ["space behind"])
     return changed.get(form, f"{title} "), form
 
 
