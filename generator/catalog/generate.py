@@ -11,7 +11,7 @@ from typing import Any
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.workers import num_cores
 from generator.faults.scenarios import merge_scenarios
-from generator.render.camera.pose import STUDIO
+from generator.render import STUDIO
 from generator.sampling.extra_columns import check_extra_columns
 from generator.sampling.products import compile_catalog
 from schemas.catalog import CatalogSpec

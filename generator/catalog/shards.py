@@ -29,9 +29,8 @@ from generator.catalog.workers import run_in_processes
 from generator.faults.inject import has_copy, inject_faults, make_copies
 from generator.faults.scenarios import FaultPlan, adds_rows, make_plan
 from generator.faults.scoring import encode_part, join_parts, part_name
-from generator.render import draw
-from generator.render.camera.pose import STUDIO
-from generator.render.engine.parts import DrawnParts
+from generator.render import STUDIO, draw
+from generator.render.engine.parts import RenderedParts
 from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
 from generator.sampling.products import check_codes, compile_catalog, dictionary_rows, rows, sample_splits
 from generator.sampling.streams import Index
@@ -221,7 +220,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     if plan is None and inputs.image_size is None:
         write_receipt(out, shard, _write_files(_rows_by_split(inputs, spec, shard), out, shard, inputs.num_shards))
         return shard
-    masks: list[tuple[str, DrawnParts]] = []
+    masks: list[tuple[str, RenderedParts]] = []
     if shard < inputs.num_product_shards:
         table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
     else:
@@ -264,7 +263,7 @@ def _products(
     spec: CatalogSpec,
     plan: FaultPlan | None,
     index_N: Index,
-    masks: list[tuple[str, DrawnParts]] | None = None,
+    masks: list[tuple[str, RenderedParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of products, and what is faulty among them; where the inputs ask for masks, these go into `masks`."""
     batch = rows(spec, inputs.seed, index_N)
@@ -292,7 +291,7 @@ def _copies(
 
 
 def with_pictures(
-    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, DrawnParts]] | None = None
+    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, RenderedParts]] | None = None
 ) -> pa.RecordBatch:
     """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
@@ -303,7 +302,7 @@ def with_pictures(
             if inputs.masks and masks is not None:
                 parts = draw(product, inputs.image_size, inputs.photo, parts=True)
                 masks.append((product.product_code, parts))
-                picture = parts.picture
+                picture = parts.image
             else:
                 picture = draw(product, inputs.image_size, inputs.photo)
             pictures.append({"bytes": jpeg(picture), "path": f"{product.product_code}.jpg"})

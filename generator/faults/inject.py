@@ -148,7 +148,7 @@ def _json_value(value: Any) -> Any:
 
 def _remove_text(column: str) -> Callable[[Row, int, Variation, FaultPlan], Fault]:
     def make(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-        form = draws.one_of("form", list(_ABSENT))
+        form = draws.choice("form", list(_ABSENT))
         also = {"inferable": False} if column == "category3_code" else {}
         return Fault({column: _ABSENT[form], **also}, form)
 
@@ -156,7 +156,7 @@ def _remove_text(column: str) -> Callable[[Row, int, Variation, FaultPlan], Faul
 
 
 def _remove_price(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-    form = draws.one_of("form", ["null", "zero"])
+    form = draws.choice("form", ["null", "zero"])
     value = None if form == "null" else 0.0
     prices = dict.fromkeys(("full_price", "price", "full_price_eur", "price_eur"), value)
     return Fault({**prices, "flg_discount": None if form == "null" else 0}, form)
@@ -173,7 +173,7 @@ def _copy_row(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault
 def _copy_almost(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
     code = str(product_codes(plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0])
     title, form = add_typo(row["title"], draws)
-    step = draws.one_of("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
+    step = draws.choice("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
     image, forms = row["image"], [form]
     if image is not None:
         content, suffix, quality = recompress(image["bytes"], draws)
@@ -189,20 +189,20 @@ def _copy_almost(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fa
 
 
 def _change_category(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-    path = draws.one_of("path", [path for path in plan.category_paths if path[2] != row["category3_code"]])
+    path = draws.choice("path", [path for path in plan.category_paths if path[2] != row["category3_code"]])
     return Fault(dict(zip(("category1_code", "category2_code", "category3_code"), path, strict=True)), path[2])
 
 
 def _shift_decimal(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
     forms = [form for form, factor in _DECIMAL_SHIFTS.items() if _is_notable(row["full_price"], factor)]
-    form = draws.one_of("form", forms)
+    form = draws.choice("form", forms)
     return Fault(_scale_prices(row, _DECIMAL_SHIFTS[form], plan, euros_too=True), form)
 
 
 def _change_currency(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
     factors = {name: plan.spec.shop.eur_rate * rate for name, rate in _PER_EURO.items() if name != row["currency_code"]}
     currencies = [name for name, factor in factors.items() if _is_notable(row["full_price"], factor)]
-    currency = draws.one_of("form", currencies or ["JPY"])
+    currency = draws.choice("form", currencies or ["JPY"])
     return Fault(_scale_prices(row, factors[currency], plan, euros_too=False), f"amount in {currency}")
 
 
@@ -284,8 +284,8 @@ def add_mojibake(title: str, draws: Variation) -> FaultyTitle:
     vowels = [place for place, letter in enumerate(title) if letter in "aeiouAEIOU"]
     forms = ["sign"] if title.isascii() else ["as it is"]
     forms += ["no-break space"] * (" " in title) + ["accent", "replacement character"] * bool(vowels)
-    form = draws.one_of("form", forms)
-    place = draws.one_of("place", vowels or [0])
+    form = draws.choice("form", forms)
+    place = draws.choice("place", vowels or [0])
     match form:
         case "replacement character":
             return title[:place] + "\ufffd" + title[place + 1 :], form
@@ -306,27 +306,27 @@ def add_right_to_left(title: str, draws: Variation) -> FaultyTitle:
         "mark": f"{_RIGHT_TO_LEFT_MARK}{title}",
         "override": f"{_OVERRIDE}{title}{_POP}",
     }
-    form = draws.one_of("form", list(forms))
+    form = draws.choice("form", list(forms))
     return forms[form], form
 
 
 def add_emoji(title: str, draws: Variation) -> FaultyTitle:
     """Add an emoji before or after the title; half of the kinds need more than one code point."""
-    form = draws.one_of("form", list(_EMOJI))
+    form = draws.choice("form", list(_EMOJI))
     sign = _EMOJI[form]
-    return draws.one_of("place", [f"{sign} {title}", f"{title} {sign}", f"{sign}{title}{sign}"]), form
+    return draws.choice("place", [f"{sign} {title}", f"{title} {sign}", f"{sign}{title}{sign}"]), form
 
 
 def repeat_title(title: str, draws: Variation) -> FaultyTitle:
     """Repeat the title, up to a length that is equally likely in every order of magnitude."""
     shortest, longest = LONG_TITLE
-    length = max(round(shortest * (longest / shortest) ** draws.between("length", 0.0, 1.0)), 2 * len(title) + 1)
+    length = max(round(shortest * (longest / shortest) ** draws.uniform("length", 0.0, 1.0)), 2 * len(title) + 1)
     return (f"{title} " * (length // (len(title) + 1) + 1))[:length].removesuffix(" "), f"up to {length} characters"
 
 
 def add_typo(title: str, draws: Variation) -> FaultyTitle:
     """Make one small mistake that leaves the title readable."""
-    place = int(draws.between("place", 0, max(len(title) - 1, 1)))
+    place = int(draws.uniform("place", 0, max(len(title) - 1, 1)))
     forms = {
         "capitals": title.upper(),
         "small letters": title.lower(),
@@ -335,7 +335,7 @@ def add_typo(title: str, draws: Variation) -> FaultyTitle:
         "dropped letter": title[:place] + title[place + 1 :],
     }
     changed = {form: text for form, text in forms.items() if text.strip() and text != title}
-    form = draws.one_of("form", list(changed) or ["space behind"])
+    form = draws.choice("form", list(changed) or ["space behind"])
     return changed.get(form, f"{title} "), form
 
 
@@ -368,10 +368,10 @@ def break_image(jpeg: bytes, draws: Variation) -> FaultyImage:
 
     Flipped bytes are inside the compressed pixels. Some decoders refuse them, others show wrong pixels after them.
     """
-    form = draws.one_of("form", ["truncated", "flipped bytes", "web page", "empty"])
+    form = draws.choice("form", ["truncated", "flipped bytes", "web page", "empty"])
     match form:
         case "truncated":
-            content = jpeg[: int(len(jpeg) * draws.between("length", 0.2, 0.8))]
+            content = jpeg[: int(len(jpeg) * draws.uniform("length", 0.2, 0.8))]
         case "flipped bytes":
             start = _middle_of_pixels(jpeg)
             flipped = bytes(255 - byte for byte in jpeg[start : start + _NUM_FLIPPED])
@@ -408,14 +408,14 @@ def animate_image(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return a GIF, WebP or PNG of three frames: the image, its mirror image, its negative."""
     first = _decode(jpeg)
     others = [ImageOps.mirror(first), ImageOps.invert(first)]
-    form = draws.one_of("form", ["GIF", "WEBP", "PNG"])
+    form = draws.choice("form", ["GIF", "WEBP", "PNG"])
     content = _encode(first, form, save_all=True, append_images=others, duration=200, loop=0)
     return content, f".{form.lower()}", f"animated {form}"
 
 
 def rotate_with_exif(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return rotated pixels with an EXIF orientation that undoes it: upright only for readers that use EXIF."""
-    orientation = draws.one_of("form", list(_TRANSPOSE))
+    orientation = draws.choice("form", list(_TRANSPOSE))
     exif = Image.Exif()
     exif[_ORIENTATION] = orientation
     rotated = _decode(jpeg).transpose(_TRANSPOSE[orientation])
@@ -424,7 +424,7 @@ def rotate_with_exif(jpeg: bytes, draws: Variation) -> FaultyImage:
 
 def recompress(jpeg: bytes, draws: Variation) -> FaultyImage:
     """Return the image saved again at a lower JPEG quality."""
-    quality = int(draws.between("quality", 60, 86))
+    quality = int(draws.uniform("quality", 60, 86))
     return _encode(_decode(jpeg), "JPEG", quality=quality), ".jpg", f"quality {quality}"
 
 

@@ -19,7 +19,7 @@ from PIL import Image
 from generator.catalog.masks import encoded_masks
 from generator.faults.scoring import FAULTS_SCHEMA
 from generator.pages.catalog_page import make_thumbnail
-from generator.render.engine.parts import DrawnParts
+from generator.render.engine.parts import RenderedParts
 from schemas.product import to_table
 from schemas.validation import read_document
 from tests.generator.ingest.test_import_table import rows
@@ -43,8 +43,8 @@ def _encoded(kind: str, size: tuple[int, int] = (24, 18)) -> bytes:
 def _table_of_a_catalog(target: str) -> bytes:
     if target == "masks":
         cover = np.ones((4, 4), np.uint8)
-        parts = DrawnParts(
-            picture=Image.new("RGB", (4, 4)), mask=cover, part_ids=cover, names=("none", "body"), box=(0, 0, 4, 4)
+        parts = RenderedParts(
+            image=Image.new("RGB", (4, 4)), mask=cover, part_ids=cover, names=("none", "body"), box=(0, 0, 4, 4)
         )
         return encoded_masks([("1", parts), ("2", parts)])
     file = io.BytesIO()
