@@ -26,12 +26,11 @@ from generator.catalog.run_folder import RECEIPTS, claim, finish, held_files, re
 from generator.catalog.sharing import alone_in, check_begun, seen_from_anywhere
 from generator.catalog.storage import Folder, folder_of
 from generator.catalog.workers import run_in_processes
-from generator.faults.rows import copies, is_copied, with_faults
-from generator.faults.scenarios import Plan, adds_rows, plan_of
-from generator.faults.table import encoded, join, part_name
-from generator.render import draw
-from generator.render.camera.pose import STUDIO
-from generator.render.engine.parts import DrawnParts
+from generator.faults.inject import has_copy, inject_faults, make_copies
+from generator.faults.scenarios import FaultPlan, adds_rows, make_plan
+from generator.faults.scoring import encode_part, join_parts, part_name
+from generator.render import STUDIO, draw
+from generator.render.engine.parts import RenderedParts
 from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
 from generator.sampling.products import check_codes, compile_catalog, dictionary_rows, rows, sample_splits
 from generator.sampling.streams import Index
@@ -86,7 +85,7 @@ class GenerateInputs:
     @property
     def num_shards(self) -> int:
         """Those of the products, then those of their copies."""
-        copied = adds_rows(self.spec_document.get("scenarios", {}), pictures=self.image_size is not None)
+        copied = adds_rows(self.spec_document.get("scenarios", {}), images=self.image_size is not None)
         return self.num_product_shards + (-(-self.num_product_shards // SHARDS_COPIED) if copied else 0)
 
     def shard_range(self, shard: int) -> tuple[int, int]:
@@ -201,7 +200,8 @@ def complete(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | No
     held = held_files(out)
     files = [entry for shard in shards for entry in read_receipt(out, shard, held) or ()]
     faulty = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None
-    extra: tuple[ExtraFile, ...] = (join((part_name(RECEIPTS, shard) for shard in shards), out),) if faulty else ()
+    parts = (part_name(RECEIPTS, shard) for shard in shards)
+    extra: tuple[ExtraFile, ...] = (join_parts(parts, out),) if faulty else ()
     if inputs.masks:
         extra = tuple(_listed(out, masks_name(shard, inputs.num_shards)) for shard in shards)
     return finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
@@ -220,7 +220,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     if plan is None and inputs.image_size is None:
         write_receipt(out, shard, _write_files(_rows_by_split(inputs, spec, shard), out, shard, inputs.num_shards))
         return shard
-    masks: list[tuple[str, DrawnParts]] = []
+    masks: list[tuple[str, RenderedParts]] = []
     if shard < inputs.num_product_shards:
         table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
     else:
@@ -229,7 +229,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     entries = write_split_files(table, out, shard, inputs.num_shards)
     if plan is not None:
         files = {entry.split: entry.path for entry in entries}
-        out.write(part_name(RECEIPTS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines]))
+        out.write(part_name(RECEIPTS, shard), encode_part([{**line, "file": files[line["split"]]} for line in lines]))
     if inputs.masks:
         out.write(masks_name(shard, inputs.num_shards), encoded_masks(masks))
     write_receipt(out, shard, entries)
@@ -261,35 +261,37 @@ def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
 def _products(
     inputs: GenerateInputs,
     spec: CatalogSpec,
-    plan: Plan | None,
+    plan: FaultPlan | None,
     index_N: Index,
-    masks: list[tuple[str, DrawnParts]] | None = None,
+    masks: list[tuple[str, RenderedParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of products, and what is faulty among them; where the inputs ask for masks, these go into `masks`."""
     batch = rows(spec, inputs.seed, index_N)
     table = pa.Table.from_batches([with_pictures(batch, inputs, masks)])
     table = with_extra_columns(table, spec, inputs.seed, index_N)
-    return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))
+    return (table, []) if plan is None else inject_faults(plan, table, index_N, plan.select_rows(batch, index_N))
 
 
-def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -> tuple[pa.Table, list[dict[str, Any]]]:
+def _copies(
+    inputs: GenerateInputs, spec: CatalogSpec, plan: FaultPlan, shard: int
+) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of a shard of copies, all of them faults; the pictures of no other rows are drawn."""
     tables, lines = [], []
     for first, last in inputs.copied_ranges(shard):
         index_N = np.arange(first, last)
         batch = rows(spec, inputs.seed, index_N)
-        kind_N = plan.struck(batch, index_N)
-        copied_N = np.flatnonzero(is_copied(kind_N))
+        kind_N = plan.select_rows(batch, index_N)
+        copied_N = np.flatnonzero(has_copy(kind_N))
         originals = pa.Table.from_batches([with_pictures(batch.take(pa.array(copied_N)), inputs)])
         originals = with_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
-        table, told = copies(plan, originals, index_N[copied_N], kind_N[copied_N])
+        table, told = make_copies(plan, originals, index_N[copied_N], kind_N[copied_N])
         tables.append(table)
         lines += told
     return pa.concat_tables(tables), lines
 
 
 def with_pictures(
-    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, DrawnParts]] | None = None
+    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, RenderedParts]] | None = None
 ) -> pa.RecordBatch:
     """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
@@ -300,7 +302,7 @@ def with_pictures(
             if inputs.masks and masks is not None:
                 parts = draw(product, inputs.image_size, inputs.photo, parts=True)
                 masks.append((product.product_code, parts))
-                picture = parts.picture
+                picture = parts.image
             else:
                 picture = draw(product, inputs.image_size, inputs.photo)
             pictures.append({"bytes": jpeg(picture), "path": f"{product.product_code}.jpg"})
@@ -421,12 +423,12 @@ def _spec(document: str) -> CatalogSpec:
     return spec
 
 
-def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> Plan | None:
+def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> FaultPlan | None:
     """What the scenarios of the spec do to these products."""
-    return plan_of(
+    return make_plan(
         spec,
         seed=inputs.seed,
         start=inputs.start,
         num_products=inputs.num_products,
-        pictures=inputs.image_size is not None,
+        images=inputs.image_size is not None,
     )

@@ -9,7 +9,7 @@ from generator.render.engine import Float32Array, njit_cached
 
 
 @njit_cached
-def looked_up(colours: Float32Array, alpha: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:
+def sample_bilinear(colours: Float32Array, alpha: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:
     """Colours times cover, and cover, of the sheet at (x, y), shape (h, w, 4); bilinear, nothing beyond the sheet."""
     height, width = alpha.shape
     found = np.zeros((x.shape[0], x.shape[1], 4), np.float32)
@@ -32,7 +32,7 @@ def looked_up(colours: Float32Array, alpha: Float32Array, x: Float32Array, y: Fl
 
 
 @njit_cached
-def laid_over(
+def composite_product(
     light: Float32Array, found: Float32Array, shadow: Float32Array, level: Float32Array, tint: Float32Array
 ) -> None:
     """Darkens the surface by the shadow, puts the product over it, and lights both."""
@@ -44,7 +44,7 @@ def laid_over(
 
 
 @njit_cached
-def develop(
+def tone_map(
     light: Float32Array,
     film: Float32Array,
     settings: tuple[float, float, float, float],

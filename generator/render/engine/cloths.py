@@ -3,7 +3,7 @@
 import numpy as np
 
 from generator.render.engine.colour import CREAM, INK, Colour, linear, luminance, mix, palette
-from generator.render.engine.fabric import Cloth
+from generator.render.engine.materials import Cloth
 from schemas.appearance import Appearance
 
 METALS = {"silver": "#d3d6da", "gold": "#d6ac4e"}
@@ -14,7 +14,7 @@ KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearl
 """Materials whose collars and cuffs are knitted bands."""
 
 
-def cloths(appearance: Appearance) -> dict[str, Cloth]:
+def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
     """Every cloth of a product: `main` carries material and pattern, the others follow from its colour."""
     colour = linear(appearance.colour)
     material, pattern = appearance.material, appearance.pattern

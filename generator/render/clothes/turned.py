@@ -2,7 +2,7 @@
 
 The flat drawing is put round an upright body, which is then turned and seen from a few steps away, at the height of the
 chest. Outlines, seams, threads, folds and fittings all follow, because they pass through the same two functions
-(`tracing.bent` and its inverse). A body is an ellipse from side to side; sleeves hang beside it.
+(`rasterize.bent` and its inverse). A body is an ellipse from side to side; sleeves hang beside it.
 """
 
 import math
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.engine import rasterize as tracing
-from generator.render.engine.canvas import Scene
+from generator.render.engine import rasterize
 from generator.render.engine.curves import Point
+from generator.render.engine.scene import Scene
 
 ROUNDNESS = 0.66
 """Depth of a body over its half width; chests measure 0.65 to 0.75."""
@@ -34,20 +34,20 @@ Leg = tuple[float, float, float]
 """The middle and half the width of a leg at a height: (middle, half width, y)."""
 
 
-def face(scene: Scene, sides: Sequence[Point], *, chest_at: float = 0.0, legs: Sequence[Leg] = ()) -> None:
+def turn_garment(scene: Scene, sides: Sequence[Point], *, chest_at: float = 0.0, legs: Sequence[Leg] = ()) -> None:
     """Turns a garment as this shot asks, if it does: `sides` are half widths as (half width, y), from the top down.
 
     From `chest_at` on a body is as deep as it ever is; above it thins out towards the neck. `legs` start where they
     part.
     """
     if scene.pose.yaw:
-        scene.face(bend_of(scene.pose.yaw, sides, chest_at, legs))
+        scene.turn_body(bend_table(scene.pose.yaw, sides, chest_at, legs))
 
 
-def bend_of(
+def bend_table(
     yaw: float, sides: Sequence[Point], chest_at: float = 0.0, legs: Sequence[Leg] = ()
 ) -> npt.NDArray[np.float64]:
-    """The rows that `tracing.bent` reads: the view, then the body at even heights."""
+    """The rows that `rasterize.bent` reads: the view, then the body at even heights."""
     y = np.arange(TOP, LOW, STEP)
     half = np.interp(y, [at for _, at in sides], [wide for wide, _ in sides])
     deep = ROUNDNESS * half
@@ -66,7 +66,7 @@ def bend_of(
     return bend
 
 
-def rounded_off(scene: Scene) -> None:
+def bevel(scene: Scene) -> None:
     """Raises a turned garment as the body in it is round, so that one side of it lies in the light."""
     if scene.bend.size:
-        tracing.rounded(scene.height, scene.alpha, scene.x, scene.y, scene.bend, RELIEF)
+        rasterize.add_body_depth(scene.height, scene.alpha, scene.x, scene.y, scene.bend, RELIEF)

@@ -13,13 +13,13 @@ from PIL import Image
 
 from generator.render.engine import Float32Array
 from generator.render.engine.curves import Point
-from generator.render.engine.kernels import add_creases, add_flutes, sampled, softened
+from generator.render.engine.kernels import add_creases, add_flutes, gaussian_blur, sample_tile
 
-PLATE = 1024
+TILE_SIDE = 1024
 """Texels along a side of the grain plate; plates repeat seamlessly."""
-CELLS, BLOTCH = 32, 16
+CELLS, CELL_TEXELS = 32, 16
 """Cells along a side of the smooth plate, and texels along a side of a cell: it fits into the cache of a core."""
-UNEVEN = 0.008
+MAX_WARP = 0.008
 """How far the warp of limp cloth moves a point at most, units."""
 FLUTE_STEPS = 768
 """Places in the tables of a fluted cloth."""
@@ -49,7 +49,7 @@ class Crease(NamedTuple):
     """Other than 0, the phase of an unevenness along the fold."""
 
     def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
-        return folded([self], x, y)
+        return sum_folds([self], x, y)
 
 
 class Flutes(NamedTuple):
@@ -71,7 +71,7 @@ class Flutes(NamedTuple):
     """Which of all such cloths it is."""
 
     def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
-        return folded([self], x, y)
+        return sum_folds([self], x, y)
 
     def tables(self) -> tuple[Float32Array, Float32Array]:
         """Crest height and beginning of the fold at each of `FLUTE_STEPS` places over 3 half widths."""
@@ -89,7 +89,7 @@ class Flutes(NamedTuple):
         return crests.astype(np.float32), (0.35 * start[fold] ** 2).astype(np.float32)
 
 
-def resized(
+def resize(
     plane: Float32Array, width: int, height: int, method: Image.Resampling = Image.Resampling.BICUBIC
 ) -> Float32Array:
     """A float plane at another size."""
@@ -100,16 +100,16 @@ def resized(
 
 def blur(plane: Float32Array, sigma: float) -> Float32Array:
     """About a Gaussian of `sigma` cells, zero beyond the plane."""
-    return softened(np.ascontiguousarray(plane), sigma, 0.0, 0.0) if sigma >= 0.35 else plane
+    return gaussian_blur(np.ascontiguousarray(plane), sigma, 0.0, 0.0) if sigma >= 0.35 else plane
 
 
-def inflated(mask: Float32Array, radius: float) -> Float32Array:
+def inflate(mask: Float32Array, radius: float) -> Float32Array:
     """Low at the edge of the mask, 1 deeper inside than about `radius` cells, with a smooth shoulder between."""
     inner = np.clip((blur(mask, radius) - 0.3) / 0.7, 0, 1)
     return np.asarray(inner * inner * (3 - 2 * inner), np.float32)
 
 
-def folded(folds: Iterable[Fold], x: Float32Array, y: Float32Array, uneven: float = UNEVEN) -> Float32Array:
+def sum_folds(folds: Iterable[Fold], x: Float32Array, y: Float32Array, uneven: float = MAX_WARP) -> Float32Array:
     """The sum of all folds; x and y stray by at most `uneven` units from a regular grid."""
     total = np.zeros_like(x)
     creases = []
@@ -126,7 +126,7 @@ def folded(folds: Iterable[Fold], x: Float32Array, y: Float32Array, uneven: floa
     return total
 
 
-def quilted(style: str, u: Float32Array, v: Float32Array, period: float) -> Float32Array:
+def quilt_height(style: str, u: Float32Array, v: Float32Array, period: float) -> Float32Array:
     """Padding between stitch lines, 0 at the stitches and about 0.2 periods high: `diamond` or `channel`."""
     if style == "channel":
         return np.asarray(0.24 * period * np.sqrt(np.abs(np.sin(np.pi / period * v))), np.float32)
@@ -135,36 +135,36 @@ def quilted(style: str, u: Float32Array, v: Float32Array, period: float) -> Floa
 
 
 @functools.cache
-def smooth_plate() -> Float32Array:
+def smooth_noise_tile() -> Float32Array:
     """A seamless plate of smooth noise, unit variance; one cell of the noise is `BLOTCH` texels."""
     noise = np.random.default_rng(20).standard_normal((CELLS, CELLS)).astype(np.float32)
     margin = 4
     padded = np.pad(noise, margin, mode="wrap")
-    side = (CELLS + 2 * margin) * BLOTCH
-    inner = slice(margin * BLOTCH, (margin + CELLS) * BLOTCH)
-    plate = np.ascontiguousarray(resized(padded, side, side)[inner, inner])
+    side = (CELLS + 2 * margin) * CELL_TEXELS
+    inner = slice(margin * CELL_TEXELS, (margin + CELLS) * CELL_TEXELS)
+    plate = np.ascontiguousarray(resize(padded, side, side)[inner, inner])
     return np.asarray(plate / plate.std(), np.float32)
 
 
 @functools.cache
-def grain_plate() -> Float32Array:
+def white_noise_tile() -> Float32Array:
     """A seamless plate of white noise, unit variance."""
-    return np.random.default_rng(21).standard_normal((PLATE, PLATE)).astype(np.float32)
+    return np.random.default_rng(21).standard_normal((TILE_SIDE, TILE_SIDE)).astype(np.float32)
 
 
-def blotches(
+def smooth_noise(
     u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None, layer: int = 0
 ) -> Float32Array:
     """Smooth noise that lies in the cloth, with cells of `cell_u` by `cell_v` units; `layer` picks another part."""
     u, v = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
-    scales = BLOTCH / cell_u, BLOTCH / (cell_v or cell_u)
+    scales = CELL_TEXELS / cell_u, CELL_TEXELS / (cell_v or cell_u)
     shifts = 8192.0 + 57 * layer, 8192.0 + 131 * layer
-    found = sampled(u.ravel(), v.ravel(), smooth_plate(), scales, shifts)
+    found = sample_tile(u.ravel(), v.ravel(), smooth_noise_tile(), scales, shifts)
     return found.reshape(u.shape)
 
 
-def speckles(u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None) -> Float32Array:
+def white_noise(u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None) -> Float32Array:
     """White noise that lies in the cloth, one value for each cell."""
-    i = (v * np.float32(1 / (cell_v or cell_u)) + np.float32(4096)).astype(np.int32) & (PLATE - 1)
-    j = (u * np.float32(1 / cell_u) + np.float32(4096)).astype(np.int32) & (PLATE - 1)
-    return np.asarray(grain_plate()[i, j])
+    i = (v * np.float32(1 / (cell_v or cell_u)) + np.float32(4096)).astype(np.int32) & (TILE_SIDE - 1)
+    j = (u * np.float32(1 / cell_u) + np.float32(4096)).astype(np.int32) & (TILE_SIDE - 1)
+    return np.asarray(white_noise_tile()[i, j])

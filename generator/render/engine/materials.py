@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.render.engine import Float32Array
-from generator.render.engine import fabric_knits as knits
-from generator.render.engine import fabric_leathers as leathers
-from generator.render.engine import fabric_solids as solids
-from generator.render.engine import fabric_woven as woven
+from generator.render.engine import materials_knit as knits
+from generator.render.engine import materials_leather as leathers
+from generator.render.engine import materials_solid as solids
+from generator.render.engine import materials_woven as woven
 from generator.render.engine.colour import CREAM, Colour, mix, palette
 from generator.render.engine.finish import Finish
 from generator.render.engine.patterns import pattern_colours
@@ -36,7 +36,7 @@ class Surface:
     finish: Finish
 
 
-def surface(cloth: Cloth, u: Float32Array, v: Float32Array, footprint: float) -> Surface:
+def evaluate_surface(cloth: Cloth, u: Float32Array, v: Float32Array, footprint: float) -> Surface:
     """The cloth at (u, v) in garment units, seen by pixels `footprint` units wide."""
     albedo = pattern_colours(cloth.pattern, u, v, palette(cloth.colour), footprint)
     finish = FINISHES[cloth.material](u, v, footprint)
