@@ -8,7 +8,7 @@ from pathlib import Path
 
 from generator.catalog.hub_upload import Upload, Uploaded, upload
 from generator.catalog.storage import LocalFolder
-from generator.catalog.verify import damage
+from generator.catalog.verify import find_damage
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
 
@@ -36,7 +36,7 @@ def push(
         problem = f"holds real rows ({made}), whose texts, pictures and people belong to others"
         hint = "push a generated catalog; or, where you have the right to pass these rows on, add --allow-real"
         raise ToileError(str(folder), problem, hint)
-    for entry, problem_there in damage(LocalFolder(path=folder), manifest):
+    for entry, problem_there in find_damage(LocalFolder(path=folder), manifest):
         if problem_there is not None:
             raise ToileError(str(folder / entry.path), problem_there, "make the folder again with --force, then push")
     sha256 = {entry.path: entry.sha256 for entry in manifest.files}

@@ -23,10 +23,10 @@ OWNERS = {
     "wandb": {"finetune/tracking.py"},
     "fsspec": {"generator/catalog/storage.py"},
     "s3fs": {"generator/catalog/storage.py"},
-    "ray": {"generator/catalog/cluster.py"},
+    "ray": {"generator/catalog/parallel.py"},
     "filelock": {"schemas/util/locks.py"},
-    "multiprocessing": {"generator/catalog/workers.py"},
-    "concurrent": {"generator/catalog/workers.py"},
+    "multiprocessing": {"generator/catalog/parallel.py"},
+    "concurrent": {"generator/catalog/parallel.py"},
     "huggingface_hub": {
         *("generator/ingest/hub.py", "generator/catalog/hub_upload.py", "finetune/phi3v/checkpoint.py"),
         "finetune/phi3v/loading.py",  # for its writer of sharded safetensors alone
