@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from generator.render.engine.parts import DrawnParts
+from generator.render.engine.parts import RenderedParts
 from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.manifest import check_extra
 from schemas.product import IMAGE_TYPE
@@ -54,7 +54,7 @@ def masks_file(shard: int, num_shards: int) -> str:
     return f"extra/masks-{shard:05d}-of-{num_shards:05d}.parquet"
 
 
-def encode_masks(drawn: Iterable[tuple[str, DrawnParts]]) -> bytes:
+def encode_masks(drawn: Iterable[tuple[str, RenderedParts]]) -> bytes:
     """Return the Parquet file of some products, given with their product codes."""
     rows = [
         {

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.catalog.storage import Folder, LocalFolder
-from generator.faults.table import FAULTS
+from generator.faults.scoring import FAULTS_FILE
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, checked_manifest, versions
 from schemas.product import SPLITS, features_with
@@ -295,7 +295,7 @@ def _check_sizes(out: Folder, manifest: Manifest) -> None:
 def _remove_own_files(out: Folder) -> None:
     """Remove the files that toile wrote and nothing else."""
     data, markers = "data/*-[0-9]*-of-[0-9]*.parquet*", (f"{MARKERS}/*.json*", f"{MARKERS}/*.faults.parquet*")
-    extra = ("extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS}*", "extra/masks-[0-9]*-of-[0-9]*.parquet*")
+    extra = ("extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS_FILE}*", "extra/masks-[0-9]*-of-[0-9]*.parquet*")
     patterns = (data, *markers, *extra, "README.md")
     held = {**out.sizes(), **list_files(out), **out.sizes("extra")}
     out.remove(

@@ -37,12 +37,11 @@ from generator.catalog.run_folder import (
     write_marker,
 )
 from generator.catalog.storage import Folder, resolve_folder
-from generator.faults.rows import copies, is_copied, with_faults
-from generator.faults.scenarios import Plan, adds_rows, plan_of
-from generator.faults.table import encoded, join, part_name
-from generator.render import draw
-from generator.render.camera.pose import STUDIO
-from generator.render.engine.parts import DrawnParts
+from generator.faults.inject import has_copy, inject_faults, make_copies
+from generator.faults.scenarios import FaultPlan, adds_rows, make_plan
+from generator.faults.scoring import encode_part, join_parts, part_name
+from generator.render import STUDIO, draw
+from generator.render.engine.parts import RenderedParts
 from generator.sampling.extra_columns import add_extra_columns, check_extra_columns
 from generator.sampling.products import check_codes, compile_catalog, dictionary_rows, rows, sample_splits
 from generator.sampling.streams import Index
@@ -110,7 +109,7 @@ class GenerateInputs:
     @property
     def num_shards(self) -> int:
         """Number of shards of the products and of their copies."""
-        copied = adds_rows(self.spec_document.get("scenarios", {}), pictures=self.image_size is not None)
+        copied = adds_rows(self.spec_document.get("scenarios", {}), images=self.image_size is not None)
         return self.num_product_shards + (-(-self.num_product_shards // SHARDS_COPIED) if copied else 0)
 
     def shard_range(self, shard: int) -> tuple[int, int]:
@@ -235,7 +234,7 @@ def finalize(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | No
     held = list_files(out)
     files = [entry for shard in shards for entry in read_marker(out, shard, held) or ()]
     faulty = _plan_faults(inputs, _load_spec(json.dumps(inputs.spec_document))) is not None
-    extra: tuple[ExtraFile, ...] = (join((part_name(MARKERS, shard) for shard in shards), out),) if faulty else ()
+    extra: tuple[ExtraFile, ...] = (join_parts((part_name(MARKERS, shard) for shard in shards), out),) if faulty else ()
     if inputs.masks:
         extra = tuple(_describe_extra(out, masks_file(shard, inputs.num_shards)) for shard in shards)
     return finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
@@ -251,7 +250,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """Write the files of one shard and its marker: pure, atomic, safe to repeat. Return the shard number."""
     spec = _load_spec(json.dumps(inputs.spec_document))
     plan = _plan_faults(inputs, spec)
-    masks: list[tuple[str, DrawnParts]] = []
+    masks: list[tuple[str, RenderedParts]] = []
     lines: list[dict[str, Any]] = []
     if plan is None and inputs.image_size is None:
         entries = _write_files(_rows_by_split(inputs, spec, shard), out, shard, inputs.num_shards)
@@ -264,7 +263,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
         entries = write_split_files(table, out, shard, inputs.num_shards)
     if plan is not None:
         files = {entry.split: entry.path for entry in entries}
-        out.write(part_name(MARKERS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines]))
+        out.write(part_name(MARKERS, shard), encode_part([{**line, "file": files[line["split"]]} for line in lines]))
     if inputs.masks:
         out.write(masks_file(shard, inputs.num_shards), encode_masks(masks))
     write_marker(out, shard, entries)
@@ -296,37 +295,37 @@ def _row_groups(inputs: GenerateInputs, spec: CatalogSpec, split: int, index_N: 
 def _build_products(
     inputs: GenerateInputs,
     spec: CatalogSpec,
-    plan: Plan | None,
+    plan: FaultPlan | None,
     index_N: Index,
-    masks: list[tuple[str, DrawnParts]] | None = None,
+    masks: list[tuple[str, RenderedParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Return the rows of products and the lines of their faults; append their masks where the inputs ask for masks."""
     batch = rows(spec, inputs.seed, index_N)
     table = pa.Table.from_batches([add_images(batch, inputs, masks)])
     table = add_extra_columns(table, spec, inputs.seed, index_N)
-    return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))
+    return (table, []) if plan is None else inject_faults(plan, table, index_N, plan.select_rows(batch, index_N))
 
 
 def _build_copies(
-    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int
+    inputs: GenerateInputs, spec: CatalogSpec, plan: FaultPlan, shard: int
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """Return the rows of a shard of copies, which are all faults; images of other rows are not rendered."""
     tables, lines = [], []
     for first, last in inputs.copied_ranges(shard):
         index_N = np.arange(first, last)
         batch = rows(spec, inputs.seed, index_N)
-        kind_N = plan.struck(batch, index_N)
-        copied_N = np.flatnonzero(is_copied(kind_N))
+        kind_N = plan.select_rows(batch, index_N)
+        copied_N = np.flatnonzero(has_copy(kind_N))
         originals = pa.Table.from_batches([add_images(batch.take(pa.array(copied_N)), inputs)])
         originals = add_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
-        table, new_lines = copies(plan, originals, index_N[copied_N], kind_N[copied_N])
+        table, new_lines = make_copies(plan, originals, index_N[copied_N], kind_N[copied_N])
         tables.append(table)
         lines += new_lines
     return pa.concat_tables(tables), lines
 
 
 def add_images(
-    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, DrawnParts]] | None = None
+    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, RenderedParts]] | None = None
 ) -> pa.RecordBatch:
     """Return the batch in the full column order, each row with its rendered JPEG image (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
@@ -337,7 +336,7 @@ def add_images(
             if inputs.masks and masks is not None:
                 parts = draw(product, inputs.image_size, inputs.photo, parts=True)
                 masks.append((product.product_code, parts))
-                image = parts.picture
+                image = parts.image
             else:
                 image = draw(product, inputs.image_size, inputs.photo)
             images.append({"bytes": jpeg(image), "path": f"{product.product_code}.jpg"})
@@ -443,12 +442,12 @@ def _load_spec(document: str) -> CatalogSpec:
     return spec
 
 
-def _plan_faults(inputs: GenerateInputs, spec: CatalogSpec) -> Plan | None:
+def _plan_faults(inputs: GenerateInputs, spec: CatalogSpec) -> FaultPlan | None:
     """Return what the scenarios of the spec do to these products; None for a spec without scenarios."""
-    return plan_of(
+    return make_plan(
         spec,
         seed=inputs.seed,
         start=inputs.start,
         num_products=inputs.num_products,
-        pictures=inputs.image_size is not None,
+        images=inputs.image_size is not None,
     )

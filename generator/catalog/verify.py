@@ -26,7 +26,7 @@ from PIL import Image
 from generator.catalog.run_folder import load_manifest, provenance
 from generator.catalog.shards import GenerateInputs, build_table
 from generator.catalog.storage import Folder, resolve_folder
-from generator.faults.table import FAULTS
+from generator.faults.scoring import FAULTS_FILE
 from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.manifest import ExtraFile, Manifest, ShardFile, finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
@@ -198,10 +198,10 @@ def _spill(code_N: Any, buckets: list[Path]) -> None:
 
 def _count_intended_repeats(folder: Folder) -> Counter[str]:
     """Return how often a scenario repeats each code on purpose."""
-    if FAULTS not in folder.sizes("extra"):
+    if FAULTS_FILE not in folder.sizes("extra"):
         return Counter()
     try:
-        with folder.open(FAULTS) as file:
+        with folder.open(FAULTS_FILE) as file:
             table = pq.read_table(file, columns=["product_code", "kind"])
     except (pa.ArrowException, OSError):
         return Counter()  # its damage is a separate finding

@@ -19,7 +19,7 @@ FOLDED = frozenset({"material", "pattern", "presentation"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silhouette:
-    """One thing that toile draws; its drawing is the function under `@pattern_sheet(name)` in generator/render."""
+    """One thing that toile draws; drawn by the function under `@register_silhouette(name)` in generator/render."""
 
     name: str
     """As specs and attributes write it: small letters and hyphens."""

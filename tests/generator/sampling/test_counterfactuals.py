@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from generator.catalog.shards import GenerateInputs, write_shards
-from generator.render import draw, lay_out
+from generator.render import build_scene, draw
 from generator.sampling.counterfactuals import counterfactuals, pictured, redrawer
 from generator.sampling.prices import price_points
 from generator.sampling.products import products
@@ -52,7 +52,7 @@ def pixels(product: Product, size: int = 96) -> Any:
 
 
 def mask(product: Product, size: int = 96) -> Any:
-    return np.asarray(lay_out(Appearance.from_attributes(drawn(product)), size).alpha)
+    return np.asarray(build_scene(Appearance.from_attributes(drawn(product)), size).alpha)
 
 
 def test_a_changed_row_differs_in_its_attribute_and_in_what_follows_from_it(spec: CatalogSpec) -> None:
