@@ -26,9 +26,9 @@ from generator.catalog.run_folder import RECEIPTS, claim, finish, held_files, re
 from generator.catalog.sharing import alone_in, check_begun, seen_from_anywhere
 from generator.catalog.storage import Folder, folder_of
 from generator.catalog.workers import run_in_processes
-from generator.faults.rows import copies, is_copied, with_faults
-from generator.faults.scenarios import Plan, adds_rows, plan_of
-from generator.faults.table import encoded, join, part_name
+from generator.faults.inject import has_copy, inject_faults, make_copies
+from generator.faults.scenarios import FaultPlan, adds_rows, make_plan
+from generator.faults.scoring import encode_part, join_parts, part_name
 from generator.render import STUDIO, draw
 from generator.render.engine.parts import RenderedParts
 from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
@@ -85,7 +85,7 @@ class GenerateInputs:
     @property
     def num_shards(self) -> int:
         """Those of the products, then those of their copies."""
-        copied = adds_rows(self.spec_document.get("scenarios", {}), pictures=self.image_size is not None)
+        copied = adds_rows(self.spec_document.get("scenarios", {}), images=self.image_size is not None)
         return self.num_product_shards + (-(-self.num_product_shards // SHARDS_COPIED) if copied else 0)
 
     def shard_range(self, shard: int) -> tuple[int, int]:
@@ -200,7 +200,8 @@ def complete(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | No
     held = held_files(out)
     files = [entry for shard in shards for entry in read_receipt(out, shard, held) or ()]
     faulty = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None
-    extra: tuple[ExtraFile, ...] = (join((part_name(RECEIPTS, shard) for shard in shards), out),) if faulty else ()
+    parts = (part_name(RECEIPTS, shard) for shard in shards)
+    extra: tuple[ExtraFile, ...] = (join_parts(parts, out),) if faulty else ()
     if inputs.masks:
         extra = tuple(_listed(out, masks_name(shard, inputs.num_shards)) for shard in shards)
     return finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
@@ -228,7 +229,7 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     entries = write_split_files(table, out, shard, inputs.num_shards)
     if plan is not None:
         files = {entry.split: entry.path for entry in entries}
-        out.write(part_name(RECEIPTS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines]))
+        out.write(part_name(RECEIPTS, shard), encode_part([{**line, "file": files[line["split"]]} for line in lines]))
     if inputs.masks:
         out.write(masks_name(shard, inputs.num_shards), encoded_masks(masks))
     write_receipt(out, shard, entries)
@@ -260,7 +261,7 @@ def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
 def _products(
     inputs: GenerateInputs,
     spec: CatalogSpec,
-    plan: Plan | None,
+    plan: FaultPlan | None,
     index_N: Index,
     masks: list[tuple[str, RenderedParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
@@ -268,20 +269,22 @@ def _products(
     batch = rows(spec, inputs.seed, index_N)
     table = pa.Table.from_batches([with_pictures(batch, inputs, masks)])
     table = with_extra_columns(table, spec, inputs.seed, index_N)
-    return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))
+    return (table, []) if plan is None else inject_faults(plan, table, index_N, plan.select_rows(batch, index_N))
 
 
-def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -> tuple[pa.Table, list[dict[str, Any]]]:
+def _copies(
+    inputs: GenerateInputs, spec: CatalogSpec, plan: FaultPlan, shard: int
+) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of a shard of copies, all of them faults; the pictures of no other rows are drawn."""
     tables, lines = [], []
     for first, last in inputs.copied_ranges(shard):
         index_N = np.arange(first, last)
         batch = rows(spec, inputs.seed, index_N)
-        kind_N = plan.struck(batch, index_N)
-        copied_N = np.flatnonzero(is_copied(kind_N))
+        kind_N = plan.select_rows(batch, index_N)
+        copied_N = np.flatnonzero(has_copy(kind_N))
         originals = pa.Table.from_batches([with_pictures(batch.take(pa.array(copied_N)), inputs)])
         originals = with_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
-        table, told = copies(plan, originals, index_N[copied_N], kind_N[copied_N])
+        table, told = make_copies(plan, originals, index_N[copied_N], kind_N[copied_N])
         tables.append(table)
         lines += told
     return pa.concat_tables(tables), lines
@@ -420,12 +423,12 @@ def _spec(document: str) -> CatalogSpec:
     return spec
 
 
-def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> Plan | None:
+def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> FaultPlan | None:
     """What the scenarios of the spec do to these products."""
-    return plan_of(
+    return make_plan(
         spec,
         seed=inputs.seed,
         start=inputs.start,
         num_products=inputs.num_products,
-        pictures=inputs.image_size is not None,
+        images=inputs.image_size is not None,
     )

@@ -17,7 +17,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from generator.catalog.masks import encoded_masks
-from generator.faults.table import SCHEMA
+from generator.faults.scoring import FAULTS_SCHEMA
 from generator.pages.catalog_page import make_thumbnail
 from generator.render.engine.parts import RenderedParts
 from schemas.product import to_table
@@ -52,8 +52,8 @@ def _table_of_a_catalog(target: str) -> bytes:
         made = [dataclasses.replace(row, attributes={"colour": "navy", "list": [1, None]}) for row in products(4)]
         pq.write_table(to_table(made), file, write_page_checksum=False)
     else:
-        line = dict.fromkeys(SCHEMA.names, "1") | {"row": 1, "of_row": None}
-        pq.write_table(pa.Table.from_pylist([line, line], SCHEMA), file, write_page_checksum=False)
+        line = dict.fromkeys(FAULTS_SCHEMA.names, "1") | {"row": 1, "of_row": None}
+        pq.write_table(pa.Table.from_pylist([line, line], FAULTS_SCHEMA), file, write_page_checksum=False)
     return file.getvalue()
 
 
@@ -142,7 +142,7 @@ def test_faults_with_columns_of_other_names_or_types_are_refused() -> None:
     """The first was found by a mutant: Arrow reads a name that is no UTF-8, and fails when it is asked for it."""
     content = examples("faults")[0]
     assert not tried("faults", content.replace(b"of_row", b"of_\xe1ow"))
-    table = pa.Table.from_pylist([dict.fromkeys(SCHEMA.names, "one")])
+    table = pa.Table.from_pylist([dict.fromkeys(FAULTS_SCHEMA.names, "one")])
     assert not tried("faults", _in_parquet(table))
     assert not tried("faults", _in_parquet(table.append_column("row", pa.array([1]))))
 
