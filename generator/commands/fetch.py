@@ -14,7 +14,6 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _DATASET = "DBQ/Burberry.Product.prices.United.States"
-_USER_AGENT = "toile/{version} (fetches the pictures of a catalog once, for private study)"
 
 Command = Callable[..., None]
 
@@ -81,7 +80,7 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
     from generator.ingest.import_table import import_table
 
     ctx.with_resource(exclusive_lock(resolve_folder(out)))
-    reading = _reading(options, table.stem)
+    reading = _reading(options)
     with progress_bar("reading", None, quiet=_quiet(ctx)) as advance:
         result = import_table(table, out, reading, force=force, progress=advance)
     for row in result.rejected[:5]:
@@ -137,17 +136,14 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     Example:
       toile fetch DBQ/Burberry.Product.prices.United.States --limit 200 --out data/burberry
     """
-    from importlib.metadata import version
-
     from generator.ingest.downloads import FetchPolicy
     from generator.ingest.fetch import FetchOptions, Reporter, fetch_dataset
     from generator.ingest.fetch_rows import Coverage, format_coverage
 
     quiet = _quiet(ctx)
-    reading = _reading(options, Path(dataset.partition("@")[0]).stem if Path(dataset).is_file() else _name(dataset))
-    agent = options.pop("user_agent") or _USER_AGENT.format(version=version("toile"))
+    reading = _reading(options)
     policy = FetchPolicy(
-        user_agent=agent,
+        user_agent=options.pop("user_agent") or "",
         timeout_seconds=options.pop("timeout"),
         **{name: options.pop(name) for name in _POLICY},
     )
@@ -178,7 +174,7 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
 _POLICY = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "allow_private", "proxy")
 
 
-def _reading(options: dict[str, Any], name: str) -> Any:
+def _reading(options: dict[str, Any]) -> Any:
     """Takes the options of `_reading_options` (and `--images`) out of the others."""
     from generator.ingest.import_table import load_category_map
     from generator.ingest.rows import ImportOptions
@@ -188,14 +184,9 @@ def _reading(options: dict[str, Any], name: str) -> Any:
     return ImportOptions(
         columns=dict(_pair(text) for text in columns),
         categories=None if categories is None else load_category_map(categories),
-        source=options.pop("source") or name,
+        source=options.pop("source") or "",
         **{key: options.pop(key) for key in taken if key in options},
     )
-
-
-def _name(dataset: str) -> str:
-    """What the rows of a data set are called: its name without the owner and the revision."""
-    return dataset.partition("@")[0].rstrip("/").rpartition("/")[2] or dataset
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -75,12 +75,13 @@ class Fit:
     """For people; with epsilon they depend on noisy counts only."""
 
 
-def fit(shards: Path, options: FitOptions, mechanism: Mechanism | None = None) -> Fit:
+def fit(shards: Path | str, options: FitOptions | None = None, mechanism: Mechanism | None = None) -> Fit:
     """Fit a catalog spec to the train split of a catalog folder.
 
     `mechanism` releases the statistics; by default it follows from the options. Raises ToileError if there is nothing
     to fit, or if the noise hides every category.
     """
+    shards, options = Path(shards), options or FitOptions()
     if mechanism is None:
         mechanism = NoNoise() if options.epsilon is None else OpenDPMechanism(options.epsilon, options.delta)
     currency, country = _find_market(shards, options, mechanism)
