@@ -1,9 +1,9 @@
-"""How long does a person wait for `toile check`? Seconds until its tables and its pictures stand in a terminal.
+"""Measure `toile check` in a terminal: seconds until the tables and the images are complete.
 
     python benchmarks/check.py --out benchmarks/results/check_2cores_2026-11-22.json
 
-The command runs in a terminal of 100 columns, with the cache of pictures of a first and of a second look at a preset. A
-first call, which is not counted, compiles what an installation has not compiled yet.
+The command runs in a terminal of 100 columns. The first round is not counted: it compiles the kernels of the renderer
+where they are not compiled yet.
 """
 
 import argparse
@@ -15,7 +15,6 @@ import shlex
 import statistics
 import struct
 import sys
-import tempfile
 import termios
 import time
 from pathlib import Path
@@ -24,88 +23,82 @@ from typing import Any
 from schemas.manifest import versions
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
+TIMES = ("calibration", "first_table", "tables", "images", "end")
 HALF_BLOCK = "\N{UPPER HALF BLOCK}".encode()
-"""What pictures are made of, and tables are not."""
+"""The output of images contains it, that of tables does not."""
 
 
-def looked_at(preset: str, cache: Path) -> dict[str, float]:
-    """Seconds from the start of the command to its first table, its last one, its last picture and its end."""
-    began = time.perf_counter()
+def time_check(preset: str) -> dict[str, float]:
+    """Return the seconds from the start of the command to the first table, last table, last image and exit."""
+    start = time.perf_counter()
     process, terminal = pty.fork()
     if process == 0:
         terminal_like = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "COLUMNS": "100"}
         toile = Path(sys.executable).with_name("toile")
-        os.execve(toile, [str(toile), "check", preset], {**os.environ, **terminal_like, "XDG_CACHE_HOME": str(cache)})
+        os.execve(toile, [str(toile), "check", preset], {**os.environ, **terminal_like})
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
     arrived: list[tuple[float, bytes]] = []
     try:
         while content := os.read(terminal, 1 << 16):
-            arrived.append((time.perf_counter() - began, content))
-    except OSError:  # the terminal is gone with the last process that writes to it
+            arrived.append((time.perf_counter() - start, content))
+    except OSError:  # the terminal is closed when the last process that writes to it exits
         pass
     finally:
         os.close(terminal)
     status = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
     assert status == 0, b"".join(content for _, content in arrived).decode()
     tables = [seconds for seconds, content in arrived if HALF_BLOCK not in content]
-    pictures = [seconds for seconds, content in arrived if HALF_BLOCK in content]
+    images = [seconds for seconds, content in arrived if HALF_BLOCK in content]
     return {
         "first_table": arrived[0][0],
-        "tables": max(seconds for seconds in tables if seconds < pictures[0]),
-        "pictures": arrived[-1][0],
-        "end": time.perf_counter() - began,
+        "tables": max(seconds for seconds in tables if seconds < images[0]),
+        "images": arrived[-1][0],
+        "end": time.perf_counter() - start,
     }
 
 
-def calibration() -> float:
-    """Seconds of a fixed amount of Python: some are twice as long as others where a neighbour shares the core."""
-    began = time.perf_counter()
+def time_calibration_loop() -> float:
+    """Return the seconds of a fixed amount of Python: it takes up to twice as long on a shared core."""
+    start = time.perf_counter()
     total = 0
     for number in range(1_000_000):
         total += number
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def measured(num_rounds: int) -> dict[str, Any]:
-    """Every preset in turn, each round at a first and at a second look."""
-    seconds: dict[str, dict[str, list[dict[str, float]]]] = {preset: {"new": [], "kept": []} for preset in PRESETS}
+def measure(num_rounds: int) -> dict[str, Any]:
+    """Time every preset once per round; return the median and the minimum over all, and the single times."""
+    seconds: dict[str, list[dict[str, float]]] = {preset: [] for preset in PRESETS}
     for round_number in range(num_rounds + 1):
         for preset in PRESETS:
-            with tempfile.TemporaryDirectory() as cache:
-                for look in ("new", "kept"):
-                    found = {"calibration": calibration(), **looked_at(preset, Path(cache))}
-                    if round_number:
-                        seconds[preset][look].append({name: round(value, 3) for name, value in found.items()})
-    return {
-        look: {
-            name: {
-                "median": statistics.median(each[name] for preset in PRESETS for each in seconds[preset][look]),
-                "fastest": min(each[name] for preset in PRESETS for each in seconds[preset][look]),
-            }
-            for name in ("calibration", "first_table", "tables", "pictures", "end")
-        }
-        for look in ("new", "kept")
-    } | {"rounds": seconds}
+            times = {"calibration": time_calibration_loop(), **time_check(preset)}
+            if round_number:
+                seconds[preset].append({name: round(value, 3) for name, value in times.items()})
+    every = [times for preset in PRESETS for times in seconds[preset]]
+    summary = {
+        name: {"median": statistics.median(t[name] for t in every), "fastest": min(t[name] for t in every)}
+        for name in TIMES
+    }
+    return {"seconds": summary, "rounds": seconds}
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and write the times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=8)
     parser.add_argument("--out", type=Path)
-    asked = parser.parse_args()
-    found = measured(asked.rounds)
-    for look in ("new", "kept"):
-        print(f"{look} pictures, seconds (median, fastest of {asked.rounds * len(PRESETS)}):")
-        for name, of in found[look].items():
-            print(f"  {name:12} {of['median']:.2f} {of['fastest']:.2f}")
-    if asked.out:
+    options = parser.parse_args()
+    found = measure(options.rounds)
+    print(f"seconds (median, fastest of {options.rounds * len(PRESETS)}):")
+    for name, of in found["seconds"].items():
+        print(f"  {name:12} {of['median']:.2f} {of['fastest']:.2f}")
+    if options.out:
         document = {
             "command": shlex.join(["python", *sys.argv]),
             "versions": versions("numba", "numpy", "rich"),
             **found,
         }
-        asked.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

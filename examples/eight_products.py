@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from generator import draw, product
-from generator.scaffold.contact_sheet import Card, contact_sheet
+from generator.scaffold.preview import Card, contact_sheet
 from schemas import load
 from schemas.specs import preset_path
 
@@ -24,7 +24,7 @@ def main(out: Path) -> None:
     for number in NUMBERS:
         each = product(spec, 0, number)
         about = f"{each.category3_code}   ${each.full_price:,.0f}"
-        cards.append(Card(picture=draw(each, EDGE), title=str(each.title), about=about))
+        cards.append(Card(image=draw(each, EDGE), title=str(each.title), subtitle=about))
     contact_sheet(cards, columns=4).save(out, quality=88)
 
 

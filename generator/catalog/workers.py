@@ -4,12 +4,9 @@ A process that is killed costs the tasks that were running, and these are begun 
 pure and writes whole files: done twice it leaves what done once leaves.
 """
 
-import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
-import signal
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +14,6 @@ from typing import Any, TypeVar
 
 from schemas.errors import ToileError
 
-Q = TypeVar("Q")
 T = TypeVar("T")
 
 ATTEMPTS = 3
@@ -62,7 +58,7 @@ def _in_pool(
 
     No more tasks are handed out than there are processes, so that those which a broken pool leaves are known.
     """
-    import concurrent.futures  # here: a process beside begins sooner
+    import concurrent.futures
 
     context = multiprocessing.get_context("spawn")
     waiting, numbers = iter(list(arguments)), {}
@@ -83,65 +79,6 @@ def _in_pool(
         finally:
             for future in numbers:
                 future.cancel()
-
-
-@contextlib.contextmanager
-def process_beside(prepare: Callable[[], None], task: Callable[[Q], T]) -> Iterator[Callable[[Q], T]]:
-    """A function that has `task` done in a process which prepares itself while this one goes on.
-
-    On a single core there is nothing to gain, and the task is done here. The process ends with the block, whatever it
-    is doing. A ToileError of the task is raised here; a process that ends without an answer is a ToileError.
-    """
-    if num_cores() == 1:
-        yield task
-        return
-    context: Any = multiprocessing.get_context("fork" if _may_fork() else "spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_answer, args=(there, prepare, task), daemon=True)
-    process.start()
-    there.close()
-
-    def asked(question: Q) -> T:
-        try:
-            here.send(question)
-            answer: T | ToileError = here.recv()
-        except (EOFError, ConnectionError) as error:
-            problem = "a worker process ended without an answer (killed, or out of memory)"
-            raise ToileError("workers", problem, "run the same command again") from error
-        if isinstance(answer, ToileError):
-            raise answer
-        return answer
-
-    try:
-        yield asked
-    finally:
-        process.kill()
-        process.join()
-        here.close()
-
-
-def _answer(
-    questions: multiprocessing.connection.Connection, prepare: Callable[[], None], task: Callable[[Q], T]
-) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that asks, which ends this one
-    _end_with_parent()
-    prepare()
-    with contextlib.suppress(EOFError):  # nobody asks any more
-        while True:
-            question = questions.recv()
-            try:
-                answer: T | ToileError = task(question)
-            except ToileError as error:
-                answer = error
-            questions.send(answer)
-
-
-def _may_fork() -> bool:
-    """Whether this is still a bare Python: threads of numpy or Arrow would not survive in the copy of a process.
-
-    A copy starts with what is loaded already; a new process would load it again.
-    """
-    return sys.platform == "linux" and "numpy" not in sys.modules and threading.active_count() == 1
 
 
 def num_cores() -> int:

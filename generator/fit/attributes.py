@@ -11,8 +11,8 @@ from generator.fit.prices import PriceModel
 from generator.fit.statistics import Family
 from generator.fit.title_templates import Grammar, fitting, plain_template
 from generator.fit.vocabulary import MATERIAL_WORDS, PALETTE, PATTERN_WORDS
-from generator.scaffold.starter_words import GOODS
 from schemas.appearance import MATERIALS, PATTERNS, SHOWN
+from schemas.silhouettes import RECORDS
 
 _KNOWN = {"material": MATERIAL_WORDS, "pattern": PATTERN_WORDS}
 _WIDTHS = 3.0
@@ -36,7 +36,7 @@ class Sold:
     @property
     def usual_material(self) -> str:
         """What such a thing is made of where nobody says."""
-        return next(iter(GOODS[self.silhouette].materials), "cotton")
+        return next(iter(RECORDS[self.silhouette].materials), "cotton")
 
 
 Document = dict[str, Any]
@@ -97,7 +97,7 @@ def _noisy_weights(slot: str, kept: Mapping[str, int], sold: Sequence[Sold], num
         if slot == "pattern":
             own: Weights = {word: float(count) for word, count in kept.items()} or {"plain": 1.0}
         else:
-            own = {word: float(kept[word]) for word in GOODS[each.silhouette].materials if word in kept}
+            own = {word: float(kept[word]) for word in RECORDS[each.silhouette].materials if word in kept}
             silent = max(num_designs - named, 0.0) / named * sum(own.values()) if own else 1.0
             own |= {unnamed(each.usual_material): round(silent, 1)} if silent else {}
         found.append(own if each.shows(slot) or slot == "material" else {})

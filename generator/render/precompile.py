@@ -1,6 +1,7 @@
-"""Has every loop of the renderer compiled, so that no picture waits for it: `python -m generator.render.precompile`.
+"""Compile every kernel of the renderer once, so that no image waits for numba: `python -m generator.render.precompile`.
 
-A loop is compiled for each kind of arrays that it meets, and snapshots meet most; half a minute at first.
+numba compiles a kernel for each combination of argument types; snapshots use most of them. The first run takes half a
+minute. The machine code is kept in numba's cache.
 """
 
 import itertools
@@ -10,13 +11,13 @@ from generator.sampling.products import products
 from schemas.specs import load
 
 _PRESET, _NUM_PRODUCTS = "marketplace", 100
-"""It sells everything that can be drawn."""
+"""This preset has every silhouette."""
 _SIZES = (32, 64)
-"""At the second the light of a snapshot is used as it is, without being resized."""
+"""At 64 pixels the light map of a snapshot is used without resizing."""
 
 
-def warm() -> None:
-    """Draw products of everything, small, in each way to photograph them."""
+def precompile() -> None:
+    """Render small images of all silhouettes, in the studio and as snapshots."""
     sizes = itertools.cycle(_SIZES)
     for product in products(load(_PRESET, "catalog"), 0, 0, _NUM_PRODUCTS):
         size = next(sizes)
@@ -25,4 +26,4 @@ def warm() -> None:
 
 
 if __name__ == "__main__":
-    warm()
+    precompile()

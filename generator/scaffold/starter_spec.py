@@ -1,4 +1,9 @@
-"""A first catalog spec from a few answers: YAML whose comments explain it, valid as it is."""
+"""Write a commented starter spec (YAML) for `toile new` from a few answers. The result is valid without edits.
+
+from generator.scaffold.starter_spec import starter_spec
+
+print(starter_spec("corner-shop", market="DE", silhouettes=(), kind="marketplace", price="budget"))
+"""
 
 import json
 import re
@@ -6,25 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from generator.scaffold.starter_words import GOODS, tree_path
 from schemas.appearance import SHOWN, SILHOUETTES
 from schemas.errors import ToileError
 from schemas.markets import MARKETS as HABITS
 from schemas.row import MARKETS, Row
+from schemas.silhouettes import RECORDS
 from schemas.validation import nearest
 
 LEVELS = {"budget": 0.5, "middle": 1.0, "premium": 2.5, "luxury": 8.0}
-"""How dear a shop is -> factor on usual prices."""
+"""Price level of a shop -> factor on the usual prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of shop."""
+    """What a kind of shop sells, and how."""
 
     silhouettes: tuple[str, ...]
     level: str
-    """Its usual price level; a key of LEVELS."""
-    reduced: float
+    """Default price level; a key of LEVELS."""
+    discounted: float
     """Share of products on sale."""
     suppliers: bool = False
     """Whether each product names a supplier."""
@@ -37,7 +42,7 @@ KINDS: dict[str, Kind] = {
             *("scarf", "sunglasses", "perfume-bottle"),
         ),
         level="luxury",
-        reduced=0.0,
+        discounted=0.0,
     ),
     "sportswear": Kind(
         silhouettes=(
@@ -45,7 +50,7 @@ KINDS: dict[str, Kind] = {
             "cap",
         ),
         level="middle",
-        reduced=0.4,
+        discounted=0.4,
     ),
     "marketplace": Kind(
         silhouettes=(
@@ -53,19 +58,47 @@ KINDS: dict[str, Kind] = {
             *("mug", "candle", "cushion"),
         ),
         level="budget",
-        reduced=0.25,
+        discounted=0.25,
         suppliers=True,
     ),
     "home-beauty": Kind(
         silhouettes=("candle", "cushion", "throw", "vase", "mug", "perfume-bottle", "lipstick"),
         level="middle",
-        reduced=0.1,
+        discounted=0.1,
     ),
 }
 
+AREAS: dict[str, Row] = {
+    "fashion": ("FASHION", "FASHION", "MODE", "MODE", "ファッション", "FASHION"),
+    "beauty": ("BEAUTY", "BEAUTY", "PFLEGE", "BEAUTÉ", "ビューティー", "BEAUTY"),
+    "home": ("HOME", "HOME", "WOHNEN", "MAISON", "インテリア", "HOME"),
+}
+GROUPS: dict[str, tuple[str, Row]] = {
+    "outerwear": (
+        "fashion",
+        ("OUTERWEAR", "OUTERWEAR", "JACKEN & MÄNTEL", "MANTEAUX & VESTES", "アウター", "WINTER WEAR"),
+    ),
+    "clothing": ("fashion", ("CLOTHING", "CLOTHING", "BEKLEIDUNG", "VÊTEMENTS", "ウェア", "CLOTHING")),
+    "bags": ("fashion", ("BAGS", "BAGS", "TASCHEN", "SACS", "バッグ", "BAGS")),
+    "shoes": ("fashion", ("SHOES", "SHOES", "SCHUHE", "CHAUSSURES", "シューズ", "FOOTWEAR")),
+    "accessories": (
+        "fashion",
+        ("ACCESSORIES", "ACCESSORIES", "ACCESSOIRES", "ACCESSOIRES", "アクセサリー", "ACCESSORIES"),
+    ),
+    "fragrance": ("beauty", ("FRAGRANCE", "FRAGRANCE", "DÜFTE", "PARFUMS", "フレグランス", "FRAGRANCES")),
+    "make-up": ("beauty", ("MAKEUP", "MAKE-UP", "MAKE-UP", "MAQUILLAGE", "メイクアップ", "MAKEUP")),
+    "decoration": ("home", ("DECOR", "HOME DECOR", "DEKORATION", "DÉCORATION", "デコレーション", "HOME DECOR")),
+    "textiles": (
+        "home",
+        ("TEXTILES", "SOFT FURNISHINGS", "HEIMTEXTILIEN", "LINGE DE MAISON", "ファブリック", "FURNISHINGS"),
+    ),
+    "tableware": ("home", ("TABLEWARE", "TABLEWARE", "GESCHIRR", "VAISSELLE", "食器", "DINNERWARE")),
+}
+"""Group -> its area, and its name in each market (US, UK, DE, FR, JP, IN)."""
+
 _PER_DOLLAR = {"US": 1.0, "UK": 0.85, "DE": 1.0, "FR": 1.0, "JP": 140.0, "IN": 40.0}
-"""Usual prices of the market for a dollar of the American ones; not a rate of exchange."""
-_FACTORS = {
+"""Usual price in the market per dollar of the usual US price; this is not an exchange rate."""
+_MATERIAL_PRICES = {
     "gabardine": 1.0,
     "cotton": 1.0,
     "jersey": 0.9,
@@ -96,7 +129,7 @@ _FACTORS = {
     "exotic-leather": 3.0,
     "metal": 1.3,
 }
-"""Material -> its factor on a price."""
+"""Material -> price factor."""
 _UNPATTERNED = (
     *("leather", "grained-leather", "patent-leather", "exotic-leather", "suede", "shearling", "velvet", "corduroy"),
     *("denim", "glass", "acetate", "metal", "gabardine", "boucle", "cable-knit", "rib-knit"),
@@ -117,20 +150,23 @@ _VIEW_ALL: Row = ("VIEW ALL", "VIEW ALL", "ALLE ANZEIGEN", "TOUT VOIR", "すべ�
 
 
 def starter_spec(name: str, *, market: str, silhouettes: Sequence[str], kind: str, price: str) -> str:
-    """The YAML of a spec; `price` is a level or the median price of the middle category, in the market's currency.
+    """Return the YAML text of a spec.
 
-    Raises ToileError for a name, silhouette or price that cannot be used.
+    `price` is a key of LEVELS or the median price of the middle category, in the currency of the market; `silhouettes`
+    overrides those of the kind of shop. A name, silhouette or price that is not valid is a ToileError.
     """
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > 60:
-        raise ToileError(f"--name {name}", "is not lower-case words joined by hyphens", "write it as corner-shop")
+        raise ToileError(f"--name {name}", "is not lower-case words joined by hyphens", "write it like corner-shop")
     chosen = list(dict.fromkeys(silhouettes or KINDS[kind].silhouettes))
     for silhouette in chosen:
         if silhouette not in SILHOUETTES:
-            raise ToileError(f"--silhouette {silhouette}", "is nothing toile draws", nearest(silhouette, SILHOUETTES))
+            raise ToileError(
+                f"--silhouette {silhouette}", "is no garment type of toile", nearest(silhouette, SILHOUETTES)
+            )
     medians = _medians(chosen, market, price)
     parts = [
         _head(name, market),
-        _habits(KINDS[kind], market),
+        _site_and_prices(KINDS[kind], market),
         _extra(KINDS[kind]),
         _attributes(chosen),
         _categories(chosen, medians, market),
@@ -138,8 +174,15 @@ def starter_spec(name: str, *, market: str, silhouettes: Sequence[str], kind: st
     return "\n".join(parts)
 
 
+def tree_path(silhouette: str, market: str) -> tuple[str, str, str]:
+    """Return area, group and leaf category of a silhouette in the language of the market."""
+    column = MARKETS.index(market)
+    area, group = GROUPS[RECORDS[silhouette].group]
+    return AREAS[area][column], group[column], RECORDS[silhouette].leaf[column]
+
+
 def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
-    usual = [GOODS[silhouette].usual_usd for silhouette in silhouettes]
+    usual = [RECORDS[silhouette].usual_usd for silhouette in silhouettes]
     if price in LEVELS:
         factor = LEVELS[price] * _PER_DOLLAR[market]
     else:
@@ -149,7 +192,7 @@ def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
             hint = f"{nearest(price, LEVELS)}; or a number, the median price"
             raise ToileError(f"--price {price}", "is neither a level nor a number", hint) from error
         if not 0.01 <= wanted <= 500_000:
-            raise ToileError(f"--price {price}", "is no usual price", "a number from 0.01 to 500,000")
+            raise ToileError(f"--price {price}", "is out of range", "a number from 0.01 to 500,000")
         factor = wanted / median(usual)
     return [float(f"{each * factor:.2g}") for each in usual]
 
@@ -157,54 +200,54 @@ def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
 def _head(name: str, market: str) -> str:
     words, currency = name.replace("-", " "), HABITS[market].currency_code
     return f"""\
-# A catalog spec: what a shop sells, how it looks, what it is called and what it costs.
-#   toile check THIS_FILE                  is it valid, and what comes out of it?
-#   toile generate THIS_FILE --out FOLDER  draws the catalog
+# A catalog spec: the products of a shop, their images, titles and prices.
+#   toile check THIS_FILE                  validates it and shows sample products
+#   toile generate THIS_FILE --out FOLDER  generates the catalog
 name: {json.dumps(name)}  # the `source` of every row
 shop:
   website_name: {json.dumps(words.title())}
   brand: {json.dumps(words.upper())}
-  host: www.{name}.example  # ends in .example, so that no address leads anywhere
-  market: {market}  # {currency}, the price endings, words and order of titles there; one of {", ".join(MARKETS)}
-  competence_date: 2026-10-01  # the day the catalog is of
+  host: www.{name}.example  # ends in .example, so that no URL leads to a real site
+  market: {market}  # {currency}, its price endings and title words; one of {", ".join(MARKETS)}
+  competence_date: 2026-10-01  # the date of the catalog
 """
 
 
-def _habits(kind: Kind, market: str) -> str:
+def _site_and_prices(kind: Kind, market: str) -> str:
     label = json.dumps(_VIEW_ALL[MARKETS.index(market)], ensure_ascii=False)
     return f"""\
-# A third of the products are a further colour of the design before them, at most 4 colours a design.
+# A third of the products are a further colour of the previous design, at most 4 colours per design.
 colourways: {{repeat_share: 0.33, max_per_family: 4}}
 
-# Some products stand under a label of the site instead of their leaf, which no picture can tell; N.A. is a missing one.
+# Some products have a site label instead of their category; no image shows which. N.A. is a missing category.
 navigation: {{share: 0.05, labels: {{{label}: 2, N.A.: 1}}}}
 
 prices:
-  # Legal prices are those of the market; list `bands` to choose your own, such as [{{per: 10, endings: [9]}}].
-  discounts: {{share: {kind.reduced:g}, percents: {{20: 2, 30: 1}}}}  # of three reduced ones, two by 20 %
+  # The market defines the price points; `bands` sets your own, such as [{{per: 10, endings: [9]}}].
+  discounts: {{share: {kind.discounted:g}, percents: {{20: 2, 30: 1}}}}  # two of three discounted products by 20 %
 """
 
 
 def _extra(kind: Kind) -> str:
     mark = "" if kind.suppliers else "# "
     return f"""\
-# Further columns of text (company, name, city, email, ...), seeded for each product. A pool repeats, as suppliers do.
+# Extra text columns (company, name, city, email, ...), seeded per product. With a pool, values repeat.
 {mark}extra:
 {mark}  supplier: {{provider: company, pool: 40}}
 """
 
 
 def _attributes(silhouettes: list[str]) -> str:
-    materials = list(dict.fromkeys(word for each in silhouettes for word in GOODS[each].materials))
+    materials = list(dict.fromkeys(word for each in silhouettes for word in RECORDS[each].materials))
     lines = [
-        "# What a product has. A value may give a price factor and a weight (how often it is chosen), both 1 where",
-        "# they are not given; `draws`, the word of the renderer, where its name is another one; and `title`, where",
-        '# the market\'s own word for it will not do ("" for none). What costs money has to be visible.',
+        "# The attributes of a product. A value can have a price factor and a weight (how often it is chosen), which",
+        "# default to 1; `draws`, the renderer's name of the value where it differs; and `title`, which replaces the",
+        '# word of the market in titles ("" for none). Every price factor must be visible in the image.',
         "attributes:",
     ]
-    if any(GOODS[each].group in _SIZED_GROUPS for each in silhouettes):
+    if any(RECORDS[each].group in _SIZED_GROUPS for each in silhouettes):
         lines += [
-            "  volume:                        # its own name for what the renderer calls size",
+            "  volume:                        # your name for the renderer's `size`",
             "    draws: size",
             "    values:",
             "      small: {price: 0.8}",
@@ -212,7 +255,7 @@ def _attributes(silhouettes: list[str]) -> str:
             "      large: {price: 1.25}",
         ]
     lines += ["  material:", "    values:"]
-    lines += [f"      {word}: {{price: {_FACTORS[word]:g}}}" for word in materials]
+    lines += [f"      {word}: {{price: {_MATERIAL_PRICES[word]:g}}}" for word in materials]
     if any(_is_patterned(each) for each in silhouettes):
         lines += [
             "  pattern:",
@@ -225,11 +268,11 @@ def _attributes(silhouettes: list[str]) -> str:
         smooth = [word for word in materials if word in _UNPATTERNED]
         if smooth:
             lines += [
-                "    rules:                       # weights that hang on attributes listed above",
+                "    rules:                       # weights that depend on attributes listed above",
                 f"      - when: {{material: [{', '.join(smooth)}]}}",
                 "        multiply: {check: 0, stripes: 0, floral: 0}",
             ]
-    if any(GOODS[each].group in _FITTED_GROUPS and "hardware" in SHOWN[each] for each in silhouettes):
+    if any(RECORDS[each].group in _FITTED_GROUPS and "hardware" in SHOWN[each] for each in silhouettes):
         lines += [
             "  hardware:",
             "    values:",
@@ -237,7 +280,7 @@ def _attributes(silhouettes: list[str]) -> str:
             "      silver: {price: 1.06}",
             "      gold: {price: 1.12}",
         ]
-    lines += ["  colour:                        # a colour is drawn as #rrggbb", "    values:"]
+    lines += ["  colour:                        # colours are written as #rrggbb", "    values:"]
     lines += [f'      {word}: {{draws: "{code}"}}' for word, code in _COLOURS.items()]
     return "\n".join(lines) + "\n"
 
@@ -247,9 +290,9 @@ def _categories(silhouettes: list[str], medians: list[float], market: str) -> st
     shares = [first] * (len(silhouettes) - 1)
     shares.append(round(1 - sum(shares), 4))
     lines = [
-        "# The leaves of the tree. Shares sum to 1; `median` is the price of a product whose factors are all 1, and",
-        "# `spread` what no picture can tell of it. An attribute without anything behind it has its own weights.",
-        "# Titles are the market's; to write your own, add to a category:",
+        "# The leaf categories. Shares sum to 1. `median` is the price of a product whose factors are all 1; `spread`",
+        "# is the part of the price that no image shows. An attribute without a value keeps the weights above.",
+        "# Titles come from the market; to write your own, add to a category:",
         '#   titles: {"{colour} {material} Something": 1}',
         "categories:",
     ]
@@ -266,8 +309,8 @@ def _categories(silhouettes: list[str], medians: list[float], market: str) -> st
 
 
 def _own_attributes(silhouette: str) -> str:
-    """The attributes of a category as YAML; materials are listed, the commonest twice as often."""
-    goods, parts = GOODS[silhouette], []
+    """Return the attributes of a category as YAML; the first material has twice the weight of the others."""
+    goods, parts = RECORDS[silhouette], []
     if goods.group in _SIZED_GROUPS:
         parts.append("volume: ")
     weights = [f"{word}: {2 if number == 0 else 1}" for number, word in enumerate(goods.materials)]
@@ -280,6 +323,6 @@ def _own_attributes(silhouette: str) -> str:
 
 
 def _is_patterned(silhouette: str) -> bool:
-    """Whether its starter category has patterns: those of cloth that are not all of one smooth material."""
-    goods = GOODS[silhouette]
+    """Return whether the starter category has patterns: its materials are not all unpatterned."""
+    goods = RECORDS[silhouette]
     return "pattern" in SHOWN[silhouette] and any(word not in _UNPATTERNED for word in goods.materials)

@@ -34,7 +34,7 @@ class Silhouette:
     nouns: Row
     """What a title calls it: one word or phrase a market (US, UK, DE, FR, JP, IN), never inflected."""
     group: str
-    """Its shelf in a shop; a key of GROUPS in generator/scaffold/starter_words.py."""
+    """Its shelf in a shop; a key of GROUPS in generator/scaffold.starter_spec.py."""
     leaf: Row
     """The name of its category in a shop of each market; no commas."""
     leaf_words: str

@@ -12,7 +12,7 @@ import pytest
 from generator import product, products
 from generator.sampling.prices import legal_prices
 from generator.sampling.titles import slug
-from generator.scaffold.price_text import price_text
+from generator.scaffold.preview import format_price
 from schemas import vocabulary as lexicon
 from schemas.appearance import CUTS, SHOWN, SILHOUETTES, STYLE_VALUES, values_shown
 from schemas.catalog import CatalogSpec
@@ -81,7 +81,7 @@ def listing() -> str:
     for market in COLUMNS:
         for each in (product(spec_of(market), 5, 3 * number) for number in range(6)):
             assert each.full_price is not None
-            price = price_text(each.full_price, str(each.currency_code), market)
+            price = format_price(each.full_price, str(each.currency_code), market)
             address = urlsplit(str(each.itemurl)).path
             lines.append(f"{market} | {each.title} | {price} | {address}")
     return "\n".join(lines) + "\n"
@@ -275,12 +275,12 @@ def test_sharp_s_is_two() -> None:
     ],
 )
 def test_a_price_is_written_as_people_there_write_it(price: float, market: str, expected: str) -> None:
-    assert price_text(price, MARKETS[market].currency_code, market) == expected
+    assert format_price(price, MARKETS[market].currency_code, market) == expected
 
 
 def test_a_shop_without_a_market_writes_as_americans_do() -> None:
-    assert price_text(1290, "EUR") == "€1,290"
-    assert price_text(12.5, "JPY") == "¥12"  # half to even: there is no smaller unit
+    assert format_price(1290, "EUR") == "€1,290"
+    assert format_price(12.5, "JPY") == "¥12"  # half to even: there is no smaller unit
 
 
 def test_the_schema_knows_the_markets() -> None:

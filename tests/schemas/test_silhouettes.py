@@ -12,7 +12,7 @@ import pytest
 
 from generator.fit.vocabulary import SILHOUETTE_WORDS, silhouette_of
 from generator.render.engine.silhouette_registry import PatternSheet, sheets_in
-from generator.scaffold.starter_words import GROUPS, tree_path
+from generator.scaffold.starter_spec import GROUPS, tree_path
 from schemas.appearance import ANY, CUTS, MATERIALS, SILHOUETTES, STYLE_VALUES
 from schemas.row import MARKETS
 from schemas.silhouettes import FAMILIES, RECORDS, Silhouette

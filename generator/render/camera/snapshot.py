@@ -15,9 +15,10 @@ from PIL import Image
 from generator.render.camera.snapshot_camera import CLIPPED, COATS, TOPS, Seen, camera
 from generator.render.camera.snapshot_kernels import develop, laid_over, looked_up
 from generator.render.camera.snapshot_surfaces import floor_surface, wall_surface
+from generator.render.engine import Float32Array
 from generator.render.engine.canvas import Scene, roomy
 from generator.render.engine.light import shaded
-from generator.render.engine.relief import PLATE, Crease, Fold, Plane, blotches, blur, folded, grain_plate, resized
+from generator.render.engine.relief import PLATE, Crease, Fold, blotches, blur, folded, grain_plate, resized
 from generator.render.engine.shading import FILM_STEPS
 from generator.render.engine.variation import Variation
 
@@ -39,13 +40,13 @@ def snapshot(scene: Scene) -> Image.Image:
     return _developed(_focused(light, scene.shot), scene.shot)
 
 
-def seen_cover(scene: Scene) -> Plane:
+def seen_cover(scene: Scene) -> Float32Array:
     """How far the product covers each pixel of the finished picture."""
     seen = camera(scene, hangs(scene))
     return looked_up(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, seen.x, seen.y)[..., 3]
 
 
-def seen_parts(scene: Scene) -> tuple[Plane, npt.NDArray[np.uint8]]:
+def seen_parts(scene: Scene) -> tuple[Float32Array, npt.NDArray[np.uint8]]:
     """How far the product covers each pixel of the finished picture, and the number of its part there."""
     seen = camera(scene, hangs(scene))
     last = scene.side - 1
@@ -62,7 +63,7 @@ def hangs(scene: Scene) -> bool:
     return scene.shot.chance("hangs", share)
 
 
-def _product(scene: Scene) -> tuple[Plane, Plane]:
+def _product(scene: Scene) -> tuple[Float32Array, Float32Array]:
     """Linear colours and cover of the product, creased, on its own sheet."""
     side = scene.side
     colours, alpha = np.zeros((side, side, 3), np.float32), scene.alpha
@@ -82,7 +83,7 @@ def _around(covered: npt.NDArray[np.int64], side: int) -> slice:
     return slice(max(int(covered[0]) - 2, 0), min(int(covered[-1]) + 3, side))
 
 
-def _creases(scene: Scene) -> Plane:
+def _creases(scene: Scene) -> Float32Array:
     """Long folds from wearing and packing, and crumple, as heights; soft things crease more than shoes and bags."""
     shot, rng = scene.shot, scene.shot.generator("creases")
     soft = scene.appearance.silhouette in TOPS | COATS | CLIPPED
@@ -99,7 +100,7 @@ def _creases(scene: Scene) -> Plane:
     return np.asarray(folded(folds, x, y) + np.float32(strength) * rough, np.float32)
 
 
-def _shadow(cover: Plane, shot: Variation, hung: bool) -> Plane:
+def _shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32Array:
     """The dark rim where cloth lies on the surface, and a soft shadow away from the window."""
     size = cover.shape[0]
     reach = shot.between("shadow reach", 0.006, 0.016) * (2.0 if hung else 1.0)
@@ -110,7 +111,7 @@ def _shadow(cover: Plane, shot: Variation, hung: bool) -> Plane:
     return np.asarray(np.clip(shot.between("shadow", 0.25, 0.65) * soft + 0.25 * rim, 0, 0.85), np.float32)
 
 
-def _hang(scene: Scene, seen: Seen, light: Plane) -> None:
+def _hang(scene: Scene, seen: Seen, light: Float32Array) -> None:
     """A hanger with its hook, behind the product: shoulders of wire or wood, or a bar with two clips."""
     shot = scene.shot
     width = shot.one_of("hanger width", (0.006, 0.010, 0.018)) * scene.zoom
@@ -133,7 +134,9 @@ def _hang(scene: Scene, seen: Seen, light: Plane) -> None:
     light += cover[..., None] * (colour - light)
 
 
-def _to_segment(x: Plane, y: Plane, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> Plane:
+def _to_segment(
+    x: Float32Array, y: Float32Array, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
+) -> Float32Array:
     """Distance of every place to the line from a to b."""
     along = (b - a).astype(np.float32)
     t = ((x - np.float32(a[0])) * along[0] + (y - np.float32(a[1])) * along[1]) / np.float32(along @ along + 1e-9)
@@ -141,7 +144,7 @@ def _to_segment(x: Plane, y: Plane, a: npt.NDArray[np.float64], b: npt.NDArray[n
     return np.asarray(np.hypot(x - np.float32(a[0]) - t * along[0], y - np.float32(a[1]) - t * along[1]), np.float32)
 
 
-def _lighting(size: int, shot: Variation) -> tuple[Plane, Plane]:
+def _lighting(size: int, shot: Variation) -> tuple[Float32Array, Float32Array]:
     """A window at one side, a lamp that reaches only the middle, somebody's shadow, and the colour of the light."""
     small = 64
     t = ((np.arange(small) + 0.5) / small - 0.5).astype(np.float32)
@@ -163,7 +166,7 @@ def _lighting(size: int, shot: Variation) -> tuple[Plane, Plane]:
     return resized(np.asarray(level, np.float32), size, size, Image.Resampling.BILINEAR), tint
 
 
-def _focused(light: Plane, shot: Variation) -> Plane:
+def _focused(light: Float32Array, shot: Variation) -> Float32Array:
     """Slight defocus, and sometimes a shake along one direction."""
     size = light.shape[0]
     haze = shot.between("focus", 0.0, 0.0032) * size
@@ -177,7 +180,7 @@ def _focused(light: Plane, shot: Variation) -> Plane:
     return light
 
 
-def _developed(light: Plane, shot: Variation) -> Image.Image:
+def _developed(light: Float32Array, shot: Variation) -> Image.Image:
     """Exposure, tone curve, sharpening and noise of a telephone; noise is stronger in poor light."""
     row, column = (int(shot.between(f"noise {axis}", 0, PLATE)) for axis in ("row", "column"))
     settings = (
@@ -189,7 +192,7 @@ def _developed(light: Plane, shot: Variation) -> Image.Image:
     return Image.fromarray(develop(light, _film(shot), settings, grain_plate(), (row, column)))
 
 
-def _film(shot: Variation) -> Plane:
+def _film(shot: Variation) -> Float32Array:
     """Display value (0..1) of linear light 0..BRIGHTEST: shoulder above 0.75, gamma and contrast of this telephone."""
     light = np.linspace(0, 1, FILM_STEPS) ** 2 * BRIGHTEST
     light = np.where(light < 0.75, light, 0.75 + 0.28 * (1 - np.exp((0.75 - light) / 0.28)))

@@ -8,8 +8,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from generator.render.camera.snapshot_surfaces import Spot
+from generator.render.engine import Float32Array
 from generator.render.engine.canvas import Scene
-from generator.render.engine.relief import Plane, blotches, resized
+from generator.render.engine.relief import blotches, resized
 from generator.render.engine.variation import Variation
 
 Matrix = npt.NDArray[np.floating[Any]]
@@ -27,9 +28,9 @@ FRAMED = 0.93
 class Seen:
     """What every pixel of the picture sees."""
 
-    x: Plane
+    x: Float32Array
     """Column of the sheet that the product is drawn on, in pixels of that sheet."""
-    y: Plane
+    y: Float32Array
     """Row of that sheet."""
     floor: Spot
 
@@ -71,7 +72,7 @@ def _placed(scene: Scene, turn: float) -> Matrix:
     return to_picture
 
 
-def _floor(shot: Variation, turn: float, to_floor: Matrix, t: Plane) -> Spot:
+def _floor(shot: Variation, turn: float, to_floor: Matrix, t: Float32Array) -> Spot:
     """The places on the floor; boards and tiles seldom lie along the product."""
     x, y = _projected(to_floor, t)
     turn += shot.one_of("floor turn", (0.0, 0.0, np.pi / 2, np.pi / 4)) + shot.between("floor", -0.2, 0.2)
@@ -90,7 +91,7 @@ def _turn(shot: Variation, hung: bool) -> float:
     return shot.between("held", -0.16, 0.16) + shot.between("held askew", -0.14, 0.14)
 
 
-def _projected(matrix: Matrix, t: Plane) -> tuple[Plane, Plane]:
+def _projected(matrix: Matrix, t: Float32Array) -> tuple[Float32Array, Float32Array]:
     """Where a homography sends the pixels of a square picture."""
     m = matrix.astype(np.float32)
     x, y = t[None, :], t[:, None]
@@ -98,7 +99,7 @@ def _projected(matrix: Matrix, t: Plane) -> tuple[Plane, Plane]:
     return (m[0, 0] * x + m[0, 1] * y + m[0, 2]) * w, (m[1, 0] * x + m[1, 1] * y + m[1, 2]) * w
 
 
-def _uneven(x: Plane, y: Plane, shot: Variation, scene: Scene) -> tuple[Plane, Plane]:
+def _uneven(x: Float32Array, y: Float32Array, shot: Variation, scene: Scene) -> tuple[Float32Array, Float32Array]:
     """Cloth never lies as cut: the places wander by a few hundredths, and the whole bends a little."""
     soft = scene.appearance.silhouette in TOPS | COATS | CLIPPED
     wander = np.float32((0.004 if soft else 0.001) * shot.between("wander", 0.3, 1.5))

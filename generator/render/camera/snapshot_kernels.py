@@ -5,11 +5,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.engine.compiling import Plane, compiled
+from generator.render.engine import Float32Array, njit_cached
 
 
-@compiled
-def looked_up(colours: Plane, alpha: Plane, x: Plane, y: Plane) -> Plane:
+@njit_cached
+def looked_up(colours: Float32Array, alpha: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:
     """Colours times cover, and cover, of the sheet at (x, y), shape (h, w, 4); bilinear, nothing beyond the sheet."""
     height, width = alpha.shape
     found = np.zeros((x.shape[0], x.shape[1], 4), np.float32)
@@ -31,8 +31,10 @@ def looked_up(colours: Plane, alpha: Plane, x: Plane, y: Plane) -> Plane:
     return found
 
 
-@compiled
-def laid_over(light: Plane, found: Plane, shadow: Plane, level: Plane, tint: Plane) -> None:
+@njit_cached
+def laid_over(
+    light: Float32Array, found: Float32Array, shadow: Float32Array, level: Float32Array, tint: Float32Array
+) -> None:
     """Darkens the surface by the shadow, puts the product over it, and lights both."""
     for i in range(light.shape[0]):
         for j in range(light.shape[1]):
@@ -41,9 +43,13 @@ def laid_over(light: Plane, found: Plane, shadow: Plane, level: Plane, tint: Pla
                 light[i, j, c] = (light[i, j, c] * open_ + found[i, j, c]) * level[i, j] * tint[c]
 
 
-@compiled
+@njit_cached
 def develop(
-    light: Plane, film: Plane, settings: tuple[float, float, float, float], grain: Plane, start: tuple[int, int]
+    light: Float32Array,
+    film: Float32Array,
+    settings: tuple[float, float, float, float],
+    grain: Float32Array,
+    start: tuple[int, int],
 ) -> npt.NDArray[np.uint8]:
     """Levels of linear light: the film's curve, colour, sharpening and grain; the side of the grain plate is 2^n.
 

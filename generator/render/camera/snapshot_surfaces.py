@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.colour import Colour, linear, mix, palette
 from generator.render.engine.patterns import PATTERN_FUNCTIONS, pattern_colours
-from generator.render.engine.relief import Plane, blotches, speckles
+from generator.render.engine.relief import blotches, speckles
 from generator.render.engine.variation import Variation
 
 WOODS = ("#b98d5a", "#c9a26d", "#8f6a45", "#5b3f2c", "#3d2b22", "#a9a39a", "#cfc4b4", "#7c6f66", "#a4502f", "#d3ab4f")
@@ -25,19 +26,19 @@ WALLS = ("#e6e1d8", "#d6d2cc", "#c9c5be", "#e9dfc6", "#d9c7a8", "#bfc8c9", "#dcd
 class Spot(NamedTuple):
     """The places on the floor that the pixels see."""
 
-    x: Plane
-    y: Plane
+    x: Float32Array
+    y: Float32Array
     pixel: float
     """Width of a pixel, units."""
 
 
-def floor_surface(spot: Spot, shot: Variation) -> Plane:
+def floor_surface(spot: Spot, shot: Variation) -> Float32Array:
     """A floor, rug, sheet or blanket that things are laid on."""
     kinds = ("planks", "planks", "tiles", "rug", "rug", "linen", "linen", "linen", "blanket", "blanket")
     return SURFACES[shot.one_of("surface", kinds)](spot, shot)
 
 
-def wall_surface(spot: Spot, shot: Variation) -> Plane:
+def wall_surface(spot: Spot, shot: Variation) -> Float32Array:
     """A wall, wallpaper, door or wardrobe that things hang on."""
     return SURFACES[shot.one_of("surface", ("wall", "wall", "wall", "door", "blanket"))](spot, shot)
 
@@ -49,18 +50,18 @@ def _hue(shot: Variation, codes: tuple[str, ...], name: str = "surface colour") 
     return np.asarray(np.clip(colour * np.array([1 + tint, 1, 1 - tint]), 0.008, 0.92), np.float32)
 
 
-def _each(row: Plane, column: Plane | float, salt: float) -> Plane:
+def _each(row: Float32Array, column: Float32Array | float, salt: float) -> Float32Array:
     """A number in 0..1 for each plank or tile."""
     wild = np.sin(row * 12.9898 + column * 78.233 + salt) * 43758.547
     return np.asarray(wild - np.floor(wild), np.float32)
 
 
-def _line(t: Plane, half_width: float, pixel: float) -> Plane:
+def _line(t: Float32Array, half_width: float, pixel: float) -> Float32Array:
     """1 on the lines at whole numbers of t, whose units and pixels are given."""
     return np.asarray(np.clip((half_width - np.abs(t - np.round(t))) / (pixel + 1e-6) + 0.5, 0, 1), np.float32)
 
 
-def _planks(spot: Spot, shot: Variation) -> Plane:
+def _planks(spot: Spot, shot: Variation) -> Float32Array:
     """Wooden boards of random tone, laid end to end or as parquet."""
     wide, long = shot.between("plank", 0.07, 0.19), shot.between("plank length", 0.5, 1.5)
     row = np.floor(spot.y / wide)
@@ -76,7 +77,7 @@ def _planks(spot: Spot, shot: Variation) -> Plane:
     return np.asarray(_hue(shot, WOODS) * np.clip(level, 0.1, 2)[..., None], np.float32)
 
 
-def _tiles(spot: Spot, shot: Variation) -> Plane:
+def _tiles(spot: Spot, shot: Variation) -> Float32Array:
     """Square stone or ceramic tiles with joints; some floors have small inlays where four meet."""
     side = shot.between("tile", 0.22, 0.5)
     a, b = spot.x / side, spot.y / side
@@ -92,7 +93,7 @@ def _tiles(spot: Spot, shot: Variation) -> Plane:
     return np.asarray(albedo + joint[..., None] * (dark - albedo), np.float32)
 
 
-def _rug(spot: Spot, shot: Variation) -> Plane:
+def _rug(spot: Spot, shot: Variation) -> Float32Array:
     """Carpet: piles of yarn in one colour, or with large ornaments in two more."""
     albedo = np.broadcast_to(_hue(shot, RUGS), (*spot.x.shape, 3)).astype(np.float32)
     if shot.chance("ornament", 0.5):
@@ -104,7 +105,7 @@ def _rug(spot: Spot, shot: Variation) -> Plane:
     return np.asarray(albedo * level[..., None], np.float32)
 
 
-def _ornament(spot: Spot, shot: Variation, ground: Colour) -> Plane:
+def _ornament(spot: Spot, shot: Variation, ground: Colour) -> Float32Array:
     """Curls and lozenges: level lines of waves that cross each other."""
     colours, period = palette(ground), shot.between("motif", 0.15, 0.45)
     a, b = spot.x * np.float32(2 * np.pi / period), spot.y * np.float32(2 * np.pi / period)
@@ -116,12 +117,12 @@ def _ornament(spot: Spot, shot: Variation, ground: Colour) -> Plane:
     return albedo
 
 
-def _linen(spot: Spot, shot: Variation) -> Plane:
+def _linen(spot: Spot, shot: Variation) -> Float32Array:
     """A sheet, towel or sofa cover in one colour, with soft folds."""
     return np.asarray(_hue(shot, LINENS) * _folds(spot, shot)[..., None], np.float32)
 
 
-def _blanket(spot: Spot, shot: Variation) -> Plane:
+def _blanket(spot: Spot, shot: Variation) -> Float32Array:
     """A printed or woven cover: any of the patterns of the cloths, larger, or ornaments, and folds."""
     ground = _hue(shot, LINENS + RUGS)
     name = shot.one_of("print", (*(name for name in PATTERN_FUNCTIONS if name != "plain"), "ornament", "ornament"))
@@ -133,7 +134,7 @@ def _blanket(spot: Spot, shot: Variation) -> Plane:
     return np.asarray(albedo * _folds(spot, shot)[..., None], np.float32)
 
 
-def _folds(spot: Spot, shot: Variation) -> Plane:
+def _folds(spot: Spot, shot: Variation) -> Float32Array:
     """Light on the folds of a cloth: bright towards the light, dark behind."""
     angle, depth = shot.between("fold angle", 0, np.pi), shot.between("fold depth", 0.0, 0.13)
     u = spot.x * np.float32(np.cos(angle)) + spot.y * np.float32(np.sin(angle))
@@ -143,13 +144,13 @@ def _folds(spot: Spot, shot: Variation) -> Plane:
     return np.asarray(np.clip(1 + depth * light + fine, 0.3, 1.5), np.float32)
 
 
-def _wall(spot: Spot, shot: Variation) -> Plane:
+def _wall(spot: Spot, shot: Variation) -> Float32Array:
     """Painted plaster."""
     cloud = 0.012 * blotches(spot.x, spot.y, 0.3) + 0.010 * speckles(spot.x, spot.y, max(0.006, spot.pixel))
     return np.asarray(_hue(shot, WALLS) * (1 + cloud)[..., None], np.float32)
 
 
-def _door(spot: Spot, shot: Variation) -> Plane:
+def _door(spot: Spot, shot: Variation) -> Float32Array:
     """A door or wardrobe: upright boards with a groove, painted or wooden."""
     codes = WALLS if shot.chance("painted", 0.5) else WOODS
     wide = shot.between("board", 0.35, 0.8)
@@ -160,7 +161,7 @@ def _door(spot: Spot, shot: Variation) -> Plane:
     return np.asarray(_hue(shot, codes) * level[..., None], np.float32)
 
 
-SURFACES: dict[str, Callable[[Spot, Variation], Plane]] = {
+SURFACES: dict[str, Callable[[Spot, Variation], Float32Array]] = {
     "planks": _planks,
     "tiles": _tiles,
     "rug": _rug,

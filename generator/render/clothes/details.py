@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.canvas import Scene, Window
 from generator.render.engine.curves import Curve, Point, between, box, outline, ribbon
-from generator.render.engine.relief import Plane
 from schemas.appearance import ANY
 
 
@@ -19,7 +19,7 @@ def usual_cut(scene: Scene, name: str, usual: str, share: float) -> str:
     return usual if not asked and scene.design.chance(f"{name} as usual", share) else scene.cut(name)
 
 
-def _around(scene: Scene, x: float, y: float, reach: float) -> tuple[Window, Plane, Plane] | None:
+def _around(scene: Scene, x: float, y: float, reach: float) -> tuple[Window, Float32Array, Float32Array] | None:
     """The window around a point, and the distances to it along x and y; None when it leaves the picture."""
     window = scene.near(x, y, reach)
     return None if window is None else (window, scene.x[window] - np.float32(x), scene.y[window] - np.float32(y))
@@ -59,7 +59,9 @@ def ring(
     scene.stamp(window, mask, (0.55 * width * profile).astype(np.float32), cloth)
 
 
-def _wire(dx: Plane, dy: Plane, rx: float, ry: float, width: float, power: float, zoom: float) -> tuple[Plane, Plane]:
+def _wire(
+    dx: Float32Array, dy: Float32Array, rx: float, ry: float, width: float, power: float, zoom: float
+) -> tuple[Float32Array, Float32Array]:
     """Mask and round profile of a wire along the superellipse |x/rx|^p + |y/ry|^p = 1."""
     level = (np.abs(dx / rx) ** power + np.abs(dy / ry) ** power) ** (1 / power)
     away = np.abs(level - 1) * min(rx, ry)

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.render.camera.pose import STUDIO, posed, presented
-from generator.render.engine import kernels
+from generator.render.engine import Float32Array, kernels
 from generator.render.engine import rasterize as tracing
 from generator.render.engine.curves import Curve, Outline, along
 from generator.render.engine.fabric import Cloth
 from generator.render.engine.parts import NO_PART, part_number
-from generator.render.engine.relief import UNEVEN, Fold, Plane, blotches, folded
+from generator.render.engine.relief import UNEVEN, Fold, blotches, folded
 from generator.render.engine.variation import Variation
 from generator.render.engine.warp import give_of, warp
 from schemas.appearance import ANY, CUTS_OF, Appearance
@@ -41,7 +41,7 @@ BENT = 0.060
 Window = tuple[slice, slice]
 
 
-def roomy(num_planes: int, side: int) -> Plane:
+def roomy(num_planes: int, side: int) -> Float32Array:
     """Planes of zeros with a column to spare, so that each window of them has one and the same memory layout.
 
     Compiled loops are made once for each layout; a window as wide as the picture would have another one.
@@ -54,7 +54,7 @@ class Area:
 
     __slots__ = ("mask", "window")
 
-    def __init__(self, window: Window, mask: Plane) -> None:
+    def __init__(self, window: Window, mask: Float32Array) -> None:
         self.window, self.mask = window, mask
 
 
@@ -77,7 +77,7 @@ class Scene:
         self.near_sleeve: list[Callable[[], None]] = []
         """What lays the sleeve that hangs before the body of a turned garment, in order."""
         self.body_lies = False
-        self.frame: Plane | None = None
+        self.frame: Float32Array | None = None
         """How far each pixel lies on the face of what is folded; elsewhere nothing more is laid."""
         self.face_window: Window = (slice(0, size), slice(0, size))
         self.floor: tuple[float, float, float] | None = None
@@ -133,24 +133,24 @@ class Scene:
         return (1, -1) if self.pose.yaw > 0 else (-1, 1)
 
     @functools.cached_property
-    def place(self) -> tuple[Plane, Plane]:
+    def place(self) -> tuple[Float32Array, Float32Array]:
         """The garment units x and y of every pixel."""
         x, y = self.planes[7:]
         tracing.unlaid(x, y, self.waves, self.bend, self.camera)
         return x, y
 
     @property
-    def x(self) -> Plane:
+    def x(self) -> Float32Array:
         """Garment units to the right of the axis, at every pixel."""
         return self.place[0]
 
     @property
-    def y(self) -> Plane:
+    def y(self) -> Float32Array:
         """Garment units downwards, at every pixel."""
         return self.place[1]
 
     @functools.cached_property
-    def crumple(self) -> Plane:
+    def crumple(self) -> Float32Array:
         """The unevenness that all cloth has, in units."""
         shift = np.float32(self.shot.between("crumple", 0.0, 9.0))
         planes = roomy(1, self.side)
@@ -158,12 +158,12 @@ class Scene:
         return np.asarray(planes[0])
 
     @property
-    def coarse_x(self) -> Plane:
+    def coarse_x(self) -> Float32Array:
         """`x` at every `cell`-th pixel."""
         return np.ascontiguousarray(self.x[self.cell // 2 :: self.cell, self.cell // 2 :: self.cell])
 
     @property
-    def coarse_y(self) -> Plane:
+    def coarse_y(self) -> Float32Array:
         """`y` at every `cell`-th pixel."""
         return np.ascontiguousarray(self.y[self.cell // 2 :: self.cell, self.cell // 2 :: self.cell])
 
@@ -268,7 +268,9 @@ class Scene:
         part = part or "lining"
         self.panel(shape, cloth, puff=0.0, lift=lift, shade=0.85, shadow=0.5 if clip else 0.0, clip=clip, part=part)
 
-    def stamp(self, window: Window, mask: Plane, height: Plane, cloth: str, part: str | None = None) -> None:
+    def stamp(
+        self, window: Window, mask: Float32Array, height: Float32Array, cloth: str, part: str | None = None
+    ) -> None:
         """Lays a small part whose mask and relief are known at every pixel, riding on what is below."""
         relief = np.asarray(self.height[window] + height, np.float32)
         self._lay(window, np.asarray(mask, np.float32), relief, cloth, (1.0, 0.0, 0.0), part)
@@ -349,7 +351,7 @@ class Scene:
 
     def _line(
         self, points: Outline, width: float, *, margin: float, dashed: bool = False
-    ) -> tuple[Window, Plane, Plane, Plane] | None:
+    ) -> tuple[Window, Float32Array, Float32Array, Float32Array] | None:
         """Window, mask, distance and length of a line; dashed draws two of every three stretches between the points."""
         line = self.pixels(points)
         pen = width * self.zoom
@@ -366,7 +368,7 @@ class Scene:
         mask = np.clip(np.float32(0.5 * max(pen, 1.0) + 0.5) - away, 0, 1) * np.float32(min(1.0, pen))
         return window, mask, away, place
 
-    def _cast(self, area: Area, near: Plane, strength: float, reach: float) -> None:
+    def _cast(self, area: Area, near: Float32Array, strength: float, reach: float) -> None:
         """A wide and a tight shadow on what lies below, shifted down and to the right, away from the key light."""
         unit = self.zoom
         soft = kernels.softened(area.mask, 0.8 * reach * unit, 0.5 * reach * unit, 0.3 * reach * unit)
@@ -376,8 +378,8 @@ class Scene:
     def _lay(
         self,
         window: Window,
-        mask: Plane,
-        height: Plane,
+        mask: Float32Array,
+        height: Float32Array,
         cloth: str,
         look: tuple[float, float, float],
         part: str | None,

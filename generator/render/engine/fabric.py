@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine import fabric_knits as knits
 from generator.render.engine import fabric_leathers as leathers
 from generator.render.engine import fabric_solids as solids
@@ -16,7 +17,6 @@ from generator.render.engine import fabric_woven as woven
 from generator.render.engine.colour import CREAM, Colour, mix, palette
 from generator.render.engine.finish import Finish
 from generator.render.engine.patterns import pattern_colours
-from generator.render.engine.relief import Plane
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,11 @@ class Cloth:
 class Surface:
     """A cloth at every pixel: linear albedo (h, w, 3) and its finish."""
 
-    albedo: Plane
+    albedo: Float32Array
     finish: Finish
 
 
-def surface(cloth: Cloth, u: Plane, v: Plane, footprint: float) -> Surface:
+def surface(cloth: Cloth, u: Float32Array, v: Float32Array, footprint: float) -> Surface:
     """The cloth at (u, v) in garment units, seen by pixels `footprint` units wide."""
     albedo = pattern_colours(cloth.pattern, u, v, palette(cloth.colour), footprint)
     finish = FINISHES[cloth.material](u, v, footprint)
@@ -45,7 +45,7 @@ def surface(cloth: Cloth, u: Plane, v: Plane, footprint: float) -> Surface:
     return Surface(np.asarray(albedo * finish.tone[..., None], np.float32), finish)
 
 
-FINISHES: dict[str, Callable[[Plane, Plane, float], Finish]] = {
+FINISHES: dict[str, Callable[[Float32Array, Float32Array, float], Finish]] = {
     "gabardine": woven.gabardine,
     "twill": woven.twill,
     "cotton": woven.cotton,

@@ -2,18 +2,19 @@
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.finish import Finish, off_centre, pebbles, visible, wave
-from generator.render.engine.relief import Plane, blotches, speckles
+from generator.render.engine.relief import blotches, speckles
 
 
-def jersey(u: Plane, v: Plane, footprint: float) -> Finish:
+def jersey(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A T-shirt's knit: too fine to see, slightly mottled, hanging in soft waves."""
     wales = wave(u, 0.0080) * visible(0.0080, footprint)
     melange = blotches(u, v, 0.016, 0.007, layer=3)
     return Finish(0.98 + 0.051 * melange + 0.015 * wales, 0.0034 * blotches(u, v, 0.11, 0.16, layer=1), 0.0, 0.26)
 
 
-def wool(u: Plane, v: Plane, footprint: float) -> Finish:
+def wool(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Felted coating: a short fuzz of fibres in slightly different shades."""
     seen = visible(0.0070, footprint)
     fuzz = 0.050 * speckles(u, v, 0.0040) + 0.045 * seen * blotches(u, v, 0.0065, 0.0050, layer=1)
@@ -24,13 +25,13 @@ def wool(u: Plane, v: Plane, footprint: float) -> Finish:
     )
 
 
-def cashmere(u: Plane, v: Plane, footprint: float) -> Finish:
+def cashmere(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A long nap combed into short ripples, with a soft glow."""
     ripple = blotches(u + 0.25 * v, v, 0.036, 0.0110, layer=3) * (0.4 + 0.6 * visible(0.024, footprint))
     return Finish(np.asarray(1.07 + 0.034 * ripple, np.float32), 0.00030 * ripple, 0.05, 0.80)
 
 
-def boucle(u: Plane, v: Plane, footprint: float) -> Finish:
+def boucle(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Yarn in loops: nubs of uneven size, some of them pale, with dark gaps."""
     seen = np.float32(0.30 + 0.70 * visible(0.0105, footprint))
     nub = pebbles(u, v, 0.0105) - 0.6
@@ -42,7 +43,7 @@ def boucle(u: Plane, v: Plane, footprint: float) -> Finish:
     )
 
 
-def shearling(u: Plane, v: Plane, footprint: float) -> Finish:
+def shearling(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Soft curls of fleece, pale at their tips, in a deep pile that lights up at its edge."""
     period = 0.0185
     x = u + np.float32(0.0055) * blotches(u, v, 0.021, layer=1)
@@ -55,7 +56,7 @@ def shearling(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), 0.0011 * curl, 0.0, 0.85, bleach)
 
 
-def knit(u: Plane, v: Plane, footprint: float) -> Finish:
+def knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Stocking stitch of a fine gauge: small Vs in columns, in yarn that is not quite even."""
     wide, high = 0.0125, 0.0098
     seen = visible(wide, footprint)
@@ -66,7 +67,7 @@ def knit(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), seen * (0.0005 * loop - 0.0007 * across**2), 0.0, 0.42)
 
 
-def rib_knit(u: Plane, v: Plane, footprint: float) -> Finish:
+def rib_knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Round ribs down the cloth with a column of stitches on each, and deep soft valleys."""
     period = 0.0300
     across = off_centre(u, period)
@@ -75,7 +76,7 @@ def rib_knit(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), 0.0058 * (1 - across**2) + 0.0005 * stitch * (1 - across), 0.0, 0.20)
 
 
-def cable_knit(u: Plane, v: Plane, footprint: float) -> Finish:
+def cable_knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Two strands wound around each other on a ground of purl, a rib on either side."""
     wide, turn = 0.118, 0.105
     phase = u * np.float32(1 / wide)
@@ -94,7 +95,7 @@ def cable_knit(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), 0.0092 * raised + 0.0004 * plait, 0.0, 0.20)
 
 
-def ribbing(u: Plane, v: Plane, footprint: float) -> Finish:
+def ribbing(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """The bands of cuffs and collars."""
     rib = wave(u, 0.015) * visible(0.011, footprint)
     return Finish(1 + 0.20 * rib, 0.0022 * rib, 0.0, 0.10)

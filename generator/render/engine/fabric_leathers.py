@@ -2,11 +2,12 @@
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.finish import Finish, pebbles, visible
-from generator.render.engine.relief import Plane, blotches, speckles
+from generator.render.engine.relief import blotches, speckles
 
 
-def leather(u: Plane, v: Plane, footprint: float) -> Finish:
+def leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Smooth hide: pores as fine as the picture can show, long soft creases, a crisp highlight."""
     seen = visible(0.0080, footprint)
     pore = (1 - pebbles(u, v, 0.0070)) * seen
@@ -16,7 +17,7 @@ def leather(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), 0.0036 * soft + 0.00045 * crease - 0.00026 * pore, 0.66, 0.0)
 
 
-def grained_leather(u: Plane, v: Plane, footprint: float) -> Finish:
+def grained_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Pebbles that can be seen one by one, each with its own small light."""
     seen = np.float32(0.25 + 0.75 * visible(0.0135, footprint))
     pebble = pebbles(u, v, 0.0135, 0.0120)
@@ -25,13 +26,13 @@ def grained_leather(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), 0.0010 * seen * pebble + 0.0022 * soft, 0.46, 0.0)
 
 
-def patent_leather(u: Plane, v: Plane, footprint: float) -> Finish:
+def patent_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Lacquer: deep colour under a mirror that lies in slow waves."""
     flow = blotches(u, v, 0.15, 0.22, layer=3)
     return Finish(np.full_like(u, 0.66), 0.0100 * flow, 1.0, 0.0)
 
 
-def exotic_leather(u: Plane, v: Plane, footprint: float) -> Finish:
+def exotic_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Rows of polished scales, laid like bricks, of uneven size, with dark seams; it belongs to no species."""
     wide, high = 0.043, 0.029
     drift_u, drift_v = blotches(u, v, 0.070, layer=1), blotches(u, v, 0.070, layer=2)
@@ -46,7 +47,7 @@ def exotic_leather(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), np.asarray(0.0034 * pillow, np.float32), 0.74, 0.0)
 
 
-def suede(u: Plane, v: Plane, footprint: float) -> Finish:
+def suede(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A short nap that keeps the strokes of a brush."""
     brushed = np.tanh(1.5 * blotches(u + 0.5 * v, v, 0.042, 0.075, layer=1))
     nap = speckles(u, v, 0.005)

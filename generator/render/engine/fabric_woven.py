@@ -6,11 +6,12 @@ they crumple, by slubs and streaks in the yarn, and by gloss and sheen.
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.finish import Finish, off_centre, visible, wave
-from generator.render.engine.relief import Plane, blotches, speckles
+from generator.render.engine.relief import blotches, speckles
 
 
-def gabardine(u: Plane, v: Plane, footprint: float) -> Finish:
+def gabardine(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A tight steep twill, nearly smooth, that drapes softly and shines a little."""
     twill = wave(u * 0.89 + v * 0.45, 0.0078) * visible(0.0078, footprint)
     drape = blotches(u, v, 0.15, 0.24, layer=7)
@@ -19,7 +20,7 @@ def gabardine(u: Plane, v: Plane, footprint: float) -> Finish:
     )
 
 
-def twill(u: Plane, v: Plane, footprint: float) -> Finish:
+def twill(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Diagonal ridges that can be counted, matte, of slightly uneven yarn."""
     a, b = (u + v) * np.float32(0.7071), (u - v) * np.float32(0.7071)
     ridge = wave(a, 0.0115) * visible(0.0115, footprint)
@@ -27,14 +28,14 @@ def twill(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(0.81 + 0.065 * ridge + 0.095 * streak, np.float32), 0.00030 * ridge, 0.05, 0.03)
 
 
-def cotton(u: Plane, v: Plane, footprint: float) -> Finish:
+def cotton(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Plain, matte, a little crumpled."""
     crumple = np.abs(blotches(u, v, 0.060, layer=1)) - 0.35 * np.abs(blotches(u, v, 0.028, layer=2))
     tone = 1 + 0.02 * speckles(u, v, 0.004)
     return Finish(tone, 0.0021 * crumple, 0.02, 0.02)
 
 
-def linen(u: Plane, v: Plane, footprint: float) -> Finish:
+def linen(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Sharp creases, and slubs: thick places that run along single threads, across and down."""
     seen = np.float32(0.35 + 0.65 * visible(0.010, footprint))
     slubs = blotches(u, v, 0.050, 0.0045, layer=1) + 0.7 * blotches(u, v, 0.0045, 0.050, layer=2)
@@ -43,7 +44,7 @@ def linen(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(1 + 0.045 * seen * slubs, np.float32), -0.0029 * crease, 0.0, 0.0, bleach)
 
 
-def canvas(u: Plane, v: Plane, footprint: float) -> Finish:
+def canvas(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A coarse plain weave whose threads can be counted, stiff and matte."""
     weave = wave(u, 0.0130) * wave(v, 0.0130) * visible(0.0110, footprint)
     slubs = blotches(u, v, 0.0105, 0.045, layer=1) + blotches(u, v, 0.045, 0.0105, layer=2)
@@ -52,7 +53,7 @@ def canvas(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(tone, 0.0004 * (weave + 0.6 * slubs), bleach=undyed)
 
 
-def denim(u: Plane, v: Plane, footprint: float) -> Finish:
+def denim(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A twill of dyed warp and white weft, slubbed along the warp and rubbed pale in soft patches."""
     a = u * np.float32(0.75) + v * np.float32(0.66)
     ridge = wave(a, 0.0098) * visible(0.0098, footprint)
@@ -65,7 +66,7 @@ def denim(u: Plane, v: Plane, footprint: float) -> Finish:
     )
 
 
-def corduroy(u: Plane, v: Plane, footprint: float) -> Finish:
+def corduroy(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Round cords of cut pile down the cloth, with narrow dark grooves."""
     period = 0.0180
     seen = visible(period, footprint)
@@ -75,27 +76,27 @@ def corduroy(u: Plane, v: Plane, footprint: float) -> Finish:
     return Finish(np.asarray(tone, np.float32), 0.0030 * seen * cord, 0.0, 0.45)
 
 
-def velvet(u: Plane, v: Plane, footprint: float) -> Finish:
+def velvet(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A deep pile: dark where it is looked into, bright where it turns away, in soft pools where a hand brushed it."""
     pools = np.tanh(1.1 * blotches(u + 0.3 * v, v, 0.085, 0.15, layer=1))
     tone = 0.66 + 0.19 * pools + 0.02 * speckles(u, v, 0.004)
     return Finish(np.asarray(tone, np.float32), 0.0050 * pools, 0.0, 1.35)
 
 
-def nylon(u: Plane, v: Plane, footprint: float) -> Finish:
+def nylon(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Thin, slippery and crinkled."""
     crinkle = np.abs(blotches(u, v, 0.060, 0.034, layer=1)) + 0.6 * np.abs(blotches(u, v, 0.022, layer=2))
     return Finish(np.full_like(u, 0.96), -0.0016 * crinkle, 0.62, 0.0)
 
 
-def silk(u: Plane, v: Plane, footprint: float) -> Finish:
+def silk(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A soft lustre that runs in narrow falls."""
     sway = np.asarray(0.05 * np.sin(9 * v), np.float32)
     streaks = blotches(u + sway, v, 0.032, 0.40, layer=1)
     return Finish(np.asarray(0.98 + 0.07 * streaks, np.float32), 0.0046 * streaks, 0.46, 0.12)
 
 
-def satin(u: Plane, v: Plane, footprint: float) -> Finish:
+def satin(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """A shine like water over broad rolling folds."""
     sway = np.asarray(0.07 * np.sin(6 * v + 1), np.float32)
     roll = blotches(u + 0.45 * v + sway, v, 0.085, 0.36, layer=3)

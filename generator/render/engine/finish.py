@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from generator.render.engine import Float32Array
 from generator.render.engine.kernels import sampled, worley
-from generator.render.engine.relief import Plane
 
 Texture = npt.NDArray[np.floating[Any]]
 CELLS, SIDE = 32, 512
@@ -42,19 +42,19 @@ def visible(period: float, footprint: float) -> np.float32:
     return np.float32(np.clip((period / footprint - 1.5) / 1.5, 0, 1))
 
 
-def wave(t: Plane, period: float) -> Plane:
+def wave(t: Float32Array, period: float) -> Float32Array:
     """A sine with a period in garment units."""
     return np.asarray(np.sin(t * np.float32(2 * np.pi / period)), np.float32)
 
 
-def off_centre(t: Plane, period: float) -> Plane:
+def off_centre(t: Float32Array, period: float) -> Float32Array:
     """0 in the middle of each strip of width `period`, 1 on the line between two of them."""
     phase = t * np.float32(1 / period)
     return np.asarray(np.abs(phase - np.round(phase)) * 2, np.float32)
 
 
 @functools.cache
-def pebble_plate() -> Plane:
+def pebble_plate() -> Float32Array:
     """A seamless plate of cobbles: 0 in the grooves between neighbouring cells, 1 on their tops.
 
     The difference of the distances to the two nearest of a set of jittered points (Worley, A Cellular Texture Basis
@@ -67,7 +67,7 @@ def pebble_plate() -> Plane:
     return np.ascontiguousarray(np.sin(0.5 * np.pi * between), np.float32)
 
 
-def pebbles(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None) -> Plane:
+def pebbles(u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None) -> Float32Array:
     """Cobbles of about `cell_u` by `cell_v` units that lie in the cloth, 0 in the grooves, 1 on top."""
     u, v = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
     texels = SIDE / CELLS

@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from generator.render.engine.compiling import Labels, Numbers, Plane, compiled
+from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
 
-@compiled
-def reduced(plane: Plane, factor: int) -> Plane:
+@njit_cached
+def reduced(plane: Float32Array, factor: int) -> Float32Array:
     """Means of factor x factor cells, with a rim of three cells of zeros; cells past the edge count as zeros too."""
     height, width = plane.shape
     rows, columns = (height + factor - 1) // factor, (width + factor - 1) // factor
@@ -24,8 +24,8 @@ def reduced(plane: Plane, factor: int) -> Plane:
     return small
 
 
-@compiled
-def spread_cells(small: Plane, tap: float) -> None:
+@njit_cached
+def spread_cells(small: Float32Array, tap: float) -> None:
     """Blurs a small plane in place, along rows and columns, with the weights tap, 1 - 2 tap, tap."""
     height, width = small.shape
     t, m = np.float32(tap), np.float32(1 - 2 * tap)
@@ -43,8 +43,8 @@ def spread_cells(small: Plane, tap: float) -> None:
             above[j] = here
 
 
-@compiled
-def enlarged(small: Plane, factor: int, height: int, width: int, down: float, right: float) -> Plane:
+@njit_cached
+def enlarged(small: Float32Array, factor: int, height: int, width: int, down: float, right: float) -> Float32Array:
     """A plane from the cells of `reduced` by cubic B-splines (no facets), moved by a fraction of a pixel.
 
     Along rows first, where there are few of them yet; then each row of pixels is a mean of four whole rows.
@@ -70,8 +70,8 @@ def enlarged(small: Plane, factor: int, height: int, width: int, down: float, ri
     return plane
 
 
-@compiled
-def softened(plane: Plane, sigma: float, down: float, right: float) -> Plane:
+@njit_cached
+def softened(plane: Float32Array, sigma: float, down: float, right: float) -> Float32Array:
     """A blur of about `sigma` pixels, zero beyond the plane, moved down and to the right; large radii cost no more.
 
     Means over cells, three taps and cubic B-splines have the variances 1/12, 2 tap and 1/3 of a cell.
@@ -84,8 +84,10 @@ def softened(plane: Plane, sigma: float, down: float, right: float) -> Plane:
     return enlarged(small, factor, plane.shape[0], plane.shape[1], down, right)
 
 
-@compiled
-def sampled(u: Plane, v: Plane, plate: Plane, scales: tuple[float, float], shifts: tuple[float, float]) -> Plane:
+@njit_cached
+def sampled(
+    u: Float32Array, v: Float32Array, plate: Float32Array, scales: tuple[float, float], shifts: tuple[float, float]
+) -> Float32Array:
     """A seamless plate, interpolated at scaled and shifted places (> 0); arrays are flat but the plate, of side 2^n."""
     found = np.empty(u.shape[0], np.float32)
     side = plate.shape[0] - 1
@@ -102,8 +104,8 @@ def sampled(u: Plane, v: Plane, plate: Plane, scales: tuple[float, float], shift
     return found
 
 
-@compiled
-def worley(points: Plane, side: int) -> Numbers:
+@njit_cached
+def worley(points: Float32Array, side: int) -> Float64Array:
     """F2 - F1 of Worley's cellular noise at `side` x `side` places: how much farther is the second nearest, in cells.
 
     Every cell has one point, at `points[i, j]` (down, right) from its middle; those around the plate come first and
@@ -126,8 +128,8 @@ def worley(points: Plane, side: int) -> Numbers:
     return found
 
 
-@compiled
-def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers, uneven: float) -> None:
+@njit_cached
+def add_creases(total: Float32Array, x: Float32Array, y: Float32Array, creases: Float64Array, uneven: float) -> None:
     """Adds creases to a relief, near each of them; a row holds the fields of `relief.Crease`, points first.
 
     `uneven` is how far x and y stray from a regular grid, at most; units.
@@ -193,9 +195,14 @@ def add_creases(total: Plane, x: Plane, y: Plane, creases: Numbers, uneven: floa
                 total[i, j] += (gain[k] + f * (gain[k + 1] - gain[k])) * (round_ + sharp * (edge - round_))
 
 
-@compiled
+@njit_cached
 def add_flutes(
-    total: Plane, x: Plane, y: Plane, crests: Plane, starts: Plane, shape: tuple[float, float, float, float, float]
+    total: Float32Array,
+    x: Float32Array,
+    y: Float32Array,
+    crests: Float32Array,
+    starts: Float32Array,
+    shape: tuple[float, float, float, float, float],
 ) -> None:
     """Adds hanging folds: crest heights and where each begins, tabulated over -1.5..1.5 half widths of the cloth."""
     top, bottom, wide_top, wide_bottom, depth = shape
@@ -217,15 +224,15 @@ def add_flutes(
             total[i, j] += depth * math.sqrt(t) * crest * open_ * open_ * (3 - 2 * open_)
 
 
-@compiled
+@njit_cached
 def formed(
-    deep: Plane,
-    broad: Plane,
-    near: Plane,
-    folds: Plane,
-    crumple: Plane,
+    deep: Float32Array,
+    broad: Float32Array,
+    near: Float32Array,
+    folds: Float32Array,
+    crumple: Float32Array,
     sizes: tuple[float, float, float, float, float],
-) -> Plane:
+) -> Float32Array:
     """The relief of a panel from its mask blurred over three widths: shoulder, bulge and rolled edge, and its folds."""
     puff, volume, edge = np.float32(sizes[0]), np.float32(sizes[1]), np.float32(sizes[2])
     lift, folded = np.float32(sizes[3]), np.float32(sizes[4])
@@ -254,8 +261,8 @@ def formed(
     return relief
 
 
-@compiled
-def darken(shade: Plane, soft: Plane, strength: float) -> None:
+@njit_cached
+def darken(shade: Float32Array, soft: Float32Array, strength: float) -> None:
     """Multiplies by 1 - strength x soft."""
     s = np.float32(strength)
     for i in range(shade.shape[0]):
@@ -264,8 +271,15 @@ def darken(shade: Plane, soft: Plane, strength: float) -> None:
                 shade[i, j] *= 1 - s * min(soft[i, j], np.float32(1))
 
 
-@compiled
-def cast(shade: Plane, soft: Plane, near: Plane, strengths: tuple[float, float], down: float, right: float) -> None:
+@njit_cached
+def cast(
+    shade: Float32Array,
+    soft: Float32Array,
+    near: Float32Array,
+    strengths: tuple[float, float],
+    down: float,
+    right: float,
+) -> None:
     """Darkens by a wide shadow and by a tight one, `near` moved by a fraction of a pixel."""
     height, width = shade.shape
     wide, tight = np.float32(strengths[0]), np.float32(strengths[1])
@@ -281,8 +295,10 @@ def cast(shade: Plane, soft: Plane, near: Plane, strengths: tuple[float, float],
             shade[i, j] *= (one - wide * min(soft[i, j], one)) * (one - tight * min(upper + f * (lower - upper), one))
 
 
-@compiled
-def pressed(relief: Plane, away: Plane, place: Plane, sizes: tuple[float, float, float, float, float]) -> None:
+@njit_cached
+def pressed(
+    relief: Float32Array, away: Float32Array, place: Float32Array, sizes: tuple[float, float, float, float, float]
+) -> None:
     """A groove along a traced line, and the cloth beside it drawn up between the stitches; sizes in pixels."""
     depth, width, pucker, period, phase = sizes
     for i in range(relief.shape[0]):
@@ -295,14 +311,14 @@ def pressed(relief: Plane, away: Plane, place: Plane, sizes: tuple[float, float,
                 relief[i, j] += pucker * wave * bulge - depth * math.exp(-q * q)
 
 
-@compiled
+@njit_cached
 def lay(
-    mask: Plane,
-    relief: Plane,
+    mask: Float32Array,
+    relief: Float32Array,
     labels: tuple[int, int],
     look: tuple[float, float, float, float],
-    planes: Plane,
-    owners: Labels,
+    planes: Float32Array,
+    owners: UInt8Array,
 ) -> None:
     """Lays a panel into the planes of a scene: alpha, height, shade, quilt, u, v, share, x, y and top, under, part.
 

@@ -11,11 +11,11 @@ import math
 import numpy as np
 from PIL import Image
 
+from generator.render.engine import Float32Array, Float64Array
 from generator.render.engine.canvas import Scene, Window
-from generator.render.engine.compiling import Numbers
 from generator.render.engine.fabric import surface
 from generator.render.engine.kernels import enlarged, reduced, softened
-from generator.render.engine.relief import PLATE, Plane, grain_plate, quilted
+from generator.render.engine.relief import PLATE, grain_plate, quilted
 from generator.render.engine.shading import FILM_STEPS, develop, mix_in, paper, shade_pixels, spread, weigh
 from generator.render.engine.variation import Variation
 
@@ -30,7 +30,7 @@ def photograph(scene: Scene) -> Image.Image:
     return developed(lit(scene), scene.shot)
 
 
-def lit(scene: Scene) -> Plane:
+def lit(scene: Scene) -> Float32Array:
     """The linear light that reaches the camera, shape (size, size, 3)."""
     light = backdrop(scene)
     covered = np.flatnonzero(scene.alpha.max(axis=1) > 0), np.flatnonzero(scene.alpha.max(axis=0) > 0)
@@ -41,7 +41,7 @@ def lit(scene: Scene) -> Plane:
     return light
 
 
-def shaded(scene: Scene, window: Window) -> Plane:
+def shaded(scene: Scene, window: Window) -> Float32Array:
     """The linear colours of the product inside a window, its cover taken as complete; 0 where there is none."""
     look = _clothed(scene, window)
     relief = scene.height[window] + look[..., 3]
@@ -56,7 +56,7 @@ def shaded(scene: Scene, window: Window) -> Plane:
     return colours
 
 
-def backdrop(scene: Scene) -> Plane:
+def backdrop(scene: Scene) -> Float32Array:
     """Seamless paper, a little uneven, with the shadow of the product."""
     shot, size = scene.shot, scene.size
     light = np.empty((size, size, 3), np.float32)
@@ -66,7 +66,7 @@ def backdrop(scene: Scene) -> Plane:
     return light
 
 
-def _shadow(scene: Scene) -> tuple[Plane, float]:
+def _shadow(scene: Scene) -> tuple[Float32Array, float]:
     """Where the product keeps the light from the paper, 0 to 1, and how much of it."""
     size = scene.size
     if scene.floor is None:
@@ -81,7 +81,7 @@ def _shadow(scene: Scene) -> tuple[Plane, float]:
     return np.asarray(0.8 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
 
 
-def _clothed(scene: Scene, window: Window) -> Plane:
+def _clothed(scene: Scene, window: Window) -> Float32Array:
     """Red, green, blue, relief, gloss, sheen and metal of what covers each pixel of a window, shape (h, w, 7)."""
     top, under = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top, scene.under))
     share, u, v = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.share, scene.u, scene.v))
@@ -100,7 +100,7 @@ def _clothed(scene: Scene, window: Window) -> Plane:
     return look.reshape(*scene.top[window].shape, 7)
 
 
-def _depth(relief: Plane, zoom: float, cell: int) -> Plane:
+def _depth(relief: Float32Array, zoom: float, cell: int) -> Float32Array:
     """How far a point lies below its surroundings, near and far, on a coarse grid: 0 on a plane."""
     height, width = relief.shape
     small = reduced(relief, cell)
@@ -110,14 +110,14 @@ def _depth(relief: Plane, zoom: float, cell: int) -> Plane:
     return enlarged(hollow, cell, height, width, 0.0, 0.0)
 
 
-def _lamp(shot: Variation) -> Numbers:
+def _lamp(shot: Variation) -> Float64Array:
     """The direction of the key light, and the lean of the softbox."""
     x, y = shot.between("key x", -0.62, -0.38), shot.between("key y", -0.68, -0.48)
     return np.array([x, y, math.sqrt(1 - x * x - y * y), shot.between("softbox", -0.05, 0.05)])
 
 
 @functools.cache
-def _film() -> Plane:
+def _film() -> Float32Array:
     """Display value (0..1) of linear light 0.._CURVE_WHITE: shoulder above 0.8, sRGB curve, a mild S for contrast."""
     light = np.linspace(0, 1, FILM_STEPS) ** 2 * _CURVE_WHITE
     light = np.where(light < 0.8, light, 0.8 + 0.2 * (1 - np.exp(-(light - 0.8) / 0.2)))
@@ -125,7 +125,7 @@ def _film() -> Plane:
     return np.asarray(255 * (srgb + 0.05 * (srgb - 0.5) * (1 - np.abs(2 * srgb - 1))), np.float32)
 
 
-def developed(light: Plane, shot: Variation) -> Image.Image:
+def developed(light: Float32Array, shot: Variation) -> Image.Image:
     """Exposed, sharpened, with sensor noise of about one level, cut from the grain plate where the shot picks."""
     exposure = shot.between("exposure", 0.97, 1.03) / _CURVE_WHITE
     row, column = (int(shot.between(f"noise {axis}", 0, PLATE)) for axis in ("row", "column"))

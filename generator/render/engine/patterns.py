@@ -7,42 +7,43 @@ from collections.abc import Callable
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.colour import INK, Palette, linear, mix
-from generator.render.engine.relief import Plane, blotches
+from generator.render.engine.relief import blotches
 
-Pattern = Callable[[Plane, Plane, Palette, float], Plane]
+Pattern = Callable[[Float32Array, Float32Array, Palette, float], Float32Array]
 LODEN, OCHRE, PETROL = linear("#1f4a3c"), linear("#c9a545"), linear("#2e6f80")
 
 
-def pattern_colours(name: str, u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def pattern_colours(name: str, u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Linear colours, shape (h, w, 3), of a pattern at (u, v); edges are softened over `footprint` units (a pixel)."""
     return PATTERN_FUNCTIONS[name](u, v, colours, footprint)
 
 
-def _ground(u: Plane, colours: Palette) -> Plane:
+def _ground(u: Float32Array, colours: Palette) -> Float32Array:
     return np.broadcast_to(colours.ground, (*u.shape, 3)).astype(np.float32)
 
 
-def _paint(albedo: Plane, cover: Plane, colour: Plane) -> None:
+def _paint(albedo: Float32Array, cover: Float32Array, colour: Float32Array) -> None:
     albedo += cover[..., None] * (colour - albedo)
 
 
-def _within(distance: Plane, limit: float | Plane, footprint: float) -> Plane:
+def _within(distance: Float32Array, limit: float | Float32Array, footprint: float) -> Float32Array:
     """1 where distance < limit, 0 beyond, a ramp one footprint wide between."""
     return np.asarray(np.clip((limit - distance) / np.float32(footprint) + 0.5, 0, 1), np.float32)
 
 
-def _to_stripe(t: Plane, period: float, offset: float = 0.0) -> Plane:
+def _to_stripe(t: Float32Array, period: float, offset: float = 0.0) -> Float32Array:
     """Distance to the nearest of the lines that repeat every `period`."""
     phase = t / period - offset
     return np.asarray(np.abs(phase - np.round(phase)) * period, np.float32)
 
 
-def _plain(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _plain(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     return _ground(u, colours)
 
 
-def _check(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _check(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Single bars and two thin lines; the thinnest is petrol blue on every ground: red on sand is somebody's mark."""
     period = 0.125
     bars = (
@@ -57,13 +58,13 @@ def _check(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _stripes(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _stripes(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     albedo = _ground(u, colours)
     _paint(albedo, _within(_to_stripe(v, 0.064), 0.014, footprint), colours.contrast)
     return albedo
 
 
-def _dots(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _dots(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     period = 0.060
     albedo = _ground(u, colours)
     for shift in (0.0, 0.5):
@@ -72,7 +73,7 @@ def _dots(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _houndstooth(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _houndstooth(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Four dark and four light threads in warp and weft under a 2/2 twill, threads drawn as steps of 1/8 period."""
     period = 0.060
     a, b = u / period, v / period
@@ -85,7 +86,7 @@ def _houndstooth(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plan
     return albedo
 
 
-def _argyle(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _argyle(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     wide, high = 0.13, 0.20
     a, b = u / wide, v / high
     lozenge = np.abs(a - np.round(a)) + np.abs(b - np.round(b))
@@ -99,7 +100,7 @@ def _argyle(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _floral(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _floral(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """One five-petalled flower in each cell of a jittered grid, with leaves between."""
     albedo = _ground(u, colours)
     for layer, (cell, size) in enumerate(((0.105, 0.040), (0.105, 0.024))):
@@ -116,7 +117,7 @@ def _floral(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _camouflage(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _camouflage(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     albedo = _ground(u, colours)
     for layer, (limit, colour) in enumerate(
         ((0.25, colours.second), (0.75, colours.contrast), (1.05, 0.45 * colours.ground + 0.55 * colours.accent))
@@ -126,7 +127,7 @@ def _camouflage(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane
     return albedo
 
 
-def _tartan(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _tartan(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """A dark sett of broad green and ink bands, and single and double lines in ochre and a light thread."""
     period = 0.200
     albedo = np.broadcast_to(mix(colours.ground * np.float32(0.55), INK, 0.25), (*u.shape, 3)).astype(np.float32)
@@ -143,7 +144,7 @@ def _tartan(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _gingham(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _gingham(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Warp and weft half dyed: squares in two full shades and one between."""
     period = 0.050
     albedo = _ground(u, colours)
@@ -152,20 +153,20 @@ def _gingham(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _windowpane(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _windowpane(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     albedo = _ground(u, colours)
     for thread, period in ((u, 0.110), (v, 0.130)):
         _paint(albedo, 0.75 * _within(_to_stripe(thread, period), 0.0032, footprint), colours.contrast)
     return albedo
 
 
-def _pinstripe(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _pinstripe(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     albedo = _ground(u, colours)
     _paint(albedo, 0.65 * _within(_to_stripe(u, 0.034), 0.0016, footprint), colours.contrast)
     return albedo
 
 
-def _herringbone(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _herringbone(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """A twill that turns back at every column."""
     wide, period = 0.040, 0.018
     column = np.abs(u / wide - 2 * np.round(u / (2 * wide))) * np.float32(wide)
@@ -176,7 +177,7 @@ def _herringbone(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plan
     return albedo
 
 
-def _monogram(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _monogram(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Rings with a dot, hollow lozenges and crosses of four drops in turn on a slanted grid: no letters."""
     period = 0.076
     albedo = _ground(u, colours)
@@ -197,7 +198,7 @@ def _monogram(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _print(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _print(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Large medallions of lobed rings that touch each other, as on a printed scarf."""
     period = 0.210
     albedo = _ground(u, colours)
@@ -215,7 +216,7 @@ def _print(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
     return albedo
 
 
-def _colour_block(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _colour_block(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Broad fields one below the other, with sharp edges."""
     height = 0.105
     place = v / np.float32(3 * height) + np.float32(0.5)
@@ -225,7 +226,7 @@ def _colour_block(u: Plane, v: Plane, colours: Palette, footprint: float) -> Pla
     return albedo
 
 
-def _leopard(u: Plane, v: Plane, colours: Palette, footprint: float) -> Plane:
+def _leopard(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Broken rings of uneven size around a darker middle."""
     albedo = _ground(u, colours)
     blob = blotches(u, v, 0.020, layer=1)

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.canvas import Scene
 from generator.render.engine.curves import Curve, Outline, Point, outline
-from generator.render.engine.relief import Crease, Plane
+from generator.render.engine.relief import Crease
 
 Corner = tuple[float, float, float]
 """x to the right, y down, z towards the camera before it moves, in garment units."""
@@ -61,7 +62,7 @@ class Slant(NamedTuple):
     x: float
     slope: float
 
-    def height(self, x: Plane, y: Plane) -> Plane:
+    def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         return np.asarray(-self.slope * (x - np.float32(self.x)), np.float32)
 
 

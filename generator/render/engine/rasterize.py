@@ -5,11 +5,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.engine.compiling import Numbers, Plane, compiled
+from generator.render.engine import Float32Array, Float64Array, njit_cached
 
 
-@compiled
-def spline(points: Numbers, corners: npt.NDArray[np.bool_], hermite: Numbers) -> Numbers:
+@njit_cached
+def spline(points: Float64Array, corners: npt.NDArray[np.bool_], hermite: Float64Array) -> Float64Array:
     """A closed curve through the points, some steps for each: cubic Hermite pieces, straight in and out of corners."""
     num_points, steps = points.shape[0], hermite.shape[0]
     curve = np.empty((num_points * steps, 2), np.float64)
@@ -34,8 +34,8 @@ def spline(points: Numbers, corners: npt.NDArray[np.bool_], hermite: Numbers) ->
     return curve
 
 
-@compiled
-def band(middle: Numbers, width: float, end_width: float) -> Numbers:
+@njit_cached
+def band(middle: Float64Array, width: float, end_width: float) -> Float64Array:
     """The outline of a band along a line, its width changing evenly from one end to the other."""
     last = middle.shape[0] - 1
     shape = np.empty((2 * last + 2, 2), np.float64)
@@ -48,8 +48,8 @@ def band(middle: Numbers, width: float, end_width: float) -> Numbers:
     return shape
 
 
-@compiled
-def moved(x: float, y: float, waves: Numbers) -> tuple[float, float]:
+@njit_cached
+def moved(x: float, y: float, waves: Float64Array) -> tuple[float, float]:
     """How far a point of a product gives way: three waves along each axis."""
     dx, dy = 0.0, 0.0
     half = waves.shape[0] // 2
@@ -60,8 +60,8 @@ def moved(x: float, y: float, waves: Numbers) -> tuple[float, float]:
     return dx, dy
 
 
-@compiled
-def bulged(x: float, y: float, bend: Numbers) -> float:
+@njit_cached
+def bulged(x: float, y: float, bend: Float64Array) -> float:
     """How near the camera the front of a worn garment is, in units: a body round from side to side, or two legs.
 
     Row 0 of `bend` is the view; the others, at even heights, hold half width and depth of the body, middle and half
@@ -84,8 +84,8 @@ def bulged(x: float, y: float, bend: Numbers) -> float:
     return z
 
 
-@compiled
-def bent(x: float, y: float, bend: Numbers) -> tuple[float, float]:
+@njit_cached
+def bent(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
     """Where a garment point comes to lie when the body in it is turned, seen from not far away.
 
     Row 0 of `bend` holds sine and cosine of the turn, the height of the camera, how much a unit nearer looks larger,
@@ -97,8 +97,8 @@ def bent(x: float, y: float, bend: Numbers) -> tuple[float, float]:
     return (cos * x + sin * z) * larger, level + (y - level) * larger
 
 
-@compiled
-def unbent(x: float, y: float, bend: Numbers) -> tuple[float, float]:
+@njit_cached
+def unbent(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
     """The garment point that `bent` sends to (x, y), by Newton's steps."""
     px, py, small = x / bend[0, 1], y, 1e-4
     for _ in range(4):
@@ -109,8 +109,10 @@ def unbent(x: float, y: float, bend: Numbers) -> tuple[float, float]:
     return px, py
 
 
-@compiled
-def rounded(height: Plane, alpha: Plane, x: Plane, y: Plane, bend: Numbers, share: float) -> None:
+@njit_cached
+def rounded(
+    height: Float32Array, alpha: Float32Array, x: Float32Array, y: Float32Array, bend: Float64Array, share: float
+) -> None:
     """Adds to a relief, where something lies, a share of how much nearer the turned body brings it."""
     sin, cos = bend[0, 0], bend[0, 1]
     last = bend.shape[0] - 2
@@ -122,8 +124,10 @@ def rounded(height: Plane, alpha: Plane, x: Plane, y: Plane, bend: Numbers, shar
                 height[i, j] += share * (cos * bulged(x[i, j], y[i, j], bend) - sin * across)
 
 
-@compiled
-def laid(points: Numbers, step: float, waves: Numbers, bend: Numbers, camera: Numbers) -> Numbers:
+@njit_cached
+def laid(
+    points: Float64Array, step: float, waves: Float64Array, bend: Float64Array, camera: Float64Array
+) -> Float64Array:
     """Garment points in pixels, as they come to lie; with a step, of a closed outline with no longer stretch.
 
     The camera holds cosine and sine of its turn, the garment point and the pixel in its middle, and pixels per unit.
@@ -162,8 +166,8 @@ def laid(points: Numbers, step: float, waves: Numbers, bend: Numbers, camera: Nu
     return placed
 
 
-@compiled
-def unlaid(x: Plane, y: Plane, waves: Numbers, bend: Numbers, camera: Numbers) -> None:
+@njit_cached
+def unlaid(x: Float32Array, y: Float32Array, waves: Float64Array, bend: Float64Array, camera: Float64Array) -> None:
     """Fills planes with the garment units of each pixel: the inverse of `laid`, but for the square of the warp.
 
     Warp and bend are smooth: they are computed every 8 pixels and interpolated.
@@ -202,8 +206,8 @@ def unlaid(x: Plane, y: Plane, waves: Numbers, bend: Numbers, camera: Numbers) -
                 down[n] = begin_y + n * step_y
 
 
-@compiled
-def bounds(points: Numbers, reach: float, side: int) -> tuple[int, int, int, int]:
+@njit_cached
+def bounds(points: Float64Array, reach: float, side: int) -> tuple[int, int, int, int]:
     """First and last row and column, last ones excluded, of what lies within `reach` of the points in a picture."""
     x0 = x1 = points[0, 0]
     y0 = y1 = points[0, 1]
@@ -214,8 +218,8 @@ def bounds(points: Numbers, reach: float, side: int) -> tuple[int, int, int, int
     return top, min(side, math.ceil(y1 + reach)), left, min(side, math.ceil(x1 + reach))
 
 
-@compiled
-def coverage(polygon: Numbers, height: int, width: int) -> Plane:
+@njit_cached
+def coverage(polygon: Float64Array, height: int, width: int) -> Float32Array:
     """How much of each pixel lies inside a closed polygon in pixels: exact areas, by summing each edge to its right."""
     gain = np.zeros((height, width + 2), np.float64)
     last = polygon.shape[0] - 1
@@ -257,8 +261,10 @@ def coverage(polygon: Numbers, height: int, width: int) -> Plane:
     return mask
 
 
-@compiled
-def traced(points: Numbers, dashed: bool, height: int, width: int, reach: float) -> tuple[Plane, Plane]:
+@njit_cached
+def traced(
+    points: Float64Array, dashed: bool, height: int, width: int, reach: float
+) -> tuple[Float32Array, Float32Array]:
     """Distance of each pixel to a line, where less than `reach`, and the length of the line up to there.
 
     Dashed draws two of every three stretches between the points, cut off straight.

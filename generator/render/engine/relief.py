@@ -9,13 +9,12 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from generator.render.engine import Float32Array
 from generator.render.engine.curves import Point
 from generator.render.engine.kernels import add_creases, add_flutes, sampled, softened
 
-Plane = npt.NDArray[np.float32]
 PLATE = 1024
 """Texels along a side of the grain plate; plates repeat seamlessly."""
 CELLS, BLOTCH = 32, 16
@@ -29,7 +28,7 @@ FLUTE_STEPS = 768
 class Fold(Protocol):
     """Something that adds height to a panel."""
 
-    def height(self, x: Plane, y: Plane) -> Plane:
+    def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         """The height that the fold adds at points in garment units."""
 
 
@@ -49,7 +48,7 @@ class Crease(NamedTuple):
     waver: float = 0.0
     """Other than 0, the phase of an unevenness along the fold."""
 
-    def height(self, x: Plane, y: Plane) -> Plane:
+    def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         return folded([self], x, y)
 
 
@@ -71,10 +70,10 @@ class Flutes(NamedTuple):
     phase: float
     """Which of all such cloths it is."""
 
-    def height(self, x: Plane, y: Plane) -> Plane:
+    def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         return folded([self], x, y)
 
-    def tables(self) -> tuple[Plane, Plane]:
+    def tables(self) -> tuple[Float32Array, Float32Array]:
         """Crest height and beginning of the fold at each of `FLUTE_STEPS` places over 3 half widths."""
         rng = np.random.default_rng(int(abs(self.phase) * 1e6))
         mean = 2 / max(self.waves, 0.5)
@@ -90,25 +89,27 @@ class Flutes(NamedTuple):
         return crests.astype(np.float32), (0.35 * start[fold] ** 2).astype(np.float32)
 
 
-def resized(plane: Plane, width: int, height: int, method: Image.Resampling = Image.Resampling.BICUBIC) -> Plane:
+def resized(
+    plane: Float32Array, width: int, height: int, method: Image.Resampling = Image.Resampling.BICUBIC
+) -> Float32Array:
     """A float plane at another size."""
     if plane.shape == (height, width):
         return plane
     return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), method))
 
 
-def blur(plane: Plane, sigma: float) -> Plane:
+def blur(plane: Float32Array, sigma: float) -> Float32Array:
     """About a Gaussian of `sigma` cells, zero beyond the plane."""
     return softened(np.ascontiguousarray(plane), sigma, 0.0, 0.0) if sigma >= 0.35 else plane
 
 
-def inflated(mask: Plane, radius: float) -> Plane:
+def inflated(mask: Float32Array, radius: float) -> Float32Array:
     """Low at the edge of the mask, 1 deeper inside than about `radius` cells, with a smooth shoulder between."""
     inner = np.clip((blur(mask, radius) - 0.3) / 0.7, 0, 1)
     return np.asarray(inner * inner * (3 - 2 * inner), np.float32)
 
 
-def folded(folds: Iterable[Fold], x: Plane, y: Plane, uneven: float = UNEVEN) -> Plane:
+def folded(folds: Iterable[Fold], x: Float32Array, y: Float32Array, uneven: float = UNEVEN) -> Float32Array:
     """The sum of all folds; x and y stray by at most `uneven` units from a regular grid."""
     total = np.zeros_like(x)
     creases = []
@@ -125,7 +126,7 @@ def folded(folds: Iterable[Fold], x: Plane, y: Plane, uneven: float = UNEVEN) ->
     return total
 
 
-def quilted(style: str, u: Plane, v: Plane, period: float) -> Plane:
+def quilted(style: str, u: Float32Array, v: Float32Array, period: float) -> Float32Array:
     """Padding between stitch lines, 0 at the stitches and about 0.2 periods high: `diamond` or `channel`."""
     if style == "channel":
         return np.asarray(0.24 * period * np.sqrt(np.abs(np.sin(np.pi / period * v))), np.float32)
@@ -134,7 +135,7 @@ def quilted(style: str, u: Plane, v: Plane, period: float) -> Plane:
 
 
 @functools.cache
-def smooth_plate() -> Plane:
+def smooth_plate() -> Float32Array:
     """A seamless plate of smooth noise, unit variance; one cell of the noise is `BLOTCH` texels."""
     noise = np.random.default_rng(20).standard_normal((CELLS, CELLS)).astype(np.float32)
     margin = 4
@@ -146,12 +147,14 @@ def smooth_plate() -> Plane:
 
 
 @functools.cache
-def grain_plate() -> Plane:
+def grain_plate() -> Float32Array:
     """A seamless plate of white noise, unit variance."""
     return np.random.default_rng(21).standard_normal((PLATE, PLATE)).astype(np.float32)
 
 
-def blotches(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None, layer: int = 0) -> Plane:
+def blotches(
+    u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None, layer: int = 0
+) -> Float32Array:
     """Smooth noise that lies in the cloth, with cells of `cell_u` by `cell_v` units; `layer` picks another part."""
     u, v = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
     scales = BLOTCH / cell_u, BLOTCH / (cell_v or cell_u)
@@ -160,7 +163,7 @@ def blotches(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None, lay
     return found.reshape(u.shape)
 
 
-def speckles(u: Plane, v: Plane, cell_u: float, cell_v: float | None = None) -> Plane:
+def speckles(u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None) -> Float32Array:
     """White noise that lies in the cloth, one value for each cell."""
     i = (v * np.float32(1 / (cell_v or cell_u)) + np.float32(4096)).astype(np.int32) & (PLATE - 1)
     j = (u * np.float32(1 / cell_u) + np.float32(4096)).astype(np.int32) & (PLATE - 1)

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from generator.render.engine import Float32Array
 from generator.render.engine.canvas import Scene, Window
 from generator.render.engine.curves import Curve, Outline, along, disc, mirrored
-from generator.render.engine.relief import Plane
 
-Heights = Plane | npt.NDArray[np.float64] | float
+Heights = Float32Array | npt.NDArray[np.float64] | float
 
 TILT = 0.15
 """Height of a level circle over its width: how far from above the camera looks."""
@@ -33,7 +33,7 @@ class Turned:
     axis: float = 0.0
     depth: float = ROUNDNESS
 
-    def half_width(self, y: Heights) -> Plane:
+    def half_width(self, y: Heights) -> Float32Array:
         """The half width at each height; above and below the body, that of its ends."""
         line = along(self.profile)
         top, low = self.profile[0][1], self.profile[-1][1]
@@ -44,21 +44,21 @@ class Turned:
         smooth = np.convolve(smooth, np.ones(7) / 7, mode="valid")
         return np.asarray(np.interp(y, heights, smooth), np.float32)
 
-    def across(self, x: Plane, y: Plane) -> Plane:
+    def across(self, x: Float32Array, y: Float32Array) -> Float32Array:
         """-1 at the left edge, 0 on the axis, 1 at the right edge."""
         return np.asarray(np.clip((x - self.axis) / self.half_width(y), -1, 1), np.float32)
 
-    def bulge(self, x: Plane, y: Plane) -> Plane:
+    def bulge(self, x: Float32Array, y: Float32Array) -> Float32Array:
         """1 on the axis, less towards the sides: how near the camera it is, over its half width."""
         return np.asarray(np.sqrt(1 - (FACING * self.across(x, y)) ** 2), np.float32)
 
-    def height(self, x: Plane, y: Plane) -> Plane:
+    def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         """The relief of the side, and of the level face on top, which rises towards the camera."""
         half, top = self.profile[0]
         ahead = y - (top + TILT * half * np.sqrt(1 - self.across(x, y) ** 2))
         return np.asarray(self.depth * self.half_width(y) * self.bulge(x, y) + np.minimum(ahead, 0), np.float32)
 
-    def inside(self, x: Plane, y: Plane, margin: float = 0.0) -> npt.NDArray[np.bool_]:
+    def inside(self, x: Float32Array, y: Float32Array, margin: float = 0.0) -> npt.NDArray[np.bool_]:
         """The points that the body hides, and those up to `margin` units beside it."""
         (half, top), (foot, low) = self.profile[0], self.profile[-1]
         drop = TILT * np.sqrt(1 - self.across(x, y) ** 2)

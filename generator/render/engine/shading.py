@@ -5,28 +5,28 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.engine.compiling import Labels, Numbers, Plane, compiled
+from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
 FILM_STEPS = 8192
 """Entries of the film's table; they stand evenly along the square root of light."""
 
 
-@compiled
-def weigh(index: npt.NDArray[np.int64], label: int, top: Labels, share: Plane, weight: Plane) -> None:
+@njit_cached
+def weigh(index: npt.NDArray[np.int64], label: int, top: UInt8Array, share: Float32Array, weight: Float32Array) -> None:
     """The share of a cloth at some pixels (flat indices): that of the upper cloth, or what it leaves."""
     for n in range(index.shape[0]):
         k = index[n]
         weight[n] = share[k] if top[k] == label else 1 - share[k]
 
 
-@compiled
+@njit_cached
 def spread(
     index: npt.NDArray[np.int64],
-    weight: Plane,
-    colours: Plane,
-    height: Plane,
+    weight: Float32Array,
+    colours: Float32Array,
+    height: Float32Array,
     finish: tuple[float, float, float],
-    planes: Plane,
+    planes: Float32Array,
 ) -> None:
     """Adds the surface of a cloth at some pixels to planes of red, green, blue, height, gloss, sheen, metal."""
     gloss, sheen, metal = finish
@@ -41,9 +41,15 @@ def spread(
         planes[k, 6] += w * np.float32(metal)
 
 
-@compiled
+@njit_cached
 def shade_pixels(
-    relief: Plane, alpha: Plane, shade: Plane, depth: Plane, surface: Plane, lamp: Numbers, light: Plane
+    relief: Float32Array,
+    alpha: Float32Array,
+    shade: Float32Array,
+    depth: Float32Array,
+    surface: Float32Array,
+    lamp: Float64Array,
+    light: Float32Array,
 ) -> None:
     """Linear colours of a lit relief, in pixels; `depth` is how far a point lies below its surroundings.
 
@@ -88,8 +94,8 @@ def shade_pixels(
                 light[i, j, c] = (surface[i, j, c] * body + white * sky) * dim
 
 
-@compiled
-def mix_in(light: Plane, colours: Plane, alpha: Plane) -> None:
+@njit_cached
+def mix_in(light: Float32Array, colours: Float32Array, alpha: Float32Array) -> None:
     """Lays colours over the light behind them, as far as they cover it."""
     for i in range(light.shape[0]):
         for j in range(light.shape[1]):
@@ -99,8 +105,10 @@ def mix_in(light: Plane, colours: Plane, alpha: Plane) -> None:
                     light[i, j, c] += a * (colours[i, j, c] - light[i, j, c])
 
 
-@compiled
-def develop(light: Plane, exposure: float, film: Plane, grain: Plane, start: tuple[int, int]) -> Labels:
+@njit_cached
+def develop(
+    light: Float32Array, exposure: float, film: Float32Array, grain: Float32Array, start: tuple[int, int]
+) -> UInt8Array:
     """Levels of linear light: the film's curve, sharpening by the difference to the four neighbours, and grain.
 
     The side of the grain plate is 2^n.
@@ -132,8 +140,10 @@ def develop(light: Plane, exposure: float, film: Plane, grain: Plane, start: tup
     return levels
 
 
-@compiled
-def paper(light: Plane, soft: Plane, shadow: float, level: float, tilt: tuple[float, float], warm: float) -> None:
+@njit_cached
+def paper(
+    light: Float32Array, soft: Float32Array, shadow: float, level: float, tilt: tuple[float, float], warm: float
+) -> None:
     """An uneven sheet of paper, lit from one side, under a soft shadow."""
     size = light.shape[0]
     for i in range(size):

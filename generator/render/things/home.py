@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from generator.render.engine import Float32Array
 from generator.render.engine.canvas import Scene
 from generator.render.engine.curves import Outline, Point, disc, mirrored, outline, ribbon
-from generator.render.engine.relief import Crease, Fold, Plane
+from generator.render.engine.relief import Crease, Fold
 from generator.render.engine.revolve import TILT, Turned, hoop, mouth, turn, window_of
 from generator.render.engine.silhouette_registry import pattern_sheet
 
@@ -24,7 +25,7 @@ class Pillow(NamedTuple):
     high: float
     depth: float
 
-    def height(self, x: Plane, y: Plane) -> Plane:
+    def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         a, b = np.clip(x / self.wide, -1, 1), np.clip((y - 0.5) / self.high, -1, 1)
         return np.asarray(self.depth * ((1 - a * a) * (1 - b * b)) ** 0.8, np.float32)
 

@@ -1,6 +1,5 @@
 """Worker processes: every task once, killed ones again, a task that kills its worker is reported, no orphans."""
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog import workers
 from generator.catalog.workers import ATTEMPTS, run_in_processes
 from schemas.errors import ToileError
 
@@ -138,68 +136,3 @@ def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
     """They would go on writing for a run that is no more, into a folder that another may hold by then."""
     begun = _begun_by_one_that_is_killed(RUNNING, 2, tmp_path)
     assert _until(lambda: all(map(_is_gone, begun)), 20), begun
-
-
-def _squared(number: int) -> int:
-    if number < 0:
-        raise ToileError("task", f"{number} is negative", "ask for more")
-    if number == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number * number
-
-
-def _ready() -> None:
-    """Nothing needs to be loaded."""
-
-
-def _never_ready() -> None:
-    time.sleep(600)
-
-
-def test_a_process_beside_answers_as_often_as_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores in (1, 2):
-        monkeypatch.setattr(workers, "num_cores", lambda cores=cores: cores)
-        with workers.process_beside(_ready, _squared) as squared:
-            assert [squared(3), squared(4)] == [9, 16]
-            with pytest.raises(ToileError, match="-2 is negative"):
-                squared(-2)
-            assert squared(5) == 25, "an error is an answer like any other"
-
-
-def test_a_process_beside_that_is_killed_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "num_cores", lambda: 2)
-    with (
-        pytest.raises(ToileError, match="ended without an answer"),
-        workers.process_beside(_ready, _squared) as squared,
-    ):
-        squared(0)
-
-
-def test_a_process_beside_ends_with_its_block_whatever_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "num_cores", lambda: 2)
-    with workers.process_beside(_never_ready, _squared):
-        (begun,) = multiprocessing.active_children()
-        assert begun.is_alive()
-    assert not begun.is_alive()
-
-
-BESIDE = """
-import os, sys, time
-from pathlib import Path
-from generator.catalog.workers import process_beside
-
-def prepare():
-    (Path(sys.argv[1]) / str(os.getpid())).touch()
-
-with process_beside(prepare, str):
-    assert "numpy" not in sys.modules, "this is to be forked"
-    time.sleep(600)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
-@pytest.mark.skipif(workers.num_cores() == 1, reason="there is no process beside this one")
-def test_a_process_beside_ends_with_the_process_that_began_it(tmp_path: Path) -> None:
-    """A copy of a process holds both ends of its pipe, so it would never hear that nobody asks any more."""
-    (beside,) = _begun_by_one_that_is_killed(BESIDE, 1, tmp_path)
-    assert _until(lambda: _is_gone(beside), 20), beside

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from generator.render import draw_appearance, lay_out
+from generator.render.engine import Float32Array
 from generator.render.engine.canvas import Scene
 from generator.render.engine.light import photograph
-from generator.render.engine.relief import Plane
 from generator.render.engine.revolve import FACING, TILT, Turned
 from tests.generator.render.test_render import appearance, overlap
 
@@ -19,7 +19,7 @@ BODY = Turned(profile=[(0.10, 0.20), (0.09, 0.30), (0.22, 0.55), (0.12, 0.90)], 
 Y, X = (plane.astype(np.float32) for plane in np.mgrid[0.0:1.0:200j, -0.5:0.5:200j])
 
 
-def cover(scene: Scene, cloth: str) -> Plane:
+def cover(scene: Scene, cloth: str) -> Float32Array:
     """How far a cloth covers each pixel."""
     number = scene.cloth_names.index(cloth) + 1
     upper = np.where(scene.top == number, scene.share, 0) + np.where(scene.under == number, 1 - scene.share, 0)

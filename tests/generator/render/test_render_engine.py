@@ -4,6 +4,8 @@ import dataclasses
 import functools
 import hashlib
 import itertools
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -289,82 +291,72 @@ def test_a_curve_passes_through_its_points() -> None:
         assert np.linalg.norm(line - np.array(point), axis=1).min() < 1e-12
 
 
-READY = """
+COMPILED_KERNELS = """
 import importlib, pkgutil
-from numba.core.dispatcher import Dispatcher
-import generator.render as room
+import generator.render as renderer
 from generator import products
-from generator.render.precompile import warm
+from generator.render.precompile import precompile
 from schemas.specs import load, presets
 
-def ready():
-    modules = [importlib.import_module(f"{room.__name__}.{each.name}") for each in pkgutil.iter_modules(room.__path__)]
-    loops = {loop for module in modules for loop in vars(module).values() if isinstance(loop, Dispatcher)}
-    return {(loop.py_func.__name__, str(types)) for loop in loops for types in loop.signatures}
+def signatures():
+    names = [each.name for each in pkgutil.walk_packages(renderer.__path__, renderer.__name__ + ".")]
+    values = [value for name in names for value in vars(importlib.import_module(name)).values()]
+    kernels = [value for value in values if hasattr(value, "py_func")]
+    return {(kernel.py_func.__name__, str(types)) for kernel in kernels for types in kernel.signatures}
 
-warm()
-before = ready()
+precompile()
+before = signatures()
 for name in presets("catalog"):
     for number, product in enumerate(products(load(name, "catalog"), 3, 0, 40)):
-        for photo in room.PHOTOS:
-            room.draw(product, 40 + number, photo)
-print(len(before) > 20, sorted(ready() - before))
+        for photo in renderer.PHOTOS:
+            renderer.draw(product, 40 + number, photo)
+print(len(before) > 20, sorted(signatures() - before))
 """
 
 
-def test_what_is_compiled_ahead_is_all_that_pictures_need() -> None:
-    there = printed(READY)
-    assert there.strip() == "True []"
+def test_precompile_covers_every_signature() -> None:
+    assert printed(COMPILED_KERNELS).strip() == "True []"
+
+
+RENDER_DRESS = """
+import hashlib
+from generator.render import draw_appearance
+from generator.render.engine import kernels
+from tests.generator.render.test_render import appearance
+print(hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest())
+print(sum(kernels.gaussian_blur.stats.cache_hits.values()))
+"""
+
+
+def copy_of_packages(folder: Path) -> Path:
+    for name in ("generator", "schemas", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 @pytest.mark.slow
-def test_without_a_folder_to_write_to_the_same_bytes_are_drawn(tmp_path: Path) -> None:
-    """A read-only installation and no home: each process compiles for itself."""
-    code = (
-        "import hashlib, numba.core.caching as c\n"
-        "for k in c.CacheImpl._locator_classes: k.from_function = classmethod(lambda cls, f, p: None)\n"
-        "from generator.render import draw_appearance\nfrom generator.render.engine import kernels\n"
-        "from tests.generator.render.test_render import appearance\n"
-        "print(hashlib.sha256(draw_appearance(appearance('dress'), 64).tobytes()).hexdigest())\n"
-        "print(kernels.lay.stats.cache_path)"
-    )
-    there = printed(code)
+def test_without_a_writable_cache_folder_the_same_bytes_are_rendered(tmp_path: Path) -> None:
+    """numba can write neither beside the sources nor to the user's cache: each process compiles for itself."""
+    installation = copy_of_packages(tmp_path)
+    for package in ("generator/render/engine", "generator/render/camera"):
+        (installation / package / "__pycache__").write_text(
+            "not a folder: nothing can be written here, not even by root"
+        )
+    environment = {**os.environ, "HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "PYTHONPATH": str(installation)}
+    environment.pop("NUMBA_CACHE_DIR", None)
+    command = [sys.executable, "-B", "-c", RENDER_DRESS]
+    done = subprocess.run(command, cwd=installation, env=environment, capture_output=True, text=True, check=True)
     here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
-    assert there.split() == [here, "None"]
+    assert done.stdout.split() == [here, "0"]
+    assert not list(tmp_path.rglob("*.nbi"))
 
 
-def test_loops_that_are_kept_need_no_compiler() -> None:
-    """To get ready to compile takes as long as to draw; the loops themselves are the same."""
+def test_a_second_process_loads_the_compiled_kernels() -> None:
     draw_appearance(appearance("dress"), 64)
-    code = (
-        "import hashlib, numba.core.typing.context as c\n"
-        "from generator.render import draw_appearance\nfrom generator.render.engine import kernels\n"
-        "from tests.generator.render.test_render import appearance\n"
-        "asked = []; c.Context.refresh = lambda self: asked.append(self)\n"
-        "print(hashlib.sha256(draw_appearance(appearance('dress'), 64).tobytes()).hexdigest())\n"
-        "print(len(asked), sum(kernels.lay.stats.cache_misses.values()))"
-    )
-    there = printed(code)
     here = hashlib.sha256(draw_appearance(appearance("dress"), 64).tobytes()).hexdigest()
-    assert there.split() == [here, "0", "0"]
-
-
-def test_a_loop_is_compiled_for_new_types_after_others_were_found() -> None:
-    """What was skipped for a loop that was found is made good for one that is not."""
-    plane = np.arange(12, dtype=np.float32).reshape(3, 4)
-    softened(plane, 1.0, 0.0, 0.0)
-    code = (
-        "import numpy as np; from generator.render import kernels\n"
-        "from numba.core.caching import NullCache\n"
-        "plane = np.arange(12, dtype=np.float32).reshape(3, 4)\n"
-        "print(kernels.softened(plane, 1.0, 0.0, 0.0).tobytes().hex())\n"
-        "print(sum(kernels.softened.stats.cache_misses.values()))\n"
-        "kernels.softened._cache = NullCache()\n"
-        "print(kernels.softened(np.asfortranarray(plane), 1.0, 0.0, 0.0).tobytes().hex())"
-    )
-    there = printed(code)
-    found = softened(plane, 1.0, 0.0, 0.0).tobytes().hex()
-    assert there.split() == [found, "0", found]
+    digest, hits = printed(RENDER_DRESS).split()
+    assert digest == here
+    assert int(hits) > 0
 
 
 def test_size_changes_no_proportion() -> None:

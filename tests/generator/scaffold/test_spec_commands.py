@@ -19,13 +19,20 @@ from rich.cells import cell_len
 from generator import draw, products
 from generator.commands import specs as spec_cli
 from generator.sampling.products import rows
-from generator.scaffold.contact_sheet import Card, can_be_written, contact_sheet, terminal_sheet
-from generator.scaffold.preview import category_figures, label_shares, shown_products
-from generator.scaffold.starter_spec import KINDS, LEVELS, starter_spec
-from generator.scaffold.starter_words import AREAS, GOODS, GROUPS, tree_path
+from generator.scaffold.preview import (
+    Card,
+    category_stats,
+    contact_sheet,
+    font_supports,
+    half_block_lines,
+    label_shares,
+    sample_products,
+)
+from generator.scaffold.starter_spec import AREAS, GROUPS, KINDS, LEVELS, starter_spec, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
 from schemas.catalog import CatalogSpec
 from schemas.row import MARKETS
+from schemas.silhouettes import RECORDS
 from schemas.specs import from_document, load
 from schemas.validation import read_document
 from tests.conftest import PRESETS
@@ -69,13 +76,13 @@ def test_a_shop_of_one_thing_is_valid(tmp_path: Path, silhouette: str) -> None:
 
 
 def test_the_starter_knows_every_silhouette_in_every_market() -> None:
-    assert set(GOODS) == set(SILHOUETTES)
-    for silhouette, goods in GOODS.items():
+    assert set(RECORDS) == set(SILHOUETTES)
+    for silhouette, goods in RECORDS.items():
         assert set(goods.materials) <= set(MATERIALS)
         assert goods.materials, silhouette
         for market in MARKETS:
             assert all(re.fullmatch(r"[^,]+", name) for name in tree_path(silhouette, market))
-    assert {goods.group for goods in GOODS.values()} == set(GROUPS)
+    assert {goods.group for goods in RECORDS.values()} == set(GROUPS)
     assert {area for area, _ in GROUPS.values()} == set(AREAS)
     assert {s for kind in KINDS.values() for s in kind.silhouettes} <= set(SILHOUETTES)
     assert tuple(KINDS) == spec_cli._KINDS
@@ -172,7 +179,7 @@ def test_the_json_of_check_is_what_the_functions_say(demo_document: dict[str, An
     spec: CatalogSpec = from_document(demo_document, "catalog")
     done = run("check", "demo", "--seed", 4, "--json")
     figures = json.loads(done.stdout)
-    assert [each["number"] for each in figures["products"]] == [number for number, _ in shown_products(spec, 4)]
+    assert [each["number"] for each in figures["products"]] == [number for number, _ in sample_products(spec, 4)]
     assert len(figures["categories"]) == 10
     total = sum(each["share"] for each in figures["categories"]) + sum(figures["labels"].values())
     assert total == pytest.approx(1)
@@ -181,7 +188,7 @@ def test_the_json_of_check_is_what_the_functions_say(demo_document: dict[str, An
 
 def test_shown_products_are_the_catalogs_own_and_of_different_designs(demo_document: dict[str, Any]) -> None:
     spec: CatalogSpec = from_document(demo_document, "catalog")
-    shown = shown_products(spec, 4)
+    shown = sample_products(spec, 4)
     assert len(shown) == 8
     every = list(products(spec, 4, 0, shown[-1][0] + 1))
     assert all(every[number] == each for number, each in shown)
@@ -194,7 +201,7 @@ def test_shares_and_price_ranges_are_those_of_a_large_catalog(demo_document: dic
     document["categories"][0]["share"], document["categories"][1]["share"] = 0.18, 0.02
     spec: CatalogSpec = from_document(document, "catalog")
     batch = rows(spec, 1, np.arange(150_000)).to_pandas()
-    for figures in category_figures(spec, 9):
+    for figures in category_stats(spec, 9):
         leaf = batch[batch["category3_code"] == figures.path[2]]
         assert len(leaf) / len(batch) == pytest.approx(figures.share, rel=0.08)
         found = leaf["full_price"].to_numpy()
@@ -225,13 +232,13 @@ def test_a_sheet_is_a_jpeg_or_png(tmp_path: Path) -> None:
 
 
 def test_a_caption_that_the_font_cannot_write_is_known_before() -> None:
-    assert can_be_written("Black Wool Coat, $1,290")
-    assert not can_be_written("ウール コート")
-    assert not can_be_written("\u20b91,29,999")
+    assert font_supports("Black Wool Coat, $1,290")
+    assert not font_supports("ウール コート")
+    assert not font_supports("\u20b91,29,999")
 
 
 def test_long_captions_are_cut(tmp_path: Path) -> None:
-    card = Card(picture=Image.new("RGB", (112, 112), "red"), title="very long " * 20, about="short")
+    card = Card(image=Image.new("RGB", (112, 112), "red"), title="very long " * 20, subtitle="short")
     sheet = np.asarray(contact_sheet([card], columns=2))
     assert (sheet[112:, 109:] == 255).all(), "the caption runs into its neighbour"
 
@@ -251,7 +258,7 @@ def test_half_blocks_hold_the_small_picture() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     picture = Image.fromarray(noise)
     edge = (80 + 1) // 4 - 1
-    shown = np.array(read_back(terminal_sheet([picture] * 4, 80), edge))
+    shown = np.array(read_back(half_block_lines([picture] * 4, 80), edge))
     small = np.asarray(picture.resize((19, 20), Image.Resampling.BOX))
     assert shown.shape == (20, 4 * edge, 3)
     for place in range(4):
@@ -261,7 +268,7 @@ def test_half_blocks_hold_the_small_picture() -> None:
 @pytest.mark.parametrize(("width", "columns"), [(20, 2), (80, 4), (150, 4), (210, 8)])
 def test_a_terminal_sheet_fits_its_width(width: int, columns: int) -> None:
     pictures = [Image.new("RGB", (112, 112), (number, 0, 0)) for number in range(8)]
-    lines = ["".join(segment.text for segment in line) for line in terminal_sheet(pictures, width)]
+    lines = ["".join(segment.text for segment in line) for line in half_block_lines(pictures, width)]
     assert max(cell_len(line) for line in lines) <= width
     numbered = [line.split() for line in lines if line.split()[0].isdigit()]
     assert numbered[0] == [str(number) for number in range(1, columns + 1)]
