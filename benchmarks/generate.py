@@ -39,10 +39,10 @@ from generator.catalog.parquet_files import as_parquet
 from generator.catalog.shards import GenerateInputs, with_pictures, write_shards
 from generator.sampling.arrow_columns import numbers, texts_of_one_width
 from generator.sampling.products import compact_rows, rows
+from schemas.documents import read_document
 from schemas.manifest import versions
 from schemas.product import ARROW_SCHEMA
-from schemas.specs import load, preset_path
-from schemas.validation import read_document
+from schemas.validation import load, preset_path
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"

@@ -11,13 +11,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evaluation.distributed import parts
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
 from schemas.prediction import PREDICTIONS
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 from schemas.util.files import file_sha256, sha256_of, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import read_document
 
 INPUTS = "inputs.json"
 REPORT = "report.html"

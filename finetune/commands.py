@@ -194,8 +194,8 @@ def throughput(
 
 def read_run(path: Path, model: str | None, mix: tuple[str, ...], max_steps: int | None) -> Any:
     """The run file with the command line's changes; what its mix names become paths seen from here."""
-    from schemas.specs import load
     from schemas.training import MixSource
+    from schemas.validation import load
 
     spec = load(path, "training")
     named, beside = (tuple(MixSource(**_weighted(text)) for text in mix), Path()) if mix else (spec.mix, path.parent)
@@ -210,7 +210,7 @@ def read_run(path: Path, model: str | None, mix: tuple[str, ...], max_steps: int
 
 def _place(data: str, beside: Path) -> str:
     """The path of what a mix names: relative to `beside`, or of a shipped preset where nothing is there."""
-    from schemas.specs import presets
+    from schemas.validation import presets
 
     path = beside / data
     preset = None if path.exists() else presets("catalog").get(data)

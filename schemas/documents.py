@@ -6,7 +6,7 @@ A document's frozen dataclass is its only definition. Types, bounds and choices 
     class Colourways:
         repeat_share: Annotated[float, Ge(0), Le(0.95)] = 0.0
 
-`from_dict(Colourways, {"repeat_share": 0.2}, "catalog.yaml")` checks them, and `make schemas` writes them as JSON Schema.
+`from_dict(Colourways, {"repeat_share": 0.2}, "catalog.yaml")` checks them; `make schemas` writes them as JSON Schema.
 Every problem is a `ToileError` that names the file, the path inside it, what was expected, and the nearest valid name.
 """
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from annotated_types import Ge, Gt, GroupedMetadata, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, GroupedMetadata, Gt, Le, Lt, MaxLen, MinLen
 
 from schemas.errors import ToileError, json_path, suggest
 
@@ -32,6 +32,7 @@ SCHEMA_FOLDER = Path(__file__).parent
 MAX_NODES = 200_000
 """Values in a YAML document; each alias counts as everything it stands for."""
 MAX_LEVELS = 100
+NOT_FINITE = "is nan or infinite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,7 +372,7 @@ def _finite(value: Any) -> Any:
 
 
 def _not_finite() -> _InvalidError:
-    return _InvalidError("is nan or infinite", "write a finite number")
+    return _InvalidError(NOT_FINITE, "write a finite number")
 
 
 def _wrong_type(value: object, kind: str) -> _InvalidError:

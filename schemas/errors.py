@@ -14,8 +14,8 @@ _MOST_SHOWN = 30
 class ToileError(Exception):
     """Says where something is wrong, what is wrong, and what to do next.
 
-    `where` is a file with a path inside it, a shard and row, or a tensor name. `hint` is the next thing to do. All three
-    are passed to `Exception.__init__`, so the error survives pickling between processes.
+    `where` is a file with a path inside it, a shard and row, or a tensor name. `hint` is the next thing to do. All
+    three are passed to `Exception.__init__`, so the error survives pickling between processes.
     """
 
     def __init__(self, where: str, problem: str, hint: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, overload
 
 from schemas.catalog import CatalogSpec, check_catalog
-from schemas.documents import expectation, from_dict, read_document, schema, shown, type_name
+from schemas.documents import NOT_FINITE, expectation, from_dict, read_document, schema, shown, type_name
 from schemas.errors import ToileError, json_path, suggest
 from schemas.evaluation import EvaluationSpec
 from schemas.markets import apply_market_defaults
@@ -29,20 +29,20 @@ def load(path: Path | str, kind: Literal["training"]) -> TrainingSpec: ...
 @overload
 def load(path: Path | str, kind: Literal["evaluation"]) -> EvaluationSpec: ...
 def load(path: Path | str, kind: str) -> Any:
-    """Return the spec in a YAML or JSON file; `kind` is catalog, training or evaluation.
+    """Return the spec in a YAML or JSON file.
 
-    Raises a `ToileError` for the first problem.
+    Args:
+        path: the file, or the name of a shipped preset.
+        kind: catalog, training or evaluation.
+
+    Raises:
+        ToileError: names the file, the place inside it, and what to write.
     """
-    return from_document(read_document(Path(path)), kind, str(path))  # type: ignore[call-overload]  # `kind` is checked
+    path = preset_path(str(path), kind) or Path(path)
+    return from_document(read_document(path), kind, str(path))
 
 
-@overload
-def from_document(document: Any, kind: Literal["catalog"], where: str) -> CatalogSpec: ...
-@overload
-def from_document(document: Any, kind: Literal["training"], where: str) -> TrainingSpec: ...
-@overload
-def from_document(document: Any, kind: Literal["evaluation"], where: str) -> EvaluationSpec: ...
-def from_document(document: Any, kind: str, where: str) -> Any:
+def from_document(document: Any, kind: str, where: str = "document") -> Any:
     """Return the spec in a document that is already parsed; `where` is its name in error messages."""
     if not isinstance(document, dict):
         raise ToileError(where, "holds no mapping", f"write `key: value` lines; see schemas/{kind}.schema.json")
@@ -61,6 +61,8 @@ def validate(document: object, kind: str, where: str) -> None:
     try:
         from_dict(_RECORDS[kind], document, where)
     except ToileError as error:
+        if error.problem == NOT_FINITE:  # it compares false with every bound, so jsonschema cannot see it
+            raise
         raise _explain(document, kind, where) or error from None
 
 
@@ -93,12 +95,17 @@ def _validator(kind: str) -> Any:
 
 
 def _explain(document: object, kind: str, where: str) -> ToileError | None:
-    """Return the error for the most telling violation of the JSON Schema; None where the schema has none."""
+    """Return the error for the most telling violation of the JSON Schema; None where jsonschema finds none."""
     from jsonschema.exceptions import best_match  # slow to import, and needed only for an explanation
 
-    error = best_match(_validator(kind).iter_errors(document))
-    if error is None:
+    try:
+        error = best_match(_validator(kind).iter_errors(document))
+        return None if error is None else _as_toile_error(error, where)
+    except (TypeError, RecursionError):  # a key that is not text; nested too deeply to be quoted
         return None
+
+
+def _as_toile_error(error: Any, where: str) -> ToileError:
     at = json_path(where, error.absolute_path)
     value, rule = error.instance, error.validator_value
     match error.validator:

@@ -37,7 +37,7 @@ def demo(
     Example:
       toile demo --out toile-demo
     """
-    from schemas.specs import PRESETS
+    from schemas.validation import PRESETS
 
     if (out / "report.html").exists() and not (out / "comparison" / "comparison.json").is_file():
         raise ToileError(str(out / "report.html"), "was not made by the demo", "choose another --out")
@@ -114,7 +114,7 @@ def matrix(
     """
     from evaluation.analysis.mixture import gather
     from evaluation.report.console import print_matrix
-    from schemas.matrix import ALL, BASE
+    from schemas.result import ALL, BASE
 
     spec = finetune.commands.read_run(run, model, (), max_steps)
     folders = _sources(run, [entry.data for entry in spec.mix])

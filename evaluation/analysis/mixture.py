@@ -13,11 +13,22 @@ from evaluation.analysis.comparison import compare
 from evaluation.report.page import headline_rows
 from evaluation.report.write import matrix_page
 from evaluation.run_dir import REPORT, write_text
-from schemas.matrix import ALL, BASE, MATRIX, Cell, Contrast, Matrix
-from schemas.result import Difference, Result, Score, document_of, read_result
+from schemas.documents import from_dict
+from schemas.result import (
+    ALL,
+    BASE,
+    MATRIX,
+    Cell,
+    Contrast,
+    Difference,
+    Matrix,
+    Result,
+    Score,
+    document_of,
+    read_result,
+)
 from schemas.util.files import write_json
 from schemas.util.stats import holm
-from schemas.validation import validate
 
 METRICS = ("joint", "category", "title", "price", "reasoning")
 
@@ -81,7 +92,7 @@ def gather(
         contrasts=[each for metric in METRICS for each in _adjusted([c for c in contrasts if c.metric == metric])],
     )
     document = document_of(matrix)
-    validate(document, "matrix", str(out / MATRIX))
+    from_dict(Matrix, document, str(out / MATRIX))
     write_text(out / REPORT, matrix_page(matrix))
     write_json(out / MATRIX, document)
     return matrix

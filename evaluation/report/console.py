@@ -5,8 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from evaluation.report import page
-from schemas.matrix import Cell, Contrast, Matrix
-from schemas.result import Comparison, Difference, Result, Score
+from schemas.result import Cell, Comparison, Contrast, Difference, Matrix, Result, Score
 from schemas.util.console import strip_control_chars
 
 _COLUMNS = ("category", "title", "price", "joint")

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from evaluation.metrics.figures import HEADLINE, shown
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.evaluation import EvaluationSpec
 from schemas.result import Result, Score
-from schemas.validation import nearest
 
 
 def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
@@ -16,7 +15,7 @@ def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
     for metric in floors:
         if metric not in names:
             problem = f"the protocol {spec.protocol} has no figure {metric!r}"
-            raise ToileError("--fail-under", problem, nearest(metric, names))
+            raise ToileError("--fail-under", problem, suggest(metric, names))
 
 
 def hold_floors(floors: Mapping[str, float], result: Result, out: Path) -> None:

@@ -27,13 +27,13 @@ from evaluation.report.scatter import scatter
 from evaluation.run_dir import REPORT, find_data, write_text
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.matrix import Matrix
 from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import (
     COMPARISON,
     Comparison,
     Inputs,
+    Matrix,
     Result,
     Side,
     document_of,

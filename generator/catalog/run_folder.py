@@ -12,11 +12,11 @@ from typing import Any
 from generator.catalog.data_card import data_card
 from generator.catalog.storage import Folder
 from generator.faults.table import FAULTS
+from schemas.documents import parse_document
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, checked_manifest, versions
+from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, parse_manifest, versions
 from schemas.util.files import as_document, is_unique_part, json_text, sha256_of
 from schemas.util.locks import is_lock
-from schemas.validation import parsed
 
 RECEIPTS = ".receipts"
 FETCHED_LISTS = ("extra/fetched.jsonl", "extra/coverage.json")
@@ -70,7 +70,7 @@ def stored_manifest(out: Folder) -> Manifest | None:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ToileError(where, f"is not UTF-8 text (byte {error.start})", "save the file as UTF-8") from error
-    return checked_manifest(parsed(text, where, is_json=True), where)
+    return parse_manifest(parse_document(text, where, is_json=True), where)
 
 
 def write_receipt(out: Folder, shard: int, entries: list[ShardFile]) -> None:

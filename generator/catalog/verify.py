@@ -25,10 +25,10 @@ from generator.catalog.run_folder import made_by, stored_manifest
 from generator.catalog.shards import GenerateInputs, product_table
 from generator.catalog.storage import Folder, folder_of
 from generator.faults.table import FAULTS
+from schemas.documents import from_dict
 from schemas.errors import BROKEN_PICTURE, ToileError
-from schemas.manifest import ExtraFile, Manifest, ShardFile, finished
+from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, require_finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
-from schemas.validation import build
 
 _CODES_IN_MEMORY = 4_000_000
 _BLOCK = 1 << 20
@@ -63,7 +63,7 @@ class Verification:
 def finished_manifest(folder: Path | str | Folder) -> Manifest:
     """The manifest of a finished folder or URL, or a ToileError that says what is missing."""
     place = folder_of(folder)
-    return finished(stored_manifest(place), place.where())
+    return require_finished(stored_manifest(place), place.where())
 
 
 def damage(folder: Folder, manifest: Manifest) -> Iterator[tuple[ShardFile | ExtraFile, str | None]]:
@@ -209,7 +209,7 @@ def _redrawn(
 ) -> tuple[int, list[Finding]]:
     """How many products were made anew, and those that differ from what is stored."""
     document = {key: value for key, value in manifest.inputs.items() if key != "spec_sha256"}
-    inputs = build(GenerateInputs, document)
+    inputs = from_dict(GenerateInputs, document, f"{MANIFEST}: inputs")
     chosen = np.random.default_rng(seed).choice(inputs.num_products, min(sample, inputs.num_products), replace=False)
     by_shard: dict[int, list[int]] = {}
     for offset in np.sort(chosen).tolist():

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from schemas.audit import AUDIT, GATES, PRIVACY
+from schemas.audit import AUDIT, GATES, PRIVACY, Audit
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.util.console import strip_control_chars
 from schemas.util.files import storage_errors
-from schemas.validation import validate
 
 _SHARDS = click.Path(exists=True, file_okay=False, path_type=Path)
 PAGE = "report.html"
@@ -56,9 +56,9 @@ def audit(
     from generator.audit.report import audit_page, printed, verdict
     from generator.audit.run import audit as audited
     from generator.pages.html import write_page
-    from schemas.specs import load
     from schemas.util.files import as_document, write_json
     from schemas.util.locks import run_lock
+    from schemas.validation import load
 
     ctx.with_resource(run_lock(out))
     for name in (AUDIT, PAGE):
@@ -75,7 +75,7 @@ def audit(
         progress=lambda text: None if quiet else click.echo(f"{text} ...", err=True),
     )
     document = as_document(found)
-    validate(document, "audit", str(out / AUDIT))
+    from_dict(Audit, document, str(out / AUDIT))
     with storage_errors(out / AUDIT):
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / AUDIT, document)

@@ -67,7 +67,7 @@ def fit(
     from generator.fit.options import FitOptions
     from generator.fit.spec_yaml import as_yaml
     from generator.sampling.products import compile_catalog
-    from schemas.specs import load
+    from schemas.validation import load
 
     if out.suffix not in {".yaml", ".yml"}:
         raise ToileError(str(out), "is no YAML file", f"name it {out.stem}.yaml")

@@ -108,8 +108,8 @@ def _catalog_document(spec: Path) -> dict[str, Any]:
     """The checked document of a spec file or of a shipped preset."""
     from generator.sampling.extra_columns import check_extra_columns
     from generator.sampling.products import compile_catalog
-    from schemas.specs import from_document, preset_path
-    from schemas.validation import read_document
+    from schemas.documents import read_document
+    from schemas.validation import from_document, preset_path
 
     path = preset_path(str(spec), "catalog") or spec
     document = read_document(path)

@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Ge
 
 from generator.export.card import export_card
 from generator.export.folder import FORMS, ExportFile, ExportFolder
@@ -19,11 +21,11 @@ from generator.export.rows import ExportRow, read_columns, read_rows
 from generator.export.sql import write_sql
 from generator.export.tables import PICTURES, write_csv, write_imagefolder, write_jsonl
 from generator.export.webdataset import write_webdataset
+from schemas.documents import Count, OneOf, Sha256, Shape, from_dict, read_document
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS, Split
 from schemas.manifest import Manifest, read_manifest, versions
-from schemas.product import SPLITS
 from schemas.util.files import as_document, sha256_of, storage_errors, write_json
-from schemas.validation import build, read_document, validate
 
 CONVERSION = "convert.json"
 FAULTS = "extra/faults.parquet"
@@ -33,11 +35,11 @@ FAULTS = "extra/faults.parquet"
 class ConvertOptions:
     """What is exported, and how."""
 
-    form: str
+    form: Annotated[str, OneOf(FORMS)]
     """One of `FORMS`."""
-    split: str | None = None
+    split: Split | None = None
     """train, validation or test; all by default."""
-    limit: int | None = None
+    limit: Annotated[int, Ge(1)] | None = None
     """The first rows only."""
     pictures: bool = True
     """False leaves the picture files out."""
@@ -50,20 +52,28 @@ class ConvertOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionInputs(ConvertOptions):
+    """Everything that decides the bytes of an export."""
+
+    catalog_sha256: Sha256
+    """The catalog by content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
     """`convert.json`: what an export was made from and what it holds. No times: the same export is the same file."""
 
     finished: bool
-    inputs: Mapping[str, Any]
+    inputs: Annotated[Mapping[str, Any], Shape(ConversionInputs)]
     """The catalog by content, and the options."""
-    num_products: int = 0
-    num_pictures: int = 0
-    picture_bytes: int = 0
-    pictures_sha256: str | None = None
+    num_products: Count = 0
+    num_pictures: Count = 0
+    picture_bytes: Count = 0
+    pictures_sha256: Sha256 | None = None
     """Of one line a picture, in row order: its name, a space, its sha256."""
     files: tuple[ExportFile, ...] = ()
     """Everything but the pictures."""
-    counts: Mapping[str, int]
+    counts: Mapping[str, Annotated[int, Ge(1)]]
     """What could not be written just as it is: in words, how often."""
     versions: Mapping[str, str]
 
@@ -186,9 +196,7 @@ def _content(manifest: Manifest, shards: Path) -> str:
 def _existing(out: Path) -> Conversion | None:
     """The export that lies there; None where there is nothing. Anything that is not ours raises."""
     if out.is_dir() and (out / CONVERSION).is_file():
-        document = read_document(out / CONVERSION)
-        validate(document, "conversion", str(out / CONVERSION))
-        found: Conversion = build(Conversion, document)
+        found = from_dict(Conversion, read_document(out / CONVERSION), str(out / CONVERSION))
         ours = {CONVERSION, PICTURES, *SPLITS, *(e.path.split("/")[0] for e in found.files)}
         strange = sorted(path.name for path in out.iterdir() if path.name not in ours)
         if strange:

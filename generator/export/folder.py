@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from schemas.documents import Count, Sha256
 from schemas.util.files import storage_errors
 
 FORMS = ("csv", "jsonl", "sql", "webdataset", "imagefolder")
@@ -18,8 +19,8 @@ class ExportFile:
 
     path: str
     """Relative to the folder, with forward slashes."""
-    num_bytes: int
-    sha256: str
+    num_bytes: Count
+    sha256: Sha256
 
 
 class HashedFile:

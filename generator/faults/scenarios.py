@@ -19,8 +19,7 @@ from generator.sampling.codes import num_codes
 from generator.sampling.products import check_codes, compile_catalog
 from generator.sampling.streams import Floats, Index, uniform
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawn_attribute
-from schemas.errors import ToileError
-from schemas.validation import nearest
+from schemas.errors import ToileError, suggest
 
 DEFAULT_SHARE = 0.02
 MOST = 0.5
@@ -143,7 +142,7 @@ def shares_of(named: Mapping[str, float], where: str, *, pictures: bool = True) 
     shares: dict[str, float] = {}
     for name in sorted(named, key=lambda name: (name != ALL, name not in GROUPS)):
         if name not in GROUPS and name not in GROUPS[ALL]:
-            raise ToileError(where, f"unknown scenario {name!r}", nearest(name, [*GROUPS[ALL], *GROUPS]))
+            raise ToileError(where, f"unknown scenario {name!r}", suggest(name, [*GROUPS[ALL], *GROUPS]))
         if not 0 <= named[name] <= MOST:
             hint = f"write a share from 0 to {MOST:g}, as in {name}={DEFAULT_SHARE:g}"
             raise ToileError(where, f"{named[name]:g} is no share for the scenario {name!r}", hint)

@@ -20,11 +20,10 @@ from typing import Any
 from generator.faults.scenarios import ALL, GROUPS, KINDS
 from generator.faults.table import FAULTS, read_faults
 from generator.ingest.tables import Row, read_table
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.manifest import MANIFEST, read_manifest
 from schemas.product import read
 from schemas.util.stats import wilson
-from schemas.validation import nearest
 
 CONFIDENCE = 0.95
 ANY = "any"
@@ -148,7 +147,7 @@ def _names(rows: list[Row], found: Path) -> str:
             return by
     columns = list(dict.fromkeys(name for row in rows for name in row))
     problem = f"has neither a column product_code nor row; it has {', '.join(columns)}"
-    raise ToileError(str(found), problem, f"name the products; {nearest('product_code', columns)}")
+    raise ToileError(str(found), problem, f"name the products; {suggest('product_code', columns)}")
 
 
 def _named(rows: list[Row], by: str, found: Path) -> dict[Name, set[str | None]]:

@@ -13,8 +13,8 @@ from generator.fit.price_table import levels
 from generator.fit.prices import PriceModel
 from generator.fit.statistics import Family
 from generator.sampling.streams import Floats
+from schemas.documents import read_document
 from schemas.errors import ToileError
-from schemas.validation import read_document
 
 OTHER = "OTHER"
 """The leaf under which rare leaves of the same parents stand together."""

@@ -23,12 +23,11 @@ from generator.fit.prices import CELLS, PriceModel, bands, endings, price_model
 from generator.fit.statistics import PERCENTS, Family
 from generator.fit.title_templates import grammar
 from generator.fit.vocabulary import MATERIAL_WORDS, PATTERN_WORDS, first_known, silhouette_of
-from schemas.catalog import MISSING_LABEL
+from schemas.catalog import MISSING_LABEL, Provenance
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.markets import MARKETS
 from schemas.product import read
-from schemas.provenance import Provenance
 
 __all__ = ["Fit", "FitOptions", "fit"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from generator.fit.fit_spec import Fit
-from schemas.provenance import Provenance
+from schemas.catalog import Provenance
 
 _HEADINGS = {
     "shop": "An invented shop: no name of the real one is here.",

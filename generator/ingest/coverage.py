@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from generator.ingest.downloads import DEAD, FETCHED, NO_PICTURE, REFUSED, TOO_LARGE, PictureOutcome
+from schemas.documents import read_document
 from schemas.errors import ToileError
-from schemas.validation import read_document
 
 IN_TABLE, NO_URL, DUPLICATE, BAD_ROW, OPEN = "in the table", "N.A.", "duplicate", "bad row", "not reached"
 CLASSES = (FETCHED, IN_TABLE, DEAD, NO_PICTURE, TOO_LARGE, REFUSED, NO_URL, DUPLICATE, BAD_ROW, OPEN)

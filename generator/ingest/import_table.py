@@ -33,10 +33,10 @@ from generator.ingest.rows import (
     without_repeats,
 )
 from generator.ingest.tables import Row, mapped, read_table
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, to_table
-from schemas.validation import read_document
 
 __all__ = ["ImportOptions", "ImportResult", "import_table", "load_category_map", "title_key"]
 ROWS_PER_SHARD = 500

@@ -10,9 +10,8 @@ from typing import Any
 import pandas as pd
 
 from generator.ingest.arrow_tables import StoredPicture, arrow_files, read_parquet, read_stream
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.manifest import MANIFEST
-from schemas.validation import nearest
 
 PICTURE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 MISSING = {"", "n.a.", "none", "null"}
@@ -62,9 +61,9 @@ def mapped(rows: list[Row], columns: dict[str, str], known: tuple[str, ...], whe
     theirs = list(dict.fromkeys(name for row in rows[:1000] for name in row))
     for ours, name in columns.items():
         if ours not in known:
-            raise ToileError(f"--column {ours}={name}", f"toile has no column {ours!r}", nearest(ours, known))
+            raise ToileError(f"--column {ours}={name}", f"toile has no column {ours!r}", suggest(ours, known))
         if name not in theirs:
-            raise ToileError(f"--column {ours}={name}", f"{where} has no column {name!r}", nearest(name, theirs))
+            raise ToileError(f"--column {ours}={name}", f"{where} has no column {name!r}", suggest(name, theirs))
     wanted = {ours: columns.get(ours, ours) for ours in known}
     for ours, name in wanted.items():
         if ours != "image" and any(isinstance(row.get(name), StoredPicture) for row in rows[:1000]):

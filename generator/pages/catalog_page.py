@@ -24,7 +24,7 @@ from generator.pages.thumbnails import thumbnail
 from schemas.catalog import CatalogSpec
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
-from schemas.specs import from_document
+from schemas.validation import from_document
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
 WORDS = {"generate": "synthetic", "import": "imported", "fetch": "fetched"}

@@ -7,7 +7,7 @@ to the full price, and their amounts, taken one after the other in the order of 
 
 from dataclasses import dataclass
 
-from schemas.appearance import ANY, shown_as
+from schemas.appearance import ANY, visible_attributes
 from schemas.catalog import CatalogSpec, Category, drawing_word, drawn_attribute
 from schemas.product import Product
 
@@ -55,7 +55,7 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
     if entry is None:
         return None
     presentation = str((product.attributes or {}).get("presentation", ANY))
-    shown = shown_as(entry.silhouette, presentation) | {"colour"}
+    shown = visible_attributes(entry.silhouette, presentation) | {"colour"}
     running, parts = entry.price.median, []
     for name, attribute in spec.attributes.items():
         if name not in entry.attributes:

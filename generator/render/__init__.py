@@ -21,9 +21,8 @@ from generator.render.engine.cloth_names import cloths
 from generator.render.engine.light import photograph
 from generator.render.engine.parts import PARTS, DrawnParts, separated
 from generator.render.engine.silhouette_registry import sheets_in
-from schemas.appearance import Appearance, visible_part
-from schemas.errors import ToileError
-from schemas.validation import nearest
+from schemas.appearance import Appearance, drop_invisible
+from schemas.errors import ToileError, suggest
 
 __all__ = ["PARTS", "PHOTOS", "DrawnParts", "draw", "draw_appearance", "draw_parts"]
 
@@ -81,8 +80,8 @@ def lay_out(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene:
     A `photo` that is none of `PHOTOS` is a ToileError.
     """
     if photo not in PHOTOS:
-        raise ToileError("photo", f"{photo!r} is not a way to photograph", nearest(photo, PHOTOS))
-    seen = visible_part(appearance)
+        raise ToileError("photo", f"{photo!r} is not a way to photograph", suggest(photo, PHOTOS))
+    seen = drop_invisible(appearance)
     scene = Scene(seen, size, cloths(seen), photo)
     view = None if photo == STUDIO else other_view(scene)
     (view or PATTERN_SHEETS[seen.silhouette])(scene)

@@ -16,7 +16,7 @@ from generator.sampling.arrow_columns import joined_where_there, numbers, texts
 from generator.sampling.attributes import Choice
 from generator.sampling.streams import Index, uniform
 from schemas.catalog import CatalogSpec, title_word
-from schemas.vocabulary import english
+from schemas.markets import to_english
 
 _NO_WORD = 0
 
@@ -60,7 +60,7 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
     words = list(vocabulary)
     return CompiledTitles(
         words=texts([None, *words[1:]]),
-        slugs=texts([slug(english(word) or word) or None for word in words]),
+        slugs=texts([slug(to_english(word) or word) or None for word in words]),
         choice=Choice.of(np.array(weights, np.float64)),
         literal_TS=np.array([row + [_NO_WORD] * (width - len(row)) for row in rows], np.int64),
         attribute_names=names,

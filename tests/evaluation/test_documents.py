@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.documents import from_dict, schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
@@ -25,7 +26,7 @@ from schemas.result import (
     identity,
 )
 from schemas.util.files import as_document
-from schemas.validation import build, schema, validate
+from schemas.validation import validate
 
 RECORDS: dict[str, tuple[dict[str, typing.Any], type]] = {
     "evaluation": (schema("evaluation"), EvaluationSpec),
@@ -61,7 +62,7 @@ def test_what_has_no_default_is_required(name: str) -> None:
 def test_the_schema_quotes_every_default_of_the_spec() -> None:
     quoted = {name: about["default"] for name, about in schema("evaluation")["properties"].items()}
     assert quoted == as_document(EvaluationSpec())
-    assert build(EvaluationSpec, {}) == EvaluationSpec() == build(EvaluationSpec, quoted)
+    assert from_dict(EvaluationSpec, {}) == EvaluationSpec() == from_dict(EvaluationSpec, quoted)
 
 
 @pytest.mark.parametrize(

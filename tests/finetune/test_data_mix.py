@@ -87,7 +87,7 @@ def test_seen_rows_name_code_family_and_picture(catalog: Path) -> None:
 
 def test_rows_without_pictures_are_no_training_data(tmp_path: Path) -> None:
     from generator.catalog.shards import GenerateInputs, write_shards
-    from schemas.validation import read_document
+    from schemas.documents import read_document
 
     document = read_document(PRESETS / "demo.yaml")
     inputs = GenerateInputs(spec_document=document, seed=0, start=0, num_products=50, image_size=None)

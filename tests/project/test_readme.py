@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from generator import draw, products
-from schemas.specs import load
 from schemas.training import SpeedSpec
+from schemas.validation import load
 from tests.generator.ingest.test_import_table import rows, write
 from toile.cli import COMMANDS, main
 

@@ -14,9 +14,9 @@ from generator.fit.vocabulary import SILHOUETTE_WORDS, silhouette_of
 from generator.render.engine.silhouette_registry import PatternSheet, sheets_in
 from generator.scaffold.starter_spec import GROUPS, tree_path
 from schemas.appearance import ANY, CUTS, MATERIALS, SILHOUETTES, STYLE_VALUES
-from schemas.row import MARKETS
+from schemas.documents import SCHEMA_FOLDER
 from schemas.silhouettes import FAMILIES, RECORDS, Silhouette
-from schemas.validation import SCHEMA_FOLDER
+from schemas.silhouettes.record import MARKET_CODES
 
 SCHEMA = SCHEMA_FOLDER / "catalog.schema.json"
 ENUM = re.compile(r'(?<="silhouette": \{\n   "enum": \[)[^]]*(?=])')
@@ -52,20 +52,20 @@ def test_a_record_uses_only_words_that_there_are(each: Silhouette) -> None:
     assert each.group in GROUPS
     assert each.usual_usd > 0
     assert each.leaf_words == each.leaf_words.casefold(), "names are compared in small letters"
-    assert len(each.nouns) == len(each.leaf) == len(MARKETS)
+    assert len(each.nouns) == len(each.leaf) == len(MARKET_CODES)
     assert not any("," in name for name in each.leaf)
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
 def test_the_name_of_a_leaf_in_any_market_leads_to_its_own_silhouette(silhouette: str) -> None:
-    for market in MARKETS:
+    for market in MARKET_CODES:
         assert silhouette_of(tree_path(silhouette, market)) == (silhouette, True), market
 
 
 def test_every_place_in_the_order_of_trying_is_taken_once() -> None:
-    places = [each.tried for each in RECORDS.values()]
+    places = [each.match_priority for each in RECORDS.values()]
     assert len(places) == len(set(places))
-    assert [RECORDS[name].tried for name, _ in SILHOUETTE_WORDS] == sorted(places)
+    assert [RECORDS[name].match_priority for name, _ in SILHOUETTE_WORDS] == sorted(places)
 
 
 # -- drawings ----------------------------------------------------------------------------------------------------------

@@ -25,12 +25,12 @@ from schemas.catalog import (
     Shop,
     Value,
 )
+from schemas.documents import read_document, schema
 from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import COLUMNS
-from schemas.specs import from_document, load, preset_path
 from schemas.training import DrawSpec, LoraSpec, MixSource, OptimiserSpec, RunRecord, TrainingSpec
-from schemas.validation import read_document, schema, validate
+from schemas.validation import from_document, load, preset_path, validate
 from tests.conftest import PRESETS
 
 Change = Callable[[dict[str, Any]], None]

@@ -20,11 +20,11 @@ from evaluation.analysis import contamination as leaks
 from evaluation.analysis.contamination import IN_SEEN, IN_TRAIN, Ledger, audit, difference_hash, refuse_seen
 from evaluation.rows import read_rows
 from finetune import run_dir as run_folder
+from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import Leak, Noise, Throughput
-from schemas.validation import schema
 from tests.helpers.shard_fixture import in_split, products, write_shards
 
 

@@ -33,11 +33,11 @@ from schemas.counterfactual import (
     Sensitivity,
     read_counterfactual,
 )
+from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product, read
-from schemas.specs import from_document
-from schemas.validation import schema
+from schemas.validation import from_document
 from tests.helpers.shard_fixture import products as imported_products
 from tests.helpers.shard_fixture import write_shards as write_imported
 from toile.cli import main

@@ -14,8 +14,9 @@ from generator.audit import plots as audit_plots
 from generator.audit.report import number
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.audit import AUDIT, MARGINS, Audit, Bounds, CategoryFigures, Check, Diagnostic, Hit, load_audit
+from schemas.documents import schema
 from schemas.product import Product
-from schemas.validation import schema, validate
+from schemas.validation import validate
 from tests.helpers.audit_tables import copied, sample, shop_document, table
 from tests.helpers.shard_fixture import write_shards as write_rows
 from toile.cli import main

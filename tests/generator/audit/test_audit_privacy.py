@@ -24,10 +24,9 @@ from generator.audit.record_distance import surroundings
 from generator.audit.rows import Real, encoded, real_of
 from generator.render import draw
 from schemas.audit import Bounds, Check
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, Provenance
 from schemas.errors import ToileError
 from schemas.product import Product
-from schemas.provenance import Provenance
 from tests.helpers.audit_tables import copied, jpeg, rarest, sample, shop_document, spec_of, table
 
 BOUNDS = Bounds()

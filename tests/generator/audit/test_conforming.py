@@ -7,8 +7,9 @@ from typing import Any
 import jsonschema
 import pytest
 
+from schemas.documents import SCHEMA_FOLDER, schema
 from schemas.errors import ToileError
-from schemas.validation import SCHEMA_FOLDER, schema, validate
+from schemas.validation import validate
 
 KINDS = sorted(path.name.removesuffix(".schema.json") for path in SCHEMA_FOLDER.glob("*.schema.json"))
 WRONG: tuple[Any, ...] = (None, True, False, -1, 0, 1, 1.0, 1.5, 1e9, "", "x", "a" * 300, [], [1, 1], {}, {"x": 1})

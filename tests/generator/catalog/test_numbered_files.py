@@ -31,7 +31,7 @@ from generator.sampling.products import compile_catalog, rows
 from generator.sampling.streams import Index
 from schemas.catalog import CatalogSpec
 from schemas.product import ARROW_SCHEMA
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
 FAR = np.arange(39_000_000, 39_002_500)

@@ -21,10 +21,10 @@ from generator.export.convert import Conversion, ConvertOptions, convert
 from generator.export.file_names import picture_suffix
 from generator.export.folder import FORMS, ExportFile
 from generator.ingest.import_table import ImportOptions, import_table
+from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import SPLITS, read, to_table
-from schemas.validation import schema
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty
 from tests.helpers.shard_fixture import in_split, picture, products, relist, write_shards
 from toile.cli import main

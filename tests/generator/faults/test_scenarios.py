@@ -36,8 +36,8 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import load_manifest, read_manifest
 from schemas.product import COLUMNS
-from schemas.specs import from_document
 from schemas.training import MixSource
+from schemas.validation import from_document
 from tests.helpers import small_shards
 
 Row = dict[str, Any]

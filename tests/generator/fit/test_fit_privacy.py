@@ -21,7 +21,7 @@ from generator.fit.spec_yaml import as_yaml
 from generator.fit.statistics import Family
 from schemas.errors import ToileError
 from schemas.product import Product, split_of
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.helpers import fit_table
 from toile.cli import main
 
@@ -184,7 +184,7 @@ def test_the_ledger_lists_every_release_and_sums_to_the_totals(shards: Path) -> 
 
 
 def test_a_ledger_that_does_not_add_up_is_refused(tmp_path: Path, shards: Path) -> None:
-    from schemas.validation import read_document
+    from schemas.documents import read_document
 
     path = tmp_path / "spec.yaml"
     path.write_text(as_yaml(fit(shards, FitOptions(epsilon=2.0))), encoding="utf-8")

@@ -22,7 +22,7 @@ from generator.pages.price_parts import price_parts
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import read
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.helpers.page_rows import HOSTILE, document, other_rows, parsed
 from tests.helpers.shard_fixture import write_shards
 from toile.cli import main

@@ -34,8 +34,8 @@ from schemas.appearance import (
     SIZES,
     STYLE_VALUES,
     Appearance,
+    drop_invisible,
     values_shown,
-    visible_part,
 )
 from schemas.errors import ToileError
 
@@ -161,7 +161,7 @@ def test_an_attribute_that_is_not_shown_changes_no_byte(silhouette: str) -> None
     usual = draw_appearance(appearance(silhouette), 48).tobytes()
     for name in STYLE_VALUES.keys() - SHOWN[silhouette]:
         for value in STYLE_VALUES[name]:
-            assert visible_part(appearance(silhouette, **{name: value})) == visible_part(appearance(silhouette))
+            assert drop_invisible(appearance(silhouette, **{name: value})) == drop_invisible(appearance(silhouette))
         assert draw_appearance(appearance(silhouette, **{name: STYLE_VALUES[name][-1]}), 48).tobytes() == usual
 
 

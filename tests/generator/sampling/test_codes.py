@@ -9,7 +9,7 @@ import pytest
 from generator.sampling.codes import code_texts, num_codes, picture_ids, product_codes
 from generator.sampling.products import check_codes
 from schemas.errors import ToileError
-from schemas.specs import load
+from schemas.validation import load
 from tests.conftest import PRESETS
 
 

@@ -18,7 +18,7 @@ from generator.sampling.prices import nearest_legal
 from generator.sampling.products import compact_rows
 from generator.sampling.streams import Index
 from schemas.product import SPLITS
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
 ORDERS: dict[str, Index] = {

@@ -21,12 +21,11 @@ import generator.catalog.shards
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.sampling.extra_columns import MAKERS, check_extra_columns, ean13, with_extra_columns
 from generator.sampling.products import rows
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CAN_BE_UNIQUE, PROVIDERS, CatalogSpec, ExtraColumn
+from schemas.documents import schema
 from schemas.errors import ToileError
-from schemas.extra import CAN_BE_UNIQUE, PROVIDERS, ExtraColumn
 from schemas.product import COLUMNS, read
-from schemas.specs import from_document
-from schemas.validation import schema
+from schemas.validation import from_document
 
 ROOT = Path(__file__).parents[3]
 EVERYTHING = {name: {"provider": name} for name in PROVIDERS}
@@ -82,7 +81,8 @@ def test_another_process_with_other_hashes_gives_the_same_values(demo_document: 
     spec = spec_of(demo_document, EVERYTHING, market="IN")
     code = (
         "import json, sys\nimport numpy as np\nimport pyarrow as pa\n"
-        "from generator.sampling.extra_columns import with_extra_columns\nfrom schemas.specs import from_document\n"
+        "from generator.sampling.extra_columns import with_extra_columns\n"
+        "from schemas.validation import from_document\n"
         "spec = from_document(json.loads(sys.argv[1]), 'catalog')\n"
         "table = with_extra_columns(pa.table({'n': pa.array(range(20))}), spec, 3, np.arange(20))\n"
         "print(json.dumps(table.drop_columns(['n']).to_pydict()))"
