@@ -9,16 +9,235 @@ independent would do. A table for people, then one JSON line; `--out FILE` keeps
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.stats import certify as certifying
-from evaluation.stats.certify import Finding, Setting
+import numpy as np
+from scipy import stats
+
+from evaluation.metrics import metrics
+from evaluation.stats import intervals, paired
+from evaluation.stats.intervals import Estimate, Families, Values, compact, spanning
+from evaluation.stats.paired import LOSSES, PairedEstimate
+from evaluation.stats.resampling import Weighted, bca
 from schemas.manifest import versions
+
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What one simulated data set is like."""
+
+    families: int
+    largest: int
+    """Families have from one to this many rows."""
+    alike: float
+    """Correlation of the rows of a family, in [0, 1); 0 are independent rows."""
+    rates: tuple[float, float]
+    """The planted accuracies of two models."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """How often something happened in how many data sets."""
+
+    what: str
+    repetitions: int
+    times: int
+
+    @property
+    def share(self) -> float:
+        return self.times / self.repetitions
+
+    def within(self, low: float, high: float) -> bool:
+        """Whether a true share from `low` to `high` is compatible with the count: exact binomial, one in 10,000."""
+        most, least = stats.binom.ppf([0.9999, 0.0001], self.repetitions, [high, low])
+        return bool(least <= self.times <= most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Two planted models' answers to the same rows."""
+
+    families: Families
+    first: Values
+    """1 where the first model is right."""
+    second: Values
+    true: Values
+    """ln prices."""
+    answered: Values
+    """ln prices: the truth and an error that a family shares in part."""
+    answered_again: Values
+    """As `answered`, of another model that is as good."""
+
+
+ERROR = 0.3
+"""Standard deviation of the planted error of ln price; that of ln price is 1."""
+
+
+def planted(setting: Setting, draw: np.random.Generator) -> Answers:
+    """One data set. A row is right when a normal number lies below the quantile of its model's accuracy.
+
+    The number is in part the family's, in part the row's difficulty that both models share, in part chance; so families
+    are alike in both models and in their difference.
+    """
+    sizes = draw.integers(1, setting.largest + 1, setting.families)
+    families = np.repeat(np.arange(setting.families), sizes).astype(np.intp)
+    shared = _alike(setting.alike, families, draw)
+    right = []
+    for rate in setting.rates:
+        own = _alike(setting.alike, families, draw)
+        right.append((math.sqrt(0.5) * (shared + own) < stats.norm.ppf(rate)).astype(np.float64))
+    true = _alike(setting.alike, families, draw)
+    answered, again = (true + ERROR * _alike(setting.alike, families, draw) for _ in range(2))
+    return Answers(
+        families=families, first=right[0], second=right[1], true=true, answered=answered, answered_again=again
+    )
+
+
+def coverage(setting: Setting, repetitions: int, seed: int, *, bootstrap: bool = True) -> list[Finding]:
+    """How often each kind of 95 % interval covers its planted truth."""
+    draw = np.random.default_rng(seed)
+    true, kinds = _truths(setting), _kinds(bootstrap)
+    hits = dict.fromkeys(kinds, 0)
+    for _ in range(repetitions):
+        answers = planted(setting, draw)
+        for what, interval in kinds.items():
+            low, high = interval(answers)
+            hits[what] += low is not None and high is not None and low <= true[what] <= high
+    return [Finding(what=what, repetitions=repetitions, times=times) for what, times in hits.items()]
+
+
+def false_alarms(setting: Setting, repetitions: int, seed: int) -> list[Finding]:
+    """How often two equal models differ with p < 0.05: by whole families, and by McNemar on rows as if independent."""
+    assert setting.rates[0] == setting.rates[1], "equal models"
+    draw = np.random.default_rng(seed)
+    counted = {"families flipped": 0, "McNemar on rows": 0, "graded, families flipped": 0}
+    for number in range(repetitions):
+        answers = planted(setting, draw)
+        gain = paired.rate_difference(answers.first, answers.second, CONFIDENCE, answers.families)
+        lost, won = np.sum(answers.first > answers.second), np.sum(answers.second > answers.first)
+        grades = [draw.uniform(0.5, 1.0, len(right)) * right for right in (answers.first, answers.second)]
+        graded = paired.mean_difference(grades[0], grades[1], CONFIDENCE, answers.families, seed=number % 4)
+        counted["families flipped"] += (gain.p or 0) < 1 - CONFIDENCE
+        counted["McNemar on rows"] += paired.mcnemar(int(lost), int(won)) < 1 - CONFIDENCE
+        counted["graded, families flipped"] += (graded.p or 0) < 1 - CONFIDENCE
+    return [Finding(what=what, repetitions=repetitions, times=times) for what, times in counted.items()]
+
+
+def found_gains(families: int, largest: int, alike: float, repetitions: int, seed: int) -> Finding:
+    """How often the gain that `detectable_rate` prints is found with p < 0.05, when it is planted beside 5 % losses.
+
+    A family agrees with itself in a share `alike` of cases; the number of rows that tell as much is known from that.
+    """
+    draw = np.random.default_rng(seed)
+    times = 0
+    for _ in range(repetitions):
+        sizes = draw.integers(1, largest + 1, families).astype(np.intp)
+        n = int(sizes.sum())
+        effective = n / (1 + alike * (float(np.sum(sizes**2)) / n - 1))
+        gain = paired.detectable_rate(round(effective, 1), 1 - CONFIDENCE)
+        assert gain is not None, "as many families as can find something"
+        change = _agreeing(sizes, alike, (LOSSES, LOSSES + gain), draw)
+        base = np.where(change < 0, 1.0, 0.0)
+        family_of = np.repeat(np.arange(families), sizes).astype(np.intp)
+        found = paired.rate_difference(base, base + change, CONFIDENCE, family_of)
+        times += (found.p or 0) < 1 - CONFIDENCE
+    return Finding(what=f"printed gain, alike {alike}", repetitions=repetitions, times=times)
+
+
+Interval = Callable[[Answers], tuple[float | None, float | None]]
+
+
+def _kinds(bootstrap: bool) -> dict[str, Interval]:
+    closed: dict[str, Interval] = {
+        "rate": lambda a: _ends(intervals.rate(a.first, CONFIDENCE, a.families)),
+        "rate, rows as independent": lambda a: _ends(intervals.rate(a.first, CONFIDENCE)),
+        "rate difference": lambda a: _ends(paired.rate_difference(a.first, a.second, CONFIDENCE, a.families)),
+        "mean": lambda a: _ends(intervals.mean((a.first + a.second) / 2, CONFIDENCE, a.families)),
+        "mean difference": lambda a: _ends(
+            paired.mean_difference(a.first / 3, a.second / 3, CONFIDENCE, a.families, steps=3)
+        ),
+        "median": lambda a: _ends(intervals.median(np.exp(a.answered), CONFIDENCE, a.families)),
+        "macro": lambda a: _ends(_macro(a)),
+    }
+    drawn: dict[str, Interval] = {
+        "RMSLE": lambda a: bca(metrics.rmsle(a.answered, a.true), a.families, CONFIDENCE, 0),
+        "D2": lambda a: bca(metrics.d2(a.answered, a.true, 0.0), a.families, CONFIDENCE, 0),
+        "Spearman": lambda a: bca(_spearman(a), a.families, CONFIDENCE, 0),
+        "median difference": lambda a: _ends(
+            paired.median_difference(
+                metrics.middle(np.abs(a.answered - a.true)),
+                metrics.middle(np.abs(a.answered_again - a.true)),
+                compact(a.families),
+                CONFIDENCE,
+                0,
+            )
+        ),
+    }
+    return closed | drawn if bootstrap else closed
+
+
+def _truths(setting: Setting) -> dict[str, float]:
+    """Of the planted figures; Spearman's rho of two normal numbers is 6 / pi asin(r / 2)."""
+    first, second = setting.rates
+    correlation = 1 / math.sqrt(1 + ERROR**2)
+    return {
+        "rate": first,
+        "rate, rows as independent": first,
+        "rate difference": second - first,
+        "mean": (first + second) / 2,
+        "mean difference": (second - first) / 3,
+        "median": 1.0,
+        "macro": (first + second) / 2,
+        "RMSLE": ERROR,
+        "D2": 1 - ERROR,
+        "Spearman": 6 / math.pi * math.asin(correlation / 2),
+        "median difference": 0.0,
+    }
+
+
+def _macro(answers: Answers) -> Estimate:
+    """Over two groups of one accuracy each: the two models stand for two categories with families of their own."""
+    groups = [intervals.rate(side, CONFIDENCE, answers.families) for side in (answers.first, answers.second)]
+    values = np.concatenate([answers.first, answers.second])
+    both = np.concatenate([answers.families, answers.families])
+    n = len(answers.families)
+    widening = spanning(values, both, [np.arange(n), np.arange(n, 2 * n)])
+    return intervals.macro(groups, groups[0].families, widening)
+
+
+def _spearman(answers: Answers) -> Weighted:
+    return metrics.rank_correlation(answers.answered, answers.true, np.zeros(len(answers.true), np.intp))
+
+
+def _ends(found: Estimate | PairedEstimate) -> tuple[float | None, float | None]:
+    return found.low, found.high
+
+
+def _alike(share: float, families: Families, draw: np.random.Generator) -> Values:
+    """Standard normal numbers that correlate by `share` within a family."""
+    own = draw.standard_normal(len(families))
+    common = draw.standard_normal(int(families.max()) + 1)[families]
+    return np.asarray(math.sqrt(share) * common + math.sqrt(1 - share) * own)
+
+
+def _agreeing(sizes: Families, alike: float, shares: tuple[float, float], draw: np.random.Generator) -> Values:
+    """-1, +1 or 0 for each row, with these shares of -1 and +1; all of a family the same with probability `alike`."""
+    lost, won = shares
+    families = np.repeat(np.arange(len(sizes)), sizes)
+    number = draw.random(len(families))
+    same = draw.random(len(sizes)) < alike
+    number = np.where(same[families], draw.random(len(sizes))[families], number)
+    return np.where(number < lost, -1.0, np.where(number < lost + won, 1.0, 0.0))
+
 
 SETTINGS = (
     Setting(families=300, largest=1, alike=0.0, rates=(0.4, 0.55)),
@@ -58,9 +277,9 @@ def main() -> None:
 
 def covered(setting: Setting, repetitions: int) -> dict[str, Any]:
     """Coverage of the closed forms in all data sets, of the bootstrapped ones in a fifth of them."""
-    found = certifying.coverage(setting, repetitions, 0, bootstrap=False)
+    found = coverage(setting, repetitions, 0, bootstrap=False)
     closed = {finding.what for finding in found}
-    drawn = certifying.coverage(setting, max(1, repetitions // BOOTSTRAP_SHARE), 1)
+    drawn = coverage(setting, max(1, repetitions // BOOTSTRAP_SHARE), 1)
     found += [finding for finding in drawn if finding.what not in closed]
     name = f"{setting.families} families of 1 to {setting.largest}, alike {setting.alike}, rates {setting.rates}"
     show(f"coverage of 95 % intervals: {name}", found)
@@ -70,14 +289,14 @@ def covered(setting: Setting, repetitions: int) -> dict[str, Any]:
 def alarms(alike: float, repetitions: int) -> dict[str, Any]:
     """Equal models called different at p < 0.05."""
     setting = Setting(families=100, largest=3, alike=alike, rates=(0.5, 0.5))
-    found = certifying.false_alarms(setting, repetitions, 2)
+    found = false_alarms(setting, repetitions, 2)
     show(f"equal models called different: 100 families of 1 to 3, alike {alike}", found)
     return {"alike": alike, "families": 100, "shares": shares(found)}
 
 
 def power(alike: float, repetitions: int) -> dict[str, Any]:
     """The printed detectable gain found at p < 0.05; it promises 0.8."""
-    found = [certifying.found_gains(families, 3, alike, repetitions, 3) for families in (100, 300)]
+    found = [found_gains(families, 3, alike, repetitions, 3) for families in (100, 300)]
     for families, finding in zip((100, 300), found, strict=True):
         show(f"printed gain found, {families} families of 1 to 3, alike {alike}", [finding])
     return {"alike": alike, "shares": {"100 families": found[0].share, "300 families": found[1].share}}

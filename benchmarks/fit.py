@@ -24,7 +24,7 @@ from scipy.stats import spearmanr
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from generator.fit.fit_spec import fit
-from generator.fit.options import FitOptions
+from generator.fit.mechanisms import FitOptions
 from schemas.manifest import versions
 from tests.helpers import fit_table
 

@@ -1,6 +1,20 @@
-"""How well a model reads title, category and price from the picture alone, category by category.
+"""Measure per category how well a model reads title, category and price from a product image.
 
-The four public functions are loaded on first use, so that the command line starts without scipy and jinja2.
+    from evaluation import compare, evaluate, predict, score
+
+`evaluate` asks a model about the rows of a catalog and writes `result.json` with its page; `compare` pairs two such
+folders; `predict` only asks the model; `score` computes figures from predictions without any file. They are loaded on
+first use, so that the command line starts without scipy and jinja2.
+
+Where to add what:
+
+- a metric: `evaluation.metrics.metrics` (one entry in `METRICS`, one in `MEANINGS`);
+- a protocol (a way to ask the model): `evaluation.protocols.protocols`, and its answers in
+  `evaluation.protocols.inference`;
+- a control (another image than the product's own): `evaluation.protocols.generate`;
+- a model backend: a class with the methods of `evaluation.models.base`, and a function that returns a `ModelUnderTest`;
+- a baseline: `evaluation.metrics.baselines`;
+- a section of the page: `evaluation/report/report.html.j2`, with its arithmetic in `evaluation.report.page`.
 """
 
 import importlib
@@ -8,21 +22,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evaluation.analysis.comparison import compare
-    from evaluation.metrics.metrics import score
+    from evaluation.metrics.scores import score
     from evaluation.protocols.generate import predict
-    from evaluation.report.write import report
+    from evaluation.run import evaluate
 
-__all__ = ["compare", "predict", "report", "score"]
+__all__ = ["compare", "evaluate", "predict", "score"]
 
-_HOMES = {
+_MODULES = {
     "compare": "analysis.comparison",
+    "evaluate": "run",
     "predict": "protocols.generate",
-    "report": "report.write",
-    "score": "metrics.metrics",
+    "score": "metrics.scores",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"evaluation.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"evaluation.{_MODULES[name]}"), name)

@@ -1,28 +1,27 @@
 """One evaluation from start to end: rows, leaks, answers, scores, page, result. The model comes only when needed."""
 
+import dataclasses
+import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.analysis import contamination as leaks
-from evaluation.analysis import repeatability as noise_floor
+from evaluation.analysis import contamination
 from evaluation.analysis.contamination import Ledger
-from evaluation.analysis.visual_gain import verdict
-from evaluation.distributed import ALONE, Ranks
-from evaluation.metrics import metrics
-from evaluation.metrics.baselines import Habits
-from evaluation.metrics.nearest import habits_of
+from evaluation.metrics.baselines import Habits, habits_of
+from evaluation.metrics.score_matrix import headline, pooled
+from evaluation.metrics.scores import METHODS, scores_of, verdict
 from evaluation.metrics.scoring import Outcome
-from evaluation.metrics.slices import headline, pooled
 from evaluation.models.base import VisionModel
 from evaluation.protocols.answers import Answers, answer
 from evaluation.protocols.generate import predict
 from evaluation.report.evidence import Evidence, evidence_of
-from evaluation.report.write import result_page
+from evaluation.report.page import result_page
 from evaluation.rows import Rows, read_rows
-from evaluation.run_dir import NOISE, REPORT, data_sha256, prepare, relative, weights_sha256, write_text
+from evaluation.run_dir import ALONE, NOISE, REPORT, Ranks, data_sha256, prepare, relative, weights_sha256, write_text
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -41,6 +40,48 @@ from schemas.result import (
     read_result,
     write_result,
 )
+
+REPEATED_SHARE, FEWEST_REPEATED, MOST_REPEATED = 0.05, 8, 200
+REPEATABILITY_METHODS = {
+    "noise": "5 % of the rows (8 to 200, drawn by hash) asked once more under the headline protocol at batch size 1; a "
+    "flip is another answer text",
+}
+
+
+def sample_repeated_rows(rows: Rows, seed: int) -> Rows:
+    """The rows that are asked once more: the same ones for every model."""
+    number = min(
+        len(rows.products), MOST_REPEATED, max(FEWEST_REPEATED, math.ceil(REPEATED_SHARE * len(rows.products)))
+    )
+    drawn = sorted(rows.products, key=lambda product: _repeat_key(product.product_code, seed))[:number]
+    codes = {product.product_code for product in drawn}
+    return dataclasses.replace(rows, products=tuple(p for p in rows.products if p.product_code in codes))
+
+
+def single_sample_spec(spec: EvaluationSpec) -> EvaluationSpec:
+    """How they are asked: the headline protocol, their own picture, one at a time."""
+    return dataclasses.replace(spec, protocols=(spec.protocol,), controls=(), choose_prompt=False, batch_size=1)
+
+
+def compare_repeats(first: Sequence[Prediction], again: Sequence[Prediction]) -> Noise:
+    """How many of the answers given again differ from the first ones."""
+    answers = {prediction.key: prediction.answer for prediction in first}
+    flips = sum(prediction.answer != answers[prediction.key] for prediction in again)
+    return Noise(rows=len(again), flips=flips, rate=flips / len(again))
+
+
+def repeatability_notes(found: Noise | None) -> tuple[str, ...]:
+    """What a reader must know before believing small differences."""
+    if found is None:
+        return ("batch-size repeatability was not measured (--no-noise-check)",)
+    if not found.flips:
+        return ()
+    return (f"{found.flips} of {found.rows} answers ({100 * found.rate:.1f} %) change at batch size 1 (repeatability)",)
+
+
+def _repeat_key(code: str, seed: int) -> bytes:
+    return hashlib.sha256(f"noise:{seed}:{code}".encode("utf-8", "surrogatepass")).digest()
+
 
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
 Ceilings = Mapping[str, Ceiling]
@@ -120,7 +161,7 @@ def evaluate(
     if (out / RESULT).is_file():
         result = read_result(out)
         if not allow_seen:
-            leaks.refuse_seen(result.leaks, result.counts.evaluated, candidate.trained)
+            contamination.refuse_seen(result.leaks, result.counts.evaluated, candidate.trained)
         return result
     quiet = quiet or not ranks.first
     rows = _rows(data, spec, quiet=quiet)
@@ -203,24 +244,24 @@ def _ledger(
     candidate: Candidate, rows: Rows, out: Path, spec: EvaluationSpec, *, allow_seen: bool, quiet: bool
 ) -> Ledger:
     """What the rows share with training; refused where the model has seen them, unless that is wanted."""
-    found = leaks.audit(rows, spec.split, candidate.trained, quiet=quiet)
+    found = contamination.audit(rows, spec.split, candidate.trained, quiet=quiet)
     if not allow_seen:
-        leaks.refuse_seen(found.leaks, len(rows.products), candidate.trained)
-    leaks.write_matches(out, found)
+        contamination.refuse_seen(found.leaks, len(rows.products), candidate.trained)
+    contamination.write_matches(out, found)
     return found
 
 
 def _noise(model: VisionModel, rows: Rows, answers: Answers, out: Path, ranks: Ranks, *, quiet: bool) -> Noise:
     again = predict(
         model,
-        noise_floor.sample(rows, answers.spec.seed),
+        sample_repeated_rows(rows, answers.spec.seed),
         out / NOISE,
-        noise_floor.alone(answers.spec),
+        single_sample_spec(answers.spec),
         ranks=ranks,
         quiet=quiet,
         what="asking some rows again",
     )
-    return noise_floor.noise(answers.predictions, again)
+    return compare_repeats(answers.predictions, again)
 
 
 def _scored(
@@ -239,7 +280,7 @@ def _scored(
     touched = tuple(product.product_code for product in rows.products if product.product_code in ledger.touched)
     evidence = evidence_of(spec, asked, [_all(answers)], habits, touched)
     (scored,) = evidence.outcomes()
-    scores = metrics.scores_of(scored, asked, spec, habits, ledger.touched)
+    scores = scores_of(scored, asked, spec, habits, ledger.touched)
     uses_picture, sentence = verdict(scores)
     result = Result(
         inputs=inputs,
@@ -254,10 +295,10 @@ def _scored(
         notes=(
             *notes(rows, scored, spec, habits),
             *answers.notes,
-            *leaks.notes(ledger, len(rows.products), candidate.trained, candidate.server),
-            *noise_floor.notes(noise),
+            *contamination.notes(ledger, len(rows.products), candidate.trained, candidate.server),
+            *repeatability_notes(noise),
         ),
-        methods={**metrics.METHODS, **answers.methods, **leaks.METHODS, **noise_floor.METHODS},
+        methods={**METHODS, **answers.methods, **contamination.METHODS, **REPEATABILITY_METHODS},
         versions=versions(*PACKAGES),
         seconds=0.0,
         scores=scores,

@@ -4,20 +4,131 @@
 is unfinished and continues when the inputs are the same.
 """
 
+import contextlib
+import datetime
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.distributed import parts
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
-from schemas.prediction import PREDICTIONS
+from schemas.prediction import PREDICTIONS, Prediction, append_predictions, read_predictions
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 from schemas.util.files import file_sha256, sha256_of, write_atomic, write_json
 from schemas.util.locks import is_lock
+
+LONGEST_WAIT = datetime.timedelta(days=7)
+"""For the slowest process; the others are stopped by torchrun when one fails."""
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranks:
+    """This process among those of the run."""
+
+    rank: int = 0
+    size: int = 1
+    local: int = 0
+    """Its number on this machine, which is that of its device."""
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that writes results and speaks."""
+        return self.rank == 0
+
+    def mine(self, number: int) -> bool:
+        """Whether this process answers the batch of that number."""
+        return number % self.size == self.rank
+
+    def device(self, asked: str | None) -> str | None:
+        """Of several processes every one takes its own GPU, unless a number was asked for."""
+        if self.size == 1 or asked not in (None, "cuda"):
+            return asked
+        import torch
+
+        return f"cuda:{self.local % torch.cuda.device_count()}" if torch.cuda.is_available() else asked
+
+    def wait(self) -> None:
+        """Until all processes are here; ToileError when one of them is gone."""
+        self.total(0)
+
+    def total(self, number: float) -> float:
+        """The sum over all processes, known to each."""
+        if self.size == 1:
+            return number
+        import torch
+        import torch.distributed as dist
+
+        found = torch.tensor([number], dtype=torch.float64)
+        try:
+            dist.all_reduce(found)
+        except RuntimeError as error:
+            raise ToileError(
+                f"rank {self.rank}",
+                "another process of this run has stopped",
+                "see its message; start again, it continues",
+            ) from error
+        return float(found[0])
+
+
+ALONE = Ranks()
+
+
+@contextlib.contextmanager
+def joined() -> Iterator[Ranks]:
+    """The processes that torchrun has started, or this one alone.
+
+    They only ever add up numbers, so gloo serves on GPUs as well.
+    """
+    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ) or os.environ["WORLD_SIZE"] == "1":
+        yield ALONE
+        return
+    import torch.distributed as dist
+
+    dist.init_process_group("gloo", timeout=LONGEST_WAIT)
+    try:
+        yield Ranks(
+            rank=dist.get_rank(), size=dist.get_world_size(), local=int(os.environ.get("LOCAL_RANK", dist.get_rank()))
+        )
+    finally:
+        dist.destroy_process_group()
+
+
+def rank_file(path: Path, rank: int) -> Path:
+    """`predictions-rank3.jsonl` beside `predictions.jsonl`."""
+    return path.with_name(f"{path.stem}-rank{rank}{path.suffix}")
+
+
+def rank_files(path: Path) -> list[Path]:
+    """All rank_files that are there, of however many processes."""
+    return sorted(path.parent.glob(f"{path.stem}-rank*{path.suffix}"))
+
+
+def merge_rank_files(path: Path, order: Sequence[Key] = ()) -> None:
+    """Put the lines of all rank_files into `path`, those of `order` first and in that order, and remove the rank_files.
+
+    A kill at any moment loses no line: the rank_files go last, and a line that is in two files is the same in both.
+    """
+    found: dict[Key, Prediction] = {}
+    for file in (path, *rank_files(path)):
+        for prediction in read_predictions(file):
+            found.setdefault(prediction.key, prediction)
+    wanted = [key for key in order if key in found]
+    listed = set(wanted)
+    keys = [*wanted, *(key for key in found if key not in listed)]
+    if rank_files(path) or keys != list(found):
+        whole = path.with_name(path.name + ".part")
+        whole.unlink(missing_ok=True)
+        append_predictions(whole, [found[key] for key in keys])
+        whole.replace(path)
+    for file in rank_files(path):
+        file.unlink()
+
 
 INPUTS = "inputs.json"
 REPORT = "report.html"
@@ -103,7 +214,7 @@ def _make(out: Path) -> None:
 
 
 def _clear(out: Path, replaceable: tuple[str, ...]) -> None:
-    """Remove what may be replaced, and parts of our files that a kill left; anything else is a ToileError."""
+    """Remove what may be replaced, and rank_files of our files that a kill left; anything else is a ToileError."""
     replaceable += tuple(f"{name}.part" for name in {*_OF_EVALUATION, *_OF_COMPARISON})
     strangers = sorted(path.name for path in out.iterdir() if path.name not in replaceable and not is_lock(path.name))
     if strangers:
@@ -118,7 +229,7 @@ def _clear(out: Path, replaceable: tuple[str, ...]) -> None:
 
 def _parts(out: Path) -> list[str]:
     """What several processes left before their answers were joined."""
-    return [path.name for log in (PREDICTIONS, NOISE) for path in parts(out / log)]
+    return [path.name for log in (PREDICTIONS, NOISE) for path in rank_files(out / log)]
 
 
 def _refuse_others(out: Path, inputs: Inputs) -> None:

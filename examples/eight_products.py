@@ -1,4 +1,4 @@
-"""Draw eight products of a preset beside their titles and prices: the picture in the README.
+"""Render eight products of a preset with their titles and prices: the image in the README.
 
 python examples/eight_products.py docs/eight-products.jpg
 """
@@ -16,7 +16,7 @@ NUMBERS = (101, 59, 115, 58, 129, 20, 134, 35)
 
 
 def main(out: Path) -> None:
-    """Two rows of four products."""
+    """Write two rows of four products to an image file."""
     path = preset_path("fashion-luxury", "catalog")
     assert path is not None
     spec = load(path, "catalog")

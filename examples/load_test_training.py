@@ -1,8 +1,8 @@
 """Load-test training: how many samples a second, and how long does the model wait for its data?
 
-The products are drawn from a spec in the moment in which training asks for them: nothing lies on disk, and the load is
-as endless as wanted. Where the waiting share is high, the data is the bottleneck: add loader processes. Where it is
-near zero, the device is. On a GPU, take `model: full-size` in place of tiny; nothing is downloaded for it.
+The products are rendered when training needs them: no files are written, and the load has any length. Where the waiting
+share is high, the data is the bottleneck: add loader processes. Where it is near zero, the device is. On a GPU, use
+`model: full-size` instead of tiny; nothing is downloaded for it.
 
 python examples/load_test_training.py out/load
 """
@@ -28,8 +28,8 @@ batch_size: {batch_size}
 """
 
 
-def measured(run: Path, loaders: int, num_steps: int) -> dict[str, Any]:
-    """What `toile throughput --json` says with that many processes drawing ahead; 0 draws between the steps."""
+def measure_throughput(run: Path, loaders: int, num_steps: int) -> dict[str, Any]:
+    """Return the figures of `toile throughput --json` with that many loader processes; 0 renders between the steps."""
     shown = io.StringIO()
     counts = ["--steps", str(num_steps), "--warmup", "1", "--loaders", str(loaders)]
     with contextlib.redirect_stdout(shown):
@@ -39,17 +39,17 @@ def measured(run: Path, loaders: int, num_steps: int) -> dict[str, Any]:
 
 
 def main(out: Path, loaders: Sequence[int] = (0, 2), num_steps: int = 10, batch_size: int = 16) -> None:
-    """The same run under each number of loader processes; a line each on stdout, all figures in out/."""
+    """Measure the same run with each number of loader processes; print one line each, write all figures to `out`."""
     out.mkdir(parents=True, exist_ok=True)
     run = out / "run.yaml"
     run.write_text(RUN.format(batch_size=batch_size))
     for number in loaders:
-        figures = measured(run, number, num_steps)
+        figures = measure_throughput(run, number, num_steps)
         (out / f"throughput-{number}-loaders.json").write_text(json.dumps(figures, indent=1))
         print(
             f"{number} loaders: {figures['samples_per_second']:6.1f} samples/s, "
             f"{figures['waiting_share']:4.0%} of the time waiting for data, "
-            f"{figures['tflops']:.3f} TFLOP/s = {figures['share_of_peak']:.0%} of what this device multiplies"
+            f"{figures['tflops']:.3f} TFLOP/s = {figures['share_of_peak']:.0%} of peak matrix speed"
         )
 
 

@@ -1,9 +1,9 @@
-"""A twin of a shop that gives no product away: learn a spec under differential privacy, generate from it, compare.
+"""Make a private twin of a shop: learn a spec under differential privacy, generate from it, compare.
 
-Real rows stay where they are. What leaves them are counts with noise, and the ledger in the twin's spec lists each with
-what it cost. The menu of a shop's site is public, so it may be told to `toile fit` instead of being paid for.
+Only noisy counts of the real rows are released; the ledger in the spec lists each with its cost. The menu of a shop's
+site is public, so it can be given to `toile fit` and costs nothing.
 
-A generated shop for home and beauty stands for the real one here; put the folder of `toile import` in its place.
+A generated shop for home and beauty plays the part of the real one; replace it by the folder of `toile import`.
 
 python examples/privacy_safe_twin.py out/twin
 """
@@ -19,7 +19,7 @@ from toile.cli import main as toile
 
 
 def main(out: Path, num_real: int = 8000, num_twin: int = 8000, epsilon: float = 1.0) -> None:
-    """Real rows, the twin's spec and its rows under out/; both beside each other and the ledger on stdout."""
+    """Write real rows, the spec of the twin and its rows to `out`; print a comparison and the ledger."""
     real, spec, twin = out / "real", out / "twin.yaml", out / "twin"
     rows_only = ["--no-images", "--num-products"]
     toile(
@@ -35,21 +35,21 @@ def main(out: Path, num_real: int = 8000, num_twin: int = 8000, epsilon: float =
     toile(["generate", str(spec), *rows_only, str(num_twin), "--out", str(twin)], standalone_mode=False)
     toile(["describe", str(real), str(twin)], standalone_mode=False)
     print_ledger(spec)
-    print_nearness(_rows(real), _rows(twin))
+    print_similarity(_rows(real), _rows(twin))
 
 
 def print_ledger(spec: Path) -> None:
-    """Every statistic that left the real rows, by what mechanism, and what it cost; the sum is the whole loss."""
+    """Print every released statistic with its mechanism and cost; the sum is the total privacy loss."""
     provenance = load(spec, "catalog").provenance
     assert provenance is not None, spec
     print(f"\n{provenance.statement}")
     for line in provenance.ledger:
         print(f"  {line.statistic:22} {line.mechanism:40} epsilon {line.epsilon:.3f}  delta {line.delta:.1g}")
-    print(f"  {'together':63} epsilon {provenance.epsilon:.3f}  delta {provenance.delta:.1g}")
+    print(f"  {'total':63} epsilon {provenance.epsilon:.3f}  delta {provenance.delta:.1g}")
 
 
-def print_nearness(real: pd.DataFrame, twin: pd.DataFrame) -> None:
-    """How far apart shares and price levels are, leaf by leaf."""
+def print_similarity(real: pd.DataFrame, twin: pd.DataFrame) -> None:
+    """Print how much shares and price levels differ, by category."""
     both = pd.DataFrame(
         {
             "share real": real["path"].value_counts(normalize=True),
@@ -61,12 +61,12 @@ def print_nearness(real: pd.DataFrame, twin: pd.DataFrame) -> None:
     print(f"\n{both.round(3).to_string()}")
     away = (both["share real"].fillna(0) - both["share twin"].fillna(0)).abs().sum() / 2
     ratio = (both["median twin"] / both["median real"]).dropna()
-    print(f"\n{away:.1%} of the products would have to change their leaf;")
-    print(f"the middle prices of leaves are {ratio.min():.2f} to {ratio.max():.2f} times the real ones")
+    print(f"\ntotal variation of category shares: {away:.1%};")
+    print(f"median prices of categories are {ratio.min():.2f} to {ratio.max():.2f} times the real ones")
 
 
 def _rows(folder: Path) -> pd.DataFrame:
-    """The leaf and price of every row; without what stands under a label of the site (GIFTS, NEW IN) or nowhere."""
+    """Return the category path and price of every row, without rows under navigation labels (GIFTS, NEW IN)."""
     columns = ["category1_code", "category2_code", "category3_code", "full_price", "inferable"]
     rows = pq.read_table(folder / "data", columns=columns).to_pandas()
     rows = rows[rows["inferable"]]

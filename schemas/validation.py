@@ -8,6 +8,7 @@ inside it, what is expected, and the nearest valid name.
 """
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -40,6 +41,19 @@ def load(path: Path | str, kind: str) -> Any:
     """
     path = preset_path(str(path), kind) or Path(path)
     return from_document(read_document(path), kind, str(path))
+
+
+def load_spec(spec: CatalogSpec | Mapping[str, Any] | Path | str) -> CatalogSpec:
+    """Return a catalog spec, given the path of a YAML or JSON file, the name of a preset, or a document.
+
+    Raises a `ToileError` for an invalid document; it names the file, the path in it, and what is expected.
+    """
+    if isinstance(spec, CatalogSpec):
+        return spec
+    if isinstance(spec, Mapping):
+        found: CatalogSpec = from_document(dict(spec), "catalog")
+        return found
+    return load(spec, "catalog")
 
 
 def from_document(document: Any, kind: str, where: str = "document") -> Any:

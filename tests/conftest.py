@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.documents import read_document
-from tests.helpers.dataset_hub import PictureServer, served
+from tests.helpers.dataset_hub import ImageServer, served
 
 settings.register_profile(
     "same", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -106,8 +106,8 @@ def brief(few_draws: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def pictures() -> Iterator[PictureServer]:
+def image_server() -> Iterator[ImageServer]:
     """A server of pictures on loopback that misbehaves where it is asked to."""
-    server = PictureServer()
+    server = ImageServer()
     with served(server):
         yield server

@@ -1,6 +1,6 @@
-"""The command line: finds the commands of the three packages and turns a ToileError into one line and exit code 1.
+"""The command line: a table of commands in groups, and errors as one line with exit code 1.
 
-A command is imported when it is asked for, and imports what is heavy when it runs; `toile --help` answers at once.
+A command is imported when it is called, and imports heavy libraries when it runs. `toile --help` imports no command.
 """
 
 import os
@@ -11,38 +11,51 @@ from typing import Any
 
 import click
 
-from generator.commands.param_types import refuse_urls
+from generator.commands import refuse_urls
 from schemas.errors import ToileError
 from schemas.util.console import strip_control_chars
 
 # Threads that spin at barriers slow training down badly on a busy machine; read when torch is first loaded.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-COMMANDS = {
-    "audit": "generator.commands.audit:audit",
-    "check": "generator.commands.specs:check",
-    "compare": "evaluation.commands.evaluate:compare",
-    "convert": "generator.commands.convert:convert",
-    "counterfactual": "evaluation.commands.evaluate:counterfactual",
-    "demo": "toile.pipeline:demo",
-    "describe": "generator.commands.show:describe",
-    "evaluate": "evaluation.commands.evaluate:evaluate",
-    "export": "finetune.commands:export",
-    "fetch": "generator.commands.fetch:fetch",
-    "fit": "generator.commands.fit:fit",
-    "generate": "generator.commands.generate:generate",
-    "import": "generator.commands.fetch:import_",
-    "matrix": "toile.pipeline:matrix",
-    "new": "generator.commands.specs:new",
-    "push": "generator.commands.push:push",
-    "report": "evaluation.commands.report:report",
-    "score-faults": "generator.commands.faults:score_faults",
-    "show": "generator.commands.show:show",
-    "throughput": "finetune.commands:throughput",
-    "train": "finetune.commands:train",
-    "verify": "generator.commands.verify:verify",
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Catalogs": {
+        "new": ("generator.commands.specs:new", "Write a starter spec."),
+        "check": ("generator.commands.specs:check", "Validate a spec, preview eight products."),
+        "generate": ("generator.commands.generate:generate", "Generate a synthetic catalog."),
+        "describe": ("generator.commands.show:describe", "Print statistics of a catalog."),
+        "show": ("generator.commands.show:show", "Write a catalog as a page to browse."),
+        "verify": ("generator.commands.generate:verify", "Compare a catalog with its manifest."),
+        "convert": ("generator.commands.convert:convert", "Export as CSV, JSONL, SQL, WebDataset."),
+        "push": ("generator.commands.push:push", "Upload a catalog to the hub."),
+        "score-faults": ("generator.commands.faults:score_faults", "Score detection of faulty rows."),
+    },
+    "Real data": {
+        "import": ("generator.commands.fetch:import_", "Import a table with its images."),
+        "fetch": ("generator.commands.fetch:fetch", "Fetch a hub data set and its images."),
+        "fit": ("generator.commands.fit:fit", "Fit a spec to real rows."),
+        "audit": ("generator.commands.audit:audit", "Check privacy and fidelity."),
+    },
+    "Training": {
+        "train": ("finetune.commands:train", "Fine-tune on a mix of catalogs and specs."),
+        "export": ("finetune.commands:export", "Merge an adapter into a checkpoint."),
+        "throughput": ("finetune.commands:throughput", "Measure training speed."),
+    },
+    "Evaluation": {
+        "evaluate": ("evaluation.commands:evaluate", "Score a model by category."),
+        "compare": ("evaluation.commands:compare", "Compare two evaluations, paired."),
+        "counterfactual": ("evaluation.commands:counterfactual", "Change one attribute, ask again."),
+        "demo": ("toile.pipeline:demo", "Run the full pipeline on this machine."),
+        "matrix": ("toile.pipeline:matrix", "Train and test on each source and on all."),
+    },
+    "Reports": {
+        "report": ("evaluation.commands:report", "Rewrite, check or summarise a report."),
+    },
 }
-"""Every command and where it lies."""
+"""Group -> command -> where it is, and its line in `toile --help` (at most 45 characters)."""
+
+COMMANDS = {name: where for group in GROUPS.values() for name, (where, _) in group.items()}
+"""Command -> where it is."""
 
 
 class _Commands(Mapping[str, click.Command]):
@@ -50,6 +63,7 @@ class _Commands(Mapping[str, click.Command]):
 
     def __getitem__(self, name: str) -> click.Command:
         command: click.Command = pkgutil.resolve_name(COMMANDS[name])
+        _add_quiet(command)
         return command
 
     def __iter__(self) -> Iterator[str]:
@@ -60,7 +74,7 @@ class _Commands(Mapping[str, click.Command]):
 
 
 class _Group(click.Group):
-    """Shows our errors the way click shows its own, with exit code 1."""
+    """Shows our errors the way click shows its own, with exit code 1, and commands by group."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -80,15 +94,38 @@ class _Group(click.Group):
             refuse_urls(command, rest)
         return name, command, rest
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, COMMANDS))
+        for group, commands in GROUPS.items():
+            with formatter.section(group):
+                formatter.write_dl([(f"{name:{width}}", line) for name, (_, line) in commands.items()])
+
+
+def _add_quiet(command: click.Command) -> None:
+    """Accept `--quiet` after the command too, and after the commands of a group."""
+    if not any(parameter.name == "quiet" for parameter in command.params):
+        option = click.Option(
+            ["--quiet"], is_flag=True, expose_value=False, callback=_set_quiet, help="Print errors only on stderr."
+        )
+        command.params.append(option)
+    if isinstance(command, click.Group):
+        for below in command.commands.values():
+            _add_quiet(below)
+
+
+def _set_quiet(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(dict)["quiet"] = True
+
 
 @click.group(
-    cls=_Group, commands=_Commands(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    cls=_Group, commands=_Commands(), context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
 @click.version_option(None, "--version", package_name="toile", prog_name="toile")
-@click.option("--quiet", is_flag=True, help="No progress and no talk on stderr; errors only.")
+@click.option("--quiet", is_flag=True, help="Print errors only on stderr.")
 @click.pass_context
 def main(ctx: click.Context, quiet: bool) -> None:
-    """Trial catalogs, Phi-3-Vision fine-tuning on any mix of them and real rows, and reports by category.
+    """Generate synthetic product catalogs, fine-tune Phi-3-Vision, evaluate it.
 
     \b
     Example:

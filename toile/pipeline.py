@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-import evaluation.commands.evaluate
+import evaluation.commands
 import finetune.commands
 import generator.commands.generate
 from schemas.errors import ToileError
@@ -65,7 +65,7 @@ def demo(
             ctx, f"{number}/5  evaluating the {'untrained' if name == 'base' else 'trained'} model on held-out products"
         )
         ctx.invoke(
-            evaluation.commands.evaluate.evaluate,
+            evaluation.commands.evaluate,
             model=model,
             data=out / "catalog",
             out=out / name,
@@ -74,7 +74,7 @@ def demo(
         )
     _step(ctx, "5/5  comparing")
     ctx.invoke(
-        evaluation.commands.evaluate.compare,
+        evaluation.commands.compare,
         base_dir=out / "base",
         tuned_dir=out / "tuned",
         out=out / "comparison",
@@ -112,7 +112,7 @@ def matrix(
     Example:
       toile matrix run.yaml --out results/matrix
     """
-    from evaluation.analysis.mixture import gather
+    from evaluation.analysis.comparison import gather
     from evaluation.report.console import print_matrix
     from schemas.result import ALL, BASE
 
@@ -138,7 +138,7 @@ def matrix(
             evaluated[mix, test] = where / f"on-{test}"
             with contextlib.redirect_stdout(io.StringIO()):  # their tables; the matrix is this command's result
                 ctx.invoke(
-                    evaluation.commands.evaluate.evaluate, data=folder, out=evaluated[mix, test], limit=limit,
+                    evaluation.commands.evaluate, data=folder, out=evaluated[mix, test], limit=limit,
                     device=device, force=force, **candidate,
                 )  # fmt: skip
     tests = {name: str(folder) for name, folder in folders.items()}

@@ -1,28 +1,45 @@
-"""Two evaluation folders of the same rows: paired differences, written as `comparison.json` with its page."""
+"""Which mix helps on which rows: evaluations of several models on several test sets as one table.
 
-from collections.abc import Sequence
+Every model answers the same rows of a test set, so two mixes are compared pair by pair. The questions are fixed before
+anybody looks: on each source's rows, what does training on it bring at all, and what does every other mix bring beyond
+that?
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from evaluation.analysis import format_share
-from evaluation.analysis.differences import METHODS, against_baselines, differences
-from evaluation.metrics import metrics
-from evaluation.metrics.slices import headline, pooled
-from evaluation.report.pairing import Evaluated, evidence_of_pair, read_evaluated, refuse_unpaired
-from evaluation.report.write import comparison_page
+from evaluation.metrics import scores
+from evaluation.metrics.differences import DIFFERENCE_METHODS, against_baselines, differences, format_shares
+from evaluation.metrics.score_matrix import headline, pooled
+from evaluation.report.evidence import Evaluated, evidence_of_pair, read_evaluated, refuse_unpaired
+from evaluation.report.page import comparison_page, headline_rows, matrix_page
 from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.prediction import PREDICTIONS
 from schemas.result import (
+    ALL,
+    BASE,
+    MATRIX,
+    Cell,
     Comparison,
+    Contrast,
+    Difference,
+    Matrix,
     Result,
+    Score,
     Side,
     as_written,
+    document_of,
     identity_document,
     read_comparison,
+    read_result,
     write_comparison,
 )
-from schemas.util.files import file_sha256
+from schemas.util.files import file_sha256, write_json
+from schemas.util.stats import holm
 
 
 def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
@@ -50,11 +67,11 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
             tuned=_side(sides[1], out),
             counts=sides[0].result.counts,
             pooled=pooled(headline(first, spec, "none"), spec.min_category_rows),
-            notes=_notes(*(side.result for side in sides)),
-            methods={**metrics.METHODS, **METHODS, **format_share.METHODS},
+            notes=_comparison_notes(*(side.result for side in sides)),
+            methods={**scores.METHODS, **DIFFERENCE_METHODS},
             versions={**sides[1].result.versions, **versions("numpy", "scipy")},
             scores=tuple(rows) + tuple(against_baselines(second, products, spec, habits) if habits else ()),
-            format_share=format_share.format_shares(first, second, spec),
+            format_share=format_shares(first, second, spec),
         )
     )
     results = (sides[0].result, sides[1].result)
@@ -73,7 +90,7 @@ def finished(out: Path, sides: Sequence[Evaluated], *, force: bool) -> bool:
     return True
 
 
-def _notes(base: Result, tuned: Result) -> tuple[str, ...]:
+def _comparison_notes(base: Result, tuned: Result) -> tuple[str, ...]:
     names = sorted(set(base.versions) | set(tuned.versions))
     differing = [name for name in names if base.versions.get(name) != tuned.versions.get(name)]
     told = [f"base and tuned were run with another {', '.join(differing)}"] if differing else []
@@ -95,3 +112,92 @@ def _side(side: Evaluated, out: Path) -> Side:
 
 def _fingerprint(side: Side) -> tuple[object, ...]:
     return (side.predictions_sha256, identity_document(side.inputs))
+
+
+METRICS = ("joint", "category", "title", "price", "reasoning")
+
+
+def questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(test, before, after): base against training on the source, then that against every other mix."""
+    asked = []
+    for test in sources:
+        asked.append((test, BASE, test))
+        asked += [(test, test, mix) for mix in (*sources, ALL) if mix != test]
+    return asked
+
+
+def gather(
+    out: Path,
+    evaluated: Mapping[tuple[str, str], Path],
+    mixes: Mapping[str, Mapping[str, float]],
+    tests: Mapping[str, str],
+    *,
+    model: str,
+    num_steps: int,
+    force: bool = False,
+) -> Matrix:
+    """The matrix of finished evaluation folders by (mix, test), written to `out` with its page, beside comparisons."""
+    results = {place: read_result(folder) for place, folder in evaluated.items()}
+    rows = headline_rows(next(iter(results.values())).counts)
+    cells = [
+        Cell(mix=mix, test=test, metric=metric, n=score.n, value=score.value, low=score.low, high=score.high)
+        for (mix, test), result in results.items()
+        for metric in METRICS
+        for score in [_headline(result, metric, rows)]
+    ]
+    contrasts: list[Contrast] = []
+    for test, before, after in questions(list(tests)):
+        folder = out / "comparisons" / f"{test}-{before}-{after}"
+        comparison = compare(evaluated[before, test], evaluated[after, test], folder, force=force)
+        for metric in METRICS:
+            found = _found(comparison.scores, metric, rows)
+            contrasts.append(
+                Contrast(
+                    test=test,
+                    before=before,
+                    after=after,
+                    metric=metric,
+                    n=found.n,
+                    difference=found.difference,
+                    low=found.low,
+                    high=found.high,
+                    p=found.p,
+                    p_holm=None,
+                    detectable=found.detectable,
+                )
+            )
+    matrix = Matrix(
+        mixes=mixes,
+        tests=tests,
+        rows=rows,
+        num_steps=num_steps,
+        model=model,
+        cells=cells,
+        contrasts=[each for metric in METRICS for each in _adjusted([c for c in contrasts if c.metric == metric])],
+    )
+    document = document_of(matrix)
+    from_dict(Matrix, document, str(out / MATRIX))
+    write_text(out / REPORT, matrix_page(matrix))
+    write_json(out / MATRIX, document)
+    return matrix
+
+
+def _adjusted(contrasts: Sequence[Contrast]) -> list[Contrast]:
+    """With Holm's p over those that have one."""
+    tested = [place for place, contrast in enumerate(contrasts) if contrast.p is not None]
+    adjusted = dict(zip(tested, holm([contrasts[place].p or 0.0 for place in tested]), strict=True))
+    return [dataclasses.replace(each, p_holm=adjusted.get(place)) for place, each in enumerate(contrasts)]
+
+
+def _headline(result: Result, metric: str, rows: str) -> Score:
+    """Of all categories together, with the true picture, under the headline protocol, which stands first."""
+    return next(score for score in result.scores if _plain(score, metric, rows))
+
+
+def _found(scores: Sequence[Difference], metric: str, rows: str) -> Difference:
+    return next(score for score in scores if _plain(score, metric, rows))
+
+
+def _plain(score: Score | Difference, metric: str, rows: str) -> bool:
+    kind = (score.metric, score.rows, score.control, score.category, score.baseline)
+    return kind == (metric, rows, "none", None, None)

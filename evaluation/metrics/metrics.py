@@ -1,163 +1,263 @@
-"""From predictions to the flat list of scores: by protocol, control, rows, category and figure, with n and interval."""
+"""Price figures that are no mean over rows: RMSLE, rank correlation, D2; and the median, all with weights on the rows.
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+Each takes weights [rows, resamples] and gives one figure a resample, for `evaluation.stats.resampling`.
+`answered` and `true` are natural logarithms of prices, one for each row with a readable price.
+"""
 
-from evaluation.analysis.visual_gain import GAINS, visual_gains
-from evaluation.metrics import baselines, figures
-from evaluation.metrics.baselines import Baseline, Habits, baseline_outcomes, fit
-from evaluation.metrics.figures import MEANINGS
-from evaluation.metrics.nearest import nearest_answers
-from evaluation.metrics.score_matrix import Columns
-from evaluation.metrics.scoring import Outcome, outcomes
-from evaluation.metrics.slices import APART, Slice, asked, macro_groups, slices, under
-from evaluation.stats import resampling
-from evaluation.stats.intervals import Estimate
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
-from schemas.product import Product
-from schemas.result import Score
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
-METHODS: Mapping[str, str] = {
-    **MEANINGS,
-    "macro": "unweighted mean over categories with at least min_category_rows rows; the rest is one group, (other), "
-    "which counts when it has as many",
-    "visual_gain": "accuracy on the true picture minus the larger one of blank and shuffled; its interval takes the "
-    "lower limits of both paired differences; in_category_gain: minus that on another product of the same category",
-    "controls": "blank: the mean colour of the evaluated pictures, same size; shuffled: the picture of another family; "
-    "shuffled_in_category: of another family of the same category, rows of categories with one family left out; "
-    "the answer to a picture is asked once, decoding is greedy",
-    **baselines.METHODS,
-    "families": "rows of one product family are alike, so intervals take the scatter of whole families: standard "
-    "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
-    "Student's t with G - 1 degrees; for rates and medians the number of rows is brought down to the number of "
-    "independent rows with that error (where nothing varies, or under ten families: as if a family were one row)",
-    "intervals": "rates: Wilson; means: Student's t; medians: order statistics (Woodruff); macro: MOVER over the "
-    "groups, wider where families are in several; price_rmsle, price_d2 and both rank correlations: BCa bootstrap of "
-    f"{resampling.RESAMPLES} seeded resamples of families, expanded for few families; under some 50 families they are "
-    "a little too narrow all the same (benchmarks/certify.py)",
+import numpy as np
+import numpy.typing as npt
+
+from evaluation.metrics.scoring import FIELDS, Outcome
+from evaluation.metrics.titles import SLOTS
+from evaluation.protocols.protocols import FIELDS_ANSWERED
+from evaluation.stats.intervals import Families, Values
+from evaluation.stats.resampling import Weighted
+
+HEADLINE = ("category", "title", "price", "joint", "reasoning")
+"""Shown per category for every control, and as macro figures."""
+FAILURES = {
+    "category": ("wrong", "out-of-set", "missing", "refused", "truncated"),
+    "title": ("wrong", "missing", "refused", "truncated"),
+    "price": ("wrong", "missing", "unreadable", "not-positive", "refused", "truncated"),
 }
-
-
-def score(
-    products: Iterable[Product],
-    predictions: Sequence[Prediction],
-    spec: EvaluationSpec | None = None,
-    train: Iterable[Product] = (),
-    touched: Collection[str] = (),
-) -> tuple[Score, ...]:
-    """Every figure of a result: the model's by protocol and control, then the baselines', which need `train` rows.
-
-    Each prediction needs its row among `products`; rows without a prediction are not counted. The baseline
-    nearest-picture is there where both `products` and `train` hold pictures. With codes in `touched` the rows that
-    training has met and those that it has not get figures of their own.
-    """
-    spec = spec or EvaluationSpec()
-    rows, known = list(products), list(train)
-    habits = fit(known)
-    if habits is not None:
-        habits = replace(habits, nearest=nearest_answers(known, rows))
-    scored = outcomes(rows, predictions, spec, habits.categories if habits else ())
-    return scores_of(scored, rows, spec, habits, touched)
-
-
-def scores_of(
-    scored: Sequence[Outcome],
-    products: Sequence[Product],
-    spec: EvaluationSpec,
-    habits: Habits | None,
-    touched: Collection[str] = (),
-) -> tuple[Score, ...]:
-    """As `score`, from outcomes: the headline protocol first, then the others, validation rows, baselines."""
-    median_price = habits.median_price if habits else None
-    found: list[Score] = []
-    for protocol, split in asked(scored, spec):
-        sides = {
-            control: Columns(of_control, spec, median_price)
-            for control in ("none", *spec.controls)
-            if (of_control := under(scored, protocol, split, control)) or control == "none"
-        }
-        for control, columns in sides.items():
-            found += _scores(columns, _table(protocol, split, control), touched)
-        gained = [name for name in GAINS if name in figures.shown(protocol, "none")]
-        found += visual_gains(sides, gained, protocol, split)
-    return (*found, *(_baseline_scores(scored, products, spec, habits) if habits else ()))
+"""Reasons by field; `category:wrong` and so on are figures: the share of rows that failed so."""
+POOLED = ("price_rmsle", "price_d2", "price_spearman", "price_spearman_in_category")
+"""Figures over all rows with a readable price, not means over rows; see `evaluation.metrics.ratios`."""
+_TRUE_PICTURE_ALONE = {"price_bias", "title_chrf", *(f"title_{slot}" for slot in SLOTS)}
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Table:
-    """Which figures are shown of one control or baseline."""
+class Figure:
+    """A figure over outcomes: what one outcome counts, and how the counts are summed up."""
 
-    protocol: str
-    split: str
-    control: str
-    together: tuple[str, ...]
-    by_category: tuple[str, ...]
-    macro: tuple[str, ...]
-    baseline: str | None = None
-
-
-def _table(protocol: str, split: str, control: str) -> _Table:
-    return _Table(
-        protocol=protocol,
-        split=split,
-        control=control,
-        together=figures.shown(protocol, control),
-        by_category=figures.shown_by_category(protocol, control),
-        macro=figures.headline(protocol),
-    )
+    of: Callable[[Outcome], float]
+    """NaN where the row is not in the figure's n."""
+    kind: str
+    """rate (of zeros and ones), mean (of values between them), size (mean of values from 0 up) or median."""
+    about: str
+    """category, title, price, whole (needs all three), form (of the answer), ranking or posterior."""
+    steps: int | None = None
+    """The counts are whole multiples of 1 / steps, where there is such a number."""
 
 
-def _baseline_scores(
-    scored: Sequence[Outcome], products: Sequence[Product], spec: EvaluationSpec, habits: Habits
-) -> list[Score]:
-    seeing = under(scored, spec.protocol, spec.split, "none")
-    answered = baselines.answered_categories(seeing)
-    judged = [product for product in products if product.product_code in answered]
-    found = []
-    for baseline in baselines.baselines(habits, answered, spec.seed):
-        guessed = baseline_outcomes(baseline, judged, spec, habits.categories)
-        found += _scores(Columns(guessed, spec, habits.median_price), _baseline_table(baseline, spec))
+def _figures() -> dict[str, Figure]:
+    found = {field: Figure(of=_right(field), kind="rate", about=field, steps=1) for field in FIELDS}
+    found |= {
+        "joint": Figure(of=lambda o: all(map(o.right, FIELDS)), kind="rate", about="whole", steps=1),
+        "reasoning": Figure(of=lambda o: sum(map(o.right, FIELDS)) / 3, kind="mean", about="whole", steps=3),
+        "category_top3": _rate(lambda o: math.nan if o.top3 is None else o.top3, "ranking"),
+        "title_exact": _rate(lambda o: o.title_exact, "title"),
+        "title_f1": Figure(of=lambda o: o.title_f1, kind="mean", about="title"),
+        "title_chrf": Figure(of=lambda o: o.title_chrf, kind="mean", about="title"),
+        **{f"title_{slot}": _rate(_slot(slot), "title") for slot in SLOTS},
+        "price_readable": _rate(lambda o: o.answer.price is not None, "price"),
+        "price_exact": _rate(lambda o: o.price_error <= _ROUNDING, "price"),
+        "price_within_10": _rate(lambda o: o.price_error <= 0.10 + _ROUNDING, "price"),
+        "price_within_25": _rate(lambda o: o.price_error <= 0.25 + _ROUNDING, "price"),
+        "price_median_ape": Figure(of=lambda o: o.price_error, kind="median", about="price"),
+        "price_male": Figure(of=lambda o: abs(log_ratio(o)), kind="size", about="price"),
+        "price_bias": Figure(of=log_ratio, kind="median", about="price"),
+        "price_crps": Figure(of=lambda o: _of_posterior(o, "crps"), kind="size", about="posterior"),
+        "price_covered": _rate(lambda o: _of_posterior(o, "covered"), "posterior"),
+        "price_width": Figure(of=_width, kind="size", about="posterior"),
+        "parsed": _rate(lambda o: None not in (o.answer.title, o.answer.category, o.answer.price), "form"),
+        "parsed_strict": _rate(lambda o: o.answer.strict, "form"),
+        "truncated": _rate(lambda o: o.truncated, "form"),
+        "refused": _rate(lambda o: o.refused, "form"),
+    }
+    for field, reasons in FAILURES.items():
+        found |= {f"{field}:{reason}": _rate(_failed(field, reason), field) for reason in reasons}
     return found
 
 
-def _baseline_table(baseline: Baseline, spec: EvaluationSpec) -> _Table:
-    headline = tuple(name for name in baseline.metrics if name in figures.HEADLINE)
-    return _Table(
-        protocol=spec.protocol,
-        split=spec.split,
-        control="none",
-        together=baseline.metrics,
-        by_category=headline,
-        macro=headline,
-        baseline=baseline.name,
-    )
+def log_ratio(outcome: Outcome) -> float:
+    """ln(answer / truth) of the price; NaN without a readable one."""
+    price = outcome.answer.price
+    return math.nan if price is None else math.log(price / outcome.true_price)
 
 
-def _scores(columns: Columns, table: _Table, touched: Collection[str] = ()) -> list[Score]:
-    parts = slices(columns.scored, columns.spec.min_category_rows, touched)
-    found = []
-    for part in parts:
-        for name in table.by_category if part.category else table.together:
-            found.append(_score(columns.estimate(name, part), table, part, name))
-        if part.category is None and part.rows not in APART:
-            groups = macro_groups(parts, part.rows, columns.spec.min_category_rows)
-            found += [_score(columns.macro(name, groups), table, part, f"{name}_macro") for name in table.macro]
-    return found
+def shown(protocol: str, control: str) -> tuple[str, ...]:
+    """The figures of a protocol, in their order; the finer ones are shown for the true picture alone."""
+    about = _about(protocol)
+    free = [name for name, figure in FIGURES.items() if figure.about in about]
+    if control != "none":
+        return tuple(name for name in free if name not in _TRUE_PICTURE_ALONE)
+    return (*free, *(POOLED if "price" in about else ()))
 
 
-def _score(figure: Estimate, table: _Table, part: Slice, metric: str) -> Score:
-    return Score(
-        protocol=table.protocol,
-        split=table.split,
-        control=table.control,
-        rows=part.rows,
-        category=part.category,
-        metric=metric,
-        n=figure.n,
-        families=figure.families,
-        value=figure.value,
-        low=figure.low,
-        high=figure.high,
-        baseline=table.baseline,
-    )
+def shown_by_category(protocol: str, control: str) -> tuple[str, ...]:
+    """The figures that each category has a line for; no reasons, and nothing that one category cannot have."""
+    if control != "none":
+        return headline(protocol)
+    left_out = {"price_d2", "price_spearman_in_category"}
+    return tuple(name for name in shown(protocol, control) if ":" not in name and name not in left_out)
+
+
+def headline(protocol: str) -> tuple[str, ...]:
+    """The headline figures that a protocol has."""
+    return tuple(name for name in HEADLINE if FIGURES[name].about in _about(protocol))
+
+
+def _about(protocol: str) -> set[str]:
+    fields = FIELDS_ANSWERED.get(protocol)
+    if fields is None:
+        return {*FIELDS, "whole", "form"}
+    return {*fields, "ranking" if "category" in fields else "posterior"}
+
+
+def _rate(of: Callable[[Outcome], float], about: str) -> Figure:
+    return Figure(of=of, kind="rate", about=about, steps=1)
+
+
+def _right(field: str) -> Callable[[Outcome], float]:
+    return lambda outcome: outcome.right(field)
+
+
+def _failed(field: str, reason: str) -> Callable[[Outcome], float]:
+    return lambda outcome: outcome.reasons[field] == reason
+
+
+def _slot(name: str) -> Callable[[Outcome], float]:
+    def agrees(outcome: Outcome) -> float:
+        found = outcome.agrees(name)
+        return math.nan if found is None else found
+
+    return agrees
+
+
+def _of_posterior(outcome: Outcome, field: str) -> float:
+    return math.nan if outcome.posterior is None else float(getattr(outcome.posterior, field))
+
+
+def _width(outcome: Outcome) -> float:
+    return math.nan if outcome.posterior is None else math.log(outcome.posterior.q90 / outcome.posterior.q10)
+
+
+FIGURES: Mapping[str, Figure] = _figures()
+MEANINGS = {
+    "category": "right when equal after NFKC, case folding and joining of blanks, _, / and -; closed set of the data",
+    "title": "right when the F1 of the token multiset reaches title_f1 (NFKC, case folded, punctuation stripped)",
+    "price": "right when |answer - truth| / truth is at most price_tolerance",
+    "joint": "category, title and price all right",
+    "reasoning": "mean of category, title and price, per row",
+    "category_top3": "of the protocol rank: the true category is among the first three",
+    "title_chrf": "chrF2 of each title (Popovic 2015; runs of one to six letters, recall counts twice), mean over rows",
+    "title_colour": "and title_material, title_pattern, title_type: of the rows whose true title names one, read "
+    "against word lists and the row's own attributes, the share whose answered title names the same and no other",
+    "price_readable": "share of answers with a price; the figures of ratios below are on these rows alone, each with "
+    "its own n, and say nothing of the others",
+    "price_exact": "the very price; price_within_10, price_within_25: off by at most 10 and 25 %; of all rows",
+    "price_median_ape": "median of |answer - truth| / truth over all rows; no price in the answer counts as infinite",
+    "price_male": "mean of |ln(answer / truth)|; less is better",
+    "price_bias": "median of ln(answer / truth): above 0 means too dear",
+    "price_rmsle": "root of the mean of ln(answer / truth) squared; less is better",
+    "price_d2": "1 - sum |ln(answer / truth)| / sum |ln(median / truth)| against the median price of the train rows: "
+    "0 is no better than always saying that median, 1 is perfect",
+    "price_spearman": "rank correlation of answered and true prices; price_spearman_in_category: of their ranks "
+    "within the true category, scaled to its size and pooled, so knowing the category alone gains nothing",
+    "price_crps": "of the protocol price: continuous ranked probability score in ln price, mean; less is better; "
+    "price_covered: truth within the 10 and 90 % quantiles, 0.8 if calibrated; price_width: mean of ln(q90 / q10)",
+    "parsed": "title, category and price all found by the tolerant parser; parsed_strict: exactly the training form; "
+    "refused: nothing found and the answer says that it cannot or will not",
+    "malformed": "answers that cannot be read are wrong, never dropped, never 0 and never guessed",
+}
+
+
+def rmsle(answered: Values, true: Values) -> Weighted:
+    """Root of the mean squared difference of logarithms: 0.1 is about 10 % off."""
+    squared = (answered - true) ** 2
+
+    def figure(weights: Values) -> Values:
+        found: Values = np.sqrt(squared @ weights / weights.sum(axis=0))
+        return found
+
+    return figure
+
+
+def d2(answered: Values, true: Values, baseline: float) -> Weighted:
+    """1 - sum |ln answer - ln truth| / sum |ln baseline - ln truth|: the share of the baseline's error that is gone.
+
+    As scikit-learn's `d2_absolute_error_score` on logarithms, but against a baseline fitted elsewhere. 0 is no better
+    than always answering the baseline, 1 is perfect, below 0 is worse.
+    """
+    errors = np.stack([np.abs(answered - true), np.abs(baseline - true)])
+
+    def figure(weights: Values) -> Values:
+        ours, theirs = errors @ weights
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(theirs > 0, 1 - ours / theirs, np.nan)
+
+    return figure
+
+
+def rank_correlation(answered: Values, true: Values, groups: Families) -> Weighted:
+    """Spearman's rho over ranks taken within each group, groups pooled by their rows.
+
+    A row's rank becomes its place among the rows of its group, from -1/2 to 1/2 (ties share the middle one), and rho is
+    the correlation of these places over all rows. With one group it is Spearman's rho. With categories as groups, a
+    model that knows nothing but the median price of each category gets no figure, because its answers do not vary
+    there; a category in which they do not vary counts as uncorrelated.
+    """
+    left, right = _RankPositions(answered, groups), _RankPositions(true, groups)
+
+    def figure(weights: Values) -> Values:
+        one, other = left.of(weights), right.of(weights)
+        weighted = weights * one
+        covariance = np.einsum("nb,nb->b", weighted, other)
+        scale = np.sqrt(np.einsum("nb,nb->b", weighted, one) * np.einsum("nb,nb,nb->b", weights, other, other))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(scale > 1e-12, covariance / scale, np.nan)
+
+    return figure
+
+
+def middle(values: Values) -> Weighted:
+    """The median, infinite when half of the weight or more is on infinite values."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+
+    def figure(weights: Values) -> Values:
+        heaped = np.cumsum(weights[order], axis=0)
+        half = heaped[-1] / 2
+        lower, upper = ordered[np.sum(heaped < half, axis=0)], ordered[np.sum(heaped <= half, axis=0)]
+        finite = np.where(np.isinf(upper), 0.0, lower) + np.where(np.isinf(upper), 0.0, upper)
+        return np.where(np.isinf(upper), np.inf, finite / 2)
+
+    return figure
+
+
+class _RankPositions:
+    """Where each row stands within its group, under any weights: the order is found once."""
+
+    def __init__(self, values: Values, groups: Families) -> None:
+        self._order = np.lexsort((values, groups))
+        sorted_groups, sorted_values = groups[self._order], values[self._order]
+        new_group = np.r_[True, sorted_groups[1:] != sorted_groups[:-1]]
+        new_value = new_group | np.r_[True, sorted_values[1:] != sorted_values[:-1]]
+        row_of = np.empty(len(values), np.intp)
+        row_of[self._order] = np.arange(len(values))
+        self._tie = _run_ends(new_value, row_of)
+        self._group = _run_ends(new_group, row_of) if new_group.sum() > 1 else None
+
+    def of(self, weights: Values) -> Values:
+        """Places from -1/2 to 1/2, [rows, resamples]; 0 in a group without weight."""
+        heaped = np.zeros((len(weights) + 1, weights.shape[1]))
+        np.cumsum(weights[self._order], axis=0, out=heaped[1:])
+        rank = (heaped[self._tie[0]] + heaped[self._tie[1]]) / 2
+        if self._group is None:
+            return np.asarray(rank / heaped[-1] - 0.5)
+        before = heaped[self._group[0]]
+        total = heaped[self._group[1]] - before
+        return np.where(total > 0, (rank - before) / np.where(total > 0, total, 1.0) - 0.5, 0.0)
+
+
+def _run_ends(is_first: npt.NDArray[np.bool_], row_of: Families) -> tuple[Families, Families]:
+    """For each row where its run of equals begins and ends among the sorted rows."""
+    starts = np.flatnonzero(is_first)
+    run = (np.cumsum(is_first) - 1)[row_of]
+    return starts[run], np.r_[starts[1:], len(is_first)][run]

@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.metrics.chrf import chrf
-from evaluation.metrics.title_slots import Vocabulary
+from evaluation.metrics.titles import Vocabulary, chrf
 from schemas.answer import Answer, parse
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec

@@ -12,8 +12,7 @@ from typing import Any
 from PIL import Image
 
 from evaluation.models.base import AnswerForm, Generated, LogProbs
-from evaluation.models.constrained import FormProcessor, grammar_of
-from evaluation.models.grammar import Grammar
+from evaluation.models.constrained import FormProcessor, Grammar, grammar_of
 from schemas.errors import ToileError
 
 

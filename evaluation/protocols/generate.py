@@ -6,21 +6,77 @@ theirs. Controls therefore cost next to nothing. Batches are cut from the full l
 that was killed and continued writes the same lines as one that was not.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.distributed import ALONE, Key, Ranks, gather, part, parts
+import numpy as np
+from PIL import Image
+
+from evaluation.dataset_stats import Facts, read_facts, require
+from evaluation.metrics.scoring import category_key
 from evaluation.models.base import ShapedModel, VisionModel
-from evaluation.protocols.ablations import blank, partners
-from evaluation.protocols.dataset_stats import Facts, read_facts, require
 from evaluation.protocols.inference import Asker, Reply
 from evaluation.protocols.protocols import check, needs_facts
 from evaluation.rows import Rows, decoded
+from evaluation.run_dir import ALONE, Key, Ranks, merge_rank_files, rank_file, rank_files
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
 from schemas.product import Product
 from schemas.util.console import progress_bar
+
+
+def blank(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
+    """One colour over the size of the true picture, so the model spends the same number of image tokens."""
+    return Image.new("RGB", size, colour)
+
+
+def partners(products: Sequence[Product], seed: int, within_category: bool = False) -> dict[str, str]:
+    """For each product code the code whose picture is shown instead: everybody gives and gets one picture.
+
+    Families stand in a row in random order and everybody takes the picture as many places further as the largest
+    family is long, so nobody sees its own family while that family is at most half of all rows; otherwise nobody sees
+    its own picture. A single row has no partner: the result is empty.
+
+    Within categories the same is done in each category by itself, except that nobody ever sees its own family: where
+    one is more than half of the category, some pictures are shown twice, and a category of one family is left out.
+    """
+    if not within_category:
+        return _shifted(products, seed) if len(products) > 1 else {}
+    by_category: dict[str, list[Product]] = defaultdict(list)
+    for product in products:
+        if product.category3_code:
+            by_category[category_key(product.category3_code)].append(product)
+    found: dict[str, str] = {}
+    for number, key in enumerate(sorted(by_category)):
+        members = by_category[key]
+        sizes = np.unique([product.family for product in members], return_counts=True)[1]
+        if len(sizes) > 1:
+            alone = 2 * int(sizes.max()) > len(members)
+            found |= _from_others(members) if alone else _shifted(members, [seed, number])
+    return found
+
+
+def _shifted(products: Sequence[Product], seed: int | list[int]) -> dict[str, str]:
+    families = sorted({product.family for product in products})
+    order = dict(zip(families, np.random.default_rng(seed).permutation(len(families)), strict=True))
+    row = sorted(products, key=lambda product: (order[product.family], product.product_code))
+    largest = max(np.unique([order[product.family] for product in products], return_counts=True)[1])
+    step = int(largest) if 2 * largest <= len(row) else 1
+    return {a.product_code: b.product_code for a, b in zip(row, row[step:] + row[:step], strict=True)}
+
+
+def _from_others(products: Sequence[Product]) -> dict[str, str]:
+    """Each family goes round the pictures of the other families."""
+    row = sorted(products, key=lambda product: product.product_code)
+    found: dict[str, str] = {}
+    for family in sorted({product.family for product in row}):
+        own = [product.product_code for product in row if product.family == family]
+        others = [product.product_code for product in row if product.family != family]
+        found |= {code: others[place % len(others)] for place, code in enumerate(own)}
+    return found
+
 
 Shape = tuple[int, int, int]
 
@@ -88,7 +144,7 @@ def predict(
             shows_product = [picture.code is not None for picture in batch.pictures]
             replies = asker.replies(drawn, shows_product, blank(batch.shape[1:], rows.mean_colour))
             lines = [line for line in _lines(batch, replies, questions) if line.key not in done]
-            append_predictions(path if ranks.size == 1 else part(path, ranks.rank), lines)
+            append_predictions(path if ranks.size == 1 else rank_file(path, ranks.rank), lines)
             found += lines
             advance(len(batch.pictures))
     _join(path, order, ranks, sort=bool(done))
@@ -101,10 +157,10 @@ def _join(path: Path, order: Sequence[Key], ranks: Ranks, *, sort: bool = False)
     `sort` when an earlier start may have left holes that later lines stand behind.
     """
     ranks.wait()
-    if ranks.first and (sort or parts(path)):
+    if ranks.first and (sort or rank_files(path)):
         ours = set(order)
         before = [prediction.key for prediction in read_predictions(path) if prediction.key not in ours]
-        gather(path, [*before, *order])
+        merge_rank_files(path, [*before, *order])
     ranks.wait()
 
 

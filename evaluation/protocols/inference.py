@@ -4,16 +4,19 @@ The pictures are decoded and tiled once for all protocols, and the answer to the
 the answer of `generate`, and the prefix of `rank` and `price` is cut from it.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
+from evaluation.dataset_stats import Facts
 from evaluation.models.base import AnswerForm, ConstrainedModel, Generated, LogProbs, RankingModel, VisionModel
-from evaluation.protocols.dataset_stats import Facts
-from evaluation.protocols.price_posterior import PriceDistribution, distribution
-from evaluation.protocols.prompts import (
+from evaluation.protocols.protocols import (
+    SCORED,
     category_candidates,
     category_prefix,
     price_candidates,
@@ -21,10 +24,104 @@ from evaluation.protocols.prompts import (
     prompt_of,
     reference_prefixes,
 )
-from evaluation.protocols.protocols import SCORED
-from evaluation.protocols.rank import Ranking, habit, ranking
 from schemas.answer import PROMPT
 from schemas.evaluation import EvaluationSpec
+from schemas.prediction import Posterior
+
+MEASURES = ("raw", "per_token", "calibrated")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking:
+    """The closed set, best first, and the three figures in this order."""
+
+    categories: tuple[str, ...]
+    log_probs: Mapping[str, tuple[float, ...]]
+
+    def answer(self) -> str:
+        """The first category, as `schemas.answer.parse` reads it, whatever characters it holds."""
+        return json.dumps({"category": self.categories[0]})
+
+
+def ranking(categories: Sequence[str], found: LogProbs, habit: Sequence[float], rank_by: str) -> Ranking:
+    """Ranked by one of the measures; equal ones by raw, then by name.
+
+    `habit` is ln P(category | blank picture). Nothing depends on the order of the categories.
+    """
+    of_category = {
+        name: {"raw": round(raw, 5), "per_token": round(raw / tokens, 5), "calibrated": round(raw - prior, 5)}
+        for name, raw, tokens, prior in zip(categories, found.values, found.num_tokens, habit, strict=True)
+    }
+    order = sorted(of_category, key=lambda name: (-of_category[name][rank_by], -of_category[name]["raw"], name))
+    return Ranking(
+        categories=tuple(order),
+        log_probs={measure: tuple(of_category[name][measure] for name in order) for measure in MEASURES},
+    )
+
+
+def habit(under_references: Sequence[LogProbs], with_title: Sequence[bool]) -> list[float]:
+    """ln of the mean of P(c | blank picture, prefix) over the reference prefixes, for each category.
+
+    A category without a title of its own (`with_title`) was never behind a prefix that suits it, and would look rarer
+    than it is; it counts as the least likely of the others.
+    """
+    logs = np.array([found.values for found in under_references], dtype=np.float64)
+    mean = np.logaddexp.reduce(logs, axis=0) - np.log(len(logs))
+    own = np.array(with_title, dtype=bool)
+    if len(logs) > 1 and own.any():
+        mean = np.where(own, mean, np.maximum(mean, mean[own].min()))
+    return [float(value) for value in mean]
+
+
+Values = NDArray[np.float64]
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceDistribution:
+    """Probabilities of price points; `points` ascend and both have shape (P,)."""
+
+    points: Values
+    probabilities: Values
+
+    def quantile(self, level: float) -> float:
+        """The smallest point at or below which at least `level` of the probability lies."""
+        return float(self.points[np.searchsorted(np.cumsum(self.probabilities), level - _ROUNDING)])
+
+    def crps(self, truth: float) -> float:
+        """E|X - y| - E|X - X'| / 2 in ln price, X and X' drawn from this distribution: 0 is perfect."""
+        logs, weights = np.log(self.points), self.probabilities
+        below = np.cumsum(weights)[:-1]
+        spread = float(np.sum(np.diff(logs) * below * (1 - below)))  # half of E|X - X'|
+        return max(0.0, float(weights @ np.abs(logs - np.log(truth))) - spread)
+
+    def pit(self, truth: float) -> float:
+        """P(X < truth) + P(X = truth) / 2."""
+        below, at = self.points < truth, self.points == truth
+        return min(1.0, float(self.probabilities[below].sum() + self.probabilities[at].sum() / 2))
+
+    def against(self, truth: float) -> Posterior:
+        """The posterior as it is recorded, beside the row's full price."""
+        low, middle, high = (self.quantile(level) for level in (0.1, 0.5, 0.9))
+        return Posterior(
+            q10=low,
+            q50=middle,
+            q90=high,
+            crps=round(self.crps(truth), 6),
+            covered=low <= truth <= high,
+            pit=round(self.pit(truth), 6),
+        )
+
+    def answer(self) -> str:
+        """The median, as `schemas.answer.parse` reads it."""
+        return json.dumps({"full_price": self.quantile(0.5)})
+
+
+def distribution(points: Sequence[float], log_probs: Sequence[float]) -> PriceDistribution:
+    """The normalised distribution over ascending points from log-probabilities that need not sum to one."""
+    logs: Any = np.asarray(log_probs, dtype=np.float64)
+    weights = np.exp(logs - logs.max())
+    return PriceDistribution(points=np.asarray(points, dtype=np.float64), probabilities=weights / weights.sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

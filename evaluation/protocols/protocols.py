@@ -1,21 +1,19 @@
-"""The ways of asking, what each of them measures and needs, and whether a model can be asked so.
+"""The text of every prompt, and the beginnings of answers behind which candidates are scored.
 
-A base model loses points for not knowing the form of the answer, and a tuned one wins them for it; asked in several
-ways, a gain falls apart into form and sight:
-
-    generate     the training prompt, answered greedily
-    instructed   the same question with the form of the answer, the closed list of categories and the currency
-    examples     instructed, and answers of a few train rows
-    constrained  instructed, and nothing but the form can be written
-    rank         log-probability of every category of the closed set behind the model's own title
-    price        probability of every price point behind the model's own title and category
+One prompt serves all rows of a protocol. `rank` and `price` ask with the training prompt: it is the form of the prefix
+that tells a base model what is wanted, so both models are asked alike. The prefix is in the model's own words (its
+answer to the same picture and prompt) and never holds anything of the row: a tuned model has learnt to name a category
+behind a title and is lost without one, an untuned one whose answer has no title is asked behind the bare label.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from evaluation.dataset_stats import Facts
 from evaluation.models.base import ConstrainedModel, RankingModel, VisionModel
+from schemas.answer import PROMPT, QUESTION, parse, render
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
+from schemas.product import Product
 
 FREE_TEXT = ("generate", "instructed", "examples")
 """The model writes what it likes; among these a prompt is chosen, the earlier one where they are equal."""
@@ -66,3 +64,73 @@ def can_constrain(model: VisionModel) -> bool:
 def with_protocol(spec: EvaluationSpec, protocol: str) -> tuple[str, ...]:
     """The protocols of a run, `protocol` added at the end where it is not among them."""
     return spec.protocols if protocol in spec.protocols else (*spec.protocols, protocol)
+
+
+CONTENT_FREE = "N/A"
+"""A title that says nothing, where the data has none to offer; as in Zhao et al. 2021, arXiv 2102.09690."""
+
+
+def prompt_of(protocol: str, facts: Facts | None) -> str:
+    """The prompt of a protocol; only `generate`, `rank` and `price` can do without facts."""
+    if protocol in ("generate", "rank", "price"):
+        return PROMPT
+    assert facts is not None, protocol
+    lines = [QUESTION, *_instructions(facts)]
+    if protocol == "examples":
+        lines += ["Answers about other pictures were, for example:", *map(_example, facts.examples)]
+    return PROMPT.replace(QUESTION, "\n".join(lines))
+
+
+def category_prefix(answer: str) -> str:
+    """What stands before the category of an answer: with the title of `answer` where one can be read."""
+    title = parse(answer).title
+    return _titled(title) if title else "Category:"
+
+
+def price_prefix(answer: str) -> str:
+    """What stands before the price of an answer: with title and category of `answer` where both can be read."""
+    found = parse(answer)
+    return f"{_titled(found.title)} {found.category}, Full Price:" if found.title and found.category else "Full Price:"
+
+
+def reference_prefixes(prefix: str, facts: Facts) -> tuple[str, ...]:
+    """Prefixes of the same form that say nothing about the picture: under these a category shows its habit.
+
+    Behind a title it would show what the title says, so all titles of `facts.references` have their turn.
+    """
+    if prefix == "Category:":
+        return (prefix,)
+    return tuple(_titled(title) for _, title in facts.references) or (_titled(CONTENT_FREE),)
+
+
+def category_candidates(categories: Sequence[str]) -> list[str]:
+    """The categories as they follow the prefix, closed by what follows them, so that no name gains by being short."""
+    return [f" {category}, Full Price:" for category in categories]
+
+
+def price_candidates(points: Sequence[float]) -> list[str]:
+    """The prices as they follow the prefix, written as in the training form."""
+    return [f" {float(point)!r}" for point in points]
+
+
+def _titled(title: str | None) -> str:
+    return f"Product: {title}, Category:"
+
+
+def _instructions(facts: Facts) -> list[str]:
+    currency = f"in {_plain(facts.currency)}" if facts.currency else "in the currency of the shop"
+    return [
+        "Answer with one line of exactly this form: Product: TITLE, Category: CATEGORY, Full Price: PRICE",
+        "TITLE is the product's name as a shop would print it.",
+        f"CATEGORY is one of these: {'; '.join(map(_plain, facts.categories))}",
+        f"PRICE is its full price {currency}, digits and a decimal point only.",
+    ]
+
+
+def _example(product: Product) -> str:
+    return _plain(render(product.title or "", product.category3_code or "", product.full_price or 0.0))
+
+
+def _plain(text: str) -> str:
+    """Text of the data with nothing in it that a tokenizer takes for a special token or a picture's place."""
+    return " ".join(text.replace("<", "< ").split())

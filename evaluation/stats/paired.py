@@ -13,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from evaluation.stats.clusters import (
+from evaluation.stats.intervals import (
     Families,
     Values,
     effective_rows,
     family_sums,
+    known,
     num_families,
     singles,
     standard_error,
+    student,
 )
-from evaluation.stats.intervals import known, student
 from evaluation.stats.resampling import Weighted, bca, flip_p, plain, resampled
 from schemas.util.stats import normal_quantile, wilson
 

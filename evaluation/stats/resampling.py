@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from evaluation.stats.clusters import Families, Values, compact
-from evaluation.stats.intervals import student
+from evaluation.stats.intervals import Families, Values, compact, student
 
 RESAMPLES = 2000
 FLIPS = 4999

@@ -139,7 +139,7 @@ def most_telling(surprise: Floats, num: int, seed: int = 0) -> list[int]:
 def refit_as(spec: CatalogSpec) -> Refit:
     """`toile fit` with the settings that the spec's provenance names; pictures are not read."""
     from generator.fit.fit_spec import fit
-    from generator.fit.options import FitOptions
+    from generator.fit.mechanisms import FitOptions
 
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     options = FitOptions(
@@ -149,7 +149,7 @@ def refit_as(spec: CatalogSpec) -> Refit:
         name=spec.name,
         currency=spec.shop.currency_code,
         country=spec.shop.country_code,
-        pictures=False,
+        images=False,
     )
 
     def refit(rows: Sequence[Product]) -> CatalogSpec:

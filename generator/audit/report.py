@@ -1,22 +1,24 @@
 """The audit as one page: the verdict, every check beside its control and bound, what was found, two drawings."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from markupsafe import Markup
 
 from generator.audit.plots import price_curves, roc_curve
 from generator.audit.run import Curves
-from generator.pages.html import rendered
 from schemas.audit import FIDELITY, PRIVACY, Audit, Check
+from schemas.util.html import render_page
 
 _NAMES = {"told_apart": "told apart (AUC)", "membership_auc": "membership (AUC)", "membership_tpr": "membership at 1 %"}
 
 
 def audit_page(audit: Audit, curves: Curves) -> str:
     """One HTML file without a reference outside itself; real strings in it are escaped."""
-    return rendered(
+    return render_page(
+        Path(__file__).parent,
         "audit.html.j2",
-        styles=("pages.css.j2", "audit.css.j2"),
+        styles=("page.css.j2", "audit.css.j2"),
         audit=audit,
         verdict=verdict(audit),
         groups=[(kind, [check for check in audit.checks if check.kind == kind]) for kind in (PRIVACY, FIDELITY)],

@@ -117,12 +117,12 @@ def public_words() -> frozenset[str]:
     lists = (
         *(public.SILHOUETTE_WORDS, public.MATERIAL_WORDS, public.PATTERN_WORDS, public.PALETTE, public.COLOUR_WORDS),
         *(
-            public.NAVIGATION,
+            public.NAVIGATION_LABELS,
             markets.NOUNS,
             markets.COLOURS,
             markets.WORDS,
             *map(list, markets.WORDS),
-            [public.FALLBACK],
+            [public.FALLBACK_SILHOUETTE],
         ),
     )
     texts = {normalised(text) for each in lists for text in strings_in(each)}

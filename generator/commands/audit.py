@@ -55,8 +55,8 @@ def audit(
     """
     from generator.audit.report import audit_page, printed, verdict
     from generator.audit.run import audit as audited
-    from generator.pages.html import write_page
     from schemas.util.files import as_document, write_json
+    from schemas.util.html import write_page
     from schemas.util.locks import run_lock
     from schemas.validation import load
 

@@ -10,7 +10,7 @@ from schemas.util.console import progress_bar
 
 
 @click.command()
-@click.argument("shards", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("shards", metavar="CATALOG", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--to", "form", required=True, type=click.Choice(FORMS), help="The form to write.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="New folder for it.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="One split; all by default.")
@@ -20,7 +20,7 @@ from schemas.util.console import progress_bar
 @click.option("--force", is_flag=True, help="Replace another export in --out.")
 @click.pass_context
 def convert(ctx: click.Context, /, shards: Path, out: Path, force: bool, no_images: bool, **options: Any) -> None:
-    """Write SHARDS as CSV, JSON lines, SQL (SQLite and PostgreSQL), WebDataset archives or an imagefolder.
+    """Write CATALOG as CSV, JSON lines, SQL (SQLite and PostgreSQL), WebDataset archives or an imagefolder.
 
     Pictures are written byte for byte, as files named after their product. --out appears when it is whole; after a
     kill the same command starts over and ends with the same bytes.

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from generator.commands.param_types import FolderOrUrl
+from generator.commands import FolderOrUrl
 from schemas.errors import ToileError
 from schemas.util.console import progress_bar, strip_control_chars
 
@@ -139,26 +139,32 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     """
     from importlib.metadata import version
 
-    from generator.ingest.coverage import Coverage, report_lines
-    from generator.ingest.fetch import FetchOptions, Talk, fetch_dataset
-    from generator.ingest.rate_limit import Manners
+    from generator.ingest.downloads import FetchPolicy
+    from generator.ingest.fetch import FetchOptions, Reporter, fetch_dataset
+    from generator.ingest.fetch_rows import Coverage, format_coverage
 
     quiet = _quiet(ctx)
     reading = _reading(options, Path(dataset.partition("@")[0]).stem if Path(dataset).is_file() else _name(dataset))
     agent = options.pop("user_agent") or _USER_AGENT.format(version=version("toile"))
-    manners = Manners(
+    policy = FetchPolicy(
         user_agent=agent,
         timeout_seconds=options.pop("timeout"),
-        **{name: options.pop(name) for name in _MANNERS},
+        **{name: options.pop(name) for name in _POLICY},
     )
 
+    def say(text: str) -> None:
+        if not quiet:
+            click.echo(text, err=True)
+
     def report(coverage: Coverage) -> None:
-        click.echo("\n".join(report_lines(coverage)))
+        click.echo("\n".join(format_coverage(coverage)))
 
     with progress_bar("fetching", None, quiet=quiet) as advance:
-        talk = Talk(say=lambda text: None if quiet else click.echo(text, err=True), progress=advance, report=report)
+        reporter = Reporter(
+            say=lambda text: None if quiet else click.echo(text, err=True), progress=advance, report=report
+        )
         result = fetch_dataset(
-            dataset, out, FetchOptions(reading=reading, manners=manners, **options), force=force, talk=talk
+            dataset, out, FetchOptions(reading=reading, policy=policy, **options), force=force, reporter=reporter
         )
     rejected = (
         f", {result.manifest.rejected:,} rows without ({out}/extra/rejected.jsonl)" if result.manifest.rejected else ""
@@ -169,12 +175,13 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
         _say(ctx, "  --retry-dead asks again for the pictures that did not come", True)
 
 
-_MANNERS = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "allow_private", "proxy")
+_POLICY = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "allow_private", "proxy")
 
 
 def _reading(options: dict[str, Any], name: str) -> Any:
     """Takes the options of `_reading_options` (and `--images`) out of the others."""
-    from generator.ingest.import_table import ImportOptions, load_category_map
+    from generator.ingest.import_table import load_category_map
+    from generator.ingest.rows import ImportOptions
 
     taken = ("images", "currency", "rate", "encoding", "max_bad", "max_pixels")
     columns, categories = options.pop("columns"), options.pop("categories")

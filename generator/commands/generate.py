@@ -1,12 +1,14 @@
-"""The command `generate`; the other commands of the generator lie in `generator.commands`."""
+"""Commands that make and check a catalog: generate, verify."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from generator.commands.param_types import FolderOrUrl
-from schemas.util.console import progress_bar
+from generator.commands import FolderOrUrl, is_quiet, say
+from schemas.util.console import progress_bar, strip_control_chars
+
+_MOST_FINDINGS_SHOWN = 20
 
 
 @click.command()
@@ -18,7 +20,7 @@ from schemas.util.console import progress_bar
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, another catalog.")
 @click.option("--start", default=0, show_default=True, type=click.IntRange(min=0), help="Number of the first product.")
 @click.option(
-    "--image-size", default=336, show_default=True, type=click.IntRange(32, 2048), help="Picture edge in pixels."
+    "--image-size", default=336, show_default=True, type=click.IntRange(32, 2048), help="Image edge in pixels."
 )
 @click.option("--no-images", is_flag=True, help="Rows only.")
 @click.option(
@@ -37,7 +39,7 @@ from schemas.util.console import progress_bar
     help="Faulty rows of this kind, such as wrong-category or missing=0.01 (0.02 by default); repeatable.",
 )
 @click.option("--workers", type=click.IntRange(min=1), help="Processes; all cores by default. Never changes a byte.")
-@click.option("--cluster", metavar="ADDRESS", help="Draw on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
+@click.option("--cluster", metavar="ADDRESS", help="Render on a Ray cluster: auto, HOST:PORT or ray://HOST:PORT.")
 @click.option("--shards", metavar="A:B", help="Only these shards, from 0, without B: a task of a job array.")
 @click.option("--force", is_flag=True, help="Replace another catalog in --out.")
 @click.pass_context
@@ -58,72 +60,88 @@ def generate(
     shards: str | None,
     force: bool,
 ) -> None:
-    """Draw a catalog from SPEC (a YAML file, or the name of a shipped preset) into Parquet shards.
+    """Generate a catalog from SPEC (a YAML file, or the name of a preset) into Parquet files.
 
     \b
     Example:
       toile generate fashion-luxury --num-products 500 --out data/luxury
     """
-    from generator.catalog.shards import GenerateInputs, write_shards
-    from generator.catalog.workers import num_cores
-    from generator.faults.scenarios import with_scenarios
+    from generator.catalog.generate import generate as run
+    from generator.catalog.generate import make_inputs
 
     if shards is not None and force:
         raise click.UsageError("--force with --shards: every task would remove what the others have written.")
     if no_images and (masks or photo != "studio"):
-        raise click.UsageError("--no-images draws nothing: leave out --photo and --masks, or --no-images.")
+        raise click.UsageError("--no-images renders nothing: leave out --photo and --masks, or --no-images.")
     if cluster is not None and workers is not None:
-        raise click.UsageError("--workers counts processes of this machine, --cluster draws on others: give one.")
-    inputs = GenerateInputs(
-        spec_document=with_scenarios(_catalog_document(spec), scenarios, pictures=not no_images),
-        seed=seed,
-        start=start,
-        num_products=num_products,
-        image_size=None if no_images else image_size,
-        photo=photo,
-        masks=masks,
-    )
-    where: dict[str, Any] = {"num_workers": workers or num_cores(), "cluster": cluster}
+        raise click.UsageError("--workers counts processes of this machine, --cluster renders on others: give one.")
+    catalog: dict[str, Any] = {
+        "seed": seed,
+        "start": start,
+        "num_products": num_products,
+        "image_size": None if no_images else image_size,
+        "photo": photo,
+        "masks": masks,
+        "scenarios": scenarios,
+    }
     if shards is not None:
-        _generate_part(ctx, inputs, out, shards, where)
+        _generate_part(ctx, make_inputs(spec, **catalog), out, shards, workers, cluster)
         return
-    with progress_bar("drawing", num_products, quiet=_quiet(ctx)) as advance:
-        manifest, written = write_shards(inputs, out, force=force, progress=advance, **where)
+    with progress_bar("generating", num_products, quiet=is_quiet(ctx)) as advance:
+        manifest, written = run(
+            spec, out, **catalog, num_workers=workers, cluster=cluster, force=force, progress=advance
+        )
     faulty = [] if masks else manifest.extra
     faults = "".join(f", {extra.num_rows:,} of them faulty ({extra.path})" for extra in faulty)
-    _say(ctx, f"{manifest.num_products:,} products in {len(manifest.files)} files{faults}: {out}", written)
+    text = f"{manifest.num_products:,} products in {len(manifest.files)} files{faults}: {out}"
+    say(ctx, text, finished_before=not written)
 
 
-def _generate_part(ctx: click.Context, inputs: Any, out: str, shards: str, where: dict[str, Any]) -> None:
+def _generate_part(
+    ctx: click.Context, inputs: Any, out: str, shards: str, workers: int | None, cluster: str | None
+) -> None:
+    """Generate some shards, as one task of a job array."""
     from generator.catalog.job_array import shard_range, told, write_part
+    from generator.catalog.workers import num_cores
 
     chosen = shard_range(shards)
     num_products = sum(map(inputs.num_products_of, chosen.within(inputs.num_shards)))
-    with progress_bar("drawing", num_products, quiet=_quiet(ctx)) as advance:
-        part = write_part(inputs, out, chosen, progress=advance, **where)
-    _say(ctx, f"{told(part, inputs.num_shards)}: {out}", True)
+    with progress_bar("generating", num_products, quiet=is_quiet(ctx)) as advance:
+        part = write_part(inputs, out, chosen, num_workers=workers or num_cores(), cluster=cluster, progress=advance)
+    say(ctx, f"{told(part, inputs.num_shards)}: {out}")
 
 
-def _catalog_document(spec: Path) -> dict[str, Any]:
-    """The checked document of a spec file or of a shipped preset."""
-    from generator.sampling.extra_columns import check_extra_columns
-    from generator.sampling.products import compile_catalog
-    from schemas.documents import read_document
-    from schemas.validation import from_document, preset_path
+@click.command()
+@click.argument("catalog", type=FolderOrUrl(exists=True))
+@click.option("--sample", default=100, show_default=True, type=click.IntRange(min=0), help="Products to compare.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, other products.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document of everything.")
+@click.pass_context
+def verify(ctx: click.Context, catalog: str, sample: int, seed: int, as_json: bool) -> None:
+    """Compare CATALOG, a folder or a URL, with its manifest; exit 1 where something differs.
 
-    path = preset_path(str(spec), "catalog") or spec
-    document = read_document(path)
-    spec_of_document = from_document(document, "catalog", str(path))
-    compile_catalog(spec_of_document, str(path))
-    check_extra_columns(spec_of_document, str(path))
-    checked: dict[str, Any] = document
-    return checked
+    Checks every file's sha256, columns, row count and split, and that no product code repeats. Of a generated catalog,
+    a sample of products is generated again from spec, seed and number and compared byte for byte.
 
+    \b
+    Example:
+      toile verify data/luxury
+    """
+    from generator.catalog.verify import as_json as to_json
+    from generator.catalog.verify import complaint, finished_manifest
+    from generator.catalog.verify import verify as run
 
-def _quiet(ctx: click.Context) -> bool:
-    return bool(ctx.obj and ctx.obj.get("quiet"))
-
-
-def _say(ctx: click.Context, text: str, written: bool) -> None:
-    if not _quiet(ctx):
-        click.echo(text if written else f"already there and finished, nothing to do: {text}", err=True)
+    with progress_bar("verifying", finished_manifest(catalog).num_products, quiet=is_quiet(ctx)) as advance:
+        found = run(catalog, sample=sample, seed=seed, progress=advance)
+    if as_json:
+        click.echo(to_json(found))
+    else:
+        for finding in found.findings[:_MOST_FINDINGS_SHOWN]:
+            click.echo(strip_control_chars(f"{finding.where}: {finding.problem}"))
+        if len(found.findings) > _MOST_FINDINGS_SHOWN:
+            click.echo(f"... and {len(found.findings) - _MOST_FINDINGS_SHOWN:,} more (--json prints all)")
+        way = "byte for byte" if found.byte_for_byte else "rows equal, images within a tolerance (other versions)"
+        again = f", {found.num_redrawn:,} products generated again and compared {way}" if found.num_redrawn else ""
+        click.echo(f"{found.num_files} files, {found.num_rows:,} rows read{again}: {len(found.findings)} findings")
+    if found.findings:
+        raise complaint(found, catalog)

@@ -6,7 +6,7 @@ import click
 
 
 @click.command()
-@click.argument("shards", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("shards", metavar="CATALOG", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("repository", metavar="OWNER/NAME")
 @click.option("--private/--public", default=True, show_default=True, help="Who may see a data set that is new.")
 @click.option("--revision", metavar="BRANCH", help="Branch of the data set, made where it is missing; main by default.")
@@ -24,7 +24,7 @@ def push(
     message: str | None,
     allow_real: bool,
 ) -> None:
-    """Upload the finished catalog SHARDS with its data card to the data set OWNER/NAME of a Hugging Face hub.
+    """Upload the finished catalog CATALOG with its data card to the data set OWNER/NAME of a Hugging Face hub.
 
     Every file is compared with the manifest first. One commit brings what is not there yet; files of an earlier push
     that this catalog does not have are taken away in it. The hub is that of HF_ENDPOINT, the token that of HF_TOKEN or

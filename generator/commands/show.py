@@ -1,19 +1,20 @@
-"""Commands that look into shard folders: describe, show."""
+"""Commands that look into catalogs: describe, show."""
 
 import json
 from pathlib import Path
 
 import click
 
+from generator.commands import is_quiet, say
 from schemas.util.console import progress_bar
 
-_SHARDS = click.Path(exists=True, file_okay=False, path_type=Path)
+_CATALOG = click.Path(exists=True, file_okay=False, path_type=Path)
 _PAGE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
-@click.argument("shards", type=_SHARDS)
-@click.argument("other", type=_SHARDS, required=False)
+@click.argument("catalog", type=_CATALOG)
+@click.argument("other", type=_CATALOG, required=False)
 @click.option(
     "--out", required=True, type=_PAGE, metavar="PAGE.html", help="The page to write; it needs no other file."
 )
@@ -23,64 +24,62 @@ _PAGE = click.Path(dir_okay=False, path_type=Path)
     default=256,
     show_default=True,
     type=click.IntRange(32, 2048),
-    help="Their longest edge in pixels.",
+    help="Longest edge of an image in pixels.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing page.")
 @click.pass_context
 def show(
-    ctx: click.Context, shards: Path, other: Path | None, out: Path, limit: int, picture_size: int, force: bool
+    ctx: click.Context, catalog: Path, other: Path | None, out: Path, limit: int, picture_size: int, force: bool
 ) -> None:
-    """Write SHARDS, or two folders beside each other, as one page to browse: pictures, filters, prices by attribute.
+    """Write CATALOG, or two catalogs side by side, as one page to browse: images, filters, prices by attribute.
 
     \b
     Example:
       toile show data/luxury --out luxury.html
       toile show data/real data/synthetic --out both.html
     """
-    from generator.pages import catalog_page
+    from generator.pages.catalog_page import write_catalog_page
 
-    folders = [shards] if other is None else [shards, other]
-    quiet = bool(ctx.obj and ctx.obj.get("quiet"))
-    with progress_bar("reading", None, quiet=quiet) as advance:
-        shown = catalog_page.show(folders, out, limit=limit, picture_size=picture_size, force=force, progress=advance)
-    if not quiet:
-        some = f"{shown.products:,} of {shown.of:,}" if shown.products < shown.of else f"{shown.products:,}"
-        without = f", {shown.without_picture:,} without a picture that can be shown" if shown.without_picture else ""
-        click.echo(f"{some} products{without}, {shown.num_bytes / 1e6:.1f} MB: {out}", err=True)
+    folders = [catalog] if other is None else [catalog, other]
+    with progress_bar("reading", None, quiet=is_quiet(ctx)) as advance:
+        shown = write_catalog_page(folders, out, limit=limit, image_size=picture_size, force=force, progress=advance)
+    some = f"{shown.products:,} of {shown.of:,}" if shown.products < shown.of else f"{shown.products:,}"
+    without = f", {shown.without_image:,} without an image that can be shown" if shown.without_image else ""
+    say(ctx, f"{some} products{without}, {shown.num_bytes / 1e6:.1f} MB: {out}")
 
 
 @click.command()
-@click.argument("shards", type=_SHARDS)
-@click.argument("other", type=_SHARDS, required=False)
+@click.argument("catalog", type=_CATALOG)
+@click.argument("other", type=_CATALOG, required=False)
 @click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document (two folders: a list) instead of tables."
+    "--json", "as_json", is_flag=True, help="Print one JSON document (two catalogs: a list) instead of tables."
 )
 @click.option("--page", type=_PAGE, metavar="PAGE.html", help="Write the figures as a page too.")
 @click.option("--force", is_flag=True, help="Replace an existing page.")
 @click.pass_context
 def describe(
-    ctx: click.Context, shards: Path, other: Path | None, as_json: bool, page: Path | None, force: bool
+    ctx: click.Context, catalog: Path, other: Path | None, as_json: bool, page: Path | None, force: bool
 ) -> None:
-    """Print what is in SHARDS, or in two folders: counts, prices, titles, picture sizes, missing values.
+    """Print what is in CATALOG, or in two catalogs: counts, prices, titles, image sizes, missing values.
 
     \b
     Example:
       toile describe data/luxury
       toile describe data/real data/synthetic --page both.html
     """
-    from generator.pages import describe as describing
-    from generator.pages import describe_page
-    from generator.pages.html import refuse_existing
+    from generator.pages.describe import describe as compute_figures
+    from generator.pages.describe import print_figures
+    from generator.pages.describe_page import write_describe_page
+    from schemas.util.html import refuse_existing
 
     if page is not None:
         refuse_existing(page, force=force)
-    every = [describing.describe(folder) for folder in ([shards] if other is None else [shards, other])]
+    every = [compute_figures(folder) for folder in ([catalog] if other is None else [catalog, other])]
     if as_json:
         click.echo(json.dumps(every[0] if other is None else every, ensure_ascii=False))
     else:
         for figures in every:
-            describing.printed(figures)
+            print_figures(figures)
     if page is not None:
-        describe_page.write(every, page)
-        if not (ctx.obj and ctx.obj.get("quiet")):
-            click.echo(f"page: {page}", err=True)
+        write_describe_page(every, page)
+        say(ctx, f"page: {page}")

@@ -1,8 +1,8 @@
-"""Noise for statistics of real rows, all of it OpenDP's, and the ledger of what was spent on what.
+"""How statistics of real rows are released: the options of a fit, the division of epsilon, noise, and the ledger.
 
-A `Statistic` is what one look at the rows gives: whole numbers in cells, together with how much one family can move
-them. `Exact` hands it on as it is; `Private` adds noise and writes the cost into the ledger. Noise comes from the
-operating system and cannot be seeded, so two private fits differ. Neighbours: one family of rows more or less.
+A `Statistic` holds counts in cells, together with how much one family can change them. `NoNoise` returns the counts
+unchanged. `OpenDPMechanism` adds OpenDP's noise and records the cost in a ledger. The noise comes from the operating
+system and cannot be seeded, so two private fits differ. Neighbouring data sets differ by one product family.
 """
 
 import json
@@ -14,88 +14,122 @@ from typing import Any, Protocol
 from schemas.catalog import Release
 from schemas.errors import ToileError
 
-Path3 = tuple[str, str, str]
+CategoryPath = tuple[str, str, str]
 """category1, category2, category3."""
+
+BUDGET_SHARES = {
+    "table": 0.85,
+    "median": 0.04,
+    "endings": 0.02,
+    "materials": 0.015,
+    "patterns": 0.01,
+    "colours": 0.02,
+    "discounts": 0.015,
+    "navigation": 0.01,
+    "sizes": 0.02,
+}
+"""Share of epsilon of each statistic; the sum is 1. Categories and prices, which decide most of a catalog, get most."""
+CATEGORY_LIST_SHARE = 0.35
+"""Part of the share of "table" that releases the list of categories, where that list is not public."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """How to fit a spec to rows."""
+
+    epsilon: float | None = None
+    """Privacy loss of all releases together; None for exact counts."""
+    delta: float = 1e-6
+    """Spent only where names of categories are released above a threshold."""
+    min_support: int = 5
+    """Smallest number of families behind a word or a value."""
+    categories: tuple[CategoryPath, ...] | None = None
+    """Paths that are public knowledge, such as the menu of the site; None to find them in the rows."""
+    name: str = "twin"
+    currency: str | None = None
+    country: str | None = None
+    images: bool = True
+    """Whether to read colours from images where the title names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistic:
-    """Counts of families in cells that are known without looking."""
+    """Counts of families in cells that are known without looking at the rows."""
 
     name: str
     counts: tuple[int, ...]
     bins: str
-    """What the cells are and who knows them."""
+    """What the cells are and why they are public."""
     sensitivity: int = 1
-    """L1 distance between the counts of two neighbours, at most."""
+    """Largest L1 distance between the counts of two neighbouring data sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyedStatistic:
-    """Counts of families by a name that only the rows know; a family has one name at most."""
+    """Counts of families by a name that only the rows contain; a family has at most one name."""
 
     name: str
-    counts: Mapping[Path3, int]
+    counts: Mapping[CategoryPath, int]
     bins: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Values:
-    """One number a family, asked for a quantile."""
+class QuantileStatistic:
+    """One number a family, of which a quantile is released."""
 
     name: str
     numbers: tuple[float, ...]
     candidates: tuple[float, ...]
-    """Possible answers, known without looking."""
+    """Possible answers, known without looking at the rows."""
     bins: str
 
 
-class Releases(Protocol):
-    """How a statistic leaves the rows."""
+class Mechanism(Protocol):
+    """How statistics are released."""
 
     private: bool
 
-    def scale(self, share: float) -> float:
-        """Standard width of the noise of a count released for this share of epsilon; 0 without noise."""
+    def noise_scale(self, share: float) -> float:
+        """Return the scale of the noise on a count released for this share of epsilon; 0 without noise."""
 
-    def counts(self, statistic: Statistic, share: float) -> list[int]:
-        """The cells, with noise for `share` of epsilon; may be negative."""
+    def release_counts(self, statistic: Statistic, share: float) -> list[int]:
+        """Return the counts of the cells, with noise for `share` of epsilon; may be negative."""
 
-    def keys(self, statistic: KeyedStatistic, share: float, min_support: int) -> dict[Path3, int]:
-        """The names that enough families have, and about how many."""
+    def release_keys(self, statistic: KeyedStatistic, share: float, min_support: int) -> dict[CategoryPath, int]:
+        """Return the names that at least `min_support` families have, with their approximate counts."""
 
-    def quantile(self, values: Values, alpha: float, share: float) -> float:
-        """About the number below which a share `alpha` of the families lies, one of the candidates."""
+    def release_quantile(self, values: QuantileStatistic, alpha: float, share: float) -> float:
+        """Return the candidate that is closest to the quantile `alpha` of the families' numbers."""
 
-    def public(self, statistic: str, what: str) -> None:
-        """Write down what is used and was not taken from the rows."""
+    def record_public(self, statistic: str, what: str) -> None:
+        """Record in the ledger that a value is public and was not taken from the rows."""
 
 
-class Exact:
-    """No noise, no privacy."""
+class NoNoise:
+    """Release statistics unchanged, without privacy."""
 
     private = False
 
-    def scale(self, share: float) -> float:
+    def noise_scale(self, share: float) -> float:
         return 0.0
 
-    def counts(self, statistic: Statistic, share: float) -> list[int]:
+    def release_counts(self, statistic: Statistic, share: float) -> list[int]:
         return list(statistic.counts)
 
-    def keys(self, statistic: KeyedStatistic, share: float, min_support: int) -> dict[Path3, int]:
+    def release_keys(self, statistic: KeyedStatistic, share: float, min_support: int) -> dict[CategoryPath, int]:
         return {key: count for key, count in sorted(statistic.counts.items()) if count >= min_support}
 
-    def quantile(self, values: Values, alpha: float, share: float) -> float:
+    def release_quantile(self, values: QuantileStatistic, alpha: float, share: float) -> float:
         ordered = sorted(values.numbers)
         wanted = ordered[min(int(alpha * len(ordered)), len(ordered) - 1)] if ordered else values.candidates[0]
         return min(values.candidates, key=lambda candidate: abs(math.log(candidate / wanted)))
 
-    def public(self, statistic: str, what: str) -> None:
+    def record_public(self, statistic: str, what: str) -> None:
         return None
 
 
-class Private:
-    """OpenDP's mechanisms within a budget; raises a ToileError where OpenDP is not installed."""
+class OpenDPMechanism:
+    """Release statistics through OpenDP within a budget. Raises ToileError if OpenDP is not installed."""
 
     private = True
 
@@ -104,35 +138,35 @@ class Private:
         self.ledger: list[Release] = []
         self._dp = load_opendp()
 
-    def scale(self, share: float) -> float:
+    def noise_scale(self, share: float) -> float:
         return 1 / (self.epsilon * share)
 
-    def counts(self, statistic: Statistic, share: float) -> list[int]:
-        measurement, spent = self.laplace(statistic.sensitivity, share)
-        self._spend(statistic.name, "discrete Laplace noise", spent, 0.0, statistic.sensitivity, statistic.bins)
+    def release_counts(self, statistic: Statistic, share: float) -> list[int]:
+        measurement, spent = self.laplace_measurement(statistic.sensitivity, share)
+        self._record(statistic.name, "discrete Laplace noise", spent, 0.0, statistic.sensitivity, statistic.bins)
         return [int(count) for count in measurement(list(statistic.counts))]
 
-    def laplace(self, sensitivity: int, share: float) -> tuple[Any, float]:
-        """The measurement for whole counts, and its cost by its own privacy map, never above the share."""
+    def laplace_measurement(self, sensitivity: int, share: float) -> tuple[Any, float]:
+        """Return the OpenDP measurement for integer counts, and its epsilon by its privacy map, at most the share."""
         dp, wanted = self._dp, self.epsilon * share
         space = dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int)
         scale = sensitivity / wanted
         measurement = space >> dp.m.then_laplace(scale=scale)
-        while measurement.map(sensitivity) > wanted:  # rounding inside the map
+        while measurement.map(sensitivity) > wanted:  # the map rounds up
             scale = math.nextafter(scale, math.inf)
             measurement = space >> dp.m.then_laplace(scale=scale)
         return measurement, float(measurement.map(sensitivity))
 
-    def keys(self, statistic: KeyedStatistic, share: float, min_support: int) -> dict[Path3, int]:
-        measurement, (epsilon, delta), threshold = self.threshold(share, min_support)
+    def release_keys(self, statistic: KeyedStatistic, share: float, min_support: int) -> dict[CategoryPath, int]:
+        measurement, (epsilon, delta), threshold = self.threshold_measurement(share, min_support)
         mechanism = f"discrete Laplace noise, then names below {threshold} are dropped"
-        self._spend(statistic.name, mechanism, epsilon, delta, 1, statistic.bins)
+        self._record(statistic.name, mechanism, epsilon, delta, 1, statistic.bins)
         released = measurement({json.dumps(key): count for key, count in statistic.counts.items()})
         paths = {key: json.loads(key) for key in sorted(released)}
         return {(first, second, leaf): int(released[key]) for key, (first, second, leaf) in paths.items()}
 
-    def threshold(self, share: float, min_support: int) -> tuple[Any, tuple[float, float], int]:
-        """The measurement for names that only the rows know: one name a family, one count each."""
+    def threshold_measurement(self, share: float, min_support: int) -> tuple[Any, tuple[float, float], int]:
+        """Return the OpenDP measurement for names only the rows contain, its (epsilon, delta) and threshold."""
         dp, wanted = self._dp, self.epsilon * share
         domain = dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T=int))
         metric = dp.l01inf_distance(dp.absolute_distance(T=int))
@@ -146,30 +180,30 @@ class Private:
             scale = math.nextafter(scale, math.inf) if epsilon > wanted else scale
             threshold += delta > self.delta
 
-    def quantile(self, values: Values, alpha: float, share: float) -> float:
-        measurement, spent = self.private_quantile(values.candidates, alpha, share)
+    def release_quantile(self, values: QuantileStatistic, alpha: float, share: float) -> float:
+        measurement, spent = self.quantile_measurement(values.candidates, alpha, share)
         name = f"{values.name}, quantile {alpha:g}"
-        self._spend(name, "exponential mechanism (permute and flip)", spent, 0.0, 1, values.bins)
+        self._record(name, "exponential mechanism (permute and flip)", spent, 0.0, 1, values.bins)
         return float(measurement(list(values.numbers)))
 
-    def private_quantile(self, candidates: Sequence[float], alpha: float, share: float) -> tuple[Any, float]:
-        """The measurement of a quantile, and its cost by its own privacy map."""
+    def quantile_measurement(self, candidates: Sequence[float], alpha: float, share: float) -> tuple[Any, float]:
+        """Return the OpenDP measurement of a quantile, and its epsilon by its privacy map."""
         dp, wanted = self._dp, self.epsilon * share
         space = dp.vector_domain(dp.atom_domain(T=float, nan=False)), dp.symmetric_distance()
 
-        def made(scale: float) -> Any:
+        def make(scale: float) -> Any:
             measure = dp.max_divergence()
             return dp.m.make_private_quantile(*space, measure, candidates=list(candidates), alpha=alpha, scale=scale)
 
-        scale = made(1.0).map(1) / wanted
-        while made(scale).map(1) > wanted:
+        scale = make(1.0).map(1) / wanted
+        while make(scale).map(1) > wanted:
             scale *= 1 + 1e-12
-        return made(scale), float(made(scale).map(1))
+        return make(scale), float(make(scale).map(1))
 
-    def public(self, statistic: str, what: str) -> None:
-        self._spend(statistic, "public", 0.0, 0.0, 0, what)
+    def record_public(self, statistic: str, what: str) -> None:
+        self._record(statistic, "public", 0.0, 0.0, 0, what)
 
-    def _spend(self, name: str, mechanism: str, epsilon: float, delta: float, sensitivity: int, bins: str) -> None:
+    def _record(self, name: str, mechanism: str, epsilon: float, delta: float, sensitivity: int, bins: str) -> None:
         row = Release(
             statistic=name, mechanism=mechanism, epsilon=epsilon, delta=delta, sensitivity=sensitivity, bins=bins
         )
@@ -179,7 +213,7 @@ class Private:
 
 
 def load_opendp() -> Any:
-    """OpenDP with the mechanisms used here switched on."""
+    """Import OpenDP and enable the mechanisms used here. Raises ToileError if it is not installed."""
     try:
         import opendp.prelude as dp
     except ImportError as error:

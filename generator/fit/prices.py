@@ -1,64 +1,65 @@
-"""The price habits of a shop: how its prices end, what materials and patterns cost, how much a category varies."""
+"""Infer a shop's pricing: the endings of prices, price factors of materials and patterns, spreads of categories."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from generator.fit.mechanisms import Path3, Statistic
-from generator.fit.statistics import Family, cell_counts
+from generator.fit.mechanisms import CategoryPath, Statistic
+from generator.fit.statistics import Family, count_cells
 from schemas.catalog import PriceBand
 
 BOUNDS = (100.0, 1000.0, None)
-"""Below these prices a shop may have other endings."""
+"""Upper bounds of the price levels; each level may have its own endings."""
 _CENTS = ("00", "49", "50", "90", "95", "99", "other")
 _SHRINK = 10.0
-"""A category's own variance and a factor count as much as the usual one at this many designs."""
+"""A category's own variance, or a factor, and the average one have equal weight at this many families."""
 _FACTOR_RANGE = (0.4, 2.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceModel:
-    """Medians, spreads and factors that a set of designs teaches."""
+    """Medians, spreads and factors of the prices of a set of families."""
 
-    median: Mapping[Path3, float]
-    """Of designs whose factors are all 1."""
-    spread: Mapping[Path3, float]
+    median: Mapping[CategoryPath, float]
+    """Median price of families whose factors are all 1."""
+    spread: Mapping[CategoryPath, float]
+    """Standard deviation of the log price."""
     factor: Mapping[tuple[str, str], float]
-    """(attribute, drawing word) -> factor on the price."""
+    """(attribute, word of the renderer) -> factor on the price."""
 
 
 def _cells(level: int) -> list[str]:
-    """`level/digit/cents`; whole multiples of ten above 100 go by their tens digit: `level/t3/00`."""
+    """List the cells `level/digit/cents`; multiples of ten above 100 use their tens digit: `level/t3/00`."""
     pairs = [f"{level}/{digit}/{cents}" for digit in range(10) for cents in _CENTS]
     if level == 0:
         return pairs
     return [pair for pair in pairs if pair != f"{level}/0/00"] + [f"{level}/t{tens}/00" for tens in range(10)]
 
 
-CELLS = tuple(cell for level in range(len(BOUNDS)) for cell in _cells(level))
+ENDING_CELLS = tuple(cell for level in range(len(BOUNDS)) for cell in _cells(level))
 
 
-def endings(members: Iterable[Family], paths: Sequence[Path3]) -> Statistic:
-    """Designs of the listed categories by the ending of their full price."""
+def count_price_endings(members: Iterable[Family], paths: Sequence[CategoryPath]) -> Statistic:
+    """Count the families of the listed categories by the ending of their full price."""
     known = set(paths)
     found = (_cell(m.full_price) for m in members if m.full_price is not None and m.path in known)
     bins = "below 100, below 1,000, above; last digit (of round prices: tens) and cents .00 .49 .50 .90 .95 .99: public"
-    return cell_counts("price endings", CELLS, found, bins)
+    return count_cells("price endings", ENDING_CELLS, found, bins)
 
 
-def bands(counts: Sequence[int], least: float, least_share: float) -> tuple[PriceBand, ...]:
-    """The legal prices that have enough designs behind them; a level without any is like the one below it.
+def infer_price_bands(counts: Sequence[int], least: float, least_share: float) -> tuple[PriceBand, ...]:
+    """Infer the price points from `counts` of `ENDING_CELLS`; a level without any takes those of the level below it.
 
-    An ending is kept with at least `least` designs that are at least `least_share` of those kept in its level.
+    An ending needs at least `least` families, and at least `least_share` of those counted in its level.
     """
     found: list[tuple[float | None, float, tuple[float, ...]]] = []
     for level, bound in enumerate(BOUNDS):
-        inside = {cell: count for cell, count in zip(CELLS, counts, strict=True) if cell.startswith(f"{level}/")}
+        inside = {cell: count for cell, count in zip(ENDING_CELLS, counts, strict=True) if cell.startswith(f"{level}/")}
         strong = {cell: count for cell, count in inside.items() if count >= max(least, 1)}
         total = sum(strong.values())
         kept = [cell for cell, count in strong.items() if count >= least_share * total]
-        step, ends = _lattice(kept) if kept else (found[-1][1:] if found else (1.0, (0.0,)))
+        step, ends = _step_and_endings(kept) if kept else (found[-1][1:] if found else (1.0, (0.0,)))
         if found and (step, ends) == found[-1][1:]:
             found[-1] = (bound, step, ends)
         else:
@@ -66,17 +67,18 @@ def bands(counts: Sequence[int], least: float, least_share: float) -> tuple[Pric
     return tuple(PriceBand(below=bound, per=step, endings=ends) for bound, step, ends in found)
 
 
-def price_model(
-    members: Sequence[Family], paths: Sequence[Path3], drawn: Sequence[Mapping[str, str]], min_support: int
+def fit_price_model(
+    members: Sequence[Family], paths: Sequence[CategoryPath], rendered: Sequence[Mapping[str, str]], min_support: int
 ) -> PriceModel:
-    """Least squares on log prices without noise: a level for each category, a factor for each supported value.
+    """Fit log prices by least squares, without noise: a level for each category, a factor for each common value.
 
-    `drawn` gives each family's attribute -> drawing word. Factors are shrunk towards 1, variances towards the usual.
+    `rendered` gives for each family its attributes -> words of the renderer. Factors are shrunk towards 1, variances
+    towards the average of the categories.
     """
     number = {path: index for index, path in enumerate(paths)}
     rows = [
         (m, words)
-        for m, words in zip(members, drawn, strict=True)
+        for m, words in zip(members, rendered, strict=True)
         if m.path in number and m.full_price is not None and m.full_price > 0
     ]
     counts: dict[tuple[str, str], int] = {}
@@ -111,6 +113,7 @@ def price_model(
 
 
 def _cell(price: float) -> str:
+    """Return the cell of `ENDING_CELLS` that a price belongs to."""
     level = next(number for number, bound in enumerate(BOUNDS) if bound is None or price < bound)
     units, cents = divmod(round(price * 100), 100)
     named = f"{cents:02d}"
@@ -120,8 +123,8 @@ def _cell(price: float) -> str:
     return f"{level}/{units % 10}/{named}"
 
 
-def _lattice(kept: Sequence[str]) -> tuple[float, tuple[float, ...]]:
-    """The shortest step, with its endings, that gives the prices of these cells."""
+def _step_and_endings(kept: Sequence[str]) -> tuple[float, tuple[float, ...]]:
+    """Return the shortest step, with its endings, that generates the prices of these cells."""
     level = int(kept[0].split("/")[0])
     cents: set[int] = set()
     for cell in kept:

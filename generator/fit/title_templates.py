@@ -1,8 +1,9 @@
-"""Titles taken apart: words that name a material, a pattern or a colour become slots, the others have to be common.
+"""Infer title templates from real titles.
 
-A word that fewer than k families use, that holds a digit, or that belongs to the name of a brand is left out. What
-remains of a title is its skeleton; a skeleton with k families behind it becomes a template. This looks at every word of
-every title: a private fit does not use it.
+Words that name a material, a pattern or a colour become slots; the other words must be common. A word is left out if
+fewer than k families use it, if it contains a digit, or if it belongs to the name of a brand. The rest of a title is
+its skeleton. A skeleton of at least k families becomes a template. This reads every word of every title, so a private
+fit does not use it.
 """
 
 from collections import Counter
@@ -10,74 +11,76 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from generator.fit.mechanisms import Path3
+from generator.fit.mechanisms import CategoryPath
 from generator.fit.statistics import Family
-from generator.fit.vocabulary import COLOUR_WORDS, MATERIAL_WORDS, PATTERN_WORDS, is_plain_word, noun
+from generator.fit.vocabulary import COLOUR_WORDS, MATERIAL_WORDS, PATTERN_WORDS, english_noun, is_plain_word
 
 Word = TypeVar("Word", str, tuple[str, ...])
 SLOTS = ("colour", "pattern", "material")
 _KNOWN = {"colour": COLOUR_WORDS, "pattern": PATTERN_WORDS, "material": MATERIAL_WORDS}
-_MOST_TEMPLATES = 12
-_LONGEST = 9
-"""Words of a template, at most."""
+_MAX_TEMPLATES = 12
+_MAX_TEMPLATE_WORDS = 9
+"""Largest number of words of a template."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Grammar:
-    """What the titles of a catalog are made of."""
+class TitleTemplates:
+    """Templates and slot words of the titles of a catalog."""
 
-    templates: Mapping[Path3, Mapping[str, int]]
-    """Category -> template -> designs; an empty mapping where no title of the category is common enough."""
+    templates: Mapping[CategoryPath, Mapping[str, int]]
+    """Category -> template -> number of families; empty if no title of the category is common enough."""
     words: Mapping[str, Mapping[str, int]]
-    """material or pattern -> word of the titles -> designs; k at least."""
+    """material or pattern -> word of the titles -> number of families, at least k."""
 
 
-def grammar(members: Sequence[Family], min_support: int, names: Iterable[str]) -> Grammar:
-    """Templates and words with at least `min_support` families behind each; `names` are those of brands and sites."""
+def infer_title_templates(members: Sequence[Family], min_support: int, names: Iterable[str]) -> TitleTemplates:
+    """Infer the templates and words that at least `min_support` families use; `names` are those of brands and sites."""
     forbidden = {word.casefold() for name in names for word in name.replace("-", " ").split()}
     common = _common_words(members, min_support, forbidden)
-    slotted = [(member.path, _slotted(member.words, common)) for member in members if member.path is not None]
+    slotted = [
+        (member.path, _replace_with_slots(member.words, common)) for member in members if member.path is not None
+    ]
     variants: dict[tuple[str, ...], Counter[tuple[str, ...]]] = {}
     for _, items in slotted:
         variants.setdefault(_skeleton(items), Counter())[items] += 1
     full = {
-        skeleton: _fullest(skeleton, found, min_support)
+        skeleton: _fullest_variant(skeleton, found, min_support)
         for skeleton, found in variants.items()
         if found.total() >= min_support and any("{" not in item for item in skeleton)
     }
-    templates: dict[Path3, Counter[str]] = {}
+    templates: dict[CategoryPath, Counter[str]] = {}
     for path, items in slotted:
         own = templates.setdefault(path, Counter())
         if _skeleton(items) in full:
             own[full[_skeleton(items)]] += 1
-    return Grammar(
-        templates={path: dict(_ranked(found)[:_MOST_TEMPLATES]) for path, found in templates.items()},
-        words={slot: _slot_words(members, slot, min_support) for slot in ("material", "pattern")},
+    return TitleTemplates(
+        templates={path: dict(_sort_by_count(found)[:_MAX_TEMPLATES]) for path, found in templates.items()},
+        words={slot: _count_slot_words(members, slot, min_support) for slot in ("material", "pattern")},
     )
 
 
-def plain_template(silhouette: str, attributes: Iterable[str], *, colour: bool = False) -> str:
-    """The attributes and the English name of the thing: `{pattern} {material} Trench Coat`."""
+def default_template(silhouette: str, attributes: Iterable[str], *, colour: bool = False) -> str:
+    """Return the template of the attributes and the English noun: `{pattern} {material} Trench Coat`."""
     have = set(attributes)
     slots = [f"{{{slot}}}" for slot in SLOTS if slot in have and (colour or slot != "colour")]
-    return " ".join([*slots, noun(silhouette)])
+    return " ".join([*slots, english_noun(silhouette)])
 
 
-def fitting(template: str, attributes: Iterable[str]) -> str:
-    """The template without slots that the category lacks."""
+def drop_missing_slots(template: str, attributes: Iterable[str]) -> str:
+    """Remove slots that the category does not have from a template."""
     have = {f"{{{name}}}" for name in attributes}
     return " ".join(word for word in template.split() if not word.startswith("{") or word in have)
 
 
 def _common_words(members: Iterable[Family], min_support: int, forbidden: set[str]) -> dict[str, str]:
-    """Case-folded word -> its commonest spelling, for words that enough families use."""
+    """Map each case-folded word that enough families use to its most frequent spelling."""
     counts: Counter[str] = Counter()
     spelled: Counter[str] = Counter()
     for member in members:
         counts.update({word.casefold() for word in member.words})
         spelled.update(set(member.words))
     best: dict[str, str] = {}
-    for word, _ in _ranked(spelled):
+    for word, _ in _sort_by_count(spelled):
         best.setdefault(word.casefold(), word)
     return {
         folded: best[folded]
@@ -86,8 +89,8 @@ def _common_words(members: Iterable[Family], min_support: int, forbidden: set[st
     }
 
 
-def _slotted(words: Sequence[str], common: Mapping[str, str]) -> tuple[str, ...]:
-    """The title with slots; a run of colour words is one colour, a second material is a word like others."""
+def _replace_with_slots(words: Sequence[str], common: Mapping[str, str]) -> tuple[str, ...]:
+    """Replace words with slots; consecutive colour words are one slot, a second material stays a word."""
     items: list[str] = []
     for word in words:
         folded = word.casefold()
@@ -96,24 +99,19 @@ def _slotted(words: Sequence[str], common: Mapping[str, str]) -> tuple[str, ...]
             items.append(f"{{{slot}}}")
         elif slot == "colour" and items[-1] == "{colour}":
             continue
-        elif folded in common and len(items) < _LONGEST:
-            items.append(_spelling(word, common[folded]))
+        elif folded in common and len(items) < _MAX_TEMPLATE_WORDS:
+            items.append(common[folded])  # the most frequent spelling
     return tuple(items)
 
 
-def _spelling(word: str, commonest: str) -> str:
-    """One spelling for all: the commonest one, which has most of the families behind it."""
-    return commonest if word.casefold() == commonest.casefold() else word
-
-
 def _skeleton(items: tuple[str, ...]) -> tuple[str, ...]:
-    """Without material and pattern, whose values may have an empty word."""
+    """Remove the slots of material and pattern, whose values may have an empty word."""
     return tuple(item for item in items if item not in {"{material}", "{pattern}"})
 
 
-def _fullest(skeleton: tuple[str, ...], found: Counter[tuple[str, ...]], min_support: int) -> str:
-    """The variant with most slots among the common ones; slots in front where none is common."""
-    usual = [items for items, count in _ranked(found) if count >= min_support]
+def _fullest_variant(skeleton: tuple[str, ...], found: Counter[tuple[str, ...]], min_support: int) -> str:
+    """Return the common variant with most slots; if none is common, put the slots in front of the skeleton."""
+    usual = [items for items, count in _sort_by_count(found) if count >= min_support]
     if not usual:
         slots = [f"{{{slot}}}" for slot in SLOTS if slot != "colour" and any(f"{{{slot}}}" in items for items in found)]
         usual = [(*slots, *skeleton)]
@@ -121,7 +119,7 @@ def _fullest(skeleton: tuple[str, ...], found: Counter[tuple[str, ...]], min_sup
     return " ".join(fullest)
 
 
-def _slot_words(members: Iterable[Family], slot: str, min_support: int) -> dict[str, int]:
+def _count_slot_words(members: Iterable[Family], slot: str, min_support: int) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for member in members:
         first = next((word.casefold() for word in member.words if word.casefold() in _KNOWN[slot]), None)
@@ -130,6 +128,6 @@ def _slot_words(members: Iterable[Family], slot: str, min_support: int) -> dict[
     return {word: count for word, count in sorted(counts.items()) if count >= min_support}
 
 
-def _ranked(counts: Counter[Word]) -> list[tuple[Word, int]]:
-    """The commonest first; equally common ones by name, so that the answer never hangs on the order of rows."""
+def _sort_by_count(counts: Counter[Word]) -> list[tuple[Word, int]]:
+    """Sort by count, then by name, so that the order of the rows does not matter."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

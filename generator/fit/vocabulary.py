@@ -1,6 +1,7 @@
-"""Words that anybody knows: which silhouette a leaf of a shop sells, and which words name materials, patterns, colours.
+"""Built-in vocabulary (no private data): words for silhouettes, materials, patterns, colours and navigation labels.
 
-They are read from no catalog, so using them tells nothing about one. `silhouette_of` looks at names only.
+None of the words comes from a catalog, so using them reveals nothing about one. `find_silhouette` looks at the names of
+categories only.
 """
 
 import re
@@ -13,9 +14,9 @@ from schemas.silhouettes import RECORDS
 SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = tuple(
     (each.name, each.leaf_words) for each in sorted(RECORDS.values(), key=lambda each: each.match_priority)
 )
-"""Silhouette -> what its leaves are called, in the order in which they are tried."""
-FALLBACK = "t-shirt"
-"""Drawn for a leaf that no word explains."""
+"""(silhouette, pattern for names of its categories), in the order in which they are tried."""
+FALLBACK_SILHOUETTE = "t-shirt"
+"""Rendered for a category whose names contain no known word."""
 
 MATERIAL_WORDS = {
     **{word: word for word in ("gabardine", "cotton", "jersey", "denim", "wool", "nylon", "leather", "suede", "silk")},
@@ -49,7 +50,7 @@ MATERIAL_WORDS = {
     "flannel": "wool",
     "ripstop": "nylon",
 }
-"""Word of a title -> what the renderer draws."""
+"""Word of a title -> material of the renderer."""
 PATTERN_WORDS = {
     "check": "check",
     "checked": "check",
@@ -110,7 +111,7 @@ PALETTE = {
     "yellow": "#e6c445",
     "gold": "#c9a24a",
 }
-"""Colours that every catalog may have, by name."""
+"""Name of a colour -> RGB code, for colours that every catalog may have."""
 COLOUR_WORDS = {
     **{name: name for name in PALETTE},
     "gray": "grey",
@@ -136,43 +137,43 @@ COLOUR_WORDS = {
     "maroon": "burgundy",
 }
 
-NAVIGATION = (
+NAVIGATION_LABELS = (
     *("VIEW ALL", "NEW IN", "ALL GIFTS", "GIFTS", "LATEST", "SALE", "NEW ARRIVALS", "BESTSELLERS", "TRENDING"),
     *("ALLE ANZEIGEN", "TOUT VOIR", "VEDI TUTTO", "浏览全部", "すべて見る"),
 )
-"""Labels of a site that are no kind of product."""
+"""Labels of a site that are not a kind of product."""
 
 
-def silhouette_of(path: Sequence[str]) -> tuple[str, bool]:
-    """The silhouette nearest to a leaf by its names, and whether any word said so.
+def find_silhouette(path: Sequence[str]) -> tuple[str, bool]:
+    """Find the silhouette of a category by its names. Returns it and whether a known word was found.
 
-    The leaf is asked first, then its parents: TRENCH COATS under OUTERWEAR is a trench coat.
+    The leaf category is tried first, then its parents: TRENCH COATS under OUTERWEAR is a trench coat.
     """
     for name in reversed(path):
         folded = name.casefold()
         for silhouette, words in SILHOUETTE_WORDS:
             if re.search(words, folded):
                 return silhouette, True
-    return FALLBACK, False
+    return FALLBACK_SILHOUETTE, False
 
 
-def noun(silhouette: str) -> str:
-    """What the thing is called in English."""
+def english_noun(silhouette: str) -> str:
+    """Return the English noun for a silhouette."""
     return NOUNS[silhouette][0]
 
 
-def words_of(title: str) -> list[str]:
-    """The words of a title as they stand there, without punctuation around them."""
+def split_words(title: str) -> list[str]:
+    """Split a title into words, in their order and spelling, without punctuation around them."""
     return [word for word in (part.strip("()[]{},.;:!?\"'*/|-") for part in _clean(title).split()) if word]
 
 
-def first_known(words: Iterable[str], known: dict[str, str]) -> str | None:
-    """What the first word in a public list stands for."""
+def find_first(words: Iterable[str], known: dict[str, str]) -> str | None:
+    """Return the value of the first word that is in a public list; None if no word is."""
     return next((known[word.casefold()] for word in words if word.casefold() in known), None)
 
 
 def is_plain_word(word: str) -> bool:
-    """Letters, with hyphens or apostrophes inside: no digits, no codes, no braces."""
+    """Return whether a word has only letters, with hyphens or apostrophes inside: no digits, codes or braces."""
     return re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", word) is not None
 
 

@@ -1,1 +1,1 @@
-"""Other people's tables and pictures, from disk or the network, checked row by row."""
+"""Read tables and images of other people, from disk or the network, and check them row by row."""

@@ -1,83 +1,96 @@
-"""A table of URLs, from a hub or from disk -> its pictures -> the same shards as any other catalog.
+"""Fetch a table of image URLs, from a hub or from disk, and its images into a catalog.
 
-Rows are read and checked before anything is asked for. The pictures go into `.downloads` with a journal, so that a
-killed run asks only for what is missing; then every row is either in the catalog or in `extra/rejected.jsonl`, counted
-in `extra/coverage.json`, and what was fetched stands frozen, URL by URL with its sha256, in `extra/fetched.jsonl`.
+    fetch_dataset("owner/name", Path("data/shop"), FetchOptions(reading=ImportOptions(columns={}, source="shop"),
+                  policy=FetchPolicy()))
+
+Rows are read and checked before anything is asked for. The images go into `.downloads` with a journal, so that a killed
+run asks only for what is missing. Then every row is either in the catalog or in `extra/rejected.jsonl`, and counted in
+`extra/coverage.json`. `extra/fetched.jsonl` lists the outcome of every URL, with the sha256 of its image.
 """
 
 import asyncio
+import fnmatch
 import hashlib
 import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from generator.catalog.run_folder import claim
 from generator.catalog.storage import LocalFolder
-from generator.ingest.coverage import Coverage, coverage_of, read_coverage
 from generator.ingest.downloads import (
     FETCHED,
-    NO_PICTURE,
     REFUSED,
-    TOO_LARGE,
     Downloads,
-    PictureOutcome,
-    frozen_list,
+    FetchPolicy,
+    ImageClient,
+    ImageOutcome,
+    Resolver,
+    format_outcomes,
+    host_of,
     read_outcomes,
+    resolve_host,
+    validate_response,
 )
-from generator.ingest.fetch_rows import SortedRows, sort_rows, wanted_rows
-from generator.ingest.fetch_source import Source, find_source
-from generator.ingest.hub import PictureClient, Resolver, host_of, look_up
-from generator.ingest.image_files import BadPictureError, check_picture, looks_like_a_page
+from generator.ingest.fetch_rows import (
+    Coverage,
+    JoinedRows,
+    check_rows,
+    join_images,
+    read_coverage,
+    summarize_coverage,
+)
+from generator.ingest.hub import download_dataset
 from generator.ingest.import_table import check_rate, content_sha256, num_shards, write_rejected, write_rows
-from generator.ingest.rate_limit import Answer, Clock, Manners, Round, WallClock, fetch_all
+from generator.ingest.rate_limit import Clock, FetchCallbacks, WallClock, fetch_all
 from generator.ingest.rows import ImportOptions
+from generator.ingest.tables import READERS, SUFFIXES_BY_PREFERENCE, table_files
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, Manifest, load_manifest
 from schemas.product import read
-from schemas.util.files import sha256_of, storage_errors, write_json
+from schemas.util.files import file_sha256, sha256_of, storage_errors, write_json
 from schemas.util.locks import run_lock
 
 DOWNLOADS = ".downloads"
-FROZEN = "extra/fetched.jsonl"
-COVERAGE = "extra/coverage.json"
-_NEXT = {
+OUTCOMES_FILE = "extra/fetched.jsonl"
+COVERAGE_FILE = "extra/coverage.json"
+_ADVICE = {
     "a redirect": "--allow-redirects follows redirects",
     "a private address": "--allow-private asks addresses that are not on the open internet",
     "no connection": "check the network; a proxy has to be named with --proxy",
     "its host has no address": "check the network; a proxy has to be named with --proxy",
     "timeout": "check the network, or allow more with --timeout",
 }
-"""Commonest reason for no picture -> what may help."""
+"""Reason for no image -> what may help."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchOptions:
-    """What is fetched, and what counts as enough."""
+    """What is fetched, and which coverage is enough."""
 
     reading: ImportOptions
-    manners: Manners
+    policy: FetchPolicy
     limit: int | None = None
     """The first rows of the table only."""
     files: tuple[str, ...] = ()
     """Patterns for the files of the data set that are read; all tables without any."""
     url_suffix: str = ""
-    """Added to every URL, for servers that scale pictures: `?wid=672`."""
+    """Added to every URL, for servers that scale images: `?wid=672`."""
     min_coverage: float = 0.0
     """Products per row below which no catalog is written."""
     retry_dead: bool = False
-    """Ask once more for every picture that an earlier run of the same folder did not get."""
+    """Ask again for every image that an earlier run of the same folder did not get."""
     accept_missing: bool = False
-    """Write the catalog although a server that had answered stopped doing so."""
+    """Write the catalog although a server that had answered stopped answering."""
     keep_downloads: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchResult:
-    """What a fetch did."""
+    """The result of a fetch."""
 
     manifest: Manifest
     written: bool
@@ -88,21 +101,35 @@ class FetchResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Talk:
-    """Who hears what while it happens."""
+class Reporter:
+    """Functions that are told about the progress of a fetch."""
 
     say: Callable[[str], None] = lambda text: None
     progress: Callable[[int], None] = lambda number: None
+    """Called with the number of rows checked or images settled."""
     report: Callable[[Coverage], None] = lambda coverage: None
-    """Hears the coverage before anything is decided by it."""
+    """Called with the coverage before it is compared with what is needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What tests put in place of the real one."""
+class Environment:
+    """The name look-up and the clock; tests replace them."""
 
-    resolve: Resolver = look_up
+    resolve: Resolver = resolve_host
     clock: Clock = field(default_factory=WallClock)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """The files of rows on this machine, and their name."""
+
+    name: str
+    """The hub name or the file's name."""
+    commit: str | None
+    """Of the hub; None for a local table."""
+    paths: tuple[Path, ...]
+    files: tuple[dict[str, Any], ...]
+    """path inside the data set, num_bytes and sha256 of each."""
 
 
 def fetch_dataset(
@@ -111,78 +138,111 @@ def fetch_dataset(
     options: FetchOptions,
     *,
     force: bool = False,
-    talk: Talk | None = None,
-    world: World | None = None,
+    reporter: Reporter | None = None,
+    environment: Environment | None = None,
 ) -> FetchResult:
     """Fetch a data set of a hub (`owner/name[@revision]`), or a local table of URLs, into shards at `out`.
 
-    Raises ToileError when the hub or the table cannot be read, too many rows are bad in themselves, a server stopped
-    answering half-way, no picture was found, or fewer than `min_coverage`. What was fetched by then stays in the
-    folder, and the same command continues.
+    Raises:
+        ToileError: The hub or the table cannot be read, too many rows are bad in themselves, a server stopped
+            answering, no image was found, or fewer than `min_coverage`. What was fetched by then stays in the folder,
+            and the same call continues.
     """
     check_rate(options.reading)
-    talk, world, began = talk or Talk(), world or World(), time.monotonic()
-    source = find_source(dataset, options.files, talk.say)
-    request = _request(source, options)
-    existing = _same(out, request)
+    reporter, environment, began = reporter or Reporter(), environment or Environment(), time.monotonic()
+    source = find_source(dataset, options.files, reporter.say)
+    request = _describe_request(source, options)
+    existing = _find_same_request(out, request)
     if existing is not None and existing.finished and not force and not options.retry_dead:
-        with run_lock(out):  # a kill may have come just after the manifest, and left its lock too
+        with run_lock(out):  # a kill may have come just after the manifest, before the lock and downloads were removed
             claim(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
-            coverage = read_coverage(out / COVERAGE)
-            talk.report(coverage)
-            _tidy(out, options)
+            coverage = read_coverage(out / COVERAGE_FILE)
+            reporter.report(coverage)
+            _remove_downloads(out, options)
         return FetchResult(manifest=existing, written=False, coverage=coverage)
-    wanted, commas = wanted_rows(
-        source, options.reading, limit=options.limit, url_suffix=options.url_suffix, progress=talk.progress
+    rows, num_commas = check_rows(
+        list(source.paths),
+        source.name,
+        options.reading,
+        limit=options.limit,
+        url_suffix=options.url_suffix,
+        progress=reporter.progress,
     )
-    urls = list(dict.fromkeys(each.url for each in wanted if each.url is not None))
-    with run_lock(out), _claimed(out, request, existing, force) as downloads:
-        _forget(downloads, options)
-        missed = _download(urls, downloads, options, talk, world)
+    urls = list(dict.fromkeys(each.url for each in rows if each.url is not None))
+    with run_lock(out), _claim_folder(out, request, existing, force) as downloads:
+        _forget_outcomes(downloads, options)
+        missed = _download_images(urls, downloads, options, reporter, environment)
         outcomes = {url: downloads.outcomes[url] for url in urls if url in downloads.outcomes}
-        rows = sort_rows(wanted, outcomes, missed, downloads.read, options.reading.source)
-        coverage = _write_lists(out, rows, outcomes)
-        talk.report(coverage)
-        _check_enough(dataset, coverage, missed, options)
-        manifest = _write(out, request, rows, outcomes, options, began)
-    _tidy(out, options)
-    return FetchResult(manifest=manifest, written=True, coverage=coverage, num_commas=commas)
+        joined = join_images(rows, outcomes, missed, downloads.read, options.reading.source)
+        coverage = _write_lists(out, joined, outcomes)
+        reporter.report(coverage)
+        _check_coverage(dataset, coverage, missed, options)
+        manifest = _write_catalog(out, request, joined, outcomes, options, began)
+    _remove_downloads(out, options)
+    return FetchResult(manifest=manifest, written=True, coverage=coverage, num_commas=num_commas)
 
 
-def _tidy(out: Path, options: FetchOptions) -> None:
-    """The downloads of a finished catalog go, unless they are wanted."""
+def find_source(dataset: str, patterns: tuple[str, ...], say: Callable[[str], None]) -> Source:
+    """Return the table that a path or `owner/name[@revision]` names; download it where necessary.
+
+    `patterns` choose among the files (`data/train-*`). Without any, the first group of SUFFIXES_BY_PREFERENCE is read.
+    """
+    path = Path(dataset)
+    if not path.exists():
+        by_suffix = tuple(tuple(f"*{suffix}" for suffix in group) for group in SUFFIXES_BY_PREFERENCE)
+        kinds = (patterns,) if patterns else by_suffix
+        found = download_dataset(dataset, lambda names: choose_files(names, patterns, dataset), kinds, say)
+        return _describe_source(found.name, found.commit, found.folder, found.files)
+    if path.is_file():
+        return _describe_source(path.name, None, path.parent, (path.name,))
+    if (path / MANIFEST).is_file():
+        hint = "fetch from the table that it was made from"
+        raise ToileError(dataset, "is already a catalog made by toile", hint)
+    listed = table_files(path) or [each for each in sorted(path.rglob("*")) if each.is_file()]
+    names = [each.relative_to(path).as_posix() for each in listed]
+    visible = [name for name in names if not any(part.startswith(".") for part in PurePosixPath(name).parts)]
+    return _describe_source(path.resolve().name, None, path, tuple(choose_files(visible, patterns, dataset)))
+
+
+def choose_files(names: list[str], patterns: tuple[str, ...], dataset: str) -> list[str]:
+    """Return the files to read, in their order; raise ToileError where there is none."""
+    tables = [name for name in names if PurePosixPath(name).suffix.lower() in READERS]
+    if patterns:
+        chosen = [name for name in tables if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+        if not chosen:
+            shown = ", ".join(tables[:10]) or "no table"
+            raise ToileError(f"--files {' '.join(patterns)}", f"matches no table of {dataset}", f"it has {shown}")
+        return chosen
+    for suffixes in SUFFIXES_BY_PREFERENCE:
+        chosen = [name for name in tables if PurePosixPath(name).suffix.lower() in suffixes]
+        if chosen:
+            return chosen
+    suffixes_found = sorted({PurePosixPath(name).suffix or name for name in names})
+    hint = f"it has {', '.join(suffixes_found[:10]) or 'no files'}; toile reads {', '.join(sorted(READERS))}"
+    raise ToileError(dataset, "has no table", f"{hint}; toile import reads a folder of class folders")
+
+
+def _describe_source(name: str, commit: str | None, folder: Path, files: tuple[str, ...]) -> Source:
+    described = tuple(_describe_file(folder, file) for file in files)
+    return Source(name=name, commit=commit, paths=tuple(folder / file for file in files), files=described)
+
+
+def _describe_file(folder: Path, file: str) -> dict[str, Any]:
+    path = folder / file
+    try:
+        return {"path": file, "num_bytes": path.stat().st_size, "sha256": file_sha256(path)}
+    except OSError as error:
+        raise ToileError(str(path), f"cannot be read: {error.strerror}", "check the file") from error
+
+
+def _remove_downloads(out: Path, options: FetchOptions) -> None:
+    """Remove the downloads of a finished catalog, unless they are wanted."""
     if not options.keep_downloads:
         shutil.rmtree(out / DOWNLOADS, ignore_errors=True)
 
 
-def judged(url: str, answer: Answer, max_pixels: int) -> PictureOutcome:
-    """What an answer is worth, decided by decoding it."""
-    try:
-        check_picture(answer.content, max_pixels)
-    except BadPictureError as error:
-        if error.too_large:
-            outcome, reason = TOO_LARGE, f"more than {max_pixels:,} pixels"
-        else:
-            outcome, reason = NO_PICTURE, _what(answer.content)
-        return PictureOutcome(url=url, outcome=outcome, reason=reason, status=200, final_url=answer.final_url)
-    return PictureOutcome(
-        url=url,
-        outcome=FETCHED,
-        status=200,
-        num_bytes=len(answer.content),
-        sha256=hashlib.sha256(answer.content).hexdigest(),
-        final_url=answer.final_url,
-    )
-
-
-def _what(content: bytes) -> str:
-    if not content:
-        return "nothing"
-    return "a page" if looks_like_a_page(content) else "broken, or in no format that is known"
-
-
-def _request(source: Source, options: FetchOptions) -> dict[str, Any]:
-    """What is asked for, apart from the manner: the same request continues in the same folder."""
+def _describe_request(source: Source, options: FetchOptions) -> dict[str, Any]:
+    """Return what is asked for, without limits and timeouts: the same request continues in the same folder."""
     reading = options.reading
     return {
         "dataset": source.name,
@@ -198,8 +258,8 @@ def _request(source: Source, options: FetchOptions) -> dict[str, Any]:
     }
 
 
-def _same(out: Path, request: dict[str, Any]) -> Manifest | None:
-    """The manifest of a folder that answers, or began to answer, the same request."""
+def _find_same_request(out: Path, request: dict[str, Any]) -> Manifest | None:
+    """Return the manifest of a folder that was made, or begun, for the same request."""
     path = out / MANIFEST
     if not path.is_file():
         return None
@@ -208,41 +268,43 @@ def _same(out: Path, request: dict[str, Any]) -> Manifest | None:
     return manifest if manifest.kind == "fetch" and sha256_of(asked) == sha256_of(request) else None
 
 
-def _claimed(out: Path, request: dict[str, Any], existing: Manifest | None, force: bool) -> Downloads:
-    """The folder claimed for this request, and what was downloaded into it before."""
+def _claim_folder(out: Path, request: dict[str, Any], existing: Manifest | None, force: bool) -> Downloads:
+    """Claim the folder for this request; return what was downloaded into it before."""
     downloads = Downloads(out / DOWNLOADS)
     if force and (out / MANIFEST).is_file():
         shutil.rmtree(out / DOWNLOADS, ignore_errors=True)
     if existing is not None and existing.finished and not force:
         with downloads:
-            _restore(out, downloads)
+            _restore_downloads(out, downloads)
     inputs = request if existing is None or existing.finished else dict(existing.inputs)
     claim(LocalFolder(path=out), "fetch", inputs, 1, force or (existing is not None and existing.finished))
     return downloads
 
 
-def _forget(downloads: Downloads, options: FetchOptions) -> None:
-    """What is to be asked again: everything that failed, or what was refused and may be allowed now."""
+def _forget_outcomes(downloads: Downloads, options: FetchOptions) -> None:
+    """Forget what is to be asked again: everything that failed, or what was refused and may be allowed now."""
     if options.retry_dead:
         downloads.forget(lambda each: each.outcome != FETCHED)
-    elif options.manners.allow_private or options.manners.allow_redirects:
+    elif options.policy.allow_private or options.policy.allow_redirects:
         downloads.forget(lambda each: each.outcome == REFUSED)
 
 
-def _restore(out: Path, downloads: Downloads) -> None:
-    """Take the pictures of a finished folder back out of its shards, so that they are not asked for again."""
-    by_sha256: dict[str, list[PictureOutcome]] = defaultdict(list)
-    for outcome in read_outcomes(out / FROZEN):
+def _restore_downloads(out: Path, downloads: Downloads) -> None:
+    """Copy the images of a finished folder from its shards, so that they are not asked for again."""
+    by_sha256: dict[str, list[ImageOutcome]] = defaultdict(list)
+    for outcome in read_outcomes(out / OUTCOMES_FILE):
         if outcome.sha256 is not None and outcome.url not in downloads.outcomes:
             by_sha256[outcome.sha256].append(outcome)
     for product in read(out, columns=("image",)):
         content = product.image or b""
         for outcome in by_sha256.pop(hashlib.sha256(content).hexdigest(), ()):
-            downloads.keep(outcome, content)
+            downloads.save(outcome, content)
 
 
-def _download(urls: list[str], downloads: Downloads, options: FetchOptions, talk: Talk, world: World) -> dict[str, str]:
-    """Ask for every URL that has no outcome yet; returns those that stay open, with the reason."""
+def _download_images(
+    urls: list[str], downloads: Downloads, options: FetchOptions, reporter: Reporter, environment: Environment
+) -> dict[str, str]:
+    """Ask for every URL that has no outcome yet; return those that stay undecided, with the reason."""
     absent = [url for url in urls if url not in downloads.outcomes]
     by_host: dict[str, list[str]] = defaultdict(list)
     for url in absent:
@@ -250,96 +312,99 @@ def _download(urls: list[str], downloads: Downloads, options: FetchOptions, talk
     if absent:
         had = f", {len(urls) - len(absent):,} are here already" if len(absent) < len(urls) else ""
         whom = f"{len(by_host):,} hosts" if len(by_host) > 1 else next(iter(by_host)) or "nobody"
-        talk.say(f"asking {whom} for {len(absent):,} pictures{had}")
+        reporter.say(f"asking {whom} for {len(absent):,} images{had}")
     answered = {host_of(each.url) for each in downloads.outcomes.values() if each.status is not None}
 
-    def keep(outcome: PictureOutcome, content: bytes | None) -> None:
-        downloads.keep(outcome, content)
-        talk.progress(1)
+    def save(outcome: ImageOutcome, content: bytes | None) -> None:
+        downloads.save(outcome, content)
+        reporter.progress(1)
 
-    async def work() -> dict[str, str]:
-        async with PictureClient(options.manners, world.resolve) as client:
-            work = Round(
+    async def fetch_absent() -> dict[str, str]:
+        async with ImageClient(options.policy, environment.resolve) as client:
+            callbacks = FetchCallbacks(
                 get=client.get,
-                leave=client.leave,
-                judge=lambda url, answer: judged(url, answer, options.reading.max_pixels),
-                keep=keep,
-                manners=options.manners,
-                clock=world.clock,
+                close_host=client.close_host,
+                validate=lambda url, response: validate_response(url, response, options.reading.max_pixels),
+                save=save,
+                policy=options.policy,
+                clock=environment.clock,
             )
-            return await fetch_all(dict(by_host), answered, work)
+            return await fetch_all(dict(by_host), answered, callbacks)
 
     try:
-        return asyncio.run(work())
+        return asyncio.run(fetch_absent())
     except BaseExceptionGroup as group:
-        raise next(_leaves(group)) from None
+        raise next(_flatten(group)) from None
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+def _flatten(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for error in group.exceptions:
         if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
+            yield from _flatten(error)
         else:
             yield error
 
 
-def _write_lists(out: Path, rows: SortedRows, outcomes: dict[str, PictureOutcome]) -> Coverage:
-    """The frozen list, the coverage and the rejected rows, there also when too few pictures were found."""
-    by_host: dict[str, list[PictureOutcome]] = defaultdict(list)
+def _write_lists(out: Path, rows: JoinedRows, outcomes: dict[str, ImageOutcome]) -> Coverage:
+    """Write the outcomes, the coverage and the rejected rows, also when too few images were found."""
+    by_host: dict[str, list[ImageOutcome]] = defaultdict(list)
     for outcome in outcomes.values():
         by_host[host_of(outcome.url)].append(outcome)
-    coverage = coverage_of(rows.fates, by_host)
-    with storage_errors(out / FROZEN):
-        (out / FROZEN).parent.mkdir(exist_ok=True)
-        (out / FROZEN).write_text(frozen_list(outcomes.values()), encoding="utf-8")
-        write_json(out / COVERAGE, asdict(coverage))
+    coverage = summarize_coverage(rows.row_outcomes, by_host)
+    with storage_errors(out / OUTCOMES_FILE):
+        (out / OUTCOMES_FILE).parent.mkdir(exist_ok=True)
+        (out / OUTCOMES_FILE).write_text(format_outcomes(outcomes.values()), encoding="utf-8")
+        write_json(out / COVERAGE_FILE, asdict(coverage))
     write_rejected(LocalFolder(path=out), rows.rejected)
     return coverage
 
 
-def _check_enough(dataset: str, coverage: Coverage, missed: dict[str, str], options: FetchOptions) -> None:
+def _check_coverage(dataset: str, coverage: Coverage, missed: dict[str, str], options: FetchOptions) -> None:
+    """Raise ToileError when images are undecided, there are none at all, or fewer than wanted."""
     if missed and not options.accept_missing:
         reason = next(iter(missed.values()))
-        problem = f"{len(missed):,} pictures are still to come, because their server stopped answering: {reason}"
+        problem = f"{len(missed):,} images are missing, because their server stopped answering: {reason}"
         hint = "run the same command again later, it continues; --accept-missing writes the catalog without them"
         raise ToileError(dataset, problem, hint)
     if coverage.products == 0:
-        commonest = ", ".join(f"{name} {n:,}" for name, n in coverage.outcomes.items() if n)
-        raise ToileError(dataset, f"not one of {coverage.rows:,} rows has a picture: {commonest}", next_step(coverage))
+        counts = ", ".join(f"{name} {n:,}" for name, n in coverage.outcomes.items() if n)
+        raise ToileError(dataset, f"none of {coverage.rows:,} rows has an image: {counts}", suggest_step(coverage))
     if coverage.share < options.min_coverage:
-        problem = f"{coverage.share:.1%} of the rows have a picture, less than --min-coverage {options.min_coverage:g}"
-        raise ToileError(dataset, problem, f"{next_step(coverage)}, or ask for less coverage")
+        problem = f"{coverage.share:.1%} of the rows have an image, less than --min-coverage {options.min_coverage:g}"
+        raise ToileError(dataset, problem, f"{suggest_step(coverage)}, or lower --min-coverage")
 
 
-def next_step(coverage: Coverage) -> str:
-    """What may bring more pictures, by the commonest reason for having none."""
-    counts = [(n, reason) for reasons in coverage.reasons.values() for reason, n in reasons.items() if reason in _NEXT]
-    advice = f"{_NEXT[max(counts)[1]]}; " if counts else ""
-    return f"{advice}--retry-dead asks once more for every picture that did not come"
+def suggest_step(coverage: Coverage) -> str:
+    """Return what may bring more images, by the most frequent reason for having none."""
+    counts = [
+        (n, reason) for reasons in coverage.reasons.values() for reason, n in reasons.items() if reason in _ADVICE
+    ]
+    advice = f"{_ADVICE[max(counts)[1]]}; " if counts else ""
+    return f"{advice}--retry-dead asks again for every missing image"
 
 
-def _write(
+def _write_catalog(
     out: Path,
     request: dict[str, Any],
-    rows: SortedRows,
-    outcomes: dict[str, PictureOutcome],
+    rows: JoinedRows,
+    outcomes: dict[str, ImageOutcome],
     options: FetchOptions,
     began: float,
 ) -> Manifest:
-    """Claim the folder once more, now for these very pictures, and write the shards."""
-    manners = options.manners
+    """Claim the folder again, now for these images, and write the shards."""
+    policy = options.policy
     inputs = {
         **request,
         "accepted": {
-            "max_bytes": manners.max_bytes,
+            "max_bytes": policy.max_bytes,
             "max_pixels": options.reading.max_pixels,
-            "redirects": manners.allow_redirects,
-            "private_addresses": manners.allow_private,
+            "redirects": policy.allow_redirects,
+            "private_addresses": policy.allow_private,
         },
-        "fetched_sha256": hashlib.sha256(frozen_list(outcomes.values()).encode()).hexdigest(),
-        "content_sha256": content_sha256(rows.accepted, rows.rejected),
+        "fetched_sha256": hashlib.sha256(format_outcomes(outcomes.values()).encode()).hexdigest(),
+        "content_sha256": content_sha256(rows.valid, rows.rejected),
     }
     other = sha256_of(load_manifest(out / MANIFEST).inputs) != sha256_of(inputs)
-    claim(LocalFolder(path=out), "fetch", inputs, num_shards(rows.accepted), other)
+    claim(LocalFolder(path=out), "fetch", inputs, num_shards(rows.valid), other)
     _write_lists(out, rows, outcomes)  # claiming removes those of other inputs
-    return write_rows(LocalFolder(path=out), "fetch", inputs, rows.accepted, rows.rejected, began)
+    return write_rows(LocalFolder(path=out), "fetch", inputs, rows.valid, rows.rejected, began)

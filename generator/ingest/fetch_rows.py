@@ -1,163 +1,292 @@
-"""The rows of a fetch: checked before anything is asked for, and put together with their pictures afterwards."""
+"""Check the rows of a fetch before anything is asked for, join them with their images, and report the coverage.
 
-from collections.abc import Callable
-from dataclasses import dataclass
+`check_rows` reads the table. `join_images` puts every row with its image into the catalog and gives every other row a
+reason. `summarize_coverage` counts the outcomes, so that no row is missed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
-from generator.ingest.arrow_tables import StoredPicture
-from generator.ingest.coverage import BAD_ROW, DUPLICATE, IN_TABLE, NO_URL, OPEN, RowFate
-from generator.ingest.downloads import FETCHED, PictureOutcome
-from generator.ingest.fetch_source import Source
-from generator.ingest.import_table import Rejected, check_bad, check_titles, inner_picture
+from generator.ingest.downloads import DEAD, FETCHED, NO_IMAGE, REFUSED, TOO_LARGE, ImageOutcome
+from generator.ingest.import_table import RejectedRow, check_bad, check_titles, read_stored_image
 from generator.ingest.rows import (
     KNOWN_COLUMNS,
-    Accepted,
     BadRowError,
+    CheckedImage,
     ImportOptions,
-    Picture,
-    accepted_row,
-    code_of,
-    colour_of,
-    num_commas,
-    product_of,
-    with_families,
-    without_repeats,
+    ValidRow,
+    assign_families,
+    count_commas,
+    drop_repeated_codes,
+    find_colour,
+    make_valid_row,
+    parse_code,
+    parse_product,
 )
-from generator.ingest.tables import Row, mapped, read_files
+from generator.ingest.tables import Row, StoredImage, read_files, rename_columns
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.product import Product
 
+IN_TABLE, NO_URL, DUPLICATE, BAD_ROW, OPEN = "in the table", "N.A.", "duplicate", "bad row", "not reached"
+ROW_OUTCOMES = (FETCHED, IN_TABLE, DEAD, NO_IMAGE, TOO_LARGE, REFUSED, NO_URL, DUPLICATE, BAD_ROW, OPEN)
+PLACEHOLDER_ROWS = 5
+"""Rows with the same image from which on it is reported: a shop's "no image" placeholder is an image too."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """One row of the table and what it lacks."""
+class TableRow:
+    """One row of the table, before its image is fetched."""
 
     number: int
+    """1 is the first row of the table."""
     product_code: str
     colour: str | None = None
     product: Product | None = None
-    """None for a row that cannot be used whatever its picture."""
-    picture: Picture | None = None
-    """The one that the table holds."""
+    """None for a row that cannot be used, whatever its image."""
+    image: CheckedImage | None = None
+    """The image that the table holds."""
     url: str | None = None
-    """Where its picture is to be found; None where the table holds it, or names none."""
+    """URL of the image; None where the table holds the image or names none."""
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SortedRows:
-    """All rows, in the catalog or not."""
+class RowOutcome:
+    """The result for one row."""
 
-    accepted: list[Accepted]
-    rejected: list[Rejected]
-    fates: list[RowFate]
+    number: int
+    """1 is the first row of the table."""
+    product_code: str
+    outcome: str
+    """One of ROW_OUTCOMES."""
+    reason: str = ""
+    url: str | None = None
+    sha256: str | None = None
 
 
-def wanted_rows(
-    source: Source, options: ImportOptions, *, limit: int | None, url_suffix: str, progress: Callable[[int], None]
-) -> tuple[list[Wanted], int]:
-    """The first `limit` rows of a table, checked except for pictures that are elsewhere; and the commas renamed.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedRows:
+    """All rows of a table: those in the catalog, the others with a reason, and the outcome of each."""
 
-    Raises ToileError when a column is missing, or more than `max_bad` of the rows are bad in themselves.
+    valid: list[ValidRow]
+    rejected: list[RejectedRow]
+    row_outcomes: list[RowOutcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """The report in `extra/coverage.json`."""
+
+    rows: int
+    products: int
+    """Rows in the catalog: fetched or in the table."""
+    outcomes: Mapping[str, int]
+    """Rows by outcome; they add up to `rows`."""
+    reasons: Mapping[str, Mapping[str, int]]
+    """Rows by outcome and reason, where an outcome has reasons."""
+    same_url: int
+    """Rows whose URL is also that of an earlier row; asked for once."""
+    same_picture: int
+    """Rows of the catalog whose image is, byte for byte, also that of an earlier one."""
+    most_shown: Mapping[str, Any] | None
+    """The image that most rows show (`sha256`, `rows`), where that is suspicious."""
+    hosts: Mapping[str, Mapping[str, int]]
+    """URLs by host and outcome."""
+
+    @property
+    def share(self) -> float:
+        """Products per row of the table."""
+        return self.products / self.rows if self.rows else 0.0
+
+
+def check_rows(
+    paths: list[Path],
+    name: str,
+    options: ImportOptions,
+    *,
+    limit: int | None,
+    url_suffix: str,
+    progress: Callable[[int], None],
+) -> tuple[list[TableRow], int]:
+    """Read and check the first `limit` rows of a table, except for images that are elsewhere.
+
+    Returns:
+        The rows, and the number of category names in which a comma becomes ` &`.
+
+    Raises:
+        ToileError: A column is missing, or more than `max_bad` of the rows are bad in themselves.
     """
-    rows = read_files(list(source.paths), options.encoding)[:limit]
+    rows = read_files(paths, options.encoding)[:limit]
     theirs = sorted(set().union(*(row.keys() for row in rows[:1000])))
-    colours = [colour_of(row) for row in rows]
-    rows = mapped(rows, dict(options.columns), KNOWN_COLUMNS, source.name)
-    if not any(row["imageurl"] or isinstance(row["image"], StoredPicture) for row in rows):
+    colours = [find_colour(row) for row in rows]
+    rows = rename_columns(rows, dict(options.columns), KNOWN_COLUMNS, name)
+    if not any(row["imageurl"] or isinstance(row["image"], StoredImage) for row in rows):
         hint = f"name it, as in --column imageurl=THEIRS; the table has {', '.join(theirs)}"
-        raise ToileError(source.name, "no column gives URLs of pictures, or pictures", hint)
-    check_titles(rows, set(theirs), source.name)
-    wanted = []
+        raise ToileError(name, "no column contains URLs of images, or images", hint)
+    check_titles(rows, set(theirs), name)
+    checked = []
     for number, (row, colour) in enumerate(zip(rows, colours, strict=True), start=1):
         progress(1)
-        wanted.append(_wanted(number, row, colour, options, url_suffix))
-    bad = [_rejected(each.number, each.product_code, each.problem) for each in wanted if each.product is None]
-    check_bad(bad, len(rows), source.name, options.max_bad)
-    return wanted, num_commas(rows)
+        checked.append(_check_row(number, row, colour, options, url_suffix))
+    bad = [_reject(each.number, each.product_code, each.problem) for each in checked if each.product is None]
+    check_bad(bad, len(rows), name, options.max_bad)
+    return checked, count_commas(rows)
 
 
-def sort_rows(
-    wanted: list[Wanted],
-    outcomes: dict[str, PictureOutcome],
+def join_images(
+    rows: list[TableRow],
+    outcomes: dict[str, ImageOutcome],
     missed: dict[str, str],
     read: Callable[[str], bytes],
     source: str,
-) -> SortedRows:
-    """Every row with its picture into the catalog, every other one with its reason out of it.
+) -> JoinedRows:
+    """Put every row with its image into the catalog, and give every other row its reason.
 
-    `missed` are the URLs that were not reached, with the reason; `read` gives the picture of a sha256.
+    Args:
+        rows: The checked rows.
+        outcomes: URL -> outcome.
+        missed: URL that was not reached -> reason.
+        read: Returns the image of a sha256.
+        source: Name of the rows, for their families.
     """
-    candidates: list[Accepted] = []
-    fates: dict[int, RowFate] = {}
-    for each in wanted:
-        picture, fate = _picture(each, outcomes, missed, read)
-        fates[each.number] = fate
-        if picture is not None and each.product is not None:
-            candidates.append(accepted_row(each.number, each.product, picture, each.colour))
-    accepted, repeated = without_repeats(candidates)
-    for row in repeated:
-        number, code = int(row["row"]), str(row["product_code"])
-        fates[number] = RowFate(
-            number=number, product_code=code, outcome=DUPLICATE, reason="its code", url=fates[number].url
+    candidates: list[ValidRow] = []
+    row_outcomes: dict[int, RowOutcome] = {}
+    for row in rows:
+        image, outcome = _find_image(row, outcomes, missed, read)
+        row_outcomes[row.number] = outcome
+        if image is not None and row.product is not None:
+            candidates.append(make_valid_row(row.number, row.product, image, row.colour))
+    valid, repeated = drop_repeated_codes(candidates)
+    for each in repeated:
+        number, code = int(each["row"]), str(each["product_code"])
+        url = row_outcomes[number].url
+        row_outcomes[number] = RowOutcome(
+            number=number, product_code=code, outcome=DUPLICATE, reason="its code", url=url
         )
-    told = {int(row["row"]): row for row in repeated}
+    repeated_by_number = {int(each["row"]): each for each in repeated}
     rejected = [
-        told.get(number) or _rejected(number, fate.product_code, _sentence(fate))
-        for number, fate in sorted(fates.items())
-        if fate.outcome not in (FETCHED, IN_TABLE)
+        repeated_by_number.get(number) or _reject(number, outcome.product_code, _explain(outcome))
+        for number, outcome in sorted(row_outcomes.items())
+        if outcome.outcome not in (FETCHED, IN_TABLE)
     ]
-    return SortedRows(accepted=with_families(accepted, source), rejected=rejected, fates=list(fates.values()))
+    return JoinedRows(valid=assign_families(valid, source), rejected=rejected, row_outcomes=list(row_outcomes.values()))
 
 
-def _wanted(number: int, row: Row, colour: str | None, options: ImportOptions, url_suffix: str) -> Wanted:
-    code = code_of(number, row)
+def summarize_coverage(
+    row_outcomes: list[RowOutcome], image_outcomes_by_host: Mapping[str, Iterable[ImageOutcome]]
+) -> Coverage:
+    """Count the outcomes in a fixed order: the same report for the same outcomes."""
+    counts = Counter(row.outcome for row in row_outcomes)
+    shown = Counter(row.sha256 for row in row_outcomes if row.outcome in (FETCHED, IN_TABLE))
+    urls = Counter(row.url for row in row_outcomes if row.url)
+    (sha256, most), *_ = sorted(shown.items(), key=lambda each: (-each[1], str(each[0]))) or [("", 0)]
+    by_host = image_outcomes_by_host
+    return Coverage(
+        rows=len(row_outcomes),
+        products=counts[FETCHED] + counts[IN_TABLE],
+        outcomes={name: counts[name] for name in ROW_OUTCOMES},
+        reasons={
+            name: _count(row.reason for row in row_outcomes if row.outcome == name)
+            for name in ROW_OUTCOMES
+            if any(row.reason for row in row_outcomes if row.outcome == name)
+        },
+        same_url=sum(urls.values()) - len(urls),
+        same_picture=sum(shown.values()) - len(shown),
+        most_shown={"sha256": sha256, "rows": most} if most >= PLACEHOLDER_ROWS else None,
+        hosts={host: _count(each.outcome for each in by_host[host]) for host in sorted(by_host)},
+    )
+
+
+def read_coverage(path: Path) -> Coverage:
+    """Read the report of an earlier run."""
+    document = read_document(path)
+    names = {field.name for field in fields(Coverage)}
+    if not isinstance(document, dict) or set(document) != names:
+        raise ToileError(str(path), "is not a coverage report", "make the folder again with --force")
+    return Coverage(**document)
+
+
+def format_coverage(coverage: Coverage) -> list[str]:
+    """Return the report as lines of text: one line an outcome, then repeated images and hosts."""
+    lines = [f"{coverage.rows:,} rows, {coverage.products:,} with their image ({coverage.share:.0%})"]
+    for name in ROW_OUTCOMES:
+        count = coverage.outcomes[name]
+        if count or name in (FETCHED, DEAD, NO_IMAGE, NO_URL, DUPLICATE):
+            reasons = ", ".join(f"{reason} {n:,}" for reason, n in list(coverage.reasons.get(name, {}).items())[:6])
+            lines.append(f"  {name:<14} {count:>9,}  {reasons}".rstrip())
+    if coverage.same_url or coverage.same_picture:
+        lines.append(f"  {coverage.same_url:,} rows name the URL of an earlier row")
+        lines.append(f"  {coverage.same_picture:,} rows show, byte for byte, the image of an earlier row")
+    if coverage.most_shown is not None:
+        rows, sha256 = coverage.most_shown["rows"], coverage.most_shown["sha256"]
+        lines.append(f"  {rows:,} rows show the same image, sha256 {sha256[:16]}: perhaps a placeholder")
+    for host, counts in list(coverage.hosts.items())[:10]:
+        lines.append(f"  {host or 'no host'}: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
+    if len(coverage.hosts) > 10:
+        lines.append(f"  and {len(coverage.hosts) - 10:,} more hosts (extra/coverage.json)")
+    return lines
+
+
+def _check_row(number: int, row: Row, colour: str | None, options: ImportOptions, url_suffix: str) -> TableRow:
+    code = parse_code(number, row)
     try:
-        product = product_of(number, row, options)
-        stored = row["image"] if isinstance(row["image"], StoredPicture) else None
-        picture = None if stored is None else inner_picture(stored, options.max_pixels)
+        product = parse_product(number, row, options)
+        stored = row["image"] if isinstance(row["image"], StoredImage) else None
+        image = None if stored is None else read_stored_image(stored, options.max_pixels)
     except BadRowError as error:
-        return Wanted(number=number, product_code=code, problem=str(error))
-    url = None if picture is not None or product.imageurl is None else product.imageurl + url_suffix
-    return Wanted(number=number, product_code=code, colour=colour, product=product, picture=picture, url=url)
+        return TableRow(number=number, product_code=code, problem=str(error))
+    url = None if image is not None or product.imageurl is None else product.imageurl + url_suffix
+    return TableRow(number=number, product_code=code, colour=colour, product=product, image=image, url=url)
 
 
-def _picture(
-    each: Wanted, outcomes: dict[str, PictureOutcome], missed: dict[str, str], read: Callable[[str], bytes]
-) -> tuple[Picture | None, RowFate]:
-    def fate(outcome: str, reason: str = "", sha256: str | None = None) -> RowFate:
-        return RowFate(
-            number=each.number,
-            product_code=each.product_code,
+def _find_image(
+    row: TableRow, outcomes: dict[str, ImageOutcome], missed: dict[str, str], read: Callable[[str], bytes]
+) -> tuple[CheckedImage | None, RowOutcome]:
+    """Return the image of a row, None without one, and the outcome of the row."""
+
+    def row_outcome(outcome: str, reason: str = "", sha256: str | None = None) -> RowOutcome:
+        return RowOutcome(
+            number=row.number,
+            product_code=row.product_code,
             outcome=outcome,
             reason=reason,
-            url=each.url,
+            url=row.url,
             sha256=sha256,
         )
 
-    if each.product is None:
-        return None, fate(BAD_ROW, each.problem)
-    if each.picture is not None:
-        return each.picture, fate(IN_TABLE, sha256=each.picture.sha256)
-    if each.url is None:
-        return None, fate(NO_URL)
-    outcome = outcomes.get(each.url)
+    if row.product is None:
+        return None, row_outcome(BAD_ROW, row.problem)
+    if row.image is not None:
+        return row.image, row_outcome(IN_TABLE, sha256=row.image.sha256)
+    if row.url is None:
+        return None, row_outcome(NO_URL)
+    outcome = outcomes.get(row.url)
     if outcome is None:
-        return None, fate(OPEN, missed[each.url])
+        return None, row_outcome(OPEN, missed[row.url])
     if outcome.outcome != FETCHED:
-        return None, fate(outcome.outcome, outcome.reason)
+        return None, row_outcome(outcome.outcome, outcome.reason)
     sha256 = str(outcome.sha256)
-    picture = Picture(sha256=sha256, where=each.url, read=lambda: read(sha256))
-    return picture, fate(FETCHED, sha256=sha256)
+    image = CheckedImage(sha256=sha256, where=row.url, read=lambda: read(sha256))
+    return image, row_outcome(FETCHED, sha256=sha256)
 
 
-def _sentence(fate: RowFate) -> str:
-    if fate.outcome == BAD_ROW:
-        return fate.reason
-    if fate.outcome == NO_URL:
-        return "no picture is named"
-    return f"its picture is {fate.outcome}: {fate.reason} ({fate.url})"
+def _explain(outcome: RowOutcome) -> str:
+    """Return the reason for `extra/rejected.jsonl`."""
+    if outcome.outcome == BAD_ROW:
+        return outcome.reason
+    if outcome.outcome == NO_URL:
+        return "no image is named"
+    return f"its image is {outcome.outcome}: {outcome.reason} ({outcome.url})"
 
 
-def _rejected(number: int, code: str, reason: str) -> dict[str, Any]:
+def _reject(number: int, code: str, reason: str) -> RejectedRow:
     return {"row": number, "product_code": code, "reason": reason}
+
+
+def _count(names: Iterable[str]) -> dict[str, int]:
+    """Count names: most frequent first, then by name."""
+    return dict(sorted(Counter(names).items(), key=lambda each: (-each[1], each[0])))

@@ -1,7 +1,11 @@
-"""What one row of somebody's table means in our columns, whether it can be used, and which rows belong together.
+"""Convert the rows of other people's tables: their values in our columns, validity, repeats and families.
 
-The tables of DBQ (Data Boutique) decide the odd cases: int64 or text codes, "N.A." for what is missing, categories that
-are percent-encoded ("BEDDING%20%26%20BEDROOM"), a code that comes again under a navigation label.
+`parse_product(number, row, options)` turns one row of `generator.ingest.tables` into a `Product`, or raises
+BadRowError with the reason. To accept another way to write a value, change it there. `drop_repeated_codes` and
+`assign_families` work on all valid rows of a table.
+
+The tables of DBQ (Data Boutique) decide the odd cases: codes that are int64 or text, "N.A." for missing values,
+percent-encoded categories ("BEDDING%20%26%20BEDROOM"), and codes that occur again under a navigation label.
 """
 
 import hashlib
@@ -17,7 +21,9 @@ from generator.ingest.tables import Row
 from schemas.product import COLUMNS, Product, split_of
 
 NAVIGATION_LABELS = {"view all", "new in", "all gifts", "gifts", "latest", "sale", "n.a."}
+"""Category names, in lower case, that no image can show."""
 KNOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"family", "split", "source", "inferable", "attributes"})
+"""Our columns that a foreign table can fill."""
 _PRICES = ("full_price", "price", "full_price_eur", "price_eur")
 _CATEGORIES = ("category1_code", "category2_code", "category3_code")
 _COLOUR_COLUMNS = ("colour", "color", "colour_name", "color_name")
@@ -25,67 +31,75 @@ _COLOUR_COLUMNS = ("colour", "color", "colour_name", "color_name")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportOptions:
-    """How a foreign table is to be read."""
+    """How a foreign table is read."""
 
     images: Path | None = None
-    """Folder that picture paths are relative to; by default the table's own folder."""
+    """Folder that image paths are relative to; by default the folder of the table."""
     columns: Mapping[str, str]
     """Our column name -> theirs, where they differ."""
     source: str
+    """Name kept with every row."""
     currency: str | None = None
-    """Currency of the resulting rows; by default what the table says."""
+    """Currency of the resulting rows; by default that of the table."""
     rate: float | None = None
     """Factor on every price, for a table in another currency."""
     categories: Mapping[str, str] | None = None
-    """Their leaf -> ours, where they differ."""
+    """Their leaf category -> ours, where they differ."""
     encoding: str = "utf-8"
     max_bad: float = 0.05
     """Share of rejected rows above which nothing is written."""
     max_pixels: int = 50_000_000
-    """Larger pictures are rejected before they are decoded."""
+    """Larger images are rejected before they are decoded."""
 
 
 class BadRowError(Exception):
-    """Why one row cannot be used."""
+    """The reason why one row cannot be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A picture that has been checked, and how to get its bytes once more."""
+class CheckedImage:
+    """An image that has been decoded once, and a function that returns its bytes again."""
 
     sha256: str
     where: str
+    """Path, URL or "the table", for messages."""
     read: Callable[[], bytes]
 
 
 @dataclass(slots=True)
-class Accepted:
-    """A row that can be used, with its picture."""
+class ValidRow:
+    """A row that can be used, with its image."""
 
     number: int
+    """1 is the first row of the table."""
     product: Product
-    picture: Picture
-    title_key: str
+    image: CheckedImage
+    design_key: str
+    """Rows with the same key are colourways of one design; see `normalize_title`."""
 
 
-def product_of(number: int, row: Row, options: ImportOptions) -> Product:
-    """The row in our columns, without picture and family; a value that cannot be used raises BadRowError."""
+def parse_product(number: int, row: Row, options: ImportOptions) -> Product:
+    """Return the row in our columns, without image, family and split.
+
+    Raises:
+        BadRowError: A price is not a number above 0, or the currency is not the expected one.
+    """
     category = row["category3_code"]
-    decoded = None if category is None else decoded_category(str(category))
+    decoded = None if category is None else decode_category(str(category))
     if category is not None and options.categories is not None:
         decoded = options.categories.get(str(category), options.categories.get(str(decoded), decoded))
     currency = None if row["currency_code"] is None else str(row["currency_code"])
     rate = None if currency == options.currency else options.rate
-    prices = {name: _price(row[name], name, rate if "eur" not in name else None) for name in _PRICES}
+    prices = {name: _parse_price(row[name], name, rate if "eur" not in name else None) for name in _PRICES}
     full = prices["full_price"] or prices["price"]
     asked = prices["price"] or full
     if options.currency is not None and options.rate is None and currency not in (None, options.currency):
         raise BadRowError(f"its currency is {currency}, not {options.currency} (convert with --rate)")
-    text = {name: _text(row[name]) for name in KNOWN_COLUMNS if name not in {"image", "flg_discount", *_PRICES}}
+    text = {name: _parse_text(row[name]) for name in KNOWN_COLUMNS if name not in {"image", "flg_discount", *_PRICES}}
     for name in _CATEGORIES[:2]:
-        text[name] = _no_comma(None if text[name] is None else decoded_category(str(text[name])))
-    leaf = _no_comma(decoded)
-    values: dict[str, Any] = {**text, "product_code": code_of(number, row), "category3_code": leaf}
+        text[name] = _replace_commas(None if text[name] is None else decode_category(str(text[name])))
+    leaf = _replace_commas(decoded)
+    values: dict[str, Any] = {**text, "product_code": parse_code(number, row), "category3_code": leaf}
     return Product(
         **{**values, "currency_code": options.currency or currency},
         full_price=full,
@@ -100,10 +114,10 @@ def product_of(number: int, row: Row, options: ImportOptions) -> Product:
     )
 
 
-def code_of(number: int, row: Row) -> str:
-    """The product code as text: whole numbers without the `.0` that a column with gaps gets on its way through CSV.
+def parse_code(number: int, row: Row) -> str:
+    """Return the product code as text; a row without a code gets its number, with eight digits.
 
-    A row without a code is called by its number.
+    Whole numbers lose the `.0` that CSV adds to a column with gaps.
     """
     value = row["product_code"]
     if value is None:
@@ -113,8 +127,8 @@ def code_of(number: int, row: Row) -> str:
     return re.sub(r"(?<=\d)\.0+$", "", str(value)) if re.fullmatch(r"\d+\.0+", str(value)) else str(value)
 
 
-def decoded_category(text: str) -> str:
-    """A category without percent-encoding; unchanged where what comes out would be no printable UTF-8 text."""
+def decode_category(text: str) -> str:
+    """Undo percent-encoding. The text stays as it is where the result is not printable UTF-8."""
     try:
         plain = re.sub(r"(?:%[0-9A-Fa-f]{2})+", lambda part: bytes.fromhex(part[0].replace("%", "")).decode(), text)
     except UnicodeDecodeError:
@@ -122,35 +136,35 @@ def decoded_category(text: str) -> str:
     return plain.strip() if plain.isprintable() and plain.strip() else text
 
 
-def num_commas(rows: list[Row]) -> int:
-    """Category names in which a comma becomes ` &`."""
-    return sum("," in decoded_category(str(row[name])) for row in rows for name in _CATEGORIES)
+def count_commas(rows: list[Row]) -> int:
+    """Count the category names in which a comma becomes ` &`."""
+    return sum("," in decode_category(str(row[name])) for row in rows for name in _CATEGORIES)
 
 
-def colour_of(row: Row) -> str | None:
-    """The colour that a table names, under any of the usual headings."""
+def find_colour(row: Row) -> str | None:
+    """Return the colour that a row of the original table names, under any of the usual column names."""
     return next((str(row[name]) for name in _COLOUR_COLUMNS if row.get(name)), None)
 
 
-def title_key(title: str, colour: str | None) -> str:
-    """What two rows of one design have in common: the title without case, punctuation, digits and its colour words."""
+def normalize_title(title: str, colour: str | None) -> str:
+    """Return the title without case, punctuation, digits and its colour words; equal for all colourways of a design."""
     words = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFKC", title).casefold())
     dropped = set(re.findall(r"[^\W\d_]+", colour.casefold())) if colour else set()
     return " ".join(word for word in words if word not in dropped) or title
 
 
-def accepted_row(number: int, product: Product, picture: Picture, colour: str | None) -> Accepted:
-    """A row with its picture, and the key that its colourways share."""
-    key = title_key(product.title, colour) if product.title else f"picture {picture.sha256}"
-    return Accepted(number, product, picture, key)
+def make_valid_row(number: int, product: Product, image: CheckedImage, colour: str | None) -> ValidRow:
+    """Return a row with its image and the key that its colourways share."""
+    key = normalize_title(product.title, colour) if product.title else f"picture {image.sha256}"
+    return ValidRow(number, product, image, key)
 
 
-def without_repeats(candidates: list[Accepted]) -> tuple[list[Accepted], list[dict[str, Any]]]:
-    """One row for each product code, and the others with their reason, both in table order.
+def drop_repeated_codes(candidates: list[ValidRow]) -> tuple[list[ValidRow], list[dict[str, Any]]]:
+    """Keep one row for each product code; return the kept rows and the others with reasons, both in table order.
 
-    The first one stays, unless a later one has a leaf that a picture can tell and the first has none.
+    The first row stays, unless only a later one has a category that an image can show.
     """
-    kept: dict[str, Accepted] = {}
+    kept: dict[str, ValidRow] = {}
     rejected = []
     for candidate in candidates:
         code = candidate.product.product_code
@@ -158,17 +172,20 @@ def without_repeats(candidates: list[Accepted]) -> tuple[list[Accepted], list[di
         if first is candidate:
             continue
         if candidate.product.inferable and not first.product.inferable:
-            kept[code], loser = candidate, first
+            kept[code], dropped = candidate, first
         else:
-            loser = candidate
+            dropped = candidate
         reason = f"product code {code} is also that of row {kept[code].number}"
-        rejected.append({"row": loser.number, "product_code": code, "reason": reason})
+        rejected.append({"row": dropped.number, "product_code": code, "reason": reason})
     ordered = sorted(kept.values(), key=lambda each: each.number)
     return ordered, sorted(rejected, key=lambda each: int(each["row"]))
 
 
-def with_families(accepted: list[Accepted], source: str) -> list[Accepted]:
-    """Rows joined by a title or by a picture, directly or through others, get one family name (union-find)."""
+def assign_families(rows: list[ValidRow], source: str) -> list[ValidRow]:
+    """Set family and split of each row, in place, and return the rows.
+
+    Rows that share a title or an image, directly or through other rows, are one family (union-find).
+    """
     parent: dict[str, str] = {}
 
     def root(node: str) -> str:
@@ -176,17 +193,17 @@ def with_families(accepted: list[Accepted], source: str) -> list[Accepted]:
             parent[node] = node = parent.setdefault(parent[node], parent[node])
         return node
 
-    for each in accepted:
-        parent[root(f"picture {each.picture.sha256}")] = root(each.title_key)
-    for each in accepted:
-        digest = hashlib.sha256(root(each.title_key).encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    for each in rows:
+        parent[root(f"picture {each.image.sha256}")] = root(each.design_key)
+    for each in rows:
+        digest = hashlib.sha256(root(each.design_key).encode("utf-8", "surrogatepass")).hexdigest()[:12]
         family = f"{source}-{digest}"
         values = {name: getattr(each.product, name) for name in COLUMNS}
         each.product = Product(**{**values, "family": family, "split": split_of(family)})
-    return accepted
+    return rows
 
 
-def _price(value: Any, name: str, rate: float | None) -> float | None:
+def _parse_price(value: Any, name: str, rate: float | None) -> float | None:
     if value is None:
         return None
     try:
@@ -198,9 +215,10 @@ def _price(value: Any, name: str, rate: float | None) -> float | None:
     return number if rate is None else max(round(number * rate, 2), 0.01)
 
 
-def _text(value: Any) -> str | None:
+def _parse_text(value: Any) -> str | None:
     return None if value is None or str(value).lower() == "nan" else str(value)
 
 
-def _no_comma(category: str | None) -> str | None:
+def _replace_commas(category: str | None) -> str | None:
+    """Replace commas by ` &`, because the answer text separates its fields by commas."""
     return None if category is None else re.sub(r"\s*,", " &", category)

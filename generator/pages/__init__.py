@@ -1,1 +1,1 @@
-"""Catalogs as pages: the browsable one and the figures."""
+"""Pages in one HTML file: a catalog to browse, and its figures as charts."""

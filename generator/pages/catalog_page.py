@@ -1,128 +1,143 @@
-"""The catalog as one page that a person browses: rows, small pictures and price parts of one or several shard folders.
+"""Write catalogs as one page to browse: rows, thumbnails and the parts of each price, of one or several folders.
 
-The page holds everything it shows, so it opens from the file system and sends nothing anywhere. Rows are picked evenly
-over a folder, by their number in file order; a row is never left out because something in it is broken or missing.
+    from generator.pages.catalog_page import write_catalog_page
+    write_catalog_page([Path("data/luxury")], Path("luxury.html"))
+
+The page contains everything it shows, so it opens from the file system and sends nothing anywhere. Rows are selected
+evenly over a folder, by their number in file order. A row is never left out because something in it is broken or
+missing.
 """
 
 import base64
 import bisect
 import dataclasses
+import io
 import json
 import math
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generator.faults.table import FAULTS, read_faults
-from generator.pages.html import embedded, refuse_existing, rendered, write_page
-from generator.pages.price_parts import PriceParts, price_parts
-from generator.pages.thumbnails import thumbnail
-from schemas.catalog import CatalogSpec
+from schemas.appearance import ANY, visible_attributes
+from schemas.catalog import CatalogSpec, Category, drawing_word, drawn_attribute
+from schemas.errors import BROKEN_PICTURE
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
+from schemas.util.html import embed_json, refuse_existing, render_page, write_page
 from schemas.validation import from_document
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
 WORDS = {"generate": "synthetic", "import": "imported", "fetch": "fetched"}
-"""What a folder is called by the command that made it."""
+"""The kind of a folder's manifest -> the word for its rows."""
 _BATCH = 100
+_JPEG_QUALITY = 80
+_MOST_PIXELS = 50_000_000
+_WIDE_MODES = ("I", "F")
+"""First letters of the Pillow modes with more than 8 bits a sample."""
+_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What went into a page."""
+class PageSummary:
+    """What is in a page."""
 
     products: int
     of: int
-    without_picture: int
+    """Products of the folders together."""
+    without_image: int
     num_bytes: int
 
 
-def show(
+def write_catalog_page(
     folders: Sequence[Path],
     page: Path,
     *,
     limit: int = 2000,
-    picture_size: int = 256,
+    image_size: int = 256,
     force: bool = False,
     progress: Callable[[int], None] = lambda n: None,
-) -> Shown:
-    """Write the page of one or several folders beside each other; at most `limit` products in all.
+) -> PageSummary:
+    """Write the page of one or several folders side by side, with at most `limit` products together.
 
-    `picture_size` is the longest edge of the pictures in the page, in pixels. `progress` is told of each product done.
-    An existing page is refused without `force`.
+    `image_size` is the longest edge of an image in the page, in pixels. `progress` is called with 1 for each product.
+    Raises ToileError for an existing page without `force`.
     """
     refuse_existing(page, force=force)
     totals = [sum(entry.num_rows for entry in shard_files(folder)[0].files) for folder in folders]
-    counts = shares(totals, limit)
+    counts = split_limit(totals, limit)
     products: list[dict[str, Any]] = []
-    pictures: list[str] = []
+    images: list[str] = []
     ratios: list[float] = []
     sides = []
     for number, (folder, name, count) in enumerate(zip(folders, labels(folders), counts, strict=True)):
         manifest = shard_files(folder)[0]
         spec = spec_of(manifest, folder)
-        wrong = faults(folder)
-        for row, product, extra in picked(folder, evenly(totals[number], count)):
-            small = thumbnail(product.image, picture_size)
+        faulty = faults_by_row(folder)
+        for row, product, extra in read_rows(folder, spread_evenly(totals[number], count)):
+            small = make_thumbnail(product.image, image_size)
             if small.ratio is not None:
                 ratios.append(small.ratio)
             products.append(
                 {
                     "folder": number,
                     "row": row,
-                    "values": [_plain(getattr(product, name)) for name in SHOWN_COLUMNS],
-                    "picture": small.jpeg is not None,
+                    "values": [_json_safe(getattr(product, name)) for name in SHOWN_COLUMNS],
+                    "image": small.jpeg is not None,
                     "facts": small.facts,
-                    "drawn": _drawn(product),
-                    "parts": None if spec is None else _parts(price_parts(spec, product)),
-                    "extra": {key: _plain(value) for key, value in extra.items()},
-                    "faults": wrong.get(row, []),
+                    "appearance": _appearance(product),
+                    "parts": _price_parts_of(spec, product),
+                    "extra": {key: _json_safe(value) for key, value in extra.items()},
+                    "faults": faulty.get(row, []),
                 }
             )
-            pictures.append("" if small.jpeg is None else base64.b64encode(small.jpeg).decode("ascii"))
+            images.append("" if small.jpeg is None else base64.b64encode(small.jpeg).decode("ascii"))
             progress(1)
         word = WORDS.get(manifest.kind, manifest.kind)
         sides.append({"label": name, "word": word, "shown": count, "total": totals[number]})
     document = {
         "folders": sides,
         "columns": SHOWN_COLUMNS,
-        "ratio": _ratio(ratios),
+        "ratio": _box_ratio(ratios),
         "products": products,
     }
-    html = rendered(
+    html = render_page(
+        Path(__file__).parent,
         "show.html.j2",
-        styles=("pages.css.j2", "show.css.j2"),
+        styles=("page.css.j2", "show.css.j2"),
         scripts=("show_state.js.j2", "show_prices.js.j2", "show_product.js.j2", "show.js.j2"),
         sides=sides,
         title=" and ".join(labels(folders)),
-        document=embedded(document),
-        pictures="\n".join(pictures),  # base64, one line a product
+        document=embed_json(document),
+        images="\n".join(images),  # base64, one line a product
     )
     write_page(page, html)
-    without = sum(not product["picture"] for product in products)
-    return Shown(products=len(products), of=sum(totals), without_picture=without, num_bytes=page.stat().st_size)
+    without = sum(not product["image"] for product in products)
+    return PageSummary(products=len(products), of=sum(totals), without_image=without, num_bytes=page.stat().st_size)
 
 
-def shares(totals: Sequence[int], limit: int) -> list[int]:
-    """How many products each folder may show: alike, and what a small folder leaves over goes to the others."""
+def split_limit(totals: Sequence[int], limit: int) -> list[int]:
+    """Return how many products of each folder are shown: equally many, as far as every folder has them."""
     counts = [0] * len(totals)
     for place, number in enumerate(sorted(range(len(totals)), key=lambda k: totals[k])):
         counts[number] = min(totals[number], (limit - sum(counts)) // (len(totals) - place))
     return counts
 
 
-def evenly(total: int, count: int) -> list[int]:
-    """`count` of the numbers 0 ... total - 1, ascending, without repeats, spread over the whole range."""
+def spread_evenly(total: int, count: int) -> list[int]:
+    """Return `count` of the numbers 0 ... total - 1, ascending, without repeats, spread over the whole range."""
     return [k * total // count for k in range(count)]
 
 
-def picked(folder: Path, numbers: Sequence[int]) -> Iterator[tuple[int, Product, dict[str, Any]]]:
-    """The rows with these ascending numbers in file order, and their extra columns; reads no other row groups."""
+def read_rows(folder: Path, numbers: Sequence[int]) -> Iterator[tuple[int, Product, dict[str, Any]]]:
+    """Yield the rows with these ascending numbers in file order, and their extra columns; read no other row groups."""
     start = 0
     for entry in shard_files(folder)[1]:
         with open_shard(folder, entry) as parquet:
@@ -141,13 +156,13 @@ def picked(folder: Path, numbers: Sequence[int]) -> Iterator[tuple[int, Product,
 
 
 def spec_of(manifest: Manifest, folder: Path) -> CatalogSpec | None:
-    """The spec a folder was drawn from; None for imported rows."""
+    """Return the spec that a folder was generated from; None for imported rows."""
     document = manifest.inputs.get("spec_document")
     return None if document is None else from_document(document, "catalog", f"{folder}: spec_document")
 
 
 def labels(folders: Sequence[Path]) -> list[str]:
-    """A short name for each folder: its last parts, as many as tell it from the others."""
+    """Return a short name for each folder: its last parts, as many as make the names different."""
     parts = [folder.resolve().parts[1:] or ("/",) for folder in folders]
     for length in range(1, max(map(len, parts)) + 1):
         names = ["/".join(each[-length:]) for each in parts]
@@ -156,32 +171,33 @@ def labels(folders: Sequence[Path]) -> list[str]:
     return [f"{name} ({number + 1})" for number, name in enumerate(names)]
 
 
-def _drawn(product: Product) -> dict[str, Any]:
-    """What the renderer was told, without the choices (they are among the parts)."""
-    return {key: _plain(value) for key, value in (product.attributes or {}).items() if key != "choices"}
+def _appearance(product: Product) -> dict[str, Any]:
+    """Return the input of the renderer, without the choices (they are in the price parts)."""
+    return {key: _json_safe(value) for key, value in (product.attributes or {}).items() if key != "choices"}
 
 
-def _parts(found: PriceParts | None) -> dict[str, Any] | None:
+def _price_parts_of(spec: CatalogSpec | None, product: Product) -> dict[str, Any] | None:
+    found = None if spec is None else price_parts(spec, product)
     return None if found is None else dataclasses.asdict(found)
 
 
-def _plain(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they become the words that people know them by."""
+def _json_safe(value: Any) -> Any:
+    """Return the value, or its text where JSON has none for it (NaN, infinity)."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _ratio(ratios: list[float]) -> float:
-    """Width / height of the picture boxes: the commonest shape, within what a grid can bear."""
+def _box_ratio(ratios: list[float]) -> float:
+    """Return width / height of the image boxes: the most common one, clipped to what suits a grid."""
     if not ratios:
         return 1.0
-    commonest: float = Counter(round(ratio, 2) for ratio in ratios).most_common(1)[0][0]
-    return min(max(commonest, 0.66), 1.25)
+    most_common: float = Counter(round(ratio, 2) for ratio in ratios).most_common(1)[0][0]
+    return min(max(most_common, 0.66), 1.25)
 
 
-def faults(folder: Path) -> dict[int, list[dict[str, Any]]]:
-    """Row number in file order -> what is wrong there on purpose; empty where the folder has no list of faults.
+def faults_by_row(folder: Path) -> dict[int, list[dict[str, Any]]]:
+    """Return row number in file order -> the intended faults of the row; empty for a folder without a list of faults.
 
-    A row that was added as a copy may share its code with the original: it is the later one.
+    A row that was added as a copy may have the same code as the original: it is the later one.
     """
     if not (folder / FAULTS).is_file():
         return {}
@@ -207,9 +223,187 @@ def faults(folder: Path) -> dict[int, list[dict[str, Any]]]:
 
 
 def _fault(line: dict[str, Any]) -> dict[str, Any]:
-    """As the page shows it; of a picture the values are hashes of files, which tell nobody anything."""
-    told = {key: line[key] for key in ("kind", "form", "column")}
+    """Return a fault as the page shows it; of images the values are file hashes, which are not shown."""
+    shown = {key: line[key] for key in ("kind", "form", "column")}
     if line["column"] == "image":
-        return {**told, "true": None, "faulty": None, "values": False}
-    true, faulty = (_plain(json.loads(line[key])) for key in ("true_value", "faulty_value"))
-    return {**told, "true": true, "faulty": faulty, "values": True}
+        return {**shown, "true": None, "faulty": None, "values": False}
+    true, faulty = (_json_safe(json.loads(line[key])) for key in ("true_value", "faulty_value"))
+    return {**shown, "true": true, "faulty": faulty, "values": True}
+
+
+# --- price parts ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One chosen value and its effect on the price."""
+
+    attribute: str
+    value: str
+    draws: str | None
+    """The word that the renderer receives (colours: #rrggbb); None for an attribute without effect on the image."""
+    visible: bool
+    """Whether the image shows it."""
+    factor: float
+    amount: float
+    """In the row's currency, after the parts before it; negative for a factor below 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceParts:
+    """What each attribute of a generated product adds to its price, computed from one row and the factors of the spec.
+
+    A family costs the median of its category, times the factor of each chosen value, times a rest: the spread of the
+    family and the step to a legal price (`generator.sampling.prices`). So median x factors x rest = full price, and
+    median + amounts + rest_amount = full price, with the amounts taken in the order of the spec.
+    """
+
+    path: tuple[str, ...]
+    """Path of the category entry; known also where the row has a navigation label."""
+    median: float
+    parts: tuple[Part, ...]
+    """All attributes of the category, in the order of the spec; those without effect have factor 1."""
+    rest: float
+    """The spread of this family and the step to the nearest legal price, > 0."""
+    rest_amount: float
+    full_price: float
+
+
+def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
+    """Return the parts of one row's full price, or None where they are unknown.
+
+    They are unknown for a row without choices or price, for one that no entry of the spec can have produced (rows may
+    be changed afterwards), and for a navigation label that entries with different medians share.
+    """
+    choices = (product.attributes or {}).get("choices")
+    if not isinstance(choices, dict) or product.full_price is None or not 0 < product.full_price < float("inf"):
+        return None
+    entry = _entry(spec, product, choices)
+    if entry is None:
+        return None
+    presentation = str((product.attributes or {}).get("presentation", ANY))
+    shown = visible_attributes(entry.silhouette, presentation) | {"colour"}
+    running, parts = entry.price.median, []
+    for name, attribute in spec.attributes.items():
+        if name not in entry.attributes:
+            continue
+        value = attribute.values[choices[name]]
+        drawn = drawn_attribute(name, attribute)
+        parts.append(
+            Part(
+                attribute=name,
+                value=choices[name],
+                draws=None if drawn is None else drawing_word(choices[name], value),
+                visible=drawn in shown,
+                factor=value.price,
+                amount=running * value.price - running,
+            )
+        )
+        running *= value.price
+    return PriceParts(
+        path=entry.path,
+        median=entry.price.median,
+        parts=tuple(parts),
+        rest=product.full_price / running,
+        rest_amount=product.full_price - running,
+        full_price=product.full_price,
+    )
+
+
+def _entry(spec: CatalogSpec, product: Product, choices: dict[str, str]) -> Category | None:
+    """Return the category entry of a row; a navigation label hides the category, not the silhouette and attributes."""
+    silhouette = (product.attributes or {}).get("silhouette")
+    fitting = [entry for entry in spec.categories if entry.silhouette == silhouette and _allows(spec, entry, choices)]
+    named = [entry for entry in fitting if entry.path[2] == product.category3_code]
+    if not named and product.inferable:
+        return None
+    fitting = named or fitting
+    above = (product.category1_code, product.category2_code)
+    fitting = [entry for entry in fitting if entry.path[:2] == above] or fitting
+    return fitting[0] if len({entry.price.median for entry in fitting}) == 1 else None
+
+
+def _allows(spec: CatalogSpec, entry: Category, choices: dict[str, str]) -> bool:
+    """Return whether the entry allows these choices: the same attributes, each with a value of positive weight."""
+    return entry.attributes.keys() == choices.keys() and all(
+        choices[name] in spec.attributes[name].values and (own is None or own.get(choices[name], 0) > 0)
+        for name, own in entry.attributes.items()
+    )
+
+
+# --- thumbnails -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thumbnail:
+    """A small image, or why there is none."""
+
+    jpeg: bytes | None
+    facts: str
+    """About the original file: size, format, conversions; or what is wrong with it."""
+    ratio: float | None = None
+    """Width / height as shown."""
+
+
+def make_thumbnail(encoded: bytes | None, edge: int) -> Thumbnail:
+    """Return an upright RGB JPEG of at most `edge` pixels a side, never enlarged, with white behind transparency.
+
+    Broken, empty and huge files give a reason in place of an image: catalogs may contain them on purpose.
+    """
+    if encoded is None:
+        return Thumbnail(jpeg=None, facts="no image")
+    if not encoded:
+        return Thumbnail(jpeg=None, facts="broken image: the file is empty")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an image that can be shown is shown, whatever Pillow says about its file
+            with Image.open(io.BytesIO(encoded)) as image:
+                if image.width * image.height > _MOST_PIXELS:
+                    return Thumbnail(jpeg=None, facts=f"image too large to show: {image.width}x{image.height}")
+                return _small(image, encoded, edge)
+    except Image.DecompressionBombError:
+        return Thumbnail(jpeg=None, facts="image too large to show")
+    except UnidentifiedImageError:
+        return Thumbnail(jpeg=None, facts="broken image: not an image file")
+    except BROKEN_PICTURE as error:
+        return Thumbnail(jpeg=None, facts=f"broken image: {error}")
+
+
+def _small(image: Image.Image, encoded: bytes, edge: int) -> Thumbnail:
+    width, height, frames = image.width, image.height, getattr(image, "n_frames", 1)
+    facts = [f"{width}x{height} {image.format}", _format_bytes(len(encoded))]
+    facts += [] if image.mode == "RGB" else [f"mode {image.mode}"]
+    facts += [f"first of {frames} frames"] if frames > 1 else []
+    image.draft("RGB", (edge * 2, edge * 2))
+    upright = ImageOps.exif_transpose(image)
+    facts += ["turned upright"] if image.getexif().get(_ORIENTATION_TAG, 1) != 1 else []
+    small = _rgb(upright)
+    small.thumbnail((edge, edge), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    small.save(file, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return Thumbnail(jpeg=file.getvalue(), facts=", ".join(facts), ratio=small.width / small.height)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode[0] in _WIDE_MODES:
+        image = _eight_bits(image)
+    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
+        paper = Image.new("RGBA", image.size, "white")
+        paper.alpha_composite(image.convert("RGBA"))
+        return paper.convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Convert 16-bit (and wider) grey to 8 bits; Pillow's own conversion turns everything above 255 into white."""
+    samples = np.nan_to_num(np.asarray(image).astype(np.float64))
+    white = 65535.0 if image.mode.startswith("I") else max(1.0, float(samples.max(initial=0.0)))
+    if image.mode == "I" and samples.max(initial=0.0) <= 255:
+        white = 255.0
+    return Image.fromarray(np.clip(samples * (255 / white), 0, 255).round().astype(np.uint8))
+
+
+def _format_bytes(count: int) -> str:
+    return (
+        f"{count:,} bytes" if count < 1000 else f"{count / 1000:,.0f} kB" if count < 1e6 else f"{count / 1e6:,.1f} MB"
+    )

@@ -1,4 +1,7 @@
-"""What is in a shard folder: counts, prices, titles, picture sizes, missing values."""
+"""Compute and print the figures of a catalog: counts, prices, titles, image sizes, missing values.
+
+print_figures(describe(Path("data/luxury")))
+"""
 
 import io
 import math
@@ -21,18 +24,19 @@ from schemas.util.console import strip_control_chars
 
 _QUANTILES = {"min": 0, "p10": 10, "median": 50, "p90": 90, "max": 100}
 BINS_PER_DECADE = 12
-"""Price bin k holds 10 ** (k / 12) up to 10 ** ((k + 1) / 12): the same bins for every folder and currency."""
+"""Price bin k is from 10 ** (k / 12) to 10 ** ((k + 1) / 12): the same bins for every folder and currency."""
 MOST_WORDS = 100
 _Groups = Iterable["array[float]"]
 _Prices = dict[tuple[str, str], "array[float]"]
-"""Category and currency -> full prices, not a number where there is none."""
+"""(Category, currency) -> full prices, NaN where there is none."""
 _WORD = re.compile(r"[^\W\d_]{2,}")
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Figures of a whole folder as plain numbers and text, one pass, pictures measured by their header only.
+    """Return the figures of a whole folder as plain numbers and text (the document of `toile describe --json`).
 
-    In memory stay eight bytes a price, the names of families, and each different title and word once.
+    One pass; of images only the header is read. Memory: eight bytes a price, the names of families, and each different
+    title and word once.
     """
     manifest, _ = shard_files(folder)
     prices: _Prices = {}
@@ -95,7 +99,7 @@ def _by_category(
     prices: _Prices,
     figures: Callable[[_Groups], dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """Figures of each leaf, the largest first; n counts rows without a price too."""
+    """Return the figures of each category, the largest first; n counts rows without a price too."""
     groups: dict[str, list[array[float]]] = {}
     for (category, _), group in prices.items():
         groups.setdefault(category, []).append(group)
@@ -104,7 +108,7 @@ def _by_category(
 
 
 def _priced(groups: _Groups) -> dict[str, Any]:
-    """Quantiles of the prices above 0, how many there are, and how many lie in each bin."""
+    """Return the quantiles of the prices above 0, how many there are, and how many are in each bin."""
     values = np.concatenate([np.frombuffer(group, np.float64) for group in groups if group] or [np.zeros(0)])
     values = values[np.isfinite(values) & (values > 0)]
     bins, counts = np.unique(np.floor(np.log10(values) * BINS_PER_DECADE + 1e-9).astype(np.int64), return_counts=True)
@@ -116,7 +120,7 @@ def _priced(groups: _Groups) -> dict[str, Any]:
 
 
 def _quantiles(groups: Iterable[Any]) -> dict[str, float | None]:
-    """Of all numbers of some arrays together; what is not a number is left out."""
+    """Return the quantiles of all numbers of some arrays together, without NaN."""
     values = np.concatenate([np.asarray(group, np.float64) for group in groups] or [np.zeros(0)])
     known = values[~np.isnan(values)]
     return {name: float(np.percentile(known, q)) if known.size else None for name, q in _QUANTILES.items()}
@@ -124,7 +128,7 @@ def _quantiles(groups: Iterable[Any]) -> dict[str, float | None]:
 
 def _size(product: Product) -> str:
     if product.image is None:
-        return "no picture"
+        return "no image"
     try:
         with Image.open(io.BytesIO(product.image)) as picture:
             return f"{picture.width}x{picture.height} {picture.format}"
@@ -132,20 +136,20 @@ def _size(product: Product) -> str:
         return "broken"
 
 
-def printed(figures: dict[str, Any]) -> None:
-    """The figures as tables on stdout."""
-    console = Console(markup=False, highlight=False, soft_wrap=True)  # what users wrote is text, not markup
+def print_figures(figures: dict[str, Any]) -> None:
+    """Print the figures as tables on stdout."""
+    console = Console(markup=False, highlight=False, soft_wrap=True)  # text of users is not markup
     n = figures["num_products"]
     splits = ", ".join(f"{name} {count:,}" for name, count in figures["splits"].items())
     console.print(f"{figures['folder']}: {n:,} products ({figures['kind']}), {splits}")
     console.print(
         f"{figures['num_families']:,} families, {figures['num_distinct_titles']:,} different titles, "
-        f"{figures['num_inferable']:,} leaves a picture can tell, {figures['num_rejected']:,} rows rejected"
+        f"{figures['num_inferable']:,} with a category visible in the image, {figures['num_rejected']:,} rows rejected"
     )
     for label, key in (("full price", "full_price"), ("title characters", "title_characters")):
         console.print(f"{label}: " + ", ".join(f"{name} {_number(value)}" for name, value in figures[key].items()))
     console.print("currencies: " + _counts(figures["currencies"]))
-    console.print("pictures: " + _counts(figures["picture_sizes"]))
+    console.print("images: " + _counts(figures["picture_sizes"]))
     console.print("missing: " + (_counts(figures["missing"]) or "nothing"))
     table = Table("category", *(Column(name, justify="right") for name in ("n", *_QUANTILES)), title="full price")
     for name, row in figures["categories"].items():

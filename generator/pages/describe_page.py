@@ -1,10 +1,11 @@
-"""What is in one shard folder, or in two beside each other, as a page: every figure of `describing`, drawn.
+"""Write the figures of `generator.pages.describe`, of one folder or of two side by side, as a page with charts.
 
-All charts are inline SVG. Prices lie on logarithmic axes, one for each currency; two folders share axes and bins, and
-are drawn as shares of their own rows, so that folders of different size can be compared.
+    write_describe_page([describe(Path("data/real")), describe(Path("data/synthetic"))], Path("both.html"))
+
+All charts are inline SVG. Price axes are logarithmic, one for each currency. Two folders have the same axes and bins;
+their heights are shares of their own rows, so that folders of different size can be compared.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +14,13 @@ from typing import Any
 
 from generator.pages.catalog_page import WORDS, labels
 from generator.pages.describe import BINS_PER_DECADE, MOST_WORDS
-from generator.pages.html import embedded, rendered, write_page
 from schemas.product import SPLITS
+from schemas.util.html import embed_json, render_page, write_page
+from schemas.util.svg import Axis
 
 WIDTH, HEIGHT, FLOOR = 640.0, 200.0, 176.0
 _BOX = 300.0
-_STEPS = ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
+_TICK_FACTORS = ((1, 1.5, 2, 3, 4, 5, 7), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
 """Tick labels within a power of ten, from dense to sparse."""
 _MOST_TICKS = 8
 _MOST_SIZES = 12
@@ -40,12 +42,12 @@ class Bar:
     width: float
     y: float
     words: str
-    """What it holds, for a pointer that rests on it."""
+    """Its tooltip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
-    """A histogram: bars of one folder, or the outline of each of two."""
+    """A histogram: the bars of one folder, or the outlines of two."""
 
     sides: Mapping[int, Sequence[Bar]]
     outlines: Mapping[int, str]
@@ -54,42 +56,16 @@ class Chart:
     label: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogAxis:
-    """Where prices lie on an axis of a given width."""
-
-    low: float
-    high: float
-    width: float
-
-    def at(self, price: float) -> float:
-        """From 0 to the width; prices beyond either end lie at it."""
-        share = (math.log(price) - math.log(self.low)) / (math.log(self.high) - math.log(self.low))
-        return round(self.width * min(max(share, 0.0), 1.0), 1)
-
-    def ticks(self, most: int = _MOST_TICKS) -> list[Tick]:
-        """Round prices, as many as can be read; the two ends where none lies between them."""
-        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
-        for steps in _STEPS:
-            values = [step * 10.0**power for power in range(first, last + 1) for step in steps]
-            inside = [value for value in values if self.low <= value <= self.high]
-            if len(inside) <= most:
-                break
-        while len(inside) > most:
-            inside = inside[::2]
-        inside = inside or [float(f"{value:.3g}") for value in (self.low, self.high)]
-        return [Tick(x=self.at(value), text=f"{value:,.10g}") for value in inside]
-
-
-def write(every: Sequence[Mapping[str, Any]], page: Path) -> None:
-    """Write the page of the figures of one folder or two."""
+def write_describe_page(every: Sequence[Mapping[str, Any]], page: Path) -> None:
+    """Write the page of the figures of one folder or two, as `describe` returns them."""
     sides = [
         {**figures, "label": label, "word": WORDS.get(figures["kind"], figures["kind"])}
         for label, figures in zip(labels([Path(figures["folder"]) for figures in every]), every, strict=True)
     ]
-    html = rendered(
+    html = render_page(
+        Path(__file__).parent,
         "describe.html.j2",
-        styles=("pages.css.j2", "describe.css.j2"),
+        styles=("page.css.j2", "describe.css.j2"),
         title=" and ".join(side["label"] for side in sides),
         sides=sides,
         counts=_counts(sides),
@@ -100,24 +76,36 @@ def write(every: Sequence[Mapping[str, Any]], page: Path) -> None:
         sizes=_shares(sides, "picture_sizes", "num_products", most=_MOST_SIZES),
         num_sizes=len(_keys(sides, "picture_sizes")),
         families=_shares(sides, "family_sizes", "num_families"),
-        document=embedded([dict(figures) for figures in every]),
+        document=embed_json([dict(figures) for figures in every]),
     )
     write_page(page, html)
 
 
-def price_axis(bins: Iterable[int], width: float) -> LogAxis:
-    """From the lowest bin's lower edge to the highest one's upper edge."""
+def price_axis(bins: Iterable[int], width: float) -> Axis:
+    """Return a logarithmic axis from the lowest bin's lower edge to the highest one's upper edge."""
     present = sorted(bins)
-    return LogAxis(low=edge(present[0]), high=edge(present[-1] + 1), width=width)
+    return Axis(low=bin_edge(present[0]), high=bin_edge(present[-1] + 1), start=0.0, end=width, log=True)
 
 
-def edge(price_bin: int) -> float:
-    """The lower edge of a price bin."""
+def price_ticks(axis: Axis, most: int = _MOST_TICKS) -> list[Tick]:
+    """Return round prices as labels, at most `most`; the two ends where no round price is between them."""
+    for factors in _TICK_FACTORS:
+        values = axis.ticks(most=10**6, factors=factors)
+        if len(values) <= most:
+            break
+    while len(values) > most:
+        values = values[::2]
+    values = values or [float(f"{value:.3g}") for value in (axis.low, axis.high)]
+    return [Tick(x=_pixel(axis, value), text=f"{value:,.10g}") for value in values]
+
+
+def bin_edge(price_bin: int) -> float:
+    """Return the lower edge of a price bin."""
     return float(10 ** (price_bin / BINS_PER_DECADE))
 
 
 def histogram(counts: Sequence[Mapping[int, int]], edges: Mapping[int, tuple[float, float, str]], label: str) -> Chart:
-    """Of one folder or two; `edges` says where a bin lies and what it is called. Heights are shares of a folder."""
+    """Return the histogram of one folder or two; `edges` is bin -> (x, width, name). Heights are shares of a folder."""
     totals = [max(sum(side.values()), 1) for side in counts]
     highest = max((side[k] / total for side, total in zip(counts, totals, strict=True) for k in side), default=1.0)
     sides, outlines = {}, {}
@@ -136,7 +124,7 @@ def histogram(counts: Sequence[Mapping[int, int]], edges: Mapping[int, tuple[flo
 
 
 def _currency(sides: Sequence[Mapping[str, Any]], code: str) -> dict[str, Any]:
-    """Histogram and boxes of one currency; folders without it have nothing there."""
+    """Return histogram and box plots of one currency; folders without it have none."""
     found = [side["prices"].get(code) for side in sides]
     counts = [{int(k): n for k, n in (each or {"bins": {}})["bins"].items()} for each in found]
     present = sorted({k for side in counts for k in side})
@@ -144,7 +132,11 @@ def _currency(sides: Sequence[Mapping[str, Any]], code: str) -> dict[str, Any]:
         return {"code": code, "found": found, "chart": None, "rows": [], "ticks": []}
     axis, box = price_axis(present, WIDTH), price_axis(present, _BOX)
     edges = {
-        k: (axis.at(edge(k)), axis.at(edge(k + 1)) - axis.at(edge(k)), f"{edge(k):,.4g} to {edge(k + 1):,.4g}")
+        k: (
+            _pixel(axis, bin_edge(k)),
+            _pixel(axis, bin_edge(k + 1)) - _pixel(axis, bin_edge(k)),
+            f"{bin_edge(k):,.4g} to {bin_edge(k + 1):,.4g}",
+        )
         for k in range(present[0], present[-1] + 1)
     }
     chart = histogram(counts, edges, f"Full prices in {code}")
@@ -155,17 +147,17 @@ def _currency(sides: Sequence[Mapping[str, Any]], code: str) -> dict[str, Any]:
         "code": code,
         "found": found,
         "chart": chart,
-        "chart_ticks": axis.ticks(),
+        "chart_ticks": price_ticks(axis),
         "rows": rows,
-        "ticks": box.ticks(4),
+        "ticks": price_ticks(box, 4),
         "folders": [number for number, each in enumerate(found) if each and each["num_priced"]],
     }
 
 
-def _category(name: str, figures: Sequence[Mapping[str, Any] | None], axis: LogAxis) -> dict[str, Any]:
-    """One leaf: its figures in each folder, their boxes, and by how much the medians differ."""
+def _category(name: str, figures: Sequence[Mapping[str, Any] | None], axis: Axis) -> dict[str, Any]:
+    """Return a category's figures in each folder, their box plots, and the ratio of the medians."""
     boxes = {
-        number: {key: axis.at(each[key]) for key in ("min", "p10", "median", "p90", "max")}
+        number: {key: _pixel(axis, each[key]) for key in ("min", "p10", "median", "p90", "max")}
         for number, each in enumerate(figures)
         if each and each["num_priced"]
     }
@@ -179,12 +171,12 @@ def _category(name: str, figures: Sequence[Mapping[str, Any] | None], axis: LogA
 
 
 def _lengths(sides: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Histogram of the characters of titles in 60 bins at most; a few very long ones share the last bin."""
+    """Return the histogram of title lengths in at most 60 bins; a few very long titles share the last bin."""
     counts = [{int(k): n for k, n in side["title_lengths"].items()} for side in sides]
     if not any(counts):
         return None
     longest = max(k for side in counts for k in side)
-    last = min(longest, 2 * max(_common(side) for side in counts))
+    last = min(longest, 2 * max(_quantile_99(side) for side in counts))
     step = next(s * 10**power for power in range(9) for s in (1, 2, 5) if (last + 1) / (s * 10**power) <= 60)
     num_bins = last // step + 1
     binned = [Counter[int]() for _ in counts]
@@ -203,8 +195,8 @@ def _lengths(sides: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
     }
 
 
-def _common(lengths: Mapping[int, int]) -> int:
-    """The length that 99 % of the titles do not exceed."""
+def _quantile_99(lengths: Mapping[int, int]) -> int:
+    """Return the length that 99 % of the titles do not exceed."""
     seen, total = 0, sum(lengths.values())
     for length in sorted(lengths):
         seen += lengths[length]
@@ -214,19 +206,19 @@ def _common(lengths: Mapping[int, int]) -> int:
 
 
 def _counts(sides: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The lines of the first table: what, and for each folder the number and, where it says more, its share."""
+    """Return the lines of the first table: for each folder the number and, where it says more, its share."""
     lines: list[tuple[str, list[int], list[int] | None]] = [
         ("products", [side["num_products"] for side in sides], None),
         ("rows rejected at import", [side["num_rejected"] for side in sides], None),
         ("families (designs)", [side["num_families"] for side in sides], None),
         ("different titles", [side["num_distinct_titles"] for side in sides], None),
-        ("leaves", [len(side["categories"]) for side in sides], None),
+        ("categories", [len(side["categories"]) for side in sides], None),
     ]
     whole = [side["num_products"] for side in sides]
     lines += [(f"{split} split", [side["splits"][split] for side in sides], whole) for split in SPLITS]
     lines += [
-        ("leaf that a picture can tell", [side["num_inferable"] for side in sides], whole),
-        ("reduced", [side["num_discounted"] for side in sides], whole),
+        ("category visible in the image (inferable)", [side["num_inferable"] for side in sides], whole),
+        ("discounted", [side["num_discounted"] for side in sides], whole),
     ]
     lines += [
         (f"source {name}", [side["sources"].get(name, 0) for side in sides], whole) for name in _keys(sides, "sources")
@@ -246,7 +238,7 @@ def _counts(sides: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _shares(sides: Sequence[Mapping[str, Any]], key: str, of: str, most: int | None = None) -> list[dict[str, Any]]:
-    """The lines of a table of counts: the commonest first, with the share in each folder and their difference."""
+    """Return the lines of a table of counts: the most common first, with shares in each folder and their difference."""
     whole = [side[of] for side in sides]
     names = sorted(
         _keys(sides, key),
@@ -261,13 +253,17 @@ def _shares(sides: Sequence[Mapping[str, Any]], key: str, of: str, most: int | N
 
 
 def _keys(sides: Sequence[Mapping[str, Any]], key: str) -> list[str]:
-    """Every key of any folder, in the order of the first that has it."""
+    """Return every key of any folder, in the order of the first folder that has it."""
     return list(dict.fromkeys(name for side in sides for name in side[key]))
 
 
 def _least(side: Mapping[str, Any], key: str) -> int | None:
-    """What a name that is not listed stands for: nothing, or unknown where only the commonest are listed."""
+    """Return the count of a name that is not listed: 0, or None (unknown) where only the most common are listed."""
     return None if key == "title_words" and len(side[key]) >= MOST_WORDS else 0
+
+
+def _pixel(axis: Axis, value: float) -> float:
+    return round(axis.position(value), 1)
 
 
 def _share(n: int | None, whole: int | None) -> float | None:
@@ -275,7 +271,7 @@ def _share(n: int | None, whole: int | None) -> float | None:
 
 
 def _gap(values: Sequence[int | None], whole: Sequence[int]) -> float | None:
-    """Share of the second folder minus that of the first; None for one folder, an empty one, or an unknown count."""
+    """Return the share in the second folder minus that in the first; None for one folder, or where one is unknown."""
     shares = [_share(n, total) for n, total in zip(values, whole, strict=True)]
     if len(shares) != 2 or shares[0] is None or shares[1] is None:
         return None

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 
 @functools.cache
 def environment(folder: Path) -> "jinja2.Environment":
-    """Return the Jinja environment of a folder of templates: autoescape on, undefined names are errors."""
+    """Return the Jinja environment of a folder of templates: autoescape on, undefined names are errors.
+
+    Templates of this module's folder (`page.css.j2`, the style that all pages share) are found too.
+    """
     import jinja2
 
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

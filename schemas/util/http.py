@@ -80,10 +80,12 @@ def retry_after_seconds(header: str | None, *, now: Callable[[], float] = time.t
     """
     if header is None:
         return None
-    if re.fullmatch(r"\d+(\.\d+)?", header.strip()):
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", header.strip()):
         return float(header)
-    date = email.utils.parsedate_tz(header)
-    return None if date is None else max(0.0, email.utils.mktime_tz(date) - now())
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - now())
+    except (ValueError, OverflowError):  # not a date, or one outside the calendar
+        return None
 
 
 def retry(attempt: Callable[[], T], backoff: Backoff, *, sleep: Callable[[float], None] = time.sleep) -> T:

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from evaluation import compare
-from evaluation.analysis.differences import differences
-from evaluation.analysis.format_share import format_shares
+from evaluation.metrics.differences import differences, format_shares
 from evaluation.metrics.scoring import Outcome, outcomes
 from evaluation.run import Candidate, evaluate
 from schemas.errors import ToileError

@@ -20,10 +20,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evaluation import predict
-from evaluation.distributed import ALONE, Ranks, gather, joined, part, parts
 from evaluation.models.base import Generated, VisionModel
 from evaluation.rows import Rows, read_rows
 from evaluation.run import Candidate, evaluate
+from evaluation.run_dir import ALONE, Ranks, joined, merge_rank_files, rank_file, rank_files
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
@@ -113,7 +113,7 @@ def test_several_processes_write_what_one_writes(tmp_path: Path, rows: Rows, alo
     raised = in_threads(size, lambda ranks: found.append(predict(models[ranks.rank], rows, path, SPEC, ranks=ranks)))
     assert raised == [None] * size
     assert path.read_bytes() == alone
-    assert parts(path) == []
+    assert rank_files(path) == []
     assert all(one == found[0] for one in found), "every process gets every prediction"
     used = [1000 - model.calls for model in models]
     assert max(used) - min(used) <= 1, "shares are even"
@@ -137,7 +137,7 @@ def test_a_killed_run_is_continued_by_another_number_of_processes(
             == [None] * after
         )
     assert path.read_bytes() == alone
-    assert parts(path) == []
+    assert rank_files(path) == []
     num_batches = -(-(37 + 1) // 4)
     saved = num_batches - sum(1000 - model.calls for model in models)
     answered = [calls + rank - model.calls for rank, model in enumerate(dying)]
@@ -162,8 +162,8 @@ def line(code: str, answer: str = "x") -> Prediction:
 def test_joining_loses_no_line_whenever_it_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "p.jsonl"
     append_predictions(path, [line("1")])
-    append_predictions(part(path, 0), [line("4"), line("2")])
-    append_predictions(part(path, 11), [line("3")])
+    append_predictions(rank_file(path, 0), [line("4"), line("2")])
+    append_predictions(rank_file(path, 11), [line("3")])
     order = [line(code).key for code in "1234"]
     unlink = Path.unlink
 
@@ -174,11 +174,11 @@ def test_joining_loses_no_line_whenever_it_is_killed(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(Path, "unlink", killed)
     with pytest.raises(KeyboardInterrupt):
-        gather(path, order)
+        merge_rank_files(path, order)
     monkeypatch.undo()
     assert [one.product_code for one in read_predictions(path)] == list("1234")
-    assert parts(path) == [part(path, 11)]
-    gather(path, order)
+    assert rank_files(path) == [rank_file(path, 11)]
+    merge_rank_files(path, order)
     assert [one.product_code for one in read_predictions(path)] == list("1234")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["p.jsonl"]
 
@@ -280,8 +280,8 @@ def test_force_removes_what_several_processes_left(tmp_path: Path, rows: Rows) -
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         evaluate(candidate(MoodyModel(2)), rows.folder, out, SPEC)
-    append_predictions(part(out / "predictions.jsonl", 3), [line("1")])
-    append_predictions(part(out / "noise.jsonl", 0), [line("1")])
+    append_predictions(rank_file(out / "predictions.jsonl", 3), [line("1")])
+    append_predictions(rank_file(out / "noise.jsonl", 0), [line("1")])
     other = dataclasses.replace(SPEC, seed=5)
     evaluate(candidate(MoodyModel()), rows.folder, out, other, force=True)
     assert not [path for path in out.iterdir() if "rank" in path.name]

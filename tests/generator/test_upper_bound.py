@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from evaluation.commands.evaluate import _ceilings
+from evaluation.commands import _ceilings
 from evaluation.metrics.scoring import ROUNDING, ClosedSet, outcomes, title_tokens, token_f1
 from evaluation.report.console import print_result
 from evaluation.report.page import ceiling as shown_ceiling

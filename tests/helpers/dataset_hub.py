@@ -28,7 +28,7 @@ GATED = "house/gated"
 LEAVES = ("COATS", "N.A.", "SHIRTS", "SNEAKERS", "HATS%20%26%20GLOVES", "VIEW ALL", "CROSSBODY")
 
 
-def picture_bytes(number: int, size: int = 16, kind: str = "JPEG") -> bytes:
+def image_bytes(number: int, size: int = 16, kind: str = "JPEG") -> bytes:
     """A small picture of noise, another one for each number."""
     noise = np.random.default_rng(number).integers(0, 256, (size, size, 3), dtype=np.uint8)
     buffer = io.BytesIO()
@@ -150,7 +150,7 @@ class _HubHandler(_Quiet):
         self.answer(status, b'{"error": "no"}', {"X-Error-Code": code, "X-Error-Message": "no"})
 
 
-class PictureServer(ThreadingHTTPServer):
+class ImageServer(ThreadingHTTPServer):
     """Answers /WAY/NUMBER in the way that is asked for; counts requests, and how many were under way at once."""
 
     daemon_threads = True
@@ -171,7 +171,7 @@ class PictureServer(ThreadingHTTPServer):
 
 
 class _PictureHandler(_Quiet):
-    server: PictureServer
+    server: ImageServer
 
     def do_GET(self) -> None:
         with self.server.lock:
@@ -199,7 +199,7 @@ def _then_well(status: int, headers: dict[str, str] | None = None) -> Callable[[
         if handler.turn == 1:
             handler.answer(status, b"not now", headers)
         else:
-            handler.answer(200, picture_bytes(number))
+            handler.answer(200, image_bytes(number))
 
     return way
 
@@ -227,7 +227,7 @@ def _reset(handler: _PictureHandler, number: int) -> None:
 
 def _cut(handler: _PictureHandler, number: int) -> None:
     """Fewer bytes than were promised."""
-    content = picture_bytes(number)
+    content = image_bytes(number)
     handler.answer(200, content[: len(content) // 2], {"Content-Length": str(len(content))})
     handler.close_connection = True
 
@@ -267,8 +267,8 @@ def _to(target: str) -> Callable[[_PictureHandler, int], None]:
 _PAGE = b"<!DOCTYPE html><html><body>Sorry, this product is no more.</body></html>"
 
 WAYS: dict[str, Callable[[_PictureHandler, int], None]] = {
-    "ok": lambda handler, number: handler.answer(200, picture_bytes(number), _declared("application/octet-stream")),
-    "same": lambda handler, number: handler.answer(200, picture_bytes(0)),
+    "ok": lambda handler, number: handler.answer(200, image_bytes(number), _declared("application/octet-stream")),
+    "same": lambda handler, number: handler.answer(200, image_bytes(0)),
     "gone": lambda handler, number: handler.answer(404, b"no"),
     "removed": lambda handler, number: handler.answer(410, b"no"),
     "error-once": _then_well(500),
@@ -278,15 +278,15 @@ WAYS: dict[str, Callable[[_PictureHandler, int], None]] = {
     "later": lambda handler, number: handler.answer(503, b"no", {"Retry-After": "86400"}),
     "page": lambda handler, number: handler.answer(200, _PAGE, _declared("image/jpeg")),
     "empty": lambda handler, number: handler.answer(200),
-    "truncated": lambda handler, number: handler.answer(200, picture_bytes(number, 64)[:-900], _declared("image/jpeg")),
+    "truncated": lambda handler, number: handler.answer(200, image_bytes(number, 64)[:-900], _declared("image/jpeg")),
     "bomb": _bomb,
     "zipped": lambda handler, number: handler.answer(
-        200, gzip.compress(picture_bytes(number)), {"Content-Encoding": "gzip"}
+        200, gzip.compress(image_bytes(number)), {"Content-Encoding": "gzip"}
     ),
     "zip-bomb": lambda handler, number: handler.answer(
         200, gzip.compress(bytes(30_000_000)), {"Content-Encoding": "gzip"}
     ),
-    "coded": lambda handler, number: handler.answer(200, picture_bytes(number), {"Content-Encoding": "br"}),
+    "coded": lambda handler, number: handler.answer(200, image_bytes(number), {"Content-Encoding": "br"}),
     "large": lambda handler, number: handler.answer(200, b"", {"Content-Length": "999999999"}),
     "endless": _endless,
     "drip": _drip,
@@ -310,7 +310,7 @@ def served(server: ThreadingHTTPServer) -> Iterator[None]:
     try:
         yield
     finally:
-        if isinstance(server, PictureServer):
+        if isinstance(server, ImageServer):
             server.closing.set()
         server.shutdown()
         server.server_close()

@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from evaluation.report.evidence import EMBEDDED, PACKED
-from tests.helpers.dataset_hub import dbq_table, picture_bytes
+from tests.helpers.dataset_hub import dbq_table, image_bytes
 from tests.helpers.killing import MOMENTS, Ended, Keeper, Moment
 
 SMALL_SHARDS = {
@@ -107,7 +107,7 @@ def table_with_pictures(folder: Path, num_rows: int = 90) -> Path:
     )
     table.to_csv(folder / "table.csv", index=False)
     for k in range(num_rows):
-        (folder / f"{k}.jpg").write_bytes(b"no" if k == 3 else picture_bytes(k))
+        (folder / f"{k}.jpg").write_bytes(b"no" if k == 3 else image_bytes(k))
     return folder / "table.csv"
 
 

@@ -20,10 +20,10 @@ from pathlib import Path
 
 from generator.catalog.masks import read_masks
 from generator.faults.table import read_faults
-from generator.ingest.image_files import BadPictureError, check_picture
-from generator.ingest.rows import KNOWN_COLUMNS, BadRowError, ImportOptions, product_of
-from generator.ingest.tables import mapped, read_table
-from generator.pages.thumbnails import thumbnail
+from generator.ingest.downloads import BadImageError, check_image
+from generator.ingest.rows import KNOWN_COLUMNS, BadRowError, ImportOptions, parse_product
+from generator.ingest.tables import read_table, rename_columns
+from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
 from schemas.documents import parse_document
 from schemas.errors import ToileError
@@ -86,9 +86,9 @@ def json_spec(content: bytes) -> None:
 def _table(suffix: str) -> Target:
     def read(content: bytes) -> None:
         with _file(content, f"table.{suffix}") as path:
-            for number, row in enumerate(mapped(read_table(path), {}, KNOWN_COLUMNS, "fuzz")[:50], start=1):
+            for number, row in enumerate(rename_columns(read_table(path), {}, KNOWN_COLUMNS, "fuzz")[:50], start=1):
                 try:
-                    product_of(number, row, _OPTIONS)
+                    parse_product(number, row, _OPTIONS)
                 except BadRowError:
                     continue
 
@@ -98,14 +98,14 @@ def _table(suffix: str) -> Target:
 def picture(content: bytes) -> None:
     """A picture, as the border of an import sees it."""
     try:
-        check_picture(content, _MOST_PIXELS)
-    except BadPictureError as error:
+        check_image(content, _MOST_PIXELS)
+    except BadImageError as error:
         raise ToileError("fuzz", error.problem, "another picture") from error
 
 
 def shown_picture(content: bytes) -> None:
     """A picture, as a page shows it: broken ones are told, never raised."""
-    thumbnail(content, 32)
+    make_thumbnail(content, 32)
 
 
 def manifest(content: bytes) -> None:

@@ -15,7 +15,7 @@ FILES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob(
 COMPOSERS = {
     "generator/commands/generate.py",
     "finetune/commands.py",
-    "evaluation/commands/evaluate.py",
+    "evaluation/commands.py",
     "toile/cli.py",
     "toile/pipeline.py",
 }
@@ -32,15 +32,15 @@ OWNERS = {
         "finetune/phi3v/loading.py",  # for its writer of sharded safetensors alone
         "finetune/phi3v/configuration.py",  # for the error that a wrong field of a configuration raises
     },
-    "httpx": {"generator/ingest/hub.py", "finetune/phi3v/checkpoint.py", "evaluation/models/openai_server.py"},
-    "requests": {"generator/ingest/hub.py", "evaluation/models/openai_server.py"},
-    "urllib": {"generator/ingest/hub.py", "evaluation/models/openai_server.py"},
+    "httpx": {"generator/ingest/downloads.py", "finetune/phi3v/checkpoint.py", "evaluation/models/openai_server.py"},
+    "requests": {"evaluation/models/openai_server.py"},
+    "urllib": {"evaluation/models/openai_server.py"},
 }
 BARE_TOKENIZERS = "finetune/phi3v/loading.py"
 """The tokenizers library raises a bare Exception for a broken file; there alone it may be caught."""
 UNPICKLING = "finetune/checkpoint.py"
 """Torch refuses a state that would call something with pickle's error, which is caught there."""
-PROCESSES_MEET = {"evaluation/distributed.py", "finetune/distributed.py"}
+PROCESSES_MEET = {"evaluation/run_dir.py", "finetune/distributed.py"}
 """The importers of torch.distributed, one a room."""
 SHARED_SLOWLY = {"pandas", "datasets", "torch", "transformers", "numpy", "PIL"}
 STDLIB = set(sys.stdlib_module_names)
@@ -130,7 +130,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_training_imports_without_what_a_gpu_machine_may_lack() -> None:
     code = (
         "import sys\n"
-        "absent = ('datasets', 'wandb', 'faker', 'jsonschema', 'jsonschema_rs', 'pandas')\n"
+        "absent = ('datasets', 'wandb', 'faker', 'jsonschema', 'pandas')\n"
         "sys.modules.update(dict.fromkeys(absent))\n"
         "import finetune.train, finetune.adapters, finetune.phi3v\n"
         "from toile.cli import main\n"

@@ -21,7 +21,7 @@ from generator.catalog.shards import GenerateInputs, write_shards
 from generator.export.rows import read_columns
 from generator.faults.scenarios import with_scenarios
 from generator.faults.table import FAULTS, read_faults
-from generator.pages.catalog_page import picked
+from generator.pages.catalog_page import read_rows
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import read
@@ -38,7 +38,7 @@ OPENING_PARQUET = {
     "generator/catalog/masks.py",
     "generator/faults/table.py",
     "generator/catalog/shards.py",  # what it has just written
-    "generator/ingest/arrow_tables.py",  # of strangers
+    "generator/ingest/tables.py",  # of strangers
     "evaluation/analysis/contamination.py",  # seen.parquet, of a run
 }
 READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
@@ -47,7 +47,7 @@ READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
 @pytest.fixture(scope="module")
 def keep() -> Iterator[Keeper]:
     with keeper(
-        "generator.catalog.shards", "generator.ingest.hub", "finetune.train", "peft", "jsonschema", "pandas"
+        "generator.catalog.shards", "generator.ingest.downloads", "finetune.train", "peft", "jsonschema", "pandas"
     ) as found:
         yield found
 
@@ -125,7 +125,7 @@ OPENERS: dict[str, Callable[[Path], object]] = {
     "records": lambda folder: list(read(folder / "faulty")),
     "training": lambda folder: find_source(folder / "masked", "train"),
     "an export": lambda folder: read_columns(folder / "masked", None),
-    "a page": lambda folder: list(picked(folder / "masked", range(1000))),
+    "a page": lambda folder: list(read_rows(folder / "masked", range(1000))),
     "faults": lambda folder: read_faults(folder / "faulty" / FAULTS),
     "masks": lambda folder: list(read_masks(folder / "masked" / masks_name(0, 1))),
 }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.dataset_hub import PictureServer, dbq_table
+from tests.helpers.dataset_hub import ImageServer, dbq_table
 from tests.helpers.flows import (
     GENERATING,
     Flow,
@@ -56,13 +56,13 @@ def keep() -> Iterator[Keeper]:
 
 
 @pytest.fixture
-def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, pictures: PictureServer) -> Flow:
+def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, image_server: ImageServer) -> Flow:
     """The command of that name."""
     match request.param:
         case "generate":
             return GENERATING["scenarios"]
         case "fetch":
-            dbq_table(60, pictures.url).to_parquet(tmp_path / "table.parquet", index=False)
+            dbq_table(60, image_server.url).to_parquet(tmp_path / "table.parquet", index=False)
             return fetching(tmp_path / "table.parquet")
         case "import":
             return importing(table_with_pictures(tmp_path, 60))

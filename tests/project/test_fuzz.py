@@ -18,7 +18,7 @@ from PIL import Image
 
 from generator.catalog.masks import encoded_masks
 from generator.faults.table import SCHEMA
-from generator.pages.thumbnails import thumbnail
+from generator.pages.catalog_page import make_thumbnail
 from generator.render.engine.parts import DrawnParts
 from schemas.documents import read_document
 from schemas.product import to_table
@@ -116,11 +116,11 @@ def test_the_examples_themselves_are_sound(target: str) -> None:
 def test_what_pillow_raises_for_broken_pictures_is_a_broken_picture() -> None:
     """The first was found by atheris, the second by mutants: a GIF without an end, a TIFF whose strips lie at 140/x."""
     two = _two_frames()
-    assert thumbnail(two[: two.rindex(b"!\xf9") + 1], 16).facts.startswith("broken picture")
+    assert make_thumbnail(two[: two.rindex(b"!\xf9") + 1], 16).facts.startswith("broken image")
     tiff = bytearray(_encoded("TIFF"))
     place = tiff.index(struct.pack("<HH", 0x111, 4))
     tiff[place + 2] = 5
-    assert thumbnail(bytes(tiff), 16).jpeg is None
+    assert make_thumbnail(bytes(tiff), 16).jpeg is None
     assert not tried("picture", bytes(tiff))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from schemas.manifest import MANIFEST
-from tests.helpers.dataset_hub import PictureServer, dbq_table, served
+from tests.helpers.dataset_hub import ImageServer, dbq_table, served
 from tests.helpers.flows import (
     GENERATING,
     Flow,
@@ -129,7 +129,7 @@ def test_generating_killed(light: Keeper, tmp_path: Path, name: str, num_kills: 
 
 @pytest.mark.slow
 def test_fetching_killed(light: Keeper, tmp_path: Path) -> None:
-    server = PictureServer(delay_s=0.005)
+    server = ImageServer(delay_s=0.005)
     with served(server):
         dbq_table(120, server.url).to_parquet(tmp_path / "table.parquet", index=False)
         flow = fetching(tmp_path / "table.parquet")
@@ -185,7 +185,7 @@ def test_evaluating_killed(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["generate", "import", "fetch", "imagefolder"])
 def test_killed_while_tidying_up(light: Keeper, tmp_path: Path, catalog: Path, name: str) -> None:
-    server = PictureServer()
+    server = ImageServer()
     with served(server):
         dbq_table(45, server.url).to_parquet(tmp_path / "table.parquet", index=False)
         flow = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.fit.vocabulary import SILHOUETTE_WORDS, silhouette_of
+from generator.fit.vocabulary import SILHOUETTE_WORDS, find_silhouette
 from generator.render.engine.silhouette_registry import PatternSheet, sheets_in
 from generator.scaffold.starter_spec import GROUPS, tree_path
 from schemas.appearance import ANY, CUTS, MATERIALS, SILHOUETTES, STYLE_VALUES
@@ -59,7 +59,7 @@ def test_a_record_uses_only_words_that_there_are(each: Silhouette) -> None:
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
 def test_the_name_of_a_leaf_in_any_market_leads_to_its_own_silhouette(silhouette: str) -> None:
     for market in MARKET_CODES:
-        assert silhouette_of(tree_path(silhouette, market)) == (silhouette, True), market
+        assert find_silhouette(tree_path(silhouette, market)) == (silhouette, True), market
 
 
 def test_every_place_in_the_order_of_trying_is_taken_once() -> None:

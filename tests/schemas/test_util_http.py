@@ -72,8 +72,8 @@ def test_retry_after_is_a_number_or_a_date() -> None:
     assert retry_after_seconds("2.5") == 2.5
     assert retry_after_seconds(formatdate(now + 30, usegmt=True), now=lambda: now) == 30.0
     assert retry_after_seconds(formatdate(now - 30, usegmt=True), now=lambda: now) == 0.0
-    assert retry_after_seconds("soon") is None
-    assert retry_after_seconds(None) is None
+    for nonsense in (None, "soon", "-5", "Thu, 99 Foo 2020 00:00:00 GMT", "1" * 40):
+        assert retry_after_seconds(nonsense) is None
 
 
 def test_only_429_and_server_errors_are_transient() -> None:

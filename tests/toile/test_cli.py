@@ -1,6 +1,7 @@
-"""The command line as a user meets it: help, exit codes, errors in one line, quiet."""
+"""The command line as users see it: help, exit codes, errors in one line, quiet."""
 
 import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from schemas.errors import ToileError
-from tests.project.test_architecture import PACKAGES
-from toile.cli import COMMANDS, main
+from toile.cli import COMMANDS, GROUPS, main
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -29,14 +31,15 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
 
 
 def test_every_command_is_found() -> None:
-    """A command that is written and not named in the table could never be called."""
-    root = Path(__file__).parents[2]
-    modules = [root / "toile/pipeline.py", *(path for room in PACKAGES for path in (root / room).rglob("*cli.py"))]
+    """A command that is not in the table of the command line cannot be called."""
+    packages = [ROOT / name for name in ("toile", "schemas", "generator", "finetune", "evaluation")]
+    modules = [path for package in packages for path in package.rglob("*.py") if "import click" in path.read_text()]
     written: dict[str, click.Command] = {}
     for path in modules:
-        module = ".".join(path.relative_to(root).with_suffix("").parts)
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         for name, value in vars(importlib.import_module(module)).items():
-            if isinstance(value, click.Command):
+            if isinstance(value, click.Command) and value is not main:
                 written[f"{module}:{name}"] = value
     groups = [command for command in written.values() if isinstance(command, click.Group)]
     below = [command for group in groups for command in group.commands.values()]
@@ -47,6 +50,22 @@ def test_every_command_is_found() -> None:
     assert shown.output.count("check") == (hasattr(click, "NoSuchCommand")), (
         "newer versions of click guess what was meant"
     )
+
+
+def test_help_is_in_groups_with_short_lines_on_80_columns() -> None:
+    shown = CliRunner().invoke(main, ["--help"]).output
+    assert [line.rstrip(":") for line in shown.splitlines() if line.rstrip(":") in GROUPS] == list(GROUPS)
+    for name, (_, line) in (item for commands in GROUPS.values() for item in commands.items()):
+        assert len(line) <= 45
+        assert f"  {name}" in shown
+        assert line in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_80_columns_but_for_examples(name: str) -> None:
+    shown = CliRunner().invoke(main, [name, "--help"]).output
+    assert max(map(len, shown.partition("Example:")[0].splitlines())) <= 80
+    assert "SHARDS" not in shown
 
 
 def test_version_is_the_package_version() -> None:
@@ -73,14 +92,32 @@ def test_usage_errors_have_exit_code_2() -> None:
     assert CliRunner().invoke(main, ["generate", "demo", "--out", "x", "--num-products", "0"]).exit_code == 2
 
 
-def test_quiet_says_nothing(tmp_path: Path) -> None:
-    command = ["--quiet", "generate", "demo", "--num-products", "5", "--no-images", "--out", str(tmp_path / "out")]
-    shown = CliRunner().invoke(main, command, catch_exceptions=False)
+@pytest.mark.parametrize(("before", "after"), [(["--quiet"], []), ([], ["--quiet"])])
+def test_quiet_prints_nothing(tmp_path: Path, before: list[str], after: list[str]) -> None:
+    command = ["generate", "demo", "--num-products", "5", "--no-images", "--out", str(tmp_path / "out")]
+    shown = CliRunner().invoke(main, [*before, *command, *after], catch_exceptions=False)
     assert shown.exit_code == 0
     assert shown.output == ""
+    loud = CliRunner().invoke(main, command, catch_exceptions=False)
+    assert "nothing to do" in loud.stderr, "quiet of one call is not quiet of the next"
 
 
-def test_a_read_only_place_is_one_line(tmp_path: Path) -> None:
+def test_quiet_is_an_option_of_commands_of_groups_too() -> None:
+    for command in (["report"], ["report", "summary"]):
+        assert "--quiet" in CliRunner().invoke(main, [*command, "--help"]).output
+
+
+def test_help_of_all_commands_imports_no_command() -> None:
+    code = (
+        "import json, sys\nfrom click.testing import CliRunner\nfrom toile.cli import COMMANDS, main\n"
+        "assert CliRunner().invoke(main, ['--help']).exit_code == 0\n"
+        "print(json.dumps([w for w in COMMANDS.values() if w.split(':')[0] in sys.modules]))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(answer.stdout) == []
+
+
+def test_a_read_only_folder_gives_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     shown = CliRunner().invoke(main, ["generate", "demo", "--no-images", "--out", str(tmp_path / "file" / "out")])
     assert shown.exit_code == 1

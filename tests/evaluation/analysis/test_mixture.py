@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from evaluation.analysis.mixture import questions
+from evaluation.analysis.comparison import questions
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.result import read_result
 from schemas.util.stats import holm

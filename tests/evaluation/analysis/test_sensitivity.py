@@ -14,9 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from evaluation.analysis.counterfactual import run
-from evaluation.analysis.counterfactual_page import shown
-from evaluation.analysis.sensitivity import sensitivities, sensitivity, slope
+from evaluation.analysis.counterfactual import run, sensitivities, sensitivity, shown, slope
 from evaluation.models.base import Generated
 from evaluation.rows import STORED
 from evaluation.run import Candidate

@@ -10,9 +10,15 @@ import pytest
 from PIL import Image
 
 from evaluation import score
-from evaluation.metrics import nearest
-from evaluation.metrics.baselines import NEAREST_PICTURE, baselines, fit
-from evaluation.metrics.nearest import features, habits_of, nearest_answers
+from evaluation.metrics.baselines import (
+    NEAREST_PICTURE,
+    baselines,
+    features,
+    fit,
+    habits_of,
+    nearest_answers,
+    sample_train_images,
+)
 from schemas.answer import parse, render
 from schemas.product import Product
 from tests.evaluation.metrics.test_metrics import answered, find, mixed
@@ -125,9 +131,7 @@ def test_broken_pictures_and_half_rows_are_passed_over() -> None:
     assert features(b"") is None
 
 
-def test_a_folder_gives_habits_with_a_bounded_draw_of_its_pictures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_gives_habits_with_a_bounded_sample_of_its_images(tmp_path: Path) -> None:
     train, test = in_split(products(60), "train"), in_split(products(80)[60:], "test")
     folder = write_shards(tmp_path, [*train, *test])
     without = [dataclasses.replace(row, image=None) for row in test]
@@ -136,13 +140,12 @@ def test_a_folder_gives_habits_with_a_bounded_draw_of_its_pictures(
     assert whole == habits_of(folder, test), "pictures are read where rows do not hold them"
     assert set(whole.nearest) == {row.product_code for row in test}
     assert set(whole.nearest.values()) <= {truth(row) for row in train}
-    monkeypatch.setattr(nearest, "MOST_PICTURES", 5)
-    few = habits_of(folder, test)
+    few = habits_of(folder, test, max_images=5)
     assert few is not None
     assert len(set(few.nearest.values())) <= 5
-    assert few.nearest == habits_of(folder, test[::-1]).nearest  # type: ignore[union-attr]
+    assert few.nearest == habits_of(folder, test[::-1], max_images=5).nearest  # type: ignore[union-attr]
     assert (few.num_rows, few.median_price) == (whole.num_rows, whole.median_price)
-    drawn = [row.product_code for row in nearest._drawn(folder)]
+    drawn = [row.product_code for row in sample_train_images(folder, 5)]
     assert drawn == [row.product_code for row in train if row.product_code in set(drawn)]
     assert len(drawn) == 5
 

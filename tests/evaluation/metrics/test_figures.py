@@ -10,10 +10,9 @@ import pytest
 from scipy import stats
 
 from evaluation import score
-from evaluation.analysis.visual_gain import verdict
 from evaluation.metrics.baselines import fit
-from evaluation.metrics.figures import FIGURES, HEADLINE, POOLED, headline, shown, shown_by_category
-from evaluation.metrics.metrics import scores_of
+from evaluation.metrics.metrics import FIGURES, HEADLINE, POOLED, headline, shown, shown_by_category
+from evaluation.metrics.scores import scores_of, verdict
 from evaluation.metrics.scoring import is_refusal, outcomes
 from schemas.answer import render
 from schemas.evaluation import EvaluationSpec

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from evaluation import score
-from evaluation.analysis.visual_gain import verdict
-from evaluation.metrics import metrics
+from evaluation.metrics import scores
 from evaluation.metrics.baselines import CATEGORY_MEDIAN, fit
-from evaluation.metrics.figures import FAILURES, FIGURES, HEADLINE, POOLED
+from evaluation.metrics.metrics import FAILURES, FIGURES, HEADLINE, POOLED
+from evaluation.metrics.scores import verdict
 from schemas.answer import render
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
@@ -156,7 +156,7 @@ def test_the_order_of_predictions_does_not_matter() -> None:
 
 
 def test_every_metric_has_a_meaning_in_words_or_by_name() -> None:
-    told = " ".join(f"{name}: {words}" for name, words in metrics.METHODS.items())
+    told = " ".join(f"{name}: {words}" for name, words in scores.METHODS.items())
     plain = {name for name in (*FIGURES, *POOLED) if ":" not in name}
     assert {name for name in plain if not re.search(rf"\b{name}\b", told)} == {"title_exact", "truncated"}
     assert set(HEADLINE) <= plain

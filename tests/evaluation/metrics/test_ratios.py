@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
-from evaluation.metrics import ratios
-from evaluation.stats.clusters import Values
-from evaluation.stats.intervals import middles
+from evaluation.metrics import metrics
+from evaluation.stats.intervals import Values, middles
 from evaluation.stats.resampling import Weighted, plain
 
 PAIRS = st.lists(
@@ -31,7 +30,7 @@ def columns(pairs: list[tuple[float, float, int]]) -> tuple[Values, Values, np.n
 @given(PAIRS)
 def test_rank_correlation_is_spearmans(pairs: list[tuple[float, float, int]]) -> None:
     answered, true, _ = columns(pairs)
-    found = plain(ratios.rank_correlation(answered, true, np.zeros(len(pairs), np.intp)), len(pairs))
+    found = plain(metrics.rank_correlation(answered, true, np.zeros(len(pairs), np.intp)), len(pairs))
     if len(set(answered)) == 1 or len(set(true)) == 1:
         assert math.isnan(found)
     else:
@@ -48,7 +47,7 @@ def test_within_categories_it_is_the_correlation_of_scaled_ranks(pairs: list[tup
             own = groups == group
             place[own] = (stats.rankdata(values[own]) - 0.5) / own.sum() - 0.5
         places.append(place)
-    found = plain(ratios.rank_correlation(answered, true, groups), len(pairs))
+    found = plain(metrics.rank_correlation(answered, true, groups), len(pairs))
     scale = math.sqrt(float(places[0] @ places[0]) * float(places[1] @ places[1]))
     if scale < 1e-9:
         assert math.isnan(found)
@@ -61,8 +60,8 @@ def test_knowing_the_category_alone_ranks_nothing_within_it() -> None:
     groups = np.repeat([0, 1, 2], 40)
     true = groups * 2.0 + draw.normal(size=120)
     medians = np.array([np.median(true[groups == group]) for group in range(3)])[groups]
-    whole = ratios.rank_correlation(medians, true, np.zeros(120, np.intp))
-    within = ratios.rank_correlation(medians, true, groups)
+    whole = metrics.rank_correlation(medians, true, np.zeros(120, np.intp))
+    within = metrics.rank_correlation(medians, true, groups)
     assert plain(whole, 120) > 0.7
     assert math.isnan(plain(within, 120))
 
@@ -70,17 +69,17 @@ def test_knowing_the_category_alone_ranks_nothing_within_it() -> None:
 def test_d2_is_scikit_learns_where_the_baseline_is_the_median_of_the_rows() -> None:
     draw = np.random.default_rng(1)
     true, answered = draw.normal(size=51), draw.normal(size=51)
-    found = ratios.d2(answered, true, float(np.median(true)))
+    found = metrics.d2(answered, true, float(np.median(true)))
     assert plain(found, 51) == pytest.approx(float(sklearn_metrics.d2_absolute_error_score(true, answered)))
-    assert plain(ratios.d2(true, true, 0.3), 51) == 1.0
-    assert plain(ratios.d2(np.full(51, 0.3), true, 0.3), 51) == 0.0
-    assert math.isnan(plain(ratios.d2(np.ones(3), np.zeros(3), 0.0), 3))
+    assert plain(metrics.d2(true, true, 0.3), 51) == 1.0
+    assert plain(metrics.d2(np.full(51, 0.3), true, 0.3), 51) == 0.0
+    assert math.isnan(plain(metrics.d2(np.ones(3), np.zeros(3), 0.0), 3))
 
 
 def test_rmsle_is_scikit_learns_up_to_its_added_one() -> None:
     draw = np.random.default_rng(2)
     true, answered = draw.lognormal(size=30) + 1, draw.lognormal(size=30) + 1
-    found = plain(ratios.rmsle(np.log(answered), np.log(true)), 30)
+    found = plain(metrics.rmsle(np.log(answered), np.log(true)), 30)
     assert found == pytest.approx(float(sklearn_metrics.root_mean_squared_log_error(true - 1, answered - 1)))
 
 
@@ -92,10 +91,10 @@ def test_weights_are_copies_of_rows(pairs: list[tuple[float, float, int]], count
         return
     copied = np.repeat(np.arange(len(pairs)), times)
     figures: tuple[Callable[[np.ndarray], Weighted], ...] = (
-        lambda rows: ratios.rmsle(answered[rows], true[rows]),
-        lambda rows: ratios.d2(answered[rows], true[rows], 1.0),
-        lambda rows: ratios.rank_correlation(answered[rows], true[rows], groups[rows]),
-        lambda rows: ratios.middle(answered[rows]),
+        lambda rows: metrics.rmsle(answered[rows], true[rows]),
+        lambda rows: metrics.d2(answered[rows], true[rows], 1.0),
+        lambda rows: metrics.rank_correlation(answered[rows], true[rows], groups[rows]),
+        lambda rows: metrics.middle(answered[rows]),
     )
     for make in figures:
         weighted = float(make(np.arange(len(pairs)))(times[:, None].astype(float))[0])
@@ -106,7 +105,7 @@ def test_weights_are_copies_of_rows(pairs: list[tuple[float, float, int]], count
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.5, math.inf]), min_size=1, max_size=12).map(np.array))
 def test_the_middle_is_the_median_with_infinite_values_last(values: Values) -> None:
     expected = np.median(values) if np.isfinite(np.median(np.where(np.isinf(values), 1e9, values))) else math.inf
-    found = plain(ratios.middle(values), len(values))
+    found = plain(metrics.middle(values), len(values))
     assert found == float(middles(values[None])[0])
     if np.sum(np.isinf(values)) * 2 < len(values) - 1:
         assert found == pytest.approx(float(expected))

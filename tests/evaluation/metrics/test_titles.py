@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
-from evaluation.metrics.chrf import chrf
 from evaluation.metrics.scoring import title_tokens
-from evaluation.metrics.title_slots import SLOTS, Vocabulary
+from evaluation.metrics.titles import SLOTS, Vocabulary, chrf
 from schemas.product import Product
 
 TITLES = st.text(st.sampled_from("abcde fgh Trench Co\u00e9\u00df  '"), max_size=24)

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation.models.base import AnswerForm
-from evaluation.models.constrained import FormProcessor, grammar_of, token_bytes
-from evaluation.models.grammar import Grammar
+from evaluation.models.constrained import FormProcessor, Grammar, grammar_of, token_bytes
 from evaluation.models.phi3v import Phi3VisionBackend
 from finetune import load_model
 from finetune.phi3v.processing import Phi3VProcessor

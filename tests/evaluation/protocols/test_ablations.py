@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.metrics.scoring import category_key
-from evaluation.protocols.ablations import partners
+from evaluation.protocols.generate import partners
 from schemas.product import Product
 from tests.helpers.shard_fixture import products
 

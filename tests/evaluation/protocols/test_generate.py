@@ -13,7 +13,7 @@ from PIL import Image
 
 from evaluation import predict
 from evaluation.models.base import Generated
-from evaluation.protocols.ablations import blank, partners
+from evaluation.protocols.generate import blank, partners
 from evaluation.rows import Rows, missing_part, read_rows, train_rows
 from schemas.answer import PROMPT
 from schemas.errors import ToileError

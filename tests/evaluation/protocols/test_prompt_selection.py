@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from evaluation.dataset_stats import read_facts
 from evaluation.models.base import Generated
 from evaluation.protocols.answers import answer
-from evaluation.protocols.dataset_stats import read_facts
-from evaluation.protocols.prompts import prompt_of
+from evaluation.protocols.protocols import prompt_of
 from evaluation.rows import Rows, read_rows
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation import predict
+from evaluation.dataset_stats import Facts, read_facts
 from evaluation.models.base import AnswerForm, Generated, LogProbs
-from evaluation.protocols.ablations import partners
 from evaluation.protocols.answers import answer
-from evaluation.protocols.dataset_stats import Facts, read_facts
-from evaluation.protocols.prompts import category_prefix, price_prefix, prompt_of
-from evaluation.protocols.rank import MEASURES, habit, ranking
+from evaluation.protocols.generate import partners
+from evaluation.protocols.inference import MEASURES, habit, ranking
+from evaluation.protocols.protocols import category_prefix, price_prefix, prompt_of
 from evaluation.rows import Rows, read_rows
 from finetune.phi3v.tiny import tiny_processor
 from schemas.answer import PROMPT, QUESTION, parse, render

@@ -13,10 +13,11 @@ from xml.etree import ElementTree
 import pytest
 from click.testing import CliRunner, Result
 
-from evaluation import compare, report
+from evaluation import compare
 from evaluation.models.base import VisionModel
+from evaluation.report.console import write_summary
 from evaluation.report.evidence import PACKED, evidence_of, pack, rescore
-from evaluation.report.summary import write_summary
+from evaluation.report.page import write_report
 from evaluation.run import Candidate, evaluate
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -71,7 +72,7 @@ def test_a_page_proves_itself(name: str, place: Path) -> None:
 def test_writing_a_page_once_more_proves_the_same(name: str, place: Path) -> None:
     page = place / name / "report.html"
     before = page.read_text()
-    report(place / name)
+    write_report(place / name)
     assert page.read_text() == before
     assert rescore(page).differing == ()
 

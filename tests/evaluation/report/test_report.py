@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation import compare, report
+from evaluation import compare
 from evaluation.models.base import VisionModel
 from evaluation.report import page
 from evaluation.report.console import print_comparison, print_result
-from evaluation.report.scatter import MAX_POINTS, Points, scatter
-from evaluation.report.write import embedded
+from evaluation.report.page import embedded, write_report
+from evaluation.report.plots import MAX_POINTS, Points, scatter
 from evaluation.run import Candidate, evaluate
 from schemas.answer import PROMPT, render
 from schemas.evaluation import EvaluationSpec
@@ -153,7 +153,7 @@ def test_the_page_stays_small_with_large_pictures(html: str) -> None:
 
 
 def test_thumbnails_are_small() -> None:
-    from evaluation.report.gallery import _thumbnail
+    from evaluation.report.plots import _thumbnail
 
     encoded = base64.b64decode(_thumbnail(noisy_picture("5")).split(",")[1])
     with Image.open(io.BytesIO(encoded)) as picture:
@@ -193,7 +193,7 @@ def test_verdicts_and_skipped_rows_are_on_the_page(folders: Path) -> None:
 def test_the_page_is_made_again_byte_for_byte(folders: Path) -> None:
     for name in PAGES:
         before = (folders / name / "report.html").read_bytes()
-        assert report(folders / name) == folders / name / "report.html"
+        assert write_report(folders / name) == folders / name / "report.html"
         assert (folders / name / "report.html").read_bytes() == before
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from evaluation.stats import certify as certifying
+from benchmarks import certify as certifying
+from benchmarks.certify import Finding, Setting
 from evaluation.stats import resampling
-from evaluation.stats.certify import Finding, Setting
 
 ALONE = Setting(families=150, largest=1, alike=0.0, rates=(0.4, 0.55))
 ALIKE = Setting(families=120, largest=3, alike=0.7, rates=(0.6, 0.75))

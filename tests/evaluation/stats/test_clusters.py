@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.regression.linear_model import OLS
 
-from evaluation.metrics.ratios import middle
-from evaluation.stats import clusters, intervals, paired
-from evaluation.stats.clusters import Families, Values
+from evaluation.metrics.metrics import middle
+from evaluation.stats import intervals, paired
+from evaluation.stats.intervals import Families, Values
 
 ROWS = st.lists(st.tuples(st.floats(0, 1, width=16), st.integers(0, 12)), min_size=2, max_size=40)
 BINARY = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 30)), min_size=1, max_size=50)
@@ -23,7 +23,7 @@ def columns(rows: list[tuple[float, int]]) -> tuple[Values, Families]:
 @given(ROWS)
 def test_the_standard_error_is_that_of_a_clustered_regression_on_a_constant(rows: list[tuple[float, int]]) -> None:
     values, families = columns(rows)
-    found = clusters.standard_error(values, families)
+    found = intervals.standard_error(values, families)
     if len(set(families)) < 2:
         assert math.isnan(found)
         return
@@ -37,19 +37,19 @@ def test_the_standard_error_is_equation_4_of_miller_summed_pair_by_pair() -> Non
     away = values - values.mean()
     total = sum(away[i] * away[j] for i in range(30) for j in range(30) if families[i] == families[j])
     num = len(set(families.tolist()))
-    assert clusters.standard_error(values, families) == pytest.approx(math.sqrt(total * num / (num - 1)) / 30)
+    assert intervals.standard_error(values, families) == pytest.approx(math.sqrt(total * num / (num - 1)) / 30)
 
 
 def test_every_row_a_family_is_the_plain_standard_error() -> None:
     values = np.random.default_rng(1).random(25)
     plain = values.std(ddof=1) / 5
-    assert clusters.standard_error(values, clusters.singles(25)) == pytest.approx(plain)
+    assert intervals.standard_error(values, intervals.singles(25)) == pytest.approx(plain)
 
 
 @given(ROWS)
 def test_effective_rows_lie_between_one_and_all(rows: list[tuple[float, int]]) -> None:
     values, families = columns(rows)
-    found = clusters.effective_rows(values, families)
+    found = intervals.effective_rows(values, families)
     assert 1 - 1e-9 <= found <= len(values)
     if len(set(families)) == len(values):
         assert found == len(values)
@@ -112,15 +112,15 @@ def test_rows_that_agree_within_families_widen_the_interval() -> None:
     families = np.repeat(np.arange(60), 3)
     plain, honest = intervals.rate(right, 0.95), intervals.rate(right, 0.95, families)
     assert (honest.high or 0) - (honest.low or 0) > 1.6 * ((plain.high or 0) - (plain.low or 0))
-    assert clusters.effective_rows(right, families) == pytest.approx(60)
+    assert intervals.effective_rows(right, families) == pytest.approx(60)
 
 
 def test_few_families_are_never_taken_for_many_rows() -> None:
     balanced = np.array([1.0, 0.0] * 20)
     families = np.repeat(np.arange(4), 10)
-    assert clusters.effective_rows(balanced, families) == pytest.approx(4)
-    assert clusters.effective_rows(np.ones(40), families) == pytest.approx(4)
-    assert clusters.effective_rows(np.ones(40), np.zeros(40, np.intp)) == 1
+    assert intervals.effective_rows(balanced, families) == pytest.approx(4)
+    assert intervals.effective_rows(np.ones(40), families) == pytest.approx(4)
+    assert intervals.effective_rows(np.ones(40), np.zeros(40, np.intp)) == 1
     single = intervals.rate(balanced, 0.95, np.zeros(40, np.intp))
     assert (single.high or 0) - (single.low or 0) > 0.7
     assert paired.mean_difference(np.zeros(40), balanced, 0.95, np.zeros(40, np.intp)).low == pytest.approx(-0.475)
@@ -130,9 +130,9 @@ def test_families_in_several_groups_widen_the_macro_interval() -> None:
     draw = np.random.default_rng(4)
     right = np.repeat(draw.random(50) < 0.5, 2).astype(float)
     groups = [np.arange(0, 100, 2), np.arange(1, 100, 2)]
-    assert clusters.spanning(right, np.repeat(np.arange(50), 2), groups) == pytest.approx(math.sqrt(2))
-    assert clusters.spanning(right, np.arange(100), groups) == pytest.approx(1.0)
-    assert clusters.spanning(np.ones(100), np.arange(100), groups) == 1.0
+    assert intervals.spanning(right, np.repeat(np.arange(50), 2), groups) == pytest.approx(math.sqrt(2))
+    assert intervals.spanning(right, np.arange(100), groups) == pytest.approx(1.0)
+    assert intervals.spanning(np.ones(100), np.arange(100), groups) == 1.0
     halves = [intervals.rate(right[group], 0.95) for group in groups]
     plain, wide = intervals.macro(halves, 50), intervals.macro(halves, 50, math.sqrt(2))
     assert (wide.high or 0) - (wide.value or 0) == pytest.approx(

@@ -12,10 +12,9 @@ from statsmodels.stats.contingency_tables import mcnemar as mcnemar_oracle
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from evaluation.metrics.ratios import middle
+from evaluation.metrics.metrics import middle
 from evaluation.stats import intervals, paired
-from evaluation.stats.clusters import Values
-from evaluation.stats.intervals import Estimate
+from evaluation.stats.intervals import Estimate, Values
 from schemas.util.stats import benjamini_hochberg, holm, wilson
 
 PAIRS = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=60)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from evaluation.metrics.ratios import rmsle
+from evaluation.metrics.metrics import rmsle
 from evaluation.stats import resampling
-from evaluation.stats.clusters import Families, Values
+from evaluation.stats.intervals import Families, Values
 from evaluation.stats.paired import mcnemar
 from evaluation.stats.resampling import bca, flip_p, resampled
 

@@ -196,7 +196,7 @@ def test_the_command_lists_findings_and_fails(folder: Path) -> None:
     good = CliRunner().invoke(main, ["verify", str(folder), "--sample", "3"])
     assert (good.exit_code, good.stdout.strip()) == (
         0,
-        f"3 files, {NUM_PRODUCTS} rows read, 3 products made anew and compared byte for byte: 0 findings",
+        f"3 files, {NUM_PRODUCTS} rows read, 3 products generated again and compared byte for byte: 0 findings",
     )
     (path,) = folder.glob("data/test-*")
     path.unlink()

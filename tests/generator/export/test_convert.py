@@ -20,7 +20,8 @@ from click.testing import CliRunner
 from generator.export.convert import Conversion, ConvertOptions, convert
 from generator.export.file_names import picture_suffix
 from generator.export.folder import FORMS, ExportFile
-from generator.ingest.import_table import ImportOptions, import_table
+from generator.ingest.import_table import import_table
+from generator.ingest.rows import ImportOptions
 from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST

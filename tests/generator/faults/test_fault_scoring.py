@@ -189,8 +189,8 @@ def test_rows_that_the_catalog_lacks_are_counted(faulty: Path, tmp_path: Path) -
         ("found.csv", "product_code,kind\n,missing\n", "None is no product_code"),
         ("found.csv", "row\nx\n", "'x' is no row"),
         ("found.csv", "row\n-1\n", "'-1' is no row"),
-        ("found.csv", "", "no well-formed table"),
-        ("found.txt", "row\n1\n", "no kind of table"),
+        ("found.csv", "", "not a well-formed table"),
+        ("found.txt", "row\n1\n", "not a kind of table"),
     ],
 )
 def test_a_bad_table_is_one_clear_error(faulty: Path, tmp_path: Path, name: str, content: str, problem: str) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import generator.catalog.shards
-from evaluation.commands.evaluate import _ceilings
+from evaluation.commands import _ceilings
 from finetune.data_mix import Example, find_source
 from generator.catalog.online_source import opener
 from generator.catalog.shards import GenerateInputs, write_shards

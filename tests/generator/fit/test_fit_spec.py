@@ -1,4 +1,4 @@
-"""From real rows to a spec: what was put in comes out again, and the spec can be drawn."""
+"""Fit a spec to real rows: known shares and prices are recovered, and products can be generated from the spec."""
 
 import io
 from pathlib import Path
@@ -12,13 +12,10 @@ from scipy.stats import spearmanr
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.fit import statistics
-from generator.fit.categories import load_categories
-from generator.fit.fit_spec import Fit, fit
-from generator.fit.mechanisms import Exact
-from generator.fit.options import FitOptions
-from generator.fit.price_table import levels
-from generator.fit.prices import CELLS, bands, endings
-from generator.fit.spec_yaml import as_yaml
+from generator.fit.categories import estimate_price_levels, load_categories
+from generator.fit.fit_spec import Fit, fit, to_yaml
+from generator.fit.mechanisms import FitOptions, NoNoise
+from generator.fit.prices import ENDING_CELLS, count_price_endings, infer_price_bands
 from generator.fit.statistics import Family
 from generator.fit.vocabulary import (
     COLOUR_WORDS,
@@ -26,7 +23,7 @@ from generator.fit.vocabulary import (
     PALETTE,
     PATTERN_WORDS,
     SILHOUETTE_WORDS,
-    silhouette_of,
+    find_silhouette,
 )
 from generator.sampling.prices import legal_prices
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
@@ -46,7 +43,7 @@ def known() -> CatalogSpec:
 
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """3,000 rows of the sportswear preset, no pictures."""
+    """3,000 rows of the sportswear preset, without images."""
     out = tmp_path_factory.mktemp("round") / "catalog"
     document = read_document(presets("catalog")["sportswear"])
     write_shards(GenerateInputs(spec_document=document, seed=5, start=0, num_products=3000, image_size=None), out)
@@ -59,11 +56,11 @@ def fitted(catalog: Path) -> Fit:
 
 
 def as_spec(found: Fit, place: Path) -> CatalogSpec:
-    place.write_text(as_yaml(found), encoding="utf-8")
+    place.write_text(to_yaml(found), encoding="utf-8")
     return load(place, "catalog")
 
 
-def test_a_spec_comes_back_from_its_own_catalog(known: CatalogSpec, fitted: Fit, tmp_path: Path) -> None:
+def test_fit_recovers_the_spec_of_a_generated_catalog(known: CatalogSpec, fitted: Fit, tmp_path: Path) -> None:
     """Shares within three standard errors of about 1,150 designs, prices within 10 %."""
     spec = as_spec(fitted, tmp_path / "spec.yaml")
     shares = {category.path: category.share for category in known.categories}
@@ -87,7 +84,7 @@ def test_a_spec_comes_back_from_its_own_catalog(known: CatalogSpec, fitted: Fit,
     assert set(trainers.attributes["material"] or ()) == {"canvas", "suede", "leather", "knit"}
 
 
-def test_no_weight_stands_on_fewer_designs_than_k(tmp_path: Path) -> None:
+def test_every_weight_has_at_least_min_support_families(tmp_path: Path) -> None:
     """Neither that of a word, nor that of all designs without one, nor that of a title."""
     out = tmp_path / "catalog"
     document = read_document(presets("catalog")["sportswear"])
@@ -98,9 +95,9 @@ def test_no_weight_stands_on_fewer_designs_than_k(tmp_path: Path) -> None:
                 assert len(weights) == 1 or min(weights.values()) >= k, (category["path"], weights)
 
 
-def test_the_twin_of_a_catalog_costs_what_the_catalog_costs(catalog: Path, fitted: Fit, tmp_path: Path) -> None:
-    """Median price of each leaf, in a catalog drawn from the fitted spec, within 15 %."""
-    (tmp_path / "spec.yaml").write_text(as_yaml(fitted), encoding="utf-8")
+def test_generated_catalog_has_the_median_prices_of_the_real_one(catalog: Path, fitted: Fit, tmp_path: Path) -> None:
+    """Median price of each category, in a catalog generated from the fitted spec, within 15 %."""
+    (tmp_path / "spec.yaml").write_text(to_yaml(fitted), encoding="utf-8")
     document = read_document(tmp_path / "spec.yaml")
     out = tmp_path / "twin"
     write_shards(GenerateInputs(spec_document=document, seed=1, start=0, num_products=3000, image_size=None), out)
@@ -120,16 +117,14 @@ def medians(folder: Path) -> dict[tuple[str | None, ...], float]:
     return {path: float(np.median(prices)) for path, prices in found.items()}
 
 
-def test_the_private_path_without_noise_gives_the_right_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Silent(Exact):
+def test_private_fit_without_noise_recovers_the_catalog(tmp_path: Path) -> None:
+    class PrivateWithoutNoise(NoNoise):
         private = True
 
     rows = fit_table.rows(2000, 4, paths=fit_table.PATHS[:12])
     place = fit_table.folder(tmp_path / "shards", rows)
     options = FitOptions(epsilon=1.0, categories=fit_table.PATHS[:12])
-    document = fit_without_ledger(place, options, Silent(), monkeypatch)
+    document = fit(place, options, PrivateWithoutNoise()).document
     shares, prices = fit_table.design_shares(rows), fit_table.design_prices(rows)
     for category in document["categories"]:
         path = category["path"]
@@ -142,20 +137,13 @@ def test_the_private_path_without_noise_gives_the_right_answers(
     assert {"cotton", "wool", "leather"} <= set(document["attributes"]["material"]["values"])
 
 
-def fit_without_ledger(
-    place: Path, options: FitOptions, releases: Exact, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Any]:
-    monkeypatch.setattr("generator.fit.fit_spec._with_ledger", lambda document, options, releases: document)
-    return fit(place, options, releases).document
-
-
 @pytest.mark.parametrize(
     ("repeat", "most_distance", "least_correlation"), [(0.0, 0.05, 0.9), (0.375, 0.055, 0.84)], ids=["one", "more"]
 )
-def test_at_epsilon_one_shares_and_price_levels_survive(
+def test_shares_and_price_levels_at_epsilon_one(
     tmp_path: Path, repeat: float, most_distance: float, least_correlation: float
 ) -> None:
-    """3,040 rows, 80 categories known to the public; means of four tables. Measured: benchmarks/fit.py."""
+    """3,040 rows, a public list of 80 categories; means of four tables. Measured: benchmarks/fit.py."""
     found = [accuracy(tmp_path / str(seed), seed, repeat) for seed in range(4)]
     assert np.mean([distance for distance, _ in found]) <= most_distance, found
     assert np.mean([correlation for _, correlation in found]) >= least_correlation, found
@@ -174,13 +162,13 @@ def accuracy(place: Path, seed: int, repeat: float) -> tuple[float, float]:
     return distance, float(spearmanr(*zip(*pairs, strict=True)).statistic)
 
 
-def test_a_noiseless_table_gives_its_own_counts_and_levels() -> None:
+def test_price_levels_of_a_table_without_noise() -> None:
     rng = np.random.default_rng(0)
     truth, edges = np.linspace(4, 8, 9), np.array([5.0, 6.0, 7.0])
     table = np.zeros((9, 4))
     for k, level in enumerate(truth):
         np.add.at(table[k], np.searchsorted(edges, rng.normal(level, 0.5, 400)), 1)
-    found = levels(table, edges, 0.0)
+    found = estimate_price_levels(table, edges, 0.0)
     assert np.allclose(found.num_K, 400, rtol=0.02)
     assert np.all(np.diff(found.log_price_K) > 0)
     assert np.abs(found.log_price_K - truth)[2:-2].max() < 0.25
@@ -197,23 +185,29 @@ def test_a_noiseless_table_gives_its_own_counts_and_levels() -> None:
         ([12.0, 17.0], {2, 7, 12, 27}),
     ],
 )
-def test_the_lattice_holds_the_endings_that_were_seen(prices: list[float], legal: set[float]) -> None:
+def test_price_points_include_the_observed_endings(prices: list[float], legal: set[float]) -> None:
     path = fit_table.PATHS[0]
     members = [member(path=path, full_price=price) for price in prices for _ in range(6)]
-    found = bands(endings(members, [path]).counts, 5, 0.0)
-    assert len(CELLS) == len(endings(members, [path]).counts)
+    found = infer_price_bands(count_price_endings(members, [path]).counts, 5, 0.0)
+    assert len(ENDING_CELLS) == len(count_price_endings(members, [path]).counts)
     points = set(legal_prices(Prices(bands=found), 10_000.0).tolist())
     assert {*prices, *legal} <= points
     assert 101.01 not in points
-    assert 8.0 not in points or min(prices) > 100  # no habit was seen there
+    assert 8.0 not in points or min(prices) > 100  # no price ended like this
 
 
 def member(**facts: Any) -> Family:
-    usual: dict[str, Any] = {"path": None, "full_price": None, "reduced": 0, "label": None, "size": 1}
+    usual: dict[str, Any] = {
+        "path": None,
+        "full_price": None,
+        "discount_percent": 0,
+        "label": None,
+        "num_colourways": 1,
+    }
     return Family(**{**usual, "words": (), "colour": None, "eur_rate": None, **facts})
 
 
-def test_public_words_name_only_what_the_renderer_draws() -> None:
+def test_vocabulary_names_only_what_can_be_rendered() -> None:
     assert {silhouette for silhouette, _ in SILHOUETTE_WORDS} == set(SILHOUETTES)
     assert set(MATERIAL_WORDS.values()) <= set(MATERIALS)
     assert set(PATTERN_WORDS.values()) <= set(PATTERNS)
@@ -233,13 +227,13 @@ def test_public_words_name_only_what_the_renderer_draws() -> None:
         (("HOME", "LIVING", "JAR CANDLES"), "candle"),
     ],
 )
-def test_a_leaf_is_drawn_as_what_its_name_says(path: tuple[str, str, str], silhouette: str) -> None:
-    assert silhouette_of(path) == (silhouette, True)
+def test_find_silhouette_from_category_names(path: tuple[str, str, str], silhouette: str) -> None:
+    assert find_silhouette(path) == (silhouette, True)
 
 
-def test_presets_find_most_of_their_silhouettes_again() -> None:
+def test_find_silhouette_agrees_with_the_presets() -> None:
     pairs = [
-        (category.silhouette, silhouette_of(category.path)[0])
+        (category.silhouette, find_silhouette(category.path)[0])
         for name in ("fashion-luxury", "sportswear", "home-beauty")
         for category in load(name, "catalog").categories
     ]
@@ -247,23 +241,23 @@ def test_presets_find_most_of_their_silhouettes_again() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PALETTE))
-def test_the_colour_of_a_picture_is_that_of_its_middle(name: str) -> None:
+def test_image_colour_is_that_of_its_centre(name: str) -> None:
     if name in {"white", "silver", "ivory"}:
-        pytest.skip("hard to tell from the background")
+        pytest.skip("too similar to the background")
     file = io.BytesIO()
-    picture = Image.new("RGB", (120, 160), "#f0f0f0")
-    picture.paste(Image.new("RGB", (70, 100), PALETTE[name]), (25, 30))
-    picture.save(file, "PNG")
-    assert statistics.picture_colour(file.getvalue()) == name
+    image = Image.new("RGB", (120, 160), "#f0f0f0")
+    image.paste(Image.new("RGB", (70, 100), PALETTE[name]), (25, 30))
+    image.save(file, "PNG")
+    assert statistics.detect_image_colour(file.getvalue()) == name
 
 
-def test_a_plain_background_has_no_colour() -> None:
+def test_plain_background_has_no_colour() -> None:
     file = io.BytesIO()
     Image.new("RGB", (64, 64), "#ffffff").save(file, "PNG")
-    assert statistics.picture_colour(file.getvalue()) is None
+    assert statistics.detect_image_colour(file.getvalue()) is None
 
 
-def test_the_command_writes_a_spec_that_can_be_drawn(tmp_path: Path) -> None:
+def test_fit_command_writes_a_spec_that_generates(tmp_path: Path) -> None:
     place = fit_table.folder(tmp_path / "shards", fit_table.rows(500, 2, paths=fit_table.PATHS[:10]))
     menu = tmp_path / "menu.yaml"
     menu.write_text("".join(f"- {' > '.join(path)}\n" for path in fit_table.PATHS[:10]))
@@ -272,8 +266,8 @@ def test_the_command_writes_a_spec_that_can_be_drawn(tmp_path: Path) -> None:
         command = ["fit", str(place), "--out", str(out), "--force", *more]
         done = CliRunner().invoke(main, command, catch_exceptions=False)
         assert done.exit_code == 0, done.output
-        drawn = ["generate", str(out), "--num-products", "12", "--image-size", "48", "--workers", "1"]
-        done = CliRunner().invoke(main, [*drawn, "--out", str(tmp_path / f"{len(more)}")], catch_exceptions=False)
+        generate = ["generate", str(out), "--num-products", "12", "--image-size", "48", "--workers", "1"]
+        done = CliRunner().invoke(main, [*generate, "--out", str(tmp_path / f"{len(more)}")], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         first: Product = next(read(tmp_path / f"{len(more)}"))
         assert first.image is not None
@@ -281,10 +275,10 @@ def test_the_command_writes_a_spec_that_can_be_drawn(tmp_path: Path) -> None:
     assert "differentially private" in (tmp_path / "4" / "README.md").read_text()
 
 
-def test_the_command_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+def test_fit_command_refuses_invalid_arguments(tmp_path: Path) -> None:
     place = fit_table.folder(tmp_path / "shards", fit_table.rows(8, 2))
     for arguments, complaint in (
-        (["--out", "a.txt"], "is no YAML file"),
+        (["--out", "a.txt"], "is not a YAML file"),
         (["--out", str(tmp_path / "a.yaml"), "--name", "A B"], "is not lower-case words"),
         (["--out", str(tmp_path / "a.yaml"), "--currency", "usd"], "is not three capital letters"),
         (["--out", str(tmp_path / "a.yaml")], "no category has 5 product families"),
@@ -293,7 +287,7 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path: Path) -> None:
         assert done.exit_code == 1
         assert complaint in done.output
     (tmp_path / "b.yaml").write_text("mine")
-    assert "exists" in CliRunner().invoke(main, ["fit", str(place), "--out", str(tmp_path / "b.yaml")]).output
+    assert "exists already" in CliRunner().invoke(main, ["fit", str(place), "--out", str(tmp_path / "b.yaml")]).output
     (tmp_path / "bad.yaml").write_text("- A > B\n")
-    with pytest.raises(ToileError, match="no path of three names"):
+    with pytest.raises(ToileError, match="not a path of three names"):
         load_categories(tmp_path / "bad.yaml")

@@ -15,16 +15,23 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from generator.ingest.coverage import CLASSES, Coverage
-from generator.ingest.downloads import DEAD, FETCHED, Downloads, PictureOutcome, frozen_list, read_outcomes
-from generator.ingest.fetch import FetchOptions, FetchResult, Talk, World, fetch_dataset
-from generator.ingest.rate_limit import Manners
+from generator.ingest.downloads import (
+    DEAD,
+    FETCHED,
+    Downloads,
+    FetchPolicy,
+    ImageOutcome,
+    format_outcomes,
+    read_outcomes,
+)
+from generator.ingest.fetch import Environment, FetchOptions, FetchResult, Reporter, fetch_dataset
+from generator.ingest.fetch_rows import ROW_OUTCOMES, Coverage
 from generator.ingest.rows import ImportOptions
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from schemas.product import read
 from tests.generator.ingest.test_rate_limit import FakeClock
-from tests.helpers.dataset_hub import PictureServer, dbq_table, picture_bytes, served
+from tests.helpers.dataset_hub import ImageServer, dbq_table, image_bytes, served
 from toile.cli import main
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +42,7 @@ DBQ_COLUMNS = [
 ]
 
 
-def table_of(folder: Path, server: PictureServer, num_rows: int = 60, **changes: Any) -> Path:
+def table_of(folder: Path, server: ImageServer, num_rows: int = 60, **changes: Any) -> Path:
     """A Parquet table in the form of the data set of 2023."""
     path = folder / "table.parquet"
     dbq_table(num_rows, server.url).assign(**changes).to_parquet(path, index=False)
@@ -43,20 +50,22 @@ def table_of(folder: Path, server: PictureServer, num_rows: int = 60, **changes:
 
 
 def run(
-    table: Path | str, out: Path, *, force: bool = False, manners: dict[str, Any] | None = None, **changes: Any
+    table: Path | str, out: Path, *, force: bool = False, policy: dict[str, Any] | None = None, **changes: Any
 ) -> FetchResult:
     """Fetch with a clock that does not wait."""
     reading: dict[str, Any] = {"columns": {}, "source": "test", "max_bad": 0.05}
     reading |= {name: changes.pop(name) for name in ("columns", "max_bad", "currency", "max_pixels") if name in changes}
     options = FetchOptions(
         reading=ImportOptions(**reading),
-        manners=Manners(**{"user_agent": "toile-test", "allow_private": True, **(manners or {})}),
+        policy=FetchPolicy(**{"user_agent": "toile-test", "allow_private": True, **(policy or {})}),
         **changes,
     )
-    talk = Talk(report=reports.append, say=said.append)
+    reporter = Reporter(report=reports.append, say=said.append)
     reports.clear()
     said.clear()
-    return fetch_dataset(str(table), out, options, force=force, talk=talk, world=World(clock=FakeClock()))
+    return fetch_dataset(
+        str(table), out, options, force=force, reporter=reporter, environment=Environment(clock=FakeClock())
+    )
 
 
 reports: list[Coverage] = []
@@ -74,8 +83,8 @@ def tree(folder: Path) -> dict[str, str]:
     return found
 
 
-def test_every_row_of_the_table_is_in_the_catalog_or_accounted_for(tmp_path: Path, pictures: PictureServer) -> None:
-    path = table_of(tmp_path, pictures, 300)
+def test_every_row_of_the_table_is_in_the_catalog_or_accounted_for(tmp_path: Path, image_server: ImageServer) -> None:
+    path = table_of(tmp_path, image_server, 300)
     table = pd.read_parquet(path)
     assert list(table.columns) == DBQ_COLUMNS
     result = run(path, tmp_path / "out")
@@ -93,14 +102,14 @@ def test_every_row_of_the_table_is_in_the_catalog_or_accounted_for(tmp_path: Pat
     assert counts["fetched"] == len(found) == int((live & ~repeated).sum())
     assert sum(counts.values()) == 300 == len(found) + len(rejected)
     assert result.coverage.reasons["dead"] == {"404 Not Found": counts["dead"]}
-    assert set(counts) == set(CLASSES)
+    assert set(counts) == set(ROW_OUTCOMES)
     assert json.loads((tmp_path / "out/extra/coverage.json").read_text())["outcomes"] == counts
     assert reports == [result.coverage]
 
     for row in table[live & ~repeated].to_dict("records"):
         product = found[str(row["product_code"])]
         number = int(row["imageurl"].rpartition("/")[2])
-        assert product.image == picture_bytes(number)
+        assert product.image == image_bytes(number)
         assert (product.title, product.full_price, product.price_eur) == (
             row["title"],
             row["full_price"],
@@ -112,14 +121,14 @@ def test_every_row_of_the_table_is_in_the_catalog_or_accounted_for(tmp_path: Pat
         assert product.inferable == (product.category3_code not in (None, "VIEW ALL"))
         assert (product.flg_discount, product.competence_date) == (0, "2023-11-17")
     assert {product.category2_code for product in found.values()} == {"BAGS", "READY-TO-WEAR", "SHOES & BOOTS"}
-    assert max(pictures.asked.values()) == 1
+    assert max(image_server.asked.values()) == 1
     assert not (tmp_path / "out/.downloads").exists()
 
 
 def test_what_was_fetched_is_frozen_with_hashes_and_named_by_the_manifest(
-    tmp_path: Path, pictures: PictureServer
+    tmp_path: Path, image_server: ImageServer
 ) -> None:
-    path = table_of(tmp_path, pictures)
+    path = table_of(tmp_path, image_server)
     run(path, tmp_path / "out")
     frozen = list(read_outcomes(tmp_path / "out/extra/fetched.jsonl"))
     assert [each.url for each in frozen] == sorted({u for u in pd.read_parquet(path)["imageurl"] if u != "N.A."})
@@ -139,10 +148,10 @@ def test_what_was_fetched_is_frozen_with_hashes_and_named_by_the_manifest(
     assert "private study" in card
 
 
-def test_the_catalog_loads_with_datasets(tmp_path: Path, pictures: PictureServer) -> None:
+def test_the_catalog_loads_with_datasets(tmp_path: Path, image_server: ImageServer) -> None:
     import datasets
 
-    run(table_of(tmp_path, pictures), tmp_path / "out")
+    run(table_of(tmp_path, image_server), tmp_path / "out")
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert (
         sum(split.num_rows for split in loaded.values()) == load_manifest(tmp_path / "out/manifest.json").num_products
@@ -151,11 +160,11 @@ def test_the_catalog_loads_with_datasets(tmp_path: Path, pictures: PictureServer
 
 
 def test_a_code_that_comes_again_keeps_the_leaf_before_the_navigation_label(
-    tmp_path: Path, pictures: PictureServer
+    tmp_path: Path, image_server: ImageServer
 ) -> None:
-    table = dbq_table(4, pictures.url)
+    table = dbq_table(4, image_server.url)
     table["product_code"], table["category3_code"] = 81_111_111, ["VIEW ALL", "COATS", "SHIRTS", "N.A."]
-    table["imageurl"] = f"{pictures.url}/ok/1"
+    table["imageurl"] = f"{image_server.url}/ok/1"
     table.to_parquet(tmp_path / "t.parquet", index=False)
     result = run(tmp_path / "t.parquet", tmp_path / "out")
     assert [product.category3_code for product in read(tmp_path / "out")] == ["COATS"]
@@ -163,79 +172,79 @@ def test_a_code_that_comes_again_keeps_the_leaf_before_the_navigation_label(
     assert result.coverage.same_url == 3
 
 
-def test_a_repeated_code_with_a_dead_picture_gives_way_to_the_one_with_a_live_one(
-    tmp_path: Path, pictures: PictureServer
+def test_a_repeated_code_with_a_dead_image_gives_way_to_the_one_with_a_live_one(
+    tmp_path: Path, image_server: ImageServer
 ) -> None:
-    table = dbq_table(2, pictures.url)
+    table = dbq_table(2, image_server.url)
     table["product_code"], table["category3_code"] = 81_111_111, ["COATS", "VIEW ALL"]
-    table["imageurl"] = [f"{pictures.url}/gone/1", f"{pictures.url}/ok/1"]
+    table["imageurl"] = [f"{image_server.url}/gone/1", f"{image_server.url}/ok/1"]
     table.to_parquet(tmp_path / "t.parquet", index=False)
     run(tmp_path / "t.parquet", tmp_path / "out")
     assert [product.category3_code for product in read(tmp_path / "out")] == ["VIEW ALL"]
 
 
-def test_one_picture_under_many_rows_is_named_as_a_placeholder(tmp_path: Path, pictures: PictureServer) -> None:
-    urls = [f"{pictures.url}/same/{k}" for k in range(20)]
-    result = run(table_of(tmp_path, pictures, 20, imageurl=urls), tmp_path / "out")
+def test_one_image_under_many_rows_is_named_as_a_placeholder(tmp_path: Path, image_server: ImageServer) -> None:
+    urls = [f"{image_server.url}/same/{k}" for k in range(20)]
+    result = run(table_of(tmp_path, image_server, 20, imageurl=urls), tmp_path / "out")
     assert result.coverage.most_shown is not None
     assert result.coverage.most_shown["rows"] == result.coverage.products == 20
     assert result.coverage.same_picture == 19
 
 
 def test_rows_that_are_bad_in_themselves_stop_the_run_before_anything_is_asked(
-    tmp_path: Path, pictures: PictureServer
+    tmp_path: Path, image_server: ImageServer
 ) -> None:
-    path = table_of(tmp_path, pictures, 40, full_price=[-1.0] * 4 + [5.0] * 36)
+    path = table_of(tmp_path, image_server, 40, full_price=[-1.0] * 4 + [5.0] * 36)
     with pytest.raises(ToileError) as caught:
         run(path, tmp_path / "out")
     assert "4 of 40 rows are bad, the first: row 1, full_price -1.0 is not a price above 0" in caught.value.problem
     assert "--max-bad" in caught.value.hint
-    assert not pictures.asked
+    assert not image_server.asked
     assert not (tmp_path / "out").exists()
     result = run(path, tmp_path / "out", max_bad=0.1)
     assert result.coverage.outcomes["bad row"] == 4
-    assert not [url for url in pictures.asked if url.endswith("/26000001")]
+    assert not [url for url in image_server.asked if url.endswith("/26000001")]
 
 
-def test_no_picture_at_all_is_an_error_with_a_way_on(tmp_path: Path, pictures: PictureServer) -> None:
-    gone = [f"{pictures.url}/gone/{k}" for k in range(30)]
+def test_no_image_at_all_is_an_error_with_a_way_on(tmp_path: Path, image_server: ImageServer) -> None:
+    gone = [f"{image_server.url}/gone/{k}" for k in range(30)]
     with pytest.raises(ToileError) as caught:
-        run(table_of(tmp_path, pictures, 30, imageurl=gone), tmp_path / "out")
-    assert caught.value.problem == "not one of 30 rows has a picture: dead 30"
+        run(table_of(tmp_path, image_server, 30, imageurl=gone), tmp_path / "out")
+    assert caught.value.problem == "none of 30 rows has an image: dead 30"
     assert "--retry-dead" in caught.value.hint
     assert len(reports) == 1
     with pytest.raises(ToileError) as caught:
-        run(table_of(tmp_path, pictures, 30), tmp_path / "private", manners={"allow_private": False})
+        run(table_of(tmp_path, image_server, 30), tmp_path / "private", policy={"allow_private": False})
     assert "--allow-private" in caught.value.hint
-    moved = [f"{pictures.url}/moved/{k}" for k in range(30)]
-    path = table_of(tmp_path, pictures, 30, imageurl=moved)
+    moved = [f"{image_server.url}/moved/{k}" for k in range(30)]
+    path = table_of(tmp_path, image_server, 30, imageurl=moved)
     with pytest.raises(ToileError) as caught:
         run(path, tmp_path / "moved")
     assert "--allow-redirects" in caught.value.hint
-    assert run(path, tmp_path / "moved", manners={"allow_redirects": True}).coverage.products == 30
+    assert run(path, tmp_path / "moved", policy={"allow_redirects": True}).coverage.products == 30
 
 
-def test_too_little_coverage_is_an_error_only_where_it_is_asked_for(tmp_path: Path, pictures: PictureServer) -> None:
-    path = table_of(tmp_path, pictures, 60)
-    with pytest.raises(ToileError, match=r"of the rows have a picture, less than --min-coverage 0\.99"):
+def test_too_little_coverage_is_an_error_only_where_it_is_asked_for(tmp_path: Path, image_server: ImageServer) -> None:
+    path = table_of(tmp_path, image_server, 60)
+    with pytest.raises(ToileError, match=r"of the rows have an image, less than --min-coverage 0\.99"):
         run(path, tmp_path / "out", min_coverage=0.99)
     assert (tmp_path / "out/extra/coverage.json").is_file()
-    asked = sum(pictures.asked.values())
+    asked = sum(image_server.asked.values())
     assert run(path, tmp_path / "out", min_coverage=0.5).written
-    assert sum(pictures.asked.values()) == asked
+    assert sum(image_server.asked.values()) == asked
 
 
 def test_again_is_nothing_to_do_and_retry_dead_asks_only_for_what_did_not_come(
-    tmp_path: Path, pictures: PictureServer
+    tmp_path: Path, image_server: ImageServer
 ) -> None:
-    path = table_of(tmp_path, pictures, 60)
+    path = table_of(tmp_path, image_server, 60)
     first = run(path, tmp_path / "out")
     again = run(path, tmp_path / "out")
     assert (again.written, again.coverage, reports) == (False, first.coverage, [first.coverage])
-    pictures.asked.clear()
+    image_server.asked.clear()
     before = tree(tmp_path / "out")
     assert run(path, tmp_path / "out", retry_dead=True).written
-    assert {url.split("/")[1] for url in pictures.asked} == {"gone", "page"}
+    assert {url.split("/")[1] for url in image_server.asked} == {"gone", "page"}
     assert tree(tmp_path / "out") == before
     with pytest.raises(ToileError, match="other inputs"):
         run(path, tmp_path / "out", limit=10)
@@ -246,31 +255,31 @@ def test_again_is_nothing_to_do_and_retry_dead_asks_only_for_what_did_not_come(
 
 
 def test_a_server_that_goes_away_half_way_stops_the_run_and_the_next_one_goes_on(
-    tmp_path: Path, pictures: PictureServer
+    tmp_path: Path, image_server: ImageServer
 ) -> None:
-    urls = [f"{pictures.url}/{'ok' if k < 20 else 'later'}/{k}" for k in range(40)]
-    path = table_of(tmp_path, pictures, 40, imageurl=urls, product_code=range(40))
+    urls = [f"{image_server.url}/{'ok' if k < 20 else 'later'}/{k}" for k in range(40)]
+    path = table_of(tmp_path, image_server, 40, imageurl=urls, product_code=range(40))
     with pytest.raises(ToileError) as caught:
         run(path, tmp_path / "out")
-    assert re.match(r"\d+ pictures are still to come, .*: its host asks to wait 86400 s", caught.value.problem)
+    assert re.match(r"\d+ images are missing, .*: its host asks to wait 86400 s", caught.value.problem)
     assert "it continues" in caught.value.hint
     result = run(path, tmp_path / "out", accept_missing=True)
     assert result.coverage.outcomes["not reached"] + result.coverage.products == 40
-    assert all(count == 1 for url, count in pictures.asked.items() if url.startswith("/ok/"))
+    assert all(count == 1 for url, count in image_server.asked.items() if url.startswith("/ok/"))
 
 
-def test_a_suffix_goes_to_every_url_and_not_into_the_catalog(tmp_path: Path, pictures: PictureServer) -> None:
-    run(table_of(tmp_path, pictures, 8), tmp_path / "out", url_suffix="?$BBY$&wid=64")
-    assert all(url.endswith("?$BBY$&wid=64") for url in pictures.asked)
+def test_a_suffix_goes_to_every_url_and_not_into_the_catalog(tmp_path: Path, image_server: ImageServer) -> None:
+    run(table_of(tmp_path, image_server, 8), tmp_path / "out", url_suffix="?$BBY$&wid=64")
+    assert all(url.endswith("?$BBY$&wid=64") for url in image_server.asked)
     assert not any("wid" in (product.imageurl or "") for product in read(tmp_path / "out"))
 
 
-def test_other_tables_columns_and_files(tmp_path: Path, pictures: PictureServer) -> None:
-    table = dbq_table(6, pictures.url).rename(columns={"imageurl": "photo"})
+def test_other_tables_columns_and_files(tmp_path: Path, image_server: ImageServer) -> None:
+    table = dbq_table(6, image_server.url).rename(columns={"imageurl": "photo"})
     table.to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(ToileError) as caught:
         run(tmp_path / "t.csv", tmp_path / "out")
-    assert caught.value.problem == "no column gives URLs of pictures, or pictures"
+    assert caught.value.problem == "no column contains URLs of images, or images"
     assert "--column imageurl=THEIRS" in caught.value.hint
     by_csv = run(tmp_path / "t.csv", tmp_path / "out", columns={"imageurl": "photo"})
     folder = tmp_path / "folder"
@@ -283,40 +292,40 @@ def test_other_tables_columns_and_files(tmp_path: Path, pictures: PictureServer)
     assert (by_csv.coverage.rows, both.coverage.rows, one.coverage.rows) == (6, 12, 6)
     with pytest.raises(ToileError, match="matches no table"):
         run(folder, tmp_path / "none", files=("*.csv",))
-    with pytest.raises(ToileError, match="is a catalog that toile made already"):
+    with pytest.raises(ToileError, match="is already a catalog made by toile"):
         run(tmp_path / "both", tmp_path / "none")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ToileError, match="holds no table"):
+    with pytest.raises(ToileError, match="has no table"):
         run(tmp_path / "empty", tmp_path / "none")
     with pytest.raises(ToileError, match="neither a file, nor a folder, nor a hub name"):
         run("no such thing", tmp_path / "none")
 
 
-def test_pictures_inside_the_table_need_no_network(tmp_path: Path) -> None:
+def test_images_inside_the_table_need_no_network(tmp_path: Path) -> None:
     table = dbq_table(9, "http://127.0.0.1:9")
-    table["image"] = pd.Series([{"bytes": picture_bytes(k), "path": None} for k in range(9)])
+    table["image"] = pd.Series([{"bytes": image_bytes(k), "path": None} for k in range(9)])
     table.to_parquet(tmp_path / "t.parquet", index=False)
     result = run(tmp_path / "t.parquet", tmp_path / "out")
     assert result.coverage.outcomes["in the table"] == 9
     assert [product.image for product in sorted(read(tmp_path / "out"), key=lambda p: int(p.product_code))] == [
-        picture_bytes(k) for k in range(9)
+        image_bytes(k) for k in range(9)
     ]
 
 
 def test_the_journal_believes_nothing_that_it_cannot_check(tmp_path: Path) -> None:
-    content = {f"http://a/{k}": picture_bytes(k) for k in range(4)}
-    sha256 = {url: hashlib.sha256(picture).hexdigest() for url, picture in content.items()}
+    content = {f"http://a/{k}": image_bytes(k) for k in range(4)}
+    sha256 = {url: hashlib.sha256(image).hexdigest() for url, image in content.items()}
     with Downloads(tmp_path / "d") as downloads:
-        for url, picture in content.items():
-            downloads.keep(PictureOutcome(url=url, outcome=FETCHED, sha256=sha256[url]), picture)
-        downloads.keep(PictureOutcome(url="http://a/dead", outcome=DEAD, reason="404"))
+        for url, image in content.items():
+            downloads.save(ImageOutcome(url=url, outcome=FETCHED, sha256=sha256[url]), image)
+        downloads.save(ImageOutcome(url="http://a/dead", outcome=DEAD, reason="404"))
     (tmp_path / "d" / sha256["http://a/1"][:2] / sha256["http://a/1"]).write_bytes(b"other")
     (tmp_path / "d" / sha256["http://a/2"][:2] / sha256["http://a/2"]).unlink()
     with (tmp_path / "d/journal.jsonl").open("a") as file:
         file.write('{"url": "http://a/5", "outc')
     with Downloads(tmp_path / "d") as downloads:
         assert set(downloads.outcomes) == {"http://a/0", "http://a/3", "http://a/dead"}
-        downloads.keep(PictureOutcome(url="http://a/5", outcome=DEAD))
+        downloads.save(ImageOutcome(url="http://a/5", outcome=DEAD))
         assert downloads.forget(lambda each: each.outcome == DEAD) == 2
         with pytest.raises(ToileError, match="cannot be read"):
             downloads.read(sha256["http://a/2"])
@@ -325,12 +334,12 @@ def test_the_journal_believes_nothing_that_it_cannot_check(tmp_path: Path) -> No
 
 
 def test_the_frozen_list_does_not_depend_on_the_order_of_answers() -> None:
-    outcomes = [PictureOutcome(url=f"http://a/{k}", outcome=DEAD, reason="404") for k in range(5)]
-    assert frozen_list(outcomes) == frozen_list(reversed(outcomes))
+    outcomes = [ImageOutcome(url=f"http://a/{k}", outcome=DEAD, reason="404") for k in range(5)]
+    assert format_outcomes(outcomes) == format_outcomes(reversed(outcomes))
 
 
 def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
-    server = PictureServer(delay_s=0.02)
+    server = ImageServer(delay_s=0.02)
     with served(server):
         path = table_of(tmp_path, server, 150)
         undisturbed, killed = tmp_path / "undisturbed/out", tmp_path / "killed/out"
@@ -354,12 +363,12 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path) -> 
     assert sum(count - 1 for count in server.asked.values()) <= 4  # what was under way when it was killed
 
 
-def test_the_command_prints_the_report_and_says_where_the_catalog_is(tmp_path: Path, pictures: PictureServer) -> None:
-    path = table_of(tmp_path, pictures, 60)
+def test_the_command_prints_the_report_and_says_where_the_catalog_is(tmp_path: Path, image_server: ImageServer) -> None:
+    path = table_of(tmp_path, image_server, 60)
     arguments = ["fetch", str(path), "--out", str(tmp_path / "out"), "--allow-private", "--currency", "USD"]
     first = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert first.exit_code == 0
-    assert first.stdout.splitlines()[0] == "60 rows, 54 with their picture (90%)"
+    assert first.stdout.splitlines()[0] == "60 rows, 54 with their image (90%)"
     assert re.search(r"^  dead +\d+  404 Not Found \d+$", first.stdout, re.MULTILINE)
     assert f"rows without ({tmp_path}/out/extra/rejected.jsonl)" in first.stderr
     again = CliRunner().invoke(main, arguments, catch_exceptions=False)
@@ -370,13 +379,13 @@ def test_the_command_prints_the_report_and_says_where_the_catalog_is(tmp_path: P
     assert (wrong.exit_code, "OURS=THEIRS" in wrong.output) == (1, True)
 
 
-def test_a_full_disk_is_one_line(tmp_path: Path, pictures: PictureServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: Downloads, outcome: PictureOutcome, content: bytes | None = None) -> None:
+def test_a_full_disk_is_one_line(tmp_path: Path, image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Downloads, outcome: ImageOutcome, content: bytes | None = None) -> None:
         raise ToileError("somewhere", "cannot be written: No space left on device", "free some space")
 
-    path = table_of(tmp_path, pictures, 20)
+    path = table_of(tmp_path, image_server, 20)
     with monkeypatch.context() as patch:
-        patch.setattr(Downloads, "keep", full)
+        patch.setattr(Downloads, "save", full)
         with pytest.raises(ToileError, match="No space left"):
             run(path, tmp_path / "out")
     assert run(path, tmp_path / "out").written

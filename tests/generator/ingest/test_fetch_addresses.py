@@ -7,14 +7,10 @@ from typing import Any
 
 import pytest
 
-from generator.ingest.downloads import FETCHED, REFUSED
-from generator.ingest.hub import is_public
-from generator.ingest.rate_limit import (
-    Manners,
-)
+from generator.ingest.downloads import FETCHED, REFUSED, FetchPolicy, is_public
 from schemas.errors import ToileError
 from tests.generator.ingest.test_rate_limit import LOOPBACK, ask
-from tests.helpers.dataset_hub import PictureServer, picture_bytes, served
+from tests.helpers.dataset_hub import ImageServer, image_bytes, served
 
 
 @pytest.mark.parametrize(
@@ -58,23 +54,23 @@ def test_which_addresses_are_of_the_open_internet(address: str, public: bool) ->
         "http://[::ffff:127.0.0.1]:{port}/ok/1",
     ],
 )
-def test_private_addresses_are_never_asked(pictures: PictureServer, url: str) -> None:
-    url = url.format(port=pictures.server_port)
-    found = ask([url], Manners(retries=0)).outcomes[url]
+def test_private_addresses_are_never_asked(image_server: ImageServer, url: str) -> None:
+    url = url.format(port=image_server.server_port)
+    found = ask([url], FetchPolicy(retries=0)).outcomes[url]
     assert (found.outcome, found.reason) == (REFUSED, "a private address")
-    assert not pictures.asked
+    assert not image_server.asked
 
 
-def test_a_name_with_one_private_address_among_public_ones_is_refused(pictures: PictureServer) -> None:
+def test_a_name_with_one_private_address_among_public_ones_is_refused(image_server: ImageServer) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", "127.0.0.1"]
 
-    url = f"http://mixed.example:{pictures.server_port}/ok/1"
-    assert ask([url], Manners(), resolve=resolve).outcomes[url].reason == "a private address"
-    assert not pictures.asked
+    url = f"http://mixed.example:{image_server.server_port}/ok/1"
+    assert ask([url], FetchPolicy(), resolve=resolve).outcomes[url].reason == "a private address"
+    assert not image_server.asked
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(pictures: PictureServer) -> None:
+def test_the_connection_goes_to_the_address_that_was_checked(image_server: ImageServer) -> None:
     """A name that is public when it is checked and private right after (DNS rebinding) is looked up once only."""
     answers = iter([["127.0.0.1"], ["10.0.0.1"], ["10.0.0.1"]])
     lookups: list[str] = []
@@ -83,20 +79,20 @@ def test_the_connection_goes_to_the_address_that_was_checked(pictures: PictureSe
         lookups.append(host)
         return next(answers)
 
-    urls = [f"http://rebinding.example:{pictures.server_port}/ok/{k}" for k in range(5)]
+    urls = [f"http://rebinding.example:{image_server.server_port}/ok/{k}" for k in range(5)]
     with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
-        patch.setattr("generator.ingest.hub.is_public", lambda address: address == "127.0.0.1")
-        asked = ask(urls, Manners(user_agent="t"), resolve=resolve)
+        patch.setattr("generator.ingest.downloads.is_public", lambda address: address == "127.0.0.1")
+        asked = ask(urls, FetchPolicy(user_agent="t"), resolve=resolve)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
     assert lookups == ["rebinding.example"]
-    assert pictures.hosts == {f"rebinding.example:{pictures.server_port}"}
+    assert image_server.hosts == {f"rebinding.example:{image_server.server_port}"}
 
 
-def test_a_second_address_is_tried_where_the_first_refuses(pictures: PictureServer) -> None:
+def test_a_second_address_is_tried_where_the_first_refuses(image_server: ImageServer) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.2", "127.0.0.1"]
 
-    url = f"http://two.example:{pictures.server_port}/ok/1"
+    url = f"http://two.example:{image_server.server_port}/ok/1"
     assert ask([url], LOOPBACK, resolve=resolve).outcomes[url].outcome == FETCHED
 
 
@@ -113,7 +109,7 @@ def test_a_second_address_is_tried_where_the_first_refuses(pictures: PictureServ
         ("see the shop", "neither http nor https"),
     ],
 )
-def test_what_is_no_address_of_a_picture_is_refused(url: str, reason: str) -> None:
+def test_what_is_no_address_of_a_image_is_refused(url: str, reason: str) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         raise AssertionError(host)
 
@@ -137,14 +133,14 @@ def test_certificates_are_checked_against_the_name_not_the_address(
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     command = [
         *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
-        *("-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=pictures.example"),
-        *("-addext", "subjectAltName=DNS:pictures.example"),
+        *("-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", "/CN=images.example"),
+        *("-addext", "subjectAltName=DNS:images.example"),
     ]
     try:
         subprocess.run(command, check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs the openssl program")
-    server = PictureServer()
+    server = ImageServer()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -153,7 +149,7 @@ def test_certificates_are_checked_against_the_name_not_the_address(
     async def resolve(host: str, port: int) -> list[str]:
         return ["127.0.0.1"]
 
-    good = f"https://pictures.example:{server.server_port}/ok/1"
+    good = f"https://images.example:{server.server_port}/ok/1"
     other = f"https://other.example:{server.server_port}/ok/1"
     with served(server):
         asked = ask([good, other], LOOPBACK, resolve=resolve)
@@ -163,14 +159,14 @@ def test_certificates_are_checked_against_the_name_not_the_address(
 
 
 def test_a_proxy_is_used_where_it_is_named_and_nowhere_else(
-    pictures: PictureServer, monkeypatch: pytest.MonkeyPatch
+    image_server: ImageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     through: list[str] = []
 
     class Proxy(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             through.append(self.path)
-            content = picture_bytes(1)
+            content = image_bytes(1)
             self.send_response(200)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
@@ -181,15 +177,15 @@ def test_a_proxy_is_used_where_it_is_named_and_nowhere_else(
 
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")
-    direct, named = f"{pictures.url}/ok/1", "http://pictures.example/ok/2"
+    direct, named = f"{image_server.url}/ok/1", "http://images.example/ok/2"
     with served(proxy):
         assert ask([direct]).outcomes[direct].outcome == FETCHED
         assert through == []
-        manners = Manners(proxy=f"http://127.0.0.1:{proxy.server_port}")
-        asked = ask([named, "http://127.0.0.1/secret"], manners)
+        policy = FetchPolicy(proxy=f"http://127.0.0.1:{proxy.server_port}")
+        asked = ask([named, "http://127.0.0.1/secret"], policy)
     assert asked.outcomes[named].outcome == FETCHED
     assert asked.outcomes["http://127.0.0.1/secret"].reason == "a private address"
     assert through == [named]
     with pytest.raises(BaseExceptionGroup) as caught:
-        ask([named], Manners(proxy="nonsense"))
+        ask([named], FetchPolicy(proxy="nonsense"))
     assert caught.group_contains(ToileError, match="cannot be used")

@@ -15,10 +15,10 @@ import pytest
 from schemas.manifest import load_manifest
 from schemas.product import read
 from tests.generator.ingest.test_fetch import ROOT, tree
-from tests.helpers.dataset_hub import COMMIT, GATED, NAME, DatasetHub, PictureServer, dbq_table, served
+from tests.helpers.dataset_hub import COMMIT, GATED, NAME, DatasetHub, ImageServer, dbq_table, served
 
 
-def hub_folder(folder: Path, server: PictureServer, num_rows: int) -> Path:
+def hub_folder(folder: Path, server: ImageServer, num_rows: int) -> Path:
     """A repository as the data set's owner laid it out, with code that must not run."""
     (folder / "data").mkdir(parents=True)
     dbq_table(num_rows, server.url).to_parquet(folder / "data/train-00000-of-00001.parquet", index=False)
@@ -60,8 +60,8 @@ def fetching(environment: dict[str, str]) -> Iterator[Fetched]:
 
 
 @pytest.mark.parametrize("num_rows", [300, pytest.param(3040, marks=pytest.mark.slow)])
-def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, pictures: PictureServer, num_rows: int) -> None:
-    folder = hub_folder(tmp_path / "repository", pictures, num_rows)
+def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, image_server: ImageServer, num_rows: int) -> None:
+    folder = hub_folder(tmp_path / "repository", image_server, num_rows)
     hub = DatasetHub(folder)
     with served(hub), fetching(hub.environment(tmp_path / "home")) as fetched:
         (done,) = fetched([["--out", str(tmp_path / "out")]])
@@ -70,18 +70,18 @@ def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, pictures: Pictu
     file = folder / "data/train-00000-of-00001.parquet"
     assert (manifest.inputs["dataset"], manifest.inputs["revision"]) == (NAME, COMMIT)
     assert manifest.inputs["files"][0]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert done["stdout"].startswith(f"{num_rows:,} rows, {manifest.num_products:,} with their picture")
+    assert done["stdout"].startswith(f"{num_rows:,} rows, {manifest.num_products:,} with their image")
     assert f"fetching 1 files of {NAME}, {file.stat().st_size / 1e6:.2f} MB, commit {COMMIT}" in done["stderr"]
     assert manifest.num_products + manifest.rejected == num_rows
     assert not [line for line in hub.asked if line.endswith((".py", ".md"))]
-    assert max(pictures.asked.values()) == 1
-    assert all("toile/" in agent for agent in pictures.agents)
-    assert pictures.most_under_way <= 8
+    assert max(image_server.asked.values()) == 1
+    assert all("toile/" in agent for agent in image_server.agents)
+    assert image_server.most_under_way <= 8
     assert {product.source for product in read(tmp_path / "out")} == {"Burberry.Product.prices.United.States"}
 
 
-def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, pictures: PictureServer) -> None:
-    hub = DatasetHub(hub_folder(tmp_path / "repository", pictures, 12))
+def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, image_server: ImageServer) -> None:
+    hub = DatasetHub(hub_folder(tmp_path / "repository", image_server, 12))
     names = ("house/none", f"{NAME}@no-such", GATED, NAME)
     cached = [
         [f"{NAME}@main", "--out", str(tmp_path / "cached")],
@@ -107,6 +107,6 @@ def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, 
     assert f"{hub.url} cannot be reached" in unplugged[-1]["stderr"]
     assert not (tmp_path / "new").exists()
     assert [done["exit"] for done in (online[-1], *unplugged[:2], offline[0])] == [0, 0, 0, 0]
-    assert f"taking the copy in the cache, commit {COMMIT}" in unplugged[0]["stderr"]
+    assert f"using the copy in the cache, commit {COMMIT}" in unplugged[0]["stderr"]
     assert "already there and finished" in offline[0]["stderr"]
     assert tree(tmp_path / "cached/data") == tree(tmp_path / "pinned/data") == tree(tmp_path / "out/data")

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generator.ingest.import_table import ImportOptions, ImportResult, import_table, title_key
+from generator.ingest.import_table import ImportResult, import_table
+from generator.ingest.rows import ImportOptions, normalize_title
 from generator.pages.describe import describe
 from schemas.errors import ToileError
 from schemas.product import read
@@ -113,7 +114,7 @@ def _value(column: str, value: Any) -> Any:
         (_bad_picture("empty"), "is broken"),
         (_bad_picture("huge"), "too large: Image size (400000000 pixels)"),
         (_bad_picture("bomb"), "8000x8000 pixels, more than 50,000,000"),
-        (_value("image", ""), "no picture is named"),
+        (_value("image", ""), "no image is named"),
         (_value("image", "../../../etc/passwd"), "outside"),
         (_value("full_price", "-5"), "full_price '-5' is not a price above 0"),
         (_value("full_price", "nan"), "not a price above 0"),
@@ -159,7 +160,7 @@ def test_a_row_with_a_field_too_many_never_shifts_its_columns(tmp_path: Path) ->
 
 
 def test_a_rate_without_a_currency_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ToileError, match="into which currency"):
+    with pytest.raises(ToileError, match="the new currency is missing"):
         run(tmp_path, rows(3), rate=0.5)
 
 
@@ -167,7 +168,7 @@ def test_a_rate_without_a_currency_is_refused(tmp_path: Path) -> None:
     ("line", "reason"),
     [
         ({"full_price": [1, 2]}, "is not a number"),
-        ({"image": "a\0b.jpg"}, "no file name"),
+        ({"image": "a\0b.jpg"}, "not a file name"),
         ({"image": 7}, "cannot be read"),
     ],
 )
@@ -210,7 +211,7 @@ def test_another_encoding_is_explained_and_then_read(tmp_path: Path) -> None:
     assert "--encoding" in caught.value.hint
     import_table(path, tmp_path / "out", options(encoding="latin-1"))
     assert "Caf\u00e9 Coat" in {row.title for row in read(tmp_path / "out")}
-    with pytest.raises(ToileError, match="no encoding"):
+    with pytest.raises(ToileError, match="not an encoding"):
         import_table(path, tmp_path / "out", options(encoding="klingon"))
 
 
@@ -219,7 +220,7 @@ def test_columns_under_other_names_are_mapped_and_typos_explained(tmp_path: Path
         {("name" if k == "title" else "photo" if k == "image" else k): v for k, v in row.items()} for row in rows(3)
     ]
     path = write(tmp_path, table)
-    with pytest.raises(ToileError, match="no column gives pictures"):
+    with pytest.raises(ToileError, match="no column contains images"):
         import_table(path, tmp_path / "out", options())
     with pytest.raises(ToileError) as caught:
         import_table(path, tmp_path / "out", options(columns={"title": "nmae", "image": "photo"}))
@@ -284,8 +285,8 @@ def test_colourways_and_shared_pictures_make_one_family(tmp_path: Path) -> None:
 
 
 def test_title_keys_ignore_case_digits_punctuation_and_colour() -> None:
-    assert title_key("AIR-Max 90, Blue", "blue") == title_key("air max", None)
-    assert title_key("Blue", "blue") == "Blue"
+    assert normalize_title("AIR-Max 90, Blue", "blue") == normalize_title("air max", None)
+    assert normalize_title("Blue", "blue") == "Blue"
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".jsonl", ".parquet"])
@@ -326,7 +327,7 @@ def test_a_folder_of_class_folders(tmp_path: Path) -> None:
         ("a.jsonl", '{"title": "x"}\n{bad\n', "not valid JSON"),
         ("a.jsonl", "[1]\n", "not a JSON object"),
         ("a.parquet", "no parquet", "Parquet"),
-        ("a.xlsx", "x", "no kind of table"),
+        ("a.xlsx", "x", "not a kind of table"),
     ],
 )
 def test_a_table_that_cannot_be_read_is_one_clear_line(tmp_path: Path, name: str, content: str, problem: str) -> None:

@@ -1,7 +1,6 @@
 """Other people's servers: how often they are asked, when they are left alone, and what is never asked or read."""
 
 import asyncio
-import email.utils
 import gzip
 import time
 from collections import Counter
@@ -10,21 +9,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 import pytest
 
-from generator.ingest.downloads import DEAD, FETCHED, NO_PICTURE, REFUSED, TOO_LARGE, PictureOutcome
-from generator.ingest.fetch import judged
-from generator.ingest.hub import PictureClient, _decoded, _retry_after, host_of, is_public, look_up
-from generator.ingest.rate_limit import (
-    FIRST_PAUSE,
-    STRIKES,
-    Answer,
-    Manners,
-    PassingError,
-    Round,
-    fetch_all,
+from generator.ingest.downloads import (
+    DEAD,
+    FETCHED,
+    NO_IMAGE,
+    REFUSED,
+    TOO_LARGE,
+    FetchPolicy,
+    ImageClient,
+    ImageOutcome,
+    Response,
+    decompress_chunks,
+    host_of,
+    is_public,
+    resolve_host,
+    validate_response,
 )
-from tests.helpers.dataset_hub import PictureServer, picture_bytes, served
+from generator.ingest.rate_limit import MAX_CONSECUTIVE_FAILURES, FetchCallbacks, fetch_all
+from schemas.util.http import TransientError
+from tests.helpers.dataset_hub import ImageServer, image_bytes, served
 
-LOOPBACK = Manners(user_agent="toile-test/1", allow_private=True, timeout_seconds=5)
+LOOPBACK = FetchPolicy(user_agent="toile-test/1", allow_private=True, timeout_seconds=5)
 
 
 class FakeClock:
@@ -48,7 +53,7 @@ class Asked:
     """What a run of fetch_all did."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self.outcomes: dict[str, PictureOutcome] = {}
+        self.outcomes: dict[str, ImageOutcome] = {}
         self.clock = clock
         self.open: dict[str, str] = {}
         self.left: list[str] = []
@@ -56,27 +61,27 @@ class Asked:
 
 def ask(
     urls: list[str],
-    manners: Manners = LOOPBACK,
+    policy: FetchPolicy = LOOPBACK,
     *,
-    get: Callable[[str], Awaitable[Answer]] | None = None,
-    resolve: Callable[[str, int], Awaitable[list[str]]] = look_up,
+    get: Callable[[str], Awaitable[Response]] | None = None,
+    resolve: Callable[[str, int], Awaitable[list[str]]] = resolve_host,
     answered: tuple[str, ...] = (),
     clock: FakeClock | None = None,
 ) -> Asked:
     """Settle the URLs with a fake clock and without jitter; `get` takes the place of the network."""
     asked = Asked(clock or FakeClock())
 
-    async def leave(host: str) -> None:
+    async def close_host(host: str) -> None:
         asked.left.append(host)
 
     async def work() -> None:
-        async with PictureClient(manners, resolve) as client:
-            work = Round(
+        async with ImageClient(policy, resolve) as client:
+            work = FetchCallbacks(
                 get=get or client.get,
-                leave=leave,
-                judge=lambda url, answer: judged(url, answer, 50_000_000),
-                keep=lambda outcome, content: asked.outcomes.update({outcome.url: outcome}),
-                manners=manners,
+                close_host=close_host,
+                validate=lambda url, answer: validate_response(url, answer, 50_000_000),
+                save=lambda outcome, content: asked.outcomes.update({outcome.url: outcome}),
+                policy=policy,
                 clock=asked.clock,
                 jitter=lambda: 1.0,
             )
@@ -98,9 +103,9 @@ def ask(
         ("error-once", FETCHED, "", 2),
         ("error", DEAD, "500 Internal Server Error", 5),
         ("busy-once", FETCHED, "", 2),
-        ("page", NO_PICTURE, "a page", 1),
-        ("empty", NO_PICTURE, "nothing", 1),
-        ("truncated", NO_PICTURE, "broken, or in no format that is known", 1),
+        ("page", NO_IMAGE, "a page", 1),
+        ("empty", NO_IMAGE, "nothing", 1),
+        ("truncated", NO_IMAGE, "broken, or in no format that is known", 1),
         ("bomb", TOO_LARGE, "more than 50,000,000 pixels", 1),
         ("zipped", FETCHED, "", 1),
         ("zip-bomb", TOO_LARGE, "more than 20,000,000 bytes", 1),
@@ -115,14 +120,14 @@ def ask(
     ],
 )
 def test_every_misbehaviour_has_its_outcome(
-    pictures: PictureServer, way: str, outcome: str, reason: str, requests: int
+    image_server: ImageServer, way: str, outcome: str, reason: str, requests: int
 ) -> None:
-    url = f"{pictures.url}/{way}/7"
+    url = f"{image_server.url}/{way}/7"
     found = ask([url]).outcomes[url]
     assert (found.outcome, found.reason) == (outcome, reason)
-    assert pictures.asked[f"/{way}/7"] == requests
+    assert image_server.asked[f"/{way}/7"] == requests
     assert (found.sha256 is not None) == (outcome == FETCHED)
-    assert pictures.agents == {"toile-test/1"}
+    assert image_server.agents == {"toile-test/1"}
 
 
 @pytest.mark.parametrize(
@@ -136,71 +141,63 @@ def test_every_misbehaviour_has_its_outcome(
     ],
 )
 def test_redirects_where_they_are_allowed_are_checked_each(
-    pictures: PictureServer, way: str, outcome: str, reason: str, requests: int
+    image_server: ImageServer, way: str, outcome: str, reason: str, requests: int
 ) -> None:
     async def resolve(host: str, port: int) -> list[str]:
-        return ["127.0.0.1"] if host in ("pictures.example", "localhost") else [host]
+        return ["127.0.0.1"] if host in ("images.example", "localhost") else [host]
 
-    port = pictures.server_port
-    url = f"http://pictures.example:{port}/{way}/7"
-    manners = Manners(user_agent="t", allow_redirects=True, allow_private=way != "to-private")
+    port = image_server.server_port
+    url = f"http://images.example:{port}/{way}/7"
+    policy = FetchPolicy(user_agent="t", allow_redirects=True, allow_private=way != "to-private")
     if way == "to-private":
 
         async def public_first(host: str, port: int) -> list[str]:
-            return ["127.0.0.1"] if host == "pictures.example" else [host]
+            return ["127.0.0.1"] if host == "images.example" else [host]
 
         with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
             patch.setattr(
-                "generator.ingest.hub.is_public", lambda address: address == "127.0.0.1" or is_public(address)
+                "generator.ingest.downloads.is_public", lambda address: address == "127.0.0.1" or is_public(address)
             )
-            found = ask([url], manners, resolve=public_first).outcomes[url]
+            found = ask([url], policy, resolve=public_first).outcomes[url]
     else:
-        found = ask([url], manners, resolve=resolve).outcomes[url]
+        found = ask([url], policy, resolve=resolve).outcomes[url]
     assert (found.outcome, found.reason) == (outcome, reason)
-    assert pictures.asked[f"/{way}/7"] == requests
+    assert image_server.asked[f"/{way}/7"] == requests
     if outcome == FETCHED:
         assert found.final_url is not None
         assert found.final_url.endswith("/ok/7")
 
 
-def test_a_slow_drip_ends_at_the_time_limit(pictures: PictureServer) -> None:
+def test_a_slow_drip_ends_at_the_time_limit(image_server: ImageServer) -> None:
     began = time.monotonic()
-    manners = Manners(user_agent="t", allow_private=True, timeout_seconds=0.3, retries=1)
-    asked = ask([f"{pictures.url}/drip/1"], manners)
+    policy = FetchPolicy(user_agent="t", allow_private=True, timeout_seconds=0.3, retries=1)
+    asked = ask([f"{image_server.url}/drip/1"], policy)
     assert [(each.outcome, each.reason) for each in asked.outcomes.values()] == [(DEAD, "timeout")]
-    assert pictures.asked["/drip/1"] == 2
+    assert image_server.asked["/drip/1"] == 2
     assert time.monotonic() - began < 3
 
 
-def test_pauses_grow_and_retry_after_is_kept(pictures: PictureServer) -> None:
-    assert ask([f"{pictures.url}/error/1"]).clock.slept == [FIRST_PAUSE * factor for factor in (1, 2, 4, 8)]
-    assert ask([f"{pictures.url}/busy-once/1"]).clock.slept == [7.0]
-
-
-def test_retry_after_may_be_a_date() -> None:
-    assert _retry_after("120") == 120
-    assert _retry_after(email.utils.formatdate(time.time() + 90, usegmt=True)) == pytest.approx(90, abs=3)
-    assert _retry_after(email.utils.formatdate(time.time() - 90, usegmt=True)) == 0
-    for nonsense in (None, "soon", "-5", "Thu, 99 Foo 2020 00:00:00 GMT", "1" * 40):
-        assert _retry_after(nonsense) is None
+def test_pauses_grow_and_retry_after_is_kept(image_server: ImageServer) -> None:
+    assert ask([f"{image_server.url}/error/1"]).clock.slept == [1.0, 2.0, 4.0, 8.0]
+    assert ask([f"{image_server.url}/busy-once/1"]).clock.slept == [7.0]
 
 
 def test_a_429_pauses_all_requests_to_that_host_and_no_other() -> None:
     starts: list[tuple[str, float]] = []
     clock = FakeClock()
 
-    async def get(url: str) -> Answer:
+    async def get(url: str) -> Response:
         starts.append((url, clock.now()))
         if len(starts) == 1:
-            raise PassingError("429 Too Many Requests", 429, 50.0)
-        return Answer(content=picture_bytes(1))
+            raise TransientError("429 Too Many Requests", 429, 50.0)
+        return Response(content=image_bytes(1))
 
     urls = [f"http://a/{k}" for k in range(9)]
-    asked = ask(urls, Manners(per_host=3), get=get, clock=clock)
+    asked = ask(urls, FetchPolicy(per_host=3), get=get, clock=clock)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
     assert sum(at < 1050 for _, at in starts) <= 3  # what was under way already
     starts.clear()
-    ask([*urls, "http://b/1", "http://b/2"], Manners(per_host=1), get=get, clock=FakeClock())
+    ask([*urls, "http://b/1", "http://b/2"], FetchPolicy(per_host=1), get=get, clock=FakeClock())
     assert [url for url, _ in starts][:3] == ["http://a/0", "http://b/1", "http://b/2"]
 
 
@@ -208,79 +205,82 @@ def test_no_more_requests_at_once_than_allowed_for_a_host_and_in_all() -> None:
     under_way: Counter[str] = Counter()
     most: Counter[str] = Counter()
 
-    async def get(url: str) -> Answer:
+    async def get(url: str) -> Response:
         for key in (host_of(url), "all"):
             under_way[key] += 1
             most[key] = max(most[key], under_way[key])
         await asyncio.sleep(0.001)
         for key in (host_of(url), "all"):
             under_way[key] -= 1
-        return Answer(content=picture_bytes(1))
+        return Response(content=image_bytes(1))
 
     urls = [f"http://{host}/{k}" for host in "abc" for k in range(20)]
-    asked = ask(urls, Manners(workers=5, per_host=2), get=get)
+    asked = ask(urls, FetchPolicy(workers=5, per_host=2), get=get)
     assert len(asked.outcomes) == 60
     assert (most["a"], most["b"], most["c"], most["all"]) == (2, 2, 2, 5)
     assert sorted(asked.left) == ["a", "b", "c"]
 
 
 def test_a_real_server_sees_no_more_than_the_limit() -> None:
-    server = PictureServer(delay_s=0.01)
+    server = ImageServer(delay_s=0.01)
     with served(server):
-        asked = ask([f"{server.url}/ok/{k}" for k in range(30)], Manners(allow_private=True, workers=8, per_host=3))
+        asked = ask([f"{server.url}/ok/{k}" for k in range(30)], FetchPolicy(allow_private=True, workers=8, per_host=3))
     assert len(asked.outcomes) == 30
     assert server.most_under_way == 3
 
 
-def _silent_after(good: int, error: PassingError) -> tuple[Callable[[str], Awaitable[Answer]], Counter[str]]:
+def _silent_after(good: int, error: TransientError) -> tuple[Callable[[str], Awaitable[Response]], Counter[str]]:
     asked: Counter[str] = Counter()
 
-    async def get(url: str) -> Answer:
+    async def get(url: str) -> Response:
         asked[url] += 1
         if len(asked) > good:
             raise error
-        return Answer(content=picture_bytes(1))
+        return Response(content=image_bytes(1))
 
     return get, asked
 
 
-def test_a_host_that_never_answers_is_dead_with_all_its_pictures() -> None:
-    get, requests = _silent_after(0, PassingError("no connection"))
-    asked = ask([f"http://a/{k}" for k in range(500)], Manners(), get=get)
+def test_a_host_that_never_answers_is_dead_with_all_its_images() -> None:
+    get, requests = _silent_after(0, TransientError("no connection"))
+    asked = ask([f"http://a/{k}" for k in range(500)], FetchPolicy(), get=get)
     assert {(each.outcome, each.reason) for each in asked.outcomes.values()} == {(DEAD, "no connection")}
     assert (len(asked.outcomes), asked.open) == (500, {})
-    assert len(requests) <= STRIKES + Manners().per_host
+    assert len(requests) <= MAX_CONSECUTIVE_FAILURES + FetchPolicy().per_host
 
 
-def test_a_host_that_stops_answering_leaves_its_pictures_open() -> None:
-    get, requests = _silent_after(20, PassingError("no connection"))
-    asked = ask([f"http://a/{k}" for k in range(500)], Manners(), get=get)
+def test_a_host_that_stops_answering_leaves_its_images_open() -> None:
+    get, requests = _silent_after(20, TransientError("no connection"))
+    asked = ask([f"http://a/{k}" for k in range(500)], FetchPolicy(), get=get)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
     assert (len(asked.outcomes), len(asked.open)) == (20, 480)
-    assert len(requests) <= 20 + STRIKES + Manners().per_host
+    assert len(requests) <= 20 + MAX_CONSECUTIVE_FAILURES + FetchPolicy().per_host
     known = ask(
-        [f"http://a/{k}" for k in range(50)], Manners(), get=_silent_after(0, PassingError("x"))[0], answered=("a",)
+        [f"http://a/{k}" for k in range(50)],
+        FetchPolicy(),
+        get=_silent_after(0, TransientError("x"))[0],
+        answered=("a",),
     )
     assert len(known.open) == 50
 
 
 def test_a_host_that_asks_for_a_day_is_left_alone() -> None:
-    get, requests = _silent_after(3, PassingError("503", 503, 86400.0))
-    asked = ask([f"http://a/{k}" for k in range(100)], Manners(per_host=1), get=get)
+    get, requests = _silent_after(3, TransientError("503", 503, 86400.0))
+    asked = ask([f"http://a/{k}" for k in range(100)], FetchPolicy(per_host=1), get=get)
     assert (len(asked.outcomes), len(asked.open), sum(requests.values())) == (3, 97, 4)
     assert set(asked.open.values()) == {"its host asks to wait 86400 s"}
     assert max(asked.clock.slept, default=0) <= 120
 
 
 def test_what_was_under_way_when_a_host_was_given_up_still_counts() -> None:
-    async def get(url: str) -> Answer:
+    async def get(url: str) -> Response:
         for _ in range(5 if url.endswith("/0") else 20):
             await asyncio.sleep(0)
         if url.endswith("/0"):
-            raise PassingError("503", 503, 86400.0)
-        return Answer(content=picture_bytes(1))
+            raise TransientError("503", 503, 86400.0)
+        return Response(content=image_bytes(1))
 
-    asked = ask([f"http://a/{k}" for k in range(5)], Manners(per_host=2), get=get)
+    asked = ask([f"http://a/{k}" for k in range(5)], FetchPolicy(per_host=2), get=get)
     assert {url: each.outcome for url, each in asked.outcomes.items()} == {"http://a/1": FETCHED}
     assert set(asked.open) == {f"http://a/{k}" for k in (0, 2, 3, 4)}
 
@@ -289,7 +289,7 @@ def test_a_compressed_bomb_is_undone_in_bounded_steps() -> None:
     async def largest_step() -> int:
         content = gzip.compress(bytes(30_000_000))
         response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=_Stream(content))
-        return max([len(chunk) async for chunk in _decoded(response, 1000)])
+        return max([len(chunk) async for chunk in decompress_chunks(response, 1000)])
 
     assert asyncio.run(largest_step()) <= 1001
 
@@ -302,23 +302,23 @@ class _Stream(httpx.AsyncByteStream):
         yield self.content
 
 
-def test_one_silent_picture_among_good_ones_is_dead() -> None:
-    async def get(url: str) -> Answer:
+def test_one_silent_image_among_good_ones_is_dead() -> None:
+    async def get(url: str) -> Response:
         if url.endswith("/3"):
-            raise PassingError("timeout")
-        return Answer(content=picture_bytes(1))
+            raise TransientError("timeout")
+        return Response(content=image_bytes(1))
 
-    asked = ask([f"http://a/{k}" for k in range(40)], Manners(), get=get)
-    assert asked.outcomes["http://a/3"] == PictureOutcome(url="http://a/3", outcome=DEAD, reason="timeout")
+    asked = ask([f"http://a/{k}" for k in range(40)], FetchPolicy(), get=get)
+    assert asked.outcomes["http://a/3"] == ImageOutcome(url="http://a/3", outcome=DEAD, reason="timeout")
     assert asked.open == {}
 
 
 def test_server_errors_without_end_are_soon_asked_once_each() -> None:
-    async def get(url: str) -> Answer:
+    async def get(url: str) -> Response:
         requests[url] += 1
-        raise PassingError("500 Internal Server Error", 500)
+        raise TransientError("500 Internal Server Error", 500)
 
     requests: Counter[str] = Counter()
-    asked = ask([f"http://a/{k}" for k in range(200)], Manners(per_host=2), get=get)
+    asked = ask([f"http://a/{k}" for k in range(200)], FetchPolicy(per_host=2), get=get)
     assert (len(asked.outcomes), asked.open) == (200, {})
-    assert sum(requests.values()) <= 200 + 4 * (STRIKES + 2)
+    assert sum(requests.values()) <= 200 + 4 * (MAX_CONSECUTIVE_FAILURES + 2)

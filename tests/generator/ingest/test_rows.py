@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from generator.ingest.arrow_tables import StoredPicture, read_parquet
-from generator.ingest.import_table import ImportOptions, ImportResult, import_table
-from generator.ingest.rows import code_of, decoded_category
+from generator.ingest.import_table import ImportResult, import_table
+from generator.ingest.rows import ImportOptions, decode_category, parse_code
+from generator.ingest.tables import READERS, StoredImage
 from schemas.errors import ToileError
 from schemas.product import read
-from tests.helpers.dataset_hub import picture_bytes
+from tests.helpers.dataset_hub import image_bytes
 
 
 def run(table: Path, out: Path, **changes: Any) -> ImportResult:
@@ -35,7 +35,7 @@ def plain_rows(num: int) -> dict[str, list[Any]]:
 def test_percent_encoded_categories_come_back(text: str) -> None:
     printable = text.isprintable() and bool(text.strip())
     encoded = quote(text, safe="")
-    assert decoded_category(encoded) == (unquote(encoded).strip() if printable else encoded)
+    assert decode_category(encoded) == (unquote(encoded).strip() if printable else encoded)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_percent_encoded_categories_come_back(text: str) -> None:
     ],
 )
 def test_what_is_no_text_in_percent_encoding_stays(text: str, meant: str) -> None:
-    assert decoded_category(text) == meant
+    assert decode_category(text) == meant
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_what_is_no_text_in_percent_encoding_stays(text: str, meant: str) -> Non
     ],
 )
 def test_codes_are_text_without_the_tail_of_a_float(value: Any, code: str) -> None:
-    assert code_of(7, {"product_code": value}) == code
+    assert parse_code(7, {"product_code": value}) == code
 
 
 def test_a_code_column_with_a_gap_and_encoded_categories_through_csv(tmp_path: Path) -> None:
-    (tmp_path / "1.jpg").write_bytes(picture_bytes(1))
+    (tmp_path / "1.jpg").write_bytes(image_bytes(1))
     with (tmp_path / "t.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["product_code", "title", "category1_code", "category3_code", "image"])
@@ -99,7 +99,7 @@ def image_data_set(num: int) -> datasets.Dataset:
             "picture": datasets.Image(),
         }
     )
-    pictures = [{"bytes": picture_bytes(k), "path": None} for k in range(num)]
+    pictures = [{"bytes": image_bytes(k), "path": None} for k in range(num)]
     columns = {**plain_rows(num), "label": [k % 2 for k in range(num)], "picture": pictures}
     return datasets.Dataset.from_dict(columns, features=features)
 
@@ -122,58 +122,58 @@ def test_pictures_and_labels_arrive_from_every_form_of_a_data_set(tmp_path: Path
         datasets.DatasetDict(parts).save_to_disk(place)
     run(place, tmp_path / "out", columns={"image": "picture", "category3_code": "label"})
     found = {int(row.product_code): row for row in read(tmp_path / "out")}
-    assert {code: row.image for code, row in found.items()} == {k + 1: picture_bytes(k) for k in range(70)}
+    assert {code: row.image for code, row in found.items()} == {k + 1: image_bytes(k) for k in range(70)}
     assert {code: row.category3_code for code, row in found.items()} == {
         k + 1: ("HATS", "COATS")[k % 2] for k in range(70)
     }
 
 
 def test_a_column_of_plain_bytes_is_a_column_of_pictures(tmp_path: Path) -> None:
-    columns = {**plain_rows(3), "image": [picture_bytes(k) for k in range(3)]}
+    columns = {**plain_rows(3), "image": [image_bytes(k) for k in range(3)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     run(tmp_path / "t.parquet", tmp_path / "out")
-    assert {row.image for row in read(tmp_path / "out")} == {picture_bytes(k) for k in range(3)}
+    assert {row.image for row in read(tmp_path / "out")} == {image_bytes(k) for k in range(3)}
 
 
 def test_a_cell_without_bytes_names_a_file_and_a_bad_one_is_a_bad_row(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(picture_bytes(8))
+    (tmp_path / "a.jpg").write_bytes(image_bytes(8))
     cells = [
         {"bytes": None, "path": "a.jpg"},
-        {"bytes": picture_bytes(1)[:300], "path": None},
+        {"bytes": image_bytes(1)[:300], "path": None},
         {"bytes": None, "path": None},
         None,
-        {"bytes": picture_bytes(2), "path": "../outside.jpg"},
+        {"bytes": image_bytes(2), "path": "../outside.jpg"},
     ]
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     columns = {**plain_rows(5), "image": pa.array(cells, kind)}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     result = run(tmp_path / "t.parquet", tmp_path / "out", max_bad=0.9)
     reasons = {row["row"]: row["reason"] for row in result.rejected}
-    assert reasons.pop(2).startswith("its picture is broken: ")
-    assert reasons == {3: "no picture is named", 4: "no picture is named"}
-    assert {row.image for row in read(tmp_path / "out")} == {picture_bytes(8), picture_bytes(2)}
+    assert reasons.pop(2).startswith("its image is broken: ")
+    assert reasons == {3: "no image is named", 4: "no image is named"}
+    assert {row.image for row in read(tmp_path / "out")} == {image_bytes(8), image_bytes(2)}
 
 
 def test_pictures_are_read_in_any_order(tmp_path: Path) -> None:
-    columns = {**plain_rows(100), "image": [picture_bytes(k) for k in range(100)]}
+    columns = {**plain_rows(100), "image": [image_bytes(k) for k in range(100)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=40)
-    cells = [row["image"] for row in read_parquet(tmp_path / "t.parquet")]
-    assert all(isinstance(cell, StoredPicture) for cell in cells)
+    cells = [row["image"] for row in READERS[".parquet"](tmp_path / "t.parquet")]
+    assert all(isinstance(cell, StoredImage) for cell in cells)
     for k in (99, 0, 41, 40, 39, 39, 98, 3, 99, 5):
-        assert cells[k].read() == (picture_bytes(k), None)
+        assert cells[k].read() == (image_bytes(k), None)
 
 
 def test_a_title_of_bytes_is_refused_by_name(tmp_path: Path) -> None:
-    columns = {**plain_rows(2), "title": [b"a", b"b"], "image": [picture_bytes(k) for k in range(2)]}
+    columns = {**plain_rows(2), "title": [b"a", b"b"], "image": [image_bytes(k) for k in range(2)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     with pytest.raises(ToileError, match="column 'title' holds bytes, not text"):
         run(tmp_path / "t.parquet", tmp_path / "out")
 
 
 def test_a_catalog_of_toile_is_refused_and_a_table_of_urls_is_sent_to_fetch(tmp_path: Path) -> None:
-    pq.write_table(pa.table({**plain_rows(1), "image": [picture_bytes(1)]}), tmp_path / "t.parquet")
+    pq.write_table(pa.table({**plain_rows(1), "image": [image_bytes(1)]}), tmp_path / "t.parquet")
     run(tmp_path / "t.parquet", tmp_path / "catalog")
-    with pytest.raises(ToileError, match="is a catalog that toile made already") as caught:
+    with pytest.raises(ToileError, match="is already a catalog made by toile") as caught:
         run(tmp_path / "catalog", tmp_path / "out")
     assert "use the folder as it is" in caught.value.hint
     columns = {**plain_rows(2), "imageurl": ["http://a.example/1", "http://a.example/2"]}
@@ -187,7 +187,7 @@ def test_a_catalog_of_toile_is_refused_and_a_table_of_urls_is_sent_to_fetch(tmp_
     ("name", "content", "problem"),
     [
         ("dataset_dict.json", "{}", "splits: is missing"),
-        ("dataset_dict.json", "{", "no readable JSON"),
+        ("dataset_dict.json", "{", "not readable JSON"),
         ("state.json", '{"_data_files": [1]}', "_data_files: is missing"),
         ("state.json", '{"_data_files": [{"filename": "gone.arrow"}]}', "not a readable Arrow stream"),
     ],
@@ -201,7 +201,7 @@ def test_a_damaged_folder_of_datasets_is_one_clear_line(tmp_path: Path, name: st
 
 def test_importing_a_bad_picture_twice_gives_the_same_reasons(tmp_path: Path) -> None:
     """Reasons are part of what a second run is compared by, so they may not hold addresses of memory."""
-    pages = [b"<html></html>", *(picture_bytes(k) for k in range(30))]
+    pages = [b"<html></html>", *(image_bytes(k) for k in range(30))]
     pq.write_table(pa.table({**plain_rows(31), "image": pages}), tmp_path / "t.parquet")
     assert run(tmp_path / "t.parquet", tmp_path / "out").written
     assert not run(tmp_path / "t.parquet", tmp_path / "out").written
@@ -210,5 +210,5 @@ def test_importing_a_bad_picture_twice_gives_the_same_reasons(tmp_path: Path) ->
 def test_a_format_that_pillow_hands_to_other_programs_is_not_opened(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.eps")
     pq.write_table(pa.table({**plain_rows(1), "image": [(tmp_path / "a.eps").read_bytes()]}), tmp_path / "t.parquet")
-    with pytest.raises(ToileError, match="in no format that is known"):
+    with pytest.raises(ToileError, match="in an unknown format"):
         run(tmp_path / "t.parquet", tmp_path / "out")

@@ -1,4 +1,4 @@
-"""`toile show`: the page holds the rows and nothing else, whatever they are, and leads nowhere."""
+"""`toile show`: the page contains the rows, whatever they are, and no reference outside itself."""
 
 import base64
 import dataclasses
@@ -16,12 +16,22 @@ from PIL import Image
 
 from generator.catalog.shards import GenerateInputs
 from generator.catalog.shards import write_shards as generate
-from generator.pages.catalog_page import SHOWN_COLUMNS, evenly, faults, labels, picked, shares, show
-from generator.pages.html import embedded, rendered
-from generator.pages.price_parts import price_parts
+from generator.pages import catalog_page
+from generator.pages.catalog_page import (
+    SHOWN_COLUMNS,
+    faults_by_row,
+    labels,
+    make_thumbnail,
+    price_parts,
+    read_rows,
+    split_limit,
+    spread_evenly,
+    write_catalog_page,
+)
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import read
+from schemas.util.html import embed_json, render_page
 from schemas.validation import from_document
 from tests.helpers.page_rows import HOSTILE, document, other_rows, parsed
 from tests.helpers.shard_fixture import write_shards
@@ -37,8 +47,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(tmp_path_factory: pytest.TempPathFactory, catalog: Path, other: Path) -> Path:
     """A generated and an imported folder on one page."""
     page = tmp_path_factory.mktemp("page") / "sub" / "both.html"
-    shown = show([catalog, other], page, picture_size=48)
-    assert (shown.products, shown.of, shown.without_picture) == (160, 160, 3)
+    shown = write_catalog_page([catalog, other], page, image_size=48)
+    assert (shown.products, shown.of, shown.without_image) == (160, 160, 3)
     assert shown.num_bytes == page.stat().st_size
     return page
 
@@ -72,12 +82,12 @@ def test_the_parts_of_a_price_are_those_of_the_spec(both: Path, catalog: Path) -
     assert all(shown["parts"] is None for shown in found[120:])
 
 
-def test_pictures_are_the_rows_own_and_small(both: Path, catalog: Path, other: Path) -> None:
-    lines = parsed(both).texts["script pictures"].split("\n")
+def test_images_are_the_rows_own_and_small(both: Path, catalog: Path, other: Path) -> None:
+    lines = parsed(both).texts["script images"].split("\n")
     rows = [*read(catalog), *read(other)]
     assert len(lines) == len(rows)
     for line, row, shown in zip(lines, rows, document(both)["products"], strict=True):
-        assert bool(line) == shown["picture"]
+        assert bool(line) == shown["image"]
         if line:
             small = Image.open(io.BytesIO(base64.b64decode(line)))
             assert (small.format, small.mode) == ("JPEG", "RGB")
@@ -85,11 +95,11 @@ def test_pictures_are_the_rows_own_and_small(both: Path, catalog: Path, other: P
             whole = Image.open(io.BytesIO(row.image or b"")).convert("RGB").resize((1, 1), Image.Resampling.BOX)
             close = small.resize((1, 1), Image.Resampling.BOX)
             assert all(abs(a - b) <= 6 for a, b in zip(whole.tobytes(), close.tobytes(), strict=True))
-    told = {shown["facts"] for shown in document(both)["products"] if not shown["picture"]}
-    assert told == {"no picture", "broken picture: not a picture file", "broken picture: the file is empty"}
+    facts = {shown["facts"] for shown in document(both)["products"] if not shown["image"]}
+    assert facts == {"no image", "broken image: not an image file", "broken image: the file is empty"}
 
 
-def test_nothing_on_the_page_leads_out_of_it(both: Path) -> None:
+def test_the_page_has_no_reference_outside_itself(both: Path) -> None:
     page = parsed(both)
     outward = {"src", "href", "action", "data", "poster", "srcset", "style", "background", "formaction", "ping"}
     assert not [(tag, a) for tag, a in page.tags if outward & a.keys() or any(name.startswith("on") for name in a)]
@@ -120,23 +130,24 @@ def test_hostile_text_ends_no_element(both: Path) -> None:
 
 def test_embedded_json_survives_any_text_and_refuses_what_json_cannot_say() -> None:
     anything = {HOSTILE: ["&amp;", "\u2028", "\ud800", '"', "\\u003c"]}
-    text = str(embedded(anything))
+    text = str(embed_json(anything))
     assert json.loads(text) == anything
     assert not set("<>&") & set(text)
     with pytest.raises(ValueError, match="JSON"):
-        embedded([math.nan])
+        embed_json([math.nan])
 
 
 def test_folder_names_are_escaped() -> None:
     title = "<b onclick=x>'\"&"
-    html_text = rendered(
+    html_text = render_page(
+        Path(catalog_page.__file__).parent,
         "show.html.j2",
         styles=("show.css.j2",),
         scripts=("show.js.j2",),
         sides=[{"label": title, "word": title, "shown": 1, "total": 2}],
         title=title,
-        document=embedded({}),
-        pictures="",
+        document=embed_json({}),
+        images="",
     )
     assert "<b onclick" not in html_text
 
@@ -152,22 +163,22 @@ def test_folder_names_are_escaped() -> None:
     ],
 )
 def test_folders_share_the_limit(totals: list[int], limit: int, expected: list[int]) -> None:
-    assert shares(totals, limit) == expected
+    assert split_limit(totals, limit) == expected
 
 
 def test_a_limit_picks_evenly_and_the_page_says_so(catalog: Path, tmp_path: Path) -> None:
-    assert evenly(10, 10) == list(range(10))
-    assert evenly(10, 4) == [0, 2, 5, 7]
-    shown = show([catalog], tmp_path / "page.html", limit=7, picture_size=32)
+    assert spread_evenly(10, 10) == list(range(10))
+    assert spread_evenly(10, 4) == [0, 2, 5, 7]
+    shown = write_catalog_page([catalog], tmp_path / "page.html", limit=7, image_size=32)
     assert (shown.products, shown.of) == (7, 120)
     assert "showing 7 of 120 products, evenly spread over the folder" in (tmp_path / "page.html").read_text()
     rows = list(read(catalog))
     assert [shown["row"] for shown in document(tmp_path / "page.html")["products"]] == [0, 17, 34, 51, 68, 85, 102]
     for numbers in ([], [119], [3, 4, 99, 100, 101], list(range(120))):
-        assert [(k, product) for k, product, _ in picked(catalog, numbers)] == [(k, rows[k]) for k in numbers]
+        assert [(k, product) for k, product, _ in read_rows(catalog, numbers)] == [(k, rows[k]) for k in numbers]
 
 
-def test_labels_tell_folders_apart(tmp_path: Path) -> None:
+def test_labels_of_folders_are_different(tmp_path: Path) -> None:
     assert labels([tmp_path / "a" / "data"]) == ["data"]
     assert labels([tmp_path / "a" / "data", tmp_path / "b" / "data"]) == ["a/data", "b/data"]
     assert len(set(labels([tmp_path, tmp_path]))) == 2
@@ -188,7 +199,7 @@ def test_a_page_is_replaced_only_with_force(catalog: Path, tmp_path: Path) -> No
     assert runner.invoke(main, [*command, "--force"], catch_exceptions=False).exit_code == 0
     assert out.read_text() != "mine"
     with pytest.raises(ToileError, match="is a folder"):
-        show([catalog], tmp_path, force=True)
+        write_catalog_page([catalog], tmp_path, force=True)
 
 
 def test_rows_made_faulty_on_purpose_are_marked(tmp_path: Path, spec_document: dict[str, Any]) -> None:
@@ -198,7 +209,7 @@ def test_rows_made_faulty_on_purpose_are_marked(tmp_path: Path, spec_document: d
         spec_document, ("missing=0.05", "duplicates=0.05", "wrong-category", "broken-picture=0.05"), pictures=True
     )
     generate(GenerateInputs(spec_document=spec, seed=1, start=0, num_products=80, image_size=32), tmp_path / "data")
-    marked = faults(tmp_path / "data")
+    marked = faults_by_row(tmp_path / "data")
     rows = list(read(tmp_path / "data"))
     kinds = Counter(fault["kind"] for every in marked.values() for fault in every)
     assert sum(kinds.values()) == read_manifest(tmp_path / "data").extra[0].num_rows
@@ -206,6 +217,54 @@ def test_rows_made_faulty_on_purpose_are_marked(tmp_path: Path, spec_document: d
         for fault in every:
             if fault["values"] and fault["kind"] != "duplicate":
                 assert str(getattr(rows[number], fault["column"])) == str(fault["faulty"])
-    show([tmp_path / "data"], tmp_path / "page.html", picture_size=32)
+    write_catalog_page([tmp_path / "data"], tmp_path / "page.html", image_size=32)
     shown = document(tmp_path / "page.html")["products"]
     assert {k: product["faults"] for k, product in enumerate(shown) if product["faults"]} == marked
+
+
+def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()
+
+
+def shown_pixel(file: bytes, place: tuple[int, int] = (2, 2)) -> tuple[int, ...]:
+    found = make_thumbnail(file, 64)
+    assert found.jpeg is not None, found.facts
+    pixel = Image.open(io.BytesIO(found.jpeg)).getpixel(place)
+    assert isinstance(pixel, tuple)
+    return pixel
+
+
+def near(pixel: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    return all(abs(a - b) <= 12 for a, b in zip(pixel, expected, strict=True))
+
+
+def test_unusual_files_are_shown_as_they_are_meant() -> None:
+    red = Image.new("RGB", (40, 20), (200, 30, 30))
+    assert near(shown_pixel(encoded(red.convert("CMYK"), "JPEG")), (200, 30, 30))
+    grey16 = Image.new("I;16", (40, 20), 128 * 257)
+    assert near(shown_pixel(encoded(grey16, "PNG")), (128, 128, 128)), "not cut off to white"
+    clear = Image.new("RGBA", (40, 20), (0, 0, 0, 0))
+    assert near(shown_pixel(encoded(clear, "PNG")), (255, 255, 255))
+    assert near(shown_pixel(encoded(red.quantize(4), "GIF")), (200, 30, 30))
+    moving = encoded(red, "GIF", save_all=True, append_images=[Image.new("RGB", (40, 20), "blue")])
+    assert near(shown_pixel(moving), (200, 30, 30))
+    assert "first of 2 frames" in make_thumbnail(moving, 64).facts
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = make_thumbnail(encoded(red, "JPEG", exif=exif), 64)
+    assert upright.ratio == 0.5
+    assert "turned upright" in upright.facts
+    assert make_thumbnail(encoded(red, "PNG"), 64).ratio == 2
+
+
+def test_files_that_cannot_be_shown_say_why() -> None:
+    good = encoded(Image.effect_noise((200, 200), 80).convert("RGB"), "PNG")
+    for file in (good[:300], good[: len(good) // 2], good[:40] + b"\0" * 200 + good[240:]):
+        found = make_thumbnail(file, 64)
+        assert found.jpeg is None
+        assert found.facts.startswith("broken image")
+    huge = make_thumbnail(encoded(Image.new("1", (10_000, 8_000)), "PNG"), 64)
+    assert huge.jpeg is None
+    assert huge.facts == "image too large to show: 10000x8000"

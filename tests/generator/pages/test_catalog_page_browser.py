@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
-from generator.pages.catalog_page import show
+from generator.pages.catalog_page import write_catalog_page
 from schemas.product import Product, read
 from tests.helpers.browser import Page, browsing, chromium
 from tests.helpers.page_rows import HOSTILE, document, other_rows
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.system
 
 @pytest.fixture(scope="module")
 def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty rows in other leaves."""
+    """Forty rows in other categories."""
     return write_shards(tmp_path_factory.mktemp("rows") / "other", other_rows())
 
 
@@ -28,7 +28,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def both(tmp_path_factory: pytest.TempPathFactory, catalog: Path, other: Path) -> Path:
     """A generated and an imported folder on one page."""
     page = tmp_path_factory.mktemp("page") / "sub" / "both.html"
-    show([catalog, other], page, picture_size=48)
+    write_catalog_page([catalog, other], page, image_size=48)
     return page
 
 
@@ -208,7 +208,7 @@ def test_a_product_shows_every_column_and_what_its_attributes_add(
     assert sum(map(float, amounts[:-1])) == pytest.approx(float(amounts[-1]), abs=len(table) / 2)
     assert float(amounts[-1]) == row.full_price
     window.open(both, "product=1.8")
-    assert "not a picture file" in window.js(f"{body}.textContent")
+    assert "not an image file" in window.js(f"{body}.textContent")
     assert window.js(f"{body}.querySelector('.parts')") is None
     assert window.complaints() == []
 
@@ -216,8 +216,8 @@ def test_a_product_shows_every_column_and_what_its_attributes_add(
 def test_the_prices_of_every_category_have_a_histogram(window: Page, both: Path, rows: list[Product]) -> None:
     window.open(both, "view=prices")
     priced = [row for row in rows if row.currency_code == "USD" and (row.full_price or 0) > 0]
-    leaves = {(row.category1_code, row.category2_code, row.category3_code) for row in priced}
-    assert window.js("document.querySelectorAll('#prices-list svg').length") == len(leaves)
+    categories = {(row.category1_code, row.category2_code, row.category3_code) for row in priced}
+    assert window.js("document.querySelectorAll('#prices-list svg').length") == len(categories)
     assert window.complaints() == []
 
 

@@ -12,8 +12,16 @@ import pytest
 from click.testing import CliRunner
 
 from generator.pages.describe import BINS_PER_DECADE, MOST_WORDS, describe
-from generator.pages.describe_page import FLOOR, LogAxis, edge, histogram, price_axis, write
+from generator.pages.describe_page import (
+    FLOOR,
+    bin_edge,
+    histogram,
+    price_axis,
+    price_ticks,
+    write_describe_page,
+)
 from schemas.product import COLUMNS, Product, read
+from schemas.util.svg import Axis
 from tests.helpers.browser import browsing, chromium
 from tests.helpers.page_rows import HOSTILE, Parsed, other_rows
 from tests.helpers.shard_fixture import write_shards
@@ -33,7 +41,7 @@ def figures(catalog: Path, other: Path) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory, figures: list[dict[str, Any]]) -> Path:
     path = tmp_path_factory.mktemp("page") / "both.html"
-    write(figures, path)
+    write_describe_page(figures, path)
     return path
 
 
@@ -69,26 +77,28 @@ def test_prices_are_binned_by_currency_and_category(figures: list[dict[str, Any]
             assert prices["median"] == pytest.approx(np.median(np.array(values, np.float64)))
             for k, n in prices["bins"].items():
                 assert n == sum(
-                    edge(int(k)) * (1 - 1e-9) <= value < edge(int(k) + 1) * (1 - 1e-9) for value in values if value
+                    bin_edge(int(k)) * (1 - 1e-9) <= value < bin_edge(int(k) + 1) * (1 - 1e-9)
+                    for value in values
+                    if value
                 )
             assert sum(each["n"] for each in prices["categories"].values()) == len(here)
-            for leaf, each in prices["categories"].items():
-                priced = [row for row in here if good(row) and (row.category3_code or "(none)") == leaf]
+            for category, each in prices["categories"].items():
+                priced = [row for row in here if good(row) and (row.category3_code or "(none)") == category]
                 assert each["num_priced"] == len(priced)
 
 
-def test_bins_cut_every_decade_alike() -> None:
-    assert edge(0) == 1
-    assert edge(BINS_PER_DECADE) == 10
-    assert edge(2 * BINS_PER_DECADE) == 100
+def test_bins_divide_every_decade_equally() -> None:
+    assert bin_edge(0) == 1
+    assert bin_edge(BINS_PER_DECADE) == 10
+    assert bin_edge(2 * BINS_PER_DECADE) == 100
     axis = price_axis([0, 3, 2 * BINS_PER_DECADE - 1], 300)
     assert (axis.low, axis.high) == (1, 100)
-    assert [axis.at(price) for price in (1, 10, 100, 0.1, 1000)] == [0, 150, 300, 0, 300]
+    assert [axis.position(price) for price in (1, 10, 100, 0.1, 1000)] == pytest.approx([0, 150, 300, 0, 300])
 
 
 @pytest.mark.parametrize(("low", "high"), [(1, 1.21), (90, 4000), (0.01, 1e9), (995, 1210), (1212, 1468), (1, 100)])
 def test_axes_have_a_few_round_labels_inside(low: float, high: float) -> None:
-    ticks = LogAxis(low=low, high=high, width=300).ticks()
+    ticks = price_ticks(Axis(low=low, high=high, start=0, end=300, log=True))
     assert 1 <= len(ticks) <= 8
     for tick in ticks:
         assert 0 <= tick.x <= 300
@@ -101,7 +111,7 @@ def test_axes_have_a_few_round_labels_inside(low: float, high: float) -> None:
         assert len(ticks) >= 2
 
 
-def test_histograms_are_drawn_to_scale() -> None:
+def test_histogram_heights_are_to_scale() -> None:
     edges = {k: (10.0 * k, 10.0, f"bin {k}") for k in range(3)}
     alone = histogram([{0: 5, 2: 10}], edges, "x")
     assert [(bar.x, bar.words) for bar in alone.sides[0]] == [(0, "bin 0: 5"), (20, "bin 2: 10")]
@@ -126,14 +136,14 @@ def test_the_page_shows_the_figures_and_embeds_them(page: Path, figures: list[di
     assert text.count("<svg") == text.count("</svg>")
 
 
-def test_what_differs_between_two_folders_stands_in_points(page: Path, figures: list[dict[str, Any]]) -> None:
+def test_differences_between_two_folders_are_in_points(page: Path, figures: list[dict[str, Any]]) -> None:
     first, second = (found["missing"].get("title", 0) / found["num_products"] for found in figures)
     line = re.search(r"<tr><td>title</td>.*?</tr>", page.read_text(encoding="utf-8"), re.DOTALL)
     assert line
     assert f"{100 * (second - first):+.1f} points".replace("-", "\u2212") in line[0]
 
 
-def test_hostile_names_stay_text_and_nothing_leads_out(page: Path) -> None:
+def test_hostile_names_stay_text_and_nothing_refers_outside(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     found = Parsed(text)
     assert "<img" not in text
@@ -147,10 +157,10 @@ def test_hostile_names_stay_text_and_nothing_leads_out(page: Path) -> None:
     assert "script-src 'none'" in policy
 
 
-def test_one_folder_without_pictures_titles_and_prices_has_a_page(tmp_path: Path) -> None:
+def test_a_folder_without_images_titles_and_prices_has_a_page(tmp_path: Path) -> None:
     rows = [Product(product_code="1", family="f", split="train", source="s", inferable=False)]
     folder = write_shards(tmp_path / "data", rows)
-    write([describe(folder)], tmp_path / "page.html")
+    write_describe_page([describe(folder)], tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert "No row has a title." in text
     assert "No row has a price above 0 in this currency." in text
@@ -163,7 +173,7 @@ def test_the_command_prints_both_and_writes_the_page_once(catalog: Path, other: 
     assert printed.exit_code == 0
     assert printed.stdout.count(" different titles, ") == 2
     assert str(page) in printed.stderr
-    assert "beside" in page.read_text()
+    assert "</span> and <span" in page.read_text()
     refused = runner.invoke(main, [*command, "--json"], catch_exceptions=False)
     assert refused.exit_code == 1
     assert refused.stdout == ""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from generator.pages.price_parts import price_parts
+from generator.pages.catalog_page import price_parts
 from generator.sampling.attributes import choose
 from generator.sampling.prices import nearest_legal
 from generator.sampling.products import compile_catalog, first_of_design, products
@@ -67,7 +67,7 @@ def test_the_rest_is_the_spread_the_design_was_drawn_with(preset: str) -> None:
         assert found.rest == pytest.approx(spread_N[number] * (legal / before))
 
 
-def test_every_choice_is_a_part_and_says_whether_a_picture_shows_it(spec_document: dict[str, Any]) -> None:
+def test_every_choice_is_a_part_with_its_visibility(spec_document: dict[str, Any]) -> None:
     spec_document["attributes"]["edition"] = {"hidden": True, "values": {"first": {"price": 1.5}}}
     for category in spec_document["categories"]:
         category["attributes"]["edition"] = None

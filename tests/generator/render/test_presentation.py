@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generator.pages.price_parts import price_parts
+from generator.pages.catalog_page import price_parts
 from generator.render import PARTS, draw_appearance, draw_parts, lay_out
 from generator.render.camera.pose import OFTEN_TURNED
 from generator.render.camera.snapshot import hangs

@@ -1,0 +1,307 @@
+"""From two models' outcomes on the same rows to the flat list of differences, and each baseline against the second."""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from evaluation.metrics import metrics
+from evaluation.metrics.baselines import Habits, answered_categories, baseline_outcomes, baselines
+from evaluation.metrics.metrics import FIGURES, HEADLINE, POOLED
+from evaluation.metrics.score_matrix import APART, ROWS, Columns, Places, Slice, asked, macro_groups, slices, under
+from evaluation.metrics.scoring import Outcome
+from evaluation.stats import paired, resampling
+from evaluation.stats.intervals import Estimate, Values, family_sums, num_families, spanning
+from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
+from evaluation.stats.resampling import bca
+from schemas.evaluation import EvaluationSpec
+from schemas.product import Product
+from schemas.result import BEST, OTHER, Difference, FormatShare
+from schemas.util.stats import benjamini_hochberg, holm
+
+_FREE, _RANKED = "generate", "rank"
+DIFFERENCE_METHODS = {
+    "difference": "tuned - base, on the same rows: those in the figure's n for both; where less is better, less than 0 "
+    "is a gain",
+    "difference_intervals": "families as in the scores. Rates: Newcombe 1998, method 10; means: paired Student's t; "
+    f"medians: percentiles of {resampling.RESAMPLES} paired bootstrap resamples of families; macro: MOVER over the "
+    "groups; pooled price figures: BCa of the same resamples",
+    "p": "sign flips of whole families; exact for rates and for reasoning, where families of one row make it McNemar's "
+    f"exact test; else all flips of up to {resampling.ENUMERATED} families and {resampling.FLIPS} seeded ones beyond; "
+    "none for medians and pooled figures, nor below min_category_rows rows (insufficient)",
+    "p_mcnemar": "McNemar, exact, rows taken as independent: for comparison with tables that do so",
+    "p_holm": "Holm over the categories that share figure, rows and control: for claims; p_bh: Benjamini-Hochberg over "
+    "the same: for exploring",
+    "detectable": "the difference found with power 0.8. Rates: when 5 % of the rows are lost, from Connor 1987, "
+    "n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with s = 0.1 + d and n the number of independent rows "
+    "that tell as much about the difference; else (z_alpha/2 + z_power) standard errors as the interval shows them; "
+    "within categories alpha is shared out among those tested",
+    "best": "each model under the protocol that was chosen for it on validation rows, else under the headline one; not "
+    "there where neither was chosen",
+    "format_share": "gain in category accuracy under generate minus the gain under rank, on the rows answered under "
+    "both, with the BCa interval of a bootstrap of families; share: of the gain under generate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Columns of two models, row by row the same products under one control."""
+
+    first: Columns
+    second: Columns
+    protocol: str
+    split: str
+    control: str
+    baseline: str | None = None
+    touched: Collection[str] = ()
+    gains: dict[tuple[str, bytes], PairedEstimate] = field(default_factory=dict)
+    """What was computed already: slices repeat where all rows are inferable."""
+
+    @property
+    def spec(self) -> EvaluationSpec:
+        return self.second.spec
+
+
+def differences(
+    first: Sequence[Outcome],
+    second: Sequence[Outcome],
+    spec: EvaluationSpec,
+    chosen: tuple[str, str] | None = None,
+    median_price: float | None = None,
+    touched: Collection[str] = (),
+) -> list[Difference]:
+    """For each protocol and control that both have: every figure over all rows, the headline by category, macro.
+
+    Last, as protocol `best`, base and tuned under their `chosen` protocols, where those are given. Both lists hold the
+    same (product, control) of each protocol. Codes in `touched` get rows of their own, and so do the others (clean).
+    """
+    shared = [pair for pair in asked(second, spec) if pair in asked(first, spec) and pair[1] == spec.split]
+    found: list[Difference] = []
+    for protocol, _ in shared:
+        for control in ("none", *spec.controls):
+            sides = _sides(first, second, (protocol, protocol), control, spec, median_price)
+            found += _of_sides(sides, (protocol, protocol), protocol, control, touched)
+    if chosen is not None:
+        sides = _sides(first, second, chosen, "none", spec, median_price)
+        found += _of_sides(sides, chosen, BEST, "none", touched)
+    return found
+
+
+def against_baselines(
+    tuned: Sequence[Outcome], products: Sequence[Product], spec: EvaluationSpec, habits: Habits
+) -> list[Difference]:
+    """The tuned model minus each baseline under control none, on what the baseline is about; `base` is the baseline."""
+    seeing = {outcome.product_code: outcome for outcome in under(tuned, spec.protocol, spec.split, "none")}
+    judged = [product for product in products if product.product_code in seeing]
+    second = Columns([seeing[product.product_code] for product in judged], spec, habits.median_price)
+    answered = answered_categories(second.scored)
+    found = []
+    for baseline in baselines(habits, answered, spec.seed):
+        guessed = Columns(baseline_outcomes(baseline, judged, spec, habits.categories), spec, habits.median_price)
+        pair = _Pair(guessed, second, spec.protocol, spec.split, "none", baseline.name)
+        answerable = metrics.shown(spec.protocol, "none")
+        found += _differences(pair, [name for name in baseline.metrics if name in answerable], ())
+    return found
+
+
+def format_shares(first: Sequence[Outcome], second: Sequence[Outcome], spec: EvaluationSpec) -> tuple[FormatShare, ...]:
+    """For all and for inferable rows; empty where a model lacks one of the two protocols on the evaluated split."""
+    found = []
+    for rows in ROWS:
+        sides = [
+            {o.product_code: o for o in under(side, protocol, spec.split, "none") if rows == "all" or o.inferable}
+            for protocol in (_FREE, _RANKED)
+            for side in (first, second)
+        ]
+        codes = [code for code in sides[0] if all(code in side for side in sides)]
+        if codes:
+            base, tuned, base_ranked, tuned_ranked = (Columns([side[code] for code in codes], spec) for side in sides)
+            found.append(_share(base, tuned, base_ranked, tuned_ranked, rows))
+    return tuple(found)
+
+
+def _share(base: Columns, tuned: Columns, base_ranked: Columns, tuned_ranked: Columns, rows: str) -> FormatShare:
+    spec, families = tuned.spec, tuned.families
+    columns = [side.column("category") for side in (base, tuned, base_ranked, tuned_ranked)]
+    free = rate_difference(columns[0], columns[1], spec.confidence, families)
+    ranked = rate_difference(columns[2], columns[3], spec.confidence, families)
+    gaps = (columns[1] - columns[0]) - (columns[3] - columns[2])
+    low, high = bca(lambda weights: gaps @ weights / weights.sum(axis=0), families, spec.confidence, spec.seed)
+    gain, difference = free.difference or 0.0, float(np.mean(gaps))
+    return FormatShare(
+        rows=rows,
+        n=free.n,
+        families=free.families,
+        gain=gain,
+        gain_ranked=ranked.difference or 0.0,
+        difference=difference,
+        low=low,
+        high=high,
+        share=difference / gain if (free.low or 0.0) > 0 else None,
+    )
+
+
+def _sides(
+    first: Sequence[Outcome],
+    second: Sequence[Outcome],
+    protocols: tuple[str, str],
+    control: str,
+    spec: EvaluationSpec,
+    median_price: float | None,
+) -> list[Columns]:
+    """One for each model that answered so."""
+    sides = [under(side, name, spec.split, control) for side, name in zip((first, second), protocols, strict=True)]
+    return [Columns(side, spec, median_price) for side in sides if side]
+
+
+def _of_sides(
+    sides: Sequence[Columns], protocols: tuple[str, str], name: str, control: str, touched: Collection[str]
+) -> list[Difference]:
+    if len(sides) < 2:
+        return []
+    theirs = metrics.shown(protocols[1], control)
+    answerable = [figure for figure in metrics.shown(protocols[0], control) if figure in theirs]
+    by_category = [figure for figure in HEADLINE if figure in answerable]
+    pair = _Pair(sides[0], sides[1], name, sides[1].spec.split, control, touched=touched)
+    return _adjusted(_differences(pair, answerable, by_category))
+
+
+def _differences(pair: _Pair, together: Sequence[str], by_category: Sequence[str]) -> list[Difference]:
+    assert pair.first.codes == pair.second.codes, "both sides answer the same products in the same order"
+    parts = slices(pair.second.scored, pair.spec.min_category_rows, pair.touched)
+    found = []
+    for part in parts:
+        tested = _tested(parts, part.rows, pair.spec) if part.category else 1
+        alpha = (1 - pair.spec.confidence) / max(1, tested)
+        found += [_difference(pair, part, name, alpha) for name in (by_category if part.category else together)]
+        if part.category is None and part.rows not in APART:
+            groups = macro_groups(parts, part.rows, pair.spec.min_category_rows)
+            found += [_macro_difference(pair, groups, part, name) for name in together if name in HEADLINE]
+    return found
+
+
+def _tested(parts: Sequence[Slice], rows: str, spec: EvaluationSpec) -> int:
+    return sum(part.category != OTHER for part in macro_groups(parts, rows, spec.min_category_rows))
+
+
+def _difference(pair: _Pair, part: Slice, name: str, alpha: float) -> Difference:
+    places = pair.second.counted(name, pair.first.counted(name, part.members))
+    same = replace(part, members=places)
+    gain = _gain(pair, places, name)
+    figures_of = [side.estimate(name, same) for side in (pair.first, pair.second)]
+    rate = name in FIGURES and FIGURES[name].kind == "rate"
+    detectable = (
+        paired.detectable_rate(gain.effective, alpha)
+        if rate
+        else paired.detectable_spread(gain, pair.spec.confidence, alpha)
+    )
+    rows_alone = _mcnemar(pair, places, name) if rate and len(places) else None
+    return _row(pair, part, name, figures_of, gain, detectable, rows_alone)
+
+
+def _gain(pair: _Pair, places: Places, name: str) -> PairedEstimate:
+    key = (name, places.tobytes())
+    if key not in pair.gains:
+        pair.gains[key] = _computed(pair, places, name)
+    return pair.gains[key]
+
+
+def _computed(pair: _Pair, places: Places, name: str) -> PairedEstimate:
+    spec, families = pair.spec, pair.second.families[places]
+    kind = "pooled" if name in POOLED else FIGURES[name].kind
+    if kind in {"pooled", "median"}:
+        weighted = [side.weighted(name, places) if len(places) else None for side in (pair.first, pair.second)]
+        if weighted[0] is None or weighted[1] is None:
+            return NOTHING
+        of = paired.pooled_difference if kind == "pooled" else paired.median_difference
+        return of(weighted[0], weighted[1], families, spec.confidence, spec.seed)
+    first, second = (side.column(name)[places] for side in (pair.first, pair.second))
+    if kind == "rate":
+        return paired.rate_difference(first, second, spec.confidence, families)
+    bound = 1.0 if kind == "mean" else np.inf
+    steps = FIGURES[name].steps
+    return paired.mean_difference(first, second, spec.confidence, families, bound=bound, steps=steps, seed=spec.seed)
+
+
+def _mcnemar(pair: _Pair, places: Places, name: str) -> float:
+    first, second = (side.column(name)[places] for side in (pair.first, pair.second))
+    return paired.mcnemar(int(np.sum(first > second)), int(np.sum(second > first)))
+
+
+def _macro_difference(pair: _Pair, groups: Sequence[Slice], part: Slice, name: str) -> Difference:
+    gains: Values = pair.second.column(name) - pair.first.column(name)
+    families, members = pair.second.families, [group.members for group in groups]
+    p, num = None, 0
+    if groups:
+        weights = np.zeros(len(gains))
+        for places in members:
+            weights[places] = 1 / len(places)
+        p = resampling.flip_p(family_sums(weights * gains, families), pair.spec.seed)
+        num = num_families(families[np.concatenate(members)])
+    gain = paired.macro_difference(
+        [_gain(pair, places, name) for places in members], num, spanning(gains, families, members), p
+    )
+    figures_of = [side.macro(name, groups) for side in (pair.first, pair.second)]
+    detectable = paired.detectable_spread(gain, pair.spec.confidence, 1 - pair.spec.confidence)
+    return _row(pair, part, f"{name}_macro", figures_of, gain, detectable, None)
+
+
+def _row(
+    pair: _Pair,
+    part: Slice,
+    metric: str,
+    figures_of: Sequence[Estimate],
+    gain: PairedEstimate,
+    detectable: float | None,
+    rows_alone: float | None,
+) -> Difference:
+    base, tuned = figures_of
+    insufficient = gain.n < pair.spec.min_category_rows
+    return Difference(
+        protocol=pair.protocol,
+        split=pair.split,
+        control=pair.control,
+        rows=part.rows,
+        category=part.category,
+        metric=metric,
+        n=gain.n,
+        families=gain.families,
+        base=base.value,
+        base_low=base.low,
+        base_high=base.high,
+        tuned=tuned.value,
+        tuned_low=tuned.low,
+        tuned_high=tuned.high,
+        difference=gain.difference,
+        low=gain.low,
+        high=gain.high,
+        p=None if insufficient else gain.p,
+        p_mcnemar=None if insufficient else rows_alone,
+        p_holm=None,
+        p_bh=None,
+        detectable=detectable,
+        insufficient=insufficient,
+        baseline=pair.baseline,
+    )
+
+
+def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
+    """`p_holm` and `p_bh` filled in for every category with a p, among those of one figure and kind of rows."""
+    families: dict[tuple[str, str], list[int]] = {}
+    for place, row in enumerate(rows):
+        if row.category not in {None, OTHER} and row.p is not None:
+            families.setdefault((row.rows, row.metric), []).append(place)
+    holm_p, bh_p = (_among(rows, families, by) for by in (holm, benjamini_hochberg))
+    return [replace(row, p_holm=holm_p.get(place), p_bh=bh_p.get(place)) for place, row in enumerate(rows)]
+
+
+def _among(
+    rows: Sequence[Difference],
+    families: dict[tuple[str, str], list[int]],
+    by: Callable[[Sequence[float]], list[float]],
+) -> dict[int, float]:
+    adjusted: dict[int, float] = {}
+    for places in families.values():
+        p_values = [row.p for row in (rows[place] for place in places) if row.p is not None]
+        adjusted |= dict(zip(places, by(p_values), strict=True))
+    return adjusted

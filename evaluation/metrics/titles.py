@@ -1,0 +1,165 @@
+"""chrF2: how alike two titles are by their letters, which forgives an ending that token F1 does not.
+
+Popovic 2015 (WMT, pages 392-395) with beta = 2 and letters only, over the orders that both texts have, as the
+reference implementation sacrebleu counts them. On a scale from 0 to 1.
+"""
+
+import functools
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from schemas.product import Product
+
+SLOTS = ("colour", "material", "pattern", "type")
+Tokens = Callable[[str], tuple[str, ...]]
+
+_PLAIN: Mapping[str, str] = {
+    "colour": "black white ivory cream ecru beige camel tan brown chestnut chocolate cognac taupe stone sand slate "
+    "charcoal navy blue indigo teal turquoise aqua green olive khaki forest sage mint emerald red burgundy "
+    "oxblood crimson maroon scarlet pink rose blush fuchsia magenta purple plum lilac lavender violet orange rust "
+    "brick coral peach apricot yellow mustard honey lemon",
+    "material": "gabardine cotton jersey denim wool cashmere mohair alpaca nylon polyester polyamide viscose lyocell "
+    "leather suede nubuck shearling silk satin velvet corduroy canvas linen tweed twill poplin flannel fleece "
+    "acetate lace mesh tulle chiffon crepe organza rubber raffia straw ramie jute ceramic stoneware enamel",
+    "pattern": "check floral houndstooth argyle camouflage paisley leopard zebra herringbone tartan chevron gingham "
+    "monogram logo",
+    "type": "blazer parka gilet vest cape poncho cardigan blouse top dress gown skirt trousers jeans leggings joggers "
+    "shorts jumpsuit suit wallet belt backpack pouch clutch briefcase bag loafer pump sandal slide mule boot shoe "
+    "cap beanie hat scarf shawl glove tie sock bikini swimsuit earring necklace bracelet ring watch umbrella candle "
+    "blanket throw cushion vase mug lipstick coat jacket shirt sweater hoodie sneaker sunglasses perfume",
+}
+_ALSO: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "colour": {"grey": ("grey", "gray"), "sky": ("sky", "sky blue")},
+    "material": {"knit": ("knit", "knitted")},
+    "pattern": {
+        "check": ("checked", "checkered"),
+        "stripes": ("stripe", "striped"),
+        "dots": ("dot", "dotted", "polka dot"),
+        "camouflage": ("camo",),
+        "floral": ("flower",),
+    },
+    "type": {
+        "trench coat": ("trench coat", "trench"),
+        "duffle coat": ("duffle coat",),
+        "car coat": ("car coat",),
+        "puffer jacket": ("puffer jacket", "puffer", "down jacket"),
+        "bomber jacket": ("bomber jacket", "bomber"),
+        "denim jacket": ("denim jacket",),
+        "sweater": ("jumper", "pullover"),
+        "hoodie": ("hooded top",),
+        "sweatshirt": ("sweatshirt",),
+        "polo shirt": ("polo shirt", "polo"),
+        "t-shirt": ("t shirt", "tee", "tshirt"),
+        "tank top": ("tank top",),
+        "trousers": ("pants", "trouser", "chinos"),
+        "shorts": ("swim shorts",),
+        "tote bag": ("tote bag", "tote"),
+        "shoulder bag": ("shoulder bag",),
+        "crossbody bag": ("crossbody bag", "crossbody"),
+        "bucket bag": ("bucket bag",),
+        "sneaker": ("trainer",),
+        "card case": ("card case", "card holder"),
+        "bucket hat": ("bucket hat",),
+        "scarf": ("scarves",),
+        "perfume": ("eau de parfum", "eau de toilette", "fragrance"),
+    },
+}
+
+
+class Vocabulary:
+    """The words of each slot, and which of them a title names."""
+
+    def __init__(self, products: Iterable[Product], tokens: Tokens) -> None:
+        """`products` bring the words of their own attributes; `tokens` splits a title into folded words."""
+        self._tokens = tokens
+        self._phrases = {slot: _phrases(slot, tokens) for slot in SLOTS}
+        for slot, value in sorted({pair for product in products for pair in _chosen(product)}):
+            self._phrases[slot] = _with_plurals({tokens(value): value}) | self._phrases[slot]
+        self._longest: dict[tuple[str, str], int] = {}
+        for slot, phrase in ((slot, phrase) for slot, phrases in self._phrases.items() for phrase in phrases if phrase):
+            self._longest[slot, phrase[0]] = max(len(phrase), self._longest.get((slot, phrase[0]), 0))
+        self._known: dict[tuple[str, str], frozenset[str]] = {}
+
+    def named(self, slot: str, title: str) -> frozenset[str]:
+        """The values of a slot that a title names; of phrases that overlap the longest, from the left."""
+        if (slot, title) not in self._known:
+            self._known[slot, title] = self._read(slot, self._tokens(title))
+        return self._known[slot, title]
+
+    def agrees(self, slot: str, answer: str | None, truth: str) -> bool | None:
+        """Whether an answered title names the same values of a slot as the true one; None where that names none."""
+        values = self.named(slot, truth)
+        return values == self.named(slot, answer or "") if values else None
+
+    def _read(self, slot: str, words: tuple[str, ...]) -> frozenset[str]:
+        phrases, found, place = self._phrases[slot], set(), 0
+        while place < len(words):
+            taken = 1
+            for length in range(self._longest.get((slot, words[place]), 0), 0, -1):
+                value = phrases.get(words[place : place + length])
+                if value is not None:
+                    found.add(value)
+                    taken = length
+                    break
+            place += taken
+        return frozenset(found)
+
+
+def _phrases(slot: str, tokens: Tokens) -> dict[tuple[str, ...], str]:
+    found = {tokens(word): word for word in _PLAIN[slot].split()}
+    for value, spellings in _ALSO[slot].items():
+        found |= {tokens(spelling): value for spelling in (value, *spellings)}
+    return _with_plurals(found)
+
+
+def _with_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
+    """Each phrase with s and es behind its last word too, where that is no phrase of its own."""
+    endings = {
+        (*phrase[:-1], phrase[-1] + end): value for phrase, value in phrases.items() if phrase for end in ("s", "es")
+    }
+    return endings | dict(phrases)
+
+
+def _chosen(product: Product) -> Iterable[tuple[str, str]]:
+    choices = (product.attributes or {}).get("choices")
+    if isinstance(choices, Mapping):
+        for slot in SLOTS:
+            value = choices.get(slot)
+            if isinstance(value, str) and value.strip():
+                yield slot, value
+
+
+CHRF_ORDER = 6
+"""Runs of one to six characters, white space left out."""
+CHRF_BETA = 2
+"""Recall counts twice as much as precision."""
+
+
+def chrf(answer: str, truth: str) -> float:
+    """Between 0 and 1, after NFKC and case folding; 0 where a text has no character."""
+    precision, recall, orders = 0.0, 0.0, 0
+    for ours, theirs in zip(
+        _character_ngrams(_fold_letters(answer)), _character_ngrams(_fold_letters(truth)), strict=True
+    ):
+        if ours and theirs:
+            shared = sum(min(count, theirs[run]) for run, count in ours.items() if run in theirs)
+            precision += shared / ours.total()
+            recall += shared / theirs.total()
+            orders += 1
+    if not precision + recall:
+        return 0.0
+    precision, recall = precision / orders, recall / orders
+    return (1 + CHRF_BETA**2) * precision * recall / (CHRF_BETA**2 * precision + recall)
+
+
+def _fold_letters(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+@functools.lru_cache(maxsize=4096)
+def _character_ngrams(text: str) -> tuple[Counter[str], ...]:
+    return tuple(
+        Counter(text[start : start + length] for start in range(len(text) - length + 1))
+        for length in range(1, CHRF_ORDER + 1)
+    )
