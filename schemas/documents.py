@@ -110,24 +110,25 @@ def expectation(node: Mapping[str, Any]) -> str:
     """Return in words what a JSON Schema node expects.
 
     >>> expectation({"type": "number", "exclusiveMinimum": 0, "maximum": 1000})
-    'a number above 0 and at most 1000'
+    'a number above 0 and at most 1,000'
     """
     if "enum" in node:
         return "one of " + ", ".join(str(value) for value in node["enum"] if value is not None)
     names = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
-    names |= {"array": "a list", "object": "a mapping", "null": "nothing"}
+    names |= {"array": "a list", "object": "a mapping"}
     kinds = node.get("type", "object" if "properties" in node else [])
-    said = " or ".join(names[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds)) or "another value"
-    low, high = node.get("minimum"), node.get("maximum")
-    if low is not None and high is not None:
-        return f"{said} from {low:g} to {high:g}"
-    bounds = [
-        f"above {node['exclusiveMinimum']:g}" if "exclusiveMinimum" in node else "",
-        f"of {low:g} or more" if low is not None else "",
-        f"below {node['exclusiveMaximum']:g}" if "exclusiveMaximum" in node else "",
-        f"at most {high:g}" if high is not None else "",
-    ]
-    return " ".join([said, " and ".join(filter(None, bounds))]).strip()
+    said = " or ".join(names[kind] for kind in ([kinds] if isinstance(kinds, str) else kinds) if kind != "null")
+    phrases = {
+        "exclusiveMinimum": "above {}",
+        "minimum": "of {} or more",
+        "exclusiveMaximum": "below {}",
+        "maximum": "at most {}",
+    }
+    limits = {key: f"{node[key]:,g}" if node[key] < 1e6 else f"{node[key]:g}" for key in phrases if key in node}
+    if limits.keys() == {"minimum", "maximum"}:
+        return f"{said} from {limits['minimum']} to {limits['maximum']}"
+    bounds = " and ".join(phrases[key].format(limit) for key, limit in limits.items())
+    return f"{said or 'another value'} {bounds}".strip()
 
 
 def from_dict(record: type[T], document: object, where: str) -> T:

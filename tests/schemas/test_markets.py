@@ -284,7 +284,7 @@ def test_a_shop_without_a_market_writes_as_americans_do() -> None:
 
 
 def test_the_schema_knows_the_markets() -> None:
-    enum = schema("catalog")["$defs"]["shop"]["properties"]["market"]["enum"]
+    enum = schema("catalog")["$defs"]["Shop"]["properties"]["market"]["enum"]
     assert tuple(enum) == (*COLUMNS, None)
     assert tuple(MARKETS) == COLUMNS
 

@@ -1,7 +1,4 @@
-"""Records of silhouettes: each is whole, each has one drawing, and every table and the published schema follow.
-
-python -m tests.schemas.test_silhouettes        # writes the names of all records into schemas/catalog.schema.json
-"""
+"""Records of silhouettes: each is whole, each has one drawing, and every table follows."""
 
 import importlib
 import re
@@ -14,25 +11,8 @@ from generator.fit.vocabulary import SILHOUETTE_WORDS, find_silhouette
 from generator.render.engine.silhouette_registry import PatternSheet, sheets_in
 from generator.scaffold.starter_spec import GROUPS, tree_path
 from schemas.appearance import ANY, CUTS, MATERIALS, SILHOUETTES, STYLE_VALUES
-from schemas.documents import SCHEMA_FOLDER
 from schemas.silhouettes import FAMILIES, RECORDS, Silhouette
 from schemas.silhouettes.record import MARKET_CODES
-
-SCHEMA = SCHEMA_FOLDER / "catalog.schema.json"
-ENUM = re.compile(r'(?<="silhouette": \{\n   "enum": \[)[^]]*(?=])')
-
-
-def with_names(text: str) -> str:
-    """The catalog schema with the names of all records, in their order."""
-    names = textwrap.fill(", ".join(f'"{name}"' for name in SILHOUETTES), 110, break_on_hyphens=False)
-    found, num_found = ENUM.subn(names.replace("\n", "\n    "), text)
-    assert num_found == 1, num_found
-    return found
-
-
-def test_the_published_schema_names_every_silhouette() -> None:
-    text = SCHEMA.read_text(encoding="utf-8")
-    assert text == with_names(text), "write it anew: python -m tests.schemas.test_silhouettes"
 
 
 def test_no_name_is_taken_twice() -> None:
@@ -107,7 +87,3 @@ def test_a_record_without_a_drawing_and_a_drawing_without_a_record_are_named(
 ) -> None:
     with pytest.raises(AssertionError, match=problem):
         drawn_in(tmp_path, monkeypatch, package, **modules)
-
-
-if __name__ == "__main__":
-    SCHEMA.write_text(with_names(SCHEMA.read_text(encoding="utf-8")), encoding="utf-8")
