@@ -22,12 +22,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from finetune import train
 from finetune.phi3v import load_model, save_model
+from finetune.phi3v.init_weights import full_size_config, init_weights
 from finetune.phi3v.loading import assemble, base_fingerprint
-from finetune.phi3v.seeded import full_size_config, seeded_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from finetune.run_dir import load_run
+from finetune.train import train
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
 from schemas.documents import read_document
@@ -77,7 +77,7 @@ def write(folder: Path, device: str, size: str) -> dict[str, Any]:
     model_folder = folder / size
     if not (model_folder / "config.json").is_file():
         config = full_size_config() if size == "full" else tiny_config()
-        model = assemble(config, seeded_weights(config, 0, torch.bfloat16), dtype=torch.bfloat16, device="cpu")
+        model = assemble(config, init_weights(config, 0, torch.bfloat16), dtype=torch.bfloat16, device="cpu")
         save_model(model, tiny_processor(config, num_crops=1), model_folder)
     preset = preset_path("demo", "catalog")
     assert preset is not None
@@ -101,7 +101,7 @@ def load(folder: Path, device: str, size: str) -> dict[str, Any]:
 
 
 def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Two greedy tokens after a picture, the same with and without cache, and other logits for another picture."""
+    """Two greedy tokens after an image, the same with and without cache, and other logits for another image."""
     model, processor = load_model(folder / size, dtype=None, device=device)
     batch = batch_of(processor, Image.effect_mandelbrot((300, 400), (-2, -1.5, 1, 1.5), 50).convert("RGB"), device)
     width = batch["input_ids"].shape[1]
@@ -112,7 +112,7 @@ def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
     return {
         "positions": width, "ids": ids[0, width:].tolist(),
         "first_is_argmax": int(logits[0].argmax()) == int(ids[0, width]),
-        "largest_difference_to_another_picture": round(float((logits[0] - logits[1]).abs().max()), 3),
+        "largest_difference_to_another_image": round(float((logits[0] - logits[1]).abs().max()), 3),
     }  # fmt: skip
 
 
@@ -136,9 +136,9 @@ def train_one_step(folder: Path, device: str, size: str) -> dict[str, Any]:
     return {"loss": record.first_loss, "train_seconds": record.seconds}
 
 
-def batch_of(processor: Any, picture: Image.Image, device: str) -> dict[str, torch.Tensor]:
-    """The question about one picture, on the device, pixels in bfloat16."""
-    batch = processor([PROMPT], [[picture]], padding_side="left")
+def batch_of(processor: Any, image: Image.Image, device: str) -> dict[str, torch.Tensor]:
+    """The question about one image, on the device, pixels in bfloat16."""
+    batch = processor([PROMPT], [[image]], padding_side="left")
     return {
         name: tensor.to(device, torch.bfloat16) if tensor.is_floating_point() else tensor.to(device)
         for name, tensor in batch.items()

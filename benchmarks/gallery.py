@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from generator.render import draw_appearance
+from generator.render import render_appearance
 from schemas.appearance import (
     ANY,
     CUTS,
@@ -76,7 +76,7 @@ def sheet(rows: list[list[Appearance]], names: list[str], photo: str = "studio")
         top = number * (EDGE + 14)
         pen.text((4, top + 1), name, fill="#444444")
         for column, look in enumerate(row):
-            picture.paste(draw_appearance(look, EDGE, photo), (column * EDGE, top + 14))
+            picture.paste(render_appearance(look, EDGE, photo), (column * EDGE, top + 14))
     return picture
 
 

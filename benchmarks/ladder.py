@@ -5,7 +5,7 @@
 
 Each rung adds one thing to the one before it, from what is commonly done to everything at once; the last ones, which
 bear targets, are what we aim at. Every rung carries the prediction that was written down before it was measured, with
-the reason. Weights are drawn from a seed (nothing is downloaded), pictures are made in memory. Where a step does not
+the reason. Weights are drawn from a seed (nothing is downloaded), images are made in memory. Where a step does not
 fit into memory, the micro-batch is halved until it does, and that is recorded. The file is written after each rung;
 another call with the same file measures what is still missing, or again what --rungs names. Needs torch, transformers
 and peft only.
@@ -24,9 +24,14 @@ from typing import Any
 
 import torch
 
-from finetune.benchmark import FULL_SIZE, TOO_LITTLE_MEMORY, measure_throughput
-from finetune.device_peaks import device_name, matmul_peak
-from finetune.random_data import SYNTHETIC
+from finetune.benchmark import (
+    FULL_SIZE,
+    SYNTHETIC,
+    TOO_LITTLE_MEMORY,
+    device_name,
+    measure_matmul_peak,
+    measure_throughput,
+)
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
@@ -185,7 +190,7 @@ def climb(options: argparse.Namespace) -> None:
     began = time.monotonic()
     device = "cpu" if options.tiny else options.device
     document = json.loads(options.out.read_text()) if options.out.is_file() else {}
-    peak = document.get("peak_tflops") or matmul_peak(device, torch.bfloat16, [256] if options.tiny else None)
+    peak = document.get("peak_tflops") or measure_matmul_peak(device, torch.bfloat16, [256] if options.tiny else None)
     document = {
         "what": "ladder", "command": " ".join(["python", *sys.argv]), "tiny": options.tiny,
         "device": device_name(device), "peak_tflops": peak, "versions": versions("torch", "transformers", "peft"),
@@ -243,7 +248,7 @@ def measure(rung: Rung, spec: TrainingSpec, options: argparse.Namespace, peak: f
         try:
             figures = measure_throughput(
                 dataclasses.replace(spec, micro_batch_size=micro),
-                picture_px=(64, 64) if options.tiny else (672, 672),
+                image_px=(64, 64) if options.tiny else (672, 672),
                 num_steps=options.steps,
                 num_warmup=options.warmup,
                 device=device,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from generator.render import draw_appearance
+from generator.render import render_appearance
 from schemas.appearance import CUTS, CUTS_OF, Appearance
 from schemas.errors import ToileError
 
@@ -228,4 +228,4 @@ def _shifted(colour: str, rng: np.random.Generator) -> str:
 
 def drawn(label: int, number: int, size: int, photo: str) -> Image.Image:
     """The synthetic picture of one imagined product."""
-    return draw_appearance(imagined(label, number), size, photo)
+    return render_appearance(imagined(label, number), size, photo)

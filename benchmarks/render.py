@@ -27,7 +27,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from generator.render import draw_appearance
+from generator.render import render_appearance
 from generator.sampling.products import products
 from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance, words_known
 from schemas.validation import load
@@ -41,8 +41,8 @@ FIRST = """
 import time
 began = time.process_time()
 from benchmarks.render import sampled
-from generator.render import draw_appearance
-draw_appearance(sampled("trench-coat", 0), 336)
+from generator.render import render_appearance
+render_appearance(sampled("trench-coat", 0), 336)
 print(time.process_time() - began)
 """
 
@@ -55,7 +55,7 @@ def main() -> None:
     arguments = parser.parse_args()
     repeats: int = arguments.repeats
     for silhouette in SILHOUETTES:
-        draw_appearance(sampled(silhouette, 0), 112)  # loads or compiles every loop, fills the noise plates
+        render_appearance(sampled(silhouette, 0), 112)  # loads or compiles every loop, fills the noise plates
     families = {silhouette: timed(partial(sampled, silhouette), repeats) for silhouette in SILHOUETTES}
     presented = {
         f"{silhouette} {word}": timed(partial(sampled, silhouette, presentation=word), repeats)
@@ -112,10 +112,10 @@ def timed(appearance: Callable[[int], Appearance], repeats: int) -> dict[str, fl
     """Median and longest milliseconds of drawing at each size, and of drawing and encoding, or encoding alone."""
     found: dict[str, float] = {}
     for size in PICTURE_SIZES:
-        times = [milliseconds(partial(draw_appearance, appearance(i), size)) for i in range(repeats)]
+        times = [milliseconds(partial(render_appearance, appearance(i), size)) for i in range(repeats)]
         found[f"draw_{size}_ms"] = round(statistics.median(times), 2)
         found[f"draw_{size}_max_ms"] = round(max(times), 2)
-    picture = draw_appearance(appearance(0), RECORD_SIZE)
+    picture = render_appearance(appearance(0), RECORD_SIZE)
     times = [milliseconds(partial(encoded, picture)) for _ in range(repeats)]
     found[f"jpeg_{RECORD_SIZE}_ms"] = round(statistics.median(times), 2)
     return found
@@ -133,7 +133,7 @@ def record_milliseconds() -> float:
 
 def drawn_and_encoded(look: Appearance) -> bytes:
     """The picture of a record."""
-    return encoded(draw_appearance(look, RECORD_SIZE))
+    return encoded(render_appearance(look, RECORD_SIZE))
 
 
 def cold_seconds(*, compiled: bool = True) -> float:

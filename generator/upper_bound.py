@@ -35,7 +35,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from generator.sampling.attributes import CompiledAttribute
-from generator.sampling.prices import CompiledPrices, nearest_legal
+from generator.sampling.prices import CompiledPrices, snap_to_points
 from generator.sampling.products import compile_catalog
 from generator.sampling.streams import Floats, Index
 from schemas.appearance import SHOWN, Appearance, drop_invisible, visible_attributes
@@ -333,7 +333,7 @@ def price_window_probabilities(
 
 def _price_cdf(points: Floats, middle: Floats, index_J: Index, median_S: Floats, spread_S: Floats) -> Floats:
     """Return the probability, shape (S, J), of a price no higher than legal price number `index_J`."""
-    fixed_SJ = nearest_legal(points, median_S)[:, None] <= points[index_J]
+    fixed_SJ = snap_to_points(points, median_S)[:, None] <= points[index_J]
     with np.errstate(divide="ignore", invalid="ignore"):
         z_SJ = np.log(middle[index_J] / median_S[:, None]) / spread_S[:, None]
     found: Floats = np.where(spread_S[:, None] > 0, ndtr(z_SJ), fixed_SJ)
@@ -344,7 +344,7 @@ def _price_cdf(points: Floats, middle: Floats, index_J: Index, median_S: Floats,
 
 
 def rank_shares(spec: CatalogSpec) -> tuple[float, ...]:
-    """Return, for each r, the share of products with r earlier products of their family (see `first_of_design`)."""
+    """Return, for each r, the share of products with r earlier products of their family (see `family_start`)."""
     longest = spec.colourways.max_per_family
     repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
     shares = [0.0] * longest

@@ -1,6 +1,6 @@
 """Generate schemas/*.schema.json from the dataclasses of the documents.
 
-    make schemas        # or: python scripts/make_schemas.py
+    make schemas        # or: python -m scripts.make_schemas
 
 Types, bounds, choices and defaults come from the annotations (`schemas.documents`), descriptions from the docstrings of
 the fields. The files are checked in, for editors and other languages; a test fails while they are not current.

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from finetune.train import train
     from generator.audit.run import audit
     from generator.catalog.generate import generate
-    from generator.fit.fit_spec import fit
-    from generator.fit.options import FitOptions
+    from generator.fit.fit_spec import FitOptions, fit
     from generator.ingest.fetch import FetchOptions
     from generator.ingest.fetch import fetch_dataset as fetch
     from generator.ingest.import_table import import_table
@@ -69,7 +68,7 @@ _SOURCES = {
     "CatalogSpec": "schemas.catalog:CatalogSpec",
     "EvaluationSpec": "schemas.evaluation:EvaluationSpec",
     "FetchOptions": "generator.ingest.fetch:FetchOptions",
-    "FitOptions": "generator.fit.options:FitOptions",
+    "FitOptions": "generator.fit.fit_spec:FitOptions",
     "ImportOptions": "generator.ingest.rows:ImportOptions",
     "Prediction": "schemas.prediction:Prediction",
     "Product": "schemas.product:Product",

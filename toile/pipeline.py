@@ -114,9 +114,10 @@ def matrix(
     """
     from evaluation.analysis.comparison import gather
     from evaluation.report.console import print_matrix
+    from finetune.train import load_run_spec
     from schemas.result import ALL, BASE
 
-    spec = finetune.commands.read_run(run, model, (), max_steps)
+    spec = load_run_spec(run, model=model, max_steps=max_steps)
     folders = _sources(run, [entry.data for entry in spec.mix])
     weights = {name: entry.weight for name, entry in zip(folders, spec.mix, strict=True)}
     mixes = {BASE: {}, **{name: {name: 1.0} for name in folders}, ALL: weights}

@@ -10,8 +10,8 @@ from typing import Any
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.workers import num_cores
-from generator.faults.scenarios import with_scenarios
-from generator.render.camera.pose import STUDIO
+from generator.faults.scenarios import merge_scenarios
+from generator.render import STUDIO
 from generator.sampling.extra_columns import check_extra_columns
 from generator.sampling.products import compile_catalog
 from schemas.catalog import CatalogSpec
@@ -82,7 +82,7 @@ def make_inputs(
     **numbers: Any,
 ) -> GenerateInputs:
     """Return the inputs of a catalog with its validated document; arguments as of `generate`."""
-    document = with_scenarios(_read_and_check(spec), scenarios, pictures=image_size is not None)
+    document = merge_scenarios(_read_and_check(spec), scenarios, images=image_size is not None)
     return GenerateInputs(spec_document=document, image_size=image_size, **numbers)
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from generator.render.engine.parts import DrawnParts
+from generator.render.engine.parts import RenderedParts
 from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.manifest import check_extra
 from schemas.product import IMAGE_TYPE
@@ -51,7 +51,7 @@ def masks_name(shard: int, num_shards: int) -> str:
     return f"extra/masks-{shard:05d}-of-{num_shards:05d}.parquet"
 
 
-def encoded_masks(drawn: Iterable[tuple[str, DrawnParts]]) -> bytes:
+def encoded_masks(drawn: Iterable[tuple[str, RenderedParts]]) -> bytes:
     """The Parquet file of some products, by product code."""
     rows = [
         {

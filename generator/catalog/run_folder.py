@@ -11,7 +11,7 @@ from typing import Any
 
 from generator.catalog.data_card import data_card
 from generator.catalog.storage import Folder
-from generator.faults.table import FAULTS
+from generator.faults.scoring import FAULTS_FILE
 from schemas.documents import parse_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, parse_manifest, versions
@@ -155,7 +155,7 @@ def _check_held(out: Folder, manifest: Manifest) -> None:
 def _remove_ours(out: Folder) -> None:
     """Remove what toile wrote there and nothing else."""
     data, receipts = "data/*-[0-9]*-of-[0-9]*.parquet*", (f"{RECEIPTS}/*.json*", f"{RECEIPTS}/*.faults.parquet*")
-    beside = ("extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS}*", "extra/masks-[0-9]*-of-[0-9]*.parquet*")
+    beside = ("extra/rejected.jsonl", *FETCHED_LISTS, f"{FAULTS_FILE}*", "extra/masks-[0-9]*-of-[0-9]*.parquet*")
     ours = (data, *receipts, *beside, "README.md")
     held = {**out.sizes(), **held_files(out), **out.sizes("extra")}
     out.remove(

@@ -22,19 +22,17 @@ import pyarrow.parquet as pq
 
 from generator.catalog.cluster import run_on_cluster
 from generator.catalog.masks import encoded_masks, masks_name
-from generator.catalog.parquet_files import as_parquet
 from generator.catalog.run_folder import RECEIPTS, claim, finish, held_files, read_receipt, write_receipt
 from generator.catalog.sharing import alone_in, check_begun, seen_from_anywhere
 from generator.catalog.storage import Folder, folder_of
 from generator.catalog.workers import run_in_processes
-from generator.faults.rows import copies, is_copied, with_faults
-from generator.faults.scenarios import Plan, adds_rows, plan_of
-from generator.faults.table import encoded, join, part_name
-from generator.render import draw
-from generator.render.camera.pose import STUDIO
-from generator.render.engine.parts import DrawnParts
+from generator.faults.inject import has_copy, inject_faults, make_copies
+from generator.faults.scenarios import FaultPlan, adds_rows, make_plan
+from generator.faults.scoring import encode_part, join_parts, part_name
+from generator.render import STUDIO, draw
+from generator.render.engine.parts import RenderedParts
 from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
-from generator.sampling.products import check_codes, compact_rows, compile_catalog, rows
+from generator.sampling.products import check_codes, compile_catalog, dictionary_rows, rows, sample_splits
 from generator.sampling.streams import Index
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -46,9 +44,8 @@ from schemas.validation import from_document
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}
 """With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
-COMPILED_FROM = 200_000
-"""Rows of a catalog that make up for the second in which the compiled loops are loaded. The rows are the same; their
-files are laid out otherwise, so this too depends on nothing but the inputs."""
+ROW_GROUP = {True: 100, False: 50_000}
+"""Rows of a row group with and without images: a few megabytes, so that readers can pick rows cheaply."""
 SEEN_SECONDS = 90.0
 """How long a shard may be invisible here that another machine has written; NFS keeps listings for a minute."""
 SHARDS_COPIED = 10
@@ -88,7 +85,7 @@ class GenerateInputs:
     @property
     def num_shards(self) -> int:
         """Those of the products, then those of their copies."""
-        copied = adds_rows(self.spec_document.get("scenarios", {}), pictures=self.image_size is not None)
+        copied = adds_rows(self.spec_document.get("scenarios", {}), images=self.image_size is not None)
         return self.num_product_shards + (-(-self.num_product_shards // SHARDS_COPIED) if copied else 0)
 
     def shard_range(self, shard: int) -> tuple[int, int]:
@@ -203,7 +200,8 @@ def complete(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | No
     held = held_files(out)
     files = [entry for shard in shards for entry in read_receipt(out, shard, held) or ()]
     faulty = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None
-    extra: tuple[ExtraFile, ...] = (join((part_name(RECEIPTS, shard) for shard in shards), out),) if faulty else ()
+    parts = (part_name(RECEIPTS, shard) for shard in shards)
+    extra: tuple[ExtraFile, ...] = (join_parts(parts, out),) if faulty else ()
     if inputs.masks:
         extra = tuple(_listed(out, masks_name(shard, inputs.num_shards)) for shard in shards)
     return finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
@@ -219,49 +217,39 @@ def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
     """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
     spec = _spec(json.dumps(inputs.spec_document))
     plan = _plan(inputs, spec)
-    if plan is None and not spec.extra and _in_bulk(inputs):
-        write_receipt(out, shard, _write_files(_bulk_files(inputs, spec, shard), out, shard, inputs.num_shards))
+    if plan is None and inputs.image_size is None:
+        write_receipt(out, shard, _write_files(_rows_by_split(inputs, spec, shard), out, shard, inputs.num_shards))
         return shard
-    masks: list[tuple[str, DrawnParts]] = []
+    masks: list[tuple[str, RenderedParts]] = []
     if shard < inputs.num_product_shards:
-        table, lines = _drawn(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
+        table, lines = _products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
     else:
         assert plan is not None, "only scenarios have copies"
         table, lines = _copies(inputs, spec, plan, shard)
     entries = write_split_files(table, out, shard, inputs.num_shards)
     if plan is not None:
         files = {entry.split: entry.path for entry in entries}
-        out.write(part_name(RECEIPTS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines]))
+        out.write(part_name(RECEIPTS, shard), encode_part([{**line, "file": files[line["split"]]} for line in lines]))
     if inputs.masks:
         out.write(masks_name(shard, inputs.num_shards), encoded_masks(masks))
     write_receipt(out, shard, entries)
     return shard
 
 
-def _drawn(
-    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index, masks: list[tuple[str, DrawnParts]]
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """The rows of a shard in any order of the splits, and what is faulty among them."""
-    if plan is not None or not _in_bulk(inputs):
-        return _products(inputs, spec, plan, index_N, rows if plan is not None else compact_rows, masks)
-    from generator.rows.row_numbers import split_by_split  # to load the compiler takes a second
-
-    index_N, split_N = split_by_split(spec, inputs.seed, index_N)
-    return _products(inputs, spec, plan, index_N, functools.partial(compact_rows, compiled=True, split_N=split_N))
+def _rows_by_split(inputs: GenerateInputs, spec: CatalogSpec, shard: int) -> Iterator[tuple[str, list[pa.Table]]]:
+    """Yield, for each split, the rows of a shard without images, a table for each row group."""
+    index_N = np.arange(*inputs.shard_range(shard))
+    split_N = sample_splits(spec, inputs.seed, index_N)
+    for number, split in enumerate(SPLITS):
+        of_split_N = index_N[split_N == number]
+        groups = range(0, len(of_split_N), ROW_GROUP[False])
+        yield split, (_row_group(inputs, spec, number, of_split_N[k : k + ROW_GROUP[False]]) for k in groups)
 
 
-def _in_bulk(inputs: GenerateInputs) -> bool:
-    """Whether the compiled loops make the rows."""
-    return inputs.image_size is None and inputs.num_products >= COMPILED_FROM
-
-
-def _bulk_files(inputs: GenerateInputs, spec: CatalogSpec, shard: int) -> Iterator[tuple[str, int, bytes]]:
-    """Split, number of rows and content of each file of a shard, without a table of its rows."""
-    from generator.rows.numbered_files import files_of  # to load the compiler takes a second
-    from generator.rows.row_numbers import split_by_split
-
-    index_N, split_N = split_by_split(spec, inputs.seed, np.arange(*inputs.shard_range(shard)))
-    return files_of(compile_catalog(spec), inputs.seed, index_N, split_N)
+def _row_group(inputs: GenerateInputs, spec: CatalogSpec, split: int, index_N: Index) -> pa.Table:
+    batch = dictionary_rows(spec, inputs.seed, index_N, np.full(len(index_N), split))
+    table = pa.Table.from_batches([with_pictures(batch, inputs)])
+    return with_extra_columns(table, spec, inputs.seed, index_N)
 
 
 def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
@@ -273,36 +261,37 @@ def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
 def _products(
     inputs: GenerateInputs,
     spec: CatalogSpec,
-    plan: Plan | None,
+    plan: FaultPlan | None,
     index_N: Index,
-    drawn: Callable[[CatalogSpec, int, Index], pa.RecordBatch] = rows,
-    masks: list[tuple[str, DrawnParts]] | None = None,
+    masks: list[tuple[str, RenderedParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of products, and what is faulty among them; where the inputs ask for masks, these go into `masks`."""
-    batch = drawn(spec, inputs.seed, index_N)
+    batch = rows(spec, inputs.seed, index_N)
     table = pa.Table.from_batches([with_pictures(batch, inputs, masks)])
     table = with_extra_columns(table, spec, inputs.seed, index_N)
-    return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))
+    return (table, []) if plan is None else inject_faults(plan, table, index_N, plan.select_rows(batch, index_N))
 
 
-def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -> tuple[pa.Table, list[dict[str, Any]]]:
+def _copies(
+    inputs: GenerateInputs, spec: CatalogSpec, plan: FaultPlan, shard: int
+) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of a shard of copies, all of them faults; the pictures of no other rows are drawn."""
     tables, lines = [], []
     for first, last in inputs.copied_ranges(shard):
         index_N = np.arange(first, last)
         batch = rows(spec, inputs.seed, index_N)
-        kind_N = plan.struck(batch, index_N)
-        copied_N = np.flatnonzero(is_copied(kind_N))
+        kind_N = plan.select_rows(batch, index_N)
+        copied_N = np.flatnonzero(has_copy(kind_N))
         originals = pa.Table.from_batches([with_pictures(batch.take(pa.array(copied_N)), inputs)])
         originals = with_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
-        table, told = copies(plan, originals, index_N[copied_N], kind_N[copied_N])
+        table, told = make_copies(plan, originals, index_N[copied_N], kind_N[copied_N])
         tables.append(table)
         lines += told
     return pa.concat_tables(tables), lines
 
 
 def with_pictures(
-    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, DrawnParts]] | None = None
+    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, RenderedParts]] | None = None
 ) -> pa.RecordBatch:
     """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
@@ -313,7 +302,7 @@ def with_pictures(
             if inputs.masks and masks is not None:
                 parts = draw(product, inputs.image_size, inputs.photo, parts=True)
                 masks.append((product.product_code, parts))
-                picture = parts.picture
+                picture = parts.image
             else:
                 picture = draw(product, inputs.image_size, inputs.photo)
             pictures.append({"bytes": jpeg(picture), "path": f"{product.product_code}.jpg"})
@@ -331,21 +320,81 @@ def jpeg(picture: Any) -> bytes:
 
 
 def write_split_files(table: pa.Table, out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
-    """One Parquet file for each split that has rows, each whole or not there."""
-    parts = ((split, _part(table, split)) for split in SPLITS)
-    files = ((split, part.num_rows, as_parquet(part)) for split, part in parts if part.num_rows)
-    return _write_files(files, out, shard, num_shards)
+    """Write one Parquet file for each split that has rows; each is complete or absent."""
+    parts = ((split, table.filter(pc.equal(table["split"], split))) for split in SPLITS)
+    return _write_files(((split, [part]) for split, part in parts if part.num_rows), out, shard, num_shards)
 
 
-def _write_files(files: Iterable[tuple[str, int, bytes]], out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
-    """What the manifest says of the files of a shard, given split, number of rows and content of each."""
+def _write_files(
+    parts: Iterable[tuple[str, Iterable[pa.Table]]], out: Folder, shard: int, num_shards: int
+) -> list[ShardFile]:
+    """Write a file for each split, given its rows, and return the manifest's entries."""
     entries = []
-    for split, num_rows, content in files:
+    for split, tables in parts:
+        content, num_rows = to_parquet(tables)
+        if not num_rows:
+            continue
         name = f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
         out.write(name, content)
         sha256 = hashlib.sha256(content).hexdigest()
         entries.append(ShardFile(path=name, split=split, num_rows=num_rows, num_bytes=len(content), sha256=sha256))
     return entries
+
+
+CODECS_OF_UNIQUE = {
+    "itemurl": "snappy",
+    "attributes": "snappy",
+    "product_code": "zstd",
+    "imageurl": "zstd",
+    "family": "zstd",
+}
+"""Codecs of the columns with hardly a value twice, which have neither a dictionary nor statistics.
+
+Measured with benchmarks/generate.py: snappy takes half of zstd's time for long texts, and zstd halves random digits.
+"""
+PAGE_BYTES = 1 << 18
+_VALUES_AT_ONCE = 16_384
+
+
+def to_parquet(tables: Iterable[pa.Table]) -> tuple[bytes, int]:
+    """Return the Parquet file of some tables, each at least one row group, and its number of rows.
+
+    Readers see plain columns: which tables had dictionaries is not in the file. Pages have checksums and an index.
+    """
+    sink, num_rows, writer = pa.BufferOutputStream(), 0, None
+    for table in tables:
+        if writer is None:
+            names = [*_leaf_names(table.schema)]
+            repeating = [name for name in names if name not in CODECS_OF_UNIQUE and not name.startswith("image.")]
+            writer = pq.ParquetWriter(
+                sink,
+                table.schema.remove_metadata(),
+                compression={**dict.fromkeys(names, "snappy"), **CODECS_OF_UNIQUE},
+                use_dictionary=repeating,
+                column_encoding={"imageurl": "DELTA_BYTE_ARRAY"},  # each repeats the start of the one before it
+                write_statistics=repeating,
+                write_page_index=True,
+                write_page_checksum=True,
+                write_batch_size=_VALUES_AT_ONCE,
+                data_page_size=PAGE_BYTES,
+                store_schema=False,  # it would name the dictionaries
+            )
+            writer.add_key_value_metadata(table.schema.metadata or {})
+        has_images = table["image"].null_count < table.num_rows
+        writer.write_table(table.replace_schema_metadata(None), row_group_size=ROW_GROUP[has_images])
+        num_rows += table.num_rows
+    if writer is not None:
+        writer.close()
+    return sink.getvalue().to_pybytes(), num_rows
+
+
+def _leaf_names(schema: pa.Schema) -> Iterator[str]:
+    """Yield the names of the columns as Parquet counts them."""
+    for each in schema:
+        if pa.types.is_struct(each.type):
+            yield from (f"{each.name}.{inner.name}" for inner in each.type)
+        else:
+            yield each.name
 
 
 def _listed(out: Folder, name: str) -> ExtraFile:
@@ -355,14 +404,6 @@ def _listed(out: Folder, name: str) -> ExtraFile:
     num_rows = pq.ParquetFile(io.BytesIO(content)).metadata.num_rows
     digest = hashlib.sha256(content).hexdigest()
     return ExtraFile(path=name, num_rows=num_rows, num_bytes=len(content), sha256=digest)
-
-
-def _part(table: pa.Table, split: str) -> pa.Table:
-    """The rows of a split; where they stand side by side, without a copy."""
-    at_P = pc.indices_nonzero(pc.equal(table["split"], split))
-    num_rows = len(at_P)
-    first, last = (at_P[0].as_py(), at_P[-1].as_py()) if num_rows else (0, -1)
-    return table.slice(first, num_rows) if last - first + 1 == num_rows else table.take(at_P)
 
 
 def _wait_for(inputs: GenerateInputs, out: Folder, shards: range) -> None:
@@ -382,12 +423,12 @@ def _spec(document: str) -> CatalogSpec:
     return spec
 
 
-def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> Plan | None:
+def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> FaultPlan | None:
     """What the scenarios of the spec do to these products."""
-    return plan_of(
+    return make_plan(
         spec,
         seed=inputs.seed,
         start=inputs.start,
         num_products=inputs.num_products,
-        pictures=inputs.image_size is not None,
+        images=inputs.image_size is not None,
     )

@@ -24,7 +24,7 @@ from PIL import Image
 from generator.catalog.run_folder import made_by, stored_manifest
 from generator.catalog.shards import GenerateInputs, product_table
 from generator.catalog.storage import Folder, folder_of
-from generator.faults.table import FAULTS
+from generator.faults.scoring import FAULTS_FILE
 from schemas.documents import from_dict
 from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, require_finished
@@ -194,10 +194,10 @@ def _spill(code_N: Any, buckets: list[Path]) -> None:
 
 def _meant_repeats(folder: Folder) -> Counter[str]:
     """How often each code is repeated on purpose, by a scenario."""
-    if FAULTS not in folder.sizes("extra"):
+    if FAULTS_FILE not in folder.sizes("extra"):
         return Counter()
     try:
-        with folder.open(FAULTS) as file:
+        with folder.open(FAULTS_FILE) as file:
             table = pq.read_table(file, columns=["product_code", "kind"])
     except (pa.ArrowException, OSError):
         return Counter()  # its damage is a finding of its own

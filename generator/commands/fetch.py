@@ -131,7 +131,7 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     large or refused, rows without URL and repeated codes do not: they are the coverage report, printed and kept in
     extra/coverage.json, and only --min-coverage makes too many of them an error. None at all is always one.
 
-    A run that was killed continues when it is started again. Pictures belong to their owners: see docs/fetch.md.
+    A run that was killed continues when it is started again. Pictures belong to their owners: see docs/data.md.
 
     \b
     Example:

@@ -5,7 +5,6 @@ all. Its bytes follow from the catalog and the options alone, so one that was ki
 """
 
 import contextlib
-import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,14 +20,14 @@ from generator.export.rows import ExportRow, read_columns, read_rows
 from generator.export.sql import write_sql
 from generator.export.tables import PICTURES, write_csv, write_imagefolder, write_jsonl
 from generator.export.webdataset import write_webdataset
+from generator.faults.scoring import FAULTS_FILE
 from schemas.documents import Count, OneOf, Sha256, Shape, from_dict, read_document
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS, Split
 from schemas.manifest import Manifest, read_manifest, versions
-from schemas.util.files import as_document, sha256_of, storage_errors, write_json
+from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_json
 
 CONVERSION = "convert.json"
-FAULTS = "extra/faults.parquet"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +156,9 @@ def _write(
             write_imagefolder(rows(), columns, folder)
     if not options.pictures:
         del counts["rows without a picture"]
-    if (shards / FAULTS).is_file():
-        with folder.open(FAULTS) as file:
-            file.write((shards / FAULTS).read_bytes())
+    if (shards / FAULTS_FILE).is_file():
+        with folder.open(FAULTS_FILE) as file:
+            file.write((shards / FAULTS_FILE).read_bytes())
     noted = {what: number for what, number in sorted(counts.items()) if number}
     with folder.open("README.md") as file:
         file.write(export_card(shards, manifest, options.form, num_rows, folder, noted).encode())
@@ -188,7 +187,7 @@ def _check(options: ConvertOptions) -> None:
 
 def _content(manifest: Manifest, shards: Path) -> str:
     """The catalog by content: where it lies and how long it took to make play no part."""
-    faults = hashlib.sha256((shards / FAULTS).read_bytes()).hexdigest() if (shards / FAULTS).is_file() else None
+    faults = file_sha256(shards / FAULTS_FILE) if (shards / FAULTS_FILE).is_file() else None
     files = [(entry.path, entry.sha256) for entry in manifest.files]
     return sha256_of([manifest.kind, dict(manifest.inputs), files, faults])
 

@@ -25,7 +25,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from generator.faults.table import FAULTS, read_faults
+from generator.faults.scoring import FAULTS_FILE, read_faults
 from schemas.appearance import ANY, visible_attributes
 from schemas.catalog import CatalogSpec, Category, drawing_word, drawn_attribute
 from schemas.errors import BROKEN_PICTURE
@@ -199,10 +199,10 @@ def faults_by_row(folder: Path) -> dict[int, list[dict[str, Any]]]:
 
     A row that was added as a copy may have the same code as the original: it is the later one.
     """
-    if not (folder / FAULTS).is_file():
+    if not (folder / FAULTS_FILE).is_file():
         return {}
     lines: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for line in sorted(read_faults(folder / FAULTS), key=lambda line: line["row"]):
+    for line in sorted(read_faults(folder / FAULTS_FILE), key=lambda line: line["row"]):
         lines.setdefault((line["file"], line["product_code"]), []).append(line)
     found: dict[int, list[dict[str, Any]]] = {}
     start = 0

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from generator.sampling.codes import product_codes
-from generator.sampling.products import first_of_design
+from generator.sampling.products import family_start
 from generator.sampling.streams import Index, bits, integers
 from schemas.catalog import EAN_DIGITS, CatalogSpec, ExtraColumn
 from schemas.errors import ToileError, suggest
@@ -110,7 +110,7 @@ def ean13(number: int) -> str:
 
 def _values(spec: CatalogSpec, name: str, seed: int, index_N: Index) -> list[str]:
     column = spec.extra[name]
-    key_N = first_of_design(spec, seed, index_N) if column.per == "design" else index_N
+    key_N = family_start(spec, seed, index_N) if column.per == "design" else index_N
     if column.pool is not None:
         pool = _pool(spec, name, seed, "catalog")
         return [pool[k] for k in (bits(seed, f"extra/{name}/pool", key_N) % np.uint64(column.pool)).tolist()]

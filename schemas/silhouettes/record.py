@@ -21,7 +21,7 @@ FOLDED = frozenset({"material", "pattern", "presentation"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silhouette:
-    """A type of garment or object; generator/render has its rendering function under `@pattern_sheet(name)`."""
+    """A type of garment or object; generator/render has its rendering function under `@register_silhouette(name)`."""
 
     name: str
     """The name in specs and attributes: small letters and hyphens."""

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.data_mix import ExampleSource, Source, check_currencies, find_source, mix, open_source, seen_rows
+from finetune.data_mix import ShardSource, SpecSource, check_currencies, find_source, mix, open_source, seen_rows
 from schemas.errors import ToileError
-from schemas.product import read
+from schemas.product import SPLITS, read
+from schemas.training import DrawSpec
 from tests.conftest import PRESETS
 from tests.helpers.shard_fixture import relist
 
@@ -69,10 +70,10 @@ def test_a_source_holds_the_rows_that_can_be_learned_and_counts_the_others(catal
         complete[3].category3_code,
         complete[3].full_price,
     )
-    assert example.picture.size == (64, 64)
+    assert example.image.size == (64, 64)
 
 
-def test_seen_rows_name_code_family_and_picture(catalog: Path) -> None:
+def test_seen_rows_name_code_family_and_image(catalog: Path) -> None:
     import hashlib
 
     rows = {r.product_code: r for r in read(catalog, split="train")}
@@ -85,7 +86,7 @@ def test_seen_rows_name_code_family_and_picture(catalog: Path) -> None:
         assert seen["picture_sha256"] == hashlib.sha256(row.image).hexdigest()
 
 
-def test_rows_without_pictures_are_no_training_data(tmp_path: Path) -> None:
+def test_rows_without_images_are_no_training_data(tmp_path: Path) -> None:
     from generator.catalog.shards import GenerateInputs, write_shards
     from schemas.documents import read_document
 
@@ -93,7 +94,7 @@ def test_rows_without_pictures_are_no_training_data(tmp_path: Path) -> None:
     inputs = GenerateInputs(spec_document=document, seed=0, start=0, num_products=50, image_size=None)
     write_shards(inputs, tmp_path / "rows")
     assert find_source(tmp_path / "rows", "train") is None
-    with pytest.raises(ToileError, match="no train row with title, category, price and picture"):
+    with pytest.raises(ToileError, match="no train row with title, category, price and image"):
         open_source(tmp_path / "rows", "train")
 
 
@@ -113,9 +114,9 @@ def test_a_mix_of_currencies_is_refused(catalog: Path, tmp_path: Path) -> None:
     check_currencies(sources[:1])
 
 
-def test_a_broken_picture_names_its_product(catalog: Path) -> None:
+def test_a_broken_image_names_its_product(catalog: Path) -> None:
     source = open_source(catalog, "train")
-    assert isinstance(source, ExampleSource)
+    assert isinstance(source, ShardSource)
     table = source.table
     broken = [{"bytes": b"not a picture", "path": "x.jpg"}] * table.num_rows
     import pyarrow as pa
@@ -128,21 +129,19 @@ def test_a_broken_picture_names_its_product(catalog: Path) -> None:
     assert code in caught.value.where
 
 
-def test_what_is_no_folder_goes_to_whoever_draws_it(catalog: Path, tmp_path: Path) -> None:
-    asked: list[tuple[Path, str]] = []
-
-    def open_drawn(path: Path, split: str) -> Source | None:
-        asked.append((path, split))
-        return find_source(catalog, "train") if split == "train" else None
-
-    assert open_source(catalog, "train", open_drawn).folder == catalog
-    assert asked == []
-    assert open_source(tmp_path / "spec.yaml", "train", open_drawn).num_examples > 0
-    with pytest.raises(ToileError, match="no test row with title") as caught:
-        open_source(tmp_path / "spec.yaml", "test", open_drawn)
+def test_open_source_renders_rows_of_a_spec(catalog: Path, tmp_path: Path) -> None:
+    assert isinstance(open_source(catalog, "train"), ShardSource)
+    spec = PRESETS / "demo.yaml"
+    source = open_source(spec, "train", DrawSpec(num_products=20, image_size=32))
+    assert isinstance(source, SpecSource)
+    assert source.example(0).image.size == (32, 32)
+    few = DrawSpec(num_products=1, image_size=32)
+    empty = [split for split in SPLITS if find_source(spec, split, few) is None]
+    assert len(empty) >= 2
+    with pytest.raises(ToileError, match=f"no {empty[0]} row with title") as caught:
+        open_source(spec, empty[0], few)
     assert "num_products" in caught.value.hint
-    assert asked == [(tmp_path / "spec.yaml", "train"), (tmp_path / "spec.yaml", "test")]
-    with pytest.raises(ToileError, match="manifest"):
+    with pytest.raises(ToileError, match="no shard folder, no catalog spec and no shipped preset"):
         open_source(tmp_path / "spec.yaml", "train")
 
 

@@ -12,12 +12,12 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from finetune import train
-from finetune.data_loader import step_batches, unpacked
+from finetune.data_loader import step_batches, unpack_images
 from finetune.data_mix import open_source
 from finetune.distributed import Ranks
 from finetune.model_setup import load_trainable
-from finetune.train_step import backward
+from finetune.optimizer import backward
+from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import TrainingSpec
 from schemas.validation import load
@@ -27,25 +27,25 @@ TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 GRADIENTS = """
 import os, socket, sys, torch
 from pathlib import Path
-from finetune.data_loader import step_batches, unpacked
+from finetune.data_loader import step_batches, unpack_images
 from finetune.data_mix import open_source
-from finetune.distributed import in_step, joined
-from finetune.train_step import backward
-from finetune.model_setup import is_divided, load_trainable
+from finetune.distributed import wrap_ddp, init_process_group
+from finetune.optimizer import backward
+from finetune.model_setup import is_sharded, load_trainable
 from schemas.validation import load
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = str(free.getsockname()[1])
 other = os.fork()
 os.environ |= {"RANK": "01"[other == 0], "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-with joined("cpu") as ranks:
+with init_process_group("cpu") as ranks:
     for path in map(Path, sys.argv[1:]):
         spec = load(path, "training")
         model, masters, processor = load_trainable(spec, ranks)
         batches = next(step_batches(spec, [open_source(Path(spec.mix[0].data), "train")], processor, 0, 0, ranks))
         mine = sum(int((batch["labels"] >= 0).sum()) for batch in batches)
-        parallel = model if is_divided(spec, ranks) else in_step(model, ranks)
-        backward(parallel, masters, [unpacked(b, processor) for b in batches], int(ranks.total(mine)), spec, ranks)
+        parallel = model if is_sharded(spec, ranks) else wrap_ddp(model, ranks)
+        backward(parallel, masters, [unpack_images(b, processor) for b in batches], int(ranks.total(mine)), spec, ranks)
         found = {name: getattr(m.grad, "full_tensor", lambda m=m: m.grad)() for name, m in masters.by_name.items()}
         if ranks.first:
             torch.save(found, path.with_suffix(".pt"))
@@ -105,7 +105,7 @@ def test_the_gradient_of_two_processes_is_that_of_one(method: str, of_two: Path,
     model, masters, processor = load_trainable(spec, alone)
     batches = next(step_batches(spec, [open_source(catalog, "train")], processor, 0, 0, alone))
     number = sum(int((batch["labels"] >= 0).sum()) for batch in batches)
-    backward(model, masters, [unpacked(batch, processor) for batch in batches], number, spec, alone)
+    backward(model, masters, [unpack_images(batch, processor) for batch in batches], number, spec, alone)
     found = torch.load(of_two / f"{method}.pt", weights_only=True)
     assert found.keys() == masters.by_name.keys()
     largest = max(float(m.grad.abs().max()) for m in masters.by_name.values() if m.grad is not None)

@@ -13,16 +13,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import toile
-from finetune import load_model, train
-from finetune.adapters import base_record, merge
+from finetune.adapters import describe_base, load_model, merge_adapter
 from finetune.export import export
 from finetune.phi3v import Phi3VForCausalLM, save_model
-from finetune.phi3v.checkpoint import stored_dtype
+from finetune.phi3v.loading import stored_dtype
 from finetune.run_dir import load_run
+from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
 from tests.finetune.phi3v.test_processing import PROMPT
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # peft asks transformers by a name on its way out
 AUTO_MAP = {"AutoModelForCausalLM": "modeling_phi3_v.Phi3VForCausalLM"}
@@ -64,12 +64,12 @@ def spoilt(adapter: Path, tmp_path: Path) -> Path:
 
 @torch.no_grad()
 def logits(model: Any, processor: Any) -> Tensor:
-    found: Tensor = model(**processor([PROMPT], [[drawn_picture(90, 60)]])).logits
+    found: Tensor = model(**processor([PROMPT], [[make_image(90, 60)]])).logits
     return found
 
 
 def test_a_run_says_which_base_it_fits(adapter: Path, base: Path) -> None:
-    assert load_run(adapter / "run.json").inputs["base"] == base_record(str(base), 0)
+    assert load_run(adapter / "run.json").inputs["base"] == describe_base(str(base), 0)
     assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
 
 
@@ -98,7 +98,7 @@ def test_another_base_under_the_same_name_is_refused(base: Path, spoilt: Path) -
         "base": {"sha256": "0" * 64, "revision": None}})  # fmt: skip
     with pytest.raises(ToileError, match="which holds other weights now") as caught:
         load_model(base, adapter=spoilt)
-    assert "base of that time" in caught.value.hint
+    assert "when the adapter was trained" in caught.value.hint
 
 
 def test_a_foreign_adapter_is_known_by_the_name_of_its_base(base: Path, spoilt: Path, tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_faulty_adapter_is_refused_with_one_clear_line(base: Path, spoilt: Pat
 def test_an_exported_model_is_the_merged_one_to_the_last_bit(base: Path, adapter: Path, tmp_path: Path) -> None:
     before = (base / "model.safetensors").read_bytes()
     laid_over, processor = load_model(base, dtype=None, adapter=adapter)
-    merged = merge(laid_over)
+    merged = merge_adapter(laid_over)
     out = export(str(base), tmp_path / "merged", adapter=adapter)
     assert (base / "model.safetensors").read_bytes() == before, "merging wrote through the mapped file"
     again, found = load_model(out, dtype=None)
@@ -196,7 +196,7 @@ def test_an_export_keeps_the_layout_of_its_base(base: Path, adapter: Path, tmp_p
 
 def test_an_export_may_change_the_type_or_only_copy(base: Path, tmp_path: Path) -> None:
     copy = export(str(base), tmp_path / "copy")
-    assert base_record(str(copy), 0) == base_record(str(base), 0)
+    assert describe_base(str(copy), 0) == describe_base(str(base), 0)
     single = export(str(base), tmp_path / "single", dtype=torch.float32)
     assert stored_dtype(single) == torch.float32
     assert json.loads((single / "config.json").read_text())["torch_dtype"] == "float32"

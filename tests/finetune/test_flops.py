@@ -9,12 +9,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from finetune.benchmark import row_shapes
-from finetune.collate import collate, encode
+from finetune.data_loader import collate, encode_example
 from finetune.data_mix import Example
 from finetune.distributed import Ranks
 from finetune.flops import Flops, RowShape, executed_flops, useful_flops
-from finetune.model_setup import load_trainable, ways
-from finetune.phi3v.seeded import full_size_config
+from finetune.model_setup import forward_kwargs, load_trainable
+from finetune.phi3v.init_weights import full_size_config
 from finetune.phi3v.tiny import tiny_config
 from schemas.training import LoraSpec, SpeedSpec, TrainingSpec
 
@@ -26,15 +26,15 @@ SQUARE = RowShape(grid=(2, 2), num_tokens=817, num_supervised=30)
 
 
 def counted(spec: TrainingSpec) -> tuple[float, list[RowShape]]:
-    """What torch counts of a forward and a backward pass of three pictures, padded to one length."""
+    """What torch counts of a forward and a backward pass of three images, padded to one length."""
     model, _, processor = load_trainable(spec, Ranks(device="cpu"))
     examples = [
-        Example(title=title, category="Coats", full_price=990.0, picture=Image.effect_noise(size, 50).convert("RGB"))
+        Example(title=title, category="Coats", full_price=990.0, image=Image.effect_noise(size, 50).convert("RGB"))
         for title, size in (("Belted cotton coat", (200, 100)), ("Cap", (100, 100)), ("Silk scarf", (100, 300)))
     ]
-    batch = collate([encode(example, processor) for example in examples], processor)
+    batch = collate([encode_example(example, processor) for example in examples], processor)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        model(**batch, **ways(spec)).loss.backward()
+        model(**batch, **forward_kwargs(spec)).loss.backward()
     return float(counter.get_total_flops()), row_shapes(batch, processor.tile_px)
 
 
@@ -75,8 +75,8 @@ def test_checkpointing_executes_the_trained_layers_once_more() -> None:
     found = executed_flops(tiny_config(), spec, [rows], NUM_CROPS, 1)
     assert total <= found.total <= 1.01 * total
     for part in ("decoder", "attention"):
-        assert found.parts[part].again == found.parts[part].forward
-    assert found.parts["vision"].again == found.parts["head"].again == 0
+        assert found.parts[part].recomputed == found.parts[part].forward
+    assert found.parts["vision"].recomputed == found.parts["head"].recomputed == 0
 
 
 def by_hand(length: int, tiles: int, vectors: int, answer: int, rank: int) -> dict[str, float]:
@@ -162,7 +162,7 @@ def test_every_waste_adds_to_the_executed_operations() -> None:
     assert executed(answer_logits=False).parts["head"].total == pytest.approx(base.parts["head"].total * 2 * 817 / 60)
 
 
-def test_a_picture_of_one_tile_passes_the_tower_once() -> None:
+def test_an_image_of_one_tile_passes_the_tower_once() -> None:
     one = useful_flops(tiny_config(), spec_of(), [dataclasses.replace(SQUARE, grid=(1, 1))])
     three = useful_flops(tiny_config(), spec_of(), [dataclasses.replace(SQUARE, grid=(1, 2))])
     assert three.parts["vision"].total == 3 * one.parts["vision"].total

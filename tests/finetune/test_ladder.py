@@ -97,7 +97,7 @@ def test_rungs_survive_memory_and_compilers(
 ) -> None:
     device = Device(room=9)
     monkeypatch.setattr(ladder, "measure_throughput", device)
-    monkeypatch.setattr(ladder, "matmul_peak", lambda *_: 790.0)
+    monkeypatch.setattr(ladder, "measure_matmul_peak", lambda *_: 790.0)
     ladder.climb(options(tmp_path / "found.json"))
     document = json.loads((tmp_path / "found.json").read_text())
     rungs = document["rungs"]

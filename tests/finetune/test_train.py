@@ -18,15 +18,15 @@ import yaml
 from safetensors.torch import load_file
 
 import finetune.train
-from finetune import load_model, train
-from finetune.checkpoint import Progress, States
-from finetune.collate import IGNORED, collate, encode
-from finetune.data_loader import step_batches
-from finetune.data_mix import ExampleSource, open_source
+from finetune.adapters import load_model
+from finetune.checkpoint import Checkpointer, Progress
+from finetune.data_loader import IGNORED, collate, encode_example, step_batches
+from finetune.data_mix import ShardSource, open_source
 from finetune.distributed import Ranks
 from finetune.model_setup import load_trainable
-from finetune.optimizer import learning_rate, make_optimiser
+from finetune.optimizer import learning_rate, make_optimizer
 from finetune.run_dir import load_run
+from finetune.train import train
 from schemas.answer import render
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
@@ -64,7 +64,7 @@ def test_only_the_answer_and_its_end_are_supervised(catalog: Path) -> None:
     _, processor = load_model("tiny")
     examples = [open_source(catalog, "train").example(row) for row in range(4)]
     examples.append(dataclasses.replace(examples[0], title="A <|end|> </s> title, Category: x"))
-    rows = [encode(example, processor) for example in examples]
+    rows = [encode_example(example, processor) for example in examples]
     batch = collate(rows, processor)
     end = processor.stop_token_ids[0]
     for place, example in enumerate(examples):
@@ -201,19 +201,17 @@ def test_an_unfinished_checkpoint_is_no_model(undisturbed: Path, tmp_path: Path)
         load_model(tmp_path / "copy")
 
 
-def test_a_broken_picture_keeps_its_hint_across_loader_processes(
-    catalog: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_image_keeps_its_hint_across_loader_processes(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, processor = load_model("tiny")
     source = open_source(catalog, "train")
-    assert isinstance(source, ExampleSource)
+    assert isinstance(source, ShardSource)
     table = source.table
     broken = pa.array([{"bytes": b"x", "path": "x.jpg"}] * table.num_rows, table.schema.field("image").type)
     spoiled = dataclasses.replace(
         source, table=table.set_column(table.schema.get_field_index("image"), "image", broken)
     )
     for num_loaders in (0, 1):
-        with pytest.raises(ToileError, match="broken picture"):
+        with pytest.raises(ToileError, match="broken image"):
             list(step_batches(spec_for(catalog), [spoiled], processor, 0, num_loaders, ALONE))
 
 
@@ -265,8 +263,8 @@ def test_a_loss_that_is_no_number_ends_the_run_before_the_weights(
 def test_states_are_restored_and_damage_is_explained(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog)
     _, masters, _ = load_trainable(spec, ALONE)
-    optimiser = make_optimiser(masters, spec.optimiser)
-    states = States(out=tmp_path, masters=masters, optimiser=optimiser, ranks=ALONE, divided=False)
+    optimiser = make_optimizer(masters, spec.optimiser)
+    states = Checkpointer(out=tmp_path, masters=masters, optimiser=optimiser, ranks=ALONE, sharded=False)
     assert states.load() == Progress()
     reached = Progress(step=4, losses=[2.0, 1.5, 1.0, 0.5], best_loss=0.7, best_step=2, since_best=1)
     states.save(dataclasses.replace(reached, step=3))

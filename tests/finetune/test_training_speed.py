@@ -10,14 +10,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from finetune import train
-from finetune.data_loader import Feed, step_batches
+from finetune.adapters import FusedLoraLinear, fuse_lora, unfuse_lora
+from finetune.data_loader import Prefetcher, step_batches
 from finetune.data_mix import open_source
 from finetune.distributed import Ranks
-from finetune.fused_lora import LoraProduct, fuse, unfuse
 from finetune.model_setup import load_trainable
-from finetune.optimizer import Masters, make_optimiser
-from finetune.train_step import backward
+from finetune.optimizer import MasterWeights, backward, make_optimizer
+from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, SpeedSpec, TrainingSpec
 
@@ -127,10 +126,10 @@ def test_switches_do_what_they_say(catalog: Path, monkeypatch: pytest.MonkeyPatc
         model, masters, processor = load_trainable(spec, ALONE)
         batch = first_batch(spec, processor)
         assert ("pixel_bytes" in batch) is on
-        feed = Feed(
+        prefetcher = Prefetcher(
             step_batches(spec, [open_source(catalog, "train")], processor, 0, 0, ALONE), processor, "cpu", False
         )
-        batches = feed.step()
+        batches = prefetcher.next_step()
         bare = model.get_base_model()
         shapes: dict[str, Any] = {}
         tower = bare.model.vision_embed_tokens.img_processor.vision_model
@@ -144,7 +143,7 @@ def test_switches_do_what_they_say(catalog: Path, monkeypatch: pytest.MonkeyPatc
             tower.encoder.layers[-1].register_forward_pre_hook(note("last")),
         ]
         seen.clear()
-        backward(model, masters, batches, feed.num_supervised, spec, ALONE)
+        backward(model, masters, batches, prefetcher.num_supervised, spec, ALONE)
         for hook in hooks:
             hook.remove()
         decoder_masks = {mask for mask in seen["masks"] if mask is not None}
@@ -163,7 +162,7 @@ def test_the_fused_product_has_the_gradients_of_its_definition() -> None:
 
     x, a, b = tensor(2, 3, 5), tensor(2, 5), tensor(7, 2)
     weight, bias = tensor(7, 5).detach(), tensor(7).detach()
-    fused = LoraProduct.apply(x, weight, bias, a, b, 0.7)  # type: ignore[no-untyped-call]
+    fused = FusedLoraLinear.apply(x, weight, bias, a, b, 0.7)  # type: ignore[no-untyped-call]
     plain = F.linear(x, weight, bias) + 0.7 * (x @ a.T) @ b.T
     torch.testing.assert_close(fused, plain)
     upstream = torch.randn(2, 3, 7, generator=draw, dtype=torch.float64)
@@ -171,20 +170,20 @@ def test_the_fused_product_has_the_gradients_of_its_definition() -> None:
         torch.autograd.grad(fused, (x, a, b), upstream), torch.autograd.grad(plain, (x, a, b), upstream), strict=True
     ):
         torch.testing.assert_close(one, other)
-    assert torch.autograd.gradcheck(lambda *t: LoraProduct.apply(t[0], weight, bias, t[1], t[2], 0.7), (x, a, b))  # type: ignore[no-untyped-call]
+    assert torch.autograd.gradcheck(lambda *t: FusedLoraLinear.apply(t[0], weight, bias, t[1], t[2], 0.7), (x, a, b))  # type: ignore[no-untyped-call]
 
 
 def test_all_plain_adapters_are_fused_and_those_with_dropout_are_not(catalog: Path) -> None:
     model, _, _ = load_trainable(spec_for(catalog), ALONE)
-    unfuse(model)
+    unfuse_lora(model)
     layers = sum(
         type(module).__module__ == "peft.tuners.lora.layer"
         for module in model.modules()
         if "Linear" in type(module).__name__
     )
-    assert fuse(model) == layers > 10
+    assert fuse_lora(model) == layers > 10
     model, _, _ = load_trainable(spec_for(catalog, lora=LoraSpec(rank=4, dropout=0.1)), ALONE)
-    assert fuse(model) == 0
+    assert fuse_lora(model) == 0
 
 
 def test_adapters_sit_where_the_run_file_says(catalog: Path) -> None:
@@ -209,9 +208,9 @@ def test_adapters_sit_where_the_run_file_says(catalog: Path) -> None:
 def test_masters_keep_what_bfloat16_would_lose() -> None:
     layer = torch.nn.Linear(4, 4, bias=False)
     torch.nn.init.constant_(layer.weight, 0.26)
-    masters = Masters(layer, torch.bfloat16)
+    masters = MasterWeights(layer, torch.bfloat16)
     assert layer.weight.dtype == torch.bfloat16
-    optimiser = make_optimiser(masters, OptimiserSpec(learning_rate=1e-6, weight_decay=0.0))
+    optimiser = make_optimizer(masters, OptimiserSpec(learning_rate=1e-6, weight_decay=0.0))
     before = masters.by_name["weight"].detach().clone()
     rounded = layer.weight.detach().clone()
     for _ in range(3):
@@ -219,17 +218,17 @@ def test_masters_keep_what_bfloat16_would_lose() -> None:
         masters.collect_gradients()
         assert layer.weight.grad is None
         optimiser.step()
-        masters.hand_down()
+        masters.copy_to_model()
     assert torch.equal(layer.weight, rounded), "steps too small for bfloat16"
     assert bool((masters.by_name["weight"] != before).all()), "and not lost"
-    masters.unround()
+    masters.restore_full_precision()
     assert layer.weight.dtype == torch.float32
     assert torch.equal(layer.weight, masters.by_name["weight"])
 
 
 def test_gradients_of_micro_batches_add_up_in_float32() -> None:
     layer = torch.nn.Linear(1, 1, bias=False)
-    masters = Masters(layer, torch.bfloat16)
+    masters = MasterWeights(layer, torch.bfloat16)
     for value in (256.0, 0.5):
         layer.weight.grad = torch.full((1, 1), value, dtype=torch.bfloat16)
         masters.collect_gradients()
@@ -277,9 +276,9 @@ def test_what_is_frozen_computes_in_the_same_type_and_is_saved_as_it_was() -> No
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
     model[0].requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    masters = Masters(model, torch.bfloat16)
+    masters = MasterWeights(model, torch.bfloat16)
     model(torch.ones(1, 3, dtype=torch.bfloat16)).sum().backward()
     assert set(masters.by_name) == {"1.weight", "1.bias"}
     assert {value.dtype for value in model.state_dict().values()} == {torch.bfloat16}
-    masters.unround()
+    masters.restore_full_precision()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

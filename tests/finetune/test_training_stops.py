@@ -10,15 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import finetune.sample_answers
+import finetune.optimizer
 import finetune.train
-import finetune.train_step
-from finetune import load_model, train
+import finetune.validation
+from finetune.adapters import load_model
 from finetune.checkpoint import Progress
 from finetune.model_setup import load_trainable
-from finetune.optimizer import learning_rate
+from finetune.optimizer import backward, learning_rate
 from finetune.run_dir import load_run
-from finetune.train_step import backward
+from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
 
@@ -103,15 +103,15 @@ def test_stopping_needs_validation(change: dict[str, Any], catalog: Path, tmp_pa
 
 def test_a_loss_that_is_no_number_is_no_best_not_even_the_first() -> None:
     progress = Progress(step=1)
-    assert not progress.judge(float("nan"))
+    assert not progress.record_validation(float("nan"))
     assert (progress.best_loss, progress.best_step) == (None, None)
 
 
 def test_progress_counts_what_was_not_better() -> None:
     progress = Progress(step=1)
-    assert progress.judge(2.0)
-    assert not progress.judge(2.0)
-    assert not progress.judge(float("nan"))
+    assert progress.record_validation(2.0)
+    assert not progress.record_validation(2.0)
+    assert not progress.record_validation(float("nan"))
     assert (progress.best_loss, progress.best_step, progress.since_best) == (2.0, 1, 2)
 
 
@@ -136,13 +136,13 @@ def test_what_was_reached_is_saved_before_giving_up(
         loss = real(*arguments)
         return loss * float("nan") if len(calls) == 4 else loss
 
-    monkeypatch.setattr(finetune.train_step, "backward", failing)
+    monkeypatch.setattr(finetune.optimizer, "backward", failing)
     with pytest.raises(ToileError) as caught:
         train(spec, tmp_path / "out", device="cpu")
     assert "\n" not in f"{caught.value.where}: {caught.value.problem}"
     assert ("micro_batch_size" if fault == "memory" else "learning_rate") in caught.value.hint
     assert state_of(tmp_path / "out")["run"]["step"] == 3
-    monkeypatch.setattr(finetune.train_step, "backward", real)
+    monkeypatch.setattr(finetune.optimizer, "backward", real)
     smaller = dataclasses.replace(spec, micro_batch_size=1) if fault == "memory" else spec
     train(smaller, tmp_path / "out", device="cpu")
     expected = [row["loss"] for row in log(tmp_path / "whole")]
@@ -186,11 +186,11 @@ def test_dropout_continues_too(catalog: Path, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_tracked_run_ends_with_pictures_and_answers(
+def test_a_tracked_run_ends_with_images_and_answers(
     catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wandb = pytest.importorskip("wandb")
-    monkeypatch.setattr(finetune.sample_answers, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
+    monkeypatch.setattr(finetune.validation, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
     sent: list[dict[str, Any]] = []
 
     class Recorded:
@@ -212,7 +212,7 @@ def test_a_tracked_run_ends_with_pictures_and_answers(
     (table,) = (entry["examples"] for entry in sent if "examples" in entry)
     assert table.columns == ["picture", "true", "answered"]
     assert 10 < len(table.data) <= 16
-    assert all(isinstance(picture, wandb.Image) and true.startswith("Product: ") for picture, true, _ in table.data)
+    assert all(isinstance(image, wandb.Image) and true.startswith("Product: ") for image, true, _ in table.data)
     assert sent[-1] == {"finished": True}
 
 

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from generator.catalog.masks import read_masks
-from generator.faults.table import read_faults
+from generator.faults.scoring import read_faults
 from generator.ingest.downloads import BadImageError, check_image
 from generator.ingest.rows import KNOWN_COLUMNS, BadRowError, ImportOptions, parse_product
 from generator.ingest.tables import read_table, rename_columns

@@ -19,8 +19,8 @@ from finetune.data_mix import find_source
 from generator.catalog.masks import masks_name, read_masks
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.export.rows import read_columns
-from generator.faults.scenarios import with_scenarios
-from generator.faults.table import FAULTS, read_faults
+from generator.faults.scenarios import merge_scenarios
+from generator.faults.scoring import FAULTS_FILE, read_faults
 from generator.pages.catalog_page import read_rows
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
@@ -28,7 +28,7 @@ from schemas.product import read
 from tests.helpers.flows import Flow, artefacts, converting, evaluating, fitting, run_file, training
 from tests.helpers.killing import Ended, Keeper, Moment, keeper
 from tests.helpers.shard_fixture import relist
-from tests.project.test_architecture import FILES, ROOT
+from tests.project.test_architecture import PACKAGES, ROOT
 
 pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
 SEED = 20261121
@@ -36,7 +36,7 @@ OPENING_PARQUET = {
     "schemas/product.py",
     "generator/catalog/verify.py",  # compares the hashes itself, and goes on
     "generator/catalog/masks.py",
-    "generator/faults/table.py",
+    "generator/faults/scoring.py",
     "generator/catalog/shards.py",  # what it has just written
     "generator/ingest/tables.py",  # of strangers
     "evaluation/analysis/contamination.py",  # seen.parquet, of a run
@@ -126,7 +126,7 @@ OPENERS: dict[str, Callable[[Path], object]] = {
     "training": lambda folder: find_source(folder / "masked", "train"),
     "an export": lambda folder: read_columns(folder / "masked", None),
     "a page": lambda folder: list(read_rows(folder / "masked", range(1000))),
-    "faults": lambda folder: read_faults(folder / "faulty" / FAULTS),
+    "faults": lambda folder: read_faults(folder / "faulty" / FAULTS_FILE),
     "masks": lambda folder: list(read_masks(folder / "masked" / masks_name(0, 1))),
 }
 
@@ -139,7 +139,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, An
         spec_document=demo_document, seed=3, start=0, num_products=20, image_size=32, photo="studio", masks=True
     )
     write_shards(masked, folder / "masked")
-    document = with_scenarios(demo_document, ("all",), pictures=False)
+    document = merge_scenarios(demo_document, ("all",), images=False)
     faulty = GenerateInputs(spec_document=document, seed=3, start=0, num_products=60, image_size=None)
     write_shards(faulty, folder / "faulty")
     return folder
@@ -163,10 +163,10 @@ def test_a_bit_that_only_a_hash_can_see_is_damage(tmp_path: Path, tables: Path, 
 
 
 def test_tables_that_no_manifest_lists_are_read_as_they_are(tmp_path: Path, tables: Path) -> None:
-    path = tmp_path / FAULTS
+    path = tmp_path / FAULTS_FILE
     path.parent.mkdir()
-    lines = read_faults(tables / "faulty" / FAULTS)
-    pq.write_table(pq.read_table(tables / "faulty" / FAULTS).slice(1), path)
+    lines = read_faults(tables / "faulty" / FAULTS_FILE)
+    pq.write_table(pq.read_table(tables / "faulty" / FAULTS_FILE).slice(1), path)
     assert read_faults(path) == lines[1:]  # in a folder without a manifest
     document = json.loads((tables / "faulty" / MANIFEST).read_text())
     (tmp_path / MANIFEST).write_text(json.dumps(document | {"extra": []}))
@@ -200,7 +200,8 @@ def test_a_file_is_hashed_once_until_it_changes(tmp_path: Path, catalog: Path, m
 def test_shards_are_opened_in_one_place() -> None:
     """Whoever opened a file of a catalog another way would not see all damage; the others here open no such file."""
     opening = re.compile(r"\bpq\.(ParquetFile|ParquetDataset|read_\w+)\(")
-    found = {path.relative_to(ROOT).as_posix() for path in FILES if opening.search(path.read_text())}
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    found = {path.relative_to(ROOT).as_posix() for path in files if opening.search(path.read_text())}
     assert found == OPENING_PARQUET
 
 

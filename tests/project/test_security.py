@@ -141,12 +141,12 @@ def test_no_file_of_a_model_is_unpickled(tmp_path: Path, catalog: Path) -> None:
 def test_the_state_of_a_run_is_read_without_calling_anything(tmp_path: Path) -> None:
     import torch
 
-    from finetune.checkpoint import States
+    from finetune.checkpoint import Checkpointer
 
     marker, path = tmp_path / "marker", tmp_path / "state.pt"
     torch.save({"step": Armed(marker)}, path)
     assert zipfile.is_zipfile(path)
-    reader = object.__new__(States)
+    reader = object.__new__(Checkpointer)
     object.__setattr__(reader, "divided", False)
     with pytest.raises(ToileError, match="damaged"):
         reader._read(path, {})

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from generator import product, products
-from generator.sampling.prices import legal_prices
-from generator.sampling.titles import slug
+from generator.sampling.prices import price_points
+from generator.sampling.titles import slugify
 from generator.scaffold.preview import format_price
 from schemas import markets
 from schemas.appearance import CUTS, SHOWN, SILHOUETTES, STYLE_VALUES, values_shown
@@ -132,7 +132,7 @@ def test_prices_are_legal_in_the_market_and_in_its_currency(market: str) -> None
     assert {row.country_code for row in rows} == {MARKETS[market].country_code}
     prices = [price for row in rows for price in (row.full_price, row.price) if price is not None]
     assert len(prices) == 6000
-    assert set(prices) <= set(legal_prices(spec.prices, max(prices)).tolist())
+    assert set(prices) <= set(price_points(spec.prices, max(prices)).tolist())
     assert all(ends_as_there(market, price) for price in prices)
 
 
@@ -257,7 +257,7 @@ def test_an_address_without_any_latin_word_begins_with_the_code() -> None:
 
 
 def test_sharp_s_is_two() -> None:
-    assert slug("Großformat, weiß") == "grossformat-weiss"
+    assert slugify("Großformat, weiß") == "grossformat-weiss"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from generator.fit.vocabulary import SILHOUETTE_WORDS, find_silhouette
-from generator.render.engine.silhouette_registry import PatternSheet, sheets_in
+from generator.render.engine.registry import SilhouetteRenderer, collect_silhouettes
 from generator.scaffold.starter_spec import GROUPS, tree_path
 from schemas.appearance import ANY, CUTS, MATERIALS, SILHOUETTES, STYLE_VALUES
 from schemas.silhouettes import FAMILIES, RECORDS, Silhouette
@@ -51,22 +51,24 @@ def test_every_place_in_the_order_of_trying_is_taken_once() -> None:
 # -- drawings ----------------------------------------------------------------------------------------------------------
 
 
-def drawn_in(folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, **modules: str) -> dict[str, PatternSheet]:
+def drawn_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, **modules: str
+) -> dict[str, SilhouetteRenderer]:
     """The sheets of a package of these modules, each of which draws one silhouette; there is a record of kimonos."""
-    monkeypatch.setattr("generator.render.engine.silhouette_registry.SILHOUETTES", ("kimono",))
+    monkeypatch.setattr("generator.render.engine.registry.SILHOUETTES", ("kimono",))
     monkeypatch.syspath_prepend(folder)
     (folder / package).mkdir()
     (folder / package / "__init__.py").touch()
     for module, silhouette in modules.items():
         code = f"""
-            from generator.render.engine.silhouette_registry import pattern_sheet
+            from generator.render.engine.registry import register_silhouette
 
-            @pattern_sheet({silhouette!r})
+            @register_silhouette({silhouette!r})
             def drawing(scene):
-                scene.stage(1.0)
+                scene.set_camera(1.0)
         """
         (folder / package / f"{module}.py").write_text(textwrap.dedent(code), encoding="utf-8")
-    return sheets_in(importlib.import_module(package))
+    return collect_silhouettes(importlib.import_module(package))
 
 
 def test_a_marked_function_is_found_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,9 +79,9 @@ def test_a_marked_function_is_found_wherever_it_stands(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("package", "modules", "problem"),
     [
-        ("no_sheet", {}, r"no function under @pattern_sheet draws \['kimono'\]"),
+        ("no_sheet", {}, r"no function under @register_silhouette draws \['kimono'\]"),
         ("too_many", {"robes": "kimono", "hats": "bonnet"}, r"no record of \['bonnet'\], which a function draws"),
-        ("twice", {"robes": "kimono", "wraps": "kimono"}, r"twice.wraps has a second @pattern_sheet\('kimono'\)"),
+        ("twice", {"robes": "kimono", "wraps": "kimono"}, r"twice.wraps has a second @register_silhouette\('kimono'\)"),
     ],
 )
 def test_a_record_without_a_drawing_and_a_drawing_without_a_record_are_named(

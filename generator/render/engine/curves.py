@@ -10,7 +10,7 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 
-from generator.render.engine.rasterize import band, spline
+from generator.render.engine.rasterize import hermite_spline, stroke_outline
 
 Point = tuple[float, float]
 Curve = Sequence[Point]
@@ -28,7 +28,7 @@ def outline(*stretches: Stretch) -> Outline:
 
     A stretch starts where the one before it ended; the last is closed to the first in a straight line.
     """
-    curves = _chained(stretches)
+    curves = _chain(stretches)
     points = [point for curve in curves for point in curve[1:]]
     corners = [i == len(curve) - 1 for curve in curves for i in range(1, len(curve))]
     if not _same(points[-1], curves[0][0]):
@@ -37,18 +37,18 @@ def outline(*stretches: Stretch) -> Outline:
     return _spline(np.array(points), np.array(corners))
 
 
-def mirrored(*half: Stretch) -> Outline:
+def mirrored_outline(*half: Stretch) -> Outline:
     """A closed outline from its right half, given from the top of the axis to its bottom."""
-    curves = _chained(half)
-    return outline(*curves, *[flipped(curve)[::-1] for curve in reversed(curves)])
+    curves = _chain(half)
+    return outline(*curves, *[mirror_curve(curve)[::-1] for curve in reversed(curves)])
 
 
-def loop(points: Curve) -> Outline:
+def smooth_loop(points: Curve) -> Outline:
     """A closed outline without a corner."""
     return _spline(np.array(points), np.zeros(len(points), bool))
 
 
-def along(curve: Curve) -> Outline:
+def smooth_line(curve: Curve) -> Outline:
     """An open smooth line through the points."""
     if len(curve) == 2:
         return np.array(curve)
@@ -59,7 +59,9 @@ def along(curve: Curve) -> Outline:
 
 def ribbon(curve: Curve, width: float, end_width: float | None = None) -> Outline:
     """The outline of a band laid along an open curve; the width may taper to `end_width`."""
-    return band(along(curve).astype(np.float64), float(width), float(width if end_width is None else end_width))
+    return stroke_outline(
+        smooth_line(curve).astype(np.float64), float(width), float(width if end_width is None else end_width)
+    )
 
 
 def disc(x: float, y: float, rx: float, ry: float | None = None, power: float = 2.0) -> Outline:
@@ -85,7 +87,7 @@ def box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Outl
     return np.concatenate(corners)
 
 
-def flipped(curve: Curve) -> list[Point]:
+def mirror_curve(curve: Curve) -> list[Point]:
     """The curve on the other side of the axis, point order kept."""
     return [(-x, y) for x, y in curve]
 
@@ -95,17 +97,17 @@ def on_side(curve: Curve, side: int) -> list[Point]:
     return [(side * x, y) for x, y in curve]
 
 
-def between(a: Point, b: Point, t: float) -> Point:
+def interpolate(a: Point, b: Point, t: float) -> Point:
     """The point a share `t` of the way from a to b."""
     return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
 
 
-def heading(a: Point, b: Point) -> float:
+def angle_down(a: Point, b: Point) -> float:
     """The angle of the line from a to b against straight down, positive towards +x (radians)."""
     return math.atan2(b[0] - a[0], b[1] - a[1])
 
 
-def _chained(stretches: Sequence[Stretch]) -> list[list[Point]]:
+def _chain(stretches: Sequence[Stretch]) -> list[list[Point]]:
     """The stretches as curves that each begin at the end of the one before."""
     curves: list[list[Point]] = []
     for stretch in stretches:
@@ -124,4 +126,4 @@ def _same(a: Point, b: Point) -> bool:
 
 def _spline(points: Outline, corners: npt.NDArray[np.bool_]) -> Outline:
     """Cubic Hermite with chord-length tangents: close points beside distant ones do not overshoot."""
-    return spline(points.astype(np.float64), corners, _HERMITE)
+    return hermite_spline(points.astype(np.float64), corners, _HERMITE)

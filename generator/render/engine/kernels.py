@@ -8,7 +8,7 @@ from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit
 
 
 @njit_cached
-def reduced(plane: Float32Array, factor: int) -> Float32Array:
+def downsample(plane: Float32Array, factor: int) -> Float32Array:
     """Means of factor x factor cells, with a rim of three cells of zeros; cells past the edge count as zeros too."""
     height, width = plane.shape
     rows, columns = (height + factor - 1) // factor, (width + factor - 1) // factor
@@ -25,7 +25,7 @@ def reduced(plane: Float32Array, factor: int) -> Float32Array:
 
 
 @njit_cached
-def spread_cells(small: Float32Array, tap: float) -> None:
+def blur_in_place(small: Float32Array, tap: float) -> None:
     """Blurs a small plane in place, along rows and columns, with the weights tap, 1 - 2 tap, tap."""
     height, width = small.shape
     t, m = np.float32(tap), np.float32(1 - 2 * tap)
@@ -44,7 +44,7 @@ def spread_cells(small: Float32Array, tap: float) -> None:
 
 
 @njit_cached
-def enlarged(small: Float32Array, factor: int, height: int, width: int, down: float, right: float) -> Float32Array:
+def upsample(small: Float32Array, factor: int, height: int, width: int, down: float, right: float) -> Float32Array:
     """A plane from the cells of `reduced` by cubic B-splines (no facets), moved by a fraction of a pixel.
 
     Along rows first, where there are few of them yet; then each row of pixels is a mean of four whole rows.
@@ -71,21 +71,21 @@ def enlarged(small: Float32Array, factor: int, height: int, width: int, down: fl
 
 
 @njit_cached
-def softened(plane: Float32Array, sigma: float, down: float, right: float) -> Float32Array:
+def gaussian_blur(plane: Float32Array, sigma: float, down: float, right: float) -> Float32Array:
     """A blur of about `sigma` pixels, zero beyond the plane, moved down and to the right; large radii cost no more.
 
     Means over cells, three taps and cubic B-splines have the variances 1/12, 2 tap and 1/3 of a cell.
     """
     factor = max(1, int(sigma / 0.8))
-    small = reduced(plane, factor)
+    small = downsample(plane, factor)
     tap = 0.5 * (sigma * sigma / (factor * factor) - 5 / 12)
     if tap > 0.005:
-        spread_cells(small, min(tap, 0.33))
-    return enlarged(small, factor, plane.shape[0], plane.shape[1], down, right)
+        blur_in_place(small, min(tap, 0.33))
+    return upsample(small, factor, plane.shape[0], plane.shape[1], down, right)
 
 
 @njit_cached
-def sampled(
+def sample_tile(
     u: Float32Array, v: Float32Array, plate: Float32Array, scales: tuple[float, float], shifts: tuple[float, float]
 ) -> Float32Array:
     """A seamless plate, interpolated at scaled and shifted places (> 0); arrays are flat but the plate, of side 2^n."""
@@ -105,7 +105,7 @@ def sampled(
 
 
 @njit_cached
-def worley(points: Float32Array, side: int) -> Float64Array:
+def worley_distances(points: Float32Array, side: int) -> Float64Array:
     """F2 - F1 of Worley's cellular noise at `side` x `side` places: how much farther is the second nearest, in cells.
 
     Every cell has one point, at `points[i, j]` (down, right) from its middle; those around the plate come first and
@@ -225,7 +225,7 @@ def add_flutes(
 
 
 @njit_cached
-def formed(
+def panel_height(
     deep: Float32Array,
     broad: Float32Array,
     near: Float32Array,
@@ -272,7 +272,7 @@ def darken(shade: Float32Array, soft: Float32Array, strength: float) -> None:
 
 
 @njit_cached
-def cast(
+def cast_shadow(
     shade: Float32Array,
     soft: Float32Array,
     near: Float32Array,
@@ -296,7 +296,7 @@ def cast(
 
 
 @njit_cached
-def pressed(
+def press_seam(
     relief: Float32Array, away: Float32Array, place: Float32Array, sizes: tuple[float, float, float, float, float]
 ) -> None:
     """A groove along a traced line, and the cloth beside it drawn up between the stitches; sizes in pixels."""
@@ -312,7 +312,7 @@ def pressed(
 
 
 @njit_cached
-def lay(
+def composite_panel(
     mask: Float32Array,
     relief: Float32Array,
     labels: tuple[int, int],

@@ -30,10 +30,10 @@ _OF_CLOTH = {cloth: part for part, cloths in _CLOTHS_OF.items() for cloth in clo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnParts:
+class RenderedParts:
     """A picture and what is where in it."""
 
-    picture: Image.Image
+    image: Image.Image
     mask: npt.NDArray[np.uint8]
     """Cover of the product, 0 to 255, shape (h, w)."""
     part_ids: npt.NDArray[np.uint8]
@@ -44,7 +44,7 @@ class DrawnParts:
     """x0, y0, x1, y1 in pixels around `part_ids`, x1 and y1 just outside; all 0 where nothing is covered by half."""
 
 
-def part_number(part: str | None, cloth: str) -> int:
+def part_id(part: str | None, cloth: str) -> int:
     """The number of a part, by default the one that its cloth stands for; 0 where it is the part that lies below."""
     name = part or _OF_CLOTH.get(cloth, "body")
     if name == NO_PART:
@@ -54,7 +54,7 @@ def part_number(part: str | None, cloth: str) -> int:
     return PARTS.index(name)
 
 
-def separated(picture: Image.Image, alpha: npt.NDArray[np.float32], part: npt.NDArray[np.uint8]) -> DrawnParts:
+def segment_parts(image: Image.Image, alpha: npt.NDArray[np.float32], part: npt.NDArray[np.uint8]) -> RenderedParts:
     """The parts of a drawn picture from the cover of the product and the number of the part at each pixel."""
     mask = np.asarray(np.clip(alpha * 255 + 0.5, 0, 255), np.uint8)
     ids = np.where(mask > 127, part, 0).astype(np.uint8)
@@ -62,4 +62,4 @@ def separated(picture: Image.Image, alpha: npt.NDArray[np.float32], part: npt.ND
     box = (0, 0, 0, 0)
     if rows.size:
         box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return DrawnParts(picture=picture, mask=mask, part_ids=ids, names=PARTS, box=box)
+    return RenderedParts(image=image, mask=mask, part_ids=ids, names=PARTS, box=box)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.render.engine import Float32Array
-from generator.render.engine.canvas import Scene, Window
-from generator.render.engine.curves import Curve, Outline, along, disc, mirrored
+from generator.render.engine.curves import Curve, Outline, disc, mirrored_outline, smooth_line
+from generator.render.engine.scene import Scene, Window
 
 Heights = Float32Array | npt.NDArray[np.float64] | float
 
@@ -25,7 +25,7 @@ FACING = 0.97
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turned:
+class RevolvedBody:
     """A body of revolution on an upright axis; as a fold it adds its own roundness to a panel."""
 
     profile: Curve
@@ -35,7 +35,7 @@ class Turned:
 
     def half_width(self, y: Heights) -> Float32Array:
         """The half width at each height; above and below the body, that of its ends."""
-        line = along(self.profile)
+        line = smooth_line(self.profile)
         top, low = self.profile[0][1], self.profile[-1][1]
         heights = np.linspace(top, low, 257)
         halves = np.interp(heights, np.maximum.accumulate(line[:, 1]), line[:, 0])
@@ -70,7 +70,7 @@ class Turned:
         (top, y0), (low, y1) = self.profile[0], self.profile[-1]
         upper = [(0.0, y0 - TILT * top), (0.71 * top, y0 - 0.71 * TILT * top), (top, y0)]
         lower = [(low, y1), (0.71 * low, y1 + 0.71 * TILT * low), (0.0, y1 + TILT * low)]
-        return np.asarray(mirrored(upper, self.profile, lower) + np.array([self.axis, 0.0]))
+        return np.asarray(mirrored_outline(upper, self.profile, lower) + np.array([self.axis, 0.0]))
 
     def band(self, y0: float, y1: float, out: float = 0.0) -> Outline:
         """A hoop around the body between two heights, `out` wider than the body."""
@@ -86,17 +86,17 @@ class Turned:
         return np.asarray(around + np.array([self.axis, 0.0]))
 
 
-def turn(scene: Scene, body: Turned, cloth: str = "main", *, shadow: float = 0.0) -> None:
+def draw_revolved(scene: Scene, body: RevolvedBody, cloth: str = "main", *, shadow: float = 0.0) -> None:
     """Lays a body of revolution with a level top; threads and prints run round it."""
     shape = body.outline()
-    scene.panel(shape, cloth, puff=0.0, shadow=shadow, reach=0.020)
+    scene.add_panel(shape, cloth, puff=0.0, shadow=shadow, reach=0.020)
     window = window_of(scene, shape)
     x, y = scene.x[window], scene.y[window]
     np.copyto(scene.height[window], 0.01 + body.height(x, y), where=body.inside(x, y, FRINGE / scene.zoom))
-    wrap(scene, body)
+    wrap_texture(scene, body)
 
 
-def wrap(scene: Scene, body: Turned) -> None:
+def wrap_texture(scene: Scene, body: RevolvedBody) -> None:
     """Bends the threads of what lies on a body round it."""
     window = window_of(scene, body.outline())
     x, y = scene.x[window], scene.y[window]
@@ -112,33 +112,35 @@ def window_of(scene: Scene, shape: Outline) -> Window:
     corners = np.array(
         [(x, y) for x in (shape[:, 0].min(), shape[:, 0].max()) for y in (shape[:, 1].min(), shape[:, 1].max())]
     )
-    pixels = scene.pixels(corners)
+    pixels = scene.to_pixels(corners)
     (x0, y0), (x1, y1) = np.maximum(pixels.min(axis=0) - 2, 0).astype(int), pixels.max(axis=0).astype(int) + 3
     return slice(int(y0), int(y1)), slice(int(x0), int(x1))
 
 
-def hoop(scene: Scene, body: Turned, y0: float, y1: float, cloth: str = "fitting", out: float = 0.003) -> None:
+def draw_hoop(
+    scene: Scene, body: RevolvedBody, y0: float, y1: float, cloth: str = "fitting", out: float = 0.003
+) -> None:
     """A raised band around a body."""
-    scene.overlay(body.band(y0, y1, out), cloth, puff=0.005, soft=0.35 * (y1 - y0), shadow=0.25, clip=False)
+    scene.add_overlay(body.band(y0, y1, out), cloth, puff=0.005, soft=0.35 * (y1 - y0), shadow=0.25, clip=False)
 
 
-def mouth(scene: Scene, body: Turned, wall: float, deep: float, inner: str = "lining") -> None:
+def draw_mouth(scene: Scene, body: RevolvedBody, wall: float, deep: float, inner: str = "lining") -> None:
     """The opening on top of a body with a lip `wall` thick: the far inner side, in shade as far as `deep` (0-1)."""
     (half, y), axis = body.profile[0], body.axis
     inside = half - wall
     bowl = disc(axis, y, inside, TILT * inside)
-    scene.overlay(bowl, inner, puff=0.0, lift=0.0, shadow=0.0, shade=0.94, clip=False)
+    scene.add_overlay(bowl, inner, puff=0.0, lift=0.0, shadow=0.0, shade=0.94, clip=False)
     window = window_of(scene, bowl)
     dx, dy = scene.x[window] - np.float32(axis), scene.y[window] - np.float32(y)
     within = (dx / inside) ** 2 + (dy / (TILT * inside)) ** 2 < 1
     hollow = -0.5 * body.depth * inside * np.sqrt(np.clip(1 - (FACING * dx / inside) ** 2, 0, 1))
     np.copyto(scene.height[window], np.asarray(hollow, np.float32), where=within)
     near = disc(axis, y + 0.70 * TILT * inside, 1.05 * inside, 0.75 * TILT * inside)
-    scene.darken(_pulled_in(near, bowl), deep, 0.20 * TILT * inside)
-    scene.darken(_pulled_in(bowl - (0.9 * inside, 0.0), bowl), 0.6 * deep, 0.25 * TILT * inside)
+    scene.darken(_clip_to_ellipse(near, bowl), deep, 0.20 * TILT * inside)
+    scene.darken(_clip_to_ellipse(bowl - (0.9 * inside, 0.0), bowl), 0.6 * deep, 0.25 * TILT * inside)
 
 
-def _pulled_in(shape: Outline, bowl: Outline) -> Outline:
+def _clip_to_ellipse(shape: Outline, bowl: Outline) -> Outline:
     """The shape pulled inside an ellipse."""
     middle, reach = bowl.mean(axis=0), np.ptp(bowl, axis=0) / 2
     away = (shape - middle) / reach

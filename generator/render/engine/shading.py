@@ -12,7 +12,9 @@ FILM_STEPS = 8192
 
 
 @njit_cached
-def weigh(index: npt.NDArray[np.int64], label: int, top: UInt8Array, share: Float32Array, weight: Float32Array) -> None:
+def cloth_weights(
+    index: npt.NDArray[np.int64], label: int, top: UInt8Array, share: Float32Array, weight: Float32Array
+) -> None:
     """The share of a cloth at some pixels (flat indices): that of the upper cloth, or what it leaves."""
     for n in range(index.shape[0]):
         k = index[n]
@@ -20,7 +22,7 @@ def weigh(index: npt.NDArray[np.int64], label: int, top: UInt8Array, share: Floa
 
 
 @njit_cached
-def spread(
+def accumulate_surface(
     index: npt.NDArray[np.int64],
     weight: Float32Array,
     colours: Float32Array,
@@ -95,7 +97,7 @@ def shade_pixels(
 
 
 @njit_cached
-def mix_in(light: Float32Array, colours: Float32Array, alpha: Float32Array) -> None:
+def composite(light: Float32Array, colours: Float32Array, alpha: Float32Array) -> None:
     """Lays colours over the light behind them, as far as they cover it."""
     for i in range(light.shape[0]):
         for j in range(light.shape[1]):
@@ -106,7 +108,7 @@ def mix_in(light: Float32Array, colours: Float32Array, alpha: Float32Array) -> N
 
 
 @njit_cached
-def develop(
+def tone_map(
     light: Float32Array, exposure: float, film: Float32Array, grain: Float32Array, start: tuple[int, int]
 ) -> UInt8Array:
     """Levels of linear light: the film's curve, sharpening by the difference to the four neighbours, and grain.
@@ -141,7 +143,7 @@ def develop(
 
 
 @njit_cached
-def paper(
+def shade_backdrop(
     light: Float32Array, soft: Float32Array, shadow: float, level: float, tilt: tuple[float, float], warm: float
 ) -> None:
     """An uneven sheet of paper, lit from one side, under a soft shadow."""

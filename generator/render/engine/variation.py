@@ -19,18 +19,18 @@ class Variation:
     def __init__(self, family: str, seed: int) -> None:
         self.family, self.seed = family, seed
 
-    def between(self, name: str, low: float, high: float) -> float:
+    def uniform(self, name: str, low: float, high: float) -> float:
         """One uniform draw, by hashing: a numpy Generator for each number would cost more than the drawing."""
         digest = hashlib.blake2b(f"{self.seed}/{self.family}/{name}".encode(), digest_size=8).digest()
         return low + (high - low) * (int.from_bytes(digest, "big") / 2**64)
 
     def chance(self, name: str, probability: float) -> bool:
         """True with the given probability."""
-        return self.between(name, 0.0, 1.0) < probability
+        return self.uniform(name, 0.0, 1.0) < probability
 
-    def one_of(self, name: str, options: Sequence[T]) -> T:
+    def choice(self, name: str, options: Sequence[T]) -> T:
         """One of the options, each equally likely."""
-        return options[int(self.between(name, 0.0, len(options)))]
+        return options[int(self.uniform(name, 0.0, len(options)))]
 
     def generator(self, name: str) -> np.random.Generator:
         """A fresh numpy Generator for a concern that needs many draws."""

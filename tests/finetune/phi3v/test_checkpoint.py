@@ -17,15 +17,14 @@ from torch import Tensor
 
 import finetune.phi3v
 from finetune.phi3v import load_model, save_model
-from finetune.phi3v.checkpoint import find_folder, fingerprint
 from finetune.phi3v.configuration import CLIP_LARGE, EMBEDDING_LAYER, Phi3VConfig, config_from_json, config_to_json
-from finetune.phi3v.loading import assemble
+from finetune.phi3v.init_weights import init_weights
+from finetune.phi3v.loading import assemble, fingerprint, resolve_folder
 from finetune.phi3v.modeling import Phi3VForCausalLM
-from finetune.phi3v.seeded import seeded_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from schemas.errors import ToileError
 from tests.finetune.phi3v.test_processing import PROMPT
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
 
 PUBLISHED_NAMES = [
     r"lm_head\.weight",
@@ -73,7 +72,7 @@ def folder(saved: Path, tmp_path: Path) -> Path:
 
 def logits(model: Phi3VForCausalLM, processor: Any) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model(**processor([PROMPT], [[drawn_picture()]])).logits
+        found: Tensor = model(**processor([PROMPT], [[make_image()]])).logits
     return found
 
 
@@ -230,7 +229,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change_json(folder / "config.json", model_type="llava"),
         "config.json: model_type: is 'llava', not 'phi3_v'",
     ),
-    "another picture layout": (
+    "another image layout": (
         lambda folder: change_json(folder / "config.json", embd_layer={"hd_transform_order": "glb_sub"}),
         "config.json: embd_layer: is .*glb_sub",
     ),
@@ -283,7 +282,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change_json(folder / "preprocessor_config.json", num_crops=0),
         "preprocessor_config.json: num_crops: is 0",
     ),
-    "no picture settings": (
+    "no image settings": (
         lambda folder: (folder / "preprocessor_config.json").unlink(),
         "preprocessor_config.json: is missing",
     ),
@@ -326,7 +325,7 @@ def test_a_repository_in_a_hub_cache_is_its_snapshot(saved: Path, tmp_path: Path
         load_model(repository)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("b" * 40)
-    assert find_folder(repository).name == "b" * 40
+    assert resolve_folder(repository).name == "b" * 40
     (repository / "refs" / "main").write_text("c" * 40)
     with pytest.raises(ToileError, match=r"is missing, but refs/main names it"):
         load_model(repository)
@@ -360,7 +359,7 @@ def test_loading_never_holds_two_copies(tmp_path: Path) -> None:
     config = tiny_config()
     config.hidden_size, config.intermediate_size, config.num_hidden_layers = 512, 4096, 6
     config.num_attention_heads = config.num_key_value_heads = 16
-    model = assemble(config, seeded_weights(config, 0), dtype=torch.bfloat16, device="cpu")
+    model = assemble(config, init_weights(config, 0), dtype=torch.bfloat16, device="cpu")
     save_model(model, tiny_processor(), tmp_path / "wide")
     command = [sys.executable, "-c", MEMORY, str(tmp_path / "wide")]
     grown, size = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())

@@ -59,21 +59,21 @@ def loaded() -> tuple[Phi3VForCausalLM, Phi3VProcessor]:
     return load_model(SHARED)
 
 
-def pictures(case: dict[str, Any]) -> list[Image.Image]:
+def images(case: dict[str, Any]) -> list[Image.Image]:
     found = []
     for name in case["images"]:
-        with Image.open(SHARED / "images" / name) as picture:
-            found.append(picture.copy())
+        with Image.open(SHARED / "images" / name) as image:
+            found.append(image.copy())
     return found
 
 
 def batch_of(cases: list[dict[str, Any]], processor: Phi3VProcessor, with_answer: bool = True) -> dict[str, Tensor]:
     """Prompt and answer, right padded, with labels; or prompts alone, left padded."""
     processor.num_crops = cases[0]["num_crops"]
-    row_pictures = [pictures(case) for case in cases]
+    row_images = [images(case) for case in cases]
     if not with_answer:
-        return processor([case["prompt"] for case in cases], row_pictures, padding_side="left")
-    batch = processor([case["prompt"] + case["answer"] for case in cases], row_pictures)
+        return processor([case["prompt"] for case in cases], row_images, padding_side="left")
+    batch = processor([case["prompt"] + case["answer"] for case in cases], row_images)
     rows = [
         [-100] * case["prompt_length"] + batch["input_ids"][row, case["prompt_length"] : case["full_length"]].tolist()
         for row, case in enumerate(cases)
@@ -98,7 +98,7 @@ def test_case_agrees_with_the_published_code(name: str, loaded: tuple[Phi3VForCa
     batch = batch_of([case], processor)
     assert batch["input_ids"][0].tolist() == [token for token, times in case["input_ids_rle"] for _ in range(times)]
     if case["images"]:
-        check_pictures(model, case, batch)
+        check_images(model, case, batch)
     output = model(**batch)
     assert_close(output.logits[0, -4:], array(f"{name}.logits_last4"))
     probe = output.logits[0][case["probe_positions"]][:, case["probe_vocab"]]
@@ -107,8 +107,8 @@ def test_case_agrees_with_the_published_code(name: str, loaded: tuple[Phi3VForCa
     assert check_gradients(model, output.loss, case["grad_norms"]) == set(case["no_grad"])
 
 
-def check_pictures(model: Phi3VForCausalLM, case: dict[str, Any], batch: dict[str, Tensor]) -> None:
-    """Sizes, pixels, tower and vectors of the pictures of a case."""
+def check_images(model: Phi3VForCausalLM, case: dict[str, Any], batch: dict[str, Tensor]) -> None:
+    """Sizes, pixels, tower and vectors of the images of a case."""
     name, pixels = case["name"], batch["pixel_values"]
     assert list(pixels.shape) == case["pixel_values_shape"]
     assert batch["image_sizes"].tolist() == case["image_sizes"]

@@ -17,7 +17,7 @@ from tests.helpers.hub_server import COMMIT, NAME, serve
 SCRIPT = """
 import json, sys
 from finetune import load_model
-from finetune.adapters import base_record
+from finetune.adapters import describe_base
 from schemas.errors import ToileError
 for line in sys.stdin:
     found = {}
@@ -26,7 +26,7 @@ for line in sys.stdin:
         try:
             model, processor = load_model(name, say=said.append)
             head = float(model.lm_head.weight.detach().double().sum())
-            found[name] = {"head": head, "said": said, "base": base_record(name, 0)}
+            found[name] = {"head": head, "said": said, "base": describe_base(name, 0)}
         except ToileError as error:
             found[name] = {"error": f"{error.where}: {error.problem}", "hint": error.hint}
     print("found", json.dumps(found), flush=True)

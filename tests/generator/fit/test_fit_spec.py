@@ -25,7 +25,7 @@ from generator.fit.vocabulary import (
     SILHOUETTE_WORDS,
     find_silhouette,
 )
-from generator.sampling.prices import legal_prices
+from generator.sampling.prices import price_points
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices
 from schemas.documents import read_document
@@ -190,7 +190,7 @@ def test_price_points_include_the_observed_endings(prices: list[float], legal: s
     members = [member(path=path, full_price=price) for price in prices for _ in range(6)]
     found = infer_price_bands(count_price_endings(members, [path]).counts, 5, 0.0)
     assert len(ENDING_CELLS) == len(count_price_endings(members, [path]).counts)
-    points = set(legal_prices(Prices(bands=found), 10_000.0).tolist())
+    points = set(price_points(Prices(bands=found), 10_000.0).tolist())
     assert {*prices, *legal} <= points
     assert 101.01 not in points
     assert 8.0 not in points or min(prices) > 100  # no price ended like this

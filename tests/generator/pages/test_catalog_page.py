@@ -203,10 +203,10 @@ def test_a_page_is_replaced_only_with_force(catalog: Path, tmp_path: Path) -> No
 
 
 def test_rows_made_faulty_on_purpose_are_marked(tmp_path: Path, spec_document: dict[str, Any]) -> None:
-    from generator.faults.scenarios import with_scenarios
+    from generator.faults.scenarios import merge_scenarios
 
-    spec = with_scenarios(
-        spec_document, ("missing=0.05", "duplicates=0.05", "wrong-category", "broken-picture=0.05"), pictures=True
+    spec = merge_scenarios(
+        spec_document, ("missing=0.05", "duplicates=0.05", "wrong-category", "broken-picture=0.05"), images=True
     )
     generate(GenerateInputs(spec_document=spec, seed=1, start=0, num_products=80, image_size=32), tmp_path / "data")
     marked = faults_by_row(tmp_path / "data")

@@ -6,30 +6,32 @@ import itertools
 import numpy as np
 import pytest
 
-from generator.render import draw_appearance, lay_out
+from generator.render import build_scene, render_appearance
 from generator.render.engine import Float32Array
-from generator.render.engine.canvas import Scene
-from generator.render.engine.light import photograph
-from generator.render.engine.revolve import FACING, TILT, Turned
+from generator.render.engine.lighting import shade
+from generator.render.engine.revolve import FACING, TILT, RevolvedBody
+from generator.render.engine.scene import Scene
 from tests.generator.render.test_render import appearance, overlap
 
 HOME = ("lipstick", "candle", "cushion", "throw", "vase", "mug")
 VESSELS = ("vase", "mug", "candle")
-BODY = Turned(profile=[(0.10, 0.20), (0.09, 0.30), (0.22, 0.55), (0.12, 0.90)], axis=0.05)
+BODY = RevolvedBody(profile=[(0.10, 0.20), (0.09, 0.30), (0.22, 0.55), (0.12, 0.90)], axis=0.05)
 Y, X = (plane.astype(np.float32) for plane in np.mgrid[0.0:1.0:200j, -0.5:0.5:200j])
 
 
 def cover(scene: Scene, cloth: str) -> Float32Array:
     """How far a cloth covers each pixel."""
     number = scene.cloth_names.index(cloth) + 1
-    upper = np.where(scene.top == number, scene.share, 0) + np.where(scene.under == number, 1 - scene.share, 0)
+    upper = np.where(scene.top_cloth == number, scene.top_share, 0) + np.where(
+        scene.second_cloth == number, 1 - scene.top_share, 0
+    )
     return np.asarray(scene.alpha * upper, np.float32)
 
 
 @functools.cache
 def luma(silhouette: str, size: int = 168, **changes: str | int) -> np.ndarray:
     """The light of a picture, 0 to 255."""
-    return np.asarray(draw_appearance(appearance(silhouette, **changes), size).convert("L"), np.float32)
+    return np.asarray(render_appearance(appearance(silhouette, **changes), size).convert("L"), np.float32)
 
 
 # -- bodies of revolution --------------------------------------------------------------------------------------------
@@ -44,7 +46,7 @@ def test_every_level_of_a_body_is_a_circle() -> None:
 
 
 def test_the_top_of_a_body_is_a_level_face_that_rises_to_the_camera() -> None:
-    tube = Turned(profile=[(0.20, 0.40), (0.20, 0.90)])
+    tube = RevolvedBody(profile=[(0.20, 0.40), (0.20, 0.90)])
     top = np.hypot(X / 0.20, (Y - 0.40) / (TILT * 0.20)) < 0.9
     slope = np.diff(tube.height(X, Y), axis=0) / np.diff(Y, axis=0)
     assert top.sum() > 200
@@ -63,7 +65,7 @@ def test_a_body_hides_what_its_outline_holds() -> None:
 @pytest.mark.parametrize("silhouette", VESSELS)
 def test_prints_run_round_a_vessel(silhouette: str) -> None:
     """Along a level of the body the thread of a print moves with the arc, not with the picture."""
-    scene = lay_out(appearance(silhouette, shot_seed=3), 224)
+    scene = build_scene(appearance(silhouette, shot_seed=3), 224)
     row = np.flatnonzero(cover(scene, "main").sum(axis=1) > 30)
     level = row[len(row) * 7 // 10]
     across = np.flatnonzero(cover(scene, "main")[level] > 0.99)
@@ -79,7 +81,7 @@ def test_prints_run_round_a_vessel(silhouette: str) -> None:
 @pytest.mark.parametrize("size", [112, 336])
 def test_no_ditch_runs_along_the_edge_of_a_vessel(silhouette: str, size: int) -> None:
     """Pixels that a body covers in part lie as high as their neighbours, or the light would draw a dark line there."""
-    scene = lay_out(appearance(silhouette, design_seed=2), size)
+    scene = build_scene(appearance(silhouette, design_seed=2), size)
     rows = np.flatnonzero(scene.alpha.max(axis=1) > 0)
     for row in rows[len(rows) // 3 : -len(rows) // 3]:
         edge = np.flatnonzero(scene.alpha[row] > 0.05)[0]
@@ -91,8 +93,8 @@ def test_no_ditch_runs_along_the_edge_of_a_vessel(silhouette: str, size: int) ->
 
 @pytest.mark.parametrize("silhouette", ["vase", "mug"])
 def test_the_side_towards_the_softbox_is_brighter(silhouette: str) -> None:
-    scene = lay_out(appearance(silhouette, colour="#e8e4da", hardware="none", design_seed=4), 168)
-    picture = np.asarray(photograph(scene).convert("L"), np.float32)
+    scene = build_scene(appearance(silhouette, colour="#e8e4da", hardware="none", design_seed=4), 168)
+    picture = np.asarray(shade(scene).convert("L"), np.float32)
     body = (cover(scene, "main")[:168, :168] > 0.9) & (scene.y[:168, :168] > 0.55) & (scene.y[:168, :168] < 0.75)
     x = scene.x[:168, :168]
     left, right = picture[body & (x < -0.10)].mean(), picture[body & (x > 0.10) & (x < 0.25)].mean()
@@ -102,8 +104,8 @@ def test_the_side_towards_the_softbox_is_brighter(silhouette: str) -> None:
 @pytest.mark.parametrize("silhouette", HOME)
 def test_it_stands_on_its_floor(silhouette: str) -> None:
     """The paper just below the lowest part is darker than at the height of its middle, beside it."""
-    scene = lay_out(appearance(silhouette), 168)
-    picture = np.asarray(photograph(scene).convert("L"), np.float32)
+    scene = build_scene(appearance(silhouette), 168)
+    picture = np.asarray(shade(scene).convert("L"), np.float32)
     inside = scene.alpha[:168, :168] > 0.02
     columns = np.flatnonzero(inside.any(axis=0))
     middle = slice(columns[len(columns) // 3], columns[-len(columns) // 3])
@@ -113,8 +115,8 @@ def test_it_stands_on_its_floor(silhouette: str) -> None:
 
 
 def test_the_inside_of_a_mug_lies_in_shade() -> None:
-    scene = lay_out(appearance("mug", colour="#d8d4ca", hardware="none"), 224)
-    picture = np.asarray(photograph(scene).convert("L"), np.float32)
+    scene = build_scene(appearance("mug", colour="#d8d4ca", hardware="none"), 224)
+    picture = np.asarray(shade(scene).convert("L"), np.float32)
     within, outside = (cover(scene, cloth)[:224, :224] > 0.9 for cloth in ("lining", "main"))
     assert within.sum() > 400
     assert picture[within].mean() < picture[outside].mean() - 15
@@ -124,45 +126,45 @@ def test_the_inside_of_a_mug_lies_in_shade() -> None:
 
 
 def test_only_glass_shows_the_wax_in_a_jar() -> None:
-    glass, glazed = (lay_out(appearance("candle", material=material), 112) for material in ("glass", "ceramic"))
+    glass, glazed = (build_scene(appearance("candle", material=material), 112) for material in ("glass", "ceramic"))
     assert cover(glass, "fill").sum() > 0.2 * glass.alpha.sum()
     assert not cover(glazed, "fill").any()
     assert cover(glazed, "wax").sum() > 0.02 * glazed.alpha.sum()
 
 
 def test_a_lipstick_is_the_colour_asked_for() -> None:
-    scene = lay_out(appearance("lipstick", colour="#b3202c"), 224)
-    pixels = np.asarray(photograph(scene), np.float32)[cover(scene, "bullet")[:224, :224] > 0.95]
+    scene = build_scene(appearance("lipstick", colour="#b3202c"), 224)
+    pixels = np.asarray(shade(scene), np.float32)[cover(scene, "bullet")[:224, :224] > 0.95]
     assert np.abs(np.median(pixels, axis=0) - (0xB3, 0x20, 0x2C)).max() < 40
 
 
 def test_gilding_is_a_band_and_none_is_no_band() -> None:
     for silhouette in ("vase", "mug"):
-        plain, gilt = (lay_out(appearance(silhouette, hardware=hardware), 112) for hardware in ("none", "gold"))
+        plain, gilt = (build_scene(appearance(silhouette, hardware=hardware), 112) for hardware in ("none", "gold"))
         assert not cover(plain, "fitting").any()
         assert 0.02 < cover(gilt, "fitting").sum() / gilt.alpha.sum() < 0.25
 
 
 def test_the_turned_corner_of_a_throw_is_its_other_side() -> None:
-    scene = lay_out(appearance("throw", lining="check"), 112)
+    scene = build_scene(appearance("throw", lining="check"), 112)
     assert 0.01 < cover(scene, "lining").sum() / scene.alpha.sum() < 0.12
 
 
 @pytest.mark.parametrize("silhouette", HOME)
 def test_designs_differ_in_kind_not_only_in_measure(silhouette: str) -> None:
-    masks = [lay_out(appearance(silhouette, design_seed=seed), 64).alpha > 0.5 for seed in range(12)]
+    masks = [build_scene(appearance(silhouette, design_seed=seed), 64).alpha > 0.5 for seed in range(12)]
     unlike = [overlap(a, b) < 0.85 for a, b in itertools.combinations(masks, 2)]
     assert np.mean(unlike) > 0.15
 
 
 @pytest.mark.parametrize("silhouette", HOME)
 def test_a_large_picture_shows_what_a_small_one_does(silhouette: str) -> None:
-    large = draw_appearance(appearance(silhouette, pattern="stripes"), 336).convert("L").reduce(3)
+    large = render_appearance(appearance(silhouette, pattern="stripes"), 336).convert("L").reduce(3)
     assert np.abs(np.asarray(large, np.float32) - luma(silhouette, 112, pattern="stripes")).mean() < 6
 
 
 @pytest.mark.parametrize("silhouette", HOME)
 def test_no_design_leaves_its_picture(silhouette: str) -> None:
     for seed in range(24):
-        alpha = lay_out(appearance(silhouette, size="large", design_seed=seed, shot_seed=seed), 48).alpha
+        alpha = build_scene(appearance(silhouette, size="large", design_seed=seed, shot_seed=seed), 48).alpha
         assert max(edge.max() for edge in (alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1])) < 0.5, seed

@@ -13,15 +13,15 @@ import pytest
 from PIL import Image
 
 from generator.pages.catalog_page import price_parts
-from generator.render import PARTS, draw_appearance, draw_parts, lay_out
-from generator.render.camera.pose import OFTEN_TURNED
-from generator.render.camera.snapshot import hangs
-from generator.render.clothes.body_turn import bend_of
-from generator.render.clothes.details import button
-from generator.render.engine import rasterize as tracing
-from generator.render.engine.canvas import Scene
-from generator.render.engine.cloth_names import cloths
+from generator.render import PARTS, build_scene, render_appearance, render_parts
+from generator.render.camera.snapshot import is_hung
+from generator.render.clothes.turned import bend_table
+from generator.render.engine import rasterize
+from generator.render.engine.cloths import build_cloths
 from generator.render.engine.curves import box, disc
+from generator.render.engine.fittings import draw_button
+from generator.render.engine.pose import TURNED_SHARE
+from generator.render.engine.scene import Scene
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
 from generator.upper_bound import Oracle, ScoringRules
@@ -45,7 +45,7 @@ NUM_COMPARED = {"turned": 4, "folded": 7}
 
 def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
     """A scene on which nothing is laid."""
-    return Scene(wanted, 16, cloths(wanted), photo)
+    return Scene(wanted, 16, build_cloths(wanted), photo)
 
 
 # -- legible ---------------------------------------------------------------------------------------------------------
@@ -68,10 +68,10 @@ def test_every_value_that_is_shown_is_told_apart(silhouette: str, word: str) -> 
 def test_what_a_fold_hides_changes_no_byte(silhouette: str) -> None:
     assert visible_attributes(silhouette, "folded") < SHOWN[silhouette]
     assert not {"size", "fit", "sleeve"} & visible_attributes(silhouette, "folded")
-    usual = draw_appearance(appearance(silhouette, presentation="folded"), 48).tobytes()
+    usual = render_appearance(appearance(silhouette, presentation="folded"), 48).tobytes()
     for name in STYLE_VALUES.keys() - visible_attributes(silhouette, "folded"):
         other = appearance(silhouette, presentation="folded", **{name: STYLE_VALUES[name][-1]})
-        assert draw_appearance(other, 48).tobytes() == usual, name
+        assert render_appearance(other, 48).tobytes() == usual, name
 
 
 @pytest.mark.parametrize("silhouette", FOLDED)
@@ -85,15 +85,15 @@ def test_a_stack_has_another_outline_and_other_designs_other_stacks(silhouette: 
 
 def test_nothing_is_laid_beyond_the_edges_of_a_fold() -> None:
     wanted = appearance("shirt", presentation="folded")
-    scene = Scene(wanted, 64, cloths(wanted))
-    scene.stage(1.0, (0.0, 0.5))
-    scene.fold(disc(0.0, 0.5, 0.3))
-    assert scene.frame is not None
-    scene.panel(box(-0.45, 0.1, 0.45, 0.9), shadow=0.0)
-    assert np.allclose(scene.alpha, scene.frame, atol=1e-6)
+    scene = Scene(wanted, 64, build_cloths(wanted))
+    scene.set_camera(1.0, (0.0, 0.5))
+    scene.fold_under(disc(0.0, 0.5, 0.3))
+    assert scene.fold_mask is not None
+    scene.add_panel(box(-0.45, 0.1, 0.45, 0.9), shadow=0.0)
+    assert np.allclose(scene.alpha, scene.fold_mask, atol=1e-6)
     before = scene.alpha.copy()
-    scene.topstitch([(-0.45, 0.5), (0.45, 0.5)])
-    button(scene, 0.29, 0.5, 0.02)
+    scene.add_topstitch([(-0.45, 0.5), (0.45, 0.5)])
+    draw_button(scene, 0.29, 0.5, 0.02)
     assert np.array_equal(scene.alpha, before)
 
 
@@ -110,7 +110,7 @@ def test_a_turned_garment_is_the_same_garment_seen_from_aside(silhouette: str) -
 def test_another_cloth_moves_no_edge_no_fold_and_no_background(silhouette: str, word: str) -> None:
     plain = appearance(silhouette, presentation=word)
     other = appearance(silhouette, presentation=word, colour="#2f6b4a", pattern="check")
-    before, after = lay_out(plain, 112), lay_out(other, 112)
+    before, after = build_scene(plain, 112), build_scene(other, 112)
     assert np.array_equal(before.height, after.height)
     assert np.array_equal(before.u, after.u)
     seen, changed = drawn(plain, 112), drawn(other, 112)
@@ -125,7 +125,7 @@ def test_the_shot_alone_picks_what_any_is_and_never_folds() -> None:
     picked = {shot: plain_scene(appearance("shirt", presentation="any", shot_seed=shot)).pose for shot in shots}
     assert not any(pose.folded for pose in picked.values())
     share = sum(pose.yaw != 0 for pose in picked.values()) / len(picked)
-    assert abs(share - OFTEN_TURNED) < 4 * math.sqrt(OFTEN_TURNED * (1 - OFTEN_TURNED) / len(picked))
+    assert abs(share - TURNED_SHARE) < 4 * math.sqrt(TURNED_SHARE * (1 - TURNED_SHARE) / len(picked))
     for shot in range(40):
         for changes in ({"design_seed": 9}, {"colour": "#000000"}, {"material": "silk"}, {"size": "child"}):
             again = plain_scene(appearance("shirt", presentation="any", shot_seed=shot, **changes)).pose
@@ -149,17 +149,17 @@ def test_garments_turn_to_both_sides_by_a_few_degrees() -> None:
 def test_unbending_is_the_inverse_of_bending(yaw: float) -> None:
     sides = [(0.17, 0.18), (0.15, 0.36), (0.25, 0.7)]
     legs = [(0.08, 0.08, 0.21), (0.10, 0.06, 0.75)]
-    for bend in (bend_of(yaw, sides, 0.15), bend_of(yaw, [(0.13, 0.0), (0.16, 0.15), (0.17, 0.75)], 0.0, legs)):
+    for bend in (bend_table(yaw, sides, 0.15), bend_table(yaw, [(0.13, 0.0), (0.16, 0.15), (0.17, 0.75)], 0.0, legs)):
         for x, y in itertools.product(np.linspace(-0.3, 0.3, 25), np.linspace(-0.1, 0.8, 19)):
-            px, py = tracing.unbent(*tracing.bent(x, y, bend), bend)
+            px, py = rasterize.unbend_point(*rasterize.bend_point(x, y, bend), bend)
             assert math.hypot(px - x, py - y) < 2e-3, (x, y)
 
 
 def test_the_front_edge_leaves_the_middle_towards_the_far_side() -> None:
     for shot in range(8):
-        scene = lay_out(appearance("cardigan", presentation="turned", shot_seed=shot), 112)
+        scene = build_scene(appearance("cardigan", presentation="turned", shot_seed=shot), 112)
         row = np.array([[-0.15, 0.3], [0.0, 0.3], [0.15, 0.3]])
-        left, middle, right = scene.pixels(row)[:, 0]
+        left, middle, right = scene.to_pixels(row)[:, 0]
         near, far = (middle - left, right - middle) if scene.pose.yaw > 0 else (right - middle, middle - left)
         assert near > 1.15 * far
 
@@ -168,7 +168,7 @@ def test_the_near_sleeve_hangs_before_the_body_and_the_far_one_behind_it() -> No
     for shot in range(6):
         wanted = appearance("coat", presentation="turned", shot_seed=shot, closure="buttons")
         near_left = plain_scene(wanted).pose.yaw > 0
-        ids = draw_parts(wanted, 224).part_ids
+        ids = render_parts(wanted, 224).part_ids
         sleeves = np.isin(ids, [PARTS.index("sleeve"), PARTS.index("cuff")])
         columns = np.arange(224) < np.flatnonzero(ids.any(axis=0)).mean()
         left, right = int((sleeves & columns).sum()), int((sleeves & ~columns).sum())
@@ -179,7 +179,7 @@ def test_the_near_sleeve_hangs_before_the_body_and_the_far_one_behind_it() -> No
 def test_nothing_leaves_the_picture(silhouette: str, word: str) -> None:
     for seed, size in itertools.product(range(3), STYLE_VALUES["size"]):
         wanted = appearance(silhouette, presentation=word, size=size, design_seed=seed, shot_seed=seed)
-        alpha = lay_out(wanted, 64).alpha
+        alpha = build_scene(wanted, 64).alpha
         assert max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max()) < 0.5, (size, seed)
         assert 0.04 < float((alpha > 0.5).mean()) < 0.75, (size, seed)
 
@@ -189,7 +189,7 @@ def test_nothing_leaves_the_picture(silhouette: str, word: str) -> None:
 
 @pytest.mark.parametrize("silhouette", FOLDED)
 def test_the_mask_of_a_stack_holds_what_is_on_top(silhouette: str) -> None:
-    found = draw_parts(appearance(silhouette, presentation="folded"), 112)
+    found = render_parts(appearance(silhouette, presentation="folded"), 112)
     present = {PARTS[n] for n in np.unique(found.part_ids)} - {"background"}
     assert "body" in present
     assert not {"sleeve", "cuff"} & present
@@ -200,7 +200,7 @@ def test_the_mask_of_a_stack_holds_what_is_on_top(silhouette: str) -> None:
 
 def test_a_collar_lies_in_the_middle_of_the_upper_edge() -> None:
     for name in ("shirt", "polo-shirt", "sweater", "t-shirt", "cardigan"):
-        found = draw_parts(appearance(name, presentation="folded", neckline="round", closure="buttons"), 112)
+        found = render_parts(appearance(name, presentation="folded", neckline="round", closure="buttons"), 112)
         rows, columns = np.nonzero(found.part_ids == PARTS.index("collar"))
         x0, y0, x1, y1 = found.box
         assert abs(columns.mean() - 0.5 * (x0 + x1)) < 0.06 * (x1 - x0), name
@@ -212,9 +212,9 @@ def test_in_a_snapshot_what_is_folded_lies_and_nothing_is_turned() -> None:
         wanted = appearance("shirt", presentation="folded", shot_seed=shot)
         scene = plain_scene(wanted, "snapshot")
         assert scene.pose.folded
-        assert not hangs(scene)
+        assert not is_hung(scene)
     flat, turned, folded = (
-        draw_appearance(appearance("shirt", presentation=word), 64, "snapshot").tobytes() for word in WORDS["shirt"]
+        render_appearance(appearance("shirt", presentation=word), 64, "snapshot").tobytes() for word in WORDS["shirt"]
     )
     assert flat == turned
     assert flat != folded
@@ -307,7 +307,7 @@ def test_nobody_can_read_a_price_that_a_fold_hides() -> None:
 def golden_picture(silhouette: str, word: str) -> Image.Image:
     """A picture with every shown attribute switched on, reduced to 48 x 48 pixels."""
     dressed: dict[str, Any] = {"material": "wool", "pattern": "check", "hardware": "gold", "lining": "plain"}
-    return draw_appearance(appearance(silhouette, presentation=word, **dressed), 144).reduce(3)
+    return render_appearance(appearance(silhouette, presentation=word, **dressed), 144).reduce(3)
 
 
 @pytest.mark.parametrize(("silhouette", "word"), GOLDENS)

@@ -20,10 +20,10 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from generator.render import PATTERN_SHEETS, draw, draw_appearance, lay_out
+from generator.render import DRAW_FUNCTIONS, build_scene, draw, render_appearance
 from generator.render.engine.colour import linear
-from generator.render.engine.fabric import FINISHES, Cloth, surface
-from generator.render.engine.light import photograph
+from generator.render.engine.lighting import shade
+from generator.render.engine.materials import FINISHES, Cloth, evaluate_surface
 from generator.render.engine.patterns import PATTERN_FUNCTIONS
 from schemas.appearance import (
     CUTS,
@@ -80,8 +80,8 @@ class Drawn:
 
 @functools.cache
 def drawn(wanted: Appearance, size: int) -> Drawn:
-    scene = lay_out(wanted, size)
-    return Drawn(np.asarray(photograph(scene), np.float32), scene.alpha > 0.5, scene.alpha > 0)
+    scene = build_scene(wanted, size)
+    return Drawn(np.asarray(shade(scene), np.float32), scene.alpha > 0.5, scene.alpha > 0)
 
 
 def random_appearance(rng: np.random.Generator) -> Appearance:
@@ -104,32 +104,32 @@ def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
 
 @pytest.mark.parametrize("size", [32, 112, 171, 336])
 def test_a_picture_is_rgb_and_as_large_as_asked(size: int) -> None:
-    picture = draw_appearance(appearance("tote-bag"), size)
+    picture = render_appearance(appearance("tote-bag"), size)
     assert (picture.mode, picture.size) == ("RGB", (size, size))
 
 
 def test_the_same_appearance_gives_the_same_bytes_in_any_order() -> None:
     wanted = [appearance(silhouette, shot_seed=3) for silhouette in ("shirt", "boot", "scarf")]
-    first = [draw_appearance(one, 64).tobytes() for one in wanted]
-    again = [draw_appearance(one, 64).tobytes() for one in reversed(wanted)][::-1]
+    first = [render_appearance(one, 64).tobytes() for one in wanted]
+    again = [render_appearance(one, 64).tobytes() for one in reversed(wanted)][::-1]
     assert first == again
 
 
 def test_another_process_draws_the_same_bytes() -> None:
     code = (
-        "import hashlib; from generator.render import draw_appearance;"
+        "import hashlib; from generator.render import render_appearance;"
         "from tests.generator.render.test_render import appearance;"
-        "print(hashlib.sha256(draw_appearance(appearance('dress', pattern='floral'), 112).tobytes()).hexdigest())"
+        "print(hashlib.sha256(render_appearance(appearance('dress', pattern='floral'), 112).tobytes()).hexdigest())"
     )
     root = Path(__file__).parents[3]
     there = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    here = draw_appearance(appearance("dress", pattern="floral"), 112).tobytes()
+    here = render_appearance(appearance("dress", pattern="floral"), 112).tobytes()
     assert there.stdout.strip() == hashlib.sha256(here).hexdigest()
 
 
 def test_drawing_leaves_the_global_random_state_alone() -> None:
     before = np.random.get_state()[1]  # type: ignore[index]
-    draw_appearance(appearance("trousers"), 48)
+    render_appearance(appearance("trousers"), 48)
     assert np.array_equal(before, np.random.get_state()[1])  # type: ignore[index]
 
 
@@ -150,19 +150,19 @@ def test_another_cloth_keeps_shape_and_background(silhouette: str, name: str, va
 
 
 def test_another_cloth_keeps_the_folds() -> None:
-    before = lay_out(appearance("dress"), 112)
-    after = lay_out(appearance("dress", colour="#102030", material="silk", pattern="dots"), 112)
+    before = build_scene(appearance("dress"), 112)
+    after = build_scene(appearance("dress", colour="#102030", material="silk", pattern="dots"), 112)
     assert np.array_equal(before.height, after.height)
     assert np.array_equal(before.u, after.u)
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
 def test_an_attribute_that_is_not_shown_changes_no_byte(silhouette: str) -> None:
-    usual = draw_appearance(appearance(silhouette), 48).tobytes()
+    usual = render_appearance(appearance(silhouette), 48).tobytes()
     for name in STYLE_VALUES.keys() - SHOWN[silhouette]:
         for value in STYLE_VALUES[name]:
             assert drop_invisible(appearance(silhouette, **{name: value})) == drop_invisible(appearance(silhouette))
-        assert draw_appearance(appearance(silhouette, **{name: STYLE_VALUES[name][-1]}), 48).tobytes() == usual
+        assert render_appearance(appearance(silhouette, **{name: STYLE_VALUES[name][-1]}), 48).tobytes() == usual
 
 
 def test_another_shot_moves_camera_folds_and_background() -> None:
@@ -173,7 +173,7 @@ def test_another_shot_moves_camera_folds_and_background() -> None:
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
 def test_another_design_changes_the_shape(silhouette: str) -> None:
-    masks = [lay_out(appearance(silhouette, design_seed=seed), 64).alpha > 0.5 for seed in range(5)]
+    masks = [build_scene(appearance(silhouette, design_seed=seed), 64).alpha > 0.5 for seed in range(5)]
     assert min(overlap(a, b) for a, b in itertools.combinations(masks, 2)) < 0.97
 
 
@@ -240,8 +240,8 @@ def test_the_colour_of_the_cloth_is_the_colour_asked_for(colour: str) -> None:
 
 def test_a_small_picture_is_the_large_one_seen_from_afar() -> None:
     for silhouette in ("trench-coat", "backpack", "cap"):
-        large = draw_appearance(appearance(silhouette, pattern="stripes"), 336).reduce(3)
-        small = draw_appearance(appearance(silhouette, pattern="stripes"), 112)
+        large = render_appearance(appearance(silhouette, pattern="stripes"), 336).reduce(3)
+        small = render_appearance(appearance(silhouette, pattern="stripes"), 112)
         assert np.abs(np.asarray(large, np.float32) - np.asarray(small, np.float32)).mean() < 5
 
 
@@ -249,7 +249,7 @@ def test_a_small_picture_is_the_large_one_seen_from_afar() -> None:
 
 
 def test_the_whole_vocabulary_can_be_drawn() -> None:
-    assert PATTERN_SHEETS.keys() == set(SILHOUETTES)
+    assert DRAW_FUNCTIONS.keys() == set(SILHOUETTES)
     assert PATTERN_FUNCTIONS.keys() == set(PATTERNS)
     assert FINISHES.keys() >= set(MATERIALS)
 
@@ -261,7 +261,7 @@ def test_a_place_in_a_cloth_looks_the_same_whatever_lies_beside_it() -> None:
     cloths = [Cloth(linear("#7a5a48"), material) for material in FINISHES]
     cloths += [Cloth(linear("#7a5a48"), "cotton", pattern) for pattern in PATTERNS]
     for cloth in cloths:
-        one, other = surface(cloth, u, v, 0.003), surface(cloth, u[order], v[order], 0.003)
+        one, other = evaluate_surface(cloth, u, v, 0.003), evaluate_surface(cloth, u[order], v[order], 0.003)
         assert np.allclose(one.albedo[order], other.albedo, atol=1e-4), cloth
         assert np.allclose(np.asarray(one.finish.height)[order], other.finish.height, atol=1e-6), cloth
         assert one.albedo.min() >= 0, cloth
@@ -272,8 +272,8 @@ def test_any_combination_of_valid_values_is_drawn(number: int) -> None:
     rng = np.random.default_rng(number)
     for _ in range(10):
         wanted = random_appearance(rng)
-        scene = lay_out(wanted, 64)
-        pixels = np.asarray(photograph(scene), np.float32)
+        scene = build_scene(wanted, 64)
+        pixels = np.asarray(shade(scene), np.float32)
         assert np.isfinite(scene.height).all(), wanted
         assert pixels[scene.alpha > 0.5].std() > 2, wanted
 
@@ -281,13 +281,13 @@ def test_any_combination_of_valid_values_is_drawn(number: int) -> None:
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
 def test_a_product_fills_its_picture_without_leaving_it(silhouette: str) -> None:
     for size, seed in itertools.product(SIZES, range(2)):
-        alpha = lay_out(appearance(silhouette, size=size, design_seed=seed, shot_seed=seed), 64).alpha
+        alpha = build_scene(appearance(silhouette, size=size, design_seed=seed, shot_seed=seed), 64).alpha
         assert max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max()) < 0.5, (size, seed)
         assert 0.04 < float((alpha > 0.5).mean()) < 0.75, (size, seed)
 
 
 def test_silhouettes_differ_in_outline() -> None:
-    masks = {silhouette: lay_out(appearance(silhouette), 64).alpha > 0.5 for silhouette in SILHOUETTES}
+    masks = {silhouette: build_scene(appearance(silhouette), 64).alpha > 0.5 for silhouette in SILHOUETTES}
     for (a, mask_a), (b, mask_b) in itertools.combinations(masks.items(), 2):
         assert overlap(mask_a, mask_b) < 0.90, (a, b)
 
@@ -305,7 +305,7 @@ class Record:
 
 def test_a_product_is_drawn_from_its_attributes() -> None:
     wanted = appearance("polo-shirt")
-    assert draw(Record(wanted.to_attributes()), 48).tobytes() == draw_appearance(wanted, 48).tobytes()
+    assert draw(Record(wanted.to_attributes()), 48).tobytes() == render_appearance(wanted, 48).tobytes()
 
 
 def test_a_product_without_attributes_cannot_be_drawn() -> None:
@@ -325,7 +325,7 @@ def test_a_product_with_an_unknown_silhouette_is_named_with_a_hint() -> None:
 def golden_picture(silhouette: str) -> Image.Image:
     """A picture with every shown attribute switched on, reduced to 48 x 48 pixels."""
     dressed = {"material": "wool", "pattern": "check", "hardware": "gold", "lining": "plain", "quilting": "diamond"}
-    return draw_appearance(appearance(silhouette, **dressed), 144).reduce(3)
+    return render_appearance(appearance(silhouette, **dressed), 144).reduce(3)
 
 
 @pytest.mark.parametrize("silhouette", GOLDEN_SILHOUETTES)
