@@ -1,4 +1,4 @@
-"""Does the published size work: written, read, asked, scored, trained for one step? And in what time and memory?
+"""Does the published size work: write, read, generate, score, train one step? In what time and memory?
 
     python benchmarks/full_size.py FOLDER [--device cpu] [--size full] > benchmarks/results/full_size_HOST_DATE.json
 
@@ -39,7 +39,7 @@ CANDIDATES = [f"Product: Belted coat, Category: {name}, Full Price:" for name in
 
 
 def main() -> None:
-    """Run the parts one after the other and print what they found."""
+    """Run the parts one after the other and print their results."""
     parser = argparse.ArgumentParser(description="The whole thread at the published size, with seed-drawn weights.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cpu")
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measured(part: Callable[[Path, str, str], dict[str, Any]], folder: Path, device: str, size: str) -> dict[str, Any]:
-    """What a part found, its seconds, and its peaks of memory in GB (on the CPU with the pages of mapped files)."""
+    """Return a part's result, its seconds, and its peak memory in GB (on the CPU with the pages of mapped files)."""
     began = time.monotonic()
     found = part(folder, device, size)
     found["seconds"] = round(time.monotonic() - began, 1)
@@ -73,7 +73,7 @@ def measured(part: Callable[[Path, str, str], dict[str, Any]], folder: Path, dev
 
 
 def write(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """The checkpoint, where it is not there, and a catalog of 60 products."""
+    """Write the checkpoint, unless it exists, and a catalog of 60 products."""
     model_folder = folder / size
     if not (model_folder / "config.json").is_file():
         config = full_size_config() if size == "full" else tiny_config()
@@ -89,19 +89,19 @@ def write(folder: Path, device: str, size: str) -> dict[str, Any]:
 
 
 def fingerprint(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Reads every byte."""
+    """Read every byte."""
     return {"sha256": base_fingerprint(folder / size)}
 
 
 def load(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Names, shapes and types compared, weights mapped."""
+    """Compare names, shapes and types, and map the weights."""
     model, _ = load_model(folder / size, dtype=None, device=device)
     tensors = model.state_dict()
     return {"tensors": len(tensors), "parameters": sum(tensor.numel() for tensor in tensors.values())}
 
 
 def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Two greedy tokens after an image, the same with and without cache, and other logits for another image."""
+    """Generate two greedy tokens after an image with and without cache; check that another image changes the logits."""
     model, processor = load_model(folder / size, dtype=None, device=device)
     batch = batch_of(processor, Image.effect_mandelbrot((300, 400), (-2, -1.5, 1, 1.5), 50).convert("RGB"), device)
     width = batch["input_ids"].shape[1]
@@ -117,7 +117,7 @@ def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
 
 
 def logprob(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Four answers of some twenty tokens after one prefill."""
+    """Score four answers of about twenty tokens after one prefill."""
     model, processor = load_model(folder / size, dtype=None, device=device)
     batch = batch_of(processor, Image.new("RGB", (300, 400), "red"), device)
     found = model.logprob([[processor.encode_plain(text) for text in CANDIDATES]], **batch)[0]
@@ -125,7 +125,7 @@ def logprob(folder: Path, device: str, size: str) -> dict[str, Any]:
 
 
 def train_one_step(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """One LoRA step on one example: rank 16 on the decoder, bfloat16 base, by the training loop itself."""
+    """Train one LoRA step on one example with the training loop: rank 16 on the decoder, bfloat16 base."""
     spec = TrainingSpec(
         mix=(MixSource(data=str(folder / "catalog")),), model=str(folder / size), max_steps=1, batch_size=1,
         dtype="bfloat16", num_crops=1, optimiser=OptimiserSpec(learning_rate=1e-4),
@@ -137,7 +137,7 @@ def train_one_step(folder: Path, device: str, size: str) -> dict[str, Any]:
 
 
 def batch_of(processor: Any, image: Image.Image, device: str) -> dict[str, torch.Tensor]:
-    """The question about one image, on the device, pixels in bfloat16."""
+    """Return the question about one image, on the device, pixels in bfloat16."""
     batch = processor([PROMPT], [[image]], padding_side="left")
     return {
         name: tensor.to(device, torch.bfloat16) if tensor.is_floating_point() else tensor.to(device)
@@ -146,7 +146,7 @@ def batch_of(processor: Any, image: Image.Image, device: str) -> dict[str, torch
 
 
 def environment() -> dict[str, Any]:
-    """Where this ran."""
+    """Return the machine and the versions."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return {

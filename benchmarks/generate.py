@@ -35,7 +35,7 @@ from faker import Faker
 from mimesis import Generic
 from mimesis.locales import Locale
 
-from generator.catalog.shards import GenerateInputs, to_parquet, with_pictures, write_shards
+from generator.catalog.shards import GenerateInputs, add_images, to_parquet, write_shards
 from generator.sampling.arrow_columns import fixed_width_strings, to_arrow
 from generator.sampling.products import dictionary_rows
 from schemas.documents import read_document
@@ -293,7 +293,7 @@ def main() -> None:
     path = preset_path(LIBRARIES_LIKE, "catalog")
     assert path is not None
     batch = dictionary_rows(load(path, "catalog"), 0, np.arange(NUM_ROWS))
-    like = pa.Table.from_batches([with_pictures(batch, _inputs(path, NUM_ROWS))])
+    like = pa.Table.from_batches([add_images(batch, _inputs(path, NUM_ROWS))])
     for name, make in (("Faker", with_faker), ("Mimesis", with_mimesis)):
         results[name] = {
             "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]

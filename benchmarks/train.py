@@ -47,7 +47,7 @@ CLOSE = 1e-3
 
 
 def main() -> None:
-    """Let all variants train in turn and print what came out."""
+    """Train all variants in turn and print the result."""
     parser = argparse.ArgumentParser(description="Samples/s of training with the speed switches on, off and alone.")
     parser.add_argument("--rounds", type=int, default=14, help="timed steps of each variant")
     parser.add_argument("--batch-size", type=int, default=8)
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str, list[StepTiming]]:
-    """One step of each variant, again and again; RuntimeError where the losses of a step differ."""
+    """Run one step of each variant in turn, repeatedly. Raises RuntimeError where the losses of a step differ."""
     timings: dict[str, list[StepTiming]] = {name: [] for name in variants}
     for number in range(WARMUP + rounds):
         for name, variant in variants.items():
@@ -79,7 +79,7 @@ def in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str,
 
 
 def steps(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]:
-    """The steps of one variant."""
+    """Return an iterator over the steps of one variant."""
     spec = TrainingSpec(
         mix=(MixSource(data=SYNTHETIC),),
         max_steps=WARMUP + options.rounds + 1,
@@ -99,7 +99,7 @@ def steps(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]
 
 
 def model_config() -> Phi3VConfig:
-    """Between tiny and full size, with the published vocabulary: 21 million parameters."""
+    """Return sizes between tiny and full size, with the published vocabulary: 21 million parameters."""
     tiny = tiny_config()
     tower = tiny.vision_config.to_dict() | {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 6}
     return Phi3VConfig(
@@ -121,7 +121,7 @@ def model_config() -> Phi3VConfig:
 
 
 def figures(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any]:
-    """Of one variant: medians, and the quartiles of its ratio to the plain one, round by round."""
+    """Return medians of one variant, and quartiles of its ratio to the plain one, round by round."""
     seconds = [timing.seconds for timing in timings[WARMUP:]]
     ratios = [before.seconds / after for before, after in zip(plain[WARMUP:], seconds, strict=True)]
     batch = sum(len(rows) for rows in timings[-1].micro_batches)
@@ -135,7 +135,7 @@ def figures(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any
 
 
 def document(found: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """The result with what it depends on."""
+    """Return the result with the versions and settings it depends on."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     with torch.device("meta"):

@@ -18,8 +18,9 @@ import torch
 
 from finetune.adapters import load_model, merge_adapter
 from finetune.phi3v import Phi3VProcessor, save_model
-from finetune.phi3v.loading import HUB_NAME, TINY, read_json, resolve_folder
+from finetune.phi3v.loading import TINY, read_json, resolve_folder
 from finetune.run_dir import RUN, RUN_FILES, SEEN, hash_files, load_run
+from generator.ingest.hub import HUB_NAME
 from schemas.errors import ToileError
 from schemas.util.files import as_document, storage_errors, write_json
 

@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import HfApi, constants, save_torch_state_dict, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import save_torch_state_dict
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
@@ -29,23 +28,20 @@ from finetune.phi3v.modeling import LongRope, Phi3VForCausalLM
 from finetune.phi3v.processing import END_OF_ANSWER, END_OF_TEXT, Phi3VProcessor
 from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD
 from finetune.phi3v.tiny import tiny_config, tiny_processor
+from generator.ingest.hub import HUB_NAME, download_model
 from schemas.errors import ToileError
 from schemas.util.files import storage_errors
 
 TINY = "tiny"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
-HUB_NAME = re.compile(r"(?P<name>\w[\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
-FETCHED = ("*.json", "*.safetensors")
+_DOWNLOADED = ("*.json", "*.safetensors")
+"""Files of a hub model that are downloaded: never code or pickles."""
 ALIASES = re.compile(r"model\.vision_embed_tokens\.wte\.weight|.*\.embeddings\.position_ids")
 """Copies of other tensors that older conversions also wrote; ignored."""
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Types of weights that are read, by their names in safetensors."""
 MAX_LISTED = 12
-NETWORK_ERROR: type[Exception] = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
-"""The root of all errors of the HTTP library that huggingface_hub is built on, which changes with its versions."""
-HUB_ERRORS = (OSError, ValueError, NETWORK_ERROR)
-"""What huggingface_hub raises: all its own errors are one of the first two, the network's are the last."""
 
 
 def load_model(
@@ -221,16 +217,7 @@ def resolve_folder(path_or_name: str | Path, say: Callable[[str], None] = lambda
     if folder.exists() or match is None:
         hint = 'Give a folder with config.json, a hub name such as "microsoft/Phi-3.5-vision-instruct", or "tiny".'
         raise ToileError(name, "is neither a folder nor a hub name", hint)
-    try:
-        _report_download(match["name"], match["revision"], say)
-        return Path(snapshot_download(match["name"], revision=match["revision"], allow_patterns=list(FETCHED)))
-    except HUB_ERRORS as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        hint = (
-            "Check the name and the network; to continue offline, copy the checkpoint here and give its folder, "
-            'or take the built-in model "tiny".'
-        )
-        raise ToileError(name, f"cannot be fetched from the hub: {reason}", hint) from error
+    return download_model(match["name"], match["revision"], _DOWNLOADED, say)
 
 
 def cached_revision(folder: Path) -> str | None:
@@ -250,26 +237,6 @@ def _find_snapshot(repository: Path) -> Path:
     if not snapshot.is_dir():
         raise ToileError(str(snapshot), "is missing, but refs/main names it", "Fetch the model again.")
     return snapshot
-
-
-def _report_download(name: str, revision: str | None, say: Callable[[str], None]) -> None:
-    """Tell `say` the size of what is not in the cache yet.
-
-    Silent where the hub cannot be asked: the cache may have it all, and if not, fetching says why.
-    """
-    if constants.HF_HUB_OFFLINE:
-        return
-    try:
-        info = HfApi().model_info(name, revision=revision, files_metadata=True)
-    except NETWORK_ERROR:
-        return
-    wanted = [file for file in info.siblings or () if file.rfilename.endswith((".json", ".safetensors"))]
-    absent = [
-        file for file in wanted if not isinstance(try_to_load_from_cache(name, file.rfilename, revision=info.sha), str)
-    ]
-    if absent:
-        size = sum(file.size or 0 for file in absent)
-        say(f"fetching {len(absent)} files of {name}, {size / 1e9:.2f} GB, into {constants.HF_HUB_CACHE}")
 
 
 def read_weights(

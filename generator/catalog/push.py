@@ -19,7 +19,7 @@ from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, Revi
 from huggingface_hub.hf_api import RepoFile
 
 from generator.catalog.storage import LocalFolder
-from generator.catalog.verify import damage
+from generator.catalog.verify import find_damage
 from generator.ingest.hub import HUB_ERRORS, explain_hub_error, hub_client, hub_url
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
@@ -83,7 +83,7 @@ def push(
         problem = f"contains real rows ({made}), whose texts and images belong to other people"
         hint = "push a generated catalog; or, if you have the right to publish these rows, add --allow-real"
         raise ToileError(str(folder), problem, hint)
-    for entry, problem_found in damage(LocalFolder(path=folder), manifest):
+    for entry, problem_found in find_damage(LocalFolder(path=folder), manifest):
         if problem_found is not None:
             raise ToileError(str(folder / entry.path), problem_found, "make the folder again with --force, then push")
     sha256 = {entry.path: entry.sha256 for entry in manifest.files}

@@ -88,7 +88,7 @@ def check_extra_columns(spec: CatalogSpec, where: str = "catalog") -> None:
             _pool(spec, name, 0, where)
 
 
-def with_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: Index) -> pa.Table:
+def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: Index) -> pa.Table:
     """The rows of these product numbers with the spec's extra columns behind the others; the table itself without any.
 
     The features that `datasets` reads from the file name them too.

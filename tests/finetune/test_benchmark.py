@@ -1,4 +1,4 @@
-"""The load test of training: its arithmetic, what it leaves out, and that it times the steps of a real run."""
+"""The load test of training: its arithmetic, its exclusions, and that it times the steps of a real run."""
 
 import dataclasses
 import json
@@ -61,7 +61,7 @@ def summary(timings: list[StepTiming], spec: TrainingSpec = SMALL, num_warmup: i
     )
 
 
-def test_rates_are_the_content_of_a_step_by_its_median_seconds() -> None:
+def test_rates_use_median_step_seconds() -> None:
     shorter = dataclasses.replace(ROW, num_tokens=80)
     timings = [
         StepTiming(seconds=seconds, waited=waited, loss=loss, micro_batches=[[ROW, shorter], [ROW]])
@@ -85,14 +85,14 @@ def test_rates_are_the_content_of_a_step_by_its_median_seconds() -> None:
     assert (found.num_steps, found.last_loss, found.memory_gb, found.memory_of) == (3, 5.0, 1.5, "process")
 
 
-def test_compiled_lengths_count_their_padding() -> None:
+def test_compiled_lengths_count_as_padding() -> None:
     timing = StepTiming(seconds=1.0, waited=0.0, loss=1.0, micro_batches=[[ROW]])
     compiled = dataclasses.replace(SMALL, speed=SpeedSpec(compile=True))
     assert summary([timing]).padding_share == 0
     assert summary([timing], compiled).padding_share == pytest.approx(1 - 100 / 112)
 
 
-def test_warmup_is_in_no_figure_but_its_own() -> None:
+def test_warmup_is_excluded_from_figures() -> None:
     slow = StepTiming(seconds=100.0, waited=90.0, loss=9.0, micro_batches=[[ROW] * 7])
     quick = StepTiming(seconds=1.0, waited=0.0, loss=1.0, micro_batches=[[ROW]])
     with_warmup, without = summary([slow, slow, quick, quick], num_warmup=2), summary([quick, quick])
@@ -100,7 +100,7 @@ def test_warmup_is_in_no_figure_but_its_own() -> None:
     assert dataclasses.replace(with_warmup, warmup_seconds=0.0, num_warmup_steps=0) == without
 
 
-def test_a_slow_first_step_is_warmup(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_first_step_counts_as_warmup(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
 
     def slow_at_first(*args: Any) -> Any:
@@ -114,7 +114,7 @@ def test_a_slow_first_step_is_warmup(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.samples_per_second == SMALL.batch_size / 2.0
 
 
-def test_what_the_caller_does_between_steps_is_not_timed() -> None:
+def test_caller_time_between_steps_is_not_measured() -> None:
     clock = [0.0]
 
     def ticking() -> float:
@@ -129,7 +129,7 @@ def test_what_the_caller_does_between_steps_is_not_timed() -> None:
     assert seconds == [1.0, 1.0, 1.0]
 
 
-def test_time_without_data_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_data_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_synthetic_source(64, 64)
     plain = type(source).example
 
@@ -147,7 +147,7 @@ def test_time_without_data_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_the_measured_steps_are_those_of_a_run(tmp_path: Path, catalog: Path) -> None:
+def test_measured_steps_equal_training_run(tmp_path: Path, catalog: Path) -> None:
     spec = TrainingSpec(mix=(MixSource(data=str(catalog)),), max_steps=5, batch_size=5, micro_batch_size=2)
     train(spec, tmp_path / "run", device="cpu", num_loaders=0)
     trained = [json.loads(line)["loss"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
@@ -157,7 +157,7 @@ def test_the_measured_steps_are_those_of_a_run(tmp_path: Path, catalog: Path) ->
     assert [[len(rows) for rows in timing.micro_batches] for timing in timings] == [[2, 2, 1]] * 4
 
 
-def test_image_size_crops_and_batch_decide_the_shapes() -> None:
+def test_image_size_crops_and_batch_size_set_shapes() -> None:
     timings: list[StepTiming] = []
     spec = dataclasses.replace(SMALL, batch_size=3, num_crops=4)
     found = measured(spec, image_px=(200, 100), report=timings.append, num_loaders=1)
@@ -169,7 +169,7 @@ def test_image_size_crops_and_batch_decide_the_shapes() -> None:
     assert found.picture_tokens_per_second * found.step_seconds.median == pytest.approx(3 * IMAGE_TOKENS)
 
 
-def test_full_size_takes_the_published_sizes_and_its_own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_size_model_has_published_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune.benchmark, "full_size_config", tiny_config)  # the published ones take 16 GB
     for method in ("full", "lora"):
         found = measured(dataclasses.replace(SMALL, model="full-size", method=method, seed=4), num_steps=1)
@@ -177,7 +177,7 @@ def test_full_size_takes_the_published_sizes_and_its_own_weights(monkeypatch: py
         assert found.last_loss == pytest.approx(7.6, abs=0.3)  # ln(2048): nothing learned
 
 
-def test_synthetic_rows_are_images_with_answers_of_a_shops_length() -> None:
+def test_synthetic_rows_resemble_shop_rows() -> None:
     source, again = make_synthetic_source(100, 60, seed=3), make_synthetic_source(100, 60, seed=3)
     first = source.example(5)
     assert first.image.size == (100, 60)
@@ -192,7 +192,7 @@ def test_synthetic_rows_are_images_with_answers_of_a_shops_length() -> None:
     assert 15 <= min(lengths) <= max(lengths) <= 60
 
 
-def test_the_peak_is_that_of_the_fastest_product() -> None:
+def test_matmul_peak_is_fastest_product() -> None:
     small, both = (max(measure_matmul_peak("cpu", torch.float32, sizes) for _ in range(3)) for sizes in ([8], [8, 256]))
     assert 0 < small < both
 
@@ -205,7 +205,7 @@ SHORT = ("--device", "cpu", "--batch-size", "2", "--steps", "2", "--warmup", "1"
 SMALL_IMAGES = ("--picture-size", "64")
 
 
-def test_json_on_stdout_is_one_document_of_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throughput_json_has_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune.benchmark, "measure_matmul_peak", lambda device, dtype: 0.25)
     options = (
         "--rank",
@@ -232,7 +232,7 @@ def test_json_on_stdout_is_one_document_of_all_figures(monkeypatch: pytest.Monke
     assert document["samples_per_second"] == pytest.approx(2 / document["step_seconds"]["median"])
 
 
-def test_a_run_file_gives_data_and_settings(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_throughput_uses_run_file(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune.benchmark, "measure_matmul_peak", lambda device, dtype: 0.25)
     run = tmp_path / "run.yaml"
     run.write_text(f"mix: [{{data: {catalog}}}]\nmax_steps: 500\nmodel: tiny\nmethod: full\nseed: 2\n")
@@ -246,7 +246,7 @@ def test_a_run_file_gives_data_and_settings(tmp_path: Path, catalog: Path, monke
     assert document["settings"]["picture_px"] is None
 
 
-def test_a_folder_called_synthetic_is_data(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_named_synthetic_is_data(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finetune.benchmark, "measure_matmul_peak", lambda device, dtype: 0.25)
     monkeypatch.chdir(tmp_path)
     (tmp_path / SYNTHETIC).symlink_to(catalog)
@@ -269,7 +269,7 @@ def test_a_folder_called_synthetic_is_data(tmp_path: Path, catalog: Path, monkey
         (("run.yaml", "--picture-size", "64"), "--picture-size: has no meaning beside run.yaml"),
     ],
 )
-def test_faults_are_one_line_with_a_hint(arguments: tuple[str, ...], message: str) -> None:
+def test_throughput_faults_have_a_hint(arguments: tuple[str, ...], message: str) -> None:
     result = invoke(*SHORT, *arguments)
     assert result.exit_code == 1
     assert message in result.stderr
@@ -277,14 +277,14 @@ def test_faults_are_one_line_with_a_hint(arguments: tuple[str, ...], message: st
     assert "Traceback" not in result.stderr
 
 
-def test_an_unknown_switch_is_answered_with_all_names() -> None:
+def test_unknown_switch_lists_all_names() -> None:
     with pytest.raises(ToileError) as fault:
         override_spec(None, on=(), off=("magic",))
     assert all(field.name in fault.value.hint for field in dataclasses.fields(SpeedSpec))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_missing_gpu_is_said() -> None:
+def test_missing_gpu_is_reported() -> None:
     result = invoke(*SHORT, "--device", "cuda")
     assert result.exit_code == 1
     assert "device cuda: cannot be used" in result.stderr
@@ -298,7 +298,7 @@ def test_a_missing_gpu_is_said() -> None:
         MemoryError(),
     ],
 )
-def test_too_little_memory_is_one_line_with_a_hint(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_has_a_hint(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any) -> Any:
         raise error
 
@@ -308,7 +308,7 @@ def test_too_little_memory_is_one_line_with_a_hint(error: Exception, monkeypatch
     assert "--micro-batch-size" in fault.value.hint
 
 
-def test_other_faults_of_a_step_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_are_not_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: Any) -> Any:
         raise RuntimeError("shapes do not fit")
 
@@ -318,11 +318,11 @@ def test_other_faults_of_a_step_are_not_taken_for_memory(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(("text", "size"), [("672", (672, 672)), ("800x600", (800, 600)), ("1X2", (1, 2))])
-def test_image_sizes_are_width_and_height(text: str, size: tuple[int, int]) -> None:
+def test_parse_image_size(text: str, size: tuple[int, int]) -> None:
     assert parse_image_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "1x2x3", "-5", "1.5", "12x"])
-def test_other_image_sizes_are_refused(text: str) -> None:
+def test_parse_image_size_refuses_other_text(text: str) -> None:
     with pytest.raises(ToileError, match="is no size"):
         parse_image_size(text)

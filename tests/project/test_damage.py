@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finetune.data_mix import find_source
-from generator.catalog.masks import masks_name, read_masks
+from generator.catalog.masks import masks_file, read_masks
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.export.rows import read_columns
 from generator.faults.scenarios import merge_scenarios
@@ -127,7 +127,7 @@ OPENERS: dict[str, Callable[[Path], object]] = {
     "an export": lambda folder: read_columns(folder / "masked", None),
     "a page": lambda folder: list(read_rows(folder / "masked", range(1000))),
     "faults": lambda folder: read_faults(folder / "faulty" / FAULTS_FILE),
-    "masks": lambda folder: list(read_masks(folder / "masked" / masks_name(0, 1))),
+    "masks": lambda folder: list(read_masks(folder / "masked" / masks_file(0, 1))),
 }
 
 

@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generator.catalog.masks import encoded_masks
+from generator.catalog.masks import encode_masks
 from generator.faults.scoring import FAULTS_SCHEMA
 from generator.pages.catalog_page import make_thumbnail
 from generator.render.engine.parts import RenderedParts
@@ -46,7 +46,7 @@ def _table_of_a_catalog(target: str) -> bytes:
         parts = RenderedParts(
             image=Image.new("RGB", (4, 4)), mask=cover, part_ids=cover, names=("none", "body"), box=(0, 0, 4, 4)
         )
-        return encoded_masks([("1", parts), ("2", parts)])
+        return encode_masks([("1", parts), ("2", parts)])
     file = io.BytesIO()
     if target == "shard":
         made = [dataclasses.replace(row, attributes={"colour": "navy", "list": [1, None]}) for row in products(4)]

@@ -26,7 +26,7 @@ SHARED_FILES = ("model.safetensors", "tokenizer.json")
 """Phi-3 is tested with the weights and the tokenizer of the other folder."""
 
 LARGE = {"many_c16", "portrait_c6", "portrait_c9", "long_c6"}
-"""Left to `slow`; each point they make is made by a smaller one too."""
+"""Run only as `slow`; a smaller case covers the same point."""
 
 LoadedModel = dict[str, tuple[Phi3VForCausalLM, Phi3VProcessor]]
 
@@ -61,7 +61,7 @@ def entry_named(variant: str, name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
-    """Both variants through the strict loader, each from a folder in the published form."""
+    """Both variants read by the strict loader, each from a folder in the published layout."""
     phi3 = tmp_path_factory.mktemp("phi-3")
     for name in ("config.json", "preprocessor_config.json"):
         (phi3 / name).symlink_to(PUBLISHED / "phi-3" / name)
@@ -75,7 +75,7 @@ def images(case: dict[str, Any]) -> list[Image.Image]:
 
 
 def crops_of(cases: list[dict[str, Any]]) -> int:
-    """The one `num_crops` of the cases; text alone goes with any."""
+    """The common `num_crops` of the cases; text alone fits any."""
     (found,) = {case["num_crops"] for case in cases if case["drawings"]} or {1}
     return int(found)
 
@@ -104,7 +104,7 @@ def greedy(model: Phi3VForCausalLM, processor: Phi3VProcessor, cases: list[dict[
 
 
 def last_logits(logits_BTV: Tensor, batch: dict[str, Tensor]) -> list[Tensor]:
-    """Of each row, the logits of its last four real positions."""
+    """The logits of the last four real positions of each row."""
     kept = batch["attention_mask"].bool()
     return [row[mask][-4:].detach() for row, mask in zip(logits_BTV, kept, strict=True)]
 
@@ -114,7 +114,7 @@ def assert_close(found: Tensor, expected: Tensor, atol: float) -> None:
 
 
 def check_gradients(model: Phi3VForCausalLM, loss: Tensor, variant: str, name: str) -> None:
-    """The norms of all gradients; NaN stands for a parameter that gets none."""
+    """Compare the norms of all gradients; NaN means that a parameter gets none."""
     model.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch
     parameters = dict(model.named_parameters())
@@ -144,7 +144,7 @@ def test_case_agrees_with_the_published_code(variant: str, name: str, loaded: Lo
 
 
 def check_images(model: Phi3VForCausalLM, variant: str, case: dict[str, Any], batch: dict[str, Tensor]) -> None:
-    """Sizes, crops and vectors of the images of a case."""
+    """Compare sizes, crops and vectors of the images of a case."""
     name, pixels = case["name"], batch["pixel_values"]
     assert list(pixels.shape) == case["pixel_values_shape"]
     assert batch["image_sizes"].tolist() == case["image_sizes"]
@@ -166,7 +166,7 @@ def check_images(model: Phi3VForCausalLM, variant: str, case: dict[str, Any], ba
 
 
 @pytest.mark.parametrize(("variant", "name"), names("cases"))
-def test_greedy_answer_is_that_of_the_published_code(variant: str, name: str, loaded: LoadedModel) -> None:
+def test_greedy_answer_equals_published_code(variant: str, name: str, loaded: LoadedModel) -> None:
     """In `text_1024`, `text_1025` and `crossing_c4` the answer grows past the switch of the rope factors."""
     model, processor = loaded[variant]
     case = entry_named(variant, name)
@@ -189,8 +189,10 @@ def test_batch_agrees_with_the_published_code(variant: str, name: str, loaded: L
 
 @pytest.mark.parametrize("padding_side", ["left", "right"])
 @pytest.mark.parametrize("of", [("text_only", "speck_c1", "modes_c1"), ("text_1025", "wide_c4", "text_1024")])
-def test_company_order_and_padding_change_nothing(of: tuple[str, ...], padding_side: str, loaded: LoadedModel) -> None:
-    """Also in a batch whose rows lie on both sides of the switch, where the published code goes by the longest row."""
+def test_row_does_not_depend_on_batch_order_or_padding(
+    of: tuple[str, ...], padding_side: str, loaded: LoadedModel
+) -> None:
+    """Also in a batch with rows on both sides of the switch, where the published code uses the longest row."""
     model, processor = loaded["phi-3.5"]
     for order in (of, of[::-1]):
         rows = [entry_named("phi-3.5", name) for name in order]
@@ -205,14 +207,14 @@ def test_company_order_and_padding_change_nothing(of: tuple[str, ...], padding_s
         assert abs(output.loss.item() - expected) < 5e-5
 
 
-def test_sizes_and_counts_are_the_published_ones() -> None:
+def test_sizes_and_token_counts_equal_published() -> None:
     for width, height, num_crops, padded_height, padded_width, num_tokens in document("phi-3.5")["sizes"]:
         padded = pad_to_tiles(Image.new("RGB", (width, height)), num_crops=num_crops, tile_px=336)
         assert (padded.height, padded.width) == (padded_height, padded_width), (width, height, num_crops)
         assert count_tokens(padded.height // 336, padded.width // 336) == num_tokens
 
 
-def test_plain_answers_are_tokenised_like_the_published_ones(loaded: LoadedModel) -> None:
+def test_plain_answers_are_tokenized_like_published(loaded: LoadedModel) -> None:
     for variant in VARIANTS:
         _, processor = loaded[variant]
         for case in document(variant)["cases"]:
@@ -224,7 +226,7 @@ def test_plain_answers_are_tokenised_like_the_published_ones(loaded: LoadedModel
             assert processor.decode(plain) == answer
 
 
-def test_the_golden_numbers_are_sharp() -> None:
+def test_golden_numbers_have_no_near_ties() -> None:
     """No greedy step is a near tie, all images differ, and both sides of the switch are there."""
     for variant in VARIANTS:
         entries = [*document(variant)["cases"], *document(variant)["batches"]]

@@ -21,8 +21,8 @@ def processor() -> Phi3VProcessor:
     return toy_processor()
 
 
-def test_generation_is_the_same_with_and_without_cache_alone_and_in_a_batch(model: Phi3VForCausalLM) -> None:
-    """The rows cross the rope switch of 48 positions at different steps, where the cache is computed anew."""
+def test_generation_with_and_without_cache(model: Phi3VForCausalLM) -> None:
+    """The rows cross the rope switch of 48 positions at different steps, where the cache is computed again."""
     processor = toy_processor(num_crops=1)
     texts, images = [ONE, TWO, "none" + "x" * 33], [[make_image()], [make_image(seed=1), make_image()], []]
     batch = processor(texts, images, padding_side="left")
@@ -38,7 +38,7 @@ def test_generation_is_the_same_with_and_without_cache_alone_and_in_a_batch(mode
         assert torch.equal(found, cached[row]), row
 
 
-def test_generation_follows_the_logits_of_plain_forwards(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_generation_equals_argmax_of_forwards(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = processor([ONE], [[make_image()]], padding_side="left")
     prompt = batch["input_ids"].shape[1]
     generated = model.generate(**batch, max_new_tokens=10, min_new_tokens=10, do_sample=False, eos_token_id=6)
@@ -49,7 +49,7 @@ def test_generation_follows_the_logits_of_plain_forwards(model: Phi3VForCausalLM
     assert torch.equal(logits.index_fill(1, torch.tensor([6]), -1e9).argmax(dim=-1), generated[0, prompt:])
 
 
-def test_copies_of_a_row_take_all_its_images_along(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_beams_keep_images_of_their_row(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     images = [[make_image(60, 20, 1), make_image(20, 60, 2)], [make_image(seed=3)]]
     batch = processor([TWO, ONE], images, padding_side="left")
     ids, rest = model._expand_inputs_for_generation(2, False, **batch)
@@ -60,7 +60,7 @@ def test_copies_of_a_row_take_all_its_images_along(model: Phi3VForCausalLM, proc
     assert beams.shape == (2, batch["input_ids"].shape[1] + 3)
 
 
-def test_sampling_draws_from_the_distribution_of_the_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_sampling_follows_logit_distribution(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     """2,000 first tokens over a small set: each count within 4.5 standard deviations of its expectation."""
     batch = processor([ONE], [[make_image()]], padding_side="left")
     with torch.no_grad():
@@ -78,9 +78,7 @@ def test_sampling_draws_from_the_distribution_of_the_logits(model: Phi3VForCausa
     assert ((counts - 2000 * expected).abs() < 4.5 * spread).all(), (counts, 2000 * expected)
 
 
-def test_sampling_repeats_with_its_seed_and_differs_with_another(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_sampling_is_deterministic_per_seed(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = processor([ONE, TWO], [[make_image()], [make_image(seed=1)] * 2], padding_side="left")
 
     def sample(seed: int) -> torch.Tensor:
@@ -93,10 +91,8 @@ def test_sampling_repeats_with_its_seed_and_differs_with_another(
 
 
 @pytest.mark.parametrize("stop", ["<|end|>", "<|endoftext|>"])
-def test_generation_stops_at_either_end_token_row_by_row(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor, stop: str
-) -> None:
-    """The first row wants to stop at its third token, the second one goes on."""
+def test_generation_stops_at_either_end_token(model: Phi3VForCausalLM, processor: Phi3VProcessor, stop: str) -> None:
+    """The first row stops at its third token, the second continues."""
     batch = processor([ONE, TWO], [[make_image()], [make_image(seed=1)] * 2], padding_side="left")
     width, end = batch["input_ids"].shape[1], processor.tokenizer.convert_tokens_to_ids(stop)
     assert end in processor.stop_token_ids
@@ -113,9 +109,7 @@ def test_generation_stops_at_either_end_token_row_by_row(
     assert processor.decode(ids[0].tolist()) == processor.decode([700, 700])
 
 
-def test_penalties_see_the_words_and_not_the_image_positions(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_repetition_penalty_ignores_image_positions(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     """A negative id would be out of bounds; the first token is the best one after the penalty, computed by hand."""
     batch = processor([ONE], [[make_image()]], padding_side="left")
     with torch.no_grad():

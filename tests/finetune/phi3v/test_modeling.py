@@ -1,4 +1,4 @@
-"""Laws of the model: against transformers' own parts, against itself in other batches, and where it must refuse."""
+"""The model compared with transformers' own parts and with itself in other batches, and the inputs it must refuse."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,8 +27,8 @@ def assert_close(found: Tensor, expected: Tensor, atol: float = 2e-5, rtol: floa
     torch.testing.assert_close(found, expected, atol=atol, rtol=rtol)
 
 
-def drawn_weights(config: Phi3VConfig, seed: int = 0, size: float = 0.3) -> dict[str, Tensor]:
-    """Weights so large that every part matters, biases and norms included."""
+def random_weights(config: Phi3VConfig, seed: int = 0, size: float = 0.3) -> dict[str, Tensor]:
+    """Weights large enough that every part matters, biases and norms included."""
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in Phi3VForCausalLM(config).state_dict().items()}
     generator = torch.Generator().manual_seed(seed)
@@ -36,9 +36,9 @@ def drawn_weights(config: Phi3VConfig, seed: int = 0, size: float = 0.3) -> dict
 
 
 def toy_model(**changes: Any) -> Phi3VForCausalLM:
-    """A toy of the architecture whose rows switch to the long factors at 48 positions."""
+    """A small model whose rows switch to the long factors at 48 positions."""
     config = toy_config(**changes)
-    return assemble(config, drawn_weights(config), dtype=torch.float32, device="cpu")
+    return assemble(config, random_weights(config), dtype=torch.float32, device="cpu")
 
 
 def toy_processor(num_crops: int = 4) -> Phi3VProcessor:
@@ -64,7 +64,7 @@ def rows_of_logits(model: Phi3VForCausalLM, batch: dict[str, Tensor]) -> list[Te
 
 
 @pytest.mark.parametrize("length", [20, 48, 49])
-def test_text_alone_gives_the_logits_of_phi_3(length: int) -> None:
+def test_text_only_logits_equal_phi3(length: int) -> None:
     model = toy_model()
     config = model.config
     fields = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
@@ -80,7 +80,7 @@ def test_text_alone_gives_the_logits_of_phi_3(length: int) -> None:
         assert_close(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits, expected)
 
 
-def test_tower_gives_the_last_but_one_state_of_clip() -> None:
+def test_tower_returns_penultimate_clip_layer() -> None:
     tower = toy_model().model.vision_embed_tokens.img_processor.vision_model
     reference = CLIPVisionModel(tower.encoder.config).eval()
     missing, unexpected = reference.load_state_dict(tower.state_dict(), strict=False)
@@ -92,7 +92,7 @@ def test_tower_gives_the_last_but_one_state_of_clip() -> None:
         assert_close(tower(crops), states[-2][:, 1:])
 
 
-def test_projection_has_the_exact_gelu_between_its_two_layers() -> None:
+def test_projection_uses_exact_gelu() -> None:
     projection = toy_model().model.vision_embed_tokens.img_projection
     x = torch.randn(50, 64, generator=torch.Generator().manual_seed(0))
     inner = projection[0](x).double()
@@ -101,7 +101,7 @@ def test_projection_has_the_exact_gelu_between_its_two_layers() -> None:
 
 
 @pytest.mark.parametrize("padding_side", ["right", "left"])
-def test_a_row_has_the_same_logits_in_any_batch(
+def test_row_has_same_logits_in_any_batch(
     model: Phi3VForCausalLM, processor: Phi3VProcessor, padding_side: str
 ) -> None:
     """Rows with one, two and no image; the longer ones are beyond the rope switch of 48, the shortest is not."""
@@ -115,16 +115,14 @@ def test_a_row_has_the_same_logits_in_any_batch(
             assert_close(found, alone[place])
 
 
-def test_another_image_gives_other_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_different_image_changes_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     blank = make_image().point(lambda value: 255)
     images = [make_image(seed=1), make_image(seed=2), blank]
     last = [rows_of_logits(model, processor([ONE], [[image]]))[0][-1] for image in images]
     assert all((last[i] - last[j]).abs().max() > 0.1 for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
-def test_ids_are_not_written_to_so_that_a_second_image_arrives(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_forward_does_not_modify_input_ids(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     first, second = (processor([ONE], [[make_image(seed=seed)]]) for seed in (1, 2))
     before = first["input_ids"].clone()
     rows_of_logits(model, first)
@@ -133,7 +131,7 @@ def test_ids_are_not_written_to_so_that_a_second_image_arrives(
     assert_close(mixed[0], rows_of_logits(model, second)[0])
 
 
-def test_empty_crops_do_not_matter(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_empty_crops_do_not_change_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = processor([ONE], [[make_image(60, 20)]])
     used = 1 + int(batch["image_sizes"].prod()) // 56**2
     assert used < 5
@@ -143,8 +141,8 @@ def test_empty_crops_do_not_matter(model: Phi3VForCausalLM, processor: Phi3VProc
     assert_close(found[0], rows_of_logits(model, batch)[0])
 
 
-def test_a_single_tile_may_differ_from_the_whole(model: Phi3VForCausalLM) -> None:
-    """The tower runs once where they are the same crop; a caller's own crops are not mistaken for it."""
+def test_single_tile_may_differ_from_overview(model: Phi3VForCausalLM) -> None:
+    """The tower runs once where both are the same crop; other crops of a caller are not taken for it."""
     batch = toy_processor(num_crops=1)([ONE], [[make_image()]])
     shared = rows_of_logits(model, batch)[0]
     for crop in (0, 1):
@@ -156,7 +154,7 @@ def test_a_single_tile_may_differ_from_the_whole(model: Phi3VForCausalLM) -> Non
 
 
 def labelled(processor: Phi3VProcessor) -> dict[str, Tensor]:
-    """Two rows, one with an image, whose last three and four real ids are to be learned."""
+    """Two rows, one with an image, whose last three and four real ids are labels."""
     batch = processor([ONE + "Bag", "Hello there, bag"], [[make_image()], []])
     labels = torch.full_like(batch["input_ids"], -100)
     for row, count in ((0, 3), (1, 4)):
@@ -165,9 +163,7 @@ def labelled(processor: Phi3VProcessor) -> dict[str, Tensor]:
     return {**batch, "labels": labels}
 
 
-def test_loss_is_the_mean_over_supervised_ids_of_the_position_before(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_loss_is_mean_over_supervised_ids(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = labelled(processor)
     output = model(**batch)
     losses = [
@@ -180,9 +176,7 @@ def test_loss_is_the_mean_over_supervised_ids_of_the_position_before(
     assert_close(model(**{**batch, "labels": ignored}).loss, output.loss)
 
 
-def test_head_at_supervised_positions_gives_the_same_loss_and_gradient(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_supervised_only_gives_same_loss_and_gradient(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = labelled(processor)
     whole, part = model(**batch), model(**batch, supervised_only=True)
     assert part.logits.shape == (7, 2048)
@@ -207,7 +201,7 @@ def test_loss_does_not_depend_on_the_split_into_micro_batches(
     assert_close(losses[0] + losses[1], model(**batch).loss)
 
 
-def test_logits_to_keep_are_the_last_ones(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_logits_to_keep_returns_last_positions(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = processor([ONE], [[make_image()]])
     assert_close(model(**batch, logits_to_keep=2).logits, model(**batch).logits[:, -2:])
 
@@ -230,7 +224,7 @@ def test_gradient_checkpointing_changes_no_gradient(model: Phi3VForCausalLM, pro
 
 def test_half_precision_stays_close(processor: Phi3VProcessor) -> None:
     config = toy_config(vocab_size=2048)
-    weights = drawn_weights(config, size=0.1)
+    weights = random_weights(config, size=0.1)
     single, half = (assemble(config, weights, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.bfloat16))
     batch = labelled(processor)
     found = half(**batch)
@@ -240,9 +234,7 @@ def test_half_precision_stays_close(processor: Phi3VProcessor) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # peft asks transformers by a name that is being renamed
-def test_fresh_adapters_change_nothing_and_merging_them_changes_nothing(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_new_adapters_and_merging_change_nothing(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     from peft import LoraConfig, get_peft_model
 
     batch = processor([ONE, TWO], [[make_image()], [make_image(60, 20, 1)] * 2])
@@ -311,9 +303,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_an_image_that_would_be_lost_or_mixed_up_is_an_error(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor, fault: str
-) -> None:
+def test_image_mismatch_is_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor, fault: str) -> None:
     wide, square = make_image(60, 30), make_image(50, 50)
     batch = processor([ONE, TWO], [[wide], [make_image(60, 30, 1), square]])
     change, message = FAULTS[fault]
@@ -322,14 +312,14 @@ def test_an_image_that_would_be_lost_or_mixed_up_is_an_error(
     assert caught.value.hint
 
 
-def test_pixels_beside_embeddings_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_pixels_with_embeddings_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = processor([ONE], [[make_image()]])
     embeddings = model.get_input_embeddings()(batch.pop("input_ids").clamp(min=0))
     with pytest.raises(ToileError, match="pixel_values: come with inputs_embeds"):
         model(inputs_embeds=embeddings, **batch)
 
 
-def test_the_mistakes_of_the_tutorial_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_published_tutorial_mistakes_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     """Its script tokenises the text without the processor, or reuses ids whose image positions were set to 0.
 
     Either way the published code goes on without the image, gives the same logits to any image, and trains.

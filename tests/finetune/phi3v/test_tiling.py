@@ -1,4 +1,4 @@
-"""Images -> crops against a slow definition in numpy that shares no line with the real one."""
+"""Crops of images compared with a slow definition in numpy that shares no code with the real one."""
 
 import math
 from typing import Any
@@ -38,7 +38,7 @@ NUM_TOKENS = {  # num_crops: 1, 2, 3, 4, 6, 9, 12, 16
 
 
 def make_image(width: int = 40, height: int = 56, seed: int = 0) -> Image.Image:
-    """A smooth coloured image with one sharp bar, so that mirrored, shifted and swapped crops are told apart."""
+    """A smooth coloured image with one sharp bar, so that mirrored, shifted and swapped crops differ."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
     waves = rng.uniform(1, 9, (3, 3))
@@ -104,7 +104,7 @@ def slow_bicubic(pixels: Floats, axis: int, size: int) -> Floats:
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 7), st.sampled_from([14, 28]))
-def test_crops_follow_the_slow_definition(width: int, height: int, num_crops: int, tile_px: int) -> None:
+def test_crops_equal_slow_definition(width: int, height: int, num_crops: int, tile_px: int) -> None:
     image = make_image(width, height)
     tiles = tile_image(image, num_crops=num_crops, tile_px=tile_px)
     crops, image_size = slow_tiles(image, num_crops, tile_px)
@@ -116,7 +116,7 @@ def test_crops_follow_the_slow_definition(width: int, height: int, num_crops: in
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_number_of_tokens_is_the_published_one_at_any_resolution(ratio: str) -> None:
+def test_token_count_equals_published_at_any_resolution(ratio: str) -> None:
     for num_crops, expected in zip((1, 2, 3, 4, 6, 9, 12, 16), NUM_TOKENS[ratio], strict=True):
         for times in (1, 3):
             width, height = (side * times for side in RATIOS[ratio])
@@ -124,7 +124,7 @@ def test_number_of_tokens_is_the_published_one_at_any_resolution(ratio: str) -> 
             assert tiles.num_tokens == expected, num_crops
 
 
-def test_a_small_tile_changes_the_counts_and_nothing_else() -> None:
+def test_small_tiles_change_only_counts() -> None:
     assert count_tokens(1, 1) == 313
     assert count_tokens(1, 1, lines_per_tile=4) == 2 * 16 + 1 + 2 * 4
     config = tiny_config()
@@ -140,22 +140,22 @@ def test_alpha_is_dropped_and_other_modes_are_expanded() -> None:
     assert torch.equal(tile_image(grey, num_crops=1).pixels, tile_image(grey.convert("RGB"), num_crops=1).pixels)
 
 
-def test_a_hair_thin_image_keeps_a_pixel() -> None:
+def test_very_thin_image_keeps_one_pixel() -> None:
     assert tile_image(Image.new("RGB", (2000, 1)), num_crops=1).image_size == (336, 336)
 
 
-def test_no_crop_at_all_is_refused() -> None:
+def test_zero_crops_are_refused() -> None:
     with pytest.raises(ToileError, match="num_crops: is 0") as caught:
         tile_image(make_image(), num_crops=0)
     assert "at least 1" in caught.value.hint
 
 
-def test_an_image_of_one_tile_is_that_tile() -> None:
+def test_one_tile_image_equals_overview() -> None:
     pixels = tile_image(make_image(), num_crops=1).pixels
     assert torch.equal(pixels[0], pixels[1])
 
 
-def test_tiles_and_separators_lie_in_reading_order() -> None:
+def test_tiles_and_separators_are_in_reading_order() -> None:
     config = toy_config(tile_px=56)
     embedding = ImageEmbedding(config)
     lines, rows, cols = config.lines_per_tile, 3, 2
@@ -180,7 +180,7 @@ def test_tiles_and_separators_lie_in_reading_order() -> None:
     assert len(expected) == embedding.num_vectors(rows, cols)
 
 
-def test_two_by_two_neighbours_are_joined_line_by_line() -> None:
+def test_merge_patches_joins_2x2_neighbours() -> None:
     patches = torch.arange(16.0).view(1, 16, 1)
     joined = merge_patches(patches)
     assert joined.shape == (1, 2, 2, 4)

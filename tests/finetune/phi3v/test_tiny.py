@@ -14,7 +14,7 @@ from tests.finetune.phi3v.test_tiling import make_image
 from tests.golden.phi3v.make import ANSWER, GOLDEN, tiny_numbers
 
 
-def test_committed_tokenizer_is_what_the_lists_give() -> None:
+def test_committed_tokenizer_is_current() -> None:
     assert json.loads(build_tokenizer().to_str()) == json.loads(TINY_TOKENIZER.read_text(encoding="utf-8"))
 
 
@@ -24,13 +24,13 @@ def test_special_tokens_have_the_lowest_ids() -> None:
     assert len(tokenizer) <= tiny_config().vocab_size
 
 
-def test_digits_are_tokens_of_their_own() -> None:
+def test_digits_are_single_tokens() -> None:
     processor = tiny_processor()
     ids = processor.encode_plain("1350.0")
     assert [processor.decode([token]) for token in ids] == ["1", "3", "5", "0", ".", "0"]
 
 
-def test_words_of_a_shop_are_single_tokens_so_that_answers_are_short() -> None:
+def test_shop_words_are_single_tokens() -> None:
     processor = tiny_processor()
     for garment in GARMENTS.split():
         assert len(processor.encode_plain(f" {garment.capitalize()}")) == 1, garment
@@ -40,13 +40,13 @@ def test_words_of_a_shop_are_single_tokens_so_that_answers_are_short() -> None:
     assert len(processor.encode_plain(longest + "Full Price: 12420.5")) <= 28
 
 
-def test_size_is_that_of_a_tiny_model() -> None:
+def test_tiny_parameter_count() -> None:
     model, _ = load_model("tiny")
     assert 1_000_000 < sum(parameter.numel() for parameter in model.parameters()) < 1_500_000
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_weights_depend_on_the_seed_and_on_nothing_else() -> None:
+def test_init_weights_depend_only_on_seed() -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
     first = init_weights(tiny_config(), seed=5)
@@ -57,8 +57,8 @@ def test_weights_depend_on_the_seed_and_on_nothing_else() -> None:
     assert not torch.equal(first["lm_head.weight"], other["lm_head.weight"])
 
 
-def test_numbers_have_not_drifted() -> None:
-    """When they are meant to: python -m tests.golden.phi3v.make"""
+def test_tiny_golden_numbers() -> None:
+    """After an intended change: python -m tests.golden.phi3v.make"""
     golden, found = json.loads(GOLDEN.read_text(encoding="utf-8")), tiny_numbers()
     assert found.keys() == golden.keys()
     assert found["input_ids"] == golden["input_ids"]
@@ -68,7 +68,7 @@ def test_numbers_have_not_drifted() -> None:
         np.testing.assert_allclose(found[name], golden[name], atol=2e-3, err_msg=name)
 
 
-def test_first_loss_is_that_of_a_guess_and_a_few_steps_halve_it() -> None:
+def test_tiny_model_learns() -> None:
     model, processor = load_model("tiny")
     model.train()
     texts = [

@@ -43,7 +43,7 @@ def shown(source: Source, row: int) -> tuple[str, str, float, bytes]:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_spec_gives_the_rows_and_pixels_of_its_folder(catalog: Path, split: str) -> None:
+def test_online_rows_equal_generated_folder(catalog: Path, split: str) -> None:
     stored, source = find_source(catalog, split), online(split)
     assert stored is not None
     assert source.num_examples == stored.num_examples
@@ -53,12 +53,12 @@ def test_a_spec_gives_the_rows_and_pixels_of_its_folder(catalog: Path, split: st
         assert shown(source, row) == shown(stored, row)
 
 
-def test_seen_rows_are_those_of_the_folder_without_hashes(catalog: Path) -> None:
+def test_online_seen_rows_have_no_hashes(catalog: Path) -> None:
     stored = [{**row, "picture_sha256": None} for row in open_source(catalog, "train").seen()]
     assert list(online().seen()) == stored
 
 
-def test_rows_do_not_depend_on_how_many_are_in_memory_at_once() -> None:
+def test_online_rows_do_not_depend_on_batch_rows() -> None:
     whole = online().rows
     parts = open_online_rows(PRESETS / "demo.yaml", "train", SAME_AS_CATALOG, batch_rows=7)
     assert parts is not None
@@ -67,20 +67,20 @@ def test_rows_do_not_depend_on_how_many_are_in_memory_at_once() -> None:
     assert list(parts.iterate_keys(batch_rows=7)) == list(whole.iterate_keys())
 
 
-def test_a_larger_catalog_begins_with_the_smaller_one() -> None:
+def test_larger_catalog_starts_with_smaller_one() -> None:
     few, many = online().rows.index_N.tolist(), online(num_products=500).rows.index_N.tolist()
     assert many[: len(few)] == few
     assert many[len(few)] >= 120
 
 
-def test_a_source_travels_as_the_spec_and_four_bytes_a_row() -> None:
+def test_online_source_pickles_four_bytes_per_row() -> None:
     few, many = online(num_products=1000), online(num_products=50_000)
     grown = len(pickle.dumps(many)) - len(pickle.dumps(few))
     assert grown == pytest.approx(4 * (many.num_examples - few.num_examples), abs=100)
     assert shown(pickle.loads(pickle.dumps(few)), 5) == shown(few, 5)
 
 
-def test_worker_processes_draw_the_same_batches(catalog: Path) -> None:
+def test_worker_processes_render_same_batches(catalog: Path) -> None:
     _, processor = load_model("tiny")
     spec = TrainingSpec(mix=(MixSource(data="a"), MixSource(data="b")), max_steps=2, batch_size=4)
     sources: list[Source] = [online(), open_source(catalog, "train")]
@@ -90,7 +90,7 @@ def test_worker_processes_draw_the_same_batches(catalog: Path) -> None:
             assert all((batch[name] == same[name]).all() for name in batch)
 
 
-def test_the_hash_is_of_what_decides_the_images(tmp_path: Path) -> None:
+def test_online_hash_covers_what_decides_images(tmp_path: Path) -> None:
     copy = tmp_path / "another-name.yaml"
     copy.write_text((PRESETS / "demo.yaml").read_text())
     assert online(data=copy).content_sha256 == online().content_sha256 == online("test").content_sha256
@@ -100,19 +100,19 @@ def test_the_hash_is_of_what_decides_the_images(tmp_path: Path) -> None:
     assert len({online().content_sha256, *(other.content_sha256 for other in others)}) == 5
 
 
-def test_what_draws_by_default_is_what_generates_by_default() -> None:
+def test_draw_defaults_equal_generate_defaults() -> None:
     defaults = {option.name: option.default for option in generate.params if isinstance(option, click.Option)}
     assert {name: defaults[name] for name in dataclasses.asdict(DrawSpec())} == dataclasses.asdict(DrawSpec())
 
 
-def test_a_source_is_named_after_its_file_or_its_preset(tmp_path: Path) -> None:
+def test_online_source_is_named_after_file_or_preset(tmp_path: Path) -> None:
     copy = tmp_path / "copy.yaml"
     copy.write_text((PRESETS / "demo.yaml").read_text())
     assert online(data=copy).folder == copy
     assert online().folder == Path("demo")
 
 
-def test_currencies_of_specs_are_checked_too(spec_document: dict[str, Any], tmp_path: Path) -> None:
+def test_mixed_currencies_of_specs_are_refused(spec_document: dict[str, Any], tmp_path: Path) -> None:
     spec_document["shop"]["currency_code"] = "INR"
     rupees = tmp_path / "rupees.json"
     rupees.write_text(json.dumps(spec_document))
@@ -161,7 +161,7 @@ def broken_spec(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_cannot_be_drawn_is_said_before_anything_starts(fault: str, catalog: Path, tmp_path: Path) -> None:
+def test_open_mix_refuses_faulty_entries(fault: str, catalog: Path, tmp_path: Path) -> None:
     make, problem, hint = FAULTS[fault]
     with pytest.raises(ToileError) as caught:
         open_mix(make(tmp_path, catalog), "train")
@@ -169,7 +169,7 @@ def test_what_cannot_be_drawn_is_said_before_anything_starts(fault: str, catalog
     assert hint in caught.value.hint
 
 
-def test_a_split_without_rows_is_none() -> None:
+def test_split_without_rows_is_none() -> None:
     data = PRESETS / "demo.yaml"
     draw = DrawSpec(num_products=1, image_size=32)
     found = [find_source(data, split, draw) for split in SPLITS]
@@ -187,7 +187,7 @@ def trained(run: Path, out: Path, *options: str) -> list[float]:
     return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-def test_training_from_a_spec_has_the_losses_of_training_from_its_folder(catalog: Path, tmp_path: Path) -> None:
+def test_training_from_spec_equals_training_from_folder(catalog: Path, tmp_path: Path) -> None:
     draw = dataclasses.asdict(SAME_AS_CATALOG)
     from_folder = trained(run_file(tmp_path / "folder.json", data=str(catalog)), tmp_path / "folder")
     from_spec = trained(run_file(tmp_path / "spec.json", data="demo", draw=draw), tmp_path / "spec", "--loaders", "1")
@@ -204,7 +204,7 @@ def test_training_from_a_spec_has_the_losses_of_training_from_its_folder(catalog
     assert seen["picture_sha256"].null_count == seen.num_rows
 
 
-def test_a_file_beside_the_run_comes_before_a_preset(tmp_path: Path) -> None:
+def test_file_next_to_run_precedes_preset(tmp_path: Path) -> None:
     from finetune.train import load_run_spec
 
     run = run_file(tmp_path / "run.json", data="demo")
@@ -214,7 +214,7 @@ def test_a_file_beside_the_run_comes_before_a_preset(tmp_path: Path) -> None:
     assert load_run_spec(run).mix[0].data == str(tmp_path / "demo")
 
 
-def test_an_entry_that_is_nothing_stops_the_command(tmp_path: Path) -> None:
+def test_unknown_mix_entry_stops_command(tmp_path: Path) -> None:
     run = run_file(tmp_path / "run.json", data="dmo")
     result = CliRunner().invoke(main, ["train", str(run), "--out", str(tmp_path / "out")])
     assert result.exit_code == 1
@@ -223,7 +223,7 @@ def test_an_entry_that_is_nothing_stops_the_command(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_rows_of_an_index_are_ascending_and_small() -> None:
+def test_online_index_is_ascending_int32() -> None:
     index_N = online(num_products=30_000).rows.index_N
     assert index_N.dtype == np.int32
     assert (np.diff(index_N) > 0).all()

@@ -10,7 +10,7 @@ BANDS = {"L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 
 def draw(width: int, height: int, mode: str, seed: int) -> Image.Image:
-    """A image of slanted waves, fine grain and one plain bar off the middle: no turned or shifted crop looks alike.
+    """Return an image of slanted waves, fine grain and one plain bar off centre: turned or shifted crops differ.
 
     `mode` is one of BANDS; a palette ("P") has 256 unrelated colours, alpha varies from 0 to 255.
     """

@@ -1,4 +1,4 @@
-"""Writes tiny.json: numbers of the tiny model (seed 0) on a drawn image, to notice when they drift.
+"""Write tiny.json: numbers of the tiny model (seed 0) on a test image, to notice when they drift.
 
     python -m tests.golden.phi3v.make
 
@@ -44,7 +44,7 @@ def tiny_numbers() -> dict[str, Any]:
 
 
 def rounded(values: torch.Tensor) -> Any:
-    """Six digits after the point, far below the tolerance."""
+    """Round to six digits after the point, far below the tolerance."""
     return [rounded(value) for value in values] if values.dim() else round(float(values), 6)
 
 

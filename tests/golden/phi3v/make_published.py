@@ -1,4 +1,4 @@
-"""Writes published/: numbers that the published Phi-3-Vision code gives for a small random model.
+"""Write published/: numbers that the published Phi-3-Vision code gives for a small random model.
 
 Needs an environment of its own, with the transformers of 2024, and a copy of the published files; see README.md.
 
@@ -49,7 +49,7 @@ SMALLEST_MARGIN = 0.005
 """Greedy ids are kept only where no second-best logit is nearer than this."""
 
 NO_PICTURE = {"pixel_values": torch.zeros(1, 2, 3, 336, 336), "image_sizes": torch.tensor([[336, 336]])}
-"""Goes with text alone, which has no place for it and ignores it.
+"""Passed with text alone, which has no position for it and ignores it.
 
 One public copy of the code otherwise runs a blank image of the full size, which does not fit the small tower.
 """
@@ -175,7 +175,7 @@ class Maker:
         return processing.Phi3VProcessor(processing.Phi3VImageProcessor(**fields), tokenizer)
 
     def ask(self, case: Case) -> dict[str, Any]:
-        """All numbers of one case; its arrays are added to `arrays`."""
+        """Return all numbers of one case; add its arrays to `arrays`."""
         case = self.fill(case)
         batch, prompt = self.inputs(case, case.prompt + case.answer), self.inputs(case, case.prompt)
         ids, start = batch["input_ids"][0].tolist(), prompt["input_ids"].shape[1]
@@ -201,7 +201,7 @@ class Maker:
         return found | {"generated_ids": generated[0], "generated_min_margin": round(margin, 4)}
 
     def fill(self, case: Case) -> Case:
-        """The case with as many digits as make it `filled_to` ids long; a digit is one id."""
+        """Return the case with enough digits to make it `filled_to` ids long; a digit is one id."""
         if case.filled_to is None:
             return case
 
@@ -248,7 +248,7 @@ class Maker:
         return {"pixel_values_shape": shape, "image_sizes": sizes, "num_image_tokens": counts, "vector_rows": rows}
 
     def image_vectors(self, batch: dict[str, Any]) -> Tensor:
-        """(vectors, width): what lies in the image positions when the decoder begins."""
+        """Return (vectors, width): the decoder's inputs at the image positions."""
         kept: list[Tensor] = []
         hook = self.model.model.layers[0].register_forward_pre_hook(
             lambda layer, args, kwargs: kept.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True
@@ -279,7 +279,7 @@ class Maker:
         return output.sequences[:, -NEW_TOKENS:].tolist(), margin
 
     def check_without_cache(self, case: Case, prompt: dict[str, Any], generated: Sequence[int]) -> None:
-        """Each generated id is also the best one when the whole row is computed anew: the cache did no harm."""
+        """Check that each generated id is also the best one without the cache."""
         stop = [self.processor.tokenizer.convert_tokens_to_ids(token) for token in STOP_TOKENS]
         start = prompt["input_ids"].shape[1]
         crosses = start <= SWITCH_LENGTH[self.variant] < start + NEW_TOKENS - 1
@@ -353,7 +353,7 @@ def runs(ids: Sequence[int]) -> Iterator[int | list[int]]:
 
 
 def digits(count: int) -> str:
-    """Digits without an order, always the same."""
+    """Return pseudo-random digits, always the same."""
     state, found = 1, []
     for _ in range(count):
         state = (state * 1103515245 + 12345) % 2**31
@@ -362,13 +362,13 @@ def digits(count: int) -> str:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """A safetensors file that others than its owner may read."""
+    """Write a safetensors file that all users may read."""
     save_file(tensors, path, metadata={"format": "pt"})
     path.chmod(0o644)
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Readable, but lists of numbers on one line."""
+    """Write indented JSON with lists of numbers on one line."""
     entries = []
     for name, value in document.items():
         nested = isinstance(value, list) and value and isinstance(value[0], dict)

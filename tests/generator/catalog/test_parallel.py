@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.workers import ATTEMPTS, run_in_processes
+from generator.catalog.parallel import ATTEMPTS, run_in_processes
 from schemas.errors import ToileError
 
 
@@ -89,7 +89,7 @@ RUNNING = """
 import sys
 from pathlib import Path
 from tests.generator.catalog.test_workers import _slow
-from generator.catalog.workers import run_in_processes
+from generator.catalog.parallel import run_in_processes
 if __name__ == "__main__":
     list(run_in_processes(_slow, [(Path(sys.argv[1]), k) for k in range(2)], 2))
 """

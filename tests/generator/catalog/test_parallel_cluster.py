@@ -20,10 +20,9 @@ from typing import Any
 import pytest
 
 import generator.catalog.shards
-from generator.catalog.run_folder import claim
-from generator.catalog.shards import GenerateInputs, draw_shards, write_shard_there, write_shards
-from generator.catalog.sharing import seen_from_anywhere
-from generator.catalog.storage import Folder, LocalFolder, folder_of
+from generator.catalog.run_folder import open_or_resume, resolve_absolute
+from generator.catalog.shards import GenerateInputs, generate_shards, write_shard_worker, write_shards
+from generator.catalog.storage import Folder, LocalFolder, resolve_folder
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from tests.generator.catalog.test_job_array import content
@@ -219,7 +218,7 @@ def test_an_interrupted_run_leaves_nobody_at_work_and_continues_here(
 
 FAILING = """
 import sys
-from generator.catalog.cluster import run_on_cluster
+from generator.catalog.parallel import run_on_cluster
 from schemas.errors import ToileError
 from tests.generator.catalog.test_workers import _killed_always, _refused
 task, arguments = {"refused": (_refused, [(k,) for k in range(4)])}.get(sys.argv[2], (_killed_always, None))
@@ -263,7 +262,7 @@ def test_without_ray_the_way_to_get_it_is_told(
     tmp_path: Path, wanted: Callable[[int], GenerateInputs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ToileError, match="takes a package that is not installed") as caught:
+    with pytest.raises(ToileError, match="needs a package that is not installed") as caught:
         write_shards(wanted(20), tmp_path / "out", cluster="auto")
     assert caught.value.hint == 'pip install "toile[cluster]"'
 
@@ -271,20 +270,20 @@ def test_without_ray_the_way_to_get_it_is_told(
 def test_a_worker_writes_only_where_it_sees_what_the_run_has_begun(
     tmp_path: Path, wanted: Callable[[int], GenerateInputs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inputs, out = wanted(20), folder_of(tmp_path / "out")
+    inputs, out = wanted(20), resolve_folder(tmp_path / "out")
     with pytest.raises(ToileError, match="is not there on this machine") as caught:
-        write_shard_there(inputs, 0, out)
+        write_shard_worker(inputs, 0, out)
     assert "every machine sees" in caught.value.hint
     assert not (tmp_path / "out").exists()
-    claim(out, "generate", dataclasses.replace(inputs, seed=4).as_manifest(), 1, False)
+    open_or_resume(out, "generate", dataclasses.replace(inputs, seed=4).as_manifest(), 1, False)
     with pytest.raises(ToileError, match="is not the folder that the run has begun"):
-        write_shard_there(inputs, 0, out)
-    claim(out, "generate", inputs.as_manifest(), 1, True)
+        write_shard_worker(inputs, 0, out)
+    open_or_resume(out, "generate", inputs.as_manifest(), 1, True)
     with monkeypatch.context() as patched:
-        patched.setattr("generator.catalog.sharing.made_by", lambda inputs: {"pillow": "1.0"})
+        patched.setattr("generator.catalog.run_folder.provenance", lambda inputs: {"pillow": "1.0"})
         with pytest.raises(ToileError, match=r"other versions: .*pillow .* there, 1.0 here"):
-            write_shard_there(inputs, 0, out)
-    assert write_shard_there(inputs, 0, out) == 0
+            write_shard_worker(inputs, 0, out)
+    assert write_shard_worker(inputs, 0, out) == 0
 
 
 def test_workers_that_write_elsewhere_are_found_out(
@@ -295,19 +294,19 @@ def test_workers_that_write_elsewhere_are_found_out(
         return (shard for _, shard, _ in arguments)
 
     monkeypatch.setattr(generator.catalog.shards, "run_on_cluster", elsewhere)
-    monkeypatch.setattr(generator.catalog.shards, "SEEN_SECONDS", 0.0)
-    out = folder_of(tmp_path / "out")
+    monkeypatch.setattr(generator.catalog.shards, "VISIBLE_SECONDS", 0.0)
+    out = resolve_folder(tmp_path / "out")
     inputs = wanted(20)
-    claim(out, "generate", inputs.as_manifest(), 1, False)
+    open_or_resume(out, "generate", inputs.as_manifest(), 1, False)
     with pytest.raises(ToileError, match="lacks 1 of the shards that the workers have written"):
-        draw_shards(inputs, range(1), out, num_workers=1, cluster="auto")
+        generate_shards(inputs, range(1), out, num_workers=1, cluster="auto")
 
 
 def test_workers_are_told_a_folder_that_does_not_depend_on_where_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert seen_from_anywhere(folder_of("data/out")) == LocalFolder(path=tmp_path / "data" / "out")
-    assert seen_from_anywhere(folder_of(tmp_path / "out")) == LocalFolder(path=tmp_path / "out")
+    assert resolve_absolute(resolve_folder("data/out")) == LocalFolder(path=tmp_path / "data" / "out")
+    assert resolve_absolute(resolve_folder(tmp_path / "out")) == LocalFolder(path=tmp_path / "out")
     with pytest.raises(ToileError, match="is seen by one process alone"):
-        seen_from_anywhere(folder_of("memory://bucket/out"))
+        resolve_absolute(resolve_folder("memory://bucket/out"))
