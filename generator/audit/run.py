@@ -42,13 +42,13 @@ _DISPLAY_NAMES = {
     "wrong_prices": "price error",
 }
 """Names in audit.json that people read as something else."""
-_PLOT = Plot(width=420, height=280, left=44, right=12, top=12, bottom=40)
+_PLOT = Plot(width=420, height=280, left=52, right=18, top=12, bottom=40)
 _PRICE_STEPS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageData:
-    """What the page shows beside the audit document."""
+    """What the page shows in addition to the audit document."""
 
     real_prices: Sequence[float]
     """Full prices in ascending order."""

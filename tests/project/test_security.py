@@ -214,7 +214,7 @@ def offline() -> Iterator[None]:
     assert ONLINE == []
 
 
-def test_what_is_not_about_the_network_does_not_use_it(brief: None, tmp_path: Path, small: Path) -> None:
+def test_what_is_not_about_the_network_does_not_use_it(short_answers: None, tmp_path: Path, small: Path) -> None:
     with offline():
         for words in (
             ["describe", small],

@@ -36,7 +36,7 @@ def score(folder: Path, file: str = "result.json", **wanted: Any) -> dict[str, A
 
 
 @pytest.fixture(scope="module")
-def demo(brief: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(short_answers: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo so small that it learns little, but leaves every file."""
     out = tmp_path_factory.mktemp("thread") / "demo"
     run("demo", "--out", str(out), "--num-products", "150", "--max-steps", "4", "--workers", "1")

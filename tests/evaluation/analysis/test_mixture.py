@@ -20,11 +20,11 @@ def toile(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-pytestmark = pytest.mark.usefixtures("brief")
+pytestmark = pytest.mark.usefixtures("short_answers")
 
 
 @pytest.fixture(scope="module")
-def made(brief: None, tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+def made(short_answers: None, tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
     """A finished matrix of two small catalogs in `m`, and what the command printed."""
     place = tmp_path_factory.mktemp("matrix")
     for seed, name in ((1, "real"), (2, "made")):

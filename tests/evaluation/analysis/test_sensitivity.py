@@ -326,7 +326,7 @@ def test_the_page_is_one_closed_file_and_escapes_answers(shop: Path, tmp_path: P
     assert document == json.loads((tmp_path / "out" / "counterfactual.json").read_text())
 
 
-def test_the_command_runs_the_tiny_model(brief: None, catalog: Path, tmp_path: Path) -> None:
+def test_the_command_runs_the_tiny_model(short_answers: None, catalog: Path, tmp_path: Path) -> None:
     arguments = ("counterfactual", "--model", "tiny", "--data", catalog, "--limit", "2", "--device", "cpu")
     shown = toile(*arguments, "--out", tmp_path / "out")
     assert shown.exit_code == 0, shown.output
