@@ -212,7 +212,9 @@ def _read_adapter_shapes(adapter: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(path, framework="pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ToileError(str(path), f"is no readable safetensors file: {error}", "train the adapter again") from error
+        raise ToileError(
+            str(path), f"is not a readable safetensors file: {error}", "train the adapter again"
+        ) from error
 
 
 def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], adapted: Any) -> None:

@@ -30,7 +30,7 @@ RUN_FILES = (
     *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
-"""Patterns of the files that a run writes into its folder, beside run.json."""
+"""Patterns of the files that a run writes into its folder, in addition to run.json."""
 _HASHED_FILES = (
     *("*.safetensors", "*.safetensors.index.json", "config.json", "adapter_config.json", "preprocessor_config.json"),
     *("tokenizer.json", "seen.parquet"),
@@ -158,7 +158,7 @@ def _is_done(line: bytes, num_done: int, where: str) -> bool:
         step: int = json.loads(line)["step"]
         return step <= num_done
     except (ValueError, KeyError, TypeError) as error:
-        raise ToileError(where, "is damaged", "remove that line, or start anew with --force") from error
+        raise ToileError(where, "is damaged", "remove that line, or start again with --force") from error
 
 
 def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:
