@@ -25,10 +25,10 @@ from generator.render.engine.scene import Scene
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
 from generator.upper_bound import Oracle, ScoringRules
-from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, shown_as, values_shown
+from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, values_shown, visible_attributes
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.generator.render.test_render import GOLDEN, appearance, assert_distinct, drawn, overlap
 
 WORDS = {name: CUTS_OF.get(name, {}).get("presentation", ()) for name in SILHOUETTES}
@@ -53,7 +53,7 @@ def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
 
 @pytest.mark.parametrize(("silhouette", "word"), EACH)
 def test_every_visible_value_changes_image(silhouette: str, word: str) -> None:
-    for name in sorted(shown_as(silhouette, word) - {"presentation"}):
+    for name in sorted(visible_attributes(silhouette, word) - {"presentation"}):
         values = values_shown(silhouette, name)
         if len(values) > NUM_COMPARED[word]:
             rng = np.random.default_rng([SILHOUETTES.index(silhouette), len(name)])
@@ -66,10 +66,10 @@ def test_every_visible_value_changes_image(silhouette: str, word: str) -> None:
 
 @pytest.mark.parametrize("silhouette", FOLDED)
 def test_values_hidden_by_fold_do_not_change_image(silhouette: str) -> None:
-    assert shown_as(silhouette, "folded") < SHOWN[silhouette]
-    assert not {"size", "fit", "sleeve"} & shown_as(silhouette, "folded")
+    assert visible_attributes(silhouette, "folded") < SHOWN[silhouette]
+    assert not {"size", "fit", "sleeve"} & visible_attributes(silhouette, "folded")
     usual = render_appearance(appearance(silhouette, presentation="folded"), 48).tobytes()
-    for name in STYLE_VALUES.keys() - shown_as(silhouette, "folded"):
+    for name in STYLE_VALUES.keys() - visible_attributes(silhouette, "folded"):
         other = appearance(silhouette, presentation="folded", **{name: STYLE_VALUES[name][-1]})
         assert render_appearance(other, 48).tobytes() == usual, name
 

@@ -301,7 +301,7 @@ import importlib, pkgutil
 import generator.render as renderer
 from generator import products
 from generator.render.precompile import precompile
-from schemas.specs import load, presets
+from schemas.validation import load, presets
 
 def signatures():
     names = [each.name for each in pkgutil.walk_packages(renderer.__path__, renderer.__name__ + ".")]

@@ -31,10 +31,10 @@ from generator.scaffold.preview import (
 from generator.scaffold.starter_spec import AREAS, GROUPS, KINDS, LEVELS, starter_spec, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
 from schemas.catalog import CatalogSpec
-from schemas.row import MARKETS
+from schemas.documents import read_document
 from schemas.silhouettes import RECORDS
-from schemas.specs import from_document, load
-from schemas.validation import read_document
+from schemas.silhouettes.record import MARKET_CODES
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 from toile.cli import main
 
@@ -53,7 +53,7 @@ def starter(tmp_path: Path, **changes: Any) -> CatalogSpec:
     return load(file, "catalog")
 
 
-@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("market", MARKET_CODES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_starter_spec_is_valid_and_renders(tmp_path: Path, kind: str, market: str) -> None:
     for price in (*LEVELS, "0.01", "333.3", "500000"):
@@ -80,7 +80,7 @@ def test_starter_words_cover_silhouettes_and_markets() -> None:
     for silhouette, goods in RECORDS.items():
         assert set(goods.materials) <= set(MATERIALS)
         assert goods.materials, silhouette
-        for market in MARKETS:
+        for market in MARKET_CODES:
             assert all(re.fullmatch(r"[^,]+", name) for name in tree_path(silhouette, market))
     assert {goods.group for goods in RECORDS.values()} == set(GROUPS)
     assert {area for area, _ in GROUPS.values()} == set(AREAS)
@@ -339,7 +339,7 @@ def test_docs_show_titles_of_markets(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "catalog-spec.md").read_text(encoding="utf-8")
     (tmp_path / "spec.yaml").write_text(re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0])
     document = read_document(tmp_path / "spec.yaml")
-    for market in MARKETS:
+    for market in MARKET_CODES:
         spec = from_document({**document, "shop": {**document["shop"], "market": market}}, "catalog")
         wanted = {"material": "wool", "pattern": "check", "colour": "black"}
         found = next(p for p in products(spec, 0, 0, 2000) if (p.attributes or {})["choices"] == wanted)
