@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from generator.catalog.shards import GenerateInputs, write_shards
-from schemas.validation import read_document
+from schemas.documents import read_document
 from tests.helpers.dataset_hub import ImageServer, served
 
 settings.register_profile(

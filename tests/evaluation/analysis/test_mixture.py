@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from evaluation.analysis.comparison import questions
 from generator.catalog.shards import GenerateInputs, write_shards
-from schemas.result import read_result
+from schemas.documents import from_dict
+from schemas.result import Matrix, read_result
 from schemas.util.stats import holm
-from schemas.validation import validate
 from toile.cli import main
 
 
@@ -45,7 +45,7 @@ def made(short_answers: None, tmp_path_factory: pytest.TempPathFactory, demo_doc
 
 def test_every_mix_is_trained_once_and_tested_everywhere(made: Path) -> None:
     document = json.loads((made / "m" / "matrix.json").read_text())
-    validate(document, "matrix", "matrix.json")
+    from_dict(Matrix, document, "matrix.json")
     assert document["mixes"] == {
         "base": {},
         "data": {"data": 1},
