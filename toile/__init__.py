@@ -62,6 +62,7 @@ __all__ = [
     "product",
     "score",
     "train",
+    "write_spec",
 ]
 
 _SOURCES = {
@@ -87,6 +88,7 @@ _SOURCES = {
     "product": "generator.sampling.products:product",
     "score": "evaluation.metrics.scores:score",
     "train": "finetune.train:train",
+    "write_spec": "generator.fit.fit_spec:write_spec",
 }
 """Public name -> module and name in it."""
 _PACKAGES = ("schemas", "generator", "finetune", "evaluation")

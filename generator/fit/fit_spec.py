@@ -130,8 +130,9 @@ def to_yaml(fit: Fit) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_spec(fit: Fit, out: Path) -> None:
+def write_spec(fit: Fit, out: Path | str) -> None:
     """Write a fitted spec as YAML, atomically. Raises ToileError if the spec does not compile."""
+    out = Path(out)
     text = to_yaml(fit)
     compile_catalog(from_document(parse_document(text, str(out), is_json=False), "catalog", str(out)), str(out))
     with storage_errors(out):

@@ -13,7 +13,7 @@ from tests.helpers.flows import write_table_with_images
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = (
-    *("load_spec", "product", "draw", "generate", "import_table", "fetch", "fit", "audit"),
+    *("load_spec", "product", "draw", "generate", "import_table", "fetch", "fit", "write_spec", "audit"),
     *("train", "load_model", "evaluate", "compare", "score"),
 )
 
@@ -140,4 +140,5 @@ def test_a_table_is_imported_and_a_spec_fitted_to_it_with_defaults(tmp_path: Pat
     assert result.manifest.num_products == 60 - len(result.rejected) > 0
     assert result.manifest.inputs["source"] == "table"
     fitted = toile.fit(str(tmp_path / "catalog"), toile.FitOptions(images=False, min_support=2))
-    assert toile.load_spec(fitted.document).name == "twin"
+    toile.write_spec(fitted, str(tmp_path / "twin.yaml"))
+    assert toile.load_spec(tmp_path / "twin.yaml").name == "twin"
