@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from generator.export import FORMATS
 from generator.export.formats import (
-    FORMATS,
     IMAGE_FOLDER,
     write_csv,
     write_imagefolder,
