@@ -30,7 +30,7 @@ from PIL import Image
 from generator.render import render_appearance
 from generator.sampling.products import products
 from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance, words_known
-from schemas.specs import load
+from schemas.validation import load
 
 PICTURE_SIZES = (112, 336, 672)
 RECORD_SIZE = 336

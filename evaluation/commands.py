@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.validation import schema
 
 if TYPE_CHECKING:
     from evaluation.models.base import VisionModel
@@ -313,7 +313,7 @@ def _ceilings(
         from evaluation.metrics.scoring import ROUNDING, ClosedSet, title_tokens
         from generator.upper_bound import ScoringRules, best_scores
         from schemas.manifest import MANIFEST, read_manifest
-        from schemas.specs import from_document
+        from schemas.validation import from_document
 
         manifest = read_manifest(data)
         if manifest.kind != "generate":

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
 from schemas.prediction import PREDICTIONS, Prediction, append_predictions, read_predictions
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 from schemas.util.files import file_sha256, sha256_of, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import read_document
 
 LONGEST_WAIT = datetime.timedelta(days=7)
 """For the slowest process; the others are stopped by torchrun when one fails."""

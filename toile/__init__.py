@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from schemas.evaluation import EvaluationSpec
     from schemas.prediction import Prediction
     from schemas.product import Product
-    from schemas.specs import load_spec
     from schemas.training import TrainingSpec
+    from schemas.validation import load_spec
 
     __version__: str
 
@@ -83,7 +83,7 @@ _SOURCES = {
     "generate": "generator.catalog.generate:generate",
     "import_table": "generator.ingest.import_table:import_table",
     "load_model": "finetune.adapters:load_model",
-    "load_spec": "schemas.specs:load_spec",
+    "load_spec": "schemas.validation:load_spec",
     "product": "generator.sampling.products:product",
     "score": "evaluation.metrics.metrics:score",
     "train": "finetune.train:train",

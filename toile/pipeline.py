@@ -37,7 +37,7 @@ def demo(
     Example:
       toile demo --out toile-demo
     """
-    from schemas.specs import PRESETS
+    from schemas.validation import PRESETS
 
     if (out / "report.html").exists() and not (out / "comparison" / "comparison.json").is_file():
         raise ToileError(str(out / "report.html"), "was not made by the demo", "choose another --out")
@@ -115,7 +115,7 @@ def matrix(
     from evaluation.analysis.comparison import gather
     from evaluation.report.console import print_matrix
     from finetune.train import load_run_spec
-    from schemas.matrix import ALL, BASE
+    from schemas.result import ALL, BASE
 
     spec = load_run_spec(run, model=model, max_steps=max_steps)
     folders = _sources(run, [entry.data for entry in spec.mix])

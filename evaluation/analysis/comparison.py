@@ -15,13 +15,19 @@ from evaluation.metrics.score_matrix import headline, pooled
 from evaluation.report.evidence import Evaluated, evidence_of_pair, read_evaluated, refuse_unpaired
 from evaluation.report.page import comparison_page, headline_rows, matrix_page
 from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.manifest import versions
-from schemas.matrix import ALL, BASE, MATRIX, Cell, Contrast, Matrix
 from schemas.prediction import PREDICTIONS
 from schemas.result import (
+    ALL,
+    BASE,
+    MATRIX,
+    Cell,
     Comparison,
+    Contrast,
     Difference,
+    Matrix,
     Result,
     Score,
     Side,
@@ -34,7 +40,6 @@ from schemas.result import (
 )
 from schemas.util.files import file_sha256, write_json
 from schemas.util.stats import holm
-from schemas.validation import validate
 
 
 def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
@@ -171,7 +176,7 @@ def gather(
         contrasts=[each for metric in METRICS for each in _adjusted([c for c in contrasts if c.metric == metric])],
     )
     document = document_of(matrix)
-    validate(document, "matrix", str(out / MATRIX))
+    from_dict(Matrix, document, str(out / MATRIX))
     write_text(out / REPORT, matrix_page(matrix))
     write_json(out / MATRIX, document)
     return matrix

@@ -15,8 +15,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from PIL import Image
 
 from evaluation.metrics.scoring import Outcome, category_key, outcomes
@@ -47,10 +49,10 @@ METHODS = {
 class Habits:
     """What the train split is like; every field without a default is set when it holds at least one whole row."""
 
-    num_rows: int
+    num_rows: Annotated[int, Ge(1)]
     """Rows with title, category and price."""
     categories: tuple[str, ...]
-    counts: Mapping[str, int]
+    counts: Mapping[str, Annotated[int, Ge(1)]]
     """Rows by category."""
     majority_category: str
     commonest_title: str

@@ -12,13 +12,22 @@ from rich.text import Text
 
 from evaluation.metrics.metrics import HEADLINE, shown
 from evaluation.report import page
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.evaluation import EvaluationSpec
-from schemas.matrix import Cell, Contrast, Matrix
-from schemas.result import COMPARISON, Comparison, Difference, Result, Score, read_comparison, read_result
+from schemas.result import (
+    COMPARISON,
+    Cell,
+    Comparison,
+    Contrast,
+    Difference,
+    Matrix,
+    Result,
+    Score,
+    read_comparison,
+    read_result,
+)
 from schemas.util.console import strip_control_chars
 from schemas.util.files import storage_errors
-from schemas.validation import nearest
 
 
 def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
@@ -27,7 +36,7 @@ def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
     for metric in floors:
         if metric not in names:
             problem = f"the protocol {spec.protocol} has no figure {metric!r}"
-            raise ToileError("--fail-under", problem, nearest(metric, names))
+            raise ToileError("--fail-under", problem, suggest(metric, names))
 
 
 def hold_floors(floors: Mapping[str, float], result: Result, out: Path) -> None:

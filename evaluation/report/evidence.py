@@ -16,7 +16,9 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Len
 
 from evaluation.metrics.baselines import Habits, habits_of
 from evaluation.metrics.differences import against_baselines, differences
@@ -25,12 +27,12 @@ from evaluation.metrics.scoring import Outcome, outcomes
 from evaluation.protocols.protocols import with_protocol
 from evaluation.rows import truths
 from evaluation.run_dir import named
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Result, document_of, identity_document, read_result
-from schemas.validation import build, validate
 
 EMBEDDED = re.compile(r'<script type="application/json" id="toile">(.*?)</script>', re.DOTALL)
 PACKED = re.compile(r'<script type="application/gzip\+base64" id="evidence">([A-Za-z0-9+/=\s]*)</script>')
@@ -48,7 +50,7 @@ class Evidence:
     spec: EvaluationSpec
     """The way of judging, with the protocols that were asked."""
     products: Sequence[Product]
-    sides: Sequence[Sequence[Prediction]]
+    sides: Annotated[Sequence[Sequence[Prediction]], Len(1, 2)]
     """The answers of one model, or of two."""
     habits: Habits | None
     touched: Sequence[str]
@@ -215,10 +217,10 @@ def rescore(page: Path) -> Rescored:
     document, evidence = _read(page)
     scored = evidence.outcomes()
     if len(evidence.sides) == 1:
-        shown: Any = build(Result, document)
+        shown: Any = from_dict(Result, document, f"{page}: figures")
         found: Any = scores_of(scored[0], evidence.products, evidence.spec, evidence.habits, set(evidence.touched))
     else:
-        comparison = shown = build(Comparison, document)
+        comparison = shown = from_dict(Comparison, document, f"{page}: figures")
         chosen = tuple(side.chosen or evidence.spec.protocol for side in (comparison.base, comparison.tuned))
         best = (chosen[0], chosen[1]) if comparison.base.chosen or comparison.tuned.chosen else None
         price = evidence.habits.median_price if evidence.habits else None
@@ -276,19 +278,7 @@ def _read(page: Path) -> tuple[dict[str, Any], Evidence]:
         unpacked = json.loads(_bounded(base64.b64decode(packed[1], validate=False)))
     except (ValueError, binascii.Error, zlib.error) as error:
         raise ToileError(str(page), f"is damaged: {error}", "write it once more with `toile report DIR`") from error
-    validate(unpacked, "evidence", f"{page}: evidence")
-    validate(unpacked["spec"], "evaluation", f"{page}: evidence.spec")
-    validate(document, "result" if len(unpacked["sides"]) == 1 else "comparison", f"{page}: figures")
-    for side in unpacked["sides"]:
-        for number, prediction in enumerate(side):
-            validate(prediction, "prediction", f"{page}: answer {number}")
-    return document, Evidence(
-        spec=build(EvaluationSpec, unpacked["spec"]),
-        products=[build(Product, each) for each in unpacked["products"]],
-        sides=[[build(Prediction, each) for each in side] for side in unpacked["sides"]],
-        habits=None if unpacked["habits"] is None else build(Habits, unpacked["habits"]),
-        touched=unpacked["touched"],
-    )
+    return document, from_dict(Evidence, unpacked, f"{page}: evidence")
 
 
 def _bounded(packed: bytes) -> bytes:

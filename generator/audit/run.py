@@ -20,11 +20,11 @@ from generator.audit.refits import make_refit
 from generator.audit.rows import AuditTable, read_real_catalog, read_synthetic
 from schemas.audit import AUDIT, FIDELITY, PRIVACY, Audit, Bounds, Check
 from schemas.catalog import CatalogSpec
+from schemas.documents import from_dict
 from schemas.manifest import read_manifest
 from schemas.util.files import as_document, storage_errors, write_json
 from schemas.util.html import render_page, write_page
 from schemas.util.svg import Plot, polyline
-from schemas.validation import validate
 
 PAGE = "report.html"
 _DISPLAY_NAMES = {
@@ -138,7 +138,7 @@ def audit(
 def write_audit(audit: Audit, data: PageData, out: Path) -> None:
     """Write `audit.json` and `report.html` into a folder."""
     document = as_document(audit)
-    validate(document, "audit", str(out / AUDIT))
+    from_dict(Audit, document, str(out / AUDIT))
     with storage_errors(out / AUDIT):
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / AUDIT, document)

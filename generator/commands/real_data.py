@@ -308,8 +308,8 @@ def audit(
     """
     from generator.audit.run import PAGE, format_checks, summarize
     from generator.audit.run import audit as run_audit
-    from schemas.specs import load
     from schemas.util.locks import run_lock
+    from schemas.validation import load
 
     ctx.with_resource(run_lock(out))
     for name in (AUDIT, PAGE):

@@ -35,15 +35,14 @@ from generator.fit.statistics import PERCENTS, Family
 from generator.fit.title_templates import infer_title_templates
 from generator.fit.vocabulary import MATERIAL_WORDS, PATTERN_WORDS, find_first, find_silhouette
 from generator.sampling.products import compile_catalog
-from schemas.catalog import MISSING_LABEL
+from schemas.catalog import MISSING_LABEL, Provenance
+from schemas.documents import parse_document
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.markets import MARKETS
 from schemas.product import read
-from schemas.provenance import Provenance
-from schemas.specs import from_document
 from schemas.util.files import storage_errors, write_atomic
-from schemas.validation import parsed
+from schemas.validation import from_document
 
 __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 
@@ -133,7 +132,7 @@ def to_yaml(fit: Fit) -> str:
 def write_spec(fit: Fit, out: Path) -> None:
     """Write a fitted spec as YAML, atomically. Raises ToileError if the spec does not compile."""
     text = to_yaml(fit)
-    compile_catalog(from_document(parsed(text, str(out), is_json=False), "catalog", str(out)), str(out))
+    compile_catalog(from_document(parse_document(text, str(out), is_json=False), "catalog", str(out)), str(out))
     with storage_errors(out):
         write_atomic(out, text)
 

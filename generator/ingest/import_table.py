@@ -33,10 +33,10 @@ from generator.ingest.rows import (
     parse_product,
 )
 from generator.ingest.tables import Row, StoredImage, read_table, rename_columns
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, to_table
-from schemas.validation import read_document
 
 ROWS_PER_SHARD = 500
 RejectedRow = dict[str, Any]

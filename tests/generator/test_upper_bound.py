@@ -34,14 +34,14 @@ from generator.upper_bound import (
     rank_shares,
 )
 from schemas.answer import render
-from schemas.appearance import Appearance, visible_part
+from schemas.appearance import Appearance, drop_invisible
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product, from_batch
 from schemas.result import Ceiling, Result, read_result
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.helpers import shard_fixture
 
 SPEC = EvaluationSpec()
@@ -113,7 +113,7 @@ EVERYTHING = catalog(
 
 
 def seen(product: Product) -> Appearance:
-    appearance = visible_part(Appearance.from_attributes(product.attributes or {}))
+    appearance = drop_invisible(Appearance.from_attributes(product.attributes or {}))
     return dataclasses.replace(appearance, design_seed=0, shot_seed=0)
 
 

@@ -14,8 +14,8 @@ from huggingface_hub import constants
 
 import generator.catalog.shards
 from generator import GenerateInputs, write_shards
+from schemas.documents import read_document
 from schemas.product import read
-from schemas.validation import read_document
 from tests.conftest import PRESETS
 from tests.helpers import shard_fixture
 from tests.helpers.dataset_hub import served

@@ -18,14 +18,13 @@ import pytest
 from click.testing import CliRunner
 
 from generator.export import FORMATS
-from generator.export.convert import Conversion, ConvertOptions, convert
-from generator.export.rows import ExportFile, image_suffix
+from generator.export.convert import ConvertOptions, convert
+from generator.export.rows import image_suffix
 from generator.ingest.import_table import import_table
 from generator.ingest.rows import ImportOptions
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import SPLITS, read, to_table
-from schemas.validation import schema
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty
 from tests.helpers.shard_fixture import in_split, picture, products, relist, write_shards
 from toile.cli import main
@@ -327,14 +326,6 @@ def test_archives_are_split_by_number_and_size(catalog: Path, tmp_path: Path, mo
     assert read_tars(out, catalog) == with_objects(expected(catalog, "train"))
     monkeypatch.setattr("generator.export.formats.MAX_ARCHIVE_BYTES", 1)
     assert len(list(run(catalog, tmp_path / "b", "webdataset", split="train").glob("*.tar"))) == num
-
-
-def test_the_schema_is_the_record() -> None:
-    document = schema("conversion")
-    assert list(document["properties"]) == [field.name for field in dataclasses.fields(Conversion)]
-    files = document["properties"]["files"]["items"]
-    assert files["required"] == list(files["properties"]) == [field.name for field in dataclasses.fields(ExportFile)]
-    assert document["properties"]["inputs"]["properties"]["form"]["enum"] == list(FORMATS)
 
 
 def invoke(*arguments: object) -> tuple[int, str]:

@@ -35,7 +35,7 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import load_manifest, read_manifest
 from schemas.product import COLUMNS
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.helpers import small_shards
 
 Row = dict[str, Any]

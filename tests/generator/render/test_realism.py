@@ -18,7 +18,7 @@ from schemas.appearance import CUTS_OF, MATERIALS, PATTERNS, SILHOUETTES
 from schemas.errors import ToileError
 
 
-def made_up(kind: str, seed: int, size: tuple[int, int] = (120, 160)) -> tuple[Image.Image, Mask]:
+def synthetic_image(kind: str, seed: int, size: tuple[int, int] = (120, 160)) -> tuple[Image.Image, Mask]:
     """A blue shape on a mottled brown floor, and its mask."""
     rng = np.random.default_rng(seed)
     width, height = size
@@ -36,20 +36,20 @@ def made_up(kind: str, seed: int, size: tuple[int, int] = (120, 160)) -> tuple[I
 
 def group(num: int, start: int) -> Prepared:
     labels = np.arange(num) % 2
-    pictures = [made_up(("bar", "disc")[label], start + i)[0] for i, label in enumerate(labels)]
+    pictures = [synthetic_image(("bar", "disc")[label], start + i)[0] for i, label in enumerate(labels)]
     return prepared(pictures, labels)
 
 
 @pytest.mark.parametrize("kind", ["bar", "disc"])
-def test_the_cut_out_finds_the_shape(kind: str) -> None:
-    picture, inside = made_up(kind, 3)
+def test_segmentation_finds_shape(kind: str) -> None:
+    picture, inside = synthetic_image(kind, 3)
     found = cut_out(picture)
     true = np.asarray(Image.fromarray(inside).resize(found.shape[::-1]))
     assert works(found)
     assert (found & true).sum() / (found | true).sum() > 0.9
 
 
-def test_a_picture_without_a_product_is_no_mask() -> None:
+def test_segmentation_of_empty_image_fails() -> None:
     assert not works(np.zeros((40, 40), bool))
     assert not works(np.ones((40, 40), bool))
 
@@ -66,8 +66,8 @@ def test_shapes_of_known_masks() -> None:
     assert bent.solidity == pytest.approx(600 / 700, abs=0.01)
 
 
-def test_normalised_products_stand_on_white_in_the_middle() -> None:
-    picture, _ = made_up("bar", 5)
+def test_normalised_products_are_centred_on_white() -> None:
+    picture, _ = synthetic_image("bar", 5)
     image = normalised(picture, cut_out(picture), 64)
     assert image.shape == (64, 64, 4)
     assert (image[:3, :, :3] == 255).all()
@@ -83,7 +83,7 @@ def test_lab_of_known_colours() -> None:
     assert to_lab(levels) == pytest.approx(np.array([[100, 0, 0], [53.39, 0, 0], [53.24, 80.09, 67.20]]), abs=0.15)
 
 
-def test_the_ratio_is_one_for_equal_arms_and_zero_at_chance() -> None:
+def test_ratio_is_one_for_equal_arms_and_zero_at_chance() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(10), 30)
     real = (rng.random(300) < 0.7).astype(float)
@@ -97,19 +97,19 @@ def test_the_ratio_is_one_for_equal_arms_and_zero_at_chance() -> None:
     assert 0.1 < high - low < 0.5
 
 
-def test_balanced_accuracy_weighs_classes_alike() -> None:
+def test_balanced_accuracy_weights_classes_equally() -> None:
     labels = np.array([0, 0, 0, 1])
     assert balanced_accuracy(np.array([1.0, 1.0, 1.0, 0.0]), labels) == 0.5
 
 
-def test_the_two_sample_test_tells_groups_apart_only_if_they_differ() -> None:
+def test_two_sample_auc_detects_differences_only() -> None:
     rng = np.random.default_rng(1)
     first, second = rng.normal(0, 1, (200, 12)), rng.normal(0, 1, (200, 12))
     assert two_sample_auc(first, second) == pytest.approx(0.5, abs=0.1)
     assert two_sample_auc(first, second + 1) > 0.95
 
 
-def test_failed_masks_are_counted_and_left_out() -> None:
+def test_failed_masks_are_counted_and_excluded() -> None:
     mask = np.zeros((20, 20), bool)
     mask[5:15, 5:15] = True
     table = shape_table([shape_of(mask), None], np.array([0, 0]), ["square"])
@@ -117,7 +117,7 @@ def test_failed_masks_are_counted_and_left_out() -> None:
     assert table["square"]["aspect"] == [1.0] * 5
 
 
-def test_the_arms_learn_shapes_that_differ() -> None:
+def test_classifiers_learn_different_shapes() -> None:
     real, synthetic = group(20, 100), group(20, 500)
     late = np.arange(20) % 4 < 2
     table = arms(real, synthetic, late, by_gradients, 1)
@@ -128,13 +128,13 @@ def test_the_arms_learn_shapes_that_differ() -> None:
     assert arms(real, swapped, late, by_gradients, 1)["all"]["synthetic"] < 0.1
 
 
-def test_features_do_not_depend_on_the_other_pictures() -> None:
+def test_features_do_not_depend_on_other_images() -> None:
     images = group(4, 9).images
     alone = realism_features.features(images[2:3])
     assert np.allclose(realism_features.features(images)[2:3], alone, atol=1e-5)
 
 
-def test_imagined_products_belong_to_their_class_and_are_the_same_each_time() -> None:
+def test_sampled_products_match_class_and_are_deterministic() -> None:
     for label, (name, meanings) in enumerate(CLASSES.items()):
         assert sum(meanings.values()) == pytest.approx(1), name
         known = {meaning.partition(":")[0] for meaning in meanings}
@@ -149,7 +149,7 @@ def test_imagined_products_belong_to_their_class_and_are_the_same_each_time() ->
     assert {imagined(9, n).sleeve for n in range(30)} == {"short"}
 
 
-def test_imagined_products_are_made_of_what_people_wear() -> None:
+def test_sampled_products_have_usual_materials() -> None:
     assert {material for materials in MATERIALS_OF.values() for material in materials} <= set(MATERIALS)
     assert {*PRINTS, *(print_ for prints in PRINTS_OF.values() for print_ in prints)} <= set(PATTERNS) - {"plain"}
     many = [imagined(number % 10, number) for number in range(1500)]
@@ -165,15 +165,15 @@ def test_imagined_products_are_made_of_what_people_wear() -> None:
     assert dresses.count("none") > 0.7 * len(dresses)
 
 
-def test_whole_pictures_keep_their_proportions() -> None:
-    picture, _ = made_up("bar", 5, (120, 160))
+def test_whole_images_keep_aspect_ratio() -> None:
+    picture, _ = synthetic_image("bar", 5, (120, 160))
     group = prepared([picture], np.array([0]))
     white = (group.whole[0] == 255).all(axis=(0, 2))
     assert white.tolist() == [True] * 8 + [False] * 48 + [True] * 8
     assert (as_whole(group).images == group.whole).all()
 
 
-def test_drawn_pictures_are_found_again(tmp_path: Path) -> None:
+def test_rendered_images_are_cached(tmp_path: Path) -> None:
     drawn, again = cached(tmp_path, 4, "snapshot"), cached(tmp_path, 4, "snapshot")
     assert len(list(tmp_path.iterdir())) == 1
     assert again.shapes == drawn.shapes
@@ -190,7 +190,7 @@ def counting(calls: list[int]) -> Callable[[Images, Labels, Images, int], Labels
     return predict
 
 
-def test_a_training_is_remembered_by_all_that_goes_into_it(tmp_path: Path) -> None:
+def test_training_cache_key_covers_all_inputs(tmp_path: Path) -> None:
     calls: list[int] = []
     images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.array([3, 1, 2, 3])
     predict = Memory(tmp_path).of(counting(calls), "realism_features.py")
@@ -209,7 +209,7 @@ def test_a_training_is_remembered_by_all_that_goes_into_it(tmp_path: Path) -> No
     assert len(calls) == 7
 
 
-def test_the_network_learns_shapes_with_and_without_a_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_learns_shapes_with_and_without_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks import realism_classifier
 
     monkeypatch.setattr(realism_classifier, "NUM_STEPS", 30)
@@ -223,7 +223,7 @@ def test_the_network_learns_shapes_with_and_without_a_mask(monkeypatch: pytest.M
         assert mirrored == pytest.approx(share, abs=1e-3)
 
 
-def test_the_network_sees_the_same_picture_at_any_size() -> None:
+def test_network_input_does_not_depend_on_image_size() -> None:
     from benchmarks import realism_classifier
 
     small = np.random.default_rng(0).integers(0, 256, (2, 48, 48, 4), np.uint8)
@@ -236,10 +236,10 @@ def photograph_files(folder: Path, names: tuple[str, ...], each: int) -> None:
     for name in names:
         (folder / name).mkdir()
         for i in range(each):
-            made_up("bar", i, (400, 300))[0].save(folder / name / f"{name}{i}.jpg")
+            synthetic_image("bar", i, (400, 300))[0].save(folder / name / f"{name}{i}.jpg")
 
 
-def test_photographs_come_with_classes_and_two_halves(tmp_path: Path) -> None:
+def test_photos_have_classes_and_two_halves(tmp_path: Path) -> None:
     photograph_files(tmp_path, ("dress", "hat", "unknown"), 4)
     found = Photographs(tmp_path)
     assert found.labels.tolist() == [0] * 4 + [1] * 4
@@ -248,14 +248,14 @@ def test_photographs_come_with_classes_and_two_halves(tmp_path: Path) -> None:
     assert [late[found.labels == label].sum() for label in (0, 1)] == [2, 2]
 
 
-def test_a_catalogue_of_photographs_is_read_by_category(tmp_path: Path) -> None:
-    made_up("disc", 1)[0].save(tmp_path / "a.jpg")
+def test_photo_catalog_is_read_by_category(tmp_path: Path) -> None:
+    synthetic_image("disc", 1)[0].save(tmp_path / "a.jpg")
     rows = "category3_code,image\nTshirts,a.jpg\nWatches,b.jpg\n"
     (tmp_path / "products.csv").write_text(rows, encoding="utf-8")
     assert Photographs(tmp_path).labels.tolist() == [list(CLASSES).index("t-shirt")]
 
 
-def test_a_folder_without_known_classes_is_refused(tmp_path: Path) -> None:
+def test_folder_without_known_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToileError) as caught:
         Photographs(tmp_path)
     assert "dress" in caught.value.hint
