@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from finetune.train import train
     from generator.audit.run import audit
     from generator.catalog.generate import generate
-    from generator.fit.fit_spec import FitOptions, fit
+    from generator.fit.fit_spec import FitOptions, fit, write_spec
     from generator.ingest.fetch import FetchOptions
     from generator.ingest.fetch import fetch_dataset as fetch
     from generator.ingest.import_table import import_table
