@@ -55,7 +55,7 @@ def make_rows(folder: Path) -> Rows:
 
 
 def spec() -> EvaluationSpec:
-    """Every row once, with its own picture: what the other side does."""
+    """Every row once, with its own image: what the other side does."""
     return EvaluationSpec(controls=(), batch_size=BATCH_SIZE, max_new_tokens=MAX_NEW_TOKENS)
 
 

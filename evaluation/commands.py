@@ -61,7 +61,7 @@ _DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if 
     default=_DEFAULTS.controls,
     show_default=True,
     type=click.Choice([*_FIELDS["controls"]["items"]["enum"], _NO_CONTROL]),
-    help="Pictures that hold no evidence, asked about beside the true one; repeatable.",
+    help="Images that hold no evidence, asked about beside the true one; repeatable.",
 )
 @click.option(
     "--limit", type=click.IntRange(min=1), show_default="all rows", help="Evaluate a random sample this large."
@@ -72,7 +72,7 @@ _DATA = click.option("--data", type=_FOLDER, help="Where the shards lie now, if 
     default=_DEFAULTS.batch_size,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Pictures a model call; requests at once to a server.",
+    help="Images a model call; requests at once to a server.",
 )
 @click.option("--allow-seen", is_flag=True, help="Evaluate rows that the model was trained on, and say so.")
 @click.option("--no-noise-check", is_flag=True, help="Do not answer 5 % of the rows once more, one at a time.")
@@ -114,9 +114,9 @@ def evaluate(
     api_key_env: str | None,
     force: bool,
 ) -> None:
-    """Measure by category how well a model reads title, category and price from the picture alone.
+    """Measure by category how well a model reads title, category and price from the image alone.
 
-    Every product is asked about with its own picture, a blank one and another product's. A killed run continues when
+    Every product is asked about with its own image, a blank one and another product's. A killed run continues when
     started again with the same arguments. `torchrun --nproc-per-node N -m toile evaluate ...` uses several GPUs.
 
     \b

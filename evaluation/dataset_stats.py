@@ -40,7 +40,7 @@ class Facts:
 
 
 def read_facts(folder: Path, spec: EvaluationSpec) -> Facts:
-    """One pass over the shards, pictures left out."""
+    """One pass over the shards, images left out."""
     donor = "train" if spec.split != "train" else "validation"
     asked = [product for split in SPLITS if split != donor for product in read(folder, split=split, columns=_COLUMNS)]
     families = {product.family for product in asked}

@@ -1,6 +1,6 @@
-"""The rows that an evaluation is about: those of the split that have a title, a category, a price and a picture.
+"""The rows that an evaluation is about: those of the split that have a title, a category, a price and a image.
 
-What is left out is listed with its reason. Encoded pictures stay in memory (about 50 kB each), decoded ones do not.
+What is left out is listed with its reason. Encoded images stay in memory (about 50 kB each), decoded ones do not.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from schemas.result import Skipped
 from schemas.util.console import Advance, progress_bar
 
 STORED = "stored"
-"""Key of `Image.info`: the picture file that was decoded, for a model that reads files itself."""
+"""Key of `Image.info`: the image file that was decoded, for a model that reads files itself."""
 _UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 
 
@@ -31,18 +31,18 @@ class Rows:
     num_rows: int
     """Rows of the split, before skipping and `limit`."""
     products: tuple[Product, ...]
-    """What is evaluated, with encoded pictures, in file order; every code appears once."""
+    """What is evaluated, with encoded images, in file order; every code appears once."""
     skipped: tuple[Skipped, ...]
     sizes: Mapping[str, tuple[int, int]]
-    """Width and height in pixels of each product's picture, by product code."""
+    """Width and height in pixels of each product's image, by product code."""
     mean_colour: tuple[int, int, int]
-    """sRGB; the mean over pictures of each picture's mean colour. Mid grey when there is no picture."""
+    """sRGB; the mean over images of each image's mean colour. Mid grey when there is no picture."""
 
 
 def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Rows:
     """The rows of `spec.split`; under `spec.limit` those whose hash of seed and code comes first, in file order.
 
-    Every picture is decoded once, small, so that a damaged one is found before the model has spent an hour.
+    Every image is decoded once, small, so that a damaged one is found before the model has spent an hour.
     """
     products: list[Product] = []
     skipped: list[Skipped] = []
@@ -92,25 +92,25 @@ def train_rows(folder: Path) -> Iterator[Product]:
 
 
 def truths(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
-    """The rows of these codes without pictures, in file order; a code that is not there is left out."""
+    """The rows of these codes without images, in file order; a code that is not there is left out."""
     columns = ("title", "category3_code", "full_price", "currency_code")
     return [product for product in read(folder, split=split, columns=columns) if product.product_code in codes]
 
 
-def encoded_pictures(folder: Path, split: str, codes: Collection[str]) -> dict[str, bytes]:
-    """The picture files of these codes; a row without one is left out."""
+def encoded_images(folder: Path, split: str, codes: Collection[str]) -> dict[str, bytes]:
+    """The image files of these codes; a row without one is left out."""
     found = (p for p in read(folder, split=split, columns=("image",)) if p.product_code in codes)
     return {product.product_code: product.image for product in found if product.image}
 
 
 def decoded(product: Product, folder: Path) -> Image.Image:
-    """The product's picture as RGB, transparency dropped as the published processor does.
+    """The product's image as RGB, transparency dropped as the published processor does.
 
-    A picture that cannot be decoded raises a ToileError naming its shard and code.
+    A image that cannot be decoded raises a ToileError naming its shard and code.
     """
-    picture = _converted(_opened(product, folder), product, folder)
-    picture.info[STORED] = product.image
-    return picture
+    image = _converted(_opened(product, folder), product, folder)
+    image.info[STORED] = product.image
+    return image
 
 
 def _survey(
@@ -119,10 +119,10 @@ def _survey(
     sizes: dict[str, tuple[int, int]] = {}
     total = [0, 0, 0]
     for product in products:
-        picture = _opened(product, folder)
-        sizes[product.product_code] = picture.size
-        picture.draft("RGB", (16, 16))  # JPEG decodes at an eighth of its size
-        small = _converted(picture, product, folder).resize((1, 1), Image.Resampling.BOX)
+        image = _opened(product, folder)
+        sizes[product.product_code] = image.size
+        image.draft("RGB", (16, 16))  # JPEG decodes at an eighth of its size
+        small = _converted(image, product, folder).resize((1, 1), Image.Resampling.BOX)
         for channel, value in enumerate(small.tobytes()):
             total[channel] += value
         advance(1)
@@ -138,9 +138,9 @@ def _opened(product: Product, folder: Path) -> Image.Image:
         raise _damaged(product, folder, error) from error
 
 
-def _converted(picture: Image.Image, product: Product, folder: Path) -> Image.Image:
+def _converted(image: Image.Image, product: Product, folder: Path) -> Image.Image:
     try:
-        return (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+        return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
     except _UNREADABLE as error:
         raise _damaged(product, folder, error) from error
 
@@ -148,8 +148,8 @@ def _converted(picture: Image.Image, product: Product, folder: Path) -> Image.Im
 def _damaged(product: Product, folder: Path, error: Exception) -> ToileError:
     return ToileError(
         f"{_shard_of(product, folder)}: product {product.product_code}",
-        f"the picture cannot be decoded: {error}",
-        "make the folder again, without a scenario that breaks pictures; `toile import` rejects such rows",
+        f"the image cannot be decoded: {error}",
+        "make the folder again, without a scenario that breaks images; `toile import` rejects such rows",
     )
 
 

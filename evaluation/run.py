@@ -59,7 +59,7 @@ def sample_repeated_rows(rows: Rows, seed: int) -> Rows:
 
 
 def single_sample_spec(spec: EvaluationSpec) -> EvaluationSpec:
-    """How they are asked: the headline protocol, their own picture, one at a time."""
+    """How they are asked: the headline protocol, their own image, one at a time."""
     return dataclasses.replace(spec, protocols=(spec.protocol,), controls=(), choose_prompt=False, batch_size=1)
 
 
@@ -87,7 +87,7 @@ PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
 Ceilings = Mapping[str, Ceiling]
 """By kind of rows: all, inferable."""
 _CEILING = (
-    "the best expected score of any model: of one that knows the catalog's spec, reads every attribute that a picture "
+    "the best expected score of any model: of one that knows the catalog's spec, reads every attribute that a image "
     "shows without error and gives the answer with the best chance of being right; joint is the chance of one whole "
     "answer. With luck a model may score above it"
 )
@@ -105,7 +105,7 @@ class Candidate:
     device: str
     dtype: str
     load: Callable[[], VisionModel]
-    """Called once, after the data was read and every picture looked at."""
+    """Called once, after the data was read and every image looked at."""
     server: str | None = None
     """The address of the server that answers, None where `load` brings the model into this process."""
 
@@ -235,7 +235,7 @@ def _rows(data: Path, spec: EvaluationSpec, *, quiet: bool) -> Rows:
         raise ToileError(
             str(data),
             f"no row of the {spec.split} split can be evaluated: {rows.num_rows} rows, {len(rows.skipped)} skipped",
-            "rows need title, category, price and picture; make more rows or choose another --split",
+            "rows need title, category, price and image; make more rows or choose another --split",
         )
     return rows
 
@@ -315,7 +315,7 @@ def _under(ceiling: Ceilings | None, result: Result) -> Result:
     """The result as it is written, with its ceiling where there is one."""
     if ceiling is not None:
         bounded = max(each.bounded for each in ceiling.values())
-        note = f"the ceiling of {bounded} rows is only an upper bound: their pictures leave too much open"
+        note = f"the ceiling of {bounded} rows is only an upper bound: their images leave too much open"
         notes = (*result.notes, note) if bounded else result.notes
         result = replace(result, ceiling=ceiling, notes=notes, methods={**result.methods, "ceiling": _CEILING})
     return as_written(result)
@@ -327,7 +327,7 @@ def _all(answers: Answers) -> tuple[Prediction, ...]:
 
 
 def _num_answered(predictions: Sequence[Prediction]) -> int:
-    """Rows with an answer about their own picture."""
+    """Rows with an answer about their own image."""
     return len({prediction.product_code for prediction in predictions if prediction.control == "none"})
 
 

@@ -185,7 +185,7 @@ def _adjusted(contrasts: Sequence[Contrast]) -> list[Contrast]:
 
 
 def _headline(result: Result, metric: str, rows: str) -> Score:
-    """Of all categories together, with the true picture, under the headline protocol, which stands first."""
+    """Of all categories together, with the true image, under the headline protocol, which stands first."""
     return next(score for score in result.scores if _plain(score, metric, rows))
 
 

@@ -1,8 +1,8 @@
 """The leak ledger: which evaluated rows the model may have met in training, and how they are the same.
 
 Two things stand for training: the train split of the evaluated data, and `seen.parquet` of the adapter or of the model
-folder, which lists code, family and picture hash of every row that `toile train` could draw. A row is touched when its
-code, its family or its picture is there too; a title alone does not touch it, for shops sell many a `Cotton Shirt`.
+folder, which lists code, family and image hash of every row that `toile train` could draw. A row is touched when its
+code, its family or its image is there too; a title alone does not touch it, for shops sell many a `Cotton Shirt`.
 
 A code of `seen.parquet` counts within its shop alone: generated catalogs of one seed share their codes, whatever they
 sell. The shop is the family's name without its last part, as `demo-0` of `demo-0-17`.
@@ -38,13 +38,13 @@ IN_TRAIN = ("code", "family", "picture", "pixels", "title", "look_alike")
 IN_SEEN = ("code", "family", "picture")
 TOUCHING = frozenset({"code", "family", "picture", "pixels"})
 MOST_DECODED = 10_000
-"""Train pictures that are decoded, 4 ms each at 336 px; of more rows those whose hash of the code comes first."""
+"""Train images that are decoded, 4 ms each at 336 px; of more rows those whose hash of the code comes first."""
 ALIKE_BITS = 4
-"""Of 64: pictures whose difference hashes are this close look alike."""
+"""Of 64: images whose difference hashes are this close look alike."""
 METHODS = {
-    "leaks": "code, family: the same text; picture: the same file; pixels: the same decoded picture; title: the same "
-    "words; look_alike: difference hashes at most 4 of 64 bits apart, which most pictures of one garment on white are, "
-    "leak or not; touched rows share code, family, picture or pixels with training, clean rows do not",
+    "leaks": "code, family: the same text; image: the same file; pixels: the same decoded image; title: the same "
+    "words; look_alike: difference hashes at most 4 of 64 bits apart, which most images of one garment on white are, "
+    "leak or not; touched rows share code, family, image or pixels with training, clean rows do not",
 }
 
 Hashes = npt.NDArray[np.uint64]
@@ -157,9 +157,9 @@ def write_matches(out: Path, ledger: Ledger) -> None:
         write_text(out / LEAKS, "".join(json.dumps(asdict(match)) + "\n" for match in ledger.matches))
 
 
-def difference_hash(picture: Image.Image) -> int:
+def difference_hash(image: Image.Image) -> int:
     """64 bits: where brightness grows from one of 9 x 8 cells to its right neighbour (the `dHash` of image search)."""
-    cells = np.asarray(picture.convert("L").resize((9, 8), Image.Resampling.BOX))
+    cells = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX))
     return int.from_bytes(np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes(), "big")
 
 
@@ -173,24 +173,24 @@ def _with_train(
         for key in (*_plain_keys(product), *keys):
             ours[key].append(product.product_code)
     same: dict[str, dict[str, str]] = {kind: {} for kind in IN_TRAIN}
-    number, of_pictures = dict.fromkeys(IN_TRAIN, 0), {}
+    number, of_images = dict.fromkeys(IN_TRAIN, 0), {}
     total = sum(file.num_rows for file in read_manifest(rows.folder).files if file.split == TRAIN)
     with progress_bar("comparing with train rows", total, quiet=quiet) as advance:
         for product in read(rows.folder, split=TRAIN, columns=("title", "image")):
             keys = list(_plain_keys(product))
             if product.image and _is_drawn(product.product_code, MOST_DECODED, total):
                 try:
-                    pixels, of_pictures[product.product_code] = _decoded_keys(product, rows.folder)
+                    pixels, of_images[product.product_code] = _decoded_keys(product, rows.folder)
                 except ToileError:
-                    pixels = []  # a broken train picture taught nothing; `compared` does not count it
+                    pixels = []  # a broken train image taught nothing; `compared` does not count it
                 keys += pixels
             for key in keys:
                 number[key[0]] += 1
                 for code in ours.get(key, ()):
                     same[key[0]].setdefault(code, product.product_code)
             advance(1)
-    number["look_alike"] = len(of_pictures)
-    same["look_alike"] = _alike(hashes, of_pictures)
+    number["look_alike"] = len(of_images)
+    same["look_alike"] = _alike(hashes, of_images)
     for kind in IN_TRAIN:
         found[TRAIN, kind], compared[TRAIN, kind] = same[kind], number[kind]
 
@@ -216,7 +216,7 @@ def _with_seen(
     number = dict.fromkeys(IN_SEEN, 0)
     for batch in _batches(path, tuple(columns)):
         for kind, name in zip(IN_SEEN, ("product_code", "family", "picture_sha256"), strict=True):
-            number[kind] += batch.num_rows - batch[name].null_count  # a picture drawn while training has no hash
+            number[kind] += batch.num_rows - batch[name].null_count  # a image drawn while training has no hash
         isin = [pc.is_in(batch[name], value_set=values) for name, values in columns.items()]
         for row in batch.filter(pc.or_(pc.or_(isin[0], isin[1]), isin[2])).to_pylist():
             code = row["product_code"]
@@ -254,9 +254,9 @@ def _plain_keys(product: Product) -> Iterator[tuple[str, str | bytes]]:
 
 def _decoded_keys(product: Product, folder: Path) -> tuple[list[tuple[str, str | bytes]], int]:
     """The hash of the pixels, and the difference hash."""
-    picture = decoded(product, folder)
-    pixels = hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).digest()
-    return [("pixels", pixels)], difference_hash(picture)
+    image = decoded(product, folder)
+    pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
+    return [("pixels", pixels)], difference_hash(image)
 
 
 def _is_drawn(code: str, most: int, total: int) -> bool:

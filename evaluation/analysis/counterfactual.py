@@ -1,4 +1,4 @@
-"""The page of a counterfactual run: the table, and some pairs of pictures with both answers.
+"""The page of a counterfactual run: the table, and some pairs of images with both answers.
 
 As every page here it is one file that refers to nothing outside, runs no script, and escapes what it shows.
 """
@@ -50,7 +50,7 @@ from schemas.validation import build
 _ROUNDING = 1e-9
 METHODS: Mapping[str, str] = {
     "pairs": "a test product drawn as it is and once more with one attribute changed to a value that the catalog spec "
-    "allows beside its others, each likely alike; all other draws of the picture are the same, and what the renderer "
+    "allows beside its others, each likely alike; all other draws of the image are the same, and what the renderer "
     "derives from the attribute follows it (a lining and a check take their second colours from the colour). nuisance: "
     "another camera, light, folds and background. Asked under the protocol generate",
     "expected": "ln of the ratio of the spec's price factors",
@@ -260,9 +260,9 @@ def run(
     prepare(out, inputs, force=force)
     rows = read_rows(data, spec, quiet=quiet)
     redrawn = _redrawn(rows, redraw, quiet=quiet)
-    shown = _pictures(rows, redrawn)
+    shown = _images(rows, redrawn)
     predictions = predict(
-        candidate.load(), shown, out / PREDICTIONS, spec, quiet=quiet, what="answering about redrawn pictures"
+        candidate.load(), shown, out / PREDICTIONS, spec, quiet=quiet, what="answering about redrawn images"
     )
     categories = [row.category3_code for row in train_rows(data) if row.category3_code]
     scored = outcomes(shown.products, predictions, spec, categories)
@@ -283,8 +283,8 @@ def run(
         seconds=time.monotonic() - began,
     )
     found = build(Counterfactual, document_of(record))  # as reading it back gives it
-    pictures = {product.product_code: product.image or b"" for product in shown.products}
-    write_text(out / REPORT, counterfactual_page(found, by_code, pictures))
+    images = {product.product_code: product.image or b"" for product in shown.products}
+    write_text(out / REPORT, counterfactual_page(found, by_code, images))
     write_counterfactual(out, found)
     return found
 
@@ -313,13 +313,13 @@ def _claimed(out: Path, *, force: bool) -> bool:
 
 
 def _redrawn(rows: Rows, redraw: Redraw, *, quiet: bool) -> list[Redrawn]:
-    """Every row whose leaf a picture can tell, as it is and changed."""
+    """Every row whose leaf a image can tell, as it is and changed."""
     products = [product for product in rows.products if product.inferable]
     if not products:
         raise ToileError(
             str(rows.folder),
             f"no row of the test split can be redrawn: {rows.num_rows} rows, {len(rows.products)} of them complete",
-            "make more products; rows need a category of their own, title, price and picture",
+            "make more products; rows need a category of their own, title, price and image",
         )
     found = []
     with progress_bar("redrawing", len(products), quiet=quiet) as advance:
@@ -329,7 +329,7 @@ def _redrawn(rows: Rows, redraw: Redraw, *, quiet: bool) -> list[Redrawn]:
     return found
 
 
-def _pictures(rows: Rows, redrawn: Sequence[Redrawn]) -> Rows:
+def _images(rows: Rows, redrawn: Sequence[Redrawn]) -> Rows:
     """Originals and changes as rows to ask about, each original before its changes."""
     products = [
         product for each in redrawn for product in (each.original, *(change.product for change in each.changes))
@@ -353,21 +353,21 @@ def _notes(rows: Rows, redrawn: Sequence[Redrawn], spec: EvaluationSpec) -> tupl
     others = sum(not each.as_stored for each in redrawn)
     if others:
         found.append(
-            f"{others} pictures drawn now differ from those in the shards, which other versions drew; both pictures of "
+            f"{others} images drawn now differ from those in the shards, which other versions drew; both images of "
             "every pair were drawn now"
         )
     return tuple(found)
 
 
 SHOWN = 12
-PICTURE_PX = 224
+IMAGE_PX = 224
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One picture and what was said about it."""
+    """One image and what was said about it."""
 
-    picture: str
+    image: str
     """A data URI."""
     outcome: Outcome
 
@@ -381,14 +381,14 @@ class Card:
     after: Shot
 
 
-def counterfactual_page(record: Counterfactual, answers: Mapping[str, Outcome], pictures: Mapping[str, bytes]) -> str:
-    """The page; `answers` and `pictures` (files) are by product code, those of changes by their own."""
+def counterfactual_page(record: Counterfactual, answers: Mapping[str, Outcome], images: Mapping[str, bytes]) -> str:
+    """The page; `answers` and `images` (files) are by product code, those of changes by their own."""
     environment = page_templates()
     page = environment.get_template("counterfactual.html.j2")
     return page.render(
         record=record,
         spec=record.inputs.spec,
-        cards=[_card(pair, answers, pictures) for pair in shown(record.pairs)],
+        cards=[_card(pair, answers, images) for pair in shown(record.pairs)],
         document=embedded(document_of(record)),
         change=_change,
         number=_number,
@@ -415,18 +415,18 @@ def shown(pairs: Sequence[Pair]) -> list[Pair]:
     return sorted(taken, key=lambda pair: order.index(pair.attribute))
 
 
-def _card(pair: Pair, answers: Mapping[str, Outcome], pictures: Mapping[str, bytes]) -> Card:
+def _card(pair: Pair, answers: Mapping[str, Outcome], images: Mapping[str, bytes]) -> Card:
     first, second = (
-        Shot(picture=_data_uri(pictures[code]), outcome=answers[code])
+        Shot(image=_data_uri(images[code]), outcome=answers[code])
         for code in (pair.product_code, f"{pair.product_code}/{pair.attribute}")
     )
     return Card(pair=pair, before=first, after=second)
 
 
 def _data_uri(encoded: bytes) -> str:
-    with Image.open(io.BytesIO(encoded)) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail((PICTURE_PX, PICTURE_PX))
+    with Image.open(io.BytesIO(encoded)) as image:
+        small = image.convert("RGB")
+    small.thumbnail((IMAGE_PX, IMAGE_PX))
     file = io.BytesIO()
     small.save(file, "JPEG", quality=88, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")

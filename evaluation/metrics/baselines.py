@@ -1,8 +1,8 @@
-"""The baseline nearest-picture: the answer that belongs to the most similar train picture, by colours and edges alone.
+"""The baseline nearest-picture: the answer that belongs to the most similar train image, by colours and edges alone.
 
-A picture is an 8 x 8 thumbnail of its colours, and how much edge of which direction each of 4 x 4 cells has (as in
+A image is an 8 x 8 thumbnail of its colours, and how much edge of which direction each of 4 x 4 cells has (as in
 Dalal & Triggs 2005, coarser and unnormalised). What it gets right needs no understanding; where it is very good, test
-pictures are copies of train pictures.
+images are copies of train images.
 """
 
 import bisect
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from evaluation.metrics.scoring import Outcome, category_key, outcomes
-from evaluation.rows import encoded_pictures, train_rows
+from evaluation.rows import encoded_images, train_rows
 from evaluation.stats.intervals import Values, numbered
 from schemas.answer import render
 from schemas.errors import BROKEN_PICTURE
@@ -29,7 +29,7 @@ from schemas.prediction import Prediction
 from schemas.product import Product, from_batch, open_shard, shard_files
 
 CATEGORY_MEDIAN = "category-median"
-NEAREST_PICTURE = "nearest-picture"
+NEAREST_IMAGE = "nearest-picture"
 _CATEGORY = ("category",)
 _PRICE = ("price", "price_within_10", "price_within_25", "price_median_ape", "price_male", "price_d2")
 _TITLE = ("title", "title_exact", "title_f1")
@@ -39,7 +39,7 @@ METHODS = {
     "drawn with the categories' shares; median-price: of all rows; majority-category-median: of the commonest "
     "category; category-median and category-commonest-title: told the true category; predicted-category-median: of the "
     "category that the model answered; constant: commonest category, title and its price at once; nearest-picture: the "
-    "answer of the most similar of at most 2000 train pictures, drawn by a hash, by an 8 x 8 thumbnail and its edges",
+    "answer of the most similar of at most 2000 train images, drawn by a hash, by an 8 x 8 thumbnail and its edges",
 }
 
 
@@ -60,7 +60,7 @@ class Habits:
     category_titles: Mapping[str, str]
     """Commonest title by category key."""
     nearest: Mapping[str, str] = field(default_factory=dict)
-    """By code of an evaluated row: the true answer to the most similar train picture; empty if not looked up."""
+    """By code of an evaluated row: the true answer to the most similar train image; empty if not looked up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,13 +136,13 @@ def baselines(habits: Habits, answered: Mapping[str, str | None], seed: int) -> 
     if habits.nearest:
         every = (*_CATEGORY, *_TITLE, *_PRICE, *_WHOLE)
         found.append(
-            Baseline(name=NEAREST_PICTURE, metrics=every, answer=lambda p: habits.nearest.get(p.product_code, ""))
+            Baseline(name=NEAREST_IMAGE, metrics=every, answer=lambda p: habits.nearest.get(p.product_code, ""))
         )
     return tuple(found)
 
 
 def answered_categories(scored: Iterable[Outcome]) -> dict[str, str | None]:
-    """The category that was answered to each product's own picture."""
+    """The category that was answered to each product's own image."""
     return {outcome.product_code: outcome.answered_category for outcome in scored if outcome.control == "none"}
 
 
@@ -186,33 +186,33 @@ def _commonest(counts: Counter[str]) -> str:
     return min(counts, key=lambda name: (-counts[name], name))
 
 
-MOST_PICTURES = 2000
-"""Train pictures looked at: those whose hash of the code comes first."""
+MOST_IMAGES = 2000
+"""Train images looked at: those whose hash of the code comes first."""
 _UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 
 
-def habits_of(folder: Path, judged: Sequence[Product], *, max_images: int = MOST_PICTURES) -> Habits | None:
-    """The habits of a folder's train split, with the nearest train picture of each of the `judged` rows.
+def habits_of(folder: Path, judged: Sequence[Product], *, max_images: int = MOST_IMAGES) -> Habits | None:
+    """The habits of a folder's train split, with the nearest train image of each of the `judged` rows.
 
-    Pictures that `judged` do not hold are read from the folder.
+    Images that `judged` do not hold are read from the folder.
     """
     habits = fit(train_rows(folder))
     if habits is None:
         return None
-    pictures = {product.product_code: product.image for product in judged if product.image}
+    images = {product.product_code: product.image for product in judged if product.image}
     for split in sorted({product.split for product in judged}):
-        missing = {p.product_code for p in judged if p.split == split} - set(pictures)
-        pictures |= encoded_pictures(folder, split, missing) if missing else {}
-    seen = [replace(product, image=pictures.get(product.product_code)) for product in judged]
+        missing = {p.product_code for p in judged if p.split == split} - set(images)
+        images |= encoded_images(folder, split, missing) if missing else {}
+    seen = [replace(product, image=images.get(product.product_code)) for product in judged]
     return replace(habits, nearest=nearest_answers(sample_train_images(folder, max_images), seen))
 
 
 def nearest_answers(train: Iterable[Product], judged: Iterable[Product]) -> dict[str, str]:
-    """For each code of `judged` the true answer to the most similar picture of `train`, the first of equals.
+    """For each code of `judged` the true answer to the most similar image of `train`, the first of equals.
 
     A row's own family never counts as similar, which matters where train rows themselves are judged. Rows without a
-    picture that can be read are left out, and train rows without title, category or price too.
+    image that can be read are left out, and train rows without title, category or price too.
     """
     whole = (row for row in train if row.title and row.category3_code and row.full_price)
     known, asked = _with_features(whole), _with_features(judged)
@@ -236,9 +236,9 @@ def nearest_answers(train: Iterable[Product], judged: Iterable[Product]) -> dict
 def features(encoded: bytes) -> Values | None:
     """Colours of an 8 x 8 thumbnail in [0, 1], then the edges of 4 x 4 cells by 8 directions; None if not decodable."""
     try:
-        with Image.open(io.BytesIO(encoded)) as picture:
-            picture.draft("RGB", (2 * _GREY, 2 * _GREY))
-            plain = (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+        with Image.open(io.BytesIO(encoded)) as image:
+            image.draft("RGB", (2 * _GREY, 2 * _GREY))
+            plain = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
             small = plain.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
             grey = np.asarray(plain.convert("L").resize((_GREY, _GREY), Image.Resampling.BOX), np.float64) / 255
     except _UNREADABLE:

@@ -27,7 +27,7 @@ FAILURES = {
 """Reasons by field; `category:wrong` and so on are figures: the share of rows that failed so."""
 POOLED = ("price_rmsle", "price_d2", "price_spearman", "price_spearman_in_category")
 """Figures over all rows with a readable price, not means over rows; see `evaluation.metrics.ratios`."""
-_TRUE_PICTURE_ALONE = {"price_bias", "title_chrf", *(f"title_{slot}" for slot in SLOTS)}
+_TRUE_IMAGE_ALONE = {"price_bias", "title_chrf", *(f"title_{slot}" for slot in SLOTS)}
 _ROUNDING = 1e-9
 
 
@@ -82,11 +82,11 @@ def log_ratio(outcome: Outcome) -> float:
 
 
 def shown(protocol: str, control: str) -> tuple[str, ...]:
-    """The figures of a protocol, in their order; the finer ones are shown for the true picture alone."""
+    """The figures of a protocol, in their order; the finer ones are shown for the true image alone."""
     about = _about(protocol)
     free = [name for name, figure in FIGURES.items() if figure.about in about]
     if control != "none":
-        return tuple(name for name in free if name not in _TRUE_PICTURE_ALONE)
+        return tuple(name for name in free if name not in _TRUE_IMAGE_ALONE)
     return (*free, *(POOLED if "price" in about else ()))
 
 

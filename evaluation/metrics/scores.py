@@ -48,7 +48,7 @@ def visual_gains(sides: Mapping[str, Columns], names: Sequence[str], protocol: s
 
 
 def verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
-    """Whether the model uses the picture, and the sentence that says so.
+    """Whether the model uses the image, and the sentence that says so.
 
     The first protocol with a gain decides, which is the headline one, on inferable rows where there are any.
     """
@@ -58,12 +58,12 @@ def verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
     by_name = {score.metric.removesuffix(_GAIN_SUFFIX): score for score in gains if score.rows == rows}
     deciding = [(name, by_name[name]) for name in _DECIDING if name in by_name][:2]
     if not deciding:
-        return None, "not tested: no control was run, so nothing shows whether this model uses the picture"
+        return None, "not tested: no control was run, so nothing shows whether this model uses the image"
     figures = ", ".join(f"{name} {_format_gain(score)}" for name, score in deciding)
     measured = f"visual gain on {deciding[0][1].n} {rows} rows: {figures}"
     if max(known(score.low) for _, score in deciding) > 0:
-        return True, f"this model uses the picture ({measured})"
-    return False, f"this model does not use the picture, as far as these rows can tell ({measured})"
+        return True, f"this model uses the image ({measured})"
+    return False, f"this model does not use the image, as far as these rows can tell ({measured})"
 
 
 def _gain(seeing: Columns, blind: Columns, name: str, rows: str) -> PairedEstimate:
@@ -115,11 +115,11 @@ METHODS: Mapping[str, str] = {
     **MEANINGS,
     "macro": "unweighted mean over categories with at least min_category_rows rows; the rest is one group, (other), "
     "which counts when it has as many",
-    "visual_gain": "accuracy on the true picture minus the larger one of blank and shuffled; its interval takes the "
+    "visual_gain": "accuracy on the true image minus the larger one of blank and shuffled; its interval takes the "
     "lower limits of both paired differences; in_category_gain: minus that on another product of the same category",
-    "controls": "blank: the mean colour of the evaluated pictures, same size; shuffled: the picture of another family; "
+    "controls": "blank: the mean colour of the evaluated images, same size; shuffled: the image of another family; "
     "shuffled_in_category: of another family of the same category, rows of categories with one family left out; "
-    "the answer to a picture is asked once, decoding is greedy",
+    "the answer to a image is asked once, decoding is greedy",
     **baselines.METHODS,
     "families": "rows of one product family are alike, so intervals take the scatter of whole families: standard "
     "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
@@ -142,7 +142,7 @@ def score(
     """Every figure of a result: the model's by protocol and control, then the baselines', which need `train` rows.
 
     Each prediction needs its row among `products`; rows without a prediction are not counted. The baseline
-    nearest-picture is there where both `products` and `train` hold pictures. With codes in `touched` the rows that
+    nearest-picture is there where both `products` and `train` hold images. With codes in `touched` the rows that
     training has met and those that it has not get figures of their own.
     """
     spec = spec or EvaluationSpec()

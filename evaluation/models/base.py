@@ -1,4 +1,4 @@
-"""What the evaluation needs of a model: protocols of structural typing, and `ModelUnderTest`, which says how to get one.
+"""What the evaluation needs of a model: typing protocols, and `ModelUnderTest`, which says how to get one.
 
 A model is any object with these methods, so packages that make models import nothing from here. It receives images and
 prompts only; no product code, file name or row order reaches it. `generate` is required. The other methods are
@@ -106,7 +106,7 @@ class TokenModel(Protocol):
     """A model that shows its tokens."""
 
     def token_ids(self, image: Image.Image, prompt: str, prefix: str = "") -> list[int]:
-        """Return the ids of image, prompt and answer prefix as the model receives them; image positions are negative."""
+        """Return the ids of image, prompt and answer prefix as the model receives them; image positions are < 0."""
         ...
 
 

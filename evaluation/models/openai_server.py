@@ -1,7 +1,7 @@
 """Any OpenAI-compatible server behind `VisionModel`: vLLM, SGLang, llama.cpp, a hosted model.
 
-Wire format: `POST URL/chat/completions` with the picture as a `data:` URI in an `image_url` part, temperature 0
-(OpenAI's "Chat Completions" reference; vLLM's "OpenAI-compatible server" page). A picture goes out as the file that
+Wire format: `POST URL/chat/completions` with the image as a `data:` URI in an `image_url` part, temperature 0
+(OpenAI's "Chat Completions" reference; vLLM's "OpenAI-compatible server" page). A image goes out as the file that
 the shard holds where that decodes to the very pixels a local model would see, else as PNG of these pixels.
 
 A server has no log-probabilities of given answers to offer and no constraint on its tokens, so it is asked for free
@@ -80,23 +80,23 @@ class OpenAIBackend:
             self._runner.run(self._client.aclose())
         self._runner.close()
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        """One answer for each picture and prompt, outer white space removed.
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        """One answer for each image and prompt, outer white space removed.
 
         Refusals, wrong addresses and answers that make no sense are a ToileError at once; a server that is busy, or
         gone after it has answered before, after `ATTEMPTS`.
         """
-        return self._runner.run(self._answers(pictures, prompts))
+        return self._runner.run(self._answers(images, prompts))
 
-    async def _answers(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+    async def _answers(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self._client is None:
             headers = {"Authorization": f"Bearer {self.server.key}"} if self.server.key else {}
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
             timeout = httpx.Timeout(TIMEOUT, connect=20.0, pool=None)
             self._client = httpx.AsyncClient(headers=headers, timeout=timeout, limits=limits)
         tasks = [
-            asyncio.ensure_future(self._answer(self._client, picture, prompt))
-            for picture, prompt in zip(pictures, prompts, strict=True)
+            asyncio.ensure_future(self._answer(self._client, image, prompt))
+            for image, prompt in zip(images, prompts, strict=True)
         ]
         try:
             return list(await asyncio.gather(*tasks))
@@ -105,8 +105,8 @@ class OpenAIBackend:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answer(self, client: httpx.AsyncClient, picture: Image.Image, prompt: str) -> Generated:
-        body = self._body(picture, prompt)
+    async def _answer(self, client: httpx.AsyncClient, image: Image.Image, prompt: str) -> Generated:
+        body = self._body(image, prompt)
         pause = FIRST_PAUSE
         for attempt in range(1, ATTEMPTS + 1):
             try:
@@ -123,10 +123,10 @@ class OpenAIBackend:
                 pause *= 2
         raise AssertionError("unreachable")
 
-    def _body(self, picture: Image.Image, prompt: str) -> bytes:
+    def _body(self, image: Image.Image, prompt: str) -> bytes:
         """The request; the chat marks of the local prompt are the server's own affair."""
         content = [
-            {"type": "image_url", "image_url": {"url": data_uri(picture)}},
+            {"type": "image_url", "image_url": {"url": data_uri(image)}},
             {"type": "text", "text": prompt.removeprefix(_BEFORE).removesuffix(_AFTER)},
         ]
         return json.dumps(
@@ -182,7 +182,7 @@ class OpenAIBackend:
     def _refusal(self, response: httpx.Response) -> ToileError:
         """What to do about a status that another attempt would not change."""
         hints = {
-            400: "does the model take pictures, and is its context long enough?",
+            400: "does the model take images, and is its context long enough?",
             401: "name the environment variable that holds the key with --api-key-env",
             403: "name the environment variable that holds the key with --api-key-env",
             404: f"check --url, which ends in /v1 as a rule, and whether the server has a model {self.server.model!r}",
@@ -221,16 +221,16 @@ def address(url: str) -> str:
     return str(parsed)
 
 
-def data_uri(picture: Image.Image) -> str:
-    """The picture's own file where it is PNG or JPEG and says the same to every reader, else PNG of its pixels."""
-    content = picture.info.get(STORED)
+def data_uri(image: Image.Image) -> str:
+    """The image's own file where it is PNG or JPEG and says the same to every reader, else PNG of its pixels."""
+    content = image.info.get(STORED)
     if isinstance(content, bytes):
         with Image.open(io.BytesIO(content)) as stored:
             plain = stored.mode in {"RGB", "L"} and "transparency" not in stored.info
             if stored.format in _FORMATS and plain and stored.getexif().get(_ORIENTATION, 1) == 1:
                 return f"data:{_FORMATS[stored.format]};base64,{base64.b64encode(content).decode('ascii')}"
     file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=1)
+    image.save(file, "PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 

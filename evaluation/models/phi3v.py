@@ -19,7 +19,7 @@ from schemas.errors import ToileError
 class Phi3VisionBackend:
     """Answers in batches: prompts are padded on the left, so every answer starts where its prompt ends.
 
-    A picture is tiled once, however many questions are asked about it in a row.
+    A image is tiled once, however many questions are asked about it in a row.
     """
 
     constrains = True
@@ -39,11 +39,11 @@ class Phi3VisionBackend:
         self._grammars: dict[AnswerForm, tuple[Grammar, dict[tuple[int, ...], Any]]] = {}
 
     def generate(
-        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
+        self, images: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
     ) -> list[Generated]:
         """Greedy answers, outer white space removed. Too little memory becomes a ToileError."""
-        tiles = self._tiled(pictures)
-        rows = [self._prompt_ids(prompt, picture) for prompt, picture in zip(prompts, tiles, strict=True)]
+        tiles = self._tiled(images)
+        rows = [self._prompt_ids(prompt, image) for prompt, image in zip(prompts, tiles, strict=True)]
         batch = self._batch(rows, tiles)
         settings = {} if constraint is None else {"logits_processor": [self._kept_to(constraint)]}
         with self._device_errors(len(rows)):
@@ -59,26 +59,26 @@ class Phi3VisionBackend:
 
     def logprob(
         self,
-        pictures: Sequence[Image.Image],
+        images: Sequence[Image.Image],
         prompts: Sequence[str],
         prefixes: Sequence[str],
         answers: Sequence[Sequence[str]],
         *,
         ended: bool = False,
     ) -> list[LogProbs]:
-        """As `RankingModel.logprob`, one prefill a picture.
+        """As `RankingModel.logprob`, one prefill a image.
 
         Prefix and candidate are encoded as one text, as in training, for a token may reach from one into the other
         (" St" and "yle" are " Style"). What every candidate of a row and the bare prefix begin with alike is the
         prompt's; a last token of the prefix that some candidate changes is scored in all of them.
         """
         end = [self.stop_tokens[0]] if ended else []
-        tiles = self._tiled(pictures)
+        tiles = self._tiled(images)
         rows, candidates = [], []
-        for prompt, picture, prefix, texts in zip(prompts, tiles, prefixes, answers, strict=True):
+        for prompt, image, prefix, texts in zip(prompts, tiles, prefixes, answers, strict=True):
             whole = [self.processor.encode_plain(prefix + text) + end for text in texts]
             fixed = _common([self.processor.encode_plain(prefix), *whole])
-            rows.append(self._prompt_ids(prompt, picture) + whole[0][:fixed])
+            rows.append(self._prompt_ids(prompt, image) + whole[0][:fixed])
             candidates.append([ids[fixed:] for ids in whole])
         with self._device_errors(len(rows)):
             found = self.model.logprob(candidates, **self._batch(rows, tiles))
@@ -97,22 +97,22 @@ class Phi3VisionBackend:
             self._shapes[ratio] = (tiles.num_tokens, width, height)
         return self._shapes[ratio]
 
-    def token_ids(self, picture: Image.Image, prompt: str, prefix: str = "") -> list[int]:
+    def token_ids(self, image: Image.Image, prompt: str, prefix: str = "") -> list[int]:
         """As `TokenModel.token_ids`."""
-        (tiles,) = self._tiled([picture])
+        (tiles,) = self._tiled([image])
         return self._prompt_ids(prompt, tiles) + (self.processor.encode_plain(prefix) if prefix else [])
 
-    def _prompt_ids(self, prompt: str, picture: Any) -> list[int]:
-        ids: list[int] = self.processor.tokenize(prompt, [picture.num_tokens])
+    def _prompt_ids(self, prompt: str, image: Any) -> list[int]:
+        ids: list[int] = self.processor.tokenize(prompt, [image.num_tokens])
         return ids
 
-    def _tiled(self, pictures: Sequence[Image.Image]) -> list[Any]:
-        """The crops of each picture; those of the last two batches are kept."""
-        for picture in pictures:
-            kept = self._tiles.pop(id(picture), None)
-            self._tiles[id(picture)] = kept or (picture, self.processor.tile(picture))
-        found = [self._tiles[id(picture)][1] for picture in pictures]
-        self._num_kept = max(self._num_kept, 2 * len(pictures))
+    def _tiled(self, images: Sequence[Image.Image]) -> list[Any]:
+        """The crops of each image; those of the last two batches are kept."""
+        for image in images:
+            kept = self._tiles.pop(id(image), None)
+            self._tiles[id(image)] = kept or (image, self.processor.tile(image))
+        found = [self._tiles[id(image)][1] for image in images]
+        self._num_kept = max(self._num_kept, 2 * len(images))
         for oldest in list(self._tiles)[: -self._num_kept]:
             del self._tiles[oldest]
         return found
@@ -142,7 +142,7 @@ class Phi3VisionBackend:
         except torch.OutOfMemoryError as error:
             raise ToileError(
                 str(self.device),
-                f"out of memory with {num_rows} pictures at once",
+                f"out of memory with {num_rows} images at once",
                 "start again with a smaller --batch-size; it continues where it was",
             ) from error
 

@@ -29,7 +29,7 @@ class Choice:
 
     protocol: str
     products: tuple[Product, ...]
-    """The validation rows, pictures and all."""
+    """The validation rows, images and all."""
     predictions: tuple[Prediction, ...]
     """Theirs, under every free-text protocol; of split validation."""
 
@@ -146,7 +146,7 @@ def answer(
 def prompts_asked(
     model: VisionModel, rows: Rows, predictions: Sequence[Prediction], spec: EvaluationSpec, facts: Facts | None
 ) -> tuple[Prompt, ...]:
-    """For each protocol the question about the first row, with its own picture."""
+    """For each protocol the question about the first row, with its own image."""
     first = rows.products[0]
     found = []
     for protocol in spec.protocols:

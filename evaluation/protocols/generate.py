@@ -1,7 +1,7 @@
-"""From rows to predictions: every picture is put before the model once, under every protocol.
+"""From rows to predictions: every image is put before the model once, under every protocol.
 
-The question of a protocol is the same for every product and decoding is greedy, so an answer belongs to a picture: the
-answer to a shuffled picture is the answer that the picture got as a product's own, and blank pictures of one size share
+The question of a protocol is the same for every product and decoding is greedy, so an answer belongs to a image: the
+answer to a shuffled image is the answer that the image got as a product's own, and blank images of one size share
 theirs. Controls therefore cost next to nothing. Batches are cut from the full list, whatever is done already, so a run
 that was killed and continued writes the same lines as one that was not.
 """
@@ -28,19 +28,19 @@ from schemas.util.console import progress_bar
 
 
 def blank(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
-    """One colour over the size of the true picture, so the model spends the same number of image tokens."""
+    """One colour over the size of the true image, so the model spends the same number of image tokens."""
     return Image.new("RGB", size, colour)
 
 
 def partners(products: Sequence[Product], seed: int, within_category: bool = False) -> dict[str, str]:
-    """For each product code the code whose picture is shown instead: everybody gives and gets one picture.
+    """For each product code the code whose image is shown instead: everybody gives and gets one image.
 
-    Families stand in a row in random order and everybody takes the picture as many places further as the largest
+    Families stand in a row in random order and everybody takes the image as many places further as the largest
     family is long, so nobody sees its own family while that family is at most half of all rows; otherwise nobody sees
-    its own picture. A single row has no partner: the result is empty.
+    its own image. A single row has no partner: the result is empty.
 
     Within categories the same is done in each category by itself, except that nobody ever sees its own family: where
-    one is more than half of the category, some pictures are shown twice, and a category of one family is left out.
+    one is more than half of the category, some images are shown twice, and a category of one family is left out.
     """
     if not within_category:
         return _shifted(products, seed) if len(products) > 1 else {}
@@ -68,7 +68,7 @@ def _shifted(products: Sequence[Product], seed: int | list[int]) -> dict[str, st
 
 
 def _from_others(products: Sequence[Product]) -> dict[str, str]:
-    """Each family goes round the pictures of the other families."""
+    """Each family goes round the images of the other families."""
     row = sorted(products, key=lambda product: product.product_code)
     found: dict[str, str] = {}
     for family in sorted({product.family for product in row}):
@@ -82,8 +82,8 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """What is put before the model: a product's own picture, or a blank one of a size."""
+class _Image:
+    """What is put before the model: a product's own image, or a blank one of a size."""
 
     code: str | None
     size: tuple[int, int]
@@ -91,15 +91,15 @@ class _Picture:
 
 _Asked = tuple[Product, str]
 """A product and the control under which it is asked about."""
-_Questions = dict[_Picture, list[_Asked]]
+_Questions = dict[_Image, list[_Asked]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Pictures of one shape."""
+    """Images of one shape."""
 
     shape: Shape
-    pictures: Sequence[_Picture]
+    images: Sequence[_Image]
 
 
 def predict(
@@ -134,19 +134,19 @@ def predict(
     done = {prediction.key for prediction in found}
     mine = [batch for number, batch in enumerate(batches) if ranks.mine(number)]
     still_open = [batch for batch in mine if not done.issuperset(_keys_of(batch, questions, spec))]
-    total, waiting = (sum(len(batch.pictures) for batch in some) for some in (mine, still_open))
+    total, waiting = (sum(len(batch.images) for batch in some) for some in (mine, still_open))
     with progress_bar(f"{what}: {', '.join(spec.protocols)}", total, done=total - waiting, quiet=quiet) as advance:
         for batch in still_open:
             drawn = [
-                decoded(products[picture.code], rows.folder) if picture.code else blank(picture.size, rows.mean_colour)
-                for picture in batch.pictures
+                decoded(products[image.code], rows.folder) if image.code else blank(image.size, rows.mean_colour)
+                for image in batch.images
             ]
-            shows_product = [picture.code is not None for picture in batch.pictures]
+            shows_product = [image.code is not None for image in batch.images]
             replies = asker.replies(drawn, shows_product, blank(batch.shape[1:], rows.mean_colour))
             lines = [line for line in _lines(batch, replies, questions) if line.key not in done]
             append_predictions(path if ranks.size == 1 else rank_file(path, ranks.rank), lines)
             found += lines
-            advance(len(batch.pictures))
+            advance(len(batch.images))
     _join(path, order, ranks, sort=bool(done))
     return in_order(found if ranks.size == 1 else read_predictions(path), rows.products, spec)
 
@@ -177,7 +177,7 @@ def in_order(predictions: Sequence[Prediction], products: Sequence[Product], spe
 
 
 def _questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
-    """Which products are asked about before which picture."""
+    """Which products are asked about before which image."""
     partner = {}
     if "shuffled" in spec.controls:
         partner["shuffled"] = partners(rows.products, spec.seed)
@@ -186,33 +186,33 @@ def _questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
     asked: _Questions = {}
     for product in rows.products:
         code = product.product_code
-        asked.setdefault(_Picture(code, rows.sizes[code]), []).append((product, "none"))
+        asked.setdefault(_Image(code, rows.sizes[code]), []).append((product, "none"))
         for control in spec.controls:
             if control == "blank":
-                asked.setdefault(_Picture(None, rows.sizes[code]), []).append((product, control))
+                asked.setdefault(_Image(None, rows.sizes[code]), []).append((product, control))
             elif code in partner[control]:
                 other = partner[control][code]
-                asked.setdefault(_Picture(other, rows.sizes[other]), []).append((product, control))
+                asked.setdefault(_Image(other, rows.sizes[other]), []).append((product, control))
     return asked
 
 
 def _batches(questions: _Questions, model: VisionModel, spec: EvaluationSpec) -> Iterator[_Batch]:
-    """Pictures of one shape together, the largest shapes first.
+    """Images of one shape together, the largest shapes first.
 
     So a batch needs no padding but for the text, and memory that does not suffice shows in the first batch.
     """
     shape_of = _shapes(model)
-    by_shape: dict[Shape, list[_Picture]] = {}
-    for picture in questions:
-        by_shape.setdefault(shape_of(picture.size), []).append(picture)
+    by_shape: dict[Shape, list[_Image]] = {}
+    for image in questions:
+        by_shape.setdefault(shape_of(image.size), []).append(image)
     for shape in sorted(by_shape, reverse=True):
-        pictures = sorted(by_shape[shape], key=lambda picture: picture.size)
-        for start in range(0, len(pictures), spec.batch_size):
-            yield _Batch(shape, pictures[start : start + spec.batch_size])
+        images = sorted(by_shape[shape], key=lambda image: image.size)
+        for start in range(0, len(images), spec.batch_size):
+            yield _Batch(shape, images[start : start + spec.batch_size])
 
 
 def _shapes(model: VisionModel) -> Callable[[tuple[int, int]], Shape]:
-    """The model's own notion of the shape of a picture, or its size, the number of pixels first."""
+    """The model's own notion of the shape of a image, or its size, the number of pixels first."""
     if isinstance(model, ShapedModel):
         return model.shape
     return lambda size: (size[0] * size[1], *size)
@@ -221,21 +221,21 @@ def _shapes(model: VisionModel) -> Callable[[tuple[int, int]], Shape]:
 def _keys_of(batch: _Batch, questions: _Questions, spec: EvaluationSpec) -> Iterator[Key]:
     """The lines of a batch in the order in which they are written."""
     for protocol in spec.protocols:
-        for picture in batch.pictures:
-            for product, control in questions[picture]:
+        for image in batch.images:
+            for product, control in questions[image]:
                 yield (product.product_code, protocol, control)
 
 
 def _lines(batch: _Batch, replies: Mapping[str, Sequence[Reply]], questions: _Questions) -> list[Prediction]:
     return [
-        _line(product, protocol, control, picture, reply)
+        _line(product, protocol, control, image, reply)
         for protocol, of_protocol in replies.items()
-        for picture, reply in zip(batch.pictures, of_protocol, strict=True)
-        for product, control in questions[picture]
+        for image, reply in zip(batch.images, of_protocol, strict=True)
+        for product, control in questions[image]
     ]
 
 
-def _line(product: Product, protocol: str, control: str, picture: _Picture, reply: Reply) -> Prediction:
+def _line(product: Product, protocol: str, control: str, image: _Image, reply: Reply) -> Prediction:
     assert product.full_price is not None, product.product_code
     return Prediction(
         product_code=product.product_code,
@@ -245,7 +245,7 @@ def _line(product: Product, protocol: str, control: str, picture: _Picture, repl
         inferable=product.inferable,
         protocol=protocol,
         control=control,
-        shown=picture.code,
+        shown=image.code,
         answer=reply.text,
         truncated=reply.truncated,
         prefix=reply.prefix,

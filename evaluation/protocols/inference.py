@@ -1,6 +1,6 @@
-"""One batch of pictures under every protocol of a run.
+"""One batch of images under every protocol of a run.
 
-The pictures are decoded and tiled once for all protocols, and the answer to the training prompt is written once: it is
+The images are decoded and tiled once for all protocols, and the answer to the training prompt is written once: it is
 the answer of `generate`, and the prefix of `rank` and `price` is cut from it.
 """
 
@@ -46,7 +46,7 @@ class Ranking:
 def ranking(categories: Sequence[str], found: LogProbs, habit: Sequence[float], rank_by: str) -> Ranking:
     """Ranked by one of the measures; equal ones by raw, then by name.
 
-    `habit` is ln P(category | blank picture). Nothing depends on the order of the categories.
+    `habit` is ln P(category | blank image). Nothing depends on the order of the categories.
     """
     of_category = {
         name: {"raw": round(raw, 5), "per_token": round(raw / tokens, 5), "calibrated": round(raw - prior, 5)}
@@ -60,7 +60,7 @@ def ranking(categories: Sequence[str], found: LogProbs, habit: Sequence[float], 
 
 
 def habit(under_references: Sequence[LogProbs], with_title: Sequence[bool]) -> list[float]:
-    """ln of the mean of P(c | blank picture, prefix) over the reference prefixes, for each category.
+    """ln of the mean of P(c | blank image, prefix) over the reference prefixes, for each category.
 
     A category without a title of its own (`with_title`) was never behind a prefix that suits it, and would look rarer
     than it is; it counts as the least likely of the others.
@@ -126,7 +126,7 @@ def distribution(points: Sequence[float], log_probs: Sequence[float]) -> PriceDi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the model said to one picture under one protocol."""
+    """What the model said to one image under one protocol."""
 
     text: str
     truncated: bool
@@ -136,7 +136,7 @@ class Reply:
 
 
 class Asker:
-    """Asks a model; remembers what it writes by habit, which is the same for all pictures of a shape.
+    """Asks a model; remembers what it writes by habit, which is the same for all images of a shape.
 
     `facts` may be None where no protocol needs them.
     """
@@ -149,13 +149,13 @@ class Asker:
         self._habits: dict[tuple[tuple[int, int], tuple[str, ...]], list[float]] = {}
 
     def replies(
-        self, pictures: Sequence[Image.Image], shows_product: Sequence[bool], blank: Image.Image
+        self, images: Sequence[Image.Image], shows_product: Sequence[bool], blank: Image.Image
     ) -> dict[str, list[Reply]]:
-        """For each protocol a reply to each of the pictures, of which some are blank; all have the shape of `blank`."""
+        """For each protocol a reply to each of the images, of which some are blank; all have the shape of `blank`."""
         found: dict[str, list[Reply]] = {}
         own: Sequence[str] = ()
         if "generate" in self._spec.protocols or set(SCORED) & set(self._spec.protocols):
-            written = self._model.generate(pictures, [PROMPT] * len(pictures))
+            written = self._model.generate(images, [PROMPT] * len(images))
             own = [answer.text for answer in written]
             found["generate"] = [Reply(text=answer.text, truncated=answer.truncated) for answer in written]
         for protocol in self._spec.protocols:
@@ -163,27 +163,27 @@ class Asker:
                 case "generate":
                     continue
                 case "rank":
-                    found[protocol] = self._ranked(pictures, own, shows_product, blank)
+                    found[protocol] = self._ranked(images, own, shows_product, blank)
                 case "price":
-                    found[protocol] = self._priced(pictures, own)
+                    found[protocol] = self._priced(images, own)
                 case _:
-                    answers = self._written(protocol, pictures)
+                    answers = self._written(protocol, images)
                     found[protocol] = [Reply(text=answer.text, truncated=answer.truncated) for answer in answers]
         return {protocol: found[protocol] for protocol in self._spec.protocols}
 
-    def _written(self, protocol: str, pictures: Sequence[Image.Image]) -> list[Generated]:
-        prompts = [self._prompts[protocol]] * len(pictures)
+    def _written(self, protocol: str, images: Sequence[Image.Image]) -> list[Generated]:
+        prompts = [self._prompts[protocol]] * len(images)
         if protocol != "constrained":
-            return self._model.generate(pictures, prompts)
+            return self._model.generate(images, prompts)
         form = AnswerForm(categories=self._known.categories)
-        return cast(ConstrainedModel, self._model).generate(pictures, prompts, constraint=form)
+        return cast(ConstrainedModel, self._model).generate(images, prompts, constraint=form)
 
     def _ranked(
-        self, pictures: Sequence[Image.Image], own: Sequence[str], shows_product: Sequence[bool], blank: Image.Image
+        self, images: Sequence[Image.Image], own: Sequence[str], shows_product: Sequence[bool], blank: Image.Image
     ) -> list[Reply]:
         categories = self._known.categories
         prefixes = [category_prefix(answer) for answer in own]
-        scored = self._logprobs(pictures, prefixes, category_candidates(categories))
+        scored = self._logprobs(images, prefixes, category_candidates(categories))
         found = []
         for prefix, log_probs, sees in zip(prefixes, scored, shows_product, strict=True):
             references = reference_prefixes(prefix, self._known)
@@ -194,7 +194,7 @@ class Asker:
         return found
 
     def _habit(self, references: tuple[str, ...], blank: Image.Image) -> Sequence[float]:
-        """ln P(category | blank picture); asked in batches of its own, so that it is the same in a continued run."""
+        """ln P(category | blank image); asked in batches of its own, so that it is the same in a continued run."""
         key = (blank.size, references)
         if key not in self._habits:
             candidates = category_candidates(self._known.categories)
@@ -206,10 +206,10 @@ class Asker:
             self._habits[key] = habit(found, [name in titled for name in self._known.categories])
         return self._habits[key]
 
-    def _priced(self, pictures: Sequence[Image.Image], own: Sequence[str]) -> list[Reply]:
+    def _priced(self, images: Sequence[Image.Image], own: Sequence[str]) -> list[Reply]:
         points = self._known.price_points
         prefixes = [price_prefix(answer) for answer in own]
-        scored = self._logprobs(pictures, prefixes, price_candidates(points), ended=True)
+        scored = self._logprobs(images, prefixes, price_candidates(points), ended=True)
         prices = [distribution(points, log_probs.values) for log_probs in scored]
         return [
             Reply(text=one.answer(), truncated=False, prefix=prefix, prices=one)
@@ -218,14 +218,14 @@ class Asker:
 
     def _logprobs(
         self,
-        pictures: Sequence[Image.Image],
+        images: Sequence[Image.Image],
         prefixes: Sequence[str],
         candidates: Sequence[str],
         *,
         ended: bool = False,
     ) -> list[LogProbs]:
-        prompts, answers = [PROMPT] * len(pictures), [candidates] * len(pictures)
-        return cast(RankingModel, self._model).logprob(pictures, prompts, prefixes, answers, ended=ended)
+        prompts, answers = [PROMPT] * len(images), [candidates] * len(images)
+        return cast(RankingModel, self._model).logprob(images, prompts, prefixes, answers, ended=ended)
 
     @property
     def _known(self) -> Facts:

@@ -2,7 +2,7 @@
 
 One prompt serves all rows of a protocol. `rank` and `price` ask with the training prompt: it is the form of the prefix
 that tells a base model what is wanted, so both models are asked alike. The prefix is in the model's own words (its
-answer to the same picture and prompt) and never holds anything of the row: a tuned model has learnt to name a category
+answer to the same image and prompt) and never holds anything of the row: a tuned model has learnt to name a category
 behind a title and is lost without one, an untuned one whose answer has no title is asked behind the bare label.
 """
 
@@ -22,16 +22,16 @@ SCORED = ("rank", "price")
 FIELDS_ANSWERED = {"rank": ("category",), "price": ("price",)}
 """What an answer of such a protocol can be right about; of every other protocol it is category, title and price."""
 METHODS = {
-    "generate": "the training prompt, greedy; for every protocol, equal questions about equal pictures are asked once",
+    "generate": "the training prompt, greedy; for every protocol, equal questions about equal images are asked once",
     "instructed": "greedy; the prompt adds the form of the answer, the closed list of categories and the currency",
     "examples": "instructed, and answers of num_examples train rows of different categories, drawn by hash of seed and "
     "code among families that no other split holds",
     "constrained": "instructed, and of the tokens that keep the answer in the training form (title of one line, "
     "category of the closed set, decimal price) the likeliest is taken",
-    "rank": "ln P(category | picture, training prompt, `Product: {the model's own title}, Category:`), closed by what "
-    "follows a category; per_token: over its tokens; calibrated: less ln of the mean of P under a blank picture behind "
-    "one train title of each category. An answer without a title: behind `Category:`, blank picture and all",
-    "price": "P(price | picture, training prompt, the model's own title and category), closed by the end token, over "
+    "rank": "ln P(category | image, training prompt, `Product: {the model's own title}, Category:`), closed by what "
+    "follows a category; per_token: over its tokens; calibrated: less ln of the mean of P under a blank image behind "
+    "one train title of each category. An answer without a title: behind `Category:`, blank image and all",
+    "price": "P(price | image, training prompt, the model's own title and category), closed by the end token, over "
     "the distinct full prices of the train rows (at most 512: at equally spaced quantiles of the rows, then the "
     "commonest), divided by its sum; the answer is the median. Unreadable answers: behind `Full Price:`",
 }
@@ -94,7 +94,7 @@ def price_prefix(answer: str) -> str:
 
 
 def reference_prefixes(prefix: str, facts: Facts) -> tuple[str, ...]:
-    """Prefixes of the same form that say nothing about the picture: under these a category shows its habit.
+    """Prefixes of the same form that say nothing about the image: under these a category shows its habit.
 
     Behind a title it would show what the title says, so all titles of `facts.references` have their turn.
     """
@@ -132,5 +132,5 @@ def _example(product: Product) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text of the data with nothing in it that a tokenizer takes for a special token or a picture's place."""
+    """Text of the data with nothing in it that a tokenizer takes for a special token or a image's place."""
     return " ".join(text.replace("<", "< ").split())

@@ -31,7 +31,7 @@ def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
 
 
 def hold_floors(floors: Mapping[str, float], result: Result, out: Path) -> None:
-    """ToileError when a figure of the headline protocol on all rows, with their own pictures, is below its floor."""
+    """ToileError when a figure of the headline protocol on all rows, with their own images, is below its floor."""
     below = below_floors(floors, result)
     if below:
         raise ToileError(str(out), "; ".join(below), "--fail-under asks for more; the result itself is complete")

@@ -1,4 +1,4 @@
-"""What a page needs to be checked by a stranger: rows without pictures, answers, habits; and the check itself.
+"""What a page needs to be checked by a stranger: rows without images, answers, habits; and the check itself.
 
 The page holds them compressed. `toile report rescore PAGE` scores the answers anew and compares every figure with
 those that the page shows, so a figure that was changed afterwards, or that today's scoring would not give, is found
@@ -149,7 +149,7 @@ def read_evaluated(folder: Path) -> Evaluated:
 
 
 def _products_of(sides: Sequence[Sequence[Prediction]], folder: Path) -> list[Product]:
-    """The rows that any side was asked about, without pictures; validation rows too, where a prompt was chosen."""
+    """The rows that any side was asked about, without images; validation rows too, where a prompt was chosen."""
     codes: dict[str, set[str]] = {}
     for prediction in (prediction for side in sides for prediction in side):
         codes.setdefault(prediction.split, set()).add(prediction.product_code)

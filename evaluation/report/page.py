@@ -61,15 +61,15 @@ LEAST_IN_GROUP = 5
 """Of the calibration of prices."""
 NO_CATEGORY = "no such category"
 CONTROLS = {
-    "none": "true picture",
-    "blank": "blank picture",
-    "shuffled": "another picture",
+    "none": "true image",
+    "blank": "blank image",
+    "shuffled": "another image",
     "shuffled_in_category": "another one of its category",
 }
 PROTOCOLS = {
     "generate": "the training prompt, answered freely",
     "instructed": "with form, categories and currency in the prompt",
-    "examples": "instructed, with answers about other pictures",
+    "examples": "instructed, with answers about other images",
     "constrained": "instructed, and only the form can be written",
     "rank": "categories by log-probability",
     "price": "prices by log-probability",
@@ -234,7 +234,7 @@ def by_key(rows: Sequence[Row]) -> dict[Key, Row]:
 
 
 def by_protocol(rows: Sequence[Row], split: str) -> dict[tuple[str, str, str], Row]:
-    """By (protocol, metric, rows) the scores or differences of all categories together, true picture, this split."""
+    """By (protocol, metric, rows) the scores or differences of all categories together, true image, this split."""
     return {
         (row.protocol, row.metric, row.rows): row
         for row in rows
@@ -264,7 +264,7 @@ def ceiling(result: Result, rows: str, metric: str) -> tuple[float, float | None
 
 
 def controls(panel: Panel, rows: str) -> list[str]:
-    """The pictures that were shown, the true one first."""
+    """The images that were shown, the true one first."""
     found = dict.fromkeys(control for metric, of_rows, control, *_ in panel.figures if of_rows == rows)
     return [control for control in CONTROLS if control in found]
 
@@ -307,7 +307,7 @@ def write_report(folder: Path, *, data: Path | None = None) -> Path:
 def result_page(
     result: Result, products: Sequence[Product], scored: Sequence[Outcome], data: Path, evidence: Evidence
 ) -> str:
-    """The page of one model; `data` is the shard folder, for the pictures that `products` do not hold."""
+    """The page of one model; `data` is the shard folder, for the images that `products` do not hold."""
     panel = Panel(
         label="model",
         inputs=result.inputs,

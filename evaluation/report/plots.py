@@ -1,4 +1,4 @@
-"""A few products to look at: the best, the worst and some drawn by a hash, with small pictures inside the page."""
+"""A few products to look at: the best, the worst and some drawn by a hash, with small images inside the page."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from evaluation.metrics.scoring import FIELDS, Outcome
-from evaluation.rows import encoded_pictures
+from evaluation.rows import encoded_images
 from schemas.product import Product
 
 WIDTH, HEIGHT = 640, 460
@@ -122,8 +122,8 @@ class Card:
     """One product with what the models made of it."""
 
     product: Product
-    picture: str
-    """A data URI; empty when the picture is not there any more."""
+    image: str
+    """A data URI; empty when the image is not there any more."""
     outcomes: tuple[Outcome, ...]
     """One for each model, under control none."""
 
@@ -133,7 +133,7 @@ def gallery(
 ) -> dict[str, list[Card]]:
     """By group up to 9 products each: where the last model does best, where worst, and at random; nobody appears twice.
 
-    With two models best and worst are those that gained and lost most. Pictures missing in `encoded` are read from
+    With two models best and worst are those that gained and lost most. Images missing in `encoded` are read from
     the shards.
     """
     by_code = [{o.product_code: o for o in side if o.control == "none"} for side in sides]
@@ -148,12 +148,12 @@ def gallery(
         groups[name] = [product for product in candidates if product.product_code not in taken][:EACH]
     chosen = {p.product_code for group in groups.values() for p in group}
     split = present[0].split if present else "test"
-    pictures = encoded if chosen <= set(encoded) else encoded_pictures(data, split, chosen)
+    images = encoded if chosen <= set(encoded) else encoded_images(data, split, chosen)
     return {
         name: [
             Card(
                 product=product,
-                picture=_thumbnail(pictures.get(product.product_code)),
+                image=_thumbnail(images.get(product.product_code)),
                 outcomes=tuple(codes[product.product_code] for codes in by_code),
             )
             for product in group
@@ -171,9 +171,9 @@ def _merit(outcomes: Sequence[Outcome]) -> float:
 def _thumbnail(encoded: bytes | None) -> str:
     if encoded is None:
         return ""
-    with Image.open(io.BytesIO(encoded)) as picture:
-        picture.draft("RGB", (THUMBNAIL_PX * 2, THUMBNAIL_PX * 2))
-        small = (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+    with Image.open(io.BytesIO(encoded)) as image:
+        image.draft("RGB", (THUMBNAIL_PX * 2, THUMBNAIL_PX * 2))
+        small = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
     small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     file = io.BytesIO()
     small.save(file, "JPEG", quality=80, optimize=True)

@@ -220,7 +220,7 @@ def test_rows_that_a_model_was_trained_on_are_refused_before_it_is_loaded(
     families = {row.family for row in rows[:3]}
     by_family = sum(row.family in families for row in rows[:12])
     assert f"{folder}: was trained on at least {by_family} of the 12 rows to evaluate" in refused.stderr
-    assert f"(3 by code, {by_family} by family, 3 by picture)" in refused.stderr
+    assert f"(3 by code, {by_family} by family, 3 by image)" in refused.stderr
     assert "--allow-seen" in refused.stderr
     assert loaded == []
 

@@ -70,9 +70,9 @@ def test_throughput_counts_the_last_start_alone(tmp_path: Path, rows: Rows) -> N
     class Counting(TableModel):
         new_tokens = 0
 
-        def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-            self.new_tokens += 10 * len(pictures)
-            return super().generate(pictures, prompts)
+        def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+            self.new_tokens += 10 * len(images)
+            return super().generate(images, prompts)
 
     out = tmp_path / "out"
     first = evaluate(candidate(Counting({})), rows.folder, out, SPEC).throughput

@@ -43,12 +43,12 @@ class MoodyModel:
     def __init__(self, calls: int = 1000) -> None:
         self.calls = calls
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self.calls == 0:
             raise KeyboardInterrupt
         self.calls -= 1
-        mood = sum(value for seen in pictures for value in seen.tobytes()[:3])
-        return [Generated(text=f"{mood}: {seen.getpixel((0, 0))}", truncated=False) for seen in pictures]
+        mood = sum(value for seen in images for value in seen.tobytes()[:3])
+        return [Generated(text=f"{mood}: {seen.getpixel((0, 0))}", truncated=False) for seen in images]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,9 +239,9 @@ class Instructable(MoodyModel):
         super().__init__(calls)
         self.table = table_model(rows)
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        moody = super().generate(pictures, prompts)
-        return self.table.generate(pictures, prompts) if "CATEGORY is one of" in prompts[0] else moody
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        moody = super().generate(images, prompts)
+        return self.table.generate(images, prompts) if "CATEGORY is one of" in prompts[0] else moody
 
 
 def test_a_choice_of_prompt_survives_a_change_of_processes(tmp_path: Path) -> None:

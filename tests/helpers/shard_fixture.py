@@ -119,10 +119,10 @@ class TableModel:
         self.batches: list[int] = []
         self.prompts: set[str] = set()
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        self.batches.append(len(pictures))
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        self.batches.append(len(images))
         self.prompts.update(prompts)
-        colours = [seen.getpixel((0, 0)) for seen in pictures]
+        colours = [seen.getpixel((0, 0)) for seen in images]
         return [
             Generated(text=self.answers.get(colour, self.otherwise), truncated=False)  # type: ignore[arg-type]
             for colour in colours

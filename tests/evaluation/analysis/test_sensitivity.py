@@ -59,7 +59,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
 
 @functools.cache
 def drawn_once(data: Path) -> Callable[[Product], Redrawn]:
-    """Drawing takes most of the time, and many models are asked about the same pictures."""
+    """Drawing takes most of the time, and many models are asked about the same images."""
     redraw = redrawer(data, SPEC.seed)
     known: dict[str, Redrawn] = {}
 
@@ -72,7 +72,7 @@ def drawn_once(data: Path) -> Callable[[Product], Redrawn]:
 
 
 class Table:
-    """Answers by the picture file it sees, as the table of what was redrawn says."""
+    """Answers by the image file it sees, as the table of what was redrawn says."""
 
     def __init__(self, data: Path, answer: Answer) -> None:
         self.answer, self.asked, self.patience = answer, 0, math.inf
@@ -87,11 +87,11 @@ class Table:
             self.drawn[change.product.image] = (change.product, price * math.exp(change.log_change))
         return found
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self.asked >= self.patience:
             raise KeyboardInterrupt
-        self.asked += len(pictures)
-        return [Generated(text=self.answer(*self.drawn[picture.info[STORED]]), truncated=False) for picture in pictures]
+        self.asked += len(images)
+        return [Generated(text=self.answer(*self.drawn[image.info[STORED]]), truncated=False) for image in images]
 
 
 def measured(data: Path, out: Path, answer: Answer) -> dict[str, Sensitivity]:
@@ -342,13 +342,13 @@ def test_the_command_runs_the_tiny_model(brief: None, catalog: Path, tmp_path: P
     assert "another limit" in other.stderr
 
 
-def test_the_command_refuses_imported_pictures_and_folders_without_test_rows(
+def test_the_command_refuses_imported_images_and_folders_without_test_rows(
     tmp_path: Path, demo_document: dict[str, Any]
 ) -> None:
     imported = write_imported(tmp_path / "imported", imported_products(12))
     refused = toile("counterfactual", "--model", "tiny", "--data", imported, "--out", tmp_path / "out")
     assert refused.exit_code == 1
-    assert "holds imported pictures, which cannot be redrawn" in refused.stderr
+    assert "holds imported images, which cannot be redrawn" in refused.stderr
     assert not (tmp_path / "out").exists()
     few = tmp_path / "few"
     write_shards(GenerateInputs(spec_document=demo_document, seed=1, start=0, num_products=2, image_size=48), few)

@@ -1,4 +1,4 @@
-"""Baselines: habits of the train split, the model's own categories, and the nearest picture."""
+"""Baselines: habits of the train split, the model's own categories, and the nearest image."""
 
 import dataclasses
 import io
@@ -11,7 +11,7 @@ from PIL import Image
 
 from evaluation import score
 from evaluation.metrics.baselines import (
-    NEAREST_PICTURE,
+    NEAREST_IMAGE,
     baselines,
     features,
     fit,
@@ -25,7 +25,7 @@ from tests.evaluation.metrics.test_metrics import answered, find, mixed
 from tests.helpers.shard_fixture import in_split, products, truth, write_shards
 
 
-def picture_of(colour: tuple[int, int, int], stripes: int = 0, form: str = "PNG", px: int = 48) -> bytes:
+def image_of(colour: tuple[int, int, int], stripes: int = 0, form: str = "PNG", px: int = 48) -> bytes:
     pixels = np.full((px, px, 3), colour, np.uint8)
     if stripes > 0:
         pixels[np.arange(px) // stripes % 2 == 1] = 255
@@ -36,8 +36,8 @@ def picture_of(colour: tuple[int, int, int], stripes: int = 0, form: str = "PNG"
     return file.getvalue()
 
 
-def seen(rows: Sequence[Product], pictures: Sequence[bytes]) -> list[Product]:
-    return [dataclasses.replace(row, image=image) for row, image in zip(rows, pictures, strict=True)]
+def seen(rows: Sequence[Product], images: Sequence[bytes]) -> list[Product]:
+    return [dataclasses.replace(row, image=image) for row, image in zip(rows, images, strict=True)]
 
 
 def named(
@@ -90,18 +90,18 @@ def test_the_predicted_median_follows_the_models_answers() -> None:
     assert find(perfect, "price", baseline="predicted-category-median").value == 1.0
 
 
-def test_the_nearest_picture_is_the_one_that_looks_the_same() -> None:
+def test_the_nearest_image_is_the_one_that_looks_the_same() -> None:
     colours = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (200, 200, 30)]
-    train = seen(products(4), [picture_of(colour) for colour in colours])
+    train = seen(products(4), [image_of(colour) for colour in colours])
     train = [dataclasses.replace(row, family=f"train-{i}") for i, row in enumerate(train)]
-    near = [picture_of((r - 20, g - 10, b - 5), form="JPEG", px=90) for r, g, b in colours[::-1]]
+    near = [image_of((r - 20, g - 10, b - 5), form="JPEG", px=90) for r, g, b in colours[::-1]]
     asked = [dataclasses.replace(row, family=f"test-{i}") for i, row in enumerate(seen(products(4, 1), near))]
     found = nearest_answers(train, asked)
     assert [found[row.product_code] for row in asked] == [truth(row) for row in train[::-1]]
 
 
 def test_edges_tell_what_colours_do_not() -> None:
-    lying, standing = picture_of((0, 0, 0), 3), picture_of((0, 0, 0), -3)
+    lying, standing = image_of((0, 0, 0), 3), image_of((0, 0, 0), -3)
     one, other = features(lying), features(standing)
     assert one is not None
     assert other is not None
@@ -114,14 +114,14 @@ def test_edges_tell_what_colours_do_not() -> None:
 
 
 def test_a_row_never_finds_itself_or_its_family() -> None:
-    rows = seen(products(30), [picture_of((i * 8, 255 - i * 8, i)) for i in range(30)])
+    rows = seen(products(30), [image_of((i * 8, 255 - i * 8, i)) for i in range(30)])
     found = nearest_answers(rows, rows)
     family_of = {truth(row): row.family for row in rows}
     assert all(family_of[found[row.product_code]] != row.family for row in rows)
 
 
-def test_broken_pictures_and_half_rows_are_passed_over() -> None:
-    good, broken = seen(products(2), [picture_of((9, 9, 9)), b"not a picture"])
+def test_broken_images_and_half_rows_are_passed_over() -> None:
+    good, broken = seen(products(2), [image_of((9, 9, 9)), b"not a image"])
     unpriced = dataclasses.replace(good, full_price=None, product_code="u")
     other = dataclasses.replace(good, family="other", product_code="o")
     assert nearest_answers([broken, unpriced, good], [other, dataclasses.replace(broken, family="y")]) == {
@@ -137,7 +137,7 @@ def test_a_folder_gives_habits_with_a_bounded_sample_of_its_images(tmp_path: Pat
     without = [dataclasses.replace(row, image=None) for row in test]
     whole = habits_of(folder, without)
     assert whole is not None
-    assert whole == habits_of(folder, test), "pictures are read where rows do not hold them"
+    assert whole == habits_of(folder, test), "images are read where rows do not hold them"
     assert set(whole.nearest) == {row.product_code for row in test}
     assert set(whole.nearest.values()) <= {truth(row) for row in train}
     few = habits_of(folder, test, max_images=5)
@@ -150,18 +150,18 @@ def test_a_folder_gives_habits_with_a_bounded_sample_of_its_images(tmp_path: Pat
     assert len(drawn) == 5
 
 
-def test_without_pictures_or_train_rows_there_is_no_nearest_picture(tmp_path: Path) -> None:
+def test_without_images_or_train_rows_there_is_no_nearest_image(tmp_path: Path) -> None:
     rows = [dataclasses.replace(row, image=None) for row in in_split(products(20))]
     scores = score(rows, answered(rows, [truth(row) for row in rows]), train=in_split(products(20, 1), "train"))
-    assert NEAREST_PICTURE not in {s.baseline for s in scores}
+    assert NEAREST_IMAGE not in {s.baseline for s in scores}
     assert habits_of(write_shards(tmp_path, in_split(products(5))), rows) is None
 
 
-def test_a_copy_in_the_train_split_shows_in_the_nearest_picture() -> None:
+def test_a_copy_in_the_train_split_shows_in_the_nearest_image() -> None:
     train = in_split(products(50), "train")
     copies = [
         dataclasses.replace(row, split="test", family=f"c{i}", product_code=f"c{i}") for i, row in enumerate(train)
     ]
     scores = score(copies, answered(copies, ["?"] * 50), train=train)
-    assert find(scores, "joint", baseline=NEAREST_PICTURE).value == 1.0
-    assert find(scores, "title_exact", baseline=NEAREST_PICTURE).value == 1.0
+    assert find(scores, "joint", baseline=NEAREST_IMAGE).value == 1.0
+    assert find(scores, "title_exact", baseline=NEAREST_IMAGE).value == 1.0

@@ -124,7 +124,7 @@ def test_slots_count_the_rows_whose_title_names_them() -> None:
     [
         ("I'm sorry, but I can't help with identifying this.", True),
         ("I\u2019m sorry, I can\u2019t tell.", True),
-        ("As an AI language model I cannot see pictures.", True),
+        ("As an AI language model I cannot see images.", True),
         ("I am unable to determine the price of the product.", True),
         ("Sorry, I do not know", True),
         ("A navy coat on white ground.", False),

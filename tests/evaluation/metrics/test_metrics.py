@@ -201,12 +201,12 @@ def sighted(rows: Sequence[Product], seeing: Sequence[str], blind: Sequence[str]
     return score(rows, predictions)
 
 
-def test_a_model_that_answers_the_same_without_a_picture_is_told_apart() -> None:
+def test_a_model_that_answers_the_same_without_a_image_is_told_apart() -> None:
     rows = in_split(products(120))
     habit = [render("x", "Bags", 500)] * 120
     uses, sentence = verdict(sighted(rows, habit, habit))
     assert uses is False
-    assert "does not use the picture" in sentence
+    assert "does not use the image" in sentence
     assert "[-0." in sentence
     uses, sentence = verdict(sighted(rows, planted(rows, {"category": 0.7, "title": 0.1, "price": 0.3}), habit))
     assert uses is True

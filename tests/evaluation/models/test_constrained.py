@@ -175,14 +175,14 @@ def test_a_model_that_talks_nonsense_is_kept_to_the_form(seed: int, categories: 
     network, processor = stubborn(seed)
     form = AnswerForm(categories=categories)
     backend = Phi3VisionBackend(network, processor, max_new_tokens=max(48, least_room("tiny", categories)))
-    pictures = [Image.effect_noise((60 + 30 * place, 90), 90).convert("RGB") for place in range(3)]
-    answers = backend.generate(pictures, [PROMPT, PROMPT, PROMPT.replace("What", "So what")], constraint=form)
+    images = [Image.effect_noise((60 + 30 * place, 90), 90).convert("RGB") for place in range(3)]
+    answers = backend.generate(images, [PROMPT, PROMPT, PROMPT.replace("What", "So what")], constraint=form)
     for answer in answers:
         assert not answer.truncated
         assert_has_the_form(answer.text, categories)
-    free = backend.generate(pictures, [PROMPT] * 3)
+    free = backend.generate(images, [PROMPT] * 3)
     assert not any(parse(answer.text).strict for answer in free), "without the form it has none"
-    alone = [backend.generate([picture], [PROMPT], constraint=form)[0] for picture in pictures[:2]]
+    alone = [backend.generate([image], [PROMPT], constraint=form)[0] for image in images[:2]]
     assert alone == answers[:2], "rows of a batch do not mix"
 
 

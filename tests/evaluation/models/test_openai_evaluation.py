@@ -48,7 +48,7 @@ def toile(server_url: str, data: Path, out: Path, *more: str, key: str | None = 
 def reading(rows: Sequence[Product]) -> Callable[[Image.Image], tuple[str, str]]:
     """A server that reads perfectly."""
     table = table_model(rows)
-    return lambda picture: (table.generate([picture], ["?"])[0].text, "stop")
+    return lambda image: (table.generate([image], ["?"])[0].text, "stop")
 
 
 def test_a_server_is_evaluated_like_a_model(tmp_path: Path, server: ChatServer, rows: list[Product]) -> None:
@@ -104,7 +104,7 @@ def good(rows: Sequence[Product]) -> Fault:
     """Answers as it should."""
 
     def answer(handler: Handler) -> None:
-        sent = Image.open(io.BytesIO(handler.sent_picture(handler.document))).convert("RGB")
+        sent = Image.open(io.BytesIO(handler.sent_image(handler.document))).convert("RGB")
         handler.reply(200, completion(*reading(rows)(sent)))
 
     return answer

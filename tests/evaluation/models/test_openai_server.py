@@ -44,12 +44,12 @@ def shown(*values: int) -> list[Image.Image]:
     return [Image.new("RGB", (6, 4), (value, 0, 0)) for value in values]
 
 
-def ask(backend: OpenAIBackend, pictures: Sequence[Image.Image]) -> list[Generated]:
-    return backend.generate(pictures, [PROMPT] * len(pictures))
+def ask(backend: OpenAIBackend, images: Sequence[Image.Image]) -> list[Generated]:
+    return backend.generate(images, [PROMPT] * len(images))
 
 
-def test_a_request_holds_picture_question_and_greedy_settings(server: ChatServer, backend: OpenAIBackend) -> None:
-    server.answer = lambda picture: (f" {picture.size} {picture.getpixel((0, 0))}\n", "stop")
+def test_a_request_holds_image_question_and_greedy_settings(server: ChatServer, backend: OpenAIBackend) -> None:
+    server.answer = lambda image: (f" {image.size} {image.getpixel((0, 0))}\n", "stop")
     assert ask(backend, shown(9)) == [Generated(text="(6, 4) (9, 0, 0)", truncated=False)]
     (request,) = server.requests
     assert request["path"] == "/v1/chat/completions"
@@ -70,9 +70,9 @@ def test_without_a_key_none_is_sent(server: ChatServer) -> None:
 def test_a_batch_is_asked_at_once_and_answered_in_order(server: ChatServer, backend: OpenAIBackend) -> None:
     together = threading.Barrier(8, timeout=20)
 
-    def answer(picture: Image.Image) -> tuple[str, str]:
+    def answer(image: Image.Image) -> tuple[str, str]:
         together.wait()  # nobody is answered before all eight have asked
-        value = picture.getpixel((0, 0))[0]  # type: ignore[index]
+        value = image.getpixel((0, 0))[0]  # type: ignore[index]
         time.sleep(0.01 * (8 - value))
         return str(value), "length" if value % 2 else "stop"
 
@@ -110,7 +110,7 @@ def test_new_tokens_are_unknown_where_the_server_does_not_count(server: ChatServ
 def test_what_passes_is_tried_again(server: ChatServer, backend: OpenAIBackend, fault: Any) -> None:
     ask(backend, shown(0))
     server.faults = [fault] * (ATTEMPTS - 1)
-    server.answer = lambda picture: ("at last", "stop")
+    server.answer = lambda image: ("at last", "stop")
     assert ask(backend, shown(1))[0].text == "at last"
     assert len(server.requests) == 1 + ATTEMPTS
 
@@ -176,7 +176,7 @@ def test_an_empty_answer_is_an_empty_text(server: ChatServer, backend: OpenAIBac
 def test_one_failure_ends_a_batch_without_waiting_for_the_others(server: ChatServer, backend: OpenAIBackend) -> None:
     gate = threading.Event()
 
-    def slow(picture: Image.Image) -> tuple[str, str]:
+    def slow(image: Image.Image) -> tuple[str, str]:
         gate.wait(20)
         return "late", "stop"
 
@@ -187,7 +187,7 @@ def test_one_failure_ends_a_batch_without_waiting_for_the_others(server: ChatSer
         ask(backend, shown(1, 2, 3))
     assert time.monotonic() - began < 10
     gate.set()
-    server.answer = lambda picture: ("fine", "stop")
+    server.answer = lambda image: ("fine", "stop")
     assert ask(backend, shown(1))[0].text == "fine", "the backend lives on"
 
 
@@ -212,7 +212,7 @@ def test_a_server_that_never_answers_is_given_up(server: ChatServer, monkeypatch
     monkeypatch.setattr(backends, "TIMEOUT", 0.1)
     monkeypatch.setattr(backends, "ATTEMPTS", 2)
     gate = threading.Event()
-    server.answer = lambda picture: (str(gate.wait(20)), "stop")
+    server.answer = lambda image: (str(gate.wait(20)), "stop")
     backend = OpenAIBackend(Server(url=server.url, model="phi"), max_new_tokens=5)
     with pytest.raises(ToileError, match="cannot be reached: ReadTimeout; 2 attempts"):
         ask(backend, shown(1))
@@ -229,27 +229,27 @@ def test_the_key_is_in_no_message(server: ChatServer, backend: OpenAIBackend, qu
     assert KEY not in repr(caught.value.__cause__)
 
 
-def encoded(picture: Image.Image, form: str, **settings: Any) -> bytes:
+def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:
     file = io.BytesIO()
-    picture.save(file, form, **settings)
+    image.save(file, form, **settings)
     return file.getvalue()
 
 
 def pair(content: bytes) -> Image.Image:
-    """A picture as the evaluation decodes it, its file beside it."""
-    picture: Image.Image = Image.open(io.BytesIO(content))
-    picture = (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
-    picture.info[STORED] = content
-    return picture
+    """A image as the evaluation decodes it, its file beside it."""
+    image: Image.Image = Image.open(io.BytesIO(content))
+    image = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
+    image.info[STORED] = content
+    return image
 
 
-def sent(picture: Image.Image) -> tuple[str, bytes]:
-    kind, _, content = data_uri(picture).partition(";base64,")
+def sent(image: Image.Image) -> tuple[str, bytes]:
+    kind, _, content = data_uri(image).partition(";base64,")
     return kind, base64.b64decode(content)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_a_plain_picture_goes_out_as_the_file_it_is(form: str) -> None:
+def test_a_plain_image_goes_out_as_the_file_it_is(form: str) -> None:
     content = encoded(Image.effect_noise((20, 10), 90).convert("RGB"), form)
     assert sent(pair(content)) == (f"data:image/{form.lower()}", content)
 
@@ -268,14 +268,14 @@ TURNED[0x0112] = 6
         encoded(Image.effect_noise((9, 5), 90).convert("RGB"), "JPEG", exif=TURNED),
     ],
 )
-def test_a_picture_that_readers_see_differently_goes_out_as_the_pixels_a_local_model_sees(content: bytes) -> None:
+def test_a_image_that_readers_see_differently_goes_out_as_the_pixels_a_local_model_sees(content: bytes) -> None:
     kind, out = sent(pair(content))
     assert kind == "data:image/png"
     assert out != content
     assert Image.open(io.BytesIO(out)).convert("RGB").tobytes() == pair(content).tobytes()
 
 
-def test_a_blank_picture_has_no_file_and_goes_out_as_png() -> None:
+def test_a_blank_image_has_no_file_and_goes_out_as_png() -> None:
     kind, out = sent(Image.new("RGB", (7, 3), (5, 6, 7)))
     assert kind == "data:image/png"
     assert Image.open(io.BytesIO(out)).getcolors() == [(21, (5, 6, 7))]

@@ -1,4 +1,4 @@
-"""Pictures shown instead of the true one: nobody sees its own, and within a category nobody leaves it."""
+"""Images shown instead of the true one: nobody sees its own, and within a category nobody leaves it."""
 
 import dataclasses
 from collections import Counter, defaultdict
@@ -39,7 +39,7 @@ def test_within_a_category_everybody_sees_another_family_of_it(shape: list[tuple
 
 
 @given(SHAPES, st.integers(0, 5))
-def test_every_picture_is_shown_once_where_no_family_is_most_of_its_category(
+def test_every_image_is_shown_once_where_no_family_is_most_of_its_category(
     shape: list[tuple[int, int]], seed: int
 ) -> None:
     rows = shaped(shape)

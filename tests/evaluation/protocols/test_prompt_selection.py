@@ -31,8 +31,8 @@ class Moody:
         self.knows = knows
         self.asked: list[tuple[str, str]] = []
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        return [self.say(self.rows.get(colour(seen)), prompt) for seen, prompt in zip(pictures, prompts, strict=True)]
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        return [self.say(self.rows.get(colour(seen)), prompt) for seen, prompt in zip(images, prompts, strict=True)]
 
     def say(self, row: Product | None, prompt: str) -> Generated:
         protocol = self.protocols[prompt]

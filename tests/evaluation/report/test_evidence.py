@@ -150,7 +150,7 @@ def test_evidence_that_swells_is_refused(place: Path, tmp_path: Path, monkeypatc
         rescore(place / "tuned" / "report.html")
 
 
-def test_pictures_and_log_probabilities_stay_out(rows: Sequence[Product]) -> None:
+def test_images_and_log_probabilities_stay_out(rows: Sequence[Product]) -> None:
     held = evidence_of(SPEC, rows[:3], [[]], None, ())
     document = json.loads(gzip.decompress(base64.b64decode(pack(held))))
     assert all("image" not in product for product in document["products"])
@@ -177,7 +177,7 @@ def test_junit_has_a_case_for_every_floor(place: Path, tmp_path: Path) -> None:
     assert list(cases) == ["joint >= 0.99", "category >= 0.1", "<tuned>|x"]
     assert len(cases["joint >= 0.99"]) == 1
     assert not cases["category >= 0.1"]
-    assert not cases["<tuned>|x"], "this model uses the picture"
+    assert not cases["<tuned>|x"], "this model uses the image"
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
     assert suite[0].tag == "properties"
 
@@ -202,11 +202,11 @@ def test_a_summary_needs_a_known_ending_and_floors_need_a_result(place: Path, tm
         write_summary(place / "comparison", tmp_path / "s.md", {"joint": 0.5})
 
 
-def test_a_blind_model_fails_its_picture_case(rows: Sequence[Product], tmp_path: Path) -> None:
+def test_a_blind_model_fails_its_image_case(rows: Sequence[Product], tmp_path: Path) -> None:
     data = write_shards(tmp_path / "data", rows)
     blind = table_model(list(rows), lambda _: "Product: a, Category: Bags, Full Price: 10")
     candidate = Candidate(model="blind", adapter=None, device="cpu", dtype="float32", load=lambda: blind)
     evaluate(candidate, data, tmp_path / "out", dataclasses.replace(SPEC, limit=20), quiet=True)
     write_summary(tmp_path / "out", tmp_path / "s.xml", {})
     (failure,) = ElementTree.parse(tmp_path / "s.xml").getroot().iter("failure")
-    assert "does not use the picture" in str(failure.get("message"))
+    assert "does not use the image" in str(failure.get("message"))

@@ -62,12 +62,12 @@ class Page(HTMLParser):
             self.text += data
 
 
-def noisy_picture(code: str) -> bytes:
+def noisy_image(code: str) -> bytes:
     noise = np.random.default_rng(int(code)).integers(0, 255, (400, 300, 3), dtype=np.uint8)
-    picture = Image.fromarray(noise)
-    picture.putpixel((0, 0), colour_of(code))
+    image = Image.fromarray(noise)
+    image.putpixel((0, 0), colour_of(code))
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     return file.getvalue()
 
 
@@ -82,7 +82,7 @@ def rows() -> list[Product]:
     made[0] = dataclasses.replace(made[0], title=EVIL)
     made[1] = dataclasses.replace(made[1], category3_code="VIEW <ALL>", inferable=False)
     made[2] = dataclasses.replace(made[2], full_price=None)
-    return [dataclasses.replace(row, image=noisy_picture(row.product_code)) for row in made]
+    return [dataclasses.replace(row, image=noisy_image(row.product_code)) for row in made]
 
 
 @pytest.fixture(scope="module")
@@ -146,18 +146,18 @@ def test_embedded_json_survives_any_text() -> None:
     assert json.loads(embedded({"a": text})) == {"a": text}
 
 
-def test_the_page_stays_small_with_large_pictures(html: str) -> None:
+def test_the_page_stays_small_with_large_images(html: str) -> None:
     assert len(html.encode()) < 1_500_000
-    pictures = [attributes["src"] for tag, attributes in Page(html).elements if tag == "img"]
-    assert len(pictures) == len(set(pictures)) == 27, "nobody is shown twice"
+    images = [attributes["src"] for tag, attributes in Page(html).elements if tag == "img"]
+    assert len(images) == len(set(images)) == 27, "nobody is shown twice"
 
 
 def test_thumbnails_are_small() -> None:
     from evaluation.report.plots import _thumbnail
 
-    encoded = base64.b64decode(_thumbnail(noisy_picture("5")).split(",")[1])
-    with Image.open(io.BytesIO(encoded)) as picture:
-        assert (picture.format, max(picture.size)) == ("JPEG", 160)
+    encoded = base64.b64decode(_thumbnail(noisy_image("5")).split(",")[1])
+    with Image.open(io.BytesIO(encoded)) as image:
+        assert (image.format, max(image.size)) == ("JPEG", 160)
     assert _thumbnail(None) == ""
 
 
@@ -170,7 +170,7 @@ def test_the_page_says_what_was_done(html: str, folders: Path) -> None:
         "toile evaluate --model",
         "category-median",
         "exactly in the training form",
-        "blank picture",
+        "blank image",
         "All three right",
         "VIEW <ALL>",
         "not inferable",
@@ -182,10 +182,10 @@ def test_the_page_says_what_was_done(html: str, folders: Path) -> None:
 
 def test_verdicts_and_skipped_rows_are_on_the_page(folders: Path) -> None:
     base, tuned, both = ((folders / n / "report.html").read_text(encoding="utf-8") for n in PAGES)
-    assert "does not use the picture" in Page(base).text
-    assert "this model uses the picture" in Page(tuned).text
-    assert "does not use the picture" in Page(both).text
-    assert "this model uses the picture" in Page(both).text
+    assert "does not use the image" in Page(base).text
+    assert "this model uses the image" in Page(tuned).text
+    assert "does not use the image" in Page(both).text
+    assert "this model uses the image" in Page(both).text
     assert "no price" in Page(base).text
     assert "1 more could not be evaluated" in Page(base).text
 
@@ -221,7 +221,7 @@ def test_the_terminal_table_has_a_line_for_every_category(folders: Path, capsys:
         assert sum(line.startswith(category) for line in shown.out.splitlines()) == 2, category
     assert re.search(r"inferable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
     assert re.search(r"inferable rows +38 +0 -> \d+ %", shown.out)
-    assert "tuned: this model uses the picture" in shown.out
+    assert "tuned: this model uses the image" in shown.out
 
 
 def test_the_confusion_table_counts_every_row_once(folders: Path, rows: Sequence[Product]) -> None:
@@ -299,5 +299,5 @@ def test_a_model_that_does_not_look_gets_a_sentence_in_place_of_its_score(tmp_pa
     assert result.uses_picture is False
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     tiles = html[html.index("<h2>Headline") : html.index("<h2>By category")]
-    assert tiles.count("does not use the picture") == tiles.count('class="big soft">–') == 5
+    assert tiles.count("does not use the image") == tiles.count('class="big soft">–') == 5
     assert "big model" not in tiles
