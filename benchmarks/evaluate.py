@@ -24,7 +24,7 @@ import torch
 
 from evaluation.models.phi3v import Phi3VisionBackend
 from evaluation.protocols.generate import predict
-from evaluation.rows import Rows, decoded, read_rows
+from evaluation.rows import Rows, decode_image, read_rows
 from finetune import load_model
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
@@ -70,7 +70,7 @@ def one_by_one(network: Any, processor: Any, rows: Rows) -> list[str]:
     """One call of transformers' `generate` a row, every token computed from the whole prompt."""
     answers = []
     for product in rows.products:
-        batch = dict(processor([PROMPT], [[decoded(product, rows.folder)]], padding_side="left"))
+        batch = dict(processor([PROMPT], [[decode_image(product, rows.folder)]], padding_side="left"))
         with torch.inference_mode():
             ids = network.generate(
                 **batch,

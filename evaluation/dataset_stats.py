@@ -22,7 +22,7 @@ _COLUMNS = ("title", "category3_code", "full_price", "currency_code")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class DatasetStats:
     """Of one shard folder and spec."""
 
     categories: tuple[str, ...]
@@ -39,7 +39,7 @@ class Facts:
     """Distinct full prices that the price points stand for."""
 
 
-def read_facts(folder: Path, spec: EvaluationSpec) -> Facts:
+def read_dataset_stats(folder: Path, spec: EvaluationSpec) -> DatasetStats:
     """One pass over the shards, images left out."""
     donor = "train" if spec.split != "train" else "validation"
     asked = [product for split in SPLITS if split != donor for product in read(folder, split=split, columns=_COLUMNS)]
@@ -54,39 +54,39 @@ def read_facts(folder: Path, spec: EvaluationSpec) -> Facts:
         prices.update(_train_prices([product]))
         if product.family not in families and missing_part(product) == "no picture":  # which was not read
             name = product.category3_code or ""
-            donors[name] = min(donors.get(name, product), product, key=lambda row: _place(row, spec.seed))
+            donors[name] = min(donors.get(name, product), product, key=lambda row: sample_key(row, spec.seed))
     closed = ClosedSet({name for name in names if name}, spec.aliases)
     of_category: dict[str, Product] = {}
-    for product in sorted(donors.values(), key=lambda row: _place(row, spec.seed)):
+    for product in sorted(donors.values(), key=lambda row: sample_key(row, spec.seed)):
         of_category.setdefault(closed.label(product.category3_code or "") or "", product)
-    return Facts(
+    return DatasetStats(
         categories=closed.labels(),
         currency=currencies.pop() if len(currencies) == 1 else None,
         examples=tuple(product for product in of_category.values() if product.inferable)[: spec.num_examples],
         references=tuple(sorted((name, product.title or "") for name, product in of_category.items())),
-        price_points=tuple(sorted(spec.price_points or thinned(prices, MAX_PRICE_POINTS))),
+        price_points=tuple(sorted(spec.price_points or subsample(prices, MAX_PRICE_POINTS))),
         num_prices=len(spec.price_points or prices),
     )
 
 
-def require(facts: Facts, protocols: Iterable[str], folder: Path) -> None:
+def check_supported(dataset_stats: DatasetStats, protocols: Iterable[str], folder: Path) -> None:
     """Raise a ToileError for a protocol that the data has nothing for."""
     wanted = set(protocols)
-    if "examples" in wanted and not facts.examples:
+    if "examples" in wanted and not dataset_stats.examples:
         raise ToileError(
             str(folder),
             "has no row to take an example from: it needs train rows of families that are not evaluated",
             "leave the protocol examples out, or make more rows",
         )
-    if "price" in wanted and len(facts.price_points) < 2:
+    if "price" in wanted and len(dataset_stats.price_points) < 2:
         raise ToileError(
             str(folder),
-            f"has {len(facts.price_points)} distinct prices among its train rows",
+            f"has {len(dataset_stats.price_points)} distinct prices among its train rows",
             "leave the protocol price out, or give price_points in the spec",
         )
 
 
-def thinned(prices: Counter[float], limit: int) -> list[float]:
+def subsample(prices: Counter[float], limit: int) -> list[float]:
     """At most `limit` of the distinct prices, with the number of rows that bear each: all of them where they are few.
 
     Otherwise those at equally spaced quantiles of the rows, so that the points are dense where the rows are; and as a
@@ -103,7 +103,7 @@ def thinned(prices: Counter[float], limit: int) -> list[float]:
     return list(kept)
 
 
-def _place(product: Product, seed: int) -> bytes:
+def sample_key(product: Product, seed: int) -> bytes:
     return hashlib.sha256(f"example:{seed}:{product.product_code}".encode("utf-8", "surrogatepass")).digest()
 
 

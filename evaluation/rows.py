@@ -1,4 +1,4 @@
-"""The rows that an evaluation is about: those of the split that have a title, a category, a price and a image.
+"""The rows that an evaluation is about: those of the split that have a title, a category, a price and an image.
 
 What is left out is listed with its reason. Encoded images stay in memory (about 50 kB each), decoded ones do not.
 """
@@ -18,7 +18,7 @@ from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
 from schemas.util.console import Advance, progress_bar
 
-STORED = "stored"
+ENCODED_FILE = "stored"
 """Key of `Image.info`: the image file that was decoded, for a model that reads files itself."""
 _UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 
@@ -61,9 +61,9 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
         else:
             products.append(product)
             _keep_first(products, spec)
-    chosen = _chosen(products, spec)
+    chosen = _apply_limit(products, spec)
     with progress_bar("looking at rows", len(chosen), quiet=quiet) as advance:
-        sizes, mean_colour = _survey(chosen, folder, advance)
+        sizes, mean_colour = _measure_images(chosen, folder, advance)
     return Rows(
         folder=folder,
         num_rows=len(seen),
@@ -91,38 +91,38 @@ def train_rows(folder: Path) -> Iterator[Product]:
     return read(folder, split="train", columns=("title", "category3_code", "full_price"))
 
 
-def truths(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
+def ground_truth(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
     """The rows of these codes without images, in file order; a code that is not there is left out."""
     columns = ("title", "category3_code", "full_price", "currency_code")
     return [product for product in read(folder, split=split, columns=columns) if product.product_code in codes]
 
 
-def encoded_images(folder: Path, split: str, codes: Collection[str]) -> dict[str, bytes]:
+def read_encoded_images(folder: Path, split: str, codes: Collection[str]) -> dict[str, bytes]:
     """The image files of these codes; a row without one is left out."""
     found = (p for p in read(folder, split=split, columns=("image",)) if p.product_code in codes)
     return {product.product_code: product.image for product in found if product.image}
 
 
-def decoded(product: Product, folder: Path) -> Image.Image:
+def decode_image(product: Product, folder: Path) -> Image.Image:
     """The product's image as RGB, transparency dropped as the published processor does.
 
-    A image that cannot be decoded raises a ToileError naming its shard and code.
+    An image that cannot be decoded raises a ToileError naming its shard and code.
     """
-    image = _converted(_opened(product, folder), product, folder)
-    image.info[STORED] = product.image
+    image = _to_rgb(_open_image(product, folder), product, folder)
+    image.info[ENCODED_FILE] = product.image
     return image
 
 
-def _survey(
+def _measure_images(
     products: Sequence[Product], folder: Path, advance: Advance
 ) -> tuple[dict[str, tuple[int, int]], tuple[int, int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     total = [0, 0, 0]
     for product in products:
-        image = _opened(product, folder)
+        image = _open_image(product, folder)
         sizes[product.product_code] = image.size
         image.draft("RGB", (16, 16))  # JPEG decodes at an eighth of its size
-        small = _converted(image, product, folder).resize((1, 1), Image.Resampling.BOX)
+        small = _to_rgb(image, product, folder).resize((1, 1), Image.Resampling.BOX)
         for channel, value in enumerate(small.tobytes()):
             total[channel] += value
         advance(1)
@@ -130,30 +130,30 @@ def _survey(
     return sizes, (mean[0], mean[1], mean[2])
 
 
-def _opened(product: Product, folder: Path) -> Image.Image:
+def _open_image(product: Product, folder: Path) -> Image.Image:
     assert product.image is not None, product.product_code
     try:
         return Image.open(io.BytesIO(product.image))
     except _UNREADABLE as error:
-        raise _damaged(product, folder, error) from error
+        raise _broken_image_error(product, folder, error) from error
 
 
-def _converted(image: Image.Image, product: Product, folder: Path) -> Image.Image:
+def _to_rgb(image: Image.Image, product: Product, folder: Path) -> Image.Image:
     try:
         return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
     except _UNREADABLE as error:
-        raise _damaged(product, folder, error) from error
+        raise _broken_image_error(product, folder, error) from error
 
 
-def _damaged(product: Product, folder: Path, error: Exception) -> ToileError:
+def _broken_image_error(product: Product, folder: Path, error: Exception) -> ToileError:
     return ToileError(
-        f"{_shard_of(product, folder)}: product {product.product_code}",
+        f"{_find_shard(product, folder)}: product {product.product_code}",
         f"the image cannot be decoded: {error}",
         "make the folder again, without a scenario that breaks images; `toile import` rejects such rows",
     )
 
 
-def _shard_of(product: Product, folder: Path) -> Path:
+def _find_shard(product: Product, folder: Path) -> Path:
     for entry in shard_files(folder, product.split)[1]:
         with open_shard(folder, entry) as parquet:
             if product.product_code in parquet.read(["product_code"])["product_code"].to_pylist():
@@ -161,7 +161,7 @@ def _shard_of(product: Product, folder: Path) -> Path:
     return folder
 
 
-def _rank(product: Product, spec: EvaluationSpec) -> bytes:
+def _sample_key(product: Product, spec: EvaluationSpec) -> bytes:
     name = f"{spec.seed}:{product.product_code}"
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
 
@@ -169,11 +169,11 @@ def _rank(product: Product, spec: EvaluationSpec) -> bytes:
 def _keep_first(products: list[Product], spec: EvaluationSpec) -> None:
     """Bounds memory under a limit: at most twice the limit stays."""
     if spec.limit is not None and len(products) >= 2 * spec.limit + 100:
-        products[:] = _chosen(products, spec)
+        products[:] = _apply_limit(products, spec)
 
 
-def _chosen(products: Sequence[Product], spec: EvaluationSpec) -> list[Product]:
+def _apply_limit(products: Sequence[Product], spec: EvaluationSpec) -> list[Product]:
     if spec.limit is None or len(products) <= spec.limit:
         return list(products)
-    last = sorted(_rank(product, spec) for product in products)[spec.limit - 1]
-    return [product for product in products if _rank(product, spec) <= last]
+    last = sorted(_sample_key(product, spec) for product in products)[spec.limit - 1]
+    return [product for product in products if _sample_key(product, spec) <= last]

@@ -79,7 +79,7 @@ def few_draws() -> Iterator[None]:
     """For tests of folders, pages and commands: bootstrap intervals of 200 resamples, tests of 199 flips."""
     from evaluation.stats import resampling
 
-    kept = (resampling._cached_draws, resampling._signs)
+    kept = (resampling._cached_counts, resampling._signs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "RESAMPLES", 200)
         patch.setattr(resampling, "FLIPS", 199)

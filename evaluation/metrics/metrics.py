@@ -27,12 +27,12 @@ FAILURES = {
 """Reasons by field; `category:wrong` and so on are figures: the share of rows that failed so."""
 POOLED = ("price_rmsle", "price_d2", "price_spearman", "price_spearman_in_category")
 """Figures over all rows with a readable price, not means over rows; see `evaluation.metrics.ratios`."""
-_TRUE_IMAGE_ALONE = {"price_bias", "title_chrf", *(f"title_{slot}" for slot in SLOTS)}
+_OWN_IMAGE_ONLY = {"price_bias", "title_chrf", *(f"title_{slot}" for slot in SLOTS)}
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class Metric:
     """A figure over outcomes: what one outcome counts, and how the counts are summed up."""
 
     of: Callable[[Outcome], float]
@@ -45,84 +45,84 @@ class Figure:
     """The counts are whole multiples of 1 / steps, where there is such a number."""
 
 
-def _figures() -> dict[str, Figure]:
-    found = {field: Figure(of=_right(field), kind="rate", about=field, steps=1) for field in FIELDS}
+def _make_metrics() -> dict[str, Metric]:
+    found = {field: Metric(of=_is_right(field), kind="rate", about=field, steps=1) for field in FIELDS}
     found |= {
-        "joint": Figure(of=lambda o: all(map(o.right, FIELDS)), kind="rate", about="whole", steps=1),
-        "reasoning": Figure(of=lambda o: sum(map(o.right, FIELDS)) / 3, kind="mean", about="whole", steps=3),
+        "joint": Metric(of=lambda o: all(map(o.right, FIELDS)), kind="rate", about="whole", steps=1),
+        "reasoning": Metric(of=lambda o: sum(map(o.right, FIELDS)) / 3, kind="mean", about="whole", steps=3),
         "category_top3": _rate(lambda o: math.nan if o.top3 is None else o.top3, "ranking"),
         "title_exact": _rate(lambda o: o.title_exact, "title"),
-        "title_f1": Figure(of=lambda o: o.title_f1, kind="mean", about="title"),
-        "title_chrf": Figure(of=lambda o: o.title_chrf, kind="mean", about="title"),
-        **{f"title_{slot}": _rate(_slot(slot), "title") for slot in SLOTS},
+        "title_f1": Metric(of=lambda o: o.title_f1, kind="mean", about="title"),
+        "title_chrf": Metric(of=lambda o: o.title_chrf, kind="mean", about="title"),
+        **{f"title_{slot}": _rate(_slot_agrees(slot), "title") for slot in SLOTS},
         "price_readable": _rate(lambda o: o.answer.price is not None, "price"),
         "price_exact": _rate(lambda o: o.price_error <= _ROUNDING, "price"),
         "price_within_10": _rate(lambda o: o.price_error <= 0.10 + _ROUNDING, "price"),
         "price_within_25": _rate(lambda o: o.price_error <= 0.25 + _ROUNDING, "price"),
-        "price_median_ape": Figure(of=lambda o: o.price_error, kind="median", about="price"),
-        "price_male": Figure(of=lambda o: abs(log_ratio(o)), kind="size", about="price"),
-        "price_bias": Figure(of=log_ratio, kind="median", about="price"),
-        "price_crps": Figure(of=lambda o: _of_posterior(o, "crps"), kind="size", about="posterior"),
-        "price_covered": _rate(lambda o: _of_posterior(o, "covered"), "posterior"),
-        "price_width": Figure(of=_width, kind="size", about="posterior"),
+        "price_median_ape": Metric(of=lambda o: o.price_error, kind="median", about="price"),
+        "price_male": Metric(of=lambda o: abs(log_price_ratio(o)), kind="size", about="price"),
+        "price_bias": Metric(of=log_price_ratio, kind="median", about="price"),
+        "price_crps": Metric(of=lambda o: _posterior_field(o, "crps"), kind="size", about="posterior"),
+        "price_covered": _rate(lambda o: _posterior_field(o, "covered"), "posterior"),
+        "price_width": Metric(of=_posterior_width, kind="size", about="posterior"),
         "parsed": _rate(lambda o: None not in (o.answer.title, o.answer.category, o.answer.price), "form"),
         "parsed_strict": _rate(lambda o: o.answer.strict, "form"),
         "truncated": _rate(lambda o: o.truncated, "form"),
         "refused": _rate(lambda o: o.refused, "form"),
     }
     for field, reasons in FAILURES.items():
-        found |= {f"{field}:{reason}": _rate(_failed(field, reason), field) for reason in reasons}
+        found |= {f"{field}:{reason}": _rate(_failed_so(field, reason), field) for reason in reasons}
     return found
 
 
-def log_ratio(outcome: Outcome) -> float:
+def log_price_ratio(outcome: Outcome) -> float:
     """ln(answer / truth) of the price; NaN without a readable one."""
     price = outcome.answer.price
     return math.nan if price is None else math.log(price / outcome.true_price)
 
 
-def shown(protocol: str, control: str) -> tuple[str, ...]:
+def metric_names(protocol: str, control: str) -> tuple[str, ...]:
     """The figures of a protocol, in their order; the finer ones are shown for the true image alone."""
-    about = _about(protocol)
-    free = [name for name, figure in FIGURES.items() if figure.about in about]
+    about = _answered_subjects(protocol)
+    free = [name for name, figure in METRICS.items() if figure.about in about]
     if control != "none":
-        return tuple(name for name in free if name not in _TRUE_IMAGE_ALONE)
+        return tuple(name for name in free if name not in _OWN_IMAGE_ONLY)
     return (*free, *(POOLED if "price" in about else ()))
 
 
-def shown_by_category(protocol: str, control: str) -> tuple[str, ...]:
+def category_metric_names(protocol: str, control: str) -> tuple[str, ...]:
     """The figures that each category has a line for; no reasons, and nothing that one category cannot have."""
     if control != "none":
-        return headline(protocol)
+        return headline_metrics(protocol)
     left_out = {"price_d2", "price_spearman_in_category"}
-    return tuple(name for name in shown(protocol, control) if ":" not in name and name not in left_out)
+    return tuple(name for name in metric_names(protocol, control) if ":" not in name and name not in left_out)
 
 
-def headline(protocol: str) -> tuple[str, ...]:
+def headline_metrics(protocol: str) -> tuple[str, ...]:
     """The headline figures that a protocol has."""
-    return tuple(name for name in HEADLINE if FIGURES[name].about in _about(protocol))
+    return tuple(name for name in HEADLINE if METRICS[name].about in _answered_subjects(protocol))
 
 
-def _about(protocol: str) -> set[str]:
+def _answered_subjects(protocol: str) -> set[str]:
     fields = FIELDS_ANSWERED.get(protocol)
     if fields is None:
         return {*FIELDS, "whole", "form"}
     return {*fields, "ranking" if "category" in fields else "posterior"}
 
 
-def _rate(of: Callable[[Outcome], float], about: str) -> Figure:
-    return Figure(of=of, kind="rate", about=about, steps=1)
+def _rate(of: Callable[[Outcome], float], about: str) -> Metric:
+    return Metric(of=of, kind="rate", about=about, steps=1)
 
 
-def _right(field: str) -> Callable[[Outcome], float]:
+def _is_right(field: str) -> Callable[[Outcome], float]:
     return lambda outcome: outcome.right(field)
 
 
-def _failed(field: str, reason: str) -> Callable[[Outcome], float]:
+def _failed_so(field: str, reason: str) -> Callable[[Outcome], float]:
     return lambda outcome: outcome.reasons[field] == reason
 
 
-def _slot(name: str) -> Callable[[Outcome], float]:
+def _slot_agrees(name: str) -> Callable[[Outcome], float]:
     def agrees(outcome: Outcome) -> float:
         found = outcome.agrees(name)
         return math.nan if found is None else found
@@ -130,15 +130,15 @@ def _slot(name: str) -> Callable[[Outcome], float]:
     return agrees
 
 
-def _of_posterior(outcome: Outcome, field: str) -> float:
+def _posterior_field(outcome: Outcome, field: str) -> float:
     return math.nan if outcome.posterior is None else float(getattr(outcome.posterior, field))
 
 
-def _width(outcome: Outcome) -> float:
+def _posterior_width(outcome: Outcome) -> float:
     return math.nan if outcome.posterior is None else math.log(outcome.posterior.q90 / outcome.posterior.q10)
 
 
-FIGURES: Mapping[str, Figure] = _figures()
+METRICS: Mapping[str, Metric] = _make_metrics()
 MEANINGS = {
     "category": "right when equal after NFKC, case folding and joining of blanks, _, / and -; closed set of the data",
     "title": "right when the F1 of the token multiset reaches title_f1 (NFKC, case folded, punctuation stripped)",
@@ -216,7 +216,7 @@ def rank_correlation(answered: Values, true: Values, groups: Families) -> Weight
     return figure
 
 
-def middle(values: Values) -> Weighted:
+def weighted_median(values: Values) -> Weighted:
     """The median, infinite when half of the weight or more is on infinite values."""
     order = np.argsort(values, kind="stable")
     ordered = values[order]

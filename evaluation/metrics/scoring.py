@@ -106,7 +106,7 @@ class ClosedSet:
         return tuple(sorted(self._labels.values()))
 
 
-def outcomes(
+def score_answers(
     products: Iterable[Product], predictions: Sequence[Prediction], spec: EvaluationSpec, categories: Iterable[str]
 ) -> list[Outcome]:
     """One outcome a prediction, in their order; `categories` are all that exist in the data, of any split.
@@ -116,7 +116,9 @@ def outcomes(
     by_code = {product.product_code: product for product in products}
     closed = ClosedSet([*categories, *(p.category3_code for p in by_code.values() if p.category3_code)], spec.aliases)
     words = Vocabulary(by_code.values(), title_tokens)
-    return [_outcome(_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions]
+    return [
+        _score_answer(_find_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions
+    ]
 
 
 @functools.lru_cache(maxsize=65536)
@@ -140,7 +142,7 @@ def token_f1(answer: str, truth: str) -> float:
     """
     left, right = Counter(title_tokens(answer)), Counter(title_tokens(truth))
     if not left and not right:
-        return float(_plain(answer) == _plain(truth))
+        return float(_normalize_title(answer) == _normalize_title(truth))
     return 2 * (left & right).total() / (left.total() + right.total())
 
 
@@ -149,7 +151,7 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.search(text.casefold().replace("\u2019", "'")))
 
 
-def _row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
+def _find_row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
     if prediction.product_code not in by_code:
         raise ToileError(
             f"prediction of product {prediction.product_code}",
@@ -159,7 +161,7 @@ def _row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
     return by_code[prediction.product_code]
 
 
-def _outcome(
+def _score_answer(
     product: Product, prediction: Prediction, spec: EvaluationSpec, closed: ClosedSet, words: Vocabulary
 ) -> Outcome:
     title, category, price = product.title, product.category3_code, product.full_price
@@ -172,7 +174,7 @@ def _outcome(
     verdicts = {
         "category": _category_reason(answer.category, category, closed),
         "title": "missing" if not answer.title else OK if f1 >= spec.title_f1 - ROUNDING else "wrong",
-        "price": _price_problem(answer) or (OK if error <= spec.price_tolerance + ROUNDING else "wrong"),
+        "price": _unreadable_price_reason(answer) or (OK if error <= spec.price_tolerance + ROUNDING else "wrong"),
     }
     refused = not any((answer.title, answer.category, answer.price)) and is_refusal(prediction.answer)
     return Outcome(
@@ -186,14 +188,14 @@ def _outcome(
         control=prediction.control,
         text=prediction.answer,
         answer=answer,
-        reasons={field: _missed(reason, refused, prediction.truncated) for field, reason in verdicts.items()},
-        title_exact=bool(answer.title) and _plain(answer.title or "") == _plain(title),
+        reasons={field: _refine_missing(reason, refused, prediction.truncated) for field, reason in verdicts.items()},
+        title_exact=bool(answer.title) and _normalize_title(answer.title or "") == _normalize_title(title),
         title_f1=f1,
         true_title=title,
         true_price=price,
         price_error=error,
         truncated=prediction.truncated,
-        top3=_among(prediction.ranking[:3], category, closed) if prediction.ranking else None,
+        top3=_is_among(prediction.ranking[:3], category, closed) if prediction.ranking else None,
         posterior=prediction.posterior,
         words=words,
     )
@@ -207,21 +209,21 @@ def _category_reason(answer: str | None, truth: str, closed: ClosedSet) -> str:
     return "wrong" if closed.label(answer) else "out-of-set"
 
 
-def _price_problem(answer: Answer) -> str | None:
+def _unreadable_price_reason(answer: Answer) -> str | None:
     if answer.price is not None:
         return None
     return next((problem.removeprefix("price:") for problem in answer.problems if problem.startswith("price:")), None)
 
 
-def _among(names: Iterable[str], truth: str, closed: ClosedSet) -> bool:
+def _is_among(names: Iterable[str], truth: str, closed: ClosedSet) -> bool:
     return closed.key(truth) in {closed.key(name) for name in names}
 
 
-def _missed(reason: str, refused: bool, truncated: bool) -> str:
+def _refine_missing(reason: str, refused: bool, truncated: bool) -> str:
     if reason != "missing":
         return reason
     return REFUSED if refused else "truncated" if truncated else reason
 
 
-def _plain(title: str) -> str:
+def _normalize_title(title: str) -> str:
     return unicodedata.normalize("NFKC", title).strip()

@@ -14,7 +14,7 @@ from schemas.product import Product
 SLOTS = ("colour", "material", "pattern", "type")
 Tokens = Callable[[str], tuple[str, ...]]
 
-_PLAIN: Mapping[str, str] = {
+_WORDS: Mapping[str, str] = {
     "colour": "black white ivory cream ecru beige camel tan brown chestnut chocolate cognac taupe stone sand slate "
     "charcoal navy blue indigo teal turquoise aqua green olive khaki forest sage mint emerald red burgundy "
     "oxblood crimson maroon scarlet pink rose blush fuchsia magenta purple plum lilac lavender violet orange rust "
@@ -29,7 +29,7 @@ _PLAIN: Mapping[str, str] = {
     "cap beanie hat scarf shawl glove tie sock bikini swimsuit earring necklace bracelet ring watch umbrella candle "
     "blanket throw cushion vase mug lipstick coat jacket shirt sweater hoodie sneaker sunglasses perfume",
 }
-_ALSO: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+_SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "colour": {"grey": ("grey", "gray"), "sky": ("sky", "sky blue")},
     "material": {"knit": ("knit", "knitted")},
     "pattern": {
@@ -73,9 +73,9 @@ class Vocabulary:
     def __init__(self, products: Iterable[Product], tokens: Tokens) -> None:
         """`products` bring the words of their own attributes; `tokens` splits a title into folded words."""
         self._tokens = tokens
-        self._phrases = {slot: _phrases(slot, tokens) for slot in SLOTS}
-        for slot, value in sorted({pair for product in products for pair in _chosen(product)}):
-            self._phrases[slot] = _with_plurals({tokens(value): value}) | self._phrases[slot]
+        self._phrases = {slot: _slot_phrases(slot, tokens) for slot in SLOTS}
+        for slot, value in sorted({pair for product in products for pair in _chosen_values(product)}):
+            self._phrases[slot] = _add_plurals({tokens(value): value}) | self._phrases[slot]
         self._longest: dict[tuple[str, str], int] = {}
         for slot, phrase in ((slot, phrase) for slot, phrases in self._phrases.items() for phrase in phrases if phrase):
             self._longest[slot, phrase[0]] = max(len(phrase), self._longest.get((slot, phrase[0]), 0))
@@ -106,14 +106,14 @@ class Vocabulary:
         return frozenset(found)
 
 
-def _phrases(slot: str, tokens: Tokens) -> dict[tuple[str, ...], str]:
-    found = {tokens(word): word for word in _PLAIN[slot].split()}
-    for value, spellings in _ALSO[slot].items():
+def _slot_phrases(slot: str, tokens: Tokens) -> dict[tuple[str, ...], str]:
+    found = {tokens(word): word for word in _WORDS[slot].split()}
+    for value, spellings in _SYNONYMS[slot].items():
         found |= {tokens(spelling): value for spelling in (value, *spellings)}
-    return _with_plurals(found)
+    return _add_plurals(found)
 
 
-def _with_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
+def _add_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
     """Each phrase with s and es behind its last word too, where that is no phrase of its own."""
     endings = {
         (*phrase[:-1], phrase[-1] + end): value for phrase, value in phrases.items() if phrase for end in ("s", "es")
@@ -121,7 +121,7 @@ def _with_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...
     return endings | dict(phrases)
 
 
-def _chosen(product: Product) -> Iterable[tuple[str, str]]:
+def _chosen_values(product: Product) -> Iterable[tuple[str, str]]:
     choices = (product.attributes or {}).get("choices")
     if isinstance(choices, Mapping):
         for slot in SLOTS:

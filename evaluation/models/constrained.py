@@ -146,12 +146,12 @@ class Grammar:
                     return None
                 begun += 1
                 continue
-            matched = _matched(matched, character)
+            matched = _advance_match(matched, character)
             if matched == len(_CLOSING):
                 ended = place + 1 == len(text) and not decoder.getstate()[0]
                 return State(stage="category", rest=self._categories) if ended else None
         pending = decoder.getstate()[0]
-        if pending and (begun == 0 or not _can_be_finished(pending)):
+        if pending and (begun == 0 or not _is_utf8_prefix(pending)):
             return None
         return State(stage="title", title_begun=begun, matched=matched, pending=pending)
 
@@ -165,11 +165,11 @@ class Grammar:
         return tuple(token for token in tokens if len(self._pieces[token]) == shortest)
 
     def _tokens_of_price(self, price: bytes) -> tuple[int, ...]:
-        found = tuple(token for token, piece in self._numeric.items() if _begins_price(price + piece))
+        found = tuple(token for token, piece in self._numeric.items() if _is_price_prefix(price + piece))
         return (*found, self.end) if _PRICE.fullmatch(price) and float(price) > 0 else found
 
 
-def _matched(matched: int, character: str) -> int:
+def _advance_match(matched: int, character: str) -> int:
     """Length of the longest beginning of `, Category:` that ends in `character`, after `matched` bytes of it."""
     if character.encode() == _CLOSING[matched : matched + 1]:
         return matched + 1
@@ -177,7 +177,7 @@ def _matched(matched: int, character: str) -> int:
 
 
 @functools.cache
-def _can_be_finished(pending: bytes) -> bool:
+def _is_utf8_prefix(pending: bytes) -> bool:
     """Whether a character starts with these bytes: an incremental decoder waits for the rest of a surrogate too."""
     for ending in (b"\x80", b"\xbf"):
         for length in (1, 2, 3):
@@ -186,7 +186,7 @@ def _can_be_finished(pending: bytes) -> bool:
     return False
 
 
-def _begins_price(text: bytes) -> bool:
+def _is_price_prefix(text: bytes) -> bool:
     """Whether some price starts with this text."""
     endings = (b"", b" 1.1", b"1.1", b".1", b"1")
     return any(_PRICE.fullmatch(text + ending) and float(text + ending) > 0 for ending in endings)
@@ -196,7 +196,7 @@ _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _BLANK = "\u2581"
 
 
-def grammar_of(processor: Any, form: AnswerForm, *, end: int, max_tokens: int) -> Grammar:
+def build_grammar(processor: Any, form: AnswerForm, *, end: int, max_tokens: int) -> Grammar:
     """The form in the tokens of a processor."""
     pieces = token_bytes(processor.tokenizer)
     start = b"".join(pieces[token] for token in processor.encode_plain("x"))
@@ -210,7 +210,7 @@ def token_bytes(tokenizer: Any) -> dict[int, bytes]:
     special = {token["id"] for token in document["added_tokens"]}
     named = {token: name for name, token in tokenizer.get_vocab().items() if name and token not in special}
     if '"ByteLevel"' in kind:
-        of_sign = {sign: byte for byte, sign in enumerate(_byte_level_signs())}
+        of_sign = {sign: byte for byte, sign in enumerate(_byte_level_characters())}
         return {token: bytes(of_sign[sign] for sign in named[token]) for token in sorted(named)}
     if '"ByteFallback"' in kind:
         bare = {token: match for token, name in named.items() if (match := _BYTE.fullmatch(name))}
@@ -219,7 +219,7 @@ def token_bytes(tokenizer: Any) -> dict[int, bytes]:
     raise ToileError("tokenizer", "is neither byte-level nor one with byte fallback", "leave constrained out")
 
 
-class FormProcessor:
+class ConstrainedLogits:
     """A logits processor for `generate`: all but the allowed tokens of each row become -inf; for one call of it."""
 
     def __init__(self, grammar: Grammar, cache: dict[tuple[int, ...], Any]) -> None:
@@ -250,7 +250,7 @@ class FormProcessor:
         return self._cache[ids]
 
 
-def _byte_level_signs() -> Sequence[str]:
+def _byte_level_characters() -> Sequence[str]:
     """The visible sign of every byte: printable Latin-1 as it is, the others from U+0100 on in their order."""
     shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in shown]

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.dataset_stats import Facts
+from evaluation.dataset_stats import DatasetStats
 from evaluation.models.base import AnswerForm, ConstrainedModel, Generated, LogProbs, RankingModel, VisionModel
 from evaluation.protocols.protocols import (
-    SCORED,
+    RANKING_PROTOCOLS,
     category_candidates,
     category_prefix,
+    make_prompt,
     price_candidates,
     price_prefix,
-    prompt_of,
     reference_prefixes,
 )
 from schemas.answer import PROMPT
@@ -43,10 +43,10 @@ class Ranking:
         return json.dumps({"category": self.categories[0]})
 
 
-def ranking(categories: Sequence[str], found: LogProbs, habit: Sequence[float], rank_by: str) -> Ranking:
+def rank_categories(categories: Sequence[str], found: LogProbs, habit: Sequence[float], rank_by: str) -> Ranking:
     """Ranked by one of the measures; equal ones by raw, then by name.
 
-    `habit` is ln P(category | blank image). Nothing depends on the order of the categories.
+    `content_free_prior` is ln P(category | blank image). Nothing depends on the order of the categories.
     """
     of_category = {
         name: {"raw": round(raw, 5), "per_token": round(raw / tokens, 5), "calibrated": round(raw - prior, 5)}
@@ -59,7 +59,7 @@ def ranking(categories: Sequence[str], found: LogProbs, habit: Sequence[float], 
     )
 
 
-def habit(under_references: Sequence[LogProbs], with_title: Sequence[bool]) -> list[float]:
+def content_free_prior(under_references: Sequence[LogProbs], with_title: Sequence[bool]) -> list[float]:
     """ln of the mean of P(c | blank image, prefix) over the reference prefixes, for each category.
 
     A category without a title of its own (`with_title`) was never behind a prefix that suits it, and would look rarer
@@ -117,7 +117,7 @@ class PriceDistribution:
         return json.dumps({"full_price": self.quantile(0.5)})
 
 
-def distribution(points: Sequence[float], log_probs: Sequence[float]) -> PriceDistribution:
+def price_distribution(points: Sequence[float], log_probs: Sequence[float]) -> PriceDistribution:
     """The normalised distribution over ascending points from log-probabilities that need not sum to one."""
     logs: Any = np.asarray(log_probs, dtype=np.float64)
     weights = np.exp(logs - logs.max())
@@ -131,21 +131,21 @@ class Reply:
     text: str
     truncated: bool
     prefix: str | None = None
-    ranking: Ranking | None = None
+    rank_categories: Ranking | None = None
     prices: PriceDistribution | None = None
 
 
-class Asker:
+class ProtocolRunner:
     """Asks a model; remembers what it writes by habit, which is the same for all images of a shape.
 
     `facts` may be None where no protocol needs them.
     """
 
-    def __init__(self, model: VisionModel, spec: EvaluationSpec, facts: Facts | None) -> None:
+    def __init__(self, model: VisionModel, spec: EvaluationSpec, dataset_stats: DatasetStats | None) -> None:
         self._model = model
         self._spec = spec
-        self._facts = facts
-        self._prompts = {protocol: prompt_of(protocol, facts) for protocol in spec.protocols}
+        self._dataset_stats = dataset_stats
+        self._prompts = {protocol: make_prompt(protocol, dataset_stats) for protocol in spec.protocols}
         self._habits: dict[tuple[tuple[int, int], tuple[str, ...]], list[float]] = {}
 
     def replies(
@@ -154,7 +154,7 @@ class Asker:
         """For each protocol a reply to each of the images, of which some are blank; all have the shape of `blank`."""
         found: dict[str, list[Reply]] = {}
         own: Sequence[str] = ()
-        if "generate" in self._spec.protocols or set(SCORED) & set(self._spec.protocols):
+        if "generate" in self._spec.protocols or set(RANKING_PROTOCOLS) & set(self._spec.protocols):
             written = self._model.generate(images, [PROMPT] * len(images))
             own = [answer.text for answer in written]
             found["generate"] = [Reply(text=answer.text, truncated=answer.truncated) for answer in written]
@@ -189,7 +189,7 @@ class Asker:
             references = reference_prefixes(prefix, self._known)
             nothing_new = not sees and references == (prefix,)  # then only rounding would tell it from its habit
             expected = log_probs.values if nothing_new else self._habit(references, blank)
-            ranked = ranking(categories, log_probs, expected, self._spec.rank_by)
+            ranked = rank_categories(categories, log_probs, expected, self._spec.rank_by)
             found.append(Reply(text=ranked.answer(), truncated=False, prefix=prefix, ranking=ranked))
         return found
 
@@ -203,14 +203,14 @@ class Asker:
                 part = references[start : start + self._spec.batch_size]
                 found += self._logprobs([blank] * len(part), part, candidates)
             titled = dict(self._known.references)
-            self._habits[key] = habit(found, [name in titled for name in self._known.categories])
+            self._habits[key] = content_free_prior(found, [name in titled for name in self._known.categories])
         return self._habits[key]
 
     def _priced(self, images: Sequence[Image.Image], own: Sequence[str]) -> list[Reply]:
         points = self._known.price_points
         prefixes = [price_prefix(answer) for answer in own]
         scored = self._logprobs(images, prefixes, price_candidates(points), ended=True)
-        prices = [distribution(points, log_probs.values) for log_probs in scored]
+        prices = [price_distribution(points, log_probs.values) for log_probs in scored]
         return [
             Reply(text=one.answer(), truncated=False, prefix=prefix, prices=one)
             for prefix, one in zip(prefixes, prices, strict=True)
@@ -228,6 +228,6 @@ class Asker:
         return cast(RankingModel, self._model).logprob(images, prompts, prefixes, answers, ended=ended)
 
     @property
-    def _known(self) -> Facts:
-        assert self._facts is not None, self._spec.protocols
-        return self._facts
+    def _known(self) -> DatasetStats:
+        assert self._dataset_stats is not None, self._spec.protocols
+        return self._dataset_stats

@@ -8,20 +8,20 @@ behind a title and is lost without one, an untuned one whose answer has no title
 
 from collections.abc import Iterable, Sequence
 
-from evaluation.dataset_stats import Facts
+from evaluation.dataset_stats import DatasetStats
 from evaluation.models.base import ConstrainedModel, RankingModel, VisionModel
 from schemas.answer import PROMPT, QUESTION, parse, render
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 
-FREE_TEXT = ("generate", "instructed", "examples")
+FREE_TEXT_PROTOCOLS = ("generate", "instructed", "examples")
 """The model writes what it likes; among these a prompt is chosen, the earlier one where they are equal."""
-SCORED = ("rank", "price")
+RANKING_PROTOCOLS = ("rank", "price")
 """Candidates are scored behind a prefix from the model's own answer to the training prompt."""
 FIELDS_ANSWERED = {"rank": ("category",), "price": ("price",)}
 """What an answer of such a protocol can be right about; of every other protocol it is category, title and price."""
-METHODS = {
+PROTOCOL_METHODS = {
     "generate": "the training prompt, greedy; for every protocol, equal questions about equal images are asked once",
     "instructed": "greedy; the prompt adds the form of the answer, the closed list of categories and the currency",
     "examples": "instructed, and answers of num_examples train rows of different categories, drawn by hash of seed and "
@@ -36,18 +36,20 @@ METHODS = {
     "commonest), divided by its sum; the answer is the median. Unreadable answers: behind `Full Price:`",
 }
 """How each protocol asks, for results."""
-CHOICE = "the free-text protocol with the most right categories, titles and prices on validation rows; test is not seen"
+CHOICE_METHOD = (
+    "the free-text protocol with the most right categories, titles and prices on validation rows; test is not seen"
+)
 _ALTERNATIVE = "use --protocol generate, instructed or examples, or evaluate the model itself, without a server"
 
 
-def needs_facts(protocols: Iterable[str]) -> bool:
+def needs_dataset_stats(protocols: Iterable[str]) -> bool:
     """Whether prompts, forms or candidates come from the data."""
     return set(protocols) != {"generate"}
 
 
-def check(model: VisionModel, spec: EvaluationSpec) -> None:
+def check_model_supports(model: VisionModel, spec: EvaluationSpec) -> None:
     """Raise a ToileError for a protocol that the model cannot be asked under; before anything runs."""
-    scored = [protocol for protocol in spec.protocols if protocol in SCORED]
+    scored = [protocol for protocol in spec.protocols if protocol in RANKING_PROTOCOLS]
     if scored and not isinstance(model, RankingModel):
         raise ToileError(
             f"protocol {', '.join(scored)}", "needs log-probabilities, which this model does not tell", _ALTERNATIVE
@@ -61,7 +63,7 @@ def can_constrain(model: VisionModel) -> bool:
     return isinstance(model, ConstrainedModel) and model.constrains
 
 
-def with_protocol(spec: EvaluationSpec, protocol: str) -> tuple[str, ...]:
+def add_protocol(spec: EvaluationSpec, protocol: str) -> tuple[str, ...]:
     """The protocols of a run, `protocol` added at the end where it is not among them."""
     return spec.protocols if protocol in spec.protocols else (*spec.protocols, protocol)
 
@@ -70,37 +72,41 @@ CONTENT_FREE = "N/A"
 """A title that says nothing, where the data has none to offer; as in Zhao et al. 2021, arXiv 2102.09690."""
 
 
-def prompt_of(protocol: str, facts: Facts | None) -> str:
-    """The prompt of a protocol; only `generate`, `rank` and `price` can do without facts."""
+def make_prompt(protocol: str, dataset_stats: DatasetStats | None) -> str:
+    """The prompt of a protocol; only `generate`, `rank` and `price` can do without dataset_stats."""
     if protocol in ("generate", "rank", "price"):
         return PROMPT
-    assert facts is not None, protocol
-    lines = [QUESTION, *_instructions(facts)]
+    assert dataset_stats is not None, protocol
+    lines = [QUESTION, *_instructions(dataset_stats)]
     if protocol == "examples":
-        lines += ["Answers about other pictures were, for example:", *map(_example, facts.examples)]
+        lines += ["Answers about other pictures were, for example:", *map(_render_example, dataset_stats.examples)]
     return PROMPT.replace(QUESTION, "\n".join(lines))
 
 
 def category_prefix(answer: str) -> str:
     """What stands before the category of an answer: with the title of `answer` where one can be read."""
     title = parse(answer).title
-    return _titled(title) if title else "Category:"
+    return _title_prefix(title) if title else "Category:"
 
 
 def price_prefix(answer: str) -> str:
     """What stands before the price of an answer: with title and category of `answer` where both can be read."""
     found = parse(answer)
-    return f"{_titled(found.title)} {found.category}, Full Price:" if found.title and found.category else "Full Price:"
+    return (
+        f"{_title_prefix(found.title)} {found.category}, Full Price:"
+        if found.title and found.category
+        else "Full Price:"
+    )
 
 
-def reference_prefixes(prefix: str, facts: Facts) -> tuple[str, ...]:
+def reference_prefixes(prefix: str, dataset_stats: DatasetStats) -> tuple[str, ...]:
     """Prefixes of the same form that say nothing about the image: under these a category shows its habit.
 
     Behind a title it would show what the title says, so all titles of `facts.references` have their turn.
     """
     if prefix == "Category:":
         return (prefix,)
-    return tuple(_titled(title) for _, title in facts.references) or (_titled(CONTENT_FREE),)
+    return tuple(_title_prefix(title) for _, title in dataset_stats.references) or (_title_prefix(CONTENT_FREE),)
 
 
 def category_candidates(categories: Sequence[str]) -> list[str]:
@@ -113,24 +119,26 @@ def price_candidates(points: Sequence[float]) -> list[str]:
     return [f" {float(point)!r}" for point in points]
 
 
-def _titled(title: str | None) -> str:
+def _title_prefix(title: str | None) -> str:
     return f"Product: {title}, Category:"
 
 
-def _instructions(facts: Facts) -> list[str]:
-    currency = f"in {_plain(facts.currency)}" if facts.currency else "in the currency of the shop"
+def _instructions(dataset_stats: DatasetStats) -> list[str]:
+    currency = (
+        f"in {_escape_markup(dataset_stats.currency)}" if dataset_stats.currency else "in the currency of the shop"
+    )
     return [
         "Answer with one line of exactly this form: Product: TITLE, Category: CATEGORY, Full Price: PRICE",
         "TITLE is the product's name as a shop would print it.",
-        f"CATEGORY is one of these: {'; '.join(map(_plain, facts.categories))}",
+        f"CATEGORY is one of these: {'; '.join(map(_escape_markup, dataset_stats.categories))}",
         f"PRICE is its full price {currency}, digits and a decimal point only.",
     ]
 
 
-def _example(product: Product) -> str:
-    return _plain(render(product.title or "", product.category3_code or "", product.full_price or 0.0))
+def _render_example(product: Product) -> str:
+    return _escape_markup(render(product.title or "", product.category3_code or "", product.full_price or 0.0))
 
 
-def _plain(text: str) -> str:
-    """Text of the data with nothing in it that a tokenizer takes for a special token or a image's place."""
+def _escape_markup(text: str) -> str:
+    """Text of the data with nothing in it that a tokenizer takes for a special token or an image's place."""
     return " ".join(text.replace("<", "< ").split())

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from evaluation.metrics.scoring import FIELDS, Outcome
-from evaluation.rows import encoded_images
+from evaluation.rows import read_encoded_images
 from schemas.product import Product
 
 WIDTH, HEIGHT = 640, 460
@@ -30,9 +30,9 @@ class Points:
     """Product code, true price, answered price; both > 0."""
 
 
-def scatter(series: Sequence[Points], tolerance: float, unit: str) -> str:
+def plot_prices(series: Sequence[Points], tolerance: float, unit: str) -> str:
     """The SVG: a band where a price counts as right, the diagonal, one circle an answer. Empty text without answers."""
-    thinned = [Points(name=points.name, pairs=_thinned(points.pairs)) for points in series]
+    thinned = [Points(name=points.name, pairs=_subsample(points.pairs)) for points in series]
     prices = [price for points in thinned for _, *both in points.pairs for price in both]
     if not prices:
         return ""
@@ -51,7 +51,7 @@ def scatter(series: Sequence[Points], tolerance: float, unit: str) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _thinned(pairs: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+def _subsample(pairs: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
     ordered = sorted(pairs, key=lambda pair: hashlib.sha256(pair[0].encode("utf-8", "replace")).digest())
     return ordered[:MAX_POINTS]
 
@@ -113,7 +113,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return inside
 
 
-EACH = 9
+MAX_PER_GROUP = 9
 THUMBNAIL_PX = 160
 
 
@@ -128,7 +128,7 @@ class Card:
     """One for each model, under control none."""
 
 
-def gallery(
+def select_gallery(
     products: Sequence[Product], sides: Sequence[Sequence[Outcome]], data: Path, encoded: Mapping[str, bytes]
 ) -> dict[str, list[Card]]:
     """By group up to 9 products each: where the last model does best, where worst, and at random; nobody appears twice.
@@ -138,17 +138,18 @@ def gallery(
     """
     by_code = [{o.product_code: o for o in side if o.control == "none"} for side in sides]
     present = sorted(
-        (product for product in products if product.product_code in by_code[0]), key=lambda p: _hash(p.product_code)
+        (product for product in products if product.product_code in by_code[0]),
+        key=lambda p: _sample_key(p.product_code),
     )
     ranked = sorted(present, key=lambda p: -_merit([codes[p.product_code] for codes in by_code]))
     groups: dict[str, list[Product]] = {}
     names = ("most gained", "most lost or wrong") if len(sides) > 1 else ("best", "worst")
     for name, candidates in zip((*names, "drawn at random"), (ranked, ranked[::-1], present), strict=True):
         taken = {product.product_code for group in groups.values() for product in group}
-        groups[name] = [product for product in candidates if product.product_code not in taken][:EACH]
+        groups[name] = [product for product in candidates if product.product_code not in taken][:MAX_PER_GROUP]
     chosen = {p.product_code for group in groups.values() for p in group}
     split = present[0].split if present else "test"
-    images = encoded if chosen <= set(encoded) else encoded_images(data, split, chosen)
+    images = encoded if chosen <= set(encoded) else read_encoded_images(data, split, chosen)
     return {
         name: [
             Card(
@@ -180,5 +181,5 @@ def _thumbnail(encoded: bytes | None) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _hash(code: str) -> bytes:
+def _sample_key(code: str) -> bytes:
     return hashlib.sha256(b"gallery:" + code.encode("utf-8", "surrogatepass")).digest()

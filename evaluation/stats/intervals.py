@@ -21,18 +21,18 @@ FEW_FAMILIES = 10
 """With fewer, the spread between families cannot be learnt from the rows."""
 
 
-def numbered(names: Sequence[Hashable]) -> Families:
+def factorize(names: Sequence[Hashable]) -> Families:
     """An integer for each name, equal ones for equal names, in the order of first appearance."""
     seen: dict[Hashable, int] = {}
     return np.array([seen.setdefault(name, len(seen)) for name in names], dtype=np.intp)
 
 
-def singles(n: int) -> Families:
+def singleton_clusters(n: int) -> Families:
     """Every row a family of its own."""
     return np.arange(n, dtype=np.intp)
 
 
-def compact(families: Families) -> Families:
+def relabel(families: Families) -> Families:
     """The same families numbered from 0 without gaps."""
     return np.unique(families, return_inverse=True)[1].astype(np.intp)
 
@@ -42,7 +42,7 @@ def num_families(families: Families) -> int:
     return int(np.count_nonzero(np.bincount(families))) if len(families) else 0
 
 
-def family_sums(values: Values, families: Families) -> Values:
+def cluster_sums(values: Values, families: Families) -> Values:
     """The sum of each family, by its number; 0 for a number that no row has."""
     return np.asarray(np.bincount(families, weights=values), np.float64)
 
@@ -56,7 +56,7 @@ def standard_error(values: Values, families: Families) -> float:
     num = num_families(families)
     if num < 2:
         return math.nan
-    scatter = family_sums(values - values.mean(), families)
+    scatter = cluster_sums(values - values.mean(), families)
     return math.sqrt(float(scatter @ scatter) * num / (num - 1)) / len(values)
 
 
@@ -78,7 +78,7 @@ def effective_rows(values: Values, families: Families) -> float:
     return min(found, alike) if num < FEW_FAMILIES else found
 
 
-def spanning(values: Values, families: Families, groups: Sequence[npt.NDArray[np.intp]]) -> float:
+def spanning_factor(values: Values, families: Families, groups: Sequence[npt.NDArray[np.intp]]) -> float:
     """By which factor the mean of the groups' means varies more than if no family were in two groups; at least 1.
 
     `groups` are places in `values`, disjoint. The factor is one of standard errors.
@@ -86,7 +86,7 @@ def spanning(values: Values, families: Families, groups: Sequence[npt.NDArray[np
     together: Values = np.zeros(int(families.max()) + 1 if len(families) else 0)
     apart = 0.0
     for members in groups:
-        scatter = family_sums(values[members] - values[members].mean(), families[members]) / len(members)
+        scatter = cluster_sums(values[members] - values[members].mean(), families[members]) / len(members)
         together[: len(scatter)] += scatter
         apart += float(scatter @ scatter)
     return math.sqrt(max(1.0, float(together @ together) / apart)) if apart > 0 else 1.0
@@ -115,7 +115,7 @@ def rate(values: Values, confidence: float, families: Families | None = None) ->
     """
     if not len(values):
         return NOTHING
-    families = singles(len(values)) if families is None else families
+    families = singleton_clusters(len(values)) if families is None else families
     share = float(values.mean())
     low, high = wilson(share, effective_rows(values, families), confidence)
     return Estimate(n=len(values), families=num_families(families), value=share, low=low, high=high)
@@ -131,12 +131,12 @@ def mean(values: Values, confidence: float, families: Families | None = None, to
     n = len(values)
     if not n:
         return NOTHING
-    families = singles(n) if families is None else families
+    families = singleton_clusters(n) if families is None else families
     num, centre = num_families(families), float(values.mean())
     low: float | None
     high: float | None
     if num > 1 and values.min() < values.max():
-        half = student(confidence, num - 1) * standard_error(values, families)
+        half = student_quantile(confidence, num - 1) * standard_error(values, families)
         low, high = max(0.0, centre - half), min(top, centre + half)
     else:
         alike = effective_rows(values, families)
@@ -154,16 +154,18 @@ def median(values: Values, confidence: float, families: Families | None = None) 
     n = len(values)
     if not n:
         return NOTHING
-    families = singles(n) if families is None else families
+    families = singleton_clusters(n) if families is None else families
     ordered = np.sort(values)
-    centre = float(middles(ordered[None])[0])
+    centre = float(row_medians(ordered[None])[0])
     rows = effective_rows((values <= centre).astype(np.float64), families)
     outside = int(stats.binom.ppf((1 - confidence) / 2, int(rows + 1e-9), 0.5) * n / rows + 1e-9)
     low, high = (float(ordered[outside - 1]), float(ordered[n - outside])) if outside else (math.inf, math.inf)
-    return Estimate(n=n, families=num_families(families), value=_finite(centre), low=_finite(low), high=_finite(high))
+    return Estimate(
+        n=n, families=num_families(families), value=nan_if_none(centre), low=nan_if_none(low), high=nan_if_none(high)
+    )
 
 
-def middles(values: Values) -> Values:
+def row_medians(values: Values) -> Values:
     """The median of each row; infinite when half of its values or more are."""
     ordered = np.sort(values, axis=-1)
     lower, upper = ordered[..., (values.shape[-1] - 1) // 2], ordered[..., values.shape[-1] // 2]
@@ -180,9 +182,17 @@ def macro(groups: Sequence[Estimate], families: int, widening: float = 1.0) -> E
     """
     if not groups:
         return NOTHING
-    centre = sum(known(group.value) for group in groups) / len(groups)
-    down = widening * math.hypot(*(known(group.value) - known(group.low) for group in groups)) / len(groups)
-    up = widening * math.hypot(*(known(group.high) - known(group.value) for group in groups)) / len(groups)
+    centre = sum(require_value(group.value) for group in groups) / len(groups)
+    down = (
+        widening
+        * math.hypot(*(require_value(group.value) - require_value(group.low) for group in groups))
+        / len(groups)
+    )
+    up = (
+        widening
+        * math.hypot(*(require_value(group.high) - require_value(group.value) for group in groups))
+        / len(groups)
+    )
     return Estimate(
         n=sum(group.n for group in groups),
         families=families,
@@ -192,17 +202,17 @@ def macro(groups: Sequence[Estimate], families: int, widening: float = 1.0) -> E
     )
 
 
-def known(value: float | None) -> float:
+def require_value(value: float | None) -> float:
     """A figure that must exist: rates and means of at least one row always do."""
     assert value is not None, "a rate or mean of at least one row"
     return value
 
 
 @functools.cache
-def student(confidence: float, degrees: int) -> float:
+def student_quantile(confidence: float, degrees: int) -> float:
     """The two-sided quantile of Student's t."""
     return float(stats.t.ppf((1 + confidence) / 2, degrees))
 
 
-def _finite(value: float) -> float | None:
+def nan_if_none(value: float) -> float | None:
     return value if math.isfinite(value) else None

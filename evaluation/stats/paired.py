@@ -16,15 +16,15 @@ from scipy import stats
 from evaluation.stats.intervals import (
     Families,
     Values,
+    cluster_sums,
     effective_rows,
-    family_sums,
-    known,
     num_families,
-    singles,
+    require_value,
+    singleton_clusters,
     standard_error,
-    student,
+    student_quantile,
 )
-from evaluation.stats.resampling import Weighted, bca, flip_p, plain, resampled
+from evaluation.stats.resampling import Weighted, bca, bootstrap, flip_p, unweighted
 from schemas.util.stats import normal_quantile, wilson
 
 POWER = 0.8
@@ -61,7 +61,7 @@ def rate_difference(
     n = len(first)
     if not n:
         return NOTHING
-    families = singles(n) if families is None else families
+    families = singleton_clusters(n) if families is None else families
     gains = second - first
     rows = effective_rows(gains, families)
     both, only_first, only_second = (
@@ -78,9 +78,9 @@ def rate_difference(
         n=n,
         families=num_families(families),
         difference=difference,
-        low=max(-1.0, difference - _joined(down[1], up[0], phi)),
-        high=min(1.0, difference + _joined(up[1], down[0], phi)),
-        p=flip_p(family_sums(gains, families), 0, steps=1),
+        low=max(-1.0, difference - _combine_limits(down[1], up[0], phi)),
+        high=min(1.0, difference + _combine_limits(up[1], down[0], phi)),
+        p=flip_p(cluster_sums(gains, families), 0, steps=1),
         effective=rows,
     )
 
@@ -111,11 +111,11 @@ def mean_difference(
     n = len(first)
     if not n:
         return NOTHING
-    families = singles(n) if families is None else families
+    families = singleton_clusters(n) if families is None else families
     gains, num = second - first, num_families(families)
     centre, rows = float(gains.mean()), effective_rows(gains, families)
     if num > 1 and gains.min() < gains.max():
-        half = student(confidence, num - 1) * standard_error(gains, families)
+        half = student_quantile(confidence, num - 1) * standard_error(gains, families)
     else:
         half = 1 - ((1 - confidence) / 2) ** (1 / rows) if math.isfinite(bound) else math.nan
     return PairedEstimate(
@@ -124,7 +124,7 @@ def mean_difference(
         difference=centre,
         low=None if math.isnan(half) else max(-bound, centre - half),
         high=None if math.isnan(half) else min(bound, centre + half),
-        p=flip_p(family_sums(gains, families), seed, steps),
+        p=flip_p(cluster_sums(gains, families), seed, steps),
         effective=rows,
     )
 
@@ -140,12 +140,12 @@ def median_difference(
     n = len(families)
     if not n:
         return NOTHING
-    medians = plain(first, n), plain(second, n)
+    medians = unweighted(first, n), unweighted(second, n)
     missing = PairedEstimate(n=n, families=num_families(families), difference=None, low=None, high=None, p=None)
     if math.isinf(medians[0]) and math.isinf(medians[1]):
         return missing
     codes = np.unique(families, return_inverse=True)[1].astype(np.intp)
-    gains = np.sort(resampled(lambda weights: _gaps(first(weights), second(weights)), codes, seed))
+    gains = np.sort(bootstrap(lambda weights: _finite_differences(first(weights), second(weights)), codes, seed))
     tail = int(len(gains) * (1 - confidence) / 2)
     figures = (medians[1] - medians[0], gains[tail], gains[-1 - tail])
     difference, low, high = (float(figure) if math.isfinite(figure) else None for figure in figures)
@@ -162,7 +162,7 @@ def pooled_difference(
     def gap(weights: Values) -> Values:
         return second(weights) - first(weights)
 
-    value = plain(gap, len(families))
+    value = unweighted(gap, len(families))
     low, high = bca(gap, families, confidence, seed)
     return PairedEstimate(
         n=len(families),
@@ -180,9 +180,9 @@ def macro_difference(
     """Unweighted mean of the groups' differences; their limits are joined as in `intervals.macro`."""
     if not groups:
         return NOTHING
-    centre = sum(known(group.difference) for group in groups) / len(groups)
-    down = math.hypot(*(known(group.difference) - known(group.low) for group in groups)) / len(groups)
-    up = math.hypot(*(known(group.high) - known(group.difference) for group in groups)) / len(groups)
+    centre = sum(require_value(group.difference) for group in groups) / len(groups)
+    down = math.hypot(*(require_value(group.difference) - require_value(group.low) for group in groups)) / len(groups)
+    up = math.hypot(*(require_value(group.high) - require_value(group.difference) for group in groups)) / len(groups)
     return PairedEstimate(
         n=sum(group.n for group in groups),
         families=families,
@@ -219,7 +219,7 @@ def detectable_rate(n: float, alpha: float) -> float | None:
     return high
 
 
-def detectable_spread(gain: PairedEstimate, confidence: float, alpha: float) -> float | None:
+def detectable_difference(gain: PairedEstimate, confidence: float, alpha: float) -> float | None:
     """The smallest difference found with power 0.8 at the spread that the interval shows.
 
     (z_alpha/2 + z_power) standard errors, one being half the interval's width over its quantile.
@@ -239,11 +239,11 @@ def _phi(both: float, only_first: float, only_second: float, neither: float) -> 
     return (max(numerator - n / 2, 0.0) if numerator > 0 else numerator) / math.sqrt(margins)
 
 
-def _joined(one: float, other: float, phi: float) -> float:
+def _combine_limits(one: float, other: float, phi: float) -> float:
     return math.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2))
 
 
-def _gaps(first: Values, second: Values) -> Values:
+def _finite_differences(first: Values, second: Values) -> Values:
     """Differences in which two infinite medians are equal."""
     same = np.isinf(first) & np.isinf(second)
     return np.where(same, 0.0, np.where(same, 0.0, second) - np.where(same, 0.0, first))

@@ -20,9 +20,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evaluation import predict
-from evaluation.models.base import Generated, VisionModel
+from evaluation.models.base import Generated, ModelUnderTest, VisionModel
 from evaluation.rows import Rows, read_rows
-from evaluation.run import Candidate, evaluate
+from evaluation.run import evaluate
 from evaluation.run_dir import ALONE, Ranks, joined, merge_rank_files, rank_file, rank_files
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -200,8 +200,8 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert third.device(None) is None
 
 
-def candidate(model: VisionModel, **more: Any) -> Candidate:
-    return Candidate(
+def candidate(model: VisionModel, **more: Any) -> ModelUnderTest:
+    return ModelUnderTest(
         **{"model": "m", "adapter": None, "device": "cpu", "dtype": "float32", "load": lambda: model, **more}
     )
 

@@ -11,9 +11,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from evaluation import compare
-from evaluation.metrics.scoring import outcomes
-from evaluation.models.base import VisionModel
-from evaluation.run import Candidate, evaluate
+from evaluation.metrics.scoring import score_answers
+from evaluation.models.base import ModelUnderTest, VisionModel
+from evaluation.run import evaluate
 from evaluation.stats.paired import detectable_rate
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -26,7 +26,7 @@ SPEC = EvaluationSpec(split="train", min_category_rows=15)
 
 
 def evaluated(folder: Path, data: Path, model: VisionModel, name: str = "m", spec: EvaluationSpec = SPEC) -> Path:
-    candidate = Candidate(model=name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
+    candidate = ModelUnderTest(model=name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
     evaluate(candidate, data, folder, spec)
     return folder
 
@@ -81,7 +81,7 @@ def test_p_values_are_those_of_the_pairs_on_disk(
 ) -> None:
     sides = []
     for folder in (base, tuned):
-        scored = outcomes(rows, read_predictions(folder / "predictions.jsonl"), SPEC, ())
+        scored = score_answers(rows, read_predictions(folder / "predictions.jsonl"), SPEC, ())
         sides.append({o.product_code: o for o in scored if o.control == "none"})
     for category in {row.category3_code for row in rows}:
         table = np.zeros((2, 2), dtype=int)

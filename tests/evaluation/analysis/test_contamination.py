@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation.analysis import contamination as leaks
-from evaluation.analysis.contamination import IN_SEEN, IN_TRAIN, Ledger, audit, difference_hash, refuse_seen
+from evaluation.analysis.contamination import (
+    IN_SEEN,
+    IN_TRAIN,
+    Contamination,
+    difference_hash,
+    find_contamination,
+    refuse_seen,
+)
 from evaluation.rows import read_rows
 from finetune import run_dir as run_folder
 from schemas.errors import ToileError
@@ -29,7 +36,7 @@ from tests.helpers.shard_fixture import in_split, products, write_shards
 
 
 def noise(seed: int, form: str = "PNG") -> bytes:
-    """A image like no other: 40 x 30 random pixels."""
+    """An image like no other: 40 x 30 random pixels."""
     file = io.BytesIO()
     pixels = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(file, form, **({"compress_level": seed % 10} if form == "PNG" else {}))
@@ -53,13 +60,13 @@ def rows() -> list[Product]:
 
 def ledger(
     folder: Path, rows: Sequence[Product], seen: Sequence[dict[str, str]] | None = None, split: str = "test"
-) -> Ledger:
+) -> Contamination:
     data = write_shards(folder / "data", rows)
     trained = {}
     if seen is not None:
         trained["adapter"] = folder / "adapter"
         run_folder.write_seen(make(folder / "adapter"), seen)
-    return audit(read_rows(data, EvaluationSpec(split=split)), split, trained)
+    return find_contamination(read_rows(data, EvaluationSpec(split=split)), split, trained)
 
 
 def make(folder: Path) -> Path:
@@ -67,7 +74,7 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def counted(found: Ledger) -> dict[tuple[str, str], int]:
+def counted(found: Contamination) -> dict[tuple[str, str], int]:
     return {(leak.source, leak.kind): leak.rows for leak in found.leaks if leak.rows}
 
 
@@ -129,7 +136,7 @@ def test_a_difference_hash_is_the_sign_of_the_gradient_between_cells() -> None:
 def test_look_alikes_are_at_most_four_bits_apart(theirs: list[int], mine: int, flips: int) -> None:
     trained = {str(place): number for place, number in enumerate([*theirs, mine ^ ((1 << flips) - 1)])}
     apart = {code: (number ^ mine).bit_count() for code, number in trained.items()}
-    found = leaks._alike({"mine": mine}, trained)
+    found = leaks._find_look_alikes({"mine": mine}, trained)
     assert found == ({"mine": min(apart, key=lambda code: apart[code])} if min(apart.values()) <= 4 else {})
 
 
@@ -193,7 +200,7 @@ def test_of_many_train_images_some_are_decoded(
     compared = {leak.kind: leak.compared for leak in ledger(tmp_path, rows).leaks}
     assert 3 <= compared["pixels"] <= 17
     assert compared["picture"] == 30
-    drawn = [leaks._is_drawn(str(code), 100, 1000) for code in range(1000)]
+    drawn = [leaks._is_sampled(str(code), 100, 1000) for code in range(1000)]
     assert 60 < sum(drawn) < 140
 
 
@@ -201,9 +208,11 @@ def test_a_folder_that_does_not_tell_is_named(tmp_path: Path, rows: list[Product
     data = read_rows(write_shards(tmp_path / "data", rows), EvaluationSpec())
     adapter, trained, published = (make(tmp_path / name) for name in ("adapter", "trained", "published"))
     (trained / "run.json").write_text("{}")
-    assert audit(data, "test", {"adapter": adapter}).unknown == (str(adapter),)
-    assert audit(data, "test", {"model": trained}).unknown == (str(trained),)
-    assert audit(data, "test", {"model": published}).unknown == (), "nobody expects it of a published model"
+    assert find_contamination(data, "test", {"adapter": adapter}).unknown == (str(adapter),)
+    assert find_contamination(data, "test", {"model": trained}).unknown == (str(trained),)
+    assert find_contamination(data, "test", {"model": published}).unknown == (), (
+        "nobody expects it of a published model"
+    )
 
 
 @pytest.mark.parametrize("fault", ["no parquet", "a column lacks", "cut"])
@@ -219,7 +228,7 @@ def test_a_damaged_list_is_an_error(tmp_path: Path, rows: list[Product], fault: 
         case "cut":
             path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ToileError, match="lacks the column family" if "column" in fault else "is damaged") as caught:
-        audit(data, "test", {"adapter": path.parent})
+        find_contamination(data, "test", {"adapter": path.parent})
     assert caught.value.where == str(path)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation.models.base import AnswerForm
-from evaluation.models.constrained import FormProcessor, Grammar, grammar_of, token_bytes
+from evaluation.models.constrained import ConstrainedLogits, Grammar, build_grammar, token_bytes
 from evaluation.models.phi3v import Phi3VisionBackend
 from finetune import load_model
 from finetune.phi3v.processing import Phi3VProcessor
@@ -40,7 +40,7 @@ PIECES = {kind: token_bytes(processor.tokenizer) for kind, processor in PROCESSO
 def grammar(kind: str, categories: tuple[str, ...], room: int) -> Grammar:
     processor = PROCESSORS[kind]
     end = processor.stop_token_ids[0]
-    return grammar_of(processor, AnswerForm(categories=categories), end=end, max_tokens=room)
+    return build_grammar(processor, AnswerForm(categories=categories), end=end, max_tokens=room)
 
 
 def least_room(kind: str, categories: tuple[str, ...]) -> int:
@@ -188,7 +188,7 @@ def test_a_model_that_talks_nonsense_is_kept_to_the_form(seed: int, categories: 
 
 def test_the_likeliest_allowed_token_is_taken() -> None:
     form = grammar("tiny", SETS["one"], 96)
-    processor = FormProcessor(form, {})
+    processor = ConstrainedLogits(form, {})
     wanted = PROCESSORS["tiny"].encode_plain("Product: Silk Tote, Category: BAGS, Full Price: 590.0")
     wanted.append(PROCESSORS["tiny"].stop_token_ids[0])
     ids = torch.zeros(1, 3, dtype=torch.long)

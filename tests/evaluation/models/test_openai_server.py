@@ -1,6 +1,7 @@
 """An OpenAI-compatible server as the model: what is sent, what comes back, and what happens when it misbehaves."""
 
 import base64
+import dataclasses
 import email.utils
 import io
 import threading
@@ -11,10 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from evaluation.models import openai_server as backends
 from evaluation.models.base import Generated
-from evaluation.models.openai_server import ATTEMPTS, OpenAIBackend, Server, address, data_uri
-from evaluation.rows import STORED
+from evaluation.models.openai_server import BACKOFF, OpenAIBackend, Server, image_data_uri, normalize_url
+from evaluation.rows import ENCODED_FILE
 from schemas.answer import PROMPT, QUESTION
 from schemas.errors import ToileError
 from tests.helpers.chat_server import ChatServer, chat_server, completion, hangs_up, says, status
@@ -28,14 +28,13 @@ def server() -> Iterator[ChatServer]:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "FIRST_PAUSE", 0.01)
+ATTEMPTS = BACKOFF.attempts
+SHORT_PAUSES = dataclasses.replace(BACKOFF, first_pause_seconds=0.01)
 
 
 @pytest.fixture
 def backend(server: ChatServer) -> Iterator[OpenAIBackend]:
-    made = OpenAIBackend(Server(url=server.url, model="phi", key=KEY), max_new_tokens=96)
+    made = OpenAIBackend(Server(url=server.url, model="phi", key=KEY), max_new_tokens=96, backoff=SHORT_PAUSES)
     yield made
     made.close()
 
@@ -61,7 +60,12 @@ def test_a_request_holds_image_question_and_greedy_settings(server: ChatServer, 
 
 
 def test_without_a_key_none_is_sent(server: ChatServer) -> None:
-    backend = OpenAIBackend(Server(url=server.url, model="phi"), max_new_tokens=5)
+    backend = OpenAIBackend(
+        Server(url=server.url, model="phi"),
+        max_new_tokens=5,
+        backoff=dataclasses.replace(SHORT_PAUSES, attempts=2),
+        timeout_seconds=0.1,
+    )
     ask(backend, shown(1))
     assert "Authorization" not in server.requests[0]["headers"]
     backend.close()
@@ -120,7 +124,7 @@ def test_what_does_not_pass_ends_the_run_and_says_that_it_continues(server: Chat
     with pytest.raises(ToileError, match=f"answers 503: model is loading; {ATTEMPTS} attempts") as caught:
         ask(backend, shown(1))
     assert caught.value.where == server.url
-    assert "it continues" in caught.value.hint
+    assert "the run continues" in caught.value.hint
     assert len(server.requests) == ATTEMPTS
 
 
@@ -191,9 +195,9 @@ def test_one_failure_ends_a_batch_without_waiting_for_the_others(server: ChatSer
     assert ask(backend, shown(1))[0].text == "fine", "the backend lives on"
 
 
-def test_nobody_there_is_an_error_at_once(unused: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "FIRST_PAUSE", 9)
-    backend = OpenAIBackend(Server(url=unused, model="phi"), max_new_tokens=5)
+def test_nobody_there_is_an_error_at_once(unused: str) -> None:
+    slow = dataclasses.replace(BACKOFF, first_pause_seconds=9)
+    backend = OpenAIBackend(Server(url=unused, model="phi"), max_new_tokens=5, backoff=slow)
     began = time.monotonic()
     with pytest.raises(ToileError, match="cannot be reached") as caught:
         ask(backend, shown(1))
@@ -208,12 +212,15 @@ def unused() -> str:
         return gone.url
 
 
-def test_a_server_that_never_answers_is_given_up(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "TIMEOUT", 0.1)
-    monkeypatch.setattr(backends, "ATTEMPTS", 2)
+def test_a_server_that_never_answers_is_given_up(server: ChatServer) -> None:
     gate = threading.Event()
     server.answer = lambda image: (str(gate.wait(20)), "stop")
-    backend = OpenAIBackend(Server(url=server.url, model="phi"), max_new_tokens=5)
+    backend = OpenAIBackend(
+        Server(url=server.url, model="phi"),
+        max_new_tokens=5,
+        backoff=dataclasses.replace(SHORT_PAUSES, attempts=2),
+        timeout_seconds=0.1,
+    )
     with pytest.raises(ToileError, match="cannot be reached: ReadTimeout; 2 attempts"):
         ask(backend, shown(1))
     gate.set()
@@ -236,15 +243,15 @@ def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:
 
 
 def pair(content: bytes) -> Image.Image:
-    """A image as the evaluation decodes it, its file beside it."""
+    """An image as the evaluation decodes it, its file beside it."""
     image: Image.Image = Image.open(io.BytesIO(content))
     image = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
-    image.info[STORED] = content
+    image.info[ENCODED_FILE] = content
     return image
 
 
 def sent(image: Image.Image) -> tuple[str, bytes]:
-    kind, _, content = data_uri(image).partition(";base64,")
+    kind, _, content = image_data_uri(image).partition(";base64,")
     return kind, base64.b64decode(content)
 
 
@@ -283,21 +290,21 @@ def test_a_blank_image_has_no_file_and_goes_out_as_png() -> None:
 
 @pytest.mark.parametrize("url", ["http://host:1/v1/", "http://host:1/v1"])
 def test_an_address_loses_its_last_slash(url: str) -> None:
-    assert address(url) == "http://host:1/v1"
+    assert normalize_url(url) == "http://host:1/v1"
 
 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("host:8000/v1", "no http or https address"),
-        ("ftp://host/v1", "no http or https address"),
-        ("http://", "no http or https address"),
-        ("http://host:port/v1", "is no address"),
+        ("host:8000/v1", "is not an http or https URL"),
+        ("ftp://host/v1", "is not an http or https URL"),
+        ("http://", "is not an http or https URL"),
+        ("http://host:port/v1", "is not a URL"),
         ("http://me:secret@host/v1", "carries a password"),
         ("http://host/v1?key=secret", "carries a password"),
     ],
 )
 def test_an_address_that_is_none_or_holds_a_secret_is_refused(url: str, problem: str) -> None:
     with pytest.raises(ToileError, match=problem) as caught:
-        address(url)
+        normalize_url(url)
     assert "secret" not in str(caught.value)

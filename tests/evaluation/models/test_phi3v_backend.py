@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from evaluation.models.phi3v import Phi3VisionBackend, device_and_dtype
+from evaluation.models.phi3v import Phi3VisionBackend, select_device
 from finetune import load_model
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiny import tiny_processor
@@ -23,7 +23,7 @@ STOP, PAD = 1, 0
 
 
 class FakeProcessor:
-    """Token ids are code points plus two; a image is one position and becomes the value of its first pixel."""
+    """Token ids are code points plus two; an image is one position and becomes the value of its first pixel."""
 
     stop_token_ids = (STOP, PAD)
     pad_token_id = PAD
@@ -111,15 +111,15 @@ def test_too_little_memory_says_what_to_do() -> None:
 
 
 def test_the_device_is_the_best_there_is_or_the_one_asked_for() -> None:
-    assert device_and_dtype("cpu") == ("cpu", torch.float32)
-    name, dtype = device_and_dtype(None)
+    assert select_device("cpu") == ("cpu", torch.float32)
+    name, dtype = select_device(None)
     assert (name, dtype) == (("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32))
 
 
 @pytest.mark.parametrize(("device", "problem"), [("gpu", "unknown device 'gpu'"), ("cuda:99", "cuda:99 is not there")])
 def test_a_device_that_is_not_there_is_refused(device: str, problem: str) -> None:
     with pytest.raises(ToileError, match=problem):
-        device_and_dtype(device)
+        select_device(device)
 
 
 def test_a_image_is_tiled_once_for_all_questions_about_it() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from evaluation import predict
-from evaluation.dataset_stats import read_facts
+from evaluation.dataset_stats import read_dataset_stats
 from evaluation.models.phi3v import Phi3VisionBackend
 from evaluation.protocols.answers import Answers, answer
 from evaluation.rows import Rows, read_rows
@@ -46,7 +46,7 @@ def answers(model: tuple[Any, Any], rows: Rows, tmp_path_factory: pytest.TempPat
 
 def test_every_protocol_answers_in_its_own_form(answers: Answers, rows: Rows) -> None:
     assert len(answers.predictions) >= len(ALL) * 3 * len(rows.products)
-    facts = read_facts(rows.folder, SPEC)
+    facts = read_dataset_stats(rows.folder, SPEC)
     for prediction in answers.predictions:
         said = parse(prediction.answer)
         if prediction.protocol == "constrained":

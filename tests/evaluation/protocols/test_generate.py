@@ -13,7 +13,7 @@ from PIL import Image
 
 from evaluation import predict
 from evaluation.models.base import Generated
-from evaluation.protocols.generate import blank, partners
+from evaluation.protocols.generate import blank_image, shuffled_pairs
 from evaluation.rows import Rows, missing_part, read_rows, train_rows
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
@@ -112,17 +112,17 @@ def test_partners_are_a_derangement_that_avoids_the_family_while_it_can(families
         Product(product_code=str(i), family=str(f), split="test", source="s", inferable=True)
         for i, f in enumerate(families)
     ]
-    partner = partners(rows, seed)
+    partner = shuffled_pairs(rows, seed)
     assert sorted(partner) == sorted(partner.values()) == sorted(row.product_code for row in rows)
     assert all(code != other for code, other in partner.items())
     if 2 * max(families.count(f) for f in families) <= len(families):
         assert all(families[int(code)] != families[int(other)] for code, other in partner.items())
-    assert partner == partners(random.Random(seed).sample(rows, len(rows)), seed), "row order does not matter"
+    assert partner == shuffled_pairs(random.Random(seed).sample(rows, len(rows)), seed), "row order does not matter"
 
 
 def test_partners_change_with_the_seed() -> None:
     rows = products(50)
-    assert partners(rows, 0) != partners(rows, 1)
+    assert shuffled_pairs(rows, 0) != shuffled_pairs(rows, 1)
 
 
 def test_the_blank_image_has_the_mean_colour_and_the_size_of_the_true_one(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_the_blank_image_has_the_mean_colour_and_the_size_of_the_true_one(tmp_pa
     colours = [colour_of(row.product_code) for row in rows]
     assert seen.mean_colour == tuple(round(sum(c[i] for c in colours) / 12) for i in range(3))
     assert seen.sizes[rows[0].product_code] == (24, 32)
-    assert blank((24, 32), seen.mean_colour).getcolors() == [(24 * 32, seen.mean_colour)]
+    assert blank_image((24, 32), seen.mean_colour).getcolors() == [(24 * 32, seen.mean_colour)]
     assert rows_of(tmp_path / "none", in_split(rows, "train")).mean_colour == (128, 128, 128)
 
 

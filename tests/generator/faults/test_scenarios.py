@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import generator.catalog.shards
-from evaluation.commands import _ceilings
+from evaluation.run import upper_bound
 from finetune.data_mix import Example, find_source
 from generator.catalog.online_source import opener
 from generator.catalog.shards import GenerateInputs, write_shards
@@ -368,7 +368,7 @@ def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
     with pytest.raises(ToileError, match="not drawn while training"):
         opener([MixSource(data=str(tmp_path / "spec.json"))], Example)
     said: list[str] = []
-    assert _ceilings(pictured, EvaluationSpec(), said.append)([]) is None
+    assert upper_bound(pictured, EvaluationSpec(), [], said.append) is None
     assert "faulty on purpose" in said[0]
 
 
