@@ -328,7 +328,7 @@ def _quiet(ctx: click.Context) -> bool:
 
 def _print_status(ctx: click.Context, text: str, done: bool = False) -> None:
     if not _quiet(ctx):
-        click.echo(f"already finished, nothing to do: {text}" if done else text, err=True)
+        click.echo(f"already there and finished, nothing to do: {text}" if done else text, err=True)
 
 
 def _status_printer(ctx: click.Context) -> Callable[[str], None]:

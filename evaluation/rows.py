@@ -1,6 +1,7 @@
-"""The rows that an evaluation is about: those of the split that have a title, a category, a price and an image.
+"""The rows that an evaluation is about: those of one split that have a title, a category, a price and an image.
 
-What is left out is listed with its reason. Encoded images stay in memory (about 50 kB each), decoded ones do not.
+Rows that are left out are listed with the reason. Encoded images stay in memory (about 50 kB each), decoded ones do
+not.
 """
 
 import hashlib
@@ -25,13 +26,13 @@ _UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """One split of a shard folder, ready to be evaluated."""
+    """One split of a catalog, ready to be evaluated."""
 
     folder: Path
     num_rows: int
     """Rows of the split, before skipping and `limit`."""
     products: tuple[Product, ...]
-    """What is evaluated, with encoded images, in file order; every code appears once."""
+    """The rows to evaluate, with encoded images, in file order; every code appears once."""
     skipped: tuple[Skipped, ...]
     sizes: Mapping[str, tuple[int, int]]
     """Width and height in pixels of each product's image, by product code."""
@@ -40,9 +41,9 @@ class Rows:
 
 
 def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Rows:
-    """The rows of `spec.split`; under `spec.limit` those whose hash of seed and code comes first, in file order.
+    """Read the rows of `spec.split`; under `spec.limit` those whose hash of seed and code comes first, in file order.
 
-    Every image is decoded once, small, so that a damaged one is found before the model has spent an hour.
+    Every image is decoded once at low resolution, so that a damaged one is found before the model runs.
     """
     products: list[Product] = []
     skipped: list[Skipped] = []
@@ -52,7 +53,7 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
             raise ToileError(
                 str(folder),
                 f"the code {product.product_code!r} appears twice in {spec.split}",
-                "take one of the rows out, or make the folder again, without the scenario duplicate",
+                "remove one of the rows, or generate the catalog without the scenario duplicate",
             )
         seen.add(product.product_code)
         reason = missing_part(product)
@@ -62,7 +63,7 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
             products.append(product)
             _keep_first(products, spec)
     chosen = _apply_limit(products, spec)
-    with progress_bar("looking at rows", len(chosen), quiet=quiet) as advance:
+    with progress_bar("reading rows", len(chosen), quiet=quiet) as advance:
         sizes, mean_colour = _measure_images(chosen, folder, advance)
     return Rows(
         folder=folder,
@@ -75,7 +76,7 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
 
 
 def missing_part(product: Product) -> str | None:
-    """Why a row cannot be evaluated (`no title`, `no category`, `no price`, `no picture`), or None."""
+    """Return why a row cannot be evaluated (`no title`, `no category`, `no price`, `no picture`), or None."""
     price = product.full_price
     present = {
         "title": bool(product.title),
@@ -87,26 +88,26 @@ def missing_part(product: Product) -> str | None:
 
 
 def train_rows(folder: Path) -> Iterator[Product]:
-    """The train split with nothing but title, category and price: what the baselines are fitted on."""
+    """Read title, category and price of the train split, to which the baselines are fitted."""
     return read(folder, split="train", columns=("title", "category3_code", "full_price"))
 
 
 def ground_truth(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
-    """The rows of these codes without images, in file order; a code that is not there is left out."""
+    """Read the rows of these codes without images, in file order; codes that do not exist are left out."""
     columns = ("title", "category3_code", "full_price", "currency_code")
     return [product for product in read(folder, split=split, columns=columns) if product.product_code in codes]
 
 
 def read_encoded_images(folder: Path, split: str, codes: Collection[str]) -> dict[str, bytes]:
-    """The image files of these codes; a row without one is left out."""
+    """Read the image files of these codes; rows without an image are left out."""
     found = (p for p in read(folder, split=split, columns=("image",)) if p.product_code in codes)
     return {product.product_code: product.image for product in found if product.image}
 
 
 def decode_image(product: Product, folder: Path) -> Image.Image:
-    """The product's image as RGB, transparency dropped as the published processor does.
+    """Return the product's image as RGB; transparency is dropped, as the published processor does.
 
-    An image that cannot be decoded raises a ToileError naming its shard and code.
+    Raises a ToileError with shard and code for an image that cannot be decoded.
     """
     image = _to_rgb(_open_image(product, folder), product, folder)
     image.info[ENCODED_FILE] = product.image
@@ -149,7 +150,7 @@ def _broken_image_error(product: Product, folder: Path, error: Exception) -> Toi
     return ToileError(
         f"{_find_shard(product, folder)}: product {product.product_code}",
         f"the image cannot be decoded: {error}",
-        "make the folder again, without a scenario that breaks images; `toile import` rejects such rows",
+        "generate the catalog without a scenario that breaks images; `toile import` rejects such rows",
     )
 
 
@@ -167,7 +168,7 @@ def _sample_key(product: Product, spec: EvaluationSpec) -> bytes:
 
 
 def _keep_first(products: list[Product], spec: EvaluationSpec) -> None:
-    """Bounds memory under a limit: at most twice the limit stays."""
+    """Bound memory under a limit: at most twice the limit is kept."""
     if spec.limit is not None and len(products) >= 2 * spec.limit + 100:
         products[:] = _apply_limit(products, spec)
 

@@ -125,7 +125,7 @@ def refuse_seen(leaks: Sequence[Leak], num_rows: int, trained: Mapping[str, Path
     for source, folder in trained.items():
         same = {leak.kind: leak.rows for leak in leaks if leak.source == source and leak.rows}
         if same:
-            listed = ", ".join(f"{number} by {kind}" for kind, number in same.items())
+            listed = ", ".join(f"{number} by {'image' if kind == 'picture' else kind}" for kind, number in same.items())
             most = max(same.values())
             number = f"all {num_rows}" if most == num_rows else f"at least {most} of the {num_rows}"
             raise ToileError(

@@ -1,8 +1,12 @@
-"""The baseline nearest-picture: the answer that belongs to the most similar train image, by colours and edges alone.
+"""Baselines: what any model has to beat. Most never see an image; all are fitted to the train split.
 
-An image is an 8 x 8 thumbnail of its colours, and how much edge of which direction each of 4 x 4 cells has (as in
-Dalal & Triggs 2005, coarser and unnormalised). What it gets right needs no understanding; where it is very good, test
-images are copies of train images.
+They write answers as a model does and are scored as a model is, each on the metrics it is about. The strongest one is
+usually the nearest image: it answers what belongs to the most similar train image. An image is an 8 x 8 thumbnail of
+its colours, and the gradient magnitude by direction in 4 x 4 cells (as in Dalal & Triggs 2005, coarser, without
+normalisation). What it gets right needs no understanding; where it is very good, test images are copies of train
+images.
+
+To add a baseline: an entry in `make_baselines`.
 """
 
 import bisect
@@ -34,18 +38,18 @@ _CATEGORY = ("category",)
 _PRICE = ("price", "price_within_10", "price_within_25", "price_median_ape", "price_male", "price_d2")
 _TITLE = ("title", "title_exact", "title_f1")
 _WHOLE = ("joint", "reasoning")
-METHODS = {
+BASELINE_METHODS = {
     "baselines": "fitted on the train rows. majority-category and commonest-title: always the same; category-prior: "
-    "drawn with the categories' shares; median-price: of all rows; majority-category-median: of the commonest "
-    "category; category-median and category-commonest-title: told the true category; predicted-category-median: of the "
-    "category that the model answered; constant: commonest category, title and its price at once; nearest-picture: the "
-    "answer of the most similar of at most 2000 train images, drawn by a hash, by an 8 x 8 thumbnail and its edges",
+    "sampled with the categories' shares; median-price: of all rows; majority-category-median: of the most common "
+    "category; category-median and category-commonest-title: given the true category; predicted-category-median: of "
+    "the category that the model answered; constant: most common category, title and its price; nearest-picture: the "
+    "answer of the most similar of at most 2000 train images, selected by a hash, by an 8 x 8 thumbnail and its edges",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingFrequencies:
-    """What the train split is like; every field without a default is set when it holds at least one whole row."""
+    """Counts and medians of the train split; it has at least one row with title, category and price."""
 
     num_rows: int
     """Rows with title, category and price."""
@@ -58,21 +62,23 @@ class TrainingFrequencies:
     category_prices: Mapping[str, float]
     """Median price by category key."""
     category_titles: Mapping[str, str]
-    """Commonest title by category key."""
+    """Most common title by category key."""
     nearest: Mapping[str, str] = field(default_factory=dict)
     """By code of an evaluated row: the true answer to the most similar train image; empty if not looked up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
+    """A rule that answers for a product."""
+
     name: str
     metrics: tuple[str, ...]
-    """The figures that its answers are about."""
+    """The metrics that its answers are about."""
     answer: Callable[[Product], str]
 
 
 def fit_frequencies(train: Iterable[Product]) -> TrainingFrequencies | None:
-    """Counts and medians of the rows that have title, category and price; None without any. Ties go by the alphabet."""
+    """Count rows with title, category and price; None without any. Ties are broken alphabetically."""
     categories: Counter[str] = Counter()
     all_titles: Counter[str] = Counter()
     titles: dict[str, Counter[str]] = defaultdict(Counter)
@@ -101,10 +107,10 @@ def fit_frequencies(train: Iterable[Product]) -> TrainingFrequencies | None:
 def make_baselines(
     frequencies: TrainingFrequencies, answered: Mapping[str, str | None], seed: int
 ) -> tuple[Baseline, ...]:
-    """All of them; `answered` is the category that the model answered, by product code.
+    """Return all baselines; `answered` is the category that the model answered, by product code.
 
-    The oracles are told the true category, so only a model that sees more than the category can beat them. A category
-    unknown to the train split gets the overall median or title, and so does a row for which the model has no category.
+    The oracles know the true category, so only a model that sees more than the category can beat them. For a category
+    that the train split does not have, and for rows without an answered category, the overall median or title is used.
     """
     majority, title = frequencies.majority_category, frequencies.commonest_title
     constant = render(title, majority, frequencies.category_prices[category_key(majority)])
@@ -144,21 +150,21 @@ def make_baselines(
 
 
 def answered_categories(scored: Iterable[Outcome]) -> dict[str, str | None]:
-    """The category that was answered to each product's own image."""
+    """Return the category that was answered to each product's own image."""
     return {outcome.product_code: outcome.answered_category for outcome in scored if outcome.control == "none"}
 
 
 def score_baseline(
     baseline: Baseline, products: Sequence[Product], spec: EvaluationSpec, categories: Iterable[str]
 ) -> list[Outcome]:
-    """The baseline's answers to these rows, scored like a model's under control none."""
+    """Score the baseline's answers to these rows like a model's under control none."""
     return score_answers(
         products, [_make_prediction(baseline, product, spec) for product in products], spec, categories
     )
 
 
 def _sample_from_prior(frequencies: TrainingFrequencies, seed: int) -> Callable[[Product], str]:
-    """A category for each product, drawn by a hash of seed and code with the shares of the train rows."""
+    """Sample a category for each product with the shares of the train rows, by a hash of seed and code."""
     names = sorted(frequencies.counts)
     bounds = list(itertools.accumulate(frequencies.counts[name] for name in names))
 
@@ -191,7 +197,7 @@ def _most_common(counts: Counter[str]) -> str:
 
 
 MAX_TRAIN_IMAGES = 2000
-"""Train images looked at: those whose hash of the code comes first."""
+"""Train images that are compared: those whose hash of the code comes first."""
 _UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 
@@ -199,9 +205,9 @@ _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 def fit_baselines(
     folder: Path, judged: Sequence[Product], *, max_images: int = MAX_TRAIN_IMAGES
 ) -> TrainingFrequencies | None:
-    """The frequencies of a folder's train split, with the nearest train image of each of the `judged` rows.
+    """Fit the baselines to a catalog's train split, and find the nearest train image of each of the `judged` rows.
 
-    Images that `judged` do not hold are read from the folder.
+    Images that `judged` rows do not hold are read from the catalog. None where the train split has no usable row.
     """
     frequencies = fit_frequencies(train_rows(folder))
     if frequencies is None:
@@ -215,10 +221,10 @@ def fit_baselines(
 
 
 def find_nearest_answers(train: Iterable[Product], judged: Iterable[Product]) -> dict[str, str]:
-    """For each code of `judged` the true answer to the most similar image of `train`, the first of equals.
+    """Return for each code of `judged` the true answer to the most similar image of `train`, the first of equals.
 
-    A row's own family never counts as similar, which matters where train rows themselves are judged. Rows without a
-    image that can be read are left out, and train rows without title, category or price too.
+    A row's own family does not count as similar, which matters where train rows are judged. Rows without a readable
+    image, and train rows without title, category or price, are left out.
     """
     whole = (row for row in train if row.title and row.category3_code and row.full_price)
     known, asked = _compute_features(whole), _compute_features(judged)
@@ -240,7 +246,7 @@ def find_nearest_answers(train: Iterable[Product], judged: Iterable[Product]) ->
 
 
 def image_features(encoded: bytes) -> Values | None:
-    """Colours of an 8 x 8 thumbnail in [0, 1], then the edges of 4 x 4 cells by 8 directions; None if not decodable."""
+    """Return colours of an 8 x 8 thumbnail in [0, 1], then edges of 4 x 4 cells by 8 directions, (320,), or None."""
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             image.draft("RGB", (2 * _GREY, 2 * _GREY))

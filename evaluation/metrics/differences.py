@@ -1,4 +1,9 @@
-"""From two models' outcomes on the same rows to the flat list of differences, and each baseline against the second."""
+"""Paired differences of two models on the same rows, of each baseline and the second model, and the format share.
+
+The format share is how much of a gain is only the form of the answer: the gain in free text minus the gain in ranking.
+A base model may recognise a trench coat and not know how to write it. Ranked over the closed set it needs no form, so
+what a tuned model gains under `generate` and not under `rank` it gained by learning the sentence.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,23 +36,24 @@ from schemas.util.stats import benjamini_hochberg, holm
 
 _FREE, _RANKED = "generate", "rank"
 DIFFERENCE_METHODS = {
-    "difference": "tuned - base, on the same rows: those in the figure's n for both; where less is better, less than 0 "
+    "difference": "tuned - base, on the same rows: those in the metric's n for both; where less is better, less than 0 "
     "is a gain",
     "difference_intervals": "families as in the scores. Rates: Newcombe 1998, method 10; means: paired Student's t; "
     f"medians: percentiles of {resampling.RESAMPLES} paired bootstrap resamples of families; macro: MOVER over the "
     "groups; pooled price figures: BCa of the same resamples",
-    "p": "sign flips of whole families; exact for rates and for reasoning, where families of one row make it McNemar's "
-    f"exact test; else all flips of up to {resampling.ENUMERATED} families and {resampling.FLIPS} seeded ones beyond; "
+    "p": "sign flips of whole families; exact for rates and for mean accuracy, where families of one row make it "
+    f"McNemar's exact test; else all flips of up to {resampling.ENUMERATED} families and {resampling.FLIPS} seeded "
+    "ones beyond; "
     "none for medians and pooled figures, nor below min_category_rows rows (insufficient)",
     "p_mcnemar": "McNemar, exact, rows taken as independent: for comparison with tables that do so",
-    "p_holm": "Holm over the categories that share figure, rows and control: for claims; p_bh: Benjamini-Hochberg over "
+    "p_holm": "Holm over the categories that share metric, rows and control: for claims; p_bh: Benjamini-Hochberg over "
     "the same: for exploring",
     "detectable": "the difference found with power 0.8. Rates: when 5 % of the rows are lost, from Connor 1987, "
     "n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with s = 0.1 + d and n the number of independent rows "
     "that tell as much about the difference; else (z_alpha/2 + z_power) standard errors as the interval shows them; "
-    "within categories alpha is shared out among those tested",
-    "best": "each model under the protocol that was chosen for it on validation rows, else under the headline one; not "
-    "there where neither was chosen",
+    "within categories alpha is divided among those tested",
+    "best": "each model under the protocol that was chosen for it on validation rows, else under the headline one; "
+    "absent where neither was chosen",
     "format_share": "gain in category accuracy under generate minus the gain under rank, on the rows answered under "
     "both, with the BCa interval of a bootstrap of families; share: of the gain under generate",
 }
@@ -55,7 +61,7 @@ DIFFERENCE_METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class _MatrixPair:
-    """ScoreMatrix of two models, row by row the same products under one control."""
+    """Score matrices of two models, row by row the same products under one control."""
 
     first: ScoreMatrix
     second: ScoreMatrix
@@ -65,7 +71,7 @@ class _MatrixPair:
     baseline: str | None = None
     touched: Collection[str] = ()
     gains: dict[tuple[str, bytes], PairedEstimate] = field(default_factory=dict)
-    """What was computed already: slices repeat where all rows are inferable."""
+    """Cache: slices repeat where all rows are visually identifiable."""
 
     @property
     def spec(self) -> EvaluationSpec:
@@ -80,7 +86,7 @@ def compute_differences(
     median_price: float | None = None,
     touched: Collection[str] = (),
 ) -> list[Difference]:
-    """For each protocol and control that both have: every figure over all rows, the headline by category, macro.
+    """Return differences per shared protocol and control: all metrics, headline metrics by category, macro means.
 
     Last, as protocol `best`, base and tuned under their `chosen` protocols, where those are given. Both lists hold the
     same (product, control) of each protocol. Codes in `touched` get rows of their own, and so do the others (clean).
@@ -104,7 +110,7 @@ def compute_differences(
 def compare_with_baselines(
     tuned: Sequence[Outcome], products: Sequence[Product], spec: EvaluationSpec, frequencies: TrainingFrequencies
 ) -> list[Difference]:
-    """The tuned model minus each baseline under control none, on what the baseline is about; `base` is the baseline."""
+    """Return the tuned model minus each baseline, on the baseline's metrics; `base` is the baseline."""
     seeing = {outcome.product_code: outcome for outcome in select_outcomes(tuned, spec.protocol, spec.split, "none")}
     judged = [product for product in products if product.product_code in seeing]
     second = ScoreMatrix([seeing[product.product_code] for product in judged], spec, frequencies.median_price)
@@ -123,7 +129,7 @@ def compare_with_baselines(
 def compute_format_shares(
     first: Sequence[Outcome], second: Sequence[Outcome], spec: EvaluationSpec
 ) -> tuple[FormatShare, ...]:
-    """For all and for inferable rows; empty where a model lacks one of the two protocols on the evaluated split."""
+    """Return one for all and one for visually identifiable rows; none where a model lacks one of the two protocols."""
     found = []
     for rows in ROWS:
         sides = [
@@ -175,7 +181,7 @@ def _matrices(
     spec: EvaluationSpec,
     median_price: float | None,
 ) -> list[ScoreMatrix]:
-    """One for each model that answered so."""
+    """Return one matrix per model that was asked this way."""
     sides = [
         select_outcomes(side, name, spec.split, control) for side, name in zip((first, second), protocols, strict=True)
     ]
@@ -314,7 +320,7 @@ def _make_difference(
 
 
 def _adjust_p_values(rows: Sequence[Difference]) -> list[Difference]:
-    """`p_holm` and `p_bh` filled in for every category with a p, among those of one figure and kind of rows."""
+    """Fill in `p_holm` and `p_bh` for categories with a p, adjusted among those of one metric and kind of rows."""
     families: dict[tuple[str, str], list[int]] = {}
     for place, row in enumerate(rows):
         if row.category not in {None, OTHER} and row.p is not None:

@@ -1,4 +1,7 @@
-"""One model's outcomes under one protocol and control as columns of numbers, and a figure over some of their rows."""
+"""Outcomes of one model under one protocol and control as a matrix of rows x metrics, and metrics over slices of it.
+
+A slice is a kind of rows (all, visually identifiable, clean, touched) and a category, or the pooled small categories.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Sequence
@@ -18,25 +21,25 @@ from schemas.result import OTHER
 
 ROWS = ("all", "inferable")
 CONTAMINATION_ROWS = ("clean", "touched")
-"""Rows that training has not touched, and those it has: shown together only, not by category."""
+"""Rows that training has not touched, and those it has; not divided by category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Slice:
-    """Some of a list of outcomes."""
+    """Some rows of a list of outcomes."""
 
     rows: str
     """all, inferable, clean or touched."""
     category: str | None
-    """None is all categories together, `(other)` the pooled ones."""
+    """None: all categories together; `(other)`: the pooled small ones."""
     members: npt.NDArray[np.intp]
     """Indices in the list."""
 
 
 def make_slices(scored: Sequence[Outcome], min_rows: int, touched: Collection[str] = ()) -> list[Slice]:
-    """For all and for inferable rows: everything, each category in the order of the alphabet, the pooled small ones.
+    """Return slices of all and of visually identifiable rows: together, by category, the pooled small ones.
 
-    Then, where there are any, the rows whose codes are `touched`, and those that are not.
+    Then, where there are any, the rows whose codes are `touched` by training, and the others.
     """
     found: list[Slice] = []
     categories = np.array([outcome.category for outcome in scored], dtype=object)
@@ -56,20 +59,20 @@ def make_slices(scored: Sequence[Outcome], min_rows: int, touched: Collection[st
 
 
 def small_categories(scored: Sequence[Outcome], min_rows: int) -> dict[str, tuple[str, ...]]:
-    """For all and for inferable rows: the categories with fewer than `min_rows` rows."""
+    """Return for all and for visually identifiable rows the categories with fewer than `min_rows` rows."""
     counts = {rows: Counter(scored[place].category for place in _row_indices(scored, rows)) for rows in ROWS}
     return {rows: tuple(sorted(c for c, n in found.items() if n < min_rows)) for rows, found in counts.items()}
 
 
 def macro_groups(parts: Sequence[Slice], rows: str, min_rows: int) -> list[Slice]:
-    """The slices whose mean is the macro figure: categories, and the pooled rest, of at least `min_rows` rows."""
+    """Return the slices whose mean is the macro figure: categories and the pooled rest, of at least `min_rows` rows."""
     return [part for part in parts if part.rows == rows and part.category and len(part.members) >= min_rows]
 
 
 def answered_protocols(scored: Sequence[Outcome], spec: EvaluationSpec) -> list[tuple[str, str]]:
-    """The pairs of protocol and split that were answered, the headline first, then in the order of the spec.
+    """Return the pairs of protocol and split that were answered, the headline first, then in the order of the spec.
 
-    The headline is always there. Validation rows, which choose a prompt, come last.
+    The headline is always included. Validation rows, which choose a prompt, come last.
     """
     headline = (spec.protocol, spec.split)
     found = {(outcome.protocol, outcome.split) for outcome in scored} - {headline}
@@ -78,7 +81,7 @@ def answered_protocols(scored: Sequence[Outcome], spec: EvaluationSpec) -> list[
 
 
 def select_outcomes(scored: Sequence[Outcome], protocol: str, split: str, control: str | None = None) -> list[Outcome]:
-    """The outcomes of one protocol and split, in their order; of one control where it is given."""
+    """Return the outcomes of one protocol and split, in their order; of one control where it is given."""
     return [
         outcome
         for outcome in scored
@@ -87,7 +90,7 @@ def select_outcomes(scored: Sequence[Outcome], protocol: str, split: str, contro
 
 
 def headline_outcomes(scored: Sequence[Outcome], spec: EvaluationSpec, control: str | None = None) -> list[Outcome]:
-    """The outcomes of the headline protocol on the evaluated split."""
+    """Return the outcomes of the headline protocol on the evaluated split."""
     return select_outcomes(scored, spec.protocol, spec.split, control)
 
 
@@ -99,12 +102,12 @@ Indices = npt.NDArray[np.intp]
 
 
 class ScoreMatrix:
-    """A column for each figure, made when it is first asked for; estimates are kept, for slices repeat."""
+    """A column per metric, computed when it is first needed; estimates are cached because slices repeat."""
 
     def __init__(self, scored: Sequence[Outcome], spec: EvaluationSpec, median_price: float | None = None) -> None:
-        """`median_price` is that of the train rows, for D2; without it D2 has no value.
+        """Sort the outcomes by product code, so that no figure depends on the order of predictions.
 
-        Rows are put in the order of their codes, so that no figure depends on the order of predictions.
+        `median_price` is that of the train rows, for D2; without it D2 has no value.
         """
         self.scored = scored = sorted(scored, key=lambda outcome: outcome.product_code)
         self.spec = spec
@@ -116,25 +119,25 @@ class ScoreMatrix:
         self._estimates: dict[tuple[str, bytes], Estimate] = {}
 
     def column(self, name: str) -> Values:
-        """What each outcome counts for a figure; NaN where it is not in the figure's n."""
+        """Return what each outcome counts for a metric, (N,); NaN where it is not in the metric's n."""
         if name not in self._columns:
             of = (lambda o: 0.0 if o.answer.price else np.nan) if name in POOLED else METRICS[name].of
             self._columns[name] = np.array([of(outcome) for outcome in self.scored], dtype=np.float64)
         return self._columns[name]
 
     def counted(self, name: str, places: Indices) -> Indices:
-        """Those of `places` that are in the figure's n."""
+        """Return those of `places` that are in the metric's n."""
         return places[~np.isnan(self.column(name)[places])]
 
     def estimate(self, name: str, part: Slice) -> Estimate:
-        """A figure over a slice, with its interval."""
+        """Return a metric over a slice, with its interval."""
         key = (name, part.members.tobytes())
         if key not in self._estimates:
             self._estimates[key] = self._estimate(name, self.counted(name, part.members))
         return self._estimates[key]
 
     def macro(self, name: str, groups: Sequence[Slice]) -> Estimate:
-        """The unweighted mean of a figure over groups, wider where families are in several of them."""
+        """Return the unweighted mean of a metric over groups; the interval is wider where families are in several."""
         members = [self.counted(name, group.members) for group in groups]
         rows = np.concatenate(members) if members else np.empty(0, np.intp)
         return intervals.macro(
@@ -144,7 +147,7 @@ class ScoreMatrix:
         )
 
     def weighted(self, name: str, places: Indices) -> Weighted | None:
-        """A pooled figure or a median over rows that are in its n, for resampling; None where it cannot be taken."""
+        """Return a pooled metric or a median as a function of row weights; None where it cannot be computed."""
         if name not in POOLED:
             return metrics.weighted_median(self.column(name)[places])
         answered, true = self._log_prices(places)

@@ -1,4 +1,11 @@
-"""From predictions to the flat list of scores: by protocol, control, rows, category and figure, with n and interval."""
+"""From predictions to the flat list of scores: by protocol, control, rows, category and metric, with n and interval.
+
+    scores = score(products, read_predictions(path), EvaluationSpec(), train=train_rows)
+
+The gain over blind baselines is the accuracy on the product's own image minus the accuracy without evidence (a blank
+image, another product's image). MMStar (arXiv 2403.20330) found models that answer visual questions nearly as well
+without the images. The gain over another product of the same category says whether more than the category is seen.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,20 +43,20 @@ from schemas.result import Score
 BLIND_CONTROLS = ("blank", "shuffled")
 IN_CATEGORY = "shuffled_in_category"
 GAIN_METRICS = ("category", "title", "price", "joint")
-"""What gains are taken in, as far as the protocol answers it."""
+"""Metrics for which gains are computed, where the protocol answers them."""
 _GAIN_SUFFIX = "_visual_gain"
 _VERDICT_METRICS = ("category", "joint", "price")
-"""The verdict rests on the first two of these that there are."""
+"""The verdict uses the first two of these that exist."""
 
 
 def compute_image_gains(
     sides: Mapping[str, ScoreMatrix], names: Sequence[str], protocol: str, split: str
 ) -> list[Score]:
-    """Gains in `names` of the control none over the others in `sides`, for all and inferable rows.
+    """Return gains in `names` of the control none over the others in `sides`, for all and visually identifiable rows.
 
-    A `_visual_gain` is over the better of blank and shuffled; its limits are the lower ones of the two paired
-    differences: it counts only when it is a gain over both. An `_in_category_gain` is over another product of the same
-    category, on the rows that have one. Without controls the list is empty.
+    A `_visual_gain` is the gain over blind baselines, over the better of blank and shuffled. Its limits are the lower
+    ones of the two paired differences, so it counts only when it is a gain over both. An `_in_category_gain` is over
+    another product of the same category, on the rows that have one. The list is empty without controls.
     """
     found = []
     blind = [sides[control] for control in BLIND_CONTROLS if control in sides]
@@ -65,9 +72,10 @@ def compute_image_gains(
 
 
 def image_verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
-    """Whether the model uses the image, and the sentence that says so.
+    """Return whether the model uses the image, and the sentence that says so; None where no control was run.
 
-    The first protocol with a gain decides, which is the headline one, on inferable rows where there are any.
+    The first protocol with a gain decides, which is the headline one, on visually identifiable rows where there are
+    any.
     """
     gains = [score for score in scores if score.metric.endswith(_GAIN_SUFFIX) and score.n]
     gains = [score for score in gains if (score.protocol, score.split) == (gains[0].protocol, gains[0].split)]
@@ -77,7 +85,8 @@ def image_verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
     if not deciding:
         return None, "not tested: no control was run, so nothing shows whether this model uses the image"
     figures = ", ".join(f"{name} {_format_gain(score)}" for name, score in deciding)
-    measured = f"visual gain on {deciding[0][1].n} {rows} rows: {figures}"
+    kind = "visually identifiable" if rows == "inferable" else rows
+    measured = f"gain over blind baselines on {deciding[0][1].n} {kind} rows: {figures}"
     if max(require_value(score.low) for _, score in deciding) > 0:
         return True, f"this model uses the image ({measured})"
     return False, f"this model does not use the image, as far as these rows can tell ({measured})"
@@ -132,20 +141,21 @@ SCORE_METHODS: Mapping[str, str] = {
     **MEANINGS,
     "macro": "unweighted mean over categories with at least min_category_rows rows; the rest is one group, (other), "
     "which counts when it has as many",
-    "visual_gain": "accuracy on the true image minus the larger one of blank and shuffled; its interval takes the "
-    "lower limits of both paired differences; in_category_gain: minus that on another product of the same category",
+    "visual_gain": "gain over blind baselines: accuracy on the own image minus the larger one of blank and shuffled; "
+    "its interval takes the lower limits of both paired differences; in_category_gain: minus that on another "
+    "product of the same category",
     "controls": "blank: the mean colour of the evaluated images, same size; shuffled: the image of another family; "
     "shuffled_in_category: of another family of the same category, rows of categories with one family left out; "
     "the answer to an image is asked once, decoding is greedy",
-    **baselines.METHODS,
-    "families": "rows of one product family are alike, so intervals take the scatter of whole families: standard "
+    **baselines.BASELINE_METHODS,
+    "families": "rows of one product family are correlated, so intervals use the scatter of whole families: standard "
     "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
-    "Student's t with G - 1 degrees; for rates and medians the number of rows is brought down to the number of "
+    "Student's t with G - 1 degrees; for rates and medians the number of rows is reduced to the number of "
     "independent rows with that error (where nothing varies, or under ten families: as if a family were one row)",
     "intervals": "rates: Wilson; means: Student's t; medians: order statistics (Woodruff); macro: MOVER over the "
     "groups, wider where families are in several; price_rmsle, price_d2 and both rank correlations: BCa bootstrap of "
     f"{resampling.RESAMPLES} seeded resamples of families, expanded for few families; under some 50 families they are "
-    "a little too narrow all the same (benchmarks/certify.py)",
+    "a little too narrow nevertheless (benchmarks/certify.py)",
 }
 
 
@@ -156,11 +166,14 @@ def score(
     train: Iterable[Product] = (),
     touched: Collection[str] = (),
 ) -> tuple[Score, ...]:
-    """Every figure of a result: the model's by protocol and control, then the baselines', which need `train` rows.
+    """Compute every figure of a result: the model's by protocol and control, then the baselines'.
 
-    Each prediction needs its row among `products`; rows without a prediction are not counted. The baseline
-    nearest-picture is there where both `products` and `train` hold images. With codes in `touched` the rows that
-    training has met and those that it has not get figures of their own.
+    Args:
+        products: the rows of the predictions; rows without a prediction do not count.
+        predictions: each needs its row among `products`.
+        spec: thresholds, protocols and controls; the defaults when None.
+        train: rows to which the baselines are fitted; nearest-picture needs images in `products` and `train`.
+        touched: codes of rows that training has met; they and the others get figures of their own.
     """
     spec = spec or EvaluationSpec()
     rows, known = list(products), list(train)
@@ -178,7 +191,7 @@ def compute_scores(
     frequencies: TrainingFrequencies | None,
     touched: Collection[str] = (),
 ) -> tuple[Score, ...]:
-    """As `score`, from outcomes: the headline protocol first, then the others, validation rows, baselines."""
+    """Do the same as `score` from outcomes: the headline protocol first, then others, validation rows, baselines."""
     median_price = frequencies.median_price if frequencies else None
     found: list[Score] = []
     for protocol, split in answered_protocols(scored, spec):
@@ -196,7 +209,7 @@ def compute_scores(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """Which figures are shown of one control or baseline."""
+    """Which metrics are computed for one control or baseline."""
 
     protocol: str
     split: str

@@ -1,9 +1,23 @@
-"""The text of every prompt, and the beginnings of answers behind which candidates are scored.
+"""The protocols: how a model is asked, the prompt of each, what each needs, and whether model and data can serve it.
 
-One prompt serves all rows of a protocol. `rank` and `price` ask with the training prompt: it is the form of the prefix
-that tells a base model what is wanted, so both models are asked alike. The prefix is in the model's own words (its
-answer to the same image and prompt) and never holds anything of the row: a tuned model has learnt to name a category
-behind a title and is lost without one, an untuned one whose answer has no title is asked behind the bare label.
+A base model loses points for not knowing the form of the answer, and a tuned one gains them for it. Several protocols
+divide a gain into form and perception:
+
+    generate     the training prompt, answered greedily
+    instructed   the same question with the answer form, the closed list of categories and the currency
+    examples     instructed, and answers of a few train rows
+    constrained  instructed, and only the answer form can be written
+    rank         log-probability of every category of the closed set, after the model's own title
+    price        probability of every price point, after the model's own title and category
+
+One prompt serves all rows of a protocol. `rank` and `price` use the training prompt: the form of the prefix tells a
+base model what is wanted, so both models are asked alike. The prefix is in the model's own words (its answer to the
+same image and prompt) and contains nothing of the row: a tuned model expects a title before the category. An untuned
+one whose answer has no title is asked after the bare label.
+
+To add a protocol: its name in `schemas.evaluation`, its prompt in `make_prompt` and its text in `PROTOCOL_METHODS`
+here, its answers in `evaluation.protocols.inference.ProtocolRunner`, and, where it answers only some fields, an entry
+in `evaluation.metrics.metrics.FIELDS_ANSWERED`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,18 +30,16 @@ from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 
 FREE_TEXT_PROTOCOLS = ("generate", "instructed", "examples")
-"""The model writes what it likes; among these a prompt is chosen, the earlier one where they are equal."""
+"""The model writes free text; a prompt is chosen among these, the earlier one on a tie."""
 RANKING_PROTOCOLS = ("rank", "price")
-"""Candidates are scored behind a prefix from the model's own answer to the training prompt."""
-FIELDS_ANSWERED = {"rank": ("category",), "price": ("price",)}
-"""What an answer of such a protocol can be right about; of every other protocol it is category, title and price."""
+"""Candidates are scored after a prefix from the model's own answer to the training prompt."""
 PROTOCOL_METHODS = {
     "generate": "the training prompt, greedy; for every protocol, equal questions about equal images are asked once",
     "instructed": "greedy; the prompt adds the form of the answer, the closed list of categories and the currency",
-    "examples": "instructed, and answers of num_examples train rows of different categories, drawn by hash of seed and "
-    "code among families that no other split holds",
+    "examples": "instructed, and answers of num_examples train rows of different categories, selected by a hash of "
+    "seed and code among families that no other split holds",
     "constrained": "instructed, and of the tokens that keep the answer in the training form (title of one line, "
-    "category of the closed set, decimal price) the likeliest is taken",
+    "category of the closed set, decimal price) the most probable is taken",
     "rank": "ln P(category | image, training prompt, `Product: {the model's own title}, Category:`), closed by what "
     "follows a category; per_token: over its tokens; calibrated: less ln of the mean of P under a blank image behind "
     "one train title of each category. An answer without a title: behind `Category:`, blank image and all",
@@ -43,37 +55,37 @@ _ALTERNATIVE = "use --protocol generate, instructed or examples, or evaluate the
 
 
 def needs_dataset_stats(protocols: Iterable[str]) -> bool:
-    """Whether prompts, forms or candidates come from the data."""
+    """Return whether prompts, forms or candidates come from the data."""
     return set(protocols) != {"generate"}
 
 
 def check_model_supports(model: VisionModel, spec: EvaluationSpec) -> None:
-    """Raise a ToileError for a protocol that the model cannot be asked under; before anything runs."""
+    """Raise a ToileError for a protocol that the model cannot serve, before anything runs."""
     scored = [protocol for protocol in spec.protocols if protocol in RANKING_PROTOCOLS]
     if scored and not isinstance(model, RankingModel):
         raise ToileError(
-            f"protocol {', '.join(scored)}", "needs log-probabilities, which this model does not tell", _ALTERNATIVE
+            f"protocol {', '.join(scored)}", "needs log-probabilities, which this model does not return", _ALTERNATIVE
         )
     if "constrained" in spec.protocols and not can_constrain(model):
         raise ToileError("protocol constrained", "needs a model whose tokens can be constrained", _ALTERNATIVE)
 
 
 def can_constrain(model: VisionModel) -> bool:
-    """Whether `generate` takes a constraint."""
+    """Return whether `generate` accepts a constraint."""
     return isinstance(model, ConstrainedModel) and model.constrains
 
 
 def add_protocol(spec: EvaluationSpec, protocol: str) -> tuple[str, ...]:
-    """The protocols of a run, `protocol` added at the end where it is not among them."""
+    """Return the protocols of a run, with `protocol` at the end where it is not among them."""
     return spec.protocols if protocol in spec.protocols else (*spec.protocols, protocol)
 
 
 CONTENT_FREE = "N/A"
-"""A title that says nothing, where the data has none to offer; as in Zhao et al. 2021, arXiv 2102.09690."""
+"""A content-free title, where the data has none; as in Zhao et al. 2021, arXiv 2102.09690."""
 
 
 def make_prompt(protocol: str, dataset_stats: DatasetStats | None) -> str:
-    """The prompt of a protocol; only `generate`, `rank` and `price` can do without dataset_stats."""
+    """Return the prompt of a protocol; only `generate`, `rank` and `price` work without `dataset_stats`."""
     if protocol in ("generate", "rank", "price"):
         return PROMPT
     assert dataset_stats is not None, protocol
@@ -84,13 +96,13 @@ def make_prompt(protocol: str, dataset_stats: DatasetStats | None) -> str:
 
 
 def category_prefix(answer: str) -> str:
-    """What stands before the category of an answer: with the title of `answer` where one can be read."""
+    """Return the text before the category of an answer, with the title of `answer` where one can be read."""
     title = parse(answer).title
     return _title_prefix(title) if title else "Category:"
 
 
 def price_prefix(answer: str) -> str:
-    """What stands before the price of an answer: with title and category of `answer` where both can be read."""
+    """Return the text before the price, with title and category of `answer` where both can be read."""
     found = parse(answer)
     return (
         f"{_title_prefix(found.title)} {found.category}, Full Price:"
@@ -100,9 +112,9 @@ def price_prefix(answer: str) -> str:
 
 
 def reference_prefixes(prefix: str, dataset_stats: DatasetStats) -> tuple[str, ...]:
-    """Prefixes of the same form that say nothing about the image: under these a category shows its habit.
+    """Return prefixes of the same form that say nothing about the image, for the content-free prior of categories.
 
-    Behind a title it would show what the title says, so all titles of `facts.references` have their turn.
+    After one title the prior would be what that title says, so all titles of `dataset_stats.references` are used.
     """
     if prefix == "Category:":
         return (prefix,)
@@ -110,12 +122,12 @@ def reference_prefixes(prefix: str, dataset_stats: DatasetStats) -> tuple[str, .
 
 
 def category_candidates(categories: Sequence[str]) -> list[str]:
-    """The categories as they follow the prefix, closed by what follows them, so that no name gains by being short."""
+    """Return the categories as they follow the prefix, closed by what follows, so that short names gain nothing."""
     return [f" {category}, Full Price:" for category in categories]
 
 
 def price_candidates(points: Sequence[float]) -> list[str]:
-    """The prices as they follow the prefix, written as in the training form."""
+    """Return the prices as they follow the prefix, written as in the training form."""
     return [f" {float(point)!r}" for point in points]
 
 
@@ -140,5 +152,5 @@ def _render_example(product: Product) -> str:
 
 
 def _escape_markup(text: str) -> str:
-    """Text of the data with nothing in it that a tokenizer takes for a special token or an image's place."""
+    """Return text without anything that a tokenizer reads as a special token or an image position."""
     return " ".join(text.replace("<", "< ").split())

@@ -1,8 +1,8 @@
-"""Two models on the same rows: the difference with its interval, an exact test, and what n could have found at all.
+"""Two models on the same rows: the difference with its interval, an exact test, and the smallest detectable difference.
 
-The difference is always second minus first. Pairs are what carries the power: rows where both models are right, or both
-wrong, say nothing about which is better. Rows of one family count together: intervals take their scatter
-(`evaluation.stats.clusters`), and tests flip the sign of whole families (`evaluation.stats.resampling.flip_p`).
+The difference is always second minus first. Rows where both models are right, or both wrong, say nothing about which is
+better, so paired tests have the power. Rows of one family count together: intervals are cluster-robust
+(`evaluation.stats.intervals`), and tests flip the sign of whole families (`evaluation.stats.resampling.flip_p`).
 """
 
 import functools
@@ -29,7 +29,7 @@ from schemas.util.stats import normal_quantile, wilson
 
 POWER = 0.8
 LOSSES = 0.05
-"""Share of rows assumed lost (right before, wrong after) where `detectable_rate` is computed."""
+"""Share of rows assumed lost (right before, wrong after) in `detectable_rate`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class PairedEstimate:
     high: float | None
     p: float | None
     effective: float = 0.0
-    """How many independent rows would tell as much about the difference."""
+    """Effective number of rows of the difference."""
 
 
 NOTHING = PairedEstimate(n=0, families=0, difference=None, low=None, high=None, p=None)
@@ -52,11 +52,11 @@ NOTHING = PairedEstimate(n=0, families=0, difference=None, low=None, high=None, 
 def rate_difference(
     first: Values, second: Values, confidence: float, families: Families | None = None
 ) -> PairedEstimate:
-    """Difference of two rates on the same rows: Newcombe's interval, and the exact sign-flip test of whole families.
+    """Return the difference of two rates on the same rows, with Newcombe's interval and the exact sign-flip test.
 
-    Newcombe 1998 (Statist. Med. 17, 2635-2650), method 10: Wilson limits of both rates, joined by the correlation phi
-    of the pairs, which is brought nearer to 0 by n/2 when positive; all counts shrunk to the number of rows that would
-    tell as much about the difference. Where every family has one row, the test is McNemar's exact one.
+    Source: Newcombe 1998 (Statist. Med. 17, 2635-2650), method 10: Wilson limits of both rates, combined by the
+    correlation phi of the pairs, which is moved towards 0 by n/2 when positive. All counts are scaled to the effective
+    number of rows of the difference. Where every family has one row, the test is McNemar's exact one.
     """
     n = len(first)
     if not n:
@@ -87,7 +87,7 @@ def rate_difference(
 
 @functools.cache
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Exact two-sided p of McNemar's test, rows taken as independent: a fair coin over the rows that one gets right."""
+    """Return the exact two-sided p of McNemar's test for independent rows: a fair coin over the discordant rows."""
     discordant = only_first + only_second
     return float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
@@ -102,11 +102,10 @@ def mean_difference(
     steps: int | None = None,
     seed: int = 0,
 ) -> PairedEstimate:
-    """Mean of the rows' differences, each between -bound and bound: Student's t of the families' scatter; sign flips.
+    """Return the mean of the rows' differences in [-bound, bound]: cluster-robust Student's t, and the sign-flip test.
 
-    Differences that are all alike have no spread to learn from; the interval then reaches as far as rows that differ
-    could still hide unseen (1 - (alpha/2)^(1/n) of them), and is None without a bound. `steps` and `seed` as in
-    `flip_p`.
+    Equal differences have no spread to estimate. The interval then reaches as far as rows that differ could still be
+    unseen (1 - (alpha/2)^(1/n) of them), and is None without a bound. `steps` and `seed` as in `flip_p`.
     """
     n = len(first)
     if not n:
@@ -132,10 +131,10 @@ def mean_difference(
 def median_difference(
     first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
 ) -> PairedEstimate:
-    """Difference of two medians on the same rows, with the percentile interval of a paired bootstrap of families.
+    """Return the difference of two medians, with the percentile interval of a paired bootstrap of families.
 
-    Infinite values (answers without a price) are allowed; a limit or difference that is infinite is None. No test.
-    Percentiles and not BCa, for leaving out one family moves a median by one step or not at all.
+    Infinite values (answers without a price) are allowed; a limit or difference that is infinite is None. There is no
+    test. Percentiles and not BCa, because leaving out one family moves a median by one step or not at all.
     """
     n = len(families)
     if not n:
@@ -155,7 +154,7 @@ def median_difference(
 def pooled_difference(
     first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
 ) -> PairedEstimate:
-    """Difference of two figures that are no means, with the BCa interval of a paired bootstrap of families. No test."""
+    """Return the difference of two pooled figures, with the BCa interval of a paired bootstrap; no test."""
     if not len(families):
         return NOTHING
 
@@ -177,7 +176,7 @@ def pooled_difference(
 def macro_difference(
     groups: Sequence[PairedEstimate], families: int, widening: float = 1.0, p: float | None = None
 ) -> PairedEstimate:
-    """Unweighted mean of the groups' differences; their limits are joined as in `intervals.macro`."""
+    """Return the unweighted mean of the groups' differences; limits are combined as in `intervals.macro`."""
     if not groups:
         return NOTHING
     centre = sum(require_value(group.difference) for group in groups) / len(groups)
@@ -195,10 +194,10 @@ def macro_difference(
 
 @functools.lru_cache(maxsize=4096)
 def detectable_rate(n: float, alpha: float) -> float | None:
-    """The smallest gain d in a rate that McNemar's test finds with power 0.8 when 5 % of the rows are lost.
+    """Return the smallest gain d in a rate that McNemar's test finds with power 0.8 when 5 % of the rows are lost.
 
-    Connor 1987 (Biometrics 43, 207-211): n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with the share of
-    discordant rows s = 2 * 0.05 + d, solved for d. `n` is the effective number of rows. None when even d = 0.9 needs
+    Source: Connor 1987 (Biometrics 43, 207-211): n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with the share
+    of discordant rows s = 2 * 0.05 + d, solved for d. `n` is the effective number of rows. None when even d = 0.9 needs
     more.
     """
     if n == 0:
@@ -220,7 +219,7 @@ def detectable_rate(n: float, alpha: float) -> float | None:
 
 
 def detectable_difference(gain: PairedEstimate, confidence: float, alpha: float) -> float | None:
-    """The smallest difference found with power 0.8 at the spread that the interval shows.
+    """Return the smallest difference found with power 0.8 at the spread that the interval shows.
 
     (z_alpha/2 + z_power) standard errors, one being half the interval's width over its quantile.
     """
@@ -244,6 +243,6 @@ def _combine_limits(one: float, other: float, phi: float) -> float:
 
 
 def _finite_differences(first: Values, second: Values) -> Values:
-    """Differences in which two infinite medians are equal."""
+    """Return differences in which two infinite medians are equal."""
     same = np.isinf(first) & np.isinf(second)
     return np.where(same, 0.0, np.where(same, 0.0, second) - np.where(same, 0.0, first))

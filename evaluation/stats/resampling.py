@@ -1,7 +1,7 @@
-"""Resampling whole families: BCa intervals of figures that have no formula, and the sign-flip test of paired rows.
+"""Cluster bootstrap (BCa) of figures without a formula, and the sign-flip test of paired rows.
 
-Everything is seeded, and vectorised over families: a resample is a weight for every row, the number of times that its
-family was drawn, so a figure needs a definition with weights and nothing is copied.
+Whole families are resampled, seeded and vectorised: a resample is a weight per row, the number of times that its family
+was selected. A figure is therefore a function of weights, and no row is copied.
 """
 
 import functools
@@ -17,23 +17,23 @@ from evaluation.stats.intervals import Families, Values, relabel, student_quanti
 RESAMPLES = 2000
 FLIPS = 4999
 ENUMERATED = 12
-"""Up to this many families all 2^12 flips are tried."""
+"""Up to this many families all 2^12 flips are enumerated."""
 JACKKNIFE_PARTS = 400
-"""More families than these are left out several at a time; the acceleration hardly notices."""
+"""More families than these are left out several at a time; that changes the acceleration little."""
 _CHUNK_CELLS = 400_000
 _CACHED_CELLS = 30_000_000
 
 Weighted = Callable[[Values], Values]
-"""From weights [rows, resamples] to one figure for each resample; NaN where a resample has none."""
+"""From weights (rows, resamples) to one figure per resample, (resamples,); NaN where a resample has none."""
 
 
 def bca(figure: Weighted, families: Families, confidence: float, seed: int) -> tuple[float | None, float | None]:
-    """Bias-corrected and accelerated bootstrap limits of a figure, families drawn with replacement.
+    """Return bias-corrected and accelerated bootstrap limits of a figure; families are sampled with replacement.
 
-    Efron 1987 (JASA 82, 171-185); the acceleration is from leaving out one family at a time. Quantiles are those of
-    Student's t times sqrt(G / (G - 1)) for G families in place of the normal ones, because resamples of few families
-    vary too little (Hesterberg 2015, The American Statistician 69, 371-386, section 4.2: expanded intervals). None
-    where resamples do not vary, where one in twenty has no figure, or with a single family.
+    Source: Efron 1987 (JASA 82, 171-185); the acceleration is from leaving out one family at a time. Quantiles are
+    those of Student's t times sqrt(G / (G - 1)) for G families instead of the normal ones, because resamples of few
+    families vary too little (Hesterberg 2015, The American Statistician 69, 371-386, section 4.2: expanded intervals).
+    None where resamples do not vary, where one in twenty has no figure, or with a single family.
     """
     codes = relabel(families)
     num = int(codes.max()) + 1 if len(codes) else 0
@@ -54,24 +54,24 @@ def bca(figure: Weighted, families: Families, confidence: float, seed: int) -> t
 
 
 def unweighted(figure: Weighted, num_rows: int) -> float:
-    """The figure of the rows as they are."""
+    """Return the figure of the rows as they are."""
     return float(figure(np.ones((num_rows, 1)))[0])
 
 
 def bootstrap(figure: Weighted, codes: Families, seed: int) -> Values:
-    """The figure of each of the resamples, in a fixed order; `codes` are families without gaps."""
+    """Return the figure of each resample, (RESAMPLES,), in a fixed order; `codes` are families without gaps."""
     weights = _bootstrap_counts(int(codes.max()) + 1, seed)
     parts = np.array_split(weights, max(1, weights.shape[1] * len(codes) // _CHUNK_CELLS), axis=1)
     return np.concatenate([figure(part[codes].astype(np.float64)) for part in parts])
 
 
 def flip_p(sums: Values, seed: int, steps: int | None = None) -> float:
-    """Two-sided p of the hypothesis that a family's summed difference is as likely to be negative as positive.
+    """Return the two-sided p of the hypothesis that a family's summed difference is symmetric around 0.
 
     The sign of whole families is flipped (Fisher's randomisation test); the statistic is the sum over families. `steps`
-    says that every sum is a whole multiple of 1 / steps: then the distribution is computed exactly, and for families of
-    one row and steps = 1 this is McNemar's exact test. Otherwise all flips are tried for up to twelve families that
-    differ, and 4,999 seeded ones beyond, with one added above and below so that p is never 0.
+    says that every sum is an integer multiple of 1 / steps: then the distribution is computed exactly, and for families
+    of one row and steps = 1 this is McNemar's exact test. Otherwise all flips are enumerated for up to twelve families
+    that differ, and `FLIPS` seeded ones beyond, with one added above and below so that p is never 0.
     """
     moved = np.abs(sums[sums != 0])
     if not len(moved):
@@ -87,7 +87,7 @@ def flip_p(sums: Values, seed: int, steps: int | None = None) -> float:
 
 
 def _exact_flip_p(sums: Values, steps: int) -> float:
-    """Sizes k that occur c times add k * (2 * Binomial(c, 1/2) - c); their sum's distribution is a convolution."""
+    """Convolve the distributions of k * (2 * Binomial(c, 1/2) - c) over sizes k that occur c times."""
     whole = np.rint(np.abs(sums) * steps).astype(np.int64)
     sizes, counts = np.unique(whole[whole > 0], return_counts=True)
     distribution = np.ones(1)
@@ -121,7 +121,7 @@ def _signs(num: int, seed: int) -> npt.NDArray[np.int8]:
 
 
 def _bootstrap_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
-    """How often each family is drawn in each resample; the same for every figure of the same families."""
+    """Return how often each family is in each resample; the same for every figure of the same families."""
     return _cached_counts(num, seed) if num * RESAMPLES <= _CACHED_CELLS else _make_counts(num, seed)
 
 
@@ -141,7 +141,7 @@ def _make_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
 
 
 def _jackknife(figure: Weighted, codes: Families) -> Values:
-    """The figure without each family in turn, or without each of 400 sets of families."""
+    """Return the figure without each family in turn, or without each of 400 sets of families."""
     num = int(codes.max()) + 1
     part_of = np.arange(num) % min(num, JACKKNIFE_PARTS)
     found = []

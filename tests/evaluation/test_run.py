@@ -272,7 +272,7 @@ def test_the_other_processes_stop_when_the_first_refuses(tmp_path: Path, rows: R
     raised = in_threads(
         2, lambda ranks: evaluate(candidate(MoodyModel(0)), rows.folder, tmp_path / "out", SPEC, ranks=ranks)
     )
-    assert "holds other things" in str(raised[0])
+    assert "contains other files" in str(raised[0])
     assert "another has stopped" in str(raised[1])
 
 

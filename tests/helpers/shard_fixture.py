@@ -30,7 +30,7 @@ def colour_of(code: str) -> tuple[int, int, int]:
     return digest[0], digest[1], digest[2]
 
 
-def picture(code: str, size: tuple[int, int] = (24, 32)) -> bytes:
+def image_bytes(code: str, size: tuple[int, int] = (24, 32)) -> bytes:
     """A PNG file in the product's colour."""
     file = io.BytesIO()
     Image.new("RGB", size, colour_of(code)).save(file, "PNG")
@@ -54,7 +54,7 @@ def products(num: int, seed: int = 0, categories: Sequence[str] = CATEGORIES) ->
                     category3_code=category,
                     title=f"{draw.choice(WORDS)} {draw.choice(WORDS)} {category} {len(found)}",
                     full_price=float(round((200 + 300 * categories.index(category)) * draw.lognormvariate(0, 0.5))),
-                    image=picture(code),
+                    image=image_bytes(code),
                     family=family,
                     split=split_of(family),
                     source="test",

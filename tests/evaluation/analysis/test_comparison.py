@@ -197,7 +197,7 @@ def test_again_is_read_back_and_another_pair_is_refused(tmp_path: Path, base: Pa
 
 def test_an_evaluation_folder_is_never_overwritten_by_a_comparison(base: Path, tuned: Path) -> None:
     for force in (False, True):
-        with pytest.raises(ToileError, match="holds other things"):
+        with pytest.raises(ToileError, match="contains other files"):
             compare(base, tuned, base, force=force)
     assert read_predictions(base / "predictions.jsonl")
 
@@ -265,7 +265,7 @@ def test_data_that_moved_is_found_beside_the_results_or_named(tmp_path: Path, ro
     folders = [moved / folder.name for folder in folders]
     assert find(compare(folders[0], folders[1], moved / "comparison"), "joint").tuned == 1.0
     elsewhere = (moved / "catalog").rename(tmp_path / "elsewhere")
-    with pytest.raises(ToileError, match="its data is not there") as caught:
+    with pytest.raises(ToileError, match="its data was not found") as caught:
         compare(folders[0], folders[1], tmp_path / "again")
     assert "--data" in caught.value.hint
     compare(folders[0], folders[1], tmp_path / "again", data=elsewhere)

@@ -201,7 +201,7 @@ def sighted(rows: Sequence[Product], seeing: Sequence[str], blind: Sequence[str]
     return score(rows, predictions)
 
 
-def test_a_model_that_answers_the_same_without_a_image_is_told_apart() -> None:
+def test_a_model_that_answers_the_same_without_an_image_is_told_apart() -> None:
     rows = in_split(products(120))
     habit = [render("x", "Bags", 500)] * 120
     uses, sentence = image_verdict(sighted(rows, habit, habit))
@@ -210,7 +210,7 @@ def test_a_model_that_answers_the_same_without_a_image_is_told_apart() -> None:
     assert "[-0." in sentence
     uses, sentence = image_verdict(sighted(rows, planted(rows, {"category": 0.7, "title": 0.1, "price": 0.3}), habit))
     assert uses is True
-    assert "120 inferable rows" in sentence
+    assert "120 visually identifiable rows" in sentence
 
 
 def test_the_visual_gain_is_taken_over_the_better_control() -> None:

@@ -275,7 +275,7 @@ TURNED[0x0112] = 6
         encoded(Image.effect_noise((9, 5), 90).convert("RGB"), "JPEG", exif=TURNED),
     ],
 )
-def test_a_image_that_readers_see_differently_goes_out_as_the_pixels_a_local_model_sees(content: bytes) -> None:
+def test_an_image_that_readers_see_differently_goes_out_as_the_pixels_a_local_model_sees(content: bytes) -> None:
     kind, out = sent(pair(content))
     assert kind == "data:image/png"
     assert out != content

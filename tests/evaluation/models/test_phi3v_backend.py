@@ -122,7 +122,7 @@ def test_a_device_that_is_not_there_is_refused(device: str, problem: str) -> Non
         select_device(device)
 
 
-def test_a_image_is_tiled_once_for_all_questions_about_it() -> None:
+def test_an_image_is_tiled_once_for_all_questions_about_it() -> None:
     processor = FakeProcessor()
     backend = Phi3VisionBackend(FakeNetwork(), processor, max_new_tokens=5)
     batch = shown(1, 2, 3)

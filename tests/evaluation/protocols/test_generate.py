@@ -20,7 +20,7 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import read_predictions
 from schemas.product import Product, split_of
-from tests.helpers.shard_fixture import colour_of, image, in_split, products, table_model, truth, write_shards
+from tests.helpers.shard_fixture import colour_of, image_bytes, in_split, products, table_model, truth, write_shards
 
 
 def rows_of(folder: Path, rows: Sequence[Product]) -> Rows:
@@ -52,7 +52,7 @@ def test_every_product_is_asked_about_under_every_control(tmp_path: Path) -> Non
 
 def test_each_image_is_put_before_the_model_once(tmp_path: Path) -> None:
     rows = in_split(products(21))
-    rows[0] = replace(rows[0], image=image(rows[0].product_code, (80, 60)))
+    rows[0] = replace(rows[0], image=image_bytes(rows[0].product_code, (80, 60)))
     model = table_model(rows)
     predict(model, rows_of(tmp_path, rows), tmp_path / "p.jsonl", EvaluationSpec(batch_size=4))
     assert sum(model.batches) == 21 + 2, "21 images, and a blank one of each of two sizes"
@@ -180,7 +180,7 @@ def jpeg() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("damaged", [jpeg()[:9000], image("1")[:60], b"no picture", jpeg()[:20]])
+@pytest.mark.parametrize("damaged", [jpeg()[:9000], image_bytes("1")[:60], b"no picture", jpeg()[:20]])
 def test_a_damaged_image_is_named_with_shard_and_code_before_the_model_starts(tmp_path: Path, damaged: bytes) -> None:
     rows = in_split(products(6))
     rows[3] = replace(rows[3], image=damaged)
