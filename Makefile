@@ -1,8 +1,8 @@
-# Two commands set everything up: `make demo` runs the whole thread, `make test` the tests.
+# Two commands set everything up: `make demo` runs the full pipeline, `make test` the tests.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two test processes on two cores: threads beside them would only wait for each other.
+# Two test processes on two cores: more threads would only wait for each other.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE
 STAMP := $(VENV)/.toile-set-up
 unexport PYTHONDONTWRITEBYTECODE
@@ -15,20 +15,30 @@ help:             ## list the targets
 
 setup: $(STAMP)   ## make .venv and install everything in it
 
-demo: $(STAMP)    ## generate, train, evaluate, compare: the whole thread in ./toile-demo
+demo: $(STAMP)    ## generate, train, evaluate, compare: the full pipeline in ./toile-demo
 	$(BIN)/toile demo --out toile-demo
 
 test: $(STAMP)    ## the tests (two cores, offline, minutes)
 	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+coverage: $(STAMP) ## the tests with coverage; a table by package
+	$(ONE_THREAD) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
+	@for package in schemas generator finetune evaluation toile; do \
+		printf '%-12s ' $$package; $(BIN)/coverage report --include="$$package/*" --format=total --precision=1; \
+	done
+
 test-cluster: $(STAMP) ## a Ray cluster of two nodes on this machine, one of them killed
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,cluster]'
 	$(BIN)/python -m pytest tests/generator/catalog/test_cluster.py -m cluster --timeout 600
 
-check: $(STAMP)   ## lint, format, types
+check: $(STAMP)   ## lint, format, imports, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+schemas: $(STAMP) ## generate schemas/*.schema.json from the dataclasses
+	$(BIN)/python -m scripts.make_schemas
 
 bench: $(STAMP)   ## measure; results go to benchmarks/results/
 	$(BIN)/python benchmarks/generate.py
@@ -42,7 +52,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
-	$(BIN)/python -m generator.render.precompile  # compiles what draws: half a minute, once
+	$(BIN)/python -m generator.render.precompile  # compiles the renderer: half a minute, once
 	@touch $@
 
-.PHONY: help setup demo test test-cluster check bench
+.PHONY: help setup demo test coverage test-cluster check schemas bench

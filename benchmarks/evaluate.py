@@ -28,10 +28,10 @@ from evaluation.rows import Rows, decode_image, read_rows
 from finetune import load_model
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
+from schemas.documents import read_document
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
-from schemas.specs import preset_path
-from schemas.validation import read_document
+from schemas.validation import preset_path
 
 NUM_PRODUCTS = 240
 IMAGE_SIZE = 112

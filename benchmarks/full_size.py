@@ -1,4 +1,4 @@
-"""Does the published size work: written, read, asked, scored, trained for one step? And in what time and memory?
+"""Does the published size work: write, read, generate, score, train one step? In what time and memory?
 
     python benchmarks/full_size.py FOLDER [--device cpu] [--size full] > benchmarks/results/full_size_HOST_DATE.json
 
@@ -22,24 +22,24 @@ from typing import Any
 import torch
 from PIL import Image
 
-from finetune import train
 from finetune.phi3v import load_model, save_model
+from finetune.phi3v.init_weights import full_size_config, init_weights
 from finetune.phi3v.loading import assemble, base_fingerprint
-from finetune.phi3v.seeded import full_size_config, seeded_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from finetune.run_dir import load_run
+from finetune.train import train
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
+from schemas.documents import read_document
 from schemas.manifest import versions
-from schemas.specs import preset_path
 from schemas.training import MixSource, OptimiserSpec, TrainingSpec
-from schemas.validation import read_document
+from schemas.validation import preset_path
 
 CANDIDATES = [f"Product: Belted coat, Category: {name}, Full Price:" for name in ("Coats", "Bags", "Shoes", "Scarves")]
 
 
 def main() -> None:
-    """Run the parts one after the other and print what they found."""
+    """Run the parts one after the other and print their results."""
     parser = argparse.ArgumentParser(description="The whole thread at the published size, with seed-drawn weights.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cpu")
@@ -62,7 +62,7 @@ def main() -> None:
 
 
 def measured(part: Callable[[Path, str, str], dict[str, Any]], folder: Path, device: str, size: str) -> dict[str, Any]:
-    """What a part found, its seconds, and its peaks of memory in GB (on the CPU with the pages of mapped files)."""
+    """Return a part's result, its seconds, and its peak memory in GB (on the CPU with the pages of mapped files)."""
     began = time.monotonic()
     found = part(folder, device, size)
     found["seconds"] = round(time.monotonic() - began, 1)
@@ -73,11 +73,11 @@ def measured(part: Callable[[Path, str, str], dict[str, Any]], folder: Path, dev
 
 
 def write(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """The checkpoint, where it is not there, and a catalog of 60 products."""
+    """Write the checkpoint, unless it exists, and a catalog of 60 products."""
     model_folder = folder / size
     if not (model_folder / "config.json").is_file():
         config = full_size_config() if size == "full" else tiny_config()
-        model = assemble(config, seeded_weights(config, 0, torch.bfloat16), dtype=torch.bfloat16, device="cpu")
+        model = assemble(config, init_weights(config, 0, torch.bfloat16), dtype=torch.bfloat16, device="cpu")
         save_model(model, tiny_processor(config, num_crops=1), model_folder)
     preset = preset_path("demo", "catalog")
     assert preset is not None
@@ -89,19 +89,19 @@ def write(folder: Path, device: str, size: str) -> dict[str, Any]:
 
 
 def fingerprint(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Reads every byte."""
+    """Read every byte."""
     return {"sha256": base_fingerprint(folder / size)}
 
 
 def load(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Names, shapes and types compared, weights mapped."""
+    """Compare names, shapes and types, and map the weights."""
     model, _ = load_model(folder / size, dtype=None, device=device)
     tensors = model.state_dict()
     return {"tensors": len(tensors), "parameters": sum(tensor.numel() for tensor in tensors.values())}
 
 
 def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Two greedy tokens after a picture, the same with and without cache, and other logits for another picture."""
+    """Generate two greedy tokens after an image with and without cache; check that another image changes the logits."""
     model, processor = load_model(folder / size, dtype=None, device=device)
     batch = batch_of(processor, Image.effect_mandelbrot((300, 400), (-2, -1.5, 1, 1.5), 50).convert("RGB"), device)
     width = batch["input_ids"].shape[1]
@@ -112,12 +112,12 @@ def generate(folder: Path, device: str, size: str) -> dict[str, Any]:
     return {
         "positions": width, "ids": ids[0, width:].tolist(),
         "first_is_argmax": int(logits[0].argmax()) == int(ids[0, width]),
-        "largest_difference_to_another_picture": round(float((logits[0] - logits[1]).abs().max()), 3),
+        "largest_difference_to_another_image": round(float((logits[0] - logits[1]).abs().max()), 3),
     }  # fmt: skip
 
 
 def logprob(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """Four answers of some twenty tokens after one prefill."""
+    """Score four answers of about twenty tokens after one prefill."""
     model, processor = load_model(folder / size, dtype=None, device=device)
     batch = batch_of(processor, Image.new("RGB", (300, 400), "red"), device)
     found = model.logprob([[processor.encode_plain(text) for text in CANDIDATES]], **batch)[0]
@@ -125,7 +125,7 @@ def logprob(folder: Path, device: str, size: str) -> dict[str, Any]:
 
 
 def train_one_step(folder: Path, device: str, size: str) -> dict[str, Any]:
-    """One LoRA step on one example: rank 16 on the decoder, bfloat16 base, by the training loop itself."""
+    """Train one LoRA step on one example with the training loop: rank 16 on the decoder, bfloat16 base."""
     spec = TrainingSpec(
         mix=(MixSource(data=str(folder / "catalog")),), model=str(folder / size), max_steps=1, batch_size=1,
         dtype="bfloat16", num_crops=1, optimiser=OptimiserSpec(learning_rate=1e-4),
@@ -136,9 +136,9 @@ def train_one_step(folder: Path, device: str, size: str) -> dict[str, Any]:
     return {"loss": record.first_loss, "train_seconds": record.seconds}
 
 
-def batch_of(processor: Any, picture: Image.Image, device: str) -> dict[str, torch.Tensor]:
-    """The question about one picture, on the device, pixels in bfloat16."""
-    batch = processor([PROMPT], [[picture]], padding_side="left")
+def batch_of(processor: Any, image: Image.Image, device: str) -> dict[str, torch.Tensor]:
+    """Return the question about one image, on the device, pixels in bfloat16."""
+    batch = processor([PROMPT], [[image]], padding_side="left")
     return {
         name: tensor.to(device, torch.bfloat16) if tensor.is_floating_point() else tensor.to(device)
         for name, tensor in batch.items()
@@ -146,7 +146,7 @@ def batch_of(processor: Any, picture: Image.Image, device: str) -> dict[str, tor
 
 
 def environment() -> dict[str, Any]:
-    """Where this ran."""
+    """Return the machine and the versions."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     return {

@@ -35,14 +35,13 @@ from faker import Faker
 from mimesis import Generic
 from mimesis.locales import Locale
 
-from generator.catalog.parquet_files import as_parquet
-from generator.catalog.shards import GenerateInputs, with_pictures, write_shards
-from generator.sampling.arrow_columns import numbers, texts_of_one_width
-from generator.sampling.products import compact_rows, rows
+from generator.catalog.shards import GenerateInputs, add_images, to_parquet, write_shards
+from generator.sampling.arrow_columns import fixed_width_strings, to_arrow
+from generator.sampling.products import dictionary_rows
+from schemas.documents import read_document
 from schemas.manifest import versions
 from schemas.product import ARROW_SCHEMA
-from schemas.specs import load, preset_path
-from schemas.validation import read_document
+from schemas.validation import load, preset_path
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"
@@ -209,18 +208,18 @@ def bare(like: pa.Table) -> pa.Table:
         column = like[name].combine_chunks()
         column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
         if pa.types.is_dictionary(column.type):
-            places = numbers(random.integers(0, len(column.dictionary), num, np.int32))
+            places = to_arrow(random.integers(0, len(column.dictionary), num, np.int32))
             column = pa.DictionaryArray.from_arrays(places, column.dictionary)
         elif pa.types.is_string(column.type):
             width = round(len(column.buffers()[2]) / num)
             few = random.integers(0, 16, (num, min(width, 16)), np.uint8) + np.uint8(ord("a"))
             letters_NW = np.full((num, width), ord("x"), np.uint8)
             letters_NW[:, : few.shape[1]] = few
-            column = texts_of_one_width(letters_NW)
+            column = fixed_width_strings(letters_NW)
         elif pa.types.is_floating(column.type):
-            column = numbers(random.integers(1, 1000, num).astype(np.float64))
+            column = to_arrow(random.integers(1, 1000, num).astype(np.float64))
         elif pa.types.is_integer(column.type):
-            column = numbers(random.integers(0, 2, num))
+            column = to_arrow(random.integers(0, 2, num))
         columns.append(column)
     return pa.table(columns, schema=like.schema)
 
@@ -276,8 +275,7 @@ def catalog_rates(preset: str, num_written: int) -> dict[str, Any]:
 
     parquet = timed(to_disk, num_written)
     return {
-        "arrow": timed(lambda: compact_rows(spec, 0, index_N, compiled=True), NUM_ROWS),
-        "arrow by numpy": timed(lambda: rows(spec, 0, index_N), NUM_ROWS),
+        "arrow": timed(lambda: dictionary_rows(spec, 0, index_N), NUM_ROWS),
         "parquet": {**parquet, "bytes_per_row": round(num_bytes / num_written, 1)},
     }
 
@@ -294,15 +292,15 @@ def main() -> None:
     results = {preset: catalog_rates(preset, arguments.written) for preset in PRESETS}
     path = preset_path(LIBRARIES_LIKE, "catalog")
     assert path is not None
-    batch = compact_rows(load(path, "catalog"), 0, np.arange(NUM_ROWS))
-    like = pa.Table.from_batches([with_pictures(batch, _inputs(path, NUM_ROWS))])
+    batch = dictionary_rows(load(path, "catalog"), 0, np.arange(NUM_ROWS))
+    like = pa.Table.from_batches([add_images(batch, _inputs(path, NUM_ROWS))])
     for name, make in (("Faker", with_faker), ("Mimesis", with_mimesis)):
         results[name] = {
             "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]
-            "parquet": timed(lambda make=make: as_parquet(make(NUM_ROWS_LOOPED)), NUM_ROWS_LOOPED),  # type: ignore[misc]
+            "parquet": timed(lambda make=make: to_parquet([make(NUM_ROWS_LOOPED)]), NUM_ROWS_LOOPED),  # type: ignore[misc]
         }
     into_arrow = timed(lambda: bare(like), NUM_ROWS)
-    results["numpy alone"] = {"arrow": into_arrow, "parquet": timed(lambda: as_parquet(bare(like)), NUM_ROWS)}
+    results["numpy alone"] = {"arrow": into_arrow, "parquet": timed(lambda: to_parquet([bare(like)]), NUM_ROWS)}
     by_default = timed(lambda: default_parquet(bare(like)), NUM_ROWS)
     results["numpy, pyarrow's way"] = {"arrow": into_arrow, "parquet": by_default}
     results = {name: {into: with_calm_rates(rates) for into, rates in of.items()} for name, of in results.items()}

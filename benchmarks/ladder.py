@@ -5,7 +5,7 @@
 
 Each rung adds one thing to the one before it, from what is commonly done to everything at once; the last ones, which
 bear targets, are what we aim at. Every rung carries the prediction that was written down before it was measured, with
-the reason. Weights are drawn from a seed (nothing is downloaded), pictures are made in memory. Where a step does not
+the reason. Weights are drawn from a seed (nothing is downloaded), images are made in memory. Where a step does not
 fit into memory, the micro-batch is halved until it does, and that is recorded. The file is written after each rung;
 another call with the same file measures what is still missing, or again what --rungs names. Needs torch, transformers
 and peft only.
@@ -24,9 +24,14 @@ from typing import Any
 
 import torch
 
-from finetune.benchmark import FULL_SIZE, TOO_LITTLE_MEMORY, measure_throughput
-from finetune.device_peaks import device_name, matmul_peak
-from finetune.random_data import SYNTHETIC
+from finetune.benchmark import (
+    FULL_SIZE,
+    SYNTHETIC,
+    TOO_LITTLE_MEMORY,
+    device_name,
+    measure_matmul_peak,
+    measure_throughput,
+)
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
@@ -37,23 +42,23 @@ ALL_ON = SpeedSpec(compile=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rung:
-    """One thing more than the rung before."""
+    """One addition to the rung before."""
 
     name: str
     why: str
-    """Of the prediction."""
+    """Reason for the prediction."""
     ratio: tuple[float, float] | None = None
     """Predicted samples/s over those of the rung before: from, to."""
     samples_per_second: float | None = None
     """Predicted."""
     target: float | None = None
-    """Samples/s that we want, whatever is predicted."""
+    """Target in samples/s, independent of the prediction."""
     changes: dict[str, Any] = field(default_factory=dict)
     """Fields of the TrainingSpec."""
     speed: dict[str, bool] = field(default_factory=dict)
-    """Switches."""
+    """Speed switches."""
     fresh: bool = False
-    """Starts from everything on, with 4 crops, instead of from the rung before."""
+    """Start from all switches on, with 4 crops, instead of from the rung before."""
 
 
 RUNGS = (
@@ -164,7 +169,7 @@ RUNGS = (
 
 
 def main() -> None:
-    """Measure the rungs and write after each."""
+    """Measure the rungs and write the file after each."""
     parser = argparse.ArgumentParser(description="The ladder of speed-ups, each predicted and measured.")
     parser.add_argument("--out", type=Path, required=True, help="JSON file, continued if it is there")
     parser.add_argument("--rungs", nargs="+", choices=[rung.name for rung in RUNGS], help="these alone, also again")
@@ -181,11 +186,11 @@ def main() -> None:
 
 
 def climb(options: argparse.Namespace) -> None:
-    """All rungs that are asked for and missing."""
+    """Measure all requested rungs that the file lacks."""
     began = time.monotonic()
     device = "cpu" if options.tiny else options.device
     document = json.loads(options.out.read_text()) if options.out.is_file() else {}
-    peak = document.get("peak_tflops") or matmul_peak(device, torch.bfloat16, [256] if options.tiny else None)
+    peak = document.get("peak_tflops") or measure_matmul_peak(device, torch.bfloat16, [256] if options.tiny else None)
     document = {
         "what": "ladder", "command": " ".join(["python", *sys.argv]), "tiny": options.tiny,
         "device": device_name(device), "peak_tflops": peak, "versions": versions("torch", "transformers", "peft"),
@@ -206,7 +211,7 @@ def climb(options: argparse.Namespace) -> None:
 
 
 def specs(options: argparse.Namespace) -> list[TrainingSpec]:
-    """The spec of each rung."""
+    """Return the spec of each rung."""
     base = TrainingSpec(
         mix=(MixSource(data=SYNTHETIC),),
         max_steps=1,
@@ -227,7 +232,7 @@ def specs(options: argparse.Namespace) -> list[TrainingSpec]:
 
 
 def measure(rung: Rung, spec: TrainingSpec, options: argparse.Namespace, peak: float, device: str) -> dict[str, Any]:
-    """A rung's figures, or what kept it from having any; smaller micro-batches where memory does not suffice."""
+    """Return a rung's figures, or its error; use smaller micro-batches where memory is too small."""
     if options.tiny:
         spec = dataclasses.replace(spec, speed=dataclasses.replace(spec.speed, compile=False))
     micro = min(spec.micro_batch_size or spec.batch_size, spec.batch_size)
@@ -243,7 +248,7 @@ def measure(rung: Rung, spec: TrainingSpec, options: argparse.Namespace, peak: f
         try:
             figures = measure_throughput(
                 dataclasses.replace(spec, micro_batch_size=micro),
-                picture_px=(64, 64) if options.tiny else (672, 672),
+                image_px=(64, 64) if options.tiny else (672, 672),
                 num_steps=options.steps,
                 num_warmup=options.warmup,
                 device=device,
@@ -262,12 +267,12 @@ def measure(rung: Rung, spec: TrainingSpec, options: argparse.Namespace, peak: f
 
 
 def prediction(rung: Rung) -> dict[str, Any]:
-    """As it was written down."""
+    """Return the prediction as it was written."""
     return {"ratio": rung.ratio, "samples_per_second": rung.samples_per_second, "target": rung.target, "why": rung.why}
 
 
 def judge(rungs: dict[str, Any]) -> None:
-    """Say of each rung whether its prediction held: a ratio within its bounds, a rate not missed by more than 5 %."""
+    """Record for each rung whether its prediction held: a ratio within its bounds, a rate at most 5 % too low."""
     for before, rung in zip([None, *RUNGS], RUNGS, strict=False):
         found = rungs.get(rung.name, {})
         now = found.get("samples_per_second")
@@ -284,7 +289,7 @@ def judge(rungs: dict[str, Any]) -> None:
 
 
 def line(name: str, found: dict[str, Any]) -> str:
-    """One rung for people."""
+    """Return one rung as a line of text."""
     if "error" in found:
         return f"{name:38}{found['error']}"
     ratio = f"x{found['ratio']:.2f}" if found.get("ratio") else ""
@@ -296,7 +301,7 @@ def line(name: str, found: dict[str, Any]) -> str:
 
 
 def predicted(prediction: dict[str, Any]) -> str:
-    """The prediction in a few characters."""
+    """Return the prediction in a few characters."""
     ratio: Sequence[float] | None = prediction["ratio"]
     return f"predicted x{ratio[0]}-{ratio[1]}" if ratio else f"predicted {prediction['samples_per_second']}/s"
 

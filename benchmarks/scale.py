@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from schemas.documents import read_document
 from schemas.manifest import read_manifest, versions
-from schemas.specs import preset_path
-from schemas.validation import read_document
+from schemas.validation import preset_path
 
 PRESET = "fashion-luxury"
 ROWS = (100_000, 1_000_000, 10_000_000)
@@ -56,19 +56,19 @@ def rows(folder: Path, num_rows: int) -> dict[str, Any]:
 
 def shards(folder: Path, num_shards: int) -> dict[str, Any]:
     """Finish a simulated catalog of so many shards, then find it finished, then load its manifest."""
-    from generator.catalog.run_folder import RECEIPTS, claim, write_receipt
-    from generator.catalog.shards import GenerateInputs, complete, write_shards
-    from generator.catalog.storage import folder_of
+    from generator.catalog.run_folder import MARKERS, open_or_resume, write_marker
+    from generator.catalog.shards import GenerateInputs, finalize, write_shards
+    from generator.catalog.storage import resolve_folder
     from schemas.manifest import ShardFile
     from schemas.product import SPLITS
 
-    out = folder_of(folder / "catalog")
+    out = resolve_folder(folder / "catalog")
     inputs = GenerateInputs(
         spec_document={**_document(), "code_digits": 12}, seed=0, start=0, num_products=num_shards, image_size=None
     )
     object.__setattr__(inputs, "num_products", num_shards * inputs.products_per_shard)
-    assert claim(out, "generate", inputs.as_manifest(), num_shards, force=False) is None
-    for name in ("data", RECEIPTS):
+    assert open_or_resume(out, "generate", inputs.as_manifest(), num_shards, force=False) is None
+    for name in ("data", MARKERS):
         (folder / "catalog" / name).mkdir()
     for shard in range(num_shards):
         entries = []
@@ -76,8 +76,8 @@ def shards(folder: Path, num_shards: int) -> dict[str, Any]:
             name = f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
             (folder / "catalog" / name).write_bytes(b"x")
             entries.append(ShardFile(path=name, split=split, num_rows=1, num_bytes=1, sha256="0" * 64))
-        write_receipt(out, shard, entries)
-    finished = _timed(lambda: complete(inputs, out, time.monotonic()))
+        write_marker(out, shard, entries)
+    finished = _timed(lambda: finalize(inputs, out, time.monotonic()))
     again = _timed(lambda: write_shards(inputs, out))
     size = (folder / "catalog" / "manifest.json").stat().st_size
     loaded = _timed(lambda: read_manifest(folder / "catalog"))
@@ -94,7 +94,7 @@ def far(folder: Path, number: int) -> dict[str, Any]:
     """Rows and one picture that begin at a number, however large."""
     from generator.render import draw
     from generator.sampling.products import compile_catalog, product, products
-    from schemas.specs import from_document
+    from schemas.validation import from_document
 
     spec = from_document({**_document(), "code_digits": 15}, "catalog")
     compile_catalog(spec)

@@ -3,10 +3,10 @@
     python benchmarks/train.py [--rounds 14] > benchmarks/results/train_2cores_DATE.json
 
 The same model with the same weights and data: once as it is commonly done (eager attention under a dense mask, logits
-everywhere, empty tiles through the whole vision tower, pictures as normalised tiles), once with everything on, once
+everywhere, empty tiles through the whole vision tower, images as normalised tiles), once with everything on, once
 with each switch alone, and once more as at first, which shows the noise. All variants take a step in turn in one
 process, so that a busy machine slows all of them alike; medians over the rounds, after two that do not count. A step in
-which two variants find different losses ends it all. The pictures fill 2 of 4 tiles. Left out are compile (minutes on a
+which two variants find different losses ends it all. The images fill 2 of 4 tiles. Left out are compile (minutes on a
 CPU), checkpointing (trades time for memory) and cast_once (nothing to cast in float32): benchmarks/ladder.py has them.
 """
 
@@ -25,15 +25,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
-from finetune.benchmark import Loaded, StepTiming, open_sources, timed_steps
-from finetune.device_peaks import device_name
+from finetune.benchmark import SYNTHETIC, LoadedModel, StepTiming, device_name, open_sources, run_timed_steps
 from finetune.distributed import Ranks
 from finetune.model_setup import make_trainable
 from finetune.phi3v.configuration import Phi3VConfig
+from finetune.phi3v.init_weights import init_weights
 from finetune.phi3v.loading import assemble
-from finetune.phi3v.seeded import seeded_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
-from finetune.random_data import SYNTHETIC
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
 
@@ -49,7 +47,7 @@ CLOSE = 1e-3
 
 
 def main() -> None:
-    """Let all variants train in turn and print what came out."""
+    """Train all variants in turn and print the result."""
     parser = argparse.ArgumentParser(description="Samples/s of training with the speed switches on, off and alone.")
     parser.add_argument("--rounds", type=int, default=14, help="timed steps of each variant")
     parser.add_argument("--batch-size", type=int, default=8)
@@ -69,7 +67,7 @@ def main() -> None:
 
 
 def in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str, list[StepTiming]]:
-    """One step of each variant, again and again; RuntimeError where the losses of a step differ."""
+    """Run one step of each variant in turn, repeatedly. Raises RuntimeError where the losses of a step differ."""
     timings: dict[str, list[StepTiming]] = {name: [] for name in variants}
     for number in range(WARMUP + rounds):
         for name, variant in variants.items():
@@ -81,7 +79,7 @@ def in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str,
 
 
 def steps(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]:
-    """The steps of one variant."""
+    """Return an iterator over the steps of one variant."""
     spec = TrainingSpec(
         mix=(MixSource(data=SYNTHETIC),),
         max_steps=WARMUP + options.rounds + 1,
@@ -90,18 +88,18 @@ def steps(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]
         speed=speed,
     )
     config = model_config()
-    bare = assemble(config, seeded_weights(config, spec.seed), dtype=torch.float32, device="cpu")
+    bare = assemble(config, init_weights(config, spec.seed), dtype=torch.float32, device="cpu")
     bare.name_or_path = bare.config._name_or_path = spec.model
     if not speed.causal_attention:
         for part in (bare.config, bare.config.vision_config):
             part._attn_implementation = "eager"
     model, masters = make_trainable(bare, spec, RANKS)
-    loaded = Loaded(model=model, masters=masters, processor=tiny_processor(config, num_crops=NUM_CROPS))
-    return timed_steps(spec, loaded, open_sources(spec, PICTURE_PX), RANKS, 0)
+    loaded = LoadedModel(model=model, masters=masters, processor=tiny_processor(config, num_crops=NUM_CROPS))
+    return run_timed_steps(spec, loaded, open_sources(spec, PICTURE_PX), RANKS, 0)
 
 
 def model_config() -> Phi3VConfig:
-    """Between tiny and full size, with the published vocabulary: 21 million parameters."""
+    """Return sizes between tiny and full size, with the published vocabulary: 21 million parameters."""
     tiny = tiny_config()
     tower = tiny.vision_config.to_dict() | {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 6}
     return Phi3VConfig(
@@ -123,7 +121,7 @@ def model_config() -> Phi3VConfig:
 
 
 def figures(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any]:
-    """Of one variant: medians, and the quartiles of its ratio to the plain one, round by round."""
+    """Return medians of one variant, and quartiles of its ratio to the plain one, round by round."""
     seconds = [timing.seconds for timing in timings[WARMUP:]]
     ratios = [before.seconds / after for before, after in zip(plain[WARMUP:], seconds, strict=True)]
     batch = sum(len(rows) for rows in timings[-1].micro_batches)
@@ -137,7 +135,7 @@ def figures(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any
 
 
 def document(found: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
-    """The result with what it depends on."""
+    """Return the result with the versions and settings it depends on."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     with torch.device("meta"):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.validation import schema
 
 if TYPE_CHECKING:
     from schemas.result import Result

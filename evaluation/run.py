@@ -46,7 +46,7 @@ from schemas.result import (
     read_result,
     write_result,
 )
-from schemas.specs import from_document
+from schemas.validation import from_document
 
 BestScores = Mapping[str, Ceiling]
 """By kind of rows: all, inferable."""

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from evaluation.models.base import ModelUnderTest
 from schemas.answer import PROMPT
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import MANIFEST, read_manifest
@@ -23,7 +24,6 @@ from schemas.prediction import PREDICTIONS, Prediction, append_predictions, read
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 from schemas.util.files import file_sha256, sha256_of, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import read_document
 
 INPUTS = "inputs.json"
 REPORT = "report.html"

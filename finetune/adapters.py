@@ -1,7 +1,15 @@
-"""What of a model is trained: low-rank adapters (PEFT) or all of it; and putting an adapter back on its base.
+"""Load a model with its adapter; create, merge and compute LoRA adapters (PEFT).
 
-An adapter fits one base. Which one stands in its `run.json`: the fingerprint of the base's tensors, so a folder may be
-moved or divided into other files, and a different model under the same name is still refused.
+    model, processor = load_model("tiny", adapter=Path("runs/first"))
+
+An adapter fits one base. Its `run.json` holds the fingerprint of the base's tensors. The folder may be moved or split
+into other files; a different model under the same name is refused.
+
+The fused adapter product computes y = x W' + b, then y += s (x A') B' in place (Hu et al. 2021, arXiv 2106.09685,
+section 4.1; the gradients are its derivatives with a frozen W). PEFT computes the second term as a whole, scales it and
+adds it: three more passes over an output that is 16,384 wide in the published model's largest layer.
+
+Shapes: x (..., I), W (O, I), A (R, I), B (O, R), y (..., O); N = all positions of x, flattened.
 """
 
 import warnings
@@ -11,20 +19,20 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from finetune.phi3v import load_model as load_base
-from finetune.phi3v.checkpoint import find_folder, revision_of
-from finetune.phi3v.loading import TINY, base_fingerprint
+from finetune.phi3v.loading import TINY, base_fingerprint, cached_revision, resolve_folder
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.run_dir import RUN, check_files, load_finished
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, TrainingSpec
-from schemas.validation import read_document
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
-LISTED = 3
+MAX_LISTED = 3
 PARTS = {
     "decoder": ("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
     "projector": ("img_projection.0", "img_projection.2"),
@@ -34,55 +42,57 @@ PARTS = {
 
 
 def load_model(
-    name_or_folder: str | Path,
+    path_or_name: str | Path,
     *,
+    adapter: str | Path | None = None,
     dtype: torch.dtype | None = torch.float32,
     device: str | torch.device = "cpu",
     seed: int = 0,
-    adapter: Path | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[Any, Phi3VProcessor]:
-    """The model in evaluation mode and its processor; with `adapter`, a PEFT folder laid over it.
+    """Load a model in evaluation mode and its processor; apply the PEFT folder `adapter` where one is given.
 
-    `name_or_folder`, `dtype` and `say` as in `finetune.phi3v.load_model`. An adapter for another base, or one whose
-    tensors are not exactly those it announces, raises a ToileError. `tiny` takes its seed from the adapter's run.
+    `path_or_name`, `dtype`, `device` and `say` are those of `finetune.phi3v.load_model`. With an adapter, `tiny` takes
+    its seed from the adapter's run. Raises ToileError for an adapter of another base, and for one whose tensors are
+    not exactly those that it announces.
     """
     if adapter is None:
-        if (Path(name_or_folder) / RUN).is_file():
-            load_finished(Path(name_or_folder))
-        loaded = load_base(name_or_folder, dtype=dtype, device=device, seed=seed, say=say)
-        check_files(Path(name_or_folder))
-        return _named(loaded, name_or_folder)
+        if (Path(path_or_name) / RUN).is_file():
+            load_finished(Path(path_or_name))
+        loaded = load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say)
+        check_files(Path(path_or_name))
+        return _set_name(loaded, path_or_name)
     from peft import PeftModel
 
-    spec = _check_base(adapter, name_or_folder)
+    adapter = Path(adapter)
+    spec = _check_base(adapter, path_or_name)
     seed = int(spec.get("seed", 0))
-    model, processor = _named(load_base(name_or_folder, dtype=dtype, device=device, seed=seed, say=say), name_or_folder)
+    model, processor = _set_name(load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say), path_or_name)
     if spec.get("num_crops") is not None:
         processor.num_crops = spec["num_crops"]
-    found = _adapter_tensors(adapter)
+    shapes = _read_adapter_shapes(adapter)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Found missing adapter keys")  # an error, below
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
-            laid_over = PeftModel.from_pretrained(model, str(adapter))
+            adapted = PeftModel.from_pretrained(model, str(adapter))
     except (KeyError, ValueError, RuntimeError, OSError, TypeError, SafetensorError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ToileError(str(adapter), f"does not fit: {reason}", "give the base it was trained on") from error
-    _compare_tensors(adapter, found, laid_over)
+    _compare_tensors(adapter, shapes, adapted)
     check_files(adapter)
-    return laid_over.eval(), processor
+    return adapted.eval(), processor
 
 
 def add_lora(model: nn.Module, lora: LoraSpec, base_name: str) -> Any:
-    """The model with fresh adapters on the linear layers that the targets name; only they are trained."""
+    """Return the model with new adapters on the linear layers that the targets name; only they are trainable."""
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=_layers(model, lora.targets),
+        target_modules=_find_target_layers(model, lora.targets),
         base_model_name_or_path=base_name,
         task_type="CAUSAL_LM",
     )
@@ -91,8 +101,8 @@ def add_lora(model: nn.Module, lora: LoraSpec, base_name: str) -> Any:
         return get_peft_model(model, config)
 
 
-def _layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
-    """What PEFT calls target modules: endings of names, and whole names in the tower, whose last layer is not used."""
+def _find_target_layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
+    """Return PEFT's target modules: name endings, and whole names in the vision tower, whose last layer is unused."""
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
     endings = [ending for target in targets for ending in PARTS.get(target, (target,))]
     found = {ending: [name for name in linear if f".{name}".endswith(f".{ending}")] for ending in endings}
@@ -101,7 +111,7 @@ def _layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
         known = sorted({name.rsplit(".", 1)[-1] for name in linear if not name.rsplit(".", 1)[-1].isdigit()})
         problem = f"the model has no layer called {', '.join(unknown)}"
         raise ToileError("lora.targets", problem, f"name parts ({', '.join(PARTS)}) or layers ({', '.join(known)})")
-    unused = tuple(f"{name}." for name, _ in unused_modules(model))
+    unused = tuple(f"{name}." for name, _ in find_unused_modules(model))
     layers: list[str] = []
     for ending, names in found.items():
         used = [name for name in names if not name.startswith(unused)]
@@ -109,8 +119,8 @@ def _layers(model: nn.Module, targets: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(layers))
 
 
-def unused_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """The vision tower's last layer and norm: in the checkpoints, but nothing depends on them."""
+def find_unused_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the vision tower's last layer and norm: they are in the checkpoints, but no output depends on them."""
     name = "model.vision_embed_tokens.img_processor.vision_model"
     tower: Any = model.get_submodule(name)
     last = len(tower.encoder.layers) - 1
@@ -118,11 +128,11 @@ def unused_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 @torch.no_grad()
-def merge(model: Any) -> Any:
-    """The base model with its adapter added to its weights, layer by layer, in their own number format.
+def merge_adapter(model: Any) -> Any:
+    """Return the base model with its adapter added to its weights, layer by layer, in the base's number format.
 
-    W + scale * B A is summed in float32 and rounded once; PEFT rounds the product first. Raises ToileError for a sum
-    that is no number.
+    W + s B A is summed in float32 and rounded once; PEFT rounds the product first. Raises ToileError for a sum that is
+    not finite.
     """
     from peft.tuners.lora import LoraLayer
 
@@ -137,39 +147,39 @@ def merge(model: Any) -> Any:
     return model.unload()
 
 
-def prepare(model: nn.Module, spec: TrainingSpec) -> Any:
-    """The model with the right parameters trainable: adapters, or everything that a loss can reach."""
+def select_trainable(model: nn.Module, spec: TrainingSpec) -> Any:
+    """Return the model with the right parameters trainable: new adapters, or everything that a loss can reach."""
     if spec.method == "lora":
         torch.manual_seed(spec.seed)
         return add_lora(model, spec.lora, spec.model)
     model.requires_grad_(True)
-    frozen = [module for _, module in unused_modules(model)]
-    pictures: Any = model.get_submodule("model.vision_embed_tokens")
-    frozen += [{"vision": pictures.img_processor, "projector": pictures.img_projection}[part] for part in spec.freeze]
+    frozen = [module for _, module in find_unused_modules(model)]
+    embedding: Any = model.get_submodule("model.vision_embed_tokens")
+    frozen += [{"vision": embedding.img_processor, "projector": embedding.img_projection}[part] for part in spec.freeze]
     for module in frozen:
         module.requires_grad_(False)
     return model
 
 
-def base_record(name_or_folder: str, seed: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """What a run says of its base: the fingerprint of its tensors, and for a hub model the commit."""
-    if name_or_folder == TINY:
+def describe_base(path_or_name: str, seed: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
+    """Return what a run records about its base: the fingerprint of its tensors, and the commit of a hub model."""
+    if path_or_name == TINY:
         return {"sha256": base_fingerprint(TINY, seed), "revision": None}
-    folder = find_folder(name_or_folder, say)
-    return {"sha256": base_fingerprint(folder), "revision": revision_of(folder)}
+    folder = resolve_folder(path_or_name, say)
+    return {"sha256": base_fingerprint(folder), "revision": cached_revision(folder)}
 
 
-def _named(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:
-    """The model under the name it was asked for, which PEFT writes into adapters and compares."""
+def _set_name(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:
+    """Store the requested name in the model: PEFT writes it into adapters and compares it."""
     model, processor = loaded
     model.name_or_path = model.config._name_or_path = str(name)
     return model, processor
 
 
-def _check_base(adapter: Path, name_or_folder: str | Path) -> dict[str, Any]:
-    """The training spec of an adapter that fits the base; ToileError for another base.
+def _check_base(adapter: Path, path_or_name: str | Path) -> dict[str, Any]:
+    """Return the training spec of an adapter that fits the base; raise ToileError for another base.
 
-    By content where the adapter was trained by toile; a foreign PEFT folder only knows the name.
+    Compares content where toile trained the adapter; another PEFT folder only knows the name.
     """
     if not (adapter / ADAPTER_CONFIG).is_file():
         raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train`")
@@ -178,22 +188,23 @@ def _check_base(adapter: Path, name_or_folder: str | Path) -> dict[str, Any]:
         spec, base = dict(inputs["spec"]), inputs["base"]
     else:
         spec, base = {"model": read_document(adapter / ADAPTER_CONFIG).get("base_model_name_or_path")}, None
-    theirs, ours = str(spec.get("model")), str(name_or_folder)
+    expected, given = str(spec.get("model")), str(path_or_name)
     if base is None:
-        fits = theirs == ours
+        fits = expected == given
     else:
-        fits = (theirs == TINY) == (ours == TINY) and base["sha256"] == base_fingerprint(
-            name_or_folder, int(spec.get("seed", 0))
+        fits = (expected == TINY) == (given == TINY) and base["sha256"] == base_fingerprint(
+            path_or_name, int(spec.get("seed", 0))
         )
     if not fits:
-        same = ", which holds other weights now" if theirs == ours else ""
-        problem = f"was trained on {theirs!r}, not on {ours!r}{same}"
-        raise ToileError(str(adapter), problem, f"use --model {theirs}" if not same else "give the base of that time")
+        changed = ", which holds other weights now" if expected == given else ""
+        problem = f"was trained on {expected!r}, not on {given!r}{changed}"
+        hint = f"use --model {expected}" if not changed else "give the base as it was when the adapter was trained"
+        raise ToileError(str(adapter), problem, hint)
     return spec
 
 
-def _adapter_tensors(adapter: Path) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of an adapter's tensors; never from a pickle."""
+def _read_adapter_shapes(adapter: Path) -> dict[str, tuple[int, ...]]:
+    """Return name -> shape of an adapter's tensors; pickles are never read."""
     path = adapter / ADAPTER_WEIGHTS
     if not path.is_file():
         raise ToileError(str(adapter), f"holds no {ADAPTER_WEIGHTS}", "only safetensors are read; train again")
@@ -201,18 +212,21 @@ def _adapter_tensors(adapter: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(path, framework="pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ToileError(str(path), f"is no readable safetensors file: {error}", "train the adapter again") from error
+        raise ToileError(
+            str(path), f"is not a readable safetensors file: {error}", "train the adapter again"
+        ) from error
 
 
-def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], laid_over: Any) -> None:
-    """PEFT only warns of adapter tensors that are missing or fit nowhere, and goes on with fresh or unused ones."""
+def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], adapted: Any) -> None:
+    """Raise ToileError for missing or unknown adapter tensors: PEFT only warns and continues without them."""
     from peft import get_peft_model_state_dict
 
-    tensors = get_peft_model_state_dict(laid_over, save_embedding_layers=False)  # "auto" would ask the hub
+    tensors = get_peft_model_state_dict(adapted, save_embedding_layers=False)  # "auto" would ask the hub
     expected = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     problems = [
-        f"{word} {', '.join(sorted(names)[:LISTED])}" + (f" and {len(names) - LISTED} more" if names[LISTED:] else "")
-        for word, names in (
+        f"{verb} {', '.join(sorted(names)[:MAX_LISTED])}"
+        + (f" and {len(names) - MAX_LISTED} more" if names[MAX_LISTED:] else "")
+        for verb, names in (
             ("lacks", [name for name in expected if name not in found]),
             ("has the unknown", [name for name in found if name not in expected]),
         )
@@ -220,3 +234,66 @@ def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], laid_over
     ]
     if problems:
         raise ToileError(str(adapter), "does not fit: " + "; ".join(problems), "give the base it was trained on")
+
+
+class FusedLoraLinear(torch.autograd.Function):
+    """One linear layer with its adapter; the formula and the shapes are in the module docstring."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight_OI: Tensor, bias_O: Tensor | None, a_RI: Tensor, b_OR: Tensor, scale: float
+    ) -> Tensor:
+        """Return y (..., O)."""
+        x_NI = x.reshape(-1, x.shape[-1])
+        xa_NR = x_NI @ a_RI.T
+        y_NO = F.linear(x_NI, weight_OI, bias_O).addmm_(xa_NR, b_OR.T, alpha=scale)
+        ctx.save_for_backward(x_NI, weight_OI, a_RI, b_OR, xa_NR)
+        ctx.scale, ctx.shape = scale, x.shape
+        return y_NO.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, None, Tensor, Tensor, None]:
+        """Return the gradients of x, A and B."""
+        x_NI, weight_OI, a_RI, b_OR, xa_NR = ctx.saved_tensors
+        dy_NO = gradients[0].reshape(-1, gradients[0].shape[-1])
+        dxa_NR = (dy_NO @ b_OR).mul_(ctx.scale)
+        dx = None
+        if ctx.needs_input_grad[0]:
+            dx = torch.addmm(dy_NO @ weight_OI, dxa_NR, a_RI).view(ctx.shape)
+        return dx, None, None, dxa_NR.T @ x_NI, (dy_NO.T @ xa_NR).mul_(ctx.scale), None
+
+
+def fuse_lora(model: nn.Module) -> int:
+    """Let every plain adapter layer use `FusedLoraLinear`; return how many. Layers with dropout or in 4 bits stay."""
+    from peft.tuners.lora import Linear
+
+    fused = 0
+    for layer in model.modules():
+        if not isinstance(layer, Linear) or list(layer.active_adapters) != ["default"]:
+            continue
+        base = layer.get_base_layer()
+        if type(base) is nn.Linear and isinstance(layer.lora_dropout["default"], nn.Identity):
+            layer.forward = _make_fused_forward(layer)
+            fused += 1
+    return fused
+
+
+def unfuse_lora(model: nn.Module) -> None:
+    """Restore the layers' own `forward`."""
+    for layer in model.modules():
+        layer.__dict__.pop("forward", None)
+
+
+def _make_fused_forward(layer: Any) -> Any:
+    def forward(x: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        base = layer.get_base_layer()
+        a_RI, b_OR = layer.lora_A["default"].weight, layer.lora_B["default"].weight
+        if x.dtype != a_RI.dtype or base.weight.dtype != a_RI.dtype or layer.disable_adapters or layer.merged:
+            unfused: Tensor = type(layer).forward(layer, x, *args, **kwargs)
+            return unfused
+        y: Tensor = FusedLoraLinear.apply(  # type: ignore[no-untyped-call]
+            x, base.weight, base.bias, a_RI, b_OR, layer.scaling["default"]
+        )
+        return y
+
+    return forward

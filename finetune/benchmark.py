@@ -1,16 +1,25 @@
-"""Load test of training: samples and tokens a second, TFLOP/s, share of the device's peak, memory, time without data.
-
-What is measured is what trains: the same loaders, feed, model, backward pass and update as in a run; nothing is saved.
-Operations are counted by finetune/flops.py. The peak is what this device multiplies here, just before, in the run's
-number format (finetune/device_peaks.py).
+"""Load test of training: samples and tokens a second, TFLOP/s, share of the device's peak, memory, idle time.
 
     toile throughput --model full-size --num-crops 4 --batch-size 32 --dtype bfloat16 --with compile
+
+It measures the code that trains: the same loaders, prefetcher, model, backward pass and update as in a run; nothing is
+saved. `finetune.flops` counts the operations. The peak is measured, not read from a data sheet, whose figure no real
+product reaches: the fastest square matrix product on this device, just before, in the run's number format.
+
+Without a run file the data are images and answers made in memory from a seed, of any size. They cost a loader what real
+ones cost: each image is kept as JPEG bytes of a photograph's size and decoded each time. There is nothing to learn from
+them.
 """
 
 import contextlib
 import dataclasses
+import gc
+import hashlib
+import io
 import itertools
+import resource
 import statistics
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,40 +27,66 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
-from finetune.data_loader import Batch, Feed, multiple_of, step_batches
-from finetune.data_mix import Opener, Source, check_currencies, open_source
-from finetune.device_peaks import device_name, matmul_peak, peak_memory, start_memory
-from finetune.distributed import Ranks, in_step, joined
+from finetune.data_loader import Batch, Prefetcher, length_multiple, step_batches
+from finetune.data_mix import Example, Source, open_mix
+from finetune.distributed import Ranks, init_process_group, wrap_ddp
 from finetune.flops import RowShape, executed_flops, useful_flops
-from finetune.model_setup import arithmetic, is_divided, load_trainable, make_trainable, memory_estimate
-from finetune.optimizer import Masters, learning_rate, make_optimiser
+from finetune.model_setup import (
+    MasterWeights,
+    compute_dtype,
+    estimate_memory,
+    is_sharded,
+    load_trainable,
+    make_trainable,
+)
+from finetune.optimizer import forward_backward, learning_rate, make_optimizer, optimizer_step
+from finetune.phi3v.init_weights import full_size_config, init_weights
 from finetune.phi3v.loading import assemble, check_device
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.phi3v.seeded import full_size_config, seeded_weights
 from finetune.phi3v.tiling import count_tokens
 from finetune.phi3v.tiny import tiny_processor
-from finetune.random_data import SYNTHETIC, synthetic_source
-from finetune.train import check_choices, default_loaders
-from finetune.train_step import gradients, update
+from finetune.train import check_choices, default_loaders, load_run_spec
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
 
 FULL_SIZE = "full-size"
-"""The model with the published sizes and weights drawn from the seed, on the device: nothing is downloaded."""
+"""Name of a model with the published sizes and random weights, made on the device: nothing is downloaded."""
 FULL_SIZE_CROPS = 4
-"""Where nothing else is asked for."""
+"""Its number of crops by default."""
 TOO_LITTLE_MEMORY = "too little memory"
+
+MATMUL_SIZES = {"cuda": (4096, 8192, 16384), "cpu": (512, 1024, 2048)}
+"""Edges of the square products that measure a device's peak."""
+_MATMUL_REPEATS = 3
+_SLOW_SECONDS = 1.0
+"""No larger product is tried after one that takes longer."""
+
+SYNTHETIC = "synthetic"
+"""Name of the data made in memory, in the mix of a measurement."""
+_NUM_IMAGES = 64
+"""Different images, which the rows share."""
+_MIN_PX, _MAX_PX = 16, 8192
+_GRAIN = 6.0
+"""Standard deviation of the noise on an image's colours: about 0.3 bytes a pixel, as in catalog photographs."""
+_JPEG_QUALITY = 90
+_WORDS = (
+    "belted", "checked", "cotton", "silk", "wool", "leather", "quilted", "cashmere", "trench", "coat", "shirt",
+    "scarf", "tote", "bag", "sneakers", "dress", "jacket", "with", "in", "and", "stripe", "logo", "classic", "mini",
+)  # fmt: skip
+_CATEGORIES = ("Coats", "Dresses", "Bags", "Shoes", "Scarves & Shawls", "Knitwear", "Trousers", "Small Accessories")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Loaded:
+class LoadedModel:
     """A model that is ready to be trained."""
 
     model: Any
-    masters: Masters
+    masters: MasterWeights
     processor: Phi3VProcessor
 
 
@@ -60,15 +95,15 @@ class StepTiming:
     """One step of this process."""
 
     seconds: float
-    """From one step's beginning to the next one's."""
+    """From the step's start to the next one's."""
     waited: float
-    """Seconds in which there was no batch for this step; spent in the step before where batches are fetched ahead."""
+    """Seconds in which there was no batch for this step; spent in the step before where batches are prefetched."""
     loss: float
     micro_batches: Sequence[Sequence[RowShape]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
+class StepSeconds:
     """Seconds of the measured steps."""
 
     median: float
@@ -80,32 +115,32 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """What was measured; rates are means over the measured steps' content by the median of their seconds."""
+    """The result of a measurement; rates divide the measured steps' content by their number times the median step."""
 
     samples_per_second: float
-    """Of all processes together, as are the tokens."""
+    """Over all processes, as are the tokens."""
     text_tokens_per_second: float
-    """Prompt, answer and end; padding does not count."""
+    """Prompt, answer and end token; padding does not count."""
     picture_tokens_per_second: float
-    """Positions that are picture vectors."""
+    """Positions that are image vectors."""
     tflops: float
     """Useful operations a second of one device, in 10^12."""
     executed_tflops: float
-    """With those for padding, empty tiles, masked pairs and what is computed twice."""
+    """With those for padding, empty tiles, masked pairs and recomputed activations."""
     peak_tflops: float
     """Of square products on this device in this number format."""
     share_of_peak: float
-    """tflops / peak_tflops."""
+    """tflops / peak_tflops (MFU)."""
     waiting_share: float
-    """Of the time, without a batch to work on; an upper bound on a GPU."""
+    """Share of the time without a batch; an upper bound on a GPU."""
     padding_share: float
-    """Of the computed positions, padding."""
-    step_seconds: Spread
+    """Share of the computed positions that is padding."""
+    step_seconds: StepSeconds
     num_steps: int
     num_warmup_steps: int
-    """Not in any figure but the next."""
+    """Steps in no figure but the next."""
     warmup_seconds: float
-    """Of these steps: compilation, the first batches, the choice of kernels."""
+    """Of the warm-up steps: compilation, first batches, choice of kernels."""
     memory_gb: float
     """Peak in 10^9 bytes, warm-up included."""
     memory_of: str
@@ -116,53 +151,54 @@ class Throughput:
     processes: int
     device: str
     settings: Mapping[str, Any]
-    """The training spec, and what else was chosen."""
+    """The training spec and the other options."""
     versions: Mapping[str, str]
 
 
 def measure_throughput(
-    spec: TrainingSpec,
+    spec: TrainingSpec | Path | str,
     *,
-    picture_px: tuple[int, int] | None = None,
+    image_px: tuple[int, int] | None = None,
     num_steps: int = 10,
     num_warmup: int = 3,
     device: str | None = None,
     num_loaders: int | None = None,
     peak_tflops: float | None = None,
-    open_drawn: Opener | None = None,
     clock: Callable[[], float] = time.perf_counter,
     say: Callable[[str], None] = lambda text: None,
     report: Callable[[StepTiming], None] = lambda step: None,
 ) -> Throughput:
-    """Train for a few steps and time them, on the spec's mix, whose folders are paths, or on pictures made in memory.
+    """Train for a few steps and time them, on the mix of the spec (or run file) or on images made in memory.
 
-    The latter are `picture_px` wide and high; None takes the mix. `spec.model` may also be `full-size`. `peak_tflops`
-    None measures it. The processes that torchrun has started share the work, and each returns figures of its own device
-    and of all samples. Raises ToileError for what does not fit together, the device, or into its memory.
+    `image_px` is the (width, height) of images made in memory; None takes the mix. `spec.model` may also be
+    `full-size`. `peak_tflops` None measures the peak. The processes that torchrun started share the work; each returns
+    figures of its own device and of all samples. Raises ToileError for settings that contradict each other, and for
+    what does not fit the device or its memory.
     """
+    spec = spec if isinstance(spec, TrainingSpec) else load_run_spec(Path(spec))
     check_choices(spec)
-    with joined(device) as ranks, told_when_full(ranks.device, spec):
+    with init_process_group(device) as ranks, explain_out_of_memory(ranks.device, spec):
         check_device(ranks.device)
         say = say if ranks.first else lambda text: None
-        spec = dataclasses.replace(spec, max_steps=num_warmup + num_steps + 1)  # the last measured step looks ahead too
-        if picture_px is not None:
+        spec = dataclasses.replace(spec, max_steps=num_warmup + num_steps + 1)  # the last measured step prefetches too
+        if image_px is not None:
             spec = dataclasses.replace(spec, mix=(MixSource(data=SYNTHETIC),))
-        sources = open_sources(spec, picture_px, open_drawn)
+        sources = open_sources(spec, image_px)
         loaders = default_loaders(ranks) if num_loaders is None else num_loaders
-        peak = matmul_peak(ranks.device, arithmetic(spec)) if peak_tflops is None else peak_tflops
+        peak = measure_matmul_peak(ranks.device, compute_dtype(spec)) if peak_tflops is None else peak_tflops
         say(f"{ranks.device}: {peak:.4g} TFLOP/s in square {spec.dtype} products")
         torch.set_num_threads(torch.get_num_threads())  # as a run does
         began = time.perf_counter()
-        loaded = load(spec, ranks, say)
+        loaded = load_for_training(spec, ranks, say)
         say(f"model in place after {time.perf_counter() - began:.1f} s; warming up for {num_warmup} steps")
-        start_memory(ranks.device)
+        reset_peak_memory(ranks.device)
         timings = []
-        steps = timed_steps(spec, loaded, sources, ranks, loaders, clock)
+        steps = run_timed_steps(spec, loaded, sources, ranks, loaders, clock)
         for timing in itertools.islice(steps, num_warmup + num_steps):
             timings.append(timing)
             report(timing)
-        settings = {"picture_px": picture_px, "num_loaders": loaders}
-        return summarise(
+        settings = {"picture_px": image_px, "num_loaders": loaders}
+        return summarize(
             dataclasses.replace(spec, num_crops=loaded.processor.num_crops),
             loaded.model.config,
             timings,
@@ -174,70 +210,67 @@ def measure_throughput(
         )
 
 
-def load(spec: TrainingSpec, ranks: Ranks, say: Callable[[str], None] = lambda text: None) -> Loaded:
-    """The model that the spec names, or the full-size one, ready to be trained."""
+def load_for_training(spec: TrainingSpec, ranks: Ranks, say: Callable[[str], None] = lambda text: None) -> LoadedModel:
+    """Load the model that the spec names, or make the full-size one, ready to be trained."""
     if spec.model != FULL_SIZE:
         model, masters, processor = load_trainable(spec, ranks, say)
-        return Loaded(model=model, masters=masters, processor=processor)
+        return LoadedModel(model=model, masters=masters, processor=processor)
     config = full_size_config()
-    dtype = torch.float32 if spec.method == "full" else arithmetic(spec)
-    divide = is_divided(spec, ranks)
-    place = "cpu" if divide else ranks.device
-    bare = assemble(config, seeded_weights(config, spec.seed, dtype, place), dtype=dtype, device=place)
-    bare.name_or_path = bare.config._name_or_path = FULL_SIZE
-    model, masters = make_trainable(bare, spec, ranks)
-    say(memory_estimate(model, masters, ranks.device, ranks.size if divide else 1))
+    dtype = torch.float32 if spec.method == "full" else compute_dtype(spec)
+    sharded = is_sharded(spec, ranks)
+    device = "cpu" if sharded else ranks.device
+    base = assemble(config, init_weights(config, spec.seed, dtype, device), dtype=dtype, device=device)
+    base.name_or_path = base.config._name_or_path = FULL_SIZE
+    model, masters = make_trainable(base, spec, ranks)
+    say(estimate_memory(model, masters, ranks.device, ranks.size if sharded else 1))
     processor = tiny_processor(config, num_crops=spec.num_crops or FULL_SIZE_CROPS)
-    return Loaded(model=model, masters=masters, processor=processor)
+    return LoadedModel(model=model, masters=masters, processor=processor)
 
 
-def open_sources(
-    spec: TrainingSpec, picture_px: tuple[int, int] | None = None, open_drawn: Opener | None = None
-) -> Sequence[Source]:
-    """The data: made in memory, or the spec's mix."""
-    if picture_px is not None:
-        return [synthetic_source(*picture_px, seed=spec.seed)]
-    sources = [open_source(Path(entry.data), "train", open_drawn) for entry in spec.mix]
-    check_currencies(sources)
-    return sources
+def open_sources(spec: TrainingSpec, image_px: tuple[int, int] | None = None) -> Sequence[Source]:
+    """Return the data: made in memory where `image_px` gives (width, height), else the spec's mix."""
+    return open_mix(spec.mix, "train") if image_px is None else [make_synthetic_source(*image_px, seed=spec.seed)]
 
 
-def timed_steps(
+def run_timed_steps(
     spec: TrainingSpec,
-    loaded: Loaded,
+    loaded: LoadedModel,
     sources: Sequence[Source],
     ranks: Ranks,
     num_loaders: int,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Iterator[StepTiming]:
-    """Train for `spec.max_steps` steps as a run does; what the caller does between two steps does not count.
+    """Train for `spec.max_steps` steps as a run does and yield their timings; the caller's own time does not count.
 
-    A GPU is not waited for after the update, as in a run: a step's loss is the point at which both meet, so each
-    timing holds one whole step, from loss to loss.
+    Nothing waits for a GPU after the update, as in a run. A step's loss is the point at which Python and the GPU meet,
+    so each timing is one whole step, from loss to loss.
     """
-    model = loaded.model if is_divided(spec, ranks) else in_step(loaded.model, ranks)
-    optimiser = make_optimiser(loaded.masters, spec.optimiser, spec.speed.fused_optimiser)
+    model = loaded.model if is_sharded(spec, ranks) else wrap_ddp(loaded.model, ranks)
+    optimizer = make_optimizer(loaded.masters, spec.optimiser, spec.speed.fused_optimiser)
     shapes: deque[list[list[RowShape]]] = deque()
-    steps = watched(step_batches(spec, sources, loaded.processor, 0, num_loaders, ranks), loaded.processor, shapes)
-    feed = Feed(steps, loaded.processor, ranks.device, ahead=spec.speed.copy_ahead)
+    batches = step_batches(spec, sources, loaded.processor, 0, num_loaders, ranks)
+    steps = record_shapes(batches, loaded.processor, shapes)
+    prefetcher = Prefetcher(steps, loaded.processor, ranks.device, ahead=spec.speed.copy_ahead)
     for step in range(1, spec.max_steps + 1):
         began = clock()
-        taken = gradients(model, loaded.masters, feed, step, spec, ranks)
-        update(loaded.masters, optimiser, learning_rate(spec.optimiser, step, spec.max_steps))
-        yield StepTiming(seconds=clock() - began, waited=taken.waited, loss=taken.loss, micro_batches=shapes.popleft())
+        result = forward_backward(model, loaded.masters, prefetcher, step, spec, ranks)
+        optimizer_step(loaded.masters, optimizer, learning_rate(spec.optimiser, step, spec.max_steps))
+        yield StepTiming(
+            seconds=clock() - began, waited=result.waited, loss=result.loss, micro_batches=shapes.popleft()
+        )
 
 
-def watched(
+def record_shapes(
     steps: Iterator[list[Batch]], processor: Phi3VProcessor, shapes: deque[list[list[RowShape]]]
 ) -> Iterator[list[Batch]]:
-    """The same batches; `shapes` receives what each row of them costs, read on the host."""
+    """Yield the same batches; append the shapes of their rows, read on the host, to `shapes`."""
     for batches in steps:
         shapes.append([row_shapes(batch, processor.tile_px) for batch in batches])
         yield batches
 
 
 def row_shapes(batch: Batch, tile_px: int) -> list[RowShape]:
-    """What the rows of a batch cost; each has one picture."""
+    """Return what decides the cost of each row of a batch; every row has one image."""
     grids = [(height // tile_px, width // tile_px) for height, width in batch["image_sizes"].tolist()]
     num_tokens = batch["attention_mask"].sum(dim=1).tolist()
     num_supervised = (batch["labels"] >= 0).sum(dim=1).tolist()
@@ -247,7 +280,7 @@ def row_shapes(batch: Batch, tile_px: int) -> list[RowShape]:
     ]
 
 
-def summarise(
+def summarize(
     spec: TrainingSpec,
     config: Any,
     timings: Sequence[StepTiming],
@@ -258,32 +291,32 @@ def summarise(
     ranks: Ranks,
     settings: Mapping[str, Any],
 ) -> Throughput:
-    """The figures of all steps after the first `num_warmup`; `spec.num_crops` is the number that was used."""
+    """Compute the figures of all steps after the first `num_warmup`; `spec.num_crops` is the number that was used."""
     measured = timings[num_warmup:]
     num = len(measured)
-    spread = spread_of([timing.seconds for timing in measured])
+    step_seconds = summarize_times([timing.seconds for timing in measured])
     micro_batches = [rows for timing in measured for rows in timing.micro_batches]
     rows = [row for batch in micro_batches for row in batch]
-    multiple = multiple_of(spec)
+    multiple = length_multiple(spec)
     useful = useful_flops(config, spec, rows).total / 1e12
     executed = executed_flops(config, spec, micro_batches, spec.num_crops or 1, multiple).total / 1e12
     positions = sum(
         len(batch) * -(-max(row.num_tokens for row in batch) // multiple) * multiple for batch in micro_batches
     )
     tokens = sum(row.num_tokens for row in rows)
-    pictures = sum(num_vectors(config, row) for row in rows)
-    seconds = num * spread.median
+    image_tokens = sum(count_tokens(*row.grid, config.lines_per_tile) for row in rows)
+    seconds = num * step_seconds.median
     return Throughput(
         samples_per_second=ranks.total(len(rows)) / seconds,
-        text_tokens_per_second=ranks.total(tokens - pictures) / seconds,
-        picture_tokens_per_second=ranks.total(pictures) / seconds,
+        text_tokens_per_second=ranks.total(tokens - image_tokens) / seconds,
+        picture_tokens_per_second=ranks.total(image_tokens) / seconds,
         tflops=useful / seconds,
         executed_tflops=executed / seconds,
         peak_tflops=peak_tflops,
         share_of_peak=useful / seconds / peak_tflops,
         waiting_share=sum(timing.waited for timing in measured) / sum(timing.seconds for timing in measured),
         padding_share=1 - tokens / positions,
-        step_seconds=spread,
+        step_seconds=step_seconds,
         num_steps=num,
         num_warmup_steps=num_warmup,
         warmup_seconds=sum(timing.seconds for timing in timings[:num_warmup]),
@@ -299,45 +332,44 @@ def summarise(
     )
 
 
-def num_vectors(config: Any, row: RowShape) -> int:
-    """Positions of a row that are picture."""
-    return count_tokens(*row.grid, config.lines_per_tile)
-
-
-def spread_of(seconds: Sequence[float]) -> Spread:
-    """Quartiles by linear interpolation between the steps."""
+def summarize_times(seconds: Sequence[float]) -> StepSeconds:
+    """Return median, extremes and quartiles, interpolated linearly between the steps."""
     several = [*seconds, *seconds] if len(seconds) == 1 else seconds
     lower, median, upper = statistics.quantiles(several, n=4, method="inclusive")
-    return Spread(
+    return StepSeconds(
         median=median, lower_quartile=lower, upper_quartile=upper, shortest=min(seconds), longest=max(seconds)
     )
 
 
 @contextlib.contextmanager
-def told_when_full(device: str, spec: TrainingSpec) -> Iterator[None]:
-    """Memory that does not suffice is a ToileError; the allocator of the host only says so in words."""
+def explain_out_of_memory(device: str, spec: TrainingSpec) -> Iterator[None]:
+    """Raise ToileError where memory is too small; the allocator of the host reports it only in its message."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        words = ("out of memory", "can't allocate memory", "not enough memory")
-        if not isinstance(error, (torch.OutOfMemoryError, MemoryError)) and not any(w in str(error) for w in words):
+        messages = ("out of memory", "can't allocate memory", "not enough memory")
+        known = isinstance(error, (torch.OutOfMemoryError, MemoryError))
+        if not known and not any(message in str(error) for message in messages):
             raise
         size = spec.micro_batch_size or spec.batch_size
         problem = f"has {TOO_LITTLE_MEMORY} for {size} examples at once"
         raise ToileError(device, problem, "set a smaller --micro-batch-size, or --with checkpointing") from error
 
 
-def chosen_spec(spec: TrainingSpec | None, *, on: Sequence[str], off: Sequence[str], **changes: Any) -> TrainingSpec:
-    """The spec of a run, or a plain one, with what the command line says; None leaves a field as it is.
+def override_spec(
+    spec: TrainingSpec | None, *, on: Sequence[str] = (), off: Sequence[str] = (), **changes: Any
+) -> TrainingSpec:
+    """Return the spec, or a default one, with the command line's changes; a change to None keeps the spec's value.
 
-    `on` and `off` are names of `SpeedSpec`. Raises ToileError for an unknown switch and for one that is on and off.
+    `on` and `off` are names of `SpeedSpec`, `rank` is the adapters', all others are fields of the spec. Raises
+    ToileError for an unknown switch and for one that is on and off.
     """
     spec = spec or TrainingSpec(mix=(MixSource(data=SYNTHETIC),), max_steps=1)
     known = [field.name for field in dataclasses.fields(SpeedSpec)]
     for option, names in (("--with", on), ("--without", off)):
         for name in names:
             if name not in known:
-                raise ToileError(f"{option} {name}", "is no way to train faster", f"choose from {', '.join(known)}")
+                raise ToileError(f"{option} {name}", "is not a speed switch", f"choose from {', '.join(known)}")
     if both := set(on) & set(off):
         raise ToileError(f"--with {min(both)}", "is also --without", "leave out one of the two")
     speed = dataclasses.replace(spec.speed, **dict.fromkeys(on, True), **dict.fromkeys(off, False))
@@ -347,22 +379,22 @@ def chosen_spec(spec: TrainingSpec | None, *, on: Sequence[str], off: Sequence[s
     return dataclasses.replace(spec, **given, speed=speed, lora=lora)
 
 
-def picture_px_of(text: str) -> tuple[int, int]:
-    """Width and height in px of "672" or "800x600"; ToileError for anything else."""
+def parse_image_size(text: str) -> tuple[int, int]:
+    """Return width and height in px of "672" or "800x600". Raises ToileError for anything else."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise ToileError(f"--picture-size {text}", "is no size", "write 672, or 800x600 for width and height in px")
+        raise ToileError(f"--picture-size {text}", "is not a size", "write 672, or 800x600 for width and height in px")
     return int(sides[0]), int(sides[-1])
 
 
-def printed(found: Throughput) -> str:
-    """A table for people."""
+def format_table(found: Throughput) -> str:
+    """Return the figures as a table for people."""
     steps = found.step_seconds
     rows = [
         ("samples/s", f"{found.samples_per_second:.3g}"),
         ("text tokens/s", f"{found.text_tokens_per_second:,.0f}"),
-        ("picture tokens/s", f"{found.picture_tokens_per_second:,.0f}"),
-        ("TFLOP/s", f"{found.tflops:.4g} of {found.peak_tflops:.4g} in square products: {found.share_of_peak:.1%}"),
+        ("image tokens/s", f"{found.picture_tokens_per_second:,.0f}"),
+        ("TFLOP/s", f"{found.tflops:.4g} of {found.peak_tflops:.4g} in square products: MFU {found.share_of_peak:.1%}"),
         ("TFLOP a sample", f"{found.useful_tflop_per_sample:.4g}, {found.executed_tflop_per_sample:.4g} executed"),
         ("seconds a step", f"{steps.median:.4g} (quartiles {steps.lower_quartile:.4g} and {steps.upper_quartile:.4g})"),
         ("waiting for data", f"{found.waiting_share:.1%}"),
@@ -372,3 +404,117 @@ def printed(found: Throughput) -> str:
         ("on", f"{found.device}" + (f", {found.processes} processes" if found.processes > 1 else "")),
     ]
     return "\n".join(f"{name:18}{value}" for name, value in rows)
+
+
+def measure_matmul_peak(device: str, dtype: torch.dtype, sizes: Sequence[int] | None = None) -> float:
+    """Return TFLOP/s of the fastest of several square products: each size three times, after one that is not timed.
+
+    Entries are normally distributed, as in a model: a GPU needs less power for zeros and would run faster.
+    """
+    kind = device.split(":")[0]
+    number = 20 if kind == "cuda" else 1
+    best = 0.0
+    for size in sizes or MATMUL_SIZES.get(kind, MATMUL_SIZES["cpu"]):
+        left, right = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+        product = left @ right
+        synchronize(device)
+        shortest = float("inf")
+        for _ in range(_MATMUL_REPEATS):
+            began = time.perf_counter()
+            for _ in range(number):
+                torch.mm(left, right, out=product)
+            synchronize(device)
+            shortest = min(shortest, time.perf_counter() - began)
+        best = max(best, number * 2 * size**3 / shortest / 1e12)
+        if shortest > _SLOW_SECONDS:
+            break
+    return best
+
+
+def synchronize(device: str) -> None:
+    """Wait until a GPU has finished its queue."""
+    if device.startswith("cuda"):
+        torch.cuda.synchronize(device)
+
+
+def reset_peak_memory(device: str) -> None:
+    """Free unused memory and reset the peak."""
+    gc.collect()
+    if device.startswith("cuda"):
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory(device: str) -> tuple[float, str]:
+    """Return (10^9 bytes, "device" or "process"): tensors on a GPU, else the process's peak resident memory."""
+    if device.startswith("cuda"):
+        return torch.cuda.max_memory_allocated(device) / 1e9, "device"
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9, "process"
+
+
+def device_name(device: str) -> str:
+    """Return the GPU's product name, or the device and its number of threads."""
+    if device.startswith("cuda"):
+        return str(torch.cuda.get_device_name(device))
+    return f"{device}, {torch.get_num_threads()} threads"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticSource:
+    """Rows of random products in memory; a `finetune.data_mix.Source`."""
+
+    folder: Path
+    num_examples: int
+    num_skipped: int
+    content_sha256: str
+    seed: int
+    jpegs: tuple[bytes, ...]
+
+    def currencies(self) -> set[str | None]:
+        """Return US dollars."""
+        return {"USD"}
+
+    def example(self, row: int) -> Example:
+        """Return a random product with a title of 4 to 9 words."""
+        rng = np.random.default_rng([self.seed, 1, row])
+        words = rng.choice(_WORDS, size=int(rng.integers(4, 10)))
+        return Example(
+            title=" ".join(words).capitalize(),
+            category=str(rng.choice(_CATEGORIES)),
+            full_price=float(rng.integers(50, 5000)),
+            image=Image.open(io.BytesIO(self.jpegs[row % len(self.jpegs)])).convert("RGB"),
+        )
+
+    def seen(self) -> Iterator[dict[str, str | None]]:
+        """Yield nothing: no test row is among these."""
+        return iter(())
+
+
+def make_synthetic_source(width_px: int, height_px: int, seed: int = 0, num_examples: int = 4096) -> SyntheticSource:
+    """Return random products with images of one size. Raises ToileError for a size outside the bounds."""
+    if not all(_MIN_PX <= side <= _MAX_PX for side in (width_px, height_px)):
+        problem = f"is {width_px}x{height_px} px"
+        raise ToileError("image size", problem, f"choose sides of {_MIN_PX} to {_MAX_PX} px")
+    jpegs = tuple(_make_jpeg(width_px, height_px, seed, number) for number in range(_NUM_IMAGES))
+    digest = hashlib.sha256(b"".join(jpegs)).hexdigest()
+    return SyntheticSource(
+        folder=Path(SYNTHETIC),
+        num_examples=num_examples,
+        num_skipped=0,
+        content_sha256=digest,
+        seed=seed,
+        jpegs=jpegs,
+    )
+
+
+def _make_jpeg(width_px: int, height_px: int, seed: int, number: int) -> bytes:
+    """Return a JPEG of soft patches of colour under some grain."""
+    rng = np.random.default_rng([seed, 0, number])
+    patches = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
+    soft = np.asarray(patches.resize((width_px, height_px), Image.Resampling.BICUBIC), dtype=np.float32)
+    grain = rng.normal(0, _GRAIN, (height_px, width_px, 1)).astype(np.float32)
+    image = Image.fromarray(np.clip(soft + grain, 0, 255).astype(np.uint8))
+    file = io.BytesIO()
+    image.save(file, format="JPEG", quality=_JPEG_QUALITY)
+    return file.getvalue()

@@ -1,6 +1,10 @@
-"""Sources -> the batches of each step on the device: decoded by worker processes, copied while a step computes.
+"""Encode examples, collate them to the batches of each step, and move the batches to the device.
 
-Which examples a step has is decided by (sizes, weights, seed, step) alone: not by batches, processes or restarts.
+Worker processes decode images; batches are copied while a step computes. The prompt and the image are given, the answer
+and its end token are learned. (sizes, weights, seed, step) alone decide which examples a step has: not micro-batches,
+processes or restarts.
+
+Shapes: B rows, T positions; images as `finetune.phi3v.processing` returns them.
 """
 
 import time
@@ -12,16 +16,77 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from finetune.collate import ExampleLoader
-from finetune.data_mix import Source, mix
+from finetune.data_mix import Example, Source, mix
 from finetune.distributed import Ranks
-from finetune.phi3v.processing import Phi3VProcessor
+from finetune.phi3v.processing import END_OF_ANSWER, Phi3VProcessor, pad_rows
+from finetune.phi3v.tiling import ImageBytes, ImageTiles
+from schemas.answer import PROMPT, render
 from schemas.errors import ToileError
 from schemas.training import TrainingSpec
 
 Batch = dict[str, Tensor]
+IGNORED = -100
+"""Label of positions that are not learned."""
 COMPILED_MULTIPLE = 16
-"""Compiled layers want few different lengths."""
+"""Under torch.compile row lengths are multiples of this, so that few different lengths are compiled."""
+_PREFETCHED_BATCHES = 4
+"""Batches that each worker process prepares ahead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedExample:
+    """One example as token ids and image tiles."""
+
+    input_ids: list[int]
+    num_prompt_ids: int
+    """How many of the first ids are the prompt, which is not learned."""
+    tiles: ImageTiles | ImageBytes
+
+
+def encode_example(example: Example, processor: Phi3VProcessor, as_bytes: bool = False) -> EncodedExample:
+    """Return the ids of prompt, answer and end token. A title is plain text: `<|end|>` inside it ends nothing.
+
+    `as_bytes` leaves cutting and normalizing the image to the device.
+    """
+    tiles = processor.resize(example.image) if as_bytes else processor.tile(example.image)
+    prompt = processor.tokenize(PROMPT, [tiles.num_tokens])
+    answer = processor.encode_plain(render(example.title, example.category, example.full_price))
+    end = int(processor.tokenizer.convert_tokens_to_ids(END_OF_ANSWER))
+    return EncodedExample(input_ids=[*prompt, *answer, end], num_prompt_ids=len(prompt), tiles=tiles)
+
+
+def collate(rows: Sequence[EncodedExample], processor: Phi3VProcessor, multiple_of: int = 1) -> Batch:
+    """Return a right-padded batch; `labels` (B, T) are the ids of answer and end token, -100 everywhere else."""
+    batch = processor.collate([row.input_ids for row in rows], [row.tiles for row in rows], multiple_of=multiple_of)
+    labels = [[IGNORED] * row.num_prompt_ids + row.input_ids[row.num_prompt_ids :] for row in rows]
+    length = batch["input_ids"].shape[1]
+    return {**batch, "labels": pad_rows(labels, fill=IGNORED, padding_side="right", length=length)}
+
+
+class ExampleLoader:
+    """Encode (source, row) pairs: the dataset of a DataLoader, held by its worker processes."""
+
+    def __init__(
+        self, sources: Sequence[Source], processor: Phi3VProcessor, *, as_bytes: bool = False, multiple_of: int = 1
+    ) -> None:
+        self.sources = sources
+        self.processor = processor
+        self.as_bytes = as_bytes
+        self.multiple_of = multiple_of
+
+    def __getitem__(self, key: tuple[int, int]) -> EncodedExample | ToileError:
+        """Return the encoded example, or its error: an error raised in a worker process would lose its hint."""
+        source, row = key
+        try:
+            return encode_example(self.sources[source].example(row), self.processor, self.as_bytes)
+        except ToileError as error:
+            return error
+
+    def collate(self, rows: Sequence[EncodedExample | ToileError]) -> Batch | ToileError:
+        """Return the batch, or the first error among its rows; the `collate_fn` of a DataLoader."""
+        usable = [row for row in rows if isinstance(row, EncodedExample)]
+        errors = [row for row in rows if isinstance(row, ToileError)]
+        return errors[0] if errors else collate(usable, self.processor, self.multiple_of)
 
 
 def step_batches(
@@ -32,63 +97,66 @@ def step_batches(
     num_loaders: int,
     ranks: Ranks,
 ) -> Iterator[list[Batch]]:
-    """This process's micro-batches of each step after the first `num_done`, on the host."""
+    """Yield this process's micro-batches of each step after the first `num_done`, in host memory.
+
+    `num_loaders` worker processes decode ahead; 0 decodes in this process.
+    """
     if spec.batch_size % ranks.size:
         problem = f"is {spec.batch_size}, which {ranks.size} processes cannot share evenly"
         raise ToileError("batch_size", problem, f"choose a multiple of {ranks.size}, or another number of processes")
     first, last = num_done * spec.batch_size, spec.max_steps * spec.batch_size
     sizes = [source.num_examples for source in sources]
     source, row = mix(sizes, [entry.weight for entry in spec.mix], spec.seed, first, last)
-    places = list(zip(source.tolist(), row.tolist(), strict=True))
-    mine = [
-        places[start : start + spec.batch_size][ranks.rank :: ranks.size] for start in starts(places, spec.batch_size)
+    keys = list(zip(source.tolist(), row.tolist(), strict=True))
+    shares = [
+        keys[start : start + spec.batch_size][ranks.rank :: ranks.size] for start in chunk_starts(keys, spec.batch_size)
     ]
     size = min(spec.micro_batch_size or spec.batch_size, spec.batch_size // ranks.size)
-    micro = [share[start : start + size] for share in mine for start in starts(share, size)]
-    examples = ExampleLoader(sources, processor, as_bytes=spec.speed.picture_bytes, multiple_of=multiple_of(spec))
+    micro_batches = [share[start : start + size] for share in shares for start in chunk_starts(share, size)]
+    examples = ExampleLoader(sources, processor, as_bytes=spec.speed.picture_bytes, multiple_of=length_multiple(spec))
     loader: DataLoader[Any] = DataLoader(
         examples,  # type: ignore[arg-type]  # indexed by (source, row), which the batch sampler gives
-        batch_sampler=micro,
+        batch_sampler=micro_batches,
         collate_fn=examples.collate,
         num_workers=num_loaders,
-        prefetch_factor=4 if num_loaders else None,
+        prefetch_factor=_PREFETCHED_BATCHES if num_loaders else None,
         pin_memory=ranks.device.startswith("cuda"),
     )
     batches = iter(loader)
-    for share in mine:
-        yield [whole(next(batches)) for _ in starts(share, size)]
+    for share in shares:
+        yield [raise_if_error(next(batches)) for _ in chunk_starts(share, size)]
 
 
-def starts(items: Sequence[Any], size: int) -> range:
-    """Where the parts of at most `size` items begin."""
+def chunk_starts(items: Sequence[Any], size: int) -> range:
+    """Return the start indices of consecutive chunks of at most `size` items."""
     return range(0, len(items), size)
 
 
-def multiple_of(spec: TrainingSpec) -> int:
-    """Lengths of batches are multiples of it."""
+def length_multiple(spec: TrainingSpec) -> int:
+    """Return the number that the row lengths of batches are multiples of."""
     return COMPILED_MULTIPLE if spec.speed.compile else 1
 
 
-def whole(batch: Batch | ToileError) -> Batch:
-    """The batch, or the error of one of its examples, raised here."""
+def raise_if_error(batch: Batch | ToileError) -> Batch:
+    """Return the batch, or raise the error of one of its examples."""
     if isinstance(batch, ToileError):
         raise batch
     return batch
 
 
 @dataclass(slots=True)
-class Feed:
-    """The batches of one step after the other, on the device; `num_supervised` and `waited` are of the last one."""
+class Prefetcher:
+    """Deliver the batches of one step after another on the device; `num_supervised` and `waited` are of the last."""
 
     steps: Iterator[list[Batch]]
     processor: Phi3VProcessor
     device: str
     ahead: bool
-    """Whether `look_ahead` does anything."""
+    """Whether `prefetch` does anything."""
     num_supervised: int = 0
-    """Positions of this process's share that are learned."""
+    """Supervised positions in this process's share of the step."""
     waited: float = 0.0
-    """Seconds in which the device had nothing to do because the batch was not there."""
+    """Seconds in which the device was idle because the batch was not ready."""
     _next: tuple[list[Batch], int, float] | None = None
     _stream: Any = field(default=None)
 
@@ -96,8 +164,8 @@ class Feed:
         if self.device.startswith("cuda"):
             self._stream = torch.cuda.Stream(self.device)  # type: ignore[no-untyped-call]
 
-    def step(self) -> list[Batch]:
-        """The batches of the next step. Raises StopIteration after the last."""
+    def next_step(self) -> list[Batch]:
+        """Return the batches of the next step. Raises StopIteration after the last."""
         batches, self.num_supervised, self.waited = self._next or self._fetch(None)
         self._next = None
         if self._stream is not None:
@@ -109,8 +177,8 @@ class Feed:
                         tensor.record_stream(current)
         return batches
 
-    def look_ahead(self) -> None:
-        """Fetch the next step's batches while the device is busy with what it was given."""
+    def prefetch(self) -> None:
+        """Fetch the next step's batches while the device works on its queue."""
         if self.ahead:
             busy = None
             if self._stream is not None:
@@ -122,10 +190,10 @@ class Feed:
                 self._next = None
 
     def _fetch(self, busy: Any) -> tuple[list[Batch], int, float]:
-        """Batches, supervised positions, and the seconds for which an idle device waited.
+        """Return batches, supervised positions, and the seconds for which an idle device waited.
 
-        A device that is still `busy` when the batches arrive has not waited. One that has finished meanwhile is taken
-        to have waited for all of it: an upper bound.
+        `busy` is a CUDA event behind the queued work, or None. A device that is still busy when the batches arrive has
+        not waited. One that has finished meanwhile counts as having waited for all of it: an upper bound.
         """
         began = time.perf_counter()
         batches = next(self.steps)
@@ -136,19 +204,19 @@ class Feed:
 
     def _move(self, batch: Batch) -> Batch:
         if self._stream is None:
-            return unpacked({name: tensor.to(self.device) for name, tensor in batch.items()}, self.processor)
+            return unpack_images({name: tensor.to(self.device) for name, tensor in batch.items()}, self.processor)
         with torch.cuda.stream(self._stream):
-            return unpacked(on_device(batch, self.device), self.processor)
+            return unpack_images(_copy_to_gpu(batch, self.device), self.processor)
 
 
-def on_device(batch: Batch, device: str) -> Batch:
-    """All but the sizes of pictures, which Python reads: on the device they would make it wait."""
+def _copy_to_gpu(batch: Batch, device: str) -> Batch:
+    """Copy all but `image_sizes`: Python reads the sizes, and on the device each read would wait for it."""
     return {
         name: tensor if name == "image_sizes" else tensor.to(device, non_blocking=True)
         for name, tensor in batch.items()
     }
 
 
-def unpacked(batch: Batch, processor: Phi3VProcessor) -> Batch:
-    """With pictures cut and normalised, where they came as bytes."""
+def unpack_images(batch: Batch, processor: Phi3VProcessor) -> Batch:
+    """Cut and normalize the images on the device where they are bytes; return other batches unchanged."""
     return processor.unpack(batch) if "pixel_bytes" in batch else batch

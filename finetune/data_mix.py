@@ -1,6 +1,8 @@
-"""Any mix of shard folders and catalog specs as one stream of examples.
+"""Mix shard folders and catalog specs into one stream of examples.
 
-Its order is a pure function of (sizes, weights, seed) and needs no state: example t of a run is the same after a
+    sources = open_mix([MixSource(data="data/real"), MixSource(data="data/synthetic", weight=2.0)], "train")
+
+The order is a pure function of (sizes, weights, seed) and needs no state: example t of a run is the same after a
 restart, on any machine, for any batch size.
 """
 
@@ -8,10 +10,10 @@ import functools
 import hashlib
 import io
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,70 +23,70 @@ from PIL import Image
 
 from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.product import open_shard, shard_files
+from schemas.training import DrawSpec, MixSource
 from schemas.util.files import sha256_of
+
+if TYPE_CHECKING:
+    from generator.catalog.online_source import OnlineRows
 
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 _COLUMNS = ["product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"]
+_SEEN_CHUNK_ROWS = 100
+"""Rows whose encoded images are in Python's memory at once."""
 
-Numbers = npt.NDArray[np.int64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """What one product teaches."""
+    """What a model learns from one product."""
 
     title: str
     category: str
     full_price: float
-    picture: Image.Image
+    image: Image.Image
+    """RGB."""
 
 
 class Source(Protocol):
-    """Rows of one split that can be learned from, wherever they come from."""
+    """The usable rows of one split: those with title, category, price and image."""
 
     @property
     def folder(self) -> Path:
-        """Its name: a shard folder, a spec file, or a shipped preset."""
+        """The source's name: a shard folder, a spec file, or a shipped preset."""
 
     @property
     def num_examples(self) -> int:
-        """Rows that can be learned from."""
+        """Usable rows."""
 
     @property
     def num_skipped(self) -> int:
-        """Rows without title, category, price or picture: no examples."""
+        """Rows without title, category, price or image."""
 
     @property
     def content_sha256(self) -> str:
-        """The same catalog made twice counts as the same."""
+        """Hash of the content: the same catalog made twice has the same."""
 
     def currencies(self) -> set[str | None]:
-        """Of the prices; None where a row does not say."""
+        """Return the currencies of the prices; None where a row does not name one."""
 
     def example(self, row: int) -> Example:
-        """The decoded example."""
+        """Return the decoded example of a row."""
 
     def seen(self) -> Iterator[dict[str, str | None]]:
-        """product_code, family and picture_sha256 of every row that may be drawn; no hash where none is stored."""
-
-
-Opener = Callable[[Path, str], Source | None]
-"""(what the mix names and is no folder, split) -> its rows; None when there are none to learn from.
-
-Drawing products is the generator's work, so the command hands this in (`generator.catalog.online_source.opener`).
-"""
+        """Yield product_code, family and picture_sha256 of every row; the hash is None where no image is stored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExampleSource:
-    """The usable rows of one split of a shard folder, pictures still encoded, in memory as Arrow."""
+class ShardSource:
+    """The usable rows of one split of a shard folder, as an Arrow table with encoded images."""
 
     folder: Path
     table: pa.Table
     num_skipped: int
-    """Rows without title, category, price or picture: no examples."""
+    """Rows without title, category, price or image."""
     content_sha256: str
-    """Of the hashes of all its files: the same catalog made twice counts as the same."""
+    """Hash of the hashes of all the folder's files."""
 
     @property
     def num_examples(self) -> int:
@@ -94,75 +96,145 @@ class ExampleSource:
         return set(pc.unique(self.table["currency_code"]).to_pylist())
 
     def example(self, row: int) -> Example:
-        """The decoded example; a picture that does not decode is a ToileError naming the product."""
+        """Return the decoded example. Raises ToileError, with the product's code, for an image that does not decode."""
         values: dict[str, Any] = {name: self.table[name][row].as_py() for name in _COLUMNS}
         try:
-            picture = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
+            image = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
         except (*BROKEN_PICTURE, Image.DecompressionBombError) as error:
             where = f"{self.folder}: product {values['product_code']}"
-            hint = "take the row out, or make the folder again, without a scenario that breaks pictures"
-            raise ToileError(where, f"has a broken picture: {error}", hint) from error
+            hint = "remove the row, or make the folder again without a scenario that breaks images"
+            raise ToileError(where, f"has a broken image: {error}", hint) from error
         return Example(
             title=values["title"],
             category=values["category3_code"],
             full_price=values["full_price"],
-            picture=picture,
+            image=image,
         )
 
     def seen(self) -> Iterator[dict[str, str | None]]:
-        for batch in self.table.select(["product_code", "family", "image"]).to_batches(max_chunksize=100):
+        columns = self.table.select(["product_code", "family", "image"])
+        for batch in columns.to_batches(max_chunksize=_SEEN_CHUNK_ROWS):
             for row in batch.to_pylist():
                 sha256 = hashlib.sha256(row["image"]["bytes"]).hexdigest()
                 yield {"product_code": row["product_code"], "family": row["family"], "picture_sha256": sha256}
 
 
-def open_source(folder: Path, split: str, open_drawn: Opener | None = None) -> Source:
-    """The rows of a split that can be learned from. A folder or a spec without any is a ToileError."""
-    source = find_source(folder, split, open_drawn)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpecSource:
+    """The usable rows of one split of a catalog spec; each image is rendered when it is asked for."""
+
+    rows: "OnlineRows"
+
+    @property
+    def folder(self) -> Path:
+        return self.rows.name
+
+    @property
+    def num_examples(self) -> int:
+        return len(self.rows.index_N)
+
+    @property
+    def num_skipped(self) -> int:
+        return self.rows.num_skipped
+
+    @property
+    def content_sha256(self) -> str:
+        return self.rows.content_sha256
+
+    def currencies(self) -> set[str | None]:
+        return {self.rows.spec.shop.currency_code}
+
+    def example(self, row: int) -> Example:
+        product, image = self.rows.render(row)
+        assert product.title is not None, row
+        assert product.category3_code is not None, row
+        assert product.full_price is not None, row
+        return Example(title=product.title, category=product.category3_code, full_price=product.full_price, image=image)
+
+    def seen(self) -> Iterator[dict[str, str | None]]:
+        """Yield code and family of every row; no hash, because that needs every image to be rendered."""
+        for row in self.rows.iterate_keys():
+            yield {**row, "picture_sha256": None}
+
+
+def open_mix(mix: Sequence[MixSource], split: str) -> list[Source]:
+    """Open every entry of a mix.
+
+    Raises ToileError for an entry that is neither folder nor spec nor preset, for a spec with a fault, for one without
+    usable rows, for `draw` on a folder, and for a mix of currencies.
+    """
+    check_mix(mix)
+    sources = [open_source(Path(entry.data), split, entry.draw) for entry in mix]
+    check_currencies(sources)
+    return sources
+
+
+def open_source(data: Path, split: str, draw: DrawSpec | None = None) -> Source:
+    """Return the usable rows of a split. Raises ToileError for a folder or a spec without any."""
+    source = find_source(data, split, draw)
     if source is None:
-        problem = f"has no {split} row with title, category, price and picture"
-        hint = "generate with pictures, or import with --column for what is missing"
-        if not folder.is_dir():
+        problem = f"has no {split} row with title, category, price and image"
+        hint = "generate with images, or import with --column for what is missing"
+        if not data.is_dir():
             hint = "raise num_products, as in draw: {num_products: 10000}, or give its categories a leaf"
-        raise ToileError(str(folder), problem, hint)
+        raise ToileError(str(data), problem, hint)
     return source
 
 
-def find_source(folder: Path, split: str, open_drawn: Opener | None = None) -> Source | None:
-    """The rows of a split that can be learned from, or None when there are none.
+def find_source(data: Path, split: str, draw: DrawSpec | None = None) -> Source | None:
+    """Return the usable rows of a split, or None when there are none.
 
-    What is no folder goes to `open_drawn`, where there is one.
+    `data` is a shard folder or a catalog spec; `draw` says which of the spec's products.
     """
-    if open_drawn is not None and not folder.is_dir():
-        return open_drawn(folder, split)
-    manifest, entries = shard_files(folder, split)
+    if not data.is_dir():
+        from generator.catalog.online_source import open_online_rows
+
+        rows = open_online_rows(data, split, draw or DrawSpec())
+        return None if rows is None else SpecSource(rows=rows)
+    manifest, entries = shard_files(data, split)
     tables = []
     for entry in entries:
-        with open_shard(folder, entry) as parquet:
+        with open_shard(data, entry) as parquet:
             tables.append(parquet.read(_COLUMNS))
     if not tables:
         return None
     table = pa.concat_tables(tables)
-    kept = table.filter(_usable(table))
-    if kept.num_rows == 0:
+    usable = table.filter(_find_usable(table))
+    if usable.num_rows == 0:
         return None
-    return ExampleSource(
-        folder=folder,
-        table=kept,
-        num_skipped=table.num_rows - kept.num_rows,
+    return ShardSource(
+        folder=data,
+        table=usable,
+        num_skipped=table.num_rows - usable.num_rows,
         content_sha256=sha256_of([(entry.path, entry.sha256) for entry in manifest.files]),
     )
 
 
-def _usable(table: pa.Table) -> pa.ChunkedArray:
-    """True for rows with a title, a category, a price above 0 and a picture file that is not empty."""
-    picture = pc.struct_field(table["image"], "bytes")
-    written = [pc.binary_length(each) for each in (table["title"], table["category3_code"], picture)]
-    return functools.reduce(pc.and_, [pc.greater(each, 0) for each in (*written, table["full_price"])])
+def _find_usable(table: pa.Table) -> pa.ChunkedArray:
+    """Return true for rows with a title, a category, a price above 0 and an image file that is not empty."""
+    image = pc.struct_field(table["image"], "bytes")
+    lengths = [pc.binary_length(each) for each in (table["title"], table["category3_code"], image)]
+    return functools.reduce(pc.and_, [pc.greater(each, 0) for each in (*lengths, table["full_price"])])
+
+
+def check_mix(mix: Sequence[MixSource]) -> None:
+    """Raise ToileError for `draw` on a folder, and for one spec with two different settings of `draw`."""
+    drawings: dict[Path, DrawSpec] = {}
+    for entry in mix:
+        path = Path(entry.data)
+        if path.is_dir():
+            if entry.draw is not None:
+                problem = "is a folder, whose products are rendered already, but its entry has draw"
+                raise ToileError(f"mix: {path}", problem, "leave out draw, or name a catalog spec")
+            continue
+        drawing = entry.draw or DrawSpec()
+        if drawings.setdefault(path, drawing) != drawing:
+            hint = "raise num_products of one entry, or copy the spec under another name"
+            raise ToileError(f"mix: {path}", "is there twice with different settings of draw", hint)
 
 
 def check_currencies(sources: Sequence[Source]) -> None:
-    """Refuse a mix of currencies: a price without its currency cannot be learned."""
+    """Raise ToileError for a mix of currencies: a price without its currency cannot be learned."""
     found: dict[str | None, Path] = {}
     for source in sources:
         for currency in sorted(source.currencies(), key=str):
@@ -172,11 +244,11 @@ def check_currencies(sources: Sequence[Source]) -> None:
         raise ToileError("mix", f"has more than one currency: {listed}", "import again with --rate and --currency")
 
 
-def mix(sizes: Sequence[int], weights: Sequence[float], seed: int, start: int, stop: int) -> tuple[Numbers, Numbers]:
-    """Source and row numbers of examples start..stop-1 of the endless mixed stream.
+def mix(sizes: Sequence[int], weights: Sequence[float], seed: int, start: int, stop: int) -> tuple[IntArray, IntArray]:
+    """Return source and row numbers of examples start..stop-1 of the endless mixed stream.
 
     Sources alternate by a golden-ratio sequence, so that any stretch keeps the weights closely (Niederreiter 1992,
-    section 3.1: discrepancy of Kronecker sequences); within a source every row comes once an epoch, in an order of its
+    section 3.1: discrepancy of Kronecker sequences). Within a source every row comes once an epoch, in an order of its
     own.
     """
     assert len(sizes) == len(weights), (sizes, weights)
@@ -187,14 +259,14 @@ def mix(sizes: Sequence[int], weights: Sequence[float], seed: int, start: int, s
     source = np.searchsorted(edges[:-1], points, side="right").astype(np.int64)
     row = np.zeros(stop, np.int64)
     for number, size in enumerate(sizes):
-        places = np.flatnonzero(source == number)
-        epochs = -(-len(places) // size)
-        orders = [np.random.default_rng([seed, 1 + number, epoch]).permutation(size) for epoch in range(epochs)]
-        row[places] = np.concatenate([*orders, np.zeros(0, np.int64)])[: len(places)]
+        positions = np.flatnonzero(source == number)
+        num_epochs = -(-len(positions) // size)
+        orders = [np.random.default_rng([seed, 1 + number, epoch]).permutation(size) for epoch in range(num_epochs)]
+        row[positions] = np.concatenate([*orders, np.zeros(0, np.int64)])[: len(positions)]
     return source[start:], row[start:]
 
 
 def seen_rows(sources: Sequence[Source]) -> Iterator[dict[str, str | None]]:
-    """Code, family and picture hash of every row a model may have been shown: what evaluation must not test on."""
+    """Yield code, family and image hash of every row that a model may have seen: evaluation must not test on these."""
     for source in sources:
         yield from source.seen()

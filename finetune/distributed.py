@@ -1,9 +1,10 @@
-"""One run on several processes: who this process is, sums over all of them, and a model that trains in step.
+"""Run one job on several processes: ranks, sums over all of them, DDP and FSDP.
 
     torchrun --nproc-per-node 8 -m toile train run.yaml --out DIR
 
-Adapters are small: every process holds the whole model and gradients are averaged (DistributedDataParallel). A full
-fine-tune is divided: every process holds a share of weights, gradients and moments (FSDP2, `fully_shard`).
+Adapters are small: every process holds the whole model and DistributedDataParallel averages the gradients. A full
+fine-tune is sharded: every process holds a part of weights, gradients and moments (FSDP2, `fully_shard`). Evaluation
+shares only `Ranks` and `init_process_group`. Torch is imported when several processes or a GPU need it.
 """
 
 import contextlib
@@ -12,67 +13,92 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 from schemas.errors import ToileError
 
-LONGEST_WAIT = datetime.timedelta(hours=6)
-"""For the slowest process; torchrun stops the others when one fails."""
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
+TRAINING_TIMEOUT = datetime.timedelta(hours=6)
+"""How long a training process waits for the slowest one; torchrun stops all when one fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranks:
     """This process among those of the run, and its device."""
 
-    device: str
+    device: str = "cpu"
+    """Where this process computes, and where sums over processes are formed."""
     rank: int = 0
     size: int = 1
+    local_rank: int = 0
+    """The number of this process on its machine."""
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that writes and speaks."""
+        """Whether this process writes files and messages."""
         return self.rank == 0
 
+    def owns_batch(self, number: int) -> bool:
+        """Return whether batch `number` belongs to this process."""
+        return number % self.size == self.rank
+
+    def assign_device(self, requested: str | None) -> str | None:
+        """Return `requested`, or this process's own GPU where several processes share a machine's GPUs."""
+        if self.size == 1 or requested not in (None, "cuda"):
+            return requested
+        import torch
+
+        return f"cuda:{self.local_rank % torch.cuda.device_count()}" if torch.cuda.is_available() else requested
+
     def total(self, number: float) -> float:
-        """The sum over all processes, known to each."""
+        """Return the sum over all processes to each of them. Raises ToileError when another process is gone."""
         if self.size == 1:
             return number
-        found = torch.tensor([number], dtype=torch.float64, device=self.device)
+        import torch
+
+        summed = torch.tensor([number], dtype=torch.float64, device=self.device)
         try:
-            torch.distributed.all_reduce(found)
+            torch.distributed.all_reduce(summed)
         except RuntimeError as error:
             problem = "another process of this run has stopped"
             raise ToileError(f"rank {self.rank}", problem, "see its message; start again, it continues") from error
-        return float(found[0])
+        return float(summed[0])
 
     def wait(self) -> None:
-        """Until all processes are here."""
+        """Wait for all processes. Raises ToileError when another process is gone."""
         self.total(0)
 
 
 @contextlib.contextmanager
-def joined(device: str | None) -> Iterator[Ranks]:
-    """The processes that torchrun has started, or this one alone; each of several takes a GPU of its own."""
-    cuda = torch.cuda.is_available()
+def init_process_group(device: str | None, *, timeout: datetime.timedelta = TRAINING_TIMEOUT) -> Iterator[Ranks]:
+    """Join the processes that torchrun started, or run alone; leave the group at the end.
+
+    `device` None selects a GPU where there is one. Each of several processes takes its own GPU (NCCL); processes on
+    the CPU use gloo. `timeout` limits every wait for the slowest process.
+    """
     if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ) or os.environ["WORLD_SIZE"] == "1":
-        yield Ranks(device=device or ("cuda" if cuda else "cpu"))
+        yield Ranks(device=device or _default_device())
         return
-    if device in (None, "cuda") and cuda:
-        device = f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
+    import torch
+
+    rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    ranks = Ranks(rank=rank, size=size, local_rank=int(os.environ.get("LOCAL_RANK", rank)))
+    device = ranks.assign_device(device) or "cpu"
+    if device.startswith("cuda"):
         torch.cuda.set_device(device)
-    device = device or "cpu"
-    torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=LONGEST_WAIT)
+    backend = "nccl" if device.startswith("cuda") else "gloo"
+    torch.distributed.init_process_group(backend, timeout=timeout)
     try:
-        yield Ranks(device=device, rank=torch.distributed.get_rank(), size=torch.distributed.get_world_size())
+        yield Ranks(device=device, rank=rank, size=size, local_rank=ranks.local_rank)
     finally:
         torch.distributed.destroy_process_group()
 
 
-def in_step(model: nn.Module, ranks: Ranks) -> nn.Module:
-    """The model, such that a backward pass leaves the mean of all processes' gradients."""
+def wrap_ddp(model: "nn.Module", ranks: Ranks) -> "nn.Module":
+    """Return the model such that a backward pass leaves the mean of all processes' gradients."""
     if ranks.size == 1:
         return model
     from torch.nn.parallel import DistributedDataParallel
@@ -80,8 +106,9 @@ def in_step(model: nn.Module, ranks: Ranks) -> nn.Module:
     return DistributedDataParallel(model, broadcast_buffers=False)
 
 
-def divided(model: Any, ranks: Ranks, dtype: torch.dtype) -> Any:
-    """The model with its weights divided over the processes, layer by layer; arithmetic in `dtype`, sums in float32."""
+def wrap_fsdp(model: Any, ranks: Ranks, dtype: "torch.dtype") -> Any:
+    """Shard the weights over the processes, layer by layer; compute in `dtype`, reduce gradients in float32."""
+    import torch
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
@@ -92,8 +119,8 @@ def divided(model: Any, ranks: Ranks, dtype: torch.dtype) -> Any:
     return fully_shard(model, mesh=mesh, mp_policy=policy)
 
 
-def whole_weights(model: Any) -> dict[str, Tensor]:
-    """All tensors of a divided model, gathered on the first process's host; empty on the others."""
+def full_state_dict(model: Any) -> "dict[str, Tensor]":
+    """Gather all tensors of a sharded model in the first process's host memory; the others get an empty dict."""
     from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -104,24 +131,30 @@ def whole_weights(model: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def save_shares(state: Mapping[str, Any], folder: Path) -> None:
-    """Every process writes its share of the tensors in `state`."""
+def save_sharded(state: Mapping[str, Any], folder: Path) -> None:
+    """Write this process's part of the tensors in `state` into `folder`."""
     from torch.distributed.checkpoint.state_dict_saver import save
 
     save(dict(state), checkpoint_id=folder)
 
 
-def load_shares(state: dict[str, Any], folder: Path) -> None:
-    """Every process reads its share into the tensors of `state`, however many processes have written."""
+def load_sharded(state: dict[str, Any], folder: Path) -> None:
+    """Read this process's part into the tensors of `state`, however many processes wrote the folder."""
     from torch.distributed.checkpoint.state_dict_loader import load
 
     load(state, checkpoint_id=folder)
 
 
-def without_sync(model: nn.Module, last: bool) -> contextlib.AbstractContextManager[None]:
-    """Gradients of all micro-batches but the last are added up locally."""
+def without_sync(model: "nn.Module", last: bool) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which gradients of all micro-batches but the last are accumulated locally."""
     from torch.nn.parallel import DistributedDataParallel
 
     if isinstance(model, DistributedDataParallel) and not last:
         return model.no_sync()
     return contextlib.nullcontext()
+
+
+def _default_device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,81 +1,38 @@
-"""AdamW with float32 masters, its groups and its learning rates.
+"""One optimizer step: gradients of all its micro-batches into the master weights, clipping, AdamW, learning rate.
 
-A small step on a large weight is lost in bfloat16, so AdamW moves float32 masters; the model computes with copies in
-its own type, cast once a step (Micikevicius et al. 2018, arXiv 1710.03740, section 3.1). Where the model computes in
-float32 a master is the parameter itself and nothing is copied.
+The loss of a step is the sum over its supervised tokens divided by their number in the whole step. So neither
+micro-batches nor processes nor answer lengths change it (transformers issue 34191 shows what happens otherwise).
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from schemas.training import OptimiserSpec
+from finetune.data_loader import Batch, Prefetcher
+from finetune.distributed import Ranks, without_sync
+from finetune.model_setup import MasterWeights, forward_kwargs, mixed_precision
+from schemas.training import OptimiserSpec, TrainingSpec
 
 
-def trained(model: nn.Module) -> dict[str, nn.Parameter]:
-    """The parameters that move, by name."""
-    return {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """The loss and gradients of a step before the update; over all processes, except `waited`."""
+
+    loss: float
+    """Mean over the supervised tokens, in nats a token."""
+    gradient_norm: float
+    """L2 norm before clipping."""
+    num_supervised: int
+    """Supervised positions."""
+    waited: float
+    """Seconds in which this process had no batch for this step."""
 
 
-class Masters:
-    """`by_name`: what AdamW moves, by the names of the parameters; `working`: what the model computes with."""
-
-    def __init__(self, model: nn.Module, dtype: torch.dtype | None) -> None:
-        """Cast the parameters to `dtype`, keeping what they were; None leaves them as they are.
-
-        Frozen ones of a full fine-tune are float32 like the others, and what they hand on must fit the next layer.
-        """
-        self.working = trained(model)
-        self.by_name = dict(self.working)
-        for name, parameter in self.working.items():
-            if dtype is not None and parameter.dtype != dtype:
-                self.by_name[name] = nn.Parameter(parameter.detach())
-                parameter.data = parameter.data.to(dtype)
-        both = zip(self.working.values(), self.by_name.values(), strict=True)
-        self.pairs = [(working, master) for working, master in both if working is not master]
-        """Those that are kept twice."""
-        self.frozen: list[tuple[nn.Parameter, Tensor]] = []
-        """Those that were cast and do not move, with what they were."""
-        for parameter in model.parameters():
-            if dtype not in {None, torch.float32} and not parameter.requires_grad and parameter.dtype == torch.float32:
-                self.frozen.append((parameter, parameter.data))
-                parameter.data = parameter.data.to(dtype)
-
-    def values(self) -> dict[str, Tensor]:
-        """What a state keeps, by name."""
-        return {name: master.detach() for name, master in self.by_name.items()}
-
-    def collect_gradients(self) -> None:
-        """Add the gradients of the working parameters to those of the masters, in float32, and forget them."""
-        for working, master in self.pairs:
-            if working.grad is not None:
-                gradient = working.grad.to(master.dtype)
-                master.grad = gradient if master.grad is None else master.grad.add_(gradient)
-                working.grad = None
-
-    @torch.no_grad()
-    def hand_down(self) -> None:
-        """Round the masters to what the model computes with."""
-        if self.pairs:
-            torch._foreach_copy_([working for working, _ in self.pairs], [master for _, master in self.pairs])
-
-    def unround(self) -> None:
-        """Put the masters themselves into the model: what is saved."""
-        for working, master in (*self.pairs, *self.frozen):
-            working.data = master.data
-
-    @torch.no_grad()
-    def load(self, values: dict[str, Tensor]) -> None:
-        """Take the values of a saved state, name by name."""
-        assert self.by_name.keys() == values.keys(), sorted(self.by_name.keys() ^ values.keys())[:5]
-        for name, value in values.items():
-            self.by_name[name].copy_(value)
-        self.hand_down()
-
-
-def make_optimiser(masters: Masters, optimiser: OptimiserSpec, fused: bool = True) -> torch.optim.Optimizer:
-    """AdamW over the masters; no decay on vectors (norms, biases, separators)."""
+def make_optimizer(masters: MasterWeights, optimiser: OptimiserSpec, fused: bool = True) -> torch.optim.Optimizer:
+    """Return AdamW over the master weights; vectors (norms, biases, separators) get no weight decay."""
     decayed = [master for master in masters.by_name.values() if master.ndim >= 2]
     others = [master for master in masters.by_name.values() if master.ndim < 2]
     groups = [{"params": decayed, "weight_decay": optimiser.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -88,7 +45,7 @@ def make_optimiser(masters: Masters, optimiser: OptimiserSpec, fused: bool = Tru
 
 
 def learning_rate(optimiser: OptimiserSpec, step: int, num_steps: int) -> float:
-    """The rate of step 1, 2, ..., num_steps: a linear warm-up, then constant or falling to 0 just after the end."""
+    """Return the rate of step 1, 2, ..., num_steps: a linear warm-up, then constant or falling to 0 after the end."""
     peak, warmup = optimiser.learning_rate, optimiser.warmup_steps
     if step <= warmup:
         return peak * step / warmup
@@ -96,3 +53,60 @@ def learning_rate(optimiser: OptimiserSpec, step: int, num_steps: int) -> float:
     if optimiser.schedule == "constant":
         return peak
     return peak * (1 - done) if optimiser.schedule == "linear" else peak * (1 + math.cos(math.pi * done)) / 2
+
+
+def forward_backward(
+    model: nn.Module, masters: MasterWeights, prefetcher: Prefetcher, step: int, spec: TrainingSpec, ranks: Ranks
+) -> StepResult:
+    """Compute the clipped gradients of the next step into the master weights; prefetch while a GPU is busy.
+
+    Random numbers depend on seed, step and process only, so dropout continues after a restart as it would have.
+    """
+    batches = prefetcher.next_step()
+    torch.manual_seed((spec.seed * 1_000_003 + step) * ranks.size + ranks.rank)
+    num_supervised, waited = int(ranks.total(prefetcher.num_supervised)), prefetcher.waited
+    part = backward(model, masters, batches, num_supervised, spec, ranks)
+    norm = clip_gradients(masters, spec.optimiser.max_grad_norm)
+    prefetcher.prefetch()
+    loss = ranks.total(float(part))
+    return StepResult(loss=loss, gradient_norm=float(norm), num_supervised=num_supervised, waited=waited)
+
+
+def backward(
+    model: nn.Module,
+    masters: MasterWeights,
+    batches: Sequence[Batch],
+    num_supervised: int,
+    spec: TrainingSpec,
+    ranks: Ranks,
+) -> Tensor:
+    """Add the gradients of one step to the master weights; return this process's part of the loss, a scalar tensor.
+
+    `num_supervised` is the number of supervised positions of the whole step on all processes.
+    """
+    loss = torch.zeros((), device=ranks.device)
+    for number, batch in enumerate(batches):
+        last = number == len(batches) - 1
+        with without_sync(model, last):
+            with mixed_precision(spec, ranks.device):
+                part = model(**batch, **forward_kwargs(spec), num_supervised=num_supervised).loss
+            (part * ranks.size).backward()  # processes take the mean of their gradients, the step needs the sum
+        loss += part.detach()
+        if last or ranks.size == 1:
+            masters.collect_gradients()
+    return loss
+
+
+def clip_gradients(masters: MasterWeights, max_norm: float) -> Tensor:
+    """Scale the gradients down to the L2 norm `max_norm`; return the norm before."""
+    norm = nn.utils.clip_grad_norm_(masters.by_name.values(), max_norm)
+    return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+
+
+def optimizer_step(masters: MasterWeights, optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Do one AdamW step at this learning rate, clear the gradients and copy the weights to the model."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    masters.copy_to_model()

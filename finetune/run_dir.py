@@ -1,4 +1,7 @@
-"""The folder of a run: who may write there, and the record of what was trained on what."""
+"""The folder of a run: which run may write there, its log, and the record of what was trained on what.
+
+`run.json` is the record, `log.jsonl` has one line of metrics a step, `seen.parquet` lists the training rows.
+"""
 
 import contextlib
 import itertools
@@ -12,38 +15,38 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finetune.data_mix import Source
+from schemas.documents import from_dict, read_document
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import RunRecord, TrainingSpec
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import build, read_document, validate
 
 RUN = "run.json"
 SEEN = "seen.parquet"
 LOG = "log.jsonl"
 _PACKAGES = ("torch", "transformers", "peft", "numpy", "pillow")
-OURS = (
+RUN_FILES = (
     *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
-"""Patterns of the files that a run leaves in its folder, beside run.json."""
-_DECISIVE_FILES = (
+"""Patterns of the files that a run writes into its folder, in addition to run.json."""
+_HASHED_FILES = (
     *("*.safetensors", "*.safetensors.index.json", "config.json", "adapter_config.json", "preprocessor_config.json"),
     *("tokenizer.json", "seen.parquet"),
 )
-_HALF_WRITTEN = ".tmp??????"
-"""What a kill leaves where the safetensors library was writing, as large as the weights."""
-_AT_ONCE = 50_000
-"""Rows of `seen.parquet` in memory."""
-_LATER = {"checkpoint_every", "tracking", "micro_batch_size", "speed"}
-"""Settings of a spec that change no weight beyond rounding, so a run may be continued with others."""
+_SAFETENSORS_TEMPORARY = ".tmp??????"
+"""A file that the safetensors library was writing when the process was killed; as large as the weights."""
+_SEEN_CHUNK_ROWS = 50_000
+"""Rows of `seen.parquet` in memory at once."""
+_CHANGEABLE_FIELDS = {"checkpoint_every", "tracking", "micro_batch_size", "speed"}
+"""Spec fields that change weights by rounding at most, so a run may be continued with other values."""
 
 
 def run_inputs(spec: TrainingSpec, sources: Sequence[Source], base: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that decides the weights; folders, the base model's too, count by their content, not by their place.
+    """Return everything that decides the weights. Folders, the base model's too, count by content, not by path.
 
-    `base` is what `adapters.base_record` says of the base model.
+    `base` is the result of `adapters.describe_base`.
     """
     data = [
         {
@@ -58,18 +61,22 @@ def run_inputs(spec: TrainingSpec, sources: Sequence[Source], base: Mapping[str,
     return {"spec": {key: value for key, value in document.items() if key != "mix"}, "base": dict(base), "data": data}
 
 
-def claim_run(out: Path, inputs: dict[str, Any], *, force: bool) -> RunRecord | None:
-    """Take the folder for the run of these inputs: its record when it is finished, else None and an unfinished one."""
+def open_or_resume(out: Path, inputs: dict[str, Any], *, force: bool) -> RunRecord | None:
+    """Take the folder for the run of these inputs.
+
+    Returns the record of a finished run with the same inputs, else None and leaves an unfinished record. Raises
+    ToileError for a folder of another run, unless `force` replaces it, and for a folder that toile did not make.
+    """
     path = out / RUN
     if path.is_file():
         existing = load_run(path)
-        if _decisive(existing.inputs) == _decisive(inputs) and not force:
+        if _identity(existing.inputs) == _identity(inputs) and not force:
             return existing if existing.finished else None
         if not force and (existing.finished or (out / "resume").exists()):
             state = "a finished" if existing.finished else "an unfinished"
             raise ToileError(str(out), f"holds {state} run of another spec", "choose another --out, or --force")
         _write_unfinished(path, inputs)
-        _remove_ours(out)
+        _remove_run_files(out)
         return None
     if out.exists() and (
         not out.is_dir() or any(each.name != f"{RUN}.part" and not is_lock(each.name) for each in out.iterdir())
@@ -82,23 +89,21 @@ def claim_run(out: Path, inputs: dict[str, Any], *, force: bool) -> RunRecord | 
 def finish_run(out: Path, record: RunRecord) -> None:
     """Write the finished record, last of all files."""
     with storage_errors(out):
-        for path in out.glob(_HALF_WRITTEN):
+        for path in out.glob(_SAFETENSORS_TEMPORARY):
             path.unlink()
-    document = {**as_document(record), "versions": versions(*_PACKAGES), "files": file_hashes(out)}
-    validate(document, "run", str(out / RUN))
+    document = {**as_document(record), "versions": versions(*_PACKAGES), "files": hash_files(out)}
+    from_dict(RunRecord, document, str(out / RUN))
     with storage_errors(out / RUN):
         write_json(out / RUN, document)
 
 
 def load_run(path: Path) -> RunRecord:
-    """A run's record, finished or not."""
-    document = read_document(path)
-    validate(document, "run", str(path))
-    return build(RunRecord, document)
+    """Return the record in a run.json, finished or not."""
+    return from_dict(RunRecord, read_document(path), str(path))
 
 
 def load_finished(folder: Path) -> RunRecord:
-    """The record of a finished run; ToileError for an unfinished one."""
+    """Return the record of a finished run. Raises ToileError for an unfinished one."""
     run = load_run(folder / RUN)
     if not run.finished:
         raise ToileError(str(folder), "is unfinished", "run `toile train` once more; it continues where it was")
@@ -106,62 +111,62 @@ def load_finished(folder: Path) -> RunRecord:
 
 
 def check_files(folder: Path) -> None:
-    """Raise ToileError where a run's files are not what it wrote: a flipped bit in a weight is seen by nobody else."""
+    """Raise ToileError where a run's files are not what it wrote: nothing else notices a flipped bit in a weight."""
     if not (folder / RUN).is_file():
         return
-    run, there = load_run(folder / RUN), file_hashes(folder)
+    run, hashes = load_run(folder / RUN), hash_files(folder)
     for name, sha256 in run.files.items():
-        if there.get(name) != sha256:
-            problem = "is not what training wrote" if name in there else "is missing, although the run lists it"
-            hint = f"fetch or train it again; if it was changed on purpose, take {name} out of {RUN}"
+        if hashes.get(name) != sha256:
+            problem = "is not what training wrote" if name in hashes else "is missing, although the run lists it"
+            hint = f"fetch or train it again; if it was changed on purpose, remove {name} from {RUN}"
             raise ToileError(str(folder / name), problem, hint)
 
 
-def file_hashes(folder: Path) -> dict[str, str]:
-    """Name -> sha256 of the files that a model is loaded from, and of the rows it has seen."""
-    paths = {path for pattern in _DECISIVE_FILES for path in folder.glob(pattern)}
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return name -> sha256 of the files that a model is loaded from, and of the list of seen rows."""
+    paths = {path for pattern in _HASHED_FILES for path in folder.glob(pattern)}
     return {path.name: file_sha256(path) for path in sorted(paths)}
 
 
 @contextlib.contextmanager
-def run_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
-    """Writes a line of figures a step into `log.jsonl`; of several processes only the first does.
+def open_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Yield a function that appends one step's metrics to `log.jsonl`; it does nothing unless this process is `first`.
 
-    Lines of steps that will be done again are dropped: a killed run logged beyond its last checkpoint.
+    Lines of steps after `num_done` are removed: a killed run logged beyond its last checkpoint.
     """
     path = out / LOG
     if not first:
-        yield lambda figures: None
+        yield lambda metrics: None
         return
     with storage_errors(path):
         lines = path.read_bytes().splitlines() if path.is_file() else []
         kept = [line for number, line in enumerate(lines, start=1) if _is_done(line, num_done, f"{path}:{number}")]
         write_atomic(path, b"".join(line + b"\n" for line in kept))
 
-    def write(figures: Mapping[str, Any]) -> None:
+    def write(metrics: Mapping[str, Any]) -> None:
         with storage_errors(path), path.open("a", encoding="utf-8") as file:  # so that closing it counts as writing
-            file.write(json.dumps(figures) + "\n")
+            file.write(json.dumps(metrics) + "\n")
 
     yield write
 
 
 def _is_done(line: bytes, num_done: int, where: str) -> bool:
-    """Whether a line of the log is whole, and of a step that will not be done again."""
+    """Return whether a line of the log is complete and belongs to a step that will not be done again."""
     if not line.endswith(b"}"):
         return False
     try:
         step: int = json.loads(line)["step"]
         return step <= num_done
     except (ValueError, KeyError, TypeError) as error:
-        raise ToileError(where, "is damaged", "take that line out, or start anew with --force") from error
+        raise ToileError(where, "is damaged", "remove that line, or start again with --force") from error
 
 
 def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:
-    """`seen.parquet`: product_code, family, picture_sha256 of every training row."""
+    """Write `seen.parquet`: product_code, family and picture_sha256 of every training row."""
     schema = pa.schema([(name, pa.string()) for name in ("product_code", "family", "picture_sha256")])
     with storage_errors(out / SEEN), pq.ParquetWriter(out / SEEN, schema, compression="zstd") as writer:
         remaining = iter(rows)
-        while batch := list(itertools.islice(remaining, _AT_ONCE)):
+        while batch := list(itertools.islice(remaining, _SEEN_CHUNK_ROWS)):
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
@@ -174,15 +179,16 @@ def _write_unfinished(path: Path, inputs: dict[str, Any]) -> None:
         write_json(path, as_document(record))
 
 
-def _remove_ours(out: Path) -> None:
-    """Remove what a run writes, and nothing that somebody put beside it."""
-    for pattern in (*OURS, _HALF_WRITTEN):
+def _remove_run_files(out: Path) -> None:
+    """Remove the files that a run writes, and no others."""
+    for pattern in (*RUN_FILES, _SAFETENSORS_TEMPORARY):
         for path in out.glob(pattern):
             path.unlink()
     shutil.rmtree(out / "resume", ignore_errors=True)
 
 
-def _decisive(inputs: Any) -> str:
+def _identity(inputs: Any) -> str:
+    """Return a hash of the inputs that decide the weights: runs with the same hash continue each other."""
     data = [{"sha256": entry["content_sha256"], "weight": entry["weight"]} for entry in inputs["data"]]
-    spec = {key: value for key, value in inputs["spec"].items() if key not in _LATER}
+    spec = {key: value for key, value in inputs["spec"].items() if key not in _CHANGEABLE_FIELDS}
     return sha256_of({"spec": spec | {"model": inputs["base"]["sha256"]}, "data": data})

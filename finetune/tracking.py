@@ -1,7 +1,7 @@
-"""Where figures of a run go beside its own log: nowhere, or to Weights & Biases. The only importer of wandb.
+"""Send metrics of a run to Weights & Biases, in addition to the run's own log. The only module that imports wandb.
 
-wandb honours WANDB_MODE=offline and its other variables by itself. A tracker that fails says so once and is left alone:
-it never stops a run.
+wandb honours WANDB_MODE=offline and its other variables itself. A tracker that fails reports it once and is not used
+again: it never stops a run.
 """
 
 import sys
@@ -16,38 +16,38 @@ from schemas.errors import ToileError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
-    """One picture, what a model should have answered, and what it did."""
+class LoggedExample:
+    """One image, the answer a model should have given, and the one it gave."""
 
-    picture: Image.Image
+    image: Image.Image
     true: str
     answered: str
 
 
 class Tracker(Protocol):
-    """Takes figures of a step."""
+    """Receives the metrics of a run."""
 
-    def log(self, figures: Mapping[str, Any], step: int) -> None:
-        """Record the figures of a step."""
+    def log(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Record the metrics of a step."""
 
-    def log_examples(self, examples: Sequence[Answered]) -> None:
-        """Record pictures with the true answer and the model's."""
+    def log_examples(self, examples: Sequence[LoggedExample]) -> None:
+        """Record images with the true answer and the model's."""
 
     def finish(self) -> None:
-        """No more will come."""
+        """End the run."""
 
 
 class NullTracker:
-    """Takes everything and keeps nothing."""
+    """A tracker that records nothing."""
 
-    def log(self, figures: Mapping[str, Any], step: int) -> None:
-        """Nothing to do."""
+    def log(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Do nothing."""
 
-    def log_examples(self, examples: Sequence[Answered]) -> None:
-        """Nothing to do."""
+    def log_examples(self, examples: Sequence[LoggedExample]) -> None:
+        """Do nothing."""
 
     def finish(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
 
 class WandbTracker:
@@ -62,36 +62,37 @@ class WandbTracker:
             ) from error
         self._errors: tuple[type[BaseException], ...] = (wandb.Error, OSError, TimeoutError)
         self._run: Any = None
-        self._guarded(lambda: setattr(self, "_run", wandb.init(project="toile", config=dict(config), dir=str(folder))))
+        self._try(lambda: setattr(self, "_run", wandb.init(project="toile", config=dict(config), dir=str(folder))))
 
-    def log(self, figures: Mapping[str, Any], step: int) -> None:
-        """Send the figures of a step."""
-        self._guarded(lambda: self._run and self._run.log(dict(figures), step=step))
+    def log(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Send the metrics of a step."""
+        self._try(lambda: self._run and self._run.log(dict(metrics), step=step))
 
-    def log_examples(self, examples: Sequence[Answered]) -> None:
-        """Send a table of pictures and answers."""
-        self._guarded(lambda: self._run and self._run.log({"examples": self._table(examples)}))
+    def log_examples(self, examples: Sequence[LoggedExample]) -> None:
+        """Send a table of images and answers."""
+        self._try(lambda: self._run and self._run.log({"examples": self._table(examples)}))
 
-    def _table(self, examples: Sequence[Answered]) -> Any:
+    def _table(self, examples: Sequence[LoggedExample]) -> Any:
         import wandb
 
         table = wandb.Table(columns=["picture", "true", "answered"])
         for example in examples:
-            table.add_data(wandb.Image(example.picture), example.true, example.answered)
+            table.add_data(wandb.Image(example.image), example.true, example.answered)
         return table
 
     def finish(self) -> None:
         """Flush and close."""
-        self._guarded(lambda: self._run and self._run.finish())
+        self._try(lambda: self._run and self._run.finish())
 
-    def _guarded(self, action: Any) -> None:
+    def _try(self, action: Any) -> None:
+        """Run `action`; after an error of wandb or of the network report it and stop tracking."""
         try:
             action()
         except self._errors as error:
-            print(f"tracking stopped, training goes on: {error}", file=sys.stderr)
+            print(f"tracking stopped, training continues: {error}", file=sys.stderr)
             self._run = None
 
 
 def open_tracker(name: str, config: Mapping[str, Any], folder: Path) -> Tracker:
-    """The tracker that the run file names."""
+    """Return the tracker that the run file names: "wandb" or "none"."""
     return WandbTracker(config, folder) if name == "wandb" else NullTracker()

@@ -1,10 +1,13 @@
-"""One training run, from a spec to an adapter or a checkpoint: a plain loop that can be killed and continued.
+"""Train a model from a run spec to an adapter or a checkpoint: a plain loop that can be killed and continued.
 
-On one processor the same run gives the same bits, continued or not. What a step is stands in stepping.py, where its
-batches come from in feeding.py, what is computed faster in trainable.py.
+    record, _ = train("run.yaml", out="runs/first")
+
+On one processor the same run gives the same bits, whether it was interrupted or not. One step is in
+`finetune.optimizer`, its batches in `finetune.data_loader`, the faster ways to compute in `finetune.model_setup`.
 """
 
 import contextlib
+import dataclasses
 import math
 import os
 import time
@@ -16,98 +19,101 @@ from typing import Any
 import numpy as np
 import torch
 
-from finetune.adapters import base_record
-from finetune.checkpoint import Progress, States, remove_states
-from finetune.data_loader import Feed, step_batches
-from finetune.data_mix import Opener, Source, check_currencies, find_source, open_source, seen_rows
-from finetune.distributed import Ranks, in_step, joined, whole_weights
-from finetune.model_setup import is_divided, load_trainable
-from finetune.optimizer import Masters, learning_rate, make_optimiser
+from finetune.adapters import describe_base
+from finetune.checkpoint import Checkpointer, Progress, remove_checkpoints
+from finetune.data_loader import Prefetcher, step_batches
+from finetune.data_mix import Source, find_source, open_mix, seen_rows
+from finetune.distributed import Ranks, full_state_dict, init_process_group, wrap_ddp
+from finetune.model_setup import MasterWeights, is_sharded, load_trainable
+from finetune.optimizer import forward_backward, learning_rate, make_optimizer, optimizer_step
 from finetune.phi3v import save_model
-from finetune.phi3v.checkpoint import weights_written
+from finetune.phi3v.loading import weight_write_errors
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.run_dir import RUN, claim_run, finish_run, load_run, run_inputs, run_log, write_seen
-from finetune.sample_answers import answered_examples
+from finetune.run_dir import RUN, finish_run, load_run, open_log, open_or_resume, run_inputs, write_seen
 from finetune.tracking import NullTracker, open_tracker
-from finetune.train_step import gradients, update
-from finetune.validation import validation_loss
+from finetune.validation import generate_examples, validation_loss
 from schemas.errors import ToileError
-from schemas.training import RunRecord, TrainingSpec
+from schemas.training import MixSource, RunRecord, TrainingSpec
 from schemas.util.locks import run_lock
+from schemas.validation import load, presets
 
-MOST_LOADERS = 8
+MAX_LOADERS = 8
+_AVERAGED_STEPS = 10
+"""Steps whose mean is the first and the last loss of the record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """What a progress bar shows of a step."""
+    """What a progress bar shows after a step."""
 
     step: int
     num_new: int
-    """Steps since the last report: 1, and more at first when a run continues."""
+    """Steps since the last report: 1, and more for the first report of a continued run."""
     loss: float
     samples_per_second: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run with everything it needs at hand."""
+class TrainingRun:
+    """A run with everything it needs."""
 
     spec: TrainingSpec
     out: Path
     ranks: Ranks
     inputs: dict[str, Any]
-    """What decides the weights, as `run.json` says it; on the first process."""
+    """What decides the weights, as in `run.json`; empty on all processes but the first."""
     sources: Sequence[Source]
     validation: Sequence[Source]
     model: Any
-    masters: Masters
+    masters: MasterWeights
     processor: Phi3VProcessor
-    optimiser: torch.optim.Optimizer
-    states: States
+    optimizer: torch.optim.Optimizer
+    checkpointer: Checkpointer
 
 
 def train(
-    spec: TrainingSpec,
-    out: Path,
+    spec: TrainingSpec | Path | str,
+    out: Path | str,
     *,
     device: str | None = None,
     num_loaders: int | None = None,
     force: bool = False,
-    open_drawn: Opener | None = None,
     report: Callable[[StepReport], None] = lambda step: None,
     say: Callable[[str], None] = lambda text: None,
 ) -> tuple[RunRecord, bool]:
-    """Train as the spec says; the folders of its mix are paths. Returns the run's record, and False if it was finished.
+    """Train as the spec, or the run file, says. Return the run's record, and False if it was finished before.
 
     `out` becomes a PEFT folder (method lora) or a checkpoint under the published names (method full), with `run.json`,
-    `log.jsonl` and `seen.parquet` beside it. An unfinished run of the same inputs continues after its last checkpoint.
-    `num_loaders` processes decode pictures ahead; 0 decodes in this one, None chooses. `open_drawn` opens what is no
-    shard folder: catalog specs. The processes that torchrun has started share the work.
+    `log.jsonl` and `seen.parquet`. An unfinished run of the same inputs continues after its last checkpoint; `force`
+    replaces another run. `device` None selects a GPU where there is one. `num_loaders` worker processes decode images
+    ahead; 0 decodes in this process, None chooses. The processes that torchrun started share the work. Raises
+    ToileError for whatever a user can fix.
     """
+    spec = spec if isinstance(spec, TrainingSpec) else load_run_spec(Path(spec))
+    out = Path(out)
     check_choices(spec)
-    with joined(device) as ranks, run_lock(out, enabled=ranks.first):
+    with init_process_group(device) as ranks, run_lock(out, enabled=ranks.first):
         say = say if ranks.first else lambda text: None
-        sources = [open_source(Path(entry.data), "train", open_drawn) for entry in spec.mix]
-        check_currencies(sources)
+        sources = open_mix(spec.mix, "train")
         for source in sources:
-            incomplete = f"{source.num_skipped} rows without title, category, price or picture"
+            incomplete = f"{source.num_skipped} rows without title, category, price or image"
             say(f"{source.folder}: {source.num_examples} examples, {incomplete}")
         inputs: dict[str, Any] = {}
         finished = None
         if ranks.first:
-            inputs = run_inputs(spec, sources, base_record(spec.model, spec.seed, say))
-            finished = claim_run(out, inputs, force=force)
+            inputs = run_inputs(spec, sources, describe_base(spec.model, spec.seed, say))
+            finished = open_or_resume(out, inputs, force=force)
             if finished:
-                remove_states(out)  # where a kill came just after the record
+                remove_checkpoints(out)  # a kill just after the record left them
         if ranks.total(finished is not None):
             return finished or load_run(out / RUN), False
-        torch.set_num_threads(torch.get_num_threads())  # said aloud, MKL may not use fewer when busy: other sums
-        validation = validation_sources(spec, open_drawn)
+        torch.set_num_threads(torch.get_num_threads())  # set explicitly, MKL may not use fewer when busy: other sums
+        validation = open_validation(spec)
         model, masters, processor = load_trainable(spec, ranks, say)
-        optimiser = make_optimiser(masters, spec.optimiser, spec.speed.fused_optimiser)
-        states = States(out=out, masters=masters, optimiser=optimiser, ranks=ranks, divided=is_divided(spec, ranks))
-        run = Run(
+        optimizer = make_optimizer(masters, spec.optimiser, spec.speed.fused_optimiser)
+        sharded = is_sharded(spec, ranks)
+        checkpointer = Checkpointer(out=out, masters=masters, optimizer=optimizer, ranks=ranks, sharded=sharded)
+        run = TrainingRun(
             spec=spec,
             out=out,
             ranks=ranks,
@@ -117,57 +123,92 @@ def train(
             model=model,
             masters=masters,
             processor=processor,
-            optimiser=optimiser,
-            states=states,
+            optimizer=optimizer,
+            checkpointer=checkpointer,
         )
-        progress = states.load()
+        progress = checkpointer.load()
         if progress.step:
             say(f"continuing after step {progress.step}")
-        return go(run, progress, default_loaders(ranks) if num_loaders is None else num_loaders, report), True
+        num_loaders = default_loaders(ranks) if num_loaders is None else num_loaders
+        return train_loop(run, progress, num_loaders, report), True
 
 
-def go(run: Run, progress: Progress, num_loaders: int, report: Callable[[StepReport], None]) -> RunRecord:
-    """From where the run is to its end."""
+def load_run_spec(
+    path: Path,
+    *,
+    model: str | None = None,
+    mix: Sequence[MixSource] = (),
+    max_steps: int | None = None,
+) -> TrainingSpec:
+    """Read a run file; `model`, `mix` and `max_steps` replace its own where they are given.
+
+    Returns a spec whose mix has paths as seen from the working folder: those of the file are relative to the file. A
+    name that is not a path may be that of a shipped preset.
+    """
+    spec = load(path, "training")
+    entries, folder = (mix, Path()) if mix else (spec.mix, path.parent)
+    changes: dict[str, Any] = {"model": model, "max_steps": max_steps}
+    return dataclasses.replace(
+        spec,
+        mix=tuple(dataclasses.replace(entry, data=_resolve_data(entry.data, folder)) for entry in entries),
+        **{name: value for name, value in changes.items() if value is not None},
+    )
+
+
+def _resolve_data(data: str, folder: Path) -> str:
+    """Return the path of a mix entry relative to `folder`, or of a shipped preset where that path does not exist."""
+    path = folder / data
+    preset = None if path.exists() else presets("catalog").get(data)
+    return str(preset or path)
+
+
+def train_loop(
+    run: TrainingRun, progress: Progress, num_loaders: int, report: Callable[[StepReport], None]
+) -> RunRecord:
+    """Train from `progress` to the end, save the weights and return the record."""
     spec, ranks, num_before = run.spec, run.ranks, progress.step
-    model = run.model if run.states.divided else in_step(run.model, ranks)
+    model = run.model if run.checkpointer.sharded else wrap_ddp(run.model, ranks)
     steps = step_batches(spec, run.sources, run.processor, num_before, num_loaders, ranks)
-    feed = Feed(steps, run.processor, ranks.device, ahead=spec.speed.copy_ahead)
+    prefetcher = Prefetcher(steps, run.processor, ranks.device, ahead=spec.speed.copy_ahead)
     tracker = open_tracker(spec.tracking, run.inputs, run.out) if ranks.first else NullTracker()
     began = time.monotonic()
-    with kept_when_full(run.states, progress), run_log(run.out, num_before, first=ranks.first) as log:
+    with (
+        checkpoint_on_out_of_memory(run.checkpointer, progress),
+        open_log(run.out, num_before, first=ranks.first) as log,
+    ):
         while progress.step < spec.max_steps and not 0 < spec.patience <= progress.since_best:
             step_began, step = time.perf_counter(), progress.step + 1
-            taken = gradients(model, run.masters, feed, step, spec, ranks)
-            check_finite(taken.loss, taken.gradient_norm, run.states, progress)
+            result = forward_backward(model, run.masters, prefetcher, step, spec, ranks)
+            check_finite(result.loss, result.gradient_norm, run.checkpointer, progress)
             rate = learning_rate(spec.optimiser, step, spec.max_steps)
-            update(run.masters, run.optimiser, rate)
+            optimizer_step(run.masters, run.optimizer, rate)
             progress.step = step
-            progress.losses.append(taken.loss)
+            progress.losses.append(result.loss)
             seconds = time.perf_counter() - step_began
-            figures: dict[str, Any] = {
+            metrics: dict[str, Any] = {
                 "step": step,
-                "loss": taken.loss,
+                "loss": result.loss,
                 "learning_rate": rate,
-                "gradient_norm": taken.gradient_norm,
-                "supervised_tokens": taken.num_supervised,
+                "gradient_norm": result.gradient_norm,
+                "supervised_tokens": result.num_supervised,
                 "samples_per_second": spec.batch_size / seconds,
                 "seconds": round(seconds, 4),
-                "waited": round(taken.waited, 4),
+                "waited": round(result.waited, 4),
             }
             if spec.validate_every and step % spec.validate_every == 0:
-                figures["validation_loss"] = validate(run, progress)
-            log(figures)
-            tracker.log(figures, step)
+                metrics["validation_loss"] = validate(run, progress)
+            log(metrics)
+            tracker.log(metrics, step)
             num_new = step if step == num_before + 1 else 1
-            speed = spec.batch_size / seconds
-            report(StepReport(step=step, num_new=num_new, loss=taken.loss, samples_per_second=speed))
+            samples_per_second = spec.batch_size / seconds
+            report(StepReport(step=step, num_new=num_new, loss=result.loss, samples_per_second=samples_per_second))
             if step % spec.checkpoint_every == 0 and step < spec.max_steps:
-                run.states.save(progress)
+                run.checkpointer.save(progress)
     seconds = time.monotonic() - began
-    final = kept_loss(run, progress)
+    final = final_loss(run, progress)
     tracker.log({"validation_loss": final}, progress.step)
-    if spec.tracking != "none" and ranks.first and not run.states.divided:
-        examples = answered_examples(run.model, run.processor, run.validation or run.sources, ranks.device)
+    if spec.tracking != "none" and ranks.first and not run.checkpointer.sharded:
+        examples = generate_examples(run.model, run.processor, run.validation or run.sources, ranks.device)
         tracker.log_examples(examples)
     tracker.finish()
     record = RunRecord(
@@ -179,8 +220,8 @@ def go(run: Run, progress: Progress, num_loaders: int, report: Callable[[StepRep
         versions={},
         seconds=round(seconds, 3),
         samples_per_second=round((progress.step - num_before) * spec.batch_size / max(seconds, 1e-9), 2),
-        first_loss=float(np.mean(progress.losses[:10])),
-        last_loss=float(np.mean(progress.losses[-10:])),
+        first_loss=float(np.mean(progress.losses[:_AVERAGED_STEPS])),
+        last_loss=float(np.mean(progress.losses[-_AVERAGED_STEPS:])),
         validation_loss=final,
         best_step=progress.best_step if spec.keep == "best" else None,
     )
@@ -188,39 +229,39 @@ def go(run: Run, progress: Progress, num_loaders: int, report: Callable[[StepRep
     return record
 
 
-def validate(run: Run, progress: Progress) -> float | None:
-    """The validation loss of now; where it is the lowest and the best are kept, the weights are."""
+def validate(run: TrainingRun, progress: Progress) -> float | None:
+    """Return the current validation loss; save the weights where they are the best and the best are kept."""
     loss = validation_loss(run.model, run.processor, run.spec, run.validation, run.ranks)
-    if progress.judge(loss) and run.spec.keep == "best":
-        run.states.save_best()
+    if progress.record_validation(loss) and run.spec.keep == "best":
+        run.checkpointer.save_best()
     return loss
 
 
-def kept_loss(run: Run, progress: Progress) -> float | None:
-    """The validation loss of the weights that are kept, which the model has afterwards."""
+def final_loss(run: TrainingRun, progress: Progress) -> float | None:
+    """Put the weights that the spec keeps into the model and return their validation loss."""
     if run.spec.keep == "last":
         return validation_loss(run.model, run.processor, run.spec, run.validation, run.ranks)
     if progress.step % run.spec.validate_every:
         validate(run, progress)
     if progress.best_step is None:
-        return None  # no validation loss was a number: the weights of the end are kept
-    run.states.load_best()
+        return None  # no validation loss was finite: the last weights are kept
+    run.checkpointer.load_best()
     return progress.best_loss
 
 
-def save(run: Run, record: RunRecord) -> None:
-    """An adapter as a PEFT folder, or everything as a checkpoint; the record last, then the states go."""
-    run.masters.unround()
-    tensors = whole_weights(run.model) if run.states.divided else None
+def save(run: TrainingRun, record: RunRecord) -> None:
+    """Write a PEFT folder or a checkpoint, then the record; remove the resumable checkpoints last."""
+    run.masters.restore_full_precision()
+    tensors = full_state_dict(run.model) if run.checkpointer.sharded else None
     if run.ranks.first:
-        with weights_written(run.out):
+        with weight_write_errors(run.out):
             if run.spec.method == "lora":
                 run.model.save_pretrained(run.out, save_embedding_layers=False)  # "auto" would ask the hub
             else:
                 save_model(run.model, run.processor, run.out, tensors)
         write_seen(run.out, seen_rows(run.sources))
         finish_run(run.out, record)
-        remove_states(run.out)
+        remove_checkpoints(run.out)
     run.ranks.wait()
 
 
@@ -230,14 +271,17 @@ def check_choices(spec: TrainingSpec) -> None:
         raise ToileError(
             "freeze", "is of a full fine-tune; adapters freeze everything else", "name lora.targets instead"
         )
-    for name, asked in (("patience", spec.patience > 0), ("keep", spec.keep == "best")):
-        if asked and not spec.validate_every:
+    for name, wanted in (("patience", spec.patience > 0), ("keep", spec.keep == "best")):
+        if wanted and not spec.validate_every:
             raise ToileError(name, "needs validation losses, and validate_every is 0", "set validate_every, say to 50")
 
 
-def validation_sources(spec: TrainingSpec, open_drawn: Opener | None) -> list[Source]:
-    """The mix's validation rows, of families that no training row belongs to; none is an error where they decide."""
-    found = [find_source(Path(entry.data), "validation", open_drawn) for entry in spec.mix]
+def open_validation(spec: TrainingSpec) -> list[Source]:
+    """Open the mix's validation rows, whose families have no training row.
+
+    Raises ToileError where there are none and the spec needs them to stop or to choose weights.
+    """
+    found = [find_source(Path(entry.data), "validation", entry.draw) for entry in spec.mix]
     sources = [source for source in found if source is not None]
     if not sources and (spec.patience or spec.keep == "best"):
         raise ToileError("mix", "has no validation rows", "leave out patience and keep, or add a folder that has some")
@@ -245,26 +289,29 @@ def validation_sources(spec: TrainingSpec, open_drawn: Opener | None) -> list[So
 
 
 def default_loaders(ranks: Ranks) -> int:
-    """Processes that decode ahead: none without a GPU, whose cores have enough to do."""
+    """Return the number of worker processes that decode ahead: none without a GPU, where the model needs all cores."""
     cores = (os.cpu_count() or 1) // ranks.size
-    return max(1, min(MOST_LOADERS, cores - 1)) if ranks.device.startswith("cuda") else 0
+    return max(1, min(MAX_LOADERS, cores - 1)) if ranks.device.startswith("cuda") else 0
 
 
 @contextlib.contextmanager
-def kept_when_full(states: States, progress: Progress) -> Iterator[None]:
-    """A device that cannot hold a step's activations is a ToileError; the steps before it are saved."""
+def checkpoint_on_out_of_memory(checkpointer: Checkpointer, progress: Progress) -> Iterator[None]:
+    """Save the finished steps and raise ToileError where the device cannot hold a step's activations."""
     try:
         yield
     except torch.OutOfMemoryError as error:
-        states.save_reached(progress)
+        checkpointer.save_emergency(progress)
         hint = "set a smaller micro_batch_size, or speed: {checkpointing: true}, and start again: it continues"
-        raise ToileError(states.ranks.device, "has too little memory for a step", hint) from error
+        raise ToileError(checkpointer.ranks.device, "has too little memory for a step", hint) from error
 
 
-def check_finite(loss: float, gradient_norm: float, states: States, progress: Progress) -> None:
-    """A loss or gradient that is no number ends the run before it can spoil the weights; what was reached is saved."""
+def check_finite(loss: float, gradient_norm: float, checkpointer: Checkpointer, progress: Progress) -> None:
+    """Save the finished steps and raise ToileError for a loss or gradient that is not finite, before the update."""
     if not (math.isfinite(loss) and math.isfinite(gradient_norm)):
-        states.save_reached(progress)
+        checkpointer.save_emergency(progress)
         problem = f"the loss is {loss} and the gradient norm {gradient_norm}"
-        hint = f"lower optimiser.learning_rate and start anew; the weights before this step are in {states.out}/resume"
+        hint = (
+            "lower optimiser.learning_rate and start again; the weights before this step are in "
+            f"{checkpointer.out}/resume"
+        )
         raise ToileError(f"step {progress.step + 1}", problem, hint)

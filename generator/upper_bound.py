@@ -35,10 +35,10 @@ import numpy as np
 from scipy.special import ndtr
 
 from generator.sampling.attributes import CompiledAttribute
-from generator.sampling.prices import CompiledPrices, nearest_legal
+from generator.sampling.prices import CompiledPrices, snap_to_points
 from generator.sampling.products import compile_catalog
 from generator.sampling.streams import Floats, Index
-from schemas.appearance import SHOWN, Appearance, shown_as, visible_part
+from schemas.appearance import SHOWN, Appearance, drop_invisible, visible_attributes
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.errors import ToileError
 from schemas.product import Product
@@ -134,7 +134,7 @@ class Oracle:
         where = f"product {product.product_code}"
         if product.attributes is None:
             raise ToileError(where, "does not say what its image shows", "its folder was not made by `toile generate`")
-        seen = visible_part(Appearance.from_attributes(product.attributes, f"{where}: attributes"))
+        seen = drop_invisible(Appearance.from_attributes(product.attributes, f"{where}: attributes"))
         states = self._states(dataclasses.replace(seen, design_seed=0, shot_seed=0))
         if states is None:
             return _UNKNOWN
@@ -200,7 +200,7 @@ class Oracle:
         if (
             value == attribute.absent
             or drawn is None
-            or drawn not in shown_as(seen.silhouette, seen.presentation) | {"colour"}
+            or drawn not in visible_attributes(seen.silhouette, seen.presentation) | {"colour"}
         ):
             return True
         name = attribute.values[value]
@@ -333,7 +333,7 @@ def price_window_probabilities(
 
 def _price_cdf(points: Floats, middle: Floats, index_J: Index, median_S: Floats, spread_S: Floats) -> Floats:
     """Return the probability, shape (S, J), of a price no higher than legal price number `index_J`."""
-    fixed_SJ = nearest_legal(points, median_S)[:, None] <= points[index_J]
+    fixed_SJ = snap_to_points(points, median_S)[:, None] <= points[index_J]
     with np.errstate(divide="ignore", invalid="ignore"):
         z_SJ = np.log(middle[index_J] / median_S[:, None]) / spread_S[:, None]
     found: Floats = np.where(spread_S[:, None] > 0, ndtr(z_SJ), fixed_SJ)
@@ -344,7 +344,7 @@ def _price_cdf(points: Floats, middle: Floats, index_J: Index, median_S: Floats,
 
 
 def rank_shares(spec: CatalogSpec) -> tuple[float, ...]:
-    """Return, for each r, the share of products with r earlier products of their family (see `first_of_design`)."""
+    """Return, for each r, the share of products with r earlier products of their family (see `family_start`)."""
     longest = spec.colourways.max_per_family
     repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
     shares = [0.0] * longest

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from finetune.train import train
     from generator.audit.run import audit
     from generator.catalog.generate import generate
-    from generator.fit.fit_spec import fit
-    from generator.fit.options import FitOptions
+    from generator.fit.fit_spec import FitOptions, fit
     from generator.ingest.fetch import FetchOptions
     from generator.ingest.fetch import fetch_dataset as fetch
     from generator.ingest.import_table import import_table
@@ -34,8 +33,8 @@ if TYPE_CHECKING:
     from schemas.evaluation import EvaluationSpec
     from schemas.prediction import Prediction
     from schemas.product import Product
-    from schemas.specs import load_spec
     from schemas.training import TrainingSpec
+    from schemas.validation import load_spec
 
     __version__: str
 
@@ -69,7 +68,7 @@ _SOURCES = {
     "CatalogSpec": "schemas.catalog:CatalogSpec",
     "EvaluationSpec": "schemas.evaluation:EvaluationSpec",
     "FetchOptions": "generator.ingest.fetch:FetchOptions",
-    "FitOptions": "generator.fit.options:FitOptions",
+    "FitOptions": "generator.fit.fit_spec:FitOptions",
     "ImportOptions": "generator.ingest.rows:ImportOptions",
     "Prediction": "schemas.prediction:Prediction",
     "Product": "schemas.product:Product",
@@ -84,7 +83,7 @@ _SOURCES = {
     "generate": "generator.catalog.generate:generate",
     "import_table": "generator.ingest.import_table:import_table",
     "load_model": "finetune.adapters:load_model",
-    "load_spec": "schemas.specs:load_spec",
+    "load_spec": "schemas.validation:load_spec",
     "product": "generator.sampling.products:product",
     "score": "evaluation.metrics.scores:score",
     "train": "finetune.train:train",

@@ -37,7 +37,7 @@ def demo(
     Example:
       toile demo --out toile-demo
     """
-    from schemas.specs import PRESETS
+    from schemas.validation import PRESETS
 
     if (out / "report.html").exists() and not (out / "comparison" / "comparison.json").is_file():
         raise ToileError(str(out / "report.html"), "was not made by the demo", "choose another --out")
@@ -114,9 +114,10 @@ def matrix(
     """
     from evaluation.analysis.comparison import build_matrix
     from evaluation.report.console import print_matrix
-    from schemas.matrix import ALL, BASE
+    from finetune.train import load_run_spec
+    from schemas.result import ALL, BASE
 
-    spec = finetune.commands.read_run(run, model, (), max_steps)
+    spec = load_run_spec(run, model=model, max_steps=max_steps)
     folders = _sources(run, [entry.data for entry in spec.mix])
     weights = {name: entry.weight for name, entry in zip(folders, spec.mix, strict=True)}
     mixes = {BASE: {}, **{name: {name: 1.0} for name in folders}, ALL: weights}

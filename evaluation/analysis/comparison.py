@@ -20,13 +20,19 @@ from evaluation.metrics.score_matrix import headline_outcomes, small_categories
 from evaluation.report.evidence import EvaluationFolder, read_evaluation, read_paired_evidence, refuse_unpaired
 from evaluation.report.page import headline_rows, render_comparison_page, render_matrix_page
 from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.manifest import versions
-from schemas.matrix import ALL, BASE, MATRIX, Cell, Contrast, Matrix
 from schemas.prediction import PREDICTIONS
 from schemas.result import (
+    ALL,
+    BASE,
+    MATRIX,
+    Cell,
     Comparison,
+    Contrast,
     Difference,
+    Matrix,
     Result,
     Score,
     Side,
@@ -39,7 +45,6 @@ from schemas.result import (
 )
 from schemas.util.files import file_sha256, write_json
 from schemas.util.stats import holm
-from schemas.validation import validate
 
 
 def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
@@ -56,7 +61,7 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
         return read_comparison(out)
     folder = find_data(base, sides[0].result, data)
     evidence = read_paired_evidence(sides, spec, folder)
-    products, frequencies, touched = evidence.products, evidence.frequencies, set(evidence.touched)
+    products, frequencies, touched = evidence.products, evidence.habits, set(evidence.touched)
     first, second = evidence.outcomes()
     chosen = (sides[0].result.chosen or spec.protocol, sides[1].result.chosen or spec.protocol)
     best = chosen if sides[0].result.chosen or sides[1].result.chosen else None
@@ -179,7 +184,7 @@ def build_matrix(
         ],
     )
     document = document_of(matrix)
-    validate(document, "matrix", str(out / MATRIX))
+    from_dict(Matrix, document, str(out / MATRIX))
     write_text(out / REPORT, render_matrix_page(matrix))
     write_json(out / MATRIX, document)
     return matrix

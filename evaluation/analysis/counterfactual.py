@@ -38,6 +38,7 @@ from schemas.counterfactual import (
     read_counterfactual,
     write_counterfactual,
 )
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
@@ -45,7 +46,6 @@ from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar
-from schemas.validation import build
 
 _ROUNDING = 1e-9
 COUNTERFACTUAL_METHODS: Mapping[str, str] = {
@@ -285,7 +285,7 @@ def evaluate_counterfactuals(
         versions=versions(*PACKAGES),
         seconds=time.monotonic() - began,
     )
-    found = build(Counterfactual, document_of(record))  # as reading it back gives it
+    found = from_dict(Counterfactual, document_of(record), str(out / COUNTERFACTUAL))  # as reading it back gives it
     images = {product.product_code: product.image or b"" for product in shown.products}
     write_text(out / REPORT, render_counterfactual_page(found, by_code, images))
     write_counterfactual(out, found)

@@ -19,8 +19,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from PIL import Image
 
 from evaluation.metrics.scoring import Outcome, category_key, score_answers
@@ -51,10 +53,10 @@ BASELINE_METHODS = {
 class TrainingFrequencies:
     """Counts and medians of the train split; it has at least one row with title, category and price."""
 
-    num_rows: int
+    num_rows: Annotated[int, Ge(1)]
     """Rows with title, category and price."""
     categories: tuple[str, ...]
-    counts: Mapping[str, int]
+    counts: Mapping[str, Annotated[int, Ge(1)]]
     """Rows by category."""
     majority_category: str
     commonest_title: str

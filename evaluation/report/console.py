@@ -12,13 +12,23 @@ from rich.text import Text
 
 from evaluation.metrics.metrics import HEADLINE, metric_names
 from evaluation.report import page
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.evaluation import EvaluationSpec
-from schemas.matrix import Cell, Contrast, Matrix
-from schemas.result import COMPARISON, Comparison, Difference, Result, Score, document_of, read_comparison, read_result
+from schemas.result import (
+    COMPARISON,
+    Cell,
+    Comparison,
+    Contrast,
+    Difference,
+    Matrix,
+    Result,
+    Score,
+    document_of,
+    read_comparison,
+    read_result,
+)
 from schemas.util.console import strip_control_chars
 from schemas.util.files import storage_errors
-from schemas.validation import nearest
 
 
 def check_thresholds(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
@@ -27,7 +37,7 @@ def check_thresholds(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
     for metric in floors:
         if metric not in names:
             problem = f"the protocol {spec.protocol} has no figure {metric!r}"
-            raise ToileError("--fail-under", problem, nearest(metric, names))
+            raise ToileError("--fail-under", problem, suggest(metric, names))
 
 
 def enforce_thresholds(floors: Mapping[str, float], result: Result, out: Path) -> None:

@@ -16,7 +16,9 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from annotated_types import Len
 
 from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
 from evaluation.metrics.differences import compare_with_baselines, compute_differences
@@ -25,12 +27,12 @@ from evaluation.metrics.scoring import Outcome, score_answers
 from evaluation.protocols.protocols import add_protocol
 from evaluation.rows import ground_truth
 from evaluation.run_dir import format_keys
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Result, document_of, identity_document, read_result
-from schemas.validation import build, validate
 
 EMBEDDED = re.compile(r'<script type="application/json" id="toile">(.*?)</script>', re.DOTALL)
 PACKED = re.compile(r'<script type="application/gzip\+base64" id="evidence">([A-Za-z0-9+/=\s]*)</script>')
@@ -48,15 +50,15 @@ class Evidence:
     spec: EvaluationSpec
     """The way of judging, with the protocols that were asked."""
     products: Sequence[Product]
-    sides: Sequence[Sequence[Prediction]]
+    sides: Annotated[Sequence[Sequence[Prediction]], Len(1, 2)]
     """The answers of one model, or of two."""
-    frequencies: TrainingFrequencies | None
+    habits: TrainingFrequencies | None
     touched: Sequence[str]
     """Codes of rows that training has met."""
 
     def outcomes(self) -> list[list[Outcome]]:
         """Every side's answers, scored."""
-        categories = self.frequencies.categories if self.frequencies else ()
+        categories = self.habits.categories if self.habits else ()
         return [score_answers(self.products, side, self.spec, categories) for side in self.sides]
 
 
@@ -81,7 +83,7 @@ def make_evidence(
         spec=spec,
         products=sorted(products, key=lambda product: product.product_code),
         sides=[sorted(side, key=lambda p: (p.protocol, p.control, p.product_code)) for side in sides],
-        frequencies=frequencies,
+        habits=frequencies,
         touched=sorted(touched),
     )
 
@@ -92,7 +94,7 @@ def pack_evidence(evidence: Evidence) -> str:
         "spec": dataclasses.asdict(evidence.spec),
         "products": [_scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
         "sides": [[_prediction_fields(prediction) for prediction in side] for side in evidence.sides],
-        "habits": None if evidence.frequencies is None else dataclasses.asdict(evidence.frequencies),
+        "habits": None if evidence.habits is None else dataclasses.asdict(evidence.habits),
         "touched": evidence.touched,
     }
     text = json.dumps(document, separators=(",", ":"), sort_keys=True)
@@ -130,7 +132,7 @@ def read_paired_evidence(sides: Sequence[EvaluationFolder], spec: EvaluationSpec
 def _fit_evidence(
     spec: EvaluationSpec,
     products: Sequence[Product],
-    sides: Sequence[Sequence[Prediction]],
+    sides: Annotated[Sequence[Sequence[Prediction]], Len(1, 2)],
     touched: Sequence[str],
     shards: Path,
 ) -> Evidence:
@@ -215,18 +217,16 @@ def rescore(page: Path) -> Rescored:
     document, evidence = _read_page(page)
     scored = evidence.outcomes()
     if len(evidence.sides) == 1:
-        shown: Any = build(Result, document)
-        found: Any = compute_scores(
-            scored[0], evidence.products, evidence.spec, evidence.frequencies, set(evidence.touched)
-        )
+        shown: Any = from_dict(Result, document, f"{page}: figures")
+        found: Any = compute_scores(scored[0], evidence.products, evidence.spec, evidence.habits, set(evidence.touched))
     else:
-        comparison = shown = build(Comparison, document)
+        comparison = shown = from_dict(Comparison, document, f"{page}: figures")
         chosen = tuple(side.chosen or evidence.spec.protocol for side in (comparison.base, comparison.tuned))
         best = (chosen[0], chosen[1]) if comparison.base.chosen or comparison.tuned.chosen else None
-        price = evidence.frequencies.median_price if evidence.frequencies else None
+        price = evidence.habits.median_price if evidence.habits else None
         found = list(compute_differences(scored[0], scored[1], evidence.spec, best, price, set(evidence.touched)))
-        if evidence.frequencies:
-            found += compare_with_baselines(scored[1], evidence.products, evidence.spec, evidence.frequencies)
+        if evidence.habits:
+            found += compare_with_baselines(scored[1], evidence.products, evidence.spec, evidence.habits)
     return _compare_figures(document_of(shown.scores), document_of(found))
 
 
@@ -278,19 +278,7 @@ def _read_page(page: Path) -> tuple[dict[str, Any], Evidence]:
         unpacked = json.loads(_decompress(base64.b64decode(packed[1], validate=False)))
     except (ValueError, binascii.Error, zlib.error) as error:
         raise ToileError(str(page), f"is damaged: {error}", "write it once more with `toile report DIR`") from error
-    validate(unpacked, "evidence", f"{page}: evidence")
-    validate(unpacked["spec"], "evaluation", f"{page}: evidence.spec")
-    validate(document, "result" if len(unpacked["sides"]) == 1 else "comparison", f"{page}: figures")
-    for side in unpacked["sides"]:
-        for number, prediction in enumerate(side):
-            validate(prediction, "prediction", f"{page}: answer {number}")
-    return document, Evidence(
-        spec=build(EvaluationSpec, unpacked["spec"]),
-        products=[build(Product, each) for each in unpacked["products"]],
-        sides=[[build(Prediction, each) for each in side] for side in unpacked["sides"]],
-        frequencies=None if unpacked["habits"] is None else build(TrainingFrequencies, unpacked["habits"]),
-        touched=unpacked["touched"],
-    )
+    return document, from_dict(Evidence, unpacked, f"{page}: evidence")
 
 
 def _decompress(packed: bytes) -> bytes:

@@ -35,7 +35,6 @@ from evaluation.report.plots import Points, plot_prices, select_gallery
 from evaluation.run_dir import REPORT, find_data, write_text
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.matrix import Matrix
 from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import (
@@ -45,6 +44,7 @@ from schemas.result import (
     Counts,
     Difference,
     Inputs,
+    Matrix,
     Result,
     Score,
     Side,

@@ -1,9 +1,9 @@
-"""Sizes and settings of a Phi-3-Vision model, read from and written to the published config.json layout.
+"""Read and write the configuration of a Phi-3-Vision model in the published config.json layout.
 
-The published files differ from what transformers expects in three places, and all three are settled here: the rope
-type "su" is what transformers calls "longrope"; `auto_map` and `_attn_implementation` (flash attention) are dropped;
-and the vision tower, always CLIP ViT-L/14 at 336 px there, has no entry. Ours may be smaller and is then written as
-`vision_config`. Source: config.json of microsoft/Phi-3-vision-128k-instruct and microsoft/Phi-3.5-vision-instruct.
+The published files differ from what transformers expects in three points, which are resolved here. The rope type "su"
+is "longrope" in transformers; `auto_map` and `_attn_implementation` (flash attention) are dropped; and the vision
+tower, always CLIP ViT-L/14 at 336 px, has no entry. A smaller tower is written as `vision_config`. Source: config.json
+of microsoft/Phi-3-vision-128k-instruct and microsoft/Phi-3.5-vision-instruct.
 """
 
 import math
@@ -35,7 +35,7 @@ EMBEDDING_LAYER = {
     "use_hd_transform": True,
     "with_learnable_separator": True,
 }
-"""The one way of laying out a picture that is implemented (and that was ever published)."""
+"""The only image layout that is implemented (and that was ever published)."""
 
 SHARED_FIELDS = (
     "attention_dropout",
@@ -57,7 +57,7 @@ SHARED_FIELDS = (
     "use_cache",
     "vocab_size",
 )
-"""Fields that bear the same name in the published file and in transformers."""
+"""Fields with the same name in the published file and in transformers."""
 
 DROPPED = ("_attn_implementation", "_name_or_path", "auto_map", "transformers_version", "torch_dtype", "dtype")
 
@@ -84,19 +84,19 @@ class Phi3VConfig(Phi3Config):  # type: ignore[misc]  # transformers is untyped
 
     @property
     def lines_per_tile(self) -> int:
-        """Lines (and columns) of vectors that one crop becomes: 12 at 336 px with patches of 14 px."""
+        """Lines (and columns) of vectors of one crop: 12 at 336 px with patches of 14 px."""
         return self.tile_px // int(self.vision_config.patch_size) // 2
 
     @property
     def join_size(self) -> int:
-        """Width of one joined vector: 2x2 neighbouring patches side by side."""
+        """Width of one merged vector: 2x2 neighbouring patches side by side."""
         return 4 * int(self.vision_config.hidden_size)
 
 
 def config_from_json(document: dict[str, Any], where: str) -> Phi3VConfig:
-    """The configuration in a parsed config.json; `where` names the file in errors.
+    """Return the configuration in a parsed config.json; `where` names the file in errors.
 
-    Raises ToileError for another model_type, another picture layout, another rope type, or values that do not fit.
+    Raises ToileError for another model_type, another image layout, another rope type, or values that do not fit.
     """
     model_type = document.get("model_type")
     if model_type != Phi3VConfig.model_type:
@@ -122,7 +122,7 @@ def config_from_json(document: dict[str, Any], where: str) -> Phi3VConfig:
 
 
 def config_to_json(config: Phi3VConfig, dtype: str) -> dict[str, Any]:
-    """The published layout of a configuration; `dtype` is the name of the weights' type, such as "bfloat16"."""
+    """Return a configuration in the published layout; `dtype` is the name of the weights' type, such as "bfloat16"."""
     rope = config.rope_parameters
     document = {name: getattr(config, name) for name in SHARED_FIELDS}
     document |= {
@@ -150,7 +150,10 @@ def config_to_json(config: Phi3VConfig, dtype: str) -> dict[str, Any]:
 
 
 def attention_scaling(config: Phi3VConfig) -> float:
-    """The factor on cosines and sines, sqrt(1 + ln(max / original) / ln(original)), for short and long rows alike."""
+    """Return the factor on cosines and sines of all rows, sqrt(1 + ln(max / original) / ln(original)).
+
+    Source: LongRoPE, arXiv 2402.13753, and modeling_phi3_v.py of the published models.
+    """
     ratio = config.max_position_embeddings / config.original_max_position_embeddings
     if ratio <= 1:
         return 1.0
@@ -158,7 +161,7 @@ def attention_scaling(config: Phi3VConfig) -> float:
 
 
 def _rope_parameters(fields: dict[str, Any], where: str) -> dict[str, Any]:
-    """transformers' form of the rope entry: type "longrope" and the base frequency inside the same dict."""
+    """Return the rope entry as transformers expects it: type "longrope", with the base frequency in the same dict."""
     rope = dict(fields.get("rope_scaling") or fields.get("rope_parameters") or {})
     kind = rope.pop("type", None) or rope.get("rope_type")
     if kind not in ("su", "longrope") or not {"long_factor", "short_factor"} <= rope.keys():
@@ -173,19 +176,19 @@ def _rope_parameters(fields: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def _check_sizes(config: Phi3VConfig, where: str) -> None:
-    """The relations between sizes that the rest of the code takes for granted."""
+    """Raise ToileError unless the sizes fit together as the rest of the code expects."""
     tower, rope = config.vision_config, config.rope_parameters
     head_size, left_over = divmod(config.hidden_size, config.num_attention_heads)
     wanted = {
-        f"hidden_size {config.hidden_size} is no multiple of num_attention_heads": left_over == 0,
+        f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads": left_over == 0,
         f"rope_scaling: short_factor and long_factor must be lists of {head_size // 2} numbers": all(
             isinstance(rope[name], list) and len(rope[name]) == head_size // 2
             for name in ("short_factor", "long_factor")
         ),
-        f"vision_config: image_size {config.tile_px} is no multiple of 2 x patch_size {tower.patch_size}": (
+        f"vision_config: image_size {config.tile_px} is not a multiple of 2 x patch_size {tower.patch_size}": (
             config.tile_px % (2 * tower.patch_size) == 0
         ),
-        "vision_config: num_hidden_layers must be 2 or more, for the last one is not run": tower.num_hidden_layers > 1,
+        "vision_config: num_hidden_layers must be 2 or more, as the last one is not run": tower.num_hidden_layers > 1,
         "tie_word_embeddings is true, but lm_head.weight is a tensor of its own": not config.tie_word_embeddings,
         f"pad_token_id {config.pad_token_id} is beyond vocab_size": (config.pad_token_id or 0) < config.vocab_size,
     }

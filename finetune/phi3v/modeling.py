@@ -1,12 +1,17 @@
-"""The model: Phi-3's decoder from transformers, with picture vectors laid into the places that the text left free.
+"""The model: Phi-3's decoder from transformers, with image vectors at the positions that the text left free.
 
-Negative ids are picture positions (-1 the first picture of a row, -2 the second). The pictures of a batch follow one
-another in `pixel_values`, row by row. Every mismatch between the two is an error: a model that quietly goes on
-without the picture learns and answers from the question alone. Source: modeling_phi3_v.py of the published models.
-Deviations: positions come from the attention mask, also outside `generate`, and rope factors are chosen per row
-(rotary.py); `input_ids` is never written to.
+Negative ids are image positions (-1 the first image of a row, -2 the second). The images of a batch follow one another
+in `pixel_values`, row by row. Every mismatch between the two is an error: a model that continues without the image
+learns and answers from the question alone. Source: modeling_phi3_v.py of the published models. Deviations: positions
+come from the attention mask, also outside `generate`; `input_ids` is never written to; rope factors are chosen per row.
 
-Shapes: B rows, T positions, D width, V vocabulary, S supervised positions, P pictures, K crops, C colours.
+Phi-3 divides its rotary frequencies by "short" factors, and by "long" factors in rows longer than 4096 positions. The
+published code (and transformers) apply the longest row's factors to the whole batch, so a short row changes its logits
+in a batch with a long one. Here a row's factors depend on that row alone. Source: Phi3SuScaledRotaryEmbedding in
+modeling_phi3_v.py; LongRoPE, arXiv 2402.13753, section 3.
+
+Shapes: B rows, T positions, D width, V vocabulary, S supervised positions, P images, K crops, C colours, H size of a
+head, F = H / 2 rotary frequencies.
 """
 
 from collections.abc import Sequence
@@ -20,32 +25,65 @@ from transformers.generation.utils import GenerationMixin
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
 from transformers.models.phi3.modeling_phi3 import Phi3Model, Phi3PreTrainedModel
 
-from finetune.phi3v.candidates import candidate_logprobs
-from finetune.phi3v.configuration import Phi3VConfig
-from finetune.phi3v.pictures import check_pictures, repeat_pictures
-from finetune.phi3v.rotary import LongRope, positions_from_mask
-from finetune.phi3v.vision import PictureEmbedding
+from finetune.phi3v.candidates import score_candidates
+from finetune.phi3v.configuration import Phi3VConfig, attention_scaling
+from finetune.phi3v.vision import ImageEmbedding, check_images, repeat_image_indices
 from schemas.errors import ToileError
 
 
+class LongRope(nn.Module):
+    """Compute cosines and sines for the positions of a batch; it has no parameters and no state between calls."""
+
+    short_F: Tensor
+    long_F: Tensor
+
+    def __init__(self, config: Phi3VConfig) -> None:
+        super().__init__()
+        self.scaling = attention_scaling(config)
+        self.switch_length = config.original_max_position_embeddings
+        rope = config.rope_parameters
+        head_size = config.hidden_size // config.num_attention_heads
+        exponent_F = torch.arange(0, head_size, 2, dtype=torch.float32, device="cpu") / head_size
+        base_F = rope["rope_theta"] ** exponent_F
+        for name in ("short", "long"):
+            factor_F = torch.tensor(rope[f"{name}_factor"], dtype=torch.float32, device="cpu")
+            self.register_buffer(f"{name}_F", 1.0 / (factor_F * base_F), persistent=False)
+
+    def forward(self, x: Tensor, position_ids: Tensor) -> tuple[Tensor, Tensor]:
+        """Return cosines and sines (B, T, H), in the dtype of `x`, of `position_ids` (B, T).
+
+        A row's length is its largest position plus one.
+        """
+        length_B11 = position_ids.amax(dim=-1)[:, None, None] + 1
+        frequency_B1F = torch.where(length_B11 > self.switch_length, self.long_F.float(), self.short_F.float())
+        angle_BTF = position_ids[..., None].float() * frequency_B1F
+        angle_BTH = torch.cat((angle_BTF, angle_BTF), dim=-1)
+        return (angle_BTH.cos() * self.scaling).to(x.dtype), (angle_BTH.sin() * self.scaling).to(x.dtype)
+
+
+def positions_from_mask(attention_mask_BT: Tensor) -> Tensor:
+    """Return (B, T) positions that count a row's real tokens from 0; padding on either side never lengthens a row."""
+    return (attention_mask_BT.long().cumsum(dim=-1) - 1).clamp(min=0)
+
+
 class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
-    """The decoder with pictures in front of it."""
+    """Phi-3's decoder and the image embedding."""
 
     config_class = Phi3VConfig
 
     def __init__(self, config: Phi3VConfig) -> None:
         super().__init__(config)
         self.rotary_emb = LongRope(config)
-        self.vision_embed_tokens = PictureEmbedding(config)
+        self.vision_embed_tokens = ImageEmbedding(config)
 
     def embed(self, input_ids_BT: Tensor, pixels_PKCSS: Tensor | None, image_sizes_P2: Tensor | None) -> Tensor:
-        """(B, T, D) word embeddings with the picture vectors at the negative ids. Raises ToileError on any mismatch."""
+        """Return (B, T, D): word embeddings, image vectors at negative ids. Raises ToileError on any mismatch."""
         words_BTD: Tensor = self.embed_tokens(input_ids_BT.clamp(min=0))
         grids = None
         if pixels_PKCSS is not None and image_sizes_P2 is not None:
             grids = self.vision_embed_tokens.grids(image_sizes_P2, pixels_PKCSS.shape[1] - 1)
         counts = None if grids is None else [self.vision_embed_tokens.num_vectors(*grid) for grid in grids]
-        check_pictures(input_ids_BT, pixels_PKCSS, counts)
+        check_images(input_ids_BT, pixels_PKCSS, counts)
         if pixels_PKCSS is None or not grids:
             return words_BTD
         vectors_MD = self.vision_embed_tokens(pixels_PKCSS, grids).to(words_BTD.dtype)
@@ -63,10 +101,10 @@ class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
         right_padded: bool = False,
         **kwargs: Any,
     ) -> Any:
-        """Phi3Model's outputs; positions are counted along the attention mask where none are given.
+        """Return Phi3Model's outputs. Positions are counted along the attention mask where none are given.
 
         `right_padded=True` promises that rows begin at 0 and are padded on the right only. Attention then needs no
-        mask: what stands at the padding sees everything before it and is seen by nothing.
+        mask: no real position attends to the padding behind it.
         """
         if inputs_embeds is None:
             if input_ids is None:
@@ -89,7 +127,7 @@ class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
         )
 
     def _without_mask(self, x_BTD: Tensor, position_ids_BT: Tensor) -> Tensor:
-        """(B, T, D) of all layers, each with `is_causal` attention, for which there are faster kernels."""
+        """Return (B, T, D) after all layers, each with `is_causal` attention, which has faster kernels."""
         assert self.config._attn_implementation == "sdpa", "eager attention without a mask would look ahead"
         rotation = self.rotary_emb(x_BTD, position_ids_BT)
         for layer in self.layers:
@@ -99,7 +137,7 @@ class Phi3VModel(Phi3Model):  # type: ignore[misc]  # transformers is untyped
 
 
 class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[misc]  # transformers is untyped
-    """Phi-3-Vision with its head: logits, loss, and `generate` from transformers."""
+    """Phi-3-Vision with its head: logits, loss, candidate scores, and `generate` from transformers."""
 
     config_class = Phi3VConfig
 
@@ -125,15 +163,14 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
         num_supervised: int | None = None,
         **kwargs: Any,
     ) -> CausalLMOutputWithPast:
-        """Logits (B, T, V), and with `labels` (B, T) the loss.
+        """Return logits (B, T, V), and with `labels` (B, T) the loss in nats a token.
 
         Negative labels are ignored. The loss is the sum over the supervised positions divided by `num_supervised`, by
         default their number in this batch; give the number of the whole step when several batches make up one.
-        `logits_to_keep=n` computes the last n positions only. `supervised_only=True` computes the head where a label
-        counts and nowhere else: logits are then (S, V) in reading order, of the positions *before* each supervised
-        id. It is the same loss for a fraction of the memory: 2,500 positions of the published model are 0.33 GB of
-        logits a row. The cache is off unless asked for, as `generate` does. Raises ToileError where pictures and ids
-        do not agree.
+        `logits_to_keep=n` computes the last n positions only. `supervised_only=True` computes the head only where a
+        label counts: logits are then (S, V) in reading order, of the positions *before* each supervised id. It is the
+        same loss for a fraction of the memory: 2,500 positions of the published model are 0.33 GB of logits a row. The
+        cache is off by default; `generate` switches it on. Raises ToileError where images and ids do not agree.
         """
         outputs = self.model(
             input_ids=input_ids,
@@ -170,12 +207,12 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
         )
 
     def logprob(self, candidates: Sequence[Sequence[Sequence[int]]], **batch: Tensor) -> list[Tensor]:
-        """ln P of given answers, for each row a float32 tensor with one sum for each of the row's candidates.
+        """Return ln P of given answers: for each row a float32 tensor with one sum for each of its candidates.
 
-        `batch` is the processor's, of prompts padded on either side; a candidate is the list of ids that follow the
-        prompt. One prefill a row, whatever the number of candidates. Raises ToileError for an empty candidate.
+        `batch` holds prompts from the processor, padded on either side; a candidate is the list of ids after the
+        prompt. One prefill a row serves all its candidates. Raises ToileError for an empty candidate.
         """
-        return candidate_logprobs(self, candidates, batch)
+        return score_candidates(self, candidates, batch)
 
     def prepare_inputs_for_generation(
         self,
@@ -184,10 +221,10 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
         attention_mask: Tensor | None = None,
         **kwargs: Any,
     ) -> dict[str, Any]:
-        """One step's inputs: pictures until they are in the cache, and no cache across the rope switch.
+        """Return one step's inputs: images until they are in the cache, and no cache across the rope switch.
 
-        In the first step they go along even where no id holds a place for them, so that `forward` refuses it. A cached
-        key was rotated with the short factors; once a row grows past the switch length it needs the long ones, so all
+        The first step always passes the images, so that `forward` refuses them where no id is an image position. Cached
+        keys were rotated with the short factors; once a row grows past the switch length it needs the long ones, so all
         keys are computed again, once.
         """
         if past_key_values is not None and self._crosses_rope_switch(past_key_values, input_ids, attention_mask):
@@ -204,16 +241,16 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
         return inputs
 
     def _get_logits_processor(self, *args: Any, **kwargs: Any) -> LogitsProcessorList:
-        """The processors that `generate` was asked for; to them a picture position is token 0.
+        """Return the logits processors of `generate`, which see image positions as token 0.
 
-        A repetition penalty looks ids up in the logits, and a negative one is out of bounds.
+        A repetition penalty looks ids up in the logits, and a negative id is out of bounds.
         """
-        processors = _WithoutPicturePositions()
+        processors = _MaskImageIds()
         processors.extend(super()._get_logits_processor(*args, **kwargs))
         return processors
 
     def _crosses_rope_switch(self, past_key_values: Any, input_ids: Tensor, attention_mask: Tensor | None) -> bool:
-        """Whether some row was within the switch length when the cache was filled and is beyond it now."""
+        """Return whether a row was within the switch length when the cache was filled and is longer now."""
         switch = self.config.original_max_position_embeddings
         past = int(past_key_values.get_seq_length())
         if past == 0 or input_ids.shape[1] <= switch:
@@ -230,20 +267,20 @@ class Phi3VForCausalLM(Phi3PreTrainedModel, GenerationMixin):  # type: ignore[mi
         input_ids: Tensor | None = None,
         **model_kwargs: Any,
     ) -> Any:
-        """Copies of a row (beams, several answers) take all pictures of the row along, in its order."""
+        """Repeat rows (beams, several answers) together with all their images, in the rows' order."""
         if expand_size > 1 and input_ids is not None and model_kwargs.get("pixel_values") is not None:
-            order = repeat_pictures(input_ids, expand_size)
-            pictures = {name: model_kwargs.pop(name)[order] for name in ("pixel_values", "image_sizes")}
+            order = repeat_image_indices(input_ids, expand_size)
+            images = {name: model_kwargs.pop(name)[order] for name in ("pixel_values", "image_sizes")}
         else:
-            pictures = {}
+            images = {}
         input_ids, model_kwargs = super()._expand_inputs_for_generation(
             expand_size=expand_size, is_encoder_decoder=is_encoder_decoder, input_ids=input_ids, **model_kwargs
         )
-        return input_ids, model_kwargs | pictures
+        return input_ids, model_kwargs | images
 
 
-class _WithoutPicturePositions(LogitsProcessorList):  # type: ignore[misc]  # transformers is untyped
-    """Processors that get the ids with the picture positions as 0."""
+class _MaskImageIds(LogitsProcessorList):  # type: ignore[misc]  # transformers is untyped
+    """Logits processors that see image positions as token 0."""
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
         processed: Tensor = super().__call__(input_ids.clamp(min=0), scores, **kwargs)
@@ -251,10 +288,10 @@ class _WithoutPicturePositions(LogitsProcessorList):  # type: ignore[misc]  # tr
 
 
 def supervised_positions(labels_BT: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, T) mask of the positions that predict a supervised id, and the ids they predict, (S,), in reading order.
+    """Return a (B, T) mask of the positions that predict a supervised id, and these ids (S,) in reading order.
 
-    The position before each id predicts it; the first id of a row is predicted by nothing. Negative labels (-100, or
-    the picture positions of a copied input_ids) do not count. Raises ToileError when nothing is left to learn.
+    The position before each id predicts it; no position predicts the first id of a row. Negative labels (-100, or the
+    image positions of a copied input_ids) do not count. Raises ToileError when nothing is left to learn.
     """
     supervised_BT = torch.zeros_like(labels_BT, dtype=torch.bool)
     supervised_BT[:, :-1] = labels_BT[:, 1:] >= 0

@@ -1,10 +1,13 @@
-"""Crops -> vectors in the width of the language model: CLIP tower, 2x2 join, line ends, separator, projection.
+"""Turn image crops into vectors for the language model: CLIP tower, 2x2 merge, line ends, separator, projection.
 
-The modules are named as in the published checkpoints, so that a state dict is a checkpoint without any renaming.
-Source: image_embedding_phi3_v.py of the published models.
+Modules have the names of the published checkpoints, so a state dict is a checkpoint without renaming. The module also
+checks that image positions in the text and images agree, and finds the images of a row. Counting all negative ids is
+not enough: two rows with their images swapped can have the right sum. So the run of ids of each image is compared with
+the number of vectors of this image. Source: image_embedding_phi3_v.py of the published models.
 
-Shapes: P pictures, K crops each (padded with empty ones), N used crops of all pictures, C colours, S side of a tile,
-L lines of a tile (12), E width of the tower, J = 4 * E joined, D width of the language model, M vectors.
+Shapes: P images, K crops each (padded with empty ones), N used crops of all images, C colours, S side of a tile,
+L lines of a tile (12), E width of the tower, J = 4 * E merged, D width of the language model, M vectors, B rows,
+T positions.
 """
 
 from collections.abc import Sequence
@@ -17,11 +20,13 @@ from finetune.phi3v.configuration import Phi3VConfig
 from finetune.phi3v.tiling import count_tokens
 from schemas.errors import ToileError
 
+PROCESSOR_HINT = "Make the batch with the processor, processor(texts, images), not with its tokenizer alone."
+
 
 class ClipTower(nn.Module):
-    """CLIP's vision transformer without its last layer, whose output Phi-3-Vision never looks at.
+    """CLIP's vision transformer; Phi-3-Vision uses the output of the last layer but one.
 
-    The last layer and the final norm are in the checkpoints, so they are kept here, but nothing depends on them: they
+    The last layer and the final norm are kept because the checkpoints contain them. No output depends on them, and they
     get no gradient.
     """
 
@@ -33,21 +38,21 @@ class ClipTower(nn.Module):
         self.encoder = CLIPEncoder(tower)
         self.post_layernorm = nn.LayerNorm(tower.hidden_size, eps=tower.layer_norm_eps)
 
-    def forward(self, crops_NCSS: Tensor, whole_tower: bool = False) -> Tensor:
-        """(N, patches, E) after the last layer but one, without the class position.
+    def forward(self, crops_NCSS: Tensor, run_last_layer: bool = False) -> Tensor:
+        """Return (N, patches, E) of the last layer but one, without the class position.
 
-        `whole_tower` runs the last layer too and throws its output away, to measure what that costs.
+        `run_last_layer` also runs the last layer and drops its output, to measure its cost.
         """
         x_NTE = self.pre_layrnorm(self.embeddings(crops_NCSS))
         for layer in self.encoder.layers[:-1]:
             x_NTE = layer(x_NTE, None)
-        if whole_tower:
+        if run_last_layer:
             self.encoder.layers[-1](x_NTE.to(self.post_layernorm.weight.dtype), None)
         patches_NTE: Tensor = x_NTE[:, 1:]
         return patches_NTE
 
 
-class ClipHolder(nn.Module):
+class ClipWrapper(nn.Module):
     """The level "vision_model" of the published names."""
 
     def __init__(self, config: Phi3VConfig) -> None:
@@ -55,16 +60,16 @@ class ClipHolder(nn.Module):
         self.vision_model = ClipTower(config)
 
 
-class PictureEmbedding(nn.Module):
-    """All pictures of a batch -> one list of vectors, in the order of the pictures."""
+class ImageEmbedding(nn.Module):
+    """Turn all images of a batch into one list of vectors, in the order of the images."""
 
     def __init__(self, config: Phi3VConfig) -> None:
         super().__init__()
         self.tile_px = config.tile_px
         self.lines_per_tile = config.lines_per_tile
         self.real_tiles = True
-        """False takes empty crops and the unused last layer along, as the published code does, to measure the cost."""
-        self.img_processor = ClipHolder(config)
+        """False computes empty crops and the unused last layer too, as the published code does, to measure the cost."""
+        self.img_processor = ClipWrapper(config)
         self.glb_GN = nn.Parameter(torch.zeros(1, 1, config.join_size))
         self.sub_GN = nn.Parameter(torch.zeros(1, 1, 1, config.join_size))
         self.img_projection = nn.Sequential(
@@ -74,44 +79,47 @@ class PictureEmbedding(nn.Module):
         )
 
     def forward(self, pixels_PKCSS: Tensor, grids: Sequence[tuple[int, int]]) -> Tensor:
-        """(M, D); `grids` holds rows and columns of tiles of each picture. Empty crops do not pass the tower."""
+        """Return (M, D). `grids` has rows and columns of tiles of each image. Empty crops do not pass the tower."""
         tower = self.img_processor.vision_model
-        # A picture of one tile is that tile: one pass of the tower serves both, with the same numbers.
+        # The overview of an image of one tile is that tile: one pass of the tower gives both, with the same numbers.
         used = [
             1 if rows * cols == 1 and torch.equal(crops[0], crops[1]) else 1 + rows * cols
             for crops, (rows, cols) in zip(pixels_PKCSS, grids, strict=True)
         ]
         if self.real_tiles:
             crops_NCSS = torch.cat([crops[:count] for crops, count in zip(pixels_PKCSS, used, strict=True)])
-            joined_NLLJ = join_neighbours(tower(crops_NCSS.to(self.sub_GN.dtype)))
+            merged_NLLJ = merge_patches(tower(crops_NCSS.to(self.sub_GN.dtype)))
         else:
-            padded_MTE = tower(pixels_PKCSS.flatten(0, 1).to(self.sub_GN.dtype), whole_tower=True)
+            padded_MTE = tower(pixels_PKCSS.flatten(0, 1).to(self.sub_GN.dtype), run_last_layer=True)
             padded_PKTE = padded_MTE.unflatten(0, pixels_PKCSS.shape[:2])
             patches = [patches_KTE[:count] for patches_KTE, count in zip(padded_PKTE, used, strict=True)]
-            joined_NLLJ = join_neighbours(torch.cat(patches))
-        pictures = torch.split(joined_NLLJ, used)
-        lines = [self.lay_out(crops_KLLJ, *grid) for crops_KLLJ, grid in zip(pictures, grids, strict=True)]
+            merged_NLLJ = merge_patches(torch.cat(patches))
+        images = torch.split(merged_NLLJ, used)
+        lines = [self.arrange_crops(crops_KLLJ, *grid) for crops_KLLJ, grid in zip(images, grids, strict=True)]
         vectors_MD: Tensor = self.img_projection(torch.cat(lines))
         return vectors_MD
 
-    def lay_out(self, crops_KLLJ: Tensor, rows: int, cols: int) -> Tensor:
-        """(M, J) of one picture: its tiles as one large picture, the separator, the whole picture; each line closed.
+    def arrange_crops(self, crops_KLLJ: Tensor, rows: int, cols: int) -> Tensor:
+        """Return (M, J) of one image: the tiles as one large image, the separator, the overview; each line ended.
 
-        The first crop is the whole picture; where it is the only one, it is also the tile.
+        The first crop is the overview; where it is the only crop, it is also the tile.
         """
-        lines, joined = self.lines_per_tile, crops_KLLJ.shape[-1]
-        whole_LLJ, tiles_KLLJ = crops_KLLJ[0], crops_KLLJ[-rows * cols :]
-        tiles_HWJ = tiles_KLLJ.view(rows, cols, lines, lines, joined).transpose(1, 2)
-        large_HWJ = tiles_HWJ.reshape(rows * lines, cols * lines, joined)
-        return torch.cat([self._close_lines(large_HWJ), self.glb_GN[0], self._close_lines(whole_LLJ)])
+        lines, merged = self.lines_per_tile, crops_KLLJ.shape[-1]
+        overview_LLJ, tiles_KLLJ = crops_KLLJ[0], crops_KLLJ[-rows * cols :]
+        tiles_HWJ = tiles_KLLJ.view(rows, cols, lines, lines, merged).transpose(1, 2)
+        large_HWJ = tiles_HWJ.reshape(rows * lines, cols * lines, merged)
+        return torch.cat([self._append_line_ends(large_HWJ), self.glb_GN[0], self._append_line_ends(overview_LLJ)])
 
-    def _close_lines(self, x_HWJ: Tensor) -> Tensor:
-        """(H * (W + 1), J): every line followed by the line end."""
+    def _append_line_ends(self, x_HWJ: Tensor) -> Tensor:
+        """Return (H * (W + 1), J): every line followed by the line end."""
         ends_H1J = self.sub_GN[0].expand(x_HWJ.shape[0], 1, -1)
         return torch.cat([x_HWJ, ends_H1J], dim=1).flatten(0, 1)
 
     def grids(self, image_sizes: Tensor, num_crops: int) -> list[tuple[int, int]]:
-        """Rows and columns of tiles of each picture from its padded (height, width); ToileError for any other size."""
+        """Return rows and columns of tiles of each image from its padded (height, width) in px.
+
+        Raises ToileError for a size that is not 1 to `num_crops` whole tiles.
+        """
         grids = []
         for index, (height, width) in enumerate(image_sizes.tolist()):
             rows, cols = height // self.tile_px, width // self.tile_px
@@ -125,13 +133,73 @@ class PictureEmbedding(nn.Module):
         return grids
 
     def num_vectors(self, rows: int, cols: int) -> int:
-        """How many vectors a picture of rows x cols tiles becomes."""
+        """Return the number of vectors of an image of rows x cols tiles."""
         return count_tokens(rows, cols, self.lines_per_tile)
 
 
-def join_neighbours(patches_NTE: Tensor) -> Tensor:
-    """(N, L, L, 4E): each square of 2x2 patches as one vector, upper left, upper right, lower left, lower right."""
+def merge_patches(patches_NTE: Tensor) -> Tensor:
+    """Return (N, L, L, J): 2x2 patches as one vector: upper left, upper right, lower left, lower right."""
     crops, patches, width = patches_NTE.shape
     lines = round(patches**0.5) // 2
     squares = patches_NTE.reshape(crops, lines, 2, lines, 2, width).transpose(2, 3)
     return squares.reshape(crops, lines, lines, 4 * width)
+
+
+def check_images(input_ids_BT: Tensor, pixel_values: Tensor | None, num_vectors: list[int] | None) -> None:
+    """Raise ToileError unless every image has exactly its positions, in order: row by row, -1, -2, ... within a row.
+
+    `num_vectors` is the number of vectors of each image, None where image_sizes or pixel_values are missing.
+    """
+    runs = find_image_runs(input_ids_BT)
+    if pixel_values is None:
+        if runs:
+            raise ToileError("pixel_values", f"are missing, but input_ids has {len(runs)} images", PROCESSOR_HINT)
+        return
+    if num_vectors is None:
+        raise ToileError("image_sizes", "are missing, but pixel_values are given", PROCESSOR_HINT)
+    if len(num_vectors) != pixel_values.shape[0]:
+        problem = f"has {len(num_vectors)} rows for {pixel_values.shape[0]} images"
+        raise ToileError("image_sizes", problem, PROCESSOR_HINT)
+    if not runs and num_vectors:
+        problem = f"holds no image position for {len(num_vectors)} images; they would be ignored"
+        raise ToileError("input_ids", problem, PROCESSOR_HINT)
+    if len(runs) != len(num_vectors):
+        problem = f"has positions for {len(runs)} images, but pixel_values holds {len(num_vectors)}"
+        raise ToileError("input_ids", problem, PROCESSOR_HINT)
+    for (row, number, length), expected in zip(runs, num_vectors, strict=True):
+        if length != expected:
+            problem = f"has {length} positions for an image of {expected} vectors"
+            raise ToileError(f"input_ids, row {row}, image {number}", problem, PROCESSOR_HINT)
+
+
+def find_image_runs(input_ids_BT: Tensor) -> list[tuple[int, int, int]]:
+    """Return (row, image number from 1, number of positions) of each run of one negative id, in reading order.
+
+    Raises ToileError where the numbers of a row are not 1, 2, 3, ...
+    """
+    rows, cols = torch.nonzero(input_ids_BT < 0, as_tuple=True)
+    keys = torch.stack([rows, -input_ids_BT[rows, cols]])
+    distinct, counts = torch.unique_consecutive(keys, dim=1, return_counts=True)
+    runs = [(row, number, count) for row, number, count in zip(*distinct.tolist(), counts.tolist(), strict=True)]
+    expected, last_row = 1, -1
+    for row, number, _ in runs:
+        expected = expected + 1 if row == last_row else 1
+        if number != expected:
+            raise ToileError(f"input_ids, row {row}", f"has image {number} where {expected} is due", PROCESSOR_HINT)
+        last_row = row
+    return runs
+
+
+def repeat_image_indices(input_ids_BT: Tensor, times: int) -> Tensor:
+    """Return indices into the images of a batch after each row was repeated `times` times in place."""
+    order, first = [], 0
+    for num_images in count_images_per_row(input_ids_BT):
+        order += list(range(first, first + num_images)) * times
+        first += num_images
+    return torch.tensor(order, dtype=torch.long, device=input_ids_BT.device)
+
+
+def count_images_per_row(input_ids_BT: Tensor) -> list[int]:
+    """Return the number of images of each row; they are numbered from -1 downwards without gaps."""
+    counts: list[int] = (-input_ids_BT.amin(dim=1)).clamp(min=0).tolist()
+    return counts

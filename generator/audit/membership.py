@@ -1,61 +1,212 @@
-"""Membership inference: can somebody who holds the synthetic catalog tell which real families the fit has read?
+"""Test whether families that a fit may have read (members) leave traces in the synthetic catalog.
 
-Three attacks score every real family: the distance to the nearest synthetic row; the same against the distance to the
-nearest other real row; and the ratio of the two densities there (van Breugel et al. 2023, DOMIAS, arXiv 2302.12580).
-The reference is all other real families, members or not, so that under no leak members and holdout are exchangeable.
+Two kinds of tests compare members (families of the real train split) with the holdout, which no fit has read.
+
+Replay: do members come back more often than the holdout? Chance alone repeats real rows: most shops sell a black wallet
+at 390. A leak is an excess among members. Fisher's exact test, one-sided, gives its p-value; the caller adjusts for
+several tests (Holm). Counting reproductions against a holdout follows "Phantoms and Disclosures" (arXiv 2606.16952).
+Distances to the nearest record, the usual score, let a table pass with its 50 rarest rows copied ("The DCR Delusion",
+arXiv 2505.01524).
+
+Membership inference: can somebody who has the synthetic catalog tell members from the holdout? Three attacks score
+every real family: the distance to the nearest synthetic row; that distance against the distance to the nearest other
+real row; and the ratio of the two densities (van Breugel et al. 2023, DOMIAS, arXiv 2302.12580). The reference is all
+other real families, members or not, so that without a leak members and holdout are exchangeable.
 """
 
-from collections.abc import Mapping
+import bisect
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from generator.audit.record_distance import Surroundings, by_family
-from generator.audit.rows import Floats, Mask, Rows
+from generator.audit.rows import AuditTable, Floats, Index, Mask, NeighbourStats, RealCatalog, max_by_family
 
+NEAR_PRICE = 0.02
+"""A near replay has the same title words and a price within this share."""
+POWER = 0.8
 FALSE_POSITIVES = 0.01
 _RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeakageTest:
+    """Result of one replay test among some families."""
+
+    name: str
+    members: int
+    """Number of member families that the test looks at."""
+    members_hit: int
+    holdout: int
+    holdout_hit: int
+    p: float
+    """Probability of an excess at least this large among members if nothing leaked."""
+
+    @property
+    def member_rate(self) -> float:
+        return self.members_hit / max(self.members, 1)
+
+    @property
+    def holdout_rate(self) -> float:
+        return self.holdout_hit / max(self.holdout, 1)
+
+
+def run_leakage_tests(real: RealCatalog, synthetic: AuditTable, rare: Mask) -> list[LeakageTest]:
+    """Run all replay tests of a synthetic catalog; `rare` are the families of `rows.find_rare_families`."""
+    every = np.ones(real.table.num_families, bool)
+    hits = {
+        "replayed_titles": find_title_hits(real.table, synthetic),
+        "replayed_rows": find_row_hits(real.table, synthetic),
+        "replayed_near_rows": find_near_hits(real.table, synthetic),
+    }
+    return [
+        run_leakage_test("replayed_titles", real.member, find_unique_titles(real.table), hits["replayed_titles"]),
+        run_leakage_test("replayed_rows", real.member, every, hits["replayed_rows"]),
+        run_leakage_test("replayed_near_rows", real.member, every, hits["replayed_near_rows"]),
+        run_leakage_test("replayed_rare_rows", real.member, rare, hits["replayed_rows"]),
+        run_leakage_test("replayed_rare_near_rows", real.member, rare, hits["replayed_near_rows"]),
+    ]
+
+
+def run_leakage_test(name: str, member: Mask, kept: Mask, hit: Mask) -> LeakageTest:
+    """Run Fisher's exact test, one-sided, on the families that `kept` selects: member or holdout, hit or not."""
+    inside, outside = member & kept, ~member & kept
+    a, b = int((hit & inside).sum()), int((hit & outside).sum())
+    m, h = int(inside.sum()), int(outside.sum())
+    p = float(stats.hypergeom.sf(a - 1, m + h, a + b, m)) if m and h else 1.0
+    return LeakageTest(name=name, members=m, members_hit=a, holdout=h, holdout_hit=b, p=min(p, 1.0))
+
+
+def smallest_detectable_leak(test: LeakageTest, alpha: float) -> float | None:
+    """Return the smallest share of copied members that the test detects with power 0.8; None if not even all of them.
+
+    The computation is exact. The holdout is hit with probability b (as observed, with half a hit added), members with
+    b + leak (1 - b). Every possible number of holdout hits has its smallest number of member hits with p <= alpha.
+    """
+    m, h = test.members, test.holdout
+    if not m or not h:
+        return None
+    chance = (test.holdout_hit + 0.5) / (h + 1)
+    low, high = stats.binom.ppf([1e-7, 1 - 1e-7], h, chance).astype(int)
+    hits = np.arange(low, high + 1)
+    needed = _needed(m, h, hits, alpha)
+    weight = stats.binom.pmf(hits, h, chance)
+
+    def power(leak: float) -> float:
+        return float(weight @ stats.binom.sf(needed - 1, m, chance + leak * (1 - chance)))
+
+    if power(1.0) < POWER:
+        return None
+    steps = np.linspace(0, 1, 1025)
+    return float(steps[bisect.bisect_left(steps, POWER, key=power)])
+
+
+def _needed(m: int, h: int, hits: Index, alpha: float) -> Index:
+    """Return for each number of holdout hits the fewest member hits with p <= alpha; m + 1 if there is none."""
+    low, high = np.zeros(len(hits), np.int64), np.full(len(hits), m + 1)
+    while (low < high).any():
+        middle = (low + high) // 2
+        enough = stats.hypergeom.sf(middle - 1, m + h, np.minimum(middle, m) + hits, m) <= alpha
+        enough |= middle > m
+        high = np.where(enough, middle, high)
+        low = np.where(enough, low, middle + 1)
+    return low
+
+
+def find_title_hits(real: AuditTable, synthetic: AuditTable) -> Mask:
+    """Find families with a title that is in the synthetic catalog too, after normalising."""
+    known = set(synthetic.titles) - {""}
+    return _any_row(real, (title in known for title in real.titles))
+
+
+def find_row_hits(real: AuditTable, synthetic: AuditTable) -> Mask:
+    """Find families with a row whose title, categories, full price and price are all those of one synthetic row."""
+    known = set(_keys(synthetic))
+    return _any_row(real, (bool(key[0]) and key in known for key in _keys(real)))
+
+
+def find_near_hits(real: AuditTable, synthetic: AuditTable) -> Mask:
+    """Find families with a row whose title words are those of a synthetic row with a full price within 2 %.
+
+    Order of the words and category may differ.
+    """
+    prices: dict[frozenset[str], list[float]] = {}
+    for words, price in zip(synthetic.words, synthetic.log_price.tolist(), strict=True):
+        if words and price == price:
+            prices.setdefault(words, []).append(price)
+    for found in prices.values():
+        found.sort()
+    step = float(np.log1p(NEAR_PRICE))
+
+    def near(words: frozenset[str], price: float) -> bool:
+        found = prices.get(words)
+        if not found or price != price:
+            return False
+        place = bisect.bisect_left(found, price - step)
+        return place < len(found) and found[place] <= price + step
+
+    return _any_row(
+        real, (near(words, price) for words, price in zip(real.words, real.log_price.tolist(), strict=True))
+    )
+
+
+def find_unique_titles(real: AuditTable) -> Mask:
+    """Find families whose title no other real family has: a generic title comes back by chance."""
+    holders: dict[str, set[int]] = {}
+    for title, family in zip(real.titles, real.family.tolist(), strict=True):
+        if title:
+            holders.setdefault(title, set()).add(family)
+    return _any_row(real, (len(holders.get(title, ())) == 1 for title in real.titles))
+
+
+def _keys(rows: AuditTable) -> Iterable[tuple[object, ...]]:
+    for title, parents, category, row in zip(rows.titles, rows.parents, rows.categories, rows.products, strict=True):
+        yield title, parents, category, row.full_price, row.price
+
+
+def _any_row(rows: AuditTable, flags: Iterable[bool]) -> Mask:
+    return max_by_family(np.fromiter(flags, np.float64, len(rows)), rows) > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attack:
-    """How well one attack tells members from the holdout."""
+    """Result of one membership inference attack."""
 
     name: str
     auc: float
-    """Chance that a member scores above a family of the holdout; 0.5 is guessing."""
+    """Probability that a member scores above a family of the holdout; 0.5 is guessing."""
     low: float
     high: float
-    """Interval of the AUC by resampling families, at the level asked for."""
+    """Bootstrap interval of the AUC over families, at the requested level."""
     tpr: float
-    """Share of members above the score that 1 % of the holdout exceeds."""
+    """True positive rate at a false positive rate of 1 %."""
     tpr_low: float
     tpr_high: float
     tpr_p: float
-    """Of a share this large or larger, if nothing leaked; exact."""
+    """Exact probability of a rate at least this high if nothing leaked."""
     roc: tuple[tuple[float, float], ...]
-    """False and true positive rate, from (0, 0) to (1, 1)."""
+    """False and true positive rates, from (0, 0) to (1, 1)."""
 
 
-def scores(rows: Rows, released: Surroundings, reference: Surroundings) -> Mapping[str, Floats]:
-    """Attack -> one score a family, higher is more likely a member; a family scores as its best row does."""
+def score_families(table: AuditTable, released: NeighbourStats, reference: NeighbourStats) -> Mapping[str, Floats]:
+    """Score every family with each attack; higher is more likely a member. A family has the score of its best row."""
     floor = 1e-6
     return {
-        "distance": by_family(-released.nearest, rows),
-        "calibrated distance": by_family(reference.nearest - released.nearest, rows),
-        "density ratio": by_family(np.log(released.density + floor) - np.log(reference.density + floor), rows),
+        "distance": max_by_family(-released.nearest, table),
+        "calibrated distance": max_by_family(reference.nearest - released.nearest, table),
+        "density ratio": max_by_family(np.log(released.density + floor) - np.log(reference.density + floor), table),
     }
 
 
-def attack(name: str, score: Floats, member: Mask, *, level: float, seed: int = 0) -> Attack:
-    """AUC and true positives at 1 % false ones, with intervals of this level from resampled families."""
+def run_attack(name: str, score: Floats, member: Mask, *, level: float, seed: int = 0) -> Attack:
+    """Compute AUC and true positive rate at 1 % false positives, with bootstrap intervals over families."""
     inside, outside = score[member], score[~member]
     wins = (inside[:, None] > outside[None, :]) + 0.5 * (inside[:, None] == outside[None, :])
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     m, h = len(inside), len(outside)
-    weight_M = draw.multinomial(m, np.full(m, 1 / m), _RESAMPLES) / m
-    weight_H = draw.multinomial(h, np.full(h, 1 / h), _RESAMPLES) / h
+    weight_M = rng.multinomial(m, np.full(m, 1 / m), _RESAMPLES) / m
+    weight_H = rng.multinomial(h, np.full(h, 1 / h), _RESAMPLES) / h
     aucs = ((weight_M @ wins) * weight_H).sum(axis=1)
     tprs = _resampled_tprs(inside, outside, weight_M, weight_H)
     tail = (1 - level) / 2
@@ -75,8 +226,8 @@ def attack(name: str, score: Floats, member: Mask, *, level: float, seed: int = 
     )
 
 
-def chance_tpr(members: int, holdout: int, level: float) -> float:
-    """The largest share of members at 1 % false positives that guessing reaches with at least this probability."""
+def max_tpr_by_chance(members: int, holdout: int, level: float) -> float:
+    """Return the largest true positive rate at 1 % false positives that guessing reaches with probability `level`."""
     above = np.arange(members + 1)
     k = _allowed(holdout)
     p = stats.hypergeom.cdf(k, members + holdout, holdout, above + k)
@@ -84,7 +235,7 @@ def chance_tpr(members: int, holdout: int, level: float) -> float:
 
 
 def _allowed(holdout: int) -> int:
-    """How many families of the holdout 1 % are, rounded down: with fewer than 100 families, none may be above."""
+    """Return 1 % of the holdout families, rounded down: with fewer than 100 families, none may be above."""
     return int(FALSE_POSITIVES * holdout)
 
 
@@ -94,10 +245,10 @@ def _at_one_percent(inside: Floats, outside: Floats) -> tuple[float, float]:
 
 
 def _rank_p(above: int, m: int, h: int) -> float:
-    """Chance of `above` or more members before the (k + 1)-th of the holdout in a random order of all m + h.
+    """Return the probability of at least `above` members before the (k + 1)-th holdout family in a random order.
 
-    That event is: among the first above + k of the order, at most k belong to the holdout. Ties count against the
-    attack.
+    That event is: among the first above + k of all m + h families, at most k belong to the holdout. Ties count against
+    the attack.
     """
     k = _allowed(h)
     return float(stats.hypergeom.cdf(k, m + h, h, above + k)) if above else 1.0

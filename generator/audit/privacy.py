@@ -1,8 +1,7 @@
-"""The privacy checks of an audit: verbatim ledger, replay, membership inference, refits, canaries. Each with its
-control.
+"""The privacy checks of an audit: verbatim strings, replay, membership inference, refits and canaries.
 
-The control, real against real, treats one half of the real train families as if it were the synthetic catalog and asks
-the same question about the other half and the holdout: whatever that gives is what no leak looks like.
+Each check has a control, real against real: one half of the member families plays the synthetic catalog, and the same
+question is asked about the other half and the holdout. The result is what no leak looks like.
 """
 
 import math
@@ -12,19 +11,25 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from generator.audit import membership, refits, replay
-from generator.audit import verbatim as ledger
-from generator.audit.rarity import rare, surprise
-from generator.audit.record_distance import Surroundings, by_family, surroundings
-from generator.audit.rows import Mask, Real, Rows, distinct
+from generator.audit import MAX_HITS, Findings, count_check, membership, refits, skip_check, verbatim
+from generator.audit.rows import (
+    AuditTable,
+    Mask,
+    NeighbourStats,
+    RealCatalog,
+    drop_duplicates,
+    find_rare_families,
+    max_by_family,
+    measure_neighbours,
+    self_information,
+)
 from schemas.audit import PRIVACY, Bounds, Check, Diagnostic, Hit
 from schemas.catalog import CatalogSpec
 from schemas.util.stats import holm
 
 Progress = Callable[[str], None]
-MOST_HITS = 50
 _REPLAYED = {
-    "replayed_titles": "titles that a single real family bears and that come back",
+    "replayed_titles": "titles that a single real family has and that come back",
     "replayed_rows": "whole rows (title, categories, both prices) that come back",
     "replayed_near_rows": "rows that come back with the same title words and a price within 2 %",
     "replayed_rare_rows": "the rarest families' whole rows that come back",
@@ -33,161 +38,97 @@ _REPLAYED = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
-    """What one part of an audit found."""
+class _Comparison:
+    """A released catalog and the real catalog that it is compared with."""
 
-    checks: Sequence[Check] = ()
-    diagnostics: Sequence[Diagnostic] = ()
-    hits: Sequence[Hit] = ()
-    roc: tuple[tuple[float, float], ...] = ()
-    """Of the best attack."""
-
-    def __add__(self, other: "Findings") -> "Findings":
-        return Findings(
-            checks=(*self.checks, *other.checks),
-            diagnostics=(*self.diagnostics, *other.diagnostics),
-            hits=(*self.hits, *other.hits),
-            roc=self.roc or other.roc,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Question:
-    """A release, and the real families it is held against."""
-
-    real: Real
-    kept: Mask
+    real: RealCatalog
+    release: AuditTable
     rare: Mask
-    released: Surroundings
-    reference: Surroundings
-    release: Rows
+    """The rare real families."""
+    released: NeighbourStats
+    """Of the real rows in the release."""
+    reference: NeighbourStats
+    """Of the real rows among other real families."""
 
-    @property
-    def excesses(self) -> list[replay.Excess]:
-        return replay.excesses(self.real, self.release, self.rare, self.kept)
+    def replay_tests(self) -> list[membership.LeakageTest]:
+        return membership.run_leakage_tests(self.real, self.release, self.rare)
 
     def attacks(self) -> list[membership.Attack]:
-        found = membership.scores(self.real.rows, self.released, self.reference)
-        member = self.real.member[self.kept]
-        return [membership.attack(name, score[self.kept], member, level=0.95) for name, score in found.items()]
+        scores = membership.score_families(self.real.table, self.released, self.reference)
+        return [membership.run_attack(name, score, self.real.member, level=0.95) for name, score in scores.items()]
 
 
-def rows_privacy(real: Real, synthetic: Rows, bounds: Bounds) -> Findings:
-    """Everything that rows alone can tell: ledger, replay and membership inference."""
-    question, control = _questions(real, synthetic)
+def check_rows(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Findings:
+    """Run the checks that need only rows: verbatim strings, replay and membership inference."""
+    comparison, control = _compare(real, synthetic), _compare(*_release_half(real))
     return (
-        _ledger(real, synthetic, bounds) + _replay(question, control, bounds) + _membership(question, control, bounds)
+        _check_verbatim(real, synthetic, bounds)
+        + _check_replay(comparison, control, bounds)
+        + _check_membership(comparison, control, bounds)
     )
 
 
-def _questions(real: Real, synthetic: Rows) -> tuple[_Question, _Question]:
-    """The audit's own question and the control's: half of the members as the release, the other half as members."""
-    rows = real.rows
-    everyone = np.ones(rows.num_families, bool)
-    reference = surroundings(rows, rows, apart=True)
-    release = distinct(synthetic)
-    asked = _Question(
+def _compare(real: RealCatalog, release: AuditTable) -> _Comparison:
+    reference = measure_neighbours(real.table, real.table, exclude_own_family=True)
+    release = drop_duplicates(release)
+    return _Comparison(
         real=real,
-        kept=everyone,
-        rare=rare(rows, reference, everyone),
-        released=surroundings(rows, release),
-        reference=reference,
         release=release,
+        rare=find_rare_families(real.table, reference),
+        released=measure_neighbours(real.table, release),
+        reference=reference,
     )
+
+
+def _release_half(real: RealCatalog) -> tuple[RealCatalog, AuditTable]:
+    """Split off half of the members as the release of the control; the other half are its members."""
     members = np.flatnonzero(real.member)
-    shown = np.zeros(rows.num_families, bool)
-    shown[np.random.default_rng(0).permutation(members)[: len(members) // 2]] = True
-    half, rest = distinct(rows.of(shown)), Real(rows=rows.of(~shown), member=real.member[~shown])
-    around = surroundings(rest.rows, rest.rows, apart=True)
-    everyone_left = np.ones(rest.rows.num_families, bool)
-    control = _Question(
-        real=rest,
-        kept=everyone_left,
-        rare=rare(rest.rows, around, everyone_left),
-        released=surroundings(rest.rows, half),
-        reference=around,
-        release=half,
-    )
-    return asked, control
+    released = np.zeros(real.table.num_families, bool)
+    released[np.random.default_rng(0).permutation(members)[: len(members) // 2]] = True
+    rest = RealCatalog(table=real.table.select(~released), member=real.member[~released])
+    return rest, real.table.select(released)
 
 
-def _ledger(real: Real, synthetic: Rows, bounds: Bounds) -> Findings:
-    found = ledger.shared(real.rows, synthetic)
-    halves = ledger.shared(real.members, real.holdout)
-    most = max(bounds.hits, ledger.chance_bound(found.codes_by_chance, bounds.codes_p))
+def _check_verbatim(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Findings:
+    found = verbatim.find_shared(real.table, synthetic)
+    control = verbatim.find_shared(real.members, real.holdout)
+    most = max(bounds.hits, verbatim.max_shared_by_chance(found.codes_by_chance, bounds.codes_p))
     questions: tuple[tuple[str, Sequence[Hit], Sequence[Hit], int, str], ...] = (
         (
             "shared_codes",
-            *(found.codes, halves.codes, most),
-            f"Product codes that are real ones; random codes would give {found.codes_by_chance:.2g}",
+            *(found.codes, control.codes, most),
+            f"Product codes that are real codes; random codes would give {found.codes_by_chance:.2g}",
         ),
         (
             "verbatim_products",
-            *(found.products, halves.products, bounds.hits),
-            "Real product codes that bear their real title",
+            *(found.products, control.products, bounds.hits),
+            "Real product codes with their real title",
         ),
         (
             "verbatim_urls",
-            *(found.urls, halves.urls, bounds.hits),
-            "Paths of item and picture URLs that are real ones, whatever the host",
+            *(found.urls, control.urls, bounds.hits),
+            "Paths of item and image URLs that are real paths, on any host",
         ),
     )
     checks = [
-        counted(name, hits, control, bound, f"{text}; lower is better; real train against real holdout gives {{}}")
+        count_check(name, hits, control, bound, f"{text}; lower is better; real train against real holdout gives {{}}")
         for name, hits, control, bound, text in questions
     ]
-    listed = [hit for _, hits, *_ in questions for hit in hits[:MOST_HITS]]
+    listed = [hit for _, hits, *_ in questions for hit in hits[:MAX_HITS]]
     return Findings(checks=checks, hits=listed)
 
 
-def counted(
-    name: str, hits: Sequence[object], control: Sequence[object] | None, bound: int, text: str, **figures: float
-) -> Check:
-    """A check that counts; `text` has a gap for what real against real gives."""
-    return Check(
-        name=name,
-        kind=PRIVACY,
-        value=float(len(hits)),
-        real_against_real=None if control is None else float(len(control)),
-        bound=float(bound),
-        better="lower",
-        passed=len(hits) <= bound,
-        meaning=sentence(text.format("nothing" if control is None else len(control))),
-        figures=figures,
-    )
-
-
-def sentence(text: str) -> str:
-    """With a full stop."""
-    return f"{text[:1].upper()}{text[1:]}."
-
-
-def not_asked(name: str, kind: str, why: str) -> Check:
-    """A check that does not apply."""
-    return Check(
-        name=name,
-        kind=kind,
-        value=None,
-        real_against_real=None,
-        bound=None,
-        better="lower",
-        passed=None,
-        meaning=sentence(why),
-    )
-
-
-def _replay(question: _Question, control: _Question, bounds: Bounds) -> Findings:
-    tests, controls = question.excesses, control.excesses
+def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
+    tests, controls = comparison.replay_tests(), control.replay_tests()
     adjusted = holm([test.p for test in tests])
     checks = []
     for test, p, other in zip(tests, adjusted, controls, strict=True):
-        leak = replay.smallest_leak(test, bounds.replay_p / len(tests))
+        leak = membership.smallest_detectable_leak(test, bounds.replay_p / len(tests))
         power = (
-            "No leak among so few families could be seen."
+            "No leak among so few families can be detected."
             if leak is None
             else (
-                f"The smallest leak that this test would see 4 times out of 5 is {leak:.1%} of {test.members:,} "
-                "families."
+                f"The smallest leak that this test detects with power 0.8 is {leak:.1%} of {test.members:,} families."
             )
         )
         figures = {
@@ -211,12 +152,10 @@ def _replay(question: _Question, control: _Question, bounds: Bounds) -> Findings
                 better="higher",
                 passed=p >= bounds.replay_p,
                 meaning=(
-                    f"Chance of so large an excess, were nothing leaked, of {_REPLAYED[test.name]}: "
+                    f"Probability of so large an excess, if nothing leaked, of {_REPLAYED[test.name]}: "
                     f"{test.member_rate:.1%} of the train families, {test.holdout_rate:.1%} of the holdout, which no "
-                    "fit "
-                    f"reads. Higher is better (p, adjusted for {len(tests)} tests); real against real gives "
-                    f"{other.p:.2g} "
-                    f"({other.member_rate:.1%} and {other.holdout_rate:.1%}). {power}"
+                    f"fit reads. Higher is better (p, adjusted for {len(tests)} tests); real against real gives "
+                    f"{other.p:.2g} ({other.member_rate:.1%} and {other.holdout_rate:.1%}). {power}"
                 ),
                 figures=figures if leak is None else {**figures, "smallest_leak": leak},
             )
@@ -224,9 +163,9 @@ def _replay(question: _Question, control: _Question, bounds: Bounds) -> Findings
     return Findings(checks=checks)
 
 
-def _membership(question: _Question, control: _Question, bounds: Bounds) -> Findings:
-    attacks, others = question.attacks(), control.attacks()
-    member = question.real.member
+def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
+    attacks, others = comparison.attacks(), control.attacks()
+    member = comparison.real.member
     m, h = int(member.sum()), int((~member).sum())
     level = bounds.membership_p / len(attacks)
     best, best_control = max(attacks, key=lambda a: a.auc), max(others, key=lambda a: a.auc)
@@ -234,7 +173,7 @@ def _membership(question: _Question, control: _Question, bounds: Bounds) -> Find
     detectable = bound + 0.84 * math.sqrt((m + h + 1) / (12 * m * h))
     sharp = min(attacks, key=lambda a: (a.tpr_p, -a.tpr))
     sharp_control = min(others, key=lambda a: (a.tpr_p, -a.tpr))
-    tpr_bound = membership.chance_tpr(m, h, level)
+    tpr_bound = membership.max_tpr_by_chance(m, h, level)
     checks = [
         Check(
             name="membership_auc",
@@ -246,11 +185,9 @@ def _membership(question: _Question, control: _Question, bounds: Bounds) -> Find
             passed=best.auc <= bound,
             meaning=(
                 f"How well the best of {len(attacks)} attacks ({best.name}) ranks train families above the holdout: "
-                "AUC, "
-                f"95 % interval {best.low:.3f} to {best.high:.3f}; 0.5 is guessing, lower is better; real against real "
-                f"gives {best_control.auc:.3f}. With {m:,} and {h:,} families an AUC of {detectable:.3f} would be "
-                "seen 4 "
-                "times out of 5."
+                f"AUC, 95 % interval {best.low:.3f} to {best.high:.3f}; 0.5 is guessing, lower is better; real against "
+                f"real gives {best_control.auc:.3f}. With {m:,} and {h:,} families an AUC of {detectable:.3f} is "
+                "detected with power 0.8."
             ),
             figures={"low": best.low, "high": best.high, "detectable": detectable},
         ),
@@ -263,22 +200,20 @@ def _membership(question: _Question, control: _Question, bounds: Bounds) -> Find
             better="lower",
             passed=sharp.tpr_p >= level,
             meaning=(
-                f"Share of train families that the sharpest attack ({sharp.name}) names while it wrongly names at "
-                "most 1 % "
-                f"of the holdout; 95 % interval {sharp.tpr_low:.3f} to {sharp.tpr_high:.3f}; lower is better; real "
-                "against "
-                f"real gives {sharp_control.tpr:.3f}."
+                f"Share of train families that the best attack ({sharp.name}) identifies while it wrongly identifies "
+                f"at most 1 % of the holdout; 95 % interval {sharp.tpr_low:.3f} to {sharp.tpr_high:.3f}; lower is "
+                f"better; real against real gives {sharp_control.tpr:.3f}."
             ),
             figures={"low": sharp.tpr_low, "high": sharp.tpr_high, "p": sharp.tpr_p},
         ),
     ]
-    return Findings(checks=checks, diagnostics=_distances(question), roc=best.roc)
+    return Findings(checks=checks, diagnostics=_distances(comparison), roc=best.roc)
 
 
-def _distances(question: _Question) -> list[Diagnostic]:
-    """Nearest-record distances, which are no test: copies of rare rows hardly move them."""
-    nearest = -by_family(-question.released.nearest, question.real.rows)
-    member = question.real.member
+def _distances(comparison: _Comparison) -> list[Diagnostic]:
+    """Return nearest-record distances as diagnostics, not as a test: copies of rare rows hardly change them."""
+    nearest = -max_by_family(-comparison.released.nearest, comparison.real.table)
+    member = comparison.real.member
     found = []
     for name, share in (("nearest_record_median", 0.5), ("nearest_record_5_percent", 0.05)):
         value, other = (float(np.quantile(nearest[side], share)) for side in (member, ~member))
@@ -289,50 +224,57 @@ def _distances(question: _Question) -> list[Diagnostic]:
                 real_against_real=other,
                 meaning=(
                     f"Distance in [0, 1] from train families to the nearest synthetic row, quantile {share:g}; the "
-                    "holdout "
-                    f"gives {other:.3f}. No test: a table with its 50 rarest rows copied hardly changes it."
+                    f"holdout gives {other:.3f}. Not a test: a table with its 50 rarest rows copied hardly changes it."
                 ),
             )
         )
     return found
 
 
-def spec_privacy(
-    real: Real, spec: CatalogSpec, bounds: Bounds, refit: refits.Refit | None, *, num_refits: int, progress: Progress
+def check_spec(
+    real: RealCatalog,
+    spec: CatalogSpec,
+    bounds: Bounds,
+    refit: refits.Refit | None,
+    *,
+    num_refits: int,
+    progress: Progress,
 ) -> Findings:
-    """What the spec itself may give away: its strings, and how it changes with single families."""
+    """Run the checks of the spec: its strings, canaries, and how it changes without single families.
+
+    `refit` is None if the spec was not fitted to rows.
+    """
     members = real.members
     provenance = spec.provenance
     k = bounds.min_support if provenance is None else max(1, provenance.min_support)
-    rare_strings, num_real = ledger.too_rare(spec, members, real.holdout, k, ledger.public_words())
-    strings = counted(
+    rare_strings, num_real = verbatim.find_rare_strings(spec, members, real.holdout, k, verbatim.list_public_words())
+    strings = count_check(
         "string_support",
         rare_strings,
         None,
         bounds.hits,
-        f"Strings that the spec may emit and real rows hold, but fewer than {k} train families, public words apart; "
-        f"{num_real} of its strings are in real rows at all; lower is better; real against real would give {{}}",
+        f"Strings that the spec may emit and that are in real rows, but in fewer than {k} train families, without "
+        f"public words; {num_real} of its strings are in real rows; lower is better; real against real would give {{}}",
         real_strings=float(num_real),
         min_support=float(k),
     )
-    found = Findings(checks=[strings], hits=rare_strings[:MOST_HITS])
+    found = Findings(checks=[strings], hits=rare_strings[:MAX_HITS])
     if refit is None or provenance is None:
-        why = "the spec was not fitted to rows (it has no provenance), so there is nothing to fit again"
+        why = "the spec was not fitted to rows (it has no provenance), so it cannot be fitted again"
         return found + Findings(
-            checks=[not_asked(name, PRIVACY, why) for name in ("refit_strings", "refit_shares", "canaries")]
+            checks=[skip_check(name, PRIVACY, why) for name in ("refit_strings", "refit_shares", "canaries")]
         )
     progress("refitting with canaries")
-    canaries, planted = refits.canaries_in(refit, members)
+    canaries, planted = refits.plant_canaries(refit, members)
     found += Findings(
         checks=[
-            counted(
+            count_check(
                 "canaries",
                 canaries,
                 None,
                 bounds.hits,
-                f"Words of {planted} made-up families, one each, that a fit of the real rows with them lets through; "
-                "lower is "
-                "better; there is {} to compare with, as no real row holds them",
+                f"Words of {planted} invented families, one each, that are in a fit of the real rows with these "
+                "families; lower is better; there is {} to compare with, because no real row has the words",
                 planted=float(planted),
             )
         ],
@@ -340,25 +282,23 @@ def spec_privacy(
     )
     if provenance.private:
         why = (
-            "not asked of a spec with noise: one family more or less drowns in it, and the bound is the epsilon of its "
-            f"ledger ({provenance.epsilon:g})"
+            "does not apply to a spec with noise: the noise hides one family more or less, and the bound is the "
+            f"epsilon of its ledger ({provenance.epsilon:g})"
         )
-        return found + Findings(checks=[not_asked(name, PRIVACY, why) for name in ("refit_strings", "refit_shares")])
-    chosen = refits.most_telling(surprise(members), min(num_refits, members.num_families))
+        return found + Findings(checks=[skip_check(name, PRIVACY, why) for name in ("refit_strings", "refit_shares")])
+    chosen = refits.most_influential(self_information(members), min(num_refits, members.num_families))
     progress(f"refitting without each of {len(chosen)} families")
     influence = refits.leave_one_out(refit, members, chosen, k)
-    return found + _influence(influence, k, bounds)
+    return found + _check_influence(influence, k, bounds)
 
 
-def _influence(influence: refits.Influence, k: int, bounds: Bounds) -> Findings:
+def _check_influence(influence: refits.Influence, k: int, bounds: Bounds) -> Findings:
     most = math.log(k / (k - 1)) + 0.01 if k > 1 else math.inf
     together = math.log(2) + 0.01 if k > 1 else math.inf
     text = (
-        f"Strings that vanish from the spec when one of {influence.num_refits} families (the rarest half, the others "
-        "at "
-        f"random) is left out, though fewer than {k} families hold them; {influence.at_the_edge} more stood on "
-        f"exactly {k}; "
-        "lower is better; there is {} to compare with"
+        f"Strings that vanish from the spec without one of {influence.num_refits} families (half of them the rarest, "
+        f"the others random), although fewer than {k} families have them; {influence.at_threshold} more had exactly "
+        f"{k} families; lower is better; there is {{}} to compare with"
     )
     figures: Mapping[str, float] = {
         "refits": float(influence.num_refits),
@@ -374,12 +314,12 @@ def _influence(influence: refits.Influence, k: int, bounds: Bounds) -> Findings:
         better="lower",
         passed=influence.share <= most and influence.regrouped <= together,
         meaning=(
-            "Largest change of any share or weight of the spec when one family is left out, as a log ratio; lower is "
-            f"better; {k} families behind each share allow log({k}/{k - 1}) = {most - 0.01:.3f}. Beside a value that "
-            f"exactly {k} held, and that went, it was {influence.regrouped:.3f}; log(2) = {together - 0.01:.3f} is "
-            f"allowed there. The largest change of a price was {influence.price:.3f}."
+            "Largest change of any share or weight of the spec without one family, as a log ratio; lower is better; "
+            f"{k} families behind each share allow log({k}/{k - 1}) = {most - 0.01:.3f}. Next to a value that exactly "
+            f"{k} families had, and that vanished, it is {influence.regrouped:.3f}; log(2) = {together - 0.01:.3f} is "
+            f"allowed there. The largest change of a price is {influence.price:.3f}."
         ),
         figures=figures,
     )
-    strings = counted("refit_strings", influence.lost, None, bounds.hits, text, **figures)
-    return Findings(checks=[strings, shares], hits=influence.lost[:MOST_HITS])
+    strings = count_check("refit_strings", influence.lost, None, bounds.hits, text, **figures)
+    return Findings(checks=[strings, shares], hits=influence.lost[:MAX_HITS])

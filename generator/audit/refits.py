@@ -1,9 +1,8 @@
-"""Refits: the same rows without one family, and with families that were made up; what changes in the spec?
+"""Fit the spec again without single families, and with invented ones (canaries), and measure what changes.
 
-Without noise, a fit protects a family only by the company it is in: every word and share stands on at least k families.
-Refitting without a family shows that from the other side, and canaries, families whose words exist nowhere else, show
-that nothing of a single family gets through. Under epsilon the bound is the noise's, and one-family differences drown
-in it; then only canaries are asked for.
+Without noise, a fit protects a family only because every word and share has at least k families behind it. Fitting
+again without a family tests this. Canaries, families whose words exist nowhere else, test that nothing of a single
+family gets into the spec. With epsilon the noise hides the difference of one family, so only canaries are planted.
 """
 
 import hashlib
@@ -17,43 +16,44 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from generator.audit.rows import Floats, Rows, normalised, tokens
-from generator.audit.verbatim import emitted, names_emitted, public_words
+from generator.audit.rows import AuditTable, Floats, normalise_text, tokenize
+from generator.audit.verbatim import list_names, list_public_words, list_title_strings
 from generator.fit.categories import OTHER
+from generator.fit.fit_spec import FitOptions, fit
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
-from schemas.specs import from_document
 from schemas.util.files import as_document, write_json
+from schemas.validation import from_document
 
 Refit = Callable[[Sequence[Product]], CatalogSpec]
-"""Train rows -> the spec that the audited one was fitted as."""
+"""Fit train rows with the settings of the audited spec."""
 CANARIES = ("Zorvath", "Quibbrel", "Plenthix", "Drusmoor", "Wexilby", "Yarnwold", "Ombrisk", "Fluvane")
-"""Words that no catalog holds."""
+"""Words that are in no catalog."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Influence:
-    """What leaving single families out changes."""
+    """The changes of the spec without single families."""
 
     num_refits: int
     lost: Sequence[Hit]
-    """Strings that vanish with a family although fewer than k families hold them: they came from it."""
-    at_the_edge: int
-    """Strings that vanish because exactly k families held them: allowed, and counted."""
+    """Strings that vanish with a family although fewer than k families have them: they came from it."""
+    at_threshold: int
+    """Number of strings that vanish because exactly k families have them; allowed."""
     share: float
-    """Largest change of any share or weight, as |log ratio|; k families behind it allow log(k / (k - 1))."""
+    """Largest change of a share or weight, as |log ratio|; k families behind it allow log(k / (k - 1))."""
     regrouped: float
-    """The same where a value beside it came or went: up to k families joined others then, which log(2) allows."""
+    """The same next to a value that appeared or vanished: up to k families move to others, which log(2) allows."""
     price: float
-    """Largest change of any price median or factor, as |log ratio|."""
+    """Largest change of a price median or factor, as |log ratio|."""
 
 
-def leave_one_out(refit: Refit, members: Rows, families: Sequence[int], min_support: int) -> Influence:
-    """Refit once without each of the families (numbers in `members`)."""
+def leave_one_out(refit: Refit, members: AuditTable, families: Sequence[int], min_support: int) -> Influence:
+    """Fit again without each of the families (indices in `members`) and measure the changes."""
     whole = refit(members.products)
-    strings = _strings(whole) - public_words()
+    strings = _strings(whole) - list_public_words()
     lost: dict[str, Hit] = {}
     edge: set[str] = set()
     changes = {"share": 0.0, "regrouped": 0.0, "price": 0.0}
@@ -61,23 +61,24 @@ def leave_one_out(refit: Refit, members: Rows, families: Sequence[int], min_supp
         kept = [row for row, family in zip(members.products, members.family, strict=True) if family != left_out]
         found = refit(kept)
         for text in sorted(strings - _strings(found)):
-            held = len(_holders(members, text))
-            if held >= min_support:
+            num_families = len(_find_holders(members, text))
+            if num_families >= min_support:
                 edge.add(text)
-            elif held:  # what no row holds comes from elsewhere
-                lost[text] = Hit(check="refit_strings", text=text, detail=f"held by {held} real families")
+            elif num_families:  # a string in no row comes from elsewhere
+                lost[text] = Hit(check="refit_strings", text=text, detail=f"in {num_families} real families")
         for kind, change in _changes(whole, found, min_support):
             changes[kind] = max(changes[kind], change)
-    return Influence(num_refits=len(families), lost=list(lost.values()), at_the_edge=len(edge), **changes)
+    return Influence(num_refits=len(families), lost=list(lost.values()), at_threshold=len(edge), **changes)
 
 
 def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Iterator[tuple[str, float]]:
-    """The kind, a field of `Influence`, and the size of every change of a number that both specs have.
+    """Yield the kind (a field of `Influence`) and the size of every change of a number that both specs have.
 
-    Weights of an exact fit are numbers of families: what came or went with fewer than k excuses no other change.
+    Weights of an exact fit are numbers of families. A value of fewer than k families that appeared or vanished excuses
+    no other change.
     """
     weights, others = dict(_weights(before)), dict(_weights(after))
-    grown = {(*leaf[:2], OTHER) for leaf in set(weights[()]) ^ set(others[()])}  # rare leaves came to stand there
+    grown = {(*path[:2], OTHER) for path in set(weights[()]) ^ set(others[()])}  # rare categories moved there
     for place in weights.keys() & others.keys():
         here, there = weights[place], others[place]
         moved = [here.get(key, there.get(key, 0)) for key in here.keys() ^ there.keys()]
@@ -93,18 +94,18 @@ def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Itera
             yield "price", abs(math.log(others_prices[place] / prices[place]))
 
 
-def canaries_in(refit: Refit, members: Rows, *, seed: int = 0) -> tuple[list[Hit], int]:
-    """Strings of planted families that a refit lets through, and how many families were planted.
+def plant_canaries(refit: Refit, members: AuditTable, *, seed: int = 0) -> tuple[list[Hit], int]:
+    """Fit with planted families; return their words that are in the spec, and the number of planted families.
 
-    Half of the canaries, drawn at random, are planted (one family each: a word of its own in title and category, a
-    price of its own); the others are looked for as well, and can only be found where the search itself is wrong.
+    A random half of the canaries is planted. Each is one family with its own word in title and category and its own
+    price. The other half is searched for too; finding one means that the search is wrong.
     """
-    draw = np.random.default_rng(seed)
-    planted = sorted(draw.permutation(len(CANARIES))[: len(CANARIES) // 2].tolist())
+    rng = np.random.default_rng(seed)
+    planted = sorted(rng.permutation(len(CANARIES))[: len(CANARIES) // 2].tolist())
     model = [row for row in members.products if row.title and row.full_price and row.inferable]
     rows = list(members.products)
     for number in planted:
-        word, row = CANARIES[number], model[int(draw.integers(len(model)))]
+        word, row = CANARIES[number], model[int(rng.integers(len(model)))]
         price = 1317.0 + 611 * number
         rows.append(
             replace(
@@ -118,29 +119,26 @@ def canaries_in(refit: Refit, members: Rows, *, seed: int = 0) -> tuple[list[Hit
             )
         )
     found = _strings(refit(rows))
-    known = {word for text in found for word in tokens(text)}
+    known = {word for text in found for word in tokenize(text)}
     hits = [
         Hit(check="canaries", text=word, detail="a word of one planted family" if k in planted else "was not planted")
         for k, word in enumerate(CANARIES)
-        if normalised(word) in known
+        if normalise_text(word) in known
     ]
     return hits, len(planted)
 
 
-def most_telling(surprise: Floats, num: int, seed: int = 0) -> list[int]:
-    """Families to leave out: half of them the rarest, half drawn at random among the others."""
-    order = np.argsort(-surprise, kind="stable")
+def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
+    """Choose families to leave out: half of them with most self-information, half at random among the others."""
+    order = np.argsort(-information, kind="stable")
     rare = order[: (num + 1) // 2].tolist()
     rest = order[(num + 1) // 2 :]
-    drawn = np.random.default_rng(seed).permutation(rest)[: num - len(rare)].tolist()
-    return [*rare, *drawn]
+    others = np.random.default_rng(seed).permutation(rest)[: num - len(rare)].tolist()
+    return [*rare, *others]
 
 
-def refit_as(spec: CatalogSpec) -> Refit:
-    """`toile fit` with the settings that the spec's provenance names; pictures are not read."""
-    from generator.fit.fit_spec import fit
-    from generator.fit.mechanisms import FitOptions
-
+def make_refit(spec: CatalogSpec) -> Refit:
+    """Return a function that fits rows with the settings in the spec's provenance; images are not read."""
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     options = FitOptions(
         epsilon=spec.provenance.epsilon if spec.provenance.private else None,
@@ -154,7 +152,7 @@ def refit_as(spec: CatalogSpec) -> Refit:
 
     def refit(rows: Sequence[Product]) -> CatalogSpec:
         with tempfile.TemporaryDirectory() as folder:
-            document = fit(_train_folder(Path(folder), rows), options).document
+            document = fit(_write_train_folder(Path(folder), rows), options).document
         plain = as_document(_Whole(document=document))["document"]
         found: CatalogSpec = from_document(plain, "catalog", "refit")
         return found
@@ -167,8 +165,8 @@ class _Whole:
     document: Mapping[str, Any]
 
 
-def _train_folder(folder: Path, rows: Sequence[Product]) -> Path:
-    """The rows as the train split of a shard folder, which is what a fit reads."""
+def _write_train_folder(folder: Path, rows: Sequence[Product]) -> Path:
+    """Write rows as the train split of a catalog folder, which is what a fit reads."""
     path = folder / "data" / "train-00000-of-00001.parquet"
     path.parent.mkdir()
     pq.write_table(to_table(list(rows)), path)
@@ -194,21 +192,21 @@ def _train_folder(folder: Path, rows: Sequence[Product]) -> Path:
 
 
 def _strings(spec: CatalogSpec) -> set[str]:
-    return {*emitted(spec), *names_emitted(spec)}
+    return {*list_title_strings(spec), *list_names(spec)}
 
 
-def _holders(rows: Rows, text: str) -> set[int]:
-    """Families with a row whose title or category holds the text."""
+def _find_holders(rows: AuditTable, text: str) -> set[int]:
+    """Find the families with a row whose title or category contains the text."""
     found = set()
     for row, title, family in zip(rows.products, rows.titles, rows.family.tolist(), strict=True):
-        names = [normalised(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n]
-        if text in names or f" {text} " in f" {' '.join(tokens(title))} ":
+        names = [normalise_text(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n]
+        if text in names or f" {text} " in f" {' '.join(tokenize(title))} ":
             found.add(family)
     return found
 
 
 def _weights(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], Mapping[Any, float]]]:
-    """Where, and the weights that are shared out there: among the leaves, under (), and in each leaf."""
+    """Yield the place and the weights of every distribution: of the categories, at (), and in each category."""
     yield (), {(*category.path, category.silhouette): category.share for category in spec.categories}
     for category in spec.categories:
         place = (*category.path, category.silhouette)
@@ -217,7 +215,7 @@ def _weights(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], Mapping[Any, 
 
 
 def _prices(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Where, and every released median and factor."""
+    """Yield the place and the value of every released median and factor."""
     yield from (((*each.path, each.silhouette), each.price.median) for each in spec.categories)
     for name, attribute in spec.attributes.items():
         yield from (((name, key), value.price) for key, value in attribute.values.items())

@@ -1,148 +1,255 @@
-"""The audit as a whole: a synthetic catalog against a real one, privacy and fidelity, `audit.json` and the page."""
+"""Run an audit: compare a synthetic catalog with a real one, write `audit.json` and the page `report.html`.
 
+from generator.audit.run import audit
+passed = audit(Path("data/real"), Path("data/twin"), out=Path("results/audit")).passed
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from markupsafe import Markup
 
-from generator.audit import fidelity
-from generator.audit.image_privacy import both, folder_looks, pictures_privacy
-from generator.audit.privacy import Findings, Progress, not_asked, rows_privacy, sentence, spec_privacy
-from generator.audit.refits import refit_as
-from generator.audit.rows import Real, Rows, read_real, read_synthetic
-from schemas.audit import FIDELITY, PRIVACY, Audit, Bounds, CategoryFigures, Check
+from generator.audit import Findings, skip_check
+from generator.audit.fidelity import check_fidelity, require_sklearn
+from generator.audit.images import check_images, concatenate, read_image_features
+from generator.audit.privacy import Progress, check_rows, check_spec
+from generator.audit.refits import make_refit
+from generator.audit.rows import AuditTable, read_real_catalog, read_synthetic
+from schemas.audit import AUDIT, FIDELITY, PRIVACY, Audit, Bounds, Check
 from schemas.catalog import CatalogSpec
+from schemas.documents import from_dict
 from schemas.manifest import read_manifest
+from schemas.util.files import as_document, storage_errors, write_json
+from schemas.util.html import render_page, write_page
+from schemas.util.svg import Plot, polyline
 
-SPLITS_IN_HALVES = 3
-"""Real against real is the mean over so many random halves."""
-_TITLES = {
-    "price_distance": "Largest gap between the distribution functions of log prices",
-    "category_price_distance": "The same gap within categories, averaged",
-    "off_lattice": "Share of prices that end as hardly any real price of that size does",
-    "ending_distance": "Share of price endings that would have to change (total variation)",
-    "discount_distance": "Share of reductions that would have to change (total variation)",
-    "first_level_distance": "Share of rows under another first category level (total variation)",
-    "branch_distance": "Share of rows under other first two levels (total variation)",
-    "leaf_distance": "Share of rows under another path of categories (total variation)",
-    "title_length_distance": "Largest gap between the distribution functions of title lengths",
-    "vocabulary_distance": "Jensen-Shannon divergence of title words, 0 to 1",
-    "unknown_words": "Share of title words that no real title holds",
-    "title_repeat_difference": "Difference in the share of families that share their title",
-    "colourway_distance": "Share of families with another number of colourways (total variation)",
-    "missing_difference": "Largest difference of a column's missing share",
-    "association_difference": "Largest difference in how much one column says about another",
-    "told_apart": "AUC of a classifier that tells synthetic rows from real ones; 0.5 is guessing",
-    "wrong_categories": "Error rate on real rows of a category guesser trained on the synthetic ones",
-    "wrong_prices": "Mean error in log price on real rows of a price guesser trained on the synthetic ones",
+PAGE = "report.html"
+_DISPLAY_NAMES = {
+    "membership_auc": "membership (AUC)",
+    "membership_tpr": "membership at 1 %",
+    "identical_picture_files": "identical image files",
+    "identical_pictures": "identical images",
+    "copied_pictures": "copied images",
+    "replayed_pictures": "replayed images",
+    "off_lattice": "off price points",
+    "branch_distance": "first two levels distance",
+    "leaf_distance": "category distance",
+    "told_apart": "classifier two-sample test (AUC)",
+    "wrong_categories": "category error",
+    "wrong_prices": "price error",
 }
+"""Names in audit.json that people read as something else."""
+_PLOT = Plot(width=420, height=280, left=52, right=18, top=12, bottom=40)
+_PRICE_STEPS = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageData:
+    """What the page shows in addition to the audit document."""
+
+    real_prices: Sequence[float]
+    """Full prices in ascending order."""
+    synthetic_prices: Sequence[float]
+    roc: Sequence[tuple[float, float]]
+    """Of the best membership attack: false and true positive rates."""
+    rendered: bool
+    """Whether `toile generate` rendered the images; its renderer reads no image file."""
 
 
 def audit(
     real_folder: Path,
     synthetic_folder: Path,
     *,
+    out: Path | None = None,
     spec: CatalogSpec | None = None,
     spec_name: str | None = None,
     bounds: Bounds | None = None,
     gate: str = PRIVACY,
     num_refits: int = 8,
     progress: Progress = lambda text: None,
-) -> tuple[Audit, "Curves"]:
-    """The audit of two shard folders and the curves of its page; raises ToileError where a folder cannot be audited."""
+) -> Audit:
+    """Audit the privacy and fidelity of a synthetic catalog against a real one.
+
+    Args:
+        real_folder: real catalog; its train split is what a fit may have read, the other splits are the holdout.
+        synthetic_folder: catalog to audit.
+        out: folder for `audit.json` and `report.html`; None writes nothing.
+        spec: the spec of the synthetic catalog; None skips the checks of the spec.
+        spec_name: name of the spec in the document.
+        bounds: bounds of the checks; default bounds if None.
+        gate: kind of checks that decide `passed`: both, privacy or fidelity.
+        num_refits: number of families that are left out, one a refit.
+        progress: called with a text at the start of each part.
+
+    Raises:
+        ToileError: if a folder cannot be audited, or scikit-learn is not installed.
+    """
+    require_sklearn()
     bounds = bounds or Bounds()
     progress("reading rows")
-    real, synthetic = read_real(real_folder), read_synthetic(synthetic_folder)
-    progress("reading pictures")
-    train, holdout = folder_looks(real_folder)
-    pictures = both(*folder_looks(synthetic_folder)) if len(train) else train
-    progress("asking about rows")
-    found = rows_privacy(real, synthetic, bounds)
-    progress("comparing pictures")
-    found += pictures_privacy(train, holdout, pictures, bounds)
+    real, synthetic = read_real_catalog(real_folder), read_synthetic(synthetic_folder)
+    progress("reading images")
+    train, holdout = read_image_features(real_folder)
+    images = concatenate(*read_image_features(synthetic_folder)) if len(train) else train
+    progress("checking rows")
+    found = check_rows(real, synthetic, bounds)
+    progress("comparing images")
+    found += check_images(train, holdout, images, bounds)
     if spec is None:
-        why = "not asked: no spec was given (--spec)"
+        why = "does not apply: no spec was given (--spec)"
         names = ("string_support", "canaries", "refit_strings", "refit_shares")
-        found += Findings(checks=[not_asked(name, PRIVACY, why) for name in names])
+        found += Findings(checks=[skip_check(name, PRIVACY, why) for name in names])
     else:
-        refit = refit_as(spec) if spec.provenance is not None else None
-        found += spec_privacy(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
-    progress("asking about fidelity")
-    checks, categories = fidelity_checks(real.rows, synthetic, bounds)
-    every = (*found.checks, *checks)
-    deciding = [check for check in every if gate in ("both", check.kind)]
+        refit = make_refit(spec) if spec.provenance is not None else None
+        found += check_spec(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
+    progress("checking fidelity")
+    fidelity, categories = check_fidelity(real.table, synthetic, bounds)
+    checks = (*found.checks, *fidelity)
     result = Audit(
-        passed=all(check.passed is not False for check in deciding),
+        passed=all(check.passed is not False for check in checks if gate in ("both", check.kind)),
         gate=gate,
         real=str(real_folder),
         synthetic=str(synthetic_folder),
         spec=spec_name,
         num_members=int(real.member.sum()),
         num_holdout=int((~real.member).sum()),
-        num_real=len(real.rows),
+        num_real=len(real.table),
         num_synthetic=len(synthetic),
         bounds=bounds,
-        checks=every,
+        checks=checks,
         diagnostics=tuple(found.diagnostics),
         hits=tuple(found.hits),
         categories=tuple(categories),
     )
-    return result, Curves(found, real, synthetic, read_manifest(synthetic_folder).kind)
+    if out is not None:
+        data = PageData(
+            real_prices=_sorted_prices(real.table),
+            synthetic_prices=_sorted_prices(synthetic),
+            roc=found.roc,
+            rendered=read_manifest(synthetic_folder).kind == "generate",
+        )
+        write_audit(result, data, out)
+    return result
 
 
-class Curves:
-    """What the page draws beside the figures: price distributions, the ROC of the best attack."""
-
-    def __init__(self, found: Findings, real: Real, synthetic: Rows, kind: str) -> None:
-        self.roc = found.roc
-        self.real_prices = _prices(real.rows)
-        self.synthetic_prices = _prices(synthetic)
-        self.drawn = kind == "generate"
-        """Whether toile's renderer made the pictures; it opens no picture file."""
-
-
-def fidelity_checks(real: Rows, synthetic: Rows, bounds: Bounds) -> tuple[list[Check], list[CategoryFigures]]:
-    """Every fidelity figure beside its ceiling, and the table of categories."""
-    pairs = [fidelity.halves(real, seed) for seed in range(SPLITS_IN_HALVES)]
-    checks = []
-    for name, metric in fidelity.METRICS.items():
-        control = _mean([metric(first, second) for first, second in pairs])
-        checks.append(_check(name, metric(real, synthetic), control, bounds))
-    for name, task in fidelity.TASKS.items():
-        shown = [_same_size(synthetic, first, seed) for seed, (first, _) in enumerate(pairs)]
-        value = _mean([task(train, second) for train, (_, second) in zip(shown, pairs, strict=True)])
-        checks.append(_check(name, value, _mean([task(first, second) for first, second in pairs]), bounds))
-    return checks, fidelity.category_figures(real, synthetic, *pairs[0])
+def write_audit(audit: Audit, data: PageData, out: Path) -> None:
+    """Write `audit.json` and `report.html` into a folder."""
+    document = as_document(audit)
+    from_dict(Audit, document, str(out / AUDIT))
+    with storage_errors(out / AUDIT):
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / AUDIT, document)
+    write_page(out / PAGE, render_report(audit, data))
 
 
-def _check(name: str, value: float | None, control: float | None, bounds: Bounds) -> Check:
-    if value is None or control is None:
-        side = "the two catalogs" if value is None else "two halves of the real catalog"
-        return not_asked(name, FIDELITY, f"{_TITLES[name]}: {side} have too little to compare")
-    bound = control + bounds.margins[name]
-    return Check(
-        name=name,
-        kind=FIDELITY,
-        value=value,
-        real_against_real=control,
-        bound=bound,
-        better="lower",
-        passed=value <= bound,
-        meaning=sentence(f"{_TITLES[name]}; lower is better; real against real gives {control:.3f}"),
+def render_report(audit: Audit, data: PageData) -> str:
+    """Return the audit as one HTML page with no reference outside itself; real strings in it are escaped."""
+    return render_page(
+        Path(__file__).parent,
+        "audit.html.j2",
+        styles=("page.css.j2", "audit.css.j2"),
+        audit=audit,
+        verdict=summarize(audit),
+        groups=[(kind, [check for check in audit.checks if check.kind == kind]) for kind in (PRIVACY, FIDELITY)],
+        name=display_name,
+        number=format_number,
+        prices=Markup(plot_prices(data.real_prices, data.synthetic_prices)),  # made here: numbers only
+        roc=Markup(plot_roc(data.roc)),
+        rendered=data.rendered,
     )
 
 
-def _same_size(rows: Rows, like: Rows, seed: int) -> Rows:
-    """About as many rows as `like`, whole families: a larger table would only teach more."""
-    wanted = min(rows.num_families, max(1, round(rows.num_families * len(like) / max(len(rows), 1))))
-    chosen = np.zeros(rows.num_families, bool)
-    chosen[np.random.default_rng(seed).permutation(rows.num_families)[:wanted]] = True
-    return rows.of(chosen)
+def summarize(audit: Audit) -> list[str]:
+    """Return the verdict in one sentence for privacy and one for fidelity."""
+    return [_summarize_kind(audit, kind) for kind in (PRIVACY, FIDELITY)]
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
+def format_checks(audit: Audit) -> list[str]:
+    """Return one line a check for a terminal, failed checks first within their kind."""
+    ordered = sorted(audit.checks, key=lambda check: (check.kind == FIDELITY, check.passed is None, bool(check.passed)))
+    width = max(len(display_name(check.name)) for check in ordered)
+    return [
+        f"{_status(check):4}  {check.kind:8}  {display_name(check.name):{width}}  {_format_figures(check)}"
+        for check in ordered
+    ]
 
 
-def _prices(rows: Rows) -> list[float]:
-    return sorted(np.exp(rows.log_price[~np.isnan(rows.log_price)]).tolist())
+def display_name(name: str) -> str:
+    """Return the name of a check as people read it."""
+    return _DISPLAY_NAMES.get(name, name.replace("_", " "))
+
+
+def format_number(value: float | None) -> str:
+    """Format a figure with three significant digits; None as a dash."""
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if value == int(value) and abs(value) >= 2 else f"{value:.3g}"
+
+
+def plot_prices(real: Sequence[float], synthetic: Sequence[float]) -> str:
+    """Plot the distribution functions of two ascending lists of prices above 0 as SVG; empty if a list is empty."""
+    if not real or not synthetic:
+        return ""
+    low = min(_quantile(real, 0.005), _quantile(synthetic, 0.005)) / 1.1
+    high = max(_quantile(real, 0.995), _quantile(synthetic, 0.995)) * 1.1
+    x, y = _PLOT.x_axis(low, high, log=True), _PLOT.y_axis(0, 1)
+    steps = [low * (high / low) ** (k / _PRICE_STEPS) for k in range(_PRICE_STEPS + 1)]
+    curves = [
+        polyline(
+            [(x.position(step), y.position(bisect_right(prices, step) / len(prices))) for step in steps],
+            f"curve side{side}",
+        )
+        for side, prices in enumerate((real, synthetic))
+    ]
+    labels = [(tick, f"{tick:g}") for tick in x.ticks(factors=(1, 3))]
+    parts = [*_PLOT.y_ticks(y, _percents(0, 0.5, 1), grid="axis"), *_PLOT.x_ticks(x, labels), *curves]
+    return _PLOT.svg("price distributions", [*parts, *_PLOT.axis_titles("full price", "share of rows up to it")])
+
+
+def plot_roc(roc: Sequence[tuple[float, float]]) -> str:
+    """Plot true against false positive rate as SVG, with dotted lines for guessing and for 1 % false positives."""
+    if not roc:
+        return ""
+    x, y = _PLOT.x_axis(0, 1), _PLOT.y_axis(0, 1)
+    curves = (([(0, 0), (1, 1)], "curve guess"), ([(0.01, 0), (0.01, 1)], "curve guess"), (roc, "curve side1"))
+    lines = [polyline([(x.position(a), y.position(b)) for a, b in points], name) for points, name in curves]
+    ticks = [*_PLOT.y_ticks(y, _percents(0, 0.5, 1), grid="axis"), *_PLOT.x_ticks(x, _percents(0, 0.25, 0.5, 0.75, 1))]
+    titles = _PLOT.axis_titles("holdout identified", "train identified")
+    return _PLOT.svg("ROC of the best attack", [*ticks, *lines, *titles])
+
+
+def _summarize_kind(audit: Audit, kind: str) -> str:
+    applied = [check for check in audit.checks if check.kind == kind and check.passed is not None]
+    failed = [check for check in applied if not check.passed]
+    decides = "" if audit.gate in ("both", kind) else " (this does not decide the exit code)"
+    if not failed:
+        return f"{kind.capitalize()}: all {len(applied)} checks that apply pass{decides}."
+    names = ", ".join(display_name(check.name) for check in failed)
+    return f"{kind.capitalize()}: {len(failed)} of {len(applied)} checks fail{decides}: {names}."
+
+
+def _status(check: Check) -> str:
+    return "-" if check.passed is None else "ok" if check.passed else "FAIL"
+
+
+def _format_figures(check: Check) -> str:
+    if check.value is None:
+        return check.meaning
+    sign = "<=" if check.better == "lower" else ">="
+    control = "" if check.real_against_real is None else f", real against real {format_number(check.real_against_real)}"
+    return f"{format_number(check.value)} (passes {sign} {format_number(check.bound)}{control})"
+
+
+def _percents(*shares: float) -> list[tuple[float, str]]:
+    return [(share, f"{share:.0%}") for share in shares]
+
+
+def _quantile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _sorted_prices(table: AuditTable) -> list[float]:
+    return sorted(np.exp(table.log_price[~np.isnan(table.log_price)]).tolist())

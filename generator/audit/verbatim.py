@@ -1,72 +1,71 @@
-"""The verbatim ledger: real codes, URLs and strings that turn up in a synthetic catalog, or that its spec may emit."""
+"""Find verbatim real strings: codes and URLs that a synthetic catalog repeats, and strings that its spec may emit."""
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from scipy import stats
 
-from generator.audit.rows import Rows, normalised, tokens
+from generator.audit.rows import AuditTable, normalise_text, tokenize
 from generator.fit import vocabulary as public
-from schemas import vocabulary as lexicon
+from schemas import markets
 from schemas.audit import Hit
 from schemas.catalog import MISSING_LABEL, SLOT, CatalogSpec, title_word
 
 _HOST = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?#]*", re.IGNORECASE)
 _SHORTEST_PATH = 8
-"""Characters of a URL path below which it names no product (`/`, `/shop`)."""
+"""Shorter URL paths name no product (`/`, `/shop`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
-    """What two catalogs have in common letter for letter."""
+class SharedStrings:
+    """Codes, products and URLs that two catalogs share verbatim."""
 
     codes: Sequence[Hit]
     products: Sequence[Hit]
-    """Codes that bear the same title in both."""
+    """Codes that have the same title in both catalogs."""
     urls: Sequence[Hit]
-    """Paths of item and picture URLs; the host does not count, as a copy may have been moved to another."""
+    """Paths of item and image URLs; hosts are ignored, because a copy may be on another host."""
     codes_by_chance: float
-    """Expected number of shared codes, were the synthetic ones drawn at random among all of their length."""
+    """Expected number of shared codes if the synthetic ones were random among all codes of their length."""
 
 
-def shared(real: Rows, synthetic: Rows) -> Shared:
-    """Verbatim codes, products and URLs."""
+def find_shared(real: AuditTable, synthetic: AuditTable) -> SharedStrings:
+    """Find the codes, products and URLs that two catalogs share."""
     titles: dict[str, set[str]] = {}
     for row, title in zip(real.products, real.titles, strict=True):
         titles.setdefault(row.product_code, set()).add(title)
     codes = {row.product_code: title for row, title in zip(synthetic.products, synthetic.titles, strict=True)}
     both = sorted(codes.keys() & titles.keys())
     paths = _paths(synthetic) & _paths(real)
-    return Shared(
+    return SharedStrings(
         codes=[Hit(check="shared_codes", text=code, detail=f"synthetic title {codes[code]!r}") for code in both],
         products=[
             Hit(check="verbatim_products", text=code, detail=codes[code])
             for code in both
             if codes[code] and codes[code] in titles[code]
         ],
-        urls=[Hit(check="verbatim_urls", text=path, detail="path of an item or picture URL") for path in sorted(paths)],
-        codes_by_chance=_by_chance(titles, codes),
+        urls=[Hit(check="verbatim_urls", text=path, detail="path of an item or image URL") for path in sorted(paths)],
+        codes_by_chance=_expected_by_chance(titles, codes),
     )
 
 
-def chance_bound(expected: float, p: float) -> int:
-    """The most shared codes that chance gives with a probability above p (Poisson)."""
+def max_shared_by_chance(expected: float, p: float) -> int:
+    """Return the largest number of shared codes that chance gives with a probability above p (Poisson)."""
     return int(stats.poisson.isf(p, expected)) if expected > 0 else 0
 
 
-def emitted(spec: CatalogSpec) -> Mapping[str, str]:
-    """Every string that the spec may put into a row, normalised -> where it stands in the spec.
+def list_title_strings(spec: CatalogSpec) -> Mapping[str, str]:
+    """Map every normalised string that the spec may put into a title to its place in the spec.
 
-    Words of titles one by one and, where a value or a template has several in a row, as a phrase; category names of all
-    levels; navigation labels; names of the shop.
+    Words are listed one by one and, if a value or a template has several consecutive ones, as a phrase.
     """
     found: dict[str, str] = {}
 
     def add(text: str, place: str) -> None:
-        words = tokens(normalised(text))
+        words = tokenize(normalise_text(text))
         for part in {*words, " ".join(words)} - {""}:
             found.setdefault(part, place)
 
@@ -80,92 +79,99 @@ def emitted(spec: CatalogSpec) -> Mapping[str, str]:
     return found
 
 
-def names_emitted(spec: CatalogSpec) -> Mapping[str, str]:
-    """Category names, labels and names of the shop that the spec may emit, normalised -> where they stand."""
-    found = {normalised(name): "a category" for category in spec.categories for name in category.path}
-    found |= {normalised(label): "a navigation label" for label in spec.navigation.labels}
-    found |= {normalised(spec.shop.brand): "the brand", normalised(spec.shop.website_name): "the name of the site"}
-    return {name: place for name, place in found.items() if name and name != normalised(MISSING_LABEL)}
+def list_names(spec: CatalogSpec) -> Mapping[str, str]:
+    """Map every normalised category name, label and shop name that the spec may emit to its place in the spec."""
+    found = {normalise_text(name): "a category" for category in spec.categories for name in category.path}
+    found |= {normalise_text(label): "a navigation label" for label in spec.navigation.labels}
+    found |= {
+        normalise_text(spec.shop.brand): "the brand",
+        normalise_text(spec.shop.website_name): "the name of the site",
+    }
+    return {name: place for name, place in found.items() if name and name != normalise_text(MISSING_LABEL)}
 
 
-def too_rare(
-    spec: CatalogSpec, members: Rows, holdout: Rows, min_support: int, public: Iterable[str] = ()
+def find_rare_strings(
+    spec: CatalogSpec, members: AuditTable, holdout: AuditTable, min_support: int, public: Iterable[str] = ()
 ) -> tuple[list[Hit], int]:
-    """Strings of the spec that real rows hold, but fewer than `min_support` families of train; and all that are real.
+    """Find strings of the spec that are in real rows, but in fewer than `min_support` families of train.
 
-    Strings no real row holds come from elsewhere, and so do `public` words; neither can give a row away. The names of
-    the real brand and site may not appear at all: they stand for one shop.
+    Strings that are in no real row, and `public` words, reveal nothing. The names of the real brand and site may not
+    appear at all, because they identify the shop. Returns the hits, and the number of strings that are in real rows.
     """
     known = set(public)
     hits, num_real = [], 0
-    pieces = ((emitted(spec), _phrases), (names_emitted(spec), _names))
-    for strings, of_row in pieces:
-        counts, elsewhere = (_support(rows, set(strings), of_row) for rows in (members, holdout))
+    pieces = ((list_title_strings(spec), _phrases), (list_names(spec), _names))
+    for strings, strings_of_row in pieces:
+        counts, elsewhere = (_support(rows, set(strings), strings_of_row) for rows in (members, holdout))
         for text, place in sorted(strings.items()):
-            held = counts[text]
-            num_real += held + elsewhere[text] > 0
-            if held + elsewhere[text] and held < min_support and text not in known:
-                hits.append(Hit(check="string_support", text=text, detail=f"{place}; held by {held} real families"))
-    shops = {normalised(name) for row in members.products for name in (row.brand, row.website_name) if name}
-    own = {normalised(spec.shop.brand), normalised(spec.shop.website_name)}
+            num_families = counts[text]
+            num_real += num_families + elsewhere[text] > 0
+            if num_families + elsewhere[text] and num_families < min_support and text not in known:
+                hits.append(Hit(check="string_support", text=text, detail=f"{place}; in {num_families} real families"))
+    shops = {normalise_text(name) for row in members.products for name in (row.brand, row.website_name) if name}
+    own = {normalise_text(spec.shop.brand), normalise_text(spec.shop.website_name)}
     hits += [Hit(check="string_support", text=name, detail="the real shop's own name") for name in sorted(shops & own)]
     return hits, num_real
 
 
-def public_words() -> frozenset[str]:
-    """Words of toile's own lists (materials, patterns, colours, nouns, labels): they say nothing of anybody's rows."""
+def list_public_words() -> frozenset[str]:
+    """List the words of toile's own vocabulary, which reveal nothing about real rows."""
     lists = (
         *(public.SILHOUETTE_WORDS, public.MATERIAL_WORDS, public.PATTERN_WORDS, public.PALETTE, public.COLOUR_WORDS),
         *(
             public.NAVIGATION_LABELS,
-            lexicon.NOUNS,
-            lexicon.COLOURS,
-            lexicon.WORDS,
-            *map(list, lexicon.WORDS),
+            markets.NOUNS,
+            markets.COLOURS,
+            markets.WORDS,
+            *map(list, markets.WORDS),
             [public.FALLBACK_SILHOUETTE],
         ),
     )
-    texts = {normalised(text) for each in lists for text in strings_in(each)}
-    return frozenset(texts | {word for text in texts for word in tokens(text)})
+    texts = {normalise_text(text) for each in lists for text in collect_strings(each)}
+    return frozenset(texts | {word for text in texts for word in tokenize(text)})
 
 
-def strings_in(document: Any) -> set[str]:
-    """Every text anywhere in a spec document, keys too."""
+def collect_strings(document: Any) -> set[str]:
+    """Collect every string in a document, keys included."""
     if isinstance(document, Mapping):
-        return strings_in(list(document)) | {text for value in document.values() for text in strings_in(value)}
+        return collect_strings(list(document)) | {
+            text for value in document.values() for text in collect_strings(value)
+        }
     if isinstance(document, str):
         return {document}
     if isinstance(document, Sequence):
-        return {text for value in document for text in strings_in(value)}
+        return {text for value in document for text in collect_strings(value)}
     return set()
 
 
-def _paths(rows: Rows) -> set[str]:
-    urls = (url for row in rows.products for url in (row.itemurl, row.imageurl) if url)
+def _paths(table: AuditTable) -> set[str]:
+    urls = (url for row in table.products for url in (row.itemurl, row.imageurl) if url)
     paths = {_HOST.sub("", url) for url in urls}
     return {path for path in paths if len(path) >= _SHORTEST_PATH}
 
 
-def _by_chance(real: Iterable[str], synthetic: Iterable[str]) -> float:
+def _expected_by_chance(real: Iterable[str], synthetic: Iterable[str]) -> float:
     lengths = [Counter(len(code) for code in codes if code.isdigit() and code.isascii()) for codes in (real, synthetic)]
     return sum(lengths[0][n] * lengths[1][n] / (9 * 10.0 ** (n - 1)) for n in lengths[0].keys() & lengths[1].keys())
 
 
-def _support(rows: Rows, wanted: set[str], of_row: Any) -> Counter[str]:
-    """Families that hold each wanted string."""
+def _support(
+    rows: AuditTable, wanted: set[str], strings_of_row: Callable[[AuditTable, int, int], set[str]]
+) -> Counter[str]:
+    """Count the families that contain each wanted string."""
     held: dict[str, set[int]] = {}
     longest = max((len(text.split()) for text in wanted), default=0)
     for number, family in enumerate(rows.family.tolist()):
-        for text in of_row(rows, number, longest) & wanted:
+        for text in strings_of_row(rows, number, longest) & wanted:
             held.setdefault(text, set()).add(family)
     return Counter({text: len(families) for text, families in held.items()})
 
 
-def _phrases(rows: Rows, number: int, longest: int) -> set[str]:
-    words = tokens(rows.titles[number])
+def _phrases(rows: AuditTable, number: int, longest: int) -> set[str]:
+    words = tokenize(rows.titles[number])
     return {" ".join(words[a : a + n]) for n in range(1, longest + 1) for a in range(len(words) - n + 1)}
 
 
-def _names(rows: Rows, number: int, longest: int) -> set[str]:
+def _names(rows: AuditTable, number: int, longest: int) -> set[str]:
     row = rows.products[number]
-    return {normalised(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n}
+    return {normalise_text(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n}

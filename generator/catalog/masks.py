@@ -1,6 +1,9 @@
-"""Ground truth beside the pictures: the mask, the parts and the bounding box of each product, one Parquet file a shard.
+"""Write and read ground truth of images: the mask, the parts and the box of each product, one Parquet file a shard.
 
-`read_masks` gives them back as arrays; any reader of Parquet finds two PNG pictures a row.
+    for masks in read_masks(Path("data/luxury/extra/masks-00000-of-00001.parquet")):
+        print(masks.product_code, masks.box)
+
+`read_masks` returns arrays; other readers of Parquet find two PNG images in each row.
 """
 
 import io
@@ -14,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from generator.render.engine.parts import DrawnParts
+from generator.render.engine.parts import RenderedParts
 from schemas.errors import BROKEN_PICTURE, ToileError
 from schemas.manifest import check_extra
 from schemas.product import IMAGE_TYPE
@@ -33,7 +36,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Masks:
-    """Where a product is in its picture."""
+    """Where a product is in its image."""
 
     product_code: str
     mask: Pixels
@@ -46,18 +49,18 @@ class Masks:
     """x0, y0, x1, y1 in pixels, x1 and y1 just outside."""
 
 
-def masks_name(shard: int, num_shards: int) -> str:
-    """The file of one shard, relative to the folder."""
+def masks_file(shard: int, num_shards: int) -> str:
+    """Return the name of the file of one shard, relative to the folder."""
     return f"extra/masks-{shard:05d}-of-{num_shards:05d}.parquet"
 
 
-def encoded_masks(drawn: Iterable[tuple[str, DrawnParts]]) -> bytes:
-    """The Parquet file of some products, by product code."""
+def encode_masks(drawn: Iterable[tuple[str, RenderedParts]]) -> bytes:
+    """Return the Parquet file of some products, given with their product codes."""
     rows = [
         {
             "product_code": code,
-            "mask": {"bytes": _png(parts.mask), "path": f"{code}.png"},
-            "parts": {"bytes": _png(parts.part_ids), "path": f"{code}-parts.png"},
+            "mask": {"bytes": _encode_png(parts.mask), "path": f"{code}.png"},
+            "parts": {"bytes": _encode_png(parts.part_ids), "path": f"{code}-parts.png"},
             "names": list(parts.names),
             "box": list(parts.box),
         }
@@ -71,7 +74,7 @@ def encoded_masks(drawn: Iterable[tuple[str, DrawnParts]]) -> bytes:
 
 
 def read_masks(path: Path) -> Iterator[Masks]:
-    """The masks of a file that `toile generate --masks` wrote; a file that is none, or damaged, is a ToileError."""
+    """Yield the masks of a file from `toile generate --masks`; raise ToileError for a damaged or another file."""
     check_extra(path)
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -79,21 +82,21 @@ def read_masks(path: Path) -> Iterator[Masks]:
                 for row in batch.to_pylist():
                     yield Masks(
                         product_code=row["product_code"],
-                        mask=_pixels(row["mask"]["bytes"]),
-                        part_ids=_pixels(row["parts"]["bytes"]),
+                        mask=_decode_png(row["mask"]["bytes"]),
+                        part_ids=_decode_png(row["parts"]["bytes"]),
                         names=tuple(row["names"]),
                         box=tuple(row["box"]),
                     )
     except (pa.ArrowException, *BROKEN_PICTURE, Image.DecompressionBombError) as error:
-        raise ToileError(str(path), f"holds no masks: {error}", "make the catalog again with --masks") from error
+        raise ToileError(str(path), f"contains no masks: {error}", "make the catalog again with --masks") from error
 
 
-def _png(pixels: Pixels) -> bytes:
+def _encode_png(pixels: Pixels) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG", compress_level=6)
     return file.getvalue()
 
 
-def _pixels(png: bytes) -> Pixels:
-    with Image.open(io.BytesIO(png), formats=["PNG"]) as picture:
-        return np.asarray(picture.convert("L"), np.uint8)
+def _decode_png(png: bytes) -> Pixels:
+    with Image.open(io.BytesIO(png), formats=["PNG"]) as image:
+        return np.asarray(image.convert("L"), np.uint8)

@@ -1,16 +1,18 @@
-"""Training rows straight from a catalog spec: product i is drawn when it is asked for, and nothing lies on disk.
+"""Rows straight from a catalog spec: product i is rendered when it is asked for, and no catalog is written.
 
-What a spec gives is what `toile generate` writes with the same seed, number of products and picture size: the same
-rows in the same order and, since pictures go through the same JPEG file, the same pixels. A source holds the spec and
-the numbers of its products, four bytes each, so it goes to worker processes cheaply.
+The rows and pixels are those that `toile generate` writes with the same seed, number of products and image size: the
+same rows in the same order, and images go through the same JPEG file. `OnlineRows` holds the spec and the numbers of
+its products, four bytes each, so it is cheap to send to worker processes. Training opens it in `finetune.data_mix`.
+
+Shapes: N rows.
 """
 
 import functools
 import io
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,122 +23,94 @@ from generator.catalog.shards import GenerateInputs, jpeg
 from generator.render import draw
 from generator.sampling.products import check_codes, compile_catalog, product, rows
 from schemas.catalog import CatalogSpec
-from schemas.errors import ToileError
+from schemas.documents import read_document
+from schemas.errors import ToileError, suggest
 from schemas.manifest import versions
-from schemas.product import SPLITS
-from schemas.specs import from_document, presets
-from schemas.training import DrawSpec, MixSource
+from schemas.product import SPLITS, Product
+from schemas.training import DrawSpec
 from schemas.util.files import sha256_of
-from schemas.validation import nearest, read_document
+from schemas.validation import from_document, presets
 
-E = TypeVar("E")
 Numbers = npt.NDArray[np.int32]
-_BATCH = 20_000
+BATCH_ROWS = 20_000
 """Rows in memory at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnSource(Generic[E]):
-    """The rows of one split of a spec's catalog that can be learned from; fulfils `finetune.data_mix.Source`."""
+class OnlineRows:
+    """The usable rows of one split of a spec's catalog: those with title, category and price."""
 
-    folder: Path
-    """Its name: the spec's file, or the preset's name."""
+    name: Path
+    """The spec's file, or the preset's name."""
     spec: CatalogSpec
     seed: int
     image_size: int
+    """Edge of the square images in px."""
     photo: str
     index_N: Numbers
     """The product number of each row, ascending."""
     num_skipped: int
-    """Rows of the split without title, category or price: no examples."""
+    """Rows of the split without title, category or price."""
     content_sha256: str
-    """Of what decides the rows and pictures: spec, seed, number of products, picture size, versions."""
-    record: Callable[..., E]
-    """Makes the example of title, category, full_price and picture."""
+    """Of what decides rows and images: spec, seed, number of products, image size, versions."""
 
-    @property
-    def num_examples(self) -> int:
-        return len(self.index_N)
+    def render(self, row: int) -> tuple[Product, Image.Image]:
+        """Return one product and its RGB image; as long as `toile generate` takes for it, and a few milliseconds."""
+        sampled = product(self.spec, self.seed, int(self.index_N[row]))
+        image = Image.open(io.BytesIO(jpeg(draw(sampled, self.image_size, self.photo)))).convert("RGB")
+        return sampled, image
 
-    def currencies(self) -> set[str | None]:
-        return {self.spec.shop.currency_code}
-
-    def example(self, row: int) -> E:
-        """The example of one row, drawn now; as long as `toile generate` takes for it, and a few milliseconds."""
-        drawn = product(self.spec, self.seed, int(self.index_N[row]))
-        picture = Image.open(io.BytesIO(jpeg(draw(drawn, self.image_size, self.photo)))).convert("RGB")
-        return self.record(
-            title=drawn.title, category=drawn.category3_code, full_price=drawn.full_price, picture=picture
-        )
-
-    def seen(self) -> Iterator[dict[str, str | None]]:
-        """Code and family of every row; no hash, which would take drawing them all."""
-        for first in range(0, len(self.index_N), _BATCH):
-            batch = rows(self.spec, self.seed, self.index_N[first : first + _BATCH].astype(np.int64))
-            for row in batch.select(["product_code", "family"]).to_pylist():
-                yield {**row, "picture_sha256": None}
+    def iterate_keys(self, batch_rows: int = BATCH_ROWS) -> Iterator[dict[str, str]]:
+        """Yield product_code and family of every row; `batch_rows` are in memory at once."""
+        for first in range(0, len(self.index_N), batch_rows):
+            batch = rows(self.spec, self.seed, self.index_N[first : first + batch_rows].astype(np.int64))
+            yield from batch.select(["product_code", "family"]).to_pylist()
 
 
-def opener(mix: Sequence[MixSource], record: Callable[..., E]) -> Callable[[Path, str], DrawnSource[E] | None]:
-    """A function (what the mix names, split) -> its rows, None when there are none, for every spec of the mix.
+def open_online_rows(path: Path, split: str, drawing: DrawSpec, batch_rows: int = BATCH_ROWS) -> OnlineRows | None:
+    """Return the usable rows of one split of a spec's catalog, or None when there are none.
 
-    `record` makes an example of title, category, full_price and picture. Specs are read and checked here, once. Raises
-    ToileError for an entry that is no folder, spec or preset, for a spec with a fault, and for `draw` where it does not
-    belong.
+    `path` is a spec's file, `drawing` says which products. `batch_rows` are in memory
+    at once.
+    Raises ToileError for a path that is no spec and no preset, for a spec with a fault, and for one whose products
+    cannot be rendered while training.
     """
-    catalogs: dict[Path, _Catalog] = {}
-    for entry in mix:
-        path = Path(entry.data)
-        if path.is_dir():
-            if entry.draw is not None:
-                problem = "is a folder, whose products are drawn already, and its entry says draw"
-                raise ToileError(f"mix: {path}", problem, "leave out draw, or name a catalog spec")
-            continue
-        drawing = entry.draw or DrawSpec()
-        if path in catalogs and catalogs[path].drawing != drawing:
-            hint = "raise num_products of one entry, or copy the spec under another name"
-            raise ToileError(f"mix: {path}", "is there twice, drawn in two ways", hint)
-        catalogs[path] = catalogs.get(path) or _read(path, drawing)
-
-    def open_drawn(path: Path, split: str) -> DrawnSource[E] | None:
-        catalog = catalogs[path]
-        index_N, num_skipped = _learnable(catalog)[split]
-        if not len(index_N):
-            return None
-        return DrawnSource(
-            folder=catalog.name,
-            spec=catalog.spec,
-            seed=catalog.drawing.seed,
-            image_size=catalog.drawing.image_size,
-            photo=catalog.drawing.photo,
-            index_N=index_N,
-            num_skipped=num_skipped,
-            content_sha256=catalog.content_sha256,
-            record=record,
-        )
-
-    return open_drawn
+    catalog = _read(path, drawing)
+    index_N, num_skipped = _usable_rows(catalog, batch_rows)[split]
+    if not len(index_N):
+        return None
+    return OnlineRows(
+        name=catalog.name,
+        spec=catalog.spec,
+        seed=drawing.seed,
+        image_size=drawing.image_size,
+        photo=drawing.photo,
+        index_N=index_N,
+        num_skipped=num_skipped,
+        content_sha256=catalog.content_sha256,
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Catalog:
-    """A spec of the mix, and which of its products."""
+    """A spec, and which of its products; equal to another one with the same content."""
 
-    name: Path
-    spec: CatalogSpec
-    drawing: DrawSpec
     content_sha256: str
+    name: Path = field(compare=False)
+    spec: CatalogSpec = field(compare=False)
+    drawing: DrawSpec = field(compare=False)
 
 
 def _read(path: Path, drawing: DrawSpec) -> _Catalog:
+    """Read and check the spec, or the preset, of this name."""
     shipped = presets("catalog")
     if not path.exists():
         problem = "is no shard folder, no catalog spec and no shipped preset"
-        raise ToileError(str(path), problem, f"check the path; as a preset: {nearest(path.name, shipped)}")
+        raise ToileError(str(path), problem, f"check the path; as a preset: {suggest(path.name, shipped)}")
     document: dict[str, Any] = read_document(path)
     spec: CatalogSpec = from_document(document, "catalog", str(path))
     if spec.scenarios:
-        problem = "has scenarios, and faulty rows are not drawn while training"
+        problem = "has scenarios, and faulty rows are not rendered while training"
         raise ToileError(f"{path}: scenarios", problem, "take them out, or name a folder made by `toile generate`")
     compile_catalog(spec, str(path))
     check_codes(spec, drawing.num_products)
@@ -157,12 +131,12 @@ def _read(path: Path, drawing: DrawSpec) -> _Catalog:
 
 
 @functools.lru_cache(maxsize=8)
-def _learnable(catalog: _Catalog) -> dict[str, tuple[Numbers, int]]:
-    """Split -> the numbers of its products that can be learned from, and how many others it has."""
+def _usable_rows(catalog: _Catalog, batch_rows: int) -> dict[str, tuple[Numbers, int]]:
+    """Return split -> (numbers of its usable products, how many other products it has)."""
     found: dict[str, list[Numbers]] = {split: [] for split in SPLITS}
     total = dict.fromkeys(SPLITS, 0)
-    for first in range(0, catalog.drawing.num_products, _BATCH):
-        number_N = np.arange(first, min(first + _BATCH, catalog.drawing.num_products))
+    for first in range(0, catalog.drawing.num_products, batch_rows):
+        number_N = np.arange(first, min(first + batch_rows, catalog.drawing.num_products))
         batch = rows(catalog.spec, catalog.drawing.seed, number_N)
         usable = pc.and_(pc.is_valid(batch["title"]), pc.is_valid(batch["category3_code"]))
         usable_N = pc.and_(usable, pc.is_valid(batch["full_price"])).to_numpy(zero_copy_only=False)

@@ -1,8 +1,11 @@
-"""A catalog on disk: Parquet shards by split, a manifest with every file's sha256, a data card; atomic and resumable.
+"""Generate a catalog on disk: Parquet shards by split, a manifest with every file's sha256, a data card.
 
-Shard k holds a fixed range of product numbers and writes one file a split, so its bytes depend on nothing but the
-inputs and k. A finished shard leaves a receipt; a killed run continues with the shards that have none. Where scenarios
-add copies of rows, these lie in shards of their own after those of the products.
+    inputs = GenerateInputs(spec_document=document, seed=0, start=0, num_products=500, image_size=336)
+    manifest, written = write_shards(inputs, "data/luxury", num_workers=8)
+
+Shard k contains a fixed range of product numbers and writes one file for each split, so its bytes depend only on the
+inputs and k. A finished shard leaves a marker, and a run that was killed continues with the shards that have none.
+Where scenarios add copies of rows, the copies are in shards of their own after those of the products.
 """
 
 import functools
@@ -20,37 +23,55 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from generator.catalog.cluster import run_on_cluster
-from generator.catalog.masks import encoded_masks, masks_name
-from generator.catalog.parquet_files import as_parquet
-from generator.catalog.run_folder import RECEIPTS, claim, finish, held_files, read_receipt, write_receipt
-from generator.catalog.sharing import alone_in, check_begun, seen_from_anywhere
-from generator.catalog.storage import Folder, folder_of
-from generator.catalog.workers import run_in_processes
-from generator.faults.rows import copies, is_copied, with_faults
-from generator.faults.scenarios import Plan, adds_rows, plan_of
-from generator.faults.table import encoded, join, part_name
-from generator.render import draw
-from generator.render.camera.pose import STUDIO
-from generator.render.engine.parts import DrawnParts
-from generator.sampling.extra_columns import check_extra_columns, with_extra_columns
-from generator.sampling.products import check_codes, compact_rows, compile_catalog, rows
+from generator.catalog.masks import encode_masks, masks_file
+from generator.catalog.parallel import run_in_processes, run_on_cluster
+from generator.catalog.run_folder import (
+    MARKERS,
+    check_same_run,
+    exclusive_lock,
+    finish,
+    list_files,
+    open_or_resume,
+    read_marker,
+    resolve_absolute,
+    write_marker,
+)
+from generator.catalog.storage import Folder, resolve_folder
+from generator.faults.inject import has_copy, inject_faults, make_copies
+from generator.faults.scenarios import FaultPlan, adds_rows, make_plan
+from generator.faults.scoring import encode_part, join_parts, part_name
+from generator.render import STUDIO, draw
+from generator.render.engine.parts import RenderedParts
+from generator.sampling.extra_columns import add_extra_columns, check_extra_columns
+from generator.sampling.products import check_codes, compile_catalog, dictionary_rows, rows, sample_splits
 from generator.sampling.streams import Index
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.manifest import ExtraFile, Manifest, ShardFile
 from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, SPLITS, from_batch
-from schemas.specs import from_document
 from schemas.util.files import as_document, sha256_of
+from schemas.validation import from_document
 
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}
-"""With and without pictures. Part of the layout, not of the worker count: the same inputs give the same files."""
-COMPILED_FROM = 200_000
-"""Rows of a catalog that make up for the second in which the compiled loops are loaded. The rows are the same; their
-files are laid out otherwise, so this too depends on nothing but the inputs."""
-SEEN_SECONDS = 90.0
-"""How long a shard may be invisible here that another machine has written; NFS keeps listings for a minute."""
+"""With and without images. Independent of the number of workers, so that the same inputs give the same files."""
+ROW_GROUP = {True: 100, False: 50_000}
+"""Rows of a row group with and without images: a few megabytes, so that readers can pick rows cheaply."""
+CODECS_OF_UNIQUE = {
+    "product_code": "zstd",
+    "itemurl": "snappy",
+    "imageurl": "zstd",
+    "family": "zstd",
+    "attributes": "snappy",
+}
+"""The columns whose values hardly repeat: they have no dictionary and no statistics.
+
+Measured with benchmarks/generate.py: zstd halves random digits, and snappy takes half of zstd's time for long texts.
+"""
+PAGE_BYTES = 1 << 18
+_VALUES_AT_ONCE = 16_384
+VISIBLE_SECONDS = 90.0
+"""How long a shard of another machine may be invisible here; NFS caches directory listings for a minute."""
 SHARDS_COPIED = 10
 """Shards of products whose copies share one shard."""
 
@@ -66,16 +87,16 @@ class GenerateInputs:
     start: int
     num_products: int
     image_size: int | None
-    """Edge of the square pictures in pixels; None for rows without pictures."""
+    """Edge of the square images in pixels; None for rows without images."""
     photo: str = STUDIO
     """How the products are photographed, one of `generator.render.PHOTOS`."""
     masks: bool = False
-    """Whether masks, parts and boxes are written beside the pictures."""
+    """Whether masks, parts and boxes of the images are written to `extra/`."""
 
     def __post_init__(self) -> None:
         assert self.num_products >= 1, self.num_products
         assert self.start >= 0, self.start
-        assert not self.masks or self.image_size is not None, "masks of no pictures"
+        assert not self.masks or self.image_size is not None, "masks need images"
 
     @property
     def products_per_shard(self) -> int:
@@ -87,33 +108,33 @@ class GenerateInputs:
 
     @property
     def num_shards(self) -> int:
-        """Those of the products, then those of their copies."""
-        copied = adds_rows(self.spec_document.get("scenarios", {}), pictures=self.image_size is not None)
+        """Number of shards of the products and of their copies."""
+        copied = adds_rows(self.spec_document.get("scenarios", {}), images=self.image_size is not None)
         return self.num_product_shards + (-(-self.num_product_shards // SHARDS_COPIED) if copied else 0)
 
     def shard_range(self, shard: int) -> tuple[int, int]:
-        """First product number of a shard and the one after its last; nothing for a shard of copies."""
+        """Return the first product number of a shard and the one after its last; empty for a shard of copies."""
         first, end = self.start + shard * self.products_per_shard, self.start + self.num_products
         return min(first, end), min(first + self.products_per_shard, end)
 
     def num_products_of(self, shard: int) -> int:
-        """Products of a shard, not their copies."""
+        """Return the number of products of a shard, without copies."""
         first, end = self.shard_range(shard)
         return end - first
 
     def copied_ranges(self, shard: int) -> list[tuple[int, int]]:
-        """The ranges of the shards whose copies a shard of copies holds."""
+        """Return the product ranges of the shards whose copies are in a shard of copies."""
         first = (shard - self.num_product_shards) * SHARDS_COPIED
         return [self.shard_range(each) for each in range(first, min(first + SHARDS_COPIED, self.num_product_shards))]
 
     def as_manifest(self) -> dict[str, Any]:
-        """What is as usual is not in it, so that a catalog keeps its manifest when a new choice is born."""
+        """Return the inputs for the manifest; defaults are omitted, so new options do not change old manifests."""
         document = as_document(self)
-        unusual = {name: value for name, value in document.items() if (name, value) not in _USUAL.items()}
-        return {**unusual, "spec_sha256": sha256_of(self.spec_document)}
+        changed = {name: value for name, value in document.items() if (name, value) not in _DEFAULTS.items()}
+        return {**changed, "spec_sha256": sha256_of(self.spec_document)}
 
 
-_USUAL: dict[str, Any] = {"photo": STUDIO, "masks": False}
+_DEFAULTS: dict[str, Any] = {"photo": STUDIO, "masks": False}
 
 
 def write_shards(
@@ -125,51 +146,61 @@ def write_shards(
     force: bool = False,
     progress: Progress = lambda n: None,
 ) -> tuple[Manifest, bool]:
-    """Write the catalog to a folder or URL; returns its manifest, and False when it was already there, finished.
+    """Write the catalog to a folder or URL; return its manifest, and False if it was already there and finished.
 
-    `num_workers` processes draw, or the Ray cluster at the address `cluster`. `progress` is told the number of products
-    of each shard that is done. An unfinished folder of the same inputs is continued (anew, when other versions began
-    it); any other folder is refused without `force`, one that toile did not make or that another run writes to always.
+    An unfinished folder of the same inputs is continued, or started again if other versions started it.
+
+    Args:
+        inputs: everything that decides the bytes.
+        out: a folder or a URL.
+        num_workers: number of processes.
+        cluster: address of a Ray cluster that renders instead.
+        force: replace a catalog of other inputs.
+        progress: called with the number of products of each finished shard.
+
+    Raises:
+        ToileError: `out` contains another catalog (without `force`) or files that toile did not make, or another run
+            writes there.
     """
-    out = folder_of(out)
+    out = resolve_folder(out)
     check_inputs(inputs)
-    with alone_in(out):
-        existing = claim(out, "generate", inputs.as_manifest(), inputs.num_shards, force)
+    with exclusive_lock(out):
+        existing = open_or_resume(out, "generate", inputs.as_manifest(), inputs.num_shards, force)
         if existing is not None:
             return existing, False
         began, wanted = time.monotonic(), range(inputs.num_shards)
-        draw_shards(inputs, wanted, out, num_workers=num_workers, cluster=cluster, progress=progress)
-        manifest = complete(inputs, out, began)
-        assert manifest is not None, unwritten(inputs, out, wanted)
+        generate_shards(inputs, wanted, out, num_workers=num_workers, cluster=cluster, progress=progress)
+        manifest = finalize(inputs, out, began)
+        assert manifest is not None, pending_shards(inputs, out, wanted)
         return manifest, True
 
 
 def check_inputs(inputs: GenerateInputs) -> None:
-    """Raise a ToileError for a spec that cannot be drawn so often, before anything is written."""
-    spec = _spec(json.dumps(inputs.spec_document))
+    """Raise ToileError for a spec that cannot give so many products, before anything is written."""
+    spec = _load_spec(json.dumps(inputs.spec_document))
     compile_catalog(spec)
     check_codes(spec, inputs.start + inputs.num_products)
     check_extra_columns(spec)
-    plan = _plan(inputs, spec)
+    plan = _plan_faults(inputs, spec)
     if inputs.masks and plan is not None:
-        problem = "with --masks: faulty pictures are not where their masks are"
+        problem = "with --masks: masks do not match faulty images"
         raise ToileError("scenarios", problem, "leave one of the two out")
 
 
-def unwritten(inputs: GenerateInputs, out: Folder, shards: range) -> list[int]:
-    """Those of the shards that are not whole with all they have to say."""
-    faulty, held = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None, held_files(out)
+def pending_shards(inputs: GenerateInputs, out: Folder, shards: range) -> list[int]:
+    """Return those of the shards that are not complete, with their faults and masks."""
+    faulty, held = _plan_faults(inputs, _load_spec(json.dumps(inputs.spec_document))) is not None, list_files(out)
     held |= out.sizes("extra") if inputs.masks else {}
     return [
         shard
         for shard in shards
-        if read_receipt(out, shard, held) is None
-        or (faulty and part_name(RECEIPTS, shard) not in held)
-        or (inputs.masks and masks_name(shard, inputs.num_shards) not in held)
+        if read_marker(out, shard, held) is None
+        or (faulty and part_name(MARKERS, shard) not in held)
+        or (inputs.masks and masks_file(shard, inputs.num_shards) not in held)
     ]
 
 
-def draw_shards(
+def generate_shards(
     inputs: GenerateInputs,
     shards: range,
     out: Folder,
@@ -178,169 +209,165 @@ def draw_shards(
     cluster: str | None,
     progress: Progress = lambda n: None,
 ) -> list[int]:
-    """Write what is missing of these shards of a claimed folder, here or on a cluster; returns which it was."""
-    missing = unwritten(inputs, out, shards)
+    """Write the missing ones of these shards to an opened folder, here or on a cluster; return their numbers."""
+    missing = pending_shards(inputs, out, shards)
     for shard in sorted(set(shards) - set(missing)):
         progress(inputs.num_products_of(shard))
     if cluster is None:
         arguments = [(inputs, shard, out) for shard in missing]
         done = run_in_processes(write_shard, arguments, num_workers if out.shared else 1)
     else:
-        there = seen_from_anywhere(out)
-        done = run_on_cluster(write_shard_there, [(inputs, shard, there) for shard in missing], cluster)
+        absolute = resolve_absolute(out)
+        done = run_on_cluster(write_shard_worker, [(inputs, shard, absolute) for shard in missing], cluster)
     for shard in done:
         progress(inputs.num_products_of(shard))
     if cluster is not None:
-        _wait_for(inputs, out, shards)
+        _wait_until_visible(inputs, out, shards)
     return missing
 
 
-def complete(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | None:
-    """Finish a folder whose shards are all there; None, and nothing done, while one is missing."""
+def finalize(inputs: GenerateInputs, out: Folder, began: float) -> Manifest | None:
+    """Finish a folder whose shards are all complete; return None, and do nothing, while one is missing."""
     shards = range(inputs.num_shards)
-    if unwritten(inputs, out, shards):
+    if pending_shards(inputs, out, shards):
         return None
-    held = held_files(out)
-    files = [entry for shard in shards for entry in read_receipt(out, shard, held) or ()]
-    faulty = _plan(inputs, _spec(json.dumps(inputs.spec_document))) is not None
-    extra: tuple[ExtraFile, ...] = (join((part_name(RECEIPTS, shard) for shard in shards), out),) if faulty else ()
+    held = list_files(out)
+    files = [entry for shard in shards for entry in read_marker(out, shard, held) or ()]
+    faulty = _plan_faults(inputs, _load_spec(json.dumps(inputs.spec_document))) is not None
+    extra: tuple[ExtraFile, ...] = (join_parts((part_name(MARKERS, shard) for shard in shards), out),) if faulty else ()
     if inputs.masks:
-        extra = tuple(_listed(out, masks_name(shard, inputs.num_shards)) for shard in shards)
+        extra = tuple(_describe_extra(out, masks_file(shard, inputs.num_shards)) for shard in shards)
     return finish(out, "generate", inputs.as_manifest(), files, inputs.num_shards, began, extra=extra)
 
 
-def write_shard_there(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-    """`write_shard` on another machine, once that has seen that it writes to the very folder that the run has begun."""
-    check_begun(out, inputs.as_manifest(), inputs.num_shards)
+def write_shard_worker(inputs: GenerateInputs, shard: int, out: Folder) -> int:
+    """Run `write_shard` on another machine, after checking that it sees the folder which the run has started."""
+    check_same_run(out, inputs.as_manifest(), inputs.num_shards)
     return write_shard(inputs, shard, out)
 
 
 def write_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-    """Write the files of one shard and its receipt: pure, atomic, safe to repeat. Returns the shard number."""
-    spec = _spec(json.dumps(inputs.spec_document))
-    plan = _plan(inputs, spec)
-    if plan is None and not spec.extra and _in_bulk(inputs):
-        write_receipt(out, shard, _write_files(_bulk_files(inputs, spec, shard), out, shard, inputs.num_shards))
-        return shard
-    masks: list[tuple[str, DrawnParts]] = []
-    if shard < inputs.num_product_shards:
-        table, lines = _drawn(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
+    """Write the files of one shard and its marker: pure, atomic, safe to repeat. Return the shard number."""
+    spec = _load_spec(json.dumps(inputs.spec_document))
+    plan = _plan_faults(inputs, spec)
+    masks: list[tuple[str, RenderedParts]] = []
+    lines: list[dict[str, Any]] = []
+    if plan is None and inputs.image_size is None:
+        entries = _write_files(_rows_by_split(inputs, spec, shard), out, shard, inputs.num_shards)
     else:
-        assert plan is not None, "only scenarios have copies"
-        table, lines = _copies(inputs, spec, plan, shard)
-    entries = write_split_files(table, out, shard, inputs.num_shards)
+        if shard < inputs.num_product_shards:
+            table, lines = _build_products(inputs, spec, plan, np.arange(*inputs.shard_range(shard)), masks)
+        else:
+            assert plan is not None, "only scenarios have copies"
+            table, lines = _build_copies(inputs, spec, plan, shard)
+        entries = write_split_files(table, out, shard, inputs.num_shards)
     if plan is not None:
         files = {entry.split: entry.path for entry in entries}
-        out.write(part_name(RECEIPTS, shard), encoded([{**line, "file": files[line["split"]]} for line in lines]))
+        out.write(part_name(MARKERS, shard), encode_part([{**line, "file": files[line["split"]]} for line in lines]))
     if inputs.masks:
-        out.write(masks_name(shard, inputs.num_shards), encoded_masks(masks))
-    write_receipt(out, shard, entries)
+        out.write(masks_file(shard, inputs.num_shards), encode_masks(masks))
+    write_marker(out, shard, entries)
     return shard
 
 
-def _drawn(
-    inputs: GenerateInputs, spec: CatalogSpec, plan: Plan | None, index_N: Index, masks: list[tuple[str, DrawnParts]]
-) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """The rows of a shard in any order of the splits, and what is faulty among them."""
-    if plan is not None or not _in_bulk(inputs):
-        return _products(inputs, spec, plan, index_N, rows if plan is not None else compact_rows, masks)
-    from generator.rows.row_numbers import split_by_split  # to load the compiler takes a second
-
-    index_N, split_N = split_by_split(spec, inputs.seed, index_N)
-    return _products(inputs, spec, plan, index_N, functools.partial(compact_rows, compiled=True, split_N=split_N))
+def build_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
+    """Return the rows of any product numbers of the catalog as they are stored, with faults and images."""
+    spec = _load_spec(json.dumps(inputs.spec_document))
+    return _build_products(inputs, spec, _plan_faults(inputs, spec), index_N)[0]
 
 
-def _in_bulk(inputs: GenerateInputs) -> bool:
-    """Whether the compiled loops make the rows."""
-    return inputs.image_size is None and inputs.num_products >= COMPILED_FROM
+def _rows_by_split(inputs: GenerateInputs, spec: CatalogSpec, shard: int) -> Iterator[tuple[str, Iterator[pa.Table]]]:
+    """Yield each split and the rows of a shard without images, one table for each row group."""
+    index_N = np.arange(*inputs.shard_range(shard))
+    split_N = sample_splits(spec, inputs.seed, index_N)
+    for number, split in enumerate(SPLITS):
+        yield split, _row_groups(inputs, spec, number, index_N[split_N == number])
 
 
-def _bulk_files(inputs: GenerateInputs, spec: CatalogSpec, shard: int) -> Iterator[tuple[str, int, bytes]]:
-    """Split, number of rows and content of each file of a shard, without a table of its rows."""
-    from generator.rows.numbered_files import files_of  # to load the compiler takes a second
-    from generator.rows.row_numbers import split_by_split
-
-    index_N, split_N = split_by_split(spec, inputs.seed, np.arange(*inputs.shard_range(shard)))
-    return files_of(compile_catalog(spec), inputs.seed, index_N, split_N)
-
-
-def product_table(inputs: GenerateInputs, index_N: Index) -> pa.Table:
-    """The rows of any product numbers of the catalog as they are stored, faults and pictures included."""
-    spec = _spec(json.dumps(inputs.spec_document))
-    return _products(inputs, spec, _plan(inputs, spec), index_N)[0]
+def _row_groups(inputs: GenerateInputs, spec: CatalogSpec, split: int, index_N: Index) -> Iterator[pa.Table]:
+    for first in range(0, len(index_N), ROW_GROUP[False]):
+        group_N = index_N[first : first + ROW_GROUP[False]]
+        batch = dictionary_rows(spec, inputs.seed, group_N, np.full(len(group_N), split))
+        table = pa.Table.from_batches([add_images(batch, inputs)])
+        yield add_extra_columns(table, spec, inputs.seed, group_N)
 
 
-def _products(
+def _build_products(
     inputs: GenerateInputs,
     spec: CatalogSpec,
-    plan: Plan | None,
+    plan: FaultPlan | None,
     index_N: Index,
-    drawn: Callable[[CatalogSpec, int, Index], pa.RecordBatch] = rows,
-    masks: list[tuple[str, DrawnParts]] | None = None,
+    masks: list[tuple[str, RenderedParts]] | None = None,
 ) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """The rows of products, and what is faulty among them; where the inputs ask for masks, these go into `masks`."""
-    batch = drawn(spec, inputs.seed, index_N)
-    table = pa.Table.from_batches([with_pictures(batch, inputs, masks)])
-    table = with_extra_columns(table, spec, inputs.seed, index_N)
-    return (table, []) if plan is None else with_faults(plan, table, index_N, plan.struck(batch, index_N))
+    """Return the rows of products and the lines of their faults; append their masks where the inputs ask for masks."""
+    batch = rows(spec, inputs.seed, index_N)
+    table = pa.Table.from_batches([add_images(batch, inputs, masks)])
+    table = add_extra_columns(table, spec, inputs.seed, index_N)
+    return (table, []) if plan is None else inject_faults(plan, table, index_N, plan.select_rows(batch, index_N))
 
 
-def _copies(inputs: GenerateInputs, spec: CatalogSpec, plan: Plan, shard: int) -> tuple[pa.Table, list[dict[str, Any]]]:
-    """The rows of a shard of copies, all of them faults; the pictures of no other rows are drawn."""
+def _build_copies(
+    inputs: GenerateInputs, spec: CatalogSpec, plan: FaultPlan, shard: int
+) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """Return the rows of a shard of copies, which are all faults; images of other rows are not rendered."""
     tables, lines = [], []
     for first, last in inputs.copied_ranges(shard):
         index_N = np.arange(first, last)
         batch = rows(spec, inputs.seed, index_N)
-        kind_N = plan.struck(batch, index_N)
-        copied_N = np.flatnonzero(is_copied(kind_N))
-        originals = pa.Table.from_batches([with_pictures(batch.take(pa.array(copied_N)), inputs)])
-        originals = with_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
-        table, told = copies(plan, originals, index_N[copied_N], kind_N[copied_N])
+        kind_N = plan.select_rows(batch, index_N)
+        copied_N = np.flatnonzero(has_copy(kind_N))
+        originals = pa.Table.from_batches([add_images(batch.take(pa.array(copied_N)), inputs)])
+        originals = add_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
+        table, new_lines = make_copies(plan, originals, index_N[copied_N], kind_N[copied_N])
         tables.append(table)
-        lines += told
+        lines += new_lines
     return pa.concat_tables(tables), lines
 
 
-def with_pictures(
-    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, DrawnParts]] | None = None
+def add_images(
+    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, RenderedParts]] | None = None
 ) -> pa.RecordBatch:
-    """The batch in the full column order, each row with its drawn picture as JPEG (or null)."""
+    """Return the batch in the full column order, each row with its rendered JPEG image (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
     columns["image"] = pa.nulls(batch.num_rows, IMAGE_TYPE)
     if inputs.image_size is not None:
-        pictures = []
+        images = []
         for product in from_batch(batch):
             if inputs.masks and masks is not None:
                 parts = draw(product, inputs.image_size, inputs.photo, parts=True)
                 masks.append((product.product_code, parts))
-                picture = parts.picture
+                image = parts.image
             else:
-                picture = draw(product, inputs.image_size, inputs.photo)
-            pictures.append({"bytes": jpeg(picture), "path": f"{product.product_code}.jpg"})
-        columns["image"] = pa.array(pictures, IMAGE_TYPE)
+                image = draw(product, inputs.image_size, inputs.photo)
+            images.append({"bytes": jpeg(image), "path": f"{product.product_code}.jpg"})
+        columns["image"] = pa.array(images, IMAGE_TYPE)
     fields = [field.with_type(columns[field.name].type) for field in ARROW_SCHEMA]
     schema = pa.schema(fields, ARROW_SCHEMA.metadata)
     return pa.RecordBatch.from_arrays([columns[name] for name in ARROW_SCHEMA.names], schema=schema)
 
 
-def jpeg(picture: Any) -> bytes:
-    """The encoded file; quality and subsampling are fixed because the bytes are part of the contract."""
+def jpeg(image: Any) -> bytes:
+    """Return the encoded file; quality and subsampling are fixed because the bytes are part of the contract."""
     buffer = io.BytesIO()
-    picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
+    image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
 
 
 def write_split_files(table: pa.Table, out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
-    """One Parquet file for each split that has rows, each whole or not there."""
-    parts = ((split, _part(table, split)) for split in SPLITS)
-    files = ((split, part.num_rows, as_parquet(part)) for split, part in parts if part.num_rows)
-    return _write_files(files, out, shard, num_shards)
+    """Write one Parquet file for each split that has rows; each is complete or absent."""
+    parts = ((split, table.filter(pc.equal(table["split"], split))) for split in SPLITS)
+    return _write_files(((split, [part]) for split, part in parts if part.num_rows), out, shard, num_shards)
 
 
-def _write_files(files: Iterable[tuple[str, int, bytes]], out: Folder, shard: int, num_shards: int) -> list[ShardFile]:
-    """What the manifest says of the files of a shard, given split, number of rows and content of each."""
+def _write_files(
+    parts: Iterable[tuple[str, Iterable[pa.Table]]], out: Folder, shard: int, num_shards: int
+) -> list[ShardFile]:
+    """Write a file for each split, given its rows, and return the manifest's entries."""
     entries = []
-    for split, num_rows, content in files:
+    for split, tables in parts:
+        content, num_rows = to_parquet(tables)
+        if not num_rows:
+            continue
         name = f"data/{split}-{shard:05d}-of-{num_shards:05d}.parquet"
         out.write(name, content)
         sha256 = hashlib.sha256(content).hexdigest()
@@ -348,8 +375,49 @@ def _write_files(files: Iterable[tuple[str, int, bytes]], out: Folder, shard: in
     return entries
 
 
-def _listed(out: Folder, name: str) -> ExtraFile:
-    """What the manifest says of a table beside the products."""
+def to_parquet(tables: Iterable[pa.Table]) -> tuple[bytes, int]:
+    """Return the Parquet file of some tables, each at least one row group, and its number of rows.
+
+    Readers see plain columns: which tables had dictionaries is not in the file. Pages have checksums and an index.
+    """
+    sink, num_rows, writer = pa.BufferOutputStream(), 0, None
+    for table in tables:
+        if writer is None:
+            names = [*_leaf_names(table.schema)]
+            repeating = [name for name in names if name not in CODECS_OF_UNIQUE and not name.startswith("image.")]
+            writer = pq.ParquetWriter(
+                sink,
+                table.schema.remove_metadata(),
+                compression={**dict.fromkeys(names, "snappy"), **CODECS_OF_UNIQUE},
+                use_dictionary=repeating,
+                column_encoding={"imageurl": "DELTA_BYTE_ARRAY"},  # each repeats the start of the one before it
+                write_statistics=repeating,
+                write_page_index=True,
+                write_page_checksum=True,
+                write_batch_size=_VALUES_AT_ONCE,
+                data_page_size=PAGE_BYTES,
+                store_schema=False,  # it would name the dictionaries
+            )
+            writer.add_key_value_metadata(table.schema.metadata or {})
+        has_images = table["image"].null_count < table.num_rows
+        writer.write_table(table.replace_schema_metadata(None), row_group_size=ROW_GROUP[has_images])
+        num_rows += table.num_rows
+    if writer is not None:
+        writer.close()
+    return sink.getvalue().to_pybytes(), num_rows
+
+
+def _leaf_names(schema: pa.Schema) -> Iterator[str]:
+    """Yield the names of the columns as Parquet counts them."""
+    for each in schema:
+        if pa.types.is_struct(each.type):
+            yield from (f"{each.name}.{inner.name}" for inner in each.type)
+        else:
+            yield each.name
+
+
+def _describe_extra(out: Folder, name: str) -> ExtraFile:
+    """Return the manifest's entry of an extra table."""
     content = out.read(name)
     assert content is not None, name
     num_rows = pq.ParquetFile(io.BytesIO(content)).metadata.num_rows
@@ -357,37 +425,29 @@ def _listed(out: Folder, name: str) -> ExtraFile:
     return ExtraFile(path=name, num_rows=num_rows, num_bytes=len(content), sha256=digest)
 
 
-def _part(table: pa.Table, split: str) -> pa.Table:
-    """The rows of a split; where they stand side by side, without a copy."""
-    at_P = pc.indices_nonzero(pc.equal(table["split"], split))
-    num_rows = len(at_P)
-    first, last = (at_P[0].as_py(), at_P[-1].as_py()) if num_rows else (0, -1)
-    return table.slice(first, num_rows) if last - first + 1 == num_rows else table.take(at_P)
-
-
-def _wait_for(inputs: GenerateInputs, out: Folder, shards: range) -> None:
-    """Until shards that other machines have written are seen here; a network's disk may show them late."""
+def _wait_until_visible(inputs: GenerateInputs, out: Folder, shards: range) -> None:
+    """Wait until the shards of other machines are visible here; a network file system may show them late."""
     began = time.monotonic()
-    while missing := unwritten(inputs, out, shards):
-        if time.monotonic() - began > SEEN_SECONDS:
+    while missing := pending_shards(inputs, out, shards):
+        if time.monotonic() - began > VISIBLE_SECONDS:
             problem = f"lacks {len(missing)} of the shards that the workers have written"
             raise ToileError(out.where(), problem, "write to a folder that every machine sees, or to an s3:// URL")
         time.sleep(0.5)
 
 
 @functools.lru_cache(maxsize=4)
-def _spec(document: str) -> CatalogSpec:
-    """The spec of a JSON document; checked once a process, not once a shard."""
+def _load_spec(document: str) -> CatalogSpec:
+    """Return the spec of a JSON document; it is checked once a process, not once a shard."""
     spec: CatalogSpec = from_document(json.loads(document), "catalog")
     return spec
 
 
-def _plan(inputs: GenerateInputs, spec: CatalogSpec) -> Plan | None:
-    """What the scenarios of the spec do to these products."""
-    return plan_of(
+def _plan_faults(inputs: GenerateInputs, spec: CatalogSpec) -> FaultPlan | None:
+    """Return what the scenarios of the spec do to these products; None for a spec without scenarios."""
+    return make_plan(
         spec,
         seed=inputs.seed,
         start=inputs.start,
         num_products=inputs.num_products,
-        pictures=inputs.image_size is not None,
+        images=inputs.image_size is not None,
     )

@@ -1,10 +1,13 @@
-"""Where a catalog lies: a folder of this machine, or a prefix of an object store behind any URL that fsspec knows.
+"""Read and write the files of a catalog: in a local folder, or under a prefix of an object store (any fsspec URL).
 
-Files have names relative to the folder, with forward slashes. Either kind writes a file whole or not at all: on a disk
-it is written aside, synced and renamed; in an object store one PUT (or the end of a multipart upload) makes it visible.
-A sub-folder is there as long as a file is in it. Both kinds are plain records that cross processes. This file is the
-only one that talks to fsspec; who may write is decided by what the store's own library finds in the environment or in
-its configuration files, never by the URL.
+    folder = resolve_folder("s3://my-bucket/luxury")
+    folder.write("manifest.json", b"{}")
+
+File names are relative to the folder, with forward slashes. Both kinds write a file completely or not at all: on a disk
+to a temporary file that is synced and renamed; in an object store one PUT (or the end of a multipart upload) makes it
+visible. A sub-folder exists while a file is in it. Both kinds are plain records that can be sent to other processes.
+This is the only module that uses fsspec. Credentials come from the environment or the configuration files of the
+store's own library, never from the URL.
 """
 
 import contextlib
@@ -25,11 +28,11 @@ from schemas.util.files import open_atomic, storage_errors, unique_part_name
 _URL = re.compile(r"(?P<protocol>[a-z][a-z0-9+.-]+)://(?P<authority>[^/]*)(?P<path>/.*)?", re.DOTALL)
 _AUTHORITY = re.compile(r"[\w.-]*(:\d{1,5})?")
 _LOCAL = ("file", "local")
-_WHOLE_AT_ONCE = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "memory")
-"""Protocols whose files appear whole; under any other a file is written aside and renamed there."""
+_ATOMIC_PROTOCOLS = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci", "memory")
+"""Protocols whose files become visible when complete; under others a temporary file is written and renamed."""
 _S3 = ("s3", "s3a")
 _S3_OPTIONS = {"config_kwargs": {"connect_timeout": 10, "read_timeout": 30, "retries": {"max_attempts": 3}}}
-"""Bounds of patience, seconds and attempts; s3fs itself tries again up to five times where an answer breaks off."""
+"""Timeouts in seconds, and attempts; s3fs itself retries up to five times when a response breaks off."""
 _FOREIGN_ERRORS = {
     "botocore.exceptions": ("BotoCoreError", "ClientError"),
     "aiohttp": ("ClientError",),
@@ -37,9 +40,9 @@ _FOREIGN_ERRORS = {
     "google.auth.exceptions": ("GoogleAuthError",),
     "azure.core.exceptions": ("AzureError",),
 }
-"""The roots of what the libraries under fsspec raise that is no OSError; looked at only where they are loaded."""
+"""Base classes of errors of the libraries under fsspec that are no OSError; used only where they are loaded."""
 _BLOCK = 4 << 20
-"""Bytes asked for at once by whoever reads a file in pieces."""
+"""Bytes of one request when a file is read in pieces."""
 _INSTALL = {
     **dict.fromkeys(_S3, 'pip install s3fs, or pip install "toile[s3]"'),
     **dict.fromkeys(("gs", "gcs"), "pip install gcsfs"),
@@ -51,12 +54,12 @@ _CREDENTIALS_HINT = (
 )
 _NETWORK_HINT = (
     "check the network and the address of the store (for S3 in AWS_ENDPOINT_URL), then run the same command again; it "
-    "continues where it was"
+    "continues"
 )
 
 
 class Folder(Protocol):
-    """What holds the files of one catalog."""
+    """The files of one catalog."""
 
     @property
     def shared(self) -> bool:
@@ -64,41 +67,41 @@ class Folder(Protocol):
         ...
 
     def where(self, name: str = "") -> str:
-        """The folder, or a file in it, as messages call it."""
+        """Return the name of the folder, or of a file in it, for messages."""
         ...
 
     def read(self, name: str) -> bytes | None:
-        """The whole content of a file; None where there is none."""
+        """Return the content of a file; None where there is none."""
         ...
 
     def open(self, name: str) -> AbstractContextManager[BinaryIO]:
-        """A file for reading that can seek."""
+        """Open a file for reading; it can seek."""
         ...
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file, in place of another of that name: it is whole or not there."""
+        """Write a file atomically; it replaces another of that name."""
         ...
 
     def put(self, name: str, file: Path) -> None:
-        """Like `write`, with the content of a file of this machine, whatever its size."""
+        """Write the content of a local file of any size, like `write`."""
         ...
 
     def sizes(self, under: str = "") -> dict[str, int | None]:
-        """Name -> bytes of what lies right under a sub-folder, sorted; None for folders, nothing where it is missing.
+        """Return name -> bytes of the entries of a sub-folder, sorted; None for folders, empty where it is missing.
 
         A file in place of the folder itself has the name "".
         """
         ...
 
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files that `sizes` named, and sub-folders left empty; what is gone by then is no error."""
+        """Remove files that `sizes` named, and sub-folders left empty; missing files are no error."""
         ...
 
 
-def folder_of(place: "str | Path | Folder") -> Folder:
-    """The folder that a path or a URL names; a `Folder` is itself. Nothing is asked or made yet.
+def resolve_folder(place: "str | Path | Folder") -> Folder:
+    """Return the folder at a path or a URL; a `Folder` is returned as it is. Nothing is requested or created yet.
 
-    Raises ToileError for a URL that cannot be used: unknown protocol, no bucket, credentials in it, a chain of them.
+    Raises ToileError for an unusable URL: an unknown protocol, no bucket, credentials in it, a chain of protocols.
     """
     if isinstance(place, Path):
         return LocalFolder(path=place)
@@ -108,11 +111,13 @@ def folder_of(place: "str | Path | Folder") -> Folder:
         return LocalFolder(path=Path(place))
     match = _URL.fullmatch(place)
     if match is None:
-        raise ToileError(place.partition("://")[0], "begins no URL", "write PROTOCOL://..., as in s3://bucket/prefix")
+        raise ToileError(
+            place.partition("://")[0], "is not the start of a URL", "write PROTOCOL://..., as in s3://bucket/prefix"
+        )
     protocol, authority, path = match["protocol"], match["authority"], match["path"] or ""
     if not _AUTHORITY.fullmatch(authority) or {"?", "#"} & set(path):
         hint = "leave them out: credentials come from the environment or the store's configuration files"
-        raise ToileError(f"{protocol}://...", "holds a user name, a password or a query", hint)
+        raise ToileError(f"{protocol}://...", "contains a user name, a password or a query", hint)
     if protocol in _LOCAL:
         return LocalFolder(path=Path(authority + path))
     if protocol == "hf":
@@ -138,7 +143,7 @@ class LocalFolder:
         return str(self.path / name)
 
     def read(self, name: str) -> bytes | None:
-        path = self.path / _safe(name)
+        path = self.path / _check_name(name)
         try:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -148,7 +153,7 @@ class LocalFolder:
             raise ToileError(str(path), f"cannot be read: {error.strerror}", hint) from error
 
     def open(self, name: str) -> BinaryIO:
-        return (self.path / _safe(name)).open("rb")
+        return (self.path / _check_name(name)).open("rb")
 
     def write(self, name: str, content: bytes) -> None:
         self._write(name, io.BytesIO(content))
@@ -158,14 +163,14 @@ class LocalFolder:
             self._write(name, content)
 
     def _write(self, name: str, content: BinaryIO) -> None:
-        path = self.path / _safe(name)
+        path = self.path / _check_name(name)
         with storage_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
         with open_atomic(path, unique=True) as file:
             shutil.copyfileobj(content, file)
 
     def sizes(self, under: str = "") -> dict[str, int | None]:
-        folder = self.path / _safe(under)
+        folder = self.path / _check_name(under)
         try:
             if folder.is_file():
                 return {under: folder.stat().st_size}
@@ -180,7 +185,7 @@ class LocalFolder:
         return {f"{prefix}{name}": found[name] for name in sorted(found)}
 
     def remove(self, names: Iterable[str]) -> None:
-        paths = [self.path / _safe(name) for name in names]
+        paths = [self.path / _check_name(name) for name in names]
         with storage_errors(self.path):
             for path in paths:
                 path.unlink(missing_ok=True)
@@ -191,7 +196,7 @@ class LocalFolder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFolder:
-    """What begins with a prefix in an object store; nothing is remembered between calls."""
+    """The files under a prefix of an object store; nothing is cached between calls."""
 
     url: str
 
@@ -203,14 +208,14 @@ class RemoteFolder:
         return f"{self.url}/{name}" if name else self.url
 
     def check(self) -> None:
-        """Raise ToileError where the protocol is unknown or its package is missing."""
+        """Raise ToileError for an unknown protocol or a missing package."""
         protocol = self.url.partition("://")[0]
         with self._errors("", "reached"):
             try:
                 self._store()
             except ImportError as error:
                 hint = _INSTALL.get(protocol, "install the package that it names")
-                raise ToileError(self.url, f"takes a package that is not installed: {error}", hint) from error
+                raise ToileError(self.url, f"needs a package that is not installed: {error}", hint) from error
             except ValueError as error:
                 raise ToileError(self.url, f"cannot be used: {error}", "write s3://bucket/prefix, say") from error
 
@@ -233,16 +238,16 @@ class RemoteFolder:
     def write(self, name: str, content: bytes) -> None:
         with self._errors(name, "written"):
             store, path = self._store(name)
-            aside = self._aside(path)
-            store.pipe_file(aside, content)
-            self._reveal(store, aside, path)
+            temporary = self._temporary_path(path)
+            store.pipe_file(temporary, content)
+            self._rename(store, temporary, path)
 
     def put(self, name: str, file: Path) -> None:
         with self._errors(name, "written"):
             store, path = self._store(name)
-            aside = self._aside(path)
-            store.put_file(str(file), aside)
-            self._reveal(store, aside, path)
+            temporary = self._temporary_path(path)
+            store.put_file(str(file), temporary)
+            self._rename(store, temporary, path)
 
     def sizes(self, under: str = "") -> dict[str, int | None]:
         try:
@@ -256,7 +261,9 @@ class RemoteFolder:
         for entry in listed:
             name = f"{entry['name'].strip('/')}/".removeprefix(f"{root}/").rstrip("/")
             is_folder = entry["type"] == "directory"
-            if name != under or not (is_folder or entry["name"].endswith("/")):  # no marks that consoles leave
+            if name != under or not (
+                is_folder or entry["name"].endswith("/")
+            ):  # without the folder markers of web consoles
                 found[name] = None if is_folder else int(entry["size"])
         return dict(sorted(found.items()))
 
@@ -267,23 +274,23 @@ class RemoteFolder:
                 self._store()[0].rm(paths)
 
     def _store(self, name: str = "") -> tuple[Any, str]:
-        """The file system of this process, which fsspec keeps, and the path of a file in it."""
+        """Return the file system of this process, which fsspec caches, and the path of a file in it."""
         from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
         options = _S3_OPTIONS if self.url.partition("://")[0] in _S3 else {}
-        store, path = url_to_fs(self.where(_safe(name)), use_listings_cache=False, **options)
+        store, path = url_to_fs(self.where(_check_name(name)), use_listings_cache=False, **options)
         return store, path
 
-    def _aside(self, path: str) -> str:
-        return path if self.url.partition("://")[0] in _WHOLE_AT_ONCE else unique_part_name(path)
+    def _temporary_path(self, path: str) -> str:
+        return path if self.url.partition("://")[0] in _ATOMIC_PROTOCOLS else unique_part_name(path)
 
-    def _reveal(self, store: Any, aside: str, path: str) -> None:
-        if aside != path:
-            store.mv(aside, path)
+    def _rename(self, store: Any, temporary: str, path: str) -> None:
+        if temporary != path:
+            store.mv(temporary, path)
 
     @contextlib.contextmanager
     def _errors(self, name: str, done: str) -> Iterator[None]:
-        """Turn what a store, its library or the network answers into a ToileError at that file."""
+        """Turn errors of the store, its library or the network into a ToileError that names the file."""
         try:
             yield
         except _foreign_errors() as error:
@@ -295,7 +302,7 @@ class RemoteFolder:
 
 
 def _size(entry: "os.DirEntry[str]") -> int | None:
-    """Of a file; None for a folder, and for what another process has just renamed or removed."""
+    """Return the size of a file; None for a folder, and for a file that another process has just renamed or removed."""
     try:
         return entry.stat().st_size if entry.is_file() else None
     except FileNotFoundError:
@@ -303,13 +310,13 @@ def _size(entry: "os.DirEntry[str]") -> int | None:
 
 
 class _MissingError(ToileError):
-    """A file or folder that is not there."""
+    """A file or folder does not exist."""
 
 
-def _safe(name: str) -> str:
-    """A name that leads nowhere but into the folder; names come from manifests, which anybody may have written."""
+def _check_name(name: str) -> str:
+    """Return a name that leads into the folder, or raise ToileError; names come from manifests, which are untrusted."""
     if name and (name[0] == "/" or "\\" in name or ":" in name or {"", ".", ".."} & set(name.split("/"))):
-        raise ToileError(name, "is no name of a file in a catalog", "take the manifest that came with the files")
+        raise ToileError(name, "is not the name of a file in a catalog", "take the manifest that came with the files")
     return name
 
 
@@ -319,10 +326,10 @@ def _foreign_errors() -> tuple[type[Exception], ...]:
 
 
 def _hint(error: Exception) -> str:
-    """What to do next, by the kind of answer."""
+    """Return what to do next, by the kind of error."""
     kinds = {each.__name__ for each in type(error).__mro__}
     if isinstance(error, FileNotFoundError):
-        return "make the bucket first, or correct its name; toile makes none"
+        return "create the bucket first, or correct its name; toile creates none"
     if kinds & {"PermissionError", "NoCredentialsError", "PartialCredentialsError", "GoogleAuthError"}:
         return _CREDENTIALS_HINT
     if kinds & {"ProfileNotFound", "ConfigNotFound", "NoRegionError", "NotImplementedError"}:

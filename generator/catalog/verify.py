@@ -1,6 +1,8 @@
-"""Whether a catalog is still what its manifest says: hashes, columns, splits, codes, and products made anew.
+"""Verify a catalog against its manifest: hashes, columns, splits, codes, and a sample of regenerated products.
 
-Everything is read in batches; codes are compared in buckets on disk, so that memory stays flat at any size.
+    assert not verify("data/luxury").findings
+
+Everything is read in batches. Codes are compared in buckets on disk, so that memory does not grow with the catalog.
 """
 
 import contextlib
@@ -21,26 +23,26 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from generator.catalog.run_folder import made_by, stored_manifest
-from generator.catalog.shards import GenerateInputs, product_table
-from generator.catalog.storage import Folder, folder_of
-from generator.faults.table import FAULTS
+from generator.catalog.run_folder import load_manifest, provenance
+from generator.catalog.shards import GenerateInputs, build_table
+from generator.catalog.storage import Folder, resolve_folder
+from generator.faults.scoring import FAULTS_FILE
+from schemas.documents import from_dict
 from schemas.errors import BROKEN_PICTURE, ToileError
-from schemas.manifest import ExtraFile, Manifest, ShardFile, finished
+from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, require_finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
-from schemas.validation import build
 
 _CODES_IN_MEMORY = 4_000_000
 _BLOCK = 1 << 20
 _TOLERANCE = 2.0
-"""Mean difference in grey levels (0 to 255) that pictures of other versions or processors may have."""
+"""Mean difference in grey levels (0 to 255) that images of other versions or processors may have."""
 
 Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """Something that is not as the manifest says."""
+    """A difference between the catalog and its manifest."""
 
     where: str
     """File, or file and product."""
@@ -49,60 +51,62 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """What was compared, and what was wrong."""
+    """What was compared, and the differences."""
 
     num_files: int
     num_rows: int
     num_redrawn: int
-    """Products made anew from spec, seed and number and compared; 0 for imported rows."""
+    """Products regenerated from spec, seed and number and compared; 0 for imported rows."""
     byte_for_byte: bool
-    """False where other versions or another processor made the catalog: rows are equal, pictures within a tolerance."""
+    """False where other versions made the catalog: then rows must be equal and images within a tolerance."""
     findings: tuple[Finding, ...]
 
 
 def finished_manifest(folder: Path | str | Folder) -> Manifest:
-    """The manifest of a finished folder or URL, or a ToileError that says what is missing."""
-    place = folder_of(folder)
-    return finished(stored_manifest(place), place.where())
+    """Return the manifest of a finished folder or URL; raises ToileError that says what is missing."""
+    place = resolve_folder(folder)
+    return require_finished(load_manifest(place), place.where())
 
 
-def damage(folder: Folder, manifest: Manifest) -> Iterator[tuple[ShardFile | ExtraFile, str | None]]:
-    """Every file of the manifest and what is wrong with its size or sha256; None where nothing is."""
+def find_damage(folder: Folder, manifest: Manifest) -> Iterator[tuple[ShardFile | ExtraFile, str | None]]:
+    """Yield every file of the manifest and the problem with its size or sha256; None where there is none."""
     held = {**folder.sizes("data"), **folder.sizes("extra")}
     listed: list[ShardFile | ExtraFile] = [*manifest.files, *manifest.extra]
     for entry in listed:
-        yield entry, _damage(folder, entry, held.get(entry.path))
+        yield entry, _check_file(folder, entry, held.get(entry.path))
 
 
 def verify(
     folder: Path | str | Folder, *, sample: int = 100, seed: int = 0, progress: Progress = lambda n: None
 ) -> Verification:
-    """Compare a finished folder or URL with its manifest and, where it was generated, `sample` products with new ones.
+    """Compare a finished folder or URL with its manifest and, if it was generated, regenerate `sample` products.
 
-    `progress` is told the rows of each file that was read. What cannot be read at all is a finding, not an error; only
-    a folder without a finished manifest raises a ToileError.
+    `progress` is called with the number of rows of each file. A file that cannot be read is a finding; only a folder
+    without a finished manifest raises ToileError. `seed` chooses the sample.
     """
-    folder = folder_of(folder)
+    folder = resolve_folder(folder)
     manifest = finished_manifest(folder)
-    findings = list(_stray(folder, manifest))
+    findings = list(_find_unlisted(folder, manifest))
     readable = []
-    for entry, problem in damage(folder, manifest):
+    for entry, problem in find_damage(folder, manifest):
         if problem is not None:
             findings.append(Finding(where=entry.path, problem=problem))
         elif isinstance(entry, ShardFile):
-            findings += [Finding(where=entry.path, problem=each) for each in _misfits(folder, entry)]
+            findings += [Finding(where=entry.path, problem=each) for each in _check_contract(folder, entry)]
             readable.append(entry)
         if isinstance(entry, ShardFile):
             progress(entry.num_rows)
-    repeats = _repeated_codes(folder, readable)
-    meant = _meant_repeats(folder)
+    repeats = _count_repeated_codes(folder, readable)
+    intended = _count_intended_repeats(folder)
     for code, times in sorted(repeats.items()):
-        if times > 1 + meant[code]:
+        if times > 1 + intended[code]:
             findings.append(Finding(where=f"product {code}", problem=f"appears {times} times"))
-    byte_for_byte = dict(manifest.versions) == made_by(dict(manifest.inputs))
+    byte_for_byte = dict(manifest.versions) == provenance(dict(manifest.inputs))
     num_redrawn = 0
     if manifest.kind == "generate":
-        num_redrawn, differing = _redrawn(folder, manifest, {e.path for e in readable}, sample, seed, byte_for_byte)
+        num_redrawn, differing = _compare_regenerated(
+            folder, manifest, {e.path for e in readable}, sample, seed, byte_for_byte
+        )
         findings += differing
     return Verification(
         num_files=len(manifest.files),
@@ -113,15 +117,15 @@ def verify(
     )
 
 
-def _stray(folder: Folder, manifest: Manifest) -> Iterator[Finding]:
-    """Parquet files that readers of the folder would take for part of it."""
+def _find_unlisted(folder: Folder, manifest: Manifest) -> Iterator[Finding]:
+    """Yield Parquet files that readers of the folder would take for a part of it."""
     listed = {entry.path for entry in manifest.files}
     for name in folder.sizes("data"):
         if name.endswith(".parquet") and name not in listed:
-            yield Finding(where=name, problem="is not in the manifest, although it lies among the data")
+            yield Finding(where=name, problem="is not in the manifest, although it is in the data folder")
 
 
-def _damage(folder: Folder, entry: ShardFile | ExtraFile, size: int | None) -> str | None:
+def _check_file(folder: Folder, entry: ShardFile | ExtraFile, size: int | None) -> str | None:
     if size is None:
         return "is missing"
     if size != entry.num_bytes:
@@ -139,8 +143,8 @@ def _parquet(folder: Folder, name: str) -> Iterator[pq.ParquetFile]:
         yield parquet
 
 
-def _misfits(folder: Folder, entry: ShardFile) -> Iterator[str]:
-    """Columns, row count and splits that are not those of the contract."""
+def _check_contract(folder: Folder, entry: ShardFile) -> Iterator[str]:
+    """Yield columns, row counts and splits that differ from the contract."""
     with _parquet(folder, entry.path) as parquet:
         names, schema = parquet.schema_arrow.names, parquet.schema_arrow
         if tuple(names[: len(COLUMNS)]) != COLUMNS:
@@ -158,13 +162,13 @@ def _misfits(folder: Folder, entry: ShardFile) -> Iterator[str]:
                 yield f"has {batch['product_code'].null_count} rows without a product code"
             pairs = pa.Table.from_batches([batch]).group_by(["family", "split"]).aggregate([])
             families.update(zip(pairs["family"].to_pylist(), pairs["split"].to_pylist(), strict=True))
-        strangers = [f for f, split in families if f is None or split != entry.split or split_of(f) != split]
-        if strangers:
-            yield f"holds {len(strangers)} families of another split, such as {sorted(map(str, strangers))[0]}"
+        misplaced = [f for f, split in families if f is None or split != entry.split or split_of(f) != split]
+        if misplaced:
+            yield f"contains {len(misplaced)} families of another split, such as {sorted(map(str, misplaced))[0]}"
 
 
-def _repeated_codes(folder: Folder, entries: list[ShardFile]) -> dict[str, int]:
-    """Codes that appear more than once, and how often; numbers are sorted bucket by bucket on disk."""
+def _count_repeated_codes(folder: Folder, entries: list[ShardFile]) -> dict[str, int]:
+    """Return the codes that appear more than once, with their counts; numbers are sorted in buckets on disk."""
     num_buckets = 1 + sum(entry.num_rows for entry in entries) // _CODES_IN_MEMORY
     others: Counter[str] = Counter()
     repeated: dict[str, int] = {}
@@ -192,31 +196,31 @@ def _spill(code_N: Any, buckets: list[Path]) -> None:
             part_N.tofile(file)
 
 
-def _meant_repeats(folder: Folder) -> Counter[str]:
-    """How often each code is repeated on purpose, by a scenario."""
-    if FAULTS not in folder.sizes("extra"):
+def _count_intended_repeats(folder: Folder) -> Counter[str]:
+    """Return how often a scenario repeats each code on purpose."""
+    if FAULTS_FILE not in folder.sizes("extra"):
         return Counter()
     try:
-        with folder.open(FAULTS) as file:
+        with folder.open(FAULTS_FILE) as file:
             table = pq.read_table(file, columns=["product_code", "kind"])
     except (pa.ArrowException, OSError):
-        return Counter()  # its damage is a finding of its own
+        return Counter()  # its damage is a separate finding
     return Counter(table.filter(pc.equal(table["kind"], "duplicate"))["product_code"].to_pylist())
 
 
-def _redrawn(
+def _compare_regenerated(
     folder: Folder, manifest: Manifest, readable: set[str], sample: int, seed: int, byte_for_byte: bool
 ) -> tuple[int, list[Finding]]:
-    """How many products were made anew, and those that differ from what is stored."""
+    """Return the number of regenerated products, and those that differ from the stored ones."""
     document = {key: value for key, value in manifest.inputs.items() if key != "spec_sha256"}
-    inputs = build(GenerateInputs, document)
+    inputs = from_dict(GenerateInputs, document, f"{MANIFEST}: inputs")
     chosen = np.random.default_rng(seed).choice(inputs.num_products, min(sample, inputs.num_products), replace=False)
     by_shard: dict[int, list[int]] = {}
     for offset in np.sort(chosen).tolist():
         by_shard.setdefault(offset // inputs.products_per_shard, []).append(inputs.start + offset)
     findings, num_compared = [], 0
     for shard, numbers in by_shard.items():
-        expected = product_table(inputs, np.array(numbers))
+        expected = build_table(inputs, np.array(numbers))
         for split in pc.unique(expected["split"]).to_pylist():
             name = f"data/{split}-{shard:05d}-of-{manifest.num_shards:05d}.parquet"
             wanted = expected.filter(pc.equal(expected["split"], split))
@@ -225,18 +229,18 @@ def _redrawn(
                     problem = f"is not listed, although {wanted.num_rows} of its products were asked for"
                     findings.append(Finding(where=name, problem=problem))
                 continue
-            stored = _rows_of(folder, name, wanted["product_code"].to_pylist())
+            stored = _read_rows(folder, name, wanted["product_code"].to_pylist())
             for row in wanted.to_pylist():
                 num_compared += 1
                 code = row["product_code"]
-                difference = _difference(row, stored.get(code), byte_for_byte)
+                difference = _compare_rows(row, stored.get(code), byte_for_byte)
                 if difference is not None:
                     findings.append(Finding(where=f"{name}: product {code}", problem=difference))
     return num_compared, findings
 
 
-def _rows_of(folder: Folder, name: str, codes: list[str]) -> dict[str, dict[str, Any]]:
-    """The first row of each code in a file; only the row groups that hold one of them are read."""
+def _read_rows(folder: Folder, name: str, codes: list[str]) -> dict[str, dict[str, Any]]:
+    """Return the first row of each code in a file; only row groups that contain one of the codes are read."""
     found: dict[str, dict[str, Any]] = {}
     with _parquet(folder, name) as parquet:
         for group in range(parquet.num_row_groups):
@@ -248,25 +252,25 @@ def _rows_of(folder: Folder, name: str, codes: list[str]) -> dict[str, dict[str,
     return found
 
 
-def _difference(expected: dict[str, Any], stored: dict[str, Any] | None, byte_for_byte: bool) -> str | None:
-    """What is other than it should be, in words; None where nothing is."""
+def _compare_rows(expected: dict[str, Any], stored: dict[str, Any] | None, byte_for_byte: bool) -> str | None:
+    """Describe the first difference; None where there is none."""
     if stored is None:
         return "is missing"
-    pictures = [row.pop("image") for row in (expected, stored)]
+    images = [row.pop("image") for row in (expected, stored)]
     for name, value in expected.items():
         if name not in stored or stored[name] != value:
             return f"{name} is {stored.get(name)!r}, but spec and seed give {value!r}"
-    ours, theirs = (picture and picture["bytes"] for picture in pictures)
+    ours, theirs = (image and image["bytes"] for image in images)
     if ours == theirs:
         return None
     if byte_for_byte or not ours or not theirs:
-        return "its picture is not the one that spec and seed give"
-    distance = _distance(ours, theirs)
-    return None if distance is not None and distance <= _TOLERANCE else f"its picture differs by {distance} grey levels"
+        return "its image is not the one that spec and seed give"
+    distance = _image_distance(ours, theirs)
+    return None if distance is not None and distance <= _TOLERANCE else f"its image differs by {distance} grey levels"
 
 
-def _distance(first: bytes, second: bytes) -> float | None:
-    """Mean absolute difference in grey levels; None where one is no picture or their sizes differ."""
+def _image_distance(first: bytes, second: bytes) -> float | None:
+    """Return the mean absolute difference in grey levels; None where one is no image or the sizes differ."""
     try:
         a, b = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB"), np.int16) for each in (first, second))
     except (*BROKEN_PICTURE, Image.DecompressionBombError):
@@ -274,13 +278,13 @@ def _distance(first: bytes, second: bytes) -> float | None:
     return float(np.abs(a - b).mean()) if a.shape == b.shape else None
 
 
-def as_json(found: Verification) -> str:
-    """One JSON document of all that was found."""
+def to_json(found: Verification) -> str:
+    """Return one JSON document of the verification."""
     return json.dumps(dataclasses.asdict(found), ensure_ascii=False)
 
 
-def complaint(found: Verification, folder: str) -> ToileError:
-    """The error that ends a verification which found something."""
+def verification_error(found: Verification, folder: str) -> ToileError:
+    """Return the error that ends a verification with findings."""
     first = found.findings[0]
     problem = f"{len(found.findings)} findings, the first: {first.where}: {first.problem}"
     return ToileError(folder, problem, "restore those files, or make the folder again with --force")

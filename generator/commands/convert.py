@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from generator.export.folder import FORMS
+from generator.export.formats import FORMATS
 from schemas.util.console import progress_bar
 
 
 @click.command()
 @click.argument("shards", metavar="CATALOG", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--to", "form", required=True, type=click.Choice(FORMS), help="The form to write.")
+@click.option("--to", "form", required=True, type=click.Choice(FORMATS), help="The form to write.")
 @click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="New folder for it.")
 @click.option("--split", type=click.Choice(["train", "validation", "test"]), help="One split; all by default.")
 @click.option("--limit", type=click.IntRange(min=1), help="The first rows only.")

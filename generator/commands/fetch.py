@@ -76,11 +76,11 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
     Example:
       toile import shop/products.csv --images shop --currency USD --out data/shop
     """
-    from generator.catalog.sharing import alone_in
-    from generator.catalog.storage import folder_of
+    from generator.catalog.run_folder import exclusive_lock
+    from generator.catalog.storage import resolve_folder
     from generator.ingest.import_table import import_table
 
-    ctx.with_resource(alone_in(folder_of(out)))
+    ctx.with_resource(exclusive_lock(resolve_folder(out)))
     reading = _reading(options, table.stem)
     with progress_bar("reading", None, quiet=_quiet(ctx)) as advance:
         result = import_table(table, out, reading, force=force, progress=advance)
@@ -131,7 +131,7 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     large or refused, rows without URL and repeated codes do not: they are the coverage report, printed and kept in
     extra/coverage.json, and only --min-coverage makes too many of them an error. None at all is always one.
 
-    A run that was killed continues when it is started again. Pictures belong to their owners: see docs/fetch.md.
+    A run that was killed continues when it is started again. Pictures belong to their owners: see docs/data.md.
 
     \b
     Example:

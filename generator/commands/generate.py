@@ -101,14 +101,14 @@ def _generate_part(
     ctx: click.Context, inputs: Any, out: str, shards: str, workers: int | None, cluster: str | None
 ) -> None:
     """Generate some shards, as one task of a job array."""
-    from generator.catalog.job_array import shard_range, told, write_part
-    from generator.catalog.workers import num_cores
+    from generator.catalog.generate import format_part_summary, parse_shard_range, write_part
+    from generator.catalog.parallel import num_cores
 
-    chosen = shard_range(shards)
+    chosen = parse_shard_range(shards)
     num_products = sum(map(inputs.num_products_of, chosen.within(inputs.num_shards)))
     with progress_bar("generating", num_products, quiet=is_quiet(ctx)) as advance:
         part = write_part(inputs, out, chosen, num_workers=workers or num_cores(), cluster=cluster, progress=advance)
-    say(ctx, f"{told(part, inputs.num_shards)}: {out}")
+    say(ctx, f"{format_part_summary(part, inputs.num_shards)}: {out}")
 
 
 @click.command()
@@ -127,8 +127,7 @@ def verify(ctx: click.Context, catalog: str, sample: int, seed: int, as_json: bo
     Example:
       toile verify data/luxury
     """
-    from generator.catalog.verify import as_json as to_json
-    from generator.catalog.verify import complaint, finished_manifest
+    from generator.catalog.verify import finished_manifest, to_json, verification_error
     from generator.catalog.verify import verify as run
 
     with progress_bar("verifying", finished_manifest(catalog).num_products, quiet=is_quiet(ctx)) as advance:
@@ -144,4 +143,4 @@ def verify(ctx: click.Context, catalog: str, sample: int, seed: int, as_json: bo
         again = f", {found.num_redrawn:,} products generated again and compared {way}" if found.num_redrawn else ""
         click.echo(f"{found.num_files} files, {found.num_rows:,} rows read{again}: {len(found.findings)} findings")
     if found.findings:
-        raise complaint(found, catalog)
+        raise verification_error(found, catalog)

@@ -1,1 +1,1 @@
-"""Catalogs in other forms: CSV, JSON lines, SQL, WebDataset, imagefolder."""
+"""Write catalogs in other formats than Parquet shards."""

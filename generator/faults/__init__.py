@@ -1,1 +1,1 @@
-"""Faulty rows made on purpose, listed, and scored."""
+"""Make faulty rows on purpose, list them, and score who finds them."""

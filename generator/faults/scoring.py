@@ -1,35 +1,61 @@
-"""How well a pipeline finds the faulty rows of a catalog: recall of every kind, precision where it says kinds.
+"""The list of faulty rows, `extra/faults.parquet`, and how well a pipeline finds them.
 
-What was found is a table with the column `product_code` or `row`, and `kind` where the pipeline tells it. A row counts
-once for each kind it is found under. Policy:
+    score = score_faults(Path("found.csv"), Path("data/faulty/extra/faults.parquet"))
+
+The list has one line for every faulty row, in the order of the rows. Each shard writes its lines as a part, and
+`join_parts` joins the parts at the end. So only one shard's lines are in memory, and a killed run gives the same bytes.
+
+What a pipeline found is a table with the column `product_code` or `row`, and `kind` where it says kinds. A row counts
+once for each kind it is found under. Rules:
 
 - A faulty row is found when it is named, under any kind or none. Recall asks for the right kind too, or for its group,
-  such as `missing`. Precision of a kind or group is about the rows named under just that word.
-- Of a duplicate and its original a pipeline cannot tell which came first: naming either finds the duplicate, and
+  such as `missing`. Precision of a kind or group is about the rows named under that very word.
+- A pipeline cannot tell which of a duplicate and its original came first. So naming either finds the duplicate, and
   naming both is no false alarm.
-- Whatever else is named is a false alarm: clean rows, and rows that the catalog does not have.
+- Any other named row is a false alarm: clean rows, and rows that the catalog does not have.
 """
 
 import dataclasses
+import hashlib
+import io
+import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from generator.catalog.storage import Folder
 from generator.faults.scenarios import ALL, GROUPS, KINDS
-from generator.faults.table import FAULTS, read_faults
-from generator.ingest.tables import Row, read_table
-from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, read_manifest
+from schemas.errors import ToileError, suggest
+from schemas.manifest import MANIFEST, ExtraFile, check_extra, read_manifest
 from schemas.product import read
-from schemas.util.stats import wilson
-from schemas.validation import nearest
+from schemas.util.files import storage_errors
 
+FAULTS_FILE = "extra/faults.parquet"
+FAULTS_SCHEMA = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),  # product number; added rows have numbers after the last product
+        pa.field("product_code", pa.string(), nullable=False),  # as in the data
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),
+        pa.field("form", pa.string(), nullable=False),  # variant of the kind
+        pa.field("column", pa.string(), nullable=False),  # the column that is wrong
+        pa.field("true_value", pa.string(), nullable=False),  # JSON; of an image the sha256 of its file
+        pa.field("faulty_value", pa.string(), nullable=False),  # JSON, likewise
+        pa.field("other_true_values", pa.string()),  # JSON object of the other changed columns
+        pa.field("of_row", pa.int64()),  # the original of an added row
+        pa.field("file", pa.string(), nullable=False),
+    ]
+)
 CONFIDENCE = 0.95
 ANY = "any"
 """The line of all kinds together."""
 
+Row = dict[str, Any]
 Name = str | int
 """A product code, or a row number."""
 
@@ -61,7 +87,7 @@ class KindScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultScore:
-    """A pipeline's error detection."""
+    """How well a pipeline finds faulty rows."""
 
     any: KindScore
     """All kinds together: `precision` is the share of named rows that are faulty, whatever the kind."""
@@ -73,52 +99,102 @@ class FaultScore:
     unknown_kinds: Mapping[str, int]
     """Names that are neither kind nor group, with the rows named under them: they count as named without a kind."""
     unknown_names: int | None
-    """Named rows that the catalog does not have; None where the catalog does not lie beside the truth."""
+    """Named rows that the catalog does not have; None where the truth is not in the folder of its catalog."""
+
+
+def part_name(receipts: str, shard: int) -> str:
+    """Return the name of the part of a shard."""
+    return f"{receipts}/{shard:05d}.faults.parquet"
+
+
+def encode_part(lines: list[Row]) -> bytes:
+    """Return the lines of one shard as a Parquet file."""
+    buffer = io.BytesIO()
+    _write_tables([pa.Table.from_pylist(lines, schema=FAULTS_SCHEMA)], buffer)
+    return buffer.getvalue()
+
+
+def join_parts(parts: Iterable[str], out: Folder) -> ExtraFile:
+    """Write the lines of all shards as one file, atomically: a row group for each shard that has lines."""
+    with tempfile.TemporaryDirectory(prefix="toile-faults-") as scratch:
+        path = Path(scratch) / "faults.parquet"
+        with storage_errors(path), path.open("wb") as file:
+            num_rows = _write_tables((_read_part(out, part) for part in parts), file)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        out.put(FAULTS_FILE, path)
+        return ExtraFile(path=FAULTS_FILE, num_rows=num_rows, num_bytes=path.stat().st_size, sha256=sha256)
+
+
+def read_faults(path: Path) -> list[Row]:
+    """Read the lines of a `faults.parquet`; raise ToileError for another or a damaged file."""
+    hint = "name the extra/faults.parquet of a folder made by `toile generate --scenario`"
+    try:
+        check_extra(path)
+        table = pq.read_table(path, page_checksum_verification=True)
+        lacking = [name for name in FAULTS_SCHEMA.names if name not in table.schema.names]
+        if lacking:
+            raise ToileError(str(path), f"lacks the columns {', '.join(lacking)}", hint)
+        lines: list[Row] = table.select(FAULTS_SCHEMA.names).cast(FAULTS_SCHEMA).to_pylist()
+    except (pa.ArrowException, OSError, ValueError, KeyError) as error:  # a name that is not UTF-8, or occurs twice
+        raise ToileError(str(path), f"is not a readable Parquet file: {error}", hint) from error
+    return lines
 
 
 def score_faults(found: Path, truth: Path) -> FaultScore:
     """Score a table of found faults against the `extra/faults.parquet` of a catalog.
 
-    Raises ToileError for a file that cannot be read, one without `product_code` and `row`, and rows that name nothing.
+    Raises:
+        ToileError: A file cannot be read, the table has neither `product_code` nor `row`, or a row names nothing.
     """
+    from generator.ingest.tables import read_table  # pandas is slow to import, and generating needs this module
+
     faults, rows = read_faults(truth), read_table(found)
-    by = _names(rows, found)
-    named = _named(rows, by, found)
-    unknown = Counter(kind for kinds in named.values() for kind in kinds if kind and kind not in _MEANT)
-    strangers = _strangers(named.keys() - _twins(faults, by).keys(), by, truth)
-    return scored(faults, named, by, unknown, strangers)
+    key = _key_column(rows, found)
+    named = _named_rows(rows, key, found)
+    unknown = Counter(kind for kinds in named.values() for kind in kinds if kind and kind not in _KINDS_BY_NAME)
+    strangers = _count_strangers(named.keys() - _kinds_by_row(faults, key).keys(), key, truth)
+    return score_named(faults, named, key, unknown, strangers)
 
 
-def scored(
-    faults: list[dict[str, Any]],
+def score_named(
+    faults: list[Row],
     named: Mapping[Name, set[str | None]],
-    by: str,
+    key: str,
     unknown: Mapping[str, int],
     strangers: int | None,
 ) -> FaultScore:
-    """The score of what was named (name -> its kinds) against the lines of the truth."""
-    truth, twins = [(line["kind"], _own(line, by)) for line in faults], _twins(faults, by)
+    """Score named rows against the lines of the truth.
+
+    Args:
+        faults: The lines of the truth.
+        named: Name of a row -> the kinds it is named under.
+        key: `product_code` or `row`, what the names are.
+        unknown: Unknown kind -> number of rows.
+        strangers: Number of names that the catalog does not have, if known.
+    """
+    truth, kinds_by_row = [(line["kind"], _names_of(line, key)) for line in faults], _kinds_by_row(faults, key)
     said = {kind for kinds in named.values() for kind in kinds if kind is not None}
     found = [(kind, names) for kind, names in truth if not names.isdisjoint(named)]
-    right = [(kind, names) for kind, names in found if any(kind in _meant(named.get(name, ())) for name in names)]
+    right = [(kind, names) for kind, names in found if any(kind in _expand(named.get(name, ())) for name in names)]
 
-    def line_of(kind: str, members: Iterable[str]) -> KindScore:
+    def score_kind(kind: str, members: Iterable[str]) -> KindScore:
         whole = sum(each in members for each, _ in truth)
         claimed = {name for name, kinds in named.items() if kind in kinds}
+        correct = sum(not kinds_by_row[name].isdisjoint(members) for name in claimed)
         return KindScore(
             kind=kind,
-            found=share(sum(each in members for each, _ in found), whole),
-            recall=share(sum(each in members for each, _ in right), whole) if said else None,
-            precision=share(sum(not twins[name].isdisjoint(members) for name in claimed), len(claimed))
-            if said
-            else None,
+            found=make_share(sum(each in members for each, _ in found), whole),
+            recall=make_share(sum(each in members for each, _ in right), whole) if said else None,
+            precision=make_share(correct, len(claimed)) if said else None,
         )
 
     wanted = said | {kind for kind, _ in truth}
-    overall = line_of(ANY, GROUPS[ALL])
+    overall = score_kind(ANY, GROUPS[ALL])
+    precision = make_share(sum(bool(kinds_by_row[name]) for name in named), len(named))
     return FaultScore(
-        any=dataclasses.replace(overall, precision=share(sum(bool(twins[name]) for name in named), len(named))),
-        kinds=tuple(line_of(name, members) for name, members in _MEANT.items() if name in wanted),
+        any=dataclasses.replace(overall, precision=precision),
+        kinds=tuple(score_kind(name, members) for name, members in _KINDS_BY_NAME.items() if name in wanted),
         num_named=len(named),
         says_kinds=bool(said),
         unknown_kinds=dict(unknown),
@@ -126,74 +202,93 @@ def scored(
     )
 
 
-def share(part: int, whole: int) -> Share:
-    """A rate with its Wilson interval; no value where the whole is 0."""
+def make_share(part: int, whole: int) -> Share:
+    """Return a rate with its Wilson interval; no value where the whole is 0."""
+    from schemas.util.stats import wilson  # scipy is slow to import, and generating needs this module
+
     if whole == 0:
         return Share(part=part, whole=whole, value=None, low=None, high=None)
     low, high = wilson(part / whole, whole, CONFIDENCE)
     return Share(part=part, whole=whole, value=part / whole, low=low, high=high)
 
 
-_MEANT: dict[str, tuple[str, ...]] = {**{kind.name: (kind.name,) for kind in KINDS}, **GROUPS}
-"""What a name in the column `kind` can mean."""
+_KINDS_BY_NAME: dict[str, tuple[str, ...]] = {**{kind.name: (kind.name,) for kind in KINDS}, **GROUPS}
+"""Name in the column `kind` -> the kinds that it means."""
 
 
-def _meant(kinds: Iterable[str | None]) -> set[str]:
-    return {each for kind in kinds for each in _MEANT.get(kind or "", ())}
+def _expand(names: Iterable[str | None]) -> set[str]:
+    """Return the kinds that names of kinds and groups mean."""
+    return {each for name in names for each in _KINDS_BY_NAME.get(name or "", ())}
 
 
-def _names(rows: list[Row], found: Path) -> str:
-    for by in ("product_code", "row"):
-        if any(by in row for row in rows):
-            return by
+def _key_column(rows: list[Row], found: Path) -> str:
+    for key in ("product_code", "row"):
+        if any(key in row for row in rows):
+            return key
     columns = list(dict.fromkeys(name for row in rows for name in row))
     problem = f"has neither a column product_code nor row; it has {', '.join(columns)}"
-    raise ToileError(str(found), problem, f"name the products; {nearest('product_code', columns)}")
+    raise ToileError(str(found), problem, f"name the products; {suggest('product_code', columns)}")
 
 
-def _named(rows: list[Row], by: str, found: Path) -> dict[Name, set[str | None]]:
+def _named_rows(rows: list[Row], key: str, found: Path) -> dict[Name, set[str | None]]:
     named: dict[Name, set[str | None]] = defaultdict(set)
     for number, row in enumerate(rows, start=1):
-        value = row.get(by)
+        value = row.get(key)
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if value is None or (by == "row" and not str(value).isdecimal()):
-            hint = "every row must name a product" if value is None else "use product_code for codes"
-            raise ToileError(f"{found}: row {number}", f"{value!r} is no {by}", hint)
+        if value is None or (key == "row" and not str(value).isdecimal()):
+            hint = f"fix row {number}: it must name a product" if value is None else "use product_code for codes"
+            raise ToileError(f"{found}: row {number}", f"{value!r} is not a {key}", hint)
         kind = row.get("kind")
-        named[int(value) if by == "row" else str(value)].add(None if kind is None else str(kind))
+        named[int(value) if key == "row" else str(value)].add(None if kind is None else str(kind))
     return dict(named)
 
 
-def _own(line: Mapping[str, Any], by: str) -> set[Name]:
-    """The names under which a faulty row is found: its own, and of a copy that of its original."""
+def _names_of(line: Mapping[str, Any], key: str) -> set[Name]:
+    """Return the names that find a faulty row: its own, and for a copy that of its original."""
     if line["of_row"] is None:
-        return {line[by]}
-    return {line["row"], line["of_row"]} if by == "row" else {line["product_code"], _original_code(line)}
+        return {line[key]}
+    return {line["row"], line["of_row"]} if key == "row" else {line["product_code"], _original_code(line)}
 
 
 def _original_code(line: Mapping[str, Any]) -> str:
-    """The code of what a copy was made of stands as its true code."""
+    """Return the code of the original of a copy, which is its true code."""
     return str(line["true_value"]).strip('"')
 
 
-def _twins(faults: list[dict[str, Any]], by: str) -> dict[Name, set[str]]:
-    """Every name under which a faulty row is found -> the kinds of what it finds; nothing for others."""
+def _kinds_by_row(faults: list[Row], key: str) -> dict[Name, set[str]]:
+    """Return name of a faulty row -> the kinds that it finds; an empty set for other names."""
     kinds: dict[Name, set[str]] = defaultdict(set)
     for line in faults:
-        for name in _own(line, by):
+        for name in _names_of(line, key):
             kinds[name].add(line["kind"])
     return kinds
 
 
-def _strangers(names: set[Name], by: str, truth: Path) -> int | None:
-    """How many of the names, none of them faulty, the catalog beside the truth does not have."""
+def _count_strangers(names: set[Name], key: str, truth: Path) -> int | None:
+    """Count the names, none of them faulty, that the catalog of the truth does not have."""
     folder = truth.absolute().parent.parent
-    if not (folder / MANIFEST).is_file() or truth.absolute() != folder / FAULTS:
+    if not (folder / MANIFEST).is_file() or truth.absolute() != folder / FAULTS_FILE:
         return None
-    if by == "row":
+    if key == "row":
         inputs = read_manifest(folder).inputs
         products = range(int(inputs["start"]), int(inputs["start"]) + int(inputs["num_products"]))
         return sum(name not in products for name in names)
-    there = {product.product_code for product in read(folder, columns=()) if product.product_code in names}
-    return len(names - there)
+    existing = {product.product_code for product in read(folder, columns=()) if product.product_code in names}
+    return len(names - existing)
+
+
+def _read_part(out: Folder, part: str) -> pa.Table:
+    with out.open(part) as file:
+        return pq.read_table(file)
+
+
+def _write_tables(tables: Iterable[pa.Table], file: BinaryIO) -> int:
+    """Write all tables as one Parquet file; return the number of its rows."""
+    num_rows = 0
+    with pq.ParquetWriter(file, FAULTS_SCHEMA, compression="zstd", write_page_checksum=True) as writer:
+        for table in tables:
+            if table.num_rows:
+                writer.write_table(table)
+                num_rows += table.num_rows
+    return num_rows

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from generator.catalog.run_folder import claim
+from generator.catalog.run_folder import open_or_resume
 from generator.catalog.storage import LocalFolder
 from generator.ingest.downloads import (
     FETCHED,
@@ -155,7 +155,7 @@ def fetch_dataset(
     existing = _find_same_request(out, request)
     if existing is not None and existing.finished and not force and not options.retry_dead:
         with run_lock(out):  # a kill may have come just after the manifest, before the lock and downloads were removed
-            claim(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
+            open_or_resume(LocalFolder(path=out), "fetch", dict(existing.inputs), existing.num_shards, False)
             coverage = read_coverage(out / COVERAGE_FILE)
             reporter.report(coverage)
             _remove_downloads(out, options)
@@ -277,7 +277,7 @@ def _claim_folder(out: Path, request: dict[str, Any], existing: Manifest | None,
         with downloads:
             _restore_downloads(out, downloads)
     inputs = request if existing is None or existing.finished else dict(existing.inputs)
-    claim(LocalFolder(path=out), "fetch", inputs, 1, force or (existing is not None and existing.finished))
+    open_or_resume(LocalFolder(path=out), "fetch", inputs, 1, force or (existing is not None and existing.finished))
     return downloads
 
 
@@ -405,6 +405,6 @@ def _write_catalog(
         "content_sha256": content_sha256(rows.valid, rows.rejected),
     }
     other = sha256_of(load_manifest(out / MANIFEST).inputs) != sha256_of(inputs)
-    claim(LocalFolder(path=out), "fetch", inputs, num_shards(rows.valid), other)
+    open_or_resume(LocalFolder(path=out), "fetch", inputs, num_shards(rows.valid), other)
     _write_lists(out, rows, outcomes)  # claiming removes those of other inputs
     return write_rows(LocalFolder(path=out), "fetch", inputs, rows.valid, rows.rejected, began)

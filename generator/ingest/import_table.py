@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generator.catalog.run_folder import claim, finish, held_files, read_receipt, write_receipt
+from generator.catalog.run_folder import finish, list_files, open_or_resume, read_marker, write_marker
 from generator.catalog.shards import write_split_files
-from generator.catalog.storage import Folder, folder_of
+from generator.catalog.storage import Folder, resolve_folder
 from generator.ingest.downloads import BadImageError, check_image
 from generator.ingest.rows import (
     KNOWN_COLUMNS,
@@ -33,10 +33,10 @@ from generator.ingest.rows import (
     parse_product,
 )
 from generator.ingest.tables import Row, StoredImage, read_table, rename_columns
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, to_table
-from schemas.validation import read_document
 
 ROWS_PER_SHARD = 500
 RejectedRow = dict[str, Any]
@@ -76,7 +76,7 @@ def import_table(
         ToileError: The table cannot be read, a column is missing, or more than `max_bad` of the rows are bad.
     """
     check_rate(options)
-    began, out = time.monotonic(), folder_of(out)
+    began, out = time.monotonic(), resolve_folder(out)
     rows = read_table(table, options.encoding)
     theirs = set().union(*(row.keys() for row in rows[:1000]))
     colours = [find_colour(row) for row in rows]
@@ -93,7 +93,7 @@ def import_table(
         "categories": None if options.categories is None else dict(options.categories),
         "content_sha256": content_sha256(valid, rejected),
     }
-    existing = claim(out, "import", inputs, num_shards(valid), force)
+    existing = open_or_resume(out, "import", inputs, num_shards(valid), force)
     num_commas = count_commas(rows)
     if existing is not None:
         return ImportResult(manifest=existing, written=False, rejected=rejected, num_commas=num_commas)
@@ -113,14 +113,14 @@ def write_rows(
     out: Folder, kind: str, inputs: dict[str, Any], rows: list[ValidRow], rejected: list[RejectedRow], began: float
 ) -> Manifest:
     """Write shards, rejected.jsonl and manifest to a folder claimed for these inputs; continue a killed run."""
-    files, held = [], held_files(out)
+    files, held = [], list_files(out)
     for shard in range(num_shards(rows)):
-        entries = read_receipt(out, shard, held)
+        entries = read_marker(out, shard, held)
         if entries is None:
             part = rows[shard * ROWS_PER_SHARD : (shard + 1) * ROWS_PER_SHARD]
             table = to_table([_read_product(each) for each in part])
             entries = write_split_files(table, out, shard, num_shards(rows))
-            write_receipt(out, shard, entries)
+            write_marker(out, shard, entries)
         files.extend(entries)
     write_rejected(out, rejected)
     return finish(out, kind, inputs, files, num_shards(rows), began, len(rejected))

@@ -1,9 +1,9 @@
-"""Product pictures: `draw(product, size)` renders what a product record describes, same bytes for same input.
+"""Render product images: `draw(product, size)` returns the same pixels for the same product.
 
-A silhouette is a pattern sheet: a function that lays panels, seams and fittings on a `Scene`; one light shades all.
+Each silhouette is a function that adds panels, seams and fittings to a `Scene`; lighting shades the whole scene once.
 
     bag = Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2)
-    draw_appearance(bag, 336).save("bag.png")
+    render_appearance(bag, 336).save("bag.png")
 """
 
 from collections.abc import Mapping
@@ -12,27 +12,25 @@ from typing import Any, Literal, Protocol, overload
 from PIL import Image
 
 from generator.render import clothes, shoes, things
-from generator.render.camera.pose import PHOTOS, STUDIO
-from generator.render.camera.snapshot import seen_parts, snapshot
-from generator.render.camera.snapshot_views import other_view
-from generator.render.clothes.body_turn import rounded_off
-from generator.render.engine.canvas import Scene
-from generator.render.engine.cloth_names import cloths
-from generator.render.engine.light import photograph
-from generator.render.engine.parts import PARTS, DrawnParts, separated
-from generator.render.engine.silhouette_registry import sheets_in
-from schemas.appearance import Appearance, visible_part
-from schemas.errors import ToileError
-from schemas.validation import nearest
+from generator.render.camera.snapshot import choose_view, project_parts, render_snapshot
+from generator.render.clothes.turned import bevel
+from generator.render.engine.cloths import build_cloths
+from generator.render.engine.lighting import shade
+from generator.render.engine.parts import PARTS, RenderedParts, segment_parts
+from generator.render.engine.pose import PHOTOS, STUDIO
+from generator.render.engine.registry import collect_silhouettes
+from generator.render.engine.scene import Scene
+from schemas.appearance import Appearance, drop_invisible
+from schemas.errors import ToileError, suggest
 
-__all__ = ["PARTS", "PHOTOS", "DrawnParts", "draw", "draw_appearance", "draw_parts"]
+__all__ = ["PARTS", "PHOTOS", "STUDIO", "RenderedParts", "draw", "render_appearance", "render_parts"]
 
-PATTERN_SHEETS = sheets_in(clothes, shoes, things)
+DRAW_FUNCTIONS = collect_silhouettes(clothes, shoes, things)
 """Silhouette -> the function that draws it."""
 
 
 class Drawable(Protocol):
-    """A product record; imported rows have no attributes."""
+    """A product record; the attributes of imported rows are None."""
 
     @property
     def attributes(self) -> Mapping[str, Any] | None: ...
@@ -43,48 +41,48 @@ def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[Fa
 
 
 @overload
-def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[True]) -> DrawnParts: ...
+def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[True]) -> RenderedParts: ...
 
 
-def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: bool = False) -> Image.Image | DrawnParts:
-    """The picture of a generated product, RGB, size x size pixels; `photo` is one of `PHOTOS`.
+def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: bool = False) -> Image.Image | RenderedParts:
+    """Render a generated product as an RGB image of size x size pixels.
 
-    With `parts`, the same picture and the part of the product at each pixel. A product without attributes
-    is a ToileError.
+    `photo` is one of `PHOTOS` ("studio" or "snapshot"). With `parts`, return `RenderedParts`: the same image and the
+    part of the product at each pixel. A product without attributes is a ToileError.
     """
     if product.attributes is None:
         where = f"product {getattr(product, 'product_code', '?')}"
         raise ToileError(
-            where, "has no attributes to draw", "only generated products can be drawn; real ones have a picture"
+            where, "has no attributes to render", "only generated products can be rendered; imported ones have an image"
         )
     appearance = Appearance.from_attributes(product.attributes)
-    return draw_parts(appearance, size, photo) if parts else draw_appearance(appearance, size, photo)
+    return render_parts(appearance, size, photo) if parts else render_appearance(appearance, size, photo)
 
 
-def draw_appearance(appearance: Appearance, size: int, photo: str = STUDIO) -> Image.Image:
-    """The picture of an appearance, RGB, size x size pixels; what its silhouette does not show is ignored."""
-    scene = lay_out(appearance, size, photo)
-    return photograph(scene) if photo == STUDIO else snapshot(scene)
+def render_appearance(appearance: Appearance, size: int, photo: str = STUDIO) -> Image.Image:
+    """Render an appearance as an RGB image of size x size pixels; ignore values that its silhouette does not show."""
+    scene = build_scene(appearance, size, photo)
+    return shade(scene) if photo == STUDIO else render_snapshot(scene)
 
 
-def draw_parts(appearance: Appearance, size: int, photo: str = STUDIO) -> DrawnParts:
-    """The picture of `draw_appearance`, and what is where in it."""
-    scene = lay_out(appearance, size, photo)
+def render_parts(appearance: Appearance, size: int, photo: str = STUDIO) -> RenderedParts:
+    """Render the image of `render_appearance` with its mask and part labels."""
+    scene = build_scene(appearance, size, photo)
     if photo == STUDIO:
-        return separated(photograph(scene), scene.alpha, scene.part)
-    return separated(snapshot(scene), *seen_parts(scene))
+        return segment_parts(shade(scene), scene.alpha, scene.part_ids)
+    return segment_parts(render_snapshot(scene), *project_parts(scene))
 
 
-def lay_out(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene:
-    """The scene before the light is switched on; its `alpha` is the mask of the product (on its sheet, if a snapshot).
+def build_scene(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene:
+    """Return the scene before shading; `scene.alpha` is the product mask, in a snapshot that on the flat sheet.
 
-    A `photo` that is none of `PHOTOS` is a ToileError.
+    A `photo` that is not one of `PHOTOS` is a ToileError.
     """
     if photo not in PHOTOS:
-        raise ToileError("photo", f"{photo!r} is not a way to photograph", nearest(photo, PHOTOS))
-    seen = visible_part(appearance)
-    scene = Scene(seen, size, cloths(seen), photo)
-    view = None if photo == STUDIO else other_view(scene)
-    (view or PATTERN_SHEETS[seen.silhouette])(scene)
-    rounded_off(scene)
+        raise ToileError("photo", f"{photo!r} is not a kind of photograph", suggest(photo, PHOTOS))
+    seen = drop_invisible(appearance)
+    scene = Scene(seen, size, build_cloths(seen), photo)
+    view = None if photo == STUDIO else choose_view(scene)
+    (view or DRAW_FUNCTIONS[seen.silhouette])(scene)
+    bevel(scene)
     return scene

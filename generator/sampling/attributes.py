@@ -1,4 +1,4 @@
-"""What a product is: the weighted, conditional choices of a catalog spec as tables that answer whole arrays at once."""
+"""Sample attribute values: the weighted, conditional choices of a catalog spec, compiled to tables for whole arrays."""
 
 import itertools
 from collections.abc import Mapping
@@ -14,28 +14,28 @@ from schemas.errors import ToileError
 _CELLS = (256, 64, 16, 4, 1)
 _MOST_CELLS = 2**19
 """Of one table, so that it stays in the processor's cache."""
-_RUNS_AT_ONCE = 4096
-"""Designs whose weights are held at once, for the same reason."""
+_DESIGNS_AT_ONCE = 2048
+"""Designs whose weights are in memory at once, for the same reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """Weighted choices for many situations (keys) at once, as one sorted array of key + cumulative share.
 
-    Looking up key + u by bisection is the inverse of the distribution function of that key. A table of cells of u
-    answers most of them without: a cell that no edge divides has one value.
+    A bisection for key + u inverts the distribution function of that key. A table of cells of u answers most look-ups
+    without bisection: a cell that contains no edge has one value.
     """
 
     edges: Floats
     num_values: int
     cells: int
-    """Into how many each key's [0, 1) is divided; a power of two, so that the bounds are exact."""
+    """Number of cells of each key's [0, 1); a power of two, so that the bounds are exact."""
     value_of_cell: npt.NDArray[np.int32]
-    """Cell number (key * cells + cell) -> value number, or -1 where an edge lies inside the cell."""
+    """Cell number (key * cells + cell) -> value number, or -1 where an edge is inside the cell."""
 
     @staticmethod
     def of(weights_KV: Floats) -> "Choice":
-        """From weights per key; each row must have a positive sum."""
+        """Compile weights per key; each row must have a positive sum."""
         shares_KV = weights_KV / weights_KV.sum(axis=1, keepdims=True)
         cumulative_KV = np.minimum(np.cumsum(shares_KV, axis=1), 1.0)
         num_keys, num_values = weights_KV.shape
@@ -50,7 +50,7 @@ class Choice:
         return Choice(edges, num_values, cells, value.astype(np.int32))
 
     def pick(self, key_N: Index, uniform_N: Floats) -> Index:
-        """The chosen value number for each key; values of weight 0 are never chosen."""
+        """Return the value number for each key and uniform number; values of weight 0 are never picked."""
         picked_N: Index = self.value_of_cell[key_N * self.cells + (uniform_N * self.cells).astype(np.int64)].astype(
             np.int64
         )
@@ -62,7 +62,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class CompiledAttribute:
-    """One attribute: its value numbers, and which earlier attributes its weights look at."""
+    """One attribute: its value numbers, and the earlier attributes on which its weights depend."""
 
     name: str
     values: tuple[str, ...]
@@ -73,11 +73,11 @@ class CompiledAttribute:
 
     @property
     def absent(self) -> int:
-        """The value number that stands for 'this category has no such attribute'."""
+        """The value number that means 'this category has no such attribute'."""
         return len(self.values)
 
     def key(self, category_N: Index, chosen: Mapping[str, Index], radix: Mapping[str, int]) -> Index:
-        """The table row for each product: category and parents' values in mixed radix."""
+        """Return the table row of each product: category and parents' values in mixed radix."""
         key_N = category_N
         for parent in self.parents:
             key_N = key_N * radix[parent] + chosen[parent]
@@ -85,7 +85,10 @@ class CompiledAttribute:
 
 
 def compile_attributes(spec: CatalogSpec, where: str) -> tuple[CompiledAttribute, ...]:
-    """Every attribute of the spec as a table; a situation in which all weights are 0 is a ToileError."""
+    """Compile every attribute of the spec to a table.
+
+    Raises ToileError for a situation in which all weights are 0. `where` names the spec in the message.
+    """
     compiled: list[CompiledAttribute] = []
     for name, attribute in spec.attributes.items():
         parents = tuple(dict.fromkeys(parent for rule in attribute.rules for parent in rule.when))
@@ -100,10 +103,10 @@ def compile_attributes(spec: CatalogSpec, where: str) -> tuple[CompiledAttribute
     return tuple(compiled)
 
 
-def choose(
+def sample_attributes(
     attributes: tuple[CompiledAttribute, ...], seed: int, category_N: Index, design_N: Index
 ) -> dict[str, Index]:
-    """Value numbers of every attribute for each design; each attribute draws from the stream of its own name."""
+    """Sample the value numbers of every attribute for each design, each attribute from the stream of its own name."""
     radix = {attribute.name: len(attribute.values) + 1 for attribute in attributes}
     chosen: dict[str, Index] = {}
     for attribute in attributes:
@@ -112,54 +115,54 @@ def choose(
     return chosen
 
 
-def choose_distinct(attribute: CompiledAttribute, seed: int, key_N: Index, design_N: Index, rank_N: Index) -> Index:
-    """Value number `rank` of each design, drawn without replacement: colourways of one design differ.
+def sample_without_replacement(
+    attribute: CompiledAttribute, seed: int, key_N: Index, design_N: Index, rank_N: Index
+) -> Index:
+    """Return value number `rank` of each design, sampled without replacement, so that its colourways differ.
 
-    A design with more colourways than values starts over with all of them. Rows of one design that follow each other
-    share their draws.
+    A design with more colourways than values starts over with all of them. Consecutive rows of one design share their
+    samples.
     """
-    bounds = [*runs(design_N)[0][::_RUNS_AT_ONCE].tolist(), len(design_N)]
-    found = [np.zeros(0, np.int64)]
-    for block in map(slice, bounds, bounds[1:]):
-        found.append(_distinct(attribute, seed, key_N[block], design_N[block], rank_N[block]))
-    return np.concatenate(found)
+    first_D, run_N = find_runs(design_N)
+    uniform_D = uniform(seed, f"attribute/{attribute.name}/0", design_N[first_D])
+    picked_N = attribute.choice.pick(key_N[first_D], uniform_D)[run_N]
+    later = np.flatnonzero(rank_N > 0)
+    bounds = [*find_runs(design_N[later])[0][::_DESIGNS_AT_ONCE].tolist(), len(later)]
+    for first, last in itertools.pairwise(bounds):
+        rows = later[first:last]
+        picked_N[rows] = _sample_later(attribute, seed, key_N[rows], design_N[rows], rank_N[rows], picked_N[rows])
+    return picked_N
 
 
-def _distinct(attribute: CompiledAttribute, seed: int, key_N: Index, design_N: Index, rank_N: Index) -> Index:
-    first_D, run_N = runs(design_N)
+def _sample_later(
+    attribute: CompiledAttribute, seed: int, key_N: Index, design_N: Index, rank_N: Index, first_pick_N: Index
+) -> Index:
+    """Return the values of rows with a rank above 0, given the value with rank 0 of each row's design."""
+    first_D, run_N = find_runs(design_N)
     weights_VK, key_D = attribute.weights_KV.T, key_N[first_D]
     most_D = np.maximum.reduceat(rank_N, first_D)
     open_D, remaining_VD = np.arange(len(first_D)), weights_VK[:, key_D]
-    picked_N, picked_D = np.empty(len(key_N), np.int64), np.empty(len(first_D), np.int64)
-    for rank in range(int(most_D.max()) + 1):
-        if rank > 0:
+    picked_D, picked_N = first_pick_N[first_D], np.empty(len(key_N), np.int64)
+    for rank in range(1, int(most_D.max()) + 1):
+        if rank > 1:
             left = np.flatnonzero(most_D[open_D] >= rank)
             open_D, remaining_VD = open_D[left], remaining_VD[:, left]
-        used_up = np.flatnonzero(remaining_VD.sum(axis=0) <= 0)
+        remaining_VD[picked_D[open_D], np.arange(len(open_D))] = 0.0
+        used_up = np.flatnonzero(~remaining_VD.any(axis=0))
         remaining_VD[:, used_up] = weights_VK[:, key_D[open_D[used_up]]]
         uniform_D = uniform(seed, f"attribute/{attribute.name}/{rank}", design_N[first_D[open_D]])
-        picked_D[open_D] = picked = _inverse(remaining_VD, uniform_D)
-        remaining_VD[picked, np.arange(len(open_D))] = 0.0
+        cumulative_VD = np.cumsum(remaining_VD, axis=0)
+        picked_D[open_D] = np.sum(cumulative_VD <= uniform_D * cumulative_VD[-1], axis=0, dtype=np.int32)
         of_rank = np.flatnonzero(rank_N == rank)
         picked_N[of_rank] = picked_D[run_N[of_rank]]
     return picked_N
 
 
-def runs(values_N: Index) -> tuple[Index, Index]:
-    """Where each run of equal values begins, and the number of the run of each value."""
+def find_runs(values_N: Index) -> tuple[Index, Index]:
+    """Return where each run of equal values begins, and the number of the run of each value."""
     starts_N = np.ones(len(values_N), np.bool_)
     np.not_equal(values_N[1:], values_N[:-1], out=starts_N[1:])
     return np.flatnonzero(starts_N), np.cumsum(starts_N) - 1
-
-
-def _inverse(weights_VN: Floats, uniform_N: Floats) -> Index:
-    """The value at each uniform number, for columns that each have weights of their own."""
-    cumulative_VN = np.cumsum(weights_VN, axis=0)
-    reached_N = uniform_N * cumulative_VN[-1]
-    picked_N: Index = np.zeros(len(uniform_N), np.int64)
-    for cumulative_N in cumulative_VN:
-        picked_N += cumulative_N <= reached_N
-    return picked_N
 
 
 def _weights(

@@ -15,17 +15,17 @@ import numpy as np
 
 from generator.catalog.shards import jpeg
 from generator.render import draw
-from generator.render.camera.pose import STUDIO
+from generator.render.engine.pose import STUDIO
 from generator.render.engine.variation import Variation
-from generator.sampling.prices import euros, nearest_legal
+from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import CompiledCatalog, compile_catalog
-from schemas.appearance import ANY, shown_as
+from schemas.appearance import ANY, visible_attributes
 from schemas.catalog import SLOT, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.counterfactual import NUISANCE, Change, Redraw, Redrawn
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
 from schemas.product import Product
-from schemas.specs import from_document
+from schemas.validation import from_document
 
 _SHOTS = 2**31
 """Seeds of shots lie below, as those that `generator.sampling.streams.integers` gives."""
@@ -89,7 +89,7 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
             and _possible(catalog, number, {**choices, name: value})
         ]
         if possible:
-            new = draws.one_of(f"{product.product_code}/{name}", possible)
+            new = draws.choice(f"{product.product_code}/{name}", possible)
             changes.append(_changed(catalog, category, product, name, drawn, new))
     return (*changes, _another_shot(product, draws))
 
@@ -97,7 +97,7 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
 def _varied(spec: CatalogSpec, category: Category, product: Product) -> Iterator[tuple[str, str]]:
     """Attributes whose values the picture of the product shows, and what they draw."""
     presentation = str((product.attributes or {}).get("presentation", ANY))
-    shown = {"colour", *shown_as(category.silhouette, presentation)}
+    shown = {"colour", *visible_attributes(category.silhouette, presentation)}
     for name, attribute in spec.attributes.items():
         drawn = drawn_attribute(name, attribute)
         if name in category.attributes and drawn is not None and drawn in shown:
@@ -129,7 +129,7 @@ def _changed(catalog: CompiledCatalog, category: Category, product: Product, nam
 def _another_shot(product: Product, draws: Variation) -> Change:
     attributes = product.attributes or {}
     old = int(attributes["shot_seed"])
-    new = (old + 1 + int(draws.between(f"{product.product_code}/shot", 0, _SHOTS - 1))) % _SHOTS
+    new = (old + 1 + int(draws.uniform(f"{product.product_code}/shot", 0, _SHOTS - 1))) % _SHOTS
     row = dataclasses.replace(_renamed(product, NUISANCE), attributes={**attributes, "shot_seed": new})
     return Change(attribute=NUISANCE, old=str(old), new=str(new), log_change=0.0, product=row)
 
@@ -198,14 +198,14 @@ def _repriced(catalog: CompiledCatalog, product: Product, ratio: float) -> Produ
     assert product.full_price is not None, product.product_code
     asked = product.full_price if product.price is None else product.price
     tables = catalog.prices
-    full_N = nearest_legal(tables.points, np.array([product.full_price * ratio]))
-    price_N = np.minimum(nearest_legal(tables.points, full_N * (asked / product.full_price)), full_N)
+    full_N = snap_to_points(tables.points, np.array([product.full_price * ratio]))
+    price_N = np.minimum(snap_to_points(tables.points, full_N * (asked / product.full_price)), full_N)
     return dataclasses.replace(
         product,
         full_price=float(full_N[0]),
         price=float(price_N[0]),
-        full_price_eur=float(euros(tables.rate_millionths, full_N)[0]),
-        price_eur=float(euros(tables.rate_millionths, price_N)[0]),
+        full_price_eur=float(convert_to_euros(tables.rate_millionths, full_N)[0]),
+        price_eur=float(convert_to_euros(tables.rate_millionths, price_N)[0]),
         flg_discount=int(price_N[0] < full_N[0]),
     )
 

@@ -20,14 +20,12 @@ import numpy as np
 import pyarrow as pa
 
 from generator.sampling.codes import product_codes
-from generator.sampling.products import first_of_design
+from generator.sampling.products import family_start
 from generator.sampling.streams import Index, bits, integers
-from schemas.catalog import CatalogSpec
-from schemas.errors import ToileError
-from schemas.extra import EAN_DIGITS, ExtraColumn
+from schemas.catalog import EAN_DIGITS, CatalogSpec, ExtraColumn
+from schemas.errors import ToileError, suggest
 from schemas.markets import MARKETS
 from schemas.product import features_with
-from schemas.validation import nearest
 
 _KINDS = ("address", "color", "company", "internet", "job", "lorem", "misc", "person", "phone_number")
 """Those parts of Faker that the providers need; building a generator of all would take five times as long."""
@@ -90,7 +88,7 @@ def check_extra_columns(spec: CatalogSpec, where: str = "catalog") -> None:
             _pool(spec, name, 0, where)
 
 
-def with_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: Index) -> pa.Table:
+def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: Index) -> pa.Table:
     """The rows of these product numbers with the spec's extra columns behind the others; the table itself without any.
 
     The features that `datasets` reads from the file name them too.
@@ -112,7 +110,7 @@ def ean13(number: int) -> str:
 
 def _values(spec: CatalogSpec, name: str, seed: int, index_N: Index) -> list[str]:
     column = spec.extra[name]
-    key_N = first_of_design(spec, seed, index_N) if column.per == "design" else index_N
+    key_N = family_start(spec, seed, index_N) if column.per == "design" else index_N
     if column.pool is not None:
         pool = _pool(spec, name, seed, "catalog")
         return [pool[k] for k in (bits(seed, f"extra/{name}/pool", key_N) % np.uint64(column.pool)).tolist()]
@@ -189,7 +187,7 @@ def _checked(name: str, column: ExtraColumn, locale: str, where: str) -> Any:
 
     if locale not in AVAILABLE_LOCALES:
         at = f"{where}: extra.{name}.locale"
-        raise ToileError(at, f"Faker has no locale {locale!r}", nearest(locale, AVAILABLE_LOCALES))
+        raise ToileError(at, f"Faker has no locale {locale!r}", suggest(locale, AVAILABLE_LOCALES))
     fake = _generator(locale)
     if column.provider == "state" and not (hasattr(fake, "state") or hasattr(fake, "prefecture")):
         at = f"{where}: extra.{name}.provider"

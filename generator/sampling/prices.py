@@ -1,4 +1,4 @@
-"""What a product costs: a log-normal price per design, snapped to the shop's legal prices, then discounts and euros."""
+"""Sample prices, vectorised: log-normal per design, snapped to the shop's price points, then discounts and euros."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from generator.sampling.streams import Floats, Index, normal, uniform
 from schemas.catalog import CatalogSpec, Prices
 from schemas.errors import ToileError
 
-_HIGHEST_Z = 7.1  # streams.normal stays below it, so no drawn price lies beyond the list of legal ones
+_HIGHEST_Z = 7.1  # streams.normal stays below it, so no sampled price is above the highest price point
 _MOST_POINTS = 5_000_000
 
 
@@ -23,7 +23,7 @@ class CompiledPrices:
     priced: frozenset[str]
     """The attributes with a factor that is not 1."""
     points: Floats
-    """Every legal price up to beyond the highest that can be drawn, ascending."""
+    """Every price point up to the first above the highest price that can be sampled, ascending."""
     percents: Floats
     percent_edges: Floats
     discount_share: float
@@ -31,7 +31,7 @@ class CompiledPrices:
 
 
 def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
-    """The spec's price models; too many legal prices for the price range is a ToileError."""
+    """Compile the spec's price models; raise ToileError for too many price points in the price range."""
     factor = {
         name: np.array([*(value.price for value in attribute.values.values()), 1.0])
         for name, attribute in spec.attributes.items()
@@ -48,7 +48,7 @@ def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
         spread_C=np.array([category.price.spread for category in spec.categories]),
         factor=factor,
         priced=frozenset(name for name, factor_V in factor.items() if (factor_V != 1).any()),
-        points=legal_prices(spec.prices, float(highest), where),
+        points=price_points(spec.prices, float(highest), where),
         percents=np.array([float(percent) for percent in spec.prices.discounts.percents]),
         percent_edges=np.cumsum(shares / shares.sum()),
         discount_share=spec.prices.discounts.share,
@@ -56,13 +56,13 @@ def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
     )
 
 
-def legal_prices(prices: Prices, highest: float, where: str = "prices") -> Floats:
-    """Every legal price from the lowest to the first above `highest`, ascending, in whole cents, all above 0."""
+def price_points(prices: Prices, highest: float, where: str = "prices") -> Floats:
+    """Return every price point from the lowest to the first above `highest`, ascending, in whole cents, all above 0."""
     lowest, points = 0.0, []
     for band in prices.bands:
         upper = highest + 2 * band.per if band.below is None else band.below
         if (upper - lowest) / band.per * len(band.endings) > _MOST_POINTS:
-            problem = f"a step of {band.per:g} up to {upper:,.0f} makes more than {_MOST_POINTS:,} legal prices"
+            problem = f"a step of {band.per:g} up to {upper:,.0f} makes more than {_MOST_POINTS:,} price points"
             raise ToileError(f"{where}: prices.bands", problem, "use a larger `per` for high prices")
         steps = np.arange(np.floor(lowest / band.per), np.ceil(upper / band.per) + 1) * band.per
         inside = (steps[:, None] + np.array(band.endings)[None, :]).ravel()
@@ -71,24 +71,24 @@ def legal_prices(prices: Prices, highest: float, where: str = "prices") -> Float
     ordered: Floats = np.sort(np.round(np.concatenate(points), 2))
     found = ordered[np.diff(ordered, prepend=0.0) > 0]  # np.unique would load numpy's masked arrays
     if found.size == 0:
-        raise ToileError(f"{where}: prices.bands", "no price is legal", "widen the bands or add endings")
+        raise ToileError(f"{where}: prices.bands", "no price point is in the bands", "widen the bands or add endings")
     return found
 
 
-def design_prices(
+def sample_full_prices(
     prices: CompiledPrices, seed: int, category_N: Index, chosen: dict[str, Index], design_N: Index
 ) -> Floats:
-    """Full price of each design: median * factors * exp(spread * z), moved to the nearest legal price (ties: lower)."""
+    """Return the full price of each design: median * factors * exp(spread * z), snapped to the nearest price point."""
     log_noise_N = prices.spread_C[category_N] * normal(seed, "price", design_N)
     price_N = prices.median_C[category_N] * np.exp(log_noise_N)
     for name, value_N in chosen.items():
         if name in prices.priced:
             price_N = price_N * prices.factor[name][value_N]
-    return nearest_legal(prices.points, price_N)
+    return snap_to_points(prices.points, price_N)
 
 
-def nearest_legal(points: Floats, price_N: Floats) -> Floats:
-    """The closest of the ascending `points` for each price; a tie goes to the lower one."""
+def snap_to_points(points: Floats, price_N: Floats) -> Floats:
+    """Return the closest of the ascending `points` for each price; a tie goes to the lower one."""
     above = (
         np.clip(np.searchsorted(points, price_N), 1, len(points) - 1)
         if len(points) > 1
@@ -99,19 +99,19 @@ def nearest_legal(points: Floats, price_N: Floats) -> Floats:
     return np.asarray(np.where(lower_is_near, points[below], points[above]), np.float64)
 
 
-def discounted(prices: CompiledPrices, seed: int, full_N: Floats, index_N: Index) -> Floats:
-    """The price asked: a share of products is reduced by one of the percentages, then moved to a legal price."""
+def apply_discounts(prices: CompiledPrices, seed: int, full_N: Floats, index_N: Index) -> Floats:
+    """Return the price asked: a share of products is discounted by a percentage and snapped to a price point."""
     price_N = full_N.copy()
     reduced = np.flatnonzero(uniform(seed, "discount/whether", index_N) < prices.discount_share)
     uniform_R = uniform(seed, "discount/percent", index_N[reduced])
     which_R = np.searchsorted(prices.percent_edges[:-1], uniform_R, side="right")
-    asked_R = nearest_legal(prices.points, full_N[reduced] * (1 - prices.percents[which_R] / 100))
+    asked_R = snap_to_points(prices.points, full_N[reduced] * (1 - prices.percents[which_R] / 100))
     price_N[reduced] = np.minimum(asked_R, full_N[reduced])
     return price_N
 
 
-def euros(rate_millionths: int, price_N: Floats) -> Floats:
-    """Truncated, not rounded, to cents, in whole numbers: 2490 at 0.92251 is 2297.04."""
+def convert_to_euros(rate_millionths: int, price_N: Floats) -> Floats:
+    """Convert prices to euros, truncated (not rounded) to cents with integers: 2490 at 0.92251 is 2297.04."""
     cents_N = np.round(price_N * 100).astype(np.int64)
     truncated_N: Floats = (cents_N * rate_millionths // 1_000_000) / 100
     return truncated_N

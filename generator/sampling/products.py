@@ -1,47 +1,73 @@
-"""Product number i as a pure function of (spec, seed, i): any order, any worker count, any range gives the same bytes.
+"""Sample product number i as a pure function of (spec, seed, i), whatever the order, the range or the worker count.
 
-Rows are computed for whole arrays of i at once and go straight into Arrow, without a Python string a row; `product` is
-row i of that same path.
+Rows are computed for whole arrays of i at once and become Arrow columns without a Python string for each row. `product`
+returns row i of that same path.
 
     >>> from schemas import load
     >>> product(load("fashion-luxury", "catalog"), seed=0, i=12).title
     'Acetate Sunglasses'
+
+Suffixes of array names say what the array counts: N rows, D designs (runs of consecutive rows of one family), K
+combinations of what a design decides, U combinations that decide a row's texts, L labelled rows, V values.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from generator.sampling.arrow_columns import entries, joined_texts, looked_up, numbers, plain
-from generator.sampling.attributes import Choice, CompiledAttribute, choose, choose_distinct, compile_attributes, runs
-from generator.sampling.codes import code_texts, num_codes, picture_ids, product_codes
-from generator.sampling.families import family_names, split_numbers
-from generator.sampling.looks import SHOT_SEED, LookTexts, dense, look_texts, numbered
-from generator.sampling.prices import CompiledPrices, compile_prices, design_prices, discounted, euros
+from generator.sampling.arrow_columns import (
+    concat_strings,
+    decode_dictionaries,
+    dictionary_column,
+    join_non_null,
+    string_scalar,
+    take_entries,
+    to_arrow,
+    to_numpy,
+)
+from generator.sampling.attributes import (
+    Choice,
+    CompiledAttribute,
+    compile_attributes,
+    find_runs,
+    sample_attributes,
+    sample_without_replacement,
+)
+from generator.sampling.codes import format_codes, image_ids, num_codes, product_codes
+from generator.sampling.prices import (
+    CompiledPrices,
+    apply_discounts,
+    compile_prices,
+    convert_to_euros,
+    sample_full_prices,
+)
 from generator.sampling.streams import Index, integers, uniform
-from generator.sampling.titles import CompiledTitles, compile_titles, templates
-from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
+from generator.sampling.titles import CompiledTitles, compile_titles, fill_templates, join_words, sample_templates
+from schemas.catalog import MISSING_LABEL, CatalogSpec, drawing_word, drawn_attribute
 from schemas.errors import ToileError
-from schemas.product import ARROW_SCHEMA, COLUMNS, SPLITS, Product, from_batch
+from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, SPLITS, Product, from_batch
 
 ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000
+_MOST_KEYS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledCatalog:
-    """A spec as tables; made once, used for any number of products."""
+    """A spec as tables, made once and used for any number of products."""
 
     spec: CatalogSpec
     attributes: tuple[CompiledAttribute, ...]
     colours: frozenset[str]
-    """The attributes that draw the colour: chosen per product, not per design."""
+    """The attributes that draw the colour: sampled per product, not per design."""
     of_design: tuple[CompiledAttribute, ...]
-    """The others."""
+    """The other attributes."""
     prices: CompiledPrices
     titles: CompiledTitles
     category: Choice
@@ -50,14 +76,27 @@ class CompiledCatalog:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A spec and what errors call it, which makes it no other spec."""
+    """A spec and its name in error messages, which does not count for equality."""
 
     spec: CatalogSpec
     where: str = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class SharedTexts:
+    """The texts that products with the same category, title template and values share; one entry for each."""
+
+    title: pa.DictionaryArray
+    page_url: pa.StringArray
+    """The URL of the product's page, up to its code."""
+    attributes_head: pa.StringArray
+    """The JSON of the attributes before the design's seed."""
+    attributes_tail: pa.StringArray
+    """The JSON of the attributes after the shot's seed."""
+
+
 def compile_catalog(spec: CatalogSpec, where: str = "catalog") -> CompiledCatalog:
-    """The tables of a spec; what only shows up here (a rule that leaves no value) is a ToileError too."""
+    """Compile a spec to tables; raise ToileError for faults that only show up here (a rule that leaves no value)."""
     return _compiled(_Named(spec, where))
 
 
@@ -79,120 +118,110 @@ def _compiled(named: _Named) -> CompiledCatalog:
     )
 
 
-def product(spec: CatalogSpec, seed: int, i: int) -> Product:
-    """Product number i >= 0 of the catalog, without its picture (`generator.draw` makes that from it)."""
-    return next(from_batch(rows(spec, seed, np.array([i]))))
-
-
-def products(spec: CatalogSpec, seed: int, start: int, num_products: int) -> Iterator[Product]:
-    """Products start, start + 1, ... of the catalog, without pictures."""
-    for first in range(start, start + num_products, _BATCH):
-        last = min(first + _BATCH, start + num_products)
-        yield from from_batch(rows(spec, seed, np.arange(first, last)))
-
-
-def rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch:
-    """The rows of the given product numbers, all columns but the picture, in that order.
-
-    Raises ToileError where an index lies beyond the number of codes that the spec's `code_digits` allow.
-    """
-    return plain(compact_rows(spec, seed, index_N))
-
-
-def compact_rows(
-    spec: CatalogSpec, seed: int, index_N: Index, *, compiled: bool = False, split_N: Index | None = None
-) -> pa.RecordBatch:
-    """The same rows with their columns of few values (brand, category, title, ...) as dictionaries.
-
-    `compiled`: by loops in machine code, which must be loaded first and then take a third of the time; the rows are
-    the same. `split_N` are the splits that `compiled_rows.split_by_split` has found.
-    """
-    catalog = compile_catalog(spec)
-    check_codes(spec, int(index_N.max(initial=-1)) + 1)
-    if compiled and len(index_N):
-        from generator.rows.compiled_rows import columns_of  # to load the compiler takes a second
-
-        columns = columns_of(catalog, seed, index_N, split_N)
-    else:
-        columns = _columns_of(catalog, seed, index_N)
-    fields = [ARROW_SCHEMA.field(name).with_type(columns[name].type) for name in ROW_COLUMNS]
-    return pa.RecordBatch.from_arrays([columns[name] for name in ROW_COLUMNS], schema=pa.schema(fields))
-
-
-def _columns_of(catalog: CompiledCatalog, seed: int, index_N: Index) -> dict[str, pa.Array]:
-    """What a design decides is worked out once for colourways that follow each other, texts once for each look."""
-    spec = catalog.spec
-    design_N = first_of_design(spec, seed, index_N)
-    first_D, run_N = runs(design_N)
-    design_D = design_N[first_D]
-    category_D = categories_of(catalog, seed, design_D)
-    template_D = templates(catalog.titles, seed, category_D, design_D)
-    chosen_D = choose(catalog.of_design, seed, category_D, design_D)
-    colours_N = _colours(catalog, seed, index_N, design_N, run_N, category_D, chosen_D)
-    look_N, looks = looks_of(catalog, run_N, category_D, template_D, chosen_D, colours_N)
-    if catalog.colours & catalog.prices.priced:
-        chosen_N = {name: colours_N[name] if name in colours_N else chosen_D[name][run_N] for name in spec.attributes}
-        full_N = design_prices(catalog.prices, seed, category_D[run_N], chosen_N, design_N)
-    else:
-        full_N = design_prices(catalog.prices, seed, category_D, chosen_D, design_D)[run_N]
-    price_N = discounted(catalog.prices, seed, full_N, index_N)
-    names = family_names(spec.name, seed, design_D)
-    codes = code_texts(product_codes(seed, index_N, spec.code_digits), spec.code_digits)
-    labelled_N = uniform(seed, "navigation/whether", index_N) < spec.navigation.share
-    return {
-        **constants(spec, len(index_N)),
-        **categories(catalog, seed, index_N, category_D[run_N], labelled_N),
-        "product_code": codes,
-        "title": entries(looks.title, look_N),
-        "itemurl": joined_texts(looks.address.take(numbers(look_N)), codes),
-        "imageurl": picture_ids(seed, index_N, f"https://assets.{spec.shop.host}/pictures/"),
-        "full_price": numbers(full_N),
-        "price": numbers(price_N),
-        "full_price_eur": numbers(euros(catalog.prices.rate_millionths, full_N)),
-        "price_eur": numbers(euros(catalog.prices.rate_millionths, price_N)),
-        "flg_discount": numbers((price_N < full_N).astype(np.int64)),
-        "family": names.take(numbers(run_N)),
-        "split": looked_up(SPLITS, split_numbers(names)[run_N]),
-        "attributes": joined_texts(
-            looks.attributes_head.take(numbers(look_N)),
-            numbers(integers(seed, "design", design_D)[run_N]).cast(pa.string()),
-            SHOT_SEED,
-            numbers(integers(seed, "shot", index_N)).cast(pa.string()),
-            looks.attributes_tail.take(numbers(look_N)),
-        ),
-    }
-
-
-def categories_of(catalog: CompiledCatalog, seed: int, design_N: Index) -> Index:
-    """The number of each design's category entry."""
-    return catalog.category.pick(np.zeros_like(design_N), uniform(seed, "category", design_N))
-
-
-def chosen_values(
-    catalog: CompiledCatalog, seed: int, index_N: Index, design_N: Index, category_N: Index
-) -> dict[str, Index]:
-    """Attribute -> the value number of each product; colours by product, all else by design."""
-    chosen = choose(catalog.of_design, seed, category_N, design_N)
-    chosen |= _colours(catalog, seed, index_N, design_N, np.arange(len(index_N)), category_N, chosen)
-    return {name: chosen[name] for name in catalog.spec.attributes}
-
-
 def check_codes(spec: CatalogSpec, num_products: int) -> None:
-    """Refuse more products than there are codes for, with some to spare (8 digits: 50 million)."""
+    """Raise ToileError for more products than there are codes for, with some to spare (8 digits: 50 million)."""
     most = num_codes(spec.code_digits) * 5 // 9
     if num_products > most:
         problem = f"{spec.code_digits} digits give codes for {most:,} products, not {num_products:,}"
         raise ToileError(f"{spec.name}: code_digits", problem, f"set code_digits: {len(str(num_products * 2))} or more")
 
 
-def first_of_design(spec: CatalogSpec, seed: int, index_N: Index) -> Index:
-    """The number of the first product of each product's design.
+def product(spec: CatalogSpec, seed: int, i: int) -> Product:
+    """Return product number i >= 0 of the catalog, without its image (`generator.draw` renders that from it)."""
+    return next(from_batch(rows(spec, seed, np.array([i]))))
 
-    A product starts a new design at random, and always at multiples of max_per_family (the chance of the others is
-    set so that repeat_share holds over all); so the start is found by looking back less than max_per_family numbers.
+
+def products(spec: CatalogSpec, seed: int, start: int, num_products: int) -> Iterator[Product]:
+    """Yield products start, start + 1, ... of the catalog, without images."""
+    for first in range(start, start + num_products, _BATCH):
+        last = min(first + _BATCH, start + num_products)
+        yield from from_batch(rows(spec, seed, np.arange(first, last)))
+
+
+def rows(spec: CatalogSpec, seed: int, index_N: Index) -> pa.RecordBatch:
+    """Return the rows of the given product numbers in that order, all columns but the image.
+
+    Raises ToileError where an index exceeds the number of codes that the spec's `code_digits` allow.
+    """
+    return decode_dictionaries(dictionary_rows(spec, seed, index_N))
+
+
+def dictionary_rows(spec: CatalogSpec, seed: int, index_N: Index, split_N: Index | None = None) -> pa.RecordBatch:
+    """Return the same rows with columns of few values (brand, category, title, ...) as dictionaries.
+
+    `split_N` are the splits of the products (`sample_splits`) where the caller knows them: they are slow to compute.
+    """
+    catalog = compile_catalog(spec)
+    check_codes(spec, int(index_N.max(initial=-1)) + 1)
+    columns = _columns(catalog, seed, index_N, split_N)
+    fields = [ARROW_SCHEMA.field(name).with_type(columns[name].type) for name in ROW_COLUMNS]
+    return pa.RecordBatch.from_arrays([columns[name] for name in ROW_COLUMNS], schema=pa.schema(fields))
+
+
+def sample_splits(spec: CatalogSpec, seed: int, index_N: Index) -> Index:
+    """Return the number of each product's split in SPLITS."""
+    design_N = family_start(spec, seed, index_N)
+    first_D, run_N = find_runs(design_N)
+    return split_numbers(_family_prefix(spec.name, seed), design_N[first_D])[run_N]
+
+
+def _columns(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index | None) -> dict[str, pa.Array]:
+    """Compute what a design decides once for consecutive colourways, and texts once for each combination."""
+    spec, num_rows = catalog.spec, len(index_N)
+    design_N = family_start(spec, seed, index_N)
+    first_D, run_N = find_runs(design_N)
+    design_D = design_N[first_D]
+    category_D = sample_categories(catalog, seed, design_D)
+    template_D = sample_templates(catalog.titles, seed, category_D, design_D)
+    chosen_D = sample_attributes(catalog.of_design, seed, category_D, design_D)
+    colours_N = _sample_colours(catalog, seed, index_N, design_N, run_N, category_D, chosen_D)
+    key_N, shared = unique_text_keys(catalog, run_N, category_D, template_D, chosen_D, colours_N)
+    if catalog.colours & catalog.prices.priced:
+        chosen_N = {name: colours_N[name] if name in colours_N else chosen_D[name][run_N] for name in spec.attributes}
+        full_N = sample_full_prices(catalog.prices, seed, category_D[run_N], chosen_N, design_N)
+    else:
+        full_N = sample_full_prices(catalog.prices, seed, category_D, chosen_D, design_D)[run_N]
+    price_N = apply_discounts(catalog.prices, seed, full_N, index_N)
+    family = _family_prefix(spec.name, seed)
+    split_N = split_numbers(family, design_D)[run_N] if split_N is None else split_N
+    codes = format_codes(product_codes(seed, index_N, spec.code_digits), spec.code_digits)
+    key, run = to_arrow(key_N), to_arrow(run_N)
+    return {
+        **_constant_columns(spec, num_rows),
+        **_category_columns(catalog, seed, index_N, category_D[run_N]),
+        "product_code": codes,
+        "title": take_entries(shared.title, key_N),
+        "itemurl": concat_strings(shared.page_url.take(key), codes),
+        "imageurl": image_ids(seed, index_N, f"https://assets.{spec.shop.host}/pictures/"),
+        "full_price": to_arrow(full_N),
+        "price": to_arrow(price_N),
+        "full_price_eur": to_arrow(convert_to_euros(catalog.prices.rate_millionths, full_N)),
+        "price_eur": to_arrow(convert_to_euros(catalog.prices.rate_millionths, price_N)),
+        "flg_discount": to_arrow((price_N < full_N).astype(np.int64)),
+        "family": concat_strings(family, _to_digits(design_D)).take(run),
+        "split": dictionary_column(SPLITS, split_N),
+        "attributes": concat_strings(
+            shared.attributes_head.take(key),
+            _to_digits(integers(seed, "design", design_D)).take(run),
+            ', "shot_seed": ',
+            _to_digits(integers(seed, "shot", index_N)),
+            shared.attributes_tail.take(key),
+        ),
+    }
+
+
+def _to_digits(number_N: Index) -> pa.StringArray:
+    return to_arrow(number_N).cast(pa.string())
+
+
+def family_start(spec: CatalogSpec, seed: int, index_N: Index) -> Index:
+    """Return the number of the first product of each product's family.
+
+    A product starts a new family at random, and always at multiples of max_per_family (the probability of the others is
+    set so that repeat_share holds overall). So the start is found by looking back fewer than max_per_family numbers.
     """
     longest = spec.colourways.max_per_family
-    repeats = repeat_chance(spec)
+    repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
     design_N = index_N.copy()
     open_N = np.arange(len(index_N))
     while len(open_N):
@@ -203,7 +232,41 @@ def first_of_design(spec: CatalogSpec, seed: int, index_N: Index) -> Index:
     return design_N
 
 
-def _colours(
+def _family_prefix(name: str, seed: int) -> str:
+    """Return what precedes the number in the names of a catalog's families."""
+    return f"{name}-{seed}-"
+
+
+def split_numbers(prefix: str, design_D: Index) -> Index:
+    """Return for each family, named by prefix and number, the number of its split in SPLITS.
+
+    This is `schemas.product.split_of` for many names; the hash of their common prefix is computed once.
+    """
+    begun = hashlib.sha256(prefix.encode())
+    digests = []
+    for digits in _to_digits(design_D).cast(pa.binary()).to_pylist():
+        name = begun.copy()
+        name.update(digits)
+        digests.append(name.digest())
+    head_D = np.frombuffer(b"".join(digests), ">u8")[::4]
+    return (head_D >= np.uint64(SPLIT_BOUNDS[0])).astype(np.int64) + (head_D >= np.uint64(SPLIT_BOUNDS[1]))
+
+
+def sample_categories(catalog: CompiledCatalog, seed: int, design_N: Index) -> Index:
+    """Sample the number of each design's category in the spec."""
+    return catalog.category.pick(np.zeros_like(design_N), uniform(seed, "category", design_N))
+
+
+def sample_values(
+    catalog: CompiledCatalog, seed: int, index_N: Index, design_N: Index, category_N: Index
+) -> dict[str, Index]:
+    """Sample, by attribute, the value number of each product: colours per product, all else per design."""
+    chosen = sample_attributes(catalog.of_design, seed, category_N, design_N)
+    chosen |= _sample_colours(catalog, seed, index_N, design_N, np.arange(len(index_N)), category_N, chosen)
+    return {name: chosen[name] for name in catalog.spec.attributes}
+
+
+def _sample_colours(
     catalog: CompiledCatalog,
     seed: int,
     index_N: Index,
@@ -212,47 +275,19 @@ def _colours(
     category_D: Index,
     chosen_D: Mapping[str, Index],
 ) -> dict[str, Index]:
-    """The value numbers of the attributes that differ within a design."""
+    """Sample the value numbers of the attributes that differ within a family."""
     radix = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
     found = {}
     for attribute in catalog.attributes:
         if attribute.name in catalog.colours:
             key_N = attribute.key(category_D, chosen_D, radix)[run_N]
-            found[attribute.name] = choose_distinct(attribute, seed, key_N, design_N, index_N - design_N)
+            found[attribute.name] = sample_without_replacement(attribute, seed, key_N, design_N, index_N - design_N)
     return found
 
 
-def repeat_chance(spec: CatalogSpec) -> float:
-    """The chance that a product whose number is no multiple of max_per_family repeats the design before it."""
-    return spec.colourways.repeat_share / max(1 - 1 / spec.colourways.max_per_family, 1e-9)
-
-
-def looks_of(
-    catalog: CompiledCatalog,
-    run_N: Index | npt.NDArray[np.int32],
-    category_D: Index,
-    template_D: Index,
-    chosen_D: Mapping[str, Index],
-    colours_N: Mapping[str, Index],
-    numbered_keys: Callable[[Index], tuple[Index, Index]] = dense,
-) -> tuple[Index, LookTexts]:
-    """The number of each product's look, and the texts of the looks; `numbered_keys` numbers what is different."""
-    bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
-    design_parts = [(category_D, len(catalog.spec.categories)), (template_D, len(catalog.titles.literal_TS))]
-    kind_D, row_K = numbered(
-        [*design_parts, *((values, bound[name]) for name, values in chosen_D.items())], numbered_keys
-    )
-    colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
-    look_N, row_U = numbered([(kind_D[run_N], len(row_K)), *colour_parts], numbered_keys)
-    design_U = run_N[row_U]
-    chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
-    chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
-    return look_N, look_texts(catalog.spec, catalog.titles, category_D[design_U], template_D[design_U], chosen_U)
-
-
-def constants(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
-    """The columns that are the same in every row."""
-    shop, nowhere_else = spec.shop, np.zeros(num_rows, np.int64)
+def _constant_columns(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
+    """Return the columns that are the same in every row."""
+    shop, zero_N = spec.shop, np.zeros(num_rows, np.int64)
     constant = {
         "website_name": shop.website_name,
         "competence_date": shop.competence_date,
@@ -261,24 +296,120 @@ def constants(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
         "brand": shop.brand,
         "source": spec.name,
     }
-    return {name: looked_up((value,), nowhere_else) for name, value in constant.items()}
+    return {name: dictionary_column((value,), zero_N) for name, value in constant.items()}
 
 
-def categories(
-    catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index, labelled_N: npt.NDArray[np.bool_]
-) -> dict[str, pa.Array]:
-    """The path, and whether a picture can tell its leaf: navigation labels replace a share of the leaves."""
+def _category_columns(catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index) -> dict[str, pa.Array]:
+    """Return the category's path, and whether an image can show its leaf.
+
+    Navigation labels replace a share of the leaf categories.
+    """
     spec = catalog.spec
     paths = [category.path for category in spec.categories]
     name_N = category_N.copy()
-    labelled = np.flatnonzero(labelled_N)
+    labelled = np.flatnonzero(uniform(seed, "navigation/whether", index_N) < spec.navigation.share)
     uniform_L = uniform(seed, "navigation/label", index_N[labelled])
     name_N[labelled] = len(paths) + catalog.label.pick(np.zeros_like(labelled), uniform_L)
     leaves = [None if n == MISSING_LABEL else n for n in (*(path[2] for path in paths), *spec.navigation.labels)]
-    tells = np.array([number < len(paths) and name is not None for number, name in enumerate(leaves)])
+    inferable = np.array([number < len(paths) and name is not None for number, name in enumerate(leaves)])
     return {
-        "category1_code": looked_up(tuple(path[0] for path in paths), category_N),
-        "category2_code": looked_up(tuple(path[1] for path in paths), category_N),
-        "category3_code": looked_up(tuple(leaves), name_N),
-        "inferable": numbers(tells[name_N]),
+        "category1_code": dictionary_column(tuple(path[0] for path in paths), category_N),
+        "category2_code": dictionary_column(tuple(path[1] for path in paths), category_N),
+        "category3_code": dictionary_column(tuple(leaves), name_N),
+        "inferable": to_arrow(inferable[name_N]),
     }
+
+
+def unique_text_keys(
+    catalog: CompiledCatalog,
+    run_N: Index,
+    category_D: Index,
+    template_D: Index,
+    chosen_D: Mapping[str, Index],
+    colours_N: Mapping[str, Index],
+) -> tuple[Index, SharedTexts]:
+    """Return the number of each row's combination of category, title template and values, and their texts.
+
+    A catalog of millions of products has some thousand combinations. Titles, addresses and the JSON of the attributes
+    are built once for each.
+    """
+    bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
+    design_parts = [(category_D, len(catalog.spec.categories)), (template_D, len(catalog.titles.literal_TS))]
+    kind_D, row_K = factorize([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
+    colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
+    key_N, row_U = factorize([(kind_D[run_N], len(row_K)), *colour_parts])
+    design_U = run_N[row_U]
+    chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
+    chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
+    return key_N, _shared_texts(catalog, category_D[design_U], template_D[design_U], chosen_U)
+
+
+def factorize(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
+    """Number the unique combinations of some columns, each given with an upper bound of its numbers (from 0).
+
+    Returns the number of each row's combination and, for each combination, a row that has it.
+    """
+    key_N, num_keys = None, 1
+    for values_N, bound in columns:
+        if key_N is None:
+            key_N, num_keys = values_N, bound
+            continue
+        if num_keys * bound > _MOST_KEYS:
+            key_N, row_K = _factorize_keys(key_N)
+            num_keys = len(row_K)
+        key_N, num_keys = key_N * bound + values_N, num_keys * bound
+    assert key_N is not None
+    return _factorize_keys(key_N)
+
+
+def _factorize_keys(key_N: Index) -> tuple[Index, Index]:
+    encoded = to_arrow(key_N).dictionary_encode()
+    number_N = to_numpy(encoded.indices).astype(np.int64)
+    row_K = np.zeros(len(encoded.dictionary), np.int64)
+    row_K[number_N] = np.arange(len(key_N))
+    return number_N, row_K
+
+
+def _shared_texts(
+    catalog: CompiledCatalog, category_U: Index, template_U: Index, chosen: Mapping[str, Index]
+) -> SharedTexts:
+    """Build the texts of combinations of a category, a title template and the value of each attribute."""
+    spec, titles = catalog.spec, catalog.titles
+    words_US = fill_templates(titles, template_U, chosen)
+    slugs = join_words(titles.slugs, words_US, "-")
+    before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
+    silhouettes, drawn_values, named_values = _attribute_texts(spec)
+    drawn = [_look_up(silhouettes, category_U), *(_look_up(drawn_values[n], chosen[n]) for n in drawn_values)]
+    named = [_look_up(named_values[name], chosen[name]) for name in named_values]
+    return SharedTexts(
+        title=join_words(titles.words, words_US, " ").dictionary_encode(),
+        page_url=concat_strings(f"https://{spec.shop.host}/", slugs, before_code),
+        attributes_head=concat_strings("{", join_non_null(drawn, ", "), ', "design_seed": '),
+        attributes_tail=concat_strings(', "choices": {', join_non_null(named, ", "), "}}"),
+    )
+
+
+_Texts = tuple[str | None, ...]
+
+
+@functools.lru_cache(maxsize=8)
+def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
+    """Return the JSON of each category's silhouette and, by attribute, of each value as it is rendered and as named.
+
+    The entry after an attribute's last value means that there is none.
+    """
+    drawn, named = {}, {}
+    for name, attribute in spec.attributes.items():
+        word, values = drawn_attribute(name, attribute), attribute.values.items()
+        named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
+        if word is not None:
+            drawn[name] = (*(_json_pair(word, drawing_word(key, value)) for key, value in values), None)
+    return tuple(_json_pair("silhouette", category.silhouette) for category in spec.categories), drawn, named
+
+
+def _json_pair(name: str, value: str) -> str:
+    return json.dumps({name: value})[1:-1]
+
+
+def _look_up(values: _Texts, index_N: Index) -> pa.StringArray:
+    return dictionary_column(values, index_N).dictionary_decode()

@@ -1,7 +1,7 @@
-"""Independent named random streams: a counter-based hash of (seed, concern, index).
+"""Independent named random streams: a counter-based hash of (seed, stream name, index).
 
-Each concern (material, price, code, ...) has its own stream, so a new colour never moves a price, and value number i
-does not depend on which other values are drawn. The mixer is the 64-bit finaliser of SplitMix64 (Steele, Lea and
+Each subject (material, price, code, ...) has its own stream, so a new colour never changes a price, and value number i
+does not depend on which other values are sampled. The mixer is the 64-bit finaliser of SplitMix64 (Steele, Lea and
 Flood 2014, "Fast splittable pseudorandom number generators", section 5), applied twice with two keys per stream.
 
     >>> uniform(7, "price", np.arange(3)).round(3)
@@ -23,7 +23,7 @@ _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _UNIFORM_BITS = 40  # few enough that table key + uniform stays exact in a double (see attributes.Choice)
 
 # Moshier's rational functions for `normal_quantile`, numerator and denominator, highest power first
-MIDDLE = (
+_MIDDLE = (
     (
         *(-59.9633501014107895267, 98.0010754185999661536, -56.6762857469070293439, 13.9312609387279679503),
         -1.23916583867381258016,
@@ -33,7 +33,7 @@ MIDDLE = (
         *(200.260212380060660359, -82.0372256168333339912, 15.9056225126211695515, -1.18331621121330003142),
     ),
 )
-ENDS = (
+_ENDS = (
     (
         *(4.05544892305962419923, 31.5251094599893866154, 57.1628192246421288162, 44.0805073893200834700),
         *(14.6849561928858024014, 2.18663306850790267539, -0.140256079171354495875, -0.0350424626827848203418),
@@ -44,14 +44,14 @@ ENDS = (
         *(2.50464946208309415979, -0.142182922854787788574, -0.0380806407691578277194, -9.33259480895457427372e-4),
     ),
 )
-END = 0.13533528323661269189
-"""exp(-2): both ends begin there."""
-SQRT_2PI = 2.50662827463100050242
+_END = 0.13533528323661269189
+"""exp(-2): both ends begin at this probability."""
+_SQRT_2PI = 2.50662827463100050242
 
 
-def bits(seed: int, concern: str, index: Index) -> Bits:
-    """64 random bits for each index; `index` may hold any non-negative integers in any order."""
-    first, second = stream_keys(seed, concern)
+def bits(seed: int, stream: str, index: Index) -> Bits:
+    """Return 64 random bits for each index; `index` may contain any non-negative integers in any order."""
+    first, second = _stream_keys(seed, stream)
     z = index.astype(np.uint64)  # a copy, changed in place from here on
     z *= _GOLDEN
     z += first
@@ -61,55 +61,55 @@ def bits(seed: int, concern: str, index: Index) -> Bits:
     return z
 
 
-def uniform(seed: int, concern: str, index: Index) -> Floats:
-    """Numbers in [0, 1) with a resolution of 2^-40."""
-    z = bits(seed, concern, index)
+def uniform(seed: int, stream: str, index: Index) -> Floats:
+    """Return numbers in [0, 1) with a resolution of 2^-40."""
+    z = bits(seed, stream, index)
     z >>= np.uint64(64 - _UNIFORM_BITS)
     numbers = z.astype(np.float64)
     numbers *= 2.0**-_UNIFORM_BITS
     return numbers
 
 
-def normal(seed: int, concern: str, index: Index) -> Floats:
-    """Standard normal numbers, by the inverse of the distribution function; |z| < 7.1."""
-    return normal_quantile(uniform(seed, concern, index) + 2.0 ** -(_UNIFORM_BITS + 1))
+def normal(seed: int, stream: str, index: Index) -> Floats:
+    """Return standard normal numbers by the inverse of the distribution function; |z| < 7.1."""
+    return normal_quantile(uniform(seed, stream, index) + 2.0 ** -(_UNIFORM_BITS + 1))
 
 
 def normal_quantile(p_N: Floats) -> Floats:
-    """The z below which a standard normal number lies with probability p; for p and 1 - p above exp(-32).
+    """Return the quantile z of the standard normal distribution at p; for p and 1 - p above exp(-32).
 
     S. L. Moshier's approximation (Cephes Mathematical Library, `ndtri`): a rational function of (p - 1/2)^2 in the
-    middle, of 1 / sqrt(-2 log p) towards both ends; relative error below 1e-15. scipy.special.ndtri has the same, but
-    to import it takes a third of a second.
+    middle, of 1 / sqrt(-2 log p) towards both ends; relative error below 1e-15. scipy.special.ndtri is the same, but
+    its import takes a third of a second.
     """
     shifted_N = p_N - 0.5
     square_N = shifted_N * shifted_N
-    z_N = square_N * _polynomial(MIDDLE[0], square_N) / _polynomial(MIDDLE[1], square_N)
-    z_N = (shifted_N + shifted_N * z_N) * SQRT_2PI
-    ends = np.flatnonzero((p_N <= END) | (p_N > 1 - END))
+    z_N = square_N * _polynomial(_MIDDLE[0], square_N) / _polynomial(_MIDDLE[1], square_N)
+    z_N = (shifted_N + shifted_N * z_N) * _SQRT_2PI
+    ends = np.flatnonzero((p_N <= _END) | (p_N > 1 - _END))
     tail_E = np.where(p_N[ends] > 0.5, 1 - p_N[ends], p_N[ends])
     x_E = np.sqrt(-2.0 * np.log(tail_E))
     inverse_E = 1.0 / x_E
-    nearer_E = inverse_E * _polynomial(ENDS[0], inverse_E) / _polynomial(ENDS[1], inverse_E)
+    nearer_E = inverse_E * _polynomial(_ENDS[0], inverse_E) / _polynomial(_ENDS[1], inverse_E)
     distance_E = x_E - np.log(x_E) / x_E - nearer_E
     z_N[ends] = np.where(p_N[ends] > 0.5, distance_E, -distance_E)
     return z_N
 
 
-def integers(seed: int, concern: str, index: Index) -> Index:
-    """Non-negative integers below 2^31: seeds for whoever needs one."""
-    return (bits(seed, concern, index) >> np.uint64(33)).astype(np.int64)
+def integers(seed: int, stream: str, index: Index) -> Index:
+    """Return non-negative integers below 2^31, for use as seeds."""
+    return (bits(seed, stream, index) >> np.uint64(33)).astype(np.int64)
 
 
 @functools.lru_cache(maxsize=1024)
-def stream_keys(seed: int, concern: str) -> tuple[np.uint64, np.uint64]:
-    """The two keys of a concern's stream."""
-    digest = hashlib.blake2b(f"{seed}/{concern}".encode(), digest_size=16).digest()
+def _stream_keys(seed: int, stream: str) -> tuple[np.uint64, np.uint64]:
+    """Return the two keys of a stream."""
+    digest = hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=16).digest()
     return np.uint64(int.from_bytes(digest[:8], "little")), np.uint64(int.from_bytes(digest[8:], "little"))
 
 
 def _mix(z: Bits) -> None:
-    """In place."""
+    """Apply SplitMix64's finaliser in place."""
     z ^= z >> np.uint64(30)
     z *= _M1
     z ^= z >> np.uint64(27)
@@ -118,7 +118,7 @@ def _mix(z: Bits) -> None:
 
 
 def _polynomial(coefficients: tuple[float, ...], x_N: Floats) -> Floats:
-    """By Horner's rule, highest power first."""
+    """Evaluate by Horner's rule; coefficients with the highest power first."""
     value_N = np.full_like(x_N, coefficients[0])
     for coefficient in coefficients[1:]:
         value_N *= x_N

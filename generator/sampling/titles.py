@@ -1,7 +1,7 @@
-"""What a product is called: title templates whose slots are filled with the words of its attributes, as Arrow arrays.
+"""Sample titles, vectorised: templates whose slots are filled with the words of the attributes, as Arrow arrays.
 
-No Python string is made per row: every word is an entry of one vocabulary, a title is a row of entry numbers, and Arrow
-joins them.
+No Python string is made for a row. Every word is an entry of one vocabulary, a title is a row of entry numbers, and
+Arrow joins them.
 """
 
 import re
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from generator.sampling.arrow_columns import joined_where_there, numbers, texts
+from generator.sampling.arrow_columns import join_non_null, to_arrow, to_strings
 from generator.sampling.attributes import Choice
 from generator.sampling.streams import Index, uniform
 from schemas.catalog import CatalogSpec, title_word
-from schemas.vocabulary import english
+from schemas.markets import to_english
 
 _NO_WORD = 0
 
@@ -28,7 +28,7 @@ class CompiledTitles:
     words: pa.StringArray
     """Entry 0 is null: no word."""
     slugs: pa.StringArray
-    """The same words as they stand in a URL: Japanese ones that toile knows in English, others left out."""
+    """The same words as in a URL: known Japanese words in English, other Japanese words left out."""
     choice: Choice
     """Category -> template number in `literal_TS`."""
     literal_TS: Index
@@ -39,7 +39,7 @@ class CompiledTitles:
 
 
 def compile_titles(spec: CatalogSpec) -> CompiledTitles:
-    """Templates and words of a spec that `check_catalog` has accepted."""
+    """Compile the templates and words of a spec that `check_catalog` has accepted."""
     vocabulary: dict[str, int] = {"": _NO_WORD}
 
     def number(word: str) -> int:
@@ -59,8 +59,8 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
     weights = [[category.titles.get(template, 0.0) for template in templates] for category in spec.categories]
     words = list(vocabulary)
     return CompiledTitles(
-        words=texts([None, *words[1:]]),
-        slugs=texts([slug(english(word) or word) or None for word in words]),
+        words=to_strings([None, *words[1:]]),
+        slugs=to_strings([slugify(to_english(word) or word) or None for word in words]),
         choice=Choice.of(np.array(weights, np.float64)),
         literal_TS=np.array([row + [_NO_WORD] * (width - len(row)) for row in rows], np.int64),
         attribute_names=names,
@@ -68,19 +68,19 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
     )
 
 
-def slug(text: str) -> str:
-    """Lower case, accents folded, everything else than letters and digits a hyphen."""
+def slugify(text: str) -> str:
+    """Return the text in lower case, accents folded, everything but letters and digits replaced by hyphens."""
     folded = unicodedata.normalize("NFKD", text.replace("\u00df", "ss")).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
 
 
-def templates(titles: CompiledTitles, seed: int, category_N: Index, design_N: Index) -> Index:
-    """The number of each design's title template."""
+def sample_templates(titles: CompiledTitles, seed: int, category_N: Index, design_N: Index) -> Index:
+    """Sample the number of each design's title template."""
     return titles.choice.pick(category_N, uniform(seed, "title", design_N))
 
 
-def title_words(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, Index]) -> Index:
-    """The word numbers of each title, one column a position."""
+def fill_templates(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, Index]) -> Index:
+    """Return the word numbers of each title, one column for each position."""
     words_NS = titles.literal_TS[template_N]
     for number, name in enumerate(titles.attribute_names):
         rows, columns = np.nonzero(words_NS == -1 - number)
@@ -88,7 +88,7 @@ def title_words(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, 
     return words_NS
 
 
-def joined(words: pa.StringArray, words_NS: Index, separator: str) -> pa.StringArray:
-    """One text a row, positions without a word left out; empty for a row without any."""
-    columns = [words.take(numbers(words_NS[:, position])) for position in range(words_NS.shape[1])]
-    return joined_where_there(columns, separator)
+def join_words(words: pa.StringArray, words_NS: Index, separator: str) -> pa.StringArray:
+    """Join the words of each row, positions without a word left out; empty for a row without any."""
+    columns = [words.take(to_arrow(words_NS[:, position])) for position in range(words_NS.shape[1])]
+    return join_non_null(columns, separator)

@@ -26,16 +26,15 @@ from rich.style import Style
 from rich.table import Column, Table
 from rich.text import Text
 
-from generator.sampling.prices import design_prices
-from generator.sampling.products import categories_of, chosen_values, compile_catalog, first_of_design, rows
+from generator.sampling.prices import sample_full_prices
+from generator.sampling.products import compile_catalog, family_start, rows, sample_categories, sample_values
 from generator.sampling.streams import integers
 from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
-from schemas.errors import ToileError
+from schemas.errors import ToileError, json_path
 from schemas.markets import MARKETS
 from schemas.product import Product, from_batch
 from schemas.util.console import strip_control_chars
 from schemas.util.files import storage_errors
-from schemas.validation import place
 
 HALF_BLOCK = "\u2580"
 """The upper half of a cell has the foreground colour, the lower half the background colour: two pixels per cell."""
@@ -80,7 +79,10 @@ def check_renderable(spec: CatalogSpec, where: str) -> None:
     for number, category in enumerate(spec.categories):
         drawn = {drawn_attribute(name, spec.attributes[name]) for name in category.attributes}
         if "material" not in drawn:
-            at, hint = place(where, ["categories", number, "attributes"]), "list the attribute that draws `material`"
+            at, hint = (
+                json_path(where, ["categories", number, "attributes"]),
+                "list the attribute that draws `material`",
+            )
             raise ToileError(at, f"no material, without which no {category.silhouette} can be rendered", hint)
 
 
@@ -88,8 +90,8 @@ def sample_products(spec: CatalogSpec, seed: int) -> list[tuple[int, Product]]:
     """Return eight products with their indices: the first of each category, then the first of further designs."""
     index_N = np.arange(_NUM_CANDIDATES)
     catalog = compile_catalog(spec)
-    design_N = first_of_design(spec, seed, index_N)
-    category_N = categories_of(catalog, seed, design_N)
+    design_N = family_start(spec, seed, index_N)
+    category_N = sample_categories(catalog, seed, design_N)
     first_N = np.flatnonzero(design_N == index_N)
     new = [int(first_N[k]) for k in np.sort(np.unique(category_N[first_N], return_index=True)[1])]
     others = [number for number in first_N.tolist() if number not in new]
@@ -106,10 +108,10 @@ def category_stats(spec: CatalogSpec, seed: int) -> list[CategoryStats]:
     catalog = compile_catalog(spec)
     num = len(spec.categories)
     index_N = integers(seed, "check/number", np.arange(max(_NUM_PRICES, _MIN_PRICES_PER_CATEGORY * num)))
-    design_N = first_of_design(spec, seed, index_N)
+    design_N = family_start(spec, seed, index_N)
     category_N = integers(seed, "check/category", design_N) % num
-    chosen = chosen_values(catalog, seed, index_N, design_N, category_N)
-    prices_N = design_prices(catalog.prices, seed, category_N, chosen, design_N)
+    chosen = sample_values(catalog, seed, index_N, design_N, category_N)
+    prices_N = sample_full_prices(catalog.prices, seed, category_N, chosen, design_N)
     found = []
     for number, category in enumerate(spec.categories):
         low, middle, high = np.percentile(prices_N[category_N == number], [5, 50, 95], method="nearest").tolist()

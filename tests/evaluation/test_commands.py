@@ -20,7 +20,7 @@ from schemas.result import read_comparison, read_result
 from tests.helpers.shard_fixture import TableModel, in_split, products, table_model, write_shards
 from toile.cli import main
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from schemas.result import Noise
 from tests.evaluation.test_run import SPEC, MoodyModel, candidate
 from tests.helpers.shard_fixture import TableModel, in_split, products, table_model, write_shards
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from toile.cli import main
 
 ROOT = Path(__file__).parents[2]
 PROTOCOLS = ("generate", "constrained", "rank", "price")
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 class MoodyModel:

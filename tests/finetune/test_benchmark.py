@@ -1,4 +1,4 @@
-"""The load test of training: its arithmetic, what it leaves out, and that it times the steps of a real run."""
+"""The load test of training: its arithmetic, its exclusions, and that it times the steps of a real run."""
 
 import dataclasses
 import json
@@ -10,26 +10,27 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-import finetune.benchmark as throughput
-import finetune.train_step as stepping
+import finetune.benchmark
+import finetune.optimizer
 from finetune.benchmark import (
+    SYNTHETIC,
     StepTiming,
     Throughput,
-    chosen_spec,
-    load,
+    load_for_training,
+    make_synthetic_source,
+    measure_matmul_peak,
     measure_throughput,
     open_sources,
-    picture_px_of,
-    summarise,
-    timed_steps,
+    override_spec,
+    parse_image_size,
+    run_timed_steps,
+    summarize,
 )
-from finetune.device_peaks import matmul_peak
 from finetune.distributed import Ranks
 from finetune.flops import RowShape, useful_flops
+from finetune.optimizer import backward
 from finetune.phi3v.tiny import tiny_config, tiny_processor
-from finetune.random_data import SYNTHETIC, synthetic_source
 from finetune.train import train
-from finetune.train_step import backward
 from schemas.answer import render
 from schemas.errors import ToileError
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
@@ -37,18 +38,18 @@ from toile.cli import main
 
 CPU = Ranks(device="cpu")
 ROW = RowShape(grid=(1, 2), num_tokens=100, num_supervised=30)
-PICTURE_TOKENS = (2 + 1) * 16 + 1 + (1 + 1) * 4
+IMAGE_TOKENS = (2 + 1) * 16 + 1 + (1 + 1) * 4
 SMALL = TrainingSpec(mix=(MixSource(data=SYNTHETIC),), max_steps=1, batch_size=2)
 
 
 def measured(spec: TrainingSpec = SMALL, **choices: Any) -> Throughput:
-    options: dict[str, Any] = {"picture_px": (64, 64), "num_steps": 3, "num_warmup": 1, "peak_tflops": 0.1}
+    options: dict[str, Any] = {"image_px": (64, 64), "num_steps": 3, "num_warmup": 1, "peak_tflops": 0.1}
     return measure_throughput(spec, device="cpu", **{**options, **choices})
 
 
 def summary(timings: list[StepTiming], spec: TrainingSpec = SMALL, num_warmup: int = 0) -> Throughput:
     spec = dataclasses.replace(spec, num_crops=2)
-    return summarise(
+    return summarize(
         spec,
         tiny_config(),
         timings,
@@ -60,7 +61,7 @@ def summary(timings: list[StepTiming], spec: TrainingSpec = SMALL, num_warmup: i
     )
 
 
-def test_rates_are_the_content_of_a_step_by_its_median_seconds() -> None:
+def test_rates_use_median_step_seconds() -> None:
     shorter = dataclasses.replace(ROW, num_tokens=80)
     timings = [
         StepTiming(seconds=seconds, waited=waited, loss=loss, micro_batches=[[ROW, shorter], [ROW]])
@@ -68,8 +69,8 @@ def test_rates_are_the_content_of_a_step_by_its_median_seconds() -> None:
     ]
     found = summary(timings)
     assert found.samples_per_second == 3 / 2
-    assert found.picture_tokens_per_second == 3 * PICTURE_TOKENS / 2
-    assert found.text_tokens_per_second == (100 + 80 + 100 - 3 * PICTURE_TOKENS) / 2
+    assert found.picture_tokens_per_second == 3 * IMAGE_TOKENS / 2
+    assert found.text_tokens_per_second == (100 + 80 + 100 - 3 * IMAGE_TOKENS) / 2
     useful = useful_flops(tiny_config(), SMALL, [ROW, shorter, ROW]).total / 1e12
     assert found.tflops == pytest.approx(useful / 2)
     assert found.share_of_peak == pytest.approx(useful / 2 / 0.5)
@@ -84,14 +85,14 @@ def test_rates_are_the_content_of_a_step_by_its_median_seconds() -> None:
     assert (found.num_steps, found.last_loss, found.memory_gb, found.memory_of) == (3, 5.0, 1.5, "process")
 
 
-def test_compiled_lengths_count_their_padding() -> None:
+def test_compiled_lengths_count_as_padding() -> None:
     timing = StepTiming(seconds=1.0, waited=0.0, loss=1.0, micro_batches=[[ROW]])
     compiled = dataclasses.replace(SMALL, speed=SpeedSpec(compile=True))
     assert summary([timing]).padding_share == 0
     assert summary([timing], compiled).padding_share == pytest.approx(1 - 100 / 112)
 
 
-def test_warmup_is_in_no_figure_but_its_own() -> None:
+def test_warmup_is_excluded_from_figures() -> None:
     slow = StepTiming(seconds=100.0, waited=90.0, loss=9.0, micro_batches=[[ROW] * 7])
     quick = StepTiming(seconds=1.0, waited=0.0, loss=1.0, micro_batches=[[ROW]])
     with_warmup, without = summary([slow, slow, quick, quick], num_warmup=2), summary([quick, quick])
@@ -99,21 +100,21 @@ def test_warmup_is_in_no_figure_but_its_own() -> None:
     assert dataclasses.replace(with_warmup, warmup_seconds=0.0, num_warmup_steps=0) == without
 
 
-def test_a_slow_first_step_is_warmup(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_first_step_counts_as_warmup(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
 
     def slow_at_first(*args: Any) -> Any:
         clock[0] += 100.0 if clock[0] == 0 else 2.0
         return backward(*args)
 
-    monkeypatch.setattr(stepping, "backward", slow_at_first)
+    monkeypatch.setattr(finetune.optimizer, "backward", slow_at_first)
     found = measured(clock=lambda: clock[0])
     assert (found.warmup_seconds, found.num_warmup_steps) == (100.0, 1)
     assert (found.step_seconds.shortest, found.step_seconds.longest, found.num_steps) == (2.0, 2.0, 3)
     assert found.samples_per_second == SMALL.batch_size / 2.0
 
 
-def test_what_the_caller_does_between_steps_is_not_timed() -> None:
+def test_caller_time_between_steps_is_not_measured() -> None:
     clock = [0.0]
 
     def ticking() -> float:
@@ -122,14 +123,14 @@ def test_what_the_caller_does_between_steps_is_not_timed() -> None:
 
     spec = dataclasses.replace(SMALL, max_steps=3)
     seconds = []
-    for timing in timed_steps(spec, load(spec, CPU), open_sources(spec, (64, 64)), CPU, 0, ticking):
+    for timing in run_timed_steps(spec, load_for_training(spec, CPU), open_sources(spec, (64, 64)), CPU, 0, ticking):
         seconds.append(timing.seconds)
         clock[0] += 1000
     assert seconds == [1.0, 1.0, 1.0]
 
 
-def test_time_without_data_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    source = synthetic_source(64, 64)
+def test_waiting_for_data_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_synthetic_source(64, 64)
     plain = type(source).example
 
     def slow(self: Any, row: int) -> Any:
@@ -146,42 +147,42 @@ def test_time_without_data_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_the_measured_steps_are_those_of_a_run(tmp_path: Path, catalog: Path) -> None:
+def test_measured_steps_equal_training_run(tmp_path: Path, catalog: Path) -> None:
     spec = TrainingSpec(mix=(MixSource(data=str(catalog)),), max_steps=5, batch_size=5, micro_batch_size=2)
     train(spec, tmp_path / "run", device="cpu", num_loaders=0)
     trained = [json.loads(line)["loss"] for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     timings: list[StepTiming] = []
-    measured(spec, picture_px=None, num_steps=3, num_warmup=1, report=timings.append)
+    measured(spec, image_px=None, num_steps=3, num_warmup=1, report=timings.append)
     assert [timing.loss for timing in timings] == trained[:4]
     assert [[len(rows) for rows in timing.micro_batches] for timing in timings] == [[2, 2, 1]] * 4
 
 
-def test_picture_size_crops_and_batch_decide_the_shapes() -> None:
+def test_image_size_crops_and_batch_size_set_shapes() -> None:
     timings: list[StepTiming] = []
     spec = dataclasses.replace(SMALL, batch_size=3, num_crops=4)
-    found = measured(spec, picture_px=(200, 100), report=timings.append, num_loaders=1)
+    found = measured(spec, image_px=(200, 100), report=timings.append, num_loaders=1)
     rows = [row for rows in timings[-1].micro_batches for row in rows]
     assert {row.grid for row in rows} == {(1, 2)}
     assert len(rows) == 3
     assert found.settings["picture_px"] == (200, 100)
     assert found.settings["num_crops"] == 4
-    assert found.picture_tokens_per_second * found.step_seconds.median == pytest.approx(3 * PICTURE_TOKENS)
+    assert found.picture_tokens_per_second * found.step_seconds.median == pytest.approx(3 * IMAGE_TOKENS)
 
 
-def test_full_size_takes_the_published_sizes_and_its_own_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "full_size_config", tiny_config)  # the published ones take 16 GB
+def test_full_size_model_has_published_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune.benchmark, "full_size_config", tiny_config)  # the published ones take 16 GB
     for method in ("full", "lora"):
         found = measured(dataclasses.replace(SMALL, model="full-size", method=method, seed=4), num_steps=1)
         assert found.settings["num_crops"] == 4
         assert found.last_loss == pytest.approx(7.6, abs=0.3)  # ln(2048): nothing learned
 
 
-def test_synthetic_rows_are_pictures_with_answers_of_a_shops_length() -> None:
-    source, again = synthetic_source(100, 60, seed=3), synthetic_source(100, 60, seed=3)
+def test_synthetic_rows_resemble_shop_rows() -> None:
+    source, again = make_synthetic_source(100, 60, seed=3), make_synthetic_source(100, 60, seed=3)
     first = source.example(5)
-    assert first.picture.size == (100, 60)
-    assert first.picture.tobytes() == again.example(5).picture.tobytes()
-    assert source.content_sha256 == again.content_sha256 != synthetic_source(100, 60, seed=4).content_sha256
+    assert first.image.size == (100, 60)
+    assert first.image.tobytes() == again.example(5).image.tobytes()
+    assert source.content_sha256 == again.content_sha256 != make_synthetic_source(100, 60, seed=4).content_sha256
     assert source.jpegs[0][:2] == b"\xff\xd8"
     processor = tiny_processor()
     lengths = [
@@ -191,8 +192,8 @@ def test_synthetic_rows_are_pictures_with_answers_of_a_shops_length() -> None:
     assert 15 <= min(lengths) <= max(lengths) <= 60
 
 
-def test_the_peak_is_that_of_the_fastest_product() -> None:
-    small, both = (max(matmul_peak("cpu", torch.float32, sizes) for _ in range(3)) for sizes in ([8], [8, 256]))
+def test_matmul_peak_is_fastest_product() -> None:
+    small, both = (max(measure_matmul_peak("cpu", torch.float32, sizes) for _ in range(3)) for sizes in ([8], [8, 256]))
     assert 0 < small < both
 
 
@@ -201,11 +202,11 @@ def invoke(*arguments: str) -> Any:
 
 
 SHORT = ("--device", "cpu", "--batch-size", "2", "--steps", "2", "--warmup", "1")
-SMALL_PICTURES = ("--picture-size", "64")
+SMALL_IMAGES = ("--picture-size", "64")
 
 
-def test_json_on_stdout_is_one_document_of_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "matmul_peak", lambda device, dtype: 0.25)
+def test_throughput_json_has_all_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune.benchmark, "measure_matmul_peak", lambda device, dtype: 0.25)
     options = (
         "--rank",
         "3",
@@ -218,7 +219,7 @@ def test_json_on_stdout_is_one_document_of_all_figures(monkeypatch: pytest.Monke
         "--dtype",
         "bfloat16",
     )
-    result = invoke(*SHORT, *SMALL_PICTURES, "--json", *options)
+    result = invoke(*SHORT, *SMALL_IMAGES, "--json", *options)
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)
     assert list(document) == [field.name for field in dataclasses.fields(Throughput)]
@@ -231,8 +232,8 @@ def test_json_on_stdout_is_one_document_of_all_figures(monkeypatch: pytest.Monke
     assert document["samples_per_second"] == pytest.approx(2 / document["step_seconds"]["median"])
 
 
-def test_a_run_file_gives_data_and_settings(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "matmul_peak", lambda device, dtype: 0.25)
+def test_throughput_uses_run_file(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune.benchmark, "measure_matmul_peak", lambda device, dtype: 0.25)
     run = tmp_path / "run.yaml"
     run.write_text(f"mix: [{{data: {catalog}}}]\nmax_steps: 500\nmodel: tiny\nmethod: full\nseed: 2\n")
     result = invoke(str(run), *SHORT)
@@ -245,13 +246,13 @@ def test_a_run_file_gives_data_and_settings(tmp_path: Path, catalog: Path, monke
     assert document["settings"]["picture_px"] is None
 
 
-def test_a_folder_called_synthetic_is_data(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throughput, "matmul_peak", lambda device, dtype: 0.25)
+def test_folder_named_synthetic_is_data(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finetune.benchmark, "measure_matmul_peak", lambda device, dtype: 0.25)
     monkeypatch.chdir(tmp_path)
     (tmp_path / SYNTHETIC).symlink_to(catalog)
     (tmp_path / "run.yaml").write_text(f"mix: [{{data: {SYNTHETIC}}}]\nmax_steps: 500\nmodel: tiny\n")
     found = json.loads(invoke("run.yaml", *SHORT, "--json").stdout)
-    own = json.loads(invoke(*SHORT, *SMALL_PICTURES, "--json").stdout)
+    own = json.loads(invoke(*SHORT, *SMALL_IMAGES, "--json").stdout)
     assert found["settings"]["mix"] == own["settings"]["mix"]
     assert found["last_loss"] != own["last_loss"]
 
@@ -259,16 +260,16 @@ def test_a_folder_called_synthetic_is_data(tmp_path: Path, catalog: Path, monkey
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--picture-size", "12y4"), "--picture-size 12y4: is no size"),
-        (("--picture-size", "9x900"), "picture size: is 9x900 px"),
-        (("--with", "magic"), "--with magic: is no way to train faster"),
+        (("--picture-size", "12y4"), "--picture-size 12y4: is not a size"),
+        (("--picture-size", "9x900"), "image size: is 9x900 px"),
+        (("--with", "magic"), "--with magic: is not a speed switch"),
         (("--without", "compile", "--with", "compile"), "--with compile: is also --without"),
         (("--device", "gpu5"), "device gpu5: cannot be used"),
         (("missing.yaml",), "missing.yaml"),
-        (("run.yaml", "--picture-size", "64"), "--picture-size: has no meaning beside run.yaml"),
+        (("run.yaml", "--picture-size", "64"), "--picture-size: has no effect with run.yaml"),
     ],
 )
-def test_faults_are_one_line_with_a_hint(arguments: tuple[str, ...], message: str) -> None:
+def test_throughput_faults_have_a_hint(arguments: tuple[str, ...], message: str) -> None:
     result = invoke(*SHORT, *arguments)
     assert result.exit_code == 1
     assert message in result.stderr
@@ -276,14 +277,14 @@ def test_faults_are_one_line_with_a_hint(arguments: tuple[str, ...], message: st
     assert "Traceback" not in result.stderr
 
 
-def test_an_unknown_switch_is_answered_with_all_names() -> None:
+def test_unknown_switch_lists_all_names() -> None:
     with pytest.raises(ToileError) as fault:
-        chosen_spec(None, on=(), off=("magic",))
+        override_spec(None, on=(), off=("magic",))
     assert all(field.name in fault.value.hint for field in dataclasses.fields(SpeedSpec))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_missing_gpu_is_said() -> None:
+def test_missing_gpu_is_reported() -> None:
     result = invoke(*SHORT, "--device", "cuda")
     assert result.exit_code == 1
     assert "device cuda: cannot be used" in result.stderr
@@ -297,31 +298,31 @@ def test_a_missing_gpu_is_said() -> None:
         MemoryError(),
     ],
 )
-def test_too_little_memory_is_one_line_with_a_hint(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_memory_has_a_hint(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*args: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(stepping, "backward", full)
+    monkeypatch.setattr(finetune.optimizer, "backward", full)
     with pytest.raises(ToileError, match="too little memory for 2 examples") as fault:
         measured()
     assert "--micro-batch-size" in fault.value.hint
 
 
-def test_other_faults_of_a_step_are_not_taken_for_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_errors_are_not_out_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*args: Any) -> Any:
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(stepping, "backward", broken)
+    monkeypatch.setattr(finetune.optimizer, "backward", broken)
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         measured()
 
 
 @pytest.mark.parametrize(("text", "size"), [("672", (672, 672)), ("800x600", (800, 600)), ("1X2", (1, 2))])
-def test_picture_sizes_are_width_and_height(text: str, size: tuple[int, int]) -> None:
-    assert picture_px_of(text) == size
+def test_parse_image_size(text: str, size: tuple[int, int]) -> None:
+    assert parse_image_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "x", "1x2x3", "-5", "1.5", "12x"])
-def test_other_picture_sizes_are_refused(text: str) -> None:
-    with pytest.raises(ToileError, match="is no size"):
-        picture_px_of(text)
+def test_parse_image_size_refuses_other_text(text: str) -> None:
+    with pytest.raises(ToileError, match="is not a size"):
+        parse_image_size(text)

@@ -1,4 +1,4 @@
-"""The mixed stream: a pure function of sizes, weights and seed that keeps its weights and repeats no row early."""
+"""The mixed stream is a pure function of sizes, weights and seed, keeps its weights and repeats no row early."""
 
 import shutil
 from collections import Counter
@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.data_mix import ExampleSource, Source, check_currencies, find_source, mix, open_source, seen_rows
+from finetune.data_mix import ShardSource, SpecSource, check_currencies, find_source, mix, open_source, seen_rows
 from schemas.errors import ToileError
-from schemas.product import read
+from schemas.product import SPLITS, read
+from schemas.training import DrawSpec
 from tests.conftest import PRESETS
 from tests.helpers.shard_fixture import relist
 
@@ -21,9 +22,7 @@ SIZES = st.lists(st.integers(1, 50), min_size=1, max_size=4)
 
 
 @given(SIZES, st.integers(0, 2**31), st.integers(0, 200), st.integers(0, 200))
-def test_any_part_of_the_stream_equals_that_part_of_the_whole(
-    sizes: list[int], seed: int, first: int, num: int
-) -> None:
+def test_mix_slice_equals_slice_of_whole_stream(sizes: list[int], seed: int, first: int, num: int) -> None:
     weights = [1.0 + k for k in range(len(sizes))]
     source, row = mix(sizes, weights, seed, 0, 400)
     part_source, part_row = mix(sizes, weights, seed, first, first + num)
@@ -32,7 +31,7 @@ def test_any_part_of_the_stream_equals_that_part_of_the_whole(
 
 
 @given(SIZES, st.integers(0, 2**31))
-def test_every_row_of_a_source_comes_exactly_once_an_epoch(sizes: list[int], seed: int) -> None:
+def test_mix_has_every_row_once_per_epoch(sizes: list[int], seed: int) -> None:
     source, row = mix(sizes, [1.0] * len(sizes), seed, 0, 600)
     for number, size in enumerate(sizes):
         shown = row[source == number].tolist()
@@ -41,7 +40,7 @@ def test_every_row_of_a_source_comes_exactly_once_an_epoch(sizes: list[int], see
 
 
 @pytest.mark.parametrize("weights", [[1, 1], [9, 1], [0.5, 0.3, 0.2]])
-def test_any_stretch_keeps_the_weights(weights: list[float]) -> None:
+def test_mix_keeps_weights_in_any_stretch(weights: list[float]) -> None:
     source, _ = mix([1000] * len(weights), weights, 3, 0, 5000)
     for start in range(0, 4000, 500):
         counts = Counter(source[start : start + 500].tolist())
@@ -49,7 +48,7 @@ def test_any_stretch_keeps_the_weights(weights: list[float]) -> None:
             assert counts[number] == pytest.approx(500 * weight / sum(weights), abs=4)
 
 
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
+def test_mix_order_differs_by_epoch_and_seed() -> None:
     _, row = mix([200], [1], 0, 0, 400)
     _, other = mix([200], [1], 1, 0, 200)
     assert row[:200].tolist() != row[200:].tolist()
@@ -57,7 +56,7 @@ def test_epochs_and_seeds_have_orders_of_their_own() -> None:
     assert row[:200].tolist() != sorted(row[:200].tolist())
 
 
-def test_a_source_holds_the_rows_that_can_be_learned_and_counts_the_others(catalog: Path) -> None:
+def test_shard_source_has_usable_rows_and_counts_skipped(catalog: Path) -> None:
     rows = list(read(catalog, split="train"))
     complete = [r for r in rows if r.title and r.category3_code and r.full_price and r.image]
     source = open_source(catalog, "train")
@@ -69,10 +68,10 @@ def test_a_source_holds_the_rows_that_can_be_learned_and_counts_the_others(catal
         complete[3].category3_code,
         complete[3].full_price,
     )
-    assert example.picture.size == (64, 64)
+    assert example.image.size == (64, 64)
 
 
-def test_seen_rows_name_code_family_and_picture(catalog: Path) -> None:
+def test_seen_rows_have_code_family_and_image_hash(catalog: Path) -> None:
     import hashlib
 
     rows = {r.product_code: r for r in read(catalog, split="train")}
@@ -85,19 +84,19 @@ def test_seen_rows_name_code_family_and_picture(catalog: Path) -> None:
         assert seen["picture_sha256"] == hashlib.sha256(row.image).hexdigest()
 
 
-def test_rows_without_pictures_are_no_training_data(tmp_path: Path) -> None:
+def test_rows_without_images_are_not_usable(tmp_path: Path) -> None:
     from generator.catalog.shards import GenerateInputs, write_shards
-    from schemas.validation import read_document
+    from schemas.documents import read_document
 
     document = read_document(PRESETS / "demo.yaml")
     inputs = GenerateInputs(spec_document=document, seed=0, start=0, num_products=50, image_size=None)
     write_shards(inputs, tmp_path / "rows")
     assert find_source(tmp_path / "rows", "train") is None
-    with pytest.raises(ToileError, match="no train row with title, category, price and picture"):
+    with pytest.raises(ToileError, match="no train row with title, category, price and image"):
         open_source(tmp_path / "rows", "train")
 
 
-def test_a_mix_of_currencies_is_refused(catalog: Path, tmp_path: Path) -> None:
+def test_mixed_currencies_are_refused(catalog: Path, tmp_path: Path) -> None:
     shutil.copytree(catalog, tmp_path / "rupees")
     for path in (tmp_path / "rupees" / "data").iterdir():
         table = pq.read_table(path)
@@ -113,9 +112,9 @@ def test_a_mix_of_currencies_is_refused(catalog: Path, tmp_path: Path) -> None:
     check_currencies(sources[:1])
 
 
-def test_a_broken_picture_names_its_product(catalog: Path) -> None:
+def test_broken_image_error_names_product(catalog: Path) -> None:
     source = open_source(catalog, "train")
-    assert isinstance(source, ExampleSource)
+    assert isinstance(source, ShardSource)
     table = source.table
     broken = [{"bytes": b"not a picture", "path": "x.jpg"}] * table.num_rows
     import pyarrow as pa
@@ -128,25 +127,23 @@ def test_a_broken_picture_names_its_product(catalog: Path) -> None:
     assert code in caught.value.where
 
 
-def test_what_is_no_folder_goes_to_whoever_draws_it(catalog: Path, tmp_path: Path) -> None:
-    asked: list[tuple[Path, str]] = []
-
-    def open_drawn(path: Path, split: str) -> Source | None:
-        asked.append((path, split))
-        return find_source(catalog, "train") if split == "train" else None
-
-    assert open_source(catalog, "train", open_drawn).folder == catalog
-    assert asked == []
-    assert open_source(tmp_path / "spec.yaml", "train", open_drawn).num_examples > 0
-    with pytest.raises(ToileError, match="no test row with title") as caught:
-        open_source(tmp_path / "spec.yaml", "test", open_drawn)
+def test_open_source_renders_rows_of_a_spec(catalog: Path, tmp_path: Path) -> None:
+    assert isinstance(open_source(catalog, "train"), ShardSource)
+    spec = PRESETS / "demo.yaml"
+    source = open_source(spec, "train", DrawSpec(num_products=20, image_size=32))
+    assert isinstance(source, SpecSource)
+    assert source.example(0).image.size == (32, 32)
+    few = DrawSpec(num_products=1, image_size=32)
+    empty = [split for split in SPLITS if find_source(spec, split, few) is None]
+    assert len(empty) >= 2
+    with pytest.raises(ToileError, match=f"no {empty[0]} row with title") as caught:
+        open_source(spec, empty[0], few)
     assert "num_products" in caught.value.hint
-    assert asked == [(tmp_path / "spec.yaml", "train"), (tmp_path / "spec.yaml", "test")]
-    with pytest.raises(ToileError, match="manifest"):
+    with pytest.raises(ToileError, match="no shard folder, no catalog spec and no shipped preset"):
         open_source(tmp_path / "spec.yaml", "train")
 
 
-def test_golden_order_of_a_small_mix() -> None:
+def test_mix_golden_order() -> None:
     source, row = mix([5, 3], [2, 1], 7, 0, 12)
     assert source.tolist() == GOLDEN_SOURCE
     assert row.tolist() == GOLDEN_ROW

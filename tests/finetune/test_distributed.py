@@ -1,4 +1,4 @@
-"""Two processes train as one does: the same gradients, losses and weights, wherever the run was killed."""
+"""Two processes train like one: the same gradients, losses and weights, also after a kill."""
 
 import json
 import os
@@ -12,47 +12,47 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from finetune import train
-from finetune.data_loader import step_batches, unpacked
+from finetune.data_loader import step_batches, unpack_images
 from finetune.data_mix import open_source
 from finetune.distributed import Ranks
 from finetune.model_setup import load_trainable
-from finetune.train_step import backward
+from finetune.optimizer import backward
+from finetune.train import train
 from schemas.errors import ToileError
-from schemas.specs import load
 from schemas.training import TrainingSpec
+from schemas.validation import load
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 GRADIENTS = """
 import os, socket, sys, torch
 from pathlib import Path
-from finetune.data_loader import step_batches, unpacked
+from finetune.data_loader import step_batches, unpack_images
 from finetune.data_mix import open_source
-from finetune.distributed import in_step, joined
-from finetune.train_step import backward
-from finetune.model_setup import is_divided, load_trainable
-from schemas.specs import load
+from finetune.distributed import wrap_ddp, init_process_group
+from finetune.optimizer import backward
+from finetune.model_setup import is_sharded, load_trainable
+from schemas.validation import load
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = str(free.getsockname()[1])
 other = os.fork()
 os.environ |= {"RANK": "01"[other == 0], "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
-with joined("cpu") as ranks:
+with init_process_group("cpu") as ranks:
     for path in map(Path, sys.argv[1:]):
         spec = load(path, "training")
         model, masters, processor = load_trainable(spec, ranks)
         batches = next(step_batches(spec, [open_source(Path(spec.mix[0].data), "train")], processor, 0, 0, ranks))
         mine = sum(int((batch["labels"] >= 0).sum()) for batch in batches)
-        parallel = model if is_divided(spec, ranks) else in_step(model, ranks)
-        backward(parallel, masters, [unpacked(b, processor) for b in batches], int(ranks.total(mine)), spec, ranks)
+        parallel = model if is_sharded(spec, ranks) else wrap_ddp(model, ranks)
+        backward(parallel, masters, [unpack_images(b, processor) for b in batches], int(ranks.total(mine)), spec, ranks)
         found = {name: getattr(m.grad, "full_tensor", lambda m=m: m.grad)() for name, m in masters.by_name.items()}
         if ranks.first:
             torch.save(found, path.with_suffix(".pt"))
 if other:
     sys.exit(os.waitstatus_to_exitcode(os.waitpid(other, 0)[1]))
 """
-"""Both methods in two processes, which one forks when all is imported; that torchrun starts them is among the slow."""
+"""Both methods in two processes, forked after the imports; the slow tests start them by torchrun."""
 
 
 def run_file(folder: Path, catalog: Path, method: str, **changes: Any) -> Path:
@@ -89,8 +89,8 @@ def log(out: Path) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def of_two(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run file and the gradients of its first step by two processes, of each method."""
+def two_process_gradients(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For each method, a run file and the gradients of its first step on two processes."""
     folder = tmp_path_factory.mktemp("two")
     runs = [str(run_file(folder, catalog, method)) for method in ("lora", "full")]
     command = [sys.executable, "-c", GRADIENTS, *runs]
@@ -100,13 +100,13 @@ def of_two(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_the_gradient_of_two_processes_is_that_of_one(method: str, of_two: Path, catalog: Path) -> None:
-    spec, alone = spec_of(of_two / f"{method}.yaml"), Ranks(device="cpu")
+def test_two_process_gradient_equals_single_process(method: str, two_process_gradients: Path, catalog: Path) -> None:
+    spec, alone = spec_of(two_process_gradients / f"{method}.yaml"), Ranks(device="cpu")
     model, masters, processor = load_trainable(spec, alone)
     batches = next(step_batches(spec, [open_source(catalog, "train")], processor, 0, 0, alone))
     number = sum(int((batch["labels"] >= 0).sum()) for batch in batches)
-    backward(model, masters, [unpacked(batch, processor) for batch in batches], number, spec, alone)
-    found = torch.load(of_two / f"{method}.pt", weights_only=True)
+    backward(model, masters, [unpack_images(batch, processor) for batch in batches], number, spec, alone)
+    found = torch.load(two_process_gradients / f"{method}.pt", weights_only=True)
     assert found.keys() == masters.by_name.keys()
     largest = max(float(m.grad.abs().max()) for m in masters.by_name.values() if m.grad is not None)
     for name, master in masters.by_name.items():
@@ -116,8 +116,8 @@ def test_the_gradient_of_two_processes_is_that_of_one(method: str, of_two: Path,
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_two_processes_train_what_one_trains_also_after_a_kill(method: str, catalog: Path, tmp_path: Path) -> None:
-    """Two processes end in the middle of step 4, as a killed machine would; two go on, and for adapters one as well."""
+def test_two_processes_train_same_weights_after_kill(method: str, catalog: Path, tmp_path: Path) -> None:
+    """Two processes stop in the middle of step 4, as on a killed machine; two continue, and for adapters also one."""
     path = run_file(tmp_path, catalog, method)
     train(spec_of(path), tmp_path / "one", device="cpu")
     script = tmp_path / "killed.py"
@@ -150,8 +150,8 @@ def test_two_processes_train_what_one_trains_also_after_a_kill(method: str, cata
     assert not (tmp_path / "two" / "resume").exists()
 
 
-def test_the_parts_of_the_processes_are_the_step(catalog: Path, tmp_path: Path) -> None:
-    """Whatever their number: no row twice, none left out."""
+def test_process_shares_partition_the_step(catalog: Path, tmp_path: Path) -> None:
+    """For any number of processes, no row is used twice and none is left out."""
     spec = spec_of(run_file(tmp_path, catalog, "lora"))
     sources = [open_source(catalog, "train")]
     _, _, processor = load_trainable(spec, Ranks(device="cpu"))

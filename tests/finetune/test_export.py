@@ -1,4 +1,4 @@
-"""Adapters fit one base and say which; merged and exported, they are a checkpoint like any other."""
+"""Adapters record the base they fit; merged and exported, they are a checkpoint like any other."""
 
 import json
 import shutil
@@ -12,17 +12,16 @@ from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-import toile
-from finetune import load_model, train
-from finetune.adapters import base_record, merge
+from finetune.adapters import describe_base, load_model, merge_adapter
 from finetune.export import export
 from finetune.phi3v import Phi3VForCausalLM, save_model
-from finetune.phi3v.checkpoint import stored_dtype
 from finetune.run_dir import load_run
+from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
 from tests.finetune.phi3v.test_processing import PROMPT
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
+from toile.cli import main
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning")  # peft asks transformers by a name on its way out
 AUTO_MAP = {"AutoModelForCausalLM": "modeling_phi3_v.Phi3VForCausalLM"}
@@ -34,7 +33,7 @@ def change_json(path: Path, **changes: Any) -> None:
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint in bfloat16 with what published folders hold besides."""
+    """A checkpoint in bfloat16 with the other files of published folders."""
     folder = tmp_path_factory.mktemp("models") / "base"
     model, processor = load_model("tiny", seed=3)
     save_model(model.to(torch.bfloat16), processor, folder)
@@ -46,7 +45,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def adapter(base: Path, catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three large steps away from the base, decoder and tower alike."""
+    """An adapter of decoder and tower after three large steps."""
     out = tmp_path_factory.mktemp("runs") / "adapter"
     spec = TrainingSpec(
         mix=(MixSource(data=str(catalog)),), model=str(base), max_steps=3, batch_size=4, num_crops=2,
@@ -57,23 +56,28 @@ def adapter(base: Path, catalog: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture
-def spoilt(adapter: Path, tmp_path: Path) -> Path:
+def copied_adapter(adapter: Path, tmp_path: Path) -> Path:
     """A copy of the adapter."""
-    return Path(shutil.copytree(adapter, tmp_path / "spoilt"))
+    return Path(shutil.copytree(adapter, tmp_path / "copied_adapter"))
+
+
+def stored_dtype(folder: Path) -> torch.dtype:
+    """The type of the head's weights in a checkpoint of one file."""
+    return load_file(folder / "model.safetensors")["lm_head.weight"].dtype
 
 
 @torch.no_grad()
 def logits(model: Any, processor: Any) -> Tensor:
-    found: Tensor = model(**processor([PROMPT], [[drawn_picture(90, 60)]])).logits
+    found: Tensor = model(**processor([PROMPT], [[make_image(90, 60)]])).logits
     return found
 
 
-def test_a_run_says_which_base_it_fits(adapter: Path, base: Path) -> None:
-    assert load_run(adapter / "run.json").inputs["base"] == base_record(str(base), 0)
+def test_run_records_base_fingerprint(adapter: Path, base: Path) -> None:
+    assert load_run(adapter / "run.json").inputs["base"] == describe_base(str(base), 0)
     assert json.loads((adapter / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
 
 
-def test_a_moved_base_is_the_same_and_another_one_is_refused(adapter: Path, base: Path, tmp_path: Path) -> None:
+def test_moved_base_is_accepted_and_another_is_refused(adapter: Path, base: Path, tmp_path: Path) -> None:
     moved = Path(shutil.copytree(base, tmp_path / "moved"))
     tensors = load_file(moved / "model.safetensors")
     names = sorted(tensors)
@@ -93,20 +97,20 @@ def test_a_moved_base_is_the_same_and_another_one_is_refused(adapter: Path, base
         load_model("tiny", adapter=adapter)
 
 
-def test_another_base_under_the_same_name_is_refused(base: Path, spoilt: Path) -> None:
-    change_json(spoilt / "run.json", inputs=json.loads((spoilt / "run.json").read_text())["inputs"] | {
+def test_other_base_under_same_name_is_refused(base: Path, copied_adapter: Path) -> None:
+    change_json(copied_adapter / "run.json", inputs=json.loads((copied_adapter / "run.json").read_text())["inputs"] | {
         "base": {"sha256": "0" * 64, "revision": None}})  # fmt: skip
     with pytest.raises(ToileError, match="which holds other weights now") as caught:
-        load_model(base, adapter=spoilt)
-    assert "base of that time" in caught.value.hint
+        load_model(base, adapter=copied_adapter)
+    assert "when the adapter was trained" in caught.value.hint
 
 
-def test_a_foreign_adapter_is_known_by_the_name_of_its_base(base: Path, spoilt: Path, tmp_path: Path) -> None:
-    (spoilt / "run.json").unlink()
-    expected = logits(load_model(base, adapter=spoilt)[0], load_model(base)[1])
+def test_foreign_adapter_is_checked_by_base_name(base: Path, copied_adapter: Path, tmp_path: Path) -> None:
+    (copied_adapter / "run.json").unlink()
+    expected = logits(load_model(base, adapter=copied_adapter)[0], load_model(base)[1])
     assert not torch.equal(expected, logits(*load_model(base)))
     with pytest.raises(ToileError, match=r"was trained on '.*base', not on 'tiny'"):
-        load_model("tiny", adapter=spoilt)
+        load_model("tiny", adapter=copied_adapter)
 
 
 def change_tensors(folder: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
@@ -141,7 +145,7 @@ ADAPTER_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "half a file": (
         lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"\x10\0\0\0"),
-        "is no readable safetensors file",
+        "is not a readable safetensors file",
     ),
     "no configuration": (lambda folder: (folder / "adapter_config.json").unlink(), "holds no adapter_config.json"),
     "another method": (lambda folder: change_json(folder / "adapter_config.json", peft_type="WARP"), "does not fit"),
@@ -154,20 +158,20 @@ ADAPTER_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("fault", ADAPTER_FAULTS)
-def test_a_faulty_adapter_is_refused_with_one_clear_line(base: Path, spoilt: Path, fault: str) -> None:
+def test_faulty_adapter_is_refused(base: Path, copied_adapter: Path, fault: str) -> None:
     spoil, message = ADAPTER_FAULTS[fault]
-    spoil(spoilt)
+    spoil(copied_adapter)
     with pytest.raises(ToileError, match=message) as caught:
-        load_model(base, adapter=spoilt)
-    assert str(spoilt) in caught.value.where
+        load_model(base, adapter=copied_adapter)
+    assert str(copied_adapter) in caught.value.where
     assert "\n" not in caught.value.problem
     assert caught.value.hint
 
 
-def test_an_exported_model_is_the_merged_one_to_the_last_bit(base: Path, adapter: Path, tmp_path: Path) -> None:
+def test_exported_model_equals_merged_model_exactly(base: Path, adapter: Path, tmp_path: Path) -> None:
     before = (base / "model.safetensors").read_bytes()
     laid_over, processor = load_model(base, dtype=None, adapter=adapter)
-    merged = merge(laid_over)
+    merged = merge_adapter(laid_over)
     out = export(str(base), tmp_path / "merged", adapter=adapter)
     assert (base / "model.safetensors").read_bytes() == before, "merging wrote through the mapped file"
     again, found = load_model(out, dtype=None)
@@ -181,7 +185,7 @@ def test_an_exported_model_is_the_merged_one_to_the_last_bit(base: Path, adapter
         assert torch.equal(again.state_dict()[name], tensor.to(torch.bfloat16)), f"{name} was rounded more than once"
 
 
-def test_an_export_keeps_the_layout_of_its_base(base: Path, adapter: Path, tmp_path: Path) -> None:
+def test_export_keeps_layout_of_base(base: Path, adapter: Path, tmp_path: Path) -> None:
     out = export(str(base), tmp_path / "merged", adapter=adapter)
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "LICENSE", "modeling_phi3_v.py"):
         assert (out / name).read_bytes() == (base / name).read_bytes(), name
@@ -194,9 +198,9 @@ def test_an_export_keeps_the_layout_of_its_base(base: Path, adapter: Path, tmp_p
     assert not list(tmp_path.glob("*.part"))
 
 
-def test_an_export_may_change_the_type_or_only_copy(base: Path, tmp_path: Path) -> None:
+def test_export_changes_dtype_or_copies(base: Path, tmp_path: Path) -> None:
     copy = export(str(base), tmp_path / "copy")
-    assert base_record(str(copy), 0) == base_record(str(base), 0)
+    assert describe_base(str(copy), 0) == describe_base(str(base), 0)
     single = export(str(base), tmp_path / "single", dtype=torch.float32)
     assert stored_dtype(single) == torch.float32
     assert json.loads((single / "config.json").read_text())["torch_dtype"] == "float32"
@@ -204,7 +208,7 @@ def test_an_export_may_change_the_type_or_only_copy(base: Path, tmp_path: Path) 
     assert torch.equal(logits(*load_model(single)), logits(*load_model(base)))
 
 
-def test_what_is_there_is_only_replaced_when_asked_and_when_it_is_a_checkpoint(base: Path, tmp_path: Path) -> None:
+def test_export_replaces_only_checkpoints_with_force(base: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     export("tiny", out, seed=1)
     with pytest.raises(ToileError, match=r"holds config\.json") as caught:
@@ -223,11 +227,11 @@ def test_what_is_there_is_only_replaced_when_asked_and_when_it_is_a_checkpoint(b
         export("tiny", out / "thesis.txt")
 
 
-def test_the_command_exports_and_explains(adapter: Path, base: Path, tmp_path: Path) -> None:
+def test_export_command(adapter: Path, base: Path, tmp_path: Path) -> None:
     arguments = ["export", "--model", str(base), "--adapter", str(adapter), "--out", str(tmp_path / "merged")]
-    done = CliRunner().invoke(toile.main, arguments)
+    done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
     assert "parameters in bfloat16" in done.output
-    wrong = CliRunner().invoke(toile.main, [*arguments, "--force", "--model", "tiny"])
+    wrong = CliRunner().invoke(main, [*arguments, "--force", "--model", "tiny"])
     assert wrong.exit_code == 1
     assert f"use --model {base}" in wrong.output

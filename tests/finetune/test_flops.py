@@ -1,4 +1,4 @@
-"""The count of operations: against torch's own counter of what ran, against sums done by hand, and by its laws."""
+"""The count of operations compared with torch's counter, with sums by hand, and with known rules."""
 
 import dataclasses
 from typing import Any
@@ -9,32 +9,32 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from finetune.benchmark import row_shapes
-from finetune.collate import collate, encode
+from finetune.data_loader import collate, encode_example
 from finetune.data_mix import Example
 from finetune.distributed import Ranks
 from finetune.flops import Flops, RowShape, executed_flops, useful_flops
-from finetune.model_setup import load_trainable, ways
-from finetune.phi3v.seeded import full_size_config
+from finetune.model_setup import forward_kwargs, load_trainable
+from finetune.phi3v.init_weights import full_size_config
 from finetune.phi3v.tiny import tiny_config
 from schemas.training import LoraSpec, SpeedSpec, TrainingSpec
 
 NUM_CROPS = 4
 PLAIN = SpeedSpec(fused_lora=False, causal_attention=False)
-"""What torch's counter sees whole: it knows no `addmm_`, and no fused attention of a CPU."""
+"""Switches under which torch's counter is complete: it counts no `addmm_` and no fused attention on a CPU."""
 OFF = dataclasses.replace(PLAIN, answer_logits=False, real_tiles=False)
 SQUARE = RowShape(grid=(2, 2), num_tokens=817, num_supervised=30)
 
 
 def counted(spec: TrainingSpec) -> tuple[float, list[RowShape]]:
-    """What torch counts of a forward and a backward pass of three pictures, padded to one length."""
+    """Torch's count of a forward and a backward pass of three images, padded to one length."""
     model, _, processor = load_trainable(spec, Ranks(device="cpu"))
     examples = [
-        Example(title=title, category="Coats", full_price=990.0, picture=Image.effect_noise(size, 50).convert("RGB"))
+        Example(title=title, category="Coats", full_price=990.0, image=Image.effect_noise(size, 50).convert("RGB"))
         for title, size in (("Belted cotton coat", (200, 100)), ("Cap", (100, 100)), ("Silk scarf", (100, 300)))
     ]
-    batch = collate([encode(example, processor) for example in examples], processor)
+    batch = collate([encode_example(example, processor) for example in examples], processor)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
-        model(**batch, **ways(spec)).loss.backward()
+        model(**batch, **forward_kwargs(spec)).loss.backward()
     return float(counter.get_total_flops()), row_shapes(batch, processor.tile_px)
 
 
@@ -55,12 +55,12 @@ def spec_of(**choices: Any) -> TrainingSpec:
     ],
     ids=["full", "frozen tower", "frozen tower and projector", "lora", "o_proj", "projector", "vision and down_proj"],
 )
-def test_the_executed_count_is_what_torch_counts(choices: dict[str, Any]) -> None:
+def test_executed_flops_equal_torch_counter(choices: dict[str, Any]) -> None:
     check_count(spec_of(**choices, speed=PLAIN))
 
 
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_the_slow_ways_execute_what_torch_counts_too(method: str) -> None:
+def test_executed_flops_without_switches_equal_torch_counter(method: str) -> None:
     check_count(spec_of(method=method, speed=OFF))
 
 
@@ -69,14 +69,14 @@ def check_count(spec: TrainingSpec) -> None:
     assert executed_flops(tiny_config(), spec, [rows], NUM_CROPS, 1).total == total
 
 
-def test_checkpointing_executes_the_trained_layers_once_more() -> None:
+def test_checkpointing_recomputes_trained_layers() -> None:
     spec = spec_of(method="lora", speed=dataclasses.replace(PLAIN, checkpointing=True))
     total, rows = counted(spec)
     found = executed_flops(tiny_config(), spec, [rows], NUM_CROPS, 1)
     assert total <= found.total <= 1.01 * total
     for part in ("decoder", "attention"):
-        assert found.parts[part].again == found.parts[part].forward
-    assert found.parts["vision"].again == found.parts["head"].again == 0
+        assert found.parts[part].recomputed == found.parts[part].forward
+    assert found.parts["vision"].recomputed == found.parts["head"].recomputed == 0
 
 
 def by_hand(length: int, tiles: int, vectors: int, answer: int, rank: int) -> dict[str, float]:
@@ -99,9 +99,7 @@ def by_hand(length: int, tiles: int, vectors: int, answer: int, rank: int) -> di
 
 @pytest.mark.parametrize(("grid", "length", "vectors"), [((2, 2), 817, 757), ((4, 4), 2569, 2509), ((3, 1), 700, 625)])
 @pytest.mark.parametrize("method", ["lora", "full"])
-def test_useful_operations_of_the_published_size_by_hand(
-    grid: tuple[int, int], length: int, vectors: int, method: str
-) -> None:
+def test_useful_flops_of_published_size_by_hand(grid: tuple[int, int], length: int, vectors: int, method: str) -> None:
     row = RowShape(grid=grid, num_tokens=length, num_supervised=30)
     hand = by_hand(length, 1 + grid[0] * grid[1], vectors, 30, 16)[method]
     patches = (1 + grid[0] * grid[1]) * 2 * 576 * 588 * 1024
@@ -118,16 +116,14 @@ def test_useful_operations_of_the_published_size_by_hand(
         ("full", (4, 4), 2569, 78.8),
     ],
 )
-def test_the_usual_rule_of_4_and_6_operations_a_weight(
-    method: str, grid: tuple[int, int], length: int, teraflop: float
-) -> None:
+def test_flops_follow_4n_and_6n_rules(method: str, grid: tuple[int, int], length: int, teraflop: float) -> None:
     """3.62 G weights in linear layers, 0.366 TFLOP a crop; adapters and the second half of attention left out."""
     row = RowShape(grid=grid, num_tokens=length, num_supervised=30)
     total = useful_flops(full_size_config(), spec_of(method=method), [row]).total
     assert total / 1e12 == pytest.approx(teraflop, rel=0.025)
 
 
-def test_a_frozen_tower_has_no_backward_pass() -> None:
+def test_frozen_tower_has_no_backward_flops() -> None:
     parts = useful_flops(full_size_config(), spec_of(method="lora"), [SQUARE]).parts
     assert parts["vision"].backward == parts["projector"].backward == 0
     trained = useful_flops(full_size_config(), spec_of(method="full"), [SQUARE])
@@ -135,12 +131,12 @@ def test_a_frozen_tower_has_no_backward_pass() -> None:
     assert without / 1e12 == pytest.approx(20.1, rel=0.01)
 
 
-def test_useful_operations_do_not_depend_on_the_ways_to_compute() -> None:
+def test_useful_flops_do_not_depend_on_speed() -> None:
     found = {useful_flops(tiny_config(), spec_of(speed=speed), [SQUARE]).total for speed in (SpeedSpec(), PLAIN, OFF)}
     assert len(found) == 1
 
 
-def test_every_waste_adds_to_the_executed_operations() -> None:
+def test_every_waste_adds_executed_flops() -> None:
     rows = [SQUARE, dataclasses.replace(SQUARE, num_tokens=800, grid=(1, 2))]
 
     def executed(multiple: int = 1, **changes: bool) -> Flops:
@@ -162,13 +158,13 @@ def test_every_waste_adds_to_the_executed_operations() -> None:
     assert executed(answer_logits=False).parts["head"].total == pytest.approx(base.parts["head"].total * 2 * 817 / 60)
 
 
-def test_a_picture_of_one_tile_passes_the_tower_once() -> None:
+def test_one_tile_image_passes_tower_once() -> None:
     one = useful_flops(tiny_config(), spec_of(), [dataclasses.replace(SQUARE, grid=(1, 1))])
     three = useful_flops(tiny_config(), spec_of(), [dataclasses.replace(SQUARE, grid=(1, 2))])
     assert three.parts["vision"].total == 3 * one.parts["vision"].total
 
 
-def test_fused_adapters_take_the_same_operations() -> None:
+def test_fused_lora_has_same_flops() -> None:
     spec = spec_of(speed=dataclasses.replace(PLAIN, fused_lora=True))
     total, rows = counted(spec)
     length, config = max(row.num_tokens for row in rows), tiny_config()

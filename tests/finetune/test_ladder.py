@@ -43,7 +43,7 @@ def by_name(ladder: ModuleType) -> dict[str, TrainingSpec]:
     return dict(zip(names, ladder.specs(options(Path("unused"))), strict=True))
 
 
-def test_each_rung_changes_one_thing_until_all_is_on(ladder: ModuleType) -> None:
+def test_each_rung_adds_one_switch(ladder: ModuleType) -> None:
     found = by_name(ladder)
     climbing = [spec for name, spec in found.items() if not name.startswith("target")]
     for before, after in itertools.pairwise(climbing):
@@ -58,7 +58,7 @@ def test_each_rung_changes_one_thing_until_all_is_on(ladder: ModuleType) -> None
     assert dataclasses.asdict(climbing[-1].speed) == everything
 
 
-def test_targets_are_those_promised(ladder: ModuleType) -> None:
+def test_ladder_targets(ladder: ModuleType) -> None:
     targets = {rung.name: rung.target for rung in ladder.RUNGS if rung.target}
     assert targets == {"target_lora_4_crops": 28, "target_lora_16_crops": 8.4, "target_full_4_crops": 19}
     found = by_name(ladder)
@@ -67,7 +67,7 @@ def test_targets_are_those_promised(ladder: ModuleType) -> None:
 
 
 class Device:
-    """Holds `room` examples at once, at a speed that doubles with every switch."""
+    """A fake device that fits `room` examples at once; its speed doubles with every switch."""
 
     def __init__(self, room: int) -> None:
         self.room = room
@@ -92,12 +92,12 @@ class Figures:
     waiting_share: float = 0.0
 
 
-def test_rungs_survive_memory_and_compilers(
+def test_rungs_record_memory_and_compiler_errors(
     ladder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     device = Device(room=9)
     monkeypatch.setattr(ladder, "measure_throughput", device)
-    monkeypatch.setattr(ladder, "matmul_peak", lambda *_: 790.0)
+    monkeypatch.setattr(ladder, "measure_matmul_peak", lambda *_: 790.0)
     ladder.climb(options(tmp_path / "found.json"))
     document = json.loads((tmp_path / "found.json").read_text())
     rungs = document["rungs"]
@@ -111,7 +111,7 @@ def test_rungs_survive_memory_and_compilers(
     assert rungs["target_lora_4_crops"]["target_reached"]
 
 
-def test_a_device_too_small_for_one_example_is_recorded(
+def test_device_too_small_for_one_example_is_recorded(
     ladder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ladder, "measure_throughput", Device(room=0))
@@ -121,7 +121,7 @@ def test_a_device_too_small_for_one_example_is_recorded(
     assert "not even one" in found["error"]
 
 
-def test_the_file_is_continued(ladder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ladder_file_is_continued(ladder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     device = Device(room=64)
     monkeypatch.setattr(ladder, "measure_throughput", device)
     out = tmp_path / "found.json"
@@ -136,7 +136,7 @@ def test_the_file_is_continued(ladder: ModuleType, tmp_path: Path, monkeypatch: 
     assert len(device.asked) == len(ladder.RUNGS) + 1
 
 
-def test_a_rung_is_measured_for_real(ladder: ModuleType, tmp_path: Path) -> None:
+def test_one_rung_end_to_end(ladder: ModuleType, tmp_path: Path) -> None:
     asked = options(tmp_path / "found.json", rungs=["everything_off_16_crops"], batch_size=2)
     ladder.climb(asked)
     found = json.loads(asked.out.read_text())["rungs"]["everything_off_16_crops"]
@@ -145,7 +145,7 @@ def test_a_rung_is_measured_for_real(ladder: ModuleType, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_all_rungs_are_measured_for_real(ladder: ModuleType, tmp_path: Path) -> None:
+def test_all_rungs_end_to_end(ladder: ModuleType, tmp_path: Path) -> None:
     asked = options(tmp_path / "found.json", batch_size=2)
     ladder.climb(asked)
     rungs = json.loads(asked.out.read_text())["rungs"]

@@ -9,7 +9,7 @@ from finetune.tracking import NullTracker, WandbTracker, open_tracker
 from schemas.errors import ToileError
 
 
-def test_nothing_is_tracked_unless_asked_for(tmp_path: Path) -> None:
+def test_tracking_is_off_by_default(tmp_path: Path) -> None:
     tracker = open_tracker("none", {}, tmp_path)
     assert isinstance(tracker, NullTracker)
     tracker.log({"loss": 1.0}, 1)
@@ -18,7 +18,7 @@ def test_nothing_is_tracked_unless_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_wandb_works_offline_without_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb_offline_without_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
@@ -30,7 +30,7 @@ def test_wandb_works_offline_without_an_account(tmp_path: Path, monkeypatch: pyt
     assert list(runs[0].glob("*.wandb"))
 
 
-def test_a_failing_tracker_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+def test_failing_tracker_is_not_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     wandb = pytest.importorskip("wandb")
 
     class Failing:
@@ -49,10 +49,10 @@ def test_a_failing_tracker_is_left_alone(tmp_path: Path, monkeypatch: pytest.Mon
     tracker.log({"loss": 1.0}, 2)
     tracker.finish()
     assert Failing.calls == 1
-    assert "training goes on: the server is gone" in capsys.readouterr().err
+    assert "training continues: the server is gone" in capsys.readouterr().err
 
 
-def test_a_missing_package_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_wandb_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "wandb", None)
     with pytest.raises(ToileError) as caught:
         open_tracker("wandb", {}, tmp_path)

@@ -1,4 +1,4 @@
-"""Training: the loss is the step's, only answers are learned, and a killed run continues to the same bits."""
+"""Training: loss of a step, supervised tokens, checkpoints, and exact resume after a kill."""
 
 import dataclasses
 import itertools
@@ -18,15 +18,15 @@ import yaml
 from safetensors.torch import load_file
 
 import finetune.train
-from finetune import load_model, train
-from finetune.checkpoint import Progress, States
-from finetune.collate import IGNORED, collate, encode
-from finetune.data_loader import step_batches
-from finetune.data_mix import ExampleSource, open_source
+from finetune.adapters import load_model
+from finetune.checkpoint import Checkpointer, Progress
+from finetune.data_loader import IGNORED, collate, encode_example, step_batches
+from finetune.data_mix import ShardSource, open_source
 from finetune.distributed import Ranks
 from finetune.model_setup import load_trainable
-from finetune.optimizer import learning_rate, make_optimiser
+from finetune.optimizer import learning_rate, make_optimizer
 from finetune.run_dir import load_run
+from finetune.train import train
 from schemas.answer import render
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
@@ -53,18 +53,18 @@ def losses(out: Path) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def uninterrupted(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run of ten steps."""
     out = tmp_path_factory.mktemp("runs") / "whole"
     train(spec_for(catalog), out, device="cpu")
     return out
 
 
-def test_only_the_answer_and_its_end_are_supervised(catalog: Path) -> None:
+def test_labels_supervise_answer_and_end_token_only(catalog: Path) -> None:
     _, processor = load_model("tiny")
     examples = [open_source(catalog, "train").example(row) for row in range(4)]
     examples.append(dataclasses.replace(examples[0], title="A <|end|> </s> title, Category: x"))
-    rows = [encode(example, processor) for example in examples]
+    rows = [encode_example(example, processor) for example in examples]
     batch = collate(rows, processor)
     end = processor.stop_token_ids[0]
     for place, example in enumerate(examples):
@@ -80,7 +80,7 @@ def test_only_the_answer_and_its_end_are_supervised(catalog: Path) -> None:
         assert (batch["attention_mask"][place][int(positions[-1]) + 1 :] == 0).all()
 
 
-def test_the_loss_of_a_step_does_not_depend_on_micro_batches(catalog: Path, tmp_path: Path) -> None:
+def test_step_loss_does_not_depend_on_micro_batches(catalog: Path, tmp_path: Path) -> None:
     whole = spec_for(catalog, max_steps=2)
     for name, size in (("whole", None), ("split", 2), ("uneven", 4)):
         train(dataclasses.replace(whole, micro_batch_size=size), tmp_path / name, device="cpu")
@@ -88,7 +88,7 @@ def test_the_loss_of_a_step_does_not_depend_on_micro_batches(catalog: Path, tmp_
         assert losses(tmp_path / name) == pytest.approx(losses(tmp_path / "whole"), rel=2e-5)
 
 
-def test_the_first_loss_is_the_slow_definition(catalog: Path, undisturbed: Path) -> None:
+def test_first_loss_equals_slow_definition(catalog: Path, uninterrupted: Path) -> None:
     spec = spec_for(catalog)
     sources = [open_source(catalog, "train")]
     model, _, processor = load_trainable(spec, ALONE)
@@ -102,33 +102,33 @@ def test_the_first_loss_is_the_slow_definition(catalog: Path, undisturbed: Path)
         for place in range(1, labels.shape[1])
         if labels[row, place] >= 0
     ]
-    assert losses(undisturbed)[0] == pytest.approx(sum(total) / len(total), rel=1e-5)
+    assert losses(uninterrupted)[0] == pytest.approx(sum(total) / len(total), rel=1e-5)
 
 
-def test_training_lowers_the_loss_and_records_everything(undisturbed: Path, catalog: Path) -> None:
-    values = losses(undisturbed)
+def test_training_lowers_loss_and_writes_record(uninterrupted: Path, catalog: Path) -> None:
+    values = losses(uninterrupted)
     assert len(values) == 10
     assert values[-1] < values[0] - 0.5
-    run = load_run(undisturbed / "run.json")
+    run = load_run(uninterrupted / "run.json")
     assert run.finished
     assert run.num_steps == 10
     assert run.num_skipped[str(catalog)] > 0
     assert run.validation_loss is not None
     assert run.versions["torch"] == torch.__version__
-    seen = pq.read_table(undisturbed / "seen.parquet")
+    seen = pq.read_table(uninterrupted / "seen.parquet")
     assert seen.num_rows == run.num_examples[str(catalog)]
-    assert not (undisturbed / "resume").exists()
+    assert not (uninterrupted / "resume").exists()
 
 
-def test_a_trained_checkpoint_loads_and_differs_from_the_start(undisturbed: Path) -> None:
+def test_trained_checkpoint_loads_and_differs_from_base(uninterrupted: Path) -> None:
     before = dict(load_model("tiny")[0].named_parameters())
-    after = dict(load_model(undisturbed)[0].named_parameters())
+    after = dict(load_model(uninterrupted)[0].named_parameters())
     assert before.keys() == after.keys()
     assert not torch.equal(before["lm_head.weight"], after["lm_head.weight"])
 
 
-def test_a_killed_run_continues_to_the_same_bits(catalog: Path, undisturbed: Path, tmp_path: Path) -> None:
-    """kill -9 in the second step after the second checkpoint; then the same command again."""
+def test_killed_run_resumes_to_same_bits(catalog: Path, uninterrupted: Path, tmp_path: Path) -> None:
+    """Kill -9 in the second step after the second checkpoint, then run the same command again."""
     run = tmp_path / "run.yaml"
     document = {
         "mix": [{"data": str(catalog)}],
@@ -156,30 +156,30 @@ def test_a_killed_run_continues_to_the_same_bits(catalog: Path, undisturbed: Pat
     assert [path.name for path in (out / "resume").iterdir()] == ["step-00000006.pt"]
     record, trained = train(spec_for(catalog), out, device="cpu")
     assert trained
-    assert losses(out) == losses(undisturbed)
-    first, second = (load_file(folder / "model.safetensors") for folder in (out, undisturbed))
+    assert losses(out) == losses(uninterrupted)
+    first, second = (load_file(folder / "model.safetensors") for folder in (out, uninterrupted))
     assert all(torch.equal(first[name], second[name]) for name in second)
-    assert record.last_loss == load_run(undisturbed / "run.json").last_loss
+    assert record.last_loss == load_run(uninterrupted / "run.json").last_loss
 
 
-def test_a_finished_run_is_left_alone_and_another_is_refused(catalog: Path, undisturbed: Path) -> None:
-    stamp = (undisturbed / "model.safetensors").stat().st_mtime_ns
-    record, trained = train(spec_for(catalog), undisturbed, device="cpu")
+def test_finished_run_is_not_repeated_and_another_spec_is_refused(catalog: Path, uninterrupted: Path) -> None:
+    stamp = (uninterrupted / "model.safetensors").stat().st_mtime_ns
+    record, trained = train(spec_for(catalog), uninterrupted, device="cpu")
     assert not trained
     assert record.finished
     with pytest.raises(ToileError, match="another spec"):
-        train(spec_for(catalog, seed=5), undisturbed, device="cpu")
-    assert (undisturbed / "model.safetensors").stat().st_mtime_ns == stamp
+        train(spec_for(catalog, seed=5), uninterrupted, device="cpu")
+    assert (uninterrupted / "model.safetensors").stat().st_mtime_ns == stamp
 
 
-def test_a_folder_that_is_not_ours_is_never_touched(catalog: Path, tmp_path: Path) -> None:
+def test_foreign_output_folder_is_refused(catalog: Path, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(ToileError, match="not made by toile"):
         train(spec_for(catalog), tmp_path, device="cpu", force=True)
     assert (tmp_path / "letter.txt").read_text() == "dear"
 
 
-def test_force_replaces_the_run_and_nothing_else(catalog: Path, tmp_path: Path) -> None:
+def test_force_replaces_only_run_files(catalog: Path, tmp_path: Path) -> None:
     train(spec_for(catalog, max_steps=1), tmp_path / "out", device="cpu")
     (tmp_path / "out" / "notes.txt").write_text("mine")
     train(spec_for(catalog, max_steps=2), tmp_path / "out", device="cpu", force=True)
@@ -187,37 +187,35 @@ def test_force_replaces_the_run_and_nothing_else(catalog: Path, tmp_path: Path) 
     assert len(losses(tmp_path / "out")) == 2
 
 
-def test_a_run_that_never_began_may_be_corrected(catalog: Path, tmp_path: Path) -> None:
+def test_run_without_checkpoint_may_change_spec(catalog: Path, tmp_path: Path) -> None:
     with pytest.raises(ToileError):
         train(spec_for(catalog, model=str(tmp_path / "nothing")), tmp_path / "out", device="cpu")
     assert train(spec_for(catalog, max_steps=1), tmp_path / "out", device="cpu")[1]
 
 
-def test_an_unfinished_checkpoint_is_no_model(undisturbed: Path, tmp_path: Path) -> None:
-    shutil.copytree(undisturbed, tmp_path / "copy")
+def test_load_model_refuses_unfinished_run(uninterrupted: Path, tmp_path: Path) -> None:
+    shutil.copytree(uninterrupted, tmp_path / "copy")
     run = tmp_path / "copy" / "run.json"
     run.write_text(run.read_text().replace('"finished": true', '"finished": false'))
     with pytest.raises(ToileError, match="unfinished"):
         load_model(tmp_path / "copy")
 
 
-def test_a_broken_picture_keeps_its_hint_across_loader_processes(
-    catalog: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_broken_image_error_keeps_hint_across_loader_processes(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, processor = load_model("tiny")
     source = open_source(catalog, "train")
-    assert isinstance(source, ExampleSource)
+    assert isinstance(source, ShardSource)
     table = source.table
     broken = pa.array([{"bytes": b"x", "path": "x.jpg"}] * table.num_rows, table.schema.field("image").type)
     spoiled = dataclasses.replace(
         source, table=table.set_column(table.schema.get_field_index("image"), "image", broken)
     )
     for num_loaders in (0, 1):
-        with pytest.raises(ToileError, match="broken picture"):
+        with pytest.raises(ToileError, match="broken image"):
             list(step_batches(spec_for(catalog), [spoiled], processor, 0, num_loaders, ALONE))
 
 
-def test_lora_trains_only_adapters_and_loads_on_its_base(catalog: Path, tmp_path: Path) -> None:
+def test_lora_trains_only_adapters_and_loads_on_base(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog, method="lora", max_steps=3, lora=LoraSpec(rank=4), seed=2)
     train(spec, tmp_path / "adapter", device="cpu")
     names = set(load_file(tmp_path / "adapter" / "adapter_model.safetensors"))
@@ -235,7 +233,7 @@ def test_lora_trains_only_adapters_and_loads_on_its_base(catalog: Path, tmp_path
     assert "--model tiny" in caught.value.hint
 
 
-def test_an_unknown_lora_target_is_refused_with_the_names_there_are(catalog: Path, tmp_path: Path) -> None:
+def test_unknown_lora_target_lists_valid_names(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog, method="lora", lora=LoraSpec(targets=("query_proj",)))
     with pytest.raises(ToileError) as caught:
         train(spec, tmp_path / "out", device="cpu")
@@ -243,18 +241,16 @@ def test_an_unknown_lora_target_is_refused_with_the_names_there_are(catalog: Pat
     assert "qkv_proj" in caught.value.hint
 
 
-def test_a_loss_that_is_no_number_ends_the_run_before_the_weights(
-    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_non_finite_loss_stops_before_update(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = load_trainable
 
-    def poisoned(*arguments: Any) -> Any:
+    def nan_model(*arguments: Any) -> Any:
         model, masters, processor = real(*arguments)
         with torch.no_grad():
             model.lm_head.weight[0, 0] = float("nan")
         return model, masters, processor
 
-    monkeypatch.setattr(finetune.train, "load_trainable", poisoned)
+    monkeypatch.setattr(finetune.train, "load_trainable", nan_model)
     with pytest.raises(ToileError) as caught:
         train(spec_for(catalog), tmp_path / "out", device="cpu")
     assert caught.value.where == "step 1"
@@ -262,11 +258,11 @@ def test_a_loss_that_is_no_number_ends_the_run_before_the_weights(
     assert not load_run(tmp_path / "out" / "run.json").finished
 
 
-def test_states_are_restored_and_damage_is_explained(catalog: Path, tmp_path: Path) -> None:
+def test_checkpoint_restores_and_reports_damage(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog)
     _, masters, _ = load_trainable(spec, ALONE)
-    optimiser = make_optimiser(masters, spec.optimiser)
-    states = States(out=tmp_path, masters=masters, optimiser=optimiser, ranks=ALONE, divided=False)
+    optimizer = make_optimizer(masters, spec.optimiser)
+    states = Checkpointer(out=tmp_path, masters=masters, optimizer=optimizer, ranks=ALONE, sharded=False)
     assert states.load() == Progress()
     reached = Progress(step=4, losses=[2.0, 1.5, 1.0, 0.5], best_loss=0.7, best_step=2, since_best=1)
     states.save(dataclasses.replace(reached, step=3))
@@ -281,7 +277,7 @@ def test_states_are_restored_and_damage_is_explained(catalog: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
-def test_learning_rates_warm_up_and_fall(schedule: str) -> None:
+def test_learning_rate_warms_up_and_decays(schedule: str) -> None:
     optimiser = OptimiserSpec(learning_rate=0.1, warmup_steps=10, schedule=schedule)
     rates = [learning_rate(optimiser, step, 100) for step in range(1, 101)]
     assert rates[0] == pytest.approx(0.01)
@@ -294,7 +290,7 @@ def test_learning_rates_warm_up_and_fall(schedule: str) -> None:
         assert 0 < rates[-1] < 0.003
 
 
-def test_a_mix_draws_from_both_folders(catalog: Path, tmp_path: Path, demo_document: dict[str, Any]) -> None:
+def test_mix_trains_on_both_folders(catalog: Path, tmp_path: Path, demo_document: dict[str, Any]) -> None:
     from generator.catalog.shards import GenerateInputs, write_shards
 
     inputs = GenerateInputs(spec_document=demo_document, seed=8, start=0, num_products=40, image_size=48)
@@ -305,7 +301,7 @@ def test_a_mix_draws_from_both_folders(catalog: Path, tmp_path: Path, demo_docum
     assert [entry["weight"] for entry in record.inputs["data"]] == [3, 1]
 
 
-def test_loader_processes_give_the_same_batches(catalog: Path) -> None:
+def test_loader_processes_give_same_batches(catalog: Path) -> None:
     spec = spec_for(catalog, max_steps=2)
     sources = [open_source(catalog, "train")]
     _, processor = load_model("tiny")
@@ -314,7 +310,7 @@ def test_loader_processes_give_the_same_batches(catalog: Path) -> None:
     assert all(torch.equal(a[name], b[name]) for a, b in zip(here, there, strict=True) for name in a)
 
 
-def test_the_command_continues_from_run_files_and_flags(catalog: Path, tmp_path: Path) -> None:
+def test_train_command_resumes_with_run_file_and_flags(catalog: Path, tmp_path: Path) -> None:
     from click.testing import CliRunner
 
     from toile.cli import main

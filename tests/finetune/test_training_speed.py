@@ -1,4 +1,4 @@
-"""Every way to train faster leaves the losses alone; and each of them does something."""
+"""Every speed switch keeps the losses, and each has an effect."""
 
 import dataclasses
 import json
@@ -10,21 +10,20 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from finetune import train
-from finetune.data_loader import Feed, step_batches
+from finetune.adapters import FusedLoraLinear, fuse_lora, unfuse_lora
+from finetune.data_loader import Prefetcher, step_batches
 from finetune.data_mix import open_source
 from finetune.distributed import Ranks
-from finetune.fused_lora import LoraProduct, fuse, unfuse
-from finetune.model_setup import load_trainable
-from finetune.optimizer import Masters, make_optimiser
-from finetune.train_step import backward
+from finetune.model_setup import MasterWeights, load_trainable
+from finetune.optimizer import backward, make_optimizer
+from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, SpeedSpec, TrainingSpec
 
 ALONE = Ranks(device="cpu")
 SWITCHES = [field.name for field in dataclasses.fields(SpeedSpec) if field.name != "compile"]
 OF_WEIGHTS = ("cast_once", "checkpointing", "fused_optimiser")
-"""Switches for which it matters which weights move; the others are tried with adapters everywhere."""
+"""Switches that depend on which weights are trained; the others are tested with adapters everywhere."""
 
 
 def spec_for(catalog: Path, **changes: Any) -> TrainingSpec:
@@ -46,19 +45,19 @@ def losses(spec: TrainingSpec, out: Path) -> list[float]:
 
 
 @pytest.fixture(scope="module")
-def plain(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
-    """Method -> the losses with every switch as it is by default."""
-    place = tmp_path_factory.mktemp("plain")
+def default_losses(catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[float]]:
+    """Method -> losses with the default switches."""
+    place = tmp_path_factory.mktemp("default_losses")
     return {method: losses(spec_for(catalog, method=method), place / method) for method in ("lora", "full")}
 
 
 @pytest.mark.parametrize(
     ("method", "switch"), [*(("lora", name) for name in SWITCHES), *(("full", name) for name in OF_WEIGHTS)]
 )
-def test_a_switch_changes_losses_by_rounding_only(
-    method: str, switch: str, plain: dict[str, list[float]], catalog: Path, tmp_path: Path
+def test_speed_switch_changes_losses_only_by_rounding(
+    method: str, switch: str, default_losses: dict[str, list[float]], catalog: Path, tmp_path: Path
 ) -> None:
-    expected = plain[method]
+    expected = default_losses[method]
     speed = dataclasses.replace(SpeedSpec(), **{switch: not getattr(SpeedSpec(), switch)})
     found = losses(spec_for(catalog, method=method, speed=speed), tmp_path / "out")
     assert found == pytest.approx(expected, rel=3e-5)
@@ -67,14 +66,14 @@ def test_a_switch_changes_losses_by_rounding_only(
 
 def compiled_losses(catalog: Path, tmp_path: Path) -> tuple[list[float], list[float]]:
     spec = spec_for(catalog, max_steps=1, batch_size=2, lora=LoraSpec(rank=4))
-    expected = losses(spec, tmp_path / "plain")
+    expected = losses(spec, tmp_path / "default_losses")
     torch._dynamo.reset()
     return losses(dataclasses.replace(spec, speed=SpeedSpec(compile=True)), tmp_path / "compiled"), expected
 
 
 @pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")
-def test_traced_layers_give_the_same_losses(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the code generator, which takes a minute: the graphs are the same."""
+def test_traced_compile_gives_same_losses(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trace without code generation, which takes a minute; the graphs are the same."""
     compiled = []
     real = torch.nn.Module.compile
 
@@ -91,13 +90,15 @@ def test_traced_layers_give_the_same_losses(catalog: Path, tmp_path: Path, monke
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_compiled_layers_give_the_same_losses(catalog: Path, tmp_path: Path) -> None:
+def test_compile_gives_same_losses(catalog: Path, tmp_path: Path) -> None:
     found, expected = compiled_losses(catalog, tmp_path)
     assert found == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize(("method", "switch"), [("lora", "cast_once"), ("lora", "fused_lora"), ("full", "cast_once")])
-def test_in_bfloat16_too_within_its_rounding(switch: str, method: str, catalog: Path, tmp_path: Path) -> None:
+def test_speed_switches_in_bfloat16_agree_within_rounding(
+    switch: str, method: str, catalog: Path, tmp_path: Path
+) -> None:
     values: dict[str, Any] = {"dtype": "bfloat16", "max_steps": 2, "batch_size": 2, "num_crops": 1}
     spec = spec_for(catalog, method=method, lora=LoraSpec(rank=4), **values)
     expected = losses(spec, tmp_path / "on")
@@ -110,8 +111,8 @@ def first_batch(spec: TrainingSpec, processor: Any) -> dict[str, torch.Tensor]:
     return next(step_batches(spec, sources, processor, 0, 0, ALONE))[0]
 
 
-def test_switches_do_what_they_say(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Masks, head positions, crops and layers of the tower, seen from inside."""
+def test_each_speed_switch_has_its_effect(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Check masks, head positions, crops and layers of the tower from inside the model."""
     seen: dict[str, Any] = {}
     sdpa = F.scaled_dot_product_attention
 
@@ -127,10 +128,10 @@ def test_switches_do_what_they_say(catalog: Path, monkeypatch: pytest.MonkeyPatc
         model, masters, processor = load_trainable(spec, ALONE)
         batch = first_batch(spec, processor)
         assert ("pixel_bytes" in batch) is on
-        feed = Feed(
+        prefetcher = Prefetcher(
             step_batches(spec, [open_source(catalog, "train")], processor, 0, 0, ALONE), processor, "cpu", False
         )
-        batches = feed.step()
+        batches = prefetcher.next_step()
         bare = model.get_base_model()
         shapes: dict[str, Any] = {}
         tower = bare.model.vision_embed_tokens.img_processor.vision_model
@@ -144,7 +145,7 @@ def test_switches_do_what_they_say(catalog: Path, monkeypatch: pytest.MonkeyPatc
             tower.encoder.layers[-1].register_forward_pre_hook(note("last")),
         ]
         seen.clear()
-        backward(model, masters, batches, feed.num_supervised, spec, ALONE)
+        backward(model, masters, batches, prefetcher.num_supervised, spec, ALONE)
         for hook in hooks:
             hook.remove()
         decoder_masks = {mask for mask in seen["masks"] if mask is not None}
@@ -155,7 +156,7 @@ def test_switches_do_what_they_say(catalog: Path, monkeypatch: pytest.MonkeyPatc
         assert (shapes["crops"][0] == rows * 4) is not on, name
 
 
-def test_the_fused_product_has_the_gradients_of_its_definition() -> None:
+def test_fused_lora_gradients_equal_definition() -> None:
     draw = torch.Generator().manual_seed(0)
 
     def tensor(*shape: int) -> torch.Tensor:
@@ -163,31 +164,33 @@ def test_the_fused_product_has_the_gradients_of_its_definition() -> None:
 
     x, a, b = tensor(2, 3, 5), tensor(2, 5), tensor(7, 2)
     weight, bias = tensor(7, 5).detach(), tensor(7).detach()
-    fused = LoraProduct.apply(x, weight, bias, a, b, 0.7)  # type: ignore[no-untyped-call]
-    plain = F.linear(x, weight, bias) + 0.7 * (x @ a.T) @ b.T
-    torch.testing.assert_close(fused, plain)
+    fused = FusedLoraLinear.apply(x, weight, bias, a, b, 0.7)  # type: ignore[no-untyped-call]
+    unfused = F.linear(x, weight, bias) + 0.7 * (x @ a.T) @ b.T
+    torch.testing.assert_close(fused, unfused)
     upstream = torch.randn(2, 3, 7, generator=draw, dtype=torch.float64)
     for one, other in zip(
-        torch.autograd.grad(fused, (x, a, b), upstream), torch.autograd.grad(plain, (x, a, b), upstream), strict=True
+        torch.autograd.grad(fused, (x, a, b), upstream),
+        torch.autograd.grad(unfused, (x, a, b), upstream),
+        strict=True,
     ):
         torch.testing.assert_close(one, other)
-    assert torch.autograd.gradcheck(lambda *t: LoraProduct.apply(t[0], weight, bias, t[1], t[2], 0.7), (x, a, b))  # type: ignore[no-untyped-call]
+    assert torch.autograd.gradcheck(lambda *t: FusedLoraLinear.apply(t[0], weight, bias, t[1], t[2], 0.7), (x, a, b))  # type: ignore[no-untyped-call]
 
 
-def test_all_plain_adapters_are_fused_and_those_with_dropout_are_not(catalog: Path) -> None:
+def test_fuse_lora_skips_adapters_with_dropout(catalog: Path) -> None:
     model, _, _ = load_trainable(spec_for(catalog), ALONE)
-    unfuse(model)
+    unfuse_lora(model)
     layers = sum(
         type(module).__module__ == "peft.tuners.lora.layer"
         for module in model.modules()
         if "Linear" in type(module).__name__
     )
-    assert fuse(model) == layers > 10
+    assert fuse_lora(model) == layers > 10
     model, _, _ = load_trainable(spec_for(catalog, lora=LoraSpec(rank=4, dropout=0.1)), ALONE)
-    assert fuse(model) == 0
+    assert fuse_lora(model) == 0
 
 
-def test_adapters_sit_where_the_run_file_says(catalog: Path) -> None:
+def test_lora_targets_select_layers(catalog: Path) -> None:
     def places(*targets: str) -> set[str]:
         _, masters, _ = load_trainable(spec_for(catalog, lora=LoraSpec(rank=2, targets=targets)), ALONE)
         return {name for name in masters.by_name if "lora_A" in name}
@@ -206,12 +209,12 @@ def test_adapters_sit_where_the_run_file_says(catalog: Path) -> None:
     assert "decoder, projector, vision" in caught.value.hint
 
 
-def test_masters_keep_what_bfloat16_would_lose() -> None:
+def test_master_weights_keep_small_updates_in_bfloat16() -> None:
     layer = torch.nn.Linear(4, 4, bias=False)
     torch.nn.init.constant_(layer.weight, 0.26)
-    masters = Masters(layer, torch.bfloat16)
+    masters = MasterWeights(layer, torch.bfloat16)
     assert layer.weight.dtype == torch.bfloat16
-    optimiser = make_optimiser(masters, OptimiserSpec(learning_rate=1e-6, weight_decay=0.0))
+    optimiser = make_optimizer(masters, OptimiserSpec(learning_rate=1e-6, weight_decay=0.0))
     before = masters.by_name["weight"].detach().clone()
     rounded = layer.weight.detach().clone()
     for _ in range(3):
@@ -219,17 +222,17 @@ def test_masters_keep_what_bfloat16_would_lose() -> None:
         masters.collect_gradients()
         assert layer.weight.grad is None
         optimiser.step()
-        masters.hand_down()
+        masters.copy_to_model()
     assert torch.equal(layer.weight, rounded), "steps too small for bfloat16"
     assert bool((masters.by_name["weight"] != before).all()), "and not lost"
-    masters.unround()
+    masters.restore_full_precision()
     assert layer.weight.dtype == torch.float32
     assert torch.equal(layer.weight, masters.by_name["weight"])
 
 
-def test_gradients_of_micro_batches_add_up_in_float32() -> None:
+def test_micro_batch_gradients_are_summed_in_float32() -> None:
     layer = torch.nn.Linear(1, 1, bias=False)
-    masters = Masters(layer, torch.bfloat16)
+    masters = MasterWeights(layer, torch.bfloat16)
     for value in (256.0, 0.5):
         layer.weight.grad = torch.full((1, 1), value, dtype=torch.bfloat16)
         masters.collect_gradients()
@@ -237,7 +240,7 @@ def test_gradients_of_micro_batches_add_up_in_float32() -> None:
     assert float(masters.by_name["weight"].grad) == 256.5, "bfloat16 would say 256"
 
 
-def test_four_bits_are_refused_where_they_cannot_be(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantization_is_refused_for_full_fine_tune(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "bitsandbytes", None)
     with pytest.raises(ToileError) as caught:
         load_trainable(spec_for(catalog, quantise="nf4"), ALONE)
@@ -246,7 +249,7 @@ def test_four_bits_are_refused_where_they_cannot_be(catalog: Path, monkeypatch: 
         load_trainable(spec_for(catalog, quantise="nf4", method="full"), ALONE)
 
 
-def test_a_base_in_four_bits_trains_its_adapters(catalog: Path, tmp_path: Path) -> None:
+def test_quantized_base_trains_adapters(catalog: Path, tmp_path: Path) -> None:
     bnb = pytest.importorskip("bitsandbytes")
     spec = spec_for(catalog, quantise="nf4", dtype="bfloat16", lora=LoraSpec(rank=4))
     model, masters, _ = load_trainable(spec, ALONE)
@@ -259,7 +262,7 @@ def test_a_base_in_four_bits_trains_its_adapters(catalog: Path, tmp_path: Path) 
     assert found != whole
 
 
-def test_a_full_fine_tune_can_leave_parts_alone(catalog: Path, tmp_path: Path) -> None:
+def test_freeze_leaves_parts_unchanged(catalog: Path, tmp_path: Path) -> None:
     model, masters, _ = load_trainable(spec_for(catalog, method="full", freeze=("vision",)), ALONE)
     whole = load_trainable(spec_for(catalog, method="full"), ALONE)[1]
     left = set(whole.by_name) - set(masters.by_name)
@@ -273,13 +276,13 @@ def test_a_full_fine_tune_can_leave_parts_alone(catalog: Path, tmp_path: Path) -
         train(spec_for(catalog, freeze=("vision",)), tmp_path / "lora", device="cpu")
 
 
-def test_what_is_frozen_computes_in_the_same_type_and_is_saved_as_it_was() -> None:
+def test_frozen_weights_are_cast_and_saved_unrounded() -> None:
     model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(4, 2))
     model[0].requires_grad_(False)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    masters = Masters(model, torch.bfloat16)
+    masters = MasterWeights(model, torch.bfloat16)
     model(torch.ones(1, 3, dtype=torch.bfloat16)).sum().backward()
     assert set(masters.by_name) == {"1.weight", "1.bias"}
     assert {value.dtype for value in model.state_dict().values()} == {torch.bfloat16}
-    masters.unround()
+    masters.restore_full_precision()
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

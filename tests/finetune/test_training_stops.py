@@ -1,4 +1,4 @@
-"""How a run ends: early, at its best weights, or on a fault that loses nothing."""
+"""How a run ends: early, at its best weights, or with a fault after an emergency checkpoint."""
 
 import dataclasses
 import errno
@@ -10,15 +10,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import finetune.sample_answers
+import finetune.optimizer
 import finetune.train
-import finetune.train_step
-from finetune import load_model, train
+import finetune.validation
+from finetune.adapters import load_model
 from finetune.checkpoint import Progress
 from finetune.model_setup import load_trainable
-from finetune.optimizer import learning_rate
+from finetune.optimizer import backward, learning_rate
 from finetune.run_dir import load_run
-from finetune.train_step import backward
+from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
 
@@ -40,16 +40,14 @@ def log(out: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-def planned(losses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Validation losses as given, one after the other."""
+def set_validation_losses(losses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replace the validation losses by the given ones, in order."""
     coming = iter(losses)
     monkeypatch.setattr(finetune.train, "validation_loss", lambda *_: next(coming))
 
 
-def test_the_best_weights_are_kept_and_the_run_stops_early(
-    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    planned([5.0, 3.0, 4.0, 3.5], monkeypatch)
+def test_early_stopping_keeps_best_weights(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_validation_losses([5.0, 3.0, 4.0, 3.5], monkeypatch)
     spec = spec_for(catalog, max_steps=50, validate_every=1, patience=2, keep="best")
     record, _ = train(spec, tmp_path / "best", device="cpu")
     assert (record.num_steps, record.best_step, record.validation_loss) == (4, 2, 3.0)
@@ -61,19 +59,19 @@ def test_the_best_weights_are_kept_and_the_run_stops_early(
     assert load_run(tmp_path / "best" / "run.json").best_step == 2
 
 
-def test_the_last_validation_counts_although_it_falls_on_no_round_step(
+def test_final_validation_counts_between_intervals(
     catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned([5.0, 4.0], monkeypatch)
+    set_validation_losses([5.0, 4.0], monkeypatch)
     spec = spec_for(catalog, max_steps=3, validate_every=2, keep="best")
     record, _ = train(spec, tmp_path / "out", device="cpu")
     assert (record.best_step, record.validation_loss) == (3, 4.0)
 
 
-def test_a_killed_run_remembers_its_best(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_run_keeps_best_weights(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_for(catalog, validate_every=1, keep="best", checkpoint_every=2)
     whole = tmp_path / "whole"
-    planned([5.0, 3.0, 4.0, 4.0, 4.0, 4.0], monkeypatch)
+    set_validation_losses([5.0, 3.0, 4.0, 4.0, 4.0, 4.0], monkeypatch)
     train(spec, whole, device="cpu")
     real = learning_rate
 
@@ -82,12 +80,12 @@ def test_a_killed_run_remembers_its_best(catalog: Path, tmp_path: Path, monkeypa
             raise KeyboardInterrupt
         return real(optimiser, step, num_steps)
 
-    planned([5.0, 3.0, 4.0, 4.0, 4.0], monkeypatch)
+    set_validation_losses([5.0, 3.0, 4.0, 4.0, 4.0], monkeypatch)
     monkeypatch.setattr(finetune.train, "learning_rate", stopped)
     with pytest.raises(KeyboardInterrupt):
         train(spec, tmp_path / "killed", device="cpu")
     monkeypatch.setattr(finetune.train, "learning_rate", real)
-    planned([4.0, 4.0], monkeypatch)
+    set_validation_losses([4.0, 4.0], monkeypatch)
     record, _ = train(spec, tmp_path / "killed", device="cpu")
     assert record.best_step == 2
     kept, wanted = (load_file(out / "adapter_model.safetensors") for out in (tmp_path / "killed", whole))
@@ -95,23 +93,23 @@ def test_a_killed_run_remembers_its_best(catalog: Path, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("change", [{"patience": 2}, {"keep": "best"}], ids=str)
-def test_stopping_needs_validation(change: dict[str, Any], catalog: Path, tmp_path: Path) -> None:
+def test_early_stopping_needs_validation(change: dict[str, Any], catalog: Path, tmp_path: Path) -> None:
     with pytest.raises(ToileError, match="validate_every is 0"):
         train(spec_for(catalog, **change), tmp_path / "out", device="cpu")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_loss_that_is_no_number_is_no_best_not_even_the_first() -> None:
+def test_nan_validation_loss_is_never_best() -> None:
     progress = Progress(step=1)
-    assert not progress.judge(float("nan"))
+    assert not progress.record_validation(float("nan"))
     assert (progress.best_loss, progress.best_step) == (None, None)
 
 
-def test_progress_counts_what_was_not_better() -> None:
+def test_progress_counts_validations_since_best() -> None:
     progress = Progress(step=1)
-    assert progress.judge(2.0)
-    assert not progress.judge(2.0)
-    assert not progress.judge(float("nan"))
+    assert progress.record_validation(2.0)
+    assert not progress.record_validation(2.0)
+    assert not progress.record_validation(float("nan"))
     assert (progress.best_loss, progress.best_step, progress.since_best) == (2.0, 1, 2)
 
 
@@ -122,7 +120,7 @@ def state_of(out: Path) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("fault", ["memory", "number"])
-def test_what_was_reached_is_saved_before_giving_up(
+def test_emergency_checkpoint_before_error(
     fault: str, catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spec = spec_for(catalog)
@@ -136,20 +134,20 @@ def test_what_was_reached_is_saved_before_giving_up(
         loss = real(*arguments)
         return loss * float("nan") if len(calls) == 4 else loss
 
-    monkeypatch.setattr(finetune.train_step, "backward", failing)
+    monkeypatch.setattr(finetune.optimizer, "backward", failing)
     with pytest.raises(ToileError) as caught:
         train(spec, tmp_path / "out", device="cpu")
     assert "\n" not in f"{caught.value.where}: {caught.value.problem}"
     assert ("micro_batch_size" if fault == "memory" else "learning_rate") in caught.value.hint
     assert state_of(tmp_path / "out")["run"]["step"] == 3
-    monkeypatch.setattr(finetune.train_step, "backward", real)
+    monkeypatch.setattr(finetune.optimizer, "backward", real)
     smaller = dataclasses.replace(spec, micro_batch_size=1) if fault == "memory" else spec
     train(smaller, tmp_path / "out", device="cpu")
     expected = [row["loss"] for row in log(tmp_path / "whole")]
     assert [row["loss"] for row in log(tmp_path / "out")] == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_full_disk_leaves_the_state_before_it(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_keeps_previous_checkpoint(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, saves = torch.save, []
 
     def filling(state: Any, file: Any) -> None:
@@ -167,7 +165,7 @@ def test_a_full_disk_leaves_the_state_before_it(catalog: Path, tmp_path: Path, m
     assert record.num_steps == 6
 
 
-def test_dropout_continues_too(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropout_resumes_exactly(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = spec_for(catalog, lora=LoraSpec(rank=2, dropout=0.5), checkpoint_every=2)
     train(spec, tmp_path / "whole", device="cpu")
     real = learning_rate
@@ -186,11 +184,9 @@ def test_dropout_continues_too(catalog: Path, tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_tracked_run_ends_with_pictures_and_answers(
-    catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_tracked_run_logs_example_answers(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wandb = pytest.importorskip("wandb")
-    monkeypatch.setattr(finetune.sample_answers, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
+    monkeypatch.setattr(finetune.validation, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
     sent: list[dict[str, Any]] = []
 
     class Recorded:
@@ -212,11 +208,11 @@ def test_a_tracked_run_ends_with_pictures_and_answers(
     (table,) = (entry["examples"] for entry in sent if "examples" in entry)
     assert table.columns == ["picture", "true", "answered"]
     assert 10 < len(table.data) <= 16
-    assert all(isinstance(picture, wandb.Image) and true.startswith("Product: ") for picture, true, _ in table.data)
+    assert all(isinstance(image, wandb.Image) and true.startswith("Product: ") for image, true, _ in table.data)
     assert sent[-1] == {"finished": True}
 
 
-def test_the_saved_adapter_holds_the_masters(catalog: Path, tmp_path: Path) -> None:
+def test_saved_adapter_equals_master_weights(catalog: Path, tmp_path: Path) -> None:
     spec = spec_for(catalog, dtype="bfloat16", batch_size=2, max_steps=2, num_crops=1)
     train(spec, tmp_path / "out", device="cpu")
     tensors = load_file(tmp_path / "out" / "adapter_model.safetensors")
@@ -225,7 +221,7 @@ def test_the_saved_adapter_holds_the_masters(catalog: Path, tmp_path: Path) -> N
     load_model("tiny", adapter=tmp_path / "out", dtype=torch.bfloat16)
 
 
-def test_the_memory_before_activations_is_counted(catalog: Path) -> None:
+def test_memory_estimate(catalog: Path) -> None:
     said: list[str] = []
     from finetune.distributed import Ranks
 
@@ -237,9 +233,9 @@ def test_the_memory_before_activations_is_counted(catalog: Path) -> None:
     ]
 
 
-def test_without_any_validation_loss_the_end_is_kept(
+def test_last_weights_are_kept_without_validation_loss(
     catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    planned([float("nan"), float("nan")], monkeypatch)
+    set_validation_losses([float("nan"), float("nan")], monkeypatch)
     record, _ = train(spec_for(catalog, max_steps=2, validate_every=1, keep="best"), tmp_path / "out", device="cpu")
     assert (record.num_steps, record.best_step, record.validation_loss) == (2, None, None)

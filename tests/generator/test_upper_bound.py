@@ -21,8 +21,8 @@ from evaluation.report.console import print_result
 from evaluation.report.page import best_achievable as shown_ceiling
 from evaluation.run import evaluate
 from generator import GenerateInputs, products, write_shards
-from generator.sampling.prices import nearest_legal
-from generator.sampling.products import compile_catalog, first_of_design, rows
+from generator.sampling.prices import snap_to_points
+from generator.sampling.products import compile_catalog, family_start, rows
 from generator.upper_bound import (
     MatchedSets,
     Oracle,
@@ -34,14 +34,14 @@ from generator.upper_bound import (
     rank_shares,
 )
 from schemas.answer import render
-from schemas.appearance import Appearance, visible_part
+from schemas.appearance import Appearance, drop_invisible
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product, from_batch
 from schemas.result import Ceiling, Result, read_result
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.helpers import shard_fixture
 
 SPEC = EvaluationSpec()
@@ -113,7 +113,7 @@ EVERYTHING = catalog(
 
 
 def seen(product: Product) -> Appearance:
-    appearance = visible_part(Appearance.from_attributes(product.attributes or {}))
+    appearance = drop_invisible(Appearance.from_attributes(product.attributes or {}))
     return dataclasses.replace(appearance, design_seed=0, shot_seed=0)
 
 
@@ -313,7 +313,7 @@ def _best_answer(spec: CatalogSpec, product: Product) -> Prediction:
 def _best_price(spec: CatalogSpec, median: float, spread: float) -> float:
     """The best of all answers to 2,001 prices of equal chance."""
     quantile_N = (np.arange(2001) + 0.5) / 2001
-    drawn_N = nearest_legal(compile_catalog(spec).prices.points, median * np.exp(spread * norm.ppf(quantile_N)))
+    drawn_N = snap_to_points(compile_catalog(spec).prices.points, median * np.exp(spread * norm.ppf(quantile_N)))
     answers = [float(price) * (1 + SPEC.price_tolerance) for price in np.unique(drawn_N)]
     return max(answers, key=lambda answer: float(np.mean(np.abs(answer - drawn_N) / drawn_N <= 0.2 + ROUNDING)))
 
@@ -445,6 +445,6 @@ def test_colour_shares_are_those_of_all_orders_of_sampling(weights: list[float],
 def test_rank_shares_are_those_of_a_long_catalog() -> None:
     spec = load("fashion-luxury", "catalog")
     index_N = np.arange(120_000)
-    counted = np.bincount(index_N - first_of_design(spec, 1, index_N), minlength=6) / len(index_N)
+    counted = np.bincount(index_N - family_start(spec, 1, index_N), minlength=6) / len(index_N)
     assert sum(rank_shares(spec)) == pytest.approx(1)
     assert rank_shares(spec) == pytest.approx(counted.tolist(), abs=0.006)

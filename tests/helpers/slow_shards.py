@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import generator.catalog.shards
-from generator.catalog.shards import GenerateInputs, write_shard, write_shard_there
+from generator.catalog.shards import GenerateInputs, write_shard, write_shard_worker
 from generator.catalog.storage import Folder
 
 SMALL_SHARDS = {True: 20, False: 50}
@@ -26,12 +26,12 @@ def slow_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
 
 
 def slow_shard_there(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-    """`write_shard_there`, likewise; says where it is, and waits while it is held."""
+    """`write_shard_worker`, likewise; says where it is, and waits while it is held."""
     generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
     Path(f"{out.where()}.at-{os.getpid()}").touch()
     while Path(f"{out.where()}.hold").exists():
         time.sleep(0.05)
-    return write_shard_there(inputs, shard, out)
+    return write_shard_worker(inputs, shard, out)
 
 
 if __name__ == "__main__":
@@ -39,6 +39,6 @@ if __name__ == "__main__":
     from toile.cli import main
 
     generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
-    for name in ("write_shard", "write_shard_there"):
+    for name in ("write_shard", "write_shard_worker"):
         setattr(generator.catalog.shards, name, getattr(slow_shards, name.replace("write", "slow")))
     sys.exit(main())

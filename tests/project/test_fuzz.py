@@ -16,12 +16,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generator.catalog.masks import encoded_masks
-from generator.faults.table import SCHEMA
+from generator.catalog.masks import encode_masks
+from generator.faults.scoring import FAULTS_SCHEMA
 from generator.pages.catalog_page import make_thumbnail
-from generator.render.engine.parts import DrawnParts
+from generator.render.engine.parts import RenderedParts
+from schemas.documents import read_document
 from schemas.product import to_table
-from schemas.validation import read_document
 from tests.generator.ingest.test_import_table import rows
 from tests.helpers.fuzzing import RECORD, TARGETS, mutated, tried
 from tests.helpers.shard_fixture import products
@@ -43,17 +43,17 @@ def _encoded(kind: str, size: tuple[int, int] = (24, 18)) -> bytes:
 def _table_of_a_catalog(target: str) -> bytes:
     if target == "masks":
         cover = np.ones((4, 4), np.uint8)
-        parts = DrawnParts(
-            picture=Image.new("RGB", (4, 4)), mask=cover, part_ids=cover, names=("none", "body"), box=(0, 0, 4, 4)
+        parts = RenderedParts(
+            image=Image.new("RGB", (4, 4)), mask=cover, part_ids=cover, names=("none", "body"), box=(0, 0, 4, 4)
         )
-        return encoded_masks([("1", parts), ("2", parts)])
+        return encode_masks([("1", parts), ("2", parts)])
     file = io.BytesIO()
     if target == "shard":
         made = [dataclasses.replace(row, attributes={"colour": "navy", "list": [1, None]}) for row in products(4)]
         pq.write_table(to_table(made), file, write_page_checksum=False)
     else:
-        line = dict.fromkeys(SCHEMA.names, "1") | {"row": 1, "of_row": None}
-        pq.write_table(pa.Table.from_pylist([line, line], SCHEMA), file, write_page_checksum=False)
+        line = dict.fromkeys(FAULTS_SCHEMA.names, "1") | {"row": 1, "of_row": None}
+        pq.write_table(pa.Table.from_pylist([line, line], FAULTS_SCHEMA), file, write_page_checksum=False)
     return file.getvalue()
 
 
@@ -142,7 +142,7 @@ def test_faults_with_columns_of_other_names_or_types_are_refused() -> None:
     """The first was found by a mutant: Arrow reads a name that is no UTF-8, and fails when it is asked for it."""
     content = examples("faults")[0]
     assert not tried("faults", content.replace(b"of_row", b"of_\xe1ow"))
-    table = pa.Table.from_pylist([dict.fromkeys(SCHEMA.names, "one")])
+    table = pa.Table.from_pylist([dict.fromkeys(FAULTS_SCHEMA.names, "one")])
     assert not tried("faults", _in_parquet(table))
     assert not tried("faults", _in_parquet(table.append_column("row", pa.array([1]))))
 

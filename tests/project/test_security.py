@@ -22,7 +22,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from schemas.errors import ToileError
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.generator.ingest.test_import_table import rows, write
 from tests.helpers.shard_fixture import relist
 from toile.cli import main
@@ -141,12 +141,12 @@ def test_no_file_of_a_model_is_unpickled(tmp_path: Path, catalog: Path) -> None:
 def test_the_state_of_a_run_is_read_without_calling_anything(tmp_path: Path) -> None:
     import torch
 
-    from finetune.checkpoint import States
+    from finetune.checkpoint import Checkpointer
 
     marker, path = tmp_path / "marker", tmp_path / "state.pt"
     torch.save({"step": Armed(marker)}, path)
     assert zipfile.is_zipfile(path)
-    reader = object.__new__(States)
+    reader = object.__new__(Checkpointer)
     object.__setattr__(reader, "divided", False)
     with pytest.raises(ToileError, match="damaged"):
         reader._read(path, {})
@@ -214,7 +214,7 @@ def offline() -> Iterator[None]:
     assert ONLINE == []
 
 
-def test_what_is_not_about_the_network_does_not_use_it(brief: None, tmp_path: Path, small: Path) -> None:
+def test_what_is_not_about_the_network_does_not_use_it(short_answers: None, tmp_path: Path, small: Path) -> None:
     with offline():
         for words in (
             ["describe", small],

@@ -1,7 +1,4 @@
-"""Records of silhouettes: each is whole, each has one drawing, and every table and the published schema follow.
-
-python -m tests.schemas.test_silhouettes        # writes the names of all records into schemas/catalog.schema.json
-"""
+"""Records of silhouettes: each is whole, each has one drawing, and every table follows."""
 
 import importlib
 import re
@@ -11,28 +8,11 @@ from pathlib import Path
 import pytest
 
 from generator.fit.vocabulary import SILHOUETTE_WORDS, find_silhouette
-from generator.render.engine.silhouette_registry import PatternSheet, sheets_in
+from generator.render.engine.registry import SilhouetteRenderer, collect_silhouettes
 from generator.scaffold.starter_spec import GROUPS, tree_path
 from schemas.appearance import ANY, CUTS, MATERIALS, SILHOUETTES, STYLE_VALUES
-from schemas.row import MARKETS
 from schemas.silhouettes import FAMILIES, RECORDS, Silhouette
-from schemas.validation import SCHEMA_FOLDER
-
-SCHEMA = SCHEMA_FOLDER / "catalog.schema.json"
-ENUM = re.compile(r'(?<="silhouette": \{\n   "enum": \[)[^]]*(?=])')
-
-
-def with_names(text: str) -> str:
-    """The catalog schema with the names of all records, in their order."""
-    names = textwrap.fill(", ".join(f'"{name}"' for name in SILHOUETTES), 110, break_on_hyphens=False)
-    found, num_found = ENUM.subn(names.replace("\n", "\n    "), text)
-    assert num_found == 1, num_found
-    return found
-
-
-def test_the_published_schema_names_every_silhouette() -> None:
-    text = SCHEMA.read_text(encoding="utf-8")
-    assert text == with_names(text), "write it anew: python -m tests.schemas.test_silhouettes"
+from schemas.silhouettes.record import MARKET_CODES
 
 
 def test_no_name_is_taken_twice() -> None:
@@ -52,41 +32,43 @@ def test_a_record_uses_only_words_that_there_are(each: Silhouette) -> None:
     assert each.group in GROUPS
     assert each.usual_usd > 0
     assert each.leaf_words == each.leaf_words.casefold(), "names are compared in small letters"
-    assert len(each.nouns) == len(each.leaf) == len(MARKETS)
+    assert len(each.nouns) == len(each.leaf) == len(MARKET_CODES)
     assert not any("," in name for name in each.leaf)
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
 def test_the_name_of_a_leaf_in_any_market_leads_to_its_own_silhouette(silhouette: str) -> None:
-    for market in MARKETS:
+    for market in MARKET_CODES:
         assert find_silhouette(tree_path(silhouette, market)) == (silhouette, True), market
 
 
 def test_every_place_in_the_order_of_trying_is_taken_once() -> None:
-    places = [each.tried for each in RECORDS.values()]
+    places = [each.match_priority for each in RECORDS.values()]
     assert len(places) == len(set(places))
-    assert [RECORDS[name].tried for name, _ in SILHOUETTE_WORDS] == sorted(places)
+    assert [RECORDS[name].match_priority for name, _ in SILHOUETTE_WORDS] == sorted(places)
 
 
 # -- drawings ----------------------------------------------------------------------------------------------------------
 
 
-def drawn_in(folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, **modules: str) -> dict[str, PatternSheet]:
+def drawn_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, package: str, **modules: str
+) -> dict[str, SilhouetteRenderer]:
     """The sheets of a package of these modules, each of which draws one silhouette; there is a record of kimonos."""
-    monkeypatch.setattr("generator.render.engine.silhouette_registry.SILHOUETTES", ("kimono",))
+    monkeypatch.setattr("generator.render.engine.registry.SILHOUETTES", ("kimono",))
     monkeypatch.syspath_prepend(folder)
     (folder / package).mkdir()
     (folder / package / "__init__.py").touch()
     for module, silhouette in modules.items():
         code = f"""
-            from generator.render.engine.silhouette_registry import pattern_sheet
+            from generator.render.engine.registry import register_silhouette
 
-            @pattern_sheet({silhouette!r})
+            @register_silhouette({silhouette!r})
             def drawing(scene):
-                scene.stage(1.0)
+                scene.set_camera(1.0)
         """
         (folder / package / f"{module}.py").write_text(textwrap.dedent(code), encoding="utf-8")
-    return sheets_in(importlib.import_module(package))
+    return collect_silhouettes(importlib.import_module(package))
 
 
 def test_a_marked_function_is_found_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,9 +79,9 @@ def test_a_marked_function_is_found_wherever_it_stands(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("package", "modules", "problem"),
     [
-        ("no_sheet", {}, r"no function under @pattern_sheet draws \['kimono'\]"),
+        ("no_sheet", {}, r"no function under @register_silhouette draws \['kimono'\]"),
         ("too_many", {"robes": "kimono", "hats": "bonnet"}, r"no record of \['bonnet'\], which a function draws"),
-        ("twice", {"robes": "kimono", "wraps": "kimono"}, r"twice.wraps has a second @pattern_sheet\('kimono'\)"),
+        ("twice", {"robes": "kimono", "wraps": "kimono"}, r"twice.wraps has a second @register_silhouette\('kimono'\)"),
     ],
 )
 def test_a_record_without_a_drawing_and_a_drawing_without_a_record_are_named(
@@ -107,7 +89,3 @@ def test_a_record_without_a_drawing_and_a_drawing_without_a_record_are_named(
 ) -> None:
     with pytest.raises(AssertionError, match=problem):
         drawn_in(tmp_path, monkeypatch, package, **modules)
-
-
-if __name__ == "__main__":
-    SCHEMA.write_text(with_names(SCHEMA.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,93 +1,123 @@
-"""Snapshots: a product as somebody photographs it at home, on a floor, a bed or a hanger.
+"""Render snapshots: a product photographed at home, on a floor, on a bed or on a hanger.
 
-The product is shaded as in the studio, with deeper creases. A camera held by hand then sees it turned, off-centre and
-in perspective, on one of the surfaces of `snapshot_surfaces.py`, in uneven light of some colour, a little out of focus
-and noisy. Camera, surface, light and creases depend on the shot alone.
+The product is shaded as in the studio, with deeper creases. A handheld camera then sees it rotated, off-centre and in
+perspective, on a surface of `surfaces.py`, in uneven coloured light, slightly out of focus and noisy. Camera, surface,
+light and creases depend on the shot only.
 """
 
 import copy
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from generator.render.camera.snapshot_camera import CLIPPED, COATS, TOPS, Seen, camera
-from generator.render.camera.snapshot_kernels import develop, laid_over, looked_up
-from generator.render.camera.snapshot_surfaces import floor_surface, wall_surface
+from generator.render.camera.handheld import CLIPPED, HUNG_COATS, HUNG_TOPS, PixelMap, sample_camera
+from generator.render.camera.kernels import composite_product, sample_bilinear, tone_map
+from generator.render.camera.surfaces import floor_surface, wall_surface
+from generator.render.clothes.hats import draw_cap_front
 from generator.render.engine import Float32Array
-from generator.render.engine.canvas import Scene, roomy
-from generator.render.engine.light import shaded
-from generator.render.engine.relief import PLATE, Crease, Fold, blotches, blur, folded, grain_plate, resized
+from generator.render.engine.height_field import (
+    TILE_SIDE,
+    Crease,
+    Fold,
+    blur,
+    resize,
+    smooth_noise,
+    sum_folds,
+    white_noise_tile,
+)
+from generator.render.engine.lighting import shade_window
+from generator.render.engine.scene import Scene, allocate_planes
 from generator.render.engine.shading import FILM_STEPS
 from generator.render.engine.variation import Variation
+from generator.render.shoes.pairs import draw_shoe_pair
 
 BRIGHTEST = 2.0
-"""Linear light that a telephone still tells apart from more."""
+"""Linear light at which the tone curve of a phone saturates."""
+SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
+    "cap": (draw_cap_front, 0.9),
+    "sneaker": (draw_shoe_pair, 0.7),
+    "boot": (draw_shoe_pair, 0.5),
+    "loafer": (draw_shoe_pair, 0.7),
+    "pump": (draw_shoe_pair, 0.7),
+    "sandal": (draw_shoe_pair, 0.6),
+}
+"""Silhouette -> function that draws it from another side, and the share of snapshots that use it.
+
+In the studio caps and shoes are shown in profile. At home a cap is seen from the front, and shoes in pairs from above.
+"""
 
 
-def snapshot(scene: Scene) -> Image.Image:
-    """The finished picture, RGB, `scene.size` pixels square."""
-    hung = hangs(scene)
-    colours, alpha = _product(scene)
-    seen = camera(scene, hung)
+def choose_view(scene: Scene) -> Callable[[Scene], None] | None:
+    """Return the function for another view of the silhouette, or None where this shot has the studio's view."""
+    sheet, share = SNAPSHOT_VIEWS.get(scene.appearance.silhouette, (None, 0.0))
+    return sheet if scene.shot.chance("other view", share) else None
+
+
+def render_snapshot(scene: Scene) -> Image.Image:
+    """Render a snapshot of a scene; return the RGB image, `scene.size` pixels square."""
+    hung = is_hung(scene)
+    colours, alpha = _shade_product(scene)
+    seen = sample_camera(scene, hung)
     light = (wall_surface if hung else floor_surface)(seen.floor, scene.shot)
     if hung:
-        _hang(scene, seen, light)
-    found = looked_up(colours, alpha, seen.x, seen.y)
-    shadow = _shadow(np.ascontiguousarray(found[..., 3]), scene.shot, hung)
-    laid_over(light, found, shadow, *_lighting(scene.size, scene.shot))
-    return _developed(_focused(light, scene.shot), scene.shot)
+        _draw_hanger(scene, seen, light)
+    found = sample_bilinear(colours, alpha, seen.x, seen.y)
+    shadow = _contact_shadow(np.ascontiguousarray(found[..., 3]), scene.shot, hung)
+    composite_product(light, found, shadow, *_sample_lighting(scene.size, scene.shot))
+    return _develop(_blur_lens(light, scene.shot), scene.shot)
 
 
-def seen_cover(scene: Scene) -> Float32Array:
-    """How far the product covers each pixel of the finished picture."""
-    seen = camera(scene, hangs(scene))
-    return looked_up(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, seen.x, seen.y)[..., 3]
+def project_mask(scene: Scene) -> Float32Array:
+    """Return the coverage of each pixel of the finished image by the product (0-1), shape (size, size)."""
+    seen = sample_camera(scene, is_hung(scene))
+    return sample_bilinear(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, seen.x, seen.y)[..., 3]
 
 
-def seen_parts(scene: Scene) -> tuple[Float32Array, npt.NDArray[np.uint8]]:
-    """How far the product covers each pixel of the finished picture, and the number of its part there."""
-    seen = camera(scene, hangs(scene))
+def project_parts(scene: Scene) -> tuple[Float32Array, npt.NDArray[np.uint8]]:
+    """Return the coverage (0-1) and the part number at each pixel of the finished image."""
+    seen = sample_camera(scene, is_hung(scene))
     last = scene.side - 1
     rows, columns = (np.clip(np.rint(plane), 0, last).astype(np.intp) for plane in (seen.y, seen.x))
-    return seen_cover(scene), scene.part[rows, columns]
+    return project_mask(scene), scene.part_ids[rows, columns]
 
 
-def hangs(scene: Scene) -> bool:
-    """Whether this shot shows the product on a hanger."""
+def is_hung(scene: Scene) -> bool:
+    """Return whether this shot shows the product on a hanger."""
     if scene.pose.folded:
         return False
     name = scene.appearance.silhouette
-    share = 0.24 if name in TOPS | COATS else 0.08 if name in CLIPPED else 0.0
+    share = 0.24 if name in HUNG_TOPS | HUNG_COATS else 0.08 if name in CLIPPED else 0.0
     return scene.shot.chance("hangs", share)
 
 
-def _product(scene: Scene) -> tuple[Float32Array, Float32Array]:
-    """Linear colours and cover of the product, creased, on its own sheet."""
+def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
+    """Return linear colours, shape (size, size, 3), and coverage of the creased product on its flat sheet."""
     side = scene.side
     colours, alpha = np.zeros((side, side, 3), np.float32), scene.alpha
     rows, columns = np.flatnonzero(alpha.max(axis=1) > 0), np.flatnonzero(alpha.max(axis=0) > 0)
     if not rows.size:
         return colours, alpha
-    window = _around(rows, side), _around(columns, side)
+    window = _padded_slice(rows, side), _padded_slice(columns, side)
     crumpled = copy.copy(scene)
-    (crumpled.height,) = roomy(1, side)
-    np.add(scene.height, _creases(scene), out=crumpled.height)
-    colours[window] = shaded(crumpled, window)
+    (crumpled.height,) = allocate_planes(1, side)
+    np.add(scene.height, _sample_creases(scene), out=crumpled.height)
+    colours[window] = shade_window(crumpled, window)
     return colours, alpha
 
 
-def _around(covered: npt.NDArray[np.int64], side: int) -> slice:
-    """The stretch of covered rows or columns, and two more at each end."""
+def _padded_slice(covered: npt.NDArray[np.int64], side: int) -> slice:
+    """Return the slice of covered rows or columns with two more at each end."""
     return slice(max(int(covered[0]) - 2, 0), min(int(covered[-1]) + 3, side))
 
 
-def _creases(scene: Scene) -> Float32Array:
-    """Long folds from wearing and packing, and crumple, as heights; soft things crease more than shoes and bags."""
+def _sample_creases(scene: Scene) -> Float32Array:
+    """Return long folds from wearing and packing, and crumple, as heights (units); shoes and bags crease less."""
     shot, rng = scene.shot, scene.shot.generator("creases")
-    soft = scene.appearance.silhouette in TOPS | COATS | CLIPPED
-    strength = shot.between("creased", 0.15, 1.0) ** 1.5 * (1.0 if soft else 0.3)
+    soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
+    strength = shot.uniform("creased", 0.15, 1.0) ** 1.5 * (1.0 if soft else 0.3)
     folds: list[Fold] = []
     for _ in range(9):
         x, y, angle, long = rng.uniform((-0.3, 0.0, 0.0, 0.10), (0.3, 0.75, 2 * np.pi, 0.34))
@@ -95,26 +125,26 @@ def _creases(scene: Scene) -> Float32Array:
         end = x + long * np.cos(angle), y + long * np.sin(angle)
         folds.append(Crease((x, y), end, depth * strength, width, bow))
     x, y = scene.x, scene.y
-    place = np.float32(shot.between("crumples", 0, 9))
-    rough = 0.0050 * blotches(x + place, y, 0.10) + 0.0022 * blotches(x, y + place, 0.045, layer=1)
-    return np.asarray(folded(folds, x, y) + np.float32(strength) * rough, np.float32)
+    place = np.float32(shot.uniform("crumples", 0, 9))
+    rough = 0.0050 * smooth_noise(x + place, y, 0.10) + 0.0022 * smooth_noise(x, y + place, 0.045, layer=1)
+    return np.asarray(sum_folds(folds, x, y) + np.float32(strength) * rough, np.float32)
 
 
-def _shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32Array:
-    """The dark rim where cloth lies on the surface, and a soft shadow away from the window."""
+def _contact_shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32Array:
+    """Return the dark rim where cloth touches the surface, and a soft shadow away from the window."""
     size = cover.shape[0]
-    reach = shot.between("shadow reach", 0.006, 0.016) * (2.0 if hung else 1.0)
-    angle = shot.between("shadow angle", 0, 2 * np.pi)
+    reach = shot.uniform("shadow reach", 0.006, 0.016) * (2.0 if hung else 1.0)
+    angle = shot.uniform("shadow angle", 0, 2 * np.pi)
     right, down = (round(reach * size * f(angle)) for f in (np.cos, np.sin))
     soft = np.roll(blur(cover, 1.2 * reach * size), (down, right), axis=(0, 1))
     rim = blur(cover, 0.006 * size)
-    return np.asarray(np.clip(shot.between("shadow", 0.25, 0.65) * soft + 0.25 * rim, 0, 0.85), np.float32)
+    return np.asarray(np.clip(shot.uniform("shadow", 0.25, 0.65) * soft + 0.25 * rim, 0, 0.85), np.float32)
 
 
-def _hang(scene: Scene, seen: Seen, light: Float32Array) -> None:
-    """A hanger with its hook, behind the product: shoulders of wire or wood, or a bar with two clips."""
+def _draw_hanger(scene: Scene, seen: PixelMap, light: Float32Array) -> None:
+    """Draw a hanger with its hook behind the product: shoulders of wire or wood, or a bar with two clips."""
     shot = scene.shot
-    width = shot.one_of("hanger width", (0.006, 0.010, 0.018)) * scene.zoom
+    width = shot.choice("hanger width", (0.006, 0.010, 0.018)) * scene.zoom
     clips = scene.appearance.silhouette in CLIPPED
     top, sink = (-0.045, 0.0) if clips else (-0.035, 0.085)
     points = [(-0.15, top + sink), (0.0, top), (0.15, top + sink)]
@@ -125,77 +155,80 @@ def _hang(scene: Scene, seen: Seen, light: Float32Array) -> None:
         lines += [[(x, top), (x, 0.02)] for x in (-0.09, 0.09)]
     distance = np.full(seen.x.shape, 1e9, np.float32)
     for line in lines:
-        marks = scene.pixels(np.array(line))
+        marks = scene.to_pixels(np.array(line))
         for a, b in itertools.pairwise(marks):
-            distance = np.minimum(distance, _to_segment(seen.x, seen.y, a, b))
+            distance = np.minimum(distance, _segment_distance(seen.x, seen.y, a, b))
     cover = np.clip(width / 2 - distance + 0.5, 0, 1)
-    tone = shot.one_of("hanger", (0.02, 0.03, 0.25, 0.5))
-    colour = np.array([tone, tone * shot.between("hanger tint", 0.7, 1.0), tone * 0.75], np.float32)
+    tone = shot.choice("hanger", (0.02, 0.03, 0.25, 0.5))
+    colour = np.array([tone, tone * shot.uniform("hanger tint", 0.7, 1.0), tone * 0.75], np.float32)
     light += cover[..., None] * (colour - light)
 
 
-def _to_segment(
+def _segment_distance(
     x: Float32Array, y: Float32Array, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
 ) -> Float32Array:
-    """Distance of every place to the line from a to b."""
+    """Return the distance of each point to the line segment from a to b."""
     along = (b - a).astype(np.float32)
     t = ((x - np.float32(a[0])) * along[0] + (y - np.float32(a[1])) * along[1]) / np.float32(along @ along + 1e-9)
     t = np.clip(t, 0, 1)
     return np.asarray(np.hypot(x - np.float32(a[0]) - t * along[0], y - np.float32(a[1]) - t * along[1]), np.float32)
 
 
-def _lighting(size: int, shot: Variation) -> tuple[Float32Array, Float32Array]:
-    """A window at one side, a lamp that reaches only the middle, somebody's shadow, and the colour of the light."""
+def _sample_lighting(size: int, shot: Variation) -> tuple[Float32Array, Float32Array]:
+    """Return light level and colour: a window at one side, a lamp, somebody's shadow, a colour cast."""
     small = 64
     t = ((np.arange(small) + 0.5) / small - 0.5).astype(np.float32)
     x, y = t[None, :], t[:, None]
-    angle, fall = shot.between("window", 0, 2 * np.pi), shot.between("fall", 0.0, 0.75)
+    angle, fall = shot.uniform("window", 0, 2 * np.pi), shot.uniform("fall", 0.0, 0.75)
     level = 1 + fall * (np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y)
-    level = level * (1 - shot.between("vignette", 0.0, 0.8) * (x * x + y * y))
+    level = level * (1 - shot.uniform("vignette", 0.0, 0.8) * (x * x + y * y))
     if shot.chance("own shadow", 0.25):
-        ax, width = shot.between("shadow x", -0.4, 0.4), shot.between("shadow width", 0.15, 0.35)
-        edge = np.float32(shot.between("shadow y", 0.0, 0.4))
+        ax, width = shot.uniform("shadow x", -0.4, 0.4), shot.uniform("shadow width", 0.15, 0.35)
+        edge = np.float32(shot.uniform("shadow y", 0.0, 0.4))
         blob = np.exp(-(((x - ax) / width) ** 4)) / (1 + np.exp(-(y - edge) * 14))
-        level = level * (1 - shot.between("shadow depth", 0.15, 0.45) * blob)
+        level = level * (1 - shot.uniform("shadow depth", 0.15, 0.45) * blob)
     if shot.chance("patch", 0.10):
-        lean = shot.between("patch lean", -1.0, 1.0)
-        u = (x + lean * y - shot.between("patch x", -0.4, 0.4)) / shot.between("patch width", 0.08, 0.3)
-        level = level * (1 + shot.between("patch light", 0.3, 1.0) / (1 + np.exp(np.minimum((np.abs(u) - 1) * 9, 30))))
-    warm, green = shot.between("warm", -0.22, 0.30), shot.between("green", -0.05, 0.05)
+        lean = shot.uniform("patch lean", -1.0, 1.0)
+        u = (x + lean * y - shot.uniform("patch x", -0.4, 0.4)) / shot.uniform("patch width", 0.08, 0.3)
+        level = level * (1 + shot.uniform("patch light", 0.3, 1.0) / (1 + np.exp(np.minimum((np.abs(u) - 1) * 9, 30))))
+    warm, green = shot.uniform("warm", -0.22, 0.30), shot.uniform("green", -0.05, 0.05)
     tint = np.array([1 + 0.5 * warm, 1 + green, 1 - 0.9 * warm], np.float32)
-    return resized(np.asarray(level, np.float32), size, size, Image.Resampling.BILINEAR), tint
+    return resize(np.asarray(level, np.float32), size, size, Image.Resampling.BILINEAR), tint
 
 
-def _focused(light: Float32Array, shot: Variation) -> Float32Array:
-    """Slight defocus, and sometimes a shake along one direction."""
+def _blur_lens(light: Float32Array, shot: Variation) -> Float32Array:
+    """Apply a slight defocus, and sometimes motion blur in one direction."""
     size = light.shape[0]
-    haze = shot.between("focus", 0.0, 0.0032) * size
+    haze = shot.uniform("focus", 0.0, 0.0032) * size
     if haze >= 0.35:
         share = np.float32(min(1.0, haze))
         light = light + share * (np.stack([blur(light[..., i], haze) for i in range(3)], axis=2) - light)
     if shot.chance("shake", 0.15):
         reach = max(1, round(0.005 * size))
-        axis = shot.one_of("shake axis", (0, 1))
+        axis = shot.choice("shake axis", (0, 1))
         light = (light + np.roll(light, reach, axis) + np.roll(light, -reach, axis)) / np.float32(3)
     return light
 
 
-def _developed(light: Float32Array, shot: Variation) -> Image.Image:
-    """Exposure, tone curve, sharpening and noise of a telephone; noise is stronger in poor light."""
-    row, column = (int(shot.between(f"noise {axis}", 0, PLATE)) for axis in ("row", "column"))
+def _develop(light: Float32Array, shot: Variation) -> Image.Image:
+    """Apply exposure, tone curve, sharpening and noise of a phone camera; poor light has more noise."""
+    row, column = (int(shot.uniform(f"noise {axis}", 0, TILE_SIDE)) for axis in ("row", "column"))
     settings = (
-        shot.between("exposure", 0.62, 1.18) / BRIGHTEST,
-        shot.between("saturation", 0.75, 1.25),
-        shot.between("sharp", 0.0, 0.8),
-        0.030 * shot.between("poor light", 0.05, 1.0) ** 2,
+        shot.uniform("exposure", 0.62, 1.18) / BRIGHTEST,
+        shot.uniform("saturation", 0.75, 1.25),
+        shot.uniform("sharp", 0.0, 0.8),
+        0.030 * shot.uniform("poor light", 0.05, 1.0) ** 2,
     )
-    return Image.fromarray(develop(light, _film(shot), settings, grain_plate(), (row, column)))
+    return Image.fromarray(tone_map(light, _tone_curve(shot), settings, white_noise_tile(), (row, column)))
 
 
-def _film(shot: Variation) -> Float32Array:
-    """Display value (0..1) of linear light 0..BRIGHTEST: shoulder above 0.75, gamma and contrast of this telephone."""
+def _tone_curve(shot: Variation) -> Float32Array:
+    """Return the display values (0-1) of linear light 0..BRIGHTEST.
+
+    Shoulder above 0.75, gamma and contrast of the phone.
+    """
     light = np.linspace(0, 1, FILM_STEPS) ** 2 * BRIGHTEST
     light = np.where(light < 0.75, light, 0.75 + 0.28 * (1 - np.exp((0.75 - light) / 0.28)))
-    display = np.clip(light, 0, 1) ** (1 / shot.between("gamma", 2.0, 2.5))
-    display += shot.between("contrast", -0.10, 0.30) * (display - 0.5) * (1 - np.abs(2 * display - 1))
+    display = np.clip(light, 0, 1) ** (1 / shot.uniform("gamma", 2.0, 2.5))
+    display += shot.uniform("contrast", -0.10, 0.30) * (display - 0.5) * (1 - np.abs(2 * display - 1))
     return np.asarray(display, np.float32)

@@ -1,252 +1,260 @@
-"""Trousers, jeans, shorts and swim shorts."""
+"""Draw trousers, jeans, shorts and swim shorts."""
 
-from generator.render.clothes.details import button, flap, ring, strap
-from generator.render.clothes.fronts import lap
-from generator.render.clothes.garment import LENGTHS, polygon, stitched
-from generator.render.clothes.legs import FRONT, Legs, draw_legs, leg_line, legs_of, stage_legs
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Curve, Point, mirrored, on_side, outline, ribbon
-from generator.render.engine.relief import Crease
-from generator.render.engine.silhouette_registry import pattern_sheet
+from generator.render.clothes.fronts import placket_side
+from generator.render.clothes.garment import LENGTHS, draw_stitches, polygon
+from generator.render.clothes.trouser_legs import FRONT, LegMeasures, draw_legs, leg_edges, place_legs, sample_legs
+from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, outline, ribbon
+from generator.render.engine.fittings import draw_button, draw_flap, draw_ring, draw_strap
+from generator.render.engine.height_field import Crease
+from generator.render.engine.registry import register_silhouette
+from generator.render.engine.scene import Scene
 
 
-def _waistband(scene: Scene, legs: Legs, depth: float, *, loops: bool = True) -> int:
-    """A band with a tab that laps over the fly; the answer is the side of the tab."""
-    w, side = legs.waist, lap(scene)
-    band = mirrored(
+def _draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = True) -> int:
+    """Draw a band with a tab over the fly; return the side of the tab (-1 or 1)."""
+    w, side = legs.waist, placket_side(scene)
+    band = mirrored_outline(
         [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
         (w + 0.005, depth),
         [(0.6 * w, depth + 0.6 * FRONT), (0.0, depth + FRONT)],
     )
-    scene.panel(band, puff=0.006, soft=0.012, lift=0.004, shadow=0.45, reach=0.010, grain=1.57)
-    tab = side * scene.design.between("tab", 0.012, 0.034)
-    scene.seam([(tab, FRONT), (tab, depth + FRONT)], dark=0.55, width=0.004)
+    scene.add_panel(band, puff=0.006, soft=0.012, lift=0.004, shadow=0.45, reach=0.010, grain=1.57)
+    tab = side * scene.design.uniform("tab", 0.012, 0.034)
+    scene.add_seam([(tab, FRONT), (tab, depth + FRONT)], dark=0.55, width=0.004)
     if loops:
         for x in (-0.74 * w, -0.36 * w, 0.36 * w, 0.74 * w):
-            strap(scene, [(x, 0.001), (x, depth + 0.016)], 0.013, clip=True)
+            draw_strap(scene, [(x, 0.001), (x, depth + 0.016)], 0.013, clip=True)
     return side
 
 
-def _rib_band(scene: Scene, legs: Legs, depth: float) -> None:
-    """A knitted waistband."""
+def _draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
+    """Draw a knitted waistband."""
     w = legs.waist
-    band = mirrored(
+    band = mirrored_outline(
         [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
         (w + 0.008, depth),
         [(0.6 * w, depth + 0.6 * FRONT), (0.0, depth + FRONT)],
     )
-    scene.panel(band, "rib", puff=0.010, soft=0.014, lift=0.004, shadow=0.45, reach=0.010)
+    scene.add_panel(band, "rib", puff=0.010, soft=0.014, lift=0.004, shadow=0.45, reach=0.010)
 
 
-def _fly(scene: Scene, legs: Legs, side: int, rows: int = 1) -> None:
+def _draw_fly(scene: Scene, legs: LegMeasures, side: int, rows: int = 1) -> None:
     for i in range(rows):
         x = side * (0.034 - 0.007 * i)
         low = legs.crotch - 0.068
-        stitched(scene, [(x, 0.054), (x * 1.02, low), (0.55 * x, low + 0.036), (side * 0.003, low + 0.046 - 0.006 * i)])
+        draw_stitches(
+            scene, [(x, 0.054), (x * 1.02, low), (0.55 * x, low + 0.036), (side * 0.003, low + 0.046 - 0.006 * i)]
+        )
 
 
-def _slant_pockets(scene: Scene, legs: Legs) -> None:
+def _draw_slant_pockets(scene: Scene, legs: LegMeasures) -> None:
     for side in (-1, 1):
         mouth = on_side([(0.60 * legs.waist, 0.048), (0.80 * legs.hip, 0.090), (legs.hip - 0.002, 0.142)], side)
         scene.darken(
             outline(*[mouth], (side * legs.hip, 0.15), (side * (0.60 * legs.waist + 0.012), 0.048)), 0.28, 0.006
         )
-        scene.seam(mouth, dark=0.5)
-        scene.seam([(x - side * 0.010, y + 0.003) for x, y in mouth], dark=0.16, width=0.003, depth=0.001)
+        scene.add_seam(mouth, dark=0.5)
+        scene.add_seam([(x - side * 0.010, y + 0.003) for x, y in mouth], dark=0.16, width=0.003, depth=0.001)
 
 
-def _leg_ends(scene: Scene, legs: Legs, steps: list[float], turned_up: bool, depth: float = 0.036) -> None:
+def _draw_leg_ends(scene: Scene, legs: LegMeasures, steps: list[float], turned_up: bool, depth: float = 0.036) -> None:
     for step in steps:
         a, b = step - legs.half_leg - 0.003, step + legs.half_leg + 0.003
         if turned_up:
             top: Curve = [(a, legs.length - depth), (step, legs.length - depth + 0.006), (b, legs.length - depth)]
             y = legs.length + 0.004
             low: Curve = [(b + 0.001, y), (step, legs.length + 0.011), (a - 0.001, y)]
-            scene.overlay(outline(top, low, top[0]), puff=0.008, soft=0.012, shadow=0.5, clip=False)
+            scene.add_overlay(outline(top, low, top[0]), puff=0.008, soft=0.012, shadow=0.5, clip=False)
         else:
             hem: Curve = [(a, legs.length - 0.017), (step, legs.length - 0.011), (b, legs.length - 0.017)]
-            stitched(scene, hem)
+            draw_stitches(scene, hem)
 
 
-def _drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
+def _draw_drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
     for i, lean in enumerate((-0.020, 0.016)):
-        end = scene.shot.between(f"cord {i}", -0.012, 0.012)
+        end = scene.shot.uniform(f"cord {i}", -0.012, 0.012)
         cord: Curve = [(0.3 * lean, top), (0.9 * lean, top + 0.5 * reach), (lean + end, top + reach)]
-        scene.overlay(ribbon(cord, 0.0095), "cord", puff=0.005, soft=0.004, clip=False)
+        scene.add_overlay(ribbon(cord, 0.0095), "cord", puff=0.005, soft=0.004, clip=False)
     knot = ribbon([(-0.014, top + 0.002), (0.013, top + 0.004)], 0.013)
-    scene.overlay(knot, "cord", puff=0.007, soft=0.005, clip=False)
+    scene.add_overlay(knot, "cord", puff=0.007, soft=0.005, clip=False)
 
 
-@pattern_sheet("trousers")
-def trousers(scene: Scene) -> None:
-    """Chinos and tailored trousers: slant pockets, fly, pleats, belt loops, a crease or turn-ups; or a drawstring."""
+@register_silhouette("trousers")
+def draw_trousers(scene: Scene) -> None:
+    """Draw chinos or tailored trousers: slant pockets, fly, pleats, belt loops, crease or turn-ups; or a drawstring."""
     d = scene.design
-    length = d.between("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
+    length = d.uniform("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
     widths = {"slim": (0.046, 0.056), "straight": (0.062, 0.074), "loose": (0.086, 0.112)}
-    legs = legs_of(scene, length, widths, waist=d.between("waist", 0.118, 0.160), hip=d.between("hips", 0.026, 0.042))
-    stage_legs(scene, legs, 1.0)
+    legs = sample_legs(
+        scene, length, widths, waist=d.uniform("waist", 0.118, 0.160), hip=d.uniform("hips", 0.026, 0.042)
+    )
+    place_legs(scene, legs, 1.0)
     pressed = d.chance("pressed", 0.5)
     steps = draw_legs(scene, legs, pressed=pressed)
-    _slant_pockets(scene, legs)
+    _draw_slant_pockets(scene, legs)
     sporty = d.chance("drawstring", 0.25) and not pressed
     if pressed and d.chance("pleats", 0.6):
         for side in (-1, 1):
-            for x in (0.46, 0.62)[: d.one_of("pleat count", (1, 2))]:
+            for x in (0.46, 0.62)[: d.choice("pleat count", (1, 2))]:
                 pleat = on_side([(x * legs.waist, 0.046), ((x + 0.02) * legs.hip, 0.13)], side)
-                scene.seam(pleat, dark=0.5, width=0.005, depth=0.005)
+                scene.add_seam(pleat, dark=0.5, width=0.005, depth=0.005)
     if sporty:
-        _rib_band(scene, legs, 0.040)
-        _drawstring(scene, 0.042, 0.11)
+        _draw_rib_band(scene, legs, 0.040)
+        _draw_drawstring(scene, 0.042, 0.11)
     else:
-        side = _waistband(scene, legs, d.between("band", 0.032, 0.042))
-        _fly(scene, legs, side)
-        button(scene, side * 0.004, 0.5 * 0.036 + FRONT, 0.0105, "shell")
-    _leg_ends(scene, legs, steps, d.chance("turn-up", 0.35) and not sporty)
+        side = _draw_waistband(scene, legs, d.uniform("band", 0.032, 0.042))
+        _draw_fly(scene, legs, side)
+        draw_button(scene, side * 0.004, 0.5 * 0.036 + FRONT, 0.0105, "shell")
+    _draw_leg_ends(scene, legs, steps, d.chance("turn-up", 0.35) and not sporty)
 
 
-@pattern_sheet("jeans")
-def jeans(scene: Scene) -> None:
-    """Five pockets, rivets, a metal button, doubled stitching in thread of another colour, worn thighs."""
+@register_silhouette("jeans")
+def draw_jeans(scene: Scene) -> None:
+    """Draw jeans: five pockets, rivets, a metal button, double stitching in contrast thread, worn thighs."""
     d = scene.design
-    length = d.between("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
+    length = d.uniform("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
     widths = {"slim": (0.044, 0.054), "straight": (0.060, 0.070), "loose": (0.084, 0.108)}
-    legs = legs_of(scene, length, widths, waist=d.between("waist", 0.124, 0.164), hip=d.between("hips", 0.022, 0.036))
-    stage_legs(scene, legs, 1.0)
+    legs = sample_legs(
+        scene, length, widths, waist=d.uniform("waist", 0.124, 0.164), hip=d.uniform("hips", 0.022, 0.036)
+    )
+    place_legs(scene, legs, 1.0)
     steps = draw_legs(scene, legs)
-    _worn(scene, legs, steps)
+    _draw_worn(scene, legs, steps)
     for side in (-1, 1):
         corner = (legs.hip - 0.004, 0.104)
         mouth: Curve = [(0.44 * legs.waist, 0.047), (0.50 * legs.waist, 0.086), (0.74 * legs.hip, 0.107), corner]
         scene.darken(outline(*[on_side(mouth, side)], (side * (legs.hip - 0.004), 0.050)), 0.30, 0.005)
-        scene.seam(on_side(mouth, side), dark=0.55)
+        scene.add_seam(on_side(mouth, side), dark=0.55)
         for away in (0.006, 0.013):
-            scene.topstitch(on_side([(x - 0.6 * away, y + away) for x, y in mouth], side), width=0.0028)
+            scene.add_topstitch(on_side([(x - 0.6 * away, y + away) for x, y in mouth], side), width=0.0028)
         outer = [(legs.hip - 0.010, 0.118), (legs.hip - 0.009, 0.175)]
-        scene.topstitch(on_side(outer, side), width=0.0028)
+        scene.add_topstitch(on_side(outer, side), width=0.0028)
         for x, y in ((0.46 * legs.waist, 0.060), (legs.hip - 0.014, 0.097)):
-            button(scene, side * x, y, 0.0048, "rivet")
+            draw_button(scene, side * x, y, 0.0048, "rivet")
     coin = outline(
         [(0.62 * legs.waist, 0.070), (0.92 * legs.hip, 0.078)], (0.90 * legs.hip, 0.112), (0.64 * legs.waist, 0.104)
     )
-    scene.overlay(coin, puff=0.004, soft=0.006, shadow=0.4)
-    scene.topstitch([(0.63 * legs.waist, 0.076), (0.91 * legs.hip, 0.084)], width=0.0026)
-    side = _waistband(scene, legs, 0.038)
+    scene.add_overlay(coin, puff=0.004, soft=0.006, shadow=0.4)
+    scene.add_topstitch([(0.63 * legs.waist, 0.076), (0.91 * legs.hip, 0.084)], width=0.0026)
+    side = _draw_waistband(scene, legs, 0.038)
     w = legs.waist
     for y in (0.005, 0.031):
-        scene.topstitch(
+        scene.add_topstitch(
             [(-w, y), (-0.6 * w, y + 0.56 * FRONT), (0.0, y + FRONT), (0.6 * w, y + 0.56 * FRONT), (w, y)], width=0.0026
         )
-    _fly(scene, legs, side, 2)
-    button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet")
-    _leg_ends(scene, legs, steps, d.chance("turn-up", 0.25), 0.045)
+    _draw_fly(scene, legs, side, 2)
+    draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "rivet")
+    _draw_leg_ends(scene, legs, steps, d.chance("turn-up", 0.25), 0.045)
 
 
-def _worn(scene: Scene, legs: Legs, steps: list[float]) -> None:
-    """Seams and edges keep the dye that thighs and knees lose: all but the middle of the legs is darker."""
-    strength = scene.design.between("wash", 0.10, 0.34)
+def _draw_worn(scene: Scene, legs: LegMeasures, steps: list[float]) -> None:
+    """Darken everything but the middle of the legs: thighs and knees have lost dye, seams and edges have not."""
+    strength = scene.design.uniform("wash", 0.10, 0.34)
     for step in steps:
         side = 1 if step > 0 else -1
-        outer, inner = leg_line(legs, abs(step))
+        outer, inner = leg_edges(legs, abs(step))
         for line, inward in ((outer, -0.034), (inner, 0.030)):
             edge = [(x + 0.006 * (1 if inward < 0 else -1), y) for x, y in line]
             strip = outline(on_side(edge, side), *on_side([(x + inward, y) for x, y in line[::-1]], side))
             scene.darken(strip, strength, 0.016)
-    low = mirrored(
+    low = mirrored_outline(
         [(0.0, 0.7 * legs.length), (0.4, 0.7 * legs.length)], (0.4, legs.length + 0.02), (0.0, legs.length + 0.02)
     )
     scene.darken(low, 0.7 * strength, 0.05)
 
 
-@pattern_sheet("shorts")
-def shorts(scene: Scene) -> None:
-    """Short legs with turn-ups or stitched hems; tailored, with cargo pockets, or with a drawstring."""
+@register_silhouette("shorts")
+def draw_shorts(scene: Scene) -> None:
+    """Draw shorts with turn-ups or stitched hems; tailored, with cargo pockets, or with a drawstring."""
     d = scene.design
-    length = d.between("length", 0.36, 0.42) * LENGTHS[scene.appearance.size]
+    length = d.uniform("length", 0.36, 0.42) * LENGTHS[scene.appearance.size]
     widths = {"slim": (0.074, 0.084), "straight": (0.090, 0.100), "loose": (0.110, 0.128)}
-    legs = legs_of(scene, length, widths, waist=d.between("waist", 0.134, 0.152), hip=d.between("hips", 0.026, 0.040))
-    stage_legs(scene, legs, 1.46)
+    legs = sample_legs(
+        scene, length, widths, waist=d.uniform("waist", 0.134, 0.152), hip=d.uniform("hips", 0.026, 0.040)
+    )
+    place_legs(scene, legs, 1.46)
     steps = draw_legs(scene, legs, pressed=d.chance("pressed", 0.25))
-    _slant_pockets(scene, legs)
-    style = d.one_of("style", ("tailored", "tailored", "cargo", "sporty"))
+    _draw_slant_pockets(scene, legs)
+    style = d.choice("style", ("tailored", "tailored", "cargo", "sporty"))
     if style == "sporty":
-        _rib_band(scene, legs, 0.044)
-        _drawstring(scene, 0.044)
+        _draw_rib_band(scene, legs, 0.044)
+        _draw_drawstring(scene, 0.044)
     else:
-        side = _waistband(scene, legs, 0.038)
-        _fly(scene, legs, side)
-        button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "shell")
+        side = _draw_waistband(scene, legs, 0.038)
+        _draw_fly(scene, legs, side)
+        draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "shell")
     if style == "cargo":
-        _cargo_pockets(scene, legs, steps)
-    _leg_ends(scene, legs, steps, d.chance("turn-up", 0.4) and style != "sporty")
+        _draw_cargo_pockets(scene, legs, steps)
+    _draw_leg_ends(scene, legs, steps, d.chance("turn-up", 0.4) and style != "sporty")
 
 
-def _cargo_pockets(scene: Scene, legs: Legs, steps: list[float]) -> None:
+def _draw_cargo_pockets(scene: Scene, legs: LegMeasures, steps: list[float]) -> None:
     y = 0.5 * (legs.crotch + legs.length) - 0.035
     for step in steps:
         side = 1 if step > 0 else -1
         x1 = legs.hip + 0.35 * (abs(step) + legs.half_leg - legs.hip) + 0.006
         pocket = polygon((x1 - 0.074, y), (x1, y - 0.004), (x1 + 0.004, y + 0.090), (x1 - 0.072, y + 0.094))
-        scene.overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False)
-        flap(scene, (side * (x1 - 0.077), y - 0.004), (side * (x1 + 0.003), y - 0.008), 0.034)
-        button(scene, side * (x1 - 0.036), y + 0.016, 0.0075, "shell")
+        scene.add_overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False)
+        draw_flap(scene, (side * (x1 - 0.077), y - 0.004), (side * (x1 + 0.003), y - 0.008), 0.034)
+        draw_button(scene, side * (x1 - 0.036), y + 0.016, 0.0075, "shell")
 
 
-@pattern_sheet("swim-shorts")
-def swim_shorts(scene: Scene) -> None:
-    """Light, short and gathered at an elastic waist, with a cord, side stripes or contrast hems, and slits."""
+@register_silhouette("swim-shorts")
+def draw_swim_shorts(scene: Scene) -> None:
+    """Draw light short swim shorts with an elastic waist, a cord, side stripes or contrast hems, and slits."""
     d = scene.design
-    length = d.between("length", 0.28, 0.325) * LENGTHS[scene.appearance.size]
+    length = d.uniform("length", 0.28, 0.325) * LENGTHS[scene.appearance.size]
     boxy = 1.15 if scene.appearance.size == "child" else 1.0
-    waist, hip = d.between("waist", 0.130, 0.146) * boxy, d.between("hips", 0.030, 0.050)
-    half_leg = d.between("leg width", 0.084, 0.100) * boxy
-    crotch = min(d.between("rise", 0.175, 0.205), length - 0.055)
-    foot = min(half_leg + d.between("spread", 0.008, 0.024), waist + hip + d.between("flare", 0.006, 0.030) - half_leg)
+    waist, hip = d.uniform("waist", 0.130, 0.146) * boxy, d.uniform("hips", 0.030, 0.050)
+    half_leg = d.uniform("leg width", 0.084, 0.100) * boxy
+    crotch = min(d.uniform("rise", 0.175, 0.205), length - 0.055)
+    foot = min(half_leg + d.uniform("spread", 0.008, 0.024), waist + hip + d.uniform("flare", 0.006, 0.030) - half_leg)
     half_leg = min(half_leg, foot - 0.004)
-    legs = Legs(waist=waist, hip=waist + hip, crotch=crotch, length=length, half_leg=half_leg, foot=foot)
-    stage_legs(scene, legs, 1.50)
+    legs = LegMeasures(waist=waist, hip=waist + hip, crotch=crotch, length=length, half_leg=half_leg, foot=foot)
+    place_legs(scene, legs, 1.50)
     steps = draw_legs(scene, legs, outseam=False)
-    trim = d.one_of("trim", ("none", "stripe", "hem", "hem"))
+    trim = d.choice("trim", ("none", "stripe", "hem", "hem"))
     for step in steps:
         side = 1 if step > 0 else -1
-        outer, _ = leg_line(legs, abs(step))
+        outer, _ = leg_edges(legs, abs(step))
         if trim == "stripe":
             line: list[Point] = [(x - 0.020, y) for x, y in outer[1:]]
-            scene.overlay(ribbon(on_side(line, side), 0.020), "cord", puff=0.001, soft=0.006, shadow=0.1)
+            scene.add_overlay(ribbon(on_side(line, side), 0.020), "cord", puff=0.001, soft=0.006, shadow=0.1)
         a, b = step - half_leg, step + half_leg
         edge: Curve = [(a, length - 0.010), (step, length - 0.004), (b, length - 0.010)]
         if trim == "hem":
-            scene.overlay(ribbon(edge, 0.018), "cord", puff=0.002, soft=0.006, shadow=0.15)
+            scene.add_overlay(ribbon(edge, 0.018), "cord", puff=0.002, soft=0.006, shadow=0.15)
         else:
-            stitched(scene, [(x, y - 0.008) for x, y in edge])
+            draw_stitches(scene, [(x, y - 0.008) for x, y in edge])
         (x, y), (hx, hy) = outer[-1], outer[-2]
         notch = polygon(
             (x + 0.004, y + 0.012), (x - 0.016, y + 0.010), (x + 0.12 * (hx - x) - 0.004, y + 0.16 * (hy - y))
         )
-        scene.panel(notch * (side, 1), puff=0.0, lift=0.0, shade=0.5, clip=True, shadow=0.0)
+        scene.add_panel(notch * (side, 1), puff=0.0, lift=0.0, shade=0.5, clip=True, shadow=0.0)
         mouth: Curve = [(legs.hip - 0.034, 0.062), (legs.hip - 0.012, 0.125)]
-        scene.seam(on_side(mouth, side), dark=0.5)
-    _gathered_band(scene, legs)
-    _drawstring(scene, 0.036, d.between("cord", 0.085, 0.13))
+        scene.add_seam(on_side(mouth, side), dark=0.5)
+    _draw_gathered_band(scene, legs)
+    _draw_drawstring(scene, 0.036, d.uniform("cord", 0.085, 0.13))
     for side in (-1, 1):
-        ring(scene, side * 0.014, 0.036, 0.0060, 0.0060, 0.0045, "rivet")
+        draw_ring(scene, side * 0.014, 0.036, 0.0060, 0.0060, 0.0045, "rivet")
 
 
-def _gathered_band(scene: Scene, legs: Legs) -> None:
-    """An elastic waistband: many short folds across it, which run out below."""
+def _draw_gathered_band(scene: Scene, legs: LegMeasures) -> None:
+    """Draw an elastic waistband with many short folds that fade out below."""
     rng = scene.shot.generator("gathers")
     w, folds = legs.waist, []
     for i in range(18):
         x = (-1 + 2 * (i + rng.uniform(0.2, 0.8)) / 18) * w
         folds.append(Crease((x, -0.012), (1.04 * x, 0.070), float(rng.uniform(0.003, 0.006)), 0.0050))
-    band = mirrored(
+    band = mirrored_outline(
         [(0.0, FRONT - 0.004), (0.6 * w, 0.4 * FRONT), (w, -0.004)],
         (w + 0.004, 0.040),
         [(0.6 * w, 0.050), (0.0, 0.058)],
     )
-    scene.panel(band, puff=0.009, soft=0.014, lift=0.004, folds=folds, shadow=0.40, reach=0.010)
+    scene.add_panel(band, puff=0.009, soft=0.014, lift=0.004, folds=folds, shadow=0.40, reach=0.010)
     for y in (0.022, 0.038):
-        scene.seam([(-w, y - 0.010), (0.0, y + 0.010), (w, y - 0.010)], dark=0.20, width=0.003)
+        scene.add_seam([(-w, y - 0.010), (0.0, y + 0.010), (w, y - 0.010)], dark=0.20, width=0.003)
     for side in (-1, 1):
         for i in range(4):
             x = side * (0.25 + 0.19 * i) * w
-            scene.seam([(x, 0.052), (1.04 * x, rng.uniform(0.068, 0.095))], dark=0.22, width=0.004)
+            scene.add_seam([(x, 0.052), (1.04 * x, rng.uniform(0.068, 0.095))], dark=0.22, width=0.004)

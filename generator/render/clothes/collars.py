@@ -1,55 +1,71 @@
-"""Necklines, collars, lapels and hoods: what frames the head hole of a garment.
+"""Draw necklines, collars, lapels and hoods.
 
-All of them start from the neck point of a `Cut`: half width `neck` at y = 0, front depth `scoop`.
+All start from the neck point of `GarmentMeasures`: half width `neck` at y = 0, front depth `scoop`. Sizes are in
+garment units.
 """
 
-from generator.render.clothes.details import button
-from generator.render.clothes.garment import Cut
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Curve, Point, Stretch, flipped, heading, mirrored, on_side, outline, ribbon
+from generator.render.clothes.garment import GarmentMeasures
+from generator.render.engine.curves import (
+    Curve,
+    Point,
+    Stretch,
+    angle_down,
+    mirror_curve,
+    mirrored_outline,
+    on_side,
+    outline,
+    ribbon,
+)
+from generator.render.engine.fittings import draw_button
+from generator.render.engine.scene import Scene
 
 
-def round_neck(cut: Cut) -> Curve:
-    """A scooped neckline, from the axis to the neck point."""
+def round_neck(cut: GarmentMeasures) -> Curve:
+    """Return a scooped neckline, from the axis to the neck point."""
     return [(0.0, cut.scoop), (0.50 * cut.neck, 0.86 * cut.scoop), (0.90 * cut.neck, 0.42 * cut.scoop), (cut.neck, 0.0)]
 
 
-def v_neck(cut: Cut) -> Curve:
-    """A pointed neckline, a little hollow as cloth hangs."""
+def v_neck(cut: GarmentMeasures) -> Curve:
+    """Return a V neckline, slightly hollow, from the axis to the neck point."""
     return [(0.0, cut.scoop), (0.56 * cut.neck, 0.40 * cut.scoop), (cut.neck, 0.0)]
 
 
-def inside_back(scene: Scene, cut: Cut, depth: float, cloth: str = "lining", *, label: bool = True) -> None:
-    """The inner side of the back, seen through the neck opening, with the label that is sewn there."""
+def draw_inside_back(
+    scene: Scene, cut: GarmentMeasures, depth: float, cloth: str = "lining", *, label: bool = True
+) -> None:
+    """Draw the inner side of the back, seen through the neck opening, with its label."""
     n = cut.neck
-    shape = mirrored([(0.0, -0.006), (0.6 * n, -0.006), (n, -0.008)], [(n, depth), (0.0, depth)])
-    scene.panel(shape, cloth, puff=0.0, lift=0.014, shade=0.82, shadow=0.0)
+    shape = mirrored_outline([(0.0, -0.006), (0.6 * n, -0.006), (n, -0.008)], [(n, depth), (0.0, depth)])
+    scene.add_panel(shape, cloth, puff=0.0, lift=0.014, shade=0.82, shadow=0.0)
     if label and depth > 0.03:
-        wide = scene.design.between("label", 0.30, 0.48) * n
-        scene.overlay(
-            mirrored([(0.0, 0.013), (wide, 0.012)], (wide, 0.026), (0.0, 0.027)), "label", puff=0.001, shade=0.80
+        wide = scene.design.uniform("label", 0.30, 0.48) * n
+        scene.add_overlay(
+            mirrored_outline([(0.0, 0.013), (wide, 0.012)], (wide, 0.026), (0.0, 0.027)),
+            "label",
+            puff=0.001,
+            shade=0.80,
         )
-    scene.darken(mirrored([(0.0, depth * 0.55), (n, depth * 0.35)], [(n, depth), (0.0, depth)]), 0.25, 0.02)
+    scene.darken(mirrored_outline([(0.0, depth * 0.55), (n, depth * 0.35)], [(n, depth), (0.0, depth)]), 0.25, 0.02)
 
 
-def neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "rib") -> None:
-    """A band along the neckline: behind the neck, then along the front."""
+def draw_neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "rib") -> None:
+    """Draw a band along the neckline: first behind the neck, then along the front."""
     n = neckline[-1][0]
     back = [(-n, -0.002), (-0.6 * n, 0.004), (0.0, 0.007), (0.6 * n, 0.004), (n, -0.002)]
-    scene.overlay(ribbon(back, 0.7 * width), cloth, puff=0.003, shade=0.82, shadow=0.2, clip=False)
+    scene.add_overlay(ribbon(back, 0.7 * width), cloth, puff=0.003, shade=0.82, shadow=0.2, clip=False)
     inner = [(0.98 * x, y + 0.20 * width) for x, y in neckline]
     pointed = len(neckline) == 3 and neckline[1][1] < 0.6 * neckline[0][1]
     if not pointed:
-        full = [*flipped(inner[::-1]), *inner[1:]]
-        scene.panel(
+        full = [*mirror_curve(inner[::-1]), *inner[1:]]
+        scene.add_panel(
             ribbon(full, width), cloth, puff=0.006, soft=0.4 * width, lift=0.002, shadow=0.4, reach=0.008, part="collar"
         )
-        scene.seam([(x, y + 0.72 * width) for x, y in full], dark=0.28, width=0.003)
+        scene.add_seam([(x, y + 0.72 * width) for x, y in full], dark=0.28, width=0.003)
         return
-    for side in (-1, 1):  # the right band laps over the left where they meet
+    for side in (-1, 1):  # the right band overlaps the left one
         leg = [(inner[0][0] - 0.004 * side, inner[0][1] + 0.006), *inner[1:]]
         shape = ribbon(on_side(leg, side), width)
-        scene.panel(
+        scene.add_panel(
             shape,
             cloth,
             puff=0.006,
@@ -62,31 +78,31 @@ def neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "rib") -
         )
 
 
-def roll_neck(scene: Scene, cut: Cut, tall: float) -> None:
-    """A tall ribbed collar that is turned over once."""
+def draw_roll_neck(scene: Scene, cut: GarmentMeasures, tall: float) -> None:
+    """Draw a tall ribbed collar that is turned over once."""
     n = cut.neck
-    tube = mirrored(
+    tube = mirrored_outline(
         [(0.0, -tall + 0.004), (0.72 * n, -tall), (0.92 * n, -tall + 0.014)],
         [(n, -0.01), (1.06 * n, 0.010)],
         [(0.8 * n, 0.030), (0.0, 0.040)],
     )
-    scene.panel(tube, "rib", puff=0.018, soft=0.022, lift=0.004, shadow=0.5, part="collar")
-    fold = mirrored(
+    scene.add_panel(tube, "rib", puff=0.018, soft=0.022, lift=0.004, shadow=0.5, part="collar")
+    fold = mirrored_outline(
         [(0.0, -tall - 0.002), (0.75 * n, -tall - 0.006), (0.98 * n, -tall + 0.012)],
         [(1.05 * n, -0.3 * tall), (1.03 * n, -0.12 * tall)],
         [(0.7 * n, 0.004), (0.0, 0.012)],
     )
-    scene.panel(fold, "rib", puff=0.016, soft=0.018, lift=0.006, shadow=0.55, reach=0.010, part="collar")
+    scene.add_panel(fold, "rib", puff=0.016, soft=0.018, lift=0.006, shadow=0.55, reach=0.010, part="collar")
     scene.darken(
-        mirrored([(0.0, -tall), (0.7 * n, -tall - 0.004)], [(0.6 * n, -tall + 0.014), (0.0, -tall + 0.018)]),
+        mirrored_outline([(0.0, -tall), (0.7 * n, -tall - 0.004)], [(0.6 * n, -tall + 0.014), (0.0, -tall + 0.018)]),
         0.45,
         0.006,
     )
 
 
-def shirt_collar(
+def draw_shirt_collar(
     scene: Scene,
-    cut: Cut,
+    cut: GarmentMeasures,
     *,
     spread: float,
     depth: float,
@@ -94,15 +110,15 @@ def shirt_collar(
     cloth: str = "main",
     stitched: bool = True,
 ) -> None:
-    """A turned-down collar: a stand at the back, two leaves in front that meet below the neck.
+    """Draw a turned-down collar: a stand at the back, two collar points that meet below the neck.
 
-    `spread` moves the points apart, `depth` is how low they reach.
+    `spread` is the distance of the points, `depth` how low they reach.
     """
     n = cut.neck
-    back = mirrored(
+    back = mirrored_outline(
         [(0.0, -stand - 0.004), (0.6 * n, -stand - 0.006), (n + 0.006, -0.004)], [(0.9 * n, 0.018), (0.0, 0.006)]
     )
-    scene.panel(back, cloth, puff=0.005, soft=0.010, shade=0.80, shadow=0.3, reach=0.008, part="collar")
+    scene.add_panel(back, cloth, puff=0.005, soft=0.010, shade=0.80, shadow=0.3, reach=0.008, part="collar")
     meet, tip = (0.003, cut.scoop + 0.004), (n * 0.72 + spread, depth)
     for side in (-1, 1):
         leaf: list[Stretch] = [
@@ -118,19 +134,19 @@ def shirt_collar(
             [(0.62 * n, 0.018), (0.78 * n, -0.002), (0.50 * n, -stand - 0.009)],
         ]
         shape = outline(*leaf) * (side, 1)
-        grain = side * heading(meet, tip)
-        scene.panel(
+        grain = side * angle_down(meet, tip)
+        scene.add_panel(
             shape, cloth, puff=0.008, soft=0.012, lift=0.005, grain=grain, shadow=0.55, reach=0.013, part="collar"
         )
         if stitched:
             edge: Curve = [(n + 0.008, 0.026), (0.94 * tip[0], tip[1] - 0.010), (meet[0] + 0.010, meet[1] - 0.006)]
-            scene.seam(on_side([edge[0], edge[1]], side), width=0.0028, depth=0.0012, dark=0.16)
-            scene.seam(on_side([edge[1], edge[2]], side), width=0.0028, depth=0.0012, dark=0.16)
+            scene.add_seam(on_side([edge[0], edge[1]], side), width=0.0028, depth=0.0012, dark=0.16)
+            scene.add_seam(on_side([edge[1], edge[2]], side), width=0.0028, depth=0.0012, dark=0.16)
 
 
-def lapels(
+def draw_lapels(
     scene: Scene,
-    cut: Cut,
+    cut: GarmentMeasures,
     *,
     width: float,
     low: float,
@@ -139,9 +155,9 @@ def lapels(
     wrap: float = 0.0,
     cloth: str = "main",
 ) -> None:
-    """Fronts turned back down to `low`, under a collar; between both a notch, or a peak that points to the shoulder.
+    """Draw lapels down to `low` under a collar, with a notch between them, or a peak.
 
-    `width` is how far the lapel reaches beyond the neck, `gorge` the height of its seam with the collar, `wrap` how far
+    `width` is how far a lapel reaches beyond the neck, `gorge` the height of its seam with the collar, `wrap` how far
     the lapels cross the axis.
     """
     n = cut.neck
@@ -157,7 +173,7 @@ def lapels(
             tip,
             [tip, (0.70 * (n + width), 0.5 * (gorge + low)), (0.26 * (n + width), 0.88 * low), end],
         ]
-        scene.panel(
+        scene.add_panel(
             outline(*leaf) * (side, 1),
             cloth,
             puff=0.008,
@@ -174,7 +190,7 @@ def lapels(
             [notch, (0.99 * n, 0.62 * gorge), (0.90 * n, 0.014)],
             [(0.90 * n, 0.014), (0.84 * n, -0.010), (0.30 * n, -0.020)],
         ]
-        scene.panel(
+        scene.add_panel(
             outline(*fall) * (side, 1),
             cloth,
             puff=0.008,
@@ -185,26 +201,28 @@ def lapels(
             reach=0.012,
             part="collar",
         )
-    neck = mirrored(
+    neck = mirrored_outline(
         [(0.0, -0.036), (0.6 * n, -0.033), (0.88 * n, -0.022)], [(0.86 * n, 0.0), (0.5 * n, 0.004), (0.0, 0.006)]
     )
-    scene.panel(neck, cloth, puff=0.007, soft=0.012, shade=0.90, shadow=0.4, reach=0.010, part="collar")
+    scene.add_panel(neck, cloth, puff=0.007, soft=0.012, shade=0.90, shadow=0.4, reach=0.010, part="collar")
 
 
-def standing_collar(
-    scene: Scene, cut: Cut, tall: float, *, cloth: str = "rib", puff: float = 0.010, quilted: bool = False
+def draw_standing_collar(
+    scene: Scene, cut: GarmentMeasures, tall: float, *, cloth: str = "rib", puff: float = 0.010, quilted: bool = False
 ) -> None:
-    """A band that stands up around the neck and opens in front in a narrow V down to the scoop."""
+    """Draw a band that stands up around the neck and opens in a narrow V down to the scoop."""
     n = cut.neck
-    inner = mirrored([(0.0, -tall - 0.004), (0.9 * n, -tall)], [(n, 0.0), (0.5 * n, 0.5 * cut.scoop), (0.0, cut.scoop)])
-    scene.panel(inner, cloth, puff=0.004, soft=0.02, shade=0.72, shadow=0.0, part="collar")
+    inner = mirrored_outline(
+        [(0.0, -tall - 0.004), (0.9 * n, -tall)], [(n, 0.0), (0.5 * n, 0.5 * cut.scoop), (0.0, cut.scoop)]
+    )
+    scene.add_panel(inner, cloth, puff=0.004, soft=0.02, shade=0.72, shadow=0.0, part="collar")
     for side in (-1, 1):
         leaf: list[Stretch] = [
             [(0.86 * n, -tall - 0.004), (n + 0.004, -tall + 0.006), (n + 0.010, 0.006)],
             [(n + 0.010, 0.006), (0.62 * n + 0.01, cut.scoop * 0.75 + 0.010), (0.002, cut.scoop + 0.008)],
             [(0.002, cut.scoop - 0.6 * tall), (0.45 * n, 0.25 * cut.scoop - 0.6 * tall), (0.86 * n, -tall - 0.004)],
         ]
-        scene.panel(
+        scene.add_panel(
             outline(*leaf) * (side, 1),
             cloth,
             puff=puff,
@@ -218,27 +236,27 @@ def standing_collar(
         )
 
 
-def hood_behind(scene: Scene, cut: Cut, tall: float, wide: float, *, cloth: str = "main") -> None:
-    """A hood that stands up behind the neck, and the inner side of it."""
-    shape = mirrored(
+def draw_hood_behind(scene: Scene, cut: GarmentMeasures, tall: float, wide: float, *, cloth: str = "main") -> None:
+    """Draw a hood that stands up behind the neck, and its inner side."""
+    shape = mirrored_outline(
         [(0.0, -tall), (0.55 * wide, -tall + 0.012), (wide, -0.45 * tall), (0.96 * wide, 0.0), (0.8 * wide, 0.045)],
         (0.0, 0.06),
     )
-    scene.panel(shape, cloth, puff=0.026, soft=0.030, volume=0.012, part="collar")
-    scene.seam([(0.0, -tall), (0.0, -tall + 0.04)], dark=0.4)
-    hole = mirrored(
+    scene.add_panel(shape, cloth, puff=0.026, soft=0.030, volume=0.012, part="collar")
+    scene.add_seam([(0.0, -tall), (0.0, -tall + 0.04)], dark=0.4)
+    hole = mirrored_outline(
         [(0.0, -tall + 0.036), (0.42 * wide, -tall + 0.050), (0.70 * wide, -0.40 * tall), (0.48 * wide, 0.05)],
         (0.0, cut.scoop + 0.015),
     )
-    scene.inside(hole, lift=0.022)
-    scene.darken(mirrored([(0.0, -0.02), (0.05, 0.0)], [(0.05, 0.08), (0.0, 0.09)]), 0.45, 0.025)
+    scene.add_inside(hole, lift=0.022)
+    scene.darken(mirrored_outline([(0.0, -0.02), (0.05, 0.0)], [(0.05, 0.08), (0.0, 0.09)]), 0.45, 0.025)
 
 
-def hood_edges(scene: Scene, cut: Cut, tall: float, wide: float) -> None:
-    """The front edges of a standing hood, turned over and crossing at the throat."""
+def draw_hood_edges(scene: Scene, cut: GarmentMeasures, tall: float, wide: float) -> None:
+    """Draw the front edges of a standing hood, turned over and crossing at the throat."""
     for side in (-1, 1):
         edge = [(0.72 * wide, -0.40 * tall), (0.80 * wide, 0.0), (0.48 * wide, 0.056), (0.002, cut.scoop + 0.016)]
-        scene.panel(
+        scene.add_panel(
             ribbon(on_side(edge, side), 0.034, 0.030),
             puff=0.012,
             soft=0.014,
@@ -249,15 +267,16 @@ def hood_edges(scene: Scene, cut: Cut, tall: float, wide: float) -> None:
         )
 
 
-def hood_lying(scene: Scene, cut: Cut) -> None:
-    """A hood that lies on the shoulders, its opening towards the throat: two soft rolls that meet in front."""
+def draw_hood_lying(scene: Scene, cut: GarmentMeasures) -> None:
+    """Draw a hood on the shoulders, open towards the throat: two soft rolls that meet in front."""
     n = cut.neck
-    back = mirrored(
+    back = mirrored_outline(
         [(0.0, -0.062), (0.8 * n, -0.058), (n + 0.042, -0.020), (n + 0.044, 0.030)], [(0.6 * n, 0.05), (0.0, 0.03)]
     )
-    scene.panel(back, puff=0.022, soft=0.024, volume=0.008, shadow=0.5, part="collar")
-    scene.inside(
-        mirrored([(0.0, -0.034), (0.6 * n, -0.030), (0.98 * n, 0.0)], [(0.7 * n, 0.06), (0.0, cut.scoop)]), lift=0.018
+    scene.add_panel(back, puff=0.022, soft=0.024, volume=0.008, shadow=0.5, part="collar")
+    scene.add_inside(
+        mirrored_outline([(0.0, -0.034), (0.6 * n, -0.030), (0.98 * n, 0.0)], [(0.7 * n, 0.06), (0.0, cut.scoop)]),
+        lift=0.018,
     )
     for side in (-1, 1):
         roll: list[Stretch] = [
@@ -270,11 +289,11 @@ def hood_lying(scene: Scene, cut: Cut) -> None:
             ],
             [(0.004, cut.scoop + 0.010), (0.62 * n, 0.040), (0.86 * n, 0.0), (0.5 * n, -0.046)],
         ]
-        scene.panel(
+        scene.add_panel(
             outline(*roll) * (side, 1), puff=0.018, soft=0.018, lift=0.004, grain=side * 0.5, shadow=0.55, part="collar"
         )
 
 
-def collar_button(scene: Scene, cut: Cut, cloth: str = "shell") -> None:
-    """The button that closes the collar."""
-    button(scene, 0.0, cut.scoop + 0.004, 0.0075, cloth)
+def draw_collar_button(scene: Scene, cut: GarmentMeasures, cloth: str = "shell") -> None:
+    """Draw the button that closes the collar."""
+    draw_button(scene, 0.0, cut.scoop + 0.004, 0.0075, cloth)

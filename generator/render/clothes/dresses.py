@@ -1,35 +1,35 @@
-"""Dresses and skirts."""
+"""Draw dresses and skirts."""
 
 from dataclasses import dataclass
 
-from generator.render.clothes.body_turn import face
-from generator.render.clothes.collars import inside_back, round_neck, v_neck
-from generator.render.clothes.details import buckle, button, strap
-from generator.render.clothes.fronts import lap, waist_belt
+from generator.render.clothes.collars import draw_inside_back, round_neck, v_neck
+from generator.render.clothes.folds import body_folds, hem_folds
+from generator.render.clothes.fronts import draw_waist_belt, placket_side
 from generator.render.clothes.garment import (
     LENGTHS,
-    Cut,
-    arm,
+    GarmentMeasures,
     armhole_line,
-    armhole_seams,
-    body_half,
+    body_outline,
     child_zoom,
-    cuff,
-    lay_near_sleeve,
+    draw_armhole_seams,
+    draw_cuff,
+    draw_near_sleeve,
+    draw_sleeves,
+    place_garment,
     polygon,
-    sleeves,
-    staged,
+    sample_arm,
 )
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Curve, Point, Stretch, mirrored, on_side, outline, ribbon
-from generator.render.engine.folds import body_folds, hem_folds
-from generator.render.engine.relief import Crease, Flutes, Fold
-from generator.render.engine.silhouette_registry import pattern_sheet
+from generator.render.clothes.turned import turn_garment
+from generator.render.engine.curves import Curve, Point, Stretch, mirrored_outline, on_side, outline, ribbon
+from generator.render.engine.fittings import draw_buckle, draw_button, draw_strap
+from generator.render.engine.height_field import Crease, Flutes, Fold
+from generator.render.engine.registry import register_silhouette
+from generator.render.engine.scene import Scene
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skirt:
-    """What the lower part of a dress looks like: ranges of waist and hem against the chest, and its folds."""
+    """The lower part of a dress: ranges of waist and hem relative to the chest, and its folds."""
 
     waist: tuple[float, float]
     waist_at: tuple[float, float]
@@ -49,48 +49,51 @@ SKIRTS = {
 }
 
 
-@pattern_sheet("dress")
-def dress(scene: Scene) -> None:
-    """Without a waist (shift, empire) or with one (sheath, A-line, full, tiered), plain, buttoned, belted or tied."""
-    d, sleeve, pointed = scene.design, scene.cut("sleeve"), scene.cut("neckline") == "v"
-    style = d.one_of("skirt", ("shift", "shift", "empire", "sheath", "a-line", "full", "tiered"))
-    shape, chest = SKIRTS[style], d.between("chest", 0.122, 0.142)
+@register_silhouette("dress")
+def draw_dress(scene: Scene) -> None:
+    """Draw a dress without a waist (shift, empire) or with one (sheath, A-line, full, tiered).
+
+    Plain, buttoned or belted.
+    """
+    d, sleeve, pointed = scene.design, scene.choose_cut("sleeve"), scene.choose_cut("neckline") == "v"
+    style = d.choice("skirt", ("shift", "shift", "empire", "sheath", "a-line", "full", "tiered"))
+    shape, chest = SKIRTS[style], d.uniform("chest", 0.122, 0.142)
     bare = sleeve == "none"
-    cut = Cut(
-        scoop=d.between("v depth", 0.130, 0.185) if pointed else d.between("scoop", 0.050, 0.090),
-        neck=d.between("neck", 0.056, 0.080),
-        shoulder=chest - d.between("shoulder", 0.008, 0.018) if bare else chest + d.between("shoulder", 0.0, 0.012),
+    cut = GarmentMeasures(
+        scoop=d.uniform("v depth", 0.130, 0.185) if pointed else d.uniform("scoop", 0.050, 0.090),
+        neck=d.uniform("neck", 0.056, 0.080),
+        shoulder=chest - d.uniform("shoulder", 0.008, 0.018) if bare else chest + d.uniform("shoulder", 0.0, 0.012),
         slope=0.034,
         chest=chest,
         armhole=0.155,
-        waist=chest * d.between("waist", *shape.waist),
-        waist_at=d.between("waist at", *shape.waist_at),
-        hem=chest * d.between("hem", *shape.hem),
-        length=d.between("length", 0.62, 0.72),
-        dip=d.between("dip", 0.004, 0.022),
+        waist=chest * d.uniform("waist", *shape.waist),
+        waist_at=d.uniform("waist at", *shape.waist_at),
+        hem=chest * d.uniform("hem", *shape.hem),
+        length=d.uniform("length", 0.62, 0.72),
+        dip=d.uniform("dip", 0.004, 0.022),
     )
     made = None
     if sleeve == "short":
-        made = arm(
+        made = sample_arm(
             scene,
-            d.between("short sleeve", 0.10, 0.15),
-            d.between("mouth", 0.046, 0.062),
+            d.uniform("short sleeve", 0.10, 0.15),
+            d.uniform("mouth", 0.046, 0.062),
             angle=0.5,
-            fullness=d.between("fullness", 1.0, 1.22),
+            fullness=d.uniform("fullness", 1.0, 1.22),
         )
     elif sleeve == "long":
-        made = arm(
+        made = sample_arm(
             scene,
-            d.between("long sleeve", 0.36, 0.41),
-            d.between("wrist", 0.034, 0.050),
+            d.uniform("long sleeve", 0.36, 0.41),
+            d.uniform("wrist", 0.034, 0.050),
             angle=0.25,
-            fullness=d.between("fullness", 1.0, 1.30),
+            fullness=d.uniform("fullness", 1.0, 1.30),
         )
-    cut = staged(scene, cut, 1.06, sleeve=made)
+    cut = place_garment(scene, cut, 1.06, sleeve=made)
     neckline = v_neck(cut) if pointed else round_neck(cut)
-    arms = sleeves(scene, cut, made) if made else []
-    inside_back(scene, cut, cut.scoop + 0.01, "main")
-    half = body_half(cut, neckline)
+    arms = draw_sleeves(scene, cut, made) if made else []
+    draw_inside_back(scene, cut, cut.scoop + 0.01, "main")
+    half = body_outline(cut, neckline)
     if not made:
         half[2] = armhole_line(cut)
     half[3] = [
@@ -100,31 +103,31 @@ def dress(scene: Scene) -> None:
     ]
     half[4:4] = [_skirt_side(cut, style)]
     gathered_at = cut.waist_at + (0.04 if style == "shift" else 0.0)
-    flutes = hem_folds(scene, gathered_at, cut, shape.flutes + d.between("flutes", -0.5, 1.5), shape.depth)
+    flutes = hem_folds(scene, gathered_at, cut, shape.flutes + d.uniform("flutes", -0.5, 1.5), shape.depth)
     folds = [*body_folds(scene, cut)[:8], *flutes]
-    scene.panel(mirrored(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
-    lay_near_sleeve(scene)
-    _bodice(scene, cut, neckline, sleeved=bool(made))
+    scene.add_panel(mirrored_outline(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
+    draw_near_sleeve(scene)
+    _draw_bodice(scene, cut, neckline, sleeved=bool(made))
     if style == "tiered":
-        _tiers(scene, cut)
+        _draw_tiers(scene, cut)
     for each in arms:
-        cuff(scene, each, 0.018 if sleeve == "short" else 0.030)
+        draw_cuff(scene, each, 0.018 if sleeve == "short" else 0.030)
     if scene.appearance.hardware != "none":
-        waist_belt(scene, cut, tied=False, width=d.between("belt", 0.026, 0.040))
+        draw_waist_belt(scene, cut, tied=False, width=d.uniform("belt", 0.026, 0.040))
     elif style != "shift" and d.chance("sash", 0.3):
-        waist_belt(scene, cut, tied=True, width=0.030)
+        draw_waist_belt(scene, cut, tied=True, width=0.030)
     elif style != "shift":
-        scene.seam(
+        scene.add_seam(
             [(-cut.waist, cut.waist_at), (0.0, cut.waist_at + 0.006), (cut.waist, cut.waist_at)], dark=0.4, width=0.006
         )
-    scene.seam(
+    scene.add_seam(
         [(-cut.hem, cut.length - 0.016), (0.0, cut.length - 0.016 + cut.dip), (cut.hem, cut.length - 0.016)],
         dark=0.15,
         width=0.003,
     )
 
 
-def _skirt_side(cut: Cut, style: str) -> list[Point]:
+def _skirt_side(cut: GarmentMeasures, style: str) -> list[Point]:
     waist, hem = (cut.waist, cut.waist_at), (cut.hem, cut.length)
     middle = 0.5 * (cut.waist_at + cut.length)
     if style == "shift":
@@ -140,27 +143,27 @@ def _skirt_side(cut: Cut, style: str) -> list[Point]:
     ]
 
 
-def _bodice(scene: Scene, cut: Cut, neckline: Curve, *, sleeved: bool) -> None:
-    """The neck facing, armhole seams or bindings, and darts, princess seams or a row of buttons."""
+def _draw_bodice(scene: Scene, cut: GarmentMeasures, neckline: Curve, *, sleeved: bool) -> None:
+    """Draw the neck facing, armhole seams or bindings, and darts, princess seams or a row of buttons."""
     d = scene.design
     facing = [(0.99 * x, y + 0.013) for x, y in neckline]
     for side in (-1, 1):
-        scene.seam(on_side(facing, side), dark=0.20, width=0.003, depth=0.0014)
+        scene.add_seam(on_side(facing, side), dark=0.20, width=0.003, depth=0.0014)
         if not sleeved:
             bound = [(x - 0.011, y + 0.004) for x, y in armhole_line(cut)]
-            scene.seam(on_side(bound, side), dark=0.20, width=0.003, depth=0.0014)
+            scene.add_seam(on_side(bound, side), dark=0.20, width=0.003, depth=0.0014)
     if sleeved:
-        armhole_seams(scene, cut)
-    style = d.one_of("bodice", ("darts", "princess", "buttons"))
+        draw_armhole_seams(scene, cut)
+    style = d.choice("bodice", ("darts", "princess", "buttons"))
     if style == "buttons":
-        x = lap(scene) * 0.012
-        scene.seam([(x, cut.scoop), (x, cut.length)], dark=0.40, width=0.004)
+        x = placket_side(scene) * 0.012
+        scene.add_seam([(x, cut.scoop), (x, cut.length)], dark=0.40, width=0.004)
         low = cut.length - 0.08
         count = round((low - cut.scoop) / 0.055)
         for i in range(count):
             y = cut.scoop + 0.022 + (low - cut.scoop) * i / count
             if abs(y - cut.waist_at) > 0.024:
-                button(scene, 0.0, y, 0.0078, "shell")
+                draw_button(scene, 0.0, y, 0.0078, "shell")
         return
     for side in (-1, 1):
         if style == "darts":
@@ -178,33 +181,38 @@ def _bodice(scene: Scene, cut: Cut, neckline: Curve, *, sleeved: bool) -> None:
                 ]
             ]
         for line in lines:
-            scene.seam(on_side(line, side), dark=0.26, width=0.0035)
+            scene.add_seam(on_side(line, side), dark=0.26, width=0.0035)
 
 
-def _tiers(scene: Scene, cut: Cut) -> None:
-    """Gathered seams across the skirt."""
-    count = scene.design.one_of("tiers", (2, 3))
+def _draw_tiers(scene: Scene, cut: GarmentMeasures) -> None:
+    """Draw gathered seams across the skirt."""
+    count = scene.design.choice("tiers", (2, 3))
     rng = scene.shot.generator("tiers")
     for i in range(1, count + 1):
         t = i / (count + 1)
         y, w = cut.waist_at + t * (cut.length - cut.waist_at), cut.waist + (t**0.85) * (cut.hem - cut.waist) + 0.012
         line: Curve = [(-w, y - 0.006), (-0.5 * w, y + 0.003), (0.0, y + 0.006), (0.5 * w, y + 0.003), (w, y - 0.006)]
-        scene.seam(line, dark=0.45, width=0.006, depth=0.006)
+        scene.add_seam(line, dark=0.45, width=0.006, depth=0.006)
         for j in range(9):
             x = (-0.92 + 1.84 * (j + rng.uniform(0.2, 0.8)) / 9) * w
-            scene.seam([(x, y + 0.008), (1.04 * x, y + rng.uniform(0.030, 0.055))], dark=0.20, width=0.005, depth=0.004)
+            scene.add_seam(
+                [(x, y + 0.008), (1.04 * x, y + rng.uniform(0.030, 0.055))], dark=0.20, width=0.005, depth=0.004
+            )
 
 
-@pattern_sheet("skirt")
-def skirt(scene: Scene) -> None:
-    """Pencil, straight or flared, mini to midi, pleated, buttoned or wrapped; metal hardware is two strap buckles."""
-    d, fit = scene.design, scene.cut("fit")
+@register_silhouette("skirt")
+def draw_skirt(scene: Scene) -> None:
+    """Draw a skirt: pencil, straight or flared, mini to midi, pleated, buttoned or wrapped.
+
+    With metal hardware it has two strap buckles.
+    """
+    d, fit = scene.design, scene.choose_cut("fit")
     child = scene.appearance.size == "child"
-    length = d.between("length", 0.40, 0.468) * LENGTHS[scene.appearance.size]
-    waist = d.between("waist", 0.132, 0.166) * (1.15 if child else 1.0)
+    length = d.uniform("length", 0.40, 0.468) * LENGTHS[scene.appearance.size]
+    waist = d.uniform("waist", 0.132, 0.166) * (1.15 if child else 1.0)
     spread = {"slim": (-0.004, 0.010), "straight": (0.036, 0.064), "loose": (0.096, 0.160)}[fit]
-    hem = waist + d.between("hem", *spread) * (0.55 + 0.45 * length / 0.56)
-    style = d.one_of(
+    hem = waist + d.uniform("hem", *spread) * (0.55 + 0.45 * length / 0.56)
+    style = d.choice(
         "style",
         {
             "slim": ("plain", "wrap", "slit"),
@@ -212,8 +220,8 @@ def skirt(scene: Scene) -> None:
             "loose": ("plain", "pleated", "buttons"),
         }[fit],
     )
-    scene.stage(min(1.50 * child_zoom(scene), 0.45 / (hem + 0.01), 0.86 / length), (0.0, length / 2))
-    face(scene, [(waist, 0.0), (0.5 * (waist + hem) + 0.02, 0.4 * length), (hem, length)])
+    scene.set_camera(min(1.50 * child_zoom(scene), 0.45 / (hem + 0.01), 0.86 / length), (0.0, length / 2))
+    turn_garment(scene, [(waist, 0.0), (0.5 * (waist + hem) + 0.02, 0.4 * length), (hem, length)])
     bulge = 0.030 if fit == "slim" else 0.018
     hip: Curve = [
         (waist, 0.036),
@@ -221,17 +229,19 @@ def skirt(scene: Scene) -> None:
         (waist + 0.62 * (hem - waist) + 0.6 * bulge, 0.65 * length),
         (hem, length),
     ]
-    back = mirrored([(0.0, 0.001), (0.6 * waist, 0.0), (0.99 * waist, -0.004)], [(0.96 * waist, 0.045), (0.0, 0.05)])
-    scene.inside(back, "main", lift=0.01)
-    scene.darken(mirrored([(0.0, 0.012), (waist, 0.004)], [(waist, 0.05), (0.0, 0.05)]), 0.35, 0.010)
+    back = mirrored_outline(
+        [(0.0, 0.001), (0.6 * waist, 0.0), (0.99 * waist, -0.004)], [(0.96 * waist, 0.045), (0.0, 0.05)]
+    )
+    scene.add_inside(back, "main", lift=0.01)
+    scene.darken(mirrored_outline([(0.0, 0.012), (waist, 0.004)], [(waist, 0.05), (0.0, 0.05)]), 0.35, 0.010)
     waves, deep = {"slim": (2.0, 0.003), "straight": (3.0, 0.006), "loose": (6.5, 0.013)}[fit]
-    phase = scene.shot.between("flutes", 0, 6.28)
+    phase = scene.shot.uniform("flutes", 0, 6.28)
     folds: list[Fold] = [Flutes(0.05, length, hem, waist, waves, deep, phase)]
-    pleats = _pleats(d.one_of("pleats", (3, 4, 5))) if style == "pleated" else []
+    pleats = _pleats(d.choice("pleats", (3, 4, 5))) if style == "pleated" else []
     folds += [Crease((waist * t, 0.04), (hem * t, length + 0.06), 0.011, 0.011) for t in pleats]
     below = [(hem, length), (0.5 * hem, length + 0.014), (0.0, length + 0.018)]
-    scene.panel(
-        mirrored([(0.0, 0.050), (waist, 0.036)], hip, below),
+    scene.add_panel(
+        mirrored_outline([(0.0, 0.050), (waist, 0.036)], hip, below),
         puff=0.016,
         soft=0.026,
         volume=0.016,
@@ -239,10 +249,12 @@ def skirt(scene: Scene) -> None:
         shadow=0.0,
     )
     for t in pleats:
-        scene.seam([(waist * t, 0.06), (0.5 * (waist + hem) * t, 0.5 * length), (hem * t, length + 0.01)], dark=0.45)
-    _skirt_front(scene, style, waist, hem, length)
-    scene.panel(
-        mirrored(
+        scene.add_seam(
+            [(waist * t, 0.06), (0.5 * (waist + hem) * t, 0.5 * length), (hem * t, length + 0.01)], dark=0.45
+        )
+    _draw_skirt_front(scene, style, waist, hem, length)
+    scene.add_panel(
+        mirrored_outline(
             [(0.0, 0.018), (0.6 * waist, 0.010), (waist, -0.001)],
             (waist + 0.004, 0.048),
             [(0.6 * waist, 0.058), (0.0, 0.066)],
@@ -254,27 +266,29 @@ def skirt(scene: Scene) -> None:
         reach=0.010,
         grain=1.57,
     )
-    side = lap(scene)
+    side = placket_side(scene)
     if scene.appearance.hardware == "none":
         if style in ("buttons", "wrap"):
-            button(scene, 0.0 if style == "buttons" else side * 0.55 * waist, 0.042, 0.0100, "shell")
+            draw_button(scene, 0.0 if style == "buttons" else side * 0.55 * waist, 0.042, 0.0100, "shell")
         return
     for y in (0.033, 0.115):
-        strap(scene, [(side * 0.30 * waist, y + 0.008), (side * (waist + 0.004), y - 0.005)], 0.028, "self", clip=True)
-        buckle(scene, side * 0.60 * waist, y + 0.002, 0.028, 0.026, 0.013)
+        draw_strap(
+            scene, [(side * 0.30 * waist, y + 0.008), (side * (waist + 0.004), y - 0.005)], 0.028, "self", clip=True
+        )
+        draw_buckle(scene, side * 0.60 * waist, y + 0.002, 0.028, 0.026, 0.013)
 
 
 def _pleats(count: int) -> list[float]:
     return [-0.84 + 1.68 * i / (2 * count - 1) for i in range(2 * count)]
 
 
-def _skirt_front(scene: Scene, style: str, waist: float, hem: float, length: float) -> None:
-    side = lap(scene)
+def _draw_skirt_front(scene: Scene, style: str, waist: float, hem: float, length: float) -> None:
+    side = placket_side(scene)
     if style == "buttons":
-        scene.seam([(0.020, 0.06), (0.024, length + 0.016)], dark=0.40, width=0.004)
+        scene.add_seam([(0.020, 0.06), (0.024, length + 0.016)], dark=0.40, width=0.004)
         count = max(4, round(length / 0.075))
         for i in range(count):
-            button(scene, 0.0, 0.085 + (length - 0.125) * i / (count - 1), 0.0100, "shell")
+            draw_button(scene, 0.0, 0.085 + (length - 0.125) * i / (count - 1), 0.0100, "shell")
     elif style == "wrap":
         edge: list[Point] = [
             (side * 0.55 * waist, 0.055),
@@ -283,18 +297,18 @@ def _skirt_front(scene: Scene, style: str, waist: float, hem: float, length: flo
         ]
         under: Stretch = (side * 0.30 * hem, length + 0.020)
         scene.darken(outline(edge, under), 0.35, 0.008)
-        scene.seam(edge, dark=0.55, width=0.005)
-        scene.overlay(ribbon([(x - side * 0.006, y) for x, y in edge], 0.010), puff=0.003, soft=0.005, shadow=0.3)
+        scene.add_seam(edge, dark=0.55, width=0.005)
+        scene.add_overlay(ribbon([(x - side * 0.006, y) for x, y in edge], 0.010), puff=0.003, soft=0.005, shadow=0.3)
     elif style == "slit":
         top = 0.58 * length
         gap = polygon(
             (side * 0.42 * hem, top), (side * 0.46 * hem, length + 0.022), (side * 0.38 * hem, length + 0.022)
         )
-        scene.inside(gap, "main", lift=0.004, clip=True)
+        scene.add_inside(gap, "main", lift=0.004, clip=True)
         scene.darken(gap, 0.6, 0.004)
-        scene.seam([(side * 0.42 * waist, 0.06), (side * 0.42 * hem, top)], dark=0.30)
+        scene.add_seam([(side * 0.42 * waist, 0.06), (side * 0.42 * hem, top)], dark=0.30)
     elif style == "plain":
         for each in (-1, 1):
-            scene.seam([(each * 0.50 * waist, 0.062), (each * 0.54 * waist, 0.150)], dark=0.28, width=0.0035)
+            scene.add_seam([(each * 0.50 * waist, 0.062), (each * 0.54 * waist, 0.150)], dark=0.28, width=0.0035)
             mouth: Curve = [(0.74 * waist, 0.062), (0.92 * waist + 0.010, 0.120)]
-            scene.seam(on_side(mouth, each), dark=0.40)
+            scene.add_seam(on_side(mouth, each), dark=0.40)

@@ -1,6 +1,6 @@
-"""Bodies, sleeves, cuffs and hems: the parts that coats, tops and dresses share.
+"""Bodies, sleeves, cuffs and hems that coats, tops and dresses share.
 
-Units: the body of a medium garment is drawn so that one unit is about 2.4 shoulder widths; y = 0 at the neck.
+Garment units: y = 0 at the neck; one unit is about 2.4 shoulder widths of a medium garment.
 """
 
 import math
@@ -9,20 +9,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from generator.render.clothes.body_turn import face
-from generator.render.clothes.folded import fold_top, folded_folds, lift_of
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Curve, Outline, Point, mirrored, on_side, outline
-from generator.render.engine.folds import body_folds, sleeve_folds
-from generator.render.engine.relief import Fold
+from generator.render.clothes.folded import face_folds, fold_top, layer_lift
+from generator.render.clothes.folds import body_folds, sleeve_folds
+from generator.render.clothes.turned import turn_garment
+from generator.render.engine.curves import Curve, Outline, Point, mirrored_outline, on_side, outline
+from generator.render.engine.height_field import Fold
+from generator.render.engine.scene import Scene
 
 LENGTHS = {"child": 0.82, "small": 0.80, "medium": 1.0, "large": 1.17}
-"""Length of a garment against its medium size."""
+"""Length of a garment relative to its medium size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
-    """The measures of an upper garment: half widths, and heights below the neck point."""
+class GarmentMeasures:
+    """The measures of an upper garment in units: half widths, and heights below the neck point."""
 
     neck: float = 0.060
     scoop: float = 0.040
@@ -38,26 +38,26 @@ class Cut:
     dip: float = 0.008
     """How much lower the hem hangs in the middle."""
     tuck: float = 0.0
-    """How much a band draws the hem in, over which the sides bulge."""
+    """How much a band narrows the hem, with the sides bulging over it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """The measures of a sleeve, and how it lies in this shot."""
+class SleeveMeasures:
+    """The measures of a sleeve, and its position in this shot."""
 
     length: float
     half_cuff: float
     angle: float = 0.24
-    """Between the sleeve and straight down, radians."""
+    """Angle between the sleeve and straight down, in radians."""
     fullness: float = 1.0
-    """Width half-way against a straight taper."""
+    """Width at half length relative to a straight taper."""
     tuck: float = 0.0
-    """Share by which a knitted cuff draws the end in."""
+    """Share by which a knitted cuff narrows the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ease:
-    """What a fit does to a cut: factors on its widths, and what it adds to the depth of the armhole."""
+    """The effect of a fit: factors on widths, and an addition to the depth of the armhole (units)."""
 
     shoulder: float = 1.0
     chest: float = 1.0
@@ -69,8 +69,8 @@ class Ease:
 EASE = {"slim": Ease(0.95, 0.91, 0.85, 0.90, -0.010), "straight": Ease(), "loose": Ease(1.10, 1.15, 1.20, 1.18, 0.016)}
 
 
-def sized(scene: Scene, cut: Cut) -> Cut:
-    """The cut in the length that the appearance asks for; a child's is also boxier."""
+def apply_size(scene: Scene, cut: GarmentMeasures) -> GarmentMeasures:
+    """Return the measures in the length that the appearance asks for; a child's garment is also boxier."""
     factor = LENGTHS[scene.appearance.size]
     boxy = 1.10 if scene.appearance.size == "child" else 1.0
     return replace(
@@ -85,10 +85,10 @@ def sized(scene: Scene, cut: Cut) -> Cut:
     )
 
 
-def fitted(cut: Cut, fit: str) -> Cut:
-    """The cut taken in (`slim`), as it is, or let out with dropped shoulders (`loose`).
+def apply_fit(cut: GarmentMeasures, fit: str) -> GarmentMeasures:
+    """Return the measures for a fit: `slim` is narrower, `loose` is wider with dropped shoulders.
 
-    A tenth and more apart: wider than what designs of one fit differ by, so that a picture tells the fits apart.
+    The fits differ by more than 10 %, which is more than the designs of one fit differ.
     """
     ease = EASE[fit]
     return replace(
@@ -101,23 +101,25 @@ def fitted(cut: Cut, fit: str) -> Cut:
     )
 
 
-def arm(
+def sample_arm(
     scene: Scene, length: float, half_cuff: float, *, angle: float = 0.24, fullness: float = 1.0, tuck: float = 0.0
-) -> Arm:
-    """A sleeve as this shot lays it: most hang, a third are spread as on a table; a child's is shorter."""
-    lie = scene.shot.between("arms", 0.0, 1.0)
+) -> SleeveMeasures:
+    """Sample the position of a sleeve in this shot: most hang, a third are spread; a child's sleeve is shorter."""
+    lie = scene.shot.uniform("arms", 0.0, 1.0)
     angle = angle * (0.88 + 0.3 * lie) if lie < 0.66 else angle + 0.02 + 1.05 * (lie - 0.66)
     if scene.appearance.size == "child":
         length *= 0.86
-    return Arm(length=length, half_cuff=half_cuff, angle=angle, fullness=fullness, tuck=tuck)
+    return SleeveMeasures(length=length, half_cuff=half_cuff, angle=angle, fullness=fullness, tuck=tuck)
 
 
-def staged(scene: Scene, cut: Cut, zoom: float, *, top: float = -0.02, sleeve: Arm | None = None) -> Cut:
-    """The cut in its size, and the camera on its middle, backing off from what is too wide or too tall.
+def place_garment(
+    scene: Scene, cut: GarmentMeasures, zoom: float, *, top: float = -0.02, sleeve: SleeveMeasures | None = None
+) -> GarmentMeasures:
+    """Apply the size and set the camera to the middle of the garment, farther away if it is wide or tall.
 
-    Collar or hood begin at `top`.
+    Collar or hood begin at `top`. Return the measures in that size.
     """
-    made = sized(scene, cut)
+    made = apply_size(scene, cut)
     if scene.pose.folded:
         fold_top(scene, made.chest, made.length, top)
         return made
@@ -129,28 +131,30 @@ def staged(scene: Scene, cut: Cut, zoom: float, *, top: float = -0.02, sleeve: A
             low = max(low, y + sleeve.length * math.cos(angle) + sleeve.half_cuff * math.sin(angle))
             wide = max(wide, x + sleeve.length * math.sin(angle) + 1.1 * sleeve.half_cuff + 0.01)
     reach = min(zoom * child_zoom(scene), 0.455 / wide, 0.91 / (low - top))
-    scene.stage(reach, (0.0, 0.5 * (low + top)))
+    scene.set_camera(reach, (0.0, 0.5 * (low + top)))
     sides = [
         (made.chest, made.armhole),
         (made.waist, made.waist_at),
         (made.hem, max(made.length, made.waist_at + 0.01)),
     ]
-    face(scene, sides, chest_at=0.85 * made.armhole)
+    turn_garment(scene, sides, chest_at=0.85 * made.armhole)
     return made
 
 
 def child_zoom(scene: Scene) -> float:
-    """A child's garment is smaller in the frame."""
+    """Return the zoom factor of a child's garment, which is smaller in the frame."""
     return 0.74 if scene.appearance.size == "child" else 1.0
 
 
-def hem_line(cut: Cut) -> Curve:
-    """The hem from the side to the axis."""
+def hem_line(cut: GarmentMeasures) -> Curve:
+    """Return the hem from the side to the axis."""
     return [(cut.hem - cut.tuck, cut.length), (0.5 * cut.hem, cut.length + 0.8 * cut.dip), (0.0, cut.length + cut.dip)]
 
 
-def body_half(cut: Cut, neckline: Curve, hem: Sequence[Curve | Point] | None = None) -> list[Curve | Point]:
-    """Neckline (from the axis to the neck point), shoulder, armhole, side and hem of the right half."""
+def body_outline(
+    cut: GarmentMeasures, neckline: Curve, hem: Sequence[Curve | Point] | None = None
+) -> list[Curve | Point]:
+    """Return neckline (from the axis to the neck point), shoulder, armhole, side and hem of the right half."""
     tip = (cut.shoulder, cut.slope)
     pit = (cut.chest, cut.armhole)
     side: list[Point] = [pit, (cut.waist, cut.waist_at), (cut.hem, cut.length)]
@@ -167,9 +171,9 @@ def body_half(cut: Cut, neckline: Curve, hem: Sequence[Curve | Point] | None = N
     ]
 
 
-def body(
+def draw_body(
     scene: Scene,
-    cut: Cut,
+    cut: GarmentMeasures,
     neckline: Curve,
     *,
     puff: float = 0.016,
@@ -181,16 +185,16 @@ def body(
     hem: Sequence[Curve | Point] | None = None,
     sleeved: bool = True,
 ) -> None:
-    """The front of a garment, with the seams where sleeves are set in."""
+    """Draw the front of a garment, with the seams where sleeves are set in."""
     folds = body_folds(scene, cut) if folds is None else folds
     edge, lift = 1.0, 0.003
     if scene.pose.folded:
-        folds, soft, edge, lift = folded_folds(scene, 0.8 * cut.chest, 0.4), 0.020, 0.0, lift_of(scene, 3)
-    half = body_half(cut, neckline, hem)
+        folds, soft, edge, lift = face_folds(scene, 0.8 * cut.chest, 0.4), 0.020, 0.0, layer_lift(scene, 3)
+    half = body_outline(cut, neckline, hem)
     if not sleeved:
         half[2] = armhole_line(cut)
-    shape = mirrored(*half)
-    scene.panel(
+    shape = mirrored_outline(*half)
+    scene.add_panel(
         shape,
         puff=puff,
         soft=soft,
@@ -201,13 +205,13 @@ def body(
         shadow=shadow,
         edge=edge,
     )
-    lay_near_sleeve(scene)
+    draw_near_sleeve(scene)
     if sleeved:
-        armhole_seams(scene, cut)
+        draw_armhole_seams(scene, cut)
 
 
-def armhole_line(cut: Cut) -> Curve:
-    """The armhole of a garment without sleeves, from the shoulder to the armpit."""
+def armhole_line(cut: GarmentMeasures) -> Curve:
+    """Return the armhole of a sleeveless garment, from the shoulder to the armpit."""
     tip, pit = (cut.shoulder, cut.slope), (cut.chest, cut.armhole)
     inner = min(tip[0], pit[0])
     return [tip, (inner - 0.012, 0.42 * tip[1] + 0.58 * pit[1]), (inner + 0.25 * (pit[0] - inner), 0.97 * pit[1]), pit]
@@ -215,45 +219,53 @@ def armhole_line(cut: Cut) -> Curve:
 
 @dataclass(frozen=True, slots=True)
 class Sleeve:
-    """Where a drawn sleeve ends, so that cuffs and straps find it."""
+    """The end of a drawn sleeve, for cuffs and straps."""
 
     shoulder: Point
     wrist: Point
     half_cuff: float
     angle: float
     near: bool = False
-    """Whether it hangs before the body, as the nearer sleeve of a turned garment does."""
+    """Whether it is in front of the body: the nearer sleeve of a turned garment."""
 
     def across(self, share: float) -> tuple[Point, Point]:
-        """The two edges of the sleeve at a share of its length, near the wrist."""
+        """Return the two edges of the sleeve at a share of its length, near the wrist."""
         x = self.shoulder[0] + (self.wrist[0] - self.shoulder[0]) * share
         y = self.shoulder[1] + (self.wrist[1] - self.shoulder[1]) * share
         dx, dy = math.cos(self.angle) * self.half_cuff, -math.sin(self.angle) * self.half_cuff
         return (x - dx, y - dy), (x + dx, y + dy)
 
 
-def sleeves(
-    scene: Scene, cut: Cut, made: Arm, *, cloth: str = "main", quilted: bool = False, puff: float = 0.016
+def draw_sleeves(
+    scene: Scene,
+    cut: GarmentMeasures,
+    made: SleeveMeasures,
+    *,
+    cloth: str = "main",
+    quilted: bool = False,
+    puff: float = 0.016,
 ) -> list[Sleeve]:
-    """Both sleeves, hanging from the armholes; each swings a little with the shot.
+    """Draw both sleeves, hanging from the armholes; the shot swings each a little. Return where they end.
 
-    Those of a folded garment lie behind it: there are none to draw. The near sleeve of a turned garment, and what is on
-    it, waits for `lay_near_sleeve`.
+    A folded garment has none to draw. The near sleeve of a turned garment, with all that is on it, is deferred to
+    `draw_near_sleeve`.
     """
     if scene.pose.folded:
         return []
-    return [_sleeve(scene, cut, side, made, cloth, quilted, puff) for side in (-1, 1)]
+    return [_draw_sleeve(scene, cut, side, made, cloth, quilted, puff) for side in (-1, 1)]
 
 
-def _sleeve(scene: Scene, cut: Cut, side: int, made: Arm, cloth: str, quilted: bool, puff: float) -> Sleeve:
+def _draw_sleeve(
+    scene: Scene, cut: GarmentMeasures, side: int, made: SleeveMeasures, cloth: str, quilted: bool, puff: float
+) -> Sleeve:
     length = made.length
-    angle = scene.pose.sleeve(made.angle, length, side) + scene.shot.between(f"swing {side}", -0.045, 0.045)
+    angle = scene.pose.sleeve(made.angle, length, side) + scene.shot.uniform(f"swing {side}", -0.045, 0.045)
     sin, cos = math.sin(angle), math.cos(angle)
     tip, pit = (side * cut.shoulder, cut.slope), (side * cut.chest, cut.armhole)
     middle = (0.5 * (cut.shoulder + cut.chest), 0.5 * (cut.slope + cut.armhole))
     wrist = (side * (middle[0] + length * sin), middle[1] + length * cos)
     half_top = 0.44 * (cut.armhole - cut.slope)
-    elbow = scene.shot.between(f"elbow {side}", 0.004, 0.014) * min(1.0, length / 0.4)
+    elbow = scene.shot.uniform(f"elbow {side}", 0.004, 0.014) * min(1.0, length / 0.4)
 
     def edge(share: float, out: float) -> Point:
         half = half_top + (made.half_cuff - half_top) * share
@@ -271,7 +283,7 @@ def _sleeve(scene: Scene, cut: Cut, side: int, made: Arm, cloth: str, quilted: b
     under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
 
     def lay(before: bool = True) -> None:
-        scene.panel(
+        scene.add_panel(
             outline(outer, inner[0], inner, *([set_in] if before else under_body)),
             cloth,
             puff=puff,
@@ -291,86 +303,86 @@ def _sleeve(scene: Scene, cut: Cut, side: int, made: Arm, cloth: str, quilted: b
     return Sleeve((side * middle[0], middle[1]), wrist, made.half_cuff, side * angle, near)
 
 
-def lay_near_sleeve(scene: Scene) -> None:
-    """Lays what `sleeves` has kept back; call it when the body lies, and again after what goes round the body."""
-    scene.body_lies = True
+def draw_near_sleeve(scene: Scene) -> None:
+    """Draw what `draw_sleeves` deferred; call it after the body, and again after what goes round the body."""
+    scene.body_drawn = True
     for lay in scene.near_sleeve:
         lay()
 
 
-def cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", flare: float = 1.06) -> None:
-    """A band around the wrist, `flare` times as wide as the sleeve; `depth` reaches up the sleeve from its end."""
+def draw_cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", flare: float = 1.06) -> None:
+    """Draw a band around the wrist, `flare` times as wide as the sleeve; `depth` reaches up from its end."""
     if sleeve.near:
-        scene.near_sleeve.append(lambda: cuff(scene, replace(sleeve, near=False), depth, cloth, flare))
-        if not scene.body_lies:
+        scene.near_sleeve.append(lambda: draw_cuff(scene, replace(sleeve, near=False), depth, cloth, flare))
+        if not scene.body_drawn:
             return
     length = math.dist(sleeve.shoulder, sleeve.wrist)
     (a, b), (c, d) = sleeve.across(1 - depth / length), sleeve.across(1.01)
-    wide = _widened(outline([a, b], d, c), flare)
-    scene.overlay(wide, cloth, puff=0.007, soft=0.012, grain=sleeve.angle, clip=False, part="cuff")
+    wide = _widen(outline([a, b], d, c), flare)
+    scene.add_overlay(wide, cloth, puff=0.007, soft=0.012, grain=sleeve.angle, clip=False, part="cuff")
 
 
-def rib_cuff(scene: Scene, sleeve: Sleeve, depth: float, tuck: float, cloth: str = "rib") -> None:
-    """A knitted band beyond the end of a sleeve, which it draws in by a share `tuck`."""
+def draw_rib_cuff(scene: Scene, sleeve: Sleeve, depth: float, tuck: float, cloth: str = "rib") -> None:
+    """Draw a knitted band at the end of a sleeve, which it narrows by the share `tuck`."""
     if sleeve.near:
-        scene.near_sleeve.append(lambda: rib_cuff(scene, replace(sleeve, near=False), depth, tuck, cloth))
-        if not scene.body_lies:
+        scene.near_sleeve.append(lambda: draw_rib_cuff(scene, replace(sleeve, near=False), depth, tuck, cloth))
+        if not scene.body_drawn:
             return
     length = math.dist(sleeve.shoulder, sleeve.wrist)
     (a, b), (c, d) = sleeve.across(1 - 0.12 * depth / length), sleeve.across(1 + 0.80 * depth / length)
-    (a, b), (c, d) = _drawn_in(a, b, 1.03 - tuck), _drawn_in(c, d, 0.99 - tuck)
-    scene.panel(
+    (a, b), (c, d) = _taper(a, b, 1.03 - tuck), _taper(c, d, 0.99 - tuck)
+    scene.add_panel(
         outline([a, b], d, c), cloth, puff=0.010, soft=0.014, lift=0.001, grain=sleeve.angle, shadow=0.3, part="cuff"
     )
 
 
-def _drawn_in(a: Point, b: Point, share: float) -> tuple[Point, Point]:
+def _taper(a: Point, b: Point, share: float) -> tuple[Point, Point]:
     x, y = 0.5 * (a[0] + b[0]), 0.5 * (a[1] + b[1])
     return (x + share * (a[0] - x), y + share * (a[1] - y)), (x + share * (b[0] - x), y + share * (b[1] - y))
 
 
-def _widened(shape: Outline, factor: float) -> Outline:
+def _widen(shape: Outline, factor: float) -> Outline:
     middle = shape.mean(axis=0)
     return np.asarray((shape - middle) * factor + middle, np.float64)
 
 
-def hem_band(scene: Scene, cut: Cut, depth: float, cloth: str = "rib") -> None:
-    """A band along the hem, over which the body hangs a little; draw it before the body."""
+def draw_hem_band(scene: Scene, cut: GarmentMeasures, depth: float, cloth: str = "rib") -> None:
+    """Draw a band along the hem, over which the body bulges a little; call it before `draw_body`."""
     top, low, w = cut.length - 0.30 * depth, cut.length + 0.75 * depth, cut.hem - cut.tuck
-    shape = mirrored(
+    shape = mirrored_outline(
         [(0.0, top + cut.dip), (0.5 * w, top + 0.8 * cut.dip), (w - 0.002, top)],
         [(w + 0.001, 0.5 * (top + low)), (w - 0.004, low)],
         [(0.5 * w, low + 0.8 * cut.dip), (0.0, low + cut.dip)],
     )
-    scene.panel(shape, cloth, puff=0.010, soft=0.016, lift=0.001, shadow=0.40, reach=0.010)
+    scene.add_panel(shape, cloth, puff=0.010, soft=0.016, lift=0.001, shadow=0.40, reach=0.010)
 
 
-def hem_stitch(scene: Scene, cut: Cut, up: float = 0.015, rows: int = 1) -> None:
-    """Rows of stitches along the hem."""
+def draw_hem_stitch(scene: Scene, cut: GarmentMeasures, up: float = 0.015, rows: int = 1) -> None:
+    """Draw rows of stitches along the hem."""
     for i in range(rows):
         y = cut.length - up - 0.007 * i
-        stitched(scene, [(-cut.hem + 0.004, y), (0.0, y + cut.dip), (cut.hem - 0.004, y)])
+        draw_stitches(scene, [(-cut.hem + 0.004, y), (0.0, y + cut.dip), (cut.hem - 0.004, y)])
 
 
-def stitched(scene: Scene, curve: Curve) -> None:
-    """A row of machine stitches: on denim in thread of another colour, else tone in tone, a fine groove."""
+def draw_stitches(scene: Scene, curve: Curve) -> None:
+    """Draw a row of machine stitches: contrast thread on denim, otherwise a fine groove in the same tone."""
     if scene.appearance.material == "denim":
-        scene.topstitch(curve, width=0.0028)
+        scene.add_topstitch(curve, width=0.0028)
     else:
-        scene.seam(curve, width=0.0028, depth=0.0012, dark=0.17)
+        scene.add_seam(curve, width=0.0028, depth=0.0012, dark=0.17)
 
 
 def polygon(*corners: Point) -> Outline:
-    """A closed outline of straight edges."""
+    """Return a closed outline of straight edges."""
     return np.array(corners, np.float64)
 
 
-def armhole_seams(scene: Scene, cut: Cut) -> None:
-    """The seams where the sleeves are set in."""
+def draw_armhole_seams(scene: Scene, cut: GarmentMeasures) -> None:
+    """Draw the seams where the sleeves are set in."""
     for side in (-1, 1):
         curve = [
             (cut.shoulder, cut.slope),
             (cut.chest - 0.008, 0.55 * (cut.slope + cut.armhole)),
             (cut.chest, cut.armhole),
         ]
-        scene.seam(on_side(curve, side), dark=0.30)
+        scene.add_seam(on_side(curve, side), dark=0.30)

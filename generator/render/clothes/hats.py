@@ -1,30 +1,32 @@
-"""Hats."""
+"""Draw hats: baseball cap (in profile, and from the front in snapshots), beanie, bucket hat."""
 
 import math
 
-from generator.render.clothes.details import ring, strap
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Curve, Point, disc, mirrored, on_side, outline, ribbon
-from generator.render.engine.relief import Crease, Flutes
-from generator.render.engine.silhouette_registry import pattern_sheet
+from generator.render.engine.curves import Curve, Outline, Point, box, disc, mirrored_outline, on_side, outline, ribbon
+from generator.render.engine.fittings import draw_ring, draw_strap
+from generator.render.engine.height_field import Crease, Flutes
+from generator.render.engine.registry import register_silhouette
+from generator.render.engine.scene import Scene
 
 FILL = {"child": 0.67, "small": 0.82, "medium": 0.97, "large": 1.09}
-"""How much of the picture a hat fills."""
+"""Scale of a hat, by size."""
+FRONT_FILL = {"child": 0.70, "small": 0.82, "medium": 0.95, "large": 1.05}
+"""Scale of a cap seen from the front, by size."""
 
 
-@pattern_sheet("cap")
-def cap(scene: Scene) -> None:
-    """Baseball cap in profile: a soft or a stiff crown, a mesh back on some, a flat or a curved peak to the right."""
+@register_silhouette("cap")
+def draw_cap(scene: Scene) -> None:
+    """Draw a baseball cap in profile: soft or stiff crown, sometimes a mesh back, a flat or curved peak."""
     d = scene.design
-    scene.stage(FILL[scene.appearance.size], (0.055, 0.50))
-    high, peak = d.between("crown", 0.27, 0.41), d.between("peak", 0.19, 0.27)
-    low, front, back = 0.64, 0.235, -0.275 + d.between("back", -0.02, 0.02)
-    top, stiff = low - high, d.between("stiff", 0.0, 1.0)
+    scene.set_camera(FILL[scene.appearance.size], (0.055, 0.50))
+    high, peak = d.uniform("crown", 0.27, 0.41), d.uniform("peak", 0.19, 0.27)
+    low, front, back = 0.64, 0.235, -0.275 + d.uniform("back", -0.02, 0.02)
+    top, stiff = low - high, d.uniform("stiff", 0.0, 1.0)
     crest = -0.03 + 0.05 * stiff
     mesh = d.chance("mesh", 0.25)
     under: Curve = [(front - 0.14, low - 0.020), (front + 0.10, low - 0.002), (front + peak, low + 0.055)]
     below: Curve = [(front + 0.55 * peak, low + 0.060), (front - 0.10, low + 0.055), (front - 0.24, low + 0.02)]
-    scene.panel(outline(under, below, under[0]), "self", puff=0.004, shade=0.55, shadow=0.0)
+    scene.add_panel(outline(under, below, under[0]), "self", puff=0.004, shade=0.55, shadow=0.0)
     crown = outline(
         [
             (back, low),
@@ -41,32 +43,32 @@ def cap(scene: Scene) -> None:
         Crease((0.02, low - 0.75 * high), (0.19, low - 0.35 * high), 0.008 * (1 - stiff), 0.030, 0.1),
         Crease((-0.22, low - 0.30 * high), (-0.05, low - 0.45 * high), -0.007 * (1 - stiff), 0.030, -0.1),
     ]
-    scene.panel(crown, puff=0.040, soft=0.050, volume=0.036, folds=slack, shadow=0.3)
+    scene.add_panel(crown, puff=0.040, soft=0.050, volume=0.036, folds=slack, shadow=0.3)
     if mesh:
         rear = outline(
             [(crest - 0.02, top - 0.02), (-0.055, low - 0.5 * high), (-0.045, low + 0.05)],
             (back - 0.03, low + 0.05),
             (back - 0.03, top - 0.02),
         )
-        scene.overlay(rear, "rib", puff=0.003, soft=0.010, shadow=0.2)
+        scene.add_overlay(rear, "rib", puff=0.003, soft=0.010, shadow=0.2)
     seams: list[Curve] = [
         [(crest, top), (-0.045, low - 0.5 * high), (-0.03, low + 0.02)],
         [(crest, top), (0.09, low - 0.62 * high), (0.13, low - 0.005)],
         [(crest, top), (-0.17, low - 0.60 * high), (-0.185, low + 0.012)],
     ]
     for curve in seams:
-        scene.seam(curve, dark=0.45)
-        scene.topstitch([(x - 0.011, y + 0.006) for x, y in curve], width=0.003)
+        scene.add_seam(curve, dark=0.45)
+        scene.add_topstitch([(x - 0.011, y + 0.006) for x, y in curve], width=0.003)
     for x in (-0.105, 0.055):
-        ring(scene, x, top + 0.32 * high, 0.011, 0.011, 0.008, "thread")
-    scene.panel(disc(crest, top - 0.002, 0.024, 0.012), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
-    _bill(scene, front, low, peak)
-    strap(scene, [(back + 0.003, low - 0.022), (-0.13, low + 0.004)], 0.036, "self", clip=True)
+        draw_ring(scene, x, top + 0.32 * high, 0.011, 0.011, 0.008, "thread")
+    scene.add_panel(disc(crest, top - 0.002, 0.024, 0.012), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
+    _draw_bill(scene, front, low, peak)
+    draw_strap(scene, [(back + 0.003, low - 0.022), (-0.13, low + 0.004)], 0.036, "self", clip=True)
 
 
-def _bill(scene: Scene, front: float, low: float, peak: float) -> None:
-    """The peak with its rows of stitching: bent like a beak, or flat."""
-    bend = scene.design.between("bend", 0.2, 1.25)
+def _draw_bill(scene: Scene, front: float, low: float, peak: float) -> None:
+    """Draw the peak with its rows of stitching, curved or flat."""
+    bend = scene.design.uniform("bend", 0.2, 1.25)
     bill = outline(
         [
             (front - 0.150, low - 0.012),
@@ -78,10 +80,10 @@ def _bill(scene: Scene, front: float, low: float, peak: float) -> None:
         ],
         [(front + 0.55 * peak, low + 0.020 + 0.014 * bend), (front, low + 0.006), (front - 0.150, low - 0.012)],
     )
-    scene.panel(bill, puff=0.014, soft=0.022, lift=0.005, shadow=0.55, reach=0.018)
+    scene.add_panel(bill, puff=0.014, soft=0.022, lift=0.005, shadow=0.55, reach=0.018)
     for i in range(4):
         t = 0.2 + 0.2 * i
-        scene.topstitch(
+        scene.add_topstitch(
             [
                 (front - 0.03 + 0.10 * t, low - 0.060 + 0.014 * i),
                 (front + 0.06 + 0.5 * t * peak, low - 0.034 + 0.010 * i),
@@ -91,16 +93,16 @@ def _bill(scene: Scene, front: float, low: float, peak: float) -> None:
         )
 
 
-@pattern_sheet("beanie")
-def beanie(scene: Scene) -> None:
-    """A knitted cap: a dome that may slouch, a turned-up ribbed edge or a plain one, a pompon or none."""
+@register_silhouette("beanie")
+def draw_beanie(scene: Scene) -> None:
+    """Draw a knitted cap: a dome that may slouch, a turned-up ribbed edge or a plain one, with or without a pompon."""
     d = scene.design
-    scene.stage(1.02 * FILL[scene.appearance.size], (0.0, 0.51))
-    head, high = d.between("head", 0.235, 0.295), d.between("high", 0.34, 0.48)
-    low, cuff = 0.5 + 0.5 * high + 0.02, d.between("cuff", 0.09, 0.17)
-    top, slouch = low - high, d.between("slouch", 0.0, 1.0)
+    scene.set_camera(1.02 * FILL[scene.appearance.size], (0.0, 0.51))
+    head, high = d.uniform("head", 0.235, 0.295), d.uniform("high", 0.34, 0.48)
+    low, cuff = 0.5 + 0.5 * high + 0.02, d.uniform("cuff", 0.09, 0.17)
+    top, slouch = low - high, d.uniform("slouch", 0.0, 1.0)
     pompon, turned = d.chance("pompon", 0.4), d.chance("turned up", 0.7)
-    lean = scene.shot.between("lean", -0.05, 0.05) * slouch
+    lean = scene.shot.uniform("lean", -0.05, 0.05) * slouch
     broad = head * (1.0 + 0.10 * slouch)
     tip = (lean, top)
     if pompon:
@@ -120,7 +122,7 @@ def beanie(scene: Scene) -> None:
         tip,
     ]
     hem: Curve = [(head, low), (0.5 * head, low + 0.024), (0.0, low + 0.032), (-0.5 * head, low + 0.024), (-head, low)]
-    scene.inside(
+    scene.add_inside(
         outline([(-head, low - 0.01), (0.0, low - 0.03), (head, low - 0.01)], [(0.0, low + 0.02), (-head, low - 0.01)])
     )
     gathers = [
@@ -133,12 +135,12 @@ def beanie(scene: Scene) -> None:
         )
         for i in (-3, -2, -1, 0, 1, 2, 3)
     ]
-    scene.panel(
+    scene.add_panel(
         outline(right, hem, left),
         puff=0.044,
         soft=0.060,
         volume=0.046,
-        folds=[*gathers, *_slumps(scene, head, top, high, slouch)],
+        folds=[*gathers, *_slump_folds(scene, head, top, high, slouch)],
     )
     if turned:
         edge = low - cuff
@@ -154,16 +156,16 @@ def beanie(scene: Scene) -> None:
             [(0.5 * head, low + 0.030), (0.0, low + 0.038), (-0.5 * head, low + 0.030), (-head - 0.002, low + 0.004)],
             [(-head - 0.016, low - 0.4 * cuff), (-head - 0.012, edge)],
         )
-        scene.panel(band, "rib main", puff=0.026, soft=0.030, volume=0.040, lift=0.012, shadow=0.55, reach=0.016)
+        scene.add_panel(band, "rib main", puff=0.026, soft=0.030, volume=0.040, lift=0.012, shadow=0.55, reach=0.016)
         if d.chance("label", 0.5):
-            scene.overlay(
+            scene.add_overlay(
                 ribbon([(-0.035, low - 0.35 * cuff + 0.02), (0.035, low - 0.35 * cuff + 0.02)], 0.040),
                 "trim",
                 puff=0.003,
                 soft=0.006,
             )
     else:
-        scene.overlay(
+        scene.add_overlay(
             ribbon(
                 [
                     (-head, low - 0.018),
@@ -180,10 +182,10 @@ def beanie(scene: Scene) -> None:
             shadow=0.2,
         )
     if pompon:
-        _pompon(scene, (tip[0], top - 0.040), d.between("ball", 0.060, 0.085))
+        _draw_pompon(scene, (tip[0], top - 0.040), d.uniform("ball", 0.060, 0.085))
 
 
-def _slumps(scene: Scene, head: float, top: float, high: float, slouch: float) -> list[Crease]:
+def _slump_folds(scene: Scene, head: float, top: float, high: float, slouch: float) -> list[Crease]:
     rng = scene.shot.generator("slump")
     return [
         Crease(
@@ -197,10 +199,10 @@ def _slumps(scene: Scene, head: float, top: float, high: float, slouch: float) -
     ]
 
 
-def _pompon(scene: Scene, at: Point, radius: float) -> None:
-    """A ball of yarn ends: short tufts from the outside in, each catching the light."""
+def _draw_pompon(scene: Scene, at: Point, radius: float) -> None:
+    """Draw a ball of yarn ends: short tufts from the outside in, each with its own light."""
     rng = scene.design.generator("tufts")
-    scene.panel(disc(at[0], at[1], 0.80 * radius), "self", puff=0.03, soft=0.03, shade=0.8, shadow=0.4)
+    scene.add_panel(disc(at[0], at[1], 0.80 * radius), "self", puff=0.03, soft=0.03, shade=0.8, shadow=0.4)
     for share in (1.0, 0.70, 0.38):
         number = round(34 * share)
         for i in range(number):
@@ -208,7 +210,7 @@ def _pompon(scene: Scene, at: Point, radius: float) -> None:
             reach = radius * share * rng.uniform(0.92, 1.12)
             end = (at[0] + reach * math.cos(angle), at[1] + reach * math.sin(angle))
             start = (at[0] + 0.25 * reach * math.cos(angle), at[1] + 0.25 * reach * math.sin(angle))
-            scene.panel(
+            scene.add_panel(
                 ribbon([start, end], 0.026, 0.014),
                 "self",
                 puff=0.012,
@@ -219,30 +221,30 @@ def _pompon(scene: Scene, at: Point, radius: float) -> None:
             )
 
 
-@pattern_sheet("bucket-hat")
-def bucket_hat(scene: Scene) -> None:
-    """Flat, domed or high crown over a brim that hangs or stands out, with rows of stitching."""
+@register_silhouette("bucket-hat")
+def draw_bucket_hat(scene: Scene) -> None:
+    """Draw a flat, domed or high crown over a hanging or flared brim, with rows of stitching."""
     d = scene.design
-    scene.stage(FILL[scene.appearance.size], (0.0, 0.50))
-    kind = d.one_of("kind", ("hanging", "sloping", "wide"))
-    tall = d.between("crown", 0.15, 0.26)
+    scene.set_camera(FILL[scene.appearance.size], (0.0, 0.50))
+    kind = d.choice("kind", ("hanging", "sloping", "wide"))
+    tall = d.uniform("crown", 0.15, 0.26)
     top, band = 0.53 - tall, 0.53
     fall = {
-        "hanging": d.between("brim", 0.15, 0.20),
-        "sloping": d.between("brim", 0.11, 0.16),
-        "wide": d.between("brim", 0.07, 0.11),
+        "hanging": d.uniform("brim", 0.15, 0.20),
+        "sloping": d.uniform("brim", 0.11, 0.16),
+        "wide": d.uniform("brim", 0.07, 0.11),
     }[kind]
     brim = {
-        "hanging": d.between("width", 0.30, 0.345),
-        "sloping": d.between("width", 0.34, 0.40),
-        "wide": d.between("width", 0.40, 0.44),
+        "hanging": d.uniform("width", 0.30, 0.345),
+        "sloping": d.uniform("width", 0.34, 0.40),
+        "wide": d.uniform("width", 0.40, 0.44),
     }[kind]
-    low, head = band + fall, d.between("head", 0.205, 0.245)
-    crown = head * d.between("top width", 0.66, 0.90)
-    sag, dome = 0.055, d.between("dome", 0.0, 0.045)
+    low, head = band + fall, d.uniform("head", 0.205, 0.245)
+    crown = head * d.uniform("top width", 0.66, 0.90)
+    sag, dome = 0.055, d.uniform("dome", 0.0, 0.045)
     under: Curve = [(0.6 * brim, low + 0.5 * sag), (0.0, low + 0.6 * sag)]
-    scene.panel(
-        mirrored([(0.0, band + 0.02), (head, band)], (brim - 0.01, low - 0.02), under),
+    scene.add_panel(
+        mirrored_outline([(0.0, band + 0.02), (head, band)], (brim - 0.01, low - 0.02), under),
         "self",
         puff=0.0,
         shade=0.45,
@@ -259,8 +261,8 @@ def bucket_hat(scene: Scene) -> None:
         )
         for s in (-1, 1)
     ]
-    scene.panel(
-        mirrored(
+    scene.add_panel(
+        mirrored_outline(
             [(0.0, top - dome), (0.7 * crown, top + 0.008 - 0.6 * dome), (crown, top + 0.030)],
             [(head - 0.014, 0.5 * (top + band)), (head, band)],
             [(0.5 * head, band + 0.75 * sag), (0.0, band + sag)],
@@ -271,17 +273,17 @@ def bucket_hat(scene: Scene) -> None:
         folds=dents,
     )
     tip: Curve = [(0.55 * crown, top + 0.058), (crown, top + 0.032)]
-    scene.seam([*on_side(tip[::-1], -1), (0.0, top + 0.066), *tip], dark=0.5)
-    scene.topstitch(
+    scene.add_seam([*on_side(tip[::-1], -1), (0.0, top + 0.066), *tip], dark=0.5)
+    scene.add_topstitch(
         [*on_side([(x, y + 0.011) for x, y in tip[::-1]], -1), (0.0, top + 0.077), *[(x, y + 0.011) for x, y in tip]],
         width=0.003,
     )
     for side in (-1, 1):
-        scene.seam(on_side([(0.55 * crown, top + 0.058), (0.62 * head, band + 0.5 * sag)], side), dark=0.4)
+        scene.add_seam(on_side([(0.55 * crown, top + 0.058), (0.62 * head, band + 0.5 * sag)], side), dark=0.4)
         if d.chance("eyelets", 0.7):
             for y in (0.36, 0.48):
-                ring(scene, side * 0.165, top + y * (band - top) + 0.03, 0.010, 0.010, 0.007, "thread")
-    _brim(scene, head, brim, band, low, sag)
+                draw_ring(scene, side * 0.165, top + y * (band - top) + 0.03, 0.010, 0.010, 0.007, "thread")
+    _draw_brim(scene, head, brim, band, low, sag)
     if d.chance("band", 0.3):
         curve: Curve = [
             (-head, band - 0.024),
@@ -290,16 +292,16 @@ def bucket_hat(scene: Scene) -> None:
             (0.5 * head, band + 0.75 * sag - 0.022),
             (head, band - 0.024),
         ]
-        scene.overlay(ribbon(curve, 0.036), "trim", puff=0.005, soft=0.008, shadow=0.3)
+        scene.add_overlay(ribbon(curve, 0.036), "trim", puff=0.005, soft=0.008, shadow=0.3)
 
 
-def _brim(scene: Scene, head: float, brim: float, band: float, low: float, sag: float) -> None:
-    """A cone of cloth from the band to the edge, waving a little, with five rows of stitching."""
+def _draw_brim(scene: Scene, head: float, brim: float, band: float, low: float, sag: float) -> None:
+    """Draw a cone of cloth from the band to the edge, slightly wavy, with five rows of stitching."""
     edge: Curve = [(head, band - 0.004), (0.5 * head, band + 0.75 * sag), (0.0, band + sag)]
-    phase, wave = scene.shot.between("wave", 0, 6.28), scene.shot.between("waves", 0.006, 0.016)
+    phase, wave = scene.shot.uniform("wave", 0, 6.28), scene.shot.uniform("waves", 0.006, 0.016)
     fold = [Flutes(band, low + 0.06, brim, head, 2.6, wave, phase)]
-    scene.panel(
-        mirrored(
+    scene.add_panel(
+        mirrored_outline(
             edge[::-1],
             [(head, band - 0.004), (0.5 * (head + brim) - 0.012, 0.5 * (band + low)), (brim, low - 0.02)],
             [(0.85 * brim, low + 0.35 * sag), (0.45 * brim, low + 0.85 * sag), (0.0, low + sag)],
@@ -315,4 +317,63 @@ def _brim(scene: Scene, head: float, brim: float, band: float, low: float, sag: 
         t = i / 6
         half, y = head + (brim - head) * t, band + (low - 0.02 - band) * t
         row: Curve = [(0.5 * half, y + 0.80 * sag), (0.98 * half, y + 0.004)]
-        scene.topstitch([*on_side(row[::-1], -1), (0.0, y + sag + 0.006), *row], width=0.003)
+        scene.add_topstitch([*on_side(row[::-1], -1), (0.0, y + sag + 0.006), *row], width=0.003)
+
+
+def draw_cap_front(scene: Scene) -> None:
+    """Draw a baseball cap from the front: domed crown with an emblem, a button on top, the peak towards the camera."""
+    d, shot = scene.design, scene.shot
+    scene.set_camera(FRONT_FILL[scene.appearance.size], (0.0, 0.50))
+    top, head = 0.5 - d.uniform("front crown", 0.31, 0.43), d.uniform("front head", 0.235, 0.295)
+    rim = 0.53 + shot.uniform("seen from", -0.06, 0.06)
+    low = rim + d.uniform("front peak", 0.19, 0.31) + shot.uniform("peak seen", 0.0, 0.10)
+    bill, flat = d.uniform("bill", 0.84, 1.02) * head, d.uniform("flat peak", 0.0, 1.0)
+    corner = low - (0.05 + 0.06 * (1 - flat))
+    dome: Curve = [(0.0, top), (0.55 * head, top + 0.045), (0.93 * head, top + 0.48 * (rim - top)), (head, rim)]
+    scene.add_panel(
+        mirrored_outline(dome, [(head, rim), (0.72 * head, rim + 0.055), (0.0, rim + 0.075)]),
+        puff=0.045,
+        soft=0.060,
+        volume=0.030,
+    )
+    for side in (-1, 1):
+        _draw_cap_seams(scene, side, head, top, rim)
+    scene.add_seam([(0.0, top + 0.01), (0.004, rim)], dark=0.40)
+    scene.add_panel(disc(0.0, top + 0.004, 0.028, 0.014), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
+    _draw_emblem(scene, 0.5 * (top + 0.06 + rim), head)
+    arch = rim - d.uniform("arch", 0.005, 0.05)
+    peak = mirrored_outline(
+        [(0.0, arch), (0.55 * bill, arch + 0.016), (bill, rim + 0.02)],
+        [(bill + 0.012, 0.55 * (rim + corner)), (0.93 * bill, corner), (0.55 * bill, low - 0.012), (0.0, low)],
+    )
+    cloth = "trim" if d.chance("other peak", 0.25) else "self" if d.chance("same peak", 0.5) else "main"
+    scene.add_panel(peak, cloth, puff=0.022, soft=0.032, volume=0.012, lift=0.006, shadow=0.55, reach=0.020)
+    for i in range(4):
+        t = 0.25 + 0.19 * i
+        row = [(0.0, arch + t * (low - arch)), (0.6 * bill, arch + 0.02 + t * (corner - arch))]
+        scene.add_topstitch([*on_side(row[:0:-1], -1), *row], width=0.003)
+
+
+def _draw_cap_seams(scene: Scene, side: int, head: float, top: float, rim: float) -> None:
+    seam: Curve = [(0.02, top + 0.006), (0.48 * head, top + 0.16), (0.62 * head, rim - 0.01)]
+    scene.add_seam(on_side(seam, side), dark=0.40)
+    scene.add_topstitch([(x - side * 0.010, y + 0.006) for x, y in on_side(seam, side)], width=0.003)
+    draw_ring(scene, side * 0.30 * head, top + 0.13, 0.010, 0.008, 0.007, "thread")
+
+
+def _draw_emblem(scene: Scene, y: float, head: float) -> None:
+    """Draw an embroidered emblem without letters: a disc, a bar, a shield or a lozenge."""
+    d = scene.design
+    if not d.chance("emblem", 0.65):
+        return
+    kind, size = d.choice("emblem kind", ("disc", "bar", "shield", "lozenge")), d.uniform("emblem size", 0.07, 0.13)
+    cloth = d.choice("emblem cloth", ("lace", "cord", "trim"))
+    shapes: list[Outline] = [disc(0.0, y, size, 0.85 * size)]
+    if kind == "bar":
+        shapes = [box(-1.3 * size, y - 0.4 * size, 1.3 * size, y + 0.4 * size, 0.02)]
+    elif kind == "shield":
+        shapes = [mirrored_outline([(0.0, y - size), (0.8 * size, y - 0.9 * size)], [(0.7 * size, y), (0.0, y + size)])]
+    elif kind == "lozenge":
+        shapes = [mirrored_outline([(0.0, y - size), (0.8 * size, y)], [(0.8 * size, y), (0.0, y + size)])]
+    for shape in shapes:
+        scene.add_overlay(shape, cloth, puff=0.006, soft=0.008, shadow=0.3)

@@ -1,58 +1,64 @@
-"""Jackets: quilted jacket, puffer jacket, gilet, bomber jacket and blazer."""
+"""Draw jackets: quilted jacket, puffer jacket, gilet, bomber jacket and blazer."""
 
-from generator.render.clothes.collars import inside_back, lapels, shirt_collar, standing_collar, v_neck
-from generator.render.clothes.details import button, strap, welt, zipper
+from generator.render.clothes.collars import (
+    draw_inside_back,
+    draw_lapels,
+    draw_shirt_collar,
+    draw_standing_collar,
+    v_neck,
+)
+from generator.render.clothes.folds import body_folds
 from generator.render.clothes.fronts import (
-    button_row,
-    front_edge,
-    lap,
-    pockets,
-    sleeve_buttons,
-    snap,
-    zip_front,
+    draw_button_row,
+    draw_front_edge,
+    draw_pockets,
+    draw_sleeve_buttons,
+    draw_snap,
+    draw_zip_front,
+    placket_side,
 )
 from generator.render.clothes.garment import (
-    Cut,
-    arm,
+    GarmentMeasures,
+    apply_fit,
     armhole_line,
-    body,
-    cuff,
-    fitted,
-    hem_band,
+    draw_body,
+    draw_cuff,
+    draw_hem_band,
+    draw_rib_cuff,
+    draw_sleeves,
+    place_garment,
     polygon,
-    rib_cuff,
-    sleeves,
-    staged,
+    sample_arm,
 )
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Curve, Point, Stretch, box, mirrored, on_side, outline, ribbon
-from generator.render.engine.folds import body_folds
-from generator.render.engine.silhouette_registry import pattern_sheet
+from generator.render.engine.curves import Curve, Point, Stretch, box, mirrored_outline, on_side, outline, ribbon
+from generator.render.engine.fittings import draw_button, draw_strap, draw_welt, draw_zipper
+from generator.render.engine.registry import register_silhouette
+from generator.render.engine.scene import Scene
 
 
-@pattern_sheet("quilted-jacket")
-def quilted_jacket(scene: Scene) -> None:
-    """Short, boxy, with a turned-down collar, snaps or a zip, patch or slit pockets and bound edges."""
-    d, closure = scene.design, scene.cut("closure")
-    chest = d.between("chest", 0.168, 0.202)
-    cut = Cut(
+@register_silhouette("quilted-jacket")
+def draw_quilted_jacket(scene: Scene) -> None:
+    """Draw a short boxy jacket with a turned-down collar, snaps or a zip, patch or slit pockets and bound edges."""
+    d, closure = scene.design, scene.choose_cut("closure")
+    chest = d.uniform("chest", 0.168, 0.202)
+    cut = GarmentMeasures(
         neck=0.056,
         scoop=0.080,
-        shoulder=chest + d.between("shoulder", -0.004, 0.012),
+        shoulder=chest + d.uniform("shoulder", -0.004, 0.012),
         slope=0.042,
         chest=chest,
         armhole=0.195,
-        waist=chest - d.between("waist", -0.002, 0.018),
+        waist=chest - d.uniform("waist", -0.002, 0.018),
         waist_at=0.34,
-        hem=chest + d.between("hem", -0.006, 0.020),
-        length=d.between("length", 0.54, 0.62),
+        hem=chest + d.uniform("hem", -0.006, 0.020),
+        length=d.uniform("length", 0.54, 0.62),
         dip=0.004,
     )
-    made = arm(scene, d.between("sleeve", 0.36, 0.43), d.between("mouth", 0.052, 0.064), angle=0.22)
-    cut = staged(scene, cut, 1.22, top=-0.03, sleeve=made)
-    arms = sleeves(scene, cut, made, quilted=True)
-    inside_back(scene, cut, 0.14)
-    body(
+    made = sample_arm(scene, d.uniform("sleeve", 0.36, 0.43), d.uniform("mouth", 0.052, 0.064), angle=0.22)
+    cut = place_garment(scene, cut, 1.22, top=-0.03, sleeve=made)
+    arms = draw_sleeves(scene, cut, made, quilted=True)
+    draw_inside_back(scene, cut, 0.14)
+    draw_body(
         scene,
         cut,
         v_neck(cut),
@@ -64,98 +70,102 @@ def quilted_jacket(scene: Scene) -> None:
         shadow=0.5,
     )
     low = cut.length + 0.004
-    gap = d.between("gap", 0.026, 0.050)
+    gap = d.uniform("gap", 0.026, 0.050)
     opening = outline(
         [(0.0, cut.scoop), (0.7 * gap, 0.5 * low), (gap, low + 0.008)],
         [(-gap, low + 0.008), (-0.7 * gap, 0.5 * low), (0.0, cut.scoop)],
     )
-    scene.inside(opening, lift=0.028, clip=True)
+    scene.add_inside(opening, lift=0.028, clip=True)
     x0, x1, y0 = 0.070, 0.140, cut.length - 0.155
     patched = d.chance("patch pockets", 0.6)
     for side in (-1, 1):
         edge: Curve = [(side * 0.004, cut.scoop), (side * (0.7 * gap + 0.004), 0.5 * low), (side * (gap + 0.006), low)]
         if closure == "zip":
-            zipper(scene, edge, width=0.016, pull=side == 1)
-        strap(scene, on_side([(abs(x) + (0.014 if closure == "zip" else 0), y) for x, y in edge], side), 0.020, "self")
+            draw_zipper(scene, edge, width=0.016, pull=side == 1)
+        draw_strap(
+            scene, on_side([(abs(x) + (0.014 if closure == "zip" else 0), y) for x, y in edge], side), 0.020, "self"
+        )
         if closure == "buttons":
             for i in range(4):
                 t = (i + 0.6) / 4.2
                 x = 0.004 + (gap + 0.002) * (1.4 * t - 0.4 * t * t)
-                snap(scene, side * x, cut.scoop + (low - cut.scoop) * t, 0.0125)
+                draw_snap(scene, side * x, cut.scoop + (low - cut.scoop) * t, 0.0125)
         if patched:
             corners = min(side * x0, side * x1), y0, max(side * x0, side * x1), y0 + 0.105
-            scene.overlay(box(*corners, 0.012), puff=0.008, soft=0.014, quilted=True)
-            strap(scene, [(side * x0, y0), (side * x1, y0)], 0.018, "self")
+            scene.add_overlay(box(*corners, 0.012), puff=0.008, soft=0.014, quilted=True)
+            draw_strap(scene, [(side * x0, y0), (side * x1, y0)], 0.018, "self")
         else:
-            welt(scene, (side * 0.09, y0), (side * 0.125, y0 + 0.10), 0.026, "self")
-    strap(
+            draw_welt(scene, (side * 0.09, y0), (side * 0.125, y0 + 0.10), 0.026, "self")
+    draw_strap(
         scene, [(-cut.hem, low - 0.006), (0.0, low - 0.006 + cut.dip), (cut.hem, low - 0.006)], 0.016, "self", clip=True
     )
-    shirt_collar(scene, cut, spread=d.between("spread", 0.030, 0.045), depth=0.105, stand=0.022, cloth="self")
+    draw_shirt_collar(scene, cut, spread=d.uniform("spread", 0.030, 0.045), depth=0.105, stand=0.022, cloth="self")
     for each in arms:
-        cuff(scene, each, 0.022, "self")
+        draw_cuff(scene, each, 0.022, "self")
 
 
-def _down_cut(scene: Scene, shoulder: float, chest: float) -> Cut:
+def _puffer_measures(scene: Scene, shoulder: float, chest: float) -> GarmentMeasures:
     d = scene.design
-    hem = chest - d.between("hem", 0.002, 0.022)
-    return Cut(
+    hem = chest - d.uniform("hem", 0.002, 0.022)
+    return GarmentMeasures(
         neck=0.064,
         scoop=0.110,
         shoulder=shoulder,
         slope=0.042,
         chest=chest,
         armhole=0.205,
-        waist=chest + d.between("waist", -0.004, 0.010),
+        waist=chest + d.uniform("waist", -0.004, 0.010),
         waist_at=0.34,
         hem=hem,
-        length=d.between("length", 0.51, 0.59),
+        length=d.uniform("length", 0.51, 0.59),
         dip=0.008,
         tuck=0.012,
     )
 
 
-@pattern_sheet("puffer-jacket")
-def puffer_jacket(scene: Scene) -> None:
-    """Down jacket: swollen body and sleeves, a zip and a padded standing collar, often with a hood behind it."""
+@register_silhouette("puffer-jacket")
+def draw_puffer_jacket(scene: Scene) -> None:
+    """Draw a down jacket: padded body and sleeves, a zip, a padded standing collar, often with a hood behind it."""
     d = scene.design
     hood = d.chance("hood", 0.5)
-    chest = d.between("chest", 0.184, 0.218)
-    cut = _down_cut(scene, chest - 0.006, chest)
-    made = arm(
+    chest = d.uniform("chest", 0.184, 0.218)
+    cut = _puffer_measures(scene, chest - 0.006, chest)
+    made = sample_arm(
         scene,
-        d.between("sleeve", 0.35, 0.42),
-        d.between("mouth", 0.054, 0.066),
+        d.uniform("sleeve", 0.35, 0.42),
+        d.uniform("mouth", 0.054, 0.066),
         angle=0.22,
-        fullness=d.between("fullness", 1.12, 1.30),
+        fullness=d.uniform("fullness", 1.12, 1.30),
     )
-    cut = staged(scene, cut, 1.17, top=-0.135 if hood else -0.07, sleeve=made)
-    arms = sleeves(scene, cut, made, quilted=True, puff=0.034)
+    cut = place_garment(scene, cut, 1.17, top=-0.135 if hood else -0.07, sleeve=made)
+    arms = draw_sleeves(scene, cut, made, quilted=True, puff=0.034)
     if hood:
-        shape = mirrored([(0.0, -0.135), (0.075, -0.110), (0.105, -0.03), (0.080, 0.05)], (0.0, 0.06))
-        scene.panel(shape, puff=0.030, soft=0.030, quilted=True)
+        shape = mirrored_outline([(0.0, -0.135), (0.075, -0.110), (0.105, -0.03), (0.080, 0.05)], (0.0, 0.06))
+        scene.add_panel(shape, puff=0.030, soft=0.030, quilted=True)
         for side in (-1, 1):
             rim: Curve = [(0.004, -0.112), (0.056, -0.088), (0.076, -0.030)]
-            scene.seam(on_side(rim, side), dark=0.4, width=0.006)
-    hem_band(scene, cut, 0.034, "self")
-    _padded_front(scene, cut, d.between("collar", 0.050, 0.070))
+            scene.add_seam(on_side(rim, side), dark=0.4, width=0.006)
+    draw_hem_band(scene, cut, 0.034, "self")
+    _draw_padded_front(scene, cut, d.uniform("collar", 0.050, 0.070))
     for side in (-1, 1):
-        welt(scene, (side * 0.105, cut.length - 0.17), (side * 0.130, cut.length - 0.075), 0.024, "self")
+        draw_welt(scene, (side * 0.105, cut.length - 0.17), (side * 0.130, cut.length - 0.075), 0.024, "self")
     for each in arms:
         if d.chance("ribbed cuffs", 0.35):
-            rib_cuff(scene, each, 0.045, 0.10)
+            draw_rib_cuff(scene, each, 0.045, 0.10)
         else:
-            cuff(scene, each, 0.026, "self", 0.94)
+            draw_cuff(scene, each, 0.026, "self", 0.94)
 
 
-def _padded_front(scene: Scene, cut: Cut, collar: float, *, sleeved: bool = True, buttons: bool = False) -> None:
-    """Body, zip and a collar unzipped half-way, so that the lining shows."""
-    inner = mirrored(
+def _draw_padded_front(
+    scene: Scene, cut: GarmentMeasures, collar: float, *, sleeved: bool = True, buttons: bool = False
+) -> None:
+    """Draw body, zip and a collar unzipped half-way, so that the lining shows."""
+    inner = mirrored_outline(
         [(0.0, -collar - 0.006), (0.055, -collar - 0.002), (0.076, -collar + 0.012)],
         [(0.078, 0.03), (0.070, 0.15), (0.0, 0.165)],
     )
-    scene.inside(inner, lift=0.010)
-    body(
+    scene.add_inside(inner, lift=0.010)
+    draw_body(
         scene,
         cut,
         v_neck(cut),
@@ -167,21 +177,21 @@ def _padded_front(scene: Scene, cut: Cut, collar: float, *, sleeved: bool = True
         shadow=0.5,
         sleeved=sleeved,
     )
-    scene.inside(mirrored([(0.0, 0.02), (0.062, 0.0)], [(0.034, 0.10), (0.0, 0.160)]), lift=0.010)
+    scene.add_inside(mirrored_outline([(0.0, 0.02), (0.062, 0.0)], [(0.034, 0.10), (0.0, 0.160)]), lift=0.010)
     for side in (-1, 1):
-        _open_collar(scene, side, collar)
+        _draw_open_collar(scene, side, collar)
     end = cut.length + 0.024
     if buttons:
         strip = outline([(-0.021, 0.150), (0.021, 0.150)], (0.021, end), (-0.021, end))
-        scene.panel(strip, puff=0.016, soft=0.016, lift=0.020, shadow=0.55, quilted=True)
+        scene.add_panel(strip, puff=0.016, soft=0.016, lift=0.020, shadow=0.55, quilted=True)
         for i in range(5):
-            snap(scene, 0.0, 0.170 + (end - 0.195) * i / 4, 0.0110)
+            draw_snap(scene, 0.0, 0.170 + (end - 0.195) * i / 4, 0.0110)
     else:
-        zipper(scene, [(0.0, 0.145), (0.003, 0.5 * cut.length), (0.0, end)], width=0.020)
+        draw_zipper(scene, [(0.0, 0.145), (0.003, 0.5 * cut.length), (0.0, end)], width=0.020)
 
 
-def _open_collar(scene: Scene, side: int, tall: float) -> None:
-    """One half of a padded standing collar, unzipped and leaning outwards."""
+def _draw_open_collar(scene: Scene, side: int, tall: float) -> None:
+    """Draw one half of a padded standing collar, unzipped and leaning outwards."""
     inner: Curve = [(0.056, -tall + 0.016), (0.032, 0.050), (0.004, 0.155)]
     outer: list[Stretch] = [
         [(0.062, -tall - 0.004), (0.080, -tall + 0.014)],
@@ -189,33 +199,33 @@ def _open_collar(scene: Scene, side: int, tall: float) -> None:
         [(0.066, 0.075), (0.004, 0.155)],
     ]
     leaf = outline(inner[::-1], *outer) * (side, 1)
-    scene.panel(leaf, puff=0.024, soft=0.022, lift=0.004, shadow=0.5, quilted=True)
-    zipper(scene, on_side(inner, side), width=0.014, pull=False)
+    scene.add_panel(leaf, puff=0.024, soft=0.022, lift=0.004, shadow=0.5, quilted=True)
+    draw_zipper(scene, on_side(inner, side), width=0.014, pull=False)
 
 
-@pattern_sheet("gilet")
-def gilet(scene: Scene) -> None:
-    """A padded jacket without sleeves: bound armholes, a standing collar, zipped or snapped."""
+@register_silhouette("gilet")
+def draw_gilet(scene: Scene) -> None:
+    """Draw a padded sleeveless jacket: bound armholes, a standing collar, zip or snaps."""
     d = scene.design
-    cut = _down_cut(scene, d.between("shoulder", 0.140, 0.162), d.between("chest", 0.172, 0.190))
-    cut = staged(scene, cut, 1.28, top=-0.07)
-    _back_of_armholes(scene, cut)
-    hem_band(scene, cut, 0.032, "self")
-    _padded_front(
-        scene, cut, d.between("collar", 0.048, 0.070), sleeved=False, buttons=scene.cut("closure") == "buttons"
+    cut = _puffer_measures(scene, d.uniform("shoulder", 0.140, 0.162), d.uniform("chest", 0.172, 0.190))
+    cut = place_garment(scene, cut, 1.28, top=-0.07)
+    _draw_back_of_armholes(scene, cut)
+    draw_hem_band(scene, cut, 0.032, "self")
+    _draw_padded_front(
+        scene, cut, d.uniform("collar", 0.048, 0.070), sleeved=False, buttons=scene.choose_cut("closure") == "buttons"
     )
     for side in (-1, 1):
         band = ribbon(on_side(armhole_line(cut), side), 0.016)
-        scene.overlay(band, "self", puff=0.006, soft=0.007, shadow=0.5)
-    style = d.one_of("pockets", ("slits", "slits", "flaps"))
+        scene.add_overlay(band, "self", puff=0.006, soft=0.007, shadow=0.5)
+    style = d.choice("pockets", ("slits", "slits", "flaps"))
     for side in (-1, 1):
         if style == "slits":
-            zipper(scene, [(side * 0.100, cut.length - 0.175), (side * 0.124, cut.length - 0.085)], width=0.013)
+            draw_zipper(scene, [(side * 0.100, cut.length - 0.175), (side * 0.124, cut.length - 0.085)], width=0.013)
         else:
             x0, x1, y = 0.058, 0.140, cut.length - 0.150
             corners = min(side * x0, side * x1), y, max(side * x0, side * x1), y + 0.095
-            scene.overlay(box(*corners, 0.014), puff=0.012, soft=0.016, quilted=True)
-            scene.overlay(
+            scene.add_overlay(box(*corners, 0.014), puff=0.012, soft=0.016, quilted=True)
+            scene.add_overlay(
                 box(corners[0] - 0.003, y - 0.012, corners[2] + 0.003, y + 0.030, 0.008),
                 "self",
                 puff=0.008,
@@ -223,106 +233,106 @@ def gilet(scene: Scene) -> None:
                 shadow=0.6,
                 clip=False,
             )
-            snap(scene, side * 0.099, y + 0.018, 0.008)
+            draw_snap(scene, side * 0.099, y + 0.018, 0.008)
 
 
-def _back_of_armholes(scene: Scene, cut: Cut) -> None:
-    """The lining of the back, which shows beside a hollow armhole."""
+def _draw_back_of_armholes(scene: Scene, cut: GarmentMeasures) -> None:
+    """Draw the lining of the back, which shows beside a hollow armhole."""
     for side in (-1, 1):
         tip, pit = (cut.shoulder - 0.003, cut.slope), (cut.chest, cut.armhole)
         inner = (min(tip[0], pit[0]) - 0.05, 0.6 * pit[1])
         bulge = (0.35 * tip[0] + 0.65 * pit[0] - 0.008, 0.62 * pit[1])
-        scene.inside(outline([tip, bulge, pit], inner) * (side, 1), lift=0.006)
+        scene.add_inside(outline([tip, bulge, pit], inner) * (side, 1), lift=0.006)
 
 
-@pattern_sheet("bomber-jacket")
-def bomber_jacket(scene: Scene) -> None:
-    """Short and full, with ribbed collar, cuffs and hem, a zip, slanted snap pockets and a pocket on one sleeve."""
+@register_silhouette("bomber-jacket")
+def draw_bomber_jacket(scene: Scene) -> None:
+    """Draw a short full jacket: ribbed collar, cuffs and hem, a zip, slanted snap pockets, a sleeve pocket."""
     d = scene.design
-    cut = Cut(
+    cut = GarmentMeasures(
         neck=0.058,
-        scoop=d.between("scoop", 0.070, 0.090),
-        shoulder=d.between("shoulder", 0.180, 0.208),
+        scoop=d.uniform("scoop", 0.070, 0.090),
+        shoulder=d.uniform("shoulder", 0.180, 0.208),
         slope=0.044,
-        chest=d.between("chest", 0.182, 0.198),
+        chest=d.uniform("chest", 0.182, 0.198),
         armhole=0.205,
-        waist=d.between("waist", 0.186, 0.212),
+        waist=d.uniform("waist", 0.186, 0.212),
         waist_at=0.34,
-        hem=d.between("hem", 0.182, 0.206),
-        length=d.between("length", 0.44, 0.51),
+        hem=d.uniform("hem", 0.182, 0.206),
+        length=d.uniform("length", 0.44, 0.51),
         dip=0.004,
-        tuck=d.between("tuck", 0.018, 0.034),
+        tuck=d.uniform("tuck", 0.018, 0.034),
     )
-    cut = fitted(cut, scene.cut("fit"))
-    made = arm(
-        scene, d.between("sleeve", 0.36, 0.40), 0.050, angle=d.between("angle", 0.22, 0.30), fullness=1.22, tuck=0.26
+    cut = apply_fit(cut, scene.choose_cut("fit"))
+    made = sample_arm(
+        scene, d.uniform("sleeve", 0.36, 0.40), 0.050, angle=d.uniform("angle", 0.22, 0.30), fullness=1.22, tuck=0.26
     )
-    cut = staged(scene, cut, 1.22, top=-0.06, sleeve=made)
-    arms = sleeves(scene, cut, made, puff=0.024)
+    cut = place_garment(scene, cut, 1.22, top=-0.06, sleeve=made)
+    arms = draw_sleeves(scene, cut, made, puff=0.024)
     for each in arms:
-        rib_cuff(scene, each, d.between("cuff", 0.050, 0.066), 0.26)
-    depth = d.between("band", 0.056, 0.078)
-    hem_band(scene, cut, depth)
+        draw_rib_cuff(scene, each, d.uniform("cuff", 0.050, 0.066), 0.26)
+    depth = d.uniform("band", 0.056, 0.078)
+    draw_hem_band(scene, cut, depth)
     raglan = d.chance("raglan", 0.4)
-    body(scene, cut, v_neck(cut), puff=0.024, soft=0.032, sleeved=not raglan)
+    draw_body(scene, cut, v_neck(cut), puff=0.024, soft=0.032, sleeved=not raglan)
     if raglan:
         for side in (-1, 1):
             line: Curve = [(cut.neck + 0.010, 0.010), (0.64 * cut.chest, 0.52 * cut.armhole), (cut.chest, cut.armhole)]
-            scene.seam(on_side(line, side), dark=0.42)
-    standing_collar(scene, cut, d.between("collar", 0.030, 0.044))
-    scene.inside(
-        mirrored(
+            scene.add_seam(on_side(line, side), dark=0.42)
+    draw_standing_collar(scene, cut, d.uniform("collar", 0.030, 0.044))
+    scene.add_inside(
+        mirrored_outline(
             [(0.0, -0.026), (0.84 * cut.neck, -0.022)], [(0.45 * cut.neck, 0.36 * cut.scoop), (0.0, 0.6 * cut.scoop)]
         )
     )
     standing = cut.scoop - 0.010
     end = cut.length + 0.70 * depth
     flapped = d.chance("zip flap", 0.3)
-    zip_front(scene, standing, end, width=0.018)
+    draw_zip_front(scene, standing, end, width=0.018)
     if flapped:
-        front_edge(scene, lap(scene) * 0.030, cut.scoop + 0.02, cut.length)
+        draw_front_edge(scene, placket_side(scene) * 0.030, cut.scoop + 0.02, cut.length)
     for side in (-1, 1):
         a, b = (side * 0.072, cut.length - 0.120), (side * 0.128, cut.length - 0.050)
-        welt(scene, a, b, 0.024)
-        snap(scene, side * 0.100, cut.length - 0.085, 0.0065)
+        draw_welt(scene, a, b, 0.024)
+        draw_snap(scene, side * 0.100, cut.length - 0.085, 0.0065)
     if d.chance("sleeve pocket", 0.6):
-        _sleeve_pocket(scene, arms[1].across(0.36), arms[1].angle)
+        _draw_sleeve_pocket(scene, arms[1].across(0.36), arms[1].angle)
 
 
-def _sleeve_pocket(scene: Scene, edges: tuple[Point, Point], angle: float) -> None:
+def _draw_sleeve_pocket(scene: Scene, edges: tuple[Point, Point], angle: float) -> None:
     (ax, ay), (bx, by) = edges
     x, y = 0.5 * (ax + bx), 0.5 * (ay + by)
-    zipper(scene, [(x - 0.012, y - 0.036), (x + 0.018, y + 0.036)], width=0.012)
+    draw_zipper(scene, [(x - 0.012, y - 0.036), (x + 0.018, y + 0.036)], width=0.012)
 
 
-@pattern_sheet("blazer")
-def blazer(scene: Scene) -> None:
-    """Tailored: notched or peaked lapels, one or two rows of buttons, darts, breast pocket, rounded fronts."""
+@register_silhouette("blazer")
+def draw_blazer(scene: Scene) -> None:
+    """Draw a tailored jacket: notched or peaked lapels, one or two button rows, darts, breast pocket, round fronts."""
     d, double = scene.design, scene.design.chance("double-breasted", 0.35)
-    cut = Cut(
+    cut = GarmentMeasures(
         neck=0.050,
-        scoop=d.between("scoop", 0.215, 0.255) if double else d.between("scoop", 0.205, 0.275),
-        shoulder=d.between("shoulder", 0.152, 0.168),
-        slope=d.between("slope", 0.034, 0.044),
+        scoop=d.uniform("scoop", 0.215, 0.255) if double else d.uniform("scoop", 0.205, 0.275),
+        shoulder=d.uniform("shoulder", 0.152, 0.168),
+        slope=d.uniform("slope", 0.034, 0.044),
         chest=0.150,
         armhole=0.175,
-        waist=d.between("waist", 0.126, 0.142),
+        waist=d.uniform("waist", 0.126, 0.142),
         waist_at=0.32,
-        hem=d.between("hem", 0.148, 0.162),
-        length=d.between("length", 0.48, 0.56),
+        hem=d.uniform("hem", 0.148, 0.162),
+        length=d.uniform("length", 0.48, 0.56),
         dip=0.002,
     )
-    cut = fitted(cut, scene.cut("fit"))
-    made = arm(scene, d.between("sleeve", 0.40, 0.43), 0.042, angle=0.17)
-    cut = staged(scene, cut, 1.26, top=-0.04, sleeve=made)
-    arms = sleeves(scene, cut, made)
-    inside_back(scene, cut, cut.scoop + 0.04)
+    cut = apply_fit(cut, scene.choose_cut("fit"))
+    made = sample_arm(scene, d.uniform("sleeve", 0.40, 0.43), 0.042, angle=0.17)
+    cut = place_garment(scene, cut, 1.26, top=-0.04, sleeve=made)
+    arms = draw_sleeves(scene, cut, made)
+    draw_inside_back(scene, cut, cut.scoop + 0.04)
     last = min(cut.scoop + 0.10, cut.length - 0.13)
     hem: list[Curve | Point] = []
     if not double:
-        round_off = d.between("cutaway", 0.035, 0.075)
-        low = mirrored([(0.0, last), (0.10, last)], (0.11, cut.length - 0.003), (0.0, cut.length - 0.004))
-        scene.panel(low, "lining", puff=0.0, lift=0.006, shade=0.78, shadow=0.0)
+        round_off = d.uniform("cutaway", 0.035, 0.075)
+        low = mirrored_outline([(0.0, last), (0.10, last)], (0.11, cut.length - 0.003), (0.0, cut.length - 0.004))
+        scene.add_panel(low, "lining", puff=0.0, lift=0.006, shade=0.78, shadow=0.0)
         hem = [
             [(cut.hem, cut.length), (0.6 * cut.hem, cut.length + 0.008), (round_off + 0.012, cut.length + 0.007)],
             [
@@ -332,33 +342,33 @@ def blazer(scene: Scene) -> None:
                 (0.0, last + 0.012),
             ],
         ]
-    body(
+    draw_body(
         scene, cut, v_neck(cut), puff=0.015, volume=0.016, folds=body_folds(scene, cut)[:6], shadow=0.5, hem=hem or None
     )
-    side = lap(scene)
+    side = placket_side(scene)
     pocket_y = max(cut.waist_at + 0.035, cut.length - 0.165)
     for each in (-1, 1):  # darts
         dart: Curve = [(0.080, cut.armhole + 0.04), (0.072, cut.waist_at), (0.080, pocket_y)]
-        scene.seam(on_side(dart, each), dark=0.26, width=0.0035)
-    pockets(scene, d.one_of("pockets", ("flap", "flap", "jet", "patch")), 0.060, 0.124, pocket_y, 0.032)
-    welt(scene, (0.062, 0.176), (0.108, 0.170), 0.017)
+        scene.add_seam(on_side(dart, each), dark=0.26, width=0.0035)
+    draw_pockets(scene, d.choice("pockets", ("flap", "flap", "jet", "patch")), 0.060, 0.124, pocket_y, 0.032)
+    draw_welt(scene, (0.062, 0.176), (0.108, 0.170), 0.017)
     if double:
-        edge = side * d.between("overlap", 0.046, 0.060)
-        front_edge(scene, edge, cut.scoop - 0.01, cut.length + 0.004, stitched=0.0)
+        edge = side * d.uniform("overlap", 0.046, 0.060)
+        draw_front_edge(scene, edge, cut.scoop - 0.01, cut.length + 0.004, stitch_inset=0.0)
     else:
-        scene.seam([(0.0, cut.scoop), (side * 0.006, last + 0.012)], dark=0.50, width=0.004)
+        scene.add_seam([(0.0, cut.scoop), (side * 0.006, last + 0.012)], dark=0.50, width=0.004)
     peak = double or d.chance("peak", 0.15)
-    lapels(
+    draw_lapels(
         scene,
         cut,
-        width=d.between("lapel", 0.046, 0.070),
+        width=d.uniform("lapel", 0.046, 0.070),
         low=cut.scoop,
-        gorge=d.between("gorge", 0.048, 0.072),
+        gorge=d.uniform("gorge", 0.048, 0.072),
         peak=peak,
         wrap=0.030 if double else 0.0,
     )
     if d.chance("pocket square", 0.2):
-        scene.overlay(
+        scene.add_overlay(
             polygon((0.070, 0.172), (0.078, 0.152), (0.088, 0.160), (0.096, 0.150), (0.101, 0.170)),
             "lace",
             puff=0.003,
@@ -368,11 +378,11 @@ def blazer(scene: Scene) -> None:
     if double:
         for y in (cut.scoop + 0.020, cut.scoop + 0.078):
             for x in (-0.036, 0.036):
-                button(scene, x, y, 0.0120)
+                draw_button(scene, x, y, 0.0120)
         for x in (-0.050, 0.050):
-            button(scene, x, cut.scoop - 0.044, 0.0120)
+            draw_button(scene, x, cut.scoop - 0.044, 0.0120)
     else:
-        count = d.one_of("buttons", (1, 2, 2, 3))
-        button_row(scene, side * -0.002, cut.scoop + 0.014, cut.scoop + 0.014 + 0.046 * (count - 1), count, 0.0108)
+        count = d.choice("buttons", (1, 2, 2, 3))
+        draw_button_row(scene, side * -0.002, cut.scoop + 0.014, cut.scoop + 0.014 + 0.046 * (count - 1), count, 0.0108)
     for each_arm in arms:
-        sleeve_buttons(scene, each_arm.across(1.0), each_arm.angle, d.one_of("sleeve buttons", (2, 3, 4)), 0.0075)
+        draw_sleeve_buttons(scene, each_arm.across(1.0), each_arm.angle, d.choice("sleeve buttons", (2, 3, 4)), 0.0075)

@@ -1,4 +1,4 @@
-"""The parts of a product: a small fixed vocabulary, so that one number means one part in every mask."""
+"""The parts of a product: a fixed vocabulary, so that a number means the same part in every mask."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ PARTS = (
     *("background", "body", "sleeve", "collar", "cuff", "pocket", "lining", "trim", "strap"),
     *("sole", "heel", "lace", "fitting", "content"),
 )
-"""The name of each number in a mask of parts."""
+"""The name of each number in a part mask."""
 NO_PART = "same"
-"""Stands for the part that lies below: a row of stitches belongs to what it is sewn on."""
+"""Stands for the part below: a row of stitches belongs to what it is sewn on."""
 _CLOTHS_OF = {
     "body": ("main", "paper", "case", "clear", "bullet", "lens"),
     "lining": ("lining", "insole"),
@@ -30,22 +30,22 @@ _OF_CLOTH = {cloth: part for part, cloths in _CLOTHS_OF.items() for cloth in clo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DrawnParts:
-    """A picture and what is where in it."""
+class RenderedParts:
+    """An image with the product mask and the part of each pixel."""
 
-    picture: Image.Image
+    image: Image.Image
     mask: npt.NDArray[np.uint8]
-    """Cover of the product, 0 to 255, shape (h, w)."""
+    """Coverage by the product, 0 to 255, shape (h, w)."""
     part_ids: npt.NDArray[np.uint8]
-    """The number of the part at each pixel that is covered by more than half, 0 elsewhere; shape (h, w)."""
+    """The number of the part at each pixel that is more than half covered, 0 elsewhere; shape (h, w)."""
     names: tuple[str, ...]
     """The name of each number in `part_ids`."""
     box: tuple[int, int, int, int]
-    """x0, y0, x1, y1 in pixels around `part_ids`, x1 and y1 just outside; all 0 where nothing is covered by half."""
+    """x0, y0, x1, y1 in pixels around `part_ids` (x1 and y1 exclusive); all 0 where no pixel is half covered."""
 
 
-def part_number(part: str | None, cloth: str) -> int:
-    """The number of a part, by default the one that its cloth stands for; 0 where it is the part that lies below."""
+def part_id(part: str | None, cloth: str) -> int:
+    """Return the number of a part, by default the part of its cloth; 0 stands for the part below."""
     name = part or _OF_CLOTH.get(cloth, "body")
     if name == NO_PART:
         return 0
@@ -54,12 +54,12 @@ def part_number(part: str | None, cloth: str) -> int:
     return PARTS.index(name)
 
 
-def separated(picture: Image.Image, alpha: npt.NDArray[np.float32], part: npt.NDArray[np.uint8]) -> DrawnParts:
-    """The parts of a drawn picture from the cover of the product and the number of the part at each pixel."""
+def segment_parts(image: Image.Image, alpha: npt.NDArray[np.float32], part: npt.NDArray[np.uint8]) -> RenderedParts:
+    """Build the parts of an image from the coverage (0-1) and the part number at each pixel, shape (h, w) each."""
     mask = np.asarray(np.clip(alpha * 255 + 0.5, 0, 255), np.uint8)
     ids = np.where(mask > 127, part, 0).astype(np.uint8)
     rows, columns = np.flatnonzero(ids.any(axis=1)), np.flatnonzero(ids.any(axis=0))
     box = (0, 0, 0, 0)
     if rows.size:
         box = (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-    return DrawnParts(picture=picture, mask=mask, part_ids=ids, names=PARTS, box=box)
+    return RenderedParts(image=image, mask=mask, part_ids=ids, names=PARTS, box=box)

@@ -1,6 +1,6 @@
-"""Woven and printed patterns as functions of the place in the cloth; every scale is in garment units, not in pixels.
+"""Woven and printed patterns as functions of texture coordinates; all scales are in garment units, not in pixels.
 
-Checks, tartan, monogram and prints are inventions: well-known setts, monograms and prints are registered marks.
+Checks, tartan, monogram and prints are own designs: well-known ones are registered trademarks.
 """
 
 from collections.abc import Callable
@@ -9,14 +9,14 @@ import numpy as np
 
 from generator.render.engine import Float32Array
 from generator.render.engine.colour import INK, Palette, linear, mix
-from generator.render.engine.relief import blotches
+from generator.render.engine.height_field import smooth_noise
 
 Pattern = Callable[[Float32Array, Float32Array, Palette, float], Float32Array]
 LODEN, OCHRE, PETROL = linear("#1f4a3c"), linear("#c9a545"), linear("#2e6f80")
 
 
 def pattern_colours(name: str, u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Linear colours, shape (h, w, 3), of a pattern at (u, v); edges are softened over `footprint` units (a pixel)."""
+    """Return the linear colours of a pattern at (u, v), shape (h, w, 3); edges are `footprint` units (a pixel) soft."""
     return PATTERN_FUNCTIONS[name](u, v, colours, footprint)
 
 
@@ -28,13 +28,13 @@ def _paint(albedo: Float32Array, cover: Float32Array, colour: Float32Array) -> N
     albedo += cover[..., None] * (colour - albedo)
 
 
-def _within(distance: Float32Array, limit: float | Float32Array, footprint: float) -> Float32Array:
-    """1 where distance < limit, 0 beyond, a ramp one footprint wide between."""
+def _inside(distance: Float32Array, limit: float | Float32Array, footprint: float) -> Float32Array:
+    """Return 1 where distance < limit, 0 beyond, with a ramp one footprint wide."""
     return np.asarray(np.clip((limit - distance) / np.float32(footprint) + 0.5, 0, 1), np.float32)
 
 
-def _to_stripe(t: Float32Array, period: float, offset: float = 0.0) -> Float32Array:
-    """Distance to the nearest of the lines that repeat every `period`."""
+def _stripe_distance(t: Float32Array, period: float, offset: float = 0.0) -> Float32Array:
+    """Return the distance to the nearest of the lines that repeat every `period`."""
     phase = t / period - offset
     return np.asarray(np.abs(phase - np.round(phase)) * period, np.float32)
 
@@ -44,7 +44,7 @@ def _plain(u: Float32Array, v: Float32Array, colours: Palette, footprint: float)
 
 
 def _check(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Single bars and two thin lines; the thinnest is petrol blue on every ground: red on sand is somebody's mark."""
+    """Single bars and two thin lines; the thinnest is petrol blue on every ground, as red on sand is a trademark."""
     period = 0.125
     bars = (
         (0.0, 0.036, colours.contrast, 0.62),
@@ -54,13 +54,13 @@ def _check(u: Float32Array, v: Float32Array, colours: Palette, footprint: float)
     albedo = _ground(u, colours)
     for centre, width, colour, opacity in bars:
         for thread in (u, v):
-            _paint(albedo, opacity * _within(_to_stripe(thread, period, centre), width / 2, footprint), colour)
+            _paint(albedo, opacity * _inside(_stripe_distance(thread, period, centre), width / 2, footprint), colour)
     return albedo
 
 
 def _stripes(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     albedo = _ground(u, colours)
-    _paint(albedo, _within(_to_stripe(v, 0.064), 0.014, footprint), colours.contrast)
+    _paint(albedo, _inside(_stripe_distance(v, 0.064), 0.014, footprint), colours.contrast)
     return albedo
 
 
@@ -68,13 +68,13 @@ def _dots(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) 
     period = 0.060
     albedo = _ground(u, colours)
     for shift in (0.0, 0.5):
-        distance = np.hypot(_to_stripe(u, period, shift), _to_stripe(v, period, shift))
-        _paint(albedo, _within(distance, 0.0125, footprint), colours.contrast)
+        distance = np.hypot(_stripe_distance(u, period, shift), _stripe_distance(v, period, shift))
+        _paint(albedo, _inside(distance, 0.0125, footprint), colours.contrast)
     return albedo
 
 
 def _houndstooth(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Four dark and four light threads in warp and weft under a 2/2 twill, threads drawn as steps of 1/8 period."""
+    """Four dark and four light threads in warp and weft of a 2/2 twill, each thread 1/8 period wide."""
     period = 0.060
     a, b = u / period, v / period
     warp_dark, weft_dark = (a % 1) < 0.5, (b % 1) < 0.5
@@ -92,16 +92,18 @@ def _argyle(u: Float32Array, v: Float32Array, colours: Palette, footprint: float
     lozenge = np.abs(a - np.round(a)) + np.abs(b - np.round(b))
     albedo = _ground(u, colours)
     column = (np.round(a).astype(np.int32) & 1).astype(bool)
-    cover = _within(lozenge, 0.5, footprint / wide)
+    cover = _inside(lozenge, 0.5, footprint / wide)
     _paint(albedo, cover * np.where(column, 0.0, 1.0).astype(np.float32), colours.contrast)
     _paint(albedo, cover * np.where(column, 0.8, 0.0).astype(np.float32), colours.second)
     for sign in (1, -1):
-        _paint(albedo, 0.85 * _within(_to_stripe(a + sign * b, 1.0, 0.5), 0.022, footprint / wide), colours.accent)
+        _paint(
+            albedo, 0.85 * _inside(_stripe_distance(a + sign * b, 1.0, 0.5), 0.022, footprint / wide), colours.accent
+        )
     return albedo
 
 
 def _floral(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """One five-petalled flower in each cell of a jittered grid, with leaves between."""
+    """One five-petalled flower in each cell of a jittered grid, with leaves."""
     albedo = _ground(u, colours)
     for layer, (cell, size) in enumerate(((0.105, 0.040), (0.105, 0.024))):
         a, b = u / cell + 0.5 * layer, v / cell + 0.5 * layer
@@ -112,8 +114,8 @@ def _floral(u: Float32Array, v: Float32Array, colours: Palette, footprint: float
         distance = np.hypot(dx, dy).astype(np.float32)
         petals = size * (0.72 + 0.28 * np.cos(5 * np.arctan2(dy, dx) + turn))
         flower = colours.contrast if layer == 0 else colours.accent
-        _paint(albedo, _within(distance, petals.astype(np.float32), footprint), flower)
-        _paint(albedo, _within(distance, size * 0.30, footprint), colours.accent if layer == 0 else colours.contrast)
+        _paint(albedo, _inside(distance, petals.astype(np.float32), footprint), flower)
+        _paint(albedo, _inside(distance, size * 0.30, footprint), colours.accent if layer == 0 else colours.contrast)
     return albedo
 
 
@@ -122,13 +124,13 @@ def _camouflage(u: Float32Array, v: Float32Array, colours: Palette, footprint: f
     for layer, (limit, colour) in enumerate(
         ((0.25, colours.second), (0.75, colours.contrast), (1.05, 0.45 * colours.ground + 0.55 * colours.accent))
     ):
-        blob = blotches(u, v, 0.085, 0.055, layer) + 0.35 * blotches(u, v, 0.035, layer=layer + 3)
-        _paint(albedo, _within(-blob, -limit, 14 * footprint), colour)
+        blob = smooth_noise(u, v, 0.085, 0.055, layer) + 0.35 * smooth_noise(u, v, 0.035, layer=layer + 3)
+        _paint(albedo, _inside(-blob, -limit, 14 * footprint), colour)
     return albedo
 
 
 def _tartan(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """A dark sett of broad green and ink bands, and single and double lines in ochre and a light thread."""
+    """Dark sett of broad green and ink bands with single and double lines in ochre and a light thread."""
     period = 0.200
     albedo = np.broadcast_to(mix(colours.ground * np.float32(0.55), INK, 0.25), (*u.shape, 3)).astype(np.float32)
     bars = (
@@ -140,15 +142,15 @@ def _tartan(u: Float32Array, v: Float32Array, colours: Palette, footprint: float
     )
     for centre, width, colour, opacity in bars:
         for thread in (u, v):
-            _paint(albedo, opacity * _within(_to_stripe(thread, period, centre), width / 2, footprint), colour)
+            _paint(albedo, opacity * _inside(_stripe_distance(thread, period, centre), width / 2, footprint), colour)
     return albedo
 
 
 def _gingham(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Warp and weft half dyed: squares in two full shades and one between."""
+    """Half-dyed warp and weft: squares in two full shades and one in between."""
     period = 0.050
     albedo = _ground(u, colours)
-    cover = 0.5 * sum(_within(_to_stripe(thread, period), period / 4, footprint) for thread in (u, v))
+    cover = 0.5 * sum(_inside(_stripe_distance(thread, period), period / 4, footprint) for thread in (u, v))
     _paint(albedo, np.asarray(cover, np.float32), colours.contrast)
     return albedo
 
@@ -156,50 +158,50 @@ def _gingham(u: Float32Array, v: Float32Array, colours: Palette, footprint: floa
 def _windowpane(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     albedo = _ground(u, colours)
     for thread, period in ((u, 0.110), (v, 0.130)):
-        _paint(albedo, 0.75 * _within(_to_stripe(thread, period), 0.0032, footprint), colours.contrast)
+        _paint(albedo, 0.75 * _inside(_stripe_distance(thread, period), 0.0032, footprint), colours.contrast)
     return albedo
 
 
 def _pinstripe(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     albedo = _ground(u, colours)
-    _paint(albedo, 0.65 * _within(_to_stripe(u, 0.034), 0.0016, footprint), colours.contrast)
+    _paint(albedo, 0.65 * _inside(_stripe_distance(u, 0.034), 0.0016, footprint), colours.contrast)
     return albedo
 
 
 def _herringbone(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """A twill that turns back at every column."""
+    """Twill that reverses at every column."""
     wide, period = 0.040, 0.018
     column = np.abs(u / wide - 2 * np.round(u / (2 * wide))) * np.float32(wide)
-    rib = _to_stripe(v + column, period) - np.float32(period / 4)
+    rib = _stripe_distance(v + column, period) - np.float32(period / 4)
     fade = np.float32(np.clip(period / 2 / footprint - 0.5, 0.30, 1))
     albedo = _ground(u, colours)
-    _paint(albedo, 0.40 + 0.55 * (_within(rib, 0.0, 1.4 * footprint) - 0.5) * fade, colours.contrast)
+    _paint(albedo, 0.40 + 0.55 * (_inside(rib, 0.0, 1.4 * footprint) - 0.5) * fade, colours.contrast)
     return albedo
 
 
 def _monogram(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Rings with a dot, hollow lozenges and crosses of four drops in turn on a slanted grid: no letters."""
+    """Rings with a dot, hollow lozenges and crosses of four drops, alternating on a slanted grid; no letters."""
     period = 0.076
     albedo = _ground(u, colours)
     cover = np.zeros_like(u)
-    across, down = ([_to_stripe(place, period, shift) for shift in (0.0, 0.5)] for place in (u, v))
+    across, down = ([_stripe_distance(place, period, shift) for shift in (0.0, 0.5)] for place in (u, v))
     for kind, (column, row) in enumerate(((0, 0), (1, 1), (1, 0), (0, 1))):
         x, y = across[column], down[row]
         if kind == 0:
             away = np.hypot(x, y)
-            glyph = np.maximum(_within(np.abs(away - 0.0135), 0.0026, footprint), _within(away, 0.0050, footprint))
+            glyph = np.maximum(_inside(np.abs(away - 0.0135), 0.0026, footprint), _inside(away, 0.0050, footprint))
         elif kind == 1:
-            glyph = _within(np.abs(x + y - 0.0165), 0.0036, footprint)
+            glyph = _inside(np.abs(x + y - 0.0165), 0.0036, footprint)
         else:
             drop = np.minimum(np.hypot(x - 0.0085, 2.1 * y), np.hypot(2.1 * x, y - 0.0085))
-            glyph = _within(drop, 0.0066, footprint)
+            glyph = _inside(drop, 0.0066, footprint)
         cover = np.maximum(cover, glyph)
     _paint(albedo, 0.70 * cover, mix(colours.contrast, OCHRE, 0.45))
     return albedo
 
 
 def _print(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Large medallions of lobed rings that touch each other, as on a printed scarf."""
+    """Large medallions of lobed rings that touch, as on a printed scarf."""
     period = 0.210
     albedo = _ground(u, colours)
     for shift, (outer, middle) in (
@@ -209,27 +211,27 @@ def _print(u: Float32Array, v: Float32Array, colours: Palette, footprint: float)
         a, b = u / period - np.float32(shift), v / period - np.float32(shift)
         x, y = (a - np.round(a)) * np.float32(period), (b - np.round(b)) * np.float32(period)
         away, lobes = np.hypot(x, y), np.cos(8 * np.arctan2(y, x))
-        _paint(albedo, _within(away, np.asarray(0.068 + 0.007 * lobes, np.float32), footprint), outer)
-        _paint(albedo, _within(np.abs(away - 0.049), 0.0045, footprint), colours.ground)
-        _paint(albedo, _within(away, np.asarray(0.036 - 0.006 * lobes, np.float32), footprint), middle)
-        _paint(albedo, _within(away, 0.013, footprint), colours.second)
+        _paint(albedo, _inside(away, np.asarray(0.068 + 0.007 * lobes, np.float32), footprint), outer)
+        _paint(albedo, _inside(np.abs(away - 0.049), 0.0045, footprint), colours.ground)
+        _paint(albedo, _inside(away, np.asarray(0.036 - 0.006 * lobes, np.float32), footprint), middle)
+        _paint(albedo, _inside(away, 0.013, footprint), colours.second)
     return albedo
 
 
 def _colour_block(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Broad fields one below the other, with sharp edges."""
+    """Broad horizontal fields with sharp edges."""
     height = 0.105
     place = v / np.float32(3 * height) + np.float32(0.5)
     albedo = _ground(u, colours)
     for field, colour in ((1, colours.contrast), (2, colours.accent)):
-        _paint(albedo, _within(_to_stripe(place, 1.0, field / 3), 1 / 6, footprint / (3 * height)), colour)
+        _paint(albedo, _inside(_stripe_distance(place, 1.0, field / 3), 1 / 6, footprint / (3 * height)), colour)
     return albedo
 
 
 def _leopard(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
     """Broken rings of uneven size around a darker middle."""
     albedo = _ground(u, colours)
-    blob = blotches(u, v, 0.020, layer=1)
+    blob = smooth_noise(u, v, 0.020, layer=1)
     for layer, cell in enumerate((0.058, 0.058)):
         a, b = u / cell + 0.5 * layer, v / cell + 0.5 * layer + 0.21 * np.floor(u / cell + 0.5 * layer)
         column, row = np.floor(a), np.floor(b)
@@ -237,8 +239,8 @@ def _leopard(u: Float32Array, v: Float32Array, colours: Palette, footprint: floa
         dx, dy = (a - column - 0.5) * cell - 0.007 * np.sin(turn), (b - row - 0.5) * cell - 0.007 * np.cos(1.7 * turn)
         away = np.asarray(np.hypot(dx, 1.2 * dy) + 0.0016 * blob, np.float32)
         gap = np.cos(2 * np.arctan2(dy, dx) + turn)
-        _paint(albedo, 0.45 * _within(away, 0.011, footprint), colours.second)
-        ring = _within(np.abs(away - 0.0125), np.asarray(0.0036 + 0.0030 * gap, np.float32), footprint)
+        _paint(albedo, 0.45 * _inside(away, 0.011, footprint), colours.second)
+        ring = _inside(np.abs(away - 0.0125), np.asarray(0.0036 + 0.0030 * gap, np.float32), footprint)
         _paint(albedo, 0.92 * ring, colours.contrast)
     return albedo
 

@@ -1,4 +1,4 @@
-"""Soles and heels: what a shoe stands on, seen from the side, toe to the right."""
+"""Draw soles and heels in profile, toe to the right."""
 
 import math
 from dataclasses import dataclass
@@ -6,15 +6,15 @@ from typing import Protocol
 
 import numpy as np
 
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Curve, Outline, along, box, outline, ribbon
+from generator.render.engine.curves import Curve, Outline, box, outline, ribbon, smooth_line
+from generator.render.engine.scene import Scene
 
 FLOOR = 0.74
-"""Where the shoe stands (y)."""
+"""Height of the floor (y)."""
 BALL = 0.135
-"""Where the foot bends (x): in front of it every shoe is flat."""
+"""Where the foot bends (x); in front of it every shoe is flat."""
 SHANK = 0.42
-"""Length of the foot from the ball to the heel."""
+"""Length of the foot from the ball to the heel, in units."""
 RISE = {"flat": 0.030, "block": 0.135, "high": 0.225}
 """Height of the heel, in units."""
 LOW = 0.665
@@ -23,24 +23,24 @@ LOW = 0.665
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foot:
-    """Where the foot stands: its underside from the heel to the toe, seen from the side."""
+    """The underside of the foot in profile, from the heel to the toe."""
 
     rise: float
-    """Height of the heel over the floor."""
+    """Height of the heel above the floor."""
     toe: float
     spring: float
-    """How far the tip of the toe rises."""
+    """How far the tip of the toe is raised."""
     thick: float
     """Thickness of the sole."""
     floor: float = FLOOR
 
     @property
     def heel(self) -> float:
-        """The hindmost point (x): a raised heel comes nearer to the ball."""
+        """The rearmost point (x): a raised heel is nearer to the ball."""
         return BALL - math.sqrt(SHANK**2 - min(self.rise, 0.9 * SHANK) ** 2)
 
     def under(self, up: float = 0.0) -> Curve:
-        """The line on which the upper stands, `up` units above it."""
+        """Return the line on which the upper is fixed, `up` units above it."""
         seat, ground, heel = self.floor - self.thick - self.rise - up, self.floor - self.thick - up, self.heel
         steep = self.rise / RISE["high"]
         return [
@@ -54,16 +54,17 @@ class Foot:
         ]
 
     def at(self, x: float) -> float:
-        """The height of the underside at x."""
-        line = along(self.under())
+        """Return the height of the underside at x."""
+        line = smooth_line(self.under())
         return float(np.interp(x, line[:, 0], line[:, 1]))
 
 
-def sole_under(scene: Scene, foot: Foot, cloth: str = "dark") -> None:
+def draw_sole_under(scene: Scene, foot: Foot, cloth: str = "dark") -> None:
+    """Draw the sole along the underside of the foot."""
     top = foot.under()
     low = [(x, y + foot.thick) for x, y in top]
     low[-1] = (foot.toe + 0.002, low[-1][1] - 0.4 * foot.thick)
-    scene.panel(
+    scene.add_panel(
         outline(top, (foot.toe + 0.006, top[-1][1] + 0.2 * foot.thick), low[::-1]),
         cloth,
         puff=0.004,
@@ -74,8 +75,8 @@ def sole_under(scene: Scene, foot: Foot, cloth: str = "dark") -> None:
     )
 
 
-def heel_under(scene: Scene, foot: Foot, kind: str, cloth: str) -> None:
-    """The heel below the seat, with its top piece; its front breast curves into the shank."""
+def draw_heel_under(scene: Scene, foot: Foot, kind: str, cloth: str) -> None:
+    """Draw the heel below the seat, with its top piece; its front curves into the shank."""
     x0, y0, floor = foot.heel, foot.floor - foot.rise - 0.5 * foot.thick, foot.floor
     if kind == "flat":
         shape = outline(
@@ -86,9 +87,9 @@ def heel_under(scene: Scene, foot: Foot, kind: str, cloth: str) -> None:
         waist, foot_at = 0.125, x0 + 0.004
     else:
         wide = (
-            scene.design.between("block", 0.085, 0.125)
+            scene.design.uniform("block", 0.085, 0.125)
             if kind == "block"
-            else scene.design.between("pin", 0.016, 0.034)
+            else scene.design.uniform("pin", 0.016, 0.034)
         )
         foot_at = x0 + (0.012 if kind == "block" else 0.030)
         breast = x0 + (0.150 if kind == "block" else 0.165)
@@ -106,9 +107,9 @@ def heel_under(scene: Scene, foot: Foot, kind: str, cloth: str) -> None:
             (breast, foot.at(breast) + 0.5 * foot.thick),
         ]
         shape = outline(back, (foot_at + wide, floor), front, [(x0 + 0.06, y0 + 0.005), back[0]])
-    scene.panel(shape, cloth, puff=0.018, soft=0.022, shadow=0.25, reach=0.006)
+    scene.add_panel(shape, cloth, puff=0.018, soft=0.022, shadow=0.25, reach=0.006)
     piece = 0.010 if kind != "high" else 0.014
-    scene.overlay(
+    scene.add_overlay(
         box(foot_at - 0.002, floor - piece, foot_at + waist + 0.002, floor, 0.002),
         "dark",
         puff=0.002,
@@ -118,8 +119,8 @@ def heel_under(scene: Scene, foot: Foot, kind: str, cloth: str) -> None:
     )
 
 
-class Shape(Protocol):
-    """What a rubber sole must know of its sneaker."""
+class SoleMeasures(Protocol):
+    """The measures of a sneaker that a rubber sole needs."""
 
     @property
     def toe(self) -> float:
@@ -134,10 +135,10 @@ class Shape(Protocol):
         """How much thicker it is at the heel."""
 
 
-def rubber_sole(scene: Scene, last: Shape, kind: str) -> None:
-    """Foxing or midsole with a step, and an outsole with a tread."""
+def draw_rubber_sole(scene: Scene, last: SoleMeasures, kind: str) -> None:
+    """Draw foxing or a stepped midsole, and an outsole with a tread."""
     toe, floor = last.toe, LOW + last.sole
-    edge = LOW - scene.design.between("foxing", 0.010, 0.022)
+    edge = LOW - scene.design.uniform("foxing", 0.010, 0.022)
     wedge, spring = last.wedge, {"cup": 0.020, "runner": 0.036, "plimsoll": 0.012}[kind]
     top: Curve = [
         (-0.402, edge - wedge),
@@ -158,7 +159,7 @@ def rubber_sole(scene: Scene, last: Shape, kind: str) -> None:
         (-0.385, floor - 0.004),
         (-0.402 - flare, floor - 0.020),
     ]
-    scene.panel(
+    scene.add_panel(
         _treaded(under, edge, toe, 0.008 if kind == "runner" else 0.005),
         "dark" if kind == "runner" else "gum" if scene.design.chance("gum", 0.3) else "sole",
         puff=0.004,
@@ -169,10 +170,10 @@ def rubber_sole(scene: Scene, last: Shape, kind: str) -> None:
     )
     lift = 0.012 if kind != "plimsoll" else 0.008
     body = outline(top, [top[-1], *[(x, y - lift) for x, y in under]], top[0])
-    scene.panel(body, "sole", puff=0.012, soft=0.012, volume=0.004, lift=0.008, shadow=0.35, reach=0.006)
+    scene.add_panel(body, "sole", puff=0.012, soft=0.012, volume=0.004, lift=0.008, shadow=0.35, reach=0.006)
     middle = [(x, 0.5 * (y + edge + last.sole)) for x, y in top]
     if kind == "runner":
-        scene.overlay(
+        scene.add_overlay(
             outline(
                 [(-0.43, floor - 0.055), (-0.24, floor - 0.052), (-0.08, floor - 0.034), (0.06, floor - 0.004)],
                 (-0.43, floor),
@@ -184,18 +185,18 @@ def rubber_sole(scene: Scene, last: Shape, kind: str) -> None:
         )
         for i in range(5):
             x = -0.36 + 0.035 * i
-            scene.seam([(x, edge - wedge + 0.028), (x + 0.012, floor - 0.060)], width=0.006, dark=0.3)
+            scene.add_seam([(x, edge - wedge + 0.028), (x + 0.012, floor - 0.060)], width=0.006, dark=0.3)
     else:
-        scene.seam([(x, y + 0.30 * last.sole) for x, y in middle], width=0.005, depth=0.004, dark=0.35)
-        scene.topstitch([(x * 0.995, y + 0.009) for x, y in top], "stitch", length=0.013, width=0.0035)
+        scene.add_seam([(x, y + 0.30 * last.sole) for x, y in middle], width=0.005, depth=0.004, dark=0.35)
+        scene.add_topstitch([(x * 0.995, y + 0.009) for x, y in top], "stitch", length=0.013, width=0.0035)
         if kind == "plimsoll":
-            scene.overlay(
+            scene.add_overlay(
                 ribbon([(x * 1.002, y + 0.4 * last.sole) for x, y in top], 0.006), "trim", puff=0.001, shadow=0.0
             )
         else:
             for i in range(9):
                 x = toe - 0.02 - 0.011 * i
-                scene.seam(
+                scene.add_seam(
                     [(x + 0.008, edge + 0.012), (x + 0.006, floor - spring - 0.014 + min(0.0016 * i, 0.016))],
                     width=0.0035,
                     dark=0.25,
@@ -203,8 +204,8 @@ def rubber_sole(scene: Scene, last: Shape, kind: str) -> None:
 
 
 def _treaded(under: Curve, edge: float, toe: float, deep: float) -> Outline:
-    """The outsole: its lower edge notched."""
-    line = along(under)
+    """Return the outsole with a notched lower edge."""
+    line = smooth_line(under)
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     at = np.linspace(0, steps[-1], 4 * round(float(steps[-1]) / 0.021) + 1)
     points = np.stack([np.interp(at, steps, line[:, axis]) for axis in (0, 1)], axis=1)

@@ -1,4 +1,4 @@
-"""Things of the house: vase, mug, cushion, throw."""
+"""Draw home products: vase, mug, cushion, throw."""
 
 import math
 from typing import NamedTuple
@@ -6,20 +6,20 @@ from typing import NamedTuple
 import numpy as np
 
 from generator.render.engine import Float32Array
-from generator.render.engine.canvas import Scene
-from generator.render.engine.curves import Outline, Point, disc, mirrored, outline, ribbon
-from generator.render.engine.relief import Crease, Fold
-from generator.render.engine.revolve import TILT, Turned, hoop, mouth, turn, window_of
-from generator.render.engine.silhouette_registry import pattern_sheet
+from generator.render.engine.curves import Outline, Point, disc, mirrored_outline, outline, ribbon
+from generator.render.engine.height_field import Crease, Fold
+from generator.render.engine.registry import register_silhouette
+from generator.render.engine.revolve import TILT, RevolvedBody, draw_hoop, draw_mouth, draw_revolved, window_of
+from generator.render.engine.scene import Scene
 
 SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
-"""How much of the picture a thing of the house fills."""
+"""Scale of a product, by size."""
 FORESHORTENED = 1.7
-"""Depth of a level face over its height in the picture."""
+"""Depth of a horizontal face over its height in the image."""
 
 
 class Pillow(NamedTuple):
-    """A stuffed cover around (0, 0.5): high in the middle, going down to its seams."""
+    """A stuffed cover around (0, 0.5): high in the middle, flat at its seams."""
 
     wide: float
     high: float
@@ -30,14 +30,14 @@ class Pillow(NamedTuple):
         return np.asarray(self.depth * ((1 - a * a) * (1 - b * b)) ** 0.8, np.float32)
 
 
-@pattern_sheet("vase")
-def vase(scene: Scene) -> None:
-    """A thrown or blown vase of five shapes, with handles on some; metal hardware rings its neck and foot."""
+@register_silhouette("vase")
+def draw_vase(scene: Scene) -> None:
+    """Draw a vase of five shapes, some with handles; metal hardware is a ring at neck and foot."""
     d = scene.design
-    scene.stage(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
-    style = d.one_of("style", ("bottle", "amphora", "cylinder", "globe", "trumpet"))
-    wide = d.between("width", 0.92, 1.12)
-    top, low = 0.10 + d.between("top", 0.0, 0.07), 0.93
+    scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
+    style = d.choice("style", ("bottle", "amphora", "cylinder", "globe", "trumpet"))
+    wide = d.uniform("width", 0.92, 1.12)
+    top, low = 0.10 + d.uniform("top", 0.0, 0.07), 0.93
     tall = low - top
     shapes: dict[str, list[Point]] = {
         "bottle": [(0.075, 0.0), (0.066, 0.14), (0.072, 0.30), (0.19, 0.50), (0.235, 0.70), (0.20, 0.90), (0.135, 1.0)],
@@ -56,19 +56,19 @@ def vase(scene: Scene) -> None:
     }
     if style == "globe":
         top, tall = top + 0.14, tall - 0.14
-    body = Turned(profile=[(wide * half, top + share * tall) for half, share in shapes[style]])
+    body = RevolvedBody(profile=[(wide * half, top + share * tall) for half, share in shapes[style]])
     foot = body.profile[-1][0]
-    scene.stand(-1.0 * foot, 1.0 * foot, low + 0.6 * TILT * foot)
+    scene.place_on_floor(-1.0 * foot, 1.0 * foot, low + 0.6 * TILT * foot)
     if style in ("amphora", "bottle") and d.chance("handles", 0.5):
-        _vase_handles(scene, body, top, tall)
-    turn(scene, body)
-    mouth(scene, body, 0.022, 0.80)
+        _draw_vase_handles(scene, body, top, tall)
+    draw_revolved(scene, body)
+    draw_mouth(scene, body, 0.022, 0.80)
     if scene.appearance.hardware != "none":
-        hoop(scene, body, top + 0.010, top + 0.045)
-        hoop(scene, body, low - 0.050, low - 0.012)
+        draw_hoop(scene, body, top + 0.010, top + 0.045)
+        draw_hoop(scene, body, low - 0.050, low - 0.012)
 
 
-def _vase_handles(scene: Scene, body: Turned, top: float, tall: float) -> None:
+def _draw_vase_handles(scene: Scene, body: RevolvedBody, top: float, tall: float) -> None:
     y0, y1 = top + 0.09 * tall, top + 0.36 * tall
     inner, outer = (float(body.half_width(y)) for y in (y0, y1))
     reach = max(inner, outer) + 0.035
@@ -77,16 +77,19 @@ def _vase_handles(scene: Scene, body: Turned, top: float, tall: float) -> None:
             (side * x, y)
             for x, y in ((inner - 0.01, y0), (reach, y0 + 0.01), (reach, 0.6 * y0 + 0.4 * y1), (outer - 0.03, y1))
         ]
-        scene.panel(ribbon(curve, 0.036, 0.044), puff=0.024, soft=0.016, shadow=0.0)
+        scene.add_panel(ribbon(curve, 0.036, 0.044), puff=0.024, soft=0.016, shadow=0.0)
 
 
-@pattern_sheet("mug")
-def mug(scene: Scene) -> None:
-    """A handled cup, straight, rounded or tapered; the lining is its inside, metal hardware a gilt rim and foot."""
+@register_silhouette("mug")
+def draw_mug(scene: Scene) -> None:
+    """Draw a cup with a handle.
+
+    Straight, rounded or tapered; the lining is its inside, metal hardware a gilt rim and foot.
+    """
     d = scene.design
-    scene.stage(1.02 * SCALE[scene.appearance.size], (0.085, 0.52))
-    style = d.one_of("style", ("straight", "barrel", "tapered", "flared"))
-    half, tall = d.between("width", 0.245, 0.290), d.between("height", 0.52, 0.64)
+    scene.set_camera(1.02 * SCALE[scene.appearance.size], (0.085, 0.52))
+    style = d.choice("style", ("straight", "barrel", "tapered", "flared"))
+    half, tall = d.uniform("width", 0.245, 0.290), d.uniform("height", 0.52, 0.64)
     top = 0.53 - tall / 2
     low = top + tall
     shapes: dict[str, list[Point]] = {
@@ -95,21 +98,21 @@ def mug(scene: Scene) -> None:
         "tapered": [(1.06, 0.0), (1.0, 0.3), (0.87, 0.75), (0.78, 0.96), (0.72, 1.0)],
         "flared": [(1.10, 0.0), (0.96, 0.18), (0.94, 0.45), (0.96, 0.75), (0.84, 0.93), (0.62, 1.0)],
     }
-    body = Turned(profile=[(half * share, top + at * tall) for share, at in shapes[style]])
+    body = RevolvedBody(profile=[(half * share, top + at * tall) for share, at in shapes[style]])
     foot = body.profile[-1][0]
-    scene.stand(-1.02 * foot, 1.02 * foot, low + 0.6 * TILT * foot)
-    _mug_handle(scene, body, top, tall)
-    turn(scene, body)
-    mouth(scene, body, 0.020, 0.62)
+    scene.place_on_floor(-1.02 * foot, 1.02 * foot, low + 0.6 * TILT * foot)
+    _draw_mug_handle(scene, body, top, tall)
+    draw_revolved(scene, body)
+    draw_mouth(scene, body, 0.020, 0.62)
     if scene.appearance.hardware != "none":
-        hoop(scene, body, top + 0.004, top + 0.036)
-        hoop(scene, body, low - 0.055, low - 0.025)
+        draw_hoop(scene, body, top + 0.004, top + 0.036)
+        draw_hoop(scene, body, low - 0.055, low - 0.025)
 
 
-def _mug_handle(scene: Scene, body: Turned, top: float, tall: float) -> None:
-    """An ear: a round loop, a square loop or a hook that leaves the body low."""
+def _draw_mug_handle(scene: Scene, body: RevolvedBody, top: float, tall: float) -> None:
+    """Draw a handle: a round loop, a square loop or an open hook."""
     d = scene.design
-    style, out = d.one_of("handle", ("round", "square", "low")), d.between("handle reach", 0.13, 0.18)
+    style, out = d.choice("handle", ("round", "square", "low")), d.uniform("handle reach", 0.13, 0.18)
     y0, y1 = top + 0.16 * tall, top + 0.80 * tall
     x0, x1 = (float(body.half_width(y)) - 0.02 for y in (y0, y1))
     far = max(x0, x1) + out
@@ -130,25 +133,27 @@ def _mug_handle(scene: Scene, body: Turned, top: float, tall: float) -> None:
             (x1, y1),
         ],
     }
-    scene.panel(ribbon(ears[style], 0.056, 0.050), "self", puff=0.030, soft=0.022, shadow=0.0)
+    scene.add_panel(ribbon(ears[style], 0.056, 0.050), "self", puff=0.030, soft=0.022, shadow=0.0)
 
 
-@pattern_sheet("cushion")
-def cushion(scene: Scene) -> None:
-    """A stuffed cover, square or lumbar: its edge plain, piped, fringed, flanged or with tassels at its corners."""
+@register_silhouette("cushion")
+def draw_cushion(scene: Scene) -> None:
+    """Draw a stuffed cover, square or lumbar: edge plain, piped, fringed, flanged or with corner tassels."""
     d, shot = scene.design, scene.shot
-    scene.stage(0.98 * SCALE[scene.appearance.size], (0.0, 0.5))
+    scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.5))
     lumbar = d.chance("lumbar", 0.35)
-    wide, high = d.between("width", 0.34, 0.395), d.between("height", 0.32, 0.38)
+    wide, high = d.uniform("width", 0.34, 0.395), d.uniform("height", 0.32, 0.38)
     if lumbar:
-        wide, high = d.between("long", 0.385, 0.415), d.between("low", 0.21, 0.27)
-    edge = d.one_of("edge", ("plain", "piped", "flange", "fringe", "tassels"))
-    shape = _stuffed(wide, high, 0.028)
-    scene.stand(-0.9 * wide, 0.9 * wide, 0.5 + high - 0.012)
+        wide, high = d.uniform("long", 0.385, 0.415), d.uniform("low", 0.21, 0.27)
+    edge = d.choice("edge", ("plain", "piped", "flange", "fringe", "tassels"))
+    shape = _pillow_outline(wide, high, 0.028)
+    scene.place_on_floor(-0.9 * wide, 0.9 * wide, 0.5 + high - 0.012)
     if edge == "flange":
-        scene.panel(_stuffed(wide + 0.040, high + 0.040, 0.020), "main", puff=0.005, soft=0.012, shadow=0.0, shade=0.94)
+        scene.add_panel(
+            _pillow_outline(wide + 0.040, high + 0.040, 0.020), "main", puff=0.005, soft=0.012, shadow=0.0, shade=0.94
+        )
     if edge == "fringe":
-        _fringe(scene, wide, high)
+        _draw_fringe(scene, wide, high)
     folds: list[Fold] = [Pillow(wide, high, 0.85 * min(wide, high))]
     rng = shot.generator("folds")
     for sx in (-1, 1):
@@ -167,10 +172,10 @@ def cushion(scene: Scene) -> None:
                         rng.normal(0, 0.08),
                     )
                 )
-    scene.panel(shape, puff=0.020, soft=0.022, folds=folds, shadow=0.35, quilted=True)
+    scene.add_panel(shape, puff=0.020, soft=0.022, folds=folds, shadow=0.35, quilted=True)
     if edge == "piped":
         rim = [*map(tuple, shape[::5].tolist())]
-        scene.panel(
+        scene.add_panel(
             ribbon([*rim, rim[0]], 0.014),
             "cord" if d.chance("contrast", 0.5) else "self",
             puff=0.012,
@@ -181,13 +186,13 @@ def cushion(scene: Scene) -> None:
     if edge == "tassels":
         for sx in (-1, 1):
             for sy in (-1, 1):
-                _tassel(scene, sx * wide, 0.5 + sy * high, sx)
+                _draw_tassel(scene, sx * wide, 0.5 + sy * high, sx)
 
 
-def _stuffed(wide: float, high: float, pinch: float) -> Outline:
-    """A pillow seen from the front: bulging sides between drawn-out corners."""
+def _pillow_outline(wide: float, high: float, pinch: float) -> Outline:
+    """Return the outline of a pillow from the front: bulging sides between pointed corners."""
     y = 0.5
-    return mirrored(
+    return mirrored_outline(
         [
             (0.0, y - high + 0.2 * pinch),
             (0.55 * wide, y - high + 0.3 * pinch),
@@ -211,13 +216,13 @@ def _stuffed(wide: float, high: float, pinch: float) -> Outline:
     )
 
 
-def _fringe(scene: Scene, wide: float, high: float) -> None:
-    """Loose threads along the left and right edges."""
+def _draw_fringe(scene: Scene, wide: float, high: float) -> None:
+    """Draw loose threads along the left and right edges."""
     rng = scene.shot.generator("fringe")
     for side in (-1, 1):
         for y in np.arange(0.5 - high + 0.02, 0.5 + high - 0.01, 0.0135):
             end = (side * (wide + 0.055 + rng.uniform(-0.008, 0.008)), float(y) + rng.uniform(-0.002, 0.014))
-            scene.panel(
+            scene.add_panel(
                 ribbon([(side * (wide - 0.04), float(y)), end], 0.011, 0.007),
                 "self",
                 puff=0.005,
@@ -226,37 +231,37 @@ def _fringe(scene: Scene, wide: float, high: float) -> None:
             )
 
 
-def _tassel(scene: Scene, x: float, y: float, side: int) -> None:
+def _draw_tassel(scene: Scene, x: float, y: float, side: int) -> None:
     rng = scene.shot.generator(f"tassel {x:.2f} {y:.2f}")
     for i in range(7):
         end = (x + side * 0.012 + (i - 3) * 0.009 + rng.normal(0, 0.002), y + 0.085 + rng.uniform(-0.008, 0.008))
-        scene.panel(
+        scene.add_panel(
             ribbon([(x + side * 0.006, y + 0.015), end], 0.010, 0.012), "trim", puff=0.005, soft=0.004, shadow=0.2
         )
-    scene.overlay(disc(x + side * 0.006, y + 0.012, 0.019, 0.022), "trim", puff=0.014, soft=0.010, clip=False)
+    scene.add_overlay(disc(x + side * 0.006, y + 0.012, 0.019, 0.022), "trim", puff=0.014, soft=0.010, clip=False)
 
 
-@pattern_sheet("throw")
-def throw(scene: Scene) -> None:
-    """A folded blanket: rounded folds in front, a top face going back, fringe or bound edge, one corner turned over."""
+@register_silhouette("throw")
+def draw_throw(scene: Scene) -> None:
+    """Draw a folded blanket: rounded folds in front, a receding top, fringe or bound edge, one corner turned over."""
     d = scene.design
-    scene.stage(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
-    wide, layers = d.between("width", 0.38, 0.43), d.one_of("layers", (3, 4, 5))
-    thick = {3: 0.098, 4: 0.080, 5: 0.068}[layers] * d.between("thickness", 0.92, 1.08)
+    scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
+    wide, layers = d.uniform("width", 0.38, 0.43), d.choice("layers", (3, 4, 5))
+    thick = {3: 0.098, 4: 0.080, 5: 0.068}[layers] * d.uniform("thickness", 0.92, 1.08)
     low = 0.80
-    scene.stand(-wide, wide, low + 0.004)
+    scene.place_on_floor(-wide, wide, low + 0.004)
     for i in range(layers):
-        _layer(scene, i, wide, low - i * thick, thick)
+        _draw_layer(scene, i, wide, low - i * thick, thick)
     top = low - layers * thick + 0.012
-    _top_face(scene, wide, top, thick)
+    _draw_top_face(scene, wide, top, thick)
 
 
-def _layer(scene: Scene, number: int, wide: float, low: float, thick: float) -> None:
-    """One fold of the stack, seen end on."""
+def _draw_layer(scene: Scene, number: int, wide: float, low: float, thick: float) -> None:
+    """Draw one fold of the stack, seen end on."""
     shot = scene.shot
-    left = -wide + shot.between(f"left {number}", -0.010, 0.012)
-    right = wide + shot.between(f"right {number}", -0.012, 0.010)
-    sag = shot.between(f"sag {number}", -0.004, 0.006)
+    left = -wide + shot.uniform(f"left {number}", -0.010, 0.012)
+    right = wide + shot.uniform(f"right {number}", -0.012, 0.010)
+    sag = shot.uniform(f"sag {number}", -0.004, 0.006)
     top = low - 1.12 * thick
     shape = outline(
         [(left + 0.02, top), (0.5 * left, top + sag), (0.5 * right, top - sag), (right - 0.02, top)],
@@ -271,12 +276,12 @@ def _layer(scene: Scene, number: int, wide: float, low: float, thick: float) -> 
         folds.append(
             Crease((x, low), (x + rng.normal(0, 0.05), top), rng.uniform(-0.006, 0.006), rng.uniform(0.012, 0.03))
         )
-    scene.panel(shape, puff=0.55 * thick, soft=0.42 * thick, folds=folds, shadow=0.55, reach=0.016)
+    scene.add_panel(shape, puff=0.55 * thick, soft=0.42 * thick, folds=folds, shadow=0.55, reach=0.016)
 
 
-def _top_face(scene: Scene, wide: float, front: float, thick: float) -> None:
+def _draw_top_face(scene: Scene, wide: float, front: float, thick: float) -> None:
     d, shot = scene.design, scene.shot
-    back, narrow = front - d.between("depth", 0.17, 0.25), 0.86 * wide
+    back, narrow = front - d.uniform("depth", 0.17, 0.25), 0.86 * wide
     rng = shot.generator("top")
     folds = [
         Crease(
@@ -288,7 +293,7 @@ def _top_face(scene: Scene, wide: float, front: float, thick: float) -> None:
         for _ in range(4)
     ]
     drop = 0.75 * thick
-    shape = mirrored(
+    shape = mirrored_outline(
         [(0.0, back - 0.004), (0.6 * narrow, back), (narrow - 0.02, back + 0.004)],
         [
             (narrow, back + 0.02),
@@ -298,7 +303,7 @@ def _top_face(scene: Scene, wide: float, front: float, thick: float) -> None:
         ],
         [(0.5 * wide, front + drop + 0.003), (0.0, front + drop)],
     )
-    scene.panel(shape, puff=0.040, soft=0.030, folds=folds, shadow=0.55, reach=0.018)
+    scene.add_panel(shape, puff=0.040, soft=0.030, folds=folds, shadow=0.55, reach=0.018)
     window = window_of(scene, shape)
     y = scene.y[window]
     far = (y < front) & (y > back - 0.02) & (scene.height[window] > 0)
@@ -307,7 +312,7 @@ def _top_face(scene: Scene, wide: float, front: float, thick: float) -> None:
         for i in range(44):
             x = (i / 43 - 0.5) * 1.9 * (wide - 0.02)
             end = (x + rng.normal(0, 0.004), front + drop + 0.070 + rng.uniform(-0.010, 0.010))
-            scene.panel(
+            scene.add_panel(
                 ribbon([(x, front + drop - 0.012), end], 0.011, 0.008),
                 "self",
                 puff=0.006,
@@ -315,10 +320,10 @@ def _top_face(scene: Scene, wide: float, front: float, thick: float) -> None:
                 shadow=0.3,
                 reach=0.008,
             )
-    corner = d.between("corner", 0.15, 0.22)
+    corner = d.uniform("corner", 0.15, 0.22)
     x = wide - 0.012
     fold = outline(
         [(x - corner, front + drop), (x - 0.55 * corner, front - 0.15 * corner), (x - 0.06, front - 0.62 * corner)],
         [(x - 0.03, front - 0.2 * corner), (x, front + 0.4 * drop)],
     )
-    scene.panel(fold, "lining", puff=0.018, soft=0.020, lift=0.05, shadow=0.5, reach=0.016)
+    scene.add_panel(fold, "lining", puff=0.018, soft=0.020, lift=0.05, shadow=0.5, reach=0.016)

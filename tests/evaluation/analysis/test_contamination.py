@@ -30,8 +30,6 @@ from finetune import run_dir as run_folder
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
-from schemas.result import Leak, Noise, Throughput
-from schemas.validation import schema
 from tests.helpers.shard_fixture import in_split, products, write_shards
 
 
@@ -248,10 +246,3 @@ def test_the_rows_behind_the_counts_are_listed_in_a_file(tmp_path: Path, rows: l
 
 def test_the_names_of_the_files_are_those_that_training_writes() -> None:
     assert (leaks.SEEN, leaks.RUN) == (run_folder.SEEN, run_folder.RUN)
-
-
-@pytest.mark.parametrize(("name", "record"), [("leak", Leak), ("noise", Noise), ("throughput", Throughput)])
-def test_schema_properties_are_the_fields_of_the_record(name: str, record: type) -> None:
-    document = schema("result")["$defs"][name]
-    names = [field.name for field in dataclasses.fields(record)]
-    assert list(document["properties"]) == document["required"] == names

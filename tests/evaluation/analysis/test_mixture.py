@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from evaluation.analysis.comparison import matrix_questions
 from generator.catalog.shards import GenerateInputs, write_shards
-from schemas.result import read_result
+from schemas.documents import from_dict
+from schemas.result import Matrix, read_result
 from schemas.util.stats import holm
-from schemas.validation import validate
 from toile.cli import main
 
 
@@ -20,11 +20,11 @@ def toile(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-pytestmark = pytest.mark.usefixtures("brief")
+pytestmark = pytest.mark.usefixtures("short_answers")
 
 
 @pytest.fixture(scope="module")
-def made(brief: None, tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+def made(short_answers: None, tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
     """A finished matrix of two small catalogs in `m`, and what the command printed."""
     place = tmp_path_factory.mktemp("matrix")
     for seed, name in ((1, "real"), (2, "made")):
@@ -45,7 +45,7 @@ def made(brief: None, tmp_path_factory: pytest.TempPathFactory, demo_document: d
 
 def test_every_mix_is_trained_once_and_tested_everywhere(made: Path) -> None:
     document = json.loads((made / "m" / "matrix.json").read_text())
-    validate(document, "matrix", "matrix.json")
+    from_dict(Matrix, document, "matrix.json")
     assert document["mixes"] == {
         "base": {},
         "data": {"data": 1},

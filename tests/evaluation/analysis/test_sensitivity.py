@@ -39,8 +39,7 @@ from schemas.counterfactual import (
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product, read
-from schemas.specs import from_document
-from schemas.validation import schema
+from schemas.validation import from_document
 from tests.helpers.shard_fixture import products as imported_products
 from tests.helpers.shard_fixture import write_shards as write_imported
 from toile.cli import main
@@ -332,7 +331,7 @@ def test_the_page_is_one_closed_file_and_escapes_answers(shop: Path, tmp_path: P
     assert document == json.loads((tmp_path / "out" / "counterfactual.json").read_text())
 
 
-def test_the_command_runs_the_tiny_model(brief: None, catalog: Path, tmp_path: Path) -> None:
+def test_the_command_runs_the_tiny_model(short_answers: None, catalog: Path, tmp_path: Path) -> None:
     arguments = ("counterfactual", "--model", "tiny", "--data", catalog, "--limit", "2", "--device", "cpu")
     shown = toile(*arguments, "--out", tmp_path / "out")
     assert shown.exit_code == 0, shown.output
@@ -367,17 +366,3 @@ def test_a_folder_that_holds_an_evaluation_is_left_alone(shop: Path, tmp_path: P
     with pytest.raises(ToileError, match="holds an evaluation"):
         started(Table(shop, perfect), shop, tmp_path, force=True)
     assert (tmp_path / "result.json").read_text() == "{}"
-
-
-@pytest.mark.parametrize(
-    ("name", "record"), [(None, Counterfactual), ("pair", Pair), ("figure", Figure), ("sensitivity", Sensitivity)]
-)
-def test_schema_and_record_say_the_same(name: str | None, record: type) -> None:
-    document = schema("counterfactual") if name is None else schema("counterfactual")["$defs"][name]
-    fields = [field.name for field in dataclasses.fields(record)]
-    assert list(document["properties"]) == fields == document["required"]
-    assert document["additionalProperties"] is False
-
-
-def test_the_inputs_are_those_of_a_result() -> None:
-    assert schema("counterfactual")["$defs"]["inputs"] == schema("result")["$defs"]["inputs"]

@@ -18,11 +18,11 @@ from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiny import tiny_processor
 from schemas.answer import PROMPT, parse, render
 from schemas.errors import ToileError
-from tests.finetune.phi3v.test_processing import published_kind_of_tokenizer
+from tests.finetune.phi3v.test_processing import llama_style_tokenizer
 
 PROCESSORS = {
     "tiny": tiny_processor(),
-    "published kind": Phi3VProcessor(published_kind_of_tokenizer(), num_crops=1),
+    "published kind": Phi3VProcessor(llama_style_tokenizer(), num_crops=1),
 }
 SETS = {
     "one inside another": ("Coats", "Coats & Jackets", "Coats & Jackets & More"),

@@ -19,7 +19,7 @@ from tests.helpers.chat_server import ChatServer, Fault, Handler, chat_server, c
 from tests.helpers.shard_fixture import in_split, products, table_model, write_shards
 from toile.cli import main
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 KEY = "sk-secret-0123456789"
 

@@ -17,7 +17,7 @@ from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiny import tiny_processor
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
-from tests.finetune.phi3v.test_processing import published_kind_of_tokenizer
+from tests.finetune.phi3v.test_processing import llama_style_tokenizer
 
 STOP, PAD = 1, 0
 
@@ -150,7 +150,7 @@ class RecordingNetwork(FakeNetwork):
 
 PROCESSORS = {
     "tiny": tiny_processor(),
-    "published kind": Phi3VProcessor(published_kind_of_tokenizer(), num_crops=1),
+    "published kind": Phi3VProcessor(llama_style_tokenizer(), num_crops=1),
 }
 PREFIXES = st.sampled_from(["Category:", "Product: St", "Product: !", "Product:"]) | st.text(max_size=8).map(
     "P".__add__

@@ -30,7 +30,7 @@ from schemas.product import Product
 from schemas.result import Comparison, Result, read_comparison, read_result
 from tests.helpers.shard_fixture import CATEGORIES, colour_of, guessing, in_split, products, table_model, write_shards
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 EVIL = '</script><script>alert(1)</script><img src="http://evil.example/x.png" onerror=alert(2)>"\'&{{ 7*7 }}\u2028'
 

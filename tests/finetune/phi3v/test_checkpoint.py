@@ -1,4 +1,4 @@
-"""Checkpoints: published names, strict reading with a message for every fault, and what is written is read again."""
+"""Checkpoints: published names, strict reading with a message for every fault, and round trips."""
 
 import json
 import re
@@ -17,15 +17,14 @@ from torch import Tensor
 
 import finetune.phi3v
 from finetune.phi3v import load_model, save_model
-from finetune.phi3v.checkpoint import find_folder, fingerprint
 from finetune.phi3v.configuration import CLIP_LARGE, EMBEDDING_LAYER, Phi3VConfig, config_from_json, config_to_json
-from finetune.phi3v.loading import assemble
+from finetune.phi3v.init_weights import init_weights
+from finetune.phi3v.loading import assemble, fingerprint, resolve_folder
 from finetune.phi3v.modeling import Phi3VForCausalLM
-from finetune.phi3v.seeded import seeded_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from schemas.errors import ToileError
 from tests.finetune.phi3v.test_processing import PROMPT
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
 
 PUBLISHED_NAMES = [
     r"lm_head\.weight",
@@ -67,13 +66,13 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(saved: Path, tmp_path: Path) -> Path:
-    """A copy to be spoilt."""
+    """A copy to be copied_adapter."""
     return Path(shutil.copytree(saved, tmp_path / "checkpoint"))
 
 
 def logits(model: Phi3VForCausalLM, processor: Any) -> Tensor:
     with torch.no_grad():
-        found: Tensor = model(**processor([PROMPT], [[drawn_picture()]])).logits
+        found: Tensor = model(**processor([PROMPT], [[make_image()]])).logits
     return found
 
 
@@ -87,7 +86,7 @@ def change_weights(folder: Path, change: Callable[[dict[str, Tensor]], object]) 
     save_file(tensors, folder / "model.safetensors")
 
 
-def test_a_saved_model_is_the_same_when_read_again(saved: Path) -> None:
+def test_saved_model_round_trip(saved: Path) -> None:
     original, processor = load_model("tiny", seed=3)
     model, again = load_model(saved)
     assert torch.equal(logits(model, again), logits(original, processor))
@@ -97,7 +96,7 @@ def test_a_saved_model_is_the_same_when_read_again(saved: Path) -> None:
     assert not model.training
 
 
-def test_written_names_are_the_published_ones(saved: Path) -> None:
+def test_written_tensor_names_equal_published(saved: Path) -> None:
     with safe_open(saved / "model.safetensors", framework="pt") as file:
         names = list(file.keys())
     strange = [name for name in names if not any(re.fullmatch(pattern, name) for pattern in PUBLISHED_NAMES)]
@@ -105,7 +104,7 @@ def test_written_names_are_the_published_ones(saved: Path) -> None:
     assert (saved / "model.safetensors").stat().st_mode == (saved / "config.json").stat().st_mode
 
 
-def test_published_sizes_give_the_published_number_of_tensors_and_parameters() -> None:
+def test_published_sizes_give_published_parameter_count() -> None:
     config = config_from_json(PUBLISHED_CONFIG, "config.json")
     with torch.device("meta"):
         tensors = Phi3VForCausalLM(config).state_dict()
@@ -116,7 +115,7 @@ def test_published_sizes_give_the_published_number_of_tensors_and_parameters() -
     assert all(any(re.fullmatch(pattern, name) for pattern in PUBLISHED_NAMES) for name in tensors)
 
 
-def test_configuration_is_written_in_the_published_form() -> None:
+def test_configuration_is_written_in_published_layout() -> None:
     config = config_from_json(PUBLISHED_CONFIG, "config.json")
     document = config_to_json(config, "bfloat16")
     for name in ("rope_scaling", "rope_theta", "hidden_size", "sliding_window", "torch_dtype", "embd_layer"):
@@ -126,13 +125,13 @@ def test_configuration_is_written_in_the_published_form() -> None:
     assert config_to_json(config_from_json(document, "again"), "bfloat16") == document
 
 
-def test_a_library_reads_the_written_configuration_on_its_own(saved: Path) -> None:
-    """peft does, to see whether the vocabulary has grown."""
+def test_transformers_reads_written_configuration(saved: Path) -> None:
+    """PEFT does this to see whether the vocabulary has grown."""
     config = Phi3VConfig.from_pretrained(saved)
     assert (config.vocab_size, config.tile_px, config.rope_parameters["rope_type"]) == (2048, 112, "longrope")
 
 
-def test_type_of_the_weights_survives(folder: Path, tmp_path: Path) -> None:
+def test_weight_dtype_round_trip(folder: Path, tmp_path: Path) -> None:
     save_model(*load_model(folder, dtype=torch.bfloat16), tmp_path / "half")
     with safe_open(tmp_path / "half" / "model.safetensors", framework="pt") as file:
         assert file.get_tensor("lm_head.weight").dtype == torch.bfloat16
@@ -179,7 +178,7 @@ def another_size(folder: Path) -> None:
     change_json(folder / "config.json", hidden_size=64, num_attention_heads=2, num_key_value_heads=2)
 
 
-def spoil_tokenizer(folder: Path) -> None:
+def corrupt_tokenizer(folder: Path) -> None:
     path = folder / "tokenizer.json"
     path.write_text(path.read_text().replace("<|end|>", "<|fin|>"))
 
@@ -211,11 +210,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "configuration of another size": (another_size, r"misshapen: lm_head.weight \(2048, 128\), expected \(2048, 64\)"),
     "truncated file": (
         lambda folder: truncate(folder / "model.safetensors"),
-        "model.safetensors: is no readable safetensors file",
+        "model.safetensors: is not a readable safetensors file",
     ),
     "text instead of weights": (
         lambda folder: (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1"),
-        "model.safetensors: is no readable safetensors file",
+        "model.safetensors: is not a readable safetensors file",
     ),
     "missing shard": (drop_shard, "lacks the shards model-00002-of-00002.safetensors"),
     "empty index": (
@@ -230,7 +229,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change_json(folder / "config.json", model_type="llava"),
         "config.json: model_type: is 'llava', not 'phi3_v'",
     ),
-    "another picture layout": (
+    "another image layout": (
         lambda folder: change_json(folder / "config.json", embd_layer={"hd_transform_order": "glb_sub"}),
         "config.json: embd_layer: is .*glb_sub",
     ),
@@ -254,7 +253,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "crops of odd size": (
         lambda folder: change_json(folder / "config.json", vision_config=CLIP_LARGE | {"image_size": 100}),
-        "image_size 100 is no multiple of 2 x patch_size 14",
+        "image_size 100 is not a multiple of 2 x patch_size 14",
     ),
     "tied head": (
         lambda folder: change_json(folder / "config.json", tie_word_embeddings=True),
@@ -263,7 +262,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no configuration": (lambda folder: (folder / "config.json").unlink(), "config.json: is missing"),
     "broken configuration": (
         lambda folder: truncate(folder / "config.json"),
-        "config.json: is no readable JSON",
+        "config.json: is not a readable JSON",
     ),
     "configuration is a list": (
         lambda folder: (folder / "config.json").write_text("[]"),
@@ -272,9 +271,9 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json: is missing"),
     "broken tokenizer": (
         lambda folder: truncate(folder / "tokenizer.json"),
-        "tokenizer.json: is no readable tokenizer",
+        "tokenizer.json: is not a readable tokenizer",
     ),
-    "another tokenizer": (spoil_tokenizer, r"tokenizer.json: lacks <\|end\|>"),
+    "another tokenizer": (corrupt_tokenizer, r"tokenizer.json: lacks <\|end\|>"),
     "too large a tokenizer": (
         lambda folder: change_json(folder / "config.json", vocab_size=1000),
         "tokenizer.json: has 20[0-9]+ tokens, the model 1000 rows",
@@ -283,7 +282,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda folder: change_json(folder / "preprocessor_config.json", num_crops=0),
         "preprocessor_config.json: num_crops: is 0",
     ),
-    "no picture settings": (
+    "no image settings": (
         lambda folder: (folder / "preprocessor_config.json").unlink(),
         "preprocessor_config.json: is missing",
     ),
@@ -291,7 +290,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_faulty_checkpoint_is_refused_with_one_clear_line(folder: Path, fault: str) -> None:
+def test_faulty_checkpoint_is_refused(folder: Path, fault: str) -> None:
     spoil, message = FAULTS[fault]
     spoil(folder)
     with pytest.raises(ToileError, match=message) as caught:
@@ -301,7 +300,7 @@ def test_a_faulty_checkpoint_is_refused_with_one_clear_line(folder: Path, fault:
     assert caught.value.hint
 
 
-def test_a_model_with_adapters_is_not_written(tmp_path: Path) -> None:
+def test_save_model_refuses_adapters(tmp_path: Path) -> None:
     model, processor = load_model("tiny")
     model.lm_head.register_parameter("lora_A", torch.nn.Parameter(torch.zeros(1)))
     with pytest.raises(ToileError, match=r"unknown: lm_head\.lora_A") as caught:
@@ -311,13 +310,13 @@ def test_a_model_with_adapters_is_not_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["no/such/folder", "./nowhere", "tinny", "/tmp/none/at/all"])
-def test_what_is_neither_folder_nor_hub_name_is_refused_without_the_network(name: str) -> None:
+def test_invalid_model_name_is_refused_offline(name: str) -> None:
     with pytest.raises(ToileError, match="is neither a folder nor a hub name") as caught:
         load_model(name)
     assert '"tiny"' in caught.value.hint
 
 
-def test_a_repository_in_a_hub_cache_is_its_snapshot(saved: Path, tmp_path: Path) -> None:
+def test_hub_cache_folder_resolves_to_snapshot(saved: Path, tmp_path: Path) -> None:
     repository = tmp_path / "models--house--model"
     shutil.copytree(saved, repository / "snapshots" / ("a" * 40))
     assert torch.equal(logits(*load_model(repository)), logits(*load_model(saved)))
@@ -326,13 +325,13 @@ def test_a_repository_in_a_hub_cache_is_its_snapshot(saved: Path, tmp_path: Path
         load_model(repository)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("b" * 40)
-    assert find_folder(repository).name == "b" * 40
+    assert resolve_folder(repository).name == "b" * 40
     (repository / "refs" / "main").write_text("c" * 40)
     with pytest.raises(ToileError, match=r"is missing, but refs/main names it"):
         load_model(repository)
 
 
-def test_a_fingerprint_is_of_the_tensors_and_not_of_their_files(folder: Path, saved: Path) -> None:
+def test_fingerprint_does_not_depend_on_sharding(folder: Path, saved: Path) -> None:
     expected = fingerprint(saved)
     assert fingerprint(load_file(saved / "model.safetensors")) == expected
     split_into_shards(folder, load_file(folder / "model.safetensors"))
@@ -355,12 +354,12 @@ print(peak() - before, sum(p.numel() for p in model.parameters()) * 4 / 2**20)
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
-def test_loading_never_holds_two_copies(tmp_path: Path) -> None:
+def test_loading_holds_one_copy_in_memory(tmp_path: Path) -> None:
     """From bfloat16 to float32: one float32 copy and the mapped file, half its size, whose pages may be dropped."""
     config = tiny_config()
     config.hidden_size, config.intermediate_size, config.num_hidden_layers = 512, 4096, 6
     config.num_attention_heads = config.num_key_value_heads = 16
-    model = assemble(config, seeded_weights(config, 0), dtype=torch.bfloat16, device="cpu")
+    model = assemble(config, init_weights(config, 0), dtype=torch.bfloat16, device="cpu")
     save_model(model, tiny_processor(), tmp_path / "wide")
     command = [sys.executable, "-c", MEMORY, str(tmp_path / "wide")]
     grown, size = map(float, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
@@ -368,7 +367,7 @@ def test_loading_never_holds_two_copies(tmp_path: Path) -> None:
     assert size * 0.9 < grown < size * 1.7, (grown, size)
 
 
-def test_a_device_that_is_not_there_is_named() -> None:
+def test_missing_device_is_refused() -> None:
     with pytest.raises(ToileError, match="device warp: cannot be used"):
         load_model("tiny", device="warp")
 

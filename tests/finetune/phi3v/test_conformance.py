@@ -1,6 +1,6 @@
 """Agreement with the published code on every clone: golden numbers of a small model, in golden/phi3v/published.
 
-Both published forms are there: Phi-3.5-vision, and Phi-3-vision with its older layout of pictures and its own settings.
+Both published forms are there: Phi-3.5-vision, and Phi-3-vision with its older layout of images and its own settings.
 How the numbers were made, and which faults of the published code they leave out, is told in golden/phi3v/README.md.
 """
 
@@ -26,9 +26,9 @@ SHARED_FILES = ("model.safetensors", "tokenizer.json")
 """Phi-3 is tested with the weights and the tokenizer of the other folder."""
 
 LARGE = {"many_c16", "portrait_c6", "portrait_c9", "long_c6"}
-"""Left to `slow`; each point they make is made by a smaller one too."""
+"""Run only as `slow`; a smaller case covers the same point."""
 
-Loaded = dict[str, tuple[Phi3VForCausalLM, Phi3VProcessor]]
+LoadedModel = dict[str, tuple[Phi3VForCausalLM, Phi3VProcessor]]
 
 
 @cache
@@ -60,8 +60,8 @@ def entry_named(variant: str, name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
-    """Both variants through the strict loader, each from a folder in the published form."""
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+    """Both variants read by the strict loader, each from a folder in the published layout."""
     phi3 = tmp_path_factory.mktemp("phi-3")
     for name in ("config.json", "preprocessor_config.json"):
         (phi3 / name).symlink_to(PUBLISHED / "phi-3" / name)
@@ -70,12 +70,12 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     return {"phi-3.5": load_model(PUBLISHED / "phi-3.5"), "phi-3": load_model(phi3)}
 
 
-def pictures(case: dict[str, Any]) -> list[Image.Image]:
+def images(case: dict[str, Any]) -> list[Image.Image]:
     return [draw(**drawing) for drawing in case["drawings"]]
 
 
 def crops_of(cases: list[dict[str, Any]]) -> int:
-    """The one `num_crops` of the cases; text alone goes with any."""
+    """The common `num_crops` of the cases; text alone fits any."""
     (found,) = {case["num_crops"] for case in cases if case["drawings"]} or {1}
     return int(found)
 
@@ -84,7 +84,7 @@ def batch_of(cases: list[dict[str, Any]], processor: Phi3VProcessor, padding_sid
     """Prompts and answers with labels."""
     processor.num_crops = crops_of(cases)
     texts = [case["prompt"] + case["answer"] for case in cases]
-    batch = processor(texts, [pictures(case) for case in cases], padding_side=padding_side)
+    batch = processor(texts, [images(case) for case in cases], padding_side=padding_side)
     lengths = batch["attention_mask"].sum(dim=1).tolist()
     ends = [ids[mask.bool()].tolist() for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True)]
     rows = [
@@ -97,14 +97,14 @@ def batch_of(cases: list[dict[str, Any]], processor: Phi3VProcessor, padding_sid
 def greedy(model: Phi3VForCausalLM, processor: Phi3VProcessor, cases: list[dict[str, Any]]) -> list[list[int]]:
     """Twelve new ids of each row, none of them a stop token, with the cache and left padding."""
     processor.num_crops = crops_of(cases)
-    batch = processor([case["prompt"] for case in cases], [pictures(case) for case in cases], padding_side="left")
+    batch = processor([case["prompt"] for case in cases], [images(case) for case in cases], padding_side="left")
     ids = model.generate(**batch, max_new_tokens=12, min_new_tokens=12, do_sample=False, use_cache=True)
     found: list[list[int]] = ids[:, batch["input_ids"].shape[1] :].tolist()
     return found
 
 
 def last_logits(logits_BTV: Tensor, batch: dict[str, Tensor]) -> list[Tensor]:
-    """Of each row, the logits of its last four real positions."""
+    """The logits of the last four real positions of each row."""
     kept = batch["attention_mask"].bool()
     return [row[mask][-4:].detach() for row, mask in zip(logits_BTV, kept, strict=True)]
 
@@ -114,7 +114,7 @@ def assert_close(found: Tensor, expected: Tensor, atol: float) -> None:
 
 
 def check_gradients(model: Phi3VForCausalLM, loss: Tensor, variant: str, name: str) -> None:
-    """The norms of all gradients; NaN stands for a parameter that gets none."""
+    """Compare the norms of all gradients; NaN means that a parameter gets none."""
     model.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]  # torch
     parameters = dict(model.named_parameters())
@@ -128,7 +128,7 @@ def check_gradients(model: Phi3VForCausalLM, loss: Tensor, variant: str, name: s
 
 
 @pytest.mark.parametrize(("variant", "name"), names("cases"))
-def test_case_agrees_with_the_published_code(variant: str, name: str, loaded: Loaded) -> None:
+def test_case_agrees_with_the_published_code(variant: str, name: str, loaded: LoadedModel) -> None:
     model, processor = loaded[variant]
     case = entry_named(variant, name)
     batch = batch_of([case], processor)
@@ -136,21 +136,21 @@ def test_case_agrees_with_the_published_code(variant: str, name: str, loaded: Lo
     assert batch["input_ids"][0].tolist() == [token for token, times in runs for _ in range(times)]
     assert ("pixel_values" in batch) == bool(case["drawings"])
     if case["drawings"]:
-        check_pictures(model, variant, case, batch)
+        check_images(model, variant, case, batch)
     output = model(**batch)
     assert_close(output.logits[0, -4:], arrays(variant)[f"{name}.logits"], atol=2e-4)
     assert abs(output.loss.item() - case["loss"]) < 5e-5
     check_gradients(model, output.loss, variant, name)
 
 
-def check_pictures(model: Phi3VForCausalLM, variant: str, case: dict[str, Any], batch: dict[str, Tensor]) -> None:
-    """Sizes, crops and vectors of the pictures of a case."""
+def check_images(model: Phi3VForCausalLM, variant: str, case: dict[str, Any], batch: dict[str, Tensor]) -> None:
+    """Compare sizes, crops and vectors of the images of a case."""
     name, pixels = case["name"], batch["pixel_values"]
     assert list(pixels.shape) == case["pixel_values_shape"]
     assert batch["image_sizes"].tolist() == case["image_sizes"]
     counts = [1 + height * width // 336**2 for height, width in case["image_sizes"]]
-    used = torch.cat([picture[:count] for picture, count in zip(pixels, counts, strict=True)])
-    assert not any(picture[count:].any() for picture, count in zip(pixels, counts, strict=True))
+    used = torch.cat([image[:count] for image, count in zip(pixels, counts, strict=True)])
+    assert not any(image[count:].any() for image, count in zip(pixels, counts, strict=True))
     assert_close(used[:, :, 7::61, 5::59], arrays(variant)[f"{name}.pixels"], atol=1e-5)
     moments = torch.stack([used.mean(dim=(1, 2, 3)), used.std(dim=(1, 2, 3))], dim=1)
     assert_close(moments, arrays(variant)[f"{name}.pixel_moments"], atol=1e-5)
@@ -166,7 +166,7 @@ def check_pictures(model: Phi3VForCausalLM, variant: str, case: dict[str, Any], 
 
 
 @pytest.mark.parametrize(("variant", "name"), names("cases"))
-def test_greedy_answer_is_that_of_the_published_code(variant: str, name: str, loaded: Loaded) -> None:
+def test_greedy_answer_equals_published_code(variant: str, name: str, loaded: LoadedModel) -> None:
     """In `text_1024`, `text_1025` and `crossing_c4` the answer grows past the switch of the rope factors."""
     model, processor = loaded[variant]
     case = entry_named(variant, name)
@@ -174,7 +174,7 @@ def test_greedy_answer_is_that_of_the_published_code(variant: str, name: str, lo
 
 
 @pytest.mark.parametrize(("variant", "name"), names("batches"))
-def test_batch_agrees_with_the_published_code(variant: str, name: str, loaded: Loaded) -> None:
+def test_batch_agrees_with_the_published_code(variant: str, name: str, loaded: LoadedModel) -> None:
     model, processor = loaded[variant]
     entry = entry_named(variant, name)
     rows = [entry_named(variant, row) for row in entry["of"]]
@@ -189,8 +189,10 @@ def test_batch_agrees_with_the_published_code(variant: str, name: str, loaded: L
 
 @pytest.mark.parametrize("padding_side", ["left", "right"])
 @pytest.mark.parametrize("of", [("text_only", "speck_c1", "modes_c1"), ("text_1025", "wide_c4", "text_1024")])
-def test_company_order_and_padding_change_nothing(of: tuple[str, ...], padding_side: str, loaded: Loaded) -> None:
-    """Also in a batch whose rows lie on both sides of the switch, where the published code goes by the longest row."""
+def test_row_does_not_depend_on_batch_order_or_padding(
+    of: tuple[str, ...], padding_side: str, loaded: LoadedModel
+) -> None:
+    """Also in a batch with rows on both sides of the switch, where the published code uses the longest row."""
     model, processor = loaded["phi-3.5"]
     for order in (of, of[::-1]):
         rows = [entry_named("phi-3.5", name) for name in order]
@@ -205,14 +207,14 @@ def test_company_order_and_padding_change_nothing(of: tuple[str, ...], padding_s
         assert abs(output.loss.item() - expected) < 5e-5
 
 
-def test_sizes_and_counts_are_the_published_ones() -> None:
+def test_sizes_and_token_counts_equal_published() -> None:
     for width, height, num_crops, padded_height, padded_width, num_tokens in document("phi-3.5")["sizes"]:
         padded = pad_to_tiles(Image.new("RGB", (width, height)), num_crops=num_crops, tile_px=336)
         assert (padded.height, padded.width) == (padded_height, padded_width), (width, height, num_crops)
         assert count_tokens(padded.height // 336, padded.width // 336) == num_tokens
 
 
-def test_plain_answers_are_tokenised_like_the_published_ones(loaded: Loaded) -> None:
+def test_plain_answers_are_tokenized_like_published(loaded: LoadedModel) -> None:
     for variant in VARIANTS:
         _, processor = loaded[variant]
         for case in document(variant)["cases"]:
@@ -224,8 +226,8 @@ def test_plain_answers_are_tokenised_like_the_published_ones(loaded: Loaded) -> 
             assert processor.decode(plain) == answer
 
 
-def test_the_golden_numbers_are_sharp() -> None:
-    """No greedy step is a near tie, all pictures differ, and both sides of the switch are there."""
+def test_golden_numbers_have_no_near_ties() -> None:
+    """No greedy step is a near tie, all images differ, and both sides of the switch are there."""
     for variant in VARIANTS:
         entries = [*document(variant)["cases"], *document(variant)["batches"]]
         assert min(entry["generated_min_margin"] for entry in entries) > 4e-4

@@ -8,7 +8,7 @@ import torch
 from finetune.phi3v.modeling import Phi3VForCausalLM
 from finetune.phi3v.processing import Phi3VProcessor
 from tests.finetune.phi3v.test_modeling import ONE, TWO, assert_close, rows_of_logits, toy_model, toy_processor
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
 
 
 @pytest.fixture
@@ -21,37 +21,37 @@ def processor() -> Phi3VProcessor:
     return toy_processor()
 
 
-def test_generation_is_the_same_with_and_without_cache_alone_and_in_a_batch(model: Phi3VForCausalLM) -> None:
-    """The rows cross the rope switch of 48 positions at different steps, where the cache is computed anew."""
+def test_generation_with_and_without_cache(model: Phi3VForCausalLM) -> None:
+    """The rows cross the rope switch of 48 positions at different steps, where the cache is computed again."""
     processor = toy_processor(num_crops=1)
-    texts, pictures = [ONE, TWO, "none" + "x" * 33], [[drawn_picture()], [drawn_picture(seed=1), drawn_picture()], []]
-    batch = processor(texts, pictures, padding_side="left")
+    texts, images = [ONE, TWO, "none" + "x" * 33], [[make_image()], [make_image(seed=1), make_image()], []]
+    batch = processor(texts, images, padding_side="left")
     lengths = batch["attention_mask"].sum(dim=1).tolist()
     assert max(lengths) < 48 < min(sorted(lengths)[1:]) + 16
     arguments: dict[str, Any] = {"max_new_tokens": 16, "min_new_tokens": 16, "do_sample": False, "eos_token_id": 6}
     width = batch["input_ids"].shape[1]
     cached = model.generate(**batch, **arguments)[:, width:]
     assert torch.equal(cached, model.generate(**batch, **arguments, use_cache=False)[:, width:])
-    for row, (text, row_pictures) in enumerate(zip(texts, pictures, strict=True)):
-        single = processor([text], [row_pictures], padding_side="left")
+    for row, (text, row_images) in enumerate(zip(texts, images, strict=True)):
+        single = processor([text], [row_images], padding_side="left")
         found = model.generate(**single, **arguments)[0, single["input_ids"].shape[1] :]
         assert torch.equal(found, cached[row]), row
 
 
-def test_generation_follows_the_logits_of_plain_forwards(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    batch = processor([ONE], [[drawn_picture()]], padding_side="left")
+def test_generation_equals_argmax_of_forwards(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    batch = processor([ONE], [[make_image()]], padding_side="left")
     prompt = batch["input_ids"].shape[1]
     generated = model.generate(**batch, max_new_tokens=10, min_new_tokens=10, do_sample=False, eos_token_id=6)
     assert generated.shape == (1, prompt + 10)
     assert prompt + 10 < 48
-    pictures = {name: batch[name] for name in ("pixel_values", "image_sizes")}
-    logits = model(input_ids=generated, **pictures).logits[0, prompt - 1 : -1]
+    images = {name: batch[name] for name in ("pixel_values", "image_sizes")}
+    logits = model(input_ids=generated, **images).logits[0, prompt - 1 : -1]
     assert torch.equal(logits.index_fill(1, torch.tensor([6]), -1e9).argmax(dim=-1), generated[0, prompt:])
 
 
-def test_copies_of_a_row_take_all_its_pictures_along(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    pictures = [[drawn_picture(60, 20, 1), drawn_picture(20, 60, 2)], [drawn_picture(seed=3)]]
-    batch = processor([TWO, ONE], pictures, padding_side="left")
+def test_beams_keep_images_of_their_row(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    images = [[make_image(60, 20, 1), make_image(20, 60, 2)], [make_image(seed=3)]]
+    batch = processor([TWO, ONE], images, padding_side="left")
     ids, rest = model._expand_inputs_for_generation(2, False, **batch)
     expected = rows_of_logits(model, batch)
     for row, found in enumerate(rows_of_logits(model, {"input_ids": ids, **rest})):
@@ -60,9 +60,9 @@ def test_copies_of_a_row_take_all_its_pictures_along(model: Phi3VForCausalLM, pr
     assert beams.shape == (2, batch["input_ids"].shape[1] + 3)
 
 
-def test_sampling_draws_from_the_distribution_of_the_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+def test_sampling_follows_logit_distribution(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     """2,000 first tokens over a small set: each count within 4.5 standard deviations of its expectation."""
-    batch = processor([ONE], [[drawn_picture()]], padding_side="left")
+    batch = processor([ONE], [[make_image()]], padding_side="left")
     with torch.no_grad():
         probabilities = (model(**batch).logits[0, -1] / 60).softmax(-1)
     allowed = probabilities.topk(5).indices
@@ -78,10 +78,8 @@ def test_sampling_draws_from_the_distribution_of_the_logits(model: Phi3VForCausa
     assert ((counts - 2000 * expected).abs() < 4.5 * spread).all(), (counts, 2000 * expected)
 
 
-def test_sampling_repeats_with_its_seed_and_differs_with_another(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
-    batch = processor([ONE, TWO], [[drawn_picture()], [drawn_picture(seed=1)] * 2], padding_side="left")
+def test_sampling_is_deterministic_per_seed(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    batch = processor([ONE, TWO], [[make_image()], [make_image(seed=1)] * 2], padding_side="left")
 
     def sample(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
@@ -93,11 +91,9 @@ def test_sampling_repeats_with_its_seed_and_differs_with_another(
 
 
 @pytest.mark.parametrize("stop", ["<|end|>", "<|endoftext|>"])
-def test_generation_stops_at_either_end_token_row_by_row(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor, stop: str
-) -> None:
-    """The first row wants to stop at its third token, the second one goes on."""
-    batch = processor([ONE, TWO], [[drawn_picture()], [drawn_picture(seed=1)] * 2], padding_side="left")
+def test_generation_stops_at_either_end_token(model: Phi3VForCausalLM, processor: Phi3VProcessor, stop: str) -> None:
+    """The first row stops at its third token, the second continues."""
+    batch = processor([ONE, TWO], [[make_image()], [make_image(seed=1)] * 2], padding_side="left")
     width, end = batch["input_ids"].shape[1], processor.tokenizer.convert_tokens_to_ids(stop)
     assert end in processor.stop_token_ids
 
@@ -113,11 +109,9 @@ def test_generation_stops_at_either_end_token_row_by_row(
     assert processor.decode(ids[0].tolist()) == processor.decode([700, 700])
 
 
-def test_penalties_see_the_words_and_not_the_picture_positions(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_repetition_penalty_ignores_image_positions(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     """A negative id would be out of bounds; the first token is the best one after the penalty, computed by hand."""
-    batch = processor([ONE], [[drawn_picture()]], padding_side="left")
+    batch = processor([ONE], [[make_image()]], padding_side="left")
     with torch.no_grad():
         logits = model(**batch).logits[0, -1].clone()
     seen = sorted(set(batch["input_ids"][0].clamp(min=0).tolist()))

@@ -32,7 +32,7 @@ def documents() -> dict[str, Any]:
 
 
 def names(kind: str) -> list[Any]:
-    """Names of the cases or batches; nothing where the material is absent. The large cases are left to `slow`."""
+    """Names of the cases or batches; none where the material is absent. The large cases run only as `slow`."""
     found = [case["name"] for case in documents()["cases"][kind]] if SHARED.exists() else []
     return [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in found]
 
@@ -59,21 +59,21 @@ def loaded() -> tuple[Phi3VForCausalLM, Phi3VProcessor]:
     return load_model(SHARED)
 
 
-def pictures(case: dict[str, Any]) -> list[Image.Image]:
+def images(case: dict[str, Any]) -> list[Image.Image]:
     found = []
     for name in case["images"]:
-        with Image.open(SHARED / "images" / name) as picture:
-            found.append(picture.copy())
+        with Image.open(SHARED / "images" / name) as image:
+            found.append(image.copy())
     return found
 
 
 def batch_of(cases: list[dict[str, Any]], processor: Phi3VProcessor, with_answer: bool = True) -> dict[str, Tensor]:
     """Prompt and answer, right padded, with labels; or prompts alone, left padded."""
     processor.num_crops = cases[0]["num_crops"]
-    row_pictures = [pictures(case) for case in cases]
+    row_images = [images(case) for case in cases]
     if not with_answer:
-        return processor([case["prompt"] for case in cases], row_pictures, padding_side="left")
-    batch = processor([case["prompt"] + case["answer"] for case in cases], row_pictures)
+        return processor([case["prompt"] for case in cases], row_images, padding_side="left")
+    batch = processor([case["prompt"] + case["answer"] for case in cases], row_images)
     rows = [
         [-100] * case["prompt_length"] + batch["input_ids"][row, case["prompt_length"] : case["full_length"]].tolist()
         for row, case in enumerate(cases)
@@ -98,7 +98,7 @@ def test_case_agrees_with_the_published_code(name: str, loaded: tuple[Phi3VForCa
     batch = batch_of([case], processor)
     assert batch["input_ids"][0].tolist() == [token for token, times in case["input_ids_rle"] for _ in range(times)]
     if case["images"]:
-        check_pictures(model, case, batch)
+        check_images(model, case, batch)
     output = model(**batch)
     assert_close(output.logits[0, -4:], array(f"{name}.logits_last4"))
     probe = output.logits[0][case["probe_positions"]][:, case["probe_vocab"]]
@@ -107,8 +107,8 @@ def test_case_agrees_with_the_published_code(name: str, loaded: tuple[Phi3VForCa
     assert check_gradients(model, output.loss, case["grad_norms"]) == set(case["no_grad"])
 
 
-def check_pictures(model: Phi3VForCausalLM, case: dict[str, Any], batch: dict[str, Tensor]) -> None:
-    """Sizes, pixels, tower and vectors of the pictures of a case."""
+def check_images(model: Phi3VForCausalLM, case: dict[str, Any], batch: dict[str, Tensor]) -> None:
+    """Sizes, pixels, tower and vectors of the images of a case."""
     name, pixels = case["name"], batch["pixel_values"]
     assert list(pixels.shape) == case["pixel_values_shape"]
     assert batch["image_sizes"].tolist() == case["image_sizes"]
@@ -123,9 +123,7 @@ def check_pictures(model: Phi3VForCausalLM, case: dict[str, Any], batch: dict[st
 
 
 @pytest.mark.parametrize("name", names("cases"))
-def test_greedy_answer_is_that_of_the_published_code(
-    name: str, loaded: tuple[Phi3VForCausalLM, Phi3VProcessor]
-) -> None:
+def test_greedy_answer_equals_published_code(name: str, loaded: tuple[Phi3VForCausalLM, Phi3VProcessor]) -> None:
     model, processor = loaded
     case = case_named(name)
     assert greedy(model, batch_of([case], processor, with_answer=False)) == [case["generated_ids"]]
@@ -155,14 +153,14 @@ def greedy(model: Phi3VForCausalLM, batch: dict[str, Tensor]) -> list[list[int]]
     return found
 
 
-def test_sizes_and_counts_are_the_published_ones() -> None:
+def test_sizes_and_token_counts_equal_published() -> None:
     for width, height, num_crops, padded_height, padded_width, num_tokens, _ in documents()["sizes"]["rows"]:
         padded = pad_to_tiles(Image.new("RGB", (width, height)), num_crops=num_crops, tile_px=336)
         assert (padded.height, padded.width) == (padded_height, padded_width)
         assert count_tokens(padded.height // 336, padded.width // 336) == num_tokens
 
 
-def test_tokens_are_the_published_ones(loaded: tuple[Phi3VForCausalLM, Phi3VProcessor]) -> None:
+def test_tokens_equal_published(loaded: tuple[Phi3VForCausalLM, Phi3VProcessor]) -> None:
     _, processor = loaded
     assert processor.stop_token_ids == [32007, 32000]
     for row in documents()["tokens"]:
@@ -170,7 +168,7 @@ def test_tokens_are_the_published_ones(loaded: tuple[Phi3VForCausalLM, Phi3VProc
         assert processor.tokenizer(row["text"], add_special_tokens=False).input_ids == row["no_special"]
 
 
-def test_plain_answers_are_tokenised_like_the_published_ones(loaded: tuple[Phi3VForCausalLM, Phi3VProcessor]) -> None:
+def test_plain_answers_are_tokenized_like_published(loaded: tuple[Phi3VForCausalLM, Phi3VProcessor]) -> None:
     _, processor = loaded
     for case in documents()["cases"]["cases"]:
         answer = case["answer"].removesuffix("<|end|>")

@@ -1,4 +1,4 @@
-"""A model from the hub, really fetched: from a server on loopback, then from the cache alone."""
+"""Download a model of the hub: from a server on loopback, then from the cache alone."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from tests.helpers.hub_server import COMMIT, NAME, serve
 SCRIPT = """
 import json, sys
 from finetune import load_model
-from finetune.adapters import base_record
+from finetune.adapters import describe_base
 from schemas.errors import ToileError
 for line in sys.stdin:
     found = {}
@@ -26,7 +26,7 @@ for line in sys.stdin:
         try:
             model, processor = load_model(name, say=said.append)
             head = float(model.lm_head.weight.detach().double().sum())
-            found[name] = {"head": head, "said": said, "base": base_record(name, 0)}
+            found[name] = {"head": head, "said": said, "base": describe_base(name, 0)}
         except ToileError as error:
             found[name] = {"error": f"{error.where}: {error.problem}", "hint": error.hint}
     print("found", json.dumps(found), flush=True)
@@ -35,7 +35,7 @@ for line in sys.stdin:
 
 @contextlib.contextmanager
 def fetching(environment: dict[str, str]) -> Iterator[Callable[[list[str]], dict[str, Any]]]:
-    """What a process of its own makes of names: huggingface_hub reads its environment when it is imported."""
+    """Load names in a separate process: huggingface_hub reads its environment when it is imported."""
     kept, pipe = {**os.environ, **environment}, subprocess.PIPE
     with subprocess.Popen([sys.executable, "-c", SCRIPT], env=kept, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None
@@ -52,7 +52,7 @@ def fetching(environment: dict[str, str]) -> Iterator[Callable[[list[str]], dict
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny model with code and a pickle beside it."""
+    """The tiny model with a code file and a pickle in its folder."""
     folder = tmp_path_factory.mktemp("hub") / "repository"
     save_model(*load_model("tiny", seed=3), folder)
     (folder / "modeling_phi3_v.py").write_text("raise SystemExit('this must never run')\n")
@@ -60,7 +60,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_hub_name_is_fetched_once_pinned_and_then_read_without_the_hub(checkpoint: Path, tmp_path: Path) -> None:
+def test_hub_model_is_downloaded_once_and_read_offline(checkpoint: Path, tmp_path: Path) -> None:
     head = float(load_model(checkpoint)[0].lm_head.weight.detach().double().sum())
     absent = f"{NAME}@no-such-branch"
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Laws of the model: against transformers' own parts, against itself in other batches, and where it must refuse."""
+"""The model compared with transformers' own parts and with itself in other batches, and the inputs it must refuse."""
 
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +16,7 @@ from finetune.phi3v.modeling import Phi3VForCausalLM
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiny import tiny_processor
 from schemas.errors import ToileError
-from tests.finetune.phi3v.test_tiling import drawn_picture, toy_config
+from tests.finetune.phi3v.test_tiling import make_image, toy_config
 
 ONE = "<|user|>\n<|image_1|>\nA?<|end|>\n<|assistant|>\n"
 TWO = "<|image_1|> <|image_2|> same?"
@@ -27,8 +27,8 @@ def assert_close(found: Tensor, expected: Tensor, atol: float = 2e-5, rtol: floa
     torch.testing.assert_close(found, expected, atol=atol, rtol=rtol)
 
 
-def drawn_weights(config: Phi3VConfig, seed: int = 0, size: float = 0.3) -> dict[str, Tensor]:
-    """Weights so large that every part matters, biases and norms included."""
+def random_weights(config: Phi3VConfig, seed: int = 0, size: float = 0.3) -> dict[str, Tensor]:
+    """Weights large enough that every part matters, biases and norms included."""
     with torch.device("meta"):
         shapes = {name: tensor.shape for name, tensor in Phi3VForCausalLM(config).state_dict().items()}
     generator = torch.Generator().manual_seed(seed)
@@ -36,9 +36,9 @@ def drawn_weights(config: Phi3VConfig, seed: int = 0, size: float = 0.3) -> dict
 
 
 def toy_model(**changes: Any) -> Phi3VForCausalLM:
-    """A toy of the architecture whose rows switch to the long factors at 48 positions."""
+    """A small model whose rows switch to the long factors at 48 positions."""
     config = toy_config(**changes)
-    return assemble(config, drawn_weights(config), dtype=torch.float32, device="cpu")
+    return assemble(config, random_weights(config), dtype=torch.float32, device="cpu")
 
 
 def toy_processor(num_crops: int = 4) -> Phi3VProcessor:
@@ -64,7 +64,7 @@ def rows_of_logits(model: Phi3VForCausalLM, batch: dict[str, Tensor]) -> list[Te
 
 
 @pytest.mark.parametrize("length", [20, 48, 49])
-def test_text_alone_gives_the_logits_of_phi_3(length: int) -> None:
+def test_text_only_logits_equal_phi3(length: int) -> None:
     model = toy_model()
     config = model.config
     fields = ("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads")
@@ -80,7 +80,7 @@ def test_text_alone_gives_the_logits_of_phi_3(length: int) -> None:
         assert_close(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits, expected)
 
 
-def test_tower_gives_the_last_but_one_state_of_clip() -> None:
+def test_tower_returns_penultimate_clip_layer() -> None:
     tower = toy_model().model.vision_embed_tokens.img_processor.vision_model
     reference = CLIPVisionModel(tower.encoder.config).eval()
     missing, unexpected = reference.load_state_dict(tower.state_dict(), strict=False)
@@ -92,7 +92,7 @@ def test_tower_gives_the_last_but_one_state_of_clip() -> None:
         assert_close(tower(crops), states[-2][:, 1:])
 
 
-def test_projection_has_the_exact_gelu_between_its_two_layers() -> None:
+def test_projection_uses_exact_gelu() -> None:
     projection = toy_model().model.vision_embed_tokens.img_projection
     x = torch.randn(50, 64, generator=torch.Generator().manual_seed(0))
     inner = projection[0](x).double()
@@ -101,31 +101,29 @@ def test_projection_has_the_exact_gelu_between_its_two_layers() -> None:
 
 
 @pytest.mark.parametrize("padding_side", ["right", "left"])
-def test_a_row_has_the_same_logits_in_any_batch(
+def test_row_has_same_logits_in_any_batch(
     model: Phi3VForCausalLM, processor: Phi3VProcessor, padding_side: str
 ) -> None:
-    """Rows with one, two and no picture; the longer ones are beyond the rope switch of 48, the shortest is not."""
-    texts = [ONE, TWO + " and more" * 9, "no picture"]
-    pictures = [[drawn_picture(50, 40)], [drawn_picture(60, 20, 1), drawn_picture(20, 60, 2)], []]
-    alone = [rows_of_logits(model, processor([t], [p]))[0] for t, p in zip(texts, pictures, strict=True)]
+    """Rows with one, two and no image; the longer ones are beyond the rope switch of 48, the shortest is not."""
+    texts = [ONE, TWO + " and more" * 9, "no image"]
+    images = [[make_image(50, 40)], [make_image(60, 20, 1), make_image(20, 60, 2)], []]
+    alone = [rows_of_logits(model, processor([t], [p]))[0] for t, p in zip(texts, images, strict=True)]
     assert len(alone[1]) > 48 > len(alone[2])
     for order in ([0, 1, 2], [2, 0, 1], [1, 0], [2, 1]):
-        batch = processor([texts[i] for i in order], [pictures[i] for i in order], padding_side=padding_side)
+        batch = processor([texts[i] for i in order], [images[i] for i in order], padding_side=padding_side)
         for place, found in zip(order, rows_of_logits(model, batch), strict=True):
             assert_close(found, alone[place])
 
 
-def test_another_picture_gives_other_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    blank = drawn_picture().point(lambda value: 255)
-    pictures = [drawn_picture(seed=1), drawn_picture(seed=2), blank]
-    last = [rows_of_logits(model, processor([ONE], [[picture]]))[0][-1] for picture in pictures]
+def test_different_image_changes_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    blank = make_image().point(lambda value: 255)
+    images = [make_image(seed=1), make_image(seed=2), blank]
+    last = [rows_of_logits(model, processor([ONE], [[image]]))[0][-1] for image in images]
     assert all((last[i] - last[j]).abs().max() > 0.1 for i, j in ((0, 1), (0, 2), (1, 2)))
 
 
-def test_ids_are_not_written_to_so_that_a_second_picture_arrives(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
-    first, second = (processor([ONE], [[drawn_picture(seed=seed)]]) for seed in (1, 2))
+def test_forward_does_not_modify_input_ids(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    first, second = (processor([ONE], [[make_image(seed=seed)]]) for seed in (1, 2))
     before = first["input_ids"].clone()
     rows_of_logits(model, first)
     assert torch.equal(first["input_ids"], before)
@@ -133,8 +131,8 @@ def test_ids_are_not_written_to_so_that_a_second_picture_arrives(
     assert_close(mixed[0], rows_of_logits(model, second)[0])
 
 
-def test_empty_crops_do_not_matter(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    batch = processor([ONE], [[drawn_picture(60, 20)]])
+def test_empty_crops_do_not_change_logits(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    batch = processor([ONE], [[make_image(60, 20)]])
     used = 1 + int(batch["image_sizes"].prod()) // 56**2
     assert used < 5
     noisy = batch["pixel_values"].clone()
@@ -143,9 +141,9 @@ def test_empty_crops_do_not_matter(model: Phi3VForCausalLM, processor: Phi3VProc
     assert_close(found[0], rows_of_logits(model, batch)[0])
 
 
-def test_a_single_tile_may_differ_from_the_whole(model: Phi3VForCausalLM) -> None:
-    """The tower runs once where they are the same crop; a caller's own crops are not mistaken for it."""
-    batch = toy_processor(num_crops=1)([ONE], [[drawn_picture()]])
+def test_single_tile_may_differ_from_overview(model: Phi3VForCausalLM) -> None:
+    """The tower runs once where both are the same crop; other crops of a caller are not taken for it."""
+    batch = toy_processor(num_crops=1)([ONE], [[make_image()]])
     shared = rows_of_logits(model, batch)[0]
     for crop in (0, 1):
         pixels = batch["pixel_values"].clone()
@@ -156,8 +154,8 @@ def test_a_single_tile_may_differ_from_the_whole(model: Phi3VForCausalLM) -> Non
 
 
 def labelled(processor: Phi3VProcessor) -> dict[str, Tensor]:
-    """Two rows, one with a picture, whose last three and four real ids are to be learned."""
-    batch = processor([ONE + "Bag", "Hello there, bag"], [[drawn_picture()], []])
+    """Two rows, one with an image, whose last three and four real ids are labels."""
+    batch = processor([ONE + "Bag", "Hello there, bag"], [[make_image()], []])
     labels = torch.full_like(batch["input_ids"], -100)
     for row, count in ((0, 3), (1, 4)):
         end = int(batch["attention_mask"][row].sum())
@@ -165,9 +163,7 @@ def labelled(processor: Phi3VProcessor) -> dict[str, Tensor]:
     return {**batch, "labels": labels}
 
 
-def test_loss_is_the_mean_over_supervised_ids_of_the_position_before(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_loss_is_mean_over_supervised_ids(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = labelled(processor)
     output = model(**batch)
     losses = [
@@ -180,9 +176,7 @@ def test_loss_is_the_mean_over_supervised_ids_of_the_position_before(
     assert_close(model(**{**batch, "labels": ignored}).loss, output.loss)
 
 
-def test_head_at_supervised_positions_gives_the_same_loss_and_gradient(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_supervised_only_gives_same_loss_and_gradient(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = labelled(processor)
     whole, part = model(**batch), model(**batch, supervised_only=True)
     assert part.logits.shape == (7, 2048)
@@ -207,8 +201,8 @@ def test_loss_does_not_depend_on_the_split_into_micro_batches(
     assert_close(losses[0] + losses[1], model(**batch).loss)
 
 
-def test_logits_to_keep_are_the_last_ones(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    batch = processor([ONE], [[drawn_picture()]])
+def test_logits_to_keep_returns_last_positions(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    batch = processor([ONE], [[make_image()]])
     assert_close(model(**batch, logits_to_keep=2).logits, model(**batch).logits[:, -2:])
 
 
@@ -216,13 +210,13 @@ def test_logits_to_keep_are_the_last_ones(model: Phi3VForCausalLM, processor: Ph
 def test_gradient_checkpointing_changes_no_gradient(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     batch = labelled(processor)
     model.train()
-    watched = [
+    record_shapes = [
         model.model.layers[0].mlp.down_proj.weight,
         model.model.vision_embed_tokens.img_processor.vision_model.encoder.layers[0].mlp.fc1.weight,
     ]
-    plain = torch.autograd.grad(model(**batch).loss, watched)
+    plain = torch.autograd.grad(model(**batch).loss, record_shapes)
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-    again = torch.autograd.grad(model(**batch).loss, watched)
+    again = torch.autograd.grad(model(**batch).loss, record_shapes)
     for expected, found in zip(plain, again, strict=True):
         assert expected.abs().max() > 0
         assert_close(found, expected)
@@ -230,7 +224,7 @@ def test_gradient_checkpointing_changes_no_gradient(model: Phi3VForCausalLM, pro
 
 def test_half_precision_stays_close(processor: Phi3VProcessor) -> None:
     config = toy_config(vocab_size=2048)
-    weights = drawn_weights(config, size=0.1)
+    weights = random_weights(config, size=0.1)
     single, half = (assemble(config, weights, dtype=dtype, device="cpu") for dtype in (torch.float32, torch.bfloat16))
     batch = labelled(processor)
     found = half(**batch)
@@ -240,12 +234,10 @@ def test_half_precision_stays_close(processor: Phi3VProcessor) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # peft asks transformers by a name that is being renamed
-def test_fresh_adapters_change_nothing_and_merging_them_changes_nothing(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor
-) -> None:
+def test_new_adapters_and_merging_change_nothing(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
     from peft import LoraConfig, get_peft_model
 
-    batch = processor([ONE, TWO], [[drawn_picture()], [drawn_picture(60, 20, 1)] * 2])
+    batch = processor([ONE, TWO], [[make_image()], [make_image(60, 20, 1)] * 2])
     before = rows_of_logits(model, batch)
     targets = ["qkv_proj", "o_proj", "gate_up_proj", "down_proj"]
     adapted = get_peft_model(model, LoraConfig(r=4, target_modules=targets, task_type="CAUSAL_LM")).eval()
@@ -266,36 +258,36 @@ Change = Callable[[dict[str, Tensor]], dict[str, Any]]
 FAULTS: dict[str, tuple[Change, str]] = {
     "ids of the tokenizer": (
         lambda batch: {**batch, "input_ids": batch["input_ids"].clamp(min=0)},
-        "input_ids: holds no picture position for 3 pictures",
+        "input_ids: holds no image position for 3 images",
     ),
     "no pixels": (
         lambda batch: {name: batch[name] for name in ("input_ids", "attention_mask")},
-        "pixel_values: are missing, but input_ids has 3 pictures",
+        "pixel_values: are missing, but input_ids has 3 images",
     ),
     "no sizes": (
         lambda batch: {name: batch[name] for name in batch if name != "image_sizes"},
-        "image_sizes: are missing beside pixel_values",
+        "image_sizes: are missing, but pixel_values are given",
     ),
-    "one picture too few": (
+    "one image too few": (
         lambda batch: {**batch, **{name: batch[name][:2] for name in ("pixel_values", "image_sizes")}},
-        "input_ids: has positions for 3 pictures, but pixel_values holds 2",
+        "input_ids: has positions for 3 images, but pixel_values holds 2",
     ),
-    "sizes of two pictures": (
+    "sizes of two images": (
         lambda batch: {**batch, "image_sizes": batch["image_sizes"][:2]},
-        "image_sizes: has 2 rows for 3 pictures",
+        "image_sizes: has 2 rows for 3 images",
     ),
-    "pictures swapped": (
+    "images swapped": (
         lambda batch: {**batch, **{name: batch[name].flip(0) for name in ("pixel_values", "image_sizes")}},
-        "input_ids, row 0, picture 1: has 17 positions for a picture of 27 vectors",
+        "input_ids, row 0, image 1: has 17 positions for an image of 27 vectors",
     ),
     "truncated ids": (
         lambda batch: {name: value[:, :-9] if value.dim() == 2 and name != "image_sizes" else value
                        for name, value in batch.items()},
-        "input_ids, row 1, picture 2: has 2[0-6] positions for a picture of 27 vectors",
+        "input_ids, row 1, image 2: has 2[0-6] positions for an image of 27 vectors",
     ),
     "numbers out of order": (
         lambda batch: {**batch, "input_ids": torch.where(batch["input_ids"] == -2, -3, batch["input_ids"])},
-        "input_ids, row 1: picture 3 stands where 2 is due",
+        "input_ids, row 1: has image 3 where 2 is due",
     ),
     "sizes of something else": (
         lambda batch: {**batch, "image_sizes": batch["image_sizes"] + 1},
@@ -311,30 +303,28 @@ FAULTS: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_picture_that_would_be_lost_or_mixed_up_is_an_error(
-    model: Phi3VForCausalLM, processor: Phi3VProcessor, fault: str
-) -> None:
-    wide, square = drawn_picture(60, 30), drawn_picture(50, 50)
-    batch = processor([ONE, TWO], [[wide], [drawn_picture(60, 30, 1), square]])
+def test_image_mismatch_is_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor, fault: str) -> None:
+    wide, square = make_image(60, 30), make_image(50, 50)
+    batch = processor([ONE, TWO], [[wide], [make_image(60, 30, 1), square]])
     change, message = FAULTS[fault]
     with pytest.raises(ToileError, match=message) as caught:
         model(**change(batch))
     assert caught.value.hint
 
 
-def test_pixels_beside_embeddings_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    batch = processor([ONE], [[drawn_picture()]])
+def test_pixels_with_embeddings_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    batch = processor([ONE], [[make_image()]])
     embeddings = model.get_input_embeddings()(batch.pop("input_ids").clamp(min=0))
     with pytest.raises(ToileError, match="pixel_values: come with inputs_embeds"):
         model(inputs_embeds=embeddings, **batch)
 
 
-def test_the_mistakes_of_the_tutorial_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
-    """Its script tokenises the text without the processor, or reuses ids whose picture positions were set to 0.
+def test_published_tutorial_mistakes_are_refused(model: Phi3VForCausalLM, processor: Phi3VProcessor) -> None:
+    """Its script tokenises the text without the processor, or reuses ids whose image positions were set to 0.
 
-    Either way the published code goes on without the picture, gives the same logits to any picture, and trains.
+    Either way the published code goes on without the image, gives the same logits to any image, and trains.
     """
-    batch = processor([ONE], [[drawn_picture()]])
+    batch = processor([ONE], [[make_image()]])
     as_text = processor.tokenizer(ONE, return_tensors="pt").input_ids
     clamped = batch["input_ids"].clamp(min=0)
     for ids in (as_text, clamped):
@@ -346,6 +336,6 @@ def test_the_mistakes_of_the_tutorial_are_refused(model: Phi3VForCausalLM, proce
             with pytest.raises(ToileError) as caught:
                 model(**inputs)
             assert caught.value.where in ("input_ids", "image_sizes")
-            assert "processor(texts, pictures)" in caught.value.hint
+            assert "processor(texts, images)" in caught.value.hint
             with pytest.raises(ToileError):
                 model.generate(**{name: inputs[name] for name in inputs if name != "labels"}, max_new_tokens=2)

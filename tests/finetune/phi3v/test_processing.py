@@ -1,4 +1,4 @@
-"""Texts and pictures -> batches: picture positions, padding, and answers whose special tokens are only characters."""
+"""Batches from texts and images: image positions, padding, and answers whose special tokens are plain text."""
 
 import json
 import pickle
@@ -14,14 +14,14 @@ from transformers import PreTrainedTokenizerFast
 from finetune.phi3v.processing import Phi3VProcessor, pad_rows
 from finetune.phi3v.tiny import tiny_processor
 from schemas.errors import ToileError
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
 
 PROMPT = "<|user|>\n<|image_1|>\nWhat is shown in this image?<|end|>\n<|assistant|>\n"
 TINY = tiny_processor()
 
 
-def published_kind_of_tokenizer() -> PreTrainedTokenizerFast:
-    """Llama's kind, as the published one, with a handful of merges: byte fallback, a space before every piece of text.
+def llama_style_tokenizer() -> PreTrainedTokenizerFast:
+    """A Llama tokenizer like the published one, with few merges: byte fallback, a space before every piece of text.
 
     What is special about the published one is switched on: `</s>` is not marked special, and it and `<|assistant|>`
     swallow white space to their right.
@@ -44,7 +44,7 @@ def published_kind_of_tokenizer() -> PreTrainedTokenizerFast:
     )
 
 
-PUBLISHED_KIND = Phi3VProcessor(published_kind_of_tokenizer(), num_crops=1)
+PUBLISHED_KIND = Phi3VProcessor(llama_style_tokenizer(), num_crops=1)
 PROCESSORS = {"tiny": TINY, "published kind": PUBLISHED_KIND}
 NASTY = st.lists(
     st.sampled_from(["<|end|>", "</s>", "<s>", "<unk>", "<|image_1|>", "<|assistant|>", "<|endoftext|>", " ", "1", "é"])
@@ -62,7 +62,7 @@ def special_ids(processor: Phi3VProcessor) -> set[int]:
 @given(text=NASTY)
 @example(text="Trench <|end|> Coat</s> <|image_1|>")
 @example(text="")
-def test_plain_text_comes_back_and_holds_no_special_id(kind: str, text: str) -> None:
+def test_encode_plain_round_trip_without_special_ids(kind: str, text: str) -> None:
     processor = PROCESSORS[kind]
     assume(kind == "tiny" or "▁" not in text)  # Llama's kind writes spaces as this sign
     ids = processor.encode_plain(text)
@@ -72,14 +72,14 @@ def test_plain_text_comes_back_and_holds_no_special_id(kind: str, text: str) -> 
 
 @pytest.mark.parametrize("kind", PROCESSORS)
 @given(text=st.text() | st.just("Product: 1350.0"))
-def test_plain_text_without_special_tokens_continues_the_prompt(kind: str, text: str) -> None:
+def test_encode_plain_continues_the_prompt(kind: str, text: str) -> None:
     processor = PROCESSORS[kind]
     assume(text[:1].strip() and "<" not in text)
     prompt = processor.tokenize(PROMPT, [3])
     assert processor.tokenize(PROMPT + text, [3]) == prompt + processor.encode_plain(text)
 
 
-def test_special_tokens_in_a_prompt_do_count() -> None:
+def test_special_tokens_in_prompt_are_special_ids() -> None:
     assert set(TINY.stop_token_ids) == {6, 3}
     ids = TINY.tokenize("<|user|>\nHi<|end|>\n<|assistant|>\n")
     assert ids[:2] == [1, 7]
@@ -87,7 +87,7 @@ def test_special_tokens_in_a_prompt_do_count() -> None:
     assert 6 in ids
 
 
-def test_every_piece_around_a_picture_starts_anew() -> None:
+def test_each_text_piece_starts_with_bos() -> None:
     ids = TINY.tokenize("<|user|>\n<|image_1|>\n<|image_2|>\nBoth?<|end|>\n", [2, 3])
     newline = TINY.encode_plain("\n")
     question = TINY.tokenize("\nBoth?<|end|>\n")
@@ -95,21 +95,21 @@ def test_every_piece_around_a_picture_starts_anew() -> None:
     assert TINY.tokenize("<|image_1|>", [2]) == [1, -1, -1, 1]
 
 
-def test_batch_has_one_position_for_each_picture_vector() -> None:
-    pictures = [drawn_picture(seed=seed) for seed in range(3)]
+def test_batch_has_one_position_per_image_vector() -> None:
+    images = [make_image(seed=seed) for seed in range(3)]
     texts = [PROMPT, "<|user|>\nHi<|end|>\n", "<|image_1|>\n<|image_2|>"]
-    batch = TINY(texts, [pictures[:1], [], pictures[1:]])
+    batch = TINY(texts, [images[:1], [], images[1:]])
     assert batch["pixel_values"].shape == (3, 2, 3, 112, 112)
     assert batch["image_sizes"].tolist() == [[112, 112]] * 3
     assert [(batch["input_ids"][row] < 0).sum().item() for row in range(3)] == [41, 0, 82]
     assert sorted(set(batch["input_ids"][2].tolist()))[:2] == [-2, -1]
 
 
-def test_text_alone_gives_no_pixels() -> None:
+def test_text_only_batch_has_no_pixels() -> None:
     assert set(TINY(["Hi"], [[]])) == {"input_ids", "attention_mask"}
 
 
-def test_padding_is_masked_on_either_side() -> None:
+def test_padding_is_masked_on_both_sides() -> None:
     texts = ["Hi", "Hello there"]
     right, left = TINY(texts, [[], []]), TINY(texts, [[], []], padding_side="left")
     short = TINY.tokenize("Hi")
@@ -121,10 +121,10 @@ def test_padding_is_masked_on_either_side() -> None:
     assert left["attention_mask"][0].tolist() == [0] * len(pad) + [1] * len(short)
 
 
-def test_steps_of_a_loader_give_the_batch_of_one_call() -> None:
-    pictures = [drawn_picture(seed=seed) for seed in range(2)]
-    whole = TINY([PROMPT, PROMPT + "A"], [[picture] for picture in pictures], padding_side="left")
-    tiles = [pickle.loads(pickle.dumps(TINY)).tile(picture) for picture in pictures]
+def test_loader_steps_equal_one_call() -> None:
+    images = [make_image(seed=seed) for seed in range(2)]
+    whole = TINY([PROMPT, PROMPT + "A"], [[image] for image in images], padding_side="left")
+    tiles = [pickle.loads(pickle.dumps(TINY)).tile(image) for image in images]
     rows = [TINY.tokenize(text, [tile.num_tokens]) for text, tile in zip([PROMPT, PROMPT + "A"], tiles, strict=True)]
     steps = TINY.collate(rows, tiles, padding_side="left")
     assert whole.keys() == steps.keys()
@@ -134,7 +134,7 @@ def test_steps_of_a_loader_give_the_batch_of_one_call() -> None:
 def test_number_of_crops_can_be_set() -> None:
     processor = tiny_processor()
     processor.num_crops = 4
-    batch = processor([PROMPT], [[drawn_picture(50, 50)]])
+    batch = processor([PROMPT], [[make_image(50, 50)]])
     assert batch["pixel_values"].shape[1] == 5
     assert (batch["input_ids"] < 0).sum() == (4 + 1) * 16 + 1 + 3 * 4
 
@@ -143,28 +143,28 @@ def test_labels_are_padded_like_ids() -> None:
     assert pad_rows([[5], [6, 7]], fill=-100, padding_side="right").tolist() == [[5, -100], [6, 7]]
 
 
-def test_decoding_stops_at_the_end_and_skips_pictures() -> None:
+def test_decode_stops_at_end_and_skips_images() -> None:
     answer = TINY.encode_plain("Product: Bag")
     assert TINY.decode([-1, -1, *answer, TINY.stop_token_ids[0], *answer]) == "Product: Bag"
 
 
 @pytest.mark.parametrize(
-    ("text", "num_pictures", "problem"),
+    ("text", "num_images", "problem"),
     [
-        ("no place", 1, "has no placeholder for 1 pictures"),
-        (PROMPT, 0, r"has <\|image_1\|> for 0 pictures"),
-        ("<|image_2|><|image_1|>", 2, r"has <\|image_2\|>, <\|image_1\|> for 2 pictures"),
-        ("<|image_1|><|image_1|>", 2, r"has <\|image_1\|>, <\|image_1\|> for 2 pictures"),
-        ("<|image_1|><|image_3|>", 2, r"has <\|image_1\|>, <\|image_3\|> for 2 pictures"),
+        ("no place", 1, "has no placeholder for 1 images"),
+        (PROMPT, 0, r"has <\|image_1\|> for 0 images"),
+        ("<|image_2|><|image_1|>", 2, r"has <\|image_2\|>, <\|image_1\|> for 2 images"),
+        ("<|image_1|><|image_1|>", 2, r"has <\|image_1\|>, <\|image_1\|> for 2 images"),
+        ("<|image_1|><|image_3|>", 2, r"has <\|image_1\|>, <\|image_3\|> for 2 images"),
     ],
 )
-def test_places_and_pictures_must_agree(text: str, num_pictures: int, problem: str) -> None:
+def test_placeholders_must_match_images(text: str, num_images: int, problem: str) -> None:
     with pytest.raises(ToileError, match=problem) as caught:
-        TINY([text], [[Image.new("RGB", (9, 9))] * num_pictures])
-    assert "in the order of the pictures" in caught.value.hint
+        TINY([text], [[Image.new("RGB", (9, 9))] * num_images])
+    assert "in the order of the images" in caught.value.hint
 
 
-def test_a_single_string_is_not_a_list_of_texts() -> None:
+def test_single_string_is_refused() -> None:
     with pytest.raises(ToileError, match="3 characters or rows for 1 lists") as caught:
         TINY("abc", [[]])
     assert "Give a list of texts" in caught.value.hint
@@ -175,12 +175,12 @@ def test_unknown_padding_side_is_refused() -> None:
         TINY(["Hi"], [[]], padding_side="middle")
 
 
-def test_pictures_of_one_batch_share_their_number_of_crops() -> None:
+def test_images_of_a_batch_need_same_num_crops() -> None:
     processor = tiny_processor()
-    one = processor.tile(drawn_picture())
+    one = processor.tile(make_image())
     processor.num_crops = 2
-    two = processor.tile(drawn_picture())
-    rows = [processor.tokenize(PROMPT, [picture.num_tokens]) for picture in (one, two)]
+    two = processor.tile(make_image())
+    rows = [processor.tokenize(PROMPT, [image.num_tokens]) for image in (one, two)]
     with pytest.raises(ToileError, match=r"have \(2, 3, 112, 112\) and \(3, 3, 112, 112\)") as caught:
         processor.collate(rows, [one, two])
     assert "num_crops" in caught.value.hint

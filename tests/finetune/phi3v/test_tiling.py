@@ -1,4 +1,4 @@
-"""Pictures -> crops against a slow definition in numpy that shares no line with the real one."""
+"""Crops of images compared with a slow definition in numpy that shares no code with the real one."""
 
 import math
 from typing import Any
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from finetune.phi3v.configuration import Phi3VConfig
-from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD, count_tokens, tile_picture
+from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD, count_tokens, tile_image
 from finetune.phi3v.tiny import tiny_config
-from finetune.phi3v.vision import PictureEmbedding, join_neighbours
+from finetune.phi3v.vision import ImageEmbedding, merge_patches
 from schemas.errors import ToileError
 
 Floats = NDArray[np.float64]
@@ -37,8 +37,8 @@ NUM_TOKENS = {  # num_crops: 1, 2, 3, 4, 6, 9, 12, 16
 }
 
 
-def drawn_picture(width: int = 40, height: int = 56, seed: int = 0) -> Image.Image:
-    """A smooth coloured picture with one sharp bar, so that mirrored, shifted and swapped crops are told apart."""
+def make_image(width: int = 40, height: int = 56, seed: int = 0) -> Image.Image:
+    """A smooth coloured image with one sharp bar, so that mirrored, shifted and swapped crops differ."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width] / max(width, height)
     waves = rng.uniform(1, 9, (3, 3))
@@ -48,12 +48,12 @@ def drawn_picture(width: int = 40, height: int = 56, seed: int = 0) -> Image.Ima
     return Image.fromarray(pixels)
 
 
-def slow_tiles(picture: Image.Image, num_crops: int, tile_px: int) -> tuple[Floats, tuple[int, int]]:
+def slow_tiles(image: Image.Image, num_crops: int, tile_px: int) -> tuple[Floats, tuple[int, int]]:
     """README of the published model, section 1, in words -> (1 + num_crops, 3, S, S) and the padded size.
 
-    An upright picture is not mirrored and mirrored back; its sides simply change their roles.
+    An upright image is not mirrored and mirrored back; its sides simply change their roles.
     """
-    rgb = np.asarray(picture.convert("RGB"), dtype=np.float64)
+    rgb = np.asarray(image.convert("RGB"), dtype=np.float64)
     upright = rgb.shape[0] > rgb.shape[1]
     long_side, short_side = max(rgb.shape[:2]), min(rgb.shape[:2])
     fits = [s for s in range(1, num_crops + 1) if s * math.ceil(s / (long_side / short_side)) <= num_crops]
@@ -104,10 +104,10 @@ def slow_bicubic(pixels: Floats, axis: int, size: int) -> Floats:
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 7), st.sampled_from([14, 28]))
-def test_crops_follow_the_slow_definition(width: int, height: int, num_crops: int, tile_px: int) -> None:
-    picture = drawn_picture(width, height)
-    tiles = tile_picture(picture, num_crops=num_crops, tile_px=tile_px)
-    crops, image_size = slow_tiles(picture, num_crops, tile_px)
+def test_crops_equal_slow_definition(width: int, height: int, num_crops: int, tile_px: int) -> None:
+    image = make_image(width, height)
+    tiles = tile_image(image, num_crops=num_crops, tile_px=tile_px)
+    crops, image_size = slow_tiles(image, num_crops, tile_px)
     assert tiles.image_size == image_size
     difference = np.abs(tiles.pixels.numpy() - crops) * 255 * min(CLIP_STD)  # in grey levels
     assert difference[1:].max() < 2.01  # Pillow rounds after each of its two passes
@@ -116,15 +116,15 @@ def test_crops_follow_the_slow_definition(width: int, height: int, num_crops: in
 
 
 @pytest.mark.parametrize("ratio", RATIOS)
-def test_number_of_tokens_is_the_published_one_at_any_resolution(ratio: str) -> None:
+def test_token_count_equals_published_at_any_resolution(ratio: str) -> None:
     for num_crops, expected in zip((1, 2, 3, 4, 6, 9, 12, 16), NUM_TOKENS[ratio], strict=True):
         for times in (1, 3):
             width, height = (side * times for side in RATIOS[ratio])
-            tiles = tile_picture(Image.new("RGB", (width, height)), num_crops=num_crops, tile_px=28)
+            tiles = tile_image(Image.new("RGB", (width, height)), num_crops=num_crops, tile_px=28)
             assert tiles.num_tokens == expected, num_crops
 
 
-def test_a_small_tile_changes_the_counts_and_nothing_else() -> None:
+def test_small_tiles_change_only_counts() -> None:
     assert count_tokens(1, 1) == 313
     assert count_tokens(1, 1, lines_per_tile=4) == 2 * 16 + 1 + 2 * 4
     config = tiny_config()
@@ -132,32 +132,32 @@ def test_a_small_tile_changes_the_counts_and_nothing_else() -> None:
 
 
 def test_alpha_is_dropped_and_other_modes_are_expanded() -> None:
-    rgb = drawn_picture()
+    rgb = make_image()
     rgba = rgb.copy()
     rgba.putalpha(Image.new("L", rgb.size, 7))
-    assert torch.equal(tile_picture(rgba, num_crops=4).pixels, tile_picture(rgb, num_crops=4).pixels)
+    assert torch.equal(tile_image(rgba, num_crops=4).pixels, tile_image(rgb, num_crops=4).pixels)
     grey = rgb.convert("L")
-    assert torch.equal(tile_picture(grey, num_crops=1).pixels, tile_picture(grey.convert("RGB"), num_crops=1).pixels)
+    assert torch.equal(tile_image(grey, num_crops=1).pixels, tile_image(grey.convert("RGB"), num_crops=1).pixels)
 
 
-def test_a_hair_thin_picture_keeps_a_pixel() -> None:
-    assert tile_picture(Image.new("RGB", (2000, 1)), num_crops=1).image_size == (336, 336)
+def test_very_thin_image_keeps_one_pixel() -> None:
+    assert tile_image(Image.new("RGB", (2000, 1)), num_crops=1).image_size == (336, 336)
 
 
-def test_no_crop_at_all_is_refused() -> None:
+def test_zero_crops_are_refused() -> None:
     with pytest.raises(ToileError, match="num_crops: is 0") as caught:
-        tile_picture(drawn_picture(), num_crops=0)
+        tile_image(make_image(), num_crops=0)
     assert "at least 1" in caught.value.hint
 
 
-def test_a_picture_of_one_tile_is_that_tile() -> None:
-    pixels = tile_picture(drawn_picture(), num_crops=1).pixels
+def test_one_tile_image_equals_overview() -> None:
+    pixels = tile_image(make_image(), num_crops=1).pixels
     assert torch.equal(pixels[0], pixels[1])
 
 
-def test_tiles_and_separators_lie_in_reading_order() -> None:
+def test_tiles_and_separators_are_in_reading_order() -> None:
     config = toy_config(tile_px=56)
-    embedding = PictureEmbedding(config)
+    embedding = ImageEmbedding(config)
     lines, rows, cols = config.lines_per_tile, 3, 2
     torch.nn.init.constant_(embedding.sub_GN, -1.0)
     torch.nn.init.constant_(embedding.glb_GN, -2.0)
@@ -175,14 +175,14 @@ def test_tiles_and_separators_lie_in_reading_order() -> None:
     expected.append(-2)
     for line in whole.tolist():
         expected += [*line, -1]
-    found = embedding.lay_out(crops, rows, cols)
+    found = embedding.arrange_crops(crops, rows, cols)
     assert found[:, 0].tolist() == expected
     assert len(expected) == embedding.num_vectors(rows, cols)
 
 
-def test_two_by_two_neighbours_are_joined_line_by_line() -> None:
+def test_merge_patches_joins_2x2_neighbours() -> None:
     patches = torch.arange(16.0).view(1, 16, 1)
-    joined = join_neighbours(patches)
+    joined = merge_patches(patches)
     assert joined.shape == (1, 2, 2, 4)
     assert joined[0].tolist() == [[[0, 1, 4, 5], [2, 3, 6, 7]], [[8, 9, 12, 13], [10, 11, 14, 15]]]
 

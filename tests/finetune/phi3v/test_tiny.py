@@ -7,16 +7,15 @@ import numpy as np
 import torch
 
 from finetune.phi3v import load_model, pad_rows
-from finetune.phi3v.seeded import seeded_weights
-from finetune.phi3v.tiny import TINY_TOKENIZER, tiny_config, tiny_processor
-from finetune.phi3v.tiny_tokenizer import GARMENTS, SPECIAL_TOKENS, build
+from finetune.phi3v.init_weights import init_weights
+from finetune.phi3v.tiny import GARMENTS, SPECIAL_TOKENS, TINY_TOKENIZER, build_tokenizer, tiny_config, tiny_processor
 from tests.finetune.phi3v.test_processing import PROMPT
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
 from tests.golden.phi3v.make import ANSWER, GOLDEN, tiny_numbers
 
 
-def test_committed_tokenizer_is_what_the_lists_give() -> None:
-    assert json.loads(build().to_str()) == json.loads(TINY_TOKENIZER.read_text(encoding="utf-8"))
+def test_committed_tokenizer_is_current() -> None:
+    assert json.loads(build_tokenizer().to_str()) == json.loads(TINY_TOKENIZER.read_text(encoding="utf-8"))
 
 
 def test_special_tokens_have_the_lowest_ids() -> None:
@@ -25,13 +24,13 @@ def test_special_tokens_have_the_lowest_ids() -> None:
     assert len(tokenizer) <= tiny_config().vocab_size
 
 
-def test_digits_are_tokens_of_their_own() -> None:
+def test_digits_are_single_tokens() -> None:
     processor = tiny_processor()
     ids = processor.encode_plain("1350.0")
     assert [processor.decode([token]) for token in ids] == ["1", "3", "5", "0", ".", "0"]
 
 
-def test_words_of_a_shop_are_single_tokens_so_that_answers_are_short() -> None:
+def test_shop_words_are_single_tokens() -> None:
     processor = tiny_processor()
     for garment in GARMENTS.split():
         assert len(processor.encode_plain(f" {garment.capitalize()}")) == 1, garment
@@ -41,25 +40,25 @@ def test_words_of_a_shop_are_single_tokens_so_that_answers_are_short() -> None:
     assert len(processor.encode_plain(longest + "Full Price: 12420.5")) <= 28
 
 
-def test_size_is_that_of_a_tiny_model() -> None:
+def test_tiny_parameter_count() -> None:
     model, _ = load_model("tiny")
     assert 1_000_000 < sum(parameter.numel() for parameter in model.parameters()) < 1_500_000
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_weights_depend_on_the_seed_and_on_nothing_else() -> None:
+def test_init_weights_depend_only_on_seed() -> None:
     torch.manual_seed(1)
     before = torch.get_rng_state()
-    first = seeded_weights(tiny_config(), seed=5)
+    first = init_weights(tiny_config(), seed=5)
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(2)
-    second, other = seeded_weights(tiny_config(), seed=5), seeded_weights(tiny_config(), seed=6)
+    second, other = init_weights(tiny_config(), seed=5), init_weights(tiny_config(), seed=6)
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert not torch.equal(first["lm_head.weight"], other["lm_head.weight"])
 
 
-def test_numbers_have_not_drifted() -> None:
-    """When they are meant to: python -m tests.golden.phi3v.make"""
+def test_tiny_golden_numbers() -> None:
+    """After an intended change: python -m tests.golden.phi3v.make"""
     golden, found = json.loads(GOLDEN.read_text(encoding="utf-8")), tiny_numbers()
     assert found.keys() == golden.keys()
     assert found["input_ids"] == golden["input_ids"]
@@ -69,14 +68,14 @@ def test_numbers_have_not_drifted() -> None:
         np.testing.assert_allclose(found[name], golden[name], atol=2e-3, err_msg=name)
 
 
-def test_first_loss_is_that_of_a_guess_and_a_few_steps_halve_it() -> None:
+def test_tiny_model_learns() -> None:
     model, processor = load_model("tiny")
     model.train()
     texts = [
         "Product: Red Bag, Category: BAGS, Full Price: 10.0",
         "Product: Navy Hat, Category: HATS, Full Price: 20.0",
     ]
-    tiles = [processor.tile(drawn_picture(seed=seed)) for seed in range(2)]
+    tiles = [processor.tile(make_image(seed=seed)) for seed in range(2)]
     prompt = processor.tokenize(PROMPT, [tiles[0].num_tokens])
     answers = [[*processor.encode_plain(text), processor.stop_token_ids[0]] for text in texts]
     batch = processor.collate([prompt + answer for answer in answers], tiles)

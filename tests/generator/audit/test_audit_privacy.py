@@ -1,4 +1,4 @@
-"""Planted leaks fail the check that is made for them; an honest twin passes; the statistics are what they claim."""
+"""Planted leaks fail their checks, an independent synthetic catalog passes, and the statistics are correct."""
 
 import io
 import math
@@ -14,21 +14,31 @@ from PIL import Image, ImageOps
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from generator.audit import membership, refits, replay
-from generator.audit import verbatim as ledger
-from generator.audit.image_distance import Looks, bounding_box, copies_above, looks, nearest
-from generator.audit.image_privacy import pictures_privacy
-from generator.audit.privacy import rows_privacy, spec_privacy
-from generator.audit.rarity import surprise
-from generator.audit.record_distance import surroundings
-from generator.audit.rows import Real, encoded, real_of
+from generator.audit import membership, refits, verbatim
+from generator.audit.images import (
+    ImageFeatures,
+    bounding_box,
+    check_images,
+    copy_threshold,
+    extract_features,
+    find_nearest,
+)
+from generator.audit.privacy import check_rows, check_spec
+from generator.audit.rows import RealCatalog, encode_products, measure_neighbours, self_information, split_members
 from generator.render import draw
 from schemas.audit import Bounds, Check
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, Provenance
 from schemas.errors import ToileError
 from schemas.product import Product
-from schemas.provenance import Provenance
-from tests.helpers.audit_tables import copied, jpeg, rarest, sample, shop_document, spec_of, table
+from tests.helpers.audit_tables import (
+    encode_jpeg,
+    find_rarest_rows,
+    generate_rows,
+    plant_copies,
+    sample_train_rows,
+    shop_document,
+    spec_of,
+)
 
 BOUNDS = Bounds()
 PIXELS = 96
@@ -36,25 +46,25 @@ PIXELS = 96
 
 @pytest.fixture(scope="module")
 def real_rows() -> list[Product]:
-    return table(0)
+    return generate_rows(0)
 
 
 @pytest.fixture(scope="module")
-def real(real_rows: list[Product]) -> Real:
-    return real_of(real_rows)
+def real(real_rows: list[Product]) -> RealCatalog:
+    return split_members(real_rows)
 
 
 @pytest.fixture(scope="module")
-def twin() -> list[Product]:
-    return table(1)
+def synthetic() -> list[Product]:
+    return generate_rows(1)
 
 
 def failed(checks: Sequence[Check]) -> set[str]:
     return {check.name for check in checks if check.passed is False}
 
 
-def test_an_honest_twin_passes_every_check_of_rows(real: Real, twin: list[Product]) -> None:
-    found = rows_privacy(real, encoded(twin), BOUNDS)
+def test_honest_catalog_passes_every_check_of_rows(real: RealCatalog, synthetic: list[Product]) -> None:
+    found = check_rows(real, encode_products(synthetic), BOUNDS)
     assert failed(found.checks) == set()
     assert {check.passed for check in found.checks} == {True}
     assert all(check.real_against_real is not None for check in found.checks)
@@ -68,96 +78,94 @@ def test_an_honest_twin_passes_every_check_of_rows(real: Real, twin: list[Produc
         ("near copies", "replayed_near_rows"),
     ],
 )
-def test_a_planted_leak_fails_its_check(
-    real: Real, real_rows: list[Product], twin: list[Product], leak: str, check: str
+def test_planted_leak_fails_its_check(
+    real: RealCatalog, real_rows: list[Product], synthetic: list[Product], leak: str, check: str
 ) -> None:
     planted = {
-        "five percent of the rows": lambda: copied(twin, sample(real_rows, 0.05)),
-        "the fifty rarest": lambda: copied(twin, rarest(real_rows, 50)),
-        "near copies": lambda: copied(twin, sample(real_rows, 0.1), price_noise=0.01),
+        "five percent of the rows": lambda: plant_copies(synthetic, sample_train_rows(real_rows, 0.05)),
+        "the fifty rarest": lambda: plant_copies(synthetic, find_rarest_rows(real_rows, 50)),
+        "near copies": lambda: plant_copies(synthetic, sample_train_rows(real_rows, 0.1), price_noise=0.01),
     }[leak]()
-    found = rows_privacy(real, encoded(planted), BOUNDS)
+    found = check_rows(real, encode_products(planted), BOUNDS)
     assert check in failed(found.checks)
     assert not {"shared_codes", "verbatim_urls"} & failed(found.checks)  # the codes were renamed
 
 
-def test_a_whole_copy_is_seen_by_membership_inference(real: Real) -> None:
-    found = rows_privacy(real, real.members, BOUNDS)
+def test_copy_of_all_members_fails_membership_inference(real: RealCatalog) -> None:
+    found = check_rows(real, real.members, BOUNDS)
     assert {"membership_auc", "membership_tpr", "verbatim_products", "verbatim_urls"} <= failed(found.checks)
 
 
-def test_one_verbatim_product_and_one_moved_url_are_found(
-    real: Real, real_rows: list[Product], twin: list[Product]
+def test_verbatim_product_and_url_on_another_host_are_found(
+    real: RealCatalog, real_rows: list[Product], synthetic: list[Product]
 ) -> None:
-    stolen = replace(twin[0], product_code=real_rows[3].product_code, title=real_rows[3].title)
+    stolen = replace(synthetic[0], product_code=real_rows[3].product_code, title=real_rows[3].title)
     moved = (real_rows[5].imageurl or "").split("//")[1].split("/", 1)[1]
-    hosted = replace(twin[1], imageurl=f"https://elsewhere.example/{moved}")
-    found = rows_privacy(real, encoded([stolen, hosted, *twin[2:]]), BOUNDS)
+    hosted = replace(synthetic[1], imageurl=f"https://elsewhere.example/{moved}")
+    found = check_rows(real, encode_products([stolen, hosted, *synthetic[2:]]), BOUNDS)
     assert failed(found.checks) == {"verbatim_products", "verbatim_urls"}
     assert real_rows[3].product_code in {hit.text for hit in found.hits}
 
 
-def test_codes_of_eight_digits_may_meet_by_chance_but_not_by_the_dozen(
-    real: Real, real_rows: list[Product], twin: list[Product]
-) -> None:
-    one = [replace(twin[0], product_code=real_rows[0].product_code), *twin[1:]]
-    many = [replace(new, product_code=old.product_code) for new, old in zip(twin[:12], real_rows, strict=False)]
-    for rows, is_chance in ((one, True), ([*many, *twin[12:]], False)):
-        found = ledger.shared(real.rows, encoded(rows))
+def test_shared_codes_by_chance(real: RealCatalog, real_rows: list[Product], synthetic: list[Product]) -> None:
+    one = [replace(synthetic[0], product_code=real_rows[0].product_code), *synthetic[1:]]
+    many = [replace(new, product_code=old.product_code) for new, old in zip(synthetic[:12], real_rows, strict=False)]
+    for rows, is_chance in ((one, True), ([*many, *synthetic[12:]], False)):
+        found = verbatim.find_shared(real.table, encode_products(rows))
         assert found.codes_by_chance == pytest.approx(2500 * 2500 / 9e7, rel=0.01)
-        assert (len(found.codes) <= ledger.chance_bound(found.codes_by_chance, BOUNDS.codes_p)) is is_chance
+        assert (len(found.codes) <= verbatim.max_shared_by_chance(found.codes_by_chance, BOUNDS.codes_p)) is is_chance
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.data())
-def test_the_replay_test_is_fishers(m: int, h: int, data: st.DataObject) -> None:
+def test_replay_test_is_fishers_exact_test(m: int, h: int, data: st.DataObject) -> None:
     a, b = data.draw(st.integers(0, m)), data.draw(st.integers(0, h))
     member = np.array([True] * m + [False] * h)
     hit = np.array([True] * a + [False] * (m - a) + [True] * b + [False] * (h - b))
-    test = replay.excess("x", member, np.ones(m + h, bool), hit)
+    test = membership.run_leakage_test("x", member, np.ones(m + h, bool), hit)
     expected = stats.fisher_exact([[a, m - a], [b, h - b]], alternative="greater").pvalue
     assert test.p == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_smallest_leak_is_seen_four_times_out_of_five() -> None:
-    test = replay.Excess(name="x", members=1200, members_hit=40, holdout=300, holdout_hit=9, p=0.5)
+def test_smallest_detectable_leak_has_power_0_8() -> None:
+    test = membership.LeakageTest(name="x", members=1200, members_hit=40, holdout=300, holdout_hit=9, p=0.5)
     alpha = 0.002
-    leak = replay.smallest_leak(test, alpha)
+    leak = membership.smallest_detectable_leak(test, alpha)
     assert leak is not None
-    draw_ = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     chance = 9.5 / 301
-    hits = draw_.binomial(1200, chance + leak * (1 - chance), 4000), draw_.binomial(300, chance, 4000)
+    hits = rng.binomial(1200, chance + leak * (1 - chance), 4000), rng.binomial(300, chance, 4000)
     seen = stats.hypergeom.sf(hits[0] - 1, 1500, hits[0] + hits[1], 1200) <= alpha
     assert seen.mean() == pytest.approx(0.8, abs=0.03)
 
 
-def test_auc_and_the_exact_p_of_true_positives() -> None:
-    draw_ = np.random.default_rng(1)
-    member = draw_.random(700) < 0.7
-    score = draw_.normal(size=700) + 0.3 * member
-    found = membership.attack("x", score, member, level=0.95)
+def test_auc_and_exact_p_of_the_true_positive_rate() -> None:
+    rng = np.random.default_rng(1)
+    member = rng.random(700) < 0.7
+    score = rng.normal(size=700) + 0.3 * member
+    found = membership.run_attack("x", score, member, level=0.95)
     assert found.auc == pytest.approx(roc_auc_score(member, score))
     assert found.low < found.auc < found.high
     m, h = int(member.sum()), int((~member).sum())
     flat = []
     for _ in range(2000):
-        order = draw_.permutation(m + h) < m  # True where a member stands
+        order = rng.permutation(m + h) < m  # True for a member
         flat.append(membership._rank_p(int(order[: np.flatnonzero(~order)[int(0.01 * h)]].sum()), m, h))
     assert 0.03 <= np.mean(np.array(flat) <= 0.05) <= 0.065  # valid, and not useless
-    bound = membership.chance_tpr(m, h, 0.01)
+    bound = membership.max_tpr_by_chance(m, h, 0.01)
     k = int(0.01 * h)
     assert stats.hypergeom.cdf(k, m + h, h, round(bound * m) + k) >= 0.01
     assert stats.hypergeom.cdf(k, m + h, h, round(bound * m) + 1 + k) < 0.01
 
 
-def test_distances_are_those_of_a_slow_definition() -> None:
-    rows, others = encoded(table(0, 30)), encoded(table(1, 40))
-    found = surroundings(rows, others)
+def test_row_distances_against_a_slow_definition() -> None:
+    rows, others = encode_products(generate_rows(0, 30)), encode_products(generate_rows(1, 40))
+    found = measure_neighbours(rows, others)
 
     def distance(i: int, j: int) -> float:
         union = rows.words[i] | others.words[j]
         title = 1 - len(rows.words[i] & others.words[j]) / len(union) if union else 0.0
         price = min(abs(rows.log_price[i] - others.log_price[j]) / math.log(1.5), 1)
-        differ = (rows.leaves[i] != others.leaves[j]) * 0.1 + (rows.branches[i] != others.branches[j]) * 0.1
+        differ = (rows.categories[i] != others.categories[j]) * 0.1 + (rows.parents[i] != others.parents[j]) * 0.1
         return float(0.45 * title + 0.3 * price + differ + 0.05 * (rows.discount[i] != others.discount[j]))
 
     for i in range(len(rows)):
@@ -166,9 +174,9 @@ def test_distances_are_those_of_a_slow_definition() -> None:
         assert found.density[i] == pytest.approx(np.exp(-0.5 * (np.array(every) / 0.08) ** 2).mean(), abs=1e-4)
 
 
-def test_a_real_catalog_without_holdout_is_refused(real_rows: list[Product]) -> None:
+def test_real_catalog_without_holdout_is_refused(real_rows: list[Product]) -> None:
     with pytest.raises(ToileError, match="validation and test together"):
-        real_of([row for row in real_rows if row.split == "train"])
+        split_members([row for row in real_rows if row.split == "train"])
 
 
 # --- the spec
@@ -183,7 +191,7 @@ def spec() -> CatalogSpec:
 
 
 def fitted(rows: Sequence[Product], *, leaks: bool) -> CatalogSpec:
-    """A small fit: leaves with their shares and one title; with `leaks` the first word of every title gets in."""
+    """A small fit of the first words of titles; with `leaks` also words of a single family get in."""
     document = shop_document()
     counts = Counter(row.title.split()[0] for row in {r.family: r for r in rows}.values() if row.title)
     kept = {word: count for word, count in counts.items() if count >= (1 if leaks else 5)}
@@ -194,30 +202,30 @@ def fitted(rows: Sequence[Product], *, leaks: bool) -> CatalogSpec:
     return spec_of(document)
 
 
-def test_a_fit_that_lets_single_families_through_is_caught_from_both_sides(real: Real, spec: CatalogSpec) -> None:
-    safe = spec_privacy(
+def test_fit_that_leaks_single_families_fails_the_canaries(real: RealCatalog, spec: CatalogSpec) -> None:
+    safe = check_spec(
         real, spec, BOUNDS, lambda rows: fitted(rows, leaks=False), num_refits=3, progress=lambda text: None
     )
     assert not {"canaries", "refit_strings", "refit_shares"} & failed(safe.checks)
-    leaky = spec_privacy(
+    leaky = check_spec(
         real, spec, BOUNDS, lambda rows: fitted(rows, leaks=True), num_refits=3, progress=lambda text: None
     )
     assert "canaries" in failed(leaky.checks)
     assert {hit.detail for hit in leaky.hits if hit.check == "canaries"} == {"a word of one planted family"}
 
 
-def test_a_word_of_one_family_vanishes_with_it(real_rows: list[Product]) -> None:
+def test_word_of_one_family_vanishes_without_it(real_rows: list[Product]) -> None:
     rows = [row for row in real_rows if row.split == "train"][:300]
     rows[0] = replace(rows[0], title=f"Unheard {rows[0].title}", family="alone")
-    members = encoded(rows)
+    members = encode_products(rows)
     found = refits.leave_one_out(lambda some: fitted(some, leaks=True), members, [0], 5)
     assert [hit.text for hit in found.lost] == ["unheard"]
     assert refits.leave_one_out(lambda some: fitted(some, leaks=False), members, [0], 5).lost == []
-    assert 0 in refits.most_telling(surprise(members), 40)
+    assert 0 in refits.most_influential(self_information(members), 40)
 
 
-def weighed(weights: dict[str, float]) -> CatalogSpec:
-    """A spec with these weights of one attribute in every leaf."""
+def spec_with_weights(weights: dict[str, float]) -> CatalogSpec:
+    """A spec with these weights of one attribute in every category."""
     document = shop_document()
     document["attributes"]["line"] = {"values": {word: {"weight": 1} for word in ("one", "two")}}
     for category in document["categories"]:
@@ -228,112 +236,112 @@ def weighed(weights: dict[str, float]) -> CatalogSpec:
 @pytest.mark.parametrize(
     ("before", "after", "share", "regrouped"),
     [
-        (weighed({"one": 6, "two": 12}), weighed({"one": 5, "two": 12}), (6 / 18) / (5 / 17), 1),
-        (weighed({"one": 2, "two": 12}), weighed({"one": 1, "two": 12}), (2 / 14) / (1 / 13), 1),
-        (weighed({"one": 5, "two": 6}), weighed({"two": 6}), 1, 11 / 6),
-        (weighed({"two": 6}), weighed({"one": 5, "two": 6}), 1, 11 / 6),
-        (weighed({"one": 1, "two": 6}), weighed({"two": 6}), 7 / 6, 1),
-        (weighed({"one": 1, "two": 1}), weighed({"two": 1}), 2, 1),
+        (spec_with_weights({"one": 6, "two": 12}), spec_with_weights({"one": 5, "two": 12}), (6 / 18) / (5 / 17), 1),
+        (spec_with_weights({"one": 2, "two": 12}), spec_with_weights({"one": 1, "two": 12}), (2 / 14) / (1 / 13), 1),
+        (spec_with_weights({"one": 5, "two": 6}), spec_with_weights({"two": 6}), 1, 11 / 6),
+        (spec_with_weights({"two": 6}), spec_with_weights({"one": 5, "two": 6}), 1, 11 / 6),
+        (spec_with_weights({"one": 1, "two": 6}), spec_with_weights({"two": 6}), 7 / 6, 1),
+        (spec_with_weights({"one": 1, "two": 1}), spec_with_weights({"two": 1}), 2, 1),
     ],
 )
-def test_a_share_may_move_more_where_a_value_went(
+def test_share_may_change_more_next_to_a_vanished_value(
     real_rows: list[Product], before: CatalogSpec, after: CatalogSpec, share: float, regrouped: float
 ) -> None:
-    members = encoded(real_rows[:60])
+    members = encode_products(real_rows[:60])
     specs = iter([before, after])
     found = refits.leave_one_out(lambda rows: next(specs), members, [0], 5)
     assert (found.share, found.regrouped) == pytest.approx((math.log(share), math.log(regrouped)))
 
 
-def test_a_share_may_move_more_where_a_leaf_went(real_rows: list[Product], spec: CatalogSpec) -> None:
+def test_share_may_change_more_next_to_a_vanished_category(real_rows: list[Product], spec: CatalogSpec) -> None:
     gone, *others = spec.categories
     left = replace(spec, categories=tuple(replace(each, share=each.share / (1 - gone.share)) for each in others))
     specs = iter([spec, left])
-    found = refits.leave_one_out(lambda rows: next(specs), encoded(real_rows[:60]), [0], 5)
+    found = refits.leave_one_out(lambda rows: next(specs), encode_products(real_rows[:60]), [0], 5)
     assert found.share == 0
     assert found.regrouped == pytest.approx(-math.log(1 - gone.share))
 
 
-def test_strings_that_few_families_hold_are_listed(real: Real, real_rows: list[Product], spec: CatalogSpec) -> None:
+def test_rare_strings_are_found(real: RealCatalog, real_rows: list[Product], spec: CatalogSpec) -> None:
     rare = min(
         (word for word in {(row.title or "").split()[0] for row in real_rows}),
         key=lambda word: len({row.family for row in real_rows if (row.title or "").startswith(f"{word} ")}),
     )
     few = [row for row in real_rows if not (row.title or "").startswith(f"{rare} ")]
     few += [row for row in real_rows if (row.title or "").startswith(f"{rare} ") and row.split == "train"][:1]
-    held = real_of(few)
-    hits, num_real = ledger.too_rare(spec, held.members, held.holdout, 5, ledger.public_words())
+    held = split_members(few)
+    hits, num_real = verbatim.find_rare_strings(spec, held.members, held.holdout, 5, verbatim.list_public_words())
     assert rare.lower() in {hit.text for hit in hits}
     assert num_real > 40
     assert "wool" not in {hit.text for hit in hits}
 
 
-def test_the_real_brand_may_not_be_in_a_spec(real: Real, spec: CatalogSpec) -> None:
-    hits, _ = ledger.too_rare(spec, real.members, real.holdout, 5)
+def test_real_brand_may_not_be_in_a_spec(real: RealCatalog, spec: CatalogSpec) -> None:
+    hits, _ = verbatim.find_rare_strings(spec, real.members, real.holdout, 5)
     assert {hit.text for hit in hits if "own name" in hit.detail} == {"ashlar & wren"}
 
 
-# --- pictures
+# --- images
 
 
 @pytest.fixture(scope="module")
-def pictures() -> tuple[Looks, Looks, list[tuple[str, str, bytes]], list[tuple[str, str, bytes]]]:
-    """Real train, real holdout and an honest twin's pictures, 70 each at most."""
+def images() -> tuple[ImageFeatures, ImageFeatures, list[tuple[str, str, bytes]], list[tuple[str, str, bytes]]]:
+    """Images of real train, real holdout and an independent synthetic catalog."""
 
     def files(seed: int, num: int) -> list[tuple[str, str, bytes]]:
-        return [(row.product_code, row.family, jpeg(draw(row, PIXELS), 90)) for row in table(seed, num)]
+        return [(row.product_code, row.family, encode_jpeg(draw(row, PIXELS), 90)) for row in generate_rows(seed, num)]
 
     own = files(0, 110)
     families = sorted({family for _, family, _ in own})
     held = set(families[::3])
     train = [each for each in own if each[1] not in held]
-    return looks(train), looks(each for each in own if each[1] in held), files(1, 50), train
+    return extract_features(train), extract_features(each for each in own if each[1] in held), files(1, 50), train
 
 
 def decoded(file: bytes) -> Image.Image:
     return Image.open(io.BytesIO(file)).convert("RGB")
 
 
-def test_honest_pictures_pass_and_one_copy_in_disguise_does_not(
-    pictures: tuple[Looks, Looks, list[tuple[str, str, bytes]], list[tuple[str, str, bytes]]],
+def test_disguised_copy_of_an_image_fails(
+    images: tuple[ImageFeatures, ImageFeatures, list[tuple[str, str, bytes]], list[tuple[str, str, bytes]]],
 ) -> None:
-    train, holdout, honest, files = pictures
-    assert failed(pictures_privacy(train, holdout, looks(honest), BOUNDS).checks) == set()
+    train, holdout, honest, files = images
+    assert failed(check_images(train, holdout, extract_features(honest), BOUNDS).checks) == set()
     victim = decoded(files[7][2])
     larger = victim.resize((PIXELS * 2, PIXELS * 2), Image.Resampling.BICUBIC)
     for disguise in (victim, ImageOps.mirror(victim), larger):
-        planted = [*honest, ("copy", "copy", jpeg(disguise, 70))]
-        found = pictures_privacy(train, holdout, looks(planted), BOUNDS)
+        planted = [*honest, ("copy", "copy", encode_jpeg(disguise, 70))]
+        found = check_images(train, holdout, extract_features(planted), BOUNDS)
         assert failed(found.checks) == {"copied_pictures"}
         assert [hit.text for hit in found.hits] == [files[7][0]]
 
 
-def test_identical_files_and_identical_pixels_are_told_apart(
-    pictures: tuple[Looks, Looks, list[tuple[str, str, bytes]], list[tuple[str, str, bytes]]],
+def test_identical_files_and_identical_pixels_are_distinguished(
+    images: tuple[ImageFeatures, ImageFeatures, list[tuple[str, str, bytes]], list[tuple[str, str, bytes]]],
 ) -> None:
-    train, holdout, honest, files = pictures
+    train, holdout, honest, files = images
     again = io.BytesIO()
     decoded(files[3][2]).save(again, "PNG")
-    pixels = pictures_privacy(train, holdout, looks([*honest, ("copy", "copy", again.getvalue())]), BOUNDS)
+    pixels = check_images(train, holdout, extract_features([*honest, ("copy", "copy", again.getvalue())]), BOUNDS)
     assert "identical_pictures" in failed(pixels.checks)
     assert "identical_picture_files" not in failed(pixels.checks)
-    file = pictures_privacy(train, holdout, looks([*honest, ("copy", "copy", files[3][2])]), BOUNDS)
+    file = check_images(train, holdout, extract_features([*honest, ("copy", "copy", files[3][2])]), BOUNDS)
     assert {"identical_pictures", "identical_picture_files"} <= failed(file.checks)
 
 
-def test_families_never_stand_for_each_other_and_bounds_follow_real_pairs() -> None:
+def test_nearest_image_is_of_another_family_and_threshold_follows_real_pairs() -> None:
     noise = np.random.default_rng(0)
     square = [Image.fromarray(noise.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(2)]
-    files = [jpeg(each, 95) for each in square]
-    found = looks([("a", "one", files[0]), ("b", "one", files[0]), ("c", "two", files[1])])
-    assert nearest(found, found).which.tolist()[:2] == [2, 2]
-    assert nearest(found, found).likeness.max() < 0.3
-    assert copies_above(np.array([0.2, 0.8, 0.999], np.float32)) == pytest.approx(0.88)
+    files = [encode_jpeg(each, 95) for each in square]
+    found = extract_features([("a", "one", files[0]), ("b", "one", files[0]), ("c", "two", files[1])])
+    assert find_nearest(found, found).which.tolist()[:2] == [2, 2]
+    assert find_nearest(found, found).similarity.max() < 0.3
+    assert copy_threshold(np.array([0.2, 0.8, 0.999], np.float32)) == pytest.approx(0.88)
     box = Image.new("RGB", (40, 40), "white")
     box.paste((10, 20, 30), (8, 5, 30, 33))
     assert bounding_box(box) == (8, 5, 30, 33)
 
 
-def test_folders_without_pictures_are_not_asked() -> None:
-    found = pictures_privacy(looks([]), looks([]), looks([]), BOUNDS)
+def test_folders_without_images_skip_the_checks() -> None:
+    found = check_images(extract_features([]), extract_features([]), extract_features([]), BOUNDS)
     assert [check.passed for check in found.checks] == [None] * 4

@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 import generator.catalog.run_folder
 import generator.catalog.shards
-from generator.catalog.job_array import Part, ShardRange, shard_range, told, write_part
+from generator.catalog.generate import Part, ShardRange, format_part_summary, parse_shard_range, write_part
 from generator.catalog.shards import GenerateInputs, write_shards
-from generator.catalog.storage import Folder, folder_of
+from generator.catalog.storage import Folder, resolve_folder
 from generator.catalog.verify import verify
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
@@ -52,7 +52,7 @@ def wanted(demo_document: dict[str, Any]) -> GenerateInputs:
 
 
 def some(inputs: GenerateInputs, out: Path, text: str, **options: Any) -> Part:
-    return write_part(inputs, out, shard_range(text), **options)
+    return write_part(inputs, out, parse_shard_range(text), **options)
 
 
 @pytest.mark.parametrize("order", [("0:1", "1:2", "2:"), ("2:", "0:1", "1:2"), ("1:2", "2:", ":1")], ids=" ".join)
@@ -156,7 +156,7 @@ def test_a_task_that_is_still_at_work_finishes_what_another_has_made_complete(
 
     outer = some(wanted, tmp_path / "out", "0:2", progress=between)
     assert (inner[0].manifest, inner[0].num_missing) == (None, 0)
-    assert "still at work" in told(inner[0], 3)
+    assert "still at work" in format_part_summary(inner[0], 3)
     assert outer.manifest is not None
     write_shards(wanted, tmp_path / "plain")
     assert content(tmp_path / "out") == content(tmp_path / "plain")
@@ -191,10 +191,10 @@ def test_other_inputs_and_other_versions_are_refused_and_nothing_goes(
     other = GenerateInputs(spec_document=wanted.spec_document, seed=4, start=0, num_products=110, image_size=None)
     with pytest.raises(ToileError, match="other inputs"):
         some(other, tmp_path / "out", "2:")
-    real = generator.catalog.run_folder.made_by
+    real = generator.catalog.run_folder.provenance
     with monkeypatch.context() as patched:
-        for module in (generator.catalog.run_folder, generator.catalog.sharing):
-            patched.setattr(module, "made_by", lambda inputs: {**real(inputs), "pillow": "1.0"})
+        for module in (generator.catalog.run_folder, generator.catalog.run_folder):
+            patched.setattr(module, "provenance", lambda inputs: {**real(inputs), "pillow": "1.0"})
         with pytest.raises(ToileError, match=r"other versions: pillow \S+ there, 1.0 here"):
             some(wanted, tmp_path / "out", "2:")
     assert content(tmp_path / "out") == before
@@ -203,16 +203,16 @@ def test_other_inputs_and_other_versions_are_refused_and_nothing_goes(
 
 
 def test_ranges() -> None:
-    assert shard_range("2:5").within(9) == range(2, 5)
-    assert shard_range("2:").within(9) == range(2, 9)
-    assert shard_range(":5").within(9) == range(5)
-    assert shard_range(":").within(9) == range(9)
+    assert parse_shard_range("2:5").within(9) == range(2, 5)
+    assert parse_shard_range("2:").within(9) == range(2, 9)
+    assert parse_shard_range(":5").within(9) == range(5)
+    assert parse_shard_range(":").within(9) == range(9)
     for text in ("5", "-1:3", "1:-1", "a:b", "1:2:3", "", "1.5:2", " 1:2", "١:٢"):
         with pytest.raises(ToileError, match="is not A:B"):
-            shard_range(text)
+            parse_shard_range(text)
     for text in ("9:", "3:10", "4:4", "5:3"):
         with pytest.raises(ToileError, match="there are 9 shards, 0 to 8") as caught:
-            shard_range(text).within(9)
+            parse_shard_range(text).within(9)
         assert caught.value.hint == "choose from 0:9"
     with pytest.raises(ToileError, match="there is 1 shard, 0"):
         ShardRange(first=1).within(1)
@@ -267,7 +267,7 @@ def test_two_that_write_the_same_file_at_the_same_time_leave_it_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second begins and ends while the first is writing, as a task and its repetition on another machine may."""
-    out, real, nested = folder_of(tmp_path), os.fsync, list[int]()
+    out, real, nested = resolve_folder(tmp_path), os.fsync, list[int]()
 
     def sync(descriptor: int) -> None:
         real(descriptor)

@@ -91,11 +91,11 @@ def test_the_manifest_lists_them_and_verify_reads_them(masked: Path, tmp_path: P
 
 def test_a_lost_file_of_masks_is_written_again(masked: Path, inputs: GenerateInputs, tmp_path: Path) -> None:
     from generator.catalog.shards import write_shard
-    from generator.catalog.storage import folder_of
+    from generator.catalog.storage import resolve_folder
 
-    begun = folder_of(tmp_path / "begun")
+    begun = resolve_folder(tmp_path / "begun")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("generator.catalog.shards.complete", lambda *a: pytest.fail("stopped here"))
+        patch.setattr("generator.catalog.shards.finalize", lambda *a: pytest.fail("stopped here"))
         with pytest.raises(pytest.fail.Exception):
             write_shards(inputs, begun)
     path = files(tmp_path / "begun")[0]

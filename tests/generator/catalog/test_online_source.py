@@ -13,17 +13,16 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-import generator.catalog.online_source
 from finetune.data_loader import step_batches
-from finetune.data_mix import Example, Source, check_currencies, find_source, open_source
+from finetune.data_mix import Source, SpecSource, check_currencies, find_source, open_mix, open_source
 from finetune.distributed import Ranks
 from finetune.phi3v import load_model
-from generator.catalog.online_source import DrawnSource, opener
+from generator.catalog.online_source import open_online_rows
 from generator.commands.generate import generate
 from schemas.errors import ToileError
 from schemas.product import SPLITS, read
-from schemas.specs import presets
 from schemas.training import DrawSpec, MixSource, TrainingSpec
+from schemas.validation import presets
 from tests.conftest import PRESETS
 from toile.cli import main
 
@@ -31,22 +30,21 @@ SAME_AS_CATALOG = DrawSpec(num_products=120, seed=3, image_size=64)
 """What the fixture `catalog` was generated with."""
 
 
-def drawn(split: str = "train", data: Path = PRESETS / "demo.yaml", **changes: Any) -> DrawnSource[Example]:
+def online(split: str = "train", data: Path = PRESETS / "demo.yaml", **changes: Any) -> SpecSource:
     """The rows of a spec, by default those of the fixture `catalog`."""
-    draw = dataclasses.replace(SAME_AS_CATALOG, **changes)
-    source = opener([MixSource(data=str(data), draw=draw)], Example)(data, split)
-    assert source is not None
+    source = find_source(data, split, dataclasses.replace(SAME_AS_CATALOG, **changes))
+    assert isinstance(source, SpecSource)
     return source
 
 
 def shown(source: Source, row: int) -> tuple[str, str, float, bytes]:
     example = source.example(row)
-    return example.title, example.category, example.full_price, example.picture.tobytes()
+    return example.title, example.category, example.full_price, example.image.tobytes()
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_a_spec_gives_the_rows_and_pixels_of_its_folder(catalog: Path, split: str) -> None:
-    stored, source = find_source(catalog, split), drawn(split)
+def test_online_rows_equal_generated_folder(catalog: Path, split: str) -> None:
+    stored, source = find_source(catalog, split), online(split)
     assert stored is not None
     assert source.num_examples == stored.num_examples
     assert source.num_skipped == stored.num_skipped
@@ -55,72 +53,72 @@ def test_a_spec_gives_the_rows_and_pixels_of_its_folder(catalog: Path, split: st
         assert shown(source, row) == shown(stored, row)
 
 
-def test_seen_rows_are_those_of_the_folder_without_hashes(catalog: Path) -> None:
+def test_online_seen_rows_have_no_hashes(catalog: Path) -> None:
     stored = [{**row, "picture_sha256": None} for row in open_source(catalog, "train").seen()]
-    assert list(drawn().seen()) == stored
+    assert list(online().seen()) == stored
 
 
-def test_rows_do_not_depend_on_how_many_are_looked_at_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = drawn()
-    monkeypatch.setattr(generator.catalog.online_source, "_BATCH", 7)
-    parts = drawn()
+def test_online_rows_do_not_depend_on_batch_rows() -> None:
+    whole = online().rows
+    parts = open_online_rows(PRESETS / "demo.yaml", "train", SAME_AS_CATALOG, batch_rows=7)
+    assert parts is not None
     assert parts.index_N.tolist() == whole.index_N.tolist()
     assert parts.num_skipped == whole.num_skipped > 0
-    assert list(parts.seen()) == list(whole.seen())
+    assert list(parts.iterate_keys(batch_rows=7)) == list(whole.iterate_keys())
 
 
-def test_a_larger_catalog_begins_with_the_smaller_one() -> None:
-    few, many = drawn().index_N.tolist(), drawn(num_products=500).index_N.tolist()
+def test_larger_catalog_starts_with_smaller_one() -> None:
+    few, many = online().rows.index_N.tolist(), online(num_products=500).rows.index_N.tolist()
     assert many[: len(few)] == few
     assert many[len(few)] >= 120
 
 
-def test_a_source_travels_as_the_spec_and_four_bytes_a_row() -> None:
-    few, many = drawn(num_products=1000), drawn(num_products=50_000)
+def test_online_source_pickles_four_bytes_per_row() -> None:
+    few, many = online(num_products=1000), online(num_products=50_000)
     grown = len(pickle.dumps(many)) - len(pickle.dumps(few))
     assert grown == pytest.approx(4 * (many.num_examples - few.num_examples), abs=100)
     assert shown(pickle.loads(pickle.dumps(few)), 5) == shown(few, 5)
 
 
-def test_worker_processes_draw_the_same_batches(catalog: Path) -> None:
+def test_worker_processes_render_same_batches(catalog: Path) -> None:
     _, processor = load_model("tiny")
     spec = TrainingSpec(mix=(MixSource(data="a"), MixSource(data="b")), max_steps=2, batch_size=4)
-    sources: list[Source] = [drawn(), open_source(catalog, "train")]
+    sources: list[Source] = [online(), open_source(catalog, "train")]
     alone, shared = (list(step_batches(spec, sources, processor, 0, num, Ranks(device="cpu"))) for num in (0, 2))
     for one, other in zip(alone, shared, strict=True):
         for batch, same in zip(one, other, strict=True):
             assert all((batch[name] == same[name]).all() for name in batch)
 
 
-def test_the_hash_is_of_what_decides_the_pictures(tmp_path: Path) -> None:
+def test_online_hash_covers_what_decides_images(tmp_path: Path) -> None:
     copy = tmp_path / "another-name.yaml"
     copy.write_text((PRESETS / "demo.yaml").read_text())
-    assert drawn(data=copy).content_sha256 == drawn().content_sha256 == drawn("test").content_sha256
+    assert online(data=copy).content_sha256 == online().content_sha256 == online("test").content_sha256
     changed = tmp_path / "changed.yaml"
     changed.write_text((PRESETS / "demo.yaml").read_text().replace("\nname: demo\n", "\nname: demi\n"))
-    others = [drawn(seed=4), drawn(num_products=121), drawn(image_size=65), drawn(data=changed)]
-    assert len({drawn().content_sha256, *(other.content_sha256 for other in others)}) == 5
+    others = [online(seed=4), online(num_products=121), online(image_size=65), online(data=changed)]
+    assert len({online().content_sha256, *(other.content_sha256 for other in others)}) == 5
 
 
-def test_what_draws_by_default_is_what_generates_by_default() -> None:
+def test_draw_defaults_equal_generate_defaults() -> None:
     defaults = {option.name: option.default for option in generate.params if isinstance(option, click.Option)}
     assert {name: defaults[name] for name in dataclasses.asdict(DrawSpec())} == dataclasses.asdict(DrawSpec())
 
 
-def test_a_source_is_named_after_its_file_or_its_preset(tmp_path: Path) -> None:
+def test_online_source_is_named_after_file_or_preset(tmp_path: Path) -> None:
     copy = tmp_path / "copy.yaml"
     copy.write_text((PRESETS / "demo.yaml").read_text())
-    assert drawn(data=copy).folder == copy
-    assert drawn().folder == Path("demo")
+    assert online(data=copy).folder == copy
+    assert online().folder == Path("demo")
 
 
-def test_currencies_of_specs_are_checked_too(spec_document: dict[str, Any], tmp_path: Path) -> None:
+def test_mixed_currencies_of_specs_are_refused(spec_document: dict[str, Any], tmp_path: Path) -> None:
     spec_document["shop"]["currency_code"] = "INR"
     rupees = tmp_path / "rupees.json"
     rupees.write_text(json.dumps(spec_document))
-    check_currencies([drawn()])
+    check_currencies([online()])
     with pytest.raises(ToileError, match="INR"):
-        check_currencies([drawn(), drawn(data=rupees)])
+        check_currencies([online(), online(data=rupees)])
 
 
 Fault = Callable[[Path, Path], list[MixSource]]
@@ -132,7 +130,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
     ),
     "draw of a folder": (
         lambda tmp, shards: [MixSource(data=str(shards), draw=DrawSpec())],
-        "is a folder, whose products are drawn already",
+        "is a folder, whose products are rendered already",
         "leave out draw",
     ),
     "twice": (
@@ -140,7 +138,7 @@ FAULTS: dict[str, tuple[Fault, str, str]] = {
             MixSource(data=str(PRESETS / "demo.yaml")),
             MixSource(data=str(PRESETS / "demo.yaml"), draw=DrawSpec(seed=1)),
         ],
-        "is there twice, drawn in two ways",
+        "is there twice with different settings of draw",
         "raise num_products",
     ),
     "a broken spec": (
@@ -163,18 +161,18 @@ def broken_spec(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_what_cannot_be_drawn_is_said_before_anything_starts(fault: str, catalog: Path, tmp_path: Path) -> None:
+def test_open_mix_refuses_faulty_entries(fault: str, catalog: Path, tmp_path: Path) -> None:
     make, problem, hint = FAULTS[fault]
     with pytest.raises(ToileError) as caught:
-        opener(make(tmp_path, catalog), Example)
+        open_mix(make(tmp_path, catalog), "train")
     assert problem in caught.value.problem
     assert hint in caught.value.hint
 
 
-def test_a_split_without_rows_is_none() -> None:
+def test_split_without_rows_is_none() -> None:
     data = PRESETS / "demo.yaml"
     draw = DrawSpec(num_products=1, image_size=32)
-    found = [opener([MixSource(data=str(data), draw=draw)], Example)(data, split) for split in SPLITS]
+    found = [find_source(data, split, draw) for split in SPLITS]
     assert sum(source is None for source in found) >= 2
 
 
@@ -189,7 +187,7 @@ def trained(run: Path, out: Path, *options: str) -> list[float]:
     return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
 
 
-def test_training_from_a_spec_has_the_losses_of_training_from_its_folder(catalog: Path, tmp_path: Path) -> None:
+def test_training_from_spec_equals_training_from_folder(catalog: Path, tmp_path: Path) -> None:
     draw = dataclasses.asdict(SAME_AS_CATALOG)
     from_folder = trained(run_file(tmp_path / "folder.json", data=str(catalog)), tmp_path / "folder")
     from_spec = trained(run_file(tmp_path / "spec.json", data="demo", draw=draw), tmp_path / "spec", "--loaders", "1")
@@ -206,17 +204,17 @@ def test_training_from_a_spec_has_the_losses_of_training_from_its_folder(catalog
     assert seen["picture_sha256"].null_count == seen.num_rows
 
 
-def test_a_file_beside_the_run_comes_before_a_preset(tmp_path: Path) -> None:
-    from finetune.commands import read_run
+def test_file_next_to_run_precedes_preset(tmp_path: Path) -> None:
+    from finetune.train import load_run_spec
 
     run = run_file(tmp_path / "run.json", data="demo")
-    assert read_run(run, None, (), None).mix[0].data == str(presets("catalog")["demo"])
-    assert read_run(run, None, ("sportswear=2",), None).mix[0].data == str(presets("catalog")["sportswear"])
+    assert load_run_spec(run).mix[0].data == str(presets("catalog")["demo"])
+    assert load_run_spec(run, mix=[MixSource(data="sportswear")]).mix[0].data == str(presets("catalog")["sportswear"])
     (tmp_path / "demo").mkdir()
-    assert read_run(run, None, (), None).mix[0].data == str(tmp_path / "demo")
+    assert load_run_spec(run).mix[0].data == str(tmp_path / "demo")
 
 
-def test_an_entry_that_is_nothing_stops_the_command(tmp_path: Path) -> None:
+def test_unknown_mix_entry_stops_command(tmp_path: Path) -> None:
     run = run_file(tmp_path / "run.json", data="dmo")
     result = CliRunner().invoke(main, ["train", str(run), "--out", str(tmp_path / "out")])
     assert result.exit_code == 1
@@ -225,7 +223,7 @@ def test_an_entry_that_is_nothing_stops_the_command(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_rows_of_an_index_are_ascending_and_small() -> None:
-    index_N = drawn(num_products=30_000).index_N
+def test_online_index_is_ascending_int32() -> None:
+    index_N = online(num_products=30_000).rows.index_N
     assert index_N.dtype == np.int32
     assert (np.diff(index_N) > 0).all()

@@ -14,8 +14,8 @@ from huggingface_hub import constants
 
 import generator.catalog.shards
 from generator import GenerateInputs, write_shards
+from schemas.documents import read_document
 from schemas.product import read
-from schemas.validation import read_document
 from tests.conftest import PRESETS
 from tests.helpers import shard_fixture
 from tests.helpers.dataset_hub import served
@@ -175,7 +175,7 @@ def test_real_rows_stay_here_unless_that_is_asked_for(hub: UploadHub, tmp_path: 
     (folder / "extra").mkdir()
     (folder / "extra" / "rejected.jsonl").write_text('{"row": 1, "product_code": "secret"}\n')
     said = refused(pushed(hub, tmp_path, folder, NAME))
-    assert "holds real rows (imported)" in said
+    assert "contains real rows (imported)" in said
     assert "--allow-real" in said
     assert hub.repositories == {}
     allowed = pushed(hub, tmp_path, folder, NAME, "--allow-real")
@@ -185,7 +185,7 @@ def test_real_rows_stay_here_unless_that_is_asked_for(hub: UploadHub, tmp_path: 
 
 def test_a_data_set_of_others_or_a_public_one_is_refused(hub: UploadHub, catalog: Path, tmp_path: Path) -> None:
     thesis = hub.add("my-team/thesis", {"chapter1.txt": b"years of work"})
-    assert "holds files that toile did not push, such as chapter1.txt" in refused(
+    assert "contains files that toile did not push, such as chapter1.txt" in refused(
         pushed(hub, tmp_path, catalog, "my-team/thesis")
     )
     hub.add("my-team/open", {}, private=False)
@@ -199,7 +199,7 @@ def test_a_data_set_of_others_or_a_public_one_is_refused(hub: UploadHub, catalog
 
 def test_a_hub_that_loses_a_byte_is_noticed(hub: UploadHub, catalog: Path, tmp_path: Path) -> None:
     hub.spoils = True
-    assert "does not hold what was sent" in refused(pushed(hub, tmp_path, catalog, NAME))
+    assert "does not contain what was sent" in refused(pushed(hub, tmp_path, catalog, NAME))
 
 
 @pytest.mark.parametrize("token", [None, "hf_wrongToken"])
@@ -220,4 +220,4 @@ def test_a_hub_that_cannot_be_reached_is_one_line(hub: UploadHub, catalog: Path,
 
 def test_a_name_that_is_none_is_one_line(hub: UploadHub, catalog: Path, tmp_path: Path) -> None:
     for name in ("luxury", "a/b/c", "my-team/lux ury", "../x"):
-        assert "is no name of a data set" in refused(pushed(hub, tmp_path, catalog, name))
+        assert "is not a name of a data set" in refused(pushed(hub, tmp_path, catalog, name))

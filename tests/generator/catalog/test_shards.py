@@ -22,13 +22,13 @@ from PIL import Image
 
 import generator.catalog.shards
 from generator import draw, product
-from generator.catalog.job_array import shard_range, write_part
+from generator.catalog.generate import parse_shard_range, write_part
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.storage import Folder
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from schemas.product import ARROW_SCHEMA, COLUMNS, read, split_of, to_table
-from schemas.specs import from_document
+from schemas.validation import from_document
 
 SMALL_SHARDS = {True: 20, False: 50}
 
@@ -322,10 +322,10 @@ def test_a_folder_begun_in_other_shards_is_begun_anew(
 ) -> None:
     wanted = inputs(demo_document, num_products=90, image_size=None)
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 30})
-    write_part(wanted, tmp_path / "begun", shard_range("0:2"))
+    write_part(wanted, tmp_path / "begun", parse_shard_range("0:2"))
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 50})
     with pytest.raises(ToileError, match="in 3 shards instead of 2"):
-        write_part(wanted, tmp_path / "begun", shard_range("1:2"))
+        write_part(wanted, tmp_path / "begun", parse_shard_range("1:2"))
     write_shards(wanted, tmp_path / "begun")
     write_shards(wanted, tmp_path / "at once")
     assert digests(tmp_path / "begun") == digests(tmp_path / "at once")

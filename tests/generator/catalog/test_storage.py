@@ -25,8 +25,8 @@ from moto.server import ThreadedMotoServer
 
 import generator.catalog.shards
 from generator import GenerateInputs, write_shards
-from generator.catalog.run_folder import RECEIPTS
-from generator.catalog.storage import Folder, folder_of
+from generator.catalog.run_folder import MARKERS
+from generator.catalog.storage import Folder, resolve_folder
 from generator.catalog.verify import verify
 from schemas.errors import ToileError
 from tests.helpers.shard_fixture import image_bytes
@@ -112,7 +112,7 @@ def drawn(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any
 @pytest.fixture
 def stored(drawn: Path, url: str) -> Folder:
     """The same catalog in the store."""
-    place = folder_of(url)
+    place = resolve_folder(url)
     for path in (path for path in drawn.rglob("*") if path.is_file()):
         place.put(path.relative_to(drawn).as_posix(), path)
     return place
@@ -120,7 +120,7 @@ def stored(drawn: Path, url: str) -> Folder:
 
 def folder(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> Folder:
     place = tmp_path / "folder" if kind == "local" else request.getfixturevalue("url" if kind == "s3" else kind)
-    return folder_of(place)
+    return resolve_folder(place)
 
 
 def flipped(content: bytes) -> bytes:
@@ -153,7 +153,7 @@ def test_the_laws_of_a_folder(kind: str, tmp_path: Path, request: pytest.Fixture
 def test_no_name_leads_out_of_the_folder(kind: str, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     place = folder(kind, tmp_path, request)
     for act in (place.read, place.sizes, lambda n: place.write(n, b"x"), lambda n: place.remove([n])):
-        with pytest.raises(ToileError, match="is no name of a file in a catalog"):
+        with pytest.raises(ToileError, match="is not the name of a file in a catalog"):
             act(name)
     with pytest.raises(ToileError, match="is no name"), place.open(name):
         pass
@@ -187,13 +187,13 @@ import json, os, signal, sys
 import generator.catalog.shards
 from generator import GenerateInputs, write_shards
 generator.catalog.shards.PRODUCTS_PER_SHARD = {True: 5, False: 5}
-receipts, real = [], generator.catalog.shards.write_receipt
-def write_receipt(out, shard, entries):
+receipts, real = [], generator.catalog.shards.write_marker
+def write_marker(out, shard, entries):
     real(out, shard, entries)
     receipts.append(shard)
     if len(receipts) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-generator.catalog.shards.write_receipt = write_receipt
+generator.catalog.shards.write_marker = write_marker
 write_shards(GenerateInputs(**json.loads(sys.argv[1])), sys.argv[2])
 """
 
@@ -204,13 +204,13 @@ def test_a_run_that_was_killed_continues_with_what_has_no_receipt(
     wanted = {"spec_document": demo_document, "seed": 3, "start": 0, "num_products": 20, "image_size": 32}
     killed = subprocess.run([sys.executable, "-c", KILLED, json.dumps(wanted), url], check=False)
     assert killed.returncode == -signal.SIGKILL
-    assert sorted(folder_of(url).sizes(RECEIPTS)) == [f"{RECEIPTS}/00000.json", f"{RECEIPTS}/00001.json"]
+    assert sorted(resolve_folder(url).sizes(MARKERS)) == [f"{MARKERS}/00000.json", f"{MARKERS}/00001.json"]
     with pytest.raises(ToileError, match="is unfinished"):
         verify(url)
     with pytest.raises(ToileError, match="an unfinished catalog made from other inputs"):
         write_shards(inputs(demo_document, seed=4), url)
-    victim = next(name for name in folder_of(url).sizes("data") if "train-00001" in name)
-    folder_of(url).write(victim, b"cut")  # so that shard 1 is not whole
+    victim = next(name for name in resolve_folder(url).sizes("data") if "train-00001" in name)
+    resolve_folder(url).write(victim, b"cut")  # so that shard 1 is not whole
     again: list[int] = []
     real = generator.catalog.shards.write_shard
 
@@ -320,7 +320,7 @@ def test_a_missing_bucket_is_one_line(url: str) -> None:
         shown = CliRunner().invoke(main, command, catch_exceptions=False)
         first, second = shown.stderr.strip().splitlines()
         assert first == "Error: s3://nobody/x/manifest.json: cannot be read: The specified bucket does not exist"
-        assert "make the bucket first" in second
+        assert "create the bucket first" in second
 
 
 def test_a_url_without_a_catalog_is_one_line(url: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
 
-from generator.catalog.storage import LocalFolder, RemoteFolder, folder_of
+from generator.catalog.storage import LocalFolder, RemoteFolder, resolve_folder
 from schemas.util.files import is_unique_part
 from toile.cli import main
 
@@ -20,13 +20,13 @@ from toile.cli import main
         ("s3:///prefix", "names no bucket", "write PROTOCOL://BUCKET/PREFIX"),
         ("memory://", "names no bucket", "write PROTOCOL://BUCKET/PREFIX"),
         ("nowhere://bucket/x", "Protocol not known: nowhere", "s3://bucket/prefix"),
-        ("S3://bucket/x", "begins no URL", "write PROTOCOL://"),
-        ("simplecache::s3://bucket/x", "begins no URL", "write PROTOCOL://"),
+        ("S3://bucket/x", "is not the start of a URL", "write PROTOCOL://"),
+        ("simplecache::s3://bucket/x", "is not the start of a URL", "write PROTOCOL://"),
         ("s3://bucket/../x", "an empty part, one of dots", "plain name"),
         ("s3://bucket//x", "an empty part", "plain name"),
         ("s3://bucket/a*", "or one of * [ ]", "plain name"),
         ("hf://datasets/a/b", "is a hub", "toile push"),
-        ("gs://bucket/x", "takes a package that is not installed", "pip install gcsfs"),
+        ("gs://bucket/x", "needs a package that is not installed", "pip install gcsfs"),
     ],
 )
 def test_a_url_that_cannot_be_used_is_one_line(place: str, problem: str, hint: str) -> None:
@@ -42,7 +42,7 @@ def test_a_url_that_cannot_be_used_is_one_line(place: str, problem: str, hint: s
 )
 def test_no_secret_is_taken_from_a_url_or_shown(place: str) -> None:
     shown = CliRunner().invoke(main, ["generate", "demo", "--out", place], catch_exceptions=False)
-    assert "holds a user name, a password or a query" in shown.stderr
+    assert "contains a user name, a password or a query" in shown.stderr
     assert "s3cr3t" not in shown.output
 
 
@@ -81,7 +81,7 @@ class _Slow(MemoryFileSystem):  # type: ignore[misc]
 
 def test_a_server_of_files_gets_them_aside_first() -> None:
     fsspec.register_implementation("slow", _Slow, clobber=True)
-    place = folder_of("slow://host/catalog")
+    place = resolve_folder("slow://host/catalog")
     place.write("manifest.json", b"{}")
     path = "/host/catalog/manifest.json"
     (wrote, moved) = _Slow.done
@@ -95,8 +95,11 @@ def test_a_server_of_files_gets_them_aside_first() -> None:
 
 def test_a_place_is_what_its_text_says(tmp_path: Path) -> None:
     assert (
-        folder_of(tmp_path) == folder_of(str(tmp_path)) == folder_of(f"file://{tmp_path}") == LocalFolder(path=tmp_path)
+        resolve_folder(tmp_path)
+        == resolve_folder(str(tmp_path))
+        == resolve_folder(f"file://{tmp_path}")
+        == LocalFolder(path=tmp_path)
     )
     place = RemoteFolder(url="memory://a/b")
-    assert folder_of("memory://a/b/") == place == folder_of(place)
+    assert resolve_folder("memory://a/b/") == place == resolve_folder(place)
     assert (place.shared, place.where(), place.where("data/x")) == (False, "memory://a/b", "memory://a/b/data/x")

@@ -18,10 +18,10 @@ from PIL import Image
 
 from generator import GenerateInputs, write_shards
 from generator.catalog.verify import verify
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, load_manifest
 from schemas.util.files import write_json
-from schemas.validation import read_document
 from tests.conftest import PRESETS
 from tests.helpers import shard_fixture
 from toile.cli import main
@@ -120,7 +120,7 @@ def test_a_file_that_nobody_listed_is_found(folder: Path) -> None:
     (path,) = folder.glob("data/validation-*")
     shutil.copy(path, folder / "data" / "train-00007-of-00008.parquet")
     assert problems(folder) == [
-        "data/train-00007-of-00008.parquet: is not in the manifest, although it lies among the data"
+        "data/train-00007-of-00008.parquet: is not in the manifest, although it is in the data folder"
     ]
 
 
@@ -159,7 +159,7 @@ def test_pictures_are_compared_as_versions_allow(folder: Path, by: int, same_ver
     found = verify(folder, sample=NUM_PRODUCTS)
     assert found.byte_for_byte is same_versions
     assert len(found.findings) == num_found
-    assert all("picture" in each.problem for each in found.findings)
+    assert all("image" in each.problem for each in found.findings)
 
 
 def test_what_is_no_picture_any_more_differs_under_any_version(folder: Path) -> None:

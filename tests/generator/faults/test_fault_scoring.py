@@ -16,8 +16,15 @@ from statsmodels.stats.proportion import proportion_confint
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.faults.scenarios import GROUPS, KINDS
-from generator.faults.scoring import FaultScore, KindScore, score_faults, scored, share
-from generator.faults.table import FAULTS, SCHEMA
+from generator.faults.scoring import (
+    FAULTS_FILE,
+    FAULTS_SCHEMA,
+    FaultScore,
+    KindScore,
+    make_share,
+    score_faults,
+    score_named,
+)
 from schemas.errors import ToileError
 from toile.cli import main
 
@@ -26,7 +33,7 @@ Row = dict[str, Any]
 
 def line(row: int, kind: str, *, code: str | None = None, of_row: int | None = None, of_code: str = "") -> Row:
     """A line of the truth."""
-    values = dict.fromkeys(SCHEMA.names, "")
+    values = dict.fromkeys(FAULTS_SCHEMA.names, "")
     told = {"row": row, "product_code": code or str(1000 + row), "kind": kind, "of_row": of_row}
     return {**values, **told, "true_value": json.dumps(of_code), "faulty_value": "null"}
 
@@ -43,7 +50,7 @@ TRUTH = [
 
 def written(folder: Path, *found: tuple[str, str | None]) -> tuple[Path, Path]:
     """A table of found faults, and the truth."""
-    pq.write_table(pa.Table.from_pylist(TRUTH, schema=SCHEMA), folder / "faults.parquet")
+    pq.write_table(pa.Table.from_pylist(TRUTH, schema=FAULTS_SCHEMA), folder / "faults.parquet")
     with (folder / "found.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("product_code", "kind"), *found])
     return folder / "found.csv", folder / "faults.parquet"
@@ -113,7 +120,7 @@ def test_figures_equal_their_slow_definition(seed: int, num_named: int) -> None:
     named: dict[str | int, set[str | None]] = {
         row: {draw.choice(words) for _ in range(draw.randint(1, 2))} for row in draw.sample(range(60), num_named)
     }
-    score = scored(faults, named, "row", {}, None)
+    score = score_named(faults, named, "row", {}, None)
     kind_of = {each["row"]: each["kind"] for each in faults}
 
     def covers(word: str | None, kind: str | None) -> bool:
@@ -136,7 +143,7 @@ def test_figures_equal_their_slow_definition(seed: int, num_named: int) -> None:
 @pytest.mark.parametrize(("part", "whole"), [(0, 1), (1, 1), (0, 30), (3, 30), (29, 30), (500, 1000)])
 def test_intervals_are_those_of_statsmodels(part: int, whole: int) -> None:
     expected = proportion_confint(part, whole, alpha=0.05, method="wilson")
-    found = share(part, whole)
+    found = make_share(part, whole)
     assert (found.low, found.high) == pytest.approx(tuple(map(float, expected)), abs=1e-12)
 
 
@@ -151,7 +158,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, demo_document: Row) -> Path
 @pytest.mark.parametrize("by", ["row", "product_code"])
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
 def test_a_pipeline_that_finds_everything_is_perfect(faulty: Path, tmp_path: Path, by: str, suffix: str) -> None:
-    truth, found = pq.read_table(faulty / FAULTS), tmp_path / f"found{suffix}"
+    truth, found = pq.read_table(faulty / FAULTS_FILE), tmp_path / f"found{suffix}"
     rows = truth.select([by, "kind"]).to_pylist()
     if suffix == ".jsonl":
         found.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -162,7 +169,7 @@ def test_a_pipeline_that_finds_everything_is_perfect(faulty: Path, tmp_path: Pat
             writer = csv.DictWriter(file, [by, "kind"], delimiter="," if suffix == ".csv" else "\t")
             writer.writeheader()
             writer.writerows(rows)
-    score = score_faults(found, faulty / FAULTS)
+    score = score_faults(found, faulty / FAULTS_FILE)
     for each in (*score.kinds, score.any):
         assert each.recall is not None
         assert each.precision is not None
@@ -172,23 +179,23 @@ def test_a_pipeline_that_finds_everything_is_perfect(faulty: Path, tmp_path: Pat
 
 def test_rows_that_the_catalog_lacks_are_counted(faulty: Path, tmp_path: Path) -> None:
     clean = pq.read_table(min((faulty / "data").glob("train-*")))["product_code"].to_pylist()
-    listed = set(pq.read_table(faulty / FAULTS)["product_code"].to_pylist())
+    listed = set(pq.read_table(faulty / FAULTS_FILE)["product_code"].to_pylist())
     codes = [next(code for code in clean if code not in listed), "no-such-code", "12"]
     (tmp_path / "found.csv").write_text("product_code\n" + "\n".join(codes))
-    assert score_faults(tmp_path / "found.csv", faulty / FAULTS).unknown_names == 2
+    assert score_faults(tmp_path / "found.csv", faulty / FAULTS_FILE).unknown_names == 2
     (tmp_path / "found.csv").write_text("row\n39\n40\n439\n440\n999999\n")
-    found = {row["row"] for row in pq.read_table(faulty / FAULTS).to_pylist()}
+    found = {row["row"] for row in pq.read_table(faulty / FAULTS_FILE).to_pylist()}
     expected = len({39, 440, 999999} - found)
-    assert score_faults(tmp_path / "found.csv", faulty / FAULTS).unknown_names == expected
+    assert score_faults(tmp_path / "found.csv", faulty / FAULTS_FILE).unknown_names == expected
 
 
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
         ("found.csv", "code,kind\n1,missing\n", "neither a column product_code nor row"),
-        ("found.csv", "product_code,kind\n,missing\n", "None is no product_code"),
-        ("found.csv", "row\nx\n", "'x' is no row"),
-        ("found.csv", "row\n-1\n", "'-1' is no row"),
+        ("found.csv", "product_code,kind\n,missing\n", "None is not a product_code"),
+        ("found.csv", "row\nx\n", "'x' is not a row"),
+        ("found.csv", "row\n-1\n", "'-1' is not a row"),
         ("found.csv", "", "not a well-formed table"),
         ("found.txt", "row\n1\n", "not a kind of table"),
     ],
@@ -196,24 +203,24 @@ def test_rows_that_the_catalog_lacks_are_counted(faulty: Path, tmp_path: Path) -
 def test_a_bad_table_is_one_clear_error(faulty: Path, tmp_path: Path, name: str, content: str, problem: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(ToileError) as caught:
-        score_faults(tmp_path / name, faulty / FAULTS)
+        score_faults(tmp_path / name, faulty / FAULTS_FILE)
     assert problem in caught.value.problem
     assert name in caught.value.where
 
 
 def test_another_file_is_no_truth(faulty: Path, tmp_path: Path) -> None:
     (tmp_path / "found.csv").write_text("row\n1\n")
-    with pytest.raises(ToileError, match="no readable Parquet file"):
+    with pytest.raises(ToileError, match="not a readable Parquet file"):
         score_faults(tmp_path / "found.csv", tmp_path / "found.csv")
     with pytest.raises(ToileError, match="lacks the columns row, kind"):
         score_faults(tmp_path / "found.csv", min((faulty / "data").glob("train-*")))
 
 
 def test_the_command_prints_a_table_or_json(faulty: Path, tmp_path: Path) -> None:
-    codes = pq.read_table(faulty / FAULTS)["product_code"].to_pylist()[:5]
+    codes = pq.read_table(faulty / FAULTS_FILE)["product_code"].to_pylist()[:5]
     found = tmp_path / "found.csv"
     found.write_text("product_code,kind\n" + "".join(f"{code},missing\n" for code in codes) + "nobody,blurred\n")
-    command = ["score-faults", str(found), "--truth", str(faulty / FAULTS)]
+    command = ["score-faults", str(found), "--truth", str(faulty / FAULTS_FILE)]
     printed = CliRunner().invoke(main, command, catch_exceptions=False, env={"COLUMNS": "140"})
     assert printed.exit_code == 0
     for text in ("missing-title", "recall", "5/6 = 83%", "1 of them are not in the catalog", "'blurred'"):
@@ -237,7 +244,7 @@ def test_generate_takes_scenarios_from_the_command_line(tmp_path: Path) -> None:
     ]
     done = CliRunner().invoke(main, [*command, "--scenario", "missing=0.1", "--scenario", "duplicate"])
     assert done.exit_code == 0, done.output
-    kinds = set(pq.read_table(tmp_path / "out" / FAULTS)["kind"].to_pylist())
+    kinds = set(pq.read_table(tmp_path / "out" / FAULTS_FILE)["kind"].to_pylist())
     assert kinds == {"missing-title", "missing-category", "missing-price", "duplicate"}
     assert "faulty (extra/faults.parquet)" in done.output
     wrong = CliRunner().invoke(main, [*command, "--scenario", "missng"])

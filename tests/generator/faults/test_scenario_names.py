@@ -11,15 +11,15 @@ import pytest
 from click.testing import CliRunner
 
 from generator.faults.scenarios import (
-    ADDED,
+    COPY_KINDS,
     DEFAULT_SHARE,
     GROUPS,
-    MOST,
-    with_scenarios,
+    MAX_TOTAL_SHARE,
+    merge_scenarios,
 )
 from generator.sampling.products import product
 from schemas.errors import ToileError
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.generator.faults.test_scenarios import NAMES, NO_PICTURES, Row, planned, spoiled
 from toile.cli import main
 
@@ -29,11 +29,11 @@ from toile.cli import main
     [
         (("mising-title",), "unknown scenario 'mising-title'", "'missing-title'"),
         (("picture",), "unknown scenario 'picture'", "'pictures'"),
-        (("missing=much",), "'much' is no number", "missing=0.02"),
-        (("missing=",), "'' is no number", "missing=0.02"),
-        (("missing=nan",), "nan is no share", "from 0 to 0.5"),
-        (("missing=-0.1",), "-0.1 is no share", "from 0 to 0.5"),
-        (("emoji=0.7",), "0.7 is no share", "from 0 to 0.5"),
+        (("missing=much",), "'much' is not a number", "missing=0.02"),
+        (("missing=",), "'' is not a number", "missing=0.02"),
+        (("missing=nan",), "nan is not a valid share", "from 0 to 0.5"),
+        (("missing=-0.1",), "-0.1 is not a valid share", "from 0 to 0.5"),
+        (("emoji=0.7",), "0.7 is not a valid share", "from 0 to 0.5"),
         (("all=0.1",), "sum to 2.2, more than 0.5", "all=0.02"),
         (("emoji=0.3", "mojibake=0.3"), "sum to 0.6", "stay clean"),
     ],
@@ -42,7 +42,7 @@ def test_a_bad_scenario_is_refused_with_a_hint(
     demo_document: Row, chosen: tuple[str, ...], problem: str, hint: str
 ) -> None:
     with pytest.raises(ToileError) as caught:
-        with_scenarios(demo_document, chosen, pictures=True)
+        merge_scenarios(demo_document, chosen, images=True)
     assert caught.value.where.startswith("--scenario")
     assert problem in caught.value.problem
     assert hint in caught.value.hint
@@ -50,7 +50,7 @@ def test_a_bad_scenario_is_refused_with_a_hint(
 
 def test_a_kind_overrides_its_group_and_the_command_line_the_spec(demo_document: Row) -> None:
     def shares(own: dict[str, float], *chosen: str, pictures: bool = True) -> Any:
-        return with_scenarios(spoiled(demo_document, own), chosen, pictures=pictures).get("scenarios")
+        return merge_scenarios(spoiled(demo_document, own), chosen, images=pictures).get("scenarios")
 
     assert shares({}, "missing=0.01", "missing-title=0.2")["missing-title"] == 0.2
     assert shares({}, "missing-title=0.05", "all") == {**dict.fromkeys(NAMES, DEFAULT_SHARE), "missing-title": 0.05}
@@ -60,7 +60,7 @@ def test_a_kind_overrides_its_group_and_the_command_line_the_spec(demo_document:
     assert set(shares({}, "all", pictures=False)) == set(NO_PICTURES)
     with pytest.raises(ToileError, match="has none"):
         shares({}, "huge-picture", pictures=False)
-    assert sum(shares({}, "all").values()) <= MOST
+    assert sum(shares({}, "all").values()) <= MAX_TOTAL_SHARE
 
 
 def test_a_spec_names_its_own_place(demo_document: Row) -> None:
@@ -70,7 +70,7 @@ def test_a_spec_names_its_own_place(demo_document: Row) -> None:
     assert "outlier-price" in caught.value.hint
     document = copy.deepcopy(demo_document)
     document["shop"]["competence_date"] = "2026-02-30"
-    with pytest.raises(ToileError, match="no day that drift can start from"):
+    with pytest.raises(ToileError, match="not a date that drift can start from"):
         planned(document, {"price-rise": 0.1}, 10)
     document = {**demo_document, "code_digits": 4}
     planned(document, {"duplicate": 0.1}, 4000)
@@ -87,11 +87,11 @@ def test_the_product_function_knows_no_scenarios(demo_document: Row) -> None:
 def test_names_are_kinds_or_groups_and_never_both() -> None:
     assert not {*NAMES} & {*GROUPS}
     assert {*NAMES} == {*GROUPS["all"]}
-    assert {*GROUPS["duplicates"]} == ADDED
+    assert {*GROUPS["duplicates"]} == COPY_KINDS
 
 
 def test_the_page_names_every_kind_and_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (Path(__file__).parents[3] / "docs" / "scenarios.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "faults.md").read_text()
     assert {*re.findall(r"`([a-z0-9-]+)`", page)} >= {*NAMES, *GROUPS}
     (program,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     first, second = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

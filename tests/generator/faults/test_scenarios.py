@@ -14,30 +14,28 @@ import pytest
 
 import generator.catalog.shards
 from evaluation.run import upper_bound
-from finetune.data_mix import Example, find_source
-from generator.catalog.online_source import opener
+from finetune.data_mix import find_source
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.storage import Folder
 from generator.faults.scenarios import (
     GROUPS,
     KINDS,
-    Plan,
-    plan_of,
-    shares_of,
-    with_scenarios,
+    FaultPlan,
+    make_plan,
+    merge_scenarios,
+    resolve_shares,
 )
-from generator.faults.table import FAULTS, read_faults
+from generator.faults.scoring import FAULTS_FILE, read_faults
 from generator.pages.describe import describe
 from generator.sampling.counterfactuals import redrawer
-from generator.sampling.prices import legal_prices
+from generator.sampling.prices import price_points
 from generator.sampling.products import rows
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import load_manifest, read_manifest
 from schemas.product import COLUMNS
-from schemas.specs import from_document
-from schemas.training import MixSource
+from schemas.validation import from_document
 from tests.helpers import small_shards
 
 Row = dict[str, Any]
@@ -58,7 +56,7 @@ def told(value: Any) -> Any:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    files = [*(folder / "data").iterdir(), folder / FAULTS]
+    files = [*(folder / "data").iterdir(), folder / FAULTS_FILE]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
@@ -71,9 +69,11 @@ def inputs(document: Row, num_products: int, image_size: int | None = None, **ch
     return GenerateInputs(spec_document=document, num_products=num_products, image_size=image_size, **values)
 
 
-def planned(document: Row, shares: dict[str, float], num_products: int, start: int = 0) -> tuple[CatalogSpec, Plan]:
+def planned(
+    document: Row, shares: dict[str, float], num_products: int, start: int = 0
+) -> tuple[CatalogSpec, FaultPlan]:
     spec = from_document(spoiled(document, shares), "catalog")
-    plan = plan_of(spec, seed=3, start=start, num_products=num_products, pictures=False)
+    plan = make_plan(spec, seed=3, start=start, num_products=num_products, images=False)
     assert plan is not None
     return spec, plan
 
@@ -101,7 +101,7 @@ def many(tmp_path_factory: pytest.TempPathFactory, demo_document: Row) -> tuple[
 
 def check_against_clean(clean_folder: Path, folder: Path, start: int, num_products: int) -> Counter[str]:
     """The law of scenarios, row by row; returns the number of faults of each kind."""
-    clean, faulty, faults = table_of(clean_folder), table_of(folder), read_faults(folder / FAULTS)
+    clean, faulty, faults = table_of(clean_folder), table_of(folder), read_faults(folder / FAULTS_FILE)
     codes = [product["product_code"] for product in clean]
     of_code = {row["product_code"]: row for row in clean}
     added = [line for line in faults if line["of_row"] is not None]
@@ -163,20 +163,21 @@ def test_the_copies_lie_behind_the_last_product(many: tuple[Path, Path]) -> None
     manifest = read_manifest(many[1])
     own = [entry for entry in manifest.files if int(Path(entry.path).name.split("-")[1]) < 12]
     assert sum(entry.num_rows for entry in own) == MANY
-    assert manifest.num_products == MANY + sum(line["of_row"] is not None for line in read_faults(many[1] / FAULTS))
+    num_copies = sum(line["of_row"] is not None for line in read_faults(many[1] / FAULTS_FILE))
+    assert manifest.num_products == MANY + num_copies
 
 
 def test_every_kind_strikes_its_share_of_the_rows_it_can(demo_document: Row) -> None:
     """In expectation, whatever is asked before it: within five standard deviations here."""
     number = 60_000
-    shares = shares_of({"all": 0.03, "drift": 0.02}, "test", pictures=False)
+    shares = resolve_shares({"all": 0.03, "drift": 0.02}, "test", images=False)
     spec, plan = planned(demo_document, shares, number)
     index_N = np.arange(number)
     batch = rows(spec, 3, index_N)
-    kind_N = plan.struck(batch, index_N)
+    kind_N = plan.select_rows(batch, index_N)
     for k, kind in enumerate(KINDS):
         if kind.name in shares:
-            possible = int(plan._possible(kind, batch, index_N).sum())
+            possible = int(plan._eligible_rows(kind, batch, index_N).sum())
             expected, spread = shares[kind.name] * possible, (shares[kind.name] * possible) ** 0.5
             assert abs(int((kind_N == k).sum()) - expected) < 5 * spread, kind.name
 
@@ -184,9 +185,9 @@ def test_every_kind_strikes_its_share_of_the_rows_it_can(demo_document: Row) -> 
 def test_a_row_is_struck_whatever_range_it_is_looked_at_in(demo_document: Row) -> None:
     spec, plan = planned(demo_document, {"all": 0.02, "pictures": 0}, 900)
     index_N = np.arange(900)
-    whole = plan.struck(rows(spec, 3, index_N), index_N)
+    whole = plan.select_rows(rows(spec, 3, index_N), index_N)
     order_N = np.random.default_rng(0).permutation(900)
-    parts = [plan.struck(rows(spec, 3, part), part) for part in np.array_split(order_N, 7)]
+    parts = [plan.select_rows(rows(spec, 3, part), part) for part in np.array_split(order_N, 7)]
     assert np.array_equal(np.concatenate(parts), whole[order_N])
 
 
@@ -196,7 +197,7 @@ def test_a_scenario_more_leaves_the_rows_of_those_asked_before_it(demo_document:
         planned(demo_document, shares, 4000)
         for shares in ({"missing-title": 0.1, "mojibake": 0.1}, {"missing-title": 0.1, "mojibake": 0.1, "emoji": 0.2})
     )
-    before, after = (plan.struck(rows(spec, 3, index_N), index_N) for spec, plan in (few, more))
+    before, after = (plan.select_rows(rows(spec, 3, index_N), index_N) for spec, plan in (few, more))
     struck = before >= 0
     assert struck.sum() > 600
     assert np.array_equal(before[struck], after[struck])
@@ -224,7 +225,7 @@ def test_processes_and_interruptions_change_no_byte(
         patched.setattr(generator.catalog.shards, "write_shard", failing)
         with pytest.raises(ToileError, match="stopped"):
             write_shards(wanted, tmp_path / "one")
-    assert not (tmp_path / "one" / FAULTS).exists()
+    assert not (tmp_path / "one" / FAULTS_FILE).exists()
     (tmp_path / "one" / ".receipts" / "00000.faults.parquet").unlink()  # as a disk might lose it
     write_shards(wanted, tmp_path / "one")
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
@@ -232,7 +233,7 @@ def test_processes_and_interruptions_change_no_byte(
 
 
 def test_without_scenarios_nothing_about_a_catalog_changes(tmp_path: Path, demo_document: Row) -> None:
-    assert with_scenarios(demo_document, (), pictures=True) is demo_document
+    assert merge_scenarios(demo_document, (), images=True) is demo_document
     keys = {"spec_document", "seed", "start", "num_products", "image_size", "spec_sha256"}
     assert inputs(demo_document, 20).as_manifest().keys() == keys
     for name, document in (("plain", demo_document), ("none", spoiled(demo_document, {"all": 0}))):
@@ -252,27 +253,27 @@ def test_a_manifest_from_before_scenarios_still_loads(catalog: Path, tmp_path: P
 def test_the_manifest_lists_the_faults_and_their_loss_is_noticed(tmp_path: Path, demo_document: Row) -> None:
     wanted = inputs(spoiled(demo_document, {"missing": 0.1}), 40)
     manifest, _ = write_shards(wanted, tmp_path / "out")
-    content = (tmp_path / "out" / FAULTS).read_bytes()
+    content = (tmp_path / "out" / FAULTS_FILE).read_bytes()
     (entry,) = manifest.extra
-    assert (entry.path, entry.num_bytes) == (FAULTS, len(content))
+    assert (entry.path, entry.num_bytes) == (FAULTS_FILE, len(content))
     assert entry.sha256 == hashlib.sha256(content).hexdigest()
-    assert entry.num_rows == len(read_faults(tmp_path / "out" / FAULTS)) > 0
+    assert entry.num_rows == len(read_faults(tmp_path / "out" / FAULTS_FILE)) > 0
     assert f"lists the {entry.num_rows} rows that are faulty on purpose" in (tmp_path / "out" / "README.md").read_text()
-    (tmp_path / "out" / FAULTS).unlink()
+    (tmp_path / "out" / FAULTS_FILE).unlink()
     with pytest.raises(ToileError, match="is missing, although") as caught:
         write_shards(wanted, tmp_path / "out")
-    assert caught.value.where.endswith(FAULTS)
+    assert caught.value.where.endswith(FAULTS_FILE)
     write_shards(wanted, tmp_path / "out", force=True)
-    assert (tmp_path / "out" / FAULTS).read_bytes() == content
+    assert (tmp_path / "out" / FAULTS_FILE).read_bytes() == content
     write_shards(inputs(demo_document, 40), tmp_path / "out", force=True)
-    assert not (tmp_path / "out" / FAULTS).exists()
+    assert not (tmp_path / "out" / FAULTS_FILE).exists()
 
 
 def test_drift_befalls_the_last_third_and_keeps_the_shop_s_habits(many: tuple[Path, Path], demo_document: Row) -> None:
     spec: CatalogSpec = from_document(demo_document, "catalog")
-    legal = set(legal_prices(spec.prices, 1e5).tolist())
+    legal = set(price_points(spec.prices, 1e5).tolist())
     by_code = {row["product_code"]: row for row in table_of(many[1])}
-    drifted = [line for line in read_faults(many[1] / FAULTS) if line["kind"] in GROUPS["drift"]]
+    drifted = [line for line in read_faults(many[1] / FAULTS_FILE) if line["kind"] in GROUPS["drift"]]
     assert min(line["row"] for line in drifted) >= 70 + 2000
     for line in drifted:
         row, old = by_code[line["product_code"]], json.loads(line["true_value"])
@@ -303,7 +304,7 @@ def test_drift_befalls_the_last_third_and_keeps_the_shop_s_habits(many: tuple[Pa
 
 def test_prices_are_far_off_or_in_another_currency(many: tuple[Path, Path]) -> None:
     by_code = {row["product_code"]: row for row in table_of(many[1])}
-    for line in read_faults(many[1] / FAULTS):
+    for line in read_faults(many[1] / FAULTS_FILE):
         row = by_code[line["product_code"]]
         if line["kind"] == "outlier-price":
             ratio = row["full_price"] / json.loads(line["true_value"])
@@ -317,7 +318,7 @@ def test_prices_are_far_off_or_in_another_currency(many: tuple[Path, Path]) -> N
 
 
 def test_titles_go_wrong_in_every_form(many: tuple[Path, Path]) -> None:
-    lines = [line for line in read_faults(many[1] / FAULTS) if line["kind"] in GROUPS["text"]]
+    lines = [line for line in read_faults(many[1] / FAULTS_FILE) if line["kind"] in GROUPS["text"]]
     forms = {line["kind"]: {each["form"] for each in lines if each["kind"] == line["kind"]} for line in lines}
     assert forms["mojibake"] == {"sign", "no-break space", "accent", "replacement character"}
     assert forms["right-to-left"] == {"arabic", "hebrew", "mark", "override"}
@@ -332,7 +333,7 @@ def test_datasets_and_describe_read_a_faulty_folder(pictured: Path, tmp_path: Pa
     assert sum(len(part) for part in loaded.values()) == read_manifest(pictured).num_products
     assert list(loaded["train"].features) == list(COLUMNS)
     sizes = describe(pictured)["picture_sizes"]
-    lines = [line for line in read_faults(pictured / FAULTS) if line["kind"] == "broken-picture"]
+    lines = [line for line in read_faults(pictured / FAULTS_FILE) if line["kind"] == "broken-picture"]
     assert sizes["broken"] == sum(line["form"] in ("empty", "web page") for line in lines) > 0
     assert any(size.endswith(("GIF", "PNG")) for size in sizes)
 
@@ -346,7 +347,7 @@ def test_training_leaves_out_what_is_missing_and_names_what_is_broken(pictured: 
         for row in train
     ]
     assert (source.num_examples, source.num_skipped) == (sum(whole), len(whole) - sum(whole))
-    codes = {line["product_code"] for line in read_faults(pictured / FAULTS) if line["kind"] == "broken-picture"}
+    codes = {line["product_code"] for line in read_faults(pictured / FAULTS_FILE) if line["kind"] == "broken-picture"}
     kept = [row["product_code"] for row, there in zip(train, whole, strict=True) if there]
     refused: dict[str, ToileError] = {}
     for k in range(source.num_examples):
@@ -356,7 +357,7 @@ def test_training_leaves_out_what_is_missing_and_names_what_is_broken(pictured: 
             refused[error.where.removeprefix(f"{pictured}: product ")] = error
     assert refused
     assert refused.keys() <= codes & set(kept)
-    assert all("has a broken picture" in error.problem and "scenario" in error.hint for error in refused.values())
+    assert all("has a broken image" in error.problem and "scenario" in error.hint for error in refused.values())
 
 
 def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
@@ -365,8 +366,8 @@ def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
     with pytest.raises(ToileError, match="faulty on purpose"):
         redrawer(pictured, 0)
     (tmp_path / "spec.json").write_text(json.dumps(spoiled(demo_document, {"emoji": 0.1})))
-    with pytest.raises(ToileError, match="not drawn while training"):
-        opener([MixSource(data=str(tmp_path / "spec.json"))], Example)
+    with pytest.raises(ToileError, match="not rendered while training"):
+        find_source(tmp_path / "spec.json", "train")
     said: list[str] = []
     assert upper_bound(pictured, EvaluationSpec(), [], said.append) is None
     assert "faulty on purpose" in said[0]

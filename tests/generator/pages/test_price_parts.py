@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from generator.pages.catalog_page import price_parts
-from generator.sampling.attributes import choose
-from generator.sampling.prices import nearest_legal
-from generator.sampling.products import compile_catalog, first_of_design, products
+from generator.sampling.attributes import sample_attributes
+from generator.sampling.prices import snap_to_points
+from generator.sampling.products import compile_catalog, family_start, products
 from generator.sampling.streams import normal, uniform
 from schemas.catalog import CatalogSpec
 from schemas.product import Product
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 
 PRESETS = ("demo", "fashion-luxury", "sportswear")
 
@@ -47,9 +47,9 @@ def test_the_rest_is_the_spread_the_design_was_drawn_with(preset: str) -> None:
     spec: CatalogSpec = load(preset, "catalog")
     catalog = compile_catalog(spec)
     index_N = np.arange(400)
-    design_N = first_of_design(spec, 5, index_N)
+    design_N = family_start(spec, 5, index_N)
     entry_N = catalog.category.pick(np.zeros_like(design_N), uniform(5, "category", design_N))
-    chosen = choose(catalog.attributes, 5, entry_N, design_N)
+    chosen = sample_attributes(catalog.attributes, 5, entry_N, design_N)
     spread_N = np.exp(catalog.prices.spread_C[entry_N] * normal(5, "price", design_N))
     for number, product in enumerate(drawn(spec, 400)):
         found = price_parts(spec, product)
@@ -62,7 +62,7 @@ def test_the_rest_is_the_spread_the_design_was_drawn_with(preset: str) -> None:
             if part.attribute not in catalog.colours:
                 assert part.value == names[chosen[part.attribute][number]]
         before = found.median * math.prod(part.factor for part in found.parts) * spread_N[number]
-        legal = nearest_legal(catalog.prices.points, np.array([before]))[0]
+        legal = snap_to_points(catalog.prices.points, np.array([before]))[0]
         assert found.full_price == legal
         assert found.rest == pytest.approx(spread_N[number] * (legal / before))
 

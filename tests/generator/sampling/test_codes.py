@@ -6,10 +6,10 @@ import uuid
 import numpy as np
 import pytest
 
-from generator.sampling.codes import code_texts, num_codes, picture_ids, product_codes
+from generator.sampling.codes import format_codes, image_ids, num_codes, product_codes
 from generator.sampling.products import check_codes
 from schemas.errors import ToileError
-from schemas.specs import load
+from schemas.validation import load
 from tests.conftest import PRESETS
 
 
@@ -33,7 +33,7 @@ def test_another_seed_gives_other_codes_in_no_visible_order() -> None:
 
 
 def test_picture_ids_are_distinct_version_4_uuids_in_capitals() -> None:
-    ids = picture_ids(3, np.arange(1000)).to_pylist()
+    ids = image_ids(3, np.arange(1000)).to_pylist()
     assert len(set(ids)) == 1000
     for text in ids[:50]:
         assert re.fullmatch(r"[0-9A-F-]{36}", text)
@@ -53,4 +53,4 @@ def test_more_products_than_codes_is_an_error_with_the_digits_needed() -> None:
 @pytest.mark.parametrize("digits", [6, 7, 8, 9, 12])
 def test_codes_are_written_as_python_writes_them(digits: int) -> None:
     codes = product_codes(1, np.arange(500), digits)
-    assert code_texts(codes, digits).to_pylist() == [str(code) for code in codes.tolist()]
+    assert format_codes(codes, digits).to_pylist() == [str(code) for code in codes.tolist()]

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from generator.catalog.shards import GenerateInputs, write_shards
-from generator.render import draw, lay_out
+from generator.render import build_scene, draw
 from generator.sampling.counterfactuals import counterfactuals, pictured, redrawer
-from generator.sampling.prices import legal_prices
+from generator.sampling.prices import price_points
 from generator.sampling.products import products
 from schemas import load
 from schemas.appearance import SHOWN, Appearance
@@ -52,7 +52,7 @@ def pixels(product: Product, size: int = 96) -> Any:
 
 
 def mask(product: Product, size: int = 96) -> Any:
-    return np.asarray(lay_out(Appearance.from_attributes(drawn(product)), size).alpha)
+    return np.asarray(build_scene(Appearance.from_attributes(drawn(product)), size).alpha)
 
 
 def test_a_changed_row_differs_in_its_attribute_and_in_what_follows_from_it(spec: CatalogSpec) -> None:
@@ -115,7 +115,7 @@ def test_no_change_breaks_a_rule_of_the_catalog() -> None:
 
 
 def test_the_price_moves_by_the_ratio_of_the_factors_to_a_legal_price(spec: CatalogSpec) -> None:
-    legal = set(legal_prices(spec.prices, 500_000.0).tolist())
+    legal = set(price_points(spec.prices, 500_000.0).tolist())
     factor = {
         (name, value): record.price
         for name, attribute in spec.attributes.items()

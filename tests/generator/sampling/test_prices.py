@@ -7,25 +7,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.sampling.prices import euros, legal_prices, nearest_legal
+from generator.sampling.prices import convert_to_euros, price_points, snap_to_points
 from generator.sampling.products import rows
 from schemas.catalog import PriceBand, Prices
 from schemas.errors import ToileError
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
 LUXURY = Prices(bands=(PriceBand(below=1000, per=100, endings=(20, 50, 80, 90)), PriceBand(per=100, endings=(50, 90))))
 
 
 def test_legal_prices_are_those_one_would_list_by_hand() -> None:
-    points = legal_prices(LUXURY, 1200)
+    points = price_points(LUXURY, 1200)
     assert points[:5].tolist() == [20, 50, 80, 90, 120]
     assert [p for p in points if 900 <= p <= 1200] == [920, 950, 980, 990, 1050, 1090, 1150, 1190]
     assert points[-1] >= 1200
 
 
 def test_endings_of_99_cents() -> None:
-    points = legal_prices(
+    points = price_points(
         Prices(bands=(PriceBand(below=20, per=5, endings=(4.99,)), PriceBand(per=10, endings=(9.99,)))), 50
     )
     assert points[:6].tolist() == [4.99, 9.99, 14.99, 19.99, 29.99, 39.99]
@@ -33,21 +33,21 @@ def test_endings_of_99_cents() -> None:
 
 @given(st.lists(st.floats(1, 5000), min_size=1, max_size=20))
 def test_snapping_equals_the_slow_definition(prices: list[float]) -> None:
-    points = legal_prices(LUXURY, 6000)
+    points = price_points(LUXURY, 6000)
     slow = [min(points.tolist(), key=lambda p: (abs(p - price), p)) for price in prices]
-    assert nearest_legal(points, np.array(prices)).tolist() == slow
+    assert snap_to_points(points, np.array(prices)).tolist() == slow
 
 
 @given(st.integers(1, 10_000_000), st.integers(1, 2_000_000))
 def test_euros_are_truncated_exactly(cents: int, rate_millionths: int) -> None:
     exact = Decimal(cents) / 100 * Decimal(rate_millionths) / 1_000_000
-    assert Decimal(str(euros(rate_millionths, np.array([cents / 100]))[0])) == exact.quantize(
+    assert Decimal(str(convert_to_euros(rate_millionths, np.array([cents / 100]))[0])) == exact.quantize(
         Decimal("0.01"), ROUND_DOWN
     )
 
 
 def test_euros_match_observed_pairs_of_the_real_table() -> None:
-    assert euros(922510, np.array([2490.0, 820.0])).tolist() == [2297.04, 756.45]
+    assert convert_to_euros(922510, np.array([2490.0, 820.0])).tolist() == [2297.04, 756.45]
 
 
 def test_every_generated_price_is_legal_and_discounts_follow_the_spec() -> None:
@@ -76,5 +76,5 @@ def test_price_median_and_factors_are_those_of_the_spec(spec_document: dict) -> 
 
 
 def test_a_lattice_finer_than_its_range_allows_is_refused() -> None:
-    with pytest.raises(ToileError, match="legal prices"):
-        legal_prices(Prices(bands=(PriceBand(per=0.01, endings=(0,)),)), 1e7)
+    with pytest.raises(ToileError, match="price points"):
+        price_points(Prices(bands=(PriceBand(per=0.01, endings=(0,)),)), 1e7)

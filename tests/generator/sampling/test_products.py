@@ -13,15 +13,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.sampling.attributes import Choice, choose_distinct
-from generator.sampling.families import family_names, split_numbers
-from generator.sampling.looks import numbered
-from generator.sampling.products import compact_rows, compile_catalog, first_of_design, product, products, rows
+from generator.sampling.attributes import Choice, sample_without_replacement
+from generator.sampling.products import (
+    compile_catalog,
+    dictionary_rows,
+    factorize,
+    family_start,
+    product,
+    products,
+    rows,
+    sample_splits,
+    split_numbers,
+)
 from generator.sampling.streams import uniform
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.product import ARROW_SCHEMA, SPLITS, split_of
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
 LUXURY = load(PRESETS / "fashion-luxury.yaml", "catalog")
@@ -48,7 +56,7 @@ def test_products_and_product_agree_with_each_other() -> None:
 
 def test_another_process_makes_the_same_product() -> None:
     code = (
-        "from schemas.specs import load, preset_path; from generator import product;"
+        "from schemas.validation import load, preset_path; from generator import product;"
         "print(product(load(preset_path('fashion-luxury', 'catalog'), 'catalog'), 9, 123456))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
@@ -56,7 +64,7 @@ def test_another_process_makes_the_same_product() -> None:
 
 
 def test_designs_are_found_as_by_walking_from_the_start() -> None:
-    found = first_of_design(LUXURY, 0, np.arange(5000))
+    found = family_start(LUXURY, 0, np.arange(5000))
     assert found[0] == 0
     steps = np.diff(found)
     starts = np.flatnonzero(steps) + 1
@@ -202,9 +210,9 @@ def test_colours_are_drawn_as_one_by_one(order: str) -> None:
     index_N = np.arange(300) if order != "at random" else np.random.default_rng(0).integers(0, 300, 300)
     index_N = index_N[::-1] if order == "descending" else index_N
     colour = next(a for a in compile_catalog(LUXURY).attributes if a.name == "colour")
-    design_N = first_of_design(LUXURY, 0, index_N)
+    design_N = family_start(LUXURY, 0, index_N)
     key_N = design_N % len(colour.weights_KV)
-    found = choose_distinct(colour, 5, key_N, design_N, index_N - design_N)
+    found = sample_without_replacement(colour, 5, key_N, design_N, index_N - design_N)
     slow = [
         slow_colour(colour.weights_KV[key].tolist(), 5, "colour", design, i - design)
         for key, design, i in zip(key_N.tolist(), design_N.tolist(), index_N.tolist(), strict=True)
@@ -213,15 +221,20 @@ def test_colours_are_drawn_as_one_by_one(order: str) -> None:
 
 
 def test_splits_are_those_of_the_contract() -> None:
-    names = family_names("a-shop", 12, np.array([0, 9, 10, 99_999, 40_000_000, *range(300)]))
-    assert names.to_pylist()[:3] == ["a-shop-12-0", "a-shop-12-9", "a-shop-12-10"]
-    assert [SPLITS[k] for k in split_numbers(names)] == [split_of(name) for name in names.to_pylist()]
+    design_D = np.array([0, 9, 10, 99_999, 40_000_000, *range(300)])
+    assert [SPLITS[k] for k in split_numbers("a-shop-12-", design_D)] == [split_of(f"a-shop-12-{n}") for n in design_D]
+    index_N = np.arange(500, 1500)
+    batch = dictionary_rows(LUXURY, 3, index_N)
+    assert batch["split"].to_pylist() == [split_of(name) for name in batch["family"].to_pylist()]
+    split_N = sample_splits(LUXURY, 3, index_N)
+    assert [SPLITS[k] for k in split_N] == batch["split"].to_pylist()
+    assert dictionary_rows(LUXURY, 3, index_N, split_N).equals(batch)
 
 
 def test_combinations_are_numbered_also_where_one_number_cannot_hold_them() -> None:
     columns = np.random.default_rng(1).integers(0, 4, (9, 500))
     columns[4:] = columns[0]
-    number_N, row_K = numbered([(column, 2**20) for column in columns])
+    number_N, row_K = factorize([(column, 2**20) for column in columns])
     combinations = {tuple(column) for column in columns.T.tolist()}
     assert len(row_K) == len(combinations)
     assert (columns[:, row_K[number_N]] == columns).all()
@@ -229,7 +242,7 @@ def test_combinations_are_numbered_also_where_one_number_cannot_hold_them() -> N
 
 def test_compact_rows_say_the_same_with_dictionaries() -> None:
     index_N = np.arange(700, 900)
-    compact, batch = compact_rows(LUXURY, 3, index_N), rows(LUXURY, 3, index_N)
+    compact, batch = dictionary_rows(LUXURY, 3, index_N), rows(LUXURY, 3, index_N)
     assert compact.to_pylist() == batch.to_pylist()
     assert batch.schema.equals(pa.schema([ARROW_SCHEMA.field(name) for name in batch.schema.names]))
     assert pa.types.is_dictionary(compact.schema.field("title").type)

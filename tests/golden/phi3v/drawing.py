@@ -1,6 +1,6 @@
-"""Small pictures made of whole numbers alone, so that every version of numpy and Pillow draws the same bytes.
+"""Small images made of whole numbers alone, so that every version of numpy and Pillow draws the same bytes.
 
-Two things must see identical pictures: the published code when it makes the golden numbers, and the tests later.
+Two things must see identical images: the published code when it makes the golden numbers, and the tests later.
 """
 
 import numpy as np
@@ -10,7 +10,7 @@ BANDS = {"L": 1, "P": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 
 
 def draw(width: int, height: int, mode: str, seed: int) -> Image.Image:
-    """A picture of slanted waves, fine grain and one plain bar off the middle: no turned or shifted crop looks alike.
+    """Return an image of slanted waves, fine grain and one plain bar off centre: turned or shifted crops differ.
 
     `mode` is one of BANDS; a palette ("P") has 256 unrelated colours, alpha varies from 0 to 255.
     """
@@ -24,7 +24,7 @@ def draw(width: int, height: int, mode: str, seed: int) -> Image.Image:
         value = np.minimum(wave * 4 // 5 + grain, 255)
         value[height // 3 : height // 2, width // 5 : width // 2] = 37 * key % 256
         bands.append(value)
-    picture = Image.frombytes(mode, (width, height), np.stack(bands, axis=-1).astype(np.uint8).tobytes())
+    image = Image.frombytes(mode, (width, height), np.stack(bands, axis=-1).astype(np.uint8).tobytes())
     if mode == "P":
-        picture.putpalette([(entry * 89 + seed * 13) * (1 + entry % 3) % 256 for entry in range(768)])
-    return picture
+        image.putpalette([(entry * 89 + seed * 13) * (1 + entry % 3) % 256 for entry in range(768)])
+    return image

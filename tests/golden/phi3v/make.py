@@ -1,4 +1,4 @@
-"""Writes tiny.json: numbers of the tiny model (seed 0) on a drawn picture, to notice when they drift.
+"""Write tiny.json: numbers of the tiny model (seed 0) on a test image, to notice when they drift.
 
     python -m tests.golden.phi3v.make
 
@@ -14,18 +14,18 @@ import torch
 
 from finetune.phi3v import load_model
 from tests.finetune.phi3v.test_processing import PROMPT
-from tests.finetune.phi3v.test_tiling import drawn_picture
+from tests.finetune.phi3v.test_tiling import make_image
 
 GOLDEN = Path(__file__).with_name("tiny.json")
 ANSWER = "Product: Cropped Quilted Nylon Jacket, Category: QUILTED JACKETS, Full Price: 1350.0"
 
 
 def tiny_numbers() -> dict[str, Any]:
-    """Ids, some pixels, picture vectors and logits, and the loss of prompt and answer; greedy ids after the prompt."""
+    """Ids, some pixels, image vectors and logits, and the loss of prompt and answer; greedy ids after the prompt."""
     model, processor = load_model("tiny", seed=0)
-    picture = drawn_picture(150, 200)
-    batch = processor([PROMPT + ANSWER + "<|end|>"], [[picture]])
-    prompt = processor([PROMPT], [[picture]], padding_side="left")
+    image = make_image(150, 200)
+    batch = processor([PROMPT + ANSWER + "<|end|>"], [[image]])
+    prompt = processor([PROMPT], [[image]], padding_side="left")
     start = prompt["input_ids"].shape[1]
     labels = batch["input_ids"].clone()
     labels[:, :start] = -100
@@ -44,7 +44,7 @@ def tiny_numbers() -> dict[str, Any]:
 
 
 def rounded(values: torch.Tensor) -> Any:
-    """Six digits after the point, far below the tolerance."""
+    """Round to six digits after the point, far below the tolerance."""
     return [rounded(value) for value in values] if values.dim() else round(float(values), 6)
 
 

@@ -1,4 +1,4 @@
-"""Writes published/: numbers that the published Phi-3-Vision code gives for a small random model.
+"""Write published/: numbers that the published Phi-3-Vision code gives for a small random model.
 
 Needs an environment of its own, with the transformers of 2024, and a copy of the published files; see README.md.
 
@@ -49,9 +49,9 @@ SMALLEST_MARGIN = 0.005
 """Greedy ids are kept only where no second-best logit is nearer than this."""
 
 NO_PICTURE = {"pixel_values": torch.zeros(1, 2, 3, 336, 336), "image_sizes": torch.tensor([[336, 336]])}
-"""Goes with text alone, which has no place for it and ignores it.
+"""Passed with text alone, which has no position for it and ignores it.
 
-One public copy of the code otherwise runs a blank picture of the full size, which does not fit the small tower.
+One public copy of the code otherwise runs a blank image of the full size, which does not fit the small tower.
 """
 
 
@@ -92,12 +92,12 @@ def import_published(remote_code: Path, scratch: Path) -> dict[str, ModuleType]:
 
 
 def _has_embedding(folder: Path) -> bool:
-    """Phi-3 keeps the picture embedding in a file of its own, Phi-3.5 with the model."""
+    """Phi-3 keeps the image embedding in a file of its own, Phi-3.5 with the model."""
     return (folder / "image_embedding_phi3_v.py").exists()
 
 
 def import_torchvision() -> None:
-    """Only its functions on Pillow pictures are used; where its compiled part is not there, its operators are named."""
+    """Only its functions on Pillow images are used; where its compiled part is not there, its operators are named."""
     try:
         importlib.import_module("torchvision")
     except RuntimeError:
@@ -121,13 +121,13 @@ class Maker:
         """Configuration, weights, tokenizer, then all cases and batches."""
         published = json.loads((self.remote_code / "config.json").read_text(encoding="utf-8"))
         config = small_config(published, SWITCH_LENGTH[self.variant], MAX_LENGTH[self.variant])
-        pictures = json.loads((self.remote_code / "preprocessor_config.json").read_text(encoding="utf-8"))
+        images = json.loads((self.remote_code / "preprocessor_config.json").read_text(encoding="utf-8"))
         if self.variant == "phi-3.5":
             write_json(TOKENIZER, tokenizer_documents()[0])
         write_json(self.out / "config.json", config)
-        write_json(self.out / "preprocessor_config.json", pictures)
+        write_json(self.out / "preprocessor_config.json", images)
         self.model = self.build_model(config)
-        self.processor = self.build_processor(scratch, pictures)
+        self.processor = self.build_processor(scratch, images)
         if self.variant == "phi-3":
             written = json.loads((PUBLISHED / "phi-3.5" / "cases.json").read_text(encoding="utf-8"))
             assert self.parameters() == written["parameters"]
@@ -162,7 +162,7 @@ class Maker:
         assert all(IGNORED.search(name) for name in missing)
         return model
 
-    def build_processor(self, scratch: Path, pictures: dict[str, Any]) -> Any:
+    def build_processor(self, scratch: Path, images: dict[str, Any]) -> Any:
         """The published processor over the small tokenizer, loaded the way the published one is."""
         folder = scratch / "tokenizer"
         folder.mkdir()
@@ -171,11 +171,11 @@ class Maker:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
         assert type(tokenizer).__name__ == "LlamaTokenizerFast"
         processing = self.package["processing"]
-        fields = {name: value for name, value in pictures.items() if name != "auto_map"}
+        fields = {name: value for name, value in images.items() if name != "auto_map"}
         return processing.Phi3VProcessor(processing.Phi3VImageProcessor(**fields), tokenizer)
 
     def ask(self, case: Case) -> dict[str, Any]:
-        """All numbers of one case; its arrays are added to `arrays`."""
+        """Return all numbers of one case; add its arrays to `arrays`."""
         case = self.fill(case)
         batch, prompt = self.inputs(case, case.prompt + case.answer), self.inputs(case, case.prompt)
         ids, start = batch["input_ids"][0].tolist(), prompt["input_ids"].shape[1]
@@ -190,7 +190,7 @@ class Maker:
             "input_ids": list(runs(ids)),
         }
         if case.drawings:
-            found |= self.picture_numbers(case.name, batch)
+            found |= self.image_numbers(case.name, batch)
         output = self.forward(batch, labels)
         self.arrays[f"{case.name}.logits"] = output.logits[0, -4:].detach().contiguous().clone()
         found["loss"] = output.loss.item()
@@ -201,7 +201,7 @@ class Maker:
         return found | {"generated_ids": generated[0], "generated_min_margin": round(margin, 4)}
 
     def fill(self, case: Case) -> Case:
-        """The case with as many digits as make it `filled_to` ids long; a digit is one id."""
+        """Return the case with enough digits to make it `filled_to` ids long; a digit is one id."""
         if case.filled_to is None:
             return case
 
@@ -217,27 +217,27 @@ class Maker:
         return filled(count)
 
     def inputs(self, case: Case, text: str) -> dict[str, Any]:
-        """What the published processor makes of a text and the pictures of the case."""
+        """What the published processor makes of a text and the images of the case."""
         self.processor.image_processor.num_crops = case.num_crops
-        pictures = [draw(**dataclasses.asdict(drawing)) for drawing in case.drawings]
-        return dict(self.processor(text, pictures or None, return_tensors="pt"))
+        images = [draw(**dataclasses.asdict(drawing)) for drawing in case.drawings]
+        return dict(self.processor(text, images or None, return_tensors="pt"))
 
     def forward(self, batch: dict[str, Any], labels: Tensor | None = None) -> Any:
         """The model's output; it may overwrite the ids it gets, so it gets a copy."""
         inputs = NO_PICTURE | batch | {"input_ids": batch["input_ids"].clone()}
         return self.model(**inputs, labels=labels, use_cache=False)
 
-    def picture_numbers(self, name: str, batch: dict[str, Any]) -> dict[str, Any]:
-        """Sizes of the pictures, and some of their pixels and vectors."""
+    def image_numbers(self, name: str, batch: dict[str, Any]) -> dict[str, Any]:
+        """Sizes of the images, and some of their pixels and vectors."""
         pixels, sizes = batch["pixel_values"], batch["image_sizes"].tolist()
         crops = [1 + (height // 336) * (width // 336) for height, width in sizes]
-        used = torch.cat([picture[:count] for picture, count in zip(pixels, crops, strict=True)])
-        unused = torch.cat([picture[count:] for picture, count in zip(pixels, crops, strict=True)])
+        used = torch.cat([image[:count] for image, count in zip(pixels, crops, strict=True)])
+        unused = torch.cat([image[count:] for image, count in zip(pixels, crops, strict=True)])
         assert not unused.any()
         with torch.no_grad():
-            embedded = self.picture_vectors(batch)
+            embedded = self.image_vectors(batch)
         rows = [*range(0, len(embedded), 67), len(embedded) - 1]
-        # Around the separator of the first picture: the last line end, the separator itself, and what follows.
+        # Around the separator of the first image: the last line end, the separator itself, and what follows.
         separator = int((batch["input_ids"] == -1).sum()) - 157
         rows = sorted({*rows, 12, separator - 1, separator, separator + 1, separator + 13})
         self.arrays[f"{name}.pixels"] = used[:, :, 7::61, 5::59].contiguous()
@@ -247,8 +247,8 @@ class Maker:
         shape = list(pixels.shape)
         return {"pixel_values_shape": shape, "image_sizes": sizes, "num_image_tokens": counts, "vector_rows": rows}
 
-    def picture_vectors(self, batch: dict[str, Any]) -> Tensor:
-        """(vectors, width): what lies in the picture positions when the decoder begins."""
+    def image_vectors(self, batch: dict[str, Any]) -> Tensor:
+        """Return (vectors, width): the decoder's inputs at the image positions."""
         kept: list[Tensor] = []
         hook = self.model.model.layers[0].register_forward_pre_hook(
             lambda layer, args, kwargs: kept.append(args[0] if args else kwargs["hidden_states"]), with_kwargs=True
@@ -279,7 +279,7 @@ class Maker:
         return output.sequences[:, -NEW_TOKENS:].tolist(), margin
 
     def check_without_cache(self, case: Case, prompt: dict[str, Any], generated: Sequence[int]) -> None:
-        """Each generated id is also the best one when the whole row is computed anew: the cache did no harm."""
+        """Check that each generated id is also the best one without the cache."""
         stop = [self.processor.tokenizer.convert_tokens_to_ids(token) for token in STOP_TOKENS]
         start = prompt["input_ids"].shape[1]
         crosses = start <= SWITCH_LENGTH[self.variant] < start + NEW_TOKENS - 1
@@ -315,7 +315,7 @@ class Maker:
         }
 
     def sizes(self) -> Iterator[list[int]]:
-        """Rows of width, height, num_crops, padded height, padded width, number of picture tokens."""
+        """Rows of width, height, num_crops, padded height, padded width, number of image tokens."""
         for width, height, num_crops in SIZES:
             self.processor.image_processor.num_crops = num_crops
             found = self.processor.image_processor(Image.new("RGB", (width, height)), return_tensors="pt")
@@ -323,7 +323,7 @@ class Maker:
 
 
 def join(batches: Sequence[dict[str, Any]], pad: int, left: bool) -> dict[str, Any]:
-    """One batch of several rows, the pictures of all rows one after the other."""
+    """One batch of several rows, the images of all rows one after the other."""
     ids = [batch["input_ids"][0] for batch in batches]
     joined = {
         "input_ids": pad_rows(ids, pad, left=left),
@@ -353,7 +353,7 @@ def runs(ids: Sequence[int]) -> Iterator[int | list[int]]:
 
 
 def digits(count: int) -> str:
-    """Digits without an order, always the same."""
+    """Return pseudo-random digits, always the same."""
     state, found = 1, []
     for _ in range(count):
         state = (state * 1103515245 + 12345) % 2**31
@@ -362,13 +362,13 @@ def digits(count: int) -> str:
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """A safetensors file that others than its owner may read."""
+    """Write a safetensors file that all users may read."""
     save_file(tensors, path, metadata={"format": "pt"})
     path.chmod(0o644)
 
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
-    """Readable, but lists of numbers on one line."""
+    """Write indented JSON with lists of numbers on one line."""
     entries = []
     for name, value in document.items():
         nested = isinstance(value, list) and value and isinstance(value[0], dict)

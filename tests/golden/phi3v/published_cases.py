@@ -1,6 +1,6 @@
-"""What the published code was asked for the golden numbers: prompts, answers, pictures, batches and sizes.
+"""Inputs of the published code for the golden numbers: prompts, answers, images, batches and sizes.
 
-The model switches to the long rope factors beyond 1024 positions (700 with the Phi-3 configuration), so that pictures
+The model switches to the long rope factors beyond 1024 positions (700 with the Phi-3 configuration), so that images
 of a few crops stand on both sides of the switch.
 """
 
@@ -25,7 +25,7 @@ class Drawing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One text with its pictures."""
+    """One text with its images."""
 
     name: str
     prompt: str
@@ -199,4 +199,4 @@ SIZES = tuple(
     )
     for num_crops in (1, 2, 4, 5, 6, 9, 16)
 )
-"""Width, height and num_crops of which only the padded size and the number of picture tokens are kept."""
+"""Width, height and num_crops of which only the padded size and the number of image tokens are kept."""

@@ -1,0 +1,120 @@
+"""The handheld camera of a snapshot: where each pixel looks on the product's sheet and on the floor."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from generator.render.camera.surfaces import FloorPoints
+from generator.render.engine import Float32Array
+from generator.render.engine.height_field import resize, smooth_noise
+from generator.render.engine.scene import Scene
+from generator.render.engine.variation import Variation
+
+Matrix = npt.NDArray[np.floating[Any]]
+HUNG_TOPS = frozenset({"sweater", "cardigan", "hoodie", "shirt", "t-shirt", "polo-shirt", "dress"})
+HUNG_COATS = frozenset(
+    {"trench-coat", "coat", "car-coat", "duffle-coat", "cape", "quilted-jacket", "puffer-jacket"}
+    | {"gilet", "bomber-jacket", "blazer"}
+)
+CLIPPED = frozenset({"skirt", "trousers", "jeans", "shorts", "swim-shorts"})
+FRAME_FILL = 0.93
+"""Extent of a product of ordinary size in the frame, as a share of the image."""
+
+
+@dataclass(frozen=True, slots=True)
+class PixelMap:
+    """What every pixel of the image sees."""
+
+    x: Float32Array
+    """Column of the sheet on which the product is drawn, in pixels of the sheet."""
+    y: Float32Array
+    """Row of the sheet."""
+    floor: FloorPoints
+
+
+def sample_camera(scene: Scene, hung: bool) -> PixelMap:
+    """Sample the view of one shot: rotation, offset, distance, tilt; cloth is slightly displaced."""
+    shot, size = scene.shot, scene.size
+    turn = _sample_turn(shot, hung)
+    tilted: Matrix = np.eye(3)
+    tilted[2, :2] = -shot.uniform("lean x", -0.10, 0.10), -shot.uniform("lean y", -0.16, 0.22)
+    t = np.asarray((np.arange(size) + 0.5) / size - 0.5, np.float32)
+    x, y = _project(np.linalg.inv(tilted @ _sheet_to_image(scene, turn)), t)
+    x, y = _displace(x, y, shot, scene)
+    return PixelMap(x * scene.side - 0.5, y * scene.side - 0.5, _floor_points(shot, turn, np.linalg.inv(tilted), t))
+
+
+def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
+    """Return the matrix from the sheet (0 to 1) to the image (-0.5 to 0.5), before the tilt.
+
+    The distance makes the product fill about as much of the frame as people choose; a small product fills less.
+    """
+    shot = scene.shot
+    stretch, shear = np.exp(shot.uniform("stretch", -0.13, 0.13)), shot.uniform("shear", -0.06, 0.06)
+    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    linear = spin @ np.array([[stretch, shear], [0, 1 / stretch]])
+    step = max(1, scene.side // 56)
+    rows, columns = np.nonzero(scene.alpha[::step, ::step] > 0.5)
+    flat = linear @ ((np.stack([columns, rows]) + 0.5) * step / scene.side - 0.5)
+    if not rows.size:  # nothing is visible, such as a product smaller than a pixel
+        flat = linear @ np.array([[-0.3, 0.3], [-0.3, 0.3]])
+    low, high = flat.min(axis=1), flat.max(axis=1)
+    extent = float((high - low).max())
+    near = FRAME_FILL * shot.uniform("near", 0.75, 1.10) / extent * min(1.0, extent / 0.85) ** 0.4
+    room = np.maximum(0.06, 0.5 - 0.5 * near * (high - low))
+    middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.5, 0.5)])
+    to_picture: Matrix = np.eye(3)
+    to_picture[:2, :2] = near * linear
+    to_picture[:2, 2] = middle - near * 0.5 * (low + high) - near * linear @ np.array([0.5, 0.5])
+    return to_picture
+
+
+def _floor_points(shot: Variation, turn: float, to_floor: Matrix, t: Float32Array) -> FloorPoints:
+    """Return the points on the floor; boards and tiles are rarely aligned with the product."""
+    x, y = _project(to_floor, t)
+    turn += shot.choice("floor turn", (0.0, 0.0, np.pi / 2, np.pi / 4)) + shot.uniform("floor", -0.2, 0.2)
+    c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    zoom, place = np.float32(shot.uniform("floor scale", 0.75, 1.4)), shot.generator("floor place").uniform(0, 5, 2)
+    right, down = (np.float32(value) for value in place)
+    return FloorPoints((c * x - s * y) * zoom + right, (s * x + c * y) * zoom + down, float(zoom) / t.size)
+
+
+def _sample_turn(shot: Variation, hung: bool) -> float:
+    """Sample the rotation: most are small; a few photographs are taken from the side or from the far end."""
+    if hung:
+        return shot.uniform("held", -0.06, 0.06)
+    if shot.chance("turned far", 0.05):
+        return shot.choice("quarter", (-np.pi / 2, np.pi / 2, np.pi)) + shot.uniform("held", -0.15, 0.15)
+    return shot.uniform("held", -0.16, 0.16) + shot.uniform("held askew", -0.14, 0.14)
+
+
+def _project(matrix: Matrix, t: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Return where a homography maps the pixels of a square image."""
+    m = matrix.astype(np.float32)
+    x, y = t[None, :], t[:, None]
+    w = 1 / (m[2, 0] * x + m[2, 1] * y + m[2, 2])
+    return (m[0, 0] * x + m[0, 1] * y + m[0, 2]) * w, (m[1, 0] * x + m[1, 1] * y + m[1, 2]) * w
+
+
+def _displace(x: Float32Array, y: Float32Array, shot: Variation, scene: Scene) -> tuple[Float32Array, Float32Array]:
+    """Displace the points by a few hundredths and bend the whole: cloth is never perfectly flat."""
+    soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
+    wander = np.float32((0.004 if soft else 0.001) * shot.uniform("wander", 0.3, 1.5))
+    bend, lean = shot.uniform("bend", -0.10, 0.10) * soft, shot.uniform("taper", -0.10, 0.10) * soft
+    place = shot.generator("wander").uniform(0, 9, 2).astype(np.float32)
+    step = max(1, scene.size // 56)
+    cx, cy = (
+        np.ascontiguousarray(x[step // 2 :: step, step // 2 :: step]),
+        np.ascontiguousarray(y[step // 2 :: step, step // 2 :: step]),
+    )
+    dx = wander * (smooth_noise(cx + place[0], cy, 0.22) + 0.4 * smooth_noise(cx, cy + place[1], 0.09, layer=1))
+    dy = wander * (
+        smooth_noise(cx, cy + place[1], 0.22, layer=2) + 0.4 * smooth_noise(cx + place[0], cy, 0.09, layer=3)
+    )
+    dx = dx + bend * (cy - 0.5) ** 2 + lean * (cx - 0.5) * (cy - 0.5)
+    size = scene.size
+    grown = [resize(np.asarray(d, np.float32), size, size, Image.Resampling.BILINEAR) for d in (dx, dy)]
+    return x + grown[0], y + grown[1]

@@ -1,0 +1,77 @@
+"""The cloths that silhouettes name ("main", "lining", "fitting", ...), derived from an appearance."""
+
+import numpy as np
+
+from generator.render.engine.colour import CREAM, INK, Colour, linear, luminance, mix, palette
+from generator.render.engine.materials import Cloth
+from schemas.appearance import Appearance
+
+METALS = {"silver": "#d3d6da", "gold": "#d6ac4e"}
+HORN = linear("#3b2a1e")
+SAND = linear("#cdb488")
+BURGUNDY = linear("#7d2233")
+KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearling")
+"""Materials whose collars and cuffs are knitted bands."""
+
+
+def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
+    """Return name -> cloth: `main` has the material and pattern; the colours of the others follow from its colour."""
+    colour = linear(appearance.colour)
+    material, pattern = appearance.material, appearance.pattern
+    deep = mix(colour * 0.42, HORN, 0.45)
+    return {
+        "main": Cloth(colour, material, pattern),
+        "self": Cloth(colour * 0.92, material),
+        "trim": Cloth(deep, "leather"),
+        "rib": Cloth(colour * 0.86, "ribbing"),
+        "rib main": Cloth(colour * np.float32(0.94), "ribbing" if material in KNITTED else material, pattern),
+        "lining": _lining(appearance.lining, colour, material, pattern),
+        "thread": Cloth(_thread(colour, material), "horn"),
+        "cord": Cloth(palette(colour).second, "canvas"),
+        "shell": Cloth(mix(CREAM, colour, 0.12), "horn"),
+        "fitting": _fitting(appearance.hardware, "metal"),
+        "teeth": _fitting(appearance.hardware, "teeth"),
+        "tape": Cloth(colour * 0.45, "canvas"),
+        "sole": Cloth(linear("#e9e6de"), "rubber"),
+        "accent": Cloth(palette(colour).second, "suede"),
+        "bumper": Cloth(deep, "rubber"),
+        "insole": Cloth(SAND if luminance(colour) > 0.02 else mix(SAND, HORN, 0.4), "leather"),
+        "cork": Cloth(linear("#a8825a"), "stoneware"),
+        "dial": Cloth(CREAM, "lacquer"),
+        "self dial": Cloth(colour * np.float32(0.8), "lacquer"),
+        "hand": Cloth(linear("#b3372c"), "horn"),
+        "gum": Cloth(linear("#b07a45"), "rubber"),
+        "stitch": Cloth(linear("#c9c4b6"), "horn"),
+        "dark": Cloth(linear("#26221f"), "rubber"),
+        "heel": Cloth(linear("#4a2f1d"), "leather"),
+        "lace": Cloth(mix(CREAM, colour, 0.10) if luminance(colour) < 0.5 else mix(colour, INK, 0.55), "ribbing"),
+        "note": Cloth(linear("#9fb3a0"), "cotton"),
+        "card": Cloth(linear("#5d7fa6"), "lacquer"),
+        "clear": Cloth(linear("#dfe6e6"), "glass"),
+        "paper": Cloth(mix(CREAM, colour, 0.06), "lacquer", pattern),
+        "lens": Cloth(linear("#20242c"), "glass"),
+        "liquid": Cloth(mix(colour, CREAM, 0.15), "liquid"),
+        "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern),
+        "bullet": Cloth(colour, "wax"),
+        "wax": Cloth(mix(CREAM, colour, 0.18), "wax"),
+        "fill": Cloth(mix(CREAM, colour, 0.45), "liquid"),
+        "label": Cloth(CREAM, "lacquer"),
+        "rivet": Cloth(linear("#b98a5e"), "metal"),
+    }
+
+
+def _fitting(hardware: str, material: str) -> Cloth:
+    return Cloth(HORN, "horn") if hardware == "none" else Cloth(linear(METALS[hardware]), material)
+
+
+def _lining(lining: str, colour: Colour, material: str, pattern: str) -> Cloth:
+    if lining == "none":
+        return Cloth(colour * np.float32(0.70), material, pattern)
+    if lining == "plain":
+        return Cloth(CREAM if luminance(colour) < 0.35 else BURGUNDY, "satin")
+    return Cloth(SAND, "cotton", "check")
+
+
+def _thread(colour: Colour, material: str) -> Colour:
+    """Return orange for denim, otherwise a little lighter or darker than the cloth."""
+    return linear("#cf8a3c") if material == "denim" else mix(colour, palette(colour).contrast, 0.22)

@@ -1,0 +1,140 @@
+"""Studio lighting: from the planes of a scene to an RGB image.
+
+A key softbox from the upper left, a weak fill light from the right, a bright ceiling; broad and tight highlights for
+glossy surfaces; ambient occlusion. Then exposure, tone curve, sRGB, sharpening and sensor noise. Background, exposure
+and noise depend on the shot only.
+"""
+
+import functools
+import math
+
+import numpy as np
+from PIL import Image
+
+from generator.render.engine import Float32Array, Float64Array
+from generator.render.engine.height_field import TILE_SIDE, quilt_height, white_noise_tile
+from generator.render.engine.kernels import downsample, gaussian_blur, upsample
+from generator.render.engine.materials import evaluate_surface
+from generator.render.engine.scene import Scene, Window
+from generator.render.engine.shading import (
+    FILM_STEPS,
+    accumulate_surface,
+    cloth_weights,
+    composite,
+    shade_backdrop,
+    shade_pixels,
+    tone_map,
+)
+from generator.render.engine.variation import Variation
+
+QUILT_PERIOD = 0.075
+"""Distance between stitch lines, in units."""
+_CURVE_WHITE = 1.6
+"""Linear light at which the tone curve saturates."""
+
+
+def shade(scene: Scene) -> Image.Image:
+    """Shade a scene; return the RGB image, `scene.size` pixels square."""
+    return develop_film(render_light(scene), scene.shot)
+
+
+def render_light(scene: Scene) -> Float32Array:
+    """Return the linear light at the camera, shape (size, size, 3)."""
+    light = render_backdrop(scene)
+    covered = np.flatnonzero(scene.alpha.max(axis=1) > 0), np.flatnonzero(scene.alpha.max(axis=0) > 0)
+    if covered[0].size:
+        rows, columns = (slice(max(int(c[0]) - 2, 0), int(c[-1]) + 3) for c in covered)
+        window = rows, columns
+        composite(light[window], shade_window(scene, window), scene.alpha[window])
+    return light
+
+
+def shade_window(scene: Scene, window: Window) -> Float32Array:
+    """Return the linear colours of the product in a window, as if it covered them fully; 0 where there is none."""
+    look = _evaluate_materials(scene, window)
+    relief = scene.height[window] + look[..., 3]
+    if scene.appearance.quilting != "none":
+        relief += scene.padding[window] * quilt_height(
+            scene.appearance.quilting, scene.u[window], scene.v[window], QUILT_PERIOD
+        )
+    relief *= np.float32(scene.zoom)
+    colours = np.zeros((*relief.shape, 3), np.float32)
+    depth = _occlusion_depth(relief, scene.zoom, scene.cell)
+    shade_pixels(relief, scene.alpha[window], scene.shade[window], depth, look, _light_direction(scene.shot), colours)
+    return colours
+
+
+def render_backdrop(scene: Scene) -> Float32Array:
+    """Return the linear light of slightly uneven seamless paper with the shadow of the product."""
+    shot, size = scene.shot, scene.size
+    light = np.empty((size, size, 3), np.float32)
+    tilt = shot.uniform("tilt x", -0.05, 0.05), shot.uniform("tilt y", -0.02, 0.06)
+    soft, strength = _backdrop_shadow(scene)
+    shade_backdrop(light, soft, strength, shot.uniform("paper", 0.76, 0.87), tilt, 0.008 * shot.uniform("warm", -1, 1))
+    return light
+
+
+def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
+    """Return the shadow mask on the backdrop (0-1) and its strength."""
+    size = scene.size
+    if scene.floor is None:
+        soft, down, right = (0.024, 0.020, 0.011) if scene.pose.folded else (0.017, 0.012, 0.007)
+        return gaussian_blur(np.ascontiguousarray(scene.alpha), soft * size, down * size, right * size), 0.32
+    x0, x1, y = scene.floor
+    t = np.arange(size, dtype=np.float32) + np.float32(0.5)
+    across = np.clip(np.abs(t - (x0 + x1) / 2) / ((x1 - x0) / 2 + 1e-6), 0, 3)
+    down = sum(
+        strength * np.exp(-(((t - y) / (reach * size)) ** 2)) for strength, reach in ((0.55, 0.012), (0.30, 0.045))
+    )
+    return np.asarray(0.8 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
+
+
+def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
+    """Return red, green, blue, height, gloss, sheen and metal of each pixel of a window, shape (h, w, 7)."""
+    top, under = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_cloth, scene.second_cloth))
+    share, u, v = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_share, scene.u, scene.v))
+    look = np.zeros((top.size, 7), np.float32)
+    num_cloths = len(scene.cloth_names)
+    used = np.bincount(top, minlength=num_cloths + 1) + np.bincount(under, minlength=num_cloths + 1)
+    for label in (np.flatnonzero(used[1:]) + 1).tolist():
+        name, index = scene.cloth_names[label - 1], np.flatnonzero((top == label) | (under == label))
+        weight = np.empty(index.size, np.float32)
+        cloth_weights(index, label, top, share, weight)
+        made = evaluate_surface(scene.cloths[name], u[index], v[index], 1 / scene.zoom)
+        finish = made.finish
+        height = np.asarray(np.broadcast_to(finish.height, index.shape), np.float32)
+        effects = float(finish.gloss), float(finish.sheen), float(finish.metal)
+        accumulate_surface(index, weight, made.albedo, np.ascontiguousarray(height), effects, look)
+    return look.reshape(*scene.top_cloth[window].shape, 7)
+
+
+def _occlusion_depth(relief: Float32Array, zoom: float, cell: int) -> Float32Array:
+    """Return how far a point is below its near and far surroundings, on a coarse grid; 0 on a plane."""
+    height, width = relief.shape
+    small = downsample(relief, cell)
+    unit = zoom / cell
+    far, near = gaussian_blur(small, 0.022 * unit, 0.0, 0.0), gaussian_blur(small, 0.008 * unit, 0.0, 0.0)
+    hollow = ((far - small) / np.float32(0.022 * zoom) + (near - small) / np.float32(0.012 * zoom)).astype(np.float32)
+    return upsample(hollow, cell, height, width, 0.0, 0.0)
+
+
+def _light_direction(shot: Variation) -> Float64Array:
+    """Return the direction of the key light, and the slope of the softbox."""
+    x, y = shot.uniform("key x", -0.62, -0.38), shot.uniform("key y", -0.68, -0.48)
+    return np.array([x, y, math.sqrt(1 - x * x - y * y), shot.uniform("softbox", -0.05, 0.05)])
+
+
+@functools.cache
+def _film_curve() -> Float32Array:
+    """Return the display values (0-1) of linear light 0.._CURVE_WHITE: shoulder above 0.8, sRGB, slight contrast."""
+    light = np.linspace(0, 1, FILM_STEPS) ** 2 * _CURVE_WHITE
+    light = np.where(light < 0.8, light, 0.8 + 0.2 * (1 - np.exp(-(light - 0.8) / 0.2)))
+    srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)
+    return np.asarray(255 * (srgb + 0.05 * (srgb - 0.5) * (1 - np.abs(2 * srgb - 1))), np.float32)
+
+
+def develop_film(light: Float32Array, shot: Variation) -> Image.Image:
+    """Apply exposure, tone curve, sharpening and sensor noise of about one level; the shot selects the noise."""
+    exposure = shot.uniform("exposure", 0.97, 1.03) / _CURVE_WHITE
+    row, column = (int(shot.uniform(f"noise {axis}", 0, TILE_SIDE)) for axis in ("row", "column"))
+    return Image.fromarray(tone_map(light, exposure, _film_curve(), white_noise_tile(), (row, column)))

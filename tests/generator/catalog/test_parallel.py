@@ -1,0 +1,138 @@
+"""Worker processes: every task once, killed ones again, a task that kills its worker is reported, no orphans."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from generator.catalog.parallel import ATTEMPTS, run_in_processes
+from schemas.errors import ToileError
+
+
+def _square(number: int) -> int:
+    return number * number
+
+
+def _process(_: int) -> int:
+    return os.getpid()
+
+
+def _noted(folder: Path, number: int) -> int:
+    """Leaves a file for each time that it was begun."""
+    (folder / f"{number}.{time.monotonic_ns()}").touch()
+    return number
+
+
+def _killed_at_first(folder: Path, number: int) -> int:
+    """Task 3 takes its process along the first time."""
+    begun = sorted(folder.glob(f"{number}.*"))
+    _noted(folder, number)
+    if number == 3 and not begun:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def _killed_always(folder: Path, number: int) -> int:
+    """Task 3 always takes its process along."""
+    _noted(folder, number)
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def _refused(number: int) -> int:
+    if number == 2:
+        raise ToileError("there", "is wrong", "mend it")
+    return number
+
+
+def test_every_task_is_done_once() -> None:
+    assert sorted(run_in_processes(_square, [(k,) for k in range(7)], 2)) == [k * k for k in range(7)]
+    assert list(run_in_processes(_square, [], 3)) == []
+
+
+def test_one_worker_or_one_task_needs_no_other_process() -> None:
+    assert set(run_in_processes(_process, [(1,), (2,)], 1)) == {os.getpid()}
+    assert set(run_in_processes(_process, [(1,)], 8)) == {os.getpid()}
+
+
+def test_an_error_of_a_task_crosses_as_it_is() -> None:
+    with pytest.raises(ToileError, match="is wrong") as caught:
+        list(run_in_processes(_refused, [(k,) for k in range(4)], 2))
+    assert (caught.value.where, caught.value.hint) == ("there", "mend it")
+
+
+def test_what_a_killed_process_was_doing_is_done_again(tmp_path: Path) -> None:
+    done = list(run_in_processes(_killed_at_first, [(tmp_path, k) for k in range(6)], 2))
+    assert sorted(done) == list(range(6)), "each result once"
+    begun = [path.name.partition(".")[0] for path in tmp_path.iterdir()]
+    assert begun.count("3") == 2
+    assert len(begun) <= 6 + 2, "only what was running then is begun again"
+
+
+def test_a_task_that_always_kills_its_process_is_reported_and_no_other(tmp_path: Path) -> None:
+    done: list[int] = []
+    with pytest.raises(ToileError, match="ended without an answer") as caught:
+        done.extend(run_in_processes(_killed_always, [(tmp_path, k) for k in range(6)], 2))
+    assert "--workers" in caught.value.hint
+    assert len(list(tmp_path.glob("3.*"))) == ATTEMPTS
+    assert set(done) <= {0, 1, 2, 4, 5}
+    assert len(done) == len(set(done))
+
+
+RUNNING = """
+import sys
+from pathlib import Path
+from tests.generator.catalog.test_workers import _slow
+from generator.catalog.parallel import run_in_processes
+if __name__ == "__main__":
+    list(run_in_processes(_slow, [(Path(sys.argv[1]), k) for k in range(2)], 2))
+"""
+
+
+def _slow(folder: Path, number: int) -> int:
+    (folder / f"{os.getpid()}").touch()
+    time.sleep(60)
+    return number
+
+
+def _until(wanted: Callable[[], bool], seconds: float = 60.0) -> bool:
+    """Whether it came true in time."""
+    deadline = time.monotonic() + seconds
+    while not wanted():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _is_gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return True
+    return state == "Z"
+
+
+def _begun_by_one_that_is_killed(program: str, num_processes: int, folder: Path) -> list[int]:
+    """The processes that a program begins, each of which leaves its number, once the program is killed with -9."""
+    script, begun = folder / "running.py", folder / "begun"
+    script.write_text(program)
+    begun.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    with subprocess.Popen([sys.executable, str(script), str(begun)], env=environment) as parent:
+        assert _until(lambda: len(list(begun.iterdir())) == num_processes)
+        parent.kill()
+    return [int(path.name) for path in begun.iterdir()]
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
+def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
+    """They would go on writing for a run that is no more, into a folder that another may hold by then."""
+    begun = _begun_by_one_that_is_killed(RUNNING, 2, tmp_path)
+    assert _until(lambda: all(map(_is_gone, begun)), 20), begun
