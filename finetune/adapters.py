@@ -26,9 +26,9 @@ from finetune.phi3v import load_model as load_base
 from finetune.phi3v.loading import TINY, base_fingerprint, cached_revision, resolve_folder
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.run_dir import RUN, check_files, load_finished
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, TrainingSpec
-from schemas.validation import read_document
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finetune.data_mix import Source
+from schemas.documents import from_dict, read_document
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import RunRecord, TrainingSpec
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import build, read_document, validate
 
 RUN = "run.json"
 SEEN = "seen.parquet"
@@ -92,16 +92,14 @@ def finish_run(out: Path, record: RunRecord) -> None:
         for path in out.glob(_SAFETENSORS_TEMPORARY):
             path.unlink()
     document = {**as_document(record), "versions": versions(*_PACKAGES), "files": hash_files(out)}
-    validate(document, "run", str(out / RUN))
+    from_dict(RunRecord, document, str(out / RUN))
     with storage_errors(out / RUN):
         write_json(out / RUN, document)
 
 
 def load_run(path: Path) -> RunRecord:
     """Return the record in a run.json, finished or not."""
-    document = read_document(path)
-    validate(document, "run", str(path))
-    return build(RunRecord, document)
+    return from_dict(RunRecord, read_document(path), str(path))
 
 
 def load_finished(folder: Path) -> RunRecord:

@@ -33,9 +33,9 @@ from finetune.run_dir import RUN, finish_run, load_run, open_log, open_or_resume
 from finetune.tracking import NullTracker, open_tracker
 from finetune.validation import generate_examples, validation_loss
 from schemas.errors import ToileError
-from schemas.specs import load, presets
 from schemas.training import MixSource, RunRecord, TrainingSpec
 from schemas.util.locks import run_lock
+from schemas.validation import load, presets
 
 MAX_LOADERS = 8
 _AVERAGED_STEPS = 10

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from generator.catalog.shards import GenerateInputs, write_shards
-from schemas.validation import read_document
+from schemas.documents import read_document
 from tests.helpers.dataset_hub import ImageServer, served
 
 settings.register_profile(
@@ -79,7 +79,7 @@ def few_resamples() -> Iterator[None]:
     """Bootstrap intervals of 200 resamples and tests of 199 flips, for tests of folders, pages and commands."""
     from evaluation.stats import resampling
 
-    caches = (resampling._cached_draws, resampling._signs)
+    caches = (resampling._cached_counts, resampling._signs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "RESAMPLES", 200)
         patch.setattr(resampling, "FLIPS", 199)

@@ -24,8 +24,8 @@ from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
-from schemas.specs import from_document
 from schemas.util.files import as_document, write_json
+from schemas.validation import from_document
 
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""

@@ -13,10 +13,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge
+
+from generator.export import FORMATS
 from generator.export.formats import (
-    FORMATS,
     IMAGE_FOLDER,
     write_csv,
     write_imagefolder,
@@ -26,11 +28,11 @@ from generator.export.formats import (
 )
 from generator.export.rows import NO_IMAGE, ExportFile, ExportFolder, ExportRow, read_columns, read_rows
 from generator.faults.scoring import FAULTS_FILE
+from schemas.documents import Count, OneOf, Sha256, Shape, from_dict, read_document
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS, Split
 from schemas.manifest import Manifest, read_manifest, versions
-from schemas.product import SPLITS
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_json
-from schemas.validation import build, read_document, validate
 
 CONVERSION = "convert.json"
 _HOW_TO_READ = {
@@ -54,11 +56,11 @@ _HOW_TO_READ = {
 class ConvertOptions:
     """What is exported, and how; part of `convert.json`."""
 
-    form: str
+    form: Annotated[str, OneOf(FORMATS)]
     """One of `FORMATS`."""
-    split: str | None = None
+    split: Split | None = None
     """train, validation or test; all by default."""
-    limit: int | None = None
+    limit: Annotated[int, Ge(1)] | None = None
     """The first rows only."""
     pictures: bool = True
     """False leaves the image files out."""
@@ -71,20 +73,28 @@ class ConvertOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionInputs(ConvertOptions):
+    """Everything that decides the bytes of an export."""
+
+    catalog_sha256: Sha256
+    """The catalog by content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
     """The document `convert.json`: the inputs and contents of an export. It has no times."""
 
     finished: bool
-    inputs: Mapping[str, Any]
+    inputs: Annotated[Mapping[str, Any], Shape(ConversionInputs)]
     """The catalog by content, and the options."""
-    num_products: int = 0
-    num_pictures: int = 0
-    picture_bytes: int = 0
-    pictures_sha256: str | None = None
+    num_products: Count = 0
+    num_pictures: Count = 0
+    picture_bytes: Count = 0
+    pictures_sha256: Sha256 | None = None
     """Hash of one line for each image, in row order: its name, a space, its sha256."""
     files: tuple[ExportFile, ...] = ()
     """All files except images."""
-    counts: Mapping[str, int]
+    counts: Mapping[str, Annotated[int, Ge(1)]]
     """Description of a change to the rows -> number of times."""
     versions: Mapping[str, str]
 
@@ -212,9 +222,7 @@ def _catalog_sha256(manifest: Manifest, shards: Path) -> str:
 def _read_existing(out: Path) -> Conversion | None:
     """Return the export in a folder, None for no or an empty folder; raise ToileError for anything else."""
     if out.is_dir() and (out / CONVERSION).is_file():
-        document = read_document(out / CONVERSION)
-        validate(document, "conversion", str(out / CONVERSION))
-        found: Conversion = build(Conversion, document)
+        found = from_dict(Conversion, read_document(out / CONVERSION), str(out / CONVERSION))
         ours = {CONVERSION, IMAGE_FOLDER, *SPLITS, *(e.path.split("/")[0] for e in found.files)}
         strange = sorted(path.name for path in out.iterdir() if path.name not in ours)
         if strange:

@@ -18,6 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from schemas.documents import Count, Sha256
 from schemas.errors import ToileError
 from schemas.product import open_shard, shard_files
 from schemas.util.files import storage_errors
@@ -163,8 +164,8 @@ class ExportFile:
 
     path: str
     """Relative to the folder, with forward slashes."""
-    num_bytes: int
-    sha256: str
+    num_bytes: Count
+    sha256: Sha256
 
 
 class HashedFile:

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from schemas.catalog import Release
 from schemas.errors import ToileError
-from schemas.provenance import Release
 
 CategoryPath = tuple[str, str, str]
 """category1, category2, category3."""

@@ -2,8 +2,8 @@
 
 Each silhouette is a function that adds panels, seams and fittings to a `Scene`; lighting shades the whole scene once.
 
-bag = Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2)\n
-render_appearance(bag, 336).save("bag.png")
+    bag = Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2)
+    render_appearance(bag, 336).save("bag.png")
 """
 
 from collections.abc import Mapping
@@ -20,9 +20,8 @@ from generator.render.engine.parts import PARTS, RenderedParts, segment_parts
 from generator.render.engine.pose import PHOTOS, STUDIO
 from generator.render.engine.registry import collect_silhouettes
 from generator.render.engine.scene import Scene
-from schemas.appearance import Appearance, visible_part
-from schemas.errors import ToileError
-from schemas.validation import nearest
+from schemas.appearance import Appearance, drop_invisible
+from schemas.errors import ToileError, suggest
 
 __all__ = ["PARTS", "PHOTOS", "STUDIO", "RenderedParts", "draw", "render_appearance", "render_parts"]
 
@@ -80,8 +79,8 @@ def build_scene(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene
     A `photo` that is not one of `PHOTOS` is a ToileError.
     """
     if photo not in PHOTOS:
-        raise ToileError("photo", f"{photo!r} is not a kind of photograph", nearest(photo, PHOTOS))
-    seen = visible_part(appearance)
+        raise ToileError("photo", f"{photo!r} is not a kind of photograph", suggest(photo, PHOTOS))
+    seen = drop_invisible(appearance)
     scene = Scene(seen, size, build_cloths(seen), photo)
     view = None if photo == STUDIO else choose_view(scene)
     (view or DRAW_FUNCTIONS[seen.silhouette])(scene)

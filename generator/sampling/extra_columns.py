@@ -22,12 +22,10 @@ import pyarrow as pa
 from generator.sampling.codes import product_codes
 from generator.sampling.products import family_start
 from generator.sampling.streams import Index, bits, integers
-from schemas.catalog import CatalogSpec
-from schemas.errors import ToileError
-from schemas.extra import EAN_DIGITS, ExtraColumn
+from schemas.catalog import EAN_DIGITS, CatalogSpec, ExtraColumn
+from schemas.errors import ToileError, suggest
 from schemas.markets import MARKETS
 from schemas.product import features_with
-from schemas.validation import nearest
 
 _KINDS = ("address", "color", "company", "internet", "job", "lorem", "misc", "person", "phone_number")
 """Those parts of Faker that the providers need; building a generator of all would take five times as long."""
@@ -189,7 +187,7 @@ def _checked(name: str, column: ExtraColumn, locale: str, where: str) -> Any:
 
     if locale not in AVAILABLE_LOCALES:
         at = f"{where}: extra.{name}.locale"
-        raise ToileError(at, f"Faker has no locale {locale!r}", nearest(locale, AVAILABLE_LOCALES))
+        raise ToileError(at, f"Faker has no locale {locale!r}", suggest(locale, AVAILABLE_LOCALES))
     fake = _generator(locale)
     if column.provider == "state" and not (hasattr(fake, "state") or hasattr(fake, "prefecture")):
         at = f"{where}: extra.{name}.provider"

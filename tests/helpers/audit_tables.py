@@ -13,9 +13,9 @@ from PIL import Image
 
 from generator.sampling.products import products
 from schemas.catalog import CatalogSpec
+from schemas.documents import read_document
 from schemas.product import Product
-from schemas.specs import from_document
-from schemas.validation import read_document
+from schemas.validation import from_document
 
 PRESET = Path(__file__).parents[2] / "schemas" / "presets" / "fashion-luxury.yaml"
 LINES = [

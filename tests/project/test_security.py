@@ -22,7 +22,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from schemas.errors import ToileError
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.generator.ingest.test_import_table import rows, write
 from tests.helpers.shard_fixture import relist
 from toile.cli import main

@@ -27,10 +27,9 @@ from generator.audit.privacy import check_rows, check_spec
 from generator.audit.rows import RealCatalog, encode_products, measure_neighbours, self_information, split_members
 from generator.render import draw
 from schemas.audit import Bounds, Check
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, Provenance
 from schemas.errors import ToileError
 from schemas.product import Product
-from schemas.provenance import Provenance
 from tests.helpers.audit_tables import (
     encode_jpeg,
     find_rarest_rows,

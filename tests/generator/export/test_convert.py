@@ -17,17 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from generator.export.convert import Conversion, ConvertOptions, convert
-from generator.export.formats import FORMATS
-from generator.export.rows import ExportFile, image_suffix
+from generator.export import FORMATS
+from generator.export.convert import ConvertOptions, convert
+from generator.export.rows import image_suffix
 from generator.ingest.import_table import import_table
 from generator.ingest.rows import ImportOptions
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import SPLITS, read, to_table
-from schemas.validation import schema
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty
-from tests.helpers.shard_fixture import in_split, picture, products, relist, write_shards
+from tests.helpers.shard_fixture import image_bytes, in_split, products, relist, write_shards
 from toile.cli import main
 
 
@@ -329,14 +328,6 @@ def test_archives_are_split_by_number_and_size(catalog: Path, tmp_path: Path, mo
     assert len(list(run(catalog, tmp_path / "b", "webdataset", split="train").glob("*.tar"))) == num
 
 
-def test_the_schema_is_the_record() -> None:
-    document = schema("conversion")
-    assert list(document["properties"]) == [field.name for field in dataclasses.fields(Conversion)]
-    files = document["properties"]["files"]["items"]
-    assert files["required"] == list(files["properties"]) == [field.name for field in dataclasses.fields(ExportFile)]
-    assert document["properties"]["inputs"]["properties"]["form"]["enum"] == list(FORMATS)
-
-
 def invoke(*arguments: object) -> tuple[int, str]:
     result = CliRunner().invoke(main, ["convert", *map(str, arguments)])
     return result.exit_code, result.output
@@ -386,4 +377,4 @@ def test_the_bytes_of_a_picture_are_those_of_the_row(tmp_path: Path) -> None:
     out = run(write_shards(tmp_path / "shards", rows), tmp_path / "out", "csv")
     assert to_table(rows).num_rows == 3
     for row in rows:
-        assert (out / "pictures" / f"{row.product_code}.png").read_bytes() == picture(row.product_code) == row.image
+        assert (out / "pictures" / f"{row.product_code}.png").read_bytes() == image_bytes(row.product_code) == row.image

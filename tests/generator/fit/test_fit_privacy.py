@@ -25,7 +25,7 @@ from generator.fit.prices import count_price_endings
 from generator.fit.statistics import Family
 from schemas.errors import ToileError
 from schemas.product import Product, split_of
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.helpers import fit_table
 from toile.cli import main
 
@@ -190,7 +190,7 @@ def test_ledger_lists_every_release_and_sums_to_the_totals(shards: Path) -> None
 
 
 def test_ledger_with_a_wrong_sum_is_refused(tmp_path: Path, shards: Path) -> None:
-    from schemas.validation import read_document
+    from schemas.documents import read_document
 
     path = tmp_path / "spec.yaml"
     path.write_text(to_yaml(fit(shards, FitOptions(epsilon=2.0))), encoding="utf-8")

@@ -28,10 +28,10 @@ from generator.fit.vocabulary import (
 from generator.sampling.prices import price_points
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.product import Product, read
-from schemas.specs import load, presets
-from schemas.validation import read_document
+from schemas.validation import load, presets
 from tests.helpers import fit_table
 from toile.cli import main
 

@@ -1,4 +1,4 @@
-"""Bags, shoes and small goods: pairs, views from above, heels, and designs that differ in kind."""
+"""Bags, shoes and small goods: pairs, views from above, heels, and variety of designs."""
 
 import dataclasses
 import itertools
@@ -28,7 +28,7 @@ def goods(silhouette: str, **changes: Any) -> Appearance:
 
 
 def small_square() -> Scene:
-    """A scene with one square patch in the lower left."""
+    """A scene with one square patch at the lower left."""
     wanted = goods("wallet")
     scene = Scene(wanted, 96, build_cloths(wanted))
     scene.set_camera(1.0, limpness=0.0)
@@ -72,8 +72,8 @@ def test_shots_show_one_shoe_or_a_pair() -> None:
 def test_view_shows_near_side_and_top(yaw: float) -> None:
     view = View(yaw=yaw, pitch=0.2)
     near, far = (view.point(view.side * 0.3, 0.5, z)[0] for z in (0.1, -0.1))
-    assert view.side * far > view.side * near, "the far edge of the visible side lies further out"
-    assert view.point(0.0, 0.4, -0.1)[1] < view.point(0.0, 0.4, 0.1)[1], "the far rim lies higher"
+    assert view.side * far > view.side * near, "the far edge of the visible side is further out"
+    assert view.point(0.0, 0.4, -0.1)[1] < view.point(0.0, 0.4, 0.1)[1], "the far rim is higher"
     front, back = (view.point(0.3, 0.5, z)[0] - view.point(-0.3, 0.5, z)[0] for z in (0.1, -0.1))
     assert front > back, "what is further away looks smaller"
 

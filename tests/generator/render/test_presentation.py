@@ -1,7 +1,7 @@
-"""Clothes that are turned or folded keep the laws of those that lie flat, and a folded one has no price nobody can see.
+"""Turned and folded clothes obey the rules of flat ones, and folded ones have no price that the image hides.
 
-Golden images are in tests/golden/render; draw them again with
-`PYTHONPATH=. python tests/generator/render/test_presentation.py`.
+Golden images are in tests/golden/render; render them again with `PYTHONPATH=. python
+tests/generator/render/test_presentation.py`.
 """
 
 import itertools
@@ -25,10 +25,10 @@ from generator.render.engine.scene import Scene
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
 from generator.upper_bound import Oracle, ScoringRules
-from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, shown_as, values_shown
+from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, values_shown, visible_attributes
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.generator.render.test_render import GOLDEN, appearance, assert_distinct, drawn, overlap
 
 WORDS = {name: CUTS_OF.get(name, {}).get("presentation", ()) for name in SILHOUETTES}
@@ -40,11 +40,11 @@ GOLDENS = (
     *(("shirt", "folded"), ("sweater", "folded"), ("jeans", "folded"), ("scarf", "folded")),
 )
 NUM_COMPARED = {"turned": 4, "folded": 7}
-"""How many materials and patterns are compared with each other; those that lie flat compare more."""
+"""Number of materials and patterns that are compared with each other; flat clothes compare more."""
 
 
 def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
-    """A scene on which nothing is laid."""
+    """A scene without panels."""
     return Scene(wanted, 16, build_cloths(wanted), photo)
 
 
@@ -53,7 +53,7 @@ def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
 
 @pytest.mark.parametrize(("silhouette", "word"), EACH)
 def test_every_visible_value_changes_image(silhouette: str, word: str) -> None:
-    for name in sorted(shown_as(silhouette, word) - {"presentation"}):
+    for name in sorted(visible_attributes(silhouette, word) - {"presentation"}):
         values = values_shown(silhouette, name)
         if len(values) > NUM_COMPARED[word]:
             rng = np.random.default_rng([SILHOUETTES.index(silhouette), len(name)])
@@ -66,10 +66,10 @@ def test_every_visible_value_changes_image(silhouette: str, word: str) -> None:
 
 @pytest.mark.parametrize("silhouette", FOLDED)
 def test_values_hidden_by_fold_do_not_change_image(silhouette: str) -> None:
-    assert shown_as(silhouette, "folded") < SHOWN[silhouette]
-    assert not {"size", "fit", "sleeve"} & shown_as(silhouette, "folded")
+    assert visible_attributes(silhouette, "folded") < SHOWN[silhouette]
+    assert not {"size", "fit", "sleeve"} & visible_attributes(silhouette, "folded")
     usual = render_appearance(appearance(silhouette, presentation="folded"), 48).tobytes()
-    for name in STYLE_VALUES.keys() - shown_as(silhouette, "folded"):
+    for name in STYLE_VALUES.keys() - visible_attributes(silhouette, "folded"):
         other = appearance(silhouette, presentation="folded", **{name: STYLE_VALUES[name][-1]})
         assert render_appearance(other, 48).tobytes() == usual, name
 
@@ -224,7 +224,7 @@ def test_snapshot_folded_is_not_hung_and_nothing_is_turned() -> None:
 
 
 def spec_of(presentation: dict[str, float] | None, *, hidden: bool = False, silhouette: str = "sweater") -> CatalogSpec:
-    """Sweaters priced by size, some of them folded."""
+    """A spec of sweaters priced by size, some of them folded."""
     shop = {"website_name": "Calico Row", "brand": "CALICO", "host": "shop.calico.example"}
     sizes = {"short": {"draws": "small"}, "long": {"draws": "large", "price": 2}}
     document = {
@@ -305,15 +305,15 @@ def test_upper_bound_excludes_price_hidden_by_fold() -> None:
 
 
 def golden_image(silhouette: str, word: str) -> Image.Image:
-    """A picture with every shown attribute switched on, reduced to 48 x 48 pixels."""
+    """Render an image with every visible attribute set, reduced to 48 x 48 pixels."""
     dressed: dict[str, Any] = {"material": "wool", "pattern": "check", "hardware": "gold", "lining": "plain"}
     return render_appearance(appearance(silhouette, presentation=word, **dressed), 144).reduce(3)
 
 
 @pytest.mark.parametrize(("silhouette", "word"), GOLDENS)
 def test_golden_images_are_unchanged(silhouette: str, word: str) -> None:
-    with Image.open(GOLDEN / f"{silhouette}-{word}.png") as picture:
-        kept = np.asarray(picture, np.float32)
+    with Image.open(GOLDEN / f"{silhouette}-{word}.png") as image:
+        kept = np.asarray(image, np.float32)
     difference = np.abs(np.asarray(golden_image(silhouette, word), np.float32) - kept)
     assert difference.mean() < 1.0, f"{difference.mean():.2f} levels"
     assert difference.max() < 60

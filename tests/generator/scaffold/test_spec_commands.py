@@ -1,4 +1,4 @@
-"""`toile new` and `toile check`: what the one writes the other accepts, and what it shows is what will be drawn."""
+"""`toile new` and `toile check`: starter specs are valid, and the preview shows what the catalog will have."""
 
 import json
 import os
@@ -31,10 +31,10 @@ from generator.scaffold.preview import (
 from generator.scaffold.starter_spec import AREAS, GROUPS, KINDS, LEVELS, starter_spec, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
 from schemas.catalog import CatalogSpec
-from schemas.row import MARKETS
+from schemas.documents import read_document
 from schemas.silhouettes import RECORDS
-from schemas.specs import from_document, load
-from schemas.validation import read_document
+from schemas.silhouettes.record import MARKET_CODES
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 from toile.cli import main
 
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: object) -> Any:
-    """The command's result; a wide enough page, nobody at a terminal."""
+    """Run a command at a width of 120 columns, without a terminal."""
     return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(argument) for argument in arguments])
 
 
@@ -53,7 +53,7 @@ def starter(tmp_path: Path, **changes: Any) -> CatalogSpec:
     return load(file, "catalog")
 
 
-@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("market", MARKET_CODES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_starter_spec_is_valid_and_renders(tmp_path: Path, kind: str, market: str) -> None:
     for price in (*LEVELS, "0.01", "333.3", "500000"):
@@ -80,7 +80,7 @@ def test_starter_words_cover_silhouettes_and_markets() -> None:
     for silhouette, goods in RECORDS.items():
         assert set(goods.materials) <= set(MATERIALS)
         assert goods.materials, silhouette
-        for market in MARKETS:
+        for market in MARKET_CODES:
             assert all(re.fullmatch(r"[^,]+", name) for name in tree_path(silhouette, market))
     assert {goods.group for goods in RECORDS.values()} == set(GROUPS)
     assert {area for area, _ in GROUPS.values()} == set(AREAS)
@@ -244,7 +244,7 @@ def test_long_captions_are_truncated(tmp_path: Path) -> None:
 
 
 def read_back(lines: Iterator[list[Any]], edge: int) -> list[Any]:
-    """The colours of half blocks as rows of pixels, two a line; lines of text are left out."""
+    """Return the colours of half blocks as rows of pixels, two per line; skip lines of text."""
     pixels = []
     for line in lines:
         cells = [segment for segment in line if segment.text == "\u2580"]
@@ -276,7 +276,7 @@ def test_half_block_lines_fit_terminal_width(width: int, columns: int) -> None:
 
 
 def in_terminal(*arguments: str, **environment: str) -> str:
-    """What a command writes to a terminal of 80 columns."""
+    """Return what a command writes to a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     own = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
     own |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LINES": "40", **environment}
@@ -339,7 +339,7 @@ def test_docs_show_titles_of_markets(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "catalog-spec.md").read_text(encoding="utf-8")
     (tmp_path / "spec.yaml").write_text(re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0])
     document = read_document(tmp_path / "spec.yaml")
-    for market in MARKETS:
+    for market in MARKET_CODES:
         spec = from_document({**document, "shop": {**document["shop"], "market": market}}, "catalog")
         wanted = {"material": "wool", "pattern": "check", "colour": "black"}
         found = next(p for p in products(spec, 0, 0, 2000) if (p.attributes or {})["choices"] == wanted)
