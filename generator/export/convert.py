@@ -17,8 +17,8 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
+from generator.export import FORMATS
 from generator.export.formats import (
-    FORMATS,
     IMAGE_FOLDER,
     write_csv,
     write_imagefolder,

@@ -1,7 +1,7 @@
 """Write catalogs in other formats: CSV, JSON lines, `imagefolder`, WebDataset, and SQL for SQLite and PostgreSQL.
 
 Each format has one function, which takes the rows, their columns and the `ExportFolder`. To add a format, write such a
-function, add its name to `FORMATS`, and call and describe it in `generator.export.convert`.
+function, add its name to `generator.export.FORMATS`, and call and describe it in `generator.export.convert`.
 """
 
 import contextlib
@@ -23,8 +23,6 @@ import pyarrow.parquet as pq
 from generator.export.rows import BATCH, ExportFolder, ExportRow, HashedFile
 from schemas.errors import ToileError
 
-FORMATS = ("csv", "jsonl", "sql", "webdataset", "imagefolder")
-"""Names of the formats."""
 IMAGE_FOLDER = "pictures"
 """Folder of the images of tables."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

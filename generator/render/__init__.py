@@ -2,8 +2,8 @@
 
 Each silhouette is a function that adds panels, seams and fittings to a `Scene`; lighting shades the whole scene once.
 
-bag = Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2)\n
-render_appearance(bag, 336).save("bag.png")
+    bag = Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2)
+    render_appearance(bag, 336).save("bag.png")
 """
 
 from collections.abc import Mapping

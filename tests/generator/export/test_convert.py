@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
+from generator.export import FORMATS
 from generator.export.convert import ConvertOptions, convert
-from generator.export.formats import FORMATS
 from generator.export.rows import image_suffix
 from generator.ingest.import_table import import_table
 from generator.ingest.rows import ImportOptions

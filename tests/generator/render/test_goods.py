@@ -1,4 +1,4 @@
-"""Bags, shoes and small goods: pairs, views from above, heels, and designs that differ in kind."""
+"""Bags, shoes and small goods: pairs, views from above, heels, and variety of designs."""
 
 import dataclasses
 import itertools
@@ -28,7 +28,7 @@ def goods(silhouette: str, **changes: Any) -> Appearance:
 
 
 def small_square() -> Scene:
-    """A scene with one square patch in the lower left."""
+    """A scene with one square patch at the lower left."""
     wanted = goods("wallet")
     scene = Scene(wanted, 96, build_cloths(wanted))
     scene.set_camera(1.0, limpness=0.0)

@@ -1,4 +1,4 @@
-"""Vessels, textiles and lipsticks: bodies of revolution are round, prints run round them, what is said is seen."""
+"""Vessels, textiles and lipsticks: bodies of revolution are round, prints wrap around them, attributes are visible."""
 
 import functools
 import itertools
@@ -20,7 +20,7 @@ Y, X = (plane.astype(np.float32) for plane in np.mgrid[0.0:1.0:200j, -0.5:0.5:20
 
 
 def cover(scene: Scene, cloth: str) -> Float32Array:
-    """How far a cloth covers each pixel."""
+    """Return the share of each pixel that a cloth covers."""
     number = scene.cloth_names.index(cloth) + 1
     upper = np.where(scene.top_cloth == number, scene.top_share, 0) + np.where(
         scene.second_cloth == number, 1 - scene.top_share, 0
@@ -30,7 +30,7 @@ def cover(scene: Scene, cloth: str) -> Float32Array:
 
 @functools.cache
 def luma(silhouette: str, size: int = 168, **changes: str | int) -> np.ndarray:
-    """The light of a picture, 0 to 255."""
+    """Return the brightness of an image, 0 to 255."""
     return np.asarray(render_appearance(appearance(silhouette, **changes), size).convert("L"), np.float32)
 
 
@@ -64,7 +64,7 @@ def test_revolved_body_covers_its_outline() -> None:
 
 @pytest.mark.parametrize("silhouette", VESSELS)
 def test_prints_wrap_around_vessel(silhouette: str) -> None:
-    """Along a level of the body the thread of a print moves with the arc, not with the picture."""
+    """At one height of the body the texture coordinate follows the arc, not the image column."""
     scene = build_scene(appearance(silhouette, shot_seed=3), 224)
     row = np.flatnonzero(cover(scene, "main").sum(axis=1) > 30)
     level = row[len(row) * 7 // 10]
@@ -80,7 +80,7 @@ def test_prints_wrap_around_vessel(silhouette: str) -> None:
 @pytest.mark.parametrize("silhouette", VESSELS)
 @pytest.mark.parametrize("size", [112, 336])
 def test_vessel_edge_has_no_dark_line(silhouette: str, size: int) -> None:
-    """Pixels that a body covers in part lie as high as their neighbours, or the light would draw a dark line there."""
+    """Partly covered pixels are as high as their neighbours; otherwise shading draws a dark line there."""
     scene = build_scene(appearance(silhouette, design_seed=2), size)
     rows = np.flatnonzero(scene.alpha.max(axis=1) > 0)
     for row in rows[len(rows) // 3 : -len(rows) // 3]:
@@ -103,7 +103,7 @@ def test_side_towards_softbox_is_brighter(silhouette: str) -> None:
 
 @pytest.mark.parametrize("silhouette", HOME)
 def test_product_touches_floor(silhouette: str) -> None:
-    """The paper just below the lowest part is darker than at the height of its middle, beside it."""
+    """The backdrop just below the lowest part is darker than at half height beside the product."""
     scene = build_scene(appearance(silhouette), 168)
     picture = np.asarray(shade(scene).convert("L"), np.float32)
     inside = scene.alpha[:168, :168] > 0.02

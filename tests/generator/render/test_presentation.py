@@ -1,7 +1,7 @@
-"""Clothes that are turned or folded keep the laws of those that lie flat, and a folded one has no price nobody can see.
+"""Turned and folded clothes obey the rules of flat ones, and folded ones have no price that the image hides.
 
-Golden images are in tests/golden/render; draw them again with
-`PYTHONPATH=. python tests/generator/render/test_presentation.py`.
+Golden images are in tests/golden/render; render them again with `PYTHONPATH=. python
+tests/generator/render/test_presentation.py`.
 """
 
 import itertools
@@ -40,11 +40,11 @@ GOLDENS = (
     *(("shirt", "folded"), ("sweater", "folded"), ("jeans", "folded"), ("scarf", "folded")),
 )
 NUM_COMPARED = {"turned": 4, "folded": 7}
-"""How many materials and patterns are compared with each other; those that lie flat compare more."""
+"""Number of materials and patterns that are compared with each other; flat clothes compare more."""
 
 
 def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
-    """A scene on which nothing is laid."""
+    """A scene without panels."""
     return Scene(wanted, 16, build_cloths(wanted), photo)
 
 
@@ -224,7 +224,7 @@ def test_snapshot_folded_is_not_hung_and_nothing_is_turned() -> None:
 
 
 def spec_of(presentation: dict[str, float] | None, *, hidden: bool = False, silhouette: str = "sweater") -> CatalogSpec:
-    """Sweaters priced by size, some of them folded."""
+    """A spec of sweaters priced by size, some of them folded."""
     shop = {"website_name": "Calico Row", "brand": "CALICO", "host": "shop.calico.example"}
     sizes = {"short": {"draws": "small"}, "long": {"draws": "large", "price": 2}}
     document = {
@@ -305,7 +305,7 @@ def test_upper_bound_excludes_price_hidden_by_fold() -> None:
 
 
 def golden_image(silhouette: str, word: str) -> Image.Image:
-    """A picture with every shown attribute switched on, reduced to 48 x 48 pixels."""
+    """Render an image with every visible attribute set, reduced to 48 x 48 pixels."""
     dressed: dict[str, Any] = {"material": "wool", "pattern": "check", "hardware": "gold", "lining": "plain"}
     return render_appearance(appearance(silhouette, presentation=word, **dressed), 144).reduce(3)
 

@@ -1,7 +1,7 @@
-"""The renderer obeys its laws: pure, counterfactual, legible, complete.
+"""The renderer is pure and counterfactual; its images are legible and complete.
 
-Golden images are in tests/golden/render; draw them again with
-`PYTHONPATH=. python tests/generator/render/test_render.py`.
+Golden images are in tests/golden/render; render them again with `PYTHONPATH=. python
+tests/generator/render/test_render.py`.
 """
 
 import dataclasses
@@ -44,19 +44,22 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "render"
 GOLDEN_SILHOUETTES = ("trench-coat", "hoodie", "skirt", "tote-bag", "sneaker", "perfume-bottle", "mug", "cushion")
 
 ALL_COMPARED, NUM_COMPARED = ("coat", "tote-bag", "sandal"), 7
-"""Silhouettes that compare every material and pattern with every other, and how many of them the rest compare."""
+"""Silhouettes that compare all materials and patterns pairwise, and how many the other silhouettes compare."""
 SEEN_LEVELS = 0.6
-"""Mean absolute difference over the product, in 8-bit levels, from which an attribute counts as shown.
+"""Mean absolute difference over the product, in 8-bit levels, above which an attribute counts as visible.
 
-Two pictures of one shot share their sensor noise, so what differs is drawn. The smallest marks are metal fittings: they
-cover 2 to 5 % of a product and differ by 30 to 60 levels between silver and gold."""
+Two images of one shot share their sensor noise, so every difference is drawn. The smallest marks are metal fittings:
+they cover 2 to 5 % of a product and differ by 30 to 60 levels between silver and gold.
+"""
 SEEN_SHARE = 0.015
-"""At least this share of the product differs by more than 10 levels, four times what an eye tells apart on a screen: at
-112 pixels at least 20 pixels of the smallest products."""
+"""At least this share of the product differs by more than 10 levels, four times the visible step on a screen.
+
+At 112 pixels, at least 20 pixels of the smallest products.
+"""
 
 
 def appearance(silhouette: str, **changes: Any) -> Appearance:
-    """A brown cotton product with silver fittings, laid flat; `changes` replace parts of it."""
+    """A brown cotton product with silver fittings, flat; `changes` replace values."""
     usual = Appearance(
         silhouette=silhouette,
         colour="#7a5a48",
@@ -71,7 +74,7 @@ def appearance(silhouette: str, **changes: Any) -> Appearance:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture, the mask of its product, and every pixel that the product touches."""
+    """An image, the mask of its product, and every pixel that the product affects."""
 
     pixels: Pixels
     inside: npt.NDArray[np.bool_]
@@ -95,7 +98,7 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
 
 
 def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
-    """Intersection over union of two masks."""
+    """Return the intersection over union of two masks."""
     return float((a & b).sum() / (a | b).sum())
 
 
@@ -188,9 +191,9 @@ def assert_distinct(a: Drawn, b: Drawn, what: str) -> None:
 
 
 def compared(silhouette: str, name: str) -> tuple[str, ...]:
-    """The values that a silhouette compares with each other: all of a short list; of materials and patterns seven.
+    """Return the values of a silhouette to compare pairwise: all of a short list; seven materials and patterns.
 
-    Three silhouettes compare them all; the others each take seven of their own, so that together they meet most pairs.
+    Three silhouettes compare them all. The others each take their own seven, so that together they cover most pairs.
     """
     values = values_shown(silhouette, name)
     if len(values) <= NUM_COMPARED or silhouette in ALL_COMPARED:
@@ -297,7 +300,7 @@ def test_silhouettes_differ_in_outline() -> None:
 
 @dataclass
 class Record:
-    """Stands for a product row."""
+    """A minimal product row."""
 
     attributes: Mapping[str, Any] | None
     product_code: str = "41000017"
@@ -323,7 +326,7 @@ def test_unknown_silhouette_has_hint() -> None:
 
 
 def golden_image(silhouette: str) -> Image.Image:
-    """A picture with every shown attribute switched on, reduced to 48 x 48 pixels."""
+    """Render an image with every visible attribute set, reduced to 48 x 48 pixels."""
     dressed = {"material": "wool", "pattern": "check", "hardware": "gold", "lining": "plain", "quilting": "diamond"}
     return render_appearance(appearance(silhouette, **dressed), 144).reduce(3)
 

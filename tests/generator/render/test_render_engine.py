@@ -1,4 +1,4 @@
-"""What the drawing engine promises: parts, asymmetry, edges, and loops that need no folder to write to."""
+"""The drawing engine: parts, asymmetry, edges, kernels and their cache."""
 
 import dataclasses
 import functools
@@ -35,7 +35,7 @@ def cached_parts(wanted: Appearance, size: int = 112) -> RenderedParts:
 
 
 def run_code(code: str) -> str:
-    """What a program writes in a process of its own."""
+    """Return what a program prints in a new process."""
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return answer.stdout
 
@@ -238,7 +238,7 @@ def test_worley_distances_match_definition() -> None:
     rng = np.random.default_rng(4)
     jitter = rng.uniform(-0.42, 0.42, (5, 6, 2)).astype(np.float32)
     found = worley_distances(np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap"), 30)
-    row, column = np.mgrid[-5:10, -6:12]  # the plate three times in either direction
+    row, column = np.mgrid[-5:10, -6:12]  # the tile three times in each direction
     points = np.stack([row, column], axis=-1) + 0.5 + np.tile(jitter, (3, 3, 1))
     for i, j in [(0, 0), (29, 29), (0, 29), *rng.integers(0, 30, (40, 2)).tolist()]:
         here = (i + 0.5) * 5 / 30, (j + 0.5) * 6 / 30

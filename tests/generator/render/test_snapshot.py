@@ -1,4 +1,4 @@
-"""Snapshots keep the laws of the renderer: pure, counterfactual, and the studio picture stays as it was."""
+"""Snapshots obey the rules of the renderer: pure, counterfactual; the studio image is unaffected."""
 
 import dataclasses
 from typing import Any
@@ -107,7 +107,7 @@ def test_snapshot_products_are_rotated_and_off_centre() -> None:
     for shot in range(24):
         y, x = np.nonzero(project_mask(scene_of(appearance("trousers", shot_seed=shot), 64)) > 0.5)
         middles.append((x.mean(), y.mean()))
-        turns.append(np.abs(np.linalg.eigh(np.cov(x, y))[1][0, 1]))  # 0 upright, 1 lying
+        turns.append(np.abs(np.linalg.eigh(np.cov(x, y))[1][0, 1]))  # 0 vertical, 1 horizontal
         assert max(np.ptp(x), np.ptp(y)) > 0.35 * FRAME_FILL * 64
     assert np.std(middles, axis=0).min() > 1.0
     assert np.median(turns) < 0.35
@@ -137,7 +137,7 @@ def test_studio_pose_keeps_sleeves() -> None:
 
 @pytest.mark.parametrize("silhouette", sorted(SNAPSHOT_VIEWS))
 def test_other_views_keep_product_colour(silhouette: str) -> None:
-    """A red product stays the reddest thing, whichever side it is seen from: the median over shots."""
+    """A red product is the reddest object from every side: the median over shots."""
     redness = []
     for shot in range(6):
         wanted = appearance(silhouette, colour="#c01818", shot_seed=shot)

@@ -1,4 +1,4 @@
-"""`toile new` and `toile check`: what the one writes the other accepts, and what it shows is what will be drawn."""
+"""`toile new` and `toile check`: starter specs are valid, and the preview shows what the catalog will have."""
 
 import json
 import os
@@ -45,7 +45,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: object) -> Any:
-    """The command's result; a wide enough page, nobody at a terminal."""
+    """Run a command at a width of 120 columns, without a terminal."""
     return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(argument) for argument in arguments])
 
 
@@ -260,7 +260,7 @@ def test_long_captions_are_truncated(tmp_path: Path) -> None:
 
 
 def read_back(lines: Iterator[list[Any]], edge: int) -> list[Any]:
-    """The colours of half blocks as rows of pixels, two a line; lines of text are left out."""
+    """Return the colours of half blocks as rows of pixels, two per line; skip lines of text."""
     pixels = []
     for line in lines:
         cells = [segment for segment in line if segment.text == "\u2580"]
@@ -292,7 +292,7 @@ def test_half_block_lines_fit_terminal_width(width: int, columns: int) -> None:
 
 
 def in_terminal(*arguments: str, **environment: str) -> str:
-    """What a command writes to a terminal of 80 columns."""
+    """Return what a command writes to a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     own = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
     own |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LINES": "40", **environment}
