@@ -25,7 +25,7 @@ from evaluation.metrics.scoring import Outcome, category_key, outcomes
 from evaluation.rows import encoded_pictures, train_rows
 from evaluation.stats.intervals import Values, numbered
 from schemas.answer import render
-from schemas.errors import BROKEN_PICTURE
+from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product, from_batch, open_shard, shard_files
@@ -190,7 +190,7 @@ def _commonest(counts: Counter[str]) -> str:
 
 MOST_PICTURES = 2000
 """Train pictures looked at: those whose hash of the code comes first."""
-_UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
+_UNREADABLE = (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError)
 _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 
 

@@ -178,7 +178,7 @@ def tree_path(silhouette: str, market: str) -> tuple[str, str, str]:
     """Return area, group and leaf category of a silhouette in the language of the market."""
     column = MARKET_CODES.index(market)
     area, group = GROUPS[RECORDS[silhouette].group]
-    return AREAS[area][column], group[column], RECORDS[silhouette].leaf[column]
+    return AREAS[area][column], group[column], RECORDS[silhouette].category[column]
 
 
 def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
