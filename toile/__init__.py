@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evaluation.analysis.comparison import compare
-    from evaluation.metrics.metrics import score
+    from evaluation.metrics.scores import score
     from evaluation.run import evaluate
     from finetune.adapters import load_model
     from finetune.train import train
@@ -85,7 +85,7 @@ _SOURCES = {
     "load_model": "finetune.adapters:load_model",
     "load_spec": "schemas.validation:load_spec",
     "product": "generator.sampling.products:product",
-    "score": "evaluation.metrics.metrics:score",
+    "score": "evaluation.metrics.scores:score",
     "train": "finetune.train:train",
 }
 """Public name -> module and name in it."""

@@ -115,7 +115,9 @@ COATS_AND_JACKETS = (
         nouns=("Puffer Vest", "Gilet", "Steppweste", "Gilet matelassé", "ダウンベスト", "Sleeveless Jacket"),
         group="outerwear",
         category=("VESTS", "GILETS", "STEPPWESTEN", "GILETS", "ダウンベスト", "SLEEVELESS JACKETS"),
-        category_pattern=r"gilets?\b(?! en maille)|^vests?$|puffer vest|body ?warmer|sleeveless jacket|weste|ダウンベスト",
+        category_pattern=(
+            r"gilets?\b(?! en maille)|^vests?$|puffer vest|body ?warmer|sleeveless jacket|weste|ダウンベスト"
+        ),
         match_priority=80,
         usual_usd=95,
         materials=("nylon", "cotton"),
