@@ -57,9 +57,9 @@ def test_a_kind_overrides_its_group_and_the_command_line_the_spec(demo_document:
     assert shares({"missing-title": 0.2}, "missing=0.1") == dict.fromkeys(GROUPS["missing"], 0.1)
     assert shares({"emoji": 0.2}, "mojibake") == {"mojibake": DEFAULT_SHARE, "emoji": 0.2}
     assert shares({"emoji": 0.2}, "emoji=0") is None
-    assert set(shares({}, "all", pictures=False)) == set(NO_IMAGES)
+    assert set(shares({}, "all", images=False)) == set(NO_IMAGES)
     with pytest.raises(ToileError, match="has none"):
-        shares({}, "huge-picture", pictures=False)
+        shares({}, "huge-picture", images=False)
     assert sum(shares({}, "all").values()) <= MAX_TOTAL_SHARE
 
 
