@@ -79,7 +79,7 @@ def few_resamples() -> Iterator[None]:
     """Bootstrap intervals of 200 resamples and tests of 199 flips, for tests of folders, pages and commands."""
     from evaluation.stats import resampling
 
-    caches = (resampling._cached_draws, resampling._signs)
+    caches = (resampling._cached_counts, resampling._signs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "RESAMPLES", 200)
         patch.setattr(resampling, "FLIPS", 199)

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evaluation.analysis.comparison import compare
-    from evaluation.metrics.metrics import score
+    from evaluation.metrics.scores import score
     from evaluation.run import evaluate
     from finetune.adapters import load_model
     from finetune.train import train
     from generator.audit.run import audit
     from generator.catalog.generate import generate
-    from generator.fit.fit_spec import FitOptions, fit
+    from generator.fit.fit_spec import FitOptions, fit, write_spec
     from generator.ingest.fetch import FetchOptions
     from generator.ingest.fetch import fetch_dataset as fetch
     from generator.ingest.import_table import import_table
@@ -62,6 +62,7 @@ __all__ = [
     "product",
     "score",
     "train",
+    "write_spec",
 ]
 
 _SOURCES = {
@@ -85,8 +86,9 @@ _SOURCES = {
     "load_model": "finetune.adapters:load_model",
     "load_spec": "schemas.validation:load_spec",
     "product": "generator.sampling.products:product",
-    "score": "evaluation.metrics.metrics:score",
+    "score": "evaluation.metrics.scores:score",
     "train": "finetune.train:train",
+    "write_spec": "generator.fit.fit_spec:write_spec",
 }
 """Public name -> module and name in it."""
 _PACKAGES = ("schemas", "generator", "finetune", "evaluation")

@@ -112,7 +112,7 @@ def matrix(
     Example:
       toile matrix run.yaml --out results/matrix
     """
-    from evaluation.analysis.comparison import gather
+    from evaluation.analysis.comparison import build_matrix
     from evaluation.report.console import print_matrix
     from finetune.train import load_run_spec
     from schemas.result import ALL, BASE
@@ -143,7 +143,7 @@ def matrix(
                     device=device, force=force, **candidate,
                 )  # fmt: skip
     tests = {name: str(folder) for name, folder in folders.items()}
-    found = gather(out, evaluated, mixes, tests, model=spec.model, num_steps=spec.max_steps, force=force)
+    found = build_matrix(out, evaluated, mixes, tests, model=spec.model, num_steps=spec.max_steps, force=force)
     print_matrix(found)
     _step(ctx, f"done: open {out}/report.html")
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from evaluation.analysis.comparison import questions
+from evaluation.analysis.comparison import matrix_questions
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.documents import from_dict
 from schemas.result import Matrix, read_result
@@ -83,7 +83,7 @@ def test_cells_and_contrasts_are_those_of_the_folders(made: Path) -> None:
         folder = made / "m" / "comparisons" / f"{contrast['test']}-{contrast['before']}-{contrast['after']}"
         assert (folder / "comparison.json").is_file()
     for contrasts in by_metric.values():
-        assert [(c["test"], c["before"], c["after"]) for c in contrasts] == questions(["data", "data-2"])
+        assert [(c["test"], c["before"], c["after"]) for c in contrasts] == matrix_questions(["data", "data-2"])
         tested = [c for c in contrasts if c["p"] is not None]
         assert [c["p_holm"] for c in tested] == pytest.approx(holm([c["p"] for c in tested]))
 
@@ -109,7 +109,7 @@ def test_again_does_nothing_but_read(made: Path) -> None:
 
 
 def test_questions_start_from_the_source_itself() -> None:
-    assert questions(["real", "made"]) == [
+    assert matrix_questions(["real", "made"]) == [
         ("real", "base", "real"),
         ("real", "real", "made"),
         ("real", "real", "all"),

@@ -26,7 +26,7 @@ from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import SPLITS, read, to_table
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty
-from tests.helpers.shard_fixture import in_split, picture, products, relist, write_shards
+from tests.helpers.shard_fixture import image_bytes, in_split, products, relist, write_shards
 from toile.cli import main
 
 
@@ -377,4 +377,4 @@ def test_image_bytes_are_those_of_the_row(tmp_path: Path) -> None:
     out = run(write_shards(tmp_path / "shards", rows), tmp_path / "out", "csv")
     assert to_table(rows).num_rows == 3
     for row in rows:
-        assert (out / "pictures" / f"{row.product_code}.png").read_bytes() == picture(row.product_code) == row.image
+        assert (out / "pictures" / f"{row.product_code}.png").read_bytes() == image_bytes(row.product_code) == row.image

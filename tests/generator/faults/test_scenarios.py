@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import generator.catalog.shards
-from evaluation.commands import _ceilings
+from evaluation.run import upper_bound
 from finetune.data_mix import find_source
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.storage import Folder
@@ -370,7 +370,7 @@ def test_commands_that_rely_on_the_spec_refuse_faulty_rows(
     with pytest.raises(ToileError, match="not rendered while training"):
         find_source(tmp_path / "spec.json", "train")
     said: list[str] = []
-    assert _ceilings(with_images, EvaluationSpec(), said.append)([]) is None
+    assert upper_bound(with_images, EvaluationSpec(), [], said.append) is None
     assert "faulty on purpose" in said[0]
 
 
