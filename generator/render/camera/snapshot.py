@@ -175,7 +175,7 @@ def _segment_distance(
 
 
 def _sample_lighting(size: int, shot: Variation) -> tuple[Float32Array, Float32Array]:
-    """Return light level and colour: a window at one side, a lamp, somebody's shadow, a colour cast."""
+    """Return light level and colour: a window at one side, a lamp, a person's shadow, a colour cast."""
     small = 64
     t = ((np.arange(small) + 0.5) / small - 0.5).astype(np.float32)
     x, y = t[None, :], t[:, None]

@@ -312,8 +312,8 @@ def golden_image(silhouette: str, word: str) -> Image.Image:
 
 @pytest.mark.parametrize(("silhouette", "word"), GOLDENS)
 def test_golden_images_are_unchanged(silhouette: str, word: str) -> None:
-    with Image.open(GOLDEN / f"{silhouette}-{word}.png") as picture:
-        kept = np.asarray(picture, np.float32)
+    with Image.open(GOLDEN / f"{silhouette}-{word}.png") as image:
+        kept = np.asarray(image, np.float32)
     difference = np.abs(np.asarray(golden_image(silhouette, word), np.float32) - kept)
     assert difference.mean() < 1.0, f"{difference.mean():.2f} levels"
     assert difference.max() < 60

@@ -107,8 +107,8 @@ def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
 
 @pytest.mark.parametrize("size", [32, 112, 171, 336])
 def test_image_is_rgb_of_requested_size(size: int) -> None:
-    picture = render_appearance(appearance("tote-bag"), size)
-    assert (picture.mode, picture.size) == ("RGB", (size, size))
+    image = render_appearance(appearance("tote-bag"), size)
+    assert (image.mode, image.size) == ("RGB", (size, size))
 
 
 def test_same_appearance_gives_same_bytes_in_any_order() -> None:
@@ -333,8 +333,8 @@ def golden_image(silhouette: str) -> Image.Image:
 
 @pytest.mark.parametrize("silhouette", GOLDEN_SILHOUETTES)
 def test_golden_images_are_unchanged(silhouette: str) -> None:
-    with Image.open(GOLDEN / f"{silhouette}.png") as picture:
-        kept = np.asarray(picture, np.float32)
+    with Image.open(GOLDEN / f"{silhouette}.png") as image:
+        kept = np.asarray(image, np.float32)
     difference = np.abs(np.asarray(golden_image(silhouette), np.float32) - kept)
     assert difference.mean() < 1.0, f"{difference.mean():.2f} levels"
     assert difference.max() < 60
