@@ -214,12 +214,12 @@ def counterfactual(
       toile counterfactual --model tiny --data data/small --out results/counterfactual
     """
     from evaluation.analysis.counterfactual import run, summary
-    from generator.sampling.counterfactuals import redrawer
+    from generator.sampling.counterfactuals import make_renderer
     from schemas.util.locks import run_lock
 
     ctx.with_resource(run_lock(out))
     spec = EvaluationSpec(controls=(), limit=limit, batch_size=batch_size)
-    redraw = redrawer(data, spec.seed)
+    redraw = make_renderer(data, spec.seed)
     candidate = _local(ctx, model, adapter, device, spec, {})
     done = (out / "counterfactual.json").is_file() and not force
     found = run(candidate, data, out, spec, redraw, force=force, quiet=_quiet(ctx))

@@ -19,7 +19,7 @@ from evaluation.models.base import Generated
 from evaluation.rows import STORED
 from evaluation.run import Candidate
 from generator.catalog.shards import GenerateInputs, write_shards
-from generator.sampling.counterfactuals import pictured, redrawer
+from generator.sampling.counterfactuals import make_renderer, render_product
 from generator.sampling.products import products
 from schemas.answer import render
 from schemas.counterfactual import (
@@ -49,7 +49,9 @@ Answer = Callable[[Product, float], str]
 def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
     """A catalog with some 40 test rows; the others have no pictures, for nobody looks at them."""
     spec = from_document(demo_document, "catalog")
-    rows = [pictured(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 420)]
+    rows = [
+        render_product(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 420)
+    ]
     inputs = {"spec_document": demo_document, "image_size": 48}
     folder = write_imported(tmp_path_factory.mktemp("counterfactual") / "shop", rows, inputs)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -60,7 +62,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
 @functools.cache
 def drawn_once(data: Path) -> Callable[[Product], Redrawn]:
     """Drawing takes most of the time, and many models are asked about the same pictures."""
-    redraw = redrawer(data, SPEC.seed)
+    redraw = make_renderer(data, SPEC.seed)
     known: dict[str, Redrawn] = {}
 
     def redrawn(product: Product) -> Redrawn:
@@ -348,7 +350,7 @@ def test_the_command_refuses_imported_pictures_and_folders_without_test_rows(
     imported = write_imported(tmp_path / "imported", imported_products(12))
     refused = toile("counterfactual", "--model", "tiny", "--data", imported, "--out", tmp_path / "out")
     assert refused.exit_code == 1
-    assert "holds imported pictures, which cannot be redrawn" in refused.stderr
+    assert "contains imported images, which cannot be rendered" in refused.stderr
     assert not (tmp_path / "out").exists()
     few = tmp_path / "few"
     write_shards(GenerateInputs(spec_document=demo_document, seed=1, start=0, num_products=2, image_size=48), few)

@@ -27,7 +27,7 @@ from generator.faults.scenarios import (
 )
 from generator.faults.scoring import FAULTS_FILE, read_faults
 from generator.pages.describe import describe
-from generator.sampling.counterfactuals import redrawer
+from generator.sampling.counterfactuals import make_renderer
 from generator.sampling.prices import price_points
 from generator.sampling.products import rows
 from schemas.catalog import CatalogSpec
@@ -364,7 +364,7 @@ def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
     pictured: Path, tmp_path: Path, demo_document: Row
 ) -> None:
     with pytest.raises(ToileError, match="faulty on purpose"):
-        redrawer(pictured, 0)
+        make_renderer(pictured, 0)
     (tmp_path / "spec.json").write_text(json.dumps(spoiled(demo_document, {"emoji": 0.1})))
     with pytest.raises(ToileError, match="not rendered while training"):
         find_source(tmp_path / "spec.json", "train")
