@@ -37,6 +37,9 @@ check: $(STAMP)   ## lint, format, imports, types
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+schemas: $(STAMP) ## generate schemas/*.schema.json from the dataclasses
+	$(BIN)/python -m scripts.make_schemas
+
 bench: $(STAMP)   ## measure; results go to benchmarks/results/
 	$(BIN)/python benchmarks/generate.py
 	$(BIN)/python benchmarks/render.py
@@ -52,4 +55,4 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m generator.render.precompile  # compiles the renderer: half a minute, once
 	@touch $@
 
-.PHONY: help setup demo test coverage test-cluster check bench
+.PHONY: help setup demo test coverage test-cluster check schemas bench

@@ -23,7 +23,7 @@ from scipy import stats
 
 from evaluation.metrics import metrics
 from evaluation.stats import intervals, paired
-from evaluation.stats.intervals import Estimate, Families, Values, compact, spanning
+from evaluation.stats.intervals import Estimate, Families, Values, relabel, spanning_factor
 from evaluation.stats.paired import LOSSES, PairedEstimate
 from evaluation.stats.resampling import Weighted, bca
 from schemas.manifest import versions
@@ -174,9 +174,9 @@ def _kinds(bootstrap: bool) -> dict[str, Interval]:
         "Spearman": lambda a: bca(_spearman(a), a.families, CONFIDENCE, 0),
         "median difference": lambda a: _ends(
             paired.median_difference(
-                metrics.middle(np.abs(a.answered - a.true)),
-                metrics.middle(np.abs(a.answered_again - a.true)),
-                compact(a.families),
+                metrics.weighted_median(np.abs(a.answered - a.true)),
+                metrics.weighted_median(np.abs(a.answered_again - a.true)),
+                relabel(a.families),
                 CONFIDENCE,
                 0,
             )
@@ -210,7 +210,7 @@ def _macro(answers: Answers) -> Estimate:
     values = np.concatenate([answers.first, answers.second])
     both = np.concatenate([answers.families, answers.families])
     n = len(answers.families)
-    widening = spanning(values, both, [np.arange(n), np.arange(n, 2 * n)])
+    widening = spanning_factor(values, both, [np.arange(n), np.arange(n, 2 * n)])
     return intervals.macro(groups, groups[0].families, widening)
 
 

@@ -24,14 +24,14 @@ import torch
 
 from evaluation.models.phi3v import Phi3VisionBackend
 from evaluation.protocols.generate import predict
-from evaluation.rows import Rows, decoded, read_rows
+from evaluation.rows import Rows, decode_image, read_rows
 from finetune import load_model
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
+from schemas.documents import read_document
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
-from schemas.specs import preset_path
-from schemas.validation import read_document
+from schemas.validation import preset_path
 
 NUM_PRODUCTS = 240
 IMAGE_SIZE = 112
@@ -55,7 +55,7 @@ def make_rows(folder: Path) -> Rows:
 
 
 def spec() -> EvaluationSpec:
-    """Every row once, with its own picture: what the other side does."""
+    """Every row once, with its own image: what the other side does."""
     return EvaluationSpec(controls=(), batch_size=BATCH_SIZE, max_new_tokens=MAX_NEW_TOKENS)
 
 
@@ -70,7 +70,7 @@ def one_by_one(network: Any, processor: Any, rows: Rows) -> list[str]:
     """One call of transformers' `generate` a row, every token computed from the whole prompt."""
     answers = []
     for product in rows.products:
-        batch = dict(processor([PROMPT], [[decoded(product, rows.folder)]], padding_side="left"))
+        batch = dict(processor([PROMPT], [[decode_image(product, rows.folder)]], padding_side="left"))
         with torch.inference_mode():
             ids = network.generate(
                 **batch,

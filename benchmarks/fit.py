@@ -1,9 +1,9 @@
-"""How much of a catalog survives differential privacy: shares and price levels of a fitted spec, and the seconds.
+"""How accurate is a private fit? Measure shares and price levels of a fitted spec, and the seconds of a fit.
 
-Simulated tables of 3,040 rows and 80 categories with Zipf shares, a new one each run. A family of rows is one unit of
-privacy, so the table is fitted with one row a family, with 1.6 rows a family, and with the families of the train split
-alone; the list of categories is public. Total variation and Spearman's correlation are against the designs that were
-read. A table for people, then one JSON line; `--out FILE` keeps it.
+The tables are simulated: 3,040 rows and 80 categories with Zipf shares, a new table each run. The privacy unit is the
+family of rows. The table is therefore fitted with one row a family, with 1.6 rows a family, and with the families of
+the train split only. The list of categories is public. Total variation and Spearman's correlation compare the spec with
+the families that were read. The output is a table for people, then one JSON line; `--out FILE` saves it.
 
     python benchmarks/fit.py --runs 20 --out benchmarks/results/fit_2cores_2026-11-21.json
 """
@@ -37,9 +37,9 @@ EPSILONS = (0.5, 1.0, 3.0)
 
 
 def main() -> None:
-    """Run, print, keep."""
+    """Run the benchmark, print the results and save them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=20, help="tables for each setting")
+    parser.add_argument("--runs", type=int, default=20, help="number of tables for each setting")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     document: dict[str, Any] = {
@@ -48,22 +48,22 @@ def main() -> None:
         "num_rows": 3040,
         "num_categories": len(fit_table.PATHS),
         "settings": [
-            measured(name, repeat, train_only, epsilon, arguments.runs)
+            measure_setting(name, repeat, train_only, epsilon, arguments.runs)
             for name, repeat, train_only in SETTINGS
             for epsilon in EPSILONS
         ],
         "num_cores": os.cpu_count(),
         "versions": versions("numpy", "opendp", "scipy"),
-        "commit": commit(),
+        "commit": git_commit(),
     }
     print(json.dumps(document))
     if arguments.out:
         arguments.out.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def measured(name: str, repeat: float, train_only: bool, epsilon: float, runs: int) -> dict[str, Any]:
-    """Means over tables, with the standard deviation of one table."""
-    found = np.array([one(repeat, train_only, epsilon, seed) for seed in range(runs)])
+def measure_setting(name: str, repeat: float, train_only: bool, epsilon: float, runs: int) -> dict[str, Any]:
+    """Return means over tables, with the standard deviation of one table."""
+    found = np.array([measure_table(repeat, train_only, epsilon, seed) for seed in range(runs)])
     mean, spread = found.mean(axis=0), found.std(axis=0)
     print(
         f"{name:<40} epsilon {epsilon:<4g} families {mean[3]:6.0f}  total variation {mean[0]:.3f} +- {spread[0]:.3f}  "
@@ -82,15 +82,15 @@ def measured(name: str, repeat: float, train_only: bool, epsilon: float, runs: i
     }
 
 
-def one(repeat: float, train_only: bool, epsilon: float, seed: int) -> tuple[float, float, float, int]:
-    """Total variation, Spearman, seconds and families of one table."""
-    rows = fit_table.rows(seed=seed, repeat=repeat, train_only=train_only)
+def measure_table(repeat: float, train_only: bool, epsilon: float, seed: int) -> tuple[float, float, float, int]:
+    """Fit one table. Return total variation, Spearman's correlation, seconds and number of families."""
+    rows = fit_table.sample_rows(seed=seed, repeat=repeat, train_only=train_only)
     with tempfile.TemporaryDirectory() as place:
-        folder = fit_table.folder(Path(place) / "shards", rows)
-        began = time.perf_counter()
+        folder = fit_table.write_folder(Path(place) / "shards", rows)
+        start = time.perf_counter()
         found = fit(folder, FitOptions(epsilon=epsilon, categories=fit_table.PATHS))
-        seconds = time.perf_counter() - began
-    shares, prices = fit_table.design_shares(rows), fit_table.design_prices(rows)
+        seconds = time.perf_counter() - start
+    shares, prices = fit_table.category_shares(rows), fit_table.category_prices(rows)
     got = {category["path"]: category for category in found.document["categories"]}
     distance = sum(abs(shares.get(p, 0) - (got[p]["share"] if p in got else 0)) for p in fit_table.PATHS) / 2
     pairs = [(got[path]["price"]["median"], float(np.median(prices[path]))) for path in got if path in prices]
@@ -98,8 +98,8 @@ def one(repeat: float, train_only: bool, epsilon: float, seed: int) -> tuple[flo
     return distance, correlation, seconds, sum(len(each) for each in prices.values())
 
 
-def commit() -> str:
-    """Of the working tree."""
+def git_commit() -> str:
+    """Return the commit of the working tree."""
     command = ["git", "rev-parse", "--short", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 

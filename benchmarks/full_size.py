@@ -30,10 +30,10 @@ from finetune.run_dir import load_run
 from finetune.train import train
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.answer import PROMPT
+from schemas.documents import read_document
 from schemas.manifest import versions
-from schemas.specs import preset_path
 from schemas.training import MixSource, OptimiserSpec, TrainingSpec
-from schemas.validation import read_document
+from schemas.validation import preset_path
 
 CANDIDATES = [f"Product: Belted coat, Category: {name}, Full Price:" for name in ("Coats", "Bags", "Shoes", "Scarves")]
 

@@ -1,7 +1,7 @@
-"""Contact sheets of what the renderer draws: python -m benchmarks.gallery [--out docs/gallery]
+"""Render the contact sheets of the gallery: python -m benchmarks.gallery [--out docs/gallery]
 
-A row of each sheet is one silhouette in several designs, shots, materials, patterns, cuts and colours, drawn from a
-seed; further sheets show every material, every pattern, clothes laid flat, turned and folded, and snapshots.
+Each row of a sheet is one silhouette with random designs, shots, materials, patterns, cuts and colours. More sheets
+show every material, every pattern, flat, turned and folded clothes, and snapshots.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from schemas.appearance import (
 from schemas.silhouettes import FAMILIES
 
 GROUPS = {name: tuple(each.name for each in family) for name, family in FAMILIES.items()}
-MADE_OF = {
+MATERIALS_OF = {
     "coats-and-jackets": ("gabardine", "wool", "cotton", "leather", "nylon", "suede"),
     "tops": ("cotton", "jersey", "wool", "knit", "silk", "denim"),
     "dresses-and-bottoms": ("cotton", "wool", "denim", "silk", "jersey", "leather"),
@@ -37,7 +37,7 @@ MADE_OF = {
     "beauty-and-home": ("cotton", "wool", "ceramic", "stoneware", "glass", "linen"),
 }
 COLOURS = ("#c19a6b", "#1f3a5f", "#7a2f35", "#3d4a3a", "#d8d0c0", "#2b2b2e", "#a0522d", "#5c7a99")
-MADE_UP = frozenset(CUTS) - {"presentation"}
+VARIED_CUTS = frozenset(CUTS) - {"presentation"}
 EDGE, COLUMNS = 168, 7
 PRESENTED = (
     *("trench-coat", "coat", "blazer", "puffer-jacket", "sweater", "cardigan", "hoodie", "shirt", "t-shirt"),
@@ -46,10 +46,10 @@ PRESENTED = (
 """The rows of the sheet of presentations."""
 
 
-def varied(silhouette: str, group: str, number: int, presentation: str = ANY) -> Appearance:
-    """One of the looks of a row."""
+def sample_appearance(silhouette: str, group: str, number: int, presentation: str = ANY) -> Appearance:
+    """Return appearance `number` of a row."""
     rng = np.random.default_rng([SILHOUETTES.index(silhouette), number])
-    material = MADE_OF[group][number % len(MADE_OF[group])]
+    material = MATERIALS_OF[group][number % len(MATERIALS_OF[group])]
     patterned = number % 3 == 2
     return Appearance(
         silhouette=silhouette,
@@ -60,28 +60,28 @@ def varied(silhouette: str, group: str, number: int, presentation: str = ANY) ->
         hardware=HARDWARE[number % 3],
         lining=LININGS[number % 3],
         quilting="diamond" if number % 5 == 4 and "quilting" in SHOWN[silhouette] else "none",
-        **{name: str(rng.choice(words)) for name, words in CUTS_OF.get(silhouette, {}).items() if name in MADE_UP},
+        **{name: str(rng.choice(words)) for name, words in CUTS_OF.get(silhouette, {}).items() if name in VARIED_CUTS},
         presentation=presentation,
         design_seed=number,
         shot_seed=number,
     )
 
 
-def sheet(rows: list[list[Appearance]], names: list[str], photo: str = "studio") -> Image.Image:
-    """The looks in rows, each row under its name."""
+def render_sheet(rows: list[list[Appearance]], names: list[str], photo: str = "studio") -> Image.Image:
+    """Return an image of appearances in rows, each row under its name."""
     width = max(len(row) for row in rows)
-    picture = Image.new("RGB", (width * EDGE, len(rows) * (EDGE + 14)), "white")
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", (width * EDGE, len(rows) * (EDGE + 14)), "white")
+    pen = ImageDraw.Draw(image)
     for number, (row, name) in enumerate(zip(rows, names, strict=True)):
         top = number * (EDGE + 14)
         pen.text((4, top + 1), name, fill="#444444")
-        for column, look in enumerate(row):
-            picture.paste(render_appearance(look, EDGE, photo), (column * EDGE, top + 14))
-    return picture
+        for column, appearance in enumerate(row):
+            image.paste(render_appearance(appearance, EDGE, photo), (column * EDGE, top + 14))
+    return image
 
 
-def of_words(words: tuple[str, ...], name: str, silhouettes: tuple[str, ...]) -> Image.Image:
-    """Every word of a style attribute on the same few silhouettes."""
+def render_values(words: tuple[str, ...], name: str, silhouettes: tuple[str, ...]) -> Image.Image:
+    """Return a sheet with every value of a style attribute on the same few silhouettes."""
     rows, names = [], []
     for first in range(0, len(words), COLUMNS):
         some = words[first : first + COLUMNS]
@@ -97,34 +97,38 @@ def of_words(words: tuple[str, ...], name: str, silhouettes: tuple[str, ...]) ->
                 ]
             )
             names.append(f"{silhouette}: {', '.join(some)}")
-    return sheet(rows, names)
+    return render_sheet(rows, names)
 
 
-def presented(silhouette: str, group: str) -> list[Appearance]:
-    """One design after the other in every presentation that the silhouette knows."""
+def sample_presentations(silhouette: str, group: str) -> list[Appearance]:
+    """Return designs of a silhouette in all of its presentations."""
     words = words_known(silhouette, "presentation")
-    return [varied(silhouette, group, n // len(words), words[n % len(words)]) for n in range(COLUMNS)]
+    return [sample_appearance(silhouette, group, n // len(words), words[n % len(words)]) for n in range(COLUMNS)]
 
 
 def main() -> None:
-    """Draws all sheets."""
+    """Render all sheets."""
     parser = argparse.ArgumentParser(description="Draw the contact sheets of the gallery.")
     parser.add_argument("--out", type=Path, default=Path("docs/gallery"))
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
     sheets = {
-        group: sheet([[varied(each, group, n) for n in range(COLUMNS)] for each in names], list(names))
+        group: render_sheet(
+            [[sample_appearance(each, group, n) for n in range(COLUMNS)] for each in names], list(names)
+        )
         for group, names in GROUPS.items()
     }
-    sheets["materials"] = of_words(MATERIALS, "material", ("coat", "tote-bag"))
-    sheets["patterns"] = of_words(PATTERNS, "pattern", ("shirt",))
+    sheets["materials"] = render_values(MATERIALS, "material", ("coat", "tote-bag"))
+    sheets["patterns"] = render_values(PATTERNS, "pattern", ("shirt",))
     chosen = ("coat", "sweater", "shirt", "t-shirt", "dress", "trousers", "sneaker", "cap", "tote-bag")
     group_of = {each: group for group, names in GROUPS.items() for each in names}
-    rows = [[varied(each, group_of[each], n) for n in range(COLUMNS)] for each in chosen]
-    sheets["snapshots"] = sheet(rows, list(chosen), "snapshot")
-    sheets["presentations"] = sheet([presented(each, group_of[each]) for each in PRESENTED], list(PRESENTED))
-    for name, picture in sheets.items():
-        picture.save(out / f"{name}.jpg", quality=85)
+    rows = [[sample_appearance(each, group_of[each], n) for n in range(COLUMNS)] for each in chosen]
+    sheets["snapshots"] = render_sheet(rows, list(chosen), "snapshot")
+    sheets["presentations"] = render_sheet(
+        [sample_presentations(each, group_of[each]) for each in PRESENTED], list(PRESENTED)
+    )
+    for name, image in sheets.items():
+        image.save(out / f"{name}.jpg", quality=85)
 
 
 if __name__ == "__main__":

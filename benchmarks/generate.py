@@ -38,10 +38,10 @@ from mimesis.locales import Locale
 from generator.catalog.shards import GenerateInputs, add_images, to_parquet, write_shards
 from generator.sampling.arrow_columns import fixed_width_strings, to_arrow
 from generator.sampling.products import dictionary_rows
+from schemas.documents import read_document
 from schemas.manifest import versions
 from schemas.product import ARROW_SCHEMA
-from schemas.specs import load, preset_path
-from schemas.validation import read_document
+from schemas.validation import load, preset_path
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"

@@ -1,7 +1,7 @@
-"""The small classifier of the realism probe: three convolutions on 48 x 48 pixels of colour and mask.
+"""The small convolutional network of the realism benchmark: three convolutions on 48 x 48 pixels of colour and mask.
 
-Architecture, augmentation and length were chosen on real photographs alone and are the same for every arm. Pictures
-without a mask (three channels) work too.
+Architecture, augmentation and number of steps were chosen on real photographs only, and are the same for both arms.
+Images without a mask (three channels) work too.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 Images = npt.NDArray[np.uint8]
-"""(num_pictures, side, side, 4): RGB and mask; or 3: RGB alone. They are reduced to `SIDE`."""
+"""(num_images, side, side, 4): RGB and mask, or 3: RGB only. They are resized to `SIDE`."""
 SIDE = 48
 NUM_STEPS = 500
 BATCH = 32
@@ -19,7 +19,7 @@ LEARNING_RATE = 3e-3
 
 
 class Classifier(nn.Module):
-    """Pixels in blocks of 2 x 2, convolutions with batch norm, mean and maximum over places, one linear layer."""
+    """Blocks of 2 x 2 pixels, convolutions with batch norm, mean and maximum over positions, one linear layer."""
 
     def __init__(self, num_classes: int, channels: int = 4) -> None:
         super().__init__()
@@ -32,13 +32,13 @@ class Classifier(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(2 * 128, num_classes))
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        """Scores of the classes."""
+        """Return the class scores, shape (B, num_classes)."""
         features = self.body(x_BCHW)
         return self.head(torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1))  # type: ignore[no-any-return]
 
 
-def trained(images: Images, labels: npt.NDArray[np.int64], seed: int, num_classes: int = 10) -> Classifier:
-    """A classifier after `NUM_STEPS` steps; classes are drawn equally often."""
+def train(images: Images, labels: npt.NDArray[np.int64], seed: int, num_classes: int = 10) -> Classifier:
+    """Train a classifier for `NUM_STEPS` steps; all classes are sampled equally often."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = Classifier(num_classes, images.shape[3])
@@ -46,13 +46,13 @@ def trained(images: Images, labels: npt.NDArray[np.int64], seed: int, num_classe
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.02)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=NUM_STEPS)
     members = [np.flatnonzero(labels == label) for label in range(num_classes)]
-    tensor = as_tensor(images)
+    tensor = to_tensor(images)
     model.train()
     for _ in range(NUM_STEPS):
         classes = rng.integers(num_classes, size=BATCH)
         chosen = np.array([rng.choice(members[label]) for label in classes])
-        seen = augmented(tensor[torch.from_numpy(chosen)])
-        scores = model(seen.contiguous(memory_format=torch.channels_last))  # twice as quick on a processor
+        seen = augment(tensor[torch.from_numpy(chosen)])
+        scores = model(seen.contiguous(memory_format=torch.channels_last))  # twice as fast on a CPU
         loss = functional.cross_entropy(scores, torch.from_numpy(classes), label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -62,21 +62,21 @@ def trained(images: Images, labels: npt.NDArray[np.int64], seed: int, num_classe
 
 
 @torch.no_grad()
-def probabilities(model: Classifier, images: Images) -> npt.NDArray[np.float64]:
-    """Class probabilities, the mean over each picture and its mirror image."""
-    x = as_tensor(images)
+def predict_probabilities(model: Classifier, images: Images) -> npt.NDArray[np.float64]:
+    """Return class probabilities, the mean over each image and its mirror image, shape (n, num_classes)."""
+    x = to_tensor(images)
     both = [model(view).softmax(dim=1) for view in (x, x.flip(3))]
     return np.asarray((both[0] + both[1]) / 2, np.float64)
 
 
-def as_tensor(images: Images) -> Tensor:
-    """Images as (B, C, `SIDE`, `SIDE`) in -1..1."""
+def to_tensor(images: Images) -> Tensor:
+    """Return images as (B, C, `SIDE`, `SIDE`) in -1..1."""
     x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
     return functional.interpolate(x, size=(SIDE, SIDE), mode="area")
 
 
-def augmented(x_BCHW: Tensor) -> Tensor:
-    """Mirrored, turned, stretched and shifted; colours mixed, inverted or dropped; a patch hidden."""
+def augment(x_BCHW: Tensor) -> Tensor:
+    """Mirror, rotate, stretch and shift; mix, invert or drop colours; hide a patch."""
     batch = x_BCHW.shape[0]
     angle, shear = 0.20 * torch.randn(batch), 0.08 * torch.randn(batch)
     zoom, stretch = torch.exp(0.10 * torch.randn(batch)), torch.exp(0.09 * torch.randn(batch))

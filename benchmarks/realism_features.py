@@ -1,7 +1,7 @@
-"""The quick classifier of the realism probe: oriented gradients of picture and mask, 100 components, a kernel machine.
+"""The fast classifier of the realism benchmark: HOG of image and mask, 100 components, a support vector machine.
 
-Histograms of oriented gradients after Dalal and Triggs (2005): 8 x 8 cells of 8 x 8 pixels, 8 orientations without
-sign, each cell divided by the strength of the 3 x 3 cells around it. It trains in a second: many seeds are affordable.
+Histograms of oriented gradients (Dalal and Triggs, 2005): 8 x 8 cells of 8 x 8 pixels, 8 unsigned orientations, each
+cell normalised by the 3 x 3 cells around it. Training takes a second, so that many seeds are possible.
 """
 
 import numpy as np
@@ -17,8 +17,8 @@ SIDE, CELL, NUM_ORIENTATIONS = 64, 8, 8
 NUM_COMPONENTS = 100
 
 
-def features(images: Images) -> Numbers:
-    """Gradients of brightness and of the mask, and the mask itself at 8 x 8, of images (n, 64, 64, 4)."""
+def hog_features(images: Images) -> Numbers:
+    """Return HOG of brightness and of the mask, and the mask at 8 x 8, for images of shape (n, 64, 64, 4)."""
     levels = np.asarray(images / np.float32(255), np.float32)
     mask = levels[..., 3]
     cells = SIDE // CELL
@@ -28,9 +28,9 @@ def features(images: Images) -> Numbers:
     )
 
 
-def trained(images: Images, labels: npt.NDArray[np.int64], seed: int) -> Pipeline:
-    """The classifier after the pictures and their mirror images."""
-    both = np.concatenate([features(images), features(images[:, :, ::-1])])
+def train(images: Images, labels: npt.NDArray[np.int64], seed: int) -> Pipeline:
+    """Train the classifier on the images and their mirror images."""
+    both = np.concatenate([hog_features(images), hog_features(images[:, :, ::-1])])
     few = PCA(min(NUM_COMPONENTS, len(both) - 1), svd_solver="randomized", random_state=seed)
     return make_pipeline(StandardScaler(), few, SVC(C=3, gamma="scale")).fit(both, np.concatenate([labels, labels]))
 

@@ -1,8 +1,8 @@
-"""Where is the product in a photograph? A cut-out without any learned part, for real and synthetic pictures alike.
+"""Segment the product in a photograph without any learned part, for real and synthetic images alike.
 
-After GrabCut (Rother, Kolmogorov and Blake 2004): Gaussian mixtures in Lab for background and product, re-estimated in
-turns. The background starts from the border of the picture. In place of the graph cut, the labels of neighbours are
-averaged where their colours agree (mean field), which is quicker and hardly differs at this size.
+After GrabCut (Rother, Kolmogorov and Blake, 2004): Gaussian mixtures in Lab for background and product, re-estimated
+alternately. The background starts from the border of the image. Instead of the graph cut, labels of neighbours with
+similar colours are averaged (mean field), which is faster and hardly differs at this size.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from scipy.spatial import ConvexHull
 Plane = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 WORK_SIDE = 72
-"""Pixels along the longer side while cutting out."""
+"""Pixels of the longer side during segmentation."""
 NUM_COLOURS = 4
 NUM_TURNS = 3
 SMALLEST, LARGEST = 0.05, 0.85
-"""A mask that covers less or more of the picture has failed."""
+"""A mask that covers a smaller or larger share of the image has failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,65 +29,65 @@ class Shape:
     """Statistics of one mask."""
 
     aspect: float
-    """Width of the box around it over its height."""
+    """Width of its bounding box over its height."""
     fill: float
-    """Share of that box that it covers."""
+    """Share of the bounding box that it covers."""
     solidity: float
     """Share of its convex hull that it covers."""
 
 
-def cut_out(picture: Image.Image) -> Mask:
-    """The mask of the product, at the size of the picture reduced to `WORK_SIDE`."""
-    scale = WORK_SIDE / max(picture.size)
-    width, height = (max(8, round(side * scale)) for side in picture.size)
-    small = np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32)
+def segment(photo: Image.Image) -> Mask:
+    """Return the mask of the product, at the size of the image reduced to `WORK_SIDE`."""
+    scale = WORK_SIDE / max(photo.size)
+    width, height = (max(8, round(side * scale)) for side in photo.size)
+    small = np.asarray(photo.resize((width, height), Image.Resampling.BOX), np.float32)
     lab = to_lab(np.asarray(small / 255, np.float32))
     y, x = np.mgrid[:height, :width]
     u, v = (x + 0.5) / width * 2 - 1, (y + 0.5) / height * 2 - 1
     border = np.maximum(np.abs(u), np.abs(v)) > 0.90
     middle = 1.1 - 2.1 * np.maximum(u * u, v * v) ** 1.5
-    weights = _agreement(lab)
+    weights = _neighbour_weights(lab)
     ground = border.copy()
-    product = _unlike(lab, ground, (u * u + v * v) < 0.5)
+    product = _foreground_seed(lab, ground, (u * u + v * v) < 0.5)
     odds = np.zeros((height, width), np.float32)
     for turn in range(NUM_TURNS):
         behind = _log_density(lab, lab[ground], seed=turn)
         front = _log_density(lab, lab[product], seed=turn + 9)
         odds = np.asarray(np.clip(front - behind, -6, 6) + middle, np.float32)
-        share = _smoothed(odds, weights)
+        share = _mean_field(odds, weights)
         product, ground = share > 0.5, share < 0.5
         product &= ~border | (share > 0.8)
         if product.sum() < 30 or ground.sum() < 30:
             break
-    return _solid(share > 0.5)
+    return _clean_mask(share > 0.5)
 
 
-def works(mask: Mask) -> bool:
-    """Whether a mask can be the product: neither a crumb nor nearly the whole picture, and not all around its edge."""
+def is_plausible(mask: Mask) -> bool:
+    """Return whether a mask can be the product: neither tiny nor nearly the whole image, and not along all edges."""
     edge = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     return bool(SMALLEST < mask.mean() < LARGEST and edge.mean() < 0.35)
 
 
-def shape_of(mask: Mask) -> Shape:
-    """Aspect, fill and solidity."""
+def measure_shape(mask: Mask) -> Shape:
+    """Return aspect, fill and solidity."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
     area = float(mask.sum())
     return Shape(aspect=float(width / height), fill=area / float(width * height), solidity=area / _hull_area(mask))
 
 
-def normalised(picture: Image.Image, mask: Mask, side: int) -> npt.NDArray[np.uint8]:
-    """The product alone on white, its box centred in a square: RGB and mask, (side, side, 4).
+def normalize(photo: Image.Image, mask: Mask, side: int) -> npt.NDArray[np.uint8]:
+    """Return the product alone on white, centred in a square: RGB and mask, shape (side, side, 4).
 
-    A picture whose cut-out fails is shown as it is, with a mask of ones inside its frame.
+    Where segmentation fails, return the image unchanged with a mask of ones.
     """
-    if not works(mask):
+    if not is_plausible(mask):
         mask = np.ones_like(mask)
-    cover = Image.fromarray(np.asarray(mask * 255, np.uint8)).resize(picture.size, Image.Resampling.BILINEAR)
+    cover = Image.fromarray(np.asarray(mask * 255, np.uint8)).resize(photo.size, Image.Resampling.BILINEAR)
     left, top, right, bottom = _box(cover)
     scale = 0.92 * side / max(right - left, bottom - top)
     size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
-    part = picture.crop((left, top, right, bottom)).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    part = photo.crop((left, top, right, bottom)).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
     veil = cover.crop((left, top, right, bottom)).resize(size, Image.Resampling.BOX)
     square, whole = Image.new("RGB", (side, side), "white"), Image.new("L", (side, side), 0)
     place = (side - size[0]) // 2, (side - size[1]) // 2
@@ -97,7 +97,7 @@ def normalised(picture: Image.Image, mask: Mask, side: int) -> npt.NDArray[np.ui
 
 
 def to_lab(srgb: Plane) -> Plane:
-    """CIE L*a*b* (D65) of sRGB in 0..1."""
+    """Convert sRGB in 0..1 to CIE L*a*b* (D65)."""
     light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
     xyz = light @ to_xyz.T / np.array([0.9505, 1.0, 1.0890])
@@ -111,15 +111,15 @@ def _box(cover: Image.Image) -> tuple[int, int, int, int]:
     return box or (0, 0, *cover.size)
 
 
-def _unlike(lab: Plane, ground: Mask, centre: Mask) -> Mask:
-    """The pixels near the centre that look least like the border; at least a third of them."""
+def _foreground_seed(lab: Plane, ground: Mask, centre: Mask) -> Mask:
+    """Return the pixels near the centre that differ most from the border, at least a third of them."""
     density = _log_density(lab, lab[ground], seed=20)
     usual, third = np.quantile(density[ground], 0.10), np.quantile(density[centre], 0.34)
     return np.asarray(centre & (density <= max(usual, third)), bool)
 
 
 def _log_density(lab: Plane, samples: Plane, seed: int) -> Plane:
-    """Log density of every pixel under a mixture of Gaussians fitted to the samples by hard assignment."""
+    """Return the log density of every pixel under a Gaussian mixture fitted to the samples by hard assignment."""
     rng = np.random.default_rng(seed)
     samples = samples[rng.permutation(len(samples))[:500]]
     centres = samples[rng.choice(len(samples), NUM_COLOURS)]
@@ -145,15 +145,15 @@ def _log_density(lab: Plane, samples: Plane, seed: int) -> Plane:
 _STEPS = ((0, 1), (1, 0), (1, 1), (1, -1))
 
 
-def _agreement(lab: Plane) -> list[Plane]:
-    """For each of four directions, how alike every pixel and its neighbour are, 0 to 1."""
+def _neighbour_weights(lab: Plane) -> list[Plane]:
+    """Return the similarity of every pixel and its neighbour (0 to 1) in each of four directions."""
     differences = [((lab - np.roll(lab, step, axis=(0, 1))) ** 2).sum(axis=2) for step in _STEPS]
     scale = 2 * np.mean(differences) + 1e-3
     return [np.asarray(np.exp(-difference / scale), np.float32) for difference in differences]
 
 
-def _smoothed(odds: Plane, weights: list[Plane], strength: float = 1.1) -> Plane:
-    """The share of product at every pixel once neighbours that look alike agree (ten mean-field steps)."""
+def _mean_field(odds: Plane, weights: list[Plane], strength: float = 1.1) -> Plane:
+    """Return the product probability of every pixel after ten mean-field steps with its neighbours."""
     share = 1 / (1 + np.exp(-odds))
     for _ in range(10):
         vote = np.zeros_like(odds)
@@ -165,8 +165,8 @@ def _smoothed(odds: Plane, weights: list[Plane], strength: float = 1.1) -> Plane
     return np.asarray(share, np.float32)
 
 
-def _solid(mask: Mask) -> Mask:
-    """The largest part (and others of a quarter of its size, such as the other shoe), holes closed."""
+def _clean_mask(mask: Mask) -> Mask:
+    """Return the largest component (and others of a quarter of its size, such as the other shoe) without holes."""
     opened = ndimage.binary_opening(mask, iterations=1)
     labels, count = ndimage.label(opened)
     if not count:
@@ -183,7 +183,7 @@ def _solid(mask: Mask) -> Mask:
 
 
 def _hull_area(mask: Mask) -> float:
-    """Pixels inside the convex hull of the mask."""
+    """Return the number of pixels inside the convex hull of the mask."""
     y, x = np.nonzero(mask ^ ndimage.binary_erosion(mask))
     corners = np.concatenate([np.stack([x + dx, y + dy], axis=1) for dx in (0, 1) for dy in (0, 1)])
     return float(ConvexHull(corners).volume)

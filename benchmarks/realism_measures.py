@@ -1,4 +1,4 @@
-"""What the realism probe computes from predictions and masks: accuracies, their ratio, the two-sample test, shapes."""
+"""Statistics of the realism benchmark: accuracies, their ratio, the classifier two-sample test, shapes."""
 
 from typing import Any
 
@@ -18,14 +18,16 @@ NUM_RESAMPLES = 2000
 
 
 def balanced_accuracy(hits: Numbers, labels: npt.NDArray[np.int64]) -> float:
-    """The mean over classes of the share of right answers; `hits` may be shares over several seeds."""
+    """Return the mean over classes of the share of correct predictions; `hits` may be means over seeds."""
     return float(np.mean([hits[labels == label].mean() for label in np.unique(labels)]))
 
 
-def above_chance(synthetic: Numbers, real: Numbers, labels: npt.NDArray[np.int64], seed: int = 0) -> dict[str, Any]:
-    """Accuracy above chance of the synthetic arm over that of the real arm, with a 95% bootstrap interval.
+def ratio_above_chance(
+    synthetic: Numbers, real: Numbers, labels: npt.NDArray[np.int64], seed: int = 0
+) -> dict[str, Any]:
+    """Return the accuracy above chance of the synthetic arm over that of the real arm, with a 95% bootstrap interval.
 
-    Pictures are drawn again within each class, the same ones for both arms; training noise is averaged over seeds, not
+    Images are resampled within each class, the same ones for both arms. Training noise is averaged over seeds, not
     resampled.
     """
     rng = np.random.default_rng(seed)
@@ -44,7 +46,7 @@ def above_chance(synthetic: Numbers, real: Numbers, labels: npt.NDArray[np.int64
 
 
 def two_sample_auc(first: Numbers, second: Numbers, seed: int = 0) -> float:
-    """How well a linear classifier tells two groups of pictures apart on fresh ones: 0.5 not at all, 1 always."""
+    """Return the AUC of a linear classifier between two groups of images on held-out ones: 0.5 none, 1 perfect."""
     values = np.concatenate([first, second])
     labels = np.repeat([0, 1], [len(first), len(second)])
     model = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=400))
@@ -54,7 +56,7 @@ def two_sample_auc(first: Numbers, second: Numbers, seed: int = 0) -> float:
 
 
 def shape_table(shapes: list[Shape | None], labels: npt.NDArray[np.int64], names: list[str]) -> dict[str, Any]:
-    """Quantiles of aspect, fill and solidity for each class; masks that failed (None) are counted and left out."""
+    """Return quantiles of aspect, fill and solidity per class; failed masks (None) are counted and excluded."""
     table: dict[str, Any] = {}
     for label, name in enumerate(names):
         found = [shape for shape, own in zip(shapes, labels, strict=True) if own == label]

@@ -1,9 +1,8 @@
-"""How long does a picture take, cold and warm, by family, presentation and material, and its JPEG encoding alone?
+"""Measure the rendering time of images, cold and warm, by silhouette, presentation and material, and JPEG encoding.
 
-A table for people, then one JSON line; `--out FILE` also writes the JSON to a file. One process, one core, processor
-time; each warm figure is the median over several designs. A fixed numpy loop is timed beside, so that figures of
-several machines can be compared. `cold` is the first picture of a fresh process: imports, loading compiled loops, noise
-plates; `compiling` the same where the loops have never been compiled.
+Prints a table and one JSON line; `--out FILE` also writes the JSON. One process, one core, CPU time; each warm figure
+is the median over several designs. A fixed numpy loop is measured too, to compare machines. `cold` is the first image
+of a new process: imports, loading of compiled kernels, noise tiles; `compiling` is the same with an empty numba cache.
 
     python benchmarks/render.py --out benchmarks/results/render_2cores_2026-11-21.json
 """
@@ -30,9 +29,9 @@ from PIL import Image
 from generator.render import render_appearance
 from generator.sampling.products import products
 from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance, words_known
-from schemas.specs import load
+from schemas.validation import load
 
-PICTURE_SIZES = (112, 336, 672)
+IMAGE_SIZES = (112, 336, 672)
 RECORD_SIZE = 336
 PRESET = "demo"
 NUM_RECORDS = 40
@@ -40,42 +39,44 @@ ROOT = Path(__file__).parent.parent
 FIRST = """
 import time
 began = time.process_time()
-from benchmarks.render import sampled
+from benchmarks.render import sample_appearance
 from generator.render import render_appearance
-render_appearance(sampled("trench-coat", 0), 336)
+render_appearance(sample_appearance("trench-coat", 0), 336)
 print(time.process_time() - began)
 """
 
 
 def main() -> None:
-    """Times every silhouette and material, and prints the results."""
+    """Time every silhouette and material, print and write the results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5, help="designs timed for each silhouette, material and size")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     repeats: int = arguments.repeats
     for silhouette in SILHOUETTES:
-        render_appearance(sampled(silhouette, 0), 112)  # loads or compiles every loop, fills the noise plates
-    families = {silhouette: timed(partial(sampled, silhouette), repeats) for silhouette in SILHOUETTES}
+        render_appearance(
+            sample_appearance(silhouette, 0), 112
+        )  # loads or compiles every kernel, fills the noise tiles
+    families = {silhouette: time_sizes(partial(sample_appearance, silhouette), repeats) for silhouette in SILHOUETTES}
     presented = {
-        f"{silhouette} {word}": timed(partial(sampled, silhouette, presentation=word), repeats)
+        f"{silhouette} {word}": time_sizes(partial(sample_appearance, silhouette, presentation=word), repeats)
         for silhouette in SILHOUETTES
         for word in words_known(silhouette, "presentation")
         if word != "flat"
     }
-    materials = {material: timed(partial(clothed, material), repeats) for material in MATERIALS}
+    materials = {material: time_sizes(partial(plain_coat, material), repeats) for material in MATERIALS}
     found = {
         "what": "render",
         "ms_by_family": families,
         "ms_by_presentation": presented,
         "ms_by_material": materials,
-        "median_over_families_ms": over(families, statistics.median),
-        "slowest_family_ms": over(families, max),
-        "slowest_presentation_ms": over(presented, max),
-        "record_336_ms": record_milliseconds(),
-        "cold_seconds": cold_seconds(),
-        "compiling_seconds": cold_seconds(compiled=False),
-        "numpy_yardstick_ms": yardstick(),
+        "median_over_families_ms": summarize(families, statistics.median),
+        "slowest_family_ms": summarize(families, max),
+        "slowest_presentation_ms": summarize(presented, max),
+        "record_336_ms": time_record(),
+        "cold_seconds": time_first_image(),
+        "compiling_seconds": time_first_image(compiled=False),
+        "numpy_yardstick_ms": time_numpy(),
         **environment(repeats),
     }
     print_table(families)
@@ -87,8 +88,8 @@ def main() -> None:
         arguments.out.write_text(line + "\n", encoding="utf-8")
 
 
-def sampled(silhouette: str, number: int, presentation: str = "flat") -> Appearance:
-    """An appearance with all attributes and other cuts drawn at random, the same ones in every run."""
+def sample_appearance(silhouette: str, number: int, presentation: str = "flat") -> Appearance:
+    """Return an appearance with random attributes and cuts, the same in every run."""
     rng = np.random.default_rng([SILHOUETTES.index(silhouette), number])
 
     def pick(values: tuple[str, ...]) -> str:
@@ -101,43 +102,43 @@ def sampled(silhouette: str, number: int, presentation: str = "flat") -> Appeara
     return Appearance(silhouette=silhouette, colour=colour, design_seed=number, shot_seed=number, **style, **cuts)
 
 
-def clothed(material: str, number: int) -> Appearance:
-    """A plain coat of one material."""
+def plain_coat(material: str, number: int) -> Appearance:
+    """Return a plain coat of one material."""
     return Appearance(
         silhouette="coat", colour="#7a5a48", material=material, hardware="silver", design_seed=number, shot_seed=number
     )
 
 
-def timed(appearance: Callable[[int], Appearance], repeats: int) -> dict[str, float]:
-    """Median and longest milliseconds of drawing at each size, and of drawing and encoding, or encoding alone."""
+def time_sizes(appearance: Callable[[int], Appearance], repeats: int) -> dict[str, float]:
+    """Return median and maximum milliseconds of rendering at each size, and of JPEG encoding."""
     found: dict[str, float] = {}
-    for size in PICTURE_SIZES:
-        times = [milliseconds(partial(render_appearance, appearance(i), size)) for i in range(repeats)]
+    for size in IMAGE_SIZES:
+        times = [time_ms(partial(render_appearance, appearance(i), size)) for i in range(repeats)]
         found[f"draw_{size}_ms"] = round(statistics.median(times), 2)
         found[f"draw_{size}_max_ms"] = round(max(times), 2)
-    picture = render_appearance(appearance(0), RECORD_SIZE)
-    times = [milliseconds(partial(encoded, picture)) for _ in range(repeats)]
+    image = render_appearance(appearance(0), RECORD_SIZE)
+    times = [time_ms(partial(encode_jpeg, image)) for _ in range(repeats)]
     found[f"jpeg_{RECORD_SIZE}_ms"] = round(statistics.median(times), 2)
     return found
 
 
-def record_milliseconds() -> float:
-    """Milliseconds of a whole record of a shipped catalog: its row among others, and the median picture, encoded."""
+def time_record() -> float:
+    """Return milliseconds of a whole catalog record: its row (in a batch) and the median image, encoded."""
     spec = load(PRESET, "catalog")
     rows = list(products(spec, 7, 0, NUM_RECORDS))
-    row = milliseconds(lambda: list(products(spec, 7, 0, NUM_RECORDS))) / NUM_RECORDS
-    looks = [Appearance.from_attributes(row.attributes or {}) for row in rows]
-    pictures = [milliseconds(partial(drawn_and_encoded, look)) for look in looks]
-    return round(row + statistics.median(pictures), 2)
+    row = time_ms(lambda: list(products(spec, 7, 0, NUM_RECORDS))) / NUM_RECORDS
+    appearances = [Appearance.from_attributes(row.attributes or {}) for row in rows]
+    image_ms = [time_ms(partial(render_jpeg, appearance)) for appearance in appearances]
+    return round(row + statistics.median(image_ms), 2)
 
 
-def drawn_and_encoded(look: Appearance) -> bytes:
-    """The picture of a record."""
-    return encoded(render_appearance(look, RECORD_SIZE))
+def render_jpeg(appearance: Appearance) -> bytes:
+    """Render and encode the image of a record."""
+    return encode_jpeg(render_appearance(appearance, RECORD_SIZE))
 
 
-def cold_seconds(*, compiled: bool = True) -> float:
-    """Processor seconds from the start of the imports of a fresh process to its first picture, median of three."""
+def time_first_image(*, compiled: bool = True) -> float:
+    """Return CPU seconds from the imports of a new process to its first image, median of three."""
     times = []
     for _ in range(3 if compiled else 1):
         with tempfile.TemporaryDirectory() as empty:
@@ -148,34 +149,34 @@ def cold_seconds(*, compiled: bool = True) -> float:
     return round(statistics.median(times), 2)
 
 
-def encoded(picture: Image.Image) -> bytes:
-    """The picture as JPEG, quality 90."""
+def encode_jpeg(image: Image.Image) -> bytes:
+    """Encode an image as JPEG, quality 90."""
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=90)
+    image.save(file, "JPEG", quality=90)
     return file.getvalue()
 
 
-def milliseconds(action: Callable[[], object]) -> float:
-    """Processor time of one call: other work on the machine disturbs it less than the clock."""
+def time_ms(action: Callable[[], object]) -> float:
+    """Return the CPU milliseconds of one call; other load on the machine affects it less than wall time."""
     began = time.process_time()
     action()
     return (time.process_time() - began) * 1e3
 
 
-def over(rows: dict[str, dict[str, float]], summary: Callable[[list[float]], float]) -> dict[str, float]:
-    """One figure for each column."""
+def summarize(rows: dict[str, dict[str, float]], summary: Callable[[list[float]], float]) -> dict[str, float]:
+    """Return one figure per column."""
     columns = next(iter(rows.values()))
     return {column: round(summary([row[column] for row in rows.values()]), 2) for column in columns}
 
 
-def yardstick() -> float:
-    """Milliseconds of a fixed numpy expression over a million numbers."""
+def time_numpy() -> float:
+    """Return milliseconds of a fixed numpy expression over a million numbers."""
     plane = np.random.default_rng(0).random((1000, 1000), np.float32)
-    return round(statistics.median(milliseconds(lambda: np.exp(-np.sqrt(plane * plane + 1))) for _ in range(9)), 2)
+    return round(statistics.median(time_ms(lambda: np.exp(-np.sqrt(plane * plane + 1))) for _ in range(9)), 2)
 
 
 def print_table(rows: dict[str, dict[str, float]]) -> None:
-    """One line for each row; milliseconds."""
+    """Print one line per row, in milliseconds."""
     columns = list(next(iter(rows.values())))
     print(f"{'':16}" + "".join(f"{column.removesuffix('_ms'):>14}" for column in columns))
     for name, row in rows.items():
@@ -183,7 +184,7 @@ def print_table(rows: dict[str, dict[str, float]]) -> None:
 
 
 def environment(repeats: int) -> dict[str, object]:
-    """What the numbers depend on."""
+    """Return what the numbers depend on."""
     return {
         "repeats": repeats,
         "cores": os.cpu_count(),

@@ -18,9 +18,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from schemas.documents import read_document
 from schemas.manifest import read_manifest, versions
-from schemas.specs import preset_path
-from schemas.validation import read_document
+from schemas.validation import preset_path
 
 PRESET = "fashion-luxury"
 ROWS = (100_000, 1_000_000, 10_000_000)
@@ -94,7 +94,7 @@ def far(folder: Path, number: int) -> dict[str, Any]:
     """Rows and one picture that begin at a number, however large."""
     from generator.render import draw
     from generator.sampling.products import compile_catalog, product, products
-    from schemas.specs import from_document
+    from schemas.validation import from_document
 
     spec = from_document({**_document(), "code_digits": 15}, "catalog")
     compile_catalog(spec)

@@ -1,7 +1,7 @@
-"""What prompts and candidates take from the data: the closed set, the currency, examples, reference titles, prices.
+"""Statistics of a catalog that prompts and candidates need: categories, currency, examples, reference titles, prices.
 
-Nothing here depends on the row that is asked about. Examples and reference titles come from rows of another split than
-the one evaluated (train, or validation where train is evaluated), and only of families that no other split holds.
+Nothing here depends on the row that the model is asked about. Examples and reference titles are rows of another split
+than the evaluated one (train, or validation where train is evaluated), and only of families that no other split holds.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ _COLUMNS = ("title", "category3_code", "full_price", "currency_code")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """Of one shard folder and spec."""
+class DatasetStats:
+    """Statistics of one catalog under one spec."""
 
     categories: tuple[str, ...]
-    """The closed set, sorted: every category of any split under the spelling that stands for it."""
+    """The closed set, sorted: every category of any split under its representative spelling."""
     currency: str | None
-    """None where rows bear several currencies or none."""
+    """None where rows have several currencies or none."""
     examples: tuple[Product, ...]
     """`num_examples` rows of different categories, fewer where there are fewer categories."""
     references: tuple[tuple[str, str], ...]
@@ -36,11 +36,11 @@ class Facts:
     price_points: tuple[float, ...]
     """Sorted; empty without train rows."""
     num_prices: int
-    """Distinct full prices that the price points stand for."""
+    """Number of distinct full prices that the price points represent."""
 
 
-def read_facts(folder: Path, spec: EvaluationSpec) -> Facts:
-    """One pass over the shards, pictures left out."""
+def read_dataset_stats(folder: Path, spec: EvaluationSpec) -> DatasetStats:
+    """Compute the statistics in one pass over the shards, without images."""
     donor = "train" if spec.split != "train" else "validation"
     asked = [product for split in SPLITS if split != donor for product in read(folder, split=split, columns=_COLUMNS)]
     families = {product.family for product in asked}
@@ -54,43 +54,43 @@ def read_facts(folder: Path, spec: EvaluationSpec) -> Facts:
         prices.update(_train_prices([product]))
         if product.family not in families and missing_part(product) == "no picture":  # which was not read
             name = product.category3_code or ""
-            donors[name] = min(donors.get(name, product), product, key=lambda row: _place(row, spec.seed))
+            donors[name] = min(donors.get(name, product), product, key=lambda row: sample_key(row, spec.seed))
     closed = ClosedSet({name for name in names if name}, spec.aliases)
     of_category: dict[str, Product] = {}
-    for product in sorted(donors.values(), key=lambda row: _place(row, spec.seed)):
+    for product in sorted(donors.values(), key=lambda row: sample_key(row, spec.seed)):
         of_category.setdefault(closed.label(product.category3_code or "") or "", product)
-    return Facts(
+    return DatasetStats(
         categories=closed.labels(),
         currency=currencies.pop() if len(currencies) == 1 else None,
         examples=tuple(product for product in of_category.values() if product.inferable)[: spec.num_examples],
         references=tuple(sorted((name, product.title or "") for name, product in of_category.items())),
-        price_points=tuple(sorted(spec.price_points or thinned(prices, MAX_PRICE_POINTS))),
+        price_points=tuple(sorted(spec.price_points or subsample(prices, MAX_PRICE_POINTS))),
         num_prices=len(spec.price_points or prices),
     )
 
 
-def require(facts: Facts, protocols: Iterable[str], folder: Path) -> None:
+def check_supported(dataset_stats: DatasetStats, protocols: Iterable[str], folder: Path) -> None:
     """Raise a ToileError for a protocol that the data has nothing for."""
     wanted = set(protocols)
-    if "examples" in wanted and not facts.examples:
+    if "examples" in wanted and not dataset_stats.examples:
         raise ToileError(
             str(folder),
-            "has no row to take an example from: it needs train rows of families that are not evaluated",
-            "leave the protocol examples out, or make more rows",
+            "has no row for an example: examples need train rows of families that are not evaluated",
+            "leave out the protocol examples, or generate more rows",
         )
-    if "price" in wanted and len(facts.price_points) < 2:
+    if "price" in wanted and len(dataset_stats.price_points) < 2:
         raise ToileError(
             str(folder),
-            f"has {len(facts.price_points)} distinct prices among its train rows",
-            "leave the protocol price out, or give price_points in the spec",
+            f"has {len(dataset_stats.price_points)} distinct prices among its train rows",
+            "leave out the protocol price, or give price_points in the spec",
         )
 
 
-def thinned(prices: Counter[float], limit: int) -> list[float]:
-    """At most `limit` of the distinct prices, with the number of rows that bear each: all of them where they are few.
+def subsample(prices: Counter[float], limit: int) -> list[float]:
+    """Return at most `limit` of the distinct prices; `prices` counts the rows of each. All of them where they are few.
 
-    Otherwise those at equally spaced quantiles of the rows, so that the points are dense where the rows are; and as a
-    common price lies at several of them, then the commonest of the others.
+    Otherwise the prices at equally spaced quantiles of the rows, so that points are dense where rows are. A common
+    price occupies several quantiles; the places that this leaves go to the most common of the other prices.
     """
     if len(prices) <= limit:
         return list(prices)
@@ -103,7 +103,7 @@ def thinned(prices: Counter[float], limit: int) -> list[float]:
     return list(kept)
 
 
-def _place(product: Product, seed: int) -> bytes:
+def sample_key(product: Product, seed: int) -> bytes:
     return hashlib.sha256(f"example:{seed}:{product.product_code}".encode("utf-8", "surrogatepass")).digest()
 
 

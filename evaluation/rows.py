@@ -1,6 +1,7 @@
-"""The rows that an evaluation is about: those of the split that have a title, a category, a price and a picture.
+"""The rows that an evaluation is about: those of one split that have a title, a category, a price and an image.
 
-What is left out is listed with its reason. Encoded pictures stay in memory (about 50 kB each), decoded ones do not.
+Rows that are left out are listed with the reason. Encoded images stay in memory (about 50 kB each), decoded ones do
+not.
 """
 
 import hashlib
@@ -18,31 +19,31 @@ from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
 from schemas.util.console import Advance, progress_bar
 
-STORED = "stored"
-"""Key of `Image.info`: the picture file that was decoded, for a model that reads files itself."""
+ENCODED_FILE = "stored"
+"""Key of `Image.info`: the image file that was decoded, for a model that reads files itself."""
 _UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rows:
-    """One split of a shard folder, ready to be evaluated."""
+    """One split of a catalog, ready to be evaluated."""
 
     folder: Path
     num_rows: int
     """Rows of the split, before skipping and `limit`."""
     products: tuple[Product, ...]
-    """What is evaluated, with encoded pictures, in file order; every code appears once."""
+    """The rows to evaluate, with encoded images, in file order; every code appears once."""
     skipped: tuple[Skipped, ...]
     sizes: Mapping[str, tuple[int, int]]
-    """Width and height in pixels of each product's picture, by product code."""
+    """Width and height in pixels of each product's image, by product code."""
     mean_colour: tuple[int, int, int]
-    """sRGB; the mean over pictures of each picture's mean colour. Mid grey when there is no picture."""
+    """sRGB; the mean over images of each image's mean colour. Mid grey when there is no picture."""
 
 
 def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Rows:
-    """The rows of `spec.split`; under `spec.limit` those whose hash of seed and code comes first, in file order.
+    """Read the rows of `spec.split`; under `spec.limit` those whose hash of seed and code comes first, in file order.
 
-    Every picture is decoded once, small, so that a damaged one is found before the model has spent an hour.
+    Every image is decoded once at low resolution, so that a damaged one is found before the model runs.
     """
     products: list[Product] = []
     skipped: list[Skipped] = []
@@ -52,7 +53,7 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
             raise ToileError(
                 str(folder),
                 f"the code {product.product_code!r} appears twice in {spec.split}",
-                "take one of the rows out, or make the folder again, without the scenario duplicate",
+                "remove one of the rows, or generate the catalog without the scenario duplicate",
             )
         seen.add(product.product_code)
         reason = missing_part(product)
@@ -61,9 +62,9 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
         else:
             products.append(product)
             _keep_first(products, spec)
-    chosen = _chosen(products, spec)
-    with progress_bar("looking at rows", len(chosen), quiet=quiet) as advance:
-        sizes, mean_colour = _survey(chosen, folder, advance)
+    chosen = _apply_limit(products, spec)
+    with progress_bar("reading rows", len(chosen), quiet=quiet) as advance:
+        sizes, mean_colour = _measure_images(chosen, folder, advance)
     return Rows(
         folder=folder,
         num_rows=len(seen),
@@ -75,7 +76,7 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
 
 
 def missing_part(product: Product) -> str | None:
-    """Why a row cannot be evaluated (`no title`, `no category`, `no price`, `no picture`), or None."""
+    """Return why a row cannot be evaluated (`no title`, `no category`, `no price`, `no picture`), or None."""
     price = product.full_price
     present = {
         "title": bool(product.title),
@@ -87,42 +88,42 @@ def missing_part(product: Product) -> str | None:
 
 
 def train_rows(folder: Path) -> Iterator[Product]:
-    """The train split with nothing but title, category and price: what the baselines are fitted on."""
+    """Read title, category and price of the train split, to which the baselines are fitted."""
     return read(folder, split="train", columns=("title", "category3_code", "full_price"))
 
 
-def truths(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
-    """The rows of these codes without pictures, in file order; a code that is not there is left out."""
+def ground_truth(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
+    """Read the rows of these codes without images, in file order; codes that do not exist are left out."""
     columns = ("title", "category3_code", "full_price", "currency_code")
     return [product for product in read(folder, split=split, columns=columns) if product.product_code in codes]
 
 
-def encoded_pictures(folder: Path, split: str, codes: Collection[str]) -> dict[str, bytes]:
-    """The picture files of these codes; a row without one is left out."""
+def read_encoded_images(folder: Path, split: str, codes: Collection[str]) -> dict[str, bytes]:
+    """Read the image files of these codes; rows without an image are left out."""
     found = (p for p in read(folder, split=split, columns=("image",)) if p.product_code in codes)
     return {product.product_code: product.image for product in found if product.image}
 
 
-def decoded(product: Product, folder: Path) -> Image.Image:
-    """The product's picture as RGB, transparency dropped as the published processor does.
+def decode_image(product: Product, folder: Path) -> Image.Image:
+    """Return the product's image as RGB; transparency is dropped, as the published processor does.
 
-    A picture that cannot be decoded raises a ToileError naming its shard and code.
+    Raises a ToileError with shard and code for an image that cannot be decoded.
     """
-    picture = _converted(_opened(product, folder), product, folder)
-    picture.info[STORED] = product.image
-    return picture
+    image = _to_rgb(_open_image(product, folder), product, folder)
+    image.info[ENCODED_FILE] = product.image
+    return image
 
 
-def _survey(
+def _measure_images(
     products: Sequence[Product], folder: Path, advance: Advance
 ) -> tuple[dict[str, tuple[int, int]], tuple[int, int, int]]:
     sizes: dict[str, tuple[int, int]] = {}
     total = [0, 0, 0]
     for product in products:
-        picture = _opened(product, folder)
-        sizes[product.product_code] = picture.size
-        picture.draft("RGB", (16, 16))  # JPEG decodes at an eighth of its size
-        small = _converted(picture, product, folder).resize((1, 1), Image.Resampling.BOX)
+        image = _open_image(product, folder)
+        sizes[product.product_code] = image.size
+        image.draft("RGB", (16, 16))  # JPEG decodes at an eighth of its size
+        small = _to_rgb(image, product, folder).resize((1, 1), Image.Resampling.BOX)
         for channel, value in enumerate(small.tobytes()):
             total[channel] += value
         advance(1)
@@ -130,30 +131,30 @@ def _survey(
     return sizes, (mean[0], mean[1], mean[2])
 
 
-def _opened(product: Product, folder: Path) -> Image.Image:
+def _open_image(product: Product, folder: Path) -> Image.Image:
     assert product.image is not None, product.product_code
     try:
         return Image.open(io.BytesIO(product.image))
     except _UNREADABLE as error:
-        raise _damaged(product, folder, error) from error
+        raise _broken_image_error(product, folder, error) from error
 
 
-def _converted(picture: Image.Image, product: Product, folder: Path) -> Image.Image:
+def _to_rgb(image: Image.Image, product: Product, folder: Path) -> Image.Image:
     try:
-        return (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+        return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
     except _UNREADABLE as error:
-        raise _damaged(product, folder, error) from error
+        raise _broken_image_error(product, folder, error) from error
 
 
-def _damaged(product: Product, folder: Path, error: Exception) -> ToileError:
+def _broken_image_error(product: Product, folder: Path, error: Exception) -> ToileError:
     return ToileError(
-        f"{_shard_of(product, folder)}: product {product.product_code}",
-        f"the picture cannot be decoded: {error}",
-        "make the folder again, without a scenario that breaks pictures; `toile import` rejects such rows",
+        f"{_find_shard(product, folder)}: product {product.product_code}",
+        f"the image cannot be decoded: {error}",
+        "generate the catalog without a scenario that breaks images; `toile import` rejects such rows",
     )
 
 
-def _shard_of(product: Product, folder: Path) -> Path:
+def _find_shard(product: Product, folder: Path) -> Path:
     for entry in shard_files(folder, product.split)[1]:
         with open_shard(folder, entry) as parquet:
             if product.product_code in parquet.read(["product_code"])["product_code"].to_pylist():
@@ -161,19 +162,19 @@ def _shard_of(product: Product, folder: Path) -> Path:
     return folder
 
 
-def _rank(product: Product, spec: EvaluationSpec) -> bytes:
+def _sample_key(product: Product, spec: EvaluationSpec) -> bytes:
     name = f"{spec.seed}:{product.product_code}"
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
 
 
 def _keep_first(products: list[Product], spec: EvaluationSpec) -> None:
-    """Bounds memory under a limit: at most twice the limit stays."""
+    """Bound memory under a limit: at most twice the limit is kept."""
     if spec.limit is not None and len(products) >= 2 * spec.limit + 100:
-        products[:] = _chosen(products, spec)
+        products[:] = _apply_limit(products, spec)
 
 
-def _chosen(products: Sequence[Product], spec: EvaluationSpec) -> list[Product]:
+def _apply_limit(products: Sequence[Product], spec: EvaluationSpec) -> list[Product]:
     if spec.limit is None or len(products) <= spec.limit:
         return list(products)
-    last = sorted(_rank(product, spec) for product in products)[spec.limit - 1]
-    return [product for product in products if _rank(product, spec) <= last]
+    last = sorted(_sample_key(product, spec) for product in products)[spec.limit - 1]
+    return [product for product in products if _sample_key(product, spec) <= last]

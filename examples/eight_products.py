@@ -9,7 +9,7 @@ from pathlib import Path
 from generator import draw, product
 from generator.scaffold.preview import Card, contact_sheet
 from schemas import load
-from schemas.specs import preset_path
+from schemas.validation import preset_path
 
 EDGE = 336
 NUMBERS = (101, 59, 115, 58, 129, 20, 134, 35)

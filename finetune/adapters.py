@@ -26,9 +26,9 @@ from finetune.phi3v import load_model as load_base
 from finetune.phi3v.loading import TINY, base_fingerprint, cached_revision, resolve_folder
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.run_dir import RUN, check_files, load_finished
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, TrainingSpec
-from schemas.validation import read_document
 
 ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -212,7 +212,9 @@ def _read_adapter_shapes(adapter: Path) -> dict[str, tuple[int, ...]]:
         with safe_open(path, framework="pt") as file:
             return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise ToileError(str(path), f"is no readable safetensors file: {error}", "train the adapter again") from error
+        raise ToileError(
+            str(path), f"is not a readable safetensors file: {error}", "train the adapter again"
+        ) from error
 
 
 def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], adapted: Any) -> None:

@@ -49,7 +49,7 @@ from finetune.phi3v.loading import assemble, check_device
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiling import count_tokens
 from finetune.phi3v.tiny import tiny_processor
-from finetune.train import check_choices, default_loaders
+from finetune.train import check_choices, default_loaders, load_run_spec
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
@@ -156,7 +156,7 @@ class Throughput:
 
 
 def measure_throughput(
-    spec: TrainingSpec,
+    spec: TrainingSpec | Path | str,
     *,
     image_px: tuple[int, int] | None = None,
     num_steps: int = 10,
@@ -168,13 +168,14 @@ def measure_throughput(
     say: Callable[[str], None] = lambda text: None,
     report: Callable[[StepTiming], None] = lambda step: None,
 ) -> Throughput:
-    """Train for a few steps and time them, on the spec's mix or on images made in memory.
+    """Train for a few steps and time them, on the mix of the spec (or run file) or on images made in memory.
 
     `image_px` is the (width, height) of images made in memory; None takes the mix. `spec.model` may also be
     `full-size`. `peak_tflops` None measures the peak. The processes that torchrun started share the work; each returns
     figures of its own device and of all samples. Raises ToileError for settings that contradict each other, and for
     what does not fit the device or its memory.
     """
+    spec = spec if isinstance(spec, TrainingSpec) else load_run_spec(Path(spec))
     check_choices(spec)
     with init_process_group(device) as ranks, explain_out_of_memory(ranks.device, spec):
         check_device(ranks.device)
@@ -368,7 +369,7 @@ def override_spec(
     for option, names in (("--with", on), ("--without", off)):
         for name in names:
             if name not in known:
-                raise ToileError(f"{option} {name}", "is no way to train faster", f"choose from {', '.join(known)}")
+                raise ToileError(f"{option} {name}", "is not a speed switch", f"choose from {', '.join(known)}")
     if both := set(on) & set(off):
         raise ToileError(f"--with {min(both)}", "is also --without", "leave out one of the two")
     speed = dataclasses.replace(spec.speed, **dict.fromkeys(on, True), **dict.fromkeys(off, False))
@@ -382,7 +383,7 @@ def parse_image_size(text: str) -> tuple[int, int]:
     """Return width and height in px of "672" or "800x600". Raises ToileError for anything else."""
     sides = text.lower().split("x")
     if len(sides) > 2 or not all(side.isascii() and side.isdigit() for side in sides):
-        raise ToileError(f"--picture-size {text}", "is no size", "write 672, or 800x600 for width and height in px")
+        raise ToileError(f"--picture-size {text}", "is not a size", "write 672, or 800x600 for width and height in px")
     return int(sides[0]), int(sides[-1])
 
 
@@ -437,7 +438,7 @@ def synchronize(device: str) -> None:
 
 
 def reset_peak_memory(device: str) -> None:
-    """Free unused memory and start the peak anew."""
+    """Free unused memory and reset the peak."""
     gc.collect()
     if device.startswith("cuda"):
         torch.cuda.empty_cache()

@@ -92,7 +92,7 @@ class Checkpointer:
         path = found[-1]
         if path.is_dir() != self.sharded:
             how = "by several processes that shard the weights" if path.is_dir() else "by processes with all weights"
-            raise ToileError(str(path), f"was written {how}", "continue in the same way, or start anew with --force")
+            raise ToileError(str(path), f"was written {how}", "continue in the same way, or start again with --force")
         blank = {"optimiser": self._moments(), "run": dataclasses.asdict(Progress())} if self.sharded else {}
         state = self._read(path, {"weights": self.masters.values(), **blank})
         self.masters.load(state["weights"])
@@ -160,13 +160,13 @@ class Checkpointer:
                 load_sharded(template, path)
                 return template
             if not zipfile.is_zipfile(path):
-                raise ValueError("it is no archive")
+                raise ValueError("it is not an archive")
             with zipfile.ZipFile(path) as archive:  # torch does not check the checksums
                 if (name := archive.testzip()) is not None:
                     raise ValueError(f"{name} is not what was written")
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (RuntimeError, OSError, EOFError, ValueError, KeyError, UnpicklingError, zipfile.BadZipFile) as error:
-            raise ToileError(str(path), f"is damaged: {str(error)[:100]}", "start anew with --force") from error
+            raise ToileError(str(path), f"is damaged: {str(error)[:100]}", "start again with --force") from error
         return state
 
 

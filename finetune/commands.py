@@ -130,7 +130,7 @@ def export(
 @click.option("--method", type=click.Choice(["lora", "full"]), help="What is trained.")
 @click.option("--rank", type=click.IntRange(min=1), help="Of the adapters.")
 @click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="Of the arithmetic.")
-@click.option("--with", "on", multiple=True, metavar="SWITCH", help="Switch a way to train faster on; repeatable.")
+@click.option("--with", "on", multiple=True, metavar="SWITCH", help="Switch a speed-up on; repeatable.")
 @click.option("--without", "off", multiple=True, metavar="SWITCH", help="Switch one off; repeatable.")
 @click.option("--steps", default=10, show_default=True, type=click.IntRange(min=1), help="That are measured.")
 @click.option("--warmup", default=3, show_default=True, type=click.IntRange(min=0), help="Steps before, not counted.")
@@ -161,7 +161,7 @@ def throughput(
     from finetune.train import load_run_spec
 
     if run is not None and picture_size is not None:
-        raise ToileError("--picture-size", f"has no meaning beside {run}, which names its images", "leave one out")
+        raise ToileError("--picture-size", f"has no effect with {run}, which names its images", "leave one out")
     spec = override_spec(None if run is None else load_run_spec(run), **changes)
     quiet = _is_quiet(ctx)
     with progress_bar("measuring", warmup + steps, quiet=quiet) as advance:

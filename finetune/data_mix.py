@@ -224,7 +224,7 @@ def check_mix(mix: Sequence[MixSource]) -> None:
         path = Path(entry.data)
         if path.is_dir():
             if entry.draw is not None:
-                problem = "is a folder, whose products are rendered already, and its entry says draw"
+                problem = "is a folder, whose products are rendered already, but its entry has draw"
                 raise ToileError(f"mix: {path}", problem, "leave out draw, or name a catalog spec")
             continue
         drawing = entry.draw or DrawSpec()

@@ -24,7 +24,7 @@ _RECOMPILE_LIMIT = 64
 
 
 class MasterWeights:
-    """The float32 weights that the optimizer updates, beside the parameters that the model computes with.
+    """The float32 weights that the optimizer updates, and the parameters that the model computes with.
 
     `by_name` maps a parameter's name to its master weight, `working` to the model's own parameter.
     """

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from finetune.data_mix import Source
+from schemas.documents import from_dict, read_document
 from schemas.errors import ToileError
 from schemas.manifest import versions
 from schemas.training import RunRecord, TrainingSpec
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_atomic, write_json
 from schemas.util.locks import is_lock
-from schemas.validation import build, read_document, validate
 
 RUN = "run.json"
 SEEN = "seen.parquet"
@@ -30,7 +30,7 @@ RUN_FILES = (
     *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
-"""Patterns of the files that a run writes into its folder, beside run.json."""
+"""Patterns of the files that a run writes into its folder, in addition to run.json."""
 _HASHED_FILES = (
     *("*.safetensors", "*.safetensors.index.json", "config.json", "adapter_config.json", "preprocessor_config.json"),
     *("tokenizer.json", "seen.parquet"),
@@ -92,16 +92,14 @@ def finish_run(out: Path, record: RunRecord) -> None:
         for path in out.glob(_SAFETENSORS_TEMPORARY):
             path.unlink()
     document = {**as_document(record), "versions": versions(*_PACKAGES), "files": hash_files(out)}
-    validate(document, "run", str(out / RUN))
+    from_dict(RunRecord, document, str(out / RUN))
     with storage_errors(out / RUN):
         write_json(out / RUN, document)
 
 
 def load_run(path: Path) -> RunRecord:
     """Return the record in a run.json, finished or not."""
-    document = read_document(path)
-    validate(document, "run", str(path))
-    return build(RunRecord, document)
+    return from_dict(RunRecord, read_document(path), str(path))
 
 
 def load_finished(folder: Path) -> RunRecord:
@@ -160,7 +158,7 @@ def _is_done(line: bytes, num_done: int, where: str) -> bool:
         step: int = json.loads(line)["step"]
         return step <= num_done
     except (ValueError, KeyError, TypeError) as error:
-        raise ToileError(where, "is damaged", "remove that line, or start anew with --force") from error
+        raise ToileError(where, "is damaged", "remove that line, or start again with --force") from error
 
 
 def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:

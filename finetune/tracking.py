@@ -1,4 +1,4 @@
-"""Send metrics of a run to Weights & Biases, beside the run's own log. The only module that imports wandb.
+"""Send metrics of a run to Weights & Biases, in addition to the run's own log. The only module that imports wandb.
 
 wandb honours WANDB_MODE=offline and its other variables itself. A tracker that fails reports it once and is not used
 again: it never stops a run.
@@ -89,7 +89,7 @@ class WandbTracker:
         try:
             action()
         except self._errors as error:
-            print(f"tracking stopped, training goes on: {error}", file=sys.stderr)
+            print(f"tracking stopped, training continues: {error}", file=sys.stderr)
             self._run = None
 
 

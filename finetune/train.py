@@ -33,9 +33,9 @@ from finetune.run_dir import RUN, finish_run, load_run, open_log, open_or_resume
 from finetune.tracking import NullTracker, open_tracker
 from finetune.validation import generate_examples, validation_loss
 from schemas.errors import ToileError
-from schemas.specs import load, presets
 from schemas.training import MixSource, RunRecord, TrainingSpec
 from schemas.util.locks import run_lock
+from schemas.validation import load, presets
 
 MAX_LOADERS = 8
 _AVERAGED_STEPS = 10
@@ -143,7 +143,7 @@ def load_run_spec(
     """Read a run file; `model`, `mix` and `max_steps` replace its own where they are given.
 
     Returns a spec whose mix has paths as seen from the working folder: those of the file are relative to the file. A
-    name that is no path may be that of a shipped preset.
+    name that is not a path may be that of a shipped preset.
     """
     spec = load(path, "training")
     entries, folder = (mix, Path()) if mix else (spec.mix, path.parent)
@@ -311,7 +311,7 @@ def check_finite(loss: float, gradient_norm: float, checkpointer: Checkpointer, 
         checkpointer.save_emergency(progress)
         problem = f"the loss is {loss} and the gradient norm {gradient_norm}"
         hint = (
-            "lower optimiser.learning_rate and start anew; the weights before this step are in "
+            "lower optimiser.learning_rate and start again; the weights before this step are in "
             f"{checkpointer.out}/resume"
         )
         raise ToileError(f"step {progress.step + 1}", problem, hint)

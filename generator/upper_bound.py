@@ -38,7 +38,7 @@ from generator.sampling.attributes import CompiledAttribute
 from generator.sampling.prices import CompiledPrices, snap_to_points
 from generator.sampling.products import compile_catalog
 from generator.sampling.streams import Floats, Index
-from schemas.appearance import SHOWN, Appearance, shown_as, visible_part
+from schemas.appearance import SHOWN, Appearance, drop_invisible, visible_attributes
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.errors import ToileError
 from schemas.product import Product
@@ -134,7 +134,7 @@ class Oracle:
         where = f"product {product.product_code}"
         if product.attributes is None:
             raise ToileError(where, "does not say what its image shows", "its folder was not made by `toile generate`")
-        seen = visible_part(Appearance.from_attributes(product.attributes, f"{where}: attributes"))
+        seen = drop_invisible(Appearance.from_attributes(product.attributes, f"{where}: attributes"))
         states = self._states(dataclasses.replace(seen, design_seed=0, shot_seed=0))
         if states is None:
             return _UNKNOWN
@@ -200,7 +200,7 @@ class Oracle:
         if (
             value == attribute.absent
             or drawn is None
-            or drawn not in shown_as(seen.silhouette, seen.presentation) | {"colour"}
+            or drawn not in visible_attributes(seen.silhouette, seen.presentation) | {"colour"}
         ):
             return True
         name = attribute.values[value]

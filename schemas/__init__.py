@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from schemas.manifest import Manifest
     from schemas.prediction import Prediction
     from schemas.product import Product, read
-    from schemas.specs import load
     from schemas.training import TrainingSpec
+    from schemas.validation import load
 
 _HOMES = {
     "Answer": "answer",
@@ -26,7 +26,7 @@ _HOMES = {
     "Product": "product",
     "ToileError": "errors",
     "TrainingSpec": "training",
-    "load": "specs",
+    "load": "validation",
     "parse": "answer",
     "read": "product",
     "render": "answer",

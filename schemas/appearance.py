@@ -11,10 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.silhouettes import RECORDS
 from schemas.silhouettes.record import EVERY_FIT, FOLDABLE
-from schemas.validation import nearest
 
 SILHOUETTES = tuple(RECORDS)
 MATERIALS = (
@@ -71,7 +70,7 @@ SHOWN: dict[str, frozenset[str]] = {name: each.shows | each.cuts.keys() for name
 """The attributes, beside colour, that change the picture of a silhouette; a price may depend only on these."""
 
 
-def shown_as(silhouette: str, presentation: str = ANY) -> frozenset[str]:
+def visible_attributes(silhouette: str, presentation: str = ANY) -> frozenset[str]:
     """The attributes, beside colour, that a picture in this presentation shows: fewer where the product is folded."""
     folded = presentation == "folded" and "folded" in words_known(silhouette, "presentation")
     return RECORDS[silhouette].folded_shows if folded else SHOWN[silhouette]
@@ -137,10 +136,10 @@ class Appearance:
         return dataclasses.asdict(self)
 
 
-def visible_part(appearance: Appearance) -> Appearance:
+def drop_invisible(appearance: Appearance) -> Appearance:
     """The appearance with every attribute that its picture does not show set to its neutral value."""
     cuts = CUTS_OF.get(appearance.silhouette, {})
-    hidden = STYLE_VALUES.keys() - shown_as(appearance.silhouette, appearance.presentation)
+    hidden = STYLE_VALUES.keys() - visible_attributes(appearance.silhouette, appearance.presentation)
     hidden |= {name for name, words in cuts.items() if getattr(appearance, name) not in words}
     neutral: dict[str, Any] = {**_OPTIONAL, "material": "cotton"}
     return dataclasses.replace(appearance, **{name: neutral[name] for name in hidden})
@@ -151,7 +150,7 @@ def _named(attributes: Mapping[str, Any], name: str, values: tuple[str, ...], wh
     if value is None:
         raise ToileError(f"{where}.{name}", "is missing", f"one of: {', '.join(values)}")
     if value not in values:
-        raise ToileError(f"{where}.{name}", f"{value!r} is not a valid {name}", nearest(value, values))
+        raise ToileError(f"{where}.{name}", f"{value!r} is not a valid {name}", suggest(value, values))
     return str(value)
 
 

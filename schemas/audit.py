@@ -1,16 +1,20 @@
-"""What an audit leaves behind: `audit.json`, one check a question, each with its bound and its control."""
+"""`audit.json`, the result of a privacy and fidelity audit: one check per question, with its bound and its control."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
-from schemas.validation import build, read_document, validate
+from annotated_types import Ge, Gt, Le
+
+from schemas.documents import Count, Keys, OneOf, Text, from_dict, read_document
 
 AUDIT = "audit.json"
 PRIVACY = "privacy"
 FIDELITY = "fidelity"
 GATES = ("both", PRIVACY, FIDELITY)
 
+Probability = Annotated[float, Gt(0), Le(1)]
 MARGINS: Mapping[str, float] = {
     "price_distance": 0.15,
     "category_price_distance": 0.2,
@@ -35,20 +39,22 @@ MARGINS: Mapping[str, float] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Where a check fails; the defaults stand in the schema too."""
+    """Where a check fails."""
 
-    replay_p: float = 0.01
-    """A replay test fails below this p (after Holm)."""
-    membership_p: float = 0.002
+    replay_p: Probability = 0.01
+    """A replay test fails below this p-value, after Holm's correction."""
+    membership_p: Probability = 0.002
     """An attack fails beyond what guessing reaches with this probability, over all attacks of a kind."""
-    codes_p: float = 0.001
+    codes_p: Probability = 0.001
     """More shared codes than chance gives with this probability are a leak."""
-    min_support: int = 5
-    """Real families that must hold a string of a fitted spec."""
-    hits: int = 0
-    """Verbatim products, URLs and pictures, too rare strings, canaries: how many may be found."""
-    margins: Mapping[str, float] = field(default_factory=lambda: dict(MARGINS))
-    """Fidelity figure -> how far above real against real it may lie."""
+    min_support: Annotated[int, Ge(1)] = 5
+    """Real families that must have a string of a fitted spec."""
+    hits: Count = 0
+    """Verbatim products, URLs and images, too rare strings, canaries: how many may be found."""
+    margins: Annotated[Mapping[str, Annotated[float, Ge(0)]], Keys(tuple(MARGINS))] = field(
+        default_factory=lambda: dict(MARGINS)
+    )
+    """Fidelity figure -> how far above real against real it may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,86 +62,84 @@ class Check:
     """One question and its answer."""
 
     name: str
-    kind: str
+    kind: Annotated[str, OneOf((PRIVACY, FIDELITY))]
     """privacy or fidelity."""
     value: float | None
-    """None where the question does not apply."""
+    """null where the question does not apply."""
     real_against_real: float | None
-    """The same figure of real rows against other real rows; None where there is none."""
+    """The same figure of real rows against other real rows; null where there is none."""
     bound: float | None
-    better: str
+    better: Annotated[str, OneOf(("lower", "higher"))]
     """lower: passes while value <= bound; higher: while value >= bound."""
     passed: bool | None
-    """None where the question does not apply."""
-    meaning: str
-    """In a sentence: what it is, its direction, what real against real gives."""
+    """null where the question does not apply."""
+    meaning: Text
+    """In a sentence: what it is, its direction, and what real against real gives."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """The numbers behind the value, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """A figure that never passes or fails anything."""
+    """A figure without a bound."""
 
     name: str
     value: float | None
     real_against_real: float | None
-    meaning: str
+    meaning: Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One thing that was found where nothing should be."""
+    """One string, code or image that was found where none may be."""
 
     check: str
     text: str
-    """The real string, code or picture."""
+    """The real string, code or image."""
     detail: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryFigures:
-    """One leaf beside the same leaf of the real catalog."""
+    """One leaf category of the synthetic catalog and of the real one."""
 
     category: str
-    num_real: int
-    num_synthetic: int
-    share_real: float
-    share_synthetic: float
+    num_real: Count
+    num_synthetic: Count
+    share_real: Annotated[float, Ge(0)]
+    share_synthetic: Annotated[float, Ge(0)]
     median_real: float | None
     median_synthetic: float | None
     price_ks: float | None
-    """Kolmogorov-Smirnov distance of log full prices; None with fewer than 20 rows on a side."""
+    """Kolmogorov-Smirnov distance of log full prices; null with fewer than 20 rows on a side."""
     real_against_real: float | None
-    """The same of two halves of the real leaf."""
+    """The same of two halves of the real rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audit:
-    """The whole document. It is made from real rows: publish it only where those may be published."""
+    """`audit.json`. It is made from real rows: publish it only where those may be published."""
 
     passed: bool
-    gate: str
+    gate: Annotated[str, OneOf(GATES)]
     """Whose checks decide `passed`: both, privacy or fidelity."""
     real: str
     synthetic: str
     spec: str | None
-    num_members: int
+    num_members: Count
     """Families of the real train rows."""
-    num_holdout: int
+    num_holdout: Count
     """Families of the real validation and test rows, which no fit reads."""
-    num_real: int
-    num_synthetic: int
+    num_real: Count
+    num_synthetic: Count
     bounds: Bounds
     checks: tuple[Check, ...]
     diagnostics: tuple[Diagnostic, ...]
     hits: tuple[Hit, ...]
-    """At most 50 a check."""
+    """At most 50 per check."""
     categories: tuple[CategoryFigures, ...]
 
 
 def load_audit(path: Path) -> Audit:
-    """An audit document, checked against its schema."""
-    document = read_document(path)
-    validate(document, "audit", str(path))
-    return build(Audit, document)
+    """Return the audit in a file."""
+    return from_dict(Audit, read_document(path), str(path))

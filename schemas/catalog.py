@@ -1,40 +1,65 @@
-"""The catalog spec: what a shop sells, in what shares, how it looks, what it is called, and what it costs.
+"""The catalog spec: what a shop sells and in what shares, how it looks, what it is called, and what it costs.
 
-Read with `schemas.load(path, "catalog")`; the shipped examples are `schemas/presets/*.yaml`, and `docs/catalog-spec.md`
-explains them. Shares, weights and price factors are per design (a family of colourways); navigation labels and colours
-are per product. Where a shop names its market, `schemas.markets` has filled in what the document did not say.
+    spec = schemas.load("fashion-luxury", "catalog")
+
+The shipped examples are `schemas/presets/*.yaml`; docs/catalog-spec.md explains them. Shares, weights and price factors
+are per design (a family of colourways); navigation labels and colours are per product. Where a shop names its market,
+`schemas.markets` fills in what the document leaves out.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from schemas.appearance import ANY, CUTS, DRAWN, SHOWN, STYLE_VALUES, shown_as, words_known
-from schemas.errors import ToileError
-from schemas.extra import ExtraColumn, extra_complaints
+from annotated_types import Ge, Gt, Le, Len, MaxLen, MinLen
+
+from schemas.appearance import ANY, CUTS, DRAWN, SHOWN, SILHOUETTES, STYLE_VALUES, visible_attributes, words_known
+from schemas.documents import Count, OneOf, Pattern, Text, schema
+from schemas.errors import ToileError, json_path, suggest
 from schemas.markets import MARKETS
-from schemas.provenance import Provenance, provenance_complaints
-from schemas.validation import nearest, place
 
 SLOT = re.compile(r"\{([^{}]*)\}")
 MISSING_LABEL = "N.A."
+PROVIDERS = (
+    *("color_name", "company", "country", "city", "date", "ean13", "email", "first_name", "job", "last_name", "name"),
+    *("paragraph", "phone_number", "postcode", "sentence", "state", "street_address", "user_name", "uuid4", "word"),
+)
+"""The functions of Faker that a spec can name; no other can be called."""
+CAN_BE_UNIQUE = ("company", "ean13", "email", "name", "phone_number", "user_name", "uuid4")
+"""Providers whose values can contain the number that makes them unique and still look like what they are."""
+EAN_DIGITS = 11
+"""An EAN-13 is a 2 (numbers for use inside a shop), these digits, and a check digit."""
+LEDGER_TOLERANCE = 1e-9
+"""Sums of a privacy ledger may differ from the totals by rounding only."""
+
+Share = Annotated[float, Ge(0), Le(1)]
+Weights = Annotated[Mapping[str, Annotated[float, Ge(0)]], MinLen(1)]
+CapitalCode = Annotated[str, Pattern("^[A-Z]{3}$", "three capital letters")]
+CategoryName = Annotated[str, Pattern("^[^,]+$", "a name without comma")]
+Name = Annotated[str, Pattern("^[a-z][a-z0-9_]*$", "small letters, digits and underscores")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """The fictional shop the rows seem to come from."""
+    """The fictional shop that sells the products."""
 
-    website_name: str
-    brand: str
-    host: str
-    """Ends in .example, so that no URL can ever lead anywhere."""
-    market: str | None = None
-    """Whose currency, price endings and title words hold where the spec is silent: US, UK, DE, FR, JP or IN."""
-    country_code: str = "USA"
-    currency_code: str = "USD"
-    competence_date: str = "2026-01-01"
-    """The day the catalog is of, YYYY-MM-DD."""
-    eur_rate: float = 1.0
+    website_name: Text
+    """Name of the website."""
+    brand: Text
+    """Brand of all products."""
+    host: Annotated[str, Pattern("^([a-z0-9-]+\\.)+example$", "a host name ending in .example")]
+    """Host of all URLs; ends in .example, so that no URL leads anywhere."""
+    market: Annotated[str, OneOf(tuple(MARKETS))] | None = None
+    """Whose currency, price endings and title words apply where the spec has none: US, UK, DE, FR, JP or IN."""
+    country_code: CapitalCode = "USA"
+    """Three capital letters."""
+    currency_code: CapitalCode = "USD"
+    """Three capital letters."""
+    competence_date: Annotated[str, Pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "a date as YYYY-MM-DD")] = "2026-01-01"
+    """Date of the catalog, YYYY-MM-DD."""
+    eur_rate: Annotated[float, Gt(0), Le(1000)] = 1.0
     """Euros for one unit of the currency; EUR columns are truncated, not rounded, to cents."""
 
 
@@ -42,18 +67,21 @@ class Shop:
 class Colourways:
     """How many products share one design."""
 
-    repeat_share: float = 0.0
-    """Share of products that are a further colour of the design before them, in [0, 1)."""
-    max_per_family: int = 6
-    """No design has more colours than this."""
+    repeat_share: Annotated[float, Ge(0), Le(0.95)] = 0.0
+    """Share of products that are a further colour of the design before them."""
+    max_per_family: Annotated[int, Ge(1), Le(64)] = 6
+    """Most colours of a design."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Navigation:
-    """Rows whose leaf is a label of the site (VIEW ALL, NEW IN, N.A.) that no picture can tell."""
+    """Rows whose leaf category is a label of the site (VIEW ALL, NEW IN, N.A.) that no image can show."""
 
-    share: float = 0.0
-    labels: Mapping[str, float] = field(default_factory=lambda: {MISSING_LABEL: 1.0})
+    share: Share = 0.0
+    """Share of all products."""
+    labels: Annotated[Mapping[CategoryName, Annotated[float, Ge(0)]], MinLen(1)] = field(
+        default_factory=lambda: {MISSING_LABEL: 1.0}
+    )
     """Label -> weight; N.A. becomes a missing value."""
 
 
@@ -61,28 +89,32 @@ class Navigation:
 class PriceBand:
     """Legal prices below a bound: every multiple of `per` plus one of the endings (per 100 and 50, 90: x50 and x90)."""
 
-    below: float | None = None
-    """Upper bound of the band, exclusive; None for the last band."""
-    per: float = 1.0
-    endings: tuple[float, ...] = (0.0,)
+    below: Annotated[float, Gt(0)] | None = None
+    """Upper bound of the band, exclusive; null for the last band."""
+    per: Annotated[float, Ge(0.01)] = 1.0
+    """Step between equal endings."""
+    endings: Annotated[tuple[Annotated[float, Ge(0)], ...], MinLen(1)] = (0.0,)
+    """Amounts above a multiple of `per`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discounts:
-    """Reduced products: `price` below `full_price` and flg_discount = 1."""
+    """Discounted products: `price` below `full_price` and flg_discount = 1."""
 
-    share: float = 0.0
-    percents: Mapping[str, float] = field(default_factory=lambda: {"20": 1.0})
-    """Reduction in percent -> weight."""
+    share: Share = 0.0
+    """Share of all products."""
+    percents: Weights = field(default_factory=lambda: {"20": 1.0})
+    """Discount in percent -> weight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """The shop's price habits."""
+    """The shop's price points and discounts."""
 
-    bands: tuple[PriceBand, ...] = (PriceBand(),)
-    """From low to high; a drawn price moves to the nearest legal one."""
+    bands: Annotated[tuple[PriceBand, ...], MinLen(1)] = (PriceBand(),)
+    """From low to high; a sampled price moves to the nearest legal one."""
     discounts: Discounts = Discounts()
+    """Which products are discounted, and by how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,105 +122,183 @@ class Value:
     """One value of an attribute."""
 
     draws: str | None = None
-    """The drawing word for it (colours: #rrggbb); by default the value's own name."""
-    title: str | None = None
-    """The word it puts into a title; by default its name with capitals; empty for no word."""
-    price: float = 1.0
-    """Factor on the price, > 0."""
-    weight: float = 1.0
-    """How often, beside the other values, where a category does not say otherwise."""
+    """The renderer's word for it (colours: #rrggbb); by default the value's own name."""
+    title: Annotated[str, Pattern("^\\S*( \\S+)*$", "words with single spaces between them")] | None = None
+    """The words that it adds to a title; by default its name with capitals; empty for none."""
+    price: Annotated[float, Gt(0), Le(1000)] = 1.0
+    """Factor on the price."""
+    weight: Annotated[float, Ge(0)] = 1.0
+    """How often it occurs, relative to the other values, where a category has no weights of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """Changes the weights of one attribute's values where attributes listed before it have given values."""
 
-    when: Mapping[str, tuple[str, ...]]
-    multiply: Mapping[str, float]
+    when: Annotated[Mapping[str, Annotated[tuple[str, ...], MinLen(1)]], MinLen(1)]
+    """Earlier attribute -> values of it; the rule applies where all attributes have one of their values."""
+    multiply: Weights
+    """Value -> factor on its weight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribute:
-    """Something a design has: its material, its length, the name of its line."""
+    """A property of a design: its material, its length, the name of its line."""
 
-    values: Mapping[str, Value]
-    draws: str | None = None
-    """What it changes in the picture (material, pattern, colour, size, ...); by default its own name if that is one."""
+    values: Annotated[Mapping[str, Value], MinLen(1)]
+    """Name of the value -> the value."""
+    draws: Annotated[str, OneOf(("colour", *STYLE_VALUES))] | None = None
+    """What it changes in the image (material, pattern, colour, size, ...); by default its own name if that is one."""
     rules: tuple[Rule, ...] = ()
+    """How values of earlier attributes change the weights."""
     hidden: bool = False
-    """True admits that a price factor of this attribute cannot be seen in the picture."""
+    """True states that a price factor of this attribute cannot be seen in the image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogNormalPrice:
     """Price of a design before the factors of its attributes."""
 
-    median: float
-    """Half of the designs whose factors are all 1 cost less; in the shop's currency, > 0."""
-    spread: float = 0.1
-    """Standard deviation of the log price that no attribute explains; at 0.1, 95 % lie within a factor 1.22."""
+    median: Annotated[float, Gt(0), Le(1e7)]
+    """In the shop's currency; half of the designs whose factors are all 1 cost less."""
+    spread: Annotated[float, Ge(0), Le(3)] = 0.1
+    """Standard deviation of the log price that no attribute explains; at 0.1, 95 % are within a factor of 1.22."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """A leaf of the tree together with the silhouette it sells."""
+    """A leaf category together with the silhouette (garment type) that it sells."""
 
-    path: tuple[str, ...]
-    """category1, category2, category3; a third value N.A. stands for a missing leaf."""
-    share: float
+    path: Annotated[tuple[CategoryName, ...], Len(3, 3)]
+    """category1, category2, category3; a third value N.A. means a missing leaf category."""
+    share: Share
     """Share of all designs; the shares of a spec sum to 1."""
-    silhouette: str
+    silhouette: Annotated[str, OneOf(SILHOUETTES)]
+    """Garment or object type that is rendered."""
     price: LogNormalPrice
-    titles: Mapping[str, float] = field(default_factory=dict)
-    """Template -> weight; `{attribute}` stands for the title word of the chosen value. A market has one of its own."""
-    attributes: Mapping[str, Mapping[str, float] | None] = field(default_factory=dict)
-    """The attributes its products have; a mapping value -> weight, or nothing for the values' own weights."""
+    """Price before the factors of the attributes."""
+    titles: Weights = field(default_factory=dict)
+    """Title template -> weight; `{attribute}` stands for the title words of the chosen value. By default the market's
+    template."""
+    attributes: Mapping[str, Weights | None] = field(default_factory=dict)
+    """The attributes of its products; value -> weight, or nothing for the values' own weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtraColumn:
+    """One more column of text."""
+
+    provider: Annotated[str, OneOf(PROVIDERS)]
+    """What kind of text: company, name, city, email, ..."""
+    locale: Annotated[str, Pattern("^[a-z]{2,3}(_[A-Z]{2})?$", "language and country, as in de_DE")] | None = None
+    """Language and country, as in de_DE; by default the market's, or en_US."""
+    per: Annotated[str, OneOf(("product", "design"))] = "product"
+    """`product` or `design`: whether the colourways of a design share the value."""
+    pool: Annotated[int, Ge(1), Le(10_000)] | None = None
+    """Sample from this many different values, as a shop has so many suppliers; null means a new value each time."""
+    unique: bool = False
+    """Whether no two products have the same value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """One statistic of the real rows that a fitted spec contains."""
+
+    statistic: str
+    """Which statistic."""
+    mechanism: str
+    """What added the noise, or `public` for what was not taken from the rows."""
+    epsilon: Annotated[float, Ge(0)] = 0.0
+    """Privacy budget spent on it."""
+    delta: Annotated[float, Ge(0)] = 0.0
+    """Failure probability spent on it."""
+    sensitivity: Annotated[float, Ge(0)] = 0.0
+    """By how much one family can change the statistic, all cells together (L1)."""
+    bins: str
+    """What the cells are and who knows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What a fitted spec contains of real rows, and its cost in privacy.
+
+    The ledger is complete: its rows sum to the totals, and public knowledge is listed too, with nothing spent.
+    """
+
+    fitted_from: str
+    """The kind of rows, in words."""
+    num_rows: Count
+    """Rows read, or an estimate of them from noisy counts."""
+    num_families: Count
+    """Families of these rows."""
+    private: bool
+    """Whether everything that came from the rows is differentially private."""
+    statement: Text
+    """What that means, in a sentence that a data card repeats."""
+    min_support: Annotated[int, Ge(1)]
+    """No word or value in the spec has fewer families behind it (noisy counts where private)."""
+    unit: str = "family"
+    """What is protected: two sets of rows are neighbours when one of them has one family more."""
+    epsilon: Annotated[float, Ge(0)] | None = None
+    """Total privacy budget."""
+    delta: Annotated[float, Ge(0), Le(1)] | None = None
+    """Total failure probability."""
+    ledger: tuple[Release, ...] = ()
+    """Everything that was released."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CatalogSpec:
     """A whole catalog; equality is identity, so that compiled forms can be cached."""
 
-    name: str
-    """Lower-case word with hyphens; the `source` of its rows and the stem of their families."""
+    name: Annotated[str, Pattern("^[a-z0-9]+(-[a-z0-9]+)*$", "lower-case words joined by hyphens"), MaxLen(60)]
+    """Lower-case words joined by hyphens; the `source` of the rows and the stem of their families."""
     shop: Shop
-    attributes: Mapping[str, Attribute]
-    categories: tuple[Category, ...]
+    """The fictional shop."""
+    attributes: Annotated[Mapping[Name, Attribute], MinLen(1)]
+    """Attribute name -> its values."""
+    categories: Annotated[tuple[Category, ...], MinLen(1)]
+    """The leaf categories."""
     description: str = ""
-    code_digits: int = 8
+    """What the catalog is, for readers."""
+    code_digits: Annotated[int, Ge(4), Le(15)] = 8
+    """Digits of a product code."""
     colourways: Colourways = Colourways()
+    """How many products share one design."""
     navigation: Navigation = Navigation()
+    """Rows whose leaf category is a label of the site."""
     prices: Prices = Prices()
-    extra: Mapping[str, ExtraColumn] = field(default_factory=dict)
-    """Name -> what is in it: further columns of text behind those that every catalog has."""
-    scenarios: Mapping[str, float] = field(default_factory=dict)
-    """Kind or group of faults -> share of the rows made faulty on purpose (`docs/scenarios.md`), in [0, 0.5]."""
+    """Legal prices and discounts."""
+    extra: Mapping[Annotated[Name, MaxLen(60)], ExtraColumn] = field(default_factory=dict)
+    """Column name -> what is in it: further columns of text after those that every catalog has."""
+    scenarios: Mapping[str, Annotated[float, Ge(0), Le(0.5)]] = field(default_factory=dict)
+    """Kind or group of faults -> share of the rows made faulty on purpose (docs/scenarios.md)."""
     provenance: Provenance | None = None
-    """What a fitted spec knows of real rows; None for one written by hand."""
+    """What a fitted spec contains of real rows; null for one written by hand."""
 
 
 def drawn_attribute(name: str, attribute: Attribute) -> str | None:
-    """Which drawn attribute it sets, or None for one that only names or prices."""
+    """Return which rendered attribute it sets, or None for one that only changes title or price."""
     return attribute.draws or (name if name in DRAWN else None)
 
 
 def drawing_word(name: str, value: Value) -> str:
-    """What the renderer is told for a value."""
+    """Return the renderer's word for a value."""
     return value.draws or name
 
 
 def title_word(name: str, value: Value) -> str:
-    """What a title says for a value; empty for nothing."""
+    """Return the title words of a value; empty for none."""
     if value.title is not None:
         return value.title
     return " ".join(word[:1].upper() + word[1:] for word in name.split(" "))
 
 
 def check_catalog(spec: CatalogSpec, where: str) -> None:
-    """Raise a ToileError for what a JSON Schema cannot say: sums, names that refer to each other, unseen prices."""
+    """Raise a `ToileError` for what types cannot express: sums, references between names, prices no image shows."""
     for complaint in _complaints(spec):
         path, problem, hint = complaint
-        raise ToileError(place(where, path), problem, hint)
+        raise ToileError(json_path(where, path), problem, hint)
 
 
 _Complaint = tuple[list[object], str, str]
@@ -204,8 +314,8 @@ def _complaints(spec: CatalogSpec) -> Iterator[_Complaint]:
         yield ["colourways", "repeat_share"], problem, f"at most {1 - 1 / longest:.3f}, or a larger max_per_family"
     yield from _prices(spec.prices)
     yield from _without_cents(spec)
-    yield from extra_complaints(spec.extra, spec.code_digits)
-    yield from provenance_complaints(spec.provenance)
+    yield from _extra(spec.extra, spec.code_digits)
+    yield from _provenance(spec.provenance)
     earlier: set[str] = set()
     for name, attribute in spec.attributes.items():
         yield from _attribute(name, attribute, spec, earlier)
@@ -265,26 +375,26 @@ def _attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[
         if drawn == "colour" and not re.fullmatch(r"#[0-9a-f]{6}", word):
             yield [*at, "values", key, "draws"], f"{word!r} is no colour", "write it as '#1f3a5f'"
         elif drawn in STYLE_VALUES and word not in STYLE_VALUES[drawn]:
-            yield [*at, "values", key], f"{word!r} is nothing the renderer draws", nearest(word, STYLE_VALUES[drawn])
+            yield [*at, "values", key], f"{word!r} is nothing the renderer draws", suggest(word, STYLE_VALUES[drawn])
     if drawn is None and not attribute.hidden and any(value.price != 1 for value in attribute.values.values()):
         yield at, "has price factors but is not drawn", "set `draws`, or `hidden: true` to say the picture hides it"
     for number, rule in enumerate(attribute.rules):
         for other, values in rule.when.items():
             if other not in earlier:
-                hint = "rules look at attributes listed before" if other in spec.attributes else nearest(other, earlier)
+                hint = "rules look at attributes listed before" if other in spec.attributes else suggest(other, earlier)
                 yield [*at, "rules", number, "when"], f"{other!r} is not an attribute listed before {name!r}", hint
                 return
             if drawn_attribute(other, spec.attributes[other]) == "colour":
                 hint = "put the rule on the colour instead, looking at this attribute"
                 yield [*at, "rules", number, "when"], f"{other!r} differs within a design", hint
             for value_name in set(values) - set(spec.attributes[other].values):
-                hint = nearest(value_name, spec.attributes[other].values)
+                hint = suggest(value_name, spec.attributes[other].values)
                 yield [*at, "rules", number, "when", other], f"unknown value {value_name!r}", hint
         for value_name in set(rule.multiply) - set(attribute.values):
             yield (
                 [*at, "rules", number, "multiply"],
                 f"unknown value {value_name!r}",
-                nearest(value_name, attribute.values),
+                suggest(value_name, attribute.values),
             )
 
 
@@ -293,12 +403,12 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
     for name, weights in category.attributes.items():
         inside = [*at, "attributes", name]
         if name not in spec.attributes:
-            yield inside, f"unknown attribute {name!r}", nearest(name, spec.attributes)
+            yield inside, f"unknown attribute {name!r}", suggest(name, spec.attributes)
             return
         attribute = spec.attributes[name]
         if weights is not None:
             for value_name in set(weights) - set(attribute.values):
-                yield inside, f"unknown value {value_name!r}", nearest(value_name, attribute.values)
+                yield inside, f"unknown value {value_name!r}", suggest(value_name, attribute.values)
             if sum(weights.values()) <= 0:
                 yield inside, "all weights are 0", "give at least one value a weight"
         drawn = drawn_attribute(name, attribute)
@@ -338,7 +448,7 @@ def _folded(
     """Where some products lie folded, no price may depend on what a folded one hides."""
     if "folded" not in _words(category, spec, drawn_by.get("presentation")):
         return
-    seen = shown_as(category.silhouette, "folded") | {"colour"}
+    seen = visible_attributes(category.silhouette, "folded") | {"colour"}
     for drawn, name in drawn_by.items():
         attribute = spec.attributes[name]
         chosen = _chosen(category, spec, name)
@@ -378,8 +488,47 @@ def _template(at: list[object], template: str, category: Category) -> Iterator[_
         yield at, f"{template!r} has a loose brace", "write slots as {material}"
     for slot in slots:
         if slot not in category.attributes:
-            yield at, f"{template!r} names {slot!r}, which the category lacks", nearest(slot, category.attributes)
+            yield at, f"{template!r} names {slot!r}, which the category lacks", suggest(slot, category.attributes)
     if any("{" in word and not re.fullmatch(r"\{[^{}]*\}", word) for word in template.split()):
         yield at, f"{template!r} joins a slot to other characters", "put spaces around slots"
     if all("{" in word for word in template.split()):
         yield at, f"{template!r} has no fixed word", "name the product, as in '{material} Coat'"
+
+
+def _extra(extra: Mapping[str, ExtraColumn], code_digits: int) -> Iterator[_Complaint]:
+    """Path inside the spec, problem and hint for everything about the columns that a JSON Schema cannot say."""
+    for name, column in extra.items():
+        at: list[object] = ["extra", name]
+        if name in schema("product")["properties"]:
+            yield at, f"{name!r} is a column of every catalog", f"choose another name, such as 'own_{name}'"
+        if not column.unique:
+            continue
+        if column.provider not in CAN_BE_UNIQUE:
+            problem = f"{column.provider!r} cannot be unique"
+            yield [*at, "unique"], problem, f"these can: {', '.join(CAN_BE_UNIQUE)}"
+        if column.pool is not None:
+            yield [*at, "unique"], f"a pool of {column.pool} values repeats them", "leave out `unique` or `pool`"
+        if column.per == "design":
+            yield [*at, "unique"], "the products of a design share the value", "leave out `unique` or `per`"
+        if column.provider == "ean13" and code_digits > EAN_DIGITS:
+            problem = f"an EAN-13 has room for {EAN_DIGITS} digits, not {code_digits}"
+            yield [*at, "unique"], problem, f"code_digits of at most {EAN_DIGITS}, or leave out `unique`"
+
+
+def _provenance(provenance: Provenance | None) -> Iterator[_Complaint]:
+    """A ledger that does not add up, or a claim without one."""
+    if provenance is None:
+        return
+    if not provenance.private:
+        if provenance.epsilon is not None or provenance.delta is not None or provenance.ledger:
+            yield ["provenance"], "has a ledger, and says that it is not private", "fit it again"
+        return
+    for total, spent, name in (
+        (provenance.epsilon, math.fsum(row.epsilon for row in provenance.ledger), "epsilon"),
+        (provenance.delta, math.fsum(row.delta for row in provenance.ledger), "delta"),
+    ):
+        if total is None:
+            yield ["provenance", name], "is missing although the spec says it is private", "fit it again"
+        elif abs(total - spent) > LEDGER_TOLERANCE:
+            problem = f"{total:g} is not what the ledger sums to, {spent:.9g}"
+            yield ["provenance", name], problem, "a ledger must list all that was spent; fit it again"

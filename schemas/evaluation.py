@@ -1,56 +1,69 @@
-"""How an evaluation is done: which rows, which protocols and controls, and what counts as right.
+"""The evaluation spec: which rows, protocols and controls, and which answers count as right.
 
-Sources: the price tolerance of 20 % is the "static adoption rate" of LLP (arXiv 2510.09347); blank and shuffled
-pictures as controls follow MMStar (arXiv 2403.20330).
+Sources: the price tolerance of 20 % is the "static adoption rate" of LLP (arXiv 2510.09347); blank and shuffled images
+as controls follow MMStar (arXiv 2403.20330).
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+
+from schemas.documents import OneOf, Text, Unique
+
+SPLITS = ("train", "validation", "test")
+PROTOCOLS = ("generate", "instructed", "examples", "constrained", "rank", "price")
+CONTROLS = ("blank", "shuffled", "shuffled_in_category")
+EVERY_CONTROL = ("none", *CONTROLS)
+"""`none` is the product's own image."""
+Split = Annotated[str, OneOf(SPLITS)]
+Protocol = Annotated[str, OneOf(PROTOCOLS)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationSpec:
-    """Everything but the model and the data that decides the scores, and `batch_size`, which should not."""
+    """How an evaluation is done: everything but model and data that decides the scores, and `batch_size`."""
 
-    split: str = "test"
+    split: Split = "test"
     """Rows that are evaluated: train, validation or test. Baselines are always fitted on train."""
-    protocols: tuple[str, ...] = ("generate",)
-    """How the model is asked, the first being the headline. generate: the training prompt, answered greedily;
-    instructed: with the form of the answer, the closed list of categories and the currency; examples: instructed, and
-    answers of train rows; constrained: instructed, and nothing but the form can be written; rank: category by
-    log-probability over the closed set; price: the posterior over the prices of the train rows."""
-    controls: tuple[str, ...] = ("blank", "shuffled")
-    """Beside the true picture: blank (one colour), shuffled (the picture of another family's product) and
-    shuffled_in_category (of another family's product of the same category)."""
-    num_examples: int = 3
+    protocols: Annotated[tuple[Protocol, ...], MinLen(1), Unique()] = ("generate",)
+    """How the model is asked; the first protocol is the headline. generate: the training prompt, greedy decoding.
+    instructed: with the form of the answer, the closed list of categories and the currency. examples: instructed, with
+    answers of train rows. constrained: instructed, and only that form can be generated. rank: category by
+    log-probability over the closed set. price: the posterior over the prices of the train rows."""
+    controls: Annotated[tuple[Annotated[str, OneOf(CONTROLS)], ...], Unique()] = ("blank", "shuffled")
+    """Images shown beside the true one. blank: one colour. shuffled: the image of a product of another family.
+    shuffled_in_category: the same within the category."""
+    num_examples: Annotated[int, Ge(1), Le(16)] = 3
     """Answers of train rows in the prompt of `examples`, each of another category."""
-    rank_by: str = "calibrated"
+    rank_by: Annotated[str, OneOf(("raw", "per_token", "calibrated"))] = "calibrated"
     """Which log-probability `rank` answers by: raw, per_token (raw by number of tokens) or calibrated (raw minus that
-    under a blank picture). All three are kept."""
-    price_points: tuple[float, ...] | None = None
-    """Prices that `price` weighs against each other, in the catalog's currency; None is those of the train rows."""
+    under a blank image). All three are recorded."""
+    price_points: Annotated[tuple[Annotated[float, Gt(0)], ...], MinLen(2), MaxLen(512), Unique()] | None = None
+    """Prices that `price` compares, in the catalog's currency; null means the prices of the train rows, at most 512."""
     choose_prompt: bool = False
-    """Ask generate, instructed and examples of validation rows first and put the best one among the protocols."""
-    validation_limit: int = 200
-    """Validation rows behind that choice, at most; drawn as under `limit`."""
-    limit: int | None = None
-    """Evaluate this many rows, drawn by `seed` and product code so that a larger limit keeps them; None is all."""
-    batch_size: int = 8
-    """Pictures a model call; a matter of memory, so an unfinished run may continue with another."""
-    max_new_tokens: int = 96
-    """An answer longer than this is cut and marked as truncated; a real one takes 28 to 50 tokens."""
-    price_tolerance: float = 0.2
+    """Evaluate generate, instructed and examples on validation rows first, and add the best one to the protocols."""
+    validation_limit: Annotated[int, Ge(1)] = 200
+    """Validation rows for that choice, at most; sampled as under `limit`."""
+    limit: Annotated[int, Ge(1)] | None = None
+    """Evaluate this many rows, sampled by `seed` and product code so that a larger limit keeps them; null means all."""
+    batch_size: Annotated[int, Ge(1)] = 8
+    """Images per model call. It only decides memory, so an unfinished run may continue with another value."""
+    max_new_tokens: Annotated[int, Ge(1)] = 96
+    """A longer answer is cut and marked as truncated; a real one has 28 to 50 tokens."""
+    price_tolerance: Annotated[float, Ge(0)] = 0.2
     """A price is right when |answer - truth| / truth is at most this."""
-    title_f1: float = 0.8
-    """A title is right when the F1 of its token multiset reaches this."""
-    confidence: float = 0.95
+    title_f1: Annotated[float, Gt(0), Le(1)] = 0.8
+    """A title is right when the F1 of its token multiset is at least this."""
+    confidence: Annotated[float, Gt(0), Lt(1)] = 0.95
     """Of every interval; two-sided."""
-    min_category_rows: int = 20
+    min_category_rows: Annotated[int, Ge(1)] = 20
     """Categories with fewer rows are pooled in macro figures and get no p-value."""
-    seed: int = 0
-    """Of the sample under `limit`, the shuffled pictures, the examples and the bootstrap."""
-    aliases: Mapping[str, str] = field(default_factory=dict)
-    """Other names of categories: `{"trenches": "Trench Coats"}`; compared like categories, so case does not matter."""
+    seed: Annotated[int, Ge(0)] = 0
+    """Of the sample under `limit`, the shuffled images, the examples and the bootstrap."""
+    aliases: Mapping[str, Text] = field(default_factory=dict)
+    """Other names of categories, such as `{"trenches": "Trench Coats"}`; compared without regard to case."""
 
     @property
     def protocol(self) -> str:

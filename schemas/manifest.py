@@ -1,4 +1,7 @@
-"""What lies in a shard folder, made from what: `manifest.json`. A folder without a finished one is not a data set."""
+"""`manifest.json`: the contents of a catalog folder and what it was made from.
+
+A folder without a finished manifest is not a data set.
+"""
 
 import functools
 import importlib.metadata
@@ -6,69 +9,77 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge
+
+from schemas.documents import Count, OneOf, Pattern, Sha256, from_dict, read_document
 from schemas.errors import ToileError
+from schemas.evaluation import Split
 from schemas.util.files import file_sha256
-from schemas.validation import build, read_document, validate
 
 MANIFEST = "manifest.json"
 EXTRA = "extra"
 DAMAGE_HINT = "copy it again, or make the folder again with --force; `toile verify` lists every file that is damaged"
+_DATA_PATH = Pattern(r"^data/[a-z]+-[0-9]{5}-of-[0-9]{5}\.parquet$", "data/SPLIT-NNNNN-of-NNNNN.parquet")
+_EXTRA_PATH = Pattern(r"^extra/[a-z-]+([0-9]{5}-of-[0-9]{5})?\.parquet$", "extra/NAME.parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShardFile:
     """One Parquet file of the folder."""
 
-    path: str
+    path: Annotated[str, _DATA_PATH]
     """Relative to the folder, with forward slashes."""
-    split: str
-    num_rows: int
-    num_bytes: int
-    sha256: str
+    split: Split
+    num_rows: Annotated[int, Ge(1)]
+    num_bytes: Annotated[int, Ge(1)]
+    sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraFile:
-    """A table of the folder that holds no products, such as the list of faulty rows."""
+    """A table of the folder that has no products, such as the list of faulty rows."""
 
-    path: str
+    path: Annotated[str, _EXTRA_PATH]
     """Relative to the folder, with forward slashes."""
-    num_rows: int
-    num_bytes: int
-    sha256: str
+    num_rows: Count
+    num_bytes: Annotated[int, Ge(1)]
+    sha256: Sha256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Provenance and contents of a shard folder."""
+    """`manifest.json` of a catalog folder: its contents and what it was made from."""
 
-    kind: str
-    """`generate`, `import` or `fetch`: which command made it."""
+    kind: Annotated[str, OneOf(("generate", "import", "fetch"))]
+    """Which command made it: generate, import or fetch."""
     finished: bool
+    """Whether all files are complete."""
     inputs: Mapping[str, Any]
-    """Everything that decides the bytes: the spec and its sha256, seed, start, num_products, picture size, ..."""
+    """Everything that decides the bytes: the spec and its sha256, seed, start, num_products, image size, ..."""
     files: tuple[ShardFile, ...]
-    num_products: int
-    num_shards: int
+    """The Parquet files of products."""
+    num_products: Count
+    num_shards: Annotated[int, Ge(1)]
     versions: Mapping[str, str]
-    seconds: float
-    """Wall time; never part of any comparison."""
-    rejected: int = 0
+    """Versions of everything that can change bytes."""
+    seconds: Annotated[float, Ge(0)]
+    """Wall time; never compared."""
+    rejected: Count = 0
     """Rows of an imported table that are listed in rejected.jsonl instead."""
     extra: tuple[ExtraFile, ...] = ()
-    """What lies beside the products."""
+    """Tables beside the products."""
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a finished folder, or a ToileError that says what is missing."""
+    """Return the manifest of a finished folder; raise a `ToileError` where it is missing or unfinished."""
     path = folder / MANIFEST
-    return finished(load_manifest(path) if path.is_file() else None, str(folder))
+    return require_finished(load_manifest(path) if path.is_file() else None, str(folder))
 
 
-def finished(manifest: Manifest | None, where: str) -> Manifest:
-    """The manifest of the folder at `where`, or a ToileError when there is none or it is unfinished."""
+def require_finished(manifest: Manifest | None, where: str) -> Manifest:
+    """Return the manifest of the folder `where`; raise a `ToileError` where there is none or it is unfinished."""
     if manifest is None:
         raise ToileError(where, f"holds no {MANIFEST}", "point to a folder made by `toile generate` or `toile import`")
     if not manifest.finished:
@@ -77,21 +88,20 @@ def finished(manifest: Manifest | None, where: str) -> Manifest:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """A manifest, finished or not."""
-    return checked_manifest(read_document(path), str(path))
+    """Return a manifest, finished or not."""
+    return parse_manifest(read_document(path), str(path))
 
 
-def checked_manifest(document: Any, where: str) -> Manifest:
-    """The manifest that a parsed document holds."""
-    validate(document, "manifest", where)
-    return build(Manifest, document)
+def parse_manifest(document: Any, where: str) -> Manifest:
+    """Return the manifest in a parsed document; `where` is its name in error messages."""
+    return from_dict(Manifest, document, where)
 
 
 def check_content(file: Path, entry: ShardFile | ExtraFile) -> None:
-    """Raise a ToileError where a file of the folder has other content than its manifest says.
+    """Raise a `ToileError` where the content of a file differs from the manifest.
 
-    A process reads the whole file for it once, and again when its size or date has changed: pages of a Parquet file
-    have checksums, but what describes them (counts, places, encodings) has none, and a bit there can change rows.
+    A process hashes each file once, and again when its size or date changes. Pages of a Parquet file have checksums,
+    but their headers (counts, offsets, encodings) have none, and a changed bit there can change rows.
     """
     try:
         state = file.stat()
@@ -103,7 +113,7 @@ def check_content(file: Path, entry: ShardFile | ExtraFile) -> None:
 
 
 def check_extra(file: Path) -> None:
-    """The same for a table in `extra/`; one in no shard folder, or in no manifest, may hold anything."""
+    """Do the same for a table in `extra/`; a table in no catalog folder, or in no manifest, is not checked."""
     file = file.absolute()
     path = file.parent.parent / MANIFEST
     if file.parent.name == EXTRA and path.is_file():
@@ -118,7 +128,7 @@ def _cached_sha256(file: Path, num_bytes: int, mtime_ns: int) -> str:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Versions that can change bytes: Python, the processor family, toile, and the packages named."""
+    """Return versions that can change bytes: Python, the processor family, toile, and the named packages."""
     found = {"python": platform.python_version(), "machine": platform.machine()}
     for package in ("toile", *packages):
         try:

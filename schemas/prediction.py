@@ -1,8 +1,8 @@
-"""One answer of one model to one picture, and the file that collects them: `predictions.jsonl`.
+"""Predictions: one answer of one model to one image, and `predictions.jsonl`, the file that collects them.
 
-The file is a log: every line is written whole and flushed, so a killed run loses at most the line it was writing.
-Lines hold what scoring needs beside the shards; which model, data and question they belong to stands in `inputs.json`
-beside them. Text outside ASCII is escaped, so that no character of an answer can end a line.
+The file is a log: every line is written whole and flushed, so a killed run loses at most the line it was writing. Lines
+have what scoring needs beside the catalog; `inputs.json` in the same folder has the model, the data and the question.
+Text outside ASCII is escaped, so that no character of an answer can end a line.
 """
 
 import json
@@ -10,79 +10,89 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
+from typing import Annotated
 
+from annotated_types import Ge, Gt, Le, MinLen
+
+from schemas.documents import Keys, OneOf, Text, Unique, from_dict
 from schemas.errors import ToileError
-from schemas.validation import build, validate
+from schemas.evaluation import EVERY_CONTROL, Protocol, Split
 
 PREDICTIONS = "predictions.jsonl"
+Price = Annotated[float, Gt(0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Posterior:
-    """What the probabilities of all price points say, beside the product's full price."""
+    """Statistics of the probabilities of all price points, with the product's full price."""
 
-    q10: float
-    """The smallest price point that at least a tenth of the probability lies at or below."""
-    q50: float
+    q10: Price
+    """The smallest price point with at least a tenth of the probability at or below it."""
+    q50: Price
     """The median likewise: the price answered."""
-    q90: float
-    crps: float
+    q90: Price
+    crps: Annotated[float, Ge(0)]
     """Continuous ranked probability score in ln price: |ln answer - ln truth| where one price has all probability."""
     covered: bool
-    """Whether the truth lies within q10 and q90, ends included."""
-    pit: float
+    """Whether the true price is within q10 and q90, ends included."""
+    pit: Annotated[float, Ge(0), Le(1)]
     """Probability below the truth, plus half of that at the truth: uniform where the posterior is calibrated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """What the model said about one product under one protocol and control."""
+    """One line of `predictions.jsonl`: the answer about one product under one protocol and control."""
 
-    product_code: str
-    """The product asked about: its row holds the truth."""
-    family: str
-    split: str
-    source: str
+    product_code: Text
+    """The product asked about: its row has the truth."""
+    family: Text
+    split: Split
+    source: Text
     inferable: bool
-    protocol: str
+    protocol: Protocol
     """generate, instructed, examples, constrained, rank or price."""
-    control: str
-    """none (its own picture), blank, shuffled or shuffled_in_category."""
+    control: Annotated[str, OneOf(EVERY_CONTROL)]
+    """none (its own image), blank, shuffled or shuffled_in_category."""
     shown: str | None
-    """The product whose picture the model saw: its own for control none; None for a blank picture."""
+    """The product whose image the model saw: its own for control none; null for a blank image."""
     answer: str
     """The text as the model wrote it, without its end token; of rank and price their answer as a JSON object."""
     truncated: bool
-    """True when the answer was cut at `max_new_tokens`."""
+    """Whether the answer was cut at `max_new_tokens`."""
     prefix: str | None = None
-    """Of rank and price: the beginning of the answer, in the model's own words, behind which candidates were scored."""
-    ranking: tuple[str, ...] | None = None
+    """Of rank and price: the beginning of the answer, in the model's own words, before the scored candidates."""
+    ranking: Annotated[tuple[Text, ...], MinLen(1), Unique()] | None = None
     """Of rank: every category of the closed set, the answered one first."""
-    log_probs: Mapping[str, tuple[float, ...]] | None = None
+    log_probs: (
+        Annotated[
+            Mapping[str, Annotated[tuple[float, ...], MinLen(1)]],
+            Keys(("raw", "per_token", "calibrated")),
+        ]
+        | None
+    ) = None
     """Of rank: natural log-probabilities `raw`, `per_token` and `calibrated`, in the order of `ranking`."""
     posterior: Posterior | None = None
     """Of price."""
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What may appear once in a file."""
+        """What may appear only once in a file."""
         return (self.product_code, self.protocol, self.control)
 
 
 def read_predictions(path: Path) -> list[Prediction]:
-    """The predictions of a file in their order; an unfinished last line is left out, a missing file is empty.
+    """Return the predictions of a file in order; an unfinished last line is left out, a missing file is empty.
 
-    A line that is no prediction, or repeats one, raises a ToileError with its number.
+    Raises a `ToileError` with the line's number where a line is no prediction or repeats one.
     """
     found: dict[tuple[str, str, str], Prediction] = {}
-    for number, line in enumerate(_whole_lines(path), start=1):
+    for number, line in enumerate(_complete_lines(path), start=1):
         where = f"{path}:{number}"
         try:
             document = json.loads(line)
         except ValueError as error:
             raise ToileError(where, f"is not valid JSON: {error}", "evaluate again with --force") from error
-        validate(document, "prediction", where)
-        prediction = build(Prediction, document)
+        prediction = from_dict(Prediction, document, where)
         if prediction.key in found:
             raise ToileError(where, f"repeats the prediction {prediction.key}", "evaluate again with --force")
         found[prediction.key] = prediction
@@ -90,10 +100,10 @@ def read_predictions(path: Path) -> list[Prediction]:
 
 
 def append_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Add lines and hand them to the operating system; what a kill left of an unfinished line is removed first."""
+    """Append lines and flush them to the disk; an unfinished line that a kill left is removed first."""
     try:
         with path.open("r+b" if path.exists() else "w+b") as file:
-            file.seek(_whole_bytes(path))
+            file.seek(_complete_bytes(path))
             file.truncate()
             for prediction in predictions:
                 file.write(json.dumps(_document(prediction)).encode("ascii") + b"\n")
@@ -106,18 +116,18 @@ def append_predictions(path: Path, predictions: Iterable[Prediction]) -> None:
 
 
 def _document(prediction: Prediction) -> dict[str, object]:
-    """Without the fields that only some protocols fill, where they are empty."""
+    """Return a prediction without the empty fields that only some protocols fill."""
     optional = {field.name for field in fields(Prediction) if field.default is not MISSING}
     return {name: value for name, value in asdict(prediction).items() if value is not None or name not in optional}
 
 
-def _whole_lines(path: Path) -> list[bytes]:
+def _complete_lines(path: Path) -> list[bytes]:
     content = path.read_bytes() if path.exists() else b""
     return content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
 
 
-def _whole_bytes(path: Path, step: int = 65536) -> int:
-    """Where the last whole line ends; looks back from the end, so appending does not read the file."""
+def _complete_bytes(path: Path, step: int = 65536) -> int:
+    """Return where the last whole line ends; reads backwards from the end, so appending does not read the file."""
     with path.open("rb") as file:
         end = file.seek(0, os.SEEK_END)
         while end > 0:

@@ -1,7 +1,10 @@
-"""The product record, real and synthetic alike: its columns, its Arrow schema, and reading it back from shards.
+"""The product record: its columns, its Arrow schema, and how to read products from a catalog folder.
 
-The first 17 columns bear the names and types of DBQ/Burberry.Product.prices.United.States (product_code as string).
-`datasets` recognises the pictures by the feature metadata that `ARROW_SCHEMA` carries, so nothing here imports it.
+    for product in read(Path("catalog"), split="test"):
+        print(product.title)
+
+The first 17 columns have the names and types of DBQ/Burberry.Product.prices.United.States (product_code as string).
+`datasets` recognises the images by the feature metadata in `ARROW_SCHEMA`, so nothing here imports it.
 """
 
 import contextlib
@@ -10,19 +13,22 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pyarrow as pa
+from annotated_types import Ge, Gt
 
+from schemas.documents import OneOf, Pattern, Text
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS, Split
 from schemas.manifest import DAMAGE_HINT, Manifest, ShardFile, check_content, read_manifest
 
 if TYPE_CHECKING:
     import pyarrow.parquet
 
-SPLITS = ("train", "validation", "test")
+NoComma = Annotated[str, Pattern("^[^,]*$", "a name without comma")]
 SPLIT_BOUNDS = (2**64 * 8 // 10, 2**64 * 9 // 10)
-"""A family whose hash lies below the first is train, below the second validation, else test."""
+"""A family with a hash below the first bound is train, below the second validation, else test."""
 _STRINGS = [
     *("website_name", "competence_date", "country_code", "currency_code", "brand"),
     *("category1_code", "category2_code", "category3_code", "product_code", "title", "itemurl", "imageurl"),
@@ -57,7 +63,7 @@ FEATURES = _features()
 
 
 def features_with(extra: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The columns of a catalog that has extra ones, which all hold text, as `datasets` features."""
+    """Return the columns of a catalog with extra ones, which all have text, as `datasets` features."""
     return FEATURES | {name: {"dtype": "string", "_type": "Value"} for name in extra}
 
 
@@ -68,47 +74,47 @@ ARROW_SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """One row of a catalog. None stands for a missing value ("N.A." and empty text at the source)."""
+    """One row of a catalog, real or synthetic. null means a missing value ("N.A." and empty text at the source)."""
 
     website_name: str | None = None
     competence_date: str | None = None
     country_code: str | None = None
-    currency_code: str | None = None
+    currency_code: Annotated[str, Pattern("^[A-Z]{3}$", "three capital letters")] | None = None
     brand: str | None = None
-    category1_code: str | None = None
-    category2_code: str | None = None
-    category3_code: str | None = None
-    """The leaf: what a model is asked for. Holds no comma."""
-    product_code: str
+    category1_code: NoComma | None = None
+    category2_code: NoComma | None = None
+    category3_code: NoComma | None = None
+    """The leaf category: what a model is asked for."""
+    product_code: Text
     title: str | None = None
     itemurl: str | None = None
     imageurl: str | None = None
-    full_price: float | None = None
+    full_price: Annotated[float, Gt(0)] | None = None
     """Before discount, in `currency_code`."""
-    price: float | None = None
-    full_price_eur: float | None = None
-    price_eur: float | None = None
-    flg_discount: int | None = None
+    price: Annotated[float, Gt(0)] | None = None
+    full_price_eur: Annotated[float, Ge(0)] | None = None
+    price_eur: Annotated[float, Ge(0)] | None = None
+    flg_discount: Annotated[int, OneOf((0, 1))] | None = None
     image: bytes | None = None
-    """The encoded picture file (JPEG or PNG)."""
-    family: str
+    """The encoded image file (JPEG or PNG)."""
+    family: Text
     """Colourways of one design share it; splits never separate a family."""
-    split: str
-    source: str
+    split: Split
+    source: Text
     inferable: bool
-    """False where the leaf is site navigation (VIEW ALL, NEW IN) or missing: no picture can tell it."""
+    """False where the leaf category is site navigation (VIEW ALL, NEW IN) or missing: no image can show it."""
     attributes: Mapping[str, Any] | None = None
-    """What is drawn, synthetic rows only."""
+    """What the image shows; synthetic rows only."""
 
 
 def split_of(family: str) -> str:
-    """train, validation or test (80/10/10) from the first 8 bytes of sha256(family): stable under any growth."""
+    """Return train, validation or test (80/10/10) by the first 8 bytes of sha256(family); stable as catalogs grow."""
     head = int.from_bytes(hashlib.sha256(family.encode("utf-8", "surrogatepass")).digest()[:8], "big")
     return SPLITS[(head >= SPLIT_BOUNDS[0]) + (head >= SPLIT_BOUNDS[1])]
 
 
 def to_table(products: list[Product]) -> pa.Table:
-    """Rows as an Arrow table in `ARROW_SCHEMA`; pictures are named by their product code."""
+    """Return rows as an Arrow table in `ARROW_SCHEMA`; images are named by their product code."""
     columns: dict[str, list[Any]] = {name: [getattr(p, name) for p in products] for name in COLUMNS}
     columns["image"] = [
         None if p.image is None else {"bytes": p.image, "path": f"{p.product_code}.jpg"} for p in products
@@ -118,18 +124,18 @@ def to_table(products: list[Product]) -> pa.Table:
 
 
 def from_batch(batch: pa.RecordBatch) -> Iterator[Product]:
-    """The rows of an Arrow batch as records; columns that were not read stay at their defaults."""
+    """Yield the rows of an Arrow batch as records; columns that were not read have their defaults."""
     for row in batch.to_pylist():
-        picture, attributes = row.pop("image", None), row.pop("attributes", None)
+        image, attributes = row.pop("image", None), row.pop("attributes", None)
         yield Product(
             **{name: value for name, value in row.items() if name in _FIELD_NAMES},
-            image=None if picture is None else picture["bytes"],
+            image=None if image is None else image["bytes"],
             attributes=None if attributes is None else json.loads(attributes),
         )
 
 
 def shard_files(folder: Path, split: str | None = None) -> tuple[Manifest, list[ShardFile]]:
-    """The manifest and the Parquet files of a finished folder, sizes checked against the manifest."""
+    """Return manifest and Parquet files of a finished folder, of one split or all; check the sizes of the files."""
     manifest = read_manifest(folder)
     for entry in manifest.files:
         file = folder / entry.path
@@ -141,11 +147,11 @@ def shard_files(folder: Path, split: str | None = None) -> tuple[Manifest, list[
 
 @contextlib.contextmanager
 def open_shard(folder: Path, entry: ShardFile) -> "Iterator[pyarrow.parquet.ParquetFile]":
-    """A Parquet file of the folder, once its sha256 has been compared with the manifest's; every reader goes this way.
+    """Open a Parquet file of the folder after its sha256 is compared with the manifest's; every reader uses this.
 
-    What reading it raises inside the block is a ToileError at that file.
+    Errors of reading it inside the block become a `ToileError` at that file.
     """
-    import pyarrow.parquet as pq  # not for those who make rows
+    import pyarrow.parquet as pq  # commands that only write rows do not need it
 
     file = folder / entry.path
     check_content(file, entry)
@@ -157,10 +163,15 @@ def open_shard(folder: Path, entry: ShardFile) -> "Iterator[pyarrow.parquet.Parq
 
 
 def read(folder: Path, *, split: str | None = None, columns: tuple[str, ...] = COLUMNS) -> Iterator[Product]:
-    """The products of a shard folder in file order, 100 rows in memory at a time.
+    """Yield the products of a catalog folder in file order, 100 rows in memory at a time.
 
-    `split` is train, validation or test; None reads all. `columns` leaves out what is not needed (usually `image`).
-    An unfinished folder, a file missing from it, or a damaged one raises a ToileError.
+    Args:
+        folder: the catalog.
+        split: train, validation or test; None reads all.
+        columns: columns to read; leave out what is not needed, usually `image`.
+
+    Raises:
+        ToileError: the folder is unfinished, or a file is missing or damaged.
     """
     if split is not None and split not in SPLITS:
         raise ToileError(str(folder), f"unknown split {split!r}", f"one of {', '.join(SPLITS)}")
@@ -173,7 +184,7 @@ def read(folder: Path, *, split: str | None = None, columns: tuple[str, ...] = C
 
 
 def _check_columns(schema: pa.Schema, needed: list[str]) -> None:
-    """Raise a ValueError where a column is missing, or of another type: Arrow would leave it out without a word."""
+    """Raise a ValueError where a column is missing or has another type: Arrow would leave it out silently."""
     for name in needed:
         found = schema.field(name) if name in schema.names else None
         if found is None or found.type != ARROW_SCHEMA.field(name).type or not found.nullable:

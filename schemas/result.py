@@ -1,67 +1,79 @@
-"""What an evaluation and a comparison leave behind: `result.json` and `comparison.json`.
+"""`result.json`, `comparison.json` and `matrix.json`: the results of evaluations.
 
-Both hold their figures as one flat list `scores`, so `pandas.DataFrame(document["scores"])` is the table. Figures are
-written with six significant digits.
+The figures are one flat list, so `pandas.DataFrame(document["scores"])` is the table. Figures are written with six
+significant digits.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
+from annotated_types import Ge, Gt, Le
+
+from schemas.documents import Count, Keys, OneOf, Sha256, Text, from_dict, read_document
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import EVERY_CONTROL, PROTOCOLS, EvaluationSpec, Protocol, Split
 from schemas.util.files import sha256_of, write_json
-from schemas.validation import build, read_document, validate
 
 Record = TypeVar("Record", "Result", "Comparison")
 RESULT = "result.json"
 COMPARISON = "comparison.json"
+MATRIX = "matrix.json"
 OTHER = "(other)"
-"""Stands in `category` for the pooled categories of fewer than `min_category_rows` rows."""
+"""`category` of the pooled categories with fewer than `min_category_rows` rows."""
 BEST = "best"
-"""Stands in `protocol` of a difference where each model answers under the protocol that was chosen for it."""
+"""`protocol` of a difference where each model answers under the protocol that was chosen for it."""
+BASE = "base"
+"""`mix` of a model that is not trained."""
+ALL = "all"
+"""`mix` of a model that is trained on all sources."""
+Control = Annotated[str, OneOf(EVERY_CONTROL)]
+Rows = Annotated[str, OneOf(("all", "inferable", "clean", "touched"))]
+SomeRows = Annotated[str, OneOf(("all", "inferable"))]
+Share = Annotated[float, Ge(0), Le(1)]
+Pooled = Annotated[Mapping[str, tuple[str, ...]], Keys(("all", "inferable"))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """One figure with its interval."""
 
-    protocol: str
-    split: str
-    control: str
-    """none, blank, shuffled or shuffled_in_category: which picture the model saw."""
-    rows: str
-    """all, inferable (without the leaves that are site navigation), clean or touched (by training)."""
+    protocol: Protocol
+    split: Split
+    control: Control
+    """none, blank, shuffled or shuffled_in_category: which image the model saw."""
+    rows: Rows
+    """all, inferable (without leaf categories that are site navigation), clean or touched (by training)."""
     category: str | None
-    """A category3_code, `(other)` for the pooled ones, None for all rows together."""
-    metric: str
-    n: int
+    """A category3_code, `(other)` for the pooled ones, null for all rows together."""
+    metric: Text
+    n: Count
     """Rows behind the figure."""
-    families: int
-    """Product families that these rows belong to; intervals respect that a family's rows are alike."""
+    families: Count
+    """Product families of these rows; intervals take into account that the rows of a family are alike."""
     value: float | None
-    """None when n is 0, for a median that lies among answers without a price, and where a figure is not defined."""
+    """null where n is 0, where a median is among answers without a price, and where a figure is not defined."""
     low: float | None
     high: float | None
     baseline: str | None = None
-    """The name of the baseline, None for the model."""
+    """The name of the baseline; left out for the model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
     """One figure of two models on the same rows; `low` and `high` bound the difference, tuned - base."""
 
-    protocol: str
-    split: str
-    control: str
-    rows: str
+    protocol: Annotated[str, OneOf((*PROTOCOLS, BEST))]
+    split: Split
+    control: Control
+    rows: Rows
     category: str | None
-    metric: str
-    n: int
+    metric: Text
+    n: Count
     """Rows in the figure's n for both models."""
-    families: int
+    families: Count
     base: float | None
     base_low: float | None
     base_high: float | None
@@ -71,16 +83,16 @@ class Difference:
     difference: float | None
     low: float | None
     high: float | None
-    p: float | None
-    """Two-sided, families flipped whole; None where the test does not exist or the rows are insufficient."""
-    p_mcnemar: float | None
-    """Of rates: McNemar's exact test with rows taken as independent."""
-    p_holm: float | None
-    """Holm over the categories that share metric, rows and control; None outside categories."""
-    p_bh: float | None
-    """Benjamini-Hochberg over the same: for exploring, not for claims."""
+    p: Share | None
+    """Two-sided permutation test that flips whole families; null where there is no test or too few rows."""
+    p_mcnemar: Share | None
+    """Of rates: McNemar's exact test, which treats rows as independent."""
+    p_holm: Share | None
+    """Holm's correction over the categories with the same metric, rows and control; null outside categories."""
+    p_bh: Share | None
+    """Benjamini-Hochberg over the same: for exploration, not for claims."""
     detectable: float | None
-    """The smallest difference that these rows find with power 0.8 (see `methods`); None when no difference would do."""
+    """The smallest difference that these rows detect with power 0.8 (see `methods`); null where none is."""
     insufficient: bool
     """Fewer than `min_category_rows` rows: no p."""
     baseline: str | None = None
@@ -89,150 +101,156 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inputs:
-    """What was evaluated on what; decides the predictions together with the versions."""
+    """What was evaluated on which data; with the versions it decides the predictions."""
 
     model: str
     """Name or folder as given."""
-    model_sha256: str | None
+    model_sha256: Sha256 | None
     """Of configuration and weights, for a local folder."""
     adapter: str | None
-    adapter_sha256: str | None
+    adapter_sha256: Sha256 | None
     data: str
-    """The shard folder as given."""
-    data_sha256: str
+    """The catalog folder as given."""
+    data_sha256: Sha256
     """Of the manifest's list of files with their hashes."""
     prompt: str
     spec: EvaluationSpec
     server: str | None = None
-    """The address of the server that answered, None where the model ran in this process."""
+    """The address of the server that answered; null where the model ran in this process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
-    rows: int
+    """How many rows were evaluated."""
+
+    rows: Count
     """Rows of the split."""
-    evaluated: int
-    inferable: int
+    evaluated: Count
+    inferable: Count
     """Of those evaluated."""
-    families: int
+    families: Count
     """Of those evaluated; colourways of one design share a family."""
-    skipped: int
-    """Rows without title, category, price or picture."""
-    baseline_rows: int
+    skipped: Count
+    """Rows without title, category, price or image."""
+    baseline_rows: Count
     """Rows of the train split that the baselines are fitted on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skipped:
+    """A row that was not evaluated."""
+
     product_code: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leak:
-    """How many evaluated rows are the same as a row of training, in one way."""
+    """How many evaluated rows are the same as a training row, by one criterion."""
 
-    kind: str
-    """code, family, picture (its bytes), pixels, title or look_alike; the last two do not touch a row."""
-    source: str
-    """train: the train split of the evaluated data; adapter, model: what their `seen.parquet` lists."""
-    rows: int
+    kind: Annotated[str, OneOf(("code", "family", "picture", "pixels", "title", "look_alike"))]
+    """code, family, picture (bytes of the image), pixels, title or look_alike; the last two do not count as touched."""
+    source: Annotated[str, OneOf(("train", "adapter", "model"))]
+    """train: the train split of the evaluated data; adapter, model: the rows in their `seen.parquet`."""
+    rows: Count
     """Evaluated rows."""
-    share: float
-    compared: int
-    """Rows of training that could be compared in this way."""
+    share: Share
+    compared: Count
+    """Training rows that could be compared by this criterion."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """Some rows answered once more, alone: what batching, or a server's moods, do to the answers."""
+    """Repeatability: some rows are answered once more with batch size 1."""
 
-    rows: int
-    flips: int
-    """Rows whose answer is another text then."""
-    rate: float
+    rows: Annotated[int, Ge(1)]
+    flips: Count
+    """Rows whose answer is a different text."""
+    rate: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """What the model was really asked under one protocol: its first question, to the token."""
+    """The first question of one protocol, exactly as the model received it."""
 
-    protocol: str
+    protocol: Protocol
     text: str
     """Of rank and price with the answer prefix of the first row."""
-    sha256: str
+    sha256: Sha256
     """Of the text in UTF-8."""
     token_ids_head: tuple[int, ...] | None
-    """The first 256 ids, every run of picture positions (negative ids) as one; None where the model tells no ids."""
-    token_ids_sha256: str | None
-    """Of all ids as a JSON list without spaces, picture positions and all."""
+    """The first 256 ids, every run of image positions (negative ids) as one; null where the ids are unknown."""
+    token_ids_sha256: Sha256 | None
+    """Of all ids as a JSON list without spaces, image positions included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """How fast the last start was; never part of any comparison."""
+    """Speed of the last start; never compared."""
 
-    rows: int
-    """Answered in that start, under every protocol and control; repeats for the noise check left out."""
+    rows: Count
+    """Rows answered in that start, under every protocol and control, without the repeats of the noise check."""
     rows_per_second: float | None
-    """While answering, by all processes together; None when nothing was left to answer."""
+    """During inference, of all processes together; null where nothing was left to answer."""
     new_tokens_per_second: float | None
-    """None where the model does not count them."""
-    ranks: int
+    """null where the model does not count them."""
+    ranks: Annotated[int, Ge(1)]
     """Processes that answered."""
-    seconds: Mapping[str, float]
+    seconds: Annotated[Mapping[str, Annotated[float, Ge(0)]], Keys(("load", "answer", "score"))]
     """load (the model), answer, and score (with the page)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ceiling:
-    """What a perfect reader of pictures who knows the catalog's spec would score, in expectation, on these rows."""
+    """Best achievable score: the expected score of a perfect image reader that knows the catalog's spec."""
 
-    n: int
+    n: Annotated[int, Ge(1)]
     """Rows behind it."""
-    bounded: int
+    bounded: Count
     """Of these, rows for which only an upper bound is known."""
-    category: float
-    title: float
-    price: float
-    joint: float
-    reasoning: float
+    category: Share
+    title: Share
+    price: Share
+    joint: Share
+    """All three right."""
+    reasoning: Share
+    """Mean accuracy: the mean of category, title and price."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One model on one data set."""
+    """`result.json`: one model on one data set."""
 
     inputs: Inputs
     data_from_here: str
-    """The shard folder relative to this one, so that both can move together."""
+    """The catalog folder relative to this one, so that both can move together."""
     device: str
     dtype: str
     counts: Counts
     skipped: tuple[Skipped, ...]
-    pooled: Mapping[str, tuple[str, ...]]
+    pooled: Pooled
     """For rows all and inferable: the categories behind `(other)`."""
     uses_picture: bool | None
-    """Whether the interval of the visual gain lies above 0; None when no control was run."""
+    """Whether the interval of the gain over blank images is above 0; null where no control was run."""
     verdict: str
     notes: tuple[str, ...]
     methods: Mapping[str, str]
     versions: Mapping[str, str]
-    seconds: float
-    """Wall time of the last start; never part of any comparison."""
+    seconds: Annotated[float, Ge(0)]
+    """Wall time of the last start; never compared."""
     scores: tuple[Score, ...]
     chosen: str | None = None
-    """The protocol chosen on validation rows; None when none was."""
+    """The protocol chosen on validation rows; null where none was."""
     leaks: tuple[Leak, ...] = ()
     touched: tuple[str, ...] = ()
-    """Codes of the evaluated rows whose code, family or picture training has touched."""
+    """Codes of the evaluated rows whose code, family or image occurs in training."""
     noise: Noise | None = None
-    """None when it was not measured."""
+    """null where it was not measured."""
     throughput: Throughput | None = None
     prompts: tuple[Prompt, ...] = ()
-    """One for each protocol."""
-    ceiling: Mapping[str, Ceiling] | None = None
-    """For rows all and inferable; None unless a catalog spec drew the data."""
+    """The first question of each protocol."""
+    ceiling: Annotated[Mapping[str, Ceiling], Keys(("all", "inferable"), required=False)] | None = None
+    """Best achievable scores, for rows all and inferable; null where no catalog spec generated the data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,24 +259,24 @@ class Side:
 
     inputs: Inputs
     chosen: str | None
-    """Its protocol in differences under `best`; None for the headline one."""
+    """Its protocol in differences under `best`; null for the headline one."""
     from_here: str
     """Its evaluation folder relative to the comparison's, so that both can move together."""
-    predictions_sha256: str
+    predictions_sha256: Sha256
     uses_picture: bool | None
     verdict: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FormatShare:
-    """How much of the gain in category is only the form of the answer: what is gone when categories are ranked.
+    """How much of the gain in category accuracy is only the form of the answer.
 
-    A ranking needs no form, so a gain that is smaller there was partly learnt form.
+    A ranking needs no form, so a gain that is smaller under rank was partly learnt form.
     """
 
-    rows: str
-    n: int
-    families: int
+    rows: SomeRows
+    n: Annotated[int, Ge(1)]
+    families: Annotated[int, Ge(1)]
     gain: float
     """tuned - base in category accuracy under the protocol generate."""
     gain_ranked: float
@@ -268,17 +286,17 @@ class FormatShare:
     low: float | None
     high: float | None
     share: float | None
-    """difference / gain; None unless the interval of gain lies above 0."""
+    """difference / gain; null unless the interval of gain is above 0."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Two models on the same rows of the same data."""
+    """`comparison.json`: two models on the same rows of the same data."""
 
     base: Side
     tuned: Side
     counts: Counts
-    pooled: Mapping[str, tuple[str, ...]]
+    pooled: Pooled
     notes: tuple[str, ...]
     methods: Mapping[str, str]
     versions: Mapping[str, str]
@@ -287,34 +305,82 @@ class Comparison:
     """For all and for inferable rows; empty unless both models answered under generate and under rank."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One figure of one model on the test rows of one source."""
+
+    mix: str
+    """base (not trained), the one source that it was trained on, or all."""
+    test: str
+    metric: str
+    n: Count
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contrast:
+    """The effect of another mix on the same test rows: `after` - `before`."""
+
+    test: str
+    before: str
+    after: str
+    metric: str
+    n: Count
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_holm: float | None
+    """Holm's correction over all contrasts of the same metric."""
+    detectable: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """`matrix.json`: models of several mixes on the test rows of several sources."""
+
+    mixes: Mapping[str, Mapping[str, Annotated[float, Gt(0)]]]
+    """Mix -> source -> its weight; base has none."""
+    tests: Mapping[str, str]
+    """Source -> its folder."""
+    rows: SomeRows
+    """inferable or all: the rows of the figures."""
+    num_steps: Annotated[int, Ge(1)]
+    """Of every training run: each mix gets the same number of examples."""
+    model: str
+    cells: Sequence[Cell]
+    contrasts: Sequence[Contrast]
+
+
 def read_result(folder: Path) -> Result:
-    """The result of a finished evaluation folder, checked against its schema."""
-    document = _checked(folder / RESULT, "result", "toile evaluate")
-    return build(Result, document)
+    """Return the result of a finished evaluation folder."""
+    return _read(Result, folder / RESULT, "toile evaluate")
 
 
 def read_comparison(folder: Path) -> Comparison:
-    """The comparison in a folder, checked against its schema."""
-    return build(Comparison, _checked(folder / COMPARISON, "comparison", "toile compare"))
+    """Return the comparison in a folder."""
+    return _read(Comparison, folder / COMPARISON, "toile compare")
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Check against the schema and write atomically."""
-    _write(folder / RESULT, "result", document_of(result))
+    """Check a result and write it atomically."""
+    _write(folder / RESULT, result)
 
 
 def write_comparison(folder: Path, comparison: Comparison) -> None:
-    """Check against the schema and write atomically."""
-    _write(folder / COMPARISON, "comparison", document_of(comparison))
+    """Check a comparison and write it atomically."""
+    _write(folder / COMPARISON, comparison)
 
 
 def as_written(record: Record) -> Record:
-    """The record as reading it back gives it, with six significant digits: no page depends on the seventh."""
-    return build(type(record), document_of(record))
+    """Return the record as reading it back gives it, with six significant digits: no page depends on the seventh."""
+    return from_dict(type(record), document_of(record), type(record).__name__)
 
 
 def document_of(record: Any) -> Any:
-    """A record as plain JSON values: six significant digits, and no `baseline` key where there is none."""
+    """Return a record as plain JSON values, with six significant digits and without an empty `baseline`."""
     if record is None or isinstance(record, str | int):  # most are, and the questions below take longer
         return record
     if isinstance(record, float):
@@ -328,12 +394,12 @@ def document_of(record: Any) -> Any:
 
 
 def identity(inputs: Inputs) -> str:
-    """The hash two runs must share to be one: contents rather than paths, and without the batch size."""
+    """Return the hash that two runs share where they are one: by contents instead of paths, without the batch size."""
     return sha256_of(identity_document(inputs))
 
 
 def identity_document(inputs: Inputs) -> dict[str, Any]:
-    """The part of the inputs that `identity` hashes."""
+    """Return the part of the inputs that `identity` hashes."""
     document: dict[str, Any] = document_of(inputs)
     del document["data"], document["adapter"], document["spec"]["batch_size"]
     if inputs.model_sha256 is not None:
@@ -341,21 +407,13 @@ def identity_document(inputs: Inputs) -> dict[str, Any]:
     return document
 
 
-def _checked(path: Path, kind: str, command: str) -> Any:
+def _read(record: type[Record], path: Path, command: str) -> Record:
     if not path.is_file():
         raise ToileError(str(path.parent), f"holds no {path.name}", f"point to a folder that `{command}` has finished")
-    document = read_document(path)
-    _validate(document, kind, str(path))
-    return document
+    return from_dict(record, read_document(path), str(path))
 
 
-def _validate(document: Any, kind: str, where: str) -> None:
-    validate(document, kind, where)
-    sides = [document] if kind == "result" else [document["base"], document["tuned"]]
-    for side in sides:
-        validate(side["inputs"]["spec"], "evaluation", f"{where}: inputs.spec")
-
-
-def _write(path: Path, kind: str, document: Any) -> None:
-    _validate(document, kind, str(path))
+def _write(path: Path, record: Record) -> None:
+    document = document_of(record)
+    from_dict(type(record), document, str(path))
     write_json(path, document)

@@ -1,4 +1,4 @@
-"""What all tests share: hypothesis profiles, a small spec, a small catalog on disk."""
+"""Fixtures of all tests: hypothesis profiles, a small spec, a small catalog on disk, short models and statistics."""
 
 import copy
 import gc
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from generator.catalog.shards import GenerateInputs, write_shards
-from schemas.validation import read_document
+from schemas.documents import read_document
 from tests.helpers.dataset_hub import ImageServer, served
 
 settings.register_profile(
@@ -33,12 +33,12 @@ LONGEST = (
     *("finetune/test_training_stops", "generator/catalog/test_storage", "evaluation/analysis/test_sensitivity"),
     *("project/test_examples", "generator/fit/test_fit_spec"),
 )
-"""Files that take longest: begun first, so that no process is left alone with one at the end."""
+"""The slowest test files run first, so that no process is left with one at the end."""
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """The longest files in front, the others in the order that they have."""
+    """Move the slowest files to the front; the others keep their order."""
     result = yield
     rank = {name: number for number, name in enumerate(LONGEST)}
     tests = Path(__file__).parent
@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the collector, which some libraries call, need not walk through it again."""
+    """Exempt all modules loaded so far from garbage collection, which some libraries call often."""
     gc.collect()
     gc.freeze()
 
@@ -67,7 +67,7 @@ def spec_document(demo_document: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def catalog(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
-    """A finished catalog of 120 products with pictures of 64 pixels; read-only by convention."""
+    """A finished catalog of 120 products with images of 64 pixels; do not change it."""
     out = tmp_path_factory.mktemp("shards") / "catalog"
     inputs = GenerateInputs(spec_document=demo_document, seed=3, start=0, num_products=120, image_size=64)
     write_shards(inputs, out)
@@ -75,30 +75,30 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, A
 
 
 @pytest.fixture(scope="module")
-def few_draws() -> Iterator[None]:
-    """For tests of folders, pages and commands: bootstrap intervals of 200 resamples, tests of 199 flips."""
+def few_resamples() -> Iterator[None]:
+    """Bootstrap intervals of 200 resamples and tests of 199 flips, for tests of folders, pages and commands."""
     from evaluation.stats import resampling
 
-    kept = (resampling._cached_draws, resampling._signs)
+    caches = (resampling._cached_counts, resampling._signs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "RESAMPLES", 200)
         patch.setattr(resampling, "FLIPS", 199)
-        for draws in kept:
-            draws.cache_clear()
+        for cache in caches:
+            cache.cache_clear()
         yield
-    for draws in kept:
-        draws.cache_clear()
+    for cache in caches:
+        cache.cache_clear()
 
 
 @pytest.fixture(scope="module")
-def brief(few_draws: None) -> Iterator[None]:
-    """Few draws, and models end after eight tokens: an untrained one never ends by itself, and nobody reads it."""
+def short_answers(few_resamples: None) -> Iterator[None]:
+    """Few resamples, and answers of at most eight tokens: an untrained model never ends its answer by itself."""
     from evaluation.models.phi3v import Phi3VisionBackend
 
-    made = Phi3VisionBackend.__init__
+    original = Phi3VisionBackend.__init__
 
     def short(self: Phi3VisionBackend, model: Any, processor: Any, *, max_new_tokens: int) -> None:
-        made(self, model, processor, max_new_tokens=min(8, max_new_tokens))
+        original(self, model, processor, max_new_tokens=min(8, max_new_tokens))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Phi3VisionBackend, "__init__", short)
@@ -107,7 +107,7 @@ def brief(few_draws: None) -> Iterator[None]:
 
 @pytest.fixture
 def image_server() -> Iterator[ImageServer]:
-    """A server of pictures on loopback that misbehaves where it is asked to."""
+    """An image server on loopback that misbehaves on request."""
     server = ImageServer()
     with served(server):
         yield server

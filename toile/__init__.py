@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from evaluation.analysis.comparison import compare
-    from evaluation.metrics.metrics import score
+    from evaluation.metrics.scores import score
     from evaluation.run import evaluate
     from finetune.adapters import load_model
     from finetune.train import train
     from generator.audit.run import audit
     from generator.catalog.generate import generate
-    from generator.fit.fit_spec import FitOptions, fit
+    from generator.fit.fit_spec import FitOptions, fit, write_spec
     from generator.ingest.fetch import FetchOptions
     from generator.ingest.fetch import fetch_dataset as fetch
     from generator.ingest.import_table import import_table
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from schemas.evaluation import EvaluationSpec
     from schemas.prediction import Prediction
     from schemas.product import Product
-    from schemas.specs import load_spec
     from schemas.training import TrainingSpec
+    from schemas.validation import load_spec
 
     __version__: str
 
@@ -62,6 +62,7 @@ __all__ = [
     "product",
     "score",
     "train",
+    "write_spec",
 ]
 
 _SOURCES = {
@@ -83,10 +84,11 @@ _SOURCES = {
     "generate": "generator.catalog.generate:generate",
     "import_table": "generator.ingest.import_table:import_table",
     "load_model": "finetune.adapters:load_model",
-    "load_spec": "schemas.specs:load_spec",
+    "load_spec": "schemas.validation:load_spec",
     "product": "generator.sampling.products:product",
-    "score": "evaluation.metrics.metrics:score",
+    "score": "evaluation.metrics.scores:score",
     "train": "finetune.train:train",
+    "write_spec": "generator.fit.fit_spec:write_spec",
 }
 """Public name -> module and name in it."""
 _PACKAGES = ("schemas", "generator", "finetune", "evaluation")

@@ -37,7 +37,7 @@ def demo(
     Example:
       toile demo --out toile-demo
     """
-    from schemas.specs import PRESETS
+    from schemas.validation import PRESETS
 
     if (out / "report.html").exists() and not (out / "comparison" / "comparison.json").is_file():
         raise ToileError(str(out / "report.html"), "was not made by the demo", "choose another --out")
@@ -112,10 +112,10 @@ def matrix(
     Example:
       toile matrix run.yaml --out results/matrix
     """
-    from evaluation.analysis.comparison import gather
+    from evaluation.analysis.comparison import build_matrix
     from evaluation.report.console import print_matrix
     from finetune.train import load_run_spec
-    from schemas.matrix import ALL, BASE
+    from schemas.result import ALL, BASE
 
     spec = load_run_spec(run, model=model, max_steps=max_steps)
     folders = _sources(run, [entry.data for entry in spec.mix])
@@ -143,7 +143,7 @@ def matrix(
                     device=device, force=force, **candidate,
                 )  # fmt: skip
     tests = {name: str(folder) for name, folder in folders.items()}
-    found = gather(out, evaluated, mixes, tests, model=spec.model, num_steps=spec.max_steps, force=force)
+    found = build_matrix(out, evaluated, mixes, tests, model=spec.model, num_steps=spec.max_steps, force=force)
     print_matrix(found)
     _step(ctx, f"done: open {out}/report.html")
 

@@ -1,1 +1,1 @@
-"""evaluation.analysis."""
+"""Analyses beyond one score table: comparison, matrix of mixes, contamination, counterfactual images."""

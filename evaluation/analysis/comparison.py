@@ -10,18 +10,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from evaluation.metrics import scores
-from evaluation.metrics.differences import DIFFERENCE_METHODS, against_baselines, differences, format_shares
-from evaluation.metrics.score_matrix import headline, pooled
-from evaluation.report.evidence import Evaluated, evidence_of_pair, read_evaluated, refuse_unpaired
-from evaluation.report.page import comparison_page, headline_rows, matrix_page
+from evaluation.metrics.differences import (
+    DIFFERENCE_METHODS,
+    compare_with_baselines,
+    compute_differences,
+    compute_format_shares,
+)
+from evaluation.metrics.score_matrix import headline_outcomes, small_categories
+from evaluation.report.evidence import EvaluationFolder, read_evaluation, read_paired_evidence, refuse_unpaired
+from evaluation.report.page import headline_rows, render_comparison_page, render_matrix_page
 from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.manifest import versions
-from schemas.matrix import ALL, BASE, MATRIX, Cell, Contrast, Matrix
 from schemas.prediction import PREDICTIONS
 from schemas.result import (
+    ALL,
+    BASE,
+    MATRIX,
+    Cell,
     Comparison,
+    Contrast,
     Difference,
+    Matrix,
     Result,
     Score,
     Side,
@@ -34,7 +45,6 @@ from schemas.result import (
 )
 from schemas.util.files import file_sha256, write_json
 from schemas.util.stats import holm
-from schemas.validation import validate
 
 
 def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
@@ -45,42 +55,43 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
     (product, control) is a ToileError. An `out` that holds this comparison already is read back; one that holds
     anything else is refused without `force`.
     """
-    sides = (read_evaluated(base), read_evaluated(tuned))
+    sides = (read_evaluation(base), read_evaluation(tuned))
     spec = refuse_unpaired(*sides)
-    if finished(out, sides, force=force):
+    if is_finished(out, sides, force=force):
         return read_comparison(out)
     folder = find_data(base, sides[0].result, data)
-    evidence = evidence_of_pair(sides, spec, folder)
-    products, habits, touched = evidence.products, evidence.habits, set(evidence.touched)
+    evidence = read_paired_evidence(sides, spec, folder)
+    products, frequencies, touched = evidence.products, evidence.habits, set(evidence.touched)
     first, second = evidence.outcomes()
     chosen = (sides[0].result.chosen or spec.protocol, sides[1].result.chosen or spec.protocol)
     best = chosen if sides[0].result.chosen or sides[1].result.chosen else None
-    rows = differences(first, second, spec, best, habits.median_price if habits else None, touched)
+    rows = compute_differences(first, second, spec, best, frequencies.median_price if frequencies else None, touched)
     comparison = as_written(
         Comparison(
             base=_side(sides[0], out),
             tuned=_side(sides[1], out),
             counts=sides[0].result.counts,
-            pooled=pooled(headline(first, spec, "none"), spec.min_category_rows),
+            pooled=small_categories(headline_outcomes(first, spec, "none"), spec.min_category_rows),
             notes=_comparison_notes(*(side.result for side in sides)),
-            methods={**scores.METHODS, **DIFFERENCE_METHODS},
+            methods={**scores.SCORE_METHODS, **DIFFERENCE_METHODS},
             versions={**sides[1].result.versions, **versions("numpy", "scipy")},
-            scores=tuple(rows) + tuple(against_baselines(second, products, spec, habits) if habits else ()),
-            format_share=format_shares(first, second, spec),
+            scores=tuple(rows)
+            + tuple(compare_with_baselines(second, products, spec, frequencies) if frequencies else ()),
+            format_share=compute_format_shares(first, second, spec),
         )
     )
     results = (sides[0].result, sides[1].result)
-    write_text(out / REPORT, comparison_page(comparison, results, products, (first, second), folder, evidence))
+    write_text(out / REPORT, render_comparison_page(comparison, results, products, (first, second), folder, evidence))
     write_comparison(out, comparison)
     return comparison
 
 
-def finished(out: Path, sides: Sequence[Evaluated], *, force: bool) -> bool:
+def is_finished(out: Path, sides: Sequence[EvaluationFolder], *, force: bool) -> bool:
     """True when `out` holds the comparison of exactly these predictions; any other contents are a ToileError."""
     if not prepare_comparison(out, force=force):
         return False
     there = read_comparison(out)
-    if [_fingerprint(there.base), _fingerprint(there.tuned)] != [_fingerprint(_side(side, out)) for side in sides]:
+    if [_side_key(there.base), _side_key(there.tuned)] != [_side_key(_side(side, out)) for side in sides]:
         raise ToileError(str(out), "holds another comparison", "choose a new folder, or give --force to replace it")
     return True
 
@@ -94,7 +105,7 @@ def _comparison_notes(base: Result, tuned: Result) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*base.notes, *tuned.notes, *told]))
 
 
-def _side(side: Evaluated, out: Path) -> Side:
+def _side(side: EvaluationFolder, out: Path) -> Side:
     return Side(
         inputs=side.result.inputs,
         chosen=side.result.chosen,
@@ -105,14 +116,14 @@ def _side(side: Evaluated, out: Path) -> Side:
     )
 
 
-def _fingerprint(side: Side) -> tuple[object, ...]:
+def _side_key(side: Side) -> tuple[object, ...]:
     return (side.predictions_sha256, identity_document(side.inputs))
 
 
-METRICS = ("joint", "category", "title", "price", "reasoning")
+MATRIX_METRICS = ("joint", "category", "title", "price", "reasoning")
 
 
-def questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:
+def matrix_questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:
     """(test, before, after): base against training on the source, then that against every other mix."""
     asked = []
     for test in sources:
@@ -121,7 +132,7 @@ def questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:
     return asked
 
 
-def gather(
+def build_matrix(
     out: Path,
     evaluated: Mapping[tuple[str, str], Path],
     mixes: Mapping[str, Mapping[str, float]],
@@ -137,15 +148,15 @@ def gather(
     cells = [
         Cell(mix=mix, test=test, metric=metric, n=score.n, value=score.value, low=score.low, high=score.high)
         for (mix, test), result in results.items()
-        for metric in METRICS
-        for score in [_headline(result, metric, rows)]
+        for metric in MATRIX_METRICS
+        for score in [_headline_score(result, metric, rows)]
     ]
     contrasts: list[Contrast] = []
-    for test, before, after in questions(list(tests)):
+    for test, before, after in matrix_questions(list(tests)):
         folder = out / "comparisons" / f"{test}-{before}-{after}"
         comparison = compare(evaluated[before, test], evaluated[after, test], folder, force=force)
-        for metric in METRICS:
-            found = _found(comparison.scores, metric, rows)
+        for metric in MATRIX_METRICS:
+            found = _headline_difference(comparison.scores, metric, rows)
             contrasts.append(
                 Contrast(
                     test=test,
@@ -168,31 +179,33 @@ def gather(
         num_steps=num_steps,
         model=model,
         cells=cells,
-        contrasts=[each for metric in METRICS for each in _adjusted([c for c in contrasts if c.metric == metric])],
+        contrasts=[
+            each for metric in MATRIX_METRICS for each in _add_holm([c for c in contrasts if c.metric == metric])
+        ],
     )
     document = document_of(matrix)
-    validate(document, "matrix", str(out / MATRIX))
-    write_text(out / REPORT, matrix_page(matrix))
+    from_dict(Matrix, document, str(out / MATRIX))
+    write_text(out / REPORT, render_matrix_page(matrix))
     write_json(out / MATRIX, document)
     return matrix
 
 
-def _adjusted(contrasts: Sequence[Contrast]) -> list[Contrast]:
+def _add_holm(contrasts: Sequence[Contrast]) -> list[Contrast]:
     """With Holm's p over those that have one."""
     tested = [place for place, contrast in enumerate(contrasts) if contrast.p is not None]
     adjusted = dict(zip(tested, holm([contrasts[place].p or 0.0 for place in tested]), strict=True))
     return [dataclasses.replace(each, p_holm=adjusted.get(place)) for place, each in enumerate(contrasts)]
 
 
-def _headline(result: Result, metric: str, rows: str) -> Score:
-    """Of all categories together, with the true picture, under the headline protocol, which stands first."""
-    return next(score for score in result.scores if _plain(score, metric, rows))
+def _headline_score(result: Result, metric: str, rows: str) -> Score:
+    """Of all categories together, with the true image, under the headline protocol, which stands first."""
+    return next(score for score in result.scores if _is_headline(score, metric, rows))
 
 
-def _found(scores: Sequence[Difference], metric: str, rows: str) -> Difference:
-    return next(score for score in scores if _plain(score, metric, rows))
+def _headline_difference(scores: Sequence[Difference], metric: str, rows: str) -> Difference:
+    return next(score for score in scores if _is_headline(score, metric, rows))
 
 
-def _plain(score: Score | Difference, metric: str, rows: str) -> bool:
+def _is_headline(score: Score | Difference, metric: str, rows: str) -> bool:
     kind = (score.metric, score.rows, score.control, score.category, score.baseline)
     return kind == (metric, rows, "none", None, None)

@@ -1,8 +1,8 @@
-"""The leak ledger: which evaluated rows the model may have met in training, and how they are the same.
+"""The leak overlap: which evaluated rows the model may have met in training, and how they are the same.
 
 Two things stand for training: the train split of the evaluated data, and `seen.parquet` of the adapter or of the model
-folder, which lists code, family and picture hash of every row that `toile train` could draw. A row is touched when its
-code, its family or its picture is there too; a title alone does not touch it, for shops sell many a `Cotton Shirt`.
+folder, which lists code, family and image hash of every row that `toile train` could draw. A row is touched when its
+code, its family or its image is there too; a title alone does not touch it, for shops sell many a `Cotton Shirt`.
 
 A code of `seen.parquet` counts within its shop alone: generated catalogs of one seed share their codes, whatever they
 sell. The shop is the family's name without its last part, as `demo-0` of `demo-0-17`.
@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from evaluation.metrics.scoring import title_tokens
-from evaluation.rows import Rows, decoded
+from evaluation.rows import Rows, decode_image
 from evaluation.run_dir import LEAKS, write_text
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
@@ -37,14 +37,14 @@ TRAIN = "train"
 IN_TRAIN = ("code", "family", "picture", "pixels", "title", "look_alike")
 IN_SEEN = ("code", "family", "picture")
 TOUCHING = frozenset({"code", "family", "picture", "pixels"})
-MOST_DECODED = 10_000
-"""Train pictures that are decoded, 4 ms each at 336 px; of more rows those whose hash of the code comes first."""
+MAX_DECODED = 10_000
+"""Train images that are decoded, 4 ms each at 336 px; of more rows those whose hash of the code comes first."""
 ALIKE_BITS = 4
-"""Of 64: pictures whose difference hashes are this close look alike."""
+"""Of 64: images whose difference hashes are this close look alike."""
 METHODS = {
-    "leaks": "code, family: the same text; picture: the same file; pixels: the same decoded picture; title: the same "
-    "words; look_alike: difference hashes at most 4 of 64 bits apart, which most pictures of one garment on white are, "
-    "leak or not; touched rows share code, family, picture or pixels with training, clean rows do not",
+    "leaks": "code, family: the same text; image: the same file; pixels: the same decoded image; title: the same "
+    "words; look_alike: difference hashes at most 4 of 64 bits apart, which most images of one garment on white are, "
+    "leak or not; touched rows share code, family, image or pixels with training, clean rows do not",
 }
 
 Hashes = npt.NDArray[np.uint64]
@@ -64,7 +64,7 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Contamination:
     """What was found."""
 
     leaks: tuple[Leak, ...]
@@ -83,7 +83,7 @@ class Ledger:
         return frozenset(match.product_code for match in self.matches if match.source == source)
 
 
-def audit(rows: Rows, split: str, trained: Mapping[str, Path], *, quiet: bool = False) -> Ledger:
+def find_contamination(rows: Rows, split: str, trained: Mapping[str, Path], *, quiet: bool = False) -> Contamination:
     """Compare the evaluated rows with the train split of their folder and with what `trained` folders have seen.
 
     `trained` maps adapter and model to their folders. An evaluation of the train split is not compared with itself. A
@@ -92,14 +92,14 @@ def audit(rows: Rows, split: str, trained: Mapping[str, Path], *, quiet: bool = 
     found: dict[tuple[str, str], dict[str, str]] = {}
     compared: dict[tuple[str, str], int] = {}
     if split != TRAIN:
-        _with_train(rows, found, compared, quiet=quiet)
+        _compare_with_train(rows, found, compared, quiet=quiet)
     unknown = []
     for source, folder in trained.items():
         if (folder / SEEN).is_file():
-            _with_seen(rows.products, source, folder / SEEN, found, compared)
+            _compare_with_seen(rows.products, source, folder / SEEN, found, compared)
         elif source == "adapter" or (folder / RUN).is_file():
             unknown.append(str(folder))
-    return Ledger(
+    return Contamination(
         leaks=tuple(
             Leak(
                 kind=kind,
@@ -125,7 +125,7 @@ def refuse_seen(leaks: Sequence[Leak], num_rows: int, trained: Mapping[str, Path
     for source, folder in trained.items():
         same = {leak.kind: leak.rows for leak in leaks if leak.source == source and leak.rows}
         if same:
-            listed = ", ".join(f"{number} by {kind}" for kind, number in same.items())
+            listed = ", ".join(f"{number} by {'image' if kind == 'picture' else kind}" for kind, number in same.items())
             most = max(same.values())
             number = f"all {num_rows}" if most == num_rows else f"at least {most} of the {num_rows}"
             raise ToileError(
@@ -135,67 +135,69 @@ def refuse_seen(leaks: Sequence[Leak], num_rows: int, trained: Mapping[str, Path
             )
 
 
-def notes(ledger: Ledger, num_rows: int, trained: Mapping[str, Path], server: str | None = None) -> tuple[str, ...]:
+def contamination_notes(
+    overlap: Contamination, num_rows: int, trained: Mapping[str, Path], server: str | None = None
+) -> tuple[str, ...]:
     """What a reader must know of the rows' past."""
     found = [
-        f"{folder} was trained on {len(ledger.seen(source))} of the {num_rows} rows (--allow-seen)"
+        f"{folder} was trained on {len(overlap.seen(source))} of the {num_rows} rows (--allow-seen)"
         for source, folder in trained.items()
-        if ledger.seen(source)
+        if overlap.seen(source)
     ]
-    if ledger.touched:
+    if overlap.touched:
         found.append(
-            f"training touched {len(ledger.touched)} of {num_rows} rows ({LEAKS}); clean rows are scored apart"
+            f"training touched {len(overlap.touched)} of {num_rows} rows ({LEAKS}); clean rows are scored apart"
         )
-    silent = (*ledger.unknown, *([server] if server else []))
+    silent = (*overlap.unknown, *([server] if server else []))
     return (*found, *(f"{one} does not say which rows it was trained on" for one in silent))
 
 
-def write_matches(out: Path, ledger: Ledger) -> None:
+def write_matches(out: Path, overlap: Contamination) -> None:
     """`leaks.jsonl`: one line a match; no file where there is none."""
     (out / LEAKS).unlink(missing_ok=True)
-    if ledger.matches:
-        write_text(out / LEAKS, "".join(json.dumps(asdict(match)) + "\n" for match in ledger.matches))
+    if overlap.matches:
+        write_text(out / LEAKS, "".join(json.dumps(asdict(match)) + "\n" for match in overlap.matches))
 
 
-def difference_hash(picture: Image.Image) -> int:
+def difference_hash(image: Image.Image) -> int:
     """64 bits: where brightness grows from one of 9 x 8 cells to its right neighbour (the `dHash` of image search)."""
-    cells = np.asarray(picture.convert("L").resize((9, 8), Image.Resampling.BOX))
+    cells = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX))
     return int.from_bytes(np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes(), "big")
 
 
-def _with_train(
+def _compare_with_train(
     rows: Rows, found: dict[tuple[str, str], dict[str, str]], compared: dict[tuple[str, str], int], *, quiet: bool
 ) -> None:
     ours: dict[tuple[str, str | bytes], list[str]] = defaultdict(list)
     hashes: dict[str, int] = {}
     for product in rows.products:
-        keys, hashes[product.product_code] = _decoded_keys(product, rows.folder)
-        for key in (*_plain_keys(product), *keys):
+        keys, hashes[product.product_code] = _pixel_keys(product, rows.folder)
+        for key in (*_text_keys(product), *keys):
             ours[key].append(product.product_code)
     same: dict[str, dict[str, str]] = {kind: {} for kind in IN_TRAIN}
-    number, of_pictures = dict.fromkeys(IN_TRAIN, 0), {}
+    number, of_images = dict.fromkeys(IN_TRAIN, 0), {}
     total = sum(file.num_rows for file in read_manifest(rows.folder).files if file.split == TRAIN)
     with progress_bar("comparing with train rows", total, quiet=quiet) as advance:
         for product in read(rows.folder, split=TRAIN, columns=("title", "image")):
-            keys = list(_plain_keys(product))
-            if product.image and _is_drawn(product.product_code, MOST_DECODED, total):
+            keys = list(_text_keys(product))
+            if product.image and _is_sampled(product.product_code, MAX_DECODED, total):
                 try:
-                    pixels, of_pictures[product.product_code] = _decoded_keys(product, rows.folder)
+                    pixels, of_images[product.product_code] = _pixel_keys(product, rows.folder)
                 except ToileError:
-                    pixels = []  # a broken train picture taught nothing; `compared` does not count it
+                    pixels = []  # a broken train image taught nothing; `compared` does not count it
                 keys += pixels
             for key in keys:
                 number[key[0]] += 1
                 for code in ours.get(key, ()):
                     same[key[0]].setdefault(code, product.product_code)
             advance(1)
-    number["look_alike"] = len(of_pictures)
-    same["look_alike"] = _alike(hashes, of_pictures)
+    number["look_alike"] = len(of_images)
+    same["look_alike"] = _find_look_alikes(hashes, of_images)
     for kind in IN_TRAIN:
         found[TRAIN, kind], compared[TRAIN, kind] = same[kind], number[kind]
 
 
-def _with_seen(
+def _compare_with_seen(
     products: Sequence[Product],
     source: str,
     path: Path,
@@ -204,7 +206,7 @@ def _with_seen(
 ) -> None:
     ours: dict[tuple[str, str], list[str]] = defaultdict(list)
     for product in products:
-        ours["code", f"{_shop(product.family)} {product.product_code}"].append(product.product_code)
+        ours["code", f"{_shop_name(product.family)} {product.product_code}"].append(product.product_code)
         ours["family", product.family].append(product.product_code)
         ours["picture", hashlib.sha256(product.image or b"").hexdigest()].append(product.product_code)
     columns = {
@@ -214,14 +216,14 @@ def _with_seen(
     }
     same: dict[str, dict[str, str]] = {kind: {} for kind in IN_SEEN}
     number = dict.fromkeys(IN_SEEN, 0)
-    for batch in _batches(path, tuple(columns)):
+    for batch in _read_seen(path, tuple(columns)):
         for kind, name in zip(IN_SEEN, ("product_code", "family", "picture_sha256"), strict=True):
-            number[kind] += batch.num_rows - batch[name].null_count  # a picture drawn while training has no hash
+            number[kind] += batch.num_rows - batch[name].null_count  # an image drawn while training has no hash
         isin = [pc.is_in(batch[name], value_set=values) for name, values in columns.items()]
         for row in batch.filter(pc.or_(pc.or_(isin[0], isin[1]), isin[2])).to_pylist():
             code = row["product_code"]
             keys = {
-                "code": f"{_shop(row['family'])} {code}",
+                "code": f"{_shop_name(row['family'])} {code}",
                 "family": row["family"],
                 "picture": row["picture_sha256"],
             }
@@ -232,7 +234,7 @@ def _with_seen(
         found[source, kind], compared[source, kind] = same[kind], number[kind]
 
 
-def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
+def _read_seen(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
     try:
         with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
             missing = set(columns) - set(parquet.schema_arrow.names)
@@ -243,7 +245,7 @@ def _batches(path: Path, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         raise ToileError(str(path), f"is damaged: {error}", "train again, or restore the file") from error
 
 
-def _plain_keys(product: Product) -> Iterator[tuple[str, str | bytes]]:
+def _text_keys(product: Product) -> Iterator[tuple[str, str | bytes]]:
     yield "code", product.product_code
     yield "family", product.family
     if product.title:
@@ -252,14 +254,14 @@ def _plain_keys(product: Product) -> Iterator[tuple[str, str | bytes]]:
         yield "picture", hashlib.sha256(product.image).digest()
 
 
-def _decoded_keys(product: Product, folder: Path) -> tuple[list[tuple[str, str | bytes]], int]:
+def _pixel_keys(product: Product, folder: Path) -> tuple[list[tuple[str, str | bytes]], int]:
     """The hash of the pixels, and the difference hash."""
-    picture = decoded(product, folder)
-    pixels = hashlib.sha256(f"{picture.size}".encode() + picture.tobytes()).digest()
-    return [("pixels", pixels)], difference_hash(picture)
+    image = decode_image(product, folder)
+    pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
+    return [("pixels", pixels)], difference_hash(image)
 
 
-def _is_drawn(code: str, most: int, total: int) -> bool:
+def _is_sampled(code: str, most: int, total: int) -> bool:
     """Whether a row is among the `most` of `total` (more or less) whose hash comes first."""
     if total <= most:
         return True
@@ -267,7 +269,7 @@ def _is_drawn(code: str, most: int, total: int) -> bool:
     return int.from_bytes(head, "big") < (most << 64) // total
 
 
-def _alike(ours: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, str]:
+def _find_look_alikes(ours: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, str]:
     """Each evaluated code with the first nearest train code, where that is near enough."""
     if not trained:
         return {}
@@ -283,5 +285,5 @@ def _alike(ours: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, str
     return found
 
 
-def _shop(family: str) -> str:
+def _shop_name(family: str) -> str:
     return family.rpartition("-")[0]

@@ -1,4 +1,4 @@
-"""The page of a counterfactual run: the table, and some pairs of pictures with both answers.
+"""The page of a counterfactual run: the table, and some pairs of images with both answers.
 
 As every page here it is one file that refers to nothing outside, runs no script, and escapes what it shows.
 """
@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from evaluation.metrics.scoring import Outcome, category_key, outcomes
+from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.metrics.titles import SLOTS
+from evaluation.models.base import ModelUnderTest
 from evaluation.protocols.generate import predict
 from evaluation.report.page import embedded, page_templates
-from evaluation.rows import Rows, decoded, read_rows, train_rows
-from evaluation.run import PACKAGES, Candidate, inputs_of
-from evaluation.run_dir import INPUTS, REPORT, prepare, write_text
-from evaluation.stats.intervals import NOTHING, Estimate, Families, Values, median, numbered, rate
-from evaluation.stats.resampling import Weighted, bca, plain
+from evaluation.rows import Rows, decode_image, read_rows, train_rows
+from evaluation.run_dir import INPUTS, PACKAGES, REPORT, prepare, run_inputs, write_text
+from evaluation.stats.intervals import NOTHING, Estimate, Families, Values, factorize, median, rate
+from evaluation.stats.resampling import Weighted, bca, unweighted
 from schemas.counterfactual import (
     COUNTERFACTUAL,
     MIN_PAIRS,
@@ -38,6 +38,7 @@ from schemas.counterfactual import (
     read_counterfactual,
     write_counterfactual,
 )
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import versions
@@ -45,12 +46,11 @@ from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar
-from schemas.validation import build
 
 _ROUNDING = 1e-9
-METHODS: Mapping[str, str] = {
+COUNTERFACTUAL_METHODS: Mapping[str, str] = {
     "pairs": "a test product drawn as it is and once more with one attribute changed to a value that the catalog spec "
-    "allows beside its others, each likely alike; all other draws of the picture are the same, and what the renderer "
+    "allows beside its others, each likely alike; all other draws of the image are the same, and what the renderer "
     "derives from the attribute follows it (a lining and a check take their second colours from the colour). nuisance: "
     "another camera, light, folds and background. Asked under the protocol generate",
     "expected": "ln of the ratio of the spec's price factors",
@@ -70,7 +70,7 @@ METHODS: Mapping[str, str] = {
 }
 
 
-def pair_of(change: Change, before: Outcome, after: Outcome) -> Pair:
+def make_pair(change: Change, before: Outcome, after: Outcome) -> Pair:
     """What the answers to a product and to its change say of each other."""
     answered = None
     if before.answer.price is not None and after.answer.price is not None:
@@ -88,17 +88,17 @@ def pair_of(change: Change, before: Outcome, after: Outcome) -> Pair:
         steps=change.log_change != 0 and after.true_price != before.true_price,
         answered_log_change=answered,
         category_moved=moved,
-        title_names=_names_the_new_value(change.attribute, before, after),
+        title_names=_title_names_new_value(change.attribute, before, after),
     )
 
 
-def sensitivities(pairs: Sequence[Pair], spec: EvaluationSpec) -> tuple[Sensitivity, ...]:
+def compute_sensitivities(pairs: Sequence[Pair], spec: EvaluationSpec) -> tuple[Sensitivity, ...]:
     """One row for each attribute, in the order in which they first appear."""
     attributes = dict.fromkeys(pair.attribute for pair in pairs)
-    return tuple(sensitivity([pair for pair in pairs if pair.attribute == name], spec) for name in attributes)
+    return tuple(compute_sensitivity([pair for pair in pairs if pair.attribute == name], spec) for name in attributes)
 
 
-def sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
+def compute_sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
     """The row of one attribute; `pairs` are its own, at least one."""
     moved = [pair for pair in pairs if pair.category_moved is not None]
     priced = [pair for pair in pairs if pair.answered_log_change is not None]
@@ -109,7 +109,7 @@ def sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
     row = {
         "unread": _rate(pairs, lambda pair: pair.category_moved is None or pair.answered_log_change is None, spec),
         "category_moved": _rate(moved, lambda pair: bool(pair.category_moved), spec),
-        "direction": _rate(stepping, _the_same_way, spec),
+        "direction": _rate(stepping, _moves_same_way, spec),
         "slope": _slope([pair for pair in priced if pair.log_change != 0], spec),
         "false_movement": _figure(
             median(np.abs(_answered(still)), spec.confidence, _families(still)) if still else NOTHING
@@ -127,7 +127,7 @@ def sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
     )
 
 
-def slope(answered: Values, expected: Values) -> Weighted:
+def weighted_slope(answered: Values, expected: Values) -> Weighted:
     """Least squares of answered on expected change through the origin; NaN where nothing is expected."""
     products, squares = answered * expected, expected**2
 
@@ -139,7 +139,7 @@ def slope(answered: Values, expected: Values) -> Weighted:
     return figure
 
 
-def _names_the_new_value(attribute: str, before: Outcome, after: Outcome) -> bool | None:
+def _title_names_new_value(attribute: str, before: Outcome, after: Outcome) -> bool | None:
     if attribute not in SLOTS or before.words.named(attribute, before.true_title) == after.words.named(
         attribute, after.true_title
     ):
@@ -147,7 +147,7 @@ def _names_the_new_value(attribute: str, before: Outcome, after: Outcome) -> boo
     return after.agrees(attribute)
 
 
-def _the_same_way(pair: Pair) -> bool:
+def _moves_same_way(pair: Pair) -> bool:
     return (pair.answered_log_change or 0.0) * pair.log_change > 0
 
 
@@ -159,11 +159,11 @@ def _rate(pairs: Sequence[Pair], holds: Callable[[Pair], bool], spec: Evaluation
 def _slope(pairs: Sequence[Pair], spec: EvaluationSpec) -> Figure:
     if not pairs:
         return _figure(NOTHING)
-    figure = slope(_answered(pairs), np.array([pair.log_change for pair in pairs]))
+    figure = weighted_slope(_answered(pairs), np.array([pair.log_change for pair in pairs]))
     families = _families(pairs)
     low, high = bca(figure, families, spec.confidence, spec.seed)
     num = len({pair.family for pair in pairs})
-    return Figure(n=len(pairs), families=num, value=plain(figure, len(pairs)), low=low, high=high)
+    return Figure(n=len(pairs), families=num, value=unweighted(figure, len(pairs)), low=low, high=high)
 
 
 def _answered(pairs: Sequence[Pair]) -> Values:
@@ -171,7 +171,7 @@ def _answered(pairs: Sequence[Pair]) -> Values:
 
 
 def _families(pairs: Sequence[Pair]) -> Families:
-    return numbered([pair.family for pair in pairs])
+    return factorize([pair.family for pair in pairs])
 
 
 def _figure(estimate: Estimate) -> Figure:
@@ -182,31 +182,31 @@ def _sentences(attribute: str, num_pairs: int, row: Mapping[str, Figure], tolera
     """What may be said: of each figure, or that there are too few pairs for it."""
     if num_pairs < MIN_PAIRS:
         return (f"{attribute}: {num_pairs} pairs are too few to say anything ({MIN_PAIRS} needed)",)
-    said = [_of_category(attribute, row["category_moved"])]
+    said = [_category_sentence(attribute, row["category_moved"])]
     if row["slope"].n:
-        said.append(_of_slope(attribute, row["slope"]))
+        said.append(_slope_sentence(attribute, row["slope"]))
     if row["false_movement"].n:
-        said.append(_of_false_movement(attribute, row["false_movement"], row["false_moves"], tolerance))
+        said.append(_false_movement_sentence(attribute, row["false_movement"], row["false_moves"], tolerance))
     return tuple(said)
 
 
-def _of_category(attribute: str, figure: Figure) -> str:
+def _category_sentence(attribute: str, figure: Figure) -> str:
     if figure.n < MIN_PAIRS:
         return f"category and {attribute}: {_too_few(figure, 'answers with a category')}"
-    return f"category moves with {attribute} in {_percent(figure)} of pairs"
+    return f"category moves with {attribute} in {_format_percent(figure)} of pairs"
 
 
-def _of_slope(attribute: str, figure: Figure) -> str:
+def _slope_sentence(attribute: str, figure: Figure) -> str:
     if figure.n < MIN_PAIRS:
         return f"price and {attribute}: {_too_few(figure, 'an expected change and readable prices')}"
     assert figure.value is not None, figure
     low = figure.value if figure.low is None else figure.low
     high = figure.value if figure.high is None else figure.high
     verb = "follows" if low > 0 else "moves against" if high < 0 else "is not seen to follow"
-    return f"price {verb} {attribute}: slope {figure.value:.2g}{_between(figure)}"
+    return f"price {verb} {attribute}: slope {figure.value:.2g}{_format_interval(figure)}"
 
 
-def _of_false_movement(attribute: str, figure: Figure, moves: Figure, tolerance: float) -> str:
+def _false_movement_sentence(attribute: str, figure: Figure, moves: Figure, tolerance: float) -> str:
     if figure.n < MIN_PAIRS:
         return f"false movement with {attribute}: {_too_few(figure, 'no expected change and readable prices')}"
     assert figure.value is not None, figure
@@ -214,8 +214,8 @@ def _of_false_movement(attribute: str, figure: Figure, moves: Figure, tolerance:
     low, high = (None if end is None else math.expm1(end) for end in (figure.low, figure.high))
     median_change = dataclasses.replace(figure, value=math.expm1(figure.value), low=low, high=high)
     return (
-        f"price moves with {attribute} where it should not: by {_percent(median_change)} at the median, "
-        f"by more than {100 * tolerance:.0f} % in {_percent(moves)} of pairs"
+        f"price moves with {attribute} where it should not: by {_format_percent(median_change)} at the median, "
+        f"by more than {100 * tolerance:.0f} % in {_format_percent(moves)} of pairs"
     )
 
 
@@ -223,26 +223,26 @@ def _too_few(figure: Figure, what: str) -> str:
     return f"{figure.n} pairs with {what} are too few to say anything ({MIN_PAIRS} needed)"
 
 
-def _percent(figure: Figure) -> str:
+def _format_percent(figure: Figure) -> str:
     value = 100 * (figure.value or 0.0)
     if figure.low is None or figure.high is None:
         return f"{value:.0f} % (no interval)"
     return f"{value:.0f} % ({100 * figure.low:.0f} to {100 * figure.high:.0f})"
 
 
-def _between(figure: Figure) -> str:
+def _format_interval(figure: Figure) -> str:
     return (
         " (no interval)" if figure.low is None or figure.high is None else f" ({figure.low:.2g} to {figure.high:.2g})"
     )
 
 
-def run(
-    candidate: Candidate,
+def evaluate_counterfactuals(
+    model: ModelUnderTest,
     data: Path,
     out: Path,
     spec: EvaluationSpec,
-    redraw: Redraw,
     *,
+    redraw: Redraw | None = None,
     force: bool = False,
     quiet: bool = False,
 ) -> Counterfactual:
@@ -251,45 +251,48 @@ def run(
     An unfinished run of the same inputs is continued, a finished one read back. Raises ToileError, before the model is
     loaded, where no row can be redrawn or `out` holds something else.
     """
+    from generator.sampling.counterfactuals import make_renderer
+
     began = time.monotonic()
+    redraw = redraw or make_renderer(data, spec.seed)
     assert (spec.protocols, spec.controls) == (("generate",), ()), spec
-    inputs = inputs_of(candidate, data, spec)
-    if _claimed(out, force=force) and not force:
+    inputs = run_inputs(model, data, spec)
+    if _is_finished(out, force=force) and not force:
         prepare(out, inputs, force=False)
         return read_counterfactual(out)
     prepare(out, inputs, force=force)
     rows = read_rows(data, spec, quiet=quiet)
-    redrawn = _redrawn(rows, redraw, quiet=quiet)
-    shown = _pictures(rows, redrawn)
+    redrawn = _render_variants(rows, redraw, quiet=quiet)
+    shown = _as_rows(rows, redrawn)
     predictions = predict(
-        candidate.load(), shown, out / PREDICTIONS, spec, quiet=quiet, what="answering about redrawn pictures"
+        model.load(), shown, out / PREDICTIONS, spec, quiet=quiet, what="answering about redrawn images"
     )
     categories = [row.category3_code for row in train_rows(data) if row.category3_code]
-    scored = outcomes(shown.products, predictions, spec, categories)
+    scored = score_answers(shown.products, predictions, spec, categories)
     by_code = {outcome.product_code: outcome for outcome in scored}
-    asked = [_asked(change, each.original, by_code) for each in redrawn for change in each.changes]
-    pairs = tuple(pair_of(change, before, after) for change, before, after in asked)
+    asked = [_answered_change(change, each.original, by_code) for each in redrawn for change in each.changes]
+    pairs = tuple(make_pair(change, before, after) for change, before, after in asked)
     record = Counterfactual(
         inputs=inputs,
-        device=candidate.device,
-        dtype=candidate.dtype,
+        device=model.device,
+        dtype=model.dtype,
         rows=rows.num_rows,
         products=len(redrawn),
-        sensitivities=sensitivities(pairs, spec),
+        sensitivities=compute_sensitivities(pairs, spec),
         pairs=pairs,
         notes=_notes(rows, redrawn, spec),
-        methods=METHODS,
+        methods=COUNTERFACTUAL_METHODS,
         versions=versions(*PACKAGES),
         seconds=time.monotonic() - began,
     )
-    found = build(Counterfactual, document_of(record))  # as reading it back gives it
-    pictures = {product.product_code: product.image or b"" for product in shown.products}
-    write_text(out / REPORT, counterfactual_page(found, by_code, pictures))
+    found = from_dict(Counterfactual, document_of(record), str(out / COUNTERFACTUAL))  # as reading it back gives it
+    images = {product.product_code: product.image or b"" for product in shown.products}
+    write_text(out / REPORT, render_counterfactual_page(found, by_code, images))
     write_counterfactual(out, found)
     return found
 
 
-def summary(record: Counterfactual) -> dict[str, object]:
+def summarize(record: Counterfactual) -> dict[str, object]:
     """Small enough for one line: {"material": {"pairs": 50, "slope": [value, low, high], ...}, ...}."""
     return {
         row.attribute: {
@@ -301,7 +304,7 @@ def summary(record: Counterfactual) -> dict[str, object]:
     }
 
 
-def _claimed(out: Path, *, force: bool) -> bool:
+def _is_finished(out: Path, *, force: bool) -> bool:
     """Whether `out` holds a finished run; under `force` what one has left is removed. An evaluation is refused."""
     if (out / RESULT).is_file():
         raise ToileError(str(out), "holds an evaluation", "choose a new folder")
@@ -312,14 +315,14 @@ def _claimed(out: Path, *, force: bool) -> bool:
     return finished
 
 
-def _redrawn(rows: Rows, redraw: Redraw, *, quiet: bool) -> list[Redrawn]:
-    """Every row whose leaf a picture can tell, as it is and changed."""
+def _render_variants(rows: Rows, redraw: Redraw, *, quiet: bool) -> list[Redrawn]:
+    """Every row whose leaf an image can tell, as it is and changed."""
     products = [product for product in rows.products if product.inferable]
     if not products:
         raise ToileError(
             str(rows.folder),
             f"no row of the test split can be redrawn: {rows.num_rows} rows, {len(rows.products)} of them complete",
-            "make more products; rows need a category of their own, title, price and picture",
+            "make more products; rows need a category of their own, title, price and image",
         )
     found = []
     with progress_bar("redrawing", len(products), quiet=quiet) as advance:
@@ -329,16 +332,16 @@ def _redrawn(rows: Rows, redraw: Redraw, *, quiet: bool) -> list[Redrawn]:
     return found
 
 
-def _pictures(rows: Rows, redrawn: Sequence[Redrawn]) -> Rows:
+def _as_rows(rows: Rows, redrawn: Sequence[Redrawn]) -> Rows:
     """Originals and changes as rows to ask about, each original before its changes."""
     products = [
         product for each in redrawn for product in (each.original, *(change.product for change in each.changes))
     ]
-    sizes = {product.product_code: decoded(product, rows.folder).size for product in products}
+    sizes = {product.product_code: decode_image(product, rows.folder).size for product in products}
     return replace(rows, products=tuple(products), skipped=(), sizes=sizes)
 
 
-def _asked(change: Change, original: Product, answers: dict[str, Outcome]) -> tuple[Change, Outcome, Outcome]:
+def _answered_change(change: Change, original: Product, answers: dict[str, Outcome]) -> tuple[Change, Outcome, Outcome]:
     return change, answers[original.product_code], answers[change.product.product_code]
 
 
@@ -353,21 +356,21 @@ def _notes(rows: Rows, redrawn: Sequence[Redrawn], spec: EvaluationSpec) -> tupl
     others = sum(not each.as_stored for each in redrawn)
     if others:
         found.append(
-            f"{others} pictures drawn now differ from those in the shards, which other versions drew; both pictures of "
+            f"{others} images drawn now differ from those in the shards, which other versions drew; both images of "
             "every pair were drawn now"
         )
     return tuple(found)
 
 
 SHOWN = 12
-PICTURE_PX = 224
+IMAGE_PX = 224
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shot:
-    """One picture and what was said about it."""
+class CardSide:
+    """One image and what was said about it."""
 
-    picture: str
+    image: str
     """A data URI."""
     outcome: Outcome
 
@@ -377,29 +380,31 @@ class Card:
     """A pair to look at."""
 
     pair: Pair
-    before: Shot
-    after: Shot
+    before: CardSide
+    after: CardSide
 
 
-def counterfactual_page(record: Counterfactual, answers: Mapping[str, Outcome], pictures: Mapping[str, bytes]) -> str:
-    """The page; `answers` and `pictures` (files) are by product code, those of changes by their own."""
+def render_counterfactual_page(
+    record: Counterfactual, answers: Mapping[str, Outcome], images: Mapping[str, bytes]
+) -> str:
+    """The page; `answers` and `images` (files) are by product code, those of changes by their own."""
     environment = page_templates()
     page = environment.get_template("counterfactual.html.j2")
     return page.render(
         record=record,
         spec=record.inputs.spec,
-        cards=[_card(pair, answers, pictures) for pair in shown(record.pairs)],
+        cards=[_card(pair, answers, images) for pair in sample_pairs(record.pairs)],
         document=embedded(document_of(record)),
-        change=_change,
-        number=_number,
+        change=_format_change,
+        number=_format_number,
         least=MIN_PAIRS,
     )
 
 
-def shown(pairs: Sequence[Pair]) -> list[Pair]:
+def sample_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     """A dozen pairs, drawn by a hash: every attribute in turn, no product twice while there are others."""
     waiting: dict[str, list[Pair]] = {}
-    for pair in sorted(pairs, key=lambda pair: _hash(pair)):
+    for pair in sorted(pairs, key=lambda pair: _sample_key(pair)):
         waiting.setdefault(pair.attribute, []).append(pair)
     order = list(dict.fromkeys(pair.attribute for pair in pairs))
     taken: list[Pair] = []
@@ -415,34 +420,34 @@ def shown(pairs: Sequence[Pair]) -> list[Pair]:
     return sorted(taken, key=lambda pair: order.index(pair.attribute))
 
 
-def _card(pair: Pair, answers: Mapping[str, Outcome], pictures: Mapping[str, bytes]) -> Card:
+def _card(pair: Pair, answers: Mapping[str, Outcome], images: Mapping[str, bytes]) -> Card:
     first, second = (
-        Shot(picture=_data_uri(pictures[code]), outcome=answers[code])
+        CardSide(image=_thumbnail_uri(images[code]), outcome=answers[code])
         for code in (pair.product_code, f"{pair.product_code}/{pair.attribute}")
     )
     return Card(pair=pair, before=first, after=second)
 
 
-def _data_uri(encoded: bytes) -> str:
-    with Image.open(io.BytesIO(encoded)) as picture:
-        small = picture.convert("RGB")
-    small.thumbnail((PICTURE_PX, PICTURE_PX))
+def _thumbnail_uri(encoded: bytes) -> str:
+    with Image.open(io.BytesIO(encoded)) as image:
+        small = image.convert("RGB")
+    small.thumbnail((IMAGE_PX, IMAGE_PX))
     file = io.BytesIO()
     small.save(file, "JPEG", quality=88, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _change(log_change: float | None) -> str:
+def _format_change(log_change: float | None) -> str:
     """A change of ln price as people say it: +60 %."""
     if log_change is None:
         return "no price to compare"
     return f"{100 * math.expm1(min(log_change, 50.0)):+.0f}\u202f%".replace("-", "\u2212")
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     return "\u2013" if value is None else f"{value:.2f}".replace("-", "\u2212")
 
 
-def _hash(pair: Pair) -> bytes:
+def _sample_key(pair: Pair) -> bytes:
     name = f"counterfactual:{pair.product_code}/{pair.attribute}"
     return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()

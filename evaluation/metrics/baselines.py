@@ -1,8 +1,12 @@
-"""The baseline nearest-picture: the answer that belongs to the most similar train picture, by colours and edges alone.
+"""Baselines: what any model has to beat. Most never see an image; all are fitted to the train split.
 
-A picture is an 8 x 8 thumbnail of its colours, and how much edge of which direction each of 4 x 4 cells has (as in
-Dalal & Triggs 2005, coarser and unnormalised). What it gets right needs no understanding; where it is very good, test
-pictures are copies of train pictures.
+They write answers as a model does and are scored as a model is, each on the metrics it is about. The strongest one is
+usually the nearest image: it answers what belongs to the most similar train image. An image is an 8 x 8 thumbnail of
+its colours, and the gradient magnitude by direction in 4 x 4 cells (as in Dalal & Triggs 2005, coarser, without
+normalisation). What it gets right needs no understanding; where it is very good, test images are copies of train
+images.
+
+To add a baseline: an entry in `make_baselines`.
 """
 
 import bisect
@@ -15,13 +19,15 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from PIL import Image
 
-from evaluation.metrics.scoring import Outcome, category_key, outcomes
-from evaluation.rows import encoded_pictures, train_rows
-from evaluation.stats.intervals import Values, numbered
+from evaluation.metrics.scoring import Outcome, category_key, score_answers
+from evaluation.rows import read_encoded_images, train_rows
+from evaluation.stats.intervals import Values, factorize
 from schemas.answer import render
 from schemas.errors import BROKEN_PICTURE
 from schemas.evaluation import EvaluationSpec
@@ -29,28 +35,28 @@ from schemas.prediction import Prediction
 from schemas.product import Product, from_batch, open_shard, shard_files
 
 CATEGORY_MEDIAN = "category-median"
-NEAREST_PICTURE = "nearest-picture"
+NEAREST_IMAGE = "nearest-picture"
 _CATEGORY = ("category",)
 _PRICE = ("price", "price_within_10", "price_within_25", "price_median_ape", "price_male", "price_d2")
 _TITLE = ("title", "title_exact", "title_f1")
 _WHOLE = ("joint", "reasoning")
-METHODS = {
+BASELINE_METHODS = {
     "baselines": "fitted on the train rows. majority-category and commonest-title: always the same; category-prior: "
-    "drawn with the categories' shares; median-price: of all rows; majority-category-median: of the commonest "
-    "category; category-median and category-commonest-title: told the true category; predicted-category-median: of the "
-    "category that the model answered; constant: commonest category, title and its price at once; nearest-picture: the "
-    "answer of the most similar of at most 2000 train pictures, drawn by a hash, by an 8 x 8 thumbnail and its edges",
+    "sampled with the categories' shares; median-price: of all rows; majority-category-median: of the most common "
+    "category; category-median and category-commonest-title: given the true category; predicted-category-median: of "
+    "the category that the model answered; constant: most common category, title and its price; nearest-picture: the "
+    "answer of the most similar of at most 2000 train images, selected by a hash, by an 8 x 8 thumbnail and its edges",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Habits:
-    """What the train split is like; every field without a default is set when it holds at least one whole row."""
+class TrainingFrequencies:
+    """Counts and medians of the train split; it has at least one row with title, category and price."""
 
-    num_rows: int
+    num_rows: Annotated[int, Ge(1)]
     """Rows with title, category and price."""
     categories: tuple[str, ...]
-    counts: Mapping[str, int]
+    counts: Mapping[str, Annotated[int, Ge(1)]]
     """Rows by category."""
     majority_category: str
     commonest_title: str
@@ -58,21 +64,23 @@ class Habits:
     category_prices: Mapping[str, float]
     """Median price by category key."""
     category_titles: Mapping[str, str]
-    """Commonest title by category key."""
+    """Most common title by category key."""
     nearest: Mapping[str, str] = field(default_factory=dict)
-    """By code of an evaluated row: the true answer to the most similar train picture; empty if not looked up."""
+    """By code of an evaluated row: the true answer to the most similar train image; empty if not looked up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
+    """A rule that answers for a product."""
+
     name: str
     metrics: tuple[str, ...]
-    """The figures that its answers are about."""
+    """The metrics that its answers are about."""
     answer: Callable[[Product], str]
 
 
-def fit(train: Iterable[Product]) -> Habits | None:
-    """Counts and medians of the rows that have title, category and price; None without any. Ties go by the alphabet."""
+def fit_frequencies(train: Iterable[Product]) -> TrainingFrequencies | None:
+    """Count rows with title, category and price; None without any. Ties are broken alphabetically."""
     categories: Counter[str] = Counter()
     all_titles: Counter[str] = Counter()
     titles: dict[str, Counter[str]] = defaultdict(Counter)
@@ -86,41 +94,43 @@ def fit(train: Iterable[Product]) -> Habits | None:
             prices[key].append(product.full_price)
     if not categories:
         return None
-    return Habits(
+    return TrainingFrequencies(
         num_rows=categories.total(),
         categories=tuple(sorted(categories)),
         counts=dict(categories),
-        majority_category=_commonest(categories),
-        commonest_title=_commonest(all_titles),
+        majority_category=_most_common(categories),
+        commonest_title=_most_common(all_titles),
         median_price=float(np.median([price for group in prices.values() for price in group])),
         category_prices={key: float(np.median(group)) for key, group in prices.items()},
-        category_titles={key: _commonest(group) for key, group in titles.items()},
+        category_titles={key: _most_common(group) for key, group in titles.items()},
     )
 
 
-def baselines(habits: Habits, answered: Mapping[str, str | None], seed: int) -> tuple[Baseline, ...]:
-    """All of them; `answered` is the category that the model answered, by product code.
+def make_baselines(
+    frequencies: TrainingFrequencies, answered: Mapping[str, str | None], seed: int
+) -> tuple[Baseline, ...]:
+    """Return all baselines; `answered` is the category that the model answered, by product code.
 
-    The oracles are told the true category, so only a model that sees more than the category can beat them. A category
-    unknown to the train split gets the overall median or title, and so does a row for which the model has no category.
+    The oracles know the true category, so only a model that sees more than the category can beat them. For a category
+    that the train split does not have, and for rows without an answered category, the overall median or title is used.
     """
-    majority, title = habits.majority_category, habits.commonest_title
-    constant = render(title, majority, habits.category_prices[category_key(majority)])
+    majority, title = frequencies.majority_category, frequencies.commonest_title
+    constant = render(title, majority, frequencies.category_prices[category_key(majority)])
 
     def always(_: Product) -> str:
         return constant
 
     def priced(category: str | None) -> str:
-        price = habits.category_prices.get(category_key(category or ""), habits.median_price)
+        price = frequencies.category_prices.get(category_key(category or ""), frequencies.median_price)
         return render(title, majority, price)
 
     def entitled(product: Product) -> str:
-        known = habits.category_titles.get(category_key(product.category3_code or ""), title)
-        return render(known, majority, habits.median_price)
+        known = frequencies.category_titles.get(category_key(product.category3_code or ""), title)
+        return render(known, majority, frequencies.median_price)
 
     found = [
         Baseline(name="majority-category", metrics=_CATEGORY, answer=always),
-        Baseline(name="category-prior", metrics=_CATEGORY, answer=_prior(habits, seed)),
+        Baseline(name="category-prior", metrics=_CATEGORY, answer=_sample_from_prior(frequencies, seed)),
         Baseline(name="commonest-title", metrics=_TITLE, answer=always),
         Baseline(name="category-commonest-title", metrics=_TITLE, answer=entitled),
         Baseline(name="median-price", metrics=_PRICE, answer=lambda _: priced(None)),
@@ -133,41 +143,43 @@ def baselines(habits: Habits, answered: Mapping[str, str | None], seed: int) -> 
         Baseline(name=CATEGORY_MEDIAN, metrics=_PRICE, answer=lambda product: priced(product.category3_code)),
         Baseline(name="constant", metrics=_WHOLE, answer=always),
     ]
-    if habits.nearest:
+    if frequencies.nearest:
         every = (*_CATEGORY, *_TITLE, *_PRICE, *_WHOLE)
         found.append(
-            Baseline(name=NEAREST_PICTURE, metrics=every, answer=lambda p: habits.nearest.get(p.product_code, ""))
+            Baseline(name=NEAREST_IMAGE, metrics=every, answer=lambda p: frequencies.nearest.get(p.product_code, ""))
         )
     return tuple(found)
 
 
 def answered_categories(scored: Iterable[Outcome]) -> dict[str, str | None]:
-    """The category that was answered to each product's own picture."""
+    """Return the category that was answered to each product's own image."""
     return {outcome.product_code: outcome.answered_category for outcome in scored if outcome.control == "none"}
 
 
-def baseline_outcomes(
+def score_baseline(
     baseline: Baseline, products: Sequence[Product], spec: EvaluationSpec, categories: Iterable[str]
 ) -> list[Outcome]:
-    """The baseline's answers to these rows, scored like a model's under control none."""
-    return outcomes(products, [_prediction(baseline, product, spec) for product in products], spec, categories)
+    """Score the baseline's answers to these rows like a model's under control none."""
+    return score_answers(
+        products, [_make_prediction(baseline, product, spec) for product in products], spec, categories
+    )
 
 
-def _prior(habits: Habits, seed: int) -> Callable[[Product], str]:
-    """A category for each product, drawn by a hash of seed and code with the shares of the train rows."""
-    names = sorted(habits.counts)
-    bounds = list(itertools.accumulate(habits.counts[name] for name in names))
+def _sample_from_prior(frequencies: TrainingFrequencies, seed: int) -> Callable[[Product], str]:
+    """Sample a category for each product with the shares of the train rows, by a hash of seed and code."""
+    names = sorted(frequencies.counts)
+    bounds = list(itertools.accumulate(frequencies.counts[name] for name in names))
 
     def drawn(product: Product) -> str:
         text = f"prior:{seed}:{product.product_code}".encode("utf-8", "surrogatepass")
         place = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") * bounds[-1] >> 64
         name = names[bisect.bisect_right(bounds, place)]
-        return render(habits.commonest_title, name, habits.median_price)
+        return render(frequencies.commonest_title, name, frequencies.median_price)
 
     return drawn
 
 
-def _prediction(baseline: Baseline, product: Product, spec: EvaluationSpec) -> Prediction:
+def _make_prediction(baseline: Baseline, product: Product, spec: EvaluationSpec) -> Prediction:
     return Prediction(
         product_code=product.product_code,
         family=product.family,
@@ -182,40 +194,42 @@ def _prediction(baseline: Baseline, product: Product, spec: EvaluationSpec) -> P
     )
 
 
-def _commonest(counts: Counter[str]) -> str:
+def _most_common(counts: Counter[str]) -> str:
     return min(counts, key=lambda name: (-counts[name], name))
 
 
-MOST_PICTURES = 2000
-"""Train pictures looked at: those whose hash of the code comes first."""
+MAX_TRAIN_IMAGES = 2000
+"""Train images that are compared: those whose hash of the code comes first."""
 _UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
 _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 
 
-def habits_of(folder: Path, judged: Sequence[Product], *, max_images: int = MOST_PICTURES) -> Habits | None:
-    """The habits of a folder's train split, with the nearest train picture of each of the `judged` rows.
+def fit_baselines(
+    folder: Path, judged: Sequence[Product], *, max_images: int = MAX_TRAIN_IMAGES
+) -> TrainingFrequencies | None:
+    """Fit the baselines to a catalog's train split, and find the nearest train image of each of the `judged` rows.
 
-    Pictures that `judged` do not hold are read from the folder.
+    Images that `judged` rows do not hold are read from the catalog. None where the train split has no usable row.
     """
-    habits = fit(train_rows(folder))
-    if habits is None:
+    frequencies = fit_frequencies(train_rows(folder))
+    if frequencies is None:
         return None
-    pictures = {product.product_code: product.image for product in judged if product.image}
+    images = {product.product_code: product.image for product in judged if product.image}
     for split in sorted({product.split for product in judged}):
-        missing = {p.product_code for p in judged if p.split == split} - set(pictures)
-        pictures |= encoded_pictures(folder, split, missing) if missing else {}
-    seen = [replace(product, image=pictures.get(product.product_code)) for product in judged]
-    return replace(habits, nearest=nearest_answers(sample_train_images(folder, max_images), seen))
+        missing = {p.product_code for p in judged if p.split == split} - set(images)
+        images |= read_encoded_images(folder, split, missing) if missing else {}
+    seen = [replace(product, image=images.get(product.product_code)) for product in judged]
+    return replace(frequencies, nearest=find_nearest_answers(sample_train_images(folder, max_images), seen))
 
 
-def nearest_answers(train: Iterable[Product], judged: Iterable[Product]) -> dict[str, str]:
-    """For each code of `judged` the true answer to the most similar picture of `train`, the first of equals.
+def find_nearest_answers(train: Iterable[Product], judged: Iterable[Product]) -> dict[str, str]:
+    """Return for each code of `judged` the true answer to the most similar image of `train`, the first of equals.
 
-    A row's own family never counts as similar, which matters where train rows themselves are judged. Rows without a
-    picture that can be read are left out, and train rows without title, category or price too.
+    A row's own family does not count as similar, which matters where train rows are judged. Rows without a readable
+    image, and train rows without title, category or price, are left out.
     """
     whole = (row for row in train if row.title and row.category3_code and row.full_price)
-    known, asked = _with_features(whole), _with_features(judged)
+    known, asked = _compute_features(whole), _compute_features(judged)
     if not known or not asked:
         return {}
     known_NF, asked_MF = (np.stack([seen for _, seen in rows]) for rows in (known, asked))
@@ -224,21 +238,21 @@ def nearest_answers(train: Iterable[Product], judged: Iterable[Product]) -> dict
         spread = float(known_NF[:, block].std(axis=0).mean()) or 1.0
         for table in (known_NF, asked_MF):
             table[:, block] /= spread * math.sqrt(table[:, block].shape[1])
-    family_of = numbered([row.family for row, _ in (*known, *asked)])
+    family_of = factorize([row.family for row, _ in (*known, *asked)])
     found = []
     for places in np.array_split(np.arange(len(asked)), len(asked) // 1000 + 1):
         apart_MN = (known_NF**2).sum(axis=1)[None, :] - 2 * asked_MF[places] @ known_NF.T
         apart_MN[family_of[len(known) + places][:, None] == family_of[None, : len(known)]] = np.inf
         found += apart_MN.argmin(axis=1).tolist()
-    return {row.product_code: _true_answer(known[place][0]) for (row, _), place in zip(asked, found, strict=True)}
+    return {row.product_code: _render_truth(known[place][0]) for (row, _), place in zip(asked, found, strict=True)}
 
 
-def features(encoded: bytes) -> Values | None:
-    """Colours of an 8 x 8 thumbnail in [0, 1], then the edges of 4 x 4 cells by 8 directions; None if not decodable."""
+def image_features(encoded: bytes) -> Values | None:
+    """Return colours of an 8 x 8 thumbnail in [0, 1], then edges of 4 x 4 cells by 8 directions, (320,), or None."""
     try:
-        with Image.open(io.BytesIO(encoded)) as picture:
-            picture.draft("RGB", (2 * _GREY, 2 * _GREY))
-            plain = (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+        with Image.open(io.BytesIO(encoded)) as image:
+            image.draft("RGB", (2 * _GREY, 2 * _GREY))
+            plain = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
             small = plain.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
             grey = np.asarray(plain.convert("L").resize((_GREY, _GREY), Image.Resampling.BOX), np.float64) / 255
     except _UNREADABLE:
@@ -251,12 +265,12 @@ def features(encoded: bytes) -> Values | None:
     return np.concatenate([np.asarray(small, np.float64).ravel() / 255, edges])
 
 
-def _with_features(products: Iterable[Product]) -> list[tuple[Product, Values]]:
-    looked = ((replace(product, image=None), features(product.image)) for product in products if product.image)
+def _compute_features(products: Iterable[Product]) -> list[tuple[Product, Values]]:
+    looked = ((replace(product, image=None), image_features(product.image)) for product in products if product.image)
     return [(product, seen) for product, seen in looked if seen is not None]
 
 
-def _true_answer(product: Product) -> str:
+def _render_truth(product: Product) -> str:
     return render(product.title or "", product.category3_code or "", product.full_price or 0.0)
 
 
@@ -266,7 +280,7 @@ def sample_train_images(folder: Path, limit: int) -> Iterator[Product]:
     Only row groups that hold one of them are read whole.
     """
     codes = (product.product_code for product in train_rows(folder))
-    chosen = set(heapq.nsmallest(limit, codes, key=_place))
+    chosen = set(heapq.nsmallest(limit, codes, key=_sample_key))
     columns = ["product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price"]
     for entry in shard_files(folder, "train")[1]:
         with open_shard(folder, entry) as parquet:
@@ -278,5 +292,5 @@ def sample_train_images(folder: Path, limit: int) -> Iterator[Product]:
                     yield from (product for product in from_batch(batch) if product.product_code in chosen)
 
 
-def _place(code: str) -> bytes:
+def _sample_key(code: str) -> bytes:
     return hashlib.sha256(f"nearest:{code}".encode("utf-8", "surrogatepass")).digest()

@@ -1,4 +1,9 @@
-"""From two models' outcomes on the same rows to the flat list of differences, and each baseline against the second."""
+"""Paired differences of two models on the same rows, of each baseline and the second model, and the format share.
+
+The format share is how much of a gain is only the form of the answer: the gain in free text minus the gain in ranking.
+A base model may recognise a trench coat and not know how to write it. Ranked over the closed set it needs no form, so
+what a tuned model gains under `generate` and not under `rank` it gained by learning the sentence.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,12 +11,22 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from evaluation.metrics import metrics
-from evaluation.metrics.baselines import Habits, answered_categories, baseline_outcomes, baselines
-from evaluation.metrics.metrics import FIGURES, HEADLINE, POOLED
-from evaluation.metrics.score_matrix import APART, ROWS, Columns, Places, Slice, asked, macro_groups, slices, under
+from evaluation.metrics.baselines import TrainingFrequencies, answered_categories, make_baselines, score_baseline
+from evaluation.metrics.metrics import HEADLINE, METRICS, POOLED
+from evaluation.metrics.score_matrix import (
+    CONTAMINATION_ROWS,
+    ROWS,
+    Indices,
+    ScoreMatrix,
+    Slice,
+    answered_protocols,
+    macro_groups,
+    make_slices,
+    select_outcomes,
+)
 from evaluation.metrics.scoring import Outcome
 from evaluation.stats import paired, resampling
-from evaluation.stats.intervals import Estimate, Values, family_sums, num_families, spanning
+from evaluation.stats.intervals import Estimate, Values, cluster_sums, num_families, spanning_factor
 from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
 from evaluation.stats.resampling import bca
 from schemas.evaluation import EvaluationSpec
@@ -21,48 +36,49 @@ from schemas.util.stats import benjamini_hochberg, holm
 
 _FREE, _RANKED = "generate", "rank"
 DIFFERENCE_METHODS = {
-    "difference": "tuned - base, on the same rows: those in the figure's n for both; where less is better, less than 0 "
+    "difference": "tuned - base, on the same rows: those in the metric's n for both; where less is better, less than 0 "
     "is a gain",
     "difference_intervals": "families as in the scores. Rates: Newcombe 1998, method 10; means: paired Student's t; "
     f"medians: percentiles of {resampling.RESAMPLES} paired bootstrap resamples of families; macro: MOVER over the "
     "groups; pooled price figures: BCa of the same resamples",
-    "p": "sign flips of whole families; exact for rates and for reasoning, where families of one row make it McNemar's "
-    f"exact test; else all flips of up to {resampling.ENUMERATED} families and {resampling.FLIPS} seeded ones beyond; "
+    "p": "sign flips of whole families; exact for rates and for mean accuracy, where families of one row make it "
+    f"McNemar's exact test; else all flips of up to {resampling.ENUMERATED} families and {resampling.FLIPS} seeded "
+    "ones beyond; "
     "none for medians and pooled figures, nor below min_category_rows rows (insufficient)",
     "p_mcnemar": "McNemar, exact, rows taken as independent: for comparison with tables that do so",
-    "p_holm": "Holm over the categories that share figure, rows and control: for claims; p_bh: Benjamini-Hochberg over "
+    "p_holm": "Holm over the categories that share metric, rows and control: for claims; p_bh: Benjamini-Hochberg over "
     "the same: for exploring",
     "detectable": "the difference found with power 0.8. Rates: when 5 % of the rows are lost, from Connor 1987, "
     "n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with s = 0.1 + d and n the number of independent rows "
     "that tell as much about the difference; else (z_alpha/2 + z_power) standard errors as the interval shows them; "
-    "within categories alpha is shared out among those tested",
-    "best": "each model under the protocol that was chosen for it on validation rows, else under the headline one; not "
-    "there where neither was chosen",
+    "within categories alpha is divided among those tested",
+    "best": "each model under the protocol that was chosen for it on validation rows, else under the headline one; "
+    "absent where neither was chosen",
     "format_share": "gain in category accuracy under generate minus the gain under rank, on the rows answered under "
     "both, with the BCa interval of a bootstrap of families; share: of the gain under generate",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """Columns of two models, row by row the same products under one control."""
+class _MatrixPair:
+    """Score matrices of two models, row by row the same products under one control."""
 
-    first: Columns
-    second: Columns
+    first: ScoreMatrix
+    second: ScoreMatrix
     protocol: str
     split: str
     control: str
     baseline: str | None = None
     touched: Collection[str] = ()
     gains: dict[tuple[str, bytes], PairedEstimate] = field(default_factory=dict)
-    """What was computed already: slices repeat where all rows are inferable."""
+    """Cache: slices repeat where all rows are visually identifiable."""
 
     @property
     def spec(self) -> EvaluationSpec:
         return self.second.spec
 
 
-def differences(
+def compute_differences(
     first: Sequence[Outcome],
     second: Sequence[Outcome],
     spec: EvaluationSpec,
@@ -70,57 +86,73 @@ def differences(
     median_price: float | None = None,
     touched: Collection[str] = (),
 ) -> list[Difference]:
-    """For each protocol and control that both have: every figure over all rows, the headline by category, macro.
+    """Return differences per shared protocol and control: all metrics, headline metrics by category, macro means.
 
     Last, as protocol `best`, base and tuned under their `chosen` protocols, where those are given. Both lists hold the
     same (product, control) of each protocol. Codes in `touched` get rows of their own, and so do the others (clean).
     """
-    shared = [pair for pair in asked(second, spec) if pair in asked(first, spec) and pair[1] == spec.split]
+    shared = [
+        pair
+        for pair in answered_protocols(second, spec)
+        if pair in answered_protocols(first, spec) and pair[1] == spec.split
+    ]
     found: list[Difference] = []
     for protocol, _ in shared:
         for control in ("none", *spec.controls):
-            sides = _sides(first, second, (protocol, protocol), control, spec, median_price)
-            found += _of_sides(sides, (protocol, protocol), protocol, control, touched)
+            sides = _matrices(first, second, (protocol, protocol), control, spec, median_price)
+            found += _differences_of_matrices(sides, (protocol, protocol), protocol, control, touched)
     if chosen is not None:
-        sides = _sides(first, second, chosen, "none", spec, median_price)
-        found += _of_sides(sides, chosen, BEST, "none", touched)
+        sides = _matrices(first, second, chosen, "none", spec, median_price)
+        found += _differences_of_matrices(sides, chosen, BEST, "none", touched)
     return found
 
 
-def against_baselines(
-    tuned: Sequence[Outcome], products: Sequence[Product], spec: EvaluationSpec, habits: Habits
+def compare_with_baselines(
+    tuned: Sequence[Outcome], products: Sequence[Product], spec: EvaluationSpec, frequencies: TrainingFrequencies
 ) -> list[Difference]:
-    """The tuned model minus each baseline under control none, on what the baseline is about; `base` is the baseline."""
-    seeing = {outcome.product_code: outcome for outcome in under(tuned, spec.protocol, spec.split, "none")}
+    """Return the tuned model minus each baseline, on the baseline's metrics; `base` is the baseline."""
+    seeing = {outcome.product_code: outcome for outcome in select_outcomes(tuned, spec.protocol, spec.split, "none")}
     judged = [product for product in products if product.product_code in seeing]
-    second = Columns([seeing[product.product_code] for product in judged], spec, habits.median_price)
+    second = ScoreMatrix([seeing[product.product_code] for product in judged], spec, frequencies.median_price)
     answered = answered_categories(second.scored)
     found = []
-    for baseline in baselines(habits, answered, spec.seed):
-        guessed = Columns(baseline_outcomes(baseline, judged, spec, habits.categories), spec, habits.median_price)
-        pair = _Pair(guessed, second, spec.protocol, spec.split, "none", baseline.name)
-        answerable = metrics.shown(spec.protocol, "none")
-        found += _differences(pair, [name for name in baseline.metrics if name in answerable], ())
+    for baseline in make_baselines(frequencies, answered, spec.seed):
+        guessed = ScoreMatrix(
+            score_baseline(baseline, judged, spec, frequencies.categories), spec, frequencies.median_price
+        )
+        pair = _MatrixPair(guessed, second, spec.protocol, spec.split, "none", baseline.name)
+        answerable = metrics.metric_names(spec.protocol, "none")
+        found += _all_differences(pair, [name for name in baseline.metrics if name in answerable], ())
     return found
 
 
-def format_shares(first: Sequence[Outcome], second: Sequence[Outcome], spec: EvaluationSpec) -> tuple[FormatShare, ...]:
-    """For all and for inferable rows; empty where a model lacks one of the two protocols on the evaluated split."""
+def compute_format_shares(
+    first: Sequence[Outcome], second: Sequence[Outcome], spec: EvaluationSpec
+) -> tuple[FormatShare, ...]:
+    """Return one for all and one for visually identifiable rows; none where a model lacks one of the two protocols."""
     found = []
     for rows in ROWS:
         sides = [
-            {o.product_code: o for o in under(side, protocol, spec.split, "none") if rows == "all" or o.inferable}
+            {
+                o.product_code: o
+                for o in select_outcomes(side, protocol, spec.split, "none")
+                if rows == "all" or o.inferable
+            }
             for protocol in (_FREE, _RANKED)
             for side in (first, second)
         ]
         codes = [code for code in sides[0] if all(code in side for side in sides)]
         if codes:
-            base, tuned, base_ranked, tuned_ranked = (Columns([side[code] for code in codes], spec) for side in sides)
-            found.append(_share(base, tuned, base_ranked, tuned_ranked, rows))
+            base, tuned, base_ranked, tuned_ranked = (
+                ScoreMatrix([side[code] for code in codes], spec) for side in sides
+            )
+            found.append(_format_share(base, tuned, base_ranked, tuned_ranked, rows))
     return tuple(found)
 
 
-def _share(base: Columns, tuned: Columns, base_ranked: Columns, tuned_ranked: Columns, rows: str) -> FormatShare:
+def _format_share(
+    base: ScoreMatrix, tuned: ScoreMatrix, base_ranked: ScoreMatrix, tuned_ranked: ScoreMatrix, rows: str
+) -> FormatShare:
     spec, families = tuned.spec, tuned.families
     columns = [side.column("category") for side in (base, tuned, base_ranked, tuned_ranked)]
     free = rate_difference(columns[0], columns[1], spec.confidence, families)
@@ -141,74 +173,76 @@ def _share(base: Columns, tuned: Columns, base_ranked: Columns, tuned_ranked: Co
     )
 
 
-def _sides(
+def _matrices(
     first: Sequence[Outcome],
     second: Sequence[Outcome],
     protocols: tuple[str, str],
     control: str,
     spec: EvaluationSpec,
     median_price: float | None,
-) -> list[Columns]:
-    """One for each model that answered so."""
-    sides = [under(side, name, spec.split, control) for side, name in zip((first, second), protocols, strict=True)]
-    return [Columns(side, spec, median_price) for side in sides if side]
+) -> list[ScoreMatrix]:
+    """Return one matrix per model that was asked this way."""
+    sides = [
+        select_outcomes(side, name, spec.split, control) for side, name in zip((first, second), protocols, strict=True)
+    ]
+    return [ScoreMatrix(side, spec, median_price) for side in sides if side]
 
 
-def _of_sides(
-    sides: Sequence[Columns], protocols: tuple[str, str], name: str, control: str, touched: Collection[str]
+def _differences_of_matrices(
+    sides: Sequence[ScoreMatrix], protocols: tuple[str, str], name: str, control: str, touched: Collection[str]
 ) -> list[Difference]:
     if len(sides) < 2:
         return []
-    theirs = metrics.shown(protocols[1], control)
-    answerable = [figure for figure in metrics.shown(protocols[0], control) if figure in theirs]
+    theirs = metrics.metric_names(protocols[1], control)
+    answerable = [figure for figure in metrics.metric_names(protocols[0], control) if figure in theirs]
     by_category = [figure for figure in HEADLINE if figure in answerable]
-    pair = _Pair(sides[0], sides[1], name, sides[1].spec.split, control, touched=touched)
-    return _adjusted(_differences(pair, answerable, by_category))
+    pair = _MatrixPair(sides[0], sides[1], name, sides[1].spec.split, control, touched=touched)
+    return _adjust_p_values(_all_differences(pair, answerable, by_category))
 
 
-def _differences(pair: _Pair, together: Sequence[str], by_category: Sequence[str]) -> list[Difference]:
+def _all_differences(pair: _MatrixPair, together: Sequence[str], by_category: Sequence[str]) -> list[Difference]:
     assert pair.first.codes == pair.second.codes, "both sides answer the same products in the same order"
-    parts = slices(pair.second.scored, pair.spec.min_category_rows, pair.touched)
+    parts = make_slices(pair.second.scored, pair.spec.min_category_rows, pair.touched)
     found = []
     for part in parts:
-        tested = _tested(parts, part.rows, pair.spec) if part.category else 1
+        tested = _num_tested(parts, part.rows, pair.spec) if part.category else 1
         alpha = (1 - pair.spec.confidence) / max(1, tested)
         found += [_difference(pair, part, name, alpha) for name in (by_category if part.category else together)]
-        if part.category is None and part.rows not in APART:
+        if part.category is None and part.rows not in CONTAMINATION_ROWS:
             groups = macro_groups(parts, part.rows, pair.spec.min_category_rows)
             found += [_macro_difference(pair, groups, part, name) for name in together if name in HEADLINE]
     return found
 
 
-def _tested(parts: Sequence[Slice], rows: str, spec: EvaluationSpec) -> int:
+def _num_tested(parts: Sequence[Slice], rows: str, spec: EvaluationSpec) -> int:
     return sum(part.category != OTHER for part in macro_groups(parts, rows, spec.min_category_rows))
 
 
-def _difference(pair: _Pair, part: Slice, name: str, alpha: float) -> Difference:
+def _difference(pair: _MatrixPair, part: Slice, name: str, alpha: float) -> Difference:
     places = pair.second.counted(name, pair.first.counted(name, part.members))
     same = replace(part, members=places)
-    gain = _gain(pair, places, name)
+    gain = _cached_estimate(pair, places, name)
     figures_of = [side.estimate(name, same) for side in (pair.first, pair.second)]
-    rate = name in FIGURES and FIGURES[name].kind == "rate"
+    rate = name in METRICS and METRICS[name].kind == "rate"
     detectable = (
         paired.detectable_rate(gain.effective, alpha)
         if rate
-        else paired.detectable_spread(gain, pair.spec.confidence, alpha)
+        else paired.detectable_difference(gain, pair.spec.confidence, alpha)
     )
     rows_alone = _mcnemar(pair, places, name) if rate and len(places) else None
-    return _row(pair, part, name, figures_of, gain, detectable, rows_alone)
+    return _make_difference(pair, part, name, figures_of, gain, detectable, rows_alone)
 
 
-def _gain(pair: _Pair, places: Places, name: str) -> PairedEstimate:
+def _cached_estimate(pair: _MatrixPair, places: Indices, name: str) -> PairedEstimate:
     key = (name, places.tobytes())
     if key not in pair.gains:
-        pair.gains[key] = _computed(pair, places, name)
+        pair.gains[key] = _paired_estimate(pair, places, name)
     return pair.gains[key]
 
 
-def _computed(pair: _Pair, places: Places, name: str) -> PairedEstimate:
+def _paired_estimate(pair: _MatrixPair, places: Indices, name: str) -> PairedEstimate:
     spec, families = pair.spec, pair.second.families[places]
-    kind = "pooled" if name in POOLED else FIGURES[name].kind
+    kind = "pooled" if name in POOLED else METRICS[name].kind
     if kind in {"pooled", "median"}:
         weighted = [side.weighted(name, places) if len(places) else None for side in (pair.first, pair.second)]
         if weighted[0] is None or weighted[1] is None:
@@ -219,16 +253,16 @@ def _computed(pair: _Pair, places: Places, name: str) -> PairedEstimate:
     if kind == "rate":
         return paired.rate_difference(first, second, spec.confidence, families)
     bound = 1.0 if kind == "mean" else np.inf
-    steps = FIGURES[name].steps
+    steps = METRICS[name].steps
     return paired.mean_difference(first, second, spec.confidence, families, bound=bound, steps=steps, seed=spec.seed)
 
 
-def _mcnemar(pair: _Pair, places: Places, name: str) -> float:
+def _mcnemar(pair: _MatrixPair, places: Indices, name: str) -> float:
     first, second = (side.column(name)[places] for side in (pair.first, pair.second))
     return paired.mcnemar(int(np.sum(first > second)), int(np.sum(second > first)))
 
 
-def _macro_difference(pair: _Pair, groups: Sequence[Slice], part: Slice, name: str) -> Difference:
+def _macro_difference(pair: _MatrixPair, groups: Sequence[Slice], part: Slice, name: str) -> Difference:
     gains: Values = pair.second.column(name) - pair.first.column(name)
     families, members = pair.second.families, [group.members for group in groups]
     p, num = None, 0
@@ -236,18 +270,18 @@ def _macro_difference(pair: _Pair, groups: Sequence[Slice], part: Slice, name: s
         weights = np.zeros(len(gains))
         for places in members:
             weights[places] = 1 / len(places)
-        p = resampling.flip_p(family_sums(weights * gains, families), pair.spec.seed)
+        p = resampling.flip_p(cluster_sums(weights * gains, families), pair.spec.seed)
         num = num_families(families[np.concatenate(members)])
     gain = paired.macro_difference(
-        [_gain(pair, places, name) for places in members], num, spanning(gains, families, members), p
+        [_cached_estimate(pair, places, name) for places in members], num, spanning_factor(gains, families, members), p
     )
     figures_of = [side.macro(name, groups) for side in (pair.first, pair.second)]
-    detectable = paired.detectable_spread(gain, pair.spec.confidence, 1 - pair.spec.confidence)
-    return _row(pair, part, f"{name}_macro", figures_of, gain, detectable, None)
+    detectable = paired.detectable_difference(gain, pair.spec.confidence, 1 - pair.spec.confidence)
+    return _make_difference(pair, part, f"{name}_macro", figures_of, gain, detectable, None)
 
 
-def _row(
-    pair: _Pair,
+def _make_difference(
+    pair: _MatrixPair,
     part: Slice,
     metric: str,
     figures_of: Sequence[Estimate],
@@ -285,17 +319,17 @@ def _row(
     )
 
 
-def _adjusted(rows: Sequence[Difference]) -> list[Difference]:
-    """`p_holm` and `p_bh` filled in for every category with a p, among those of one figure and kind of rows."""
+def _adjust_p_values(rows: Sequence[Difference]) -> list[Difference]:
+    """Fill in `p_holm` and `p_bh` for categories with a p, adjusted among those of one metric and kind of rows."""
     families: dict[tuple[str, str], list[int]] = {}
     for place, row in enumerate(rows):
         if row.category not in {None, OTHER} and row.p is not None:
             families.setdefault((row.rows, row.metric), []).append(place)
-    holm_p, bh_p = (_among(rows, families, by) for by in (holm, benjamini_hochberg))
+    holm_p, bh_p = (_adjust_within_groups(rows, families, by) for by in (holm, benjamini_hochberg))
     return [replace(row, p_holm=holm_p.get(place), p_bh=bh_p.get(place)) for place, row in enumerate(rows)]
 
 
-def _among(
+def _adjust_within_groups(
     rows: Sequence[Difference],
     families: dict[tuple[str, str], list[int]],
     by: Callable[[Sequence[float]], list[float]],

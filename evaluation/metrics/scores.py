@@ -1,4 +1,11 @@
-"""From predictions to the flat list of scores: by protocol, control, rows, category and figure, with n and interval."""
+"""From predictions to the flat list of scores: by protocol, control, rows, category and metric, with n and interval.
+
+    scores = score(products, read_predictions(path), EvaluationSpec(), train=train_rows)
+
+The gain over blind baselines is the accuracy on the product's own image minus the accuracy without evidence (a blank
+image, another product's image). MMStar (arXiv 2403.20330) found models that answer visual questions nearly as well
+without the images. The gain over another product of the same category says whether more than the category is seen.
+"""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,67 +13,86 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from evaluation.metrics import baselines, metrics
-from evaluation.metrics.baselines import Baseline, Habits, baseline_outcomes, fit, nearest_answers
+from evaluation.metrics.baselines import (
+    Baseline,
+    TrainingFrequencies,
+    find_nearest_answers,
+    fit_frequencies,
+    score_baseline,
+)
 from evaluation.metrics.metrics import MEANINGS
-from evaluation.metrics.score_matrix import APART, ROWS, Columns, Slice, asked, macro_groups, slices, under
-from evaluation.metrics.scoring import Outcome, outcomes
+from evaluation.metrics.score_matrix import (
+    CONTAMINATION_ROWS,
+    ROWS,
+    ScoreMatrix,
+    Slice,
+    answered_protocols,
+    macro_groups,
+    make_slices,
+    select_outcomes,
+)
+from evaluation.metrics.scoring import Outcome, score_answers
 from evaluation.stats import resampling
-from evaluation.stats.intervals import Estimate, known
+from evaluation.stats.intervals import Estimate, require_value
 from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product
 from schemas.result import Score
 
-BLIND = ("blank", "shuffled")
+BLIND_CONTROLS = ("blank", "shuffled")
 IN_CATEGORY = "shuffled_in_category"
-GAINS = ("category", "title", "price", "joint")
-"""What gains are taken in, as far as the protocol answers it."""
+GAIN_METRICS = ("category", "title", "price", "joint")
+"""Metrics for which gains are computed, where the protocol answers them."""
 _GAIN_SUFFIX = "_visual_gain"
-_DECIDING = ("category", "joint", "price")
-"""The verdict rests on the first two of these that there are."""
+_VERDICT_METRICS = ("category", "joint", "price")
+"""The verdict uses the first two of these that exist."""
 
 
-def visual_gains(sides: Mapping[str, Columns], names: Sequence[str], protocol: str, split: str) -> list[Score]:
-    """Gains in `names` of the control none over the others in `sides`, for all and inferable rows.
+def compute_image_gains(
+    sides: Mapping[str, ScoreMatrix], names: Sequence[str], protocol: str, split: str
+) -> list[Score]:
+    """Return gains in `names` of the control none over the others in `sides`, for all and visually identifiable rows.
 
-    A `_visual_gain` is over the better of blank and shuffled; its limits are the lower ones of the two paired
-    differences: it counts only when it is a gain over both. An `_in_category_gain` is over another product of the same
-    category, on the rows that have one. Without controls the list is empty.
+    A `_visual_gain` is the gain over blind baselines, over the better of blank and shuffled. Its limits are the lower
+    ones of the two paired differences, so it counts only when it is a gain over both. An `_in_category_gain` is over
+    another product of the same category, on the rows that have one. The list is empty without controls.
     """
     found = []
-    blind = [sides[control] for control in BLIND if control in sides]
+    blind = [sides[control] for control in BLIND_CONTROLS if control in sides]
     for rows in ROWS if "none" in sides else ():
         for name in names:
-            gains = [_gain(sides["none"], other, name, rows) for other in blind]
+            gains = [_paired_gain(sides["none"], other, name, rows) for other in blind]
             if gains:
-                found.append(_gain_score(_least(gains), protocol, split, rows, f"{name}{_GAIN_SUFFIX}"))
+                found.append(_gain_score(_smaller_gain(gains), protocol, split, rows, f"{name}{_GAIN_SUFFIX}"))
             if IN_CATEGORY in sides:
-                gain = _gain(sides["none"], sides[IN_CATEGORY], name, rows)
+                gain = _paired_gain(sides["none"], sides[IN_CATEGORY], name, rows)
                 found.append(_gain_score(gain, protocol, split, rows, f"{name}_in_category_gain"))
     return found
 
 
-def verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
-    """Whether the model uses the picture, and the sentence that says so.
+def image_verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
+    """Return whether the model uses the image, and the sentence that says so; None where no control was run.
 
-    The first protocol with a gain decides, which is the headline one, on inferable rows where there are any.
+    The first protocol with a gain decides, which is the headline one, on visually identifiable rows where there are
+    any.
     """
     gains = [score for score in scores if score.metric.endswith(_GAIN_SUFFIX) and score.n]
     gains = [score for score in gains if (score.protocol, score.split) == (gains[0].protocol, gains[0].split)]
     rows = "inferable" if any(score.rows == "inferable" for score in gains) else "all"
     by_name = {score.metric.removesuffix(_GAIN_SUFFIX): score for score in gains if score.rows == rows}
-    deciding = [(name, by_name[name]) for name in _DECIDING if name in by_name][:2]
+    deciding = [(name, by_name[name]) for name in _VERDICT_METRICS if name in by_name][:2]
     if not deciding:
-        return None, "not tested: no control was run, so nothing shows whether this model uses the picture"
+        return None, "not tested: no control was run, so nothing shows whether this model uses the image"
     figures = ", ".join(f"{name} {_format_gain(score)}" for name, score in deciding)
-    measured = f"visual gain on {deciding[0][1].n} {rows} rows: {figures}"
-    if max(known(score.low) for _, score in deciding) > 0:
-        return True, f"this model uses the picture ({measured})"
-    return False, f"this model does not use the picture, as far as these rows can tell ({measured})"
+    kind = "visually identifiable" if rows == "inferable" else rows
+    measured = f"gain over blind baselines on {deciding[0][1].n} {kind} rows: {figures}"
+    if max(require_value(score.low) for _, score in deciding) > 0:
+        return True, f"this model uses the image ({measured})"
+    return False, f"this model does not use the image, as far as these rows can tell ({measured})"
 
 
-def _gain(seeing: Columns, blind: Columns, name: str, rows: str) -> PairedEstimate:
+def _paired_gain(seeing: ScoreMatrix, blind: ScoreMatrix, name: str, rows: str) -> PairedEstimate:
     place_of = {code: place for place, code in enumerate(blind.codes)}
     places = [
         place
@@ -78,15 +104,15 @@ def _gain(seeing: Columns, blind: Columns, name: str, rows: str) -> PairedEstima
     return rate_difference(first, second, seeing.spec.confidence, seeing.families[np.array(places, np.intp)])
 
 
-def _least(gains: Sequence[PairedEstimate]) -> PairedEstimate:
+def _smaller_gain(gains: Sequence[PairedEstimate]) -> PairedEstimate:
     if not all(gain.n for gain in gains):
         return NOTHING
     return PairedEstimate(
         n=min(gain.n for gain in gains),
         families=min(gain.families for gain in gains),
-        difference=min(known(gain.difference) for gain in gains),
-        low=min(known(gain.low) for gain in gains),
-        high=min(known(gain.high) for gain in gains),
+        difference=min(require_value(gain.difference) for gain in gains),
+        low=min(require_value(gain.low) for gain in gains),
+        high=min(require_value(gain.high) for gain in gains),
         p=None,
     )
 
@@ -108,27 +134,28 @@ def _gain_score(gain: PairedEstimate, protocol: str, split: str, rows: str, metr
 
 
 def _format_gain(score: Score) -> str:
-    return f"{known(score.value):+.3f} [{known(score.low):+.3f}, {known(score.high):+.3f}]"
+    return f"{require_value(score.value):+.3f} [{require_value(score.low):+.3f}, {require_value(score.high):+.3f}]"
 
 
-METHODS: Mapping[str, str] = {
+SCORE_METHODS: Mapping[str, str] = {
     **MEANINGS,
     "macro": "unweighted mean over categories with at least min_category_rows rows; the rest is one group, (other), "
     "which counts when it has as many",
-    "visual_gain": "accuracy on the true picture minus the larger one of blank and shuffled; its interval takes the "
-    "lower limits of both paired differences; in_category_gain: minus that on another product of the same category",
-    "controls": "blank: the mean colour of the evaluated pictures, same size; shuffled: the picture of another family; "
+    "visual_gain": "gain over blind baselines: accuracy on the own image minus the larger one of blank and shuffled; "
+    "its interval takes the lower limits of both paired differences; in_category_gain: minus that on another "
+    "product of the same category",
+    "controls": "blank: the mean colour of the evaluated images, same size; shuffled: the image of another family; "
     "shuffled_in_category: of another family of the same category, rows of categories with one family left out; "
-    "the answer to a picture is asked once, decoding is greedy",
-    **baselines.METHODS,
-    "families": "rows of one product family are alike, so intervals take the scatter of whole families: standard "
+    "the answer to an image is asked once, decoding is greedy",
+    **baselines.BASELINE_METHODS,
+    "families": "rows of one product family are correlated, so intervals use the scatter of whole families: standard "
     "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
-    "Student's t with G - 1 degrees; for rates and medians the number of rows is brought down to the number of "
+    "Student's t with G - 1 degrees; for rates and medians the number of rows is reduced to the number of "
     "independent rows with that error (where nothing varies, or under ten families: as if a family were one row)",
     "intervals": "rates: Wilson; means: Student's t; medians: order statistics (Woodruff); macro: MOVER over the "
     "groups, wider where families are in several; price_rmsle, price_d2 and both rank correlations: BCa bootstrap of "
     f"{resampling.RESAMPLES} seeded resamples of families, expanded for few families; under some 50 families they are "
-    "a little too narrow all the same (benchmarks/certify.py)",
+    "a little too narrow nevertheless (benchmarks/certify.py)",
 }
 
 
@@ -139,47 +166,50 @@ def score(
     train: Iterable[Product] = (),
     touched: Collection[str] = (),
 ) -> tuple[Score, ...]:
-    """Every figure of a result: the model's by protocol and control, then the baselines', which need `train` rows.
+    """Compute every figure of a result: the model's by protocol and control, then the baselines'.
 
-    Each prediction needs its row among `products`; rows without a prediction are not counted. The baseline
-    nearest-picture is there where both `products` and `train` hold pictures. With codes in `touched` the rows that
-    training has met and those that it has not get figures of their own.
+    Args:
+        products: the rows of the predictions; rows without a prediction do not count.
+        predictions: each needs its row among `products`.
+        spec: thresholds, protocols and controls; the defaults when None.
+        train: rows to which the baselines are fitted; nearest-picture needs images in `products` and `train`.
+        touched: codes of rows that training has met; they and the others get figures of their own.
     """
     spec = spec or EvaluationSpec()
     rows, known = list(products), list(train)
-    habits = fit(known)
-    if habits is not None:
-        habits = replace(habits, nearest=nearest_answers(known, rows))
-    scored = outcomes(rows, predictions, spec, habits.categories if habits else ())
-    return scores_of(scored, rows, spec, habits, touched)
+    frequencies = fit_frequencies(known)
+    if frequencies is not None:
+        frequencies = replace(frequencies, nearest=find_nearest_answers(known, rows))
+    scored = score_answers(rows, predictions, spec, frequencies.categories if frequencies else ())
+    return compute_scores(scored, rows, spec, frequencies, touched)
 
 
-def scores_of(
+def compute_scores(
     scored: Sequence[Outcome],
     products: Sequence[Product],
     spec: EvaluationSpec,
-    habits: Habits | None,
+    frequencies: TrainingFrequencies | None,
     touched: Collection[str] = (),
 ) -> tuple[Score, ...]:
-    """As `score`, from outcomes: the headline protocol first, then the others, validation rows, baselines."""
-    median_price = habits.median_price if habits else None
+    """Do the same as `score` from outcomes: the headline protocol first, then others, validation rows, baselines."""
+    median_price = frequencies.median_price if frequencies else None
     found: list[Score] = []
-    for protocol, split in asked(scored, spec):
+    for protocol, split in answered_protocols(scored, spec):
         sides = {
-            control: Columns(of_control, spec, median_price)
+            control: ScoreMatrix(of_control, spec, median_price)
             for control in ("none", *spec.controls)
-            if (of_control := under(scored, protocol, split, control)) or control == "none"
+            if (of_control := select_outcomes(scored, protocol, split, control)) or control == "none"
         }
         for control, columns in sides.items():
-            found += _scores(columns, _table(protocol, split, control), touched)
-        gained = [name for name in GAINS if name in metrics.shown(protocol, "none")]
-        found += visual_gains(sides, gained, protocol, split)
-    return (*found, *(_baseline_scores(scored, products, spec, habits) if habits else ()))
+            found += _table_scores(columns, _control_table(protocol, split, control), touched)
+        gained = [name for name in GAIN_METRICS if name in metrics.metric_names(protocol, "none")]
+        found += compute_image_gains(sides, gained, protocol, split)
+    return (*found, *(_baseline_scores(scored, products, spec, frequencies) if frequencies else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Table:
-    """Which figures are shown of one control or baseline."""
+    """Which metrics are computed for one control or baseline."""
 
     protocol: str
     split: str
@@ -190,27 +220,27 @@ class _Table:
     baseline: str | None = None
 
 
-def _table(protocol: str, split: str, control: str) -> _Table:
+def _control_table(protocol: str, split: str, control: str) -> _Table:
     return _Table(
         protocol=protocol,
         split=split,
         control=control,
-        together=metrics.shown(protocol, control),
-        by_category=metrics.shown_by_category(protocol, control),
-        macro=metrics.headline(protocol),
+        together=metrics.metric_names(protocol, control),
+        by_category=metrics.category_metric_names(protocol, control),
+        macro=metrics.headline_metrics(protocol),
     )
 
 
 def _baseline_scores(
-    scored: Sequence[Outcome], products: Sequence[Product], spec: EvaluationSpec, habits: Habits
+    scored: Sequence[Outcome], products: Sequence[Product], spec: EvaluationSpec, frequencies: TrainingFrequencies
 ) -> list[Score]:
-    seeing = under(scored, spec.protocol, spec.split, "none")
+    seeing = select_outcomes(scored, spec.protocol, spec.split, "none")
     answered = baselines.answered_categories(seeing)
     judged = [product for product in products if product.product_code in answered]
     found = []
-    for baseline in baselines.baselines(habits, answered, spec.seed):
-        guessed = baseline_outcomes(baseline, judged, spec, habits.categories)
-        found += _scores(Columns(guessed, spec, habits.median_price), _baseline_table(baseline, spec))
+    for baseline in baselines.make_baselines(frequencies, answered, spec.seed):
+        guessed = score_baseline(baseline, judged, spec, frequencies.categories)
+        found += _table_scores(ScoreMatrix(guessed, spec, frequencies.median_price), _baseline_table(baseline, spec))
     return found
 
 
@@ -227,19 +257,19 @@ def _baseline_table(baseline: Baseline, spec: EvaluationSpec) -> _Table:
     )
 
 
-def _scores(columns: Columns, table: _Table, touched: Collection[str] = ()) -> list[Score]:
-    parts = slices(columns.scored, columns.spec.min_category_rows, touched)
+def _table_scores(columns: ScoreMatrix, table: _Table, touched: Collection[str] = ()) -> list[Score]:
+    parts = make_slices(columns.scored, columns.spec.min_category_rows, touched)
     found = []
     for part in parts:
         for name in table.by_category if part.category else table.together:
-            found.append(_score(columns.estimate(name, part), table, part, name))
-        if part.category is None and part.rows not in APART:
+            found.append(_make_score(columns.estimate(name, part), table, part, name))
+        if part.category is None and part.rows not in CONTAMINATION_ROWS:
             groups = macro_groups(parts, part.rows, columns.spec.min_category_rows)
-            found += [_score(columns.macro(name, groups), table, part, f"{name}_macro") for name in table.macro]
+            found += [_make_score(columns.macro(name, groups), table, part, f"{name}_macro") for name in table.macro]
     return found
 
 
-def _score(figure: Estimate, table: _Table, part: Slice, metric: str) -> Score:
+def _make_score(figure: Estimate, table: _Table, part: Slice, metric: str) -> Score:
     return Score(
         protocol=table.protocol,
         split=table.split,

@@ -1,8 +1,8 @@
-"""Whether one answer is right: title, category and price of one prediction against its row.
+"""Score one answer: are title, category and price of a prediction right?
 
 A field that is missing, unreadable or outside the closed set is wrong, never dropped and never guessed. Each field has
-exactly one reason, so the shares of the reasons of a field add up to one. What is graded beside right and wrong
-(letters in common, attribute words, both prices) is taken down here too, so that figures need nothing but outcomes.
+exactly one reason, so the shares of the reasons of a field add up to one. An `Outcome` holds everything that metrics
+need: reasons, title overlap, attribute words and both prices.
 """
 
 import functools
@@ -24,7 +24,7 @@ OK = "ok"
 FIELDS = ("category", "title", "price")
 REFUSED = "refused"
 ROUNDING = 1e-9
-"""Of limits: what reaches one up to this counts as reaching it."""
+"""Tolerance of limits: a value this close below a limit reaches it."""
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|sorry,? (?:but )?i|as an ai|unable to|"
     r"i (?:can't|cannot|can not|couldn't|could not|won't|will not|don't have|do not have))\b"
@@ -61,23 +61,23 @@ class Outcome:
     """|answer - truth| / truth; infinite without a price."""
     truncated: bool
     top3: bool | None
-    """Of the protocol rank: whether the category is among its first three."""
+    """Protocol rank: whether the true category is among the first three."""
     posterior: Posterior | None
-    """Of the protocol price."""
+    """Protocol price: summary of the price distribution."""
     words: Vocabulary
-    """What reads titles for `agrees`; the same for all outcomes that were scored together."""
+    """Reads titles for `agrees`; the same for all outcomes that were scored together."""
 
     def right(self, field: str) -> bool:
-        """Whether category, title or price is right."""
+        """Return whether category, title or price is right."""
         return self.reasons[field] == OK
 
     def agrees(self, slot: str) -> bool | None:
-        """Whether the answered title names the same colour, material, pattern or type; None where the true one none."""
+        """Return whether the answered title names the same values of a slot; None where the true title names none."""
         return self.words.agrees(slot, self.answer.title, self.true_title)
 
     @property
     def title_chrf(self) -> float:
-        """How much the letters of both titles agree, from 0 to 1."""
+        """chrF2 of the answered title, from 0 to 1."""
         return chrf(self.answer.title or "", self.true_title)
 
     @property
@@ -87,79 +87,82 @@ class Outcome:
 
 
 class ClosedSet:
-    """The categories that exist, under every spelling: NFKC, case folded, blanks, _, / and - alike, then aliases."""
+    """The existing categories under every spelling: NFKC, case folded, blanks, _, / and - alike, then aliases."""
 
     def __init__(self, categories: Iterable[str], aliases: Mapping[str, str]) -> None:
         self._aliases = {category_key(name): category_key(target) for name, target in aliases.items()}
         self._labels = {self.key(name): name for name in sorted(set(categories), reverse=True)}
 
     def key(self, name: str) -> str:
-        """What all spellings of one category have in common."""
+        """Return the key that all spellings of one category share."""
         return self._aliases.get(category_key(name), category_key(name))
 
     def label(self, name: str) -> str | None:
-        """The spelling that stands for all of this category (the first one sorted), None outside the set."""
+        """Return the representative spelling of a category (the first one sorted); None outside the set."""
         return self._labels.get(self.key(name))
 
     def labels(self) -> tuple[str, ...]:
-        """Every category once, under the spelling that stands for it; sorted."""
+        """Return the representative spelling of every category, sorted."""
         return tuple(sorted(self._labels.values()))
 
 
-def outcomes(
+def score_answers(
     products: Iterable[Product], predictions: Sequence[Prediction], spec: EvaluationSpec, categories: Iterable[str]
 ) -> list[Outcome]:
-    """One outcome a prediction, in their order; `categories` are all that exist in the data, of any split.
+    """Return one outcome per prediction, in their order; `categories` are all that exist in the data, of any split.
 
-    A prediction without its row is a ToileError: data and predictions do not belong together.
+    Raises a ToileError for a prediction without its row: data and predictions do not belong together.
     """
     by_code = {product.product_code: product for product in products}
     closed = ClosedSet([*categories, *(p.category3_code for p in by_code.values() if p.category3_code)], spec.aliases)
     words = Vocabulary(by_code.values(), title_tokens)
-    return [_outcome(_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions]
+    return [
+        _score_answer(_find_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions
+    ]
 
 
 @functools.lru_cache(maxsize=65536)
 def category_key(name: str) -> str:
-    """NFKC, case folded, runs of blanks, underscores, slashes and hyphens as one blank."""
+    """Return NFKC, case folded, with runs of blanks, underscores, slashes and hyphens as one blank."""
     return re.sub(r"[\s_/-]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
 @functools.lru_cache(maxsize=65536)
 def title_tokens(title: str) -> tuple[str, ...]:
-    """Words after NFKC and case folding; apostrophes vanish, other punctuation and symbols separate."""
+    """Return the words after NFKC and case folding; apostrophes are removed, other punctuation separates."""
     folded = unicodedata.normalize("NFKC", title).casefold()
     joined = re.sub("['\u2018\u2019\u02bc`\u00b4]", "", folded)
     return tuple("".join(" " if unicodedata.category(c)[0] in "PS" else c for c in joined).split())
 
 
 def token_f1(answer: str, truth: str) -> float:
-    """Harmonic mean of precision and recall over token multisets: twice the shared tokens over all tokens.
+    """Return the harmonic mean of precision and recall over token multisets: 2 * shared tokens / all tokens.
 
-    Titles without any token (`???`) score 1 when they are equal, else 0.
+    Titles without any token (`???`) score 1 when they are equal, else 0. Source: Rajpurkar et al. 2016 (SQuAD), section
+    6.1.
     """
     left, right = Counter(title_tokens(answer)), Counter(title_tokens(truth))
     if not left and not right:
-        return float(_plain(answer) == _plain(truth))
+        return float(_normalize_title(answer) == _normalize_title(truth))
     return 2 * (left & right).total() / (left.total() + right.total())
 
 
 def is_refusal(text: str) -> bool:
-    """Whether an answer says that it will not or cannot answer; to be asked only of answers without any field."""
+    """Return whether an answer declines or cannot answer; meant for answers without any field."""
     return bool(_REFUSAL.search(text.casefold().replace("\u2019", "'")))
 
 
-def _row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
+def _find_row(by_code: Mapping[str, Product], prediction: Prediction) -> Product:
     if prediction.product_code not in by_code:
         raise ToileError(
             f"prediction of product {prediction.product_code}",
-            "the data holds no such row that can be evaluated",
-            "score predictions with the data that they were made from",
+            "the data has no such row that can be evaluated",
+            "score predictions with the data they were made from",
         )
     return by_code[prediction.product_code]
 
 
-def _outcome(
+def _score_answer(
     product: Product, prediction: Prediction, spec: EvaluationSpec, closed: ClosedSet, words: Vocabulary
 ) -> Outcome:
     title, category, price = product.title, product.category3_code, product.full_price
@@ -172,7 +175,7 @@ def _outcome(
     verdicts = {
         "category": _category_reason(answer.category, category, closed),
         "title": "missing" if not answer.title else OK if f1 >= spec.title_f1 - ROUNDING else "wrong",
-        "price": _price_problem(answer) or (OK if error <= spec.price_tolerance + ROUNDING else "wrong"),
+        "price": _unreadable_price_reason(answer) or (OK if error <= spec.price_tolerance + ROUNDING else "wrong"),
     }
     refused = not any((answer.title, answer.category, answer.price)) and is_refusal(prediction.answer)
     return Outcome(
@@ -186,14 +189,14 @@ def _outcome(
         control=prediction.control,
         text=prediction.answer,
         answer=answer,
-        reasons={field: _missed(reason, refused, prediction.truncated) for field, reason in verdicts.items()},
-        title_exact=bool(answer.title) and _plain(answer.title or "") == _plain(title),
+        reasons={field: _refine_missing(reason, refused, prediction.truncated) for field, reason in verdicts.items()},
+        title_exact=bool(answer.title) and _normalize_title(answer.title or "") == _normalize_title(title),
         title_f1=f1,
         true_title=title,
         true_price=price,
         price_error=error,
         truncated=prediction.truncated,
-        top3=_among(prediction.ranking[:3], category, closed) if prediction.ranking else None,
+        top3=_is_among(prediction.ranking[:3], category, closed) if prediction.ranking else None,
         posterior=prediction.posterior,
         words=words,
     )
@@ -207,21 +210,21 @@ def _category_reason(answer: str | None, truth: str, closed: ClosedSet) -> str:
     return "wrong" if closed.label(answer) else "out-of-set"
 
 
-def _price_problem(answer: Answer) -> str | None:
+def _unreadable_price_reason(answer: Answer) -> str | None:
     if answer.price is not None:
         return None
     return next((problem.removeprefix("price:") for problem in answer.problems if problem.startswith("price:")), None)
 
 
-def _among(names: Iterable[str], truth: str, closed: ClosedSet) -> bool:
+def _is_among(names: Iterable[str], truth: str, closed: ClosedSet) -> bool:
     return closed.key(truth) in {closed.key(name) for name in names}
 
 
-def _missed(reason: str, refused: bool, truncated: bool) -> str:
+def _refine_missing(reason: str, refused: bool, truncated: bool) -> str:
     if reason != "missing":
         return reason
     return REFUSED if refused else "truncated" if truncated else reason
 
 
-def _plain(title: str) -> str:
+def _normalize_title(title: str) -> str:
     return unicodedata.normalize("NFKC", title).strip()

@@ -1,7 +1,9 @@
-"""chrF2: how alike two titles are by their letters, which forgives an ending that token F1 does not.
+"""Title metrics: attribute slots (colour, material, pattern, type) and chrF2.
 
-Popovic 2015 (WMT, pages 392-395) with beta = 2 and letters only, over the orders that both texts have, as the
-reference implementation sacrebleu counts them. On a scale from 0 to 1.
+A title is read against word lists: `Striped Cotton Bucket Hat` names the pattern stripes, the material cotton and the
+type bucket hat, and no colour. Only values that the true title names are compared, so a row without a colour word does
+not count for colours. An answer is right when it names the same values and no other, so listing every material gains
+nothing. Values in a synthetic row's `attributes.choices` extend the lists, because a spec may use its own materials.
 """
 
 import functools
@@ -14,7 +16,7 @@ from schemas.product import Product
 SLOTS = ("colour", "material", "pattern", "type")
 Tokens = Callable[[str], tuple[str, ...]]
 
-_PLAIN: Mapping[str, str] = {
+_WORDS: Mapping[str, str] = {
     "colour": "black white ivory cream ecru beige camel tan brown chestnut chocolate cognac taupe stone sand slate "
     "charcoal navy blue indigo teal turquoise aqua green olive khaki forest sage mint emerald red burgundy "
     "oxblood crimson maroon scarlet pink rose blush fuchsia magenta purple plum lilac lavender violet orange rust "
@@ -29,7 +31,7 @@ _PLAIN: Mapping[str, str] = {
     "cap beanie hat scarf shawl glove tie sock bikini swimsuit earring necklace bracelet ring watch umbrella candle "
     "blanket throw cushion vase mug lipstick coat jacket shirt sweater hoodie sneaker sunglasses perfume",
 }
-_ALSO: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+_SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "colour": {"grey": ("grey", "gray"), "sky": ("sky", "sky blue")},
     "material": {"knit": ("knit", "knitted")},
     "pattern": {
@@ -71,24 +73,24 @@ class Vocabulary:
     """The words of each slot, and which of them a title names."""
 
     def __init__(self, products: Iterable[Product], tokens: Tokens) -> None:
-        """`products` bring the words of their own attributes; `tokens` splits a title into folded words."""
+        """Add the attribute values of `products`; `tokens` splits a title into folded words."""
         self._tokens = tokens
-        self._phrases = {slot: _phrases(slot, tokens) for slot in SLOTS}
-        for slot, value in sorted({pair for product in products for pair in _chosen(product)}):
-            self._phrases[slot] = _with_plurals({tokens(value): value}) | self._phrases[slot]
+        self._phrases = {slot: _slot_phrases(slot, tokens) for slot in SLOTS}
+        for slot, value in sorted({pair for product in products for pair in _chosen_values(product)}):
+            self._phrases[slot] = _add_plurals({tokens(value): value}) | self._phrases[slot]
         self._longest: dict[tuple[str, str], int] = {}
         for slot, phrase in ((slot, phrase) for slot, phrases in self._phrases.items() for phrase in phrases if phrase):
             self._longest[slot, phrase[0]] = max(len(phrase), self._longest.get((slot, phrase[0]), 0))
         self._known: dict[tuple[str, str], frozenset[str]] = {}
 
     def named(self, slot: str, title: str) -> frozenset[str]:
-        """The values of a slot that a title names; of phrases that overlap the longest, from the left."""
+        """Return the values of a slot that a title names; of overlapping phrases the longest, from the left."""
         if (slot, title) not in self._known:
             self._known[slot, title] = self._read(slot, self._tokens(title))
         return self._known[slot, title]
 
     def agrees(self, slot: str, answer: str | None, truth: str) -> bool | None:
-        """Whether an answered title names the same values of a slot as the true one; None where that names none."""
+        """Return whether an answer names the same values of a slot as `truth`; None where `truth` names none."""
         values = self.named(slot, truth)
         return values == self.named(slot, answer or "") if values else None
 
@@ -106,22 +108,22 @@ class Vocabulary:
         return frozenset(found)
 
 
-def _phrases(slot: str, tokens: Tokens) -> dict[tuple[str, ...], str]:
-    found = {tokens(word): word for word in _PLAIN[slot].split()}
-    for value, spellings in _ALSO[slot].items():
+def _slot_phrases(slot: str, tokens: Tokens) -> dict[tuple[str, ...], str]:
+    found = {tokens(word): word for word in _WORDS[slot].split()}
+    for value, spellings in _SYNONYMS[slot].items():
         found |= {tokens(spelling): value for spelling in (value, *spellings)}
-    return _with_plurals(found)
+    return _add_plurals(found)
 
 
-def _with_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
-    """Each phrase with s and es behind its last word too, where that is no phrase of its own."""
+def _add_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
+    """Add each phrase with s and es at its last word, unless that is a phrase of its own."""
     endings = {
         (*phrase[:-1], phrase[-1] + end): value for phrase, value in phrases.items() if phrase for end in ("s", "es")
     }
     return endings | dict(phrases)
 
 
-def _chosen(product: Product) -> Iterable[tuple[str, str]]:
+def _chosen_values(product: Product) -> Iterable[tuple[str, str]]:
     choices = (product.attributes or {}).get("choices")
     if isinstance(choices, Mapping):
         for slot in SLOTS:
@@ -131,13 +133,17 @@ def _chosen(product: Product) -> Iterable[tuple[str, str]]:
 
 
 CHRF_ORDER = 6
-"""Runs of one to six characters, white space left out."""
+"""N-grams of one to six characters, white space removed."""
 CHRF_BETA = 2
-"""Recall counts twice as much as precision."""
+"""Recall weighs twice as much as precision."""
 
 
 def chrf(answer: str, truth: str) -> float:
-    """Between 0 and 1, after NFKC and case folding; 0 where a text has no character."""
+    """Return chrF2 of two titles: between 0 and 1, after NFKC and case folding; 0 where a text has no character.
+
+    F-score (beta 2) of the mean precision and recall over character n-grams of order 1 to 6, white space removed, over
+    the orders that both texts have, as sacrebleu counts them. Source: Popovic 2015 (WMT, pages 392-395).
+    """
     precision, recall, orders = 0.0, 0.0, 0
     for ours, theirs in zip(
         _character_ngrams(_fold_letters(answer)), _character_ngrams(_fold_letters(truth)), strict=True

@@ -1,12 +1,16 @@
-"""What the evaluation asks of a model: an answer to a picture and a prompt, and how likely given answers are.
+"""What the evaluation needs of a model: typing protocols, and `ModelUnderTest`, which says how to get one.
 
-Structural typing: a model is anything with these methods, so the packages that make models import nothing from here.
-The model sees pictures and prompts only. No code, file name or row order reaches it. Only `generate` is needed; what
-a model can do beyond it, `evaluation.protocols.protocols` finds out before anything runs.
+A model is any object with these methods, so packages that make models import nothing from here. It receives images and
+prompts only; no product code, file name or row order reaches it. `generate` is required. The other methods are
+optional, and `evaluation.protocols.protocols.check_model_supports` refuses a protocol that needs one which is missing.
+
+A new backend is a module in this folder: a class with these methods and a function that returns a `ModelUnderTest`, as
+`evaluation.models.phi3v.local_model` and `evaluation.models.openai_server.server_model` do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from PIL import Image
@@ -17,86 +21,113 @@ class Generated:
     """One answer as the model wrote it."""
 
     text: str
-    """Without its end token."""
+    """Without the end token."""
     truncated: bool
-    """True when the limit of new tokens came before the end token."""
+    """True when the limit of new tokens was reached before the end token."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerForm:
-    """All that a constrained answer may be: the sentence of `schemas.answer.render` with one of these categories."""
+    """The set of constrained answers: the sentence of `schemas.answer.render` with one of these categories."""
 
     categories: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogProbs:
-    """How likely a model takes the candidates of one row to be."""
+    """Log-probabilities of the candidates of one row."""
 
     values: tuple[float, ...]
     """Natural log-probabilities, summed over the tokens of each candidate."""
     num_tokens: tuple[int, ...]
-    """How many tokens each sum is over."""
+    """Number of tokens in each sum."""
 
 
 class VisionModel(Protocol):
-    """A function from (picture, prompt) to text: greedy, so that the same question has the same answer."""
+    """A function from (image, prompt) to text: greedy, so that the same question has the same answer."""
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        """One answer for each pair of RGB picture and prompt, in their order."""
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        """Return one answer for each pair of RGB image and prompt, in their order."""
         ...
 
 
 @runtime_checkable
 class ConstrainedModel(Protocol):
-    """A model that can be kept to a form; says so by `constrains`."""
+    """A model whose answers can be constrained; `constrains` says whether they can."""
 
     constrains: bool
 
     def generate(
-        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
+        self, images: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
     ) -> list[Generated]:
-        """As `VisionModel.generate`; under a constraint every answer has exactly its form."""
+        """Do the same as `VisionModel.generate`; under a constraint every answer has exactly its form."""
         ...
 
 
 @runtime_checkable
 class RankingModel(Protocol):
-    """A model whose log-probabilities can be read."""
+    """A model that returns log-probabilities of given answers."""
 
     def logprob(
         self,
-        pictures: Sequence[Image.Image],
+        images: Sequence[Image.Image],
         prompts: Sequence[str],
         prefixes: Sequence[str],
         answers: Sequence[Sequence[str]],
         *,
         ended: bool = False,
     ) -> list[LogProbs]:
-        """ln P(candidate | picture, prompt, prefix) for every candidate text of each row.
+        """Return ln P(candidate | image, prompt, prefix) for every candidate of each row.
 
-        `prefixes` are beginnings of the answer that stand fixed, `answers` what may follow, white space in between
-        included. With `ended` the end of the answer counts as part of each candidate.
+        Args:
+            images: RGB, one per row.
+            prompts: one per row.
+            prefixes: the fixed beginning of the answer, one per row.
+            answers: candidates per row that may follow the prefix, with the white space in between.
+            ended: count the end of the answer as part of each candidate.
         """
         ...
 
 
 @runtime_checkable
 class ShapedModel(Protocol):
-    """A model to which pictures of several sizes look alike."""
+    """A model for which images of several sizes become tensors of one shape."""
 
     def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """What pictures of this width and height have in common once they are tensors: cost, width and height.
+        """Return (cost, width, height) of the tensors made from images of this width and height in pixels.
 
-        Rows of one batch share it; those of high cost come first.
+        Rows of one batch share it. Batches of high cost run first.
         """
         ...
 
 
 @runtime_checkable
 class TokenModel(Protocol):
-    """A model that can show its tokens."""
+    """A model that shows its tokens."""
 
-    def token_ids(self, picture: Image.Image, prompt: str, prefix: str = "") -> list[int]:
-        """The ids of picture, prompt and answer prefix as they enter the model; negative ones are picture positions."""
+    def token_ids(self, image: Image.Image, prompt: str, prefix: str = "") -> list[int]:
+        """Return the ids of image, prompt and answer prefix as the model receives them; image positions are < 0."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelUnderTest:
+    """The model to evaluate: its name, and how to load it."""
+
+    model: str
+    """Hub name, folder, `tiny`, or the name that a server uses."""
+    weights: Path | None = None
+    """The model's folder, where it is one: a hash of its contents is part of the run's identity."""
+    adapter: Path | None
+    device: str
+    dtype: str
+    load: Callable[[], VisionModel]
+    """Called once, after the data was read and every image decoded."""
+    server: str | None = None
+    """URL of the server that answers; None where `load` brings the model into this process."""
+
+    @property
+    def trained_folders(self) -> dict[str, Path]:
+        """The folders that may list the rows the model was trained on, by kind: model, adapter."""
+        folders = {"model": self.weights, "adapter": self.adapter}
+        return {name: folder for name, folder in folders.items() if folder is not None}

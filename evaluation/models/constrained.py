@@ -1,6 +1,11 @@
-"""Constrain a decoder to the form of `evaluation.models.grammar`: token bytes and the masking of logits.
+"""Constrained decoding: keep every answer in the form of `schemas.answer.render`, and finish it in time.
 
-Works for the two kinds of tokenizer that there are here, byte-level BPE and SentencePiece's BPE with byte fallback.
+    Product: TITLE, Category: CATEGORY, Full Price: PRICE
+
+TITLE is one line of free text that starts with neither a blank nor a comma, CATEGORY is one of a closed set, PRICE is a
+decimal number of at most seven digits and two decimals, larger than 0. `Grammar` works on bytes: a token is allowed
+when the text so far plus the token can still become such an answer within the tokens that are left. `ConstrainedLogits`
+masks the logits. Two kinds of tokenizer are supported: byte-level BPE, and SentencePiece BPE with byte fallback.
 """
 
 import codecs
@@ -21,33 +26,33 @@ _CLOSING = b", Category:"
 _TAIL = ", Full Price:"
 _PRICE = re.compile(rb" (?:0|[1-9][0-9]{0,6})\.[0-9]{1,2}")
 _PRICE_TOKENS = 14
-"""A blank, seven digits, a point, two digits and the end, with some to spare; the longest price must never be cut."""
+"""A blank, seven digits, a point, two digits and the end, with a margin: the longest price must fit."""
 _CHARACTER_TOKENS = 3
-"""Tokens that complete a character whose first byte is written."""
+"""Tokens that complete a character after its first byte."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """How far an answer has come."""
+    """The progress of one answer."""
 
     stage: str
     """head, title, category, price or done."""
     rest: tuple[bytes, ...] = ()
     """In head and category: what may still be written of this stage."""
     title_begun: int = 0
-    """0 before the blank, 1 behind it, 2 when the title holds a character."""
+    """0 before the blank, 1 after it, 2 when the title has a character."""
     matched: int = 0
-    """How many bytes of `, Category:` end what is written of the title."""
+    """Number of bytes of `, Category:` at the end of the title so far."""
     pending: bytes = b""
     """The bytes of an unfinished character of the title."""
     price: bytes = b""
 
 
 class Grammar:
-    """The form for one closed set and one vocabulary.
+    """The answer form for one closed set and one vocabulary.
 
-    `pieces` are the bytes of every token that may be used, by id; `first` is how the tokenizer begins a text (with a
-    blank or without). Raises ToileError where `max_tokens` cannot hold the longest answer with a title of one word.
+    `pieces` maps token ids to the bytes of every usable token. `first` is how the tokenizer begins a text (with a blank
+    or without). Raises ToileError where `max_tokens` cannot hold the longest answer with a title of one word.
     """
 
     def __init__(
@@ -77,7 +82,7 @@ class Grammar:
             )
 
     def allowed(self, state: State, written: int) -> tuple[int, ...]:
-        """The ids that may follow after `written` tokens; never empty."""
+        """Return the ids that may follow after `written` tokens; never empty."""
         left = self.max_tokens - written
         match state.stage:
             case "head":
@@ -93,7 +98,7 @@ class Grammar:
         return (self.end,)
 
     def advance(self, state: State, token: int) -> State:
-        """The state after a token that was allowed."""
+        """Return the state after a token that was allowed."""
         if state.stage == "done" or token == self.end:
             return State(stage="done")
         piece = self._pieces[token]
@@ -109,7 +114,7 @@ class Grammar:
         return State(stage="title" if state.stage == "head" else "price")
 
     def _tokens_of(self, rests: Iterable[bytes], room: int) -> tuple[int, ...]:
-        """Ids that begin one of `rests` and leave so much of it that the whole fits into `room` tokens."""
+        """Return ids that begin one of `rests` such that the whole rest fits into `room` tokens."""
         found: dict[int, None] = {}
         for rest in rests:
             for length in range(1, min(self._longest, len(rest)) + 1):
@@ -119,7 +124,7 @@ class Grammar:
         return tuple(found)
 
     def _fewest_tokens(self, text: bytes) -> int:
-        """How many tokens spell `text` at the least."""
+        """Return the smallest number of tokens that spell `text`."""
         costs = [0] * (len(text) + 1)
         for start in reversed(range(len(text))):
             ends = range(start + 1, min(start + self._longest, len(text)) + 1)
@@ -131,7 +136,7 @@ class Grammar:
         return tuple(token for token, piece in self._pieces.items() if self._title_after(state, piece) is not None)
 
     def _title_after(self, state: State, piece: bytes) -> State | None:
-        """The title with a piece more, the category where that ends it; None where it cannot follow."""
+        """Return the state after one more piece of the title, or the category; None where the piece cannot follow."""
         decoder = codecs.getincrementaldecoder("utf-8")()
         try:
             text = decoder.decode(state.pending + piece)
@@ -146,17 +151,17 @@ class Grammar:
                     return None
                 begun += 1
                 continue
-            matched = _matched(matched, character)
+            matched = _advance_match(matched, character)
             if matched == len(_CLOSING):
                 ended = place + 1 == len(text) and not decoder.getstate()[0]
                 return State(stage="category", rest=self._categories) if ended else None
         pending = decoder.getstate()[0]
-        if pending and (begun == 0 or not _can_be_finished(pending)):
+        if pending and (begun == 0 or not _is_utf8_prefix(pending)):
             return None
         return State(stage="title", title_begun=begun, matched=matched, pending=pending)
 
     def _closing_tokens(self, state: State) -> tuple[int, ...]:
-        """Room is short: finish the character, or a title that has none yet, and close."""
+        """Return tokens where room is short: finish the character or a title that is empty so far, and close."""
         if state.title_begun == 2 and not state.pending:
             rest = _CLOSING[state.matched :]
             return self._tokens_of([rest], self._cost(rest))
@@ -165,20 +170,20 @@ class Grammar:
         return tuple(token for token in tokens if len(self._pieces[token]) == shortest)
 
     def _tokens_of_price(self, price: bytes) -> tuple[int, ...]:
-        found = tuple(token for token, piece in self._numeric.items() if _begins_price(price + piece))
+        found = tuple(token for token, piece in self._numeric.items() if _is_price_prefix(price + piece))
         return (*found, self.end) if _PRICE.fullmatch(price) and float(price) > 0 else found
 
 
-def _matched(matched: int, character: str) -> int:
-    """Length of the longest beginning of `, Category:` that ends in `character`, after `matched` bytes of it."""
+def _advance_match(matched: int, character: str) -> int:
+    """Return the length of the longest prefix of `, Category:` that ends in `character`, after `matched` bytes."""
     if character.encode() == _CLOSING[matched : matched + 1]:
         return matched + 1
     return int(character.encode() == _CLOSING[:1])
 
 
 @functools.cache
-def _can_be_finished(pending: bytes) -> bool:
-    """Whether a character starts with these bytes: an incremental decoder waits for the rest of a surrogate too."""
+def _is_utf8_prefix(pending: bytes) -> bool:
+    """Return whether a character starts with these bytes: an incremental decoder accepts half a surrogate too."""
     for ending in (b"\x80", b"\xbf"):
         for length in (1, 2, 3):
             with contextlib.suppress(UnicodeDecodeError):
@@ -186,8 +191,8 @@ def _can_be_finished(pending: bytes) -> bool:
     return False
 
 
-def _begins_price(text: bytes) -> bool:
-    """Whether some price starts with this text."""
+def _is_price_prefix(text: bytes) -> bool:
+    """Return whether some price starts with this text."""
     endings = (b"", b" 1.1", b"1.1", b".1", b"1")
     return any(_PRICE.fullmatch(text + ending) and float(text + ending) > 0 for ending in endings)
 
@@ -196,31 +201,33 @@ _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _BLANK = "\u2581"
 
 
-def grammar_of(processor: Any, form: AnswerForm, *, end: int, max_tokens: int) -> Grammar:
-    """The form in the tokens of a processor."""
+def build_grammar(processor: Any, form: AnswerForm, *, end: int, max_tokens: int) -> Grammar:
+    """Return the grammar of a form in the tokens of a processor."""
     pieces = token_bytes(processor.tokenizer)
     start = b"".join(pieces[token] for token in processor.encode_plain("x"))
     return Grammar(pieces, form.categories, first=start.removesuffix(b"x"), end=end, max_tokens=max_tokens)
 
 
 def token_bytes(tokenizer: Any) -> dict[int, bytes]:
-    """What each token writes, special ones left out; whole pieces stand before bytes that spell the same."""
+    """Return the bytes of each token without special ones; whole pieces come before bytes that spell the same."""
     document = json.loads(tokenizer.backend_tokenizer.to_str())
     kind = json.dumps(document["decoder"])
     special = {token["id"] for token in document["added_tokens"]}
     named = {token: name for name, token in tokenizer.get_vocab().items() if name and token not in special}
     if '"ByteLevel"' in kind:
-        of_sign = {sign: byte for byte, sign in enumerate(_byte_level_signs())}
+        of_sign = {sign: byte for byte, sign in enumerate(_byte_level_characters())}
         return {token: bytes(of_sign[sign] for sign in named[token]) for token in sorted(named)}
     if '"ByteFallback"' in kind:
         bare = {token: match for token, name in named.items() if (match := _BYTE.fullmatch(name))}
         whole = {token: named[token].replace(_BLANK, " ").encode() for token in sorted(named) if token not in bare}
         return whole | {token: bytes([int(match[1], 16)]) for token, match in sorted(bare.items())}
-    raise ToileError("tokenizer", "is neither byte-level nor one with byte fallback", "leave constrained out")
+    raise ToileError(
+        "tokenizer", "is neither byte-level nor one with byte fallback", "leave out the protocol constrained"
+    )
 
 
-class FormProcessor:
-    """A logits processor for `generate`: all but the allowed tokens of each row become -inf; for one call of it."""
+class ConstrainedLogits:
+    """A logits processor for one call of `generate`: all but the allowed tokens of each row become -inf."""
 
     def __init__(self, grammar: Grammar, cache: dict[tuple[int, ...], Any]) -> None:
         self._grammar = grammar
@@ -229,7 +236,7 @@ class FormProcessor:
         self._written = 0
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
-        """Scores (B, V) of the next token, after ids (B, T): the prompts at the first call, a token more at each."""
+        """Mask scores (B, V) of the next token after ids (B, T): the prompts first, then one token more per call."""
         if not self._states:
             self._states = [self._grammar.start] * len(input_ids)
         else:
@@ -250,8 +257,8 @@ class FormProcessor:
         return self._cache[ids]
 
 
-def _byte_level_signs() -> Sequence[str]:
-    """The visible sign of every byte: printable Latin-1 as it is, the others from U+0100 on in their order."""
+def _byte_level_characters() -> Sequence[str]:
+    """Return the character of every byte: printable Latin-1 as it is, the others from U+0100 on in order."""
     shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [byte for byte in range(256) if byte not in shown]
     return [chr(byte) if byte in shown else chr(0x100 + hidden.index(byte)) for byte in range(256)]

@@ -1,102 +1,101 @@
-"""Any OpenAI-compatible server behind `VisionModel`: vLLM, SGLang, llama.cpp, a hosted model.
+"""Models behind an OpenAI-compatible server: vLLM, SGLang, llama.cpp, or a hosted model.
 
-Wire format: `POST URL/chat/completions` with the picture as a `data:` URI in an `image_url` part, temperature 0
-(OpenAI's "Chat Completions" reference; vLLM's "OpenAI-compatible server" page). A picture goes out as the file that
-the shard holds where that decodes to the very pixels a local model would see, else as PNG of these pixels.
+    model, close = server_model("phi-3-vision", "http://localhost:8000/v1")
 
-A server has no log-probabilities of given answers to offer and no constraint on its tokens, so it is asked for free
-text alone. The key is read from the environment, sent as a bearer token, and written nowhere.
+Wire format: `POST URL/chat/completions` with the image as a `data:` URI in an `image_url` part, temperature 0
+(OpenAI's "Chat Completions" reference; vLLM's "OpenAI-compatible server" page). The image is sent as the file from the
+catalog where that decodes to the pixels that a local model receives, else as PNG of these pixels.
+
+A server offers neither log-probabilities of given answers nor constraints, so only free-text protocols are possible.
+The key is read from the environment, sent as a bearer token, and written nowhere.
 """
 
 import asyncio
 import base64
-import email.utils
 import io
 import json
 import re
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 from PIL import Image
 
-from evaluation.models.base import Generated
-from evaluation.rows import STORED
+from evaluation.models.base import Generated, ModelUnderTest
+from evaluation.rows import ENCODED_FILE
 from schemas.answer import PROMPT, QUESTION
 from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
+from schemas.util.http import Backoff, TransientError, is_transient, retry_after_seconds, retry_async
 
-ATTEMPTS = 6
-FIRST_PAUSE = 1.0
-"""Seconds before the second attempt, doubled before each further one unless the server says otherwise."""
-LONGEST_PAUSE = 120.0
-"""A server that asks for more patience than this (seconds) is taken at its word: the run stops and can be continued."""
-TIMEOUT = 300.0
-"""Seconds without a byte of the answer; one answer of a busy server takes minutes."""
+BACKOFF = Backoff(attempts=6, first_pause_seconds=1.0, longest_backoff_seconds=120.0, longest_pause_seconds=120.0)
+"""A run stops, and can be continued, where a server asks for a longer pause."""
+TIMEOUT_SECONDS = 300.0
+"""Without a byte of the answer; one answer of a busy server takes minutes."""
 _BEFORE, _AFTER = PROMPT.split(QUESTION)
 _FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
 _ORIENTATION = 0x0112
 _CHECK_URL = "check that --url is an OpenAI-compatible server"
 _SHOWN = 300
-"""Letters of a server's words that an error repeats."""
+"""Characters of a server's message that an error repeats."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """Where the model answers."""
+    """Address and name of a model."""
 
     url: str
-    """Ends before `/chat/completions`, usually in /v1."""
+    """Base URL without `/chat/completions`, usually ends in /v1."""
     model: str
-    """The name that the server knows."""
+    """The server's name for it."""
     key: str | None = None
 
 
-class _PassingError(Exception):
-    """Something that may be over at the next attempt: what it was, and the seconds the server asks to wait."""
-
-    def __init__(self, problem: str, pause: float | None = None) -> None:
-        super().__init__(problem, pause)
-        self.problem = problem
-        self.pause = pause
-
-
 class OpenAIBackend:
-    """Answers a batch with as many requests at once; keeps its connections between batches."""
+    """Answer a batch with one concurrent request per image; connections are kept between batches."""
 
-    def __init__(self, server: Server, *, max_new_tokens: int) -> None:
+    def __init__(
+        self,
+        server: Server,
+        *,
+        max_new_tokens: int,
+        backoff: Backoff | None = None,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> None:
         self.server = server
+        self._backoff = backoff or BACKOFF
+        self._timeout_seconds = timeout_seconds
         self.max_new_tokens = max_new_tokens
         self.new_tokens: int | None = 0
-        """As the server counted them; None as soon as an answer comes without a count."""
+        """As the server counts them; None after an answer without a count."""
         self._runner = asyncio.Runner()
         self._client: httpx.AsyncClient | None = None
         self._reached = False
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         if self._client is not None:
             self._runner.run(self._client.aclose())
         self._runner.close()
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        """One answer for each picture and prompt, outer white space removed.
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        """Return one answer for each image and prompt, without outer white space.
 
-        Refusals, wrong addresses and answers that make no sense are a ToileError at once; a server that is busy, or
-        gone after it has answered before, after `ATTEMPTS`.
+        Raises ToileError at once for refusals, wrong addresses and responses that cannot be read. A server that is
+        busy, or gone after it has answered before, is asked again as `backoff` says.
         """
-        return self._runner.run(self._answers(pictures, prompts))
+        return self._runner.run(self._answers(images, prompts))
 
-    async def _answers(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+    async def _answers(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self._client is None:
             headers = {"Authorization": f"Bearer {self.server.key}"} if self.server.key else {}
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-            timeout = httpx.Timeout(TIMEOUT, connect=20.0, pool=None)
+            timeout = httpx.Timeout(self._timeout_seconds, connect=20.0, pool=None)
             self._client = httpx.AsyncClient(headers=headers, timeout=timeout, limits=limits)
         tasks = [
-            asyncio.ensure_future(self._answer(self._client, picture, prompt))
-            for picture, prompt in zip(pictures, prompts, strict=True)
+            asyncio.ensure_future(self._answer(self._client, image, prompt))
+            for image, prompt in zip(images, prompts, strict=True)
         ]
         try:
             return list(await asyncio.gather(*tasks))
@@ -105,28 +104,25 @@ class OpenAIBackend:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answer(self, client: httpx.AsyncClient, picture: Image.Image, prompt: str) -> Generated:
-        body = self._body(picture, prompt)
-        pause = FIRST_PAUSE
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._read(await self._post(client, body))
-            except _PassingError as error:
-                wait = pause if error.pause is None else error.pause
-                if attempt == ATTEMPTS or wait > LONGEST_PAUSE:
-                    raise self._error(
-                        f"{error.problem}; {attempt} attempts"
-                        + (f", asks to wait {wait:.0f} s" if error.pause else ""),
-                        "start again when it is back, perhaps with a smaller --batch-size; it continues where it was",
-                    ) from error
-                await asyncio.sleep(wait)
-                pause *= 2
-        raise AssertionError("unreachable")
+    async def _answer(self, client: httpx.AsyncClient, image: Image.Image, prompt: str) -> Generated:
+        body = self._body(image, prompt)
 
-    def _body(self, picture: Image.Image, prompt: str) -> bytes:
-        """The request; the chat marks of the local prompt are the server's own affair."""
+        async def attempt() -> Generated:
+            return self._read(await self._post(client, body))
+
+        try:
+            return await retry_async(attempt, self._backoff)
+        except TransientError as error:
+            pause = f", asks to wait {error.pause_seconds:.0f} s" if error.pause_seconds else ""
+            raise self._error(
+                f"{error.reason}; {error.attempts} attempts{pause}",
+                "start again when it is back, perhaps with a smaller --batch-size; the run continues",
+            ) from error
+
+    def _body(self, image: Image.Image, prompt: str) -> bytes:
+        """Return the request body; the server adds the chat template of the model itself."""
         content = [
-            {"type": "image_url", "image_url": {"url": data_uri(picture)}},
+            {"type": "image_url", "image_url": {"url": image_data_uri(image)}},
             {"type": "text", "text": prompt.removeprefix(_BEFORE).removesuffix(_AFTER)},
         ]
         return json.dumps(
@@ -139,7 +135,7 @@ class OpenAIBackend:
         ).encode()
 
     async def _post(self, client: httpx.AsyncClient, body: bytes) -> httpx.Response:
-        """The answer to one attempt, whatever its meaning."""
+        """Return the response to one attempt, of any status."""
         try:
             response = await client.post(
                 f"{self.server.url}/chat/completions", content=body, headers={"Content-Type": "application/json"}
@@ -148,14 +144,15 @@ class OpenAIBackend:
             problem = f"cannot be reached: {str(error) or type(error).__name__}"
             if isinstance(error, httpx.ConnectError) and not self._reached:
                 raise self._error(problem, "start the server, or check --url") from error
-            raise _PassingError(problem) from error
+            raise TransientError(problem) from error
         self._reached = True
         return response
 
     def _read(self, response: httpx.Response) -> Generated:
         status = response.status_code
-        if status == 429 or status >= 500:
-            raise _PassingError(f"answers {status}: {self._message(response)}", _retry_after(response))
+        if is_transient(status):
+            pause = retry_after_seconds(response.headers.get("retry-after"))
+            raise TransientError(f"answers {status}: {self._message(response)}", status, pause)
         if status != 200:
             raise self._refusal(response)
         try:
@@ -180,13 +177,13 @@ class OpenAIBackend:
         self.new_tokens = (self.new_tokens or 0) + int(number or 0) if known else None
 
     def _refusal(self, response: httpx.Response) -> ToileError:
-        """What to do about a status that another attempt would not change."""
+        """Return the error for a status that another attempt would not change."""
         hints = {
-            400: "does the model take pictures, and is its context long enough?",
+            400: "does the model accept images, and is its context long enough?",
             401: "name the environment variable that holds the key with --api-key-env",
             403: "name the environment variable that holds the key with --api-key-env",
             404: f"check --url, which ends in /v1 as a rule, and whether the server has a model {self.server.model!r}",
-            413: "the server takes no pictures as large as these",
+            413: "the server does not accept images as large as these",
         }
         hint = hints.get(response.status_code, _CHECK_URL)
         return self._error(f"answers {response.status_code}: {self._message(response)}", hint)
@@ -195,7 +192,7 @@ class OpenAIBackend:
         return ToileError(self.server.url, problem, hint)
 
     def _message(self, response: httpx.Response) -> str:
-        """The server's own words, from `error.message` where there is one."""
+        """Return the server's message, from `error.message` where there is one."""
         try:
             error = response.json()["error"]
             return self._shown(str(error["message"] if isinstance(error, dict) else error))
@@ -203,41 +200,47 @@ class OpenAIBackend:
             return self._shown(response.text) or response.reason_phrase
 
     def _shown(self, text: str) -> str:
-        """Short, in one line, and with the key struck out, which some servers quote."""
+        """Return text in one short line, with the key replaced, which some servers quote."""
         line = re.sub(r"\s+", " ", text.replace(self.server.key or "\0", "***")).strip()
         return line if len(line) <= _SHOWN else line[:_SHOWN] + "..."
 
 
-def address(url: str) -> str:
-    """The URL as it is kept: without a slash at the end; ToileError for one that is none or carries a password."""
+def server_model(
+    name: str, url: str, key: str | None = None, *, max_new_tokens: int = EvaluationSpec().max_new_tokens
+) -> tuple[ModelUnderTest, Callable[[], None]]:
+    """Return a model behind a server, and the function that closes its connections.
+
+    Raises ToileError for a wrong URL.
+    """
+    server = Server(url=normalize_url(url), model=name, key=key)
+    backend = OpenAIBackend(server, max_new_tokens=max_new_tokens)
+    model = ModelUnderTest(
+        model=name, adapter=None, device="server", dtype="unknown", load=lambda: backend, server=server.url
+    )
+    return model, backend.close
+
+
+def normalize_url(url: str) -> str:
+    """Return the URL without a slash at the end. Raises ToileError for no URL, and for one with a password or query."""
     try:
         parsed = httpx.URL(url.rstrip("/"))
     except httpx.InvalidURL as error:
-        raise ToileError("--url", f"is no address: {error}", "give it as http://host:port/v1") from error
+        raise ToileError("--url", f"is not a URL: {error}", "give it as http://host:port/v1") from error
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ToileError("--url", f"{url!r} is no http or https address", "give it as http://host:port/v1")
+        raise ToileError("--url", f"{url!r} is not an http or https URL", "give it as http://host:port/v1")
     if parsed.userinfo or parsed.query:
         raise ToileError("--url", "carries a password or a query", "put the key into a variable for --api-key-env")
     return str(parsed)
 
 
-def data_uri(picture: Image.Image) -> str:
-    """The picture's own file where it is PNG or JPEG and says the same to every reader, else PNG of its pixels."""
-    content = picture.info.get(STORED)
+def image_data_uri(image: Image.Image) -> str:
+    """Return the image's own file where it is PNG or JPEG that every reader decodes alike, else PNG of its pixels."""
+    content = image.info.get(ENCODED_FILE)
     if isinstance(content, bytes):
         with Image.open(io.BytesIO(content)) as stored:
             plain = stored.mode in {"RGB", "L"} and "transparency" not in stored.info
             if stored.format in _FORMATS and plain and stored.getexif().get(_ORIENTATION, 1) == 1:
                 return f"data:{_FORMATS[stored.format]};base64,{base64.b64encode(content).decode('ascii')}"
     file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=1)
+    image.save(file, "PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Seconds, from a number or a date (RFC 9110, section 10.2.3); None where the header is absent or odd."""
-    value = response.headers.get("retry-after", "")
-    if re.fullmatch(r"\d+(\.\d+)?", value.strip()):
-        return float(value)
-    parsed = email.utils.parsedate_tz(value)
-    return None if parsed is None else max(0.0, email.utils.mktime_tz(parsed) - time.time())

@@ -1,25 +1,31 @@
-"""Phi-3-Vision as a `VisionModel`: images and prompts to tensors, greedy answers, likelihoods of given answers.
+"""Phi-3-Vision in this process: greedy answers, constrained answers and log-probabilities of given answers.
 
-The model and its processor are handed in by the command; torch is imported when the first batch comes.
+    model = local_model("tiny")          # a ModelUnderTest; nothing is loaded yet
+    backend = model.load()
+    backend.generate([image], [PROMPT])
+
+Torch is imported when the model is loaded.
 """
 
 import contextlib
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from evaluation.models.base import AnswerForm, Generated, LogProbs
-from evaluation.models.constrained import FormProcessor, Grammar, grammar_of
+from evaluation.models.base import AnswerForm, Generated, LogProbs, ModelUnderTest, VisionModel
+from evaluation.models.constrained import ConstrainedLogits, Grammar, build_grammar
 from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
 
 
 class Phi3VisionBackend:
-    """Answers in batches: prompts are padded on the left, so every answer starts where its prompt ends.
+    """Answer in batches: prompts are padded on the left, so that every answer starts where its prompt ends.
 
-    A picture is tiled once, however many questions are asked about it in a row.
+    An image is tiled once, however many questions are asked about it in succession.
     """
 
     constrains = True
@@ -28,22 +34,22 @@ class Phi3VisionBackend:
         self.model = model.eval()
         self.processor = processor
         self.max_new_tokens = max_new_tokens
-        self.stop_tokens = _as_list(processor.stop_token_ids)
+        self.stop_tokens = _as_id_list(processor.stop_token_ids)
         first = next(model.parameters())
         self.device, self.dtype = first.device, first.dtype
         self.new_tokens = 0
-        """Tokens written so far, end tokens left out."""
+        """Tokens generated so far, without end tokens."""
         self._tiles: dict[int, tuple[Image.Image, Any]] = {}
         self._num_kept = 0
         self._shapes: dict[tuple[int, int], tuple[int, int, int]] = {}
         self._grammars: dict[AnswerForm, tuple[Grammar, dict[tuple[int, ...], Any]]] = {}
 
     def generate(
-        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
+        self, images: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
     ) -> list[Generated]:
-        """Greedy answers, outer white space removed. Too little memory becomes a ToileError."""
-        tiles = self._tiled(pictures)
-        rows = [self._prompt_ids(prompt, picture) for prompt, picture in zip(prompts, tiles, strict=True)]
+        """Return greedy answers without outer white space. Raises ToileError where memory is too small."""
+        tiles = self._tiled(images)
+        rows = [self._prompt_ids(prompt, image) for prompt, image in zip(prompts, tiles, strict=True)]
         batch = self._batch(rows, tiles)
         settings = {} if constraint is None else {"logits_processor": [self._kept_to(constraint)]}
         with self._device_errors(len(rows)):
@@ -59,26 +65,26 @@ class Phi3VisionBackend:
 
     def logprob(
         self,
-        pictures: Sequence[Image.Image],
+        images: Sequence[Image.Image],
         prompts: Sequence[str],
         prefixes: Sequence[str],
         answers: Sequence[Sequence[str]],
         *,
         ended: bool = False,
     ) -> list[LogProbs]:
-        """As `RankingModel.logprob`, one prefill a picture.
+        """Do the same as `RankingModel.logprob`, with one prefill per image.
 
-        Prefix and candidate are encoded as one text, as in training, for a token may reach from one into the other
-        (" St" and "yle" are " Style"). What every candidate of a row and the bare prefix begin with alike is the
-        prompt's; a last token of the prefix that some candidate changes is scored in all of them.
+        Prefix and candidate are encoded as one text, as in training, because a token may cross the border (" St" and
+        "yle" are " Style"). Ids that the bare prefix and every candidate of a row begin with belong to the prompt. A
+        last token of the prefix that some candidate changes is scored in all candidates.
         """
         end = [self.stop_tokens[0]] if ended else []
-        tiles = self._tiled(pictures)
+        tiles = self._tiled(images)
         rows, candidates = [], []
-        for prompt, picture, prefix, texts in zip(prompts, tiles, prefixes, answers, strict=True):
+        for prompt, image, prefix, texts in zip(prompts, tiles, prefixes, answers, strict=True):
             whole = [self.processor.encode_plain(prefix + text) + end for text in texts]
-            fixed = _common([self.processor.encode_plain(prefix), *whole])
-            rows.append(self._prompt_ids(prompt, picture) + whole[0][:fixed])
+            fixed = _common_prefix_length([self.processor.encode_plain(prefix), *whole])
+            rows.append(self._prompt_ids(prompt, image) + whole[0][:fixed])
             candidates.append([ids[fixed:] for ids in whole])
         with self._device_errors(len(rows)):
             found = self.model.logprob(candidates, **self._batch(rows, tiles))
@@ -88,7 +94,7 @@ class Phi3VisionBackend:
         ]
 
     def shape(self, size: tuple[int, int]) -> tuple[int, int, int]:
-        """Positions in the text, then width and height in pixels of all tiles: it follows from the aspect ratio."""
+        """Return text positions, width and height (pixels) of all tiles; they depend on the aspect ratio only."""
         common = math.gcd(*size)
         ratio = (size[0] // common, size[1] // common)
         if ratio not in self._shapes:
@@ -97,43 +103,43 @@ class Phi3VisionBackend:
             self._shapes[ratio] = (tiles.num_tokens, width, height)
         return self._shapes[ratio]
 
-    def token_ids(self, picture: Image.Image, prompt: str, prefix: str = "") -> list[int]:
-        """As `TokenModel.token_ids`."""
-        (tiles,) = self._tiled([picture])
+    def token_ids(self, image: Image.Image, prompt: str, prefix: str = "") -> list[int]:
+        """Do the same as `TokenModel.token_ids`."""
+        (tiles,) = self._tiled([image])
         return self._prompt_ids(prompt, tiles) + (self.processor.encode_plain(prefix) if prefix else [])
 
-    def _prompt_ids(self, prompt: str, picture: Any) -> list[int]:
-        ids: list[int] = self.processor.tokenize(prompt, [picture.num_tokens])
+    def _prompt_ids(self, prompt: str, image: Any) -> list[int]:
+        ids: list[int] = self.processor.tokenize(prompt, [image.num_tokens])
         return ids
 
-    def _tiled(self, pictures: Sequence[Image.Image]) -> list[Any]:
-        """The crops of each picture; those of the last two batches are kept."""
-        for picture in pictures:
-            kept = self._tiles.pop(id(picture), None)
-            self._tiles[id(picture)] = kept or (picture, self.processor.tile(picture))
-        found = [self._tiles[id(picture)][1] for picture in pictures]
-        self._num_kept = max(self._num_kept, 2 * len(pictures))
+    def _tiled(self, images: Sequence[Image.Image]) -> list[Any]:
+        """Return the tiles of each image; those of the last two batches are cached."""
+        for image in images:
+            kept = self._tiles.pop(id(image), None)
+            self._tiles[id(image)] = kept or (image, self.processor.tile(image))
+        found = [self._tiles[id(image)][1] for image in images]
+        self._num_kept = max(self._num_kept, 2 * len(images))
         for oldest in list(self._tiles)[: -self._num_kept]:
             del self._tiles[oldest]
         return found
 
     def _batch(self, rows: Sequence[Sequence[int]], tiles: Sequence[Any]) -> dict[str, Any]:
-        """On the model's device; pixels in the model's number format, ids as they are."""
+        """Return tensors on the model's device; pixels in the model's dtype, ids as they are."""
         batch = self.processor.collate(rows, tiles, padding_side="left")
         return {
             name: tensor.to(self.device, self.dtype) if tensor.is_floating_point() else tensor.to(self.device)
             for name, tensor in batch.items()
         }
 
-    def _kept_to(self, form: AnswerForm) -> FormProcessor:
+    def _kept_to(self, form: AnswerForm) -> ConstrainedLogits:
         if form not in self._grammars:
             end, limit = self.stop_tokens[0], self.max_new_tokens
-            self._grammars[form] = (grammar_of(self.processor, form, end=end, max_tokens=limit), {})
-        return FormProcessor(*self._grammars[form])
+            self._grammars[form] = (build_grammar(self.processor, form, end=end, max_tokens=limit), {})
+        return ConstrainedLogits(*self._grammars[form])
 
     @contextlib.contextmanager
     def _device_errors(self, num_rows: int) -> Iterator[None]:
-        """Inference, with what the device can answer turned into a ToileError."""
+        """Run inference; out of memory becomes a ToileError."""
         import torch
 
         try:
@@ -142,8 +148,8 @@ class Phi3VisionBackend:
         except torch.OutOfMemoryError as error:
             raise ToileError(
                 str(self.device),
-                f"out of memory with {num_rows} pictures at once",
-                "start again with a smaller --batch-size; it continues where it was",
+                f"out of memory with {num_rows} images at once",
+                "start again with a smaller --batch-size; the run continues",
             ) from error
 
     def _text(self, ids: Sequence[int]) -> Generated:
@@ -153,8 +159,43 @@ class Phi3VisionBackend:
         return Generated(text=text.strip(), truncated=end is None)
 
 
-def device_and_dtype(device: str | None) -> tuple[str, Any]:
-    """The device asked for, or CUDA where there is one; bfloat16 on CUDA, float32 elsewhere."""
+def local_model(
+    name: str,
+    adapter: Path | None = None,
+    device: str | None = None,
+    *,
+    max_new_tokens: int = EvaluationSpec().max_new_tokens,
+    say: Callable[[str], None] = lambda text: None,
+) -> ModelUnderTest:
+    """Return a model that runs in this process: hub name, folder or `tiny`, with a PEFT adapter where one is given.
+
+    The weights are loaded by `ModelUnderTest.load`. Raises ToileError for a device that does not exist.
+    """
+    chosen, dtype = select_device(device)
+
+    def load() -> VisionModel:
+        import torch
+
+        from finetune import load_model
+
+        # Without an explicit number, MKL may use fewer threads on a busy machine, which changes the order of sums.
+        torch.set_num_threads(torch.get_num_threads())
+        say(f"loading {name}" + (f" with {adapter}" if adapter else ""))
+        network, processor = load_model(name, dtype=dtype, device=chosen, adapter=adapter, say=say)
+        return Phi3VisionBackend(network, processor, max_new_tokens=max_new_tokens)
+
+    return ModelUnderTest(
+        model=name,
+        weights=Path(name) if name != "tiny" and Path(name).is_dir() else None,
+        adapter=adapter,
+        device=chosen,
+        dtype=str(dtype).removeprefix("torch."),
+        load=load,
+    )
+
+
+def select_device(device: str | None) -> tuple[str, Any]:
+    """Return device and dtype: `device`, or CUDA where there is one; bfloat16 on CUDA, float32 elsewhere."""
     import torch
 
     name = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -163,15 +204,15 @@ def device_and_dtype(device: str | None) -> tuple[str, Any]:
     kind, _, number = name.partition(":")
     devices = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if int(number or 0) >= devices[kind]:
-        raise ToileError("--device", f"{name} is not there", "leave --device away, or check the driver")
+        raise ToileError("--device", f"{name} does not exist", "leave out --device, or check the driver")
     return name, torch.bfloat16 if kind == "cuda" else torch.float32
 
 
-def _as_list(tokens: Any) -> list[int]:
+def _as_id_list(tokens: Any) -> list[int]:
     return [int(tokens)] if isinstance(tokens, int) else [int(token) for token in tokens]
 
 
-def _common(rows: Sequence[Sequence[int]]) -> int:
-    """How many ids all rows begin with alike."""
+def _common_prefix_length(rows: Sequence[Sequence[int]]) -> int:
+    """Return the number of ids that all rows begin with."""
     limit = min(map(len, rows))
     return next((place for place in range(limit) if len({row[place] for row in rows}) > 1), limit)

@@ -7,12 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.dataset_stats import Facts, read_facts, require
-from evaluation.metrics.scoring import FIELDS, outcomes
+from evaluation.dataset_stats import DatasetStats, check_supported, read_dataset_stats
+from evaluation.metrics.scoring import FIELDS, score_answers
 from evaluation.models.base import TokenModel, VisionModel
 from evaluation.protocols.generate import predict
-from evaluation.protocols.protocols import CHOICE, FREE_TEXT, METHODS, check, needs_facts, prompt_of, with_protocol
-from evaluation.rows import Rows, decoded, read_rows
+from evaluation.protocols.protocols import (
+    CHOICE_METHOD,
+    FREE_TEXT_PROTOCOLS,
+    PROTOCOL_METHODS,
+    add_protocol,
+    check_model_supports,
+    make_prompt,
+    needs_dataset_stats,
+)
+from evaluation.rows import Rows, decode_image, read_rows
 from evaluation.run_dir import ALONE, Ranks
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -29,17 +37,17 @@ class Choice:
 
     protocol: str
     products: tuple[Product, ...]
-    """The validation rows, pictures and all."""
+    """The validation rows, images and all."""
     predictions: tuple[Prediction, ...]
     """Theirs, under every free-text protocol; of split validation."""
 
 
-def choose(
+def choose_prompt(
     model: VisionModel,
     rows: Rows,
     path: Path,
     spec: EvaluationSpec,
-    facts: Facts,
+    dataset_stats: DatasetStats,
     *,
     ranks: Ranks = ALONE,
     quiet: bool = False,
@@ -56,11 +64,16 @@ def choose(
             "evaluate another split, or name the protocol",
         )
     asked = replace(
-        spec, split=VALIDATION, protocols=FREE_TEXT, controls=(), limit=spec.validation_limit, choose_prompt=False
+        spec,
+        split=VALIDATION,
+        protocols=FREE_TEXT_PROTOCOLS,
+        controls=(),
+        limit=spec.validation_limit,
+        choose_prompt=False,
     )
     found = read_rows(rows.folder, asked, quiet=quiet)
     codes = {product.product_code for product in rows.products}
-    families = {product.family for product in (*rows.products, *facts.examples)}
+    families = {product.family for product in (*rows.products, *dataset_stats.examples)}
     products = tuple(p for p in found.products if p.product_code not in codes and p.family not in families)
     if not products:
         raise ToileError(
@@ -70,22 +83,28 @@ def choose(
         )
     chosen_by = replace(found, products=products)
     predictions = predict(
-        model, chosen_by, path, asked, facts=facts, ranks=ranks, quiet=quiet, what="choosing a prompt"
+        model, chosen_by, path, asked, dataset_stats=dataset_stats, ranks=ranks, quiet=quiet, what="choosing a prompt"
     )
-    best = max(FREE_TEXT, key=lambda protocol: _reasoning(protocol, products, predictions, spec, facts))
+    best = max(
+        FREE_TEXT_PROTOCOLS, key=lambda protocol: _num_right(protocol, products, predictions, spec, dataset_stats)
+    )
     return Choice(protocol=best, products=products, predictions=tuple(predictions))
 
 
-def _reasoning(
-    protocol: str, products: Sequence[Product], predictions: Sequence[Prediction], spec: EvaluationSpec, facts: Facts
+def _num_right(
+    protocol: str,
+    products: Sequence[Product],
+    predictions: Sequence[Prediction],
+    spec: EvaluationSpec,
+    dataset_stats: DatasetStats,
 ) -> int:
     """How many categories, titles and prices are right; every protocol was asked of the same rows."""
     answers = [prediction for prediction in predictions if prediction.protocol == protocol]
-    scored = outcomes(products, answers, spec, facts.categories)
+    scored = score_answers(products, answers, spec, dataset_stats.categories)
     return sum(outcome.right(field) for outcome in scored for field in FIELDS)
 
 
-IDS_SHOWN = 256
+MAX_IDS_SHOWN = 256
 """Of the first question of a protocol."""
 
 
@@ -106,9 +125,9 @@ class Answers:
     @property
     def methods(self) -> dict[str, str]:
         """How was asked, by protocol, and how the prompt was chosen."""
-        asked = (*self.spec.protocols, *(FREE_TEXT if self.choice else ()))
-        chosen = {"chosen": CHOICE} if self.choice else {}
-        return {protocol: text for protocol, text in METHODS.items() if protocol in asked} | chosen
+        asked = (*self.spec.protocols, *(FREE_TEXT_PROTOCOLS if self.choice else ()))
+        chosen = {"chosen": CHOICE_METHOD} if self.choice else {}
+        return {protocol: text for protocol, text in PROTOCOL_METHODS.items() if protocol in asked} | chosen
 
 
 def answer(
@@ -124,61 +143,71 @@ def answer(
 
     Raises ToileError before anything runs where model or data cannot serve one of the protocols.
     """
-    check(model, spec)
-    wanted = (*spec.protocols, *(FREE_TEXT if spec.choose_prompt else ()))
-    facts = read_facts(rows.folder, spec) if needs_facts(wanted) else None
+    check_model_supports(model, spec)
+    wanted = (*spec.protocols, *(FREE_TEXT_PROTOCOLS if spec.choose_prompt else ()))
+    dataset_stats = read_dataset_stats(rows.folder, spec) if needs_dataset_stats(wanted) else None
     choice = None
-    if facts is not None:
-        require(facts, wanted, rows.folder)
+    if dataset_stats is not None:
+        check_supported(dataset_stats, wanted, rows.folder)
         if spec.choose_prompt:
-            choice = choose(model, rows, path, spec, facts, ranks=ranks, quiet=quiet)
-            spec = replace(spec, protocols=with_protocol(spec, choice.protocol))
-    predictions = predict(model, rows, path, spec, facts=facts, ranks=ranks, quiet=quiet)
+            choice = choose_prompt(model, rows, path, spec, dataset_stats, ranks=ranks, quiet=quiet)
+            spec = replace(spec, protocols=add_protocol(spec, choice.protocol))
+    predictions = predict(model, rows, path, spec, dataset_stats=dataset_stats, ranks=ranks, quiet=quiet)
     return Answers(
         spec=spec,
         predictions=tuple(predictions),
         choice=choice,
-        prompts=prompts_asked(model, rows, predictions, spec, facts),
-        notes=_notes(spec, facts),
+        prompts=record_prompts(model, rows, predictions, spec, dataset_stats),
+        notes=_price_notes(spec, dataset_stats),
     )
 
 
-def prompts_asked(
-    model: VisionModel, rows: Rows, predictions: Sequence[Prediction], spec: EvaluationSpec, facts: Facts | None
+def record_prompts(
+    model: VisionModel,
+    rows: Rows,
+    predictions: Sequence[Prediction],
+    spec: EvaluationSpec,
+    dataset_stats: DatasetStats | None,
 ) -> tuple[Prompt, ...]:
-    """For each protocol the question about the first row, with its own picture."""
+    """For each protocol the question about the first row, with its own image."""
     first = rows.products[0]
     found = []
     for protocol in spec.protocols:
         key = (first.product_code, protocol, "none")
         prefix = next(prediction.prefix for prediction in predictions if prediction.key == key) or ""
-        prompt = prompt_of(protocol, facts)
-        ids = model.token_ids(decoded(first, rows.folder), prompt, prefix) if isinstance(model, TokenModel) else None
+        prompt = make_prompt(protocol, dataset_stats)
+        ids = (
+            model.token_ids(decode_image(first, rows.folder), prompt, prefix) if isinstance(model, TokenModel) else None
+        )
         found.append(
             Prompt(
                 protocol=protocol,
                 text=prompt + prefix,
-                sha256=_sha256(prompt + prefix),
-                token_ids_head=None if ids is None else tuple(_without_repeated_positions(ids)[:IDS_SHOWN]),
-                token_ids_sha256=None if ids is None else _sha256(json.dumps(ids, separators=(",", ":"))),
+                sha256=_text_sha256(prompt + prefix),
+                token_ids_head=None if ids is None else tuple(_collapse_image_positions(ids)[:MAX_IDS_SHOWN]),
+                token_ids_sha256=None if ids is None else _text_sha256(json.dumps(ids, separators=(",", ":"))),
             )
         )
     return tuple(found)
 
 
-def _notes(spec: EvaluationSpec, facts: Facts | None) -> tuple[str, ...]:
-    if facts is None or "price" not in spec.protocols or facts.num_prices == len(facts.price_points):
+def _price_notes(spec: EvaluationSpec, dataset_stats: DatasetStats | None) -> tuple[str, ...]:
+    if (
+        dataset_stats is None
+        or "price" not in spec.protocols
+        or dataset_stats.num_prices == len(dataset_stats.price_points)
+    ):
         return ()
-    points = len(facts.price_points)
-    return (f"price weighs {points} of the {facts.num_prices} distinct prices of the train rows",)
+    points = len(dataset_stats.price_points)
+    return (f"price weighs {points} of the {dataset_stats.num_prices} distinct prices of the train rows",)
 
 
-def _without_repeated_positions(ids: Sequence[int]) -> list[int]:
+def _collapse_image_positions(ids: Sequence[int]) -> list[int]:
     """Every run of one and the same negative id shrunk to a single one."""
     return [
         token for value, run in itertools.groupby(ids) for token in (itertools.islice(run, 1) if value < 0 else run)
     ]
 
 
-def _sha256(text: str) -> str:
+def _text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

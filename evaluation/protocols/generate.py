@@ -1,7 +1,7 @@
-"""From rows to predictions: every picture is put before the model once, under every protocol.
+"""From rows to predictions: every image is put before the model once, under every protocol.
 
-The question of a protocol is the same for every product and decoding is greedy, so an answer belongs to a picture: the
-answer to a shuffled picture is the answer that the picture got as a product's own, and blank pictures of one size share
+The question of a protocol is the same for every product and decoding is greedy, so an answer belongs to an image: the
+answer to a shuffled image is the answer that the image got as a product's own, and blank images of one size share
 theirs. Controls therefore cost next to nothing. Batches are cut from the full list, whatever is done already, so a run
 that was killed and continued writes the same lines as one that was not.
 """
@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from evaluation.dataset_stats import Facts, read_facts, require
+from evaluation.dataset_stats import DatasetStats, check_supported, read_dataset_stats
 from evaluation.metrics.scoring import category_key
 from evaluation.models.base import ShapedModel, VisionModel
-from evaluation.protocols.inference import Asker, Reply
-from evaluation.protocols.protocols import check, needs_facts
-from evaluation.rows import Rows, decoded
+from evaluation.protocols.inference import ProtocolRunner, Reply
+from evaluation.protocols.protocols import check_model_supports, needs_dataset_stats
+from evaluation.rows import Rows, decode_image
 from evaluation.run_dir import ALONE, Key, Ranks, merge_rank_files, rank_file, rank_files
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
@@ -27,23 +27,23 @@ from schemas.product import Product
 from schemas.util.console import progress_bar
 
 
-def blank(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
-    """One colour over the size of the true picture, so the model spends the same number of image tokens."""
+def blank_image(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
+    """One colour over the size of the true image, so the model spends the same number of image tokens."""
     return Image.new("RGB", size, colour)
 
 
-def partners(products: Sequence[Product], seed: int, within_category: bool = False) -> dict[str, str]:
-    """For each product code the code whose picture is shown instead: everybody gives and gets one picture.
+def shuffled_pairs(products: Sequence[Product], seed: int, within_category: bool = False) -> dict[str, str]:
+    """For each product code the code whose image is shown instead: everybody gives and gets one image.
 
-    Families stand in a row in random order and everybody takes the picture as many places further as the largest
+    Families stand in a row in random order and everybody takes the image as many places further as the largest
     family is long, so nobody sees its own family while that family is at most half of all rows; otherwise nobody sees
-    its own picture. A single row has no partner: the result is empty.
+    its own image. A single row has no partner: the result is empty.
 
     Within categories the same is done in each category by itself, except that nobody ever sees its own family: where
-    one is more than half of the category, some pictures are shown twice, and a category of one family is left out.
+    one is more than half of the category, some images are shown twice, and a category of one family is left out.
     """
     if not within_category:
-        return _shifted(products, seed) if len(products) > 1 else {}
+        return _rotate_images(products, seed) if len(products) > 1 else {}
     by_category: dict[str, list[Product]] = defaultdict(list)
     for product in products:
         if product.category3_code:
@@ -54,11 +54,11 @@ def partners(products: Sequence[Product], seed: int, within_category: bool = Fal
         sizes = np.unique([product.family for product in members], return_counts=True)[1]
         if len(sizes) > 1:
             alone = 2 * int(sizes.max()) > len(members)
-            found |= _from_others(members) if alone else _shifted(members, [seed, number])
+            found |= _borrow_images(members) if alone else _rotate_images(members, [seed, number])
     return found
 
 
-def _shifted(products: Sequence[Product], seed: int | list[int]) -> dict[str, str]:
+def _rotate_images(products: Sequence[Product], seed: int | list[int]) -> dict[str, str]:
     families = sorted({product.family for product in products})
     order = dict(zip(families, np.random.default_rng(seed).permutation(len(families)), strict=True))
     row = sorted(products, key=lambda product: (order[product.family], product.product_code))
@@ -67,8 +67,8 @@ def _shifted(products: Sequence[Product], seed: int | list[int]) -> dict[str, st
     return {a.product_code: b.product_code for a, b in zip(row, row[step:] + row[:step], strict=True)}
 
 
-def _from_others(products: Sequence[Product]) -> dict[str, str]:
-    """Each family goes round the pictures of the other families."""
+def _borrow_images(products: Sequence[Product]) -> dict[str, str]:
+    """Each family goes round the images of the other families."""
     row = sorted(products, key=lambda product: product.product_code)
     found: dict[str, str] = {}
     for family in sorted({product.family for product in row}):
@@ -82,24 +82,24 @@ Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """What is put before the model: a product's own picture, or a blank one of a size."""
+class _ShownImage:
+    """What is put before the model: a product's own image, or a blank one of a size."""
 
     code: str | None
     size: tuple[int, int]
 
 
-_Asked = tuple[Product, str]
+_ProductControl = tuple[Product, str]
 """A product and the control under which it is asked about."""
-_Questions = dict[_Picture, list[_Asked]]
+_Questions = dict[_ShownImage, list[_ProductControl]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Pictures of one shape."""
+    """Images of one shape."""
 
     shape: Shape
-    pictures: Sequence[_Picture]
+    images: Sequence[_ShownImage]
 
 
 def predict(
@@ -108,7 +108,7 @@ def predict(
     path: Path,
     spec: EvaluationSpec,
     *,
-    facts: Facts | None = None,
+    dataset_stats: DatasetStats | None = None,
     ranks: Ranks = ALONE,
     quiet: bool = False,
     what: str = "answering rows",
@@ -119,39 +119,41 @@ def predict(
     `facts` are read from the shards where they are needed and not given. Several processes share the batches, and all
     return everything. Raises ToileError, before anything runs, for a protocol that the model or the data cannot serve.
     """
-    check(model, spec)
-    if facts is None and needs_facts(spec.protocols):
-        facts = read_facts(rows.folder, spec)
-    if facts is not None:
-        require(facts, spec.protocols, rows.folder)
-    asker = Asker(model, spec, facts)
-    questions = _questions(rows, spec)
+    check_model_supports(model, spec)
+    if dataset_stats is None and needs_dataset_stats(spec.protocols):
+        dataset_stats = read_dataset_stats(rows.folder, spec)
+    if dataset_stats is not None:
+        check_supported(dataset_stats, spec.protocols, rows.folder)
+    asker = ProtocolRunner(model, spec, dataset_stats)
+    questions = _plan_questions(rows, spec)
     products = {product.product_code: product for product in rows.products}
-    batches = list(_batches(questions, model, spec))
-    order = [key for batch in batches for key in _keys_of(batch, questions, spec)]
-    _join(path, order, ranks)
+    batches = list(_make_batches(questions, model, spec))
+    order = [key for batch in batches for key in _batch_keys(batch, questions, spec)]
+    _merge_rank_predictions(path, order, ranks)
     found = read_predictions(path)
     done = {prediction.key for prediction in found}
     mine = [batch for number, batch in enumerate(batches) if ranks.mine(number)]
-    still_open = [batch for batch in mine if not done.issuperset(_keys_of(batch, questions, spec))]
-    total, waiting = (sum(len(batch.pictures) for batch in some) for some in (mine, still_open))
+    still_open = [batch for batch in mine if not done.issuperset(_batch_keys(batch, questions, spec))]
+    total, waiting = (sum(len(batch.images) for batch in some) for some in (mine, still_open))
     with progress_bar(f"{what}: {', '.join(spec.protocols)}", total, done=total - waiting, quiet=quiet) as advance:
         for batch in still_open:
             drawn = [
-                decoded(products[picture.code], rows.folder) if picture.code else blank(picture.size, rows.mean_colour)
-                for picture in batch.pictures
+                decode_image(products[image.code], rows.folder)
+                if image.code
+                else blank_image(image.size, rows.mean_colour)
+                for image in batch.images
             ]
-            shows_product = [picture.code is not None for picture in batch.pictures]
-            replies = asker.replies(drawn, shows_product, blank(batch.shape[1:], rows.mean_colour))
-            lines = [line for line in _lines(batch, replies, questions) if line.key not in done]
+            shows_product = [image.code is not None for image in batch.images]
+            replies = asker.replies(drawn, shows_product, blank_image(batch.shape[1:], rows.mean_colour))
+            lines = [line for line in _batch_predictions(batch, replies, questions) if line.key not in done]
             append_predictions(path if ranks.size == 1 else rank_file(path, ranks.rank), lines)
             found += lines
-            advance(len(batch.pictures))
-    _join(path, order, ranks, sort=bool(done))
-    return in_order(found if ranks.size == 1 else read_predictions(path), rows.products, spec)
+            advance(len(batch.images))
+    _merge_rank_predictions(path, order, ranks, sort=bool(done))
+    return sort_predictions(found if ranks.size == 1 else read_predictions(path), rows.products, spec)
 
 
-def _join(path: Path, order: Sequence[Key], ranks: Ranks, *, sort: bool = False) -> None:
+def _merge_rank_predictions(path: Path, order: Sequence[Key], ranks: Ranks, *, sort: bool = False) -> None:
     """What several processes have written, now or in an earlier start, goes into `path`, as if one had written it.
 
     `sort` when an earlier start may have left holes that later lines stand behind.
@@ -164,7 +166,9 @@ def _join(path: Path, order: Sequence[Key], ranks: Ranks, *, sort: bool = False)
     ranks.wait()
 
 
-def in_order(predictions: Sequence[Prediction], products: Sequence[Product], spec: EvaluationSpec) -> list[Prediction]:
+def sort_predictions(
+    predictions: Sequence[Prediction], products: Sequence[Product], spec: EvaluationSpec
+) -> list[Prediction]:
     """Those about these products under the protocols and controls of `spec`, in its order, then that of the rows."""
     found = {prediction.key: prediction for prediction in predictions}
     keys = (
@@ -176,66 +180,68 @@ def in_order(predictions: Sequence[Prediction], products: Sequence[Product], spe
     return [found[key] for key in keys if key in found]
 
 
-def _questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
-    """Which products are asked about before which picture."""
+def _plan_questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
+    """Which products are asked about before which image."""
     partner = {}
     if "shuffled" in spec.controls:
-        partner["shuffled"] = partners(rows.products, spec.seed)
+        partner["shuffled"] = shuffled_pairs(rows.products, spec.seed)
     if "shuffled_in_category" in spec.controls:
-        partner["shuffled_in_category"] = partners(rows.products, spec.seed, within_category=True)
+        partner["shuffled_in_category"] = shuffled_pairs(rows.products, spec.seed, within_category=True)
     asked: _Questions = {}
     for product in rows.products:
         code = product.product_code
-        asked.setdefault(_Picture(code, rows.sizes[code]), []).append((product, "none"))
+        asked.setdefault(_ShownImage(code, rows.sizes[code]), []).append((product, "none"))
         for control in spec.controls:
             if control == "blank":
-                asked.setdefault(_Picture(None, rows.sizes[code]), []).append((product, control))
+                asked.setdefault(_ShownImage(None, rows.sizes[code]), []).append((product, control))
             elif code in partner[control]:
                 other = partner[control][code]
-                asked.setdefault(_Picture(other, rows.sizes[other]), []).append((product, control))
+                asked.setdefault(_ShownImage(other, rows.sizes[other]), []).append((product, control))
     return asked
 
 
-def _batches(questions: _Questions, model: VisionModel, spec: EvaluationSpec) -> Iterator[_Batch]:
-    """Pictures of one shape together, the largest shapes first.
+def _make_batches(questions: _Questions, model: VisionModel, spec: EvaluationSpec) -> Iterator[_Batch]:
+    """Images of one shape together, the largest shapes first.
 
     So a batch needs no padding but for the text, and memory that does not suffice shows in the first batch.
     """
-    shape_of = _shapes(model)
-    by_shape: dict[Shape, list[_Picture]] = {}
-    for picture in questions:
-        by_shape.setdefault(shape_of(picture.size), []).append(picture)
+    shape_of = _shape_function(model)
+    by_shape: dict[Shape, list[_ShownImage]] = {}
+    for image in questions:
+        by_shape.setdefault(shape_of(image.size), []).append(image)
     for shape in sorted(by_shape, reverse=True):
-        pictures = sorted(by_shape[shape], key=lambda picture: picture.size)
-        for start in range(0, len(pictures), spec.batch_size):
-            yield _Batch(shape, pictures[start : start + spec.batch_size])
+        images = sorted(by_shape[shape], key=lambda image: image.size)
+        for start in range(0, len(images), spec.batch_size):
+            yield _Batch(shape, images[start : start + spec.batch_size])
 
 
-def _shapes(model: VisionModel) -> Callable[[tuple[int, int]], Shape]:
-    """The model's own notion of the shape of a picture, or its size, the number of pixels first."""
+def _shape_function(model: VisionModel) -> Callable[[tuple[int, int]], Shape]:
+    """The model's own notion of the shape of an image, or its size, the number of pixels first."""
     if isinstance(model, ShapedModel):
         return model.shape
     return lambda size: (size[0] * size[1], *size)
 
 
-def _keys_of(batch: _Batch, questions: _Questions, spec: EvaluationSpec) -> Iterator[Key]:
+def _batch_keys(batch: _Batch, questions: _Questions, spec: EvaluationSpec) -> Iterator[Key]:
     """The lines of a batch in the order in which they are written."""
     for protocol in spec.protocols:
-        for picture in batch.pictures:
-            for product, control in questions[picture]:
+        for image in batch.images:
+            for product, control in questions[image]:
                 yield (product.product_code, protocol, control)
 
 
-def _lines(batch: _Batch, replies: Mapping[str, Sequence[Reply]], questions: _Questions) -> list[Prediction]:
+def _batch_predictions(
+    batch: _Batch, replies: Mapping[str, Sequence[Reply]], questions: _Questions
+) -> list[Prediction]:
     return [
-        _line(product, protocol, control, picture, reply)
+        _make_prediction(product, protocol, control, image, reply)
         for protocol, of_protocol in replies.items()
-        for picture, reply in zip(batch.pictures, of_protocol, strict=True)
-        for product, control in questions[picture]
+        for image, reply in zip(batch.images, of_protocol, strict=True)
+        for product, control in questions[image]
     ]
 
 
-def _line(product: Product, protocol: str, control: str, picture: _Picture, reply: Reply) -> Prediction:
+def _make_prediction(product: Product, protocol: str, control: str, image: _ShownImage, reply: Reply) -> Prediction:
     assert product.full_price is not None, product.product_code
     return Prediction(
         product_code=product.product_code,
@@ -245,7 +251,7 @@ def _line(product: Product, protocol: str, control: str, picture: _Picture, repl
         inferable=product.inferable,
         protocol=protocol,
         control=control,
-        shown=picture.code,
+        shown=image.code,
         answer=reply.text,
         truncated=reply.truncated,
         prefix=reply.prefix,

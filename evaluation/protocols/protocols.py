@@ -1,136 +1,156 @@
-"""The text of every prompt, and the beginnings of answers behind which candidates are scored.
+"""The protocols: how a model is asked, the prompt of each, what each needs, and whether model and data can serve it.
 
-One prompt serves all rows of a protocol. `rank` and `price` ask with the training prompt: it is the form of the prefix
-that tells a base model what is wanted, so both models are asked alike. The prefix is in the model's own words (its
-answer to the same picture and prompt) and never holds anything of the row: a tuned model has learnt to name a category
-behind a title and is lost without one, an untuned one whose answer has no title is asked behind the bare label.
+A base model loses points for not knowing the form of the answer, and a tuned one gains them for it. Several protocols
+divide a gain into form and perception:
+
+    generate     the training prompt, answered greedily
+    instructed   the same question with the answer form, the closed list of categories and the currency
+    examples     instructed, and answers of a few train rows
+    constrained  instructed, and only the answer form can be written
+    rank         log-probability of every category of the closed set, after the model's own title
+    price        probability of every price point, after the model's own title and category
+
+One prompt serves all rows of a protocol. `rank` and `price` use the training prompt: the form of the prefix tells a
+base model what is wanted, so both models are asked alike. The prefix is in the model's own words (its answer to the
+same image and prompt) and contains nothing of the row: a tuned model expects a title before the category. An untuned
+one whose answer has no title is asked after the bare label.
+
+To add a protocol: its name in `schemas.evaluation`, its prompt in `make_prompt` and its text in `PROTOCOL_METHODS`
+here, its answers in `evaluation.protocols.inference.ProtocolRunner`, and, where it answers only some fields, an entry
+in `evaluation.metrics.metrics.FIELDS_ANSWERED`.
 """
 
 from collections.abc import Iterable, Sequence
 
-from evaluation.dataset_stats import Facts
+from evaluation.dataset_stats import DatasetStats
 from evaluation.models.base import ConstrainedModel, RankingModel, VisionModel
 from schemas.answer import PROMPT, QUESTION, parse, render
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 
-FREE_TEXT = ("generate", "instructed", "examples")
-"""The model writes what it likes; among these a prompt is chosen, the earlier one where they are equal."""
-SCORED = ("rank", "price")
-"""Candidates are scored behind a prefix from the model's own answer to the training prompt."""
-FIELDS_ANSWERED = {"rank": ("category",), "price": ("price",)}
-"""What an answer of such a protocol can be right about; of every other protocol it is category, title and price."""
-METHODS = {
-    "generate": "the training prompt, greedy; for every protocol, equal questions about equal pictures are asked once",
+FREE_TEXT_PROTOCOLS = ("generate", "instructed", "examples")
+"""The model writes free text; a prompt is chosen among these, the earlier one on a tie."""
+RANKING_PROTOCOLS = ("rank", "price")
+"""Candidates are scored after a prefix from the model's own answer to the training prompt."""
+PROTOCOL_METHODS = {
+    "generate": "the training prompt, greedy; for every protocol, equal questions about equal images are asked once",
     "instructed": "greedy; the prompt adds the form of the answer, the closed list of categories and the currency",
-    "examples": "instructed, and answers of num_examples train rows of different categories, drawn by hash of seed and "
-    "code among families that no other split holds",
+    "examples": "instructed, and answers of num_examples train rows of different categories, selected by a hash of "
+    "seed and code among families that no other split holds",
     "constrained": "instructed, and of the tokens that keep the answer in the training form (title of one line, "
-    "category of the closed set, decimal price) the likeliest is taken",
-    "rank": "ln P(category | picture, training prompt, `Product: {the model's own title}, Category:`), closed by what "
-    "follows a category; per_token: over its tokens; calibrated: less ln of the mean of P under a blank picture behind "
-    "one train title of each category. An answer without a title: behind `Category:`, blank picture and all",
-    "price": "P(price | picture, training prompt, the model's own title and category), closed by the end token, over "
+    "category of the closed set, decimal price) the most probable is taken",
+    "rank": "ln P(category | image, training prompt, `Product: {the model's own title}, Category:`), closed by what "
+    "follows a category; per_token: over its tokens; calibrated: less ln of the mean of P under a blank image behind "
+    "one train title of each category. An answer without a title: behind `Category:`, blank image and all",
+    "price": "P(price | image, training prompt, the model's own title and category), closed by the end token, over "
     "the distinct full prices of the train rows (at most 512: at equally spaced quantiles of the rows, then the "
     "commonest), divided by its sum; the answer is the median. Unreadable answers: behind `Full Price:`",
 }
 """How each protocol asks, for results."""
-CHOICE = "the free-text protocol with the most right categories, titles and prices on validation rows; test is not seen"
+CHOICE_METHOD = (
+    "the free-text protocol with the most right categories, titles and prices on validation rows; test is not seen"
+)
 _ALTERNATIVE = "use --protocol generate, instructed or examples, or evaluate the model itself, without a server"
 
 
-def needs_facts(protocols: Iterable[str]) -> bool:
-    """Whether prompts, forms or candidates come from the data."""
+def needs_dataset_stats(protocols: Iterable[str]) -> bool:
+    """Return whether prompts, forms or candidates come from the data."""
     return set(protocols) != {"generate"}
 
 
-def check(model: VisionModel, spec: EvaluationSpec) -> None:
-    """Raise a ToileError for a protocol that the model cannot be asked under; before anything runs."""
-    scored = [protocol for protocol in spec.protocols if protocol in SCORED]
+def check_model_supports(model: VisionModel, spec: EvaluationSpec) -> None:
+    """Raise a ToileError for a protocol that the model cannot serve, before anything runs."""
+    scored = [protocol for protocol in spec.protocols if protocol in RANKING_PROTOCOLS]
     if scored and not isinstance(model, RankingModel):
         raise ToileError(
-            f"protocol {', '.join(scored)}", "needs log-probabilities, which this model does not tell", _ALTERNATIVE
+            f"protocol {', '.join(scored)}", "needs log-probabilities, which this model does not return", _ALTERNATIVE
         )
     if "constrained" in spec.protocols and not can_constrain(model):
         raise ToileError("protocol constrained", "needs a model whose tokens can be constrained", _ALTERNATIVE)
 
 
 def can_constrain(model: VisionModel) -> bool:
-    """Whether `generate` takes a constraint."""
+    """Return whether `generate` accepts a constraint."""
     return isinstance(model, ConstrainedModel) and model.constrains
 
 
-def with_protocol(spec: EvaluationSpec, protocol: str) -> tuple[str, ...]:
-    """The protocols of a run, `protocol` added at the end where it is not among them."""
+def add_protocol(spec: EvaluationSpec, protocol: str) -> tuple[str, ...]:
+    """Return the protocols of a run, with `protocol` at the end where it is not among them."""
     return spec.protocols if protocol in spec.protocols else (*spec.protocols, protocol)
 
 
 CONTENT_FREE = "N/A"
-"""A title that says nothing, where the data has none to offer; as in Zhao et al. 2021, arXiv 2102.09690."""
+"""A content-free title, where the data has none; as in Zhao et al. 2021, arXiv 2102.09690."""
 
 
-def prompt_of(protocol: str, facts: Facts | None) -> str:
-    """The prompt of a protocol; only `generate`, `rank` and `price` can do without facts."""
+def make_prompt(protocol: str, dataset_stats: DatasetStats | None) -> str:
+    """Return the prompt of a protocol; only `generate`, `rank` and `price` work without `dataset_stats`."""
     if protocol in ("generate", "rank", "price"):
         return PROMPT
-    assert facts is not None, protocol
-    lines = [QUESTION, *_instructions(facts)]
+    assert dataset_stats is not None, protocol
+    lines = [QUESTION, *_instructions(dataset_stats)]
     if protocol == "examples":
-        lines += ["Answers about other pictures were, for example:", *map(_example, facts.examples)]
+        lines += ["Answers about other pictures were, for example:", *map(_render_example, dataset_stats.examples)]
     return PROMPT.replace(QUESTION, "\n".join(lines))
 
 
 def category_prefix(answer: str) -> str:
-    """What stands before the category of an answer: with the title of `answer` where one can be read."""
+    """Return the text before the category of an answer, with the title of `answer` where one can be read."""
     title = parse(answer).title
-    return _titled(title) if title else "Category:"
+    return _title_prefix(title) if title else "Category:"
 
 
 def price_prefix(answer: str) -> str:
-    """What stands before the price of an answer: with title and category of `answer` where both can be read."""
+    """Return the text before the price, with title and category of `answer` where both can be read."""
     found = parse(answer)
-    return f"{_titled(found.title)} {found.category}, Full Price:" if found.title and found.category else "Full Price:"
+    return (
+        f"{_title_prefix(found.title)} {found.category}, Full Price:"
+        if found.title and found.category
+        else "Full Price:"
+    )
 
 
-def reference_prefixes(prefix: str, facts: Facts) -> tuple[str, ...]:
-    """Prefixes of the same form that say nothing about the picture: under these a category shows its habit.
+def reference_prefixes(prefix: str, dataset_stats: DatasetStats) -> tuple[str, ...]:
+    """Return prefixes of the same form that say nothing about the image, for the content-free prior of categories.
 
-    Behind a title it would show what the title says, so all titles of `facts.references` have their turn.
+    After one title the prior would be what that title says, so all titles of `dataset_stats.references` are used.
     """
     if prefix == "Category:":
         return (prefix,)
-    return tuple(_titled(title) for _, title in facts.references) or (_titled(CONTENT_FREE),)
+    return tuple(_title_prefix(title) for _, title in dataset_stats.references) or (_title_prefix(CONTENT_FREE),)
 
 
 def category_candidates(categories: Sequence[str]) -> list[str]:
-    """The categories as they follow the prefix, closed by what follows them, so that no name gains by being short."""
+    """Return the categories as they follow the prefix, closed by what follows, so that short names gain nothing."""
     return [f" {category}, Full Price:" for category in categories]
 
 
 def price_candidates(points: Sequence[float]) -> list[str]:
-    """The prices as they follow the prefix, written as in the training form."""
+    """Return the prices as they follow the prefix, written as in the training form."""
     return [f" {float(point)!r}" for point in points]
 
 
-def _titled(title: str | None) -> str:
+def _title_prefix(title: str | None) -> str:
     return f"Product: {title}, Category:"
 
 
-def _instructions(facts: Facts) -> list[str]:
-    currency = f"in {_plain(facts.currency)}" if facts.currency else "in the currency of the shop"
+def _instructions(dataset_stats: DatasetStats) -> list[str]:
+    currency = (
+        f"in {_escape_markup(dataset_stats.currency)}" if dataset_stats.currency else "in the currency of the shop"
+    )
     return [
         "Answer with one line of exactly this form: Product: TITLE, Category: CATEGORY, Full Price: PRICE",
         "TITLE is the product's name as a shop would print it.",
-        f"CATEGORY is one of these: {'; '.join(map(_plain, facts.categories))}",
+        f"CATEGORY is one of these: {'; '.join(map(_escape_markup, dataset_stats.categories))}",
         f"PRICE is its full price {currency}, digits and a decimal point only.",
     ]
 
 
-def _example(product: Product) -> str:
-    return _plain(render(product.title or "", product.category3_code or "", product.full_price or 0.0))
+def _render_example(product: Product) -> str:
+    return _escape_markup(render(product.title or "", product.category3_code or "", product.full_price or 0.0))
 
 
-def _plain(text: str) -> str:
-    """Text of the data with nothing in it that a tokenizer takes for a special token or a picture's place."""
+def _escape_markup(text: str) -> str:
+    """Return text without anything that a tokenizer reads as a special token or an image position."""
     return " ".join(text.replace("<", "< ").split())

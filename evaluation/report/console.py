@@ -10,34 +10,44 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from evaluation.metrics.metrics import HEADLINE, shown
+from evaluation.metrics.metrics import HEADLINE, metric_names
 from evaluation.report import page
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.evaluation import EvaluationSpec
-from schemas.matrix import Cell, Contrast, Matrix
-from schemas.result import COMPARISON, Comparison, Difference, Result, Score, read_comparison, read_result
+from schemas.result import (
+    COMPARISON,
+    Cell,
+    Comparison,
+    Contrast,
+    Difference,
+    Matrix,
+    Result,
+    Score,
+    document_of,
+    read_comparison,
+    read_result,
+)
 from schemas.util.console import strip_control_chars
 from schemas.util.files import storage_errors
-from schemas.validation import nearest
 
 
-def check_floors(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
+def check_thresholds(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
     """ToileError for a figure that the headline protocol does not have: before the model has spent an hour."""
-    names = {*shown(spec.protocol, "none"), *(f"{name}_macro" for name in HEADLINE)}
+    names = {*metric_names(spec.protocol, "none"), *(f"{name}_macro" for name in HEADLINE)}
     for metric in floors:
         if metric not in names:
             problem = f"the protocol {spec.protocol} has no figure {metric!r}"
-            raise ToileError("--fail-under", problem, nearest(metric, names))
+            raise ToileError("--fail-under", problem, suggest(metric, names))
 
 
-def hold_floors(floors: Mapping[str, float], result: Result, out: Path) -> None:
-    """ToileError when a figure of the headline protocol on all rows, with their own pictures, is below its floor."""
-    below = below_floors(floors, result)
+def enforce_thresholds(floors: Mapping[str, float], result: Result, out: Path) -> None:
+    """ToileError when a figure of the headline protocol on all rows, with their own images, is below its floor."""
+    below = find_below_thresholds(floors, result)
     if below:
         raise ToileError(str(out), "; ".join(below), "--fail-under asks for more; the result itself is complete")
 
 
-def below_floors(floors: Mapping[str, float], result: Result) -> list[str]:
+def find_below_thresholds(floors: Mapping[str, float], result: Result) -> list[str]:
     """One sentence a floor that is not held; a figure without a value is below every floor."""
     figures = {score.metric: score for score in result.scores if _is_headline(score, result.inputs.spec)}
     below = []
@@ -53,26 +63,38 @@ def _is_headline(score: Score, spec: EvaluationSpec) -> bool:
     return place == (spec.protocol, spec.split, "none", "all", None, None)
 
 
-KINDS = (".json", ".md", ".xml")
-FIGURES = ("joint", "category", "title", "price", "reasoning")
+SUMMARY_SUFFIXES = (".json", ".md", ".xml")
+SUMMARY_METRICS = ("joint", "category", "title", "price", "reasoning")
 
 
-def check_kind(path: Path) -> None:
+def check_suffix(path: Path) -> None:
     """ToileError for a file whose ending names no kind of summary."""
-    if path.suffix not in KINDS:
-        raise ToileError(str(path), "names no kind of summary", f"end it in {', '.join(KINDS)}")
+    if path.suffix not in SUMMARY_SUFFIXES:
+        raise ToileError(str(path), "names no kind of summary", f"end it in {', '.join(SUMMARY_SUFFIXES)}")
 
 
 def write_summary(folder: Path, path: Path, floors: Mapping[str, float]) -> None:
     """The summary of a finished evaluation or comparison folder, in the form that the ending of `path` names."""
-    check_kind(path)
+    check_suffix(path)
     record = read_comparison(folder) if (folder / COMPARISON).is_file() else read_result(folder)
-    below = below_floors(floors, record) if isinstance(record, Result) else []
+    below = find_below_thresholds(floors, record) if isinstance(record, Result) else []
     if floors and not isinstance(record, Result):
         raise ToileError(str(folder), "is a comparison, which has no floors", "leave out --fail-under")
     text = {".json": _json, ".md": _markdown, ".xml": _junit}[path.suffix](record, floors, below)
     with storage_errors(path):
         path.write_text(text, encoding="utf-8")
+
+
+def headline_summary(record: Result | Comparison, out: Path) -> dict[str, Any]:
+    """Return the headline figures for one line of JSON: {"joint": [value, low, high], ...}."""
+    rows = page.headline_rows(record.counts)
+    n = record.counts.inferable if rows == "inferable" else record.counts.evaluated
+    figures = {
+        name: [row.difference if isinstance(row, Difference) else row.value, row.low, row.high]
+        for name, row in _headline_figures(record).items()
+    }
+    summary: dict[str, Any] = document_of({"out": str(out), "rows": rows, "n": n, **figures})
+    return summary
 
 
 def _kind_of_rows(record: Result | Comparison) -> str:
@@ -85,7 +107,7 @@ def _headline_figures(record: Result | Comparison) -> dict[str, Score | Differen
     found: Mapping[Any, Any] = page.by_key(scores)
     return {
         name: row
-        for name in FIGURES
+        for name in SUMMARY_METRICS
         if (row := found.get((name, _kind_of_rows(record), "none", None, None))) is not None
     }
 
@@ -111,31 +133,31 @@ def _fields(row: Score | Difference) -> dict[str, float | None]:
 def _markdown(record: Result | Comparison, floors: Mapping[str, float], below: list[str]) -> str:
     lines = []
     if isinstance(record, Result):
-        lines += [f"**{_escaped(record.inputs.model)}**: {_escaped(record.verdict)}", ""]
+        lines += [f"**{_escape_markdown(record.inputs.model)}**: {_escape_markdown(record.verdict)}", ""]
         lines += ["| figure | n | value | 95 % |", "| --- | ---: | ---: | ---: |"]
         lines[-2] = lines[-2].replace("95 %", f"{100 * record.inputs.spec.confidence:g} %")
     else:
         for side, name in ((record.base, "base"), (record.tuned, "tuned")):
-            lines.append(f"- {name} **{_escaped(side.inputs.model)}**: {_escaped(side.verdict)}")
+            lines.append(f"- {name} **{_escape_markdown(side.inputs.model)}**: {_escape_markdown(side.verdict)}")
         lines += ["", "| figure | n | base | tuned | difference | p |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for name, row in _headline_figures(record).items():
-        lines.append("| " + " | ".join([name, str(row.n), *_cells(row)]) + " |")
+        lines.append("| " + " | ".join([name, str(row.n), *_markdown_cells(row)]) + " |")
     lines += [f"\nBelow its floor: {text}." for text in below]
     return "\n".join([*lines, "", f"{record.counts.evaluated} products, {_kind_of_rows(record)} rows."]) + "\n"
 
 
-def _cells(row: Score | Difference) -> list[str]:
+def _markdown_cells(row: Score | Difference) -> list[str]:
     if isinstance(row, Score):
-        return [_percent(row.value), f"{_percent(row.low)} to {_percent(row.high)}"]
-    difference = f"{_percent(row.difference)} ({_percent(row.low)} to {_percent(row.high)})"
-    return [_percent(row.base), _percent(row.tuned), difference, "-" if row.p is None else f"{row.p:.3g}"]
+        return [_format_percent(row.value), f"{_format_percent(row.low)} to {_format_percent(row.high)}"]
+    difference = f"{_format_percent(row.difference)} ({_format_percent(row.low)} to {_format_percent(row.high)})"
+    return [_format_percent(row.base), _format_percent(row.tuned), difference, "-" if row.p is None else f"{row.p:.3g}"]
 
 
-def _percent(value: float | None) -> str:
+def _format_percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
-def _escaped(text: str) -> str:
+def _escape_markdown(text: str) -> str:
     """Names and sentences as plain characters of Markdown."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>|#" else c for c in " ".join(text.split()))
 
@@ -185,12 +207,12 @@ def print_result(result: Result) -> None:
         row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
         n = row[-1].n if row[-1] else 0
         few = n < result.inputs.spec.min_category_rows
-        table.add_row(_named(name, kind), str(n), *[_figure(score) for score in row], style=_style(few))
-    console = _console()
+        table.add_row(_row_name(name, kind), str(n), *[_format_score(score) for score in row], style=_row_style(few))
+    console = _make_console()
     console.print(table)
     if result.ceiling is not None:
-        console.print(Text(_ceiling(result)), soft_wrap=True)
-    console.print(Text(result.verdict, style=_mood(result.uses_picture)), soft_wrap=True)
+        console.print(Text(_best_achievable_line(result)), soft_wrap=True)
+    console.print(Text(result.verdict, style=_verdict_style(result.uses_picture)), soft_wrap=True)
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -202,12 +224,12 @@ def print_comparison(comparison: Comparison) -> None:
         row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
         joint = row[-1]
         if joint is not None:
-            cells = [str(joint.n), *map(_change, row), _gain(joint), _p(joint, least)]
-            table.add_row(_named(name, kind), *cells, style=_style(joint.n < least))
-    console = _console()
+            cells = [str(joint.n), *map(_format_change, row), _format_gain(joint), _format_p(joint, least)]
+            table.add_row(_row_name(name, kind), *cells, style=_row_style(joint.n < least))
+    console = _make_console()
     console.print(table)
     for label, side in (("base", comparison.base), ("tuned", comparison.tuned)):
-        console.print(Text(f"{label}: {side.verdict}", style=_mood(side.uses_picture)), soft_wrap=True)
+        console.print(Text(f"{label}: {side.verdict}", style=_verdict_style(side.uses_picture)), soft_wrap=True)
 
 
 def print_matrix(matrix: Matrix) -> None:
@@ -215,23 +237,23 @@ def print_matrix(matrix: Matrix) -> None:
     cells = {(cell.mix, cell.test): cell for cell in matrix.cells if cell.metric == "joint"}
     table = _table("trained on", *(f"on {test}" for test in matrix.tests))
     for mix in matrix.mixes:
-        table.add_row(mix, *(_figure(cells[mix, test]) for test in matrix.tests))
-    console = _console()
+        table.add_row(mix, *(_format_score(cells[mix, test]) for test in matrix.tests))
+    console = _make_console()
     console.print(table)
     brought = _table("on the rows of", "instead of", "training on", "points", "p (Holm)")
     for contrast in matrix.contrasts:
         if contrast.metric == "joint":
             p = "-" if contrast.p_holm is None else f"{contrast.p_holm:.3g}"
-            brought.add_row(contrast.test, contrast.before, contrast.after, _gain(contrast), p)
+            brought.add_row(contrast.test, contrast.before, contrast.after, _format_gain(contrast), p)
     console.print(brought)
 
 
-def _ceiling(result: Result) -> str:
+def _best_achievable_line(result: Result) -> str:
     """One line: the best that any model could reach on the headline rows, and how much of it this one did."""
     rows = page.headline_rows(result.counts)
     parts = []
     for metric, name in {**{column: column for column in _COLUMNS}, "joint": "all three"}.items():
-        best = page.ceiling(result, rows, metric)
+        best = page.best_achievable(result, rows, metric)
         if best is not None:
             share = "" if best[1] is None else f" ({100 * best[1]:.0f} % of it)"
             parts.append(f"{name} {100 * best[0]:.0f} %{share}")
@@ -245,43 +267,43 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _console() -> Console:
+def _make_console() -> Console:
     """On stdout; a pipe gets lines wide enough not to break."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=max(_MIN_WIDTH, console.width))
 
 
-def _named(name: str | None, kind: str) -> Text:
+def _row_name(name: str | None, kind: str) -> Text:
     return Text(f"{kind} rows", style="bold") if name is None else Text(strip_control_chars(name))
 
 
-def _style(few: bool) -> str:
+def _row_style(few: bool) -> str:
     return "dim" if few else ""
 
 
-def _mood(uses_picture: bool | None) -> str:
+def _verdict_style(uses_picture: bool | None) -> str:
     return "green" if uses_picture else "yellow"
 
 
-def _figure(score: Score | Cell | None) -> str:
+def _format_score(score: Score | Cell | None) -> str:
     if score is None or score.value is None or score.low is None or score.high is None:
         return "-"
     return f"{100 * score.value:3.0f} % ({100 * score.low:.0f}-{100 * score.high:.0f})"
 
 
-def _change(row: Difference | None) -> str:
+def _format_change(row: Difference | None) -> str:
     if row is None or row.base is None or row.tuned is None:
         return "-"
     return f"{100 * row.base:.0f} -> {100 * row.tuned:.0f} %"
 
 
-def _gain(row: Difference | Contrast) -> str:
+def _format_gain(row: Difference | Contrast) -> str:
     if row.difference is None or row.low is None or row.high is None:
         return "-"
     return f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
 
 
-def _p(row: Difference, least: int) -> str:
+def _format_p(row: Difference, least: int) -> str:
     if row.n < least:
         return "too few"
     value = row.p if row.category is None else row.p_holm

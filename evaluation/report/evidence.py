@@ -1,4 +1,4 @@
-"""What a page needs to be checked by a stranger: rows without pictures, answers, habits; and the check itself.
+"""What a page needs to be checked by a stranger: rows without images, answers, frequencies; and the check itself.
 
 The page holds them compressed. `toile report rescore PAGE` scores the answers anew and compares every figure with
 those that the page shows, so a figure that was changed afterwards, or that today's scoring would not give, is found
@@ -16,25 +16,27 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from evaluation.metrics.baselines import Habits, habits_of
-from evaluation.metrics.differences import against_baselines, differences
-from evaluation.metrics.scores import scores_of
-from evaluation.metrics.scoring import Outcome, outcomes
-from evaluation.protocols.protocols import with_protocol
-from evaluation.rows import truths
-from evaluation.run_dir import named
+from annotated_types import Len
+
+from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
+from evaluation.metrics.differences import compare_with_baselines, compute_differences
+from evaluation.metrics.scores import compute_scores
+from evaluation.metrics.scoring import Outcome, score_answers
+from evaluation.protocols.protocols import add_protocol
+from evaluation.rows import ground_truth
+from evaluation.run_dir import format_keys
+from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Result, document_of, identity_document, read_result
-from schemas.validation import build, validate
 
 EMBEDDED = re.compile(r'<script type="application/json" id="toile">(.*?)</script>', re.DOTALL)
 PACKED = re.compile(r'<script type="application/gzip\+base64" id="evidence">([A-Za-z0-9+/=\s]*)</script>')
-MOST_BYTES = 500_000_000
+MAX_EVIDENCE_BYTES = 500_000_000
 """A page whose evidence is larger than this when unpacked is not looked at."""
 TOLERANCE = 1e-5
 """Relative; figures are written with six digits."""
@@ -43,21 +45,21 @@ _LISTED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything that the figures of a page follow from; made by `evidence_of`, in an order of its own."""
+    """Everything that the figures of a page follow from; made by `make_evidence`, in an order of its own."""
 
     spec: EvaluationSpec
     """The way of judging, with the protocols that were asked."""
     products: Sequence[Product]
-    sides: Sequence[Sequence[Prediction]]
+    sides: Annotated[Sequence[Sequence[Prediction]], Len(1, 2)]
     """The answers of one model, or of two."""
-    habits: Habits | None
+    habits: TrainingFrequencies | None
     touched: Sequence[str]
     """Codes of rows that training has met."""
 
     def outcomes(self) -> list[list[Outcome]]:
         """Every side's answers, scored."""
         categories = self.habits.categories if self.habits else ()
-        return [outcomes(self.products, side, self.spec, categories) for side in self.sides]
+        return [score_answers(self.products, side, self.spec, categories) for side in self.sides]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +71,11 @@ class Rescored:
     """Names of the figures that are not the same."""
 
 
-def evidence_of(
+def make_evidence(
     spec: EvaluationSpec,
     products: Iterable[Product],
     sides: Iterable[Iterable[Prediction]],
-    habits: Habits | None,
+    frequencies: TrainingFrequencies | None,
     touched: Iterable[str],
 ) -> Evidence:
     """In the order of codes: resampling numbers families as they come, so another order would move the fifth digit."""
@@ -81,17 +83,17 @@ def evidence_of(
         spec=spec,
         products=sorted(products, key=lambda product: product.product_code),
         sides=[sorted(side, key=lambda p: (p.protocol, p.control, p.product_code)) for side in sides],
-        habits=habits,
+        habits=frequencies,
         touched=sorted(touched),
     )
 
 
-def pack(evidence: Evidence) -> str:
+def pack_evidence(evidence: Evidence) -> str:
     """As base64 text for a script element."""
     document = {
         "spec": dataclasses.asdict(evidence.spec),
-        "products": [_short(dataclasses.replace(product, image=None)) for product in evidence.products],
-        "sides": [[_answer(prediction) for prediction in side] for side in evidence.sides],
+        "products": [_scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
+        "sides": [[_prediction_fields(prediction) for prediction in side] for side in evidence.sides],
         "habits": None if evidence.habits is None else dataclasses.asdict(evidence.habits),
         "touched": evidence.touched,
     }
@@ -100,7 +102,7 @@ def pack(evidence: Evidence) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
+class EvaluationFolder:
     """A finished evaluation as it lies on disk."""
 
     folder: Path
@@ -109,76 +111,76 @@ class Evaluated:
     """Sorted by protocol, control, then product code."""
 
 
-def evidence_of_one(folder: Path, shards: Path) -> Evidence:
+def read_evidence(folder: Path, shards: Path) -> Evidence:
     """Everything behind one result; `shards` is the data folder."""
     result = read_result(folder)
     predictions = read_predictions(folder / PREDICTIONS)
     spec = result.inputs.spec
     if result.chosen:
-        spec = replace(spec, protocols=with_protocol(spec, result.chosen))
-    products = _products_of([predictions], shards)
-    return _evidence(spec, products, [predictions], result.touched, shards)
+        spec = replace(spec, protocols=add_protocol(spec, result.chosen))
+    products = _read_products([predictions], shards)
+    return _fit_evidence(spec, products, [predictions], result.touched, shards)
 
 
-def evidence_of_pair(sides: Sequence[Evaluated], spec: EvaluationSpec, shards: Path) -> Evidence:
+def read_paired_evidence(sides: Sequence[EvaluationFolder], spec: EvaluationSpec, shards: Path) -> Evidence:
     """Everything behind a comparison; `spec` is what `refuse_unpaired` returned."""
     predictions = [side.predictions for side in sides]
     touched = sorted({code for side in sides for code in side.result.touched})
-    return _evidence(spec, _products_of(predictions, shards), predictions, touched, shards)
+    return _fit_evidence(spec, _read_products(predictions, shards), predictions, touched, shards)
 
 
-def _evidence(
+def _fit_evidence(
     spec: EvaluationSpec,
     products: Sequence[Product],
-    sides: Sequence[Sequence[Prediction]],
+    sides: Annotated[Sequence[Sequence[Prediction]], Len(1, 2)],
     touched: Sequence[str],
     shards: Path,
 ) -> Evidence:
-    habits = habits_of(shards, [product for product in products if product.split == spec.split])
-    return evidence_of(spec, products, sides, habits, touched)
+    frequencies = fit_baselines(shards, [product for product in products if product.split == spec.split])
+    return make_evidence(spec, products, sides, frequencies, touched)
 
 
-def read_evaluated(folder: Path) -> Evaluated:
+def read_evaluation(folder: Path) -> EvaluationFolder:
     """A finished evaluation folder; an unfinished one is a ToileError."""
     result = read_result(folder)
     predictions = read_predictions(folder / PREDICTIONS)
     if not predictions:
         raise ToileError(str(folder / PREDICTIONS), "holds no prediction", "evaluate again with --force")
     ordered = sorted(predictions, key=lambda p: (p.protocol, p.control, p.product_code))
-    return Evaluated(folder=folder, result=result, predictions=tuple(ordered))
+    return EvaluationFolder(folder=folder, result=result, predictions=tuple(ordered))
 
 
-def _products_of(sides: Sequence[Sequence[Prediction]], folder: Path) -> list[Product]:
-    """The rows that any side was asked about, without pictures; validation rows too, where a prompt was chosen."""
+def _read_products(sides: Sequence[Sequence[Prediction]], folder: Path) -> list[Product]:
+    """The rows that any side was asked about, without images; validation rows too, where a prompt was chosen."""
     codes: dict[str, set[str]] = {}
     for prediction in (prediction for side in sides for prediction in side):
         codes.setdefault(prediction.split, set()).add(prediction.product_code)
-    return [product for split in sorted(codes) for product in truths(folder, split, codes[split])]
+    return [product for split in sorted(codes) for product in ground_truth(folder, split, codes[split])]
 
 
-def refuse_unpaired(base: Evaluated, tuned: Evaluated) -> EvaluationSpec:
+def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> EvaluationSpec:
     """Raise a ToileError unless both answer the same questions about the same rows, judged in the same way.
 
     They need one protocol in common. Returned is the way of judging, with the protocols that both have.
     """
-    ours, theirs = (_question(side.result) for side in (base, tuned))
+    ours, theirs = (_pairing_key(side.result) for side in (base, tuned))
     differing = sorted(key for key in ours if ours[key] != theirs[key])
     if differing:
         raise ToileError(
             str(tuned.folder),
-            f"was evaluated with another {named(differing)} than {base.folder}",
+            f"was evaluated with another {format_keys(differing)} than {base.folder}",
             "evaluate both models on the same data in the same way",
         )
     spec = base.result.inputs.spec
-    protocols = _answered(base, spec.split)
-    shared = tuple(protocol for protocol in protocols if protocol in _answered(tuned, spec.split))
+    protocols = _answered_protocols(base, spec.split)
+    shared = tuple(protocol for protocol in protocols if protocol in _answered_protocols(tuned, spec.split))
     if not shared:
         raise ToileError(
             str(tuned.folder),
             f"was asked under no protocol that {base.folder} was asked under",
             "evaluate both models with one protocol in common",
         )
-    missing = _keys(base, shared, spec.split) ^ _keys(tuned, shared, spec.split)
+    missing = _prediction_keys(base, shared, spec.split) ^ _prediction_keys(tuned, shared, spec.split)
     if missing:
         code, protocol, control = min(missing)
         raise ToileError(
@@ -190,7 +192,7 @@ def refuse_unpaired(base: Evaluated, tuned: Evaluated) -> EvaluationSpec:
     return replace(spec, protocols=shared)
 
 
-def _question(result: Result) -> dict[str, object]:
+def _pairing_key(result: Result) -> dict[str, object]:
     document = identity_document(result.inputs)
     of_model = ("model", "model_sha256", "adapter_sha256", "server")
     of_asking = ("protocols", "choose_prompt", "validation_limit")
@@ -199,33 +201,33 @@ def _question(result: Result) -> dict[str, object]:
     }
 
 
-def _answered(side: Evaluated, split: str) -> list[str]:
+def _answered_protocols(side: EvaluationFolder, split: str) -> list[str]:
     """The protocols under which rows of the split were answered, the headline first."""
     found = {prediction.protocol for prediction in side.predictions if prediction.split == split}
     ordered = [protocol for protocol in side.result.inputs.spec.protocols if protocol in found]
     return [*ordered, *sorted(found - set(ordered))]
 
 
-def _keys(side: Evaluated, protocols: Sequence[str], split: str) -> set[tuple[str, str, str]]:
+def _prediction_keys(side: EvaluationFolder, protocols: Sequence[str], split: str) -> set[tuple[str, str, str]]:
     return {p.key for p in side.predictions if p.protocol in protocols and p.split == split}
 
 
 def rescore(page: Path) -> Rescored:
     """Compare the figures in a page with those that its own answers give; ToileError for a page that holds no proof."""
-    document, evidence = _read(page)
+    document, evidence = _read_page(page)
     scored = evidence.outcomes()
     if len(evidence.sides) == 1:
-        shown: Any = build(Result, document)
-        found: Any = scores_of(scored[0], evidence.products, evidence.spec, evidence.habits, set(evidence.touched))
+        shown: Any = from_dict(Result, document, f"{page}: figures")
+        found: Any = compute_scores(scored[0], evidence.products, evidence.spec, evidence.habits, set(evidence.touched))
     else:
-        comparison = shown = build(Comparison, document)
+        comparison = shown = from_dict(Comparison, document, f"{page}: figures")
         chosen = tuple(side.chosen or evidence.spec.protocol for side in (comparison.base, comparison.tuned))
         best = (chosen[0], chosen[1]) if comparison.base.chosen or comparison.tuned.chosen else None
         price = evidence.habits.median_price if evidence.habits else None
-        found = list(differences(scored[0], scored[1], evidence.spec, best, price, set(evidence.touched)))
+        found = list(compute_differences(scored[0], scored[1], evidence.spec, best, price, set(evidence.touched)))
         if evidence.habits:
-            found += against_baselines(scored[1], evidence.products, evidence.spec, evidence.habits)
-    return _compared(document_of(shown.scores), document_of(found))
+            found += compare_with_baselines(scored[1], evidence.products, evidence.spec, evidence.habits)
+    return _compare_figures(document_of(shown.scores), document_of(found))
 
 
 def refuse_differing(page: Path, found: Rescored) -> None:
@@ -237,30 +239,30 @@ def refuse_differing(page: Path, found: Rescored) -> None:
         raise ToileError(str(page), f"shows other figures than its answers give: {named}", hint)
 
 
-def _compared(shown: list[dict[str, Any]], found: list[dict[str, Any]]) -> Rescored:
-    ours, theirs = ({_place(row): row for row in rows} for rows in (found, shown))
-    differing = [place for place in {**theirs, **ours} if not _same(theirs.get(place), ours.get(place))]
+def _compare_figures(shown: list[dict[str, Any]], found: list[dict[str, Any]]) -> Rescored:
+    ours, theirs = ({_figure_name(row): row for row in rows} for rows in (found, shown))
+    differing = [place for place in {**theirs, **ours} if not _is_same_figure(theirs.get(place), ours.get(place))]
     return Rescored(num_figures=len(ours), differing=tuple(differing))
 
 
-def _place(row: dict[str, Any]) -> str:
+def _figure_name(row: dict[str, Any]) -> str:
     names = ("baseline", "protocol", "split", "control", "rows", "category", "metric")
     return " / ".join(str(row[name]) for name in names if row.get(name) is not None)
 
 
-def _same(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+def _is_same_figure(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
     if one is None or other is None or one.keys() != other.keys():
         return False
-    return all(_equal(one[name], other[name]) for name in one)
+    return all(_is_close(one[name], other[name]) for name in one)
 
 
-def _equal(one: Any, other: Any) -> bool:
+def _is_close(one: Any, other: Any) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float) and not isinstance(one, bool):
         return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=1e-9)
     return bool(one == other)
 
 
-def _read(page: Path) -> tuple[dict[str, Any], Evidence]:
+def _read_page(page: Path) -> tuple[dict[str, Any], Evidence]:
     try:
         text = page.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -273,39 +275,27 @@ def _read(page: Path) -> tuple[dict[str, Any], Evidence]:
         raise ToileError(str(page), "holds no figures and answers", hint)
     try:
         document = json.loads(shown[1])
-        unpacked = json.loads(_bounded(base64.b64decode(packed[1], validate=False)))
+        unpacked = json.loads(_decompress(base64.b64decode(packed[1], validate=False)))
     except (ValueError, binascii.Error, zlib.error) as error:
         raise ToileError(str(page), f"is damaged: {error}", "write it once more with `toile report DIR`") from error
-    validate(unpacked, "evidence", f"{page}: evidence")
-    validate(unpacked["spec"], "evaluation", f"{page}: evidence.spec")
-    validate(document, "result" if len(unpacked["sides"]) == 1 else "comparison", f"{page}: figures")
-    for side in unpacked["sides"]:
-        for number, prediction in enumerate(side):
-            validate(prediction, "prediction", f"{page}: answer {number}")
-    return document, Evidence(
-        spec=build(EvaluationSpec, unpacked["spec"]),
-        products=[build(Product, each) for each in unpacked["products"]],
-        sides=[[build(Prediction, each) for each in side] for side in unpacked["sides"]],
-        habits=None if unpacked["habits"] is None else build(Habits, unpacked["habits"]),
-        touched=unpacked["touched"],
-    )
+    return document, from_dict(Evidence, unpacked, f"{page}: evidence")
 
 
-def _bounded(packed: bytes) -> bytes:
+def _decompress(packed: bytes) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
-    content = unpacker.decompress(packed, MOST_BYTES)
+    content = unpacker.decompress(packed, MAX_EVIDENCE_BYTES)
     if unpacker.unconsumed_tail or not unpacker.eof:
         raise ValueError("the answers are cut off or too large")
     return content
 
 
-def _short(product: Product) -> dict[str, Any]:
+def _scored_fields(product: Product) -> dict[str, Any]:
     """Without what is missing, and without what no figure looks at."""
     names = ("product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price")
     return {name: getattr(product, name) for name in names}
 
 
-def _answer(prediction: Prediction) -> dict[str, Any]:
+def _prediction_fields(prediction: Prediction) -> dict[str, Any]:
     """Log-probabilities are left out: the ranking is what is judged."""
     kept = {**dataclasses.asdict(prediction), "log_probs": None}
     always = {"shown"}

@@ -21,21 +21,20 @@ import jinja2
 from markupsafe import Markup, escape
 
 from evaluation.metrics.metrics import FAILURES
-from evaluation.metrics.score_matrix import headline
+from evaluation.metrics.score_matrix import headline_outcomes
 from evaluation.metrics.scoring import Outcome
 from evaluation.report.evidence import (
     Evidence,
-    evidence_of_one,
-    evidence_of_pair,
-    pack,
-    read_evaluated,
+    pack_evidence,
+    read_evaluation,
+    read_evidence,
+    read_paired_evidence,
     refuse_unpaired,
 )
-from evaluation.report.plots import Points, gallery, scatter
+from evaluation.report.plots import Points, plot_prices, select_gallery
 from evaluation.run_dir import REPORT, find_data, write_text
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.matrix import Matrix
 from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import (
@@ -45,6 +44,7 @@ from schemas.result import (
     Counts,
     Difference,
     Inputs,
+    Matrix,
     Result,
     Score,
     Side,
@@ -61,15 +61,15 @@ LEAST_IN_GROUP = 5
 """Of the calibration of prices."""
 NO_CATEGORY = "no such category"
 CONTROLS = {
-    "none": "true picture",
-    "blank": "blank picture",
-    "shuffled": "another picture",
+    "none": "true image",
+    "blank": "blank image",
+    "shuffled": "another image",
     "shuffled_in_category": "another one of its category",
 }
 PROTOCOLS = {
     "generate": "the training prompt, answered freely",
     "instructed": "with form, categories and currency in the prompt",
-    "examples": "instructed, with answers about other pictures",
+    "examples": "instructed, with answers about other images",
     "constrained": "instructed, and only the form can be written",
     "rank": "categories by log-probability",
     "price": "prices by log-probability",
@@ -135,7 +135,7 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
     """
     sizes: dict[tuple[str, str | None], int] = {}
     for row in rows:
-        if row.metric == "joint" and _plain(row):
+        if row.metric == "joint" and _is_own_image(row):
             sizes.setdefault((row.rows, row.category), row.n)  # the headline protocol stands first
     first = headline_rows(counts)
     kinds = [first] if counts.inferable in {0, counts.evaluated} else [first, "all"]
@@ -167,7 +167,7 @@ def confusion(panel: Panel, rows: str) -> Confusion:
     judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
     sizes = Counter(outcome.category for outcome in judged)
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:CONFUSED]
-    seen = Counter((_kept(o.category, largest), _kept(o.answered_category, largest)) for o in judged)
+    seen = Counter((_column_name(o.category, largest), _column_name(o.answered_category, largest)) for o in judged)
     truths = [*largest, *([OTHER] if len(sizes) > CONFUSED else [])]
     columns = [*largest, OTHER, NO_CATEGORY]
     used = [column for column in columns if column in largest or any(seen[(truth, column)] for truth in truths)]
@@ -190,7 +190,7 @@ def price_points(panel: Panel, truths: dict[str, float], rows: str) -> Points:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Calibrated:
+class CalibrationGroup:
     """The products whose answered prices are alike."""
 
     n: int
@@ -202,7 +202,7 @@ class Calibrated:
     """Median of true / answered: what an answer of this size has to be multiplied with."""
 
 
-def calibration(points: Points) -> list[Calibrated]:
+def calibrate(points: Points) -> list[CalibrationGroup]:
     """Answers in up to five groups of one size, from the lowest answered price to the highest; none for few answers.
 
     A calibrated model has a ratio of 1 in each; one that answers the same everywhere has a single group that is right
@@ -215,7 +215,7 @@ def calibration(points: Points) -> list[Calibrated]:
     for first, last in itertools.pairwise(ends):
         part = ordered[first:last]
         found.append(
-            Calibrated(
+            CalibrationGroup(
                 n=len(part),
                 answered=statistics.median(answered for answered, _ in part),
                 true=statistics.median(true for _, true in part),
@@ -234,15 +234,15 @@ def by_key(rows: Sequence[Row]) -> dict[Key, Row]:
 
 
 def by_protocol(rows: Sequence[Row], split: str) -> dict[tuple[str, str, str], Row]:
-    """By (protocol, metric, rows) the scores or differences of all categories together, true picture, this split."""
+    """By (protocol, metric, rows) the scores or differences of all categories together, true image, this split."""
     return {
         (row.protocol, row.metric, row.rows): row
         for row in rows
-        if _plain(row) and row.category is None and row.split == split
+        if _is_own_image(row) and row.category is None and row.split == split
     }
 
 
-def ways_of_asking(
+def answered_protocols(
     asked: Mapping[tuple[str, str, str], Score] | Mapping[tuple[str, str, str], Difference],
 ) -> list[str]:
     """The protocols in the order of their figures; nothing where there is only one."""
@@ -250,7 +250,7 @@ def ways_of_asking(
     return found if len(found) > 1 else []
 
 
-def ceiling(result: Result, rows: str, metric: str) -> tuple[float, float | None] | None:
+def best_achievable(result: Result, rows: str, metric: str) -> tuple[float, float | None] | None:
     """The best expected score of any model, and the share of it that this one reaches, above 1 with luck.
 
     None where no ceiling is known; no share of a ceiling of 0, nor where there is no score.
@@ -263,17 +263,17 @@ def ceiling(result: Result, rows: str, metric: str) -> tuple[float, float | None
     return best, reached
 
 
-def controls(panel: Panel, rows: str) -> list[str]:
-    """The pictures that were shown, the true one first."""
+def shown_controls(panel: Panel, rows: str) -> list[str]:
+    """The images that were shown, the true one first."""
     found = dict.fromkeys(control for metric, of_rows, control, *_ in panel.figures if of_rows == rows)
     return [control for control in CONTROLS if control in found]
 
 
-def _plain(row: Score | Difference) -> bool:
+def _is_own_image(row: Score | Difference) -> bool:
     return row.control == "none" and row.baseline is None
 
 
-def _kept(name: str | None, largest: Sequence[str]) -> str:
+def _column_name(name: str | None, largest: Sequence[str]) -> str:
     return NO_CATEGORY if name is None else name if name in largest else OTHER
 
 
@@ -287,38 +287,38 @@ def write_report(folder: Path, *, data: Path | None = None) -> Path:
         places = [folder / side.from_here for side in (comparison.base, comparison.tuned)]
         shards = find_data(places[0], read_result(places[0]), data)
         for place, side in zip(places, (comparison.base, comparison.tuned), strict=True):
-            _refuse_changed(place, side)
-        sides = [read_evaluated(place) for place in places]
-        evidence = evidence_of_pair(sides, refuse_unpaired(sides[0], sides[1]), shards)
+            _refuse_changed_predictions(place, side)
+        sides = [read_evaluation(place) for place in places]
+        evidence = read_paired_evidence(sides, refuse_unpaired(sides[0], sides[1]), shards)
         first, second = evidence.outcomes()
         results = (sides[0].result, sides[1].result)
-        html = comparison_page(comparison, results, evidence.products, (first, second), shards, evidence)
+        html = render_comparison_page(comparison, results, evidence.products, (first, second), shards, evidence)
     else:
         result = read_result(folder)
         shards = find_data(folder, result, data)
-        evidence = evidence_of_one(folder, shards)
+        evidence = read_evidence(folder, shards)
         (scored,) = evidence.outcomes()
         judged = [product for product in evidence.products if product.split == result.inputs.spec.split]
-        html = result_page(result, judged, scored, shards, evidence)
+        html = render_result_page(result, judged, scored, shards, evidence)
     write_text(folder / REPORT, html)
     return folder / REPORT
 
 
-def result_page(
+def render_result_page(
     result: Result, products: Sequence[Product], scored: Sequence[Outcome], data: Path, evidence: Evidence
 ) -> str:
-    """The page of one model; `data` is the shard folder, for the pictures that `products` do not hold."""
+    """The page of one model; `data` is the shard folder, for the images that `products` do not hold."""
     panel = Panel(
         label="model",
         inputs=result.inputs,
         uses_picture=result.uses_picture,
         verdict=result.verdict,
         figures=by_key(result.scores),
-        outcomes=headline(scored, result.inputs.spec),
+        outcomes=headline_outcomes(scored, result.inputs.spec),
         asked=by_protocol(result.scores, result.inputs.spec.split),
     )
     validated = by_protocol(result.scores, "validation") if result.chosen else {}
-    return _rendered(
+    return _render_report(
         result,
         [panel],
         products,
@@ -331,7 +331,7 @@ def result_page(
     )
 
 
-def comparison_page(
+def render_comparison_page(
     comparison: Comparison,
     results: tuple[Result, Result],
     products: Sequence[Product],
@@ -347,7 +347,7 @@ def comparison_page(
             uses_picture=side.uses_picture,
             verdict=side.verdict,
             figures=by_key(result.scores),
-            outcomes=headline(of_side, side.inputs.spec),
+            outcomes=headline_outcomes(of_side, side.inputs.spec),
             asked=by_protocol(result.scores, side.inputs.spec.split),
         )
         for label, side, result, of_side in zip(
@@ -355,7 +355,7 @@ def comparison_page(
         )
     ]
     split = comparison.tuned.inputs.spec.split
-    return _rendered(
+    return _render_report(
         comparison,
         panels,
         products,
@@ -367,7 +367,7 @@ def comparison_page(
     )
 
 
-def matrix_page(matrix: Matrix) -> str:
+def render_matrix_page(matrix: Matrix) -> str:
     """The page of a mix x test matrix."""
     asked: dict[str, list[tuple[str, str]]] = {}
     for contrast in matrix.contrasts:
@@ -396,7 +396,7 @@ def embedded(document: Any) -> Markup:
     return Markup(text)  # escaped by hand above
 
 
-def _rendered(
+def _render_report(
     record: Result | Comparison,
     panels: list[Panel],
     products: Sequence[Product],
@@ -423,27 +423,27 @@ def _rendered(
         "skipped": (),
         "run": None,
         "page": _TEMPLATE_HELPERS,
-        "scatter": Markup(scatter(series, spec.price_tolerance, currency)),  # numbers, and an escaped currency
-        "calibrations": {points.name: calibration(points) for points in series},
+        "scatter": Markup(plot_prices(series, spec.price_tolerance, currency)),  # numbers, and an escaped currency
+        "calibrations": {points.name: calibrate(points) for points in series},
         "price_counts": {points.name: len(points.pairs) for points in series},
-        "cards": gallery(products, [p.outcomes for p in panels], data, _encoded(products)),
+        "cards": select_gallery(products, [p.outcomes for p in panels], data, _encoded_images(products)),
         "commands": _commands(record),
         "document": embedded(document_of(record)),
-        "evidence": Markup(pack(evidence)),  # base64
+        "evidence": Markup(pack_evidence(evidence)),  # base64
         "script_hash": _script_hash(environment),
         **more,
     }
     return environment.get_template("report.html.j2").render(context)
 
 
-def _refuse_changed(folder: Path, side: Side) -> None:
+def _refuse_changed_predictions(folder: Path, side: Side) -> None:
     log = folder / PREDICTIONS
     if not log.is_file() or file_sha256(log) != side.predictions_sha256:
         problem = "is not there any more" if not log.is_file() else "has changed since it was compared"
         raise ToileError(str(log), problem, "run `toile compare` again")
 
 
-def _encoded(products: Sequence[Product]) -> dict[str, bytes]:
+def _encoded_images(products: Sequence[Product]) -> dict[str, bytes]:
     return {product.product_code: product.image for product in products if product.image}
 
 
@@ -451,11 +451,11 @@ _TEMPLATE_HELPERS = {
     "CONTROLS": CONTROLS,
     "PROTOCOLS": PROTOCOLS,
     "baseline_names": baseline_names,
-    "ceiling": ceiling,
+    "ceiling": best_achievable,
     "confusion": confusion,
-    "controls": controls,
+    "controls": shown_controls,
     "failures": failures,
-    "ways_of_asking": ways_of_asking,
+    "ways_of_asking": answered_protocols,
 }
 """What `report.html.j2` calls as `page.NAME`."""
 
@@ -469,7 +469,7 @@ def page_templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(pct=_pct, span=_span, points=_points, p=_p)
+    environment.filters.update(pct=_format_percent, span=_format_interval, points=_format_points, p=_format_p)
     return environment
 
 
@@ -503,12 +503,12 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
     return shlex.join([*words, "--batch-size", str(spec.batch_size)])
 
 
-def _pct(value: float | None, n: int = 0) -> str:
+def _format_percent(value: float | None, n: int = 0) -> str:
     """A share in percent; a decimal only where n carries it."""
     return "\u2013" if value is None else f"{100 * value:.{1 if n >= 1000 else 0}f}\u202f%"
 
 
-def _span(score: Any) -> str:
+def _format_interval(score: Any) -> str:
     """An interval in percent."""
     if score.low is None or score.high is None:
         return "no interval"
@@ -516,10 +516,10 @@ def _span(score: Any) -> str:
     return f"{100 * score.low:.{digits}f}\u2013{100 * score.high:.{digits}f}"
 
 
-def _points(value: float | None, n: int = 0) -> str:
+def _format_points(value: float | None, n: int = 0) -> str:
     """A difference in percentage points, with its sign."""
     return "\u2013" if value is None else f"{100 * value:+.{1 if n >= 1000 else 0}f}".replace("-", "\u2212")
 
 
-def _p(value: float | None) -> str:
+def _format_p(value: float | None) -> str:
     return "\u2013" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"

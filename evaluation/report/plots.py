@@ -1,4 +1,4 @@
-"""A few products to look at: the best, the worst and some drawn by a hash, with small pictures inside the page."""
+"""A few products to look at: the best, the worst and some drawn by a hash, with small images inside the page."""
 
 import base64
 import hashlib
@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from evaluation.metrics.scoring import FIELDS, Outcome
-from evaluation.rows import encoded_pictures
+from evaluation.rows import read_encoded_images
 from schemas.product import Product
 
 WIDTH, HEIGHT = 640, 460
@@ -30,9 +30,9 @@ class Points:
     """Product code, true price, answered price; both > 0."""
 
 
-def scatter(series: Sequence[Points], tolerance: float, unit: str) -> str:
+def plot_prices(series: Sequence[Points], tolerance: float, unit: str) -> str:
     """The SVG: a band where a price counts as right, the diagonal, one circle an answer. Empty text without answers."""
-    thinned = [Points(name=points.name, pairs=_thinned(points.pairs)) for points in series]
+    thinned = [Points(name=points.name, pairs=_subsample(points.pairs)) for points in series]
     prices = [price for points in thinned for _, *both in points.pairs for price in both]
     if not prices:
         return ""
@@ -51,7 +51,7 @@ def scatter(series: Sequence[Points], tolerance: float, unit: str) -> str:
     return "".join([*parts, "</svg>"])
 
 
-def _thinned(pairs: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+def _subsample(pairs: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
     ordered = sorted(pairs, key=lambda pair: hashlib.sha256(pair[0].encode("utf-8", "replace")).digest())
     return ordered[:MAX_POINTS]
 
@@ -113,7 +113,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return inside
 
 
-EACH = 9
+MAX_PER_GROUP = 9
 THUMBNAIL_PX = 160
 
 
@@ -122,38 +122,39 @@ class Card:
     """One product with what the models made of it."""
 
     product: Product
-    picture: str
-    """A data URI; empty when the picture is not there any more."""
+    image: str
+    """A data URI; empty when the image is not there any more."""
     outcomes: tuple[Outcome, ...]
     """One for each model, under control none."""
 
 
-def gallery(
+def select_gallery(
     products: Sequence[Product], sides: Sequence[Sequence[Outcome]], data: Path, encoded: Mapping[str, bytes]
 ) -> dict[str, list[Card]]:
     """By group up to 9 products each: where the last model does best, where worst, and at random; nobody appears twice.
 
-    With two models best and worst are those that gained and lost most. Pictures missing in `encoded` are read from
+    With two models best and worst are those that gained and lost most. Images missing in `encoded` are read from
     the shards.
     """
     by_code = [{o.product_code: o for o in side if o.control == "none"} for side in sides]
     present = sorted(
-        (product for product in products if product.product_code in by_code[0]), key=lambda p: _hash(p.product_code)
+        (product for product in products if product.product_code in by_code[0]),
+        key=lambda p: _sample_key(p.product_code),
     )
     ranked = sorted(present, key=lambda p: -_merit([codes[p.product_code] for codes in by_code]))
     groups: dict[str, list[Product]] = {}
     names = ("most gained", "most lost or wrong") if len(sides) > 1 else ("best", "worst")
     for name, candidates in zip((*names, "drawn at random"), (ranked, ranked[::-1], present), strict=True):
         taken = {product.product_code for group in groups.values() for product in group}
-        groups[name] = [product for product in candidates if product.product_code not in taken][:EACH]
+        groups[name] = [product for product in candidates if product.product_code not in taken][:MAX_PER_GROUP]
     chosen = {p.product_code for group in groups.values() for p in group}
     split = present[0].split if present else "test"
-    pictures = encoded if chosen <= set(encoded) else encoded_pictures(data, split, chosen)
+    images = encoded if chosen <= set(encoded) else read_encoded_images(data, split, chosen)
     return {
         name: [
             Card(
                 product=product,
-                picture=_thumbnail(pictures.get(product.product_code)),
+                image=_thumbnail(images.get(product.product_code)),
                 outcomes=tuple(codes[product.product_code] for codes in by_code),
             )
             for product in group
@@ -171,14 +172,14 @@ def _merit(outcomes: Sequence[Outcome]) -> float:
 def _thumbnail(encoded: bytes | None) -> str:
     if encoded is None:
         return ""
-    with Image.open(io.BytesIO(encoded)) as picture:
-        picture.draft("RGB", (THUMBNAIL_PX * 2, THUMBNAIL_PX * 2))
-        small = (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
+    with Image.open(io.BytesIO(encoded)) as image:
+        image.draft("RGB", (THUMBNAIL_PX * 2, THUMBNAIL_PX * 2))
+        small = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
     small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
     file = io.BytesIO()
     small.save(file, "JPEG", quality=80, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
-def _hash(code: str) -> bytes:
+def _sample_key(code: str) -> bytes:
     return hashlib.sha256(b"gallery:" + code.encode("utf-8", "surrogatepass")).digest()

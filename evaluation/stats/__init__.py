@@ -1,1 +1,1 @@
-"""evaluation.stats."""
+"""Statistics of clustered rows: intervals, paired tests, bootstrap. Nothing here knows about products or models."""

@@ -1,8 +1,8 @@
-"""Two models on the same rows: the difference with its interval, an exact test, and what n could have found at all.
+"""Two models on the same rows: the difference with its interval, an exact test, and the smallest detectable difference.
 
-The difference is always second minus first. Pairs are what carries the power: rows where both models are right, or both
-wrong, say nothing about which is better. Rows of one family count together: intervals take their scatter
-(`evaluation.stats.clusters`), and tests flip the sign of whole families (`evaluation.stats.resampling.flip_p`).
+The difference is always second minus first. Rows where both models are right, or both wrong, say nothing about which is
+better, so paired tests have the power. Rows of one family count together: intervals are cluster-robust
+(`evaluation.stats.intervals`), and tests flip the sign of whole families (`evaluation.stats.resampling.flip_p`).
 """
 
 import functools
@@ -16,20 +16,20 @@ from scipy import stats
 from evaluation.stats.intervals import (
     Families,
     Values,
+    cluster_sums,
     effective_rows,
-    family_sums,
-    known,
     num_families,
-    singles,
+    require_value,
+    singleton_clusters,
     standard_error,
-    student,
+    student_quantile,
 )
-from evaluation.stats.resampling import Weighted, bca, flip_p, plain, resampled
+from evaluation.stats.resampling import Weighted, bca, bootstrap, flip_p, unweighted
 from schemas.util.stats import normal_quantile, wilson
 
 POWER = 0.8
 LOSSES = 0.05
-"""Share of rows assumed lost (right before, wrong after) where `detectable_rate` is computed."""
+"""Share of rows assumed lost (right before, wrong after) in `detectable_rate`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class PairedEstimate:
     high: float | None
     p: float | None
     effective: float = 0.0
-    """How many independent rows would tell as much about the difference."""
+    """Effective number of rows of the difference."""
 
 
 NOTHING = PairedEstimate(n=0, families=0, difference=None, low=None, high=None, p=None)
@@ -52,16 +52,16 @@ NOTHING = PairedEstimate(n=0, families=0, difference=None, low=None, high=None, 
 def rate_difference(
     first: Values, second: Values, confidence: float, families: Families | None = None
 ) -> PairedEstimate:
-    """Difference of two rates on the same rows: Newcombe's interval, and the exact sign-flip test of whole families.
+    """Return the difference of two rates on the same rows, with Newcombe's interval and the exact sign-flip test.
 
-    Newcombe 1998 (Statist. Med. 17, 2635-2650), method 10: Wilson limits of both rates, joined by the correlation phi
-    of the pairs, which is brought nearer to 0 by n/2 when positive; all counts shrunk to the number of rows that would
-    tell as much about the difference. Where every family has one row, the test is McNemar's exact one.
+    Source: Newcombe 1998 (Statist. Med. 17, 2635-2650), method 10: Wilson limits of both rates, combined by the
+    correlation phi of the pairs, which is moved towards 0 by n/2 when positive. All counts are scaled to the effective
+    number of rows of the difference. Where every family has one row, the test is McNemar's exact one.
     """
     n = len(first)
     if not n:
         return NOTHING
-    families = singles(n) if families is None else families
+    families = singleton_clusters(n) if families is None else families
     gains = second - first
     rows = effective_rows(gains, families)
     both, only_first, only_second = (
@@ -78,16 +78,16 @@ def rate_difference(
         n=n,
         families=num_families(families),
         difference=difference,
-        low=max(-1.0, difference - _joined(down[1], up[0], phi)),
-        high=min(1.0, difference + _joined(up[1], down[0], phi)),
-        p=flip_p(family_sums(gains, families), 0, steps=1),
+        low=max(-1.0, difference - _combine_limits(down[1], up[0], phi)),
+        high=min(1.0, difference + _combine_limits(up[1], down[0], phi)),
+        p=flip_p(cluster_sums(gains, families), 0, steps=1),
         effective=rows,
     )
 
 
 @functools.cache
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Exact two-sided p of McNemar's test, rows taken as independent: a fair coin over the rows that one gets right."""
+    """Return the exact two-sided p of McNemar's test for independent rows: a fair coin over the discordant rows."""
     discordant = only_first + only_second
     return float(stats.binomtest(only_first, discordant).pvalue) if discordant else 1.0
 
@@ -102,20 +102,19 @@ def mean_difference(
     steps: int | None = None,
     seed: int = 0,
 ) -> PairedEstimate:
-    """Mean of the rows' differences, each between -bound and bound: Student's t of the families' scatter; sign flips.
+    """Return the mean of the rows' differences in [-bound, bound]: cluster-robust Student's t, and the sign-flip test.
 
-    Differences that are all alike have no spread to learn from; the interval then reaches as far as rows that differ
-    could still hide unseen (1 - (alpha/2)^(1/n) of them), and is None without a bound. `steps` and `seed` as in
-    `flip_p`.
+    Equal differences have no spread to estimate. The interval then reaches as far as rows that differ could still be
+    unseen (1 - (alpha/2)^(1/n) of them), and is None without a bound. `steps` and `seed` as in `flip_p`.
     """
     n = len(first)
     if not n:
         return NOTHING
-    families = singles(n) if families is None else families
+    families = singleton_clusters(n) if families is None else families
     gains, num = second - first, num_families(families)
     centre, rows = float(gains.mean()), effective_rows(gains, families)
     if num > 1 and gains.min() < gains.max():
-        half = student(confidence, num - 1) * standard_error(gains, families)
+        half = student_quantile(confidence, num - 1) * standard_error(gains, families)
     else:
         half = 1 - ((1 - confidence) / 2) ** (1 / rows) if math.isfinite(bound) else math.nan
     return PairedEstimate(
@@ -124,7 +123,7 @@ def mean_difference(
         difference=centre,
         low=None if math.isnan(half) else max(-bound, centre - half),
         high=None if math.isnan(half) else min(bound, centre + half),
-        p=flip_p(family_sums(gains, families), seed, steps),
+        p=flip_p(cluster_sums(gains, families), seed, steps),
         effective=rows,
     )
 
@@ -132,20 +131,20 @@ def mean_difference(
 def median_difference(
     first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
 ) -> PairedEstimate:
-    """Difference of two medians on the same rows, with the percentile interval of a paired bootstrap of families.
+    """Return the difference of two medians, with the percentile interval of a paired bootstrap of families.
 
-    Infinite values (answers without a price) are allowed; a limit or difference that is infinite is None. No test.
-    Percentiles and not BCa, for leaving out one family moves a median by one step or not at all.
+    Infinite values (answers without a price) are allowed; a limit or difference that is infinite is None. There is no
+    test. Percentiles and not BCa, because leaving out one family moves a median by one step or not at all.
     """
     n = len(families)
     if not n:
         return NOTHING
-    medians = plain(first, n), plain(second, n)
+    medians = unweighted(first, n), unweighted(second, n)
     missing = PairedEstimate(n=n, families=num_families(families), difference=None, low=None, high=None, p=None)
     if math.isinf(medians[0]) and math.isinf(medians[1]):
         return missing
     codes = np.unique(families, return_inverse=True)[1].astype(np.intp)
-    gains = np.sort(resampled(lambda weights: _gaps(first(weights), second(weights)), codes, seed))
+    gains = np.sort(bootstrap(lambda weights: _finite_differences(first(weights), second(weights)), codes, seed))
     tail = int(len(gains) * (1 - confidence) / 2)
     figures = (medians[1] - medians[0], gains[tail], gains[-1 - tail])
     difference, low, high = (float(figure) if math.isfinite(figure) else None for figure in figures)
@@ -155,14 +154,14 @@ def median_difference(
 def pooled_difference(
     first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
 ) -> PairedEstimate:
-    """Difference of two figures that are no means, with the BCa interval of a paired bootstrap of families. No test."""
+    """Return the difference of two pooled figures, with the BCa interval of a paired bootstrap; no test."""
     if not len(families):
         return NOTHING
 
     def gap(weights: Values) -> Values:
         return second(weights) - first(weights)
 
-    value = plain(gap, len(families))
+    value = unweighted(gap, len(families))
     low, high = bca(gap, families, confidence, seed)
     return PairedEstimate(
         n=len(families),
@@ -177,12 +176,12 @@ def pooled_difference(
 def macro_difference(
     groups: Sequence[PairedEstimate], families: int, widening: float = 1.0, p: float | None = None
 ) -> PairedEstimate:
-    """Unweighted mean of the groups' differences; their limits are joined as in `intervals.macro`."""
+    """Return the unweighted mean of the groups' differences; limits are combined as in `intervals.macro`."""
     if not groups:
         return NOTHING
-    centre = sum(known(group.difference) for group in groups) / len(groups)
-    down = math.hypot(*(known(group.difference) - known(group.low) for group in groups)) / len(groups)
-    up = math.hypot(*(known(group.high) - known(group.difference) for group in groups)) / len(groups)
+    centre = sum(require_value(group.difference) for group in groups) / len(groups)
+    down = math.hypot(*(require_value(group.difference) - require_value(group.low) for group in groups)) / len(groups)
+    up = math.hypot(*(require_value(group.high) - require_value(group.difference) for group in groups)) / len(groups)
     return PairedEstimate(
         n=sum(group.n for group in groups),
         families=families,
@@ -195,10 +194,10 @@ def macro_difference(
 
 @functools.lru_cache(maxsize=4096)
 def detectable_rate(n: float, alpha: float) -> float | None:
-    """The smallest gain d in a rate that McNemar's test finds with power 0.8 when 5 % of the rows are lost.
+    """Return the smallest gain d in a rate that McNemar's test finds with power 0.8 when 5 % of the rows are lost.
 
-    Connor 1987 (Biometrics 43, 207-211): n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with the share of
-    discordant rows s = 2 * 0.05 + d, solved for d. `n` is the effective number of rows. None when even d = 0.9 needs
+    Source: Connor 1987 (Biometrics 43, 207-211): n = (z_alpha/2 sqrt(s) + z_power sqrt(s - d^2))^2 / d^2 with the share
+    of discordant rows s = 2 * 0.05 + d, solved for d. `n` is the effective number of rows. None when even d = 0.9 needs
     more.
     """
     if n == 0:
@@ -219,8 +218,8 @@ def detectable_rate(n: float, alpha: float) -> float | None:
     return high
 
 
-def detectable_spread(gain: PairedEstimate, confidence: float, alpha: float) -> float | None:
-    """The smallest difference found with power 0.8 at the spread that the interval shows.
+def detectable_difference(gain: PairedEstimate, confidence: float, alpha: float) -> float | None:
+    """Return the smallest difference found with power 0.8 at the spread that the interval shows.
 
     (z_alpha/2 + z_power) standard errors, one being half the interval's width over its quantile.
     """
@@ -239,11 +238,11 @@ def _phi(both: float, only_first: float, only_second: float, neither: float) -> 
     return (max(numerator - n / 2, 0.0) if numerator > 0 else numerator) / math.sqrt(margins)
 
 
-def _joined(one: float, other: float, phi: float) -> float:
+def _combine_limits(one: float, other: float, phi: float) -> float:
     return math.sqrt(max(0.0, one**2 - 2 * phi * one * other + other**2))
 
 
-def _gaps(first: Values, second: Values) -> Values:
-    """Differences in which two infinite medians are equal."""
+def _finite_differences(first: Values, second: Values) -> Values:
+    """Return differences in which two infinite medians are equal."""
     same = np.isinf(first) & np.isinf(second)
     return np.where(same, 0.0, np.where(same, 0.0, second) - np.where(same, 0.0, first))

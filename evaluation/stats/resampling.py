@@ -1,7 +1,7 @@
-"""Resampling whole families: BCa intervals of figures that have no formula, and the sign-flip test of paired rows.
+"""Cluster bootstrap (BCa) of figures without a formula, and the sign-flip test of paired rows.
 
-Everything is seeded, and vectorised over families: a resample is a weight for every row, the number of times that its
-family was drawn, so a figure needs a definition with weights and nothing is copied.
+Whole families are resampled, seeded and vectorised: a resample is a weight per row, the number of times that its family
+was selected. A figure is therefore a function of weights, and no row is copied.
 """
 
 import functools
@@ -12,88 +12,88 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from evaluation.stats.intervals import Families, Values, compact, student
+from evaluation.stats.intervals import Families, Values, relabel, student_quantile
 
 RESAMPLES = 2000
 FLIPS = 4999
 ENUMERATED = 12
-"""Up to this many families all 2^12 flips are tried."""
+"""Up to this many families all 2^12 flips are enumerated."""
 JACKKNIFE_PARTS = 400
-"""More families than these are left out several at a time; the acceleration hardly notices."""
+"""More families than these are left out several at a time; that changes the acceleration little."""
 _CHUNK_CELLS = 400_000
 _CACHED_CELLS = 30_000_000
 
 Weighted = Callable[[Values], Values]
-"""From weights [rows, resamples] to one figure for each resample; NaN where a resample has none."""
+"""From weights (rows, resamples) to one figure per resample, (resamples,); NaN where a resample has none."""
 
 
 def bca(figure: Weighted, families: Families, confidence: float, seed: int) -> tuple[float | None, float | None]:
-    """Bias-corrected and accelerated bootstrap limits of a figure, families drawn with replacement.
+    """Return bias-corrected and accelerated bootstrap limits of a figure; families are sampled with replacement.
 
-    Efron 1987 (JASA 82, 171-185); the acceleration is from leaving out one family at a time. Quantiles are those of
-    Student's t times sqrt(G / (G - 1)) for G families in place of the normal ones, because resamples of few families
-    vary too little (Hesterberg 2015, The American Statistician 69, 371-386, section 4.2: expanded intervals). None
-    where resamples do not vary, where one in twenty has no figure, or with a single family.
+    Source: Efron 1987 (JASA 82, 171-185); the acceleration is from leaving out one family at a time. Quantiles are
+    those of Student's t times sqrt(G / (G - 1)) for G families instead of the normal ones, because resamples of few
+    families vary too little (Hesterberg 2015, The American Statistician 69, 371-386, section 4.2: expanded intervals).
+    None where resamples do not vary, where one in twenty has no figure, or with a single family.
     """
-    codes = compact(families)
+    codes = relabel(families)
     num = int(codes.max()) + 1 if len(codes) else 0
     if num < 2:
         return None, None
-    value = plain(figure, len(codes))
-    drawn = resampled(figure, codes, seed)
+    value = unweighted(figure, len(codes))
+    drawn = bootstrap(figure, codes, seed)
     found = drawn[np.isfinite(drawn)]
     if not math.isfinite(value) or len(found) < 0.95 * len(drawn) or found.min() == found.max():
         return None, None
     below = float(np.mean(found < value) + np.mean(found <= value)) / 2
     shift = float(stats.norm.ppf(min(max(below, 0.5 / len(found)), 1 - 0.5 / len(found))))
-    speed = _acceleration(_left_out(figure, codes))
-    z = student(confidence, num - 1) * math.sqrt(num / (num - 1)) * np.array([-1.0, 1.0])
+    speed = _acceleration(_jackknife(figure, codes))
+    z = student_quantile(confidence, num - 1) * math.sqrt(num / (num - 1)) * np.array([-1.0, 1.0])
     ends = stats.norm.cdf(shift + (shift + z) / (1 - speed * (shift + z)))
     low, high = np.quantile(found, ends)
     return float(low), float(high)
 
 
-def plain(figure: Weighted, num_rows: int) -> float:
-    """The figure of the rows as they are."""
+def unweighted(figure: Weighted, num_rows: int) -> float:
+    """Return the figure of the rows as they are."""
     return float(figure(np.ones((num_rows, 1)))[0])
 
 
-def resampled(figure: Weighted, codes: Families, seed: int) -> Values:
-    """The figure of each of the resamples, in a fixed order; `codes` are families without gaps."""
-    weights = _draws(int(codes.max()) + 1, seed)
+def bootstrap(figure: Weighted, codes: Families, seed: int) -> Values:
+    """Return the figure of each resample, (RESAMPLES,), in a fixed order; `codes` are families without gaps."""
+    weights = _bootstrap_counts(int(codes.max()) + 1, seed)
     parts = np.array_split(weights, max(1, weights.shape[1] * len(codes) // _CHUNK_CELLS), axis=1)
     return np.concatenate([figure(part[codes].astype(np.float64)) for part in parts])
 
 
 def flip_p(sums: Values, seed: int, steps: int | None = None) -> float:
-    """Two-sided p of the hypothesis that a family's summed difference is as likely to be negative as positive.
+    """Return the two-sided p of the hypothesis that a family's summed difference is symmetric around 0.
 
     The sign of whole families is flipped (Fisher's randomisation test); the statistic is the sum over families. `steps`
-    says that every sum is a whole multiple of 1 / steps: then the distribution is computed exactly, and for families of
-    one row and steps = 1 this is McNemar's exact test. Otherwise all flips are tried for up to twelve families that
-    differ, and 4,999 seeded ones beyond, with one added above and below so that p is never 0.
+    says that every sum is an integer multiple of 1 / steps: then the distribution is computed exactly, and for families
+    of one row and steps = 1 this is McNemar's exact test. Otherwise all flips are enumerated for up to twelve families
+    that differ, and `FLIPS` seeded ones beyond, with one added above and below so that p is never 0.
     """
     moved = np.abs(sums[sums != 0])
     if not len(moved):
         return 1.0
     if steps is not None:
-        return _lattice_p(sums, steps)
+        return _exact_flip_p(sums, steps)
     observed = abs(float(sums.sum())) * (1 - 1e-12)
     if len(moved) <= ENUMERATED:
         signs = 1 - 2 * ((np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved))) & 1)
         return float(np.mean(np.abs(signs @ moved) >= observed))
-    reached = int(np.sum(np.abs(_flipped(sums, seed)) >= observed))
+    reached = int(np.sum(np.abs(_flipped_sums(sums, seed)) >= observed))
     return (reached + 1) / (FLIPS + 1)
 
 
-def _lattice_p(sums: Values, steps: int) -> float:
-    """Sizes k that occur c times add k * (2 * Binomial(c, 1/2) - c); their sum's distribution is a convolution."""
+def _exact_flip_p(sums: Values, steps: int) -> float:
+    """Convolve the distributions of k * (2 * Binomial(c, 1/2) - c) over sizes k that occur c times."""
     whole = np.rint(np.abs(sums) * steps).astype(np.int64)
     sizes, counts = np.unique(whole[whole > 0], return_counts=True)
     distribution = np.ones(1)
     for size, count in zip(sizes.tolist(), counts.tolist(), strict=True):
         spread = np.zeros(2 * size * count + 1)
-        spread[:: 2 * size] = _fair_coins(count)
+        spread[:: 2 * size] = _binomial_pmf(count)
         distribution = np.convolve(distribution, spread)
     reach = (len(distribution) - 1) // 2
     observed = abs(int(np.rint(float(sums.sum()) * steps)))
@@ -103,12 +103,12 @@ def _lattice_p(sums: Values, steps: int) -> float:
 
 
 @functools.lru_cache(maxsize=4096)
-def _fair_coins(count: int) -> Values:
+def _binomial_pmf(count: int) -> Values:
     found: Values = stats.binom.pmf(np.arange(count + 1), count, 0.5)
     return found
 
 
-def _flipped(sums: Values, seed: int) -> Values:
+def _flipped_sums(sums: Values, seed: int) -> Values:
     signs = _signs(len(sums), seed)
     parts = np.array_split(signs, max(1, signs.size // _CHUNK_CELLS))
     return np.concatenate([part.astype(np.float64) @ sums for part in parts])
@@ -120,17 +120,17 @@ def _signs(num: int, seed: int) -> npt.NDArray[np.int8]:
     return (1 - 2 * rng.integers(0, 2, (FLIPS, num), dtype=np.int8)).astype(np.int8)
 
 
-def _draws(num: int, seed: int) -> npt.NDArray[np.int16]:
-    """How often each family is drawn in each resample; the same for every figure of the same families."""
-    return _cached_draws(num, seed) if num * RESAMPLES <= _CACHED_CELLS else _new_draws(num, seed)
+def _bootstrap_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
+    """Return how often each family is in each resample; the same for every figure of the same families."""
+    return _cached_counts(num, seed) if num * RESAMPLES <= _CACHED_CELLS else _make_counts(num, seed)
 
 
 @functools.lru_cache(maxsize=4)
-def _cached_draws(num: int, seed: int) -> npt.NDArray[np.int16]:
-    return _new_draws(num, seed)
+def _cached_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
+    return _make_counts(num, seed)
 
 
-def _new_draws(num: int, seed: int) -> npt.NDArray[np.int16]:
+def _make_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
     rng = np.random.default_rng([seed, num])
     found = np.empty((num, RESAMPLES), np.int16)
     for part in np.array_split(found, max(1, found.size // _CHUNK_CELLS), axis=1):
@@ -140,8 +140,8 @@ def _new_draws(num: int, seed: int) -> npt.NDArray[np.int16]:
     return found
 
 
-def _left_out(figure: Weighted, codes: Families) -> Values:
-    """The figure without each family in turn, or without each of 400 sets of families."""
+def _jackknife(figure: Weighted, codes: Families) -> Values:
+    """Return the figure without each family in turn, or without each of 400 sets of families."""
     num = int(codes.max()) + 1
     part_of = np.arange(num) % min(num, JACKKNIFE_PARTS)
     found = []

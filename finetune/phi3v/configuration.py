@@ -180,12 +180,12 @@ def _check_sizes(config: Phi3VConfig, where: str) -> None:
     tower, rope = config.vision_config, config.rope_parameters
     head_size, left_over = divmod(config.hidden_size, config.num_attention_heads)
     wanted = {
-        f"hidden_size {config.hidden_size} is no multiple of num_attention_heads": left_over == 0,
+        f"hidden_size {config.hidden_size} is not a multiple of num_attention_heads": left_over == 0,
         f"rope_scaling: short_factor and long_factor must be lists of {head_size // 2} numbers": all(
             isinstance(rope[name], list) and len(rope[name]) == head_size // 2
             for name in ("short_factor", "long_factor")
         ),
-        f"vision_config: image_size {config.tile_px} is no multiple of 2 x patch_size {tower.patch_size}": (
+        f"vision_config: image_size {config.tile_px} is not a multiple of 2 x patch_size {tower.patch_size}": (
             config.tile_px % (2 * tower.patch_size) == 0
         ),
         "vision_config: num_hidden_layers must be 2 or more, as the last one is not run": tower.num_hidden_layers > 1,

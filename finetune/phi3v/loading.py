@@ -160,7 +160,7 @@ def load_tokenizer(folder: Path, vocab_size: int) -> PreTrainedTokenizerFast:
             tokenizer_file=str(path), bos_token="<s>", eos_token=END_OF_TEXT, pad_token=END_OF_TEXT, unk_token="<unk>"
         )
     except Exception as error:  # the tokenizers library raises a bare Exception for a broken file
-        raise ToileError(str(path), f"is no readable tokenizer: {error}", "Fetch the file again.") from error
+        raise ToileError(str(path), f"is not a readable tokenizer: {error}", "Fetch the file again.") from error
     vocabulary = json.loads(tokenizer.backend_tokenizer.to_str())
     known = vocabulary["model"]["vocab"].keys() | {token["content"] for token in vocabulary["added_tokens"]}
     lost = [token for token in ("<s>", END_OF_ANSWER, END_OF_TEXT) if token not in known]
@@ -252,15 +252,6 @@ def read_weights(
     return {name: tensor.to(device=device, dtype=dtype or tensor.dtype) for name, tensor in _iterate_tensors(files)}
 
 
-def stored_dtype(folder: Path) -> torch.dtype:
-    """Return the type of the head's weights in the files, which is the checkpoint's type."""
-    for path in weight_files(folder):
-        with safe_open(path, framework="pt") as file:
-            if "lm_head.weight" in file.keys():  # noqa: SIM118  # not a dict
-                return DTYPES[file.get_slice("lm_head.weight").get_dtype()]
-    raise ToileError(str(folder), "holds no lm_head.weight", "Give a complete Phi-3-Vision checkpoint.")
-
-
 def fingerprint(tensors: Mapping[str, Tensor] | Path) -> str:
     """Return the sha256 over names, types, shapes and bytes of all tensors, sorted by name.
 
@@ -318,7 +309,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise ToileError(str(path), "is missing", "Give a folder with a complete Phi-3-Vision checkpoint.") from error
     except (OSError, ValueError) as error:
-        raise ToileError(str(path), f"is no readable JSON: {error}", "Fetch the file again.") from error
+        raise ToileError(str(path), f"is not a readable JSON: {error}", "Fetch the file again.") from error
     if not isinstance(document, dict):
         raise ToileError(str(path), f"holds a {type(document).__name__}, not an object", "Fetch the file again.")
     return document
@@ -342,7 +333,7 @@ def _read_shapes(files: Iterable[Path], folder: Path) -> dict[str, tuple[int, ..
                         unsupported.append(f"{name} {entry.get_dtype()}")
         except (SafetensorError, OSError) as error:
             hint = "The file is damaged or incomplete; fetch it again."
-            raise ToileError(str(path), f"is no readable safetensors file: {error}", hint) from error
+            raise ToileError(str(path), f"is not a readable safetensors file: {error}", hint) from error
     if unsupported:
         problem = f"of a type that is not read: {_format_names(unsupported)}"
         hint = f"Give a checkpoint in {', '.join(DTYPES)}; quantised ones are not read."

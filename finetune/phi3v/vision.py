@@ -156,7 +156,7 @@ def check_images(input_ids_BT: Tensor, pixel_values: Tensor | None, num_vectors:
             raise ToileError("pixel_values", f"are missing, but input_ids has {len(runs)} images", PROCESSOR_HINT)
         return
     if num_vectors is None:
-        raise ToileError("image_sizes", "are missing beside pixel_values", PROCESSOR_HINT)
+        raise ToileError("image_sizes", "are missing, but pixel_values are given", PROCESSOR_HINT)
     if len(num_vectors) != pixel_values.shape[0]:
         problem = f"has {len(num_vectors)} rows for {pixel_values.shape[0]} images"
         raise ToileError("image_sizes", problem, PROCESSOR_HINT)

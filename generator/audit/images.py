@@ -82,12 +82,12 @@ def check_images(train: ImageFeatures, holdout: ImageFeatures, synthetic: ImageF
             why = f"does not apply: there are {len(side)} {what} images"
             return Findings(checks=[skip_check(name, PRIVACY, why) for name in NAMES])
     real = concatenate(train, holdout)
-    asked = select(real, np.arange(len(real)) % (1 + (len(real) - 1) // MAX_CONTROLS) == 0)
-    found, control = find_nearest(synthetic, real), find_nearest(asked, real)
+    compared = select(real, np.arange(len(real)) % (1 + (len(real) - 1) // MAX_CONTROLS) == 0)
+    found, control = find_nearest(synthetic, real), find_nearest(compared, real)
     threshold = copy_threshold(control.similarity)
     files, same_files = (_identical(*sides, "file_sha256") for sides in ((synthetic, real), (holdout, train)))
     pixels, same_pixels = (_identical(*sides, "pixel_sha256") for sides in ((synthetic, real), (holdout, train)))
-    copies, same_copies = _copies(synthetic, real, found, threshold), _copies(asked, real, control, threshold)
+    copies, same_copies = _copies(synthetic, real, found, threshold), _copies(compared, real, control, threshold)
     what = "lower is better; real against real of another family gives {}"
     checks = [
         count_check(
@@ -171,8 +171,10 @@ def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_deta
     count = len(features)
     which, similarity = np.zeros(count, np.int64), np.full(count, -1.0, np.float32)
     distance = np.full(count, np.inf, np.float32)
-    kin = {name: number for number, name in enumerate(dict.fromkeys([*features.families, *others.families]))}
-    own_kin, their_kin = (np.array([kin[name] for name in each.families], np.int64) for each in (features, others))
+    index = {name: number for number, name in enumerate(dict.fromkeys([*features.families, *others.families]))}
+    own_family, their_family = (
+        np.array([index[name] for name in each.families], np.int64) for each in (features, others)
+    )
     if not count or not len(others):
         return NearestImages(which=which, similarity=similarity, distance=distance)
     for own, their in ((features.whole_NEEC, others.whole_NEEC), (features.object_NEEC, others.object_NEEC)):
@@ -182,15 +184,15 @@ def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_deta
             for start in range(0, count, _BLOCK):
                 part = slice(start, min(start + _BLOCK, count))
                 distances = _distances(ours[part], theirs)
-                distances[own_kin[part, None] == their_kin[None, :]] = np.inf
+                distances[own_family[part, None] == their_family[None, :]] = np.inf
                 closest = np.argpartition(distances, min(_CANDIDATES, len(others)) - 1, axis=1)[:, :_CANDIDATES]
                 found = np.take_along_axis(distances, closest, axis=1)
                 distance[part] = np.minimum(distance[part], found.min(axis=1))
                 for place in range(closest.shape[1] if compare_detail else 0):
-                    alike = _correlation(detail[part], their_detail[closest[:, place]])
-                    alike[~np.isfinite(found[:, place])] = -1.0
-                    better = alike > similarity[part]
-                    similarity[part][better] = alike[better]
+                    found_similarity = _correlation(detail[part], their_detail[closest[:, place]])
+                    found_similarity[~np.isfinite(found[:, place])] = -1.0
+                    better = found_similarity > similarity[part]
+                    similarity[part][better] = found_similarity[better]
                     which[part][better] = closest[better, place]
     return NearestImages(which=which, similarity=similarity, distance=distance)
 

@@ -5,7 +5,7 @@ question is asked about the other half and the holdout. The result is what no le
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from generator.audit.rows import (
     measure_neighbours,
     self_information,
 )
-from schemas.audit import PRIVACY, Bounds, Check, Diagnostic, Hit
+from schemas.audit import PRIVACY, Bounds, Check, Diagnostic
 from schemas.catalog import CatalogSpec
 from schemas.util.stats import holm
 
@@ -39,102 +39,87 @@ _REPLAYED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Comparison:
-    """A released catalog and the real families that it is compared with."""
+    """A released catalog and the real catalog that it is compared with."""
 
     real: RealCatalog
-    kept: Mask
-    rare: Mask
-    released: NeighbourStats
-    reference: NeighbourStats
     release: AuditTable
+    rare: Mask
+    """The rare real families."""
+    released: NeighbourStats
+    """Of the real rows in the release."""
+    reference: NeighbourStats
+    """Of the real rows among other real families."""
 
     def replay_tests(self) -> list[membership.LeakageTest]:
-        return membership.run_leakage_tests(self.real, self.release, self.rare, self.kept)
+        return membership.run_leakage_tests(self.real, self.release, self.rare)
 
     def attacks(self) -> list[membership.Attack]:
-        found = membership.score_families(self.real.table, self.released, self.reference)
-        member = self.real.member[self.kept]
-        return [membership.run_attack(name, score[self.kept], member, level=0.95) for name, score in found.items()]
+        scores = membership.score_families(self.real.table, self.released, self.reference)
+        return [membership.run_attack(name, score, self.real.member, level=0.95) for name, score in scores.items()]
 
 
 def check_rows(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Findings:
     """Run the checks that need only rows: verbatim strings, replay and membership inference."""
-    asked, control = _comparisons(real, synthetic)
+    comparison, control = _compare(real, synthetic), _compare(*_release_half(real))
     return (
         _check_verbatim(real, synthetic, bounds)
-        + _check_replay(asked, control, bounds)
-        + _check_membership(asked, control, bounds)
+        + _check_replay(comparison, control, bounds)
+        + _check_membership(comparison, control, bounds)
     )
 
 
-def _comparisons(real: RealCatalog, synthetic: AuditTable) -> tuple[_Comparison, _Comparison]:
-    """Return the comparison of the audit and that of the control.
-
-    The control releases half of the members; the other half are its members.
-    """
-    table = real.table
-    everyone = np.ones(table.num_families, bool)
-    reference = measure_neighbours(table, table, exclude_own_family=True)
-    release = drop_duplicates(synthetic)
-    asked = _Comparison(
+def _compare(real: RealCatalog, release: AuditTable) -> _Comparison:
+    reference = measure_neighbours(real.table, real.table, exclude_own_family=True)
+    release = drop_duplicates(release)
+    return _Comparison(
         real=real,
-        kept=everyone,
-        rare=find_rare_families(table, reference, everyone),
-        released=measure_neighbours(table, release),
-        reference=reference,
         release=release,
+        rare=find_rare_families(real.table, reference),
+        released=measure_neighbours(real.table, release),
+        reference=reference,
     )
+
+
+def _release_half(real: RealCatalog) -> tuple[RealCatalog, AuditTable]:
+    """Split off half of the members as the release of the control; the other half are its members."""
     members = np.flatnonzero(real.member)
-    shown = np.zeros(table.num_families, bool)
-    shown[np.random.default_rng(0).permutation(members)[: len(members) // 2]] = True
-    half, rest = (
-        drop_duplicates(table.select(shown)),
-        RealCatalog(table=table.select(~shown), member=real.member[~shown]),
-    )
-    around = measure_neighbours(rest.table, rest.table, exclude_own_family=True)
-    everyone_left = np.ones(rest.table.num_families, bool)
-    control = _Comparison(
-        real=rest,
-        kept=everyone_left,
-        rare=find_rare_families(rest.table, around, everyone_left),
-        released=measure_neighbours(rest.table, half),
-        reference=around,
-        release=half,
-    )
-    return asked, control
+    released = np.zeros(real.table.num_families, bool)
+    released[np.random.default_rng(0).permutation(members)[: len(members) // 2]] = True
+    rest = RealCatalog(table=real.table.select(~released), member=real.member[~released])
+    return rest, real.table.select(released)
 
 
 def _check_verbatim(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Findings:
-    found = verbatim.find_shared(real.table, synthetic)
-    control = verbatim.find_shared(real.members, real.holdout)
-    most = max(bounds.hits, verbatim.max_shared_by_chance(found.codes_by_chance, bounds.codes_p))
-    questions: tuple[tuple[str, Sequence[Hit], Sequence[Hit], int, str], ...] = (
-        (
-            "shared_codes",
-            *(found.codes, control.codes, most),
-            f"Product codes that are real codes; random codes would give {found.codes_by_chance:.2g}",
-        ),
-        (
-            "verbatim_products",
-            *(found.products, control.products, bounds.hits),
-            "Real product codes with their real title",
-        ),
-        (
-            "verbatim_urls",
-            *(found.urls, control.urls, bounds.hits),
-            "Paths of item and image URLs that are real paths, on any host",
-        ),
-    )
+    """Check for verbatim codes, products and URLs; the control compares real train with the real holdout."""
+    found, control = verbatim.find_shared(real.table, synthetic), verbatim.find_shared(real.members, real.holdout)
+    max_codes = max(bounds.hits, verbatim.max_shared_by_chance(found.codes_by_chance, bounds.codes_p))
+    chance = f"random codes would give {found.codes_by_chance:.2g}"
+    end = "lower is better; real train against real holdout gives {}"
     checks = [
-        count_check(name, hits, control, bound, f"{text}; lower is better; real train against real holdout gives {{}}")
-        for name, hits, control, bound, text in questions
+        count_check(
+            "shared_codes", found.codes, control.codes, max_codes, f"Product codes that are real codes; {chance}; {end}"
+        ),
+        count_check(
+            "verbatim_products",
+            found.products,
+            control.products,
+            bounds.hits,
+            f"Real product codes with their real title; {end}",
+        ),
+        count_check(
+            "verbatim_urls",
+            found.urls,
+            control.urls,
+            bounds.hits,
+            f"Paths of item and image URLs that are real paths, on any host; {end}",
+        ),
     ]
-    listed = [hit for _, hits, *_ in questions for hit in hits[:MAX_HITS]]
-    return Findings(checks=checks, hits=listed)
+    return Findings(checks=checks, hits=[*found.codes[:MAX_HITS], *found.products[:MAX_HITS], *found.urls[:MAX_HITS]])
 
 
-def _check_replay(asked: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
-    tests, controls = asked.replay_tests(), control.replay_tests()
+def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
+    """Run the replay tests; their p-values are adjusted by Holm's method."""
+    tests, controls = comparison.replay_tests(), control.replay_tests()
     adjusted = holm([test.p for test in tests])
     checks = []
     for test, p, other in zip(tests, adjusted, controls, strict=True):
@@ -178,9 +163,10 @@ def _check_replay(asked: _Comparison, control: _Comparison, bounds: Bounds) -> F
     return Findings(checks=checks)
 
 
-def _check_membership(asked: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
-    attacks, others = asked.attacks(), control.attacks()
-    member = asked.real.member
+def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
+    """Check the best attack by AUC (bound: normal approximation of the rank test) and by true positive rate (exact)."""
+    attacks, others = comparison.attacks(), control.attacks()
+    member = comparison.real.member
     m, h = int(member.sum()), int((~member).sum())
     level = bounds.membership_p / len(attacks)
     best, best_control = max(attacks, key=lambda a: a.auc), max(others, key=lambda a: a.auc)
@@ -222,13 +208,13 @@ def _check_membership(asked: _Comparison, control: _Comparison, bounds: Bounds) 
             figures={"low": sharp.tpr_low, "high": sharp.tpr_high, "p": sharp.tpr_p},
         ),
     ]
-    return Findings(checks=checks, diagnostics=_distances(asked), roc=best.roc)
+    return Findings(checks=checks, diagnostics=_distances(comparison), roc=best.roc)
 
 
-def _distances(asked: _Comparison) -> list[Diagnostic]:
+def _distances(comparison: _Comparison) -> list[Diagnostic]:
     """Return nearest-record distances as diagnostics, not as a test: copies of rare rows hardly change them."""
-    nearest = -max_by_family(-asked.released.nearest, asked.real.table)
-    member = asked.real.member
+    nearest = -max_by_family(-comparison.released.nearest, comparison.real.table)
+    member = comparison.real.member
     found = []
     for name, share in (("nearest_record_median", 0.5), ("nearest_record_5_percent", 0.05)):
         value, other = (float(np.quantile(nearest[side], share)) for side in (member, ~member))
@@ -308,6 +294,7 @@ def check_spec(
 
 
 def _check_influence(influence: refits.Influence, k: int, bounds: Bounds) -> Findings:
+    """Check how much the spec changes without single families; every share has at least `k` families behind it."""
     most = math.log(k / (k - 1)) + 0.01 if k > 1 else math.inf
     together = math.log(2) + 0.01 if k > 1 else math.inf
     text = (

@@ -24,8 +24,8 @@ from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
-from schemas.specs import from_document
 from schemas.util.files import as_document, write_json
+from schemas.validation import from_document
 
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
@@ -78,7 +78,7 @@ def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Itera
     no other change.
     """
     weights, others = dict(_weights(before)), dict(_weights(after))
-    grown = {(*leaf[:2], OTHER) for leaf in set(weights[()]) ^ set(others[()])}  # rare categories moved there
+    grown = {(*path[:2], OTHER) for path in set(weights[()]) ^ set(others[()])}  # rare categories moved there
     for place in weights.keys() & others.keys():
         here, there = weights[place], others[place]
         moved = [here.get(key, there.get(key, 0)) for key in here.keys() ^ there.keys()]

@@ -211,17 +211,17 @@ def max_by_family(values: Floats, table: AuditTable) -> Floats:
     return largest
 
 
-def find_rare_families(table: AuditTable, neighbours: NeighbourStats, kept: Mask) -> Mask:
-    """Find the rare families among those that `kept` selects: the ones a leak would hurt and chance hardly repeats.
+def find_rare_families(table: AuditTable, neighbours: NeighbourStats) -> Mask:
+    """Find the rare families: those that a leak would hurt and that chance hardly repeats.
 
     They are the 5 % with the most self-information and the 5 % farthest from all other families. `neighbours` are those
     of each row in the same catalog, without its own family. Membership is not used.
     """
     isolation = -max_by_family(-neighbours.nearest, table)
     information = self_information(table)
-    found = isolation >= np.quantile(isolation[kept], 1 - RARE_SHARE)
-    found |= information >= np.quantile(information[kept], 1 - RARE_SHARE)
-    return found & kept
+    found: Mask = isolation >= np.quantile(isolation, 1 - RARE_SHARE)
+    found |= information >= np.quantile(information, 1 - RARE_SHARE)
+    return found
 
 
 def self_information(table: AuditTable) -> Floats:

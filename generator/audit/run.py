@@ -20,11 +20,11 @@ from generator.audit.refits import make_refit
 from generator.audit.rows import AuditTable, read_real_catalog, read_synthetic
 from schemas.audit import AUDIT, FIDELITY, PRIVACY, Audit, Bounds, Check
 from schemas.catalog import CatalogSpec
+from schemas.documents import from_dict
 from schemas.manifest import read_manifest
 from schemas.util.files import as_document, storage_errors, write_json
 from schemas.util.html import render_page, write_page
 from schemas.util.svg import Plot, polyline
-from schemas.validation import validate
 
 PAGE = "report.html"
 _DISPLAY_NAMES = {
@@ -42,13 +42,13 @@ _DISPLAY_NAMES = {
     "wrong_prices": "price error",
 }
 """Names in audit.json that people read as something else."""
-_PLOT = Plot(width=420, height=280, left=44, right=12, top=12, bottom=40)
+_PLOT = Plot(width=420, height=280, left=52, right=18, top=12, bottom=40)
 _PRICE_STEPS = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageData:
-    """What the page shows beside the audit document."""
+    """What the page shows in addition to the audit document."""
 
     real_prices: Sequence[float]
     """Full prices in ascending order."""
@@ -60,10 +60,10 @@ class PageData:
 
 
 def audit(
-    real_folder: Path,
-    synthetic_folder: Path,
+    real_folder: Path | str,
+    synthetic_folder: Path | str,
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     spec: CatalogSpec | None = None,
     spec_name: str | None = None,
     bounds: Bounds | None = None,
@@ -88,6 +88,7 @@ def audit(
         ToileError: if a folder cannot be audited, or scikit-learn is not installed.
     """
     require_sklearn()
+    real_folder, synthetic_folder, out = Path(real_folder), Path(synthetic_folder), None if out is None else Path(out)
     bounds = bounds or Bounds()
     progress("reading rows")
     real, synthetic = read_real_catalog(real_folder), read_synthetic(synthetic_folder)
@@ -138,7 +139,7 @@ def audit(
 def write_audit(audit: Audit, data: PageData, out: Path) -> None:
     """Write `audit.json` and `report.html` into a folder."""
     document = as_document(audit)
-    validate(document, "audit", str(out / AUDIT))
+    from_dict(Audit, document, str(out / AUDIT))
     with storage_errors(out / AUDIT):
         out.mkdir(parents=True, exist_ok=True)
         write_json(out / AUDIT, document)

@@ -10,7 +10,7 @@ from scipy import stats
 
 from generator.audit.rows import AuditTable, normalise_text, tokenize
 from generator.fit import vocabulary as public
-from schemas import vocabulary as lexicon
+from schemas import markets
 from schemas.audit import Hit
 from schemas.catalog import MISSING_LABEL, SLOT, CatalogSpec, title_word
 
@@ -120,10 +120,10 @@ def list_public_words() -> frozenset[str]:
         *(public.SILHOUETTE_WORDS, public.MATERIAL_WORDS, public.PATTERN_WORDS, public.PALETTE, public.COLOUR_WORDS),
         *(
             public.NAVIGATION_LABELS,
-            lexicon.NOUNS,
-            lexicon.COLOURS,
-            lexicon.WORDS,
-            *map(list, lexicon.WORDS),
+            markets.NOUNS,
+            markets.COLOURS,
+            markets.WORDS,
+            *map(list, markets.WORDS),
             [public.FALLBACK_SILHOUETTE],
         ),
     )

@@ -33,11 +33,11 @@ from generator.render import STUDIO
 from generator.sampling.extra_columns import check_extra_columns
 from generator.sampling.products import compile_catalog
 from schemas.catalog import CatalogSpec
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import Manifest
-from schemas.specs import from_document, preset_path
 from schemas.util.files import as_document
-from schemas.validation import read_document
+from schemas.validation import from_document, preset_path
 
 _RANGE = re.compile(r"(?P<first>[0-9]{1,9})?:(?P<end>[0-9]{1,9})?")
 

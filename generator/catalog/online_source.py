@@ -23,13 +23,13 @@ from generator.catalog.shards import GenerateInputs, encode_jpeg
 from generator.render import draw
 from generator.sampling.products import check_codes, compile_catalog, product, rows
 from schemas.catalog import CatalogSpec
-from schemas.errors import ToileError
+from schemas.documents import read_document
+from schemas.errors import ToileError, suggest
 from schemas.manifest import versions
 from schemas.product import SPLITS, Product
-from schemas.specs import from_document, presets
 from schemas.training import DrawSpec
 from schemas.util.files import sha256_of
-from schemas.validation import nearest, read_document
+from schemas.validation import from_document, presets
 
 Numbers = npt.NDArray[np.int32]
 BATCH_ROWS = 20_000
@@ -106,7 +106,7 @@ def _read(path: Path, drawing: DrawSpec) -> _Catalog:
     shipped = presets("catalog")
     if not path.exists():
         problem = "is no shard folder, no catalog spec and no shipped preset"
-        raise ToileError(str(path), problem, f"check the path; as a preset: {nearest(path.name, shipped)}")
+        raise ToileError(str(path), problem, f"check the path; as a preset: {suggest(path.name, shipped)}")
     document: dict[str, Any] = read_document(path)
     spec: CatalogSpec = from_document(document, "catalog", str(path))
     if spec.scenarios:

@@ -22,12 +22,12 @@ from typing import Any
 
 from generator.catalog.storage import Folder, LocalFolder
 from generator.faults.scoring import FAULTS_FILE
+from schemas.documents import parse_document
 from schemas.errors import ToileError
-from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, checked_manifest, versions
+from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, parse_manifest, versions
 from schemas.product import SPLITS, features_with
 from schemas.util.files import as_document, is_unique_part, json_text, sha256_of
 from schemas.util.locks import SharedRun, is_lock, run_lock, shared_run
-from schemas.validation import parsed
 
 MARKERS = ".receipts"
 FETCHED_LISTS = ("extra/fetched.jsonl", "extra/coverage.json")
@@ -115,7 +115,7 @@ def load_manifest(out: Folder) -> Manifest | None:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise ToileError(where, f"is not UTF-8 text (byte {error.start})", "save the file as UTF-8") from error
-    return checked_manifest(parsed(text, where, is_json=True), where)
+    return parse_manifest(parse_document(text, where, is_json=True), where)
 
 
 def write_marker(out: Folder, shard: int, entries: list[ShardFile]) -> None:

@@ -49,8 +49,8 @@ from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.manifest import ExtraFile, Manifest, ShardFile
 from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, SPLITS, from_batch
-from schemas.specs import from_document
 from schemas.util.files import as_document, sha256_of
+from schemas.validation import from_document
 
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}

@@ -27,10 +27,10 @@ from generator.catalog.run_folder import load_manifest, provenance
 from generator.catalog.shards import GenerateInputs, build_table
 from generator.catalog.storage import Folder, resolve_folder
 from generator.faults.scoring import FAULTS_FILE
+from schemas.documents import from_dict
 from schemas.errors import BROKEN_PICTURE, ToileError
-from schemas.manifest import ExtraFile, Manifest, ShardFile, finished
+from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, require_finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
-from schemas.validation import build
 
 _CODES_IN_MEMORY = 4_000_000
 _BLOCK = 1 << 20
@@ -65,7 +65,7 @@ class Verification:
 def finished_manifest(folder: Path | str | Folder) -> Manifest:
     """Return the manifest of a finished folder or URL; raises ToileError that says what is missing."""
     place = resolve_folder(folder)
-    return finished(load_manifest(place), place.where())
+    return require_finished(load_manifest(place), place.where())
 
 
 def find_damage(folder: Folder, manifest: Manifest) -> Iterator[tuple[ShardFile | ExtraFile, str | None]]:
@@ -213,7 +213,7 @@ def _compare_regenerated(
 ) -> tuple[int, list[Finding]]:
     """Return the number of regenerated products, and those that differ from the stored ones."""
     document = {key: value for key, value in manifest.inputs.items() if key != "spec_sha256"}
-    inputs = build(GenerateInputs, document)
+    inputs = from_dict(GenerateInputs, document, f"{MANIFEST}: inputs")
     chosen = np.random.default_rng(seed).choice(inputs.num_products, min(sample, inputs.num_products), replace=False)
     by_shard: dict[int, list[int]] = {}
     for offset in np.sort(chosen).tolist():

@@ -1,4 +1,4 @@
-"""Commands that make and check a catalog: generate, verify."""
+"""Define the command `toile generate`."""
 
 from pathlib import Path
 from typing import Any
@@ -6,9 +6,7 @@ from typing import Any
 import click
 
 from generator.commands import FolderOrUrl, is_quiet, say
-from schemas.util.console import progress_bar, strip_control_chars
-
-_MOST_FINDINGS_SHOWN = 20
+from schemas.util.console import progress_bar
 
 
 @click.command()
@@ -109,38 +107,3 @@ def _generate_part(
     with progress_bar("generating", num_products, quiet=is_quiet(ctx)) as advance:
         part = write_part(inputs, out, chosen, num_workers=workers or num_cores(), cluster=cluster, progress=advance)
     say(ctx, f"{format_part_summary(part, inputs.num_shards)}: {out}")
-
-
-@click.command()
-@click.argument("catalog", type=FolderOrUrl(exists=True))
-@click.option("--sample", default=100, show_default=True, type=click.IntRange(min=0), help="Products to compare.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, other products.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document of everything.")
-@click.pass_context
-def verify(ctx: click.Context, catalog: str, sample: int, seed: int, as_json: bool) -> None:
-    """Compare CATALOG, a folder or a URL, with its manifest; exit 1 where something differs.
-
-    Checks every file's sha256, columns, row count and split, and that no product code repeats. Of a generated catalog,
-    a sample of products is generated again from spec, seed and number and compared byte for byte.
-
-    \b
-    Example:
-      toile verify data/luxury
-    """
-    from generator.catalog.verify import finished_manifest, to_json, verification_error
-    from generator.catalog.verify import verify as run
-
-    with progress_bar("verifying", finished_manifest(catalog).num_products, quiet=is_quiet(ctx)) as advance:
-        found = run(catalog, sample=sample, seed=seed, progress=advance)
-    if as_json:
-        click.echo(to_json(found))
-    else:
-        for finding in found.findings[:_MOST_FINDINGS_SHOWN]:
-            click.echo(strip_control_chars(f"{finding.where}: {finding.problem}"))
-        if len(found.findings) > _MOST_FINDINGS_SHOWN:
-            click.echo(f"... and {len(found.findings) - _MOST_FINDINGS_SHOWN:,} more (--json prints all)")
-        way = "byte for byte" if found.byte_for_byte else "rows equal, images within a tolerance (other versions)"
-        again = f", {found.num_redrawn:,} products generated again and compared {way}" if found.num_redrawn else ""
-        click.echo(f"{found.num_files} files, {found.num_rows:,} rows read{again}: {len(found.findings)} findings")
-    if found.findings:
-        raise verification_error(found, catalog)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from schemas.errors import ToileError
-from schemas.row import MARKETS
+from schemas.silhouettes.record import MARKET_CODES
 
 _KINDS = ("luxury", "sportswear", "marketplace", "home-beauty")
 _TERMINAL_EDGE, _SHEET_EDGE = 64, 224
@@ -18,7 +18,7 @@ _TERMINAL_EDGE, _SHEET_EDGE = 64, 224
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--name", metavar="NAME", help="Shop name, such as corner-shop; default: the file name.")
-@click.option("--market", type=click.Choice(MARKETS), help="Currency, price endings, language of titles.")
+@click.option("--market", type=click.Choice(MARKET_CODES), help="Currency, price endings, language of titles.")
 @click.option("--kind", type=click.Choice(_KINDS), help="What kind of shop.")
 @click.option("--silhouette", "silhouettes", multiple=True, metavar="NAME", help="A garment type to sell; repeatable.")
 @click.option("--price", metavar="LEVEL|MEDIAN", help="budget, middle, premium, luxury, or a median price.")
@@ -41,7 +41,7 @@ def new(
       toile new corner-shop.yaml --market DE --kind marketplace
     """
     from generator.scaffold.starter_spec import KINDS, starter_spec
-    from schemas.markets import MARKETS as HABITS
+    from schemas.markets import MARKETS
     from schemas.util.files import storage_errors
 
     if spec.suffix not in {".yaml", ".yml"}:
@@ -49,9 +49,9 @@ def new(
     if spec.exists() and not force:
         raise ToileError(str(spec), "exists", "choose another name, or --force")
     name = name or _ask("Name of the shop", "-".join(spec.stem.lower().replace("_", " ").split()))
-    market = market or _ask("Market", "US", MARKETS)
+    market = market or _ask("Market", "US", MARKET_CODES)
     kind = kind or ("marketplace" if silhouettes else _ask("Kind of shop", "marketplace", _KINDS))
-    currency = HABITS[market].currency_code
+    currency = MARKETS[market].currency_code
     question = f"Prices (budget, middle, premium, luxury, or a median price in {currency})"
     price = price or _ask(question, KINDS[kind].level)
     text = starter_spec(name, market=market, silhouettes=silhouettes, kind=kind, price=price)
@@ -79,7 +79,7 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     from generator.sampling.extra_columns import check_extra_columns
     from generator.sampling.products import compile_catalog
     from generator.scaffold import preview
-    from schemas.specs import load, preset_path
+    from schemas.validation import load, preset_path
 
     if sheet is not None:
         preview.check_sheet(sheet)

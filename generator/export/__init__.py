@@ -1,1 +1,4 @@
-"""Catalogs in other forms: CSV, JSON lines, SQL, WebDataset, imagefolder."""
+"""Write catalogs in other formats than Parquet shards."""
+
+FORMATS = ("csv", "jsonl", "sql", "webdataset", "imagefolder")
+"""Names of the formats; here, so that the command line can name them without importing pyarrow."""

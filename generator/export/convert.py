@@ -1,69 +1,101 @@
-"""A catalog in other forms than Parquet: CSV, JSON lines, SQL, WebDataset, `imagefolder`. Reading back gives the rows.
+"""Convert a catalog to CSV, JSON lines, SQL, WebDataset archives or an `imagefolder`. Reading back gives the rows.
 
-The export is written beside its place, as `OUT.part`, and renamed when it is whole: OUT is there entirely or not at
-all. Its bytes follow from the catalog and the options alone, so one that was killed starts over to the same bytes.
+    convert(Path("data/luxury"), Path("data/luxury-csv"), ConvertOptions(form="csv"))
+
+The export is written to `OUT.part`, and renamed when it is complete. Its bytes depend on the catalog and the options
+alone, so a killed export starts again and gives the same bytes.
 """
 
 import contextlib
+import json
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from generator.export.card import export_card
-from generator.export.folder import FORMS, ExportFile, ExportFolder
-from generator.export.rows import ExportRow, read_columns, read_rows
-from generator.export.sql import write_sql
-from generator.export.tables import PICTURES, write_csv, write_imagefolder, write_jsonl
-from generator.export.webdataset import write_webdataset
+from annotated_types import Ge
+
+from generator.export import FORMATS
+from generator.export.formats import (
+    IMAGE_FOLDER,
+    write_csv,
+    write_imagefolder,
+    write_jsonl,
+    write_sql,
+    write_webdataset,
+)
+from generator.export.rows import NO_IMAGE, ExportFile, ExportFolder, ExportRow, read_columns, read_rows
 from generator.faults.scoring import FAULTS_FILE
+from schemas.documents import Count, OneOf, Sha256, Shape, from_dict, read_document
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS, Split
 from schemas.manifest import Manifest, read_manifest, versions
-from schemas.product import SPLITS
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_json
-from schemas.validation import build, read_document, validate
 
 CONVERSION = "convert.json"
+_HOW_TO_READ = {
+    "csv": (
+        '`products.csv` is UTF-8. Nothing between two commas is a missing value; an empty text is `""`. `image` is '
+        "the path of the image. Titles are those of the catalog: a spreadsheet takes one that begins with `=`, `+`, "
+        "`-` or `@` for a formula (`toile convert --spreadsheet-safe` prevents that)."
+    ),
+    "jsonl": "One JSON object a line; `image` is the path of the image, `attributes` is an object.",
+    "sql": (
+        "`sqlite3 -bail shop.db < schema.sqlite.sql`, then `products.sqlite.sql` in the same way; or `psql -v "
+        "ON_ERROR_STOP=1 -f schema.postgresql.sql`, then `products.postgresql.sql`. The inserts load all or nothing. "
+        "`image` is the path of the image."
+    ),
+    "webdataset": "Every archive contains the image of each row and then the row, `KEY.json`, under the same key.",
+    "imagefolder": '`datasets.load_dataset("imagefolder", data_dir=...)` returns rows and images.',
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConvertOptions:
-    """What is exported, and how."""
+    """What is exported, and how; part of `convert.json`."""
 
-    form: str
-    """One of `FORMS`."""
-    split: str | None = None
+    form: Annotated[str, OneOf(FORMATS)]
+    """One of `FORMATS`."""
+    split: Split | None = None
     """train, validation or test; all by default."""
-    limit: int | None = None
+    limit: Annotated[int, Ge(1)] | None = None
     """The first rows only."""
     pictures: bool = True
-    """False leaves the picture files out."""
+    """False leaves the image files out."""
     spreadsheet_safe: bool = False
-    """CSV only: text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    """CSV only: an apostrophe before text that a spreadsheet takes for a formula."""
 
     def __post_init__(self) -> None:
-        assert self.form in FORMS, self.form
+        assert self.form in FORMATS, self.form
         assert self.limit is None or self.limit >= 1, self.limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConversionInputs(ConvertOptions):
+    """Everything that decides the bytes of an export."""
+
+    catalog_sha256: Sha256
+    """The catalog by content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """`convert.json`: what an export was made from and what it holds. No times: the same export is the same file."""
+    """The document `convert.json`: the inputs and contents of an export. It has no times."""
 
     finished: bool
-    inputs: Mapping[str, Any]
+    inputs: Annotated[Mapping[str, Any], Shape(ConversionInputs)]
     """The catalog by content, and the options."""
-    num_products: int = 0
-    num_pictures: int = 0
-    picture_bytes: int = 0
-    pictures_sha256: str | None = None
-    """Of one line a picture, in row order: its name, a space, its sha256."""
+    num_products: Count = 0
+    num_pictures: Count = 0
+    picture_bytes: Count = 0
+    pictures_sha256: Sha256 | None = None
+    """Hash of one line for each image, in row order: its name, a space, its sha256."""
     files: tuple[ExportFile, ...] = ()
-    """Everything but the pictures."""
-    counts: Mapping[str, int]
-    """What could not be written just as it is: in words, how often."""
+    """All files except images."""
+    counts: Mapping[str, Annotated[int, Ge(1)]]
+    """Description of a change to the rows -> number of times."""
     versions: Mapping[str, str]
 
 
@@ -75,46 +107,51 @@ def convert(
     force: bool = False,
     progress: Callable[[int], None] = lambda n: None,
 ) -> tuple[Conversion, bool]:
-    """Write the catalog in `shards` to the folder `out`; returns what was written, and False when it was there already.
+    """Write the catalog in `shards` to the folder `out`.
 
-    Another export in `out` is refused without `force`; a folder that holds anything else is refused always. Raises
-    ToileError for whatever cannot be read or written, and then leaves nothing of the new export behind.
+    Another export in `out` is refused without `force`. A folder with anything else is always refused.
+
+    Returns:
+        What was written, and False when it was there already.
+
+    Raises:
+        ToileError: Something cannot be read or written. Nothing of the new export is left.
     """
-    _check(options)
+    _check_options(options)
     manifest = read_manifest(shards)
-    inputs = {"catalog_sha256": _content(manifest, shards), **as_document(options)}
-    existing = _existing(out)
+    inputs = {"catalog_sha256": _catalog_sha256(manifest, shards), **as_document(options)}
+    existing = _read_existing(out)
     same = existing is not None and existing.inputs == inputs
-    if existing is not None and same and _is_whole(out, existing):
+    if existing is not None and same and _is_complete(out, existing):
         return existing, False
     if existing is not None and not force:
-        problem = "is this export, but files of it are missing or new" if same else "holds another export"
-        raise ToileError(str(out), problem, "choose another --out, or --force to write it anew")
-    aside = out.with_name(out.name + ".part")
+        problem = "is this export, but some of its files are missing or new" if same else "contains another export"
+        raise ToileError(str(out), problem, "choose another --out, or --force to write it again")
+    partial = out.with_name(out.name + ".part")
     fresh = Conversion(finished=False, inputs=inputs, counts={}, versions=versions("pyarrow"))
-    _begin(aside, fresh)
+    _create_partial(partial, fresh)
     try:
-        written = _write(shards, aside, options, manifest, fresh, progress)
+        written = _write_files(shards, partial, options, manifest, fresh, progress)
         with storage_errors(out):
             if out.exists():
-                _remove(out)
-            aside.rename(out)
+                _remove_export(out)
+            partial.rename(out)
     except ToileError:
-        with contextlib.suppress(OSError):  # what is left says whose it is, and goes at the next start
-            _remove(aside)
+        with contextlib.suppress(OSError):  # what is left is marked as ours, and removed at the next start
+            _remove_export(partial)
         raise
     return written, True
 
 
-def _write(
+def _write_files(
     shards: Path,
-    aside: Path,
+    partial: Path,
     options: ConvertOptions,
     manifest: Manifest,
     fresh: Conversion,
     progress: Callable[[int], None],
 ) -> Conversion:
-    """All files of the export, `convert.json` last."""
+    """Write all files of the export, `convert.json` last."""
     counts, num_rows = Counter[str](), 0
 
     def rows() -> Iterator[ExportRow]:
@@ -125,14 +162,14 @@ def _write(
             counts,
             split=options.split,
             limit=options.limit,
-            pictures=options.pictures,
+            images=options.pictures,
             progress=progress,
         )
         for row in found:
             num_rows = row.number
             yield row
 
-    columns, folder = read_columns(shards, options.split), ExportFolder(aside)
+    columns, folder = read_columns(shards, options.split), ExportFolder(partial)
     match options.form:
         case "csv":
             write_csv(rows(), columns, folder, spreadsheet_safe=options.spreadsheet_safe)
@@ -145,86 +182,135 @@ def _write(
         case "imagefolder":
             write_imagefolder(rows(), columns, folder)
     if not options.pictures:
-        del counts["rows without a picture"]
+        del counts[NO_IMAGE]
     if (shards / FAULTS_FILE).is_file():
         with folder.open(FAULTS_FILE) as file:
             file.write((shards / FAULTS_FILE).read_bytes())
     noted = {what: number for what, number in sorted(counts.items()) if number}
     with folder.open("README.md") as file:
-        file.write(export_card(shards, manifest, options.form, num_rows, folder, noted).encode())
+        file.write(format_card(shards, manifest, options.form, num_rows, folder, noted).encode())
     written = Conversion(
         finished=True,
         inputs=fresh.inputs,
         num_products=num_rows,
-        num_pictures=folder.num_pictures,
-        picture_bytes=folder.picture_bytes,
-        pictures_sha256=folder.pictures_sha256 if folder.num_pictures else None,
+        num_pictures=folder.num_images,
+        picture_bytes=folder.image_bytes,
+        pictures_sha256=folder.images_sha256 if folder.num_images else None,
         files=tuple(folder.files[name] for name in sorted(folder.files)),
         counts=noted,
         versions=fresh.versions,
     )
-    with storage_errors(aside):
-        write_json(aside / CONVERSION, as_document(written))
+    with storage_errors(partial):
+        write_json(partial / CONVERSION, as_document(written))
     return written
 
 
-def _check(options: ConvertOptions) -> None:
+def _check_options(options: ConvertOptions) -> None:
     if options.spreadsheet_safe and options.form != "csv":
-        raise ToileError("--spreadsheet-safe", f"changes nothing in {options.form}", "use it with --to csv")
+        raise ToileError("--spreadsheet-safe", f"has no effect on {options.form}", "use it with --to csv")
     if options.form == "imagefolder" and not options.pictures:
-        raise ToileError("--no-images", "leaves nothing of an imagefolder", "choose csv or jsonl")
+        raise ToileError("--no-images", "would leave an imagefolder empty", "choose csv or jsonl")
 
 
-def _content(manifest: Manifest, shards: Path) -> str:
-    """The catalog by content: where it lies and how long it took to make play no part."""
+def _catalog_sha256(manifest: Manifest, shards: Path) -> str:
+    """Hash the content of a catalog, without its path and times."""
     faults = file_sha256(shards / FAULTS_FILE) if (shards / FAULTS_FILE).is_file() else None
     files = [(entry.path, entry.sha256) for entry in manifest.files]
     return sha256_of([manifest.kind, dict(manifest.inputs), files, faults])
 
 
-def _existing(out: Path) -> Conversion | None:
-    """The export that lies there; None where there is nothing. Anything that is not ours raises."""
+def _read_existing(out: Path) -> Conversion | None:
+    """Return the export in a folder, None for no or an empty folder; raise ToileError for anything else."""
     if out.is_dir() and (out / CONVERSION).is_file():
-        document = read_document(out / CONVERSION)
-        validate(document, "conversion", str(out / CONVERSION))
-        found: Conversion = build(Conversion, document)
-        ours = {CONVERSION, PICTURES, *SPLITS, *(e.path.split("/")[0] for e in found.files)}
+        found = from_dict(Conversion, read_document(out / CONVERSION), str(out / CONVERSION))
+        ours = {CONVERSION, IMAGE_FOLDER, *SPLITS, *(e.path.split("/")[0] for e in found.files)}
         strange = sorted(path.name for path in out.iterdir() if path.name not in ours)
         if strange:
-            raise ToileError(str(out), f"holds {strange[0]}, which toile did not write", "choose another --out")
+            raise ToileError(str(out), f"contains {strange[0]}, which toile did not write", "choose another --out")
         return found
     if out.is_symlink() or (out.exists() and (not out.is_dir() or any(out.iterdir()))):
         raise ToileError(str(out), "exists and was not made by toile convert", "choose a new or an empty folder")
     return None
 
 
-def _is_whole(out: Path, conversion: Conversion) -> bool:
-    """Whether the tables have their sizes and the pictures their number."""
+def _is_complete(out: Path, conversion: Conversion) -> bool:
+    """Return whether the tables have their sizes and the number of images is right."""
     tables = all((out / e.path).is_file() and (out / e.path).stat().st_size == e.num_bytes for e in conversion.files)
     if not tables or conversion.inputs["form"] == "webdataset":
         return tables
     listed = {e.path for e in conversion.files} | {CONVERSION}
-    there = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    return sum(name not in listed for name in there) == conversion.num_pictures
+    names = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    return sum(name not in listed for name in names) == conversion.num_pictures
 
 
-def _begin(aside: Path, fresh: Conversion) -> None:
-    """An empty `OUT.part` that says whose it is; what a killed export left there goes."""
-    with storage_errors(aside):
-        if aside.is_symlink() or aside.exists():
-            there = {path.name for path in aside.iterdir()} if aside.is_dir() and not aside.is_symlink() else {"."}
-            if there - {f"{CONVERSION}.part"} and CONVERSION not in there:
-                raise ToileError(str(aside), "exists and was not made by toile convert", "choose another --out")
-            _remove(aside)
-        aside.mkdir(parents=True)
-        write_json(aside / CONVERSION, as_document(fresh))
+def _create_partial(partial: Path, fresh: Conversion) -> None:
+    """Create an empty `OUT.part` that is marked as ours; remove what a killed export left there."""
+    with storage_errors(partial):
+        if partial.is_symlink() or partial.exists():
+            found = (
+                {path.name for path in partial.iterdir()} if partial.is_dir() and not partial.is_symlink() else {"."}
+            )
+            if found - {f"{CONVERSION}.part"} and CONVERSION not in found:
+                raise ToileError(str(partial), "exists and was not made by toile convert", "choose another --out")
+            _remove_export(partial)
+        partial.mkdir(parents=True)
+        write_json(partial / CONVERSION, as_document(fresh))
 
 
-def _remove(export: Path) -> None:
-    """The file that says whose the folder is goes last: a kill on the way leaves nothing that would be refused."""
+def _remove_export(export: Path) -> None:
+    """Remove an export, and the file that marks it as ours last, so that a killed removal can be repeated."""
     for path in export.iterdir():
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.name not in {CONVERSION, f"{CONVERSION}.part"}:
             path.unlink()
     shutil.rmtree(export)
+
+
+def format_card(
+    shards: Path, manifest: Manifest, format: str, num_products: int, folder: ExportFolder, counts: Mapping[str, int]
+) -> str:
+    """Return the README.md of an export: front matter for hubs and `datasets`, origin, and how to read it.
+
+    It contains no date and no path, so the same export has the same card.
+    """
+    inputs = {key: value for key, value in manifest.inputs.items() if key != "spec_document"}
+    notes = "".join(f"- {what}: {number:,}\n" for what, number in counts.items())
+    return f"""---
+license: {_find_licence(shards)}
+{_format_configs(format, folder)}---
+
+# A catalog as {format}
+
+{num_products:,} products and {folder.num_images:,} images, written by `toile convert` from a catalog that
+`toile {manifest.kind}` made. `convert.json` contains the sha256 of every table. {_HOW_TO_READ[format]}
+
+{f"Written with changes:{chr(10)}{chr(10)}{notes}{chr(10)}" if notes else ""}The catalog was made from:
+
+```json
+{json.dumps(inputs, indent=1, ensure_ascii=False)}
+```
+"""
+
+
+def _find_licence(shards: Path) -> str:
+    """Return the licence in the card of the catalog."""
+    card = shards / "README.md"
+    lines = card.read_text(encoding="utf-8").splitlines() if card.is_file() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("license:")), "unknown")
+
+
+def _format_configs(format: str, folder: ExportFolder) -> str:
+    """Return the configuration by which `datasets.load_dataset(FOLDER)` finds the files of each split."""
+    patterns = {"csv": "products.csv", "jsonl": "products.jsonl"}
+    if format in patterns:
+        named = {"train": patterns[format]}
+    else:
+        glob = {"webdataset": "{}-*.tar", "imagefolder": "{}/**"}.get(format, "")
+        named = {split: glob.format(split) for split in SPLITS if glob and _has_split(split, folder)}
+    files = "".join(f"  - split: {split}\n    path: {path}\n" for split, path in named.items())
+    return f"configs:\n- config_name: default\n  data_files:\n{files}" if files else ""
+
+
+def _has_split(split: str, folder: ExportFolder) -> bool:
+    return any(name.startswith((f"{split}/", f"{split}-")) for name in folder.files)

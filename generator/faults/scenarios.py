@@ -24,8 +24,7 @@ from generator.sampling.codes import num_codes
 from generator.sampling.products import check_codes, compile_catalog
 from generator.sampling.streams import Floats, Index, uniform
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawn_attribute
-from schemas.errors import ToileError
-from schemas.validation import nearest
+from schemas.errors import ToileError, suggest
 
 DEFAULT_SHARE = 0.02
 MAX_TOTAL_SHARE = 0.5
@@ -156,7 +155,7 @@ def resolve_shares(named: Mapping[str, float], where: str, *, images: bool = Tru
     shares: dict[str, float] = {}
     for name in sorted(named, key=lambda name: (name != ALL, name not in GROUPS)):
         if name not in GROUPS and name not in GROUPS[ALL]:
-            raise ToileError(where, f"unknown scenario {name!r}", nearest(name, [*GROUPS[ALL], *GROUPS]))
+            raise ToileError(where, f"unknown scenario {name!r}", suggest(name, [*GROUPS[ALL], *GROUPS]))
         if not 0 <= named[name] <= MAX_TOTAL_SHARE:
             hint = f"write a share from 0 to {MAX_TOTAL_SHARE:g}, as in {name}={DEFAULT_SHARE:g}"
             raise ToileError(where, f"{named[name]:g} is not a valid share for the scenario {name!r}", hint)

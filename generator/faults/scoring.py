@@ -30,11 +30,10 @@ import pyarrow.parquet as pq
 
 from generator.catalog.storage import Folder
 from generator.faults.scenarios import ALL, GROUPS, KINDS
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.manifest import MANIFEST, ExtraFile, check_extra, read_manifest
 from schemas.product import read
 from schemas.util.files import storage_errors
-from schemas.validation import nearest
 
 FAULTS_FILE = "extra/faults.parquet"
 FAULTS_SCHEMA = pa.schema(
@@ -228,7 +227,7 @@ def _key_column(rows: list[Row], found: Path) -> str:
             return key
     columns = list(dict.fromkeys(name for row in rows for name in row))
     problem = f"has neither a column product_code nor row; it has {', '.join(columns)}"
-    raise ToileError(str(found), problem, f"name the products; {nearest('product_code', columns)}")
+    raise ToileError(str(found), problem, f"name the products; {suggest('product_code', columns)}")
 
 
 def _named_rows(rows: list[Row], key: str, found: Path) -> dict[Name, set[str | None]]:

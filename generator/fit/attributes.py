@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from generator.fit import statistics
-from generator.fit.mechanisms import CategoryPath, Mechanism
+from generator.fit.mechanisms import BUDGET_SHARES, CategoryPath, Mechanism
 from generator.fit.prices import PriceModel
 from generator.fit.statistics import Family
 from generator.fit.title_templates import TitleTemplates, default_template, drop_missing_slots
@@ -50,7 +50,6 @@ def build_attributes(
     templates: TitleTemplates | None,
     mechanism: Mechanism,
     min_support: int,
-    shares: Mapping[str, float],
     num_designs: float,
 ) -> tuple[Document, list[Document], dict[str, str]]:
     """Build the `attributes` and `categories` of the spec, and remarks on their lines.
@@ -65,7 +64,7 @@ def build_attributes(
         ("pattern", PATTERNS, statistics.count_patterns(members)),
     ):
         if templates is None:
-            share = shares[f"{slot}s"]
+            share = BUDGET_SHARES[f"{slot}s"]
             noisy = mechanism.release_counts(counted, share)
             least = max(min_support, _WIDTHS * mechanism.noise_scale(share))
             weights[slot] = _noisy_weights(
@@ -77,7 +76,7 @@ def build_attributes(
             rendered = {word: _KNOWN[slot][word] for word in templates.words[slot]}
             notes |= {f"{slot} {word}": f"{count} designs" for word, count in templates.words[slot].items()}
         attributes[slot] = {"values": _values(slot, weights[slot], rendered, prices)}
-    attributes["colour"] = {"values": _colours(members, mechanism, min_support, shares["colours"], notes)}
+    attributes["colour"] = {"values": _colours(members, mechanism, min_support, notes)}
     attributes = {name: attribute for name, attribute in attributes.items() if attribute["values"]}
     documents = [
         _category(each, {slot: weights[slot][k] for slot in weights}, prices, templates, notes, k)
@@ -152,9 +151,8 @@ def _values(slot: str, weights: Sequence[Weights], rendered: Mapping[str, str], 
     return values
 
 
-def _colours(
-    members: Sequence[Family], mechanism: Mechanism, min_support: int, share: float, notes: dict[str, str]
-) -> Document:
+def _colours(members: Sequence[Family], mechanism: Mechanism, min_support: int, notes: dict[str, str]) -> Document:
+    share = BUDGET_SHARES["colours"]
     counted = statistics.count_colours(members)
     noisy = mechanism.release_counts(counted, share)
     least = max(min_support, _WIDTHS * mechanism.noise_scale(share))

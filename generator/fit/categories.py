@@ -22,8 +22,8 @@ from generator.fit.mechanisms import BUDGET_SHARES, CATEGORY_LIST_SHARE, Categor
 from generator.fit.prices import PriceModel
 from generator.fit.statistics import Family
 from generator.sampling.streams import Floats
+from schemas.documents import read_document
 from schemas.errors import ToileError
-from schemas.validation import read_document
 
 OTHER = "OTHER"
 """The leaf category that collects rare leaf categories of the same parents."""

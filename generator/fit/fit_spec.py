@@ -35,15 +35,14 @@ from generator.fit.statistics import PERCENTS, Family
 from generator.fit.title_templates import infer_title_templates
 from generator.fit.vocabulary import MATERIAL_WORDS, PATTERN_WORDS, find_first, find_silhouette
 from generator.sampling.products import compile_catalog
-from schemas.catalog import MISSING_LABEL
+from schemas.catalog import MISSING_LABEL, Provenance
+from schemas.documents import parse_document
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.markets import MARKETS
 from schemas.product import read
-from schemas.provenance import Provenance
-from schemas.specs import from_document
 from schemas.util.files import storage_errors, write_atomic
-from schemas.validation import parsed
+from schemas.validation import from_document
 
 __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 
@@ -75,29 +74,30 @@ class Fit:
     """For people; with epsilon they depend on noisy counts only."""
 
 
-def fit(shards: Path, options: FitOptions, mechanism: Mechanism | None = None) -> Fit:
+def fit(folder: Path | str, options: FitOptions | None = None, mechanism: Mechanism | None = None) -> Fit:
     """Fit a catalog spec to the train split of a catalog folder.
 
     `mechanism` releases the statistics; by default it follows from the options. Raises ToileError if there is nothing
     to fit, or if the noise hides every category.
     """
+    folder, options = Path(folder), options or FitOptions()
     if mechanism is None:
         mechanism = NoNoise() if options.epsilon is None else OpenDPMechanism(options.epsilon, options.delta)
-    currency, country = _find_market(shards, options, mechanism)
-    members, num_rows = statistics.read_families(shards, currency, images=options.images)
+    currency, country = _find_market(folder, options, mechanism)
+    members, num_rows = statistics.read_families(folder, currency, images=options.images)
     paths, num_merged, members = select_categories(members, options, mechanism)
     category_shares = estimate_category_shares(members, paths, options, mechanism)
     if not category_shares.paths:
-        raise _nothing_to_fit(shards, options, mechanism)
+        raise _nothing_to_fit(folder, options, mechanism)
     categories = [
         _fitted_category(path, share) for path, share in zip(category_shares.paths, category_shares.shares, strict=True)
     ]
     templates = (
-        None if mechanism.private else infer_title_templates(members, options.min_support, _read_brand_names(shards))
+        None if mechanism.private else infer_title_templates(members, options.min_support, _read_brand_names(folder))
     )
     prices = category_shares.prices or _fit_exact_prices(members, categories, options)
     attributes, category_documents, notes = build_attributes(
-        members, categories, prices, templates, mechanism, options.min_support, BUDGET_SHARES, category_shares.num
+        members, categories, prices, templates, mechanism, options.min_support, category_shares.num
     )
     _note_categories(notes, categories, members, mechanism)
     sizes = _fit_colourways(members, mechanism, options)
@@ -130,10 +130,11 @@ def to_yaml(fit: Fit) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_spec(fit: Fit, out: Path) -> None:
+def write_spec(fit: Fit, out: Path | str) -> None:
     """Write a fitted spec as YAML, atomically. Raises ToileError if the spec does not compile."""
+    out = Path(out)
     text = to_yaml(fit)
-    compile_catalog(from_document(parsed(text, str(out), is_json=False), "catalog", str(out)), str(out))
+    compile_catalog(from_document(parse_document(text, str(out), is_json=False), "catalog", str(out)), str(out))
     with storage_errors(out):
         write_atomic(out, text)
 
@@ -242,21 +243,21 @@ def _invent_shop(
     }
 
 
-def _find_market(shards: Path, options: FitOptions, mechanism: Mechanism) -> tuple[str, str]:
+def _find_market(folder: Path, options: FitOptions, mechanism: Mechanism) -> tuple[str, str]:
     """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent."""
-    inputs = read_manifest(shards).inputs
+    inputs = read_manifest(folder).inputs
     shop = (inputs.get("spec_document") or {}).get("shop", {})
     currency = options.currency or inputs.get("currency") or shop.get("currency_code")
     country = options.country or shop.get("country_code")
     if mechanism.private:
         if currency is None:
             hint = "name it, as in --currency USD: looking it up in the rows would not be private"
-            raise ToileError(str(shards), "does not say which currency its prices are in", hint)
+            raise ToileError(str(folder), "does not say which currency its prices are in", hint)
         mechanism.record_public("currency and country", "given, or named by the manifest of the folder")
         return str(currency), str(country or "USA")
     rows = Counter[str](), Counter[str]()
     if currency is None or country is None:
-        for row in read(shards, split="train", columns=("currency_code", "country_code")):
+        for row in read(folder, split="train", columns=("currency_code", "country_code")):
             rows[0].update([row.currency_code] if row.currency_code else [])
             rows[1].update([row.country_code] if row.country_code else [])
     found = [
@@ -270,20 +271,20 @@ def _is_code(code: str, count: int, options: FitOptions) -> bool:
     return count >= options.min_support and len(code) == 3 and code.isascii() and code.isupper()
 
 
-def _read_brand_names(shards: Path) -> set[str]:
+def _read_brand_names(folder: Path) -> set[str]:
     """Read the names of brands and sites in the rows; their words may not become words of the spec."""
     found: set[str] = set()
-    for row in read(shards, split="train", columns=("brand", "website_name")):
+    for row in read(folder, split="train", columns=("brand", "website_name")):
         found |= {name for name in (row.brand, row.website_name) if name}
     return found
 
 
-def _nothing_to_fit(shards: Path, options: FitOptions, mechanism: Mechanism) -> ToileError:
+def _nothing_to_fit(folder: Path, options: FitOptions, mechanism: Mechanism) -> ToileError:
     if mechanism.private:
         hint = "give a public list with --categories FILE, a larger --epsilon, or more rows"
-        return ToileError(str(shards), f"the noise of epsilon {options.epsilon:g} hides every category", hint)
+        return ToileError(str(folder), f"the noise of epsilon {options.epsilon:g} hides every category", hint)
     problem = f"no category has {options.min_support} product families in its train split"
-    return ToileError(str(shards), problem, "fit more rows, or lower --min-support")
+    return ToileError(str(folder), problem, "fit more rows, or lower --min-support")
 
 
 def _build_provenance(

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from schemas.catalog import Release
 from schemas.errors import ToileError
-from schemas.provenance import Release
 
 CategoryPath = tuple[str, str, str]
 """category1, category2, category3."""
@@ -163,7 +163,7 @@ class OpenDPMechanism:
         self._record(statistic.name, mechanism, epsilon, delta, 1, statistic.bins)
         released = measurement({json.dumps(key): count for key, count in statistic.counts.items()})
         paths = {key: json.loads(key) for key in sorted(released)}
-        return {(first, second, leaf): int(released[key]) for key, (first, second, leaf) in paths.items()}
+        return {(first, second, third): int(released[key]) for key, (first, second, third) in paths.items()}
 
     def threshold_measurement(self, share: float, min_support: int) -> tuple[Any, tuple[float, float], int]:
         """Return the OpenDP measurement for names only the rows contain, its (epsilon, delta) and threshold."""

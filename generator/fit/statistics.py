@@ -64,13 +64,13 @@ def read_families(folder: Path, currency: str, *, images: bool) -> tuple[list[Fa
     num_rows = 0
     for row in read(folder, split="train", columns=columns):
         num_rows += 1
-        first, leaf, colour, size = groups.get(row.family, (row, None, None, 0))
+        first, inferable, colour, size = groups.get(row.family, (row, None, None, 0))
         is_first = size == 0 or row.product_code < first.product_code
-        if _path(row) is not None and (leaf is None or row.product_code < leaf.product_code):
-            leaf = _drop_image(row)
+        if _path(row) is not None and (inferable is None or row.product_code < inferable.product_code):
+            inferable = _drop_image(row)
         if is_first:
             first, colour = _drop_image(row), detect_colour(row)
-        groups[row.family] = first, leaf, colour, size + 1
+        groups[row.family] = first, inferable, colour, size + 1
     return [_family(*group, currency) for _, group in sorted(groups.items())], num_rows
 
 
@@ -200,8 +200,8 @@ def keep_large_cells(
     return {cell: count for cell, count in zip(cells, counts, strict=True) if count >= max(least, 1)}
 
 
-def _family(first: Product, leaf: Product | None, colour: str | None, size: int, currency: str) -> Family:
-    shown = leaf or first
+def _family(first: Product, inferable: Product | None, colour: str | None, size: int, currency: str) -> Family:
+    shown = inferable or first
     in_currency = shown.currency_code in (None, currency)
     full, eur = shown.full_price, shown.full_price_eur
     return Family(

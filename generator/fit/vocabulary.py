@@ -8,11 +8,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from schemas.markets import NOUNS
 from schemas.silhouettes import RECORDS
-from schemas.vocabulary import NOUNS
 
 SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = tuple(
-    (each.name, each.leaf_words) for each in sorted(RECORDS.values(), key=lambda each: each.tried)
+    (each.name, each.leaf_words) for each in sorted(RECORDS.values(), key=lambda each: each.match_priority)
 )
 """(silhouette, pattern for names of its categories), in the order in which they are tried."""
 FALLBACK_SILHOUETTE = "t-shirt"

@@ -27,9 +27,9 @@ from generator.ingest.rows import (
     parse_product,
 )
 from generator.ingest.tables import Row, StoredImage, read_files, rename_columns
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.product import Product
-from schemas.validation import read_document
 
 IN_TABLE, NO_URL, DUPLICATE, BAD_ROW, OPEN = "in the table", "N.A.", "duplicate", "bad row", "not reached"
 ROW_OUTCOMES = (FETCHED, IN_TABLE, DEAD, NO_IMAGE, TOO_LARGE, REFUSED, NO_URL, DUPLICATE, BAD_ROW, OPEN)

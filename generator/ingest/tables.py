@@ -25,9 +25,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.manifest import MANIFEST
-from schemas.validation import nearest
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 MISSING = {"", "n.a.", "none", "null"}
@@ -125,9 +124,9 @@ def rename_columns(rows: list[Row], columns: dict[str, str], known: tuple[str, .
     theirs = list(dict.fromkeys(name for row in rows[:1000] for name in row))
     for ours, name in columns.items():
         if ours not in known:
-            raise ToileError(f"--column {ours}={name}", f"toile has no column {ours!r}", nearest(ours, known))
+            raise ToileError(f"--column {ours}={name}", f"toile has no column {ours!r}", suggest(ours, known))
         if name not in theirs:
-            raise ToileError(f"--column {ours}={name}", f"{where} has no column {name!r}", nearest(name, theirs))
+            raise ToileError(f"--column {ours}={name}", f"{where} has no column {name!r}", suggest(name, theirs))
     wanted = {ours: columns.get(ours, ours) for ours in known}
     for ours, name in wanted.items():
         if ours != "image" and any(isinstance(row.get(name), StoredImage) for row in rows[:1000]):

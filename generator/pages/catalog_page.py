@@ -26,13 +26,13 @@ import pyarrow as pa
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generator.faults.scoring import FAULTS_FILE, read_faults
-from schemas.appearance import ANY, shown_as
+from schemas.appearance import ANY, visible_attributes
 from schemas.catalog import CatalogSpec, Category, drawing_word, drawn_attribute
 from schemas.errors import BROKEN_PICTURE
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
-from schemas.specs import from_document
 from schemas.util.html import embed_json, refuse_existing, render_page, write_page
+from schemas.validation import from_document
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
 WORDS = {"generate": "synthetic", "import": "imported", "fetch": "fetched"}
@@ -282,7 +282,7 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
     if entry is None:
         return None
     presentation = str((product.attributes or {}).get("presentation", ANY))
-    shown = shown_as(entry.silhouette, presentation) | {"colour"}
+    shown = visible_attributes(entry.silhouette, presentation) | {"colour"}
     running, parts = entry.price.median, []
     for name, attribute in spec.attributes.items():
         if name not in entry.attributes:

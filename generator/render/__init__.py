@@ -1,6 +1,6 @@
-"""Product pictures: `draw(product, size)` renders what a product record describes, same bytes for same input.
+"""Render product images: `draw(product, size)` returns the same pixels for the same product.
 
-A silhouette is a pattern sheet: a function that lays panels, seams and fittings on a `Scene`; one light shades all.
+Each silhouette is a function that adds panels, seams and fittings to a `Scene`; lighting shades the whole scene once.
 
     bag = Appearance(silhouette="tote-bag", colour="#7a4a2b", material="leather", design_seed=1, shot_seed=2)
     render_appearance(bag, 336).save("bag.png")
@@ -20,9 +20,8 @@ from generator.render.engine.parts import PARTS, RenderedParts, segment_parts
 from generator.render.engine.pose import PHOTOS, STUDIO
 from generator.render.engine.registry import collect_silhouettes
 from generator.render.engine.scene import Scene
-from schemas.appearance import Appearance, visible_part
-from schemas.errors import ToileError
-from schemas.validation import nearest
+from schemas.appearance import Appearance, drop_invisible
+from schemas.errors import ToileError, suggest
 
 __all__ = ["PARTS", "PHOTOS", "STUDIO", "RenderedParts", "draw", "render_appearance", "render_parts"]
 
@@ -31,7 +30,7 @@ DRAW_FUNCTIONS = collect_silhouettes(clothes, shoes, things)
 
 
 class Drawable(Protocol):
-    """A product record; imported rows have no attributes."""
+    """A product record; the attributes of imported rows are None."""
 
     @property
     def attributes(self) -> Mapping[str, Any] | None: ...
@@ -46,28 +45,28 @@ def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[Tr
 
 
 def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: bool = False) -> Image.Image | RenderedParts:
-    """The picture of a generated product, RGB, size x size pixels; `photo` is one of `PHOTOS`.
+    """Render a generated product as an RGB image of size x size pixels.
 
-    With `parts`, the same picture and the part of the product at each pixel. A product without attributes
-    is a ToileError.
+    `photo` is one of `PHOTOS` ("studio" or "snapshot"). With `parts`, return `RenderedParts`: the same image and the
+    part of the product at each pixel. A product without attributes is a ToileError.
     """
     if product.attributes is None:
         where = f"product {getattr(product, 'product_code', '?')}"
         raise ToileError(
-            where, "has no attributes to draw", "only generated products can be drawn; real ones have a picture"
+            where, "has no attributes to render", "only generated products can be rendered; imported ones have an image"
         )
     appearance = Appearance.from_attributes(product.attributes)
     return render_parts(appearance, size, photo) if parts else render_appearance(appearance, size, photo)
 
 
 def render_appearance(appearance: Appearance, size: int, photo: str = STUDIO) -> Image.Image:
-    """The picture of an appearance, RGB, size x size pixels; what its silhouette does not show is ignored."""
+    """Render an appearance as an RGB image of size x size pixels; ignore values that its silhouette does not show."""
     scene = build_scene(appearance, size, photo)
     return shade(scene) if photo == STUDIO else render_snapshot(scene)
 
 
 def render_parts(appearance: Appearance, size: int, photo: str = STUDIO) -> RenderedParts:
-    """The picture of `render_appearance`, and what is where in it."""
+    """Render the image of `render_appearance` with its mask and part labels."""
     scene = build_scene(appearance, size, photo)
     if photo == STUDIO:
         return segment_parts(shade(scene), scene.alpha, scene.part_ids)
@@ -75,13 +74,13 @@ def render_parts(appearance: Appearance, size: int, photo: str = STUDIO) -> Rend
 
 
 def build_scene(appearance: Appearance, size: int, photo: str = STUDIO) -> Scene:
-    """The scene before the light is switched on; its `alpha` is the mask of the product (on its sheet, if a snapshot).
+    """Return the scene before shading; `scene.alpha` is the product mask, in a snapshot that on the flat sheet.
 
-    A `photo` that is none of `PHOTOS` is a ToileError.
+    A `photo` that is not one of `PHOTOS` is a ToileError.
     """
     if photo not in PHOTOS:
-        raise ToileError("photo", f"{photo!r} is not a way to photograph", nearest(photo, PHOTOS))
-    seen = visible_part(appearance)
+        raise ToileError("photo", f"{photo!r} is not a kind of photograph", suggest(photo, PHOTOS))
+    seen = drop_invisible(appearance)
     scene = Scene(seen, size, build_cloths(seen), photo)
     view = None if photo == STUDIO else choose_view(scene)
     (view or DRAW_FUNCTIONS[seen.silhouette])(scene)

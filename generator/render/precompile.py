@@ -8,7 +8,7 @@ import itertools
 
 from generator.render import PHOTOS, draw
 from generator.sampling.products import products
-from schemas.specs import load
+from schemas.validation import load
 
 _PRESET, _NUM_PRODUCTS = "marketplace", 100
 """This preset has every silhouette."""

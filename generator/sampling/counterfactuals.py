@@ -22,13 +22,13 @@ from generator.render.engine.pose import STUDIO
 from generator.render.engine.variation import Variation
 from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import CompiledCatalog, compile_catalog
-from schemas.appearance import ANY, shown_as
+from schemas.appearance import ANY, visible_attributes
 from schemas.catalog import SLOT, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
 from schemas.counterfactual import NUISANCE, Change, Redraw, Redrawn
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
 from schemas.product import Product
-from schemas.specs import from_document
+from schemas.validation import from_document
 
 _SHOTS = 2**31
 """Seeds of shots are below this number, like those of `generator.sampling.streams.integers`."""
@@ -100,7 +100,7 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
 def _visible_attributes(spec: CatalogSpec, category: Category, product: Product) -> Iterator[tuple[str, str]]:
     """Yield the attributes whose values are visible in the product's image, and what each one draws."""
     presentation = str((product.attributes or {}).get("presentation", ANY))
-    shown = {"colour", *shown_as(category.silhouette, presentation)}
+    shown = {"colour", *visible_attributes(category.silhouette, presentation)}
     for name, attribute in spec.attributes.items():
         drawn = drawn_attribute(name, attribute)
         if name in category.attributes and drawn is not None and drawn in shown:

@@ -24,12 +24,10 @@ import pyarrow as pa
 from generator.sampling.codes import product_codes
 from generator.sampling.products import family_start
 from generator.sampling.streams import Index, bits, integers
-from schemas.catalog import CatalogSpec
-from schemas.errors import ToileError
-from schemas.extra import EAN_DIGITS, ExtraColumn
+from schemas.catalog import EAN_DIGITS, CatalogSpec, ExtraColumn
+from schemas.errors import ToileError, suggest
 from schemas.markets import MARKETS
 from schemas.product import features_with
-from schemas.validation import nearest
 
 _KINDS = ("address", "color", "company", "internet", "job", "lorem", "misc", "person", "phone_number")
 """The parts of Faker that the providers need; a generator with all parts takes five times as long to build."""
@@ -106,7 +104,7 @@ def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: In
 
 
 def ean13(number: int) -> str:
-    """Return 2, eleven digits and the check digit: weights 1, 3, 1, ... up to the next ten (GS1 General Specifications)."""
+    """Return 2, eleven digits and the check digit: weights 1, 3, 1, ... to the next ten (GS1 General Specifications)."""
     digits = f"2{number:0{EAN_DIGITS}d}"
     total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits))
     return f"{digits}{-total % 10}"
@@ -193,7 +191,7 @@ def _find_generator(name: str, column: ExtraColumn, locale: str, where: str) -> 
 
     if locale not in AVAILABLE_LOCALES:
         at = f"{where}: extra.{name}.locale"
-        raise ToileError(at, f"Faker has no locale {locale!r}", nearest(locale, AVAILABLE_LOCALES))
+        raise ToileError(at, f"Faker has no locale {locale!r}", suggest(locale, AVAILABLE_LOCALES))
     fake = _generator(locale)
     if column.provider == "state" and not (hasattr(fake, "state") or hasattr(fake, "prefecture")):
         at = f"{where}: extra.{name}.provider"

@@ -16,7 +16,7 @@ from generator.sampling.arrow_columns import join_non_null, to_arrow, to_strings
 from generator.sampling.attributes import Choice
 from generator.sampling.streams import Index, uniform
 from schemas.catalog import CatalogSpec, title_word
-from schemas.vocabulary import english
+from schemas.markets import to_english
 
 _NO_WORD = 0
 
@@ -61,7 +61,7 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
     words = list(vocabulary)
     return CompiledTitles(
         words=to_strings([None, *words[1:]]),
-        slugs=to_strings([slugify(english(word) or word) or None for word in words]),
+        slugs=to_strings([slugify(to_english(word) or word) or None for word in words]),
         choice=Choice.of(np.array(weights, np.float64)),
         literal_TS=np.array([row + [_NO_WORD] * (width - len(row)) for row in rows], np.int64),
         attribute_names=names,

@@ -30,12 +30,11 @@ from generator.sampling.prices import sample_full_prices
 from generator.sampling.products import compile_catalog, family_start, rows, sample_categories, sample_values
 from generator.sampling.streams import integers
 from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
-from schemas.errors import ToileError
+from schemas.errors import ToileError, json_path
 from schemas.markets import MARKETS
 from schemas.product import Product, from_batch
 from schemas.util.console import strip_control_chars
 from schemas.util.files import storage_errors
-from schemas.validation import place
 
 HALF_BLOCK = "\u2580"
 """The upper half of a cell has the foreground colour, the lower half the background colour: two pixels per cell."""
@@ -80,7 +79,10 @@ def check_renderable(spec: CatalogSpec, where: str) -> None:
     for number, category in enumerate(spec.categories):
         drawn = {drawn_attribute(name, spec.attributes[name]) for name in category.attributes}
         if "material" not in drawn:
-            at, hint = place(where, ["categories", number, "attributes"]), "list the attribute that draws `material`"
+            at, hint = (
+                json_path(where, ["categories", number, "attributes"]),
+                "list the attribute that draws `material`",
+            )
             raise ToileError(at, f"no material, without which no {category.silhouette} can be rendered", hint)
 
 

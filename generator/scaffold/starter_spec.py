@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from statistics import median
 
 from schemas.appearance import SHOWN, SILHOUETTES
-from schemas.errors import ToileError
-from schemas.markets import MARKETS as HABITS
-from schemas.row import MARKETS, Row
+from schemas.errors import ToileError, suggest
+from schemas.markets import MARKETS
 from schemas.silhouettes import RECORDS
-from schemas.validation import nearest
+from schemas.silhouettes.record import MARKET_CODES, PerMarket
 
 LEVELS = {"budget": 0.5, "middle": 1.0, "premium": 2.5, "luxury": 8.0}
 """Price level of a shop -> factor on the usual prices."""
@@ -68,12 +67,12 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
-AREAS: dict[str, Row] = {
+AREAS: dict[str, PerMarket] = {
     "fashion": ("FASHION", "FASHION", "MODE", "MODE", "ファッション", "FASHION"),
     "beauty": ("BEAUTY", "BEAUTY", "PFLEGE", "BEAUTÉ", "ビューティー", "BEAUTY"),
     "home": ("HOME", "HOME", "WOHNEN", "MAISON", "インテリア", "HOME"),
 }
-GROUPS: dict[str, tuple[str, Row]] = {
+GROUPS: dict[str, tuple[str, PerMarket]] = {
     "outerwear": (
         "fashion",
         ("OUTERWEAR", "OUTERWEAR", "JACKEN & MÄNTEL", "MANTEAUX & VESTES", "アウター", "WINTER WEAR"),
@@ -146,7 +145,7 @@ _COLOURS = {
 }
 _SIZED_GROUPS = ("bags", "fragrance", "decoration")
 _FITTED_GROUPS = ("bags", "accessories")
-_VIEW_ALL: Row = ("VIEW ALL", "VIEW ALL", "ALLE ANZEIGEN", "TOUT VOIR", "すべて見る", "VIEW ALL")
+_VIEW_ALL: PerMarket = ("VIEW ALL", "VIEW ALL", "ALLE ANZEIGEN", "TOUT VOIR", "すべて見る", "VIEW ALL")
 
 
 def starter_spec(name: str, *, market: str, silhouettes: Sequence[str], kind: str, price: str) -> str:
@@ -161,7 +160,7 @@ def starter_spec(name: str, *, market: str, silhouettes: Sequence[str], kind: st
     for silhouette in chosen:
         if silhouette not in SILHOUETTES:
             raise ToileError(
-                f"--silhouette {silhouette}", "is no garment type of toile", nearest(silhouette, SILHOUETTES)
+                f"--silhouette {silhouette}", "is no garment type of toile", suggest(silhouette, SILHOUETTES)
             )
     medians = _medians(chosen, market, price)
     parts = [
@@ -176,7 +175,7 @@ def starter_spec(name: str, *, market: str, silhouettes: Sequence[str], kind: st
 
 def tree_path(silhouette: str, market: str) -> tuple[str, str, str]:
     """Return area, group and leaf category of a silhouette in the language of the market."""
-    column = MARKETS.index(market)
+    column = MARKET_CODES.index(market)
     area, group = GROUPS[RECORDS[silhouette].group]
     return AREAS[area][column], group[column], RECORDS[silhouette].leaf[column]
 
@@ -189,7 +188,7 @@ def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
         try:
             wanted = float(price)
         except ValueError as error:
-            hint = f"{nearest(price, LEVELS)}; or a number, the median price"
+            hint = f"{suggest(price, LEVELS)}; or a number, the median price"
             raise ToileError(f"--price {price}", "is neither a level nor a number", hint) from error
         if not 0.01 <= wanted <= 500_000:
             raise ToileError(f"--price {price}", "is out of range", "a number from 0.01 to 500,000")
@@ -198,7 +197,7 @@ def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
 
 
 def _head(name: str, market: str) -> str:
-    words, currency = name.replace("-", " "), HABITS[market].currency_code
+    words, currency = name.replace("-", " "), MARKETS[market].currency_code
     return f"""\
 # A catalog spec: the products of a shop, their images, titles and prices.
 #   toile check THIS_FILE                  validates it and shows sample products
@@ -208,13 +207,13 @@ shop:
   website_name: {json.dumps(words.title())}
   brand: {json.dumps(words.upper())}
   host: www.{name}.example  # ends in .example, so that no URL leads to a real site
-  market: {market}  # {currency}, its price endings and title words; one of {", ".join(MARKETS)}
+  market: {market}  # {currency}, its price endings and title words; one of {", ".join(MARKET_CODES)}
   competence_date: 2026-10-01  # the date of the catalog
 """
 
 
 def _site_and_prices(kind: Kind, market: str) -> str:
-    label = json.dumps(_VIEW_ALL[MARKETS.index(market)], ensure_ascii=False)
+    label = json.dumps(_VIEW_ALL[MARKET_CODES.index(market)], ensure_ascii=False)
     return f"""\
 # A third of the products are a further colour of the previous design, at most 4 colours per design.
 colourways: {{repeat_share: 0.33, max_per_family: 4}}

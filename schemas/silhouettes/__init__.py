@@ -1,17 +1,13 @@
-"""Everything that toile draws: one record a silhouette, a file for each family of them.
+"""Everything that toile renders: one record per silhouette (garment or object type).
 
-A new silhouette is a record in one of these files and a drawing in generator/render (docs/renderer.md). All tables of
-silhouettes are computed from the records, in their order.
+A new silhouette is a record in clothes, shoes or things, and a rendering function in generator/render
+(docs/renderer.md). All tables of silhouettes are computed from the records, in their order.
 """
 
-from schemas.silhouettes.accessories import ACCESSORIES
-from schemas.silhouettes.bags import BAGS
-from schemas.silhouettes.beauty_and_home import BEAUTY_AND_HOME
-from schemas.silhouettes.coats_and_jackets import COATS_AND_JACKETS
-from schemas.silhouettes.dresses_and_bottoms import DRESSES_AND_BOTTOMS
+from schemas.silhouettes.clothes import COATS_AND_JACKETS, DRESSES_AND_BOTTOMS, TOPS
 from schemas.silhouettes.record import Silhouette
 from schemas.silhouettes.shoes import SHOES
-from schemas.silhouettes.tops import TOPS
+from schemas.silhouettes.things import ACCESSORIES, BAGS, BEAUTY_AND_HOME
 
 __all__ = ["FAMILIES", "RECORDS", "Silhouette"]
 

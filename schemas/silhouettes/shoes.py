@@ -1,4 +1,4 @@
-"""Shoes and boots."""
+"""Silhouettes of shoes and boots."""
 
 from schemas.silhouettes.record import CLOTH, Silhouette
 
@@ -7,14 +7,14 @@ SHOES = (
         name="sneaker",
         shows=CLOTH | {"hardware", "lining"},
         cuts={"closure": ("laces", "zip", "open")},
-        worded_as="shoe",
+        size_wording="shoe",
         nouns=("Sneakers", "Trainers", "Sneaker", "Baskets", "スニーカー", "Sneakers"),
         group="shoes",
         leaf=("SNEAKERS", "TRAINERS", "SNEAKER", "BASKETS", "スニーカー", "SNEAKERS"),
         leaf_words=(
             r"sneaker|trainer|shoe|footwear|sandal|flip flop|slide|schuh|chaussure|baskets|鞋|スニーカー|シューズ"
         ),
-        tried=380,
+        match_priority=380,
         usual_usd=90,
         materials=("leather", "canvas", "suede"),
     ),
@@ -22,12 +22,12 @@ SHOES = (
         name="boot",
         shows=CLOTH | {"hardware", "lining", "quilting"},
         cuts={"heel": ("flat", "block", "high"), "closure": ("zip", "laces", "belt")},
-        worded_as="shoe",
+        size_wording="shoe",
         nouns=("Boots", "Boots", "Stiefel", "Bottes", "ブーツ", "Boots"),
         group="shoes",
         leaf=("BOOTS", "BOOTS", "STIEFEL", "BOTTES", "ブーツ", "BOOTS"),
         leaf_words=r"boot|stiefel|bott(e|ine)|stival|loafer|heel|pump|formal shoe|靴子|ブーツ",
-        tried=370,
+        match_priority=370,
         usual_usd=160,
         materials=("leather", "suede"),
     ),
@@ -39,7 +39,7 @@ SHOES = (
         group="shoes",
         leaf=("LOAFERS", "LOAFERS", "LOAFER", "MOCASSINS", "ローファー", "LOAFERS"),
         leaf_words=r"loafer|mocassin|mokassin|moccasin|ローファー",
-        tried=340,
+        match_priority=340,
         usual_usd=130,
         materials=("leather", "suede", "patent-leather"),
     ),
@@ -51,7 +51,7 @@ SHOES = (
         group="shoes",
         leaf=("PUMPS", "COURT SHOES", "PUMPS", "ESCARPINS", "パンプス", "PUMPS"),
         leaf_words=r"\bpumps?\b|court shoe|\bheels\b|stiletto|escarpin|d[eé]collet|パンプス",
-        tried=350,
+        match_priority=350,
         usual_usd=110,
         materials=("leather", "suede", "patent-leather", "satin"),
     ),
@@ -63,7 +63,7 @@ SHOES = (
         group="shoes",
         leaf=("SANDALS", "SANDALS", "SANDALEN", "SANDALES", "サンダル", "SANDALS"),
         leaf_words=r"sandal|flip flop|\bslides?\b|espadrille|サンダル",
-        tried=360,
+        match_priority=360,
         usual_usd=75,
         materials=("leather", "suede"),
     ),

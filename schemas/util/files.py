@@ -62,10 +62,8 @@ def open_atomic(path: Path, *, unique: bool = False, fsync: bool = True) -> Iter
                 if fsync:
                     os.fsync(file.fileno())
             temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):  # the first error is the one to report
-                temporary.unlink(missing_ok=True)
-            raise
+        finally:
+            temporary.unlink(missing_ok=True)  # it is gone unless something failed
 
 
 def write_atomic(path: Path, content: bytes | str, *, unique: bool = False, fsync: bool = True) -> None:

@@ -20,7 +20,7 @@ from schemas.result import read_comparison, read_result
 from tests.helpers.shard_fixture import TableModel, in_split, products, table_model, write_shards
 from toile.cli import main
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_evaluate_writes_its_folder_and_ends_with_one_line_of_json(
     assert summary["n"] == 12
     assert "category" in shown.stdout
     assert "12 products evaluated, 0 skipped" in shown.stderr
-    assert "0 of 8 answers change when asked alone" in shown.stderr
+    assert "0 of 8 answers change at batch size 1" in shown.stderr
     assert " rows/s" in shown.stderr
     asked = [{key: value for key, value in call.items() if key != "say"} for call in loaded]
     assert asked == [{"name": "perfect", "dtype": torch.float32, "device": "cpu", "adapter": None}]
@@ -165,7 +165,7 @@ def test_strange_files_are_never_touched(tmp_path: Path, data: Path, loaded: lis
     for force in ([], ["--force"]):
         shown = toile("evaluate", "--model", "perfect", "--data", data, "--out", out, *force)
         assert shown.exit_code == 1
-        assert "holds other things: thesis.doc" in shown.stderr
+        assert "contains other files: thesis.doc" in shown.stderr
     assert [path.name for path in out.iterdir()] == ["thesis.doc"]
 
 
@@ -220,7 +220,7 @@ def test_rows_that_a_model_was_trained_on_are_refused_before_it_is_loaded(
     families = {row.family for row in rows[:3]}
     by_family = sum(row.family in families for row in rows[:12])
     assert f"{folder}: was trained on at least {by_family} of the 12 rows to evaluate" in refused.stderr
-    assert f"(3 by code, {by_family} by family, 3 by picture)" in refused.stderr
+    assert f"(3 by code, {by_family} by family, 3 by image)" in refused.stderr
     assert "--allow-seen" in refused.stderr
     assert loaded == []
 
@@ -325,7 +325,7 @@ def test_protocols_and_controls_are_what_was_asked_for(
     ("words", "problem"),
     [
         (["--protocol", "generate", "--protocol", "generate"], "--protocol names generate twice"),
-        (["--control", "blank", "--control", "none"], "--control none stands alone"),
+        (["--control", "blank", "--control", "none"], "--control none cannot be combined"),
         (["--control", "blank", "--control", "blank"], "--control names blank twice"),
         (["--url", "http://host/v1"], "--url means nothing with --backend local"),
         (["--api-key-env", "KEY"], "--api-key-env means nothing with --backend local"),

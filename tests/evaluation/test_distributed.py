@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from evaluation import compare
-from evaluation.metrics.differences import differences, format_shares
-from evaluation.metrics.scoring import Outcome, outcomes
-from evaluation.run import Candidate, evaluate
+from evaluation.metrics.differences import compute_differences, compute_format_shares
+from evaluation.metrics.scoring import Outcome, score_answers
+from evaluation.models.base import ModelUnderTest
+from evaluation.run import evaluate
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
@@ -30,7 +31,7 @@ def under(protocol: str, right: float, seed: int, rows: Sequence[Product] = ROWS
 
 
 def scored(*predictions: list[Prediction], rows: Sequence[Product] = ROWS) -> list[Outcome]:
-    return outcomes(rows, [prediction for part in predictions for prediction in part], SPEC, ())
+    return score_answers(rows, [prediction for part in predictions for prediction in part], SPEC, ())
 
 
 def of(rows: Sequence[Difference], protocol: str, metric: str = "category") -> Difference:
@@ -43,7 +44,7 @@ def of(rows: Sequence[Difference], protocol: str, metric: str = "category") -> D
 def test_each_protocol_is_compared_with_its_like() -> None:
     base = scored(under("generate", 0.2, 1), under("rank", 0.6, 2), under("examples", 0.4, 3))
     tuned = scored(under("rank", 0.7, 4), under("generate", 0.9, 5))
-    found = differences(base, tuned, SPEC)
+    found = compute_differences(base, tuned, SPEC)
     assert list(dict.fromkeys(d.protocol for d in found)) == ["generate", "rank"]
     assert of(found, "generate").difference == pytest.approx(0.7, abs=0.1)
     assert of(found, "rank").difference == pytest.approx(0.1, abs=0.1)
@@ -53,13 +54,13 @@ def test_each_protocol_is_compared_with_its_like() -> None:
 def test_the_best_of_each_is_base_and_tuned_under_their_own_protocols() -> None:
     base = scored(under("generate", 0.2, 1), under("examples", 0.5, 2))
     tuned = scored(under("generate", 0.9, 3))
-    found = differences(base, tuned, SPEC, ("examples", "generate"))
+    found = compute_differences(base, tuned, SPEC, ("examples", "generate"))
     best = of(found, BEST)
     assert best.base == pytest.approx(0.5, abs=0.12)
     assert best.tuned == of(found, "generate").tuned
     assert (best.difference or 1) < (of(found, "generate").difference or 0)
     assert best.p_mcnemar is not None
-    assert BEST not in {d.protocol for d in differences(base, tuned, SPEC)}
+    assert BEST not in {d.protocol for d in compute_differences(base, tuned, SPEC)}
 
 
 def test_validation_rows_are_no_evidence() -> None:
@@ -67,9 +68,9 @@ def test_validation_rows_are_no_evidence() -> None:
     more = [*ROWS, *seen]
     base = scored(under("generate", 0.2, 1), under("generate", 0.9, 2, seen), rows=more)
     tuned = scored(under("generate", 0.9, 3), under("generate", 0.1, 4, seen), rows=more)
-    assert {(d.split, d.n) for d in differences(base, tuned, SPEC) if d.metric == "joint" and d.category is None} == {
-        ("test", 150)
-    }
+    assert {
+        (d.split, d.n) for d in compute_differences(base, tuned, SPEC) if d.metric == "joint" and d.category is None
+    } == {("test", 150)}
 
 
 def test_touched_rows_are_compared_apart() -> None:
@@ -78,7 +79,9 @@ def test_touched_rows_are_compared_apart() -> None:
     known, unknown = under("generate", 1.0, 2), under("generate", 0.5, 1)
     tuned = scored([p if p.product_code in touched else q for p, q in zip(known, unknown, strict=True)])
     found = {
-        d.rows: d for d in differences(base, tuned, SPEC, touched=touched) if d.metric == "joint" and not d.category
+        d.rows: d
+        for d in compute_differences(base, tuned, SPEC, touched=touched)
+        if d.metric == "joint" and not d.category
     }
     assert (found["touched"].n, found["clean"].n, found["all"].n) == (60, 90, 150)
     assert found["clean"].difference == 0
@@ -88,7 +91,7 @@ def test_touched_rows_are_compared_apart() -> None:
 def test_what_is_gone_when_categories_are_ranked_was_form() -> None:
     base = scored(under("generate", 0.1, 1), under("rank", 0.7, 2))
     tuned = scored(under("generate", 0.9, 3), under("rank", 0.9, 4))
-    found = format_shares(base, tuned, SPEC)
+    found = compute_format_shares(base, tuned, SPEC)
     assert [share.rows for share in found] == ["all", "inferable"]
     whole = found[0]
     right = {
@@ -120,20 +123,20 @@ def test_what_is_gone_when_categories_are_ranked_was_form() -> None:
 def test_a_gain_that_ranking_finds_too_is_no_form() -> None:
     base = scored(under("generate", 0.4, 1), under("rank", 0.4, 2))
     tuned = scored(under("generate", 0.9, 3), under("rank", 0.9, 4))
-    whole = format_shares(base, tuned, SPEC)[0]
+    whole = compute_format_shares(base, tuned, SPEC)[0]
     assert (whole.low or 1) < 0 < (whole.high or -1)
-    same = format_shares(base, base, SPEC)[0]
+    same = compute_format_shares(base, base, SPEC)[0]
     assert (same.gain, same.difference, same.low, same.share) == (0.0, 0.0, None, None)
 
 
 def test_without_both_protocols_on_both_sides_nothing_is_said_of_form() -> None:
     both, free = scored(under("generate", 0.4, 1), under("rank", 0.4, 2)), scored(under("generate", 0.4, 1))
-    assert format_shares(both, free, SPEC) == format_shares(free, both, SPEC) == ()
+    assert compute_format_shares(both, free, SPEC) == compute_format_shares(free, both, SPEC) == ()
 
 
 def evaluated(folder: Path, data: Path, protocols: tuple[str, ...], right: float, seed: int) -> Path:
     model = guessing(ROWS, {"category": right, "title": right, "price": right}, seed)
-    candidate = Candidate(model=folder.name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
+    candidate = ModelUnderTest(model=folder.name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
     spec = EvaluationSpec(protocols=protocols, controls=("blank",))
     evaluate(candidate, data, folder, spec, quiet=True)
     return folder
@@ -167,7 +170,7 @@ def test_folders_without_a_common_protocol_are_refused(tmp_path: Path, data: Pat
 def test_a_perfect_model_gains_what_was_left(tmp_path: Path, data: Path) -> None:
     base = evaluated(tmp_path / "base", data, ("generate",), 0.3, 1)
     model = table_model(ROWS, truth)
-    candidate = Candidate(model="perfect", adapter=None, device="cpu", dtype="float32", load=lambda: model)
+    candidate = ModelUnderTest(model="perfect", adapter=None, device="cpu", dtype="float32", load=lambda: model)
     evaluate(candidate, data, tmp_path / "tuned", EvaluationSpec(controls=("blank",)), quiet=True)
     found = compare(base, tmp_path / "tuned", tmp_path / "out")
     joint = of(found.scores, "generate", "joint")

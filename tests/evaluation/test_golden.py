@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from evaluation import compare, score
-from evaluation.run import Candidate, evaluate
+from evaluation.models.base import ModelUnderTest
+from evaluation.run import evaluate
 from schemas.answer import render
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import read_predictions
@@ -54,7 +55,7 @@ def make(folder: Path) -> None:
     }
     for name, of_side in texts.items():
         load = functools.partial(_model, of_side)
-        candidate = Candidate(model=name, adapter=None, device="cpu", dtype="float32", load=load)
+        candidate = ModelUnderTest(model=name, adapter=None, device="cpu", dtype="float32", load=load)
         evaluate(candidate, data, folder / name, SPEC)
     compare(folder / "base", folder / "tuned", folder / "comparison")
 

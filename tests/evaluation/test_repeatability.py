@@ -15,7 +15,7 @@ from schemas.result import Noise
 from tests.evaluation.test_run import SPEC, MoodyModel, candidate
 from tests.helpers.shard_fixture import TableModel, in_split, products, table_model, write_shards
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def rows(tmp_path: Path) -> Rows:
 def test_the_noise_floor_is_the_share_of_answers_that_change_alone(tmp_path: Path, rows: Rows) -> None:
     moody = evaluate(candidate(MoodyModel()), rows.folder, tmp_path / "moody", SPEC)
     assert moody.noise == Noise(rows=8, flips=8, rate=1.0)
-    assert any("8 of 8 answers (100.0 %) change at batch size 1" in note for note in moody.notes)
+    assert any("8 of 8 answers (100.0 %) change when asked at batch size 1" in note for note in moody.notes)
     steady = evaluate(candidate(table_model(rows.products)), rows.folder, tmp_path / "steady", SPEC)
     assert steady.noise == Noise(rows=8, flips=0, rate=0.0)
     assert not any("asked alone" in note for note in steady.notes)
@@ -70,9 +70,9 @@ def test_throughput_counts_the_last_start_alone(tmp_path: Path, rows: Rows) -> N
     class Counting(TableModel):
         new_tokens = 0
 
-        def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-            self.new_tokens += 10 * len(pictures)
-            return super().generate(pictures, prompts)
+        def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+            self.new_tokens += 10 * len(images)
+            return super().generate(images, prompts)
 
     out = tmp_path / "out"
     first = evaluate(candidate(Counting({})), rows.folder, out, SPEC).throughput

@@ -20,9 +20,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from evaluation import predict
-from evaluation.models.base import Generated, VisionModel
+from evaluation.models.base import Generated, ModelUnderTest, VisionModel
 from evaluation.rows import Rows, read_rows
-from evaluation.run import Candidate, evaluate
+from evaluation.run import evaluate
 from evaluation.run_dir import ALONE, Ranks, joined, merge_rank_files, rank_file, rank_files
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -34,7 +34,7 @@ from toile.cli import main
 
 ROOT = Path(__file__).parents[2]
 PROTOCOLS = ("generate", "constrained", "rank", "price")
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 class MoodyModel:
@@ -43,12 +43,12 @@ class MoodyModel:
     def __init__(self, calls: int = 1000) -> None:
         self.calls = calls
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self.calls == 0:
             raise KeyboardInterrupt
         self.calls -= 1
-        mood = sum(value for seen in pictures for value in seen.tobytes()[:3])
-        return [Generated(text=f"{mood}: {seen.getpixel((0, 0))}", truncated=False) for seen in pictures]
+        mood = sum(value for seen in images for value in seen.tobytes()[:3])
+        return [Generated(text=f"{mood}: {seen.getpixel((0, 0))}", truncated=False) for seen in images]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +200,8 @@ def test_each_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) ->
     assert third.device(None) is None
 
 
-def candidate(model: VisionModel, **more: Any) -> Candidate:
-    return Candidate(
+def candidate(model: VisionModel, **more: Any) -> ModelUnderTest:
+    return ModelUnderTest(
         **{"model": "m", "adapter": None, "device": "cpu", "dtype": "float32", "load": lambda: model, **more}
     )
 
@@ -239,9 +239,9 @@ class Instructable(MoodyModel):
         super().__init__(calls)
         self.table = table_model(rows)
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        moody = super().generate(pictures, prompts)
-        return self.table.generate(pictures, prompts) if "CATEGORY is one of" in prompts[0] else moody
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        moody = super().generate(images, prompts)
+        return self.table.generate(images, prompts) if "CATEGORY is one of" in prompts[0] else moody
 
 
 def test_a_choice_of_prompt_survives_a_change_of_processes(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_the_other_processes_stop_when_the_first_refuses(tmp_path: Path, rows: R
     raised = in_threads(
         2, lambda ranks: evaluate(candidate(MoodyModel(0)), rows.folder, tmp_path / "out", SPEC, ranks=ranks)
     )
-    assert "holds other things" in str(raised[0])
+    assert "contains other files" in str(raised[0])
     assert "another has stopped" in str(raised[1])
 
 

@@ -260,13 +260,13 @@ def test_folder_named_synthetic_is_data(tmp_path: Path, catalog: Path, monkeypat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--picture-size", "12y4"), "--picture-size 12y4: is no size"),
+        (("--picture-size", "12y4"), "--picture-size 12y4: is not a size"),
         (("--picture-size", "9x900"), "image size: is 9x900 px"),
-        (("--with", "magic"), "--with magic: is no way to train faster"),
+        (("--with", "magic"), "--with magic: is not a speed switch"),
         (("--without", "compile", "--with", "compile"), "--with compile: is also --without"),
         (("--device", "gpu5"), "device gpu5: cannot be used"),
         (("missing.yaml",), "missing.yaml"),
-        (("run.yaml", "--picture-size", "64"), "--picture-size: has no meaning beside run.yaml"),
+        (("run.yaml", "--picture-size", "64"), "--picture-size: has no effect with run.yaml"),
     ],
 )
 def test_throughput_faults_have_a_hint(arguments: tuple[str, ...], message: str) -> None:
@@ -324,5 +324,5 @@ def test_parse_image_size(text: str, size: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "x", "1x2x3", "-5", "1.5", "12x"])
 def test_parse_image_size_refuses_other_text(text: str) -> None:
-    with pytest.raises(ToileError, match="is no size"):
+    with pytest.raises(ToileError, match="is not a size"):
         parse_image_size(text)

@@ -86,7 +86,7 @@ def test_seen_rows_have_code_family_and_image_hash(catalog: Path) -> None:
 
 def test_rows_without_images_are_not_usable(tmp_path: Path) -> None:
     from generator.catalog.shards import GenerateInputs, write_shards
-    from schemas.validation import read_document
+    from schemas.documents import read_document
 
     document = read_document(PRESETS / "demo.yaml")
     inputs = GenerateInputs(spec_document=document, seed=0, start=0, num_products=50, image_size=None)

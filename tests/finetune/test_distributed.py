@@ -19,8 +19,8 @@ from finetune.model_setup import load_trainable
 from finetune.optimizer import backward
 from finetune.train import train
 from schemas.errors import ToileError
-from schemas.specs import load
 from schemas.training import TrainingSpec
+from schemas.validation import load
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
 TWO = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -32,7 +32,7 @@ from finetune.data_mix import open_source
 from finetune.distributed import wrap_ddp, init_process_group
 from finetune.optimizer import backward
 from finetune.model_setup import is_sharded, load_trainable
-from schemas.specs import load
+from schemas.validation import load
 with socket.socket() as free:
     free.bind(("127.0.0.1", 0))
     port = str(free.getsockname()[1])

@@ -15,7 +15,6 @@ from torch import Tensor
 from finetune.adapters import describe_base, load_model, merge_adapter
 from finetune.export import export
 from finetune.phi3v import Phi3VForCausalLM, save_model
-from finetune.phi3v.loading import stored_dtype
 from finetune.run_dir import load_run
 from finetune.train import train
 from schemas.errors import ToileError
@@ -60,6 +59,11 @@ def adapter(base: Path, catalog: Path, tmp_path_factory: pytest.TempPathFactory)
 def copied_adapter(adapter: Path, tmp_path: Path) -> Path:
     """A copy of the adapter."""
     return Path(shutil.copytree(adapter, tmp_path / "copied_adapter"))
+
+
+def stored_dtype(folder: Path) -> torch.dtype:
+    """The type of the head's weights in a checkpoint of one file."""
+    return load_file(folder / "model.safetensors")["lm_head.weight"].dtype
 
 
 @torch.no_grad()
@@ -141,7 +145,7 @@ ADAPTER_FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "half a file": (
         lambda folder: (folder / "adapter_model.safetensors").write_bytes(b"\x10\0\0\0"),
-        "is no readable safetensors file",
+        "is not a readable safetensors file",
     ),
     "no configuration": (lambda folder: (folder / "adapter_config.json").unlink(), "holds no adapter_config.json"),
     "another method": (lambda folder: change_json(folder / "adapter_config.json", peft_type="WARP"), "does not fit"),

@@ -49,7 +49,7 @@ def test_failing_tracker_is_not_used_again(tmp_path: Path, monkeypatch: pytest.M
     tracker.log({"loss": 1.0}, 2)
     tracker.finish()
     assert Failing.calls == 1
-    assert "training goes on: the server is gone" in capsys.readouterr().err
+    assert "training continues: the server is gone" in capsys.readouterr().err
 
 
 def test_missing_wandb_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from finetune.adapters import FusedLoraLinear, fuse_lora, unfuse_lora
 from finetune.data_loader import Prefetcher, step_batches
 from finetune.data_mix import open_source
 from finetune.distributed import Ranks
-from finetune.model_setup import load_trainable
-from finetune.optimizer import MasterWeights, backward, make_optimizer
+from finetune.model_setup import MasterWeights, load_trainable
+from finetune.optimizer import backward, make_optimizer
 from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, SpeedSpec, TrainingSpec

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from evaluation.commands import _ceilings
-from evaluation.metrics.scoring import ROUNDING, ClosedSet, outcomes, title_tokens, token_f1
+from evaluation.metrics.scoring import ROUNDING, ClosedSet, score_answers, title_tokens, token_f1
+from evaluation.models.base import ModelUnderTest
 from evaluation.report.console import print_result
-from evaluation.report.page import ceiling as shown_ceiling
-from evaluation.run import Candidate, evaluate
+from evaluation.report.page import best_achievable as shown_ceiling
+from evaluation.run import evaluate
 from generator import GenerateInputs, products, write_shards
 from generator.sampling.prices import snap_to_points
 from generator.sampling.products import compile_catalog, family_start, rows
@@ -34,14 +34,14 @@ from generator.upper_bound import (
     rank_shares,
 )
 from schemas.answer import render
-from schemas.appearance import Appearance, visible_part
+from schemas.appearance import Appearance, drop_invisible
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product, from_batch
 from schemas.result import Ceiling, Result, read_result
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.helpers import shard_fixture
 
 SPEC = EvaluationSpec()
@@ -113,7 +113,7 @@ EVERYTHING = catalog(
 
 
 def seen(product: Product) -> Appearance:
-    appearance = visible_part(Appearance.from_attributes(product.attributes or {}))
+    appearance = drop_invisible(Appearance.from_attributes(product.attributes or {}))
     return dataclasses.replace(appearance, design_seed=0, shot_seed=0)
 
 
@@ -287,7 +287,7 @@ def test_a_model_that_gives_the_best_answers_reaches_the_best_score() -> None:
     best = best_scores(spec, RULES, drawn)["inferable"]
     assert best.bounded == 0
     answers = [_best_answer(spec, product) for product in drawn]
-    scored = outcomes(drawn, answers, SPEC, {product.category3_code or "" for product in drawn})
+    scored = score_answers(drawn, answers, SPEC, {product.category3_code or "" for product in drawn})
     reached = {part: np.mean([outcome.right(part) for outcome in scored]) for part in ("category", "title", "price")}
     assert reached["category"] == best.category == 1
     assert reached["title"] == best.title == 1
@@ -335,11 +335,11 @@ def predicted(product: Product, answer: str) -> Prediction:
 
 def evaluated(data: Path, out: Path) -> Result:
     """A model that says nothing, on all rows of the test split."""
-    candidate = Candidate(
+    model = ModelUnderTest(
         model="silent", adapter=None, device="cpu", dtype="float32", load=lambda: shard_fixture.TableModel({})
     )
     spec = EvaluationSpec(controls=(), split="train")
-    return evaluate(candidate, data, out, spec, quiet=True, allow_seen=True, ceilings=_ceilings(data, spec))
+    return evaluate(model, data, out, spec, quiet=True, allow_seen=True)
 
 
 def test_an_evaluation_shows_the_best_achievable_score_of_a_synthetic_catalog(

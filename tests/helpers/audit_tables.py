@@ -1,4 +1,4 @@
-"""A table that stands for a real shop's, an honest twin of it, and leaks planted into the twin."""
+"""Rows that represent a real shop, an independent synthetic catalog of it, and leaks planted into that catalog."""
 
 import copy
 import io
@@ -13,9 +13,9 @@ from PIL import Image
 
 from generator.sampling.products import products
 from schemas.catalog import CatalogSpec
+from schemas.documents import read_document
 from schemas.product import Product
-from schemas.specs import from_document
-from schemas.validation import read_document
+from schemas.validation import from_document
 
 PRESET = Path(__file__).parents[2] / "schemas" / "presets" / "fashion-luxury.yaml"
 LINES = [
@@ -27,7 +27,7 @@ LINES = [
 
 
 def shop_document(name: str = "shop") -> dict[str, Any]:
-    """The luxury preset with forty names of lines in its titles, some frequent, some rare, and reduced prices."""
+    """Return the luxury preset with forty line names in its titles, some frequent, some rare, and discounts."""
     document: dict[str, Any] = copy.deepcopy(read_document(PRESET))
     document["name"] = name
     values = {line: {"weight": 1 / (k + 3)} for k, line in enumerate(LINES)}
@@ -44,19 +44,19 @@ def spec_of(document: dict[str, Any]) -> CatalogSpec:
     return spec
 
 
-def table(seed: int, num: int = 2500, document: dict[str, Any] | None = None) -> list[Product]:
-    """Rows of the shop; another seed is an honest twin."""
+def generate_rows(seed: int, num: int = 2500, document: dict[str, Any] | None = None) -> list[Product]:
+    """Generate rows of the shop; another seed gives an independent synthetic catalog."""
     return list(products(spec_of(document or shop_document()), seed, 0, num))
 
 
-def copied(
-    twin: Sequence[Product], chosen: Sequence[Product], *, price_noise: float = 0.0, seed: int = 0
+def plant_copies(
+    catalog: Sequence[Product], chosen: Sequence[Product], *, price_noise: float = 0.0, seed: int = 0
 ) -> list[Product]:
-    """The twin with its first rows replaced by copies of the chosen ones, under new codes, URLs and families."""
-    draw = np.random.default_rng(seed)
-    rows = list(twin)
+    """Replace the first rows of a catalog by copies of the chosen ones, with other codes, URLs and families."""
+    rng = np.random.default_rng(seed)
+    rows = list(catalog)
     for place, row in enumerate(chosen):
-        factor = 1 + draw.uniform(-price_noise, price_noise)
+        factor = 1 + rng.uniform(-price_noise, price_noise)
         own, prices = rows[place], [row.full_price or 0.0, row.price or 0.0]
         if price_noise:
             prices = [round(price * factor, 2) for price in prices]
@@ -74,15 +74,15 @@ def copied(
     return rows
 
 
-def sample(real: Sequence[Product], share: float, seed: int = 0) -> list[Product]:
-    """A random share of the train rows."""
+def sample_train_rows(real: Sequence[Product], share: float, seed: int = 0) -> list[Product]:
+    """Sample a share of the train rows."""
     train = [row for row in real if row.split == "train"]
     picked = np.random.default_rng(seed).permutation(len(train))[: round(share * len(train))]
     return [train[k] for k in sorted(picked.tolist())]
 
 
-def rarest(real: Sequence[Product], num: int = 50) -> list[Product]:
-    """The train rows whose title words are rarest in sum, prices far out first among equals; one a family."""
+def find_rarest_rows(real: Sequence[Product], num: int = 50) -> list[Product]:
+    """Find the train rows with the rarest title words in sum, then with the most extreme prices; one a family."""
     counts = Counter(word for row in real for word in (row.title or "").split())
     prices = [np.log(row.full_price or 1) for row in real]
     middle, spread = np.mean(prices), np.std(prices)
@@ -95,7 +95,7 @@ def rarest(real: Sequence[Product], num: int = 50) -> list[Product]:
     return sorted(train.values(), key=rarity)[-num:]
 
 
-def jpeg(picture: Image.Image, quality: int) -> bytes:
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=quality)
+    image.save(file, "JPEG", quality=quality)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""A headless Chromium for tests: pages, keys, scripts over its DevTools pipe; no driver, no port, no network.
+"""Control a headless Chromium for tests through its DevTools pipe: pages, keys, scripts; no driver, port or network.
 
 The messages are JSON separated by zero bytes on file descriptors 3 and 4 (`--remote-debugging-pipe`).
 """
@@ -16,8 +16,8 @@ KEYS = {"Enter": 13, "Escape": 27, "End": 35, "Home": 36, "ArrowLeft": 37, "Arro
 KEYS |= {"ArrowDown": 40, "Tab": 9, "/": 191}
 
 
-def chromium() -> str | None:
-    """The browser's path, or None where there is none."""
+def find_chromium() -> str | None:
+    """Return the browser's path, or None where there is none."""
     return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
@@ -34,7 +34,7 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the DevTools protocol and its answer."""
+        """Send one command of the DevTools protocol and return its result."""
         self._number += 1
         message = {"id": self._number, "method": method, "params": params}
         message |= {"sessionId": self._session} if self._session else {}
@@ -48,7 +48,7 @@ class Page:
             self.events.append(answer)
 
     def open(self, page: Path, state: str = "") -> None:
-        """Load a page anew, with what stands after # in its address; returns when it is laid out."""
+        """Load a page, with `state` after # in its address; return after its load event."""
         for address in ("about:blank", page.as_uri() + (f"#{state}" if state else "")):
             self.events.clear()
             self.call("Page.navigate", url=address)
@@ -56,7 +56,7 @@ class Page:
                 self.events.append(self._read())
 
     def js(self, expression: str) -> Any:
-        """The value of an expression in the page; promises are awaited, exceptions fail the test."""
+        """Return the value of an expression in the page; promises are awaited, exceptions fail the test."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -77,13 +77,13 @@ class Page:
         self.call("Emulation.setEmulatedMedia", features=[scheme])
         self.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
-    def complaints(self) -> list[dict[str, Any]]:
-        """Exceptions, and what the console or the content security policy said since the page was opened."""
+    def errors(self) -> list[dict[str, Any]]:
+        """Return exceptions, and messages of the console or the content security policy, since the page was opened."""
         self.js("0")
         return [event for event in self.events if event["method"] in {"Runtime.exceptionThrown", "Log.entryAdded"}]
 
     def requests(self) -> list[str]:
-        """Every address asked for since the page was opened, pictures inside the page left out."""
+        """Return every requested address since the page was opened, without images inside the page."""
         sent = [event for event in self.events if event["method"] == "Network.requestWillBeSent"]
         return [url for event in sent if not (url := event["params"]["request"]["url"]).startswith("data:")]
 
@@ -98,8 +98,8 @@ class Page:
 
 
 @contextmanager
-def browsing(binary: str, profile: Path) -> Iterator[Page]:
-    """A browser with one tab, ended afterwards; `profile` is an empty folder of its own."""
+def open_browser(binary: str, profile: Path) -> Iterator[Page]:
+    """Start a browser with one tab and stop it afterwards; `profile` is an empty folder."""
     its_reading, writing = os.pipe()
     reading, its_writing = os.pipe()
     flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"]

@@ -28,8 +28,8 @@ class Handler(BaseHTTPRequestHandler):
         if fault is not None:
             fault(self)
             return
-        picture = Image.open(io.BytesIO(self.sent_picture(self.document))).convert("RGB")
-        text, finish = self.server.answer(picture)
+        image = Image.open(io.BytesIO(self.sent_image(self.document))).convert("RGB")
+        text, finish = self.server.answer(image)
         self.reply(200, completion(text, finish))
 
     def reply(self, status: int, document: Any, **headers: str) -> None:
@@ -43,8 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     @staticmethod
-    def sent_picture(document: Any) -> bytes:
-        """The bytes of the picture in a request."""
+    def sent_image(document: Any) -> bytes:
+        """The bytes of the image in a request."""
         return base64.b64decode(document["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2])
 
     def log_message(self, *_: Any) -> None:
@@ -62,7 +62,7 @@ class ChatServer(ThreadingHTTPServer):
         self.requests: list[dict[str, Any]] = []
         self.num_connections = 0
         self.faults: list[Fault] = []
-        self.answer: Callable[[Image.Image], tuple[str, str]] = lambda picture: ("?", "stop")
+        self.answer: Callable[[Image.Image], tuple[str, str]] = lambda image: ("?", "stop")
 
     @property
     def url(self) -> str:

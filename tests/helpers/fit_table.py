@@ -1,4 +1,4 @@
-"""A simulated shop for the fit: 80 leaves with Zipf shares, log-normal prices, colourways, endings, sales, labels."""
+"""A simulated shop for the fit: 80 categories with Zipf shares, log-normal prices, colourways, discounts, labels."""
 
 import random
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ PATHS = tuple((area, "CLOTHING", thing) for area in _AREAS for thing in _THINGS)
 BRAND = "Quillmere"
 
 
-def rows(
+def sample_rows(
     num_rows: int = 3040,
     seed: int = 0,
     *,
@@ -24,30 +24,30 @@ def rows(
     between: float = 0.8,
     within: float = 0.4,
 ) -> list[Product]:
-    """Rows in families of 1 / (1 - repeat) colourways on average; every random number comes from the seed."""
-    draw = random.Random(seed)
+    """Sample rows in families of 1 / (1 - repeat) colourways on average."""
+    rng = random.Random(seed)
     ranks = list(range(1, len(paths) + 1))
-    draw.shuffle(ranks)
-    levels = [draw.gauss(6.3, between) for _ in paths]
+    rng.shuffle(ranks)
+    levels = [rng.gauss(6.3, between) for _ in paths]
     found: list[Product] = []
     while len(found) < num_rows:
-        number = draw.choices(range(len(paths)), [1 / rank for rank in ranks])[0]
+        number = rng.choices(range(len(paths)), [1 / rank for rank in ranks])[0]
         size = 1
-        while draw.random() < repeat:
+        while rng.random() < repeat:
             size += 1
-        price = float(max(10, round(draw.lognormvariate(levels[number], within) / 10) * 10))
-        family = list(_family(draw, paths[number], price, min(size, num_rows - len(found)), len(found)))
+        price = float(max(10, round(rng.lognormvariate(levels[number], within) / 10) * 10))
+        family = list(_family(rng, paths[number], price, min(size, num_rows - len(found)), len(found)))
         found += family
     return [_in_train(row) for row in found] if train_only else found
 
 
-def _family(draw: random.Random, path: tuple[str, str, str], full: float, size: int, first: int) -> Iterator[Product]:
-    material = draw.choice(("Cotton", "Cotton", "Wool", "Leather"))
-    pattern = draw.choice(("", "", "Striped"))
+def _family(rng: random.Random, path: tuple[str, str, str], full: float, size: int, first: int) -> Iterator[Product]:
+    material = rng.choice(("Cotton", "Cotton", "Wool", "Leather"))
+    pattern = rng.choice(("", "", "Striped"))
     for number in range(size):
-        colour = draw.choice(("Black", "Black", "Navy", "Red"))
-        price = round(full * 0.7, 2) if draw.random() < 0.3 else full
-        label = draw.random() < 0.1
+        colour = rng.choice(("Black", "Black", "Navy", "Red"))
+        price = round(full * 0.7, 2) if rng.random() < 0.3 else full
+        label = rng.random() < 0.1
         code = f"{70_000_000 + first + number}"
         family = f"real-{first}"
         yield Product(
@@ -77,20 +77,20 @@ def _in_train(row: Product) -> Product:
     return Product(**{**values, "split": "train"})
 
 
-def folder(place: Path, products: list[Product]) -> Path:
-    """The rows as a finished shard folder that says which currency it is in."""
+def write_folder(place: Path, products: list[Product]) -> Path:
+    """Write the rows as a finished catalog folder with a currency."""
     return write_shards(place, products, {"currency": "USD"})
 
 
-def design_shares(products: list[Product]) -> dict[tuple[str, str, str], float]:
-    """Share of each category among the designs of the train split, by its first row with a real leaf."""
-    prices = design_prices(products)
+def category_shares(products: list[Product]) -> dict[tuple[str, str, str], float]:
+    """Return the share of each category among the families of the train split."""
+    prices = category_prices(products)
     total = sum(len(each) for each in prices.values())
     return {path: len(each) / total for path, each in prices.items()}
 
 
-def design_prices(products: list[Product]) -> dict[tuple[str, str, str], list[float]]:
-    """Category -> full prices of its designs in the train split."""
+def category_prices(products: list[Product]) -> dict[tuple[str, str, str], list[float]]:
+    """Return the full prices of each category: of the first inferable row of every family of the train split."""
     first: dict[str, Product] = {}
     for row in sorted(products, key=lambda each: each.product_code):
         if row.split == "train" and row.inferable:

@@ -1,4 +1,4 @@
-"""Commands that are disturbed, and what of their files has to be the same afterwards."""
+"""Commands that tests interrupt, and the parts of their files that must be the same afterwards."""
 
 import dataclasses
 import hashlib
@@ -12,56 +12,56 @@ import yaml
 
 from evaluation.report.evidence import EMBEDDED, PACKED
 from tests.helpers.dataset_hub import dbq_table, image_bytes
-from tests.helpers.killing import MOMENTS, Ended, Keeper, Moment
+from tests.helpers.killing import KILL_KINDS, ForkServer, Interruption, ProcessResult
 
 SMALL_SHARDS = {
     "generator.catalog.shards.PRODUCTS_PER_SHARD": [40, 15],
     "generator.ingest.import_table.ROWS_PER_SHARD": 20,
 }
-"""Without and with pictures."""
-TIMES = {
+"""Without and with images."""
+TIMING_KEYS = {
     "manifest.json": {"seconds"},
     "run.json": {"seconds", "samples_per_second"},
     "log.jsonl": {"seconds", "samples_per_second", "waited"},
     "result.json": {"seconds", "throughput"},
     "report.html": {"seconds", "throughput"},
 }
-"""File -> what in it tells the time, anywhere inside; of a page the figures and the evidence are compared."""
+"""File -> keys whose values depend on time, at any depth; of a page the figures and the evidence are compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A command that is killed."""
+    """A command that is interrupted."""
 
     arguments: Callable[[Path], Sequence[str]]
-    """The command line for an output folder or file."""
+    """Return the command line for an output folder or file."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
-    kinds: Sequence[str] = MOMENTS
+    kinds: Sequence[str] = KILL_KINDS
     out: str = "out"
     """The name of the output."""
 
-    def run(self, keep: Keeper, place: Path, moment: Moment | None = None) -> Ended:
-        """Run it, or a part of it, with its output in the folder `place`."""
+    def run(self, server: ForkServer, place: Path, interruption: Interruption | None = None) -> ProcessResult:
+        """Run the command, or a part of it, with its output in the folder `place`."""
         place.mkdir(exist_ok=True)
         words = self.arguments(place / self.out)
-        return keep.run(words, place, moment, environment=self.environment, settings=self.settings)
+        return server.run(words, place, interruption, environment=self.environment, settings=self.settings)
 
 
-def artefacts(folder: Path) -> dict[str, str]:
-    """The sha256 of every file below, without what tells the time."""
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the sha256 of every file below a folder, without values that depend on time."""
     found = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         if path.is_dir():
             found[name] = "folder"
         else:
-            found[name] = hashlib.sha256(_timeless(path)).hexdigest()
+            found[name] = hashlib.sha256(_strip_times(path)).hexdigest()
     return found
 
 
-def _timeless(path: Path) -> bytes:
-    names, content = TIMES.get(path.name), path.read_bytes()
+def _strip_times(path: Path) -> bytes:
+    names, content = TIMING_KEYS.get(path.name), path.read_bytes()
     if names is None:
         return content
     text = content.decode()
@@ -69,37 +69,39 @@ def _timeless(path: Path) -> bytes:
         shown, packed = EMBEDDED.search(text), PACKED.search(text)
         assert shown is not None
         assert packed is not None
-        return json.dumps([_without(json.loads(shown[1]), names), packed[1]]).encode()
+        return json.dumps([_drop_keys(json.loads(shown[1]), names), packed[1]]).encode()
     lines = text.splitlines() if path.suffix == ".jsonl" else [text]
-    return json.dumps([_without(json.loads(line), names) for line in lines]).encode()
+    return json.dumps([_drop_keys(json.loads(line), names) for line in lines]).encode()
 
 
-def _without(document: Any, names: set[str]) -> Any:
+def _drop_keys(document: Any, names: set[str]) -> Any:
     if isinstance(document, dict):
-        return {name: _without(value, names) for name, value in document.items() if name not in names}
-    return [_without(each, names) for each in document] if isinstance(document, list) else document
+        return {name: _drop_keys(value, names) for name, value in document.items() if name not in names}
+    return [_drop_keys(each, names) for each in document] if isinstance(document, list) else document
 
 
-def generating(*more: str) -> Flow:
+def generate_flow(*more: str) -> Flow:
     return Flow(
         arguments=lambda out: ["--quiet", "generate", "demo", *more, "--seed", "5", "--out", str(out)],
         settings=SMALL_SHARDS,
     )
 
 
-GENERATING = {
-    "pictures": generating("--num-products", "50", "--image-size", "32", "--workers", "1"),
-    "rows": generating("--num-products", "200", "--no-images", "--workers", "1"),
-    "scenarios": generating("--num-products", "100", "--no-images", "--workers", "1", "--scenario", "all"),
-    "faulty pictures": generating("--num-products", "40", "--image-size", "32", "--scenario", "all", "--workers", "1"),
+GENERATE_FLOWS = {
+    "pictures": generate_flow("--num-products", "50", "--image-size", "32", "--workers", "1"),
+    "rows": generate_flow("--num-products", "200", "--no-images", "--workers", "1"),
+    "scenarios": generate_flow("--num-products", "100", "--no-images", "--workers", "1", "--scenario", "all"),
+    "faulty pictures": generate_flow(
+        "--num-products", "40", "--image-size", "32", "--scenario", "all", "--workers", "1"
+    ),
     "two workers": dataclasses.replace(
-        generating("--num-products", "401000", "--no-images", "--workers", "2"), kinds=("second",), settings={}
+        generate_flow("--num-products", "401000", "--no-images", "--workers", "2"), kinds=("second",), settings={}
     ),
 }
 
 
-def table_with_pictures(folder: Path, num_rows: int = 90) -> Path:
-    """A CSV with picture files beside it, one of them broken."""
+def write_table_with_images(folder: Path, num_rows: int = 90) -> Path:
+    """Write a CSV and its image files, one of them broken."""
     table = (
         dbq_table(num_rows, "http://127.0.0.1:9")
         .drop(columns="imageurl")
@@ -111,12 +113,12 @@ def table_with_pictures(folder: Path, num_rows: int = 90) -> Path:
     return folder / "table.csv"
 
 
-def training(run: Path) -> Flow:
+def train_flow(run: Path) -> Flow:
     return Flow(arguments=lambda out: ["--quiet", "train", str(run), "--device", "cpu", "--out", str(out)])
 
 
-def run_file(folder: Path, catalog: Path, **changes: Any) -> Path:
-    """A run of eight short steps that saves every second."""
+def write_run_file(folder: Path, catalog: Path, **changes: Any) -> Path:
+    """Write a run file of eight short steps with a checkpoint after every second one."""
     document = {
         "mix": [{"data": str(catalog)}],
         "max_steps": 8,
@@ -131,7 +133,7 @@ def run_file(folder: Path, catalog: Path, **changes: Any) -> Path:
     return folder / "run.yaml"
 
 
-def evaluating(catalog: Path, *more: str) -> Flow:
+def evaluate_flow(catalog: Path, *more: str) -> Flow:
     return Flow(
         arguments=lambda out: [
             *("--quiet", "evaluate", "--model", "tiny", "--data", str(catalog), "--device", "cpu"),
@@ -140,20 +142,20 @@ def evaluating(catalog: Path, *more: str) -> Flow:
     )
 
 
-def fetching(table: Path) -> Flow:
+def fetch_flow(table: Path) -> Flow:
     words = ["--quiet", "fetch", str(table), "--allow-private", "--source", "test", "--workers", "8"]
     return Flow(arguments=lambda out: [*words, "--out", str(out)], settings=SMALL_SHARDS)
 
 
-def importing(table: Path) -> Flow:
+def import_flow(table: Path) -> Flow:
     words = ["--quiet", "import", str(table), "--currency", "USD"]
     return Flow(arguments=lambda out: [*words, "--out", str(out)], settings=SMALL_SHARDS)
 
 
-def converting(catalog: Path, form: str) -> Flow:
+def convert_flow(catalog: Path, form: str) -> Flow:
     return Flow(arguments=lambda out: ["--quiet", "convert", str(catalog), "--to", form, "--out", str(out)])
 
 
-def fitting(catalog: Path) -> Flow:
+def fit_flow(catalog: Path) -> Flow:
     words = ["--quiet", "fit", str(catalog), "--no-images"]
     return Flow(arguments=lambda out: [*words, "--out", str(out)], out="twin.yaml")

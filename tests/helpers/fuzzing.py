@@ -25,13 +25,13 @@ from generator.ingest.rows import KNOWN_COLUMNS, BadRowError, ImportOptions, par
 from generator.ingest.tables import read_table, rename_columns
 from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
+from schemas.documents import parse_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, ShardFile, load_manifest
 from schemas.prediction import read_predictions
 from schemas.product import read
-from schemas.specs import from_document
 from schemas.util.files import as_document
-from schemas.validation import parsed
+from schemas.validation import from_document
 
 Target = Callable[[bytes], object]
 _OPTIONS = ImportOptions(columns={}, source="fuzz")
@@ -70,17 +70,17 @@ def _file(content: bytes, name: str) -> Iterator[Path]:
 
 def catalog_spec(content: bytes) -> None:
     """A catalog spec in YAML."""
-    from_document(parsed(content.decode("utf-8", "replace"), "fuzz", is_json=False), "catalog")
+    from_document(parse_document(content.decode("utf-8", "replace"), "fuzz", is_json=False), "catalog")
 
 
 def training_spec(content: bytes) -> None:
     """A run's YAML."""
-    from_document(parsed(content.decode("utf-8", "replace"), "fuzz", is_json=False), "training")
+    from_document(parse_document(content.decode("utf-8", "replace"), "fuzz", is_json=False), "training")
 
 
 def json_spec(content: bytes) -> None:
     """A catalog spec in JSON."""
-    from_document(parsed(content.decode("utf-8", "replace"), "fuzz", is_json=True), "catalog")
+    from_document(parse_document(content.decode("utf-8", "replace"), "fuzz", is_json=True), "catalog")
 
 
 def _table(suffix: str) -> Target:

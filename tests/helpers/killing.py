@@ -1,16 +1,15 @@
-"""Kills a command in the middle, at moments that can be repeated, so that tests can start it again.
+"""Kill a command at a reproducible point, so that tests can start it again.
 
-A keeper process loads the heavy libraries once and forks for every command. The child counts what it does below one
-folder (files opened for writing, renamed, removed, folders made) by an audit hook, and ends itself by SIGKILL at the
-moment asked for:
+A fork server loads the heavy libraries once and forks for every command. The child counts its changes below one folder
+(files opened for writing, renamed, removed, folders made) by an audit hook. It kills itself at the given interruption:
 
-- `write` K: at the K-th of these events, before it happens; an opening counts twice, and the second time the file is
-  there, and empty;
-- `byte` N: as soon as any file would grow beyond N bytes, so that a file is cut in the middle (SIGXFSZ, untreated);
-- `second` T: SIGKILL to the process and all that it started, T seconds after it began.
+- `write` K: SIGKILL at the K-th of these events, before it happens; an opening counts twice, and the second time the
+  file exists and is empty;
+- `byte` N: SIGXFSZ as soon as any file would grow beyond N bytes, so that a file is truncated;
+- `second` T: SIGKILL to the process and its children, T seconds after its start.
 
-Two more do not kill. `limit` N: a write beyond N bytes of a file fails, as on a disk that takes no more. `backwards` S:
-each look at the clock finds it S seconds earlier than the last.
+Two more do not kill. `limit` N: a write beyond N bytes of a file fails, as on a full disk. `backwards` S: each reading
+of the clock is S seconds earlier than the one before.
 """
 
 import contextlib
@@ -31,38 +30,45 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-MOMENTS = ("write", "byte", "second")
+KILL_KINDS = ("write", "byte", "second")
 LIMIT = "limit"
-BACKWARDS = "backwards"
-CHANGING = {"os.rename": 2, "os.remove": 1, "os.rmdir": 1, "os.mkdir": 2, "os.truncate": None, "shutil.rmtree": None}
-"""Audit events beside `open` that change a folder -> where their first argument's folder descriptor stands."""
-_WRITING = os.O_WRONLY | os.O_RDWR
+CLOCK_BACKWARDS = "backwards"
+CHANGE_EVENTS = {
+    "os.rename": 2,
+    "os.remove": 1,
+    "os.rmdir": 1,
+    "os.mkdir": 2,
+    "os.truncate": None,
+    "shutil.rmtree": None,
+}
+"""Audit event (except `open`) that changes a folder -> index of its folder descriptor among the arguments."""
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR
 _DEADLINE_S = 280.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """When a command is killed."""
+class Interruption:
+    """When a command is interrupted."""
 
     kind: str
-    """One of MOMENTS, LIMIT or BACKWARDS."""
+    """One of KILL_KINDS, LIMIT or CLOCK_BACKWARDS."""
     at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
+class ProcessResult:
     """How a command ended."""
 
     code: int
     """Its exit code; negative: the signal that ended it."""
     num_writes: int
-    """Events until then, or until it was killed."""
-    largest: int
-    """Bytes of the largest file that it left below the folder."""
+    """Events until its end."""
+    largest_file_bytes: int
+    """Size of the largest file below the folder."""
     seconds: float
-    said: str
-    """On both streams."""
-    last: str = ""
+    output: str
+    """stdout and stderr together."""
+    last_event: str = ""
     """The event at which it was killed."""
 
     @property
@@ -71,26 +77,26 @@ class Ended:
 
 
 class _Watch:
-    """Counts changes below a folder and dies at one of them."""
+    """Count changes below a folder and die at one of them."""
 
-    def __init__(self, folder: str, die_at: int | None, notes: int) -> None:
-        self.folder, self.die_at, self.notes = folder, die_at, notes
+    def __init__(self, folder: str, kill_at: int | None, notes: int) -> None:
+        self.folder, self.kill_at, self.notes = folder, kill_at, notes
         self.count = 0
         self.lock = threading.RLock()
 
     def hook(self, event: str, args: tuple[Any, ...]) -> None:
-        """The audit hook: everything that is no change below the folder is left alone."""
+        """Audit hook: ignore every event that is no change below the folder."""
         if event == "open":
-            if len(args) == 3 and isinstance(args[2], int) and args[2] & _WRITING and self._below(args[0], None):
+            if len(args) == 3 and isinstance(args[2], int) and args[2] & _WRITE_FLAGS and self._below(args[0], None):
                 self._step(f"open {args[0]}")
                 self._step(f"opened {args[0]}", args)
-        elif event in CHANGING and self._below(args[0], CHANGING[event] and args[CHANGING[event] or 0]):
+        elif event in CHANGE_EVENTS and self._below(args[0], CHANGE_EVENTS[event] and args[CHANGE_EVENTS[event] or 0]):
             self._step(f"{event} {args[0]}")
 
     def _step(self, what: str, opening: tuple[Any, ...] | None = None) -> None:
         with self.lock:
             self.count += 1
-            if self.count != self.die_at:
+            if self.count != self.kill_at:
                 return
             self.folder = "\0"  # what follows is ours
             if opening is not None:
@@ -111,22 +117,22 @@ class _Watch:
         return os.path.abspath(name).startswith(self.folder)
 
 
-def _child(request: Mapping[str, Any], said: int, notes: int) -> None:
-    """Never returns: runs one command the way the shell would."""
+def _child(request: Mapping[str, Any], output: int, notes: int) -> None:
+    """Run one command as the shell would; never return."""
     os.setsid()
-    os.dup2(said, 1)
-    os.dup2(said, 2)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     os.environ.update(request["environment"])
-    moment = request["moment"]
-    sys.dont_write_bytecode = True  # a limit for files would cut those as well, for all processes to come
+    interruption = request["interruption"]
+    sys.dont_write_bytecode = True  # a size limit would truncate those files as well, for all later processes
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if moment is not None and moment["kind"] in ("byte", LIMIT):
-        signal.signal(signal.SIGXFSZ, signal.SIG_DFL if moment["kind"] == "byte" else signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (int(moment["at"]), int(moment["at"])))
-    if moment is not None and moment["kind"] == BACKWARDS:
-        _turn_back(moment["at"])
-    die_at = int(moment["at"]) if moment is not None and moment["kind"] == "write" else None
-    watch = _Watch(request["folder"], die_at, notes)
+    if interruption is not None and interruption["kind"] in ("byte", LIMIT):
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL if interruption["kind"] == "byte" else signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (int(interruption["at"]), int(interruption["at"])))
+    if interruption is not None and interruption["kind"] == CLOCK_BACKWARDS:
+        _reverse_clock(interruption["at"])
+    kill_at = int(interruption["at"]) if interruption is not None and interruption["kind"] == "write" else None
+    watch = _Watch(request["folder"], kill_at, notes)
     for place, value in request["settings"].items():
         module, _, name = place.rpartition(".")
         setattr(importlib.import_module(module), name, value)
@@ -149,15 +155,15 @@ def _child(request: Mapping[str, Any], said: int, notes: int) -> None:
         os._exit(code)
 
 
-def _turn_back(seconds: float) -> None:
-    """The time of day runs backwards from now on, in this process."""
+def _reverse_clock(seconds: float) -> None:
+    """Let the time of day run backwards in this process."""
     clock = itertools.count(time.time(), -seconds)
     time.time = lambda: next(clock)
     time.time_ns = lambda: int(next(clock) * 1e9)
 
 
 def _serve(modules: Sequence[str]) -> None:
-    """The keeper: a request a line on stdin, an answer a line on stdout."""
+    """Serve requests: one a line on stdin, one answer a line on stdout."""
     for name in modules:
         importlib.import_module(name)
     answers = os.fdopen(os.dup(1), "w")
@@ -165,31 +171,31 @@ def _serve(modules: Sequence[str]) -> None:
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         request = json.loads(line)
-        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as notes:
+        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as notes:
             began = time.monotonic()
             child = os.fork()
             if child == 0:
-                _child(request, said.fileno(), notes.fileno())
-            moment = request["moment"]
-            limit = moment["at"] if moment is not None and moment["kind"] == "second" else _DEADLINE_S
-            status = _waited(child, began + limit)
+                _child(request, output.fileno(), notes.fileno())
+            interruption = request["interruption"]
+            limit = interruption["at"] if interruption is not None and interruption["kind"] == "second" else _DEADLINE_S
+            status = _wait(child, began + limit)
             seconds = time.monotonic() - began
-            said.seek(0)
+            output.seek(0)
             notes.seek(0)
-            count, last = json.loads(notes.read() or b'[0, ""]')
-            ended = Ended(
+            count, last_event = json.loads(notes.read() or b'[0, ""]')
+            ended = ProcessResult(
                 code=os.waitstatus_to_exitcode(status),
                 num_writes=count,
-                largest=_largest(Path(request["folder"])),
+                largest_file_bytes=_largest_file_bytes(Path(request["folder"])),
                 seconds=seconds,
-                said=said.read().decode("utf-8", "replace"),
-                last=last,
+                output=output.read().decode("utf-8", "replace"),
+                last_event=last_event,
             )
         print(json.dumps([request["number"], asdict(ended)]), file=answers, flush=True)
 
 
-def _waited(child: int, deadline: float) -> int:
-    """The child's status; it and its children are killed at the deadline, and what it leaves behind when it ends."""
+def _wait(child: int, deadline: float) -> int:
+    """Return the child's status; kill it and its children at the deadline, and its remaining children at its end."""
     while True:
         found, status = os.waitpid(child, os.WNOHANG)
         if not found and time.monotonic() < deadline:
@@ -200,12 +206,12 @@ def _waited(child: int, deadline: float) -> int:
         return status if found else os.waitpid(child, 0)[1]
 
 
-def _largest(folder: Path) -> int:
+def _largest_file_bytes(folder: Path) -> int:
     return max((path.stat().st_size for path in folder.rglob("*") if path.is_file()), default=0)
 
 
-class Keeper:
-    """Talks to the keeper process."""
+class ForkServer:
+    """Client of the fork server."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -215,21 +221,21 @@ class Keeper:
         self,
         arguments: Sequence[str],
         folder: Path,
-        moment: Moment | None = None,
+        interruption: Interruption | None = None,
         *,
         environment: Mapping[str, str] | None = None,
         settings: Mapping[str, Any] | None = None,
-    ) -> Ended:
-        """`toile ARGUMENTS`, killed at the moment; what changes below `folder` is counted.
+    ) -> ProcessResult:
+        """Run `toile ARGUMENTS` with an interruption, and count changes below `folder`.
 
-        `settings` are module constants for this command alone: {"generator.catalog.shards.PRODUCTS_PER_SHARD": 20}.
+        `settings` are module constants for this command only: {"generator.catalog.shards.PRODUCTS_PER_SHARD": 20}.
         """
         self._num_requests += 1
         request = {
             "number": self._num_requests,
             "arguments": list(arguments),
             "folder": str(folder),
-            "moment": None if moment is None else asdict(moment),
+            "interruption": None if interruption is None else asdict(interruption),
             "environment": dict(environment or {}),
             "settings": dict(settings or {}),
         }
@@ -237,16 +243,16 @@ class Keeper:
         assert self._process.stdout is not None
         print(json.dumps(request), file=self._process.stdin, flush=True)
         number = 0
-        while number != self._num_requests:  # a test that was ended by its time limit has not read its answer
+        while number != self._num_requests:  # a test that hit its time limit has not read its answer
             line = self._process.stdout.readline()
-            assert line, "the keeper has died"
+            assert line, "the fork server has died"
             number, ended = json.loads(line)
-        return Ended(**ended)
+        return ProcessResult(**ended)
 
 
 @contextlib.contextmanager
-def keeper(*modules: str) -> Iterator[Keeper]:
-    """A keeper process with these modules loaded; one thread a command, so that sums come out alike."""
+def start_fork_server(*modules: str) -> Iterator[ForkServer]:
+    """Start a fork server with these modules loaded; one thread a command, so that sums are reproducible."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.helpers.killing", "toile", *modules],
@@ -259,7 +265,7 @@ def keeper(*modules: str) -> Iterator[Keeper]:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        yield Keeper(process)
+        yield ForkServer(process)
     finally:
         for pipe in (process.stdin, process.stdout):
             assert pipe is not None

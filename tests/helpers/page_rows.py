@@ -1,4 +1,4 @@
-"""Rows that a page must show as they are, hostile and broken ones among them; and a page read back."""
+"""Rows for tests of pages, hostile and broken ones among them, and a parser of pages."""
 
 import dataclasses
 import html.parser
@@ -14,7 +14,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)><!--<script>"
 
 
 def other_rows() -> list[Product]:
-    """Forty rows in other leaves: hostile, accented, missing and broken ones first, two currencies, two sources."""
+    """Forty rows in other categories: hostile, accented, missing and broken ones first, two currencies, two sources."""
     changes: list[dict[str, Any]] = [
         {"title": HOSTILE, "category3_code": HOSTILE, "brand": HOSTILE},
         {"title": "Crème Brûlée ROBE"},
@@ -24,7 +24,7 @@ def other_rows() -> list[Product]:
         {"full_price": math.nan},
         {"full_price": -5.0},
         {"image": None},
-        {"image": b"no picture at all"},
+        {"image": b"not an image at all"},
         {"image": b""},
         {"title": "$& {{ 7 * 7 }} ${1} \u2028 \u202e"},
         {"currency_code": "JPY", "full_price": 90000.0, "price": 45000.0},
@@ -40,7 +40,7 @@ def other_rows() -> list[Product]:
     ]
 
 
-class Parsed(html.parser.HTMLParser):
+class PageParser(html.parser.HTMLParser):
     """Tags with their attributes, and the text of scripts and styles."""
 
     def __init__(self, text: str) -> None:
@@ -62,10 +62,10 @@ class Parsed(html.parser.HTMLParser):
             self.texts[self._inside] = self.texts.get(self._inside, "") + data
 
 
-def parsed(page: Path) -> Parsed:
-    return Parsed(page.read_text(encoding="utf-8"))
+def parse_page(page: Path) -> PageParser:
+    return PageParser(page.read_text(encoding="utf-8"))
 
 
-def document(page: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(parsed(page).texts["script toile"])
+def embedded_document(page: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(parse_page(page).texts["script toile"])
     return found

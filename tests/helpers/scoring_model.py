@@ -33,37 +33,37 @@ class ScoringModel(TableModel):
         """Of every candidate, whether the end of the answer was scored with it."""
 
     def generate(
-        self, pictures: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
+        self, images: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
     ) -> list[Generated]:
-        self.asked += [(prompt, constraint, colour(picture)) for prompt, picture in zip(prompts, pictures, strict=True)]
+        self.asked += [(prompt, constraint, colour(image)) for prompt, image in zip(prompts, images, strict=True)]
         self.forms += [constraint] if constraint else []
-        return super().generate(pictures, prompts)
+        return super().generate(images, prompts)
 
     def logprob(
         self,
-        pictures: Sequence[Image.Image],
+        images: Sequence[Image.Image],
         prompts: Sequence[str],
         prefixes: Sequence[str],
         answers: Sequence[Sequence[str]],
         *,
         ended: bool = False,
     ) -> list[LogProbs]:
-        self.batches.append(len(pictures))
+        self.batches.append(len(images))
         self.prompts.update(prompts)
         self.ended |= {answer: ended for of_row in answers for answer in of_row}
-        self.scored += [(colour(picture), prefix) for picture, prefix in zip(pictures, prefixes, strict=True)]
+        self.scored += [(colour(image), prefix) for image, prefix in zip(images, prefixes, strict=True)]
         return [
             LogProbs(
-                values=tuple(self.log_prob(colour(picture), prefix, answer) for answer in of_row),
+                values=tuple(self.log_prob(colour(image), prefix, answer) for answer in of_row),
                 num_tokens=tuple(len(answer.split()) for answer in of_row),
             )
-            for picture, prefix, of_row in zip(pictures, prefixes, answers, strict=True)
+            for image, prefix, of_row in zip(images, prefixes, answers, strict=True)
         ]
 
 
-def colour(picture: Image.Image) -> Colour:
-    """Of a picture that has only one."""
-    found = picture.getpixel((0, 0))
+def colour(image: Image.Image) -> Colour:
+    """Of a image that has only one."""
+    found = image.getpixel((0, 0))
     assert isinstance(found, tuple)
     return found[0], found[1], found[2]
 
@@ -73,5 +73,5 @@ def scoring_model(
     log_prob: Callable[[Colour, str, str], float] = lambda colour, prefix, candidate: -float(len(candidate)),
     answer: Callable[[Product], str] = truth,
 ) -> ScoringModel:
-    """Gives `answer(product)` when it sees the product's picture."""
+    """Gives `answer(product)` when it sees the product's image."""
     return ScoringModel({colour_of(row.product_code): answer(row) for row in rows}, log_prob)

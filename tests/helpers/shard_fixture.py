@@ -30,7 +30,7 @@ def colour_of(code: str) -> tuple[int, int, int]:
     return digest[0], digest[1], digest[2]
 
 
-def picture(code: str, size: tuple[int, int] = (24, 32)) -> bytes:
+def image_bytes(code: str, size: tuple[int, int] = (24, 32)) -> bytes:
     """A PNG file in the product's colour."""
     file = io.BytesIO()
     Image.new("RGB", size, colour_of(code)).save(file, "PNG")
@@ -54,7 +54,7 @@ def products(num: int, seed: int = 0, categories: Sequence[str] = CATEGORIES) ->
                     category3_code=category,
                     title=f"{draw.choice(WORDS)} {draw.choice(WORDS)} {category} {len(found)}",
                     full_price=float(round((200 + 300 * categories.index(category)) * draw.lognormvariate(0, 0.5))),
-                    image=picture(code),
+                    image=image_bytes(code),
                     family=family,
                     split=split_of(family),
                     source="test",
@@ -119,10 +119,10 @@ class TableModel:
         self.batches: list[int] = []
         self.prompts: set[str] = set()
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        self.batches.append(len(pictures))
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        self.batches.append(len(images))
         self.prompts.update(prompts)
-        colours = [seen.getpixel((0, 0)) for seen in pictures]
+        colours = [seen.getpixel((0, 0)) for seen in images]
         return [
             Generated(text=self.answers.get(colour, self.otherwise), truncated=False)  # type: ignore[arg-type]
             for colour in colours

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.dataset_hub import ImageServer, dbq_table
-from tests.helpers.flows import GENERATING, Flow, artefacts, evaluating, fetching, run_file, training
-from tests.helpers.killing import BACKWARDS, Moment, keeper
+from tests.helpers.flows import GENERATE_FLOWS, Flow, evaluate_flow, fetch_flow, hash_files, train_flow, write_run_file
+from tests.helpers.killing import CLOCK_BACKWARDS, Interruption, start_fork_server
 
 ROOT = Path(__file__).parents[2]
 ASKING = re.compile(r"st_mtime|st_ctime|getmtime|time\.time\b|time_ns\(")
@@ -31,24 +31,24 @@ def test_no_code_looks_at_the_clock_or_at_dates_of_files() -> None:
 def test_a_clock_that_runs_backwards_changes_nothing(tmp_path: Path, catalog: Path, image_server: ImageServer) -> None:
     dbq_table(30, image_server.url).to_parquet(tmp_path / "table.parquet", index=False)
     flows: dict[str, Flow] = {
-        "generate": GENERATING["pictures"],
-        "fetch": fetching(tmp_path / "table.parquet"),
-        "train": training(run_file(tmp_path, catalog, max_steps=4)),
-        "evaluate": evaluating(catalog, "--control", "none"),
+        "generate": GENERATE_FLOWS["pictures"],
+        "fetch": fetch_flow(tmp_path / "table.parquet"),
+        "train": train_flow(write_run_file(tmp_path, catalog, max_steps=4)),
+        "evaluate": evaluate_flow(catalog, "--control", "none"),
     }
-    with keeper("generator.catalog.shards", "finetune.train", "jsonschema") as keep:
+    with start_fork_server("generator.catalog.shards", "finetune.train", "jsonschema") as server:
         for name, flow in flows.items():
-            whole = flow.run(keep, tmp_path / f"{name}-0")
-            assert whole.code == 0, whole.said
-            wanted = artefacts(tmp_path / f"{name}-0")
-            back, place = Moment(kind=BACKWARDS, at=3600), tmp_path / f"{name}-1"
-            assert flow.run(keep, place, back).code == 0
-            assert artefacts(place) == wanted, name
+            whole = flow.run(server, tmp_path / f"{name}-0")
+            assert whole.code == 0, whole.output
+            wanted = hash_files(tmp_path / f"{name}-0")
+            back, place = Interruption(kind=CLOCK_BACKWARDS, at=3600), tmp_path / f"{name}-1"
+            assert flow.run(server, place, back).code == 0
+            assert hash_files(place) == wanted, name
             killed = tmp_path / f"{name}-2"
-            assert flow.run(keep, killed, Moment(kind="write", at=whole.num_writes // 2)).killed
+            assert flow.run(server, killed, Interruption(kind="write", at=whole.num_writes // 2)).killed
             later = time.time() + 1e6
             for path in killed.rglob("*"):
                 os.utime(path, (later, later))
-            again = flow.run(keep, killed, back)
-            assert again.code == 0, again.said
-            assert artefacts(killed) == wanted, name
+            again = flow.run(server, killed, back)
+            assert again.code == 0, again.output
+            assert hash_files(killed) == wanted, name

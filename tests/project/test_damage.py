@@ -25,8 +25,8 @@ from generator.pages.catalog_page import read_rows
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import read
-from tests.helpers.flows import Flow, artefacts, converting, evaluating, fitting, run_file, training
-from tests.helpers.killing import Ended, Keeper, Moment, keeper
+from tests.helpers.flows import Flow, convert_flow, evaluate_flow, fit_flow, hash_files, train_flow, write_run_file
+from tests.helpers.killing import ForkServer, Interruption, ProcessResult, start_fork_server
 from tests.helpers.shard_fixture import relist
 from tests.project.test_architecture import PACKAGES, ROOT
 
@@ -45,8 +45,8 @@ READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
 
 
 @pytest.fixture(scope="module")
-def keep() -> Iterator[Keeper]:
-    with keeper(
+def server() -> Iterator[ForkServer]:
+    with start_fork_server(
         "generator.catalog.shards", "generator.ingest.downloads", "finetune.train", "peft", "jsonschema", "pandas"
     ) as found:
         yield found
@@ -60,13 +60,13 @@ def reading(name: str, folder: Path, catalog: Path) -> Flow:
         case "show":
             return Flow(arguments=lambda out: ["--quiet", "show", str(catalog), "--out", str(out)], out="page.html")
         case "convert":
-            return converting(catalog, "imagefolder")
+            return convert_flow(catalog, "imagefolder")
         case "fit":
-            return fitting(catalog)
+            return fit_flow(catalog)
         case "train":
-            return training(run_file(folder, catalog, max_steps=1, checkpoint_every=9))
+            return train_flow(write_run_file(folder, catalog, max_steps=1, checkpoint_every=9))
         case _:
-            return evaluating(catalog, "--no-noise-check", "--control", "none")
+            return evaluate_flow(catalog, "--no-noise-check", "--control", "none")
 
 
 def flipped(path: Path, dice: random.Random) -> str:
@@ -86,37 +86,39 @@ def cut(path: Path, dice: random.Random) -> str:
     return f"{path.name}, cut at {size}"
 
 
-def complaint(ended: Ended, folder: Path) -> bool:
+def complaint(ended: ProcessResult, folder: Path) -> bool:
     """Whether the command refused, with a hint and something in the folder named; a traceback fails the test."""
-    assert "Traceback" not in ended.said, ended.said
+    assert "Traceback" not in ended.output, ended.output
     if ended.code == 0:
         return False
-    assert ended.code == 1, ended.said
-    assert "hint: " in ended.said, ended.said
-    assert str(folder) in ended.said, ended.said
+    assert ended.code == 1, ended.output
+    assert "hint: " in ended.output, ended.output
+    assert str(folder) in ended.output, ended.output
     return True
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
-def test_a_damaged_shard_is_an_error_or_changes_nothing(keep: Keeper, tmp_path: Path, catalog: Path, name: str) -> None:
+def test_a_damaged_shard_is_an_error_or_changes_nothing(
+    server: ForkServer, tmp_path: Path, catalog: Path, name: str
+) -> None:
     dice, copy = random.Random(f"{SEED} {name}"), tmp_path / "copy"
     shutil.copytree(catalog, copy)
     flow = reading(name, tmp_path, copy)
-    whole = flow.run(keep, tmp_path / "whole")
-    assert whole.code == 0, whole.said
-    wanted = artefacts(tmp_path / "whole")
+    whole = flow.run(server, tmp_path / "whole")
+    assert whole.code == 0, whole.output
+    wanted = hash_files(tmp_path / "whole")
     num_refused = 0
     for number in range(12):
         victim = dice.choice(sorted((copy / "data").iterdir()))
         content = victim.read_bytes()
         where = cut(victim, dice) if number % 4 == 3 else flipped(victim, dice)
-        ended = flow.run(keep, tmp_path / f"{number:05d}")
+        ended = flow.run(server, tmp_path / f"{number:05d}")
         if complaint(ended, copy):
             num_refused += 1
         else:
-            assert artefacts(tmp_path / f"{number:05d}") == wanted, where
-            assert name != "describe" or ended.said == whole.said, where
+            assert hash_files(tmp_path / f"{number:05d}") == wanted, where
+            assert name != "describe" or ended.output == whole.output, where
         victim.write_bytes(content)
     assert num_refused >= 3  # every file that was cut
 
@@ -227,61 +229,63 @@ def _footer(content: bytearray) -> int:
 
 
 @pytest.mark.slow
-def test_verify_finds_every_flipped_bit(keep: Keeper, tmp_path: Path, catalog: Path) -> None:
+def test_verify_finds_every_flipped_bit(server: ForkServer, tmp_path: Path, catalog: Path) -> None:
     dice, copy = random.Random(f"{SEED} verify"), tmp_path / "copy"
     shutil.copytree(catalog, copy)
     flow = Flow(arguments=lambda out: ["verify", str(copy), "--sample", "5"])
-    assert flow.run(keep, tmp_path / "whole").code == 0
+    assert flow.run(server, tmp_path / "whole").code == 0
     for number in range(12):
         victim = dice.choice(sorted((copy / "data").iterdir()))
         content = victim.read_bytes()
         where = cut(victim, dice) if number % 4 == 3 else flipped(victim, dice)
-        ended = flow.run(keep, tmp_path / f"{number:05d}")
+        ended = flow.run(server, tmp_path / f"{number:05d}")
         assert complaint(ended, copy), where
-        assert victim.name in ended.said, where
+        assert victim.name in ended.output, where
         victim.write_bytes(content)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora"])
 def test_a_flipped_bit_in_a_model_is_an_error_or_changes_nothing(
-    keep: Keeper, tmp_path: Path, catalog: Path, method: str
+    server: ForkServer, tmp_path: Path, catalog: Path, method: str
 ) -> None:
     dice, model = random.Random(f"{SEED} {method}"), tmp_path / "run" / "out"
-    trained = training(run_file(tmp_path, catalog, max_steps=1, checkpoint_every=9, method=method))
-    assert trained.run(keep, tmp_path / "run").code == 0
+    trained = train_flow(write_run_file(tmp_path, catalog, max_steps=1, checkpoint_every=9, method=method))
+    assert trained.run(server, tmp_path / "run").code == 0
     words = ["--model", str(model)] if method == "full" else ["--model", "tiny", "--adapter", str(model)]
     more = ["--limit", "2", "--control", "none", "--no-noise-check", "--device", "cpu", "--data", str(catalog)]
     flow = Flow(arguments=lambda out: ["--quiet", "evaluate", *words, *more, "--out", str(out)])
-    whole = flow.run(keep, tmp_path / "whole")
-    assert whole.code == 0, whole.said
-    wanted = artefacts(tmp_path / "whole")
+    whole = flow.run(server, tmp_path / "whole")
+    assert whole.code == 0, whole.output
+    wanted = hash_files(tmp_path / "whole")
     weights = next(iter(model.glob("*.safetensors")))
     for number in range(10):
         victim = weights if number % 2 == 0 else dice.choice(sorted(each for each in model.iterdir() if each.is_file()))
         content = victim.read_bytes()
         where = flipped(victim, dice)
-        ended = flow.run(keep, tmp_path / f"{number:05d}")
+        ended = flow.run(server, tmp_path / f"{number:05d}")
         if complaint(ended, model):
-            assert victim.name in ended.said or victim.name == "run.json", f"{where}: {ended.said}"
+            assert victim.name in ended.output or victim.name == "run.json", f"{where}: {ended.output}"
         else:
             assert victim != weights, where
-            assert artefacts(tmp_path / f"{number:05d}") == wanted, where
+            assert hash_files(tmp_path / f"{number:05d}") == wanted, where
         victim.write_bytes(content)
 
 
 @pytest.mark.slow
-def test_a_flipped_bit_in_a_state_is_an_error_or_changes_nothing(keep: Keeper, tmp_path: Path, catalog: Path) -> None:
+def test_a_flipped_bit_in_a_state_is_an_error_or_changes_nothing(
+    server: ForkServer, tmp_path: Path, catalog: Path
+) -> None:
     dice = random.Random(f"{SEED} state")
-    flow = training(run_file(tmp_path, catalog, max_steps=3, checkpoint_every=1))
-    whole = flow.run(keep, tmp_path / "whole")
-    wanted = artefacts(tmp_path / "whole")
-    assert flow.run(keep, tmp_path / "killed", Moment(kind="write", at=whole.num_writes // 2)).killed
+    flow = train_flow(write_run_file(tmp_path, catalog, max_steps=3, checkpoint_every=1))
+    whole = flow.run(server, tmp_path / "whole")
+    wanted = hash_files(tmp_path / "whole")
+    assert flow.run(server, tmp_path / "killed", Interruption(kind="write", at=whole.num_writes // 2)).killed
     (state,) = (tmp_path / "killed" / "out" / "resume").glob("*.pt")
     for number in range(6):
         place = tmp_path / f"{number:05d}"
         shutil.copytree(tmp_path / "killed", place)
         where = flipped(place / "out" / "resume" / state.name, dice)
-        ended = flow.run(keep, place)
+        ended = flow.run(server, place)
         if not complaint(ended, place):
-            assert artefacts(place) == wanted, where
+            assert hash_files(place) == wanted, where

@@ -13,19 +13,19 @@ import pytest
 
 from tests.helpers.dataset_hub import ImageServer, dbq_table
 from tests.helpers.flows import (
-    GENERATING,
+    GENERATE_FLOWS,
     Flow,
-    artefacts,
-    converting,
-    evaluating,
-    fetching,
-    fitting,
-    importing,
-    run_file,
-    table_with_pictures,
-    training,
+    convert_flow,
+    evaluate_flow,
+    fetch_flow,
+    fit_flow,
+    hash_files,
+    import_flow,
+    train_flow,
+    write_run_file,
+    write_table_with_images,
 )
-from tests.helpers.killing import LIMIT, Ended, Keeper, Moment, keeper
+from tests.helpers.killing import LIMIT, ForkServer, Interruption, ProcessResult, start_fork_server
 
 pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
 NAMES = (
@@ -50,8 +50,10 @@ can_mount = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is Non
 
 
 @pytest.fixture(scope="module")
-def keep() -> Iterator[Keeper]:
-    with keeper("generator.catalog.shards", "generator.ingest.fetch", "finetune.train", "peft", "jsonschema") as found:
+def server() -> Iterator[ForkServer]:
+    with start_fork_server(
+        "generator.catalog.shards", "generator.ingest.fetch", "finetune.train", "peft", "jsonschema"
+    ) as found:
         yield found
 
 
@@ -60,26 +62,26 @@ def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, image_se
     """The command of that name."""
     match request.param:
         case "generate":
-            return GENERATING["scenarios"]
+            return GENERATE_FLOWS["scenarios"]
         case "fetch":
             dbq_table(60, image_server.url).to_parquet(tmp_path / "table.parquet", index=False)
-            return fetching(tmp_path / "table.parquet")
+            return fetch_flow(tmp_path / "table.parquet")
         case "import":
-            return importing(table_with_pictures(tmp_path, 60))
+            return import_flow(write_table_with_images(tmp_path, 60))
         case "convert":
-            return converting(catalog, "webdataset")
+            return convert_flow(catalog, "webdataset")
         case "imagefolder":
-            return converting(catalog, "imagefolder")
+            return convert_flow(catalog, "imagefolder")
         case "fit":
-            return fitting(catalog)
+            return fit_flow(catalog)
         case "train":
-            return training(run_file(tmp_path, catalog, max_steps=4))
+            return train_flow(write_run_file(tmp_path, catalog, max_steps=4))
         case "train at its end":
-            return training(run_file(tmp_path, catalog, max_steps=1, checkpoint_every=9))
+            return train_flow(write_run_file(tmp_path, catalog, max_steps=1, checkpoint_every=9))
         case "lora at its end":
-            return training(run_file(tmp_path, catalog, max_steps=1, checkpoint_every=9, method="lora"))
+            return train_flow(write_run_file(tmp_path, catalog, max_steps=1, checkpoint_every=9, method="lora"))
         case _:
-            return evaluating(catalog)
+            return evaluate_flow(catalog)
 
 
 @contextlib.contextmanager
@@ -98,67 +100,67 @@ def mounted(*words: str) -> bool:
     return subprocess.run(["mount", *words], check=False, capture_output=True).returncode == 0
 
 
-def refused(ended: Ended, *words: str) -> None:
+def refused(ended: ProcessResult, *words: str) -> None:
     """Exit 1 with one line and a hint."""
-    assert ended.code == 1, ended.said
-    assert "Traceback" not in ended.said, ended.said
-    assert "hint: " in ended.said, ended.said
-    assert any(word in ended.said for word in words), ended.said
+    assert ended.code == 1, ended.output
+    assert "Traceback" not in ended.output, ended.output
+    assert "hint: " in ended.output, ended.output
+    assert any(word in ended.output for word in words), ended.output
 
 
 @pytest.mark.slow
 @can_mount
 @pytest.mark.parametrize("flow", NAMES, indirect=True)
-def test_a_disk_that_fills_up(keep: Keeper, flow: Flow, tmp_path: Path) -> None:
-    whole = flow.run(keep, tmp_path / "whole")
-    assert whole.code == 0, whole.said
-    wanted = artefacts(tmp_path / "whole")
+def test_a_disk_that_fills_up(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
+    whole = flow.run(server, tmp_path / "whole")
+    assert whole.code == 0, whole.output
+    wanted = hash_files(tmp_path / "whole")
     pages = sum(-(-path.stat().st_size // PAGE) for path in (tmp_path / "whole").rglob("*") if path.is_file())
     for room in sorted({max(1, int(pages * share)) for share in ROOM}):
         place = tmp_path / f"disk{room}"
         with small_disk(place, room * PAGE):
-            refused(flow.run(keep, place), "No space left", "no space left")
+            refused(flow.run(server, place), "No space left", "no space left")
             assert mounted("-o", "remount,size=200m", str(place))
-            again = flow.run(keep, place)
-            assert again.code == 0, again.said
-            assert artefacts(place) == wanted
+            again = flow.run(server, place)
+            assert again.code == 0, again.output
+            assert hash_files(place) == wanted
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("flow", NAMES, indirect=True)
-def test_a_file_that_may_not_grow(keep: Keeper, flow: Flow, tmp_path: Path) -> None:
-    whole = flow.run(keep, tmp_path / "whole")
-    assert whole.code == 0, whole.said
-    wanted = artefacts(tmp_path / "whole")
+def test_a_file_that_may_not_grow(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
+    whole = flow.run(server, tmp_path / "whole")
+    assert whole.code == 0, whole.output
+    wanted = hash_files(tmp_path / "whole")
     for number, share in enumerate((0.001, 0.1, 0.5, 0.99)):
-        limit = Moment(kind=LIMIT, at=max(SAID, int(whole.largest * share)))
-        refused(flow.run(keep, tmp_path / f"{number:05d}", limit), "File too large", "cannot be written")
-        again = flow.run(keep, tmp_path / f"{number:05d}")
-        assert again.code == 0, again.said
-        assert artefacts(tmp_path / f"{number:05d}") == wanted
+        limit = Interruption(kind=LIMIT, at=max(SAID, int(whole.largest_file_bytes * share)))
+        refused(flow.run(server, tmp_path / f"{number:05d}", limit), "File too large", "cannot be written")
+        again = flow.run(server, tmp_path / f"{number:05d}")
+        assert again.code == 0, again.output
+        assert hash_files(tmp_path / f"{number:05d}") == wanted
 
 
 @pytest.mark.slow
 @can_mount
 @pytest.mark.parametrize("flow", NAMES, indirect=True)
-def test_a_folder_that_may_not_be_written_to(keep: Keeper, flow: Flow, tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_written_to(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
     """From the beginning, half-way, and when all is done."""
-    whole = flow.run(keep, tmp_path / "whole")
-    assert whole.code == 0, whole.said
-    wanted = artefacts(tmp_path / "whole")
+    whole = flow.run(server, tmp_path / "whole")
+    assert whole.code == 0, whole.output
+    wanted = hash_files(tmp_path / "whole")
     place = tmp_path / "disk0"
     with small_disk(place, 200_000_000):
-        for moment in (None, Moment(kind="write", at=whole.num_writes // 2)):
-            if moment is not None:
-                assert flow.run(keep, place, moment).killed
-            before = artefacts(place)
+        for interruption in (None, Interruption(kind="write", at=whole.num_writes // 2)):
+            if interruption is not None:
+                assert flow.run(server, place, interruption).killed
+            before = hash_files(place)
             assert mounted("-o", "remount,ro", str(place))
-            refused(flow.run(keep, place), "Read-only file system")
-            assert artefacts(place) == before
+            refused(flow.run(server, place), "Read-only file system")
+            assert hash_files(place) == before
             assert mounted("-o", "remount,rw", str(place))
-        assert flow.run(keep, place).code == 0
-        assert artefacts(place) == wanted
+        assert flow.run(server, place).code == 0
+        assert hash_files(place) == wanted
         assert mounted("-o", "remount,ro", str(place))
-        done = flow.run(keep, place)
-        assert "Traceback" not in done.said, done.said
-        assert artefacts(place) == wanted
+        done = flow.run(server, place)
+        assert "Traceback" not in done.output, done.output
+        assert hash_files(place) == wanted

@@ -81,7 +81,7 @@ def test_training_is_load_tested(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert re.search(r"0 loaders: +[\d.]+ samples/s, +\d+% of the time waiting for data", capsys.readouterr().out)
 
 
-def test_fine_tunes_are_compared(brief: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_fine_tunes_are_compared(short_answers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     example("compare_fine_tunes").main(tmp_path, num_real=60, num_synthetic=30, num_steps=2, limit=3)
     shown = capsys.readouterr().out
     assert "synthetic-only -> mixed" in shown

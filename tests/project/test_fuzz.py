@@ -20,8 +20,8 @@ from generator.catalog.masks import encode_masks
 from generator.faults.scoring import FAULTS_SCHEMA
 from generator.pages.catalog_page import make_thumbnail
 from generator.render.engine.parts import RenderedParts
+from schemas.documents import read_document
 from schemas.product import to_table
-from schemas.validation import read_document
 from tests.generator.ingest.test_import_table import rows
 from tests.helpers.fuzzing import RECORD, TARGETS, mutated, tried
 from tests.helpers.shard_fixture import products

@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from generator import draw, products
-from schemas.specs import load
 from schemas.training import SpeedSpec
+from schemas.validation import load
 from toile.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]

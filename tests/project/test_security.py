@@ -22,7 +22,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from schemas.errors import ToileError
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.generator.ingest.test_import_table import rows, write
 from tests.helpers.shard_fixture import relist
 from toile.cli import main
@@ -214,7 +214,7 @@ def offline() -> Iterator[None]:
     assert ONLINE == []
 
 
-def test_what_is_not_about_the_network_does_not_use_it(brief: None, tmp_path: Path, small: Path) -> None:
+def test_what_is_not_about_the_network_does_not_use_it(short_answers: None, tmp_path: Path, small: Path) -> None:
     with offline():
         for words in (
             ["describe", small],

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from schemas.appearance import ANY, CUTS, DRAWN, HARDWARE, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, visible_part
+from schemas.appearance import ANY, CUTS, DRAWN, HARDWARE, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, drop_invisible
 from schemas.errors import ToileError
 
 ATTRIBUTES: dict[str, Any] = {
@@ -81,8 +81,8 @@ def test_every_style_attribute_is_a_field_with_a_valid_neutral_value() -> None:
 
 
 def test_the_visible_part_keeps_what_is_shown_and_neutralises_the_rest() -> None:
-    coat = visible_part(Appearance.from_attributes(ATTRIBUTES))
-    shirt = visible_part(Appearance.from_attributes({**ATTRIBUTES, "silhouette": "shirt"}))
+    coat = drop_invisible(Appearance.from_attributes(ATTRIBUTES))
+    shirt = drop_invisible(Appearance.from_attributes({**ATTRIBUTES, "silhouette": "shirt"}))
     assert coat == Appearance.from_attributes(ATTRIBUTES)
     assert (shirt.material, shirt.pattern, shirt.size) == ("wool", "check", "large")
     assert (shirt.hardware, shirt.lining, shirt.quilting) == (HARDWARE[0], "none", "none")

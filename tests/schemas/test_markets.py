@@ -13,15 +13,15 @@ from generator import product, products
 from generator.sampling.prices import price_points
 from generator.sampling.titles import slugify
 from generator.scaffold.preview import format_price
-from schemas import vocabulary as lexicon
+from schemas import markets
 from schemas.appearance import CUTS, SHOWN, SILHOUETTES, STYLE_VALUES, values_shown
 from schemas.catalog import CatalogSpec
+from schemas.documents import schema
 from schemas.errors import ToileError
-from schemas.markets import MARKETS, completed
+from schemas.markets import MARKETS, apply_market_defaults
 from schemas.product import Product
-from schemas.row import MARKETS as COLUMNS
-from schemas.specs import from_document
-from schemas.validation import schema
+from schemas.silhouettes.record import MARKET_CODES as COLUMNS
+from schemas.validation import from_document
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "market-titles.txt"
 CURRENCIES = {"US": "USD", "UK": "GBP", "DE": "EUR", "FR": "EUR", "JP": "JPY", "IN": "INR"}
@@ -92,21 +92,21 @@ def test_titles_prices_and_addresses_of_six_markets_are_those_somebody_has_read(
 
 
 def test_every_silhouette_and_every_drawing_word_has_its_words_in_every_market() -> None:
-    assert set(lexicon.NOUNS) == set(SILHOUETTES)
-    assert {key for key in lexicon.WORDS if "/" not in key[0]} == {(n, w) for n, ws in STYLE_VALUES.items() for w in ws}
-    for key, row in (*lexicon.NOUNS.items(), *lexicon.WORDS.items(), *lexicon.COLOURS.items()):
+    assert set(markets.NOUNS) == set(SILHOUETTES)
+    assert {key for key in markets.WORDS if "/" not in key[0]} == {(n, w) for n, ws in STYLE_VALUES.items() for w in ws}
+    for key, row in (*markets.NOUNS.items(), *markets.WORDS.items(), *markets.COLOURS.items()):
         assert len(row) == len(COLUMNS), key
         assert all(re.fullmatch(r"\S*( \S+)*", word) and not set("{},") & set(word) for word in row), key
         assert len({bool(word) for word in row}) == 1, f"{key} has words in some markets only"
-    assert all(all(row) for row in (*lexicon.NOUNS.values(), *lexicon.COLOURS.values()))
+    assert all(all(row) for row in (*markets.NOUNS.values(), *markets.COLOURS.values()))
 
 
 def test_a_japanese_entry_has_one_english_word() -> None:
-    rows = (*lexicon.NOUNS.values(), *lexicon.WORDS.values(), *lexicon.COLOURS.values())
+    rows = (*markets.NOUNS.values(), *markets.WORDS.values(), *markets.COLOURS.values())
     pairs = {(row[4], row[0]) for row in rows if row[4]}
     assert len(pairs) == len({japanese for japanese, _ in pairs})
-    assert lexicon.english("ウール") == "Wool"
-    assert lexicon.english("Wool") == ""
+    assert markets.to_english("ウール") == "Wool"
+    assert markets.to_english("Wool") == ""
 
 
 def words(title: str) -> set[str]:
@@ -115,7 +115,7 @@ def words(title: str) -> set[str]:
 
 @pytest.mark.parametrize("market", ["DE", "FR", "JP"])
 def test_no_english_word_stands_in_a_title_of_another_language(market: str) -> None:
-    tables = (lexicon.NOUNS, lexicon.WORDS, lexicon.COLOURS)
+    tables = (markets.NOUNS, markets.WORDS, markets.COLOURS)
     english = {w for table in tables for row in table.values() for w in words(" ".join((row[0], row[1], row[5])))}
     own = {w for table in tables for row in table.values() for w in words(row[COLUMNS.index(market)])}
     assert own & english == LOANWORDS[market]
@@ -155,7 +155,7 @@ def ends_as_there(market: str, price: float) -> bool:
 
 def test_a_spec_without_a_market_is_left_as_it_is(demo_document: dict[str, Any]) -> None:
     before = copy.deepcopy(demo_document)
-    assert completed(demo_document) is demo_document
+    assert apply_market_defaults(demo_document) is demo_document
     assert demo_document == before
 
 
@@ -284,14 +284,14 @@ def test_a_shop_without_a_market_writes_as_americans_do() -> None:
 
 
 def test_the_schema_knows_the_markets() -> None:
-    enum = schema("catalog")["$defs"]["shop"]["properties"]["market"]["enum"]
+    enum = schema("catalog")["$defs"]["Shop"]["properties"]["market"]["enum"]
     assert tuple(enum) == (*COLUMNS, None)
     assert tuple(MARKETS) == COLUMNS
 
 
 def test_colours_are_known_in_any_spelling_and_others_stay() -> None:
-    assert lexicon.colour("Grey", "US") == lexicon.colour("gray", "US") == "Gray"
-    assert lexicon.colour("heather", "FR") is None
+    assert markets.colour_word("Grey", "US") == markets.colour_word("gray", "US") == "Gray"
+    assert markets.colour_word("heather", "FR") is None
     titles = {str(each.title) for each in products(spec_of("FR"), 0, 0, 200)}
     assert any(title.endswith("coloris gris") for title in titles)
     assert any(title.endswith("coloris Heather") for title in titles)

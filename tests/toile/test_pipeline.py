@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from finetune.run_dir import load_run
 from schemas.product import read
-from schemas.validation import validate
+from schemas.result import read_comparison, read_result
 from toile.cli import main
 
 SHARED = Path(__file__).parents[3] / "shared" / "real" / "studio100"
@@ -35,7 +36,7 @@ def score(folder: Path, file: str = "result.json", **wanted: Any) -> dict[str, A
 
 
 @pytest.fixture(scope="module")
-def demo(brief: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(short_answers: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A demo so small that it learns little, but leaves every file."""
     out = tmp_path_factory.mktemp("thread") / "demo"
     run("demo", "--out", str(out), "--num-products", "150", "--max-steps", "4", "--workers", "1")
@@ -52,10 +53,10 @@ def test_the_demo_leaves_every_file_that_was_promised(demo: Path) -> None:
     ):
         assert (demo / name).is_file(), name
     for folder in ("base", "tuned"):
-        validate(json.loads((demo / folder / "result.json").read_text()), "result", folder)
+        read_result(demo / folder)
         assert (demo / folder / "report.html").is_file()
-    validate(json.loads((demo / "comparison" / "comparison.json").read_text()), "comparison", "comparison")
-    validate(json.loads((demo / "checkpoint" / "run.json").read_text()), "run", "checkpoint")
+    read_comparison(demo / "comparison")
+    assert load_run(demo / "checkpoint" / "run.json").finished
 
 
 def test_every_usable_test_row_is_in_the_scores(demo: Path) -> None:

@@ -1,1 +1,1 @@
-"""generator.render.camera."""
+"""Snapshots: product photographs as people take them at home."""

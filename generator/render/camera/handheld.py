@@ -1,4 +1,4 @@
-"""The camera of a snapshot, held by hand: where on the sheet of the product, and on the floor, each pixel looks."""
+"""The handheld camera of a snapshot: where each pixel looks on the product's sheet and on the floor."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -21,22 +21,22 @@ HUNG_COATS = frozenset(
 )
 CLIPPED = frozenset({"skirt", "trousers", "jeans", "shorts", "swim-shorts"})
 FRAME_FILL = 0.93
-"""Extent of a product of ordinary size in the frame, as a share of the picture."""
+"""Extent of a product of ordinary size in the frame, as a share of the image."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelMap:
-    """What every pixel of the picture sees."""
+    """What every pixel of the image sees."""
 
     x: Float32Array
-    """Column of the sheet that the product is drawn on, in pixels of that sheet."""
+    """Column of the sheet on which the product is drawn, in pixels of the sheet."""
     y: Float32Array
-    """Row of that sheet."""
+    """Row of the sheet."""
     floor: FloorPoints
 
 
 def sample_camera(scene: Scene, hung: bool) -> PixelMap:
-    """The view of one shot: turned, off-centre, near or far, tilted; cloth lies a little uneven."""
+    """Sample the view of one shot: rotation, offset, distance, tilt; cloth is slightly displaced."""
     shot, size = scene.shot, scene.size
     turn = _sample_turn(shot, hung)
     tilted: Matrix = np.eye(3)
@@ -48,9 +48,9 @@ def sample_camera(scene: Scene, hung: bool) -> PixelMap:
 
 
 def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
-    """From the sheet (0 to 1) to the picture (-0.5 to 0.5), before the tilt.
+    """Return the matrix from the sheet (0 to 1) to the image (-0.5 to 0.5), before the tilt.
 
-    The product is brought near enough to fill the frame about as people do; a small one fills less of it.
+    The distance makes the product fill about as much of the frame as people choose; a small product fills less.
     """
     shot = scene.shot
     stretch, shear = np.exp(shot.uniform("stretch", -0.13, 0.13)), shot.uniform("shear", -0.06, 0.06)
@@ -59,7 +59,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     step = max(1, scene.side // 56)
     rows, columns = np.nonzero(scene.alpha[::step, ::step] > 0.5)
     flat = linear @ ((np.stack([columns, rows]) + 0.5) * step / scene.side - 0.5)
-    if not rows.size:  # nothing to see, such as a product smaller than a pixel
+    if not rows.size:  # nothing is visible, such as a product smaller than a pixel
         flat = linear @ np.array([[-0.3, 0.3], [-0.3, 0.3]])
     low, high = flat.min(axis=1), flat.max(axis=1)
     extent = float((high - low).max())
@@ -73,7 +73,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
 
 
 def _floor_points(shot: Variation, turn: float, to_floor: Matrix, t: Float32Array) -> FloorPoints:
-    """The places on the floor; boards and tiles seldom lie along the product."""
+    """Return the points on the floor; boards and tiles are rarely aligned with the product."""
     x, y = _project(to_floor, t)
     turn += shot.choice("floor turn", (0.0, 0.0, np.pi / 2, np.pi / 4)) + shot.uniform("floor", -0.2, 0.2)
     c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
@@ -83,7 +83,7 @@ def _floor_points(shot: Variation, turn: float, to_floor: Matrix, t: Float32Arra
 
 
 def _sample_turn(shot: Variation, hung: bool) -> float:
-    """Most people hold the camera nearly straight; a few photograph from the side or from the far end."""
+    """Sample the rotation: most are small; a few photographs are taken from the side or from the far end."""
     if hung:
         return shot.uniform("held", -0.06, 0.06)
     if shot.chance("turned far", 0.05):
@@ -92,7 +92,7 @@ def _sample_turn(shot: Variation, hung: bool) -> float:
 
 
 def _project(matrix: Matrix, t: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Where a homography sends the pixels of a square picture."""
+    """Return where a homography maps the pixels of a square image."""
     m = matrix.astype(np.float32)
     x, y = t[None, :], t[:, None]
     w = 1 / (m[2, 0] * x + m[2, 1] * y + m[2, 2])
@@ -100,7 +100,7 @@ def _project(matrix: Matrix, t: Float32Array) -> tuple[Float32Array, Float32Arra
 
 
 def _displace(x: Float32Array, y: Float32Array, shot: Variation, scene: Scene) -> tuple[Float32Array, Float32Array]:
-    """Cloth never lies as cut: the places wander by a few hundredths, and the whole bends a little."""
+    """Displace the points by a few hundredths and bend the whole: cloth is never perfectly flat."""
     soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
     wander = np.float32((0.004 if soft else 0.001) * shot.uniform("wander", 0.3, 1.5))
     bend, lean = shot.uniform("bend", -0.10, 0.10) * soft, shot.uniform("taper", -0.10, 0.10) * soft

@@ -1,4 +1,4 @@
-"""Inner loops of a snapshot, compiled: what each pixel sees of a sheet, and a telephone's development of light."""
+"""Compiled kernels of snapshots: sampling the product's sheet, compositing, and the tone curve of a phone."""
 
 import math
 
@@ -10,7 +10,7 @@ from generator.render.engine import Float32Array, njit_cached
 
 @njit_cached
 def sample_bilinear(colours: Float32Array, alpha: Float32Array, x: Float32Array, y: Float32Array) -> Float32Array:
-    """Colours times cover, and cover, of the sheet at (x, y), shape (h, w, 4); bilinear, nothing beyond the sheet."""
+    """Sample premultiplied colours and coverage of the sheet at (x, y), shape (h, w, 4); zero outside the sheet."""
     height, width = alpha.shape
     found = np.zeros((x.shape[0], x.shape[1], 4), np.float32)
     for i in range(x.shape[0]):
@@ -35,7 +35,7 @@ def sample_bilinear(colours: Float32Array, alpha: Float32Array, x: Float32Array,
 def composite_product(
     light: Float32Array, found: Float32Array, shadow: Float32Array, level: Float32Array, tint: Float32Array
 ) -> None:
-    """Darkens the surface by the shadow, puts the product over it, and lights both."""
+    """Darken the surface by the shadow, composite the product over it, and apply the light to both."""
     for i in range(light.shape[0]):
         for j in range(light.shape[1]):
             open_ = (1 - shadow[i, j]) * (1 - found[i, j, 3])
@@ -51,9 +51,10 @@ def tone_map(
     grain: Float32Array,
     start: tuple[int, int],
 ) -> npt.NDArray[np.uint8]:
-    """Levels of linear light: the film's curve, colour, sharpening and grain; the side of the grain plate is 2^n.
+    """Return the 8-bit levels of linear light: tone curve, colour, sharpening and grain.
 
-    `film` stands evenly along the root of light from 0 to 1. `settings`: exposure, saturation, sharpening, noise.
+    `film` is evenly spaced along the square root of light from 0 to 1. `settings` has exposure, saturation, sharpening
+    and noise. The side of the grain tile is 2^n.
     """
     rows, columns, side, steps = light.shape[0], light.shape[1], grain.shape[0] - 1, film.shape[0] - 1
     one, zero, top, half, fourth = np.float32(1), np.float32(0), np.float32(255), np.float32(0.5), np.float32(0.25)

@@ -1,8 +1,8 @@
-"""Snapshots: a product as somebody photographs it at home, on a floor, a bed or a hanger.
+"""Render snapshots: a product photographed at home, on a floor, on a bed or on a hanger.
 
-The product is shaded as in the studio, with deeper creases. A camera held by hand then sees it turned, off-centre and
-in perspective, on one of the surfaces of `snapshot_surfaces.py`, in uneven light of some colour, a little out of focus
-and noisy. Camera, surface, light and creases depend on the shot alone.
+The product is shaded as in the studio, with deeper creases. A handheld camera then sees it rotated, off-centre and in
+perspective, on a surface of `surfaces.py`, in uneven coloured light, slightly out of focus and noisy. Camera, surface,
+light and creases depend on the shot only.
 """
 
 import copy
@@ -35,7 +35,7 @@ from generator.render.engine.variation import Variation
 from generator.render.shoes.pairs import draw_shoe_pair
 
 BRIGHTEST = 2.0
-"""Linear light that a telephone still tells apart from more."""
+"""Linear light at which the tone curve of a phone saturates."""
 SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
     "cap": (draw_cap_front, 0.9),
     "sneaker": (draw_shoe_pair, 0.7),
@@ -44,17 +44,20 @@ SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
     "pump": (draw_shoe_pair, 0.7),
     "sandal": (draw_shoe_pair, 0.6),
 }
-"""The other view of a silhouette, and the share of snapshots that take it."""
+"""Silhouette -> function that draws it from another side, and the share of snapshots that use it.
+
+In the studio caps and shoes are shown in profile. At home a cap is seen from the front, and shoes in pairs from above.
+"""
 
 
 def choose_view(scene: Scene) -> Callable[[Scene], None] | None:
-    """The sheet to draw in place of that of the studio, or None where this shot is taken from the usual side."""
+    """Return the function for another view of the silhouette, or None where this shot has the studio's view."""
     sheet, share = SNAPSHOT_VIEWS.get(scene.appearance.silhouette, (None, 0.0))
     return sheet if scene.shot.chance("other view", share) else None
 
 
 def render_snapshot(scene: Scene) -> Image.Image:
-    """The finished picture, RGB, `scene.size` pixels square."""
+    """Render a snapshot of a scene; return the RGB image, `scene.size` pixels square."""
     hung = is_hung(scene)
     colours, alpha = _shade_product(scene)
     seen = sample_camera(scene, hung)
@@ -68,13 +71,13 @@ def render_snapshot(scene: Scene) -> Image.Image:
 
 
 def project_mask(scene: Scene) -> Float32Array:
-    """How far the product covers each pixel of the finished picture."""
+    """Return the coverage of each pixel of the finished image by the product (0-1), shape (size, size)."""
     seen = sample_camera(scene, is_hung(scene))
     return sample_bilinear(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, seen.x, seen.y)[..., 3]
 
 
 def project_parts(scene: Scene) -> tuple[Float32Array, npt.NDArray[np.uint8]]:
-    """How far the product covers each pixel of the finished picture, and the number of its part there."""
+    """Return the coverage (0-1) and the part number at each pixel of the finished image."""
     seen = sample_camera(scene, is_hung(scene))
     last = scene.side - 1
     rows, columns = (np.clip(np.rint(plane), 0, last).astype(np.intp) for plane in (seen.y, seen.x))
@@ -82,7 +85,7 @@ def project_parts(scene: Scene) -> tuple[Float32Array, npt.NDArray[np.uint8]]:
 
 
 def is_hung(scene: Scene) -> bool:
-    """Whether this shot shows the product on a hanger."""
+    """Return whether this shot shows the product on a hanger."""
     if scene.pose.folded:
         return False
     name = scene.appearance.silhouette
@@ -91,7 +94,7 @@ def is_hung(scene: Scene) -> bool:
 
 
 def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
-    """Linear colours and cover of the product, creased, on its own sheet."""
+    """Return linear colours, shape (size, size, 3), and coverage of the creased product on its flat sheet."""
     side = scene.side
     colours, alpha = np.zeros((side, side, 3), np.float32), scene.alpha
     rows, columns = np.flatnonzero(alpha.max(axis=1) > 0), np.flatnonzero(alpha.max(axis=0) > 0)
@@ -106,12 +109,12 @@ def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
 
 
 def _padded_slice(covered: npt.NDArray[np.int64], side: int) -> slice:
-    """The stretch of covered rows or columns, and two more at each end."""
+    """Return the slice of covered rows or columns with two more at each end."""
     return slice(max(int(covered[0]) - 2, 0), min(int(covered[-1]) + 3, side))
 
 
 def _sample_creases(scene: Scene) -> Float32Array:
-    """Long folds from wearing and packing, and crumple, as heights; soft things crease more than shoes and bags."""
+    """Return long folds from wearing and packing, and crumple, as heights (units); shoes and bags crease less."""
     shot, rng = scene.shot, scene.shot.generator("creases")
     soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
     strength = shot.uniform("creased", 0.15, 1.0) ** 1.5 * (1.0 if soft else 0.3)
@@ -128,7 +131,7 @@ def _sample_creases(scene: Scene) -> Float32Array:
 
 
 def _contact_shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32Array:
-    """The dark rim where cloth lies on the surface, and a soft shadow away from the window."""
+    """Return the dark rim where cloth touches the surface, and a soft shadow away from the window."""
     size = cover.shape[0]
     reach = shot.uniform("shadow reach", 0.006, 0.016) * (2.0 if hung else 1.0)
     angle = shot.uniform("shadow angle", 0, 2 * np.pi)
@@ -139,7 +142,7 @@ def _contact_shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32
 
 
 def _draw_hanger(scene: Scene, seen: PixelMap, light: Float32Array) -> None:
-    """A hanger with its hook, behind the product: shoulders of wire or wood, or a bar with two clips."""
+    """Draw a hanger with its hook behind the product: shoulders of wire or wood, or a bar with two clips."""
     shot = scene.shot
     width = shot.choice("hanger width", (0.006, 0.010, 0.018)) * scene.zoom
     clips = scene.appearance.silhouette in CLIPPED
@@ -164,7 +167,7 @@ def _draw_hanger(scene: Scene, seen: PixelMap, light: Float32Array) -> None:
 def _segment_distance(
     x: Float32Array, y: Float32Array, a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]
 ) -> Float32Array:
-    """Distance of every place to the line from a to b."""
+    """Return the distance of each point to the line segment from a to b."""
     along = (b - a).astype(np.float32)
     t = ((x - np.float32(a[0])) * along[0] + (y - np.float32(a[1])) * along[1]) / np.float32(along @ along + 1e-9)
     t = np.clip(t, 0, 1)
@@ -172,7 +175,7 @@ def _segment_distance(
 
 
 def _sample_lighting(size: int, shot: Variation) -> tuple[Float32Array, Float32Array]:
-    """A window at one side, a lamp that reaches only the middle, somebody's shadow, and the colour of the light."""
+    """Return light level and colour: a window at one side, a lamp, a person's shadow, a colour cast."""
     small = 64
     t = ((np.arange(small) + 0.5) / small - 0.5).astype(np.float32)
     x, y = t[None, :], t[:, None]
@@ -194,7 +197,7 @@ def _sample_lighting(size: int, shot: Variation) -> tuple[Float32Array, Float32A
 
 
 def _blur_lens(light: Float32Array, shot: Variation) -> Float32Array:
-    """Slight defocus, and sometimes a shake along one direction."""
+    """Apply a slight defocus, and sometimes motion blur in one direction."""
     size = light.shape[0]
     haze = shot.uniform("focus", 0.0, 0.0032) * size
     if haze >= 0.35:
@@ -208,7 +211,7 @@ def _blur_lens(light: Float32Array, shot: Variation) -> Float32Array:
 
 
 def _develop(light: Float32Array, shot: Variation) -> Image.Image:
-    """Exposure, tone curve, sharpening and noise of a telephone; noise is stronger in poor light."""
+    """Apply exposure, tone curve, sharpening and noise of a phone camera; poor light has more noise."""
     row, column = (int(shot.uniform(f"noise {axis}", 0, TILE_SIDE)) for axis in ("row", "column"))
     settings = (
         shot.uniform("exposure", 0.62, 1.18) / BRIGHTEST,
@@ -220,7 +223,10 @@ def _develop(light: Float32Array, shot: Variation) -> Image.Image:
 
 
 def _tone_curve(shot: Variation) -> Float32Array:
-    """Display value (0..1) of linear light 0..BRIGHTEST: shoulder above 0.75, gamma and contrast of this telephone."""
+    """Return the display values (0-1) of linear light 0..BRIGHTEST.
+
+    Shoulder above 0.75, gamma and contrast of the phone.
+    """
     light = np.linspace(0, 1, FILM_STEPS) ** 2 * BRIGHTEST
     light = np.where(light < 0.75, light, 0.75 + 0.28 * (1 - np.exp((0.75 - light) / 0.28)))
     display = np.clip(light, 0, 1) ** (1 / shot.uniform("gamma", 2.0, 2.5))

@@ -1,8 +1,7 @@
-"""What people put their things on before they photograph them: floors, cloths, blankets and walls.
+"""Surfaces behind products in snapshots: floors, cloths, blankets and walls.
 
-A surface is a function of the place on the floor (units: the height of a coat is about 0.9) that gives linear colours,
-seen straight from above; the camera of `snapshot.py` bends the places, not the texture. Everything about it is drawn
-from the shot.
+A surface is a function of points on the floor (units; a coat is about 0.9 high) that returns linear colours as seen
+from straight above. The camera distorts the points, not the texture. All variation comes from the shot.
 """
 
 from collections.abc import Callable
@@ -24,45 +23,45 @@ WALLS = ("#e6e1d8", "#d6d2cc", "#c9c5be", "#e9dfc6", "#d9c7a8", "#bfc8c9", "#dcd
 
 
 class FloorPoints(NamedTuple):
-    """The places on the floor that the pixels see."""
+    """The points on the floor that the pixels see."""
 
     x: Float32Array
     y: Float32Array
     pixel: float
-    """Width of a pixel, units."""
+    """Width of a pixel, in units."""
 
 
 def floor_surface(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """A floor, rug, sheet or blanket that things are laid on."""
+    """Return the colours of a floor, rug, sheet or blanket, shape (h, w, 3)."""
     kinds = ("planks", "planks", "tiles", "rug", "rug", "linen", "linen", "linen", "blanket", "blanket")
     return SURFACES[shot.choice("surface", kinds)](spot, shot)
 
 
 def wall_surface(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """A wall, wallpaper, door or wardrobe that things hang on."""
+    """Return the colours of a wall, wallpaper, door or wardrobe, shape (h, w, 3)."""
     return SURFACES[shot.choice("surface", ("wall", "wall", "wall", "door", "blanket"))](spot, shot)
 
 
 def _sample_colour(shot: Variation, codes: tuple[str, ...], name: str = "surface colour") -> Colour:
-    """One of the colours, a little lighter or darker and warmer or colder."""
+    """Sample one of the colours, slightly lighter or darker and warmer or colder."""
     colour = linear(shot.choice(name, codes)) * np.float32(shot.uniform(f"{name} level", 0.75, 1.2))
     tint = shot.uniform(f"{name} tint", -0.06, 0.06)
     return np.asarray(np.clip(colour * np.array([1 + tint, 1, 1 - tint]), 0.008, 0.92), np.float32)
 
 
 def _hash_noise(row: Float32Array, column: Float32Array | float, salt: float) -> Float32Array:
-    """A number in 0..1 for each plank or tile."""
+    """Return a number in 0..1 for each plank or tile."""
     wild = np.sin(row * 12.9898 + column * 78.233 + salt) * 43758.547
     return np.asarray(wild - np.floor(wild), np.float32)
 
 
 def _line_mask(t: Float32Array, half_width: float, pixel: float) -> Float32Array:
-    """1 on the lines at whole numbers of t, whose units and pixels are given."""
+    """Return 1 on lines at integer t; `half_width` is in the units of t, `pixel` the size of a pixel in them."""
     return np.asarray(np.clip((half_width - np.abs(t - np.round(t))) / (pixel + 1e-6) + 0.5, 0, 1), np.float32)
 
 
 def _planks(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """Wooden boards of random tone, laid end to end or as parquet."""
+    """Wooden boards of random tone, end to end or as parquet."""
     wide, long = shot.uniform("plank", 0.07, 0.19), shot.uniform("plank length", 0.5, 1.5)
     row = np.floor(spot.y / wide)
     along = spot.x / long + _hash_noise(row, 0.0, 1.0)
@@ -94,7 +93,7 @@ def _tiles(spot: FloorPoints, shot: Variation) -> Float32Array:
 
 
 def _rug(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """Carpet: piles of yarn in one colour, or with large ornaments in two more."""
+    """Carpet of yarn piles in one colour, or with large ornaments in two more."""
     albedo = np.broadcast_to(_sample_colour(shot, RUGS), (*spot.x.shape, 3)).astype(np.float32)
     if shot.chance("ornament", 0.5):
         albedo = _ornament(spot, shot, _sample_colour(shot, RUGS))
@@ -106,7 +105,7 @@ def _rug(spot: FloorPoints, shot: Variation) -> Float32Array:
 
 
 def _ornament(spot: FloorPoints, shot: Variation, ground: Colour) -> Float32Array:
-    """Curls and lozenges: level lines of waves that cross each other."""
+    """Curls and lozenges: level lines of crossing waves."""
     colours, period = palette(ground), shot.uniform("motif", 0.15, 0.45)
     a, b = spot.x * np.float32(2 * np.pi / period), spot.y * np.float32(2 * np.pi / period)
     bend = shot.uniform("bend", 0.2, 1.6)
@@ -118,12 +117,12 @@ def _ornament(spot: FloorPoints, shot: Variation, ground: Colour) -> Float32Arra
 
 
 def _linen(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """A sheet, towel or sofa cover in one colour, with soft folds."""
+    """Sheet, towel or sofa cover in one colour, with soft folds."""
     return np.asarray(_sample_colour(shot, LINENS) * _folds(spot, shot)[..., None], np.float32)
 
 
 def _blanket(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """A printed or woven cover: any of the patterns of the cloths, larger, or ornaments, and folds."""
+    """Printed or woven cover: any of the cloth patterns, enlarged, or ornaments, with folds."""
     ground = _sample_colour(shot, LINENS + RUGS)
     name = shot.choice("print", (*(name for name in PATTERN_FUNCTIONS if name != "plain"), "ornament", "ornament"))
     if name == "ornament":
@@ -135,7 +134,7 @@ def _blanket(spot: FloorPoints, shot: Variation) -> Float32Array:
 
 
 def _folds(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """Light on the folds of a cloth: bright towards the light, dark behind."""
+    """Return the light on the folds of a cloth: bright towards the light, dark on the other side."""
     angle, depth = shot.uniform("fold angle", 0, np.pi), shot.uniform("fold depth", 0.0, 0.13)
     u = spot.x * np.float32(np.cos(angle)) + spot.y * np.float32(np.sin(angle))
     v = spot.y * np.float32(np.cos(angle)) - spot.x * np.float32(np.sin(angle))
@@ -155,7 +154,7 @@ def _wall(spot: FloorPoints, shot: Variation) -> Float32Array:
 
 
 def _door(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """A door or wardrobe: upright boards with a groove, painted or wooden."""
+    """Door or wardrobe: vertical boards with a groove, painted or wooden."""
     codes = WALLS if shot.chance("painted", 0.5) else WOODS
     wide = shot.uniform("board", 0.35, 0.8)
     t = spot.x / wide + shot.uniform("board place", 0, 1)

@@ -1,4 +1,4 @@
-"""Trousers, jeans, shorts and swim shorts."""
+"""Draw trousers, jeans, shorts and swim shorts."""
 
 from generator.render.clothes.fronts import placket_side
 from generator.render.clothes.garment import LENGTHS, draw_stitches, polygon
@@ -10,8 +10,8 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
 
-def _waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = True) -> int:
-    """A band with a tab that laps over the fly; the answer is the side of the tab."""
+def _draw_waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = True) -> int:
+    """Draw a band with a tab over the fly; return the side of the tab (-1 or 1)."""
     w, side = legs.waist, placket_side(scene)
     band = mirrored_outline(
         [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
@@ -28,7 +28,7 @@ def _waistband(scene: Scene, legs: LegMeasures, depth: float, *, loops: bool = T
 
 
 def _draw_rib_band(scene: Scene, legs: LegMeasures, depth: float) -> None:
-    """A knitted waistband."""
+    """Draw a knitted waistband."""
     w = legs.waist
     band = mirrored_outline(
         [(0.0, FRONT), (0.6 * w, 0.54 * FRONT), (w + 0.002, -0.002)],
@@ -81,7 +81,7 @@ def _draw_drawstring(scene: Scene, top: float, reach: float = 0.10) -> None:
 
 @register_silhouette("trousers")
 def draw_trousers(scene: Scene) -> None:
-    """Chinos and tailored trousers: slant pockets, fly, pleats, belt loops, a crease or turn-ups; or a drawstring."""
+    """Draw chinos or tailored trousers: slant pockets, fly, pleats, belt loops, crease or turn-ups; or a drawstring."""
     d = scene.design
     length = d.uniform("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
     widths = {"slim": (0.046, 0.056), "straight": (0.062, 0.074), "loose": (0.086, 0.112)}
@@ -102,7 +102,7 @@ def draw_trousers(scene: Scene) -> None:
         _draw_rib_band(scene, legs, 0.040)
         _draw_drawstring(scene, 0.042, 0.11)
     else:
-        side = _waistband(scene, legs, d.uniform("band", 0.032, 0.042))
+        side = _draw_waistband(scene, legs, d.uniform("band", 0.032, 0.042))
         _draw_fly(scene, legs, side)
         draw_button(scene, side * 0.004, 0.5 * 0.036 + FRONT, 0.0105, "shell")
     _draw_leg_ends(scene, legs, steps, d.chance("turn-up", 0.35) and not sporty)
@@ -110,7 +110,7 @@ def draw_trousers(scene: Scene) -> None:
 
 @register_silhouette("jeans")
 def draw_jeans(scene: Scene) -> None:
-    """Five pockets, rivets, a metal button, doubled stitching in thread of another colour, worn thighs."""
+    """Draw jeans: five pockets, rivets, a metal button, double stitching in contrast thread, worn thighs."""
     d = scene.design
     length = d.uniform("length", 0.71, 0.79) * (0.3 + 0.7 * LENGTHS[scene.appearance.size])
     widths = {"slim": (0.044, 0.054), "straight": (0.060, 0.070), "loose": (0.084, 0.108)}
@@ -136,7 +136,7 @@ def draw_jeans(scene: Scene) -> None:
     )
     scene.add_overlay(coin, puff=0.004, soft=0.006, shadow=0.4)
     scene.add_topstitch([(0.63 * legs.waist, 0.076), (0.91 * legs.hip, 0.084)], width=0.0026)
-    side = _waistband(scene, legs, 0.038)
+    side = _draw_waistband(scene, legs, 0.038)
     w = legs.waist
     for y in (0.005, 0.031):
         scene.add_topstitch(
@@ -148,7 +148,7 @@ def draw_jeans(scene: Scene) -> None:
 
 
 def _draw_worn(scene: Scene, legs: LegMeasures, steps: list[float]) -> None:
-    """Seams and edges keep the dye that thighs and knees lose: all but the middle of the legs is darker."""
+    """Darken everything but the middle of the legs: thighs and knees have lost dye, seams and edges have not."""
     strength = scene.design.uniform("wash", 0.10, 0.34)
     for step in steps:
         side = 1 if step > 0 else -1
@@ -165,7 +165,7 @@ def _draw_worn(scene: Scene, legs: LegMeasures, steps: list[float]) -> None:
 
 @register_silhouette("shorts")
 def draw_shorts(scene: Scene) -> None:
-    """Short legs with turn-ups or stitched hems; tailored, with cargo pockets, or with a drawstring."""
+    """Draw shorts with turn-ups or stitched hems; tailored, with cargo pockets, or with a drawstring."""
     d = scene.design
     length = d.uniform("length", 0.36, 0.42) * LENGTHS[scene.appearance.size]
     widths = {"slim": (0.074, 0.084), "straight": (0.090, 0.100), "loose": (0.110, 0.128)}
@@ -180,7 +180,7 @@ def draw_shorts(scene: Scene) -> None:
         _draw_rib_band(scene, legs, 0.044)
         _draw_drawstring(scene, 0.044)
     else:
-        side = _waistband(scene, legs, 0.038)
+        side = _draw_waistband(scene, legs, 0.038)
         _draw_fly(scene, legs, side)
         draw_button(scene, side * 0.004, 0.019 + FRONT, 0.0110, "shell")
     if style == "cargo":
@@ -201,7 +201,7 @@ def _draw_cargo_pockets(scene: Scene, legs: LegMeasures, steps: list[float]) -> 
 
 @register_silhouette("swim-shorts")
 def draw_swim_shorts(scene: Scene) -> None:
-    """Light, short and gathered at an elastic waist, with a cord, side stripes or contrast hems, and slits."""
+    """Draw light short swim shorts with an elastic waist, a cord, side stripes or contrast hems, and slits."""
     d = scene.design
     length = d.uniform("length", 0.28, 0.325) * LENGTHS[scene.appearance.size]
     boxy = 1.15 if scene.appearance.size == "child" else 1.0
@@ -240,7 +240,7 @@ def draw_swim_shorts(scene: Scene) -> None:
 
 
 def _draw_gathered_band(scene: Scene, legs: LegMeasures) -> None:
-    """An elastic waistband: many short folds across it, which run out below."""
+    """Draw an elastic waistband with many short folds that fade out below."""
     rng = scene.shot.generator("gathers")
     w, folds = legs.waist, []
     for i in range(18):

@@ -1,6 +1,7 @@
-"""Necklines, collars, lapels and hoods: what frames the head hole of a garment.
+"""Draw necklines, collars, lapels and hoods.
 
-All of them start from the neck point of a `Cut`: half width `neck` at y = 0, front depth `scoop`.
+All start from the neck point of `GarmentMeasures`: half width `neck` at y = 0, front depth `scoop`. Sizes are in
+garment units.
 """
 
 from generator.render.clothes.garment import GarmentMeasures
@@ -20,19 +21,19 @@ from generator.render.engine.scene import Scene
 
 
 def round_neck(cut: GarmentMeasures) -> Curve:
-    """A scooped neckline, from the axis to the neck point."""
+    """Return a scooped neckline, from the axis to the neck point."""
     return [(0.0, cut.scoop), (0.50 * cut.neck, 0.86 * cut.scoop), (0.90 * cut.neck, 0.42 * cut.scoop), (cut.neck, 0.0)]
 
 
 def v_neck(cut: GarmentMeasures) -> Curve:
-    """A pointed neckline, a little hollow as cloth hangs."""
+    """Return a V neckline, slightly hollow, from the axis to the neck point."""
     return [(0.0, cut.scoop), (0.56 * cut.neck, 0.40 * cut.scoop), (cut.neck, 0.0)]
 
 
 def draw_inside_back(
     scene: Scene, cut: GarmentMeasures, depth: float, cloth: str = "lining", *, label: bool = True
 ) -> None:
-    """The inner side of the back, seen through the neck opening, with the label that is sewn there."""
+    """Draw the inner side of the back, seen through the neck opening, with its label."""
     n = cut.neck
     shape = mirrored_outline([(0.0, -0.006), (0.6 * n, -0.006), (n, -0.008)], [(n, depth), (0.0, depth)])
     scene.add_panel(shape, cloth, puff=0.0, lift=0.014, shade=0.82, shadow=0.0)
@@ -48,7 +49,7 @@ def draw_inside_back(
 
 
 def draw_neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "rib") -> None:
-    """A band along the neckline: behind the neck, then along the front."""
+    """Draw a band along the neckline: first behind the neck, then along the front."""
     n = neckline[-1][0]
     back = [(-n, -0.002), (-0.6 * n, 0.004), (0.0, 0.007), (0.6 * n, 0.004), (n, -0.002)]
     scene.add_overlay(ribbon(back, 0.7 * width), cloth, puff=0.003, shade=0.82, shadow=0.2, clip=False)
@@ -61,7 +62,7 @@ def draw_neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "ri
         )
         scene.add_seam([(x, y + 0.72 * width) for x, y in full], dark=0.28, width=0.003)
         return
-    for side in (-1, 1):  # the right band laps over the left where they meet
+    for side in (-1, 1):  # the right band overlaps the left one
         leg = [(inner[0][0] - 0.004 * side, inner[0][1] + 0.006), *inner[1:]]
         shape = ribbon(on_side(leg, side), width)
         scene.add_panel(
@@ -78,7 +79,7 @@ def draw_neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "ri
 
 
 def draw_roll_neck(scene: Scene, cut: GarmentMeasures, tall: float) -> None:
-    """A tall ribbed collar that is turned over once."""
+    """Draw a tall ribbed collar that is turned over once."""
     n = cut.neck
     tube = mirrored_outline(
         [(0.0, -tall + 0.004), (0.72 * n, -tall), (0.92 * n, -tall + 0.014)],
@@ -109,9 +110,9 @@ def draw_shirt_collar(
     cloth: str = "main",
     stitched: bool = True,
 ) -> None:
-    """A turned-down collar: a stand at the back, two leaves in front that meet below the neck.
+    """Draw a turned-down collar: a stand at the back, two collar points that meet below the neck.
 
-    `spread` moves the points apart, `depth` is how low they reach.
+    `spread` is the distance of the points, `depth` how low they reach.
     """
     n = cut.neck
     back = mirrored_outline(
@@ -154,9 +155,9 @@ def draw_lapels(
     wrap: float = 0.0,
     cloth: str = "main",
 ) -> None:
-    """Fronts turned back down to `low`, under a collar; between both a notch, or a peak that points to the shoulder.
+    """Draw lapels down to `low` under a collar, with a notch between them, or a peak.
 
-    `width` is how far the lapel reaches beyond the neck, `gorge` the height of its seam with the collar, `wrap` how far
+    `width` is how far a lapel reaches beyond the neck, `gorge` the height of its seam with the collar, `wrap` how far
     the lapels cross the axis.
     """
     n = cut.neck
@@ -209,7 +210,7 @@ def draw_lapels(
 def draw_standing_collar(
     scene: Scene, cut: GarmentMeasures, tall: float, *, cloth: str = "rib", puff: float = 0.010, quilted: bool = False
 ) -> None:
-    """A band that stands up around the neck and opens in front in a narrow V down to the scoop."""
+    """Draw a band that stands up around the neck and opens in a narrow V down to the scoop."""
     n = cut.neck
     inner = mirrored_outline(
         [(0.0, -tall - 0.004), (0.9 * n, -tall)], [(n, 0.0), (0.5 * n, 0.5 * cut.scoop), (0.0, cut.scoop)]
@@ -236,7 +237,7 @@ def draw_standing_collar(
 
 
 def draw_hood_behind(scene: Scene, cut: GarmentMeasures, tall: float, wide: float, *, cloth: str = "main") -> None:
-    """A hood that stands up behind the neck, and the inner side of it."""
+    """Draw a hood that stands up behind the neck, and its inner side."""
     shape = mirrored_outline(
         [(0.0, -tall), (0.55 * wide, -tall + 0.012), (wide, -0.45 * tall), (0.96 * wide, 0.0), (0.8 * wide, 0.045)],
         (0.0, 0.06),
@@ -252,7 +253,7 @@ def draw_hood_behind(scene: Scene, cut: GarmentMeasures, tall: float, wide: floa
 
 
 def draw_hood_edges(scene: Scene, cut: GarmentMeasures, tall: float, wide: float) -> None:
-    """The front edges of a standing hood, turned over and crossing at the throat."""
+    """Draw the front edges of a standing hood, turned over and crossing at the throat."""
     for side in (-1, 1):
         edge = [(0.72 * wide, -0.40 * tall), (0.80 * wide, 0.0), (0.48 * wide, 0.056), (0.002, cut.scoop + 0.016)]
         scene.add_panel(
@@ -267,7 +268,7 @@ def draw_hood_edges(scene: Scene, cut: GarmentMeasures, tall: float, wide: float
 
 
 def draw_hood_lying(scene: Scene, cut: GarmentMeasures) -> None:
-    """A hood that lies on the shoulders, its opening towards the throat: two soft rolls that meet in front."""
+    """Draw a hood on the shoulders, open towards the throat: two soft rolls that meet in front."""
     n = cut.neck
     back = mirrored_outline(
         [(0.0, -0.062), (0.8 * n, -0.058), (n + 0.042, -0.020), (n + 0.044, 0.030)], [(0.6 * n, 0.05), (0.0, 0.03)]
@@ -294,5 +295,5 @@ def draw_hood_lying(scene: Scene, cut: GarmentMeasures) -> None:
 
 
 def draw_collar_button(scene: Scene, cut: GarmentMeasures, cloth: str = "shell") -> None:
-    """The button that closes the collar."""
+    """Draw the button that closes the collar."""
     draw_button(scene, 0.0, cut.scoop + 0.004, 0.0075, cloth)

@@ -1,4 +1,4 @@
-"""Dresses and skirts."""
+"""Draw dresses and skirts."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ from generator.render.engine.scene import Scene
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Skirt:
-    """What the lower part of a dress looks like: ranges of waist and hem against the chest, and its folds."""
+    """The lower part of a dress: ranges of waist and hem relative to the chest, and its folds."""
 
     waist: tuple[float, float]
     waist_at: tuple[float, float]
@@ -51,7 +51,10 @@ SKIRTS = {
 
 @register_silhouette("dress")
 def draw_dress(scene: Scene) -> None:
-    """Without a waist (shift, empire) or with one (sheath, A-line, full, tiered), plain, buttoned, belted or tied."""
+    """Draw a dress without a waist (shift, empire) or with one (sheath, A-line, full, tiered).
+
+    Plain, buttoned or belted.
+    """
     d, sleeve, pointed = scene.design, scene.choose_cut("sleeve"), scene.choose_cut("neckline") == "v"
     style = d.choice("skirt", ("shift", "shift", "empire", "sheath", "a-line", "full", "tiered"))
     shape, chest = SKIRTS[style], d.uniform("chest", 0.122, 0.142)
@@ -141,7 +144,7 @@ def _skirt_side(cut: GarmentMeasures, style: str) -> list[Point]:
 
 
 def _draw_bodice(scene: Scene, cut: GarmentMeasures, neckline: Curve, *, sleeved: bool) -> None:
-    """The neck facing, armhole seams or bindings, and darts, princess seams or a row of buttons."""
+    """Draw the neck facing, armhole seams or bindings, and darts, princess seams or a row of buttons."""
     d = scene.design
     facing = [(0.99 * x, y + 0.013) for x, y in neckline]
     for side in (-1, 1):
@@ -182,7 +185,7 @@ def _draw_bodice(scene: Scene, cut: GarmentMeasures, neckline: Curve, *, sleeved
 
 
 def _draw_tiers(scene: Scene, cut: GarmentMeasures) -> None:
-    """Gathered seams across the skirt."""
+    """Draw gathered seams across the skirt."""
     count = scene.design.choice("tiers", (2, 3))
     rng = scene.shot.generator("tiers")
     for i in range(1, count + 1):
@@ -199,7 +202,10 @@ def _draw_tiers(scene: Scene, cut: GarmentMeasures) -> None:
 
 @register_silhouette("skirt")
 def draw_skirt(scene: Scene) -> None:
-    """Pencil, straight or flared, mini to midi, pleated, buttoned or wrapped; metal hardware is two strap buckles."""
+    """Draw a skirt: pencil, straight or flared, mini to midi, pleated, buttoned or wrapped.
+
+    With metal hardware it has two strap buckles.
+    """
     d, fit = scene.design, scene.choose_cut("fit")
     child = scene.appearance.size == "child"
     length = d.uniform("length", 0.40, 0.468) * LENGTHS[scene.appearance.size]

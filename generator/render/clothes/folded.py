@@ -1,7 +1,7 @@
-"""Garments folded to a stack, as shops lay knitwear and jeans on a table: one face up, rounded edges, layers below.
+"""Garments folded to a stack: the front on top, rounded edges, layers below.
 
-The face is the front of the garment as ever, cut off where it is folded under (`Scene.fold`): neckline, collar, closure
-and pattern stay as the design has them, while length, width and sleeves lie behind. Layers and shadow are added.
+The face is the normal front of the garment, cut off where it is folded under (`Scene.fold_under`). Neckline, collar,
+closure and pattern stay; length, width and sleeves are hidden. Layers and shadow are added. Sizes are in garment units.
 """
 
 import math
@@ -15,28 +15,28 @@ THICKNESS = {
     **dict.fromkeys(("knit", "rib-knit", "wool", "cashmere", "corduroy"), 0.0125),
     **dict.fromkeys(("denim", "canvas", "velvet", "suede", "leather", "grained-leather", "exotic-leather"), 0.0110),
 }
-"""Height of a layer in units; other cloths lie thinner."""
+"""Height of a layer in units; other cloths are thinner."""
 THIN = 0.0085
 FLY = -0.046
-"""Where trousers are folded lengthwise, beside the axis: the fly and its button stay on top."""
+"""Position of the lengthwise fold of trousers relative to the axis: the fly and its button stay on top."""
 FOLDED_LIMPNESS = 0.5
-"""What is folded lies neater than what is spread out."""
+"""Limpness of folded garments; they are neater than flat ones."""
 
 
 def layer_thickness(scene: Scene) -> float:
-    """Height of one layer of the stack, units."""
+    """Return the height of one layer of the stack, in units."""
     return THICKNESS.get(scene.appearance.material, THIN)
 
 
 def layer_lift(scene: Scene, layers_below: float) -> float:
-    """How high a layer lies on those below it, units."""
+    """Return the height of a layer above those below it, in units."""
     return 0.004 + layers_below * layer_thickness(scene)
 
 
 def fold_top(scene: Scene, chest: float, length: float, top: float) -> None:
-    """The camera, the layers below, and the edges where a top is folded under: the sides behind, then once across.
+    """Set the camera, draw the layers below, and fold the sides of a top behind, then once across.
 
-    `chest` is the half width of the front and `top` the height of its collar or hood.
+    `chest` is the half width of the front, `top` the height of its collar or hood.
     """
     half, low = min(max(0.78 * chest, 0.122), 0.150), min(max(0.66 * length, 0.325), 0.385)
     thick, num_layers = layer_thickness(scene), scene.shot.choice("layers", (2, 3, 3))
@@ -49,9 +49,9 @@ def fold_top(scene: Scene, chest: float, length: float, top: float) -> None:
 
 
 def fold_legs(scene: Scene, side: int, hip: float, length: float) -> None:
-    """The same for trousers: one half behind the other, then the legs folded up.
+    """Set the camera, fold one leg behind the other, then fold the legs up.
 
-    The half on top is that of `side`, with the tab of the waistband, and as wide as `hip`. The end of a leg peeps out
+    The half on top is that of `side`, with the tab of the waistband, and as wide as `hip`. The end of a leg shows
     below.
     """
     low = min(0.62 * length, 0.255 + 0.3 * (hip - 0.165))
@@ -68,7 +68,7 @@ def fold_legs(scene: Scene, side: int, hip: float, length: float) -> None:
 
 
 def fold_half(scene: Scene, side: int, widths: tuple[float, float], crotch: float, front: float) -> None:
-    """The half of the front that lies on top; `widths` are half of waist and hip, `front` is its height in front."""
+    """Draw the half of the front that is on top; `widths` are half of waist and hip, `front` its height in front."""
     waist, hip = widths
     shape = outline(
         [(-0.1, front + 0.002), (0.6 * waist, 0.58 * front), (waist, 0.0)],
@@ -84,7 +84,7 @@ def fold_half(scene: Scene, side: int, widths: tuple[float, float], crotch: floa
 
 
 def _draw_leg_end(scene: Scene, sides: tuple[float, float], bottom: float) -> None:
-    """The hem of a leg, which lies under all layers."""
+    """Draw the hem of a leg below all layers."""
     outseam = scene.shot.uniform("leg end", 0.024, 0.050)
     left, right = sides[0] + 0.006, sides[1] - outseam
     if sides[0] < -sides[1]:
@@ -102,14 +102,14 @@ def _draw_leg_end(scene: Scene, sides: tuple[float, float], bottom: float) -> No
 
 
 def draw_stack(scene: Scene, sides: tuple[float, float], top: float, low: float, num_layers: int) -> None:
-    """The layers under the face, the lowest first: each peeps out a little below and at the sides."""
+    """Draw the layers under the face, lowest first; each extends slightly beyond the face below and at the sides."""
     shot, thick = scene.shot, layer_thickness(scene)
     for i in range(num_layers, 0, -1):
         left = sides[0] + shot.uniform(f"layer left {i}", -0.007, 0.007)
         right = sides[1] + shot.uniform(f"layer right {i}", -0.007, 0.007)
         y = low + i * thick + shot.uniform(f"layer low {i}", -0.25, 0.25) * thick
         sag = shot.uniform(f"layer sag {i}", -0.25, 0.35) * thick
-        begin = top if i == 1 else low - 0.10  # lower ones show at the lower edge alone
+        begin = top if i == 1 else low - 0.10  # lower layers show only at the lower edge
         shape = outline(
             [(left + 0.014, begin), (right - 0.014, begin)],
             [
@@ -133,9 +133,9 @@ def draw_stack(scene: Scene, sides: tuple[float, float], top: float, low: float,
 
 
 def face_outline(scene: Scene, sides: tuple[float, float], top: float, low: float, shoulders: float = 0.030) -> Outline:
-    """The outline along which the front is folded under: open above, round at the lower corners.
+    """Return the outline along which the front is folded under: open above, with round lower corners.
 
-    At the height of the shoulders, if it has any, it draws in by as much.
+    At the height of the shoulders it gets narrower by `shoulders` units.
     """
     shot, (left, right) = scene.shot, sides
     sway = [shot.uniform(f"fold {side}", -0.003, 0.003) for side in ("left", "right", "low")]
@@ -162,7 +162,7 @@ def face_outline(scene: Scene, sides: tuple[float, float], top: float, low: floa
 
 
 def face_folds(scene: Scene, half: float, low: float) -> list[Fold]:
-    """The few soft dents of a face that somebody has smoothed with the hand."""
+    """Return the few soft dents of a smoothed face."""
     rng = scene.shot.generator("folds folded")
     folds: list[Fold] = []
     for _ in range(int(rng.integers(2, 5))):

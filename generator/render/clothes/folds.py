@@ -1,6 +1,6 @@
-"""How worn cloth hangs: drags from what holds it, folds where it is squeezed, flutes where it falls free.
+"""Folds of worn cloth: pulls where it is held, gathers where it is squeezed, flutes where it hangs freely.
 
-Everything is drawn from the shot, for the left and the right side apart: no two halves of a garment fold alike.
+The shot samples all folds, separately for the left and the right side.
 """
 
 import math
@@ -14,11 +14,11 @@ from generator.render.engine.height_field import Crease, Flutes, Fold
 from generator.render.engine.scene import Scene
 
 SleevePoint = Callable[[float, float], Point]
-"""The point of a sleeve at a share of its length, from -1 at the inner to +1 at the outer edge."""
+"""Returns the point at a share of the length of a sleeve, from -1 at its inner to +1 at its outer edge."""
 
 
 class BodyMeasures(Protocol):
-    """The measures of an upper garment that its folds depend on: half widths, and heights below the neck point."""
+    """The measures of an upper garment that its folds need: half widths, and heights below the neck point (units)."""
 
     @property
     def shoulder(self) -> float: ...
@@ -41,7 +41,7 @@ class BodyMeasures(Protocol):
 def pull_folds(
     rng: np.random.Generator, a: Point, b: Point, depth: float, width: float, *, sharp: float = 0.6, fork: float = 0.35
 ) -> list[Fold]:
-    """A pull from a, where the cloth is held, dying out towards b; it may fork, and a hollow runs beside it."""
+    """Return a pull from a, where the cloth is held, that fades towards b, with a hollow; it may fork."""
     bow, waver = float(rng.normal(0, 0.07)), float(rng.uniform(0.5, 6))
     folds: list[Fold] = [Crease(a, b, depth, width, bow, sharp, 1.0, waver)]
     dx, dy = b[0] - a[0], b[1] - a[1]
@@ -58,7 +58,7 @@ def pull_folds(
 
 
 def body_folds(scene: Scene, cut: BodyMeasures, name: str = "body") -> list[Fold]:
-    """Pulls from the armpits first, then from the shoulders, gathers at a waist or sags above a hem, and drapes."""
+    """Return pulls from armpits and shoulders, gathers at a waist or sags above a hem, and drapes."""
     rng = scene.shot.generator(f"folds {name}")
     heavy = float(rng.uniform(-0.45, 0.45))  # one side is pulled harder than the other
     folds: list[Fold] = []
@@ -88,7 +88,7 @@ def body_folds(scene: Scene, cut: BodyMeasures, name: str = "body") -> list[Fold
 
 
 def _gather_folds(rng: np.random.Generator, cut: BodyMeasures) -> list[Fold]:
-    """Short folds that run in from the side of a waist."""
+    """Return short folds that start at the side of a waist."""
     folds: list[Fold] = []
     for side in (-1, 1):
         for _ in range(int(rng.integers(2, 5))):
@@ -101,7 +101,7 @@ def _gather_folds(rng: np.random.Generator, cut: BodyMeasures) -> list[Fold]:
 
 
 def _sag_folds(rng: np.random.Generator, cut: BodyMeasures) -> list[Fold]:
-    """Slack cloth settling above a straight hem: long slanting folds from the sides."""
+    """Return long slanting folds of slack cloth above a straight hem."""
     folds: list[Fold] = []
     for side in (-1, 1):
         for _ in range(int(rng.integers(1, 4))):
@@ -113,7 +113,7 @@ def _sag_folds(rng: np.random.Generator, cut: BodyMeasures) -> list[Fold]:
 
 
 def hem_folds(scene: Scene, top: float, cut: BodyMeasures, count: float, depth: float, name: str = "hem") -> list[Fold]:
-    """Flutes from `top` to the hem; where `top` is the waist, the cloth is gathered above and below it."""
+    """Return flutes from `top` to the hem; where `top` is the waist, the cloth is gathered above and below it."""
     folds: list[Fold] = [
         Flutes(top, cut.length, cut.hem, cut.waist, count, depth, scene.shot.uniform(f"flutes {name}", 0.0, 6.28))
     ]
@@ -131,7 +131,7 @@ def hem_folds(scene: Scene, top: float, cut: BodyMeasures, count: float, depth: 
 
 
 def sleeve_folds(scene: Scene, side: int, edge: SleevePoint, length: float) -> list[Fold]:
-    """Pulls from the armpit, folds that fan out of the crook of the elbow, and the squeeze above the cuff."""
+    """Return pulls from the armpit, folds around the elbow, and gathers above the cuff."""
     rng = scene.shot.generator(f"folds sleeve {side}")
     folds: list[Fold] = []
     for _ in range(2):

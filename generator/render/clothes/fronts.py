@@ -1,4 +1,7 @@
-"""Fronts: edges that overlap, rows of buttons, zips, toggles and belts, and the pockets beside them."""
+"""Draw fronts: overlapping edges, rows of buttons, zips, toggles and belts, and the pockets beside them.
+
+Sizes are in garment units.
+"""
 
 import math
 
@@ -17,12 +20,12 @@ from generator.render.engine.scene import Scene
 
 
 def placket_side(scene: Scene) -> int:
-    """Which front lies on top: +1 where its edge lies to the right of the axis."""
+    """Return which front is on top: +1 where its edge is to the right of the axis."""
     return 1 if scene.design.chance("lap", 0.5) else -1
 
 
 def draw_front_edge(scene: Scene, x: float, top: float, low: float, *, stitch_inset: float = 0.014) -> None:
-    """The edge of the front that lies on top, its shadow on the other, and a row of stitches beside it."""
+    """Draw the edge of the top front, its shadow, and a row of stitches `stitch_inset` units from the edge."""
     side = 1 if x >= 0 else -1
     scene.darken(outline([(x, top), (x + side * 0.010, top)], (x + side * 0.012, low), (x, low)), 0.30, 0.005)
     scene.add_seam([(x, top), (x + 0.002, 0.5 * (top + low)), (x, low)], dark=0.50, width=0.0040)
@@ -33,7 +36,7 @@ def draw_front_edge(scene: Scene, x: float, top: float, low: float, *, stitch_in
 
 
 def draw_placket(scene: Scene, half: float, top: float, low: float, cloth: str = "main") -> None:
-    """The band that carries the buttons, stitched along both sides."""
+    """Draw the band that carries the buttons, stitched along both sides."""
     scene.add_overlay(box(-half, top, half, low), cloth, puff=0.003, soft=0.008, shadow=0.4)
     for x in (-half + 0.004, half - 0.004):
         draw_stitches(scene, [(x, top + 0.01), (x, low - 0.004)])
@@ -42,7 +45,7 @@ def draw_placket(scene: Scene, half: float, top: float, low: float, cloth: str =
 def draw_button_row(
     scene: Scene, x: float, top: float, low: float, count: int, radius: float, cloth: str = "fitting", hole: float = 0.0
 ) -> None:
-    """`count` buttons from `top` to `low`, each in a buttonhole of length `hole`."""
+    """Draw `count` buttons from `top` to `low`, each in a buttonhole of length `hole`."""
     for i in range(count):
         y = top + (low - top) * i / max(count - 1, 1)
         if hole:
@@ -53,7 +56,10 @@ def draw_button_row(
 def draw_parted_hem(
     scene: Scene, cut: GarmentMeasures, x: float, top: float, spread: float, drift: float = 0.4
 ) -> None:
-    """The fronts fall open below `top`, at x, and show what lies inside; `drift` shares the way between both edges."""
+    """Draw fronts that fall open below `top`, at x, and show the inner side.
+
+    `drift` divides the way between both edges.
+    """
     low = cut.length + cut.dip + 0.006
     left, right = x - drift * spread, x + (1 - drift) * spread
     scene.add_inside(
@@ -67,7 +73,7 @@ def draw_parted_hem(
 
 
 def draw_toggle(scene: Scene, x: float, y: float, reach: float) -> None:
-    """A wooden or metal peg held by cords, with a leather patch at both ends."""
+    """Draw a wooden or metal peg held by cords, with a leather patch at both ends."""
     for side in (-1, 1):
         outer, inner = x + side * reach, x + side * (reach - 0.026)
         scene.add_overlay(
@@ -86,7 +92,7 @@ def draw_toggle(scene: Scene, x: float, y: float, reach: float) -> None:
 
 
 def draw_zip_front(scene: Scene, top: float, low: float, *, width: float = 0.016, x: float = 0.0) -> None:
-    """A zip that closes the front from `low` to `top`, its puller at the top."""
+    """Draw a zip from `low` to `top`, with the puller at the top."""
     for side in (-1, 1):
         scene.add_seam(
             [(x + side * 1.5 * width, top), (x + side * 1.5 * width, low)], dark=0.25, width=0.003, depth=0.0015
@@ -95,7 +101,7 @@ def draw_zip_front(scene: Scene, top: float, low: float, *, width: float = 0.016
 
 
 def draw_waist_belt(scene: Scene, cut: GarmentMeasures, *, tied: bool, width: float = 0.036) -> None:
-    """A belt of the cloth at the waist, through loops: a buckle in front, or a knot with two hanging ends."""
+    """Draw a belt of the same cloth at the waist, through loops: with a buckle, or a knot with two hanging ends."""
     _draw_around_the_waist(scene, cut, width)
     draw_near_sleeve(scene)
     y, side = cut.waist_at, placket_side(scene)
@@ -138,7 +144,7 @@ def _draw_around_the_waist(scene: Scene, cut: GarmentMeasures, width: float) -> 
 def draw_pockets(
     scene: Scene, kind: str, x0: float, x1: float, y: float, depth: float = 0.034, cloth: str = "main"
 ) -> None:
-    """A pair of pockets between x0 and x1 from the axis, at y: `flap`, `welt` (slanted), `patch`, `jet` or `none`."""
+    """Draw a pair of pockets from x0 to x1 off the axis, at y: `flap`, `welt` (slanted), `patch`, `jet` or `none`."""
     for side in (-1, 1):
         a, b = (side * x0, y + 0.004), (side * x1, y)
         if kind == "flap":
@@ -156,7 +162,7 @@ def draw_pockets(
 def draw_patch_pocket_of(
     scene: Scene, side: int, x0: float, x1: float, y: float, depth: float, cloth: str = "main", flapped: bool = False
 ) -> None:
-    """A sewn-on pocket with round lower corners, its mouth hemmed or under a flap."""
+    """Draw a sewn-on pocket with round lower corners, its opening hemmed or under a flap."""
     shape = outline(
         [(x0, y), (x1, y - 0.002)],
         [
@@ -175,7 +181,7 @@ def draw_patch_pocket_of(
 
 
 def draw_sleeve_buttons(scene: Scene, edges: tuple[Point, Point], angle: float, count: int, radius: float) -> None:
-    """A row of buttons at the outer edge of a sleeve end."""
+    """Draw a row of buttons at the outer edge of a sleeve end."""
     (ax, ay), (bx, by) = edges
     x, y = (bx, by) if abs(bx) > abs(ax) else (ax, ay)
     inward = -0.012 if x > 0 else 0.012
@@ -185,6 +191,6 @@ def draw_sleeve_buttons(scene: Scene, edges: tuple[Point, Point], angle: float, 
 
 
 def draw_snap(scene: Scene, x: float, y: float, radius: float = 0.009) -> None:
-    """A press stud: a plain domed disc with a rim."""
+    """Draw a press stud: a plain domed disc with a rim."""
     draw_ring(scene, x, y, radius, radius, 0.5 * radius)
     draw_ring(scene, x, y, 0.45 * radius, 0.45 * radius, 0.8 * radius)

@@ -1,6 +1,6 @@
-"""Bodies, sleeves, cuffs and hems: the parts that coats, tops and dresses share.
+"""Bodies, sleeves, cuffs and hems that coats, tops and dresses share.
 
-Units: the body of a medium garment is drawn so that one unit is about 2.4 shoulder widths; y = 0 at the neck.
+Garment units: y = 0 at the neck; one unit is about 2.4 shoulder widths of a medium garment.
 """
 
 import math
@@ -17,12 +17,12 @@ from generator.render.engine.height_field import Fold
 from generator.render.engine.scene import Scene
 
 LENGTHS = {"child": 0.82, "small": 0.80, "medium": 1.0, "large": 1.17}
-"""Length of a garment against its medium size."""
+"""Length of a garment relative to its medium size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GarmentMeasures:
-    """The measures of an upper garment: half widths, and heights below the neck point."""
+    """The measures of an upper garment in units: half widths, and heights below the neck point."""
 
     neck: float = 0.060
     scoop: float = 0.040
@@ -38,26 +38,26 @@ class GarmentMeasures:
     dip: float = 0.008
     """How much lower the hem hangs in the middle."""
     tuck: float = 0.0
-    """How much a band draws the hem in, over which the sides bulge."""
+    """How much a band narrows the hem, with the sides bulging over it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SleeveMeasures:
-    """The measures of a sleeve, and how it lies in this shot."""
+    """The measures of a sleeve, and its position in this shot."""
 
     length: float
     half_cuff: float
     angle: float = 0.24
-    """Between the sleeve and straight down, radians."""
+    """Angle between the sleeve and straight down, in radians."""
     fullness: float = 1.0
-    """Width half-way against a straight taper."""
+    """Width at half length relative to a straight taper."""
     tuck: float = 0.0
-    """Share by which a knitted cuff draws the end in."""
+    """Share by which a knitted cuff narrows the end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ease:
-    """What a fit does to a cut: factors on its widths, and what it adds to the depth of the armhole."""
+    """The effect of a fit: factors on widths, and an addition to the depth of the armhole (units)."""
 
     shoulder: float = 1.0
     chest: float = 1.0
@@ -70,7 +70,7 @@ EASE = {"slim": Ease(0.95, 0.91, 0.85, 0.90, -0.010), "straight": Ease(), "loose
 
 
 def apply_size(scene: Scene, cut: GarmentMeasures) -> GarmentMeasures:
-    """The cut in the length that the appearance asks for; a child's is also boxier."""
+    """Return the measures in the length that the appearance asks for; a child's garment is also boxier."""
     factor = LENGTHS[scene.appearance.size]
     boxy = 1.10 if scene.appearance.size == "child" else 1.0
     return replace(
@@ -86,9 +86,9 @@ def apply_size(scene: Scene, cut: GarmentMeasures) -> GarmentMeasures:
 
 
 def apply_fit(cut: GarmentMeasures, fit: str) -> GarmentMeasures:
-    """The cut taken in (`slim`), as it is, or let out with dropped shoulders (`loose`).
+    """Return the measures for a fit: `slim` is narrower, `loose` is wider with dropped shoulders.
 
-    A tenth and more apart: wider than what designs of one fit differ by, so that a picture tells the fits apart.
+    The fits differ by more than 10 %, which is more than the designs of one fit differ.
     """
     ease = EASE[fit]
     return replace(
@@ -104,7 +104,7 @@ def apply_fit(cut: GarmentMeasures, fit: str) -> GarmentMeasures:
 def sample_arm(
     scene: Scene, length: float, half_cuff: float, *, angle: float = 0.24, fullness: float = 1.0, tuck: float = 0.0
 ) -> SleeveMeasures:
-    """A sleeve as this shot lays it: most hang, a third are spread as on a table; a child's is shorter."""
+    """Sample the position of a sleeve in this shot: most hang, a third are spread; a child's sleeve is shorter."""
     lie = scene.shot.uniform("arms", 0.0, 1.0)
     angle = angle * (0.88 + 0.3 * lie) if lie < 0.66 else angle + 0.02 + 1.05 * (lie - 0.66)
     if scene.appearance.size == "child":
@@ -115,9 +115,9 @@ def sample_arm(
 def place_garment(
     scene: Scene, cut: GarmentMeasures, zoom: float, *, top: float = -0.02, sleeve: SleeveMeasures | None = None
 ) -> GarmentMeasures:
-    """The cut in its size, and the camera on its middle, backing off from what is too wide or too tall.
+    """Apply the size and set the camera to the middle of the garment, farther away if it is wide or tall.
 
-    Collar or hood begin at `top`.
+    Collar or hood begin at `top`. Return the measures in that size.
     """
     made = apply_size(scene, cut)
     if scene.pose.folded:
@@ -142,19 +142,19 @@ def place_garment(
 
 
 def child_zoom(scene: Scene) -> float:
-    """A child's garment is smaller in the frame."""
+    """Return the zoom factor of a child's garment, which is smaller in the frame."""
     return 0.74 if scene.appearance.size == "child" else 1.0
 
 
 def hem_line(cut: GarmentMeasures) -> Curve:
-    """The hem from the side to the axis."""
+    """Return the hem from the side to the axis."""
     return [(cut.hem - cut.tuck, cut.length), (0.5 * cut.hem, cut.length + 0.8 * cut.dip), (0.0, cut.length + cut.dip)]
 
 
 def body_outline(
     cut: GarmentMeasures, neckline: Curve, hem: Sequence[Curve | Point] | None = None
 ) -> list[Curve | Point]:
-    """Neckline (from the axis to the neck point), shoulder, armhole, side and hem of the right half."""
+    """Return neckline (from the axis to the neck point), shoulder, armhole, side and hem of the right half."""
     tip = (cut.shoulder, cut.slope)
     pit = (cut.chest, cut.armhole)
     side: list[Point] = [pit, (cut.waist, cut.waist_at), (cut.hem, cut.length)]
@@ -185,7 +185,7 @@ def draw_body(
     hem: Sequence[Curve | Point] | None = None,
     sleeved: bool = True,
 ) -> None:
-    """The front of a garment, with the seams where sleeves are set in."""
+    """Draw the front of a garment, with the seams where sleeves are set in."""
     folds = body_folds(scene, cut) if folds is None else folds
     edge, lift = 1.0, 0.003
     if scene.pose.folded:
@@ -211,7 +211,7 @@ def draw_body(
 
 
 def armhole_line(cut: GarmentMeasures) -> Curve:
-    """The armhole of a garment without sleeves, from the shoulder to the armpit."""
+    """Return the armhole of a sleeveless garment, from the shoulder to the armpit."""
     tip, pit = (cut.shoulder, cut.slope), (cut.chest, cut.armhole)
     inner = min(tip[0], pit[0])
     return [tip, (inner - 0.012, 0.42 * tip[1] + 0.58 * pit[1]), (inner + 0.25 * (pit[0] - inner), 0.97 * pit[1]), pit]
@@ -219,17 +219,17 @@ def armhole_line(cut: GarmentMeasures) -> Curve:
 
 @dataclass(frozen=True, slots=True)
 class Sleeve:
-    """Where a drawn sleeve ends, so that cuffs and straps find it."""
+    """The end of a drawn sleeve, for cuffs and straps."""
 
     shoulder: Point
     wrist: Point
     half_cuff: float
     angle: float
     near: bool = False
-    """Whether it hangs before the body, as the nearer sleeve of a turned garment does."""
+    """Whether it is in front of the body: the nearer sleeve of a turned garment."""
 
     def across(self, share: float) -> tuple[Point, Point]:
-        """The two edges of the sleeve at a share of its length, near the wrist."""
+        """Return the two edges of the sleeve at a share of its length, near the wrist."""
         x = self.shoulder[0] + (self.wrist[0] - self.shoulder[0]) * share
         y = self.shoulder[1] + (self.wrist[1] - self.shoulder[1]) * share
         dx, dy = math.cos(self.angle) * self.half_cuff, -math.sin(self.angle) * self.half_cuff
@@ -245,10 +245,10 @@ def draw_sleeves(
     quilted: bool = False,
     puff: float = 0.016,
 ) -> list[Sleeve]:
-    """Both sleeves, hanging from the armholes; each swings a little with the shot.
+    """Draw both sleeves, hanging from the armholes; the shot swings each a little. Return where they end.
 
-    Those of a folded garment lie behind it: there are none to draw. The near sleeve of a turned garment, and what is on
-    it, waits for `lay_near_sleeve`.
+    A folded garment has none to draw. The near sleeve of a turned garment, with all that is on it, is deferred to
+    `draw_near_sleeve`.
     """
     if scene.pose.folded:
         return []
@@ -304,14 +304,14 @@ def _draw_sleeve(
 
 
 def draw_near_sleeve(scene: Scene) -> None:
-    """Lays what `sleeves` has kept back; call it when the body lies, and again after what goes round the body."""
+    """Draw what `draw_sleeves` deferred; call it after the body, and again after what goes round the body."""
     scene.body_drawn = True
     for lay in scene.near_sleeve:
         lay()
 
 
 def draw_cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", flare: float = 1.06) -> None:
-    """A band around the wrist, `flare` times as wide as the sleeve; `depth` reaches up the sleeve from its end."""
+    """Draw a band around the wrist, `flare` times as wide as the sleeve; `depth` reaches up from its end."""
     if sleeve.near:
         scene.near_sleeve.append(lambda: draw_cuff(scene, replace(sleeve, near=False), depth, cloth, flare))
         if not scene.body_drawn:
@@ -323,7 +323,7 @@ def draw_cuff(scene: Scene, sleeve: Sleeve, depth: float, cloth: str = "main", f
 
 
 def draw_rib_cuff(scene: Scene, sleeve: Sleeve, depth: float, tuck: float, cloth: str = "rib") -> None:
-    """A knitted band beyond the end of a sleeve, which it draws in by a share `tuck`."""
+    """Draw a knitted band at the end of a sleeve, which it narrows by the share `tuck`."""
     if sleeve.near:
         scene.near_sleeve.append(lambda: draw_rib_cuff(scene, replace(sleeve, near=False), depth, tuck, cloth))
         if not scene.body_drawn:
@@ -347,7 +347,7 @@ def _widen(shape: Outline, factor: float) -> Outline:
 
 
 def draw_hem_band(scene: Scene, cut: GarmentMeasures, depth: float, cloth: str = "rib") -> None:
-    """A band along the hem, over which the body hangs a little; draw it before the body."""
+    """Draw a band along the hem, over which the body bulges a little; call it before `draw_body`."""
     top, low, w = cut.length - 0.30 * depth, cut.length + 0.75 * depth, cut.hem - cut.tuck
     shape = mirrored_outline(
         [(0.0, top + cut.dip), (0.5 * w, top + 0.8 * cut.dip), (w - 0.002, top)],
@@ -358,14 +358,14 @@ def draw_hem_band(scene: Scene, cut: GarmentMeasures, depth: float, cloth: str =
 
 
 def draw_hem_stitch(scene: Scene, cut: GarmentMeasures, up: float = 0.015, rows: int = 1) -> None:
-    """Rows of stitches along the hem."""
+    """Draw rows of stitches along the hem."""
     for i in range(rows):
         y = cut.length - up - 0.007 * i
         draw_stitches(scene, [(-cut.hem + 0.004, y), (0.0, y + cut.dip), (cut.hem - 0.004, y)])
 
 
 def draw_stitches(scene: Scene, curve: Curve) -> None:
-    """A row of machine stitches: on denim in thread of another colour, else tone in tone, a fine groove."""
+    """Draw a row of machine stitches: contrast thread on denim, otherwise a fine groove in the same tone."""
     if scene.appearance.material == "denim":
         scene.add_topstitch(curve, width=0.0028)
     else:
@@ -373,12 +373,12 @@ def draw_stitches(scene: Scene, curve: Curve) -> None:
 
 
 def polygon(*corners: Point) -> Outline:
-    """A closed outline of straight edges."""
+    """Return a closed outline of straight edges."""
     return np.array(corners, np.float64)
 
 
 def draw_armhole_seams(scene: Scene, cut: GarmentMeasures) -> None:
-    """The seams where the sleeves are set in."""
+    """Draw the seams where the sleeves are set in."""
     for side in (-1, 1):
         curve = [
             (cut.shoulder, cut.slope),

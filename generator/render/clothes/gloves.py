@@ -1,4 +1,4 @@
-"""Gloves: a pair laid flat, backs up."""
+"""Draw gloves: a pair laid flat, backs up."""
 
 import math
 
@@ -11,12 +11,12 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
 SIZE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
-"""How much of the picture a pair of gloves fills."""
+"""Scale of a pair of gloves, by size."""
 
 
 @register_silhouette("gloves")
 def draw_gloves(scene: Scene) -> None:
-    """A pair, one half over the other: leather cut with quirks and points, or cuffed and ribbed like knitting."""
+    """Draw a pair, one half over the other: leather with quirks and points, or ribbed like knitwear."""
     d = scene.design
     cuff = d.uniform("cuff", 0.10, 0.24)
     scene.set_camera(1.28 * SIZE[scene.appearance.size], (0.0, 0.53))
@@ -31,11 +31,11 @@ def draw_gloves(scene: Scene) -> None:
 
 
 FINGERS = ((-0.083, -0.305, -0.16), (-0.029, -0.355, -0.055), (0.026, -0.335, 0.045), (0.079, -0.262, 0.155))
-"""Knuckle (x), tip (y over the knuckles) and spread (radians) of the four fingers of a left hand, back up."""
+"""Knuckle (x), tip (y above the knuckles) and spread (radians) of the four fingers of a left hand, back up."""
 
 
 class _Hand:
-    """One glove, its wrist at `at`, leaning by `turn` radians."""
+    """One glove with its wrist at `at`, rotated by `turn` radians."""
 
     def __init__(
         self, fat: float, long: float, cuff: float, spread: float, at: tuple[float, float], turn: float
@@ -43,7 +43,7 @@ class _Hand:
         self.spread, self.fat, self.long, self.cuff, self.at, self.turn = spread, fat, long, cuff, at, turn
 
     def place(self, points: Curve) -> Curve:
-        """From the hand, wrist at the origin and fingers up, to the picture."""
+        """Transform points from the hand (wrist at the origin, fingers up) to garment units."""
         c, s = math.cos(self.turn), math.sin(self.turn)
         return [
             (self.at[0] + c * x * self.fat - s * y * self.long, self.at[1] + s * x * self.fat + c * y * self.long)
@@ -51,6 +51,7 @@ class _Hand:
         ]
 
     def finger(self, i: int) -> Curve:
+        """Return the middle line of finger `i`, from the hand's coordinates."""
         x, tip, spread = FINGERS[i]
         spread *= self.spread
         root = -0.145
@@ -63,6 +64,7 @@ class _Hand:
         ]
 
     def draw(self, scene: Scene, kind: str) -> None:
+        """Draw the glove: palm, fingers, seams and closure."""
         thumb: Curve = [(-0.060, -0.040), (-0.118, -0.105), (-0.158, -0.165), (-0.168, -0.215)]
         cuff = self.place(
             [
@@ -127,7 +129,7 @@ class _Hand:
         self._draw_close(scene, kind)
 
     def _draw_close(self, scene: Scene, kind: str) -> None:
-        """At the wrist: a button on a tab, a strap, or ribs with a small plaque."""
+        """Draw the closure at the wrist: a button on a tab, a strap, or ribs with a small plaque."""
         if kind == "ribbed":
             scene.add_seam(self.place([(-0.092, 0.004), (0.0, 0.010), (0.090, 0.004)]), width=0.006, dark=0.35)
         else:
@@ -149,7 +151,7 @@ def _lay_finger(scene: Scene, shape: Outline) -> None:
 
 
 def _finger_outline(curve: Curve, width: float) -> Outline:
-    """A finger of a glove: a band with a round end."""
+    """Return a finger of a glove: a band with a round end."""
     band = ribbon(curve, width, 0.80 * width)
     half = len(band) // 2
     left, right = band[half - 1], band[half]

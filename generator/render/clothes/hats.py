@@ -9,14 +9,14 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
 FILL = {"child": 0.67, "small": 0.82, "medium": 0.97, "large": 1.09}
-"""How much of the picture a hat fills."""
+"""Scale of a hat, by size."""
 FRONT_FILL = {"child": 0.70, "small": 0.82, "medium": 0.95, "large": 1.05}
 """Scale of a cap seen from the front, by size."""
 
 
 @register_silhouette("cap")
 def draw_cap(scene: Scene) -> None:
-    """Baseball cap in profile: a soft or a stiff crown, a mesh back on some, a flat or a curved peak to the right."""
+    """Draw a baseball cap in profile: soft or stiff crown, sometimes a mesh back, a flat or curved peak."""
     d = scene.design
     scene.set_camera(FILL[scene.appearance.size], (0.055, 0.50))
     high, peak = d.uniform("crown", 0.27, 0.41), d.uniform("peak", 0.19, 0.27)
@@ -67,7 +67,7 @@ def draw_cap(scene: Scene) -> None:
 
 
 def _draw_bill(scene: Scene, front: float, low: float, peak: float) -> None:
-    """The peak with its rows of stitching: bent like a beak, or flat."""
+    """Draw the peak with its rows of stitching, curved or flat."""
     bend = scene.design.uniform("bend", 0.2, 1.25)
     bill = outline(
         [
@@ -95,7 +95,7 @@ def _draw_bill(scene: Scene, front: float, low: float, peak: float) -> None:
 
 @register_silhouette("beanie")
 def draw_beanie(scene: Scene) -> None:
-    """A knitted cap: a dome that may slouch, a turned-up ribbed edge or a plain one, a pompon or none."""
+    """Draw a knitted cap: a dome that may slouch, a turned-up ribbed edge or a plain one, with or without a pompon."""
     d = scene.design
     scene.set_camera(1.02 * FILL[scene.appearance.size], (0.0, 0.51))
     head, high = d.uniform("head", 0.235, 0.295), d.uniform("high", 0.34, 0.48)
@@ -200,7 +200,7 @@ def _slump_folds(scene: Scene, head: float, top: float, high: float, slouch: flo
 
 
 def _draw_pompon(scene: Scene, at: Point, radius: float) -> None:
-    """A ball of yarn ends: short tufts from the outside in, each catching the light."""
+    """Draw a ball of yarn ends: short tufts from the outside in, each with its own light."""
     rng = scene.design.generator("tufts")
     scene.add_panel(disc(at[0], at[1], 0.80 * radius), "self", puff=0.03, soft=0.03, shade=0.8, shadow=0.4)
     for share in (1.0, 0.70, 0.38):
@@ -223,7 +223,7 @@ def _draw_pompon(scene: Scene, at: Point, radius: float) -> None:
 
 @register_silhouette("bucket-hat")
 def draw_bucket_hat(scene: Scene) -> None:
-    """Flat, domed or high crown over a brim that hangs or stands out, with rows of stitching."""
+    """Draw a flat, domed or high crown over a hanging or flared brim, with rows of stitching."""
     d = scene.design
     scene.set_camera(FILL[scene.appearance.size], (0.0, 0.50))
     kind = d.choice("kind", ("hanging", "sloping", "wide"))
@@ -296,7 +296,7 @@ def draw_bucket_hat(scene: Scene) -> None:
 
 
 def _draw_brim(scene: Scene, head: float, brim: float, band: float, low: float, sag: float) -> None:
-    """A cone of cloth from the band to the edge, waving a little, with five rows of stitching."""
+    """Draw a cone of cloth from the band to the edge, slightly wavy, with five rows of stitching."""
     edge: Curve = [(head, band - 0.004), (0.5 * head, band + 0.75 * sag), (0.0, band + sag)]
     phase, wave = scene.shot.uniform("wave", 0, 6.28), scene.shot.uniform("waves", 0.006, 0.016)
     fold = [Flutes(band, low + 0.06, brim, head, 2.6, wave, phase)]
@@ -321,7 +321,7 @@ def _draw_brim(scene: Scene, head: float, brim: float, band: float, low: float, 
 
 
 def draw_cap_front(scene: Scene) -> None:
-    """Baseball cap from the front: a domed crown with an emblem, a button on top, the peak towards the camera."""
+    """Draw a baseball cap from the front: domed crown with an emblem, a button on top, the peak towards the camera."""
     d, shot = scene.design, scene.shot
     scene.set_camera(FRONT_FILL[scene.appearance.size], (0.0, 0.50))
     top, head = 0.5 - d.uniform("front crown", 0.31, 0.43), d.uniform("front head", 0.235, 0.295)
@@ -362,7 +362,7 @@ def _draw_cap_seams(scene: Scene, side: int, head: float, top: float, rim: float
 
 
 def _draw_emblem(scene: Scene, y: float, head: float) -> None:
-    """An embroidered mark without letters: a disc, a bar, a shield or a lozenge."""
+    """Draw an embroidered emblem without letters: a disc, a bar, a shield or a lozenge."""
     d = scene.design
     if not d.chance("emblem", 0.65):
         return

@@ -1,4 +1,4 @@
-"""Jackets: quilted jacket, puffer jacket, gilet, bomber jacket and blazer."""
+"""Draw jackets: quilted jacket, puffer jacket, gilet, bomber jacket and blazer."""
 
 from generator.render.clothes.collars import (
     draw_inside_back,
@@ -38,7 +38,7 @@ from generator.render.engine.scene import Scene
 
 @register_silhouette("quilted-jacket")
 def draw_quilted_jacket(scene: Scene) -> None:
-    """Short, boxy, with a turned-down collar, snaps or a zip, patch or slit pockets and bound edges."""
+    """Draw a short boxy jacket with a turned-down collar, snaps or a zip, patch or slit pockets and bound edges."""
     d, closure = scene.design, scene.choose_cut("closure")
     chest = d.uniform("chest", 0.168, 0.202)
     cut = GarmentMeasures(
@@ -125,7 +125,7 @@ def _puffer_measures(scene: Scene, shoulder: float, chest: float) -> GarmentMeas
 
 @register_silhouette("puffer-jacket")
 def draw_puffer_jacket(scene: Scene) -> None:
-    """Down jacket: swollen body and sleeves, a zip and a padded standing collar, often with a hood behind it."""
+    """Draw a down jacket: padded body and sleeves, a zip, a padded standing collar, often with a hood behind it."""
     d = scene.design
     hood = d.chance("hood", 0.5)
     chest = d.uniform("chest", 0.184, 0.218)
@@ -159,7 +159,7 @@ def draw_puffer_jacket(scene: Scene) -> None:
 def _draw_padded_front(
     scene: Scene, cut: GarmentMeasures, collar: float, *, sleeved: bool = True, buttons: bool = False
 ) -> None:
-    """Body, zip and a collar unzipped half-way, so that the lining shows."""
+    """Draw body, zip and a collar unzipped half-way, so that the lining shows."""
     inner = mirrored_outline(
         [(0.0, -collar - 0.006), (0.055, -collar - 0.002), (0.076, -collar + 0.012)],
         [(0.078, 0.03), (0.070, 0.15), (0.0, 0.165)],
@@ -191,7 +191,7 @@ def _draw_padded_front(
 
 
 def _draw_open_collar(scene: Scene, side: int, tall: float) -> None:
-    """One half of a padded standing collar, unzipped and leaning outwards."""
+    """Draw one half of a padded standing collar, unzipped and leaning outwards."""
     inner: Curve = [(0.056, -tall + 0.016), (0.032, 0.050), (0.004, 0.155)]
     outer: list[Stretch] = [
         [(0.062, -tall - 0.004), (0.080, -tall + 0.014)],
@@ -205,7 +205,7 @@ def _draw_open_collar(scene: Scene, side: int, tall: float) -> None:
 
 @register_silhouette("gilet")
 def draw_gilet(scene: Scene) -> None:
-    """A padded jacket without sleeves: bound armholes, a standing collar, zipped or snapped."""
+    """Draw a padded sleeveless jacket: bound armholes, a standing collar, zip or snaps."""
     d = scene.design
     cut = _puffer_measures(scene, d.uniform("shoulder", 0.140, 0.162), d.uniform("chest", 0.172, 0.190))
     cut = place_garment(scene, cut, 1.28, top=-0.07)
@@ -237,7 +237,7 @@ def draw_gilet(scene: Scene) -> None:
 
 
 def _draw_back_of_armholes(scene: Scene, cut: GarmentMeasures) -> None:
-    """The lining of the back, which shows beside a hollow armhole."""
+    """Draw the lining of the back, which shows beside a hollow armhole."""
     for side in (-1, 1):
         tip, pit = (cut.shoulder - 0.003, cut.slope), (cut.chest, cut.armhole)
         inner = (min(tip[0], pit[0]) - 0.05, 0.6 * pit[1])
@@ -247,7 +247,7 @@ def _draw_back_of_armholes(scene: Scene, cut: GarmentMeasures) -> None:
 
 @register_silhouette("bomber-jacket")
 def draw_bomber_jacket(scene: Scene) -> None:
-    """Short and full, with ribbed collar, cuffs and hem, a zip, slanted snap pockets and a pocket on one sleeve."""
+    """Draw a short full jacket: ribbed collar, cuffs and hem, a zip, slanted snap pockets, a sleeve pocket."""
     d = scene.design
     cut = GarmentMeasures(
         neck=0.058,
@@ -307,7 +307,7 @@ def _draw_sleeve_pocket(scene: Scene, edges: tuple[Point, Point], angle: float) 
 
 @register_silhouette("blazer")
 def draw_blazer(scene: Scene) -> None:
-    """Tailored: notched or peaked lapels, one or two rows of buttons, darts, breast pocket, rounded fronts."""
+    """Draw a tailored jacket: notched or peaked lapels, one or two button rows, darts, breast pocket, round fronts."""
     d, double = scene.design, scene.design.chance("double-breasted", 0.35)
     cut = GarmentMeasures(
         neck=0.050,

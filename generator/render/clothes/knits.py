@@ -1,4 +1,4 @@
-"""Sweaters, cardigans and hoodies."""
+"""Draw sweaters, cardigans and hoodies."""
 
 from generator.render.clothes.collars import (
     draw_hood_behind,
@@ -45,7 +45,7 @@ def _knit_measures(scene: Scene, scoop: float) -> GarmentMeasures:
 
 @register_silhouette("sweater")
 def draw_sweater(scene: Scene) -> None:
-    """Long sleeves, ribbed neck, cuffs and hem; crew, V or roll neck; some with raglan seams."""
+    """Draw a sweater: long sleeves, ribbed neck, cuffs and hem; crew, V or roll neck; some with raglan seams."""
     d, style = scene.design, scene.choose_cut("neckline")
     cut = apply_fit(
         _knit_measures(scene, d.uniform("v depth", 0.125, 0.165) if style == "v" else 0.042), scene.choose_cut("fit")
@@ -81,7 +81,7 @@ def draw_sweater(scene: Scene) -> None:
 
 @register_silhouette("cardigan")
 def draw_cardigan(scene: Scene) -> None:
-    """A knitted jacket with a ribbed border down both fronts, buttoned, zipped or worn open."""
+    """Draw a knitted jacket with a ribbed border down both fronts, buttoned, zipped or open."""
     d, style, closure = scene.design, scene.choose_cut("neckline"), scene.choose_cut("closure")
     cut = _knit_measures(scene, d.uniform("v depth", 0.150, 0.215) if style == "v" else 0.050)
     cut = apply_fit(cut, scene.choose_cut("fit"))
@@ -126,7 +126,7 @@ def draw_cardigan(scene: Scene) -> None:
 
 
 def _draw_border(scene: Scene, cut: GarmentMeasures, neckline: Curve, wide: float, low: float) -> None:
-    """The ribbed border of a closed cardigan: around the neck and down the middle."""
+    """Draw the ribbed border of a closed cardigan: around the neck and down the middle."""
     draw_neck_band(scene, neckline, 0.9 * wide)
     top = cut.scoop - 0.004
     strip = outline([(-0.5 * wide, top), (0.5 * wide, top)], (0.5 * wide, low), (-0.5 * wide, low))
@@ -137,7 +137,7 @@ def _draw_border(scene: Scene, cut: GarmentMeasures, neckline: Curve, wide: floa
 
 
 def _open_edge(cut: GarmentMeasures, gap: float, low: float) -> list[Point]:
-    """The front edge of an open cardigan, below the neck point."""
+    """Return the front edge of an open cardigan, below the neck point."""
     return [(0.72 * cut.neck + 0.010, 0.5 * cut.scoop + 0.03), (0.75 * gap, 0.55 * low), (0.92 * gap, low)]
 
 
@@ -161,7 +161,7 @@ def _draw_fallen_open(scene: Scene, cut: GarmentMeasures, gap: float, low: float
 
 @register_silhouette("hoodie")
 def draw_hoodie(scene: Scene) -> None:
-    """Hood, drawstrings and a pouch pocket; metal hardware is a zip front, eyelets and cord ends."""
+    """Draw a hoodie with drawstrings and a pouch pocket; metal hardware is a zip, eyelets and cord ends."""
     d = scene.design
     chest = d.uniform("chest", 0.176, 0.193)
     hood, wide = d.uniform("hood", 0.120, 0.155), d.uniform("hood width", 0.096, 0.116)
@@ -211,7 +211,7 @@ def draw_hoodie(scene: Scene) -> None:
 
 
 def _draw_cords(scene: Scene) -> None:
-    """Two drawstrings that hang from eyelets and end in tips."""
+    """Draw two drawstrings that hang from eyelets and end in tips."""
     for side in (-1, 1):
         swing = scene.shot.uniform(f"cord {side}", -0.012, 0.012)
         low = scene.shot.uniform(f"cord end {side}", 0.165, 0.200)

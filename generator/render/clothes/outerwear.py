@@ -1,4 +1,4 @@
-"""Coats: trench coat, coat, car coat, duffle coat and cape."""
+"""Draw coats: trench coat, coat, car coat, duffle coat and cape."""
 
 from generator.render.clothes.collars import (
     draw_hood_lying,
@@ -40,7 +40,7 @@ from generator.render.engine.scene import Scene
 
 @register_silhouette("trench-coat")
 def draw_trench_coat(scene: Scene) -> None:
-    """Belted, double-breasted, with epaulettes, storm flap, cuff straps and a parted hem that shows the lining."""
+    """Draw a belted double-breasted coat: epaulettes, storm flap, cuff straps, a parted hem that shows the lining."""
     d = scene.design
     cut = GarmentMeasures(
         neck=0.048,
@@ -94,7 +94,7 @@ def draw_trench_coat(scene: Scene) -> None:
 
 
 def _draw_storm_flap(scene: Scene, cut: GarmentMeasures, side: int) -> None:
-    """A loose layer over one shoulder and breast, caught by the armhole."""
+    """Draw a loose layer over one shoulder and breast, held by the armhole."""
     tip = cut.shoulder - 0.010
     edge: Curve = [(cut.chest - 0.014, 0.130), (0.082, 0.190), (0.030, cut.scoop - 0.004)]
     shape = outline([(0.040, 0.016), (tip, cut.slope + 0.004)], [(tip, cut.slope + 0.004), *edge], (0.040, 0.016))
@@ -104,7 +104,7 @@ def _draw_storm_flap(scene: Scene, cut: GarmentMeasures, side: int) -> None:
 
 @register_silhouette("coat")
 def draw_coat(scene: Scene) -> None:
-    """Long, with a notched collar; single or double row of big buttons, a zip under the lapels, or a tied belt."""
+    """Draw a long coat with a notched collar: single or double row of big buttons, a zip, or a tied belt."""
     d, closure = scene.design, scene.choose_cut("closure")
     cut = GarmentMeasures(
         neck=0.050,
@@ -161,7 +161,7 @@ def draw_coat(scene: Scene) -> None:
 
 @register_silhouette("car-coat")
 def draw_car_coat(scene: Scene) -> None:
-    """To mid-thigh, straight, with a turned-down collar and slanted pockets, buttoned or zipped, or a hidden front."""
+    """Draw a straight coat to mid-thigh: turned-down collar, slanted pockets; buttons, a zip or a hidden front."""
     d, closure = scene.design, scene.choose_cut("closure")
     cut = GarmentMeasures(
         neck=0.052,
@@ -208,7 +208,7 @@ def draw_car_coat(scene: Scene) -> None:
 
 @register_silhouette("duffle-coat")
 def draw_duffle_coat(scene: Scene) -> None:
-    """Straight and heavy, with a hood on the shoulders, a yoke, toggles held by cords, and big patch pockets."""
+    """Draw a straight heavy coat: a hood on the shoulders, a yoke, toggles on cords, big patch pockets."""
     d = scene.design
     cut = GarmentMeasures(
         neck=0.056,
@@ -253,7 +253,7 @@ def draw_duffle_coat(scene: Scene) -> None:
 
 @register_silhouette("cape")
 def draw_cape(scene: Scene) -> None:
-    """A cloak that widens from the shoulders to the hem, with slits for the arms; buttoned or hanging open."""
+    """Draw a cloak that widens from the shoulders to the hem, with slits for the arms; buttoned or open."""
     d, closure = scene.design, scene.choose_cut("closure")
     cut = GarmentMeasures(
         neck=0.052,

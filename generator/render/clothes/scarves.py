@@ -18,7 +18,7 @@ from generator.render.engine.scene import Scene
 
 @register_silhouette("scarf")
 def draw_scarf(scene: Scene) -> None:
-    """Laid round a neck that is not there, folded flat to a strip, or rolled; with a fringe or a hem."""
+    """Draw a scarf: around an invisible neck, folded flat to a strip, rolled, or folded; with a fringe or a hem."""
     d = scene.design
     if scene.pose.folded:
         _draw_scarf_stack(scene)
@@ -28,7 +28,7 @@ def draw_scarf(scene: Scene) -> None:
 
 
 def _draw_fringe(scene: Scene, a: Point, b: Point, length: float, name: str) -> None:
-    """Tassels from a to b, straight down, each swaying a little."""
+    """Draw tassels from a to b, straight down, each with its own sway."""
     number = max(4, round(math.dist(a, b) / 0.013))
     for i in range(number + 1):
         x, y = interpolate(a, b, i / number)
@@ -46,7 +46,7 @@ def _draw_fringe(scene: Scene, a: Point, b: Point, length: float, name: str) -> 
 
 
 def _draw_scarf_stack(scene: Scene) -> None:
-    """Folded to a square, as it lies in a shop: the end below all layers, a label in one corner."""
+    """Draw a scarf folded to a square: the end below all layers, a label in one corner."""
     d = scene.design
     half, low = d.uniform("stack width", 0.150, 0.180), d.uniform("stack length", 0.250, 0.290)
     fringe = d.uniform("fringe", 0.0, 0.07)
@@ -68,7 +68,7 @@ def _draw_scarf_stack(scene: Scene) -> None:
 
 
 def _draw_scarf_folded(scene: Scene) -> None:
-    """Folded lengthwise and once across: a thick strip, its layers showing at the fold, fringes below."""
+    """Draw a scarf folded lengthwise and once across: a thick strip, visible layers at the fold, fringes below."""
     d, size = scene.design, scene.appearance.size
     wide = {"child": 0.17, "small": 0.19, "medium": 0.23, "large": 0.28}[size] * d.uniform("width", 0.85, 1.1)
     tall = {"child": 0.26, "small": 0.30, "medium": 0.36, "large": 0.385}[size]
@@ -115,7 +115,7 @@ def _draw_scarf_folded(scene: Scene) -> None:
 
 
 def _draw_scarf_once(scene: Scene) -> None:
-    """Hung on a hook: gathered above, two ends side by side."""
+    """Draw a scarf hung on a hook: gathered above, two ends side by side."""
     d, size = scene.design, scene.appearance.size
     low = {"child": 0.62, "small": 0.70, "medium": 0.82, "large": 0.90}[size]
     wide = {"child": 0.13, "small": 0.13, "medium": 0.155, "large": 0.17}[size] * d.uniform("width", 0.9, 1.2)
@@ -142,7 +142,7 @@ def _draw_scarf_once(scene: Scene) -> None:
 
 
 def _draw_scarf_loop(scene: Scene) -> None:
-    """A loop, a crossing and two hanging ends."""
+    """Draw a loop, a crossing and two hanging ends."""
     d, size = scene.design, scene.appearance.size
     length = {"child": 0.34, "small": 0.36, "medium": 0.48, "large": 0.58}[size]
     wide = {"child": 0.110, "small": 0.115, "medium": 0.145, "large": 0.160}[size] * d.uniform("width", 0.88, 1.2)

@@ -1,4 +1,4 @@
-"""T-shirts, polo shirts and shirts."""
+"""Draw T-shirts, polo shirts and shirts."""
 
 from generator.render.clothes.collars import (
     draw_collar_button,
@@ -28,7 +28,7 @@ from generator.render.engine.scene import Scene
 
 
 def _sample_sleeve(scene: Scene, short: float, cuffs: tuple[float, float]) -> SleeveMeasures:
-    """The sleeve that `sleeve` asks for: `short` units or down to the wrist, with half cuffs (short, long)."""
+    """Return the sleeve that the cut asks for: `short` units long or to the wrist, with half cuffs (short, long)."""
     d = scene.design
     if scene.choose_cut("sleeve") == "short":
         return sample_arm(scene, short, cuffs[0] + d.uniform("mouth", 0.0, 0.018), angle=d.uniform("angle", 0.42, 0.88))
@@ -37,7 +37,7 @@ def _sample_sleeve(scene: Scene, short: float, cuffs: tuple[float, float]) -> Sl
 
 @register_silhouette("t-shirt")
 def draw_t_shirt(scene: Scene) -> None:
-    """Short or long sleeves, a ribbed round or pointed neck, straight body."""
+    """Draw a T-shirt: short or long sleeves, a ribbed round or V neck, a straight body."""
     d, pointed = scene.design, scene.choose_cut("neckline") == "v"
     chest = d.uniform("chest", 0.174, 0.191)
     cut = GarmentMeasures(
@@ -67,7 +67,7 @@ def draw_t_shirt(scene: Scene) -> None:
 
 @register_silhouette("polo-shirt")
 def draw_polo_shirt(scene: Scene) -> None:
-    """Soft collar, a short placket with two or three buttons, ribbed sleeve ends, slits at the sides."""
+    """Draw a polo shirt: soft collar, a short placket with two or three buttons, ribbed sleeve ends, side slits."""
     d = scene.design
     chest = d.uniform("chest", 0.170, 0.186)
     cut = GarmentMeasures(
@@ -112,7 +112,7 @@ def draw_polo_shirt(scene: Scene) -> None:
 
 @register_silhouette("shirt")
 def draw_shirt(scene: Scene) -> None:
-    """Pointed or buttoned-down collar, placket, yoke seams, chest pockets, barrel cuffs and a curved tail."""
+    """Draw a shirt: pointed or button-down collar, placket, yoke seams, chest pockets, barrel cuffs, a curved tail."""
     d = scene.design
     chest = d.uniform("chest", 0.170, 0.187)
     cut = GarmentMeasures(
@@ -140,7 +140,7 @@ def draw_shirt(scene: Scene) -> None:
         ]
     ]
     draw_body(scene, cut, v_neck(cut), puff=0.013, soft=0.024, volume=0.010, shadow=0.4, hem=hem)
-    for side in (-1, 1):  # the yoke comes over the shoulder
+    for side in (-1, 1):  # the yoke continues over the shoulder
         scene.add_seam(on_side([(cut.neck + 0.016, 0.030), (cut.shoulder - 0.004, cut.slope + 0.022)], side), dark=0.22)
     front = placket_side(scene) * 0.017
     low = cut.length + tail

@@ -1,4 +1,4 @@
-"""Swimsuits; swim shorts lie with the other shorts."""
+"""Draw swimsuits (swim shorts are in `bottoms.py`)."""
 
 from generator.render.clothes.folds import pull_folds
 from generator.render.clothes.garment import LENGTHS, child_zoom
@@ -12,7 +12,7 @@ from generator.render.engine.scene import Scene
 
 @register_silhouette("swimsuit")
 def draw_swimsuit(scene: Scene) -> None:
-    """One piece: straps or a halter, a scooped or deep pointed neck, leg openings low or high, bound edges."""
+    """Draw a one-piece: straps or halter, scooped or deep V neck, low or high leg openings, bound edges."""
     d, pointed = scene.design, scene.choose_cut("neckline") == "v"
     child = scene.appearance.size == "child"
     wide = 1.12 if child else 1.0
@@ -87,7 +87,7 @@ def _draw_back(
     shoulder: float,
     half_strap: float,
 ) -> None:
-    """The back, seen through the neck and below the legs: higher at the neck, fuller below."""
+    """Draw the back, seen through the neck and below the legs: higher at the neck, fuller below."""
     d = scene.design
     high = d.uniform("back", 0.10, 0.17)
     crossed = d.chance("crossed straps", 0.3)
@@ -115,7 +115,7 @@ def _draw_back(
 def _stretch_folds(
     scene: Scene, chest: float, pit: float, waist: float, waist_at: float, hip: float, leg_at: float
 ) -> list[Fold]:
-    """Stretch cloth without a body in it: shallow pulls across the waist and down from the bust."""
+    """Return shallow pulls across the waist and down from the bust, as of stretch cloth without a body."""
     rng = scene.shot.generator("stretches")
     folds: list[Fold] = []
     for side in (-1, 1):

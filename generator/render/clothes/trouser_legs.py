@@ -1,4 +1,4 @@
-"""The legs of trousers and shorts: their measures, the camera on them, their shape and folds, laid flat or folded."""
+"""The legs of trousers and shorts: measures, camera, shape and folds, flat or folded."""
 
 from dataclasses import dataclass
 
@@ -12,12 +12,12 @@ from generator.render.engine.height_field import Crease, Fold
 from generator.render.engine.scene import Scene
 
 FRONT = 0.021
-"""How much lower the waist is in front than at the sides; behind it shows the inner side of the back."""
+"""How much lower the waist is in front than at the sides, in units; the inner side of the back shows above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegMeasures:
-    """The measures of a pair of trousers: half widths, and heights below the waist."""
+    """The measures of a pair of trousers in units: half widths, and heights below the waist."""
 
     waist: float
     hip: float
@@ -26,15 +26,15 @@ class LegMeasures:
     half_leg: float
     """Half width of one leg at its end."""
     foot: float
-    """How far from the axis the middle of a leg ends."""
+    """Distance of the middle of a leg end from the axis."""
     knee: float = 0.0
-    """How much the leg is drawn in or let out at the knee."""
+    """How much the leg is narrower or wider at the knee."""
 
 
 def sample_legs(
     scene: Scene, length: float, half_legs: dict[str, tuple[float, float]], *, waist: float, hip: float
 ) -> LegMeasures:
-    """The measures that `fit` and size ask for; `half_legs` holds the widths that each fit allows."""
+    """Sample the measures for fit and size; `half_legs` has the range of widths of each fit."""
     d, fit = scene.design, scene.choose_cut("fit")
     boxy = 1.15 if scene.appearance.size == "child" else 1.0
     half_leg = d.uniform("leg width", *half_legs[fit]) * boxy
@@ -48,6 +48,7 @@ def sample_legs(
 
 
 def place_legs(scene: Scene, legs: LegMeasures, zoom: float) -> None:
+    """Set the camera to the legs, which may be folded or turned."""
     if scene.pose.folded:
         fold_legs(scene, placket_side(scene), legs.hip, legs.length)
         return
@@ -69,7 +70,7 @@ def place_legs(scene: Scene, legs: LegMeasures, zoom: float) -> None:
 
 
 def leg_edges(legs: LegMeasures, step: float) -> tuple[Curve, Curve]:
-    """The outer and the inner edge of the right leg, from the waist and from the crotch down."""
+    """Return the outer and the inner edge of the right leg, from the waist and from the crotch down."""
     mid = 0.5 * (legs.crotch + legs.length) + 0.03
     thigh = legs.hip + 0.30 * (step + legs.half_leg - legs.hip)
     knee = 0.5 * (thigh + step + legs.half_leg) + legs.knee
@@ -101,7 +102,7 @@ def leg_edges(legs: LegMeasures, step: float) -> tuple[Curve, Curve]:
 
 
 def draw_legs(scene: Scene, legs: LegMeasures, *, pressed: bool = False, outseam: bool = True) -> list[float]:
-    """Both legs; the answer is where the middle of the left and of the right one ends, nowhere if they are folded."""
+    """Draw both legs; return the x of the middle of the left and the right leg end, nothing where they are folded."""
     if scene.pose.folded:
         fold_half(scene, placket_side(scene), (legs.waist, legs.hip), legs.crotch, FRONT)
         return []
@@ -145,7 +146,7 @@ def draw_legs(scene: Scene, legs: LegMeasures, *, pressed: bool = False, outseam
 
 
 def _leg_folds(scene: Scene, side: int, step: float, legs: LegMeasures) -> list[Fold]:
-    """Whiskers that fan out from the crotch, the squeeze at the knee, and what piles up above the foot."""
+    """Return folds that fan out from the crotch, gathers at the knee, and folds above the foot."""
     rng = scene.shot.generator(f"folds leg {side}")
     folds: list[Fold] = []
     for i in range(int(rng.integers(3, 5))):

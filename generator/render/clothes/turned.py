@@ -1,8 +1,8 @@
-"""Garments on a body that is turned a little: the near half wide, the far half narrow, buttons off the middle.
+"""Turned garments: map the flat drawing onto a body that is rotated about its vertical axis.
 
-The flat drawing is put round an upright body, which is then turned and seen from a few steps away, at the height of the
-chest. Outlines, seams, threads, folds and fittings all follow, because they pass through the same two functions
-(`rasterize.bent` and its inverse). A body is an ellipse from side to side; sleeves hang beside it.
+Outlines, seams, threads, folds and fittings all follow, because they pass through the same two functions
+(`rasterize.bend_point` and its inverse). A body has an elliptic section; sleeves hang at its sides. The camera is a few
+steps away at chest height.
 """
 
 import math
@@ -16,29 +16,29 @@ from generator.render.engine.curves import Point
 from generator.render.engine.scene import Scene
 
 ROUNDNESS = 0.66
-"""Depth of a body over its half width; chests measure 0.65 to 0.75."""
+"""Depth of a body over its half width; real chests measure 0.65 to 0.75."""
 FLATTER = 0.42
-"""Depth at the neck point against that at the chest."""
+"""Depth at the neck relative to that at the chest."""
 NEAR = 0.26
-"""How much larger things look for each unit that they are nearer: a camera about four metres away."""
+"""Enlargement per unit of depth: a camera about four metres away."""
 EYE = 0.26
-"""Height of the camera below the neck point, units."""
+"""Height of the camera below the neck point, in units."""
 RELIEF = 0.34
-"""Share of its true depth by which a body shades from side to side: a softbox leaves little more."""
+"""Share of the true depth that is added to the height field; a softbox lights a full body too unevenly."""
 STEP = 0.03
-"""Distance of the heights at which a body is measured, units."""
+"""Distance of the heights at which a body is tabulated, in units."""
 TOP, LOW = -0.21, 1.14
 
 
 Leg = tuple[float, float, float]
-"""The middle and half the width of a leg at a height: (middle, half width, y)."""
+"""A leg at one height: (middle, half width, y), in units."""
 
 
 def turn_garment(scene: Scene, sides: Sequence[Point], *, chest_at: float = 0.0, legs: Sequence[Leg] = ()) -> None:
-    """Turns a garment as this shot asks, if it does: `sides` are half widths as (half width, y), from the top down.
+    """Turn a garment if this shot asks for it; `sides` are half widths as (half width, y) from the top down.
 
-    From `chest_at` on a body is as deep as it ever is; above it thins out towards the neck. `legs` start where they
-    part.
+    From `chest_at` (y) downwards the body has its full depth; above, it gets thinner towards the neck. `legs` start
+    where they part.
     """
     if scene.pose.yaw:
         scene.turn_body(bend_table(scene.pose.yaw, sides, chest_at, legs))
@@ -47,7 +47,7 @@ def turn_garment(scene: Scene, sides: Sequence[Point], *, chest_at: float = 0.0,
 def bend_table(
     yaw: float, sides: Sequence[Point], chest_at: float = 0.0, legs: Sequence[Leg] = ()
 ) -> npt.NDArray[np.float64]:
-    """The rows that `rasterize.bent` reads: the view, then the body at even heights."""
+    """Return the rows that `rasterize.bend_point` reads: the view, then the body at even heights."""
     y = np.arange(TOP, LOW, STEP)
     half = np.interp(y, [at for _, at in sides], [wide for wide, _ in sides])
     deep = ROUNDNESS * half
@@ -67,6 +67,6 @@ def bend_table(
 
 
 def bevel(scene: Scene) -> None:
-    """Raises a turned garment as the body in it is round, so that one side of it lies in the light."""
+    """Raise a turned garment like the round body in it, so that the light falls on one side."""
     if scene.bend.size:
         rasterize.add_body_depth(scene.height, scene.alpha, scene.x, scene.y, scene.bend, RELIEF)

@@ -1,4 +1,4 @@
-"""The cloths that pattern sheets ask for by name, chosen from an appearance."""
+"""The cloths that silhouettes name ("main", "lining", "fitting", ...), derived from an appearance."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearl
 
 
 def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
-    """Every cloth of a product: `main` carries material and pattern, the others follow from its colour."""
+    """Return name -> cloth: `main` has the material and pattern; the colours of the others follow from its colour."""
     colour = linear(appearance.colour)
     material, pattern = appearance.material, appearance.pattern
     deep = mix(colour * 0.42, HORN, 0.45)
@@ -73,5 +73,5 @@ def _lining(lining: str, colour: Colour, material: str, pattern: str) -> Cloth:
 
 
 def _thread(colour: Colour, material: str) -> Colour:
-    """Orange on denim, else a little lighter or darker than the cloth."""
+    """Return orange for denim, otherwise a little lighter or darker than the cloth."""
     return linear("#cf8a3c") if material == "denim" else mix(colour, palette(colour).contrast, 0.22)

@@ -1,4 +1,4 @@
-"""Colours in linear light and the small palette that a pattern mixes from one ground colour."""
+"""Colours in linear light, and the palette that a pattern derives from one ground colour."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ Colour = npt.NDArray[np.float32]
 """Linear RGB, shape (3,), 0 to 1."""
 
 BLACKEST = 0.010
-"""Reflectance of the darkest dye; pure black would hide every fold."""
+"""Reflectance of the darkest dye; pure black would hide all folds."""
 
 
 def linear(code: str) -> Colour:
-    """The linear colour of an sRGB code #rrggbb, kept within the reflectance of dyed cloth."""
+    """Return the linear colour of an sRGB code #rrggbb, limited to the reflectance of dyed cloth (IEC 61966-2-1)."""
     srgb = np.array([int(code[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     return (BLACKEST + (0.90 - BLACKEST) * light).astype(np.float32)
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """`share` of b in a."""
+    """Return the mixture of two colours with the given share of `b`."""
     return (a * (1 - share) + b * share).astype(np.float32)
 
 
 def luminance(colour: Colour) -> float:
-    """Relative luminance (Rec. 709)."""
+    """Return the relative luminance (Rec. 709), 0 to 1."""
     return float(colour @ np.array([0.2126, 0.7152, 0.0722], np.float32))
 
 
@@ -47,7 +47,7 @@ class Palette:
 
 
 def palette(ground: Colour) -> Palette:
-    """Three companions of a ground colour that stay readable on it, whatever it is."""
+    """Return three companion colours that are readable on any ground colour."""
     far = CREAM if luminance(ground) < 0.22 else INK
     turned = np.roll(ground, 1) * 0.55 + np.array([0.20, 0.04, 0.03], np.float32)
     return Palette(ground, mix(ground, far, 0.82), mix(ground, far, 0.42), np.clip(turned, 0.02, 0.8))

@@ -1,6 +1,6 @@
-"""Outlines from a few points: smooth curves joined at corners, mirrored halves, ribbons, discs and boxes.
+"""Outlines from a few points: splines joined at corners, mirrored halves, ribbons, discs and boxes.
 
-Garment units: x grows to the right from the axis of symmetry, y grows downwards; the picture is 1 unit wide.
+Garment units: x grows to the right from the axis of symmetry, y grows downwards; the image is 1 unit wide at zoom 1.
 """
 
 import math
@@ -16,7 +16,7 @@ Point = tuple[float, float]
 Curve = Sequence[Point]
 Stretch = Curve | Point
 Outline = npt.NDArray[np.float64]
-"""The vertices of a closed polygon or of an open line, shape (n, 2)."""
+"""Vertices of a closed polygon or an open line, shape (n, 2), garment units."""
 
 _STEPS = 8
 _T = np.arange(_STEPS) / _STEPS
@@ -24,9 +24,9 @@ _HERMITE = np.stack([2 * _T**3 - 3 * _T**2 + 1, _T**3 - 2 * _T**2 + _T, 3 * _T**
 
 
 def outline(*stretches: Stretch) -> Outline:
-    """A closed outline of stretches joined at corners: smooth curves, or bare points reached in a straight line.
+    """Return a closed outline of parts joined at corners: smooth curves, or single points joined by straight lines.
 
-    A stretch starts where the one before it ended; the last is closed to the first in a straight line.
+    Each part starts where the previous one ends. A straight line closes the last to the first.
     """
     curves = _chain(stretches)
     points = [point for curve in curves for point in curve[1:]]
@@ -38,18 +38,18 @@ def outline(*stretches: Stretch) -> Outline:
 
 
 def mirrored_outline(*half: Stretch) -> Outline:
-    """A closed outline from its right half, given from the top of the axis to its bottom."""
+    """Return a closed outline from its right half, given from the top of the axis to its bottom."""
     curves = _chain(half)
     return outline(*curves, *[mirror_curve(curve)[::-1] for curve in reversed(curves)])
 
 
 def smooth_loop(points: Curve) -> Outline:
-    """A closed outline without a corner."""
+    """Return a closed outline without corners through the points."""
     return _spline(np.array(points), np.zeros(len(points), bool))
 
 
 def smooth_line(curve: Curve) -> Outline:
-    """An open smooth line through the points."""
+    """Return an open smooth line through the points."""
     if len(curve) == 2:
         return np.array(curve)
     ends = np.zeros(len(curve), bool)
@@ -58,14 +58,14 @@ def smooth_line(curve: Curve) -> Outline:
 
 
 def ribbon(curve: Curve, width: float, end_width: float | None = None) -> Outline:
-    """The outline of a band laid along an open curve; the width may taper to `end_width`."""
+    """Return the outline of a band along an open curve; its width (units) may taper to `end_width`."""
     return stroke_outline(
         smooth_line(curve).astype(np.float64), float(width), float(width if end_width is None else end_width)
     )
 
 
 def disc(x: float, y: float, rx: float, ry: float | None = None, power: float = 2.0) -> Outline:
-    """An ellipse; a power above 2 squares it off (superellipse)."""
+    """Return an ellipse with 48 vertices; a power above 2 makes it squarer (superellipse)."""
     angle = np.linspace(0, 2 * np.pi, 48, endpoint=False)
     c, s = np.cos(angle), np.sin(angle)
     ry = rx if ry is None else ry
@@ -74,7 +74,7 @@ def disc(x: float, y: float, rx: float, ry: float | None = None, power: float = 
 
 
 def box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Outline:
-    """A rectangle with rounded corners."""
+    """Return a rectangle with rounded corners."""
     if radius <= 0:
         return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
     quarter = np.linspace(0, np.pi / 2, 6)
@@ -88,27 +88,27 @@ def box(x0: float, y0: float, x1: float, y1: float, radius: float = 0.0) -> Outl
 
 
 def mirror_curve(curve: Curve) -> list[Point]:
-    """The curve on the other side of the axis, point order kept."""
+    """Return the curve mirrored at the axis, in the same point order."""
     return [(-x, y) for x, y in curve]
 
 
 def on_side(curve: Curve, side: int) -> list[Point]:
-    """The curve as given for side +1, flipped for side -1."""
+    """Return the curve for side +1, mirrored for side -1."""
     return [(side * x, y) for x, y in curve]
 
 
 def interpolate(a: Point, b: Point, t: float) -> Point:
-    """The point a share `t` of the way from a to b."""
+    """Return the point at share `t` of the way from a to b."""
     return (a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t)
 
 
 def angle_down(a: Point, b: Point) -> float:
-    """The angle of the line from a to b against straight down, positive towards +x (radians)."""
+    """Return the angle of the line from a to b against straight down, positive towards +x (radians)."""
     return math.atan2(b[0] - a[0], b[1] - a[1])
 
 
 def _chain(stretches: Sequence[Stretch]) -> list[list[Point]]:
-    """The stretches as curves that each begin at the end of the one before."""
+    """Return the parts as curves that each begin at the end of the previous one."""
     curves: list[list[Point]] = []
     for stretch in stretches:
         bare = isinstance(stretch[0], int | float)
@@ -125,5 +125,5 @@ def _same(a: Point, b: Point) -> bool:
 
 
 def _spline(points: Outline, corners: npt.NDArray[np.bool_]) -> Outline:
-    """Cubic Hermite with chord-length tangents: close points beside distant ones do not overshoot."""
+    """Return a cubic Hermite spline with chord-length tangents, which avoids overshoot at uneven spacing."""
     return hermite_spline(points.astype(np.float64), corners, _HERMITE)

@@ -1,6 +1,7 @@
-"""Fittings and small parts: buttons, rings, buckles, zips, straps, pockets.
+"""Draw fittings and small parts: buttons, rings, buckles, zips, straps, pockets.
 
-A fitting of the cloth `fitting` is metal where the appearance asks for silver or gold, and horn otherwise.
+A fitting of the cloth `fitting` is metal where the appearance asks for silver or gold, otherwise horn. Sizes are in
+garment units.
 """
 
 import math
@@ -14,7 +15,7 @@ from schemas.appearance import ANY
 
 
 def choose_usual_cut(scene: Scene, name: str, usual: str, share: float) -> str:
-    """The word of a cut; where the design may choose, it takes the usual one in `share` of all designs."""
+    """Return the value of a cut; where the design may choose, `usual` has the probability `share`."""
     asked = getattr(scene.appearance, name) != ANY
     return usual if not asked and scene.design.chance(f"{name} as usual", share) else scene.choose_cut(name)
 
@@ -22,13 +23,13 @@ def choose_usual_cut(scene: Scene, name: str, usual: str, share: float) -> str:
 def _local_distances(
     scene: Scene, x: float, y: float, reach: float
 ) -> tuple[Window, Float32Array, Float32Array] | None:
-    """The window around a point, and the distances to it along x and y; None when it leaves the picture."""
+    """Return the window around a point and the distances to it along x and y (units), or None outside the image."""
     window = scene.window_at(x, y, reach)
     return None if window is None else (window, scene.x[window] - np.float32(x), scene.y[window] - np.float32(y))
 
 
 def draw_button(scene: Scene, x: float, y: float, radius: float = 0.012, cloth: str = "fitting") -> None:
-    """A round button with a raised rim and four holes; under about 3 pixels the holes are one dark dot."""
+    """Draw a round button with a raised rim and four holes; below about 3 pixels the holes are one dark dot."""
     place = _local_distances(scene, x, y, 1.9 * radius)
     if place is None:
         return
@@ -49,7 +50,7 @@ def draw_button(scene: Scene, x: float, y: float, radius: float = 0.012, cloth: 
 def draw_ring(
     scene: Scene, x: float, y: float, rx: float, ry: float, width: float, cloth: str = "fitting", power: float = 2.0
 ) -> None:
-    """A closed loop of round wire; a higher power squares it off into a buckle frame."""
+    """Draw a closed loop of round wire; a power above 2 makes it squarer, like the frame of a buckle."""
     place = _local_distances(scene, x, y, 1.25 * max(rx, ry) + width)
     if place is None:
         return
@@ -64,7 +65,7 @@ def draw_ring(
 def _wire_profile(
     dx: Float32Array, dy: Float32Array, rx: float, ry: float, width: float, power: float, zoom: float
 ) -> tuple[Float32Array, Float32Array]:
-    """Mask and round profile of a wire along the superellipse |x/rx|^p + |y/ry|^p = 1."""
+    """Return mask and round height profile of a wire along the superellipse |x/rx|^p + |y/ry|^p = 1."""
     level = (np.abs(dx / rx) ** power + np.abs(dy / ry) ** power) ** (1 / power)
     away = np.abs(level - 1) * min(rx, ry)
     mask = np.clip((width / 2 - away) * zoom + 0.5, 0, 1)
@@ -72,20 +73,20 @@ def _wire_profile(
 
 
 def draw_buckle(scene: Scene, x: float, y: float, rx: float, ry: float, width: float) -> None:
-    """A squared frame with a prong across it."""
+    """Draw a squared frame with a prong across it."""
     draw_ring(scene, x, y, rx, ry, width, power=5.0)
     bar = box(x - rx, y - 0.40 * width, x + 0.35 * rx, y + 0.40 * width, 0.3 * width)
     scene.add_overlay(bar, "fitting", puff=0.004, soft=0.4 * width, shadow=0.3, clip=False)
 
 
 def draw_plate(scene: Scene, x: float, y: float, half_width: float, half_height: float, cloth: str = "fitting") -> None:
-    """A domed plaque, rounded at its corners."""
+    """Draw a domed plaque with rounded corners."""
     shape = box(x - half_width, y - half_height, x + half_width, y + half_height, 0.5 * min(half_width, half_height))
     scene.add_overlay(shape, cloth, puff=0.004, soft=0.25 * half_height, clip=False)
 
 
 def draw_zipper(scene: Scene, curve: Curve, *, width: float = 0.020, pull: bool = True) -> None:
-    """Tape, teeth and puller along a curve; the puller hangs from its first point."""
+    """Draw tape, teeth and puller along a curve; the puller hangs from the first point."""
     scene.add_overlay(ribbon(curve, 2.0 * width), "tape", puff=0.002, shadow=0.3)
     scene.add_overlay(ribbon(curve, width), "teeth", puff=0.004, soft=0.35 * width, shadow=0.0)
     if pull:
@@ -94,12 +95,12 @@ def draw_zipper(scene: Scene, curve: Curve, *, width: float = 0.020, pull: bool 
 
 
 def draw_strap(scene: Scene, curve: Curve, width: float, cloth: str = "main", *, clip: bool = False) -> None:
-    """A flat band of cloth along a curve, riding on what is below."""
+    """Draw a flat band of cloth along a curve, on top of what is below."""
     scene.add_overlay(ribbon(curve, width), cloth, soft=0.3 * width, shadow=0.5, clip=clip, part="strap")
 
 
 def draw_patch_pocket(scene: Scene, x0: float, y0: float, x1: float, y1: float, cloth: str = "main") -> None:
-    """A sewn-on pocket with a pointed bottom."""
+    """Draw a sewn-on pocket with a pointed bottom."""
     tip, middle = 0.15 * (y1 - y0), (x0 + x1) / 2
     shape = outline([(x0, y0), (x1, y0)], (x1, y1 - tip), [(middle, y1), (x0, y1 - tip)])
     scene.add_overlay(shape, cloth, puff=0.004, soft=0.010, part="pocket")
@@ -107,7 +108,7 @@ def draw_patch_pocket(scene: Scene, x0: float, y0: float, x1: float, y1: float, 
 
 
 def draw_flap(scene: Scene, a: Point, b: Point, depth: float, cloth: str = "main") -> None:
-    """A pocket flap hanging from the line a-b."""
+    """Draw a pocket flap that hangs from the line a-b."""
     shape = outline(
         [a, b],
         [
@@ -122,5 +123,5 @@ def draw_flap(scene: Scene, a: Point, b: Point, depth: float, cloth: str = "main
 
 
 def draw_welt(scene: Scene, a: Point, b: Point, width: float = 0.022, cloth: str = "main") -> None:
-    """A slanted pocket opening with a bound edge."""
+    """Draw a slanted pocket opening with a bound edge."""
     scene.add_overlay(ribbon([a, b], width), cloth, puff=0.004, soft=0.008, shadow=0.6, clip=False, part="pocket")

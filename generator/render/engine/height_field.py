@@ -1,6 +1,6 @@
-"""Height fields: what makes a flat panel of cloth look stuffed, folded or quilted.
+"""Height fields that make a flat panel look stuffed, folded or quilted, and tileable noise.
 
-Heights are in garment units, like x and y, so that their shape hardly depends on the size of the picture.
+Heights are in garment units, like x and y, so that they hardly depend on the size of the image.
 """
 
 import functools
@@ -16,24 +16,24 @@ from generator.render.engine.curves import Point
 from generator.render.engine.kernels import add_creases, add_flutes, gaussian_blur, sample_tile
 
 TILE_SIDE = 1024
-"""Texels along a side of the grain plate; plates repeat seamlessly."""
+"""Texels along a side of the white noise tile; tiles repeat seamlessly."""
 CELLS, CELL_TEXELS = 32, 16
-"""Cells along a side of the smooth plate, and texels along a side of a cell: it fits into the cache of a core."""
+"""Cells along a side of the smooth noise tile, and texels along a side of a cell; the tile fits into a core's cache."""
 MAX_WARP = 0.008
-"""How far the warp of limp cloth moves a point at most, units."""
+"""Maximum displacement of a point by the warp of limp cloth, in units."""
 FLUTE_STEPS = 768
-"""Places in the tables of a fluted cloth."""
+"""Number of entries in the tables of `Flutes`."""
 
 
 class Fold(Protocol):
     """Something that adds height to a panel."""
 
     def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
-        """The height that the fold adds at points in garment units."""
+        """Return the height of the fold (units) at points in garment units."""
 
 
 class Crease(NamedTuple):
-    """A ridge (depth > 0) or valley from a to b, dying out at both ends, with a flat and a steep side."""
+    """A ridge (depth > 0) or valley from a to b (units) that fades at both ends, with a flat and a steep side."""
 
     a: Point
     b: Point
@@ -42,11 +42,11 @@ class Crease(NamedTuple):
     bow: float = 0.0
     """Sideways bend, as a share of the length."""
     sharp: float = 0.35
-    """0 rounded over, 1 a knife edge."""
+    """0 rounded, 1 a sharp ridge."""
     root: float = 0.0
-    """0 swells in the middle; 1 springs up narrow at a, where the cloth is held, and spreads and dies towards b."""
+    """0 is highest in the middle; 1 starts narrow at a, where the cloth is held, and widens and fades towards b."""
     waver: float = 0.0
-    """Other than 0, the phase of an unevenness along the fold."""
+    """Phase of an unevenness along the fold; 0 for none."""
 
     def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         return sum_folds([self], x, y)
@@ -55,26 +55,26 @@ class Crease(NamedTuple):
 class Flutes(NamedTuple):
     """Hanging folds that open towards a hem, as in a skirt: none at `top`, deepest at `bottom`.
 
-    No two are alike: each has its own width, height and beginning, round crests and narrow valleys.
+    All differ: each has its own width, height and start, with round crests and narrow valleys.
     """
 
     top: float
     bottom: float
     half_width: float
-    """Half width of the cloth at the bottom."""
+    """Half width of the cloth at the bottom, in units."""
     top_width: float
-    """Half width of the cloth at the top."""
+    """Half width of the cloth at the top, in units."""
     waves: float
-    """Folds across the cloth."""
+    """Number of folds across the cloth."""
     depth: float
     phase: float
-    """Which of all such cloths it is."""
+    """Seed of the shapes."""
 
     def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
         return sum_folds([self], x, y)
 
     def tables(self) -> tuple[Float32Array, Float32Array]:
-        """Crest height and beginning of the fold at each of `FLUTE_STEPS` places over 3 half widths."""
+        """Return crest height and start of the fold at `FLUTE_STEPS` points across 3 half widths."""
         rng = np.random.default_rng(int(abs(self.phase) * 1e6))
         mean = 2 / max(self.waves, 0.5)
         num_folds = math.ceil(3 / (0.55 * mean)) + 1
@@ -92,25 +92,25 @@ class Flutes(NamedTuple):
 def resize(
     plane: Float32Array, width: int, height: int, method: Image.Resampling = Image.Resampling.BICUBIC
 ) -> Float32Array:
-    """A float plane at another size."""
+    """Return a float plane resampled to width x height."""
     if plane.shape == (height, width):
         return plane
     return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize((width, height), method))
 
 
 def blur(plane: Float32Array, sigma: float) -> Float32Array:
-    """About a Gaussian of `sigma` cells, zero beyond the plane."""
+    """Blur a plane approximately by a Gaussian of `sigma` cells, zero outside the plane."""
     return gaussian_blur(np.ascontiguousarray(plane), sigma, 0.0, 0.0) if sigma >= 0.35 else plane
 
 
 def inflate(mask: Float32Array, radius: float) -> Float32Array:
-    """Low at the edge of the mask, 1 deeper inside than about `radius` cells, with a smooth shoulder between."""
+    """Return a height that is low at the edge of the mask and 1 deeper than about `radius` cells inside."""
     inner = np.clip((blur(mask, radius) - 0.3) / 0.7, 0, 1)
     return np.asarray(inner * inner * (3 - 2 * inner), np.float32)
 
 
 def sum_folds(folds: Iterable[Fold], x: Float32Array, y: Float32Array, uneven: float = MAX_WARP) -> Float32Array:
-    """The sum of all folds; x and y stray by at most `uneven` units from a regular grid."""
+    """Return the sum of all folds at (x, y); x and y deviate by at most `uneven` units from a regular grid."""
     total = np.zeros_like(x)
     creases = []
     for fold in folds:
@@ -127,7 +127,7 @@ def sum_folds(folds: Iterable[Fold], x: Float32Array, y: Float32Array, uneven: f
 
 
 def quilt_height(style: str, u: Float32Array, v: Float32Array, period: float) -> Float32Array:
-    """Padding between stitch lines, 0 at the stitches and about 0.2 periods high: `diamond` or `channel`."""
+    """Return padding between stitch lines, 0 at the stitches and about 0.2 periods high: `diamond` or `channel`."""
     if style == "channel":
         return np.asarray(0.24 * period * np.sqrt(np.abs(np.sin(np.pi / period * v))), np.float32)
     rise = np.abs(np.sin(np.pi / period * (0.8 * u + 0.6 * v)) * np.sin(np.pi / period * (0.8 * u - 0.6 * v)))
@@ -136,7 +136,7 @@ def quilt_height(style: str, u: Float32Array, v: Float32Array, period: float) ->
 
 @functools.cache
 def smooth_noise_tile() -> Float32Array:
-    """A seamless plate of smooth noise, unit variance; one cell of the noise is `BLOTCH` texels."""
+    """Return a seamless tile of smooth noise with unit variance; one cell has `CELL_TEXELS` texels per side."""
     noise = np.random.default_rng(20).standard_normal((CELLS, CELLS)).astype(np.float32)
     margin = 4
     padded = np.pad(noise, margin, mode="wrap")
@@ -148,14 +148,17 @@ def smooth_noise_tile() -> Float32Array:
 
 @functools.cache
 def white_noise_tile() -> Float32Array:
-    """A seamless plate of white noise, unit variance."""
+    """Return a seamless tile of white noise with unit variance, shape (TILE_SIDE, TILE_SIDE)."""
     return np.random.default_rng(21).standard_normal((TILE_SIDE, TILE_SIDE)).astype(np.float32)
 
 
 def smooth_noise(
     u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None, layer: int = 0
 ) -> Float32Array:
-    """Smooth noise that lies in the cloth, with cells of `cell_u` by `cell_v` units; `layer` picks another part."""
+    """Return smooth noise at texture coordinates, with cells of `cell_u` by `cell_v` units.
+
+    `layer` selects another one.
+    """
     u, v = np.broadcast_arrays(np.asarray(u, np.float32), np.asarray(v, np.float32))
     scales = CELL_TEXELS / cell_u, CELL_TEXELS / (cell_v or cell_u)
     shifts = 8192.0 + 57 * layer, 8192.0 + 131 * layer
@@ -164,7 +167,7 @@ def smooth_noise(
 
 
 def white_noise(u: Float32Array, v: Float32Array, cell_u: float, cell_v: float | None = None) -> Float32Array:
-    """White noise that lies in the cloth, one value for each cell."""
+    """Return white noise at texture coordinates, one value per cell of `cell_u` by `cell_v` units."""
     i = (v * np.float32(1 / (cell_v or cell_u)) + np.float32(4096)).astype(np.int32) & (TILE_SIDE - 1)
     j = (u * np.float32(1 / cell_u) + np.float32(4096)).astype(np.int32) & (TILE_SIDE - 1)
     return np.asarray(white_noise_tile()[i, j])

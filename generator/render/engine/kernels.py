@@ -1,4 +1,7 @@
-"""Loops over the planes of a scene: blur, noise, folds, shadows, seams, and laying one panel over the others."""
+"""Compiled kernels on the planes of a scene: blur, noise, folds, shadows, seams, compositing of panels.
+
+Arrays have the shape (height, width) and one value per pixel unless stated otherwise.
+"""
 
 import math
 
@@ -9,7 +12,7 @@ from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit
 
 @njit_cached
 def downsample(plane: Float32Array, factor: int) -> Float32Array:
-    """Means of factor x factor cells, with a rim of three cells of zeros; cells past the edge count as zeros too."""
+    """Return the means of factor x factor cells with a border of three zero cells; pixels outside count as zero."""
     height, width = plane.shape
     rows, columns = (height + factor - 1) // factor, (width + factor - 1) // factor
     small = np.zeros((rows + 6, columns + 6), np.float32)
@@ -26,7 +29,7 @@ def downsample(plane: Float32Array, factor: int) -> Float32Array:
 
 @njit_cached
 def blur_in_place(small: Float32Array, tap: float) -> None:
-    """Blurs a small plane in place, along rows and columns, with the weights tap, 1 - 2 tap, tap."""
+    """Blur a small plane in place along rows and columns with the weights tap, 1 - 2 tap, tap."""
     height, width = small.shape
     t, m = np.float32(tap), np.float32(1 - 2 * tap)
     for i in range(height):
@@ -45,9 +48,9 @@ def blur_in_place(small: Float32Array, tap: float) -> None:
 
 @njit_cached
 def upsample(small: Float32Array, factor: int, height: int, width: int, down: float, right: float) -> Float32Array:
-    """A plane from the cells of `reduced` by cubic B-splines (no facets), moved by a fraction of a pixel.
+    """Upsample the cells of `downsample` by cubic B-splines, shifted by a fraction of a pixel.
 
-    Along rows first, where there are few of them yet; then each row of pixels is a mean of four whole rows.
+    Rows first, while there are few of them; then each row of pixels is a weighted mean of four whole rows.
     """
     rows, columns = small.shape
     broad = np.empty((rows, width), np.float32)
@@ -72,9 +75,10 @@ def upsample(small: Float32Array, factor: int, height: int, width: int, down: fl
 
 @njit_cached
 def gaussian_blur(plane: Float32Array, sigma: float, down: float, right: float) -> Float32Array:
-    """A blur of about `sigma` pixels, zero beyond the plane, moved down and to the right; large radii cost no more.
+    """Blur by approximately `sigma` pixels, zero outside, and shift down and right by so many pixels.
 
-    Means over cells, three taps and cubic B-splines have the variances 1/12, 2 tap and 1/3 of a cell.
+    The cost does not depend on sigma. Cell means, three taps and cubic B-splines have the variances 1/12, 2 tap and 1/3
+    of a squared cell.
     """
     factor = max(1, int(sigma / 0.8))
     small = downsample(plane, factor)
@@ -88,7 +92,7 @@ def gaussian_blur(plane: Float32Array, sigma: float, down: float, right: float) 
 def sample_tile(
     u: Float32Array, v: Float32Array, plate: Float32Array, scales: tuple[float, float], shifts: tuple[float, float]
 ) -> Float32Array:
-    """A seamless plate, interpolated at scaled and shifted places (> 0); arrays are flat but the plate, of side 2^n."""
+    """Sample a seamless tile bilinearly at u * scale + shift (> 0). Arrays are flat; the side of the tile is 2^n."""
     found = np.empty(u.shape[0], np.float32)
     side = plate.shape[0] - 1
     scale_u, scale_v = np.float32(scales[0]), np.float32(scales[1])
@@ -106,17 +110,16 @@ def sample_tile(
 
 @njit_cached
 def worley_distances(points: Float32Array, side: int) -> Float64Array:
-    """F2 - F1 of Worley's cellular noise at `side` x `side` places: how much farther is the second nearest, in cells.
+    """Return F2 - F1 of Worley's cellular noise at side x side points, in cells.
 
-    Every cell has one point, at `points[i, j]` (down, right) from its middle; those around the plate come first and
-    last.
+    Each cell has one point, at `points[i, j]` (down, right) from its middle. `points` has a border of one wrapped cell.
     """
     found = np.empty((side, side))
     for i in range(side):
         down = (i + 0.5) * (points.shape[0] - 2) / side
         for j in range(side):
             right = (j + 0.5) * (points.shape[1] - 2) / side
-            nearest = second = 81.0  # squares
+            nearest = second = 81.0  # squared distances
             for row in range(3):
                 for column in range(3):
                     y, x = int(down) + row, int(right) + column
@@ -130,9 +133,9 @@ def worley_distances(points: Float32Array, side: int) -> Float64Array:
 
 @njit_cached
 def add_creases(total: Float32Array, x: Float32Array, y: Float32Array, creases: Float64Array, uneven: float) -> None:
-    """Adds creases to a relief, near each of them; a row holds the fields of `relief.Crease`, points first.
+    """Add creases to a height field; a row of `creases` has the fields of `height_field.Crease`, points first.
 
-    `uneven` is how far x and y stray from a regular grid, at most; units.
+    `uneven` is the maximum deviation of x and y from a regular grid, in units.
     """
     rows, columns = total.shape
     if rows < 2 or columns < 2:
@@ -166,7 +169,7 @@ def add_creases(total: Float32Array, x: Float32Array, y: Float32Array, creases: 
         margin_j, margin_i = slack + reach / cell * abs(ey), slack + reach / cell * abs(ex)
         first_i, last_i = max(0, int(min(i0, i) - margin_i)), min(rows, int(max(i1, i) + margin_i) + 2)
         first_j, last_j = max(0, int(min(j0, j) - margin_j)), min(columns, int(max(j1, j) + margin_j) + 2)
-        fall = yj * ex - xj * ey  # how much nearer to the upper side of the crease each further column is
+        fall = yj * ex - xj * ey  # how the distance to the upper side of the crease changes per column
         for i in range(first_i, last_i):
             row_j, row_end = first_j, last_j
             if abs(fall) * (last_j - first_j) > 4 * reach:
@@ -185,7 +188,7 @@ def add_creases(total: Float32Array, x: Float32Array, y: Float32Array, creases: 
                 k = int(t * steps)
                 f = t * steps - k
                 s = (across - bend[k] - f * (bend[k + 1] - bend[k])) * sharpness[k]
-                s *= 0.62 if s < 0 else 1.75  # folds of cloth fall steeply on one side
+                s *= 0.62 if s < 0 else 1.75  # folds of cloth are steeper on one side
                 q = s * s
                 if q > 7.84:
                     continue
@@ -204,7 +207,7 @@ def add_flutes(
     starts: Float32Array,
     shape: tuple[float, float, float, float, float],
 ) -> None:
-    """Adds hanging folds: crest heights and where each begins, tabulated over -1.5..1.5 half widths of the cloth."""
+    """Add hanging folds; crest heights and starts are tabulated over -1.5..1.5 half widths of the cloth."""
     top, bottom, wide_top, wide_bottom, depth = shape
     last = crests.shape[0] - 2
     for i in range(total.shape[0]):
@@ -233,7 +236,7 @@ def panel_height(
     crumple: Float32Array,
     sizes: tuple[float, float, float, float, float],
 ) -> Float32Array:
-    """The relief of a panel from its mask blurred over three widths: shoulder, bulge and rolled edge, and its folds."""
+    """Return the height of a panel (units) from its mask blurred with three widths: rise, bulge, rolled edge, folds."""
     puff, volume, edge = np.float32(sizes[0]), np.float32(sizes[1]), np.float32(sizes[2])
     lift, folded = np.float32(sizes[3]), np.float32(sizes[4])
     zero, one, two, three, low = np.float32(0), np.float32(1), np.float32(2), np.float32(3), np.float32(0.3)
@@ -263,7 +266,7 @@ def panel_height(
 
 @njit_cached
 def darken(shade: Float32Array, soft: Float32Array, strength: float) -> None:
-    """Multiplies by 1 - strength x soft."""
+    """Multiply `shade` by 1 - strength x soft."""
     s = np.float32(strength)
     for i in range(shade.shape[0]):
         for j in range(shade.shape[1]):
@@ -280,7 +283,7 @@ def cast_shadow(
     down: float,
     right: float,
 ) -> None:
-    """Darkens by a wide shadow and by a tight one, `near` moved by a fraction of a pixel."""
+    """Darken by a wide shadow and by a contact shadow; `near` is shifted by a fraction of a pixel."""
     height, width = shade.shape
     wide, tight = np.float32(strengths[0]), np.float32(strengths[1])
     di, dj = math.floor(down), math.floor(right)
@@ -299,7 +302,7 @@ def cast_shadow(
 def press_seam(
     relief: Float32Array, away: Float32Array, place: Float32Array, sizes: tuple[float, float, float, float, float]
 ) -> None:
-    """A groove along a traced line, and the cloth beside it drawn up between the stitches; sizes in pixels."""
+    """Press a groove along a traced line and pucker the cloth on both sides; sizes are in pixels."""
     depth, width, pucker, period, phase = sizes
     for i in range(relief.shape[0]):
         for j in range(relief.shape[1]):
@@ -320,9 +323,10 @@ def composite_panel(
     planes: Float32Array,
     owners: UInt8Array,
 ) -> None:
-    """Lays a panel into the planes of a scene: alpha, height, shade, quilt, u, v, share, x, y and top, under, part.
+    """Composite a panel into the planes of a scene.
 
-    Each pixel remembers the two cloths that cover most of it, and the share of the upper one.
+    The planes are alpha, height, shade, padding, u, v, top share, x, y; `owners` has top cloth, second cloth and part.
+    Each pixel keeps the two cloths that cover most of it, and the share of the top one.
     """
     cloth, name = labels
     value, padded, c, s = look

@@ -1,8 +1,8 @@
-"""Light and camera: from the planes of a scene to a photograph in a white studio.
+"""Studio lighting: from the planes of a scene to an RGB image.
 
-A key softbox from the upper left, a weak fill from the right, a bright ceiling; broad and tight highlights for glossy
-surfaces; occlusion in hollows. Then exposure, film shoulder, sRGB, sharpening and sensor noise. Background, exposure
-and noise depend on the shot alone.
+A key softbox from the upper left, a weak fill light from the right, a bright ceiling; broad and tight highlights for
+glossy surfaces; ambient occlusion. Then exposure, tone curve, sRGB, sharpening and sensor noise. Background, exposure
+and noise depend on the shot only.
 """
 
 import functools
@@ -30,16 +30,16 @@ from generator.render.engine.variation import Variation
 QUILT_PERIOD = 0.075
 """Distance between stitch lines, in units."""
 _CURVE_WHITE = 1.6
-"""Linear light that the film still tells apart from more."""
+"""Linear light at which the tone curve saturates."""
 
 
 def shade(scene: Scene) -> Image.Image:
-    """The finished picture, RGB, `scene.size` pixels square."""
+    """Shade a scene; return the RGB image, `scene.size` pixels square."""
     return develop_film(render_light(scene), scene.shot)
 
 
 def render_light(scene: Scene) -> Float32Array:
-    """The linear light that reaches the camera, shape (size, size, 3)."""
+    """Return the linear light at the camera, shape (size, size, 3)."""
     light = render_backdrop(scene)
     covered = np.flatnonzero(scene.alpha.max(axis=1) > 0), np.flatnonzero(scene.alpha.max(axis=0) > 0)
     if covered[0].size:
@@ -50,7 +50,7 @@ def render_light(scene: Scene) -> Float32Array:
 
 
 def shade_window(scene: Scene, window: Window) -> Float32Array:
-    """The linear colours of the product inside a window, its cover taken as complete; 0 where there is none."""
+    """Return the linear colours of the product in a window, as if it covered them fully; 0 where there is none."""
     look = _evaluate_materials(scene, window)
     relief = scene.height[window] + look[..., 3]
     if scene.appearance.quilting != "none":
@@ -65,7 +65,7 @@ def shade_window(scene: Scene, window: Window) -> Float32Array:
 
 
 def render_backdrop(scene: Scene) -> Float32Array:
-    """Seamless paper, a little uneven, with the shadow of the product."""
+    """Return the linear light of slightly uneven seamless paper with the shadow of the product."""
     shot, size = scene.shot, scene.size
     light = np.empty((size, size, 3), np.float32)
     tilt = shot.uniform("tilt x", -0.05, 0.05), shot.uniform("tilt y", -0.02, 0.06)
@@ -75,7 +75,7 @@ def render_backdrop(scene: Scene) -> Float32Array:
 
 
 def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
-    """Where the product keeps the light from the paper, 0 to 1, and how much of it."""
+    """Return the shadow mask on the backdrop (0-1) and its strength."""
     size = scene.size
     if scene.floor is None:
         soft, down, right = (0.024, 0.020, 0.011) if scene.pose.folded else (0.017, 0.012, 0.007)
@@ -90,7 +90,7 @@ def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
 
 
 def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
-    """Red, green, blue, relief, gloss, sheen and metal of what covers each pixel of a window, shape (h, w, 7)."""
+    """Return red, green, blue, height, gloss, sheen and metal of each pixel of a window, shape (h, w, 7)."""
     top, under = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_cloth, scene.second_cloth))
     share, u, v = (np.ascontiguousarray(plane[window]).ravel() for plane in (scene.top_share, scene.u, scene.v))
     look = np.zeros((top.size, 7), np.float32)
@@ -109,7 +109,7 @@ def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
 
 
 def _occlusion_depth(relief: Float32Array, zoom: float, cell: int) -> Float32Array:
-    """How far a point lies below its surroundings, near and far, on a coarse grid: 0 on a plane."""
+    """Return how far a point is below its near and far surroundings, on a coarse grid; 0 on a plane."""
     height, width = relief.shape
     small = downsample(relief, cell)
     unit = zoom / cell
@@ -119,14 +119,14 @@ def _occlusion_depth(relief: Float32Array, zoom: float, cell: int) -> Float32Arr
 
 
 def _light_direction(shot: Variation) -> Float64Array:
-    """The direction of the key light, and the lean of the softbox."""
+    """Return the direction of the key light, and the slope of the softbox."""
     x, y = shot.uniform("key x", -0.62, -0.38), shot.uniform("key y", -0.68, -0.48)
     return np.array([x, y, math.sqrt(1 - x * x - y * y), shot.uniform("softbox", -0.05, 0.05)])
 
 
 @functools.cache
 def _film_curve() -> Float32Array:
-    """Display value (0..1) of linear light 0.._CURVE_WHITE: shoulder above 0.8, sRGB curve, a mild S for contrast."""
+    """Return the display values (0-1) of linear light 0.._CURVE_WHITE: shoulder above 0.8, sRGB, slight contrast."""
     light = np.linspace(0, 1, FILM_STEPS) ** 2 * _CURVE_WHITE
     light = np.where(light < 0.8, light, 0.8 + 0.2 * (1 - np.exp(-(light - 0.8) / 0.2)))
     srgb = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055)
@@ -134,7 +134,7 @@ def _film_curve() -> Float32Array:
 
 
 def develop_film(light: Float32Array, shot: Variation) -> Image.Image:
-    """Exposed, sharpened, with sensor noise of about one level, cut from the grain plate where the shot picks."""
+    """Apply exposure, tone curve, sharpening and sensor noise of about one level; the shot selects the noise."""
     exposure = shot.uniform("exposure", 0.97, 1.03) / _CURVE_WHITE
     row, column = (int(shot.uniform(f"noise {axis}", 0, TILE_SIDE)) for axis in ("row", "column"))
     return Image.fromarray(tone_map(light, exposure, _film_curve(), white_noise_tile(), (row, column)))

@@ -1,7 +1,7 @@
-"""Materials: how each of them colours, roughens and polishes a piece of cloth.
+"""Evaluate materials: colour, fine height and reflection of a piece of cloth at each pixel.
 
-A material is told apart at 112 pixels by its coarse marks (ribs, wrinkles, streaks, worn patches, gloss); its weave
-fades out where one period is smaller than about two pixels instead of turning into moire.
+At 112 pixels a material is recognised by its coarse marks (ribs, wrinkles, streaks, worn patches, gloss). Its weave
+fades out where a period is smaller than about two pixels, instead of aliasing.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from generator.render.engine.patterns import pattern_colours
 
 @dataclass(frozen=True, slots=True)
 class Cloth:
-    """What a panel is cut from."""
+    """Colour, material and pattern of a panel."""
 
     colour: Colour
     material: str = "cotton"
@@ -30,14 +30,14 @@ class Cloth:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """A cloth at every pixel: linear albedo (h, w, 3) and its finish."""
+    """A cloth at every pixel: linear albedo, shape (h, w, 3), and its finish."""
 
     albedo: Float32Array
     finish: Finish
 
 
 def evaluate_surface(cloth: Cloth, u: Float32Array, v: Float32Array, footprint: float) -> Surface:
-    """The cloth at (u, v) in garment units, seen by pixels `footprint` units wide."""
+    """Evaluate a cloth at texture coordinates (u, v) in units; pixels are `footprint` units wide."""
     albedo = pattern_colours(cloth.pattern, u, v, palette(cloth.colour), footprint)
     finish = FINISHES[cloth.material](u, v, footprint)
     if finish.bleach is not None:
@@ -83,4 +83,4 @@ FINISHES: dict[str, Callable[[Float32Array, Float32Array, float], Finish]] = {
     "wax": solids.wax,
     "lacquer": solids.lacquer,
 }
-"""The vocabulary of `schemas.appearance.MATERIALS`, and what only fittings, soles and linings are made of."""
+"""The vocabulary of `schemas.appearance.MATERIALS`, and the materials of fittings, soles and linings."""

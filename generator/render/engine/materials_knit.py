@@ -1,4 +1,7 @@
-"""Knitted, felted and curled cloth: what is soft, matte and lit at its edges."""
+"""Finishes of knitted, felted and curled cloth: soft, matte, with light edges.
+
+Each function returns the finish at texture coordinates (u, v) in garment units, for pixels `footprint` units wide.
+"""
 
 import numpy as np
 
@@ -8,14 +11,14 @@ from generator.render.engine.height_field import smooth_noise, white_noise
 
 
 def jersey(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A T-shirt's knit: too fine to see, slightly mottled, hanging in soft waves."""
+    """T-shirt knit: too fine to see, slightly mottled, with soft waves."""
     wales = sine_wave(u, 0.0080) * detail_fade(0.0080, footprint)
     melange = smooth_noise(u, v, 0.016, 0.007, layer=3)
     return Finish(0.98 + 0.051 * melange + 0.015 * wales, 0.0034 * smooth_noise(u, v, 0.11, 0.16, layer=1), 0.0, 0.26)
 
 
 def wool(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Felted coating: a short fuzz of fibres in slightly different shades."""
+    """Felted coating: short fuzz of fibres in slightly different shades."""
     seen = detail_fade(0.0070, footprint)
     fuzz = 0.050 * white_noise(u, v, 0.0040) + 0.045 * seen * smooth_noise(u, v, 0.0065, 0.0050, layer=1)
     cloud = smooth_noise(u, v, 0.060, layer=2)
@@ -26,13 +29,13 @@ def wool(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def cashmere(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A long nap combed into short ripples, with a soft glow."""
+    """Long nap combed into short ripples, with a soft glow."""
     ripple = smooth_noise(u + 0.25 * v, v, 0.036, 0.0110, layer=3) * (0.4 + 0.6 * detail_fade(0.024, footprint))
     return Finish(np.asarray(1.07 + 0.034 * ripple, np.float32), 0.00030 * ripple, 0.05, 0.80)
 
 
 def boucle(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Yarn in loops: nubs of uneven size, some of them pale, with dark gaps."""
+    """Looped yarn: nubs of uneven size, some of them pale, with dark gaps."""
     seen = np.float32(0.30 + 0.70 * detail_fade(0.0105, footprint))
     nub = worley_noise(u, v, 0.0105) - 0.6
     tuft = smooth_noise(u, v, 0.016, layer=2)
@@ -44,7 +47,7 @@ def boucle(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def shearling(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Soft curls of fleece, pale at their tips, in a deep pile that lights up at its edge."""
+    """Soft curls of fleece with pale tips, in a deep pile with light edges."""
     period = 0.0185
     x = u + np.float32(0.0055) * smooth_noise(u, v, 0.021, layer=1)
     y = v + np.float32(0.0055) * smooth_noise(u, v, 0.021, layer=2)
@@ -57,7 +60,7 @@ def shearling(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Stocking stitch of a fine gauge: small Vs in columns, in yarn that is not quite even."""
+    """Fine-gauge stocking stitch: small Vs in columns, of slightly uneven yarn."""
     wide, high = 0.0125, 0.0098
     seen = detail_fade(wide, footprint)
     across = triangle_wave(u, wide)
@@ -68,7 +71,7 @@ def knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def rib_knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Round ribs down the cloth with a column of stitches on each, and deep soft valleys."""
+    """Round vertical ribs with a column of stitches each, and deep soft valleys."""
     period = 0.0300
     across = triangle_wave(u, period)
     stitch = sine_wave(v + np.float32(0.20 * period) * across, 0.0115) * detail_fade(0.0115, footprint)
@@ -77,7 +80,7 @@ def rib_knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def cable_knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Two strands wound around each other on a ground of purl, a rib on either side."""
+    """Two strands twisted around each other on a purl ground, with a rib on each side."""
     wide, turn = 0.118, 0.105
     phase = u * np.float32(1 / wide)
     place = (phase - np.round(phase)) * np.float32(2)  # -1 to 1 across a repeat
@@ -96,6 +99,6 @@ def cable_knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def ribbing(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """The bands of cuffs and collars."""
+    """Ribbed bands of cuffs and collars."""
     rib = sine_wave(u, 0.015) * detail_fade(0.011, footprint)
     return Finish(1 + 0.20 * rib, 0.0022 * rib, 0.0, 0.10)

@@ -1,4 +1,7 @@
-"""Leather: smooth, grained, scaled, lacquered and brushed."""
+"""Finishes of leather: smooth, grained, scaled, patent and suede.
+
+Each function returns the finish at texture coordinates (u, v) in garment units, for pixels `footprint` units wide.
+"""
 
 import numpy as np
 
@@ -8,7 +11,7 @@ from generator.render.engine.height_field import smooth_noise, white_noise
 
 
 def leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Smooth hide: pores as fine as the picture can show, long soft creases, a crisp highlight."""
+    """Smooth hide: the finest visible pores, long soft creases, a crisp highlight."""
     seen = detail_fade(0.0080, footprint)
     pore = (1 - worley_noise(u, v, 0.0070)) * seen
     soft = smooth_noise(u, v, 0.085, layer=2)
@@ -18,7 +21,7 @@ def leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def grained_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Pebbles that can be seen one by one, each with its own small light."""
+    """Separate visible pebbles, each with its own highlight."""
     seen = np.float32(0.25 + 0.75 * detail_fade(0.0135, footprint))
     pebble = worley_noise(u, v, 0.0135, 0.0120)
     soft = smooth_noise(u, v, 0.12, layer=2)
@@ -27,13 +30,13 @@ def grained_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finis
 
 
 def patent_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Lacquer: deep colour under a mirror that lies in slow waves."""
+    """Lacquer: deep colour under a mirror with slow waves."""
     flow = smooth_noise(u, v, 0.15, 0.22, layer=3)
     return Finish(np.full_like(u, 0.66), 0.0100 * flow, 1.0, 0.0)
 
 
 def exotic_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Rows of polished scales, laid like bricks, of uneven size, with dark seams; it belongs to no species."""
+    """Rows of polished scales of uneven size with dark seams, staggered like bricks; no real species."""
     wide, high = 0.043, 0.029
     drift_u, drift_v = smooth_noise(u, v, 0.070, layer=1), smooth_noise(u, v, 0.070, layer=2)
     down = (v + np.float32(0.0042) * drift_v) * np.float32(1 / high)
@@ -48,7 +51,7 @@ def exotic_leather(u: Float32Array, v: Float32Array, footprint: float) -> Finish
 
 
 def suede(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A short nap that keeps the strokes of a brush."""
+    """Short nap with visible brush strokes."""
     brushed = np.tanh(1.5 * smooth_noise(u + 0.5 * v, v, 0.042, 0.075, layer=1))
     nap = white_noise(u, v, 0.005)
     return Finish(np.asarray(1.05 + 0.13 * brushed + 0.055 * nap, np.float32), 0.0008 * brushed, 0.0, 0.75)

@@ -1,7 +1,8 @@
-"""Woven cloth: twills, plain weaves, piles and silks.
+"""Finishes of woven cloth: twills, plain weaves, piles and silks.
 
-At 336 pixels a fine weave is two or three pixels wide and hardly shows; cloths are told apart from further away by how
-they crumple, by slubs and streaks in the yarn, and by gloss and sheen.
+At 336 pixels a fine weave is two or three pixels wide and hardly visible; cloths differ by crumpling, slubs and streaks
+in the yarn, gloss and sheen. Each function returns the finish at texture coordinates (u, v) in garment units, for
+pixels `footprint` units wide.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from generator.render.engine.height_field import smooth_noise, white_noise
 
 
 def gabardine(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A tight steep twill, nearly smooth, that drapes softly and shines a little."""
+    """Tight steep twill, nearly smooth, with soft drape and a slight gloss."""
     twill = sine_wave(u * 0.89 + v * 0.45, 0.0078) * detail_fade(0.0078, footprint)
     drape = smooth_noise(u, v, 0.15, 0.24, layer=7)
     return Finish(
@@ -21,7 +22,7 @@ def gabardine(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def twill(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Diagonal ridges that can be counted, matte, of slightly uneven yarn."""
+    """Visible diagonal ridges, matte, of slightly uneven yarn."""
     a, b = (u + v) * np.float32(0.7071), (u - v) * np.float32(0.7071)
     ridge = sine_wave(a, 0.0115) * detail_fade(0.0115, footprint)
     streak = smooth_noise(a, b, 0.020, 0.110, layer=2)
@@ -29,14 +30,14 @@ def twill(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def cotton(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Plain, matte, a little crumpled."""
+    """Plain, matte, slightly crumpled."""
     crumple = np.abs(smooth_noise(u, v, 0.060, layer=1)) - 0.35 * np.abs(smooth_noise(u, v, 0.028, layer=2))
     tone = 1 + 0.02 * white_noise(u, v, 0.004)
     return Finish(tone, 0.0021 * crumple, 0.02, 0.02)
 
 
 def linen(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Sharp creases, and slubs: thick places that run along single threads, across and down."""
+    """Sharp creases and slubs: thick places along single threads, across and down."""
     seen = np.float32(0.35 + 0.65 * detail_fade(0.010, footprint))
     slubs = smooth_noise(u, v, 0.050, 0.0045, layer=1) + 0.7 * smooth_noise(u, v, 0.0045, 0.050, layer=2)
     crease = np.abs(smooth_noise(u, v, 0.050, 0.036, layer=3)) + 0.5 * np.abs(smooth_noise(u, v, 0.022, layer=4))
@@ -45,7 +46,7 @@ def linen(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def canvas(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A coarse plain weave whose threads can be counted, stiff and matte."""
+    """Coarse plain weave with visible threads, stiff and matte."""
     weave = sine_wave(u, 0.0130) * sine_wave(v, 0.0130) * detail_fade(0.0110, footprint)
     slubs = smooth_noise(u, v, 0.0105, 0.045, layer=1) + smooth_noise(u, v, 0.045, 0.0105, layer=2)
     undyed = np.asarray(np.clip(0.050 + 0.005 * slubs, 0, 0.3), np.float32)
@@ -54,7 +55,7 @@ def canvas(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def denim(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A twill of dyed warp and white weft, slubbed along the warp and rubbed pale in soft patches."""
+    """Twill of dyed warp and white weft, with slubs along the warp and soft pale worn patches."""
     a = u * np.float32(0.75) + v * np.float32(0.66)
     ridge = sine_wave(a, 0.0098) * detail_fade(0.0098, footprint)
     slubs = smooth_noise(u, v, 0.0060, 0.040, layer=5) + 0.6 * smooth_noise(u, v, 0.012, 0.070, layer=2)
@@ -67,7 +68,7 @@ def denim(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def corduroy(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Round cords of cut pile down the cloth, with narrow dark grooves."""
+    """Round vertical cords of cut pile with narrow dark grooves."""
     period = 0.0180
     seen = detail_fade(period, footprint)
     cord = 1 - triangle_wave(u, period) ** 2.5
@@ -77,27 +78,27 @@ def corduroy(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 
 
 def velvet(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A deep pile: dark where it is looked into, bright where it turns away, in soft pools where a hand brushed it."""
+    """Deep pile: dark seen from the front, bright at grazing angles, with soft brushed patches."""
     pools = np.tanh(1.1 * smooth_noise(u + 0.3 * v, v, 0.085, 0.15, layer=1))
     tone = 0.66 + 0.19 * pools + 0.02 * white_noise(u, v, 0.004)
     return Finish(np.asarray(tone, np.float32), 0.0050 * pools, 0.0, 1.35)
 
 
 def nylon(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """Thin, slippery and crinkled."""
+    """Thin, smooth and crinkled."""
     crinkle = np.abs(smooth_noise(u, v, 0.060, 0.034, layer=1)) + 0.6 * np.abs(smooth_noise(u, v, 0.022, layer=2))
     return Finish(np.full_like(u, 0.96), -0.0016 * crinkle, 0.62, 0.0)
 
 
 def silk(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A soft lustre that runs in narrow falls."""
+    """Soft lustre in narrow vertical streaks."""
     sway = np.asarray(0.05 * np.sin(9 * v), np.float32)
     streaks = smooth_noise(u + sway, v, 0.032, 0.40, layer=1)
     return Finish(np.asarray(0.98 + 0.07 * streaks, np.float32), 0.0046 * streaks, 0.46, 0.12)
 
 
 def satin(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
-    """A shine like water over broad rolling folds."""
+    """Strong gloss over broad rolling folds."""
     sway = np.asarray(0.07 * np.sin(6 * v + 1), np.float32)
     roll = smooth_noise(u + 0.45 * v + sway, v, 0.085, 0.36, layer=3)
     return Finish(np.asarray(0.90 + 0.12 * roll, np.float32), 0.0150 * roll, 0.60, 0.15)

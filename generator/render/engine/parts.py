@@ -1,4 +1,4 @@
-"""The parts of a product: a small fixed vocabulary, so that one number means one part in every mask."""
+"""The parts of a product: a fixed vocabulary, so that a number means the same part in every mask."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ PARTS = (
     *("background", "body", "sleeve", "collar", "cuff", "pocket", "lining", "trim", "strap"),
     *("sole", "heel", "lace", "fitting", "content"),
 )
-"""The name of each number in a mask of parts."""
+"""The name of each number in a part mask."""
 NO_PART = "same"
-"""Stands for the part that lies below: a row of stitches belongs to what it is sewn on."""
+"""The part below: a row of stitches belongs to what it is sewn on."""
 _CLOTHS_OF = {
     "body": ("main", "paper", "case", "clear", "bullet", "lens"),
     "lining": ("lining", "insole"),
@@ -31,21 +31,21 @@ _OF_CLOTH = {cloth: part for part, cloths in _CLOTHS_OF.items() for cloth in clo
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenderedParts:
-    """A picture and what is where in it."""
+    """An image with the product mask and the part of each pixel."""
 
     image: Image.Image
     mask: npt.NDArray[np.uint8]
-    """Cover of the product, 0 to 255, shape (h, w)."""
+    """Coverage by the product, 0 to 255, shape (h, w)."""
     part_ids: npt.NDArray[np.uint8]
-    """The number of the part at each pixel that is covered by more than half, 0 elsewhere; shape (h, w)."""
+    """The number of the part at each pixel that is more than half covered, 0 elsewhere; shape (h, w)."""
     names: tuple[str, ...]
     """The name of each number in `part_ids`."""
     box: tuple[int, int, int, int]
-    """x0, y0, x1, y1 in pixels around `part_ids`, x1 and y1 just outside; all 0 where nothing is covered by half."""
+    """x0, y0, x1, y1 in pixels around `part_ids` (x1 and y1 exclusive); all 0 where no pixel is half covered."""
 
 
 def part_id(part: str | None, cloth: str) -> int:
-    """The number of a part, by default the one that its cloth stands for; 0 where it is the part that lies below."""
+    """Return the number of a part, by default the part of its cloth; 0 is the part below."""
     name = part or _OF_CLOTH.get(cloth, "body")
     if name == NO_PART:
         return 0
@@ -55,7 +55,7 @@ def part_id(part: str | None, cloth: str) -> int:
 
 
 def segment_parts(image: Image.Image, alpha: npt.NDArray[np.float32], part: npt.NDArray[np.uint8]) -> RenderedParts:
-    """The parts of a drawn picture from the cover of the product and the number of the part at each pixel."""
+    """Build the parts of an image from the coverage (0-1) and the part number at each pixel, shape (h, w) each."""
     mask = np.asarray(np.clip(alpha * 255 + 0.5, 0, 255), np.uint8)
     ids = np.where(mask > 127, part, 0).astype(np.uint8)
     rows, columns = np.flatnonzero(ids.any(axis=1)), np.flatnonzero(ids.any(axis=0))

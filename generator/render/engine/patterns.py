@@ -1,6 +1,6 @@
-"""Woven and printed patterns as functions of the place in the cloth; every scale is in garment units, not in pixels.
+"""Woven and printed patterns as functions of texture coordinates; all scales are in garment units, not in pixels.
 
-Checks, tartan, monogram and prints are inventions: well-known setts, monograms and prints are registered marks.
+Checks, tartan, monogram and prints are own designs: well-known ones are registered trademarks.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ LODEN, OCHRE, PETROL = linear("#1f4a3c"), linear("#c9a545"), linear("#2e6f80")
 
 
 def pattern_colours(name: str, u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Linear colours, shape (h, w, 3), of a pattern at (u, v); edges are softened over `footprint` units (a pixel)."""
+    """Return the linear colours of a pattern at (u, v), shape (h, w, 3); edges are `footprint` units (a pixel) soft."""
     return PATTERN_FUNCTIONS[name](u, v, colours, footprint)
 
 
@@ -29,12 +29,12 @@ def _paint(albedo: Float32Array, cover: Float32Array, colour: Float32Array) -> N
 
 
 def _inside(distance: Float32Array, limit: float | Float32Array, footprint: float) -> Float32Array:
-    """1 where distance < limit, 0 beyond, a ramp one footprint wide between."""
+    """Return 1 where distance < limit, 0 beyond, with a ramp one footprint wide."""
     return np.asarray(np.clip((limit - distance) / np.float32(footprint) + 0.5, 0, 1), np.float32)
 
 
 def _stripe_distance(t: Float32Array, period: float, offset: float = 0.0) -> Float32Array:
-    """Distance to the nearest of the lines that repeat every `period`."""
+    """Return the distance to the nearest of the lines that repeat every `period`."""
     phase = t / period - offset
     return np.asarray(np.abs(phase - np.round(phase)) * period, np.float32)
 
@@ -44,7 +44,7 @@ def _plain(u: Float32Array, v: Float32Array, colours: Palette, footprint: float)
 
 
 def _check(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Single bars and two thin lines; the thinnest is petrol blue on every ground: red on sand is somebody's mark."""
+    """Single bars and two thin lines; the thinnest is petrol blue on every ground, as red on sand is a trademark."""
     period = 0.125
     bars = (
         (0.0, 0.036, colours.contrast, 0.62),
@@ -74,7 +74,7 @@ def _dots(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) 
 
 
 def _houndstooth(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Four dark and four light threads in warp and weft under a 2/2 twill, threads drawn as steps of 1/8 period."""
+    """Four dark and four light threads in warp and weft of a 2/2 twill, each thread 1/8 period wide."""
     period = 0.060
     a, b = u / period, v / period
     warp_dark, weft_dark = (a % 1) < 0.5, (b % 1) < 0.5
@@ -103,7 +103,7 @@ def _argyle(u: Float32Array, v: Float32Array, colours: Palette, footprint: float
 
 
 def _floral(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """One five-petalled flower in each cell of a jittered grid, with leaves between."""
+    """One five-petalled flower in each cell of a jittered grid, with leaves."""
     albedo = _ground(u, colours)
     for layer, (cell, size) in enumerate(((0.105, 0.040), (0.105, 0.024))):
         a, b = u / cell + 0.5 * layer, v / cell + 0.5 * layer
@@ -130,7 +130,7 @@ def _camouflage(u: Float32Array, v: Float32Array, colours: Palette, footprint: f
 
 
 def _tartan(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """A dark sett of broad green and ink bands, and single and double lines in ochre and a light thread."""
+    """Dark sett of broad green and ink bands with single and double lines in ochre and a light thread."""
     period = 0.200
     albedo = np.broadcast_to(mix(colours.ground * np.float32(0.55), INK, 0.25), (*u.shape, 3)).astype(np.float32)
     bars = (
@@ -147,7 +147,7 @@ def _tartan(u: Float32Array, v: Float32Array, colours: Palette, footprint: float
 
 
 def _gingham(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Warp and weft half dyed: squares in two full shades and one between."""
+    """Half-dyed warp and weft: squares in two full shades and one in between."""
     period = 0.050
     albedo = _ground(u, colours)
     cover = 0.5 * sum(_inside(_stripe_distance(thread, period), period / 4, footprint) for thread in (u, v))
@@ -169,7 +169,7 @@ def _pinstripe(u: Float32Array, v: Float32Array, colours: Palette, footprint: fl
 
 
 def _herringbone(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """A twill that turns back at every column."""
+    """Twill that reverses at every column."""
     wide, period = 0.040, 0.018
     column = np.abs(u / wide - 2 * np.round(u / (2 * wide))) * np.float32(wide)
     rib = _stripe_distance(v + column, period) - np.float32(period / 4)
@@ -180,7 +180,7 @@ def _herringbone(u: Float32Array, v: Float32Array, colours: Palette, footprint: 
 
 
 def _monogram(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Rings with a dot, hollow lozenges and crosses of four drops in turn on a slanted grid: no letters."""
+    """Rings with a dot, hollow lozenges and crosses of four drops, alternating on a slanted grid; no letters."""
     period = 0.076
     albedo = _ground(u, colours)
     cover = np.zeros_like(u)
@@ -201,7 +201,7 @@ def _monogram(u: Float32Array, v: Float32Array, colours: Palette, footprint: flo
 
 
 def _print(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Large medallions of lobed rings that touch each other, as on a printed scarf."""
+    """Large medallions of lobed rings that touch, as on a printed scarf."""
     period = 0.210
     albedo = _ground(u, colours)
     for shift, (outer, middle) in (
@@ -219,7 +219,7 @@ def _print(u: Float32Array, v: Float32Array, colours: Palette, footprint: float)
 
 
 def _colour_block(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Broad fields one below the other, with sharp edges."""
+    """Broad horizontal fields with sharp edges."""
     height = 0.105
     place = v / np.float32(3 * height) + np.float32(0.5)
     albedo = _ground(u, colours)

@@ -1,4 +1,4 @@
-"""How a product lies before the camera: square in a studio, as somebody dropped it in a snapshot."""
+"""How a product is placed before the camera: pose, presentation (flat, turned, folded) and warp."""
 
 import math
 from dataclasses import dataclass
@@ -11,37 +11,37 @@ from schemas.appearance import ANY, Appearance, words_known
 
 STUDIO, SNAPSHOT = "studio", "snapshot"
 PHOTOS = (STUDIO, SNAPSHOT)
-"""The ways to photograph a product; `studio` is the default everywhere."""
+"""The kinds of photograph; `studio` is the default everywhere."""
 ROOM = 0.94
 YAW = math.radians(12), math.radians(25)
-"""How far a turned garment is turned to either side."""
+"""Minimum and maximum rotation of a turned garment to either side, in radians."""
 TURNED_SHARE = 0.25
-"""Share of the studio pictures of clothes that show them turned where nothing is asked for."""
+"""Share of the studio images of clothes that are turned where the spec does not say."""
 NEAR_ARM, FAR_ARM = (0.40, 0.72), (0.62, 0.80)
-"""Angle of a long and of a short sleeve of a turned garment against that of a flat one."""
+"""Angle of a long and of a short sleeve of a turned garment, relative to a flat one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pose:
-    """What the shot, not the design, does to the parts of a garment; the pose of a studio is all zeros."""
+    """How one shot places the parts of a garment; a studio pose is all defaults."""
 
     spread: float = 0.0
-    """How far both sleeves are swung out, as a share of what people do: 0 along the body, 1 well away from it."""
+    """How far both sleeves are swung out: 0 along the body, 1 far away from it."""
     swings: tuple[float, float] = (0.0, 0.0)
-    """Extra turn of the left and the right sleeve, radians."""
+    """Additional rotation of the left and the right sleeve, in radians."""
     stride: float = 0.0
-    """How far each foot of a pair of trousers is moved out, units."""
+    """How far each foot of a pair of trousers is moved outwards, in units."""
     pairs: float = 0.45
     """Share of the shots in profile that show both shoes."""
     yaw: float = 0.0
-    """How far the body in a garment is turned, radians; above 0 its front faces to the right."""
+    """Rotation of the body in a garment, in radians; above 0 its front faces right."""
     folded: bool = False
     """Whether the product is folded to a stack."""
     room: float = 1.0
-    """Scale of the product on its sheet: less than 1 leaves room for sleeves that are swung out."""
+    """Scale of the product on its sheet; below 1 leaves room for sleeves that are swung out."""
 
     def sleeve(self, angle: float, length: float, side: int) -> float:
-        """The angle from straight down at which a sleeve lies, radians; `angle` is that of the studio."""
+        """Return the angle of a sleeve from straight down, in radians; `angle` is that in the studio."""
         if self.yaw:
             return angle * (NEAR_ARM if self.yaw * side < 0 else FAR_ARM)[length < 0.3]
         if not (self.spread or any(self.swings)):
@@ -52,7 +52,7 @@ class Pose:
 
 
 def choose_presentation(appearance: Appearance, shot: Variation) -> str:
-    """How the product lies: as the appearance asks, or else as this shot, never the design, picks."""
+    """Return the presentation that the appearance asks for, or the one that the shot (never the design) samples."""
     word = appearance.presentation
     if word != ANY:
         return word
@@ -61,7 +61,7 @@ def choose_presentation(appearance: Appearance, shot: Variation) -> str:
 
 
 def sample_pose(photo: str, shot: Variation, presentation: str = "flat") -> Pose:
-    """The pose of one shot; in a snapshot what is folded lies so, and nothing is turned."""
+    """Sample the pose of one shot. In a snapshot folded products are folded, and nothing is turned."""
     folded = presentation == "folded"
     if photo == STUDIO:
         yaw = shot.choice("near side", (-1, 1)) * shot.uniform("yaw", *YAW) if presentation == "turned" else 0.0
@@ -74,7 +74,7 @@ def sample_pose(photo: str, shot: Variation, presentation: str = "flat") -> Pose
 
 
 WARP_REACH = 0.0052
-"""How far a point of a limp product moves at most along each axis, in units: about eight millimetres of a shirt."""
+"""Maximum displacement of a point of a limp product along each axis, in units: about 8 mm of a shirt."""
 WARP_WAVES = ((5.0, 0.50), (11.0, 0.30), (21.0, 0.20))
 """Radians per unit, and share of the reach, of the waves along each axis."""
 LIMPNESS = {
@@ -82,18 +82,19 @@ LIMPNESS = {
     **dict.fromkeys(("tote-bag", "shoulder-bag", "wallet", "belt", "boot", "sneaker"), 0.45),
     **dict.fromkeys(("backpack", "cap", "bucket-hat"), 0.6),
 }
-"""How far a silhouette gives way; those of cloth, 1, are not named."""
+"""How far the outline of a silhouette is warped; cloth (1) is not listed."""
 
 
 def limpness_of(silhouette: str) -> float:
-    """How far a product gives way: 0 keeps its shape, 1 is limp."""
+    """Return how far the outline of a product is warped: 0 keeps its shape, 1 is limp."""
     return LIMPNESS.get(silhouette, 1.0)
 
 
 def sample_warp(shot: Variation, limpness: float) -> npt.NDArray[np.float64]:
-    """The slow displacement of a product in one shot: a row for each wave, those along x first.
+    """Sample the smooth displacement of a product in one shot: one row per wave, those along x first.
 
-    A row holds radians per unit along x and y, phase and size in units; `tracing.moved` sums them.
+    A row has radians per unit along x and y, phase, and amplitude in units; `rasterize.warp_point` sums them. No half
+    of a product is then the exact mirror of the other.
     """
     waves = []
     for axis in ("x", "y"):

@@ -1,4 +1,7 @@
-"""Loops over the points of outlines: curves, where they come to lie in the picture, and which pixels they cover."""
+"""Compiled kernels on outlines: splines, warp and bend, the transform to pixels, and coverage.
+
+Points have the shape (n, 2). `waves` are the rows of `pose.sample_warp`, `bend` the rows of `turned.bend_table`.
+"""
 
 import math
 
@@ -10,7 +13,7 @@ from generator.render.engine import Float32Array, Float64Array, njit_cached
 
 @njit_cached
 def hermite_spline(points: Float64Array, corners: npt.NDArray[np.bool_], hermite: Float64Array) -> Float64Array:
-    """A closed curve through the points, some steps for each: cubic Hermite pieces, straight in and out of corners."""
+    """Return a closed curve through the points: cubic Hermite segments with the basis `hermite`, sharp at corners."""
     num_points, steps = points.shape[0], hermite.shape[0]
     curve = np.empty((num_points * steps, 2), np.float64)
     for n in range(num_points):
@@ -36,7 +39,7 @@ def hermite_spline(points: Float64Array, corners: npt.NDArray[np.bool_], hermite
 
 @njit_cached
 def stroke_outline(middle: Float64Array, width: float, end_width: float) -> Float64Array:
-    """The outline of a band along a line, its width changing evenly from one end to the other."""
+    """Return the outline of a band along a line; its width changes linearly from one end to the other."""
     last = middle.shape[0] - 1
     shape = np.empty((2 * last + 2, 2), np.float64)
     for n in range(last + 1):
@@ -50,7 +53,7 @@ def stroke_outline(middle: Float64Array, width: float, end_width: float) -> Floa
 
 @njit_cached
 def warp_point(x: float, y: float, waves: Float64Array) -> tuple[float, float]:
-    """How far a point of a product gives way: three waves along each axis."""
+    """Return the displacement of a point (units): three waves along each axis."""
     dx, dy = 0.0, 0.0
     half = waves.shape[0] // 2
     for n in range(half):
@@ -62,10 +65,10 @@ def warp_point(x: float, y: float, waves: Float64Array) -> tuple[float, float]:
 
 @njit_cached
 def body_depth(x: float, y: float, bend: Float64Array) -> float:
-    """How near the camera the front of a worn garment is, in units: a body round from side to side, or two legs.
+    """Return how near the camera the front of a worn garment is, in units: a round body, or two legs.
 
-    Row 0 of `bend` is the view; the others, at even heights, hold half width and depth of the body, middle and half
-    width of a leg, and how far the legs have parted there, 0 to 1.
+    Row 0 of `bend` is the view. The others, at even heights, have half width and depth of the body, middle and half
+    width of a leg, and how far the legs have parted there (0 to 1).
     """
     last = bend.shape[0] - 2
     place = min(max((y - bend[0, 4]) / bend[0, 5], 0.0), last - 1e-6)
@@ -86,9 +89,9 @@ def body_depth(x: float, y: float, bend: Float64Array) -> float:
 
 @njit_cached
 def bend_point(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
-    """Where a garment point comes to lie when the body in it is turned, seen from not far away.
+    """Return the position of a garment point on the turned body, in perspective (units).
 
-    Row 0 of `bend` holds sine and cosine of the turn, the height of the camera, how much a unit nearer looks larger,
+    Row 0 of `bend` has sine and cosine of the rotation, the height of the camera, the enlargement per unit of depth,
     and height and distance of the other rows.
     """
     sin, cos, level, near = bend[0, 0], bend[0, 1], bend[0, 2], bend[0, 3]
@@ -99,7 +102,7 @@ def bend_point(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
 
 @njit_cached
 def unbend_point(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
-    """The garment point that `bent` sends to (x, y), by Newton's steps."""
+    """Return the garment point that `bend_point` maps to (x, y), by Newton's method."""
     px, py, small = x / bend[0, 1], y, 1e-4
     for _ in range(4):
         qx, qy = bend_point(px, py, bend)
@@ -113,7 +116,7 @@ def unbend_point(x: float, y: float, bend: Float64Array) -> tuple[float, float]:
 def add_body_depth(
     height: Float32Array, alpha: Float32Array, x: Float32Array, y: Float32Array, bend: Float64Array, share: float
 ) -> None:
-    """Adds to a relief, where something lies, a share of how much nearer the turned body brings it."""
+    """Add a share of the depth of the turned body to the height field where alpha > 0."""
     sin, cos = bend[0, 0], bend[0, 1]
     last = bend.shape[0] - 2
     for i in range(height.shape[0]):
@@ -128,10 +131,10 @@ def add_body_depth(
 def to_pixels(
     points: Float64Array, step: float, waves: Float64Array, bend: Float64Array, camera: Float64Array
 ) -> Float64Array:
-    """Garment points in pixels, as they come to lie; with a step, of a closed outline with no longer stretch.
+    """Transform garment points to pixels; a step > 0 splits the longer segments of a closed outline.
 
-    The camera holds cosine and sine of its turn, the garment point and the pixel in its middle, and pixels per unit.
-    A `bend` without rows lies flat.
+    `camera` has cosine and sine of its rotation, the garment point and the pixel at its centre, and pixels per unit. A
+    `bend` without rows is flat.
     """
     c, s, centre_x, centre_y, middle_x, middle_y, zoom = camera
     num_points = points.shape[0]
@@ -170,7 +173,9 @@ def to_pixels(
 def from_pixels(
     x: Float32Array, y: Float32Array, waves: Float64Array, bend: Float64Array, camera: Float64Array
 ) -> None:
-    """Fills planes with the garment units of each pixel: the inverse of `laid`, but for the square of the warp.
+    """Fill planes with the garment coordinates (units) of each pixel.
+
+    The inverse of `to_pixels` to first order in the warp.
 
     Warp and bend are smooth: they are computed every 8 pixels and interpolated.
     """
@@ -210,7 +215,7 @@ def from_pixels(
 
 @njit_cached
 def bounding_window(points: Float64Array, reach: float, side: int) -> tuple[int, int, int, int]:
-    """First and last row and column, last ones excluded, of what lies within `reach` of the points in a picture."""
+    """Return first and last row and column (last exclusive) within `reach` pixels of the points, inside the image."""
     x0 = x1 = points[0, 0]
     y0 = y1 = points[0, 1]
     for n in range(1, points.shape[0]):
@@ -222,7 +227,10 @@ def bounding_window(points: Float64Array, reach: float, side: int) -> tuple[int,
 
 @njit_cached
 def coverage(polygon: Float64Array, height: int, width: int) -> Float32Array:
-    """How much of each pixel lies inside a closed polygon in pixels: exact areas, by summing each edge to its right."""
+    """Return the share of each pixel inside a closed polygon (pixels).
+
+    Exact areas, accumulated from each edge to its right.
+    """
     gain = np.zeros((height, width + 2), np.float64)
     last = polygon.shape[0] - 1
     for n in range(polygon.shape[0]):
@@ -267,9 +275,9 @@ def coverage(polygon: Float64Array, height: int, width: int) -> Float32Array:
 def line_distance(
     points: Float64Array, dashed: bool, height: int, width: int, reach: float
 ) -> tuple[Float32Array, Float32Array]:
-    """Distance of each pixel to a line, where less than `reach`, and the length of the line up to there.
+    """Return the distance of each pixel to a line (within `reach`), and the arc length there, in pixels.
 
-    Dashed draws two of every three stretches between the points, cut off straight.
+    With `dashed`, only two of every three segments exist, with straight ends.
     """
     away = np.full((height, width), np.float32(1e6))
     place = np.zeros((height, width), np.float32)

@@ -1,6 +1,6 @@
-"""Bodies of revolution: what a potter, a glass blower or a lathe makes, standing on a floor, seen a little from above.
+"""Bodies of revolution (vases, mugs, jars, tubes) on a floor, seen slightly from above.
 
-Their relief is computed at every pixel, not on the coarse grid of cloth, and what is printed on them runs round them.
+Their height is computed at every pixel, not on the coarse grid of cloth, and prints wrap around them.
 """
 
 from dataclasses import dataclass
@@ -15,26 +15,26 @@ from generator.render.engine.scene import Scene, Window
 Heights = Float32Array | npt.NDArray[np.float64] | float
 
 TILT = 0.15
-"""Height of a level circle over its width: how far from above the camera looks."""
+"""Height of a horizontal circle over its width: how far from above the camera looks."""
 ROUNDNESS = 0.70
-"""Depth of a body of revolution over its half width; 1 would be true, but too dark at its sides for a softbox."""
+"""Depth of a body of revolution over its half width; the true value 1 is too dark at the sides for a softbox."""
 FRINGE = 1.3
-"""Pixels beside a body that take part in its relief: those of its soft edge, which would lie in a ditch otherwise."""
+"""Pixels outside a body that are included in its height, so that its soft edge does not drop."""
 FACING = 0.97
-"""Where the outline of a round body lies on its circle; short of 1 its sides keep a finite slope."""
+"""Position of the outline on the circle of the body; below 1, so that the sides keep a finite slope."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevolvedBody:
-    """A body of revolution on an upright axis; as a fold it adds its own roundness to a panel."""
+    """A body of revolution on a vertical axis; as a `Fold` it adds its roundness to a panel."""
 
     profile: Curve
-    """Half widths from the top down, as (half width, y) with y growing."""
+    """Half widths from the top down, as (half width, y) with growing y, in units."""
     axis: float = 0.0
     depth: float = ROUNDNESS
 
     def half_width(self, y: Heights) -> Float32Array:
-        """The half width at each height; above and below the body, that of its ends."""
+        """Return the half width at each height; above and below the body, that of its ends."""
         line = smooth_line(self.profile)
         top, low = self.profile[0][1], self.profile[-1][1]
         heights = np.linspace(top, low, 257)
@@ -45,35 +45,35 @@ class RevolvedBody:
         return np.asarray(np.interp(y, heights, smooth), np.float32)
 
     def across(self, x: Float32Array, y: Float32Array) -> Float32Array:
-        """-1 at the left edge, 0 on the axis, 1 at the right edge."""
+        """Return -1 at the left edge, 0 on the axis, 1 at the right edge."""
         return np.asarray(np.clip((x - self.axis) / self.half_width(y), -1, 1), np.float32)
 
     def bulge(self, x: Float32Array, y: Float32Array) -> Float32Array:
-        """1 on the axis, less towards the sides: how near the camera it is, over its half width."""
+        """Return the depth towards the camera over the half width: 1 on the axis, less towards the sides."""
         return np.asarray(np.sqrt(1 - (FACING * self.across(x, y)) ** 2), np.float32)
 
     def height(self, x: Float32Array, y: Float32Array) -> Float32Array:
-        """The relief of the side, and of the level face on top, which rises towards the camera."""
+        """Return the height (units) of the side, and of the horizontal top, which rises towards the camera."""
         half, top = self.profile[0]
         ahead = y - (top + TILT * half * np.sqrt(1 - self.across(x, y) ** 2))
         return np.asarray(self.depth * self.half_width(y) * self.bulge(x, y) + np.minimum(ahead, 0), np.float32)
 
     def inside(self, x: Float32Array, y: Float32Array, margin: float = 0.0) -> npt.NDArray[np.bool_]:
-        """The points that the body hides, and those up to `margin` units beside it."""
+        """Return a mask of the points that the body covers, and those up to `margin` units outside."""
         (half, top), (foot, low) = self.profile[0], self.profile[-1]
         drop = TILT * np.sqrt(1 - self.across(x, y) ** 2)
         beside = np.abs(x - self.axis) <= self.half_width(y) + margin
         return np.asarray(beside & (y > top - half * drop - margin) & (y < low + foot * drop + margin))
 
     def outline(self) -> Outline:
-        """The silhouette, with the far half of the upper circle and the near half of the lower one."""
+        """Return the outline, with the far half of the upper circle and the near half of the lower one."""
         (top, y0), (low, y1) = self.profile[0], self.profile[-1]
         upper = [(0.0, y0 - TILT * top), (0.71 * top, y0 - 0.71 * TILT * top), (top, y0)]
         lower = [(low, y1), (0.71 * low, y1 + 0.71 * TILT * low), (0.0, y1 + TILT * low)]
         return np.asarray(mirrored_outline(upper, self.profile, lower) + np.array([self.axis, 0.0]))
 
     def band(self, y0: float, y1: float, out: float = 0.0) -> Outline:
-        """A hoop around the body between two heights, `out` wider than the body."""
+        """Return the outline of a hoop around the body between two heights, `out` units wider than the body."""
         angles = np.linspace(-np.pi / 2, np.pi / 2, 25)
         sides = np.linspace(y0, y1, 12)
         halves = self.half_width(sides) + out
@@ -87,7 +87,7 @@ class RevolvedBody:
 
 
 def draw_revolved(scene: Scene, body: RevolvedBody, cloth: str = "main", *, shadow: float = 0.0) -> None:
-    """Lays a body of revolution with a level top; threads and prints run round it."""
+    """Draw a body of revolution with a horizontal top; threads and prints wrap around it."""
     shape = body.outline()
     scene.add_panel(shape, cloth, puff=0.0, shadow=shadow, reach=0.020)
     window = window_of(scene, shape)
@@ -97,7 +97,7 @@ def draw_revolved(scene: Scene, body: RevolvedBody, cloth: str = "main", *, shad
 
 
 def wrap_texture(scene: Scene, body: RevolvedBody) -> None:
-    """Bends the threads of what lies on a body round it."""
+    """Bend the texture coordinates of what is on a body around it."""
     window = window_of(scene, body.outline())
     x, y = scene.x[window], scene.y[window]
     across, inside = body.across(x, y), np.abs(x - body.axis) <= 1.02 * body.half_width(y)
@@ -108,7 +108,7 @@ def wrap_texture(scene: Scene, body: RevolvedBody) -> None:
 
 
 def window_of(scene: Scene, shape: Outline) -> Window:
-    """The part of the picture that an outline touches."""
+    """Return the window of the image that an outline touches."""
     corners = np.array(
         [(x, y) for x in (shape[:, 0].min(), shape[:, 0].max()) for y in (shape[:, 1].min(), shape[:, 1].max())]
     )
@@ -120,12 +120,15 @@ def window_of(scene: Scene, shape: Outline) -> Window:
 def draw_hoop(
     scene: Scene, body: RevolvedBody, y0: float, y1: float, cloth: str = "fitting", out: float = 0.003
 ) -> None:
-    """A raised band around a body."""
+    """Draw a raised band around a body."""
     scene.add_overlay(body.band(y0, y1, out), cloth, puff=0.005, soft=0.35 * (y1 - y0), shadow=0.25, clip=False)
 
 
 def draw_mouth(scene: Scene, body: RevolvedBody, wall: float, deep: float, inner: str = "lining") -> None:
-    """The opening on top of a body with a lip `wall` thick: the far inner side, in shade as far as `deep` (0-1)."""
+    """Draw the opening on top of a body with a lip of width `wall`.
+
+    Its far inner side, shaded to the depth `deep` (0-1).
+    """
     (half, y), axis = body.profile[0], body.axis
     inside = half - wall
     bowl = disc(axis, y, inside, TILT * inside)
@@ -141,7 +144,7 @@ def draw_mouth(scene: Scene, body: RevolvedBody, wall: float, deep: float, inner
 
 
 def _clip_to_ellipse(shape: Outline, bowl: Outline) -> Outline:
-    """The shape pulled inside an ellipse."""
+    """Return the shape with all points pulled inside an ellipse."""
     middle, reach = bowl.mean(axis=0), np.ptp(bowl, axis=0) / 2
     away = (shape - middle) / reach
     return np.asarray(middle + away / np.maximum(1, np.linalg.norm(away, axis=1, keepdims=True)) * reach, np.float64)

@@ -1,7 +1,9 @@
-"""The scene that a pattern sheet draws on: panels of cloth, seams and fittings, laid one over the other.
+"""The scene that silhouettes are drawn on: panels of cloth, seams and fittings, composited back to front.
 
-Nothing is shaded here. Every panel leaves its mask, height, cloth and place in the cloth in planes as large as the
-picture (a G-buffer); `light.py` turns the planes into colours once, whatever the number of panels.
+Nothing is shaded here. Each panel writes mask, height, cloth and texture coordinates to planes as large as the image (a
+G-buffer). `lighting.py` turns these planes into colours once, however many panels there are.
+
+Lengths are in garment units: x grows to the right from the axis of symmetry, y grows downwards.
 """
 
 import functools
@@ -22,34 +24,34 @@ from generator.render.engine.variation import Variation
 from schemas.appearance import ANY, CUTS_OF, Appearance
 
 COARSE_SIDE = 168
-"""Cells along the picture on which what is smooth may be computed; smaller pictures use one cell a pixel."""
+"""Number of cells along the image for smooth fields; smaller images use one cell per pixel."""
 CRUMPLE_HEIGHT = 0.0026
-"""Height of the faint unevenness that all cloth has, in units."""
+"""Height of the faint unevenness of all cloth, in units."""
 RIM_HEIGHT = 0.0010
-"""Height of the rolled rim of a panel, in units: cloth is about a millimetre thick, folded over two."""
+"""Height of the rolled rim of a panel, in units. Cloth is about one millimetre thick and folded over."""
 RIM_WIDTH = 0.0023
-"""Width of that rim, and of the tight shadow right beside a panel, in units."""
+"""Width of the rim, and of the contact shadow of a panel, in units."""
 MAX_SEGMENT = 0.03
-"""Longest straight stretch of an outline that can give way, in units."""
+"""Maximum length of a straight segment of an outline that is warped, in units."""
 NO_BEND = np.zeros((0, 6))
-"""The bend of what is seen square from the front."""
+"""The bend table of a garment seen square from the front."""
 TURNED_ZOOM = 0.96
-"""Zoom on what is turned against that on what lies flat."""
+"""Zoom of turned garments relative to flat ones."""
 MAX_BEND = 0.060
-"""How far a bend moves a point beside its neighbours at most, units."""
+"""Maximum displacement of a point by a bend relative to its neighbours, in units."""
 Window = tuple[slice, slice]
 
 
 def allocate_planes(num_planes: int, side: int) -> Float32Array:
-    """Planes of zeros with a column to spare, so that each window of them has one and the same memory layout.
+    """Return zeroed planes, shape (num_planes, side, side), with a spare column in memory.
 
-    Compiled loops are made once for each layout; a window as wide as the picture would have another one.
+    With the spare column all windows of the planes have the same memory layout, so numba compiles each kernel once.
     """
     return np.zeros((num_planes, side, side + 1), np.float32)[:, :, :side]
 
 
 class MaskedWindow:
-    """The part of the picture that an outline touches, and how much of each pixel it covers."""
+    """The part of the image that an outline touches, and the share of each pixel that it covers."""
 
     __slots__ = ("mask", "window")
 
@@ -58,7 +60,7 @@ class MaskedWindow:
 
 
 class Scene:
-    """One product on its way to a picture."""
+    """The G-buffer of one product, and the functions that add to it."""
 
     def __init__(self, appearance: Appearance, size: int, cloths: dict[str, Cloth], photo: str = STUDIO) -> None:
         self.appearance, self.size, self.cloths = appearance, size, cloths
@@ -68,30 +70,31 @@ class Scene:
         self.side, self.cell = size, max(1, round(size / COARSE_SIDE))
         self.planes = allocate_planes(9, size)
         self.alpha, self.height, self.shade, self.padding, self.u, self.v, self.top_share = self.planes[:7]
-        """Cover of the product, relief in units, light that reaches it, padding, threads, share of the upper cloth."""
+        """Product mask (0-1), height (units), received light (0-1), quilting (0-1), texture coordinates (units), and
+        the share of the top cloth; shape (size, size) each."""
         self.labels = np.zeros((3, size, size + 1), np.uint8)[:, :, :size]
         self.top_cloth, self.second_cloth, self.part_ids = self.labels
-        """The number of the cloth that covers most of a pixel, of the next one, and of the part; 0 is none."""
+        """Number of the cloth that covers most of a pixel, of the next one, and of the part; 0 is none."""
         self.cloth_names = list(cloths)
         self.near_sleeve: list[Callable[[], None]] = []
-        """What lays the sleeve that hangs before the body of a turned garment, in order."""
+        """Deferred drawing calls of the sleeve in front of the body of a turned garment, in order."""
         self.body_drawn = False
         self.fold_mask: Float32Array | None = None
-        """How far each pixel lies on the face of what is folded; elsewhere nothing more is laid."""
+        """Share of each pixel inside the face of a folded garment; nothing is added elsewhere."""
         self.fold_window: Window = (slice(0, size), slice(0, size))
         self.floor: tuple[float, float, float] | None = None
         self.set_camera(1.0)
 
     def choose_cut(self, name: str) -> str:
-        """The word of a cut, such as `neckline`: what the appearance asks for, or else what this design has."""
+        """Return the value of a cut such as `neckline`: the requested one, or the one that this design samples."""
         word = getattr(self.appearance, name)
         return self.design.choice(name, CUTS_OF[self.appearance.silhouette][name]) if word == ANY else str(word)
 
     def set_camera(self, zoom: float, centre: tuple[float, float] = (0.0, 0.5), limpness: float | None = None) -> None:
-        """Places the camera: the garment point `centre` lies mid-picture, one unit spans `zoom` pictures.
+        """Set the camera: the garment point `centre` is in the middle, one unit spans `zoom` image widths.
 
-        Each shot adds a little turn, shift and zoom. `give` is how far the product loses its drawn shape when it is
-        laid out: 1 as cloth, 0 as glass; by default what its silhouette has. Call it once, before the first panel.
+        Each shot adds a small rotation, shift and zoom. `limpness` is how far the outline is warped: 1 for cloth, 0 for
+        glass; by default that of the silhouette. Call it once, before the first panel.
         """
         shot = self.shot
         self.zoom = zoom * self.pose.room * self.size * shot.uniform("zoom", 0.97, 1.03)
@@ -104,9 +107,9 @@ class Scene:
         self._clear_coordinates()
 
     def turn_body(self, bend: npt.NDArray[np.float64]) -> None:
-        """Turns what lies on the stage as the body in it turns: rows as `rasterize.bulged` and `bent` read them.
+        """Turn the garment with the body in it; `bend` has the rows that `rasterize.bend_point` reads.
 
-        The camera backs off: what is nearer than the plane of a flat garment looks larger.
+        The camera moves back, because the near side of the body looks larger.
         """
         self.bend = bend
         self.zoom *= TURNED_ZOOM
@@ -114,7 +117,7 @@ class Scene:
         self._clear_coordinates()
 
     def fold_under(self, edges: Outline) -> None:
-        """Folds under what lies outside the edges: from now on everything ends there."""
+        """Fold under everything outside the outline `edges`: later panels are cut off there."""
         (frame,) = allocate_planes(1, self.side)
         area = self._rasterize(edges, margin=0.0)
         if area is not None:
@@ -128,29 +131,29 @@ class Scene:
 
     @property
     def far_to_near(self) -> tuple[int, int]:
-        """The sides of a garment in the order in which they are laid: the one nearer to the camera last."""
+        """The two sides of a garment (-1 left, 1 right) in drawing order: the one nearer to the camera is last."""
         return (1, -1) if self.pose.yaw > 0 else (-1, 1)
 
     @functools.cached_property
     def unit_coordinates(self) -> tuple[Float32Array, Float32Array]:
-        """The garment units x and y of every pixel."""
+        """The garment coordinates (x, y) of every pixel, in units, shape (size, size) each."""
         x, y = self.planes[7:]
         rasterize.from_pixels(x, y, self.warp, self.bend, self.camera)
         return x, y
 
     @property
     def x(self) -> Float32Array:
-        """Garment units to the right of the axis, at every pixel."""
+        """Garment units to the right of the axis at every pixel."""
         return self.unit_coordinates[0]
 
     @property
     def y(self) -> Float32Array:
-        """Garment units downwards, at every pixel."""
+        """Garment units downwards at every pixel."""
         return self.unit_coordinates[1]
 
     @functools.cached_property
     def crumple(self) -> Float32Array:
-        """The unevenness that all cloth has, in units."""
+        """The unevenness of all cloth at every pixel, in units."""
         shift = np.float32(self.shot.uniform("crumple", 0.0, 9.0))
         planes = allocate_planes(1, self.side)
         planes[0] = np.float32(CRUMPLE_HEIGHT) * smooth_noise(self.x + shift, self.y, 0.13)
@@ -167,7 +170,7 @@ class Scene:
         return np.ascontiguousarray(self.y[self.cell // 2 :: self.cell, self.cell // 2 :: self.cell])
 
     def to_pixels(self, points: Outline) -> Outline:
-        """Garment units to pixels."""
+        """Convert points, shape (n, 2), from garment units to pixels."""
         return rasterize.to_pixels(np.ascontiguousarray(points, np.float64), 0.0, self.warp, self.bend, self.camera)
 
     def add_panel(
@@ -190,13 +193,15 @@ class Scene:
         edge: float = 1.0,
         part: str | None = None,
     ) -> None:
-        """Lays a panel over what is there.
+        """Add a panel of cloth over what is there; `shape` is its outline in units, shape (n, 2).
 
-        `puff` is the height it rises to over `soft` units from its edge, `volume` a broader bulge on top; `lift` its
-        thickness. `follow` lets it ride on the relief below (a pocket), otherwise it starts from the ground (a sleeve);
-        `clip` cuts it off where nothing lies below. `grain` turns its threads (radians), `shade` darkens what lies
-        inside, `shadow` is the strength and `reach` the width of the shadow it casts on what is below. `edge` is the
-        height of its rolled rim against that of cloth. `part` names it in a mask of parts; by default its cloth does.
+        `puff` is the height that it reaches `soft` units from its edge, `volume` an additional broad bulge and `lift`
+        its thickness (all in units). With `follow` it is added to the height below (a pocket), otherwise to the ground
+        (a sleeve); `clip` cuts it off where nothing is below.
+
+        `grain` rotates its threads (radians). `shade` multiplies the light inside. `shadow` is the strength and `reach`
+        the width (units) of its shadow. `edge` is the height of its rim relative to that of cloth. `part` is its name
+        in part masks; by default the cloth decides.
         """
         area = self._rasterize(shape, margin=0.008 + 1.6 * reach)
         if area is None:
@@ -235,7 +240,7 @@ class Scene:
         edge: float = 1.0,
         part: str | None = None,
     ) -> None:
-        """Sews a panel onto what is there: it rides on the relief below and, with `clip`, ends where that ends."""
+        """Add a panel sewn onto what is there: it follows the height below and, with `clip`, ends where that ends."""
         self.add_panel(
             shape,
             cloth,
@@ -263,19 +268,19 @@ class Scene:
         clip: bool = False,
         part: str | None = None,
     ) -> None:
-        """The inner side of a product, seen through an opening: flat, in half shade, `lift` above the ground."""
+        """Add the inner side of a product, seen through an opening: flat, in half shade, `lift` units high."""
         part = part or "lining"
         self.add_panel(shape, cloth, puff=0.0, lift=lift, shade=0.85, shadow=0.5 if clip else 0.0, clip=clip, part=part)
 
     def add_stamp(
         self, window: Window, mask: Float32Array, height: Float32Array, cloth: str, part: str | None = None
     ) -> None:
-        """Lays a small part whose mask and relief are known at every pixel, riding on what is below."""
+        """Add a small part by its mask (0-1) and height (units) at each pixel of a window, on top of what is there."""
         relief = np.asarray(self.height[window] + height, np.float32)
         self._composite(window, np.asarray(mask, np.float32), relief, cloth, (1.0, 0.0, 0.0), part)
 
     def add_seam(self, curve: Curve, *, width: float = 0.0045, depth: float = 0.0030, dark: float = 0.35) -> None:
-        """Presses a seam into what is there: a dark groove, with the cloth puckered a little beside it."""
+        """Press a seam into what is there: a dark groove with slightly puckered cloth on both sides; sizes in units."""
         drawn = self._trace_line(smooth_line(curve), width, margin=4 * width)
         if drawn is None:
             return
@@ -289,7 +294,7 @@ class Scene:
     def add_topstitch(
         self, curve: Curve, cloth: str = "thread", *, length: float = 0.011, width: float = 0.0040
     ) -> None:
-        """A row of stitches along a curve, in thread; stitches shorter than two pixels melt into a line."""
+        """Add a row of stitches along a curve; stitches shorter than two pixels merge into a line. Sizes in units."""
         line = smooth_line(curve)
         steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
         num_stitches = max(1, round(float(steps[-1]) / length))
@@ -307,7 +312,7 @@ class Scene:
         self._composite(window, mask, self.height[window] + 0.0012 * mask, cloth, (1.0, 0.0, 0.0), NO_PART)
 
     def window_at(self, x: float, y: float, radius: float) -> Window | None:
-        """The window around a point in garment units, or None when it leaves the picture or the face of a fold."""
+        """Return the window around a point (units), or None where it leaves the image or the folded face."""
         (px, py), reach = self.to_pixels(np.array([[x, y]]))[0], radius * self.zoom + 2
         x0, y0, x1, y1 = math.floor(px - reach), math.floor(py - reach), math.ceil(px + reach), math.ceil(py + reach)
         inside = x0 >= 0 and y0 >= 0 and x1 <= self.side and y1 <= self.side
@@ -316,23 +321,23 @@ class Scene:
         return (slice(y0, y1), slice(x0, x1)) if inside else None
 
     def darken(self, shape: Outline, strength: float, soft: float) -> None:
-        """A soft shadow of the given outline on the parts below it."""
+        """Darken what is below by a soft shadow of the given outline; `soft` is its blur in units."""
         area = self._rasterize(shape, margin=3 * soft)
         if area is not None:
             shadow = kernels.gaussian_blur(area.mask, soft * self.zoom, 0.0, 0.0)
             kernels.darken(self.shade[area.window], shadow, float(strength))
 
     def place_on_floor(self, x0: float, x1: float, y: float) -> None:
-        """Puts the product on a floor: it touches it from x0 to x1 at height y."""
+        """Put the product on a floor: it touches the floor from x0 to x1 at height y (units)."""
         (a, b), (c, _) = self.to_pixels(np.array([[x0, y], [x1, y]]))
         self.floor = (a, c, b)
 
     def add_copy_behind(
         self, dx: float, dy: float, *, flip: bool = False, dim: float = 0.86, shadow: float = 0.55
     ) -> None:
-        """Puts a copy of what is drawn `dx`, `dy` units away, under it; `flip` shows the other hand of it.
+        """Add a copy of the scene behind it, moved by dx, dy units: the other shoe or glove; `flip` mirrors it.
 
-        The copy is a little darker (`dim`), and darker still along the edge of what covers it (`shadow`).
+        `dim` multiplies the light on the copy. `shadow` darkens it further near the front piece.
         """
         right, down = round(dx * self.zoom), round(dy * self.zoom)
         alpha = self.alpha.copy()
@@ -378,7 +383,10 @@ class Scene:
     def _trace_line(
         self, points: Outline, width: float, *, margin: float, dashed: bool = False
     ) -> tuple[Window, Float32Array, Float32Array, Float32Array] | None:
-        """Window, mask, distance and length of a line; dashed draws two of every three stretches between the points."""
+        """Return window, mask, distance (pixels) and arc length (pixels) of a line.
+
+        `dashed` draws two of three segments.
+        """
         line = self.to_pixels(points)
         pen = width * self.zoom
         reach = max(0.5 * max(pen, 1.0) + 1, margin * self.zoom)
@@ -395,7 +403,7 @@ class Scene:
         return window, mask, away, place
 
     def _cast_shadow(self, area: MaskedWindow, near: Float32Array, strength: float, reach: float) -> None:
-        """A wide and a tight shadow on what lies below, shifted down and to the right, away from the key light."""
+        """Cast a wide shadow and a contact shadow to the lower right, away from the key light."""
         unit = self.zoom
         soft = kernels.gaussian_blur(area.mask, 0.8 * reach * unit, 0.5 * reach * unit, 0.3 * reach * unit)
         strengths = float(strength), min(0.5, 0.9 * strength)
@@ -425,7 +433,7 @@ class Scene:
 
 
 def _shift_plane(plane: npt.NDArray[Any], right: int, down: int, flip: bool) -> npt.NDArray[Any]:
-    """The plane shifted, empty where nothing comes in; flipped about the middle of the picture before that."""
+    """Return the plane moved by whole pixels, zero where nothing comes in; `flip` mirrors it first."""
     source = plane[:, ::-1] if flip else plane
     side = plane.shape[0]
     moved = np.zeros_like(plane)

@@ -1,4 +1,4 @@
-"""Inner loops of light and film, compiled: from relief and finish at every pixel to linear light, and on to levels."""
+"""Compiled kernels of lighting: from height and finish at every pixel to linear light and to 8-bit levels."""
 
 import math
 
@@ -8,14 +8,14 @@ import numpy.typing as npt
 from generator.render.engine import Float32Array, Float64Array, UInt8Array, njit_cached
 
 FILM_STEPS = 8192
-"""Entries of the film's table; they stand evenly along the square root of light."""
+"""Entries of the tone curve table, evenly spaced along the square root of light."""
 
 
 @njit_cached
 def cloth_weights(
     index: npt.NDArray[np.int64], label: int, top: UInt8Array, share: Float32Array, weight: Float32Array
 ) -> None:
-    """The share of a cloth at some pixels (flat indices): that of the upper cloth, or what it leaves."""
+    """Compute the share of a cloth at some pixels (flat indices): that of the top cloth, or its complement."""
     for n in range(index.shape[0]):
         k = index[n]
         weight[n] = share[k] if top[k] == label else 1 - share[k]
@@ -30,7 +30,7 @@ def accumulate_surface(
     finish: tuple[float, float, float],
     planes: Float32Array,
 ) -> None:
-    """Adds the surface of a cloth at some pixels to planes of red, green, blue, height, gloss, sheen, metal."""
+    """Add a weighted surface at some pixels to planes of red, green, blue, height, gloss, sheen, metal."""
     gloss, sheen, metal = finish
     for n in range(index.shape[0]):
         k, w = index[n], weight[n]
@@ -53,9 +53,9 @@ def shade_pixels(
     lamp: Float64Array,
     light: Float32Array,
 ) -> None:
-    """Linear colours of a lit relief, in pixels; `depth` is how far a point lies below its surroundings.
+    """Compute the linear colours of a lit height field (pixels); `depth` is how far a point is below its surroundings.
 
-    `lamp` holds the direction of the key light and the lean of the softbox.
+    `lamp` has the direction of the key light and the slope of the softbox.
     """
     key_x, key_y, key_z, lean = lamp
     rows, columns = relief.shape
@@ -98,7 +98,7 @@ def shade_pixels(
 
 @njit_cached
 def composite(light: Float32Array, colours: Float32Array, alpha: Float32Array) -> None:
-    """Lays colours over the light behind them, as far as they cover it."""
+    """Composite colours over the light behind them by their alpha, in place."""
     for i in range(light.shape[0]):
         for j in range(light.shape[1]):
             a = alpha[i, j]
@@ -111,9 +111,9 @@ def composite(light: Float32Array, colours: Float32Array, alpha: Float32Array) -
 def tone_map(
     light: Float32Array, exposure: float, film: Float32Array, grain: Float32Array, start: tuple[int, int]
 ) -> UInt8Array:
-    """Levels of linear light: the film's curve, sharpening by the difference to the four neighbours, and grain.
+    """Return the 8-bit levels of linear light: tone curve, sharpening by the four neighbours, and grain.
 
-    The side of the grain plate is 2^n.
+    The side of the grain tile is 2^n.
     """
     rows, columns = light.shape[0], light.shape[1]
     side = grain.shape[0] - 1
@@ -146,7 +146,7 @@ def tone_map(
 def shade_backdrop(
     light: Float32Array, soft: Float32Array, shadow: float, level: float, tilt: tuple[float, float], warm: float
 ) -> None:
-    """An uneven sheet of paper, lit from one side, under a soft shadow."""
+    """Fill `light` with a slightly uneven sheet of paper, lit from one side, under a soft shadow."""
     size = light.shape[0]
     for i in range(size):
         y = (i + 0.5) / size - 0.5

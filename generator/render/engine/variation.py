@@ -1,4 +1,4 @@
-"""Named draws: each concern of a picture has its own stream, so no draw can shift another."""
+"""Named random values: each value of an image has its own stream, so no value shifts another."""
 
 import hashlib
 import zlib
@@ -11,27 +11,27 @@ T = TypeVar("T")
 
 
 class Variation:
-    """The variation that one seed gives to one family of concerns (`shot`, or the `design` of a silhouette).
+    """The random values of one seed and one family of names (`shot`, or the `design` of a silhouette).
 
-    A draw depends on the seed, the family and its own name alone: more, fewer or other names change nothing else.
+    A value depends only on the seed, the family and its own name: other names change nothing.
     """
 
     def __init__(self, family: str, seed: int) -> None:
         self.family, self.seed = family, seed
 
     def uniform(self, name: str, low: float, high: float) -> float:
-        """One uniform draw, by hashing: a numpy Generator for each number would cost more than the drawing."""
+        """Return a uniform value in [low, high), by hashing: a numpy Generator per number is too slow."""
         digest = hashlib.blake2b(f"{self.seed}/{self.family}/{name}".encode(), digest_size=8).digest()
         return low + (high - low) * (int.from_bytes(digest, "big") / 2**64)
 
     def chance(self, name: str, probability: float) -> bool:
-        """True with the given probability."""
+        """Return True with the given probability."""
         return self.uniform(name, 0.0, 1.0) < probability
 
     def choice(self, name: str, options: Sequence[T]) -> T:
-        """One of the options, each equally likely."""
+        """Return one of the options with equal probability."""
         return options[int(self.uniform(name, 0.0, len(options)))]
 
     def generator(self, name: str) -> np.random.Generator:
-        """A fresh numpy Generator for a concern that needs many draws."""
+        """Return a new numpy Generator for a name that needs many values."""
         return np.random.default_rng([self.seed, zlib.crc32(f"{self.family}/{name}".encode())])

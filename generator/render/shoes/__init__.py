@@ -1,1 +1,1 @@
-"""generator.render.shoes."""
+"""Silhouettes of shoes: boots, heels, sandals, sneakers, and the soles that they share."""

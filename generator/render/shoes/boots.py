@@ -1,4 +1,4 @@
-"""Boots in profile, toe to the right: ankle boot to knee boot on a flat, block or high heel."""
+"""Draw boots in profile, toe to the right: ankle boot to knee boot on a flat, block or high heel."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ SHAFT = {"child": 0.30, "small": 0.26, "medium": 0.40, "large": 0.62}
 
 @register_silhouette("boot")
 def draw_boot(scene: Scene) -> None:
-    """Shaft with folds at the ankle; a zip, laces or buckled straps; a welt all round and a pull tab behind."""
+    """Draw a boot: shaft with folds at the ankle; a zip, laces or buckled straps; a welt and a pull tab."""
     d, heel, size = scene.design, scene.choose_cut("heel"), scene.appearance.size
     pair = scene.shot.chance("pair", scene.pose.pairs)
     foot = Foot(
@@ -74,7 +74,7 @@ class _Leg:
         return (self.middle + self.half - 0.006, self.top)
 
     def front(self) -> Curve:
-        """From the top of the shaft down the instep to the tip of the toe."""
+        """Return the line from the top of the shaft down the instep to the tip of the toe."""
         x, y = self.front_top
         low, toe = self.ground - self.foot.spring, self.foot.toe
         bend = (self.middle + 0.108, self.ankle + 0.012 + 0.05 * self.foot.rise)
@@ -92,7 +92,7 @@ class _Leg:
         ]
 
     def back(self) -> Curve:
-        """From the seat of the heel up to the top of the shaft."""
+        """Return the line from the seat of the heel up to the top of the shaft."""
         x, y = self.back_top
         calf: list[Point] = [(x - 0.006, 0.55 * y + 0.45 * self.ankle)] if self.ankle - y > 0.16 else []
         return [
@@ -104,11 +104,12 @@ class _Leg:
         ]
 
     def rim(self, drop: float = 0.0) -> Curve:
-        """The near edge of the opening, from back to front."""
+        """Return the near edge of the opening, from back to front."""
         (x0, y0), (x1, y1) = self.back_top, self.front_top
         return [(x0, y0 + drop), (0.5 * (x0 + x1), 0.5 * (y0 + y1) + 0.030 + drop), (x1, y1 + drop)]
 
     def draw_opening(self, scene: Scene) -> None:
+        """Draw the inner side of the shaft, seen through its opening."""
         (x0, y0), (x1, y1) = self.back_top, self.front_top
         middle = (0.5 * (x0 + x1), 0.5 * (y0 + y1) - 0.026)
         scene.add_inside(
@@ -123,13 +124,14 @@ class _Leg:
         )
 
     def draw_upper(self, scene: Scene) -> None:
+        """Draw the upper with its folds."""
         shape = outline(self.back(), self.rim(), self.front(), self.foot.under()[::-1])
         scene.add_panel(
             shape, puff=0.040, soft=0.034, volume=0.040, folds=self._folds(scene), shadow=0.4, reach=0.008, quilted=True
         )
 
     def _folds(self, scene: Scene) -> list[Crease]:
-        """Creases that run round the ankle, where the shaft bends, and fade on the shaft."""
+        """Return creases around the ankle, where the shaft bends, that fade on the shaft."""
         rng = scene.shot.generator("folds")
         slouch = scene.design.uniform("slouch", 0.5, 1.6)
         front, creases = self.middle + 0.115, []
@@ -157,7 +159,7 @@ class _Leg:
         return creases
 
     def draw_details(self, scene: Scene) -> None:
-        """Bound rim, seams of vamp and counter, toe cap, pull tab."""
+        """Draw bound rim, seams of vamp and counter, toe cap, pull tab."""
         d = scene.design
         scene.add_overlay(
             ribbon([(x, y + 0.008) for x, y in self.rim()], 0.018), "self", puff=0.007, soft=0.008, shadow=0.25
@@ -201,7 +203,7 @@ class _Leg:
         draw_plate(scene, self.middle - 0.035, self.top + 0.5 * self.slant + 0.072, 0.026, 0.016)
 
     def draw_zip(self, scene: Scene) -> None:
-        """A zip up the inner side, and a gore beside it on a short shaft."""
+        """Draw a zip up the inner side, and a gore beside it on a short shaft."""
         x = self.middle - 0.010
         draw_zipper(
             scene,
@@ -214,7 +216,7 @@ class _Leg:
         )
 
     def draw_laces(self, scene: Scene) -> None:
-        """Laces from the vamp up the shaft, through eyelets below and hooks above."""
+        """Draw laces from the vamp up the shaft, through eyelets below and hooks above."""
         line = [p for p in self.front() if p[0] < self.foot.toe - 0.12]
         (x, y), (a, b) = line[0], line[-1]
         stay: Curve = [(x - 0.024, y + 0.012), *[(u - 0.030, v + 0.014) for u, v in line[1:-1]], (a - 0.075, b + 0.006)]
@@ -255,7 +257,7 @@ class _Leg:
             )
 
     def draw_straps(self, scene: Scene) -> None:
-        """A buckled strap round the ankle, another at the top of a tall shaft."""
+        """Draw a buckled strap around the ankle, another at the top of a tall shaft."""
         rows = [(self.ankle + 0.035, 0.040)]
         if self.ankle - self.top > 0.18:
             rows.append((self.top + 0.5 * self.slant + 0.115, 0.036))
@@ -282,7 +284,7 @@ class _Leg:
 
 
 def ribbon_points(curve: Curve, number: int) -> list[tuple[float, float, float, float]]:
-    """Points spaced along a curve, each with the direction there: (x, y, dx, dy)."""
+    """Return evenly spaced points along a curve, each with the direction there: (x, y, dx, dy)."""
     line = smooth_line(curve)
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     at = np.linspace(0.05, 0.97, number) * steps[-1]

@@ -1,4 +1,4 @@
-"""Pumps and loafers in profile, toe to the right."""
+"""Draw pumps and loafers in profile, toe to the right."""
 
 from generator.render.engine.curves import Curve, Point, disc, outline, ribbon
 from generator.render.engine.fittings import draw_plate, draw_ring
@@ -8,11 +8,11 @@ from generator.render.engine.scene import Scene
 from generator.render.shoes.soles import RISE, Foot, draw_heel_under, draw_sole_under
 
 SIZE = {"child": 0.79, "small": 0.86, "medium": 0.95, "large": 1.05}
-"""How much of the picture a shoe fills."""
+"""Scale of a shoe, by size."""
 
 
 def place_shoe(scene: Scene, heel: str) -> bool:
-    """Places the camera; true where the shot shows the pair."""
+    """Set the camera; return whether the shot shows the pair."""
     pair = scene.shot.chance("pair", scene.pose.pairs)
     scene.set_camera(
         (1.08 if pair else 1.20) * SIZE[scene.appearance.size],
@@ -23,13 +23,14 @@ def place_shoe(scene: Scene, heel: str) -> bool:
 
 
 def finish_shoe(scene: Scene, foot: Foot, pair: bool) -> None:
+    """Draw the second shoe where the shot shows the pair."""
     if pair:
         scene.add_copy_behind(scene.shot.uniform("apart", 0.05, 0.085), -scene.shot.uniform("rise", 0.050, 0.080))
     scene.place_on_floor(foot.heel, foot.toe, foot.floor)
 
 
 def _toe_line(foot: Foot, point: float, tall: float) -> Curve:
-    """From the throat to the tip: pointed (1) to round (0) toes."""
+    """Return the line from the throat to the tip; `point` is 1 for pointed, 0 for round toes."""
     y, blunt = foot.floor - foot.thick - foot.spring, 1 - point
     return [
         (foot.toe - 0.17, y - tall * 0.92),
@@ -42,7 +43,7 @@ def _toe_line(foot: Foot, point: float, tall: float) -> Curve:
 
 @register_silhouette("pump")
 def draw_pump(scene: Scene) -> None:
-    """A low-cut court shoe, from ballet flat to stiletto, its toe pointed to round; a bow or a plaque in front."""
+    """Draw a low-cut court shoe, from ballet flat to stiletto, with a pointed to round toe, a bow or a plaque."""
     d, heel = scene.design, scene.choose_cut("heel")
     pair = place_shoe(scene, heel)
     point = d.uniform("point", 0.0, 1.0)
@@ -96,7 +97,7 @@ def draw_pump(scene: Scene) -> None:
 
 
 def _draw_pump_front(scene: Scene, x: float, y: float) -> None:
-    """A bow or a plaque at the throat; with metal hardware always the plaque."""
+    """Draw a bow or a plaque at the throat; with metal hardware always the plaque."""
     style = "plaque" if scene.appearance.hardware != "none" else scene.design.choice("front", ("bow", "none"))
     if style == "plaque":
         draw_plate(scene, x + 0.026, y + 0.024, 0.034, 0.019)
@@ -111,7 +112,7 @@ def _draw_pump_front(scene: Scene, x: float, y: float) -> None:
 
 
 def _draw_opening(scene: Scene, foot: Foot, back: Point, front: Point, dip: float) -> None:
-    """The inner side and the insole of a low-cut shoe, seen a little from above."""
+    """Draw the inner side and the insole of a low-cut shoe, seen slightly from above."""
     middle = (0.5 * (back[0] + front[0]) + 0.02, dip - 0.022)
     scene.add_inside(
         outline(
@@ -135,7 +136,7 @@ def _draw_opening(scene: Scene, foot: Foot, back: Point, front: Point, dip: floa
 
 @register_silhouette("loafer")
 def draw_loafer(scene: Scene) -> None:
-    """A slip-on with a stitched apron: with a saddle strap, a tassel or a plaque, on a low or a block heel."""
+    """Draw a slip-on with a stitched apron; saddle strap, tassel or plaque; a low or a block heel."""
     d, heel = scene.design, scene.choose_cut("heel")
     pair = place_shoe(scene, "flat")
     foot = Foot(
@@ -199,7 +200,7 @@ def draw_loafer(scene: Scene) -> None:
 
 
 def _draw_saddle(scene: Scene, throat: float, high: float, foot: Foot) -> None:
-    """The band over the instep: slotted, with a tassel, or with a plaque of metal on it."""
+    """Draw the band over the instep: slotted, with a tassel, or with a metal plaque."""
     low = foot.at(throat + 0.06)
     band = [(throat + 0.062, high + 0.040), (throat + 0.040, 0.45 * (high + low) + 0.065), (throat + 0.035, low - 0.01)]
     scene.add_overlay(ribbon(band, 0.050, 0.080), "self", puff=0.007, soft=0.010, shadow=0.45)

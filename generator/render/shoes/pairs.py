@@ -11,13 +11,13 @@ from generator.render.engine.scene import Scene
 from schemas.appearance import SHOWN
 
 DEFAULT_CLOSURE = {"loafer": "band", "pump": "open", "sandal": "straps"}
-"""What closes the shoes that have no such cut."""
+"""Closure of the shoes whose record has no such cut."""
 FILL = {"child": 0.70, "small": 0.82, "medium": 0.95, "large": 1.05}
-"""How much of the sheet a hat or a pair of shoes fills."""
+"""Scale of a pair of shoes, by size."""
 
 
 def draw_shoe_pair(scene: Scene) -> None:
-    """A pair of shoes from above: soles, uppers, the openings, and what closes them."""
+    """Draw a pair of shoes from above: soles, uppers, openings and closures."""
     d, shot = scene.design, scene.shot
     scene.set_camera(0.98 * FILL[scene.appearance.size], (0.0, 0.5))
     apart, splay = shot.uniform("apart", 0.122, 0.172), shot.uniform("splay", -0.06, 0.16)
@@ -34,9 +34,9 @@ def draw_shoe_pair(scene: Scene) -> None:
 
 
 class _Foot:
-    """One shoe: its own axes are x outwards across the foot and y from the toe (-0.4) to the heel (+0.4).
+    """One shoe: x points outwards across the foot, y from the toe (-0.4) to the heel (+0.4), in units.
 
-    `slant` foreshortens its length.
+    `slant` shortens it by perspective.
     """
 
     def __init__(self, scene: Scene, side: int, place: tuple[float, float], angle: float, slant: float) -> None:
@@ -44,12 +44,12 @@ class _Foot:
         self.turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
     def at(self, shape: Outline | Curve) -> Outline:
-        """Points of the shoe in garment units."""
+        """Transform an outline of the shoe to garment units."""
         points = np.asarray(shape, np.float64) * (self.side, self.slant)
         return np.asarray(points @ self.turn.T + self.place, np.float64)
 
     def line(self, curve: Curve) -> Curve:
-        """The same for a curve."""
+        """Transform a curve of the shoe to garment units."""
         return [(float(x), float(y)) for x, y in self.at(curve)]
 
 
@@ -112,7 +112,7 @@ def _draw_shoe(foot: _Foot, broad: float) -> None:
 
 
 def _draw_straps(foot: _Foot, shape: Outline) -> None:
-    """The insole of a sandal, two or three straps over the foot, one around the heel; or the fork of a flip-flop."""
+    """Draw the insole of a sandal with two or three straps and a heel strap, or the straps of a flip-flop."""
     scene, d = foot.scene, foot.scene.design
     scene.add_panel(foot.at(shape), "lining", puff=0.006, soft=0.02, lift=0.006, shadow=0.2)
     wide = d.uniform("strap width", 0.035, 0.11)
@@ -131,7 +131,7 @@ def _draw_straps(foot: _Foot, shape: Outline) -> None:
 
 
 def _draw_closure(foot: _Foot, closure: str, opening: float, boot: bool) -> None:
-    """Tongue and laces, straps, a zip or nothing."""
+    """Draw tongue and laces, straps, a zip or nothing."""
     scene, d, name = foot.scene, foot.scene.design, foot.scene.appearance.silhouette
     if closure in ("laces", "buttons"):
         tongue = [(0.0, opening - 0.20), (0.0, opening + 0.07)]

@@ -1,4 +1,4 @@
-"""Sandals in profile, toe to the right: bands over an open foot bed."""
+"""Draw sandals in profile, toe to the right: bands over an open foot bed."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from generator.render.shoes.soles import RISE, Foot, draw_heel_under, draw_sole_
 
 @register_silhouette("sandal")
 def draw_sandal(scene: Scene) -> None:
-    """Bands over an open foot bed, with or without a strap round the ankle; flat cork sole, block or high heel."""
+    """Draw bands over an open foot bed, with or without an ankle strap; flat cork sole, block or high heel."""
     d, heel = scene.design, scene.choose_cut("heel")
     pair = place_shoe(scene, heel)
     cork = heel == "flat" and d.chance("cork", 0.6)
@@ -64,7 +64,7 @@ class Band:
     foot: float
     """Where it leaves the sole (x)."""
     lean: float
-    """How far its crown lies ahead of that."""
+    """How far its crown is ahead of that."""
     tall: float
     width: float
 
@@ -80,7 +80,7 @@ def _bands(style: str, wide: float) -> list[Band]:
 
 
 def _side_of(foot: Foot, band: Band) -> tuple[Curve, Curve]:
-    """The hind and the fore edge of the near half of a band, from the sole up to the crown."""
+    """Return the rear and the front edge of the near half of a band, from the sole up to the crown."""
     fall = 0.30 * band.width
     edges = []
     for side in (-1, 1):
@@ -99,7 +99,7 @@ def _side_of(foot: Foot, band: Band) -> tuple[Curve, Curve]:
 
 
 def _draw_band(scene: Scene, foot: Foot, band: Band, *, near: bool) -> None:
-    """One half of a band: the far one first, its inner side in shade."""
+    """Draw one half of a band; the far half comes first, its inner side in shade."""
     hind, fore = _side_of(foot, band)
     crown = (0.5 * (hind[-1][0] + fore[-1][0]) + 0.006, 0.5 * (hind[-1][1] + fore[-1][1]) - 0.05 * band.width)
     shape = outline(hind, [hind[-1], crown, fore[-1]], fore[::-1])
@@ -126,7 +126,7 @@ def _draw_band(scene: Scene, foot: Foot, band: Band, *, near: bool) -> None:
 
 
 def _draw_ankle_strap(scene: Scene, foot: Foot, *, near: bool) -> None:
-    """A heel cup and a strap round the ankle, closed by a buckle."""
+    """Draw a heel cup and an ankle strap with a buckle."""
     x0, y0 = foot.heel, foot.under()[0][1]
     high = y0 - 0.155
     if not near:

@@ -1,4 +1,4 @@
-"""Sneakers in profile, seen a little from above, toe to the right."""
+"""Draw sneakers in profile, seen slightly from above, toe to the right."""
 
 from dataclasses import dataclass
 
@@ -39,7 +39,7 @@ class SneakerMeasures:
         return (-0.118, self.collar + 0.012)
 
     def instep(self) -> Curve:
-        """The near edge of the upper, from the top eyelet to the tip of the toe."""
+        """Return the near edge of the upper, from the top eyelet to the tip of the toe."""
         (x, y), low = self.top, LOW - self.box
         return [
             (x, y),
@@ -54,7 +54,7 @@ class SneakerMeasures:
 
 @register_silhouette("sneaker")
 def draw_sneaker(scene: Scene) -> None:
-    """Low-top to high-top; cup sole, runner or thin rubber sole; laces, zip or slip-on."""
+    """Draw a low-top to high-top: cup sole, runner or thin rubber sole; laces, zip or slip-on."""
     d = scene.design
     pair = scene.shot.chance("pair", scene.pose.pairs)
     small = 0.82 if scene.appearance.size == "child" else 1.0
@@ -86,7 +86,7 @@ def draw_sneaker(scene: Scene) -> None:
 
 
 def _draw_opening(scene: Scene, last: SneakerMeasures) -> None:
-    """The far side of the collar, lined, seen through the opening."""
+    """Draw the lined far side of the collar, seen through the opening."""
     h = last.collar
     scene.add_inside(
         outline(
@@ -103,7 +103,7 @@ def _draw_opening(scene: Scene, last: SneakerMeasures) -> None:
 
 
 def _far_edge(last: SneakerMeasures) -> Outline:
-    """The instep moved up and to the right: where the far side of the lacing lies."""
+    """Return the instep moved up and to the right, where the far side of the lacing is."""
     line = smooth_line(last.instep())
     keep = line[line[:, 0] <= last.throat + 0.012]
     t = np.linspace(0, 1, len(keep))[:, None]
@@ -112,7 +112,7 @@ def _far_edge(last: SneakerMeasures) -> Outline:
 
 
 def _draw_tongue(scene: Scene, last: SneakerMeasures, closure: str) -> None:
-    """The far quarter, and the padded tongue that rises out of the lacing."""
+    """Draw the far quarter, and the padded tongue that rises out of the lacing."""
     near = smooth_line(last.instep())
     near = near[near[:, 0] <= last.throat + 0.012]
     far = _far_edge(last)
@@ -186,13 +186,13 @@ def _draw_upper(scene: Scene, last: SneakerMeasures) -> None:
 
 
 def _edge_height(last: SneakerMeasures, x: float) -> float:
-    """The height of the instep at x."""
+    """Return the height of the instep at x."""
     line = smooth_line(last.instep())
     return float(np.interp(x, line[:, 0], line[:, 1]))
 
 
 def _draw_overlays(scene: Scene, last: SneakerMeasures, kind: str) -> None:
-    """Heel counter, toe cap or mudguard, side panel: each sewn on with its row of stitches."""
+    """Draw heel counter, toe cap or mudguard, and side panel, each with a row of stitches."""
     d, h, toe = scene.design, last.collar, last.toe
     second = d.choice("second", ("trim", "self", "accent"))
     counter = d.uniform("counter", 0.085, 0.135)
@@ -258,7 +258,7 @@ def _draw_overlays(scene: Scene, last: SneakerMeasures, kind: str) -> None:
 
 
 def _draw_collar(scene: Scene, last: SneakerMeasures) -> None:
-    """The padded rim and the pull tab at the heel."""
+    """Draw the padded rim and the pull tab at the heel."""
     h = last.collar
     scene.add_overlay(
         ribbon(
@@ -277,7 +277,7 @@ def _draw_collar(scene: Scene, last: SneakerMeasures) -> None:
 
 
 def _stay(last: SneakerMeasures, inset: float) -> Outline:
-    """A line along the lacing, `inset` inside the near edge."""
+    """Return a line along the lacing, `inset` inside the near edge."""
     line = smooth_line(last.instep())
     stay = line[(line[:, 0] <= last.throat + 0.004)]
     steps = np.gradient(stay, axis=0)
@@ -286,7 +286,7 @@ def _stay(last: SneakerMeasures, inset: float) -> Outline:
 
 
 def _draw_laces(scene: Scene, last: SneakerMeasures) -> None:
-    """Eyestay, eyelets, flat laces that cross over the tongue, and a bow."""
+    """Draw eyestay, eyelets, flat laces that cross over the tongue, and a bow."""
     num_rows = {"child": 4, "small": 5, "medium": 6, "large": 8}[scene.appearance.size]
     band = _stay(last, 0.026)
     scene.add_overlay(ribbon([(float(x), float(y)) for x, y in band[::5]], 0.054), "self", puff=0.005, soft=0.010)
@@ -327,18 +327,18 @@ def _draw_lace(scene: Scene, shape: Outline) -> None:
 
 
 def _arched_lace(a: Point, b: Point) -> Curve:
-    """A lace from a to b, arched a little."""
+    """Return a slightly arched lace from a to b."""
     return [a, (0.5 * (a[0] + b[0]) - 0.002, 0.5 * (a[1] + b[1]) - 0.004), b]
 
 
 def _point_along(line: Outline, t: float, move: Point = (0.0, 0.0)) -> Point:
-    """The point a share t along a line."""
+    """Return the point at share `t` along a line."""
     x, y = line[round(t * (len(line) - 1))]
     return (float(x) + move[0], float(y) + move[1])
 
 
 def _draw_zip(scene: Scene, last: SneakerMeasures) -> None:
-    """A zip up the lacing instead of laces."""
+    """Draw a zip in place of the laces."""
     (x, y), low = last.top, LOW - last.box
     draw_zipper(
         scene,
@@ -352,7 +352,7 @@ def _draw_zip(scene: Scene, last: SneakerMeasures) -> None:
 
 
 def _draw_slip_on(scene: Scene, last: SneakerMeasures) -> None:
-    """No closure: an elastic gore below the collar."""
+    """Draw an elastic gore below the collar; there is no closure."""
     h = last.collar
     tall = 0.45 * (LOW - h)
     shape = outline(

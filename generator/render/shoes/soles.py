@@ -1,4 +1,4 @@
-"""Soles and heels: what a shoe stands on, seen from the side, toe to the right."""
+"""Draw soles and heels in profile, toe to the right."""
 
 import math
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from generator.render.engine.curves import Curve, Outline, box, outline, ribbon,
 from generator.render.engine.scene import Scene
 
 FLOOR = 0.74
-"""Where the shoe stands (y)."""
+"""Height of the floor (y)."""
 BALL = 0.135
-"""Where the foot bends (x): in front of it every shoe is flat."""
+"""Where the foot bends (x); in front of it every shoe is flat."""
 SHANK = 0.42
-"""Length of the foot from the ball to the heel."""
+"""Length of the foot from the ball to the heel, in units."""
 RISE = {"flat": 0.030, "block": 0.135, "high": 0.225}
 """Height of the heel, in units."""
 LOW = 0.665
@@ -23,24 +23,24 @@ LOW = 0.665
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foot:
-    """Where the foot stands: its underside from the heel to the toe, seen from the side."""
+    """The underside of the foot in profile, from the heel to the toe."""
 
     rise: float
-    """Height of the heel over the floor."""
+    """Height of the heel above the floor."""
     toe: float
     spring: float
-    """How far the tip of the toe rises."""
+    """How far the tip of the toe is raised."""
     thick: float
     """Thickness of the sole."""
     floor: float = FLOOR
 
     @property
     def heel(self) -> float:
-        """The hindmost point (x): a raised heel comes nearer to the ball."""
+        """The rearmost point (x): a raised heel is nearer to the ball."""
         return BALL - math.sqrt(SHANK**2 - min(self.rise, 0.9 * SHANK) ** 2)
 
     def under(self, up: float = 0.0) -> Curve:
-        """The line on which the upper stands, `up` units above it."""
+        """Return the line on which the upper is fixed, `up` units above it."""
         seat, ground, heel = self.floor - self.thick - self.rise - up, self.floor - self.thick - up, self.heel
         steep = self.rise / RISE["high"]
         return [
@@ -54,12 +54,13 @@ class Foot:
         ]
 
     def at(self, x: float) -> float:
-        """The height of the underside at x."""
+        """Return the height of the underside at x."""
         line = smooth_line(self.under())
         return float(np.interp(x, line[:, 0], line[:, 1]))
 
 
 def draw_sole_under(scene: Scene, foot: Foot, cloth: str = "dark") -> None:
+    """Draw the sole along the underside of the foot."""
     top = foot.under()
     low = [(x, y + foot.thick) for x, y in top]
     low[-1] = (foot.toe + 0.002, low[-1][1] - 0.4 * foot.thick)
@@ -75,7 +76,7 @@ def draw_sole_under(scene: Scene, foot: Foot, cloth: str = "dark") -> None:
 
 
 def draw_heel_under(scene: Scene, foot: Foot, kind: str, cloth: str) -> None:
-    """The heel below the seat, with its top piece; its front breast curves into the shank."""
+    """Draw the heel below the seat, with its top piece; its front curves into the shank."""
     x0, y0, floor = foot.heel, foot.floor - foot.rise - 0.5 * foot.thick, foot.floor
     if kind == "flat":
         shape = outline(
@@ -119,7 +120,7 @@ def draw_heel_under(scene: Scene, foot: Foot, kind: str, cloth: str) -> None:
 
 
 class SoleMeasures(Protocol):
-    """What a rubber sole must know of its sneaker."""
+    """The measures of a sneaker that a rubber sole needs."""
 
     @property
     def toe(self) -> float:
@@ -135,7 +136,7 @@ class SoleMeasures(Protocol):
 
 
 def draw_rubber_sole(scene: Scene, last: SoleMeasures, kind: str) -> None:
-    """Foxing or midsole with a step, and an outsole with a tread."""
+    """Draw foxing or a stepped midsole, and an outsole with a tread."""
     toe, floor = last.toe, LOW + last.sole
     edge = LOW - scene.design.uniform("foxing", 0.010, 0.022)
     wedge, spring = last.wedge, {"cup": 0.020, "runner": 0.036, "plimsoll": 0.012}[kind]
@@ -203,7 +204,7 @@ def draw_rubber_sole(scene: Scene, last: SoleMeasures, kind: str) -> None:
 
 
 def _treaded(under: Curve, edge: float, toe: float, deep: float) -> Outline:
-    """The outsole: its lower edge notched."""
+    """Return the outsole with a notched lower edge."""
     line = smooth_line(under)
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     at = np.linspace(0, steps[-1], 4 * round(float(steps[-1]) / 0.021) + 1)

@@ -1,1 +1,1 @@
-"""generator.render.things."""
+"""Silhouettes of objects: bags, belts, eyewear, watches, small leather goods, home and beauty products."""

@@ -1,4 +1,4 @@
-"""Large bags: totes and backpacks."""
+"""Draw large bags: totes and backpacks."""
 
 import numpy as np
 
@@ -10,11 +10,11 @@ from generator.render.engine.scene import Scene
 from generator.render.things.perspective import SlantedFace, sample_view
 
 BULK = {"child": 0.62, "small": 0.74, "medium": 0.88, "large": 1.02}
-"""How much of the picture a bag fills."""
+"""Scale of a bag, by size."""
 
 
 class Tote:
-    """The measures of one tote, seen by the camera of one shot."""
+    """The measures of one tote, and the view of the shot."""
 
     def __init__(self, scene: Scene) -> None:
         d = scene.design
@@ -27,7 +27,7 @@ class Tote:
         self.pleat = d.uniform("pleat", 0.015, 0.055)
 
     def rim(self, z: float, drop: float = 0.0, inset: float = 0.0) -> Curve:
-        """The upper edge of the wall at depth z, left to right, `drop` below the edge."""
+        """Return the upper edge of the wall at depth z, left to right, `drop` below the edge."""
         half = self.wide - inset + (self.base - self.wide) * drop / self.high
         return self.view.curve(
             [
@@ -40,18 +40,18 @@ class Tote:
         )
 
     def depth(self, drop: float) -> float:
-        """How far in front of the middle the front wall is, `drop` below the edge."""
+        """Return how far in front of the middle the front wall is, `drop` below the edge."""
         return self.mouth + (self.deep - self.mouth) * drop / self.high
 
     def at(self, x: float, drop: float) -> tuple[float, float]:
-        """A point of the front wall."""
+        """Return a point of the front wall."""
         sag = self.sag * max(0.0, 1 - (x / self.wide) ** 2) * max(0.0, 1 - drop / self.high)
         return self.view.point(x, self.top + drop + sag, self.depth(drop))
 
 
 @register_silhouette("tote-bag")
 def draw_tote_bag(scene: Scene) -> None:
-    """Open top, two handles, a gusset with a pleat; the lining shows in the opening."""
+    """Draw an open bag with two handles and a pleated gusset; the lining shows in the opening."""
     d = scene.design
     drop = d.uniform("handle", 0.12, 0.27)
     bag = Tote(scene)
@@ -103,7 +103,7 @@ def _draw_handle(
 
 
 def _draw_mouth(scene: Scene, bag: Tote) -> None:
-    """The inner side of the back wall, and of the gusset that is turned away; darker towards the bottom."""
+    """Draw the inner side of the back wall and of the far gusset, darker towards the bottom."""
     back, front = bag.rim(-bag.mouth), bag.rim(bag.mouth, 0.02)
     side = bag.view.side
     far = (back[0], front[0]) if side > 0 else (back[-1], front[-1])
@@ -118,7 +118,7 @@ def _draw_mouth(scene: Scene, bag: Tote) -> None:
 
 
 def _draw_gusset(scene: Scene, bag: Tote) -> None:
-    """The side wall: two halves that meet in a pleat which goes inwards at the top."""
+    """Draw the side wall: two halves that meet in a pleat, which goes inwards at the top."""
     side, top, low = bag.view.side, bag.top, bag.low
     fold = [
         (side * (bag.wide - bag.pleat), top + 0.012, 0.0),
@@ -225,7 +225,7 @@ def _draw_front(scene: Scene, bag: Tote) -> None:
 
 
 def _draw_mounts(scene: Scene, bag: Tote, spread: float, mount: str, width: float) -> None:
-    """What holds the handles: a tab with a ring, a stitched tab, or a band that runs down to the bottom."""
+    """Draw the mounts of the handles: a tab with a ring, a stitched tab, or a band down to the bottom."""
     for side in (-1, 1):
         reach = {"ring": 0.085, "tab": 0.095, "long": bag.high - 0.01}[mount]
         half = 0.5 * width + 0.006 if mount != "ring" else 0.024
@@ -248,7 +248,7 @@ def _draw_mounts(scene: Scene, bag: Tote, spread: float, mount: str, width: floa
 
 @register_silhouette("backpack")
 def draw_backpack(scene: Scene) -> None:
-    """Two shoulder straps behind, a zip or a lid with buckled straps, front and side pockets."""
+    """Draw a backpack: shoulder straps behind, a zip or a lid with buckled straps, front and side pockets."""
     d = scene.design
     scene.set_camera(0.98 * BULK[scene.appearance.size], (0.0, 0.51))
     wide, low = d.uniform("width", 0.215, 0.305), 0.92
@@ -286,7 +286,7 @@ def draw_backpack(scene: Scene) -> None:
 
 
 def _draw_front_pocket(scene: Scene, wide: float, low: float, y: float) -> None:
-    """A zipped bellows pocket, one or two of them side by side."""
+    """Draw one zipped bellows pocket, or two side by side."""
     inner = wide - 0.045
     style = scene.design.choice("front pocket", ("bellows", "round", "pair"))
     if style == "pair":
@@ -319,7 +319,7 @@ def _draw_front_pocket(scene: Scene, wide: float, low: float, y: float) -> None:
 
 
 def _draw_backpack_straps(scene: Scene, wide: float, top: float, low: float) -> None:
-    """Shoulder straps, grab loop and side pockets, half hidden by the body."""
+    """Draw shoulder straps, grab loop and side pockets, half hidden by the body."""
     out, end = scene.design.uniform("strap out", 0.045, 0.105), scene.shot.uniform("strap end", 0.74, 0.84)
     for side in (-1, 1):
         curve = on_side([(0.10, top + 0.02), (wide + 0.02, top + 0.10), (wide + out, 0.52), (wide + 0.02, end)], side)
@@ -340,7 +340,7 @@ def _draw_backpack_straps(scene: Scene, wide: float, top: float, low: float) -> 
 
 
 def _draw_lid(scene: Scene, wide: float, top: float, arch: float) -> None:
-    """A flap over the opening, held by one or two buckled straps."""
+    """Draw a flap over the opening with one or two buckled straps."""
     drop = top + scene.design.uniform("lid drop", 0.22, 0.30)
     shape = mirrored_outline(
         [(0.0, top - 0.014), (0.6 * wide, top), (0.96 * wide, top + arch), (wide + 0.014, top + arch + 0.08)],

@@ -28,12 +28,12 @@ from generator.render.engine.revolve import (
 from generator.render.engine.scene import Scene
 
 SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
-"""How much of the picture a thing of the house fills."""
+"""Scale of a product, by size."""
 
 
 @register_silhouette("candle")
 def draw_candle(scene: Scene) -> None:
-    """Wax poured into a jar, one wick or three, its lid on the floor beside it; a glass jar shows the wax through."""
+    """Draw wax in a jar, one or three wicks, the lid on the floor; a glass jar shows the wax."""
     d = scene.design
     style = d.choice("style", ("tumbler", "bowl", "tapered"))
     half = d.uniform("width", 0.200, 0.250)
@@ -62,7 +62,7 @@ def draw_candle(scene: Scene) -> None:
 
 
 def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float) -> None:
-    """The surface of the wax, seen through the mouth, and its wicks."""
+    """Draw the surface of the wax, seen through the opening, and its wicks."""
     d, inside = scene.design, body.profile[0][0] - 0.016
     pool = disc(0.0, top + 0.26 * TILT * inside, 0.97 * inside, 0.74 * TILT * inside)
     scene.add_panel(pool, "wax", puff=0.0, lift=0.1 * half, shadow=0.0, shade=0.98)
@@ -81,7 +81,7 @@ def _draw_wax_pool(scene: Scene, body: RevolvedBody, top: float, half: float) ->
 
 
 def _draw_candle_label(scene: Scene, body: RevolvedBody, top: float, tall: float) -> None:
-    """A paper label with a motif instead of words."""
+    """Draw a paper label with a motif; no words."""
     d = scene.design
     shape = d.choice("label", ("tall", "wide", "round"))
     width, high = {"tall": (0.090, 0.40), "wide": (0.140, 0.26), "round": (0.095, 0.36)}[shape]
@@ -122,7 +122,7 @@ def _draw_candle_label(scene: Scene, body: RevolvedBody, top: float, tall: float
 
 
 def _draw_candle_lid(scene: Scene, half: float, low: float) -> None:
-    """A lid with a knob, or a flat one with a rim, in front of the jar to the right."""
+    """Draw a lid with a knob, or a flat one with a rim, in front of the jar to the right."""
     d = scene.design
     thick, y = d.uniform("lid", 0.030, 0.055), low + 0.035
     wide = 0.66 * half
@@ -145,7 +145,7 @@ def _draw_candle_lid(scene: Scene, half: float, low: float) -> None:
 
 @register_silhouette("lipstick")
 def draw_lipstick(scene: Scene) -> None:
-    """A wound-out bullet in the colour, in a tube of metal or dark lacquer, its cap beside it; the case is printed."""
+    """Draw a bullet in the product's colour in a metal or lacquered tube, with its cap; the case is printed."""
     d = scene.design
     scene.set_camera(1.08 * SCALE[scene.appearance.size], (0.01, 0.53))
     half, x, low = d.uniform("width", 0.092, 0.122), -0.135, 0.90
@@ -172,7 +172,7 @@ def draw_lipstick(scene: Scene) -> None:
 
 
 def _draw_bullet(scene: Scene, x: float, half: float, low: float, tall: float) -> None:
-    """A round stick of colour, cut by a plane that faces up, to the front and to the left."""
+    """Draw a round stick of colour, cut by a plane that faces up, to the front and to the left."""
     lean, open_ = scene.design.uniform("lean", 0.45, 0.95), scene.design.uniform("open", 0.75, 1.30)
     centre = low - tall
     stick = RevolvedBody(profile=[(half, centre - 0.2), (half, low)], axis=x)
@@ -196,7 +196,7 @@ def _draw_bullet(scene: Scene, x: float, half: float, low: float, tall: float) -
 
 @register_silhouette("perfume-bottle")
 def draw_perfume_bottle(scene: Scene) -> None:
-    """Thick glass, tinted perfume, a printed label, and a cap: metal or lacquered."""
+    """Draw thick glass, tinted perfume, a printed label, and a metal or lacquered cap."""
     d = scene.design
     scene.set_camera(
         0.96 * {"child": 0.60, "small": 0.72, "medium": 0.88, "large": 1.04}[scene.appearance.size], (0.0, 0.52)

@@ -17,7 +17,7 @@ from generator.render.engine.scene import Scene
 
 @register_silhouette("belt")
 def draw_belt(scene: Scene) -> None:
-    """Closed to a loop and seen from a little above, or rolled up; buckle in front, holes in the end."""
+    """Draw a belt, closed to a loop and seen slightly from above, or rolled up; buckle in front, holes in the end."""
     d, size = scene.design, scene.appearance.size
     width = {"child": 0.072, "small": 0.068, "medium": 0.098, "large": 0.138}[size] * d.uniform("width", 0.90, 1.10)
     scene.set_camera({"child": 0.70}.get(size, 0.98), (0.0, 0.5))
@@ -51,7 +51,7 @@ def _draw_looped(scene: Scene, width: float, shape: str) -> None:
 
 
 def _draw_rolled(scene: Scene, width: float, shape: str) -> None:
-    """A roll that stands on its edge, seen from above: its turns side by side, and the buckle in front of it."""
+    """Draw a roll on its edge, seen from above: its turns side by side, and the buckle in front."""
     d = scene.design
     rx, turns = d.uniform("roll", 0.24, 0.29), d.choice("turns", (2, 3, 4))
     squash, step = 0.60, 0.040

@@ -1,4 +1,4 @@
-"""Sunglasses, from the front, with the temples folded behind the lenses or open."""
+"""Draw sunglasses from the front, with the temples folded behind the lenses or open."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
 SIZE = {"child": 0.66, "small": 0.80, "medium": 0.94, "large": 1.06}
-"""How much of the picture a pair of glasses fills."""
+"""Scale of a pair of glasses, by size."""
 HALF_HEIGHT = {
     "square": 0.76,
     "round": 0.94,
@@ -18,12 +18,12 @@ HALF_HEIGHT = {
     "oversized": 0.95,
     "hexagon": 0.84,
 }
-"""Half the height of a lens over half its width."""
+"""Half height of a lens over its half width."""
 
 
 @register_silhouette("sunglasses")
 def draw_sunglasses(scene: Scene) -> None:
-    """Seven shapes of lens with a graded tint, in a rim as thick as acetate needs; bridge and hinges may be metal."""
+    """Draw sunglasses: seven lens shapes with a graded tint, a rim, a bridge and hinges, which may be metal."""
     d = scene.design
     scene.set_camera(SIZE[scene.appearance.size], (0.0, 0.5))
     style = d.choice("style", tuple(HALF_HEIGHT))
@@ -51,14 +51,14 @@ def draw_sunglasses(scene: Scene) -> None:
 
 
 def _draw_tint(scene: Scene, lens: Outline, cy: float, ry: float) -> None:
-    """Darker above, as a graded lens is, under a glare that runs from corner to corner."""
+    """Draw a tint that is darker above, under a diagonal glare."""
     top = lens * (1, 0.55) + (0, 0.45 * (cy - 1.1 * ry))
     scene.darken(top, 0.55, 0.05)
     scene.darken(ribbon([(float(lens[:, 0].min()), cy - ry), (float(lens[:, 0].max()), cy - ry)], 0.05), 0.4, 0.02)
 
 
 def _draw_temple(scene: Scene, side: int, x: float, y: float, rim: float, folded: bool) -> None:
-    """An arm: open, it runs away behind the rim; folded, it lies across behind the lenses."""
+    """Draw a temple: open, it recedes behind the rim; folded, it crosses behind the lenses."""
     wide = max(0.022, 0.85 * rim)
     if folded:
         arm: Curve = [
@@ -78,7 +78,7 @@ def _draw_temple(scene: Scene, side: int, x: float, y: float, rim: float, folded
 
 
 def _draw_bridge(scene: Scene, style: str, gap: float, cy: float, ry: float) -> None:
-    """What joins the lenses: a saddle, or one or two bars of metal; with pads for the nose below."""
+    """Draw the bridge: a saddle, or one or two metal bars, with nose pads below."""
     cloth = "fitting" if scene.appearance.hardware != "none" else "main"
     reach, tall = gap + 0.016, 0.034
     y = cy - (0.34 if style in ("round", "pilot") else 0.42) * ry
@@ -128,7 +128,7 @@ def _lens(style: str, cx: float, cy: float, rx: float, ry: float) -> Outline:
 
 
 def _rounded(corners: Curve) -> Outline:
-    """A polygon with rounded corners, by cutting each corner off three times."""
+    """Return a polygon with rounded corners, by cutting off each corner three times."""
     points = np.array(corners)
     for _ in range(3):
         after = np.roll(points, -1, axis=0)

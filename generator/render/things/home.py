@@ -1,4 +1,4 @@
-"""Things of the house: vase, mug, cushion, throw."""
+"""Draw home products: vase, mug, cushion, throw."""
 
 import math
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from generator.render.engine.revolve import TILT, RevolvedBody, draw_hoop, draw_
 from generator.render.engine.scene import Scene
 
 SCALE = {"child": 0.64, "small": 0.76, "medium": 0.89, "large": 1.03}
-"""How much of the picture a thing of the house fills."""
+"""Scale of a product, by size."""
 FORESHORTENED = 1.7
-"""Depth of a level face over its height in the picture."""
+"""Depth of a horizontal face over its height in the image."""
 
 
 class Pillow(NamedTuple):
-    """A stuffed cover around (0, 0.5): high in the middle, going down to its seams."""
+    """A stuffed cover around (0, 0.5): high in the middle, flat at its seams."""
 
     wide: float
     high: float
@@ -32,7 +32,7 @@ class Pillow(NamedTuple):
 
 @register_silhouette("vase")
 def draw_vase(scene: Scene) -> None:
-    """A thrown or blown vase of five shapes, with handles on some; metal hardware rings its neck and foot."""
+    """Draw a vase of five shapes, some with handles; metal hardware is a ring at neck and foot."""
     d = scene.design
     scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
     style = d.choice("style", ("bottle", "amphora", "cylinder", "globe", "trumpet"))
@@ -82,7 +82,10 @@ def _draw_vase_handles(scene: Scene, body: RevolvedBody, top: float, tall: float
 
 @register_silhouette("mug")
 def draw_mug(scene: Scene) -> None:
-    """A handled cup, straight, rounded or tapered; the lining is its inside, metal hardware a gilt rim and foot."""
+    """Draw a cup with a handle.
+
+    Straight, rounded or tapered; the lining is its inside, metal hardware a gilt rim and foot.
+    """
     d = scene.design
     scene.set_camera(1.02 * SCALE[scene.appearance.size], (0.085, 0.52))
     style = d.choice("style", ("straight", "barrel", "tapered", "flared"))
@@ -107,7 +110,7 @@ def draw_mug(scene: Scene) -> None:
 
 
 def _draw_mug_handle(scene: Scene, body: RevolvedBody, top: float, tall: float) -> None:
-    """An ear: a round loop, a square loop or a hook that leaves the body low."""
+    """Draw a handle: a round loop, a square loop or an open hook."""
     d = scene.design
     style, out = d.choice("handle", ("round", "square", "low")), d.uniform("handle reach", 0.13, 0.18)
     y0, y1 = top + 0.16 * tall, top + 0.80 * tall
@@ -135,7 +138,7 @@ def _draw_mug_handle(scene: Scene, body: RevolvedBody, top: float, tall: float) 
 
 @register_silhouette("cushion")
 def draw_cushion(scene: Scene) -> None:
-    """A stuffed cover, square or lumbar: its edge plain, piped, fringed, flanged or with tassels at its corners."""
+    """Draw a stuffed cover, square or lumbar: edge plain, piped, fringed, flanged or with corner tassels."""
     d, shot = scene.design, scene.shot
     scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.5))
     lumbar = d.chance("lumbar", 0.35)
@@ -187,7 +190,7 @@ def draw_cushion(scene: Scene) -> None:
 
 
 def _pillow_outline(wide: float, high: float, pinch: float) -> Outline:
-    """A pillow seen from the front: bulging sides between drawn-out corners."""
+    """Return the outline of a pillow from the front: bulging sides between pointed corners."""
     y = 0.5
     return mirrored_outline(
         [
@@ -214,7 +217,7 @@ def _pillow_outline(wide: float, high: float, pinch: float) -> Outline:
 
 
 def _draw_fringe(scene: Scene, wide: float, high: float) -> None:
-    """Loose threads along the left and right edges."""
+    """Draw loose threads along the left and right edges."""
     rng = scene.shot.generator("fringe")
     for side in (-1, 1):
         for y in np.arange(0.5 - high + 0.02, 0.5 + high - 0.01, 0.0135):
@@ -240,7 +243,7 @@ def _draw_tassel(scene: Scene, x: float, y: float, side: int) -> None:
 
 @register_silhouette("throw")
 def draw_throw(scene: Scene) -> None:
-    """A folded blanket: rounded folds in front, a top face going back, fringe or bound edge, one corner turned over."""
+    """Draw a folded blanket: rounded folds in front, a receding top, fringe or bound edge, one corner turned over."""
     d = scene.design
     scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.52))
     wide, layers = d.uniform("width", 0.38, 0.43), d.choice("layers", (3, 4, 5))
@@ -254,7 +257,7 @@ def draw_throw(scene: Scene) -> None:
 
 
 def _draw_layer(scene: Scene, number: int, wide: float, low: float, thick: float) -> None:
-    """One fold of the stack, seen end on."""
+    """Draw one fold of the stack, seen end on."""
     shot = scene.shot
     left = -wide + shot.uniform(f"left {number}", -0.010, 0.012)
     right = wide + shot.uniform(f"right {number}", -0.012, 0.010)

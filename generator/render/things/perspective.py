@@ -1,4 +1,4 @@
-"""Bodies with depth: where the corners of a bag fall when it stands turned a little and is seen from above."""
+"""Perspective views of boxy bodies such as bags: turned a little and seen from above."""
 
 import math
 from collections.abc import Iterable
@@ -13,29 +13,29 @@ from generator.render.engine.height_field import Crease
 from generator.render.engine.scene import Scene
 
 Corner = tuple[float, float, float]
-"""x to the right, y down, z towards the camera before it moves, in garment units."""
+"""x to the right, y down, z towards the camera (before the rotation), in garment units."""
 
 PERSPECTIVE = 0.30
-"""How much smaller a thing one unit further away looks."""
+"""Relative reduction in size per unit of distance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A camera that looks down on a body which is turned about its upright axis; from the side where y is `eye`."""
+    """A camera that looks down on a body rotated about its vertical axis; at y = `eye` it looks horizontally."""
 
     yaw: float
-    """Turn that brings the right side (x > 0) into view, radians; negative for the left side."""
+    """Rotation that shows the right side (x > 0), in radians; negative for the left side."""
     pitch: float
-    """How far from above, radians."""
+    """How far from above, in radians."""
     eye: float = 0.5
 
     @property
     def side(self) -> int:
-        """+1 where the right side is seen, -1 where the left one is."""
+        """+1 where the right side is visible, -1 for the left side."""
         return 1 if self.yaw >= 0 else -1
 
     def point(self, x: float, y: float, z: float = 0.0) -> Point:
-        """Where the camera sees a corner."""
+        """Project a corner to garment units."""
         near = x * math.sin(self.yaw) + z * math.cos(self.yaw)
         scale = 1 + PERSPECTIVE * near
         across = (x * math.cos(self.yaw) - z * math.sin(self.yaw)) * scale
@@ -43,19 +43,19 @@ class View:
         return (across, self.eye + down * scale)
 
     def curve(self, corners: Iterable[Corner]) -> Curve:
-        """A line through the corners."""
+        """Project a line through the corners."""
         return [self.point(*corner) for corner in corners]
 
 
 def sample_view(scene: Scene, least: float = 0.12, most: float = 0.34, eye: float = 0.5, above: float = 0.14) -> View:
-    """The view of one shot: left or right side, more or less turned, seen from about `above` (radians)."""
+    """Sample the view of one shot: left or right side, `least` to `most` radians, seen from about `above` radians."""
     shot = scene.shot
     side = -1 if shot.chance("left side", 0.5) else 1
     return View(yaw=side * shot.uniform("yaw", least, most), pitch=above * shot.uniform("pitch", 0.8, 1.25), eye=eye)
 
 
 class SlantedFace(NamedTuple):
-    """A face that recedes: its height falls by `slope` per unit to the right of x, as a fold of a panel."""
+    """A receding face as a `Fold` of a panel: its height falls by `slope` per unit to the right of x."""
 
     x: float
     slope: float
@@ -65,7 +65,7 @@ class SlantedFace(NamedTuple):
 
 
 class Box:
-    """A bag with a front, a top and a side, as the camera of one shot sees it."""
+    """A bag with a front, a top and a side, in the view of one shot."""
 
     def __init__(self, scene: Scene, wide: float, high: float, deep: float, low: float = 0.90) -> None:
         d = scene.design
@@ -76,17 +76,19 @@ class Box:
         self.flare = d.uniform("flare", -0.025, 0.030)
 
     def half(self, t: float) -> float:
-        """Half the width a share t of the way down."""
+        """Return half the width at share t of the way down."""
         return self.wide + self.flare * (t - 0.5)
 
     def at(self, x: float, t: float, z: float = 1.0) -> tuple[float, float]:
-        """x = -1..1 across, t = 0..1 down, z = 1 in front to -1 behind."""
+        """Project a point: x = -1..1 across, t = 0..1 down, z = 1 in front to -1 behind."""
         return self.view.point(x * self.half(t), self.top + t * self.high, z * self.deep)
 
     def line(self, points: Curve, z: float = 1.0) -> Curve:
+        """Project points of the box, each (x, t, z)."""
         return [self.at(x, t, z) for x, t in points]
 
     def front(self) -> Outline:
+        """Return the outline of the front."""
         rx, rt = self.round / self.wide, self.round / self.high
         return outline(
             self.line([(-1, 0.0), (0, 0.0), (1, 0.0)]),
@@ -98,7 +100,7 @@ class Box:
         )
 
     def draw(self, scene: Scene, *, puff: float = 0.022) -> None:
-        """Side, top and front; the side in half shade."""
+        """Draw side, top and front; the side is in half shade."""
         s, rt = self.view.side, self.round / self.high
         fold = self.line([(s * 0.97, 0.03), (s * 0.985, 0.5), (s, 1 - 0.6 * rt)], 0.0)
         for z, slope, shade in ((-1.0, 0.75, 0.90), (1.0, 1.5, 0.70)):
@@ -135,6 +137,7 @@ class Box:
         )
         scene.add_topstitch(edge, width=0.003)
 
-    def stand(self, scene: Scene) -> None:
+    def place_on_floor(self, scene: Scene) -> None:
+        """Let the bag touch the floor along the outline of its base."""
         xs = [self.at(x, 1.0, z)[0] for x in (-0.92, 0.92) for z in (-1.0, 1.0)]
         scene.place_on_floor(min(xs), max(xs), self.at(0.0, 1.0)[1])

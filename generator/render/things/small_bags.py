@@ -1,4 +1,4 @@
-"""Small bags: shoulder bag, cross-body bag and clutch, turned a little and seen from above."""
+"""Draw small bags: shoulder bag, cross-body bag and clutch, turned a little and seen from above."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from generator.render.things.perspective import Box, SlantedFace
 
 @register_silhouette("shoulder-bag")
 def draw_shoulder_bag(scene: Scene) -> None:
-    """A flap bag, a zipped half moon or a soft hobo, on a short strap, a long one or a chain."""
+    """Draw a flap bag, a zipped half moon or a soft hobo, on a short strap, a long strap or a chain."""
     d, held = scene.design, scene.choose_cut("strap")
     kind = d.choice("kind", ("flap", "flap", "moon", "hobo"))
     wide, high = d.uniform("width", 0.28, 0.37), d.uniform("height", 0.25, 0.34)
@@ -42,11 +42,11 @@ def draw_shoulder_bag(scene: Scene) -> None:
         for side in (-1, 1):
             x, y = bag.at(side * 0.90, 0.10, 0.0)
             draw_ring(scene, x, y, 0.024, 0.024, 0.011)
-    bag.stand(scene)
+    bag.place_on_floor(scene)
 
 
 def _draw_strap_loop(scene: Scene, bag: Box, held: str, rise: float, reach: float, at: float, sway: float) -> None:
-    """The strap: it rises from both ends of the bag and bends over where a hand would hold it."""
+    """Draw the strap: it rises from both ends of the bag and bends over where a hand would hold it."""
     peak = bag.at(0.0, 0.0, 0.0)[1] - rise
     (x0, y0), (x1, y1) = bag.at(-reach, at, 0.0), bag.at(reach, at, 0.0)
     narrow = {"short": 0.62, "long": 0.34, "chain": 0.45}[held]
@@ -77,7 +77,7 @@ def _draw_strap_loop(scene: Scene, bag: Box, held: str, rise: float, reach: floa
 
 
 def _draw_flap(scene: Scene, bag: Box) -> None:
-    """The flap, round, square or pointed: it comes over the top and ends with its lock."""
+    """Draw the flap, round, square or pointed, over the top and down to its lock."""
     d = scene.design
     tongue = d.uniform("flap", 0.46, 0.76)
     style = d.choice("flap shape", ("round", "square", "pointed"))
@@ -124,7 +124,7 @@ def _draw_flap(scene: Scene, bag: Box) -> None:
 
 
 def _draw_crescent(scene: Scene, bag: Box, kind: str) -> None:
-    """A bag that is round below: stiff and zipped along its top, or soft and dipping between its ends."""
+    """Draw a bag with a round bottom: stiff and zipped along its top, or soft and dipping in the middle."""
     dip = scene.design.uniform("dip", 0.16, 0.34) if kind == "hobo" else -0.02
     full = 1.0 if kind == "hobo" else 0.96
     top: Curve = [(-1.0, 0.06), (-0.55, 0.06 + 0.85 * dip), (0.0, 0.06 + dip), (0.55, 0.06 + 0.85 * dip), (1.0, 0.06)]
@@ -191,7 +191,7 @@ def _draw_crescent(scene: Scene, bag: Box, kind: str) -> None:
 
 @register_silhouette("crossbody-bag")
 def draw_crossbody_bag(scene: Scene) -> None:
-    """A small bag on a long thin strap or chain: with a flap, or a camera bag with a zip and a front pocket."""
+    """Draw a small bag on a long thin strap or chain: with a flap, or a camera bag with a zip and a front pocket."""
     d, held = scene.design, scene.choose_cut("strap")
     kind = d.choice("kind", ("flap", "camera", "saddle"))
     wide = d.uniform("width", 0.17, 0.235)
@@ -219,11 +219,11 @@ def draw_crossbody_bag(scene: Scene) -> None:
         x, y = bag.at(side * 0.98, 0.03, 0.0)
         draw_strap(scene, [(x, y - 0.005), (x, y + 0.050)], 0.024, "trim")
         draw_ring(scene, x, y - 0.006, 0.015, 0.016, 0.008)
-    bag.stand(scene)
+    bag.place_on_floor(scene)
 
 
 def _long_loop(scene: Scene, bag: Box, peak: float, sway: float) -> Curve:
-    """A long strap, held up high or fallen to one side."""
+    """Return a long strap, held up high or fallen to one side."""
     (x0, y0), (x1, y1) = bag.at(-0.98, 0.02, 0.0), bag.at(0.98, 0.02, 0.0)
     tall = y0 - peak
     return [
@@ -239,7 +239,7 @@ def _long_loop(scene: Scene, bag: Box, peak: float, sway: float) -> Curve:
 
 
 def _draw_camera(scene: Scene, bag: Box) -> None:
-    """A zip along the top and a pocket in front, with a tassel on the puller."""
+    """Draw a camera bag: a zip along the top and a pocket in front, with a tassel on the puller."""
     draw_zipper(scene, bag.line([(-0.90, 0.02), (0.0, 0.012), (0.90, 0.02)], 0.1), width=0.016, pull=False)
     corners = bag.line([(-0.80, 0.36), (0.80, 0.36), (0.80, 0.90), (-0.80, 0.90)])
     middle = np.mean(corners, axis=0)
@@ -266,7 +266,7 @@ def _draw_camera(scene: Scene, bag: Box) -> None:
 
 @register_silhouette("clutch")
 def draw_clutch(scene: Scene) -> None:
-    """A flat bag for the hand: an envelope, a frame with a kiss lock, or a zipped pouch; bare or with a chain."""
+    """Draw a flat bag: an envelope, a frame with a kiss lock, or a zipped pouch; with or without a chain."""
     d, held = scene.design, scene.choose_cut("strap")
     kind = d.choice("kind", ("envelope", "frame", "pouch"))
     wide = d.uniform("width", 0.33, 0.40)
@@ -329,11 +329,11 @@ def draw_clutch(scene: Scene) -> None:
             clip=False,
         )
         draw_plate(scene, *bag.at(0.55, 0.76), 0.040, 0.017)
-    bag.stand(scene)
+    bag.place_on_floor(scene)
 
 
 def draw_chain(scene: Scene, curve: Curve, width: float) -> None:
-    """Oval links along a curve, every second one seen on edge."""
+    """Draw oval links along a curve, every second one edge-on."""
     line = smooth_line(curve)
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     ends = np.linspace(0, steps[-1], max(2, round(float(steps[-1]) / (0.95 * width))))

@@ -1,4 +1,4 @@
-"""Small goods that lie flat or hang: wallet, card case, tie."""
+"""Draw small goods that are flat or hang: wallet, card case, tie."""
 
 import numpy as np
 
@@ -10,12 +10,12 @@ from generator.render.engine.scene import Scene
 from generator.render.things.perspective import SlantedFace
 
 SCALE = {"child": 0.62, "small": 0.76, "medium": 0.90, "large": 1.06}
-"""How much of the picture a small thing fills."""
+"""Scale of a small product, by size."""
 
 
 @register_silhouette("wallet")
 def draw_wallet(scene: Scene) -> None:
-    """A purse with a zip, a folded one with a snapped tab, or one that lies open and shows its cards."""
+    """Draw a zipped purse, a folded wallet with a snapped tab, or an open wallet that shows its cards."""
     d = scene.design
     scene.set_camera(0.98 * SCALE[scene.appearance.size], (0.0, 0.5))
     closure = scene.choose_cut("closure")
@@ -28,14 +28,14 @@ def draw_wallet(scene: Scene) -> None:
 
 
 def _draw_metal_corners(scene: Scene, wide: float, top: float, low: float) -> None:
-    """Guards on the lower corners, where there is metal."""
+    """Draw metal guards on the lower corners."""
     if scene.appearance.hardware != "none":
         for side in (-1, 1):
             draw_plate(scene, side * (wide - 0.026), low - 0.024, 0.027, 0.025)
 
 
 def _draw_zipped(scene: Scene, wide: float, high: float) -> None:
-    """A long purse that a zip closes on three sides; the edge of the back shows below the teeth."""
+    """Draw a long purse with a zip on three sides; the edge of the back shows below the teeth."""
     top, low, r = 0.5 - high, 0.5 + high, scene.design.uniform("corner", 0.03, 0.08)
     scene.add_panel(box(-wide, top - 0.012, wide, low, r), puff=0.014, soft=0.016, shade=0.8)
     scene.add_panel(
@@ -79,7 +79,7 @@ def _draw_zipped(scene: Scene, wide: float, high: float) -> None:
 
 
 def _draw_unfolded(scene: Scene, wide: float, high: float) -> None:
-    """Two leaves side by side: cards in slanted slots on the left, a note pocket behind, a coin pocket on the right."""
+    """Draw two open leaves: cards in slanted slots on the left, a note pocket behind, a coin pocket on the right."""
     d = scene.design
     top, low, r = 0.5 - high, 0.5 + high, d.uniform("corner", 0.012, 0.035)
     scene.add_panel(box(-wide, top, wide, low, r), puff=0.012, soft=0.014)
@@ -131,7 +131,7 @@ def _draw_unfolded(scene: Scene, wide: float, high: float) -> None:
 
 
 def _draw_snapped(scene: Scene, wide: float, high: float) -> None:
-    """Folded: notes and cards look out at the top, a tab with a snap or a long tongue holds it."""
+    """Draw a folded wallet: notes and cards show at the top; a tab with a snap or a long tongue closes it."""
     d = scene.design
     top, low, r = 0.5 - high, 0.5 + high, d.uniform("corner", 0.015, 0.050)
     full = d.chance("full", 0.5)
@@ -185,7 +185,7 @@ def _draw_snapped(scene: Scene, wide: float, high: float) -> None:
 
 @register_silhouette("card-case")
 def draw_card_case(scene: Scene) -> None:
-    """A thin case with open slots, straight, slanted or curved, upright or wide; one or two cards look out."""
+    """Draw a thin case with open slots, straight, slanted or curved, upright or wide; one or two cards show."""
     d = scene.design
     scene.set_camera(0.95 * SCALE[scene.appearance.size], (0.0, 0.5), limpness=0.3)
     upright = d.chance("upright", 0.35)
@@ -238,7 +238,7 @@ def draw_card_case(scene: Scene) -> None:
 
 @register_silhouette("tie")
 def draw_tie(scene: Scene) -> None:
-    """Hanging with its knot, or laid in two with the narrow end behind; the pattern lies on the bias."""
+    """Draw a tie, hanging with its knot, or folded in two with the narrow end behind; its pattern is on the bias."""
     d, size = scene.design, scene.appearance.size
     scene.set_camera({"child": 0.78, "small": 0.84, "medium": 0.90, "large": 0.96}[size], (0.0, 0.49))
     wide = {"child": 0.062, "small": 0.058, "medium": 0.088, "large": 0.105}[size] * d.uniform("width", 0.8, 1.15)

@@ -1,4 +1,4 @@
-"""Wrist watches, seen from the front: case, dial and hands on a band that bends away above and below."""
+"""Draw wrist watches from the front: case, dial and hands on a band that bends away above and below."""
 
 import math
 
@@ -11,11 +11,11 @@ from generator.render.engine.registry import register_silhouette
 from generator.render.engine.scene import Scene
 
 SIZE = {"child": 0.70, "small": 0.80, "medium": 0.94, "large": 1.06}
-"""How much of the picture a watch fills."""
+"""Scale of a watch, by size."""
 
 
 class _Case:
-    """The case and how its band leaves it."""
+    """The case, and how its band leaves it."""
 
     def __init__(self, scene: Scene) -> None:
         d = scene.design
@@ -27,12 +27,13 @@ class _Case:
         self.y = 0.5
 
     def face(self, inset: float) -> Outline:
+        """Return the outline of the case, `inset` units inside its edge."""
         return disc(0.0, self.y, self.rx - inset, self.ry - inset, self.power)
 
 
 @register_silhouette("watch")
 def draw_watch(scene: Scene) -> None:
-    """Round, square or barrel case; a leather or woven strap, or links; bars, numerals' dots and hands, a crown."""
+    """Draw a watch: round, square or barrel case; strap or links; hour marks, hands and crown."""
     d = scene.design
     scene.set_camera(SIZE[scene.appearance.size], (0.0, 0.5), limpness=0.0)
     case = _Case(scene)
@@ -60,7 +61,7 @@ def draw_watch(scene: Scene) -> None:
 
 
 def _draw_strap(scene: Scene, case: _Case, up: int) -> None:
-    """One half of a strap: it narrows, bends away, and ends with a buckle above and with holes below."""
+    """Draw one half of a strap: it gets narrower, bends away, and ends with a buckle above and holes below."""
     near, far = case.y + up * 0.80 * case.ry, 0.5 + up * 0.425
     wide, narrow = case.band, 0.80 * case.band
     shape = outline(
@@ -105,7 +106,7 @@ def _draw_strap(scene: Scene, case: _Case, up: int) -> None:
 
 
 def _draw_links(scene: Scene, case: _Case, up: int) -> None:
-    """Rows of links: metal outside, the main material in the middle."""
+    """Draw rows of links: metal outside, the main material in the middle."""
     num_rows, tall = 9, (0.435 - 0.72 * case.ry) / 9
     for i in reversed(range(num_rows)):
         y = case.y + up * (0.72 * case.ry + tall * (i + 0.5))
@@ -143,7 +144,10 @@ def _draw_lugs(scene: Scene, case: _Case) -> None:
 
 
 def _draw_dial(scene: Scene, case: _Case, bezel: float) -> None:
-    """The dial under its glass: bars or dots for the hours, two hands and a thin third one, perhaps a small dial."""
+    """Draw the dial under its glass.
+
+    Bars or dots for the hours, two hands and a thin third one, sometimes a small dial.
+    """
     d = scene.design
     face = d.choice("dial", ("dial", "dark", "self dial"))
     scene.add_overlay(case.face(bezel), face, puff=-0.006, soft=0.012, shadow=0.0, lift=0.0, clip=False)

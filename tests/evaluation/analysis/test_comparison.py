@@ -11,9 +11,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from evaluation import compare
-from evaluation.metrics.scoring import outcomes
-from evaluation.models.base import VisionModel
-from evaluation.run import Candidate, evaluate
+from evaluation.metrics.scoring import score_answers
+from evaluation.models.base import ModelUnderTest, VisionModel
+from evaluation.run import evaluate
 from evaluation.stats.paired import detectable_rate
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -26,7 +26,7 @@ SPEC = EvaluationSpec(split="train", min_category_rows=15)
 
 
 def evaluated(folder: Path, data: Path, model: VisionModel, name: str = "m", spec: EvaluationSpec = SPEC) -> Path:
-    candidate = Candidate(model=name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
+    candidate = ModelUnderTest(model=name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
     evaluate(candidate, data, folder, spec)
     return folder
 
@@ -81,7 +81,7 @@ def test_p_values_are_those_of_the_pairs_on_disk(
 ) -> None:
     sides = []
     for folder in (base, tuned):
-        scored = outcomes(rows, read_predictions(folder / "predictions.jsonl"), SPEC, ())
+        scored = score_answers(rows, read_predictions(folder / "predictions.jsonl"), SPEC, ())
         sides.append({o.product_code: o for o in scored if o.control == "none"})
     for category in {row.category3_code for row in rows}:
         table = np.zeros((2, 2), dtype=int)
@@ -197,7 +197,7 @@ def test_again_is_read_back_and_another_pair_is_refused(tmp_path: Path, base: Pa
 
 def test_an_evaluation_folder_is_never_overwritten_by_a_comparison(base: Path, tuned: Path) -> None:
     for force in (False, True):
-        with pytest.raises(ToileError, match="holds other things"):
+        with pytest.raises(ToileError, match="contains other files"):
             compare(base, tuned, base, force=force)
     assert read_predictions(base / "predictions.jsonl")
 
@@ -265,7 +265,7 @@ def test_data_that_moved_is_found_beside_the_results_or_named(tmp_path: Path, ro
     folders = [moved / folder.name for folder in folders]
     assert find(compare(folders[0], folders[1], moved / "comparison"), "joint").tuned == 1.0
     elsewhere = (moved / "catalog").rename(tmp_path / "elsewhere")
-    with pytest.raises(ToileError, match="its data is not there") as caught:
+    with pytest.raises(ToileError, match="its data was not found") as caught:
         compare(folders[0], folders[1], tmp_path / "again")
     assert "--data" in caught.value.hint
     compare(folders[0], folders[1], tmp_path / "again", data=elsewhere)

@@ -17,19 +17,24 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation.analysis import contamination as leaks
-from evaluation.analysis.contamination import IN_SEEN, IN_TRAIN, Ledger, audit, difference_hash, refuse_seen
+from evaluation.analysis.contamination import (
+    IN_SEEN,
+    IN_TRAIN,
+    Contamination,
+    difference_hash,
+    find_contamination,
+    refuse_seen,
+)
 from evaluation.rows import read_rows
 from finetune import run_dir as run_folder
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
-from schemas.result import Leak, Noise, Throughput
-from schemas.validation import schema
 from tests.helpers.shard_fixture import in_split, products, write_shards
 
 
 def noise(seed: int, form: str = "PNG") -> bytes:
-    """A picture like no other: 40 x 30 random pixels."""
+    """An image like no other: 40 x 30 random pixels."""
     file = io.BytesIO()
     pixels = np.random.default_rng(seed).integers(0, 256, (30, 40, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(file, form, **({"compress_level": seed % 10} if form == "PNG" else {}))
@@ -45,7 +50,7 @@ def repacked(png: bytes) -> bytes:
 
 @pytest.fixture
 def rows() -> list[Product]:
-    """Ten test rows and thirty train rows, every picture, title, code and family its own."""
+    """Ten test rows and thirty train rows, every image, title, code and family its own."""
     made = [dataclasses.replace(row, family=f"{row.family}-{n}") for n, row in enumerate(products(40))]
     made = [dataclasses.replace(row, image=noise(n)) for n, row in enumerate(made)]
     return [*in_split(made[:10]), *in_split(made[10:], "train")]
@@ -53,13 +58,13 @@ def rows() -> list[Product]:
 
 def ledger(
     folder: Path, rows: Sequence[Product], seen: Sequence[dict[str, str]] | None = None, split: str = "test"
-) -> Ledger:
+) -> Contamination:
     data = write_shards(folder / "data", rows)
     trained = {}
     if seen is not None:
         trained["adapter"] = folder / "adapter"
         run_folder.write_seen(make(folder / "adapter"), seen)
-    return audit(read_rows(data, EvaluationSpec(split=split)), split, trained)
+    return find_contamination(read_rows(data, EvaluationSpec(split=split)), split, trained)
 
 
 def make(folder: Path) -> Path:
@@ -67,12 +72,12 @@ def make(folder: Path) -> Path:
     return folder
 
 
-def counted(found: Ledger) -> dict[tuple[str, str], int]:
+def counted(found: Contamination) -> dict[tuple[str, str], int]:
     return {(leak.source, leak.kind): leak.rows for leak in found.leaks if leak.rows}
 
 
-def seen_row(code: str = "1", family: str = "elsewhere-1", picture: bytes = b"") -> dict[str, str]:
-    return {"product_code": code, "family": family, "picture_sha256": hashlib.sha256(picture).hexdigest()}
+def seen_row(code: str = "1", family: str = "elsewhere-1", image: bytes = b"") -> dict[str, str]:
+    return {"product_code": code, "family": family, "picture_sha256": hashlib.sha256(image).hexdigest()}
 
 
 def test_a_clean_split_is_clean_and_says_what_it_was_compared_with(tmp_path: Path, rows: list[Product]) -> None:
@@ -112,7 +117,7 @@ def test_each_way_of_being_the_same_is_found_in_the_train_split(
 
 
 def brighter(png: bytes) -> bytes:
-    """Another picture of the same gradients."""
+    """Another image of the same gradients."""
     file = io.BytesIO()
     Image.open(io.BytesIO(png)).point(lambda value: value // 2 + 100).save(file, "PNG")
     return file.getvalue()
@@ -120,16 +125,16 @@ def brighter(png: bytes) -> bytes:
 
 def test_a_difference_hash_is_the_sign_of_the_gradient_between_cells() -> None:
     cells = np.random.default_rng(3).integers(0, 256, (8, 9), dtype=np.uint8)
-    picture = Image.fromarray(np.kron(cells, np.ones((5, 4), np.uint8))).convert("RGB")
+    image = Image.fromarray(np.kron(cells, np.ones((5, 4), np.uint8))).convert("RGB")
     by_hand = "".join(str(int(row[x + 1] > row[x])) for row in cells.astype(int) for x in range(8))
-    assert difference_hash(picture) == int(by_hand, 2)
+    assert difference_hash(image) == int(by_hand, 2)
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=6), st.integers(0, 2**64 - 1), st.integers(0, 8))
 def test_look_alikes_are_at_most_four_bits_apart(theirs: list[int], mine: int, flips: int) -> None:
     trained = {str(place): number for place, number in enumerate([*theirs, mine ^ ((1 << flips) - 1)])}
     apart = {code: (number ^ mine).bit_count() for code, number in trained.items()}
-    found = leaks._alike({"mine": mine}, trained)
+    found = leaks._find_look_alikes({"mine": mine}, trained)
     assert found == ({"mine": min(apart, key=lambda code: apart[code])} if min(apart.values()) <= 4 else {})
 
 
@@ -139,7 +144,7 @@ def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, row
     same = {
         "code": seen_row(code=mine.product_code, family="family-of another"),
         "family": seen_row(family=mine.family),
-        "picture": seen_row(picture=mine.image or b""),
+        "picture": seen_row(image=mine.image or b""),
     }[kind]
     same["family"] = mine.family.rpartition("-")[0] + "-x" if kind == "code" else same["family"]
     found = ledger(tmp_path, rows, [seen_row(), same])
@@ -155,7 +160,7 @@ def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, row
         refuse_seen(found.leaks, 1, {"adapter": tmp_path / "adapter"})
 
 
-def test_rows_drawn_while_training_have_no_picture_to_compare(tmp_path: Path, rows: list[Product]) -> None:
+def test_rows_drawn_while_training_have_no_image_to_compare(tmp_path: Path, rows: list[Product]) -> None:
     unhashed: Any = {"product_code": rows[7].product_code, "family": rows[7].family, "picture_sha256": None}
     found = ledger(tmp_path, rows, [seen_row(), unhashed])
     assert counted(found) == {("adapter", "code"): 1, ("adapter", "family"): 1}
@@ -178,7 +183,7 @@ def test_the_train_split_is_not_compared_with_itself(tmp_path: Path, rows: list[
     assert counted(found) == {("adapter", "family"): 30}
 
 
-def test_a_broken_train_picture_is_not_counted_as_compared(tmp_path: Path, rows: list[Product]) -> None:
+def test_a_broken_train_image_is_not_counted_as_compared(tmp_path: Path, rows: list[Product]) -> None:
     rows[20] = dataclasses.replace(rows[20], image=b"broken")
     rows[21] = dataclasses.replace(rows[21], image=None)
     rows[22] = dataclasses.replace(rows[22], title=None)
@@ -186,14 +191,14 @@ def test_a_broken_train_picture_is_not_counted_as_compared(tmp_path: Path, rows:
     assert compared == {"code": 30, "family": 30, "picture": 29, "pixels": 28, "title": 29, "look_alike": 28}
 
 
-def test_of_many_train_pictures_some_are_decoded(
+def test_of_many_train_images_some_are_decoded(
     tmp_path: Path, rows: list[Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leaks, "MOST_DECODED", 10)
     compared = {leak.kind: leak.compared for leak in ledger(tmp_path, rows).leaks}
     assert 3 <= compared["pixels"] <= 17
     assert compared["picture"] == 30
-    drawn = [leaks._is_drawn(str(code), 100, 1000) for code in range(1000)]
+    drawn = [leaks._is_sampled(str(code), 100, 1000) for code in range(1000)]
     assert 60 < sum(drawn) < 140
 
 
@@ -201,9 +206,11 @@ def test_a_folder_that_does_not_tell_is_named(tmp_path: Path, rows: list[Product
     data = read_rows(write_shards(tmp_path / "data", rows), EvaluationSpec())
     adapter, trained, published = (make(tmp_path / name) for name in ("adapter", "trained", "published"))
     (trained / "run.json").write_text("{}")
-    assert audit(data, "test", {"adapter": adapter}).unknown == (str(adapter),)
-    assert audit(data, "test", {"model": trained}).unknown == (str(trained),)
-    assert audit(data, "test", {"model": published}).unknown == (), "nobody expects it of a published model"
+    assert find_contamination(data, "test", {"adapter": adapter}).unknown == (str(adapter),)
+    assert find_contamination(data, "test", {"model": trained}).unknown == (str(trained),)
+    assert find_contamination(data, "test", {"model": published}).unknown == (), (
+        "nobody expects it of a published model"
+    )
 
 
 @pytest.mark.parametrize("fault", ["no parquet", "a column lacks", "cut"])
@@ -219,7 +226,7 @@ def test_a_damaged_list_is_an_error(tmp_path: Path, rows: list[Product], fault: 
         case "cut":
             path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(ToileError, match="lacks the column family" if "column" in fault else "is damaged") as caught:
-        audit(data, "test", {"adapter": path.parent})
+        find_contamination(data, "test", {"adapter": path.parent})
     assert caught.value.where == str(path)
 
 
@@ -239,10 +246,3 @@ def test_the_rows_behind_the_counts_are_listed_in_a_file(tmp_path: Path, rows: l
 
 def test_the_names_of_the_files_are_those_that_training_writes() -> None:
     assert (leaks.SEEN, leaks.RUN) == (run_folder.SEEN, run_folder.RUN)
-
-
-@pytest.mark.parametrize(("name", "record"), [("leak", Leak), ("noise", Noise), ("throughput", Throughput)])
-def test_schema_properties_are_the_fields_of_the_record(name: str, record: type) -> None:
-    document = schema("result")["$defs"][name]
-    names = [field.name for field in dataclasses.fields(record)]
-    assert list(document["properties"]) == document["required"] == names

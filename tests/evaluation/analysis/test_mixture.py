@@ -8,11 +8,11 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from evaluation.analysis.comparison import questions
+from evaluation.analysis.comparison import matrix_questions
 from generator.catalog.shards import GenerateInputs, write_shards
-from schemas.result import read_result
+from schemas.documents import from_dict
+from schemas.result import Matrix, read_result
 from schemas.util.stats import holm
-from schemas.validation import validate
 from toile.cli import main
 
 
@@ -20,11 +20,11 @@ def toile(*arguments: object) -> Result:
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
-pytestmark = pytest.mark.usefixtures("brief")
+pytestmark = pytest.mark.usefixtures("short_answers")
 
 
 @pytest.fixture(scope="module")
-def made(brief: None, tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+def made(short_answers: None, tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
     """A finished matrix of two small catalogs in `m`, and what the command printed."""
     place = tmp_path_factory.mktemp("matrix")
     for seed, name in ((1, "real"), (2, "made")):
@@ -45,7 +45,7 @@ def made(brief: None, tmp_path_factory: pytest.TempPathFactory, demo_document: d
 
 def test_every_mix_is_trained_once_and_tested_everywhere(made: Path) -> None:
     document = json.loads((made / "m" / "matrix.json").read_text())
-    validate(document, "matrix", "matrix.json")
+    from_dict(Matrix, document, "matrix.json")
     assert document["mixes"] == {
         "base": {},
         "data": {"data": 1},
@@ -83,7 +83,7 @@ def test_cells_and_contrasts_are_those_of_the_folders(made: Path) -> None:
         folder = made / "m" / "comparisons" / f"{contrast['test']}-{contrast['before']}-{contrast['after']}"
         assert (folder / "comparison.json").is_file()
     for contrasts in by_metric.values():
-        assert [(c["test"], c["before"], c["after"]) for c in contrasts] == questions(["data", "data-2"])
+        assert [(c["test"], c["before"], c["after"]) for c in contrasts] == matrix_questions(["data", "data-2"])
         tested = [c for c in contrasts if c["p"] is not None]
         assert [c["p_holm"] for c in tested] == pytest.approx(holm([c["p"] for c in tested]))
 
@@ -109,7 +109,7 @@ def test_again_does_nothing_but_read(made: Path) -> None:
 
 
 def test_questions_start_from_the_source_itself() -> None:
-    assert questions(["real", "made"]) == [
+    assert matrix_questions(["real", "made"]) == [
         ("real", "base", "real"),
         ("real", "real", "made"),
         ("real", "real", "all"),

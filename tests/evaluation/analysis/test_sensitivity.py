@@ -14,10 +14,15 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from evaluation.analysis.counterfactual import run, sensitivities, sensitivity, shown, slope
-from evaluation.models.base import Generated
-from evaluation.rows import STORED
-from evaluation.run import Candidate
+from evaluation.analysis.counterfactual import (
+    compute_sensitivities,
+    compute_sensitivity,
+    evaluate_counterfactuals,
+    sample_pairs,
+    weighted_slope,
+)
+from evaluation.models.base import Generated, ModelUnderTest
+from evaluation.rows import ENCODED_FILE
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.sampling.counterfactuals import make_renderer, render_product
 from generator.sampling.products import products
@@ -34,8 +39,7 @@ from schemas.counterfactual import (
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product, read
-from schemas.specs import from_document
-from schemas.validation import schema
+from schemas.validation import from_document
 from tests.helpers.shard_fixture import products as imported_products
 from tests.helpers.shard_fixture import write_shards as write_imported
 from toile.cli import main
@@ -61,7 +65,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
 
 @functools.cache
 def drawn_once(data: Path) -> Callable[[Product], Redrawn]:
-    """Drawing takes most of the time, and many models are asked about the same pictures."""
+    """Drawing takes most of the time, and many models are asked about the same images."""
     redraw = make_renderer(data, SPEC.seed)
     known: dict[str, Redrawn] = {}
 
@@ -74,7 +78,7 @@ def drawn_once(data: Path) -> Callable[[Product], Redrawn]:
 
 
 class Table:
-    """Answers by the picture file it sees, as the table of what was redrawn says."""
+    """Answers by the image file it sees, as the table of what was redrawn says."""
 
     def __init__(self, data: Path, answer: Answer) -> None:
         self.answer, self.asked, self.patience = answer, 0, math.inf
@@ -89,11 +93,11 @@ class Table:
             self.drawn[change.product.image] = (change.product, price * math.exp(change.log_change))
         return found
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self.asked >= self.patience:
             raise KeyboardInterrupt
-        self.asked += len(pictures)
-        return [Generated(text=self.answer(*self.drawn[picture.info[STORED]]), truncated=False) for picture in pictures]
+        self.asked += len(images)
+        return [Generated(text=self.answer(*self.drawn[image.info[ENCODED_FILE]]), truncated=False) for image in images]
 
 
 def measured(data: Path, out: Path, answer: Answer) -> dict[str, Sensitivity]:
@@ -101,8 +105,8 @@ def measured(data: Path, out: Path, answer: Answer) -> dict[str, Sensitivity]:
 
 
 def started(table: Table, data: Path, out: Path, *, force: bool = False) -> Counterfactual:
-    candidate = Candidate(model="table", adapter=None, device="cpu", dtype="none", load=lambda: table)
-    return run(candidate, data, out, SPEC, table.redraw, force=force, quiet=True)
+    candidate = ModelUnderTest(model="table", adapter=None, device="cpu", dtype="none", load=lambda: table)
+    return evaluate_counterfactuals(candidate, data, out, SPEC, redraw=table.redraw, force=force, quiet=True)
 
 
 def perfect(product: Product, price: float) -> str:
@@ -203,7 +207,7 @@ def test_the_slope_is_that_of_least_squares() -> None:
     times = rng.integers(0, 3, 30)
     whole = np.repeat(expected, times), np.repeat(answered, times)
     reference = np.linalg.lstsq(whole[0][:, None], whole[1], rcond=None)[0][0]
-    assert slope(answered, expected)(times[:, None].astype(np.float64))[0] == pytest.approx(reference)
+    assert weighted_slope(answered, expected)(times[:, None].astype(np.float64))[0] == pytest.approx(reference)
 
 
 def test_the_interval_of_the_slope_covers_it_and_widens_with_families() -> None:
@@ -213,8 +217,8 @@ def test_the_interval_of_the_slope_covers_it_and_widens_with_families() -> None:
         pair(product_code=str(k), family=str(k // 4), log_change=x, answered_log_change=family_slope[k // 4] * x)
         for k, x in enumerate(rng.uniform(0.2, 0.9, 48) * rng.choice([-1, 1], 48))
     ]
-    together = sensitivity(pairs, SPEC).slope
-    apart = sensitivity([dataclasses.replace(each, family=each.product_code) for each in pairs], SPEC).slope
+    together = compute_sensitivity(pairs, SPEC).slope
+    apart = compute_sensitivity([dataclasses.replace(each, family=each.product_code) for each in pairs], SPEC).slope
     assert together.value == apart.value
     assert (together.n, together.families, apart.families) == (48, 12, 48)
     assert together.low is not None
@@ -227,7 +231,7 @@ def test_the_interval_of_the_slope_covers_it_and_widens_with_families() -> None:
 
 def test_an_unread_answer_counts_as_neither() -> None:
     pairs = [*many(30), *many(10, answered_log_change=None), *many(5, category_moved=None), *many(5, steps=False)]
-    row = sensitivity(pairs, SPEC)
+    row = compute_sensitivity(pairs, SPEC)
     assert (row.pairs, row.unread.n, row.unread.value) == (50, 50, 15 / 50)
     assert (row.category_moved.n, row.category_moved.value) == (45, 0)
     assert (row.direction.n, row.direction.value) == (35, 1), "no readable price, or a price that should not move"
@@ -236,15 +240,15 @@ def test_an_unread_answer_counts_as_neither() -> None:
 
 @pytest.mark.parametrize(("answered", "share"), [(0.01, 1), (-0.5, 0), (0.0, 0)])
 def test_a_price_that_stays_has_not_moved_the_right_way(answered: float, share: float) -> None:
-    assert sensitivity(many(20, answered_log_change=answered), SPEC).direction.value == share
-    back = sensitivity(many(20, log_change=-0.5, answered_log_change=-answered), SPEC)
+    assert compute_sensitivity(many(20, answered_log_change=answered), SPEC).direction.value == share
+    back = compute_sensitivity(many(20, log_change=-0.5, answered_log_change=-answered), SPEC)
     assert back.direction.value == share
 
 
 def test_a_median_hides_what_the_share_of_moved_prices_shows() -> None:
     still = {"attribute": "colour", "log_change": 0.0, "steps": False}
     pairs = [*many(30, answered_log_change=math.log(1.2), **still), *many(10, answered_log_change=-0.4, **still)]
-    row = sensitivity(pairs, SPEC)
+    row = compute_sensitivity(pairs, SPEC)
     assert row.false_movement.n == 40
     assert row.false_movement.value == pytest.approx(math.log(1.2))
     assert (row.false_moves.n, row.false_moves.value) == (40, 10 / 40), "as far as the tolerance is not beyond it"
@@ -257,11 +261,11 @@ def test_a_median_hides_what_the_share_of_moved_prices_shows() -> None:
 
 
 def test_too_few_pairs_are_said_to_be_too_few() -> None:
-    row = sensitivity(many(19), SPEC)
+    row = compute_sensitivity(many(19), SPEC)
     assert not row.enough
     assert row.sentences == ("material: 19 pairs are too few to say anything (20 needed)",)
-    assert sensitivity(many(20), SPEC).enough
-    thin = sensitivity([*many(19), *many(10, answered_log_change=None)], SPEC)
+    assert compute_sensitivity(many(20), SPEC).enough
+    thin = compute_sensitivity([*many(19), *many(10, answered_log_change=None)], SPEC)
     assert thin.enough
     assert "price and material: 19 pairs" in thin.sentences[1]
 
@@ -273,21 +277,21 @@ def test_too_few_pairs_are_said_to_be_too_few() -> None:
 def test_the_verdict_says_what_the_interval_shows(answered: float, said: str) -> None:
     rng = np.random.default_rng(1)
     pairs = [dataclasses.replace(each, answered_log_change=answered / 2 + rng.normal(0, 0.2)) for each in many(40)]
-    assert said in sensitivity(pairs, SPEC).sentences[1]
+    assert said in compute_sensitivity(pairs, SPEC).sentences[1]
 
 
 def test_every_attribute_has_its_row_in_order() -> None:
-    rows = sensitivities([*many(2), *many(3, attribute="colour", log_change=0.0), *many(1)], SPEC)
+    rows = compute_sensitivities([*many(2), *many(3, attribute="colour", log_change=0.0), *many(1)], SPEC)
     assert [(row.attribute, row.pairs) for row in rows] == [("material", 3), ("colour", 3)]
 
 
 def test_the_page_shows_a_dozen_pairs_of_all_attributes_and_products() -> None:
     names = ("material", "pattern", "colour", NUISANCE)
     pairs = [pair(product_code=str(code), attribute=name) for code in range(30) for name in names]
-    taken = shown(pairs)
+    taken = sample_pairs(pairs)
     assert [each.attribute for each in taken] == [name for name in names for _ in range(3)]
     assert len({each.product_code for each in taken}) == 12
-    assert len(shown(pairs[:5])) == 5
+    assert len(sample_pairs(pairs[:5])) == 5
 
 
 def test_a_killed_run_continues_and_ends_alike(shop: Path, tmp_path: Path) -> None:
@@ -329,7 +333,7 @@ def test_the_page_is_one_closed_file_and_escapes_answers(shop: Path, tmp_path: P
     assert document == json.loads((tmp_path / "out" / "counterfactual.json").read_text())
 
 
-def test_the_command_runs_the_tiny_model(brief: None, catalog: Path, tmp_path: Path) -> None:
+def test_the_command_runs_the_tiny_model(short_answers: None, catalog: Path, tmp_path: Path) -> None:
     arguments = ("counterfactual", "--model", "tiny", "--data", catalog, "--limit", "2", "--device", "cpu")
     shown = toile(*arguments, "--out", tmp_path / "out")
     assert shown.exit_code == 0, shown.output
@@ -344,13 +348,13 @@ def test_the_command_runs_the_tiny_model(brief: None, catalog: Path, tmp_path: P
     assert "another limit" in other.stderr
 
 
-def test_the_command_refuses_imported_pictures_and_folders_without_test_rows(
+def test_the_command_refuses_imported_images_and_folders_without_test_rows(
     tmp_path: Path, demo_document: dict[str, Any]
 ) -> None:
     imported = write_imported(tmp_path / "imported", imported_products(12))
     refused = toile("counterfactual", "--model", "tiny", "--data", imported, "--out", tmp_path / "out")
     assert refused.exit_code == 1
-    assert "contains imported images, which cannot be rendered" in refused.stderr
+    assert "holds imported images, which cannot be redrawn" in refused.stderr
     assert not (tmp_path / "out").exists()
     few = tmp_path / "few"
     write_shards(GenerateInputs(spec_document=demo_document, seed=1, start=0, num_products=2, image_size=48), few)
@@ -364,17 +368,3 @@ def test_a_folder_that_holds_an_evaluation_is_left_alone(shop: Path, tmp_path: P
     with pytest.raises(ToileError, match="holds an evaluation"):
         started(Table(shop, perfect), shop, tmp_path, force=True)
     assert (tmp_path / "result.json").read_text() == "{}"
-
-
-@pytest.mark.parametrize(
-    ("name", "record"), [(None, Counterfactual), ("pair", Pair), ("figure", Figure), ("sensitivity", Sensitivity)]
-)
-def test_schema_and_record_say_the_same(name: str | None, record: type) -> None:
-    document = schema("counterfactual") if name is None else schema("counterfactual")["$defs"][name]
-    fields = [field.name for field in dataclasses.fields(record)]
-    assert list(document["properties"]) == fields == document["required"]
-    assert document["additionalProperties"] is False
-
-
-def test_the_inputs_are_those_of_a_result() -> None:
-    assert schema("counterfactual")["$defs"]["inputs"] == schema("result")["$defs"]["inputs"]

@@ -10,10 +10,10 @@ import pytest
 from scipy import stats
 
 from evaluation import score
-from evaluation.metrics.baselines import fit
-from evaluation.metrics.metrics import FIGURES, HEADLINE, POOLED, headline, shown, shown_by_category
-from evaluation.metrics.scores import scores_of, verdict
-from evaluation.metrics.scoring import is_refusal, outcomes
+from evaluation.metrics.baselines import fit_frequencies
+from evaluation.metrics.metrics import HEADLINE, METRICS, POOLED, category_metric_names, headline_metrics, metric_names
+from evaluation.metrics.scores import compute_scores, image_verdict
+from evaluation.metrics.scoring import is_refusal, score_answers
 from schemas.answer import render
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Posterior, Prediction
@@ -124,7 +124,7 @@ def test_slots_count_the_rows_whose_title_names_them() -> None:
     [
         ("I'm sorry, but I can't help with identifying this.", True),
         ("I\u2019m sorry, I can\u2019t tell.", True),
-        ("As an AI language model I cannot see pictures.", True),
+        ("As an AI language model I cannot see images.", True),
         ("I am unable to determine the price of the product.", True),
         ("Sorry, I do not know", True),
         ("A navy coat on white ground.", False),
@@ -135,7 +135,7 @@ def test_slots_count_the_rows_whose_title_names_them() -> None:
 def test_a_refusal_is_told_from_an_answer(text: str, refused: bool) -> None:
     assert is_refusal(text) is refused
     rows = in_split(products(1))
-    found = outcomes(rows, answered(rows, [text]), EvaluationSpec(), ())[0]
+    found = score_answers(rows, answered(rows, [text]), EvaluationSpec(), ())[0]
     assert found.refused is refused
     assert set(found.reasons.values()) == {"refused" if refused else "missing"}
 
@@ -143,7 +143,7 @@ def test_a_refusal_is_told_from_an_answer(text: str, refused: bool) -> None:
 def test_whoever_answers_after_all_has_not_refused() -> None:
     rows = in_split(products(2))
     texts = [f"I'm sorry, I can't be sure. {truth(rows[0])}", "I cannot tell. Price: 5"]
-    first, second = outcomes(rows, answered(rows, texts), EvaluationSpec(), ())
+    first, second = score_answers(rows, answered(rows, texts), EvaluationSpec(), ())
     assert not first.refused
     assert (second.reasons["price"], second.reasons["title"], second.refused) == ("wrong", "missing", False)
     scores = score(rows, answered(rows, ["I cannot say.", truth(rows[1])]))
@@ -180,7 +180,7 @@ def test_a_ranking_has_the_figures_of_categories_alone() -> None:
     missing = sum(row.category3_code == "Trench Coats" for row in rows)
     assert find(scores, "category_top3").value == pytest.approx(1 - missing / 60)
     assert find(scores, "category_macro").value is not None
-    assert verdict(scores)[0] is False
+    assert image_verdict(scores)[0] is False
 
 
 def test_a_posterior_has_the_figures_of_prices_alone() -> None:
@@ -219,14 +219,14 @@ def test_touched_rows_and_clean_ones_are_scored_apart() -> None:
     rows = in_split(products(50))
     touched = {row.product_code for row in rows[:10]}
     answers = [truth(row) if row.product_code in touched else "?" for row in rows]
-    habits = fit([])
-    scored = outcomes(rows, answered(rows, answers), EvaluationSpec(), ())
-    scores = scores_of(scored, rows, EvaluationSpec(), habits, touched)
+    habits = fit_frequencies([])
+    scored = score_answers(rows, answered(rows, answers), EvaluationSpec(), ())
+    scores = compute_scores(scored, rows, EvaluationSpec(), habits, touched)
     assert (find(scores, "joint", rows="touched").n, find(scores, "joint", rows="touched").value) == (10, 1.0)
     assert (find(scores, "joint", rows="clean").n, find(scores, "joint", rows="clean").value) == (40, 0.0)
     assert {s.category for s in scores if s.rows in {"clean", "touched"}} == {None}
     assert not [s for s in scores if s.rows == "clean" and s.metric.endswith("_macro")]
-    assert not [s for s in scores_of(scored, rows, EvaluationSpec(), habits) if s.rows == "clean"]
+    assert not [s for s in compute_scores(scored, rows, EvaluationSpec(), habits) if s.rows == "clean"]
 
 
 def test_the_gain_within_the_category_is_taken_over_its_own_rows() -> None:
@@ -239,20 +239,22 @@ def test_the_gain_within_the_category_is_taken_over_its_own_rows() -> None:
     assert (find(scores, "category_in_category_gain").n, find(scores, "category_in_category_gain").value) == (50, 0.0)
     assert find(scores, "price_in_category_gain").value == 1.0
     assert find(scores, "category", control="shuffled_in_category").n == 50
-    assert verdict(scores)[0] is None, "it is no control of sight: a category may be told from its name alone"
+    assert image_verdict(scores)[0] is None, "it is no control of sight: a category may be told from its name alone"
 
 
 def test_every_figure_of_a_protocol_is_known_and_headlines_are_among_them() -> None:
     for protocol in ("generate", "instructed", "examples", "constrained", "rank", "price"):
         for control in ("none", "blank"):
-            names = shown(protocol, control)
+            names = metric_names(protocol, control)
             assert len(names) == len(set(names))
-            assert set(names) <= {*FIGURES, *POOLED}
-            assert set(headline(protocol)) <= set(names)
-            assert set(shown_by_category(protocol, control)) <= set(names)
-    assert headline("generate") == HEADLINE
-    assert set(shown("generate", "none")) | set(shown("rank", "none")) | set(shown("price", "none")) == {
-        *FIGURES,
+            assert set(names) <= {*METRICS, *POOLED}
+            assert set(headline_metrics(protocol)) <= set(names)
+            assert set(category_metric_names(protocol, control)) <= set(names)
+    assert headline_metrics("generate") == HEADLINE
+    assert set(metric_names("generate", "none")) | set(metric_names("rank", "none")) | set(
+        metric_names("price", "none")
+    ) == {
+        *METRICS,
         *POOLED,
     }
 

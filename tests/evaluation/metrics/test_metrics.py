@@ -10,9 +10,9 @@ import pytest
 
 from evaluation import score
 from evaluation.metrics import scores
-from evaluation.metrics.baselines import CATEGORY_MEDIAN, fit
-from evaluation.metrics.metrics import FAILURES, FIGURES, HEADLINE, POOLED
-from evaluation.metrics.scores import verdict
+from evaluation.metrics.baselines import CATEGORY_MEDIAN, fit_frequencies
+from evaluation.metrics.metrics import FAILURES, HEADLINE, METRICS, POOLED
+from evaluation.metrics.scores import image_verdict
 from schemas.answer import render
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
@@ -156,8 +156,8 @@ def test_the_order_of_predictions_does_not_matter() -> None:
 
 
 def test_every_metric_has_a_meaning_in_words_or_by_name() -> None:
-    told = " ".join(f"{name}: {words}" for name, words in scores.METHODS.items())
-    plain = {name for name in (*FIGURES, *POOLED) if ":" not in name}
+    told = " ".join(f"{name}: {words}" for name, words in scores.SCORE_METHODS.items())
+    plain = {name for name in (*METRICS, *POOLED) if ":" not in name}
     assert {name for name in plain if not re.search(rf"\b{name}\b", told)} == {"title_exact", "truncated"}
     assert set(HEADLINE) <= plain
 
@@ -167,7 +167,7 @@ def test_baselines_are_the_habits_of_the_train_split_alone() -> None:
     prices = [10.0, 20.0, 30.0, 40.0, 50.0, 100.0, 200.0, 300.0]
     titles = ["t", "u", "t", "v", "w", "x", "y", "z"]
     train = [dataclasses.replace(r, full_price=p, title=t) for r, p, t in zip(train, prices, titles, strict=True)]
-    habits = fit([*train, dataclasses.replace(train[0], title=None)])
+    habits = fit_frequencies([*train, dataclasses.replace(train[0], title=None)])
     assert habits is not None
     assert (habits.num_rows, habits.majority_category, habits.commonest_title) == (8, "A", "t")
     assert (habits.median_price, habits.category_prices) == (45.0, {"a": 30.0, "b": 200.0})
@@ -193,7 +193,7 @@ def test_baselines_are_the_habits_of_the_train_split_alone() -> None:
 def test_without_train_rows_there_are_no_baselines() -> None:
     rows = in_split(products(5))
     assert all(s.baseline is None for s in score(rows, answered(rows, ["?"] * 5)))
-    assert fit([]) is None
+    assert fit_frequencies([]) is None
 
 
 def sighted(rows: Sequence[Product], seeing: Sequence[str], blind: Sequence[str]) -> tuple[Score, ...]:
@@ -201,16 +201,16 @@ def sighted(rows: Sequence[Product], seeing: Sequence[str], blind: Sequence[str]
     return score(rows, predictions)
 
 
-def test_a_model_that_answers_the_same_without_a_picture_is_told_apart() -> None:
+def test_a_model_that_answers_the_same_without_an_image_is_told_apart() -> None:
     rows = in_split(products(120))
     habit = [render("x", "Bags", 500)] * 120
-    uses, sentence = verdict(sighted(rows, habit, habit))
+    uses, sentence = image_verdict(sighted(rows, habit, habit))
     assert uses is False
-    assert "does not use the picture" in sentence
+    assert "does not use the image" in sentence
     assert "[-0." in sentence
-    uses, sentence = verdict(sighted(rows, planted(rows, {"category": 0.7, "title": 0.1, "price": 0.3}), habit))
+    uses, sentence = image_verdict(sighted(rows, planted(rows, {"category": 0.7, "title": 0.1, "price": 0.3}), habit))
     assert uses is True
-    assert "120 inferable rows" in sentence
+    assert "120 visually identifiable rows" in sentence
 
 
 def test_the_visual_gain_is_taken_over_the_better_control() -> None:
@@ -233,15 +233,15 @@ def test_blind_models_are_seldom_believed_to_see() -> None:
         right = {"category": 0.4, "title": 0.2, "price": 0.3}
         answers = [planted(rows, right, seed * 3 + control) for control in range(3)]
         predictions = answered(rows, answers[0]) + answered(rows, answers[1], "blank")
-        believed += verdict(score(rows, [*predictions, *answered(rows, answers[2], "shuffled")]))[0] is True
+        believed += image_verdict(score(rows, [*predictions, *answered(rows, answers[2], "shuffled")]))[0] is True
     assert believed <= 2
 
 
 def test_without_controls_nothing_is_claimed() -> None:
     rows = in_split(products(5))
     scores = score(rows, answered(rows, [truth(row) for row in rows]), EvaluationSpec(controls=()))
-    assert verdict(scores) == (None, verdict(scores)[1])
-    assert verdict(scores)[1].startswith("not tested")
+    assert image_verdict(scores) == (None, image_verdict(scores)[1])
+    assert image_verdict(scores)[1].startswith("not tested")
 
 
 def test_intervals_narrow_with_the_square_root_of_n() -> None:

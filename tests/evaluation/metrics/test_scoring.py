@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.metrics.scoring import OK, Outcome, category_key, outcomes, title_tokens, token_f1
+from evaluation.metrics.scoring import OK, Outcome, category_key, score_answers, title_tokens, token_f1
 from schemas.answer import render
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -41,7 +41,7 @@ def judged(answer: str, row: Product = ROW, truncated: bool = False, spec: Evalu
         answer=answer,
         truncated=truncated,
     )
-    return outcomes([row], [prediction], spec or EvaluationSpec(), CATEGORIES)[0]
+    return score_answers([row], [prediction], spec or EvaluationSpec(), CATEGORIES)[0]
 
 
 @pytest.mark.parametrize(

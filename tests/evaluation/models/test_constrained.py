@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation.models.base import AnswerForm
-from evaluation.models.constrained import FormProcessor, Grammar, grammar_of, token_bytes
+from evaluation.models.constrained import ConstrainedLogits, Grammar, build_grammar, token_bytes
 from evaluation.models.phi3v import Phi3VisionBackend
 from finetune import load_model
 from finetune.phi3v.processing import Phi3VProcessor
@@ -40,7 +40,7 @@ PIECES = {kind: token_bytes(processor.tokenizer) for kind, processor in PROCESSO
 def grammar(kind: str, categories: tuple[str, ...], room: int) -> Grammar:
     processor = PROCESSORS[kind]
     end = processor.stop_token_ids[0]
-    return grammar_of(processor, AnswerForm(categories=categories), end=end, max_tokens=room)
+    return build_grammar(processor, AnswerForm(categories=categories), end=end, max_tokens=room)
 
 
 def least_room(kind: str, categories: tuple[str, ...]) -> int:
@@ -175,20 +175,20 @@ def test_a_model_that_talks_nonsense_is_kept_to_the_form(seed: int, categories: 
     network, processor = stubborn(seed)
     form = AnswerForm(categories=categories)
     backend = Phi3VisionBackend(network, processor, max_new_tokens=max(48, least_room("tiny", categories)))
-    pictures = [Image.effect_noise((60 + 30 * place, 90), 90).convert("RGB") for place in range(3)]
-    answers = backend.generate(pictures, [PROMPT, PROMPT, PROMPT.replace("What", "So what")], constraint=form)
+    images = [Image.effect_noise((60 + 30 * place, 90), 90).convert("RGB") for place in range(3)]
+    answers = backend.generate(images, [PROMPT, PROMPT, PROMPT.replace("What", "So what")], constraint=form)
     for answer in answers:
         assert not answer.truncated
         assert_has_the_form(answer.text, categories)
-    free = backend.generate(pictures, [PROMPT] * 3)
+    free = backend.generate(images, [PROMPT] * 3)
     assert not any(parse(answer.text).strict for answer in free), "without the form it has none"
-    alone = [backend.generate([picture], [PROMPT], constraint=form)[0] for picture in pictures[:2]]
+    alone = [backend.generate([image], [PROMPT], constraint=form)[0] for image in images[:2]]
     assert alone == answers[:2], "rows of a batch do not mix"
 
 
 def test_the_likeliest_allowed_token_is_taken() -> None:
     form = grammar("tiny", SETS["one"], 96)
-    processor = FormProcessor(form, {})
+    processor = ConstrainedLogits(form, {})
     wanted = PROCESSORS["tiny"].encode_plain("Product: Silk Tote, Category: BAGS, Full Price: 590.0")
     wanted.append(PROCESSORS["tiny"].stop_token_ids[0])
     ids = torch.zeros(1, 3, dtype=torch.long)

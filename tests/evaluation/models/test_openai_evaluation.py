@@ -1,5 +1,6 @@
 """`toile evaluate --backend openai` from end to end: a whole run, a server that dies, and what is refused at once."""
 
+import dataclasses
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from evaluation.models import openai_server as backends
+from evaluation.models import openai_server
 from schemas.answer import QUESTION
 from schemas.prediction import read_predictions
 from schemas.product import Product
@@ -18,7 +19,7 @@ from tests.helpers.chat_server import ChatServer, Fault, Handler, chat_server, c
 from tests.helpers.shard_fixture import in_split, products, table_model, write_shards
 from toile.cli import main
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 KEY = "sk-secret-0123456789"
 
@@ -30,8 +31,10 @@ def server() -> Iterator[ChatServer]:
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "FIRST_PAUSE", 0.01)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short pauses for the backends that commands make."""
+    short = dataclasses.replace(openai_server.BACKOFF, first_pause_seconds=0.01)
+    monkeypatch.setattr(openai_server, "BACKOFF", short)
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def toile(server_url: str, data: Path, out: Path, *more: str, key: str | None = 
 def reading(rows: Sequence[Product]) -> Callable[[Image.Image], tuple[str, str]]:
     """A server that reads perfectly."""
     table = table_model(rows)
-    return lambda picture: (table.generate([picture], ["?"])[0].text, "stop")
+    return lambda image: (table.generate([image], ["?"])[0].text, "stop")
 
 
 def test_a_server_is_evaluated_like_a_model(tmp_path: Path, server: ChatServer, rows: list[Product]) -> None:
@@ -104,7 +107,7 @@ def good(rows: Sequence[Product]) -> Fault:
     """Answers as it should."""
 
     def answer(handler: Handler) -> None:
-        sent = Image.open(io.BytesIO(handler.sent_picture(handler.document))).convert("RGB")
+        sent = Image.open(io.BytesIO(handler.sent_image(handler.document))).convert("RGB")
         handler.reply(200, completion(*reading(rows)(sent)))
 
     return answer

@@ -1,6 +1,7 @@
 """An OpenAI-compatible server as the model: what is sent, what comes back, and what happens when it misbehaves."""
 
 import base64
+import dataclasses
 import email.utils
 import io
 import threading
@@ -11,10 +12,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from evaluation.models import openai_server as backends
 from evaluation.models.base import Generated
-from evaluation.models.openai_server import ATTEMPTS, OpenAIBackend, Server, address, data_uri
-from evaluation.rows import STORED
+from evaluation.models.openai_server import BACKOFF, OpenAIBackend, Server, image_data_uri, normalize_url
+from evaluation.rows import ENCODED_FILE
 from schemas.answer import PROMPT, QUESTION
 from schemas.errors import ToileError
 from tests.helpers.chat_server import ChatServer, chat_server, completion, hangs_up, says, status
@@ -28,14 +28,13 @@ def server() -> Iterator[ChatServer]:
         yield running
 
 
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "FIRST_PAUSE", 0.01)
+ATTEMPTS = BACKOFF.attempts
+SHORT_PAUSES = dataclasses.replace(BACKOFF, first_pause_seconds=0.01)
 
 
 @pytest.fixture
 def backend(server: ChatServer) -> Iterator[OpenAIBackend]:
-    made = OpenAIBackend(Server(url=server.url, model="phi", key=KEY), max_new_tokens=96)
+    made = OpenAIBackend(Server(url=server.url, model="phi", key=KEY), max_new_tokens=96, backoff=SHORT_PAUSES)
     yield made
     made.close()
 
@@ -44,12 +43,12 @@ def shown(*values: int) -> list[Image.Image]:
     return [Image.new("RGB", (6, 4), (value, 0, 0)) for value in values]
 
 
-def ask(backend: OpenAIBackend, pictures: Sequence[Image.Image]) -> list[Generated]:
-    return backend.generate(pictures, [PROMPT] * len(pictures))
+def ask(backend: OpenAIBackend, images: Sequence[Image.Image]) -> list[Generated]:
+    return backend.generate(images, [PROMPT] * len(images))
 
 
-def test_a_request_holds_picture_question_and_greedy_settings(server: ChatServer, backend: OpenAIBackend) -> None:
-    server.answer = lambda picture: (f" {picture.size} {picture.getpixel((0, 0))}\n", "stop")
+def test_a_request_holds_image_question_and_greedy_settings(server: ChatServer, backend: OpenAIBackend) -> None:
+    server.answer = lambda image: (f" {image.size} {image.getpixel((0, 0))}\n", "stop")
     assert ask(backend, shown(9)) == [Generated(text="(6, 4) (9, 0, 0)", truncated=False)]
     (request,) = server.requests
     assert request["path"] == "/v1/chat/completions"
@@ -61,7 +60,12 @@ def test_a_request_holds_picture_question_and_greedy_settings(server: ChatServer
 
 
 def test_without_a_key_none_is_sent(server: ChatServer) -> None:
-    backend = OpenAIBackend(Server(url=server.url, model="phi"), max_new_tokens=5)
+    backend = OpenAIBackend(
+        Server(url=server.url, model="phi"),
+        max_new_tokens=5,
+        backoff=dataclasses.replace(SHORT_PAUSES, attempts=2),
+        timeout_seconds=0.1,
+    )
     ask(backend, shown(1))
     assert "Authorization" not in server.requests[0]["headers"]
     backend.close()
@@ -70,9 +74,9 @@ def test_without_a_key_none_is_sent(server: ChatServer) -> None:
 def test_a_batch_is_asked_at_once_and_answered_in_order(server: ChatServer, backend: OpenAIBackend) -> None:
     together = threading.Barrier(8, timeout=20)
 
-    def answer(picture: Image.Image) -> tuple[str, str]:
+    def answer(image: Image.Image) -> tuple[str, str]:
         together.wait()  # nobody is answered before all eight have asked
-        value = picture.getpixel((0, 0))[0]  # type: ignore[index]
+        value = image.getpixel((0, 0))[0]  # type: ignore[index]
         time.sleep(0.01 * (8 - value))
         return str(value), "length" if value % 2 else "stop"
 
@@ -110,7 +114,7 @@ def test_new_tokens_are_unknown_where_the_server_does_not_count(server: ChatServ
 def test_what_passes_is_tried_again(server: ChatServer, backend: OpenAIBackend, fault: Any) -> None:
     ask(backend, shown(0))
     server.faults = [fault] * (ATTEMPTS - 1)
-    server.answer = lambda picture: ("at last", "stop")
+    server.answer = lambda image: ("at last", "stop")
     assert ask(backend, shown(1))[0].text == "at last"
     assert len(server.requests) == 1 + ATTEMPTS
 
@@ -120,7 +124,7 @@ def test_what_does_not_pass_ends_the_run_and_says_that_it_continues(server: Chat
     with pytest.raises(ToileError, match=f"answers 503: model is loading; {ATTEMPTS} attempts") as caught:
         ask(backend, shown(1))
     assert caught.value.where == server.url
-    assert "it continues" in caught.value.hint
+    assert "the run continues" in caught.value.hint
     assert len(server.requests) == ATTEMPTS
 
 
@@ -176,7 +180,7 @@ def test_an_empty_answer_is_an_empty_text(server: ChatServer, backend: OpenAIBac
 def test_one_failure_ends_a_batch_without_waiting_for_the_others(server: ChatServer, backend: OpenAIBackend) -> None:
     gate = threading.Event()
 
-    def slow(picture: Image.Image) -> tuple[str, str]:
+    def slow(image: Image.Image) -> tuple[str, str]:
         gate.wait(20)
         return "late", "stop"
 
@@ -187,13 +191,13 @@ def test_one_failure_ends_a_batch_without_waiting_for_the_others(server: ChatSer
         ask(backend, shown(1, 2, 3))
     assert time.monotonic() - began < 10
     gate.set()
-    server.answer = lambda picture: ("fine", "stop")
+    server.answer = lambda image: ("fine", "stop")
     assert ask(backend, shown(1))[0].text == "fine", "the backend lives on"
 
 
-def test_nobody_there_is_an_error_at_once(unused: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "FIRST_PAUSE", 9)
-    backend = OpenAIBackend(Server(url=unused, model="phi"), max_new_tokens=5)
+def test_nobody_there_is_an_error_at_once(unused: str) -> None:
+    slow = dataclasses.replace(BACKOFF, first_pause_seconds=9)
+    backend = OpenAIBackend(Server(url=unused, model="phi"), max_new_tokens=5, backoff=slow)
     began = time.monotonic()
     with pytest.raises(ToileError, match="cannot be reached") as caught:
         ask(backend, shown(1))
@@ -208,12 +212,15 @@ def unused() -> str:
         return gone.url
 
 
-def test_a_server_that_never_answers_is_given_up(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backends, "TIMEOUT", 0.1)
-    monkeypatch.setattr(backends, "ATTEMPTS", 2)
+def test_a_server_that_never_answers_is_given_up(server: ChatServer) -> None:
     gate = threading.Event()
-    server.answer = lambda picture: (str(gate.wait(20)), "stop")
-    backend = OpenAIBackend(Server(url=server.url, model="phi"), max_new_tokens=5)
+    server.answer = lambda image: (str(gate.wait(20)), "stop")
+    backend = OpenAIBackend(
+        Server(url=server.url, model="phi"),
+        max_new_tokens=5,
+        backoff=dataclasses.replace(SHORT_PAUSES, attempts=2),
+        timeout_seconds=0.1,
+    )
     with pytest.raises(ToileError, match="cannot be reached: ReadTimeout; 2 attempts"):
         ask(backend, shown(1))
     gate.set()
@@ -229,27 +236,27 @@ def test_the_key_is_in_no_message(server: ChatServer, backend: OpenAIBackend, qu
     assert KEY not in repr(caught.value.__cause__)
 
 
-def encoded(picture: Image.Image, form: str, **settings: Any) -> bytes:
+def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:
     file = io.BytesIO()
-    picture.save(file, form, **settings)
+    image.save(file, form, **settings)
     return file.getvalue()
 
 
 def pair(content: bytes) -> Image.Image:
-    """A picture as the evaluation decodes it, its file beside it."""
-    picture: Image.Image = Image.open(io.BytesIO(content))
-    picture = (picture.convert("RGBA") if picture.mode == "P" else picture).convert("RGB")
-    picture.info[STORED] = content
-    return picture
+    """An image as the evaluation decodes it, its file beside it."""
+    image: Image.Image = Image.open(io.BytesIO(content))
+    image = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
+    image.info[ENCODED_FILE] = content
+    return image
 
 
-def sent(picture: Image.Image) -> tuple[str, bytes]:
-    kind, _, content = data_uri(picture).partition(";base64,")
+def sent(image: Image.Image) -> tuple[str, bytes]:
+    kind, _, content = image_data_uri(image).partition(";base64,")
     return kind, base64.b64decode(content)
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG"])
-def test_a_plain_picture_goes_out_as_the_file_it_is(form: str) -> None:
+def test_a_plain_image_goes_out_as_the_file_it_is(form: str) -> None:
     content = encoded(Image.effect_noise((20, 10), 90).convert("RGB"), form)
     assert sent(pair(content)) == (f"data:image/{form.lower()}", content)
 
@@ -268,14 +275,14 @@ TURNED[0x0112] = 6
         encoded(Image.effect_noise((9, 5), 90).convert("RGB"), "JPEG", exif=TURNED),
     ],
 )
-def test_a_picture_that_readers_see_differently_goes_out_as_the_pixels_a_local_model_sees(content: bytes) -> None:
+def test_an_image_that_readers_see_differently_goes_out_as_the_pixels_a_local_model_sees(content: bytes) -> None:
     kind, out = sent(pair(content))
     assert kind == "data:image/png"
     assert out != content
     assert Image.open(io.BytesIO(out)).convert("RGB").tobytes() == pair(content).tobytes()
 
 
-def test_a_blank_picture_has_no_file_and_goes_out_as_png() -> None:
+def test_a_blank_image_has_no_file_and_goes_out_as_png() -> None:
     kind, out = sent(Image.new("RGB", (7, 3), (5, 6, 7)))
     assert kind == "data:image/png"
     assert Image.open(io.BytesIO(out)).getcolors() == [(21, (5, 6, 7))]
@@ -283,21 +290,21 @@ def test_a_blank_picture_has_no_file_and_goes_out_as_png() -> None:
 
 @pytest.mark.parametrize("url", ["http://host:1/v1/", "http://host:1/v1"])
 def test_an_address_loses_its_last_slash(url: str) -> None:
-    assert address(url) == "http://host:1/v1"
+    assert normalize_url(url) == "http://host:1/v1"
 
 
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("host:8000/v1", "no http or https address"),
-        ("ftp://host/v1", "no http or https address"),
-        ("http://", "no http or https address"),
-        ("http://host:port/v1", "is no address"),
+        ("host:8000/v1", "is not an http or https URL"),
+        ("ftp://host/v1", "is not an http or https URL"),
+        ("http://", "is not an http or https URL"),
+        ("http://host:port/v1", "is not a URL"),
         ("http://me:secret@host/v1", "carries a password"),
         ("http://host/v1?key=secret", "carries a password"),
     ],
 )
 def test_an_address_that_is_none_or_holds_a_secret_is_refused(url: str, problem: str) -> None:
     with pytest.raises(ToileError, match=problem) as caught:
-        address(url)
+        normalize_url(url)
     assert "secret" not in str(caught.value)

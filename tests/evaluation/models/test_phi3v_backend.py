@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from evaluation.models.phi3v import Phi3VisionBackend, device_and_dtype
+from evaluation.models.phi3v import Phi3VisionBackend, select_device
 from finetune import load_model
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiny import tiny_processor
@@ -23,7 +23,7 @@ STOP, PAD = 1, 0
 
 
 class FakeProcessor:
-    """Token ids are code points plus two; a picture is one position and becomes the value of its first pixel."""
+    """Token ids are code points plus two; an image is one position and becomes the value of its first pixel."""
 
     stop_token_ids = (STOP, PAD)
     pad_token_id = PAD
@@ -33,9 +33,9 @@ class FakeProcessor:
         self.sides: list[str] = []
         self.tiled = 0
 
-    def tile(self, picture: Image.Image) -> SimpleNamespace:
+    def tile(self, image: Image.Image) -> SimpleNamespace:
         self.tiled += 1
-        return SimpleNamespace(value=float(picture.getpixel((0, 0))[0]), num_tokens=1)  # type: ignore[index]
+        return SimpleNamespace(value=float(image.getpixel((0, 0))[0]), num_tokens=1)  # type: ignore[index]
 
     def tokenize(self, text: str, num_tokens: Sequence[int]) -> list[int]:
         assert list(num_tokens) == [1]
@@ -59,7 +59,7 @@ class FakeProcessor:
 
 
 class FakeNetwork(torch.nn.Module):
-    """Writes as many letters as the picture's value says, then its end token when there is room."""
+    """Writes as many letters as the image's value says, then its end token when there is room."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,24 +105,24 @@ def test_too_little_memory_says_what_to_do() -> None:
         def generate(self, *_: Any, **__: Any) -> torch.Tensor:
             raise torch.OutOfMemoryError("CUDA out of memory")
 
-    with pytest.raises(ToileError, match="out of memory with 2 pictures at once") as caught:
+    with pytest.raises(ToileError, match="out of memory with 2 images at once") as caught:
         Phi3VisionBackend(Full(), FakeProcessor(), max_new_tokens=5).generate(shown(1, 2), ["?", "?"])
     assert "--batch-size" in caught.value.hint
 
 
 def test_the_device_is_the_best_there_is_or_the_one_asked_for() -> None:
-    assert device_and_dtype("cpu") == ("cpu", torch.float32)
-    name, dtype = device_and_dtype(None)
+    assert select_device("cpu") == ("cpu", torch.float32)
+    name, dtype = select_device(None)
     assert (name, dtype) == (("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32))
 
 
 @pytest.mark.parametrize(("device", "problem"), [("gpu", "unknown device 'gpu'"), ("cuda:99", "cuda:99 is not there")])
 def test_a_device_that_is_not_there_is_refused(device: str, problem: str) -> None:
     with pytest.raises(ToileError, match=problem):
-        device_and_dtype(device)
+        select_device(device)
 
 
-def test_a_picture_is_tiled_once_for_all_questions_about_it() -> None:
+def test_an_image_is_tiled_once_for_all_questions_about_it() -> None:
     processor = FakeProcessor()
     backend = Phi3VisionBackend(FakeNetwork(), processor, max_new_tokens=5)
     batch = shown(1, 2, 3)
@@ -169,9 +169,9 @@ def test_prefix_and_candidate_are_the_tokens_of_the_whole_answer(
     answers = [answer for answer in answers if answer] or [" x"]
     network = RecordingNetwork()
     backend = Phi3VisionBackend(network, processor, max_new_tokens=5)
-    picture = Image.new("RGB", (20, 20))
-    (found,) = backend.logprob([picture], [PROMPT], [prefix], [answers], ended=ended)
-    prompt = processor.tokenize(PROMPT, [processor.tile(picture).num_tokens])
+    image = Image.new("RGB", (20, 20))
+    (found,) = backend.logprob([image], [PROMPT], [prefix], [answers], ended=ended)
+    prompt = processor.tokenize(PROMPT, [processor.tile(image).num_tokens])
     end = [processor.stop_token_ids[0]] if ended else []
     assert network.asked[0] == [prompt + processor.encode_plain(prefix + answer) + end for answer in answers]
     assert all(ids for ids in network.candidates[0])
@@ -202,7 +202,7 @@ def noise(*sizes: tuple[int, int]) -> list[Image.Image]:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_log_probabilities_do_not_depend_on_the_side_of_the_padding(side: str) -> None:
     network, processor = tiny()
-    tiles = [processor.tile(picture) for picture in noise((96, 64), (50, 120))]
+    tiles = [processor.tile(image) for image in noise((96, 64), (50, 120))]
     prompts = [processor.tokenize(PROMPT, [one.num_tokens]) for one in tiles]
     prompts[0] += processor.encode_plain("Product: Wool Coat, Category:")
     answers = [[processor.encode_plain("Bags"), processor.encode_plain("Coats and Belts")]] * 2
@@ -211,10 +211,10 @@ def test_log_probabilities_do_not_depend_on_the_side_of_the_padding(side: str) -
     torch.testing.assert_close(found, alone, atol=1e-4, rtol=0)
 
 
-def slow_logprob(text: str, answer: str, picture: Image.Image) -> float:
+def slow_logprob(text: str, answer: str, image: Image.Image) -> float:
     """One forward of everything, no cache, no batch."""
     network, processor = tiny()
-    tiles = processor.tile(picture)
+    tiles = processor.tile(image)
     prompt = processor.tokenize(PROMPT, [tiles.num_tokens])
     whole = prompt + processor.encode_plain(text + answer)
     start = len(prompt) + len(processor.encode_plain(text))
@@ -226,19 +226,19 @@ def slow_logprob(text: str, answer: str, picture: Image.Image) -> float:
 def test_log_probabilities_equal_those_of_one_forward_a_candidate() -> None:
     network, processor = tiny()
     backend = Phi3VisionBackend(network, processor, max_new_tokens=5)
-    pictures = noise((96, 64), (50, 120), (96, 96))
+    images = noise((96, 64), (50, 120), (96, 96))
     prefixes = ["Category:", "Product: Wool Coat, Category:", "Product: x y z, Category:"]
     answers = [" Coats, Full Price:", " Coats & Jackets, Full Price:", " Bags, Full Price:"]
-    found = backend.logprob(pictures, [PROMPT] * 3, prefixes, [answers, answers[:1], answers])
-    for picture, prefix, log_probs in zip(pictures, prefixes, found, strict=True):
+    found = backend.logprob(images, [PROMPT] * 3, prefixes, [answers, answers[:1], answers])
+    for image, prefix, log_probs in zip(images, prefixes, found, strict=True):
         for answer, value in zip(answers, log_probs.values, strict=False):
-            assert value == pytest.approx(slow_logprob(prefix, answer, picture), abs=1e-3)
+            assert value == pytest.approx(slow_logprob(prefix, answer, image), abs=1e-3)
     assert [len(log_probs.values) for log_probs in found] == [3, 1, 3]
 
 
 def test_answers_and_log_probabilities_do_not_depend_on_the_batch() -> None:
     network, processor = tiny()
-    pictures = noise(*[(40 + 17 * place, 120 - 11 * place) for place in range(8)])
+    images = noise(*[(40 + 17 * place, 120 - 11 * place) for place in range(8)])
     prefixes = [f"Product: {'Wool ' * place}Coat, Category:" for place in range(8)]
     answers = [[" Coats, Full Price:", " Bags, Full Price:"]] * 8
     texts, values = [], []
@@ -247,9 +247,9 @@ def test_answers_and_log_probabilities_do_not_depend_on_the_batch() -> None:
         written, scored = [], []
         for start in range(0, 8, size):
             part = slice(start, start + size)
-            prompts = [PROMPT] * len(pictures[part])
-            written += backend.generate(pictures[part], prompts)
-            scored += backend.logprob(pictures[part], prompts, prefixes[part], answers[part])
+            prompts = [PROMPT] * len(images[part])
+            written += backend.generate(images[part], prompts)
+            scored += backend.logprob(images[part], prompts, prefixes[part], answers[part])
         texts.append(written)
         values.append([value for one in scored for value in one.values])
     assert texts[0] == texts[1] == texts[2]
@@ -260,7 +260,7 @@ def test_answers_and_log_probabilities_do_not_depend_on_the_batch() -> None:
 def test_the_tiny_model_answers_a_batch_as_it_answers_one_by_one() -> None:
     network, processor = tiny()
     backend = Phi3VisionBackend(network, processor, max_new_tokens=6)
-    pictures = [Image.effect_noise(size, 90).convert("RGB") for size in ((96, 64), (50, 120), (96, 96))]
-    alone = [backend.generate([picture], [PROMPT])[0] for picture in pictures]
-    assert backend.generate(pictures, [PROMPT] * 3) == alone
+    images = [Image.effect_noise(size, 90).convert("RGB") for size in ((96, 64), (50, 120), (96, 96))]
+    alone = [backend.generate([image], [PROMPT])[0] for image in images]
+    assert backend.generate(images, [PROMPT] * 3) == alone
     assert all(answer.truncated or answer.text for answer in alone)

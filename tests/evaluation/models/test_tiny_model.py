@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from evaluation import predict
-from evaluation.dataset_stats import read_facts
+from evaluation.dataset_stats import read_dataset_stats
 from evaluation.models.phi3v import Phi3VisionBackend
 from evaluation.protocols.answers import Answers, answer
 from evaluation.rows import Rows, read_rows
@@ -46,7 +46,7 @@ def answers(model: tuple[Any, Any], rows: Rows, tmp_path_factory: pytest.TempPat
 
 def test_every_protocol_answers_in_its_own_form(answers: Answers, rows: Rows) -> None:
     assert len(answers.predictions) >= len(ALL) * 3 * len(rows.products)
-    facts = read_facts(rows.folder, SPEC)
+    facts = read_dataset_stats(rows.folder, SPEC)
     for prediction in answers.predictions:
         said = parse(prediction.answer)
         if prediction.protocol == "constrained":
@@ -62,7 +62,7 @@ def test_every_protocol_answers_in_its_own_form(answers: Answers, rows: Rows) ->
             assert prediction.posterior.q50 == said.price
 
 
-def test_pictures_make_a_difference(answers: Answers) -> None:
+def test_images_make_a_difference(answers: Answers) -> None:
     shown = [p for p in answers.predictions if p.protocol == "rank" and p.control == "none"]
     assert len({p.log_probs["raw"][0] for p in shown if p.log_probs}) == len(shown)
 
@@ -96,7 +96,7 @@ def test_the_result_can_say_what_was_asked_to_the_token(model: tuple[Any, Any], 
     for prompt in answers.prompts:
         assert prompt.sha256 == hashlib.sha256(prompt.text.encode()).hexdigest()
         assert prompt.token_ids_head is not None
-        assert [token for token in prompt.token_ids_head if token < 0] == [-1], "picture positions as one"
+        assert [token for token in prompt.token_ids_head if token < 0] == [-1], "image positions as one"
     by_protocol = {prompt.protocol: prompt for prompt in answers.prompts}
     assert by_protocol["generate"].text == PROMPT
     ids = processor.tokenize(PROMPT, [41])  # one tile and the whole, 16 vectors each; line ends and a separator

@@ -1,4 +1,4 @@
-"""Pictures shown instead of the true one: nobody sees its own, and within a category nobody leaves it."""
+"""Images shown instead of the true one: nobody sees its own, and within a category nobody leaves it."""
 
 import dataclasses
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evaluation.metrics.scoring import category_key
-from evaluation.protocols.generate import partners
+from evaluation.protocols.generate import shuffled_pairs
 from schemas.product import Product
 from tests.helpers.shard_fixture import products
 
@@ -30,7 +30,7 @@ def test_within_a_category_everybody_sees_another_family_of_it(shape: list[tuple
     families = defaultdict(set)
     for row in rows:
         families[category_key(row.category3_code or "")].add(row.family)
-    found = partners(rows, seed, within_category=True)
+    found = shuffled_pairs(rows, seed, within_category=True)
     for code, other in found.items():
         assert category_key(by_code[code].category3_code or "") == category_key(by_code[other].category3_code or "")
         assert by_code[code].family != by_code[other].family
@@ -39,11 +39,11 @@ def test_within_a_category_everybody_sees_another_family_of_it(shape: list[tuple
 
 
 @given(SHAPES, st.integers(0, 5))
-def test_every_picture_is_shown_once_where_no_family_is_most_of_its_category(
+def test_every_image_is_shown_once_where_no_family_is_most_of_its_category(
     shape: list[tuple[int, int]], seed: int
 ) -> None:
     rows = shaped(shape)
-    found = partners(rows, seed, within_category=True)
+    found = shuffled_pairs(rows, seed, within_category=True)
     by_category = defaultdict(list)
     for row in rows:
         by_category[category_key(row.category3_code or "")].append(row)
@@ -57,16 +57,16 @@ def test_every_picture_is_shown_once_where_no_family_is_most_of_its_category(
 def test_partners_do_not_depend_on_the_order_of_rows_and_do_on_the_seed() -> None:
     rows = products(90)
     for within in (False, True):
-        assert partners(rows, 1, within) == partners(rows[::-1], 1, within)
-        assert partners(rows, 1, within) != partners(rows, 2, within)
+        assert shuffled_pairs(rows, 1, within) == shuffled_pairs(rows[::-1], 1, within)
+        assert shuffled_pairs(rows, 1, within) != shuffled_pairs(rows, 2, within)
 
 
 def test_rows_of_one_family_in_a_category_are_left_out() -> None:
     rows = [dataclasses.replace(row, family="one", category3_code="Hats") for row in products(4)]
-    assert partners(rows, 0, within_category=True) == {}
-    assert partners([], 0, within_category=True) == partners([], 0) == {}
+    assert shuffled_pairs(rows, 0, within_category=True) == {}
+    assert shuffled_pairs([], 0, within_category=True) == shuffled_pairs([], 0) == {}
     lonely = dataclasses.replace(rows[0], family="two", product_code="9")
-    assert partners([*rows, lonely], 0, within_category=True) == {
+    assert shuffled_pairs([*rows, lonely], 0, within_category=True) == {
         **{row.product_code: "9" for row in rows},
         "9": rows[0].product_code,
     }

@@ -1,4 +1,4 @@
-"""From rows to predictions: what is asked, with which picture, once each, also after a kill."""
+"""From rows to predictions: what is asked, with which image, once each, also after a kill."""
 
 import io
 import random
@@ -13,14 +13,14 @@ from PIL import Image
 
 from evaluation import predict
 from evaluation.models.base import Generated
-from evaluation.protocols.generate import blank, partners
+from evaluation.protocols.generate import blank_image, shuffled_pairs
 from evaluation.rows import Rows, missing_part, read_rows, train_rows
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import read_predictions
 from schemas.product import Product, split_of
-from tests.helpers.shard_fixture import colour_of, in_split, picture, products, table_model, truth, write_shards
+from tests.helpers.shard_fixture import colour_of, image_bytes, in_split, products, table_model, truth, write_shards
 
 
 def rows_of(folder: Path, rows: Sequence[Product]) -> Rows:
@@ -50,12 +50,12 @@ def test_every_product_is_asked_about_under_every_control(tmp_path: Path) -> Non
     assert model.prompts == {PROMPT}
 
 
-def test_each_picture_is_put_before_the_model_once(tmp_path: Path) -> None:
+def test_each_image_is_put_before_the_model_once(tmp_path: Path) -> None:
     rows = in_split(products(21))
-    rows[0] = replace(rows[0], image=picture(rows[0].product_code, (80, 60)))
+    rows[0] = replace(rows[0], image=image_bytes(rows[0].product_code, (80, 60)))
     model = table_model(rows)
     predict(model, rows_of(tmp_path, rows), tmp_path / "p.jsonl", EvaluationSpec(batch_size=4))
-    assert sum(model.batches) == 21 + 2, "21 pictures, and a blank one of each of two sizes"
+    assert sum(model.batches) == 21 + 2, "21 images, and a blank one of each of two sizes"
     assert max(model.batches) == 4
 
 
@@ -71,12 +71,12 @@ class MoodyModel:
     def __init__(self, calls: int) -> None:
         self.calls = calls
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self.calls == 0:
             raise KeyboardInterrupt
         self.calls -= 1
-        mood = sum(value for seen in pictures for value in seen.tobytes()[:3])
-        return [Generated(text=f"{mood}: {seen.getpixel((0, 0))}", truncated=False) for seen in pictures]
+        mood = sum(value for seen in images for value in seen.tobytes()[:3])
+        return [Generated(text=f"{mood}: {seen.getpixel((0, 0))}", truncated=False) for seen in images]
 
 
 @pytest.mark.parametrize("torn", [0, 40])
@@ -112,26 +112,26 @@ def test_partners_are_a_derangement_that_avoids_the_family_while_it_can(families
         Product(product_code=str(i), family=str(f), split="test", source="s", inferable=True)
         for i, f in enumerate(families)
     ]
-    partner = partners(rows, seed)
+    partner = shuffled_pairs(rows, seed)
     assert sorted(partner) == sorted(partner.values()) == sorted(row.product_code for row in rows)
     assert all(code != other for code, other in partner.items())
     if 2 * max(families.count(f) for f in families) <= len(families):
         assert all(families[int(code)] != families[int(other)] for code, other in partner.items())
-    assert partner == partners(random.Random(seed).sample(rows, len(rows)), seed), "row order does not matter"
+    assert partner == shuffled_pairs(random.Random(seed).sample(rows, len(rows)), seed), "row order does not matter"
 
 
 def test_partners_change_with_the_seed() -> None:
     rows = products(50)
-    assert partners(rows, 0) != partners(rows, 1)
+    assert shuffled_pairs(rows, 0) != shuffled_pairs(rows, 1)
 
 
-def test_the_blank_picture_has_the_mean_colour_and_the_size_of_the_true_one(tmp_path: Path) -> None:
+def test_the_blank_image_has_the_mean_colour_and_the_size_of_the_true_one(tmp_path: Path) -> None:
     rows = in_split(products(12))
     seen = rows_of(tmp_path, rows)
     colours = [colour_of(row.product_code) for row in rows]
     assert seen.mean_colour == tuple(round(sum(c[i] for c in colours) / 12) for i in range(3))
     assert seen.sizes[rows[0].product_code] == (24, 32)
-    assert blank((24, 32), seen.mean_colour).getcolors() == [(24 * 32, seen.mean_colour)]
+    assert blank_image((24, 32), seen.mean_colour).getcolors() == [(24 * 32, seen.mean_colour)]
     assert rows_of(tmp_path / "none", in_split(rows, "train")).mean_colour == (128, 128, 128)
 
 
@@ -180,11 +180,11 @@ def jpeg() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("damaged", [jpeg()[:9000], picture("1")[:60], b"no picture", jpeg()[:20]])
-def test_a_damaged_picture_is_named_with_shard_and_code_before_the_model_starts(tmp_path: Path, damaged: bytes) -> None:
+@pytest.mark.parametrize("damaged", [jpeg()[:9000], image_bytes("1")[:60], b"no picture", jpeg()[:20]])
+def test_a_damaged_image_is_named_with_shard_and_code_before_the_model_starts(tmp_path: Path, damaged: bytes) -> None:
     rows = in_split(products(6))
     rows[3] = replace(rows[3], image=damaged)
-    with pytest.raises(ToileError, match="the picture cannot be decoded") as caught:
+    with pytest.raises(ToileError, match="the image cannot be decoded") as caught:
         rows_of(tmp_path, rows)
     assert "test-00000-of-00001.parquet" in caught.value.where
     assert rows[3].product_code in caught.value.where
@@ -197,16 +197,16 @@ def test_a_repeated_code_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1"])
-def test_pictures_of_any_mode_reach_the_model_as_rgb(tmp_path: Path, mode: str) -> None:
+def test_images_of_any_mode_reach_the_model_as_rgb(tmp_path: Path, mode: str) -> None:
     file = io.BytesIO()
     Image.new(mode, (9, 7)).save(file, "TIFF" if mode == "CMYK" else "PNG")
     row = replace(in_split(products(1))[0], image=file.getvalue())
     modes: list[str] = []
 
     class Watching:
-        def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-            modes.extend(seen.mode for seen in pictures)
-            return [Generated(text="?", truncated=True) for _ in pictures]
+        def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+            modes.extend(seen.mode for seen in images)
+            return [Generated(text="?", truncated=True) for _ in images]
 
     found = predict(Watching(), rows_of(tmp_path, [row]), tmp_path / "p.jsonl", EvaluationSpec())
     assert set(modes) == {"RGB"}

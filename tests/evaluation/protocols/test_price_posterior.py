@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evaluation import predict
-from evaluation.dataset_stats import MAX_PRICE_POINTS, thinned
+from evaluation.dataset_stats import MAX_PRICE_POINTS, subsample
 from evaluation.protocols.answers import answer
-from evaluation.protocols.inference import distribution
+from evaluation.protocols.inference import price_distribution
 from evaluation.rows import read_rows
 from schemas.answer import parse
 from schemas.evaluation import EvaluationSpec
@@ -39,7 +39,7 @@ def made(table: list[tuple[float, float]]) -> tuple[list[float], list[float], li
 @given(table=TABLES, shift=st.floats(-500, 500))
 def test_probabilities_sum_to_one_and_only_their_ratios_count(table: list[tuple[float, float]], shift: float) -> None:
     points, logs, probabilities = made(table)
-    found = distribution(points, [value + shift for value in logs])
+    found = price_distribution(points, [value + shift for value in logs])
     assert float(found.probabilities.sum()) == pytest.approx(1.0, abs=1e-12)
     assert found.probabilities == pytest.approx(np.array(probabilities), rel=1e-9, abs=1e-12)
 
@@ -47,7 +47,7 @@ def test_probabilities_sum_to_one_and_only_their_ratios_count(table: list[tuple[
 @given(table=TABLES, truth=PRICES)
 def test_scores_equal_their_slow_definitions(table: list[tuple[float, float]], truth: float) -> None:
     points, logs, probabilities = made(table)
-    found = distribution(points, logs)
+    found = price_distribution(points, logs)
     pairs = list(zip(points, probabilities, strict=True))
     apart = sum(p * abs(math.log(x) - math.log(truth)) for x, p in pairs)
     among = sum(p * q * abs(math.log(x) - math.log(y)) for (x, p), (y, q) in itertools.product(pairs, pairs))
@@ -66,23 +66,25 @@ def test_scores_equal_their_slow_definitions(table: list[tuple[float, float]], t
 
 @given(points=st.lists(PRICES, min_size=2, max_size=2, unique=True).map(sorted), p=st.floats(0.01, 0.99), truth=PRICES)
 def test_crps_of_two_prices_is_known_in_closed_form(points: list[float], p: float, truth: float) -> None:
-    found = distribution(points, [math.log(p), math.log(1 - p)])
+    found = price_distribution(points, [math.log(p), math.log(1 - p)])
     a, b, y = (math.log(value) for value in (*points, truth))
     expected = p * abs(a - y) + (1 - p) * abs(b - y) - p * (1 - p) * (b - a)
     assert found.crps(truth) == pytest.approx(expected, abs=1e-9)
 
 
 def test_a_certain_price_is_judged_by_its_log_error_alone() -> None:
-    found = distribution([10.0, 20.0, 40.0], [-900.0, 0.0, -900.0]).against(40.0)
+    found = price_distribution([10.0, 20.0, 40.0], [-900.0, 0.0, -900.0]).against(40.0)
     assert found.crps == pytest.approx(math.log(2), abs=1e-6)
     assert (found.q10, found.q50, found.q90, found.covered, found.pit) == (20.0, 20.0, 20.0, False, 1.0)
-    assert distribution([10.0, 20.0], [-900.0, 0.0]).against(20.0).pit == 0.5
+    assert price_distribution([10.0, 20.0], [-900.0, 0.0]).against(20.0).pit == 0.5
 
 
 def test_crps_of_many_points_nears_that_of_the_normal_distribution() -> None:
     """Closed form: Gneiting and Raftery 2007, equation 21."""
     grid = np.linspace(-6, 6, 4001)
-    found = distribution([float(value) for value in np.exp(grid)], [float(value) for value in stats.norm.logpdf(grid)])
+    found = price_distribution(
+        [float(value) for value in np.exp(grid)], [float(value) for value in stats.norm.logpdf(grid)]
+    )
     for z in (-1.5, 0.0, 0.7):
         expected = z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / math.sqrt(math.pi)
         assert found.crps(math.exp(z)) == pytest.approx(expected, abs=1e-3)
@@ -92,12 +94,12 @@ def test_a_calibrated_posterior_covers_what_it_says() -> None:
     """Truths drawn from the posterior: four of five within the central 80 %, PIT uniform on average."""
     draw = np.random.default_rng(0)
     points = [float(value) for value in np.exp(np.linspace(3, 8, 200))]
-    found = distribution(points, [-0.5 * ((math.log(point) - 5.5) / 0.6) ** 2 for point in points])
+    found = price_distribution(points, [-0.5 * ((math.log(point) - 5.5) / 0.6) ** 2 for point in points])
     truths = draw.choice(points, size=2000, p=found.probabilities)
     recorded = [found.against(float(truth)) for truth in truths]
     assert np.mean([one.covered for one in recorded]) == pytest.approx(0.8, abs=0.03)
     assert stats.kstest([one.pit for one in recorded], "uniform").statistic < 0.03
-    wrong = distribution(points, [-0.5 * ((math.log(point) - 6.0) / 0.6) ** 2 for point in points])
+    wrong = price_distribution(points, [-0.5 * ((math.log(point) - 6.0) / 0.6) ** 2 for point in points])
     honest, biased = (np.mean([one.crps(float(truth)) for truth in truths[:300]]) for one in (found, wrong))
     assert honest < biased
 
@@ -107,7 +109,7 @@ COUNTS = st.dictionaries(st.integers(1, 400).map(float), st.integers(1, 50), min
 
 @given(prices=COUNTS, limit=st.integers(2, 40))
 def test_thinning_keeps_legal_prices_and_every_one_that_is_common(prices: Counter[float], limit: int) -> None:
-    kept = thinned(prices, limit)
+    kept = subsample(prices, limit)
     assert len(kept) == len(set(kept)) == min(limit, len(prices))
     assert set(kept) <= set(prices)
     if len(prices) > limit:
@@ -117,7 +119,7 @@ def test_thinning_keeps_legal_prices_and_every_one_that_is_common(prices: Counte
 
 def test_thinned_prices_lie_as_the_rows_lie() -> None:
     prices = Counter({float(price): 1 for price in range(1, 5001)})
-    kept = np.array(sorted(thinned(prices, MAX_PRICE_POINTS)))
+    kept = np.array(sorted(subsample(prices, MAX_PRICE_POINTS)))
     assert np.abs(np.quantile(kept, [0.1, 0.5, 0.9]) - [500, 2500, 4500]).max() < 12
 
 
@@ -139,7 +141,7 @@ def test_planted_likelihoods_give_the_known_posterior(tmp_path: Path) -> None:
         truth = by_code[prediction.product_code].full_price or 0.0
         colour = colour_of(prediction.shown) if prediction.shown else seen.mean_colour
         logs = [near_its_colour(colour, "", f" {price!r}") for price in legal]
-        assert prediction.posterior == distribution(legal, logs).against(truth)
+        assert prediction.posterior == price_distribution(legal, logs).against(truth)
         assert parse(prediction.answer).price == prediction.posterior.q50
 
 

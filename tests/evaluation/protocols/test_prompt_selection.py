@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.dataset_stats import read_facts
+from evaluation.dataset_stats import read_dataset_stats
 from evaluation.models.base import Generated
 from evaluation.protocols.answers import answer
-from evaluation.protocols.protocols import prompt_of
+from evaluation.protocols.protocols import make_prompt
 from evaluation.rows import Rows, read_rows
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -31,8 +31,8 @@ class Moody:
         self.knows = knows
         self.asked: list[tuple[str, str]] = []
 
-    def generate(self, pictures: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
-        return [self.say(self.rows.get(colour(seen)), prompt) for seen, prompt in zip(pictures, prompts, strict=True)]
+    def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
+        return [self.say(self.rows.get(colour(seen)), prompt) for seen, prompt in zip(images, prompts, strict=True)]
 
     def say(self, row: Product | None, prompt: str) -> Generated:
         protocol = self.protocols[prompt]
@@ -44,8 +44,8 @@ class Moody:
 def shop(folder: Path, num: int = 90) -> tuple[Rows, list[Product], dict[str, str]]:
     rows = products(num)
     seen = read_rows(write_shards(folder, rows), EvaluationSpec())
-    facts = read_facts(folder, EvaluationSpec())
-    return seen, rows, {name: prompt_of(name, facts) for name in ("generate", "instructed", "examples")}
+    facts = read_dataset_stats(folder, EvaluationSpec())
+    return seen, rows, {name: make_prompt(name, facts) for name in ("generate", "instructed", "examples")}
 
 
 def test_the_choice_goes_by_validation_rows_alone(tmp_path: Path) -> None:
@@ -122,8 +122,10 @@ def test_rows_related_to_evaluated_ones_or_to_examples_do_not_choose(tmp_path: P
     twins = {first.product_code: replace(first, family=test.family), second.product_code: replace(second, family="own")}
     rows = [twins.get(row.product_code, row) for row in rows]
     seen = read_rows(write_shards(tmp_path, rows), EvaluationSpec())
-    prompts = {name: prompt_of(name, read_facts(tmp_path, EvaluationSpec())) for name in ("instructed", "examples")}
-    prompts["generate"] = prompt_of("generate", None)
+    prompts = {
+        name: make_prompt(name, read_dataset_stats(tmp_path, EvaluationSpec())) for name in ("instructed", "examples")
+    }
+    prompts["generate"] = make_prompt("generate", None)
     found = answer(Moody(rows, prompts, {}), seen, tmp_path / "p.jsonl", SPEC)
     assert found.choice is not None
     codes = {product.product_code for product in found.choice.products}
@@ -152,8 +154,8 @@ def test_validation_rows_cannot_choose_for_themselves(tmp_path: Path) -> None:
 def test_without_validation_rows_nothing_is_chosen(tmp_path: Path) -> None:
     rows = [row for row in products(90) if row.split != "validation"]
     seen = read_rows(write_shards(tmp_path, rows), EvaluationSpec())
-    facts = read_facts(tmp_path, EvaluationSpec())
-    prompts = {name: prompt_of(name, facts) for name in ("generate", "instructed", "examples")}
+    facts = read_dataset_stats(tmp_path, EvaluationSpec())
+    prompts = {name: make_prompt(name, facts) for name in ("generate", "instructed", "examples")}
     model = Moody(rows, prompts, {})
     with pytest.raises(ToileError, match="no validation row to choose a prompt by"):
         answer(model, seen, tmp_path / "p.jsonl", SPEC)

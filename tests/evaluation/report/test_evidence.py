@@ -14,11 +14,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from evaluation import compare
-from evaluation.models.base import VisionModel
+from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.report.console import write_summary
-from evaluation.report.evidence import PACKED, evidence_of, pack, rescore
+from evaluation.report.evidence import PACKED, make_evidence, pack_evidence, rescore
 from evaluation.report.page import write_report
-from evaluation.run import Candidate, evaluate
+from evaluation.run import evaluate
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
@@ -50,7 +50,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, rows: Sequence[Product]) -> 
     for number, (name, right) in enumerate((("base", 0.3), ("tuned", 0.8))):
         model = guessing(rows, {"category": right, "title": right, "price": right}, number)
         load = functools.partial(_itself, model)
-        candidate = Candidate(model=f"<{name}>|x", adapter=None, device="cpu", dtype="float32", load=load)
+        candidate = ModelUnderTest(model=f"<{name}>|x", adapter=None, device="cpu", dtype="float32", load=load)
         evaluate(candidate, data, folder / name, SPEC, quiet=True)
     compare(folder / "base", folder / "tuned", folder / "comparison")
     return folder
@@ -150,11 +150,11 @@ def test_evidence_that_swells_is_refused(place: Path, tmp_path: Path, monkeypatc
         rescore(place / "tuned" / "report.html")
 
 
-def test_pictures_and_log_probabilities_stay_out(rows: Sequence[Product]) -> None:
-    held = evidence_of(SPEC, rows[:3], [[]], None, ())
-    document = json.loads(gzip.decompress(base64.b64decode(pack(held))))
+def test_images_and_log_probabilities_stay_out(rows: Sequence[Product]) -> None:
+    held = make_evidence(SPEC, rows[:3], [[]], None, ())
+    document = json.loads(gzip.decompress(base64.b64decode(pack_evidence(held))))
     assert all("image" not in product for product in document["products"])
-    assert pack(held) == pack(held)
+    assert pack_evidence(held) == pack_evidence(held)
 
 
 def test_markdown_shows_headline_figures_and_no_markup_of_names(place: Path, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_junit_has_a_case_for_every_floor(place: Path, tmp_path: Path) -> None:
     assert list(cases) == ["joint >= 0.99", "category >= 0.1", "<tuned>|x"]
     assert len(cases["joint >= 0.99"]) == 1
     assert not cases["category >= 0.1"]
-    assert not cases["<tuned>|x"], "this model uses the picture"
+    assert not cases["<tuned>|x"], "this model uses the image"
     assert (suite.get("tests"), suite.get("failures")) == ("3", "1")
     assert suite[0].tag == "properties"
 
@@ -202,11 +202,11 @@ def test_a_summary_needs_a_known_ending_and_floors_need_a_result(place: Path, tm
         write_summary(place / "comparison", tmp_path / "s.md", {"joint": 0.5})
 
 
-def test_a_blind_model_fails_its_picture_case(rows: Sequence[Product], tmp_path: Path) -> None:
+def test_a_blind_model_fails_its_image_case(rows: Sequence[Product], tmp_path: Path) -> None:
     data = write_shards(tmp_path / "data", rows)
     blind = table_model(list(rows), lambda _: "Product: a, Category: Bags, Full Price: 10")
-    candidate = Candidate(model="blind", adapter=None, device="cpu", dtype="float32", load=lambda: blind)
+    candidate = ModelUnderTest(model="blind", adapter=None, device="cpu", dtype="float32", load=lambda: blind)
     evaluate(candidate, data, tmp_path / "out", dataclasses.replace(SPEC, limit=20), quiet=True)
     write_summary(tmp_path / "out", tmp_path / "s.xml", {})
     (failure,) = ElementTree.parse(tmp_path / "s.xml").getroot().iter("failure")
-    assert "does not use the picture" in str(failure.get("message"))
+    assert "does not use the image" in str(failure.get("message"))

@@ -18,19 +18,19 @@ import pytest
 from PIL import Image
 
 from evaluation import compare
-from evaluation.models.base import VisionModel
+from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.report import page
 from evaluation.report.console import print_comparison, print_result
 from evaluation.report.page import embedded, write_report
-from evaluation.report.plots import MAX_POINTS, Points, scatter
-from evaluation.run import Candidate, evaluate
+from evaluation.report.plots import MAX_POINTS, Points, plot_prices
+from evaluation.run import evaluate
 from schemas.answer import PROMPT, render
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import Comparison, Result, read_comparison, read_result
 from tests.helpers.shard_fixture import CATEGORIES, colour_of, guessing, in_split, products, table_model, write_shards
 
-pytestmark = pytest.mark.usefixtures("few_draws")
+pytestmark = pytest.mark.usefixtures("few_resamples")
 
 EVIL = '</script><script>alert(1)</script><img src="http://evil.example/x.png" onerror=alert(2)>"\'&{{ 7*7 }}\u2028'
 
@@ -62,17 +62,17 @@ class Page(HTMLParser):
             self.text += data
 
 
-def noisy_picture(code: str) -> bytes:
+def noisy_image(code: str) -> bytes:
     noise = np.random.default_rng(int(code)).integers(0, 255, (400, 300, 3), dtype=np.uint8)
-    picture = Image.fromarray(noise)
-    picture.putpixel((0, 0), colour_of(code))
+    image = Image.fromarray(noise)
+    image.putpixel((0, 0), colour_of(code))
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    image.save(file, "PNG")
     return file.getvalue()
 
 
 def run(folder: Path, data: Path, model: VisionModel, name: str) -> Result:
-    candidate = Candidate(model=name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
+    candidate = ModelUnderTest(model=name, adapter=None, device="cpu", dtype="float32", load=lambda: model)
     return evaluate(candidate, data, folder, EvaluationSpec())
 
 
@@ -82,7 +82,7 @@ def rows() -> list[Product]:
     made[0] = dataclasses.replace(made[0], title=EVIL)
     made[1] = dataclasses.replace(made[1], category3_code="VIEW <ALL>", inferable=False)
     made[2] = dataclasses.replace(made[2], full_price=None)
-    return [dataclasses.replace(row, image=noisy_picture(row.product_code)) for row in made]
+    return [dataclasses.replace(row, image=noisy_image(row.product_code)) for row in made]
 
 
 @pytest.fixture(scope="module")
@@ -146,18 +146,18 @@ def test_embedded_json_survives_any_text() -> None:
     assert json.loads(embedded({"a": text})) == {"a": text}
 
 
-def test_the_page_stays_small_with_large_pictures(html: str) -> None:
+def test_the_page_stays_small_with_large_images(html: str) -> None:
     assert len(html.encode()) < 1_500_000
-    pictures = [attributes["src"] for tag, attributes in Page(html).elements if tag == "img"]
-    assert len(pictures) == len(set(pictures)) == 27, "nobody is shown twice"
+    images = [attributes["src"] for tag, attributes in Page(html).elements if tag == "img"]
+    assert len(images) == len(set(images)) == 27, "nobody is shown twice"
 
 
 def test_thumbnails_are_small() -> None:
     from evaluation.report.plots import _thumbnail
 
-    encoded = base64.b64decode(_thumbnail(noisy_picture("5")).split(",")[1])
-    with Image.open(io.BytesIO(encoded)) as picture:
-        assert (picture.format, max(picture.size)) == ("JPEG", 160)
+    encoded = base64.b64decode(_thumbnail(noisy_image("5")).split(",")[1])
+    with Image.open(io.BytesIO(encoded)) as image:
+        assert (image.format, max(image.size)) == ("JPEG", 160)
     assert _thumbnail(None) == ""
 
 
@@ -170,7 +170,7 @@ def test_the_page_says_what_was_done(html: str, folders: Path) -> None:
         "toile evaluate --model",
         "category-median",
         "exactly in the training form",
-        "blank picture",
+        "blank image",
         "All three right",
         "VIEW <ALL>",
         "not inferable",
@@ -182,10 +182,10 @@ def test_the_page_says_what_was_done(html: str, folders: Path) -> None:
 
 def test_verdicts_and_skipped_rows_are_on_the_page(folders: Path) -> None:
     base, tuned, both = ((folders / n / "report.html").read_text(encoding="utf-8") for n in PAGES)
-    assert "does not use the picture" in Page(base).text
-    assert "this model uses the picture" in Page(tuned).text
-    assert "does not use the picture" in Page(both).text
-    assert "this model uses the picture" in Page(both).text
+    assert "does not use the image" in Page(base).text
+    assert "this model uses the image" in Page(tuned).text
+    assert "does not use the image" in Page(both).text
+    assert "this model uses the image" in Page(both).text
     assert "no price" in Page(base).text
     assert "1 more could not be evaluated" in Page(base).text
 
@@ -221,16 +221,16 @@ def test_the_terminal_table_has_a_line_for_every_category(folders: Path, capsys:
         assert sum(line.startswith(category) for line in shown.out.splitlines()) == 2, category
     assert re.search(r"inferable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
     assert re.search(r"inferable rows +38 +0 -> \d+ %", shown.out)
-    assert "tuned: this model uses the picture" in shown.out
+    assert "tuned: this model uses the image" in shown.out
 
 
 def test_the_confusion_table_counts_every_row_once(folders: Path, rows: Sequence[Product]) -> None:
-    from evaluation.metrics.scoring import outcomes
+    from evaluation.metrics.scoring import score_answers
     from schemas.prediction import read_predictions
 
     result = read_result(folders / "base")
     usable = [row for row in rows if row.full_price]
-    scored = outcomes(usable, read_predictions(folders / "base" / "predictions.jsonl"), result.inputs.spec, ())
+    scored = score_answers(usable, read_predictions(folders / "base" / "predictions.jsonl"), result.inputs.spec, ())
     panel = page.Panel(
         label="base", inputs=result.inputs, uses_picture=None, verdict="", figures={}, outcomes=scored, asked={}
     )
@@ -242,7 +242,9 @@ def test_the_confusion_table_counts_every_row_once(folders: Path, rows: Sequence
 
 
 def test_a_perfect_price_lies_on_the_diagonal() -> None:
-    svg = scatter([Points(name="model", pairs=[("a", 100, 100), ("b", 1000, 1000), ("c", 1000, 100)])], 0.2, " (USD)")
+    svg = plot_prices(
+        [Points(name="model", pairs=[("a", 100, 100), ("b", 1000, 1000), ("c", 1000, 100)])], 0.2, " (USD)"
+    )
     tree = ElementTree.fromstring(svg)
     places = sorted((float(x.attrib["cx"]), -float(x.attrib["cy"])) for x in tree.iter("circle"))
     a, c, b = ((x, -y) for x, y in places)
@@ -258,12 +260,12 @@ def test_a_perfect_price_lies_on_the_diagonal() -> None:
 
 def test_the_scatter_thins_out_and_repeats_itself() -> None:
     pairs = [(str(i), 10.0 + i, 20.0 + i) for i in range(3 * MAX_POINTS)]
-    svg = scatter([Points(name="model", pairs=pairs)], 0.2, "")
+    svg = plot_prices([Points(name="model", pairs=pairs)], 0.2, "")
     assert svg.count("<circle") == MAX_POINTS
-    assert svg == scatter([Points(name="model", pairs=pairs[::-1])], 0.2, "")
-    assert scatter([Points(name="model", pairs=[])], 0.2, "") == ""
-    assert scatter([Points(name="model", pairs=[("a", 5, 5)])], 0.2, "").count("<circle") == 1
-    assert len(scatter([Points(name="model", pairs=[("a", 1e-3, 1e9), ("b", 1, 1)])], 0.2, "")) < 6000
+    assert svg == plot_prices([Points(name="model", pairs=pairs[::-1])], 0.2, "")
+    assert plot_prices([Points(name="model", pairs=[])], 0.2, "") == ""
+    assert plot_prices([Points(name="model", pairs=[("a", 5, 5)])], 0.2, "").count("<circle") == 1
+    assert len(plot_prices([Points(name="model", pairs=[("a", 1e-3, 1e9), ("b", 1, 1)])], 0.2, "")) < 6000
 
 
 @pytest.mark.system
@@ -283,21 +285,21 @@ def test_calibration_groups_answers_by_their_own_size() -> None:
         return Points(name="model", pairs=[(str(k), t, a) for k, (a, t) in enumerate(zip(answered, true, strict=True))])
 
     answered = [float(price) for price in range(1, 101)]
-    low, *middle, high = page.calibration(points(answered, [2 * price for price in answered]))
+    low, *middle, high = page.calibrate(points(answered, [2 * price for price in answered]))
     assert [group.n for group in (low, *middle, high)] == [20] * 5
     assert (low.answered, low.true, low.ratio) == (10.5, 21.0, 2.0)
     assert high.answered == 90.5
-    assert len(page.calibration(points(answered[:12], answered[:12]))) == 2
-    assert page.calibration(points([1.0], [1.0])) == []
+    assert len(page.calibrate(points(answered[:12], answered[:12]))) == 2
+    assert page.calibrate(points([1.0], [1.0])) == []
 
 
 def test_a_model_that_does_not_look_gets_a_sentence_in_place_of_its_score(tmp_path: Path) -> None:
     rows = [*in_split(products(40, 2)), *in_split(products(80, 2)[40:], "train")]
     blind = table_model(rows, lambda _: render("a bag", CATEGORIES[0], 10.0))
-    candidate = Candidate(model="blind", adapter=None, device="cpu", dtype="float32", load=lambda: blind)
+    candidate = ModelUnderTest(model="blind", adapter=None, device="cpu", dtype="float32", load=lambda: blind)
     result = evaluate(candidate, write_shards(tmp_path / "data", rows), tmp_path / "out", EvaluationSpec(), quiet=True)
     assert result.uses_picture is False
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     tiles = html[html.index("<h2>Headline") : html.index("<h2>By category")]
-    assert tiles.count("does not use the picture") == tiles.count('class="big soft">–') == 5
+    assert tiles.count("does not use the image") == tiles.count('class="big soft">–') == 5
     assert "big model" not in tiles

@@ -34,10 +34,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fewer resamples and flips: the same methods with a little more noise."""
     monkeypatch.setattr(resampling, "RESAMPLES", 600)
     monkeypatch.setattr(resampling, "FLIPS", 999)
-    for cache in (resampling._cached_draws, resampling._signs):
+    for cache in (resampling._cached_counts, resampling._signs):
         cache.cache_clear()
     yield
-    for cache in (resampling._cached_draws, resampling._signs):
+    for cache in (resampling._cached_counts, resampling._signs):
         cache.cache_clear()
 
 

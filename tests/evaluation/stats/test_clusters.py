@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.regression.linear_model import OLS
 
-from evaluation.metrics.metrics import middle
+from evaluation.metrics.metrics import weighted_median
 from evaluation.stats import intervals, paired
 from evaluation.stats.intervals import Families, Values
 
@@ -43,7 +43,7 @@ def test_the_standard_error_is_equation_4_of_miller_summed_pair_by_pair() -> Non
 def test_every_row_a_family_is_the_plain_standard_error() -> None:
     values = np.random.default_rng(1).random(25)
     plain = values.std(ddof=1) / 5
-    assert intervals.standard_error(values, intervals.singles(25)) == pytest.approx(plain)
+    assert intervals.standard_error(values, intervals.singleton_clusters(25)) == pytest.approx(plain)
 
 
 @given(ROWS)
@@ -76,8 +76,8 @@ def test_a_bootstrap_of_doubled_rows_is_the_bootstrap_of_the_rows() -> None:
     draw = np.random.default_rng(2)
     first, second = draw.random(40), draw.random(40)
     twice = np.repeat(np.arange(40), 2)
-    one = paired.median_difference(middle(first), middle(second), np.arange(40), 0.95, 0)
-    other = paired.median_difference(middle(first[twice]), middle(second[twice]), twice, 0.95, 0)
+    one = paired.median_difference(weighted_median(first), weighted_median(second), np.arange(40), 0.95, 0)
+    other = paired.median_difference(weighted_median(first[twice]), weighted_median(second[twice]), twice, 0.95, 0)
     assert (one.low, one.high) == pytest.approx((other.low, other.high))
 
 
@@ -130,9 +130,9 @@ def test_families_in_several_groups_widen_the_macro_interval() -> None:
     draw = np.random.default_rng(4)
     right = np.repeat(draw.random(50) < 0.5, 2).astype(float)
     groups = [np.arange(0, 100, 2), np.arange(1, 100, 2)]
-    assert intervals.spanning(right, np.repeat(np.arange(50), 2), groups) == pytest.approx(math.sqrt(2))
-    assert intervals.spanning(right, np.arange(100), groups) == pytest.approx(1.0)
-    assert intervals.spanning(np.ones(100), np.arange(100), groups) == 1.0
+    assert intervals.spanning_factor(right, np.repeat(np.arange(50), 2), groups) == pytest.approx(math.sqrt(2))
+    assert intervals.spanning_factor(right, np.arange(100), groups) == pytest.approx(1.0)
+    assert intervals.spanning_factor(np.ones(100), np.arange(100), groups) == 1.0
     halves = [intervals.rate(right[group], 0.95) for group in groups]
     plain, wide = intervals.macro(halves, 50), intervals.macro(halves, 50, math.sqrt(2))
     assert (wide.high or 0) - (wide.value or 0) == pytest.approx(

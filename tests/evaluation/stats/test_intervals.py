@@ -12,7 +12,7 @@ from statsmodels.stats.contingency_tables import mcnemar as mcnemar_oracle
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from evaluation.metrics.metrics import middle
+from evaluation.metrics.metrics import weighted_median
 from evaluation.stats import intervals, paired
 from evaluation.stats.intervals import Estimate, Values
 from schemas.util.stats import benjamini_hochberg, holm, wilson
@@ -55,8 +55,8 @@ def test_nothing_has_no_value() -> None:
     for difference in (paired.rate_difference, paired.mean_difference):
         assert difference(empty, empty, 0.95) == paired.NOTHING
     nobody = np.array([], np.intp)
-    assert paired.median_difference(middle(empty), middle(empty), nobody, 0.95, 0) == paired.NOTHING
-    assert paired.pooled_difference(middle(empty), middle(empty), nobody, 0.95, 0) == paired.NOTHING
+    assert paired.median_difference(weighted_median(empty), weighted_median(empty), nobody, 0.95, 0) == paired.NOTHING
+    assert paired.pooled_difference(weighted_median(empty), weighted_median(empty), nobody, 0.95, 0) == paired.NOTHING
     assert paired.macro_difference([], 0) == paired.NOTHING
     assert paired.detectable_rate(0, 0.05) is None
 
@@ -207,12 +207,14 @@ def test_a_median_difference_is_a_seeded_bootstrap_that_finds_a_plain_gain() -> 
     second = draw.lognormal(-2, 0.3, 150)
     first = second * 2
     alone = np.arange(150)
-    found = paired.median_difference(middle(first), middle(second), alone, 0.95, seed=0)
-    assert found == paired.median_difference(middle(first), middle(second), alone, 0.95, seed=0)
+    found = paired.median_difference(weighted_median(first), weighted_median(second), alone, 0.95, seed=0)
+    assert found == paired.median_difference(weighted_median(first), weighted_median(second), alone, 0.95, seed=0)
     assert found.difference == pytest.approx(np.median(second) - np.median(first))
     assert found.high is not None
     assert found.high < 0
-    without_prices = paired.median_difference(middle(np.full(20, math.inf)), middle(second[:20]), alone[:20], 0.95, 0)
+    without_prices = paired.median_difference(
+        weighted_median(np.full(20, math.inf)), weighted_median(second[:20]), alone[:20], 0.95, 0
+    )
     assert (without_prices.difference, without_prices.low) == (None, None)
 
 
@@ -240,9 +242,9 @@ def test_detectable_shrinks_with_n_and_grows_with_the_number_of_tests() -> None:
     gains = np.array(list(itertools.islice(itertools.cycle([0.0, 1 / 3, -1 / 3]), 300)))
     expected = (1.959964 + 0.841621) * gains.std(ddof=1) / math.sqrt(300)
     spread = paired.mean_difference(np.zeros(300), gains, 0.95)
-    assert paired.detectable_spread(spread, 0.95, 0.05) == pytest.approx(expected, rel=5e-3)
-    assert (paired.detectable_spread(spread, 0.95, 0.0025) or 0) > expected * 1.2
-    assert paired.detectable_spread(paired.NOTHING, 0.95, 0.05) is None
+    assert paired.detectable_difference(spread, 0.95, 0.05) == pytest.approx(expected, rel=5e-3)
+    assert (paired.detectable_difference(spread, 0.95, 0.0025) or 0) > expected * 1.2
+    assert paired.detectable_difference(paired.NOTHING, 0.95, 0.05) is None
 
 
 def test_the_macro_difference_of_one_group_is_that_of_the_group() -> None:

@@ -14,7 +14,7 @@ from evaluation.metrics.metrics import rmsle
 from evaluation.stats import resampling
 from evaluation.stats.intervals import Families, Values
 from evaluation.stats.paired import mcnemar
-from evaluation.stats.resampling import bca, flip_p, resampled
+from evaluation.stats.resampling import bca, bootstrap, flip_p
 
 
 def mean_of(values: Values) -> resampling.Weighted:
@@ -30,7 +30,7 @@ def slow_bca(values: Values, families: Families, confidence: float, seed: int) -
     """The mean's limits with every resample written out as rows, and every family left out by hand."""
     names = sorted(set(families.tolist()))
     drawn = []
-    for counts in resampling._draws(len(names), seed).T:
+    for counts in resampling._bootstrap_counts(len(names), seed).T:
         rows = [values[families == name] for name, count in zip(names, counts, strict=True) for _ in range(count)]
         drawn.append(np.concatenate(rows).mean())
     left_out = np.array([values[families != name].mean() for name in names])
@@ -74,7 +74,7 @@ def test_whole_families_are_drawn() -> None:
         first: Values = weights[0]
         return first
 
-    resampled(watching, families, 0)
+    bootstrap(watching, families, 0)
     weights = np.concatenate(counts, axis=1).T
     assert weights.shape == (resampling.RESAMPLES, 60)
     for family in range(30):
@@ -89,10 +89,10 @@ def test_large_tables_are_cut_into_pieces_without_a_trace(monkeypatch: pytest.Mo
     draw = np.random.default_rng(3)
     answered, true, families = draw.random(90), draw.random(90), np.repeat(np.arange(45), 2)
     whole = bca(rmsle(answered, true), families, 0.95, 0)
-    resampling._cached_draws.cache_clear()
+    resampling._cached_counts.cache_clear()
     monkeypatch.setattr(resampling, "_CHUNK_CELLS", 500)
     assert bca(rmsle(answered, true), families, 0.95, 0) == pytest.approx(whole, rel=1e-12)
-    resampling._cached_draws.cache_clear()
+    resampling._cached_counts.cache_clear()
 
 
 def test_without_spread_or_with_one_family_there_is_no_interval() -> None:

@@ -210,11 +210,11 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "configuration of another size": (another_size, r"misshapen: lm_head.weight \(2048, 128\), expected \(2048, 64\)"),
     "truncated file": (
         lambda folder: truncate(folder / "model.safetensors"),
-        "model.safetensors: is no readable safetensors file",
+        "model.safetensors: is not a readable safetensors file",
     ),
     "text instead of weights": (
         lambda folder: (folder / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1"),
-        "model.safetensors: is no readable safetensors file",
+        "model.safetensors: is not a readable safetensors file",
     ),
     "missing shard": (drop_shard, "lacks the shards model-00002-of-00002.safetensors"),
     "empty index": (
@@ -253,7 +253,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "crops of odd size": (
         lambda folder: change_json(folder / "config.json", vision_config=CLIP_LARGE | {"image_size": 100}),
-        "image_size 100 is no multiple of 2 x patch_size 14",
+        "image_size 100 is not a multiple of 2 x patch_size 14",
     ),
     "tied head": (
         lambda folder: change_json(folder / "config.json", tie_word_embeddings=True),
@@ -262,7 +262,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no configuration": (lambda folder: (folder / "config.json").unlink(), "config.json: is missing"),
     "broken configuration": (
         lambda folder: truncate(folder / "config.json"),
-        "config.json: is no readable JSON",
+        "config.json: is not a readable JSON",
     ),
     "configuration is a list": (
         lambda folder: (folder / "config.json").write_text("[]"),
@@ -271,7 +271,7 @@ FAULTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "no tokenizer": (lambda folder: (folder / "tokenizer.json").unlink(), "tokenizer.json: is missing"),
     "broken tokenizer": (
         lambda folder: truncate(folder / "tokenizer.json"),
-        "tokenizer.json: is no readable tokenizer",
+        "tokenizer.json: is not a readable tokenizer",
     ),
     "another tokenizer": (corrupt_tokenizer, r"tokenizer.json: lacks <\|end\|>"),
     "too large a tokenizer": (

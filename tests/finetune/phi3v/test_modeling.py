@@ -266,7 +266,7 @@ FAULTS: dict[str, tuple[Change, str]] = {
     ),
     "no sizes": (
         lambda batch: {name: batch[name] for name in batch if name != "image_sizes"},
-        "image_sizes: are missing beside pixel_values",
+        "image_sizes: are missing, but pixel_values are given",
     ),
     "one image too few": (
         lambda batch: {**batch, **{name: batch[name][:2] for name in ("pixel_values", "image_sizes")}},

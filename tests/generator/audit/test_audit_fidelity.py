@@ -13,21 +13,21 @@ from generator.audit.fidelity import FIGURES, check_fidelity
 from generator.audit.rows import AuditTable, encode_products, normalise_text
 from schemas.audit import MARGINS, Bounds
 from schemas.errors import ToileError
-from tests.helpers.audit_tables import table
+from tests.helpers.audit_tables import generate_rows
 
 
 @pytest.fixture(scope="module")
 def real() -> AuditTable:
-    return encode_products(table(0, 1600))
+    return encode_products(generate_rows(0, 1600))
 
 
 @pytest.fixture(scope="module")
-def twin() -> AuditTable:
-    return encode_products(table(1, 1600))
+def synthetic() -> AuditTable:
+    return encode_products(generate_rows(1, 1600))
 
 
-def test_honest_catalog_is_within_every_margin(real: AuditTable, twin: AuditTable) -> None:
-    checks, categories = check_fidelity(real, twin, Bounds())
+def test_honest_catalog_is_within_every_margin(real: AuditTable, synthetic: AuditTable) -> None:
+    checks, categories = check_fidelity(real, synthetic, Bounds())
     assert [check.name for check in checks] == list(MARGINS)
     assert {check.passed for check in checks} == {True}
     assert sum(row.num_real for row in categories) == len(real)
@@ -80,10 +80,10 @@ def changed(rows: AuditTable, **changes: object) -> AuditTable:
     ],
 )
 def test_changed_catalog_fails_its_check(
-    real: AuditTable, twin: AuditTable, name: str, changes: dict[str, object]
+    real: AuditTable, synthetic: AuditTable, name: str, changes: dict[str, object]
 ) -> None:
     figure = FIGURES[name]
-    other = changed(twin, **changes)
+    other = changed(synthetic, **changes)
     first, second = fidelity.split_in_halves(real, 0)
     value = figure.compute(other, second) if figure.trains else figure.compute(real, other)
     control = figure.compute(first, second)
@@ -92,9 +92,11 @@ def test_changed_catalog_fails_its_check(
     assert value > control + MARGINS[name]
 
 
-def test_prices_permuted_over_categories_fail_the_category_check(real: AuditTable, twin: AuditTable) -> None:
-    prices = np.random.default_rng(0).permutation([row.full_price or 0.0 for row in twin.products]).tolist()
-    mixed = encode_products([replace(row, full_price=price) for row, price in zip(twin.products, prices, strict=True)])
+def test_prices_permuted_over_categories_fail_the_category_check(real: AuditTable, synthetic: AuditTable) -> None:
+    prices = np.random.default_rng(0).permutation([row.full_price or 0.0 for row in synthetic.products]).tolist()
+    mixed = encode_products(
+        [replace(row, full_price=price) for row, price in zip(synthetic.products, prices, strict=True)]
+    )
     first, second = fidelity.split_in_halves(real, 0)
     overall, control = fidelity.price_distance(real, mixed), fidelity.price_distance(first, second)
     assert overall is not None
@@ -110,28 +112,28 @@ def test_prices_permuted_over_categories_fail_the_category_check(real: AuditTabl
 
 
 def test_cramers_v_against_scipy() -> None:
-    draw = np.random.default_rng(0)
-    first, second = draw.integers(0, 4, 500).tolist(), draw.integers(0, 3, 500).tolist()
+    rng = np.random.default_rng(0)
+    first, second = rng.integers(0, 4, 500).tolist(), rng.integers(0, 3, 500).tolist()
     second = [a % 3 if k % 2 else b for k, (a, b) in enumerate(zip(first, second, strict=True))]
     counts = stats.contingency.crosstab(first, second).count
     plain = stats.contingency.association(counts, method="cramer")
     corrected = fidelity.cramers_v(first, second)
     assert corrected is not None
     assert plain - 0.03 < corrected < plain  # the correction subtracts the expectation by chance
-    independent = fidelity.cramers_v(draw.integers(0, 9, 400).tolist(), draw.integers(0, 9, 400).tolist())
+    independent = fidelity.cramers_v(rng.integers(0, 9, 400).tolist(), rng.integers(0, 9, 400).tolist())
     assert independent == pytest.approx(0, abs=0.12)
 
 
-def test_classifier_auc_is_high_for_a_changed_title_and_half_for_none(real: AuditTable, twin: AuditTable) -> None:
-    value = fidelity.classifier_auc(real, twin)
-    assert value == fidelity.classifier_auc(real, twin)  # deterministic
+def test_classifier_auc_is_high_for_a_changed_title_and_half_for_none(real: AuditTable, synthetic: AuditTable) -> None:
+    value = fidelity.classifier_auc(real, synthetic)
+    assert value == fidelity.classifier_auc(real, synthetic)  # deterministic
     assert value == pytest.approx(0.5, abs=0.06)
-    marked = changed(twin, title=lambda row: f"Zebrano {row.title}")
+    marked = changed(synthetic, title=lambda row: f"Zebrano {row.title}")
     assert (fidelity.classifier_auc(real, marked) or 0) > 0.999
 
 
 def test_category_error_against_a_slow_naive_bayes() -> None:
-    train, test = encode_products(table(0, 200)), encode_products(table(1, 60))
+    train, test = encode_products(generate_rows(0, 200)), encode_products(generate_rows(1, 60))
 
     def features(rows: AuditTable, k: int) -> set[str]:
         return {*rows.words[k], f"price {int(rows.log_price[k] / 0.25)}" if rows.log_price[k] > 0 else ""}
@@ -156,7 +158,7 @@ def test_category_error_against_a_slow_naive_bayes() -> None:
 
 def test_price_error_of_prices_that_follow_the_category() -> None:
     """Without noise the error is that of the ridge penalty alone; a constant factor adds its logarithm."""
-    rows = encode_products(table(0, 900))
+    rows = encode_products(generate_rows(0, 900))
     level = {name: 50.0 * (k + 1) for k, name in enumerate(sorted(set(rows.categories)))}
     exact = changed(rows, full_price=lambda row: level[normalise_text(row.category3_code or "")])
     error = fidelity.price_error(exact, exact)
@@ -167,18 +169,18 @@ def test_price_error_of_prices_that_follow_the_category() -> None:
 
 
 def test_missing_scikit_learn_names_the_extra(
-    real: AuditTable, twin: AuditTable, monkeypatch: pytest.MonkeyPatch
+    real: AuditTable, synthetic: AuditTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn", None)
     with pytest.raises(ToileError, match=r"toile\[privacy\]"):
-        check_fidelity(real, twin, Bounds())
+        check_fidelity(real, synthetic, Bounds())
 
 
 def test_halves_have_whole_families_and_small_catalogs_give_no_value(real: AuditTable) -> None:
     first, second = fidelity.split_in_halves(real, 4)
     assert not {row.family for row in first.products} & {row.family for row in second.products}
     assert len(first) + len(second) == len(real)
-    few = encode_products(table(0, 5))
+    few = encode_products(generate_rows(0, 5))
     assert fidelity.category_price_distance(few, few) is None
     assert fidelity.classifier_auc(few, few) is None
     empty = changed(few, full_price=None, title=None, category3_code=None)

@@ -27,11 +27,18 @@ from generator.audit.privacy import check_rows, check_spec
 from generator.audit.rows import RealCatalog, encode_products, measure_neighbours, self_information, split_members
 from generator.render import draw
 from schemas.audit import Bounds, Check
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, Provenance
 from schemas.errors import ToileError
 from schemas.product import Product
-from schemas.provenance import Provenance
-from tests.helpers.audit_tables import copied, jpeg, rarest, sample, shop_document, spec_of, table
+from tests.helpers.audit_tables import (
+    encode_jpeg,
+    find_rarest_rows,
+    generate_rows,
+    plant_copies,
+    sample_train_rows,
+    shop_document,
+    spec_of,
+)
 
 BOUNDS = Bounds()
 PIXELS = 96
@@ -39,7 +46,7 @@ PIXELS = 96
 
 @pytest.fixture(scope="module")
 def real_rows() -> list[Product]:
-    return table(0)
+    return generate_rows(0)
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +55,16 @@ def real(real_rows: list[Product]) -> RealCatalog:
 
 
 @pytest.fixture(scope="module")
-def twin() -> list[Product]:
-    return table(1)
+def synthetic() -> list[Product]:
+    return generate_rows(1)
 
 
 def failed(checks: Sequence[Check]) -> set[str]:
     return {check.name for check in checks if check.passed is False}
 
 
-def test_honest_catalog_passes_every_check_of_rows(real: RealCatalog, twin: list[Product]) -> None:
-    found = check_rows(real, encode_products(twin), BOUNDS)
+def test_honest_catalog_passes_every_check_of_rows(real: RealCatalog, synthetic: list[Product]) -> None:
+    found = check_rows(real, encode_products(synthetic), BOUNDS)
     assert failed(found.checks) == set()
     assert {check.passed for check in found.checks} == {True}
     assert all(check.real_against_real is not None for check in found.checks)
@@ -72,12 +79,12 @@ def test_honest_catalog_passes_every_check_of_rows(real: RealCatalog, twin: list
     ],
 )
 def test_planted_leak_fails_its_check(
-    real: RealCatalog, real_rows: list[Product], twin: list[Product], leak: str, check: str
+    real: RealCatalog, real_rows: list[Product], synthetic: list[Product], leak: str, check: str
 ) -> None:
     planted = {
-        "five percent of the rows": lambda: copied(twin, sample(real_rows, 0.05)),
-        "the fifty rarest": lambda: copied(twin, rarest(real_rows, 50)),
-        "near copies": lambda: copied(twin, sample(real_rows, 0.1), price_noise=0.01),
+        "five percent of the rows": lambda: plant_copies(synthetic, sample_train_rows(real_rows, 0.05)),
+        "the fifty rarest": lambda: plant_copies(synthetic, find_rarest_rows(real_rows, 50)),
+        "near copies": lambda: plant_copies(synthetic, sample_train_rows(real_rows, 0.1), price_noise=0.01),
     }[leak]()
     found = check_rows(real, encode_products(planted), BOUNDS)
     assert check in failed(found.checks)
@@ -90,20 +97,20 @@ def test_copy_of_all_members_fails_membership_inference(real: RealCatalog) -> No
 
 
 def test_verbatim_product_and_url_on_another_host_are_found(
-    real: RealCatalog, real_rows: list[Product], twin: list[Product]
+    real: RealCatalog, real_rows: list[Product], synthetic: list[Product]
 ) -> None:
-    stolen = replace(twin[0], product_code=real_rows[3].product_code, title=real_rows[3].title)
+    stolen = replace(synthetic[0], product_code=real_rows[3].product_code, title=real_rows[3].title)
     moved = (real_rows[5].imageurl or "").split("//")[1].split("/", 1)[1]
-    hosted = replace(twin[1], imageurl=f"https://elsewhere.example/{moved}")
-    found = check_rows(real, encode_products([stolen, hosted, *twin[2:]]), BOUNDS)
+    hosted = replace(synthetic[1], imageurl=f"https://elsewhere.example/{moved}")
+    found = check_rows(real, encode_products([stolen, hosted, *synthetic[2:]]), BOUNDS)
     assert failed(found.checks) == {"verbatim_products", "verbatim_urls"}
     assert real_rows[3].product_code in {hit.text for hit in found.hits}
 
 
-def test_shared_codes_by_chance(real: RealCatalog, real_rows: list[Product], twin: list[Product]) -> None:
-    one = [replace(twin[0], product_code=real_rows[0].product_code), *twin[1:]]
-    many = [replace(new, product_code=old.product_code) for new, old in zip(twin[:12], real_rows, strict=False)]
-    for rows, is_chance in ((one, True), ([*many, *twin[12:]], False)):
+def test_shared_codes_by_chance(real: RealCatalog, real_rows: list[Product], synthetic: list[Product]) -> None:
+    one = [replace(synthetic[0], product_code=real_rows[0].product_code), *synthetic[1:]]
+    many = [replace(new, product_code=old.product_code) for new, old in zip(synthetic[:12], real_rows, strict=False)]
+    for rows, is_chance in ((one, True), ([*many, *synthetic[12:]], False)):
         found = verbatim.find_shared(real.table, encode_products(rows))
         assert found.codes_by_chance == pytest.approx(2500 * 2500 / 9e7, rel=0.01)
         assert (len(found.codes) <= verbatim.max_shared_by_chance(found.codes_by_chance, BOUNDS.codes_p)) is is_chance
@@ -151,7 +158,7 @@ def test_auc_and_exact_p_of_the_true_positive_rate() -> None:
 
 
 def test_row_distances_against_a_slow_definition() -> None:
-    rows, others = encode_products(table(0, 30)), encode_products(table(1, 40))
+    rows, others = encode_products(generate_rows(0, 30)), encode_products(generate_rows(1, 40))
     found = measure_neighbours(rows, others)
 
     def distance(i: int, j: int) -> float:
@@ -282,7 +289,7 @@ def images() -> tuple[ImageFeatures, ImageFeatures, list[tuple[str, str, bytes]]
     """Images of real train, real holdout and an independent synthetic catalog."""
 
     def files(seed: int, num: int) -> list[tuple[str, str, bytes]]:
-        return [(row.product_code, row.family, jpeg(draw(row, PIXELS), 90)) for row in table(seed, num)]
+        return [(row.product_code, row.family, encode_jpeg(draw(row, PIXELS), 90)) for row in generate_rows(seed, num)]
 
     own = files(0, 110)
     families = sorted({family for _, family, _ in own})
@@ -303,7 +310,7 @@ def test_disguised_copy_of_an_image_fails(
     victim = decoded(files[7][2])
     larger = victim.resize((PIXELS * 2, PIXELS * 2), Image.Resampling.BICUBIC)
     for disguise in (victim, ImageOps.mirror(victim), larger):
-        planted = [*honest, ("copy", "copy", jpeg(disguise, 70))]
+        planted = [*honest, ("copy", "copy", encode_jpeg(disguise, 70))]
         found = check_images(train, holdout, extract_features(planted), BOUNDS)
         assert failed(found.checks) == {"copied_pictures"}
         assert [hit.text for hit in found.hits] == [files[7][0]]
@@ -325,7 +332,7 @@ def test_identical_files_and_identical_pixels_are_distinguished(
 def test_nearest_image_is_of_another_family_and_threshold_follows_real_pairs() -> None:
     noise = np.random.default_rng(0)
     square = [Image.fromarray(noise.integers(0, 256, (64, 64, 3), np.uint8)) for _ in range(2)]
-    files = [jpeg(each, 95) for each in square]
+    files = [encode_jpeg(each, 95) for each in square]
     found = extract_features([("a", "one", files[0]), ("b", "one", files[0]), ("c", "two", files[1])])
     assert find_nearest(found, found).which.tolist()[:2] == [2, 2]
     assert find_nearest(found, found).similarity.max() < 0.3

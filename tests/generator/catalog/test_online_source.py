@@ -21,8 +21,8 @@ from generator.catalog.online_source import open_online_rows
 from generator.commands.generate import generate
 from schemas.errors import ToileError
 from schemas.product import SPLITS, read
-from schemas.specs import presets
 from schemas.training import DrawSpec, MixSource, TrainingSpec
+from schemas.validation import presets
 from tests.conftest import PRESETS
 from toile.cli import main
 

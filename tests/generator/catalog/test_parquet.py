@@ -15,9 +15,9 @@ import pytest
 import generator.catalog.shards
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.sampling.products import rows
+from schemas.documents import read_document
 from schemas.product import ARROW_SCHEMA, SPLITS
-from schemas.specs import from_document, preset_path
-from schemas.validation import read_document
+from schemas.validation import from_document, preset_path
 from tests.conftest import PRESETS
 
 

@@ -14,8 +14,8 @@ from huggingface_hub import constants
 
 import generator.catalog.shards
 from generator import GenerateInputs, write_shards
+from schemas.documents import read_document
 from schemas.product import read
-from schemas.validation import read_document
 from tests.conftest import PRESETS
 from tests.helpers import shard_fixture
 from tests.helpers.dataset_hub import served
@@ -83,7 +83,7 @@ def test_a_catalog_arrives_as_it_is_and_is_sent_once(hub: UploadHub, catalog: Pa
     assert {name: content for name, content in tree.items() if name != ".gitattributes"} == files
     again = pushed(hub, tmp_path, catalog, NAME)
     assert (again.exit_code, again.stdout) == (0, first.stdout)
-    assert "all of it is there, nothing to do" in again.stderr
+    assert "everything is there already, nothing to do" in again.stderr
     assert len(repository.messages) == 2
     assert len(hub.sent) == len(set(hub.sent)) == sum(name.endswith(".parquet") for name in files)
 

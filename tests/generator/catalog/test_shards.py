@@ -28,7 +28,7 @@ from generator.catalog.storage import Folder
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from schemas.product import ARROW_SCHEMA, COLUMNS, read, split_of, to_table
-from schemas.specs import from_document
+from schemas.validation import from_document
 
 SMALL_SHARDS = {True: 20, False: 50}
 

@@ -29,7 +29,7 @@ from generator.catalog.run_folder import MARKERS
 from generator.catalog.storage import Folder, resolve_folder
 from generator.catalog.verify import verify
 from schemas.errors import ToileError
-from tests.helpers.shard_fixture import picture
+from tests.helpers.shard_fixture import image_bytes
 from tests.helpers.small_shards import SMALL_SHARDS, write_small_shard
 from toile.cli import main
 
@@ -270,7 +270,7 @@ def test_an_import_goes_to_a_store_too(url: str, tmp_path: Path) -> None:
         {"title": f"Coat {k}", "category3_code": "COATS", "full_price": 100 + k, "image": f"{k}.png"} for k in range(9)
     ]
     for row in rows[:-1]:
-        (shop / str(row["image"])).write_bytes(picture(str(row["title"])))
+        (shop / str(row["image"])).write_bytes(image_bytes(str(row["title"])))
     pd.DataFrame(rows).to_csv(shop / "table.csv", index=False)
     for place in (url, str(tmp_path / "here")):
         command = ["import", str(shop / "table.csv"), "--currency", "USD", "--max-bad", "0.5", "--out", place]

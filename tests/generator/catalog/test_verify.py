@@ -18,10 +18,10 @@ from PIL import Image
 
 from generator import GenerateInputs, write_shards
 from generator.catalog.verify import verify
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, load_manifest
 from schemas.util.files import write_json
-from schemas.validation import read_document
 from tests.conftest import PRESETS
 from tests.helpers import shard_fixture
 from toile.cli import main

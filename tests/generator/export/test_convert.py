@@ -17,17 +17,16 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from generator.export.convert import Conversion, ConvertOptions, convert
-from generator.export.file_names import picture_suffix
-from generator.export.folder import FORMS, ExportFile
+from generator.export import FORMATS
+from generator.export.convert import ConvertOptions, convert
+from generator.export.rows import image_suffix
 from generator.ingest.import_table import import_table
 from generator.ingest.rows import ImportOptions
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 from schemas.product import SPLITS, read, to_table
-from schemas.validation import schema
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty
-from tests.helpers.shard_fixture import in_split, picture, products, relist, write_shards
+from tests.helpers.shard_fixture import image_bytes, in_split, products, relist, write_shards
 from toile.cli import main
 
 
@@ -151,7 +150,7 @@ def test_webdataset_reads_the_archives(nasty: Path, tmp_path: Path) -> None:
         assert (None if name is None else sample[name.rpartition(".")[2]]) == true["image"]
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_no_file_leaves_the_folder_and_none_meets_another(nasty: Path, tmp_path: Path, form: str) -> None:
     out = tmp_path / "deep" / "er" / "out"
     run(nasty, out, form)
@@ -165,12 +164,12 @@ def test_no_file_leaves_the_folder_and_none_meets_another(nasty: Path, tmp_path:
 def test_what_could_not_be_kept_is_counted(nasty: Path, tmp_path: Path) -> None:
     done, _ = convert(nasty, tmp_path / "out", ConvertOptions(form="sql"))
     rows, raw = expected(nasty), [row for row in read_raw_prices(nasty) if row is not None]
-    assert done.counts["rows without a picture"] == sum(row["image"] is None for row in rows)
-    kinds = [picture_suffix(row["image"]) for row in rows if row["image"] is not None]
-    assert done.counts["pictures of no known kind, named .bin"] == kinds.count(".bin")
+    assert done.counts["rows without an image"] == sum(row["image"] is None for row in rows)
+    kinds = [image_suffix(row["image"]) for row in rows if row["image"] is not None]
+    assert done.counts["images of an unknown kind, named .bin"] == kinds.count(".bin")
     assert done.counts["numbers that were not finite, now empty"] == sum(abs(x) == float("inf") or x != x for x in raw)
     nul = sum("\0" in text for row in rows for text in row.values() if isinstance(text, str))
-    assert done.counts["texts with a NUL, which PostgreSQL gets as U+FFFD"] == nul > 0
+    assert done.counts["texts with a NUL, which is U+FFFD for PostgreSQL"] == nul > 0
     assert done.num_pictures == len(kinds)
     assert done.picture_bytes == sum(len(row["image"]) for row in rows if row["image"])
 
@@ -213,7 +212,7 @@ def test_spreadsheet_safe_leaves_no_formula(nasty: Path, tmp_path: Path) -> None
     assert dangerous > 20
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", FORMATS)
 def test_the_same_rows_give_the_same_bytes_also_after_a_kill(catalog: Path, tmp_path: Path, form: str) -> None:
     def killed(number: int) -> None:
         if next(count) == 70:
@@ -234,9 +233,9 @@ def test_the_same_rows_give_the_same_bytes_also_after_a_kill(catalog: Path, tmp_
 
 def test_a_finished_export_is_found_and_another_is_refused(catalog: Path, nasty: Path, tmp_path: Path) -> None:
     out = run(catalog, tmp_path / "out", "csv")
-    with pytest.raises(ToileError, match="holds another export"):
+    with pytest.raises(ToileError, match="contains another export"):
         run(nasty, out, "csv")
-    with pytest.raises(ToileError, match="holds another export"):
+    with pytest.raises(ToileError, match="contains another export"):
         run(catalog, out, "csv", limit=3)
     next((out / "pictures").iterdir()).unlink()
     with pytest.raises(ToileError, match="missing or new"):
@@ -320,21 +319,13 @@ def test_columns_that_cannot_be_exported_are_refused(
 
 
 def test_archives_are_split_by_number_and_size(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("generator.export.webdataset.MAX_SAMPLES", 7)
+    monkeypatch.setattr("generator.export.formats.MAX_ARCHIVE_SAMPLES", 7)
     out = run(catalog, tmp_path / "a", "webdataset", split="train")
     num = len(expected(catalog, "train"))
     assert len(list(out.glob("train-*.tar"))) == -(-num // 7)
     assert read_tars(out, catalog) == with_objects(expected(catalog, "train"))
-    monkeypatch.setattr("generator.export.webdataset.MAX_BYTES", 1)
+    monkeypatch.setattr("generator.export.formats.MAX_ARCHIVE_BYTES", 1)
     assert len(list(run(catalog, tmp_path / "b", "webdataset", split="train").glob("*.tar"))) == num
-
-
-def test_the_schema_is_the_record() -> None:
-    document = schema("conversion")
-    assert list(document["properties"]) == [field.name for field in dataclasses.fields(Conversion)]
-    files = document["properties"]["files"]["items"]
-    assert files["required"] == list(files["properties"]) == [field.name for field in dataclasses.fields(ExportFile)]
-    assert document["properties"]["inputs"]["properties"]["form"]["enum"] == list(FORMS)
 
 
 def invoke(*arguments: object) -> tuple[int, str]:
@@ -386,4 +377,4 @@ def test_the_bytes_of_a_picture_are_those_of_the_row(tmp_path: Path) -> None:
     out = run(write_shards(tmp_path / "shards", rows), tmp_path / "out", "csv")
     assert to_table(rows).num_rows == 3
     for row in rows:
-        assert (out / "pictures" / f"{row.product_code}.png").read_bytes() == picture(row.product_code) == row.image
+        assert (out / "pictures" / f"{row.product_code}.png").read_bytes() == image_bytes(row.product_code) == row.image

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from generator.catalog.shards import GenerateInputs, write_shards
-from schemas.validation import read_document
+from schemas.documents import read_document
 from tests.conftest import PRESETS
 from toile.cli import main
 

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.export.convert import ConvertOptions, convert
-from generator.export.sql import postgresql_literal, sqlite_literal
+from generator.export.formats import postgresql_literal, sqlite_literal
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty
 
 UNPRIVILEGED = "nobody"

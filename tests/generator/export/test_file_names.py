@@ -6,14 +6,14 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.export.file_names import MAX_STEM, FileNames, picture_suffix
+from generator.export.rows import MAX_STEM, FileNames, image_suffix
 from tests.helpers.nasty_catalog import CODES, pictures
 
 
 @given(st.lists(st.one_of(st.text(max_size=200), st.sampled_from(CODES), st.from_regex(r"\A[a-cA-C.]{1,2}\Z"))))
 def test_stems_are_safe_and_distinct_on_any_system(codes: list[str]) -> None:
     names = FileNames()
-    stems = [names.stem(code) for code in codes]
+    stems = [names.make_stem(code) for code in codes]
     assert len({stem.lower() for stem in stems}) == len(codes)
     for stem in stems:
         assert stem.isascii()
@@ -23,18 +23,18 @@ def test_stems_are_safe_and_distinct_on_any_system(codes: list[str]) -> None:
         assert not os.path.isabs(stem)
         assert stem.lower() not in {"con", "prn", "aux", "nul", "com1", "lpt9"}
     again = FileNames()
-    assert [again.stem(code) for code in codes] == stems
+    assert [again.make_stem(code) for code in codes] == stems
 
 
 def test_a_plain_code_is_its_own_name_and_a_repeat_gets_another() -> None:
     names = FileNames()
-    assert names.stem("12345678") == "12345678"
-    first, taken = names.stem("a/b"), FileNames()
+    assert names.make_stem("12345678") == "12345678"
+    first, taken = names.make_stem("a/b"), FileNames()
     assert first.startswith("a-b-")
-    assert taken.stem(first) == first  # somebody's code is the very name that another would get
-    assert taken.stem("a/b") != first
+    assert taken.make_stem(first) == first  # somebody's code is the very name that another would get
+    assert taken.make_stem("a/b") != first
 
 
 def test_pictures_are_named_by_what_they_are() -> None:
-    kinds = [picture_suffix(content) for content in itertools.islice(pictures(), 8) if content is not None]
+    kinds = [image_suffix(content) for content in itertools.islice(pictures(), 8) if content is not None]
     assert kinds == [".png", ".jpg", ".jpg", ".gif", ".webp", ".bin", ".bin"]

@@ -19,7 +19,7 @@ from generator.faults.scenarios import (
 )
 from generator.sampling.products import product
 from schemas.errors import ToileError
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.generator.faults.test_scenarios import NAMES, NO_PICTURES, Row, planned, spoiled
 from toile.cli import main
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import generator.catalog.shards
-from evaluation.commands import _ceilings
+from evaluation.run import upper_bound
 from finetune.data_mix import find_source
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.catalog.storage import Folder
@@ -35,7 +35,7 @@ from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import load_manifest, read_manifest
 from schemas.product import COLUMNS
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.helpers import small_shards
 
 Row = dict[str, Any]
@@ -369,7 +369,7 @@ def test_what_relies_on_the_spec_refuses_rows_that_it_does_not_explain(
     with pytest.raises(ToileError, match="not rendered while training"):
         find_source(tmp_path / "spec.json", "train")
     said: list[str] = []
-    assert _ceilings(pictured, EvaluationSpec(), said.append)([]) is None
+    assert upper_bound(pictured, EvaluationSpec(), [], said.append) is None
     assert "faulty on purpose" in said[0]
 
 

@@ -25,7 +25,7 @@ from generator.fit.prices import count_price_endings
 from generator.fit.statistics import Family
 from schemas.errors import ToileError
 from schemas.product import Product, split_of
-from schemas.specs import from_document
+from schemas.validation import from_document
 from tests.helpers import fit_table
 from toile.cli import main
 
@@ -75,10 +75,12 @@ def test_sensitivity_of_category_list_and_prices(members: list[Family], at: int)
 
 def test_family_of_many_rows_counts_once(tmp_path: Path) -> None:
     """The privacy unit is the family: twelve rows count once, and removing them changes no other family."""
-    rows = fit_table.rows(60, 3)
+    rows = fit_table.sample_rows(60, 3)
     many = [replace(rows[0], product_code=f"{10 + number}", family="many") for number in range(12)]
-    whole, num_rows = statistics.read_families(fit_table.folder(tmp_path / "a", [*rows, *many]), "USD", images=False)
-    without, _ = statistics.read_families(fit_table.folder(tmp_path / "b", rows), "USD", images=False)
+    whole, num_rows = statistics.read_families(
+        fit_table.write_folder(tmp_path / "a", [*rows, *many]), "USD", images=False
+    )
+    without, _ = statistics.read_families(fit_table.write_folder(tmp_path / "b", rows), "USD", images=False)
     assert num_rows == 72
     assert len(whole) == len(without) + 1
     rest = list(whole)
@@ -107,7 +109,7 @@ def test_cost_of_each_release_by_opendp() -> None:
 @pytest.fixture(scope="module")
 def rows() -> list[Product]:
     """400 rows of four categories, one planted family with everything rare, and a rare navigation label."""
-    found = fit_table.rows(400, 1, paths=PATHS)
+    found = fit_table.sample_rows(400, 1, paths=PATHS)
     odd = replace(
         found[0],
         product_code="66000000",
@@ -125,7 +127,7 @@ def rows() -> list[Product]:
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory, rows: list[Product]) -> Path:
-    return fit_table.folder(tmp_path_factory.mktemp("fit") / "shards", rows)
+    return fit_table.write_folder(tmp_path_factory.mktemp("fit") / "shards", rows)
 
 
 @pytest.mark.parametrize("epsilon", [None, 3.0, 30.0])
@@ -143,7 +145,7 @@ def test_word_gets_in_with_its_fifth_family(tmp_path: Path, rows: list[Product])
         changed = [
             replace(rows[0], product_code=f"5{n}", family=f"new {n}", title="Cotton Zebrano Coat") for n in range(num)
         ]
-        return to_yaml(fit(fit_table.folder(tmp_path / str(num), [*rows, *changed]), FitOptions()))
+        return to_yaml(fit(fit_table.write_folder(tmp_path / str(num), [*rows, *changed]), FitOptions()))
 
     assert "Zebrano" not in with_word(4)
     assert "Zebrano" in with_word(5)
@@ -155,22 +157,22 @@ def test_rare_categories_move_to_other(tmp_path: Path, rows: list[Product]) -> N
         replace(rows[0], product_code=f"5{n}", family=f"r{n}", category3_code=f"RARE{n}", inferable=True)
         for n in range(6)
     ]
-    found = fit(fit_table.folder(tmp_path / "a", [*rows, *rare]), FitOptions())
+    found = fit(fit_table.write_folder(tmp_path / "a", [*rows, *rare]), FitOptions())
     assert (rows[0].category1_code, "CLOTHING", "OTHER") in {each["path"] for each in found.document["categories"]}
     assert "RARE" not in to_yaml(found)
 
 
 def test_rows_of_one_family_are_no_support(tmp_path: Path, rows: list[Product]) -> None:
     many = [replace(rows[0], product_code=f"5{n}", family="one", title="Zebrano Coat") for n in range(20)]
-    assert "Zebrano" not in to_yaml(fit(fit_table.folder(tmp_path / "a", [*rows, *many]), FitOptions()))
+    assert "Zebrano" not in to_yaml(fit(fit_table.write_folder(tmp_path / "a", [*rows, *many]), FitOptions()))
 
 
 def test_only_the_train_split_is_read(tmp_path: Path, rows: list[Product]) -> None:
     held = [
         replace(rows[n], product_code=f"5{n}", family=f"t{n}", split="test", title="Zebrano Coat") for n in range(9)
     ]
-    both = fit(fit_table.folder(tmp_path / "a", [*rows, *held]), FitOptions())
-    assert to_yaml(both) == to_yaml(fit(fit_table.folder(tmp_path / "b", rows), FitOptions()))
+    both = fit(fit_table.write_folder(tmp_path / "a", [*rows, *held]), FitOptions())
+    assert to_yaml(both) == to_yaml(fit(fit_table.write_folder(tmp_path / "b", rows), FitOptions()))
     assert {split_of(row.family) for row in rows} == {"train", "validation", "test"}  # the fixture says train of all
 
 
@@ -188,7 +190,7 @@ def test_ledger_lists_every_release_and_sums_to_the_totals(shards: Path) -> None
 
 
 def test_ledger_with_a_wrong_sum_is_refused(tmp_path: Path, shards: Path) -> None:
-    from schemas.validation import read_document
+    from schemas.documents import read_document
 
     path = tmp_path / "spec.yaml"
     path.write_text(to_yaml(fit(shards, FitOptions(epsilon=2.0))), encoding="utf-8")
@@ -228,7 +230,7 @@ def test_output_of_a_private_fit_depends_on_noisy_counts_only(
     (tmp_path / "menu.yaml").write_text("".join(f"- {' > '.join(path)}\n" for path in PATHS))
     for number, chosen in enumerate((rows, rows[:30], [])):
         odd = replace(rows[0], family="x", product_code="1", title="x", currency_code="EUR", category3_code="UNHEARD")
-        place = fit_table.folder(tmp_path / f"shards{number}", [*chosen, odd])
+        place = fit_table.write_folder(tmp_path / f"shards{number}", [*chosen, odd])
         out = tmp_path / "spec.yaml"
         command = ["fit", str(place), "--out", str(out), "--epsilon", "1", "--categories", str(tmp_path / "menu.yaml")]
         done = CliRunner().invoke(main, [*command, "--force"], catch_exceptions=False)
@@ -239,7 +241,7 @@ def test_output_of_a_private_fit_depends_on_noisy_counts_only(
 
 
 def test_error_for_too_few_rows_reveals_no_count(tmp_path: Path) -> None:
-    place = fit_table.folder(tmp_path / "few", fit_table.rows(30, 2, paths=PATHS))
+    place = fit_table.write_folder(tmp_path / "few", fit_table.sample_rows(30, 2, paths=PATHS))
     done = CliRunner().invoke(main, ["fit", str(place), "--out", str(tmp_path / "a.yaml"), "--epsilon", "0.5"])
     assert done.exit_code == 1
     assert "the noise of epsilon 0.5 hides every category" in done.output

@@ -28,10 +28,10 @@ from generator.fit.vocabulary import (
 from generator.sampling.prices import price_points
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.product import Product, read
-from schemas.specs import load, presets
-from schemas.validation import read_document
+from schemas.validation import load, presets
 from tests.helpers import fit_table
 from toile.cli import main
 
@@ -121,11 +121,11 @@ def test_private_fit_without_noise_recovers_the_catalog(tmp_path: Path) -> None:
     class PrivateWithoutNoise(NoNoise):
         private = True
 
-    rows = fit_table.rows(2000, 4, paths=fit_table.PATHS[:12])
-    place = fit_table.folder(tmp_path / "shards", rows)
+    rows = fit_table.sample_rows(2000, 4, paths=fit_table.PATHS[:12])
+    place = fit_table.write_folder(tmp_path / "shards", rows)
     options = FitOptions(epsilon=1.0, categories=fit_table.PATHS[:12])
     document = fit(place, options, PrivateWithoutNoise()).document
-    shares, prices = fit_table.design_shares(rows), fit_table.design_prices(rows)
+    shares, prices = fit_table.category_shares(rows), fit_table.category_prices(rows)
     for category in document["categories"]:
         path = category["path"]
         assert abs(category["share"] - shares[path]) < 0.003
@@ -151,10 +151,10 @@ def test_shares_and_price_levels_at_epsilon_one(
 
 def accuracy(place: Path, seed: int, repeat: float) -> tuple[float, float]:
     """Total variation of shares and Spearman's correlation of price levels, against the designs of the table."""
-    rows = fit_table.rows(seed=seed, repeat=repeat)
+    rows = fit_table.sample_rows(seed=seed, repeat=repeat)
     options = FitOptions(epsilon=1.0, categories=fit_table.PATHS)
-    categories = fit(fit_table.folder(place, rows), options).document["categories"]
-    shares, prices = fit_table.design_shares(rows), fit_table.design_prices(rows)
+    categories = fit(fit_table.write_folder(place, rows), options).document["categories"]
+    shares, prices = fit_table.category_shares(rows), fit_table.category_prices(rows)
     got = {category["path"]: category for category in categories}
     distance = sum(abs(shares.get(p, 0) - (got[p]["share"] if p in got else 0)) for p in fit_table.PATHS) / 2
     both = [path for path in got if path in prices]
@@ -258,7 +258,7 @@ def test_plain_background_has_no_colour() -> None:
 
 
 def test_fit_command_writes_a_spec_that_generates(tmp_path: Path) -> None:
-    place = fit_table.folder(tmp_path / "shards", fit_table.rows(500, 2, paths=fit_table.PATHS[:10]))
+    place = fit_table.write_folder(tmp_path / "shards", fit_table.sample_rows(500, 2, paths=fit_table.PATHS[:10]))
     menu = tmp_path / "menu.yaml"
     menu.write_text("".join(f"- {' > '.join(path)}\n" for path in fit_table.PATHS[:10]))
     out = tmp_path / "twin.yaml"
@@ -276,7 +276,7 @@ def test_fit_command_writes_a_spec_that_generates(tmp_path: Path) -> None:
 
 
 def test_fit_command_refuses_invalid_arguments(tmp_path: Path) -> None:
-    place = fit_table.folder(tmp_path / "shards", fit_table.rows(8, 2))
+    place = fit_table.write_folder(tmp_path / "shards", fit_table.sample_rows(8, 2))
     for arguments, complaint in (
         (["--out", "a.txt"], "is not a YAML file"),
         (["--out", str(tmp_path / "a.yaml"), "--name", "A B"], "is not lower-case words"),

@@ -370,7 +370,7 @@ def test_the_command_prints_the_report_and_says_where_the_catalog_is(tmp_path: P
     assert first.exit_code == 0
     assert first.stdout.splitlines()[0] == "60 rows, 54 with their image (90%)"
     assert re.search(r"^  dead +\d+  404 Not Found \d+$", first.stdout, re.MULTILINE)
-    assert f"rows without ({tmp_path}/out/extra/rejected.jsonl)" in first.stderr
+    assert f"rows rejected ({tmp_path}/out/extra/rejected.jsonl)" in first.stderr
     again = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert again.stdout == first.stdout
     assert "already there and finished" in again.stderr

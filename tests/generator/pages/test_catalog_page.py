@@ -31,9 +31,9 @@ from generator.pages.catalog_page import (
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import read
-from schemas.specs import from_document
 from schemas.util.html import embed_json, render_page
-from tests.helpers.page_rows import HOSTILE, document, other_rows, parsed
+from schemas.validation import from_document
+from tests.helpers.page_rows import HOSTILE, embedded_document, other_rows, parse_page
 from tests.helpers.shard_fixture import write_shards
 from toile.cli import main
 
@@ -54,13 +54,13 @@ def both(tmp_path_factory: pytest.TempPathFactory, catalog: Path, other: Path) -
 
 
 def policy(page: Path) -> dict[str, str]:
-    content = next(a["content"] for tag, a in parsed(page).tags if a.get("http-equiv") == "Content-Security-Policy")
+    content = next(a["content"] for tag, a in parse_page(page).tags if a.get("http-equiv") == "Content-Security-Policy")
     assert content is not None
     return dict(directive.split(" ", 1) for directive in content.split("; "))
 
 
 def test_the_embedded_rows_are_the_rows(both: Path, catalog: Path, other: Path) -> None:
-    found = document(both)
+    found = embedded_document(both)
     rows = [*read(catalog), *read(other)]
     assert [side["word"] for side in found["folders"]] == ["synthetic", "imported"]
     assert len(found["products"]) == len(rows)
@@ -75,7 +75,7 @@ def test_the_embedded_rows_are_the_rows(both: Path, catalog: Path, other: Path) 
 
 def test_the_parts_of_a_price_are_those_of_the_spec(both: Path, catalog: Path) -> None:
     spec = from_document(read_manifest(catalog).inputs["spec_document"], "catalog")
-    found = document(both)["products"]
+    found = embedded_document(both)["products"]
     for shown, row in zip(found, read(catalog), strict=False):
         parts = price_parts(spec, row)
         assert shown["parts"] == (None if parts is None else json.loads(json.dumps(dataclasses.asdict(parts))))
@@ -83,10 +83,10 @@ def test_the_parts_of_a_price_are_those_of_the_spec(both: Path, catalog: Path) -
 
 
 def test_images_are_the_rows_own_and_small(both: Path, catalog: Path, other: Path) -> None:
-    lines = parsed(both).texts["script images"].split("\n")
+    lines = parse_page(both).texts["script images"].split("\n")
     rows = [*read(catalog), *read(other)]
     assert len(lines) == len(rows)
-    for line, row, shown in zip(lines, rows, document(both)["products"], strict=True):
+    for line, row, shown in zip(lines, rows, embedded_document(both)["products"], strict=True):
         assert bool(line) == shown["image"]
         if line:
             small = Image.open(io.BytesIO(base64.b64decode(line)))
@@ -95,12 +95,12 @@ def test_images_are_the_rows_own_and_small(both: Path, catalog: Path, other: Pat
             whole = Image.open(io.BytesIO(row.image or b"")).convert("RGB").resize((1, 1), Image.Resampling.BOX)
             close = small.resize((1, 1), Image.Resampling.BOX)
             assert all(abs(a - b) <= 6 for a, b in zip(whole.tobytes(), close.tobytes(), strict=True))
-    facts = {shown["facts"] for shown in document(both)["products"] if not shown["image"]}
+    facts = {shown["facts"] for shown in embedded_document(both)["products"] if not shown["image"]}
     assert facts == {"no image", "broken image: not an image file", "broken image: the file is empty"}
 
 
 def test_the_page_has_no_reference_outside_itself(both: Path) -> None:
-    page = parsed(both)
+    page = parse_page(both)
     outward = {"src", "href", "action", "data", "poster", "srcset", "style", "background", "formaction", "ping"}
     assert not [(tag, a) for tag, a in page.tags if outward & a.keys() or any(name.startswith("on") for name in a)]
     assert {tag for tag, _ in page.tags} & {"link", "iframe", "img", "object", "embed", "form", "base"} == set()
@@ -111,7 +111,7 @@ def test_the_page_has_no_reference_outside_itself(both: Path) -> None:
 
 
 def test_only_our_style_and_script_may_apply(both: Path) -> None:
-    page, rules = parsed(both), policy(both)
+    page, rules = parse_page(both), policy(both)
     assert rules["default-src"] == "'none'"
     assert rules["img-src"] == "data:"
     for name in ("style", "script"):
@@ -125,7 +125,7 @@ def test_hostile_text_ends_no_element(both: Path) -> None:
     assert "<img" not in text
     assert text.count("</script") == 3
     assert "onerror" in text, "the title itself is there"
-    assert HOSTILE in json.dumps(document(both)["products"][120]["values"])
+    assert HOSTILE in json.dumps(embedded_document(both)["products"][120]["values"])
 
 
 def test_embedded_json_survives_any_text_and_refuses_what_json_cannot_say() -> None:
@@ -173,7 +173,15 @@ def test_a_limit_picks_evenly_and_the_page_says_so(catalog: Path, tmp_path: Path
     assert (shown.products, shown.of) == (7, 120)
     assert "showing 7 of 120 products, evenly spread over the folder" in (tmp_path / "page.html").read_text()
     rows = list(read(catalog))
-    assert [shown["row"] for shown in document(tmp_path / "page.html")["products"]] == [0, 17, 34, 51, 68, 85, 102]
+    assert [shown["row"] for shown in embedded_document(tmp_path / "page.html")["products"]] == [
+        0,
+        17,
+        34,
+        51,
+        68,
+        85,
+        102,
+    ]
     for numbers in ([], [119], [3, 4, 99, 100, 101], list(range(120))):
         assert [(k, product) for k, product, _ in read_rows(catalog, numbers)] == [(k, rows[k]) for k in numbers]
 
@@ -218,7 +226,7 @@ def test_rows_made_faulty_on_purpose_are_marked(tmp_path: Path, spec_document: d
             if fault["values"] and fault["kind"] != "duplicate":
                 assert str(getattr(rows[number], fault["column"])) == str(fault["faulty"])
     write_catalog_page([tmp_path / "data"], tmp_path / "page.html", image_size=32)
-    shown = document(tmp_path / "page.html")["products"]
+    shown = embedded_document(tmp_path / "page.html")["products"]
     assert {k: product["faults"] for k, product in enumerate(shown) if product["faults"]} == marked
 
 

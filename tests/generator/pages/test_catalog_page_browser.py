@@ -11,8 +11,8 @@ import pytest
 
 from generator.pages.catalog_page import write_catalog_page
 from schemas.product import Product, read
-from tests.helpers.browser import Page, browsing, chromium
-from tests.helpers.page_rows import HOSTILE, document, other_rows
+from tests.helpers.browser import Page, find_chromium, open_browser
+from tests.helpers.page_rows import HOSTILE, embedded_document, other_rows
 from tests.helpers.shard_fixture import write_shards
 
 pytestmark = pytest.mark.system
@@ -34,10 +34,10 @@ def both(tmp_path_factory: pytest.TempPathFactory, catalog: Path, other: Path) -
 
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    binary = chromium()
+    binary = find_chromium()
     if binary is None:
         pytest.skip("no Chromium here")
-    with browsing(binary, tmp_path_factory.mktemp("profile")) as page:
+    with open_browser(binary, tmp_path_factory.mktemp("profile")) as page:
         yield page
 
 
@@ -58,7 +58,7 @@ def test_the_page_opens_without_complaint_or_request(window: Page, both: Path, r
     window.open(both)
     assert window.js(CARDS) == codes(rows)
     assert window.js("document.getElementById('count').textContent") == "160 products"
-    assert window.complaints() == []
+    assert window.errors() == []
     assert window.requests() == [both.as_uri()]
     titles = "[...document.querySelectorAll('#grids li .title')].map(t => t.textContent)"
     assert window.js(titles) == ["no title" if row.title is None else row.title for row in rows]
@@ -193,7 +193,7 @@ def test_a_keyboard_is_enough(window: Page, both: Path, rows: list[Product]) -> 
 def test_a_product_shows_every_column_and_what_its_attributes_add(
     window: Page, both: Path, rows: list[Product]
 ) -> None:
-    found = document(both)["products"]
+    found = embedded_document(both)["products"]
     number = next(k for k, shown in enumerate(found) if shown["parts"] and shown["parts"]["parts"][0]["factor"] > 1)
     window.open(both, f"product=0.{number}")
     body = "document.getElementById('product-body')"
@@ -210,7 +210,7 @@ def test_a_product_shows_every_column_and_what_its_attributes_add(
     window.open(both, "product=1.8")
     assert "not an image file" in window.js(f"{body}.textContent")
     assert window.js(f"{body}.querySelector('.parts')") is None
-    assert window.complaints() == []
+    assert window.errors() == []
 
 
 def test_the_prices_of_every_category_have_a_histogram(window: Page, both: Path, rows: list[Product]) -> None:
@@ -218,7 +218,7 @@ def test_the_prices_of_every_category_have_a_histogram(window: Page, both: Path,
     priced = [row for row in rows if row.currency_code == "USD" and (row.full_price or 0) > 0]
     categories = {(row.category1_code, row.category2_code, row.category3_code) for row in priced}
     assert window.js("document.querySelectorAll('#prices-list svg').length") == len(categories)
-    assert window.complaints() == []
+    assert window.errors() == []
 
 
 @pytest.mark.parametrize("state", ["", "view=two", "view=prices", "product=0.3"])

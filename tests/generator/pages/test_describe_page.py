@@ -22,8 +22,8 @@ from generator.pages.describe_page import (
 )
 from schemas.product import COLUMNS, Product, read
 from schemas.util.svg import Axis
-from tests.helpers.browser import browsing, chromium
-from tests.helpers.page_rows import HOSTILE, Parsed, other_rows
+from tests.helpers.browser import find_chromium, open_browser
+from tests.helpers.page_rows import HOSTILE, PageParser, other_rows
 from tests.helpers.shard_fixture import write_shards
 from toile.cli import main
 
@@ -126,7 +126,7 @@ def test_histogram_heights_are_to_scale() -> None:
 
 def test_the_page_shows_the_figures_and_embeds_them(page: Path, figures: list[dict[str, Any]]) -> None:
     text = page.read_text(encoding="utf-8")
-    assert json.loads(Parsed(text).texts["script toile"]) == json.loads(json.dumps(figures))
+    assert json.loads(PageParser(text).texts["script toile"]) == json.loads(json.dumps(figures))
     for found in figures:
         assert f"<td>{found['num_families']}</td>" in text
         for column, n in found["missing"].items():
@@ -145,7 +145,7 @@ def test_differences_between_two_folders_are_in_points(page: Path, figures: list
 
 def test_hostile_names_stay_text_and_nothing_refers_outside(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
-    found = Parsed(text)
+    found = PageParser(text)
     assert "<img" not in text
     assert text.count("</script") == 1
     assert "&lt;/script&gt;&lt;img" in text, "the category itself is there, as text"
@@ -185,13 +185,13 @@ def test_the_command_prints_both_and_writes_the_page_once(catalog: Path, other: 
 @pytest.mark.system
 @pytest.mark.parametrize("width", [1200, 360])
 def test_a_browser_draws_the_page_without_complaint(page: Path, tmp_path: Path, width: int) -> None:
-    binary = chromium()
+    binary = find_chromium()
     if binary is None:
         pytest.skip("no Chromium here")
-    with browsing(binary, tmp_path / "profile") as window:
+    with open_browser(binary, tmp_path / "profile") as window:
         window.size(width, 900)
         window.open(page)
-        assert window.complaints() == []
+        assert window.errors() == []
         assert window.requests() == [page.as_uri()]
         assert window.js("document.documentElement.scrollWidth") <= width
         assert window.js("getComputedStyle(document.querySelector('h1 .side0')).color") == "rgb(31, 111, 120)"

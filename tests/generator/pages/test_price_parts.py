@@ -15,7 +15,7 @@ from generator.sampling.products import compile_catalog, family_start, products
 from generator.sampling.streams import normal, uniform
 from schemas.catalog import CatalogSpec
 from schemas.product import Product
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 
 PRESETS = ("demo", "fashion-luxury", "sportswear")
 

@@ -1,4 +1,4 @@
-"""Bags, shoes and small goods: pairs, views from above, heels, and designs that differ in kind."""
+"""Bags, shoes and small goods: pairs, views from above, heels, and variety of designs."""
 
 import dataclasses
 import itertools
@@ -28,7 +28,7 @@ def goods(silhouette: str, **changes: Any) -> Appearance:
 
 
 def small_square() -> Scene:
-    """A scene with one square patch in the lower left."""
+    """A scene with one square patch at the lower left."""
     wanted = goods("wallet")
     scene = Scene(wanted, 96, build_cloths(wanted))
     scene.set_camera(1.0, limpness=0.0)
@@ -36,7 +36,7 @@ def small_square() -> Scene:
     return scene
 
 
-def test_a_second_piece_lies_under_the_first_and_changes_nothing_of_it() -> None:
+def test_copy_behind_does_not_change_front() -> None:
     scene, alone = small_square(), small_square()
     scene.add_copy_behind(0.12, -0.10)
     front = alone.alpha == 1
@@ -45,7 +45,7 @@ def test_a_second_piece_lies_under_the_first_and_changes_nothing_of_it() -> None
     assert 1.4 < float(scene.alpha.sum() / alone.alpha.sum()) < 1.8
 
 
-def test_a_second_piece_is_the_first_moved_and_a_little_darker() -> None:
+def test_copy_behind_is_moved_and_darker() -> None:
     scene, alone = small_square(), small_square()
     scene.add_copy_behind(0.5, -0.4)
     right, down = round(0.5 * scene.zoom), round(-0.4 * scene.zoom)
@@ -56,29 +56,29 @@ def test_a_second_piece_is_the_first_moved_and_a_little_darker() -> None:
     assert (scene.shade[rows + down, columns + right] < 0.9 * alone.shade[rows, columns]).all()
 
 
-def test_the_other_glove_is_the_mirror_image() -> None:
+def test_copy_behind_flip_mirrors() -> None:
     scene, alone = small_square(), small_square()
     scene.add_copy_behind(0.0, 0.0, flip=True)
     added = scene.alpha - alone.alpha
     assert np.allclose(added, alone.alpha[:, ::-1] * (1 - alone.alpha), atol=1e-6)
 
 
-def test_a_shot_shows_one_shoe_and_another_a_pair() -> None:
+def test_shots_show_one_shoe_or_a_pair() -> None:
     covers = [float((build_scene(goods("pump", shot_seed=seed), 48).alpha > 0.5).mean()) for seed in range(12)]
     assert max(covers) > 1.15 * min(covers)
 
 
 @pytest.mark.parametrize("yaw", [-0.3, 0.3])
-def test_a_view_shows_the_side_that_is_turned_to_it_and_the_top(yaw: float) -> None:
+def test_view_shows_near_side_and_top(yaw: float) -> None:
     view = View(yaw=yaw, pitch=0.2)
     near, far = (view.point(view.side * 0.3, 0.5, z)[0] for z in (0.1, -0.1))
-    assert view.side * far > view.side * near, "the far edge of the visible side lies further out"
-    assert view.point(0.0, 0.4, -0.1)[1] < view.point(0.0, 0.4, 0.1)[1], "the far rim lies higher"
+    assert view.side * far > view.side * near, "the far edge of the visible side is further out"
+    assert view.point(0.0, 0.4, -0.1)[1] < view.point(0.0, 0.4, 0.1)[1], "the far rim is higher"
     front, back = (view.point(0.3, 0.5, z)[0] - view.point(-0.3, 0.5, z)[0] for z in (0.1, -0.1))
     assert front > back, "what is further away looks smaller"
 
 
-def test_a_higher_heel_brings_the_heel_nearer_to_the_ball() -> None:
+def test_higher_heel_is_nearer_to_ball() -> None:
     feet = [Foot(rise=RISE[word], toe=0.35, spring=0.01, thick=0.01) for word in ("flat", "block", "high")]
     assert feet[0].heel < feet[1].heel < feet[2].heel
     for foot in feet:
@@ -88,14 +88,14 @@ def test_a_higher_heel_brings_the_heel_nearer_to_the_ball() -> None:
 
 
 @pytest.mark.parametrize("silhouette", SHOES + BAGS + SMALL)
-def test_designs_differ_in_kind_not_only_in_measure(silhouette: str) -> None:
+def test_designs_differ_in_shape(silhouette: str) -> None:
     masks = [build_scene(goods(silhouette, design_seed=seed), 48).alpha > 0.5 for seed in range(8)]
     overlaps = [float((a & b).sum() / (a | b).sum()) for a, b in itertools.combinations(masks, 2)]
     assert min(overlaps) < 0.88
 
 
 @pytest.mark.parametrize("silhouette", SHOES + BAGS + SMALL)
-def test_no_size_cut_or_design_leaves_its_picture(silhouette: str) -> None:
+def test_product_stays_inside_image_for_all_sizes_and_cuts(silhouette: str) -> None:
     words = [{name: word} for name, all_words in CUTS_OF.get(silhouette, {}).items() for word in all_words] or [{}]
     for (number, word), size in itertools.product(enumerate(words), SIZES):
         for seed in range(2):

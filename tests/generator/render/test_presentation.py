@@ -1,7 +1,7 @@
-"""Clothes that are turned or folded keep the laws of those that lie flat, and a folded one has no price nobody can see.
+"""Turned and folded clothes obey the rules of flat ones, and folded ones have no price that the image hides.
 
-Golden images are in tests/golden/render; draw them again with
-`PYTHONPATH=. python tests/generator/render/test_presentation.py`.
+Golden images are in tests/golden/render; render them again with `PYTHONPATH=. python
+tests/generator/render/test_presentation.py`.
 """
 
 import itertools
@@ -25,11 +25,11 @@ from generator.render.engine.scene import Scene
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
 from generator.upper_bound import Oracle, ScoringRules
-from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, shown_as, values_shown
+from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, values_shown, visible_attributes
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.specs import from_document
-from tests.generator.render.test_render import GOLDEN, appearance, assert_told_apart, drawn, overlap
+from schemas.validation import from_document
+from tests.generator.render.test_render import GOLDEN, appearance, assert_distinct, drawn, overlap
 
 WORDS = {name: CUTS_OF.get(name, {}).get("presentation", ()) for name in SILHOUETTES}
 TURNED = [name for name in SILHOUETTES if "turned" in WORDS[name]]
@@ -40,11 +40,11 @@ GOLDENS = (
     *(("shirt", "folded"), ("sweater", "folded"), ("jeans", "folded"), ("scarf", "folded")),
 )
 NUM_COMPARED = {"turned": 4, "folded": 7}
-"""How many materials and patterns are compared with each other; those that lie flat compare more."""
+"""Number of materials and patterns that are compared with each other; flat clothes compare more."""
 
 
 def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
-    """A scene on which nothing is laid."""
+    """A scene without panels."""
     return Scene(wanted, 16, build_cloths(wanted), photo)
 
 
@@ -52,8 +52,8 @@ def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
 
 
 @pytest.mark.parametrize(("silhouette", "word"), EACH)
-def test_every_value_that_is_shown_is_told_apart(silhouette: str, word: str) -> None:
-    for name in sorted(shown_as(silhouette, word) - {"presentation"}):
+def test_every_visible_value_changes_image(silhouette: str, word: str) -> None:
+    for name in sorted(visible_attributes(silhouette, word) - {"presentation"}):
         values = values_shown(silhouette, name)
         if len(values) > NUM_COMPARED[word]:
             rng = np.random.default_rng([SILHOUETTES.index(silhouette), len(name)])
@@ -61,29 +61,29 @@ def test_every_value_that_is_shown_is_told_apart(silhouette: str, word: str) -> 
         lined = {"lining": "check"} if "lining" in SHOWN[silhouette] and name != "lining" else {}
         looks = {v: drawn(appearance(silhouette, presentation=word, **{**lined, name: v}), 112) for v in values}
         for (a, look_a), (b, look_b) in itertools.combinations(looks.items(), 2):
-            assert_told_apart(look_a, look_b, f"{word} {silhouette} {name} {a}/{b}")
+            assert_distinct(look_a, look_b, f"{word} {silhouette} {name} {a}/{b}")
 
 
 @pytest.mark.parametrize("silhouette", FOLDED)
-def test_what_a_fold_hides_changes_no_byte(silhouette: str) -> None:
-    assert shown_as(silhouette, "folded") < SHOWN[silhouette]
-    assert not {"size", "fit", "sleeve"} & shown_as(silhouette, "folded")
+def test_values_hidden_by_fold_do_not_change_image(silhouette: str) -> None:
+    assert visible_attributes(silhouette, "folded") < SHOWN[silhouette]
+    assert not {"size", "fit", "sleeve"} & visible_attributes(silhouette, "folded")
     usual = render_appearance(appearance(silhouette, presentation="folded"), 48).tobytes()
-    for name in STYLE_VALUES.keys() - shown_as(silhouette, "folded"):
+    for name in STYLE_VALUES.keys() - visible_attributes(silhouette, "folded"):
         other = appearance(silhouette, presentation="folded", **{name: STYLE_VALUES[name][-1]})
         assert render_appearance(other, 48).tobytes() == usual, name
 
 
 @pytest.mark.parametrize("silhouette", FOLDED)
-def test_a_stack_has_another_outline_and_other_designs_other_stacks(silhouette: str) -> None:
+def test_stack_outline_depends_on_design(silhouette: str) -> None:
     looks = {word: drawn(appearance(silhouette, presentation=word), 112) for word in WORDS[silhouette]}
     assert all(overlap(looks["folded"].inside, looks[word].inside) < 0.75 for word in WORDS[silhouette][:-1])
     designs = [drawn(appearance(silhouette, presentation="folded", design_seed=seed), 112) for seed in range(3)]
     for a, b in itertools.combinations(designs, 2):
-        assert_told_apart(a, b, f"folded {silhouette}")
+        assert_distinct(a, b, f"folded {silhouette}")
 
 
-def test_nothing_is_laid_beyond_the_edges_of_a_fold() -> None:
+def test_fold_under_clips_panels() -> None:
     wanted = appearance("shirt", presentation="folded")
     scene = Scene(wanted, 64, build_cloths(wanted))
     scene.set_camera(1.0, (0.0, 0.5))
@@ -98,7 +98,7 @@ def test_nothing_is_laid_beyond_the_edges_of_a_fold() -> None:
 
 
 @pytest.mark.parametrize("silhouette", TURNED)
-def test_a_turned_garment_is_the_same_garment_seen_from_aside(silhouette: str) -> None:
+def test_turned_garment_keeps_its_parts(silhouette: str) -> None:
     flat, turned = (drawn(appearance(silhouette, presentation=word), 112) for word in ("flat", "turned"))
     assert 0.55 < overlap(flat.inside, turned.inside) < 0.97
 
@@ -107,7 +107,7 @@ def test_a_turned_garment_is_the_same_garment_seen_from_aside(silhouette: str) -
 
 
 @pytest.mark.parametrize(("silhouette", "word"), [("coat", "turned"), ("trousers", "turned"), *EACH[-10:]])
-def test_another_cloth_moves_no_edge_no_fold_and_no_background(silhouette: str, word: str) -> None:
+def test_other_cloth_keeps_edges_folds_and_background(silhouette: str, word: str) -> None:
     plain = appearance(silhouette, presentation=word)
     other = appearance(silhouette, presentation=word, colour="#2f6b4a", pattern="check")
     before, after = build_scene(plain, 112), build_scene(other, 112)
@@ -117,10 +117,10 @@ def test_another_cloth_moves_no_edge_no_fold_and_no_background(silhouette: str, 
     near = seen.touched
     near = near | np.roll(near, 1, 0) | np.roll(near, -1, 0) | np.roll(near, 1, 1) | np.roll(near, -1, 1)  # sharpening
     assert np.array_equal(seen.pixels[~near], changed.pixels[~near])
-    assert_told_apart(seen, changed, f"{word} {silhouette}")
+    assert_distinct(seen, changed, f"{word} {silhouette}")
 
 
-def test_the_shot_alone_picks_what_any_is_and_never_folds() -> None:
+def test_any_presentation_depends_on_shot_and_is_never_folded() -> None:
     shots = range(600)
     picked = {shot: plain_scene(appearance("shirt", presentation="any", shot_seed=shot)).pose for shot in shots}
     assert not any(pose.folded for pose in picked.values())
@@ -133,7 +133,7 @@ def test_the_shot_alone_picks_what_any_is_and_never_folds() -> None:
         assert plain_scene(appearance("tote-bag", presentation="any", shot_seed=shot)).pose.yaw == 0
 
 
-def test_garments_turn_to_both_sides_by_a_few_degrees() -> None:
+def test_turned_garments_face_both_sides() -> None:
     turns = [
         math.degrees(plain_scene(appearance("coat", presentation="turned", shot_seed=shot)).pose.yaw)
         for shot in range(60)
@@ -146,7 +146,7 @@ def test_garments_turn_to_both_sides_by_a_few_degrees() -> None:
 
 
 @pytest.mark.parametrize("yaw", [-0.44, -0.2, 0.2, 0.44])
-def test_unbending_is_the_inverse_of_bending(yaw: float) -> None:
+def test_unbend_point_inverts_bend_point(yaw: float) -> None:
     sides = [(0.17, 0.18), (0.15, 0.36), (0.25, 0.7)]
     legs = [(0.08, 0.08, 0.21), (0.10, 0.06, 0.75)]
     for bend in (bend_table(yaw, sides, 0.15), bend_table(yaw, [(0.13, 0.0), (0.16, 0.15), (0.17, 0.75)], 0.0, legs)):
@@ -155,7 +155,7 @@ def test_unbending_is_the_inverse_of_bending(yaw: float) -> None:
             assert math.hypot(px - x, py - y) < 2e-3, (x, y)
 
 
-def test_the_front_edge_leaves_the_middle_towards_the_far_side() -> None:
+def test_turned_front_edge_moves_to_far_side() -> None:
     for shot in range(8):
         scene = build_scene(appearance("cardigan", presentation="turned", shot_seed=shot), 112)
         row = np.array([[-0.15, 0.3], [0.0, 0.3], [0.15, 0.3]])
@@ -164,7 +164,7 @@ def test_the_front_edge_leaves_the_middle_towards_the_far_side() -> None:
         assert near > 1.15 * far
 
 
-def test_the_near_sleeve_hangs_before_the_body_and_the_far_one_behind_it() -> None:
+def test_near_sleeve_is_in_front_of_body() -> None:
     for shot in range(6):
         wanted = appearance("coat", presentation="turned", shot_seed=shot, closure="buttons")
         near_left = plain_scene(wanted).pose.yaw > 0
@@ -176,7 +176,7 @@ def test_the_near_sleeve_hangs_before_the_body_and_the_far_one_behind_it() -> No
 
 
 @pytest.mark.parametrize(("silhouette", "word"), EACH)
-def test_nothing_leaves_the_picture(silhouette: str, word: str) -> None:
+def test_presentations_stay_inside_image(silhouette: str, word: str) -> None:
     for seed, size in itertools.product(range(3), STYLE_VALUES["size"]):
         wanted = appearance(silhouette, presentation=word, size=size, design_seed=seed, shot_seed=seed)
         alpha = build_scene(wanted, 64).alpha
@@ -188,7 +188,7 @@ def test_nothing_leaves_the_picture(silhouette: str, word: str) -> None:
 
 
 @pytest.mark.parametrize("silhouette", FOLDED)
-def test_the_mask_of_a_stack_holds_what_is_on_top(silhouette: str) -> None:
+def test_stack_mask_has_visible_parts_only(silhouette: str) -> None:
     found = render_parts(appearance(silhouette, presentation="folded"), 112)
     present = {PARTS[n] for n in np.unique(found.part_ids)} - {"background"}
     assert "body" in present
@@ -198,7 +198,7 @@ def test_the_mask_of_a_stack_holds_what_is_on_top(silhouette: str) -> None:
     assert np.array_equal(found.part_ids > 0, found.mask > 127)
 
 
-def test_a_collar_lies_in_the_middle_of_the_upper_edge() -> None:
+def test_folded_collar_is_in_the_middle() -> None:
     for name in ("shirt", "polo-shirt", "sweater", "t-shirt", "cardigan"):
         found = render_parts(appearance(name, presentation="folded", neckline="round", closure="buttons"), 112)
         rows, columns = np.nonzero(found.part_ids == PARTS.index("collar"))
@@ -207,7 +207,7 @@ def test_a_collar_lies_in_the_middle_of_the_upper_edge() -> None:
         assert rows.mean() < y0 + 0.3 * (y1 - y0), name
 
 
-def test_in_a_snapshot_what_is_folded_lies_and_nothing_is_turned() -> None:
+def test_snapshot_folded_is_not_hung_and_nothing_is_turned() -> None:
     for shot in range(30):
         wanted = appearance("shirt", presentation="folded", shot_seed=shot)
         scene = plain_scene(wanted, "snapshot")
@@ -224,7 +224,7 @@ def test_in_a_snapshot_what_is_folded_lies_and_nothing_is_turned() -> None:
 
 
 def spec_of(presentation: dict[str, float] | None, *, hidden: bool = False, silhouette: str = "sweater") -> CatalogSpec:
-    """Sweaters priced by size, some of them folded."""
+    """A spec of sweaters priced by size, some of them folded."""
     shop = {"website_name": "Calico Row", "brand": "CALICO", "host": "shop.calico.example"}
     sizes = {"short": {"draws": "small"}, "long": {"draws": "large", "price": 2}}
     document = {
@@ -252,7 +252,7 @@ def spec_of(presentation: dict[str, float] | None, *, hidden: bool = False, silh
 
 
 @pytest.mark.parametrize("presentation", [None, {"folded": 1}, {"flat": 9, "folded": 0.1}])
-def test_a_price_that_a_fold_hides_is_refused(presentation: dict[str, float] | None) -> None:
+def test_price_hidden_by_fold_is_refused(presentation: dict[str, float] | None) -> None:
     with pytest.raises(ToileError) as caught:
         spec_of(presentation)
     assert caught.value.where == "document: categories[0].attributes.size"
@@ -262,11 +262,11 @@ def test_a_price_that_a_fold_hides_is_refused(presentation: dict[str, float] | N
 
 
 @pytest.mark.parametrize("presentation", [{"flat": 3, "turned": 2}, {"flat": 1, "folded": 0}, {"turned": 1}])
-def test_the_same_price_is_welcome_where_nothing_is_folded(presentation: dict[str, float]) -> None:
+def test_price_is_accepted_without_folding(presentation: dict[str, float]) -> None:
     spec_of(presentation)
 
 
-def test_a_presentation_that_a_silhouette_lacks_is_refused() -> None:
+def test_unknown_presentation_is_refused() -> None:
     for silhouette, words in (("tote-bag", "flat"), ("coat", "flat, turned")):
         with pytest.raises(ToileError) as caught:
             spec_of({"folded": 1}, silhouette=silhouette)
@@ -277,7 +277,7 @@ def test_a_presentation_that_a_silhouette_lacks_is_refused() -> None:
         Appearance.from_attributes(appearance("shirt", presentation="fold").to_attributes())
 
 
-def test_a_share_of_the_products_is_folded_and_colourways_lie_alike() -> None:
+def test_colourways_share_presentation() -> None:
     found = list(products(spec_of({"flat": 3, "turned": 2, "folded": 1}, hidden=True), 1, 0, 1200))
     words = [(row.attributes or {})["presentation"] for row in found]
     assert abs(words.count("folded") / 1200 - 1 / 6) < 0.05
@@ -285,7 +285,7 @@ def test_a_share_of_the_products_is_folded_and_colourways_lie_alike() -> None:
     assert all("Folded" not in (row.title or "") for row in found)
 
 
-def test_nobody_can_read_a_price_that_a_fold_hides() -> None:
+def test_upper_bound_excludes_price_hidden_by_fold() -> None:
     rules = ScoringRules(
         category_key=str, title_words=lambda text: tuple(text.split()), title_f1=0.5, price_tolerance=0.1
     )
@@ -304,21 +304,21 @@ def test_nobody_can_read_a_price_that_a_fold_hides() -> None:
 # -- golden ----------------------------------------------------------------------------------------------------------
 
 
-def golden_picture(silhouette: str, word: str) -> Image.Image:
-    """A picture with every shown attribute switched on, reduced to 48 x 48 pixels."""
+def golden_image(silhouette: str, word: str) -> Image.Image:
+    """Render an image with every visible attribute set, reduced to 48 x 48 pixels."""
     dressed: dict[str, Any] = {"material": "wool", "pattern": "check", "hardware": "gold", "lining": "plain"}
     return render_appearance(appearance(silhouette, presentation=word, **dressed), 144).reduce(3)
 
 
 @pytest.mark.parametrize(("silhouette", "word"), GOLDENS)
-def test_golden_pictures_are_unchanged(silhouette: str, word: str) -> None:
-    with Image.open(GOLDEN / f"{silhouette}-{word}.png") as picture:
-        kept = np.asarray(picture, np.float32)
-    difference = np.abs(np.asarray(golden_picture(silhouette, word), np.float32) - kept)
+def test_golden_images_are_unchanged(silhouette: str, word: str) -> None:
+    with Image.open(GOLDEN / f"{silhouette}-{word}.png") as image:
+        kept = np.asarray(image, np.float32)
+    difference = np.abs(np.asarray(golden_image(silhouette, word), np.float32) - kept)
     assert difference.mean() < 1.0, f"{difference.mean():.2f} levels"
     assert difference.max() < 60
 
 
 if __name__ == "__main__":
     for name, presentation in GOLDENS:
-        golden_picture(name, presentation).save(GOLDEN / f"{name}-{presentation}.png")
+        golden_image(name, presentation).save(GOLDEN / f"{name}-{presentation}.png")

@@ -1,7 +1,7 @@
-"""The renderer obeys its laws: pure, counterfactual, legible, complete.
+"""The renderer is pure and counterfactual; its images are legible and complete.
 
-Golden images are in tests/golden/render; draw them again with
-`PYTHONPATH=. python tests/generator/render/test_render.py`.
+Golden images are in tests/golden/render; render them again with `PYTHONPATH=. python
+tests/generator/render/test_render.py`.
 """
 
 import dataclasses
@@ -34,8 +34,8 @@ from schemas.appearance import (
     SIZES,
     STYLE_VALUES,
     Appearance,
+    drop_invisible,
     values_shown,
-    visible_part,
 )
 from schemas.errors import ToileError
 
@@ -44,19 +44,22 @@ GOLDEN = Path(__file__).parents[2] / "golden" / "render"
 GOLDEN_SILHOUETTES = ("trench-coat", "hoodie", "skirt", "tote-bag", "sneaker", "perfume-bottle", "mug", "cushion")
 
 ALL_COMPARED, NUM_COMPARED = ("coat", "tote-bag", "sandal"), 7
-"""Silhouettes that compare every material and pattern with every other, and how many of them the rest compare."""
+"""Silhouettes that compare all materials and patterns pairwise, and how many the other silhouettes compare."""
 SEEN_LEVELS = 0.6
-"""Mean absolute difference over the product, in 8-bit levels, from which an attribute counts as shown.
+"""Mean absolute difference over the product, in 8-bit levels, above which an attribute counts as visible.
 
-Two pictures of one shot share their sensor noise, so what differs is drawn. The smallest marks are metal fittings: they
-cover 2 to 5 % of a product and differ by 30 to 60 levels between silver and gold."""
+Two images of one shot share their sensor noise, so every difference is drawn. The smallest marks are metal fittings:
+they cover 2 to 5 % of a product and differ by 30 to 60 levels between silver and gold.
+"""
 SEEN_SHARE = 0.015
-"""At least this share of the product differs by more than 10 levels, four times what an eye tells apart on a screen: at
-112 pixels at least 20 pixels of the smallest products."""
+"""At least this share of the product differs by more than 10 levels, four times the visible step on a screen.
+
+At 112 pixels, at least 20 pixels of the smallest products.
+"""
 
 
 def appearance(silhouette: str, **changes: Any) -> Appearance:
-    """A brown cotton product with silver fittings, laid flat; `changes` replace parts of it."""
+    """A brown cotton product with silver fittings, flat; `changes` replace values."""
     usual = Appearance(
         silhouette=silhouette,
         colour="#7a5a48",
@@ -71,7 +74,7 @@ def appearance(silhouette: str, **changes: Any) -> Appearance:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A picture, the mask of its product, and every pixel that the product touches."""
+    """An image, the mask of its product, and every pixel that the product affects."""
 
     pixels: Pixels
     inside: npt.NDArray[np.bool_]
@@ -95,7 +98,7 @@ def random_appearance(rng: np.random.Generator) -> Appearance:
 
 
 def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
-    """Intersection over union of two masks."""
+    """Return the intersection over union of two masks."""
     return float((a & b).sum() / (a | b).sum())
 
 
@@ -103,19 +106,19 @@ def overlap(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
 
 
 @pytest.mark.parametrize("size", [32, 112, 171, 336])
-def test_a_picture_is_rgb_and_as_large_as_asked(size: int) -> None:
-    picture = render_appearance(appearance("tote-bag"), size)
-    assert (picture.mode, picture.size) == ("RGB", (size, size))
+def test_image_is_rgb_of_requested_size(size: int) -> None:
+    image = render_appearance(appearance("tote-bag"), size)
+    assert (image.mode, image.size) == ("RGB", (size, size))
 
 
-def test_the_same_appearance_gives_the_same_bytes_in_any_order() -> None:
+def test_same_appearance_gives_same_bytes_in_any_order() -> None:
     wanted = [appearance(silhouette, shot_seed=3) for silhouette in ("shirt", "boot", "scarf")]
     first = [render_appearance(one, 64).tobytes() for one in wanted]
     again = [render_appearance(one, 64).tobytes() for one in reversed(wanted)][::-1]
     assert first == again
 
 
-def test_another_process_draws_the_same_bytes() -> None:
+def test_another_process_renders_same_bytes() -> None:
     code = (
         "import hashlib; from generator.render import render_appearance;"
         "from tests.generator.render.test_render import appearance;"
@@ -127,7 +130,7 @@ def test_another_process_draws_the_same_bytes() -> None:
     assert there.stdout.strip() == hashlib.sha256(here).hexdigest()
 
 
-def test_drawing_leaves_the_global_random_state_alone() -> None:
+def test_rendering_keeps_global_random_state() -> None:
     before = np.random.get_state()[1]  # type: ignore[index]
     render_appearance(appearance("trousers"), 48)
     assert np.array_equal(before, np.random.get_state()[1])  # type: ignore[index]
@@ -140,7 +143,7 @@ def test_drawing_leaves_the_global_random_state_alone() -> None:
     ("name", "value"), [("colour", "#2f6b4a"), ("material", "leather"), ("pattern", "check"), ("colour", "#000000")]
 )
 @pytest.mark.parametrize("silhouette", ["coat", "t-shirt", "tote-bag", "sneaker", "belt"])
-def test_another_cloth_keeps_shape_and_background(silhouette: str, name: str, value: str) -> None:
+def test_other_cloth_keeps_shape_and_background(silhouette: str, name: str, value: str) -> None:
     before, after = drawn(appearance(silhouette), 112), drawn(appearance(silhouette, **{name: value}), 112)
     assert np.array_equal(before.inside, after.inside)
     near = before.touched
@@ -149,7 +152,7 @@ def test_another_cloth_keeps_shape_and_background(silhouette: str, name: str, va
     assert not np.array_equal(before.pixels, after.pixels)
 
 
-def test_another_cloth_keeps_the_folds() -> None:
+def test_other_cloth_keeps_folds() -> None:
     before = build_scene(appearance("dress"), 112)
     after = build_scene(appearance("dress", colour="#102030", material="silk", pattern="dots"), 112)
     assert np.array_equal(before.height, after.height)
@@ -157,22 +160,22 @@ def test_another_cloth_keeps_the_folds() -> None:
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_an_attribute_that_is_not_shown_changes_no_byte(silhouette: str) -> None:
+def test_hidden_attribute_does_not_change_image(silhouette: str) -> None:
     usual = render_appearance(appearance(silhouette), 48).tobytes()
     for name in STYLE_VALUES.keys() - SHOWN[silhouette]:
         for value in STYLE_VALUES[name]:
-            assert visible_part(appearance(silhouette, **{name: value})) == visible_part(appearance(silhouette))
+            assert drop_invisible(appearance(silhouette, **{name: value})) == drop_invisible(appearance(silhouette))
         assert render_appearance(appearance(silhouette, **{name: STYLE_VALUES[name][-1]}), 48).tobytes() == usual
 
 
-def test_another_shot_moves_camera_folds_and_background() -> None:
+def test_other_shot_moves_camera_folds_and_background() -> None:
     first, second = drawn(appearance("skirt"), 112), drawn(appearance("skirt", shot_seed=8), 112)
     assert 0.8 < overlap(first.inside, second.inside) < 0.999
     assert np.abs(first.pixels - second.pixels)[~(first.inside | second.inside)].mean() > 0.5
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_another_design_changes_the_shape(silhouette: str) -> None:
+def test_other_design_changes_shape(silhouette: str) -> None:
     masks = [build_scene(appearance(silhouette, design_seed=seed), 64).alpha > 0.5 for seed in range(5)]
     assert min(overlap(a, b) for a, b in itertools.combinations(masks, 2)) < 0.97
 
@@ -180,7 +183,7 @@ def test_another_design_changes_the_shape(silhouette: str) -> None:
 # -- legible ---------------------------------------------------------------------------------------------------------
 
 
-def assert_told_apart(a: Drawn, b: Drawn, what: str) -> None:
+def assert_distinct(a: Drawn, b: Drawn, what: str) -> None:
     difference = np.abs(a.pixels - b.pixels)[a.inside | b.inside].mean(axis=1)
     share = float((difference > 10).mean())
     assert difference.mean() > SEEN_LEVELS, f"{what}: {difference.mean():.2f} levels"
@@ -188,9 +191,9 @@ def assert_told_apart(a: Drawn, b: Drawn, what: str) -> None:
 
 
 def compared(silhouette: str, name: str) -> tuple[str, ...]:
-    """The values that a silhouette compares with each other: all of a short list; of materials and patterns seven.
+    """Return the values of a silhouette to compare pairwise: all of a short list; seven materials and patterns.
 
-    Three silhouettes compare them all; the others each take seven of their own, so that together they meet most pairs.
+    Three silhouettes compare them all. The others each take their own seven, so that together they cover most pairs.
     """
     values = values_shown(silhouette, name)
     if len(values) <= NUM_COMPARED or silhouette in ALL_COMPARED:
@@ -200,45 +203,45 @@ def compared(silhouette: str, name: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_every_shown_value_differs_from_every_other_at_112_pixels(silhouette: str) -> None:
+def test_every_value_differs_from_every_other_at_112_pixels(silhouette: str) -> None:
     for name in sorted(SHOWN[silhouette]):
         lined = {"lining": "check"} if "lining" in SHOWN[silhouette] and name != "lining" else {}
         values = compared(silhouette, name)
         looks = {value: drawn(appearance(silhouette, **{**lined, name: value}), 112) for value in values}
         for (a, look_a), (b, look_b) in itertools.combinations(looks.items(), 2):
-            assert_told_apart(look_a, look_b, f"{silhouette} {name} {a}/{b}")
+            assert_distinct(look_a, look_b, f"{silhouette} {name} {a}/{b}")
 
 
 @pytest.mark.parametrize(
     "silhouette", ["coat", "hoodie", "skirt", "shoulder-bag", "boot", "wallet", "perfume-bottle", "mug"]
 )
-def test_every_shown_attribute_is_seen_at_336_pixels(silhouette: str) -> None:
+def test_every_attribute_is_visible_at_336_pixels(silhouette: str) -> None:
     other = {"material": "jersey", "pattern": "floral", "size": "large", "hardware": "gold", "lining": "plain"}
     for name in sorted(SHOWN[silhouette]):
         words = values_shown(silhouette, name)
         usual = drawn(appearance(silhouette, **({name: words[0]} if name in CUTS else {})), 336)
         value = words[-1] if name in CUTS else {**other, "quilting": "channel"}[name]
-        assert_told_apart(usual, drawn(appearance(silhouette, **{name: value}), 336), f"{silhouette} {name}")
+        assert_distinct(usual, drawn(appearance(silhouette, **{name: value}), 336), f"{silhouette} {name}")
 
 
 @pytest.mark.parametrize("colour", ["#000000", "#ffffff", "#cdb488", "#a01c2c"])
 @pytest.mark.parametrize("silhouette", ["quilted-jacket", "sneaker", "tote-bag"])
-def test_fittings_and_lining_are_seen_on_any_colour(silhouette: str, colour: str) -> None:
+def test_fittings_and_lining_are_visible_on_any_colour(silhouette: str, colour: str) -> None:
     for name in ("hardware", "lining"):
         looks = [drawn(appearance(silhouette, colour=colour, **{name: value}), 112) for value in STYLE_VALUES[name]]
         for a, b in itertools.combinations(looks, 2):
-            assert_told_apart(a, b, f"{silhouette} {colour} {name}")
+            assert_distinct(a, b, f"{silhouette} {colour} {name}")
 
 
 @pytest.mark.parametrize("colour", ["#c0392b", "#2d6cb3", "#e8e4da", "#3c3c40", "#5c8a4a"])
-def test_the_colour_of_the_cloth_is_the_colour_asked_for(colour: str) -> None:
+def test_cloth_has_requested_colour(colour: str) -> None:
     look = drawn(appearance("t-shirt", colour=colour), 112)
     asked = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
     assert np.abs(np.median(look.pixels[look.inside], axis=0) - asked).max() < 24
     assert linear(colour).dtype == np.float32
 
 
-def test_a_small_picture_is_the_large_one_seen_from_afar() -> None:
+def test_small_image_is_downsampled_large_image() -> None:
     for silhouette in ("trench-coat", "backpack", "cap"):
         large = render_appearance(appearance(silhouette, pattern="stripes"), 336).reduce(3)
         small = render_appearance(appearance(silhouette, pattern="stripes"), 112)
@@ -248,13 +251,13 @@ def test_a_small_picture_is_the_large_one_seen_from_afar() -> None:
 # -- complete --------------------------------------------------------------------------------------------------------
 
 
-def test_the_whole_vocabulary_can_be_drawn() -> None:
+def test_whole_vocabulary_can_be_rendered() -> None:
     assert DRAW_FUNCTIONS.keys() == set(SILHOUETTES)
     assert PATTERN_FUNCTIONS.keys() == set(PATTERNS)
     assert FINISHES.keys() >= set(MATERIALS)
 
 
-def test_a_place_in_a_cloth_looks_the_same_whatever_lies_beside_it() -> None:
+def test_material_depends_only_on_texture_coordinates() -> None:
     rng = np.random.default_rng(5)
     u, v = rng.uniform(-0.5, 0.5, (2, 400)).astype(np.float32)
     order = rng.permutation(u.size)
@@ -268,7 +271,7 @@ def test_a_place_in_a_cloth_looks_the_same_whatever_lies_beside_it() -> None:
 
 
 @pytest.mark.parametrize("number", range(10))
-def test_any_combination_of_valid_values_is_drawn(number: int) -> None:
+def test_any_combination_of_valid_values_is_rendered(number: int) -> None:
     rng = np.random.default_rng(number)
     for _ in range(10):
         wanted = random_appearance(rng)
@@ -279,7 +282,7 @@ def test_any_combination_of_valid_values_is_drawn(number: int) -> None:
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_a_product_fills_its_picture_without_leaving_it(silhouette: str) -> None:
+def test_product_fills_image_and_stays_inside(silhouette: str) -> None:
     for size, seed in itertools.product(SIZES, range(2)):
         alpha = build_scene(appearance(silhouette, size=size, design_seed=seed, shot_seed=seed), 64).alpha
         assert max(alpha[0].max(), alpha[-1].max(), alpha[:, 0].max(), alpha[:, -1].max()) < 0.5, (size, seed)
@@ -297,24 +300,24 @@ def test_silhouettes_differ_in_outline() -> None:
 
 @dataclass
 class Record:
-    """Stands for a product row."""
+    """A minimal product row."""
 
     attributes: Mapping[str, Any] | None
     product_code: str = "41000017"
 
 
-def test_a_product_is_drawn_from_its_attributes() -> None:
+def test_product_is_rendered_from_attributes() -> None:
     wanted = appearance("polo-shirt")
     assert draw(Record(wanted.to_attributes()), 48).tobytes() == render_appearance(wanted, 48).tobytes()
 
 
-def test_a_product_without_attributes_cannot_be_drawn() -> None:
+def test_product_without_attributes_is_refused() -> None:
     with pytest.raises(ToileError, match="only generated products") as caught:
         draw(Record(None), 48)
     assert "41000017" in caught.value.where
 
 
-def test_a_product_with_an_unknown_silhouette_is_named_with_a_hint() -> None:
+def test_unknown_silhouette_has_hint() -> None:
     with pytest.raises(ToileError, match="did you mean 'sneaker'"):
         draw(Record({**appearance("sneaker").to_attributes(), "silhouette": "sneakers"}), 48)
 
@@ -322,17 +325,17 @@ def test_a_product_with_an_unknown_silhouette_is_named_with_a_hint() -> None:
 # -- golden ----------------------------------------------------------------------------------------------------------
 
 
-def golden_picture(silhouette: str) -> Image.Image:
-    """A picture with every shown attribute switched on, reduced to 48 x 48 pixels."""
+def golden_image(silhouette: str) -> Image.Image:
+    """Render an image with every visible attribute set, reduced to 48 x 48 pixels."""
     dressed = {"material": "wool", "pattern": "check", "hardware": "gold", "lining": "plain", "quilting": "diamond"}
     return render_appearance(appearance(silhouette, **dressed), 144).reduce(3)
 
 
 @pytest.mark.parametrize("silhouette", GOLDEN_SILHOUETTES)
-def test_golden_pictures_are_unchanged(silhouette: str) -> None:
-    with Image.open(GOLDEN / f"{silhouette}.png") as picture:
-        kept = np.asarray(picture, np.float32)
-    difference = np.abs(np.asarray(golden_picture(silhouette), np.float32) - kept)
+def test_golden_images_are_unchanged(silhouette: str) -> None:
+    with Image.open(GOLDEN / f"{silhouette}.png") as image:
+        kept = np.asarray(image, np.float32)
+    difference = np.abs(np.asarray(golden_image(silhouette), np.float32) - kept)
     assert difference.mean() < 1.0, f"{difference.mean():.2f} levels"
     assert difference.max() < 60
 
@@ -340,4 +343,4 @@ def test_golden_pictures_are_unchanged(silhouette: str) -> None:
 if __name__ == "__main__":
     GOLDEN.mkdir(parents=True, exist_ok=True)
     for name in GOLDEN_SILHOUETTES:
-        golden_picture(name).save(GOLDEN / f"{name}.png")
+        golden_image(name).save(GOLDEN / f"{name}.png")

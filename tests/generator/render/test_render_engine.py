@@ -1,4 +1,4 @@
-"""What the drawing engine promises: parts, asymmetry, edges, and loops that need no folder to write to."""
+"""The drawing engine: parts, asymmetry, edges, kernels and their cache."""
 
 import dataclasses
 import functools
@@ -30,12 +30,12 @@ ROOT = Path(__file__).parents[3]
 
 
 @functools.cache
-def parted(wanted: Appearance, size: int = 112) -> RenderedParts:
+def cached_parts(wanted: Appearance, size: int = 112) -> RenderedParts:
     return render_parts(wanted, size)
 
 
-def printed(code: str) -> str:
-    """What a program writes in a process of its own."""
+def run_code(code: str) -> str:
+    """Return what a program prints in a new process."""
     answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return answer.stdout
 
@@ -53,8 +53,8 @@ def empty_scene(size: int = 120, **changes: Any) -> Scene:
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_parts_cover_the_product_and_nothing_else(silhouette: str) -> None:
-    made = parted(appearance(silhouette), 64)
+def test_parts_cover_product_only(silhouette: str) -> None:
+    made = cached_parts(appearance(silhouette), 64)
     assert made.mask.dtype == made.part_ids.dtype == np.uint8
     assert np.array_equal(made.part_ids > 0, made.mask > 127)
     assert int(made.part_ids.max()) < len(made.names)
@@ -63,33 +63,33 @@ def test_parts_cover_the_product_and_nothing_else(silhouette: str) -> None:
     assert (x0, y0, x1, y1) == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
 
 
-def test_the_picture_with_parts_is_the_picture_without() -> None:
+def test_parts_do_not_change_image() -> None:
     wanted = appearance("trench-coat", lining="check")
-    assert parted(wanted).image.tobytes() == render_appearance(wanted, 112).tobytes()
+    assert cached_parts(wanted).image.tobytes() == render_appearance(wanted, 112).tobytes()
     record = Record(wanted.to_attributes())
     made = draw(record, 48, parts=True)
     assert made.image.tobytes() == draw(record, 48).tobytes()
 
 
 @pytest.mark.parametrize("silhouette", ["trench-coat", "tote-bag", "sneaker", "mug"])
-def test_another_cloth_has_the_same_parts(silhouette: str) -> None:
-    before = parted(appearance(silhouette, lining="plain"))
-    after = parted(appearance(silhouette, lining="plain", colour="#f0e020", material="leather", pattern="check"))
+def test_other_cloth_has_same_parts(silhouette: str) -> None:
+    before = cached_parts(appearance(silhouette, lining="plain"))
+    after = cached_parts(appearance(silhouette, lining="plain", colour="#f0e020", material="leather", pattern="check"))
     assert np.array_equal(before.part_ids, after.part_ids)
     assert np.array_equal(before.mask, after.mask)
 
 
-def test_parts_are_named_for_what_they_are() -> None:
-    coat = parted(appearance("trench-coat", hardware="gold", lining="check"))
+def test_part_names() -> None:
+    coat = cached_parts(appearance("trench-coat", hardware="gold", lining="check"))
     names = {coat.names[number] for number in np.unique(coat.part_ids)}
     assert {"background", "body", "lining", "fitting"} <= names
     share = (coat.part_ids == PARTS.index("body")).sum() / (coat.part_ids > 0).sum()
     assert 0.3 < share < 0.95
-    shoe = parted(appearance("sneaker"))
+    shoe = cached_parts(appearance("sneaker"))
     assert (shoe.part_ids == PARTS.index("sole")).any()
 
 
-def test_a_row_of_stitches_belongs_to_what_it_is_sewn_on() -> None:
+def test_stitches_belong_to_part_below() -> None:
     scene = empty_scene()
     scene.add_panel(box(-0.3, 0.2, 0.3, 0.8), part="pocket")
     before = scene.part_ids.copy()
@@ -98,12 +98,12 @@ def test_a_row_of_stitches_belongs_to_what_it_is_sewn_on() -> None:
     assert (scene.top_cloth == scene.cloth_names.index("thread") + 1).any()
 
 
-def test_an_unknown_part_is_refused() -> None:
+def test_unknown_part_is_refused() -> None:
     with pytest.raises(ToileError, match="not in the vocabulary"):
         empty_scene().add_panel(box(-0.3, 0.2, 0.3, 0.8), part="flange")
 
 
-def test_parts_of_an_empty_picture() -> None:
+def test_parts_of_empty_image() -> None:
     nothing = np.zeros((8, 8), np.float32)
     assert segment_parts(render_appearance(appearance("mug"), 8), nothing, np.zeros((8, 8), np.uint8)).box == (
         0,
@@ -117,7 +117,7 @@ def test_parts_of_an_empty_picture() -> None:
 
 
 @pytest.mark.parametrize("silhouette", ["shirt", "trousers", "dress"])
-def test_no_half_is_the_mirror_of_the_other(silhouette: str) -> None:
+def test_halves_are_not_mirror_images(silhouette: str) -> None:
     scene = build_scene(appearance(silhouette), 224)
     turned = build_scene(appearance(silhouette), 224)
     alpha, mirrored = scene.alpha, turned.alpha[:, ::-1]
@@ -126,7 +126,7 @@ def test_no_half_is_the_mirror_of_the_other(silhouette: str) -> None:
     assert best < 0.985
 
 
-def test_folds_of_the_two_halves_differ() -> None:
+def test_folds_of_halves_differ() -> None:
     scene = build_scene(appearance("shirt"), 224)
     x = np.linspace(0.02, 0.12, 40)
     y = np.linspace(0.20, 0.40, 40)
@@ -137,7 +137,7 @@ def test_folds_of_the_two_halves_differ() -> None:
     assert np.corrcoef(left, right)[0, 1] < 0.9
 
 
-def test_a_rigid_product_keeps_its_shape_and_a_limp_one_does_not() -> None:
+def test_limp_products_are_warped_and_rigid_ones_not() -> None:
     square = box(-0.3, 0.2, 0.3, 0.8)
     for limpness, straight in ((0.0, True), (1.0, False)):
         scene = empty_scene(400)
@@ -151,7 +151,7 @@ def test_a_rigid_product_keeps_its_shape_and_a_limp_one_does_not() -> None:
         assert float(scene.alpha.sum()) == pytest.approx(true_area, rel=0.03)
 
 
-def test_garment_units_are_the_inverse_of_pixels() -> None:
+def test_from_pixels_inverts_to_pixels() -> None:
     scene = empty_scene(336)
     points = np.array([(0.1, 0.3), (-0.2, 0.6), (0.31, 0.71)])
     for (px, py), (x, y) in zip(scene.to_pixels(points), points, strict=True):
@@ -161,7 +161,7 @@ def test_garment_units_are_the_inverse_of_pixels() -> None:
         assert scene.y[row, column] == pytest.approx(y + (row + 0.5 - py) * slope, abs=0.0006)
 
 
-def test_an_edge_of_cloth_is_rolled_and_casts_a_tight_shadow() -> None:
+def test_panel_edge_has_rim_and_contact_shadow() -> None:
     def profile(edge: float, shadow: float) -> tuple[Any, Any]:
         scene = empty_scene(600)
         scene.set_camera(1.0, limpness=0.0)
@@ -183,7 +183,7 @@ def test_an_edge_of_cloth_is_rolled_and_casts_a_tight_shadow() -> None:
 # -- loops -----------------------------------------------------------------------------------------------------------
 
 
-def test_coverage_is_the_area_inside_each_pixel() -> None:
+def test_coverage_is_area_inside_each_pixel() -> None:
     rng = np.random.default_rng(3)
     for _ in range(20):
         middle, radius = rng.uniform(8, 12, 2), rng.uniform(3, 7)
@@ -197,7 +197,7 @@ def test_coverage_is_the_area_inside_each_pixel() -> None:
     assert half[3, 1:8].tolist() == [0, 1, 1, 1, 1, 0.5, 0]
 
 
-def test_coverage_of_a_shape_beyond_the_window_is_cut_off() -> None:
+def test_coverage_is_clipped_to_window() -> None:
     mask = coverage(np.array([(-5.0, -5.0), (50.0, -5.0), (50.0, 4.5), (-5.0, 4.5)]), 8, 6)
     assert mask[:4].min() == 1
     assert np.allclose(mask[4], 0.5)
@@ -205,7 +205,7 @@ def test_coverage_of_a_shape_beyond_the_window_is_cut_off() -> None:
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.6, 6.0, 14.0])
-def test_softened_is_nearly_a_gaussian(sigma: float) -> None:
+def test_gaussian_blur_is_nearly_gaussian(sigma: float) -> None:
     plane = np.zeros((121, 121), np.float32)
     plane[56:66, 50:70] = 1
     distance = np.arange(-60, 61)
@@ -218,14 +218,14 @@ def test_softened_is_nearly_a_gaussian(sigma: float) -> None:
     assert found.sum() == pytest.approx(plane.sum(), rel=0.02)
 
 
-def test_softened_moves_down_and_right() -> None:
+def test_gaussian_blur_shift() -> None:
     plane = np.zeros((60, 60), np.float32)
     plane[20:30, 20:30] = 1
     here, there = gaussian_blur(plane, 3.0, 0.0, 0.0), gaussian_blur(plane, 3.0, 6.0, 3.0)
     assert np.abs(there[6:, 3:] - here[:-6, :-3]).max() < 0.02
 
 
-def test_traced_gives_the_distance_and_the_way_along() -> None:
+def test_line_distance_and_arc_length() -> None:
     line = np.array([(2.5, 5.5), (12.5, 5.5), (12.5, 15.5)])
     away, place = line_distance(line, False, 20, 20, 4.0)
     assert away[7, 6] == pytest.approx(2)
@@ -234,11 +234,11 @@ def test_traced_gives_the_distance_and_the_way_along() -> None:
     assert away[19, 2] > 1e5
 
 
-def test_worley_noise_is_what_the_second_nearest_point_is_farther() -> None:
+def test_worley_distances_match_definition() -> None:
     rng = np.random.default_rng(4)
     jitter = rng.uniform(-0.42, 0.42, (5, 6, 2)).astype(np.float32)
     found = worley_distances(np.pad(jitter, ((1, 1), (1, 1), (0, 0)), mode="wrap"), 30)
-    row, column = np.mgrid[-5:10, -6:12]  # the plate three times in either direction
+    row, column = np.mgrid[-5:10, -6:12]  # the tile three times in each direction
     points = np.stack([row, column], axis=-1) + 0.5 + np.tile(jitter, (3, 3, 1))
     for i, j in [(0, 0), (29, 29), (0, 29), *rng.integers(0, 30, (40, 2)).tolist()]:
         here = (i + 0.5) * 5 / 30, (j + 0.5) * 6 / 30
@@ -246,7 +246,7 @@ def test_worley_noise_is_what_the_second_nearest_point_is_farther() -> None:
         assert found[i, j] == pytest.approx(second - nearest, abs=1e-9)
 
 
-def test_noise_is_seamless_and_smooth() -> None:
+def test_noise_tiles_are_seamless() -> None:
     plate = smooth_noise_tile()
     u = np.linspace(0, 3 * plate.shape[0], 4001, dtype=np.float32)
     found = sample_tile(u, np.full_like(u, 7.25), plate, (1.0, 1.0), (8192.0, 8192.0))
@@ -254,7 +254,7 @@ def test_noise_is_seamless_and_smooth() -> None:
     assert found[0] == pytest.approx(found[-1], abs=1e-4)
 
 
-def test_a_crease_lies_between_its_ends_and_has_a_steep_side() -> None:
+def test_crease_is_between_its_ends_with_a_steep_side() -> None:
     x, y = (plane.astype(np.float32) for plane in np.meshgrid(np.linspace(-0.2, 0.2, 161), np.linspace(0, 0.4, 161)))
     relief = Crease((0.0, 0.1), (0.0, 0.3), 0.01, 0.02).height(x, y)
     assert relief.max() == pytest.approx(0.01, rel=0.05)
@@ -266,7 +266,7 @@ def test_a_crease_lies_between_its_ends_and_has_a_steep_side() -> None:
     assert np.allclose(window, whole[60:110, 50:140], atol=1e-7)
 
 
-def test_flutes_open_towards_the_hem_and_differ() -> None:
+def test_flutes_get_deeper_towards_hem() -> None:
     x, y = (plane.astype(np.float32) for plane in np.meshgrid(np.linspace(-0.2, 0.2, 201), np.linspace(0, 0.5, 101)))
     relief = Flutes(0.1, 0.5, 0.2, 0.1, 6.0, 0.01, 1.3).height(x, y)
     assert relief[:20].any() == np.False_
@@ -284,12 +284,12 @@ def test_flutes_open_towards_the_hem_and_differ() -> None:
         ribbon([(0.0, 0.0), (0.5, 0.2), (1.0, 0.0)], 0.1, 0.05),
     ],
 )
-def test_outlines_are_finite_and_of_some_size(shape: Any) -> None:
+def test_outlines_are_finite(shape: Any) -> None:
     assert np.isfinite(shape).all()
     assert np.ptp(shape, axis=0).min() > 0.1
 
 
-def test_a_curve_passes_through_its_points() -> None:
+def test_smooth_line_passes_through_points() -> None:
     points: Curve = [(0.0, 0.0), (0.3, 0.2), (0.5, -0.1), (1.0, 0.0)]
     line = smooth_line(points)
     for point in points:
@@ -301,7 +301,7 @@ import importlib, pkgutil
 import generator.render as renderer
 from generator import products
 from generator.render.precompile import precompile
-from schemas.specs import load, presets
+from schemas.validation import load, presets
 
 def signatures():
     names = [each.name for each in pkgutil.walk_packages(renderer.__path__, renderer.__name__ + ".")]
@@ -320,7 +320,7 @@ print(len(before) > 20, sorted(signatures() - before))
 
 
 def test_precompile_covers_every_signature() -> None:
-    assert printed(COMPILED_KERNELS).strip() == "True []"
+    assert run_code(COMPILED_KERNELS).strip() == "True []"
 
 
 RENDER_DRESS = """
@@ -340,7 +340,7 @@ def copy_of_packages(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_without_a_writable_cache_folder_the_same_bytes_are_rendered(tmp_path: Path) -> None:
+def test_same_bytes_without_writable_numba_cache(tmp_path: Path) -> None:
     """numba can write neither beside the sources nor to the user's cache: each process compiles for itself."""
     installation = copy_of_packages(tmp_path)
     for package in ("generator/render/engine", "generator/render/camera"):
@@ -356,21 +356,21 @@ def test_without_a_writable_cache_folder_the_same_bytes_are_rendered(tmp_path: P
     assert not list(tmp_path.rglob("*.nbi"))
 
 
-def test_a_second_process_loads_the_compiled_kernels() -> None:
+def test_second_process_loads_cached_kernels() -> None:
     render_appearance(appearance("dress"), 64)
     here = hashlib.sha256(render_appearance(appearance("dress"), 64).tobytes()).hexdigest()
-    digest, hits = printed(RENDER_DRESS).split()
+    digest, hits = run_code(RENDER_DRESS).split()
     assert digest == here
     assert int(hits) > 0
 
 
-def test_size_changes_no_proportion() -> None:
+def test_size_keeps_proportions() -> None:
     small, large = (build_scene(appearance("coat", shot_seed=2), size).alpha for size in (112, 336))
     reduced = large.reshape(112, 3, 112, 3).mean(axis=(1, 3))
     assert np.abs(reduced - small).mean() < 0.01
 
 
-def test_an_appearance_is_not_changed_by_drawing() -> None:
+def test_rendering_does_not_change_appearance() -> None:
     wanted = appearance("cap")
     before = dataclasses.replace(wanted)
     render_appearance(wanted, 32)

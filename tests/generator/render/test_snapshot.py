@@ -1,4 +1,4 @@
-"""Snapshots keep the laws of the renderer: pure, counterfactual, and the studio picture stays as it was."""
+"""Snapshots obey the rules of the renderer: pure, counterfactual; the studio image is unaffected."""
 
 import dataclasses
 from typing import Any
@@ -34,48 +34,48 @@ def scene_of(wanted: Appearance, size: int = SIZE) -> Scene:
     return build_scene(wanted, size, "snapshot")
 
 
-def test_the_same_appearance_gives_the_same_bytes_in_any_order() -> None:
+def test_same_appearance_gives_same_bytes_in_any_order() -> None:
     wanted = [appearance(name, shot_seed=3) for name in ("dress", "sneaker", "cap")]
     first = [render_appearance(one, 64, "snapshot").tobytes() for one in wanted]
     assert first == [render_appearance(one, 64, "snapshot").tobytes() for one in reversed(wanted)][::-1]
 
 
-def test_photo_is_part_of_what_a_picture_depends_on() -> None:
+def test_photo_argument_changes_image() -> None:
     wanted = appearance()
     studio = render_appearance(wanted, SIZE)
     assert studio.tobytes() == render_appearance(wanted, SIZE, "studio").tobytes()
     assert studio.tobytes() != render_appearance(wanted, SIZE, "snapshot").tobytes()
 
 
-def test_a_product_record_is_drawn_like_its_appearance() -> None:
+def test_product_renders_like_its_appearance() -> None:
     class Record:
         attributes = appearance().to_attributes()
 
     assert draw(Record(), 48, photo="snapshot").tobytes() == render_appearance(appearance(), 48, "snapshot").tobytes()
 
 
-def test_an_unknown_photo_is_refused_with_the_nearest_word() -> None:
+def test_unknown_photo_has_hint() -> None:
     with pytest.raises(ToileError) as caught:
         render_appearance(appearance(), 32, "snapshots")
     assert "snapshot" in caught.value.hint
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_every_silhouette_is_seen_in_a_snapshot(silhouette: str) -> None:
+def test_every_silhouette_is_visible_in_snapshot(silhouette: str) -> None:
     wanted = appearance(silhouette, hardware="silver")
     cover = project_mask(scene_of(wanted, 64))
     assert pixels(wanted, 64).shape == (64, 64, 3)
     assert 0.02 < cover.mean() < 0.9
 
 
-def test_attributes_that_are_not_shown_change_no_byte() -> None:
+def test_hidden_attributes_do_not_change_snapshot() -> None:
     plain = pixels(appearance("shirt"))
     hidden = appearance("shirt", hardware="gold", quilting="diamond", lining="check")
     assert np.array_equal(plain, pixels(hidden))
 
 
 @pytest.mark.parametrize("shot_seed", [2, 5, 11])
-def test_another_colour_changes_nothing_far_from_the_product(shot_seed: int) -> None:
+def test_other_colour_keeps_snapshot_background(shot_seed: int) -> None:
     brown, blue = (appearance(colour=code, shot_seed=shot_seed) for code in ("#7a5a48", "#2f4f9f"))
     near = ndimage.binary_dilation(project_mask(scene_of(brown)) > 0, iterations=6)
     changed = np.abs(pixels(brown) - pixels(blue)).max(axis=2) > 0
@@ -84,7 +84,7 @@ def test_another_colour_changes_nothing_far_from_the_product(shot_seed: int) -> 
 
 
 @pytest.mark.parametrize("name", ["material", "pattern", "size", "sleeve"])
-def test_attributes_that_are_shown_are_visible(name: str) -> None:
+def test_attributes_are_visible_in_snapshot(name: str) -> None:
     values: dict[str, Any] = {"material": "denim", "pattern": "check", "size": "child", "sleeve": "short"}
     usual = appearance(sleeve="long")
     cover = project_mask(scene_of(usual)) > 0.5
@@ -94,7 +94,7 @@ def test_attributes_that_are_shown_are_visible(name: str) -> None:
     assert (difference > 10).mean() > 0.10
 
 
-def test_a_child_fills_less_of_the_frame_than_an_adult() -> None:
+def test_child_size_fills_less_of_frame() -> None:
     extents = {}
     for size in ("child", "large"):
         covers = [project_mask(scene_of(appearance(size=size, shot_seed=shot), 48)) for shot in range(4)]
@@ -102,12 +102,12 @@ def test_a_child_fills_less_of_the_frame_than_an_adult() -> None:
     assert extents["child"] < 0.95 * extents["large"]
 
 
-def test_products_lie_in_the_frame_turned_and_off_centre() -> None:
+def test_snapshot_products_are_rotated_and_off_centre() -> None:
     middles, turns = [], []
     for shot in range(24):
         y, x = np.nonzero(project_mask(scene_of(appearance("trousers", shot_seed=shot), 64)) > 0.5)
         middles.append((x.mean(), y.mean()))
-        turns.append(np.abs(np.linalg.eigh(np.cov(x, y))[1][0, 1]))  # 0 upright, 1 lying
+        turns.append(np.abs(np.linalg.eigh(np.cov(x, y))[1][0, 1]))  # 0 vertical, 1 horizontal
         assert max(np.ptp(x), np.ptp(y)) > 0.35 * FRAME_FILL * 64
     assert np.std(middles, axis=0).min() > 1.0
     assert np.median(turns) < 0.35
@@ -119,7 +119,7 @@ def test_backgrounds_differ_between_shots() -> None:
     assert np.std(corners, axis=0).min() > 12
 
 
-def test_some_shirts_hang_but_shoes_never_do() -> None:
+def test_some_shirts_are_hung_but_no_shoes() -> None:
     def share(silhouette: str) -> float:
         scenes = [scene_of(appearance(silhouette, shot_seed=shot), 32) for shot in range(30)]
         return float(np.mean([is_hung(scene) for scene in scenes]))
@@ -128,7 +128,7 @@ def test_some_shirts_hang_but_shoes_never_do() -> None:
     assert share("sneaker") == 0
 
 
-def test_a_studio_pose_leaves_sleeves_as_cut() -> None:
+def test_studio_pose_keeps_sleeves() -> None:
     assert sample_pose("studio", Variation("shot", 3)) == Pose()
     assert Pose().sleeve(0.24, 0.42, 1) == 0.24
     lying, spread = (Pose(spread=value).sleeve(0.24, 0.42, 1) for value in (0.02, 1.0))
@@ -136,8 +136,8 @@ def test_a_studio_pose_leaves_sleeves_as_cut() -> None:
 
 
 @pytest.mark.parametrize("silhouette", sorted(SNAPSHOT_VIEWS))
-def test_other_views_keep_the_colour_of_the_product(silhouette: str) -> None:
-    """A red product stays the reddest thing, whichever side it is seen from: the median over shots."""
+def test_other_views_keep_product_colour(silhouette: str) -> None:
+    """A red product is the reddest object from every side: the median over shots."""
     redness = []
     for shot in range(6):
         wanted = appearance(silhouette, colour="#c01818", shot_seed=shot)

@@ -9,7 +9,7 @@ import pytest
 from generator.sampling.codes import format_codes, image_ids, num_codes, product_codes
 from generator.sampling.products import check_codes
 from schemas.errors import ToileError
-from schemas.specs import load
+from schemas.validation import load
 from tests.conftest import PRESETS
 
 

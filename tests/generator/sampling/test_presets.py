@@ -14,7 +14,7 @@ from generator.upper_bound import ScoringRules, best_scores
 from schemas.appearance import SILHOUETTES
 from schemas.catalog import CatalogSpec, drawn_attribute
 from schemas.evaluation import EvaluationSpec
-from schemas.specs import load, presets
+from schemas.validation import load, presets
 
 CATALOGS = sorted(presets("catalog"))
 SPEC = EvaluationSpec()

@@ -11,7 +11,7 @@ from generator.sampling.prices import convert_to_euros, price_points, snap_to_po
 from generator.sampling.products import rows
 from schemas.catalog import PriceBand, Prices
 from schemas.errors import ToileError
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
 LUXURY = Prices(bands=(PriceBand(below=1000, per=100, endings=(20, 50, 80, 90)), PriceBand(per=100, endings=(50, 90))))

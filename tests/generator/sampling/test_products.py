@@ -29,7 +29,7 @@ from generator.sampling.streams import uniform
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.product import ARROW_SCHEMA, SPLITS, split_of
-from schemas.specs import from_document, load
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
 LUXURY = load(PRESETS / "fashion-luxury.yaml", "catalog")
@@ -56,7 +56,7 @@ def test_products_and_product_agree_with_each_other() -> None:
 
 def test_another_process_makes_the_same_product() -> None:
     code = (
-        "from schemas.specs import load, preset_path; from generator import product;"
+        "from schemas.validation import load, preset_path; from generator import product;"
         "print(product(load(preset_path('fashion-luxury', 'catalog'), 'catalog'), 9, 123456))"
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

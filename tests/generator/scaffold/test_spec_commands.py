@@ -1,4 +1,4 @@
-"""`toile new` and `toile check`: what the one writes the other accepts, and what it shows is what will be drawn."""
+"""`toile new` and `toile check`: starter specs are valid, and the preview shows what the catalog will have."""
 
 import json
 import os
@@ -31,10 +31,10 @@ from generator.scaffold.preview import (
 from generator.scaffold.starter_spec import AREAS, GROUPS, KINDS, LEVELS, starter_spec, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
 from schemas.catalog import CatalogSpec
-from schemas.row import MARKETS
+from schemas.documents import read_document
 from schemas.silhouettes import RECORDS
-from schemas.specs import from_document, load
-from schemas.validation import read_document
+from schemas.silhouettes.record import MARKET_CODES
+from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 from toile.cli import main
 
@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def run(*arguments: object) -> Any:
-    """The command's result; a wide enough page, nobody at a terminal."""
+    """Run a command at a width of 120 columns, without a terminal."""
     return CliRunner(env={"COLUMNS": "120"}).invoke(main, [str(argument) for argument in arguments])
 
 
@@ -53,9 +53,9 @@ def starter(tmp_path: Path, **changes: Any) -> CatalogSpec:
     return load(file, "catalog")
 
 
-@pytest.mark.parametrize("market", MARKETS)
+@pytest.mark.parametrize("market", MARKET_CODES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_starter_spec_is_valid_and_draws(tmp_path: Path, kind: str, market: str) -> None:
+def test_starter_spec_is_valid_and_renders(tmp_path: Path, kind: str, market: str) -> None:
     for price in (*LEVELS, "0.01", "333.3", "500000"):
         spec = starter(tmp_path, kind=kind, market=market, price=price)
         assert [category.silhouette for category in spec.categories] == list(KINDS[kind].silhouettes)
@@ -66,7 +66,7 @@ def test_every_starter_spec_is_valid_and_draws(tmp_path: Path, kind: str, market
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_a_shop_of_one_thing_is_valid(tmp_path: Path, silhouette: str) -> None:
+def test_starter_spec_of_one_silhouette(tmp_path: Path, silhouette: str) -> None:
     spec = starter(tmp_path, silhouettes=(silhouette,), market="FR")
     (category,) = spec.categories
     assert category.path == tree_path(silhouette, "FR")
@@ -75,12 +75,12 @@ def test_a_shop_of_one_thing_is_valid(tmp_path: Path, silhouette: str) -> None:
     assert draw(each, 32).size == (32, 32)
 
 
-def test_the_starter_knows_every_silhouette_in_every_market() -> None:
+def test_starter_words_cover_silhouettes_and_markets() -> None:
     assert set(RECORDS) == set(SILHOUETTES)
     for silhouette, goods in RECORDS.items():
         assert set(goods.materials) <= set(MATERIALS)
         assert goods.materials, silhouette
-        for market in MARKETS:
+        for market in MARKET_CODES:
             assert all(re.fullmatch(r"[^,]+", name) for name in tree_path(silhouette, market))
     assert {goods.group for goods in RECORDS.values()} == set(GROUPS)
     assert {area for area, _ in GROUPS.values()} == set(AREAS)
@@ -88,14 +88,14 @@ def test_the_starter_knows_every_silhouette_in_every_market() -> None:
     assert tuple(KINDS) == spec_cli._KINDS
 
 
-def test_levels_are_in_order_and_a_number_is_the_usual_price(tmp_path: Path) -> None:
+def test_price_levels_and_median(tmp_path: Path) -> None:
     medians = [sum(c.price.median for c in starter(tmp_path, price=level).categories) for level in LEVELS]
     assert medians == sorted(set(medians))
     prices = [category.price.median for category in starter(tmp_path, price="480").categories]
     assert np.median(prices) == pytest.approx(480, rel=0.05)
 
 
-def test_new_writes_what_check_accepts_and_says_what_comes_next(tmp_path: Path) -> None:
+def test_new_writes_valid_spec_and_prints_next_command(tmp_path: Path) -> None:
     file = tmp_path / "tea-house.yaml"
     done = run("new", file, "--market", "JP", "--kind", "home-beauty")
     assert done.exit_code == 0, done.output
@@ -108,7 +108,7 @@ def test_new_writes_what_check_accepts_and_says_what_comes_next(tmp_path: Path) 
     assert "¥" in checked.stdout
 
 
-def test_new_overwrites_nothing_without_force(tmp_path: Path) -> None:
+def test_new_refuses_to_overwrite_without_force(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("mine")
     refused = run("new", file)
@@ -132,21 +132,21 @@ def test_new_overwrites_nothing_without_force(tmp_path: Path) -> None:
         (["--kind", "zoo"], 2, "Invalid value for '--kind'"),
     ],
 )
-def test_new_refuses_a_bad_answer(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_new_refuses_invalid_option(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
     done = run("new", tmp_path / "a.yaml", *arguments)
     assert done.exit_code == code
     assert words in done.stderr
     assert not (tmp_path / "a.yaml").exists()
 
 
-def test_new_names_a_file_that_cannot_be_written_or_read_back(tmp_path: Path) -> None:
+def test_new_names_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert "name it a.yaml" in run("new", tmp_path / "a.json").stderr
     missing = run("new", tmp_path / "none" / "a.yaml")
     assert missing.exit_code == 1
     assert "cannot be written" in missing.stderr
 
 
-def test_new_asks_in_a_terminal_what_was_not_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_prompts_in_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spec_cli, "_is_terminal", lambda: True)
     answers = "tea-house\nUK\nhome-beauty\n45\n"
     done = CliRunner().invoke(main, ["new", str(tmp_path / "x.yaml")], input=answers)
@@ -156,7 +156,7 @@ def test_new_asks_in_a_terminal_what_was_not_given(tmp_path: Path, monkeypatch: 
     assert "in GBP" in done.stderr
 
 
-def test_check_of_a_bad_spec_names_the_place(tmp_path: Path) -> None:
+def test_check_invalid_spec_names_path(tmp_path: Path) -> None:
     file = tmp_path / "bad.yaml"
     file.write_text((PRESETS / "demo.yaml").read_text().replace("silhouette: skirt", "silhouette: skrit"))
     done = run("check", file)
@@ -166,7 +166,7 @@ def test_check_of_a_bad_spec_names_the_place(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
-def test_check_wants_a_material_though_rows_do_without(tmp_path: Path, spec_document: dict[str, Any]) -> None:
+def test_check_requires_material(tmp_path: Path, spec_document: dict[str, Any]) -> None:
     del spec_document["categories"][3]["attributes"]["material"]
     spec_document["categories"][3]["titles"] = {"Trousers": 1}
     (tmp_path / "spec.json").write_text(json.dumps(spec_document))
@@ -175,7 +175,7 @@ def test_check_wants_a_material_though_rows_do_without(tmp_path: Path, spec_docu
     assert "categories[3].attributes: no material" in done.stderr
 
 
-def test_the_json_of_check_is_what_the_functions_say(demo_document: dict[str, Any]) -> None:
+def test_check_json(demo_document: dict[str, Any]) -> None:
     spec: CatalogSpec = from_document(demo_document, "catalog")
     done = run("check", "demo", "--seed", 4, "--json")
     figures = json.loads(done.stdout)
@@ -186,7 +186,7 @@ def test_the_json_of_check_is_what_the_functions_say(demo_document: dict[str, An
     assert set(figures["labels"]) == {"VIEW ALL", "NEW IN", "N.A."}
 
 
-def test_shown_products_are_the_catalogs_own_and_of_different_designs(demo_document: dict[str, Any]) -> None:
+def test_sample_products_are_catalog_products_of_different_designs(demo_document: dict[str, Any]) -> None:
     spec: CatalogSpec = from_document(demo_document, "catalog")
     shown = sample_products(spec, 4)
     assert len(shown) == 8
@@ -196,7 +196,7 @@ def test_shown_products_are_the_catalogs_own_and_of_different_designs(demo_docum
     assert len({(each.attributes or {})["silhouette"] for _, each in shown}) == 8
 
 
-def test_shares_and_price_ranges_are_those_of_a_large_catalog(demo_document: dict[str, Any]) -> None:
+def test_shares_and_price_ranges_match_large_catalog(demo_document: dict[str, Any]) -> None:
     document = {**demo_document, "categories": [dict(each) for each in demo_document["categories"]]}
     document["categories"][0]["share"], document["categories"][1]["share"] = 0.18, 0.02
     spec: CatalogSpec = from_document(document, "catalog")
@@ -213,7 +213,7 @@ def test_shares_and_price_ranges_are_those_of_a_large_catalog(demo_document: dic
         assert named.mean() == pytest.approx(share, rel=0.1)
 
 
-def test_a_sheet_is_two_rows_of_four_with_captions(tmp_path: Path) -> None:
+def test_sheet_has_two_rows_of_four_with_captions(tmp_path: Path) -> None:
     done = run("check", "demo", "--sheet", tmp_path / "sheet.jpg")
     assert done.exit_code == 0, done.output
     with Image.open(tmp_path / "sheet.jpg") as sheet:
@@ -225,26 +225,26 @@ def test_a_sheet_is_two_rows_of_four_with_captions(tmp_path: Path) -> None:
     assert caption.min() < 140, "nothing is written below the picture"
 
 
-def test_a_sheet_is_a_jpeg_or_png(tmp_path: Path) -> None:
+def test_sheet_must_be_jpeg_or_png(tmp_path: Path) -> None:
     done = run("check", "demo", "--sheet", tmp_path / "sheet.gif")
     assert done.exit_code == 1
     assert "name it sheet.jpg" in done.stderr
 
 
-def test_a_caption_that_the_font_cannot_write_is_known_before() -> None:
+def test_font_supports() -> None:
     assert font_supports("Black Wool Coat, $1,290")
     assert not font_supports("ウール コート")
     assert not font_supports("\u20b91,29,999")
 
 
-def test_long_captions_are_cut(tmp_path: Path) -> None:
+def test_long_captions_are_truncated(tmp_path: Path) -> None:
     card = Card(image=Image.new("RGB", (112, 112), "red"), title="very long " * 20, subtitle="short")
     sheet = np.asarray(contact_sheet([card], columns=2))
     assert (sheet[112:, 109:] == 255).all(), "the caption runs into its neighbour"
 
 
 def read_back(lines: Iterator[list[Any]], edge: int) -> list[Any]:
-    """The colours of half blocks as rows of pixels, two a line; lines of text are left out."""
+    """Return the colours of half blocks as rows of pixels, two per line; skip lines of text."""
     pixels = []
     for line in lines:
         cells = [segment for segment in line if segment.text == "\u2580"]
@@ -254,7 +254,7 @@ def read_back(lines: Iterator[list[Any]], edge: int) -> list[Any]:
     return pixels
 
 
-def test_half_blocks_hold_the_small_picture() -> None:
+def test_half_blocks_match_image() -> None:
     noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
     picture = Image.fromarray(noise)
     edge = (80 + 1) // 4 - 1
@@ -266,7 +266,7 @@ def test_half_blocks_hold_the_small_picture() -> None:
 
 
 @pytest.mark.parametrize(("width", "columns"), [(20, 2), (80, 4), (150, 4), (210, 8)])
-def test_a_terminal_sheet_fits_its_width(width: int, columns: int) -> None:
+def test_half_block_lines_fit_terminal_width(width: int, columns: int) -> None:
     pictures = [Image.new("RGB", (112, 112), (number, 0, 0)) for number in range(8)]
     lines = ["".join(segment.text for segment in line) for line in half_block_lines(pictures, width)]
     assert max(cell_len(line) for line in lines) <= width
@@ -276,7 +276,7 @@ def test_a_terminal_sheet_fits_its_width(width: int, columns: int) -> None:
 
 
 def in_terminal(*arguments: str, **environment: str) -> str:
-    """What a command writes to a terminal of 80 columns."""
+    """Return what a command writes to a terminal of 80 columns."""
     ours, theirs = pty.openpty()
     own = {key: value for key, value in os.environ.items() if key not in {"NO_COLOR", "COLUMNS"}}
     own |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LINES": "40", **environment}
@@ -298,7 +298,7 @@ def _read(descriptor: int) -> bytes:
         return b""
 
 
-def test_a_terminal_shows_the_pictures_and_no_line_is_wider(tmp_path: Path) -> None:
+def test_terminal_shows_images_within_width(tmp_path: Path) -> None:
     file = tmp_path / "tea.yaml"
     file.write_text(starter_spec("tea", market="JP", silhouettes=(), kind="home-beauty", price="middle"))
     written = in_terminal("check", str(file))
@@ -311,7 +311,7 @@ def test_a_terminal_shows_the_pictures_and_no_line_is_wider(tmp_path: Path) -> N
     assert "--sheet" in uncoloured
 
 
-def test_without_a_terminal_there_are_tables_and_a_hint() -> None:
+def test_without_terminal_prints_tables_and_hint() -> None:
     done = run("check", "sportswear")
     assert "\u2580" not in done.stdout
     assert "\x1b" not in done.stdout
@@ -319,13 +319,13 @@ def test_without_a_terminal_there_are_tables_and_a_hint() -> None:
 
 
 @pytest.mark.parametrize("preset", sorted(p.stem for p in PRESETS.glob("*.yaml") if not p.stem.endswith("-run")))
-def test_every_preset_passes_its_check(preset: str) -> None:
+def test_every_preset_passes_check(preset: str) -> None:
     done = run("check", preset, "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["name"]
 
 
-def test_every_spec_of_the_page_on_specs_is_valid(tmp_path: Path) -> None:
+def test_specs_in_docs_are_valid(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "catalog-spec.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert len(blocks) == 2
@@ -335,11 +335,11 @@ def test_every_spec_of_the_page_on_specs_is_valid(tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
 
 
-def test_the_page_on_specs_shows_the_titles_that_markets_give(tmp_path: Path) -> None:
+def test_docs_show_titles_of_markets(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "catalog-spec.md").read_text(encoding="utf-8")
     (tmp_path / "spec.yaml").write_text(re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0])
     document = read_document(tmp_path / "spec.yaml")
-    for market in MARKETS:
+    for market in MARKET_CODES:
         spec = from_document({**document, "shop": {**document["shop"], "market": market}}, "catalog")
         wanted = {"material": "wool", "pattern": "check", "colour": "black"}
         found = next(p for p in products(spec, 0, 0, 2000) if (p.attributes or {})["choices"] == wanted)

@@ -1,4 +1,4 @@
-"""The pictures of the realism probe: real photographs by class, and synthetic ones of what the classes mean."""
+"""The images of the realism benchmark: real photographs by class, and synthetic images of the same classes."""
 
 import csv
 import zlib
@@ -13,8 +13,8 @@ from generator.render import render_appearance
 from schemas.appearance import CUTS, CUTS_OF, Appearance
 from schemas.errors import ToileError
 
-LONGEST = 320
-"""Real photographs are reduced to this side at most; synthetic ones are drawn smaller still."""
+MAX_SIDE = 320
+"""Real photographs are reduced to this longer side; synthetic ones are smaller."""
 CLASSES: dict[str, dict[str, float]] = {
     "dress": {"dress:none": 0.55, "dress:short": 0.25, "dress:long": 0.2},
     "hat": {"cap": 0.6, "beanie": 0.37, "bucket-hat": 0.03},
@@ -38,7 +38,7 @@ CLASSES: dict[str, dict[str, float]] = {
     "skirt": {"skirt": 1.0},
     "t-shirt": {"t-shirt:short": 0.9, "polo-shirt:short": 0.1},
 }
-"""What each class of real photographs means: silhouettes, with the word of a cut that decides, and their shares."""
+"""Class -> silhouettes and their shares; after a colon, the value of the cut that decides."""
 STUDIO_CLASSES = {
     "Tshirts": "t-shirt",
     "Sports Shoes": "shoes",
@@ -53,7 +53,7 @@ STUDIO_CLASSES = {
     "Jackets": "outwear",
     "Sweatshirts": "longsleeve",
 }
-"""Third category of a catalogue of studio photographs, to class; other rows are left out."""
+"""Third category of a catalog of studio photographs -> class; other rows are skipped."""
 NEUTRALS = (
     *("#15161a", "#15161a", "#1d2230", "#24293d", "#3a3d42", "#55585c", "#8b8d90", "#b9bbbd"),
     *("#eeeeec", "#f6f4ef", "#e8dfcf", "#cbb894", "#a98a63", "#74543a", "#4a3527"),
@@ -64,7 +64,7 @@ BRIGHTS = (
 )
 DENIM = ("#22304a", "#33476b", "#4b6790", "#7d9cc0", "#a9bfd6", "#1e2229", "#3d3f44")
 NEUTRAL = 0.6
-"""Share of black, white, grey, navy and brown among things that are not denim."""
+"""Share of black, white, grey, navy and brown among products that are not denim."""
 _COTTONS = ("cotton", "cotton", "jersey", "linen")
 _KNITS = ("knit", "knit", "rib-knit", "cable-knit", "wool", "cashmere")
 _LEATHERS = ("leather", "leather", "grained-leather", "patent-leather", "suede")
@@ -99,9 +99,9 @@ MATERIALS_OF: dict[str, tuple[str, ...]] = {
     "pump": (*_LEATHERS, "satin", "velvet", "exotic-leather"),
     "sandal": (*_LEATHERS, "satin", "canvas"),
 }
-"""What such things are made of; a material named twice is twice as common."""
+"""Usual materials; a material named twice is twice as frequent."""
 PLAIN_MATERIALS = ("denim", "leather", "grained-leather", "patent-leather", "exotic-leather", "suede", "corduroy")
-"""Materials that are seldom printed or woven in colours."""
+"""Materials that are rarely printed or woven in colours."""
 PRINTS = ("stripes", "stripes", "dots", "floral", "floral", "check", "camouflage", "print", "leopard", "colour-block")
 PRINTS_OF: dict[str, tuple[str, ...]] = {
     "shirt": (
@@ -119,7 +119,7 @@ PRINTS_OF: dict[str, tuple[str, ...]] = {
     "coat": ("herringbone", "houndstooth", "check", "tartan", "windowpane"),
     "blazer": ("herringbone", "houndstooth", "pinstripe", "windowpane", "check"),
 }
-"""Patterns beside plain; `PRINTS` for all other silhouettes."""
+"""Patterns other than plain; `PRINTS` for all other silhouettes."""
 PATTERNED = {
     "shirt": 0.6,
     "dress": 0.45,
@@ -132,39 +132,39 @@ PATTERNED = {
     "cap": 0.2,
     "trousers": 0.25,
 }
-"""Share with a pattern, of those whose material can have one."""
-SELDOM_PATTERNED = 0.12
-FASTENED = {"dress": 0.15, "skirt": 0.15}
-"""Share with metal at the waist, where a picture shows a belt or straps with buckles; elsewhere `METAL`."""
+"""Share with a pattern, among materials that can have one."""
+RARELY_PATTERNED = 0.12
+METAL_AT_WAIST = {"dress": 0.15, "skirt": 0.15}
+"""Share with metal at the waist, where an image shows a belt or buckles; elsewhere `METAL`."""
 METAL = 0.7
-WORN = {
+CUT_VALUES = {
     "size": ("child", "child", "small", "medium", "medium", "medium", "medium", "large"),
     "fit": ("slim", "straight", "straight", "loose", "loose"),
     "neckline": ("round", "round", "round", "v", "roll"),
 }
-"""How often each word is chosen, where all of its kind are not equally common."""
+"""Frequency of values, where they are not all equally frequent."""
 
 
-class Photographs:
-    """Real photographs, with their classes as numbers and their names."""
+class RealPhotos:
+    """Real photographs, with their classes as numbers, and their names."""
 
     def __init__(self, folder: Path) -> None:
-        found = sorted(_catalogue(folder) if (folder / "products.csv").exists() else _by_folder(folder))
+        found = sorted(_by_category(folder) if (folder / "products.csv").exists() else _by_folder(folder))
         if not found:
             raise ToileError(str(folder), "holds no photograph of a known class", f"folders {', '.join(CLASSES)}")
         self.paths = [path for path, _ in found]
         self.labels = np.array([list(CLASSES).index(name) for _, name in found])
 
-    def pictures(self) -> Iterator[Image.Image]:
-        """Upright RGB pictures, at most `LONGEST` pixels long."""
+    def images(self) -> Iterator[Image.Image]:
+        """Yield upright RGB images, at most `MAX_SIDE` pixels long."""
         for path in self.paths:
             with Image.open(path) as file:
-                picture = ImageOps.exif_transpose(file).convert("RGB")
-            picture.thumbnail((LONGEST, LONGEST))
-            yield picture
+                photo = ImageOps.exif_transpose(file).convert("RGB")
+            photo.thumbnail((MAX_SIDE, MAX_SIDE))
+            yield photo
 
     def second_half(self) -> npt.NDArray[np.bool_]:
-        """True for the half of each class, by a hash of the names, that nobody looked at while shapes were mended."""
+        """Return True for the half of each class (by a hash of the names) that nobody looked at during improvements."""
         late = np.zeros(len(self.paths), bool)
         for label in np.unique(self.labels):
             members = np.flatnonzero(self.labels == label)
@@ -179,15 +179,15 @@ def _by_folder(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, name
 
 
-def _catalogue(folder: Path) -> Iterator[tuple[Path, str]]:
+def _by_category(folder: Path) -> Iterator[tuple[Path, str]]:
     with (folder / "products.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["category3_code"] in STUDIO_CLASSES:
                 yield folder / row["image"], STUDIO_CLASSES[row["category3_code"]]
 
 
-def imagined(label: int, number: int) -> Appearance:
-    """A plausible product of a class: its silhouettes, sizes and cuts by share, colours and cloths people wear."""
+def sample_appearance(label: int, number: int) -> Appearance:
+    """Sample a plausible product of a class: silhouette, size and cuts by share, usual colours and materials."""
     name = list(CLASSES)[label]
     rng = np.random.default_rng([label, number, 2026])
 
@@ -198,19 +198,19 @@ def imagined(label: int, number: int) -> Appearance:
     chosen = meanings[int(rng.choice(len(meanings), p=list(CLASSES[name].values())))]
     silhouette, _, word = chosen.partition(":")
     material = pick(MATERIALS_OF[silhouette])
-    printed = material not in PLAIN_MATERIALS and rng.random() < PATTERNED.get(silhouette, SELDOM_PATTERNED)
+    printed = material not in PLAIN_MATERIALS and rng.random() < PATTERNED.get(silhouette, RARELY_PATTERNED)
     colours = DENIM if material == "denim" else NEUTRALS if rng.random() < NEUTRAL else BRIGHTS
     colour = pick(colours)
-    metal = rng.random() < FASTENED.get(silhouette, METAL)
+    metal = rng.random() < METAL_AT_WAIST.get(silhouette, METAL)
     known = {cut: words for cut, words in CUTS_OF.get(silhouette, {}).items() if cut != "presentation"}
-    cuts = {cut: pick(tuple(w for w in WORN.get(cut, words) if w in words)) for cut, words in known.items()}
+    cuts = {cut: pick(tuple(w for w in CUT_VALUES.get(cut, words) if w in words)) for cut, words in known.items()}
     cuts |= {cut: word for cut in CUTS if word and word in known.get(cut, ())}
     return Appearance(
         silhouette=silhouette,
-        colour=_shifted(colour, rng),
+        colour=_jitter_colour(colour, rng),
         material=material,
         pattern=pick(PRINTS_OF.get(silhouette, PRINTS)) if printed else "plain",
-        size=pick(WORN["size"]),
+        size=pick(CUT_VALUES["size"]),
         hardware=pick(("silver", "silver", "gold")) if metal else "none",
         lining=pick(("none", "plain", "check")),
         quilting=pick(("none", "none", "none", "diamond", "channel")) if name == "outwear" else "none",
@@ -220,12 +220,12 @@ def imagined(label: int, number: int) -> Appearance:
     )
 
 
-def _shifted(colour: str, rng: np.random.Generator) -> str:
-    """The colour, a few levels to each side."""
+def _jitter_colour(colour: str, rng: np.random.Generator) -> str:
+    """Return the colour, changed by a few levels per channel."""
     levels = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) + rng.normal(0, 10, 3)
     return "#" + "".join(f"{int(level):02x}" for level in np.clip(levels, 4, 250))
 
 
-def drawn(label: int, number: int, size: int, photo: str) -> Image.Image:
-    """The synthetic picture of one imagined product."""
-    return render_appearance(imagined(label, number), size, photo)
+def render_sample(label: int, number: int, size: int, photo: str) -> Image.Image:
+    """Render the synthetic image of one sampled product."""
+    return render_appearance(sample_appearance(label, number), size, photo)

@@ -1,0 +1,353 @@
+"""Commands on real data: import, fetch, fit, audit."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from generator.commands import FolderOrUrl, is_quiet, say
+from schemas.audit import AUDIT, GATES, PRIVACY
+from schemas.errors import ToileError
+from schemas.util.console import progress_bar, strip_control_chars
+
+_FOLDER = click.Path(path_type=Path, file_okay=False)
+_EXISTING_FOLDER = _CATALOG = click.Path(exists=True, file_okay=False, path_type=Path)
+_EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DATASET = "DBQ/Burberry.Product.prices.United.States"
+_POLICY = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "allow_private", "proxy")
+"""Options of fetch that are fields of FetchPolicy under the same name."""
+
+Command = Callable[..., None]
+
+
+def _reading_options(command: Command) -> Command:
+    """Add the options that say how a foreign table is read, to import and fetch."""
+    options = (
+        click.option(
+            *("--column", "columns"),
+            multiple=True,
+            metavar="OURS=THEIRS",
+            help="A column with another name; repeatable.",
+        ),
+        click.option("--currency", metavar="CODE", help="Currency of the prices (after --rate), such as USD."),
+        click.option(
+            "--rate", type=click.FloatRange(min=0, min_open=True), help="Multiply every price, to change currency."
+        ),
+        click.option("--categories", type=_EXISTING_FILE, help="YAML with lines `their category: ours`."),
+        click.option("--source", help="Name kept with every row; by default that of the table."),
+        click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV, TSV or JSONL file."),
+        click.option(
+            "--max-bad",
+            default=0.05,
+            show_default=True,
+            type=click.FloatRange(0, 1),
+            help="Share of bad rows allowed.",
+        ),
+        click.option(
+            "--max-pixels",
+            default=50_000_000,
+            show_default=True,
+            type=click.IntRange(1, 178_000_000),
+            help="Largest image.",
+        ),
+        click.option("--force", is_flag=True, help="Replace another catalog in --out."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command(name="import")
+@click.argument("table", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--images", type=_EXISTING_FOLDER, help="Folder that image paths are relative to; by default that of the table."
+)
+@click.option(
+    "--out", required=True, type=FolderOrUrl(), help="New folder for the catalog, or a URL such as s3://bucket/prefix."
+)
+@_reading_options
+@click.pass_context
+def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options: Any) -> None:
+    """Import TABLE and its images as a catalog.
+
+    TABLE is a CSV, TSV, JSONL or Parquet file, a folder of `datasets` (Parquet files, or one that save_to_disk wrote),
+    or a folder of class folders. Images are files that the column `image` names, or are in the table itself.
+
+    \b
+    Example:
+      toile import shop/products.csv --images shop --currency USD --out data/shop
+    """
+    from generator.catalog.run_folder import exclusive_lock
+    from generator.catalog.storage import resolve_folder
+    from generator.ingest.import_table import import_table
+
+    ctx.with_resource(exclusive_lock(resolve_folder(out)))
+    reading = _take_import_options(options)
+    with progress_bar("reading", None, quiet=is_quiet(ctx)) as advance:
+        result = import_table(table, out, reading, force=force, progress=advance)
+    for row in result.rejected[:5]:
+        line = f"  row {row['row']} (code {row['product_code']}) rejected: {row['reason']}"
+        click.echo(strip_control_chars(line), err=True)
+    notes = f", {len(result.rejected)} rows rejected ({out}/extra/rejected.jsonl)" if result.rejected else ""
+    text = f"{result.manifest.num_products:,} products{notes}{_describe_commas(result.num_commas)}: {out}"
+    say(ctx, text, finished_before=not result.written)
+
+
+@click.command()
+@click.argument("dataset", default=_DATASET)
+@click.option("--out", required=True, type=_FOLDER, help="New folder for the catalog.")
+@click.option("--limit", type=click.IntRange(min=1), help="The first rows of the table only.")
+@click.option("--files", multiple=True, metavar="PATTERN", help="Files of the data set to read; repeatable.")
+@click.option("--url-suffix", default="", help="Added to every image URL, for servers that scale: '?wid=672'.")
+@click.option("--workers", default=8, show_default=True, type=click.IntRange(1, 64), help="Requests at once.")
+@click.option(
+    "--per-host", default=4, show_default=True, type=click.IntRange(1, 16), help="Requests at once to a host."
+)
+@click.option("--retries", default=4, show_default=True, type=click.IntRange(0, 10), help="After 429, 5xx, silence.")
+@click.option(
+    "--timeout", default=60.0, show_default=True, type=click.FloatRange(1, 600), help="Seconds for one attempt."
+)
+@click.option("--max-bytes", default=20_000_000, show_default=True, type=click.IntRange(1), help="Largest image file.")
+@click.option("--allow-redirects", is_flag=True, help="Follow up to 5 redirects, each checked; refused by default.")
+@click.option("--allow-private", is_flag=True, help="Also ask addresses that are not on the open internet.")
+@click.option("--proxy", metavar="URL", help="Ask through this proxy; those of the environment are not used.")
+@click.option("--user-agent", help="Name sent to servers; by default toile and its version.")
+@click.option(
+    "--min-coverage",
+    default=0.0,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Products per row needed.",
+)
+@click.option("--retry-dead", is_flag=True, help="Ask again for images that an earlier run did not get.")
+@click.option("--accept-missing", is_flag=True, help="Finish although a server stopped answering.")
+@click.option("--keep-downloads", is_flag=True, help="Keep the image files in OUT/.downloads.")
+@_reading_options
+@click.pass_context
+def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options: Any) -> None:
+    """Fetch the rows of DATASET, and the images that its column `imageurl` names, as a catalog.
+
+    DATASET is a hub name (owner/name, owner/name@revision), a table (CSV, TSV, JSONL, Parquet) or a folder of tables;
+    by default DBQ/Burberry.Product.prices.United.States. Images in the tables are used as they are.
+
+    Rows with bad values (a price, a currency) count for --max-bad. Images that are dead, not images, too large or
+    refused, rows without a URL, and repeated codes do not. They are in the coverage report, which is printed and saved
+    as extra/coverage.json. Too many of them are an error only with --min-coverage; no image at all is always an error.
+
+    A killed run continues when it is started again. Images belong to their owners: see docs/data.md.
+
+    \b
+    Example:
+      toile fetch DBQ/Burberry.Product.prices.United.States --limit 200 --out data/burberry
+    """
+    from generator.ingest.downloads import FetchPolicy
+    from generator.ingest.fetch import FetchOptions, Reporter, fetch_dataset
+    from generator.ingest.fetch_rows import Coverage, format_coverage
+
+    reading = _take_import_options(options)
+    policy = FetchPolicy(
+        user_agent=options.pop("user_agent") or "",
+        timeout_seconds=options.pop("timeout"),
+        **{name: options.pop(name) for name in _POLICY},
+    )
+
+    def report(coverage: Coverage) -> None:
+        click.echo("\n".join(format_coverage(coverage)))
+
+    with progress_bar("fetching", None, quiet=is_quiet(ctx)) as advance:
+        reporter = Reporter(say=lambda text: say(ctx, text), progress=advance, report=report)
+        fetch_options = FetchOptions(reading=reading, policy=policy, **options)
+        result = fetch_dataset(dataset, out, fetch_options, force=force, reporter=reporter)
+    num_rejected = result.manifest.rejected
+    notes = f", {num_rejected:,} rows rejected ({out}/extra/rejected.jsonl)" if num_rejected else ""
+    text = f"{result.manifest.num_products:,} products{notes}{_describe_commas(result.num_commas)}: {out}"
+    say(ctx, text, finished_before=not result.written)
+    if not result.written and num_rejected:
+        say(ctx, "  --retry-dead asks again for the missing images")
+
+
+@click.command()
+@click.argument("catalog", type=_CATALOG)
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), help="Spec to write, a .yaml file."
+)
+@click.option(
+    "--epsilon",
+    type=click.FloatRange(min=0.01, max=100),
+    help="Privacy loss of all released figures together; 1 is common. Without it the spec is not private.",
+)
+@click.option(
+    "--delta",
+    default=1e-6,
+    show_default=True,
+    type=click.FloatRange(min=1e-15, max=0.01),
+    help="With --epsilon: spent only on the names of categories.",
+)
+@click.option(
+    "--min-support",
+    default=5,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Smallest number of product families behind a word or value.",
+)
+@click.option(
+    "--categories",
+    type=_EXISTING_FILE,
+    help="YAML list of `A > B > C`: public categories, such as the menu of the site.",
+)
+@click.option("--name", default="twin", show_default=True, help="Name of the invented shop.")
+@click.option("--currency", metavar="CODE", help="Of the prices; default: that of the catalog or its rows.")
+@click.option("--country", metavar="CODE", help="Three letters; default: that of the catalog or its rows.")
+@click.option("--no-images", is_flag=True, help="Read colours from titles only.")
+@click.option("--force", is_flag=True, help="Replace the file.")
+@click.pass_context
+def fit(
+    ctx: click.Context,
+    catalog: Path,
+    out: Path,
+    epsilon: float | None,
+    delta: float,
+    min_support: int,
+    categories: Path | None,
+    name: str,
+    currency: str | None,
+    country: str | None,
+    no_images: bool,
+    force: bool,
+) -> None:
+    """Fit a catalog spec to the train split of CATALOG: categories, prices, words, colours.
+
+    \b
+    Example:
+      toile fit data/real --out twin.yaml --epsilon 1
+    """
+    from generator.fit.categories import load_categories
+    from generator.fit.fit_spec import FitOptions, write_spec
+    from generator.fit.fit_spec import fit as fit_rows
+
+    if out.suffix not in {".yaml", ".yml"}:
+        raise ToileError(str(out), "is not a YAML file", f"name it {out.stem}.yaml")
+    if out.exists() and not force:
+        raise ToileError(str(out), "exists already", "choose another name, or --force")
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or len(name) > 60:
+        raise ToileError(f"--name {name}", "is not lower-case words joined by hyphens", "write it as corner-shop")
+    for option, code in (("--currency", currency), ("--country", country)):
+        if code is not None and not re.fullmatch("[A-Z]{3}", code):
+            raise ToileError(f"{option} {code}", "is not three capital letters", "write it as USD or USA")
+    options = FitOptions(
+        epsilon=epsilon,
+        delta=delta,
+        min_support=min_support,
+        categories=None if categories is None else load_categories(categories),
+        name=name,
+        currency=currency,
+        country=country,
+        images=not no_images,
+    )
+    found = fit_rows(catalog, options)
+    write_spec(found, out)
+    for message in (*found.messages, f"written: {out}", f"next: toile check {out}"):
+        say(ctx, message)
+
+
+@click.command()
+@click.option(
+    "--real",
+    required=True,
+    type=_CATALOG,
+    metavar="CATALOG",
+    help="Real rows: train is what a fit reads, the rest is holdout.",
+)
+@click.option("--synthetic", required=True, type=_CATALOG, metavar="CATALOG", help="Synthetic catalog to audit.")
+@click.option("--out", required=True, type=_FOLDER, help="Folder for the results.")
+@click.option(
+    "--spec",
+    type=click.Path(path_type=Path),
+    help="Spec of the synthetic catalog: its strings are checked too; a fitted one is fitted again.",
+)
+@click.option(
+    "--gate",
+    default=PRIVACY,
+    show_default=True,
+    type=click.Choice(GATES),
+    help="Kind of checks whose failure makes the exit code 1.",
+)
+@click.option(
+    "--refits",
+    default=8,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of families to leave out, one a refit.",
+)
+@click.option("--force", is_flag=True, help="Replace an audit in --out.")
+@click.pass_context
+def audit(
+    ctx: click.Context,
+    real: Path,
+    synthetic: Path,
+    out: Path,
+    spec: Path | None,
+    gate: str,
+    refits: int,
+    force: bool,
+) -> None:
+    """Check the privacy and fidelity of a synthetic catalog against real rows.
+
+    Writes audit.json and report.html into --out. Exit code 1 if a check of the gate fails.
+
+    \b
+    Example:
+      toile audit --real data/real --synthetic data/twin --spec twin.yaml --out results/audit
+    """
+    from generator.audit.run import PAGE, format_checks, summarize
+    from generator.audit.run import audit as run_audit
+    from schemas.util.locks import run_lock
+    from schemas.validation import load
+
+    ctx.with_resource(run_lock(out))
+    for name in (AUDIT, PAGE):
+        if (out / name).exists() and not force:
+            raise ToileError(str(out / name), "exists already", "choose another --out, or --force")
+    found = run_audit(
+        real,
+        synthetic,
+        out=out,
+        spec=None if spec is None else load(spec, "catalog"),
+        spec_name=None if spec is None else str(spec),
+        gate=gate,
+        num_refits=refits,
+        progress=lambda text: say(ctx, f"{text} ..."),
+    )
+    for line in (*format_checks(found), *summarize(found)):
+        click.echo(strip_control_chars(line))
+    say(ctx, f"written: {out / PAGE}")
+    if not found.passed:
+        ctx.exit(1)
+
+
+def _take_import_options(options: dict[str, Any]) -> Any:
+    """Remove the options of `_reading_options` (and `--images`) from `options`; return them as ImportOptions."""
+    from generator.ingest.import_table import load_category_map
+    from generator.ingest.rows import ImportOptions
+
+    taken = ("images", "currency", "rate", "encoding", "max_bad", "max_pixels")
+    columns, categories = options.pop("columns"), options.pop("categories")
+    return ImportOptions(
+        columns=dict(_parse_pair(text) for text in columns),
+        categories=None if categories is None else load_category_map(categories),
+        source=options.pop("source") or "",
+        **{key: options.pop(key) for key in taken if key in options},
+    )
+
+
+def _parse_pair(text: str) -> tuple[str, str]:
+    ours, equals, theirs = text.partition("=")
+    if not equals or not ours or not theirs:
+        raise ToileError(f"--column {text}", "is not OURS=THEIRS", "write, for example, --column title=name")
+    return ours, theirs
+
+
+def _describe_commas(num_commas: int) -> str:
+    return f", {num_commas} categories with a comma renamed" if num_commas else ""
