@@ -104,7 +104,7 @@ def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: In
 
 
 def ean13(number: int) -> str:
-    """Return 2, eleven digits and the check digit: weights 1, 3, 1, ... to the next ten (GS1 General Specifications)."""
+    """Return 2, eleven digits and the check digit (weights 1, 3, 1, ... to ten; GS1 General Specifications)."""
     digits = f"2{number:0{EAN_DIGITS}d}"
     total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits))
     return f"{digits}{-total % 10}"
