@@ -89,7 +89,7 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
             value
             for value in values
             if rendered_word(value, values[value]) != rendered_word(old, values[old])
-            and _possible(catalog, number, {**choices, name: value})
+            and _is_possible(catalog, number, {**choices, name: value})
         ]
         if possible:
             new = draws.choice(f"{product.product_code}/{name}", possible)

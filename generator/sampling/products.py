@@ -409,7 +409,8 @@ def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict
         named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
         if word is not None:
             drawn[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
-    return tuple(_json_pair("silhouette", category.silhouette) for category in spec.categories), drawn, named
+    silhouettes = tuple("{" + _json_pair("silhouette", category.silhouette) for category in spec.categories)
+    return silhouettes, drawn, named
 
 
 def _json_pair(name: str, value: str) -> str:
