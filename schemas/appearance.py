@@ -72,17 +72,17 @@ SHOWN: dict[str, frozenset[str]] = {name: each.shows | each.cuts.keys() for name
 
 def visible_attributes(silhouette: str, presentation: str = ANY) -> frozenset[str]:
     """The attributes, beside colour, that a picture in this presentation shows: fewer where the product is folded."""
-    folded = presentation == "folded" and "folded" in words_known(silhouette, "presentation")
+    folded = presentation == "folded" and "folded" in cut_words(silhouette, "presentation")
     return RECORDS[silhouette].folded_shows if folded else SHOWN[silhouette]
 
 
-def words_known(silhouette: str, cut: str) -> tuple[str, ...]:
+def cut_words(silhouette: str, cut: str) -> tuple[str, ...]:
     """The words of a cut, beside `any`, that a silhouette draws; what knows no other presentation lies flat."""
     usual = ("flat",) if cut == "presentation" else ()
     return CUTS_OF.get(silhouette, {}).get(cut, usual)
 
 
-def values_shown(silhouette: str, name: str) -> tuple[str, ...]:
+def visible_values(silhouette: str, name: str) -> tuple[str, ...]:
     """The values of a style attribute that this silhouette draws each in its own way (`any` is none of them)."""
     return CUTS_OF[silhouette][name] if name in CUTS else STYLE_VALUES[name]
 

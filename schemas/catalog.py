@@ -15,7 +15,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Len, MaxLen, MinLen
 
-from schemas.appearance import ANY, CUTS, DRAWN, SHOWN, SILHOUETTES, STYLE_VALUES, visible_attributes, words_known
+from schemas.appearance import ANY, CUTS, DRAWN, SHOWN, SILHOUETTES, STYLE_VALUES, cut_words, visible_attributes
 from schemas.documents import Count, OneOf, Pattern, Text, schema
 from schemas.errors import ToileError, json_path, suggest
 from schemas.markets import MARKETS
@@ -277,12 +277,12 @@ class CatalogSpec:
     """What a fitted spec contains of real rows; null for one written by hand."""
 
 
-def drawn_attribute(name: str, attribute: Attribute) -> str | None:
+def rendered_attribute(name: str, attribute: Attribute) -> str | None:
     """Return which rendered attribute it sets, or None for one that only changes title or price."""
     return attribute.draws or (name if name in DRAWN else None)
 
 
-def drawing_word(name: str, value: Value) -> str:
+def rendered_word(name: str, value: Value) -> str:
     """Return the renderer's word for a value."""
     return value.draws or name
 
@@ -367,11 +367,11 @@ def _without_cents(spec: CatalogSpec) -> Iterator[_Complaint]:
 
 def _attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[str]) -> Iterator[_Complaint]:
     at: list[object] = ["attributes", name]
-    drawn = drawn_attribute(name, attribute)
+    drawn = rendered_attribute(name, attribute)
     if sum(value.weight for value in attribute.values.values()) <= 0:
         yield [*at, "values"], "all weights are 0", "give at least one value a weight"
     for key, value in attribute.values.items():
-        word = drawing_word(key, value)
+        word = rendered_word(key, value)
         if drawn == "colour" and not re.fullmatch(r"#[0-9a-f]{6}", word):
             yield [*at, "values", key, "draws"], f"{word!r} is no colour", "write it as '#1f3a5f'"
         elif drawn in STYLE_VALUES and word not in STYLE_VALUES[drawn]:
@@ -384,7 +384,7 @@ def _attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[
                 hint = "rules look at attributes listed before" if other in spec.attributes else suggest(other, earlier)
                 yield [*at, "rules", number, "when"], f"{other!r} is not an attribute listed before {name!r}", hint
                 return
-            if drawn_attribute(other, spec.attributes[other]) == "colour":
+            if rendered_attribute(other, spec.attributes[other]) == "colour":
                 hint = "put the rule on the colour instead, looking at this attribute"
                 yield [*at, "rules", number, "when"], f"{other!r} differs within a design", hint
             for value_name in set(values) - set(spec.attributes[other].values):
@@ -411,7 +411,7 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
                 yield inside, f"unknown value {value_name!r}", suggest(value_name, attribute.values)
             if sum(weights.values()) <= 0:
                 yield inside, "all weights are 0", "give at least one value a weight"
-        drawn = drawn_attribute(name, attribute)
+        drawn = rendered_attribute(name, attribute)
         if drawn is None:
             continue
         if drawn in drawn_by:
@@ -424,11 +424,11 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
             shown = ", ".join(sorted(SHOWN[category.silhouette]))
             yield inside, problem, f"it shows {shown}; or set `hidden: true`"
         if drawn in CUTS and (drawn in SHOWN[category.silhouette] or drawn == "presentation"):
-            yield from _cut(inside, drawn, {drawing_word(key, value) for key, value in chosen.items()}, category)
+            yield from _cut(inside, drawn, {rendered_word(key, value) for key, value in chosen.items()}, category)
         alike: dict[str, float] = {}
         for key, value in chosen.items():
-            if alike.setdefault(drawing_word(key, value), value.price) != value.price and not attribute.hidden:
-                problem = f"gives two prices to what is drawn alike ({drawing_word(key, value)!r})"
+            if alike.setdefault(rendered_word(key, value), value.price) != value.price and not attribute.hidden:
+                problem = f"gives two prices to what is drawn alike ({rendered_word(key, value)!r})"
                 yield inside, problem, "draw them differently, price them alike, or set `hidden: true`"
     yield from _folded(at, category, spec, drawn_by)
     if "colour" not in drawn_by:
@@ -470,12 +470,12 @@ def _words(category: Category, spec: CatalogSpec, name: str | None) -> set[str]:
     """The drawing words of those values; none where the category lacks the attribute."""
     if name is None:
         return set()
-    return {drawing_word(key, spec.attributes[name].values[key]) for key in _chosen(category, spec, name)}
+    return {rendered_word(key, spec.attributes[name].values[key]) for key in _chosen(category, spec, name)}
 
 
 def _cut(at: list[object], cut: str, words: set[str], category: Category) -> Iterator[_Complaint]:
     """A silhouette knows some words of a cut; `any` beside others would name a product by what is not seen."""
-    known = words_known(category.silhouette, cut)
+    known = cut_words(category.silhouette, cut)
     for word in sorted(words - {ANY, *known}):
         yield at, f"a {category.silhouette} has no {cut} {word!r}", f"it draws {', '.join(known)}, or any"
     if ANY in words and len(words) > 1:

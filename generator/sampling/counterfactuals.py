@@ -20,7 +20,7 @@ from generator.render.engine.variation import Variation
 from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import CompiledCatalog, compile_catalog
 from schemas.appearance import ANY, visible_attributes
-from schemas.catalog import SLOT, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
+from schemas.catalog import SLOT, CatalogSpec, Category, rendered_attribute, rendered_word, title_word
 from schemas.counterfactual import NUISANCE, Change, Redraw, Redrawn
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
@@ -85,7 +85,7 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
         possible = [
             value
             for value in values
-            if drawing_word(value, values[value]) != drawing_word(old, values[old])
+            if rendered_word(value, values[value]) != rendered_word(old, values[old])
             and _possible(catalog, number, {**choices, name: value})
         ]
         if possible:
@@ -99,7 +99,7 @@ def _varied(spec: CatalogSpec, category: Category, product: Product) -> Iterator
     presentation = str((product.attributes or {}).get("presentation", ANY))
     shown = {"colour", *visible_attributes(category.silhouette, presentation)}
     for name, attribute in spec.attributes.items():
-        drawn = drawn_attribute(name, attribute)
+        drawn = rendered_attribute(name, attribute)
         if name in category.attributes and drawn is not None and drawn in shown:
             yield name, drawn
 
@@ -109,7 +109,7 @@ def _changed(catalog: CompiledCatalog, category: Category, product: Product, nam
     ratio = values[new].price / values[choices[name]].price
     attributes = {
         **(product.attributes or {}),
-        drawn: drawing_word(new, values[new]),
+        drawn: rendered_word(new, values[new]),
         "choices": {**choices, name: new},
     }
     row = dataclasses.replace(

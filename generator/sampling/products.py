@@ -49,7 +49,7 @@ from generator.sampling.prices import (
 )
 from generator.sampling.streams import Index, integers, uniform
 from generator.sampling.titles import CompiledTitles, compile_titles, fill_templates, join_words, sample_templates
-from schemas.catalog import MISSING_LABEL, CatalogSpec, drawing_word, drawn_attribute
+from schemas.catalog import MISSING_LABEL, CatalogSpec, rendered_attribute, rendered_word
 from schemas.errors import ToileError
 from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, SPLITS, Product, from_batch
 
@@ -105,7 +105,7 @@ def _compiled(named: _Named) -> CompiledCatalog:
     spec, where = named.spec, named.where
     shares = np.array([[category.share for category in spec.categories]])
     attributes = compile_attributes(spec, where)
-    colours = frozenset(n for n, attribute in spec.attributes.items() if drawn_attribute(n, attribute) == "colour")
+    colours = frozenset(n for n, attribute in spec.attributes.items() if rendered_attribute(n, attribute) == "colour")
     return CompiledCatalog(
         spec=spec,
         attributes=attributes,
@@ -400,10 +400,10 @@ def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict
     """
     drawn, named = {}, {}
     for name, attribute in spec.attributes.items():
-        word, values = drawn_attribute(name, attribute), attribute.values.items()
+        word, values = rendered_attribute(name, attribute), attribute.values.items()
         named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
         if word is not None:
-            drawn[name] = (*(_json_pair(word, drawing_word(key, value)) for key, value in values), None)
+            drawn[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
     return tuple(_json_pair("silhouette", category.silhouette) for category in spec.categories), drawn, named
 
 
