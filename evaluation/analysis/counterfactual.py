@@ -268,10 +268,10 @@ def evaluate_counterfactuals(
 
     Raises ToileError, before the model is loaded, where no row can be rendered or `out` holds something else.
     """
-    from generator.sampling.counterfactuals import redrawer
+    from generator.sampling.counterfactuals import make_renderer
 
     began = time.monotonic()
-    redraw = redraw or redrawer(data, spec.seed)
+    redraw = redraw or make_renderer(data, spec.seed)
     assert (spec.protocols, spec.controls) == (("generate",), ()), spec
     inputs = run_inputs(model, data, spec)
     if _is_finished(out, force=force) and not force:

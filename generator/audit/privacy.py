@@ -5,7 +5,7 @@ question is asked about the other half and the holdout. The result is what no le
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from generator.audit.rows import (
     measure_neighbours,
     self_information,
 )
-from schemas.audit import PRIVACY, Bounds, Check, Diagnostic, Hit
+from schemas.audit import PRIVACY, Bounds, Check, Diagnostic
 from schemas.catalog import CatalogSpec
 from schemas.util.stats import holm
 
@@ -90,35 +90,35 @@ def _release_half(real: RealCatalog) -> tuple[RealCatalog, AuditTable]:
 
 
 def _check_verbatim(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Findings:
-    found = verbatim.find_shared(real.table, synthetic)
-    control = verbatim.find_shared(real.members, real.holdout)
-    most = max(bounds.hits, verbatim.max_shared_by_chance(found.codes_by_chance, bounds.codes_p))
-    questions: tuple[tuple[str, Sequence[Hit], Sequence[Hit], int, str], ...] = (
-        (
-            "shared_codes",
-            *(found.codes, control.codes, most),
-            f"Product codes that are real codes; random codes would give {found.codes_by_chance:.2g}",
-        ),
-        (
-            "verbatim_products",
-            *(found.products, control.products, bounds.hits),
-            "Real product codes with their real title",
-        ),
-        (
-            "verbatim_urls",
-            *(found.urls, control.urls, bounds.hits),
-            "Paths of item and image URLs that are real paths, on any host",
-        ),
-    )
+    """Check for verbatim codes, products and URLs; the control compares real train with the real holdout."""
+    found, control = verbatim.find_shared(real.table, synthetic), verbatim.find_shared(real.members, real.holdout)
+    max_codes = max(bounds.hits, verbatim.max_shared_by_chance(found.codes_by_chance, bounds.codes_p))
+    chance = f"random codes would give {found.codes_by_chance:.2g}"
+    end = "lower is better; real train against real holdout gives {}"
     checks = [
-        count_check(name, hits, control, bound, f"{text}; lower is better; real train against real holdout gives {{}}")
-        for name, hits, control, bound, text in questions
+        count_check(
+            "shared_codes", found.codes, control.codes, max_codes, f"Product codes that are real codes; {chance}; {end}"
+        ),
+        count_check(
+            "verbatim_products",
+            found.products,
+            control.products,
+            bounds.hits,
+            f"Real product codes with their real title; {end}",
+        ),
+        count_check(
+            "verbatim_urls",
+            found.urls,
+            control.urls,
+            bounds.hits,
+            f"Paths of item and image URLs that are real paths, on any host; {end}",
+        ),
     ]
-    listed = [hit for _, hits, *_ in questions for hit in hits[:MAX_HITS]]
-    return Findings(checks=checks, hits=listed)
+    return Findings(checks=checks, hits=[*found.codes[:MAX_HITS], *found.products[:MAX_HITS], *found.urls[:MAX_HITS]])
 
 
 def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
+    """Run the replay tests; their p-values are adjusted by Holm's method."""
     tests, controls = comparison.replay_tests(), control.replay_tests()
     adjusted = holm([test.p for test in tests])
     checks = []
@@ -164,6 +164,7 @@ def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds)
 
 
 def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
+    """Check the best attack by AUC (bound: normal approximation of the rank test) and by true positive rate (exact)."""
     attacks, others = comparison.attacks(), control.attacks()
     member = comparison.real.member
     m, h = int(member.sum()), int((~member).sum())
@@ -293,6 +294,7 @@ def check_spec(
 
 
 def _check_influence(influence: refits.Influence, k: int, bounds: Bounds) -> Findings:
+    """Check how much the spec changes without single families; every share has at least `k` families behind it."""
     most = math.log(k / (k - 1)) + 0.01 if k > 1 else math.inf
     together = math.log(2) + 0.01 if k > 1 else math.inf
     text = (
