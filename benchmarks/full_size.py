@@ -2,9 +2,9 @@
 
     python benchmarks/full_size.py FOLDER [--device cpu] [--size full] > benchmarks/results/full_size_HOST_DATE.json
 
-FOLDER receives a seed-drawn checkpoint of 4,146,621,440 parameters in bfloat16 (8.3 GB; it is used again if there) and
-a small catalog. Every part runs in a process of its own, so its peak of memory is its own. Nothing is downloaded. Talk
-goes to stderr, one JSON document to stdout.
+FOLDER gets a checkpoint of 4,146,621,440 random parameters in bfloat16 (8.3 GB; used again where it exists) and a small
+catalog. Every part runs in its own process, so its memory peak is its own. Nothing is downloaded. Messages go to
+stderr, one JSON document to stdout.
 """
 
 import argparse
@@ -40,10 +40,10 @@ CANDIDATES = [f"Product: Belted coat, Category: {name}, Full Price:" for name in
 
 def main() -> None:
     """Run the parts one after the other and print their results."""
-    parser = argparse.ArgumentParser(description="The whole thread at the published size, with seed-drawn weights.")
+    parser = argparse.ArgumentParser(description="The full pipeline at the published size, with random weights.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--size", choices=["full", "tiny"], default="full", help="tiny tries the script itself")
+    parser.add_argument("--size", choices=["full", "tiny"], default="full", help="tiny tests the script itself")
     arguments = parser.parse_args()
     parts: list[tuple[str, Callable[[Path, str, str], dict[str, Any]]]] = [
         ("write", write), ("fingerprint", fingerprint), ("load", load), ("generate", generate),
@@ -52,16 +52,18 @@ def main() -> None:
     found = {}
     for name, part in parts:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found[name] = pool.apply(measured, (part, arguments.folder, arguments.device, arguments.size))
+            found[name] = pool.apply(measure_part, (part, arguments.folder, arguments.device, arguments.size))
         print(name, found[name], file=sys.stderr, flush=True)
     document = {
         "what": "full_size", "command": " ".join(["python", *sys.argv]), "size": arguments.size,
-        "device": arguments.device, "parts": found, **environment(),
+        "device": arguments.device, "parts": found, **describe_environment(),
     }  # fmt: skip
     print(json.dumps(document, indent=1))
 
 
-def measured(part: Callable[[Path, str, str], dict[str, Any]], folder: Path, device: str, size: str) -> dict[str, Any]:
+def measure_part(
+    part: Callable[[Path, str, str], dict[str, Any]], folder: Path, device: str, size: str
+) -> dict[str, Any]:
     """Return a part's result, its seconds, and its peak memory in GB (on the CPU with the pages of mapped files)."""
     began = time.monotonic()
     found = part(folder, device, size)
@@ -145,7 +147,7 @@ def batch_of(processor: Any, image: Image.Image, device: str) -> dict[str, torch
     }
 
 
-def environment() -> dict[str, Any]:
+def describe_environment() -> dict[str, Any]:
     """Return the machine and the versions."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)

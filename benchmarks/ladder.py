@@ -1,14 +1,13 @@
-"""What does each way to train faster bring on one GPU, and is training as fast as predicted?
+"""How much does each speed-up of training gain on one GPU, and is training as fast as predicted?
 
     PYTHONPATH=. python benchmarks/ladder.py --out ladder_h200_DATE.json [--rungs NAME ...] [--budget 480]
     python benchmarks/ladder.py --out tried.json --tiny
 
-Each rung adds one thing to the one before it, from what is commonly done to everything at once; the last ones, which
-bear targets, are what we aim at. Every rung carries the prediction that was written down before it was measured, with
-the reason. Weights are drawn from a seed (nothing is downloaded), images are made in memory. Where a step does not
-fit into memory, the micro-batch is halved until it does, and that is recorded. The file is written after each rung;
-another call with the same file measures what is still missing, or again what --rungs names. Needs torch, transformers
-and peft only.
+Each rung adds one thing to the rung before, from what is common to everything together; the last rungs have targets.
+Every rung has a prediction with its reason, written before the measurement. Weights are random (nothing is downloaded),
+images are made in memory. Where a step does not fit into memory, the micro-batch is halved until it does, and the file
+records it. The file is written after each rung; another call with the same file measures the missing rungs, or again
+those that --rungs names. Needs only torch, transformers and peft.
 """
 
 import argparse
@@ -172,7 +171,7 @@ def main() -> None:
     """Measure the rungs and write the file after each."""
     parser = argparse.ArgumentParser(description="The ladder of speed-ups, each predicted and measured.")
     parser.add_argument("--out", type=Path, required=True, help="JSON file, continued if it is there")
-    parser.add_argument("--rungs", nargs="+", choices=[rung.name for rung in RUNGS], help="these alone, also again")
+    parser.add_argument("--rungs", nargs="+", choices=[rung.name for rung in RUNGS], help="only these, also again")
     parser.add_argument("--budget", type=float, default=480.0, help="seconds after which no rung is begun")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--micro-batch-size", type=int, help="tried first; the whole batch by default")
@@ -180,12 +179,12 @@ def main() -> None:
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--device", default="cuda")
     parser.add_argument(
-        "--tiny", action="store_true", help="the tiny model on the CPU without compile: tries the script"
+        "--tiny", action="store_true", help="the tiny model on the CPU without compile, to test the script"
     )
-    climb(parser.parse_args())
+    measure_missing_rungs(parser.parse_args())
 
 
-def climb(options: argparse.Namespace) -> None:
+def measure_missing_rungs(options: argparse.Namespace) -> None:
     """Measure all requested rungs that the file lacks."""
     began = time.monotonic()
     device = "cpu" if options.tiny else options.device
@@ -197,20 +196,20 @@ def climb(options: argparse.Namespace) -> None:
         "rungs": document.get("rungs", {}),
     }  # fmt: skip
     print(f"{document['device']}: {peak:.4g} TFLOP/s in square bfloat16 products", file=sys.stderr, flush=True)
-    for rung, spec in zip(RUNGS, specs(options), strict=True):
+    for rung, spec in zip(RUNGS, make_specs(options), strict=True):
         wanted = rung.name in options.rungs if options.rungs else rung.name not in document["rungs"]
         if not wanted:
             continue
         if time.monotonic() - began > options.budget:
-            print(f"{rung.name} and what follows: left for another call", file=sys.stderr)
+            print(f"{rung.name} and the following rungs: not measured in this call", file=sys.stderr)
             break
-        document["rungs"][rung.name] = measure(rung, spec, options, peak, device)
-        judge(document["rungs"])
+        document["rungs"][rung.name] = measure_rung(rung, spec, options, peak, device)
+        check_predictions(document["rungs"])
         options.out.write_text(json.dumps(document, indent=1) + "\n")
-        print(line(rung.name, document["rungs"][rung.name]), file=sys.stderr, flush=True)
+        print(format_rung(rung.name, document["rungs"][rung.name]), file=sys.stderr, flush=True)
 
 
-def specs(options: argparse.Namespace) -> list[TrainingSpec]:
+def make_specs(options: argparse.Namespace) -> list[TrainingSpec]:
     """Return the spec of each rung."""
     base = TrainingSpec(
         mix=(MixSource(data=SYNTHETIC),),
@@ -231,13 +230,15 @@ def specs(options: argparse.Namespace) -> list[TrainingSpec]:
     return found
 
 
-def measure(rung: Rung, spec: TrainingSpec, options: argparse.Namespace, peak: float, device: str) -> dict[str, Any]:
+def measure_rung(
+    rung: Rung, spec: TrainingSpec, options: argparse.Namespace, peak: float, device: str
+) -> dict[str, Any]:
     """Return a rung's figures, or its error; use smaller micro-batches where memory is too small."""
     if options.tiny:
         spec = dataclasses.replace(spec, speed=dataclasses.replace(spec.speed, compile=False))
     micro = min(spec.micro_batch_size or spec.batch_size, spec.batch_size)
     too_large: list[int] = []
-    found: dict[str, Any] = {"prediction": prediction(rung), "too_large_micro_batches": too_large}
+    found: dict[str, Any] = {"prediction": prediction_record(rung), "too_large_micro_batches": too_large}
     began = time.monotonic()
     while micro:
         if spec.speed.compile:
@@ -266,12 +267,12 @@ def measure(rung: Rung, spec: TrainingSpec, options: argparse.Namespace, peak: f
     return {**found, "error": "not even one example fits into memory"}
 
 
-def prediction(rung: Rung) -> dict[str, Any]:
+def prediction_record(rung: Rung) -> dict[str, Any]:
     """Return the prediction as it was written."""
     return {"ratio": rung.ratio, "samples_per_second": rung.samples_per_second, "target": rung.target, "why": rung.why}
 
 
-def judge(rungs: dict[str, Any]) -> None:
+def check_predictions(rungs: dict[str, Any]) -> None:
     """Record for each rung whether its prediction held: a ratio within its bounds, a rate at most 5 % too low."""
     for before, rung in zip([None, *RUNGS], RUNGS, strict=False):
         found = rungs.get(rung.name, {})
@@ -288,7 +289,7 @@ def judge(rungs: dict[str, Any]) -> None:
             found["target_reached"] = now >= rung.target
 
 
-def line(name: str, found: dict[str, Any]) -> str:
+def format_rung(name: str, found: dict[str, Any]) -> str:
     """Return one rung as a line of text."""
     if "error" in found:
         return f"{name:38}{found['error']}"
@@ -296,11 +297,11 @@ def line(name: str, found: dict[str, Any]) -> str:
     return (
         f"{name:38}{found['samples_per_second']:8.3g} samples/s {ratio:6} {found['tflops']:7.4g} TFLOP/s "
         f"({found['share_of_peak']:.1%})  {found['memory_gb']:.1f} GB  micro-batch {found['micro_batch_size']}  "
-        f"waiting {found['waiting_share']:.1%}  {predicted(found['prediction'])}"
+        f"waiting {found['waiting_share']:.1%}  {format_prediction(found['prediction'])}"
     )
 
 
-def predicted(prediction: dict[str, Any]) -> str:
+def format_prediction(prediction: dict[str, Any]) -> str:
     """Return the prediction in a few characters."""
     ratio: Sequence[float] | None = prediction["ratio"]
     return f"predicted x{ratio[0]}-{ratio[1]}" if ratio else f"predicted {prediction['samples_per_second']}/s"

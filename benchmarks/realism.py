@@ -88,10 +88,10 @@ def prepare(pictures: Iterable[Image.Image], labels: Labels) -> PreparedImages:
     """Segment every product and centre it on white; keep the whole image too."""
     start, side = time.process_time(), realism_features.SIDE
     images, whole, shapes = [], [], []
-    for picture in pictures:
-        mask = segment(picture)
-        images.append(normalize(picture, mask, side))
-        whole.append(np.asarray(ImageOps.pad(picture, (side, side), Image.Resampling.BOX, color="white")))
+    for photo in pictures:
+        mask = segment(photo)
+        images.append(normalize(photo, mask, side))
+        whole.append(np.asarray(ImageOps.pad(photo, (side, side), Image.Resampling.BOX, color="white")))
         shapes.append(measure_shape(mask) if is_plausible(mask) else None)
     spent = time.process_time() - start
     return PreparedImages(images=np.array(images), whole=np.array(whole), labels=labels, shapes=shapes, cpu_s=spent)

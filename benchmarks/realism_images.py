@@ -159,9 +159,9 @@ class RealPhotos:
         """Yield upright RGB images, at most `MAX_SIDE` pixels long."""
         for path in self.paths:
             with Image.open(path) as file:
-                picture = ImageOps.exif_transpose(file).convert("RGB")
-            picture.thumbnail((MAX_SIDE, MAX_SIDE))
-            yield picture
+                photo = ImageOps.exif_transpose(file).convert("RGB")
+            photo.thumbnail((MAX_SIDE, MAX_SIDE))
+            yield photo
 
     def second_half(self) -> npt.NDArray[np.bool_]:
         """Return True for the half of each class (by a hash of the names) that nobody looked at during improvements."""

@@ -36,11 +36,11 @@ class Shape:
     """Share of its convex hull that it covers."""
 
 
-def segment(picture: Image.Image) -> Mask:
+def segment(photo: Image.Image) -> Mask:
     """Return the mask of the product, at the size of the image reduced to `WORK_SIDE`."""
-    scale = WORK_SIDE / max(picture.size)
-    width, height = (max(8, round(side * scale)) for side in picture.size)
-    small = np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.float32)
+    scale = WORK_SIDE / max(photo.size)
+    width, height = (max(8, round(side * scale)) for side in photo.size)
+    small = np.asarray(photo.resize((width, height), Image.Resampling.BOX), np.float32)
     lab = to_lab(np.asarray(small / 255, np.float32))
     y, x = np.mgrid[:height, :width]
     u, v = (x + 0.5) / width * 2 - 1, (y + 0.5) / height * 2 - 1
@@ -76,18 +76,18 @@ def measure_shape(mask: Mask) -> Shape:
     return Shape(aspect=float(width / height), fill=area / float(width * height), solidity=area / _hull_area(mask))
 
 
-def normalize(picture: Image.Image, mask: Mask, side: int) -> npt.NDArray[np.uint8]:
+def normalize(photo: Image.Image, mask: Mask, side: int) -> npt.NDArray[np.uint8]:
     """Return the product alone on white, centred in a square: RGB and mask, shape (side, side, 4).
 
     Where segmentation fails, return the image unchanged with a mask of ones.
     """
     if not is_plausible(mask):
         mask = np.ones_like(mask)
-    cover = Image.fromarray(np.asarray(mask * 255, np.uint8)).resize(picture.size, Image.Resampling.BILINEAR)
+    cover = Image.fromarray(np.asarray(mask * 255, np.uint8)).resize(photo.size, Image.Resampling.BILINEAR)
     left, top, right, bottom = _box(cover)
     scale = 0.92 * side / max(right - left, bottom - top)
     size = max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale))
-    part = picture.crop((left, top, right, bottom)).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    part = photo.crop((left, top, right, bottom)).resize(size, Image.Resampling.BOX, reducing_gap=2.0)
     veil = cover.crop((left, top, right, bottom)).resize(size, Image.Resampling.BOX)
     square, whole = Image.new("RGB", (side, side), "white"), Image.new("L", (side, side), 0)
     place = (side - size[0]) // 2, (side - size[1]) // 2

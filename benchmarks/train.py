@@ -1,13 +1,14 @@
-"""How much faster do the switches of a training run make it on the CPU, together and each alone?
+"""How much faster do the speed switches make training on the CPU, together and each alone?
 
     python benchmarks/train.py [--rounds 14] > benchmarks/results/train_2cores_DATE.json
 
-The same model with the same weights and data: once as it is commonly done (eager attention under a dense mask, logits
-everywhere, empty tiles through the whole vision tower, images as normalised tiles), once with everything on, once
-with each switch alone, and once more as at first, which shows the noise. All variants take a step in turn in one
-process, so that a busy machine slows all of them alike; medians over the rounds, after two that do not count. A step in
-which two variants find different losses ends it all. The images fill 2 of 4 tiles. Left out are compile (minutes on a
-CPU), checkpointing (trades time for memory) and cast_once (nothing to cast in float32): benchmarks/ladder.py has them.
+All variants train the same model with the same weights and data. The plain one does what is common: eager attention
+with a dense mask, logits at all positions, empty tiles through the whole vision tower, images as normalized tiles. The
+others have all switches on, or one switch; the plain one runs twice, which shows the noise. The variants take their
+steps in turn in one process, so a busy machine slows all of them equally. Figures are medians over the rounds, after
+two warm-up rounds. The benchmark fails where two variants have different losses. The images fill 2 of 4 tiles. It
+leaves out compile (minutes on a CPU), checkpointing (trades time for memory) and cast_once (nothing to cast in
+float32): benchmarks/ladder.py has them.
 """
 
 import argparse
@@ -41,7 +42,7 @@ SWITCHES = (
 )  # fmt: skip
 ALL_OFF = SpeedSpec(**dict.fromkeys((field.name for field in dataclasses.fields(SpeedSpec)), False))
 NUM_CROPS = 4
-PICTURE_PX = (448, 224)
+IMAGE_PX = (448, 224)
 WARMUP = 2
 CLOSE = 1e-3
 
@@ -59,14 +60,14 @@ def main() -> None:
         **{name: dataclasses.replace(ALL_OFF, **{name: True}) for name in SWITCHES},
         "off, once more": ALL_OFF,
     }
-    timings = in_turn({name: steps(speed, options) for name, speed in speeds.items()}, options.rounds)
-    found = {name: figures(timings[name], timings["everything off"]) for name in speeds}
+    timings = run_in_turn({name: train_variant(speed, options) for name, speed in speeds.items()}, options.rounds)
+    found = {name: summarize_variant(timings[name], timings["everything off"]) for name in speeds}
     for name, each in found.items():
         print(f"{name:18}{each['samples_per_second']:7.2f} samples/s  x{each['ratio']:.2f}", file=sys.stderr)
-    print(json.dumps(document(found, options), indent=1))
+    print(json.dumps(make_document(found, options), indent=1))
 
 
-def in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str, list[StepTiming]]:
+def run_in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str, list[StepTiming]]:
     """Run one step of each variant in turn, repeatedly. Raises RuntimeError where the losses of a step differ."""
     timings: dict[str, list[StepTiming]] = {name: [] for name in variants}
     for number in range(WARMUP + rounds):
@@ -78,7 +79,7 @@ def in_turn(variants: dict[str, Iterator[StepTiming]], rounds: int) -> dict[str,
     return timings
 
 
-def steps(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]:
+def train_variant(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]:
     """Return an iterator over the steps of one variant."""
     spec = TrainingSpec(
         mix=(MixSource(data=SYNTHETIC),),
@@ -87,18 +88,18 @@ def steps(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[StepTiming]
         num_crops=NUM_CROPS,
         speed=speed,
     )
-    config = model_config()
-    bare = assemble(config, init_weights(config, spec.seed), dtype=torch.float32, device="cpu")
-    bare.name_or_path = bare.config._name_or_path = spec.model
+    config = make_config()
+    base = assemble(config, init_weights(config, spec.seed), dtype=torch.float32, device="cpu")
+    base.name_or_path = base.config._name_or_path = spec.model
     if not speed.causal_attention:
-        for part in (bare.config, bare.config.vision_config):
+        for part in (base.config, base.config.vision_config):
             part._attn_implementation = "eager"
-    model, masters = make_trainable(bare, spec, RANKS)
+    model, masters = make_trainable(base, spec, RANKS)
     loaded = LoadedModel(model=model, masters=masters, processor=tiny_processor(config, num_crops=NUM_CROPS))
-    return run_timed_steps(spec, loaded, open_sources(spec, PICTURE_PX), RANKS, 0)
+    return run_timed_steps(spec, loaded, open_sources(spec, IMAGE_PX), RANKS, 0)
 
 
-def model_config() -> Phi3VConfig:
+def make_config() -> Phi3VConfig:
     """Return sizes between tiny and full size, with the published vocabulary: 21 million parameters."""
     tiny = tiny_config()
     tower = tiny.vision_config.to_dict() | {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 6}
@@ -120,7 +121,7 @@ def model_config() -> Phi3VConfig:
     )
 
 
-def figures(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any]:
+def summarize_variant(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any]:
     """Return medians of one variant, and quartiles of its ratio to the plain one, round by round."""
     seconds = [timing.seconds for timing in timings[WARMUP:]]
     ratios = [before.seconds / after for before, after in zip(plain[WARMUP:], seconds, strict=True)]
@@ -134,17 +135,17 @@ def figures(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any
     }
 
 
-def document(found: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def make_document(found: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
     """Return the result with the versions and settings it depends on."""
     head = ["git", "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(head, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
     with torch.device("meta"):
         from finetune.phi3v.modeling import Phi3VForCausalLM
 
-        parameters = sum(parameter.numel() for parameter in Phi3VForCausalLM(model_config()).parameters())
+        parameters = sum(parameter.numel() for parameter in Phi3VForCausalLM(make_config()).parameters())
     return {
         "what": "train", "command": " ".join(["python", *sys.argv]), "variants": found, "rounds": options.rounds,
-        "batch_size": options.batch_size, "parameters": parameters, "picture_px": PICTURE_PX, "num_crops": NUM_CROPS,
+        "batch_size": options.batch_size, "parameters": parameters, "picture_px": IMAGE_PX, "num_crops": NUM_CROPS,
         "device": device_name("cpu"), "commit": commit.stdout.strip(),
         "versions": versions("torch", "transformers", "peft"),
     }  # fmt: skip

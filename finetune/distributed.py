@@ -72,6 +72,10 @@ class Ranks:
         self.total(0)
 
 
+ALONE = Ranks()
+"""A run of one process on the CPU."""
+
+
 @contextlib.contextmanager
 def init_process_group(device: str | None, *, timeout: datetime.timedelta = TRAINING_TIMEOUT) -> Iterator[Ranks]:
     """Join the processes that torchrun started, or run alone; leave the group at the end.

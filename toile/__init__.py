@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from finetune.train import train
     from generator.audit.run import audit
     from generator.catalog.generate import generate
-    from generator.fit.fit_spec import FitOptions, fit
+    from generator.fit.fit_spec import FitOptions, fit, write_spec
     from generator.ingest.fetch import FetchOptions
     from generator.ingest.fetch import fetch_dataset as fetch
     from generator.ingest.import_table import import_table
@@ -62,6 +62,7 @@ __all__ = [
     "product",
     "score",
     "train",
+    "write_spec",
 ]
 
 _SOURCES = {
@@ -87,6 +88,7 @@ _SOURCES = {
     "product": "generator.sampling.products:product",
     "score": "evaluation.metrics.scores:score",
     "train": "finetune.train:train",
+    "write_spec": "generator.fit.fit_spec:write_spec",
 }
 """Public name -> module and name in it."""
 _PACKAGES = ("schemas", "generator", "finetune", "evaluation")

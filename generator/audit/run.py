@@ -60,10 +60,10 @@ class PageData:
 
 
 def audit(
-    real_folder: Path,
-    synthetic_folder: Path,
+    real_folder: Path | str,
+    synthetic_folder: Path | str,
     *,
-    out: Path | None = None,
+    out: Path | str | None = None,
     spec: CatalogSpec | None = None,
     spec_name: str | None = None,
     bounds: Bounds | None = None,
@@ -88,6 +88,7 @@ def audit(
         ToileError: if a folder cannot be audited, or scikit-learn is not installed.
     """
     require_sklearn()
+    real_folder, synthetic_folder, out = Path(real_folder), Path(synthetic_folder), None if out is None else Path(out)
     bounds = bounds or Bounds()
     progress("reading rows")
     real, synthetic = read_real_catalog(real_folder), read_synthetic(synthetic_folder)

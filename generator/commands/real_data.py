@@ -16,7 +16,6 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _EXISTING_FOLDER = _CATALOG = click.Path(exists=True, file_okay=False, path_type=Path)
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _DATASET = "DBQ/Burberry.Product.prices.United.States"
-_USER_AGENT = "toile/{version} (fetches the images of a catalog once, for private study)"
 _POLICY = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "allow_private", "proxy")
 """Options of fetch that are fields of FetchPolicy under the same name."""
 
@@ -85,7 +84,7 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
     from generator.ingest.import_table import import_table
 
     ctx.with_resource(exclusive_lock(resolve_folder(out)))
-    reading = _take_import_options(options, table.stem)
+    reading = _take_import_options(options)
     with progress_bar("reading", None, quiet=is_quiet(ctx)) as advance:
         result = import_table(table, out, reading, force=force, progress=advance)
     for row in result.rejected[:5]:
@@ -143,17 +142,13 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     Example:
       toile fetch DBQ/Burberry.Product.prices.United.States --limit 200 --out data/burberry
     """
-    from importlib.metadata import version
-
     from generator.ingest.downloads import FetchPolicy
     from generator.ingest.fetch import FetchOptions, Reporter, fetch_dataset
     from generator.ingest.fetch_rows import Coverage, format_coverage
 
-    name = Path(dataset.partition("@")[0]).stem if Path(dataset).is_file() else _dataset_name(dataset)
-    reading = _take_import_options(options, name)
-    agent = options.pop("user_agent") or _USER_AGENT.format(version=version("toile"))
+    reading = _take_import_options(options)
     policy = FetchPolicy(
-        user_agent=agent,
+        user_agent=options.pop("user_agent") or "",
         timeout_seconds=options.pop("timeout"),
         **{name: options.pop(name) for name in _POLICY},
     )
@@ -333,7 +328,7 @@ def audit(
         ctx.exit(1)
 
 
-def _take_import_options(options: dict[str, Any], name: str) -> Any:
+def _take_import_options(options: dict[str, Any]) -> Any:
     """Remove the options of `_reading_options` (and `--images`) from `options`; return them as ImportOptions."""
     from generator.ingest.import_table import load_category_map
     from generator.ingest.rows import ImportOptions
@@ -343,14 +338,9 @@ def _take_import_options(options: dict[str, Any], name: str) -> Any:
     return ImportOptions(
         columns=dict(_parse_pair(text) for text in columns),
         categories=None if categories is None else load_category_map(categories),
-        source=options.pop("source") or name,
+        source=options.pop("source") or "",
         **{key: options.pop(key) for key in taken if key in options},
     )
-
-
-def _dataset_name(dataset: str) -> str:
-    """Return the name of a data set without owner and revision."""
-    return dataset.partition("@")[0].rstrip("/").rpartition("/")[2] or dataset
 
 
 def _parse_pair(text: str) -> tuple[str, str]:

@@ -74,12 +74,13 @@ class Fit:
     """For people; with epsilon they depend on noisy counts only."""
 
 
-def fit(folder: Path, options: FitOptions, mechanism: Mechanism | None = None) -> Fit:
+def fit(folder: Path | str, options: FitOptions | None = None, mechanism: Mechanism | None = None) -> Fit:
     """Fit a catalog spec to the train split of a catalog folder.
 
     `mechanism` releases the statistics; by default it follows from the options. Raises ToileError if there is nothing
     to fit, or if the noise hides every category.
     """
+    folder, options = Path(folder), options or FitOptions()
     if mechanism is None:
         mechanism = NoNoise() if options.epsilon is None else OpenDPMechanism(options.epsilon, options.delta)
     currency, country = _find_market(folder, options, mechanism)
@@ -129,8 +130,9 @@ def to_yaml(fit: Fit) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_spec(fit: Fit, out: Path) -> None:
+def write_spec(fit: Fit, out: Path | str) -> None:
     """Write a fitted spec as YAML, atomically. Raises ToileError if the spec does not compile."""
+    out = Path(out)
     text = to_yaml(fit)
     compile_catalog(from_document(parse_document(text, str(out), is_json=False), "catalog", str(out)), str(out))
     with storage_errors(out):

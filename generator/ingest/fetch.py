@@ -1,7 +1,6 @@
 """Fetch a table of image URLs, from a hub or from disk, and its images into a catalog.
 
-    fetch_dataset("owner/name", Path("data/shop"), FetchOptions(reading=ImportOptions(columns={}, source="shop"),
-                  policy=FetchPolicy()))
+    fetch_dataset("owner/name", "data/shop", FetchOptions(limit=200))
 
 Rows are read and checked before anything is asked for. The images go into `.downloads` with a journal, so that a killed
 run asks only for what is missing. Then every row is either in the catalog or in `extra/rejected.jsonl`, and counted in
@@ -15,7 +14,8 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -71,8 +71,8 @@ _ADVICE = {
 class FetchOptions:
     """What is fetched, and which coverage is enough."""
 
-    reading: ImportOptions
-    policy: FetchPolicy
+    reading: ImportOptions = field(default_factory=ImportOptions)
+    policy: FetchPolicy = field(default_factory=FetchPolicy)
     limit: int | None = None
     """The first rows of the table only."""
     files: tuple[str, ...] = ()
@@ -134,8 +134,8 @@ class Source:
 
 def fetch_dataset(
     dataset: str,
-    out: Path,
-    options: FetchOptions,
+    out: Path | str,
+    options: FetchOptions | None = None,
     *,
     force: bool = False,
     reporter: Reporter | None = None,
@@ -148,6 +148,7 @@ def fetch_dataset(
             answering, no image was found, or fewer than `min_coverage`. What was fetched by then stays in the folder,
             and the same call continues.
     """
+    out, options = Path(out), _with_defaults(options or FetchOptions(), dataset)
     check_rate(options.reading)
     reporter, environment, began = reporter or Reporter(), environment or Environment(), time.monotonic()
     source = find_source(dataset, options.files, reporter.say)
@@ -233,6 +234,16 @@ def _describe_file(folder: Path, file: str) -> dict[str, Any]:
         return {"path": file, "num_bytes": path.stat().st_size, "sha256": file_sha256(path)}
     except OSError as error:
         raise ToileError(str(path), f"cannot be read: {error.strerror}", "check the file") from error
+
+
+def _with_defaults(options: FetchOptions, dataset: str) -> FetchOptions:
+    """Name the source of the rows after the data set, and this program as the user agent, where they are empty."""
+    name, policy = dataset.partition("@")[0], options.policy
+    name = Path(name).stem if Path(dataset).is_file() else name.rstrip("/").rpartition("/")[2] or dataset
+    reading = options.reading if options.reading.source else replace(options.reading, source=name)
+    agent = f"toile/{version('toile')} (fetches the images of a catalog once, for private study)"
+    policy = policy if policy.user_agent else replace(policy, user_agent=agent)
+    return replace(options, reading=reading, policy=policy)
 
 
 def _remove_downloads(out: Path, options: FetchOptions) -> None:

@@ -1,6 +1,6 @@
 """Import a table with image files as a catalog, in the same shards as a generated one.
 
-    import_table(Path("shop/products.csv"), Path("data/shop"), ImportOptions(columns={}, source="shop"))
+    import_table("shop/products.csv", "data/shop", ImportOptions(currency="USD"))
 
 Every rejected row is listed with its number and reason in `extra/rejected.jsonl`; too many of them stop the import.
 Rows that share a title or an image form one family and never cross a split.
@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +56,9 @@ class ImportResult:
 
 
 def import_table(
-    table: Path,
+    table: Path | str,
     out: Path | str | Folder,
-    options: ImportOptions,
+    options: ImportOptions | None = None,
     *,
     force: bool = False,
     progress: Callable[[int], None] = lambda n: None,
@@ -68,14 +68,16 @@ def import_table(
     Args:
         table: A file or folder that `generator.ingest.tables` reads.
         out: Folder or URL of the catalog.
-        options: How the table is read.
+        options: How the table is read; the defaults if None.
         force: Replace another catalog in `out`.
         progress: Called with the number of rows just checked.
 
     Raises:
         ToileError: The table cannot be read, a column is missing, or more than `max_bad` of the rows are bad.
     """
+    table, options = Path(table), options or ImportOptions()
     check_rate(options)
+    options = options if options.source else replace(options, source=table.stem)
     began, out = time.monotonic(), resolve_folder(out)
     rows = read_table(table, options.encoding)
     theirs = set().union(*(row.keys() for row in rows[:1000]))

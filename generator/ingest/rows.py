@@ -13,7 +13,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +35,10 @@ class ImportOptions:
 
     images: Path | None = None
     """Folder that image paths are relative to; by default the folder of the table."""
-    columns: Mapping[str, str]
+    columns: Mapping[str, str] = field(default_factory=dict)
     """Our column name -> theirs, where they differ."""
-    source: str
-    """Name kept with every row."""
+    source: str = ""
+    """Name kept with every row; the name of the table or data set where it is empty."""
     currency: str | None = None
     """Currency of the resulting rows; by default that of the table."""
     rate: float | None = None

@@ -1,6 +1,8 @@
 """The mixed stream is a pure function of sizes, weights and seed, keeps its weights and repeats no row early."""
 
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -148,3 +150,10 @@ def test_mix_golden_order() -> None:
     assert source.tolist() == GOLDEN_SOURCE
     assert row.tolist() == GOLDEN_ROW
     assert Counter(source.tolist()) == {0: 8, 1: 4}
+
+
+def test_training_on_catalogs_imports_no_numba() -> None:
+    """Only a catalog spec in the mix renders images; a GPU machine that trains on catalogs may lack numba."""
+    code = "import sys; import finetune.train, finetune.benchmark; print('numba' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "False"

@@ -175,3 +175,26 @@ def test_process_shares_partition_the_step(catalog: Path, tmp_path: Path) -> Non
     with pytest.raises(ToileError, match="cannot share evenly") as caught:
         titles(4, 0)
     assert "multiple of 4" in caught.value.hint
+
+
+def test_ranks_own_batches_and_devices(monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks = [Ranks(rank=rank, size=3, local_rank=rank) for rank in range(3)]
+    assert [[each.owns_batch(number) for each in ranks].count(True) for number in range(7)] == [1] * 7
+    assert [each.first for each in ranks] == [True, False, False]
+    assert ranks[1].assign_device("cuda:5") == "cuda:5"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [each.assign_device(None) for each in ranks] == ["cuda:0", "cuda:1", "cuda:0"]
+    assert Ranks().assign_device(None) is None, "one process alone keeps the choice"
+
+
+def test_one_process_needs_no_torch() -> None:
+    """Evaluation against a server runs on machines without torch."""
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from finetune.distributed import init_process_group\n"
+        "with init_process_group('cpu') as ranks:\n"
+        "    print(ranks.size, ranks.total(3.5), ranks.assign_device(None))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == ["1", "3.5", "None"]

@@ -40,22 +40,22 @@ def options(out: Path, **changes: Any) -> argparse.Namespace:
 
 def by_name(ladder: ModuleType) -> dict[str, TrainingSpec]:
     names = [rung.name for rung in ladder.RUNGS]
-    return dict(zip(names, ladder.specs(options(Path("unused"))), strict=True))
+    return dict(zip(names, ladder.make_specs(options(Path("unused"))), strict=True))
 
 
 def test_each_rung_adds_one_switch(ladder: ModuleType) -> None:
     found = by_name(ladder)
-    climbing = [spec for name, spec in found.items() if not name.startswith("target")]
-    for before, after in itertools.pairwise(climbing):
+    rung_specs = [spec for name, spec in found.items() if not name.startswith("target")]
+    for before, after in itertools.pairwise(rung_specs):
         before_fields, after_fields = (
             {**dataclasses.asdict(spec), **dataclasses.asdict(spec.speed), "speed": None} for spec in (before, after)
         )
         assert sum(before_fields[name] != after_fields[name] for name in after_fields) == 1
-    assert climbing[0].speed == dataclasses.replace(ladder.ALL_OFF, checkpointing=True)
-    assert climbing[0].num_crops == 16
-    assert climbing[-1] == found["target_lora_4_crops"]
+    assert rung_specs[0].speed == dataclasses.replace(ladder.ALL_OFF, checkpointing=True)
+    assert rung_specs[0].num_crops == 16
+    assert rung_specs[-1] == found["target_lora_4_crops"]
     everything = {field.name: field.name != "checkpointing" for field in dataclasses.fields(SpeedSpec)}
-    assert dataclasses.asdict(climbing[-1].speed) == everything
+    assert dataclasses.asdict(rung_specs[-1].speed) == everything
 
 
 def test_ladder_targets(ladder: ModuleType) -> None:
@@ -98,7 +98,7 @@ def test_rungs_record_memory_and_compiler_errors(
     device = Device(room=9)
     monkeypatch.setattr(ladder, "measure_throughput", device)
     monkeypatch.setattr(ladder, "measure_matmul_peak", lambda *_: 790.0)
-    ladder.climb(options(tmp_path / "found.json"))
+    ladder.measure_missing_rungs(options(tmp_path / "found.json"))
     document = json.loads((tmp_path / "found.json").read_text())
     rungs = document["rungs"]
     assert list(rungs) == [rung.name for rung in ladder.RUNGS]
@@ -115,7 +115,7 @@ def test_device_too_small_for_one_example_is_recorded(
     ladder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ladder, "measure_throughput", Device(room=0))
-    ladder.climb(options(tmp_path / "found.json", rungs=["4_crops"], batch_size=4))
+    ladder.measure_missing_rungs(options(tmp_path / "found.json", rungs=["4_crops"], batch_size=4))
     found = json.loads((tmp_path / "found.json").read_text())["rungs"]["4_crops"]
     assert found["too_large_micro_batches"] == [4, 2, 1]
     assert "not even one" in found["error"]
@@ -125,20 +125,20 @@ def test_ladder_file_is_continued(ladder: ModuleType, tmp_path: Path, monkeypatc
     device = Device(room=64)
     monkeypatch.setattr(ladder, "measure_throughput", device)
     out = tmp_path / "found.json"
-    ladder.climb(options(out, rungs=["4_crops", "everything_off_16_crops"]))
-    ladder.climb(options(out, budget=-1.0))
+    ladder.measure_missing_rungs(options(out, rungs=["4_crops", "everything_off_16_crops"]))
+    ladder.measure_missing_rungs(options(out, budget=-1.0))
     assert len(json.loads(out.read_text())["rungs"]) == len(device.asked) == 2
-    ladder.climb(options(out))
+    ladder.measure_missing_rungs(options(out))
     assert len(device.asked) == len(ladder.RUNGS)
-    ladder.climb(options(out))
+    ladder.measure_missing_rungs(options(out))
     assert len(device.asked) == len(ladder.RUNGS)
-    ladder.climb(options(out, rungs=["4_crops"]))
+    ladder.measure_missing_rungs(options(out, rungs=["4_crops"]))
     assert len(device.asked) == len(ladder.RUNGS) + 1
 
 
 def test_one_rung_end_to_end(ladder: ModuleType, tmp_path: Path) -> None:
     asked = options(tmp_path / "found.json", rungs=["everything_off_16_crops"], batch_size=2)
-    ladder.climb(asked)
+    ladder.measure_missing_rungs(asked)
     found = json.loads(asked.out.read_text())["rungs"]["everything_off_16_crops"]
     assert found["settings"]["num_crops"] == 16
     assert found["executed_tflops"] > 1.5 * found["tflops"]
@@ -147,7 +147,7 @@ def test_one_rung_end_to_end(ladder: ModuleType, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_all_rungs_end_to_end(ladder: ModuleType, tmp_path: Path) -> None:
     asked = options(tmp_path / "found.json", batch_size=2)
-    ladder.climb(asked)
+    ladder.measure_missing_rungs(asked)
     rungs = json.loads(asked.out.read_text())["rungs"]
     assert list(rungs) == [rung.name for rung in ladder.RUNGS]
     assert not any("error" in found for found in rungs.values())

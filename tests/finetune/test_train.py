@@ -329,3 +329,6 @@ def test_train_command_resumes_with_run_file_and_flags(catalog: Path, tmp_path: 
     assert "2 steps" in done.stderr
     again = CliRunner().invoke(main, [*command, "--mix", f"{catalog}=1", "--resume"], catch_exceptions=False)
     assert "nothing to do" in again.stderr
+    run.write_text(f"mix: [{{data: {catalog}}}]\nmax_steps: 2\nmethod: full\nbatch_size: 4\n")
+    record, trained = train(str(run), str(tmp_path / "out"), device="cpu")
+    assert (record.num_steps, trained) == (2, False), "the function reads the same run file as the command"

@@ -1,4 +1,4 @@
-"""Two servers on loopback: a hub that holds data sets, and a picture server that can misbehave in every known way."""
+"""Two servers on loopback: a hub with data sets, and an image server that can fail in every known way."""
 
 import contextlib
 import gzip
@@ -29,7 +29,7 @@ LEAVES = ("COATS", "N.A.", "SHIRTS", "SNEAKERS", "HATS%20%26%20GLOVES", "VIEW AL
 
 
 def image_bytes(number: int, size: int = 16, kind: str = "JPEG") -> bytes:
-    """A small picture of noise, another one for each number."""
+    """Return a small image of noise, different for each number."""
     noise = np.random.default_rng(number).integers(0, 256, (size, size, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(noise).save(buffer, kind)
@@ -37,10 +37,10 @@ def image_bytes(number: int, size: int = 16, kind: str = "JPEG") -> bytes:
 
 
 def dbq_table(num_rows: int, url: str) -> pd.DataFrame:
-    """A table of the exact 17 columns and types of the data set of 2023, with its habits.
+    """Return a table with the exact 17 columns and types of the data set of 2023, and its oddities.
 
     int64 codes, "N.A." in category3_code and in imageurl, percent-encoded categories, one product in 40 listed once
-    more under VIEW ALL. Every 19th picture is gone, every 97th answer is a page; `url` is the picture server's.
+    more under VIEW ALL. Every 19th image is missing, every 97th response is a page; `url` is that of the image server.
     """
     rows = []
     for k in range(num_rows):
@@ -85,15 +85,15 @@ class DatasetHub(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def environment(self, home: Path) -> dict[str, str]:
-        """What a process needs to take this for the hub and `home` for an empty cache."""
+        """Return the variables that make a process use this hub, and `home` as an empty cache."""
         return {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
 
 
-class _Quiet(BaseHTTPRequestHandler):
+class _QuietHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def answer(self, status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
-        """The whole answer at once."""
+        """Send the whole response at once."""
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **(headers or {})}.items():
             self.send_header(name, value)
@@ -102,10 +102,10 @@ class _Quiet(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
-        """Nothing: what was asked is counted."""
+        """Print nothing; requests are counted."""
 
 
-class _HubHandler(_Quiet):
+class _HubHandler(_QuietHandler):
     protocol_version = "HTTP/1.0"  # no connection outlives the server
     server: DatasetHub
 
@@ -151,26 +151,26 @@ class _HubHandler(_Quiet):
 
 
 class ImageServer(ThreadingHTTPServer):
-    """Answers /WAY/NUMBER in the way that is asked for; counts requests, and how many were under way at once."""
+    """Answers /WAY/NUMBER in the way that the path names; counts requests, in total and at the same time."""
 
     daemon_threads = True
 
     def __init__(self, *, delay_s: float = 0.0) -> None:
-        super().__init__(("127.0.0.1", 0), _PictureHandler)
+        super().__init__(("127.0.0.1", 0), _ImageHandler)
         self.delay_s = delay_s
         self.asked: Counter[str] = Counter()
         self.agents: set[str] = set()
         self.hosts: set[str] = set()
-        self.under_way = self.most_under_way = 0
+        self.in_progress = self.most_in_progress = 0
         self.lock = threading.Lock()
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.closing = threading.Event()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that hang up are what some of the tests are about."""
+        """Ignore clients that disconnect, which some tests do on purpose."""
 
 
-class _PictureHandler(_Quiet):
+class _ImageHandler(_QuietHandler):
     server: ImageServer
 
     def do_GET(self) -> None:
@@ -178,24 +178,24 @@ class _PictureHandler(_Quiet):
             self.server.asked[self.path] += 1
             self.server.agents.add(self.headers.get("User-Agent", ""))
             self.server.hosts.add(self.headers.get("Host", ""))
-            self.server.under_way += 1
-            self.server.most_under_way = max(self.server.most_under_way, self.server.under_way)
+            self.server.in_progress += 1
+            self.server.most_in_progress = max(self.server.most_in_progress, self.server.in_progress)
         try:
             time.sleep(self.server.delay_s)
             way, _, rest = self.path.lstrip("/").partition("/")
             WAYS[way](self, int(re.sub(r"\D", "", rest.partition("?")[0]) or 0))
         finally:
             with self.server.lock:
-                self.server.under_way -= 1
+                self.server.in_progress -= 1
 
     @property
     def turn(self) -> int:
-        """How often this path has been asked for, this time included."""
+        """Number of requests for this path, including this one."""
         return self.server.asked[self.path]
 
 
-def _then_well(status: int, headers: dict[str, str] | None = None) -> Callable[[_PictureHandler, int], None]:
-    def way(handler: _PictureHandler, number: int) -> None:
+def _fail_once(status: int, headers: dict[str, str] | None = None) -> Callable[[_ImageHandler, int], None]:
+    def way(handler: _ImageHandler, number: int) -> None:
         if handler.turn == 1:
             handler.answer(status, b"not now", headers)
         else:
@@ -208,8 +208,8 @@ def _declared(kind: str) -> dict[str, str]:
     return {"Content-Type": kind}
 
 
-def _drip(handler: _PictureHandler, number: int) -> None:
-    """A byte now and then, without an end."""
+def _drip(handler: _ImageHandler, number: int) -> None:
+    """Send a byte now and then, without an end."""
     handler.send_response(200)
     handler.send_header("Content-Length", "100000")
     handler.end_headers()
@@ -218,22 +218,22 @@ def _drip(handler: _PictureHandler, number: int) -> None:
         handler.wfile.flush()
 
 
-def _reset(handler: _PictureHandler, number: int) -> None:
-    """RST in place of an answer."""
+def _reset(handler: _ImageHandler, number: int) -> None:
+    """Send RST in place of a response."""
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     handler.close_connection = True
     handler.connection.close()
 
 
-def _cut(handler: _PictureHandler, number: int) -> None:
-    """Fewer bytes than were promised."""
+def _cut(handler: _ImageHandler, number: int) -> None:
+    """Send fewer bytes than announced."""
     content = image_bytes(number)
     handler.answer(200, content[: len(content) // 2], {"Content-Length": str(len(content))})
     handler.close_connection = True
 
 
-def _endless(handler: _PictureHandler, number: int) -> None:
-    """Chunk after chunk without a length."""
+def _endless(handler: _ImageHandler, number: int) -> None:
+    """Send chunks without an end."""
     handler.send_response(200)
     handler.send_header("Transfer-Encoding", "chunked")
     handler.end_headers()
@@ -241,8 +241,8 @@ def _endless(handler: _PictureHandler, number: int) -> None:
         handler.wfile.write(b"10000\r\n" + bytes(0x10000) + b"\r\n")
 
 
-def _bomb(handler: _PictureHandler, number: int) -> None:
-    """30,000 x 30,000 pixels of nothing in some hundred kilobytes."""
+def _bomb(handler: _ImageHandler, number: int) -> None:
+    """Send 30,000 x 30,000 black pixels in some hundred kilobytes."""
     row = b"\0" + bytes(30_000)
     packer = zlib.compressobj(9)
     data = packer.compress(row * 1000) + packer.flush()
@@ -254,10 +254,10 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def _to(target: str) -> Callable[[_PictureHandler, int], None]:
-    """A redirect; {n} is the number, {port} the server's own."""
+def _to(target: str) -> Callable[[_ImageHandler, int], None]:
+    """Return a function that redirects to `target`, with {n} as the number and {port} as the port of this server."""
 
-    def way(handler: _PictureHandler, number: int) -> None:
+    def way(handler: _ImageHandler, number: int) -> None:
         place = target.format(n=number, port=handler.server.server_port)
         handler.answer(302, b"", {"Location": place})
 
@@ -266,14 +266,14 @@ def _to(target: str) -> Callable[[_PictureHandler, int], None]:
 
 _PAGE = b"<!DOCTYPE html><html><body>Sorry, this product is no more.</body></html>"
 
-WAYS: dict[str, Callable[[_PictureHandler, int], None]] = {
+WAYS: dict[str, Callable[[_ImageHandler, int], None]] = {
     "ok": lambda handler, number: handler.answer(200, image_bytes(number), _declared("application/octet-stream")),
     "same": lambda handler, number: handler.answer(200, image_bytes(0)),
     "gone": lambda handler, number: handler.answer(404, b"no"),
     "removed": lambda handler, number: handler.answer(410, b"no"),
-    "error-once": _then_well(500),
+    "error-once": _fail_once(500),
     "error": lambda handler, number: handler.answer(500, b"oh"),
-    "busy-once": _then_well(429, {"Retry-After": "7"}),
+    "busy-once": _fail_once(429, {"Retry-After": "7"}),
     "busy": lambda handler, number: handler.answer(429, b"no"),
     "later": lambda handler, number: handler.answer(503, b"no", {"Retry-After": "86400"}),
     "page": lambda handler, number: handler.answer(200, _PAGE, _declared("image/jpeg")),
@@ -299,12 +299,12 @@ WAYS: dict[str, Callable[[_PictureHandler, int], None]] = {
     "to-file": _to("file:///etc/passwd"),
     "to-elsewhere": _to("http://localhost:{port}/ok/{n}"),
 }
-"""First part of the path -> how it is answered."""
+"""First part of the path -> how the request is answered."""
 
 
 @contextlib.contextmanager
 def served(server: ThreadingHTTPServer) -> Iterator[None]:
-    """The server runs inside the block."""
+    """Run the server inside the block."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -10,14 +10,15 @@ import atheris  # type: ignore[import-not-found,unused-ignore]  # not installed 
 OURS = ["schemas", "generator.ingest", "generator.pages", "generator.catalog.masks", "generator.faults.scoring"]
 
 with atheris.instrument_imports(include=[*OURS, "yaml", "jsonschema", "PIL"]):
-    from tests.helpers.fuzzing import tried
+    from tests.helpers.fuzzing import accepts
 
 
 def main() -> None:
-    """Searches for so many seconds; an exception that is no ToileError ends the process with its trace and bytes."""
+    """Fuzz for so many seconds; an exception other than ToileError ends the process with its traceback and bytes."""
     target, folder, seconds = sys.argv[1:]
     limits = ["-max_len=65536", "-rss_limit_mb=4096", "-timeout=30", "-artifact_prefix=fuzz-"]
-    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", *limits, folder], lambda content: tried(target, content))
+    arguments = [sys.argv[0], f"-max_total_time={seconds}", *limits, folder]
+    atheris.Setup(arguments, lambda content: accepts(target, content))
     atheris.Fuzz()
 
 

@@ -1,8 +1,8 @@
-"""Bytes of strangers against every parser: a ToileError or an answer, never another exception.
+"""Fuzz every parser of untrusted bytes: a ToileError or a result, never another exception.
 
     python -m tests.helpers.fuzzing [--seconds 60] [TARGET ...]     needs `pip install atheris`
 
-The tests run the same targets on mutated examples, without atheris.
+The tests run the same targets on mutate examples, without atheris.
 """
 
 import argparse
@@ -57,7 +57,7 @@ RECORD = json.dumps(
         "rejected": 0,
     }
 ).encode()
-"""A sound manifest."""
+"""A valid manifest."""
 
 
 @contextmanager
@@ -69,17 +69,17 @@ def _file(content: bytes, name: str) -> Iterator[Path]:
 
 
 def catalog_spec(content: bytes) -> None:
-    """A catalog spec in YAML."""
+    """Parse a catalog spec in YAML."""
     from_document(parse_document(content.decode("utf-8", "replace"), "fuzz", is_json=False), "catalog")
 
 
 def training_spec(content: bytes) -> None:
-    """A run's YAML."""
+    """Parse a training spec in YAML."""
     from_document(parse_document(content.decode("utf-8", "replace"), "fuzz", is_json=False), "training")
 
 
 def json_spec(content: bytes) -> None:
-    """A catalog spec in JSON."""
+    """Parse a catalog spec in JSON."""
     from_document(parse_document(content.decode("utf-8", "replace"), "fuzz", is_json=True), "catalog")
 
 
@@ -95,27 +95,27 @@ def _table(suffix: str) -> Target:
     return read
 
 
-def picture(content: bytes) -> None:
-    """A picture, as the border of an import sees it."""
+def image(content: bytes) -> None:
+    """Check an image as an import does."""
     try:
         check_image(content, _MOST_PIXELS)
     except BadImageError as error:
-        raise ToileError("fuzz", error.problem, "another picture") from error
+        raise ToileError("fuzz", error.problem, "use another image") from error
 
 
-def shown_picture(content: bytes) -> None:
-    """A picture, as a page shows it: broken ones are told, never raised."""
+def thumbnail(content: bytes) -> None:
+    """Make a thumbnail as a page does; a broken image is not an error."""
     make_thumbnail(content, 32)
 
 
 def manifest(content: bytes) -> None:
-    """The manifest of a folder."""
+    """Load the manifest of a folder."""
     with _file(content, "manifest.json") as path:
         load_manifest(path)
 
 
 def shard(content: bytes) -> None:
-    """A shard of a catalog that a stranger made, with a manifest that fits it."""
+    """Read an untrusted shard whose manifest matches it."""
     entry = ShardFile(
         path="data/train-00000-of-00001.parquet",
         split="train",
@@ -133,25 +133,25 @@ def shard(content: bytes) -> None:
 
 
 def faults(content: bytes) -> None:
-    """The list of the faulty rows of a catalog."""
+    """Read the list of faulty rows of a catalog."""
     with _file(content, "faults.parquet") as path:
         read_faults(path)
 
 
 def masks(content: bytes) -> None:
-    """The masks of a catalog."""
+    """Read the masks of a catalog."""
     with _file(content, "masks.parquet") as path:
         list(read_masks(path))
 
 
 def predictions(content: bytes) -> None:
-    """The answers of a model."""
+    """Read the predictions of a model."""
     with _file(content, "predictions.jsonl") as path:
         read_predictions(path)
 
 
 def answer(content: bytes) -> None:
-    """What a model says; anything may come."""
+    """Parse the answer of a model, which may be anything."""
     found = parse(content.decode("utf-8", "replace"))
     assert found.price is None or (math.isfinite(found.price) and found.price > 0), found
 
@@ -164,8 +164,8 @@ TARGETS: dict[str, Target] = {
     "tsv": _table("tsv"),
     "jsonl": _table("jsonl"),
     "parquet": _table("parquet"),
-    "picture": picture,
-    "shown-picture": shown_picture,
+    "image": image,
+    "thumbnail": thumbnail,
     "manifest": manifest,
     "shard": shard,
     "faults": faults,
@@ -175,8 +175,8 @@ TARGETS: dict[str, Target] = {
 }
 
 
-def tried(target: str, content: bytes) -> bool:
-    """Whether the parser of a target took the bytes; anything but a ToileError goes on as it is."""
+def accepts(target: str, content: bytes) -> bool:
+    """Return whether the parser of a target accepts the bytes; errors other than ToileError are raised."""
     refusal = None
     try:
         with warnings.catch_warnings():
@@ -188,8 +188,8 @@ def tried(target: str, content: bytes) -> bool:
     return refusal is None
 
 
-def mutated(content: bytes, draw: random.Random) -> bytes:
-    """The bytes with one to eight small changes: flipped, cut out, doubled, swapped, or an odd value put in."""
+def mutate(content: bytes, draw: random.Random) -> bytes:
+    """Return the bytes with one to eight small changes: flipped, removed, doubled, swapped, or an odd value added."""
     changed = bytearray(content)
     odd = (b"\0", b"\xff\xfe", b"{", b"[" * 200, b"*a", b"&a", b"1e999", b"-1", b"NaN", b'"', b"\r", b"9" * 40, b"!!x ")
     for _ in range(draw.randint(1, 8)):
@@ -211,7 +211,7 @@ def mutated(content: bytes, draw: random.Random) -> bytes:
 
 
 def main() -> None:
-    """Fuzzes each target in a process of its own; exit code 1 where one failed."""
+    """Fuzz each target in a process of its own; exit code 1 where one failed."""
     from tests.project.test_fuzz import examples
 
     parser = argparse.ArgumentParser(description="Search for bytes that a parser fails on.")

@@ -1,4 +1,4 @@
-"""A Hugging Face hub on loopback with one model, as much of one as fetching a snapshot takes."""
+"""A Hugging Face hub on loopback with one model: the part of the protocol that a snapshot download needs."""
 
 import contextlib
 import hashlib
@@ -16,7 +16,7 @@ NAME = "house/model"
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves the files of `folder` as the repository house/model, branch main and one commit; keeps what was asked."""
+    """Serves the files of `folder` as the repository house/model, branch main and one commit; records the requests."""
 
     daemon_threads = True
 
@@ -27,7 +27,7 @@ class Hub(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def environment(self, home: Path) -> dict[str, str]:
-        """What a process needs to take this for the hub and `home` for an empty cache."""
+        """Return the variables that make a process use this hub, and `home` as an empty cache."""
         return {"HF_ENDPOINT": self.url, "HF_HOME": str(home), "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1"}
 
 
@@ -73,12 +73,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def log_message(self, *args: Any) -> None:
-        """Nothing: what was asked stands in `asked`."""
+        """Print nothing; requests are in `asked`."""
 
 
 @contextlib.contextmanager
 def serve(folder: Path) -> Iterator[Hub]:
-    """A running hub."""
+    """Run a hub inside the block."""
     hub = Hub(folder)
     thread = threading.Thread(target=hub.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

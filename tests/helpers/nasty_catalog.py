@@ -1,4 +1,4 @@
-"""A shard folder that no shop should have: every title, code, number and picture that could break an export.
+"""A catalog with difficult values: titles, codes, numbers and images that could break an export.
 
 `expected` says what an export of it must give back.
 """
@@ -67,8 +67,8 @@ CODES = (
 FLOATS = (0.1 + 0.2, 5e-324, 1.7976931348623157e308, -0.0, 1e22, 123456789.12, 1490.0, 2 / 3, 1e-7, 9007199254740993.0)
 
 
-def pictures() -> Iterator[bytes | None]:
-    """PNG, JPEG, GIF, WebP, half a JPEG, a web page, nothing at all, none; over and over, each file different."""
+def difficult_images() -> Iterator[bytes | None]:
+    """Yield PNG, JPEG, GIF, WebP, half a JPEG, a web page, empty bytes and None, repeatedly, each file different."""
     for seed in itertools.count():
         colour = (seed % 256, seed // 256, 7)
         for kind in ("PNG", "JPEG", "GIF", "WEBP"):
@@ -83,8 +83,8 @@ def pictures() -> Iterator[bytes | None]:
 
 
 def nasty_products() -> list[Product]:
-    """Every title, code and number of the lists above, and combinations drawn by a seed, in all three splits."""
-    draw, images = random.Random(5), pictures()
+    """Return products with every title, code and number of the lists above, and random combinations, in all splits."""
+    draw, images = random.Random(5), difficult_images()
     titles = [*TITLES, *(draw.choice(TITLES[:40]) + draw.choice(TITLES[:40]) for _ in range(160))]
     found = []
     for number, title in enumerate(titles):
@@ -111,7 +111,7 @@ def nasty_products() -> list[Product]:
 
 
 def write_nasty(folder: Path) -> Path:
-    """The nasty rows, with broken attributes and columns that toile does not know."""
+    """Write the difficult rows, with broken attributes and unknown columns."""
     write_shards(folder, nasty_products())
     for path in sorted((folder / "data").iterdir()):
         table = pq.read_table(path)
@@ -129,7 +129,7 @@ def write_nasty(folder: Path) -> Path:
 
 
 def expected(shards: Path, split: str | None = None) -> Rows:
-    """The rows as Arrow reads them, `image` as bytes; numbers that are not finite are missing."""
+    """Read the rows with Arrow, `image` as bytes; numbers that are not finite are missing."""
     files = [shards / e.path for e in load_manifest(shards / MANIFEST).files if split in (None, e.split)]
     rows = [row for file in files for row in pq.read_table(file).to_pylist()]
     for row in rows:

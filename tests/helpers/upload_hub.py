@@ -50,28 +50,28 @@ class UploadHub(ThreadingHTTPServer):
         self.sent: list[str] = []
         """sha256 of the large files that were uploaded."""
         self.spoils = False
-        """Whether the hub loses a bit of every large file that it is sent."""
+        """Whether the hub damages every large file that it receives."""
         self.url = f"http://127.0.0.1:{self.server_port}"
 
     def environment(self, home: Path, token: str | None = TOKEN) -> dict[str, str]:
-        """What a process needs to take this for the hub and `home` for an empty cache; Xet needs another server."""
+        """Return the variables that make a process use this hub, `home` as an empty cache, and not Xet."""
         names = ("HF_ENDPOINT", "HF_HOME", "NO_PROXY", "HF_HUB_DISABLE_XET", "HF_HUB_DISABLE_TELEMETRY", "HF_TOKEN")
         return dict(zip(names, (self.url, str(home), "127.0.0.1", "1", "1", token or ""), strict=True))
 
     def add(self, name: str, tree: Tree, *, private: bool = True) -> Repository:
-        """A data set that somebody made before."""
+        """Add a data set that existed before."""
         self.repositories[name] = repository = Repository(private=private)
         repository.commit("main", {".gitattributes": b"*.parquet filter=lfs\n", **tree}, "initial commit")
         return repository
 
 
 def is_large(path: str) -> bool:
-    """Whether git would keep a pointer in place of the file."""
+    """Return whether git would store a pointer in place of the file."""
     return path.endswith(".parquet")
 
 
 def entry_of(path: str, content: bytes) -> dict[str, Any]:
-    """A file as the hub lists it; the oid of a large one is that of its pointer."""
+    """Return a file as the hub lists it; the oid of a large one is that of its pointer."""
     sha256, size = hashlib.sha256(content).hexdigest(), len(content)
     pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n".encode()
     kept = pointer if is_large(path) else content
@@ -151,7 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.headers.get("Authorization") == f"Bearer {TOKEN}"
 
     def _repository(self, name: str) -> Repository | None:
-        """The data set, or None after a refusal."""
+        """Return the data set, or None after a refusal."""
         found = self.server.repositories.get(name)
         if found is None or (found.private and not self._may_write()):
             self._refuse(404 if self._may_write() else 401, "RepoNotFound")
@@ -266,4 +266,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
-        """Nothing: what was sent is counted."""
+        """Print nothing; uploads are counted."""

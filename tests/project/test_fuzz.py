@@ -1,4 +1,4 @@
-"""Mutated specs, tables, pictures and records: an answer or a ToileError, never another exception."""
+"""Mutated specs, tables, images and documents: a result or a ToileError, never another exception."""
 
 import dataclasses
 import functools
@@ -23,14 +23,14 @@ from generator.render.engine.parts import RenderedParts
 from schemas.documents import read_document
 from schemas.product import to_table
 from tests.generator.ingest.test_import_table import rows
-from tests.helpers.fuzzing import RECORD, TARGETS, mutated, tried
+from tests.helpers.fuzzing import RECORD, TARGETS, accepts, mutate
 from tests.helpers.shard_fixture import products
 from toile.cli import main
 
 PRESETS = Path(__file__).parents[2] / "schemas" / "presets"
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))
 """Mutants of each target; more by hand: FUZZ_ROUNDS=20000 pytest tests/project/test_fuzz.py."""
-SLOW = {"catalog-spec": 3, "json-spec": 3, "parquet": 2, "shard": 2, "picture": 2, "shown-picture": 2}
+SLOW = {"catalog-spec": 3, "json-spec": 3, "parquet": 2, "shard": 2, "image": 2, "thumbnail": 2}
 """Targets that get fewer rounds."""
 
 
@@ -66,7 +66,7 @@ def _two_frames() -> bytes:
 
 @functools.cache
 def examples(target: str) -> tuple[bytes, ...]:
-    """Sound inputs of a target."""
+    """Return valid inputs of a target."""
     table = rows(8)
     if target == "catalog-spec":
         return tuple((PRESETS / f"{name}.yaml").read_bytes() for name in ("demo", "home-beauty"))
@@ -87,7 +87,7 @@ def examples(target: str) -> tuple[bytes, ...]:
         file = io.BytesIO()
         pq.write_table(pa.Table.from_pylist(table), file)
         return (file.getvalue(),)
-    if target in {"picture", "shown-picture"}:
+    if target in {"image", "thumbnail"}:
         return (*(_encoded(kind) for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")), _two_frames())
     if target == "manifest":
         return (RECORD,)
@@ -100,28 +100,28 @@ def examples(target: str) -> tuple[bytes, ...]:
 
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
-def test_mutants_of_sound_inputs_are_taken_or_refused(target: str) -> None:
+def test_mutants_of_valid_inputs_are_accepted_or_refused(target: str) -> None:
     draw = random.Random(target)
     for content in examples(target):
-        tried(target, content)
+        accepts(target, content)
         for _ in range(ROUNDS // SLOW.get(target, 1) // len(examples(target)) + 1):
-            tried(target, mutated(content, draw))
+            accepts(target, mutate(content, draw))
 
 
 @pytest.mark.parametrize("target", sorted(set(TARGETS) - {"predictions"}))
-def test_the_examples_themselves_are_sound(target: str) -> None:
-    assert all(tried(target, content) for content in examples(target))
+def test_examples_are_valid(target: str) -> None:
+    assert all(accepts(target, content) for content in examples(target))
 
 
-def test_what_pillow_raises_for_broken_pictures_is_a_broken_picture() -> None:
-    """The first was found by atheris, the second by mutants: a GIF without an end, a TIFF whose strips lie at 140/x."""
+def test_every_pillow_error_is_a_broken_image() -> None:
+    """The first was found by atheris, the second by mutants: a GIF without an end, a TIFF with strips at 140/x."""
     two = _two_frames()
     assert make_thumbnail(two[: two.rindex(b"!\xf9") + 1], 16).facts.startswith("broken image")
     tiff = bytearray(_encoded("TIFF"))
     place = tiff.index(struct.pack("<HH", 0x111, 4))
     tiff[place + 2] = 5
     assert make_thumbnail(bytes(tiff), 16).jpeg is None
-    assert not tried("picture", bytes(tiff))
+    assert not accepts("image", bytes(tiff))
 
 
 def _in_parquet(table: pa.Table) -> bytes:
@@ -130,28 +130,28 @@ def _in_parquet(table: pa.Table) -> bytes:
     return file.getvalue()
 
 
-def test_attributes_nested_without_end_are_refused() -> None:
-    """Found by reading the code: Python's JSON gives up with an error of its own."""
+def test_deeply_nested_attributes_are_refused() -> None:
+    """Found by reading the code: the JSON parser of Python raises RecursionError."""
     table = to_table(products(1))
     deep = pa.array(["[" * 100_000])
     table = table.set_column(table.schema.get_field_index("attributes"), "attributes", deep)
-    assert not tried("shard", _in_parquet(table))
+    assert not accepts("shard", _in_parquet(table))
 
 
 def test_faults_with_columns_of_other_names_or_types_are_refused() -> None:
-    """The first was found by a mutant: Arrow reads a name that is no UTF-8, and fails when it is asked for it."""
+    """The first was found by a mutant: Arrow reads a name that is not UTF-8, and fails when the name is used."""
     content = examples("faults")[0]
-    assert not tried("faults", content.replace(b"of_row", b"of_\xe1ow"))
+    assert not accepts("faults", content.replace(b"of_row", b"of_\xe1ow"))
     table = pa.Table.from_pylist([dict.fromkeys(FAULTS_SCHEMA.names, "one")])
-    assert not tried("faults", _in_parquet(table))
-    assert not tried("faults", _in_parquet(table.append_column("row", pa.array([1]))))
+    assert not accepts("faults", _in_parquet(table))
+    assert not accepts("faults", _in_parquet(table.append_column("row", pa.array([1]))))
 
 
 @pytest.mark.parametrize("number", range(6))
-def test_a_broken_spec_or_table_on_the_command_line_is_one_line(tmp_path: Path, number: int) -> None:
+def test_broken_spec_or_table_is_a_one_line_error(tmp_path: Path, number: int) -> None:
     draw = random.Random(number)
-    (tmp_path / "spec.yaml").write_bytes(mutated(examples("catalog-spec")[0], draw))
-    (tmp_path / "table.csv").write_bytes(mutated(examples("csv")[0], draw))
+    (tmp_path / "spec.yaml").write_bytes(mutate(examples("catalog-spec")[0], draw))
+    (tmp_path / "table.csv").write_bytes(mutate(examples("csv")[0], draw))
     for words in (
         ["generate", "spec.yaml", "--no-images", "--num-products", "5", "--out", "out"],
         ["check", "spec.yaml"],

@@ -1,4 +1,4 @@
-"""Specs, tables, pictures and checkpoints of strangers run nothing, reach nothing, fill nothing: docs/security.md."""
+"""Untrusted specs, tables, images and checkpoints run no code, reach no network, fill no memory: docs/security.md."""
 
 import base64
 import html.parser
@@ -31,14 +31,14 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'>{{7
 
 
 def run(*words: object) -> Result:
-    """A command, in this process; an exception that is not an exit would have been a traceback."""
+    """Run a command in this process; an exception other than an exit is raised."""
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     return result
 
 
-class Armed:
-    """What unpickling calls, where something unpickles."""
+class PickleBomb:
+    """An object whose unpickling writes a file."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -47,8 +47,8 @@ class Armed:
         return os.mkdir, (str(self.marker),)
 
 
-def with_pictures(folder: Path, spoil: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
-    """The catalog with its first row of each file changed, and a manifest that knows."""
+def change_first_rows(folder: Path, spoil: Callable[[dict[str, Any]], dict[str, Any]]) -> Path:
+    """Change the first row of each file of a catalog, and its manifest."""
     for path in (folder / "data").iterdir():
         table = pq.read_table(path)
         first, *others = table.to_pylist()
@@ -58,7 +58,7 @@ def with_pictures(folder: Path, spoil: Callable[[dict[str, Any]], dict[str, Any]
 
 
 def bomb(edge: int = 20_000) -> bytes:
-    """A PNG of edge x edge black pixels in a few dozen kilobytes."""
+    """Return a PNG of edge x edge black pixels in a few dozen kilobytes."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         body = kind + content
@@ -73,14 +73,14 @@ def bomb(edge: int = 20_000) -> bytes:
 
 @pytest.fixture
 def small(tmp_path: Path) -> Path:
-    """A private catalog of 24 products with pictures."""
+    """Write a new catalog of 24 products with images."""
     out = tmp_path / "small"
     done = run("--quiet", "generate", "demo", "--num-products", 24, "--image-size", 32, "--workers", 1, "--out", out)
     assert done.exit_code == 0, done.output
     return out
 
 
-# -- nothing runs ----------------------------------------------------------------------------------------------------
+# -- no code runs ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def small(tmp_path: Path) -> Path:
     ],
 )
 @pytest.mark.parametrize("command", ["check", "generate", "train"])
-def test_yaml_makes_no_objects(tmp_path: Path, value: str, command: str) -> None:
+def test_yaml_creates_no_objects(tmp_path: Path, value: str, command: str) -> None:
     file, marker = tmp_path / "spec.yaml", tmp_path / "marker"
     file.write_text(f"name: {value.replace('MARKER', str(marker))}\n")
     out = [] if command == "check" else ["--out", tmp_path / "out"]
@@ -109,14 +109,14 @@ def test_yaml_makes_no_objects(tmp_path: Path, value: str, command: str) -> None
     "title",
     ["{colour.__class__} Coat", "{0.__init__} Coat", "{colour!r} Coat", "{colour:>9999999} Coat", "{{7*7}} Coat"],
 )
-def test_a_title_template_is_no_format_string(spec_document: dict[str, Any], title: str) -> None:
+def test_title_template_is_not_a_format_string(spec_document: dict[str, Any], title: str) -> None:
     spec_document["categories"][0]["titles"] = {title: 1}
     with pytest.raises(ToileError, match="titles"):
         from_document(spec_document, "catalog")
 
 
 @pytest.mark.parametrize("provider", ["__class__", "seed_instance", "add_provider", "binary", "zip", "json", "_x"])
-def test_an_extra_column_calls_what_is_listed_and_nothing_else(spec_document: dict[str, Any], provider: str) -> None:
+def test_extra_column_calls_only_listed_providers(spec_document: dict[str, Any], provider: str) -> None:
     from generator.sampling.extra_columns import check_extra_columns
 
     spec_document["extra"] = {"column": {"provider": provider}}
@@ -124,27 +124,27 @@ def test_an_extra_column_calls_what_is_listed_and_nothing_else(spec_document: di
         check_extra_columns(from_document(spec_document, "catalog"))
 
 
-def test_no_file_of_a_model_is_unpickled(tmp_path: Path, catalog: Path) -> None:
-    """Weights as pickles, under every name that libraries look for, beside a configuration with code of its own."""
+def test_model_files_are_not_unpickled(tmp_path: Path, catalog: Path) -> None:
+    """Weights as pickles under every name that libraries look for, and a configuration with code."""
     marker, model = tmp_path / "marker", tmp_path / "model"
     model.mkdir()
     auto_map = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model", "AutoProcessor": "own.Processor"}
     (model / "config.json").write_text(json.dumps({"model_type": "phi3_v", "auto_map": auto_map}))
     (model / "own.py").write_text(f"import os\nos.mkdir({str(marker)!r})\n")
     for name in ("pytorch_model.bin", "adapter_model.bin", "model.pt", "training_args.bin", "tokenizer.pkl"):
-        (model / name).write_bytes(pickle.dumps(Armed(marker)))
+        (model / name).write_bytes(pickle.dumps(PickleBomb(marker)))
     result = run("evaluate", "--model", model, "--data", catalog, "--out", tmp_path / "out")
     assert result.exit_code == 1
     assert not marker.exists()
 
 
-def test_the_state_of_a_run_is_read_without_calling_anything(tmp_path: Path) -> None:
+def test_state_of_a_run_is_read_without_calling_anything(tmp_path: Path) -> None:
     import torch
 
     from finetune.checkpoint import Checkpointer
 
     marker, path = tmp_path / "marker", tmp_path / "state.pt"
-    torch.save({"step": Armed(marker)}, path)
+    torch.save({"step": PickleBomb(marker)}, path)
     assert zipfile.is_zipfile(path)
     reader = object.__new__(Checkpointer)
     object.__setattr__(reader, "divided", False)
@@ -153,13 +153,13 @@ def test_the_state_of_a_run_is_read_without_calling_anything(tmp_path: Path) -> 
     assert not marker.exists()
 
 
-# -- nothing is reached ----------------------------------------------------------------------------------------------
+# -- no network, no other files ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "path", ["../secret.jpg", "/etc/passwd", "a/../../secret.jpg", "link.jpg", "file:///etc/passwd"]
 )
-def test_a_table_names_pictures_in_its_own_folder_alone(tmp_path: Path, path: str) -> None:
+def test_table_names_images_only_in_its_own_folder(tmp_path: Path, path: str) -> None:
     shop, table = tmp_path / "shop", rows(12)
     write(shop, table)
     (tmp_path / "secret.jpg").write_bytes((shop / table[0]["image"]).read_bytes())
@@ -174,9 +174,9 @@ def test_a_table_names_pictures_in_its_own_folder_alone(tmp_path: Path, path: st
     assert "root:" not in rejected[0]
 
 
-def test_an_export_stays_in_its_folder(tmp_path: Path, small: Path) -> None:
+def test_export_stays_in_its_folder(tmp_path: Path, small: Path) -> None:
     names = iter(["../../up", "/tmp/absolute", "a\0b"])
-    with_pictures(
+    change_first_rows(
         small, lambda row: {**row, "product_code": next(names), "image": {**row["image"], "path": "../x.jpg"}}
     )
     before = {path for path in tmp_path.rglob("*") if not path.is_relative_to(small)}
@@ -189,7 +189,7 @@ def test_an_export_stays_in_its_folder(tmp_path: Path, small: Path) -> None:
 
 
 ONLINE: list[str] = []
-"""Connections that this process asked for while it should not."""
+"""Forbidden connections that this process asked for."""
 _watching = False
 
 
@@ -203,7 +203,7 @@ sys.addaudithook(_watch)
 
 @contextmanager
 def offline() -> Iterator[None]:
-    """Fails at the end where anything in this process has asked for a connection or an address."""
+    """Fail at the end if anything in this process asked for a connection or an address."""
     global _watching
     ONLINE.clear()
     _watching = True
@@ -214,7 +214,7 @@ def offline() -> Iterator[None]:
     assert ONLINE == []
 
 
-def test_what_is_not_about_the_network_does_not_use_it(short_answers: None, tmp_path: Path, small: Path) -> None:
+def test_offline_commands_do_not_use_the_network(short_answers: None, tmp_path: Path, small: Path) -> None:
     with offline():
         for words in (
             ["describe", small],
@@ -227,7 +227,7 @@ def test_what_is_not_about_the_network_does_not_use_it(short_answers: None, tmp_
             assert run(*words).exit_code == 0, words
 
 
-def test_the_watch_over_the_network_sees_a_connection() -> None:
+def test_network_audit_sees_a_connection() -> None:
     import socket
 
     with offline(), socket.socket() as free:
@@ -236,13 +236,13 @@ def test_the_watch_over_the_network_sees_a_connection() -> None:
         free.connect_ex(("127.0.0.1", 9))
 
 
-# -- nothing is filled -----------------------------------------------------------------------------------------------
+# -- memory is bounded -----------------------------------------------------------------------------------------------
 
 
-def test_a_picture_too_large_for_memory_is_an_error_of_one_line(tmp_path: Path, small: Path) -> None:
+def test_image_too_large_for_memory_is_a_one_line_error(tmp_path: Path, small: Path) -> None:
     content = bomb()
     assert len(content) < 100_000
-    with_pictures(small, lambda row: {**row, "image": {"bytes": content, "path": "bomb.png"}})
+    change_first_rows(small, lambda row: {**row, "image": {"bytes": content, "path": "bomb.png"}})
     run_file = tmp_path / "run.yaml"
     run_file.write_text(yaml.safe_dump({"mix": [{"data": str(small), "weight": 1}], "model": "tiny", "max_steps": 30}))
     for words, code in (
@@ -257,7 +257,7 @@ def test_a_picture_too_large_for_memory_is_an_error_of_one_line(tmp_path: Path, 
         assert result.exit_code == code, (words, result.output)
 
 
-def test_an_imported_picture_is_bounded_before_it_is_decoded(tmp_path: Path) -> None:
+def test_imported_image_is_bounded_before_it_is_decoded(tmp_path: Path) -> None:
     shop, table = tmp_path / "shop", rows(12)
     write(shop, table)
     (shop / table[0]["image"]).write_bytes(bomb())
@@ -267,11 +267,11 @@ def test_an_imported_picture_is_bounded_before_it_is_decoded(tmp_path: Path) -> 
     assert "pixels" in (out / "extra" / "rejected.jsonl").read_text()
 
 
-# -- nothing is smuggled into a page or a terminal -------------------------------------------------------------------
+# -- no code in pages, no control characters in terminals -------------------------------------------------------------
 
 
 class Elements(html.parser.HTMLParser):
-    """What a browser would make of a page: scripts, handlers and addresses."""
+    """Scripts, handlers and addresses of a page, as a browser finds them."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -298,7 +298,7 @@ def test_titles_brands_and_categories_are_text_in_every_page(tmp_path: Path, sma
     for command, option in (("show", "--out"), ("describe", "--page")):
         assert run(command, catalog, option, plain, "--force").exit_code == 0
         scripts = Elements(plain.read_text()).scripts
-        with_pictures(small, spoil)
+        change_first_rows(small, spoil)
         assert run(command, small, option, hostile, "--force").exit_code == 0
         found = Elements(hostile.read_text())
         assert (found.scripts, found.suspicious) == (scripts, []), command
@@ -313,7 +313,7 @@ def test_titles_brands_and_categories_are_text_in_every_page(tmp_path: Path, sma
 
 def test_no_escape_sequence_reaches_the_terminal(tmp_path: Path, small: Path) -> None:
     nasty = "COATS\x1b]0;owned\x07\x1b[2J\x9b31m"
-    with_pictures(small, lambda row: {**row, "category3_code": nasty, "title": nasty})
+    change_first_rows(small, lambda row: {**row, "category3_code": nasty, "title": nasty})
     output = run("describe", small).output
     assert "COATS" in output
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", output)

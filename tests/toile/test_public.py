@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 import toile
+from tests.helpers.flows import write_table_with_images
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = (
-    *("load_spec", "product", "draw", "generate", "import_table", "fetch", "fit", "audit"),
+    *("load_spec", "product", "draw", "generate", "import_table", "fetch", "fit", "write_spec", "audit"),
     *("train", "load_model", "evaluate", "compare", "score"),
 )
 
@@ -129,3 +130,15 @@ def test_answers_are_scored_without_a_folder() -> None:
     scores = toile.score(rows, predictions, toile.EvaluationSpec(controls=()))
     joint = next(s for s in scores if (s.metric, s.control, s.category, s.rows) == ("joint", "none", None, "all"))
     assert (joint.value, joint.n) == (1.0, sum(row.split == "test" for row in rows))
+
+
+def test_a_table_is_imported_and_a_spec_fitted_to_it_with_defaults(tmp_path: Path) -> None:
+    manifest, _ = toile.generate("demo", tmp_path / "catalog", num_products=60, image_size=None)
+    assert manifest.num_products == 60
+    table = write_table_with_images(tmp_path, num_rows=60)
+    result = toile.import_table(str(table), str(tmp_path / "imported"), toile.ImportOptions(currency="USD"))
+    assert result.manifest.num_products == 60 - len(result.rejected) > 0
+    assert result.manifest.inputs["source"] == "table"
+    fitted = toile.fit(str(tmp_path / "catalog"), toile.FitOptions(images=False, min_support=2))
+    toile.write_spec(fitted, str(tmp_path / "twin.yaml"))
+    assert toile.load_spec(tmp_path / "twin.yaml").name == "twin"

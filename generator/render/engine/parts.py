@@ -14,7 +14,7 @@ PARTS = (
 )
 """The name of each number in a part mask."""
 NO_PART = "same"
-"""Stands for the part below: a row of stitches belongs to what it is sewn on."""
+"""The part below: a row of stitches belongs to what it is sewn on."""
 _CLOTHS_OF = {
     "body": ("main", "paper", "case", "clear", "bullet", "lens"),
     "lining": ("lining", "insole"),
@@ -45,7 +45,7 @@ class RenderedParts:
 
 
 def part_id(part: str | None, cloth: str) -> int:
-    """Return the number of a part, by default the part of its cloth; 0 stands for the part below."""
+    """Return the number of a part, by default the part of its cloth; 0 is the part below."""
     name = part or _OF_CLOTH.get(cloth, "body")
     if name == NO_PART:
         return 0

@@ -1,4 +1,4 @@
-"""Exports read back, by somebody else's reader where there is one, give the rows and pictures that went in."""
+"""Exports, read by independent readers where there are any, give back the rows and images."""
 
 import dataclasses
 import gc
@@ -32,12 +32,12 @@ from toile.cli import main
 
 @pytest.fixture(scope="module")
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard folder that no shop should have; read-only by convention."""
+    """Write a catalog with difficult values; tests must not change it."""
     return write_nasty(tmp_path_factory.mktemp("nasty") / "shards")
 
 
 def with_objects(rows: Rows) -> Rows:
-    """The rows with attributes parsed where they are JSON."""
+    """Return the rows with attributes parsed where they are JSON."""
     for row in rows:
         text = row["attributes"]
         row["attributes"] = json.loads(text) if text and text not in ("{broken", "NaN") else text
@@ -45,7 +45,7 @@ def with_objects(rows: Rows) -> Rows:
 
 
 def read_csv(out: Path, source: Path) -> Rows:
-    """Arrow's reader of CSV, which can tell an empty text from a missing one."""
+    """Read with Arrow, whose CSV reader distinguishes empty from missing text."""
     kinds = {f.name: f.type for f in pq.read_schema(next((source / "data").iterdir())) if f.name != "image"}
     table = pyarrow.csv.read_csv(
         out / "products.csv",
@@ -61,12 +61,12 @@ def read_csv(out: Path, source: Path) -> Rows:
 
 
 def read_jsonl(out: Path, source: Path) -> Rows:
-    lines = (out / "products.jsonl").read_text(encoding="utf-8").splitlines()  # at every kind of line end
+    lines = (out / "products.jsonl").read_text(encoding="utf-8").splitlines()  # splits at every kind of line end
     return [{**row, "image": file_bytes(out, row["image"])} for row in map(json.loads, lines)]
 
 
 def read_tars(out: Path, source: Path) -> Rows:
-    """With the standard library, by the rule that a sample is what shares everything before the first dot."""
+    """Read with the standard library: a sample is everything with the same name before the first dot."""
     rows = []
     for split in SPLITS:
         for path in sorted(out.glob(f"{split}-*.tar")):
@@ -82,7 +82,7 @@ def read_tars(out: Path, source: Path) -> Rows:
 
 
 def read_imagefolder(out: Path, source: Path) -> Rows:
-    """With `datasets`, pictures undecoded."""
+    """Read with `datasets`, without decoding images."""
     import datasets
 
     loaded = datasets.load_dataset("imagefolder", data_dir=str(out), cache_dir=str(out.parent / "cache"))
@@ -112,7 +112,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("form", READERS)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # datasets leaves files of its cache open
-def test_rows_and_pictures_come_back_whatever_is_in_them(nasty: Path, tmp_path: Path, form: str) -> None:
+def test_difficult_rows_and_images_are_read_back(nasty: Path, tmp_path: Path, form: str) -> None:
     out = run(nasty, tmp_path / form, form)
     found, wanted = READERS[form](out, nasty), expected(nasty)
     if form in ("jsonl", "webdataset"):
@@ -125,12 +125,12 @@ def test_rows_and_pictures_come_back_whatever_is_in_them(nasty: Path, tmp_path: 
 
 @pytest.mark.parametrize("form", READERS)
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_generated_catalog_comes_back(catalog: Path, tmp_path: Path, form: str) -> None:
+def test_generated_catalog_is_read_back(catalog: Path, tmp_path: Path, form: str) -> None:
     found, wanted = READERS[form](run(catalog, tmp_path / form, form), catalog), expected(catalog)
     if form == "imagefolder":
         assert (tmp_path / form / "train/metadata.jsonl").is_file()
         for row in found:
-            row["competence_date"] = row["competence_date"].date().isoformat()  # datasets takes such text for a date
+            row["competence_date"] = row["competence_date"].date().isoformat()  # datasets parses such text as a date
     assert found == (with_objects(wanted) if form in ("jsonl", "webdataset") else wanted)
 
 
@@ -151,7 +151,7 @@ def test_webdataset_reads_the_archives(nasty: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_no_file_leaves_the_folder_and_none_meets_another(nasty: Path, tmp_path: Path, form: str) -> None:
+def test_files_stay_in_the_folder_and_have_distinct_names(nasty: Path, tmp_path: Path, form: str) -> None:
     out = tmp_path / "deep" / "er" / "out"
     run(nasty, out, form)
     assert [path.name for path in tmp_path.iterdir()] == ["deep"]
@@ -161,7 +161,7 @@ def test_no_file_leaves_the_folder_and_none_meets_another(nasty: Path, tmp_path:
     assert all(not path.is_symlink() for path in out.rglob("*"))
 
 
-def test_what_could_not_be_kept_is_counted(nasty: Path, tmp_path: Path) -> None:
+def test_changes_are_counted(nasty: Path, tmp_path: Path) -> None:
     done, _ = convert(nasty, tmp_path / "out", ConvertOptions(form="sql"))
     rows, raw = expected(nasty), [row for row in read_raw_prices(nasty) if row is not None]
     assert done.counts["rows without an image"] == sum(row["image"] is None for row in rows)
@@ -231,7 +231,7 @@ def test_the_same_rows_give_the_same_bytes_also_after_a_kill(catalog: Path, tmp_
     assert not convert(catalog, tmp_path / "out", options)[1]
 
 
-def test_a_finished_export_is_found_and_another_is_refused(catalog: Path, nasty: Path, tmp_path: Path) -> None:
+def test_finished_export_is_reused_and_another_is_refused(catalog: Path, nasty: Path, tmp_path: Path) -> None:
     out = run(catalog, tmp_path / "out", "csv")
     with pytest.raises(ToileError, match="contains another export"):
         run(nasty, out, "csv")
@@ -249,7 +249,7 @@ def test_a_finished_export_is_found_and_another_is_refused(catalog: Path, nasty:
 
 
 @pytest.mark.parametrize("force", [False, True])
-def test_a_folder_that_toile_did_not_make_is_never_touched(catalog: Path, tmp_path: Path, force: bool) -> None:
+def test_folder_that_toile_did_not_make_is_never_changed(catalog: Path, tmp_path: Path, force: bool) -> None:
     for name in ("out", "other.part"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "letter.txt").write_text("dear")
@@ -280,7 +280,7 @@ def test_split_limit_and_no_images(catalog: Path, tmp_path: Path) -> None:
         ("train", "competence_date", lambda number: ["2026-10-01"] * (number - 1) + ["some day"]),
     ],
 )
-def test_columns_of_which_datasets_would_guess_two_types_are_read(
+def test_columns_whose_type_datasets_would_guess_differently_are_read(
     tmp_path: Path, split: str, column: str, values: Callable[[int], list[str | None]]
 ) -> None:
     rows = [dataclasses.replace(row, competence_date="2026-10-01") for row in products(150, seed=2)]
@@ -333,7 +333,7 @@ def invoke(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_the_command_says_what_it_wrote_and_what_is_wrong(nasty: Path, catalog: Path, tmp_path: Path) -> None:
+def test_command_output_and_errors(nasty: Path, catalog: Path, tmp_path: Path) -> None:
     code, said = invoke(nasty, "--to", "csv", "--out", tmp_path / "a")
     assert code == 0
     assert "numbers that were not finite, now empty" in said
@@ -372,7 +372,7 @@ def test_a_failed_export_leaves_nothing_behind(catalog: Path, tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "shards"]
 
 
-def test_the_bytes_of_a_picture_are_those_of_the_row(tmp_path: Path) -> None:
+def test_image_bytes_are_those_of_the_row(tmp_path: Path) -> None:
     rows = products(3)
     out = run(write_shards(tmp_path / "shards", rows), tmp_path / "out", "csv")
     assert to_table(rows).num_rows == 3

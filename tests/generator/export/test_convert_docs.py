@@ -1,4 +1,4 @@
-"""The page on exports cannot lie: its commands and programs run on a generated catalog."""
+"""The commands and programs of the page on exports run on a generated catalog."""
 
 import os
 import re
@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "convert.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of one language, in order."""
+    """Return the fenced blocks of one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 

@@ -1,4 +1,4 @@
-"""The SQL exports, loaded into the databases themselves, hold the rows of the shards to the last bit."""
+"""The SQL exports, loaded into the real databases, contain the rows of the catalog to the last bit."""
 
 import json
 import math
@@ -29,12 +29,12 @@ UNPRIVILEGED = "nobody"
 
 @pytest.fixture(scope="module")
 def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard folder that no shop should have; read-only by convention."""
+    """Write a catalog with difficult values; tests must not change it."""
     return write_nasty(tmp_path_factory.mktemp("nasty") / "shards")
 
 
-def without_pictures(rows: Rows, out: Path) -> Rows:
-    """Rows of a database as rows of the shards, picture files read."""
+def with_image_bytes(rows: Rows, out: Path) -> Rows:
+    """Return rows of a database as rows of the shards, with image files read."""
     return [{**row, "image": file_bytes(out, row["image"])} for row in rows]
 
 
@@ -73,11 +73,11 @@ def load_with_command(out: Path, database: Path) -> None:
         ),
     ],
 )
-def test_sqlite_holds_the_rows(nasty: Path, tmp_path: Path, load: Any) -> None:
+def test_sqlite_contains_the_rows(nasty: Path, tmp_path: Path, load: Any) -> None:
     out = tmp_path / "out"
     convert(nasty, out, ConvertOptions(form="sql"))
     load(out, tmp_path / "shop.db")
-    found = without_pictures(rows_of_sqlite(tmp_path / "shop.db"), out)
+    found = with_image_bytes(rows_of_sqlite(tmp_path / "shop.db"), out)
     for row, true in zip(found, numbered(expected(nasty)), strict=True):
         assert row == true
     connection = sqlite3.connect(tmp_path / "shop.db")
@@ -97,7 +97,7 @@ def test_any_value_survives_sqlite(value: Any) -> None:
     assert (type(found), found) == (type(value), value)
 
 
-def test_floats_survive_sqlite_where_its_own_reading_is_off_by_a_bit() -> None:
+def test_floats_that_sqlite_reads_inexactly_survive() -> None:
     draw, connection, off = random.Random(1), sqlite3.connect(":memory:"), 0
     for _ in range(5000):
         value = math.ldexp(draw.uniform(-1, 1), draw.randint(-1070, 1023))
@@ -109,7 +109,7 @@ def test_floats_survive_sqlite_where_its_own_reading_is_off_by_a_bit() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Server:
-    """A PostgreSQL that listens on a socket in a folder and nowhere else."""
+    """A PostgreSQL server that listens only on a socket in a folder."""
 
     folder: Path
 
@@ -121,14 +121,14 @@ class Server:
         return done.stdout
 
     def rows(self, table: str) -> Rows:
-        """As JSON in hexadecimal digits: psql leaves characters out of what it shows (U+10FFFF)."""
+        """Read rows as JSON in hexadecimal digits, because psql omits some characters (U+10FFFF)."""
         text = "convert_to(row_to_json(found)::text, 'UTF8')"
         lines = self.psql("-At", "-c", f"SELECT encode({text}, 'hex') FROM {table} found").splitlines()
         return [json.loads(bytes.fromhex(line)) for line in lines]
 
 
-def lowered(*command: str) -> list[str]:
-    """The command as somebody whom PostgreSQL accepts."""
+def run_unprivileged(*command: str) -> list[str]:
+    """Return the command run as a user whom PostgreSQL accepts."""
     if os.geteuid() != 0:
         return list(command)
     user = pwd.getpwnam(UNPRIVILEGED)
@@ -137,7 +137,7 @@ def lowered(*command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A fresh cluster, gone afterwards; in a folder of its own, because names of sockets must be short."""
+    """Start a temporary cluster in a folder with a short path, because socket names must be short."""
     needed = ("initdb", "pg_ctl", "postgres", "psql", *(["setpriv"] if os.geteuid() == 0 else []))
     missing = [name for name in needed if shutil.which(name) is None]
     if missing:
@@ -147,8 +147,8 @@ def server() -> Iterator[Server]:
     if os.geteuid() == 0:
         shutil.chown(folder, UNPRIVILEGED)
     options = f"-k {folder} -c listen_addresses='' -c fsync=off -c shared_buffers=16MB"
-    init = lowered("initdb", "-D", data, "-U", "toile", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
-    control = lowered("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"))
+    init = run_unprivileged("initdb", "-D", data, "-U", "toile", "-A", "trust", "--no-sync", "--locale=C", "-E", "UTF8")
+    control = run_unprivileged("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"))
     try:
         subprocess.run(init, check=True, capture_output=True, cwd="/")
         subprocess.run([*control, "-o", options, "start"], check=True, cwd="/", stdout=subprocess.DEVNULL)
@@ -159,12 +159,12 @@ def server() -> Iterator[Server]:
 
 
 @pytest.mark.system
-def test_postgresql_holds_the_rows(server: Server, nasty: Path, tmp_path: Path) -> None:
+def test_postgresql_contains_the_rows(server: Server, nasty: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     convert(nasty, out, ConvertOptions(form="sql"))
     for name in ("schema.postgresql.sql", "products.postgresql.sql"):
         server.psql("-f", str(out / name))
-    found = without_pictures(server.rows("(SELECT * FROM products ORDER BY row_number)"), out)
+    found = with_image_bytes(server.rows("(SELECT * FROM products ORDER BY row_number)"), out)
     for row, true in zip(found, numbered(expected(nasty)), strict=True):
         assert row == {k: v.replace("\0", "\ufffd") if isinstance(v, str) else v for k, v in true.items()}
     counted = Counter(row["category3_code"] for row in found)

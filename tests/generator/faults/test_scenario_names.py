@@ -1,4 +1,4 @@
-"""Which scenarios a spec or a command may ask for, who wins where both do, and the page that names them all."""
+"""Names of scenarios: which are accepted, which override others, and the page that lists them all."""
 
 import copy
 import re
@@ -20,7 +20,7 @@ from generator.faults.scenarios import (
 from generator.sampling.products import product
 from schemas.errors import ToileError
 from schemas.validation import from_document
-from tests.generator.faults.test_scenarios import NAMES, NO_PICTURES, Row, planned, spoiled
+from tests.generator.faults.test_scenarios import NAMES, NO_IMAGES, Row, plan_for, with_scenarios
 from toile.cli import main
 
 
@@ -38,7 +38,7 @@ from toile.cli import main
         (("emoji=0.3", "mojibake=0.3"), "sum to 0.6", "stay clean"),
     ],
 )
-def test_a_bad_scenario_is_refused_with_a_hint(
+def test_bad_scenario_is_refused_with_a_hint(
     demo_document: Row, chosen: tuple[str, ...], problem: str, hint: str
 ) -> None:
     with pytest.raises(ToileError) as caught:
@@ -49,48 +49,48 @@ def test_a_bad_scenario_is_refused_with_a_hint(
 
 
 def test_a_kind_overrides_its_group_and_the_command_line_the_spec(demo_document: Row) -> None:
-    def shares(own: dict[str, float], *chosen: str, pictures: bool = True) -> Any:
-        return merge_scenarios(spoiled(demo_document, own), chosen, images=pictures).get("scenarios")
+    def shares(own: dict[str, float], *chosen: str, images: bool = True) -> Any:
+        return merge_scenarios(with_scenarios(demo_document, own), chosen, images=images).get("scenarios")
 
     assert shares({}, "missing=0.01", "missing-title=0.2")["missing-title"] == 0.2
     assert shares({}, "missing-title=0.05", "all") == {**dict.fromkeys(NAMES, DEFAULT_SHARE), "missing-title": 0.05}
     assert shares({"missing-title": 0.2}, "missing=0.1") == dict.fromkeys(GROUPS["missing"], 0.1)
     assert shares({"emoji": 0.2}, "mojibake") == {"mojibake": DEFAULT_SHARE, "emoji": 0.2}
     assert shares({"emoji": 0.2}, "emoji=0") is None
-    assert set(shares({}, "all", pictures=False)) == set(NO_PICTURES)
+    assert set(shares({}, "all", images=False)) == set(NO_IMAGES)
     with pytest.raises(ToileError, match="has none"):
-        shares({}, "huge-picture", pictures=False)
+        shares({}, "huge-picture", images=False)
     assert sum(shares({}, "all").values()) <= MAX_TOTAL_SHARE
 
 
-def test_a_spec_names_its_own_place(demo_document: Row) -> None:
+def test_error_in_a_spec_names_its_path(demo_document: Row) -> None:
     with pytest.raises(ToileError) as caught:
-        planned(demo_document, {"outlier": 0.1}, 10)
+        plan_for(demo_document, {"outlier": 0.1}, 10)
     assert caught.value.where == "demo: scenarios"
     assert "outlier-price" in caught.value.hint
     document = copy.deepcopy(demo_document)
     document["shop"]["competence_date"] = "2026-02-30"
     with pytest.raises(ToileError, match="not a date that drift can start from"):
-        planned(document, {"price-rise": 0.1}, 10)
+        plan_for(document, {"price-rise": 0.1}, 10)
     document = {**demo_document, "code_digits": 4}
-    planned(document, {"duplicate": 0.1}, 4000)
+    plan_for(document, {"duplicate": 0.1}, 4000)
     with pytest.raises(ToileError, match="4 digits give codes for"):
-        planned(document, {"near-duplicate": 0.1}, 4000)
+        plan_for(document, {"near-duplicate": 0.1}, 4000)
 
 
-def test_the_product_function_knows_no_scenarios(demo_document: Row) -> None:
+def test_scenarios_do_not_change_products(demo_document: Row) -> None:
     clean = from_document(demo_document, "catalog")
-    spec, _ = planned(demo_document, {"all": 0.02, "pictures": 0}, 50)
+    spec, _ = plan_for(demo_document, {"all": 0.02, "pictures": 0}, 50)
     assert [product(spec, 3, i) for i in range(50)] == [product(clean, 3, i) for i in range(50)]
 
 
-def test_names_are_kinds_or_groups_and_never_both() -> None:
+def test_names_are_kinds_or_groups_but_not_both() -> None:
     assert not {*NAMES} & {*GROUPS}
     assert {*NAMES} == {*GROUPS["all"]}
     assert {*GROUPS["duplicates"]} == COPY_KINDS
 
 
-def test_the_page_names_every_kind_and_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_docs_page_names_every_kind_and_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (Path(__file__).parents[3] / "docs" / "faults.md").read_text()
     assert {*re.findall(r"`([a-z0-9-]+)`", page)} >= {*NAMES, *GROUPS}
     (program,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)

@@ -1,4 +1,4 @@
-"""Fetch: every row is in the catalog or accounted for; a killed run ends as any other; every error has a way on."""
+"""Fetch: every row is in the catalog or accounted for, a killed run ends like any other, and errors have hints."""
 
 import hashlib
 import json
@@ -42,8 +42,8 @@ DBQ_COLUMNS = [
 ]
 
 
-def table_of(folder: Path, server: ImageServer, num_rows: int = 60, **changes: Any) -> Path:
-    """A Parquet table in the form of the data set of 2023."""
+def write_table(folder: Path, server: ImageServer, num_rows: int = 60, **changes: Any) -> Path:
+    """Write a Parquet table in the form of the data set of 2023."""
     path = folder / "table.parquet"
     dbq_table(num_rows, server.url).assign(**changes).to_parquet(path, index=False)
     return path
@@ -72,8 +72,8 @@ reports: list[Coverage] = []
 said: list[str] = []
 
 
-def tree(folder: Path) -> dict[str, str]:
-    """The bytes of every file below, without what holds the time."""
+def hash_files(folder: Path) -> dict[str, str]:
+    """Return the hash of every file below, without times."""
     found = {}
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         content = path.read_bytes()
@@ -84,7 +84,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def test_every_row_of_the_table_is_in_the_catalog_or_accounted_for(tmp_path: Path, image_server: ImageServer) -> None:
-    path = table_of(tmp_path, image_server, 300)
+    path = write_table(tmp_path, image_server, 300)
     table = pd.read_parquet(path)
     assert list(table.columns) == DBQ_COLUMNS
     result = run(path, tmp_path / "out")
@@ -125,10 +125,8 @@ def test_every_row_of_the_table_is_in_the_catalog_or_accounted_for(tmp_path: Pat
     assert not (tmp_path / "out/.downloads").exists()
 
 
-def test_what_was_fetched_is_frozen_with_hashes_and_named_by_the_manifest(
-    tmp_path: Path, image_server: ImageServer
-) -> None:
-    path = table_of(tmp_path, image_server)
+def test_outcomes_are_listed_with_hashes_and_named_by_the_manifest(tmp_path: Path, image_server: ImageServer) -> None:
+    path = write_table(tmp_path, image_server)
     run(path, tmp_path / "out")
     frozen = list(read_outcomes(tmp_path / "out/extra/fetched.jsonl"))
     assert [each.url for each in frozen] == sorted({u for u in pd.read_parquet(path)["imageurl"] if u != "N.A."})
@@ -151,7 +149,7 @@ def test_what_was_fetched_is_frozen_with_hashes_and_named_by_the_manifest(
 def test_the_catalog_loads_with_datasets(tmp_path: Path, image_server: ImageServer) -> None:
     import datasets
 
-    run(table_of(tmp_path, image_server), tmp_path / "out")
+    run(write_table(tmp_path, image_server), tmp_path / "out")
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     assert (
         sum(split.num_rows for split in loaded.values()) == load_manifest(tmp_path / "out/manifest.json").num_products
@@ -159,9 +157,7 @@ def test_the_catalog_loads_with_datasets(tmp_path: Path, image_server: ImageServ
     assert loaded["train"][0]["image"].size == (16, 16)
 
 
-def test_a_code_that_comes_again_keeps_the_leaf_before_the_navigation_label(
-    tmp_path: Path, image_server: ImageServer
-) -> None:
+def test_repeated_code_keeps_the_category_over_the_navigation_label(tmp_path: Path, image_server: ImageServer) -> None:
     table = dbq_table(4, image_server.url)
     table["product_code"], table["category3_code"] = 81_111_111, ["VIEW ALL", "COATS", "SHIRTS", "N.A."]
     table["imageurl"] = f"{image_server.url}/ok/1"
@@ -172,7 +168,7 @@ def test_a_code_that_comes_again_keeps_the_leaf_before_the_navigation_label(
     assert result.coverage.same_url == 3
 
 
-def test_a_repeated_code_with_a_dead_image_gives_way_to_the_one_with_a_live_one(
+def test_repeated_code_with_a_dead_image_is_replaced_by_the_one_with_an_image(
     tmp_path: Path, image_server: ImageServer
 ) -> None:
     table = dbq_table(2, image_server.url)
@@ -183,18 +179,16 @@ def test_a_repeated_code_with_a_dead_image_gives_way_to_the_one_with_a_live_one(
     assert [product.category3_code for product in read(tmp_path / "out")] == ["VIEW ALL"]
 
 
-def test_one_image_under_many_rows_is_named_as_a_placeholder(tmp_path: Path, image_server: ImageServer) -> None:
+def test_image_shared_by_many_rows_is_reported_as_a_placeholder(tmp_path: Path, image_server: ImageServer) -> None:
     urls = [f"{image_server.url}/same/{k}" for k in range(20)]
-    result = run(table_of(tmp_path, image_server, 20, imageurl=urls), tmp_path / "out")
+    result = run(write_table(tmp_path, image_server, 20, imageurl=urls), tmp_path / "out")
     assert result.coverage.most_shown is not None
     assert result.coverage.most_shown["rows"] == result.coverage.products == 20
     assert result.coverage.same_picture == 19
 
 
-def test_rows_that_are_bad_in_themselves_stop_the_run_before_anything_is_asked(
-    tmp_path: Path, image_server: ImageServer
-) -> None:
-    path = table_of(tmp_path, image_server, 40, full_price=[-1.0] * 4 + [5.0] * 36)
+def test_bad_rows_stop_the_run_before_any_request(tmp_path: Path, image_server: ImageServer) -> None:
+    path = write_table(tmp_path, image_server, 40, full_price=[-1.0] * 4 + [5.0] * 36)
     with pytest.raises(ToileError) as caught:
         run(path, tmp_path / "out")
     assert "4 of 40 rows are bad, the first: row 1, full_price -1.0 is not a price above 0" in caught.value.problem
@@ -206,26 +200,26 @@ def test_rows_that_are_bad_in_themselves_stop_the_run_before_anything_is_asked(
     assert not [url for url in image_server.asked if url.endswith("/26000001")]
 
 
-def test_no_image_at_all_is_an_error_with_a_way_on(tmp_path: Path, image_server: ImageServer) -> None:
+def test_no_image_at_all_is_an_error_with_a_hint(tmp_path: Path, image_server: ImageServer) -> None:
     gone = [f"{image_server.url}/gone/{k}" for k in range(30)]
     with pytest.raises(ToileError) as caught:
-        run(table_of(tmp_path, image_server, 30, imageurl=gone), tmp_path / "out")
+        run(write_table(tmp_path, image_server, 30, imageurl=gone), tmp_path / "out")
     assert caught.value.problem == "none of 30 rows has an image: dead 30"
     assert "--retry-dead" in caught.value.hint
     assert len(reports) == 1
     with pytest.raises(ToileError) as caught:
-        run(table_of(tmp_path, image_server, 30), tmp_path / "private", policy={"allow_private": False})
+        run(write_table(tmp_path, image_server, 30), tmp_path / "private", policy={"allow_private": False})
     assert "--allow-private" in caught.value.hint
     moved = [f"{image_server.url}/moved/{k}" for k in range(30)]
-    path = table_of(tmp_path, image_server, 30, imageurl=moved)
+    path = write_table(tmp_path, image_server, 30, imageurl=moved)
     with pytest.raises(ToileError) as caught:
         run(path, tmp_path / "moved")
     assert "--allow-redirects" in caught.value.hint
     assert run(path, tmp_path / "moved", policy={"allow_redirects": True}).coverage.products == 30
 
 
-def test_too_little_coverage_is_an_error_only_where_it_is_asked_for(tmp_path: Path, image_server: ImageServer) -> None:
-    path = table_of(tmp_path, image_server, 60)
+def test_low_coverage_is_an_error_only_with_min_coverage(tmp_path: Path, image_server: ImageServer) -> None:
+    path = write_table(tmp_path, image_server, 60)
     with pytest.raises(ToileError, match=r"of the rows have an image, less than --min-coverage 0\.99"):
         run(path, tmp_path / "out", min_coverage=0.99)
     assert (tmp_path / "out/extra/coverage.json").is_file()
@@ -234,18 +228,18 @@ def test_too_little_coverage_is_an_error_only_where_it_is_asked_for(tmp_path: Pa
     assert sum(image_server.asked.values()) == asked
 
 
-def test_again_is_nothing_to_do_and_retry_dead_asks_only_for_what_did_not_come(
+def test_second_run_does_nothing_and_retry_dead_asks_only_for_missing_images(
     tmp_path: Path, image_server: ImageServer
 ) -> None:
-    path = table_of(tmp_path, image_server, 60)
+    path = write_table(tmp_path, image_server, 60)
     first = run(path, tmp_path / "out")
     again = run(path, tmp_path / "out")
     assert (again.written, again.coverage, reports) == (False, first.coverage, [first.coverage])
     image_server.asked.clear()
-    before = tree(tmp_path / "out")
+    before = hash_files(tmp_path / "out")
     assert run(path, tmp_path / "out", retry_dead=True).written
     assert {url.split("/")[1] for url in image_server.asked} == {"gone", "page"}
-    assert tree(tmp_path / "out") == before
+    assert hash_files(tmp_path / "out") == before
     with pytest.raises(ToileError, match="other inputs"):
         run(path, tmp_path / "out", limit=10)
     assert run(path, tmp_path / "out", limit=10, force=True).coverage.rows == 10
@@ -254,11 +248,11 @@ def test_again_is_nothing_to_do_and_retry_dead_asks_only_for_what_did_not_come(
     }
 
 
-def test_a_server_that_goes_away_half_way_stops_the_run_and_the_next_one_goes_on(
+def test_server_that_stops_answering_stops_the_run_and_the_next_run_continues(
     tmp_path: Path, image_server: ImageServer
 ) -> None:
     urls = [f"{image_server.url}/{'ok' if k < 20 else 'later'}/{k}" for k in range(40)]
-    path = table_of(tmp_path, image_server, 40, imageurl=urls, product_code=range(40))
+    path = write_table(tmp_path, image_server, 40, imageurl=urls, product_code=range(40))
     with pytest.raises(ToileError) as caught:
         run(path, tmp_path / "out")
     assert re.match(r"\d+ images are missing, .*: its host asks to wait 86400 s", caught.value.problem)
@@ -268,8 +262,8 @@ def test_a_server_that_goes_away_half_way_stops_the_run_and_the_next_one_goes_on
     assert all(count == 1 for url, count in image_server.asked.items() if url.startswith("/ok/"))
 
 
-def test_a_suffix_goes_to_every_url_and_not_into_the_catalog(tmp_path: Path, image_server: ImageServer) -> None:
-    run(table_of(tmp_path, image_server, 8), tmp_path / "out", url_suffix="?$BBY$&wid=64")
+def test_url_suffix_is_added_to_requests_and_not_to_the_catalog(tmp_path: Path, image_server: ImageServer) -> None:
+    run(write_table(tmp_path, image_server, 8), tmp_path / "out", url_suffix="?$BBY$&wid=64")
     assert all(url.endswith("?$BBY$&wid=64") for url in image_server.asked)
     assert not any("wid" in (product.imageurl or "") for product in read(tmp_path / "out"))
 
@@ -312,7 +306,7 @@ def test_images_inside_the_table_need_no_network(tmp_path: Path) -> None:
     ]
 
 
-def test_the_journal_believes_nothing_that_it_cannot_check(tmp_path: Path) -> None:
+def test_journal_is_checked_when_it_is_read(tmp_path: Path) -> None:
     content = {f"http://a/{k}": image_bytes(k) for k in range(4)}
     sha256 = {url: hashlib.sha256(image).hexdigest() for url, image in content.items()}
     with Downloads(tmp_path / "d") as downloads:
@@ -333,15 +327,15 @@ def test_the_journal_believes_nothing_that_it_cannot_check(tmp_path: Path) -> No
         assert set(downloads.outcomes) == {"http://a/0", "http://a/3"}
 
 
-def test_the_frozen_list_does_not_depend_on_the_order_of_answers() -> None:
+def test_list_of_outcomes_does_not_depend_on_the_order_of_responses() -> None:
     outcomes = [ImageOutcome(url=f"http://a/{k}", outcome=DEAD, reason="404") for k in range(5)]
     assert format_outcomes(outcomes) == format_outcomes(reversed(outcomes))
 
 
-def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path) -> None:
+def test_killed_run_continues_and_gives_the_same_bytes(tmp_path: Path) -> None:
     server = ImageServer(delay_s=0.02)
     with served(server):
-        path = table_of(tmp_path, server, 150)
+        path = write_table(tmp_path, server, 150)
         undisturbed, killed = tmp_path / "undisturbed/out", tmp_path / "killed/out"
         run(path, undisturbed)
         num_urls = len(server.asked)
@@ -358,13 +352,13 @@ def test_a_killed_run_continues_and_ends_with_the_same_bytes(tmp_path: Path) -> 
         assert 0 < before < num_urls
         run(path, killed)
         assert any(f"{before:,} are here already" in line for line in said)
-    assert tree(killed) == tree(undisturbed)
+    assert hash_files(killed) == hash_files(undisturbed)
     assert len(server.asked) == num_urls
-    assert sum(count - 1 for count in server.asked.values()) <= 4  # what was under way when it was killed
+    assert sum(count - 1 for count in server.asked.values()) <= 4  # requests in progress when it was killed
 
 
-def test_the_command_prints_the_report_and_says_where_the_catalog_is(tmp_path: Path, image_server: ImageServer) -> None:
-    path = table_of(tmp_path, image_server, 60)
+def test_command_prints_the_report_and_the_catalog_path(tmp_path: Path, image_server: ImageServer) -> None:
+    path = write_table(tmp_path, image_server, 60)
     arguments = ["fetch", str(path), "--out", str(tmp_path / "out"), "--allow-private", "--currency", "USD"]
     first = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert first.exit_code == 0
@@ -379,11 +373,11 @@ def test_the_command_prints_the_report_and_says_where_the_catalog_is(tmp_path: P
     assert (wrong.exit_code, "OURS=THEIRS" in wrong.output) == (1, True)
 
 
-def test_a_full_disk_is_one_line(tmp_path: Path, image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_is_one_line(tmp_path: Path, image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(self: Downloads, outcome: ImageOutcome, content: bytes | None = None) -> None:
         raise ToileError("somewhere", "cannot be written: No space left on device", "free some space")
 
-    path = table_of(tmp_path, image_server, 20)
+    path = write_table(tmp_path, image_server, 20)
     with monkeypatch.context() as patch:
         patch.setattr(Downloads, "save", full)
         with pytest.raises(ToileError, match="No space left"):

@@ -1,4 +1,4 @@
-"""A data set of 17 columns from a hub on loopback, as many rows as the one of 2023; and hubs that cannot serve."""
+"""Fetch a data set of 17 columns from a hub on loopback; hubs that refuse or cannot be reached."""
 
 import contextlib
 import hashlib
@@ -14,12 +14,12 @@ import pytest
 
 from schemas.manifest import load_manifest
 from schemas.product import read
-from tests.generator.ingest.test_fetch import ROOT, tree
+from tests.generator.ingest.test_fetch import ROOT, hash_files
 from tests.helpers.dataset_hub import COMMIT, GATED, NAME, DatasetHub, ImageServer, dbq_table, served
 
 
 def hub_folder(folder: Path, server: ImageServer, num_rows: int) -> Path:
-    """A repository as the data set's owner laid it out, with code that must not run."""
+    """Write a repository as the owner of the data set arranged it, with code that must not run."""
     (folder / "data").mkdir(parents=True)
     dbq_table(num_rows, server.url).to_parquet(folder / "data/train-00000-of-00001.parquet", index=False)
     (folder / "README.md").write_text("---\nlicense: unknown\n---\n")
@@ -44,7 +44,7 @@ Fetched = Callable[[list[list[str]]], list[dict[str, Any]]]
 
 @contextlib.contextmanager
 def fetching(environment: dict[str, str]) -> Iterator[Fetched]:
-    """What a process of its own makes of some command lines: huggingface_hub reads its environment when imported."""
+    """Run command lines in a new process, because huggingface_hub reads its environment when it is imported."""
     env, pipe, command = {**os.environ, **environment}, subprocess.PIPE, [sys.executable, "-c", SCRIPT]
     with subprocess.Popen(command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdin is not None
@@ -60,7 +60,7 @@ def fetching(environment: dict[str, str]) -> Iterator[Fetched]:
 
 
 @pytest.mark.parametrize("num_rows", [300, pytest.param(3040, marks=pytest.mark.slow)])
-def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, image_server: ImageServer, num_rows: int) -> None:
+def test_data_set_of_2023_is_fetched_from_a_hub(tmp_path: Path, image_server: ImageServer, num_rows: int) -> None:
     folder = hub_folder(tmp_path / "repository", image_server, num_rows)
     hub = DatasetHub(folder)
     with served(hub), fetching(hub.environment(tmp_path / "home")) as fetched:
@@ -80,7 +80,7 @@ def test_the_data_set_of_2023_arrives_from_a_hub(tmp_path: Path, image_server: I
     assert {product.source for product in read(tmp_path / "out")} == {"Burberry.Product.prices.United.States"}
 
 
-def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, image_server: ImageServer) -> None:
+def test_hub_that_refuses_or_is_unreachable_gives_a_hint(tmp_path: Path, image_server: ImageServer) -> None:
     hub = DatasetHub(hub_folder(tmp_path / "repository", image_server, 12))
     names = ("house/none", f"{NAME}@no-such", GATED, NAME)
     cached = [
@@ -109,4 +109,5 @@ def test_a_hub_that_cannot_serve_is_one_line_and_a_way_to_go_on(tmp_path: Path, 
     assert [done["exit"] for done in (online[-1], *unplugged[:2], offline[0])] == [0, 0, 0, 0]
     assert f"using the copy in the cache, commit {COMMIT}" in unplugged[0]["stderr"]
     assert "already there and finished" in offline[0]["stderr"]
-    assert tree(tmp_path / "cached/data") == tree(tmp_path / "pinned/data") == tree(tmp_path / "out/data")
+    hashes = [hash_files(tmp_path / name / "data") for name in ("cached", "pinned", "out")]
+    assert hashes[0] == hashes[1] == hashes[2]

@@ -1,4 +1,4 @@
-"""Import: every row arrives or is listed with its number and reason; families never cross a split."""
+"""Import: every row is in the catalog or listed with its number and reason; families never cross a split."""
 
 import csv
 import io
@@ -22,15 +22,15 @@ SHARED = Path(__file__).parents[4] / "shared" / "real" / "studio100"
 HEADER = ["product_code", "title", "category1_code", "category3_code", "full_price", "price", "currency_code", "image"]
 
 
-def picture(path: Path, seed: int = 0, size: tuple[int, int] = (40, 50), kind: str = "JPEG") -> None:
-    """A picture of noise, different for each seed."""
+def write_image(path: Path, seed: int = 0, size: tuple[int, int] = (40, 50), kind: str = "JPEG") -> None:
+    """Write an image of noise, different for each seed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     Image.fromarray(noise).save(path, kind)
 
 
 def rows(num: int) -> list[dict[str, Any]]:
-    """Good rows, each with a title and a picture of its own."""
+    """Return valid rows, each with a different title and image."""
     words = ["Alpha", "Beta", "Gamma", "Delta", "Epsilon", "Zeta", "Eta", "Theta", "Iota", "Kappa"]
     return [
         {
@@ -48,9 +48,9 @@ def rows(num: int) -> list[dict[str, Any]]:
 
 
 def write(folder: Path, table: list[dict[str, Any]], encoding: str = "utf-8") -> Path:
-    """The table as CSV with a picture for every row."""
+    """Write the table as CSV, with an image for every row."""
     for k in range(len(table)):
-        picture(folder / f"pictures/{k}.jpg", k)
+        write_image(folder / f"pictures/{k}.jpg", k)
     path = folder / "products.csv"
     with path.open("w", newline="", encoding=encoding) as file:
         writer = csv.DictWriter(file, list(table[0]))
@@ -68,7 +68,7 @@ def run(folder: Path, table: list[dict[str, Any]], **changes: Any) -> ImportResu
     return import_table(write(folder, table), folder / "out", options(**changes))
 
 
-def test_rows_and_picture_bytes_arrive_unchanged(tmp_path: Path) -> None:
+def test_rows_and_image_bytes_are_unchanged(tmp_path: Path) -> None:
     result = run(tmp_path, rows(20))
     found = {row.product_code: row for row in read(tmp_path / "out")}
     assert result.manifest.num_products == len(found) == 20
@@ -79,7 +79,7 @@ def test_rows_and_picture_bytes_arrive_unchanged(tmp_path: Path) -> None:
     assert row.attributes is None
 
 
-def _bad_picture(name: str) -> Any:
+def _break_image(name: str) -> Any:
     def spoil(folder: Path, row: dict[str, Any]) -> None:
         path = folder / row["image"]
         if name == "missing":
@@ -98,7 +98,7 @@ def _bad_picture(name: str) -> Any:
     return spoil
 
 
-def _value(column: str, value: Any) -> Any:
+def _set_value(column: str, value: Any) -> Any:
     def spoil(folder: Path, row: dict[str, Any]) -> None:
         row[column] = value
 
@@ -108,23 +108,23 @@ def _value(column: str, value: Any) -> Any:
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
-        (_bad_picture("missing"), "cannot be read: No such file"),
-        (_bad_picture("truncated"), "is broken"),
-        (_bad_picture("html"), "is broken"),
-        (_bad_picture("empty"), "is broken"),
-        (_bad_picture("huge"), "too large: Image size (400000000 pixels)"),
-        (_bad_picture("bomb"), "8000x8000 pixels, more than 50,000,000"),
-        (_value("image", ""), "no image is named"),
-        (_value("image", "../../../etc/passwd"), "outside"),
-        (_value("full_price", "-5"), "full_price '-5' is not a price above 0"),
-        (_value("full_price", "nan"), "not a price above 0"),
-        (_value("full_price", "1e999"), "not a price above 0"),
-        (_value("price", "cheap"), "price 'cheap' is not a number"),
-        (_value("full_price", "0"), "not a price above 0"),
-        (_value("product_code", "1001"), "product code 1001 is also that of row 2"),
+        (_break_image("missing"), "cannot be read: No such file"),
+        (_break_image("truncated"), "is broken"),
+        (_break_image("html"), "is broken"),
+        (_break_image("empty"), "is broken"),
+        (_break_image("huge"), "too large: Image size (400000000 pixels)"),
+        (_break_image("bomb"), "8000x8000 pixels, more than 50,000,000"),
+        (_set_value("image", ""), "no image is named"),
+        (_set_value("image", "../../../etc/passwd"), "outside"),
+        (_set_value("full_price", "-5"), "full_price '-5' is not a price above 0"),
+        (_set_value("full_price", "nan"), "not a price above 0"),
+        (_set_value("full_price", "1e999"), "not a price above 0"),
+        (_set_value("price", "cheap"), "price 'cheap' is not a number"),
+        (_set_value("full_price", "0"), "not a price above 0"),
+        (_set_value("product_code", "1001"), "product code 1001 is also that of row 2"),
     ],
 )
-def test_a_bad_row_is_rejected_by_number_and_the_others_arrive(tmp_path: Path, spoil: Any, reason: str) -> None:
+def test_bad_row_is_rejected_by_number_and_the_others_are_imported(tmp_path: Path, spoil: Any, reason: str) -> None:
     table = rows(24)
     path = write(tmp_path, table)
     spoil(tmp_path, table[16])
@@ -144,7 +144,7 @@ def test_a_bad_row_is_rejected_by_number_and_the_others_arrive(tmp_path: Path, s
     assert len(list(read(tmp_path / "out"))) == 23
 
 
-def test_an_empty_price_is_missing(tmp_path: Path) -> None:
+def test_empty_price_is_missing(tmp_path: Path) -> None:
     table = rows(5)
     table[2]["full_price"] = table[2]["price"] = ""
     run(tmp_path, table)
@@ -152,14 +152,14 @@ def test_an_empty_price_is_missing(tmp_path: Path) -> None:
     assert found["1002"].full_price is None
 
 
-def test_a_row_with_a_field_too_many_never_shifts_its_columns(tmp_path: Path) -> None:
+def test_row_with_an_extra_field_does_not_shift_its_columns(tmp_path: Path) -> None:
     path = write(tmp_path, rows(3))
     path.write_text("\n".join([*path.read_text().splitlines()[:2], "1001,Beta Coat,W,COATS,1,1,USD,pictures/1.jpg,"]))
     with pytest.raises(ToileError, match="well-formed"):
         import_table(path, tmp_path / "out", options())
 
 
-def test_a_rate_without_a_currency_is_refused(tmp_path: Path) -> None:
+def test_rate_without_a_currency_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToileError, match="the new currency is missing"):
         run(tmp_path, rows(3), rate=0.5)
 
@@ -172,7 +172,7 @@ def test_a_rate_without_a_currency_is_refused(tmp_path: Path) -> None:
         ({"image": 7}, "cannot be read"),
     ],
 )
-def test_values_of_a_foreign_type_are_bad_rows(tmp_path: Path, line: dict[str, Any], reason: str) -> None:
+def test_values_of_a_wrong_type_are_bad_rows(tmp_path: Path, line: dict[str, Any], reason: str) -> None:
     write(tmp_path, rows(2))
     good = {**rows(1)[0], "currency_code": 840}
     table = tmp_path / "t.jsonl"
@@ -182,14 +182,14 @@ def test_values_of_a_foreign_type_are_bad_rows(tmp_path: Path, line: dict[str, A
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "klingon"])
-def test_no_encoding_makes_a_traceback(tmp_path: Path, encoding: str) -> None:
+def test_unknown_encoding_is_no_traceback(tmp_path: Path, encoding: str) -> None:
     for name in ("t.csv", "t.jsonl"):
         (tmp_path / name).write_text('{"title": "x"}\n')
         with pytest.raises(ToileError, match=r"encoding|is not utf-16 text"):
             import_table(tmp_path / name, tmp_path / "out", options(encoding=encoding))
 
 
-def test_too_many_bad_rows_stop_the_import_and_leave_nothing(tmp_path: Path) -> None:
+def test_too_many_bad_rows_stop_the_import_and_write_nothing(tmp_path: Path) -> None:
     table = rows(10)
     table[3]["full_price"] = "free"
     path = write(tmp_path, table)
@@ -201,7 +201,7 @@ def test_too_many_bad_rows_stop_the_import_and_leave_nothing(tmp_path: Path) -> 
     assert import_table(path, tmp_path / "out", options(max_bad=0.1)).manifest.num_products == 9
 
 
-def test_another_encoding_is_explained_and_then_read(tmp_path: Path) -> None:
+def test_wrong_encoding_is_explained_and_the_right_one_read(tmp_path: Path) -> None:
     table = rows(4)
     table[2]["title"] = "Caf\u00e9 Coat"
     path = write(tmp_path, table, encoding="latin-1")
@@ -215,7 +215,7 @@ def test_another_encoding_is_explained_and_then_read(tmp_path: Path) -> None:
         import_table(path, tmp_path / "out", options(encoding="klingon"))
 
 
-def test_columns_under_other_names_are_mapped_and_typos_explained(tmp_path: Path) -> None:
+def test_column_mapping_and_hints_for_typos(tmp_path: Path) -> None:
     table = [
         {("name" if k == "title" else "photo" if k == "image" else k): v for k, v in row.items()} for row in rows(3)
     ]
@@ -232,7 +232,7 @@ def test_columns_under_other_names_are_mapped_and_typos_explained(tmp_path: Path
     assert all(row.title for row in read(tmp_path / "out"))
 
 
-def test_missing_values_and_navigation_leaves(tmp_path: Path) -> None:
+def test_missing_values_and_navigation_labels(tmp_path: Path) -> None:
     table = rows(4)
     table[0]["category3_code"] = "N.A."
     table[1]["category3_code"] = "View All"
@@ -247,7 +247,7 @@ def test_missing_values_and_navigation_leaves(tmp_path: Path) -> None:
     assert result.num_commas == 1
 
 
-def test_a_code_under_a_navigation_label_gives_way_to_the_leaf(tmp_path: Path) -> None:
+def test_code_under_a_navigation_label_is_replaced_by_the_category(tmp_path: Path) -> None:
     table = rows(24)
     table[5] = {**table[5], "product_code": "1004", "category3_code": "SHIRTS"}
     table[4]["category3_code"] = "NEW IN"
@@ -256,23 +256,23 @@ def test_a_code_under_a_navigation_label_gives_way_to_the_leaf(tmp_path: Path) -
     assert {row.product_code: row for row in read(tmp_path / "out")}["1004"].category3_code == "SHIRTS"
 
 
-def test_a_rate_changes_every_price_and_the_currency(tmp_path: Path) -> None:
+def test_rate_changes_every_price_and_the_currency(tmp_path: Path) -> None:
     run(tmp_path, rows(3), rate=0.5, currency="EUR")
     found = {row.product_code: row for row in read(tmp_path / "out")}
     assert (found["1002"].full_price, found["1002"].price, found["1002"].currency_code) == (51.0, 46.0, "EUR")
 
 
-def test_a_currency_that_contradicts_the_table_is_refused(tmp_path: Path) -> None:
+def test_currency_that_contradicts_the_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ToileError, match="its currency is USD, not INR"):
         run(tmp_path, rows(3), currency="INR")
 
 
-def test_categories_are_renamed_by_a_map(tmp_path: Path) -> None:
+def test_category_map(tmp_path: Path) -> None:
     run(tmp_path, rows(3), categories={"COATS": "OUTERWEAR"})
     assert {row.category3_code for row in read(tmp_path / "out")} == {"OUTERWEAR"}
 
 
-def test_colourways_and_shared_pictures_make_one_family(tmp_path: Path) -> None:
+def test_colourways_and_shared_images_are_one_family(tmp_path: Path) -> None:
     table = [{**row, "colour": "Navy Blue"} for row in rows(6)]
     table[0]["title"], table[0]["colour"] = "Runner Navy Blue Shoe 42", "Navy Blue"
     table[1]["title"], table[1]["colour"] = "Runner Red Shoe 43", "Red"
@@ -284,13 +284,13 @@ def test_colourways_and_shared_pictures_make_one_family(tmp_path: Path) -> None:
     assert len(set(family.values())) == 4
 
 
-def test_title_keys_ignore_case_digits_punctuation_and_colour() -> None:
+def test_normalize_title_ignores_case_digits_punctuation_and_colour() -> None:
     assert normalize_title("AIR-Max 90, Blue", "blue") == normalize_title("air max", None)
     assert normalize_title("Blue", "blue") == "Blue"
 
 
 @pytest.mark.parametrize("suffix", [".tsv", ".jsonl", ".parquet"])
-def test_other_kinds_of_table_give_the_same_rows(tmp_path: Path, suffix: str) -> None:
+def test_every_kind_of_table_gives_the_same_rows(tmp_path: Path, suffix: str) -> None:
     import pandas as pd
 
     table = rows(6)
@@ -307,9 +307,9 @@ def test_other_kinds_of_table_give_the_same_rows(tmp_path: Path, suffix: str) ->
     assert list(read(tmp_path / "other")) == list(read(tmp_path / "csv"))
 
 
-def test_a_folder_of_class_folders(tmp_path: Path) -> None:
+def test_class_folders(tmp_path: Path) -> None:
     for k in range(4):
-        picture(tmp_path / "photos" / ("hat" if k % 2 else "shoes") / f"{k // 2}.png", k, kind="PNG")
+        write_image(tmp_path / "photos" / ("hat" if k % 2 else "shoes") / f"{k // 2}.png", k, kind="PNG")
     result = import_table(tmp_path / "photos", tmp_path / "out", options())
     assert result.manifest.num_products == 4
     assert {(row.product_code, row.category3_code) for row in read(tmp_path / "out")} == {
@@ -330,13 +330,13 @@ def test_a_folder_of_class_folders(tmp_path: Path) -> None:
         ("a.xlsx", "x", "not a kind of table"),
     ],
 )
-def test_a_table_that_cannot_be_read_is_one_clear_line(tmp_path: Path, name: str, content: str, problem: str) -> None:
+def test_unreadable_table_is_a_one_line_error(tmp_path: Path, name: str, content: str, problem: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(ToileError, match=problem):
         import_table(tmp_path / name, tmp_path / "out", options())
 
 
-def test_importing_again_says_so_and_another_table_is_refused(tmp_path: Path) -> None:
+def test_second_import_does_nothing_and_another_table_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, rows(5))
     assert import_table(path, tmp_path / "out", options()).written
     assert not import_table(path, tmp_path / "out", options()).written
@@ -344,7 +344,7 @@ def test_importing_again_says_so_and_another_table_is_refused(tmp_path: Path) ->
         import_table(path, tmp_path / "out", options(source="else"))
 
 
-def test_describe_counts_what_is_there(tmp_path: Path) -> None:
+def test_describe_counts_the_imported_rows(tmp_path: Path) -> None:
     table = rows(11)
     table[3]["title"] = ""
     run(tmp_path, table)
@@ -357,7 +357,7 @@ def test_describe_counts_what_is_there(tmp_path: Path) -> None:
     assert sum(figures["splits"].values()) == 11
 
 
-def test_the_commands_import_and_describe(tmp_path: Path) -> None:
+def test_commands_import_and_describe(tmp_path: Path) -> None:
     table = rows(30)
     table[8]["full_price"] = "-1"
     path = write(tmp_path, table)
@@ -375,7 +375,7 @@ def test_the_commands_import_and_describe(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the real photographs are not here")
-def test_a_hundred_real_rows_arrive(tmp_path: Path) -> None:
+def test_import_of_a_hundred_real_rows(tmp_path: Path) -> None:
     result = import_table(
         SHARED / "products.csv", tmp_path / "out", options(source="studio", rate=0.012, currency="USD")
     )

@@ -1,4 +1,4 @@
-"""Other people's servers: how often they are asked, when they are left alone, and what is never asked or read."""
+"""Rate limit, retries and abandoned hosts; bounds on what is read from a server."""
 
 import asyncio
 import gzip
@@ -33,7 +33,7 @@ LOOPBACK = FetchPolicy(user_agent="toile-test/1", allow_private=True, timeout_se
 
 
 class FakeClock:
-    """Time that passes at once; keeps what was slept."""
+    """Time that passes at once; records the pauses."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -45,12 +45,12 @@ class FakeClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         for _ in range(30):
-            await asyncio.sleep(0)  # whoever need not wait goes first
+            await asyncio.sleep(0)  # tasks without a pause go first
         self.time += seconds
 
 
-class Asked:
-    """What a run of fetch_all did."""
+class FetchLog:
+    """What a call of fetch_all did."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.outcomes: dict[str, ImageOutcome] = {}
@@ -67,9 +67,9 @@ def ask(
     resolve: Callable[[str, int], Awaitable[list[str]]] = resolve_host,
     answered: tuple[str, ...] = (),
     clock: FakeClock | None = None,
-) -> Asked:
-    """Settle the URLs with a fake clock and without jitter; `get` takes the place of the network."""
-    asked = Asked(clock or FakeClock())
+) -> FetchLog:
+    """Fetch the URLs with a fake clock and without jitter; `get` replaces the network."""
+    asked = FetchLog(clock or FakeClock())
 
     async def close_host(host: str) -> None:
         asked.left.append(host)
@@ -119,7 +119,7 @@ def ask(
         ("loop", REFUSED, "a redirect", 1),
     ],
 )
-def test_every_misbehaviour_has_its_outcome(
+def test_outcome_of_every_kind_of_response(
     image_server: ImageServer, way: str, outcome: str, reason: str, requests: int
 ) -> None:
     url = f"{image_server.url}/{way}/7"
@@ -140,7 +140,7 @@ def test_every_misbehaviour_has_its_outcome(
         ("to-elsewhere", FETCHED, "", 1),
     ],
 )
-def test_redirects_where_they_are_allowed_are_checked_each(
+def test_every_allowed_redirect_is_checked(
     image_server: ImageServer, way: str, outcome: str, reason: str, requests: int
 ) -> None:
     async def resolve(host: str, port: int) -> list[str]:
@@ -154,7 +154,7 @@ def test_redirects_where_they_are_allowed_are_checked_each(
         async def public_first(host: str, port: int) -> list[str]:
             return ["127.0.0.1"] if host == "images.example" else [host]
 
-        with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
+        with pytest.MonkeyPatch.context() as patch:  # loopback stands for the open internet
             patch.setattr(
                 "generator.ingest.downloads.is_public", lambda address: address == "127.0.0.1" or is_public(address)
             )
@@ -168,7 +168,7 @@ def test_redirects_where_they_are_allowed_are_checked_each(
         assert found.final_url.endswith("/ok/7")
 
 
-def test_a_slow_drip_ends_at_the_time_limit(image_server: ImageServer) -> None:
+def test_slow_response_ends_at_the_timeout(image_server: ImageServer) -> None:
     began = time.monotonic()
     policy = FetchPolicy(user_agent="t", allow_private=True, timeout_seconds=0.3, retries=1)
     asked = ask([f"{image_server.url}/drip/1"], policy)
@@ -177,12 +177,12 @@ def test_a_slow_drip_ends_at_the_time_limit(image_server: ImageServer) -> None:
     assert time.monotonic() - began < 3
 
 
-def test_pauses_grow_and_retry_after_is_kept(image_server: ImageServer) -> None:
+def test_backoff_doubles_and_retry_after_is_respected(image_server: ImageServer) -> None:
     assert ask([f"{image_server.url}/error/1"]).clock.slept == [1.0, 2.0, 4.0, 8.0]
     assert ask([f"{image_server.url}/busy-once/1"]).clock.slept == [7.0]
 
 
-def test_a_429_pauses_all_requests_to_that_host_and_no_other() -> None:
+def test_429_pauses_all_requests_to_that_host_and_no_other() -> None:
     starts: list[tuple[str, float]] = []
     clock = FakeClock()
 
@@ -195,23 +195,23 @@ def test_a_429_pauses_all_requests_to_that_host_and_no_other() -> None:
     urls = [f"http://a/{k}" for k in range(9)]
     asked = ask(urls, FetchPolicy(per_host=3), get=get, clock=clock)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
-    assert sum(at < 1050 for _, at in starts) <= 3  # what was under way already
+    assert sum(at < 1050 for _, at in starts) <= 3  # requests already in progress
     starts.clear()
     ask([*urls, "http://b/1", "http://b/2"], FetchPolicy(per_host=1), get=get, clock=FakeClock())
     assert [url for url, _ in starts][:3] == ["http://a/0", "http://b/1", "http://b/2"]
 
 
-def test_no_more_requests_at_once_than_allowed_for_a_host_and_in_all() -> None:
-    under_way: Counter[str] = Counter()
+def test_concurrent_requests_are_limited_by_host_and_in_total() -> None:
+    in_progress: Counter[str] = Counter()
     most: Counter[str] = Counter()
 
     async def get(url: str) -> Response:
         for key in (host_of(url), "all"):
-            under_way[key] += 1
-            most[key] = max(most[key], under_way[key])
+            in_progress[key] += 1
+            most[key] = max(most[key], in_progress[key])
         await asyncio.sleep(0.001)
         for key in (host_of(url), "all"):
-            under_way[key] -= 1
+            in_progress[key] -= 1
         return Response(content=image_bytes(1))
 
     urls = [f"http://{host}/{k}" for host in "abc" for k in range(20)]
@@ -221,12 +221,12 @@ def test_no_more_requests_at_once_than_allowed_for_a_host_and_in_all() -> None:
     assert sorted(asked.left) == ["a", "b", "c"]
 
 
-def test_a_real_server_sees_no_more_than_the_limit() -> None:
+def test_real_server_sees_at_most_the_limit() -> None:
     server = ImageServer(delay_s=0.01)
     with served(server):
         asked = ask([f"{server.url}/ok/{k}" for k in range(30)], FetchPolicy(allow_private=True, workers=8, per_host=3))
     assert len(asked.outcomes) == 30
-    assert server.most_under_way == 3
+    assert server.most_in_progress == 3
 
 
 def _silent_after(good: int, error: TransientError) -> tuple[Callable[[str], Awaitable[Response]], Counter[str]]:
@@ -241,7 +241,7 @@ def _silent_after(good: int, error: TransientError) -> tuple[Callable[[str], Awa
     return get, asked
 
 
-def test_a_host_that_never_answers_is_dead_with_all_its_images() -> None:
+def test_host_that_never_answers_is_dead_with_all_its_images() -> None:
     get, requests = _silent_after(0, TransientError("no connection"))
     asked = ask([f"http://a/{k}" for k in range(500)], FetchPolicy(), get=get)
     assert {(each.outcome, each.reason) for each in asked.outcomes.values()} == {(DEAD, "no connection")}
@@ -249,7 +249,7 @@ def test_a_host_that_never_answers_is_dead_with_all_its_images() -> None:
     assert len(requests) <= MAX_CONSECUTIVE_FAILURES + FetchPolicy().per_host
 
 
-def test_a_host_that_stops_answering_leaves_its_images_open() -> None:
+def test_host_that_stops_answering_leaves_its_images_undecided() -> None:
     get, requests = _silent_after(20, TransientError("no connection"))
     asked = ask([f"http://a/{k}" for k in range(500)], FetchPolicy(), get=get)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
@@ -264,7 +264,7 @@ def test_a_host_that_stops_answering_leaves_its_images_open() -> None:
     assert len(known.open) == 50
 
 
-def test_a_host_that_asks_for_a_day_is_left_alone() -> None:
+def test_host_that_asks_for_a_day_is_abandoned() -> None:
     get, requests = _silent_after(3, TransientError("503", 503, 86400.0))
     asked = ask([f"http://a/{k}" for k in range(100)], FetchPolicy(per_host=1), get=get)
     assert (len(asked.outcomes), len(asked.open), sum(requests.values())) == (3, 97, 4)
@@ -272,7 +272,7 @@ def test_a_host_that_asks_for_a_day_is_left_alone() -> None:
     assert max(asked.clock.slept, default=0) <= 120
 
 
-def test_what_was_under_way_when_a_host_was_given_up_still_counts() -> None:
+def test_requests_in_progress_when_a_host_is_abandoned_still_count() -> None:
     async def get(url: str) -> Response:
         for _ in range(5 if url.endswith("/0") else 20):
             await asyncio.sleep(0)
@@ -285,7 +285,7 @@ def test_what_was_under_way_when_a_host_was_given_up_still_counts() -> None:
     assert set(asked.open) == {f"http://a/{k}" for k in (0, 2, 3, 4)}
 
 
-def test_a_compressed_bomb_is_undone_in_bounded_steps() -> None:
+def test_compression_bomb_is_decompressed_in_bounded_steps() -> None:
     async def largest_step() -> int:
         content = gzip.compress(bytes(30_000_000))
         response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=_Stream(content))
@@ -302,7 +302,7 @@ class _Stream(httpx.AsyncByteStream):
         yield self.content
 
 
-def test_one_silent_image_among_good_ones_is_dead() -> None:
+def test_one_unanswered_image_among_good_ones_is_dead() -> None:
     async def get(url: str) -> Response:
         if url.endswith("/3"):
             raise TransientError("timeout")
@@ -313,7 +313,7 @@ def test_one_silent_image_among_good_ones_is_dead() -> None:
     assert asked.open == {}
 
 
-def test_server_errors_without_end_are_soon_asked_once_each() -> None:
+def test_after_many_server_errors_each_image_gets_one_attempt() -> None:
     async def get(url: str) -> Response:
         requests[url] += 1
         raise TransientError("500 Internal Server Error", 500)

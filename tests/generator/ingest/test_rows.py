@@ -1,4 +1,4 @@
-"""Foreign tables: what odd values mean, and tables that hold their pictures, as `datasets` and hubs leave them."""
+"""Foreign tables: odd values, and tables with images inside, as `datasets` and hubs write them."""
 
 import csv
 from pathlib import Path
@@ -26,13 +26,13 @@ def run(table: Path, out: Path, **changes: Any) -> ImportResult:
 
 
 def plain_rows(num: int) -> dict[str, list[Any]]:
-    """Columns of good rows, each with a title of its own."""
+    """Return columns of valid rows, each with a different title."""
     names = [f"{chr(65 + k % 26)}{chr(65 + k // 26)} Coat" for k in range(num)]
     return {"product_code": list(range(1, num + 1)), "title": names, "full_price": [5.0] * num}
 
 
 @given(st.text())
-def test_percent_encoded_categories_come_back(text: str) -> None:
+def test_percent_encoded_categories_are_decoded(text: str) -> None:
     printable = text.isprintable() and bool(text.strip())
     encoded = quote(text, safe="")
     assert decode_category(encoded) == (unquote(encoded).strip() if printable else encoded)
@@ -52,7 +52,7 @@ def test_percent_encoded_categories_come_back(text: str) -> None:
         ("BAGS%2C TOTES", "BAGS, TOTES"),
     ],
 )
-def test_what_is_no_text_in_percent_encoding_stays(text: str, meant: str) -> None:
+def test_percent_encoding_that_is_not_text_stays(text: str, meant: str) -> None:
     assert decode_category(text) == meant
 
 
@@ -69,7 +69,7 @@ def test_what_is_no_text_in_percent_encoding_stays(text: str, meant: str) -> Non
         (None, "00000007"),
     ],
 )
-def test_codes_are_text_without_the_tail_of_a_float(value: Any, code: str) -> None:
+def test_codes_are_text_without_a_decimal_zero(value: Any, code: str) -> None:
     assert parse_code(7, {"product_code": value}) == code
 
 
@@ -89,7 +89,7 @@ def test_a_code_column_with_a_gap_and_encoded_categories_through_csv(tmp_path: P
 
 
 def image_data_set(num: int) -> datasets.Dataset:
-    """Rows with pictures and class labels, as image data sets have them."""
+    """Return rows with images and class labels, as in image data sets."""
     features = datasets.Features(
         {
             "product_code": datasets.Value("int64"),
@@ -105,7 +105,7 @@ def image_data_set(num: int) -> datasets.Dataset:
 
 
 @pytest.mark.parametrize("form", ["parquet", "folder", "saved", "saved splits"])
-def test_pictures_and_labels_arrive_from_every_form_of_a_data_set(tmp_path: Path, form: str) -> None:
+def test_images_and_labels_from_every_form_of_a_data_set(tmp_path: Path, form: str) -> None:
     data_set, place = image_data_set(70), tmp_path / "table"
     if form == "parquet":
         place = tmp_path / "table.parquet"
@@ -128,14 +128,14 @@ def test_pictures_and_labels_arrive_from_every_form_of_a_data_set(tmp_path: Path
     }
 
 
-def test_a_column_of_plain_bytes_is_a_column_of_pictures(tmp_path: Path) -> None:
+def test_column_of_bytes_is_a_column_of_images(tmp_path: Path) -> None:
     columns = {**plain_rows(3), "image": [image_bytes(k) for k in range(3)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     run(tmp_path / "t.parquet", tmp_path / "out")
     assert {row.image for row in read(tmp_path / "out")} == {image_bytes(k) for k in range(3)}
 
 
-def test_a_cell_without_bytes_names_a_file_and_a_bad_one_is_a_bad_row(tmp_path: Path) -> None:
+def test_cell_without_bytes_names_a_file_and_a_bad_image_is_a_bad_row(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(image_bytes(8))
     cells = [
         {"bytes": None, "path": "a.jpg"},
@@ -154,7 +154,7 @@ def test_a_cell_without_bytes_names_a_file_and_a_bad_one_is_a_bad_row(tmp_path: 
     assert {row.image for row in read(tmp_path / "out")} == {image_bytes(8), image_bytes(2)}
 
 
-def test_pictures_are_read_in_any_order(tmp_path: Path) -> None:
+def test_stored_images_are_read_in_any_order(tmp_path: Path) -> None:
     columns = {**plain_rows(100), "image": [image_bytes(k) for k in range(100)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=40)
     cells = [row["image"] for row in READERS[".parquet"](tmp_path / "t.parquet")]
@@ -163,14 +163,14 @@ def test_pictures_are_read_in_any_order(tmp_path: Path) -> None:
         assert cells[k].read() == (image_bytes(k), None)
 
 
-def test_a_title_of_bytes_is_refused_by_name(tmp_path: Path) -> None:
+def test_title_of_bytes_is_refused_by_name(tmp_path: Path) -> None:
     columns = {**plain_rows(2), "title": [b"a", b"b"], "image": [image_bytes(k) for k in range(2)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet")
     with pytest.raises(ToileError, match="column 'title' holds bytes, not text"):
         run(tmp_path / "t.parquet", tmp_path / "out")
 
 
-def test_a_catalog_of_toile_is_refused_and_a_table_of_urls_is_sent_to_fetch(tmp_path: Path) -> None:
+def test_catalog_of_toile_is_refused_and_a_table_of_urls_needs_fetch(tmp_path: Path) -> None:
     pq.write_table(pa.table({**plain_rows(1), "image": [image_bytes(1)]}), tmp_path / "t.parquet")
     run(tmp_path / "t.parquet", tmp_path / "catalog")
     with pytest.raises(ToileError, match="is already a catalog made by toile") as caught:
@@ -192,22 +192,22 @@ def test_a_catalog_of_toile_is_refused_and_a_table_of_urls_is_sent_to_fetch(tmp_
         ("state.json", '{"_data_files": [{"filename": "gone.arrow"}]}', "not a readable Arrow stream"),
     ],
 )
-def test_a_damaged_folder_of_datasets_is_one_clear_line(tmp_path: Path, name: str, content: str, problem: str) -> None:
+def test_damaged_datasets_folder_is_a_one_line_error(tmp_path: Path, name: str, content: str, problem: str) -> None:
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / name).write_text(content)
     with pytest.raises(ToileError, match=problem):
         run(tmp_path / "saved", tmp_path / "out")
 
 
-def test_importing_a_bad_picture_twice_gives_the_same_reasons(tmp_path: Path) -> None:
-    """Reasons are part of what a second run is compared by, so they may not hold addresses of memory."""
+def test_reasons_for_a_bad_image_are_the_same_each_time(tmp_path: Path) -> None:
+    """A second run is compared by its reasons too, so they may not contain memory addresses."""
     pages = [b"<html></html>", *(image_bytes(k) for k in range(30))]
     pq.write_table(pa.table({**plain_rows(31), "image": pages}), tmp_path / "t.parquet")
     assert run(tmp_path / "t.parquet", tmp_path / "out").written
     assert not run(tmp_path / "t.parquet", tmp_path / "out").written
 
 
-def test_a_format_that_pillow_hands_to_other_programs_is_not_opened(tmp_path: Path) -> None:
+def test_format_that_pillow_passes_to_other_programs_is_not_opened(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.eps")
     pq.write_table(pa.table({**plain_rows(1), "image": [(tmp_path / "a.eps").read_bytes()]}), tmp_path / "t.parquet")
     with pytest.raises(ToileError, match="in an unknown format"):

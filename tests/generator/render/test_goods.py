@@ -72,8 +72,8 @@ def test_shots_show_one_shoe_or_a_pair() -> None:
 def test_view_shows_near_side_and_top(yaw: float) -> None:
     view = View(yaw=yaw, pitch=0.2)
     near, far = (view.point(view.side * 0.3, 0.5, z)[0] for z in (0.1, -0.1))
-    assert view.side * far > view.side * near, "the far edge of the visible side lies further out"
-    assert view.point(0.0, 0.4, -0.1)[1] < view.point(0.0, 0.4, 0.1)[1], "the far rim lies higher"
+    assert view.side * far > view.side * near, "the far edge of the visible side is further out"
+    assert view.point(0.0, 0.4, -0.1)[1] < view.point(0.0, 0.4, 0.1)[1], "the far rim is higher"
     front, back = (view.point(0.3, 0.5, z)[0] - view.point(-0.3, 0.5, z)[0] for z in (0.1, -0.1))
     assert front > back, "what is further away looks smaller"
 

@@ -94,10 +94,10 @@ def test_vessel_edge_has_no_dark_line(silhouette: str, size: int) -> None:
 @pytest.mark.parametrize("silhouette", ["vase", "mug"])
 def test_side_towards_softbox_is_brighter(silhouette: str) -> None:
     scene = build_scene(appearance(silhouette, colour="#e8e4da", hardware="none", design_seed=4), 168)
-    picture = np.asarray(shade(scene).convert("L"), np.float32)
+    image = np.asarray(shade(scene).convert("L"), np.float32)
     body = (cover(scene, "main")[:168, :168] > 0.9) & (scene.y[:168, :168] > 0.55) & (scene.y[:168, :168] < 0.75)
     x = scene.x[:168, :168]
-    left, right = picture[body & (x < -0.10)].mean(), picture[body & (x > 0.10) & (x < 0.25)].mean()
+    left, right = image[body & (x < -0.10)].mean(), image[body & (x > 0.10) & (x < 0.25)].mean()
     assert left > right + 8
 
 
@@ -105,21 +105,21 @@ def test_side_towards_softbox_is_brighter(silhouette: str) -> None:
 def test_product_touches_floor(silhouette: str) -> None:
     """The backdrop just below the lowest part is darker than at half height beside the product."""
     scene = build_scene(appearance(silhouette), 168)
-    picture = np.asarray(shade(scene).convert("L"), np.float32)
+    image = np.asarray(shade(scene).convert("L"), np.float32)
     inside = scene.alpha[:168, :168] > 0.02
     columns = np.flatnonzero(inside.any(axis=0))
     middle = slice(columns[len(columns) // 3], columns[-len(columns) // 3])
     lowest = np.flatnonzero(inside[:, middle].any(axis=1))[-1]
-    floor = picture[lowest + 2 : lowest + 5, middle].mean()
-    assert floor < picture[lowest // 2 : lowest, :4].mean() - 4
+    floor = image[lowest + 2 : lowest + 5, middle].mean()
+    assert floor < image[lowest // 2 : lowest, :4].mean() - 4
 
 
 def test_inside_of_mug_is_in_shade() -> None:
     scene = build_scene(appearance("mug", colour="#d8d4ca", hardware="none"), 224)
-    picture = np.asarray(shade(scene).convert("L"), np.float32)
+    image = np.asarray(shade(scene).convert("L"), np.float32)
     within, outside = (cover(scene, cloth)[:224, :224] > 0.9 for cloth in ("lining", "main"))
     assert within.sum() > 400
-    assert picture[within].mean() < picture[outside].mean() - 15
+    assert image[within].mean() < image[outside].mean() - 15
 
 
 # -- what is said is seen --------------------------------------------------------------------------------------------

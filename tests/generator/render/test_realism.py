@@ -54,14 +54,14 @@ def synthetic_image(kind: str, seed: int, size: tuple[int, int] = (120, 160)) ->
 
 def group(num: int, start: int) -> PreparedImages:
     labels = np.arange(num) % 2
-    pictures = [synthetic_image(("bar", "disc")[label], start + i)[0] for i, label in enumerate(labels)]
-    return prepare(pictures, labels)
+    photos = [synthetic_image(("bar", "disc")[label], start + i)[0] for i, label in enumerate(labels)]
+    return prepare(photos, labels)
 
 
 @pytest.mark.parametrize("kind", ["bar", "disc"])
 def test_segmentation_finds_shape(kind: str) -> None:
-    picture, inside = synthetic_image(kind, 3)
-    found = segment(picture)
+    photo, inside = synthetic_image(kind, 3)
+    found = segment(photo)
     true = np.asarray(Image.fromarray(inside).resize(found.shape[::-1]))
     assert is_plausible(found)
     assert (found & true).sum() / (found | true).sum() > 0.9
@@ -85,8 +85,8 @@ def test_shapes_of_known_masks() -> None:
 
 
 def test_normalised_products_are_centred_on_white() -> None:
-    picture, _ = synthetic_image("bar", 5)
-    image = normalize(picture, segment(picture), 64)
+    photo, _ = synthetic_image("bar", 5)
+    image = normalize(photo, segment(photo), 64)
     assert image.shape == (64, 64, 4)
     assert (image[:3, :, :3] == 255).all()
     assert (image[:3, :, 3] == 0).all()
@@ -184,8 +184,8 @@ def test_sampled_products_have_usual_materials() -> None:
 
 
 def test_whole_images_keep_aspect_ratio() -> None:
-    picture, _ = synthetic_image("bar", 5, (120, 160))
-    group = prepare([picture], np.array([0]))
+    photo, _ = synthetic_image("bar", 5, (120, 160))
+    group = prepare([photo], np.array([0]))
     white = (group.whole[0] == 255).all(axis=(0, 2))
     assert white.tolist() == [True] * 8 + [False] * 48 + [True] * 8
     assert (use_whole_images(group).images == group.whole).all()
@@ -261,7 +261,7 @@ def test_photos_have_classes_and_two_halves(tmp_path: Path) -> None:
     photograph_files(tmp_path, ("dress", "hat", "unknown"), 4)
     found = RealPhotos(tmp_path)
     assert found.labels.tolist() == [0] * 4 + [1] * 4
-    assert [max(picture.size) for picture in found.images()] == [320] * 8
+    assert [max(photo.size) for photo in found.images()] == [320] * 8
     late: npt.NDArray[np.bool_] = found.second_half()
     assert [late[found.labels == label].sum() for label in (0, 1)] == [2, 2]
 

@@ -1,4 +1,4 @@
-"""Whom a fetch asks: no private address, no name that hides one, only the host that the certificate names."""
+"""The image client: private addresses, DNS rebinding, certificates, invalid URLs, proxies."""
 
 import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -40,7 +40,7 @@ from tests.helpers.dataset_hub import ImageServer, image_bytes, served
         ("64:ff9b::808:808", True),
     ],
 )
-def test_which_addresses_are_of_the_open_internet(address: str, public: bool) -> None:
+def test_is_public(address: str, public: bool) -> None:
     assert is_public(address) is public
 
 
@@ -54,14 +54,14 @@ def test_which_addresses_are_of_the_open_internet(address: str, public: bool) ->
         "http://[::ffff:127.0.0.1]:{port}/ok/1",
     ],
 )
-def test_private_addresses_are_never_asked(image_server: ImageServer, url: str) -> None:
+def test_private_addresses_get_no_request(image_server: ImageServer, url: str) -> None:
     url = url.format(port=image_server.server_port)
     found = ask([url], FetchPolicy(retries=0)).outcomes[url]
     assert (found.outcome, found.reason) == (REFUSED, "a private address")
     assert not image_server.asked
 
 
-def test_a_name_with_one_private_address_among_public_ones_is_refused(image_server: ImageServer) -> None:
+def test_name_with_a_private_address_among_public_ones_is_refused(image_server: ImageServer) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         return ["93.184.216.34", "127.0.0.1"]
 
@@ -70,8 +70,8 @@ def test_a_name_with_one_private_address_among_public_ones_is_refused(image_serv
     assert not image_server.asked
 
 
-def test_the_connection_goes_to_the_address_that_was_checked(image_server: ImageServer) -> None:
-    """A name that is public when it is checked and private right after (DNS rebinding) is looked up once only."""
+def test_dns_rebinding_connects_to_the_checked_address(image_server: ImageServer) -> None:
+    """A name whose address is public when it is checked and private afterwards is looked up only once."""
     answers = iter([["127.0.0.1"], ["10.0.0.1"], ["10.0.0.1"]])
     lookups: list[str] = []
 
@@ -80,7 +80,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(image_server: Image
         return next(answers)
 
     urls = [f"http://rebinding.example:{image_server.server_port}/ok/{k}" for k in range(5)]
-    with pytest.MonkeyPatch.context() as patch:  # loopback plays the open internet
+    with pytest.MonkeyPatch.context() as patch:  # loopback stands for the open internet
         patch.setattr("generator.ingest.downloads.is_public", lambda address: address == "127.0.0.1")
         asked = ask(urls, FetchPolicy(user_agent="t"), resolve=resolve)
     assert {each.outcome for each in asked.outcomes.values()} == {FETCHED}
@@ -109,7 +109,7 @@ def test_a_second_address_is_tried_where_the_first_refuses(image_server: ImageSe
         ("see the shop", "neither http nor https"),
     ],
 )
-def test_what_is_no_address_of_a_image_is_refused(url: str, reason: str) -> None:
+def test_invalid_image_url_is_refused(url: str, reason: str) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         raise AssertionError(host)
 
@@ -117,7 +117,7 @@ def test_what_is_no_address_of_a_image_is_refused(url: str, reason: str) -> None
     assert (found.outcome, found.reason) == (REFUSED, reason)
 
 
-def test_a_name_that_nobody_knows_is_dead() -> None:
+def test_unknown_host_is_dead() -> None:
     async def resolve(host: str, port: int) -> list[str]:
         raise OSError("Name or service not known")
 
@@ -125,9 +125,7 @@ def test_a_name_that_nobody_knows_is_dead() -> None:
     assert ask([url], resolve=resolve).outcomes[url].reason == "its host has no address"
 
 
-def test_certificates_are_checked_against_the_name_not_the_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_certificate_is_checked_against_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import ssl
 
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
@@ -158,9 +156,7 @@ def test_certificates_are_checked_against_the_name_not_the_address(
     assert sum(server.asked.values()) == 1
 
 
-def test_a_proxy_is_used_where_it_is_named_and_nowhere_else(
-    image_server: ImageServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_proxy_is_used_only_where_it_is_named(image_server: ImageServer, monkeypatch: pytest.MonkeyPatch) -> None:
     through: list[str] = []
 
     class Proxy(BaseHTTPRequestHandler):
@@ -173,7 +169,7 @@ def test_a_proxy_is_used_where_it_is_named_and_nowhere_else(
             self.wfile.write(content)
 
         def log_message(self, *args: Any) -> None:
-            """Nothing."""
+            """Print nothing."""
 
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.server_port}")

@@ -1,4 +1,4 @@
-"""Scoring of error detection: against a slow definition, a reference library, and cases counted by hand."""
+"""Score of found faults: compared with a slow definition, a reference library, and cases counted by hand."""
 
 import csv
 import json
@@ -31,25 +31,25 @@ from toile.cli import main
 Row = dict[str, Any]
 
 
-def line(row: int, kind: str, *, code: str | None = None, of_row: int | None = None, of_code: str = "") -> Row:
-    """A line of the truth."""
+def make_line(row: int, kind: str, *, code: str | None = None, of_row: int | None = None, of_code: str = "") -> Row:
+    """Return a line of the truth."""
     values = dict.fromkeys(FAULTS_SCHEMA.names, "")
     told = {"row": row, "product_code": code or str(1000 + row), "kind": kind, "of_row": of_row}
     return {**values, **told, "true_value": json.dumps(of_code), "faulty_value": "null"}
 
 
 TRUTH = [
-    line(1, "missing-title"),
-    line(2, "missing-title"),
-    line(3, "missing-price"),
-    line(4, "wrong-category"),
-    line(100, "duplicate", code="1010", of_row=10, of_code="1010"),
-    line(101, "near-duplicate", of_row=11, of_code="1011"),
+    make_line(1, "missing-title"),
+    make_line(2, "missing-title"),
+    make_line(3, "missing-price"),
+    make_line(4, "wrong-category"),
+    make_line(100, "duplicate", code="1010", of_row=10, of_code="1010"),
+    make_line(101, "near-duplicate", of_row=11, of_code="1011"),
 ]
 
 
-def written(folder: Path, *found: tuple[str, str | None]) -> tuple[Path, Path]:
-    """A table of found faults, and the truth."""
+def write_case(folder: Path, *found: tuple[str, str | None]) -> tuple[Path, Path]:
+    """Write a table of found faults, and the truth; return their paths."""
     pq.write_table(pa.Table.from_pylist(TRUTH, schema=FAULTS_SCHEMA), folder / "faults.parquet")
     with (folder / "found.csv").open("w", newline="") as file:
         csv.writer(file).writerows([("product_code", "kind"), *found])
@@ -62,7 +62,7 @@ def kinds_of(score: FaultScore) -> dict[str, KindScore]:
 
 def test_a_case_counted_by_hand(tmp_path: Path) -> None:
     score = score_faults(
-        *written(
+        *write_case(
             tmp_path,
             ("1001", "missing-title"),  # right
             ("1002", "mojibake"),  # found, under the wrong kind
@@ -71,7 +71,7 @@ def test_a_case_counted_by_hand(tmp_path: Path) -> None:
             ("1011", "near-duplicate"),  # the original of a near duplicate
             ("1101", None),  # the near duplicate itself, once more and without a kind
             ("5555", "missing-title"),  # a false alarm
-            ("5556", "blurred"),  # no kind at all
+            ("5556", "blurred"),  # not a kind
         )
     )
     kinds = kinds_of(score)
@@ -103,7 +103,7 @@ def test_a_case_counted_by_hand(tmp_path: Path) -> None:
 
 
 def test_without_kinds_there_is_recall_of_rows_and_precision_overall(tmp_path: Path) -> None:
-    score = score_faults(*written(tmp_path, ("1001", None), ("1004", None), ("9999", None)))
+    score = score_faults(*write_case(tmp_path, ("1001", None), ("1004", None), ("9999", None)))
     assert not score.says_kinds
     assert all(each.recall is None and each.precision is None for each in score.kinds)
     assert kinds_of(score)["missing-title"].found.value == 0.5
@@ -113,10 +113,10 @@ def test_without_kinds_there_is_recall_of_rows_and_precision_overall(tmp_path: P
 
 
 @given(st.integers(0, 10_000), st.integers(0, 40))
-def test_figures_equal_their_slow_definition(seed: int, num_named: int) -> None:
+def test_scores_equal_their_slow_definition(seed: int, num_named: int) -> None:
     draw = random.Random(seed)
     names, words = [kind.name for kind in KINDS], [kind.name for kind in KINDS] + list(GROUPS)
-    faults = [line(row, draw.choice(names)) for row in draw.sample(range(60), 25)]
+    faults = [make_line(row, draw.choice(names)) for row in draw.sample(range(60), 25)]
     named: dict[str | int, set[str | None]] = {
         row: {draw.choice(words) for _ in range(draw.randint(1, 2))} for row in draw.sample(range(60), num_named)
     }
@@ -157,7 +157,7 @@ def faulty(tmp_path_factory: pytest.TempPathFactory, demo_document: Row) -> Path
 
 @pytest.mark.parametrize("by", ["row", "product_code"])
 @pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
-def test_a_pipeline_that_finds_everything_is_perfect(faulty: Path, tmp_path: Path, by: str, suffix: str) -> None:
+def test_pipeline_that_finds_everything_has_perfect_scores(faulty: Path, tmp_path: Path, by: str, suffix: str) -> None:
     truth, found = pq.read_table(faulty / FAULTS_FILE), tmp_path / f"found{suffix}"
     rows = truth.select([by, "kind"]).to_pylist()
     if suffix == ".jsonl":
@@ -177,7 +177,7 @@ def test_a_pipeline_that_finds_everything_is_perfect(faulty: Path, tmp_path: Pat
     assert (score.any.found.whole, score.unknown_names, score.unknown_kinds) == (truth.num_rows, 0, {})
 
 
-def test_rows_that_the_catalog_lacks_are_counted(faulty: Path, tmp_path: Path) -> None:
+def test_names_that_the_catalog_does_not_have_are_counted(faulty: Path, tmp_path: Path) -> None:
     clean = pq.read_table(min((faulty / "data").glob("train-*")))["product_code"].to_pylist()
     listed = set(pq.read_table(faulty / FAULTS_FILE)["product_code"].to_pylist())
     codes = [next(code for code in clean if code not in listed), "no-such-code", "12"]
@@ -200,7 +200,7 @@ def test_rows_that_the_catalog_lacks_are_counted(faulty: Path, tmp_path: Path) -
         ("found.txt", "row\n1\n", "not a kind of table"),
     ],
 )
-def test_a_bad_table_is_one_clear_error(faulty: Path, tmp_path: Path, name: str, content: str, problem: str) -> None:
+def test_bad_table_is_a_one_line_error(faulty: Path, tmp_path: Path, name: str, content: str, problem: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(ToileError) as caught:
         score_faults(tmp_path / name, faulty / FAULTS_FILE)
@@ -208,7 +208,7 @@ def test_a_bad_table_is_one_clear_error(faulty: Path, tmp_path: Path, name: str,
     assert name in caught.value.where
 
 
-def test_another_file_is_no_truth(faulty: Path, tmp_path: Path) -> None:
+def test_file_that_is_not_a_list_of_faults_is_refused(faulty: Path, tmp_path: Path) -> None:
     (tmp_path / "found.csv").write_text("row\n1\n")
     with pytest.raises(ToileError, match="not a readable Parquet file"):
         score_faults(tmp_path / "found.csv", tmp_path / "found.csv")

@@ -1,4 +1,4 @@
-"""Names of exported files: safe on every system, never twice, whatever a product code holds."""
+"""Names of exported files: safe on every system and distinct, for any product code."""
 
 import itertools
 import os
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.export.rows import MAX_STEM, FileNames, image_suffix
-from tests.helpers.nasty_catalog import CODES, pictures
+from tests.helpers.nasty_catalog import CODES, difficult_images
 
 
 @given(st.lists(st.one_of(st.text(max_size=200), st.sampled_from(CODES), st.from_regex(r"\A[a-cA-C.]{1,2}\Z"))))
@@ -26,15 +26,15 @@ def test_stems_are_safe_and_distinct_on_any_system(codes: list[str]) -> None:
     assert [again.make_stem(code) for code in codes] == stems
 
 
-def test_a_plain_code_is_its_own_name_and_a_repeat_gets_another() -> None:
+def test_plain_code_is_its_own_name_and_a_repeat_gets_another() -> None:
     names = FileNames()
     assert names.make_stem("12345678") == "12345678"
     first, taken = names.make_stem("a/b"), FileNames()
     assert first.startswith("a-b-")
-    assert taken.make_stem(first) == first  # somebody's code is the very name that another would get
+    assert taken.make_stem(first) == first  # a code may equal the name made for another code
     assert taken.make_stem("a/b") != first
 
 
-def test_pictures_are_named_by_what_they_are() -> None:
-    kinds = [image_suffix(content) for content in itertools.islice(pictures(), 8) if content is not None]
+def test_image_suffix() -> None:
+    kinds = [image_suffix(content) for content in itertools.islice(difficult_images(), 8) if content is not None]
     assert kinds == [".png", ".jpg", ".jpg", ".gif", ".webp", ".bin", ".bin"]
