@@ -8,7 +8,8 @@ returns row i of that same path.
     'Acetate Sunglasses'
 
 Suffixes of array names say what the array counts: N rows, D designs (runs of consecutive rows of one family), K
-combinations of what a design decides, U combinations that decide a row's texts, L labelled rows, V values.
+combinations of what a design decides, U combinations that decide a row's texts, W sequences of a title's words, L
+labelled rows, V values.
 """
 
 import functools
@@ -376,15 +377,18 @@ def _shared_texts(
     """Build the texts of combinations of a category, a title template and the value of each attribute."""
     spec, titles = catalog.spec, catalog.titles
     words_US = fill_templates(titles, template_U, chosen)
-    slugs = join_words(titles.slugs, words_US, "-")
+    title_U, row_W = factorize([(words_U, len(titles.words)) for words_U in words_US.T])
+    slugs = join_words(titles.slugs, words_US[row_W], "-")
     before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
+    page_url = concat_strings(f"https://{spec.shop.host}/", slugs, before_code)
     silhouettes, drawn_values, named_values = _attribute_texts(spec)
     drawn = [_look_up(silhouettes, category_U), *(_look_up(drawn_values[n], chosen[n]) for n in drawn_values)]
+    drawn.append(string_scalar('"design_seed": '))
     named = [_look_up(named_values[name], chosen[name]) for name in named_values]
     return SharedTexts(
-        title=join_words(titles.words, words_US, " ").dictionary_encode(),
-        page_url=concat_strings(f"https://{spec.shop.host}/", slugs, before_code),
-        attributes_head=concat_strings("{", join_non_null(drawn, ", "), ', "design_seed": '),
+        title=take_entries(join_words(titles.words, words_US[row_W], " ").dictionary_encode(), title_U),
+        page_url=page_url.take(to_arrow(title_U)),
+        attributes_head=join_non_null(drawn, ", "),
         attributes_tail=concat_strings(', "choices": {', join_non_null(named, ", "), "}}"),
     )
 
@@ -396,6 +400,7 @@ _Texts = tuple[str | None, ...]
 def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
     """Return the JSON of each category's silhouette and, by attribute, of each value as it is rendered and as named.
 
+    The JSON of a silhouette is preceded by the brace that opens the object.
     The entry after an attribute's last value means that there is none.
     """
     drawn, named = {}, {}
@@ -404,7 +409,8 @@ def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict
         named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
         if word is not None:
             drawn[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
-    return tuple(_json_pair("silhouette", category.silhouette) for category in spec.categories), drawn, named
+    silhouettes = tuple("{" + _json_pair("silhouette", category.silhouette) for category in spec.categories)
+    return silhouettes, drawn, named
 
 
 def _json_pair(name: str, value: str) -> str:
