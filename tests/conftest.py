@@ -79,15 +79,10 @@ def few_resamples() -> Iterator[None]:
     """Bootstrap intervals of 200 resamples and tests of 199 flips, for tests of folders, pages and commands."""
     from evaluation.stats import resampling
 
-    caches = (resampling._cached_counts, resampling._signs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "RESAMPLES", 200)
         patch.setattr(resampling, "FLIPS", 199)
-        for cache in caches:
-            cache.cache_clear()
         yield
-    for cache in caches:
-        cache.cache_clear()
 
 
 @pytest.fixture(scope="module")
