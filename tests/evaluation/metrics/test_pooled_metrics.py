@@ -1,4 +1,4 @@
-"""Pooled price metrics under weights: against scipy and scikit-learn for unit weights, against copied rows otherwise."""
+"""Pooled price metrics under weights: scipy and scikit-learn for unit weights, copied rows otherwise."""
 
 import math
 from collections.abc import Callable

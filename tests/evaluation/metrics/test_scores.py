@@ -1,4 +1,4 @@
-"""The flat list of scores: simulated accuracies are recovered, macro and pooled figures add up, baselines need no image."""
+"""The list of scores: simulated accuracies are recovered, macro and pooled figures add up, baselines are blind."""
 
 import dataclasses
 import random
