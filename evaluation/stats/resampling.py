@@ -42,9 +42,9 @@ def bca(figure: Weighted, families: Families, confidence: float, seed: int) -> t
     if num < 2:
         return None, None
     value = unweighted(figure, len(codes))
-    drawn = bootstrap(figure, codes, seed)
-    found = drawn[np.isfinite(drawn)]
-    if not math.isfinite(value) or len(found) < 0.95 * len(drawn) or found.min() == found.max():
+    resampled = bootstrap(figure, codes, seed)
+    found = resampled[np.isfinite(resampled)]
+    if not math.isfinite(value) or len(found) < 0.95 * len(resampled) or found.min() == found.max():
         return None, None
     below = float(np.mean(found < value) + np.mean(found <= value)) / 2
     shift = float(stats.norm.ppf(min(max(below, 0.5 / len(found)), 1 - 0.5 / len(found))))
