@@ -22,7 +22,7 @@ from schemas.appearance import (
     SHOWN,
     SILHOUETTES,
     Appearance,
-    words_known,
+    cut_words,
 )
 from schemas.silhouettes import FAMILIES
 
@@ -102,7 +102,7 @@ def render_values(words: tuple[str, ...], name: str, silhouettes: tuple[str, ...
 
 def sample_presentations(silhouette: str, group: str) -> list[Appearance]:
     """Return designs of a silhouette in all of its presentations."""
-    words = words_known(silhouette, "presentation")
+    words = cut_words(silhouette, "presentation")
     return [sample_appearance(silhouette, group, n // len(words), words[n % len(words)]) for n in range(COLUMNS)]
 
 

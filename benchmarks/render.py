@@ -28,7 +28,7 @@ from PIL import Image
 
 from generator.render import render_appearance
 from generator.sampling.products import products
-from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance, words_known
+from schemas.appearance import CUTS, CUTS_OF, MATERIALS, SILHOUETTES, STYLE_VALUES, Appearance, cut_words
 from schemas.validation import load
 
 IMAGE_SIZES = (112, 336, 672)
@@ -61,7 +61,7 @@ def main() -> None:
     presented = {
         f"{silhouette} {word}": time_sizes(partial(sample_appearance, silhouette, presentation=word), repeats)
         for silhouette in SILHOUETTES
-        for word in words_known(silhouette, "presentation")
+        for word in cut_words(silhouette, "presentation")
         if word != "flat"
     }
     materials = {material: time_sizes(partial(plain_coat, material), repeats) for material in MATERIALS}

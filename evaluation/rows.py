@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
@@ -21,7 +21,7 @@ from schemas.util.console import Advance, progress_bar
 
 ENCODED_FILE = "stored"
 """Key of `Image.info`: the image file that was decoded, for a model that reads files itself."""
-_UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
+_UNREADABLE = (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

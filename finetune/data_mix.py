@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.product import open_shard, shard_files
 from schemas.training import DrawSpec, MixSource
 from schemas.util.files import sha256_of
@@ -100,7 +100,7 @@ class ShardSource:
         values: dict[str, Any] = {name: self.table[name][row].as_py() for name in _COLUMNS}
         try:
             image = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
-        except (*BROKEN_PICTURE, Image.DecompressionBombError) as error:
+        except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
             where = f"{self.folder}: product {values['product_code']}"
             hint = "remove the row, or make the folder again without a scenario that breaks images"
             raise ToileError(where, f"has a broken image: {error}", hint) from error

@@ -39,7 +39,7 @@ from generator.sampling.prices import CompiledPrices, snap_to_points
 from generator.sampling.products import compile_catalog
 from generator.sampling.streams import Floats, Index
 from schemas.appearance import SHOWN, Appearance, drop_invisible, visible_attributes
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
+from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, rendered_attribute, rendered_word, title_word
 from schemas.errors import ToileError
 from schemas.product import Product
 from schemas.result import Ceiling
@@ -164,7 +164,7 @@ class Oracle:
 
     def _has_defaults_elsewhere(self, category: Category, seen: Appearance) -> bool:
         """Return whether everything that no attribute of the entry controls has its default in the image."""
-        controlled = {drawn_attribute(name, self._catalog.spec.attributes[name]) for name in category.attributes}
+        controlled = {rendered_attribute(name, self._catalog.spec.attributes[name]) for name in category.attributes}
         return all(getattr(seen, word) == _DEFAULTS.get(word) for word in SHOWN[category.silhouette] - controlled)
 
     def _possible_choices(self, entry: int, seen: Appearance) -> list[tuple[float, dict[str, int]]] | None:
@@ -196,7 +196,7 @@ class Oracle:
     def _is_consistent(self, attribute: CompiledAttribute, value: int, seen: Appearance) -> bool:
         """Return whether the value agrees with the image; an attribute that the image does not show always does."""
         spec = self._catalog.spec.attributes[attribute.name]
-        drawn = drawn_attribute(attribute.name, spec)
+        drawn = rendered_attribute(attribute.name, spec)
         if (
             value == attribute.absent
             or drawn is None
@@ -204,7 +204,7 @@ class Oracle:
         ):
             return True
         name = attribute.values[value]
-        return bool(drawing_word(name, spec.values[name]) == getattr(seen, drawn))
+        return bool(rendered_word(name, spec.values[name]) == getattr(seen, drawn))
 
     def _relevant_attributes(self, category: Category) -> set[str]:
         """Return the attributes of an entry that change its image, title or price, and all that they depend on."""
@@ -212,7 +212,7 @@ class Oracle:
         named = {word[1:-1] for template in category.titles for word in template.split() if word.startswith("{")}
         for attribute in reversed(self._catalog.attributes):
             spec = self._catalog.spec.attributes[attribute.name]
-            shown = drawn_attribute(attribute.name, spec) in SHOWN[category.silhouette] | {"colour"}
+            shown = rendered_attribute(attribute.name, spec) in SHOWN[category.silhouette] | {"colour"}
             priced = any(value.price != 1 for value in spec.values.values())
             has_effect = attribute.name in category.attributes and (shown or priced or attribute.name in named)
             if has_effect or attribute.name in found:

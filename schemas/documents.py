@@ -401,6 +401,15 @@ def schema(kind: str) -> dict[str, Any]:
     return document
 
 
+def schema_uri(kind: str) -> str:
+    """Return the `file:` URI of the installed JSON Schema of a kind of document.
+
+    Editors resolve it offline, wherever the document is on this machine. On another machine they find no schema, and
+    give no completion.
+    """
+    return (SCHEMA_FOLDER / f"{kind}.schema.json").absolute().as_uri()
+
+
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's parser, where PyYAML was built with it
 
 

@@ -5,7 +5,16 @@ import struct
 import zlib
 from collections.abc import Iterable
 
-BROKEN_PICTURE = (OSError, ValueError, SyntaxError, TypeError, LookupError, ArithmeticError, struct.error, zlib.error)
+BROKEN_IMAGE_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    struct.error,
+    zlib.error,
+)
 """What Pillow raises for broken image files, beside its DecompressionBombError. Mutants of all formats raised OSError,
 ValueError, SyntaxError, TypeError (TIFF), KeyError (TIFF) and IndexError (GIF)."""
 _MOST_SHOWN = 30

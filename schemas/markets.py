@@ -169,7 +169,7 @@ def _silhouettes_with(attribute: str, categories: list[Document]) -> frozenset[s
 
 
 def _rendered_attribute(name: str, attribute: Document) -> str | None:
-    """Do the same as `schemas.catalog.drawn_attribute` for a document."""
+    """Do the same as `schemas.catalog.rendered_attribute` for a document."""
     return attribute.get("draws") or (name if name in DRAWN else None)
 
 

@@ -29,7 +29,7 @@ from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.rows import read_encoded_images, train_rows
 from evaluation.stats.intervals import Values, factorize
 from schemas.answer import render
-from schemas.errors import BROKEN_PICTURE
+from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product, from_batch, open_shard, shard_files
@@ -200,7 +200,7 @@ def _most_common(counts: Counter[str]) -> str:
 
 MAX_TRAIN_IMAGES = 2000
 """Train images that are compared: those whose hash of the code comes first."""
-_UNREADABLE = (*BROKEN_PICTURE, Image.DecompressionBombError)
+_UNREADABLE = (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError)
 _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 
 

@@ -23,7 +23,7 @@ from generator.audit import MAX_HITS, Findings, count_check, skip_check
 from generator.audit.membership import LeakageTest, run_leakage_test
 from generator.audit.rows import Mask, Single
 from schemas.audit import PRIVACY, Bounds, Check, Hit
-from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.product import read
 
 NAMES = ("identical_picture_files", "identical_pictures", "copied_pictures", "replayed_pictures")
@@ -133,7 +133,7 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
         try:
             with Image.open(io.BytesIO(file)) as opened:
                 image = ImageOps.exif_transpose(opened).convert("RGB")
-        except (*BROKEN_PICTURE, Image.DecompressionBombError) as error:
+        except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
             raise ToileError(f"{where}: product {name}", f"has a broken image: {error}", "fix the catalog") from error
         names.append(name)
         families.append(family)

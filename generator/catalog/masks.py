@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from generator.render.engine.parts import RenderedParts
-from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.manifest import check_extra
 from schemas.product import IMAGE_TYPE
 
@@ -87,7 +87,7 @@ def read_masks(path: Path) -> Iterator[Masks]:
                         names=tuple(row["names"]),
                         box=tuple(row["box"]),
                     )
-    except (pa.ArrowException, *BROKEN_PICTURE, Image.DecompressionBombError) as error:
+    except (pa.ArrowException, *BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
         raise ToileError(str(path), f"contains no masks: {error}", "make the catalog again with --masks") from error
 
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 from PIL import Image
 
-from generator.catalog.shards import GenerateInputs, jpeg
+from generator.catalog.shards import GenerateInputs, encode_jpeg
 from generator.render import draw
 from generator.sampling.products import check_codes, compile_catalog, product, rows
 from schemas.catalog import CatalogSpec
@@ -57,7 +57,7 @@ class OnlineRows:
     def render(self, row: int) -> tuple[Product, Image.Image]:
         """Return one product and its RGB image; as long as `toile generate` takes for it, and a few milliseconds."""
         sampled = product(self.spec, self.seed, int(self.index_N[row]))
-        image = Image.open(io.BytesIO(jpeg(draw(sampled, self.image_size, self.photo)))).convert("RGB")
+        image = Image.open(io.BytesIO(encode_jpeg(draw(sampled, self.image_size, self.photo)))).convert("RGB")
         return sampled, image
 
     def iterate_keys(self, batch_rows: int = BATCH_ROWS) -> Iterator[dict[str, str]]:

@@ -55,7 +55,7 @@ from schemas.validation import from_document
 JPEG_QUALITY = 90
 PRODUCTS_PER_SHARD = {True: 500, False: 200_000}
 """With and without images. Independent of the number of workers, so that the same inputs give the same files."""
-ROW_GROUP = {True: 100, False: 50_000}
+ROW_GROUP = {True: 100, False: 100_000}
 """Rows of a row group with and without images: a few megabytes, so that readers can pick rows cheaply."""
 CODECS_OF_UNIQUE = {
     "product_code": "zstd",
@@ -339,14 +339,14 @@ def add_images(
                 image = parts.image
             else:
                 image = draw(product, inputs.image_size, inputs.photo)
-            images.append({"bytes": jpeg(image), "path": f"{product.product_code}.jpg"})
+            images.append({"bytes": encode_jpeg(image), "path": f"{product.product_code}.jpg"})
         columns["image"] = pa.array(images, IMAGE_TYPE)
     fields = [field.with_type(columns[field.name].type) for field in ARROW_SCHEMA]
     schema = pa.schema(fields, ARROW_SCHEMA.metadata)
     return pa.RecordBatch.from_arrays([columns[name] for name in ARROW_SCHEMA.names], schema=schema)
 
 
-def jpeg(image: Any) -> bytes:
+def encode_jpeg(image: Any) -> bytes:
     """Return the encoded file; quality and subsampling are fixed because the bytes are part of the contract."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)

@@ -28,7 +28,7 @@ from generator.catalog.shards import GenerateInputs, build_table
 from generator.catalog.storage import Folder, resolve_folder
 from generator.faults.scoring import FAULTS_FILE
 from schemas.documents import from_dict
-from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, require_finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
 
@@ -273,7 +273,7 @@ def _image_distance(first: bytes, second: bytes) -> float | None:
     """Return the mean absolute difference in grey levels; None where one is no image or the sizes differ."""
     try:
         a, b = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB"), np.int16) for each in (first, second))
-    except (*BROKEN_PICTURE, Image.DecompressionBombError):
+    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
         return None
     return float(np.abs(a - b).mean()) if a.shape == b.shape else None
 

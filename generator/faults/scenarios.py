@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from generator.sampling.codes import num_codes
 from generator.sampling.products import check_codes, compile_catalog
 from generator.sampling.streams import Floats, Index, uniform
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, drawn_attribute
+from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, rendered_attribute
 from schemas.errors import ToileError, suggest
 
 DEFAULT_SHARE = 0.02
@@ -252,7 +252,7 @@ def _choose_split(spec: CatalogSpec, names: list[str]) -> CategorySplit | None:
     category = max((each for each in spec.categories if each.path[2] == largest), key=lambda each: each.share)
 
     def preference(name: str) -> tuple[bool, bool, bool]:
-        drawn = drawn_attribute(name, spec.attributes[name])
+        drawn = rendered_attribute(name, spec.attributes[name])
         return len(_weights(spec, category, name)) > 1, drawn == "material", drawn not in ("colour", None)
 
     attribute = max((name for name in spec.attributes if name in category.attributes), key=preference)

@@ -27,7 +27,7 @@ from generator.fit.vocabulary import (
 from generator.sampling.streams import Floats
 from schemas.appearance import MATERIALS, PATTERNS
 from schemas.catalog import MISSING_LABEL
-from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.product import COLUMNS, Product, read
 
 MAX_FAMILY_SIZE = 64
@@ -171,7 +171,7 @@ def detect_image_colour(image: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(image)) as opened:
             pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
-    except (*BROKEN_PICTURE, Image.DecompressionBombError) as error:
+    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
         # the message names no product: that would not be private
         raise ToileError(
             "an image", "is broken", "import the rows again; `toile import` lists broken images"

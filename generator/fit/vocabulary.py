@@ -12,7 +12,7 @@ from schemas.markets import NOUNS
 from schemas.silhouettes import RECORDS
 
 SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = tuple(
-    (each.name, each.leaf_words) for each in sorted(RECORDS.values(), key=lambda each: each.match_priority)
+    (each.name, each.category_pattern) for each in sorted(RECORDS.values(), key=lambda each: each.match_priority)
 )
 """(silhouette, pattern for names of its categories), in the order in which they are tried."""
 FALLBACK_SILHOUETTE = "t-shirt"

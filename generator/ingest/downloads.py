@@ -26,7 +26,7 @@ from typing import Any, TextIO
 import httpx
 from PIL import Image, UnidentifiedImageError
 
-from schemas.errors import BROKEN_PICTURE, ToileError
+from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.util.files import storage_errors, write_atomic
 from schemas.util.http import TransientError, is_transient, retry_after_seconds
 
@@ -133,7 +133,7 @@ def check_image(content: bytes, max_pixels: int) -> None:
         raise BadImageError(f"is too large: {error}", too_large=True) from error
     except UnidentifiedImageError as error:
         raise BadImageError("is broken or in an unknown format") from error  # Pillow's text has a memory address
-    except (*BROKEN_PICTURE, UserWarning) as error:
+    except (*BROKEN_IMAGE_ERRORS, UserWarning) as error:
         raise BadImageError(f"is broken: {error}") from error
 
 

@@ -27,8 +27,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from generator.faults.scoring import FAULTS_FILE, read_faults
 from schemas.appearance import ANY, visible_attributes
-from schemas.catalog import CatalogSpec, Category, drawing_word, drawn_attribute
-from schemas.errors import BROKEN_PICTURE
+from schemas.catalog import CatalogSpec, Category, rendered_attribute, rendered_word
+from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 from schemas.util.html import embed_json, refuse_existing, render_page, write_page
@@ -288,12 +288,12 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
         if name not in entry.attributes:
             continue
         value = attribute.values[choices[name]]
-        drawn = drawn_attribute(name, attribute)
+        drawn = rendered_attribute(name, attribute)
         parts.append(
             Part(
                 attribute=name,
                 value=choices[name],
-                draws=None if drawn is None else drawing_word(choices[name], value),
+                draws=None if drawn is None else rendered_word(choices[name], value),
                 visible=drawn in shown,
                 factor=value.price,
                 amount=running * value.price - running,
@@ -365,7 +365,7 @@ def make_thumbnail(encoded: bytes | None, edge: int) -> Thumbnail:
         return Thumbnail(jpeg=None, facts="image too large to show")
     except UnidentifiedImageError:
         return Thumbnail(jpeg=None, facts="broken image: not an image file")
-    except BROKEN_PICTURE as error:
+    except BROKEN_IMAGE_ERRORS as error:
         return Thumbnail(jpeg=None, facts=f"broken image: {error}")
 
 

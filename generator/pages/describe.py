@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from schemas.errors import BROKEN_PICTURE
+from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.product import COLUMNS, SPLITS, Product, read, shard_files
 from schemas.util.console import strip_control_chars
 
@@ -132,7 +132,7 @@ def _size(product: Product) -> str:
     try:
         with Image.open(io.BytesIO(product.image)) as picture:
             return f"{picture.width}x{picture.height} {picture.format}"
-    except (*BROKEN_PICTURE, Image.DecompressionBombError):
+    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
         return "broken"
 
 

@@ -83,10 +83,12 @@ def concat_strings(*parts: str | pa.Array) -> pa.StringArray:
     return pc.binary_join_element_wise(*arrays, string_scalar(""))
 
 
-def join_non_null(columns: Sequence[pa.Array], separator: str) -> pa.StringArray:
-    """Join the non-null values of each row; the result is empty where all are null."""
-    all_null = functools.reduce(pc.and_, [column.is_null() for column in columns])  # Arrow would return null there
-    first = pc.if_else(all_null, string_scalar(""), columns[0])
+def join_non_null(columns: Sequence[pa.Array | pa.Scalar], separator: str) -> pa.StringArray:
+    """Join the non-null values of each row; the result is empty where all are null. The first column is an array."""
+    first = columns[0]
+    if first.null_count:
+        all_null = functools.reduce(pc.and_, [column.is_null() for column in columns])  # Arrow would return null there
+        first = pc.if_else(all_null, string_scalar(""), first)
     return pc.binary_join_element_wise(first, *columns[1:], string_scalar(separator), null_handling="skip")
 
 

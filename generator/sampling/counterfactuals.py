@@ -1,9 +1,12 @@
-"""The same product with one attribute changed: what its picture, title and price would be, by the catalog's own spec.
+"""Make counterfactual products: one attribute changed, with the image, title and price that the catalog's spec gives.
 
-Every draw of a picture has a stream of its own (`generator.render.engine.variation`) and the seeds stay, so the changed
-picture is the same shot of the same design and differs where the attribute shows. The new value is one that the spec
-could have drawn beside all the other values of the product. One change changes no attribute and takes another shot:
-other camera, light, folds and background.
+    render = make_renderer(Path("data/luxury"), seed=0)
+    changes = render(product).changes
+
+Each random choice of an image has its own stream (`generator.render.engine.variation`) and the seeds stay the same. So
+the changed image is the same shot of the same design and differs only where the attribute is visible. The new value is
+possible in the spec together with all other values of the product. One change keeps all attributes and takes another
+shot: other camera, light, folds and background.
 """
 
 import dataclasses
@@ -13,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 
-from generator.catalog.shards import jpeg
+from generator.catalog.shards import encode_jpeg
 from generator.render import draw
 from generator.render.engine.pose import STUDIO
 from generator.render.engine.variation import Variation
 from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import CompiledCatalog, compile_catalog
 from schemas.appearance import ANY, visible_attributes
-from schemas.catalog import SLOT, CatalogSpec, Category, drawing_word, drawn_attribute, title_word
+from schemas.catalog import SLOT, CatalogSpec, Category, rendered_attribute, rendered_word, title_word
 from schemas.counterfactual import NUISANCE, Change, Redraw, Redrawn
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
@@ -28,93 +31,95 @@ from schemas.product import Product
 from schemas.validation import from_document
 
 _SHOTS = 2**31
-"""Seeds of shots lie below, as those that `generator.sampling.streams.integers` gives."""
+"""Seeds of shots are below this number, like those of `generator.sampling.streams.integers`."""
 
 
-def redrawer(data: Path, seed: int) -> Redraw:
-    """What draws the products of a folder anew, as they are and changed; `seed` chooses the new values.
+def make_renderer(data: Path, seed: int) -> Redraw:
+    """Return a function that renders a product of a folder again, unchanged and changed; `seed` chooses the new values.
 
-    Raises ToileError for a folder of imported pictures, and for one whose manifest does not say how they were drawn.
+    Raises ToileError for a folder of imported images, and for one whose manifest does not say how they were rendered.
     """
     manifest, where = read_manifest(data), f"{data / MANIFEST}: inputs"
     if manifest.kind != "generate":
-        problem = "holds imported pictures, which cannot be redrawn with another attribute"
+        problem = "contains imported images, which cannot be rendered with another attribute"
         raise ToileError(str(data), problem, "point --data to a folder made by `toile generate`")
     document, size = manifest.inputs.get("spec_document"), manifest.inputs.get("image_size")
     if not isinstance(document, Mapping):
         raise ToileError(f"{where}.spec_document", "is missing", "make the folder again with `toile generate --force`")
     if not isinstance(size, int):
-        raise ToileError(f"{where}.image_size", "says that nothing was drawn", "make it again without --no-images")
+        raise ToileError(f"{where}.image_size", "says that no image was rendered", "make it again without --no-images")
     spec: CatalogSpec = from_document(dict(document), "catalog", f"{where}.spec_document")
     photo = str(manifest.inputs.get("photo", STUDIO))
     if spec.scenarios:
-        problem = "holds rows that are faulty on purpose, which its spec does not explain"
+        problem = "contains rows that are faulty on purpose, which its spec does not explain"
         raise ToileError(str(data), problem, "make one without scenarios: its rows are the clean ones of this folder")
 
-    def redraw(product: Product) -> Redrawn:
-        original = pictured(product, size, photo)
+    def render(product: Product) -> Redrawn:
+        original = render_product(product, size, photo)
         changes = [
-            dataclasses.replace(change, product=pictured(change.product, size, photo))
+            dataclasses.replace(change, product=render_product(change.product, size, photo))
             for change in counterfactuals(spec, product, seed)
         ]
         return Redrawn(original=original, as_stored=original.image == product.image, changes=tuple(changes))
 
-    return redraw
+    return render
 
 
-def pictured(product: Product, size: int, photo: str = STUDIO) -> Product:
-    """The row with its picture as `toile generate` would write it, drawn now."""
-    return dataclasses.replace(product, image=jpeg(draw(product, size, photo)))
+def render_product(product: Product, size: int, photo: str = STUDIO) -> Product:
+    """Return the row with the image that `toile generate` would write, rendered now."""
+    return dataclasses.replace(product, image=encode_jpeg(draw(product, size, photo)))
 
 
 def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Change, ...]:
-    """One change for each attribute that the product shows and the spec lets vary, and another shot; no pictures.
+    """Return a change for each visible attribute that the spec varies, and one of the shot; without images.
 
-    A value is possible when no attribute of the changed product then has weight 0; among the possible ones that are
-    drawn differently all are equally likely. The price keeps what no attribute explains: it is the old one times the
-    ratio of the factors, moved to the nearest legal price, and reduced by the same share. Raises ToileError for a row
-    that is not of this spec; rows under a navigation label cannot be told from the picture and are not asked for.
+    A value is possible if no attribute of the changed product then has weight 0. All possible values that look
+    different are equally likely. The price keeps what no attribute explains: it is the old price times the ratio of the
+    factors, snapped to the nearest price point, with the same discount. Raises ToileError for a row of another spec.
+    Rows under a navigation label are not visually identifiable and must not be passed.
     """
     catalog, choices = compile_catalog(spec), _choices(product)
-    number = _category(spec, product)
+    number = _find_category(spec, product)
     category, draws = spec.categories[number], Variation("counterfactual", seed)
     changes = []
-    for name, drawn in _varied(spec, category, product):
+    for name, drawn in _visible_attributes(spec, category, product):
         values = spec.attributes[name].values
         old = choices[name]
         possible = [
             value
             for value in values
-            if drawing_word(value, values[value]) != drawing_word(old, values[old])
-            and _possible(catalog, number, {**choices, name: value})
+            if rendered_word(value, values[value]) != rendered_word(old, values[old])
+            and _is_possible(catalog, number, {**choices, name: value})
         ]
         if possible:
             new = draws.choice(f"{product.product_code}/{name}", possible)
-            changes.append(_changed(catalog, category, product, name, drawn, new))
-    return (*changes, _another_shot(product, draws))
+            changes.append(_change_attribute(catalog, category, product, name, drawn, new))
+    return (*changes, _change_shot(product, draws))
 
 
-def _varied(spec: CatalogSpec, category: Category, product: Product) -> Iterator[tuple[str, str]]:
-    """Attributes whose values the picture of the product shows, and what they draw."""
+def _visible_attributes(spec: CatalogSpec, category: Category, product: Product) -> Iterator[tuple[str, str]]:
+    """Yield the attributes whose values are visible in the product's image, and what each one draws."""
     presentation = str((product.attributes or {}).get("presentation", ANY))
     shown = {"colour", *visible_attributes(category.silhouette, presentation)}
     for name, attribute in spec.attributes.items():
-        drawn = drawn_attribute(name, attribute)
+        drawn = rendered_attribute(name, attribute)
         if name in category.attributes and drawn is not None and drawn in shown:
             yield name, drawn
 
 
-def _changed(catalog: CompiledCatalog, category: Category, product: Product, name: str, drawn: str, new: str) -> Change:
+def _change_attribute(
+    catalog: CompiledCatalog, category: Category, product: Product, name: str, drawn: str, new: str
+) -> Change:
     choices, values = _choices(product), catalog.spec.attributes[name].values
     ratio = values[new].price / values[choices[name]].price
     attributes = {
         **(product.attributes or {}),
-        drawn: drawing_word(new, values[new]),
+        drawn: rendered_word(new, values[new]),
         "choices": {**choices, name: new},
     }
     row = dataclasses.replace(
-        _renamed(product, drawn),
-        title=_title(catalog.spec, category, product, {**choices, name: new}),
+        _with_new_code(product, drawn),
+        title=_fill_title(catalog.spec, category, product, {**choices, name: new}),
         attributes=attributes,
     )
     return Change(
@@ -122,44 +127,44 @@ def _changed(catalog: CompiledCatalog, category: Category, product: Product, nam
         old=choices[name],
         new=new,
         log_change=math.log(ratio),
-        product=row if ratio == 1 else _repriced(catalog, row, ratio),
+        product=row if ratio == 1 else _change_price(catalog, row, ratio),
     )
 
 
-def _another_shot(product: Product, draws: Variation) -> Change:
+def _change_shot(product: Product, draws: Variation) -> Change:
     attributes = product.attributes or {}
     old = int(attributes["shot_seed"])
     new = (old + 1 + int(draws.uniform(f"{product.product_code}/shot", 0, _SHOTS - 1))) % _SHOTS
-    row = dataclasses.replace(_renamed(product, NUISANCE), attributes={**attributes, "shot_seed": new})
+    row = dataclasses.replace(_with_new_code(product, NUISANCE), attributes={**attributes, "shot_seed": new})
     return Change(attribute=NUISANCE, old=str(old), new=str(new), log_change=0.0, product=row)
 
 
-def _renamed(product: Product, attribute: str) -> Product:
-    """Under a code of its own, and without addresses: nobody sells the changed product."""
+def _with_new_code(product: Product, attribute: str) -> Product:
+    """Return the product under its own code and without URLs: no shop sells the changed product."""
     code = f"{product.product_code}/{attribute}"
     return dataclasses.replace(product, product_code=code, itemurl=None, imageurl=None, image=None)
 
 
 def _choices(product: Product) -> Mapping[str, str]:
-    """The spec's names of the values; a ToileError for a row that does not say."""
+    """Return the spec's names of the values; raise ToileError for a row without them."""
     choices = (product.attributes or {}).get("choices")
     if not isinstance(choices, Mapping):
-        raise _foreign(product, "does not say which values of the spec it has")
+        raise _mismatch(product, "does not say which values of the spec it has")
     return choices
 
 
-def _category(spec: CatalogSpec, product: Product) -> int:
-    """The number of the product's category: path and silhouette are one category's alone."""
+def _find_category(spec: CatalogSpec, product: Product) -> int:
+    """Return the number of the product's category; path and silhouette identify it."""
     path = (product.category1_code, product.category2_code, product.category3_code)
     silhouette = (product.attributes or {}).get("silhouette")
     for number, category in enumerate(spec.categories):
         if category.path == path and category.silhouette == silhouette:
             return number
-    raise _foreign(product, f"belongs to no category of the spec: {' > '.join(map(str, path))} as {silhouette}")
+    raise _mismatch(product, f"belongs to no category of the spec: {' > '.join(map(str, path))} as {silhouette}")
 
 
-def _possible(catalog: CompiledCatalog, number: int, choices: Mapping[str, str]) -> bool:
-    """Whether the spec can draw these values together: no weight of any attribute is 0."""
+def _is_possible(catalog: CompiledCatalog, number: int, choices: Mapping[str, str]) -> bool:
+    """Return whether the spec allows these values together: no weight of any attribute is 0."""
     category_N = np.array([number])
     chosen = {
         attribute.name: np.array(
@@ -174,16 +179,16 @@ def _possible(catalog: CompiledCatalog, number: int, choices: Mapping[str, str])
     )
 
 
-def _title(spec: CatalogSpec, category: Category, product: Product, choices: Mapping[str, str]) -> str:
-    """The new values in the template of the old title; of templates that fit alike, the one with most weight."""
+def _fill_title(spec: CatalogSpec, category: Category, product: Product, choices: Mapping[str, str]) -> str:
+    """Fill the new values into the template of the old title; of several that fit, the one with most weight."""
     templates = sorted(category.titles, key=lambda template: -category.titles[template])
     for template in templates:
-        if category.titles[template] > 0 and _filled(spec, template, _choices(product)) == product.title:
-            return _filled(spec, template, choices)
-    raise _foreign(product, f"has a title that no template of the spec gives: {product.title!r}")
+        if category.titles[template] > 0 and _fill_template(spec, template, _choices(product)) == product.title:
+            return _fill_template(spec, template, choices)
+    raise _mismatch(product, f"has a title that no template of the spec gives: {product.title!r}")
 
 
-def _filled(spec: CatalogSpec, template: str, choices: Mapping[str, str]) -> str:
+def _fill_template(spec: CatalogSpec, template: str, choices: Mapping[str, str]) -> str:
     words = (
         title_word(choices[slot[1]], spec.attributes[slot[1]].values[choices[slot[1]]])
         if (slot := SLOT.fullmatch(word))
@@ -193,8 +198,8 @@ def _filled(spec: CatalogSpec, template: str, choices: Mapping[str, str]) -> str
     return " ".join(word for word in words if word)
 
 
-def _repriced(catalog: CompiledCatalog, product: Product, ratio: float) -> Product:
-    """At `ratio` times its price, in all four columns."""
+def _change_price(catalog: CompiledCatalog, product: Product, ratio: float) -> Product:
+    """Return the product at `ratio` times its price, in all four columns."""
     assert product.full_price is not None, product.product_code
     asked = product.full_price if product.price is None else product.price
     tables = catalog.prices
@@ -210,6 +215,6 @@ def _repriced(catalog: CompiledCatalog, product: Product, ratio: float) -> Produ
     )
 
 
-def _foreign(product: Product, problem: str) -> ToileError:
+def _mismatch(product: Product, problem: str) -> ToileError:
     hint = "make the folder again with `toile generate --force`: its rows and its manifest do not belong together"
     return ToileError(f"product {product.product_code}", problem, hint)

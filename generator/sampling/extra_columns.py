@@ -1,13 +1,15 @@
-"""Extra columns of a spec: names, companies, places, seeded per product, from Faker.
+"""Make the extra columns of a spec with Faker: names, companies, places, seeded per product.
 
-Value i of a column is a pure function of (spec, seed, i, name of the column): the generator of the locale is seeded
-with 64 bits of that column's own stream before every value, so order, range and number of workers change nothing. A
-unique value ends in (or consists of) a number that a keyed permutation gives to product i, as for product codes: no two
-are alike, and nobody has to remember which were used. Faker takes 10 to 70 microseconds a value; a pool is made once.
+    table = add_extra_columns(table, spec, seed=0, index_N=np.arange(table.num_rows))
 
-Which library functions can be called is fixed here; a spec names one of them and can reach no other. E-mail addresses
-end in `.example` and EANs begin with a 2 (numbers for use inside a shop); a name, an address or a telephone number is
-put together at random and may exist by chance.
+Value i of a column is a pure function of (spec, seed, i, name of the column). Faker's generator of the locale is seeded
+with 64 bits of the column's own stream before each value, so order, range and number of workers change nothing. A
+unique value ends in (or is) a number that a keyed permutation assigns to product i, as for product codes: no two values
+are equal, and no set of used values is needed. Faker takes 10 to 70 microseconds a value; a pool is made once.
+
+The library functions that can be called are fixed here; a spec names one of them and can reach no other. E-mail
+addresses end in `.example` and EANs begin with a 2 (numbers for use inside a shop). A name, an address or a telephone
+number is random and may exist by coincidence.
 """
 
 import datetime
@@ -28,18 +30,18 @@ from schemas.markets import MARKETS
 from schemas.product import features_with
 
 _KINDS = ("address", "color", "company", "internet", "job", "lorem", "misc", "person", "phone_number")
-"""Those parts of Faker that the providers need; building a generator of all would take five times as long."""
+"""The parts of Faker that the providers need; a generator with all parts takes five times as long to build."""
 _DAYS = 3 * 365
 _MOST_TRIES = 50
-"""For each value of a pool: a provider that gives no new one in that many tries has too few."""
+"""Tries for each value of a pool; a provider that gives no new value in that many tries has too few."""
 _SPREAD = 0x5DEECE66D1234567 | 1
-"""Odd, so multiplying by it maps the 60-bit numbers one to one onto themselves."""
+"""Odd, so that multiplication permutes the 60-bit numbers."""
 
 Maker = Callable[[Any, datetime.date], str]
 
 
 def _date(fake: Any, today: datetime.date) -> str:
-    """A day of the three years before the catalog's; Faker's own dates hang on the clock."""
+    """Return a day of the three years before the catalog's; Faker's own dates depend on the clock."""
     return (today - datetime.timedelta(days=fake.random.randrange(_DAYS))).isoformat()
 
 
@@ -48,7 +50,7 @@ def _state(fake: Any, today: datetime.date) -> str:
 
 
 def _street_address(fake: Any, today: datetime.date) -> str:
-    """In one line; Japan numbers blocks, and Faker's street names for it are half English."""
+    """Return the address in one line; Japan numbers blocks, and Faker's street names for it are half English."""
     if hasattr(fake, "chome"):
         return f"{fake.town()}{fake.chome()}{fake.ban()}{fake.gou()}"
     return ", ".join(fake.street_address().splitlines())
@@ -76,45 +78,45 @@ MAKERS: dict[str, Maker] = {
     "uuid4": lambda fake, today: fake.uuid4(),
     "word": lambda fake, today: fake.word(),
 }
-"""Provider -> how one value is made by a generator that was just seeded."""
+"""Provider -> function that makes one value with a freshly seeded generator."""
 
 
 def check_extra_columns(spec: CatalogSpec, where: str = "catalog") -> None:
-    """Raise a ToileError for a locale that Faker lacks, or that lacks the provider, and for a pool beyond its reach."""
+    """Raise ToileError for a locale that Faker lacks or that lacks the provider, and for a pool that is too large."""
     for name, column in spec.extra.items():
-        _checked(name, column, _locale(spec, column), where)
+        _find_generator(name, column, _locale(spec, column), where)
         _today(spec, where)
         if column.pool is not None:
             _pool(spec, name, 0, where)
 
 
 def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: Index) -> pa.Table:
-    """The rows of these product numbers with the spec's extra columns behind the others; the table itself without any.
+    """Append the spec's extra columns to the rows of these product numbers; a spec without any returns the table.
 
-    The features that `datasets` reads from the file name them too.
+    The features that `datasets` reads from the file include them.
     """
     if not spec.extra:
         return table
     for name in spec.extra:
-        table = table.append_column(name, pa.array(_values(spec, name, seed, index_N), pa.string()))
+        table = table.append_column(name, pa.array(_column_values(spec, name, seed, index_N), pa.string()))
     features = json.dumps({"info": {"features": features_with(spec.extra)}})
     return table.replace_schema_metadata({**(table.schema.metadata or {}), b"huggingface": features.encode()})
 
 
 def ean13(number: int) -> str:
-    """2, eleven digits, and the check digit: weights 1, 3, 1, ... up to the next ten (GS1 General Specifications)."""
+    """Return 2, eleven digits and the check digit (weights 1, 3, 1, ... to ten; GS1 General Specifications)."""
     digits = f"2{number:0{EAN_DIGITS}d}"
     total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits))
     return f"{digits}{-total % 10}"
 
 
-def _values(spec: CatalogSpec, name: str, seed: int, index_N: Index) -> list[str]:
+def _column_values(spec: CatalogSpec, name: str, seed: int, index_N: Index) -> list[str]:
     column = spec.extra[name]
     key_N = family_start(spec, seed, index_N) if column.per == "design" else index_N
     if column.pool is not None:
         pool = _pool(spec, name, seed, "catalog")
         return [pool[k] for k in (bits(seed, f"extra/{name}/pool", key_N) % np.uint64(column.pool)).tolist()]
-    values = _made(spec, name, bits(seed, f"extra/{name}", key_N).tolist())
+    values = _make_values(spec, name, bits(seed, f"extra/{name}", key_N).tolist())
     if not column.unique:
         return values
     own_seed = int(integers(seed, f"extra/{name}/unique", np.zeros(1, np.int64))[0])
@@ -122,10 +124,10 @@ def _values(spec: CatalogSpec, name: str, seed: int, index_N: Index) -> list[str
     return [_with_code(column.provider, value, code) for value, code in zip(values, codes, strict=True)]
 
 
-def _made(spec: CatalogSpec, name: str, seeds: list[int], where: str = "catalog") -> list[str]:
-    """One value for each seed."""
+def _make_values(spec: CatalogSpec, name: str, seeds: list[int], where: str = "catalog") -> list[str]:
+    """Make one value for each seed."""
     column = spec.extra[name]
-    fake, make = _checked(name, column, _locale(spec, column), where), MAKERS[column.provider]
+    fake, make = _find_generator(name, column, _locale(spec, column), where), MAKERS[column.provider]
     today = _today(spec, where)
     values = []
     for each in seeds:
@@ -136,14 +138,14 @@ def _made(spec: CatalogSpec, name: str, seeds: list[int], where: str = "catalog"
 
 @functools.lru_cache(maxsize=64)
 def _pool(spec: CatalogSpec, name: str, seed: int, where: str) -> tuple[str, ...]:
-    """The first different values of the column's stream."""
+    """Return the first unique values of the column's stream."""
     size = spec.extra[name].pool
     assert size is not None
     found: dict[str, None] = {}
     tried = 0
     while len(found) < size:
         numbers = np.arange(tried, tried + size)
-        found |= dict.fromkeys(_made(spec, name, bits(seed, f"extra/{name}/value", numbers).tolist(), where))
+        found |= dict.fromkeys(_make_values(spec, name, bits(seed, f"extra/{name}/value", numbers).tolist(), where))
         tried += size
         if tried > _MOST_TRIES * size:
             problem = f"{tried} tries gave only {len(found)} different values, not {size}"
@@ -152,7 +154,7 @@ def _pool(spec: CatalogSpec, name: str, seed: int, where: str) -> tuple[str, ...
 
 
 def _with_code(provider: str, value: str, code: int) -> str:
-    """The value with the product's number in it, in a way that its kind allows."""
+    """Return the value with the product's number in it, in a form that its provider allows."""
     match provider:
         case "email":
             user, _, host = value.partition("@")
@@ -178,11 +180,13 @@ def _today(spec: CatalogSpec, where: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(day)
     except ValueError as error:
-        raise ToileError(f"{where}: shop.competence_date", f"{day} is no day", "write a day as 2026-10-01") from error
+        raise ToileError(
+            f"{where}: shop.competence_date", f"{day} is not a date", "write a date such as 2026-10-01"
+        ) from error
 
 
-def _checked(name: str, column: ExtraColumn, locale: str, where: str) -> Any:
-    """The generator of the locale, or a ToileError."""
+def _find_generator(name: str, column: ExtraColumn, locale: str, where: str) -> Any:
+    """Return the generator of the locale, or raise ToileError."""
     from faker.config import AVAILABLE_LOCALES
 
     if locale not in AVAILABLE_LOCALES:
@@ -197,8 +201,8 @@ def _checked(name: str, column: ExtraColumn, locale: str, where: str) -> Any:
 
 @functools.lru_cache(maxsize=16)
 def _generator(locale: str) -> Any:
-    """Faker's generator of a locale, with random numbers of its own."""
-    from faker import Factory  # here, so that a catalog without extra columns does without
+    """Return Faker's generator of a locale, with its own random numbers."""
+    from faker import Factory  # here, because most catalogs have no extra columns
 
     fake = Factory.create(locale, [f"faker.providers.{kind}" for kind in _KINDS])
     fake.seed_instance(0)

@@ -8,7 +8,8 @@ returns row i of that same path.
     'Acetate Sunglasses'
 
 Suffixes of array names say what the array counts: N rows, D designs (runs of consecutive rows of one family), K
-combinations of what a design decides, U combinations that decide a row's texts, L labelled rows, V values.
+combinations of what a design decides, U combinations that decide a row's texts, W sequences of a title's words, L
+labelled rows, V values.
 """
 
 import functools
@@ -49,7 +50,7 @@ from generator.sampling.prices import (
 )
 from generator.sampling.streams import Index, integers, uniform
 from generator.sampling.titles import CompiledTitles, compile_titles, fill_templates, join_words, sample_templates
-from schemas.catalog import MISSING_LABEL, CatalogSpec, drawing_word, drawn_attribute
+from schemas.catalog import MISSING_LABEL, CatalogSpec, rendered_attribute, rendered_word
 from schemas.errors import ToileError
 from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, SPLITS, Product, from_batch
 
@@ -105,7 +106,7 @@ def _compiled(named: _Named) -> CompiledCatalog:
     spec, where = named.spec, named.where
     shares = np.array([[category.share for category in spec.categories]])
     attributes = compile_attributes(spec, where)
-    colours = frozenset(n for n, attribute in spec.attributes.items() if drawn_attribute(n, attribute) == "colour")
+    colours = frozenset(n for n, attribute in spec.attributes.items() if rendered_attribute(n, attribute) == "colour")
     return CompiledCatalog(
         spec=spec,
         attributes=attributes,
@@ -376,15 +377,18 @@ def _shared_texts(
     """Build the texts of combinations of a category, a title template and the value of each attribute."""
     spec, titles = catalog.spec, catalog.titles
     words_US = fill_templates(titles, template_U, chosen)
-    slugs = join_words(titles.slugs, words_US, "-")
+    title_U, row_W = factorize([(words_U, len(titles.words)) for words_U in words_US.T])
+    slugs = join_words(titles.slugs, words_US[row_W], "-")
     before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
+    page_url = concat_strings(f"https://{spec.shop.host}/", slugs, before_code)
     silhouettes, drawn_values, named_values = _attribute_texts(spec)
     drawn = [_look_up(silhouettes, category_U), *(_look_up(drawn_values[n], chosen[n]) for n in drawn_values)]
+    drawn.append(string_scalar('"design_seed": '))
     named = [_look_up(named_values[name], chosen[name]) for name in named_values]
     return SharedTexts(
-        title=join_words(titles.words, words_US, " ").dictionary_encode(),
-        page_url=concat_strings(f"https://{spec.shop.host}/", slugs, before_code),
-        attributes_head=concat_strings("{", join_non_null(drawn, ", "), ', "design_seed": '),
+        title=take_entries(join_words(titles.words, words_US[row_W], " ").dictionary_encode(), title_U),
+        page_url=page_url.take(to_arrow(title_U)),
+        attributes_head=join_non_null(drawn, ", "),
         attributes_tail=concat_strings(', "choices": {', join_non_null(named, ", "), "}}"),
     )
 
@@ -396,15 +400,17 @@ _Texts = tuple[str | None, ...]
 def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
     """Return the JSON of each category's silhouette and, by attribute, of each value as it is rendered and as named.
 
+    The JSON of a silhouette is preceded by the brace that opens the object.
     The entry after an attribute's last value means that there is none.
     """
     drawn, named = {}, {}
     for name, attribute in spec.attributes.items():
-        word, values = drawn_attribute(name, attribute), attribute.values.items()
+        word, values = rendered_attribute(name, attribute), attribute.values.items()
         named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
         if word is not None:
-            drawn[name] = (*(_json_pair(word, drawing_word(key, value)) for key, value in values), None)
-    return tuple(_json_pair("silhouette", category.silhouette) for category in spec.categories), drawn, named
+            drawn[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
+    silhouettes = tuple("{" + _json_pair("silhouette", category.silhouette) for category in spec.categories)
+    return silhouettes, drawn, named
 
 
 def _json_pair(name: str, value: str) -> str:

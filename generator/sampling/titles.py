@@ -34,8 +34,8 @@ class CompiledTitles:
     literal_TS: Index
     """Template, position -> word number, or -1 - k where attribute k fills the position."""
     attribute_names: tuple[str, ...]
-    word_of_value: tuple[Index, ...]
-    """For each attribute: value number -> word number (the last entry, attribute absent, is no word)."""
+    word_of_value_AV: Index
+    """Attribute, value number -> word number; the entry after an attribute's last value (absent) is no word."""
 
 
 def compile_titles(spec: CatalogSpec) -> CompiledTitles:
@@ -46,10 +46,11 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
         return vocabulary.setdefault(word, len(vocabulary))
 
     names = tuple(spec.attributes)
-    word_of_value = tuple(
-        np.array([*(number(title_word(key, value)) for key, value in attribute.values.items()), _NO_WORD])
-        for attribute in spec.attributes.values()
-    )
+    most = max((len(attribute.values) for attribute in spec.attributes.values()), default=0)
+    word_of_value_AV = np.full((len(names), most + 1), _NO_WORD, np.int64)
+    for place, attribute in enumerate(spec.attributes.values()):
+        for value, (key, record) in enumerate(attribute.values.items()):
+            word_of_value_AV[place, value] = number(title_word(key, record))
     templates = list(dict.fromkeys(template for category in spec.categories for template in category.titles))
     rows = [
         [-1 - names.index(token[1:-1]) if token.startswith("{") else number(token) for token in template.split()]
@@ -64,7 +65,7 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
         choice=Choice.of(np.array(weights, np.float64)),
         literal_TS=np.array([row + [_NO_WORD] * (width - len(row)) for row in rows], np.int64),
         attribute_names=names,
-        word_of_value=word_of_value,
+        word_of_value_AV=word_of_value_AV,
     )
 
 
@@ -82,9 +83,10 @@ def sample_templates(titles: CompiledTitles, seed: int, category_N: Index, desig
 def fill_templates(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, Index]) -> Index:
     """Return the word numbers of each title, one column for each position."""
     words_NS = titles.literal_TS[template_N]
-    for number, name in enumerate(titles.attribute_names):
-        rows, columns = np.nonzero(words_NS == -1 - number)
-        words_NS[rows, columns] = titles.word_of_value[number][chosen[name][rows]]
+    rows, columns = np.nonzero(words_NS < 0)
+    attribute = -1 - words_NS[rows, columns]
+    value_AN = np.stack([chosen[name] for name in titles.attribute_names])
+    words_NS[rows, columns] = titles.word_of_value_AV[attribute, value_AN[attribute, rows]]
     return words_NS
 
 

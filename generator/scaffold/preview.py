@@ -29,7 +29,7 @@ from rich.text import Text
 from generator.sampling.prices import sample_full_prices
 from generator.sampling.products import compile_catalog, family_start, rows, sample_categories, sample_values
 from generator.sampling.streams import integers
-from schemas.catalog import MISSING_LABEL, CatalogSpec, drawn_attribute
+from schemas.catalog import MISSING_LABEL, CatalogSpec, rendered_attribute
 from schemas.errors import ToileError, json_path
 from schemas.markets import MARKETS
 from schemas.product import Product, from_batch
@@ -77,7 +77,7 @@ class CategoryStats:
 def check_renderable(spec: CatalogSpec, where: str) -> None:
     """Raise a ToileError for a category without a material: its rows can be sampled, its images not rendered."""
     for number, category in enumerate(spec.categories):
-        drawn = {drawn_attribute(name, spec.attributes[name]) for name in category.attributes}
+        drawn = {rendered_attribute(name, spec.attributes[name]) for name in category.attributes}
         if "material" not in drawn:
             at, hint = (
                 json_path(where, ["categories", number, "attributes"]),

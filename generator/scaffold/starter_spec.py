@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from schemas.appearance import SHOWN, SILHOUETTES
+from schemas.documents import schema_uri
 from schemas.errors import ToileError, suggest
 from schemas.markets import MARKETS
 from schemas.silhouettes import RECORDS
@@ -177,7 +178,7 @@ def tree_path(silhouette: str, market: str) -> tuple[str, str, str]:
     """Return area, group and leaf category of a silhouette in the language of the market."""
     column = MARKET_CODES.index(market)
     area, group = GROUPS[RECORDS[silhouette].group]
-    return AREAS[area][column], group[column], RECORDS[silhouette].leaf[column]
+    return AREAS[area][column], group[column], RECORDS[silhouette].category[column]
 
 
 def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
@@ -199,6 +200,7 @@ def _medians(silhouettes: list[str], market: str, price: str) -> list[float]:
 def _head(name: str, market: str) -> str:
     words, currency = name.replace("-", " "), MARKETS[market].currency_code
     return f"""\
+# yaml-language-server: $schema={schema_uri("catalog")}
 # A catalog spec: the products of a shop, their images, titles and prices.
 #   toile check THIS_FILE                  validates it and shows sample products
 #   toile generate THIS_FILE --out FOLDER  generates the catalog

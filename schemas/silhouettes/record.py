@@ -37,12 +37,12 @@ class Silhouette:
     """What a title calls it in each market: one word or phrase, never inflected."""
     group: str
     """Its department in a shop; a key of GROUPS in generator/scaffold/starter_spec.py."""
-    leaf: PerMarket
+    category: PerMarket
     """The name of its leaf category in a shop of each market; no commas."""
-    leaf_words: str
+    category_pattern: str
     """Regular expression, in small letters, of what shops anywhere call such a category."""
     match_priority: int
-    """Order in which `leaf_words` of all silhouettes are tried, lowest first: specific before general."""
+    """Order in which `category_pattern` of all silhouettes are tried, lowest first: specific before general."""
     usual_usd: float
     """Price in US dollars in a shop that is neither cheap nor expensive."""
     materials: tuple[str, ...]

@@ -14,7 +14,7 @@ from generator.sampling.prices import price_points
 from generator.sampling.titles import slugify
 from generator.scaffold.preview import format_price
 from schemas import markets
-from schemas.appearance import CUTS, SHOWN, SILHOUETTES, STYLE_VALUES, values_shown
+from schemas.appearance import CUTS, SHOWN, SILHOUETTES, STYLE_VALUES, visible_values
 from schemas.catalog import CatalogSpec
 from schemas.documents import schema
 from schemas.errors import ToileError
@@ -61,7 +61,7 @@ def document(market: str | None, silhouettes: tuple[str, ...] = SILHOUETTES, med
                 "silhouette": silhouette,
                 "price": {"median": median, "spread": 1.0},
                 "attributes": {
-                    name: dict.fromkeys(values_shown(silhouette, name), 1.0) if name in CUTS else None
+                    name: dict.fromkeys(visible_values(silhouette, name), 1.0) if name in CUTS else None
                     for name in sorted(SHOWN[silhouette] | {"colour"})
                 },
             }

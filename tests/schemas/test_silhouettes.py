@@ -31,9 +31,9 @@ def test_a_record_uses_only_words_that_there_are(each: Silhouette) -> None:
     assert set(each.materials) <= set(MATERIALS)
     assert each.group in GROUPS
     assert each.usual_usd > 0
-    assert each.leaf_words == each.leaf_words.casefold(), "names are compared in small letters"
-    assert len(each.nouns) == len(each.leaf) == len(MARKET_CODES)
-    assert not any("," in name for name in each.leaf)
+    assert each.category_pattern == each.category_pattern.casefold(), "names are compared in small letters"
+    assert len(each.nouns) == len(each.category) == len(MARKET_CODES)
+    assert not any("," in name for name in each.category)
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)

@@ -1,4 +1,4 @@
-"""The whole thread on a small scale, by the commands a user types; at full size under the mark `slow`."""
+"""The full pipeline on a small scale, by the commands that a user types; at full size under the mark `slow`."""
 
 import json
 import shutil
@@ -36,14 +36,36 @@ def score(folder: Path, file: str = "result.json", **wanted: Any) -> dict[str, A
 
 
 @pytest.fixture(scope="module")
-def demo(short_answers: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A demo so small that it learns little, but leaves every file."""
-    out = tmp_path_factory.mktemp("thread") / "demo"
-    run("demo", "--out", str(out), "--num-products", "150", "--max-steps", "4", "--workers", "1")
-    return out
+def printed_demo(short_answers: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A demo so small that it learns little, but writes every file; and its stdout."""
+    out = tmp_path_factory.mktemp("pipeline") / "demo"
+    return out, run("demo", "--out", str(out), "--num-products", "150", "--max-steps", "4", "--workers", "1")
 
 
-def test_the_demo_leaves_every_file_that_was_promised(demo: Path) -> None:
+@pytest.fixture(scope="module")
+def demo(printed_demo: tuple[Path, str]) -> Path:
+    return printed_demo[0]
+
+
+def test_the_demo_prints_its_controls_and_baselines(printed_demo: tuple[Path, str]) -> None:
+    """The table has what looks without understanding (nearest image) and what does not look at all."""
+    folder, text = printed_demo
+    for label, wanted in {
+        "nearest training image": {"baseline": "nearest-picture"},
+        "most common answer": {"baseline": "constant"},
+        "trained, blank image": {"control": "blank"},
+        "trained, other image": {"control": "shuffled"},
+    }.items():
+        (line,) = (line for line in text.splitlines() if label in line)
+        joint = score(
+            folder / "tuned", **{"control": "none", **wanted}, metric="joint", rows="inferable", category=None
+        )
+        assert joint["value"] is not None
+        assert f"{100 * joint['value']:.0f} % ({100 * joint['low']:.0f}-{100 * joint['high']:.0f})" in line
+    assert "best achievable score" in text
+
+
+def test_the_demo_writes_every_file(demo: Path) -> None:
     for name in (
         "catalog/manifest.json",
         "catalog/README.md",
@@ -78,7 +100,7 @@ def test_another_demo_in_the_folder_is_refused(demo: Path) -> None:
     assert "other inputs" in shown.stderr
 
 
-def test_force_never_touches_a_strangers_folder(tmp_path: Path) -> None:
+def test_force_never_touches_a_folder_of_somebody_else(tmp_path: Path) -> None:
     (tmp_path / "catalog").mkdir()
     (tmp_path / "catalog" / "mine.txt").write_text("years of work")
     (tmp_path / "run.yaml").write_text("mine: too")
@@ -103,7 +125,7 @@ def test_a_folder_named_like_a_preset_does_not_hide_it(tmp_path: Path, monkeypat
     run("generate", "demo", "--no-images", "--num-products", "5", "--out", "rows")
 
 
-def test_a_lora_adapter_goes_through_the_thread(demo: Path, tmp_path: Path) -> None:
+def test_a_lora_adapter_goes_through_the_pipeline(demo: Path, tmp_path: Path) -> None:
     (tmp_path / "run.yaml").write_text("mix: [{data: catalog}]\nmax_steps: 2\nbatch_size: 4\nlora: {rank: 2}\n")
     shutil.copytree(demo / "catalog", tmp_path / "catalog")
     run("train", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "adapter"), "--device", "cpu")
@@ -114,8 +136,8 @@ def test_a_lora_adapter_goes_through_the_thread(demo: Path, tmp_path: Path) -> N
     assert (tmp_path / "comparison" / "report.html").is_file()
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the real photographs are not here")
-def test_the_thread_runs_on_a_mix_with_real_photographs(demo: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the folder of real photographs is absent")
+def test_the_pipeline_runs_on_a_mix_with_real_photographs(demo: Path, tmp_path: Path) -> None:
     real = ["--images", str(SHARED), "--currency", "USD", "--rate", "0.012", "--out", str(tmp_path / "real")]
     run("import", str(SHARED / "products.csv"), *real)
     shutil.copytree(demo / "catalog", tmp_path / "catalog")
@@ -135,14 +157,18 @@ def test_the_thread_runs_on_a_mix_with_real_photographs(demo: Path, tmp_path: Pa
 
 
 @pytest.mark.slow
-def test_the_demo_shows_a_model_that_reads_pictures(tmp_path: Path) -> None:
-    """The promise of `make demo`: category at least 80 %, blank near the majority, price clearly above its baseline."""
+def test_the_demo_shows_a_model_that_reads_images(tmp_path: Path) -> None:
+    """What `make demo` promises: floors of category and joint, blank near the majority, price above its baseline.
+
+    The joint score was 75 % when it was measured (benchmarks/results/demo_2cores_2026-11-21.json).
+    """
     out = tmp_path / "demo"
     subprocess.run([sys.executable, "-m", "toile", "demo", "--out", str(out)], check=True)
     inferable: dict[str, Any] = {"rows": "inferable", "category": None}
     category = score(out / "tuned", control="none", metric="category", **inferable)
     assert category["n"] >= 200
     assert category["value"] >= 0.80
+    assert score(out / "tuned", control="none", metric="joint", **inferable)["value"] >= 0.50
     majority = score(out / "tuned", baseline="majority-category", metric="category", **inferable)
     blank = score(out / "tuned", control="blank", metric="category", **inferable)
     assert abs(blank["value"] - majority["value"]) < 0.1

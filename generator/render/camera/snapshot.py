@@ -52,19 +52,19 @@ In the studio caps and shoes are shown in profile. At home a cap is seen from th
 
 def choose_view(scene: Scene) -> Callable[[Scene], None] | None:
     """Return the function for another view of the silhouette, or None where this shot has the studio's view."""
-    sheet, share = SNAPSHOT_VIEWS.get(scene.appearance.silhouette, (None, 0.0))
-    return sheet if scene.shot.chance("other view", share) else None
+    draw, share = SNAPSHOT_VIEWS.get(scene.appearance.silhouette, (None, 0.0))
+    return draw if scene.shot.chance("other view", share) else None
 
 
 def render_snapshot(scene: Scene) -> Image.Image:
     """Render a snapshot of a scene; return the RGB image, `scene.size` pixels square."""
     hung = is_hung(scene)
     colours, alpha = _shade_product(scene)
-    seen = sample_camera(scene, hung)
-    light = (wall_surface if hung else floor_surface)(seen.floor, scene.shot)
+    pixel_map = sample_camera(scene, hung)
+    light = (wall_surface if hung else floor_surface)(pixel_map.floor, scene.shot)
     if hung:
-        _draw_hanger(scene, seen, light)
-    found = sample_bilinear(colours, alpha, seen.x, seen.y)
+        _draw_hanger(scene, pixel_map, light)
+    found = sample_bilinear(colours, alpha, pixel_map.x, pixel_map.y)
     shadow = _contact_shadow(np.ascontiguousarray(found[..., 3]), scene.shot, hung)
     composite_product(light, found, shadow, *_sample_lighting(scene.size, scene.shot))
     return _develop(_blur_lens(light, scene.shot), scene.shot)
@@ -72,15 +72,15 @@ def render_snapshot(scene: Scene) -> Image.Image:
 
 def project_mask(scene: Scene) -> Float32Array:
     """Return the coverage of each pixel of the finished image by the product (0-1), shape (size, size)."""
-    seen = sample_camera(scene, is_hung(scene))
-    return sample_bilinear(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, seen.x, seen.y)[..., 3]
+    pixel_map = sample_camera(scene, is_hung(scene))
+    return sample_bilinear(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, pixel_map.x, pixel_map.y)[..., 3]
 
 
 def project_parts(scene: Scene) -> tuple[Float32Array, npt.NDArray[np.uint8]]:
     """Return the coverage (0-1) and the part number at each pixel of the finished image."""
-    seen = sample_camera(scene, is_hung(scene))
+    pixel_map = sample_camera(scene, is_hung(scene))
     last = scene.side - 1
-    rows, columns = (np.clip(np.rint(plane), 0, last).astype(np.intp) for plane in (seen.y, seen.x))
+    rows, columns = (np.clip(np.rint(plane), 0, last).astype(np.intp) for plane in (pixel_map.y, pixel_map.x))
     return project_mask(scene), scene.part_ids[rows, columns]
 
 
@@ -141,7 +141,7 @@ def _contact_shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32
     return np.asarray(np.clip(shot.uniform("shadow", 0.25, 0.65) * soft + 0.25 * rim, 0, 0.85), np.float32)
 
 
-def _draw_hanger(scene: Scene, seen: PixelMap, light: Float32Array) -> None:
+def _draw_hanger(scene: Scene, pixel_map: PixelMap, light: Float32Array) -> None:
     """Draw a hanger with its hook behind the product: shoulders of wire or wood, or a bar with two clips."""
     shot = scene.shot
     width = shot.choice("hanger width", (0.006, 0.010, 0.018)) * scene.zoom
@@ -153,11 +153,11 @@ def _draw_hanger(scene: Scene, seen: PixelMap, light: Float32Array) -> None:
     lines = [points, hook]
     if clips:
         lines += [[(x, top), (x, 0.02)] for x in (-0.09, 0.09)]
-    distance = np.full(seen.x.shape, 1e9, np.float32)
+    distance = np.full(pixel_map.x.shape, 1e9, np.float32)
     for line in lines:
         marks = scene.to_pixels(np.array(line))
         for a, b in itertools.pairwise(marks):
-            distance = np.minimum(distance, _segment_distance(seen.x, seen.y, a, b))
+            distance = np.minimum(distance, _segment_distance(pixel_map.x, pixel_map.y, a, b))
     cover = np.clip(width / 2 - distance + 0.5, 0, 1)
     tone = shot.choice("hanger", (0.02, 0.03, 0.25, 0.5))
     colour = np.array([tone, tone * shot.uniform("hanger tint", 0.7, 1.0), tone * 0.75], np.float32)

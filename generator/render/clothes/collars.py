@@ -20,21 +20,26 @@ from generator.render.engine.fittings import draw_button
 from generator.render.engine.scene import Scene
 
 
-def round_neck(cut: GarmentMeasures) -> Curve:
+def round_neck(measures: GarmentMeasures) -> Curve:
     """Return a scooped neckline, from the axis to the neck point."""
-    return [(0.0, cut.scoop), (0.50 * cut.neck, 0.86 * cut.scoop), (0.90 * cut.neck, 0.42 * cut.scoop), (cut.neck, 0.0)]
+    return [
+        (0.0, measures.scoop),
+        (0.50 * measures.neck, 0.86 * measures.scoop),
+        (0.90 * measures.neck, 0.42 * measures.scoop),
+        (measures.neck, 0.0),
+    ]
 
 
-def v_neck(cut: GarmentMeasures) -> Curve:
+def v_neck(measures: GarmentMeasures) -> Curve:
     """Return a V neckline, slightly hollow, from the axis to the neck point."""
-    return [(0.0, cut.scoop), (0.56 * cut.neck, 0.40 * cut.scoop), (cut.neck, 0.0)]
+    return [(0.0, measures.scoop), (0.56 * measures.neck, 0.40 * measures.scoop), (measures.neck, 0.0)]
 
 
 def draw_inside_back(
-    scene: Scene, cut: GarmentMeasures, depth: float, cloth: str = "lining", *, label: bool = True
+    scene: Scene, measures: GarmentMeasures, depth: float, cloth: str = "lining", *, label: bool = True
 ) -> None:
     """Draw the inner side of the back, seen through the neck opening, with its label."""
-    n = cut.neck
+    n = measures.neck
     shape = mirrored_outline([(0.0, -0.006), (0.6 * n, -0.006), (n, -0.008)], [(n, depth), (0.0, depth)])
     scene.add_panel(shape, cloth, puff=0.0, lift=0.014, shade=0.82, shadow=0.0)
     if label and depth > 0.03:
@@ -78,9 +83,9 @@ def draw_neck_band(scene: Scene, neckline: Curve, width: float, cloth: str = "ri
         )
 
 
-def draw_roll_neck(scene: Scene, cut: GarmentMeasures, tall: float) -> None:
+def draw_roll_neck(scene: Scene, measures: GarmentMeasures, tall: float) -> None:
     """Draw a tall ribbed collar that is turned over once."""
-    n = cut.neck
+    n = measures.neck
     tube = mirrored_outline(
         [(0.0, -tall + 0.004), (0.72 * n, -tall), (0.92 * n, -tall + 0.014)],
         [(n, -0.01), (1.06 * n, 0.010)],
@@ -102,7 +107,7 @@ def draw_roll_neck(scene: Scene, cut: GarmentMeasures, tall: float) -> None:
 
 def draw_shirt_collar(
     scene: Scene,
-    cut: GarmentMeasures,
+    measures: GarmentMeasures,
     *,
     spread: float,
     depth: float,
@@ -114,12 +119,12 @@ def draw_shirt_collar(
 
     `spread` is the distance of the points, `depth` how low they reach.
     """
-    n = cut.neck
+    n = measures.neck
     back = mirrored_outline(
         [(0.0, -stand - 0.004), (0.6 * n, -stand - 0.006), (n + 0.006, -0.004)], [(0.9 * n, 0.018), (0.0, 0.006)]
     )
     scene.add_panel(back, cloth, puff=0.005, soft=0.010, shade=0.80, shadow=0.3, reach=0.008, part="collar")
-    meet, tip = (0.003, cut.scoop + 0.004), (n * 0.72 + spread, depth)
+    meet, tip = (0.003, measures.scoop + 0.004), (n * 0.72 + spread, depth)
     for side in (-1, 1):
         leaf: list[Stretch] = [
             [
@@ -146,7 +151,7 @@ def draw_shirt_collar(
 
 def draw_lapels(
     scene: Scene,
-    cut: GarmentMeasures,
+    measures: GarmentMeasures,
     *,
     width: float,
     low: float,
@@ -160,7 +165,7 @@ def draw_lapels(
     `width` is how far a lapel reaches beyond the neck, `gorge` the height of its seam with the collar, `wrap` how far
     the lapels cross the axis.
     """
-    n = cut.neck
+    n = measures.neck
     notch: Point = (n + 0.42 * width, gorge)
     tip: Point = (n + width, gorge - (0.030 if peak else 0.002))
     corner: Point = (n + 0.52 * width + (0.004 if peak else 0.010), gorge - 0.030)
@@ -208,19 +213,29 @@ def draw_lapels(
 
 
 def draw_standing_collar(
-    scene: Scene, cut: GarmentMeasures, tall: float, *, cloth: str = "rib", puff: float = 0.010, quilted: bool = False
+    scene: Scene,
+    measures: GarmentMeasures,
+    tall: float,
+    *,
+    cloth: str = "rib",
+    puff: float = 0.010,
+    quilted: bool = False,
 ) -> None:
     """Draw a band that stands up around the neck and opens in a narrow V down to the scoop."""
-    n = cut.neck
+    n = measures.neck
     inner = mirrored_outline(
-        [(0.0, -tall - 0.004), (0.9 * n, -tall)], [(n, 0.0), (0.5 * n, 0.5 * cut.scoop), (0.0, cut.scoop)]
+        [(0.0, -tall - 0.004), (0.9 * n, -tall)], [(n, 0.0), (0.5 * n, 0.5 * measures.scoop), (0.0, measures.scoop)]
     )
     scene.add_panel(inner, cloth, puff=0.004, soft=0.02, shade=0.72, shadow=0.0, part="collar")
     for side in (-1, 1):
         leaf: list[Stretch] = [
             [(0.86 * n, -tall - 0.004), (n + 0.004, -tall + 0.006), (n + 0.010, 0.006)],
-            [(n + 0.010, 0.006), (0.62 * n + 0.01, cut.scoop * 0.75 + 0.010), (0.002, cut.scoop + 0.008)],
-            [(0.002, cut.scoop - 0.6 * tall), (0.45 * n, 0.25 * cut.scoop - 0.6 * tall), (0.86 * n, -tall - 0.004)],
+            [(n + 0.010, 0.006), (0.62 * n + 0.01, measures.scoop * 0.75 + 0.010), (0.002, measures.scoop + 0.008)],
+            [
+                (0.002, measures.scoop - 0.6 * tall),
+                (0.45 * n, 0.25 * measures.scoop - 0.6 * tall),
+                (0.86 * n, -tall - 0.004),
+            ],
         ]
         scene.add_panel(
             outline(*leaf) * (side, 1),
@@ -236,7 +251,7 @@ def draw_standing_collar(
         )
 
 
-def draw_hood_behind(scene: Scene, cut: GarmentMeasures, tall: float, wide: float, *, cloth: str = "main") -> None:
+def draw_hood_behind(scene: Scene, measures: GarmentMeasures, tall: float, wide: float, *, cloth: str = "main") -> None:
     """Draw a hood that stands up behind the neck, and its inner side."""
     shape = mirrored_outline(
         [(0.0, -tall), (0.55 * wide, -tall + 0.012), (wide, -0.45 * tall), (0.96 * wide, 0.0), (0.8 * wide, 0.045)],
@@ -246,16 +261,16 @@ def draw_hood_behind(scene: Scene, cut: GarmentMeasures, tall: float, wide: floa
     scene.add_seam([(0.0, -tall), (0.0, -tall + 0.04)], dark=0.4)
     hole = mirrored_outline(
         [(0.0, -tall + 0.036), (0.42 * wide, -tall + 0.050), (0.70 * wide, -0.40 * tall), (0.48 * wide, 0.05)],
-        (0.0, cut.scoop + 0.015),
+        (0.0, measures.scoop + 0.015),
     )
     scene.add_inside(hole, lift=0.022)
     scene.darken(mirrored_outline([(0.0, -0.02), (0.05, 0.0)], [(0.05, 0.08), (0.0, 0.09)]), 0.45, 0.025)
 
 
-def draw_hood_edges(scene: Scene, cut: GarmentMeasures, tall: float, wide: float) -> None:
+def draw_hood_edges(scene: Scene, measures: GarmentMeasures, tall: float, wide: float) -> None:
     """Draw the front edges of a standing hood, turned over and crossing at the throat."""
     for side in (-1, 1):
-        edge = [(0.72 * wide, -0.40 * tall), (0.80 * wide, 0.0), (0.48 * wide, 0.056), (0.002, cut.scoop + 0.016)]
+        edge = [(0.72 * wide, -0.40 * tall), (0.80 * wide, 0.0), (0.48 * wide, 0.056), (0.002, measures.scoop + 0.016)]
         scene.add_panel(
             ribbon(on_side(edge, side), 0.034, 0.030),
             puff=0.012,
@@ -267,15 +282,15 @@ def draw_hood_edges(scene: Scene, cut: GarmentMeasures, tall: float, wide: float
         )
 
 
-def draw_hood_lying(scene: Scene, cut: GarmentMeasures) -> None:
+def draw_hood_lying(scene: Scene, measures: GarmentMeasures) -> None:
     """Draw a hood on the shoulders, open towards the throat: two soft rolls that meet in front."""
-    n = cut.neck
+    n = measures.neck
     back = mirrored_outline(
         [(0.0, -0.062), (0.8 * n, -0.058), (n + 0.042, -0.020), (n + 0.044, 0.030)], [(0.6 * n, 0.05), (0.0, 0.03)]
     )
     scene.add_panel(back, puff=0.022, soft=0.024, volume=0.008, shadow=0.5, part="collar")
     scene.add_inside(
-        mirrored_outline([(0.0, -0.034), (0.6 * n, -0.030), (0.98 * n, 0.0)], [(0.7 * n, 0.06), (0.0, cut.scoop)]),
+        mirrored_outline([(0.0, -0.034), (0.6 * n, -0.030), (0.98 * n, 0.0)], [(0.7 * n, 0.06), (0.0, measures.scoop)]),
         lift=0.018,
     )
     for side in (-1, 1):
@@ -285,15 +300,15 @@ def draw_hood_lying(scene: Scene, cut: GarmentMeasures) -> None:
                 (n + 0.010, -0.036),
                 (n + 0.046, 0.010),
                 (n + 0.030, 0.060),
-                (0.004, cut.scoop + 0.050),
+                (0.004, measures.scoop + 0.050),
             ],
-            [(0.004, cut.scoop + 0.010), (0.62 * n, 0.040), (0.86 * n, 0.0), (0.5 * n, -0.046)],
+            [(0.004, measures.scoop + 0.010), (0.62 * n, 0.040), (0.86 * n, 0.0), (0.5 * n, -0.046)],
         ]
         scene.add_panel(
             outline(*roll) * (side, 1), puff=0.018, soft=0.018, lift=0.004, grain=side * 0.5, shadow=0.55, part="collar"
         )
 
 
-def draw_collar_button(scene: Scene, cut: GarmentMeasures, cloth: str = "shell") -> None:
+def draw_collar_button(scene: Scene, measures: GarmentMeasures, cloth: str = "shell") -> None:
     """Draw the button that closes the collar."""
-    draw_button(scene, 0.0, cut.scoop + 0.004, 0.0075, cloth)
+    draw_button(scene, 0.0, measures.scoop + 0.004, 0.0075, cloth)

@@ -59,7 +59,7 @@ def draw_dress(scene: Scene) -> None:
     style = d.choice("skirt", ("shift", "shift", "empire", "sheath", "a-line", "full", "tiered"))
     shape, chest = SKIRTS[style], d.uniform("chest", 0.122, 0.142)
     bare = sleeve == "none"
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         scoop=d.uniform("v depth", 0.130, 0.185) if pointed else d.uniform("scoop", 0.050, 0.090),
         neck=d.uniform("neck", 0.056, 0.080),
         shoulder=chest - d.uniform("shoulder", 0.008, 0.018) if bare else chest + d.uniform("shoulder", 0.0, 0.012),
@@ -89,108 +89,129 @@ def draw_dress(scene: Scene) -> None:
             angle=0.25,
             fullness=d.uniform("fullness", 1.0, 1.30),
         )
-    cut = place_garment(scene, cut, 1.06, sleeve=made)
-    neckline = v_neck(cut) if pointed else round_neck(cut)
-    arms = draw_sleeves(scene, cut, made) if made else []
-    draw_inside_back(scene, cut, cut.scoop + 0.01, "main")
-    half = body_outline(cut, neckline)
+    measures = place_garment(scene, measures, 1.06, sleeve=made)
+    neckline = v_neck(measures) if pointed else round_neck(measures)
+    arms = draw_sleeves(scene, measures, made) if made else []
+    draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
+    half = body_outline(measures, neckline)
     if not made:
-        half[2] = armhole_line(cut)
+        half[2] = armhole_line(measures)
     half[3] = [
-        (cut.chest, cut.armhole),
-        (0.5 * (cut.chest + cut.waist) + 0.003, 0.5 * (cut.armhole + cut.waist_at)),
-        (cut.waist, cut.waist_at),
+        (measures.chest, measures.armhole),
+        (0.5 * (measures.chest + measures.waist) + 0.003, 0.5 * (measures.armhole + measures.waist_at)),
+        (measures.waist, measures.waist_at),
     ]
-    half[4:4] = [_skirt_side(cut, style)]
-    gathered_at = cut.waist_at + (0.04 if style == "shift" else 0.0)
-    flutes = hem_folds(scene, gathered_at, cut, shape.flutes + d.uniform("flutes", -0.5, 1.5), shape.depth)
-    folds = [*body_folds(scene, cut)[:8], *flutes]
+    half[4:4] = [_skirt_side(measures, style)]
+    gathered_at = measures.waist_at + (0.04 if style == "shift" else 0.0)
+    flutes = hem_folds(scene, gathered_at, measures, shape.flutes + d.uniform("flutes", -0.5, 1.5), shape.depth)
+    folds = [*body_folds(scene, measures)[:8], *flutes]
     scene.add_panel(mirrored_outline(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
     draw_near_sleeve(scene)
-    _draw_bodice(scene, cut, neckline, sleeved=bool(made))
+    _draw_bodice(scene, measures, neckline, sleeved=bool(made))
     if style == "tiered":
-        _draw_tiers(scene, cut)
+        _draw_tiers(scene, measures)
     for each in arms:
         draw_cuff(scene, each, 0.018 if sleeve == "short" else 0.030)
     if scene.appearance.hardware != "none":
-        draw_waist_belt(scene, cut, tied=False, width=d.uniform("belt", 0.026, 0.040))
+        draw_waist_belt(scene, measures, tied=False, width=d.uniform("belt", 0.026, 0.040))
     elif style != "shift" and d.chance("sash", 0.3):
-        draw_waist_belt(scene, cut, tied=True, width=0.030)
+        draw_waist_belt(scene, measures, tied=True, width=0.030)
     elif style != "shift":
         scene.add_seam(
-            [(-cut.waist, cut.waist_at), (0.0, cut.waist_at + 0.006), (cut.waist, cut.waist_at)], dark=0.4, width=0.006
+            [
+                (-measures.waist, measures.waist_at),
+                (0.0, measures.waist_at + 0.006),
+                (measures.waist, measures.waist_at),
+            ],
+            dark=0.4,
+            width=0.006,
         )
     scene.add_seam(
-        [(-cut.hem, cut.length - 0.016), (0.0, cut.length - 0.016 + cut.dip), (cut.hem, cut.length - 0.016)],
+        [
+            (-measures.hem, measures.length - 0.016),
+            (0.0, measures.length - 0.016 + measures.dip),
+            (measures.hem, measures.length - 0.016),
+        ],
         dark=0.15,
         width=0.003,
     )
 
 
-def _skirt_side(cut: GarmentMeasures, style: str) -> list[Point]:
-    waist, hem = (cut.waist, cut.waist_at), (cut.hem, cut.length)
-    middle = 0.5 * (cut.waist_at + cut.length)
+def _skirt_side(measures: GarmentMeasures, style: str) -> list[Point]:
+    waist, hem = (measures.waist, measures.waist_at), (measures.hem, measures.length)
+    middle = 0.5 * (measures.waist_at + measures.length)
     if style == "shift":
-        return [waist, (0.5 * (cut.waist + cut.hem) + 0.004, middle), hem]
+        return [waist, (0.5 * (measures.waist + measures.hem) + 0.004, middle), hem]
     if style == "sheath":
-        return [waist, (0.85 * cut.waist + 0.062, cut.waist_at + 0.12), (cut.hem + 0.008, middle + 0.05), hem]
+        return [
+            waist,
+            (0.85 * measures.waist + 0.062, measures.waist_at + 0.12),
+            (measures.hem + 0.008, middle + 0.05),
+            hem,
+        ]
     bulge = {"empire": 0.006, "a-line": 0.004, "full": 0.026, "tiered": 0.012}[style]
     return [
         waist,
-        (cut.waist + 0.22 * (cut.hem - cut.waist) + bulge, cut.waist_at + 0.18 * (cut.length - cut.waist_at)),
-        (0.5 * (cut.waist + cut.hem) + bulge, middle),
+        (
+            measures.waist + 0.22 * (measures.hem - measures.waist) + bulge,
+            measures.waist_at + 0.18 * (measures.length - measures.waist_at),
+        ),
+        (0.5 * (measures.waist + measures.hem) + bulge, middle),
         hem,
     ]
 
 
-def _draw_bodice(scene: Scene, cut: GarmentMeasures, neckline: Curve, *, sleeved: bool) -> None:
+def _draw_bodice(scene: Scene, measures: GarmentMeasures, neckline: Curve, *, sleeved: bool) -> None:
     """Draw the neck facing, armhole seams or bindings, and darts, princess seams or a row of buttons."""
     d = scene.design
     facing = [(0.99 * x, y + 0.013) for x, y in neckline]
     for side in (-1, 1):
         scene.add_seam(on_side(facing, side), dark=0.20, width=0.003, depth=0.0014)
         if not sleeved:
-            bound = [(x - 0.011, y + 0.004) for x, y in armhole_line(cut)]
+            bound = [(x - 0.011, y + 0.004) for x, y in armhole_line(measures)]
             scene.add_seam(on_side(bound, side), dark=0.20, width=0.003, depth=0.0014)
     if sleeved:
-        draw_armhole_seams(scene, cut)
+        draw_armhole_seams(scene, measures)
     style = d.choice("bodice", ("darts", "princess", "buttons"))
     if style == "buttons":
         x = placket_side(scene) * 0.012
-        scene.add_seam([(x, cut.scoop), (x, cut.length)], dark=0.40, width=0.004)
-        low = cut.length - 0.08
-        count = round((low - cut.scoop) / 0.055)
+        scene.add_seam([(x, measures.scoop), (x, measures.length)], dark=0.40, width=0.004)
+        low = measures.length - 0.08
+        count = round((low - measures.scoop) / 0.055)
         for i in range(count):
-            y = cut.scoop + 0.022 + (low - cut.scoop) * i / count
-            if abs(y - cut.waist_at) > 0.024:
+            y = measures.scoop + 0.022 + (low - measures.scoop) * i / count
+            if abs(y - measures.waist_at) > 0.024:
                 draw_button(scene, 0.0, y, 0.0078, "shell")
         return
     for side in (-1, 1):
         if style == "darts":
             lines: list[Curve] = [
-                [(0.052, cut.waist_at - 0.095), (0.050, cut.waist_at - 0.012)],
-                [(cut.chest - 0.008, cut.armhole + 0.045), (0.068, cut.armhole + 0.022)],
+                [(0.052, measures.waist_at - 0.095), (0.050, measures.waist_at - 0.012)],
+                [(measures.chest - 0.008, measures.armhole + 0.045), (0.068, measures.armhole + 0.022)],
             ]
         else:
             lines = [
                 [
-                    (cut.chest - 0.026, 0.70 * cut.armhole),
-                    (0.066, cut.armhole + 0.030),
-                    (0.052, cut.waist_at),
-                    (0.066, cut.waist_at + 0.14),
+                    (measures.chest - 0.026, 0.70 * measures.armhole),
+                    (0.066, measures.armhole + 0.030),
+                    (0.052, measures.waist_at),
+                    (0.066, measures.waist_at + 0.14),
                 ]
             ]
         for line in lines:
             scene.add_seam(on_side(line, side), dark=0.26, width=0.0035)
 
 
-def _draw_tiers(scene: Scene, cut: GarmentMeasures) -> None:
+def _draw_tiers(scene: Scene, measures: GarmentMeasures) -> None:
     """Draw gathered seams across the skirt."""
     count = scene.design.choice("tiers", (2, 3))
     rng = scene.shot.generator("tiers")
     for i in range(1, count + 1):
         t = i / (count + 1)
-        y, w = cut.waist_at + t * (cut.length - cut.waist_at), cut.waist + (t**0.85) * (cut.hem - cut.waist) + 0.012
+        y, w = (
+            measures.waist_at + t * (measures.length - measures.waist_at),
+            measures.waist + (t**0.85) * (measures.hem - measures.waist) + 0.012,
+        )
         line: Curve = [(-w, y - 0.006), (-0.5 * w, y + 0.003), (0.0, y + 0.006), (0.5 * w, y + 0.003), (w, y - 0.006)]
         scene.add_seam(line, dark=0.45, width=0.006, depth=0.006)
         for j in range(9):

@@ -57,13 +57,13 @@ def pull_folds(
     return folds
 
 
-def body_folds(scene: Scene, cut: BodyMeasures, name: str = "body") -> list[Fold]:
+def body_folds(scene: Scene, measures: BodyMeasures, name: str = "body") -> list[Fold]:
     """Return pulls from armpits and shoulders, gathers at a waist or sags above a hem, and drapes."""
     rng = scene.shot.generator(f"folds {name}")
     heavy = float(rng.uniform(-0.45, 0.45))  # one side is pulled harder than the other
     folds: list[Fold] = []
     for side in (-1, 1):
-        pull, pit = 1 + heavy * side, (side * (cut.chest - 0.006), cut.armhole + 0.004)
+        pull, pit = 1 + heavy * side, (side * (measures.chest - 0.006), measures.armhole + 0.004)
         num_pulls = int(rng.integers(2, 4))
         for i in range(num_pulls):
             angle = -0.45 + 1.55 * (i + rng.uniform(0.15, 0.85)) / num_pulls
@@ -71,58 +71,68 @@ def body_folds(scene: Scene, cut: BodyMeasures, name: str = "body") -> list[Fold
             end = (pit[0] - side * long * math.cos(angle), pit[1] + long * math.sin(angle))
             folds += pull_folds(rng, pit, end, rng.uniform(0.0035, 0.0065) * pull, rng.uniform(0.006, 0.011))
     for side in (-1, 1):
-        tip = (side * (cut.shoulder - 0.022), cut.slope + 0.022)
-        end = (side * rng.uniform(0.25, 0.55) * cut.chest, rng.uniform(0.75, 1.15) * cut.armhole)
+        tip = (side * (measures.shoulder - 0.022), measures.slope + 0.022)
+        end = (side * rng.uniform(0.25, 0.55) * measures.chest, rng.uniform(0.75, 1.15) * measures.armhole)
         folds += pull_folds(rng, tip, end, rng.uniform(0.002, 0.0035), rng.uniform(0.010, 0.016), sharp=0.4, fork=0.2)
-    waisted = cut.waist < cut.chest - 0.015 and cut.waist_at < cut.length - 0.05
-    folds += _gather_folds(rng, cut) if waisted else _sag_folds(rng, cut)
+    waisted = measures.waist < measures.chest - 0.015 and measures.waist_at < measures.length - 0.05
+    folds += _gather_folds(rng, measures) if waisted else _sag_folds(rng, measures)
     num_drapes = int(rng.integers(3, 6))
     for i in range(num_drapes):
-        x = (2 * (i + rng.uniform(0.2, 0.8)) / num_drapes - 1) * 0.85 * cut.waist
-        top = rng.uniform(cut.armhole, max(cut.armhole + 0.02, 0.6 * cut.length))
-        end = (x * 1.12 + rng.normal(0, 0.02), min(cut.length + 0.02, top + rng.uniform(0.14, 0.32)))
+        x = (2 * (i + rng.uniform(0.2, 0.8)) / num_drapes - 1) * 0.85 * measures.waist
+        top = rng.uniform(measures.armhole, max(measures.armhole + 0.02, 0.6 * measures.length))
+        end = (x * 1.12 + rng.normal(0, 0.02), min(measures.length + 0.02, top + rng.uniform(0.14, 0.32)))
         depth = rng.uniform(0.0025, 0.006) * (1 if rng.random() < 0.6 else -1)
         width, bow, waver = rng.uniform(0.011, 0.022), rng.normal(0, 0.05), rng.uniform(0.5, 6)
         folds.append(Crease((x, top), end, depth, width, bow, 0.45, 0.0, waver))
     return folds
 
 
-def _gather_folds(rng: np.random.Generator, cut: BodyMeasures) -> list[Fold]:
+def _gather_folds(rng: np.random.Generator, measures: BodyMeasures) -> list[Fold]:
     """Return short folds that start at the side of a waist."""
     folds: list[Fold] = []
     for side in (-1, 1):
         for _ in range(int(rng.integers(2, 5))):
-            y = cut.waist_at + rng.normal(0, 0.012)
+            y = measures.waist_at + rng.normal(0, 0.012)
             long = rng.uniform(0.03, 0.085)
-            end = (side * (cut.waist - long), y + long * rng.uniform(-0.55, 0.55))
-            a = (side * (cut.waist + 0.002), y)
+            end = (side * (measures.waist - long), y + long * rng.uniform(-0.55, 0.55))
+            a = (side * (measures.waist + 0.002), y)
             folds += pull_folds(rng, a, end, rng.uniform(0.0025, 0.005), rng.uniform(0.005, 0.008))
     return folds
 
 
-def _sag_folds(rng: np.random.Generator, cut: BodyMeasures) -> list[Fold]:
+def _sag_folds(rng: np.random.Generator, measures: BodyMeasures) -> list[Fold]:
     """Return long slanting folds of slack cloth above a straight hem."""
     folds: list[Fold] = []
     for side in (-1, 1):
         for _ in range(int(rng.integers(1, 4))):
-            y = cut.armhole + (cut.length - cut.armhole) * rng.uniform(0.30, 0.85)
-            a = (side * 0.98 * cut.hem, y)
-            b = (side * cut.hem * rng.uniform(-0.1, 0.5), y + rng.uniform(-0.09, 0.05))
+            y = measures.armhole + (measures.length - measures.armhole) * rng.uniform(0.30, 0.85)
+            a = (side * 0.98 * measures.hem, y)
+            b = (side * measures.hem * rng.uniform(-0.1, 0.5), y + rng.uniform(-0.09, 0.05))
             folds += pull_folds(rng, a, b, rng.uniform(0.002, 0.0045), rng.uniform(0.010, 0.016), sharp=0.5)
     return folds
 
 
-def hem_folds(scene: Scene, top: float, cut: BodyMeasures, count: float, depth: float, name: str = "hem") -> list[Fold]:
+def hem_folds(
+    scene: Scene, top: float, measures: BodyMeasures, count: float, depth: float, name: str = "hem"
+) -> list[Fold]:
     """Return flutes from `top` to the hem; where `top` is the waist, the cloth is gathered above and below it."""
     folds: list[Fold] = [
-        Flutes(top, cut.length, cut.hem, cut.waist, count, depth, scene.shot.uniform(f"flutes {name}", 0.0, 6.28))
+        Flutes(
+            top,
+            measures.length,
+            measures.hem,
+            measures.waist,
+            count,
+            depth,
+            scene.shot.uniform(f"flutes {name}", 0.0, 6.28),
+        )
     ]
-    if abs(top - cut.waist_at) > 0.02:
+    if abs(top - measures.waist_at) > 0.02:
         return folds
     rng = scene.shot.generator(f"gathers {name}")
     for down in (1, -1):
         for _ in range(round(count) + 3):
-            x, long = rng.uniform(-0.92, 0.92) * cut.waist, rng.uniform(0.03, 0.09)
+            x, long = rng.uniform(-0.92, 0.92) * measures.waist, rng.uniform(0.03, 0.09)
             end = (x * (1.25 if down > 0 else 1.1) + rng.normal(0, 0.008), top + down * (0.016 + long))
             deep = rng.uniform(0.0025, 0.0055)
             a = (x, top + down * 0.012)

@@ -54,13 +54,13 @@ def draw_button_row(
 
 
 def draw_parted_hem(
-    scene: Scene, cut: GarmentMeasures, x: float, top: float, spread: float, drift: float = 0.4
+    scene: Scene, measures: GarmentMeasures, x: float, top: float, spread: float, drift: float = 0.4
 ) -> None:
     """Draw fronts that fall open below `top`, at x, and show the inner side.
 
     `drift` divides the way between both edges.
     """
-    low = cut.length + cut.dip + 0.006
+    low = measures.length + measures.dip + 0.006
     left, right = x - drift * spread, x + (1 - drift) * spread
     scene.add_inside(
         outline(
@@ -100,11 +100,11 @@ def draw_zip_front(scene: Scene, top: float, low: float, *, width: float = 0.016
     draw_zipper(scene, [(x, top), (x + 0.002, 0.5 * (top + low)), (x, low)], width=width)
 
 
-def draw_waist_belt(scene: Scene, cut: GarmentMeasures, *, tied: bool, width: float = 0.036) -> None:
+def draw_waist_belt(scene: Scene, measures: GarmentMeasures, *, tied: bool, width: float = 0.036) -> None:
     """Draw a belt of the same cloth at the waist, through loops: with a buckle, or a knot with two hanging ends."""
-    _draw_around_the_waist(scene, cut, width)
+    _draw_around_the_waist(scene, measures, width)
     draw_near_sleeve(scene)
-    y, side = cut.waist_at, placket_side(scene)
+    y, side = measures.waist_at, placket_side(scene)
     sway = scene.shot.uniform("belt end", -0.02, 0.02)
     if not tied:
         reach = scene.design.uniform("belt reach", 0.10, 0.20)
@@ -131,8 +131,8 @@ def draw_waist_belt(scene: Scene, cut: GarmentMeasures, *, tied: bool, width: fl
     scene.add_overlay(knot * (side, 1), puff=0.014, soft=0.013, shadow=0.6, grain=0.9, clip=False)
 
 
-def _draw_around_the_waist(scene: Scene, cut: GarmentMeasures, width: float) -> None:
-    w, y, half = cut.waist + 0.004, cut.waist_at, 0.5 * width
+def _draw_around_the_waist(scene: Scene, measures: GarmentMeasures, width: float) -> None:
+    w, y, half = measures.waist + 0.004, measures.waist_at, 0.5 * width
     band = mirrored_outline(
         [(0.0, y - half + 0.004), (w, y - half - 0.003)], (w, y + half - 0.003), (0.0, y + half + 0.004)
     )

@@ -69,35 +69,35 @@ class Ease:
 EASE = {"slim": Ease(0.95, 0.91, 0.85, 0.90, -0.010), "straight": Ease(), "loose": Ease(1.10, 1.15, 1.20, 1.18, 0.016)}
 
 
-def apply_size(scene: Scene, cut: GarmentMeasures) -> GarmentMeasures:
+def apply_size(scene: Scene, measures: GarmentMeasures) -> GarmentMeasures:
     """Return the measures in the length that the appearance asks for; a child's garment is also boxier."""
     factor = LENGTHS[scene.appearance.size]
     boxy = 1.10 if scene.appearance.size == "child" else 1.0
     return replace(
-        cut,
-        neck=cut.neck * boxy,
-        shoulder=cut.shoulder * boxy,
-        chest=cut.chest * boxy,
-        waist=(max(cut.waist, 0.97 * cut.chest) if boxy > 1 else cut.waist) * boxy,
-        waist_at=cut.waist_at * min(1.0, 0.5 + 0.5 * factor),
-        hem=(cut.chest + (cut.hem - cut.chest) * factor) * boxy,
-        length=max(cut.length * factor, cut.armhole + 0.12),
+        measures,
+        neck=measures.neck * boxy,
+        shoulder=measures.shoulder * boxy,
+        chest=measures.chest * boxy,
+        waist=(max(measures.waist, 0.97 * measures.chest) if boxy > 1 else measures.waist) * boxy,
+        waist_at=measures.waist_at * min(1.0, 0.5 + 0.5 * factor),
+        hem=(measures.chest + (measures.hem - measures.chest) * factor) * boxy,
+        length=max(measures.length * factor, measures.armhole + 0.12),
     )
 
 
-def apply_fit(cut: GarmentMeasures, fit: str) -> GarmentMeasures:
+def apply_fit(measures: GarmentMeasures, fit: str) -> GarmentMeasures:
     """Return the measures for a fit: `slim` is narrower, `loose` is wider with dropped shoulders.
 
     The fits differ by more than 10 %, which is more than the designs of one fit differ.
     """
     ease = EASE[fit]
     return replace(
-        cut,
-        shoulder=cut.shoulder * ease.shoulder,
-        chest=cut.chest * ease.chest,
-        waist=cut.waist * ease.waist,
-        hem=cut.hem * ease.hem,
-        armhole=cut.armhole + ease.armhole,
+        measures,
+        shoulder=measures.shoulder * ease.shoulder,
+        chest=measures.chest * ease.chest,
+        waist=measures.waist * ease.waist,
+        hem=measures.hem * ease.hem,
+        armhole=measures.armhole + ease.armhole,
     )
 
 
@@ -113,13 +113,13 @@ def sample_arm(
 
 
 def place_garment(
-    scene: Scene, cut: GarmentMeasures, zoom: float, *, top: float = -0.02, sleeve: SleeveMeasures | None = None
+    scene: Scene, measures: GarmentMeasures, zoom: float, *, top: float = -0.02, sleeve: SleeveMeasures | None = None
 ) -> GarmentMeasures:
     """Apply the size and set the camera to the middle of the garment, farther away if it is wide or tall.
 
     Collar or hood begin at `top`. Return the measures in that size.
     """
-    made = apply_size(scene, cut)
+    made = apply_size(scene, measures)
     if scene.pose.folded:
         fold_top(scene, made.chest, made.length, top)
         return made
@@ -146,34 +146,38 @@ def child_zoom(scene: Scene) -> float:
     return 0.74 if scene.appearance.size == "child" else 1.0
 
 
-def hem_line(cut: GarmentMeasures) -> Curve:
+def hem_line(measures: GarmentMeasures) -> Curve:
     """Return the hem from the side to the axis."""
-    return [(cut.hem - cut.tuck, cut.length), (0.5 * cut.hem, cut.length + 0.8 * cut.dip), (0.0, cut.length + cut.dip)]
+    return [
+        (measures.hem - measures.tuck, measures.length),
+        (0.5 * measures.hem, measures.length + 0.8 * measures.dip),
+        (0.0, measures.length + measures.dip),
+    ]
 
 
 def body_outline(
-    cut: GarmentMeasures, neckline: Curve, hem: Sequence[Curve | Point] | None = None
+    measures: GarmentMeasures, neckline: Curve, hem: Sequence[Curve | Point] | None = None
 ) -> list[Curve | Point]:
     """Return neckline (from the axis to the neck point), shoulder, armhole, side and hem of the right half."""
-    tip = (cut.shoulder, cut.slope)
-    pit = (cut.chest, cut.armhole)
-    side: list[Point] = [pit, (cut.waist, cut.waist_at), (cut.hem, cut.length)]
-    if cut.waist_at > cut.length - 0.05:
-        side = [pit, (cut.hem, cut.length)]
-    if cut.tuck:
-        side[-1:] = [(cut.hem, cut.length - 0.050), (cut.hem - cut.tuck, cut.length)]
+    tip = (measures.shoulder, measures.slope)
+    pit = (measures.chest, measures.armhole)
+    side: list[Point] = [pit, (measures.waist, measures.waist_at), (measures.hem, measures.length)]
+    if measures.waist_at > measures.length - 0.05:
+        side = [pit, (measures.hem, measures.length)]
+    if measures.tuck:
+        side[-1:] = [(measures.hem, measures.length - 0.050), (measures.hem - measures.tuck, measures.length)]
     return [
         neckline,
         [neckline[-1], (0.5 * (neckline[-1][0] + tip[0]), 0.46 * (neckline[-1][1] + tip[1])), tip],
-        [tip, (cut.chest - 0.006, 0.55 * (cut.slope + cut.armhole)), pit],
+        [tip, (measures.chest - 0.006, 0.55 * (measures.slope + measures.armhole)), pit],
         side,
-        *(hem or [hem_line(cut)]),
+        *(hem or [hem_line(measures)]),
     ]
 
 
 def draw_body(
     scene: Scene,
-    cut: GarmentMeasures,
+    measures: GarmentMeasures,
     neckline: Curve,
     *,
     puff: float = 0.016,
@@ -186,13 +190,13 @@ def draw_body(
     sleeved: bool = True,
 ) -> None:
     """Draw the front of a garment, with the seams where sleeves are set in."""
-    folds = body_folds(scene, cut) if folds is None else folds
+    folds = body_folds(scene, measures) if folds is None else folds
     edge, lift = 1.0, 0.003
     if scene.pose.folded:
-        folds, soft, edge, lift = face_folds(scene, 0.8 * cut.chest, 0.4), 0.020, 0.0, layer_lift(scene, 3)
-    half = body_outline(cut, neckline, hem)
+        folds, soft, edge, lift = face_folds(scene, 0.8 * measures.chest, 0.4), 0.020, 0.0, layer_lift(scene, 3)
+    half = body_outline(measures, neckline, hem)
     if not sleeved:
-        half[2] = armhole_line(cut)
+        half[2] = armhole_line(measures)
     shape = mirrored_outline(*half)
     scene.add_panel(
         shape,
@@ -207,12 +211,12 @@ def draw_body(
     )
     draw_near_sleeve(scene)
     if sleeved:
-        draw_armhole_seams(scene, cut)
+        draw_armhole_seams(scene, measures)
 
 
-def armhole_line(cut: GarmentMeasures) -> Curve:
+def armhole_line(measures: GarmentMeasures) -> Curve:
     """Return the armhole of a sleeveless garment, from the shoulder to the armpit."""
-    tip, pit = (cut.shoulder, cut.slope), (cut.chest, cut.armhole)
+    tip, pit = (measures.shoulder, measures.slope), (measures.chest, measures.armhole)
     inner = min(tip[0], pit[0])
     return [tip, (inner - 0.012, 0.42 * tip[1] + 0.58 * pit[1]), (inner + 0.25 * (pit[0] - inner), 0.97 * pit[1]), pit]
 
@@ -238,7 +242,7 @@ class Sleeve:
 
 def draw_sleeves(
     scene: Scene,
-    cut: GarmentMeasures,
+    measures: GarmentMeasures,
     made: SleeveMeasures,
     *,
     cloth: str = "main",
@@ -252,19 +256,19 @@ def draw_sleeves(
     """
     if scene.pose.folded:
         return []
-    return [_draw_sleeve(scene, cut, side, made, cloth, quilted, puff) for side in (-1, 1)]
+    return [_draw_sleeve(scene, measures, side, made, cloth, quilted, puff) for side in (-1, 1)]
 
 
 def _draw_sleeve(
-    scene: Scene, cut: GarmentMeasures, side: int, made: SleeveMeasures, cloth: str, quilted: bool, puff: float
+    scene: Scene, measures: GarmentMeasures, side: int, made: SleeveMeasures, cloth: str, quilted: bool, puff: float
 ) -> Sleeve:
     length = made.length
     angle = scene.pose.sleeve(made.angle, length, side) + scene.shot.uniform(f"swing {side}", -0.045, 0.045)
     sin, cos = math.sin(angle), math.cos(angle)
-    tip, pit = (side * cut.shoulder, cut.slope), (side * cut.chest, cut.armhole)
-    middle = (0.5 * (cut.shoulder + cut.chest), 0.5 * (cut.slope + cut.armhole))
+    tip, pit = (side * measures.shoulder, measures.slope), (side * measures.chest, measures.armhole)
+    middle = (0.5 * (measures.shoulder + measures.chest), 0.5 * (measures.slope + measures.armhole))
     wrist = (side * (middle[0] + length * sin), middle[1] + length * cos)
-    half_top = 0.44 * (cut.armhole - cut.slope)
+    half_top = 0.44 * (measures.armhole - measures.slope)
     elbow = scene.shot.uniform(f"elbow {side}", 0.004, 0.014) * min(1.0, length / 0.4)
 
     def edge(share: float, out: float) -> Point:
@@ -279,7 +283,7 @@ def _draw_sleeve(
     outer = [tip, edge(0.22, 1), *(edge(share, 1) for share in ends)]
     inner = [*(edge(share, -1) for share in ends[::-1]), edge(0.25, -1), pit]
     near = scene.pose.yaw * side < 0
-    set_in = [pit, (side * (cut.chest - 0.006), 0.55 * (cut.slope + cut.armhole)), tip]
+    set_in = [pit, (side * (measures.chest - 0.006), 0.55 * (measures.slope + measures.armhole)), tip]
     under_body = [(0.7 * pit[0], pit[1]), (0.7 * tip[0], tip[1])]
 
     def lay(before: bool = True) -> None:
@@ -346,22 +350,22 @@ def _widen(shape: Outline, factor: float) -> Outline:
     return np.asarray((shape - middle) * factor + middle, np.float64)
 
 
-def draw_hem_band(scene: Scene, cut: GarmentMeasures, depth: float, cloth: str = "rib") -> None:
+def draw_hem_band(scene: Scene, measures: GarmentMeasures, depth: float, cloth: str = "rib") -> None:
     """Draw a band along the hem, over which the body bulges a little; call it before `draw_body`."""
-    top, low, w = cut.length - 0.30 * depth, cut.length + 0.75 * depth, cut.hem - cut.tuck
+    top, low, w = measures.length - 0.30 * depth, measures.length + 0.75 * depth, measures.hem - measures.tuck
     shape = mirrored_outline(
-        [(0.0, top + cut.dip), (0.5 * w, top + 0.8 * cut.dip), (w - 0.002, top)],
+        [(0.0, top + measures.dip), (0.5 * w, top + 0.8 * measures.dip), (w - 0.002, top)],
         [(w + 0.001, 0.5 * (top + low)), (w - 0.004, low)],
-        [(0.5 * w, low + 0.8 * cut.dip), (0.0, low + cut.dip)],
+        [(0.5 * w, low + 0.8 * measures.dip), (0.0, low + measures.dip)],
     )
     scene.add_panel(shape, cloth, puff=0.010, soft=0.016, lift=0.001, shadow=0.40, reach=0.010)
 
 
-def draw_hem_stitch(scene: Scene, cut: GarmentMeasures, up: float = 0.015, rows: int = 1) -> None:
+def draw_hem_stitch(scene: Scene, measures: GarmentMeasures, up: float = 0.015, rows: int = 1) -> None:
     """Draw rows of stitches along the hem."""
     for i in range(rows):
-        y = cut.length - up - 0.007 * i
-        draw_stitches(scene, [(-cut.hem + 0.004, y), (0.0, y + cut.dip), (cut.hem - 0.004, y)])
+        y = measures.length - up - 0.007 * i
+        draw_stitches(scene, [(-measures.hem + 0.004, y), (0.0, y + measures.dip), (measures.hem - 0.004, y)])
 
 
 def draw_stitches(scene: Scene, curve: Curve) -> None:
@@ -377,12 +381,12 @@ def polygon(*corners: Point) -> Outline:
     return np.array(corners, np.float64)
 
 
-def draw_armhole_seams(scene: Scene, cut: GarmentMeasures) -> None:
+def draw_armhole_seams(scene: Scene, measures: GarmentMeasures) -> None:
     """Draw the seams where the sleeves are set in."""
     for side in (-1, 1):
         curve = [
-            (cut.shoulder, cut.slope),
-            (cut.chest - 0.008, 0.55 * (cut.slope + cut.armhole)),
-            (cut.chest, cut.armhole),
+            (measures.shoulder, measures.slope),
+            (measures.chest - 0.008, 0.55 * (measures.slope + measures.armhole)),
+            (measures.chest, measures.armhole),
         ]
         scene.add_seam(on_side(curve, side), dark=0.30)

@@ -41,7 +41,7 @@ def draw_quilted_jacket(scene: Scene) -> None:
     """Draw a short boxy jacket with a turned-down collar, snaps or a zip, patch or slit pockets and bound edges."""
     d, closure = scene.design, scene.choose_cut("closure")
     chest = d.uniform("chest", 0.168, 0.202)
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.056,
         scoop=0.080,
         shoulder=chest + d.uniform("shoulder", -0.004, 0.012),
@@ -55,31 +55,35 @@ def draw_quilted_jacket(scene: Scene) -> None:
         dip=0.004,
     )
     made = sample_arm(scene, d.uniform("sleeve", 0.36, 0.43), d.uniform("mouth", 0.052, 0.064), angle=0.22)
-    cut = place_garment(scene, cut, 1.22, top=-0.03, sleeve=made)
-    arms = draw_sleeves(scene, cut, made, quilted=True)
-    draw_inside_back(scene, cut, 0.14)
+    measures = place_garment(scene, measures, 1.22, top=-0.03, sleeve=made)
+    arms = draw_sleeves(scene, measures, made, quilted=True)
+    draw_inside_back(scene, measures, 0.14)
     draw_body(
         scene,
-        cut,
-        v_neck(cut),
+        measures,
+        v_neck(measures),
         puff=0.020,
         soft=0.028,
         volume=0.016,
-        folds=body_folds(scene, cut)[:6],
+        folds=body_folds(scene, measures)[:6],
         quilted=True,
         shadow=0.5,
     )
-    low = cut.length + 0.004
+    low = measures.length + 0.004
     gap = d.uniform("gap", 0.026, 0.050)
     opening = outline(
-        [(0.0, cut.scoop), (0.7 * gap, 0.5 * low), (gap, low + 0.008)],
-        [(-gap, low + 0.008), (-0.7 * gap, 0.5 * low), (0.0, cut.scoop)],
+        [(0.0, measures.scoop), (0.7 * gap, 0.5 * low), (gap, low + 0.008)],
+        [(-gap, low + 0.008), (-0.7 * gap, 0.5 * low), (0.0, measures.scoop)],
     )
     scene.add_inside(opening, lift=0.028, clip=True)
-    x0, x1, y0 = 0.070, 0.140, cut.length - 0.155
+    x0, x1, y0 = 0.070, 0.140, measures.length - 0.155
     patched = d.chance("patch pockets", 0.6)
     for side in (-1, 1):
-        edge: Curve = [(side * 0.004, cut.scoop), (side * (0.7 * gap + 0.004), 0.5 * low), (side * (gap + 0.006), low)]
+        edge: Curve = [
+            (side * 0.004, measures.scoop),
+            (side * (0.7 * gap + 0.004), 0.5 * low),
+            (side * (gap + 0.006), low),
+        ]
         if closure == "zip":
             draw_zipper(scene, edge, width=0.016, pull=side == 1)
         draw_strap(
@@ -89,7 +93,7 @@ def draw_quilted_jacket(scene: Scene) -> None:
             for i in range(4):
                 t = (i + 0.6) / 4.2
                 x = 0.004 + (gap + 0.002) * (1.4 * t - 0.4 * t * t)
-                draw_snap(scene, side * x, cut.scoop + (low - cut.scoop) * t, 0.0125)
+                draw_snap(scene, side * x, measures.scoop + (low - measures.scoop) * t, 0.0125)
         if patched:
             corners = min(side * x0, side * x1), y0, max(side * x0, side * x1), y0 + 0.105
             scene.add_overlay(box(*corners, 0.012), puff=0.008, soft=0.014, quilted=True)
@@ -97,9 +101,13 @@ def draw_quilted_jacket(scene: Scene) -> None:
         else:
             draw_welt(scene, (side * 0.09, y0), (side * 0.125, y0 + 0.10), 0.026, "self")
     draw_strap(
-        scene, [(-cut.hem, low - 0.006), (0.0, low - 0.006 + cut.dip), (cut.hem, low - 0.006)], 0.016, "self", clip=True
+        scene,
+        [(-measures.hem, low - 0.006), (0.0, low - 0.006 + measures.dip), (measures.hem, low - 0.006)],
+        0.016,
+        "self",
+        clip=True,
     )
-    draw_shirt_collar(scene, cut, spread=d.uniform("spread", 0.030, 0.045), depth=0.105, stand=0.022, cloth="self")
+    draw_shirt_collar(scene, measures, spread=d.uniform("spread", 0.030, 0.045), depth=0.105, stand=0.022, cloth="self")
     for each in arms:
         draw_cuff(scene, each, 0.022, "self")
 
@@ -129,7 +137,7 @@ def draw_puffer_jacket(scene: Scene) -> None:
     d = scene.design
     hood = d.chance("hood", 0.5)
     chest = d.uniform("chest", 0.184, 0.218)
-    cut = _puffer_measures(scene, chest - 0.006, chest)
+    measures = _puffer_measures(scene, chest - 0.006, chest)
     made = sample_arm(
         scene,
         d.uniform("sleeve", 0.35, 0.42),
@@ -137,18 +145,18 @@ def draw_puffer_jacket(scene: Scene) -> None:
         angle=0.22,
         fullness=d.uniform("fullness", 1.12, 1.30),
     )
-    cut = place_garment(scene, cut, 1.17, top=-0.135 if hood else -0.07, sleeve=made)
-    arms = draw_sleeves(scene, cut, made, quilted=True, puff=0.034)
+    measures = place_garment(scene, measures, 1.17, top=-0.135 if hood else -0.07, sleeve=made)
+    arms = draw_sleeves(scene, measures, made, quilted=True, puff=0.034)
     if hood:
         shape = mirrored_outline([(0.0, -0.135), (0.075, -0.110), (0.105, -0.03), (0.080, 0.05)], (0.0, 0.06))
         scene.add_panel(shape, puff=0.030, soft=0.030, quilted=True)
         for side in (-1, 1):
             rim: Curve = [(0.004, -0.112), (0.056, -0.088), (0.076, -0.030)]
             scene.add_seam(on_side(rim, side), dark=0.4, width=0.006)
-    draw_hem_band(scene, cut, 0.034, "self")
-    _draw_padded_front(scene, cut, d.uniform("collar", 0.050, 0.070))
+    draw_hem_band(scene, measures, 0.034, "self")
+    _draw_padded_front(scene, measures, d.uniform("collar", 0.050, 0.070))
     for side in (-1, 1):
-        draw_welt(scene, (side * 0.105, cut.length - 0.17), (side * 0.130, cut.length - 0.075), 0.024, "self")
+        draw_welt(scene, (side * 0.105, measures.length - 0.17), (side * 0.130, measures.length - 0.075), 0.024, "self")
     for each in arms:
         if d.chance("ribbed cuffs", 0.35):
             draw_rib_cuff(scene, each, 0.045, 0.10)
@@ -157,7 +165,7 @@ def draw_puffer_jacket(scene: Scene) -> None:
 
 
 def _draw_padded_front(
-    scene: Scene, cut: GarmentMeasures, collar: float, *, sleeved: bool = True, buttons: bool = False
+    scene: Scene, measures: GarmentMeasures, collar: float, *, sleeved: bool = True, buttons: bool = False
 ) -> None:
     """Draw body, zip and a collar unzipped half-way, so that the lining shows."""
     inner = mirrored_outline(
@@ -167,8 +175,8 @@ def _draw_padded_front(
     scene.add_inside(inner, lift=0.010)
     draw_body(
         scene,
-        cut,
-        v_neck(cut),
+        measures,
+        v_neck(measures),
         puff=0.034,
         soft=0.040,
         volume=0.018,
@@ -180,14 +188,14 @@ def _draw_padded_front(
     scene.add_inside(mirrored_outline([(0.0, 0.02), (0.062, 0.0)], [(0.034, 0.10), (0.0, 0.160)]), lift=0.010)
     for side in (-1, 1):
         _draw_open_collar(scene, side, collar)
-    end = cut.length + 0.024
+    end = measures.length + 0.024
     if buttons:
         strip = outline([(-0.021, 0.150), (0.021, 0.150)], (0.021, end), (-0.021, end))
         scene.add_panel(strip, puff=0.016, soft=0.016, lift=0.020, shadow=0.55, quilted=True)
         for i in range(5):
             draw_snap(scene, 0.0, 0.170 + (end - 0.195) * i / 4, 0.0110)
     else:
-        draw_zipper(scene, [(0.0, 0.145), (0.003, 0.5 * cut.length), (0.0, end)], width=0.020)
+        draw_zipper(scene, [(0.0, 0.145), (0.003, 0.5 * measures.length), (0.0, end)], width=0.020)
 
 
 def _draw_open_collar(scene: Scene, side: int, tall: float) -> None:
@@ -207,22 +215,28 @@ def _draw_open_collar(scene: Scene, side: int, tall: float) -> None:
 def draw_gilet(scene: Scene) -> None:
     """Draw a padded sleeveless jacket: bound armholes, a standing collar, zip or snaps."""
     d = scene.design
-    cut = _puffer_measures(scene, d.uniform("shoulder", 0.140, 0.162), d.uniform("chest", 0.172, 0.190))
-    cut = place_garment(scene, cut, 1.28, top=-0.07)
-    _draw_back_of_armholes(scene, cut)
-    draw_hem_band(scene, cut, 0.032, "self")
+    measures = _puffer_measures(scene, d.uniform("shoulder", 0.140, 0.162), d.uniform("chest", 0.172, 0.190))
+    measures = place_garment(scene, measures, 1.28, top=-0.07)
+    _draw_back_of_armholes(scene, measures)
+    draw_hem_band(scene, measures, 0.032, "self")
     _draw_padded_front(
-        scene, cut, d.uniform("collar", 0.048, 0.070), sleeved=False, buttons=scene.choose_cut("closure") == "buttons"
+        scene,
+        measures,
+        d.uniform("collar", 0.048, 0.070),
+        sleeved=False,
+        buttons=scene.choose_cut("closure") == "buttons",
     )
     for side in (-1, 1):
-        band = ribbon(on_side(armhole_line(cut), side), 0.016)
+        band = ribbon(on_side(armhole_line(measures), side), 0.016)
         scene.add_overlay(band, "self", puff=0.006, soft=0.007, shadow=0.5)
     style = d.choice("pockets", ("slits", "slits", "flaps"))
     for side in (-1, 1):
         if style == "slits":
-            draw_zipper(scene, [(side * 0.100, cut.length - 0.175), (side * 0.124, cut.length - 0.085)], width=0.013)
+            draw_zipper(
+                scene, [(side * 0.100, measures.length - 0.175), (side * 0.124, measures.length - 0.085)], width=0.013
+            )
         else:
-            x0, x1, y = 0.058, 0.140, cut.length - 0.150
+            x0, x1, y = 0.058, 0.140, measures.length - 0.150
             corners = min(side * x0, side * x1), y, max(side * x0, side * x1), y + 0.095
             scene.add_overlay(box(*corners, 0.014), puff=0.012, soft=0.016, quilted=True)
             scene.add_overlay(
@@ -236,10 +250,10 @@ def draw_gilet(scene: Scene) -> None:
             draw_snap(scene, side * 0.099, y + 0.018, 0.008)
 
 
-def _draw_back_of_armholes(scene: Scene, cut: GarmentMeasures) -> None:
+def _draw_back_of_armholes(scene: Scene, measures: GarmentMeasures) -> None:
     """Draw the lining of the back, which shows beside a hollow armhole."""
     for side in (-1, 1):
-        tip, pit = (cut.shoulder - 0.003, cut.slope), (cut.chest, cut.armhole)
+        tip, pit = (measures.shoulder - 0.003, measures.slope), (measures.chest, measures.armhole)
         inner = (min(tip[0], pit[0]) - 0.05, 0.6 * pit[1])
         bulge = (0.35 * tip[0] + 0.65 * pit[0] - 0.008, 0.62 * pit[1])
         scene.add_inside(outline([tip, bulge, pit], inner) * (side, 1), lift=0.006)
@@ -249,7 +263,7 @@ def _draw_back_of_armholes(scene: Scene, cut: GarmentMeasures) -> None:
 def draw_bomber_jacket(scene: Scene) -> None:
     """Draw a short full jacket: ribbed collar, cuffs and hem, a zip, slanted snap pockets, a sleeve pocket."""
     d = scene.design
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.058,
         scoop=d.uniform("scoop", 0.070, 0.090),
         shoulder=d.uniform("shoulder", 0.180, 0.208),
@@ -263,38 +277,43 @@ def draw_bomber_jacket(scene: Scene) -> None:
         dip=0.004,
         tuck=d.uniform("tuck", 0.018, 0.034),
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = sample_arm(
         scene, d.uniform("sleeve", 0.36, 0.40), 0.050, angle=d.uniform("angle", 0.22, 0.30), fullness=1.22, tuck=0.26
     )
-    cut = place_garment(scene, cut, 1.22, top=-0.06, sleeve=made)
-    arms = draw_sleeves(scene, cut, made, puff=0.024)
+    measures = place_garment(scene, measures, 1.22, top=-0.06, sleeve=made)
+    arms = draw_sleeves(scene, measures, made, puff=0.024)
     for each in arms:
         draw_rib_cuff(scene, each, d.uniform("cuff", 0.050, 0.066), 0.26)
     depth = d.uniform("band", 0.056, 0.078)
-    draw_hem_band(scene, cut, depth)
+    draw_hem_band(scene, measures, depth)
     raglan = d.chance("raglan", 0.4)
-    draw_body(scene, cut, v_neck(cut), puff=0.024, soft=0.032, sleeved=not raglan)
+    draw_body(scene, measures, v_neck(measures), puff=0.024, soft=0.032, sleeved=not raglan)
     if raglan:
         for side in (-1, 1):
-            line: Curve = [(cut.neck + 0.010, 0.010), (0.64 * cut.chest, 0.52 * cut.armhole), (cut.chest, cut.armhole)]
+            line: Curve = [
+                (measures.neck + 0.010, 0.010),
+                (0.64 * measures.chest, 0.52 * measures.armhole),
+                (measures.chest, measures.armhole),
+            ]
             scene.add_seam(on_side(line, side), dark=0.42)
-    draw_standing_collar(scene, cut, d.uniform("collar", 0.030, 0.044))
+    draw_standing_collar(scene, measures, d.uniform("collar", 0.030, 0.044))
     scene.add_inside(
         mirrored_outline(
-            [(0.0, -0.026), (0.84 * cut.neck, -0.022)], [(0.45 * cut.neck, 0.36 * cut.scoop), (0.0, 0.6 * cut.scoop)]
+            [(0.0, -0.026), (0.84 * measures.neck, -0.022)],
+            [(0.45 * measures.neck, 0.36 * measures.scoop), (0.0, 0.6 * measures.scoop)],
         )
     )
-    standing = cut.scoop - 0.010
-    end = cut.length + 0.70 * depth
+    standing = measures.scoop - 0.010
+    end = measures.length + 0.70 * depth
     flapped = d.chance("zip flap", 0.3)
     draw_zip_front(scene, standing, end, width=0.018)
     if flapped:
-        draw_front_edge(scene, placket_side(scene) * 0.030, cut.scoop + 0.02, cut.length)
+        draw_front_edge(scene, placket_side(scene) * 0.030, measures.scoop + 0.02, measures.length)
     for side in (-1, 1):
-        a, b = (side * 0.072, cut.length - 0.120), (side * 0.128, cut.length - 0.050)
+        a, b = (side * 0.072, measures.length - 0.120), (side * 0.128, measures.length - 0.050)
         draw_welt(scene, a, b, 0.024)
-        draw_snap(scene, side * 0.100, cut.length - 0.085, 0.0065)
+        draw_snap(scene, side * 0.100, measures.length - 0.085, 0.0065)
     if d.chance("sleeve pocket", 0.6):
         _draw_sleeve_pocket(scene, arms[1].across(0.36), arms[1].angle)
 
@@ -309,7 +328,7 @@ def _draw_sleeve_pocket(scene: Scene, edges: tuple[Point, Point], angle: float) 
 def draw_blazer(scene: Scene) -> None:
     """Draw a tailored jacket: notched or peaked lapels, one or two button rows, darts, breast pocket, round fronts."""
     d, double = scene.design, scene.design.chance("double-breasted", 0.35)
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.050,
         scoop=d.uniform("scoop", 0.215, 0.255) if double else d.uniform("scoop", 0.205, 0.275),
         shoulder=d.uniform("shoulder", 0.152, 0.168),
@@ -322,47 +341,60 @@ def draw_blazer(scene: Scene) -> None:
         length=d.uniform("length", 0.48, 0.56),
         dip=0.002,
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = sample_arm(scene, d.uniform("sleeve", 0.40, 0.43), 0.042, angle=0.17)
-    cut = place_garment(scene, cut, 1.26, top=-0.04, sleeve=made)
-    arms = draw_sleeves(scene, cut, made)
-    draw_inside_back(scene, cut, cut.scoop + 0.04)
-    last = min(cut.scoop + 0.10, cut.length - 0.13)
+    measures = place_garment(scene, measures, 1.26, top=-0.04, sleeve=made)
+    arms = draw_sleeves(scene, measures, made)
+    draw_inside_back(scene, measures, measures.scoop + 0.04)
+    last = min(measures.scoop + 0.10, measures.length - 0.13)
     hem: list[Curve | Point] = []
     if not double:
         round_off = d.uniform("cutaway", 0.035, 0.075)
-        low = mirrored_outline([(0.0, last), (0.10, last)], (0.11, cut.length - 0.003), (0.0, cut.length - 0.004))
+        low = mirrored_outline(
+            [(0.0, last), (0.10, last)], (0.11, measures.length - 0.003), (0.0, measures.length - 0.004)
+        )
         scene.add_panel(low, "lining", puff=0.0, lift=0.006, shade=0.78, shadow=0.0)
         hem = [
-            [(cut.hem, cut.length), (0.6 * cut.hem, cut.length + 0.008), (round_off + 0.012, cut.length + 0.007)],
             [
-                (round_off + 0.012, cut.length + 0.007),
-                (0.62 * round_off, cut.length - 0.018),
-                (0.20 * round_off, cut.length - 0.075),
+                (measures.hem, measures.length),
+                (0.6 * measures.hem, measures.length + 0.008),
+                (round_off + 0.012, measures.length + 0.007),
+            ],
+            [
+                (round_off + 0.012, measures.length + 0.007),
+                (0.62 * round_off, measures.length - 0.018),
+                (0.20 * round_off, measures.length - 0.075),
                 (0.0, last + 0.012),
             ],
         ]
     draw_body(
-        scene, cut, v_neck(cut), puff=0.015, volume=0.016, folds=body_folds(scene, cut)[:6], shadow=0.5, hem=hem or None
+        scene,
+        measures,
+        v_neck(measures),
+        puff=0.015,
+        volume=0.016,
+        folds=body_folds(scene, measures)[:6],
+        shadow=0.5,
+        hem=hem or None,
     )
     side = placket_side(scene)
-    pocket_y = max(cut.waist_at + 0.035, cut.length - 0.165)
+    pocket_y = max(measures.waist_at + 0.035, measures.length - 0.165)
     for each in (-1, 1):  # darts
-        dart: Curve = [(0.080, cut.armhole + 0.04), (0.072, cut.waist_at), (0.080, pocket_y)]
+        dart: Curve = [(0.080, measures.armhole + 0.04), (0.072, measures.waist_at), (0.080, pocket_y)]
         scene.add_seam(on_side(dart, each), dark=0.26, width=0.0035)
     draw_pockets(scene, d.choice("pockets", ("flap", "flap", "jet", "patch")), 0.060, 0.124, pocket_y, 0.032)
     draw_welt(scene, (0.062, 0.176), (0.108, 0.170), 0.017)
     if double:
         edge = side * d.uniform("overlap", 0.046, 0.060)
-        draw_front_edge(scene, edge, cut.scoop - 0.01, cut.length + 0.004, stitch_inset=0.0)
+        draw_front_edge(scene, edge, measures.scoop - 0.01, measures.length + 0.004, stitch_inset=0.0)
     else:
-        scene.add_seam([(0.0, cut.scoop), (side * 0.006, last + 0.012)], dark=0.50, width=0.004)
+        scene.add_seam([(0.0, measures.scoop), (side * 0.006, last + 0.012)], dark=0.50, width=0.004)
     peak = double or d.chance("peak", 0.15)
     draw_lapels(
         scene,
-        cut,
+        measures,
         width=d.uniform("lapel", 0.046, 0.070),
-        low=cut.scoop,
+        low=measures.scoop,
         gorge=d.uniform("gorge", 0.048, 0.072),
         peak=peak,
         wrap=0.030 if double else 0.0,
@@ -376,13 +408,15 @@ def draw_blazer(scene: Scene) -> None:
             clip=False,
         )
     if double:
-        for y in (cut.scoop + 0.020, cut.scoop + 0.078):
+        for y in (measures.scoop + 0.020, measures.scoop + 0.078):
             for x in (-0.036, 0.036):
                 draw_button(scene, x, y, 0.0120)
         for x in (-0.050, 0.050):
-            draw_button(scene, x, cut.scoop - 0.044, 0.0120)
+            draw_button(scene, x, measures.scoop - 0.044, 0.0120)
     else:
         count = d.choice("buttons", (1, 2, 2, 3))
-        draw_button_row(scene, side * -0.002, cut.scoop + 0.014, cut.scoop + 0.014 + 0.046 * (count - 1), count, 0.0108)
+        draw_button_row(
+            scene, side * -0.002, measures.scoop + 0.014, measures.scoop + 0.014 + 0.046 * (count - 1), count, 0.0108
+        )
     for each_arm in arms:
         draw_sleeve_buttons(scene, each_arm.across(1.0), each_arm.angle, d.choice("sleeve buttons", (2, 3, 4)), 0.0075)

@@ -47,7 +47,7 @@ def _knit_measures(scene: Scene, scoop: float) -> GarmentMeasures:
 def draw_sweater(scene: Scene) -> None:
     """Draw a sweater: long sleeves, ribbed neck, cuffs and hem; crew, V or roll neck; some with raglan seams."""
     d, style = scene.design, scene.choose_cut("neckline")
-    cut = apply_fit(
+    measures = apply_fit(
         _knit_measures(scene, d.uniform("v depth", 0.125, 0.165) if style == "v" else 0.042), scene.choose_cut("fit")
     )
     made = sample_arm(
@@ -58,23 +58,34 @@ def draw_sweater(scene: Scene) -> None:
         fullness=d.uniform("fullness", 1.02, 1.25),
         tuck=0.24,
     )
-    cut = place_garment(scene, cut, 1.26, top=-0.08 if style == "roll" else -0.02, sleeve=made)
-    neckline = v_neck(cut) if style == "v" else round_neck(cut)
-    arms = draw_sleeves(scene, cut, made, puff=0.022)
+    measures = place_garment(scene, measures, 1.26, top=-0.08 if style == "roll" else -0.02, sleeve=made)
+    neckline = v_neck(measures) if style == "v" else round_neck(measures)
+    arms = draw_sleeves(scene, measures, made, puff=0.022)
     for each in arms:
         draw_rib_cuff(scene, each, d.uniform("cuff depth", 0.040, 0.066), 0.24)
-    draw_hem_band(scene, cut, d.uniform("hem band", 0.036, 0.066))
-    draw_inside_back(scene, cut, cut.scoop + 0.01, "main", label=style != "roll")
+    draw_hem_band(scene, measures, d.uniform("hem band", 0.036, 0.066))
+    draw_inside_back(scene, measures, measures.scoop + 0.01, "main", label=style != "roll")
     raglan = d.chance("raglan", 0.3)
     draw_body(
-        scene, cut, neckline, puff=0.022, soft=0.030, folds=body_folds(scene, cut)[:7], shadow=0.4, sleeved=not raglan
+        scene,
+        measures,
+        neckline,
+        puff=0.022,
+        soft=0.030,
+        folds=body_folds(scene, measures)[:7],
+        shadow=0.4,
+        sleeved=not raglan,
     )
     if raglan:
         for side in (-1, 1):
-            line: Curve = [(cut.neck + 0.012, 0.010), (0.62 * cut.chest, 0.55 * cut.armhole), (cut.chest, cut.armhole)]
+            line: Curve = [
+                (measures.neck + 0.012, 0.010),
+                (0.62 * measures.chest, 0.55 * measures.armhole),
+                (measures.chest, measures.armhole),
+            ]
             scene.add_seam(on_side(line, side), dark=0.38, width=0.006)
     if style == "roll":
-        draw_roll_neck(scene, cut, d.uniform("roll", 0.055, 0.080))
+        draw_roll_neck(scene, measures, d.uniform("roll", 0.055, 0.080))
     else:
         draw_neck_band(scene, neckline, d.uniform("band", 0.020, 0.034))
 
@@ -83,8 +94,8 @@ def draw_sweater(scene: Scene) -> None:
 def draw_cardigan(scene: Scene) -> None:
     """Draw a knitted jacket with a ribbed border down both fronts, buttoned, zipped or open."""
     d, style, closure = scene.design, scene.choose_cut("neckline"), scene.choose_cut("closure")
-    cut = _knit_measures(scene, d.uniform("v depth", 0.150, 0.215) if style == "v" else 0.050)
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = _knit_measures(scene, d.uniform("v depth", 0.150, 0.215) if style == "v" else 0.050)
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = sample_arm(
         scene,
         d.uniform("sleeve", 0.34, 0.42),
@@ -93,42 +104,42 @@ def draw_cardigan(scene: Scene) -> None:
         fullness=d.uniform("fullness", 1.0, 1.15),
         tuck=0.22,
     )
-    cut = place_garment(scene, cut, 1.24, sleeve=made)
-    neckline = v_neck(cut) if style == "v" else round_neck(cut)
-    arms = draw_sleeves(scene, cut, made, puff=0.022)
+    measures = place_garment(scene, measures, 1.24, sleeve=made)
+    neckline = v_neck(measures) if style == "v" else round_neck(measures)
+    arms = draw_sleeves(scene, measures, made, puff=0.022)
     for each in arms:
         draw_rib_cuff(scene, each, d.uniform("cuff depth", 0.036, 0.060), 0.22)
-    draw_hem_band(scene, cut, 0.046)
-    draw_inside_back(scene, cut, cut.scoop + 0.01, "main")
-    draw_body(scene, cut, neckline, puff=0.022, soft=0.030, folds=body_folds(scene, cut)[:7], shadow=0.4)
-    wide, low = d.uniform("border", 0.026, 0.038), cut.length + 0.036
+    draw_hem_band(scene, measures, 0.046)
+    draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
+    draw_body(scene, measures, neckline, puff=0.022, soft=0.030, folds=body_folds(scene, measures)[:7], shadow=0.4)
+    wide, low = d.uniform("border", 0.026, 0.038), measures.length + 0.036
     gap = d.uniform("gap", 0.070, 0.100) if closure == "open" else 0.0
     if gap:
-        _draw_fallen_open(scene, cut, gap, low)
+        _draw_fallen_open(scene, measures, gap, low)
     else:
-        _draw_border(scene, cut, neckline, wide, low)
+        _draw_border(scene, measures, neckline, wide, low)
     if d.chance("pockets", 0.55):
         for side in (-1, 1):
             x0 = 0.052 + gap * 0.6
-            draw_patch_pocket_of(scene, side, x0, x0 + 0.075, cut.length - 0.125, 0.088)
+            draw_patch_pocket_of(scene, side, x0, x0 + 0.075, measures.length - 0.125, 0.088)
     if gap:
         for side in (-1, 1):
-            edge: list[Point] = [(0.98 * cut.neck, -0.002), *_open_edge(cut, gap, low)]
+            edge: list[Point] = [(0.98 * measures.neck, -0.002), *_open_edge(measures, gap, low)]
             band = ribbon(on_side(edge, side), wide)
             scene.add_panel(band, "rib", puff=0.008, soft=0.4 * wide, lift=0.003, shadow=0.45, grain=-0.1 * side)
     elif closure == "zip":
-        draw_zipper(scene, [(0.0, cut.scoop + 0.012), (0.002, 0.5 * low), (0.0, low)], width=0.017)
+        draw_zipper(scene, [(0.0, measures.scoop + 0.012), (0.002, 0.5 * low), (0.0, low)], width=0.017)
     else:
         count = d.choice("buttons", (5, 6, 7)) if style == "round" else d.choice("buttons", (4, 5))
         draw_button_row(
-            scene, 0.0, cut.scoop + 0.018, low - 0.020, count, d.uniform("button", 0.0095, 0.0135), hole=0.018
+            scene, 0.0, measures.scoop + 0.018, low - 0.020, count, d.uniform("button", 0.0095, 0.0135), hole=0.018
         )
 
 
-def _draw_border(scene: Scene, cut: GarmentMeasures, neckline: Curve, wide: float, low: float) -> None:
+def _draw_border(scene: Scene, measures: GarmentMeasures, neckline: Curve, wide: float, low: float) -> None:
     """Draw the ribbed border of a closed cardigan: around the neck and down the middle."""
     draw_neck_band(scene, neckline, 0.9 * wide)
-    top = cut.scoop - 0.004
+    top = measures.scoop - 0.004
     strip = outline([(-0.5 * wide, top), (0.5 * wide, top)], (0.5 * wide, low), (-0.5 * wide, low))
     scene.add_panel(strip, "rib", puff=0.007, soft=0.010, lift=0.003, shadow=0.45, reach=0.010)
     scene.add_seam(
@@ -136,14 +147,14 @@ def _draw_border(scene: Scene, cut: GarmentMeasures, neckline: Curve, wide: floa
     )
 
 
-def _open_edge(cut: GarmentMeasures, gap: float, low: float) -> list[Point]:
+def _open_edge(measures: GarmentMeasures, gap: float, low: float) -> list[Point]:
     """Return the front edge of an open cardigan, below the neck point."""
-    return [(0.72 * cut.neck + 0.010, 0.5 * cut.scoop + 0.03), (0.75 * gap, 0.55 * low), (0.92 * gap, low)]
+    return [(0.72 * measures.neck + 0.010, 0.5 * measures.scoop + 0.03), (0.75 * gap, 0.55 * low), (0.92 * gap, low)]
 
 
-def _draw_fallen_open(scene: Scene, cut: GarmentMeasures, gap: float, low: float) -> None:
-    n = cut.neck
-    edge = [(n, 0.0), *_open_edge(cut, gap, low)]
+def _draw_fallen_open(scene: Scene, measures: GarmentMeasures, gap: float, low: float) -> None:
+    n = measures.neck
+    edge = [(n, 0.0), *_open_edge(measures, gap, low)]
     opening = mirrored_outline([(0.0, 0.002), (n, -0.004)], edge, (0.0, low - 0.004))
     scene.add_panel(opening, puff=0.004, lift=0.012, shade=0.66, shadow=0.0)
     scene.darken(mirrored_outline([(0.0, 0.05), (0.03, 0.05)], [(0.05, low), (0.0, low)]), 0.30, 0.030)
@@ -165,7 +176,7 @@ def draw_hoodie(scene: Scene) -> None:
     d = scene.design
     chest = d.uniform("chest", 0.176, 0.193)
     hood, wide = d.uniform("hood", 0.120, 0.155), d.uniform("hood width", 0.096, 0.116)
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         scoop=0.070,
         neck=0.066,
         shoulder=chest + d.uniform("shoulder", -0.002, 0.014),
@@ -175,19 +186,21 @@ def draw_hoodie(scene: Scene) -> None:
         length=d.uniform("length", 0.47, 0.545),
         tuck=d.uniform("tuck", 0.008, 0.020),
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = sample_arm(
         scene, d.uniform("sleeve", 0.34, 0.41), 0.046, angle=d.uniform("angle", 0.18, 0.40), fullness=1.12, tuck=0.24
     )
-    cut = place_garment(scene, cut, 1.15, top=-hood, sleeve=made)
-    arms = draw_sleeves(scene, cut, made, puff=0.022)
+    measures = place_garment(scene, measures, 1.15, top=-hood, sleeve=made)
+    arms = draw_sleeves(scene, measures, made, puff=0.022)
     for each in arms:
         draw_rib_cuff(scene, each, 0.052, 0.24)
-    draw_hem_band(scene, cut, d.uniform("hem band", 0.036, 0.054))
-    draw_hood_behind(scene, cut, hood, wide)
-    draw_body(scene, cut, round_neck(cut), puff=0.022, soft=0.030, folds=body_folds(scene, cut)[:7], shadow=0.4)
-    draw_hood_edges(scene, cut, hood, wide)
-    low, half = cut.length - 0.02, d.uniform("pouch", 0.092, 0.115)
+    draw_hem_band(scene, measures, d.uniform("hem band", 0.036, 0.054))
+    draw_hood_behind(scene, measures, hood, wide)
+    draw_body(
+        scene, measures, round_neck(measures), puff=0.022, soft=0.030, folds=body_folds(scene, measures)[:7], shadow=0.4
+    )
+    draw_hood_edges(scene, measures, hood, wide)
+    low, half = measures.length - 0.02, d.uniform("pouch", 0.092, 0.115)
     scene.add_overlay(
         mirrored_outline(
             [(0.0, low - 0.135), (0.62 * half, low - 0.135)],
@@ -205,8 +218,8 @@ def draw_hoodie(scene: Scene) -> None:
         ]
         draw_stitches(scene, on_side(mouth, side))
     if scene.appearance.hardware != "none":
-        end = cut.length + 0.030
-        draw_zipper(scene, [(0.0, 0.088), (0.0, 0.5 * cut.length), (0.0, end)], width=0.018)
+        end = measures.length + 0.030
+        draw_zipper(scene, [(0.0, 0.088), (0.0, 0.5 * measures.length), (0.0, end)], width=0.018)
     _draw_cords(scene)
 
 

@@ -42,7 +42,7 @@ from generator.render.engine.scene import Scene
 def draw_trench_coat(scene: Scene) -> None:
     """Draw a belted double-breasted coat: epaulettes, storm flap, cuff straps, a parted hem that shows the lining."""
     d = scene.design
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.048,
         scoop=d.uniform("scoop", 0.17, 0.21),
         shoulder=d.uniform("shoulder", 0.138, 0.150),
@@ -56,35 +56,35 @@ def draw_trench_coat(scene: Scene) -> None:
         dip=0.008,
     )
     made = sample_arm(scene, d.uniform("sleeve", 0.37, 0.43), d.uniform("cuff", 0.042, 0.052), angle=0.24)
-    cut = place_garment(scene, cut, 1.03, top=-0.04, sleeve=made)
-    arms = draw_sleeves(scene, cut, made)
-    draw_inside_back(scene, cut, cut.scoop + 0.04)
-    folds = [*body_folds(scene, cut), *hem_folds(scene, cut.waist_at, cut, 5, 0.006)]
-    draw_body(scene, cut, v_neck(cut), volume=0.016, folds=folds, shadow=0.55)
+    measures = place_garment(scene, measures, 1.03, top=-0.04, sleeve=made)
+    arms = draw_sleeves(scene, measures, made)
+    draw_inside_back(scene, measures, measures.scoop + 0.04)
+    folds = [*body_folds(scene, measures), *hem_folds(scene, measures.waist_at, measures, 5, 0.006)]
+    draw_body(scene, measures, v_neck(measures), volume=0.016, folds=folds, shadow=0.55)
     side, overlap = placket_side(scene), d.uniform("overlap", 0.048, 0.062)
     vent = d.uniform("vent", 0.045, 0.075)
-    draw_parted_hem(scene, cut, side * overlap * 0.8, cut.waist_at + 0.07, vent, 0.35 if side > 0 else 0.65)
-    draw_front_edge(scene, side * overlap, cut.scoop - 0.02, cut.waist_at + 0.09)
+    draw_parted_hem(scene, measures, side * overlap * 0.8, measures.waist_at + 0.07, vent, 0.35 if side > 0 else 0.65)
+    draw_front_edge(scene, side * overlap, measures.scoop - 0.02, measures.waist_at + 0.09)
     if d.chance("storm flap", 0.8):
-        _draw_storm_flap(scene, cut, -side)
+        _draw_storm_flap(scene, measures, -side)
     draw_lapels(
         scene,
-        cut,
+        measures,
         width=d.uniform("lapel", 0.052, 0.070),
-        low=cut.scoop,
+        low=measures.scoop,
         gorge=0.070,
         peak=d.chance("peak", 0.3),
         wrap=0.012,
     )
     for each in (-1, 1):
-        tab: Curve = [(cut.neck + 0.030, 0.020), (cut.shoulder - 0.008, cut.slope + 0.012)]
+        tab: Curve = [(measures.neck + 0.030, 0.020), (measures.shoulder - 0.008, measures.slope + 0.012)]
         draw_strap(scene, on_side(tab, each), 0.026)
-        draw_button(scene, each * (cut.neck + 0.040), 0.024, 0.0085)
-    draw_pockets(scene, d.choice("pockets", ("welt", "welt", "flap")), 0.066, 0.124, cut.waist_at + 0.085, 0.032)
-    for y in (cut.scoop + 0.020, cut.scoop + 0.070, cut.waist_at + 0.065, cut.waist_at + 0.125):
+        draw_button(scene, each * (measures.neck + 0.040), 0.024, 0.0085)
+    draw_pockets(scene, d.choice("pockets", ("welt", "welt", "flap")), 0.066, 0.124, measures.waist_at + 0.085, 0.032)
+    for y in (measures.scoop + 0.020, measures.scoop + 0.070, measures.waist_at + 0.065, measures.waist_at + 0.125):
         for x in (-overlap + 0.012, overlap - 0.012):
             draw_button(scene, x, y, 0.0125)
-    draw_waist_belt(scene, cut, tied=d.chance("knot", 0.25))
+    draw_waist_belt(scene, measures, tied=d.chance("knot", 0.25))
     for each_arm in arms:
         draw_strap(scene, each_arm.across(0.86), 0.020)
         a, b = each_arm.across(0.86)
@@ -93,11 +93,13 @@ def draw_trench_coat(scene: Scene) -> None:
         draw_stitches(scene, [a, b])
 
 
-def _draw_storm_flap(scene: Scene, cut: GarmentMeasures, side: int) -> None:
+def _draw_storm_flap(scene: Scene, measures: GarmentMeasures, side: int) -> None:
     """Draw a loose layer over one shoulder and breast, held by the armhole."""
-    tip = cut.shoulder - 0.010
-    edge: Curve = [(cut.chest - 0.014, 0.130), (0.082, 0.190), (0.030, cut.scoop - 0.004)]
-    shape = outline([(0.040, 0.016), (tip, cut.slope + 0.004)], [(tip, cut.slope + 0.004), *edge], (0.040, 0.016))
+    tip = measures.shoulder - 0.010
+    edge: Curve = [(measures.chest - 0.014, 0.130), (0.082, 0.190), (0.030, measures.scoop - 0.004)]
+    shape = outline(
+        [(0.040, 0.016), (tip, measures.slope + 0.004)], [(tip, measures.slope + 0.004), *edge], (0.040, 0.016)
+    )
     scene.add_overlay(shape * (side, 1), puff=0.005, soft=0.012, shadow=0.6)
     draw_stitches(scene, on_side([(x - 0.004, y - 0.008) for x, y in edge], side))
 
@@ -106,7 +108,7 @@ def _draw_storm_flap(scene: Scene, cut: GarmentMeasures, side: int) -> None:
 def draw_coat(scene: Scene) -> None:
     """Draw a long coat with a notched collar: single or double row of big buttons, a zip, or a tied belt."""
     d, closure = scene.design, scene.choose_cut("closure")
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.050,
         scoop=d.uniform("scoop", 0.15, 0.22),
         shoulder=d.uniform("shoulder", 0.144, 0.164),
@@ -119,40 +121,42 @@ def draw_coat(scene: Scene) -> None:
         length=d.uniform("length", 0.64, 0.73),
         dip=0.005,
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = sample_arm(scene, d.uniform("sleeve", 0.37, 0.43), d.uniform("cuff", 0.048, 0.062), angle=0.20)
-    cut = place_garment(scene, cut, 1.05, top=-0.04, sleeve=made)
+    measures = place_garment(scene, measures, 1.05, top=-0.04, sleeve=made)
     padded = scene.appearance.quilting != "none"
-    arms = draw_sleeves(scene, cut, made, quilted=padded)
-    draw_inside_back(scene, cut, cut.scoop + 0.03)
-    folds = [*body_folds(scene, cut), *hem_folds(scene, 0.45, cut, 4, 0.004)]
-    draw_body(scene, cut, v_neck(cut), puff=0.018, folds=folds, shadow=0.55, quilted=padded)
+    arms = draw_sleeves(scene, measures, made, quilted=padded)
+    draw_inside_back(scene, measures, measures.scoop + 0.03)
+    folds = [*body_folds(scene, measures), *hem_folds(scene, 0.45, measures, 4, 0.004)]
+    draw_body(scene, measures, v_neck(measures), puff=0.018, folds=folds, shadow=0.55, quilted=padded)
     side, double = placket_side(scene), closure == "buttons" and d.chance("double-breasted", 0.4)
     edge = d.uniform("overlap", 0.050, 0.064) if double else 0.020
-    last = 0.5 * cut.length + 0.05
-    draw_parted_hem(scene, cut, side * edge, last + 0.02, d.uniform("vent", 0.040, 0.070), 0.35 if side > 0 else 0.65)
-    draw_front_edge(scene, side * edge, cut.scoop - (0.02 if double else 0.002), last + 0.03)
+    last = 0.5 * measures.length + 0.05
+    draw_parted_hem(
+        scene, measures, side * edge, last + 0.02, d.uniform("vent", 0.040, 0.070), 0.35 if side > 0 else 0.65
+    )
+    draw_front_edge(scene, side * edge, measures.scoop - (0.02 if double else 0.002), last + 0.03)
     draw_lapels(
         scene,
-        cut,
+        measures,
         width=d.uniform("lapel", 0.052, 0.078),
-        low=cut.scoop,
+        low=measures.scoop,
         gorge=d.uniform("gorge", 0.060, 0.085),
         peak=double and d.chance("peak", 0.6),
         wrap=0.012 if double else 0.0,
     )
     kind = d.choice("pockets", ("flap", "welt", "jet", "patch"))
-    pocket_y = min(0.41, cut.length - 0.15)
+    pocket_y = min(0.41, measures.length - 0.15)
     draw_pockets(scene, kind, 0.062, 0.128, pocket_y, 0.036)
     if closure == "zip":
-        draw_zip_front(scene, cut.scoop + 0.004, cut.length - 0.08, width=0.018)
+        draw_zip_front(scene, measures.scoop + 0.004, measures.length - 0.08, width=0.018)
     elif closure == "belt":
-        draw_waist_belt(scene, cut, tied=d.chance("knot", 0.7), width=0.042)
+        draw_waist_belt(scene, measures, tied=d.chance("knot", 0.7), width=0.042)
     else:
         count = d.choice("buttons", (3, 4))
         rows = (-edge + 0.014, edge - 0.014) if double else (0.0,)
         for x in rows:
-            draw_button_row(scene, x, cut.scoop + 0.030, last - 0.030, count, 0.0165 if double else 0.0190)
+            draw_button_row(scene, x, measures.scoop + 0.030, last - 0.030, count, 0.0165 if double else 0.0190)
     for each in arms:
         if d.chance("turned cuffs", 0.3):
             draw_cuff(scene, each, 0.050)
@@ -163,7 +167,7 @@ def draw_coat(scene: Scene) -> None:
 def draw_car_coat(scene: Scene) -> None:
     """Draw a straight coat to mid-thigh: turned-down collar, slanted pockets; buttons, a zip or a hidden front."""
     d, closure = scene.design, scene.choose_cut("closure")
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.052,
         scoop=d.uniform("scoop", 0.060, 0.085),
         shoulder=d.uniform("shoulder", 0.162, 0.180),
@@ -176,30 +180,38 @@ def draw_car_coat(scene: Scene) -> None:
         length=d.uniform("length", 0.56, 0.63),
         dip=0.004,
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = sample_arm(scene, d.uniform("sleeve", 0.38, 0.44), d.uniform("cuff", 0.052, 0.064), angle=0.20)
-    cut = place_garment(scene, cut, 1.14, top=-0.04, sleeve=made)
-    arms = draw_sleeves(scene, cut, made)
+    measures = place_garment(scene, measures, 1.14, top=-0.04, sleeve=made)
+    arms = draw_sleeves(scene, measures, made)
     raglan = d.chance("raglan", 0.45)
-    draw_inside_back(scene, cut, cut.scoop + 0.03)
-    folds = [*body_folds(scene, cut)[:8], *hem_folds(scene, 0.40, cut, 3, 0.004)]
-    draw_body(scene, cut, v_neck(cut), puff=0.018, folds=folds, shadow=0.55, sleeved=not raglan)
+    draw_inside_back(scene, measures, measures.scoop + 0.03)
+    folds = [*body_folds(scene, measures)[:8], *hem_folds(scene, 0.40, measures, 3, 0.004)]
+    draw_body(scene, measures, v_neck(measures), puff=0.018, folds=folds, shadow=0.55, sleeved=not raglan)
     if raglan:
         for each in (-1, 1):
-            line: Curve = [(cut.neck + 0.010, 0.012), (0.66 * cut.chest, 0.55 * cut.armhole), (cut.chest, cut.armhole)]
+            line: Curve = [
+                (measures.neck + 0.010, 0.012),
+                (0.66 * measures.chest, 0.55 * measures.armhole),
+                (measures.chest, measures.armhole),
+            ]
             scene.add_seam(on_side(line, each), dark=0.38)
             scene.add_seam(on_side([(x - 0.010, y + 0.006) for x, y in line], each), dark=0.18, width=0.003)
-    side, last = placket_side(scene), cut.length - 0.15
-    draw_parted_hem(scene, cut, side * 0.022, last + 0.03, d.uniform("vent", 0.030, 0.055), 0.35 if side > 0 else 0.65)
-    draw_front_edge(scene, side * 0.022, cut.scoop + 0.010, last + 0.03, stitch_inset=0.044)
-    draw_pockets(scene, d.choice("pockets", ("welt", "welt", "patch", "flap")), 0.072, 0.140, cut.length - 0.20, 0.040)
+    side, last = placket_side(scene), measures.length - 0.15
+    draw_parted_hem(
+        scene, measures, side * 0.022, last + 0.03, d.uniform("vent", 0.030, 0.055), 0.35 if side > 0 else 0.65
+    )
+    draw_front_edge(scene, side * 0.022, measures.scoop + 0.010, last + 0.03, stitch_inset=0.044)
+    draw_pockets(
+        scene, d.choice("pockets", ("welt", "welt", "patch", "flap")), 0.072, 0.140, measures.length - 0.20, 0.040
+    )
     draw_shirt_collar(
-        scene, cut, spread=d.uniform("spread", 0.030, 0.052), depth=d.uniform("points", 0.100, 0.130), stand=0.024
+        scene, measures, spread=d.uniform("spread", 0.030, 0.052), depth=d.uniform("points", 0.100, 0.130), stand=0.024
     )
     if closure == "zip":
-        draw_zip_front(scene, cut.scoop + 0.006, cut.length - 0.02, width=0.018)
+        draw_zip_front(scene, measures.scoop + 0.006, measures.length - 0.02, width=0.018)
     else:
-        draw_button_row(scene, 0.0, cut.scoop + 0.050, last, d.choice("buttons", (3, 4, 5)), 0.0160, hole=0.024)
+        draw_button_row(scene, 0.0, measures.scoop + 0.050, last, d.choice("buttons", (3, 4, 5)), 0.0160, hole=0.024)
     for each_arm in arms:
         if d.chance("tabs", 0.5):
             draw_strap(scene, each_arm.across(0.90), 0.022)
@@ -210,7 +222,7 @@ def draw_car_coat(scene: Scene) -> None:
 def draw_duffle_coat(scene: Scene) -> None:
     """Draw a straight heavy coat: a hood on the shoulders, a yoke, toggles on cords, big patch pockets."""
     d = scene.design
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.056,
         scoop=0.066,
         shoulder=d.uniform("shoulder", 0.156, 0.172),
@@ -223,26 +235,32 @@ def draw_duffle_coat(scene: Scene) -> None:
         length=d.uniform("length", 0.60, 0.69),
         dip=0.004,
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = sample_arm(scene, d.uniform("sleeve", 0.39, 0.43), 0.054, angle=0.20)
-    cut = place_garment(scene, cut, 1.08, top=-0.08, sleeve=made)
-    arms = draw_sleeves(scene, cut, made, puff=0.020)
-    draw_body(scene, cut, v_neck(cut), puff=0.020, volume=0.016, folds=body_folds(scene, cut)[:8], shadow=0.55)
+    measures = place_garment(scene, measures, 1.08, top=-0.08, sleeve=made)
+    arms = draw_sleeves(scene, measures, made, puff=0.020)
+    draw_body(
+        scene, measures, v_neck(measures), puff=0.020, volume=0.016, folds=body_folds(scene, measures)[:8], shadow=0.55
+    )
     low = d.uniform("yoke", 0.118, 0.145)
     yoke = mirrored_outline(
-        [(0.0, 0.020), (cut.neck, 0.0)],
-        (cut.shoulder - 0.002, cut.slope + 0.002),
-        (cut.chest - 0.004, 0.94 * low),
-        [(0.55 * cut.chest, low), (0.0, low + 0.006)],
+        [(0.0, 0.020), (measures.neck, 0.0)],
+        (measures.shoulder - 0.002, measures.slope + 0.002),
+        (measures.chest - 0.004, 0.94 * low),
+        [(0.55 * measures.chest, low), (0.0, low + 0.006)],
     )
     scene.add_overlay(yoke, puff=0.005, soft=0.012, shadow=0.55)
-    draw_stitches(scene, [(-cut.chest + 0.012, low - 0.010), (0.0, low - 0.004), (cut.chest - 0.012, low - 0.010)])
-    side, last = placket_side(scene), cut.length - 0.16
-    draw_parted_hem(scene, cut, side * 0.030, last + 0.02, d.uniform("vent", 0.035, 0.060), 0.35 if side > 0 else 0.65)
+    draw_stitches(
+        scene, [(-measures.chest + 0.012, low - 0.010), (0.0, low - 0.004), (measures.chest - 0.012, low - 0.010)]
+    )
+    side, last = placket_side(scene), measures.length - 0.16
+    draw_parted_hem(
+        scene, measures, side * 0.030, last + 0.02, d.uniform("vent", 0.035, 0.060), 0.35 if side > 0 else 0.65
+    )
     draw_front_edge(scene, side * 0.030, 0.10, last + 0.03)
     for each in (-1, 1):
-        draw_patch_pocket_of(scene, each, 0.058, 0.136, cut.length - 0.225, 0.105, flapped=d.chance("flaps", 0.6))
-    draw_hood_lying(scene, cut)
+        draw_patch_pocket_of(scene, each, 0.058, 0.136, measures.length - 0.225, 0.105, flapped=d.chance("flaps", 0.6))
+    draw_hood_lying(scene, measures)
     count = d.choice("toggles", (3, 4))
     for i in range(count):
         draw_toggle(scene, 0.0, 0.170 + (last - 0.180) * i / (count - 1), d.uniform("reach", 0.058, 0.072))
@@ -255,7 +273,7 @@ def draw_duffle_coat(scene: Scene) -> None:
 def draw_cape(scene: Scene) -> None:
     """Draw a cloak that widens from the shoulders to the hem, with slits for the arms; buttoned or open."""
     d, closure = scene.design, scene.choose_cut("closure")
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         neck=0.052,
         scoop=d.uniform("scoop", 0.070, 0.120),
         shoulder=d.uniform("shoulder", 0.150, 0.170),
@@ -268,39 +286,41 @@ def draw_cape(scene: Scene) -> None:
         length=d.uniform("length", 0.53, 0.61),
         dip=d.uniform("dip", 0.010, 0.050),
     )
-    cut = place_garment(scene, cut, 1.16, top=-0.04)
-    neckline = v_neck(cut) if d.chance("v", 0.5) else round_neck(cut)
-    draw_inside_back(scene, cut, cut.scoop + 0.03)
-    folds = [*body_folds(scene, cut)[:4], *hem_folds(scene, 0.12, cut, d.uniform("flutes", 5, 8), 0.013)]
-    half = body_outline(cut, neckline)
+    measures = place_garment(scene, measures, 1.16, top=-0.04)
+    neckline = v_neck(measures) if d.chance("v", 0.5) else round_neck(measures)
+    draw_inside_back(scene, measures, measures.scoop + 0.03)
+    folds = [*body_folds(scene, measures)[:4], *hem_folds(scene, 0.12, measures, d.uniform("flutes", 5, 8), 0.013)]
+    half = body_outline(measures, neckline)
     half[1:4] = [
         [
             neckline[-1],
-            (0.60 * cut.shoulder, 0.48 * cut.slope),
-            (cut.shoulder, 1.25 * cut.slope),
-            (cut.chest, cut.armhole),
-            (cut.waist, cut.waist_at),
-            (cut.hem, cut.length),
+            (0.60 * measures.shoulder, 0.48 * measures.slope),
+            (measures.shoulder, 1.25 * measures.slope),
+            (measures.chest, measures.armhole),
+            (measures.waist, measures.waist_at),
+            (measures.hem, measures.length),
         ]
     ]
     scene.add_panel(mirrored_outline(*half), puff=0.018, soft=0.028, volume=0.022, folds=folds)
     side, edge = placket_side(scene), 0.022
     if closure == "open":
-        draw_parted_hem(scene, cut, 0.0, cut.scoop + 0.010, d.uniform("gap", 0.13, 0.18), 0.5)
+        draw_parted_hem(scene, measures, 0.0, measures.scoop + 0.010, d.uniform("gap", 0.13, 0.18), 0.5)
     else:
-        draw_parted_hem(scene, cut, side * edge, 0.62 * cut.length, 0.060, 0.35 if side > 0 else 0.65)
-        draw_front_edge(scene, side * edge, cut.scoop, 0.64 * cut.length)
+        draw_parted_hem(scene, measures, side * edge, 0.62 * measures.length, 0.060, 0.35 if side > 0 else 0.65)
+        draw_front_edge(scene, side * edge, measures.scoop, 0.64 * measures.length)
     for each in (-1, 1):
         slit: Curve = [(0.115, 0.235), (0.128, 0.30), (0.146, 0.385)]
         scene.darken(outline(*[on_side(slit, each)], (each * 0.158, 0.385), (each * 0.124, 0.235)), 0.35, 0.010)
         scene.add_seam(on_side(slit, each), dark=0.75, width=0.008, depth=0.006)
-        line: Curve = [(cut.neck + 0.02, 0.014), (0.9 * cut.shoulder, 0.10), (1.02 * cut.shoulder, 0.20)]
+        line: Curve = [(measures.neck + 0.02, 0.014), (0.9 * measures.shoulder, 0.10), (1.02 * measures.shoulder, 0.20)]
         scene.add_seam(on_side(line, each), dark=0.22)
     if d.chance("lapels", 0.4):
-        draw_lapels(scene, cut, width=0.050, low=cut.scoop + 0.02, gorge=0.045)
+        draw_lapels(scene, measures, width=0.050, low=measures.scoop + 0.02, gorge=0.045)
     else:
-        draw_shirt_collar(scene, cut, spread=d.uniform("spread", 0.02, 0.06), depth=cut.scoop + 0.04, stand=0.022)
+        draw_shirt_collar(
+            scene, measures, spread=d.uniform("spread", 0.02, 0.06), depth=measures.scoop + 0.04, stand=0.022
+        )
     if closure == "open":
-        draw_button(scene, 0.0, cut.scoop + 0.012, 0.014)
+        draw_button(scene, 0.0, measures.scoop + 0.012, 0.014)
     else:
-        draw_button_row(scene, 0.0, cut.scoop + 0.030, 0.58 * cut.length, d.choice("buttons", (3, 4)), 0.0170)
+        draw_button_row(scene, 0.0, measures.scoop + 0.030, 0.58 * measures.length, d.choice("buttons", (3, 4)), 0.0170)

@@ -40,7 +40,7 @@ def draw_t_shirt(scene: Scene) -> None:
     """Draw a T-shirt: short or long sleeves, a ribbed round or V neck, a straight body."""
     d, pointed = scene.design, scene.choose_cut("neckline") == "v"
     chest = d.uniform("chest", 0.174, 0.191)
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         scoop=d.uniform("v depth", 0.125, 0.160) if pointed else d.uniform("scoop", 0.040, 0.066),
         neck=d.uniform("neck", 0.058, 0.075),
         shoulder=chest + d.uniform("shoulder", -0.004, 0.014),
@@ -50,17 +50,17 @@ def draw_t_shirt(scene: Scene) -> None:
         hem=chest + d.uniform("hem", -0.010, 0.016),
         length=d.uniform("length", 0.53, 0.61),
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = _sample_sleeve(scene, d.uniform("sleeve", 0.10, 0.18), (0.068, 0.046))
-    cut = place_garment(scene, cut, 1.30, sleeve=made)
-    neckline = v_neck(cut) if pointed else round_neck(cut)
-    arms = draw_sleeves(scene, cut, made)
-    draw_inside_back(scene, cut, cut.scoop + 0.01, "main")
-    draw_body(scene, cut, neckline, puff=0.014, volume=0.012, shadow=0.35)
+    measures = place_garment(scene, measures, 1.30, sleeve=made)
+    neckline = v_neck(measures) if pointed else round_neck(measures)
+    arms = draw_sleeves(scene, measures, made)
+    draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
+    draw_body(scene, measures, neckline, puff=0.014, volume=0.012, shadow=0.35)
     draw_neck_band(scene, neckline, d.uniform("band", 0.014, 0.024))
     for each in arms:
         draw_stitches(scene, each.across(0.90 if made.length < 0.3 else 0.965))
-    draw_hem_stitch(scene, cut)
+    draw_hem_stitch(scene, measures)
     if d.chance("pocket", 0.25):
         draw_patch_pocket(scene, 0.042, 0.135, 0.112, 0.220)
 
@@ -70,7 +70,7 @@ def draw_polo_shirt(scene: Scene) -> None:
     """Draw a polo shirt: soft collar, a short placket with two or three buttons, ribbed sleeve ends, side slits."""
     d = scene.design
     chest = d.uniform("chest", 0.170, 0.186)
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         scoop=0.078,
         neck=0.058,
         shoulder=chest + d.uniform("shoulder", 0.002, 0.014),
@@ -79,18 +79,18 @@ def draw_polo_shirt(scene: Scene) -> None:
         hem=chest + d.uniform("hem", -0.008, 0.010),
         length=d.uniform("length", 0.53, 0.61),
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = _sample_sleeve(scene, d.uniform("sleeve", 0.12, 0.18), (0.062, 0.046))
-    cut = place_garment(scene, cut, 1.28, sleeve=made)
-    arms = draw_sleeves(scene, cut, made)
-    draw_inside_back(scene, cut, 0.09, "main")
-    draw_body(scene, cut, v_neck(cut), puff=0.014, volume=0.012, shadow=0.35)
+    measures = place_garment(scene, measures, 1.28, sleeve=made)
+    arms = draw_sleeves(scene, measures, made)
+    draw_inside_back(scene, measures, 0.09, "main")
+    draw_body(scene, measures, v_neck(measures), puff=0.014, volume=0.012, shadow=0.35)
     low = d.uniform("placket", 0.17, 0.21)
-    draw_placket(scene, 0.019, cut.scoop - 0.02, low, "self")
+    draw_placket(scene, 0.019, measures.scoop - 0.02, low, "self")
     scene.add_seam([(-0.019, low - 0.016), (0.019, low - 0.016)], dark=0.25, width=0.003)
     draw_shirt_collar(
         scene,
-        cut,
+        measures,
         spread=d.uniform("spread", 0.030, 0.052),
         depth=d.uniform("points", 0.088, 0.112),
         stand=0.018,
@@ -98,13 +98,17 @@ def draw_polo_shirt(scene: Scene) -> None:
         stitched=False,
     )
     num_buttons = d.choice("buttons", (2, 3))
-    draw_button_row(scene, 0.0, cut.scoop + 0.022, low - 0.026, num_buttons, 0.0085, "shell")
+    draw_button_row(scene, 0.0, measures.scoop + 0.022, low - 0.026, num_buttons, 0.0085, "shell")
     for each in arms:
         draw_cuff(scene, each, 0.022, "rib", 1.0)
-    draw_hem_stitch(scene, cut)
+    draw_hem_stitch(scene, measures)
     for side in (-1, 1):
         scene.add_seam(
-            [(side * (cut.hem - 0.008), cut.length - 0.035), (side * (cut.hem - 0.006), cut.length)], dark=0.35
+            [
+                (side * (measures.hem - 0.008), measures.length - 0.035),
+                (side * (measures.hem - 0.006), measures.length),
+            ],
+            dark=0.35,
         )
     if d.chance("emblem", 0.4):
         scene.add_overlay(box(0.068, 0.140, 0.086, 0.158, 0.004), "cord", puff=0.003, soft=0.004)
@@ -115,7 +119,7 @@ def draw_shirt(scene: Scene) -> None:
     """Draw a shirt: pointed or button-down collar, placket, yoke seams, chest pockets, barrel cuffs, a curved tail."""
     d = scene.design
     chest = d.uniform("chest", 0.170, 0.187)
-    cut = GarmentMeasures(
+    measures = GarmentMeasures(
         scoop=0.066,
         neck=0.056,
         shoulder=chest + d.uniform("shoulder", 0.002, 0.016),
@@ -125,29 +129,32 @@ def draw_shirt(scene: Scene) -> None:
         length=d.uniform("length", 0.56, 0.65),
         dip=0.0,
     )
-    cut = apply_fit(cut, scene.choose_cut("fit"))
+    measures = apply_fit(measures, scene.choose_cut("fit"))
     made = _sample_sleeve(scene, d.uniform("sleeve", 0.14, 0.20), (0.062, 0.048))
-    cut = place_garment(scene, cut, 1.22, top=-0.03, sleeve=made)
-    arms = draw_sleeves(scene, cut, made)
-    draw_inside_back(scene, cut, 0.085, "main")
+    measures = place_garment(scene, measures, 1.22, top=-0.03, sleeve=made)
+    arms = draw_sleeves(scene, measures, made)
+    draw_inside_back(scene, measures, 0.085, "main")
     tail = d.uniform("tail", 0.006, 0.056)
     hem: list[Curve] = [
         [
-            (cut.hem, cut.length - 0.4 * tail),
-            (0.82 * cut.hem, cut.length + 0.1 * tail),
-            (0.5 * cut.hem, cut.length + 0.9 * tail),
-            (0.0, cut.length + tail),
+            (measures.hem, measures.length - 0.4 * tail),
+            (0.82 * measures.hem, measures.length + 0.1 * tail),
+            (0.5 * measures.hem, measures.length + 0.9 * tail),
+            (0.0, measures.length + tail),
         ]
     ]
-    draw_body(scene, cut, v_neck(cut), puff=0.013, soft=0.024, volume=0.010, shadow=0.4, hem=hem)
+    draw_body(scene, measures, v_neck(measures), puff=0.013, soft=0.024, volume=0.010, shadow=0.4, hem=hem)
     for side in (-1, 1):  # the yoke continues over the shoulder
-        scene.add_seam(on_side([(cut.neck + 0.016, 0.030), (cut.shoulder - 0.004, cut.slope + 0.022)], side), dark=0.22)
+        scene.add_seam(
+            on_side([(measures.neck + 0.016, 0.030), (measures.shoulder - 0.004, measures.slope + 0.022)], side),
+            dark=0.22,
+        )
     front = placket_side(scene) * 0.017
-    low = cut.length + tail
+    low = measures.length + tail
     if d.chance("placket", 0.7):
-        draw_placket(scene, 0.017, cut.scoop - 0.02, low - 0.002)
+        draw_placket(scene, 0.017, measures.scoop - 0.02, low - 0.002)
     else:
-        scene.add_seam([(front, cut.scoop), (front, low)], dark=0.45, width=0.004)
+        scene.add_seam([(front, measures.scoop), (front, low)], dark=0.45, width=0.004)
     style = d.choice("pockets", ("none", "one", "one", "two"))
     if style != "none":
         draw_patch_pocket(scene, 0.045, 0.160, 0.116, 0.248)
@@ -157,13 +164,13 @@ def draw_shirt(scene: Scene) -> None:
             draw_flap(scene, (side * 0.043, 0.156), (side * 0.118, 0.156), 0.036)
             draw_button(scene, side * 0.080, 0.182, 0.0075, "shell")
     depth, spread = d.uniform("points", 0.085, 0.120), d.uniform("spread", 0.014, 0.058)
-    draw_shirt_collar(scene, cut, spread=spread, depth=depth, stand=0.020)
+    draw_shirt_collar(scene, measures, spread=spread, depth=depth, stand=0.020)
     if d.chance("button-down", 0.35):
         for side in (-1, 1):
-            draw_button(scene, side * (cut.neck * 0.70 + 0.92 * spread), depth - 0.013, 0.0055, "shell")
-    draw_collar_button(scene, cut)
+            draw_button(scene, side * (measures.neck * 0.70 + 0.92 * spread), depth - 0.013, 0.0055, "shell")
+    draw_collar_button(scene, measures)
     count = d.choice("buttons", (6, 7))
-    draw_button_row(scene, 0.0, cut.scoop + 0.060, low - 0.075, count - 1, 0.0080, "shell")
+    draw_button_row(scene, 0.0, measures.scoop + 0.060, low - 0.075, count - 1, 0.0080, "shell")
     for each in arms:
         if made.length < 0.3:
             draw_cuff(scene, each, 0.026, "main", 1.03)

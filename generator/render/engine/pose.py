@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.render.engine.variation import Variation
-from schemas.appearance import ANY, Appearance, words_known
+from schemas.appearance import ANY, Appearance, cut_words
 
 STUDIO, SNAPSHOT = "studio", "snapshot"
 PHOTOS = (STUDIO, SNAPSHOT)
@@ -56,7 +56,7 @@ def choose_presentation(appearance: Appearance, shot: Variation) -> str:
     word = appearance.presentation
     if word != ANY:
         return word
-    can_turn = "turned" in words_known(appearance.silhouette, "presentation")
+    can_turn = "turned" in cut_words(appearance.silhouette, "presentation")
     return "turned" if can_turn and shot.chance("turned", TURNED_SHARE) else "flat"
 
 

@@ -60,7 +60,7 @@ def draw_sneaker(scene: Scene) -> None:
     small = 0.82 if scene.appearance.size == "child" else 1.0
     scene.set_camera((0.92 if pair else 1.0) * small, (0.0, 0.535 if scene.appearance.size != "large" else 0.48))
     kind = d.choice("kind", ("cup", "runner", "plimsoll"))
-    last = SneakerMeasures(
+    shoe = SneakerMeasures(
         collar=COLLAR[scene.appearance.size] + d.uniform("collar", -0.045, 0.022),
         toe=0.395 + d.uniform("toe", -0.012, 0.018),
         box=d.uniform("toe box", 0.100, 0.158),
@@ -72,22 +72,22 @@ def draw_sneaker(scene: Scene) -> None:
         across=d.uniform("across", 0.030, 0.046),
     )
     closure = choose_usual_cut(scene, "closure", "laces", 0.75)
-    _draw_opening(scene, last)
-    _draw_tongue(scene, last, closure)
-    _draw_upper(scene, last)
-    _draw_overlays(scene, last, kind)
-    _draw_collar(scene, last)
-    {"laces": _draw_laces, "zip": _draw_zip, "open": _draw_slip_on}[closure](scene, last)
-    draw_rubber_sole(scene, last, kind)
+    _draw_opening(scene, shoe)
+    _draw_tongue(scene, shoe, closure)
+    _draw_upper(scene, shoe)
+    _draw_overlays(scene, shoe, kind)
+    _draw_collar(scene, shoe)
+    {"laces": _draw_laces, "zip": _draw_zip, "open": _draw_slip_on}[closure](scene, shoe)
+    draw_rubber_sole(scene, shoe, kind)
     if pair:
         scene.add_copy_behind(scene.shot.uniform("apart", 0.045, 0.075), -scene.shot.uniform("rise", 0.055, 0.085))
-    floor = LOW + last.sole
-    scene.place_on_floor(-0.40, last.toe, floor)
+    floor = LOW + shoe.sole
+    scene.place_on_floor(-0.40, shoe.toe, floor)
 
 
-def _draw_opening(scene: Scene, last: SneakerMeasures) -> None:
+def _draw_opening(scene: Scene, shoe: SneakerMeasures) -> None:
     """Draw the lined far side of the collar, seen through the opening."""
-    h = last.collar
+    h = shoe.collar
     scene.add_inside(
         outline(
             [(-0.370, h - 0.004), (-0.315, h - 0.022), (-0.22, h - 0.018), (-0.13, h - 0.038)],
@@ -102,20 +102,20 @@ def _draw_opening(scene: Scene, last: SneakerMeasures) -> None:
     )
 
 
-def _far_edge(last: SneakerMeasures) -> Outline:
+def _far_edge(shoe: SneakerMeasures) -> Outline:
     """Return the instep moved up and to the right, where the far side of the lacing is."""
-    line = smooth_line(last.instep())
-    keep = line[line[:, 0] <= last.throat + 0.012]
+    line = smooth_line(shoe.instep())
+    keep = line[line[:, 0] <= shoe.throat + 0.012]
     t = np.linspace(0, 1, len(keep))[:, None]
-    width = last.across * np.sqrt(1 - t**5)
+    width = shoe.across * np.sqrt(1 - t**5)
     return np.asarray(keep + width * np.array([0.75, -0.80]))
 
 
-def _draw_tongue(scene: Scene, last: SneakerMeasures, closure: str) -> None:
+def _draw_tongue(scene: Scene, shoe: SneakerMeasures, closure: str) -> None:
     """Draw the far quarter, and the padded tongue that rises out of the lacing."""
-    near = smooth_line(last.instep())
-    near = near[near[:, 0] <= last.throat + 0.012]
-    far = _far_edge(last)
+    near = smooth_line(shoe.instep())
+    near = near[near[:, 0] <= shoe.throat + 0.012]
+    far = _far_edge(shoe)
     scene.add_panel(
         np.concatenate([far, near[::-1] + np.array([0.0, 0.02])]),
         "self",
@@ -124,7 +124,7 @@ def _draw_tongue(scene: Scene, last: SneakerMeasures, closure: str) -> None:
         shade=0.86,
         shadow=0.2,
     )
-    (x, y), rise = last.top, scene.design.uniform("tongue", 0.040, 0.075)
+    (x, y), rise = shoe.top, scene.design.uniform("tongue", 0.040, 0.075)
     if closure == "open":
         rise *= 0.35
     inner = far + np.array([-0.010, 0.012])
@@ -144,8 +144,8 @@ def _draw_tongue(scene: Scene, last: SneakerMeasures, closure: str) -> None:
         )
 
 
-def _draw_upper(scene: Scene, last: SneakerMeasures) -> None:
-    h = last.collar
+def _draw_upper(scene: Scene, shoe: SneakerMeasures) -> None:
+    h = shoe.collar
     bow = 0.012 if h < 0.43 else 0.0
     shape = outline(
         [
@@ -159,13 +159,13 @@ def _draw_upper(scene: Scene, last: SneakerMeasures) -> None:
             (-0.30, h + 0.036),
             (-0.23, h + 0.046),
             (-0.165, h + 0.036),
-            last.top,
+            shoe.top,
         ],
-        last.instep(),
-        [(last.toe, LOW), (0.0, LOW + 0.02), (-0.388, LOW)],
+        shoe.instep(),
+        [(shoe.toe, LOW), (0.0, LOW + 0.02), (-0.388, LOW)],
     )
-    bend = last.throat + 0.012
-    low = LOW - last.box
+    bend = shoe.throat + 0.012
+    low = LOW - shoe.box
     flex = [
         Crease((bend + 0.026 * i, low - 0.005), (bend - 0.045 + 0.040 * i, LOW - 0.025), depth, 0.010, 0.15)
         for i, depth in enumerate((-0.0035, 0.003, -0.003))
@@ -185,15 +185,15 @@ def _draw_upper(scene: Scene, last: SneakerMeasures) -> None:
     )
 
 
-def _edge_height(last: SneakerMeasures, x: float) -> float:
+def _edge_height(shoe: SneakerMeasures, x: float) -> float:
     """Return the height of the instep at x."""
-    line = smooth_line(last.instep())
+    line = smooth_line(shoe.instep())
     return float(np.interp(x, line[:, 0], line[:, 1]))
 
 
-def _draw_overlays(scene: Scene, last: SneakerMeasures, kind: str) -> None:
+def _draw_overlays(scene: Scene, shoe: SneakerMeasures, kind: str) -> None:
     """Draw heel counter, toe cap or mudguard, and side panel, each with a row of stitches."""
-    d, h, toe = scene.design, last.collar, last.toe
+    d, h, toe = scene.design, shoe.collar, shoe.toe
     second = d.choice("second", ("trim", "self", "accent"))
     counter = d.uniform("counter", 0.085, 0.135)
     mid = 0.5 * (h + LOW)
@@ -209,8 +209,8 @@ def _draw_overlays(scene: Scene, last: SneakerMeasures, kind: str) -> None:
     if front == "cap":
         back = toe - d.uniform("cap", 0.105, 0.150)
         edge: Curve = [
-            (back - 0.012, _edge_height(last, back - 0.012) - 0.01),
-            (back - 0.018, LOW - 0.5 * last.box),
+            (back - 0.012, _edge_height(shoe, back - 0.012) - 0.01),
+            (back - 0.018, LOW - 0.5 * shoe.box),
             (back + 0.012, LOW + 0.02),
         ]
         cloth = "sole" if kind == "plimsoll" else "self"
@@ -223,10 +223,10 @@ def _draw_overlays(scene: Scene, last: SneakerMeasures, kind: str) -> None:
             for i in range(7):
                 x = back + 0.028 + 0.012 * i
                 for row in (0.42, 0.60):
-                    y = LOW - row * last.box - 0.012 + 0.05 * (x - back)
+                    y = LOW - row * shoe.box - 0.012 + 0.05 * (x - back)
                     scene.darken(ribbon([(x, y), (x + 0.004, y + 0.001)], 0.005), 0.9, 0.0008)
     elif front == "mudguard":
-        reach, tall = d.uniform("guard", 0.10, 0.26), d.uniform("guard height", 0.40, 0.55) * last.box
+        reach, tall = d.uniform("guard", 0.10, 0.26), d.uniform("guard height", 0.40, 0.55) * shoe.box
         edge = [
             (reach - 0.03, LOW + 0.005),
             (reach + 0.04, LOW - 0.55 * tall),
@@ -257,9 +257,9 @@ def _draw_overlays(scene: Scene, last: SneakerMeasures, kind: str) -> None:
     draw_plate(scene, -0.378 + 0.4 * counter, mid + 0.012, 0.026, 0.019)
 
 
-def _draw_collar(scene: Scene, last: SneakerMeasures) -> None:
+def _draw_collar(scene: Scene, shoe: SneakerMeasures) -> None:
     """Draw the padded rim and the pull tab at the heel."""
-    h = last.collar
+    h = shoe.collar
     scene.add_overlay(
         ribbon(
             [(-0.362, h + 0.016), (-0.30, h + 0.050), (-0.23, h + 0.060), (-0.165, h + 0.050), (-0.128, h + 0.030)],
@@ -276,23 +276,23 @@ def _draw_collar(scene: Scene, last: SneakerMeasures) -> None:
         )
 
 
-def _stay(last: SneakerMeasures, inset: float) -> Outline:
+def _stay(shoe: SneakerMeasures, inset: float) -> Outline:
     """Return a line along the lacing, `inset` inside the near edge."""
-    line = smooth_line(last.instep())
-    stay = line[(line[:, 0] <= last.throat + 0.004)]
+    line = smooth_line(shoe.instep())
+    stay = line[(line[:, 0] <= shoe.throat + 0.004)]
     steps = np.gradient(stay, axis=0)
     steps /= np.linalg.norm(steps, axis=1, keepdims=True)
     return np.asarray(stay + inset * np.stack([-steps[:, 1], steps[:, 0]], axis=1))
 
 
-def _draw_laces(scene: Scene, last: SneakerMeasures) -> None:
+def _draw_laces(scene: Scene, shoe: SneakerMeasures) -> None:
     """Draw eyestay, eyelets, flat laces that cross over the tongue, and a bow."""
     num_rows = {"child": 4, "small": 5, "medium": 6, "large": 8}[scene.appearance.size]
-    band = _stay(last, 0.026)
+    band = _stay(shoe, 0.026)
     scene.add_overlay(ribbon([(float(x), float(y)) for x, y in band[::5]], 0.054), "self", puff=0.005, soft=0.010)
-    outer = _stay(last, 0.048)
+    outer = _stay(shoe, 0.048)
     scene.add_topstitch([(float(x), float(y)) for x, y in outer[2::6]])
-    eyes, far = _stay(last, 0.020), _far_edge(last)
+    eyes, far = _stay(shoe, 0.020), _far_edge(shoe)
     places = [0.03 + 0.90 * i / (num_rows - 1) for i in range(num_rows)]
     near_points = [_point_along(eyes, t) for t in places]
     far_points = [_point_along(far, t, (-0.004, 0.006)) for t in places]
@@ -337,23 +337,23 @@ def _point_along(line: Outline, t: float, move: Point = (0.0, 0.0)) -> Point:
     return (float(x) + move[0], float(y) + move[1])
 
 
-def _draw_zip(scene: Scene, last: SneakerMeasures) -> None:
+def _draw_zip(scene: Scene, shoe: SneakerMeasures) -> None:
     """Draw a zip in place of the laces."""
-    (x, y), low = last.top, LOW - last.box
+    (x, y), low = shoe.top, LOW - shoe.box
     draw_zipper(
         scene,
         [
             (x + 0.012, y + 0.01),
-            (0.45 * last.throat + 0.55 * x + 0.01, 0.5 * (y + low) - 0.01),
-            (last.throat, low - 0.012),
+            (0.45 * shoe.throat + 0.55 * x + 0.01, 0.5 * (y + low) - 0.01),
+            (shoe.throat, low - 0.012),
         ],
         width=0.020,
     )
 
 
-def _draw_slip_on(scene: Scene, last: SneakerMeasures) -> None:
+def _draw_slip_on(scene: Scene, shoe: SneakerMeasures) -> None:
     """Draw an elastic gore below the collar; there is no closure."""
-    h = last.collar
+    h = shoe.collar
     tall = 0.45 * (LOW - h)
     shape = outline(
         [(-0.110, h + 0.045), (-0.035, h + 0.30 * tall + 0.045)],

@@ -135,11 +135,11 @@ class SoleMeasures(Protocol):
         """How much thicker it is at the heel."""
 
 
-def draw_rubber_sole(scene: Scene, last: SoleMeasures, kind: str) -> None:
+def draw_rubber_sole(scene: Scene, shoe: SoleMeasures, kind: str) -> None:
     """Draw foxing or a stepped midsole, and an outsole with a tread."""
-    toe, floor = last.toe, LOW + last.sole
+    toe, floor = shoe.toe, LOW + shoe.sole
     edge = LOW - scene.design.uniform("foxing", 0.010, 0.022)
-    wedge, spring = last.wedge, {"cup": 0.020, "runner": 0.036, "plimsoll": 0.012}[kind]
+    wedge, spring = shoe.wedge, {"cup": 0.020, "runner": 0.036, "plimsoll": 0.012}[kind]
     top: Curve = [
         (-0.402, edge - wedge),
         (-0.22, edge - 0.6 * wedge + 0.010),
@@ -171,7 +171,7 @@ def draw_rubber_sole(scene: Scene, last: SoleMeasures, kind: str) -> None:
     lift = 0.012 if kind != "plimsoll" else 0.008
     body = outline(top, [top[-1], *[(x, y - lift) for x, y in under]], top[0])
     scene.add_panel(body, "sole", puff=0.012, soft=0.012, volume=0.004, lift=0.008, shadow=0.35, reach=0.006)
-    middle = [(x, 0.5 * (y + edge + last.sole)) for x, y in top]
+    middle = [(x, 0.5 * (y + edge + shoe.sole)) for x, y in top]
     if kind == "runner":
         scene.add_overlay(
             outline(
@@ -187,11 +187,11 @@ def draw_rubber_sole(scene: Scene, last: SoleMeasures, kind: str) -> None:
             x = -0.36 + 0.035 * i
             scene.add_seam([(x, edge - wedge + 0.028), (x + 0.012, floor - 0.060)], width=0.006, dark=0.3)
     else:
-        scene.add_seam([(x, y + 0.30 * last.sole) for x, y in middle], width=0.005, depth=0.004, dark=0.35)
+        scene.add_seam([(x, y + 0.30 * shoe.sole) for x, y in middle], width=0.005, depth=0.004, dark=0.35)
         scene.add_topstitch([(x * 0.995, y + 0.009) for x, y in top], "stitch", length=0.013, width=0.0035)
         if kind == "plimsoll":
             scene.add_overlay(
-                ribbon([(x * 1.002, y + 0.4 * last.sole) for x, y in top], 0.006), "trim", puff=0.001, shadow=0.0
+                ribbon([(x * 1.002, y + 0.4 * shoe.sole) for x, y in top], 0.006), "trim", puff=0.001, shadow=0.0
             )
         else:
             for i in range(9):

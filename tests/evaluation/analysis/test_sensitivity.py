@@ -24,7 +24,7 @@ from evaluation.analysis.counterfactual import (
 from evaluation.models.base import Generated, ModelUnderTest
 from evaluation.rows import ENCODED_FILE
 from generator.catalog.shards import GenerateInputs, write_shards
-from generator.sampling.counterfactuals import pictured, redrawer
+from generator.sampling.counterfactuals import make_renderer, render_product
 from generator.sampling.products import products
 from schemas.answer import render
 from schemas.counterfactual import (
@@ -53,7 +53,9 @@ Answer = Callable[[Product, float], str]
 def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
     """A catalog with some 40 test rows; the others have no pictures, for nobody looks at them."""
     spec = from_document(demo_document, "catalog")
-    rows = [pictured(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 420)]
+    rows = [
+        render_product(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 420)
+    ]
     inputs = {"spec_document": demo_document, "image_size": 48}
     folder = write_imported(tmp_path_factory.mktemp("counterfactual") / "shop", rows, inputs)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -64,7 +66,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
 @functools.cache
 def drawn_once(data: Path) -> Callable[[Product], Redrawn]:
     """Drawing takes most of the time, and many models are asked about the same images."""
-    redraw = redrawer(data, SPEC.seed)
+    redraw = make_renderer(data, SPEC.seed)
     known: dict[str, Redrawn] = {}
 
     def redrawn(product: Product) -> Redrawn:
@@ -318,7 +320,7 @@ def test_the_page_is_one_closed_file_and_escapes_answers(shop: Path, tmp_path: P
 
     started(Table(shop, hostile), shop, tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
+    assert "default-src 'none'; img-src data:; style-src 'sha256-" in page
     assert "alert(1)" in page
     assert re.findall(r"<script[^>]*>", page) == ['<script type="application/json" id="counterfactual">']
     assert "<img src=x" not in page

@@ -27,7 +27,7 @@ from generator.faults.scenarios import (
 )
 from generator.faults.scoring import FAULTS_FILE, read_faults
 from generator.pages.describe import describe
-from generator.sampling.counterfactuals import redrawer
+from generator.sampling.counterfactuals import make_renderer
 from generator.sampling.prices import price_points
 from generator.sampling.products import rows
 from schemas.catalog import CatalogSpec
@@ -365,7 +365,7 @@ def test_commands_that_rely_on_the_spec_refuse_faulty_rows(
     with_images: Path, tmp_path: Path, demo_document: Row
 ) -> None:
     with pytest.raises(ToileError, match="faulty on purpose"):
-        redrawer(with_images, 0)
+        make_renderer(with_images, 0)
     (tmp_path / "spec.json").write_text(json.dumps(with_scenarios(demo_document, {"emoji": 0.1})))
     with pytest.raises(ToileError, match="not rendered while training"):
         find_source(tmp_path / "spec.json", "train")

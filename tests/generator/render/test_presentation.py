@@ -25,7 +25,7 @@ from generator.render.engine.scene import Scene
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
 from generator.upper_bound import Oracle, ScoringRules
-from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, values_shown, visible_attributes
+from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, visible_attributes, visible_values
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
 from schemas.validation import from_document
@@ -54,7 +54,7 @@ def plain_scene(wanted: Appearance, photo: str = "studio") -> Scene:
 @pytest.mark.parametrize(("silhouette", "word"), EACH)
 def test_every_visible_value_changes_image(silhouette: str, word: str) -> None:
     for name in sorted(visible_attributes(silhouette, word) - {"presentation"}):
-        values = values_shown(silhouette, name)
+        values = visible_values(silhouette, name)
         if len(values) > NUM_COMPARED[word]:
             rng = np.random.default_rng([SILHOUETTES.index(silhouette), len(name)])
             values = tuple(rng.choice(values, NUM_COMPARED[word], replace=False).tolist())
@@ -271,7 +271,7 @@ def test_unknown_presentation_is_refused() -> None:
         with pytest.raises(ToileError) as caught:
             spec_of({"folded": 1}, silhouette=silhouette)
         assert caught.value.problem == f"a {silhouette} has no presentation 'folded'"
-        assert caught.value.hint == f"it draws {words}, or any"
+        assert caught.value.hint == f"it has {words}, or any"
     spec_of({"flat": 1}, silhouette="tote-bag")
     with pytest.raises(ToileError, match="folded"):
         Appearance.from_attributes(appearance("shirt", presentation="fold").to_attributes())

@@ -35,7 +35,7 @@ from schemas.appearance import (
     STYLE_VALUES,
     Appearance,
     drop_invisible,
-    values_shown,
+    visible_values,
 )
 from schemas.errors import ToileError
 
@@ -195,7 +195,7 @@ def compared(silhouette: str, name: str) -> tuple[str, ...]:
 
     Three silhouettes compare them all. The others each take their own seven, so that together they cover most pairs.
     """
-    values = values_shown(silhouette, name)
+    values = visible_values(silhouette, name)
     if len(values) <= NUM_COMPARED or silhouette in ALL_COMPARED:
         return values
     rng = np.random.default_rng([*silhouette.encode(), len(name)])
@@ -218,7 +218,7 @@ def test_every_value_differs_from_every_other_at_112_pixels(silhouette: str) -> 
 def test_every_attribute_is_visible_at_336_pixels(silhouette: str) -> None:
     other = {"material": "jersey", "pattern": "floral", "size": "large", "hardware": "gold", "lining": "plain"}
     for name in sorted(SHOWN[silhouette]):
-        words = values_shown(silhouette, name)
+        words = visible_values(silhouette, name)
         usual = drawn(appearance(silhouette, **({name: words[0]} if name in CUTS else {})), 336)
         value = words[-1] if name in CUTS else {**other, "quilting": "channel"}[name]
         assert_distinct(usual, drawn(appearance(silhouette, **{name: value}), 336), f"{silhouette} {name}")

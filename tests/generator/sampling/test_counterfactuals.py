@@ -12,7 +12,7 @@ import pytest
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.render import build_scene, draw
-from generator.sampling.counterfactuals import counterfactuals, pictured, redrawer
+from generator.sampling.counterfactuals import counterfactuals, make_renderer, render_product
 from generator.sampling.prices import price_points
 from generator.sampling.products import products
 from schemas import load
@@ -161,13 +161,13 @@ def test_only_the_attribute_shows_in_the_picture() -> None:
 
 
 def test_an_unchanged_product_is_redrawn_to_the_byte(catalog: Path) -> None:
-    redraw = redrawer(catalog, 0)
+    redraw = make_renderer(catalog, 0)
     for product in list(read(catalog, split="test"))[:4]:
         if product.inferable:
             found = redraw(product)
             assert found.as_stored
             assert found.original == product
-            assert pictured(product, 64).image == product.image
+            assert render_product(product, 64).image == product.image
             assert all(change.product.image not in (None, product.image) for change in found.changes)
             other = redraw(dataclasses.replace(product, image=b"drawn by another version"))
             assert not other.as_stored
@@ -188,8 +188,8 @@ def test_new_values_depend_on_seed_and_product_alone() -> None:
 
 def test_what_cannot_be_redrawn_is_refused(tmp_path: Path, catalog: Path, demo_document: dict[str, Any]) -> None:
     imported = write_imported(tmp_path / "imported", imported_products(12))
-    with pytest.raises(ToileError, match="cannot be redrawn") as caught:
-        redrawer(imported, 0)
+    with pytest.raises(ToileError, match="cannot be rendered") as caught:
+        make_renderer(imported, 0)
     assert caught.value.hint == "point --data to a folder made by `toile generate`"
     no_spec = tmp_path / "no-spec"
     shutil.copytree(catalog, no_spec)
@@ -197,12 +197,12 @@ def test_what_cannot_be_redrawn_is_refused(tmp_path: Path, catalog: Path, demo_d
     del manifest["inputs"]["spec_document"]
     (no_spec / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ToileError, match="is missing") as caught:
-        redrawer(no_spec, 0)
+        make_renderer(no_spec, 0)
     assert caught.value.where.endswith("manifest.json: inputs.spec_document")
     bare = tmp_path / "bare"
     write_shards(GenerateInputs(spec_document=demo_document, seed=0, start=0, num_products=20, image_size=None), bare)
-    with pytest.raises(ToileError, match="nothing was drawn"):
-        redrawer(bare, 0)
+    with pytest.raises(ToileError, match="no image was rendered"):
+        make_renderer(bare, 0)
 
 
 @pytest.mark.parametrize(

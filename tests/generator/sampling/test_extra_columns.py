@@ -213,7 +213,7 @@ def test_a_unique_ean_needs_room(demo_document: dict[str, Any]) -> None:
 
 
 def test_a_day_that_is_none_is_refused(demo_document: dict[str, Any]) -> None:
-    with pytest.raises(ToileError, match="is no day"):
+    with pytest.raises(ToileError, match="is not a date"):
         check_extra_columns(spec_of(demo_document, {"x": {"provider": "date"}}, competence_date="2026-02-30"))
 
 

@@ -12,7 +12,7 @@ from generator import draw, products
 from generator.sampling.products import rows
 from generator.upper_bound import ScoringRules, best_scores
 from schemas.appearance import SILHOUETTES
-from schemas.catalog import CatalogSpec, drawn_attribute
+from schemas.catalog import CatalogSpec, rendered_attribute
 from schemas.evaluation import EvaluationSpec
 from schemas.validation import load, presets
 
@@ -84,7 +84,7 @@ def test_titles_are_tidy_and_name_the_thing(name: str) -> None:
 @pytest.mark.parametrize("name", CATALOGS)
 def test_colours_of_a_preset_can_be_told_apart(name: str) -> None:
     for attribute_name, attribute in catalog(name).attributes.items():
-        if drawn_attribute(attribute_name, attribute) == "colour":
+        if rendered_attribute(attribute_name, attribute) == "colour":
             codes = [str(value.draws) for value in attribute.values.values()]
             rgb = np.array([[int(code[i : i + 2], 16) for i in (1, 3, 5)] for code in codes])
             apart = np.abs(rgb[:, None] - rgb[None]).max(axis=2) + 255 * np.eye(len(codes))

@@ -9,7 +9,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+import jsonschema
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -31,7 +34,7 @@ from generator.scaffold.preview import (
 from generator.scaffold.starter_spec import AREAS, GROUPS, KINDS, LEVELS, starter_spec, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
 from schemas.catalog import CatalogSpec
-from schemas.documents import read_document
+from schemas.documents import parse_document, read_document
 from schemas.silhouettes import RECORDS
 from schemas.silhouettes.record import MARKET_CODES
 from schemas.validation import from_document, load
@@ -73,6 +76,19 @@ def test_starter_spec_of_one_silhouette(tmp_path: Path, silhouette: str) -> None
     each = next(products(spec, 0, 0, 1))
     assert each.title
     assert draw(each, 32).size == (32, 32)
+
+
+def test_a_starter_spec_names_the_installed_schema_for_editors() -> None:
+    for kind in KINDS:
+        text = starter_spec("corner-shop", market="JP", silhouettes=(), kind=kind, price="middle")
+        first = text.splitlines()[0]
+        uri = first.removeprefix("# yaml-language-server: $schema=")
+        assert first != uri
+        assert urlsplit(uri).scheme == "file"
+        file = Path(url2pathname(urlsplit(uri).path))
+        assert file.is_absolute()
+        published = json.loads(file.read_text(encoding="utf-8"))
+        jsonschema.validate(parse_document(text, "starter.yaml", is_json=False), published)  # as an editor does
 
 
 def test_starter_words_cover_silhouettes_and_markets() -> None:
