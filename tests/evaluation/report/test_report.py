@@ -21,13 +21,14 @@ from evaluation import compare
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.report import page
 from evaluation.report.console import print_comparison, print_result
-from evaluation.report.page import embedded, write_report
+from evaluation.report.page import write_report
 from evaluation.report.plots import MAX_POINTS, Points, plot_prices
 from evaluation.run import evaluate
 from schemas.answer import PROMPT, render
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import Comparison, Result, read_comparison, read_result
+from schemas.util.html import embed_json
 from tests.helpers.shard_fixture import CATEGORIES, colour_of, guessing, in_split, products, table_model, write_shards
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -142,8 +143,8 @@ def test_the_page_holds_the_whole_result_as_json(folders: Path) -> None:
 
 def test_embedded_json_survives_any_text() -> None:
     text = "</script><!--\u2028&\\u003c"
-    assert not set("<>&\u2028") & set(embedded({"a": text}))
-    assert json.loads(embedded({"a": text})) == {"a": text}
+    assert not set("<>&\u2028") & set(embed_json({"a": text}))
+    assert json.loads(embed_json({"a": text})) == {"a": text}
 
 
 def test_the_page_stays_small_with_large_images(html: str) -> None:
@@ -171,9 +172,9 @@ def test_the_page_says_what_was_done(html: str, folders: Path) -> None:
         "category-median",
         "exactly in the training form",
         "blank image",
-        "All three right",
+        "Exact match (all fields)",
         "VIEW <ALL>",
-        "not inferable",
+        "not visually identifiable",
         *CATEGORIES,
         *result.versions,
     ):
@@ -217,10 +218,10 @@ def test_the_terminal_table_has_a_line_for_every_category(folders: Path, capsys:
     print_comparison(comparison_of(folders))
     shown = capsys.readouterr()
     assert shown.err == ""
-    for category in (*CATEGORIES, "VIEW <ALL>", "inferable rows", "all rows", "(other)"):
+    for category in (*CATEGORIES, "VIEW <ALL>", "visually identifiable rows", "all rows", "(other)"):
         assert sum(line.startswith(category) for line in shown.out.splitlines()) == 2, category
-    assert re.search(r"inferable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
-    assert re.search(r"inferable rows +38 +0 -> \d+ %", shown.out)
+    assert re.search(r"visually identifiable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
+    assert re.search(r"visually identifiable rows +38 +0 -> \d+ %", shown.out)
     assert "tuned: this model uses the image" in shown.out
 
 
