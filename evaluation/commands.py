@@ -125,7 +125,8 @@ def evaluate(
     from evaluation.models.phi3v import local_model
     from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
     from evaluation.run import evaluate as run
-    from evaluation.run_dir import joined
+    from evaluation.run_dir import TIMEOUT
+    from finetune.distributed import init_process_group
     from schemas.util.locks import run_lock
 
     spec = EvaluationSpec(
@@ -138,7 +139,8 @@ def evaluate(
     )
     thresholds = parse_thresholds(fail_under)
     check_thresholds(thresholds, spec)
-    with joined() as ranks, run_lock(out, enabled=ranks.first):
+    process_device = device if backend == "local" else "cpu"
+    with init_process_group(process_device, timeout=TIMEOUT) as ranks, run_lock(out, enabled=ranks.first):
         if not ranks.first:
             ctx.obj = {"quiet": True}
         say = _status_printer(ctx)
@@ -150,7 +152,7 @@ def evaluate(
             ctx.call_on_close(close)
         else:
             _refuse_options(backend, {"--url": url, "--api-key-env": api_key_env})
-            under_test = local_model(model, adapter, ranks.device(device), max_new_tokens=spec.max_new_tokens, say=say)
+            under_test = local_model(model, adapter, ranks.device, max_new_tokens=spec.max_new_tokens, say=say)
         done = (out / "result.json").is_file() and not force
         result = run(
             under_test,

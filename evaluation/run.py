@@ -28,7 +28,8 @@ from evaluation.protocols.protocols import check_model_supports
 from evaluation.report.evidence import Evidence, make_evidence
 from evaluation.report.page import render_result_page
 from evaluation.rows import Rows, read_rows
-from evaluation.run_dir import ALONE, NOISE, PACKAGES, REPORT, Ranks, prepare, relative, run_inputs, write_text
+from evaluation.run_dir import NOISE, PACKAGES, REPORT, prepare, relative, run_inputs, write_text
+from finetune.distributed import Ranks
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.manifest import MANIFEST, read_manifest, versions
@@ -98,7 +99,7 @@ def evaluate(
     Raises ToileError for contents of `out` that belong to something else, for rows the model was trained on, for data
     without rows to evaluate, and for a protocol that model or data cannot serve.
     """
-    spec, ranks = spec or EvaluationSpec(), ranks or ALONE
+    spec, ranks = spec or EvaluationSpec(), ranks or Ranks()
     if isinstance(model, str):
         from evaluation.models.phi3v import local_model
 
@@ -146,7 +147,7 @@ def upper_bound(
 ) -> BestScores | None:
     """Return the best achievable scores of rows of a catalog; None where its spec does not explain all of them.
 
-    That is the case for imported catalogs and for those with faulty rows, about which `say` is told.
+    That is the case for imported catalogs and for those with faulty rows, which `say` reports.
     """
     from generator.upper_bound import ScoringRules, best_scores
 

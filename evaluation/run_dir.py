@@ -5,13 +5,11 @@ is unfinished and continues when the inputs are the same. Of several processes e
 the first one merges them into `predictions.jsonl`, in the order in which one process would have written them.
 """
 
-import contextlib
 import datetime
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evaluation.models.base import ModelUnderTest
@@ -34,82 +32,10 @@ PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
 _OF_EVALUATION = (INPUTS, PREDICTIONS, LEAKS, NOISE, RESULT, REPORT)
 _OF_COMPARISON = (COMPARISON, REPORT)
 
-LONGEST_WAIT = datetime.timedelta(days=7)
-"""For the slowest process; the others are stopped by torchrun when one fails."""
-
+TIMEOUT = datetime.timedelta(days=7)
+"""How long a process waits for the slowest one; torchrun stops all when one fails."""
 Key = tuple[str, str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranks:
-    """This process among those of the run."""
-
-    rank: int = 0
-    size: int = 1
-    local: int = 0
-    """Its number on this machine, which is that of its device."""
-
-    @property
-    def first(self) -> bool:
-        """Whether this is the process that writes results and speaks."""
-        return self.rank == 0
-
-    def mine(self, number: int) -> bool:
-        """Whether this process answers the batch of that number."""
-        return number % self.size == self.rank
-
-    def device(self, asked: str | None) -> str | None:
-        """Of several processes every one takes its own GPU, unless a number was asked for."""
-        if self.size == 1 or asked not in (None, "cuda"):
-            return asked
-        import torch
-
-        return f"cuda:{self.local % torch.cuda.device_count()}" if torch.cuda.is_available() else asked
-
-    def wait(self) -> None:
-        """Until all processes are here; ToileError when one of them is gone."""
-        self.total(0)
-
-    def total(self, number: float) -> float:
-        """The sum over all processes, known to each."""
-        if self.size == 1:
-            return number
-        import torch
-        import torch.distributed as dist
-
-        found = torch.tensor([number], dtype=torch.float64)
-        try:
-            dist.all_reduce(found)
-        except RuntimeError as error:
-            raise ToileError(
-                f"rank {self.rank}",
-                "another process of this run has stopped",
-                "see its message; start again, it continues",
-            ) from error
-        return float(found[0])
-
-
-ALONE = Ranks()
-
-
-@contextlib.contextmanager
-def joined() -> Iterator[Ranks]:
-    """The processes that torchrun has started, or this one alone.
-
-    They only ever add up numbers, so gloo serves on GPUs as well.
-    """
-    if not {"RANK", "WORLD_SIZE", "MASTER_ADDR"} <= set(os.environ) or os.environ["WORLD_SIZE"] == "1":
-        yield ALONE
-        return
-    import torch.distributed as dist
-
-    dist.init_process_group("gloo", timeout=LONGEST_WAIT)
-    try:
-        yield Ranks(
-            rank=dist.get_rank(), size=dist.get_world_size(), local=int(os.environ.get("LOCAL_RANK", dist.get_rank()))
-        )
-    finally:
-        dist.destroy_process_group()
+"""Product code, protocol, control."""
 
 
 def run_inputs(model: ModelUnderTest, data: Path, spec: EvaluationSpec) -> Inputs:

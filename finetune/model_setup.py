@@ -65,8 +65,8 @@ class MasterWeights:
     @torch.no_grad()
     def copy_to_model(self) -> None:
         """Round the master weights into the model's parameters."""
-        if self.pairs:
-            torch._foreach_copy_([working for working, _ in self.pairs], [master for _, master in self.pairs])
+        for working, master in self.pairs:
+            working.copy_(master)
 
     def restore_full_precision(self) -> None:
         """Put the master weights themselves into the model: these are saved."""

@@ -1,6 +1,7 @@
-"""What two packages share: the records, the specs, the border, the answer text, the error.
+"""Documents and records that the packages share, the answer text, and the one error.
 
-A name is loaded when it is first asked for: most commands need few of them, and Arrow only those that read products.
+Names are imported when they are first used: most commands need few of them, and only those that read products need
+Arrow.
 """
 
 import importlib

@@ -1,4 +1,6 @@
-"""The question, the sentence the model learns, and the parsers that read it back: inverses, side by side.
+"""The question, the answer text that a model learns, and its parser, the inverse of `render`.
+
+    parse(render("Wool Coat", "COATS", 1290.0)).price    # 1290.0
 
 The wording is that of the published walk-through for DBQ/Burberry.Product.prices.United.States.
 """
@@ -32,38 +34,38 @@ _MINUS_BEFORE = re.compile(r"[-\u2212]\s*(?:[A-Za-z]{3}|[^\w\s])?\s*$")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What was understood of one answer; a field is None when it is absent or unreadable, never guessed."""
+    """One parsed answer; a field is None where it is absent or unreadable, never guessed."""
 
     title: str | None
     category: str | None
     price: float | None
-    """Full price in the catalog's currency; finite and > 0."""
+    """Full price in the catalog's currency; finite and above 0."""
     strict: bool
-    """True when the whole text has exactly the training form."""
+    """Whether the whole text has exactly the training form."""
     problems: tuple[str, ...] = ()
     """Reason codes: `title:missing`, `category:missing`, `price:missing`, `price:unreadable`, `price:not-positive`."""
 
 
 def render(title: str, category: str, full_price: float) -> str:
-    """The sentence to learn. The category must hold no comma (the border replaces them), the title any character."""
+    """Return the answer text. The category has no comma (import replaces them); the title may have any character."""
     assert "," not in category, category
     return f"Product: {title}, Category: {category}, Full Price: {float(full_price)!r}"
 
 
 def parse(text: str) -> Answer:
-    """Read an answer: the exact training form first, else JSON, else `key: value` pieces in any order and case.
+    """Parse an answer: the exact training form, else JSON, else `key: value` parts in any order and case.
 
-    Policy: the first match of a field counts; surrounding quotes, asterisks and white space are removed from tolerant
-    matches only; a comma ends a tolerant category, for no category holds one. `parse(render(t, c, p))` gives back
-    exactly t, c and p, whatever characters t holds.
+    The first match of a field counts. Outside the training form, surrounding quotes, asterisks and white space are
+    removed, and a comma ends a category, because no category has one. `parse(render(t, c, p))` returns exactly t, c
+    and p, whatever characters t has.
     """
     match = _STRICT.fullmatch(text)
     if match:
-        price, _ = _positive(match["price"])
+        price, _ = _parse_positive(match["price"])
         if price is not None:
             return Answer(title=match["title"], category=match["category"], price=price, strict=True)
-    found = _from_json(text) or _from_labels(text)
-    price, price_problem = _price(found["price"])
+    found = _parse_json(text) or _parse_labels(text)
+    price, price_problem = _parse_price(found["price"])
     problems = [f"{name}:missing" for name in ("title", "category") if not found[name]]
     return Answer(
         title=found["title"] or None,
@@ -74,7 +76,7 @@ def parse(text: str) -> Answer:
     )
 
 
-def _positive(text: str) -> tuple[float | None, str | None]:
+def _parse_positive(text: str) -> tuple[float | None, str | None]:
     try:
         value = float(text)
     except ValueError:
@@ -84,7 +86,7 @@ def _positive(text: str) -> tuple[float | None, str | None]:
     return (value, None) if value > 0 else (None, "not-positive")
 
 
-def _from_json(text: str) -> dict[str, str | None] | None:
+def _parse_json(text: str) -> dict[str, str | None] | None:
     start, end = text.find("{"), text.rfind("}")
     if not 0 <= start < end:
         return None
@@ -101,7 +103,7 @@ def _from_json(text: str) -> dict[str, str | None] | None:
     return found if any(found.values()) else None
 
 
-def _from_labels(text: str) -> dict[str, str | None]:
+def _parse_labels(text: str) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for field, label in _FIELDS.items():
         pattern = rf"\b{label}\*{{0,3}}\s*[:=]\s*(?P<value>.*?)\s*(?=$|\n|;|,\s*\*{{0,3}}{_LABELS}\*{{0,3}}\s*[:=])"
@@ -113,36 +115,36 @@ def _from_labels(text: str) -> dict[str, str | None]:
     return found
 
 
-def _price(text: str | None) -> tuple[float | None, str | None]:
-    """The first number, with currency signs and separators: 1,290.00, 1.290,00 and 1 290 are 1290; 1.290 alone is 1.29.
+def _parse_price(text: str | None) -> tuple[float | None, str | None]:
+    """Return the first number and a problem code; 1,290.00, 1.290,00 and 1 290 are 1290, and 1.290 is 1.29.
 
-    Spaces join only groups of three digits. A minus sign before the number makes it not-positive; dots or commas that
-    separate anything but thousands and one decimal part make it unreadable.
+    Spaces join only groups of three digits. A number after a minus sign is not-positive. Dots or commas that separate
+    anything but thousands and one decimal part make it unreadable.
     """
     if not text:
         return None, "missing"
     if re.fullmatch(_PLAIN_NUMBER, text):
-        return _positive(text)
+        return _parse_positive(text)
     match = _NUMBER.search(text)
     if not match:
         return None, "unreadable"
     if _MINUS_BEFORE.search(text[: match.start()]):
         return None, "not-positive"
-    return _positive(_without_separators(re.sub(r"[' \u00a0\u202f]", "", match[0])))
+    return _parse_positive(_normalize_separators(re.sub(r"[' \u00a0\u202f]", "", match[0])))
 
 
-def _without_separators(digits: str) -> str:
-    """The decimal mark is the later of a dot and a comma; a lone comma before three digits separates thousands."""
+def _normalize_separators(digits: str) -> str:
+    """Remove thousands separators: the earlier kind of dot and comma, or a lone comma before three digits."""
     if "," in digits and "." in digits:
         thousands, decimal = (",", ".") if digits.rfind(".") > digits.rfind(",") else (".", ",")
         whole, _, part = digits.rpartition(decimal)
-        return f"{_ungrouped(whole, thousands)}.{part}"
+        return f"{_remove_grouping(whole, thousands)}.{part}"
     if "," in digits:
-        return _ungrouped(digits, ",") if re.fullmatch(r"\d{1,3}(,\d{3})+", digits) else digits.replace(",", ".")
-    return _ungrouped(digits, ".") if digits.count(".") > 1 else digits
+        return _remove_grouping(digits, ",") if re.fullmatch(r"\d{1,3}(,\d{3})+", digits) else digits.replace(",", ".")
+    return _remove_grouping(digits, ".") if digits.count(".") > 1 else digits
 
 
-def _ungrouped(digits: str, separator: str) -> str:
-    """Without the separators where they stand before groups of three; else unchanged, which no float() accepts."""
+def _remove_grouping(digits: str, separator: str) -> str:
+    """Remove separators between groups of three digits; otherwise return the text, which `float` refuses."""
     grouped = re.fullmatch(rf"\d{{1,3}}(?:{re.escape(separator)}\d{{3}})+", digits)
     return digits.replace(separator, "") if grouped else digits

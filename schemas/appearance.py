@@ -1,8 +1,8 @@
-"""The drawing vocabulary: what a catalog spec may ask of the renderer, and which of it a picture shows.
+"""The renderer's vocabulary: the values that a catalog spec can ask for, and which of them an image shows.
 
-Spec validation and the renderer read the same names from here; what differs from silhouette to silhouette stands in
-the records of `schemas/silhouettes`. `SHOWN` is the promise behind every price: an attribute that is shown changes the
-picture of that silhouette visibly, one that is not shown does not change a single byte.
+Spec validation and the renderer use the same names. What differs between silhouettes is in the records of
+`schemas/silhouettes`. Prices depend on `SHOWN`: an attribute that is shown changes the image of that silhouette
+visibly, and one that is not shown does not change a single byte.
 """
 
 import dataclasses
@@ -27,12 +27,12 @@ PATTERNS = (
     *("dots", "argyle", "floral", "leopard", "camouflage", "monogram", "print", "colour-block"),
 )
 SIZES = ("child", "small", "medium", "large")
-"""small to large: length of a garment, height of a shoe, size of anything else; child: shorter, boxier, smaller."""
+"""small to large: length of a garment, height of a shoe, size of anything else. child: shorter, boxier, smaller."""
 HARDWARE = ("none", "silver", "gold")
 LININGS = ("none", "plain", "check")
 QUILTINGS = ("none", "diamond", "channel")
 ANY = "any"
-"""The word of a cut that leaves it to the design: one design has a V-neck, another a round one."""
+"""The value of a cut that the design decides: one design has a V-neck, another a round one."""
 NECKLINES = (ANY, "round", "v", "roll")
 SLEEVES = (ANY, "none", "short", "long")
 CLOSURES = (ANY, "open", "buttons", "zip", "belt", "laces")
@@ -40,7 +40,7 @@ HEELS = (ANY, "flat", "block", "high")
 STRAPS = (ANY, "none", "short", "long", "chain")
 FITS = (ANY, *EVERY_FIT)
 PRESENTATIONS = (ANY, *FOLDABLE)
-"""How clothes lie in a studio picture. The shot, not the design, decides what `any` is: flat or, at times, turned."""
+"""How clothes are placed in a studio image. For `any` the shot, not the design, decides: flat or sometimes turned."""
 
 CUTS: dict[str, tuple[str, ...]] = {
     "neckline": NECKLINES,
@@ -51,7 +51,7 @@ CUTS: dict[str, tuple[str, ...]] = {
     "fit": FITS,
     "presentation": PRESENTATIONS,
 }
-"""How a product is made up, and how it lies. A silhouette may know fewer of the words: `CUTS_OF`."""
+"""How a product is cut and how it is placed. A silhouette may have fewer of the words: `CUTS_OF`."""
 STYLE_VALUES: dict[str, tuple[str, ...]] = {
     "material": MATERIALS,
     "pattern": PATTERNS,
@@ -62,28 +62,28 @@ STYLE_VALUES: dict[str, tuple[str, ...]] = {
     **CUTS,
 }
 DRAWN = frozenset({"colour", *STYLE_VALUES})
-"""Every attribute that some silhouette shows; `colour` is shown by all of them."""
+"""Every attribute that some silhouette shows; all show `colour`."""
 
 CUTS_OF: dict[str, dict[str, tuple[str, ...]]] = {name: each.cuts for name, each in RECORDS.items() if each.cuts}
-"""The words, beside `any`, that a silhouette knows of each cut it shows; a spec may ask it for no other."""
+"""Silhouette -> cut that it shows -> its words, without `any`; a spec may use no other."""
 SHOWN: dict[str, frozenset[str]] = {name: each.shows | each.cuts.keys() for name, each in RECORDS.items()}
-"""The attributes, beside colour, that change the picture of a silhouette; a price may depend only on these."""
+"""Silhouette -> attributes, without colour, that change its image; a price may depend only on these."""
 
 
 def visible_attributes(silhouette: str, presentation: str = ANY) -> frozenset[str]:
-    """The attributes, beside colour, that a picture in this presentation shows: fewer where the product is folded."""
+    """Return the attributes, without colour, that an image in this presentation shows: fewer for a folded product."""
     folded = presentation == "folded" and "folded" in cut_words(silhouette, "presentation")
     return RECORDS[silhouette].folded_shows if folded else SHOWN[silhouette]
 
 
 def cut_words(silhouette: str, cut: str) -> tuple[str, ...]:
-    """The words of a cut, beside `any`, that a silhouette draws; what knows no other presentation lies flat."""
+    """Return the words of a cut, without `any`, that a silhouette has; without presentations of its own it is flat."""
     usual = ("flat",) if cut == "presentation" else ()
     return CUTS_OF.get(silhouette, {}).get(cut, usual)
 
 
 def visible_values(silhouette: str, name: str) -> tuple[str, ...]:
-    """The values of a style attribute that this silhouette draws each in its own way (`any` is none of them)."""
+    """Return the values of a style attribute that look different for this silhouette, without `any`."""
     return CUTS_OF[silhouette][name] if name in CUTS else STYLE_VALUES[name]
 
 
@@ -94,11 +94,11 @@ _COLOUR = re.compile(r"#[0-9a-fA-F]{6}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appearance:
-    """Everything that a picture depends on, apart from its size in pixels."""
+    """Everything that an image depends on, except its size in pixels."""
 
     silhouette: str
     colour: str
-    """#rrggbb, sRGB: the ground colour of the main cloth under neutral light."""
+    """#rrggbb, sRGB: the base colour of the main material under neutral light."""
     material: str
     pattern: str = "plain"
     size: str = "medium"
@@ -113,16 +113,16 @@ class Appearance:
     fit: str = ANY
     presentation: str = ANY
     design_seed: int
-    """Shape variation, shared by all colourways of one design; >= 0."""
+    """Decides the shape; all colourways of a design share it; >= 0."""
     shot_seed: int
-    """Variation of this one picture: camera, light, folds, background; >= 0."""
+    """Decides camera, light, folds and background of this image; >= 0."""
 
     @classmethod
     def from_attributes(cls, attributes: Mapping[str, Any], where: str = "attributes") -> "Appearance":
-        """The appearance that a product record describes; keys that are not drawn are left alone.
+        """Return the appearance that a product's attributes describe; other keys are ignored.
 
-        Missing style attributes are plain, medium or none. A missing or unknown value raises a ToileError at
-        `where`.<key> with the nearest valid name as its hint.
+        Missing style attributes are plain, medium or none. Raises a `ToileError` at `where`.<key>, with the nearest
+        valid name, for a missing or unknown value.
         """
         facts: dict[str, Any] = {
             name: _named(attributes, name, values, where)
@@ -132,12 +132,12 @@ class Appearance:
         return cls(colour=_colour(attributes, where), **facts)
 
     def to_attributes(self) -> dict[str, Any]:
-        """The inverse of `from_attributes`."""
+        """Return the attributes; the inverse of `from_attributes`."""
         return dataclasses.asdict(self)
 
 
 def drop_invisible(appearance: Appearance) -> Appearance:
-    """The appearance with every attribute that its picture does not show set to its neutral value."""
+    """Return the appearance with neutral values for all attributes that its image does not show."""
     cuts = CUTS_OF.get(appearance.silhouette, {})
     hidden = STYLE_VALUES.keys() - visible_attributes(appearance.silhouette, appearance.presentation)
     hidden |= {name for name, words in cuts.items() if getattr(appearance, name) not in words}

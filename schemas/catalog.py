@@ -296,29 +296,29 @@ def title_word(name: str, value: Value) -> str:
 
 def check_catalog(spec: CatalogSpec, where: str) -> None:
     """Raise a `ToileError` for what types cannot express: sums, references between names, prices no image shows."""
-    for complaint in _complaints(spec):
-        path, problem, hint = complaint
+    for path, problem, hint in _find_problems(spec):
         raise ToileError(json_path(where, path), problem, hint)
 
 
-_Complaint = tuple[list[object], str, str]
+_Problem = tuple[list[object], str, str]
+"""Path in the spec, problem, hint."""
 
 
-def _complaints(spec: CatalogSpec) -> Iterator[_Complaint]:
+def _find_problems(spec: CatalogSpec) -> Iterator[_Problem]:
     total = sum(category.share for category in spec.categories)
     if abs(total - 1) > 1e-6:
         yield ["categories"], f"the shares sum to {total:.6g}, not 1", f"divide each share by {total:.6g}"
     longest = spec.colourways.max_per_family
     if spec.colourways.repeat_share > 1 - 1 / longest:
-        problem = f"{spec.colourways.repeat_share:g} cannot be reached with {longest} colours a design"
+        problem = f"{spec.colourways.repeat_share:g} cannot be reached with {longest} colours per design"
         yield ["colourways", "repeat_share"], problem, f"at most {1 - 1 / longest:.3f}, or a larger max_per_family"
-    yield from _prices(spec.prices)
-    yield from _without_cents(spec)
-    yield from _extra(spec.extra, spec.code_digits)
-    yield from _provenance(spec.provenance)
+    yield from _check_prices(spec.prices)
+    yield from _check_whole_amounts(spec)
+    yield from _check_extra(spec.extra, spec.code_digits)
+    yield from _check_provenance(spec.provenance)
     earlier: set[str] = set()
     for name, attribute in spec.attributes.items():
-        yield from _attribute(name, attribute, spec, earlier)
+        yield from _check_attribute(name, attribute, spec, earlier)
         earlier.add(name)
     seen: set[tuple[tuple[str, ...], str]] = set()
     for number, category in enumerate(spec.categories):
@@ -326,7 +326,7 @@ def _complaints(spec: CatalogSpec) -> Iterator[_Complaint]:
         if (category.path, category.silhouette) in seen:
             yield at, f"{' > '.join(category.path)} with {category.silhouette} appears twice", "merge the two entries"
         seen.add((category.path, category.silhouette))
-        yield from _category(at, category, spec)
+        yield from _check_category(at, category, spec)
     for path, weights in (
         (["navigation", "labels"], spec.navigation.labels),
         (["prices", "discounts", "percents"], spec.prices.discounts.percents),
@@ -335,10 +335,10 @@ def _complaints(spec: CatalogSpec) -> Iterator[_Complaint]:
             yield [*path], "all weights are 0", "give at least one a weight"
     for label in spec.navigation.labels:
         if any(category.path[2] == label != MISSING_LABEL for category in spec.categories):
-            yield ["navigation", "labels"], f"{label!r} is also a leaf of the tree", "rename one of them"
+            yield ["navigation", "labels"], f"{label!r} is also a leaf category", "rename one of them"
 
 
-def _prices(prices: Prices) -> Iterator[_Complaint]:
+def _check_prices(prices: Prices) -> Iterator[_Problem]:
     last = 0.0
     for number, band in enumerate(prices.bands):
         at: list[object] = ["prices", "bands", number]
@@ -349,13 +349,13 @@ def _prices(prices: Prices) -> Iterator[_Complaint]:
             yield at, f"below {band.below:g} does not follow {last:g}", "list the bands from low to high"
         last = band.below or last
         if any(ending >= band.per for ending in band.endings):
-            yield at, f"an ending reaches the step {band.per:g}", "endings lie between 0 and `per`"
+            yield at, f"an ending reaches the step {band.per:g}", "endings are between 0 and `per`"
     for percent in prices.discounts.percents:
         if not re.fullmatch(r"[1-9][0-9]?(\.[0-9]+)?", percent):
             yield ["prices", "discounts", "percents"], f"{percent!r} is no percentage below 100", "write 20 for 20 %"
 
 
-def _without_cents(spec: CatalogSpec) -> Iterator[_Complaint]:
+def _check_whole_amounts(spec: CatalogSpec) -> Iterator[_Problem]:
     market = MARKETS.get(spec.shop.market or "")
     if market is None or market.has_cents or spec.shop.currency_code != market.currency_code:
         return
@@ -365,7 +365,7 @@ def _without_cents(spec: CatalogSpec) -> Iterator[_Complaint]:
             yield ["prices", "bands", number], problem, "use whole numbers for `per` and `endings`"
 
 
-def _attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[str]) -> Iterator[_Complaint]:
+def _check_attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[str]) -> Iterator[_Problem]:
     at: list[object] = ["attributes", name]
     drawn = rendered_attribute(name, attribute)
     if sum(value.weight for value in attribute.values.values()) <= 0:
@@ -375,9 +375,13 @@ def _attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[
         if drawn == "colour" and not re.fullmatch(r"#[0-9a-f]{6}", word):
             yield [*at, "values", key, "draws"], f"{word!r} is no colour", "write it as '#1f3a5f'"
         elif drawn in STYLE_VALUES and word not in STYLE_VALUES[drawn]:
-            yield [*at, "values", key], f"{word!r} is nothing the renderer draws", suggest(word, STYLE_VALUES[drawn])
+            yield [*at, "values", key], f"{word!r} is unknown to the renderer", suggest(word, STYLE_VALUES[drawn])
     if drawn is None and not attribute.hidden and any(value.price != 1 for value in attribute.values.values()):
-        yield at, "has price factors but is not drawn", "set `draws`, or `hidden: true` to say the picture hides it"
+        yield (
+            at,
+            "has price factors but is not rendered",
+            "set `draws`, or `hidden: true` to state that the image hides it",
+        )
     for number, rule in enumerate(attribute.rules):
         for other, values in rule.when.items():
             if other not in earlier:
@@ -398,7 +402,7 @@ def _attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[
             )
 
 
-def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterator[_Complaint]:
+def _check_category(at: list[object], category: Category, spec: CatalogSpec) -> Iterator[_Problem]:
     drawn_by: dict[str, str] = {}
     for name, weights in category.attributes.items():
         inside = [*at, "attributes", name]
@@ -424,34 +428,34 @@ def _category(at: list[object], category: Category, spec: CatalogSpec) -> Iterat
             shown = ", ".join(sorted(SHOWN[category.silhouette]))
             yield inside, problem, f"it shows {shown}; or set `hidden: true`"
         if drawn in CUTS and (drawn in SHOWN[category.silhouette] or drawn == "presentation"):
-            yield from _cut(inside, drawn, {rendered_word(key, value) for key, value in chosen.items()}, category)
+            yield from _check_cut(inside, drawn, {rendered_word(key, value) for key, value in chosen.items()}, category)
         alike: dict[str, float] = {}
         for key, value in chosen.items():
             if alike.setdefault(rendered_word(key, value), value.price) != value.price and not attribute.hidden:
-                problem = f"gives two prices to what is drawn alike ({rendered_word(key, value)!r})"
-                yield inside, problem, "draw them differently, price them alike, or set `hidden: true`"
-    yield from _folded(at, category, spec, drawn_by)
+                problem = f"gives two prices to values that look the same ({rendered_word(key, value)!r})"
+                yield inside, problem, "give them different looks or one price, or set `hidden: true`"
+    yield from _check_folded(at, category, spec, drawn_by)
     if "colour" not in drawn_by:
         yield [*at, "attributes"], "no colour", "list the attribute that draws `colour`"
     if not category.titles:
         yield at, "the key 'titles' is missing", "add templates such as '{material} Coat', or name shop.market"
         return
     for template in category.titles:
-        yield from _template([*at, "titles"], template, category)
+        yield from _check_template([*at, "titles"], template, category)
     if sum(category.titles.values()) <= 0:
         yield [*at, "titles"], "all weights are 0", "give at least one template a weight"
 
 
-def _folded(
+def _check_folded(
     at: list[object], category: Category, spec: CatalogSpec, drawn_by: Mapping[str, str]
-) -> Iterator[_Complaint]:
+) -> Iterator[_Problem]:
     """Where some products lie folded, no price may depend on what a folded one hides."""
-    if "folded" not in _words(category, spec, drawn_by.get("presentation")):
+    if "folded" not in _possible_words(category, spec, drawn_by.get("presentation")):
         return
     seen = visible_attributes(category.silhouette, "folded") | {"colour"}
     for drawn, name in drawn_by.items():
         attribute = spec.attributes[name]
-        chosen = _chosen(category, spec, name)
+        chosen = _possible_values(category, spec, name)
         if drawn in seen or attribute.hidden or len({attribute.values[key].price for key in chosen}) < 2:
             continue
         problem = f"prices by {drawn!r}, which a folded {category.silhouette} does not show"
@@ -459,33 +463,33 @@ def _folded(
         yield [*at, "attributes", name], problem, hint
 
 
-def _chosen(category: Category, spec: CatalogSpec, name: str) -> list[str]:
-    """The values of an attribute that products of a category can have."""
+def _possible_values(category: Category, spec: CatalogSpec, name: str) -> list[str]:
+    """Return the values of an attribute that products of a category can have."""
     own, values = category.attributes[name], spec.attributes[name].values
     weights = {key: value.weight for key, value in values.items()} if own is None else own
     return [key for key in values if weights.get(key, 0.0) > 0]
 
 
-def _words(category: Category, spec: CatalogSpec, name: str | None) -> set[str]:
-    """The drawing words of those values; none where the category lacks the attribute."""
+def _possible_words(category: Category, spec: CatalogSpec, name: str | None) -> set[str]:
+    """Return the renderer's words for these values; empty where the category lacks the attribute."""
     if name is None:
         return set()
-    return {rendered_word(key, spec.attributes[name].values[key]) for key in _chosen(category, spec, name)}
+    return {rendered_word(key, spec.attributes[name].values[key]) for key in _possible_values(category, spec, name)}
 
 
-def _cut(at: list[object], cut: str, words: set[str], category: Category) -> Iterator[_Complaint]:
-    """A silhouette knows some words of a cut; `any` beside others would name a product by what is not seen."""
+def _check_cut(at: list[object], cut: str, words: set[str], category: Category) -> Iterator[_Problem]:
+    """Refuse words that the silhouette lacks, and `any` with others: a title would name a cut that is not visible."""
     known = cut_words(category.silhouette, cut)
     for word in sorted(words - {ANY, *known}):
-        yield at, f"a {category.silhouette} has no {cut} {word!r}", f"it draws {', '.join(known)}, or any"
+        yield at, f"a {category.silhouette} has no {cut} {word!r}", f"it has {', '.join(known)}, or any"
     if ANY in words and len(words) > 1:
-        yield at, f"'any' stands beside other words of {cut}", "give the words their weights, or leave `any` alone"
+        yield at, f"'any' is mixed with other words of {cut}", "give the words their weights, or use `any` alone"
 
 
-def _template(at: list[object], template: str, category: Category) -> Iterator[_Complaint]:
+def _check_template(at: list[object], template: str, category: Category) -> Iterator[_Problem]:
     slots = SLOT.findall(template)
     if template.count("{") != len(slots) or template.count("}") != len(slots):
-        yield at, f"{template!r} has a loose brace", "write slots as {material}"
+        yield at, f"{template!r} has an unmatched brace", "write slots as {material}"
     for slot in slots:
         if slot not in category.attributes:
             yield at, f"{template!r} names {slot!r}, which the category lacks", suggest(slot, category.attributes)
@@ -495,8 +499,8 @@ def _template(at: list[object], template: str, category: Category) -> Iterator[_
         yield at, f"{template!r} has no fixed word", "name the product, as in '{material} Coat'"
 
 
-def _extra(extra: Mapping[str, ExtraColumn], code_digits: int) -> Iterator[_Complaint]:
-    """Path inside the spec, problem and hint for everything about the columns that a JSON Schema cannot say."""
+def _check_extra(extra: Mapping[str, ExtraColumn], code_digits: int) -> Iterator[_Problem]:
+    """Find what types cannot express: names of other columns, and values that cannot be unique."""
     for name, column in extra.items():
         at: list[object] = ["extra", name]
         if name in schema("product")["properties"]:
@@ -515,8 +519,8 @@ def _extra(extra: Mapping[str, ExtraColumn], code_digits: int) -> Iterator[_Comp
             yield [*at, "unique"], problem, f"code_digits of at most {EAN_DIGITS}, or leave out `unique`"
 
 
-def _provenance(provenance: Provenance | None) -> Iterator[_Complaint]:
-    """A ledger that does not add up, or a claim without one."""
+def _check_provenance(provenance: Provenance | None) -> Iterator[_Problem]:
+    """Find a ledger that does not add up, or a privacy claim without one."""
     if provenance is None:
         return
     if not provenance.private:

@@ -1,8 +1,9 @@
-"""Which mix helps on which rows: evaluations of several models on several test sets as one table.
+"""Compare evaluations: two folders of the same rows, and a matrix of several training mixes on several test sets.
 
-Every model answers the same rows of a test set, so two mixes are compared pair by pair. The questions are fixed before
-anybody looks: on each source's rows, what does training on it bring at all, and what does every other mix bring beyond
-that?
+    comparison = compare(Path("results/base"), Path("results/tuned"), Path("results/comparison"))
+
+In a matrix every model answers the same rows of a test set, so two mixes are compared in pairs. The questions are fixed
+in advance: on each source's rows, what does training on it bring, and what does every other mix bring beyond that?
 """
 
 import dataclasses
@@ -48,12 +49,19 @@ from schemas.util.stats import holm
 
 
 def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
-    """The comparison of two finished evaluation folders, written to `out` with its page.
+    """Compare two finished evaluation folders and write `comparison.json` with its page to `out`.
 
-    Differences are computed anew from both prediction files and the shards (`data` says where they lie now, if they
-    moved), for every protocol that both models answered under. Other data, another way of evaluating, or another set of
-    (product, control) is a ToileError. An `out` that holds this comparison already is read back; one that holds
-    anything else is refused without `force`.
+    Differences are computed from both prediction files and the catalog, for every protocol that both models answered
+    under. An `out` that holds this comparison already is read back.
+
+    Args:
+        base: folder of the first evaluation.
+        tuned: folder of the second evaluation; differences are tuned - base.
+        out: folder of the comparison.
+        data: where the catalog is now, if it was moved.
+        force: replace another comparison in `out`.
+
+    Raises ToileError for other data, another way of evaluating, or another set of (product, control).
     """
     sides = (read_evaluation(base), read_evaluation(tuned))
     spec = refuse_unpaired(*sides)
@@ -87,7 +95,7 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
 
 
 def is_finished(out: Path, sides: Sequence[EvaluationFolder], *, force: bool) -> bool:
-    """True when `out` holds the comparison of exactly these predictions; any other contents are a ToileError."""
+    """Return True when `out` holds the comparison of exactly these predictions; other contents are a ToileError."""
     if not prepare_comparison(out, force=force):
         return False
     there = read_comparison(out)
@@ -99,10 +107,12 @@ def is_finished(out: Path, sides: Sequence[EvaluationFolder], *, force: bool) ->
 def _comparison_notes(base: Result, tuned: Result) -> tuple[str, ...]:
     names = sorted(set(base.versions) | set(tuned.versions))
     differing = [name for name in names if base.versions.get(name) != tuned.versions.get(name)]
-    told = [f"base and tuned were run with another {', '.join(differing)}"] if differing else []
+    differing_runs = [f"base and tuned were run with another {', '.join(differing)}"] if differing else []
     if (base.device, base.dtype) != (tuned.device, tuned.dtype):
-        told.append(f"base was run on {base.device} in {base.dtype}, tuned on {tuned.device} in {tuned.dtype}")
-    return tuple(dict.fromkeys([*base.notes, *tuned.notes, *told]))
+        differing_runs.append(
+            f"base was run on {base.device} in {base.dtype}, tuned on {tuned.device} in {tuned.dtype}"
+        )
+    return tuple(dict.fromkeys([*base.notes, *tuned.notes, *differing_runs]))
 
 
 def _side(side: EvaluationFolder, out: Path) -> Side:
@@ -124,7 +134,7 @@ MATRIX_METRICS = ("joint", "category", "title", "price", "reasoning")
 
 
 def matrix_questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:
-    """(test, before, after): base against training on the source, then that against every other mix."""
+    """Return (test, before, after): base against training on the source, then that against every other mix."""
     asked = []
     for test in sources:
         asked.append((test, BASE, test))
@@ -142,7 +152,10 @@ def build_matrix(
     num_steps: int,
     force: bool = False,
 ) -> Matrix:
-    """The matrix of finished evaluation folders by (mix, test), written to `out` with its page, beside comparisons."""
+    """Compare finished evaluation folders by (mix, test); write the matrix and its page to `out`.
+
+    `mixes` maps each mix to the weight of each source, `tests` each test set to its catalog.
+    """
     results = {place: read_result(folder) for place, folder in evaluated.items()}
     rows = headline_rows(next(iter(results.values())).counts)
     cells = [
@@ -191,14 +204,14 @@ def build_matrix(
 
 
 def _add_holm(contrasts: Sequence[Contrast]) -> list[Contrast]:
-    """With Holm's p over those that have one."""
+    """Add Holm's p over the contrasts that have a p."""
     tested = [place for place, contrast in enumerate(contrasts) if contrast.p is not None]
     adjusted = dict(zip(tested, holm([contrasts[place].p or 0.0 for place in tested]), strict=True))
     return [dataclasses.replace(each, p_holm=adjusted.get(place)) for place, each in enumerate(contrasts)]
 
 
 def _headline_score(result: Result, metric: str, rows: str) -> Score:
-    """Of all categories together, with the true image, under the headline protocol, which stands first."""
+    """Return the score of all categories, own image, headline protocol, which is the first one."""
     return next(score for score in result.scores if _is_headline(score, metric, rows))
 
 

@@ -1,10 +1,11 @@
-"""The leak overlap: which evaluated rows the model may have met in training, and how they are the same.
+"""Contamination check: which evaluated rows the model may have met in training, and in which way they are the same.
 
-Two things stand for training: the train split of the evaluated data, and `seen.parquet` of the adapter or of the model
-folder, which lists code, family and image hash of every row that `toile train` could draw. A row is touched when its
-code, its family or its image is there too; a title alone does not touch it, for shops sell many a `Cotton Shirt`.
+Evaluated rows are compared with the train split of their catalog, and with `seen.parquet` of the adapter or of the
+model folder, which lists code, family and image hash of every row that `toile train` could sample. A row is touched
+when its code, its family or its image occurs there too; a title alone does not touch it, because shops sell many a
+`Cotton Shirt`.
 
-A code of `seen.parquet` counts within its shop alone: generated catalogs of one seed share their codes, whatever they
+A code of `seen.parquet` counts within its shop only: generated catalogs of one seed share their codes, whatever they
 sell. The shop is the family's name without its last part, as `demo-0` of `demo-0-17`.
 """
 
@@ -53,25 +54,25 @@ _BITS_SET = np.array([number.bit_count() for number in range(1 << 16)], np.uint8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """One evaluated row and a row of training that is the same in one way."""
+    """One evaluated row and a training row that is the same in one way."""
 
     product_code: str
     source: str
     """train, adapter or model."""
     kind: str
     trained_code: str
-    """The first such row of training."""
+    """The first such training row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contamination:
-    """What was found."""
+    """What evaluated rows share with training."""
 
     leaks: tuple[Leak, ...]
     matches: tuple[Match, ...]
     """In the order of the leaks, then of the rows."""
     unknown: tuple[str, ...]
-    """Folders that toile trained or PEFT wrote and that do not say what they have seen."""
+    """Folders of toile or PEFT that do not say which rows they were trained on."""
 
     @property
     def touched(self) -> frozenset[str]:
@@ -79,20 +80,22 @@ class Contamination:
         return frozenset(match.product_code for match in self.matches if match.kind in TOUCHING)
 
     def seen(self, source: str) -> frozenset[str]:
-        """Codes of the rows that `adapter` or `model` was trained on."""
+        """Return codes of the rows that `adapter` or `model` was trained on."""
         return frozenset(match.product_code for match in self.matches if match.source == source)
 
 
-def find_contamination(rows: Rows, split: str, trained: Mapping[str, Path], *, quiet: bool = False) -> Contamination:
-    """Compare the evaluated rows with the train split of their folder and with what `trained` folders have seen.
+def find_contamination(
+    rows: Rows, split: str, trained: Mapping[str, Path], *, quiet: bool = False, max_decoded: int = MAX_DECODED
+) -> Contamination:
+    """Compare the evaluated rows with the train split of their catalog and with what `trained` folders have seen.
 
-    `trained` maps adapter and model to their folders. An evaluation of the train split is not compared with itself. A
-    damaged `seen.parquet` is a ToileError.
+    `trained` maps adapter and model to their folders. An evaluation of the train split is not compared with itself. At
+    most `max_decoded` train images are decoded. Raises ToileError for a damaged `seen.parquet`.
     """
     found: dict[tuple[str, str], dict[str, str]] = {}
     compared: dict[tuple[str, str], int] = {}
     if split != TRAIN:
-        _compare_with_train(rows, found, compared, quiet=quiet)
+        _compare_with_train(rows, found, compared, max_decoded, quiet=quiet)
     unknown = []
     for source, folder in trained.items():
         if (folder / SEEN).is_file():
@@ -121,7 +124,7 @@ def find_contamination(rows: Rows, split: str, trained: Mapping[str, Path], *, q
 
 
 def refuse_seen(leaks: Sequence[Leak], num_rows: int, trained: Mapping[str, Path]) -> None:
-    """ToileError when a model would be tested on what it was trained on."""
+    """Raise a ToileError where a model would be tested on what it was trained on."""
     for source, folder in trained.items():
         same = {leak.kind: leak.rows for leak in leaks if leak.source == source and leak.rows}
         if same:
@@ -131,14 +134,14 @@ def refuse_seen(leaks: Sequence[Leak], num_rows: int, trained: Mapping[str, Path
             raise ToileError(
                 str(folder),
                 f"was trained on {number} rows to evaluate ({listed})",
-                "evaluate other rows (--split test, or another --data); --allow-seen does it all the same and says so",
+                "evaluate other rows (--split test, or another --data); --allow-seen evaluates them with a note",
             )
 
 
 def contamination_notes(
     overlap: Contamination, num_rows: int, trained: Mapping[str, Path], server: str | None = None
 ) -> tuple[str, ...]:
-    """What a reader must know of the rows' past."""
+    """Return what a reader must know about rows that training has met."""
     found = [
         f"{folder} was trained on {len(overlap.seen(source))} of the {num_rows} rows (--allow-seen)"
         for source, folder in trained.items()
@@ -146,27 +149,32 @@ def contamination_notes(
     ]
     if overlap.touched:
         found.append(
-            f"training touched {len(overlap.touched)} of {num_rows} rows ({LEAKS}); clean rows are scored apart"
+            f"training touched {len(overlap.touched)} of {num_rows} rows ({LEAKS}); clean rows are scored separately"
         )
     silent = (*overlap.unknown, *([server] if server else []))
     return (*found, *(f"{one} does not say which rows it was trained on" for one in silent))
 
 
 def write_matches(out: Path, overlap: Contamination) -> None:
-    """`leaks.jsonl`: one line a match; no file where there is none."""
+    """Write `leaks.jsonl`, one line per match; no file where there is none."""
     (out / LEAKS).unlink(missing_ok=True)
     if overlap.matches:
         write_text(out / LEAKS, "".join(json.dumps(asdict(match)) + "\n" for match in overlap.matches))
 
 
 def difference_hash(image: Image.Image) -> int:
-    """64 bits: where brightness grows from one of 9 x 8 cells to its right neighbour (the `dHash` of image search)."""
+    """Return 64 bits: where brightness grows from one of 9 x 8 cells to its right neighbour (dHash of image search)."""
     cells = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BOX))
     return int.from_bytes(np.packbits(cells[:, 1:] > cells[:, :-1]).tobytes(), "big")
 
 
 def _compare_with_train(
-    rows: Rows, found: dict[tuple[str, str], dict[str, str]], compared: dict[tuple[str, str], int], *, quiet: bool
+    rows: Rows,
+    found: dict[tuple[str, str], dict[str, str]],
+    compared: dict[tuple[str, str], int],
+    max_decoded: int,
+    *,
+    quiet: bool,
 ) -> None:
     ours: dict[tuple[str, str | bytes], list[str]] = defaultdict(list)
     hashes: dict[str, int] = {}
@@ -180,11 +188,11 @@ def _compare_with_train(
     with progress_bar("comparing with train rows", total, quiet=quiet) as advance:
         for product in read(rows.folder, split=TRAIN, columns=("title", "image")):
             keys = list(_text_keys(product))
-            if product.image and _is_sampled(product.product_code, MAX_DECODED, total):
+            if product.image and _is_sampled(product.product_code, max_decoded, total):
                 try:
                     pixels, of_images[product.product_code] = _pixel_keys(product, rows.folder)
                 except ToileError:
-                    pixels = []  # a broken train image taught nothing; `compared` does not count it
+                    pixels = []  # `compared` does not count a broken train image
                 keys += pixels
             for key in keys:
                 number[key[0]] += 1
@@ -218,7 +226,7 @@ def _compare_with_seen(
     number = dict.fromkeys(IN_SEEN, 0)
     for batch in _read_seen(path, tuple(columns)):
         for kind, name in zip(IN_SEEN, ("product_code", "family", "picture_sha256"), strict=True):
-            number[kind] += batch.num_rows - batch[name].null_count  # an image drawn while training has no hash
+            number[kind] += batch.num_rows - batch[name].null_count  # an image rendered while training has no hash
         isin = [pc.is_in(batch[name], value_set=values) for name, values in columns.items()]
         for row in batch.filter(pc.or_(pc.or_(isin[0], isin[1]), isin[2])).to_pylist():
             code = row["product_code"]
@@ -255,14 +263,14 @@ def _text_keys(product: Product) -> Iterator[tuple[str, str | bytes]]:
 
 
 def _pixel_keys(product: Product, folder: Path) -> tuple[list[tuple[str, str | bytes]], int]:
-    """The hash of the pixels, and the difference hash."""
+    """Return the hash of the pixels, and the difference hash."""
     image = decode_image(product, folder)
     pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).digest()
     return [("pixels", pixels)], difference_hash(image)
 
 
 def _is_sampled(code: str, most: int, total: int) -> bool:
-    """Whether a row is among the `most` of `total` (more or less) whose hash comes first."""
+    """Return whether a row is among the `most` of about `total` rows whose hash comes first."""
     if total <= most:
         return True
     head = hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()[:8]
@@ -270,7 +278,7 @@ def _is_sampled(code: str, most: int, total: int) -> bool:
 
 
 def _find_look_alikes(ours: Mapping[str, int], trained: Mapping[str, int]) -> dict[str, str]:
-    """Each evaluated code with the first nearest train code, where that is near enough."""
+    """Return each evaluated code with the first nearest train code, where that is near enough."""
     if not trained:
         return {}
     codes = list(trained)

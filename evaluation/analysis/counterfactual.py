@@ -1,6 +1,11 @@
-"""The page of a counterfactual run: the table, and some pairs of images with both answers.
+"""Counterfactual images: how answers move when one attribute of a product is rendered with another value.
 
-As every page here it is one file that refers to nothing outside, runs no script, and escapes what it shows.
+    evaluate_counterfactuals(local_model("tiny"), data, out, EvaluationSpec(controls=(), limit=50))
+
+A model that reads the material from the image moves its price with the material. One that has learnt what usually
+occurs together may move its category with the colour or the background. Pairs of one product family are correlated, so
+every interval is by families. Answers use the same log and batches as an evaluation, a changed image under the code of
+its product, a slash and the attribute, so a killed run continues.
 """
 
 import base64
@@ -20,7 +25,7 @@ from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.metrics.titles import SLOTS
 from evaluation.models.base import ModelUnderTest
 from evaluation.protocols.generate import predict
-from evaluation.report.page import embedded, page_templates
+from evaluation.report.page import FILTERS, TEMPLATES
 from evaluation.rows import Rows, decode_image, read_rows, train_rows
 from evaluation.run_dir import INPUTS, PACKAGES, REPORT, prepare, run_inputs, write_text
 from evaluation.stats.intervals import NOTHING, Estimate, Families, Values, factorize, median, rate
@@ -46,17 +51,19 @@ from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar
+from schemas.util.html import embed_json, render_page
 
 _ROUNDING = 1e-9
 COUNTERFACTUAL_METHODS: Mapping[str, str] = {
-    "pairs": "a test product drawn as it is and once more with one attribute changed to a value that the catalog spec "
-    "allows beside its others, each likely alike; all other draws of the image are the same, and what the renderer "
-    "derives from the attribute follows it (a lining and a check take their second colours from the colour). nuisance: "
+    "pairs": "a test product rendered as it is and again with one attribute changed to a value that the catalog spec "
+    "allows with its others, all equally likely; all other random choices of the image are the same, and what "
+    "the renderer derives from the attribute follows it (a lining and a check take their second colours from the "
+    "colour). nuisance: "
     "another camera, light, folds and background. Asked under the protocol generate",
     "expected": "ln of the ratio of the spec's price factors",
     "unread": "share of pairs where one of the two answers lacks a category or a readable price; such a pair counts as "
     "neither moved nor unmoved in the figure that lacks something",
-    "category_moved": "share of pairs whose two answered categories differ, spelling apart",
+    "category_moved": "share of pairs whose two answered categories differ, not counting spelling",
     "direction": "of pairs whose legal price should move: share whose answered price moved the same way; an unmoved "
     "price has not",
     "slope": "sum of (answered * expected) over sum of expected^2, both changes of ln price, over pairs where a change "
@@ -71,7 +78,7 @@ COUNTERFACTUAL_METHODS: Mapping[str, str] = {
 
 
 def make_pair(change: Change, before: Outcome, after: Outcome) -> Pair:
-    """What the answers to a product and to its change say of each other."""
+    """Compare the answers to a product and to its change."""
     answered = None
     if before.answer.price is not None and after.answer.price is not None:
         answered = math.log(after.answer.price / before.answer.price)
@@ -93,13 +100,13 @@ def make_pair(change: Change, before: Outcome, after: Outcome) -> Pair:
 
 
 def compute_sensitivities(pairs: Sequence[Pair], spec: EvaluationSpec) -> tuple[Sensitivity, ...]:
-    """One row for each attribute, in the order in which they first appear."""
+    """Return one row per attribute, in the order in which they first appear."""
     attributes = dict.fromkeys(pair.attribute for pair in pairs)
     return tuple(compute_sensitivity([pair for pair in pairs if pair.attribute == name], spec) for name in attributes)
 
 
 def compute_sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitivity:
-    """The row of one attribute; `pairs` are its own, at least one."""
+    """Return the row of one attribute; `pairs` are its own, at least one."""
     moved = [pair for pair in pairs if pair.category_moved is not None]
     priced = [pair for pair in pairs if pair.answered_log_change is not None]
     stepping = [pair for pair in priced if pair.steps]
@@ -128,7 +135,7 @@ def compute_sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitiv
 
 
 def weighted_slope(answered: Values, expected: Values) -> Weighted:
-    """Least squares of answered on expected change through the origin; NaN where nothing is expected."""
+    """Return least squares of answered on expected change through the origin; NaN where nothing is expected."""
     products, squares = answered * expected, expected**2
 
     def figure(weights: Values) -> Values:
@@ -179,7 +186,7 @@ def _figure(estimate: Estimate) -> Figure:
 
 
 def _sentences(attribute: str, num_pairs: int, row: Mapping[str, Figure], tolerance: float) -> tuple[str, ...]:
-    """What may be said: of each figure, or that there are too few pairs for it."""
+    """Return one sentence per figure, or that there are too few pairs for it."""
     if num_pairs < MIN_PAIRS:
         return (f"{attribute}: {num_pairs} pairs are too few to say anything ({MIN_PAIRS} needed)",)
     said = [_category_sentence(attribute, row["category_moved"])]
@@ -248,8 +255,18 @@ def evaluate_counterfactuals(
 ) -> Counterfactual:
     """Ask about products of `spec.split` as they are and changed, and write table and page to `out`.
 
-    An unfinished run of the same inputs is continued, a finished one read back. Raises ToileError, before the model is
-    loaded, where no row can be redrawn or `out` holds something else.
+    An unfinished run of the same inputs continues, a finished one is read back.
+
+    Args:
+        model: the model to ask; see `evaluation.models`.
+        data: a catalog made by `toile generate`.
+        out: folder of the run.
+        spec: protocol generate, no controls.
+        redraw: renders a product and its changes; by the catalog's own spec when None.
+        force: replace an earlier run in `out`.
+        quiet: show no progress.
+
+    Raises ToileError, before the model is loaded, where no row can be rendered or `out` holds something else.
     """
     from generator.sampling.counterfactuals import make_renderer
 
@@ -265,7 +282,7 @@ def evaluate_counterfactuals(
     redrawn = _render_variants(rows, redraw, quiet=quiet)
     shown = _as_rows(rows, redrawn)
     predictions = predict(
-        model.load(), shown, out / PREDICTIONS, spec, quiet=quiet, what="answering about redrawn images"
+        model.load(), shown, out / PREDICTIONS, spec, quiet=quiet, what="answering about rendered images"
     )
     categories = [row.category3_code for row in train_rows(data) if row.category3_code]
     scored = score_answers(shown.products, predictions, spec, categories)
@@ -293,7 +310,7 @@ def evaluate_counterfactuals(
 
 
 def summarize(record: Counterfactual) -> dict[str, object]:
-    """Small enough for one line: {"material": {"pairs": 50, "slope": [value, low, high], ...}, ...}."""
+    """Return the figures for one line of JSON: {"material": {"pairs": 50, "slope": [value, low, high], ...}, ...}."""
     return {
         row.attribute: {
             "pairs": row.pairs,
@@ -305,7 +322,7 @@ def summarize(record: Counterfactual) -> dict[str, object]:
 
 
 def _is_finished(out: Path, *, force: bool) -> bool:
-    """Whether `out` holds a finished run; under `force` what one has left is removed. An evaluation is refused."""
+    """Return whether `out` holds a finished run; `force` removes its files. Raises ToileError for an evaluation."""
     if (out / RESULT).is_file():
         raise ToileError(str(out), "holds an evaluation", "choose a new folder")
     finished = (out / COUNTERFACTUAL).is_file() and (out / INPUTS).is_file()
@@ -316,16 +333,16 @@ def _is_finished(out: Path, *, force: bool) -> bool:
 
 
 def _render_variants(rows: Rows, redraw: Redraw, *, quiet: bool) -> list[Redrawn]:
-    """Every row whose leaf an image can tell, as it is and changed."""
+    """Render every visually identifiable row as it is and changed."""
     products = [product for product in rows.products if product.inferable]
     if not products:
         raise ToileError(
             str(rows.folder),
-            f"no row of the test split can be redrawn: {rows.num_rows} rows, {len(rows.products)} of them complete",
-            "make more products; rows need a category of their own, title, price and image",
+            f"no row of the test split can be rendered: {rows.num_rows} rows, {len(rows.products)} of them complete",
+            "generate more products; rows need a category of their own, title, price and image",
         )
     found = []
-    with progress_bar("redrawing", len(products), quiet=quiet) as advance:
+    with progress_bar("rendering", len(products), quiet=quiet) as advance:
         for product in products:
             found.append(redraw(product))
             advance(1)
@@ -333,7 +350,7 @@ def _render_variants(rows: Rows, redraw: Redraw, *, quiet: bool) -> list[Redrawn
 
 
 def _as_rows(rows: Rows, redrawn: Sequence[Redrawn]) -> Rows:
-    """Originals and changes as rows to ask about, each original before its changes."""
+    """Return originals and changes as rows to ask about, each original before its changes."""
     products = [
         product for each in redrawn for product in (each.original, *(change.product for change in each.changes))
     ]
@@ -346,18 +363,18 @@ def _answered_change(change: Change, original: Product, answers: dict[str, Outco
 
 
 def _notes(rows: Rows, redrawn: Sequence[Redrawn], spec: EvaluationSpec) -> tuple[str, ...]:
-    """What a reader must know before believing the figures."""
+    """Return what a reader must know before the figures are believed."""
     found = []
     if len(rows.products) < rows.num_rows:
-        found.append(f"{len(rows.products)} of {rows.num_rows} rows, drawn by seed {spec.seed} (--limit)")
+        found.append(f"{len(rows.products)} of {rows.num_rows} rows, sampled with seed {spec.seed} (--limit)")
     if len(redrawn) < len(rows.products):
         missing = f"{len(rows.products) - len(redrawn)} of {len(rows.products)} rows"
-        found.append(f"{missing} were left out, for they stand under a navigation label, which no picture can tell")
+        found.append(f"{missing} were left out: they are under a navigation label, which no image shows")
     others = sum(not each.as_stored for each in redrawn)
     if others:
         found.append(
-            f"{others} images drawn now differ from those in the shards, which other versions drew; both images of "
-            "every pair were drawn now"
+            f"{others} images rendered now differ from those in the catalog, which other versions rendered; both "
+            "images of every pair were rendered now"
         )
     return tuple(found)
 
@@ -368,7 +385,7 @@ IMAGE_PX = 224
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardSide:
-    """One image and what was said about it."""
+    """One image and what was answered to it."""
 
     image: str
     """A data URI."""
@@ -387,14 +404,16 @@ class Card:
 def render_counterfactual_page(
     record: Counterfactual, answers: Mapping[str, Outcome], images: Mapping[str, bytes]
 ) -> str:
-    """The page; `answers` and `images` (files) are by product code, those of changes by their own."""
-    environment = page_templates()
-    page = environment.get_template("counterfactual.html.j2")
-    return page.render(
+    """Return the page; `answers` and `images` (files) are by product code, those of changes by their own."""
+    return render_page(
+        TEMPLATES,
+        "counterfactual.html.j2",
+        styles=("report.css.j2", "counterfactual.css.j2"),
+        filters=FILTERS,
         record=record,
         spec=record.inputs.spec,
         cards=[_card(pair, answers, images) for pair in sample_pairs(record.pairs)],
-        document=embedded(document_of(record)),
+        document=embed_json(document_of(record)),
         change=_format_change,
         number=_format_number,
         least=MIN_PAIRS,
@@ -402,7 +421,7 @@ def render_counterfactual_page(
 
 
 def sample_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """A dozen pairs, drawn by a hash: every attribute in turn, no product twice while there are others."""
+    """Select a dozen pairs by a hash: every attribute in turn, no product twice while there are others."""
     waiting: dict[str, list[Pair]] = {}
     for pair in sorted(pairs, key=lambda pair: _sample_key(pair)):
         waiting.setdefault(pair.attribute, []).append(pair)
@@ -438,7 +457,7 @@ def _thumbnail_uri(encoded: bytes) -> str:
 
 
 def _format_change(log_change: float | None) -> str:
-    """A change of ln price as people say it: +60 %."""
+    """Return a change of ln price in percent: +60 %."""
     if log_change is None:
         return "no price to compare"
     return f"{100 * math.expm1(min(log_change, 50.0)):+.0f}\u202f%".replace("-", "\u2212")

@@ -1,4 +1,9 @@
-"""All that is asked of a model in one evaluation: a prompt chosen where that is wanted, then the rows."""
+"""Everything that a model is asked in one evaluation: choose a prompt where that is wanted, then ask about the rows.
+
+The prompt of a model is chosen on validation rows; test rows are not used for the choice. A model that needs
+instructions is asked with them, one that has learnt the bare question without. Comparing each model under its own best
+prompt gives the gain of training without the gain of the answer form.
+"""
 
 import hashlib
 import itertools
@@ -21,7 +26,7 @@ from evaluation.protocols.protocols import (
     needs_dataset_stats,
 )
 from evaluation.rows import Rows, decode_image, read_rows
-from evaluation.run_dir import ALONE, Ranks
+from finetune.distributed import Ranks
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
@@ -33,13 +38,13 @@ VALIDATION = "validation"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The prompt that did best on validation rows, and what it was chosen by."""
+    """The prompt that did best on validation rows, and the rows it was chosen on."""
 
     protocol: str
     products: tuple[Product, ...]
-    """The validation rows, images and all."""
+    """The validation rows with their images."""
     predictions: tuple[Prediction, ...]
-    """Theirs, under every free-text protocol; of split validation."""
+    """About these rows, under every free-text protocol; of split validation."""
 
 
 def choose_prompt(
@@ -49,13 +54,13 @@ def choose_prompt(
     spec: EvaluationSpec,
     dataset_stats: DatasetStats,
     *,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = Ranks(),
     quiet: bool = False,
 ) -> Choice:
-    """Ask every free-text protocol of up to `validation_limit` validation rows; the highest reasoning score wins.
+    """Ask every free-text protocol about up to `validation_limit` validation rows; the highest mean accuracy wins.
 
-    That is the mean over rows of the share of category, title and price that are right; the earlier protocol where two
-    are equal. Rows that share a code or a family with `rows` or with an example are left out.
+    Mean accuracy is the mean over rows of the share of category, title and price that are right; the earlier protocol
+    wins a tie. Rows that share a code or a family with `rows` or with an example are left out.
     """
     if spec.split == VALIDATION:
         raise ToileError(
@@ -78,8 +83,8 @@ def choose_prompt(
     if not products:
         raise ToileError(
             str(rows.folder),
-            f"has no validation row to choose a prompt by: {found.num_rows} rows, {len(found.skipped)} skipped",
-            "name the protocol instead, or make more rows",
+            f"has no validation row to choose a prompt on: {found.num_rows} rows, {len(found.skipped)} skipped",
+            "name the protocol instead, or generate more rows",
         )
     chosen_by = replace(found, products=products)
     predictions = predict(
@@ -98,14 +103,14 @@ def _num_right(
     spec: EvaluationSpec,
     dataset_stats: DatasetStats,
 ) -> int:
-    """How many categories, titles and prices are right; every protocol was asked of the same rows."""
+    """Count the right categories, titles and prices; every protocol was asked about the same rows."""
     answers = [prediction for prediction in predictions if prediction.protocol == protocol]
     scored = score_answers(products, answers, spec, dataset_stats.categories)
     return sum(outcome.right(field) for outcome in scored for field in FIELDS)
 
 
 MAX_IDS_SHOWN = 256
-"""Of the first question of a protocol."""
+"""Token ids of the first question of a protocol that a result lists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +129,7 @@ class Answers:
 
     @property
     def methods(self) -> dict[str, str]:
-        """How was asked, by protocol, and how the prompt was chosen."""
+        """How the model was asked, by protocol, and how the prompt was chosen."""
         asked = (*self.spec.protocols, *(FREE_TEXT_PROTOCOLS if self.choice else ()))
         chosen = {"chosen": CHOICE_METHOD} if self.choice else {}
         return {protocol: text for protocol, text in PROTOCOL_METHODS.items() if protocol in asked} | chosen
@@ -136,10 +141,10 @@ def answer(
     path: Path,
     spec: EvaluationSpec,
     *,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = Ranks(),
     quiet: bool = False,
 ) -> Answers:
-    """Ask everything that `spec` says, writing each answer to `path`; what is there already is not asked again.
+    """Ask everything that `spec` says and append each answer to `path`; what is there already is not asked again.
 
     Raises ToileError before anything runs where model or data cannot serve one of the protocols.
     """
@@ -169,7 +174,7 @@ def record_prompts(
     spec: EvaluationSpec,
     dataset_stats: DatasetStats | None,
 ) -> tuple[Prompt, ...]:
-    """For each protocol the question about the first row, with its own image."""
+    """Return for each protocol the question about the first row, with its own image."""
     first = rows.products[0]
     found = []
     for protocol in spec.protocols:
@@ -199,11 +204,11 @@ def _price_notes(spec: EvaluationSpec, dataset_stats: DatasetStats | None) -> tu
     ):
         return ()
     points = len(dataset_stats.price_points)
-    return (f"price weighs {points} of the {dataset_stats.num_prices} distinct prices of the train rows",)
+    return (f"protocol price uses {points} of the {dataset_stats.num_prices} distinct prices of the train rows",)
 
 
 def _collapse_image_positions(ids: Sequence[int]) -> list[int]:
-    """Every run of one and the same negative id shrunk to a single one."""
+    """Replace every run of one negative id by a single one."""
     return [
         token for value, run in itertools.groupby(ids) for token in (itertools.islice(run, 1) if value < 0 else run)
     ]

@@ -1,9 +1,15 @@
-"""From rows to predictions: every image is put before the model once, under every protocol.
+"""From rows to predictions: every image is shown to the model once under every protocol; controls without evidence.
+
+A control replaces the image: `blank` is one colour, `shuffled` is another product's image, `shuffled_in_category` is
+another image of the same category. A model that reads images loses its score on the first two. One that guesses from
+frequencies keeps it. With another image of the same category it keeps what follows from the category alone.
 
 The question of a protocol is the same for every product and decoding is greedy, so an answer belongs to an image: the
-answer to a shuffled image is the answer that the image got as a product's own, and blank images of one size share
-theirs. Controls therefore cost next to nothing. Batches are cut from the full list, whatever is done already, so a run
-that was killed and continued writes the same lines as one that was not.
+answer under `shuffled` is the answer that the image got as a product's own, and blank images of one size share one
+answer. Controls therefore cost almost nothing. Batches are formed from the full list, whatever is done already, so a
+run that was killed and continued writes the same lines as one that was not.
+
+To add a control: its name in `schemas.evaluation`, its images in `_plan_questions`.
 """
 
 from collections import defaultdict
@@ -20,7 +26,8 @@ from evaluation.models.base import ShapedModel, VisionModel
 from evaluation.protocols.inference import ProtocolRunner, Reply
 from evaluation.protocols.protocols import check_model_supports, needs_dataset_stats
 from evaluation.rows import Rows, decode_image
-from evaluation.run_dir import ALONE, Key, Ranks, merge_rank_files, rank_file, rank_files
+from evaluation.run_dir import Key, merge_rank_files, rank_file, rank_files
+from finetune.distributed import Ranks
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
 from schemas.product import Product
@@ -28,19 +35,19 @@ from schemas.util.console import progress_bar
 
 
 def blank_image(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
-    """One colour over the size of the true image, so the model spends the same number of image tokens."""
+    """Return an image of one colour and the size of the true image, so that it has as many image tokens."""
     return Image.new("RGB", size, colour)
 
 
 def shuffled_pairs(products: Sequence[Product], seed: int, within_category: bool = False) -> dict[str, str]:
-    """For each product code the code whose image is shown instead: everybody gives and gets one image.
+    """Return for each product code the code whose image is shown instead; every image is given and received once.
 
-    Families stand in a row in random order and everybody takes the image as many places further as the largest
-    family is long, so nobody sees its own family while that family is at most half of all rows; otherwise nobody sees
-    its own image. A single row has no partner: the result is empty.
+    Families are in random order and every row takes the image as many places further as the largest family is long. So
+    no row sees its own family while that family is at most half of all rows; otherwise no row sees its own image. A
+    single row has no partner: the result is empty.
 
-    Within categories the same is done in each category by itself, except that nobody ever sees its own family: where
-    one is more than half of the category, some images are shown twice, and a category of one family is left out.
+    Within categories the same is done in each category, except that no row ever sees its own family: where one is more
+    than half of the category, some images are shown twice, and a category of one family is left out.
     """
     if not within_category:
         return _rotate_images(products, seed) if len(products) > 1 else {}
@@ -68,7 +75,7 @@ def _rotate_images(products: Sequence[Product], seed: int | list[int]) -> dict[s
 
 
 def _borrow_images(products: Sequence[Product]) -> dict[str, str]:
-    """Each family goes round the images of the other families."""
+    """Assign to each family the images of the other families in turn."""
     row = sorted(products, key=lambda product: product.product_code)
     found: dict[str, str] = {}
     for family in sorted({product.family for product in row}):
@@ -83,7 +90,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _ShownImage:
-    """What is put before the model: a product's own image, or a blank one of a size."""
+    """What the model sees: a product's own image, or a blank one of a size."""
 
     code: str | None
     size: tuple[int, int]
@@ -109,22 +116,23 @@ def predict(
     spec: EvaluationSpec,
     *,
     dataset_stats: DatasetStats | None = None,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = Ranks(),
     quiet: bool = False,
     what: str = "answering rows",
 ) -> list[Prediction]:
-    """The model's answers to `rows` under every protocol and control of `spec`, appended to `path` as they come.
+    """Return the model's answers to `rows` under every protocol and control of `spec`, appended to `path` as they come.
 
-    Lines that are there already are kept and not asked again. Returned in the order of protocols, controls, rows.
-    `facts` are read from the shards where they are needed and not given. Several processes share the batches, and all
-    return everything. Raises ToileError, before anything runs, for a protocol that the model or the data cannot serve.
+    Lines that exist already are kept and not asked again. Answers are returned in the order of protocols, controls,
+    rows. `dataset_stats` are read from the catalog where they are needed and not given. Several processes share the
+    batches, and all return everything. Raises ToileError, before anything runs, for a protocol that model or data
+    cannot serve.
     """
     check_model_supports(model, spec)
     if dataset_stats is None and needs_dataset_stats(spec.protocols):
         dataset_stats = read_dataset_stats(rows.folder, spec)
     if dataset_stats is not None:
         check_supported(dataset_stats, spec.protocols, rows.folder)
-    asker = ProtocolRunner(model, spec, dataset_stats)
+    runner = ProtocolRunner(model, spec, dataset_stats)
     questions = _plan_questions(rows, spec)
     products = {product.product_code: product for product in rows.products}
     batches = list(_make_batches(questions, model, spec))
@@ -132,19 +140,19 @@ def predict(
     _merge_rank_predictions(path, order, ranks)
     found = read_predictions(path)
     done = {prediction.key for prediction in found}
-    mine = [batch for number, batch in enumerate(batches) if ranks.mine(number)]
+    mine = [batch for number, batch in enumerate(batches) if ranks.owns_batch(number)]
     still_open = [batch for batch in mine if not done.issuperset(_batch_keys(batch, questions, spec))]
     total, waiting = (sum(len(batch.images) for batch in some) for some in (mine, still_open))
     with progress_bar(f"{what}: {', '.join(spec.protocols)}", total, done=total - waiting, quiet=quiet) as advance:
         for batch in still_open:
-            drawn = [
+            shown = [
                 decode_image(products[image.code], rows.folder)
                 if image.code
                 else blank_image(image.size, rows.mean_colour)
                 for image in batch.images
             ]
             shows_product = [image.code is not None for image in batch.images]
-            replies = asker.replies(drawn, shows_product, blank_image(batch.shape[1:], rows.mean_colour))
+            replies = runner.replies(shown, shows_product, blank_image(batch.shape[1:], rows.mean_colour))
             lines = [line for line in _batch_predictions(batch, replies, questions) if line.key not in done]
             append_predictions(path if ranks.size == 1 else rank_file(path, ranks.rank), lines)
             found += lines
@@ -154,9 +162,9 @@ def predict(
 
 
 def _merge_rank_predictions(path: Path, order: Sequence[Key], ranks: Ranks, *, sort: bool = False) -> None:
-    """What several processes have written, now or in an earlier start, goes into `path`, as if one had written it.
+    """Merge what several processes have written, now or earlier, into `path`, as if one had written it.
 
-    `sort` when an earlier start may have left holes that later lines stand behind.
+    `sort` when an earlier start may have left gaps before later lines.
     """
     ranks.wait()
     if ranks.first and (sort or rank_files(path)):
@@ -169,7 +177,7 @@ def _merge_rank_predictions(path: Path, order: Sequence[Key], ranks: Ranks, *, s
 def sort_predictions(
     predictions: Sequence[Prediction], products: Sequence[Product], spec: EvaluationSpec
 ) -> list[Prediction]:
-    """Those about these products under the protocols and controls of `spec`, in its order, then that of the rows."""
+    """Return predictions about these products in the order of `spec`'s protocols and controls, then of the rows."""
     found = {prediction.key: prediction for prediction in predictions}
     keys = (
         (product.product_code, protocol, control)
@@ -181,7 +189,7 @@ def sort_predictions(
 
 
 def _plan_questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
-    """Which products are asked about before which image."""
+    """Return for each image the products and controls that it is shown for."""
     partner = {}
     if "shuffled" in spec.controls:
         partner["shuffled"] = shuffled_pairs(rows.products, spec.seed)
@@ -201,9 +209,9 @@ def _plan_questions(rows: Rows, spec: EvaluationSpec) -> _Questions:
 
 
 def _make_batches(questions: _Questions, model: VisionModel, spec: EvaluationSpec) -> Iterator[_Batch]:
-    """Images of one shape together, the largest shapes first.
+    """Group images of one shape, the largest shapes first.
 
-    So a batch needs no padding but for the text, and memory that does not suffice shows in the first batch.
+    So a batch needs padding for text only, and too little memory shows in the first batch.
     """
     shape_of = _shape_function(model)
     by_shape: dict[Shape, list[_ShownImage]] = {}
@@ -216,14 +224,14 @@ def _make_batches(questions: _Questions, model: VisionModel, spec: EvaluationSpe
 
 
 def _shape_function(model: VisionModel) -> Callable[[tuple[int, int]], Shape]:
-    """The model's own notion of the shape of an image, or its size, the number of pixels first."""
+    """Return the model's own function from image size to shape, or (pixels, width, height)."""
     if isinstance(model, ShapedModel):
         return model.shape
     return lambda size: (size[0] * size[1], *size)
 
 
 def _batch_keys(batch: _Batch, questions: _Questions, spec: EvaluationSpec) -> Iterator[Key]:
-    """The lines of a batch in the order in which they are written."""
+    """Yield the keys of a batch in the order in which its lines are written."""
     for protocol in spec.protocols:
         for image in batch.images:
             for product, control in questions[image]:

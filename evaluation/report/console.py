@@ -1,4 +1,8 @@
-"""Results in the terminal: one row a category, every figure with its interval."""
+"""Results for terminals and CI: tables on stdout, thresholds (`--fail-under`), summaries as JSON, Markdown, JUnit.
+
+A JUnit summary has one test case per threshold, failed where the figure is below, and one that says whether the model
+uses the image.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -31,30 +35,30 @@ from schemas.util.console import strip_control_chars
 from schemas.util.files import storage_errors
 
 
-def check_thresholds(floors: Mapping[str, float], spec: EvaluationSpec) -> None:
-    """ToileError for a figure that the headline protocol does not have: before the model has spent an hour."""
+def check_thresholds(thresholds: Mapping[str, float], spec: EvaluationSpec) -> None:
+    """Raise a ToileError for a metric that the headline protocol does not have, before the model runs."""
     names = {*metric_names(spec.protocol, "none"), *(f"{name}_macro" for name in HEADLINE)}
-    for metric in floors:
+    for metric in thresholds:
         if metric not in names:
             problem = f"the protocol {spec.protocol} has no figure {metric!r}"
             raise ToileError("--fail-under", problem, suggest(metric, names))
 
 
-def enforce_thresholds(floors: Mapping[str, float], result: Result, out: Path) -> None:
-    """ToileError when a figure of the headline protocol on all rows, with their own images, is below its floor."""
-    below = find_below_thresholds(floors, result)
+def enforce_thresholds(thresholds: Mapping[str, float], result: Result, out: Path) -> None:
+    """Raise a ToileError when a headline figure on all rows, with their own images, is below its threshold."""
+    below = find_below_thresholds(thresholds, result)
     if below:
         raise ToileError(str(out), "; ".join(below), "--fail-under asks for more; the result itself is complete")
 
 
-def find_below_thresholds(floors: Mapping[str, float], result: Result) -> list[str]:
-    """One sentence a floor that is not held; a figure without a value is below every floor."""
+def find_below_thresholds(thresholds: Mapping[str, float], result: Result) -> list[str]:
+    """Return one sentence per threshold that is not reached; a figure without a value reaches none."""
     figures = {score.metric: score for score in result.scores if _is_headline(score, result.inputs.spec)}
     below = []
-    for metric, floor in floors.items():
+    for metric, threshold in thresholds.items():
         value, n = figures[metric].value, figures[metric].n
-        if value is None or value < floor:
-            below.append(f"{metric} is {'without value' if value is None else value} on {n} rows, below {floor:g}")
+        if value is None or value < threshold:
+            below.append(f"{metric} is {'without value' if value is None else value} on {n} rows, below {threshold:g}")
     return below
 
 
@@ -68,19 +72,19 @@ SUMMARY_METRICS = ("joint", "category", "title", "price", "reasoning")
 
 
 def check_suffix(path: Path) -> None:
-    """ToileError for a file whose ending names no kind of summary."""
+    """Raise a ToileError for a file whose suffix names no kind of summary."""
     if path.suffix not in SUMMARY_SUFFIXES:
         raise ToileError(str(path), "names no kind of summary", f"end it in {', '.join(SUMMARY_SUFFIXES)}")
 
 
-def write_summary(folder: Path, path: Path, floors: Mapping[str, float]) -> None:
-    """The summary of a finished evaluation or comparison folder, in the form that the ending of `path` names."""
+def write_summary(folder: Path, path: Path, thresholds: Mapping[str, float]) -> None:
+    """Write the summary of a finished evaluation or comparison folder in the form that the suffix of `path` names."""
     check_suffix(path)
     record = read_comparison(folder) if (folder / COMPARISON).is_file() else read_result(folder)
-    below = find_below_thresholds(floors, record) if isinstance(record, Result) else []
-    if floors and not isinstance(record, Result):
-        raise ToileError(str(folder), "is a comparison, which has no floors", "leave out --fail-under")
-    text = {".json": _json, ".md": _markdown, ".xml": _junit}[path.suffix](record, floors, below)
+    below = find_below_thresholds(thresholds, record) if isinstance(record, Result) else []
+    if thresholds and not isinstance(record, Result):
+        raise ToileError(str(folder), "is a comparison, which has no thresholds", "leave out --fail-under")
+    text = {".json": _json, ".md": _markdown, ".xml": _junit}[path.suffix](record, thresholds, below)
     with storage_errors(path):
         path.write_text(text, encoding="utf-8")
 
@@ -102,7 +106,7 @@ def _kind_of_rows(record: Result | Comparison) -> str:
 
 
 def _headline_figures(record: Result | Comparison) -> dict[str, Score | Difference]:
-    """The headline figures of all categories together, by their names."""
+    """Return the headline figures of all categories together, by name."""
     scores: Sequence[Any] = record.scores  # of one kind; the checker sees two
     found: Mapping[Any, Any] = page.by_key(scores)
     return {
@@ -112,11 +116,11 @@ def _headline_figures(record: Result | Comparison) -> dict[str, Score | Differen
     }
 
 
-def _json(record: Result | Comparison, floors: Mapping[str, float], below: list[str]) -> str:
+def _json(record: Result | Comparison, thresholds: Mapping[str, float], below: list[str]) -> str:
     document: dict[str, object] = {"rows": _kind_of_rows(record), "evaluated": record.counts.evaluated}
     if isinstance(record, Result):
         document |= {"model": record.inputs.model, "uses_picture": record.uses_picture, "verdict": record.verdict}
-        document |= {"floors": dict(floors), "below": below}
+        document |= {"floors": dict(thresholds), "below": below}
     else:
         document |= {"base": record.base.inputs.model, "tuned": record.tuned.inputs.model}
     document["figures"] = {name: _fields(row) for name, row in _headline_figures(record).items()}
@@ -130,7 +134,7 @@ def _fields(row: Score | Difference) -> dict[str, float | None]:
     return {name: getattr(row, name) for name in names}
 
 
-def _markdown(record: Result | Comparison, floors: Mapping[str, float], below: list[str]) -> str:
+def _markdown(record: Result | Comparison, thresholds: Mapping[str, float], below: list[str]) -> str:
     lines = []
     if isinstance(record, Result):
         lines += [f"**{_escape_markdown(record.inputs.model)}**: {_escape_markdown(record.verdict)}", ""]
@@ -142,7 +146,7 @@ def _markdown(record: Result | Comparison, floors: Mapping[str, float], below: l
         lines += ["", "| figure | n | base | tuned | difference | p |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for name, row in _headline_figures(record).items():
         lines.append("| " + " | ".join([name, str(row.n), *_markdown_cells(row)]) + " |")
-    lines += [f"\nBelow its floor: {text}." for text in below]
+    lines += [f"\nBelow its threshold: {text}." for text in below]
     return "\n".join([*lines, "", f"{record.counts.evaluated} products, {_kind_of_rows(record)} rows."]) + "\n"
 
 
@@ -158,16 +162,16 @@ def _format_percent(value: float | None) -> str:
 
 
 def _escape_markdown(text: str) -> str:
-    """Names and sentences as plain characters of Markdown."""
+    """Return names and sentences with Markdown's special characters escaped."""
     return "".join(f"\\{c}" if c in "\\`*_{}[]<>|#" else c for c in " ".join(text.split()))
 
 
-def _junit(record: Result | Comparison, floors: Mapping[str, float], below: list[str]) -> str:
+def _junit(record: Result | Comparison, thresholds: Mapping[str, float], below: list[str]) -> str:
     root = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(root, "testsuite", name="toile")
     failures = 0
-    for metric, floor in floors.items():
-        case = ElementTree.SubElement(suite, "testcase", classname="toile.floor", name=f"{metric} >= {floor:g}")
+    for metric, threshold in thresholds.items():
+        case = ElementTree.SubElement(suite, "testcase", classname="toile.floor", name=f"{metric} >= {threshold:g}")
         for text in below:
             if text.startswith(f"{metric} "):
                 failures += 1
@@ -187,7 +191,7 @@ def _junit(record: Result | Comparison, floors: Mapping[str, float], below: list
 
 
 def _properties(suite: ElementTree.Element) -> ElementTree.Element:
-    """Stands first in the suite, as the form asks."""
+    """Return the properties element, which comes first in the suite as the format requires."""
     found = suite.find("properties")
     if found is None:
         found = ElementTree.Element("properties")
@@ -200,9 +204,9 @@ _MIN_WIDTH = 118
 
 
 def print_result(result: Result) -> None:
-    """Verdict and table of a result on stdout; grey rows hold fewer products than `min_category_rows`."""
+    """Print table and verdict of a result; grey rows have fewer products than `min_category_rows`."""
     figures = page.by_key(result.scores)
-    table = _table("category", "n", "category", "title", "price", "all three")
+    table = _table("category", "n", "category", "title", "price", "exact match")
     for kind, name in page.table_lines(result.scores, result.counts):
         row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
         n = row[-1].n if row[-1] else 0
@@ -216,9 +220,9 @@ def print_result(result: Result) -> None:
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Base -> tuned by category on stdout, with the paired interval of the difference of all three."""
+    """Print base -> tuned by category, with the paired interval of the difference in exact match."""
     figures = page.by_key(comparison.scores)
-    table = _table("category", "n", "category", "title", "price", "all three", "difference", "p (Holm)")
+    table = _table("category", "n", "category", "title", "price", "exact match", "difference", "p (Holm)")
     least = comparison.tuned.inputs.spec.min_category_rows
     for kind, name in page.table_lines(comparison.scores, comparison.counts):
         row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
@@ -233,7 +237,7 @@ def print_comparison(comparison: Comparison) -> None:
 
 
 def print_matrix(matrix: Matrix) -> None:
-    """All three right, a row a mix and a column a test set, then what each mix brings beyond another."""
+    """Print exact match, a row per mix and a column per test set, then what each mix brings beyond another."""
     cells = {(cell.mix, cell.test): cell for cell in matrix.cells if cell.metric == "joint"}
     table = _table("trained on", *(f"on {test}" for test in matrix.tests))
     for mix in matrix.mixes:
@@ -249,15 +253,16 @@ def print_matrix(matrix: Matrix) -> None:
 
 
 def _best_achievable_line(result: Result) -> str:
-    """One line: the best that any model could reach on the headline rows, and how much of it this one did."""
+    """Return one line: the best achievable scores on the headline rows, and the share that this model reaches."""
     rows = page.headline_rows(result.counts)
     parts = []
-    for metric, name in {**{column: column for column in _COLUMNS}, "joint": "all three"}.items():
+    for metric, name in {**{column: column for column in _COLUMNS}, "joint": "exact match"}.items():
         best = page.best_achievable(result, rows, metric)
         if best is not None:
             share = "" if best[1] is None else f" ({100 * best[1]:.0f} % of it)"
             parts.append(f"{name} {100 * best[0]:.0f} %{share}")
-    return f"ceiling of {rows} rows: {', '.join(parts)}"
+    kind = "visually identifiable" if rows == "inferable" else rows
+    return f"best achievable score of {kind} rows: {', '.join(parts)}"
 
 
 def _table(*columns: str) -> Table:
@@ -268,13 +273,15 @@ def _table(*columns: str) -> Table:
 
 
 def _make_console() -> Console:
-    """On stdout; a pipe gets lines wide enough not to break."""
+    """Return a console on stdout; in a pipe, lines are wide enough not to break."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=max(_MIN_WIDTH, console.width))
 
 
 def _row_name(name: str | None, kind: str) -> Text:
-    return Text(f"{kind} rows", style="bold") if name is None else Text(strip_control_chars(name))
+    if name is None:
+        return Text("visually identifiable rows" if kind == "inferable" else f"{kind} rows", style="bold")
+    return Text(strip_control_chars(name))
 
 
 def _row_style(few: bool) -> str:

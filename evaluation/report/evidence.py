@@ -1,8 +1,8 @@
-"""What a page needs to be checked by a stranger: rows without images, answers, frequencies; and the check itself.
+"""Evidence in a page: the rows without images, the answers and the baselines from which all its figures follow.
 
-The page holds them compressed. `toile report rescore PAGE` scores the answers anew and compares every figure with
-those that the page shows, so a figure that was changed afterwards, or that today's scoring would not give, is found
-without the data. A page is untrusted input: sizes are bounded, documents are validated.
+The page holds it compressed. `toile report rescore PAGE` scores the answers again and compares every figure with the
+one in the page. So a figure that was changed afterwards, or that today's scoring would not give, is found without the
+data. A page is untrusted input: sizes are bounded and documents are checked.
 """
 
 import base64
@@ -37,7 +37,7 @@ from schemas.result import Comparison, Result, document_of, identity_document, r
 EMBEDDED = re.compile(r'<script type="application/json" id="toile">(.*?)</script>', re.DOTALL)
 PACKED = re.compile(r'<script type="application/gzip\+base64" id="evidence">([A-Za-z0-9+/=\s]*)</script>')
 MAX_EVIDENCE_BYTES = 500_000_000
-"""A page whose evidence is larger than this when unpacked is not looked at."""
+"""Upper bound of unpacked evidence; a larger one is refused."""
 TOLERANCE = 1e-5
 """Relative; figures are written with six digits."""
 _LISTED = 5
@@ -45,10 +45,10 @@ _LISTED = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """Everything that the figures of a page follow from; made by `make_evidence`, in an order of its own."""
+    """Everything that the figures of a page follow from; made by `make_evidence`, which fixes the order."""
 
     spec: EvaluationSpec
-    """The way of judging, with the protocols that were asked."""
+    """How answers are scored, with the protocols that were asked."""
     products: Sequence[Product]
     sides: Annotated[Sequence[Sequence[Prediction]], Len(1, 2)]
     """The answers of one model, or of two."""
@@ -57,18 +57,18 @@ class Evidence:
     """Codes of rows that training has met."""
 
     def outcomes(self) -> list[list[Outcome]]:
-        """Every side's answers, scored."""
+        """Score every side's answers."""
         categories = self.habits.categories if self.habits else ()
         return [score_answers(self.products, side, self.spec, categories) for side in self.sides]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rescored:
-    """How a page's figures compare with the same answers scored anew."""
+    """How the figures of a page compare with recomputed ones."""
 
     num_figures: int
     differing: tuple[str, ...]
-    """Names of the figures that are not the same."""
+    """Names of the figures that differ."""
 
 
 def make_evidence(
@@ -78,7 +78,7 @@ def make_evidence(
     frequencies: TrainingFrequencies | None,
     touched: Iterable[str],
 ) -> Evidence:
-    """In the order of codes: resampling numbers families as they come, so another order would move the fifth digit."""
+    """Sort by product code: resampling numbers families in order of appearance, which affects the fifth digit."""
     return Evidence(
         spec=spec,
         products=sorted(products, key=lambda product: product.product_code),
@@ -89,7 +89,7 @@ def make_evidence(
 
 
 def pack_evidence(evidence: Evidence) -> str:
-    """As base64 text for a script element."""
+    """Return the evidence as base64 text for a script element."""
     document = {
         "spec": dataclasses.asdict(evidence.spec),
         "products": [_scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
@@ -103,7 +103,7 @@ def pack_evidence(evidence: Evidence) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationFolder:
-    """A finished evaluation as it lies on disk."""
+    """A finished evaluation folder."""
 
     folder: Path
     result: Result
@@ -112,7 +112,7 @@ class EvaluationFolder:
 
 
 def read_evidence(folder: Path, shards: Path) -> Evidence:
-    """Everything behind one result; `shards` is the data folder."""
+    """Read everything behind one result; `shards` is the catalog folder."""
     result = read_result(folder)
     predictions = read_predictions(folder / PREDICTIONS)
     spec = result.inputs.spec
@@ -123,7 +123,7 @@ def read_evidence(folder: Path, shards: Path) -> Evidence:
 
 
 def read_paired_evidence(sides: Sequence[EvaluationFolder], spec: EvaluationSpec, shards: Path) -> Evidence:
-    """Everything behind a comparison; `spec` is what `refuse_unpaired` returned."""
+    """Read everything behind a comparison; `spec` is what `refuse_unpaired` returned."""
     predictions = [side.predictions for side in sides]
     touched = sorted({code for side in sides for code in side.result.touched})
     return _fit_evidence(spec, _read_products(predictions, shards), predictions, touched, shards)
@@ -141,17 +141,17 @@ def _fit_evidence(
 
 
 def read_evaluation(folder: Path) -> EvaluationFolder:
-    """A finished evaluation folder; an unfinished one is a ToileError."""
+    """Read a finished evaluation folder; an unfinished one is a ToileError."""
     result = read_result(folder)
     predictions = read_predictions(folder / PREDICTIONS)
     if not predictions:
-        raise ToileError(str(folder / PREDICTIONS), "holds no prediction", "evaluate again with --force")
+        raise ToileError(str(folder / PREDICTIONS), "contains no prediction", "evaluate again with --force")
     ordered = sorted(predictions, key=lambda p: (p.protocol, p.control, p.product_code))
     return EvaluationFolder(folder=folder, result=result, predictions=tuple(ordered))
 
 
 def _read_products(sides: Sequence[Sequence[Prediction]], folder: Path) -> list[Product]:
-    """The rows that any side was asked about, without images; validation rows too, where a prompt was chosen."""
+    """Read the rows that any side was asked about, without images; also validation rows that chose a prompt."""
     codes: dict[str, set[str]] = {}
     for prediction in (prediction for side in sides for prediction in side):
         codes.setdefault(prediction.split, set()).add(prediction.product_code)
@@ -159,9 +159,9 @@ def _read_products(sides: Sequence[Sequence[Prediction]], folder: Path) -> list[
 
 
 def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> EvaluationSpec:
-    """Raise a ToileError unless both answer the same questions about the same rows, judged in the same way.
+    """Raise a ToileError unless both answer the same questions about the same rows, scored in the same way.
 
-    They need one protocol in common. Returned is the way of judging, with the protocols that both have.
+    They need one protocol in common. Returns the common spec, with the protocols that both have.
     """
     ours, theirs = (_pairing_key(side.result) for side in (base, tuned))
     differing = sorted(key for key in ours if ours[key] != theirs[key])
@@ -177,7 +177,7 @@ def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> Evaluati
     if not shared:
         raise ToileError(
             str(tuned.folder),
-            f"was asked under no protocol that {base.folder} was asked under",
+            f"has no protocol in common with {base.folder}",
             "evaluate both models with one protocol in common",
         )
     missing = _prediction_keys(base, shared, spec.split) ^ _prediction_keys(tuned, shared, spec.split)
@@ -202,7 +202,7 @@ def _pairing_key(result: Result) -> dict[str, object]:
 
 
 def _answered_protocols(side: EvaluationFolder, split: str) -> list[str]:
-    """The protocols under which rows of the split were answered, the headline first."""
+    """Return the protocols under which rows of the split were answered, the headline first."""
     found = {prediction.protocol for prediction in side.predictions if prediction.split == split}
     ordered = [protocol for protocol in side.result.inputs.spec.protocols if protocol in found]
     return [*ordered, *sorted(found - set(ordered))]
@@ -212,9 +212,13 @@ def _prediction_keys(side: EvaluationFolder, protocols: Sequence[str], split: st
     return {p.key for p in side.predictions if p.protocol in protocols and p.split == split}
 
 
-def rescore(page: Path) -> Rescored:
-    """Compare the figures in a page with those that its own answers give; ToileError for a page that holds no proof."""
-    document, evidence = _read_page(page)
+def rescore(page: Path, *, max_bytes: int = MAX_EVIDENCE_BYTES) -> Rescored:
+    """Recompute all figures of a page from the answers in it and compare them.
+
+    Raises ToileError for a file that is no page, is damaged, or whose evidence is larger than `max_bytes` when
+    unpacked.
+    """
+    document, evidence = _read_page(page, max_bytes)
     scored = evidence.outcomes()
     if len(evidence.sides) == 1:
         shown: Any = from_dict(Result, document, f"{page}: figures")
@@ -231,11 +235,11 @@ def rescore(page: Path) -> Rescored:
 
 
 def refuse_differing(page: Path, found: Rescored) -> None:
-    """ToileError that names the figures which the page's own answers do not give."""
+    """Raise a ToileError that names the figures which the page's own answers do not give."""
     if found.differing:
         more = f" and {len(found.differing) - _LISTED} more" if found.differing[_LISTED:] else ""
         named = "; ".join(found.differing[:_LISTED]) + more
-        hint = "the page was changed, or made by another version: write it once more with `toile report DIR`"
+        hint = "the page was changed, or made by another version: write it again with `toile report DIR`"
         raise ToileError(str(page), f"shows other figures than its answers give: {named}", hint)
 
 
@@ -262,7 +266,7 @@ def _is_close(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _read_page(page: Path) -> tuple[dict[str, Any], Evidence]:
+def _read_page(page: Path, max_bytes: int) -> tuple[dict[str, Any], Evidence]:
     try:
         text = page.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -271,32 +275,32 @@ def _read_page(page: Path) -> tuple[dict[str, Any], Evidence]:
         ) from error
     shown, packed = EMBEDDED.search(text), PACKED.search(text)
     if shown is None or packed is None:
-        hint = "give the report.html of a result or comparison; `toile report DIR` writes an old one once more"
-        raise ToileError(str(page), "holds no figures and answers", hint)
+        hint = "give the report.html of a result or comparison; `toile report DIR` writes an old one again"
+        raise ToileError(str(page), "contains no figures and answers", hint)
     try:
         document = json.loads(shown[1])
-        unpacked = json.loads(_decompress(base64.b64decode(packed[1], validate=False)))
+        unpacked = json.loads(_decompress(base64.b64decode(packed[1], validate=False), max_bytes))
     except (ValueError, binascii.Error, zlib.error) as error:
-        raise ToileError(str(page), f"is damaged: {error}", "write it once more with `toile report DIR`") from error
+        raise ToileError(str(page), f"is damaged: {error}", "write it again with `toile report DIR`") from error
     return document, from_dict(Evidence, unpacked, f"{page}: evidence")
 
 
-def _decompress(packed: bytes) -> bytes:
+def _decompress(packed: bytes, max_bytes: int) -> bytes:
     unpacker = zlib.decompressobj(wbits=31)
-    content = unpacker.decompress(packed, MAX_EVIDENCE_BYTES)
+    content = unpacker.decompress(packed, max_bytes)
     if unpacker.unconsumed_tail or not unpacker.eof:
-        raise ValueError("the answers are cut off or too large")
+        raise ValueError("the answers are truncated or too large")
     return content
 
 
 def _scored_fields(product: Product) -> dict[str, Any]:
-    """Without what is missing, and without what no figure looks at."""
+    """Return a product without missing values and without what no figure uses."""
     names = ("product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price")
     return {name: getattr(product, name) for name in names}
 
 
 def _prediction_fields(prediction: Prediction) -> dict[str, Any]:
-    """Log-probabilities are left out: the ranking is what is judged."""
+    """Return a prediction without log-probabilities: the ranking is what is scored."""
     kept = {**dataclasses.asdict(prediction), "log_probs": None}
     always = {"shown"}
     return {name: value for name, value in kept.items() if value is not None or name in always}

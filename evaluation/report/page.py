@@ -1,24 +1,20 @@
-"""The report: one HTML file without a single reference outside itself, for a result or a comparison.
+"""The report: one HTML file without references outside itself, for a result, a comparison or a matrix of mixes.
 
-Titles and answers are untrusted text: everything is escaped, the embedded JSON cannot close its element, and a content
-security policy lets no script run but ours.
+Layout and text are in `report.html.j2`; everything that needs arithmetic is here. Titles and answers are untrusted
+text: all values are escaped, embedded JSON cannot close its element, and a content security policy admits only our
+script (`schemas.util.html`).
 """
 
-import base64
-import functools
-import hashlib
 import itertools
-import json
 import shlex
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import jinja2
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from evaluation.metrics.metrics import FAILURES
 from evaluation.metrics.score_matrix import headline_outcomes
@@ -53,15 +49,17 @@ from schemas.result import (
     read_result,
 )
 from schemas.util.files import file_sha256
+from schemas.util.html import embed_json, render_page
 
+TEMPLATES = Path(__file__).parent
 CONFUSED = 12
-"""Categories in the confusion table; the rest share a row and a column."""
+"""Categories in the confusion table; the others share a row and a column."""
 GROUPS = 5
 LEAST_IN_GROUP = 5
-"""Of the calibration of prices."""
+"""Answers per calibration group."""
 NO_CATEGORY = "no such category"
 CONTROLS = {
-    "none": "true image",
+    "none": "own image",
     "blank": "blank image",
     "shuffled": "another image",
     "shuffled_in_category": "another one of its category",
@@ -105,7 +103,7 @@ class Panel:
         category: str | None = None,
         baseline: str | None = None,
     ) -> Score | None:
-        """The score with these keys, if there is one."""
+        """Return the score with these keys, if there is one."""
         return self.figures.get((metric, rows, control, category, baseline))
 
     @property
@@ -124,19 +122,20 @@ class Confusion:
 
 
 def headline_rows(counts: Counts) -> str:
-    """Inferable rows where there are any: no picture tells the leaf of the others."""
+    """Return `inferable` where there are visually identifiable rows, else `all`."""
     return "inferable" if counts.inferable else "all"
 
 
 def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) -> list[tuple[str, str | None]]:
-    """The lines of a table by category, as (kind of rows, category): all together first, then the largest category.
+    """Return the lines of a table by category as (kind of rows, category): all together, then by size.
 
-    Categories are judged on inferable rows; those that no picture can tell follow, on all rows. `(other)` comes last.
+    Categories are judged on visually identifiable rows; those that no image shows follow, on all rows. `(other)` is
+    last.
     """
     sizes: dict[tuple[str, str | None], int] = {}
     for row in rows:
         if row.metric == "joint" and _is_own_image(row):
-            sizes.setdefault((row.rows, row.category), row.n)  # the headline protocol stands first
+            sizes.setdefault((row.rows, row.category), row.n)  # the headline protocol comes first
     first = headline_rows(counts)
     kinds = [first] if counts.inferable in {0, counts.evaluated} else [first, "all"]
     lines: list[tuple[str, str | None]] = [(kind, None) for kind in kinds]
@@ -149,12 +148,12 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
 
 
 def baseline_names(panel: Panel) -> list[str]:
-    """In the order of the scores."""
+    """Return the baselines in the order of the scores."""
     return list(dict.fromkeys(s.baseline for s in panel.figures.values() if s.baseline is not None))
 
 
 def failures(panel: Panel, rows: str) -> dict[str, list[Score]]:
-    """By field the shares of the reasons that occurred, the largest first."""
+    """Return by field the shares of the reasons that occurred, the largest first."""
     found = {}
     for field, reasons in FAILURES.items():
         shares = [panel.figure(f"{field}:{reason}", rows) for reason in reasons]
@@ -163,7 +162,7 @@ def failures(panel: Panel, rows: str) -> dict[str, list[Score]]:
 
 
 def confusion(panel: Panel, rows: str) -> Confusion:
-    """True against answered categories; what is missing, unreadable or out of the set is a column of its own."""
+    """Count true against answered categories; missing, unreadable and unknown categories share a column."""
     judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
     sizes = Counter(outcome.category for outcome in judged)
     largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:CONFUSED]
@@ -181,7 +180,7 @@ def confusion(panel: Panel, rows: str) -> Confusion:
 
 
 def price_points(panel: Panel, truths: dict[str, float], rows: str) -> Points:
-    """True and answered price of every answer with a price."""
+    """Return true and answered price of every answer with a price."""
     judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
     return Points(
         name=panel.label,
@@ -191,22 +190,22 @@ def price_points(panel: Panel, truths: dict[str, float], rows: str) -> Points:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalibrationGroup:
-    """The products whose answered prices are alike."""
+    """Products with similar answered prices."""
 
     n: int
     answered: float
     """Median of the answered prices."""
     true: float
-    """Median of the true ones."""
+    """Median of the true prices."""
     ratio: float
-    """Median of true / answered: what an answer of this size has to be multiplied with."""
+    """Median of true / answered: the factor by which an answer of this size should be multiplied."""
 
 
 def calibrate(points: Points) -> list[CalibrationGroup]:
-    """Answers in up to five groups of one size, from the lowest answered price to the highest; none for few answers.
+    """Group answers by answered price into up to five groups of one size; no group for few answers.
 
-    A calibrated model has a ratio of 1 in each; one that answers the same everywhere has a single group that is right
-    on the whole and tells nothing.
+    A calibrated model has a ratio of 1 in each. One that answers the same everywhere has a single group, which is right
+    on the whole and says nothing.
     """
     ordered = sorted((answered, true) for _, true, answered in points.pairs)
     groups = min(GROUPS, len(ordered) // LEAST_IN_GROUP)
@@ -226,7 +225,7 @@ def calibrate(points: Points) -> list[CalibrationGroup]:
 
 
 def by_key(rows: Sequence[Row]) -> dict[Key, Row]:
-    """Scores or differences to look up; those of the headline protocol, which stand first."""
+    """Index scores or differences by key; those of the headline protocol, which come first, win."""
     found: dict[Key, Row] = {}
     for row in rows:
         found.setdefault((row.metric, row.rows, row.control, row.category, row.baseline), row)
@@ -234,7 +233,7 @@ def by_key(rows: Sequence[Row]) -> dict[Key, Row]:
 
 
 def by_protocol(rows: Sequence[Row], split: str) -> dict[tuple[str, str, str], Row]:
-    """By (protocol, metric, rows) the scores or differences of all categories together, true image, this split."""
+    """Index scores or differences of all categories, own image, this split, by (protocol, metric, rows)."""
     return {
         (row.protocol, row.metric, row.rows): row
         for row in rows
@@ -245,15 +244,15 @@ def by_protocol(rows: Sequence[Row], split: str) -> dict[tuple[str, str, str], R
 def answered_protocols(
     asked: Mapping[tuple[str, str, str], Score] | Mapping[tuple[str, str, str], Difference],
 ) -> list[str]:
-    """The protocols in the order of their figures; nothing where there is only one."""
+    """Return the protocols in the order of their figures; nothing where there is only one."""
     found = list(dict.fromkeys(protocol for protocol, _, _ in asked))
     return found if len(found) > 1 else []
 
 
 def best_achievable(result: Result, rows: str, metric: str) -> tuple[float, float | None] | None:
-    """The best expected score of any model, and the share of it that this one reaches, above 1 with luck.
+    """Return the best achievable score of any model, and the share of it that this model reaches, above 1 with luck.
 
-    None where no ceiling is known; no share of a ceiling of 0, nor where there is no score.
+    None where it is not known. The share is None where the best achievable score is 0 or the model has no score.
     """
     if result.ceiling is None or rows not in result.ceiling:
         return None
@@ -264,7 +263,7 @@ def best_achievable(result: Result, rows: str, metric: str) -> tuple[float, floa
 
 
 def shown_controls(panel: Panel, rows: str) -> list[str]:
-    """The images that were shown, the true one first."""
+    """Return the controls that were used, the own image first."""
     found = dict.fromkeys(control for metric, of_rows, control, *_ in panel.figures if of_rows == rows)
     return [control for control in CONTROLS if control in found]
 
@@ -278,9 +277,9 @@ def _column_name(name: str | None, largest: Sequence[str]) -> str:
 
 
 def write_report(folder: Path, *, data: Path | None = None) -> Path:
-    """Write the page of a finished evaluation or comparison folder once more; its path.
+    """Write the page of a finished evaluation or comparison folder again; return its path.
 
-    `data` says where the shards lie now, if they moved. A comparison also needs its two evaluation folders.
+    `data` is where the catalog is now, if it was moved. A comparison also needs its two evaluation folders.
     """
     if (folder / COMPARISON).is_file():
         comparison = read_comparison(folder)
@@ -307,7 +306,7 @@ def write_report(folder: Path, *, data: Path | None = None) -> Path:
 def render_result_page(
     result: Result, products: Sequence[Product], scored: Sequence[Outcome], data: Path, evidence: Evidence
 ) -> str:
-    """The page of one model; `data` is the shard folder, for the images that `products` do not hold."""
+    """Return the page of one model; images that `products` do not hold are read from the catalog `data`."""
     panel = Panel(
         label="model",
         inputs=result.inputs,
@@ -339,7 +338,7 @@ def render_comparison_page(
     data: Path,
     evidence: Evidence,
 ) -> str:
-    """The page of two models; `results` are theirs, products and outcomes those that were compared."""
+    """Return the page of two models; `results` are theirs, products and outcomes those compared."""
     panels = [
         Panel(
             label=label,
@@ -368,32 +367,24 @@ def render_comparison_page(
 
 
 def render_matrix_page(matrix: Matrix) -> str:
-    """The page of a mix x test matrix."""
+    """Return the page of a mix x test matrix."""
     asked: dict[str, list[tuple[str, str]]] = {}
     for contrast in matrix.contrasts:
         pairs = asked.setdefault(contrast.test, [])
         if (contrast.before, contrast.after) not in pairs:
             pairs.append((contrast.before, contrast.after))
-    return (
-        page_templates()
-        .get_template("matrix.html.j2")
-        .render(
-            matrix=matrix,
-            cells={(cell.mix, cell.test, cell.metric): cell for cell in matrix.cells},
-            contrasts={(c.test, c.before, c.after, c.metric): c for c in matrix.contrasts},
-            asked=asked,
-            questions=sum(len(pairs) for pairs in asked.values()),
-            document=embedded(document_of(matrix)),
-        )
+    return render_page(
+        TEMPLATES,
+        "matrix.html.j2",
+        styles=("report.css.j2",),
+        filters=FILTERS,
+        matrix=matrix,
+        cells={(cell.mix, cell.test, cell.metric): cell for cell in matrix.cells},
+        contrasts={(c.test, c.before, c.after, c.metric): c for c in matrix.contrasts},
+        asked=asked,
+        questions=sum(len(pairs) for pairs in asked.values()),
+        document=embed_json(document_of(matrix)),
     )
-
-
-def embedded(document: Any) -> Markup:
-    """JSON that is safe inside a script element: no character of it can end or open one."""
-    text = json.dumps(document, separators=(",", ":"))
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # escaped by hand above
 
 
 def _render_report(
@@ -406,11 +397,10 @@ def _render_report(
 ) -> str:
     rows = headline_rows(record.counts)
     prices = {product.product_code: product.full_price or 0.0 for product in products}
-    currency = next((f" ({escape(product.currency_code)})" for product in products if product.currency_code), "")
+    currency = next((f" ({product.currency_code})" for product in products if product.currency_code), "")
     spec = panels[-1].inputs.spec
     series = [price_points(panel, prices, rows) for panel in panels]
-    environment = page_templates()
-    context = {
+    context: dict[str, Any] = {
         "record": record,
         "panels": panels,
         "last": panels[-1],
@@ -423,23 +413,30 @@ def _render_report(
         "skipped": (),
         "run": None,
         "page": _TEMPLATE_HELPERS,
-        "scatter": Markup(plot_prices(series, spec.price_tolerance, currency)),  # numbers, and an escaped currency
+        "scatter": Markup(plot_prices(series, spec.price_tolerance, currency)),  # escaped by schemas.util.svg
         "calibrations": {points.name: calibrate(points) for points in series},
         "price_counts": {points.name: len(points.pairs) for points in series},
         "cards": select_gallery(products, [p.outcomes for p in panels], data, _encoded_images(products)),
         "commands": _commands(record),
-        "document": embedded(document_of(record)),
+        "document": embed_json(document_of(record)),
         "evidence": Markup(pack_evidence(evidence)),  # base64
-        "script_hash": _script_hash(environment),
         **more,
     }
-    return environment.get_template("report.html.j2").render(context)
+    return render_page(
+        TEMPLATES,
+        "report.html.j2",
+        styles=("report.css.j2",),
+        scripts=("report.js.j2",),
+        style_attributes=True,  # bars and cells are sized by them
+        filters=FILTERS,
+        **context,
+    )
 
 
 def _refuse_changed_predictions(folder: Path, side: Side) -> None:
     log = folder / PREDICTIONS
     if not log.is_file() or file_sha256(log) != side.predictions_sha256:
-        problem = "is not there any more" if not log.is_file() else "has changed since it was compared"
+        problem = "does not exist any more" if not log.is_file() else "has changed since it was compared"
         raise ToileError(str(log), problem, "run `toile compare` again")
 
 
@@ -458,25 +455,6 @@ _TEMPLATE_HELPERS = {
     "ways_of_asking": answered_protocols,
 }
 """What `report.html.j2` calls as `page.NAME`."""
-
-
-@functools.cache
-def page_templates() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(pct=_format_percent, span=_format_interval, points=_format_points, p=_format_p)
-    return environment
-
-
-def _script_hash(environment: jinja2.Environment) -> str:
-    """For the content security policy: the digest of the one script that may run."""
-    script = environment.get_template("report.js.j2").render()
-    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
 
 
 def _commands(record: Result | Comparison) -> list[str]:
@@ -504,12 +482,12 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
 
 
 def _format_percent(value: float | None, n: int = 0) -> str:
-    """A share in percent; a decimal only where n carries it."""
+    """Return a share in percent; with a decimal only where n supports it."""
     return "\u2013" if value is None else f"{100 * value:.{1 if n >= 1000 else 0}f}\u202f%"
 
 
 def _format_interval(score: Any) -> str:
-    """An interval in percent."""
+    """Return an interval in percent."""
     if score.low is None or score.high is None:
         return "no interval"
     digits = 1 if score.n >= 1000 else 0
@@ -517,9 +495,18 @@ def _format_interval(score: Any) -> str:
 
 
 def _format_points(value: float | None, n: int = 0) -> str:
-    """A difference in percentage points, with its sign."""
+    """Return a difference in percentage points, with its sign."""
     return "\u2013" if value is None else f"{100 * value:+.{1 if n >= 1000 else 0}f}".replace("-", "\u2212")
 
 
 def _format_p(value: float | None) -> str:
     return "\u2013" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "pct": _format_percent,
+    "span": _format_interval,
+    "points": _format_points,
+    "p": _format_p,
+}
+"""Jinja filters of the templates."""

@@ -1,9 +1,8 @@
-"""A few products to look at: the best, the worst and some drawn by a hash, with small images inside the page."""
+"""The plot of answered against true prices (SVG), and the gallery of a few products with small images."""
 
 import base64
 import hashlib
 import io
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,12 @@ from PIL import Image
 from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.rows import read_encoded_images
 from schemas.product import Product
+from schemas.util import svg
+from schemas.util.svg import Axis, Plot
 
-WIDTH, HEIGHT = 640, 460
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 26, 14, 46
+_PLOT = Plot(width=640, height=460, left=64, right=26, top=14, bottom=46)
 MAX_POINTS = 1200
-"""Of each model; more are thinned out by a hash, so that the page stays small."""
+"""Per model; of more points a sample by a hash is shown, so that the page stays small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,24 +31,24 @@ class Points:
 
 
 def plot_prices(series: Sequence[Points], tolerance: float, unit: str) -> str:
-    """The SVG: a band where a price counts as right, the diagonal, one circle an answer. Empty text without answers."""
-    thinned = [Points(name=points.name, pairs=_subsample(points.pairs)) for points in series]
-    prices = [price for points in thinned for _, *both in points.pairs for price in both]
+    """Return the SVG: a band where a price counts as right, the diagonal, one circle per answer; "" without answers."""
+    shown = [Points(name=points.name, pairs=_subsample(points.pairs)) for points in series]
+    prices = [price for points in shown for _, *both in points.pairs for price in both]
     if not prices:
         return ""
     low, high = _bounds(prices)
+    x, y = _PLOT.x_axis(low, high, log=True), _PLOT.y_axis(low, high, log=True)
+    labels = [(tick, f"{tick:g}") for tick in x.ticks()]
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="answered against true price">',
-        _band(low, high, tolerance),
-        *_axes(low, high, unit),
+        *_band(x, y, tolerance),
+        *_PLOT.x_ticks(x, labels, grid="grid"),
+        *_PLOT.y_ticks(y, labels, grid="grid"),
+        *_PLOT.axis_titles(f"true price{unit}", f"answered price{unit}"),
     ]
-    for points in thinned:
-        circles = (
-            f'<circle cx="{_x(true, low, high):.1f}" cy="{_y(answered, low, high):.1f}" r="3.2"/>'
-            for _, true, answered in points.pairs
-        )
-        parts.append(f'<g class="{points.name}">{"".join(circles)}</g>')
-    return "".join([*parts, "</svg>"])
+    for points in shown:
+        centres = [(x.position(true), y.position(answered)) for _, true, answered in points.pairs]
+        parts.append(svg.circles(centres, 3.2, points.name))
+    return _PLOT.svg("answered against true price", parts)
 
 
 def _subsample(pairs: Sequence[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
@@ -57,60 +57,20 @@ def _subsample(pairs: Sequence[tuple[str, float, float]]) -> list[tuple[str, flo
 
 
 def _bounds(prices: Sequence[float]) -> tuple[float, float]:
-    """Axes from the 0.5th to the 99.5th percentile, a little wider: one absurd answer must not squeeze the rest."""
+    """Return limits slightly beyond the 0.5th and 99.5th percentile, so that one absurd answer changes little."""
     ordered = sorted(prices)
     margin = len(ordered) // 200
     low, high = ordered[margin], ordered[-1 - margin]
     return low / 1.25, max(high, low * 1.5) * 1.25
 
 
-def _share(price: float, low: float, high: float) -> float:
-    share = (math.log(price) - math.log(low)) / (math.log(high) - math.log(low))
-    return min(1.0, max(0.0, share))
-
-
-def _x(price: float, low: float, high: float) -> float:
-    return _LEFT + _share(price, low, high) * (WIDTH - _LEFT - _RIGHT)
-
-
-def _y(price: float, low: float, high: float) -> float:
-    return HEIGHT - _BOTTOM - _share(price, low, high) * (HEIGHT - _TOP - _BOTTOM)
-
-
-def _band(low: float, high: float, tolerance: float) -> str:
-    steps = [low * (high / low) ** (step / 40) for step in range(41)]
-    above = [(_x(p, low, high), _y(p * (1 + tolerance), low, high)) for p in steps]
-    below = [(_x(p, low, high), _y(max(p * (1 - tolerance), low / 1e6), low, high)) for p in reversed(steps)]
-    outline = " ".join(f"{x:.1f},{y:.1f}" for x, y in above + below)
-    ends = f'x1="{_x(low, low, high):.1f}" y1="{_y(low, low, high):.1f}" x2="{_x(high, low, high):.1f}"'
-    return f'<polygon class="band" points="{outline}"/><line class="diagonal" {ends} y2="{_y(high, low, high):.1f}"/>'
-
-
-def _axes(low: float, high: float, unit: str) -> list[str]:
-    bottom, right = HEIGHT - _BOTTOM, WIDTH - _RIGHT
-    parts = []
-    for tick in _ticks(low, high):
-        x, y, label = _x(tick, low, high), _y(tick, low, high), f"{tick:g}"
-        parts.append(f'<line class="grid" x1="{x:.1f}" y1="{_TOP}" x2="{x:.1f}" y2="{bottom}"/>')
-        parts.append(f'<line class="grid" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{label}</text>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{label}</text>')
-    middle = (_TOP + bottom) / 2
-    parts.append(f'<text x="{(_LEFT + right) / 2}" y="{HEIGHT - 8}" text-anchor="middle">true price{unit}</text>')
-    turned = f'transform="rotate(-90 14 {middle})"'
-    parts.append(f'<text x="14" y="{middle}" text-anchor="middle" {turned}>answered price{unit}</text>')
-    return parts
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of every decade; only the decades when those would be more than nine."""
-    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for factors in ((1, 2, 5), (1,)):
-        found = [factor * 10.0**decade for decade in decades for factor in factors]
-        inside = [tick for tick in found if low <= tick <= high]
-        if len(inside) <= 9:
-            break
-    return inside
+def _band(x: Axis, y: Axis, tolerance: float) -> list[str]:
+    """Return the area of prices within the tolerance, and the diagonal."""
+    steps = [x.low * (x.high / x.low) ** (step / 40) for step in range(41)]
+    above = [(x.position(p), y.position(p * (1 + tolerance))) for p in steps]
+    below = [(x.position(p), y.position(max(p * (1 - tolerance), x.low / 1e6))) for p in reversed(steps)]
+    ends = (x.position(x.low), y.position(y.low)), (x.position(x.high), y.position(y.high))
+    return [svg.polygon(above + below, "band"), svg.line(*ends, "diagonal")]
 
 
 MAX_PER_GROUP = 9
@@ -119,22 +79,22 @@ THUMBNAIL_PX = 160
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One product with what the models made of it."""
+    """One product with the answers of the models."""
 
     product: Product
     image: str
-    """A data URI; empty when the image is not there any more."""
+    """A data URI; empty when the image does not exist any more."""
     outcomes: tuple[Outcome, ...]
-    """One for each model, under control none."""
+    """One per model, under control none."""
 
 
 def select_gallery(
     products: Sequence[Product], sides: Sequence[Sequence[Outcome]], data: Path, encoded: Mapping[str, bytes]
 ) -> dict[str, list[Card]]:
-    """By group up to 9 products each: where the last model does best, where worst, and at random; nobody appears twice.
+    """Select up to 9 products per group: where the last model does best, where worst, and random ones.
 
-    With two models best and worst are those that gained and lost most. Images missing in `encoded` are read from
-    the shards.
+    No product appears twice. With two models best and worst are those that gained and lost most. Images missing in
+    `encoded` are read from the catalog.
     """
     by_code = [{o.product_code: o for o in side if o.control == "none"} for side in sides]
     present = sorted(
@@ -144,7 +104,7 @@ def select_gallery(
     ranked = sorted(present, key=lambda p: -_merit([codes[p.product_code] for codes in by_code]))
     groups: dict[str, list[Product]] = {}
     names = ("most gained", "most lost or wrong") if len(sides) > 1 else ("best", "worst")
-    for name, candidates in zip((*names, "drawn at random"), (ranked, ranked[::-1], present), strict=True):
+    for name, candidates in zip((*names, "random"), (ranked, ranked[::-1], present), strict=True):
         taken = {product.product_code for group in groups.values() for product in group}
         groups[name] = [product for product in candidates if product.product_code not in taken][:MAX_PER_GROUP]
     chosen = {p.product_code for group in groups.values() for p in group}
@@ -164,7 +124,7 @@ def select_gallery(
 
 
 def _merit(outcomes: Sequence[Outcome]) -> float:
-    """Right fields of the last model, minus those of the first where there are two; title F1 breaks ties."""
+    """Return right fields of the last model, minus those of the first where there are two; title F1 breaks ties."""
     scores = [sum(map(o.right, FIELDS)) + 0.1 * o.title_f1 for o in outcomes]
     return scores[-1] - scores[0] + 0.01 * scores[-1] if len(scores) > 1 else scores[0]
 

@@ -299,7 +299,8 @@ def audit(
 
     \b
     Example:
-      toile audit --real data/real --synthetic data/twin --spec twin.yaml --out results/audit
+      toile audit --real data/real --synthetic data/twin \\
+        --spec twin.yaml --out results/audit
     """
     from generator.audit.run import PAGE, format_checks, summarize
     from generator.audit.run import audit as run_audit

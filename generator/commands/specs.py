@@ -108,7 +108,7 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     if in_terminal:
         preview.print_images(console, images)
     elif sheet is None and not as_json:
-        click.echo("this terminal shows no images; --sheet FILE.jpg writes them to a file", err=True)
+        click.echo("images need a colour terminal; --sheet FILE.jpg writes them to a file", err=True)
 
 
 def _ask(question: str, default: str, choices: tuple[str, ...] = ()) -> str:

@@ -43,6 +43,7 @@ def render_page(
     *,
     styles: tuple[str, ...] = (),
     scripts: tuple[str, ...] = (),
+    style_attributes: bool = False,
     filters: Mapping[str, Callable[..., Any]] | None = None,
     **context: Any,
 ) -> str:
@@ -54,6 +55,7 @@ def render_page(
             Content-Security-Policy) beside `context`.
         styles: templates that make up the page's one style element, in order.
         scripts: templates that make up the page's one script element, in order.
+        style_attributes: admit `style` attributes in the page, for sizes that are data.
         filters: further Jinja filters by name.
     """
     from markupsafe import Markup
@@ -66,12 +68,12 @@ def render_page(
     return templates.get_template(template).render(
         style=Markup(style),  # ours, and it holds no markup
         script=Markup(script),
-        policy=Markup(security_policy(style, script)),  # quotes and base64
+        policy=Markup(security_policy(style, script, style_attributes=style_attributes)),  # quotes and base64
         **context,
     )
 
 
-def security_policy(style: str, script: str) -> str:
+def security_policy(style: str, script: str, *, style_attributes: bool = False) -> str:
     """Return a Content-Security-Policy that admits exactly this style and this script, and `data:` images.
 
     An empty script admits none.
@@ -80,6 +82,7 @@ def security_policy(style: str, script: str) -> str:
         "default-src": "'none'",
         "img-src": "data:",
         "style-src": f"'sha256-{_base64_sha256(style)}'",
+        **({"style-src-attr": "'unsafe-inline'"} if style_attributes else {}),
         "script-src": f"'sha256-{_base64_sha256(script)}'" if script else "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",

@@ -23,7 +23,8 @@ from evaluation import predict
 from evaluation.models.base import Generated, ModelUnderTest, VisionModel
 from evaluation.rows import Rows, read_rows
 from evaluation.run import evaluate
-from evaluation.run_dir import ALONE, Ranks, joined, merge_rank_files, rank_file, rank_files
+from evaluation.run_dir import merge_rank_files, rank_file, rank_files
+from finetune.distributed import Ranks, init_process_group
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction, append_predictions, read_predictions
@@ -76,7 +77,7 @@ def in_threads(size: int, work: Any) -> list[BaseException | None]:
 
     def run(rank: int) -> None:
         try:
-            work(ThreadRanks(rank=rank, size=size, local=rank, meeting=meeting, told=told))
+            work(ThreadRanks(rank=rank, size=size, local_rank=rank, meeting=meeting, told=told))
         except (ToileError, KeyboardInterrupt) as error:
             raised[rank] = error
             meeting.abort()
@@ -183,21 +184,22 @@ def test_joining_loses_no_line_whenever_it_is_killed(tmp_path: Path, monkeypatch
     assert sorted(file.name for file in tmp_path.iterdir()) == ["p.jsonl"]
 
 
-def test_one_process_is_alone_and_needs_no_torch() -> None:
-    with joined() as ranks:
-        assert ranks == ALONE
-    assert (ranks.total(3.5), ranks.mine(7), ranks.device("cuda"), ranks.device(None)) == (3.5, True, "cuda", None)
+def test_single_process_needs_no_process_group() -> None:
+    with init_process_group("cpu") as ranks:
+        assert ranks == Ranks()
+    devices = (ranks.assign_device("cuda"), ranks.assign_device(None))
+    assert (ranks.total(3.5), ranks.owns_batch(7), *devices) == (3.5, True, "cuda", None)
 
 
 def test_each_process_takes_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    third = Ranks(rank=10, size=16, local=2)
-    assert third.device("cpu") == "cpu"
-    assert third.device("cuda:1") == "cuda:1"
+    third = Ranks(rank=10, size=16, local_rank=2)
+    assert third.assign_device("cpu") == "cpu"
+    assert third.assign_device("cuda:1") == "cuda:1"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 8)
-    assert third.device(None) == third.device("cuda") == "cuda:2"
+    assert third.assign_device(None) == third.assign_device("cuda") == "cuda:2"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert third.device(None) is None
+    assert third.assign_device(None) is None
 
 
 def candidate(model: VisionModel, **more: Any) -> ModelUnderTest:
@@ -364,15 +366,15 @@ import os, sys
 from pathlib import Path
 import torch.distributed
 from evaluation.run import evaluate
-from evaluation.distributed import joined
+from finetune.distributed import init_process_group
 from tests.evaluation.test_run import SPEC, MoodyModel, candidate
 other = os.fork()
 os.environ |= {"RANK": "01"[other == 0], "LOCAL_RANK": "01"[other == 0]}
-with joined() as ranks:
+with init_process_group("cpu") as ranks:
     result = evaluate(candidate(MoodyModel()), Path(sys.argv[1]), Path(sys.argv[2]), SPEC, ranks=ranks)
 if other:
     assert os.waitpid(other, 0)[1] == 0
-print(ranks.rank, ranks.size, ranks.local, result.throughput.ranks, result.counts.evaluated)
+print(ranks.rank, ranks.size, ranks.local_rank, result.throughput.ranks, result.counts.evaluated)
 """
 """Two processes, forked when all is imported."""
 

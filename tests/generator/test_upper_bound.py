@@ -353,11 +353,14 @@ def test_an_evaluation_shows_the_best_achievable_score_of_a_synthetic_catalog(
     assert of(result.ceiling["all"]) == pytest.approx([0.7, 1, 1, 0.7])
     assert "ceiling" in result.methods
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "ceiling 70\u202f%" in page
+    assert "best achievable 70\u202f%" in page
     assert "0\u202f% of it" in page
     print_result(result)
     printed = capsys.readouterr().out
-    assert "ceiling of inferable rows: category 70 % (0 % of it), title 100 % (0 % of it)" in printed
+    assert (
+        "best achievable score of visually identifiable rows: category 70 % (0 % of it), title 100 % (0 % of it)"
+        in printed
+    )
     stored = json.loads((tmp_path / "out" / "result.json").read_text())["ceiling"]
     assert stored["inferable"]["reasoning"] == pytest.approx(0.9)
 
@@ -372,7 +375,7 @@ def test_imported_rows_have_no_best_achievable_score(tmp_path: Path, capsys: pyt
         '"ceiling":null', ""
     )
     print_result(result)
-    assert "ceiling" not in capsys.readouterr().out
+    assert "best achievable" not in capsys.readouterr().out
 
 
 def test_a_share_of_the_best_achievable_score_may_be_above_one() -> None:

@@ -1,4 +1,4 @@
-"""The leak ledger: every way a row can be the same as a row of training, what touches it, and what is refused."""
+"""Contamination: every way a row can equal a training row, what touches it, and what is refused."""
 
 import dataclasses
 import hashlib
@@ -57,14 +57,18 @@ def rows() -> list[Product]:
 
 
 def ledger(
-    folder: Path, rows: Sequence[Product], seen: Sequence[dict[str, str]] | None = None, split: str = "test"
+    folder: Path,
+    rows: Sequence[Product],
+    seen: Sequence[dict[str, str]] | None = None,
+    split: str = "test",
+    **options: int,
 ) -> Contamination:
     data = write_shards(folder / "data", rows)
     trained = {}
     if seen is not None:
         trained["adapter"] = folder / "adapter"
         run_folder.write_seen(make(folder / "adapter"), seen)
-    return find_contamination(read_rows(data, EvaluationSpec(split=split)), split, trained)
+    return find_contamination(read_rows(data, EvaluationSpec(split=split)), split, trained, **options)  # type: ignore[arg-type]  # max_decoded
 
 
 def make(folder: Path) -> Path:
@@ -151,7 +155,8 @@ def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, row
     assert counted(found) == {("adapter", kind): 1}
     assert found.touched == found.seen("adapter") == {mine.product_code}
     with pytest.raises(
-        ToileError, match=rf"was trained on at least 1 of the 10 rows to evaluate \(1 by {kind}\)"
+        ToileError,
+        match=rf"was trained on at least 1 of the 10 rows to evaluate \(1 by {kind.replace('picture', 'image')}\)",
     ) as caught:
         refuse_seen(found.leaks, 10, {"adapter": tmp_path / "adapter"})
     assert caught.value.where == str(tmp_path / "adapter")
@@ -160,7 +165,7 @@ def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, row
         refuse_seen(found.leaks, 1, {"adapter": tmp_path / "adapter"})
 
 
-def test_rows_drawn_while_training_have_no_image_to_compare(tmp_path: Path, rows: list[Product]) -> None:
+def test_rows_rendered_while_training_have_no_image_hash(tmp_path: Path, rows: list[Product]) -> None:
     unhashed: Any = {"product_code": rows[7].product_code, "family": rows[7].family, "picture_sha256": None}
     found = ledger(tmp_path, rows, [seen_row(), unhashed])
     assert counted(found) == {("adapter", "code"): 1, ("adapter", "family"): 1}
@@ -168,7 +173,7 @@ def test_rows_drawn_while_training_have_no_image_to_compare(tmp_path: Path, rows
     assert compared == {"code": 2, "family": 2, "picture": 1}
 
 
-def test_a_code_counts_within_its_shop_alone(tmp_path: Path, rows: list[Product]) -> None:
+def test_seen_code_counts_within_its_shop_only(tmp_path: Path, rows: list[Product]) -> None:
     """Catalogs of one seed share codes: training on one shop and testing on another is no leak."""
     found = ledger(tmp_path, rows, [seen_row(row.product_code, "another-shop-1") for row in rows[:10]])
     assert counted(found) == {}
@@ -191,11 +196,8 @@ def test_a_broken_train_image_is_not_counted_as_compared(tmp_path: Path, rows: l
     assert compared == {"code": 30, "family": 30, "picture": 29, "pixels": 28, "title": 29, "look_alike": 28}
 
 
-def test_of_many_train_images_some_are_decoded(
-    tmp_path: Path, rows: list[Product], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leaks, "MOST_DECODED", 10)
-    compared = {leak.kind: leak.compared for leak in ledger(tmp_path, rows).leaks}
+def test_of_many_train_images_some_are_decoded(tmp_path: Path, rows: list[Product]) -> None:
+    compared = {leak.kind: leak.compared for leak in ledger(tmp_path, rows, max_decoded=10).leaks}
     assert 3 <= compared["pixels"] <= 17
     assert compared["picture"] == 30
     drawn = [leaks._is_sampled(str(code), 100, 1000) for code in range(1000)]

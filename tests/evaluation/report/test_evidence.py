@@ -1,4 +1,4 @@
-"""A page proves itself: its own answers give its figures, and a changed figure is found. And summaries."""
+"""Evidence in a page: its answers give its figures, and a changed figure is found. Also summaries for CI."""
 
 import base64
 import dataclasses
@@ -116,8 +116,8 @@ def test_a_changed_answer_is_found(place: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("<html></html>", "holds no figures"),
-        ('<script type="application/json" id="toile">{}</script>', "holds no figures"),
+        ("<html></html>", "contains no figures"),
+        ('<script type="application/json" id="toile">{}</script>', "contains no figures"),
         (
             '<script type="application/json" id="toile">{}</script>'
             '<script type="application/gzip+base64" id="evidence">AAAA</script>',
@@ -137,17 +137,16 @@ def test_a_changed_answer_is_found(place: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_no_page_is_explained(text: str, problem: str, tmp_path: Path) -> None:
+def test_rescore_of_a_file_that_is_no_page(text: str, problem: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(text)
     with pytest.raises(ToileError, match=problem):
         rescore(page)
 
 
-def test_evidence_that_swells_is_refused(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evaluation.report.evidence.MOST_BYTES", 1000)
+def test_evidence_larger_than_the_limit_is_refused(place: Path) -> None:
     with pytest.raises(ToileError, match="too large"):
-        rescore(place / "tuned" / "report.html")
+        rescore(place / "tuned" / "report.html", max_bytes=1000)
 
 
 def test_images_and_log_probabilities_stay_out(rows: Sequence[Product]) -> None:
@@ -162,7 +161,7 @@ def test_markdown_shows_headline_figures_and_no_markup_of_names(place: Path, tmp
     text = (tmp_path / "s.md").read_text()
     assert text.startswith("**\\<tuned\\>\\|x**: ")
     assert re.search(r"^\| joint \| \d+ \| [\d.]+ % \| [\d.]+ % to [\d.]+ % \|$", text, re.MULTILINE)
-    assert "Below its floor: joint is" in text
+    assert "Below its threshold: joint is" in text
     write_summary(place / "comparison", tmp_path / "c.md", {})
     assert re.search(r"^\| category \| \d+ \| [\d.]+ % \| [\d.]+ % \| ", (tmp_path / "c.md").read_text(), re.MULTILINE)
 
@@ -198,7 +197,7 @@ def test_json_is_the_figures(place: Path, tmp_path: Path) -> None:
 def test_a_summary_needs_a_known_ending_and_floors_need_a_result(place: Path, tmp_path: Path) -> None:
     with pytest.raises(ToileError, match="no kind of summary"):
         write_summary(place / "tuned", tmp_path / "s.txt", {})
-    with pytest.raises(ToileError, match="has no floors"):
+    with pytest.raises(ToileError, match="has no thresholds"):
         write_summary(place / "comparison", tmp_path / "s.md", {"joint": 0.5})
 
 

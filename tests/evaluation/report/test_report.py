@@ -1,4 +1,4 @@
-"""The page: whole in itself, safe against what models write, the same bytes every time."""
+"""The page: complete in one file, safe against untrusted text, the same bytes every time."""
 
 import base64
 import dataclasses
@@ -21,13 +21,14 @@ from evaluation import compare
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.report import page
 from evaluation.report.console import print_comparison, print_result
-from evaluation.report.page import embedded, write_report
+from evaluation.report.page import write_report
 from evaluation.report.plots import MAX_POINTS, Points, plot_prices
 from evaluation.run import evaluate
 from schemas.answer import PROMPT, render
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import Comparison, Result, read_comparison, read_result
+from schemas.util.html import embed_json
 from tests.helpers.shard_fixture import CATEGORIES, colour_of, guessing, in_split, products, table_model, write_shards
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -142,8 +143,8 @@ def test_the_page_holds_the_whole_result_as_json(folders: Path) -> None:
 
 def test_embedded_json_survives_any_text() -> None:
     text = "</script><!--\u2028&\\u003c"
-    assert not set("<>&\u2028") & set(embedded({"a": text}))
-    assert json.loads(embedded({"a": text})) == {"a": text}
+    assert not set("<>&\u2028") & set(embed_json({"a": text}))
+    assert json.loads(embed_json({"a": text})) == {"a": text}
 
 
 def test_the_page_stays_small_with_large_images(html: str) -> None:
@@ -171,9 +172,9 @@ def test_the_page_says_what_was_done(html: str, folders: Path) -> None:
         "category-median",
         "exactly in the training form",
         "blank image",
-        "All three right",
+        "Exact match (all fields)",
         "VIEW <ALL>",
-        "not inferable",
+        "not visually identifiable",
         *CATEGORIES,
         *result.versions,
     ):
@@ -190,7 +191,7 @@ def test_verdicts_and_skipped_rows_are_on_the_page(folders: Path) -> None:
     assert "1 more could not be evaluated" in Page(base).text
 
 
-def test_the_page_is_made_again_byte_for_byte(folders: Path) -> None:
+def test_write_report_gives_the_same_bytes(folders: Path) -> None:
     for name in PAGES:
         before = (folders / name / "report.html").read_bytes()
         assert write_report(folders / name) == folders / name / "report.html"
@@ -217,10 +218,10 @@ def test_the_terminal_table_has_a_line_for_every_category(folders: Path, capsys:
     print_comparison(comparison_of(folders))
     shown = capsys.readouterr()
     assert shown.err == ""
-    for category in (*CATEGORIES, "VIEW <ALL>", "inferable rows", "all rows", "(other)"):
+    for category in (*CATEGORIES, "VIEW <ALL>", "visually identifiable rows", "all rows", "(other)"):
         assert sum(line.startswith(category) for line in shown.out.splitlines()) == 2, category
-    assert re.search(r"inferable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
-    assert re.search(r"inferable rows +38 +0 -> \d+ %", shown.out)
+    assert re.search(r"visually identifiable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
+    assert re.search(r"visually identifiable rows +38 +0 -> \d+ %", shown.out)
     assert "tuned: this model uses the image" in shown.out
 
 
@@ -241,7 +242,7 @@ def test_the_confusion_table_counts_every_row_once(folders: Path, rows: Sequence
     assert sum(counts[-1] for _, _, counts in table.rows) == result.counts.evaluated
 
 
-def test_a_perfect_price_lies_on_the_diagonal() -> None:
+def test_price_plot_perfect_answer_is_on_the_diagonal() -> None:
     svg = plot_prices(
         [Points(name="model", pairs=[("a", 100, 100), ("b", 1000, 1000), ("c", 1000, 100)])], 0.2, " (USD)"
     )

@@ -271,7 +271,7 @@ def test_unknown_presentation_is_refused() -> None:
         with pytest.raises(ToileError) as caught:
             spec_of({"folded": 1}, silhouette=silhouette)
         assert caught.value.problem == f"a {silhouette} has no presentation 'folded'"
-        assert caught.value.hint == f"it draws {words}, or any"
+        assert caught.value.hint == f"it has {words}, or any"
     spec_of({"flat": 1}, silhouette="tote-bag")
     with pytest.raises(ToileError, match="folded"):
         Appearance.from_attributes(appearance("shirt", presentation="fold").to_attributes())

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from generator.render import PARTS, RenderedParts, build_scene, draw, render_appearance, render_parts
+from generator.render.engine import njit_cached
 from generator.render.engine.curves import Curve, box, disc, outline, ribbon, smooth_line, smooth_loop
 from generator.render.engine.height_field import Crease, Flutes, smooth_noise_tile, sum_folds
 from generator.render.engine.kernels import gaussian_blur, sample_tile, worley_distances
@@ -337,6 +338,15 @@ def copy_of_packages(folder: Path) -> Path:
     for name in ("generator", "schemas", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
+
+
+def test_njit_cached_compiles_where_numba_has_no_cache() -> None:
+    """numba caches no function whose source is not in a file."""
+    namespace: dict[str, Any] = {}
+    exec(compile("def double(x):\n    return 2 * x", "<string>", "exec"), namespace)
+    double = njit_cached(namespace["double"])
+    assert double(21) == 42
+    assert double is not namespace["double"]
 
 
 @pytest.mark.slow

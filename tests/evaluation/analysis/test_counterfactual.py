@@ -1,4 +1,4 @@
-"""How answers move with one redrawn attribute: models whose sensitivity is planted are measured as what they are."""
+"""Counterfactual images: models of known sensitivity are measured correctly."""
 
 import dataclasses
 import functools
@@ -320,7 +320,7 @@ def test_the_page_is_one_closed_file_and_escapes_answers(shop: Path, tmp_path: P
 
     started(Table(shop, hostile), shop, tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "default-src 'none'; img-src data:; style-src 'unsafe-inline'" in page
+    assert "default-src 'none'; img-src data:; style-src 'sha256-" in page
     assert "alert(1)" in page
     assert re.findall(r"<script[^>]*>", page) == ['<script type="application/json" id="counterfactual">']
     assert "<img src=x" not in page
@@ -363,7 +363,7 @@ def test_the_command_refuses_imported_images_and_folders_without_test_rows(
     assert "no row of the test split can be redrawn" in refused.stderr
 
 
-def test_a_folder_that_holds_an_evaluation_is_left_alone(shop: Path, tmp_path: Path) -> None:
+def test_folder_of_an_evaluation_is_refused(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(ToileError, match="holds an evaluation"):
         started(Table(shop, perfect), shop, tmp_path, force=True)
