@@ -6,9 +6,9 @@ the run; then no other process slows the core down. Each measurement is repeated
 twenty times. The table has the medians of the first five repeats, and those of the calm ones.
 
 Faker and Mimesis make the same columns in a Python loop, for a few thousand rows. Where they have no such value (a
-title of the category's words, attributes), they choose among a few. The last lines are bare pyarrow: as many columns of as
-many bytes from numpy's random numbers, written with toile's settings and with pyarrow's own. The ratio to bare pyarrow
-is comparable between machines and between busy and quiet moments. The table is followed by one JSON line; `--out FILE`
+title of the category's words, attributes), they choose among a few. The last lines are bare pyarrow: as many columns of
+as many bytes from numpy's random numbers, written with toile's settings and with pyarrow's own. The ratio to bare
+pyarrow is comparable between machines and between busy and quiet moments. The table is followed by one JSON line; `--out FILE`
 also writes the JSON to a file. `--rows N ...` measures whole commands that write N rows, in their own processes.
 
     python benchmarks/generate.py --rows 2000000 10000000 --out benchmarks/results/generate_2cores.json
@@ -306,9 +306,8 @@ def main() -> None:
     pairs = [pair for of in results.values() for rates in of.values() for pair in rates["calibration_cpu_seconds"]]
     calibrated = [seconds for pair in pairs for seconds in pair]
     bare_rate = results["bare pyarrow"]["parquet"]["rows_per_cpu_second"]
-    print(
-        f"{'rows/s, one core':<21}{'Arrow':>11}{'calm':>11}{'Parquet':>11}{'calm':>11}{'of bare':>9}{'calm, elapsed':>15}"
-    )
+    header = f"{'rows/s, one core':<21}{'Arrow':>11}{'calm':>11}{'Parquet':>11}{'calm':>11}"
+    print(f"{header}{'of bare':>9}{'calm, elapsed':>15}")
     for name, rates in results.items():
         arrow, parquet = rates["arrow"], rates["parquet"]
         figures = [arrow["rows_per_cpu_second"], arrow.get("calm_rows_per_cpu_second")]
