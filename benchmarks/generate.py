@@ -8,8 +8,9 @@ twenty times. The table has the medians of the first five repeats, and those of 
 Faker and Mimesis make the same columns in a Python loop, for a few thousand rows. Where they have no such value (a
 title of the category's words, attributes), they choose among a few. The last lines are bare pyarrow: as many columns of
 as many bytes from numpy's random numbers, written with toile's settings and with pyarrow's own. The ratio to bare
-pyarrow is comparable between machines and between busy and quiet moments. The table is followed by one JSON line; `--out FILE`
-also writes the JSON to a file. `--rows N ...` measures whole commands that write N rows, in their own processes.
+pyarrow is comparable between machines and between busy and quiet moments. The table is followed by one JSON line;
+`--out FILE` also writes the JSON to a file. `--rows N ...` measures whole commands that write N rows, in their own
+processes.
 
     python benchmarks/generate.py --rows 2000000 10000000 --out benchmarks/results/generate_2cores.json
 """
