@@ -135,7 +135,7 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
     sizes: dict[tuple[str, str | None], int] = {}
     for row in rows:
         if row.metric == "joint" and _is_own_image(row):
-            sizes.setdefault((row.rows, row.category), row.n)  # the headline protocol stands first
+            sizes.setdefault((row.rows, row.category), row.n)  # the headline protocol comes first
     first = headline_rows(counts)
     kinds = [first] if counts.inferable in {0, counts.evaluated} else [first, "all"]
     lines: list[tuple[str, str | None]] = [(kind, None) for kind in kinds]

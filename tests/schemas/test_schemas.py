@@ -316,7 +316,8 @@ def test_a_refusal_names_place_and_remedy(change: dict[str, Any], where: str, pr
 
 
 def test_what_is_no_mapping_is_refused() -> None:
-    for document in (None, [], "x", 3):
+    documents: tuple[Any, ...] = (None, [], "x", 3)
+    for document in documents:
         assert "expected object" in refusal(document, "manifest").problem
 
 
