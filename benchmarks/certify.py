@@ -1,8 +1,11 @@
-"""Do the statistics of an evaluation keep what they promise, on models with planted accuracies?
+"""Do confidence intervals and tests have their nominal coverage, error rate and power? Simulated models decide.
 
-Coverage of every kind of 95 % interval, false alarms between two equal models, and how often the printed detectable
-gain is found; with independent rows and with families of rows that are alike, and beside them what taking such rows for
-independent would do. A table for people, then one JSON line; `--out FILE` keeps it.
+A simulated model is right with known probabilities, and correlated within families to a known degree. So every true
+figure is known, and it can be counted whether an interval covers it. Three claims are checked: intervals cover the
+truth as often as they say; two equal models are called different at most as often as alpha; the gain that `detectable`
+prints is found with the power it names. Beside each figure is what treating such rows as independent would give. The
+output is a table for people, then one JSON line; `--out FILE` writes it. The tests run the same functions with few
+repetitions.
 
     python benchmarks/certify.py --repetitions 2000 --out benchmarks/results/certify_2cores_2026-11-21.json
 """
@@ -57,14 +60,14 @@ class Finding:
         return self.times / self.repetitions
 
     def within(self, low: float, high: float) -> bool:
-        """Whether a true share from `low` to `high` is compatible with the count: exact binomial, one in 10,000."""
+        """Return whether a true share from `low` to `high` fits the count: exact binomial test at 1 in 10,000."""
         most, least = stats.binom.ppf([0.9999, 0.0001], self.repetitions, [high, low])
         return bool(least <= self.times <= most)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """Two planted models' answers to the same rows."""
+    """Two simulated models' answers to the same rows."""
 
     families: Families
     first: Values
@@ -73,9 +76,9 @@ class Answers:
     true: Values
     """ln prices."""
     answered: Values
-    """ln prices: the truth and an error that a family shares in part."""
+    """ln prices: the truth plus an error that a family shares in part."""
     answered_again: Values
-    """As `answered`, of another model that is as good."""
+    """As `answered`, of another model of equal accuracy."""
 
 
 ERROR = 0.3
@@ -83,10 +86,10 @@ ERROR = 0.3
 
 
 def planted(setting: Setting, draw: np.random.Generator) -> Answers:
-    """One data set. A row is right when a normal number lies below the quantile of its model's accuracy.
+    """Simulate one data set. A row is right when a normal number is below the quantile of its model's accuracy.
 
-    The number is in part the family's, in part the row's difficulty that both models share, in part chance; so families
-    are alike in both models and in their difference.
+    The number is in part the family's, in part the row's difficulty that both models share, in part noise. So families
+    are correlated in both models and in their difference.
     """
     sizes = draw.integers(1, setting.largest + 1, setting.families)
     families = np.repeat(np.arange(setting.families), sizes).astype(np.intp)
@@ -103,7 +106,7 @@ def planted(setting: Setting, draw: np.random.Generator) -> Answers:
 
 
 def coverage(setting: Setting, repetitions: int, seed: int, *, bootstrap: bool = True) -> list[Finding]:
-    """How often each kind of 95 % interval covers its planted truth."""
+    """Count how often each kind of 95 % interval covers its true value."""
     draw = np.random.default_rng(seed)
     true, kinds = _truths(setting), _kinds(bootstrap)
     hits = dict.fromkeys(kinds, 0)
@@ -116,7 +119,7 @@ def coverage(setting: Setting, repetitions: int, seed: int, *, bootstrap: bool =
 
 
 def false_alarms(setting: Setting, repetitions: int, seed: int) -> list[Finding]:
-    """How often two equal models differ with p < 0.05: by whole families, and by McNemar on rows as if independent."""
+    """Count how often two equal models differ with p < 0.05: by whole families, and by McNemar on independent rows."""
     assert setting.rates[0] == setting.rates[1], "equal models"
     draw = np.random.default_rng(seed)
     counted = {"families flipped": 0, "McNemar on rows": 0, "graded, families flipped": 0}
@@ -133,9 +136,9 @@ def false_alarms(setting: Setting, repetitions: int, seed: int) -> list[Finding]
 
 
 def found_gains(families: int, largest: int, alike: float, repetitions: int, seed: int) -> Finding:
-    """How often the gain that `detectable_rate` prints is found with p < 0.05, when it is planted beside 5 % losses.
+    """Count how often the gain that `detectable_rate` prints is found with p < 0.05, when 5 % of the rows are lost.
 
-    A family agrees with itself in a share `alike` of cases; the number of rows that tell as much is known from that.
+    The rows of a family agree with probability `alike`; the effective number of rows follows from that.
     """
     draw = np.random.default_rng(seed)
     times = 0
@@ -248,11 +251,11 @@ SETTINGS = (
     Setting(families=30, largest=3, alike=0.5, rates=(0.3, 0.7)),
 )
 BOOTSTRAP_SHARE = 5
-"""One in so many data sets is bootstrapped too: it takes a hundred times as long."""
+"""One data set in so many is bootstrapped as well, which takes a hundred times as long."""
 
 
 def main() -> None:
-    """Run, print, keep."""
+    """Run the simulations, print the tables, write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=2000, help="data sets for each setting")
     parser.add_argument("--out", type=Path)
@@ -276,7 +279,7 @@ def main() -> None:
 
 
 def covered(setting: Setting, repetitions: int) -> dict[str, Any]:
-    """Coverage of the closed forms in all data sets, of the bootstrapped ones in a fifth of them."""
+    """Measure coverage of the closed forms in all data sets, of bootstrap intervals in a fifth of them."""
     found = coverage(setting, repetitions, 0, bootstrap=False)
     closed = {finding.what for finding in found}
     drawn = coverage(setting, max(1, repetitions // BOOTSTRAP_SHARE), 1)
@@ -287,7 +290,7 @@ def covered(setting: Setting, repetitions: int) -> dict[str, Any]:
 
 
 def alarms(alike: float, repetitions: int) -> dict[str, Any]:
-    """Equal models called different at p < 0.05."""
+    """Measure how often equal models are called different at p < 0.05."""
     setting = Setting(families=100, largest=3, alike=alike, rates=(0.5, 0.5))
     found = false_alarms(setting, repetitions, 2)
     show(f"equal models called different: 100 families of 1 to 3, alike {alike}", found)
@@ -295,7 +298,7 @@ def alarms(alike: float, repetitions: int) -> dict[str, Any]:
 
 
 def power(alike: float, repetitions: int) -> dict[str, Any]:
-    """The printed detectable gain found at p < 0.05; it promises 0.8."""
+    """Measure how often the printed detectable gain is found at p < 0.05; it promises 0.8."""
     found = [found_gains(families, 3, alike, repetitions, 3) for families in (100, 300)]
     for families, finding in zip((100, 300), found, strict=True):
         show(f"printed gain found, {families} families of 1 to 3, alike {alike}", [finding])
@@ -303,7 +306,7 @@ def power(alike: float, repetitions: int) -> dict[str, Any]:
 
 
 def show(title: str, found: Sequence[Finding]) -> None:
-    """One line a finding, with two standard errors of the count."""
+    """Print one line per finding, with two standard errors of the count."""
     print(title)
     for finding in found:
         error = 2 * (finding.share * (1 - finding.share) / finding.repetitions) ** 0.5
@@ -311,12 +314,12 @@ def show(title: str, found: Sequence[Finding]) -> None:
 
 
 def shares(found: Sequence[Finding]) -> dict[str, float]:
-    """By what it is about."""
+    """Return the shares by name."""
     return {finding.what: round(finding.share, 4) for finding in found}
 
 
 def commit() -> str:
-    """Of the working tree."""
+    """Return the commit of the working tree."""
     command = ["git", "rev-parse", "--short", "HEAD"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 

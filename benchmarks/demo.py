@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any
 
 PARTS = ("category", "title", "price", "joint")
-BASELINES = {"majority category": "majority-category", "median price of the true category": "category-median"}
+BASELINES = {
+    "majority category": "majority-category",
+    "median price of the true category": "category-median",
+    "nearest train image": "nearest-picture",
+}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How many rows a second does an evaluation answer, beside asking one by one without a cache?
+"""How many rows per second does an evaluation answer, compared with single requests without a cache?
 
 Both read the same rows with the built-in tiny model on the CPU and write at most `MAX_NEW_TOKENS` greedy tokens a row:
 `evaluation.predict` in batches, and transformers' own `generate` with `use_cache=False`, a row at a time. Rounds
@@ -55,19 +55,19 @@ def make_rows(folder: Path) -> Rows:
 
 
 def spec() -> EvaluationSpec:
-    """Every row once, with its own image: what the other side does."""
+    """Return every row once with its own image, for the reference implementation."""
     return EvaluationSpec(controls=(), batch_size=BATCH_SIZE, max_new_tokens=MAX_NEW_TOKENS)
 
 
 def batched(network: Any, processor: Any, rows: Rows, out: Path) -> list[str]:
-    """Our way, with the log of predictions that a run keeps; answers in the order of the rows."""
+    """Answer with `predict` and its log of predictions; answers in the order of the rows."""
     backend = Phi3VisionBackend(network, processor, max_new_tokens=MAX_NEW_TOKENS)
     out.unlink(missing_ok=True)
     return [prediction.answer for prediction in predict(backend, rows, out, spec(), quiet=True)]
 
 
 def one_by_one(network: Any, processor: Any, rows: Rows) -> list[str]:
-    """One call of transformers' `generate` a row, every token computed from the whole prompt."""
+    """Answer with one call of transformers' `generate` per row, without a cache of keys and values."""
     answers = []
     for product in rows.products:
         batch = dict(processor([PROMPT], [[decode_image(product, rows.folder)]], padding_side="left"))
@@ -87,7 +87,7 @@ def one_by_one(network: Any, processor: Any, rows: Rows) -> list[str]:
 
 
 def calibration() -> Sequence[str]:
-    """A fixed amount of numpy work, so that figures of several machines can be compared: ten sorts of a million."""
+    """Time a fixed amount of numpy work (ten sorts of a million), to compare machines."""
     numbers = np.random.default_rng(0).random(1_000_000)
     for _ in range(10):
         np.sort(numbers)
@@ -95,7 +95,7 @@ def calibration() -> Sequence[str]:
 
 
 def timed(work: Callable[[], Sequence[str]]) -> tuple[float, Sequence[str]]:
-    """Wall seconds, and what came out."""
+    """Return wall seconds and the result."""
     began = time.perf_counter()
     found = work()
     return time.perf_counter() - began, found

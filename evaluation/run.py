@@ -147,7 +147,7 @@ def upper_bound(
 ) -> BestScores | None:
     """Return the best achievable scores of rows of a catalog; None where its spec does not explain all of them.
 
-    That is the case for imported catalogs and for those with faulty rows, about which `say` is told.
+    That is the case for imported catalogs and for those with faulty rows, which `say` reports.
     """
     from generator.upper_bound import ScoringRules, best_scores
 

@@ -25,12 +25,12 @@ LONGEST = (
     *("project/test_readme", "toile/test_pipeline", "evaluation/test_run", "finetune/test_training_speed"),
     *("generator/audit/test_audit_privacy", "generator/scaffold/test_spec_commands", "generator/catalog/test_shards"),
     *(
-        "evaluation/analysis/test_mixture",
+        "evaluation/analysis/test_matrix",
         "finetune/test_train",
         "finetune/phi3v/test_hub",
         "finetune/test_distributed",
     ),
-    *("finetune/test_training_stops", "generator/catalog/test_storage", "evaluation/analysis/test_sensitivity"),
+    *("finetune/test_training_stops", "generator/catalog/test_storage", "evaluation/analysis/test_counterfactual"),
     *("project/test_examples", "generator/fit/test_fit_spec"),
 )
 """The slowest test files run first, so that no process is left with one at the end."""
@@ -79,15 +79,10 @@ def few_resamples() -> Iterator[None]:
     """Bootstrap intervals of 200 resamples and tests of 199 flips, for tests of folders, pages and commands."""
     from evaluation.stats import resampling
 
-    caches = (resampling._cached_counts, resampling._signs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resampling, "RESAMPLES", 200)
         patch.setattr(resampling, "FLIPS", 199)
-        for cache in caches:
-            cache.cache_clear()
         yield
-    for cache in caches:
-        cache.cache_clear()
 
 
 @pytest.fixture(scope="module")

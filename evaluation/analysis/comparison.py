@@ -107,10 +107,12 @@ def is_finished(out: Path, sides: Sequence[EvaluationFolder], *, force: bool) ->
 def _comparison_notes(base: Result, tuned: Result) -> tuple[str, ...]:
     names = sorted(set(base.versions) | set(tuned.versions))
     differing = [name for name in names if base.versions.get(name) != tuned.versions.get(name)]
-    told = [f"base and tuned were run with another {', '.join(differing)}"] if differing else []
+    differing_runs = [f"base and tuned were run with another {', '.join(differing)}"] if differing else []
     if (base.device, base.dtype) != (tuned.device, tuned.dtype):
-        told.append(f"base was run on {base.device} in {base.dtype}, tuned on {tuned.device} in {tuned.dtype}")
-    return tuple(dict.fromkeys([*base.notes, *tuned.notes, *told]))
+        differing_runs.append(
+            f"base was run on {base.device} in {base.dtype}, tuned on {tuned.device} in {tuned.dtype}"
+        )
+    return tuple(dict.fromkeys([*base.notes, *tuned.notes, *differing_runs]))
 
 
 def _side(side: EvaluationFolder, out: Path) -> Side:

@@ -170,13 +170,13 @@ def _sample_from_prior(frequencies: TrainingFrequencies, seed: int) -> Callable[
     names = sorted(frequencies.counts)
     bounds = list(itertools.accumulate(frequencies.counts[name] for name in names))
 
-    def drawn(product: Product) -> str:
+    def sample(product: Product) -> str:
         text = f"prior:{seed}:{product.product_code}".encode("utf-8", "surrogatepass")
         place = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") * bounds[-1] >> 64
         name = names[bisect.bisect_right(bounds, place)]
         return render(frequencies.commonest_title, name, frequencies.median_price)
 
-    return drawn
+    return sample
 
 
 def _make_prediction(baseline: Baseline, product: Product, spec: EvaluationSpec) -> Prediction:

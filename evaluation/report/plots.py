@@ -104,7 +104,7 @@ def select_gallery(
     ranked = sorted(present, key=lambda p: -_merit([codes[p.product_code] for codes in by_code]))
     groups: dict[str, list[Product]] = {}
     names = ("most gained", "most lost or wrong") if len(sides) > 1 else ("best", "worst")
-    for name, candidates in zip((*names, "drawn at random"), (ranked, ranked[::-1], present), strict=True):
+    for name, candidates in zip((*names, "random"), (ranked, ranked[::-1], present), strict=True):
         taken = {product.product_code for group in groups.values() for product in group}
         groups[name] = [product for product in candidates if product.product_code not in taken][:MAX_PER_GROUP]
     chosen = {p.product_code for group in groups.values() for p in group}

@@ -15,7 +15,9 @@ from scipy import stats
 from evaluation.stats.intervals import Families, Values, relabel, student_quantile
 
 RESAMPLES = 2000
+"""Bootstrap resamples. Read at each call, so that tests can run with fewer."""
 FLIPS = 4999
+"""Random sign flips of a test; read at each call too."""
 ENUMERATED = 12
 """Up to this many families all 2^12 flips are enumerated."""
 JACKKNIFE_PARTS = 400
@@ -40,9 +42,9 @@ def bca(figure: Weighted, families: Families, confidence: float, seed: int) -> t
     if num < 2:
         return None, None
     value = unweighted(figure, len(codes))
-    drawn = bootstrap(figure, codes, seed)
-    found = drawn[np.isfinite(drawn)]
-    if not math.isfinite(value) or len(found) < 0.95 * len(drawn) or found.min() == found.max():
+    resampled = bootstrap(figure, codes, seed)
+    found = resampled[np.isfinite(resampled)]
+    if not math.isfinite(value) or len(found) < 0.95 * len(resampled) or found.min() == found.max():
         return None, None
     below = float(np.mean(found < value) + np.mean(found <= value)) / 2
     shift = float(stats.norm.ppf(min(max(below, 0.5 / len(found)), 1 - 0.5 / len(found))))
@@ -109,30 +111,31 @@ def _binomial_pmf(count: int) -> Values:
 
 
 def _flipped_sums(sums: Values, seed: int) -> Values:
-    signs = _signs(len(sums), seed)
+    signs = _signs(len(sums), seed, FLIPS)
     parts = np.array_split(signs, max(1, signs.size // _CHUNK_CELLS))
     return np.concatenate([part.astype(np.float64) @ sums for part in parts])
 
 
 @functools.lru_cache(maxsize=2)
-def _signs(num: int, seed: int) -> npt.NDArray[np.int8]:
+def _signs(num: int, seed: int, flips: int) -> npt.NDArray[np.int8]:
     rng = np.random.default_rng([seed, num])
-    return (1 - 2 * rng.integers(0, 2, (FLIPS, num), dtype=np.int8)).astype(np.int8)
+    return (1 - 2 * rng.integers(0, 2, (flips, num), dtype=np.int8)).astype(np.int8)
 
 
 def _bootstrap_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
     """Return how often each family is in each resample; the same for every figure of the same families."""
-    return _cached_counts(num, seed) if num * RESAMPLES <= _CACHED_CELLS else _make_counts(num, seed)
+    make = _cached_counts if num * RESAMPLES <= _CACHED_CELLS else _make_counts
+    return make(num, seed, RESAMPLES)
 
 
 @functools.lru_cache(maxsize=4)
-def _cached_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
-    return _make_counts(num, seed)
+def _cached_counts(num: int, seed: int, resamples: int) -> npt.NDArray[np.int16]:
+    return _make_counts(num, seed, resamples)
 
 
-def _make_counts(num: int, seed: int) -> npt.NDArray[np.int16]:
+def _make_counts(num: int, seed: int, resamples: int) -> npt.NDArray[np.int16]:
     rng = np.random.default_rng([seed, num])
-    found = np.empty((num, RESAMPLES), np.int16)
+    found = np.empty((num, resamples), np.int16)
     for part in np.array_split(found, max(1, found.size // _CHUNK_CELLS), axis=1):
         width = part.shape[1]
         cells = rng.integers(0, num, (width, num)) * width + np.arange(width)[:, None]

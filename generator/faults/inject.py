@@ -147,36 +147,36 @@ def _json_value(value: Any) -> Any:
 
 
 def _remove_text(column: str) -> Callable[[Row, int, Variation, FaultPlan], Fault]:
-    def make(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-        form = draws.choice("form", list(_ABSENT))
+    def make(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
+        form = variation.choice("form", list(_ABSENT))
         also = {"inferable": False} if column == "category3_code" else {}
         return Fault({column: _ABSENT[form], **also}, form)
 
     return make
 
 
-def _remove_price(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-    form = draws.choice("form", ["null", "zero"])
+def _remove_price(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
+    form = variation.choice("form", ["null", "zero"])
     value = None if form == "null" else 0.0
     prices = dict.fromkeys(("full_price", "price", "full_price_eur", "price_eur"), value)
     return Fault({**prices, "flg_discount": None if form == "null" else 0}, form)
 
 
-def _remove_image(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _remove_image(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     return Fault({"image": None}, "null")
 
 
-def _copy_row(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _copy_row(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     return Fault({}, "every column")
 
 
-def _copy_almost(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _copy_almost(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     code = str(product_codes(plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0])
-    title, form = add_typo(row["title"], draws)
-    step = draws.choice("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
+    title, form = add_typo(row["title"], variation)
+    step = variation.choice("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
     image, forms = row["image"], [form]
     if image is not None:
-        content, suffix, quality = recompress(image["bytes"], draws)
+        content, suffix, quality = recompress(image["bytes"], variation)
         image, forms = {"bytes": content, "path": f"{code}{suffix}"}, [form, quality]
     changes = {
         "product_code": code,
@@ -188,46 +188,46 @@ def _copy_almost(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fa
     return Fault(changes, ", ".join(forms))
 
 
-def _change_category(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-    path = draws.choice("path", [path for path in plan.category_paths if path[2] != row["category3_code"]])
+def _change_category(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
+    path = variation.choice("path", [path for path in plan.category_paths if path[2] != row["category3_code"]])
     return Fault(dict(zip(("category1_code", "category2_code", "category3_code"), path, strict=True)), path[2])
 
 
-def _shift_decimal(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _shift_decimal(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     forms = [form for form, factor in _DECIMAL_SHIFTS.items() if _is_notable(row["full_price"], factor)]
-    form = draws.choice("form", forms)
+    form = variation.choice("form", forms)
     return Fault(_scale_prices(row, _DECIMAL_SHIFTS[form], plan, euros_too=True), form)
 
 
-def _change_currency(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _change_currency(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     factors = {name: plan.spec.shop.eur_rate * rate for name, rate in _PER_EURO.items() if name != row["currency_code"]}
     currencies = [name for name, factor in factors.items() if _is_notable(row["full_price"], factor)]
-    currency = draws.choice("form", currencies or ["JPY"])
+    currency = variation.choice("form", currencies or ["JPY"])
     return Fault(_scale_prices(row, factors[currency], plan, euros_too=False), f"amount in {currency}")
 
 
 def _change_title(name: str) -> Callable[[Row, int, Variation, FaultPlan], Fault]:
-    def make(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-        title, form = TITLE_MAKERS[name](row["title"], draws)
+    def make(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
+        title, form = TITLE_MAKERS[name](row["title"], variation)
         return Fault({"title": title}, form)
 
     return make
 
 
 def _change_image(name: str) -> Callable[[Row, int, Variation, FaultPlan], Fault]:
-    def make(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
-        content, suffix, form = IMAGE_MAKERS[name](row["image"]["bytes"], draws)
+    def make(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
+        content, suffix, form = IMAGE_MAKERS[name](row["image"]["bytes"], variation)
         return Fault({"image": {"bytes": content, "path": f"{row['product_code']}{suffix}"}}, form)
 
     return make
 
 
-def _drift_title(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _drift_title(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     title, form = add_season(row["title"], plan.drift_date)
     return Fault({"title": title, "competence_date": plan.drift_date}, form)
 
 
-def _drift_price(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _drift_price(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     points = compile_catalog(plan.spec).prices.points
     above = points[min(int(np.searchsorted(points, row["full_price"], side="right")), len(points) - 1)]
     full = max(float(snap_to_points(points, np.array([row["full_price"] * PRICE_RISE]))[0]), float(above))
@@ -237,7 +237,7 @@ def _drift_price(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fa
     return Fault({**changes, "flg_discount": int(asked < full), "competence_date": plan.drift_date}, "times 1.08")
 
 
-def _split_category(row: Row, number: int, draws: Variation, plan: FaultPlan) -> Fault:
+def _split_category(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
     assert plan.split is not None, number
     value = json.loads(row["attributes"])["choices"].get(plan.split.attribute)
     word = plan.split.value.replace(",", "") if value == plan.split.value else "other"
@@ -275,7 +275,7 @@ def _price_columns(full: float, asked: float, plan: FaultPlan) -> Row:
     }
 
 
-def add_mojibake(title: str, draws: Variation) -> FaultyTitle:
+def add_mojibake(title: str, variation: Variation) -> FaultyTitle:
     """Return the title as UTF-8 read as Windows-1252, or with a letter replaced by U+FFFD.
 
     Plain ASCII is not changed by that, so such a title first gets a character that people type unnoticed: a no-break
@@ -284,8 +284,8 @@ def add_mojibake(title: str, draws: Variation) -> FaultyTitle:
     vowels = [place for place, letter in enumerate(title) if letter in "aeiouAEIOU"]
     forms = ["sign"] if title.isascii() else ["as it is"]
     forms += ["no-break space"] * (" " in title) + ["accent", "replacement character"] * bool(vowels)
-    form = draws.choice("form", forms)
-    place = draws.choice("place", vowels or [0])
+    form = variation.choice("form", forms)
+    place = variation.choice("place", vowels or [0])
     match form:
         case "replacement character":
             return title[:place] + "\ufffd" + title[place + 1 :], form
@@ -298,7 +298,7 @@ def add_mojibake(title: str, draws: Variation) -> FaultyTitle:
     return misread_utf8(title), form
 
 
-def add_right_to_left(title: str, draws: Variation) -> FaultyTitle:
+def add_right_to_left(title: str, variation: Variation) -> FaultyTitle:
     """Add the Hebrew or Arabic word for "new", or an invisible character that reverses the direction of the text."""
     forms = {
         "arabic": f"{_NEW_IN_ARABIC} {title}",
@@ -306,27 +306,27 @@ def add_right_to_left(title: str, draws: Variation) -> FaultyTitle:
         "mark": f"{_RIGHT_TO_LEFT_MARK}{title}",
         "override": f"{_OVERRIDE}{title}{_POP}",
     }
-    form = draws.choice("form", list(forms))
+    form = variation.choice("form", list(forms))
     return forms[form], form
 
 
-def add_emoji(title: str, draws: Variation) -> FaultyTitle:
+def add_emoji(title: str, variation: Variation) -> FaultyTitle:
     """Add an emoji before or after the title; half of the kinds need more than one code point."""
-    form = draws.choice("form", list(_EMOJI))
+    form = variation.choice("form", list(_EMOJI))
     sign = _EMOJI[form]
-    return draws.choice("place", [f"{sign} {title}", f"{title} {sign}", f"{sign}{title}{sign}"]), form
+    return variation.choice("place", [f"{sign} {title}", f"{title} {sign}", f"{sign}{title}{sign}"]), form
 
 
-def repeat_title(title: str, draws: Variation) -> FaultyTitle:
+def repeat_title(title: str, variation: Variation) -> FaultyTitle:
     """Repeat the title, up to a length that is equally likely in every order of magnitude."""
     shortest, longest = LONG_TITLE
-    length = max(round(shortest * (longest / shortest) ** draws.uniform("length", 0.0, 1.0)), 2 * len(title) + 1)
+    length = max(round(shortest * (longest / shortest) ** variation.uniform("length", 0.0, 1.0)), 2 * len(title) + 1)
     return (f"{title} " * (length // (len(title) + 1) + 1))[:length].removesuffix(" "), f"up to {length} characters"
 
 
-def add_typo(title: str, draws: Variation) -> FaultyTitle:
+def add_typo(title: str, variation: Variation) -> FaultyTitle:
     """Make one small mistake that leaves the title readable."""
-    place = int(draws.uniform("place", 0, max(len(title) - 1, 1)))
+    place = int(variation.uniform("place", 0, max(len(title) - 1, 1)))
     forms = {
         "capitals": title.upper(),
         "small letters": title.lower(),
@@ -335,7 +335,7 @@ def add_typo(title: str, draws: Variation) -> FaultyTitle:
         "dropped letter": title[:place] + title[place + 1 :],
     }
     changed = {form: text for form, text in forms.items() if text.strip() and text != title}
-    form = draws.choice("form", list(changed) or ["space behind"])
+    form = variation.choice("form", list(changed) or ["space behind"])
     return changed.get(form, f"{title} "), form
 
 
@@ -363,15 +363,15 @@ def misread_utf8(title: str) -> str:
     return "".join(byte.decode("latin-1" if byte in b"\x81\x8d\x8f\x90\x9d" else "cp1252") for byte in raw)
 
 
-def break_image(jpeg: bytes, draws: Variation) -> FaultyImage:
+def break_image(jpeg: bytes, variation: Variation) -> FaultyImage:
     """Return a file that is cut off, has flipped bytes in its middle, is a web page, or is empty.
 
     Flipped bytes are inside the compressed pixels. Some decoders refuse them, others show wrong pixels after them.
     """
-    form = draws.choice("form", ["truncated", "flipped bytes", "web page", "empty"])
+    form = variation.choice("form", ["truncated", "flipped bytes", "web page", "empty"])
     match form:
         case "truncated":
-            content = jpeg[: int(len(jpeg) * draws.uniform("length", 0.2, 0.8))]
+            content = jpeg[: int(len(jpeg) * variation.uniform("length", 0.2, 0.8))]
         case "flipped bytes":
             start = _middle_of_pixels(jpeg)
             flipped = bytes(255 - byte for byte in jpeg[start : start + _NUM_FLIPPED])
@@ -383,7 +383,7 @@ def break_image(jpeg: bytes, draws: Variation) -> FaultyImage:
     return content, ".jpg", form
 
 
-def enlarge_image(jpeg: bytes, draws: Variation) -> FaultyImage:
+def enlarge_image(jpeg: bytes, variation: Variation) -> FaultyImage:
     """Return a PNG of 80 million pixels and few bytes: the image in the middle of one colour, in 255 colours in all."""
     small = _decode(jpeg).quantize(colors=255, dither=Image.Dither.NONE)
     corner = small.getpixel((0, 0))
@@ -393,38 +393,38 @@ def enlarge_image(jpeg: bytes, draws: Variation) -> FaultyImage:
     return _encode(large, "PNG", compress_level=9), ".png", f"{HUGE_IMAGE[0]}x{HUGE_IMAGE[1]}"
 
 
-def convert_to_cmyk(jpeg: bytes, draws: Variation) -> FaultyImage:
+def convert_to_cmyk(jpeg: bytes, variation: Variation) -> FaultyImage:
     """Return a JPEG in CMYK."""
     return _encode(_decode(jpeg).convert("CMYK"), "JPEG", quality=90, subsampling=0), ".jpg", "CMYK"
 
 
-def convert_to_16_bit(jpeg: bytes, draws: Variation) -> FaultyImage:
+def convert_to_16_bit(jpeg: bytes, variation: Variation) -> FaultyImage:
     """Return a grey PNG with 16 bits a pixel, which many readers clip to white or black."""
     grey = np.asarray(_decode(jpeg).convert("L"), np.uint16) * np.uint16(257)
     return _encode(Image.fromarray(grey), "PNG"), ".png", "16-bit grey"
 
 
-def animate_image(jpeg: bytes, draws: Variation) -> FaultyImage:
+def animate_image(jpeg: bytes, variation: Variation) -> FaultyImage:
     """Return a GIF, WebP or PNG of three frames: the image, its mirror image, its negative."""
     first = _decode(jpeg)
     others = [ImageOps.mirror(first), ImageOps.invert(first)]
-    form = draws.choice("form", ["GIF", "WEBP", "PNG"])
+    form = variation.choice("form", ["GIF", "WEBP", "PNG"])
     content = _encode(first, form, save_all=True, append_images=others, duration=200, loop=0)
     return content, f".{form.lower()}", f"animated {form}"
 
 
-def rotate_with_exif(jpeg: bytes, draws: Variation) -> FaultyImage:
+def rotate_with_exif(jpeg: bytes, variation: Variation) -> FaultyImage:
     """Return rotated pixels with an EXIF orientation that undoes it: upright only for readers that use EXIF."""
-    orientation = draws.choice("form", list(_TRANSPOSE))
+    orientation = variation.choice("form", list(_TRANSPOSE))
     exif = Image.Exif()
     exif[_ORIENTATION] = orientation
     rotated = _decode(jpeg).transpose(_TRANSPOSE[orientation])
     return _encode(rotated, "JPEG", quality=90, subsampling=0, exif=exif), ".jpg", f"orientation {orientation}"
 
 
-def recompress(jpeg: bytes, draws: Variation) -> FaultyImage:
+def recompress(jpeg: bytes, variation: Variation) -> FaultyImage:
     """Return the image saved again at a lower JPEG quality."""
-    quality = int(draws.uniform("quality", 60, 86))
+    quality = int(variation.uniform("quality", 60, 86))
     return _encode(_decode(jpeg), "JPEG", quality=quality), ".jpg", f"quality {quality}"
 
 

@@ -5,7 +5,7 @@
 
 Only the train split is read. Without epsilon the counts are exact, and values of fewer than k families are left out.
 With epsilon every count passes through `mechanisms.OpenDPMechanism` before it is used, and titles consist of public
-words. docs/fit.md explains the guarantees.
+words. docs/privacy.md explains the guarantees.
 """
 
 import dataclasses

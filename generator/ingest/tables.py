@@ -176,7 +176,7 @@ def _read_json_lines(path: Path, encoding: str) -> list[Row]:
     return rows
 
 
-def _read_parquet(path: Path, encoding: str = "utf-8") -> list[Row]:
+def _read_parquet(path: Path, encoding: str) -> list[Row]:
     """Read a Parquet file; a cell of an image column is a StoredImage. Parquet has its own encoding."""
     try:
         with pq.ParquetFile(path) as file:
@@ -189,7 +189,7 @@ def _read_parquet(path: Path, encoding: str = "utf-8") -> list[Row]:
     return _arrow_rows(path, table, schema, images, num_rows)
 
 
-def _read_arrow_stream(path: Path, encoding: str = "utf-8") -> list[Row]:
+def _read_arrow_stream(path: Path, encoding: str) -> list[Row]:
     """Read an Arrow stream. The file is mapped into memory, not loaded."""
     try:
         table: pa.Table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()

@@ -73,7 +73,9 @@ def test_evaluate_writes_its_folder_and_ends_with_one_line_of_json(
     assert read_result(tmp_path / "out").uses_picture is True
 
 
-def test_the_same_again_says_so_and_loads_nothing(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
+def test_finished_run_is_read_back_without_loading_the_model(
+    tmp_path: Path, data: Path, loaded: list[dict[str, Any]]
+) -> None:
     command = ["evaluate", "--model", "base", "--data", data, "--out", tmp_path / "out"]
     first = toile(*command)
     before = {path: path.read_bytes() for path in (tmp_path / "out").iterdir()}
@@ -158,7 +160,7 @@ def test_what_a_kill_left_of_a_file_is_no_obstacle(tmp_path: Path, data: Path, l
     assert not list(out.glob("*.part"))
 
 
-def test_strange_files_are_never_touched(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
+def test_foreign_files_in_out_are_refused(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.doc").write_text("years of work")
@@ -342,7 +344,7 @@ def test_options_that_contradict_each_other_are_a_usage_error(
     assert not (tmp_path / "out").exists()
 
 
-def test_compare_and_report_close_the_thread(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
+def test_compare_and_report_after_two_evaluations(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
     for name in ("base", "perfect"):
         toile("evaluate", "--model", name, "--data", data, "--out", tmp_path / name)
     command = ["compare", tmp_path / "base", tmp_path / "perfect", "--out", tmp_path / "both"]
@@ -367,7 +369,7 @@ def test_compare_and_report_close_the_thread(tmp_path: Path, data: Path, loaded:
     assert (tmp_path / "both" / "report.html").read_bytes() == before
 
 
-def test_quiet_shows_the_result_alone(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
+def test_quiet_prints_only_the_result(tmp_path: Path, data: Path, loaded: list[dict[str, Any]]) -> None:
     shown = toile("--quiet", "evaluate", "--model", "perfect", "--data", data, "--out", tmp_path / "out")
     assert shown.stderr == ""
     assert json.loads(shown.stdout.splitlines()[-1])

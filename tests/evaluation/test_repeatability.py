@@ -1,4 +1,4 @@
-"""What a result says of its run: the noise floor, which is some rows asked once more, and the throughput."""
+"""Batch-size repeatability and throughput in a result."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +24,7 @@ def rows(tmp_path: Path) -> Rows:
     return read_rows(write_shards(tmp_path / "data", made), EvaluationSpec())
 
 
-def test_the_noise_floor_is_the_share_of_answers_that_change_alone(tmp_path: Path, rows: Rows) -> None:
+def test_repeatability_is_the_share_of_changed_answers(tmp_path: Path, rows: Rows) -> None:
     moody = evaluate(candidate(MoodyModel()), rows.folder, tmp_path / "moody", SPEC)
     assert moody.noise == Noise(rows=8, flips=8, rate=1.0)
     assert any("8 of 8 answers (100.0 %) change when asked at batch size 1" in note for note in moody.notes)
@@ -66,7 +66,7 @@ def test_five_percent_of_the_rows_are_asked_again(number: int, asked: int) -> No
     assert asked == number or drawn != other
 
 
-def test_throughput_counts_the_last_start_alone(tmp_path: Path, rows: Rows) -> None:
+def test_throughput_counts_the_last_start_only(tmp_path: Path, rows: Rows) -> None:
     class Counting(TableModel):
         new_tokens = 0
 

@@ -184,7 +184,7 @@ def test_joining_loses_no_line_whenever_it_is_killed(tmp_path: Path, monkeypatch
     assert sorted(file.name for file in tmp_path.iterdir()) == ["p.jsonl"]
 
 
-def test_one_process_is_alone() -> None:
+def test_single_process_needs_no_process_group() -> None:
     with init_process_group("cpu") as ranks:
         assert ranks == Ranks()
     devices = (ranks.assign_device("cuda"), ranks.assign_device(None))

@@ -1,4 +1,4 @@
-"""A server on loopback that speaks as much of OpenAI's chat completions as the evaluation needs, and misbehaves."""
+"""A server on loopback that implements the chat completions the evaluation needs, and faults on request."""
 
 import base64
 import contextlib
@@ -15,7 +15,7 @@ Fault = Callable[["Handler"], None]
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers the first pixel's colour with `server.answer`; before that, takes the next fault from `server.faults`."""
+    """Answer with `server.answer(image)`; before that, apply the next fault of `server.faults`."""
 
     server: "ChatServer"
     protocol_version = "HTTP/1.1"
@@ -33,7 +33,7 @@ class Handler(BaseHTTPRequestHandler):
         self.reply(200, completion(text, finish))
 
     def reply(self, status: int, document: Any, **headers: str) -> None:
-        """JSON, or bytes as they are."""
+        """Send JSON, or bytes as they are."""
         content = document if isinstance(document, bytes) else json.dumps(document).encode()
         self.send_response(status)
         for name, value in headers.items():
@@ -44,15 +44,15 @@ class Handler(BaseHTTPRequestHandler):
 
     @staticmethod
     def sent_image(document: Any) -> bytes:
-        """The bytes of the image in a request."""
+        """Return the bytes of the image in a request."""
         return base64.b64decode(document["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2])
 
     def log_message(self, *_: Any) -> None:
-        """Silent."""
+        """Log nothing."""
 
 
 class ChatServer(ThreadingHTTPServer):
-    """What it was asked, and what it will do wrong."""
+    """The requests it received, and the faults to come."""
 
     daemon_threads = True
 
@@ -69,39 +69,39 @@ class ChatServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def process_request(self, *arguments: Any) -> None:
-        """Counts the connections."""
+        """Count connections."""
         self.num_connections += 1
         super().process_request(*arguments)
 
     def handle_error(self, *_: Any) -> None:
-        """A client that goes away is none of our business."""
+        """Ignore a client that disconnects."""
 
 
 def completion(text: str | None, finish: str = "stop", tokens: int | None = 7) -> dict[str, Any]:
-    """The answer of a well-behaved server."""
+    """Return a complete response."""
     document = {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": finish}]}
     return document if tokens is None else {**document, "usage": {"completion_tokens": tokens}}
 
 
 def status(code: int, message: str = "no", **headers: str) -> Fault:
-    """Answers with an error."""
+    """Return a fault: an error status."""
     return lambda handler: handler.reply(code, {"error": {"message": message}}, **headers)
 
 
 def says(document: Any) -> Fault:
-    """Answers 200 with this."""
+    """Return a fault: status 200 with this content."""
     return lambda handler: handler.reply(200, document)
 
 
 def hangs_up(handler: Handler) -> None:
-    """Closes the connection without a word."""
+    """Close the connection without a response."""
     handler.close_connection = True
     handler.connection.close()
 
 
 @contextlib.contextmanager
 def chat_server(port: int = 0) -> Iterator[ChatServer]:
-    """A running server on a free port, or on this one."""
+    """Run a server on a free port, or on `port`."""
     server = ChatServer(port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()

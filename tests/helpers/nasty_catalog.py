@@ -14,8 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from schemas.evaluation import SPLITS
 from schemas.manifest import MANIFEST, load_manifest
-from schemas.product import SPLITS, Product
+from schemas.product import Product
 from tests.helpers.shard_fixture import relist, write_shards
 
 Rows = list[dict[str, Any]]

@@ -1,4 +1,4 @@
-"""A table model whose log-probabilities are planted: evaluation of rankings and price posteriors without a network."""
+"""A table model with given log-probabilities, to test rankings and price posteriors without a network."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ Colour = tuple[int, int, int]
 
 
 class ScoringModel(TableModel):
-    """Answers from a table; a candidate is as likely as `log_prob(colour, prefix, candidate)` says."""
+    """Answer from a table; the log-probability of a candidate is `log_prob(colour, prefix, candidate)`."""
 
     constrains = True
 
@@ -25,12 +25,12 @@ class ScoringModel(TableModel):
         super().__init__(answers, otherwise)
         self.log_prob = log_prob
         self.asked: list[tuple[str, AnswerForm | None, Colour]] = []
-        """Prompt, form and colour of everything that was to be written, in the order of asking."""
+        """Prompt, form and colour of every generated answer, in order."""
         self.forms: list[AnswerForm] = []
         self.scored: list[tuple[Colour, str]] = []
         """Colour and prefix of every row whose candidates were scored."""
         self.ended: dict[str, bool] = {}
-        """Of every candidate, whether the end of the answer was scored with it."""
+        """Per candidate, whether the end of the answer was scored with it."""
 
     def generate(
         self, images: Sequence[Image.Image], prompts: Sequence[str], *, constraint: AnswerForm | None = None
@@ -62,7 +62,7 @@ class ScoringModel(TableModel):
 
 
 def colour(image: Image.Image) -> Colour:
-    """Of a image that has only one."""
+    """Return the colour of an image that has only one."""
     found = image.getpixel((0, 0))
     assert isinstance(found, tuple)
     return found[0], found[1], found[2]
@@ -73,5 +73,5 @@ def scoring_model(
     log_prob: Callable[[Colour, str, str], float] = lambda colour, prefix, candidate: -float(len(candidate)),
     answer: Callable[[Product], str] = truth,
 ) -> ScoringModel:
-    """Gives `answer(product)` when it sees the product's image."""
+    """Return a model that answers `answer(product)` to the product's image."""
     return ScoringModel({colour_of(row.product_code): answer(row) for row in rows}, log_prob)

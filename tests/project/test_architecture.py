@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import graphlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "generator", "finetune", "evaluation", "toile")
+MOST_MODULES = 165
+"""Outside generator/render, `__init__.py` included."""
 SAFE_ARGUMENTS = {"trust_remote_code": False, "weights_only": True}
 """Keyword arguments that are always written out, and as what."""
+ENTRY_POINTS = {"toile.__main__"}
 
 
 @functools.cache
@@ -22,6 +26,50 @@ def modules() -> dict[str, ast.Module]:
         parts = path.relative_to(ROOT).with_suffix("").parts
         found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = ast.parse(path.read_text(), str(path))
     return found
+
+
+@functools.cache
+def imports() -> dict[str, frozenset[str]]:
+    """Module -> our modules that it imports, lazily too; imports for type checkers only are left out."""
+    return {name: frozenset(_imported(tree)) - {name} for name, tree in modules().items()}
+
+
+def _imported(node: ast.AST) -> set[str]:
+    found: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
+            continue
+        if isinstance(child, ast.Import):
+            found |= {alias.name for alias in child.names if alias.name in modules()}
+        elif isinstance(child, ast.ImportFrom):
+            names = {f"{child.module}.{alias.name}" for alias in child.names}
+            found |= names & modules().keys() or {child.module or ""} & modules().keys()
+        else:
+            found |= _imported(child)
+    return found
+
+
+def test_no_import_cycles() -> None:
+    try:
+        graphlib.TopologicalSorter(imports()).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"a cycle of imports: {' <- '.join(error.args[1])}")
+
+
+def test_number_of_modules() -> None:
+    counted = [name for name in modules() if not f"{name}.".startswith("generator.render.")]
+    assert len(counted) <= MOST_MODULES, f"{len(counted)} modules: merge some, or raise the limit for a reason"
+
+
+def test_no_module_of_one_function_for_one_user() -> None:
+    packages = {name for name in modules() if any(other.startswith(f"{name}.") for other in modules())}
+    lonely = []
+    for name in modules().keys() - packages - ENTRY_POINTS:
+        defined = [node for node in modules()[name].body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        users = [other for other, imported in imports().items() if name in imported]
+        if len(defined) == 1 and len(users) == 1 and isinstance(defined[0], ast.FunctionDef):
+            lonely.append(f"{name} (merge it into {users[0]})")
+    assert not lonely, "\n".join(lonely)
 
 
 def test_no_remote_code_and_safe_loading() -> None:

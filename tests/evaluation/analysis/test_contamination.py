@@ -1,4 +1,4 @@
-"""The leak ledger: every way a row can be the same as a row of training, what touches it, and what is refused."""
+"""Contamination: every way a row can equal a training row, what touches it, and what is refused."""
 
 import dataclasses
 import hashlib
@@ -165,7 +165,7 @@ def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, row
         refuse_seen(found.leaks, 1, {"adapter": tmp_path / "adapter"})
 
 
-def test_rows_drawn_while_training_have_no_image_to_compare(tmp_path: Path, rows: list[Product]) -> None:
+def test_rows_rendered_while_training_have_no_image_hash(tmp_path: Path, rows: list[Product]) -> None:
     unhashed: Any = {"product_code": rows[7].product_code, "family": rows[7].family, "picture_sha256": None}
     found = ledger(tmp_path, rows, [seen_row(), unhashed])
     assert counted(found) == {("adapter", "code"): 1, ("adapter", "family"): 1}
@@ -173,7 +173,7 @@ def test_rows_drawn_while_training_have_no_image_to_compare(tmp_path: Path, rows
     assert compared == {"code": 2, "family": 2, "picture": 1}
 
 
-def test_a_code_counts_within_its_shop_alone(tmp_path: Path, rows: list[Product]) -> None:
+def test_seen_code_counts_within_its_shop_only(tmp_path: Path, rows: list[Product]) -> None:
     """Catalogs of one seed share codes: training on one shop and testing on another is no leak."""
     found = ledger(tmp_path, rows, [seen_row(row.product_code, "another-shop-1") for row in rows[:10]])
     assert counted(found) == {}

@@ -1,4 +1,4 @@
-"""Baselines: habits of the train split, the model's own categories, and the nearest image."""
+"""Baselines: frequencies of the train split, the model's own categories, and the nearest image."""
 
 import dataclasses
 import io
@@ -21,7 +21,7 @@ from evaluation.metrics.baselines import (
 )
 from schemas.answer import parse, render
 from schemas.product import Product
-from tests.evaluation.metrics.test_metrics import answered, find, mixed
+from tests.evaluation.metrics.test_scores import answered, find, mixed
 from tests.helpers.shard_fixture import in_split, products, truth, write_shards
 
 
@@ -131,7 +131,7 @@ def test_broken_images_and_half_rows_are_passed_over() -> None:
     assert image_features(b"") is None
 
 
-def test_a_folder_gives_habits_with_a_bounded_sample_of_its_images(tmp_path: Path) -> None:
+def test_fit_baselines_compares_a_bounded_sample_of_train_images(tmp_path: Path) -> None:
     train, test = in_split(products(60), "train"), in_split(products(80)[60:], "test")
     folder = write_shards(tmp_path, [*train, *test])
     without = [dataclasses.replace(row, image=None) for row in test]

@@ -1,258 +1,265 @@
-"""The flat list of scores: planted accuracies come out, macro and pooled figures add up, baselines never look."""
+"""Metrics against plain definitions; the metrics of each protocol; refusals; touched rows."""
 
 import dataclasses
-import random
-import re
+import math
+import statistics
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from evaluation import score
-from evaluation.metrics import scores
-from evaluation.metrics.baselines import CATEGORY_MEDIAN, fit_frequencies
-from evaluation.metrics.metrics import FAILURES, HEADLINE, METRICS, POOLED
-from evaluation.metrics.scores import image_verdict
+from evaluation.metrics.baselines import fit_frequencies
+from evaluation.metrics.metrics import HEADLINE, METRICS, POOLED, category_metric_names, headline_metrics, metric_names
+from evaluation.metrics.scores import compute_scores, image_verdict
+from evaluation.metrics.scoring import is_refusal, score_answers
 from schemas.answer import render
 from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.prediction import Posterior, Prediction
 from schemas.product import Product
-from schemas.result import OTHER, Score, document_of
-from tests.helpers.shard_fixture import CATEGORIES, guessing, in_split, products, truth
+from schemas.result import Score
+from tests.evaluation.metrics.test_scores import answered, find, planted
+from tests.helpers.shard_fixture import in_split, products, truth
+
+RIGHT = {"category": 0.7, "title": 0.4, "price": 0.5}
 
 
-def answered(rows: Sequence[Product], answers: Sequence[str], control: str = "none") -> list[Prediction]:
+def guessed_prices(rows: Sequence[Product], seed: int = 0) -> list[float | None]:
+    """About a sixth has no price."""
+    draw = np.random.default_rng(seed)
     return [
-        Prediction(
-            product_code=row.product_code,
-            family=row.family,
-            split=row.split,
-            source=row.source,
-            inferable=row.inferable,
-            protocol="generate",
-            control=control,
-            shown=row.product_code,
-            answer=answer,
-            truncated=False,
-        )
-        for row, answer in zip(rows, answers, strict=True)
+        None if draw.random() < 1 / 6 else round(float((row.full_price or 0) * draw.lognormal(0.1, 0.3)), 2)
+        for row in rows
     ]
 
 
-def planted(rows: Sequence[Product], right: dict[str, float], seed: int = 0) -> list[str]:
-    return list(guessing(rows, right, seed).answers.values())
+def with_prices(rows: Sequence[Product], prices: Sequence[float | None]) -> list[str]:
+    return [
+        f"Title: {row.title}; Category: {row.category3_code}" + (f"; Price: {price}" if price else "")
+        for row, price in zip(rows, prices, strict=True)
+    ]
 
 
-def find(scores: Sequence[Score], metric: str, **where: object) -> Score:
-    wanted = {"control": "none", "rows": "all", "category": None, "baseline": None, "metric": metric, **where}
-    found = [s for s in scores if all(getattr(s, key) == value for key, value in wanted.items())]
-    assert len(found) == 1, (wanted, len(found))
-    return found[0]
-
-
-def test_no_two_scores_share_their_keys() -> None:
-    rows = in_split(products(80))
-    predictions = answered(rows, planted(rows, {"category": 0.5, "title": 0.5, "price": 0.5}))
-    scores = score(rows, predictions, train=products(100, 1))
-    keys = [(s.protocol, s.split, s.control, s.rows, s.category, s.metric, s.baseline) for s in scores]
-    assert len(keys) == len(set(keys))
-    assert {s.protocol for s in scores} == {"generate"}
-    assert {s.split for s in scores} == {"test"}
-
-
-def test_planted_accuracies_come_out_within_their_intervals() -> None:
-    rows = in_split(products(900))
-    right = {"category": 0.7, "title": 0.4, "price": 0.9}
-    scores = score(rows, answered(rows, planted(rows, right)))
-    for field, expected in {**right, "joint": 0.7 * 0.4 * 0.9, "reasoning": 2 / 3, "parsed_strict": 1.0}.items():
-        found = find(scores, field)
-        assert (found.n, found.low is not None) == (900, True)
-        assert (found.low or 0) - 0.01 <= expected <= (found.high or 0) + 0.01, (field, found)
-
-
-def test_the_figures_equal_a_count_by_hand() -> None:
-    rows = in_split(products(40))
-    answers = [truth(row) if i % 4 else "no idea" for i, row in enumerate(rows)]
-    answers[1] = render(rows[1].title or "", "Hats", rows[1].full_price or 0)
-    scores = score(rows, answered(rows, answers))
-    for metric, hits in {
-        "category": 29,
-        "title": 30,
-        "price": 30,
-        "joint": 29,
-        "parsed": 30,
-        "parsed_strict": 30,
-    }.items():
-        assert find(scores, metric).value == hits / 40
-    assert find(scores, "reasoning").value == pytest.approx((29 + 30 + 30) / 120)
-    assert find(scores, "category:out-of-set").value == 1 / 40
-    assert find(scores, "title:missing").value == 10 / 40
-    assert find(scores, "price_median_ape").value == 0.0
-
-
-def test_the_reasons_of_a_field_and_its_accuracy_add_up_to_one() -> None:
-    rows = in_split(products(60))
-    texts = ["nothing", "Price: -1", "Price: ?", "Category: Hats", "Category: Bags, Price: 3"]
-    answers = [truth(row) if i % 2 else texts[i % 5] for i, row in enumerate(rows)]
-    scores = score(rows, answered(rows, answers))
-    for field, reasons in FAILURES.items():
-        total = sum(find(scores, f"{field}:{reason}").value or 0 for reason in reasons)
-        assert total + (find(scores, field).value or 0) == pytest.approx(1.0)
-
-
-def test_unreadable_answers_are_wrong_and_stay_in_the_denominator() -> None:
-    rows = in_split(products(30))
-    scores = score(rows, answered(rows, ["???"] * 30))
-    for metric in HEADLINE:
-        assert (find(scores, metric).n, find(scores, metric).value) == (30, 0.0)
-    assert find(scores, "price_median_ape").value is None
-    assert find(scores, "parsed").value == 0.0
-
-
-def mixed(sizes: dict[str, int]) -> list[Product]:
-    base = in_split(products(sum(sizes.values())))
-    names = [name for name, size in sizes.items() for _ in range(size)]
-    return [dataclasses.replace(row, category3_code=name) for row, name in zip(base, names, strict=True)]
-
-
-def test_small_categories_are_shown_pooled_and_listed() -> None:
-    rows = mixed({"A": 30, "B": 20, "C": 19, "D": 2})
-    wrong = render("x", "A", 1e9)
-    answers = [truth(row) if row.category3_code in {"A", "C"} else wrong for row in rows]
-    scores = score(rows, answered(rows, answers))
-    assert [find(scores, "joint", category=name).n for name in ("A", "B", "C", "D", OTHER)] == [30, 20, 19, 2, 21]
-    assert find(scores, "joint", category=OTHER).value == pytest.approx(19 / 21)
-    macro = find(scores, "joint_macro")
-    assert macro.value == pytest.approx((1 + 0 + 19 / 21) / 3)
-    assert macro.n == 71
-    assert find(scores, "joint").value == pytest.approx(49 / 71)
-
-
-def test_a_pooled_rest_that_is_itself_too_small_does_not_weigh_as_a_category() -> None:
-    rows = mixed({"A": 30, "B": 25, "C": 3})
-    answers = [truth(row) if row.category3_code != "A" else "?" for row in rows]
-    scores = score(rows, answered(rows, answers))
-    assert find(scores, "joint_macro").value == pytest.approx(1 / 2)
-    assert find(score(rows[:5], answered(rows[:5], answers[:5])), "joint_macro").value is None
-
-
-def test_inferable_rows_are_counted_apart() -> None:
-    rows = [dataclasses.replace(row, inferable=i % 3 > 0) for i, row in enumerate(in_split(products(60)))]
-    answers = [truth(row) if row.inferable else "?" for row in rows]
-    scores = score(rows, answered(rows, answers))
-    assert (find(scores, "joint").n, find(scores, "joint").value) == pytest.approx((60, 40 / 60))
-    assert (find(scores, "joint", rows="inferable").n, find(scores, "joint", rows="inferable").value) == (40, 1.0)
-    none = [dataclasses.replace(row, inferable=False) for row in rows]
-    empty = find(score(none, answered(none, answers)), "joint", rows="inferable")
-    assert (empty.n, empty.value, empty.low, empty.high) == (0, None, None, None)
-
-
-def test_the_order_of_predictions_does_not_matter() -> None:
-    rows = in_split(products(50))
-    answers = planted(rows, {"category": 0.5, "title": 0.5, "price": 0.5})
-    predictions = answered(rows, answers) + answered(rows, ["?"] * 50, "blank")
-    shuffled = random.Random(1).sample(predictions, len(predictions))
-    assert document_of(score(rows, predictions)) == document_of(score(rows, shuffled))
-
-
-def test_every_metric_has_a_meaning_in_words_or_by_name() -> None:
-    told = " ".join(f"{name}: {words}" for name, words in scores.SCORE_METHODS.items())
-    plain = {name for name in (*METRICS, *POOLED) if ":" not in name}
-    assert {name for name in plain if not re.search(rf"\b{name}\b", told)} == {"title_exact", "truncated"}
-    assert set(HEADLINE) <= plain
-
-
-def test_baselines_are_the_habits_of_the_train_split_alone() -> None:
-    train = mixed({"A": 5, "B": 3})
-    prices = [10.0, 20.0, 30.0, 40.0, 50.0, 100.0, 200.0, 300.0]
-    titles = ["t", "u", "t", "v", "w", "x", "y", "z"]
-    train = [dataclasses.replace(r, full_price=p, title=t) for r, p, t in zip(train, prices, titles, strict=True)]
-    habits = fit_frequencies([*train, dataclasses.replace(train[0], title=None)])
-    assert habits is not None
-    assert (habits.num_rows, habits.majority_category, habits.commonest_title) == (8, "A", "t")
-    assert (habits.median_price, habits.category_prices) == (45.0, {"a": 30.0, "b": 200.0})
-
-    rows = mixed({"A": 2, "B": 2, "C": 1})
-    rows = [dataclasses.replace(r, full_price=p, title="T") for r, p in zip(rows, [30, 33, 200, 45, 45], strict=True)]
-    scores = score(rows, answered(rows, ["?"] * 5), train=train)
+def test_price_figures_equal_plain_definitions() -> None:
+    rows, train = in_split(products(120)), in_split(products(80, 1), "train")
+    prices = guessed_prices(rows)
+    prices[3] = rows[3].full_price
+    scores = score(rows, answered(rows, with_prices(rows, prices)), train=train)
+    pairs = [(p, row.full_price or 0.0) for p, row in zip(prices, rows, strict=True) if p is not None]
+    gaps = [math.log(p / t) for p, t in pairs]
+    median = statistics.median([row.full_price or 0.0 for row in train])
     expected = {
-        ("majority-category", "category"): 2 / 5,
-        ("commonest-title", "title"): 1.0,
-        ("commonest-title", "title_exact"): 0.0,
-        ("median-price", "price"): 2 / 5,
-        ("majority-category-median", "price"): 2 / 5,
-        (CATEGORY_MEDIAN, "price"): 4 / 5,
-        ("constant", "joint"): 2 / 5,
-        ("constant", "reasoning"): (2 + 5 + 2) / 15,
+        "price_male": statistics.fmean(map(abs, gaps)),
+        "price_rmsle": math.sqrt(statistics.fmean(gap * gap for gap in gaps)),
+        "price_bias": statistics.median(gaps),
+        "price_d2": 1 - sum(map(abs, gaps)) / sum(abs(math.log(median / t)) for _, t in pairs),
+        "price_spearman": float(stats.spearmanr([p for p, _ in pairs], [t for _, t in pairs]).statistic),
     }
-    for (name, metric), value in expected.items():
-        assert find(scores, metric, baseline=name).value == pytest.approx(value), (name, metric)
-    assert find(scores, "price", baseline=CATEGORY_MEDIAN, category="B").value == 1 / 2
+    for name, value in expected.items():
+        found = find(scores, name)
+        assert found.n == len(pairs)
+        assert found.value == pytest.approx(value), name
+        assert found.low is not None
+        assert found.high is not None
+        assert found.low < value < found.high
+    assert find(scores, "price_readable").value == len(pairs) / 120
+    for name, tolerance in {"price_exact": 1e-9, "price_within_10": 0.1, "price": 0.2, "price_within_25": 0.25}.items():
+        right = sum(abs(p - t) / t <= tolerance for p, t in pairs)
+        assert (find(scores, name).n, find(scores, name).value) == (120, right / 120)
 
 
-def test_without_train_rows_there_are_no_baselines() -> None:
-    rows = in_split(products(5))
-    assert all(s.baseline is None for s in score(rows, answered(rows, ["?"] * 5)))
-    assert fit_frequencies([]) is None
-
-
-def sighted(rows: Sequence[Product], seeing: Sequence[str], blind: Sequence[str]) -> tuple[Score, ...]:
-    predictions = answered(rows, seeing) + answered(rows, blind, "blank") + answered(rows, blind, "shuffled")
-    return score(rows, predictions)
-
-
-def test_a_model_that_answers_the_same_without_an_image_is_told_apart() -> None:
+def test_ranks_within_categories_are_pooled_over_them() -> None:
     rows = in_split(products(120))
-    habit = [render("x", "Bags", 500)] * 120
-    uses, sentence = image_verdict(sighted(rows, habit, habit))
-    assert uses is False
-    assert "does not use the image" in sentence
-    assert "[-0." in sentence
-    uses, sentence = image_verdict(sighted(rows, planted(rows, {"category": 0.7, "title": 0.1, "price": 0.3}), habit))
-    assert uses is True
-    assert "120 visually identifiable rows" in sentence
+    prices = guessed_prices(rows)
+    found = find(score(rows, answered(rows, with_prices(rows, prices))), "price_spearman_in_category")
+    places: tuple[list[float], list[float]] = ([], [])
+    for category in sorted({row.category3_code for row in rows if row.category3_code}):
+        own = [
+            (price, row.full_price)
+            for price, row in zip(prices, rows, strict=True)
+            if row.category3_code == category and price is not None
+        ]
+        for side, values in enumerate(zip(*own, strict=True)):
+            places[side].extend((stats.rankdata(values) - 0.5) / len(own) - 0.5)
+    assert found.value == pytest.approx(float(stats.pearsonr(*places).statistic), abs=1e-9)
 
 
-def test_the_visual_gain_is_taken_over_the_better_control() -> None:
-    rows = in_split(products(100))
-    half = [truth(row) if i % 2 else "?" for i, row in enumerate(rows)]
-    predictions = (
-        answered(rows, [truth(row) for row in rows])
-        + answered(rows, ["?"] * 100, "blank")
-        + answered(rows, half, "shuffled")
-    )
-    gain = find(score(rows, predictions), "category_visual_gain")
-    assert gain.value == pytest.approx(0.5)
-    assert (gain.low or 0) == pytest.approx(0.4, abs=0.03)
+def test_a_model_without_prices_has_no_price_figures_and_says_so() -> None:
+    rows = in_split(products(40))
+    scores = score(rows, answered(rows, with_prices(rows, [None] * 40)), train=in_split(products(40, 1), "train"))
+    assert find(scores, "price_readable").value == 0.0
+    for name in ("price_male", "price_bias", *POOLED):
+        found = find(scores, name)
+        assert (found.n, found.families, found.value, found.low, found.high) == (0, 0, None, None, None)
+    assert find(scores, "price_median_ape").n == 40
 
 
-def test_blind_models_are_seldom_believed_to_see() -> None:
-    rows = in_split(products(80))
-    believed = 0
-    for seed in range(20):
-        right = {"category": 0.4, "title": 0.2, "price": 0.3}
-        answers = [planted(rows, right, seed * 3 + control) for control in range(3)]
-        predictions = answered(rows, answers[0]) + answered(rows, answers[1], "blank")
-        believed += image_verdict(score(rows, [*predictions, *answered(rows, answers[2], "shuffled")]))[0] is True
-    assert believed <= 2
+def test_perfect_prices_are_perfect_in_every_figure() -> None:
+    rows = in_split(products(60))
+    scores = score(rows, answered(rows, [truth(row) for row in rows]), train=in_split(products(40, 1), "train"))
+    perfect = {"price_male": 0.0, "price_rmsle": 0.0, "price_bias": 0.0, "price_d2": 1.0, "price_spearman": 1.0}
+    for name, value in {**perfect, "price_spearman_in_category": 1.0, "title_chrf": 1.0, "price_exact": 1.0}.items():
+        assert find(scores, name).value == pytest.approx(value)
 
 
-def test_without_controls_nothing_is_claimed() -> None:
-    rows = in_split(products(5))
-    scores = score(rows, answered(rows, [truth(row) for row in rows]), EvaluationSpec(controls=()))
-    assert image_verdict(scores) == (None, image_verdict(scores)[1])
-    assert image_verdict(scores)[1].startswith("not tested")
+def test_slots_count_the_rows_whose_title_names_them() -> None:
+    titles = ["Navy Wool Coat", "Check Scarf", "Cotton Hat", "Untitled"] * 5
+    rows = [dataclasses.replace(row, title=title) for row, title in zip(in_split(products(20)), titles, strict=True)]
+    answers = [render(title, "Bags", 5) for title in ["Blue Wool Coat", "Check Scarf", "Cotton Cap", "Untitled"] * 5]
+    scores = score(rows, answered(rows, answers))
+    expected = {
+        "title_colour": (5, 0.0),
+        "title_material": (10, 1.0),
+        "title_pattern": (5, 1.0),
+        "title_type": (15, 2 / 3),
+    }
+    for name, (n, value) in expected.items():
+        assert find(scores, name).n == n
+        assert find(scores, name).value == pytest.approx(value)
 
 
-def test_intervals_narrow_with_the_square_root_of_n() -> None:
-    widths = []
-    for n in (100, 400):
-        rows = in_split(products(n))
-        found = find(score(rows, answered(rows, planted(rows, {"category": 0.5, "title": 0.5, "price": 0.5}))), "title")
-        widths.append((found.high or 0) - (found.low or 0))
-    assert widths[0] / widths[1] == pytest.approx(2, rel=0.1)
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("I'm sorry, but I can't help with identifying this.", True),
+        ("I\u2019m sorry, I can\u2019t tell.", True),
+        ("As an AI language model I cannot see images.", True),
+        ("I am unable to determine the price of the product.", True),
+        ("Sorry, I do not know", True),
+        ("A navy coat on white ground.", False),
+        ("", False),
+        ("Can't go wrong with this sorry little hat", False),
+    ],
+)
+def test_is_refusal(text: str, refused: bool) -> None:
+    assert is_refusal(text) is refused
+    rows = in_split(products(1))
+    found = score_answers(rows, answered(rows, [text]), EvaluationSpec(), ())[0]
+    assert found.refused is refused
+    assert set(found.reasons.values()) == {"refused" if refused else "missing"}
 
 
-def test_the_categories_of_the_fixture_are_all_there() -> None:
-    counted = np.unique([row.category3_code for row in products(200)])
-    assert sorted(counted) == sorted(CATEGORIES)
+def test_whoever_answers_after_all_has_not_refused() -> None:
+    rows = in_split(products(2))
+    texts = [f"I'm sorry, I can't be sure. {truth(rows[0])}", "I cannot tell. Price: 5"]
+    first, second = score_answers(rows, answered(rows, texts), EvaluationSpec(), ())
+    assert not first.refused
+    assert (second.reasons["price"], second.reasons["title"], second.refused) == ("wrong", "missing", False)
+    scores = score(rows, answered(rows, ["I cannot say.", truth(rows[1])]))
+    assert find(scores, "refused").value == find(scores, "title:refused").value == 0.5
+
+
+def ranked(rows: Sequence[Product], ranking: Sequence[str], control: str = "none") -> list[Prediction]:
+    text = f'{{"category": "{ranking[0]}"}}'
+    plain = answered(rows, [text] * len(rows), control)
+    return [dataclasses.replace(p, protocol="rank", ranking=tuple(ranking)) for p in plain]
+
+
+def priced(rows: Sequence[Product]) -> list[Prediction]:
+    found = []
+    for place, prediction in enumerate(answered(rows, ['{"price": 400}'] * len(rows))):
+        posterior = Posterior(q10=200, q50=400, q90=800, crps=place / 10, covered=place % 4 > 0, pit=0.5)
+        found.append(dataclasses.replace(prediction, protocol="price", posterior=posterior))
+    return found
+
+
+def of(scores: Sequence[Score], protocol: str, split: str = "test") -> list[Score]:
+    return [s for s in scores if (s.protocol, s.split, s.baseline) == (protocol, split, None)]
+
+
+def test_rank_protocol_has_category_metrics_only() -> None:
+    rows = in_split(products(60))
+    ranking = ["Bags", "Sneakers", "T-shirts", "Trench Coats"]
+    spec = EvaluationSpec(protocols=("rank",), controls=("blank",))
+    scores = score(rows, ranked(rows, ranking) + ranked(rows, ranking, "blank"), spec)
+    names = {s.metric for s in scores}
+    assert not {name for name in names if not name.startswith("category")}
+    count = sum(row.category3_code == "Bags" for row in rows)
+    assert find(scores, "category").value == pytest.approx(count / 60)
+    missing = sum(row.category3_code == "Trench Coats" for row in rows)
+    assert find(scores, "category_top3").value == pytest.approx(1 - missing / 60)
+    assert find(scores, "category_macro").value is not None
+    assert image_verdict(scores)[0] is False
+
+
+def test_price_protocol_has_price_metrics_only() -> None:
+    rows = in_split(products(40))
+    scores = score(rows, priced(rows), EvaluationSpec(protocols=("price",), controls=()))
+    assert not {s.metric for s in scores if not s.metric.startswith("price")}
+    assert find(scores, "price_crps").value == pytest.approx(1.95)
+    assert find(scores, "price_covered").value == 0.75
+    assert find(scores, "price_width").value == pytest.approx(math.log(4))
+    right = sum(abs(400 / (row.full_price or 1) - 1) <= 0.2 for row in rows)
+    assert find(scores, "price").value == right / 40
+
+
+def test_protocols_and_splits_are_scored_apart_the_headline_first() -> None:
+    rows, chosen = in_split(products(60)), in_split(products(80)[60:], "validation")
+    plain, better = planted(rows, RIGHT), [truth(row) for row in rows]
+    predictions = [
+        *[dataclasses.replace(p, protocol="instructed") for p in answered(chosen, ["?"] * 20)],
+        *ranked(rows, ["Bags", "Hats"]),
+        *[dataclasses.replace(p, protocol="instructed") for p in answered(rows, better)],
+        *answered(rows, plain),
+    ]
+    spec = EvaluationSpec(protocols=("generate", "rank"))
+    scores = score([*rows, *chosen], predictions, spec, in_split(products(50, 1), "train"))
+    order = list(dict.fromkeys((s.protocol, s.split) for s in scores if s.baseline is None))
+    assert order == [("generate", "test"), ("rank", "test"), ("instructed", "test"), ("instructed", "validation")]
+    for protocol, split, n in (("generate", "test", 60), ("instructed", "test", 60), ("instructed", "validation", 20)):
+        assert find(of(scores, protocol, split), "category").n == n
+    alone = score(rows, answered(rows, plain), spec, in_split(products(50, 1), "train"))
+    assert of(scores, "generate") == of(alone, "generate"), "other protocols change nothing"
+    assert [s for s in scores if s.baseline] == [s for s in alone if s.baseline]
+    assert find(of(scores, "instructed"), "joint").value == 1.0
+
+
+def test_touched_rows_and_clean_ones_are_scored_apart() -> None:
+    rows = in_split(products(50))
+    touched = {row.product_code for row in rows[:10]}
+    answers = [truth(row) if row.product_code in touched else "?" for row in rows]
+    habits = fit_frequencies([])
+    scored = score_answers(rows, answered(rows, answers), EvaluationSpec(), ())
+    scores = compute_scores(scored, rows, EvaluationSpec(), habits, touched)
+    assert (find(scores, "joint", rows="touched").n, find(scores, "joint", rows="touched").value) == (10, 1.0)
+    assert (find(scores, "joint", rows="clean").n, find(scores, "joint", rows="clean").value) == (40, 0.0)
+    assert {s.category for s in scores if s.rows in {"clean", "touched"}} == {None}
+    assert not [s for s in scores if s.rows == "clean" and s.metric.endswith("_macro")]
+    assert not [s for s in compute_scores(scored, rows, EvaluationSpec(), habits) if s.rows == "clean"]
+
+
+def test_the_gain_within_the_category_is_taken_over_its_own_rows() -> None:
+    rows = in_split(products(90))
+    half = rows[:50]
+    predictions = answered(rows, [truth(row) for row in rows])
+    predictions += answered(half, [render("x", row.category3_code or "", 1) for row in half], "shuffled_in_category")
+    spec = EvaluationSpec(controls=("shuffled_in_category",))
+    scores = score(rows, predictions, spec)
+    assert (find(scores, "category_in_category_gain").n, find(scores, "category_in_category_gain").value) == (50, 0.0)
+    assert find(scores, "price_in_category_gain").value == 1.0
+    assert find(scores, "category", control="shuffled_in_category").n == 50
+    assert image_verdict(scores)[0] is None, "it is no control of sight: a category may be told from its name alone"
+
+
+def test_every_figure_of_a_protocol_is_known_and_headlines_are_among_them() -> None:
+    for protocol in ("generate", "instructed", "examples", "constrained", "rank", "price"):
+        for control in ("none", "blank"):
+            names = metric_names(protocol, control)
+            assert len(names) == len(set(names))
+            assert set(names) <= {*METRICS, *POOLED}
+            assert set(headline_metrics(protocol)) <= set(names)
+            assert set(category_metric_names(protocol, control)) <= set(names)
+    assert headline_metrics("generate") == HEADLINE
+    assert set(metric_names("generate", "none")) | set(metric_names("rank", "none")) | set(
+        metric_names("price", "none")
+    ) == {
+        *METRICS,
+        *POOLED,
+    }
+
+
+def test_scores_count_families() -> None:
+    rows = in_split(products(60))
+    found = find(score(rows, answered(rows, planted(rows, RIGHT))), "joint")
+    assert (found.n, found.families) == (60, len({row.family for row in rows}))

@@ -1,4 +1,4 @@
-"""How alike titles are: chrF against sacrebleu, and the colours, materials, patterns and types that they name."""
+"""Title metrics: chrF against sacrebleu, and the colours, materials, patterns and types that titles name."""
 
 import unicodedata
 

@@ -1,4 +1,4 @@
-"""Constrained answers: whatever a model would like to write, what it writes has exactly the training form."""
+"""Constrained decoding: whatever the model prefers, the answer has exactly the training form."""
 
 import functools
 import random
@@ -186,7 +186,7 @@ def test_a_model_that_talks_nonsense_is_kept_to_the_form(seed: int, categories: 
     assert alone == answers[:2], "rows of a batch do not mix"
 
 
-def test_the_likeliest_allowed_token_is_taken() -> None:
+def test_constrained_decoding_takes_the_most_probable_allowed_token() -> None:
     form = grammar("tiny", SETS["one"], 96)
     processor = ConstrainedLogits(form, {})
     wanted = PROCESSORS["tiny"].encode_plain("Product: Silk Tote, Category: BAGS, Full Price: 590.0")

@@ -1,4 +1,4 @@
-"""`toile evaluate --backend openai` from end to end: a whole run, a server that dies, and what is refused at once."""
+"""`toile evaluate --backend openai` end to end: a whole run, a server that dies, and what is refused at once."""
 
 import dataclasses
 import io

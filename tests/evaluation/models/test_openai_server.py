@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server as the model: what is sent, what comes back, and what happens when it misbehaves."""
+"""OpenAI-compatible server: requests, responses, retries and errors."""
 
 import base64
 import dataclasses
@@ -111,7 +111,7 @@ def test_new_tokens_are_unknown_where_the_server_does_not_count(server: ChatServ
         hangs_up,
     ],
 )
-def test_what_passes_is_tried_again(server: ChatServer, backend: OpenAIBackend, fault: Any) -> None:
+def test_transient_errors_are_retried(server: ChatServer, backend: OpenAIBackend, fault: Any) -> None:
     ask(backend, shown(0))
     server.faults = [fault] * (ATTEMPTS - 1)
     server.answer = lambda image: ("at last", "stop")
@@ -119,7 +119,7 @@ def test_what_passes_is_tried_again(server: ChatServer, backend: OpenAIBackend, 
     assert len(server.requests) == 1 + ATTEMPTS
 
 
-def test_what_does_not_pass_ends_the_run_and_says_that_it_continues(server: ChatServer, backend: OpenAIBackend) -> None:
+def test_retries_end_with_an_error_and_a_hint(server: ChatServer, backend: OpenAIBackend) -> None:
     server.faults = [status(503, "model is loading")] * ATTEMPTS
     with pytest.raises(ToileError, match=f"answers 503: model is loading; {ATTEMPTS} attempts") as caught:
         ask(backend, shown(1))
@@ -128,9 +128,7 @@ def test_what_does_not_pass_ends_the_run_and_says_that_it_continues(server: Chat
     assert len(server.requests) == ATTEMPTS
 
 
-def test_a_server_is_given_the_time_it_asks_for(
-    server: ChatServer, backend: OpenAIBackend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_retry_after_is_respected(server: ChatServer, backend: OpenAIBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     server.faults = [status(429, Retry_After="0.4")]
     began = time.monotonic()
     ask(backend, shown(1))
@@ -195,7 +193,7 @@ def test_one_failure_ends_a_batch_without_waiting_for_the_others(server: ChatSer
     assert ask(backend, shown(1))[0].text == "fine", "the backend lives on"
 
 
-def test_nobody_there_is_an_error_at_once(unused: str) -> None:
+def test_unreachable_server_is_an_error_at_once(unused: str) -> None:
     slow = dataclasses.replace(BACKOFF, first_pause_seconds=9)
     backend = OpenAIBackend(Server(url=unused, model="phi"), max_new_tokens=5, backoff=slow)
     began = time.monotonic()

@@ -1,4 +1,4 @@
-"""Phi-3-Vision behind the evaluation: tensors in, text without end tokens out, alone or in a batch."""
+"""Phi-3-Vision backend: tensors in, text without end tokens out, single and batched."""
 
 import functools
 from collections.abc import Sequence

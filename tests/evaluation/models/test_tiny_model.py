@@ -1,4 +1,4 @@
-"""All protocols with the real tiny model, tokens and all, on a small catalog: laws that hold for any weights."""
+"""All protocols with the real tiny model on a small catalog: laws that hold for any weights."""
 
 import hashlib
 import json

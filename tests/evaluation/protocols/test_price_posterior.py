@@ -72,7 +72,7 @@ def test_crps_of_two_prices_is_known_in_closed_form(points: list[float], p: floa
     assert found.crps(truth) == pytest.approx(expected, abs=1e-9)
 
 
-def test_a_certain_price_is_judged_by_its_log_error_alone() -> None:
+def test_crps_of_a_certain_price_is_its_log_error() -> None:
     found = price_distribution([10.0, 20.0, 40.0], [-900.0, 0.0, -900.0]).against(40.0)
     assert found.crps == pytest.approx(math.log(2), abs=1e-6)
     assert (found.q10, found.q50, found.q90, found.covered, found.pit) == (20.0, 20.0, 20.0, False, 1.0)

@@ -1,4 +1,4 @@
-"""The prompt is chosen on validation rows; what the test rows would say does not matter."""
+"""The prompt is chosen on validation rows; test rows do not influence it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ def shop(folder: Path, num: int = 90) -> tuple[Rows, list[Product], dict[str, st
     return seen, rows, {name: make_prompt(name, facts) for name in ("generate", "instructed", "examples")}
 
 
-def test_the_choice_goes_by_validation_rows_alone(tmp_path: Path) -> None:
+def test_prompt_choice_uses_validation_rows_only(tmp_path: Path) -> None:
     rows, catalog, prompts = shop(tmp_path)
     model = Moody(catalog, prompts, {"validation": {"instructed"}, "test": {"generate", "examples"}})
     found = answer(model, rows, tmp_path / "p.jsonl", SPEC)

@@ -1,4 +1,4 @@
-"""Every protocol and control: what is asked, how often, behind which prefix, and what comes of planted likelihoods."""
+"""Every protocol and control: questions, their number, prefixes, and results for given log-probabilities."""
 
 import math
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ def test_each_question_is_asked_once_of_each_image(tmp_path: Path) -> None:
     assert len(blank) == 2 + num_references
 
 
-def test_rank_alone_writes_only_for_its_prefix(tmp_path: Path) -> None:
+def test_rank_protocol_generates_only_for_its_prefix(tmp_path: Path) -> None:
     rows, catalog = shop(tmp_path)
     model = scoring_model(catalog)
     found = predict(model, rows, tmp_path / "p.jsonl", EvaluationSpec(protocols=("rank",), controls=()))
@@ -166,7 +166,7 @@ def test_planted_likelihoods_give_the_known_ranking(tmp_path: Path, rank_by: str
         assert parse(prediction.answer).category == prediction.ranking[0]
 
 
-def test_a_blank_image_without_a_title_says_what_the_model_writes_by_habit(tmp_path: Path) -> None:
+def test_blank_image_without_a_title_gives_the_content_free_prior(tmp_path: Path) -> None:
     rows, catalog = shop(tmp_path)
     model = scoring_model(catalog, lambda colour, prefix, candidate: -100.0 / len(candidate))
     spec = EvaluationSpec(protocols=("rank",), controls=("blank",))
@@ -195,7 +195,7 @@ def test_the_order_of_the_candidates_does_not_matter(data: st.DataObject, names:
     assert ranked(rows) == ranked(data.draw(st.permutations(rows)))
 
 
-def test_habit_is_the_mean_probability_and_a_category_without_title_is_not_called_rare() -> None:
+def test_content_free_prior_is_the_mean_probability() -> None:
     def logs(*values: float) -> LogProbs:
         return LogProbs(values=tuple(map(math.log, values)), num_tokens=(1,) * len(values))
 

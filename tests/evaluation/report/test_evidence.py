@@ -1,4 +1,4 @@
-"""A page proves itself: its own answers give its figures, and a changed figure is found. And summaries."""
+"""Evidence in a page: its answers give its figures, and a changed figure is found. Also summaries for CI."""
 
 import base64
 import dataclasses
@@ -137,14 +137,14 @@ def test_a_changed_answer_is_found(place: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_no_page_is_explained(text: str, problem: str, tmp_path: Path) -> None:
+def test_rescore_of_a_file_that_is_no_page(text: str, problem: str, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     page.write_text(text)
     with pytest.raises(ToileError, match=problem):
         rescore(page)
 
 
-def test_evidence_that_swells_is_refused(place: Path) -> None:
+def test_evidence_larger_than_the_limit_is_refused(place: Path) -> None:
     with pytest.raises(ToileError, match="too large"):
         rescore(place / "tuned" / "report.html", max_bytes=1000)
 

@@ -1,4 +1,4 @@
-"""The page: whole in itself, safe against what models write, the same bytes every time."""
+"""The page: complete in one file, safe against untrusted text, the same bytes every time."""
 
 import base64
 import dataclasses
@@ -191,7 +191,7 @@ def test_verdicts_and_skipped_rows_are_on_the_page(folders: Path) -> None:
     assert "1 more could not be evaluated" in Page(base).text
 
 
-def test_the_page_is_made_again_byte_for_byte(folders: Path) -> None:
+def test_write_report_gives_the_same_bytes(folders: Path) -> None:
     for name in PAGES:
         before = (folders / name / "report.html").read_bytes()
         assert write_report(folders / name) == folders / name / "report.html"
@@ -242,7 +242,7 @@ def test_the_confusion_table_counts_every_row_once(folders: Path, rows: Sequence
     assert sum(counts[-1] for _, _, counts in table.rows) == result.counts.evaluated
 
 
-def test_a_perfect_price_lies_on_the_diagonal() -> None:
+def test_price_plot_perfect_answer_is_on_the_diagonal() -> None:
     svg = plot_prices(
         [Points(name="model", pairs=[("a", 100, 100), ("b", 1000, 1000), ("c", 1000, 100)])], 0.2, " (USD)"
     )

@@ -4,8 +4,6 @@ Bounds are honest: a count passes when some true share within the promise is com
 10,000). `benchmarks/certify.py` does the same at length.
 """
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 
@@ -30,15 +28,10 @@ def test_intervals_cover_the_planted_truth_as_often_as_they_say(setting: Setting
 
 
 @pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer resamples and flips: the same methods with a little more noise."""
     monkeypatch.setattr(resampling, "RESAMPLES", 600)
     monkeypatch.setattr(resampling, "FLIPS", 999)
-    for cache in (resampling._cached_counts, resampling._signs):
-        cache.cache_clear()
-    yield
-    for cache in (resampling._cached_counts, resampling._signs):
-        cache.cache_clear()
 
 
 @pytest.mark.usefixtures("quick")

@@ -115,7 +115,7 @@ def test_rows_that_agree_within_families_widen_the_interval() -> None:
     assert intervals.effective_rows(right, families) == pytest.approx(60)
 
 
-def test_few_families_are_never_taken_for_many_rows() -> None:
+def test_effective_rows_with_few_families() -> None:
     balanced = np.array([1.0, 0.0] * 20)
     families = np.repeat(np.arange(4), 10)
     assert intervals.effective_rows(balanced, families) == pytest.approx(4)

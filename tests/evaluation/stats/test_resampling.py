@@ -1,4 +1,4 @@
-"""Resampled families: BCa against scipy and a slow definition, sign flips against every flip there is."""
+"""Cluster bootstrap and sign flips: BCa against scipy and a slow definition, flips against full enumeration."""
 
 import itertools
 import math
@@ -59,13 +59,13 @@ def test_bca_of_families_of_one_is_scipys_at_the_expanded_level(confidence: floa
     assert found == pytest.approx(tuple(oracle.confidence_interval), rel=0.02)
 
 
-def test_the_same_seed_draws_the_same_families() -> None:
+def test_bootstrap_is_seeded() -> None:
     values, families = np.random.default_rng(2).random(50), np.repeat(np.arange(25), 2)
     assert bca(mean_of(values), families, 0.95, 0) == bca(mean_of(values), families, 0.95, 0)
     assert bca(mean_of(values), families, 0.95, 0) != bca(mean_of(values), families, 0.95, 1)
 
 
-def test_whole_families_are_drawn() -> None:
+def test_bootstrap_resamples_whole_families() -> None:
     families = np.repeat(np.arange(30), [1, 2, 3] * 10)
     counts = []
 
@@ -85,7 +85,7 @@ def test_whole_families_are_drawn() -> None:
     assert firsts.mean() == pytest.approx(1.0)
 
 
-def test_large_tables_are_cut_into_pieces_without_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bootstrap_in_chunks_gives_the_same_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     draw = np.random.default_rng(3)
     answered, true, families = draw.random(90), draw.random(90), np.repeat(np.arange(45), 2)
     whole = bca(rmsle(answered, true), families, 0.95, 0)
@@ -125,7 +125,7 @@ def test_whole_sums_are_flipped_exactly(sums: Values) -> None:
 
 
 @given(st.lists(st.floats(-1, 1, width=16), max_size=10).map(np.array))
-def test_up_to_twelve_families_all_flips_are_tried(sums: Values) -> None:
+def test_flips_of_up_to_twelve_families_are_enumerated(sums: Values) -> None:
     assert flip_p(sums, 0) == pytest.approx(every_flip(sums))
 
 
@@ -145,12 +145,12 @@ def test_many_sums_are_flipped_as_scipy_does() -> None:
         assert flip_p(sums, 0) == flip_p(-sums, 0)
 
 
-def test_drawn_flips_agree_with_the_exact_ones() -> None:
+def test_random_flips_agree_with_exact_p() -> None:
     sums = np.random.default_rng(6).integers(-3, 4, 80).astype(float)
     sums[:6] = 3
     assert flip_p(sums, 0) == pytest.approx(flip_p(sums, 0, steps=1), abs=0.02)
 
 
-def test_no_drawn_p_is_zero() -> None:
+def test_p_of_random_flips_is_never_zero() -> None:
     assert flip_p(np.linspace(1, 2, 200), 0) == 1 / (resampling.FLIPS + 1)
     assert flip_p(np.ones(200), 0, steps=1) == pytest.approx(2 * 0.5**200)

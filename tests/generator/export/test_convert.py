@@ -23,8 +23,9 @@ from generator.export.rows import image_suffix
 from generator.ingest.import_table import import_table
 from generator.ingest.rows import ImportOptions
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS
 from schemas.manifest import MANIFEST
-from schemas.product import SPLITS, read, to_table
+from schemas.product import read, to_table
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty
 from tests.helpers.shard_fixture import image_bytes, in_split, products, relist, write_shards
 from toile.cli import main

@@ -76,7 +76,7 @@ def test_data_set_of_2023_is_fetched_from_a_hub(tmp_path: Path, image_server: Im
     assert not [line for line in hub.asked if line.endswith((".py", ".md"))]
     assert max(image_server.asked.values()) == 1
     assert all("toile/" in agent for agent in image_server.agents)
-    assert image_server.most_under_way <= 8
+    assert image_server.most_in_progress <= 8
     assert {product.source for product in read(tmp_path / "out")} == {"Burberry.Product.prices.United.States"}
 
 

@@ -1,4 +1,4 @@
-"""Comparing across protocols: each with its like, the best of each, and how much of a gain is only form."""
+"""Comparisons across protocols: like with like, the best of each model, and the format share of a gain."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product
 from schemas.result import BEST, RESULT, Difference, read_comparison, read_result, write_result
-from tests.evaluation.metrics.test_metrics import answered, planted
+from tests.evaluation.metrics.test_scores import answered, planted
 from tests.helpers.shard_fixture import guessing, in_split, products, table_model, truth, write_shards
 
 ROWS = in_split(products(150))

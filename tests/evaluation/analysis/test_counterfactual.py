@@ -1,4 +1,4 @@
-"""How answers move with one redrawn attribute: models whose sensitivity is planted are measured as what they are."""
+"""Counterfactual images: models of known sensitivity are measured correctly."""
 
 import dataclasses
 import functools
@@ -363,7 +363,7 @@ def test_the_command_refuses_imported_images_and_folders_without_test_rows(
     assert "no row of the test split can be redrawn" in refused.stderr
 
 
-def test_a_folder_that_holds_an_evaluation_is_left_alone(shop: Path, tmp_path: Path) -> None:
+def test_folder_of_an_evaluation_is_refused(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text("{}")
     with pytest.raises(ToileError, match="holds an evaluation"):
         started(Table(shop, perfect), shop, tmp_path, force=True)

@@ -1,4 +1,4 @@
-"""Images shown instead of the true one: nobody sees its own, and within a category nobody leaves it."""
+"""Shuffled images: no row sees its own image, and within a category all images are of that category."""
 
 import dataclasses
 from collections import Counter, defaultdict

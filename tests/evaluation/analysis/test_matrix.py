@@ -1,4 +1,4 @@
-"""The mix x test matrix: which runs are made, what is asked, and that the table says what the folders say."""
+"""The mix x test matrix: its runs, its questions, and that the table agrees with the folders."""
 
 import json
 from pathlib import Path

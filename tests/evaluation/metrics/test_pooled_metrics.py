@@ -1,4 +1,4 @@
-"""Price figures under weights: scipy and scikit-learn where every weight is one, copied rows where they are not."""
+"""Pooled price metrics under weights: scipy and scikit-learn for unit weights, copied rows otherwise."""
 
 import math
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def test_within_categories_it_is_the_correlation_of_scaled_ranks(pairs: list[tup
         assert found == pytest.approx(float(places[0] @ places[1]) / scale)
 
 
-def test_knowing_the_category_alone_ranks_nothing_within_it() -> None:
+def test_rank_correlation_within_category_ignores_the_category() -> None:
     draw = np.random.default_rng(0)
     groups = np.repeat([0, 1, 2], 40)
     true = groups * 2.0 + draw.normal(size=120)
