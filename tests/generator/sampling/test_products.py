@@ -252,10 +252,11 @@ def test_compact_rows_say_the_same_with_dictionaries() -> None:
 def test_the_examples_in_docstrings_are_true() -> None:
     import doctest
 
+    import generator.sampling.codes
     import generator.sampling.products
     import generator.sampling.streams
 
-    for module in (generator.sampling.products, generator.sampling.streams):
+    for module in (generator.sampling.codes, generator.sampling.products, generator.sampling.streams):
         found = doctest.testmod(module, extraglobs={"np": np})
         assert found.attempted > 0
         assert found.failed == 0
