@@ -59,8 +59,8 @@ def shards(folder: Path, num_shards: int) -> dict[str, Any]:
     from generator.catalog.run_folder import MARKERS, open_or_resume, write_marker
     from generator.catalog.shards import GenerateInputs, finalize, write_shards
     from generator.catalog.storage import resolve_folder
+    from schemas.evaluation import SPLITS
     from schemas.manifest import ShardFile
-    from schemas.product import SPLITS
 
     out = resolve_folder(folder / "catalog")
     inputs = GenerateInputs(

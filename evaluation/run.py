@@ -65,8 +65,8 @@ _BEST_SCORE_METHOD = (
 
 def evaluate(
     model: ModelUnderTest | str,
-    data: Path,
-    out: Path,
+    data: Path | str,
+    out: Path | str,
     spec: EvaluationSpec | None = None,
     *,
     adapter: Path | None = None,
@@ -99,6 +99,7 @@ def evaluate(
     Raises ToileError for contents of `out` that belong to something else, for rows the model was trained on, for data
     without rows to evaluate, and for a protocol that model or data cannot serve.
     """
+    data, out = Path(data), Path(out)
     spec, ranks = spec or EvaluationSpec(), ranks or Ranks()
     if isinstance(model, str):
         from evaluation.models.phi3v import local_model

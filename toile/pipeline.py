@@ -208,7 +208,7 @@ def demo(
 @click.option("--device", help="cpu, cuda, cuda:1, ...; a GPU when there is one.")
 @click.option("--force", is_flag=True, help="Do everything again.")
 @click.pass_context
-def matrix(ctx: click.Context, run: Path, out: Path, **options: Any) -> None:
+def matrix(ctx: click.Context, /, run: Path, out: Path, **options: Any) -> None:
     """Train on each source of RUN.yaml's mix alone and on all of them, and test each model on every source.
 
     The result shows whether synthetic data helps: every run has the same number of steps, every model answers the

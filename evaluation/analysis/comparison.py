@@ -48,7 +48,9 @@ from schemas.util.files import file_sha256, write_json
 from schemas.util.stats import holm
 
 
-def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, force: bool = False) -> Comparison:
+def compare(
+    base: Path | str, tuned: Path | str, out: Path | str, *, data: Path | None = None, force: bool = False
+) -> Comparison:
     """Compare two finished evaluation folders and write `comparison.json` with its page to `out`.
 
     Differences are computed from both prediction files and the catalog, for every protocol that both models answered
@@ -63,6 +65,7 @@ def compare(base: Path, tuned: Path, out: Path, *, data: Path | None = None, for
 
     Raises ToileError for other data, another way of evaluating, or another set of (product, control).
     """
+    base, tuned, out = Path(base), Path(tuned), Path(out)
     sides = (read_evaluation(base), read_evaluation(tuned))
     spec = refuse_unpaired(*sides)
     if is_finished(out, sides, force=force):

@@ -78,7 +78,7 @@ def test_a_spec_is_a_path_a_preset_a_document_or_loaded(tmp_path: Path, demo_doc
     assert toile.load_spec(spec) is spec
     row = toile.product(spec, seed=3, i=5)
     for same in (demo_document, str(ROOT / "schemas/presets/demo.yaml"), ROOT / "schemas/presets/demo.yaml"):
-        assert toile.product(toile.load_spec(same), seed=3, i=5) == row  # type: ignore[arg-type]  # of three types
+        assert toile.product(toile.load_spec(same), seed=3, i=5) == row
     with pytest.raises(toile.ToileError, match="demoo"):
         toile.load_spec("demoo")
 
