@@ -1,18 +1,18 @@
-"""How many catalog rows a second does one core draw into Arrow and into Parquet, beside Faker, Mimesis and bare numpy?
+"""How many catalog rows a second does one core make into Arrow and Parquet, compared with Faker, Mimesis and pyarrow?
 
-All rates are taken in one run, medians, in processor time of all threads and by the clock. A fixed numpy loop is timed
-between the repeats: a repeat is calm where that loop, before and after it, took at most 15 % longer than the fastest of
-the run, which is where no neighbour shares the core's units. Each work is repeated until five repeats were calm, twenty
-times at most, the later ones begun in a calm moment where one comes soon; the table has the medians of the first five
-repeats, whatever the machine did, and of the calm ones.
+All rates are medians of one run, in processor time of all threads and in elapsed time. A fixed numpy loop is timed
+between the repeats. A repeat is calm if that loop, before and after it, took at most 15 % longer than the fastest of
+the run; then no other process slows the core down. Each measurement is repeated until five repeats were calm, at most
+twenty times. The table has the medians of the first five repeats, and those of the calm ones.
 
-Faker and Mimesis make the same columns by a Python loop, a few thousand rows of them; where they have no such thing (a
-title of the category's words, attributes), they choose among a few. The bare lines are what pyarrow needs for as many
-columns of as many bytes from numpy's random numbers, nothing drawn: once with the settings that toile gives it, once
-with its own. A table for people, then one JSON line; `--out FILE` also writes the JSON to a file. `--rows N ...`
-measures whole commands that write N rows, from their start to their end, in processes of their own.
+Faker and Mimesis make the same columns in a Python loop, for a few thousand rows. Where they have no such value (a
+title of the category's words, attributes), they choose among a few. The last lines are bare pyarrow: as many columns of
+as many bytes from numpy's random numbers, written with toile's settings and with pyarrow's own. The ratio to bare
+pyarrow is comparable between machines and between busy and quiet moments. The table is followed by one JSON line;
+`--out FILE` also writes the JSON to a file. `--rows N ...` measures whole commands that write N rows, in their own
+processes.
 
-    python benchmarks/generate.py --rows 2000000 10000000 --out benchmarks/results/generate_2cores_2026-11-21.json
+    python benchmarks/generate.py --rows 2000000 10000000 --out benchmarks/results/generate_2cores.json
 """
 
 import argparse
@@ -45,21 +45,21 @@ from schemas.validation import load, preset_path
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"
-"""The preset whose columns and bytes the others make."""
+"""The preset whose columns and bytes the other libraries imitate."""
 NUM_ROWS = 200_000
-"""Into Arrow, and without a catalog behind them: what a shard holds."""
+"""Rows into Arrow and of bare pyarrow: as many as in a shard."""
 NUM_ROWS_LOOPED = 2_000
 REPEATS, MOST_REPEATS = 5, 20
-"""Of which are to be calm, and of all."""
+"""Number of calm repeats, and of all repeats."""
 CALM, MOST_WAITS = 1.15, 4
-"""The longest a calibration takes while no neighbour is busy, in those of the fastest; tries to meet such a time."""
+"""Longest calibration of a calm moment, relative to the fastest; tries to find such a moment."""
 _FASTEST = [float("inf")]
 """The fastest calibration so far."""
 _CATEGORIES = ("COATS", "DRESSES", "SHIRTS", "TROUSERS", "SHOES", "BAGS")
 
 
 def calibration() -> float:
-    """Processor seconds of a fixed amount of numpy work: ten sorts of a million numbers."""
+    """Return the processor seconds of a fixed amount of numpy work: ten sorts of a million numbers."""
     values = np.random.default_rng(0).random(1_000_000)
     began = time.process_time()
     for _ in range(10):
@@ -67,23 +67,23 @@ def calibration() -> float:
     return time.process_time() - began
 
 
-def timed(work: Callable[[], object], num_rows: int) -> dict[str, Any]:
-    """Rates of the calls after one that is not counted."""
+def measure(work: Callable[[], object], num_rows: int) -> dict[str, Any]:
+    """Return the rates of repeated calls, after one call that is not counted."""
     work()
     cpu: list[float] = []
     wall: list[float] = []
     calibrated: list[tuple[float, float]] = []
     while len(cpu) < REPEATS or (len(_calm(calibrated)) < REPEATS and len(cpu) < MOST_REPEATS):
-        before = _noted(calibration())
+        before = _note(calibration())
         for _ in range(MOST_WAITS if len(cpu) >= REPEATS else 0):
             if before > CALM * _FASTEST[0]:
                 time.sleep(0.5)
-                before = _noted(calibration())
+                before = _note(calibration())
         began_cpu, began_wall = time.process_time(), time.perf_counter()
         work()
         cpu.append(time.process_time() - began_cpu)
         wall.append(time.perf_counter() - began_wall)
-        calibrated.append((before, _noted(calibration())))
+        calibrated.append((before, _note(calibration())))
     return {
         "rows": num_rows,
         "rows_per_cpu_second": round(num_rows / statistics.median(cpu[:REPEATS])),
@@ -95,18 +95,18 @@ def timed(work: Callable[[], object], num_rows: int) -> dict[str, Any]:
     }
 
 
-def _noted(seconds: float) -> float:
+def _note(seconds: float) -> float:
     _FASTEST[0] = min(_FASTEST[0], seconds)
     return seconds
 
 
 def _calm(calibrated: Sequence[Sequence[float]]) -> list[int]:
-    """The repeats with a calm calibration before and after them."""
+    """Return the repeats with a calm calibration before and after them."""
     return [k for k, pair in enumerate(calibrated) if max(pair) <= CALM * _FASTEST[0]]
 
 
-def with_calm_rates(rates: dict[str, Any]) -> dict[str, Any]:
-    """Adds the medians of the calm repeats, once the fastest calibration of the run is known."""
+def add_calm_rates(rates: dict[str, Any]) -> dict[str, Any]:
+    """Add the medians of the calm repeats, once the fastest calibration of the run is known."""
     calm = _calm(rates["calibration_cpu_seconds"])
     found: dict[str, Any] = {"calm_repeats": len(calm)}
     if calm:
@@ -115,8 +115,8 @@ def with_calm_rates(rates: dict[str, Any]) -> dict[str, Any]:
     return {**rates, **found}
 
 
-def with_faker(num_rows: int) -> pa.Table:
-    """The columns of a catalog, as a loop over Faker's providers makes them."""
+def make_with_faker(num_rows: int) -> pa.Table:
+    """Make the columns of a catalog in a loop over Faker's providers."""
     fake = Faker()
     fake.seed_instance(0)
     choice, digits, price = fake.random.choice, fake.random.randrange, fake.random.uniform
@@ -137,8 +137,8 @@ def with_faker(num_rows: int) -> pa.Table:
     return pa.Table.from_pylist(made, schema=ARROW_SCHEMA)
 
 
-def with_mimesis(num_rows: int) -> pa.Table:
-    """The same with Mimesis."""
+def make_with_mimesis(num_rows: int) -> pa.Table:
+    """Make the same columns with Mimesis."""
     fake = Generic(Locale.EN, seed=0)
     made = [
         _row(
@@ -197,10 +197,10 @@ def _row(
     }
 
 
-def bare(like: pa.Table) -> pa.Table:
-    """As many rows and columns of as many bytes, without a catalog behind them: dictionaries stay, all else is random.
+def make_bare(like: pa.Table) -> pa.Table:
+    """Return a table with as many rows and columns of as many bytes: dictionaries are kept, all else is random.
 
-    Letters are two of 16, as random as hexadecimal digits; texts of one column have one length.
+    Letters are two of 16, as random as hexadecimal digits; the texts of a column have one length.
     """
     random, num = np.random.default_rng(0), like.num_rows
     columns = []
@@ -224,15 +224,15 @@ def bare(like: pa.Table) -> pa.Table:
     return pa.table(columns, schema=like.schema)
 
 
-def default_parquet(table: pa.Table) -> pa.Buffer:
-    """The file as pyarrow writes it when nobody says how."""
+def write_default_parquet(table: pa.Table) -> pa.Buffer:
+    """Write the file with pyarrow's default settings."""
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return sink.getvalue()
 
 
-def command_of(num_rows: int) -> dict[str, Any]:
-    """Time and peak memory of the whole command, one worker, in a process of its own; sizes must be ascending."""
+def measure_command(num_rows: int) -> dict[str, Any]:
+    """Measure time and peak memory of the whole command with one worker in its own process; call in ascending order."""
     before, used = calibration(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with tempfile.TemporaryDirectory() as folder:
         command = [*(sys.executable, "-m", "toile", "--quiet", "generate", LIBRARIES_LIKE, "--no-images")]
@@ -260,8 +260,8 @@ def _inputs(preset: Path, num_products: int) -> GenerateInputs:
     return GenerateInputs(spec_document=document, seed=0, start=0, num_products=num_products, image_size=None)
 
 
-def catalog_rates(preset: str, num_written: int) -> dict[str, Any]:
-    """A preset into Arrow (plain columns, by numpy; compact ones, by the compiled loops) and into a finished folder."""
+def measure_catalog(preset: str, num_written: int) -> dict[str, Any]:
+    """Measure a preset into Arrow (dictionary columns) and into a finished folder."""
     path = preset_path(preset, "catalog")
     assert path is not None
     spec, index_N, inputs = load(path, "catalog"), np.arange(NUM_ROWS), _inputs(path, num_written)
@@ -273,9 +273,9 @@ def catalog_rates(preset: str, num_written: int) -> dict[str, Any]:
             manifest, _ = write_shards(inputs, Path(folder) / "out")
         num_bytes = sum(entry.num_bytes for entry in manifest.files)
 
-    parquet = timed(to_disk, num_written)
+    parquet = measure(to_disk, num_written)
     return {
-        "arrow": timed(lambda: dictionary_rows(spec, 0, index_N), NUM_ROWS),
+        "arrow": measure(lambda: dictionary_rows(spec, 0, index_N), NUM_ROWS),
         "parquet": {**parquet, "bytes_per_row": round(num_bytes / num_written, 1)},
     }
 
@@ -288,34 +288,37 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="*", default=[], help="also write that many rows by the command")
     arguments = parser.parse_args()
     pa.set_cpu_count(1)
-    commands = [command_of(num_rows) for num_rows in sorted(arguments.rows)]
-    results = {preset: catalog_rates(preset, arguments.written) for preset in PRESETS}
+    commands = [measure_command(num_rows) for num_rows in sorted(arguments.rows)]
+    results = {preset: measure_catalog(preset, arguments.written) for preset in PRESETS}
     path = preset_path(LIBRARIES_LIKE, "catalog")
     assert path is not None
     batch = dictionary_rows(load(path, "catalog"), 0, np.arange(NUM_ROWS))
     like = pa.Table.from_batches([add_images(batch, _inputs(path, NUM_ROWS))])
-    for name, make in (("Faker", with_faker), ("Mimesis", with_mimesis)):
+    for name, make in (("Faker", make_with_faker), ("Mimesis", make_with_mimesis)):
         results[name] = {
-            "arrow": timed(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]
-            "parquet": timed(lambda make=make: to_parquet([make(NUM_ROWS_LOOPED)]), NUM_ROWS_LOOPED),  # type: ignore[misc]
+            "arrow": measure(lambda make=make: make(NUM_ROWS_LOOPED), NUM_ROWS_LOOPED),  # type: ignore[misc]
+            "parquet": measure(lambda make=make: to_parquet([make(NUM_ROWS_LOOPED)]), NUM_ROWS_LOOPED),  # type: ignore[misc]
         }
-    into_arrow = timed(lambda: bare(like), NUM_ROWS)
-    results["numpy alone"] = {"arrow": into_arrow, "parquet": timed(lambda: to_parquet([bare(like)]), NUM_ROWS)}
-    by_default = timed(lambda: default_parquet(bare(like)), NUM_ROWS)
-    results["numpy, pyarrow's way"] = {"arrow": into_arrow, "parquet": by_default}
-    results = {name: {into: with_calm_rates(rates) for into, rates in of.items()} for name, of in results.items()}
+    into_arrow = measure(lambda: make_bare(like), NUM_ROWS)
+    results["bare pyarrow"] = {"arrow": into_arrow, "parquet": measure(lambda: to_parquet([make_bare(like)]), NUM_ROWS)}
+    by_default = measure(lambda: write_default_parquet(make_bare(like)), NUM_ROWS)
+    results["bare, its defaults"] = {"arrow": into_arrow, "parquet": by_default}
+    results = {name: {into: add_calm_rates(rates) for into, rates in of.items()} for name, of in results.items()}
     pairs = [pair for of in results.values() for rates in of.values() for pair in rates["calibration_cpu_seconds"]]
     calibrated = [seconds for pair in pairs for seconds in pair]
-    print(f"{'rows/s, one core':<21}{'Arrow':>11}{'calm':>11}{'Parquet':>11}{'calm':>11}{'calm, by the clock':>20}")
+    bare_rate = results["bare pyarrow"]["parquet"]["rows_per_cpu_second"]
+    header = f"{'rows/s, one core':<21}{'Arrow':>11}{'calm':>11}{'Parquet':>11}{'calm':>11}"
+    print(f"{header}{'of bare':>9}{'calm, elapsed':>15}")
     for name, rates in results.items():
         arrow, parquet = rates["arrow"], rates["parquet"]
         figures = [arrow["rows_per_cpu_second"], arrow.get("calm_rows_per_cpu_second")]
         figures += [parquet["rows_per_cpu_second"], parquet.get("calm_rows_per_cpu_second")]
         shown = "".join(f"{'-' if figure is None else format(figure, ','):>11}" for figure in figures)
-        print(f"{name:<21}{shown}{parquet.get('calm_rows_per_second', 0):>20,}")
+        ratio = parquet["rows_per_cpu_second"] / bare_rate
+        print(f"{name:<21}{shown}{ratio:>9.2f}{parquet.get('calm_rows_per_second', 0):>15,}")
     for whole in commands:
         print(
-            f"{whole['rows']:,} rows by the command: {whole['cpu_seconds']} s of processor time, "
+            f"{whole['rows']:,} rows with the command: {whole['cpu_seconds']} s of processor time, "
             f"{whole['rows_per_cpu_second']:,} rows/s, at most {whole['peak_mib']} MiB"
         )
     least, most = min(calibrated), max(calibrated)

@@ -1,9 +1,9 @@
-"""What does a catalog cost as it grows? Slopes over sizes that can be run, and the parts of larger ones by simulation.
+"""What does a catalog cost as it grows? Time, memory and bytes for several sizes; larger ones are simulated in part.
 
     python benchmarks/scale.py --out benchmarks/results/scale_2cores_2026-11-21.json
 
-Each measurement has a process of its own, so that its peak memory is its own. Simulated are catalogs of many shards:
-their receipts and files are laid out without rows, and finishing, continuing and loading them is timed for real.
+Each measurement runs in its own process, so that its peak memory is its own. Catalogs of many shards are simulated:
+their markers and files are written without rows, and finishing, continuing and loading them is measured.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def _document() -> dict[str, Any]:
 
 
 def rows(folder: Path, num_rows: int) -> dict[str, Any]:
-    """Write, then verify a catalog without pictures."""
+    """Write, then verify a catalog without images."""
     from generator.catalog.shards import GenerateInputs, write_shards
     from generator.catalog.verify import verify
 
@@ -55,7 +55,7 @@ def rows(folder: Path, num_rows: int) -> dict[str, Any]:
 
 
 def shards(folder: Path, num_shards: int) -> dict[str, Any]:
-    """Finish a simulated catalog of so many shards, then find it finished, then load its manifest."""
+    """Finish a simulated catalog of so many shards, open it again, and load its manifest."""
     from generator.catalog.run_folder import MARKERS, open_or_resume, write_marker
     from generator.catalog.shards import GenerateInputs, finalize, write_shards
     from generator.catalog.storage import resolve_folder
@@ -91,7 +91,7 @@ def shards(folder: Path, num_shards: int) -> dict[str, Any]:
 
 
 def far(folder: Path, number: int) -> dict[str, Any]:
-    """Rows and one picture that begin at a number, however large."""
+    """Sample rows and render one image from a product number of any size."""
     from generator.render import draw
     from generator.sampling.products import compile_catalog, product, products
     from schemas.validation import from_document
@@ -120,7 +120,7 @@ def _peak_mib() -> int:
 
 
 def main() -> None:
-    """Runs every measurement in a process of its own and prints one JSON line."""
+    """Run every measurement in its own process and print one JSON line."""
     parser = argparse.ArgumentParser(description="Slopes of time, memory and bytes over the size of a catalog.")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "SIZE"), help="this measurement alone, in this process")
     parser.add_argument("--most-rows", type=int, default=ROWS[-1])

@@ -210,7 +210,7 @@ def _value_reader(hint: Any, metadata: tuple[object, ...] = ()) -> _Reader:
     if hint is bytes:
         return lambda value: value
     if dataclasses.is_dataclass(hint):
-        return _reader(hint)
+        return _reader(typing.cast(typing.Hashable, hint))
     if hint in _KINDS:
         return _scalar_reader(_KINDS[hint], metadata)
     if origin is not None and issubclass(origin, Mapping):
@@ -324,7 +324,9 @@ def _mapping_reader(arguments: tuple[Any, ...], metadata: tuple[object, ...]) ->
     node = constraints(metadata, "object")
     smallest, largest = node.get("minProperties", 0), node.get("maxProperties", math.inf)
     keys = next((each for each in metadata if isinstance(each, Keys)), None)
-    shape = next((_reader(each.record) for each in metadata if isinstance(each, Shape)), None)
+    shape = next(
+        (_reader(typing.cast(typing.Hashable, each.record)) for each in metadata if isinstance(each, Shape)), None
+    )
 
     def read(value: Any) -> Any:
         if type(value) is not dict:

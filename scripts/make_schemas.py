@@ -81,7 +81,10 @@ def field_docstrings(record: type[Any]) -> dict[str, str]:
 
 
 def _record_node(record: type[Any], definitions: dict[str, Node]) -> Node:
-    hints, texts = typing.get_type_hints(record, include_extras=True), _cached_docstrings(record)
+    hints, texts = (
+        typing.get_type_hints(record, include_extras=True),
+        _cached_docstrings(typing.cast(typing.Hashable, record)),
+    )
     properties, required = {}, []
     for field in dataclasses.fields(record):
         node = _node(hints[field.name], (), definitions)
@@ -98,7 +101,9 @@ def _record_node(record: type[Any], definitions: dict[str, Node]) -> Node:
     return found | ({"required": required} if required else {}) | {"properties": properties}
 
 
-_cached_docstrings = functools.cache(field_docstrings)
+@functools.cache
+def _cached_docstrings(record: Any) -> dict[str, str]:
+    return field_docstrings(record)
 
 
 def _default(field: "dataclasses.Field[Any]") -> tuple[bool, Any]:

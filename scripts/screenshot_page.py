@@ -13,7 +13,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.helpers.browser import browsing, chromium
+from tests.helpers.browser import find_chromium, open_browser
 
 WIDTH, HEIGHT = 1400, 900
 LOADED = """
@@ -26,10 +26,10 @@ Promise.all([...document.images].filter(image => image.offsetParent && image.get
 
 def main(page: Path, out: Path) -> None:
     """Write a JPEG of the top of `page`, `WIDTH` x `HEIGHT` pixels."""
-    binary = chromium()
+    binary = find_chromium()
     if binary is None:
         sys.exit("no Chromium found: install Debian's package chromium")
-    with tempfile.TemporaryDirectory() as profile, browsing(binary, Path(profile)) as window:
+    with tempfile.TemporaryDirectory() as profile, open_browser(binary, Path(profile)) as window:
         window.size(WIDTH, HEIGHT)
         window.open(page.resolve())
         num_images = window.js(LOADED)

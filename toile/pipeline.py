@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from schemas.training import TrainingSpec
 
 _IMAGE_SIZE = 112  # one tile of the tiny model
-_METRICS = {"category": "category", "title": "title", "price": "price", "joint": "all three"}
+_METRICS = {"category": "category", "title": "title", "price": "price", "joint": "exact match"}
 _CONTROLS = {"blank": "trained, blank image", "shuffled": "trained, other image"}
 _BASELINES = {
     "nearest training image": dict.fromkeys(_METRICS, "nearest-picture"),

@@ -408,7 +408,7 @@ def render_counterfactual_page(
     return render_page(
         TEMPLATES,
         "counterfactual.html.j2",
-        styles=("report.css.j2", "counterfactual.css.j2"),
+        styles=("base.css.j2", "report.css.j2", "counterfactual.css.j2"),
         filters=FILTERS,
         record=record,
         spec=record.inputs.spec,

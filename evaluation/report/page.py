@@ -376,7 +376,7 @@ def render_matrix_page(matrix: Matrix) -> str:
     return render_page(
         TEMPLATES,
         "matrix.html.j2",
-        styles=("report.css.j2",),
+        styles=("base.css.j2", "report.css.j2"),
         filters=FILTERS,
         matrix=matrix,
         cells={(cell.mix, cell.test, cell.metric): cell for cell in matrix.cells},
@@ -425,7 +425,7 @@ def _render_report(
     return render_page(
         TEMPLATES,
         "report.html.j2",
-        styles=("report.css.j2",),
+        styles=("base.css.j2", "report.css.j2"),
         scripts=("report.js.j2",),
         style_attributes=True,  # bars and cells are sized by them
         filters=FILTERS,

@@ -151,7 +151,7 @@ def render_report(audit: Audit, data: PageData) -> str:
     return render_page(
         Path(__file__).parent,
         "audit.html.j2",
-        styles=("page.css.j2", "audit.css.j2"),
+        styles=("base.css.j2", "page.css.j2", "audit.css.j2"),
         audit=audit,
         verdict=summarize(audit),
         groups=[(kind, [check for check in audit.checks if check.kind == kind]) for kind in (PRIVACY, FIDELITY)],

@@ -16,7 +16,6 @@ once for each kind it is found under. Rules:
 """
 
 import dataclasses
-import hashlib
 import io
 import tempfile
 from collections import Counter, defaultdict
@@ -33,7 +32,7 @@ from generator.faults.scenarios import ALL, GROUPS, KINDS
 from schemas.errors import ToileError, suggest
 from schemas.manifest import MANIFEST, ExtraFile, check_extra, read_manifest
 from schemas.product import read
-from schemas.util.files import storage_errors
+from schemas.util.files import file_sha256, storage_errors
 
 FAULTS_FILE = "extra/faults.parquet"
 FAULTS_SCHEMA = pa.schema(
@@ -120,10 +119,9 @@ def join_parts(parts: Iterable[str], out: Folder) -> ExtraFile:
         path = Path(scratch) / "faults.parquet"
         with storage_errors(path), path.open("wb") as file:
             num_rows = _write_tables((_read_part(out, part) for part in parts), file)
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         out.put(FAULTS_FILE, path)
-        return ExtraFile(path=FAULTS_FILE, num_rows=num_rows, num_bytes=path.stat().st_size, sha256=sha256)
+        num_bytes, sha256 = path.stat().st_size, file_sha256(path)
+        return ExtraFile(path=FAULTS_FILE, num_rows=num_rows, num_bytes=num_bytes, sha256=sha256)
 
 
 def read_faults(path: Path) -> list[Row]:

@@ -111,7 +111,7 @@ def write_catalog_page(
     html = render_page(
         Path(__file__).parent,
         "show.html.j2",
-        styles=("page.css.j2", "show.css.j2"),
+        styles=("base.css.j2", "page.css.j2", "show.css.j2"),
         scripts=("show_state.js.j2", "show_prices.js.j2", "show_product.js.j2", "show.js.j2"),
         sides=sides,
         title=" and ".join(labels(folders)),

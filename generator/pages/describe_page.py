@@ -14,7 +14,7 @@ from typing import Any
 
 from generator.pages.catalog_page import WORDS, labels
 from generator.pages.describe import BINS_PER_DECADE, MOST_WORDS
-from schemas.product import SPLITS
+from schemas.evaluation import SPLITS
 from schemas.util.html import embed_json, render_page, write_page
 from schemas.util.svg import Axis
 
@@ -65,7 +65,7 @@ def write_describe_page(every: Sequence[Mapping[str, Any]], page: Path) -> None:
     html = render_page(
         Path(__file__).parent,
         "describe.html.j2",
-        styles=("page.css.j2", "describe.css.j2"),
+        styles=("base.css.j2", "page.css.j2", "describe.css.j2"),
         title=" and ".join(side["label"] for side in sides),
         sides=sides,
         counts=_counts(sides),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def environment(folder: Path) -> "jinja2.Environment":
     """Return the Jinja environment of a folder of templates: autoescape on, undefined names are errors.
 
-    Templates of this module's folder (`page.css.j2`, the style that all pages share) are found too.
+    Templates of this module's folder (`base.css.j2`, the style that all pages share) are found too.
     """
     import jinja2
 

@@ -1,8 +1,8 @@
-"""Shards of a few products that take their time, in every process, so that one can be killed in the middle.
+"""Make shards of a few products slowly, in every process, so that a test can kill one in the middle.
 
     python -m tests.helpers.slow_shards generate demo ...
 
-is the command line with such shards.
+runs the command line with such shards.
 """
 
 import os
@@ -19,14 +19,14 @@ PAUSE_SECONDS = 0.3
 
 
 def slow_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-    """`write_shard` for a worker process, which has to be told how small shards are."""
+    """Run `write_shard` in a worker process, which needs the small size of shards."""
     generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
     time.sleep(PAUSE_SECONDS)
     return write_shard(inputs, shard, out)
 
 
-def slow_shard_there(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-    """`write_shard_worker`, likewise; says where it is, and waits while it is held."""
+def slow_shard_worker(inputs: GenerateInputs, shard: int, out: Folder) -> int:
+    """Run `write_shard_worker` likewise; leave a file that shows where it is, and wait while it is held."""
     generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
     Path(f"{out.where()}.at-{os.getpid()}").touch()
     while Path(f"{out.where()}.hold").exists():

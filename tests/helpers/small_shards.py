@@ -1,4 +1,4 @@
-"""Shards so small that a few products make several, in worker processes too, which import everything anew."""
+"""Make shards so small that a few products fill several, also in worker processes, which import everything again."""
 
 import generator.catalog.shards
 from generator.catalog.shards import GenerateInputs, write_shard
@@ -10,12 +10,12 @@ HUNDREDS = {True: 5, False: 500}
 
 
 def write_shard_of_hundreds(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-    """The same for somewhat larger ones."""
+    """Run `write_shard` with shards of hundreds of rows."""
     generator.catalog.shards.PRODUCTS_PER_SHARD = HUNDREDS
     return write_shard(inputs, shard, out)
 
 
 def write_small_shard(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-    """`write_shard` in a process that nobody has told how small shards are."""
+    """Run `write_shard` with small shards in a process that has imported the usual size."""
     generator.catalog.shards.PRODUCTS_PER_SHARD = SMALL_SHARDS
     return write_shard(inputs, shard, out)

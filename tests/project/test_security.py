@@ -147,7 +147,7 @@ def test_state_of_a_run_is_read_without_calling_anything(tmp_path: Path) -> None
     torch.save({"step": PickleBomb(marker)}, path)
     assert zipfile.is_zipfile(path)
     reader = object.__new__(Checkpointer)
-    object.__setattr__(reader, "divided", False)
+    object.__setattr__(reader, "sharded", False)
     with pytest.raises(ToileError, match="damaged"):
         reader._read(path, {})
     assert not marker.exists()

@@ -1,4 +1,4 @@
-"""schemas/answer.py: what render writes parse reads back, and what people and models write instead."""
+"""The answer text: `parse` inverts `render`, and accepts other forms that people and models write."""
 
 import time
 
@@ -29,7 +29,7 @@ def test_parse_takes_any_text_and_every_missing_field_has_a_reason(text: str) ->
         assert answer.strict or len(named) == (getattr(answer, field) is None)
 
 
-def test_the_sentence_is_that_of_the_source() -> None:
+def test_answer_text_is_that_of_the_source() -> None:
     assert QUESTION == "What is shown in this image?"
     assert render("Check Shirt", "Shirts", 590) == "Product: Check Shirt, Category: Shirts, Full Price: 590.0"
     assert f"<|user|>\n<|image_1|>\n{QUESTION}<|end|>\n<|assistant|>\n" == PROMPT
@@ -119,7 +119,7 @@ def test_the_first_match_of_a_field_counts() -> None:
 
 
 @pytest.mark.parametrize("text", ["*" * 20000, "product:" + " " * 20000 + "x", "{" * 20000, ", Category: " * 5000])
-def test_absurd_answers_are_read_in_no_time(text: str) -> None:
+def test_hostile_answers_are_parsed_quickly(text: str) -> None:
     started = time.monotonic()
     parse(text)
     assert time.monotonic() - started < 1.0

@@ -1,4 +1,4 @@
-"""The drawing vocabulary: what it accepts, what it refuses and with which hint."""
+"""The renderer's vocabulary: which values it accepts, and the hints for those it refuses."""
 
 import dataclasses
 from typing import Any
@@ -34,7 +34,7 @@ def test_optional_attributes_are_neutral_when_missing() -> None:
     assert (appearance.hardware, appearance.lining, appearance.quilting) == ("none", "none", "none")
 
 
-def test_attributes_that_are_not_drawn_are_left_alone() -> None:
+def test_attributes_that_are_not_rendered_are_ignored() -> None:
     assert Appearance.from_attributes({**ATTRIBUTES, "season": "winter"}) == Appearance.from_attributes(ATTRIBUTES)
 
 
@@ -69,7 +69,7 @@ def test_a_needed_attribute_must_be_there(name: str) -> None:
         Appearance.from_attributes({key: value for key, value in ATTRIBUTES.items() if key != name})
 
 
-def test_every_silhouette_says_what_it_shows() -> None:
+def test_every_silhouette_has_shown_attributes() -> None:
     assert SHOWN.keys() == set(SILHOUETTES)
     assert frozenset({"colour"}).union(*SHOWN.values()) == DRAWN
 
@@ -80,7 +80,7 @@ def test_every_style_attribute_is_a_field_with_a_valid_neutral_value() -> None:
         assert name == "material" or defaults[name] in values
 
 
-def test_the_visible_part_keeps_what_is_shown_and_neutralises_the_rest() -> None:
+def test_drop_invisible_keeps_shown_attributes_only() -> None:
     coat = drop_invisible(Appearance.from_attributes(ATTRIBUTES))
     shirt = drop_invisible(Appearance.from_attributes({**ATTRIBUTES, "silhouette": "shirt"}))
     assert coat == Appearance.from_attributes(ATTRIBUTES)

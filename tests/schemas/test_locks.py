@@ -1,4 +1,4 @@
-"""Two runs into one folder: the second is told who is there, the first is not disturbed, a kill frees the folder."""
+"""Two runs in one folder: the second is refused and sees who holds the lock; a kill releases it."""
 
 import errno
 import fcntl
@@ -49,7 +49,7 @@ def holder() -> Iterator[Callable[[Path, str], subprocess.Popen[str]]]:
         process.communicate()
 
 
-def test_a_second_process_is_told_who_is_there_and_a_kill_frees_the_folder(tmp_path: Path, holder: Any) -> None:
+def test_lock_names_its_holder_and_a_kill_releases_it(tmp_path: Path, holder: Any) -> None:
     folder = tmp_path / "out"
     first = holder(folder)
     with pytest.raises(ToileError) as caught, run_lock(folder):
@@ -65,7 +65,7 @@ def test_a_second_process_is_told_who_is_there_and_a_kill_frees_the_folder(tmp_p
     assert not folder.joinpath(LOCK).exists()
 
 
-def test_a_folder_that_was_made_for_the_lock_and_left_empty_goes(tmp_path: Path) -> None:
+def test_empty_folder_made_for_the_lock_is_removed(tmp_path: Path) -> None:
     with run_lock(tmp_path / "new"):
         assert (tmp_path / "new" / LOCK).is_file()
     assert not (tmp_path / "new").exists()
@@ -75,20 +75,20 @@ def test_a_folder_that_was_made_for_the_lock_and_left_empty_goes(tmp_path: Path)
     assert (tmp_path / "mine").is_dir()
 
 
-def test_an_error_inside_frees_the_folder(tmp_path: Path) -> None:
+def test_error_inside_releases_the_lock(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(KeyError), run_lock(tmp_path / "out"):
             raise KeyError
 
 
-def test_another_name_of_the_folder_is_the_same_folder(tmp_path: Path) -> None:
+def test_symbolic_link_is_the_same_folder(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to("real")
     with run_lock(tmp_path / "real"), pytest.raises(ToileError, match="writing here"), run_lock(tmp_path / "link"):
         pytest.fail("held twice")
 
 
-def test_beside_locks_the_name_of_a_folder_that_may_be_replaced(tmp_path: Path) -> None:
+def test_sibling_file_locks_a_folder_that_may_be_replaced(tmp_path: Path) -> None:
     with run_lock(tmp_path / "out", sibling_file=True):
         assert not (tmp_path / "out").exists()
         with pytest.raises(ToileError, match=r"out: another toile"), run_lock(tmp_path / "out", sibling_file=True):
@@ -98,7 +98,7 @@ def test_beside_locks_the_name_of_a_folder_that_may_be_replaced(tmp_path: Path) 
     assert not list(tmp_path.iterdir())
 
 
-def test_runs_that_share_keep_a_lone_one_out_until_the_last_has_left(tmp_path: Path) -> None:
+def test_shared_runs_block_an_exclusive_run_until_the_last_leaves(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with shared_run(folder) as first, shared_run(folder) as second:
         with pytest.raises(ToileError, match="2 tasks of a job array are writing here"), run_lock(folder):
@@ -111,7 +111,7 @@ def test_runs_that_share_keep_a_lone_one_out_until_the_last_has_left(tmp_path: P
             pass
 
 
-def test_a_killed_sharer_counts_no_more(tmp_path: Path, holder: Any) -> None:
+def test_killed_shared_run_is_not_counted(tmp_path: Path, holder: Any) -> None:
     folder = tmp_path / "out"
     other = holder(folder, "shared_run")
     with shared_run(folder) as run, run.exclusive():
@@ -122,7 +122,7 @@ def test_a_killed_sharer_counts_no_more(tmp_path: Path, holder: Any) -> None:
         assert [path.name for path in folder.iterdir()] == [LOCK]
 
 
-def test_a_moment_is_waited_for_and_a_whole_run_is_not(tmp_path: Path, holder: Any) -> None:
+def test_short_lock_is_waited_for_and_a_run_lock_is_not(tmp_path: Path, holder: Any) -> None:
     with shared_run(tmp_path / "out") as run:
         code = (
             "import sys, time\nfrom pathlib import Path\nfrom schemas.util.locks import shared_run\n"
@@ -142,15 +142,13 @@ def test_a_moment_is_waited_for_and_a_whole_run_is_not(tmp_path: Path, holder: A
         assert time.monotonic() - began < locking._UNNAMED_SECONDS
 
 
-def test_only_locks_are_taken_for_locks() -> None:
+def test_lock_file_names_are_recognised() -> None:
     assert is_lock(LOCK)
     assert is_lock(".toile-node7-0123456789ab.lock")
     assert not any(map(is_lock, ("poetry.lock", ".toile", "toile.lock", "manifest.json", ".toile-notes.txt")))
 
 
-def test_a_folder_where_no_file_can_be_made_is_left_to_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_read_only_folder_is_not_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: Any, **__: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
@@ -160,9 +158,7 @@ def test_a_folder_where_no_file_can_be_made_is_left_to_the_command(
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_one_clear_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
+def test_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def unknown(*_: Any) -> None:
         raise OSError(code, os.strerror(code))
 
@@ -172,7 +168,7 @@ def test_a_file_system_without_locks_is_one_clear_line(
     assert "another disk" in caught.value.hint
 
 
-def test_a_file_system_without_flock_is_locked_by_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_system_without_flock_uses_a_lock_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_: Any) -> None:
         raise OSError(errno.ENOSYS, "Function not implemented")
 
@@ -184,7 +180,7 @@ def test_a_file_system_without_flock_is_locked_by_a_file(tmp_path: Path, monkeyp
         pass
 
 
-def test_one_of_two_generates_in_two_processes_is_refused_and_the_other_is_whole(tmp_path: Path, holder: Any) -> None:
+def test_second_of_two_generate_processes_is_refused(tmp_path: Path, holder: Any) -> None:
     """Started at the same time, again and again: exactly one does the work, or both do it one after the other."""
     command = [sys.executable, "-m", "toile", "generate", "demo", "--no-images", "--workers", "1"]
     command += ["--out", str(tmp_path / "out")]
@@ -205,9 +201,7 @@ def test_one_of_two_generates_in_two_processes_is_refused_and_the_other_is_whole
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "data", "manifest.json"]
 
 
-def test_what_a_kill_left_of_a_lock_does_not_make_a_folder_foreign(
-    tmp_path: Path, demo_document: dict[str, Any]
-) -> None:
+def test_leftover_lock_files_are_not_foreign_files(tmp_path: Path, demo_document: dict[str, Any]) -> None:
     out = tmp_path / "out"
     out.mkdir()
     for name in (LOCK, "manifest.json.0123456789abcdef.part"):
@@ -236,7 +230,7 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_that_fills_a_folder_keeps_others_out(name: str, catalog_folder: Path, tmp_path: Path) -> None:
+def test_every_command_that_writes_a_folder_locks_it(name: str, catalog_folder: Path, tmp_path: Path) -> None:
     run, table, out = tmp_path / "run.yaml", tmp_path / "table.csv", tmp_path / "out"
     run.write_text(f"model: tiny\nmix:\n- data: {catalog_folder}\n  weight: 1\nmax_steps: 1\n")
     table.write_text(

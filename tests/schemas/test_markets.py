@@ -1,4 +1,4 @@
-"""Markets: what a spec need not say, titles without an English word in them, prices as people there write them."""
+"""Markets: defaults of a spec, titles in each language, and local price formats."""
 
 import copy
 import re
@@ -87,11 +87,11 @@ def listing() -> str:
     return "\n".join(lines) + "\n"
 
 
-def test_titles_prices_and_addresses_of_six_markets_are_those_somebody_has_read() -> None:
+def test_titles_prices_and_urls_of_six_markets_are_the_reviewed_ones() -> None:
     assert listing() == GOLDEN.read_text(encoding="utf-8")  # python -m tests.schemas.test_markets > its path
 
 
-def test_every_silhouette_and_every_drawing_word_has_its_words_in_every_market() -> None:
+def test_every_silhouette_and_value_has_words_in_every_market() -> None:
     assert set(markets.NOUNS) == set(SILHOUETTES)
     assert {key for key in markets.WORDS if "/" not in key[0]} == {(n, w) for n, ws in STYLE_VALUES.items() for w in ws}
     for key, row in (*markets.NOUNS.items(), *markets.WORDS.items(), *markets.COLOURS.items()):
@@ -114,7 +114,7 @@ def words(title: str) -> set[str]:
 
 
 @pytest.mark.parametrize("market", ["DE", "FR", "JP"])
-def test_no_english_word_stands_in_a_title_of_another_language(market: str) -> None:
+def test_titles_in_other_languages_have_no_english_word(market: str) -> None:
     tables = (markets.NOUNS, markets.WORDS, markets.COLOURS)
     english = {w for table in tables for row in table.values() for w in words(" ".join((row[0], row[1], row[5])))}
     own = {w for table in tables for row in table.values() for w in words(row[COLUMNS.index(market)])}
@@ -153,13 +153,13 @@ def ends_as_there(market: str, price: float) -> bool:
     return text.endswith(("49.00", "99.00"))
 
 
-def test_a_spec_without_a_market_is_left_as_it_is(demo_document: dict[str, Any]) -> None:
+def test_spec_without_a_market_is_unchanged(demo_document: dict[str, Any]) -> None:
     before = copy.deepcopy(demo_document)
     assert apply_market_defaults(demo_document) is demo_document
     assert demo_document == before
 
 
-def test_what_the_spec_says_goes_before_the_market() -> None:
+def test_values_of_the_spec_override_the_market() -> None:
     own = document("DE", ("coat",))
     own["shop"] |= {"country_code": "AUT", "eur_rate": 0.5}
     own["prices"]["bands"] = [{"per": 7}]
@@ -177,7 +177,7 @@ def test_what_the_spec_says_goes_before_the_market() -> None:
     assert titles == {"Joppe Loden", "Joppe aus Baumwolle"}
 
 
-def test_another_currency_brings_its_own_rate_and_no_foreign_bands() -> None:
+def test_another_currency_has_its_own_rate_and_no_market_bands() -> None:
     own = document("JP", ("coat",))
     own["shop"]["currency_code"] = "EUR"
     spec: CatalogSpec = from_document(own, "catalog")
@@ -185,7 +185,7 @@ def test_another_currency_brings_its_own_rate_and_no_foreign_bands() -> None:
     assert len(spec.prices.bands) == 1
 
 
-def test_size_and_lining_mean_something_else_on_a_bag_than_on_a_coat() -> None:
+def test_size_and_lining_words_differ_between_bag_and_coat() -> None:
     def title_of(silhouettes: tuple[str, ...], attribute: str, word: str) -> str | None:
         spec: CatalogSpec = from_document(document("DE", silhouettes), "catalog")
         return spec.attributes[attribute].values[word].title
@@ -197,7 +197,7 @@ def test_size_and_lining_mean_something_else_on_a_bag_than_on_a_coat() -> None:
     assert title_of(("coat", "mug"), "lining", "check") == "mit karierter Innenseite"
 
 
-def test_a_title_names_what_is_shown_and_lines_but_nothing_hidden() -> None:
+def test_titles_name_shown_attributes_and_lines_but_nothing_hidden() -> None:
     own = document("FR", ("perfume-bottle",))
     own["attributes"] |= {
         "line": {"values": {"Alto": {}}},
@@ -238,14 +238,14 @@ def test_a_bad_market_is_refused_with_place_and_hint(name: str) -> None:
 
 
 @pytest.mark.parametrize("market", COLUMNS)
-def test_addresses_are_plain_ascii_and_all_different(market: str) -> None:
+def test_urls_are_ascii_and_unique(market: str) -> None:
     rows = list(products(spec_of(market), 3, 0, 1000))
     paths = [urlsplit(str(row.itemurl)).path for row in rows]
     assert len(set(paths)) == 1000
     assert all(re.fullmatch(r"/[a-z0-9]+(-[a-z0-9]+)*-p[0-9]{8}", path) for path in paths)
 
 
-def test_an_address_without_any_latin_word_begins_with_the_code() -> None:
+def test_url_without_latin_words_begins_with_the_code() -> None:
     own = document(None, ("coat",))
     own["attributes"]["line"] = {"values": {"alto": {"title": "Alto"}, "高": {"title": "高"}}}
     own["categories"][0] |= {"titles": {"外套": 1, "外套 {line}": 1}, "attributes": {"colour": None, "line": None}}
@@ -256,7 +256,7 @@ def test_an_address_without_any_latin_word_begins_with_the_code() -> None:
         assert each.itemurl == f"https://a.example/{wanted}"
 
 
-def test_sharp_s_is_two() -> None:
+def test_sharp_s_becomes_ss() -> None:
     assert slugify("Großformat, weiß") == "grossformat-weiss"
 
 
@@ -274,11 +274,11 @@ def test_sharp_s_is_two() -> None:
         (1290.5, "US", "$1,290.50"),
     ],
 )
-def test_a_price_is_written_as_people_there_write_it(price: float, market: str, expected: str) -> None:
+def test_price_format_of_a_market(price: float, market: str, expected: str) -> None:
     assert format_price(price, MARKETS[market].currency_code, market) == expected
 
 
-def test_a_shop_without_a_market_writes_as_americans_do() -> None:
+def test_price_format_without_a_market_is_american() -> None:
     assert format_price(1290, "EUR") == "€1,290"
     assert format_price(12.5, "JPY") == "¥12"  # half to even: there is no smaller unit
 
@@ -289,7 +289,7 @@ def test_the_schema_knows_the_markets() -> None:
     assert tuple(MARKETS) == COLUMNS
 
 
-def test_colours_are_known_in_any_spelling_and_others_stay() -> None:
+def test_colour_names_are_found_in_any_spelling() -> None:
     assert markets.colour_word("Grey", "US") == markets.colour_word("gray", "US") == "Gray"
     assert markets.colour_word("heather", "FR") is None
     titles = {str(each.title) for each in products(spec_of("FR"), 0, 0, 200)}
@@ -297,7 +297,7 @@ def test_colours_are_known_in_any_spelling_and_others_stay() -> None:
     assert any(title.endswith("coloris Heather") for title in titles)
 
 
-def test_rows_of_a_market_are_ordinary_products() -> None:
+def test_rows_of_a_market_are_products() -> None:
     each = next(products(spec_of("JP"), 0, 0, 1))
     assert isinstance(each, Product)
     assert each.full_price == int(each.full_price or 0.5)

@@ -315,8 +315,9 @@ def test_a_refusal_names_place_and_remedy(change: dict[str, Any], where: str, pr
     assert hint in error.hint
 
 
-def test_what_is_no_mapping_is_refused() -> None:
-    for document in (None, [], "x", 3):
+def test_document_that_is_no_mapping_is_refused() -> None:
+    documents: tuple[Any, ...] = (None, [], "x", 3)
+    for document in documents:
         assert "expected object" in refusal(document, "manifest").problem
 
 
@@ -336,7 +337,7 @@ def test_numbers_get_the_type_of_their_field() -> None:
     assert manifest.files[0].path == FILE["path"]
 
 
-def test_a_manifest_of_many_shards_is_read_once_through(tmp_path: Path) -> None:
+def test_manifest_of_20000_shards(tmp_path: Path) -> None:
     files = [{**FILE, "path": f"data/train-{n:05d}-of-20000.parquet", "split": "train"} for n in range(20_000)]
     manifest = from_dict(Manifest, {**MANIFEST, "files": files}, "x.json")
     assert len(manifest.files) == 20_000

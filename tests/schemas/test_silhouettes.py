@@ -15,13 +15,13 @@ from schemas.silhouettes import FAMILIES, RECORDS, Silhouette
 from schemas.silhouettes.record import MARKET_CODES
 
 
-def test_no_name_is_taken_twice() -> None:
+def test_silhouette_names_are_unique() -> None:
     names = [each.name for family in FAMILIES.values() for each in family]
     assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("each", RECORDS.values(), ids=lambda each: each.name)
-def test_a_record_uses_only_words_that_there_are(each: Silhouette) -> None:
+def test_records_use_known_words_only(each: Silhouette) -> None:
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", each.name)
     assert each.shows <= STYLE_VALUES.keys() - CUTS.keys()
     for cut, words in each.cuts.items():
@@ -37,12 +37,12 @@ def test_a_record_uses_only_words_that_there_are(each: Silhouette) -> None:
 
 
 @pytest.mark.parametrize("silhouette", SILHOUETTES)
-def test_the_name_of_a_leaf_in_any_market_leads_to_its_own_silhouette(silhouette: str) -> None:
+def test_category_name_of_any_market_matches_its_silhouette(silhouette: str) -> None:
     for market in MARKET_CODES:
         assert find_silhouette(tree_path(silhouette, market)) == (silhouette, True), market
 
 
-def test_every_place_in_the_order_of_trying_is_taken_once() -> None:
+def test_match_priorities_are_unique() -> None:
     places = [each.match_priority for each in RECORDS.values()]
     assert len(places) == len(set(places))
     assert [RECORDS[name].match_priority for name, _ in SILHOUETTE_WORDS] == sorted(places)
@@ -71,7 +71,7 @@ def drawn_in(
     return collect_silhouettes(importlib.import_module(package))
 
 
-def test_a_marked_function_is_found_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_registered_function_is_found_in_any_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = drawn_in(tmp_path, monkeypatch, "one_sheet", robes="kimono")
     assert [(name, sheet.silhouette) for name, sheet in found.items()] == [("kimono", "kimono")]
 
@@ -84,7 +84,7 @@ def test_a_marked_function_is_found_wherever_it_stands(tmp_path: Path, monkeypat
         ("twice", {"robes": "kimono", "wraps": "kimono"}, r"twice.wraps has a second @register_silhouette\('kimono'\)"),
     ],
 )
-def test_a_record_without_a_drawing_and_a_drawing_without_a_record_are_named(
+def test_missing_record_or_rendering_function_is_named(
     package: str, modules: dict[str, str], problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(AssertionError, match=problem):

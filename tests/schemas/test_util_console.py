@@ -1,4 +1,4 @@
-"""The bar on stderr: rate and time left, also where one step takes a minute."""
+"""The progress bar on stderr: rate and remaining time, also where one step takes a minute."""
 
 import io
 import sys
@@ -36,9 +36,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.mark.parametrize("step", [0.1, 45.0, 120.0])
-def test_the_time_left_is_known_after_two_steps_however_long_they_take(
-    clock: Clock, step: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_remaining_time_is_shown_after_two_steps(clock: Clock, step: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     made: list[rich.progress.Progress] = []
     start = rich.progress.Progress.start
@@ -57,7 +55,7 @@ def test_the_time_left_is_known_after_two_steps_however_long_they_take(
         assert task.time_remaining == pytest.approx(5 * step, abs=1), "what was done before does not count as speed"
 
 
-def test_what_is_shown_names_rate_and_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_bar_shows_rate_and_time(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with progress_bar("answering rows: generate, rank", 40) as advance:
@@ -69,7 +67,7 @@ def test_what_is_shown_names_rate_and_time(clock: Clock, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("quiet", [True, False])
-def test_nothing_is_shown_to_a_pipe_or_when_quiet_is_asked_for(
+def test_progress_bar_is_silent_in_a_pipe_and_when_quiet(
     clock: Clock, quiet: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown = Terminal() if quiet else io.StringIO()

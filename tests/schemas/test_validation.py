@@ -1,4 +1,4 @@
-"""Every mistake in a document is one ToileError with its place, what is wrong, and what to write instead."""
+"""Every mistake in a spec is one ToileError with its place, the problem, and what to write instead."""
 
 import json
 from collections.abc import Callable
@@ -186,7 +186,7 @@ def test_a_bad_spec_is_refused_with_place_and_hint(
         ("", "holds no mapping"),
     ],
 )
-def test_a_document_that_is_no_spec_is_one_clear_line(tmp_path: Path, text: str, problem: str) -> None:
+def test_document_that_is_no_spec_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(text)
     with pytest.raises(ToileError, match=problem):
@@ -220,7 +220,7 @@ def test_dates_stay_text_and_exponents_are_numbers(tmp_path: Path) -> None:
         lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     )
 )
-def test_no_document_makes_more_than_a_toile_error(document: Any) -> None:
+def test_any_document_raises_only_toile_errors(document: Any) -> None:
     for kind in ("catalog", "training"):
         with pytest.raises(ToileError):
             from_document(document, kind, "fuzz")
@@ -231,7 +231,7 @@ def test_every_shipped_preset_is_valid(preset: Path) -> None:
     load(preset, "training" if preset.stem.endswith("-run") else "catalog")
 
 
-def test_keys_are_text_whatever_yaml_makes_of_them(tmp_path: Path) -> None:
+def test_yaml_keys_stay_text(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text("50: 1\nno: 2\nnull: 3\n2024: 4\nx: 5")
     assert read_document(file) == {"50": 1, "no": 2, "N.A.": 3, "2024": 4, "x": 5}
@@ -254,14 +254,14 @@ LAUGHS = "\n".join(["a0: &a0 [1, 1]", *(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}']
     ],
     ids=["open", "levels", "flow", "laughs", "itself", "nowhere", "long"],
 )
-def test_a_document_that_would_not_end_is_refused_at_once(tmp_path: Path, text: str, problem: str) -> None:
+def test_huge_or_recursive_yaml_is_refused(tmp_path: Path, text: str, problem: str) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text(text)
     with pytest.raises(ToileError, match=problem):
         read_document(file)
 
 
-def test_aliases_that_multiply_little_are_values(tmp_path: Path) -> None:
+def test_few_yaml_aliases_are_accepted(tmp_path: Path) -> None:
     file = tmp_path / "spec.yaml"
     file.write_text("a: &a {x: 1}\nb: [*a, *a]\nc:" + " [" * 50 + "*a" + "]" * 50)
     assert read_document(file)["b"] == [{"x": 1}, {"x": 1}]

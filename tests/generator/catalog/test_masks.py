@@ -136,6 +136,6 @@ def test_snapshots_have_other_pictures_and_their_own_masks(
 def test_a_file_that_holds_no_masks_is_told(tmp_path: Path, masked: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     for path in (tmp_path / "x.parquet", next((masked / "data").iterdir())):
-        with pytest.raises(ToileError, match="holds no masks"):
+        with pytest.raises(ToileError, match="contains no masks"):
             next(read_masks(path))
     assert pq.ParquetFile(files(masked)[0]).metadata.num_rows == 40

@@ -13,6 +13,7 @@ from PIL import Image
 
 from generator.ingest.import_table import ImportResult, import_table
 from generator.ingest.rows import ImportOptions, normalize_title
+from generator.ingest.tables import READERS, SUFFIXES_BY_PREFERENCE
 from generator.pages.describe import describe
 from schemas.errors import ToileError
 from schemas.product import read
@@ -305,6 +306,10 @@ def test_every_kind_of_table_gives_the_same_rows(tmp_path: Path, suffix: str) ->
         frame.astype({"full_price": float}).to_parquet(path)
     import_table(path, tmp_path / "other", options())
     assert list(read(tmp_path / "other")) == list(read(tmp_path / "csv"))
+
+
+def test_every_readable_suffix_has_a_place_in_the_preference() -> None:
+    assert sorted(suffix for group in SUFFIXES_BY_PREFERENCE for suffix in group) == sorted(READERS)
 
 
 def test_class_folders(tmp_path: Path) -> None:

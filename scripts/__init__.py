@@ -1,0 +1,1 @@
+"""Maintenance scripts of the repository; they are not installed."""
