@@ -24,8 +24,9 @@ from generator.catalog.storage import Folder, LocalFolder
 from generator.faults.scoring import FAULTS_FILE
 from schemas.documents import parse_document
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, parse_manifest, versions
-from schemas.product import SPLITS, features_with
+from schemas.product import features_with
 from schemas.util.files import as_document, is_unique_part, json_text, sha256_of
 from schemas.util.locks import SharedRun, is_lock, run_lock, shared_run
 
@@ -175,7 +176,7 @@ def check_same_run(out: Folder, inputs: Mapping[str, Any], num_shards: int) -> N
     """Raise ToileError unless this machine sees the folder started for these inputs, and has the same versions."""
     started = load_manifest(out)
     if started is None or started.finished or sha256_of(started.inputs) != sha256_of(inputs):
-        problem = "is not the folder that the run has begun" if started else "is not there on this machine"
+        problem = "is not the folder that the run has started" if started else "is not there on this machine"
         raise ToileError(out.where(), problem, "write to a folder that every machine sees, or to an s3:// URL")
     check_versions(out, inputs, num_shards)
 
@@ -186,8 +187,9 @@ def check_versions(out: Folder, inputs: Mapping[str, Any], num_shards: int) -> N
     if started is None or started.finished or sha256_of(started.inputs) != sha256_of(inputs):
         return
     if started.num_shards != num_shards:
-        problem = f"was begun by another toile, in {started.num_shards} shards instead of {num_shards}"
-        raise ToileError(out.where(), problem, "install the same toile on every machine, or begin anew with --force")
+        problem = f"was started by another version of toile, in {started.num_shards} shards instead of {num_shards}"
+        hint = "install the same version of toile on every machine, or start again with --force"
+        raise ToileError(out.where(), problem, hint)
     if started.versions == here:
         return
     differing = [
@@ -195,8 +197,8 @@ def check_versions(out: Folder, inputs: Mapping[str, Any], num_shards: int) -> N
         for name, there in started.versions.items()
         if here.get(name) != there
     ]
-    hint = "install the same versions on every machine, or begin anew without --shards, with --force"
-    raise ToileError(out.where(), f"was begun with other versions: {', '.join(differing)}", hint)
+    hint = "install the same versions on every machine, or start again without --shards, with --force"
+    raise ToileError(out.where(), f"was started with other versions: {', '.join(differing)}", hint)
 
 
 def render_data_card(manifest: Manifest) -> str:

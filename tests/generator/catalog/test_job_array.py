@@ -125,7 +125,7 @@ def test_copies_lie_in_shards_of_their_own_that_a_task_may_write(
     assert not verify(tmp_path / "tasks").findings
 
 
-def test_a_plain_run_continues_what_tasks_have_begun(
+def test_a_plain_run_continues_the_shards_of_tasks(
     tmp_path: Path, wanted: GenerateInputs, small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_shards(wanted, tmp_path / "plain")

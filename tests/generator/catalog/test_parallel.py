@@ -23,16 +23,16 @@ def _process(_: int) -> int:
 
 
 def _noted(folder: Path, number: int) -> int:
-    """Leaves a file for each time that it was begun."""
+    """Leave a file for each attempt."""
     (folder / f"{number}.{time.monotonic_ns()}").touch()
     return number
 
 
 def _killed_at_first(folder: Path, number: int) -> int:
     """Task 3 takes its process along the first time."""
-    begun = sorted(folder.glob(f"{number}.*"))
+    started = sorted(folder.glob(f"{number}.*"))
     _noted(folder, number)
-    if number == 3 and not begun:
+    if number == 3 and not started:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
@@ -70,9 +70,9 @@ def test_an_error_of_a_task_crosses_as_it_is() -> None:
 def test_what_a_killed_process_was_doing_is_done_again(tmp_path: Path) -> None:
     done = list(run_in_processes(_killed_at_first, [(tmp_path, k) for k in range(6)], 2))
     assert sorted(done) == list(range(6)), "each result once"
-    begun = [path.name.partition(".")[0] for path in tmp_path.iterdir()]
-    assert begun.count("3") == 2
-    assert len(begun) <= 6 + 2, "only what was running then is begun again"
+    started = [path.name.partition(".")[0] for path in tmp_path.iterdir()]
+    assert started.count("3") == 2
+    assert len(started) <= 6 + 2, "only the tasks that were running are started again"
 
 
 def test_a_task_that_always_kills_its_process_is_reported_and_no_other(tmp_path: Path) -> None:
@@ -119,20 +119,20 @@ def _is_gone(pid: int) -> bool:
     return state == "Z"
 
 
-def _begun_by_one_that_is_killed(program: str, num_processes: int, folder: Path) -> list[int]:
+def _workers_of_killed_parent(program: str, num_processes: int, folder: Path) -> list[int]:
     """The processes that a program begins, each of which leaves its number, once the program is killed with -9."""
-    script, begun = folder / "running.py", folder / "begun"
+    script, started = folder / "running.py", folder / "started"
     script.write_text(program)
-    begun.mkdir()
+    started.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    with subprocess.Popen([sys.executable, str(script), str(begun)], env=environment) as parent:
-        assert _until(lambda: len(list(begun.iterdir())) == num_processes)
+    with subprocess.Popen([sys.executable, str(script), str(started)], env=environment) as parent:
+        assert _until(lambda: len(list(started.iterdir())) == num_processes)
         parent.kill()
-    return [int(path.name) for path in begun.iterdir()]
+    return [int(path.name) for path in started.iterdir()]
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
 def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
     """They would go on writing for a run that is no more, into a folder that another may hold by then."""
-    begun = _begun_by_one_that_is_killed(RUNNING, 2, tmp_path)
-    assert _until(lambda: all(map(_is_gone, begun)), 20), begun
+    started = _workers_of_killed_parent(RUNNING, 2, tmp_path)
+    assert _until(lambda: all(map(_is_gone, started)), 20), started

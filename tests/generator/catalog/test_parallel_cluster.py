@@ -58,9 +58,9 @@ class Node:
         self.process.wait()
 
     def has_worked(self, out: Path) -> bool:
-        """Whether a task for this folder was begun there."""
-        begun = {int(path.name.rpartition("-")[2]) for path in out.parent.glob(f"{out.name}.at-*")}
-        return not begun.isdisjoint(self.processes())
+        """Return whether a task for this folder was started there."""
+        started = {int(path.name.rpartition("-")[2]) for path in out.parent.glob(f"{out.name}.at-*")}
+        return not started.isdisjoint(self.processes())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +267,7 @@ def test_without_ray_the_way_to_get_it_is_told(
     assert caught.value.hint == 'pip install "toile[cluster]"'
 
 
-def test_a_worker_writes_only_where_it_sees_what_the_run_has_begun(
+def test_a_worker_writes_only_to_the_folder_of_its_run(
     tmp_path: Path, wanted: Callable[[int], GenerateInputs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs, out = wanted(20), resolve_folder(tmp_path / "out")
@@ -276,7 +276,7 @@ def test_a_worker_writes_only_where_it_sees_what_the_run_has_begun(
     assert "every machine sees" in caught.value.hint
     assert not (tmp_path / "out").exists()
     open_or_resume(out, "generate", dataclasses.replace(inputs, seed=4).as_manifest(), 1, False)
-    with pytest.raises(ToileError, match="is not the folder that the run has begun"):
+    with pytest.raises(ToileError, match="is not the folder that the run has started"):
         write_shard_worker(inputs, 0, out)
     open_or_resume(out, "generate", inputs.as_manifest(), 1, True)
     with monkeypatch.context() as patched:

@@ -317,15 +317,15 @@ def test_the_data_card_tells_licence_splits_and_source(catalog: Path) -> None:
     assert manifest["inputs"]["spec_sha256"] in card
 
 
-def test_a_folder_begun_in_other_shards_is_begun_anew(
+def test_a_folder_started_with_other_shards_is_started_again(
     tmp_path: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = inputs(demo_document, num_products=90, image_size=None)
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 30})
-    write_part(wanted, tmp_path / "begun", parse_shard_range("0:2"))
+    write_part(wanted, tmp_path / "started", parse_shard_range("0:2"))
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 50})
     with pytest.raises(ToileError, match="in 3 shards instead of 2"):
-        write_part(wanted, tmp_path / "begun", parse_shard_range("1:2"))
-    write_shards(wanted, tmp_path / "begun")
+        write_part(wanted, tmp_path / "started", parse_shard_range("1:2"))
+    write_shards(wanted, tmp_path / "started")
     write_shards(wanted, tmp_path / "at once")
-    assert digests(tmp_path / "begun") == digests(tmp_path / "at once")
+    assert digests(tmp_path / "started") == digests(tmp_path / "at once")

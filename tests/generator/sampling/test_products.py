@@ -28,7 +28,8 @@ from generator.sampling.products import (
 from generator.sampling.streams import uniform
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.product import ARROW_SCHEMA, SPLITS, split_of
+from schemas.evaluation import SPLITS
+from schemas.product import ARROW_SCHEMA, split_of
 from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
@@ -251,10 +252,11 @@ def test_compact_rows_say_the_same_with_dictionaries() -> None:
 def test_the_examples_in_docstrings_are_true() -> None:
     import doctest
 
+    import generator.sampling.codes
     import generator.sampling.products
     import generator.sampling.streams
 
-    for module in (generator.sampling.products, generator.sampling.streams):
+    for module in (generator.sampling.codes, generator.sampling.products, generator.sampling.streams):
         found = doctest.testmod(module, extraglobs={"np": np})
         assert found.attempted > 0
         assert found.failed == 0
