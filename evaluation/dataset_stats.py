@@ -14,8 +14,8 @@ from pathlib import Path
 from evaluation.metrics.scoring import ClosedSet
 from evaluation.rows import missing_part
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.product import SPLITS, Product, read
+from schemas.evaluation import SPLITS, EvaluationSpec
+from schemas.product import Product, read
 
 MAX_PRICE_POINTS = 512
 _COLUMNS = ("title", "category3_code", "full_price", "currency_code")

@@ -25,8 +25,9 @@ from generator.sampling.products import check_codes, compile_catalog, product, r
 from schemas.catalog import CatalogSpec
 from schemas.documents import read_document
 from schemas.errors import ToileError, suggest
+from schemas.evaluation import SPLITS
 from schemas.manifest import versions
-from schemas.product import SPLITS, Product
+from schemas.product import Product
 from schemas.training import DrawSpec
 from schemas.util.files import sha256_of
 from schemas.validation import from_document, presets

@@ -24,8 +24,9 @@ from generator.catalog.storage import Folder, LocalFolder
 from generator.faults.scoring import FAULTS_FILE
 from schemas.documents import parse_document
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, parse_manifest, versions
-from schemas.product import SPLITS, features_with
+from schemas.product import features_with
 from schemas.util.files import as_document, is_unique_part, json_text, sha256_of
 from schemas.util.locks import SharedRun, is_lock, run_lock, shared_run
 

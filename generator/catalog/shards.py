@@ -47,8 +47,9 @@ from generator.sampling.products import check_codes, compile_catalog, dictionary
 from generator.sampling.streams import Index
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS
 from schemas.manifest import ExtraFile, Manifest, ShardFile
-from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, SPLITS, from_batch
+from schemas.product import ARROW_SCHEMA, IMAGE_TYPE, from_batch
 from schemas.util.files import as_document, sha256_of
 from schemas.validation import from_document
 

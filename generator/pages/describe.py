@@ -19,7 +19,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from schemas.errors import BROKEN_IMAGE_ERRORS
-from schemas.product import COLUMNS, SPLITS, Product, read, shard_files
+from schemas.evaluation import SPLITS
+from schemas.product import COLUMNS, Product, read, shard_files
 from schemas.util.console import strip_control_chars
 
 _QUANTILES = {"min": 0, "p10": 10, "median": 50, "p90": 90, "max": 100}

@@ -14,7 +14,7 @@ from typing import Any
 
 from generator.pages.catalog_page import WORDS, labels
 from generator.pages.describe import BINS_PER_DECADE, MOST_WORDS
-from schemas.product import SPLITS
+from schemas.evaluation import SPLITS
 from schemas.util.html import embed_json, render_page, write_page
 from schemas.util.svg import Axis
 

@@ -52,7 +52,8 @@ from generator.sampling.streams import Index, integers, uniform
 from generator.sampling.titles import CompiledTitles, compile_titles, fill_templates, join_words, sample_templates
 from schemas.catalog import MISSING_LABEL, CatalogSpec, rendered_attribute, rendered_word
 from schemas.errors import ToileError
-from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, SPLITS, Product, from_batch
+from schemas.evaluation import SPLITS
+from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, Product, from_batch
 
 ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000

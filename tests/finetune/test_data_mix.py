@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from finetune.data_mix import ShardSource, SpecSource, check_currencies, find_source, mix, open_source, seen_rows
 from schemas.errors import ToileError
-from schemas.product import SPLITS, read
+from schemas.evaluation import SPLITS
+from schemas.product import read
 from schemas.training import DrawSpec
 from tests.conftest import PRESETS
 from tests.helpers.shard_fixture import relist

@@ -134,7 +134,7 @@ def test_two_processes_train_same_weights_after_kill(method: str, catalog: Path,
     states = [each.name for each in (tmp_path / "two" / "resume").iterdir()]
     assert states == ["step-00000002" if method == "full" else "step-00000002.pt"]
     if method == "full":
-        with pytest.raises(ToileError, match="divide the weights"):
+        with pytest.raises(ToileError, match="shard the weights"):
             train(spec_of(path), tmp_path / "two", device="cpu")
         two(script, path, tmp_path / "two")
     else:

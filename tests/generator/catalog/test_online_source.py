@@ -20,7 +20,8 @@ from finetune.phi3v import load_model
 from generator.catalog.online_source import open_online_rows
 from generator.commands.generate import generate
 from schemas.errors import ToileError
-from schemas.product import SPLITS, read
+from schemas.evaluation import SPLITS
+from schemas.product import read
 from schemas.training import DrawSpec, MixSource, TrainingSpec
 from schemas.validation import presets
 from tests.conftest import PRESETS

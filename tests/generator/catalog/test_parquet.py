@@ -16,7 +16,8 @@ import generator.catalog.shards
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.sampling.products import rows
 from schemas.documents import read_document
-from schemas.product import ARROW_SCHEMA, SPLITS
+from schemas.evaluation import SPLITS
+from schemas.product import ARROW_SCHEMA
 from schemas.validation import from_document, preset_path
 from tests.conftest import PRESETS
 

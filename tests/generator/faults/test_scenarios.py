@@ -198,9 +198,9 @@ def test_added_scenario_does_not_change_rows_of_earlier_ones(demo_document: Row)
         for shares in ({"missing-title": 0.1, "mojibake": 0.1}, {"missing-title": 0.1, "mojibake": 0.1, "emoji": 0.2})
     )
     before, after = (plan.select_rows(rows(spec, 3, index_N), index_N) for spec, plan in (few, more))
-    struck = before >= 0
-    assert struck.sum() > 600
-    assert np.array_equal(before[struck], after[struck])
+    selected = before >= 0
+    assert selected.sum() > 600
+    assert np.array_equal(before[selected], after[selected])
 
 
 def test_processes_and_interruptions_do_not_change_bytes(

@@ -28,7 +28,8 @@ from generator.sampling.products import (
 from generator.sampling.streams import uniform
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
-from schemas.product import ARROW_SCHEMA, SPLITS, split_of
+from schemas.evaluation import SPLITS
+from schemas.product import ARROW_SCHEMA, split_of
 from schemas.validation import from_document, load
 from tests.conftest import PRESETS
 
