@@ -20,7 +20,8 @@ from annotated_types import Ge, Gt
 
 from schemas.documents import OneOf, Pattern, Text
 from schemas.errors import ToileError
-from schemas.evaluation import SPLITS, Split
+from schemas.evaluation import SPLITS as SPLITS
+from schemas.evaluation import Split
 from schemas.manifest import DAMAGE_HINT, Manifest, ShardFile, check_content, read_manifest
 
 if TYPE_CHECKING:
