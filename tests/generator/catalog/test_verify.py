@@ -178,7 +178,7 @@ def test_columns_and_types_are_those_of_the_contract(folder: Path) -> None:
 def test_a_family_in_the_wrong_split_is_found(folder: Path) -> None:
     stranger = pq.read_table(next(folder.glob("data/test-*")))["family"][0].as_py()
     path = rewritten(folder, lambda t: with_column(t, "family", lambda all_: [stranger, *all_[1:]]))
-    assert f"{path}: holds 1 families of another split, such as {stranger}" in problems(folder, sample=0)
+    assert f"{path}: contains 1 families of another split, such as {stranger}" in problems(folder, sample=0)
 
 
 @pytest.mark.parametrize("codes", [["20", "9", "20", "11"], ["x-1", "007", "x-1", "7"]], ids=["numbers", "words"])
