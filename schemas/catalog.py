@@ -272,7 +272,7 @@ class CatalogSpec:
     extra: Mapping[Annotated[Name, MaxLen(60)], ExtraColumn] = field(default_factory=dict)
     """Column name -> what is in it: further columns of text after those that every catalog has."""
     scenarios: Mapping[str, Annotated[float, Ge(0), Le(0.5)]] = field(default_factory=dict)
-    """Kind or group of faults -> share of the rows made faulty on purpose (docs/scenarios.md)."""
+    """Kind or group of faults -> share of the rows made faulty on purpose (docs/faults.md)."""
     provenance: Provenance | None = None
     """What a fitted spec contains of real rows; null for one written by hand."""
 

@@ -84,7 +84,8 @@ def image_verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
     deciding = [(name, by_name[name]) for name in _VERDICT_METRICS if name in by_name][:2]
     if not deciding:
         return None, "not tested: no control was run, so nothing shows whether this model uses the image"
-    figures = ", ".join(f"{name} {_format_gain(score)}" for name, score in deciding)
+    words = {"joint": "exact match"}
+    figures = ", ".join(f"{words.get(name, name)} {_format_gain(score)}" for name, score in deciding)
     kind = "visually identifiable" if rows == "inferable" else rows
     measured = f"gain over blind baselines on {deciding[0][1].n} {kind} rows: {figures}"
     if max(require_value(score.low) for _, score in deciding) > 0:

@@ -246,7 +246,7 @@ def test_rows_without_a_partner_are_refused(tmp_path: Path, base: Path, data: Pa
 def test_a_result_without_its_predictions_is_refused(tmp_path: Path, data: Path, rows: Sequence[Product]) -> None:
     other = evaluated(tmp_path / "other", data, table_model(rows))
     (other / "predictions.jsonl").unlink()
-    with pytest.raises(ToileError, match="holds no prediction"):
+    with pytest.raises(ToileError, match="contains no prediction"):
         compare(other, other, tmp_path / "out")
 
 

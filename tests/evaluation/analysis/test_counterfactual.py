@@ -354,13 +354,13 @@ def test_the_command_refuses_imported_images_and_folders_without_test_rows(
     imported = write_imported(tmp_path / "imported", imported_products(12))
     refused = toile("counterfactual", "--model", "tiny", "--data", imported, "--out", tmp_path / "out")
     assert refused.exit_code == 1
-    assert "holds imported images, which cannot be redrawn" in refused.stderr
+    assert "contains imported images, which cannot be rendered" in refused.stderr
     assert not (tmp_path / "out").exists()
     few = tmp_path / "few"
     write_shards(GenerateInputs(spec_document=demo_document, seed=1, start=0, num_products=2, image_size=48), few)
     refused = toile("counterfactual", "--model", "tiny", "--data", few, "--out", tmp_path / "out")
     assert refused.exit_code == 1
-    assert "no row of the test split can be redrawn" in refused.stderr
+    assert "no row of the test split can be rendered" in refused.stderr
 
 
 def test_folder_of_an_evaluation_is_refused(shop: Path, tmp_path: Path) -> None:

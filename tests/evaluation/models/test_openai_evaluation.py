@@ -91,7 +91,7 @@ def test_a_server_that_dies_is_continued_when_it_is_back(tmp_path: Path, rows: l
         died = toile(server.url, data, out, *settings)
         assert died.exit_code == 1
         assert "cannot be reached" in died.stderr
-        assert "it continues where it was" in died.stderr
+        assert "the run continues" in died.stderr
     gone = toile(f"http://127.0.0.1:{port}/v1", data, out, *settings)
     assert "start the server" in gone.stderr
     log = out / "predictions.jsonl"

@@ -116,7 +116,9 @@ def test_the_device_is_the_best_there_is_or_the_one_asked_for() -> None:
     assert (name, dtype) == (("cuda", torch.bfloat16) if torch.cuda.is_available() else ("cpu", torch.float32))
 
 
-@pytest.mark.parametrize(("device", "problem"), [("gpu", "unknown device 'gpu'"), ("cuda:99", "cuda:99 is not there")])
+@pytest.mark.parametrize(
+    ("device", "problem"), [("gpu", "unknown device 'gpu'"), ("cuda:99", "cuda:99 does not exist")]
+)
 def test_a_device_that_is_not_there_is_refused(device: str, problem: str) -> None:
     with pytest.raises(ToileError, match=problem):
         select_device(device)

@@ -162,4 +162,4 @@ def test_the_result_says_how_many_prices_stand_for_all(tmp_path: Path) -> None:
     ]
     seen = read_rows(write_shards(tmp_path, rows), EvaluationSpec())
     found = answer(scoring_model(rows), seen, tmp_path / "p.jsonl", EvaluationSpec(protocols=("price",), controls=()))
-    assert found.notes == ("price weighs 512 of the 697 distinct prices of the train rows",)
+    assert found.notes == ("protocol price uses 512 of the 697 distinct prices of the train rows",)

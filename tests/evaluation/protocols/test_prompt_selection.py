@@ -157,7 +157,7 @@ def test_without_validation_rows_nothing_is_chosen(tmp_path: Path) -> None:
     facts = read_dataset_stats(tmp_path, EvaluationSpec())
     prompts = {name: make_prompt(name, facts) for name in ("generate", "instructed", "examples")}
     model = Moody(rows, prompts, {})
-    with pytest.raises(ToileError, match="no validation row to choose a prompt by"):
+    with pytest.raises(ToileError, match="no validation row to choose a prompt on"):
         answer(model, seen, tmp_path / "p.jsonl", SPEC)
     assert model.asked == []
 
