@@ -116,7 +116,7 @@ def test_scenarios_and_masks_do_not_go_together(inputs: GenerateInputs, tmp_path
 def test_without_pictures_there_is_nothing_to_mask_or_photograph(tmp_path: Path, options: list[str]) -> None:
     result = CliRunner().invoke(main, ["generate", "demo", "--no-images", "--out", str(tmp_path / "x"), *options])
     assert result.exit_code == 2
-    assert "draws nothing" in result.output
+    assert "renders nothing" in result.output
 
 
 def test_snapshots_have_other_pictures_and_their_own_masks(

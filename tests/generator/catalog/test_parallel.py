@@ -88,7 +88,7 @@ def test_a_task_that_always_kills_its_process_is_reported_and_no_other(tmp_path:
 RUNNING = """
 import sys
 from pathlib import Path
-from tests.generator.catalog.test_workers import _slow
+from tests.generator.catalog.test_parallel import _slow
 from generator.catalog.parallel import run_in_processes
 if __name__ == "__main__":
     list(run_in_processes(_slow, [(Path(sys.argv[1]), k) for k in range(2)], 2))

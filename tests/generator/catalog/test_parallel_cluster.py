@@ -220,7 +220,7 @@ FAILING = """
 import sys
 from generator.catalog.parallel import run_on_cluster
 from schemas.errors import ToileError
-from tests.generator.catalog.test_workers import _killed_always, _refused
+from tests.generator.catalog.test_parallel import _killed_always, _refused
 task, arguments = {"refused": (_refused, [(k,) for k in range(4)])}.get(sys.argv[2], (_killed_always, None))
 from pathlib import Path
 try:
