@@ -13,6 +13,11 @@ AUDIT = "audit.json"
 PRIVACY = "privacy"
 FIDELITY = "fidelity"
 GATES = ("both", PRIVACY, FIDELITY)
+PASS = "pass"
+FAIL = "fail"
+INCONCLUSIVE = "inconclusive"
+NOT_APPLICABLE = "not applicable"
+STATUSES = (PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE)
 
 Probability = Annotated[float, Gt(0), Le(1)]
 MARGINS: Mapping[str, float] = {
@@ -43,6 +48,10 @@ class Bounds:
 
     replay_p: Probability = 0.01
     """A replay test fails below this p-value, after Holm's correction."""
+    copies_p: Probability = 0.003
+    """A test for copies fails below this p-value, after Holm's correction."""
+    smallest_leak: Probability = 0.05
+    """A test that passes, but detects only a leak of a larger share of the families, is inconclusive."""
     membership_p: Probability = 0.002
     """An attack fails beyond what guessing reaches with this probability, over all attacks of a kind."""
     codes_p: Probability = 0.001
@@ -72,11 +81,20 @@ class Check:
     better: Annotated[str, OneOf(("lower", "higher"))]
     """lower: passes while value <= bound; higher: while value >= bound."""
     passed: bool | None
-    """null where the question does not apply."""
+    """null where the question does not apply or the answer is inconclusive."""
     meaning: Text
     """In a sentence: what it is, its direction, and what real against real gives."""
     figures: Mapping[str, float] = field(default_factory=dict)
     """The numbers behind the value, by name."""
+    inconclusive: bool = False
+    """Nothing was found, but among so few rows a leak of `bounds.smallest_leak` could not have been seen."""
+    status: Annotated[str, OneOf(("", *STATUSES))] = ""
+    """pass, fail, inconclusive or not applicable; filled from `passed` and `inconclusive`."""
+
+    def __post_init__(self) -> None:
+        undecided = INCONCLUSIVE if self.inconclusive else NOT_APPLICABLE
+        status = undecided if self.passed is None else PASS if self.passed else FAIL
+        object.__setattr__(self, "status", status)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

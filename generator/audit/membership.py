@@ -2,29 +2,29 @@
 
 Two kinds of tests compare members (families of the real train split) with the holdout, which no fit has read.
 
-Replay: do members come back more often than the holdout? Chance alone repeats real rows: most shops sell a black wallet
-at 390. A leak is an excess among members. Fisher's exact test, one-sided, gives its p-value; the caller adjusts for
-several tests (Holm). Counting reproductions against a holdout follows "Phantoms and Disclosures" (arXiv 2606.16952).
+Replay: do members come back more often than the holdout, or the holdout more often than members? Chance alone repeats
+real rows: most shops sell a black wallet at 390. A leak is an excess on one side. Fisher's exact test, one-sided, gives
+the p-value of each side; the caller adjusts for several tests (Holm). A catalog that copies both sides alike is found
+by `copies`. Counting reproductions against a holdout follows "Phantoms and Disclosures" (arXiv 2606.16952).
 Distances to the nearest record, the usual score, let a table pass with its 50 rarest rows copied ("The DCR Delusion",
 arXiv 2505.01524).
 
-Membership inference: can somebody who has the synthetic catalog tell members from the holdout? Three attacks score
-every real family: the distance to the nearest synthetic row; that distance against the distance to the nearest other
-real row; and the ratio of the two densities (van Breugel et al. 2023, DOMIAS, arXiv 2302.12580). The reference is all
-other real families, members or not, so that without a leak members and holdout are exchangeable.
+Membership inference: can somebody who has the synthetic catalog distinguish members from the holdout, either way?
+Three attacks score every real family: the distance to the nearest synthetic row; that distance against the distance to
+the nearest other real row; and the ratio of the two densities (van Breugel et al. 2023, DOMIAS, arXiv 2302.12580). The
+reference is all other real families, members or not, so that without a leak members and holdout are exchangeable.
 """
 
 import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
+from generator.audit.copies import Matches
 from generator.audit.rows import AuditTable, Floats, Index, Mask, NeighbourStats, RealCatalog, max_by_family
 
-NEAR_PRICE = 0.02
-"""A near replay has the same title words and a price within this share."""
 POWER = 0.8
 FALSE_POSITIVES = 0.01
 _RESAMPLES = 1000
@@ -42,6 +42,10 @@ class LeakageTest:
     holdout_hit: int
     p: float
     """Probability of an excess at least this large among members if nothing leaked."""
+    holdout_p: float
+    """The same among the holdout."""
+    share: float
+    """Share of all families that the test looks at."""
 
     @property
     def member_rate(self) -> float:
@@ -52,42 +56,58 @@ class LeakageTest:
         return self.holdout_hit / max(self.holdout, 1)
 
 
-def run_leakage_tests(real: RealCatalog, synthetic: AuditTable, rare: Mask) -> list[LeakageTest]:
+def run_leakage_tests(real: RealCatalog, synthetic: AuditTable, rare: Mask, matches: Matches) -> list[LeakageTest]:
     """Run all replay tests of a synthetic catalog; `rare` are the families of `rows.find_rare_families`."""
     every = np.ones(real.table.num_families, bool)
-    hits = {
-        "replayed_titles": find_title_hits(real.table, synthetic),
-        "replayed_rows": find_row_hits(real.table, synthetic),
-        "replayed_near_rows": find_near_hits(real.table, synthetic),
-    }
-    return [
-        run_leakage_test("replayed_titles", real.member, find_unique_titles(real.table), hits["replayed_titles"]),
-        run_leakage_test("replayed_rows", real.member, every, hits["replayed_rows"]),
-        run_leakage_test("replayed_near_rows", real.member, every, hits["replayed_near_rows"]),
-        run_leakage_test("replayed_rare_rows", real.member, rare, hits["replayed_rows"]),
-        run_leakage_test("replayed_rare_near_rows", real.member, rare, hits["replayed_near_rows"]),
+    rows = find_row_hits(real.table, synthetic, matches)
+    near, altered = matches.find_hits(equal=True), matches.find_hits(equal=False)
+    looks: list[tuple[str, Mask, Mask]] = [
+        ("replayed_titles", find_unique_titles(real.table, matches), find_title_hits(real.table, matches)),
+        ("replayed_rows", every, rows),
+        ("replayed_near_rows", every, near),
+        ("replayed_altered_rows", matches.find_distinctive(equal=False), altered),
+        ("replayed_rare_rows", rare, rows),
+        ("replayed_rare_near_rows", rare, near),
+        ("replayed_rare_altered_rows", rare, altered),
     ]
+    return [run_leakage_test(name, real.member, kept, hit) for name, kept, hit in looks]
 
 
 def run_leakage_test(name: str, member: Mask, kept: Mask, hit: Mask) -> LeakageTest:
-    """Run Fisher's exact test, one-sided, on the families that `kept` selects: member or holdout, hit or not."""
+    """Run Fisher's exact test, one-sided and both ways, on the families that `kept` selects: which side is hit more."""
     inside, outside = member & kept, ~member & kept
     a, b = int((hit & inside).sum()), int((hit & outside).sum())
     m, h = int(inside.sum()), int(outside.sum())
-    p = float(stats.hypergeom.sf(a - 1, m + h, a + b, m)) if m and h else 1.0
-    return LeakageTest(name=name, members=m, members_hit=a, holdout=h, holdout_hit=b, p=min(p, 1.0))
+    p, holdout_p = (
+        float(min(stats.hypergeom.sf(hits - 1, m + h, a + b, size), 1.0)) if m and h else 1.0
+        for hits, size in ((a, m), (b, h))
+    )
+    return LeakageTest(
+        name=name,
+        members=m,
+        members_hit=a,
+        holdout=h,
+        holdout_hit=b,
+        p=p,
+        holdout_p=holdout_p,
+        share=float(kept.mean()) if len(kept) else 0.0,
+    )
 
 
-def smallest_detectable_leak(test: LeakageTest, alpha: float) -> float | None:
+def smallest_detectable_leak(test: LeakageTest, alpha: float, *, of_holdout: bool = False) -> float | None:
     """Return the smallest share of copied members that the test detects with power 0.8; None if not even all of them.
+
+    With `of_holdout`, the holdout is copied and the members are the control.
 
     The computation is exact. The holdout is hit with probability b (as observed, with half a hit added), members with
     b + leak (1 - b). Every possible number of holdout hits has its smallest number of member hits with p <= alpha.
     """
-    m, h = test.members, test.holdout
+    m, h, control_hits = test.members, test.holdout, test.holdout_hit
+    if of_holdout:
+        m, h, control_hits = test.holdout, test.members, test.members_hit
     if not m or not h:
         return None
-    chance = (test.holdout_hit + 0.5) / (h + 1)
+    chance = (control_hits + 0.5) / (h + 1)
     low, high = stats.binom.ppf([1e-7, 1 - 1e-7], h, chance).astype(int)
     hits = np.arange(low, high + 1)
     needed = _needed(m, h, hits, alpha)
@@ -114,54 +134,29 @@ def _needed(m: int, h: int, hits: Index, alpha: float) -> Index:
     return low
 
 
-def find_title_hits(real: AuditTable, synthetic: AuditTable) -> Mask:
-    """Find families with a title that is in the synthetic catalog too, after normalising."""
-    known = set(synthetic.titles) - {""}
-    return _any_row(real, (title in known for title in real.titles))
+def find_title_hits(real: AuditTable, matches: Matches) -> Mask:
+    """Find families with a title that has the same words as a synthetic one."""
+    known = set(matches.their_titles) - {frozenset()}
+    return _any_row(real, (words in known for words in matches.titles))
 
 
-def find_row_hits(real: AuditTable, synthetic: AuditTable) -> Mask:
-    """Find families with a row whose title, categories, full price and price are all those of one synthetic row."""
-    known = set(_keys(synthetic))
-    return _any_row(real, (bool(key[0]) and key in known for key in _keys(real)))
+def find_row_hits(real: AuditTable, synthetic: AuditTable, matches: Matches) -> Mask:
+    """Find families with a row whose title words, categories, full price and price are those of one synthetic row."""
+    known = set(_keys(synthetic, matches.their_titles))
+    return _any_row(real, (bool(key[0]) and key in known for key in _keys(real, matches.titles)))
 
 
-def find_near_hits(real: AuditTable, synthetic: AuditTable) -> Mask:
-    """Find families with a row whose title words are those of a synthetic row with a full price within 2 %.
-
-    Order of the words and category may differ.
-    """
-    prices: dict[frozenset[str], list[float]] = {}
-    for words, price in zip(synthetic.words, synthetic.log_price.tolist(), strict=True):
-        if words and price == price:
-            prices.setdefault(words, []).append(price)
-    for found in prices.values():
-        found.sort()
-    step = float(np.log1p(NEAR_PRICE))
-
-    def near(words: frozenset[str], price: float) -> bool:
-        found = prices.get(words)
-        if not found or price != price:
-            return False
-        place = bisect.bisect_left(found, price - step)
-        return place < len(found) and found[place] <= price + step
-
-    return _any_row(
-        real, (near(words, price) for words, price in zip(real.words, real.log_price.tolist(), strict=True))
-    )
+def find_unique_titles(real: AuditTable, matches: Matches) -> Mask:
+    """Find families whose title words no other real family has: a generic title comes back by chance."""
+    holders: dict[frozenset[str], set[int]] = {}
+    for words, family in zip(matches.titles, real.family.tolist(), strict=True):
+        if words:
+            holders.setdefault(words, set()).add(family)
+    return _any_row(real, (len(holders.get(words, ())) == 1 for words in matches.titles))
 
 
-def find_unique_titles(real: AuditTable) -> Mask:
-    """Find families whose title no other real family has: a generic title comes back by chance."""
-    holders: dict[str, set[int]] = {}
-    for title, family in zip(real.titles, real.family.tolist(), strict=True):
-        if title:
-            holders.setdefault(title, set()).add(family)
-    return _any_row(real, (len(holders.get(title, ())) == 1 for title in real.titles))
-
-
-def _keys(rows: AuditTable) -> Iterable[tuple[object, ...]]:
-    for title, parents, category, row in zip(rows.titles, rows.parents, rows.categories, rows.products, strict=True):
+def _keys(rows: AuditTable, titles: Sequence[frozenset[str]]) -> Iterable[tuple[object, ...]]:
+    for title, parents, category, row in zip(titles, rows.parents, rows.categories, rows.products, strict=True):
         yield title, parents, category, row.full_price, row.price
 
 

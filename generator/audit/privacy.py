@@ -1,4 +1,4 @@
-"""The privacy checks of an audit: verbatim strings, replay, membership inference, refits and canaries.
+"""The privacy checks of an audit: verbatim strings, replay, copies, membership inference, refits and canaries.
 
 Each check has a control, real against real: one half of the member families plays the synthetic catalog, and the same
 question is asked about the other half and the holdout. The result is what no leak looks like.
@@ -6,12 +6,12 @@ question is asked about the other half and the holdout. The result is what no le
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
-from generator.audit import MAX_HITS, Findings, count_check, membership, refits, skip_check, verbatim
+from generator.audit import MAX_HITS, Findings, copies, count_check, membership, refits, skip_check, verbatim
 from generator.audit.rows import (
     AuditTable,
     Mask,
@@ -28,12 +28,24 @@ from schemas.catalog import CatalogSpec
 from schemas.util.stats import holm
 
 Progress = Callable[[str], None]
+_NEAR = f"a price within {copies.NEAR_PRICE:.0%}"
 _REPLAYED = {
     "replayed_titles": "titles that a single real family has and that come back",
     "replayed_rows": "whole rows (title, categories, both prices) that come back",
-    "replayed_near_rows": "rows that come back with the same title words and a price within 2 %",
+    "replayed_near_rows": f"rows that come back with the same title words and {_NEAR}",
+    "replayed_altered_rows": (
+        f"rows, like no other real one, that come back with at most one word of the title changed and {_NEAR}"
+    ),
     "replayed_rare_rows": "the rarest families' whole rows that come back",
-    "replayed_rare_near_rows": "the rarest families' rows that come back with the same words and a price within 2 %",
+    "replayed_rare_near_rows": f"the rarest families' rows that come back with the same words and {_NEAR}",
+    "replayed_rare_altered_rows": (
+        f"the rarest families' rows that come back with at most one word changed and {_NEAR}"
+    ),
+}
+_COPIED = {
+    "copied_rows": "the same title words and price",
+    "copied_near_rows": f"the same title words and {_NEAR}",
+    "copied_altered_rows": f"at most one word of the title changed and {_NEAR}",
 }
 
 
@@ -49,13 +61,20 @@ class _Comparison:
     """Of the real rows in the release."""
     reference: NeighbourStats
     """Of the real rows among other real families."""
+    matches: copies.Matches
 
     def replay_tests(self) -> list[membership.LeakageTest]:
-        return membership.run_leakage_tests(self.real, self.release, self.rare)
+        return membership.run_leakage_tests(self.real, self.release, self.rare, self.matches)
 
     def attacks(self) -> list[membership.Attack]:
+        """Run every attack on the members and on the holdout."""
         scores = membership.score_families(self.real.table, self.released, self.reference)
-        return [membership.run_attack(name, score, self.real.member, level=0.95) for name, score in scores.items()]
+        sides = (("train", self.real.member), ("holdout", ~self.real.member))
+        return [
+            membership.run_attack(f"{name}, {side}", score, mask, level=0.95)
+            for side, mask in sides
+            for name, score in scores.items()
+        ]
 
 
 def check_rows(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Findings:
@@ -64,6 +83,7 @@ def check_rows(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) -> Find
     return (
         _check_verbatim(real, synthetic, bounds)
         + _check_replay(comparison, control, bounds)
+        + _check_copies(comparison, control, bounds)
         + _check_membership(comparison, control, bounds)
     )
 
@@ -77,6 +97,7 @@ def _compare(real: RealCatalog, release: AuditTable) -> _Comparison:
         rare=find_rare_families(real.table, reference),
         released=measure_neighbours(real.table, release),
         reference=reference,
+        matches=copies.match_catalogs(real.table, release),
     )
 
 
@@ -118,19 +139,19 @@ def _check_verbatim(real: RealCatalog, synthetic: AuditTable, bounds: Bounds) ->
 
 
 def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
-    """Run the replay tests; their p-values are adjusted by Holm's method."""
+    """Run the replay tests of train and of the holdout; their p-values are adjusted by Holm's method."""
     tests, controls = comparison.replay_tests(), control.replay_tests()
-    adjusted = holm([test.p for test in tests])
+    num = 2 * len(tests)
+    adjusted = holm([*(test.p for test in tests), *(test.holdout_p for test in tests)])
     checks = []
-    for test, p, other in zip(tests, adjusted, controls, strict=True):
-        leak = membership.smallest_detectable_leak(test, bounds.replay_p / len(tests))
-        power = (
-            "No leak among so few families can be detected."
-            if leak is None
-            else (
-                f"The smallest leak that this test detects with power 0.8 is {leak:.1%} of {test.members:,} families."
-            )
-        )
+    for test, member_p, holdout_p, other in zip(
+        tests, adjusted[: len(tests)], adjusted[len(tests) :], controls, strict=True
+    ):
+        p, other_p = min(member_p, holdout_p), min(1.0, 2 * min(other.p, other.holdout_p))
+        leaks = [
+            membership.smallest_detectable_leak(test, bounds.replay_p / num, of_holdout=of_holdout)
+            for of_holdout in (False, True)
+        ]
         figures = {
             "members": float(test.members),
             "members_replayed": float(test.members_hit),
@@ -139,28 +160,90 @@ def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds)
             "member_rate": test.member_rate,
             "holdout_rate": test.holdout_rate,
             "p": test.p,
+            "holdout_p": test.holdout_p,
             "control_member_rate": other.member_rate,
             "control_holdout_rate": other.holdout_rate,
         }
+        # A leak is a share of all families: the rarest ones are few, and so is a leak among them.
+        named = zip(("smallest_leak", "smallest_holdout_leak"), leaks, strict=True)
+        figures |= {name: leak * test.share for name, leak in named if leak is not None}
         checks.append(
-            Check(
-                name=test.name,
-                kind=PRIVACY,
-                value=p,
-                real_against_real=other.p,
-                bound=bounds.replay_p,
-                better="higher",
-                passed=p >= bounds.replay_p,
-                meaning=(
-                    f"Probability of so large an excess, if nothing leaked, of {_REPLAYED[test.name]}: "
-                    f"{test.member_rate:.1%} of the train families, {test.holdout_rate:.1%} of the holdout, which no "
-                    f"fit reads. Higher is better (p, adjusted for {len(tests)} tests); real against real gives "
-                    f"{other.p:.2g} ({other.member_rate:.1%} and {other.holdout_rate:.1%}). {power}"
+            _decide(
+                Check(
+                    name=test.name,
+                    kind=PRIVACY,
+                    value=p,
+                    real_against_real=other_p,
+                    bound=bounds.replay_p,
+                    better="higher",
+                    passed=p >= bounds.replay_p,
+                    meaning=(
+                        f"Probability of so large a difference, if nothing leaked, between {_REPLAYED[test.name]}: "
+                        f"{test.member_rate:.1%} of the train families, {test.holdout_rate:.1%} of the holdout, which "
+                        f"no fit reads. Higher is better (p, adjusted for {num} tests); real against real gives "
+                        f"{other_p:.2g} ({other.member_rate:.1%} and {other.holdout_rate:.1%})."
+                    ),
+                    figures=figures,
                 ),
-                figures=figures if leak is None else {**figures, "smallest_leak": leak},
+                figures.get("smallest_leak"),
+                "train families",
+                bounds,
             )
         )
     return Findings(checks=checks)
+
+
+def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
+    """Test whether distinctive real families, of train or not, match synthetic ones more often than by chance."""
+    tests, controls = (copies.run_copy_tests(each.matches) for each in (comparison, control))
+    checks = []
+    for test, p, other in zip(tests, holm([test.p for test in tests]), controls, strict=True):
+        leak = test.smallest_leak(bounds.copies_p / len(tests))
+        figures = {
+            "families": float(test.families),
+            "matched": float(test.hits),
+            "shuffled": test.shuffled,
+            "link": test.link,
+            "p": test.p,
+        }
+        checks.append(
+            _decide(
+                Check(
+                    name=test.name,
+                    kind=PRIVACY,
+                    value=p,
+                    real_against_real=other.p,
+                    bound=bounds.copies_p,
+                    better="higher",
+                    passed=p >= bounds.copies_p,
+                    meaning=(
+                        f"Probability of so many real families, of train or holdout, that come back with "
+                        f"{_COPIED[test.name]}, if nothing was copied: {test.hits:,} of {test.families:,} that are "
+                        f"like no other real one; {test.shuffled:.1f} if the synthetic prices are permuted within "
+                        f"categories, and {test.link:.2f} times as many are allowed, because prices follow titles. "
+                        f"Higher is better (p, adjusted for {len(tests)} tests); real against real gives {other.p:.2g}."
+                    ),
+                    figures=figures if leak is None else {**figures, "smallest_leak": leak},
+                ),
+                leak,
+                "all families",
+                bounds,
+            )
+        )
+    return Findings(checks=checks)
+
+
+def _decide(check: Check, leak: float | None, families: str, bounds: Bounds) -> Check:
+    """Add the smallest detectable leak to a check; one that passes without seeing a small leak is inconclusive."""
+    what = (
+        "No leak among so few families can be detected."
+        if leak is None
+        else f"The smallest leak that this test detects with power 0.8 is {leak:.1%} of {families}."
+    )
+    if check.passed and (leak is None or leak > bounds.smallest_leak):
+        what += f" Above {bounds.smallest_leak:.0%} the result is inconclusive."
+        return replace(check, passed=None, inconclusive=True, meaning=f"{check.meaning} {what}")
+    return replace(check, meaning=f"{check.meaning} {what}")
 
 
 def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
@@ -174,7 +257,8 @@ def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bou
     detectable = bound + 0.84 * math.sqrt((m + h + 1) / (12 * m * h))
     sharp = min(attacks, key=lambda a: (a.tpr_p, -a.tpr))
     sharp_control = min(others, key=lambda a: (a.tpr_p, -a.tpr))
-    tpr_bound = membership.max_tpr_by_chance(m, h, level)
+    sides = (h, m) if sharp.name.endswith("holdout") else (m, h)
+    tpr_bound = membership.max_tpr_by_chance(*sides, level)
     checks = [
         Check(
             name="membership_auc",
@@ -185,7 +269,8 @@ def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bou
             better="lower",
             passed=best.auc <= bound,
             meaning=(
-                f"How well the best of {len(attacks)} attacks ({best.name}) ranks train families above the holdout: "
+                f"How well the best of {len(attacks)} attacks ({best.name}) ranks the families of one side, train or "
+                "holdout, above the other: "
                 f"AUC, 95 % interval {best.low:.3f} to {best.high:.3f}; 0.5 is guessing, lower is better; real against "
                 f"real gives {best_control.auc:.3f}. With {m:,} and {h:,} families an AUC of {detectable:.3f} is "
                 "detected with power 0.8."
@@ -201,9 +286,9 @@ def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bou
             better="lower",
             passed=sharp.tpr_p >= level,
             meaning=(
-                f"Share of train families that the best attack ({sharp.name}) identifies while it wrongly identifies "
-                f"at most 1 % of the holdout; 95 % interval {sharp.tpr_low:.3f} to {sharp.tpr_high:.3f}; lower is "
-                f"better; real against real gives {sharp_control.tpr:.3f}."
+                f"Share of the families of one side that the best attack ({sharp.name}) identifies while it wrongly "
+                f"identifies at most 1 % of the other side; 95 % interval {sharp.tpr_low:.3f} to {sharp.tpr_high:.3f}; "
+                f"lower is better; real against real gives {sharp_control.tpr:.3f}."
             ),
             figures={"low": sharp.tpr_low, "high": sharp.tpr_high, "p": sharp.tpr_p},
         ),

@@ -5,6 +5,7 @@ passed = audit(Path("data/real"), Path("data/twin"), out=Path("results/audit")).
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,18 @@ from generator.audit.images import check_images, concatenate, read_image_feature
 from generator.audit.privacy import Progress, check_rows, check_spec
 from generator.audit.refits import make_refit
 from generator.audit.rows import AuditTable, read_real_catalog, read_synthetic
-from schemas.audit import AUDIT, FIDELITY, PRIVACY, Audit, Bounds, Check
+from schemas.audit import (
+    AUDIT,
+    FAIL,
+    FIDELITY,
+    INCONCLUSIVE,
+    NOT_APPLICABLE,
+    PASS,
+    PRIVACY,
+    Audit,
+    Bounds,
+    Check,
+)
 from schemas.catalog import CatalogSpec
 from schemas.documents import from_dict
 from schemas.manifest import read_manifest
@@ -42,6 +54,7 @@ _DISPLAY_NAMES = {
     "wrong_prices": "price error",
 }
 """Names in audit.json that people read as something else."""
+_STATUS_WORDS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: INCONCLUSIVE, NOT_APPLICABLE: "-"}
 _PLOT = Plot(width=420, height=280, left=52, right=18, top=12, bottom=40)
 _PRICE_STEPS = 120
 
@@ -170,10 +183,12 @@ def summarize(audit: Audit) -> list[str]:
 
 def format_checks(audit: Audit) -> list[str]:
     """Return one line a check for a terminal, failed checks first within their kind."""
-    ordered = sorted(audit.checks, key=lambda check: (check.kind == FIDELITY, check.passed is None, bool(check.passed)))
+    order = (FAIL, INCONCLUSIVE, PASS, NOT_APPLICABLE)
+    ordered = sorted(audit.checks, key=lambda check: (check.kind == FIDELITY, order.index(check.status)))
     width = max(len(display_name(check.name)) for check in ordered)
     return [
-        f"{_status(check):4}  {check.kind:8}  {display_name(check.name):{width}}  {_format_figures(check)}"
+        f"{_STATUS_WORDS[check.status]:12}  {check.kind:8}  {display_name(check.name):{width}}  "
+        f"{_format_figures(check)}"
         for check in ordered
     ]
 
@@ -223,17 +238,18 @@ def plot_roc(roc: Sequence[tuple[float, float]]) -> str:
 
 
 def _summarize_kind(audit: Audit, kind: str) -> str:
-    applied = [check for check in audit.checks if check.kind == kind and check.passed is not None]
-    failed = [check for check in applied if not check.passed]
+    checks = [check for check in audit.checks if check.kind == kind and check.status != NOT_APPLICABLE]
+    failed, unclear = (
+        ", ".join(display_name(check.name) for check in checks if check.status == status)
+        for status in (FAIL, INCONCLUSIVE)
+    )
+    counts = Counter(check.status for check in checks)
     decides = "" if audit.gate in ("both", kind) else " (this does not decide the exit code)"
+    end = f" {counts[INCONCLUSIVE]} inconclusive, too few rows to see a leak: {unclear}." if unclear else ""
     if not failed:
-        return f"{kind.capitalize()}: all {len(applied)} checks that apply pass{decides}."
-    names = ", ".join(display_name(check.name) for check in failed)
-    return f"{kind.capitalize()}: {len(failed)} of {len(applied)} checks fail{decides}: {names}."
-
-
-def _status(check: Check) -> str:
-    return "-" if check.passed is None else "ok" if check.passed else "FAIL"
+        which = f"all {counts[PASS]} checks that apply and can see a small leak" if unclear else ""
+        return f"{kind.capitalize()}: {which or f'all {len(checks)} checks that apply'} pass{decides}.{end}"
+    return f"{kind.capitalize()}: {counts[FAIL]} of {len(checks)} checks fail{decides}: {failed}.{end}"
 
 
 def _format_figures(check: Check) -> str:
