@@ -4,18 +4,19 @@ This module has what every check returns: `Findings` with one `Check` a question
 
 To add a privacy check of rows, write a function in `privacy.py` that returns `Findings`, and add it to `check_rows`.
 Checks of the spec go into `check_spec`, checks of images into `images.check_images`. Its statistic belongs to the
-module of its kind: `verbatim`, `membership` (replay and membership inference), `refits` or `images`. Give it the same
-figure of real against real as control, a bound in `schemas.audit.Bounds`, and a planted leak in
-`tests/generator/audit/test_audit_privacy.py`.
+module of its kind: `verbatim`, `copies`, `membership` (replay and membership inference), `refits` or `images`. Give it
+the same figure of real against real as control, a bound in `schemas.audit.Bounds`, and a planted leak in
+`tests/generator/audit/test_audit_copies.py` or `test_audit_privacy.py`. A statistical test states its smallest
+detectable leak through `decide`.
 
 To add a fidelity figure, write a function of two tables in `fidelity.py`, add it to `fidelity.FIGURES`, and give it a
 margin in `schemas.audit.MARGINS` and a change that fails it in `tests/generator/audit/test_audit_fidelity.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from schemas.audit import PRIVACY, Check, Diagnostic, Hit
+from schemas.audit import PRIVACY, Bounds, Check, Diagnostic, Hit
 
 MAX_HITS = 50
 """Largest number of hits that an audit lists for each check."""
@@ -72,6 +73,19 @@ def skip_check(name: str, kind: str, why: str) -> Check:
         passed=None,
         meaning=as_sentence(why),
     )
+
+
+def decide(check: Check, leak: float | None, families: str, bounds: Bounds) -> Check:
+    """Add the smallest detectable leak to a check; one that passes without seeing a small leak is inconclusive."""
+    what = (
+        "No leak among so few families can be detected."
+        if leak is None
+        else f"The smallest leak that this test detects with power 0.8 is {leak:.1%} of {families}."
+    )
+    if check.passed and (leak is None or leak > bounds.smallest_leak):
+        what += f" Above {bounds.smallest_leak:.0%} the result is inconclusive."
+        return replace(check, passed=None, inconclusive=True, meaning=f"{check.meaning} {what}")
+    return replace(check, meaning=f"{check.meaning} {what}")
 
 
 def as_sentence(text: str) -> str:

@@ -138,12 +138,18 @@ def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
 
 
 def make_refit(spec: CatalogSpec) -> Refit:
-    """Return a function that fits rows with the settings in the spec's provenance; images are not read."""
+    """Return a function that fits rows with the settings in the spec's provenance; images are not read.
+
+    Where the categories of a private spec were given as public, its own categories are that list.
+    """
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
+    public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
+    paths = tuple(dict.fromkeys(category.path for category in spec.categories))
     options = FitOptions(
         epsilon=spec.provenance.epsilon if spec.provenance.private else None,
         delta=spec.provenance.delta or 1e-6,
         min_support=spec.provenance.min_support,
+        categories=paths if spec.provenance.private and "categories" in public else None,
         name=spec.name,
         currency=spec.shop.currency_code,
         country=spec.shop.country_code,

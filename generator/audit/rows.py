@@ -12,16 +12,17 @@ import functools
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from schemas.errors import ToileError
-from schemas.product import COLUMNS, Product, read
+from schemas.product import COLUMNS, Product, open_shard, read, shard_files
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -30,7 +31,7 @@ Single = npt.NDArray[np.float32]
 
 MIN_FAMILIES = 8
 """Smallest number of families on each side of an audit."""
-_READ = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
+_READ = tuple(name for name in COLUMNS if name != "image")
 _TOKEN = re.compile(r"[^\W_]+(?:['&.-][^\W_]+)*")
 _TITLE, _PRICE, _CATEGORY, _PARENTS, _DISCOUNT = 0.45, 0.30, 0.10, 0.10, 0.05
 _FAR_PRICE = np.log(1.5)
@@ -155,6 +156,22 @@ def read_synthetic(folder: Path) -> AuditTable:
     if not products:
         raise ToileError(str(folder), "has no rows", "generate some products first")
     return encode_products(products)
+
+
+def read_extra_columns(folder: Path) -> Mapping[str, Sequence[Any]]:
+    """Read the columns of a catalog that are not ours, such as those of the user's own table; one value a row."""
+    found: dict[str, list[Any]] = {}
+    num_rows = 0
+    for entry in shard_files(folder)[1]:
+        with open_shard(folder, entry) as parquet:
+            names = [name for name in parquet.schema_arrow.names if name not in COLUMNS]
+            table = parquet.read(columns=names) if names else None
+            for name in {*names, *found}:
+                values = table.column(name).to_pylist() if table is not None and name in names else None
+                column = found.setdefault(name, [None] * num_rows)
+                column.extend([None] * parquet.metadata.num_rows if values is None else values)
+            num_rows += parquet.metadata.num_rows
+    return found
 
 
 def drop_duplicates(table: AuditTable) -> AuditTable:

@@ -18,7 +18,7 @@ from generator.audit.fidelity import check_fidelity, require_sklearn
 from generator.audit.images import check_images, concatenate, read_image_features
 from generator.audit.privacy import Progress, check_rows, check_spec
 from generator.audit.refits import make_refit
-from generator.audit.rows import AuditTable, read_real_catalog, read_synthetic
+from generator.audit.rows import AuditTable, read_extra_columns, read_real_catalog, read_synthetic
 from schemas.audit import (
     AUDIT,
     FAIL,
@@ -109,7 +109,7 @@ def audit(
     train, holdout = read_image_features(real_folder)
     images = concatenate(*read_image_features(synthetic_folder)) if len(train) else train
     progress("checking rows")
-    found = check_rows(real, synthetic, bounds)
+    found = check_rows(real, synthetic, bounds, read_extra_columns(synthetic_folder))
     progress("comparing images")
     found += check_images(train, holdout, images, bounds)
     if spec is None:

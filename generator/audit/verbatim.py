@@ -1,4 +1,4 @@
-"""Find verbatim real strings: codes and URLs that a synthetic catalog repeats, and strings that its spec may emit."""
+"""Find verbatim real strings: codes, titles and URLs that a synthetic catalog repeats, and strings of its spec."""
 
 import re
 from collections import Counter
@@ -8,6 +8,7 @@ from typing import Any
 
 from scipy import stats
 
+from generator.audit.copies import fold_words
 from generator.audit.rows import AuditTable, normalise_text, tokenize
 from generator.fit import vocabulary as public
 from schemas import markets
@@ -17,6 +18,16 @@ from schemas.catalog import MISSING_LABEL, SLOT, CatalogSpec, title_word
 _HOST = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?#]*", re.IGNORECASE)
 _SHORTEST_PATH = 8
 """Shorter URL paths name no product (`/`, `/shop`)."""
+_SHORTEST_CODE = 5
+"""Shorter codes are in any text by chance. A code has a digit."""
+_SHORTEST_TITLE = 3
+"""Words of a title that identifies a product inside a longer text; the whole text of a cell may have one less."""
+_SEARCHED = ("website_name", "brand", "title", "itemurl", "imageurl", "family", "source")
+_DIGITS = re.compile(r"\d+")
+_URLS = ("itemurl", "imageurl")
+_CATEGORIES = ("category1_code", "category2_code", "category3_code")
+ExtraColumns = Mapping[str, Sequence[Any]]
+"""Columns of a catalog that are not in `schemas.product.COLUMNS`: name -> one value a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +61,116 @@ def find_shared(real: AuditTable, synthetic: AuditTable) -> SharedStrings:
         urls=[Hit(check="verbatim_urls", text=path, detail="path of an item or image URL") for path in sorted(paths)],
         codes_by_chance=_expected_by_chance(titles, codes),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmbeddedStrings:
+    """Real codes and titles inside the texts of another catalog, one hit a string and column."""
+
+    codes: Sequence[Hit]
+    titles: Sequence[Hit]
+    codes_by_chance: float
+    """Expected number of found codes if all digits of the texts were random."""
+
+
+def find_embedded(real: AuditTable, synthetic: AuditTable, extra: ExtraColumns | None = None) -> EmbeddedStrings:
+    """Find real product codes, and titles that only one real family has, inside any text of another catalog.
+
+    All texts are searched: brand, site, categories, family, `attributes` and the extra columns; for codes also titles
+    and URLs, where titles come back by chance. Case, accents, blanks and punctuation do not matter. What a row owns,
+    its code and its title, is left to the checks of codes and titles.
+    """
+    own_codes = {_compact(row.product_code) for row in synthetic.products}
+    codes = {_compact(row.product_code): row.product_code for row in real.products}
+    codes = {code: text for code, text in codes.items() if len(code) >= _SHORTEST_CODE and any(map(str.isdigit, code))}
+    titles = _distinctive_titles(real)
+    code_lengths, title_lengths = sorted({len(code) for code in codes}), sorted({len(words) for words in titles})
+    found_codes: dict[tuple[str, str], Hit] = {}
+    found_titles: dict[tuple[str, str], Hit] = {}
+    windows: set[str] = set()
+    seen: set[tuple[str, str]] = set()
+    for place, row in enumerate(synthetic.products):
+        title = fold_words(row.title or "")
+        for column, text in _texts(synthetic, place, extra or {}):
+            if (column, text) in seen:
+                continue
+            if column not in _URLS:
+                seen.add((column, text))
+            compact = _compact(text)
+            for part in _windows(compact, code_lengths):
+                if part.isdigit():
+                    windows.add(part)
+                if part in codes and part not in own_codes:
+                    detail = f"in the column {column} of product {row.product_code}"
+                    found_codes[part, column] = Hit(check="embedded_codes", text=codes[part], detail=detail)
+            words = () if column == "title" or column in _URLS else fold_words(text)
+            for n in title_lengths:
+                for start in range(len(words) - n + 1):
+                    phrase = words[start : start + n]
+                    whole = len(words) == n and column not in _CATEGORIES
+                    if phrase in titles and (n >= _SHORTEST_TITLE or whole) and not _contains(title, phrase):
+                        detail = f"in the column {column} of product {row.product_code}"
+                        found_titles[titles[phrase], column] = Hit(
+                            check="embedded_titles", text=titles[phrase], detail=detail
+                        )
+    return EmbeddedStrings(
+        codes=list(found_codes.values()),
+        titles=list(found_titles.values()),
+        codes_by_chance=_expected_by_chance(codes, windows - own_codes),
+    )
+
+
+def _compact(text: str) -> str:
+    return "".join(fold_words(text))
+
+
+def _windows(text: str, lengths: Iterable[int]) -> set[str]:
+    """Return the parts of these lengths; digits only as a whole run, because a longer number holds many by chance."""
+    parts = {text[start : start + n] for n in lengths for start in range(len(text) - n + 1)}
+    runs = set(_DIGITS.findall(text))
+    return {part for part in parts if not part.isdigit() or part in runs}
+
+
+def _contains(words: tuple[str, ...], phrase: tuple[str, ...]) -> bool:
+    return any(words[start : start + len(phrase)] == phrase for start in range(len(words) - len(phrase) + 1))
+
+
+def _texts(table: AuditTable, place: int, extra: ExtraColumns) -> Iterable[tuple[str, str]]:
+    """Yield the columns and texts of a row, each value of `attributes` and of a list by itself."""
+    row = table.products[place]
+    for column in (*_SEARCHED, *_CATEGORIES):
+        if text := getattr(row, column):
+            yield column, text
+    for text in sorted(_leaf_texts(row.attributes)):
+        yield "attributes", text
+    for column, values in extra.items():
+        for text in sorted(_leaf_texts(values[place])):
+            yield column, text
+
+
+def _leaf_texts(value: Any) -> set[str]:
+    """Return every text and number inside a value as text."""
+    if isinstance(value, Mapping):
+        return {text for key, each in value.items() for text in {str(key), *_leaf_texts(each)}}
+    if isinstance(value, list | tuple):
+        return {text for each in value for text in _leaf_texts(each)}
+    return set() if value is None or isinstance(value, bool | bytes) else {str(value)}
+
+
+def _distinctive_titles(real: AuditTable) -> dict[tuple[str, ...], str]:
+    """Map the words of each title that one real family has, and that is in no other real column, to the title."""
+    holders: dict[tuple[str, ...], set[int]] = {}
+    texts: dict[tuple[str, ...], str] = {}
+    for row, family in zip(real.products, real.family.tolist(), strict=True):
+        words = fold_words(row.title or "")
+        holders.setdefault(words, set()).add(family)
+        texts[words] = row.title or ""
+    names = {fold_words(getattr(row, name) or "") for row in real.products for name in ("brand", *_CATEGORIES)}
+    return {
+        words: texts[words]
+        for words, families in holders.items()
+        if len(families) == 1 and len(words) >= _SHORTEST_TITLE - 1 and words not in names
+    }
 
 
 def max_shared_by_chance(expected: float, p: float) -> int:

@@ -3,7 +3,7 @@
 import io
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -25,9 +25,10 @@ from generator.audit.images import (
 )
 from generator.audit.privacy import check_rows, check_spec
 from generator.audit.rows import RealCatalog, encode_products, measure_neighbours, self_information, split_members
+from generator.fit.mechanisms import FitOptions
 from generator.render import draw
 from schemas.audit import Bounds, Check
-from schemas.catalog import CatalogSpec, Provenance
+from schemas.catalog import CatalogSpec, Provenance, Release
 from schemas.errors import ToileError
 from schemas.product import Product
 from tests.helpers.audit_tables import (
@@ -216,6 +217,29 @@ def test_fit_that_leaks_single_families_fails_the_canaries(real: RealCatalog, sp
     assert {hit.detail for hit in leaky.hits if hit.check == "canaries"} == {"a word of one planted family"}
 
 
+def test_private_spec_is_fitted_again_with_its_public_categories(
+    real: RealCatalog, spec: CatalogSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[FitOptions] = []
+
+    def refuse(folder: object, options: FitOptions) -> object:
+        asked.append(options)
+        raise ToileError("rows", "the noise hides every category", "fit more rows")
+
+    monkeypatch.setattr(refits, "fit", refuse)
+    for statistic, epsilon in (("categories", 0.0), ("category names", 0.35)):
+        ledger = (Release(statistic=statistic, mechanism="public", bins="x", epsilon=epsilon),)
+        assert spec.provenance is not None
+        private = replace(spec, provenance=replace(spec.provenance, private=True, epsilon=1.0, ledger=ledger))
+        refit = refits.make_refit(private)
+        found = check_spec(real, private, BOUNDS, refit, num_refits=1, progress=lambda text: None)
+        by_name = {check.name: check for check in found.checks}
+        assert by_name["canaries"].status == "not applicable"
+        assert "noise hides every category" in by_name["canaries"].meaning
+    assert asked[0].categories == tuple(dict.fromkeys(category.path for category in spec.categories))
+    assert asked[1].categories is None
+
+
 def test_word_of_one_family_vanishes_without_it(real_rows: list[Product]) -> None:
     rows = [row for row in real_rows if row.split == "train"][:300]
     rows[0] = replace(rows[0], title=f"Unheard {rows[0].title}", family="alone")
@@ -309,13 +333,34 @@ def test_disguised_copy_of_an_image_fails(
 ) -> None:
     train, holdout, honest, files = images
     assert failed(check_images(train, holdout, extract_features(honest), BOUNDS).checks) == set()
-    victim = decoded(files[7][2])
-    larger = victim.resize((PIXELS * 2, PIXELS * 2), Image.Resampling.BICUBIC)
-    for disguise in (victim, ImageOps.mirror(victim), larger):
-        planted = [*honest, ("copy", "copy", encode_jpeg(disguise, 70))]
-        found = check_images(train, holdout, extract_features(planted), BOUNDS)
-        assert failed(found.checks) == {"copied_pictures"}
-        assert [hit.text for hit in found.hits] == [files[7][0]]
+    found = check_images(
+        train, holdout, extract_features([*honest, ("copy", "copy", encode_jpeg(decoded(files[7][2]), 70))]), BOUNDS
+    )
+    assert failed(found.checks) == {"copied_pictures"}
+    assert [hit.text for hit in found.hits] == [files[7][0]]
+    tenth = PIXELS // 10
+    disguises: list[Callable[[Image.Image], Image.Image]] = [
+        ImageOps.mirror,
+        ImageOps.invert,
+        lambda image: ImageOps.grayscale(image).convert("RGB"),
+        lambda image: Image.merge("RGB", image.split()[::-1]),
+        lambda image: image.resize((PIXELS * 2, PIXELS * 2), Image.Resampling.BICUBIC),
+        lambda image: image.crop((tenth, tenth, PIXELS, PIXELS)),
+        lambda image: image.crop((tenth // 2, tenth // 2, PIXELS - tenth // 2, PIXELS - tenth // 2)).rotate(90),
+        lambda image: image.crop((0, 0, PIXELS - tenth, PIXELS)).resize((PIXELS, PIXELS)),
+        lambda image: ImageOps.mirror(image.rotate(90)),
+        lambda image: image.rotate(180),
+    ]
+    copies = [
+        (f"copy {k}", f"copy {k}", encode_jpeg(disguise(decoded(files[3 * k][2])), 70))
+        for k, disguise in enumerate(disguises)
+    ]
+    found = check_images(train, holdout, extract_features([*honest, *copies]), BOUNDS)
+    assert "copied_pictures" in failed(found.checks)
+    hits = {hit.detail.rsplit(" of ", 1)[1]: hit.text for hit in found.hits if hit.check == "copied_pictures"}
+    victims = {f"copy {k}": files[3 * k][1] for k in range(len(copies))}
+    family = {code: name for code, name, _ in files}
+    assert {copy: family[text] for copy, text in hits.items()} == victims
 
 
 def test_identical_files_and_identical_pixels_are_distinguished(
