@@ -29,7 +29,7 @@ def test_drawing_functions_exist() -> None:
 def test_recipe_is_a_record_with_a_free_priority() -> None:
     block = re.search(r"```python\n\s+(Silhouette\(.*?)```", PAGE, re.DOTALL)
     assert block
-    record = eval(block.group(1), {"Silhouette": Silhouette, "CLOTH": CLOTH, "WORN": WORN})
+    record = eval(block.group(1).strip(), {"Silhouette": Silhouette, "CLOTH": CLOTH, "WORN": WORN})
     assert isinstance(record, Silhouette)
     assert record.name not in RECORDS
     assert record.group in GROUPS
