@@ -14,7 +14,8 @@ from tests.helpers.killing import CLOCK_BACKWARDS, Interruption, start_fork_serv
 ROOT = Path(__file__).parents[2]
 ASKING = re.compile(r"st_mtime|st_ctime|getmtime|time\.time\b|time_ns\(")
 MAY_ASK = {"schemas/util/http.py", "schemas/manifest.py"}
-"""Retries read a server's `Retry-After`, which may be a date. The manifest hashes a file again when its date changed."""
+"""Retries read a server's `Retry-After`, which may be a date. The manifest hashes a file again when its date changes.
+"""
 
 
 def test_no_code_looks_at_the_clock_or_at_dates_of_files() -> None:
