@@ -7,7 +7,7 @@ prints is found with the power it names. Beside each figure is what treating suc
 output is a table for people, then one JSON line; `--out FILE` writes it. The tests run the same functions with few
 repetitions.
 
-    python benchmarks/certify.py --repetitions 2000 --out benchmarks/results/certify_2cores_2026-11-21.json
+    python -m benchmarks.certify --repetitions 2000 --out benchmarks/results/certify_2cores_2026-11-21.json
 """
 
 import argparse

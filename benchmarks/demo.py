@@ -2,7 +2,7 @@
 
 Reads the folder that a finished demo left; prints the table of the README, then one JSON line; `--out FILE` keeps it.
 
-    make demo && python benchmarks/demo.py toile-demo --out benchmarks/results/demo_2cores_2026-11-21.json
+    make demo && python -m benchmarks.demo toile-demo --out benchmarks/results/demo_2cores_2026-11-21.json
 """
 
 import argparse
@@ -54,7 +54,7 @@ def main() -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     document = {
         "benchmark": "demo",
-        "command": "make demo && python benchmarks/demo.py toile-demo",
+        "command": "make demo && python -m benchmarks.demo toile-demo",
         "rows": rows,
         "price_against_category_median": {key: paired[key] for key in ("n", "difference", "low", "high", "p")},
         "seconds": {

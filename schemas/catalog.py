@@ -22,6 +22,11 @@ from schemas.markets import MARKETS
 
 SLOT = re.compile(r"\{([^{}]*)\}")
 MISSING_LABEL = "N.A."
+NAVIGATION_LABELS = (
+    *("VIEW ALL", "NEW IN", "ALL GIFTS", "GIFTS", "LATEST", "SALE", "NEW ARRIVALS", "BESTSELLERS", "TRENDING"),
+    *("ALLE ANZEIGEN", "TOUT VOIR", "VEDI TUTTO", "浏览全部", "すべて見る"),
+)
+"""Labels of a site that are not a kind of product, so no image can show them."""
 PROVIDERS = (
     *("color_name", "company", "country", "city", "date", "ean13", "email", "first_name", "job", "last_name", "name"),
     *("paragraph", "phone_number", "postcode", "sentence", "state", "street_address", "user_name", "uuid4", "word"),

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from generator.audit.run import audit
     from generator.catalog.generate import generate
     from generator.fit.fit_spec import FitOptions, fit, write_spec
+    from generator.ingest import ImportOptions
     from generator.ingest.fetch import FetchOptions
     from generator.ingest.fetch import fetch_dataset as fetch
     from generator.ingest.import_table import import_table
-    from generator.ingest.rows import ImportOptions
     from generator.render import draw
     from generator.sampling.products import product
     from schemas.catalog import CatalogSpec
@@ -70,7 +70,7 @@ _SOURCES = {
     "EvaluationSpec": "schemas.evaluation:EvaluationSpec",
     "FetchOptions": "generator.ingest.fetch:FetchOptions",
     "FitOptions": "generator.fit.fit_spec:FitOptions",
-    "ImportOptions": "generator.ingest.rows:ImportOptions",
+    "ImportOptions": "generator.ingest:ImportOptions",
     "Prediction": "schemas.prediction:Prediction",
     "Product": "schemas.product:Product",
     "ToileError": "schemas.errors:ToileError",

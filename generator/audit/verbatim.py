@@ -13,7 +13,7 @@ from generator.audit.rows import AuditTable, normalise_text, tokenize
 from generator.fit import vocabulary as public
 from schemas import markets
 from schemas.audit import Hit
-from schemas.catalog import MISSING_LABEL, SLOT, CatalogSpec, title_word
+from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS, SLOT, CatalogSpec, title_word
 
 _HOST = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?#]*", re.IGNORECASE)
 _SHORTEST_PATH = 8
@@ -240,7 +240,7 @@ def list_public_words() -> frozenset[str]:
     lists = (
         *(public.SILHOUETTE_WORDS, public.MATERIAL_WORDS, public.PATTERN_WORDS, public.PALETTE, public.COLOUR_WORDS),
         *(
-            public.NAVIGATION_LABELS,
+            NAVIGATION_LABELS,
             markets.NOUNS,
             markets.COLOURS,
             markets.WORDS,

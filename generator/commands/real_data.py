@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from generator.commands import FolderOrUrl, is_quiet, say
+from generator.ingest import FetchPolicy, ImportOptions
 from schemas.audit import AUDIT, GATES, PRIVACY
 from schemas.errors import ToileError
 from schemas.util.console import progress_bar, strip_control_chars
@@ -16,6 +17,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 _EXISTING_FOLDER = _CATALOG = click.Path(exists=True, file_okay=False, path_type=Path)
 _EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _DATASET = "DBQ/Burberry.Product.prices.United.States"
+_IMPORT, _FETCH = ImportOptions(), FetchPolicy()
 _POLICY = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "allow_private", "proxy")
 """Options of fetch that are fields of FetchPolicy under the same name."""
 
@@ -37,17 +39,19 @@ def _reading_options(command: Command) -> Command:
         ),
         click.option("--categories", type=_EXISTING_FILE, help="YAML with lines `their category: ours`."),
         click.option("--source", help="Name kept with every row; by default that of the table."),
-        click.option("--encoding", default="utf-8", show_default=True, help="Of a CSV, TSV or JSONL file."),
+        click.option(
+            "--encoding", default=_IMPORT.encoding, show_default=True, help="Of a CSV, TSV or JSON lines file."
+        ),
         click.option(
             "--max-bad",
-            default=0.05,
+            default=_IMPORT.max_bad,
             show_default=True,
             type=click.FloatRange(0, 1),
             help="Share of bad rows allowed.",
         ),
         click.option(
             "--max-pixels",
-            default=50_000_000,
+            default=_IMPORT.max_pixels,
             show_default=True,
             type=click.IntRange(1, 178_000_000),
             help="Largest image.",
@@ -72,8 +76,9 @@ def _reading_options(command: Command) -> Command:
 def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options: Any) -> None:
     """Import TABLE and its images as a catalog.
 
-    TABLE is a CSV, TSV, JSONL or Parquet file, a folder of `datasets` (Parquet files, or one that save_to_disk wrote),
-    or a folder of class folders. Images are files that the column `image` names, or are in the table itself.
+    TABLE is a file (.csv, .tsv, .jsonl, .ndjson, .parquet, .arrow), a folder of `datasets` (Parquet files, or what
+    save_to_disk wrote), or a folder of class folders. Images are files that the column `image` names, or are in the
+    table itself.
 
     \b
     Example:
@@ -101,15 +106,29 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
 @click.option("--limit", type=click.IntRange(min=1), help="The first rows of the table only.")
 @click.option("--files", multiple=True, metavar="PATTERN", help="Files of the data set to read; repeatable.")
 @click.option("--url-suffix", default="", help="Added to every image URL, for servers that scale: '?wid=672'.")
-@click.option("--workers", default=8, show_default=True, type=click.IntRange(1, 64), help="Requests at once.")
 @click.option(
-    "--per-host", default=4, show_default=True, type=click.IntRange(1, 16), help="Requests at once to a host."
+    "--workers", default=_FETCH.workers, show_default=True, type=click.IntRange(1, 64), help="Requests at once."
 )
-@click.option("--retries", default=4, show_default=True, type=click.IntRange(0, 10), help="After 429, 5xx, silence.")
 @click.option(
-    "--timeout", default=60.0, show_default=True, type=click.FloatRange(1, 600), help="Seconds for one attempt."
+    "--per-host",
+    default=_FETCH.per_host,
+    show_default=True,
+    type=click.IntRange(1, 16),
+    help="Requests at once to a host.",
 )
-@click.option("--max-bytes", default=20_000_000, show_default=True, type=click.IntRange(1), help="Largest image file.")
+@click.option(
+    "--retries", default=_FETCH.retries, show_default=True, type=click.IntRange(0, 10), help="After 429, 5xx, silence."
+)
+@click.option(
+    "--timeout",
+    default=_FETCH.timeout_seconds,
+    show_default=True,
+    type=click.FloatRange(1, 600),
+    help="Seconds for one attempt.",
+)
+@click.option(
+    "--max-bytes", default=_FETCH.max_bytes, show_default=True, type=click.IntRange(1), help="Largest image file."
+)
 @click.option("--allow-redirects", is_flag=True, help="Follow up to 5 redirects, each checked; refused by default.")
 @click.option("--allow-private", is_flag=True, help="Also ask addresses that are not on the open internet.")
 @click.option("--proxy", metavar="URL", help="Ask through this proxy; those of the environment are not used.")
@@ -129,8 +148,8 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
 def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options: Any) -> None:
     """Fetch the rows of DATASET, and the images that its column `imageurl` names, as a catalog.
 
-    DATASET is a hub name (owner/name, owner/name@revision), a table (CSV, TSV, JSONL, Parquet) or a folder of tables;
-    by default DBQ/Burberry.Product.prices.United.States. Images in the tables are used as they are.
+    DATASET is a hub name (owner/name, owner/name@revision), a table (.csv, .tsv, .jsonl, .ndjson, .parquet, .arrow) or
+    a folder of tables; by default DBQ/Burberry.Product.prices.United.States. Images in the tables are used as they are.
 
     Rows with bad values (a price, a currency) count for --max-bad. Images that are dead, not images, too large or
     refused, rows without a URL, and repeated codes do not. They are in the coverage report, which is printed and saved
@@ -142,7 +161,6 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     Example:
       toile fetch DBQ/Burberry.Product.prices.United.States --limit 200 --out data/burberry
     """
-    from generator.ingest.downloads import FetchPolicy
     from generator.ingest.fetch import FetchOptions, Reporter, fetch_dataset
     from generator.ingest.fetch_rows import Coverage, format_coverage
 
@@ -328,10 +346,9 @@ def audit(
         ctx.exit(1)
 
 
-def _take_import_options(options: dict[str, Any]) -> Any:
+def _take_import_options(options: dict[str, Any]) -> ImportOptions:
     """Remove the options of `_reading_options` (and `--images`) from `options`; return them as ImportOptions."""
     from generator.ingest.import_table import load_category_map
-    from generator.ingest.rows import ImportOptions
 
     taken = ("images", "currency", "rate", "encoding", "max_bad", "max_pixels")
     columns, categories = options.pop("columns"), options.pop("categories")

@@ -18,7 +18,6 @@ from generator.fit.mechanisms import CategoryPath, KeyedStatistic, QuantileStati
 from generator.fit.vocabulary import (
     COLOUR_WORDS,
     MATERIAL_WORDS,
-    NAVIGATION_LABELS,
     PALETTE,
     PATTERN_WORDS,
     find_first,
@@ -26,7 +25,7 @@ from generator.fit.vocabulary import (
 )
 from generator.sampling.streams import Floats
 from schemas.appearance import MATERIALS, PATTERNS
-from schemas.catalog import MISSING_LABEL
+from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.product import COLUMNS, Product, read
 

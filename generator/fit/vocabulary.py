@@ -137,12 +137,6 @@ COLOUR_WORDS = {
     "maroon": "burgundy",
 }
 
-NAVIGATION_LABELS = (
-    *("VIEW ALL", "NEW IN", "ALL GIFTS", "GIFTS", "LATEST", "SALE", "NEW ARRIVALS", "BESTSELLERS", "TRENDING"),
-    *("ALLE ANZEIGEN", "TOUT VOIR", "VEDI TUTTO", "浏览全部", "すべて見る"),
-)
-"""Labels of a site that are not a kind of product."""
-
 
 def find_silhouette(path: Sequence[str]) -> tuple[str, bool]:
     """Find the silhouette of a category by its names. Returns it and whether a known word was found.

@@ -26,6 +26,7 @@ from typing import Any, TextIO
 import httpx
 from PIL import Image, UnidentifiedImageError
 
+from generator.ingest import FetchPolicy
 from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.util.files import storage_errors, write_atomic
 from schemas.util.http import TransientError, is_transient, retry_after_seconds
@@ -43,26 +44,6 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 Resolver = Callable[[str, int], Awaitable[list[str]]]
 """Host and port -> addresses."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchPolicy:
-    """Limits on requests to other people's servers, and on what is accepted from them."""
-
-    workers: int = 8
-    """Concurrent requests over all hosts."""
-    per_host: int = 4
-    """Concurrent requests to one host."""
-    retries: int = 4
-    timeout_seconds: float = 60.0
-    """For one attempt at one image, from the look-up of the name to the last byte."""
-    max_bytes: int = 20_000_000
-    """A larger image is not read to its end."""
-    allow_redirects: bool = False
-    allow_private: bool = False
-    """Allow addresses that are not public: loopback, a company's own network, the metadata service of a cloud."""
-    user_agent: str = ""
-    proxy: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

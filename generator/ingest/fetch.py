@@ -21,11 +21,11 @@ from typing import Any
 
 from generator.catalog.run_folder import open_or_resume
 from generator.catalog.storage import LocalFolder
+from generator.ingest import FetchPolicy, ImportOptions
 from generator.ingest.downloads import (
     FETCHED,
     REFUSED,
     Downloads,
-    FetchPolicy,
     ImageClient,
     ImageOutcome,
     Resolver,
@@ -46,7 +46,6 @@ from generator.ingest.fetch_rows import (
 from generator.ingest.hub import download_dataset
 from generator.ingest.import_table import check_rate, content_sha256, num_shards, write_rejected, write_rows
 from generator.ingest.rate_limit import Clock, FetchCallbacks, WallClock, fetch_all
-from generator.ingest.rows import ImportOptions
 from generator.ingest.tables import READERS, SUFFIXES_BY_PREFERENCE, table_files
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, Manifest, load_manifest

@@ -10,13 +10,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from generator.ingest import ImportOptions
 from generator.ingest.downloads import DEAD, FETCHED, NO_IMAGE, REFUSED, TOO_LARGE, ImageOutcome
 from generator.ingest.import_table import RejectedRow, check_bad, check_titles, read_stored_image
 from generator.ingest.rows import (
     KNOWN_COLUMNS,
     BadRowError,
     CheckedImage,
-    ImportOptions,
     ValidRow,
     assign_families,
     count_commas,

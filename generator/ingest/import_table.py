@@ -17,12 +17,12 @@ from typing import Any
 from generator.catalog.run_folder import finish, list_files, open_or_resume, read_marker, write_marker
 from generator.catalog.shards import write_split_files
 from generator.catalog.storage import Folder, resolve_folder
+from generator.ingest import ImportOptions
 from generator.ingest.downloads import BadImageError, check_image
 from generator.ingest.rows import (
     KNOWN_COLUMNS,
     BadRowError,
     CheckedImage,
-    ImportOptions,
     ValidRow,
     assign_families,
     count_commas,

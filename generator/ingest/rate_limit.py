@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from generator.ingest.downloads import DEAD, FetchPolicy, ImageOutcome, PermanentError, Response
+from generator.ingest import FetchPolicy
+from generator.ingest.downloads import DEAD, ImageOutcome, PermanentError, Response
 from schemas.util.http import TOO_MANY_REQUESTS, Backoff, TransientError
 
 MAX_PAUSE_SECONDS = 120.0

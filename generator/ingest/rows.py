@@ -12,44 +12,22 @@ import hashlib
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from generator.ingest import ImportOptions
 from generator.ingest.tables import Row
+from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.product import COLUMNS, Product, split_of
 
-NAVIGATION_LABELS = {"view all", "new in", "all gifts", "gifts", "latest", "sale", "n.a."}
+_NOT_A_CATEGORY = {label.lower() for label in (MISSING_LABEL, *NAVIGATION_LABELS)}
 """Category names, in lower case, that no image can show."""
 KNOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"family", "split", "source", "inferable", "attributes"})
 """Our columns that a foreign table can fill."""
 _PRICES = ("full_price", "price", "full_price_eur", "price_eur")
 _CATEGORIES = ("category1_code", "category2_code", "category3_code")
 _COLOUR_COLUMNS = ("colour", "color", "colour_name", "color_name")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportOptions:
-    """How a foreign table is read."""
-
-    images: Path | None = None
-    """Folder that image paths are relative to; by default the folder of the table."""
-    columns: Mapping[str, str] = field(default_factory=dict)
-    """Our column name -> theirs, where they differ."""
-    source: str = ""
-    """Name kept with every row; the name of the table or data set where it is empty."""
-    currency: str | None = None
-    """Currency of the resulting rows; by default that of the table."""
-    rate: float | None = None
-    """Factor on every price, for a table in another currency."""
-    categories: Mapping[str, str] | None = None
-    """Their leaf category -> ours, where they differ."""
-    encoding: str = "utf-8"
-    max_bad: float = 0.05
-    """Share of rejected rows above which nothing is written."""
-    max_pixels: int = 50_000_000
-    """Larger images are rejected before they are decoded."""
 
 
 class BadRowError(Exception):
@@ -110,7 +88,7 @@ def parse_product(number: int, row: Row, options: ImportOptions) -> Product:
         family="",
         split="",
         source=options.source,
-        inferable=leaf is not None and leaf.lower() not in NAVIGATION_LABELS,
+        inferable=leaf is not None and leaf.lower() not in _NOT_A_CATEGORY,
     )
 
 

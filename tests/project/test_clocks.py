@@ -13,9 +13,8 @@ from tests.helpers.killing import CLOCK_BACKWARDS, Interruption, start_fork_serv
 
 ROOT = Path(__file__).parents[2]
 ASKING = re.compile(r"st_mtime|st_ctime|getmtime|time\.time\b|time_ns\(")
-MAY_ASK = {"evaluation/models/openai_server.py", "schemas/util/http.py", "schemas/manifest.py"}
-"""The first two read when a server wants to be asked again, which it may say as a date; to the third a file whose date
-has changed, to whatever, is one to be hashed again.
+MAY_ASK = {"schemas/util/http.py", "schemas/manifest.py"}
+"""Retries read a server's `Retry-After`, which may be a date. The manifest hashes a file again when its date changes.
 """
 
 

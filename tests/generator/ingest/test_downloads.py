@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from generator.ingest.downloads import FETCHED, REFUSED, FetchPolicy, is_public
+from generator.ingest import FetchPolicy
+from generator.ingest.downloads import FETCHED, REFUSED, is_public
 from schemas.errors import ToileError
 from tests.generator.ingest.test_rate_limit import LOOPBACK, ask
 from tests.helpers.dataset_hub import ImageServer, image_bytes, served

@@ -15,18 +15,10 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from generator.ingest.downloads import (
-    DEAD,
-    FETCHED,
-    Downloads,
-    FetchPolicy,
-    ImageOutcome,
-    format_outcomes,
-    read_outcomes,
-)
+from generator.ingest import FetchPolicy, ImportOptions
+from generator.ingest.downloads import DEAD, FETCHED, Downloads, ImageOutcome, format_outcomes, read_outcomes
 from generator.ingest.fetch import Environment, FetchOptions, FetchResult, Reporter, fetch_dataset
 from generator.ingest.fetch_rows import ROW_OUTCOMES, Coverage
-from generator.ingest.rows import ImportOptions
 from schemas.errors import ToileError
 from schemas.manifest import load_manifest
 from schemas.product import read

@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from generator.ingest import ImportOptions
 from generator.ingest.import_table import ImportResult, import_table
-from generator.ingest.rows import ImportOptions, normalize_title
+from generator.ingest.rows import normalize_title
 from generator.ingest.tables import READERS, SUFFIXES_BY_PREFERENCE
 from generator.pages.describe import describe
 from schemas.errors import ToileError

@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import httpx
 import pytest
 
+from generator.ingest import FetchPolicy
 from generator.ingest.downloads import (
     DEAD,
     FETCHED,
     NO_IMAGE,
     REFUSED,
     TOO_LARGE,
-    FetchPolicy,
     ImageClient,
     ImageOutcome,
     Response,

@@ -13,9 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from generator.ingest import ImportOptions
 from generator.ingest.import_table import ImportResult, import_table
-from generator.ingest.rows import ImportOptions, decode_category, parse_code
+from generator.ingest.rows import KNOWN_COLUMNS, decode_category, parse_code, parse_product
 from generator.ingest.tables import READERS, StoredImage
+from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError
 from schemas.product import read
 from tests.helpers.dataset_hub import image_bytes
@@ -86,6 +88,17 @@ def test_a_code_column_with_a_gap_and_encoded_categories_through_csv(tmp_path: P
     for key in ("HATS%2C%20GLOVES", "HATS, GLOVES"):
         run(tmp_path / "t.csv", tmp_path / key, categories={key: "HEADGEAR"})
         assert [each.category3_code for each in read(tmp_path / key)] == ["HEADGEAR"]
+
+
+LABELS = [*NAVIGATION_LABELS, MISSING_LABEL]
+
+
+@pytest.mark.parametrize("label", [*LABELS, *(label.lower() for label in LABELS), quote("TOUT VOIR")])
+def test_row_under_a_navigation_label_of_any_language_is_not_inferable(label: str) -> None:
+    row: dict[str, Any] = dict.fromkeys(KNOWN_COLUMNS) | {"title": "Coat", "category3_code": label}
+    assert not parse_product(1, row, ImportOptions()).inferable
+    row["category3_code"] = f"{label} COATS"
+    assert parse_product(1, row, ImportOptions()).inferable
 
 
 def image_data_set(num: int) -> datasets.Dataset:
