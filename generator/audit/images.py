@@ -245,9 +245,9 @@ def _correlate_windows(own_NEE: Single, their_NEE: Single, scales: tuple[float, 
     steps = [(scale, move) for scale in scales for move in ((0,) if scale == 1 else (-1, 0, 1))]
     best, window = np.full(len(own_NEE), -1.0, np.float32), their_NEE.copy()
     for down in steps:
-        rows = their_NEE if down[0] == 1 else _sampling_matrix(*down) @ their_NEE
+        rows: Single = their_NEE if down[0] == 1 else _sampling_matrix(*down) @ their_NEE
         for right in steps:
-            moved = rows if right[0] == 1 else rows @ _sampling_matrix(*right).T
+            moved: Single = rows if right[0] == 1 else rows @ _sampling_matrix(*right).T
             found = _correlation(own_NEE, moved, shifts=(2,))
             better = found > best
             best[better], window[better] = found[better], moved[better]

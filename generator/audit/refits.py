@@ -144,7 +144,7 @@ def make_refit(spec: CatalogSpec) -> Refit:
     """
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
-    paths = tuple(dict.fromkeys(category.path for category in spec.categories))
+    paths = tuple(dict.fromkeys((first, second, leaf) for first, second, leaf in (c.path for c in spec.categories)))
     options = FitOptions(
         epsilon=spec.provenance.epsilon if spec.provenance.private else None,
         delta=spec.provenance.delta or 1e-6,

@@ -115,7 +115,7 @@ def test_planted_holdout_fails(real: RealCatalog, real_rows: list[Product], hone
     assert {"replayed_rows", "replayed_near_rows", "membership_auc", "membership_tpr"} <= failed(found.checks)
 
 
-def test_one_percent_of_verbatim_rows_fails(honest: list[Product]) -> None:
+def test_one_percent_of_verbatim_rows_from_the_holdout_fails(honest: list[Product]) -> None:
     rows = generate_rows(3, 2500)
     copies = sample_rows([row for row in rows if row.split != "train"], 25 / 500)
     found = check_rows(split_members(rows), encode_products(plant_copies(generate_rows(4, 2500), copies)), BOUNDS)
