@@ -1,4 +1,4 @@
-"""Worker processes: every task runs once, killed ones run again, a task that kills its worker is reported; no orphans."""
+"""Worker processes: tasks run once, killed ones again, a task that kills its worker is reported; no orphans."""
 
 import os
 import signal
