@@ -41,10 +41,10 @@ schemas: $(STAMP) ## generate schemas/*.schema.json from the dataclasses
 	$(BIN)/python -m scripts.make_schemas
 
 bench: $(STAMP)   ## measure; results go to benchmarks/results/
-	$(BIN)/python benchmarks/generate.py
-	$(BIN)/python benchmarks/render.py
-	$(BIN)/python benchmarks/scale.py
-	$(BIN)/python benchmarks/check.py
+	$(BIN)/python -m benchmarks.generate
+	$(BIN)/python -m benchmarks.render
+	$(BIN)/python -m benchmarks.scale
+	$(BIN)/python -m benchmarks.check
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "toile needs Python 3.11 or newer; set PYTHON=..." >&2; exit 1; }

@@ -1,6 +1,6 @@
 """Measure `toile check` in a terminal: seconds until the tables and the images are complete.
 
-    python benchmarks/check.py --out benchmarks/results/check_2cores_2026-11-22.json
+    python -m benchmarks.check --out benchmarks/results/check_2cores_2026-11-22.json
 
 The command runs in a terminal of 100 columns. The first round is not counted: it compiles the kernels of the renderer
 where they are not compiled yet.
@@ -94,7 +94,7 @@ def main() -> None:
         print(f"  {name:12} {of['median']:.2f} {of['fastest']:.2f}")
     if options.out:
         document = {
-            "command": shlex.join(["python", *sys.argv]),
+            "command": shlex.join(["python", "-m", "benchmarks.check", *sys.argv[1:]]),
             "versions": versions("numba", "numpy", "rich"),
             **found,
         }

@@ -1,6 +1,6 @@
 """Does the published size work: write, read, generate, score, train one step? In what time and memory?
 
-    python benchmarks/full_size.py FOLDER [--device cpu] [--size full] > benchmarks/results/full_size_HOST_DATE.json
+    python -m benchmarks.full_size FOLDER [--device cpu] [--size full] > benchmarks/results/full_size_HOST_DATE.json
 
 FOLDER gets a checkpoint of 4,146,621,440 random parameters in bfloat16 (8.3 GB; used again where it exists) and a small
 catalog. Every part runs in its own process, so its memory peak is its own. Nothing is downloaded. Messages go to
@@ -55,7 +55,8 @@ def main() -> None:
             found[name] = pool.apply(measure_part, (part, arguments.folder, arguments.device, arguments.size))
         print(name, found[name], file=sys.stderr, flush=True)
     document = {
-        "what": "full_size", "command": " ".join(["python", *sys.argv]), "size": arguments.size,
+        "what": "full_size", "command": " ".join(["python", "-m", "benchmarks.full_size", *sys.argv[1:]]),
+        "size": arguments.size,
         "device": arguments.device, "parts": found, **describe_environment(),
     }  # fmt: skip
     print(json.dumps(document, indent=1))

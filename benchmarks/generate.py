@@ -12,7 +12,7 @@ pyarrow is comparable between machines and between busy and quiet moments. The t
 `--out FILE` also writes the JSON to a file. `--rows N ...` measures whole commands that write N rows, in their own
 processes.
 
-    python benchmarks/generate.py --rows 2000000 10000000 --out benchmarks/results/generate_2cores.json
+    python -m benchmarks.generate --rows 2000000 10000000 --out benchmarks/results/generate_2cores.json
 """
 
 import argparse
@@ -45,7 +45,7 @@ from schemas.validation import load, preset_path
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"
-"""The preset whose columns and bytes the other libraries imitate."""
+"""The preset whose columns and sizes the other libraries reproduce."""
 NUM_ROWS = 200_000
 """Rows into Arrow and of bare pyarrow: as many as in a shard."""
 NUM_ROWS_LOOPED = 2_000
@@ -327,7 +327,7 @@ def main() -> None:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     document = {
         "benchmark": "generate",
-        "command": shlex.join(["python", "benchmarks/generate.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", "benchmarks.generate", *sys.argv[1:]]),
         "results": results,
         "commands": commands,
         "calibration_cpu_seconds": round(statistics.median(calibrated), 3),

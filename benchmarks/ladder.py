@@ -1,7 +1,7 @@
 """How much does each speed-up of training gain on one GPU, and is training as fast as predicted?
 
-    PYTHONPATH=. python benchmarks/ladder.py --out ladder_h200_DATE.json [--rungs NAME ...] [--budget 480]
-    python benchmarks/ladder.py --out tried.json --tiny
+    python -m benchmarks.ladder --out ladder_h200_DATE.json [--rungs NAME ...] [--budget 480]
+    python -m benchmarks.ladder --out tried.json --tiny
 
 Each rung adds one thing to the rung before, from what is common to everything together; the last rungs have targets.
 Every rung has a prediction with its reason, written before the measurement. Weights are random (nothing is downloaded),
@@ -191,7 +191,8 @@ def measure_missing_rungs(options: argparse.Namespace) -> None:
     document = json.loads(options.out.read_text()) if options.out.is_file() else {}
     peak = document.get("peak_tflops") or measure_matmul_peak(device, torch.bfloat16, [256] if options.tiny else None)
     document = {
-        "what": "ladder", "command": " ".join(["python", *sys.argv]), "tiny": options.tiny,
+        "what": "ladder", "command": " ".join(["python", "-m", "benchmarks.ladder", *sys.argv[1:]]),
+        "tiny": options.tiny,
         "device": device_name(device), "peak_tflops": peak, "versions": versions("torch", "transformers", "peft"),
         "rungs": document.get("rungs", {}),
     }  # fmt: skip

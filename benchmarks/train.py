@@ -1,6 +1,6 @@
 """How much faster do the speed switches make training on the CPU, together and each alone?
 
-    python benchmarks/train.py [--rounds 14] > benchmarks/results/train_2cores_DATE.json
+    python -m benchmarks.train [--rounds 14] > benchmarks/results/train_2cores_DATE.json
 
 All variants train the same model with the same weights and data. The plain one does what is common: eager attention
 with a dense mask, logits at all positions, empty tiles through the whole vision tower, images as normalized tiles. The
@@ -144,7 +144,8 @@ def make_document(found: dict[str, Any], options: argparse.Namespace) -> dict[st
 
         parameters = sum(parameter.numel() for parameter in Phi3VForCausalLM(make_config()).parameters())
     return {
-        "what": "train", "command": " ".join(["python", *sys.argv]), "variants": found, "rounds": options.rounds,
+        "what": "train", "command": " ".join(["python", "-m", "benchmarks.train", *sys.argv[1:]]),
+        "variants": found, "rounds": options.rounds,
         "batch_size": options.batch_size, "parameters": parameters, "picture_px": IMAGE_PX, "num_crops": NUM_CROPS,
         "device": device_name("cpu"), "commit": commit.stdout.strip(),
         "versions": versions("torch", "transformers", "peft"),

@@ -39,7 +39,9 @@ def _reading_options(command: Command) -> Command:
         ),
         click.option("--categories", type=_EXISTING_FILE, help="YAML with lines `their category: ours`."),
         click.option("--source", help="Name kept with every row; by default that of the table."),
-        click.option("--encoding", default=_IMPORT.encoding, show_default=True, help="Of a CSV, TSV or JSONL file."),
+        click.option(
+            "--encoding", default=_IMPORT.encoding, show_default=True, help="Of a CSV, TSV or JSON lines file."
+        ),
         click.option(
             "--max-bad",
             default=_IMPORT.max_bad,
@@ -74,8 +76,9 @@ def _reading_options(command: Command) -> Command:
 def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options: Any) -> None:
     """Import TABLE and its images as a catalog.
 
-    TABLE is a CSV, TSV, JSONL or Parquet file, a folder of `datasets` (Parquet files, or one that save_to_disk wrote),
-    or a folder of class folders. Images are files that the column `image` names, or are in the table itself.
+    TABLE is a file (.csv, .tsv, .jsonl, .ndjson, .parquet, .arrow), a folder of `datasets` (Parquet files, or what
+    save_to_disk wrote), or a folder of class folders. Images are files that the column `image` names, or are in the
+    table itself.
 
     \b
     Example:
@@ -145,8 +148,8 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
 def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options: Any) -> None:
     """Fetch the rows of DATASET, and the images that its column `imageurl` names, as a catalog.
 
-    DATASET is a hub name (owner/name, owner/name@revision), a table (CSV, TSV, JSONL, Parquet) or a folder of tables;
-    by default DBQ/Burberry.Product.prices.United.States. Images in the tables are used as they are.
+    DATASET is a hub name (owner/name, owner/name@revision), a table (.csv, .tsv, .jsonl, .ndjson, .parquet, .arrow) or
+    a folder of tables; by default DBQ/Burberry.Product.prices.United.States. Images in the tables are used as they are.
 
     Rows with bad values (a price, a currency) count for --max-bad. Images that are dead, not images, too large or
     refused, rows without a URL, and repeated codes do not. They are in the coverage report, which is printed and saved

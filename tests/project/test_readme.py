@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from generator import draw, products
+from schemas.silhouettes import RECORDS
 from schemas.training import SpeedSpec
 from schemas.validation import load
 from toile.cli import COMMANDS, main
@@ -27,7 +28,7 @@ MAX_LINES = 200
 
 
 def blocks(language: str) -> list[str]:
-    """The fenced blocks of one language, in order."""
+    """Return the fenced blocks of one language, in order."""
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 
 
@@ -154,6 +155,19 @@ def test_paths_named_in_the_text_exist(page: str) -> None:
     folders = r"(?:schemas|generator|finetune|evaluation|toile|tests|benchmarks|examples|scripts)/"
     for path in re.findall(rf"`({folders}[\w/.-]+)`", text):
         assert (ROOT / path).exists() or list(ROOT.glob(path)), path
+
+
+@pytest.mark.parametrize("name", DOCS)
+def test_names_of_tests_in_the_docs_exist(name: str) -> None:
+    sources = [path.read_text() for path in (ROOT / "tests").rglob("test_*.py")]
+    for test in set(re.findall(r"`(test_\w+)`", DOCS[name])):
+        assert any(f"def {test}(" in source for source in sources), test
+
+
+def test_number_of_silhouettes() -> None:
+    """The README and the changelog say it in figures."""
+    assert f"# one of {len(RECORDS)}\n" in README
+    assert re.search(rf"\b{len(RECORDS)}\s+silhouettes\b", (ROOT / "CHANGELOG.md").read_text())
 
 
 def test_make_targets_exist() -> None:

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 from generator.render.engine.scene import Scene
+from generator.scaffold.starter_spec import GROUPS
 from schemas.silhouettes import RECORDS, Silhouette
-from schemas.silhouettes.record import CLOTH
+from schemas.silhouettes.record import CLOTH, WORN
 
 PAGE = (Path(__file__).parents[3] / "docs" / "renderer.md").read_text(encoding="utf-8")
 
@@ -26,11 +27,12 @@ def test_drawing_functions_exist() -> None:
 
 
 def test_recipe_is_a_record_with_a_free_priority() -> None:
-    block = re.search(r"```python\n(\s+\(\n\s+Silhouette\(.*?)```", PAGE, re.DOTALL)
+    block = re.search(r"```python\n\s+(Silhouette\(.*?)```", PAGE, re.DOTALL)
     assert block
-    (record,) = eval(block.group(1).strip(), {"Silhouette": Silhouette, "CLOTH": CLOTH})
+    record = eval(block.group(1).strip(), {"Silhouette": Silhouette, "CLOTH": CLOTH, "WORN": WORN})
     assert isinstance(record, Silhouette)
     assert record.name not in RECORDS
+    assert record.group in GROUPS
     assert record.match_priority not in {each.match_priority for each in RECORDS.values()}
 
 

@@ -17,7 +17,7 @@ from tests.conftest import PRESETS
 LUXURY = Prices(bands=(PriceBand(below=1000, per=100, endings=(20, 50, 80, 90)), PriceBand(per=100, endings=(50, 90))))
 
 
-def test_legal_prices_are_those_one_would_list_by_hand() -> None:
+def test_legal_prices_equal_a_manual_list() -> None:
     points = list_price_points(LUXURY, 1200)
     assert points[:5].tolist() == [20, 50, 80, 90, 120]
     assert [p for p in points if 900 <= p <= 1200] == [920, 950, 980, 990, 1050, 1090, 1150, 1190]
