@@ -3,7 +3,7 @@
 A simulated model is right with known probabilities, and correlated within families to a known degree. So every true
 figure is known, and it can be counted whether an interval covers it. Three claims are checked: intervals cover the
 truth as often as they say; two equal models are called different at most as often as alpha; the gain that `detectable`
-prints is found with the power it names. Beside each figure is what treating such rows as independent would give. The
+prints is found with the power it names. Each figure is compared with that of rows treated as independent. The
 output is a table for people, then one JSON line; `--out FILE` writes it. The tests run the same functions with few
 repetitions.
 
@@ -26,7 +26,7 @@ from scipy import stats
 
 from evaluation.metrics import metrics
 from evaluation.stats import intervals, paired
-from evaluation.stats.intervals import Estimate, Families, Values, relabel, spanning_factor
+from evaluation.stats.intervals import ClusterIds, Estimate, Values, relabel, spanning_factor
 from evaluation.stats.paired import LOSSES, PairedEstimate
 from evaluation.stats.resampling import Weighted, bca
 from schemas.manifest import versions
@@ -69,7 +69,7 @@ class Finding:
 class Answers:
     """Two simulated models' answers to the same rows."""
 
-    families: Families
+    families: ClusterIds
     first: Values
     """1 where the first model is right."""
     second: Values
@@ -85,21 +85,21 @@ ERROR = 0.3
 """Standard deviation of the planted error of ln price; that of ln price is 1."""
 
 
-def planted(setting: Setting, draw: np.random.Generator) -> Answers:
+def planted(setting: Setting, rng: np.random.Generator) -> Answers:
     """Simulate one data set. A row is right when a normal number is below the quantile of its model's accuracy.
 
     The number is in part the family's, in part the row's difficulty that both models share, in part noise. So families
     are correlated in both models and in their difference.
     """
-    sizes = draw.integers(1, setting.largest + 1, setting.families)
+    sizes = rng.integers(1, setting.largest + 1, setting.families)
     families = np.repeat(np.arange(setting.families), sizes).astype(np.intp)
-    shared = _alike(setting.alike, families, draw)
+    shared = _alike(setting.alike, families, rng)
     right = []
     for rate in setting.rates:
-        own = _alike(setting.alike, families, draw)
+        own = _alike(setting.alike, families, rng)
         right.append((math.sqrt(0.5) * (shared + own) < stats.norm.ppf(rate)).astype(np.float64))
-    true = _alike(setting.alike, families, draw)
-    answered, again = (true + ERROR * _alike(setting.alike, families, draw) for _ in range(2))
+    true = _alike(setting.alike, families, rng)
+    answered, again = (true + ERROR * _alike(setting.alike, families, rng) for _ in range(2))
     return Answers(
         families=families, first=right[0], second=right[1], true=true, answered=answered, answered_again=again
     )
@@ -107,11 +107,11 @@ def planted(setting: Setting, draw: np.random.Generator) -> Answers:
 
 def coverage(setting: Setting, repetitions: int, seed: int, *, bootstrap: bool = True) -> list[Finding]:
     """Count how often each kind of 95 % interval covers its true value."""
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     true, kinds = _truths(setting), _kinds(bootstrap)
     hits = dict.fromkeys(kinds, 0)
     for _ in range(repetitions):
-        answers = planted(setting, draw)
+        answers = planted(setting, rng)
         for what, interval in kinds.items():
             low, high = interval(answers)
             hits[what] += low is not None and high is not None and low <= true[what] <= high
@@ -121,13 +121,13 @@ def coverage(setting: Setting, repetitions: int, seed: int, *, bootstrap: bool =
 def false_alarms(setting: Setting, repetitions: int, seed: int) -> list[Finding]:
     """Count how often two equal models differ with p < 0.05: by whole families, and by McNemar on independent rows."""
     assert setting.rates[0] == setting.rates[1], "equal models"
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     counted = {"families flipped": 0, "McNemar on rows": 0, "graded, families flipped": 0}
     for number in range(repetitions):
-        answers = planted(setting, draw)
+        answers = planted(setting, rng)
         gain = paired.rate_difference(answers.first, answers.second, CONFIDENCE, answers.families)
         lost, won = np.sum(answers.first > answers.second), np.sum(answers.second > answers.first)
-        grades = [draw.uniform(0.5, 1.0, len(right)) * right for right in (answers.first, answers.second)]
+        grades = [rng.uniform(0.5, 1.0, len(right)) * right for right in (answers.first, answers.second)]
         graded = paired.mean_difference(grades[0], grades[1], CONFIDENCE, answers.families, seed=number % 4)
         counted["families flipped"] += (gain.p or 0) < 1 - CONFIDENCE
         counted["McNemar on rows"] += paired.mcnemar(int(lost), int(won)) < 1 - CONFIDENCE
@@ -140,15 +140,15 @@ def found_gains(families: int, largest: int, alike: float, repetitions: int, see
 
     The rows of a family agree with probability `alike`; the effective number of rows follows from that.
     """
-    draw = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     times = 0
     for _ in range(repetitions):
-        sizes = draw.integers(1, largest + 1, families).astype(np.intp)
+        sizes = rng.integers(1, largest + 1, families).astype(np.intp)
         n = int(sizes.sum())
         effective = n / (1 + alike * (float(np.sum(sizes**2)) / n - 1))
         gain = paired.detectable_rate(round(effective, 1), 1 - CONFIDENCE)
         assert gain is not None, "as many families as can find something"
-        change = _agreeing(sizes, alike, (LOSSES, LOSSES + gain), draw)
+        change = _agreeing(sizes, alike, (LOSSES, LOSSES + gain), rng)
         base = np.where(change < 0, 1.0, 0.0)
         family_of = np.repeat(np.arange(families), sizes).astype(np.intp)
         found = paired.rate_difference(base, base + change, CONFIDENCE, family_of)
@@ -171,7 +171,7 @@ def _kinds(bootstrap: bool) -> dict[str, Interval]:
         "median": lambda a: _ends(intervals.median(np.exp(a.answered), CONFIDENCE, a.families)),
         "macro": lambda a: _ends(_macro(a)),
     }
-    drawn: dict[str, Interval] = {
+    resampled: dict[str, Interval] = {
         "RMSLE": lambda a: bca(metrics.rmsle(a.answered, a.true), a.families, CONFIDENCE, 0),
         "D2": lambda a: bca(metrics.d2(a.answered, a.true, 0.0), a.families, CONFIDENCE, 0),
         "Spearman": lambda a: bca(_spearman(a), a.families, CONFIDENCE, 0),
@@ -185,7 +185,7 @@ def _kinds(bootstrap: bool) -> dict[str, Interval]:
             )
         ),
     }
-    return closed | drawn if bootstrap else closed
+    return closed | resampled if bootstrap else closed
 
 
 def _truths(setting: Setting) -> dict[str, float]:
@@ -208,7 +208,7 @@ def _truths(setting: Setting) -> dict[str, float]:
 
 
 def _macro(answers: Answers) -> Estimate:
-    """Over two groups of one accuracy each: the two models stand for two categories with families of their own."""
+    """Over two groups of one accuracy each: the two models represent two categories, each with its own families."""
     groups = [intervals.rate(side, CONFIDENCE, answers.families) for side in (answers.first, answers.second)]
     values = np.concatenate([answers.first, answers.second])
     both = np.concatenate([answers.families, answers.families])
@@ -225,20 +225,20 @@ def _ends(found: Estimate | PairedEstimate) -> tuple[float | None, float | None]
     return found.low, found.high
 
 
-def _alike(share: float, families: Families, draw: np.random.Generator) -> Values:
+def _alike(share: float, families: ClusterIds, rng: np.random.Generator) -> Values:
     """Standard normal numbers that correlate by `share` within a family."""
-    own = draw.standard_normal(len(families))
-    common = draw.standard_normal(int(families.max()) + 1)[families]
+    own = rng.standard_normal(len(families))
+    common = rng.standard_normal(int(families.max()) + 1)[families]
     return np.asarray(math.sqrt(share) * common + math.sqrt(1 - share) * own)
 
 
-def _agreeing(sizes: Families, alike: float, shares: tuple[float, float], draw: np.random.Generator) -> Values:
+def _agreeing(sizes: ClusterIds, alike: float, shares: tuple[float, float], rng: np.random.Generator) -> Values:
     """-1, +1 or 0 for each row, with these shares of -1 and +1; all of a family the same with probability `alike`."""
     lost, won = shares
     families = np.repeat(np.arange(len(sizes)), sizes)
-    number = draw.random(len(families))
-    same = draw.random(len(sizes)) < alike
-    number = np.where(same[families], draw.random(len(sizes))[families], number)
+    number = rng.random(len(families))
+    same = rng.random(len(sizes)) < alike
+    number = np.where(same[families], rng.random(len(sizes))[families], number)
     return np.where(number < lost, -1.0, np.where(number < lost + won, 1.0, 0.0))
 
 
@@ -282,8 +282,8 @@ def covered(setting: Setting, repetitions: int) -> dict[str, Any]:
     """Measure coverage of the closed forms in all data sets, of bootstrap intervals in a fifth of them."""
     found = coverage(setting, repetitions, 0, bootstrap=False)
     closed = {finding.what for finding in found}
-    drawn = coverage(setting, max(1, repetitions // BOOTSTRAP_SHARE), 1)
-    found += [finding for finding in drawn if finding.what not in closed]
+    bootstrapped = coverage(setting, max(1, repetitions // BOOTSTRAP_SHARE), 1)
+    found += [finding for finding in bootstrapped if finding.what not in closed]
     name = f"{setting.families} families of 1 to {setting.largest}, alike {setting.alike}, rates {setting.rates}"
     show(f"coverage of 95 % intervals: {name}", found)
     return {"setting": name, "shares": shares(found)}

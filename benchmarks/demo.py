@@ -1,8 +1,8 @@
 """What did `make demo` show, and how long did each step take?
 
-Reads the folder that a finished demo left; prints the table of the README, then one JSON line; `--out FILE` keeps it.
+Reads the folder that a finished demo left; prints the table of the README, then one JSON line; `--out FILE` writes it.
 
-    make demo && python -m benchmarks.demo toile-demo --out benchmarks/results/demo_2cores_2026-11-21.json
+    make demo && python -m benchmarks.demo toile-demo --out benchmarks/results/demo_2cores_2026-12-01.json
 """
 
 import argparse
@@ -21,7 +21,7 @@ BASELINES = {
 
 
 def main() -> None:
-    """Collect, print, keep."""
+    """Collect, print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path)
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def figure(result: dict[str, Any], metric: str, control: str = "none", baseline: str | None = None) -> dict[str, Any]:
-    """value, low, high and n of one score on the inferable rows; all None where the baseline has no such metric."""
+    """Return value, low, high and n of a score on the inferable rows; None where the baseline has no such metric."""
     for row in result["scores"]:
         if (row["metric"], row["rows"], row["category"], row["control"]) == (metric, "inferable", None, control) and (
             row.get("baseline") == baseline
@@ -84,7 +84,7 @@ def figure(result: dict[str, Any], metric: str, control: str = "none", baseline:
 
 
 def shown(figure: dict[str, Any]) -> str:
-    """79 % (75-82), or a dash."""
+    """Return a figure as text, such as `79 % (75-82)`, or a dash."""
     if figure["value"] is None:
         return "-"
     return f"{100 * figure['value']:.0f} % ({100 * figure['low']:.0f}-{100 * figure['high']:.0f})"

@@ -2,8 +2,8 @@
 
 Both read the same rows with the built-in tiny model on the CPU and write at most `MAX_NEW_TOKENS` greedy tokens a row:
 `evaluation.predict` in batches, and transformers' own `generate` with `use_cache=False`, a row at a time. Rounds
-alternate, so that a busy moment meets both; a fixed numpy loop is timed beside them. The medians and their ratio are
-printed, then one JSON line; `--out FILE` keeps it. The answers of both are compared.
+alternate, so that a busy moment affects both; a fixed numpy loop is timed as well. The medians and their ratio are
+printed, then one JSON line; `--out FILE` writes it. The answers of both are compared.
 
     python -m benchmarks.evaluate --out benchmarks/results/evaluate_2cores_2026-11-21.json
 """

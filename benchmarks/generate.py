@@ -45,7 +45,7 @@ from schemas.validation import load, preset_path
 
 PRESETS = ("demo", "fashion-luxury", "home-beauty", "marketplace", "sportswear")
 LIBRARIES_LIKE = "fashion-luxury"
-"""The preset whose columns and bytes the other libraries imitate."""
+"""The preset whose columns and sizes the other libraries reproduce."""
 NUM_ROWS = 200_000
 """Rows into Arrow and of bare pyarrow: as many as in a shard."""
 NUM_ROWS_LOOPED = 2_000

@@ -11,7 +11,7 @@ Every image is segmented first (`realism_masks.py`); at 64 pixels that measures 
 trains the same network on whole images with their background; white bands make them square. The result also has shape
 statistics of the masks, and the AUC of a linear classifier between synthetic and real images.
 
-`late` in the result is the half of the real photographs that nobody looked at while the drawings were improved.
+`late` in the result is the half of the real photographs that was not used while the renderer was improved.
 """
 
 import argparse
@@ -84,11 +84,11 @@ def main() -> None:
     print(json.dumps({name: result[name] for name in result if name.startswith("classifier")}, indent=1))
 
 
-def prepare(pictures: Iterable[Image.Image], labels: Labels) -> PreparedImages:
+def prepare(images: Iterable[Image.Image], labels: Labels) -> PreparedImages:
     """Segment every product and centre it on white; keep the whole image too."""
     start, side = time.process_time(), realism_features.SIDE
     images, whole, shapes = [], [], []
-    for photo in pictures:
+    for photo in images:
         mask = segment(photo)
         images.append(normalize(photo, mask, side))
         whole.append(np.asarray(ImageOps.pad(photo, (side, side), Image.Resampling.BOX, color="white")))
@@ -126,7 +126,7 @@ class PredictionCache:
         """Return `predict` with caching; `source` is the file with its code."""
         code = Path(__file__).with_name(source).read_bytes()
 
-        def remembered(images: Images, labels: Labels, test: Images, seed: int) -> Labels:
+        def cached(images: Images, labels: Labels, test: Images, seed: int) -> Labels:
             digest = hashlib.sha256(code + f"{predict.__name__} {seed} {images.shape} {test.shape}".encode())
             for array in (images, labels, test):
                 digest.update(np.ascontiguousarray(array).tobytes())
@@ -143,7 +143,7 @@ class PredictionCache:
                 np.savez(file, answers=answers, cpu_s=np.array(spent))
             return answers
 
-        return remembered
+        return cached
 
 
 def measure(

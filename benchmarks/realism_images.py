@@ -164,7 +164,7 @@ class RealPhotos:
             yield photo
 
     def second_half(self) -> npt.NDArray[np.bool_]:
-        """Return True for the half of each class (by a hash of the names) that nobody looked at during improvements."""
+        """Return True for the half of each class (by a hash of the names) that was not used during improvements."""
         late = np.zeros(len(self.paths), bool)
         for label in np.unique(self.labels):
             members = np.flatnonzero(self.labels == label)

@@ -33,7 +33,7 @@ class EvaluationSpec:
     answers of train rows. constrained: instructed, and only that form can be generated. rank: category by
     log-probability over the closed set. price: the posterior over the prices of the train rows."""
     controls: Annotated[tuple[Annotated[str, OneOf(CONTROLS)], ...], Unique()] = ("blank", "shuffled")
-    """Images shown beside the true one. blank: one colour. shuffled: the image of a product of another family.
+    """Control images that replace the true one. blank: one colour. shuffled: the image of a product of another family.
     shuffled_in_category: the same within the category."""
     num_examples: Annotated[int, Ge(1), Le(16)] = 3
     """Answers of train rows in the prompt of `examples`, each of another category."""
@@ -57,11 +57,11 @@ class EvaluationSpec:
     title_f1: Annotated[float, Gt(0), Le(1)] = 0.8
     """A title is right when the F1 of its token multiset is at least this."""
     confidence: Annotated[float, Gt(0), Lt(1)] = 0.95
-    """Of every interval; two-sided."""
+    """Confidence level of every interval; two-sided."""
     min_category_rows: Annotated[int, Ge(1)] = 20
     """Categories with fewer rows are pooled in macro figures and get no p-value."""
     seed: Annotated[int, Ge(0)] = 0
-    """Of the sample under `limit`, the shuffled images, the examples and the bootstrap."""
+    """Seed of the sample under `limit`, the shuffled images, the examples and the bootstrap."""
     aliases: Mapping[str, Text] = field(default_factory=dict)
     """Other names of categories, such as `{"trenches": "Trench Coats"}`; compared without regard to case."""
 

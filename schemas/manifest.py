@@ -69,7 +69,7 @@ class Manifest:
     rejected: Count = 0
     """Rows of an imported table that are listed in rejected.jsonl instead."""
     extra: tuple[ExtraFile, ...] = ()
-    """Tables beside the products."""
+    """Tables without products, such as the list of faulty rows."""
 
 
 def read_manifest(folder: Path) -> Manifest:

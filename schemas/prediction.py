@@ -1,8 +1,8 @@
 """Predictions: one answer of one model to one image, and `predictions.jsonl`, the file that collects them.
 
 The file is a log: every line is written whole and flushed, so a killed run loses at most the line it was writing. Lines
-have what scoring needs beside the catalog; `inputs.json` in the same folder has the model, the data and the question.
-Text outside ASCII is escaped, so that no character of an answer can end a line.
+have what scoring needs in addition to the catalog; `inputs.json` in the same folder has the model, the data and the
+question. Text outside ASCII is escaped, so that no character of an answer can end a line.
 """
 
 import json
@@ -29,7 +29,7 @@ class Posterior:
     q10: Price
     """The smallest price point with at least a tenth of the probability at or below it."""
     q50: Price
-    """The median likewise: the price answered."""
+    """The smallest price point with at least half of the probability at or below it: the answered price."""
     q90: Price
     crps: Annotated[float, Ge(0)]
     """Continuous ranked probability score in ln price: |ln answer - ln truth| where one price has all probability."""
@@ -56,13 +56,13 @@ class Prediction:
     shown: str | None
     """The product whose image the model saw: its own for control none; null for a blank image."""
     answer: str
-    """The text as the model wrote it, without its end token; of rank and price their answer as a JSON object."""
+    """The text as the model wrote it, without its end token; for rank and price the answer as a JSON object."""
     truncated: bool
     """Whether the answer was cut at `max_new_tokens`."""
     prefix: str | None = None
-    """Of rank and price: the beginning of the answer, in the model's own words, before the scored candidates."""
+    """For rank and price: the beginning of the answer, in the model's own words, before the scored candidates."""
     ranking: Annotated[tuple[Text, ...], MinLen(1), Unique()] | None = None
-    """Of rank: every category of the closed set, the answered one first."""
+    """For rank: every category of the closed set, the answered one first."""
     log_probs: (
         Annotated[
             Mapping[str, Annotated[tuple[float, ...], MinLen(1)]],
@@ -70,13 +70,13 @@ class Prediction:
         ]
         | None
     ) = None
-    """Of rank: natural log-probabilities `raw`, `per_token` and `calibrated`, in the order of `ranking`."""
+    """For rank: natural log-probabilities `raw`, `per_token` and `calibrated`, in the order of `ranking`."""
     posterior: Posterior | None = None
-    """Of price."""
+    """For price: statistics of the posterior."""
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What may appear only once in a file."""
+        """Return the fields that identify a line of the file."""
         return (self.product_code, self.protocol, self.control)
 
 

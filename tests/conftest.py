@@ -22,16 +22,22 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 PRESETS = Path(__file__).parents[1] / "schemas" / "presets"
 LONGEST = (
-    *("project/test_readme", "toile/test_pipeline", "evaluation/test_run", "finetune/test_training_speed"),
-    *("generator/audit/test_audit_privacy", "generator/scaffold/test_spec_commands", "generator/catalog/test_shards"),
-    *(
-        "evaluation/analysis/test_matrix",
-        "finetune/test_train",
-        "finetune/phi3v/test_hub",
-        "finetune/test_distributed",
-    ),
-    *("finetune/test_training_stops", "generator/catalog/test_storage", "evaluation/analysis/test_counterfactual"),
-    *("project/test_examples", "generator/fit/test_fit_spec"),
+    "project/test_readme",
+    "toile/test_pipeline",
+    "evaluation/test_run",
+    "finetune/test_training_speed",
+    "generator/audit/test_audit_privacy",
+    "generator/scaffold/test_spec_commands",
+    "generator/catalog/test_shards",
+    "evaluation/analysis/test_matrix",
+    "finetune/test_train",
+    "finetune/phi3v/test_hub",
+    "finetune/test_distributed",
+    "finetune/test_training_stops",
+    "generator/catalog/test_storage",
+    "evaluation/analysis/test_counterfactual",
+    "project/test_examples",
+    "generator/fit/test_fit_spec",
 )
 """The slowest test files run first, so that no process is left with one at the end."""
 

@@ -26,7 +26,7 @@ _CLOSING = b", Category:"
 _TAIL = ", Full Price:"
 _PRICE = re.compile(rb" (?:0|[1-9][0-9]{0,6})\.[0-9]{1,2}")
 _PRICE_TOKENS = 14
-"""A blank, seven digits, a point, two digits and the end, with a margin: the longest price must fit."""
+"""A space, seven digits, a point, two digits and the end, with a margin: the longest price must fit."""
 _CHARACTER_TOKENS = 3
 """Tokens that complete a character after its first byte."""
 
@@ -38,9 +38,9 @@ class State:
     stage: str
     """head, title, category, price or done."""
     rest: tuple[bytes, ...] = ()
-    """In head and category: what may still be written of this stage."""
-    title_begun: int = 0
-    """0 before the blank, 1 after it, 2 when the title has a character."""
+    """In head and category: the possible continuations of this stage."""
+    title_phase: int = 0
+    """0 before the space, 1 after it, 2 once the title has a character."""
     matched: int = 0
     """Number of bytes of `, Category:` at the end of the title so far."""
     pending: bytes = b""
@@ -88,7 +88,7 @@ class Grammar:
             case "head":
                 return self._tokens_of(state.rest, left - self._title_and_after)
             case "title" if left > self._title_and_after:
-                return self._title_tokens(state.title_begun, state.matched, state.pending)
+                return self._title_tokens(state.title_phase, state.matched, state.pending)
             case "title":
                 return self._closing_tokens(state)
             case "category":
@@ -98,7 +98,7 @@ class Grammar:
         return (self.end,)
 
     def advance(self, state: State, token: int) -> State:
-        """Return the state after a token that was allowed."""
+        """Return the state after an allowed token."""
         if state.stage == "done" or token == self.end:
             return State(stage="done")
         piece = self._pieces[token]
@@ -131,8 +131,8 @@ class Grammar:
             costs[start] = 1 + min((costs[end] for end in ends if text[start:end] in self._ids), default=len(text) ** 2)
         return costs[0]
 
-    def _tokens_of_title(self, begun: int, matched: int, pending: bytes) -> tuple[int, ...]:
-        state = State(stage="title", title_begun=begun, matched=matched, pending=pending)
+    def _tokens_of_title(self, phase: int, matched: int, pending: bytes) -> tuple[int, ...]:
+        state = State(stage="title", title_phase=phase, matched=matched, pending=pending)
         return tuple(token for token, piece in self._pieces.items() if self._title_after(state, piece) is not None)
 
     def _title_after(self, state: State, piece: bytes) -> State | None:
@@ -142,30 +142,30 @@ class Grammar:
             text = decoder.decode(state.pending + piece)
         except UnicodeDecodeError:
             return None
-        begun, matched = state.title_begun, state.matched
+        phase, matched = state.title_phase, state.matched
         for place, character in enumerate(text):
             if unicodedata.category(character) in ("Cc", "Zl", "Zp"):
                 return None
-            if begun < 2:
-                if character != " " if begun == 0 else character.isspace() or character == ",":
+            if phase < 2:
+                if character != " " if phase == 0 else character.isspace() or character == ",":
                     return None
-                begun += 1
+                phase += 1
                 continue
             matched = _advance_match(matched, character)
             if matched == len(_CLOSING):
                 ended = place + 1 == len(text) and not decoder.getstate()[0]
                 return State(stage="category", rest=self._categories) if ended else None
         pending = decoder.getstate()[0]
-        if pending and (begun == 0 or not _is_utf8_prefix(pending)):
+        if pending and (phase == 0 or not _is_utf8_prefix(pending)):
             return None
-        return State(stage="title", title_begun=begun, matched=matched, pending=pending)
+        return State(stage="title", title_phase=phase, matched=matched, pending=pending)
 
     def _closing_tokens(self, state: State) -> tuple[int, ...]:
-        """Return tokens where room is short: finish the character or a title that is empty so far, and close."""
-        if state.title_begun == 2 and not state.pending:
+        """Return tokens when few tokens are left: finish the character or start an empty title, then close it."""
+        if state.title_phase == 2 and not state.pending:
             rest = _CLOSING[state.matched :]
             return self._tokens_of([rest], self._cost(rest))
-        tokens = self._title_tokens(state.title_begun, state.matched, state.pending)
+        tokens = self._title_tokens(state.title_phase, state.matched, state.pending)
         shortest = min(len(self._pieces[token]) for token in tokens)
         return tuple(token for token in tokens if len(self._pieces[token]) == shortest)
 

@@ -82,7 +82,7 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
     number = _find_category(spec, product)
     category, draws = spec.categories[number], Variation("counterfactual", seed)
     changes = []
-    for name, drawn in _visible_attributes(spec, category, product):
+    for name, rendered in _visible_attributes(spec, category, product):
         values = spec.attributes[name].values
         old = choices[name]
         possible = [
@@ -93,37 +93,37 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
         ]
         if possible:
             new = draws.choice(f"{product.product_code}/{name}", possible)
-            changes.append(_change_attribute(catalog, category, product, name, drawn, new))
+            changes.append(_change_attribute(catalog, category, product, name, rendered, new))
     return (*changes, _change_shot(product, draws))
 
 
 def _visible_attributes(spec: CatalogSpec, category: Category, product: Product) -> Iterator[tuple[str, str]]:
-    """Yield the attributes whose values are visible in the product's image, and what each one draws."""
+    """Yield the attributes whose values are visible in the product's image, and the rendered name of each one."""
     presentation = str((product.attributes or {}).get("presentation", ANY))
     shown = {"colour", *visible_attributes(category.silhouette, presentation)}
     for name, attribute in spec.attributes.items():
-        drawn = rendered_attribute(name, attribute)
-        if name in category.attributes and drawn is not None and drawn in shown:
-            yield name, drawn
+        rendered = rendered_attribute(name, attribute)
+        if name in category.attributes and rendered is not None and rendered in shown:
+            yield name, rendered
 
 
 def _change_attribute(
-    catalog: CompiledCatalog, category: Category, product: Product, name: str, drawn: str, new: str
+    catalog: CompiledCatalog, category: Category, product: Product, name: str, rendered: str, new: str
 ) -> Change:
     choices, values = _choices(product), catalog.spec.attributes[name].values
     ratio = values[new].price / values[choices[name]].price
     attributes = {
         **(product.attributes or {}),
-        drawn: rendered_word(new, values[new]),
+        rendered: rendered_word(new, values[new]),
         "choices": {**choices, name: new},
     }
     row = dataclasses.replace(
-        _with_new_code(product, drawn),
+        _with_new_code(product, rendered),
         title=_fill_title(catalog.spec, category, product, {**choices, name: new}),
         attributes=attributes,
     )
     return Change(
-        attribute=drawn,
+        attribute=rendered,
         old=choices[name],
         new=new,
         log_change=math.log(ratio),

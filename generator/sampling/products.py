@@ -67,7 +67,7 @@ class CompiledCatalog:
     spec: CatalogSpec
     attributes: tuple[CompiledAttribute, ...]
     colours: frozenset[str]
-    """The attributes that draw the colour: sampled per product, not per design."""
+    """The attributes that decide the rendered colour: sampled per product, not per design."""
     of_design: tuple[CompiledAttribute, ...]
     """The other attributes."""
     prices: CompiledPrices
@@ -244,10 +244,10 @@ def split_numbers(prefix: str, design_D: Index) -> Index:
 
     This is `schemas.product.split_of` for many names; the hash of their common prefix is computed once.
     """
-    begun = hashlib.sha256(prefix.encode())
+    prefix_hash = hashlib.sha256(prefix.encode())
     digests = []
     for digits in _to_digits(design_D).cast(pa.binary()).to_pylist():
-        name = begun.copy()
+        name = prefix_hash.copy()
         name.update(digits)
         digests.append(name.digest())
     head_D = np.frombuffer(b"".join(digests), ">u8")[::4]
@@ -302,7 +302,7 @@ def _constant_columns(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
 
 
 def _category_columns(catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index) -> dict[str, pa.Array]:
-    """Return the category's path, and whether an image can show its leaf.
+    """Return the category's path, and whether an image can show its leaf category.
 
     Navigation labels replace a share of the leaf categories.
     """
@@ -337,16 +337,16 @@ def unique_text_keys(
     """
     bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
     design_parts = [(category_D, len(catalog.spec.categories)), (template_D, len(catalog.titles.literal_TS))]
-    kind_D, row_K = factorize([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
+    kind_D, row_K = factorize_columns([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
     colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
-    key_N, row_U = factorize([(kind_D[run_N], len(row_K)), *colour_parts])
+    key_N, row_U = factorize_columns([(kind_D[run_N], len(row_K)), *colour_parts])
     design_U = run_N[row_U]
     chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
     chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
     return key_N, _shared_texts(catalog, category_D[design_U], template_D[design_U], chosen_U)
 
 
-def factorize(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
+def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
     """Number the unique combinations of some columns, each given with an upper bound of its numbers (from 0).
 
     Returns the number of each row's combination and, for each combination, a row that has it.
@@ -378,18 +378,18 @@ def _shared_texts(
     """Build the texts of combinations of a category, a title template and the value of each attribute."""
     spec, titles = catalog.spec, catalog.titles
     words_US = fill_templates(titles, template_U, chosen)
-    title_U, row_W = factorize([(words_U, len(titles.words)) for words_U in words_US.T])
+    title_U, row_W = factorize_columns([(words_U, len(titles.words)) for words_U in words_US.T])
     slugs = join_words(titles.slugs, words_US[row_W], "-")
     before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
     page_url = concat_strings(f"https://{spec.shop.host}/", slugs, before_code)
-    silhouettes, drawn_values, named_values = _attribute_texts(spec)
-    drawn = [_look_up(silhouettes, category_U), *(_look_up(drawn_values[n], chosen[n]) for n in drawn_values)]
-    drawn.append(string_scalar('"design_seed": '))
+    silhouettes, rendered_values, named_values = _attribute_texts(spec)
+    rendered = [_look_up(silhouettes, category_U), *(_look_up(rendered_values[n], chosen[n]) for n in rendered_values)]
+    rendered.append(string_scalar('"design_seed": '))
     named = [_look_up(named_values[name], chosen[name]) for name in named_values]
     return SharedTexts(
         title=take_entries(join_words(titles.words, words_US[row_W], " ").dictionary_encode(), title_U),
         page_url=page_url.take(to_arrow(title_U)),
-        attributes_head=join_non_null(drawn, ", "),
+        attributes_head=join_non_null(rendered, ", "),
         attributes_tail=concat_strings(', "choices": {', join_non_null(named, ", "), "}}"),
     )
 
@@ -404,14 +404,14 @@ def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict
     The JSON of a silhouette is preceded by the brace that opens the object.
     The entry after an attribute's last value means that there is none.
     """
-    drawn, named = {}, {}
+    rendered, named = {}, {}
     for name, attribute in spec.attributes.items():
         word, values = rendered_attribute(name, attribute), attribute.values.items()
         named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
         if word is not None:
-            drawn[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
+            rendered[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
     silhouettes = tuple("{" + _json_pair("silhouette", category.silhouette) for category in spec.categories)
-    return silhouettes, drawn, named
+    return silhouettes, rendered, named
 
 
 def _json_pair(name: str, value: str) -> str:

@@ -62,14 +62,14 @@ class Page:
         return answer["result"].get("value")
 
     def press(self, key: str) -> None:
-        """A key, as a person presses it."""
+        """Press and release a key."""
         text = {"text": "\r"} if key == "Enter" else {"text": key} if len(key) == 1 else {}
         common: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": KEYS[key]}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 
     def size(self, width: int, height: int, *, dark: bool = False) -> None:
-        """The window, and the colours its user likes."""
+        """Set the size of the window and the preferred colour scheme."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )

@@ -25,7 +25,7 @@ from PIL import Image
 COMMIT = "89abcdef0123456789abcdef0123456789abcdef"
 NAME = "DBQ/Burberry.Product.prices.United.States"
 GATED = "house/gated"
-LEAVES = ("COATS", "N.A.", "SHIRTS", "SNEAKERS", "HATS%20%26%20GLOVES", "VIEW ALL", "CROSSBODY")
+LEAF_CATEGORIES = ("COATS", "N.A.", "SHIRTS", "SNEAKERS", "HATS%20%26%20GLOVES", "VIEW ALL", "CROSSBODY")
 
 
 def image_bytes(number: int, size: int = 16, kind: str = "JPEG") -> bytes:
@@ -58,7 +58,7 @@ def dbq_table(num_rows: int, url: str) -> pd.DataFrame:
                 "brand": "BURBERRY",
                 "category1_code": ("WOMAN", "MAN", "KIDS")[k % 3],
                 "category2_code": ("BAGS", "READY-TO-WEAR", "SHOES%20%26%20BOOTS")[k // 3 % 3],
-                "category3_code": "VIEW ALL" if repeated else LEAVES[k % len(LEAVES)],
+                "category3_code": "VIEW ALL" if repeated else LEAF_CATEGORIES[k % len(LEAF_CATEGORIES)],
                 "product_code": code,
                 "title": f"Design {chr(65 + k // 2 % 26)}{chr(65 + k // 52 % 26)}{chr(65 + k // 1352 % 26)} Coat",
                 "itemurl": f"https://us.burberry.example/design-p{code}",

@@ -26,7 +26,7 @@ TIMING_KEYS = {
     "result.json": {"seconds", "throughput"},
     "report.html": {"seconds", "throughput"},
 }
-"""File -> keys whose values depend on time, at any depth; of a page the figures and the evidence are compared."""
+"""File -> keys whose values depend on time, at any depth; pages are compared by their figures and evidence."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +39,7 @@ class Flow:
     environment: Mapping[str, str] = field(default_factory=dict)
     kinds: Sequence[str] = KILL_KINDS
     out: str = "out"
-    """The name of the output."""
+    """Name of the output."""
 
     def run(self, server: ForkServer, place: Path, interruption: Interruption | None = None) -> ProcessResult:
         """Run the command, or a part of it, with its output in the folder `place`."""
@@ -88,12 +88,10 @@ def generate_flow(*more: str) -> Flow:
 
 
 GENERATE_FLOWS = {
-    "pictures": generate_flow("--num-products", "50", "--image-size", "32", "--workers", "1"),
+    "images": generate_flow("--num-products", "50", "--image-size", "32", "--workers", "1"),
     "rows": generate_flow("--num-products", "200", "--no-images", "--workers", "1"),
     "scenarios": generate_flow("--num-products", "100", "--no-images", "--workers", "1", "--scenario", "all"),
-    "faulty pictures": generate_flow(
-        "--num-products", "40", "--image-size", "32", "--scenario", "all", "--workers", "1"
-    ),
+    "faulty images": generate_flow("--num-products", "40", "--image-size", "32", "--scenario", "all", "--workers", "1"),
     "two workers": dataclasses.replace(
         generate_flow("--num-products", "401000", "--no-images", "--workers", "2"), kinds=("second",), settings={}
     ),

@@ -2,7 +2,7 @@
 
     python -m tests.helpers.fuzzing [--seconds 60] [TARGET ...]     needs `pip install atheris`
 
-The tests run the same targets on mutate examples, without atheris.
+The tests run the same targets on mutated examples, without atheris.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""A shard folder made by hand and models made of a table: evaluation without pictures of clothes or a network.
+"""A small shard folder and table models, to test evaluation without rendered images or a neural network.
 
-Every product has its own one-coloured picture, so a table model knows which one it sees by looking at a pixel.
+Every product has an image of its own single colour, so a table model identifies the product by one pixel.
 """
 
 import hashlib
@@ -25,20 +25,20 @@ WORDS = ("cotton", "wool", "check", "quilted", "classic", "leather", "short", "l
 
 
 def colour_of(code: str) -> tuple[int, int, int]:
-    """A colour that no other product has, and that is neither grey nor a mean of colours by accident."""
+    """Return a colour unique to the product, neither grey nor the mean of other colours."""
     digest = hashlib.sha256(code.encode("utf-8", "surrogatepass")).digest()
     return digest[0], digest[1], digest[2]
 
 
 def image_bytes(code: str, size: tuple[int, int] = (24, 32)) -> bytes:
-    """A PNG file in the product's colour."""
+    """Return a PNG file in the product's colour."""
     file = io.BytesIO()
     Image.new("RGB", size, colour_of(code)).save(file, "PNG")
     return file.getvalue()
 
 
 def products(num: int, seed: int = 0, categories: Sequence[str] = CATEGORIES) -> list[Product]:
-    """`num` products in families of one to three; the price goes with the category and varies around it."""
+    """Return `num` products in families of one to three; prices vary around a price of the category."""
     draw = random.Random(seed)
     found: list[Product] = []
     while len(found) < num:
@@ -65,7 +65,7 @@ def products(num: int, seed: int = 0, categories: Sequence[str] = CATEGORIES) ->
 
 
 def write_shards(folder: Path, rows: Sequence[Product], inputs: Mapping[str, object] | None = None) -> Path:
-    """One Parquet file a split and the manifest of a finished folder."""
+    """Write one Parquet file per split and the manifest of a finished folder."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     files = []
     for split in ("train", "validation", "test"):
@@ -97,7 +97,7 @@ def write_shards(folder: Path, rows: Sequence[Product], inputs: Mapping[str, obj
 
 
 def relist(folder: Path) -> None:
-    """Make the manifest say the size and the sha256 that the files have, after a test has written them anew."""
+    """Update sizes and sha256 in the manifest after a test has rewritten files."""
     document = json.loads((folder / MANIFEST).read_text())
     for entry in document["files"]:
         content = (folder / entry["path"]).read_bytes()
@@ -106,12 +106,12 @@ def relist(folder: Path) -> None:
 
 
 def in_split(rows: Sequence[Product], split: str = "test") -> list[Product]:
-    """The same rows, all in one split."""
+    """Return the rows, all in one split."""
     return [replace(row, split=split) for row in rows]
 
 
 class TableModel:
-    """Answers what the table says for the colour it sees; records every question."""
+    """A model that looks up its answer by the image's colour; records every question."""
 
     def __init__(self, answers: Mapping[tuple[int, int, int], str], otherwise: str = "I see one colour.") -> None:
         self.answers = answers
@@ -130,17 +130,17 @@ class TableModel:
 
 
 def truth(product: Product) -> str:
-    """The perfect answer."""
+    """Return the correct answer."""
     return render(product.title or "", product.category3_code or "", product.full_price or 0.0)
 
 
 def table_model(rows: Sequence[Product], answer: Callable[[Product], str] = truth, otherwise: str = "?") -> TableModel:
-    """A model that gives `answer(product)` when it sees the product's picture."""
+    """Return a model that answers `answer(product)` to the product's image."""
     return TableModel({colour_of(row.product_code): answer(row) for row in rows}, otherwise)
 
 
 def guessing(rows: Sequence[Product], right: Mapping[str, float], seed: int = 0) -> TableModel:
-    """A model with planted accuracies: category, title and price are each right with the given probability."""
+    """Return a model with planted accuracies: category, title and price are each right with the given probability."""
     draw = random.Random(seed)
     names = sorted({row.category3_code or "" for row in rows})
 

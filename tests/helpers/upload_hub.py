@@ -1,7 +1,7 @@
 """A Hugging Face hub on loopback that can be written to: data sets with branches, large files by sha256, commits.
 
-Speaks what `huggingface_hub` says in `_commit_api.py` and `lfs.py`; large are the files whose names git would give to
-LFS there (`*.parquet`). Counts what is sent.
+Implements the protocol of `huggingface_hub` (`_commit_api.py`, `lfs.py`). Large files are those that git would store in
+LFS there (`*.parquet`). Uploads are counted.
 """
 
 import base64
@@ -39,7 +39,7 @@ class Repository:
 
 
 class UploadHub(ThreadingHTTPServer):
-    """Everybody reads what is public; TOKEN reads and writes all."""
+    """Public data sets can be read without a token; TOKEN can read and write all of them."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""Rules of the layout that neither import-linter nor ruff checks (for theirs see pyproject.toml and `make check`)."""
+"""Rules of the layout that neither import-linter nor ruff checks (see pyproject.toml and `make check` for theirs)."""
 
 import ast
 import functools
@@ -12,15 +12,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("schemas", "generator", "finetune", "evaluation", "toile")
 MOST_MODULES = 166
-"""Outside generator/render, `__init__.py` included."""
+"""Modules outside generator/render, `__init__.py` included."""
 SAFE_ARGUMENTS = {"trust_remote_code": False, "weights_only": True}
-"""Keyword arguments that are always written out, and as what."""
+"""Keyword arguments and the only literal value allowed for each."""
 ENTRY_POINTS = {"toile.__main__"}
 
 
 @functools.cache
 def modules() -> dict[str, ast.Module]:
-    """Every module by name, parsed once for all tests."""
+    """Return every module by name, parsed once for all tests."""
     found = {}
     for path in (path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))):
         parts = path.relative_to(ROOT).with_suffix("").parts
@@ -30,7 +30,7 @@ def modules() -> dict[str, ast.Module]:
 
 @functools.cache
 def imports() -> dict[str, frozenset[str]]:
-    """Module -> our modules that it imports, lazily too; imports for type checkers only are left out."""
+    """Return module -> project modules that it imports, also lazily; without imports under TYPE_CHECKING."""
     return {name: frozenset(_imported(tree)) - {name} for name, tree in modules().items()}
 
 
@@ -63,13 +63,13 @@ def test_number_of_modules() -> None:
 
 def test_no_module_of_one_function_for_one_user() -> None:
     packages = {name for name in modules() if any(other.startswith(f"{name}.") for other in modules())}
-    lonely = []
+    mergeable = []
     for name in modules().keys() - packages - ENTRY_POINTS:
         defined = [node for node in modules()[name].body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         users = [other for other, imported in imports().items() if name in imported]
         if len(defined) == 1 and len(users) == 1 and isinstance(defined[0], ast.FunctionDef):
-            lonely.append(f"{name} (merge it into {users[0]})")
-    assert not lonely, "\n".join(lonely)
+            mergeable.append(f"{name} (merge it into {users[0]})")
+    assert not mergeable, "\n".join(mergeable)
 
 
 def test_no_remote_code_and_safe_loading() -> None:
@@ -91,7 +91,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert answer.stdout.strip() == "[]"
 
 
-def test_training_imports_without_what_a_gpu_machine_may_lack() -> None:
+def test_training_imports_without_optional_packages() -> None:
     code = (
         "import sys\n"
         "absent = ('datasets', 'wandb', 'faker', 'jsonschema', 'pandas')\n"
@@ -104,7 +104,7 @@ def test_training_imports_without_what_a_gpu_machine_may_lack() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_public_names_are_sorted_and_there(package: str) -> None:
+def test_public_names_are_sorted_and_exist(package: str) -> None:
     module = __import__(package)
     assert module.__all__ == sorted(module.__all__)
     assert all(getattr(module, each) is not None for each in module.__all__)

@@ -1,5 +1,6 @@
-"""Damaged files: cut, or with one bit flipped at places that a seed decides. Every reader names the file, or gives what
-it gives for the whole one; none shows a traceback, and none gives another result in silence.
+"""Read damaged files: truncated, or with one bit flipped, at positions that a seed decides.
+
+Every reader names the file in an error, or gives the result of the intact file. None shows a traceback.
 """
 
 import hashlib
@@ -30,16 +31,16 @@ from tests.helpers.killing import ForkServer, Interruption, ProcessResult, start
 from tests.helpers.shard_fixture import relist
 from tests.project.test_architecture import PACKAGES, ROOT
 
-pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
+pytestmark = pytest.mark.timeout(1800)  # dozens of commands per test, on a busy machine
 SEED = 20261121
 OPENING_PARQUET = {
     "schemas/product.py",
-    "generator/catalog/verify.py",  # compares the hashes itself, and goes on
+    "generator/catalog/verify.py",  # compares the hashes itself and continues
     "generator/catalog/masks.py",
     "generator/faults/scoring.py",
-    "generator/catalog/shards.py",  # what it has just written
-    "generator/ingest/tables.py",  # of strangers
-    "evaluation/analysis/contamination.py",  # seen.parquet, of a run
+    "generator/catalog/shards.py",  # files that it has just written
+    "generator/ingest/tables.py",  # tables of other origin
+    "evaluation/analysis/contamination.py",  # seen.parquet of a training run
 }
 READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
 
@@ -52,8 +53,8 @@ def server() -> Iterator[ForkServer]:
         yield found
 
 
-def reading(name: str, folder: Path, catalog: Path) -> Flow:
-    """A command that reads the catalog."""
+def reader_flow(name: str, folder: Path, catalog: Path) -> Flow:
+    """Return a command that reads the catalog."""
     match name:
         case "describe":
             return Flow(arguments=lambda out: ["describe", str(catalog), "--json"])
@@ -69,8 +70,8 @@ def reading(name: str, folder: Path, catalog: Path) -> Flow:
             return evaluate_flow(catalog, "--no-noise-check", "--control", "none")
 
 
-def flipped(path: Path, dice: random.Random) -> str:
-    """One bit of the file changed; returns where."""
+def flip_bit(path: Path, dice: random.Random) -> str:
+    """Flip one random bit of a file; return its position in words."""
     content = bytearray(path.read_bytes())
     place, bit = dice.randrange(len(content)), dice.randrange(8)
     content[place] ^= 1 << bit
@@ -78,16 +79,16 @@ def flipped(path: Path, dice: random.Random) -> str:
     return f"{path.name}, byte {place} of {len(content)}, bit {bit}"
 
 
-def cut(path: Path, dice: random.Random) -> str:
-    """The file without its end; returns where it ends now."""
+def truncate(path: Path, dice: random.Random) -> str:
+    """Truncate a file at a random position; return the position in words."""
     size = dice.randrange(path.stat().st_size)
     with path.open("r+b") as file:
         file.truncate(size)
     return f"{path.name}, cut at {size}"
 
 
-def complaint(ended: ProcessResult, folder: Path) -> bool:
-    """Whether the command refused, with a hint and something in the folder named; a traceback fails the test."""
+def is_refused(ended: ProcessResult, folder: Path) -> bool:
+    """Return whether the command failed; its error must have a hint and a path in the folder, and no traceback."""
     assert "Traceback" not in ended.output, ended.output
     if ended.code == 0:
         return False
@@ -99,12 +100,12 @@ def complaint(ended: ProcessResult, folder: Path) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", READERS)
-def test_a_damaged_shard_is_an_error_or_changes_nothing(
+def test_damaged_shard_is_an_error_or_changes_nothing(
     server: ForkServer, tmp_path: Path, catalog: Path, name: str
 ) -> None:
     dice, copy = random.Random(f"{SEED} {name}"), tmp_path / "copy"
     shutil.copytree(catalog, copy)
-    flow = reading(name, tmp_path, copy)
+    flow = reader_flow(name, tmp_path, copy)
     whole = flow.run(server, tmp_path / "whole")
     assert whole.code == 0, whole.output
     wanted = hash_files(tmp_path / "whole")
@@ -112,15 +113,15 @@ def test_a_damaged_shard_is_an_error_or_changes_nothing(
     for number in range(12):
         victim = dice.choice(sorted((copy / "data").iterdir()))
         content = victim.read_bytes()
-        where = cut(victim, dice) if number % 4 == 3 else flipped(victim, dice)
+        where = truncate(victim, dice) if number % 4 == 3 else flip_bit(victim, dice)
         ended = flow.run(server, tmp_path / f"{number:05d}")
-        if complaint(ended, copy):
+        if is_refused(ended, copy):
             num_refused += 1
         else:
             assert hash_files(tmp_path / f"{number:05d}") == wanted, where
             assert name != "describe" or ended.output == whole.output, where
         victim.write_bytes(content)
-    assert num_refused >= 3  # every file that was cut
+    assert num_refused >= 3  # every truncated file
 
 
 OPENERS: dict[str, Callable[[Path], object]] = {
@@ -135,7 +136,7 @@ OPENERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
-    """Two catalogs that have, together, all tables that a catalog can have."""
+    """Two catalogs that together have every kind of table."""
     folder = tmp_path_factory.mktemp("tables")
     masked = GenerateInputs(
         spec_document=demo_document, seed=3, start=0, num_products=20, image_size=32, photo="studio", masks=True
@@ -148,8 +149,8 @@ def tables(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, An
 
 
 @pytest.mark.parametrize("name", OPENERS)
-def test_a_bit_that_only_a_hash_can_see_is_damage(tmp_path: Path, tables: Path, name: str) -> None:
-    """The name of the writer in the footer: any reader of Parquet takes the file for sound."""
+def test_bit_that_only_a_hash_detects_is_damage(tmp_path: Path, tables: Path, name: str) -> None:
+    """Change the name of the writer in the footer, which every Parquet reader accepts."""
     copy = tmp_path / "copy"
     shutil.copytree(tables, copy)
     OPENERS[name](copy)
@@ -164,7 +165,7 @@ def test_a_bit_that_only_a_hash_can_see_is_damage(tmp_path: Path, tables: Path, 
     assert "toile verify" in caught.value.hint
 
 
-def test_tables_that_no_manifest_lists_are_read_as_they_are(tmp_path: Path, tables: Path) -> None:
+def test_tables_in_no_manifest_are_read_unchecked(tmp_path: Path, tables: Path) -> None:
     path = tmp_path / FAULTS_FILE
     path.parent.mkdir()
     lines = read_faults(tables / "faulty" / FAULTS_FILE)
@@ -178,19 +179,19 @@ def test_tables_that_no_manifest_lists_are_read_as_they_are(tmp_path: Path, tabl
         read_faults(path)
 
 
-def test_a_file_is_hashed_once_until_it_changes(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_is_hashed_once_until_it_changes(tmp_path: Path, catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(catalog, tmp_path / "copy")
     hashed: list[str] = []
     digest = hashlib.file_digest
 
-    def noted(file: Any, kind: str) -> Any:
+    def record(file: Any, kind: str) -> Any:
         hashed.append(file.name)
         return digest(file, kind)
 
-    monkeypatch.setattr("schemas.util.files.hashlib.file_digest", noted)
+    monkeypatch.setattr("schemas.util.files.hashlib.file_digest", record)
     files = sorted(str(path.resolve()) for path in (tmp_path / "copy" / "data").iterdir())
     next(read(tmp_path / "copy", split="test"))
-    assert hashed == [path for path in files if "/test-" in path]  # what is not read is not hashed
+    assert hashed == [path for path in files if "/test-" in path]  # files that are not read are not hashed
     for _ in range(3):
         list(read(tmp_path / "copy"))
     assert sorted(hashed) == files
@@ -199,8 +200,8 @@ def test_a_file_is_hashed_once_until_it_changes(tmp_path: Path, catalog: Path, m
     assert sorted(hashed) == sorted([*files, files[0]])
 
 
-def test_shards_are_opened_in_one_place() -> None:
-    """Whoever opened a file of a catalog another way would not see all damage; the others here open no such file."""
+def test_shards_are_opened_by_one_module() -> None:
+    """Another way to open a shard would miss some damage; the other modules listed open no shards."""
     opening = re.compile(r"\bpq\.(ParquetFile|ParquetDataset|read_\w+)\(")
     files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     found = {path.relative_to(ROOT).as_posix() for path in files if opening.search(path.read_text())}
@@ -208,10 +209,8 @@ def test_shards_are_opened_in_one_place() -> None:
 
 
 @pytest.mark.parametrize("column", ["product_code", "title", "full_price", "family", "inferable", "attributes"])
-def test_a_column_that_lost_its_name_is_damage_and_not_missing_values(
-    tmp_path: Path, catalog: Path, column: str
-) -> None:
-    """Arrow leaves out a column that is not there; the manifest is wrong here too, or its sha256 would tell."""
+def test_renamed_column_is_damage_and_not_missing_values(tmp_path: Path, catalog: Path, column: str) -> None:
+    """Arrow ignores an absent column. The manifest gets the new sha256, which would otherwise reveal the damage."""
     shutil.copytree(catalog, tmp_path / "copy")
     victim = sorted((tmp_path / "copy" / "data").iterdir())[0]
     content = bytearray(victim.read_bytes())
@@ -224,7 +223,7 @@ def test_a_column_that_lost_its_name_is_damage_and_not_missing_values(
 
 
 def _footer(content: bytearray) -> int:
-    """Bytes from the start of a Parquet file's footer to its end (the format's own layout: length, then PAR1)."""
+    """Return the size in bytes of a Parquet file's footer: metadata, its length in 4 bytes, then PAR1."""
     return int.from_bytes(content[-8:-4], "little") + 8
 
 
@@ -237,16 +236,16 @@ def test_verify_finds_every_flipped_bit(server: ForkServer, tmp_path: Path, cata
     for number in range(12):
         victim = dice.choice(sorted((copy / "data").iterdir()))
         content = victim.read_bytes()
-        where = cut(victim, dice) if number % 4 == 3 else flipped(victim, dice)
+        where = truncate(victim, dice) if number % 4 == 3 else flip_bit(victim, dice)
         ended = flow.run(server, tmp_path / f"{number:05d}")
-        assert complaint(ended, copy), where
+        assert is_refused(ended, copy), where
         assert victim.name in ended.output, where
         victim.write_bytes(content)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["full", "lora"])
-def test_a_flipped_bit_in_a_model_is_an_error_or_changes_nothing(
+def test_flipped_bit_in_model_is_an_error_or_changes_nothing(
     server: ForkServer, tmp_path: Path, catalog: Path, method: str
 ) -> None:
     dice, model = random.Random(f"{SEED} {method}"), tmp_path / "run" / "out"
@@ -262,9 +261,9 @@ def test_a_flipped_bit_in_a_model_is_an_error_or_changes_nothing(
     for number in range(10):
         victim = weights if number % 2 == 0 else dice.choice(sorted(each for each in model.iterdir() if each.is_file()))
         content = victim.read_bytes()
-        where = flipped(victim, dice)
+        where = flip_bit(victim, dice)
         ended = flow.run(server, tmp_path / f"{number:05d}")
-        if complaint(ended, model):
+        if is_refused(ended, model):
             assert victim.name in ended.output or victim.name == "run.json", f"{where}: {ended.output}"
         else:
             assert victim != weights, where
@@ -273,7 +272,7 @@ def test_a_flipped_bit_in_a_model_is_an_error_or_changes_nothing(
 
 
 @pytest.mark.slow
-def test_a_flipped_bit_in_a_state_is_an_error_or_changes_nothing(
+def test_flipped_bit_in_checkpoint_is_an_error_or_changes_nothing(
     server: ForkServer, tmp_path: Path, catalog: Path
 ) -> None:
     dice = random.Random(f"{SEED} state")
@@ -285,7 +284,7 @@ def test_a_flipped_bit_in_a_state_is_an_error_or_changes_nothing(
     for number in range(6):
         place = tmp_path / f"{number:05d}"
         shutil.copytree(tmp_path / "killed", place)
-        where = flipped(place / "out" / "resume" / state.name, dice)
+        where = flip_bit(place / "out" / "resume" / state.name, dice)
         ended = flow.run(server, place)
-        if not complaint(ended, place):
+        if not is_refused(ended, place):
             assert hash_files(place) == wanted, where

@@ -1,5 +1,7 @@
-"""Disks that fill up, folders that may not be written to, files that are damaged: one line that names the file and says
-what next, nothing lost, and the same command ends well once the fault is mended.
+"""Full disks, read-only folders and limits of the file size.
+
+The error is one line with the file's name and a hint. Nothing is lost, and the same command succeeds once the fault is
+fixed.
 """
 
 import contextlib
@@ -27,7 +29,7 @@ from tests.helpers.flows import (
 )
 from tests.helpers.killing import LIMIT, ForkServer, Interruption, ProcessResult, start_fork_server
 
-pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
+pytestmark = pytest.mark.timeout(1800)  # dozens of commands per test, on a busy machine
 NAMES = (
     "generate",
     "fetch",
@@ -40,12 +42,12 @@ NAMES = (
     "lora at its end",
     "evaluate",
 )
-ROOM = (0.02, 0.3, 0.6, 0.9)
-"""Of what the command needs."""
-PAGE = 4096
-"""Bytes that the smallest file takes."""
-SAID = 600
-"""A limit for files counts for what the command says as well."""
+DISK_SHARES = (0.02, 0.3, 0.6, 0.9)
+"""Sizes of the disk, relative to what the command needs."""
+PAGE_BYTES = 4096
+"""Size of the smallest file on a tmpfs."""
+MIN_LIMIT_BYTES = 600
+"""The limit applies to the file with the command's output as well."""
 can_mount = pytest.mark.skipif(os.geteuid() != 0 or shutil.which("mount") is None, reason="needs the right to mount")
 
 
@@ -59,7 +61,7 @@ def server() -> Iterator[ForkServer]:
 
 @pytest.fixture
 def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, image_server: ImageServer) -> Flow:
-    """The command of that name."""
+    """Return the command of the requested name."""
     match request.param:
         case "generate":
             return GENERATE_FLOWS["scenarios"]
@@ -86,9 +88,9 @@ def flow(request: pytest.FixtureRequest, tmp_path: Path, catalog: Path, image_se
 
 @contextlib.contextmanager
 def small_disk(folder: Path, num_bytes: int) -> Iterator[None]:
-    """A file system of that size on the folder."""
+    """Mount a file system of that size on the folder."""
     folder.mkdir()
-    if not mounted("-t", "tmpfs", "-o", f"size={num_bytes}", "tmpfs", str(folder)):
+    if not mount("-t", "tmpfs", "-o", f"size={num_bytes}", "tmpfs", str(folder)):
         pytest.skip("mounting is not allowed here")
     try:
         yield
@@ -96,12 +98,12 @@ def small_disk(folder: Path, num_bytes: int) -> Iterator[None]:
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def mounted(*words: str) -> bool:
+def mount(*words: str) -> bool:
     return subprocess.run(["mount", *words], check=False, capture_output=True).returncode == 0
 
 
-def refused(ended: ProcessResult, *words: str) -> None:
-    """Exit 1 with one line and a hint."""
+def assert_refused(ended: ProcessResult, *words: str) -> None:
+    """Check for exit code 1 and an error with a hint and one of the words."""
     assert ended.code == 1, ended.output
     assert "Traceback" not in ended.output, ended.output
     assert "hint: " in ended.output, ended.output
@@ -111,30 +113,30 @@ def refused(ended: ProcessResult, *words: str) -> None:
 @pytest.mark.slow
 @can_mount
 @pytest.mark.parametrize("flow", NAMES, indirect=True)
-def test_a_disk_that_fills_up(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
+def test_full_disk(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
     whole = flow.run(server, tmp_path / "whole")
     assert whole.code == 0, whole.output
     wanted = hash_files(tmp_path / "whole")
-    pages = sum(-(-path.stat().st_size // PAGE) for path in (tmp_path / "whole").rglob("*") if path.is_file())
-    for room in sorted({max(1, int(pages * share)) for share in ROOM}):
-        place = tmp_path / f"disk{room}"
-        with small_disk(place, room * PAGE):
-            refused(flow.run(server, place), "No space left", "no space left")
-            assert mounted("-o", "remount,size=200m", str(place))
-            again = flow.run(server, place)
+    pages = sum(-(-path.stat().st_size // PAGE_BYTES) for path in (tmp_path / "whole").rglob("*") if path.is_file())
+    for room in sorted({max(1, int(pages * share)) for share in DISK_SHARES}):
+        target = tmp_path / f"disk{room}"
+        with small_disk(target, room * PAGE_BYTES):
+            assert_refused(flow.run(server, target), "No space left", "no space left")
+            assert mount("-o", "remount,size=200m", str(target))
+            again = flow.run(server, target)
             assert again.code == 0, again.output
-            assert hash_files(place) == wanted
+            assert hash_files(target) == wanted
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("flow", NAMES, indirect=True)
-def test_a_file_that_may_not_grow(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
+def test_file_size_limit(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
     whole = flow.run(server, tmp_path / "whole")
     assert whole.code == 0, whole.output
     wanted = hash_files(tmp_path / "whole")
     for number, share in enumerate((0.001, 0.1, 0.5, 0.99)):
-        limit = Interruption(kind=LIMIT, at=max(SAID, int(whole.largest_file_bytes * share)))
-        refused(flow.run(server, tmp_path / f"{number:05d}", limit), "File too large", "cannot be written")
+        limit = Interruption(kind=LIMIT, at=max(MIN_LIMIT_BYTES, int(whole.largest_file_bytes * share)))
+        assert_refused(flow.run(server, tmp_path / f"{number:05d}", limit), "File too large", "cannot be written")
         again = flow.run(server, tmp_path / f"{number:05d}")
         assert again.code == 0, again.output
         assert hash_files(tmp_path / f"{number:05d}") == wanted
@@ -143,24 +145,24 @@ def test_a_file_that_may_not_grow(server: ForkServer, flow: Flow, tmp_path: Path
 @pytest.mark.slow
 @can_mount
 @pytest.mark.parametrize("flow", NAMES, indirect=True)
-def test_a_folder_that_may_not_be_written_to(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
-    """From the beginning, half-way, and when all is done."""
+def test_read_only_folder(server: ForkServer, flow: Flow, tmp_path: Path) -> None:
+    """Before the start, half-way, and after the end."""
     whole = flow.run(server, tmp_path / "whole")
     assert whole.code == 0, whole.output
     wanted = hash_files(tmp_path / "whole")
-    place = tmp_path / "disk0"
-    with small_disk(place, 200_000_000):
+    target = tmp_path / "disk0"
+    with small_disk(target, 200_000_000):
         for interruption in (None, Interruption(kind="write", at=whole.num_writes // 2)):
             if interruption is not None:
-                assert flow.run(server, place, interruption).killed
-            before = hash_files(place)
-            assert mounted("-o", "remount,ro", str(place))
-            refused(flow.run(server, place), "Read-only file system")
-            assert hash_files(place) == before
-            assert mounted("-o", "remount,rw", str(place))
-        assert flow.run(server, place).code == 0
-        assert hash_files(place) == wanted
-        assert mounted("-o", "remount,ro", str(place))
-        done = flow.run(server, place)
+                assert flow.run(server, target, interruption).killed
+            before = hash_files(target)
+            assert mount("-o", "remount,ro", str(target))
+            assert_refused(flow.run(server, target), "Read-only file system")
+            assert hash_files(target) == before
+            assert mount("-o", "remount,rw", str(target))
+        assert flow.run(server, target).code == 0
+        assert hash_files(target) == wanted
+        assert mount("-o", "remount,ro", str(target))
+        done = flow.run(server, target)
         assert "Traceback" not in done.output, done.output
-        assert hash_files(place) == wanted
+        assert hash_files(target) == wanted

@@ -1,4 +1,4 @@
-"""Every example runs, at a small size, and leaves what its docstring says."""
+"""Run every example at a small size; it writes what its docstring says."""
 
 import ast
 import importlib.util
@@ -16,8 +16,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
 
 
-def example(name: str) -> ModuleType:
-    """The script as a module; it does nothing until its `main` is called."""
+def load_example(name: str) -> ModuleType:
+    """Load the script as a module; it does nothing until its `main` is called."""
     spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -33,7 +33,7 @@ def _one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
-def test_an_example_explains_itself(path: Path) -> None:
+def test_example_has_docstrings_and_annotations(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert f"python examples/{path.name} " in (ast.get_docstring(tree) or "")
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -42,19 +42,19 @@ def test_an_example_explains_itself(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 220
 
 
-def test_the_list_of_examples_is_complete() -> None:
+def test_list_of_examples_is_complete() -> None:
     listed = re.findall(r"\]\((\w+\.py)\)", (EXAMPLES / "README.md").read_text())
     assert sorted(listed) == [path.name for path in SCRIPTS]
 
 
 def test_eight_products(tmp_path: Path) -> None:
-    example("eight_products").main(tmp_path / "eight.jpg")
+    load_example("eight_products").main(tmp_path / "eight.jpg")
     with Image.open(tmp_path / "eight.jpg") as sheet:
         assert sheet.size == (4 * 336, 2 * (336 + 58))
 
 
-def test_a_pipeline_is_tested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    example("test_a_pipeline").main(tmp_path, num_products=120, image_size=32)
+def test_pipeline_example(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_example("test_a_pipeline").main(tmp_path, num_products=120, image_size=32)
     shown = capsys.readouterr().out
     found = pd.read_csv(tmp_path / "found.csv", dtype=str)
     truth = pd.read_parquet(tmp_path / "faulty" / "extra" / "faults.parquet")
@@ -67,13 +67,13 @@ def test_a_pipeline_is_tested(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         assert (right["kind"] == kind).sum() == (truth["kind"] == kind).sum(), kind
 
 
-def test_the_checks_of_the_pipeline_see_nothing_but_what_a_shop_delivers() -> None:
-    columns = set(example("test_a_pipeline").COLUMNS)
+def test_pipeline_checks_read_only_shop_columns() -> None:
+    columns = set(load_example("test_a_pipeline").COLUMNS)
     assert not columns & {"family", "split", "source", "inferable", "attributes"}
 
 
-def test_training_is_load_tested(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    example("load_test_training").main(tmp_path, loaders=(0,), num_steps=2, batch_size=4)
+def test_load_test_training(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_example("load_test_training").main(tmp_path, loaders=(0,), num_steps=2, batch_size=4)
     figures = json.loads((tmp_path / "throughput-0-loaders.json").read_text())
     assert figures["num_steps"] == 2
     assert figures["samples_per_second"] > 0
@@ -81,8 +81,8 @@ def test_training_is_load_tested(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert re.search(r"0 loaders: +[\d.]+ samples/s, +\d+% of the time waiting for data", capsys.readouterr().out)
 
 
-def test_fine_tunes_are_compared(short_answers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    example("compare_fine_tunes").main(tmp_path, num_real=60, num_synthetic=30, num_steps=2, limit=3)
+def test_compare_fine_tunes(short_answers: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_example("compare_fine_tunes").main(tmp_path, num_real=60, num_synthetic=30, num_steps=2, limit=3)
     shown = capsys.readouterr().out
     assert "synthetic-only -> mixed" in shown
     mixed = json.loads((tmp_path / "models" / "mixed" / "run.json").read_text())
@@ -92,15 +92,15 @@ def test_fine_tunes_are_compared(short_answers: None, tmp_path: Path, capsys: py
     assert (tmp_path / "comparison" / "report.html").is_file()
 
 
-def test_a_twin_is_private_and_near(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    example("privacy_safe_twin").main(tmp_path, num_real=3000, num_twin=1500)
+def test_privacy_safe_twin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    load_example("privacy_safe_twin").main(tmp_path, num_real=3000, num_twin=1500)
     shown = capsys.readouterr().out
     spent = [float(cost) for cost in re.findall(r"^  (?!total).*epsilon ([\d.]+)", shown, re.MULTILINE)]
     assert len(spent) > 5
     assert sum(spent) == pytest.approx(1.0, abs=0.01)
-    away = re.search(r"total variation of category shares: ([\d.]+)%", shown)
-    assert away is not None
-    assert float(away[1]) < 25
+    distance = re.search(r"total variation of category shares: ([\d.]+)%", shown)
+    assert distance is not None
+    assert float(distance[1]) < 25
     real = set(pd.read_parquet(tmp_path / "real" / "data", columns=["product_code"])["product_code"])
     twin = set(pd.read_parquet(tmp_path / "twin" / "data", columns=["product_code"])["product_code"])
     assert real

@@ -29,7 +29,7 @@ from toile.cli import main
 
 PRESETS = Path(__file__).parents[2] / "schemas" / "presets"
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))
-"""Mutants of each target; more by hand: FUZZ_ROUNDS=20000 pytest tests/project/test_fuzz.py."""
+"""Mutants per target. For more: FUZZ_ROUNDS=20000 pytest tests/project/test_fuzz.py."""
 SLOW = {"catalog-spec": 3, "json-spec": 3, "parquet": 2, "shard": 2, "image": 2, "thumbnail": 2}
 """Targets that get fewer rounds."""
 
@@ -75,10 +75,10 @@ def examples(target: str) -> tuple[bytes, ...]:
     if target == "json-spec":
         return (json.dumps(read_document(PRESETS / "demo.yaml")).encode(),)
     if target in {"csv", "tsv"}:
-        mark = "," if target == "csv" else "\t"
+        separator = "," if target == "csv" else "\t"
         return (
             "\n".join(
-                mark.join(str(cell) for cell in line) for line in [list(table[0]), *map(dict.values, table)]
+                separator.join(str(cell) for cell in line) for line in [list(table[0]), *map(dict.values, table)]
             ).encode(),
         )
     if target == "jsonl":
@@ -101,11 +101,11 @@ def examples(target: str) -> tuple[bytes, ...]:
 
 @pytest.mark.parametrize("target", sorted(TARGETS))
 def test_mutants_of_valid_inputs_are_accepted_or_refused(target: str) -> None:
-    draw = random.Random(target)
+    rng = random.Random(target)
     for content in examples(target):
         accepts(target, content)
         for _ in range(ROUNDS // SLOW.get(target, 1) // len(examples(target)) + 1):
-            accepts(target, mutate(content, draw))
+            accepts(target, mutate(content, rng))
 
 
 @pytest.mark.parametrize("target", sorted(set(TARGETS) - {"predictions"}))
@@ -118,8 +118,8 @@ def test_every_pillow_error_is_a_broken_image() -> None:
     two = _two_frames()
     assert make_thumbnail(two[: two.rindex(b"!\xf9") + 1], 16).facts.startswith("broken image")
     tiff = bytearray(_encoded("TIFF"))
-    place = tiff.index(struct.pack("<HH", 0x111, 4))
-    tiff[place + 2] = 5
+    position = tiff.index(struct.pack("<HH", 0x111, 4))
+    tiff[position + 2] = 5
     assert make_thumbnail(bytes(tiff), 16).jpeg is None
     assert not accepts("image", bytes(tiff))
 
@@ -149,9 +149,9 @@ def test_faults_with_columns_of_other_names_or_types_are_refused() -> None:
 
 @pytest.mark.parametrize("number", range(6))
 def test_broken_spec_or_table_is_a_one_line_error(tmp_path: Path, number: int) -> None:
-    draw = random.Random(number)
-    (tmp_path / "spec.yaml").write_bytes(mutate(examples("catalog-spec")[0], draw))
-    (tmp_path / "table.csv").write_bytes(mutate(examples("csv")[0], draw))
+    rng = random.Random(number)
+    (tmp_path / "spec.yaml").write_bytes(mutate(examples("catalog-spec")[0], rng))
+    (tmp_path / "table.csv").write_bytes(mutate(examples("csv")[0], rng))
     for words in (
         ["generate", "spec.yaml", "--no-images", "--num-products", "5", "--out", "out"],
         ["check", "spec.yaml"],

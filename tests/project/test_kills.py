@@ -1,7 +1,7 @@
-"""Killed anywhere, started again: the same files as from a run that nobody disturbed, and none beside them.
+"""Kill commands at random points and start them again: the files equal those of an uninterrupted run, with no others.
 
-The moments come from a seed (`TOILE_KILL_SEED` sets another); a failure names it, and all moments of the chain of kills
-that led there.
+The points come from a seed (`TOILE_KILL_SEED` sets another). A failure names the seed and every kill of the chain that
+led to it.
 """
 
 import json
@@ -31,14 +31,14 @@ from tests.helpers.flows import (
 )
 from tests.helpers.killing import ForkServer, Interruption, ProcessResult, start_fork_server
 
-pytestmark = pytest.mark.timeout(1800)  # dozens of commands in a test, on a machine with other work
+pytestmark = pytest.mark.timeout(1800)  # dozens of commands per test, on a busy machine
 SEED = int(os.environ.get("TOILE_KILL_SEED", "20261121"))
 LONGEST_CHAIN = 4
-"""Kills of one folder before it may finish."""
+"""Kills of one run before it may finish."""
 
 
-def drawn_moment(dice: random.Random, whole: ProcessResult, kinds: Sequence[str]) -> Interruption:
-    """Any event, any second, any number of bytes with small ones as likely as large ones."""
+def sample_interruption(dice: random.Random, whole: ProcessResult, kinds: Sequence[str]) -> Interruption:
+    """Sample an event, a second, or a number of bytes: uniform, except that bytes are log-uniform from 64 up."""
     kind = dice.choice(kinds)
     if kind == "write":
         return Interruption(kind=kind, at=dice.randint(1, whole.num_writes))
@@ -47,13 +47,12 @@ def drawn_moment(dice: random.Random, whole: ProcessResult, kinds: Sequence[str]
     return Interruption(kind=kind, at=int(64 * (whole.largest_file_bytes / 64) ** dice.random()))
 
 
-def killed_often(server: ForkServer, flow: Flow, folder: Path, *, num_kills: int, seed: str) -> list[str]:
-    """Kill and start again until there were `num_kills` kills; returns what they were, asserts what is left.
+def kill_repeatedly(server: ForkServer, flow: Flow, folder: Path, *, num_kills: int, seed: str) -> list[str]:
+    """Kill and restart a command until there were `num_kills` kills; return a description of each.
 
-    Every chain of kills is followed by a run that may finish, and that one leaves what an undisturbed one leaves.
+    A run that may finish follows every chain of kills. Its files must equal those of an uninterrupted run.
     """
     dice = random.Random(f"{SEED} {seed}")
-
     whole = flow.run(server, folder / "whole")
     assert whole.code == 0, whole.output
     wanted = hash_files(folder / "whole")
@@ -63,7 +62,7 @@ def killed_often(server: ForkServer, flow: Flow, folder: Path, *, num_kills: int
     while len(kills) < num_kills or chain:
         interruption = None
         if len(kills) < num_kills and len(chain) < LONGEST_CHAIN:
-            interruption = drawn_moment(dice, whole, flow.kinds)
+            interruption = sample_interruption(dice, whole, flow.kinds)
         ended = flow.run(server, folder / f"{number:05d}", interruption)
         if ended.killed:
             assert interruption is not None
@@ -79,8 +78,8 @@ def killed_often(server: ForkServer, flow: Flow, folder: Path, *, num_kills: int
     return kills
 
 
-def killed_at_its_end(server: ForkServer, flow: Flow, folder: Path, num_last: int) -> None:
-    """Kill a run of its own at each of the last changes, when the work is done and output to be."""
+def kill_near_end(server: ForkServer, flow: Flow, folder: Path, num_last: int) -> None:
+    """Kill one run at each of the last `num_last` changes, when temporary files are removed; then restart it."""
     whole = flow.run(server, folder / "whole")
     wanted = hash_files(folder / "whole")
     for number in range(num_last):
@@ -93,7 +92,7 @@ def killed_at_its_end(server: ForkServer, flow: Flow, folder: Path, num_last: in
 
 
 def _check_unfinished(killed: Path, whole: Path) -> None:
-    """A folder that says it is finished holds everything."""
+    """Check that a folder marked as finished has every file."""
     for name in (MANIFEST, "run.json", "result.json"):
         path = killed / name
         if path.is_file() and (name == "result.json" or json.loads(path.read_text())["finished"]):
@@ -103,54 +102,54 @@ def _check_unfinished(killed: Path, whole: Path) -> None:
 
 @pytest.fixture(scope="module")
 def light() -> Iterator[ForkServer]:
-    """For commands that need no torch."""
+    """A fork server for commands that need no torch."""
     with start_fork_server("generator.catalog.shards", "generator.ingest.fetch", "jsonschema", "pandas") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def heavy() -> Iterator[ForkServer]:
-    """For commands that have a model."""
+    """A fork server for commands that load a model."""
     with start_fork_server("finetune.train", "evaluation.run", "jsonschema", "pandas", "peft") as server:
         yield server
 
 
-def test_generating_killed_at_six_moments(light: ForkServer, tmp_path: Path) -> None:
-    assert len(killed_often(light, GENERATE_FLOWS["scenarios"], tmp_path, num_kills=6, seed="default")) == 6
+def test_generate_killed_six_times(light: ForkServer, tmp_path: Path) -> None:
+    assert len(kill_repeatedly(light, GENERATE_FLOWS["scenarios"], tmp_path, num_kills=6, seed="default")) == 6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "num_kills"), [("pictures", 8), ("rows", 8), ("scenarios", 8), ("faulty pictures", 4), ("two workers", 4)]
+    ("name", "num_kills"), [("images", 8), ("rows", 8), ("scenarios", 8), ("faulty images", 4), ("two workers", 4)]
 )
-def test_generating_killed(light: ForkServer, tmp_path: Path, name: str, num_kills: int) -> None:
-    assert len(killed_often(light, GENERATE_FLOWS[name], tmp_path, num_kills=num_kills, seed=name)) == num_kills
+def test_generate_killed(light: ForkServer, tmp_path: Path, name: str, num_kills: int) -> None:
+    assert len(kill_repeatedly(light, GENERATE_FLOWS[name], tmp_path, num_kills=num_kills, seed=name)) == num_kills
 
 
 @pytest.mark.slow
-def test_fetching_killed(light: ForkServer, tmp_path: Path) -> None:
+def test_fetch_killed(light: ForkServer, tmp_path: Path) -> None:
     server = ImageServer(delay_s=0.005)
     with served(server):
         dbq_table(120, server.url).to_parquet(tmp_path / "table.parquet", index=False)
         flow = fetch_flow(tmp_path / "table.parquet")
-        assert len(killed_often(light, flow, tmp_path, num_kills=12, seed="fetch")) == 12
+        assert len(kill_repeatedly(light, flow, tmp_path, num_kills=12, seed="fetch")) == 12
 
 
 @pytest.mark.slow
-def test_importing_killed(light: ForkServer, tmp_path: Path) -> None:
+def test_import_killed(light: ForkServer, tmp_path: Path) -> None:
     flow = import_flow(write_table_with_images(tmp_path))
-    assert len(killed_often(light, flow, tmp_path, num_kills=8, seed="import")) == 8
+    assert len(kill_repeatedly(light, flow, tmp_path, num_kills=8, seed="import")) == 8
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "sql", "webdataset", "imagefolder"])
-def test_converting_killed(light: ForkServer, tmp_path: Path, catalog: Path, form: str) -> None:
-    assert len(killed_often(light, convert_flow(catalog, form), tmp_path, num_kills=4, seed=form)) == 4
+def test_convert_killed(light: ForkServer, tmp_path: Path, catalog: Path, form: str) -> None:
+    assert len(kill_repeatedly(light, convert_flow(catalog, form), tmp_path, num_kills=4, seed=form)) == 4
 
 
 @pytest.mark.slow
-def test_fitting_killed(light: ForkServer, tmp_path: Path, catalog: Path) -> None:
-    assert len(killed_often(light, fit_flow(catalog), tmp_path, num_kills=3, seed="fit")) == 3
+def test_fit_killed(light: ForkServer, tmp_path: Path, catalog: Path) -> None:
+    assert len(kill_repeatedly(light, fit_flow(catalog), tmp_path, num_kills=3, seed="fit")) == 3
 
 
 @pytest.mark.slow
@@ -162,9 +161,9 @@ def test_fitting_killed(light: ForkServer, tmp_path: Path, catalog: Path) -> Non
         ("lora", {"method": "lora", "lora": {"rank": 2, "dropout": 0.5}}),
     ],
 )
-def test_training_killed(heavy: ForkServer, tmp_path: Path, catalog: Path, name: str, changes: dict[str, Any]) -> None:
+def test_train_killed(heavy: ForkServer, tmp_path: Path, catalog: Path, name: str, changes: dict[str, Any]) -> None:
     flow = train_flow(write_run_file(tmp_path, catalog, **changes))
-    assert len(killed_often(heavy, flow, tmp_path, num_kills=6, seed=name)) == 6
+    assert len(kill_repeatedly(heavy, flow, tmp_path, num_kills=6, seed=name)) == 6
 
 
 @pytest.mark.slow
@@ -175,16 +174,16 @@ def test_training_killed(heavy: ForkServer, tmp_path: Path, catalog: Path, name:
         ("chosen prompt", 4, ("--protocol", "generate", "--protocol", "rank", "--choose-prompt", "--control", "none")),
     ],
 )
-def test_evaluating_killed(
+def test_evaluate_killed(
     heavy: ForkServer, tmp_path: Path, catalog: Path, name: str, num_kills: int, more: tuple[str, ...]
 ) -> None:
     flow = evaluate_flow(catalog, *more)
-    assert len(killed_often(heavy, flow, tmp_path, num_kills=num_kills, seed=name)) == num_kills
+    assert len(kill_repeatedly(heavy, flow, tmp_path, num_kills=num_kills, seed=name)) == num_kills
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["generate", "import", "fetch", "imagefolder"])
-def test_killed_while_tidying_up(light: ForkServer, tmp_path: Path, catalog: Path, name: str) -> None:
+def test_killed_during_cleanup(light: ForkServer, tmp_path: Path, catalog: Path, name: str) -> None:
     server = ImageServer()
     with served(server):
         dbq_table(45, server.url).to_parquet(tmp_path / "table.parquet", index=False)
@@ -194,15 +193,15 @@ def test_killed_while_tidying_up(light: ForkServer, tmp_path: Path, catalog: Pat
             "fetch": fetch_flow(tmp_path / "table.parquet"),
             "imagefolder": convert_flow(catalog, "imagefolder"),
         }[name]
-        killed_at_its_end(light, flow, tmp_path, 16)
+        kill_near_end(light, flow, tmp_path, 16)
 
 
 @pytest.mark.slow
-def test_training_killed_while_tidying_up(heavy: ForkServer, tmp_path: Path, catalog: Path) -> None:
+def test_train_killed_during_cleanup(heavy: ForkServer, tmp_path: Path, catalog: Path) -> None:
     flow = train_flow(write_run_file(tmp_path, catalog, max_steps=2, checkpoint_every=1))
-    killed_at_its_end(heavy, flow, tmp_path, 8)
+    kill_near_end(heavy, flow, tmp_path, 8)
 
 
 @pytest.mark.slow
-def test_evaluating_killed_while_tidying_up(heavy: ForkServer, tmp_path: Path, catalog: Path) -> None:
-    killed_at_its_end(heavy, evaluate_flow(catalog, "--no-noise-check", "--control", "none"), tmp_path, 6)
+def test_evaluate_killed_during_cleanup(heavy: ForkServer, tmp_path: Path, catalog: Path) -> None:
+    kill_near_end(heavy, evaluate_flow(catalog, "--no-noise-check", "--control", "none"), tmp_path, 6)

@@ -147,7 +147,7 @@ def test_a_title_is_never_empty(kind: str) -> None:
     state = form.start
     for token in PROCESSORS[kind].encode_plain("Product: "):
         state = form.advance(state, token)
-    assert (state.stage, state.title_begun) == ("title", 1)
+    assert (state.stage, state.title_phase) == ("title", 1)
     pieces = {PIECES[kind][token] for token in form.allowed(state, 5)}
     assert b"e" in pieces
     assert not [piece for piece in pieces if piece[:1] in (b",", b" ", b"\n", b"\t")]

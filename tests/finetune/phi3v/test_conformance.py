@@ -1,7 +1,7 @@
 """Agreement with the published code on every clone: golden numbers of a small model, in golden/phi3v/published.
 
 Both published forms are there: Phi-3.5-vision, and Phi-3-vision with its older layout of images and its own settings.
-How the numbers were made, and which faults of the published code they leave out, is told in golden/phi3v/README.md.
+How the numbers were made, and which faults of the published code they exclude: golden/phi3v/README.md.
 """
 
 import json

@@ -11,7 +11,7 @@ from finetune.phi3v.init_weights import init_weights
 from finetune.phi3v.tiny import GARMENTS, SPECIAL_TOKENS, TINY_TOKENIZER, build_tokenizer, tiny_config, tiny_processor
 from tests.finetune.phi3v.test_processing import PROMPT
 from tests.finetune.phi3v.test_tiling import make_image
-from tests.golden.phi3v.make import ANSWER, GOLDEN, tiny_numbers
+from tests.golden.phi3v.make import ANSWER, GOLDEN, compute_numbers
 
 
 def test_committed_tokenizer_is_current() -> None:
@@ -59,7 +59,7 @@ def test_init_weights_depend_only_on_seed() -> None:
 
 def test_tiny_golden_numbers() -> None:
     """After an intended change: python -m tests.golden.phi3v.make"""
-    golden, found = json.loads(GOLDEN.read_text(encoding="utf-8")), tiny_numbers()
+    golden, found = json.loads(GOLDEN.read_text(encoding="utf-8")), compute_numbers()
     assert found.keys() == golden.keys()
     assert found["input_ids"] == golden["input_ids"]
     assert found["generated_ids"] == golden["generated_ids"]

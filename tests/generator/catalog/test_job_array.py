@@ -1,4 +1,4 @@
-"""Tasks of a job array: any order, any number at a time, killed or repeated, and the folder is that of one run."""
+"""Tasks of a job array, in any order, in parallel, killed or repeated: the folder equals that of one run."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ GENERATE = ("generate", "demo", "--num-products", "110", "--seed", "3", "--no-im
 
 
 def content(folder: Path) -> dict[str, str]:
-    """Everything in a folder by name -> sha256; of the manifest without the time it took."""
+    """Return name -> sha256 of every file in a folder; of the manifest without the elapsed time."""
     found = {}
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         data = path.read_bytes()
@@ -41,13 +41,13 @@ def content(folder: Path) -> dict[str, str]:
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards so small that a few products make several (in this process only)."""
+    """Use shards so small that a few products fill several (in this process only)."""
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", SMALL_SHARDS)
 
 
 @pytest.fixture
 def wanted(demo_document: dict[str, Any]) -> GenerateInputs:
-    """110 rows: three small shards."""
+    """Return inputs of 110 rows: three small shards."""
     return GenerateInputs(spec_document=demo_document, seed=3, start=0, num_products=110, image_size=None)
 
 
@@ -110,9 +110,7 @@ def test_many_tasks_in_threads_finish_once(tmp_path: Path, wanted: GenerateInput
     assert content(tmp_path / "tasks") == content(tmp_path / "plain")
 
 
-def test_copies_lie_in_shards_of_their_own_that_a_task_may_write(
-    tmp_path: Path, spec_document: dict[str, Any], small_shards: None
-) -> None:
+def test_task_may_write_shards_of_duplicates(tmp_path: Path, spec_document: dict[str, Any], small_shards: None) -> None:
     spec_document["scenarios"] = {"duplicate": 0.2, "missing": 0.1}
     wanted = GenerateInputs(spec_document=spec_document, seed=3, start=0, num_products=110, image_size=None)
     assert (wanted.num_product_shards, wanted.num_shards) == (3, 4)
@@ -125,29 +123,29 @@ def test_copies_lie_in_shards_of_their_own_that_a_task_may_write(
     assert not verify(tmp_path / "tasks").findings
 
 
-def test_a_plain_run_continues_the_shards_of_tasks(
+def test_plain_run_continues_shards_of_tasks(
     tmp_path: Path, wanted: GenerateInputs, small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_shards(wanted, tmp_path / "plain")
     some(wanted, tmp_path / "tasks", "1:2")
-    drawn: list[int] = []
+    written: list[int] = []
     real = generator.catalog.shards.write_shard
 
     def noted(inputs: GenerateInputs, shard: int, out: Folder) -> int:
-        drawn.append(shard)
+        written.append(shard)
         return real(inputs, shard, out)
 
     monkeypatch.setattr(generator.catalog.shards, "write_shard", noted)
     write_shards(wanted, tmp_path / "tasks")
-    assert drawn == [0, 2]
+    assert written == [0, 2]
     assert content(tmp_path / "tasks") == content(tmp_path / "plain")
     assert some(wanted, tmp_path / "tasks", "0:1").written == ()
 
 
-def test_a_task_that_is_still_at_work_finishes_what_another_has_made_complete(
+def test_running_task_finishes_folder_completed_by_another(
     tmp_path: Path, wanted: GenerateInputs, small_shards: None
 ) -> None:
-    """Finishing removes the receipts, which the one at work would miss."""
+    """Finishing removes the shard markers that the running task needs."""
     inner: list[Part] = []
 
     def between(_: int) -> None:
@@ -162,7 +160,7 @@ def test_a_task_that_is_still_at_work_finishes_what_another_has_made_complete(
     assert content(tmp_path / "out") == content(tmp_path / "plain")
 
 
-def test_repeating_a_task_writes_nothing(tmp_path: Path, wanted: GenerateInputs, small_shards: None) -> None:
+def test_repeated_task_writes_nothing(tmp_path: Path, wanted: GenerateInputs, small_shards: None) -> None:
     some(wanted, tmp_path / "out", "0:2")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.parquet")}
     again = some(wanted, tmp_path / "out", "0:2")
@@ -171,7 +169,7 @@ def test_repeating_a_task_writes_nothing(tmp_path: Path, wanted: GenerateInputs,
     assert some(wanted, tmp_path / "out", "0:").written == (2,)
 
 
-def test_what_a_kill_left_half_written_goes_at_the_end(
+def test_partial_files_of_a_killed_task_are_removed_at_the_end(
     tmp_path: Path, wanted: GenerateInputs, small_shards: None
 ) -> None:
     some(wanted, tmp_path / "out", "0:2")
@@ -183,7 +181,7 @@ def test_what_a_kill_left_half_written_goes_at_the_end(
     assert (tmp_path / "out" / "data" / "mine.part").exists()
 
 
-def test_other_inputs_and_other_versions_are_refused_and_nothing_goes(
+def test_other_inputs_and_versions_are_refused_and_nothing_is_removed(
     tmp_path: Path, wanted: GenerateInputs, small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some(wanted, tmp_path / "out", "0:2")
@@ -223,7 +221,7 @@ def said(*line: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_the_command_tells_what_it_wrote_and_what_is_missing(tmp_path: Path, small_shards: None) -> None:
+def test_command_prints_written_and_missing_shards(tmp_path: Path, small_shards: None) -> None:
     line = (*GENERATE, "--out", str(tmp_path / "out"), "--shards")
     assert said(*line, "1:3") == (
         0,
@@ -242,16 +240,16 @@ def test_the_command_tells_what_it_wrote_and_what_is_missing(tmp_path: Path, sma
     assert "--force with --shards" in text
 
 
-def test_a_killed_worker_costs_a_shard_and_no_byte(
+def test_killed_worker_changes_no_byte(
     tmp_path: Path, wanted: GenerateInputs, small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """kill -9 for one of two processes in the middle: the run ends, with every shard once and the same bytes."""
+    """Kill one of two processes with -9 during the run: it finishes with every shard once and the same bytes."""
     write_shards(wanted, tmp_path / "plain")
     monkeypatch.setattr(generator.catalog.shards, "write_shard", slow_shard)
-    killed, drawn = list[int](), list[int]()
+    killed, written = list[int](), list[int]()
 
     def kill_one(num_products: int) -> None:
-        drawn.append(num_products)
+        written.append(num_products)
         if not killed:
             victim = multiprocessing.active_children()[0]
             killed.append(victim.pid or 0)
@@ -259,14 +257,12 @@ def test_a_killed_worker_costs_a_shard_and_no_byte(
 
     write_shards(wanted, tmp_path / "killed", num_workers=2, progress=kill_one)
     assert killed
-    assert sorted(drawn) == [10, 50, 50]
+    assert sorted(written) == [10, 50, 50]
     assert content(tmp_path / "killed") == content(tmp_path / "plain")
 
 
-def test_two_that_write_the_same_file_at_the_same_time_leave_it_whole(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second begins and ends while the first is writing, as a task and its repetition on another machine may."""
+def test_two_concurrent_writers_leave_a_complete_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second starts and ends while the first is writing, like a repeated task on another machine."""
     out, real, nested = resolve_folder(tmp_path), os.fsync, list[int]()
 
     def sync(descriptor: int) -> None:

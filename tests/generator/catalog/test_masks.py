@@ -1,4 +1,4 @@
-"""Masks beside the pictures: they fit them, survive the disk, and change nothing else."""
+"""Masks of images: they match the images, are read back unchanged, and change nothing else."""
 
 import dataclasses
 import io
@@ -43,27 +43,27 @@ def files(folder: Path) -> list[Path]:
     return sorted((folder / "extra").glob("masks-*.parquet"))
 
 
-def test_every_product_has_a_mask_that_fits_its_picture(masked: Path) -> None:
+def test_every_product_has_a_mask_that_fits_its_image(masked: Path) -> None:
     rows = products(masked)
     masks = [mask for path in files(masked) for mask in read_masks(path)]
     assert {mask.product_code for mask in masks} == set(rows)
     for mask in masks:
         image = rows[mask.product_code].image
         assert image is not None
-        picture = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), np.float32)
-        assert mask.mask.shape == mask.part_ids.shape == picture.shape[:2]
+        photo = np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), np.float32)
+        assert mask.mask.shape == mask.part_ids.shape == photo.shape[:2]
         inside = mask.part_ids > 0
         assert (inside == (mask.mask > 127)).all()
         assert mask.names == PARTS
         x0, y0, x1, y1 = mask.box
         ys, xs = np.nonzero(inside)
         assert (x0, y0, x1, y1) == (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
-        paper = np.median(picture[mask.mask == 0], axis=0)
-        away = np.abs(picture - paper).mean(axis=2)
-        assert away[inside].mean() > 1.5 * away[mask.mask == 0].mean(), mask.product_code
+        background = np.median(photo[mask.mask == 0], axis=0)
+        distance = np.abs(photo - background).mean(axis=2)
+        assert distance[inside].mean() > 1.5 * distance[mask.mask == 0].mean(), mask.product_code
 
 
-def test_masks_change_no_row_and_no_picture(masked: Path, inputs: GenerateInputs, tmp_path: Path) -> None:
+def test_masks_change_no_row_and_no_image(masked: Path, inputs: GenerateInputs, tmp_path: Path) -> None:
     plain = dataclasses.replace(inputs, masks=False)
     write_shards(plain, tmp_path / "plain")
     assert products(tmp_path / "plain") == products(masked)
@@ -72,7 +72,7 @@ def test_masks_change_no_row_and_no_picture(masked: Path, inputs: GenerateInputs
     assert document["extra"] == []
 
 
-def test_the_manifest_lists_them_and_verify_reads_them(masked: Path, tmp_path: Path) -> None:
+def test_manifest_lists_masks_and_verify_reads_them(masked: Path, tmp_path: Path) -> None:
     document = json.loads((masked / "manifest.json").read_text())
     assert [entry["path"] for entry in document["extra"]] == [
         path.relative_to(masked).as_posix() for path in files(masked)
@@ -89,39 +89,37 @@ def test_the_manifest_lists_them_and_verify_reads_them(masked: Path, tmp_path: P
     assert "masks-00000" in result.output
 
 
-def test_a_lost_file_of_masks_is_written_again(masked: Path, inputs: GenerateInputs, tmp_path: Path) -> None:
+def test_missing_mask_file_is_written_again(masked: Path, inputs: GenerateInputs, tmp_path: Path) -> None:
     from generator.catalog.shards import write_shard
     from generator.catalog.storage import resolve_folder
 
-    begun = resolve_folder(tmp_path / "begun")
+    unfinished = resolve_folder(tmp_path / "unfinished")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("generator.catalog.shards.finalize", lambda *a: pytest.fail("stopped here"))
         with pytest.raises(pytest.fail.Exception):
-            write_shards(inputs, begun)
-    path = files(tmp_path / "begun")[0]
+            write_shards(inputs, unfinished)
+    path = files(tmp_path / "unfinished")[0]
     whole = path.read_bytes()
     path.unlink()
-    write_shards(inputs, begun)
+    write_shards(inputs, unfinished)
     assert path.read_bytes() == whole == files(masked)[0].read_bytes()
-    assert write_shard(inputs, 0, begun) == 0
+    assert write_shard(inputs, 0, unfinished) == 0
 
 
-def test_scenarios_and_masks_do_not_go_together(inputs: GenerateInputs, tmp_path: Path) -> None:
+def test_masks_with_scenarios_are_refused(inputs: GenerateInputs, tmp_path: Path) -> None:
     faulty = dataclasses.replace(inputs, spec_document={**inputs.spec_document, "scenarios": {"missing-title": 0.1}})
     with pytest.raises(ToileError, match="--masks"):
         write_shards(faulty, tmp_path / "out")
 
 
 @pytest.mark.parametrize("options", [["--masks"], ["--photo", "snapshot"]])
-def test_without_pictures_there_is_nothing_to_mask_or_photograph(tmp_path: Path, options: list[str]) -> None:
+def test_masks_and_photo_need_images(tmp_path: Path, options: list[str]) -> None:
     result = CliRunner().invoke(main, ["generate", "demo", "--no-images", "--out", str(tmp_path / "x"), *options])
     assert result.exit_code == 2
     assert "renders nothing" in result.output
 
 
-def test_snapshots_have_other_pictures_and_their_own_masks(
-    masked: Path, inputs: GenerateInputs, tmp_path: Path
-) -> None:
+def test_snapshots_have_other_images_and_masks(masked: Path, inputs: GenerateInputs, tmp_path: Path) -> None:
     snapshots = dataclasses.replace(inputs, photo="snapshot", num_products=12)
     write_shards(snapshots, tmp_path / "snapshots")
     rows, studio = products(tmp_path / "snapshots"), products(masked)
@@ -133,7 +131,7 @@ def test_snapshots_have_other_pictures_and_their_own_masks(
         assert set(np.unique(mask.part_ids)) <= set(range(len(PARTS)))
 
 
-def test_a_file_that_holds_no_masks_is_told(tmp_path: Path, masked: Path) -> None:
+def test_file_without_masks_is_an_error(tmp_path: Path, masked: Path) -> None:
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
     for path in (tmp_path / "x.parquet", next((masked / "data").iterdir())):
         with pytest.raises(ToileError, match="contains no masks"):

@@ -1,4 +1,4 @@
-"""A spec in the mix teaches what its generated folder teaches: same rows, same order, same pixels, same losses."""
+"""A spec as a training source equals its generated folder: same rows, same order, same pixels, same losses."""
 
 import dataclasses
 import json
@@ -23,16 +23,16 @@ from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
 from schemas.product import read
 from schemas.training import DrawSpec, MixSource, TrainingSpec
-from schemas.validation import presets
+from schemas.validation import list_presets
 from tests.conftest import PRESETS
 from toile.cli import main
 
 SAME_AS_CATALOG = DrawSpec(num_products=120, seed=3, image_size=64)
-"""What the fixture `catalog` was generated with."""
+"""Inputs of the fixture `catalog`."""
 
 
 def online(split: str = "train", data: Path = PRESETS / "demo.yaml", **changes: Any) -> SpecSource:
-    """The rows of a spec, by default those of the fixture `catalog`."""
+    """Return the rows of a spec, by default those of the fixture `catalog`."""
     source = find_source(data, split, dataclasses.replace(SAME_AS_CATALOG, **changes))
     assert isinstance(source, SpecSource)
     return source
@@ -182,7 +182,7 @@ def run_file(path: Path, **entry: Any) -> Path:
     return path
 
 
-def trained(run: Path, out: Path, *options: str) -> list[float]:
+def train(run: Path, out: Path, *options: str) -> list[float]:
     result = CliRunner().invoke(main, ["--quiet", "train", str(run), "--out", str(out), "--device", "cpu", *options])
     assert result.exit_code == 0, result.output
     return [json.loads(line)["loss"] for line in (out / "log.jsonl").read_text().splitlines()]
@@ -190,8 +190,8 @@ def trained(run: Path, out: Path, *options: str) -> list[float]:
 
 def test_training_from_spec_equals_training_from_folder(catalog: Path, tmp_path: Path) -> None:
     draw = dataclasses.asdict(SAME_AS_CATALOG)
-    from_folder = trained(run_file(tmp_path / "folder.json", data=str(catalog)), tmp_path / "folder")
-    from_spec = trained(run_file(tmp_path / "spec.json", data="demo", draw=draw), tmp_path / "spec", "--loaders", "1")
+    from_folder = train(run_file(tmp_path / "folder.json", data=str(catalog)), tmp_path / "folder")
+    from_spec = train(run_file(tmp_path / "spec.json", data="demo", draw=draw), tmp_path / "spec", "--loaders", "1")
     assert from_spec == from_folder
     folder, spec = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("folder", "spec"))
     assert spec["validation_loss"] == folder["validation_loss"]
@@ -209,8 +209,10 @@ def test_file_next_to_run_precedes_preset(tmp_path: Path) -> None:
     from finetune.train import load_run_spec
 
     run = run_file(tmp_path / "run.json", data="demo")
-    assert load_run_spec(run).mix[0].data == str(presets("catalog")["demo"])
-    assert load_run_spec(run, mix=[MixSource(data="sportswear")]).mix[0].data == str(presets("catalog")["sportswear"])
+    assert load_run_spec(run).mix[0].data == str(list_presets("catalog")["demo"])
+    assert load_run_spec(run, mix=[MixSource(data="sportswear")]).mix[0].data == str(
+        list_presets("catalog")["sportswear"]
+    )
     (tmp_path / "demo").mkdir()
     assert load_run_spec(run).mix[0].data == str(tmp_path / "demo")
 

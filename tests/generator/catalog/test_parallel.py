@@ -1,4 +1,4 @@
-"""Worker processes: every task once, killed ones again, a task that kills its worker is reported, no orphans."""
+"""Worker processes: tasks run once, killed ones again, a task that kills its worker is reported; no orphans."""
 
 import os
 import signal
@@ -23,13 +23,13 @@ def _process(_: int) -> int:
 
 
 def _noted(folder: Path, number: int) -> int:
-    """Leave a file for each attempt."""
+    """Write a file for each attempt."""
     (folder / f"{number}.{time.monotonic_ns()}").touch()
     return number
 
 
 def _killed_at_first(folder: Path, number: int) -> int:
-    """Task 3 takes its process along the first time."""
+    """Task 3 kills its process the first time."""
     started = sorted(folder.glob(f"{number}.*"))
     _noted(folder, number)
     if number == 3 and not started:
@@ -38,7 +38,7 @@ def _killed_at_first(folder: Path, number: int) -> int:
 
 
 def _killed_always(folder: Path, number: int) -> int:
-    """Task 3 always takes its process along."""
+    """Task 3 always kills its process."""
     _noted(folder, number)
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -47,7 +47,7 @@ def _killed_always(folder: Path, number: int) -> int:
 
 def _refused(number: int) -> int:
     if number == 2:
-        raise ToileError("there", "is wrong", "mend it")
+        raise ToileError("there", "is wrong", "fix it")
     return number
 
 
@@ -56,18 +56,18 @@ def test_every_task_is_done_once() -> None:
     assert list(run_in_processes(_square, [], 3)) == []
 
 
-def test_one_worker_or_one_task_needs_no_other_process() -> None:
+def test_one_worker_or_one_task_starts_no_process() -> None:
     assert set(run_in_processes(_process, [(1,), (2,)], 1)) == {os.getpid()}
     assert set(run_in_processes(_process, [(1,)], 8)) == {os.getpid()}
 
 
-def test_an_error_of_a_task_crosses_as_it_is() -> None:
+def test_error_of_a_task_is_raised_unchanged() -> None:
     with pytest.raises(ToileError, match="is wrong") as caught:
         list(run_in_processes(_refused, [(k,) for k in range(4)], 2))
-    assert (caught.value.where, caught.value.hint) == ("there", "mend it")
+    assert (caught.value.where, caught.value.hint) == ("there", "fix it")
 
 
-def test_what_a_killed_process_was_doing_is_done_again(tmp_path: Path) -> None:
+def test_task_of_a_killed_process_runs_again(tmp_path: Path) -> None:
     done = list(run_in_processes(_killed_at_first, [(tmp_path, k) for k in range(6)], 2))
     assert sorted(done) == list(range(6)), "each result once"
     started = [path.name.partition(".")[0] for path in tmp_path.iterdir()]
@@ -75,7 +75,7 @@ def test_what_a_killed_process_was_doing_is_done_again(tmp_path: Path) -> None:
     assert len(started) <= 6 + 2, "only the tasks that were running are started again"
 
 
-def test_a_task_that_always_kills_its_process_is_reported_and_no_other(tmp_path: Path) -> None:
+def test_only_the_task_that_kills_its_process_is_reported(tmp_path: Path) -> None:
     done: list[int] = []
     with pytest.raises(ToileError, match="ended without an answer") as caught:
         done.extend(run_in_processes(_killed_always, [(tmp_path, k) for k in range(6)], 2))
@@ -102,7 +102,7 @@ def _slow(folder: Path, number: int) -> int:
 
 
 def _until(wanted: Callable[[], bool], seconds: float = 60.0) -> bool:
-    """Whether it came true in time."""
+    """Return whether the condition became true in time."""
     deadline = time.monotonic() + seconds
     while not wanted():
         if time.monotonic() > deadline:
@@ -120,7 +120,7 @@ def _is_gone(pid: int) -> bool:
 
 
 def _workers_of_killed_parent(program: str, num_processes: int, folder: Path) -> list[int]:
-    """The processes that a program begins, each of which leaves its number, once the program is killed with -9."""
+    """Start a program, kill it with -9, and return the ids of the processes that it had started."""
     script, started = folder / "running.py", folder / "started"
     script.write_text(program)
     started.mkdir()
@@ -132,7 +132,7 @@ def _workers_of_killed_parent(program: str, num_processes: int, folder: Path) ->
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="looks for processes in /proc")
-def test_workers_end_with_the_process_that_began_them(tmp_path: Path) -> None:
-    """They would go on writing for a run that is no more, into a folder that another may hold by then."""
+def test_workers_end_with_their_parent_process(tmp_path: Path) -> None:
+    """Otherwise they would continue to write for a dead run, into a folder that another run may use."""
     started = _workers_of_killed_parent(RUNNING, 2, tmp_path)
     assert _until(lambda: all(map(_is_gone, started)), 20), started

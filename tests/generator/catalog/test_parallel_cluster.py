@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine: the same bytes as here, also when a node is killed in the middle."""
+"""A Ray cluster of two nodes on this machine writes the bytes of a local run, also when a node is killed."""
 
 import contextlib
 import dataclasses
@@ -31,18 +31,18 @@ from tests.helpers.slow_shards import SMALL_SHARDS
 ROOT = Path(__file__).parents[3]
 START_SECONDS = 60
 STARTS = 4
-"""A node of a busy machine may give up before its own helpers are there."""
+"""On a busy machine a node may exit before its helper processes have started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A node: `ray start --block` and all that it started are one session."""
+    """A node: `ray start --block` and its child processes, in one session."""
 
     process: subprocess.Popen[bytes]
     temporary: Path
 
     def processes(self) -> list[int]:
-        """All that belong to its session: Ray gives workers groups of their own."""
+        """Return all processes of the session; Ray gives workers their own process groups."""
         found = []
         for number in (int(path.name) for path in Path("/proc").iterdir() if path.name.isdigit()):
             with contextlib.suppress(ProcessLookupError):
@@ -51,7 +51,7 @@ class Node:
         return found
 
     def kill(self) -> None:
-        """kill -9 for the raylet, its workers and its helpers."""
+        """Kill the raylet, its workers and its helpers with -9."""
         for number in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
@@ -65,7 +65,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """Nodes of one core each, joined by a token of their own."""
+    """Nodes of one core each, with their own token."""
 
     folder: Path
     address: str
@@ -73,7 +73,7 @@ class Cluster:
     nodes: list[Node]
 
     def add(self, *options: str) -> Node:
-        """Start a node and wait until it has joined; once more where it gives up."""
+        """Start a node and wait until it has joined; retry if it exits."""
         ray = Path(sys.executable).with_name("ray")
         for attempt in range(STARTS):
             temporary = self.folder / f"{len(self.nodes)}-{attempt}"
@@ -95,7 +95,7 @@ class Cluster:
         raise AssertionError(f"no node started: {log.read_text()}")
 
     def toile(self, *arguments: str, cwd: Path) -> "subprocess.Popen[str]":
-        """A driver: `toile generate ... --cluster`, with small shards."""
+        """Start a driver: `toile generate ... --cluster`, with small shards."""
         command = [
             sys.executable,
             "-m",
@@ -113,9 +113,9 @@ class Cluster:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A head with one core; whatever was started is gone afterwards."""
+    """A head node with one core; all processes are stopped afterwards."""
     pytest.importorskip("ray")
-    folder = Path(tempfile.mkdtemp(prefix="tr-"))  # short: the names of sockets have a limit
+    folder = Path(tempfile.mkdtemp(prefix="tr-"))  # short: socket names have a limit
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -144,7 +144,7 @@ def second(cluster: Cluster) -> Iterator[Node]:
 
 @pytest.fixture
 def wanted(demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Callable[[int], GenerateInputs]:
-    """Inputs of what `Cluster.toile` draws, in shards as small."""
+    """Return a function for the inputs of `Cluster.toile`, with shards of the same size."""
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", SMALL_SHARDS)
 
     def inputs(num_products: int) -> GenerateInputs:
@@ -154,7 +154,7 @@ def wanted(demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 def until(condition: Callable[[], bool], running: "subprocess.Popen[str]") -> None:
-    """Wait until it is true of a driver that runs."""
+    """Wait until the condition is true while the driver runs."""
     deadline = time.monotonic() + 120
     while not condition():
         assert running.poll() is None, running.communicate()
@@ -163,7 +163,7 @@ def until(condition: Callable[[], bool], running: "subprocess.Popen[str]") -> No
 
 
 @pytest.mark.cluster
-def test_a_cluster_writes_the_bytes_of_a_local_run_and_tasks_of_it_too(
+def test_cluster_and_its_tasks_write_the_bytes_of_a_local_run(
     cluster: Cluster, second: Node, tmp_path: Path, wanted: Callable[[int], GenerateInputs]
 ) -> None:
     write_shards(wanted(210), tmp_path / "here")
@@ -171,12 +171,12 @@ def test_a_cluster_writes_the_bytes_of_a_local_run_and_tasks_of_it_too(
         driver = cluster.toile("--num-products", "210", *arguments, cwd=tmp_path)
         said = driver.communicate()[1]
         assert driver.returncode == 0, said
-        assert len(said.splitlines()) == 1, "no talk of Ray's"
+        assert len(said.splitlines()) == 1, "no messages of Ray"
     assert content(tmp_path / "there") == content(tmp_path / "here")
 
 
 @pytest.mark.cluster
-def test_a_node_killed_in_the_middle_changes_no_byte_and_loses_no_shard(
+def test_killed_node_changes_no_byte_and_loses_no_shard(
     cluster: Cluster, second: Node, tmp_path: Path, wanted: Callable[[int], GenerateInputs]
 ) -> None:
     num_products, out = 1010, tmp_path / "killed"
@@ -184,7 +184,7 @@ def test_a_node_killed_in_the_middle_changes_no_byte_and_loses_no_shard(
     held.touch()
     driver = cluster.toile("--num-products", str(num_products), "--out", str(out), cwd=tmp_path)
     until(lambda: second.has_worked(out), driver)
-    second.kill()  # a task is in the middle there, and another is waiting
+    second.kill()  # one task is running there and another is waiting
     held.unlink()
     said = driver.communicate()[1]
     assert driver.returncode == 0, said
@@ -196,7 +196,7 @@ def test_a_node_killed_in_the_middle_changes_no_byte_and_loses_no_shard(
 
 
 @pytest.mark.cluster
-def test_an_interrupted_run_leaves_nobody_at_work_and_continues_here(
+def test_interrupted_run_leaves_no_workers_and_continues_locally(
     cluster: Cluster, tmp_path: Path, wanted: Callable[[int], GenerateInputs]
 ) -> None:
     out = tmp_path / "out"
@@ -231,26 +231,26 @@ except ToileError as error:
 
 
 def failing(cluster: Cluster, *arguments: str, **changes: str) -> list[str]:
-    """What a driver says whose tasks fail."""
+    """Return the last two lines of a driver whose tasks fail."""
     command = [sys.executable, "-c", FAILING, *arguments]
     environment = {**cluster.environment, **changes}
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
     assert answer.returncode == 0, answer.stderr
-    return answer.stdout.splitlines()[-2:]  # Ray itself may tell of workers that died, before
+    return answer.stdout.splitlines()[-2:]  # Ray itself may report dead workers first
 
 
 @pytest.mark.cluster
-def test_what_goes_wrong_on_a_worker_is_one_clear_line(cluster: Cluster, tmp_path: Path) -> None:
+def test_failure_on_a_worker_is_a_one_line_error(cluster: Cluster, tmp_path: Path) -> None:
     error, hint = failing(cluster, cluster.address, "refused")
     assert error == f"worker {socket.gethostname()}: there: is wrong"
-    assert hint == "  hint: mend it"
+    assert hint == "  hint: fix it"
     error, hint = failing(cluster, cluster.address, "killed", str(tmp_path))
     assert error.startswith("cluster: a task ended without an answer 4 times: ")
     assert len(list(tmp_path.glob("3.*"))) == 4
 
 
 @pytest.mark.cluster
-def test_a_cluster_that_cannot_be_reached_is_one_clear_line(cluster: Cluster) -> None:
+def test_unreachable_cluster_is_a_one_line_error(cluster: Cluster) -> None:
     error, hint = failing(cluster, "nonsense", "refused")
     assert error.startswith("--cluster nonsense: cannot be reached: ")
     assert "RAY_AUTH_TOKEN_PATH" in hint
@@ -258,7 +258,7 @@ def test_a_cluster_that_cannot_be_reached_is_one_clear_line(cluster: Cluster) ->
     assert error.startswith(f"--cluster {cluster.address}: cannot be reached: ")
 
 
-def test_without_ray_the_way_to_get_it_is_told(
+def test_missing_ray_is_an_error_with_install_hint(
     tmp_path: Path, wanted: Callable[[int], GenerateInputs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -267,7 +267,7 @@ def test_without_ray_the_way_to_get_it_is_told(
     assert caught.value.hint == 'pip install "toile[cluster]"'
 
 
-def test_a_worker_writes_only_to_the_folder_of_its_run(
+def test_worker_writes_only_to_the_folder_of_its_run(
     tmp_path: Path, wanted: Callable[[int], GenerateInputs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inputs, out = wanted(20), resolve_folder(tmp_path / "out")
@@ -286,7 +286,7 @@ def test_a_worker_writes_only_to_the_folder_of_its_run(
     assert write_shard_worker(inputs, 0, out) == 0
 
 
-def test_workers_that_write_elsewhere_are_found_out(
+def test_workers_that_write_elsewhere_are_detected(
     tmp_path: Path, wanted: Callable[[int], GenerateInputs], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def elsewhere(_: Any, arguments: Sequence[tuple[GenerateInputs, int, Folder]], address: str) -> Iterator[int]:
@@ -302,9 +302,7 @@ def test_workers_that_write_elsewhere_are_found_out(
         generate_shards(inputs, range(1), out, num_workers=1, cluster="auto")
 
 
-def test_workers_are_told_a_folder_that_does_not_depend_on_where_they_are(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_workers_get_an_absolute_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert resolve_absolute(resolve_folder("data/out")) == LocalFolder(path=tmp_path / "data" / "out")
     assert resolve_absolute(resolve_folder(tmp_path / "out")) == LocalFolder(path=tmp_path / "out")

@@ -1,4 +1,4 @@
-"""The Parquet files of a catalog without images: what readers see, bounds of prices, and checksums of pages."""
+"""Parquet files of a catalog without images: values, statistics of prices, and checksums of pages."""
 
 import io
 from pathlib import Path
@@ -24,7 +24,7 @@ from tests.conftest import PRESETS
 
 @pytest.fixture(autouse=True)
 def _small_row_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a few thousand rows have several shards, row groups and pages."""
+    """Use small sizes, so that a few thousand rows have several shards, row groups and pages."""
     monkeypatch.setattr(generator.catalog.shards, "ROW_GROUP", {True: 100, False: 900})
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", {True: 20, False: 2500})
     monkeypatch.setattr(generator.catalog.shards, "PAGE_BYTES", 1 << 14)
@@ -112,7 +112,7 @@ def test_only_columns_of_few_values_have_a_dictionary(luxury: Path) -> None:
     assert all(with_dictionary[name] for name in ("title", "category3_code", "full_price", "split"))
 
 
-def test_every_flipped_byte_of_a_page_is_seen(luxury: Path) -> None:
+def test_every_flipped_byte_of_a_page_is_detected(luxury: Path) -> None:
     content = luxury.read_bytes()
     group = pq.ParquetFile(io.BytesIO(content)).metadata.row_group(0)
     for place in range(group.num_columns):

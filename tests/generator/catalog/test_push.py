@@ -105,10 +105,10 @@ def test_uploaded_catalog_is_read_by_datasets_and_toile(hub: UploadHub, catalog:
     command = [sys.executable, "-m", "toile", "fetch", NAME, "--max-bad", "1", "--out", str(tmp_path / "back")]
     fetched = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert fetched.returncode == 0, fetched.stderr
-    pictures = {r.product_code: r.image for r in read(catalog) if r.image and r.title and r.full_price}
+    images = {r.product_code: r.image for r in read(catalog) if r.image and r.title and r.full_price}
     back = {row.product_code: row.image for row in read(tmp_path / "back")}
-    assert len(pictures) > 10
-    assert pictures.items() <= back.items()
+    assert len(images) > 10
+    assert images.items() <= back.items()
 
 
 def test_another_catalog_replaces_the_first_in_one_commit(hub: UploadHub, catalog: Path, tmp_path: Path) -> None:

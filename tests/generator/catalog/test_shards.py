@@ -1,4 +1,4 @@
-"""Shards: same bytes for any worker count, whole or not there at all, readable by everybody."""
+"""Shards: same bytes for any worker count, complete or absent, readable by other libraries."""
 
 import hashlib
 import io
@@ -36,19 +36,19 @@ SMALL_SHARDS = {True: 20, False: 50}
 def inputs(
     document: dict[str, Any], num_products: int = 60, image_size: int | None = 32, **changes: Any
 ) -> GenerateInputs:
-    """Inputs of a small catalog."""
+    """Return inputs of a small catalog."""
     values: dict[str, Any] = {"seed": 3, "start": 0, **changes}
     return GenerateInputs(spec_document=document, num_products=num_products, image_size=image_size, **values)
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """File name -> sha256 of everything that must be the same."""
+    """Return file name -> sha256 of everything that must be the same."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted((folder / "data").iterdir())}
 
 
 @pytest.fixture
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shards so small that a few products make several (in this process only)."""
+    """Use shards so small that a few products fill several (in this process only)."""
     monkeypatch.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", SMALL_SHARDS)
 
 
@@ -60,7 +60,7 @@ def test_the_manifest_lists_every_file_with_its_hash(catalog: Path) -> None:
     assert sorted(path.name for path in catalog.iterdir()) == ["README.md", "data", "manifest.json"]
 
 
-def test_rows_and_pictures_are_those_of_the_product_function(catalog: Path, demo_document: dict[str, Any]) -> None:
+def test_rows_and_images_equal_the_product_function(catalog: Path, demo_document: dict[str, Any]) -> None:
     spec = from_document(demo_document, "catalog")
     by_code = {each.product_code: each for each in read(catalog)}
     for i in (0, 7, 119):
@@ -69,9 +69,9 @@ def test_rows_and_pictures_are_those_of_the_product_function(catalog: Path, demo
         assert found.title == expected.title
         assert found.attributes == expected.attributes
         assert found.image is not None
-        drawn = np.asarray(draw(expected, 64), np.int16)
+        rendered = np.asarray(draw(expected, 64), np.int16)
         stored = np.asarray(Image.open(io.BytesIO(found.image)).convert("RGB"), np.int16)
-        assert np.abs(drawn - stored).mean() < 3  # JPEG at quality 90
+        assert np.abs(rendered - stored).mean() < 3  # JPEG at quality 90
 
 
 def test_splits_are_by_family_and_files_by_split(catalog: Path) -> None:
@@ -81,7 +81,7 @@ def test_splits_are_by_family_and_files_by_split(catalog: Path) -> None:
         assert all(row.split == split == split_of(row.family) for row in rows)
 
 
-def test_datasets_reads_three_splits_with_pictures(catalog: Path, tmp_path: Path) -> None:
+def test_datasets_reads_three_splits_with_images(catalog: Path, tmp_path: Path) -> None:
     loaded = datasets.load_dataset(str(catalog), cache_dir=str(tmp_path))
     assert set(loaded) == {"train", "validation", "test"}
     assert sum(len(part) for part in loaded.values()) == 120
@@ -112,7 +112,7 @@ def test_several_processes_give_the_same_bytes_as_one(tmp_path: Path, demo_docum
     assert digests(tmp_path / "1") == digests(tmp_path / "3")
 
 
-def test_pictures_do_not_depend_on_the_process_that_draws_them(
+def test_images_do_not_depend_on_the_process_that_renders_them(
     tmp_path: Path, demo_document: dict[str, Any], small_shards: None
 ) -> None:
     write_shards(inputs(demo_document), tmp_path / "here")
@@ -195,21 +195,21 @@ def test_a_killed_run_continues_to_the_same_bytes(tmp_path: Path, demo_document:
 def test_shards_that_are_whole_are_not_drawn_again(
     tmp_path: Path, demo_document: dict[str, Any], small_shards: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    drawn: list[int] = []
+    written: list[int] = []
     real = generator.catalog.shards.write_shard
 
     def failing(wanted: GenerateInputs, shard: int, out: Folder) -> int:
-        if shard == 2 and len(drawn) == 2:
+        if shard == 2 and len(written) == 2:
             raise ToileError("test", "stopped", "go on")
-        drawn.append(shard)
+        written.append(shard)
         return real(wanted, shard, out)
 
     monkeypatch.setattr(generator.catalog.shards, "write_shard", failing)
     with pytest.raises(ToileError, match="stopped"):
         write_shards(inputs(demo_document), tmp_path / "out")
-    drawn.append(-1)
+    written.append(-1)
     write_shards(inputs(demo_document), tmp_path / "out")
-    assert drawn == [0, 1, -1, 2]
+    assert written == [0, 1, -1, 2]
 
 
 def test_a_start_that_failed_can_be_repeated(

@@ -89,7 +89,7 @@ def inputs(document: dict[str, Any], **changes: Any) -> GenerateInputs:
 
 
 def contents(place: "str | Path") -> dict[str, Any]:
-    """Name -> content of every file, without the seconds that the manifest tells."""
+    """Return name -> content of every file; of the manifest without the elapsed seconds."""
     if isinstance(place, Path):
         found = {p.relative_to(place).as_posix(): p.read_bytes() for p in place.rglob("*") if p.is_file()}
     else:
@@ -100,9 +100,9 @@ def contents(place: "str | Path") -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
+def generated(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
     """What `inputs(demo_document)` gives in a folder; not to be changed."""
-    out = tmp_path_factory.mktemp("storage") / "drawn"
+    out = tmp_path_factory.mktemp("storage") / "generated"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(generator.catalog.shards, "PRODUCTS_PER_SHARD", SMALL_SHARDS)
         write_shards(inputs(demo_document), out)
@@ -110,11 +110,11 @@ def drawn(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any
 
 
 @pytest.fixture
-def stored(drawn: Path, url: str) -> Folder:
+def stored(generated: Path, url: str) -> Folder:
     """The same catalog in the store."""
     place = resolve_folder(url)
-    for path in (path for path in drawn.rglob("*") if path.is_file()):
-        place.put(path.relative_to(drawn).as_posix(), path)
+    for path in (path for path in generated.rglob("*") if path.is_file()):
+        place.put(path.relative_to(generated).as_posix(), path)
     return place
 
 
@@ -129,7 +129,7 @@ def flipped(content: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["local", "memory", "s3"])
-def test_the_laws_of_a_folder(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_folder_operations(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     place: Folder = pickle.loads(pickle.dumps(folder(kind, tmp_path, request)))
     assert (place.sizes(), place.sizes("data"), place.read("data/a"), place.read("b")) == ({}, {}, None, None)
     place.write("data/a", b"one")
@@ -150,7 +150,7 @@ def test_the_laws_of_a_folder(kind: str, tmp_path: Path, request: pytest.Fixture
 
 @pytest.mark.parametrize("kind", ["local", "memory"])
 @pytest.mark.parametrize("name", ["../x", "data/../../x", "/etc/passwd", "data//x", "./x", "..\\x", "c:x", "s3://b/x"])
-def test_no_name_leads_out_of_the_folder(kind: str, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_no_name_leaves_the_folder(kind: str, name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     place = folder(kind, tmp_path, request)
     for act in (place.read, place.sizes, lambda n: place.write(n, b"x"), lambda n: place.remove([n])):
         with pytest.raises(ToileError, match="is not the name of a file in a catalog"):
@@ -175,11 +175,11 @@ def test_a_store_holds_the_same_bytes_as_a_folder(
 
 @pytest.mark.slow
 def test_several_processes_write_to_one_store(
-    url: str, drawn: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    url: str, generated: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generator.catalog.shards, "write_shard", write_small_shard)
     write_shards(inputs(demo_document), url, num_workers=2)
-    assert contents(url) == contents(drawn)
+    assert contents(url) == contents(generated)
 
 
 KILLED = """
@@ -198,8 +198,8 @@ write_shards(GenerateInputs(**json.loads(sys.argv[1])), sys.argv[2])
 """
 
 
-def test_a_run_that_was_killed_continues_with_what_has_no_receipt(
-    url: str, drawn: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+def test_killed_run_continues_with_shards_without_marker(
+    url: str, generated: Path, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wanted = {"spec_document": demo_document, "seed": 3, "start": 0, "num_products": 20, "image_size": 32}
     killed = subprocess.run([sys.executable, "-c", KILLED, json.dumps(wanted), url], check=False)
@@ -210,7 +210,7 @@ def test_a_run_that_was_killed_continues_with_what_has_no_receipt(
     with pytest.raises(ToileError, match="an unfinished catalog made from other inputs"):
         write_shards(inputs(demo_document, seed=4), url)
     victim = next(name for name in resolve_folder(url).sizes("data") if "train-00001" in name)
-    resolve_folder(url).write(victim, b"cut")  # so that shard 1 is not whole
+    resolve_folder(url).write(victim, b"cut")  # so that shard 1 is incomplete
     again: list[int] = []
     real = generator.catalog.shards.write_shard
 
@@ -221,10 +221,10 @@ def test_a_run_that_was_killed_continues_with_what_has_no_receipt(
     monkeypatch.setattr(generator.catalog.shards, "write_shard", counted)
     write_shards(inputs(demo_document), url)
     assert again == [1, 2, 3]
-    assert contents(url) == contents(drawn)
+    assert contents(url) == contents(generated)
 
 
-def test_what_others_put_there_is_never_touched(url: str, demo_document: dict[str, Any]) -> None:
+def test_foreign_files_are_never_changed(url: str, demo_document: dict[str, Any]) -> None:
     root, files = url.removeprefix("s3://"), store()
     files.pipe_file(f"{root}/thesis.txt", b"years of work")
     for place in (url, url.rpartition("/")[0], f"{url}/thesis.txt"):
@@ -234,26 +234,26 @@ def test_what_others_put_there_is_never_touched(url: str, demo_document: dict[st
     assert files.find(root) == [f"{root}/thesis.txt"]
 
 
-def test_another_catalog_is_replaced_by_force_alone_and_nothing_else_with_it(
+def test_force_replaces_another_catalog_and_nothing_else(
     stored: Folder, tmp_path: Path, demo_document: dict[str, Any]
 ) -> None:
     url, files = stored.where(), store()
     root = url.removeprefix("s3://")
-    files.pipe_file(f"{root}/", b"")  # what the console of a store makes for an empty folder
+    files.pipe_file(f"{root}/", b"")  # an empty folder, as made by the console of an object store
     theirs = [f"{root}/{name}" for name in ("notes.txt", "data/notes.txt", "extra/notes.txt", "data/more/x.parquet")]
-    for name in (*theirs, f"{root}-beside/manifest.json"):
+    for name in (*theirs, f"{root}-sibling/manifest.json"):
         files.pipe_file(name, b"mine")
     with pytest.raises(ToileError, match="a finished catalog made from other inputs") as refused:
         write_shards(inputs(demo_document, num_products=5), url)
     assert (refused.value.where, refused.value.hint) == (url, "choose another --out, or --force")
     write_shards(inputs(demo_document, num_products=5), url, force=True)
     write_shards(inputs(demo_document, num_products=5), tmp_path / "here")
-    assert all(files.cat_file(name) == b"mine" for name in (*theirs, f"{root}-beside/manifest.json"))
+    assert all(files.cat_file(name) == b"mine" for name in (*theirs, f"{root}-sibling/manifest.json"))
     left = {name: content for name, content in contents(url).items() if f"{root}/{name}" not in theirs and name}
     assert left == contents(tmp_path / "here")
 
 
-def test_a_finished_catalog_that_lost_an_object_is_not_called_done(
+def test_finished_catalog_with_missing_object_is_not_complete(
     stored: Folder, url: str, demo_document: dict[str, Any]
 ) -> None:
     lost = next(iter(stored.sizes("data")))
@@ -263,7 +263,7 @@ def test_a_finished_catalog_that_lost_an_object_is_not_called_done(
     assert caught.value.where == f"{url}/{lost}"
 
 
-def test_an_import_goes_to_a_store_too(url: str, tmp_path: Path) -> None:
+def test_import_writes_to_object_store(url: str, tmp_path: Path) -> None:
     shop = tmp_path / "shop"
     shop.mkdir()
     rows = [
@@ -281,7 +281,7 @@ def test_an_import_goes_to_a_store_too(url: str, tmp_path: Path) -> None:
     assert verify(url).findings == ()
 
 
-def test_verify_reads_what_lies_over_there(stored: Folder, url: str) -> None:
+def test_verify_reads_remote_catalog(stored: Folder, url: str) -> None:
     honest = CliRunner().invoke(main, ["verify", url, "--sample", "3"], catch_exceptions=False)
     assert honest.stdout.strip().endswith("3 products generated again and compared byte for byte: 0 findings")
 
@@ -296,7 +296,7 @@ def test_verify_reads_what_lies_over_there(stored: Folder, url: str) -> None:
     ],
     ids=["missing", "cut", "flipped", "stray"],
 )
-def test_verify_finds_damage_over_there(damage: Callable[[Any, str], object], said: str, stored: Folder) -> None:
+def test_verify_finds_remote_damage(damage: Callable[[Any, str], object], said: str, stored: Folder) -> None:
     url = stored.where()
     name = next(iter(stored.sizes("data")))
     damage(stored, name)
@@ -307,7 +307,7 @@ def test_verify_finds_damage_over_there(damage: Callable[[Any, str], object], sa
     assert shown.stderr.startswith(f"Error: {url}: 1 findings, the first: ")
 
 
-def test_a_manifest_of_somebody_else_leads_nowhere(stored: Folder, url: str) -> None:
+def test_manifest_paths_outside_the_folder_are_refused(stored: Folder, url: str) -> None:
     document = json.loads(stored.read("manifest.json") or b"")
     document["files"][0]["path"] = "../../other/data/train-00000-of-00001.parquet"
     stored.write("manifest.json", json.dumps(document).encode())
@@ -315,7 +315,7 @@ def test_a_manifest_of_somebody_else_leads_nowhere(stored: Folder, url: str) -> 
         verify(url)
 
 
-def test_a_missing_bucket_is_one_line(url: str) -> None:
+def test_missing_bucket_is_a_one_line_error(url: str) -> None:
     for command in (["generate", "demo", "--out", "s3://nobody/x"], ["verify", "s3://nobody/x"]):
         shown = CliRunner().invoke(main, command, catch_exceptions=False)
         first, second = shown.stderr.strip().splitlines()
@@ -323,12 +323,12 @@ def test_a_missing_bucket_is_one_line(url: str) -> None:
         assert "create the bucket first" in second
 
 
-def test_a_url_without_a_catalog_is_one_line(url: str) -> None:
+def test_url_without_a_catalog_is_a_one_line_error(url: str) -> None:
     shown = CliRunner().invoke(main, ["verify", url], catch_exceptions=False)
     assert shown.stderr.startswith(f"Error: {url}: holds no manifest.json\n")
 
 
-def test_a_server_that_is_down_is_one_line(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_is_down_is_a_one_line_error(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     shown = CliRunner().invoke(main, ["generate", "demo", "--out", url], catch_exceptions=False)
     first, second = shown.stderr.strip().splitlines()
@@ -336,7 +336,7 @@ def test_a_server_that_is_down_is_one_line(url: str, monkeypatch: pytest.MonkeyP
     assert "AWS_ENDPOINT_URL" in second
 
 
-def test_credentials_that_are_refused_or_missing_are_one_line(
+def test_refused_or_missing_credentials_are_a_one_line_error(
     server: str, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def strict(number_of_free_requests: int) -> None:
@@ -363,9 +363,7 @@ def test_credentials_that_are_refused_or_missing_are_one_line(
     assert "AWS_SECRET_ACCESS_KEY" in shown.stderr.strip().splitlines()[1]
 
 
-def test_no_key_enters_the_catalog_or_the_talk(
-    url: str, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_key_is_written_or_printed(url: str, demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cr3t-s3cr3t")
     s3fs.S3FileSystem.clear_instance_cache()
     shown = CliRunner().invoke(main, ["generate", "demo", "--num-products", "5", "--no-images", "--out", url])

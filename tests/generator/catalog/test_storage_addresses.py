@@ -1,4 +1,4 @@
-"""Where a catalog may go, as text: URLs that cannot be used, secrets in them, and commands that know folders only."""
+"""Addresses of catalogs: unusable URLs, secrets in URLs, and commands that accept only folders."""
 
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from toile.cli import main
         ("gs://bucket/x", "needs a package that is not installed", "pip install gcsfs"),
     ],
 )
-def test_a_url_that_cannot_be_used_is_one_line(place: str, problem: str, hint: str) -> None:
+def test_unusable_url_is_a_one_line_error(place: str, problem: str, hint: str) -> None:
     shown = CliRunner().invoke(main, ["generate", "demo", "--out", place], catch_exceptions=False)
     assert shown.exit_code == 1
     first, second = shown.stderr.strip().splitlines()
@@ -46,7 +46,7 @@ def test_no_secret_is_taken_from_a_url_or_shown(place: str) -> None:
     assert "s3cr3t" not in shown.output
 
 
-def test_other_commands_say_that_they_know_folders_only(tmp_path: Path) -> None:
+def test_other_commands_accept_only_folders(tmp_path: Path) -> None:
     for command in (
         ["describe", "s3://bucket/x"],
         ["train", "run.yaml", "--out=s3://bucket/x"],
@@ -61,7 +61,7 @@ def test_other_commands_say_that_they_know_folders_only(tmp_path: Path) -> None:
 
 
 class _Slow(MemoryFileSystem):  # type: ignore[misc]
-    """A server of files, where a file that is being written can be seen; keeps what was done."""
+    """A file server that shows files while they are written; records the operations."""
 
     protocol = "slow"
     done: list[str] = []  # noqa: RUF012 - of the class, because fsspec makes the instances
@@ -79,7 +79,7 @@ class _Slow(MemoryFileSystem):  # type: ignore[misc]
         super().mv(path1, path2, **options)
 
 
-def test_a_server_of_files_gets_them_aside_first() -> None:
+def test_file_server_gets_temporary_names_first() -> None:
     fsspec.register_implementation("slow", _Slow, clobber=True)
     place = resolve_folder("slow://host/catalog")
     place.write("manifest.json", b"{}")
@@ -93,7 +93,7 @@ def test_a_server_of_files_gets_them_aside_first() -> None:
     MemoryFileSystem.pseudo_dirs[:] = [""]
 
 
-def test_a_place_is_what_its_text_says(tmp_path: Path) -> None:
+def test_equivalent_addresses_give_the_same_folder(tmp_path: Path) -> None:
     assert (
         resolve_folder(tmp_path)
         == resolve_folder(str(tmp_path))

@@ -1,4 +1,4 @@
-"""A catalog is compared with its manifest and its spec: every planted damage is found, an honest folder has none."""
+"""Verify a catalog against its manifest and spec: all planted damage is found, an intact folder has no findings."""
 
 import dataclasses
 import hashlib
@@ -30,15 +30,15 @@ NUM_PRODUCTS = 20
 
 
 @pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("verify") / "drawn"
+def intact(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("verify") / "intact"
     write_shards(inputs(), out)
     return out
 
 
 @pytest.fixture
-def folder(drawn: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(drawn, tmp_path / "copy"))
+def folder(intact: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(intact, tmp_path / "copy"))
 
 
 def inputs(**changes: Any) -> GenerateInputs:
@@ -51,8 +51,8 @@ def problems(folder: Path, **options: Any) -> list[str]:
     return [f"{each.where}: {each.problem}" for each in verify(folder, **options).findings]
 
 
-def rewritten(folder: Path, change: Callable[[pa.Table], pa.Table], split: str = "train") -> str:
-    """Change the rows of a file and make the manifest agree, as somebody who covers his tracks would; its name."""
+def rewrite(folder: Path, change: Callable[[pa.Table], pa.Table], split: str = "train") -> str:
+    """Change the rows of a file, update the manifest to match, and return the file's name."""
     document = json.loads((folder / MANIFEST).read_text())
     entry = next(each for each in document["files"] if each["split"] == split)
     path = folder / entry["path"]
@@ -72,13 +72,13 @@ def with_column(table: pa.Table, name: str, change: Callable[[list[Any]], list[A
     return table.set_column(table.schema.get_field_index(name), table.schema.field(name), values)
 
 
-def test_an_honest_folder_has_no_findings(drawn: Path) -> None:
-    found = verify(drawn, sample=NUM_PRODUCTS + 1)
+def test_intact_folder_has_no_findings(intact: Path) -> None:
+    found = verify(intact, sample=NUM_PRODUCTS + 1)
     assert found.findings == ()
     assert (found.num_rows, found.num_redrawn, found.byte_for_byte) == (NUM_PRODUCTS, NUM_PRODUCTS, True)
 
 
-def test_rows_without_pictures_and_of_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_without_images_and_of_several_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("generator.catalog.shards.PRODUCTS_PER_SHARD", {True: 500, False: 70})
     write_shards(inputs(num_products=300, image_size=None), tmp_path / "rows")
     found = verify(tmp_path / "rows", sample=300)
@@ -90,7 +90,7 @@ def test_rows_without_pictures_and_of_several_shards(tmp_path: Path, monkeypatch
     [
         (lambda path: path.unlink(), "is missing"),
         (lambda path: path.write_bytes(path.read_bytes()[:-10]), "bytes, not"),
-        (lambda path: path.write_bytes(flipped(path.read_bytes())), "sha256 differs"),
+        (lambda path: path.write_bytes(flip(path.read_bytes())), "sha256 differs"),
     ],
     ids=["missing", "cut", "flipped"],
 )
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_found(folder: Path, damage: Callable[[Path], object],
     assert said in problem
 
 
-def test_a_catalog_with_scenarios_has_no_findings_either(tmp_path: Path) -> None:
+def test_catalog_with_scenarios_has_no_findings(tmp_path: Path) -> None:
     document = {**read_document(PRESETS / "demo.yaml"), "scenarios": {"all": 0.02}}
     write_shards(inputs(spec_document=document, num_products=200, image_size=None), tmp_path / "faulty")
     found = verify(tmp_path / "faulty", sample=200)
@@ -111,12 +111,12 @@ def test_a_catalog_with_scenarios_has_no_findings_either(tmp_path: Path) -> None
     assert found.num_redrawn == 200
 
 
-def flipped(content: bytes) -> bytes:
+def flip(content: bytes) -> bytes:
     place = len(content) // 2
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-def test_a_file_that_nobody_listed_is_found(folder: Path) -> None:
+def test_unlisted_file_is_found(folder: Path) -> None:
     (path,) = folder.glob("data/validation-*")
     shutil.copy(path, folder / "data" / "train-00007-of-00008.parquet")
     assert problems(folder) == [
@@ -134,24 +134,24 @@ def test_a_file_that_nobody_listed_is_found(folder: Path) -> None:
     ],
 )
 def test_a_changed_row_is_found(folder: Path, name: str, change: Callable[[Any], Any], said: str) -> None:
-    path = rewritten(folder, lambda table: with_column(table, name, change))
+    path = rewrite(folder, lambda table: with_column(table, name, change))
     (problem,) = problems(folder, sample=NUM_PRODUCTS)
     assert problem.startswith(f"{path}: product ")
     assert said in problem
 
 
-def brighter(pictures: list[dict[str, Any]], by: int) -> list[dict[str, Any]]:
-    """The first picture changed by some grey levels, losslessly."""
-    pixels = np.asarray(Image.open(io.BytesIO(pictures[0]["bytes"])).convert("RGB"), np.int16)
+def brighten(images: list[dict[str, Any]], by: int) -> list[dict[str, Any]]:
+    """Change the first image by some grey levels, losslessly."""
+    pixels = np.asarray(Image.open(io.BytesIO(images[0]["bytes"])).convert("RGB"), np.int16)
     changed = Image.fromarray(np.where(pixels > 127, pixels - by, pixels + by).astype(np.uint8))
     buffer = io.BytesIO()
     changed.save(buffer, "PNG")
-    return [{**pictures[0], "bytes": buffer.getvalue()}, *pictures[1:]]
+    return [{**images[0], "bytes": buffer.getvalue()}, *images[1:]]
 
 
 @pytest.mark.parametrize(("by", "same_versions", "num_found"), [(1, True, 1), (1, False, 0), (9, False, 1)])
-def test_pictures_are_compared_as_versions_allow(folder: Path, by: int, same_versions: bool, num_found: int) -> None:
-    rewritten(folder, lambda table: with_column(table, "image", lambda pictures: brighter(pictures, by)))
+def test_images_are_compared_as_versions_allow(folder: Path, by: int, same_versions: bool, num_found: int) -> None:
+    rewrite(folder, lambda table: with_column(table, "image", lambda images: brighten(images, by)))
     if not same_versions:
         document = json.loads((folder / MANIFEST).read_text())
         document["versions"]["pillow"] = "1.0"
@@ -162,22 +162,22 @@ def test_pictures_are_compared_as_versions_allow(folder: Path, by: int, same_ver
     assert all("image" in each.problem for each in found.findings)
 
 
-def test_what_is_no_picture_any_more_differs_under_any_version(folder: Path) -> None:
-    rewritten(folder, lambda t: with_column(t, "image", lambda all_: [{**all_[0], "bytes": b"none"}, *all_[1:]]))
+def test_undecodable_image_differs_under_any_version(folder: Path) -> None:
+    rewrite(folder, lambda t: with_column(t, "image", lambda all_: [{**all_[0], "bytes": b"none"}, *all_[1:]]))
     document = json.loads((folder / MANIFEST).read_text())
     document["versions"]["numpy"] = "1.0"
     write_json(folder / MANIFEST, document)
     assert len(problems(folder, sample=NUM_PRODUCTS)) == 1
 
 
-def test_columns_and_types_are_those_of_the_contract(folder: Path) -> None:
-    path = rewritten(folder, lambda table: table.drop_columns(["brand"]))
+def test_columns_and_types_equal_the_schema(folder: Path) -> None:
+    path = rewrite(folder, lambda table: table.drop_columns(["brand"]))
     assert any(problem.startswith(f"{path}: has the columns") for problem in problems(folder, sample=0))
 
 
 def test_a_family_in_the_wrong_split_is_found(folder: Path) -> None:
     stranger = pq.read_table(next(folder.glob("data/test-*")))["family"][0].as_py()
-    path = rewritten(folder, lambda t: with_column(t, "family", lambda all_: [stranger, *all_[1:]]))
+    path = rewrite(folder, lambda t: with_column(t, "family", lambda all_: [stranger, *all_[1:]]))
     assert f"{path}: contains 1 families of another split, such as {stranger}" in problems(folder, sample=0)
 
 

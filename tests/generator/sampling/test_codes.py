@@ -26,13 +26,13 @@ def test_codes_of_a_million_products_are_unique_and_have_eight_digits() -> None:
     assert codes.max() <= 99_999_999
 
 
-def test_another_seed_gives_other_codes_in_no_visible_order() -> None:
+def test_another_seed_gives_other_unordered_codes() -> None:
     first, second = (product_codes(seed, np.arange(1000), 8) for seed in (0, 1))
     assert (first != second).mean() > 0.99
     assert abs(np.corrcoef(np.arange(1000), first)[0, 1]) < 0.1
 
 
-def test_picture_ids_are_distinct_version_4_uuids_in_capitals() -> None:
+def test_image_ids_are_distinct_version_4_uuids_in_capitals() -> None:
     ids = image_ids(3, np.arange(1000)).to_pylist()
     assert len(set(ids)) == 1000
     for text in ids[:50]:

@@ -1,4 +1,4 @@
-"""Products with one attribute changed: nothing else changes, the spec could have drawn them, and the price follows."""
+"""Products with one attribute changed: nothing else changes, the spec can produce them, and the price follows."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ import pytest
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.render import build_scene, draw
 from generator.sampling.counterfactuals import counterfactuals, make_renderer, render_product
-from generator.sampling.prices import price_points
+from generator.sampling.prices import list_price_points
 from generator.sampling.products import products
 from schemas import load
 from schemas.appearance import SHOWN, Appearance
@@ -42,7 +42,7 @@ def pairs(spec: CatalogSpec, num: int = 150) -> list[tuple[Product, Change]]:
     return [(product, change) for product in some(spec, num) for change in counterfactuals(spec, product, 0)]
 
 
-def drawn(product: Product) -> dict[str, Any]:
+def attributes_of(product: Product) -> dict[str, Any]:
     assert product.attributes is not None
     return dict(product.attributes)
 
@@ -52,13 +52,13 @@ def pixels(product: Product, size: int = 96) -> Any:
 
 
 def mask(product: Product, size: int = 96) -> Any:
-    return np.asarray(build_scene(Appearance.from_attributes(drawn(product)), size).alpha)
+    return np.asarray(build_scene(Appearance.from_attributes(attributes_of(product)), size).alpha)
 
 
 def test_a_changed_row_differs_in_its_attribute_and_in_what_follows_from_it(spec: CatalogSpec) -> None:
     seen = set()
     for product, change in pairs(spec):
-        before, after = drawn(product), drawn(change.product)
+        before, after = attributes_of(product), attributes_of(change.product)
         old, new = before.pop("choices"), after.pop("choices")
         moved = {name for name in before if before[name] != after[name]}
         fields = {f.name for f in dataclasses.fields(Product)}
@@ -78,23 +78,23 @@ def test_a_changed_row_differs_in_its_attribute_and_in_what_follows_from_it(spec
     assert {"material", "pattern", "colour", "quilting", NUISANCE} <= seen
 
 
-def test_every_attribute_that_the_picture_shows_is_changed_once() -> None:
+def test_every_visible_attribute_is_changed_once() -> None:
     spec = load("fashion-luxury", "catalog")
     for product in some(spec):
         changes = counterfactuals(spec, product, 0)
         names = [change.attribute for change in changes]
         assert len(names) == len(set(names))
         assert names[-1] == NUISANCE
-        assert set(names[:-1]) <= {"colour", *SHOWN[drawn(product)["silhouette"]]}
+        assert set(names[:-1]) <= {"colour", *SHOWN[attributes_of(product)["silhouette"]]}
         assert "colour" in names
 
 
-def test_the_catalog_itself_draws_what_the_changes_describe() -> None:
-    """Titles against those of 30,000 other products: a combination that never comes there would be impossible."""
+def test_catalog_contains_what_the_changes_describe() -> None:
+    """Compare titles with those of 30,000 other products: a combination that is absent there is impossible."""
     spec = load("demo", "catalog")
 
     def shown(product: Product) -> tuple[object, ...]:
-        choices = drawn(product)["choices"]
+        choices = attributes_of(product)["choices"]
         return (product.category3_code, *(choices.get(name) for name in ("material", "pattern", "quilting")))
 
     titles: dict[tuple[object, ...], set[str | None]] = {}
@@ -107,7 +107,7 @@ def test_the_catalog_itself_draws_what_the_changes_describe() -> None:
 def test_no_change_breaks_a_rule_of_the_catalog() -> None:
     spec = load("fashion-luxury", "catalog")
     for _, change in pairs(spec, 400):
-        choices = drawn(change.product)["choices"]
+        choices = attributes_of(change.product)["choices"]
         for name, attribute in spec.attributes.items():
             for rule in attribute.rules:
                 if name in choices and all(choices.get(parent) in values for parent, values in rule.when.items()):
@@ -115,7 +115,7 @@ def test_no_change_breaks_a_rule_of_the_catalog() -> None:
 
 
 def test_the_price_moves_by_the_ratio_of_the_factors_to_a_legal_price(spec: CatalogSpec) -> None:
-    legal = set(price_points(spec.prices, 500_000.0).tolist())
+    legal = set(list_price_points(spec.prices, 500_000.0).tolist())
     factor = {
         (name, value): record.price
         for name, attribute in spec.attributes.items()
@@ -123,7 +123,7 @@ def test_the_price_moves_by_the_ratio_of_the_factors_to_a_legal_price(spec: Cata
     }
     largest = 0.0
     for product, change in pairs(spec):
-        old, new = drawn(product)["choices"], drawn(change.product)["choices"]
+        old, new = attributes_of(product)["choices"], attributes_of(change.product)["choices"]
         ratio = math.prod(factor[name, new[name]] / factor[name, old[name]] for name in old)
         assert product.full_price is not None
         assert change.product.full_price is not None
@@ -139,7 +139,7 @@ def test_the_price_moves_by_the_ratio_of_the_factors_to_a_legal_price(spec: Cata
     assert 0 < largest < 0.2, "half a step between two legal prices, no more"
 
 
-def test_only_the_attribute_shows_in_the_picture() -> None:
+def test_image_changes_only_where_the_attribute_is_visible() -> None:
     spec = load("fashion-luxury", "catalog")
     looked: set[str] = set()
     for product, change in pairs(spec, 60):
@@ -148,19 +148,21 @@ def test_only_the_attribute_shows_in_the_picture() -> None:
         looked.add(change.attribute)
         before, after = pixels(product), pixels(change.product)
         moved = np.abs(before - after).max(axis=2)
-        assert moved.max() > 20, f"{change.attribute} changes the picture"
+        assert moved.max() > 20, f"{change.attribute} changes the image"
         masks = mask(product), mask(change.product)
         if change.attribute in {"colour", "material", "pattern", "lining", "quilting"}:
             assert np.array_equal(*masks), f"{change.attribute} leaves the outline"
         if change.attribute not in {NUISANCE, "size"}:
             side = moved.shape[0]
-            paper = np.maximum(*masks)[:side, :side] <= 0
-            paper[1:-1, 1:-1] &= paper[:-2, 1:-1] & paper[2:, 1:-1] & paper[1:-1, :-2] & paper[1:-1, 2:]
-            assert moved[paper].max() <= 2, f"{change.attribute} leaves the background"
+            background = np.maximum(*masks)[:side, :side] <= 0
+            background[1:-1, 1:-1] &= (
+                background[:-2, 1:-1] & background[2:, 1:-1] & background[1:-1, :-2] & background[1:-1, 2:]
+            )
+            assert moved[background].max() <= 2, f"{change.attribute} leaves the background"
     assert {"material", "pattern", "colour", "hardware", "size", "quilting", NUISANCE} <= looked
 
 
-def test_an_unchanged_product_is_redrawn_to_the_byte(catalog: Path) -> None:
+def test_unchanged_product_is_rendered_to_the_same_bytes(catalog: Path) -> None:
     redraw = make_renderer(catalog, 0)
     for product in list(read(catalog, split="test"))[:4]:
         if product.inferable:
@@ -169,7 +171,7 @@ def test_an_unchanged_product_is_redrawn_to_the_byte(catalog: Path) -> None:
             assert found.original == product
             assert render_product(product, 64).image == product.image
             assert all(change.product.image not in (None, product.image) for change in found.changes)
-            other = redraw(dataclasses.replace(product, image=b"drawn by another version"))
+            other = redraw(dataclasses.replace(product, image=b"rendered by another version"))
             assert not other.as_stored
             assert other.original == product
 
@@ -186,7 +188,9 @@ def test_new_values_depend_on_seed_and_product_alone() -> None:
     assert np.mean([again[code] != value for code, value in values(0).items()]) > 0.3
 
 
-def test_what_cannot_be_redrawn_is_refused(tmp_path: Path, catalog: Path, demo_document: dict[str, Any]) -> None:
+def test_products_that_cannot_be_rendered_are_refused(
+    tmp_path: Path, catalog: Path, demo_document: dict[str, Any]
+) -> None:
     imported = write_imported(tmp_path / "imported", imported_products(12))
     with pytest.raises(ToileError, match="cannot be rendered") as caught:
         make_renderer(imported, 0)

@@ -38,14 +38,14 @@ def spec_of(document: dict[str, Any], extra: dict[str, Any], **shop: Any) -> Cat
 
 
 def column(spec: CatalogSpec, name: str, index_N: Any, seed: int = 3) -> list[str]:
-    """The values of one extra column for these product numbers."""
+    """Return the values of one extra column for these product numbers."""
     alone = dataclasses.replace(spec, extra={name: spec.extra[name]})
     empty = pa.table({"product_code": pa.nulls(len(index_N), pa.string())})
     values: list[str] = add_extra_columns(empty, alone, seed, np.asarray(index_N))[name].to_pylist()
     return values
 
 
-def test_every_provider_has_a_maker() -> None:
+def test_every_provider_has_a_function() -> None:
     assert tuple(MAKERS) == PROVIDERS
     assert set(CAN_BE_UNIQUE) <= set(PROVIDERS)
 
@@ -93,7 +93,7 @@ def test_another_process_with_other_hashes_gives_the_same_values(demo_document: 
 
 
 @pytest.mark.parametrize("name", CAN_BE_UNIQUE)
-def test_unique_values_are_unique_though_the_library_repeats_itself(
+def test_unique_values_are_unique_although_faker_repeats_values(
     demo_document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     spec = spec_of(demo_document, ALL_UNIQUE)
@@ -113,17 +113,17 @@ def test_unique_values_keep_the_form_of_their_kind(demo_document: dict[str, Any]
 
 
 def is_ean(digits: str) -> bool:
-    """The rule from the other side: all thirteen digits, weighted 1 and 3 from the left, sum to a multiple of ten."""
+    """Return whether all thirteen digits, weighted 1 and 3 from the left, sum to a multiple of ten."""
     return sum(int(digit) * (1, 3)[place % 2] for place, digit in enumerate(digits)) % 10 == 0
 
 
-def test_an_ean_has_the_check_digit_that_others_compute() -> None:
+def test_ean_check_digit_is_valid() -> None:
     assert ean13(0) == "2000000000008"
     assert ean13(99_999_999_999)[:12] == "299999999999"
     assert all(is_ean(ean13(number)) for number in range(0, 10**11, 777_777_777))
 
 
-def test_a_pool_is_drawn_from_evenly_and_never_left(demo_document: dict[str, Any]) -> None:
+def test_pool_values_are_uniform_and_complete(demo_document: dict[str, Any]) -> None:
     spec = spec_of(demo_document, {"supplier": {"provider": "company", "pool": 40}})
     values = column(spec, "supplier", np.arange(4000))
     assert len(set(values)) == 40
@@ -200,19 +200,19 @@ def test_a_bad_column_is_refused_with_place_and_hint(demo_document: dict[str, An
     assert hint in caught.value.hint
 
 
-def test_every_column_of_a_catalog_is_a_taken_name(demo_document: dict[str, Any]) -> None:
+def test_extra_column_cannot_have_the_name_of_a_catalog_column(demo_document: dict[str, Any]) -> None:
     for name in COLUMNS:
         if name != "image":
             with pytest.raises(ToileError, match="column of every catalog"):
                 spec_of(demo_document, {name: {"provider": "city"}})
 
 
-def test_a_unique_ean_needs_room(demo_document: dict[str, Any]) -> None:
+def test_too_many_unique_eans_are_refused(demo_document: dict[str, Any]) -> None:
     with pytest.raises(ToileError, match="room for 11 digits"):
         spec_of({**demo_document, "code_digits": 12}, {"x": {"provider": "ean13", "unique": True}})
 
 
-def test_a_day_that_is_none_is_refused(demo_document: dict[str, Any]) -> None:
+def test_invalid_date_is_refused(demo_document: dict[str, Any]) -> None:
     with pytest.raises(ToileError, match="is not a date"):
         check_extra_columns(spec_of(demo_document, {"x": {"provider": "date"}}, competence_date="2026-02-30"))
 
@@ -249,7 +249,7 @@ def test_files_are_the_same_for_any_number_of_workers(
     assert whole.sort_by("product_code").equals(parts.sort_by("product_code"))
 
 
-def test_datasets_the_data_card_and_our_own_reader_take_the_columns(tmp_path: Path, with_extra: dict[str, Any]) -> None:
+def test_datasets_data_card_and_reader_accept_extra_columns(tmp_path: Path, with_extra: dict[str, Any]) -> None:
     manifest, _ = write_shards(inputs(with_extra, 60), tmp_path / "out")
     assert "faker" in manifest.versions
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
@@ -261,7 +261,7 @@ def test_datasets_the_data_card_and_our_own_reader_take_the_columns(tmp_path: Pa
     assert len(list(read(tmp_path / "out"))) == 60
 
 
-def test_a_catalog_without_extra_columns_knows_nothing_of_them(tmp_path: Path, demo_document: dict[str, Any]) -> None:
+def test_catalog_without_extra_columns_does_not_mention_them(tmp_path: Path, demo_document: dict[str, Any]) -> None:
     manifest, _ = write_shards(inputs(demo_document, 20), tmp_path / "out")
     assert "faker" not in manifest.versions
     table = pa.table({"a": [1]})

@@ -1,4 +1,4 @@
-"""Every shipped catalog keeps what its first comment promises: endings, leaves, discounts, titles, telling pictures."""
+"""Every preset matches its first comment: price endings, categories, discounts, titles, identifiable images."""
 
 import functools
 import re
@@ -14,9 +14,9 @@ from generator.upper_bound import ScoringRules, best_scores
 from schemas.appearance import SILHOUETTES
 from schemas.catalog import CatalogSpec, rendered_attribute
 from schemas.evaluation import EvaluationSpec
-from schemas.validation import load, presets
+from schemas.validation import list_presets, load
 
-CATALOGS = sorted(presets("catalog"))
+CATALOGS = sorted(list_presets("catalog"))
 SPEC = EvaluationSpec()
 RULES = ScoringRules(
     category_key=ClosedSet((), {}).key,
@@ -33,17 +33,17 @@ def catalog(name: str) -> CatalogSpec:
 
 @functools.cache
 def table(name: str) -> pd.DataFrame:
-    drawn: pd.DataFrame = rows(catalog(name), 0, np.arange(6000)).to_pandas()
-    return drawn
+    sampled: pd.DataFrame = rows(catalog(name), 0, np.arange(6000)).to_pandas()
+    return sampled
 
 
 def endings(name: str) -> set[int]:
-    """The cents of all full prices."""
+    """Return the cents of all full prices."""
     return set((table(name)["full_price"] * 100).round().astype(int) % 100)
 
 
 def lengths(name: str) -> list[int]:
-    """The words of each title."""
+    """Return the number of words of each title."""
     return [len(title.split()) for title in table(name)["title"].dropna()]
 
 
@@ -58,16 +58,16 @@ def test_a_preset_is_a_shop_of_some_breadth_under_its_own_name(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", CATALOGS)
-def test_products_of_every_preset_can_be_drawn(name: str) -> None:
+def test_products_of_every_preset_can_be_rendered(name: str) -> None:
     for each in products(catalog(name), 0, 0, 12):
         assert draw(each, 32).size == (32, 32)
 
 
 @pytest.mark.parametrize("name", CATALOGS)
-def test_every_leaf_can_be_told_from_the_picture(name: str) -> None:
-    """A perfect reader gets the leaf of every row right, and title and price of most of them."""
-    drawn = [each for each in products(catalog(name), 0, 0, 300) if each.inferable]
-    best = best_scores(catalog(name), RULES, drawn)["inferable"]
+def test_every_leaf_category_can_be_identified_from_the_image(name: str) -> None:
+    """A perfect model gets the leaf category of every row right, and title and price of most rows."""
+    sampled = [each for each in products(catalog(name), 0, 0, 300) if each.inferable]
+    best = best_scores(catalog(name), RULES, sampled)["inferable"]
     assert best.bounded == 0
     assert best.category == 1
     assert best.title > 0.9
@@ -75,23 +75,23 @@ def test_every_leaf_can_be_told_from_the_picture(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CATALOGS)
-def test_titles_are_tidy_and_name_the_thing(name: str) -> None:
+def test_titles_are_clean_and_name_the_product(name: str) -> None:
     titles = table(name)["title"].dropna()
     assert not titles.str.contains(r"[{}]|  |^ | $").any()
     assert min(lengths(name)) >= 2
 
 
 @pytest.mark.parametrize("name", CATALOGS)
-def test_colours_of_a_preset_can_be_told_apart(name: str) -> None:
+def test_colours_of_a_preset_are_distinguishable(name: str) -> None:
     for attribute_name, attribute in catalog(name).attributes.items():
         if rendered_attribute(attribute_name, attribute) == "colour":
             codes = [str(value.draws) for value in attribute.values.values()]
             rgb = np.array([[int(code[i : i + 2], 16) for i in (1, 3, 5)] for code in codes])
-            apart = np.abs(rgb[:, None] - rgb[None]).max(axis=2) + 255 * np.eye(len(codes))
-            assert apart.min() >= 8, codes[int(apart.min(axis=1).argmin())]
+            distance = np.abs(rgb[:, None] - rgb[None]).max(axis=2) + 255 * np.eye(len(codes))
+            assert distance.min() >= 8, codes[int(distance.min(axis=1).argmin())]
 
 
-def test_the_marketplace_sells_everything_that_can_be_drawn() -> None:
+def test_marketplace_has_every_silhouette() -> None:
     assert {each.silhouette for each in catalog("marketplace").categories} == set(SILHOUETTES)
     assert len({each.path for each in catalog("marketplace").categories}) >= 25
 
@@ -114,8 +114,8 @@ def test_home_and_beauty_ends_in_whole_or_half_dollars() -> None:
     }
 
 
-def test_what_a_marketplace_title_says_of_the_picture_is_drawn() -> None:
-    """Long titles are no excuse: striped is drawn striped, kids' is drawn small."""
+def test_marketplace_titles_match_their_images() -> None:
+    """What a title names is in the attributes that the image shows: stripes, kids' sizes, quilting, stoneware."""
     spec = catalog("marketplace")
     for each in products(spec, 3, 0, 400):
         facts, title = each.attributes or {}, each.title or ""

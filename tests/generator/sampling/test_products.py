@@ -17,7 +17,7 @@ from generator.sampling.attributes import Choice, sample_without_replacement
 from generator.sampling.products import (
     compile_catalog,
     dictionary_rows,
-    factorize,
+    factorize_columns,
     family_start,
     product,
     products,
@@ -38,13 +38,13 @@ LUXURY = load(PRESETS / "fashion-luxury.yaml", "catalog")
 
 @pytest.fixture(scope="module")
 def luxury() -> pd.DataFrame:
-    """20,000 rows with their attributes as a column of dictionaries."""
+    """Return 20,000 rows with their attributes as a column of dictionaries."""
     table: pd.DataFrame = rows(LUXURY, 4, np.arange(20_000)).to_pandas()
     return table.assign(attributes=table["attributes"].map(json.loads))
 
 
 @given(st.integers(0, 2**31), st.lists(st.integers(0, 40_000_000), min_size=1, max_size=30))
-def test_a_row_does_not_depend_on_the_rows_beside_it(seed: int, index: list[int]) -> None:
+def test_row_does_not_depend_on_other_rows_of_the_batch(seed: int, index: list[int]) -> None:
     together = rows(LUXURY, seed, np.array(index))
     for place, i in enumerate(index[:3]):
         assert rows(LUXURY, seed, np.array([i])).to_pylist() == together.slice(place, 1).to_pylist()
@@ -64,7 +64,7 @@ def test_another_process_makes_the_same_product() -> None:
     assert answer.strip() == repr(product(LUXURY, 9, 123456))
 
 
-def test_designs_are_found_as_by_walking_from_the_start() -> None:
+def test_designs_equal_a_scan_from_the_start() -> None:
     found = family_start(LUXURY, 0, np.arange(5000))
     assert found[0] == 0
     steps = np.diff(found)
@@ -73,7 +73,7 @@ def test_designs_are_found_as_by_walking_from_the_start() -> None:
     assert np.diff(np.append(starts, 5000)).max() <= LUXURY.colourways.max_per_family
 
 
-def test_colourways_share_everything_but_colour_code_and_picture(luxury: pd.DataFrame) -> None:
+def test_colourways_share_everything_but_colour_code_and_image(luxury: pd.DataFrame) -> None:
     assert 1 - luxury["family"].nunique() / len(luxury) == pytest.approx(LUXURY.colourways.repeat_share, abs=0.01)
     for _, family in luxury.groupby("family"):
         if len(family) == 1:
@@ -120,7 +120,7 @@ def test_titles_are_clean_and_as_long_as_real_ones(luxury: pd.DataFrame) -> None
     assert (luxury["itemurl"].str.split("/").str[-1] == lowered + "-p" + luxury["product_code"]).all()
 
 
-def test_urls_lead_nowhere(luxury: pd.DataFrame) -> None:
+def test_urls_use_reserved_domains(luxury: pd.DataFrame) -> None:
     for column in ("itemurl", "imageurl"):
         hosts = luxury[column].str.extract(r"^https://([^/]+)/")[0]
         assert hosts.str.endswith(".example").all()
@@ -147,7 +147,7 @@ def _with_navigation(document: dict[str, Any]) -> None:
         (_with_navigation, {"category3_code", "inferable"}),
     ],
 )
-def test_changing_one_concern_moves_nothing_else(
+def test_changing_one_stream_changes_nothing_else(
     spec_document: dict[str, Any], change: Callable[[dict[str, Any]], None], moved: set[str]
 ) -> None:
     before = rows(from_document(spec_document, "catalog"), 0, np.arange(500))
@@ -176,7 +176,7 @@ def test_a_rule_that_leaves_nothing_is_an_error_before_any_row(spec_document: di
 
 
 @given(st.data())
-def test_a_choice_is_found_as_by_walking_through_the_weights(data: st.DataObject) -> None:
+def test_choice_equals_a_scan_of_the_weights(data: st.DataObject) -> None:
     num_keys, num_values = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 7))
     weights = np.array(data.draw(st.lists(st.sampled_from([0, 1, 3, 0.01, 7]), min_size=42, max_size=42)))
     weights_KV = weights[: num_keys * num_values].reshape(num_keys, num_values).astype(np.float64)
@@ -195,7 +195,7 @@ def test_a_choice_is_found_as_by_walking_through_the_weights(data: st.DataObject
 
 
 def slow_colour(weights: list[float], seed: int, name: str, design: int, rank: int) -> int:
-    """Draw after draw without replacement, one product."""
+    """Sample one product's colours one after the other, without replacement."""
     left = list(weights)
     for draw in range(rank + 1):
         left = left if sum(left) > 0 else list(weights)
@@ -207,7 +207,7 @@ def slow_colour(weights: list[float], seed: int, name: str, design: int, rank: i
 
 
 @pytest.mark.parametrize("order", ["ascending", "descending", "at random"])
-def test_colours_are_drawn_as_one_by_one(order: str) -> None:
+def test_colours_equal_sequential_sampling(order: str) -> None:
     index_N = np.arange(300) if order != "at random" else np.random.default_rng(0).integers(0, 300, 300)
     index_N = index_N[::-1] if order == "descending" else index_N
     colour = next(a for a in compile_catalog(LUXURY).attributes if a.name == "colour")
@@ -221,7 +221,7 @@ def test_colours_are_drawn_as_one_by_one(order: str) -> None:
     assert found.tolist() == slow
 
 
-def test_splits_are_those_of_the_contract() -> None:
+def test_splits_equal_split_of() -> None:
     design_D = np.array([0, 9, 10, 99_999, 40_000_000, *range(300)])
     assert [SPLITS[k] for k in split_numbers("a-shop-12-", design_D)] == [split_of(f"a-shop-12-{n}") for n in design_D]
     index_N = np.arange(500, 1500)
@@ -232,16 +232,16 @@ def test_splits_are_those_of_the_contract() -> None:
     assert dictionary_rows(LUXURY, 3, index_N, split_N).equals(batch)
 
 
-def test_combinations_are_numbered_also_where_one_number_cannot_hold_them() -> None:
+def test_combinations_are_numbered_beyond_64_bits() -> None:
     columns = np.random.default_rng(1).integers(0, 4, (9, 500))
     columns[4:] = columns[0]
-    number_N, row_K = factorize([(column, 2**20) for column in columns])
+    number_N, row_K = factorize_columns([(column, 2**20) for column in columns])
     combinations = {tuple(column) for column in columns.T.tolist()}
     assert len(row_K) == len(combinations)
     assert (columns[:, row_K[number_N]] == columns).all()
 
 
-def test_compact_rows_say_the_same_with_dictionaries() -> None:
+def test_dictionary_rows_equal_plain_rows() -> None:
     index_N = np.arange(700, 900)
     compact, batch = dictionary_rows(LUXURY, 3, index_N), rows(LUXURY, 3, index_N)
     assert compact.to_pylist() == batch.to_pylist()
@@ -249,7 +249,7 @@ def test_compact_rows_say_the_same_with_dictionaries() -> None:
     assert pa.types.is_dictionary(compact.schema.field("title").type)
 
 
-def test_the_examples_in_docstrings_are_true() -> None:
+def test_docstring_examples() -> None:
     import doctest
 
     import generator.sampling.codes
@@ -262,7 +262,7 @@ def test_the_examples_in_docstrings_are_true() -> None:
         assert found.failed == 0
 
 
-def test_every_preset_makes_products_that_can_be_drawn() -> None:
+def test_every_preset_makes_products_that_can_be_rendered() -> None:
     from generator import draw
 
     for name in ("demo", "fashion-luxury", "sportswear"):
@@ -271,5 +271,5 @@ def test_every_preset_makes_products_that_can_be_drawn() -> None:
             assert draw(each, 32).size == (32, 32)
 
 
-def test_a_spec_is_compiled_once_whatever_it_is_called() -> None:
+def test_spec_is_compiled_once_under_any_name() -> None:
     assert compile_catalog(LUXURY, "here.yaml") is compile_catalog(LUXURY, "there.yaml") is compile_catalog(LUXURY)

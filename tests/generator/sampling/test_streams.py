@@ -1,4 +1,4 @@
-"""Streams are independent, addressable, uniform, and the same for ever."""
+"""Streams are independent, addressable, uniform and stable."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,8 @@ from generator.sampling.streams import bits, integers, normal, normal_quantile, 
 MASK = 2**64 - 1
 
 
-def slow_bits(seed: int, concern: str, index: int) -> int:
-    """The definition in Python integers: SplitMix64's finaliser twice, keyed by BLAKE2b."""
+def slow_bits(seed: int, stream: str, index: int) -> int:
+    """Return the definition in Python integers: SplitMix64's finaliser twice, keyed by BLAKE2b."""
     import hashlib
 
     def mixed(z: int) -> int:
@@ -20,15 +20,15 @@ def slow_bits(seed: int, concern: str, index: int) -> int:
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
         return z ^ (z >> 31)
 
-    digest = hashlib.blake2b(f"{seed}/{concern}".encode(), digest_size=16).digest()
+    digest = hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=16).digest()
     first, second = int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
     return mixed(mixed((index * 0x9E3779B97F4A7C15 + first) & MASK) ^ second)
 
 
 @given(st.integers(0, 2**32), st.text(max_size=12), st.lists(st.integers(0, 2**53), min_size=1, max_size=20))
-def test_bits_equal_their_slow_definition(seed: int, concern: str, index: list[int]) -> None:
-    found = bits(seed, concern, np.array(index))
-    assert found.tolist() == [slow_bits(seed, concern, i) for i in index]
+def test_bits_equal_their_slow_definition(seed: int, stream: str, index: list[int]) -> None:
+    found = bits(seed, stream, np.array(index))
+    assert found.tolist() == [slow_bits(seed, stream, i) for i in index]
 
 
 def test_streams_never_change_between_versions() -> None:
@@ -62,7 +62,7 @@ def test_normal_quantiles_are_those_of_scipy_to_the_last_bit_or_two() -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), [((0, "a"), (0, "b")), ((0, "a"), (1, "a"))])
-def test_streams_of_other_concerns_and_seeds_are_uncorrelated(first: tuple[int, str], second: tuple[int, str]) -> None:
+def test_streams_of_other_names_and_seeds_are_uncorrelated(first: tuple[int, str], second: tuple[int, str]) -> None:
     index = np.arange(100_000)
     correlation = np.corrcoef(uniform(*first, index), uniform(*second, index))[0, 1]
     assert abs(correlation) < 0.015

@@ -1,6 +1,6 @@
-"""Small images made of whole numbers alone, so that every version of numpy and Pillow draws the same bytes.
+"""Small images computed with integers only, so that every version of numpy and Pillow makes the same bytes.
 
-Two things must see identical images: the published code when it makes the golden numbers, and the tests later.
+The published code, which makes the golden numbers, and the tests need identical images.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
-"""Write tiny.json: numbers of the tiny model (seed 0) on a test image, to notice when they drift.
+"""Write tiny.json: numbers of the tiny model (seed 0) on a test image, to detect drift.
 
     python -m tests.golden.phi3v.make
 
 They depend on the seed's weights, on the tokenizer, on tiling and on every part of the model.
-`tests/finetune/phi3v/test_tiny.py` compares them with a tolerance; a change that moves them says why.
+`tests/finetune/phi3v/test_tiny.py` compares them with a tolerance; a commit that changes them explains why.
 """
 
 import json
@@ -20,8 +20,8 @@ GOLDEN = Path(__file__).with_name("tiny.json")
 ANSWER = "Product: Cropped Quilted Nylon Jacket, Category: QUILTED JACKETS, Full Price: 1350.0"
 
 
-def tiny_numbers() -> dict[str, Any]:
-    """Ids, some pixels, image vectors and logits, and the loss of prompt and answer; greedy ids after the prompt."""
+def compute_numbers() -> dict[str, Any]:
+    """Return ids, pixels, image vectors and logits, the loss of prompt and answer, and greedy ids after the prompt."""
     model, processor = load_model("tiny", seed=0)
     image = make_image(150, 200)
     batch = processor([PROMPT + ANSWER + "<|end|>"], [[image]])
@@ -35,18 +35,18 @@ def tiny_numbers() -> dict[str, Any]:
         generated = model.generate(**prompt, max_new_tokens=6, min_new_tokens=6, do_sample=False)
     return {
         "input_ids": batch["input_ids"][0].tolist(),
-        "pixels": rounded(batch["pixel_values"][0, :, :, 5::31, 3::37]),
-        "vectors": rounded(vectors[::5, :6]),
-        "logits": rounded(output.logits[0, ::9, ::201]),
-        "loss": rounded(output.loss),
+        "pixels": round_values(batch["pixel_values"][0, :, :, 5::31, 3::37]),
+        "vectors": round_values(vectors[::5, :6]),
+        "logits": round_values(output.logits[0, ::9, ::201]),
+        "loss": round_values(output.loss),
         "generated_ids": generated[0, start:].tolist(),
     }
 
 
-def rounded(values: torch.Tensor) -> Any:
-    """Round to six digits after the point, far below the tolerance."""
-    return [rounded(value) for value in values] if values.dim() else round(float(values), 6)
+def round_values(values: torch.Tensor) -> Any:
+    """Return nested lists of values rounded to six decimal places, far below the tolerance."""
+    return [round_values(value) for value in values] if values.dim() else round(float(values), 6)
 
 
 if __name__ == "__main__":
-    GOLDEN.write_text(json.dumps(tiny_numbers(), separators=(",", ":")) + "\n", encoding="utf-8")
+    GOLDEN.write_text(json.dumps(compute_numbers(), separators=(",", ":")) + "\n", encoding="utf-8")

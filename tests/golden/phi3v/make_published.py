@@ -5,7 +5,7 @@ Needs an environment of its own, with the transformers of 2024, and a copy of th
     python -m tests.golden.phi3v.make_published phi-3.5 --remote-code DIR
     python -m tests.golden.phi3v.make_published phi-3 --remote-code DIR
 
-The first draws tokenizer and weights; the second gives other settings to the same weights.
+The first command makes tokenizer and weights; the second uses the same weights with other settings.
 """
 
 import argparse
@@ -36,7 +36,7 @@ from tests.golden.phi3v.small_model import (
     CLIP,
     IGNORED,
     STOP_TOKENS,
-    draw_weights,
+    sample_weights,
     small_config,
     tokenizer_documents,
 )
@@ -46,9 +46,9 @@ WEIGHTS = PUBLISHED / "phi-3.5" / "model.safetensors"
 TOKENIZER = PUBLISHED / "phi-3.5" / "tokenizer.json"
 NEW_TOKENS = 12
 SMALLEST_MARGIN = 0.005
-"""Greedy ids are kept only where no second-best logit is nearer than this."""
+"""Greedy ids are rejected where the second-best logit is nearer than this."""
 
-NO_PICTURE = {"pixel_values": torch.zeros(1, 2, 3, 336, 336), "image_sizes": torch.tensor([[336, 336]])}
+NO_IMAGE = {"pixel_values": torch.zeros(1, 2, 3, 336, 336), "image_sizes": torch.tensor([[336, 336]])}
 """Passed with text alone, which has no position for it and ignores it.
 
 One public copy of the code otherwise runs a blank image of the full size, which does not fit the small tower.
@@ -56,7 +56,7 @@ One public copy of the code otherwise runs a blank image of the full size, which
 
 
 class WithoutAssertions(ast.NodeTransformer):
-    """One assertion names the width of the full-size tower; all other sizes come from the configuration."""
+    """Remove assertions: one names the width of the full-size tower; all other sizes come from the configuration."""
 
     def visit_Assert(self, node: ast.Assert) -> ast.Pass:
         return ast.Pass()
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def import_published(remote_code: Path, scratch: Path) -> dict[str, ModuleType]:
-    """The published modules that matter, without assertions, with the small tower in place of CLIP ViT-L."""
+    """Import the needed published modules without assertions, with the small tower in place of CLIP ViT-L."""
     import_torchvision()
     folder = scratch / "published_phi3v"
     folder.mkdir()
@@ -92,12 +92,12 @@ def import_published(remote_code: Path, scratch: Path) -> dict[str, ModuleType]:
 
 
 def _has_embedding(folder: Path) -> bool:
-    """Phi-3 keeps the image embedding in a file of its own, Phi-3.5 with the model."""
+    """Return whether the image embedding is in a file of its own (Phi-3) and not with the model (Phi-3.5)."""
     return (folder / "image_embedding_phi3_v.py").exists()
 
 
 def import_torchvision() -> None:
-    """Only its functions on Pillow images are used; where its compiled part is not there, its operators are named."""
+    """Import torchvision for its functions on Pillow images; declare its operators where compiled code is missing."""
     try:
         importlib.import_module("torchvision")
     except RuntimeError:
@@ -110,7 +110,7 @@ def import_torchvision() -> None:
 
 
 class Maker:
-    """The published model and processor of one variant, and what they were asked."""
+    """The published model and processor of one variant, and their inputs."""
 
     def __init__(self, variant: str, remote_code: Path, package: dict[str, ModuleType], out: Path) -> None:
         self.variant, self.remote_code, self.package, self.out = variant, remote_code, package, out
@@ -118,7 +118,7 @@ class Maker:
         self.rows: dict[str, dict[str, Any]] = {}
 
     def run(self, scratch: Path) -> None:
-        """Configuration, weights, tokenizer, then all cases and batches."""
+        """Write configuration, weights and tokenizer, then the numbers of all cases and batches."""
         published = json.loads((self.remote_code / "config.json").read_text(encoding="utf-8"))
         config = small_config(published, SWITCH_LENGTH[self.variant], MAX_LENGTH[self.variant])
         images = json.loads((self.remote_code / "preprocessor_config.json").read_text(encoding="utf-8"))
@@ -144,17 +144,17 @@ class Maker:
         save_tensors(self.out / "cases.safetensors", self.arrays)
 
     def parameters(self) -> list[str]:
-        """Names in the order of the `grad_norms`, for both variants."""
+        """Return the names in the order of the `grad_norms`, for both variants."""
         return [name for name, _ in self.model.named_parameters()]
 
     def build_model(self, document: dict[str, Any]) -> Any:
-        """The published model with the small weights, in float32, with the attention that is written out in full."""
+        """Return the published model with the small weights, in float32, with eager attention."""
         fields = {name: value for name, value in document.items() if name not in ("_attn_implementation", "auto_map")}
         config = self.package["configuration"].Phi3VConfig(**fields, attn_implementation="eager")
         model = self.package["modeling"].Phi3VForCausalLM(config).eval()
         shapes = {n: tuple(t.shape) for n, t in model.state_dict().items() if not IGNORED.search(n)}
         if self.variant == "phi-3.5":
-            save_tensors(WEIGHTS, draw_weights(shapes))
+            save_tensors(WEIGHTS, sample_weights(shapes))
         weights = {name: tensor.float() for name, tensor in load_file(WEIGHTS).items()}
         assert {name: tuple(tensor.shape) for name, tensor in weights.items()} == shapes
         missing, unexpected = model.load_state_dict(weights, strict=False)
@@ -163,7 +163,7 @@ class Maker:
         return model
 
     def build_processor(self, scratch: Path, images: dict[str, Any]) -> Any:
-        """The published processor over the small tokenizer, loaded the way the published one is."""
+        """Return the published processor with the small tokenizer, loaded like the published one."""
         folder = scratch / "tokenizer"
         folder.mkdir()
         shutil.copy(TOKENIZER, folder / "tokenizer.json")
@@ -217,18 +217,18 @@ class Maker:
         return filled(count)
 
     def inputs(self, case: Case, text: str) -> dict[str, Any]:
-        """What the published processor makes of a text and the images of the case."""
+        """Return the published processor's output for a text and the images of the case."""
         self.processor.image_processor.num_crops = case.num_crops
         images = [draw(**dataclasses.asdict(drawing)) for drawing in case.drawings]
         return dict(self.processor(text, images or None, return_tensors="pt"))
 
     def forward(self, batch: dict[str, Any], labels: Tensor | None = None) -> Any:
-        """The model's output; it may overwrite the ids it gets, so it gets a copy."""
-        inputs = NO_PICTURE | batch | {"input_ids": batch["input_ids"].clone()}
+        """Return the model's output; it may overwrite its ids, so it gets a copy."""
+        inputs = NO_IMAGE | batch | {"input_ids": batch["input_ids"].clone()}
         return self.model(**inputs, labels=labels, use_cache=False)
 
     def image_numbers(self, name: str, batch: dict[str, Any]) -> dict[str, Any]:
-        """Sizes of the images, and some of their pixels and vectors."""
+        """Return sizes of the images, and some of their pixels and vectors."""
         pixels, sizes = batch["pixel_values"], batch["image_sizes"].tolist()
         crops = [1 + (height // 336) * (width // 336) for height, width in sizes]
         used = torch.cat([image[:count] for image, count in zip(pixels, crops, strict=True)])
@@ -258,16 +258,16 @@ class Maker:
         return kept[0][batch["input_ids"] < 0]
 
     def gradient_norms(self, name: str, loss: Tensor) -> None:
-        """L2 norm of the gradient of every parameter, NaN where there is none."""
+        """Store the L2 norm of the gradient of every parameter, NaN where there is none."""
         self.model.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch
         norms = [float("nan") if p.grad is None else p.grad.norm().item() for p in self.model.parameters()]
         self.arrays[f"{name}.grad_norms"] = torch.tensor(norms)
 
     def greedy(self, batch: dict[str, Any]) -> tuple[list[list[int]], float]:
-        """Twelve new ids of each row, no stop token among them, and the smallest distance to a second-best logit."""
+        """Return twelve new ids of each row without stop tokens, and the smallest distance to a second-best logit."""
         stop = [self.processor.tokenizer.convert_tokens_to_ids(token) for token in STOP_TOKENS]
-        inputs = NO_PICTURE | batch | {"input_ids": batch["input_ids"].clone()}
+        inputs = NO_IMAGE | batch | {"input_ids": batch["input_ids"].clone()}
         with torch.no_grad():
             output = self.model.generate(
                 **inputs, max_new_tokens=NEW_TOKENS, min_new_tokens=NEW_TOKENS, do_sample=False, use_cache=True,
@@ -293,7 +293,7 @@ class Maker:
             assert crosses or best == list(generated), case.name
 
     def ask_batch(self, name: str, of: Sequence[str]) -> dict[str, Any]:
-        """Loss and gradients of rows padded on the right, greedy ids of prompts padded on the left."""
+        """Return loss and gradients of rows padded on the right, greedy ids of prompts padded on the left."""
         rows = [self.rows[row] for row in of]
         pad = self.processor.tokenizer.pad_token_id
         batch = join([row["batch"] for row in rows], pad, left=False)
@@ -315,7 +315,7 @@ class Maker:
         }
 
     def sizes(self) -> Iterator[list[int]]:
-        """Rows of width, height, num_crops, padded height, padded width, number of image tokens."""
+        """Yield rows of width, height, num_crops, padded height, padded width, number of image tokens."""
         for width, height, num_crops in SIZES:
             self.processor.image_processor.num_crops = num_crops
             found = self.processor.image_processor(Image.new("RGB", (width, height)), return_tensors="pt")
@@ -323,7 +323,7 @@ class Maker:
 
 
 def join(batches: Sequence[dict[str, Any]], pad: int, left: bool) -> dict[str, Any]:
-    """One batch of several rows, the images of all rows one after the other."""
+    """Join rows to one batch, with the images of all rows concatenated."""
     ids = [batch["input_ids"][0] for batch in batches]
     joined = {
         "input_ids": pad_rows(ids, pad, left=left),
@@ -336,7 +336,7 @@ def join(batches: Sequence[dict[str, Any]], pad: int, left: bool) -> dict[str, A
 
 
 def pad_rows(rows: Sequence[Tensor], fill: int, left: bool) -> Tensor:
-    """(B, T) of rows of any length."""
+    """Pad rows of any length to shape (B, T)."""
     length = max(len(row) for row in rows)
     padded = []
     for row in rows:
@@ -346,7 +346,7 @@ def pad_rows(rows: Sequence[Tensor], fill: int, left: bool) -> Tensor:
 
 
 def runs(ids: Sequence[int]) -> Iterator[int | list[int]]:
-    """Single ids as they are, repeated ones as a pair of the id and how often."""
+    """Yield single ids, and repeated ones as a pair of id and count."""
     for token, run in itertools.groupby(ids):
         count = len(list(run))
         yield token if count == 1 else [token, count]

@@ -1,7 +1,7 @@
 """Inputs of the published code for the golden numbers: prompts, answers, images, batches and sizes.
 
 The model switches to the long rope factors beyond 1024 positions (700 with the Phi-3 configuration), so that images
-of a few crops stand on both sides of the switch.
+of a few crops are on both sides of the switch.
 """
 
 from dataclasses import dataclass

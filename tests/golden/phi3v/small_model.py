@@ -1,6 +1,6 @@
 """The small random model of the golden numbers: sizes, weights, and a tokenizer of the published kind.
 
-Nothing of it was learned. Weights are wide enough that every part of the model moves the logits.
+Nothing is trained. Weights have a standard deviation that makes every part of the model affect the logits.
 """
 
 import json
@@ -37,10 +37,10 @@ SIZES = {
 """The decoder; a head of 12 has 6 rotary pairs."""
 
 PIECES = 400
-"""Ordinary pieces of the tokenizer, 32,000 in the published one; the marks follow."""
+"""Ordinary pieces of the tokenizer, 32,000 in the published one; the special tokens follow."""
 
-MARKS = ("<|endoftext|>", "<|assistant|>", "<|system|>", "<|end|>", "<|user|>", "<|image|>")
-SWALLOWS_WHITE_SPACE = {"</s>", "<|assistant|>", "<|image|>"}
+SPECIAL_TOKENS = ("<|endoftext|>", "<|assistant|>", "<|system|>", "<|end|>", "<|user|>", "<|image|>")
+STRIPS_WHITE_SPACE = {"</s>", "<|assistant|>", "<|image|>"}
 STOP_TOKENS = ("<|end|>", "<|endoftext|>")
 VOCABULARY = 416
 """Rows of the embedding: like the published one, more than the tokenizer has ids."""
@@ -49,7 +49,7 @@ WORDS = """a and are at be black brief both category coat coats colours compare 
 hat hats how image in is it left look many more name of on one or pieces price product red repeat second shown system
 that the them there these this three two user what where which wool yes no
 Product Category Full Price COATS HATS Red Wool Coat What Which Where Name Compare Look Yes No Five The There"""
-"""Wording of the cases, from which pieces of more than one letter are merged."""
+"""Words of the cases, from which pieces of more than one letter are merged."""
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.,:?!-\u20ac\u00fc\u2581"
 """Pieces of their own; every other character is spelled in bytes."""
@@ -59,7 +59,7 @@ IGNORED = re.compile(r"\.wte\.weight$|position_ids$")
 
 
 def small_config(published: dict[str, Any], switch_length: int, max_length: int) -> dict[str, Any]:
-    """The published config.json with small sizes, and of each list of rope factors six entries from end to end."""
+    """Return the published config.json with small sizes and six of each list of rope factors, first to last."""
     rope = published["rope_scaling"]
     pairs = SIZES["hidden_size"] // SIZES["num_attention_heads"] // 2
     for name in ("short_factor", "long_factor"):
@@ -68,49 +68,49 @@ def small_config(published: dict[str, Any], switch_length: int, max_length: int)
         "img_processor": published["img_processor"] | {"image_dim_out": CLIP["hidden_size"]},
         "max_position_embeddings": max_length,
         "original_max_position_embeddings": switch_length,
-        "pad_token_id": PIECES + MARKS.index("<|endoftext|>"),
+        "pad_token_id": PIECES + SPECIAL_TOKENS.index("<|endoftext|>"),
         "rope_scaling": rope,
         "vision_config": CLIP,
         "vocab_size": VOCABULARY,
     }  # fmt: skip
 
 
-def draw_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """All tensors in bfloat16, drawn in the order of their names."""
+def sample_weights(shapes: dict[str, tuple[int, ...]]) -> dict[str, Tensor]:
+    """Sample all tensors in bfloat16, in the order of their names."""
     generator = torch.Generator().manual_seed(SEED)
-    drawn = {}
+    weights = {}
     for name, shape in sorted(shapes.items()):
         noise = torch.randn(shape, generator=generator)
-        drawn[name] = (_middle(name) + _spread(name, shape) * noise).to(torch.bfloat16)
-    return drawn
+        weights[name] = (_mean(name) + _standard_deviation(name, shape) * noise).to(torch.bfloat16)
+    return weights
 
 
 def _is_norm(name: str) -> bool:
     return "norm" in name
 
 
-def _middle(name: str) -> float:
+def _mean(name: str) -> float:
     return 1.0 if _is_norm(name) and name.endswith("weight") else 0.0
 
 
-def _spread(name: str, shape: tuple[int, ...]) -> float:
-    """Standard deviation: that of the outputs for inputs of 1, times what makes the part count."""
+def _standard_deviation(name: str, shape: tuple[int, ...]) -> float:
+    """Return the standard deviation of a tensor, chosen so that every part of the model affects the logits."""
     if _is_norm(name) or name.endswith("bias"):
         return 0.3
     if name.endswith(("_GN", "embed_tokens.weight")):
         return 1.0
     if "embeddings." in name:
-        # Small, as in CLIP itself, so that the epsilon of the norm behind them counts.
+        # Small, as in CLIP itself, so that the epsilon of the following norm matters.
         return 0.01 if len(shape) < 4 else 0.02 / math.sqrt(math.prod(shape[1:]))
     gain = {"lm_head.weight": 3.0, "q_proj.weight": 1.5, "k_proj.weight": 1.5, "qkv_proj.weight": 1.5}
     return gain.get(".".join(name.split(".")[-2:]), 1.0) / math.sqrt(math.prod(shape[1:]))
 
 
 def tokenizer_documents() -> tuple[dict[str, Any], dict[str, Any]]:
-    """tokenizer.json and tokenizer_config.json, built like the published ones.
+    """Return tokenizer.json and tokenizer_config.json, built like the published ones.
 
-    Pieces with bytes to fall back on, a visible space in front of every section of text, and marks of which some
-    swallow the white space behind them.
+    They have pieces with byte fallback, a visible space in front of every section of text, and special tokens, some of
+    which strip the white space that follows.
     """
     space = "\u2581"
     trainer = trainers.BpeTrainer(vocab_size=PIECES - 3 - 256, initial_alphabet=list(LETTERS), show_progress=False)
@@ -120,13 +120,13 @@ def tokenizer_documents() -> tuple[dict[str, Any], dict[str, Any]]:
     names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), *learned["vocab"]]
     assert len(names) == PIECES, len(names)
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in learned["merges"]]
-    numbered = [*enumerate(names[:3]), *enumerate(MARKS, start=PIECES)]
+    numbered = [*enumerate(names[:3]), *enumerate(SPECIAL_TOKENS, start=PIECES)]
     added = [
         {
-            "content": mark, "single_word": False, "lstrip": False, "rstrip": mark in SWALLOWS_WHITE_SPACE,
-            "normalized": False, "special": mark != "</s>", "id": number,
+            "content": token, "single_word": False, "lstrip": False, "rstrip": token in STRIPS_WHITE_SPACE,
+            "normalized": False, "special": token != "</s>", "id": number,
         }
-        for number, mark in numbered
+        for number, token in numbered
     ]  # fmt: skip
     start = {"SpecialToken": {"id": "<s>", "type_id": 0}}
     second = [{"SpecialToken": {"id": "<s>", "type_id": 1}}, {"Sequence": {"id": "B", "type_id": 1}}]
