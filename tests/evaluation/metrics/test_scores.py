@@ -156,9 +156,9 @@ def test_the_order_of_predictions_does_not_matter() -> None:
 
 
 def test_every_metric_has_a_meaning_in_words_or_by_name() -> None:
-    told = " ".join(f"{name}: {words}" for name, words in scores.SCORE_METHODS.items())
+    described = " ".join(f"{name}: {words}" for name, words in scores.SCORE_METHODS.items())
     plain = {name for name in (*METRICS, *POOLED) if ":" not in name}
-    assert {name for name in plain if not re.search(rf"\b{name}\b", told)} == {"title_exact", "truncated"}
+    assert {name for name in plain if not re.search(rf"\b{name}\b", described)} == {"title_exact", "truncated"}
     assert set(HEADLINE) <= plain
 
 
