@@ -26,7 +26,7 @@ from scipy import stats
 
 from evaluation.metrics import metrics
 from evaluation.stats import intervals, paired
-from evaluation.stats.intervals import Estimate, Families, Values, relabel, spanning_factor
+from evaluation.stats.intervals import ClusterIds, Estimate, Values, relabel, spanning_factor
 from evaluation.stats.paired import LOSSES, PairedEstimate
 from evaluation.stats.resampling import Weighted, bca
 from schemas.manifest import versions
@@ -69,7 +69,7 @@ class Finding:
 class Answers:
     """Two simulated models' answers to the same rows."""
 
-    families: Families
+    families: ClusterIds
     first: Values
     """1 where the first model is right."""
     second: Values
@@ -225,14 +225,14 @@ def _ends(found: Estimate | PairedEstimate) -> tuple[float | None, float | None]
     return found.low, found.high
 
 
-def _alike(share: float, families: Families, rng: np.random.Generator) -> Values:
+def _alike(share: float, families: ClusterIds, rng: np.random.Generator) -> Values:
     """Standard normal numbers that correlate by `share` within a family."""
     own = rng.standard_normal(len(families))
     common = rng.standard_normal(int(families.max()) + 1)[families]
     return np.asarray(math.sqrt(share) * common + math.sqrt(1 - share) * own)
 
 
-def _agreeing(sizes: Families, alike: float, shares: tuple[float, float], rng: np.random.Generator) -> Values:
+def _agreeing(sizes: ClusterIds, alike: float, shares: tuple[float, float], rng: np.random.Generator) -> Values:
     """-1, +1 or 0 for each row, with these shares of -1 and +1; all of a family the same with probability `alike`."""
     lost, won = shares
     families = np.repeat(np.arange(len(sizes)), sizes)

@@ -2,7 +2,7 @@
 
 Reads the folder that a finished demo left; prints the table of the README, then one JSON line; `--out FILE` writes it.
 
-    make demo && python -m benchmarks.demo toile-demo --out benchmarks/results/demo_2cores_2026-11-21.json
+    make demo && python -m benchmarks.demo toile-demo --out benchmarks/results/demo_2cores_2026-12-01.json
 """
 
 import argparse

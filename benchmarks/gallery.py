@@ -24,9 +24,9 @@ from schemas.appearance import (
     Appearance,
     cut_words,
 )
-from schemas.silhouettes import FAMILIES
+from schemas.silhouettes import SILHOUETTE_GROUPS
 
-GROUPS = {name: tuple(each.name for each in family) for name, family in FAMILIES.items()}
+GROUPS = {name: tuple(each.name for each in group) for name, group in SILHOUETTE_GROUPS.items()}
 MATERIALS_OF = {
     "coats-and-jackets": ("gabardine", "wool", "cotton", "leather", "nylon", "suede"),
     "tops": ("cotton", "jersey", "wool", "knit", "silk", "denim"),

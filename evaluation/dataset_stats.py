@@ -4,7 +4,6 @@ Nothing here depends on the row that the model is asked about. Examples and refe
 than the evaluated one (train, or validation where train is evaluated), and only of families that no other split holds.
 """
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from evaluation.metrics.scoring import ClosedSet
-from evaluation.rows import missing_part
+from evaluation.rows import NO_IMAGE, missing_part
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS, EvaluationSpec
 from schemas.product import Product, read
+from schemas.util.files import text_sha256
 
 MAX_PRICE_POINTS = 512
 _COLUMNS = ("title", "category3_code", "full_price", "currency_code")
@@ -52,12 +52,12 @@ def read_dataset_stats(folder: Path, spec: EvaluationSpec) -> DatasetStats:
         names.add(product.category3_code)
         currencies.add(product.currency_code)
         prices.update(_train_prices([product]))
-        if product.family not in families and missing_part(product) == "no picture":  # which was not read
+        if product.family not in families and missing_part(product) == NO_IMAGE:  # which was not read
             name = product.category3_code or ""
-            donors[name] = min(donors.get(name, product), product, key=lambda row: sample_key(row, spec.seed))
+            donors[name] = min(donors.get(name, product), product, key=lambda row: _example_key(row, spec.seed))
     closed = ClosedSet({name for name in names if name}, spec.aliases)
     of_category: dict[str, Product] = {}
-    for product in sorted(donors.values(), key=lambda row: sample_key(row, spec.seed)):
+    for product in sorted(donors.values(), key=lambda row: _example_key(row, spec.seed)):
         of_category.setdefault(closed.label(product.category3_code or "") or "", product)
     return DatasetStats(
         categories=closed.labels(),
@@ -103,8 +103,8 @@ def subsample(prices: Counter[float], limit: int) -> list[float]:
     return list(kept)
 
 
-def sample_key(product: Product, seed: int) -> bytes:
-    return hashlib.sha256(f"example:{seed}:{product.product_code}".encode("utf-8", "surrogatepass")).digest()
+def _example_key(product: Product, seed: int) -> str:
+    return text_sha256(f"example:{seed}:{product.product_code}")
 
 
 def _train_prices(products: Iterable[Product]) -> Iterator[float]:

@@ -4,7 +4,6 @@ Rows that are left out are listed with the reason. Encoded images stay in memory
 not.
 """
 
-import hashlib
 import io
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -18,9 +17,12 @@ from schemas.evaluation import EvaluationSpec
 from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
 from schemas.util.console import Advance, progress_bar
+from schemas.util.files import text_sha256
 
 ENCODED_FILE = "stored"
 """Key of `Image.info`: the image file that was decoded, for a model that reads files itself."""
+NO_IMAGE = "no picture"
+"""Reason in `missing_part` and in the skipped rows of a result."""
 _UNREADABLE = (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError)
 
 
@@ -37,7 +39,7 @@ class Rows:
     sizes: Mapping[str, tuple[int, int]]
     """Width and height in pixels of each product's image, by product code."""
     mean_colour: tuple[int, int, int]
-    """sRGB; the mean over images of each image's mean colour. Mid grey when there is no picture."""
+    """sRGB; the mean over images of each image's mean colour. Mid grey without any image."""
 
 
 def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Rows:
@@ -76,15 +78,15 @@ def read_rows(folder: Path, spec: EvaluationSpec, *, quiet: bool = False) -> Row
 
 
 def missing_part(product: Product) -> str | None:
-    """Return why a row cannot be evaluated (`no title`, `no category`, `no price`, `no picture`), or None."""
+    """Return why a row cannot be evaluated (`no title`, `no category`, `no price`, NO_IMAGE), or None."""
     price = product.full_price
     present = {
-        "title": bool(product.title),
-        "category": bool(product.category3_code),
-        "price": price is not None and math.isfinite(price) and price > 0,
-        "picture": bool(product.image),
+        "no title": bool(product.title),
+        "no category": bool(product.category3_code),
+        "no price": price is not None and math.isfinite(price) and price > 0,
+        NO_IMAGE: bool(product.image),
     }
-    return next((f"no {part}" for part, there in present.items() if not there), None)
+    return next((reason for reason, is_present in present.items() if not is_present), None)
 
 
 def train_rows(folder: Path) -> Iterator[Product]:
@@ -162,9 +164,8 @@ def _find_shard(product: Product, folder: Path) -> Path:
     return folder
 
 
-def _sample_key(product: Product, spec: EvaluationSpec) -> bytes:
-    name = f"{spec.seed}:{product.product_code}"
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
+def _limit_key(product: Product, spec: EvaluationSpec) -> str:
+    return text_sha256(f"{spec.seed}:{product.product_code}")
 
 
 def _keep_first(products: list[Product], spec: EvaluationSpec) -> None:
@@ -176,5 +177,5 @@ def _keep_first(products: list[Product], spec: EvaluationSpec) -> None:
 def _apply_limit(products: Sequence[Product], spec: EvaluationSpec) -> list[Product]:
     if spec.limit is None or len(products) <= spec.limit:
         return list(products)
-    last = sorted(_sample_key(product, spec) for product in products)[spec.limit - 1]
-    return [product for product in products if _sample_key(product, spec) <= last]
+    last = sorted(_limit_key(product, spec) for product in products)[spec.limit - 1]
+    return [product for product in products if _limit_key(product, spec) <= last]

@@ -7,7 +7,6 @@ The folder holds `inputs.json`, `predictions.jsonl`, `report.html` and, written 
 killed continues with the same call. The model is loaded only after the data was checked.
 """
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,6 +46,7 @@ from schemas.result import (
     read_result,
     write_result,
 )
+from schemas.util.files import text_sha256
 from schemas.validation import from_document
 
 BestScores = Mapping[str, Ceiling]
@@ -172,7 +172,7 @@ def sample_repeated_rows(rows: Rows, seed: int) -> Rows:
     """Return the rows that are asked again, in file order: the same ones for every model."""
     wanted = max(FEWEST_REPEATED, math.ceil(REPEATED_SHARE * len(rows.products)))
     number = min(len(rows.products), MOST_REPEATED, wanted)
-    first = sorted(rows.products, key=lambda product: _repeat_key(product.product_code, seed))[:number]
+    first = sorted(rows.products, key=lambda product: text_sha256(f"noise:{seed}:{product.product_code}"))[:number]
     codes = {product.product_code for product in first}
     return replace(rows, products=tuple(p for p in rows.products if p.product_code in codes))
 
@@ -371,7 +371,3 @@ def _throughput(num_rows: int, tokens: int | None, ranks: Ranks, clock: _Stopwat
         ranks=ranks.size,
         seconds=clock.seconds,
     )
-
-
-def _repeat_key(code: str, seed: int) -> bytes:
-    return hashlib.sha256(f"noise:{seed}:{code}".encode("utf-8", "surrogatepass")).digest()

@@ -35,7 +35,7 @@ from finetune.validation import generate_examples, validation_loss
 from schemas.errors import ToileError
 from schemas.training import MixSource, RunRecord, TrainingSpec
 from schemas.util.locks import run_lock
-from schemas.validation import load, presets
+from schemas.validation import list_presets, load
 
 MAX_LOADERS = 8
 _AVERAGED_STEPS = 10
@@ -158,7 +158,7 @@ def load_run_spec(
 def _resolve_data(data: str, folder: Path) -> str:
     """Return the path of a mix entry relative to `folder`, or of a shipped preset where that path does not exist."""
     path = folder / data
-    preset = None if path.exists() else presets("catalog").get(data)
+    preset = None if path.exists() else list_presets("catalog").get(data)
     return str(preset or path)
 
 

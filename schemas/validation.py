@@ -2,6 +2,14 @@
 
     spec = load("my-catalog.yaml", "catalog")
 
+Which function to call:
+
+- `load(path, kind)`: a file or a shipped preset of any kind.
+- `load_spec(spec)`: a catalog spec in whatever form a Python caller has it: path, preset, document or record.
+- `from_document(document, kind)`: a document that is parsed already. The two above end here.
+- `validate(document, kind, where)`: only check a document, without building the record.
+- `list_presets(kind)`: the names and files of the shipped presets.
+
 A spec is read, checked against its record (`schemas.documents.from_dict`) and built. Where it does not conform,
 `jsonschema` finds the most telling violation of the generated JSON Schema, and the message names the file, the path
 inside it, what is expected, and the nearest valid name.
@@ -80,7 +88,7 @@ def validate(document: object, kind: str, where: str) -> None:
         raise _explain(document, kind, where) or error from None
 
 
-def presets(kind: str) -> dict[str, Path]:
+def list_presets(kind: str) -> dict[str, Path]:
     """Return the shipped presets of a kind, name to file."""
     files = sorted(PRESETS.glob("*.yaml"))
     return {path.stem: path for path in files if path.stem.endswith("-run") == (kind == "training")}
@@ -93,7 +101,7 @@ def preset_path(name: str, kind: str) -> Path | None:
     """
     if Path(name).is_file():
         return None
-    shipped = presets(kind)
+    shipped = list_presets(kind)
     if name in shipped:
         return shipped[name]
     if Path(name).suffix in {".yaml", ".yml", ".json"} or "/" in name:

@@ -35,6 +35,7 @@ _BASELINES = {
     },
 }
 """Line of the demo's table -> baseline by metric. The nearest one is the answer of the most similar training image."""
+_ROWS_HEADINGS = {"inferable": "visually identifiable rows", "all": "all rows"}
 _MIN_WIDTH = 118  # columns of a pipe
 Say = Callable[[str], None]
 
@@ -235,7 +236,7 @@ def print_demo_table(base: "Result", tuned: "Result") -> None:
         console.width = max(console.width, _MIN_WIDTH)
     rows = "inferable" if tuned.counts.inferable else "all"
     heads = [Column(name, justify="right", no_wrap=True) for name in _METRICS.values()]
-    table = Table(Column(f"{rows} rows", no_wrap=True), *heads, box=None, pad_edge=False)
+    table = Table(Column(_ROWS_HEADINGS[rows], no_wrap=True), *heads, box=None, pad_edge=False)
     headline = tuned.scores[0]
 
     def find(result: "Result", control: str = "none", baselines: dict[str, str] | None = None) -> list[str]:

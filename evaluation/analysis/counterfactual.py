@@ -10,7 +10,6 @@ its product, a slash and the attribute, so a killed run continues.
 
 import base64
 import dataclasses
-import hashlib
 import io
 import math
 import time
@@ -28,7 +27,7 @@ from evaluation.protocols.generate import predict
 from evaluation.report.page import FILTERS, TEMPLATES
 from evaluation.rows import Rows, decode_image, read_rows, train_rows
 from evaluation.run_dir import INPUTS, PACKAGES, REPORT, prepare, run_inputs, write_text
-from evaluation.stats.intervals import NOTHING, Estimate, Families, Values, factorize, median, rate
+from evaluation.stats.intervals import NOTHING, ClusterIds, Estimate, Values, factorize, median, rate
 from evaluation.stats.resampling import Weighted, bca, unweighted
 from schemas.counterfactual import (
     COUNTERFACTUAL,
@@ -51,6 +50,7 @@ from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar
+from schemas.util.files import text_sha256
 from schemas.util.html import embed_json, render_page
 
 _ROUNDING = 1e-9
@@ -177,7 +177,7 @@ def _answered(pairs: Sequence[Pair]) -> Values:
     return np.array([pair.answered_log_change for pair in pairs], np.float64)
 
 
-def _families(pairs: Sequence[Pair]) -> Families:
+def _families(pairs: Sequence[Pair]) -> ClusterIds:
     return factorize([pair.family for pair in pairs])
 
 
@@ -423,7 +423,7 @@ def render_counterfactual_page(
 def sample_pairs(pairs: Sequence[Pair]) -> list[Pair]:
     """Select a dozen pairs by a hash: every attribute in turn, no product twice while there are others."""
     waiting: dict[str, list[Pair]] = {}
-    for pair in sorted(pairs, key=lambda pair: _sample_key(pair)):
+    for pair in sorted(pairs, key=lambda pair: text_sha256(f"counterfactual:{pair.product_code}/{pair.attribute}")):
         waiting.setdefault(pair.attribute, []).append(pair)
     order = list(dict.fromkeys(pair.attribute for pair in pairs))
     taken: list[Pair] = []
@@ -465,8 +465,3 @@ def _format_change(log_change: float | None) -> str:
 
 def _format_number(value: float | None) -> str:
     return "\u2013" if value is None else f"{value:.2f}".replace("-", "\u2212")
-
-
-def _sample_key(pair: Pair) -> bytes:
-    name = f"counterfactual:{pair.product_code}/{pair.attribute}"
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()

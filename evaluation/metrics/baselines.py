@@ -33,6 +33,7 @@ from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product, from_batch, open_shard, shard_files
+from schemas.util.files import text_sha256
 
 CATEGORY_MEDIAN = "category-median"
 NEAREST_IMAGE = "nearest-picture"
@@ -117,31 +118,31 @@ def make_baselines(
     majority, title = frequencies.majority_category, frequencies.commonest_title
     constant = render(title, majority, frequencies.category_prices[category_key(majority)])
 
-    def always(_: Product) -> str:
+    def answer_constant(_: Product) -> str:
         return constant
 
-    def priced(category: str | None) -> str:
+    def answer_price(category: str | None) -> str:
         price = frequencies.category_prices.get(category_key(category or ""), frequencies.median_price)
         return render(title, majority, price)
 
-    def entitled(product: Product) -> str:
+    def answer_title(product: Product) -> str:
         known = frequencies.category_titles.get(category_key(product.category3_code or ""), title)
         return render(known, majority, frequencies.median_price)
 
     found = [
-        Baseline(name="majority-category", metrics=_CATEGORY, answer=always),
+        Baseline(name="majority-category", metrics=_CATEGORY, answer=answer_constant),
         Baseline(name="category-prior", metrics=_CATEGORY, answer=_sample_from_prior(frequencies, seed)),
-        Baseline(name="commonest-title", metrics=_TITLE, answer=always),
-        Baseline(name="category-commonest-title", metrics=_TITLE, answer=entitled),
-        Baseline(name="median-price", metrics=_PRICE, answer=lambda _: priced(None)),
-        Baseline(name="majority-category-median", metrics=_PRICE, answer=always),
+        Baseline(name="commonest-title", metrics=_TITLE, answer=answer_constant),
+        Baseline(name="category-commonest-title", metrics=_TITLE, answer=answer_title),
+        Baseline(name="median-price", metrics=_PRICE, answer=lambda _: answer_price(None)),
+        Baseline(name="majority-category-median", metrics=_PRICE, answer=answer_constant),
         Baseline(
             name="predicted-category-median",
             metrics=_PRICE,
-            answer=lambda product: priced(answered.get(product.product_code)),
+            answer=lambda product: answer_price(answered.get(product.product_code)),
         ),
-        Baseline(name=CATEGORY_MEDIAN, metrics=_PRICE, answer=lambda product: priced(product.category3_code)),
-        Baseline(name="constant", metrics=_WHOLE, answer=always),
+        Baseline(name=CATEGORY_MEDIAN, metrics=_PRICE, answer=lambda product: answer_price(product.category3_code)),
+        Baseline(name="constant", metrics=_WHOLE, answer=answer_constant),
     ]
     if frequencies.nearest:
         every = (*_CATEGORY, *_TITLE, *_PRICE, *_WHOLE)
@@ -280,7 +281,7 @@ def sample_train_images(folder: Path, limit: int) -> Iterator[Product]:
     Only row groups that hold one of them are read whole.
     """
     codes = (product.product_code for product in train_rows(folder))
-    chosen = set(heapq.nsmallest(limit, codes, key=_sample_key))
+    chosen = set(heapq.nsmallest(limit, codes, key=lambda code: text_sha256(f"nearest:{code}")))
     columns = ["product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price"]
     for entry in shard_files(folder, "train")[1]:
         with open_shard(folder, entry) as parquet:
@@ -290,7 +291,3 @@ def sample_train_images(folder: Path, limit: int) -> Iterator[Product]:
                     continue
                 for batch in parquet.read_row_group(number, [*columns, "image"]).to_batches():
                     yield from (product for product in from_batch(batch) if product.product_code in chosen)
-
-
-def _sample_key(code: str) -> bytes:
-    return hashlib.sha256(f"nearest:{code}".encode("utf-8", "surrogatepass")).digest()

@@ -19,7 +19,7 @@ from evaluation.metrics.score_matrix import (
     Indices,
     ScoreMatrix,
     Slice,
-    answered_protocols,
+    list_protocols,
     macro_groups,
     make_slices,
     select_outcomes,
@@ -36,8 +36,8 @@ from schemas.util.stats import benjamini_hochberg, holm
 
 _FREE, _RANKED = "generate", "rank"
 DIFFERENCE_METHODS = {
-    "difference": "tuned - base, on the same rows: those in the metric's n for both; where less is better, less than 0 "
-    "is a gain",
+    "difference": "tuned - base, on the same rows: those counted by the metric for both; where less is better, a value "
+    "below 0 is a gain",
     "difference_intervals": "families as in the scores. Rates: Newcombe 1998, method 10; means: paired Student's t; "
     f"medians: percentiles of {resampling.RESAMPLES} paired bootstrap resamples of families; macro: MOVER over the "
     "groups; pooled price figures: BCa of the same resamples",
@@ -92,9 +92,7 @@ def compute_differences(
     same (product, control) of each protocol. Codes in `touched` get rows of their own, and so do the others (clean).
     """
     shared = [
-        pair
-        for pair in answered_protocols(second, spec)
-        if pair in answered_protocols(first, spec) and pair[1] == spec.split
+        pair for pair in list_protocols(second, spec) if pair in list_protocols(first, spec) and pair[1] == spec.split
     ]
     found: list[Difference] = []
     for protocol, _ in shared:

@@ -5,7 +5,7 @@ rows (RMSLE, D2, rank correlation) is a function of row weights at the end of th
 computed by `evaluation.metrics.score_matrix`.
 
 Each metric is about a field. A protocol that answers one field has the metrics of that field only. A row that a metric
-says nothing about (no colour word in its title, no readable price) counts as NaN and is not in the metric's n.
+says nothing about (no colour word in its title, no readable price) counts as NaN; the metric does not count it.
 """
 
 import math
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.metrics.titles import SLOTS
-from evaluation.stats.intervals import Families, Values
+from evaluation.stats.intervals import ClusterIds, Values
 from evaluation.stats.resampling import Weighted
 
 HEADLINE = ("category", "title", "price", "joint", "reasoning")
@@ -31,7 +31,7 @@ FAILURES = {
 }
 """Reasons by field; `category:wrong` and so on are metrics: the share of rows that failed for this reason."""
 POOLED = ("price_rmsle", "price_d2", "price_spearman", "price_spearman_in_category")
-"""Figures over all rows with a readable price, not means over rows; see `evaluation.metrics.ratios`."""
+"""Figures over all rows with a readable price, not means over rows; see `rmsle`, `d2` and `rank_correlation` below."""
 _OWN_IMAGE_ONLY = {"price_bias", "title_chrf", *(f"title_{slot}" for slot in SLOTS)}
 _ROUNDING = 1e-9
 
@@ -41,7 +41,7 @@ class Metric:
     """A metric over outcomes: what one outcome counts, and how the counts are summed up."""
 
     of: Callable[[Outcome], float]
-    """NaN where the row is not in the metric's n."""
+    """NaN where the metric does not count the row."""
     kind: str
     """rate (of 0 and 1), mean (of values in [0, 1]), size (mean of values >= 0) or median."""
     about: str
@@ -151,6 +151,8 @@ MEANINGS = {
     "joint": "exact match (all fields): category, title and price right",
     "reasoning": "mean accuracy: the mean of category, title and price right, per row",
     "category_top3": "of the protocol rank: the true category is among the first three",
+    "title_exact": "share of answers with the title to the letter (NFKC, blanks around it stripped)",
+    "title_f1": "F1 of the token multisets of answered and true title, mean over rows",
     "title_chrf": "chrF2 of each title (Popovic 2015; runs of one to six letters, recall counts twice), mean over rows",
     "title_colour": "and title_material, title_pattern, title_type: of the rows whose true title names one, read "
     "against word lists and the row's own attributes, the share whose answered title names the same and no other",
@@ -169,6 +171,7 @@ MEANINGS = {
     "price_covered: truth within the 10 and 90 % quantiles, 0.8 if calibrated; price_width: mean of ln(q90 / q10)",
     "parsed": "title, category and price all found by the tolerant parser; parsed_strict: exactly the training form; "
     "refused: nothing found and the answer says that it cannot or will not",
+    "truncated": "share of answers that reached the limit of new tokens before their end",
     "malformed": "answers that cannot be read are wrong; they are never dropped, never 0 and never guessed",
 }
 
@@ -180,11 +183,11 @@ def rmsle(answered: Values, true: Values) -> Weighted:
     """
     squared = (answered - true) ** 2
 
-    def figure(weights: Values) -> Values:
+    def weighted_rmsle(weights: Values) -> Values:
         found: Values = np.sqrt(squared @ weights / weights.sum(axis=0))
         return found
 
-    return figure
+    return weighted_rmsle
 
 
 def d2(answered: Values, true: Values, baseline: float) -> Weighted:
@@ -195,15 +198,15 @@ def d2(answered: Values, true: Values, baseline: float) -> Weighted:
     """
     errors = np.stack([np.abs(answered - true), np.abs(baseline - true)])
 
-    def figure(weights: Values) -> Values:
+    def weighted_d2(weights: Values) -> Values:
         ours, theirs = errors @ weights
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(theirs > 0, 1 - ours / theirs, np.nan)
 
-    return figure
+    return weighted_d2
 
 
-def rank_correlation(answered: Values, true: Values, groups: Families) -> Weighted:
+def rank_correlation(answered: Values, true: Values, groups: ClusterIds) -> Weighted:
     """Return Spearman's rho over ranks taken within each group, with groups pooled by their rows.
 
     A row's rank becomes a position among the rows of its group, from -1/2 to 1/2 (ties share the middle one). rho is
@@ -213,7 +216,7 @@ def rank_correlation(answered: Values, true: Values, groups: Families) -> Weight
     """
     left, right = _RankPositions(answered, groups), _RankPositions(true, groups)
 
-    def figure(weights: Values) -> Values:
+    def weighted_correlation(weights: Values) -> Values:
         one, other = left.of(weights), right.of(weights)
         weighted = weights * one
         covariance = np.einsum("nb,nb->b", weighted, other)
@@ -221,7 +224,7 @@ def rank_correlation(answered: Values, true: Values, groups: Families) -> Weight
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(scale > 1e-12, covariance / scale, np.nan)
 
-    return figure
+    return weighted_correlation
 
 
 def weighted_median(values: Values) -> Weighted:
@@ -229,20 +232,20 @@ def weighted_median(values: Values) -> Weighted:
     order = np.argsort(values, kind="stable")
     ordered = values[order]
 
-    def figure(weights: Values) -> Values:
-        heaped = np.cumsum(weights[order], axis=0)
-        half = heaped[-1] / 2
-        lower, upper = ordered[np.sum(heaped < half, axis=0)], ordered[np.sum(heaped <= half, axis=0)]
+    def median(weights: Values) -> Values:
+        cumulative = np.cumsum(weights[order], axis=0)
+        half = cumulative[-1] / 2
+        lower, upper = ordered[np.sum(cumulative < half, axis=0)], ordered[np.sum(cumulative <= half, axis=0)]
         finite = np.where(np.isinf(upper), 0.0, lower) + np.where(np.isinf(upper), 0.0, upper)
         return np.where(np.isinf(upper), np.inf, finite / 2)
 
-    return figure
+    return median
 
 
 class _RankPositions:
     """The position of each row within its group, under any weights: rows are sorted once."""
 
-    def __init__(self, values: Values, groups: Families) -> None:
+    def __init__(self, values: Values, groups: ClusterIds) -> None:
         self._order = np.lexsort((values, groups))
         sorted_groups, sorted_values = groups[self._order], values[self._order]
         new_group = np.r_[True, sorted_groups[1:] != sorted_groups[:-1]]
@@ -254,17 +257,17 @@ class _RankPositions:
 
     def of(self, weights: Values) -> Values:
         """Return positions from -1/2 to 1/2, shape (rows, resamples); 0 in a group without weight."""
-        heaped = np.zeros((len(weights) + 1, weights.shape[1]))
-        np.cumsum(weights[self._order], axis=0, out=heaped[1:])
-        rank = (heaped[self._tie[0]] + heaped[self._tie[1]]) / 2
+        cumulative = np.zeros((len(weights) + 1, weights.shape[1]))
+        np.cumsum(weights[self._order], axis=0, out=cumulative[1:])
+        rank = (cumulative[self._tie[0]] + cumulative[self._tie[1]]) / 2
         if self._group is None:
-            return np.asarray(rank / heaped[-1] - 0.5)
-        before = heaped[self._group[0]]
-        total = heaped[self._group[1]] - before
+            return np.asarray(rank / cumulative[-1] - 0.5)
+        before = cumulative[self._group[0]]
+        total = cumulative[self._group[1]] - before
         return np.where(total > 0, (rank - before) / np.where(total > 0, total, 1.0) - 0.5, 0.0)
 
 
-def _run_ends(is_first: npt.NDArray[np.bool_], row_of: Families) -> tuple[Families, Families]:
+def _run_ends(is_first: npt.NDArray[np.bool_], row_of: ClusterIds) -> tuple[ClusterIds, ClusterIds]:
     """Return for each row where its run of equal values begins and ends among the sorted rows."""
     starts = np.flatnonzero(is_first)
     run = (np.cumsum(is_first) - 1)[row_of]

@@ -14,7 +14,7 @@ from evaluation.metrics import metrics
 from evaluation.metrics.metrics import METRICS, POOLED
 from evaluation.metrics.scoring import Outcome
 from evaluation.stats import intervals
-from evaluation.stats.intervals import NOTHING, Estimate, Families, Values, factorize, num_families, spanning_factor
+from evaluation.stats.intervals import NOTHING, ClusterIds, Estimate, Values, factorize, num_families, spanning_factor
 from evaluation.stats.resampling import Weighted, bca, unweighted
 from schemas.evaluation import EvaluationSpec
 from schemas.result import OTHER
@@ -69,7 +69,7 @@ def macro_groups(parts: Sequence[Slice], rows: str, min_rows: int) -> list[Slice
     return [part for part in parts if part.rows == rows and part.category and len(part.members) >= min_rows]
 
 
-def answered_protocols(scored: Sequence[Outcome], spec: EvaluationSpec) -> list[tuple[str, str]]:
+def list_protocols(scored: Sequence[Outcome], spec: EvaluationSpec) -> list[tuple[str, str]]:
     """Return the pairs of protocol and split that were answered, the headline first, then in the order of the spec.
 
     The headline is always included. Validation rows, which choose a prompt, come last.
@@ -111,22 +111,22 @@ class ScoreMatrix:
         """
         self.scored = scored = sorted(scored, key=lambda outcome: outcome.product_code)
         self.spec = spec
-        self.families: Families = factorize([outcome.family for outcome in scored])
-        self.categories: Families = factorize([outcome.category for outcome in scored])
+        self.families: ClusterIds = factorize([outcome.family for outcome in scored])
+        self.categories: ClusterIds = factorize([outcome.category for outcome in scored])
         self.codes = [outcome.product_code for outcome in scored]
         self._median_price = median_price
         self._columns: dict[str, Values] = {}
         self._estimates: dict[tuple[str, bytes], Estimate] = {}
 
     def column(self, name: str) -> Values:
-        """Return what each outcome counts for a metric, (N,); NaN where it is not in the metric's n."""
+        """Return what each outcome counts for a metric, (N,); NaN where the metric does not count it."""
         if name not in self._columns:
             of = (lambda o: 0.0 if o.answer.price else np.nan) if name in POOLED else METRICS[name].of
             self._columns[name] = np.array([of(outcome) for outcome in self.scored], dtype=np.float64)
         return self._columns[name]
 
     def counted(self, name: str, places: Indices) -> Indices:
-        """Return those of `places` that are in the metric's n."""
+        """Return those of `places` that the metric counts."""
         return places[~np.isnan(self.column(name)[places])]
 
     def estimate(self, name: str, part: Slice) -> Estimate:

@@ -26,7 +26,7 @@ from evaluation.metrics.score_matrix import (
     ROWS,
     ScoreMatrix,
     Slice,
-    answered_protocols,
+    list_protocols,
     macro_groups,
     make_slices,
     select_outcomes,
@@ -147,7 +147,7 @@ SCORE_METHODS: Mapping[str, str] = {
     "product of the same category",
     "controls": "blank: the mean colour of the evaluated images, same size; shuffled: the image of another family; "
     "shuffled_in_category: of another family of the same category, rows of categories with one family left out; "
-    "the answer to an image is asked once, decoding is greedy",
+    "each image is asked about once, decoding is greedy",
     **baselines.BASELINE_METHODS,
     "families": "rows of one product family are correlated, so intervals use the scatter of whole families: standard "
     "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
@@ -195,7 +195,7 @@ def compute_scores(
     """Do the same as `score` from outcomes: the headline protocol first, then others, validation rows, baselines."""
     median_price = frequencies.median_price if frequencies else None
     found: list[Score] = []
-    for protocol, split in answered_protocols(scored, spec):
+    for protocol, split in list_protocols(scored, spec):
         sides = {
             control: ScoreMatrix(of_control, spec, median_price)
             for control in ("none", *spec.controls)

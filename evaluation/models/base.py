@@ -1,8 +1,8 @@
-"""What the evaluation needs of a model: typing protocols, and `ModelUnderTest`, which says how to get one.
+"""The interfaces of a model (classes of `typing.Protocol`), and `ModelUnderTest`, which loads one.
 
 A model is any object with these methods, so packages that make models import nothing from here. It receives images and
 prompts only; no product code, file name or row order reaches it. `generate` is required. The other methods are
-optional, and `evaluation.protocols.protocols.check_model_supports` refuses a protocol that needs one which is missing.
+optional, and `evaluation.protocols.protocols.check_model_supports` refuses an evaluation protocol without them.
 
 A new backend is a module in this folder: a class with these methods and a function that returns a `ModelUnderTest`, as
 `evaluation.models.phi3v.local_model` and `evaluation.models.openai_server.server_model` do.

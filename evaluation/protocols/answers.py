@@ -5,7 +5,6 @@ instructions is asked with them, one that has learnt the bare question without. 
 prompt gives the gain of training without the gain of the answer form.
 """
 
-import hashlib
 import itertools
 import json
 from collections.abc import Sequence
@@ -32,6 +31,7 @@ from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
 from schemas.product import Product
 from schemas.result import Prompt
+from schemas.util.files import text_sha256
 
 VALIDATION = "validation"
 
@@ -188,9 +188,9 @@ def record_prompts(
             Prompt(
                 protocol=protocol,
                 text=prompt + prefix,
-                sha256=_text_sha256(prompt + prefix),
+                sha256=text_sha256(prompt + prefix),
                 token_ids_head=None if ids is None else tuple(_collapse_image_positions(ids)[:MAX_IDS_SHOWN]),
-                token_ids_sha256=None if ids is None else _text_sha256(json.dumps(ids, separators=(",", ":"))),
+                token_ids_sha256=None if ids is None else text_sha256(json.dumps(ids, separators=(",", ":"))),
             )
         )
     return tuple(found)
@@ -212,7 +212,3 @@ def _collapse_image_positions(ids: Sequence[int]) -> list[int]:
     return [
         token for value, run in itertools.groupby(ids) for token in (itertools.islice(run, 1) if value < 0 else run)
     ]
-
-
-def _text_sha256(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -179,7 +179,7 @@ def confusion(panel: Panel, rows: str) -> Confusion:
     )
 
 
-def price_points(panel: Panel, truths: dict[str, float], rows: str) -> Points:
+def collect_prices(panel: Panel, truths: dict[str, float], rows: str) -> Points:
     """Return true and answered price of every answer with a price."""
     judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
     return Points(
@@ -241,7 +241,7 @@ def by_protocol(rows: Sequence[Row], split: str) -> dict[tuple[str, str, str], R
     }
 
 
-def answered_protocols(
+def shown_protocols(
     asked: Mapping[tuple[str, str, str], Score] | Mapping[tuple[str, str, str], Difference],
 ) -> list[str]:
     """Return the protocols in the order of their figures; nothing where there is only one."""
@@ -399,7 +399,7 @@ def _render_report(
     prices = {product.product_code: product.full_price or 0.0 for product in products}
     currency = next((f" ({product.currency_code})" for product in products if product.currency_code), "")
     spec = panels[-1].inputs.spec
-    series = [price_points(panel, prices, rows) for panel in panels]
+    series = [collect_prices(panel, prices, rows) for panel in panels]
     context: dict[str, Any] = {
         "record": record,
         "panels": panels,
@@ -452,7 +452,7 @@ _TEMPLATE_HELPERS = {
     "confusion": confusion,
     "controls": shown_controls,
     "failures": failures,
-    "ways_of_asking": answered_protocols,
+    "ways_of_asking": shown_protocols,
 }
 """What `report.html.j2` calls as `page.NAME`."""
 

@@ -13,6 +13,7 @@ from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.rows import read_encoded_images
 from schemas.product import Product
 from schemas.util import svg
+from schemas.util.files import text_sha256
 from schemas.util.svg import Axis, Plot
 
 _PLOT = Plot(width=640, height=460, left=64, right=26, top=14, bottom=46)
@@ -99,7 +100,7 @@ def select_gallery(
     by_code = [{o.product_code: o for o in side if o.control == "none"} for side in sides]
     present = sorted(
         (product for product in products if product.product_code in by_code[0]),
-        key=lambda p: _sample_key(p.product_code),
+        key=lambda p: text_sha256(f"gallery:{p.product_code}"),
     )
     ranked = sorted(present, key=lambda p: -_merit([codes[p.product_code] for codes in by_code]))
     groups: dict[str, list[Product]] = {}
@@ -139,7 +140,3 @@ def _thumbnail(encoded: bytes | None) -> str:
     file = io.BytesIO()
     small.save(file, "JPEG", quality=80, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
-
-
-def _sample_key(code: str) -> bytes:
-    return hashlib.sha256(b"gallery:" + code.encode("utf-8", "surrogatepass")).digest()

@@ -19,38 +19,39 @@ from scipy import stats
 from schemas.util.stats import wilson
 
 Values = npt.NDArray[np.float64]
-Families = npt.NDArray[np.intp]
+ClusterIds = npt.NDArray[np.intp]
+"""For each row the number of its cluster, shape (N,): its product family, or another group such as its category."""
 FEW_FAMILIES = 10
 """With fewer, the spread between families cannot be estimated from the rows."""
 
 
-def factorize(names: Sequence[Hashable]) -> Families:
+def factorize(names: Sequence[Hashable]) -> ClusterIds:
     """Return an integer for each name, equal ones for equal names, in the order of first appearance (as pandas)."""
     seen: dict[Hashable, int] = {}
     return np.array([seen.setdefault(name, len(seen)) for name in names], dtype=np.intp)
 
 
-def singleton_clusters(n: int) -> Families:
+def singleton_clusters(n: int) -> ClusterIds:
     """Return clusters of one row each."""
     return np.arange(n, dtype=np.intp)
 
 
-def relabel(families: Families) -> Families:
+def relabel(families: ClusterIds) -> ClusterIds:
     """Return the same families numbered from 0 without gaps."""
     return np.unique(families, return_inverse=True)[1].astype(np.intp)
 
 
-def num_families(families: Families) -> int:
+def num_families(families: ClusterIds) -> int:
     """Return the number of families of these rows."""
     return int(np.count_nonzero(np.bincount(families))) if len(families) else 0
 
 
-def cluster_sums(values: Values, families: Families) -> Values:
+def cluster_sums(values: Values, families: ClusterIds) -> Values:
     """Return the sum of each family, by its number; 0 for a number that no row has."""
     return np.asarray(np.bincount(families, weights=values), np.float64)
 
 
-def standard_error(values: Values, families: Families) -> float:
+def standard_error(values: Values, families: ClusterIds) -> float:
     """Return the cluster-robust standard error of the mean of at least one row; NaN for a single family.
 
     Source: Miller 2024 (arXiv 2411.00640), equation 4, times G / (G - 1) for G families under the root, so that it is
@@ -63,7 +64,7 @@ def standard_error(values: Values, families: Families) -> float:
     return math.sqrt(float(scatter @ scatter) * num / (num - 1)) / len(values)
 
 
-def effective_rows(values: Values, families: Families) -> float:
+def effective_rows(values: Values, families: ClusterIds) -> float:
     """Return the effective sample size of the mean: how many independent rows would have its variance, in [1, N].
 
     1 + variance of the rows / variance of the mean; the design effect is N over this. Where nothing varies, and with
@@ -81,7 +82,7 @@ def effective_rows(values: Values, families: Families) -> float:
     return min(found, alike) if num < FEW_FAMILIES else found
 
 
-def spanning_factor(values: Values, families: Families, groups: Sequence[npt.NDArray[np.intp]]) -> float:
+def spanning_factor(values: Values, families: ClusterIds, groups: Sequence[npt.NDArray[np.intp]]) -> float:
     """Return the factor by which families in several groups widen the interval of the mean of group means; at least 1.
 
     `groups` are disjoint indices into `values`. The factor applies to standard errors.
@@ -110,7 +111,7 @@ class Estimate:
 NOTHING = Estimate(n=0, families=0, value=None, low=None, high=None)
 
 
-def rate(values: Values, confidence: float, families: Families | None = None) -> Estimate:
+def rate(values: Values, confidence: float, families: ClusterIds | None = None) -> Estimate:
     """Return the share of ones among zeros and ones, with the Wilson score interval of the effective number of rows.
 
     Source: Wilson 1927; with the effective number in place of n as in Dean & Pagano 2015 (Journal of Survey Statistics
@@ -124,7 +125,7 @@ def rate(values: Values, confidence: float, families: Families | None = None) ->
     return Estimate(n=len(values), families=num_families(families), value=share, low=low, high=high)
 
 
-def mean(values: Values, confidence: float, families: Families | None = None, top: float = 1.0) -> Estimate:
+def mean(values: Values, confidence: float, families: ClusterIds | None = None, top: float = 1.0) -> Estimate:
     """Return the mean of values in [0, `top`], with the cluster-robust Student's t interval, clipped to these bounds.
 
     Equal values say nothing about their spread. On [0, 1] the Wilson interval of their mean is used then: it is wide
@@ -147,7 +148,7 @@ def mean(values: Values, confidence: float, families: Families | None = None, to
     return Estimate(n=n, families=num, value=centre, low=low, high=high)
 
 
-def median(values: Values, confidence: float, families: Families | None = None) -> Estimate:
+def median(values: Values, confidence: float, families: ClusterIds | None = None) -> Estimate:
     """Return the median with the distribution-free interval between two order statistics.
 
     Source: David & Nagaraja, Order Statistics, section 7.1; with families the ranks of the effective number of rows are

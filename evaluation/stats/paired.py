@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from evaluation.stats.intervals import (
-    Families,
+    ClusterIds,
     Values,
     cluster_sums,
     effective_rows,
@@ -25,7 +25,7 @@ from evaluation.stats.intervals import (
     student_quantile,
 )
 from evaluation.stats.resampling import Weighted, bca, bootstrap, flip_p, unweighted
-from schemas.util.stats import normal_quantile, wilson
+from schemas.util.stats import two_sided_quantile, wilson
 
 POWER = 0.8
 LOSSES = 0.05
@@ -50,7 +50,7 @@ NOTHING = PairedEstimate(n=0, families=0, difference=None, low=None, high=None, 
 
 
 def rate_difference(
-    first: Values, second: Values, confidence: float, families: Families | None = None
+    first: Values, second: Values, confidence: float, families: ClusterIds | None = None
 ) -> PairedEstimate:
     """Return the difference of two rates on the same rows, with Newcombe's interval and the exact sign-flip test.
 
@@ -96,7 +96,7 @@ def mean_difference(
     first: Values,
     second: Values,
     confidence: float,
-    families: Families | None = None,
+    families: ClusterIds | None = None,
     *,
     bound: float = 1.0,
     steps: int | None = None,
@@ -129,7 +129,7 @@ def mean_difference(
 
 
 def median_difference(
-    first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
+    first: Weighted, second: Weighted, families: ClusterIds, confidence: float, seed: int
 ) -> PairedEstimate:
     """Return the difference of two medians, with the percentile interval of a paired bootstrap of families.
 
@@ -152,7 +152,7 @@ def median_difference(
 
 
 def pooled_difference(
-    first: Weighted, second: Weighted, families: Families, confidence: float, seed: int
+    first: Weighted, second: Weighted, families: ClusterIds, confidence: float, seed: int
 ) -> PairedEstimate:
     """Return the difference of two pooled figures, with the BCa interval of a paired bootstrap; no test."""
     if not len(families):
@@ -202,7 +202,7 @@ def detectable_rate(n: float, alpha: float) -> float | None:
     """
     if n == 0:
         return None
-    needed, power = normal_quantile(1 - alpha), float(stats.norm.ppf(POWER))
+    needed, power = two_sided_quantile(1 - alpha), float(stats.norm.ppf(POWER))
 
     def enough(gain: float) -> bool:
         discordant = 2 * LOSSES + gain
@@ -225,8 +225,8 @@ def detectable_difference(gain: PairedEstimate, confidence: float, alpha: float)
     """
     if gain.low is None or gain.high is None or gain.high <= gain.low:
         return None
-    error = (gain.high - gain.low) / 2 / normal_quantile(confidence)
-    return (normal_quantile(1 - alpha) + float(stats.norm.ppf(POWER))) * error
+    error = (gain.high - gain.low) / 2 / two_sided_quantile(confidence)
+    return (two_sided_quantile(1 - alpha) + float(stats.norm.ppf(POWER))) * error
 
 
 def _phi(both: float, only_first: float, only_second: float, neither: float) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from evaluation.stats.intervals import Families, Values, relabel, student_quantile
+from evaluation.stats.intervals import ClusterIds, Values, relabel, student_quantile
 
 RESAMPLES = 2000
 """Bootstrap resamples. Read at each call, so that tests can run with fewer."""
@@ -29,7 +29,7 @@ Weighted = Callable[[Values], Values]
 """From weights (rows, resamples) to one figure per resample, (resamples,); NaN where a resample has none."""
 
 
-def bca(figure: Weighted, families: Families, confidence: float, seed: int) -> tuple[float | None, float | None]:
+def bca(figure: Weighted, families: ClusterIds, confidence: float, seed: int) -> tuple[float | None, float | None]:
     """Return bias-corrected and accelerated bootstrap limits of a figure; families are sampled with replacement.
 
     Source: Efron 1987 (JASA 82, 171-185); the acceleration is from leaving out one family at a time. Quantiles are
@@ -60,7 +60,7 @@ def unweighted(figure: Weighted, num_rows: int) -> float:
     return float(figure(np.ones((num_rows, 1)))[0])
 
 
-def bootstrap(figure: Weighted, codes: Families, seed: int) -> Values:
+def bootstrap(figure: Weighted, codes: ClusterIds, seed: int) -> Values:
     """Return the figure of each resample, (RESAMPLES,), in a fixed order; `codes` are families without gaps."""
     weights = _bootstrap_counts(int(codes.max()) + 1, seed)
     parts = np.array_split(weights, max(1, weights.shape[1] * len(codes) // _CHUNK_CELLS), axis=1)
@@ -143,7 +143,7 @@ def _make_counts(num: int, seed: int, resamples: int) -> npt.NDArray[np.int16]:
     return found
 
 
-def _jackknife(figure: Weighted, codes: Families) -> Values:
+def _jackknife(figure: Weighted, codes: ClusterIds) -> Values:
     """Return the figure without each family in turn, or without each of 400 sets of families."""
     num = int(codes.max()) + 1
     part_of = np.arange(num) % min(num, JACKKNIFE_PARTS)

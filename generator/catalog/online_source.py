@@ -30,7 +30,7 @@ from schemas.manifest import versions
 from schemas.product import Product
 from schemas.training import DrawSpec
 from schemas.util.files import sha256_of
-from schemas.validation import from_document, presets
+from schemas.validation import from_document, list_presets
 
 Numbers = npt.NDArray[np.int32]
 BATCH_ROWS = 20_000
@@ -104,7 +104,7 @@ class _Catalog:
 
 def _read(path: Path, drawing: DrawSpec) -> _Catalog:
     """Read and check the spec, or the preset, of this name."""
-    shipped = presets("catalog")
+    shipped = list_presets("catalog")
     if not path.exists():
         problem = "is no shard folder, no catalog spec and no shipped preset"
         raise ToileError(str(path), problem, f"check the path; as a preset: {suggest(path.name, shipped)}")

@@ -57,7 +57,7 @@ class ConvertOptions:
     """What is exported, and how; part of `convert.json`."""
 
     form: Annotated[str, OneOf(FORMATS)]
-    """One of `FORMATS`."""
+    """The format, one of `FORMATS`; `form` is its key in `convert.json`."""
     split: Split | None = None
     """train, validation or test; all by default."""
     limit: Annotated[int, Ge(1)] | None = None

@@ -29,21 +29,26 @@ class PriceModel:
     """(attribute, word of the renderer) -> factor on the price."""
 
 
-def _cells(level: int) -> list[str]:
-    """List the cells `level/digit/cents`; multiples of ten above 100 use their tens digit: `level/t3/00`."""
+def _list_ending_cells(level: int) -> list[str]:
+    """List the cells of one price level; see `ENDING_CELLS`."""
     pairs = [f"{level}/{digit}/{cents}" for digit in range(10) for cents in _CENTS]
     if level == 0:
         return pairs
     return [pair for pair in pairs if pair != f"{level}/0/00"] + [f"{level}/t{tens}/00" for tens in range(10)]
 
 
-ENDING_CELLS = tuple(cell for level in range(len(BOUNDS)) for cell in _cells(level))
+ENDING_CELLS = tuple(cell for level in range(len(BOUNDS)) for cell in _list_ending_cells(level))
+"""Endings of prices, `level/digit/cents`: `1/9/95` is a price in the level 100 to 1,000 that ends in 9.95.
+
+`level` is the number of the price level in `BOUNDS`, `digit` the last digit before the point, `cents` one of `_CENTS`.
+From 100 on, whole multiples of ten have their tens digit instead: `1/t3/00` is 130, 230, ... 930.
+"""
 
 
 def count_price_endings(members: Iterable[Family], paths: Sequence[CategoryPath]) -> Statistic:
     """Count the families of the listed categories by the ending of their full price."""
     known = set(paths)
-    found = (_cell(m.full_price) for m in members if m.full_price is not None and m.path in known)
+    found = (_find_ending_cell(m.full_price) for m in members if m.full_price is not None and m.path in known)
     bins = "below 100, below 1,000, above; last digit (of round prices: tens) and cents .00 .49 .50 .90 .95 .99: public"
     return count_cells("price endings", ENDING_CELLS, found, bins)
 
@@ -95,8 +100,8 @@ def fit_price_model(
                 design[index, len(paths) + pairs.index(pair)] = 1
     ridge = np.diag([1e-9] * len(paths) + [_SHRINK / 2] * len(pairs))
     centre = float(log_price.mean()) if len(rows) else 0.0
-    answer = np.linalg.solve(design.T @ design + ridge, design.T @ (log_price - centre))
-    factor = {pair: float(np.exp(value)) for pair, value in zip(pairs, answer[len(paths) :], strict=True)}
+    coefficients = np.linalg.solve(design.T @ design + ridge, design.T @ (log_price - centre))
+    factor = {pair: float(np.exp(value)) for pair, value in zip(pairs, coefficients[len(paths) :], strict=True)}
     factor = {pair: float(np.clip(round(value, 2), *_FACTOR_RANGE)) for pair, value in factor.items()}
     explained = np.array([sum(np.log(factor[p]) for p in words.items() if p in factor) for _, words in rows])
     left = log_price - explained
@@ -112,7 +117,7 @@ def fit_price_model(
     return PriceModel(median=median, spread=spread, factor=factor)
 
 
-def _cell(price: float) -> str:
+def _find_ending_cell(price: float) -> str:
     """Return the cell of `ENDING_CELLS` that a price belongs to."""
     level = next(number for number, bound in enumerate(BOUNDS) if bound is None or price < bound)
     units, cents = divmod(round(price * 100), 100)

@@ -31,8 +31,8 @@ from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.product import Product
 
-IN_TABLE, NO_URL, DUPLICATE, BAD_ROW, OPEN = "in the table", "N.A.", "duplicate", "bad row", "not reached"
-ROW_OUTCOMES = (FETCHED, IN_TABLE, DEAD, NO_IMAGE, TOO_LARGE, REFUSED, NO_URL, DUPLICATE, BAD_ROW, OPEN)
+IN_TABLE, NO_URL, DUPLICATE, BAD_ROW, NOT_REACHED = "in the table", "N.A.", "duplicate", "bad row", "not reached"
+ROW_OUTCOMES = (FETCHED, IN_TABLE, DEAD, NO_IMAGE, TOO_LARGE, REFUSED, NO_URL, DUPLICATE, BAD_ROW, NOT_REACHED)
 PLACEHOLDER_ROWS = 5
 """Rows with the same image from which on it is reported: a shop's "no image" placeholder is an image too."""
 
@@ -266,7 +266,7 @@ def _find_image(
         return None, row_outcome(NO_URL)
     outcome = outcomes.get(row.url)
     if outcome is None:
-        return None, row_outcome(OPEN, missed[row.url])
+        return None, row_outcome(NOT_REACHED, missed[row.url])
     if outcome.outcome != FETCHED:
         return None, row_outcome(outcome.outcome, outcome.reason)
     sha256 = str(outcome.sha256)

@@ -48,7 +48,7 @@ def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
         spread_C=np.array([category.price.spread for category in spec.categories]),
         factor=factor,
         priced=frozenset(name for name, factor_V in factor.items() if (factor_V != 1).any()),
-        points=price_points(spec.prices, float(highest), where),
+        points=list_price_points(spec.prices, float(highest), where),
         percents=np.array([float(percent) for percent in spec.prices.discounts.percents]),
         percent_edges=np.cumsum(shares / shares.sum()),
         discount_share=spec.prices.discounts.share,
@@ -56,7 +56,7 @@ def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
     )
 
 
-def price_points(prices: Prices, highest: float, where: str = "prices") -> Floats:
+def list_price_points(prices: Prices, highest: float, where: str = "prices") -> Floats:
     """Return every price point from the lowest to the first above `highest`, ascending, in whole cents, all above 0."""
     lowest, points = 0.0, []
     for band in prices.bands:

@@ -337,16 +337,16 @@ def unique_text_keys(
     """
     bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
     design_parts = [(category_D, len(catalog.spec.categories)), (template_D, len(catalog.titles.literal_TS))]
-    kind_D, row_K = factorize([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
+    kind_D, row_K = factorize_columns([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
     colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
-    key_N, row_U = factorize([(kind_D[run_N], len(row_K)), *colour_parts])
+    key_N, row_U = factorize_columns([(kind_D[run_N], len(row_K)), *colour_parts])
     design_U = run_N[row_U]
     chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
     chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
     return key_N, _shared_texts(catalog, category_D[design_U], template_D[design_U], chosen_U)
 
 
-def factorize(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
+def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
     """Number the unique combinations of some columns, each given with an upper bound of its numbers (from 0).
 
     Returns the number of each row's combination and, for each combination, a row that has it.
@@ -378,7 +378,7 @@ def _shared_texts(
     """Build the texts of combinations of a category, a title template and the value of each attribute."""
     spec, titles = catalog.spec, catalog.titles
     words_US = fill_templates(titles, template_U, chosen)
-    title_U, row_W = factorize([(words_U, len(titles.words)) for words_U in words_US.T])
+    title_U, row_W = factorize_columns([(words_U, len(titles.words)) for words_U in words_US.T])
     slugs = join_words(titles.slugs, words_US[row_W], "-")
     before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
     page_url = concat_strings(f"https://{spec.shop.host}/", slugs, before_code)

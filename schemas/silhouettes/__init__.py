@@ -9,9 +9,9 @@ from schemas.silhouettes.record import Silhouette
 from schemas.silhouettes.shoes import SHOES
 from schemas.silhouettes.things import ACCESSORIES, BAGS, BEAUTY_AND_HOME
 
-__all__ = ["FAMILIES", "RECORDS", "Silhouette"]
+__all__ = ["RECORDS", "SILHOUETTE_GROUPS", "Silhouette"]
 
-FAMILIES: dict[str, tuple[Silhouette, ...]] = {
+SILHOUETTE_GROUPS: dict[str, tuple[Silhouette, ...]] = {
     "coats-and-jackets": COATS_AND_JACKETS,
     "tops": TOPS,
     "dresses-and-bottoms": DRESSES_AND_BOTTOMS,
@@ -20,5 +20,5 @@ FAMILIES: dict[str, tuple[Silhouette, ...]] = {
     "accessories": ACCESSORIES,
     "beauty-and-home": BEAUTY_AND_HOME,
 }
-RECORDS: dict[str, Silhouette] = {each.name: each for family in FAMILIES.values() for each in family}
+RECORDS: dict[str, Silhouette] = {each.name: each for group in SILHOUETTE_GROUPS.values() for each in group}
 """Name -> record."""

@@ -107,6 +107,11 @@ def as_document(record: Any) -> dict[str, Any]:
 def sha256_of(document: Any) -> str:
     """Return the SHA-256 of a document's canonical JSON form: sorted keys, no spaces."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_to_json)
+    return text_sha256(text)
+
+
+def text_sha256(text: str) -> str:
+    """Return the SHA-256 of a text as hexadecimal digits; as a sort key it gives a random, repeatable order."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

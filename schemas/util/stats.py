@@ -17,14 +17,14 @@ def wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
 
     Source: Wilson 1927, JASA 22, 209-212.
     """
-    z = normal_quantile(confidence)
+    z = two_sided_quantile(confidence)
     moved = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(max(0.0, share * (1 - share)) / n + z * z / (4 * n * n))
     return max(0.0, moved - half) if share > 0 else 0.0, min(1.0, moved + half) if share < 1 else 1.0
 
 
 @functools.cache
-def normal_quantile(confidence: float) -> float:
+def two_sided_quantile(confidence: float) -> float:
     """Return the two-sided quantile of the normal distribution: 1.96 for 0.95."""
     return float(stats.norm.ppf((1 + confidence) / 2))
 

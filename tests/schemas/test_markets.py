@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from generator import product, products
-from generator.sampling.prices import price_points
+from generator.sampling.prices import list_price_points
 from generator.sampling.titles import slugify
 from generator.scaffold.preview import format_price
 from schemas import markets
@@ -132,7 +132,7 @@ def test_prices_are_legal_in_the_market_and_in_its_currency(market: str) -> None
     assert {row.country_code for row in rows} == {MARKETS[market].country_code}
     prices = [price for row in rows for price in (row.full_price, row.price) if price is not None]
     assert len(prices) == 6000
-    assert set(prices) <= set(price_points(spec.prices, max(prices)).tolist())
+    assert set(prices) <= set(list_price_points(spec.prices, max(prices)).tolist())
     assert all(ends_as_there(market, price) for price in prices)
 
 

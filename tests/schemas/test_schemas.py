@@ -15,7 +15,7 @@ from schemas.documents import SCHEMA_FOLDER, from_dict, read_document, schema
 from schemas.errors import ToileError
 from schemas.manifest import Manifest
 from schemas.util.files import as_document
-from schemas.validation import presets
+from schemas.validation import list_presets
 from scripts.make_schemas import DOCUMENTS, field_docstrings, json_schema, schema_text
 
 WRONG: tuple[Any, ...] = (None, True, False, -1, 0, 1, 1.0, 1.5, 1e9, "", "x", "a" * 300, [], [1, 1], {}, {"x": 1})
@@ -162,7 +162,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(("kind", "preset"), [("catalog", "sportswear"), ("catalog", "demo"), ("training", "demo-run")])
 def test_changed_presets_are_accepted_as_jsonschema_accepts_them(kind: str, preset: str) -> None:
-    valid = read_document(presets(kind)[preset])
+    valid = read_document(list_presets(kind)[preset])
     assert accepts(valid, kind)
     validator, chosen = jsonschema.Draft202012Validator(schema(kind)), random.Random(preset)
     every = [path for path in places(valid) if path]

@@ -11,12 +11,12 @@ from generator.fit.vocabulary import SILHOUETTE_WORDS, find_silhouette
 from generator.render.engine.registry import SilhouetteRenderer, collect_silhouettes
 from generator.scaffold.starter_spec import GROUPS, tree_path
 from schemas.appearance import ANY, CUTS, MATERIALS, SILHOUETTES, STYLE_VALUES
-from schemas.silhouettes import FAMILIES, RECORDS, Silhouette
+from schemas.silhouettes import RECORDS, SILHOUETTE_GROUPS, Silhouette
 from schemas.silhouettes.record import MARKET_CODES
 
 
 def test_silhouette_names_are_unique() -> None:
-    names = [each.name for family in FAMILIES.values() for each in family]
+    names = [each.name for group in SILHOUETTE_GROUPS.values() for each in group]
     assert sorted(names) == sorted(set(names))
 
 

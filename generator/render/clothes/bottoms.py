@@ -1,8 +1,8 @@
 """Draw trousers, jeans, shorts and swim shorts."""
 
 from generator.render.clothes.fronts import placket_side
-from generator.render.clothes.garment import LENGTHS, draw_stitches, polygon
-from generator.render.clothes.trouser_legs import FRONT, LegMeasures, draw_legs, leg_edges, place_legs, sample_legs
+from generator.render.clothes.garment import LENGTHS, draw_stitches, straight_outline
+from generator.render.clothes.trouser_legs import FRONT, LegMeasures, draw_legs, leg_edges, place_trousers, sample_legs
 from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, outline, ribbon
 from generator.render.engine.fittings import draw_button, draw_flap, draw_ring, draw_strap
 from generator.render.engine.height_field import Crease
@@ -88,7 +88,7 @@ def draw_trousers(scene: Scene) -> None:
     legs = sample_legs(
         scene, length, widths, waist=d.uniform("waist", 0.118, 0.160), hip=d.uniform("hips", 0.026, 0.042)
     )
-    place_legs(scene, legs, 1.0)
+    place_trousers(scene, legs, 1.0)
     pressed = d.chance("pressed", 0.5)
     steps = draw_legs(scene, legs, pressed=pressed)
     _draw_slant_pockets(scene, legs)
@@ -117,7 +117,7 @@ def draw_jeans(scene: Scene) -> None:
     legs = sample_legs(
         scene, length, widths, waist=d.uniform("waist", 0.124, 0.164), hip=d.uniform("hips", 0.022, 0.036)
     )
-    place_legs(scene, legs, 1.0)
+    place_trousers(scene, legs, 1.0)
     steps = draw_legs(scene, legs)
     _draw_worn(scene, legs, steps)
     for side in (-1, 1):
@@ -172,7 +172,7 @@ def draw_shorts(scene: Scene) -> None:
     legs = sample_legs(
         scene, length, widths, waist=d.uniform("waist", 0.134, 0.152), hip=d.uniform("hips", 0.026, 0.040)
     )
-    place_legs(scene, legs, 1.46)
+    place_trousers(scene, legs, 1.46)
     steps = draw_legs(scene, legs, pressed=d.chance("pressed", 0.25))
     _draw_slant_pockets(scene, legs)
     style = d.choice("style", ("tailored", "tailored", "cargo", "sporty"))
@@ -193,7 +193,7 @@ def _draw_cargo_pockets(scene: Scene, legs: LegMeasures, steps: list[float]) -> 
     for step in steps:
         side = 1 if step > 0 else -1
         x1 = legs.hip + 0.35 * (abs(step) + legs.half_leg - legs.hip) + 0.006
-        pocket = polygon((x1 - 0.074, y), (x1, y - 0.004), (x1 + 0.004, y + 0.090), (x1 - 0.072, y + 0.094))
+        pocket = straight_outline((x1 - 0.074, y), (x1, y - 0.004), (x1 + 0.004, y + 0.090), (x1 - 0.072, y + 0.094))
         scene.add_overlay(pocket * (side, 1), puff=0.010, soft=0.014, shadow=0.5, clip=False)
         draw_flap(scene, (side * (x1 - 0.077), y - 0.004), (side * (x1 + 0.003), y - 0.008), 0.034)
         draw_button(scene, side * (x1 - 0.036), y + 0.016, 0.0075, "shell")
@@ -211,7 +211,7 @@ def draw_swim_shorts(scene: Scene) -> None:
     foot = min(half_leg + d.uniform("spread", 0.008, 0.024), waist + hip + d.uniform("flare", 0.006, 0.030) - half_leg)
     half_leg = min(half_leg, foot - 0.004)
     legs = LegMeasures(waist=waist, hip=waist + hip, crotch=crotch, length=length, half_leg=half_leg, foot=foot)
-    place_legs(scene, legs, 1.50)
+    place_trousers(scene, legs, 1.50)
     steps = draw_legs(scene, legs, outseam=False)
     trim = d.choice("trim", ("none", "stripe", "hem", "hem"))
     for step in steps:
@@ -227,7 +227,7 @@ def draw_swim_shorts(scene: Scene) -> None:
         else:
             draw_stitches(scene, [(x, y - 0.008) for x, y in edge])
         (x, y), (hx, hy) = outer[-1], outer[-2]
-        notch = polygon(
+        notch = straight_outline(
             (x + 0.004, y + 0.012), (x - 0.016, y + 0.010), (x + 0.12 * (hx - x) - 0.004, y + 0.16 * (hy - y))
         )
         scene.add_panel(notch * (side, 1), puff=0.0, lift=0.0, shade=0.5, clip=True, shadow=0.0)

@@ -16,8 +16,8 @@ from generator.render.clothes.garment import (
     draw_near_sleeve,
     draw_sleeves,
     place_garment,
-    polygon,
-    sample_arm,
+    sample_sleeve,
+    straight_outline,
 )
 from generator.render.clothes.turned import turn_garment
 from generator.render.engine.curves import Curve, Point, Stretch, mirrored_outline, on_side, outline, ribbon
@@ -72,9 +72,9 @@ def draw_dress(scene: Scene) -> None:
         length=d.uniform("length", 0.62, 0.72),
         dip=d.uniform("dip", 0.004, 0.022),
     )
-    made = None
+    sleeve_measures = None
     if sleeve == "short":
-        made = sample_arm(
+        sleeve_measures = sample_sleeve(
             scene,
             d.uniform("short sleeve", 0.10, 0.15),
             d.uniform("mouth", 0.046, 0.062),
@@ -82,19 +82,19 @@ def draw_dress(scene: Scene) -> None:
             fullness=d.uniform("fullness", 1.0, 1.22),
         )
     elif sleeve == "long":
-        made = sample_arm(
+        sleeve_measures = sample_sleeve(
             scene,
             d.uniform("long sleeve", 0.36, 0.41),
             d.uniform("wrist", 0.034, 0.050),
             angle=0.25,
             fullness=d.uniform("fullness", 1.0, 1.30),
         )
-    measures = place_garment(scene, measures, 1.06, sleeve=made)
+    measures = place_garment(scene, measures, 1.06, sleeve=sleeve_measures)
     neckline = v_neck(measures) if pointed else round_neck(measures)
-    arms = draw_sleeves(scene, measures, made) if made else []
+    arms = draw_sleeves(scene, measures, sleeve_measures) if sleeve_measures else []
     draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
     half = body_outline(measures, neckline)
-    if not made:
+    if not sleeve_measures:
         half[2] = armhole_line(measures)
     half[3] = [
         (measures.chest, measures.armhole),
@@ -107,7 +107,7 @@ def draw_dress(scene: Scene) -> None:
     folds = [*body_folds(scene, measures)[:8], *flutes]
     scene.add_panel(mirrored_outline(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
     draw_near_sleeve(scene)
-    _draw_bodice(scene, measures, neckline, sleeved=bool(made))
+    _draw_bodice(scene, measures, neckline, sleeved=bool(sleeve_measures))
     if style == "tiered":
         _draw_tiers(scene, measures)
     for each in arms:
@@ -322,7 +322,7 @@ def _draw_skirt_front(scene: Scene, style: str, waist: float, hem: float, length
         scene.add_overlay(ribbon([(x - side * 0.006, y) for x, y in edge], 0.010), puff=0.003, soft=0.005, shadow=0.3)
     elif style == "slit":
         top = 0.58 * length
-        gap = polygon(
+        gap = straight_outline(
             (side * 0.42 * hem, top), (side * 0.46 * hem, length + 0.022), (side * 0.38 * hem, length + 0.022)
         )
         scene.add_inside(gap, "main", lift=0.004, clip=True)

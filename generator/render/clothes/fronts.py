@@ -5,7 +5,7 @@ Sizes are in garment units.
 
 import math
 
-from generator.render.clothes.garment import GarmentMeasures, draw_near_sleeve, draw_stitches, polygon
+from generator.render.clothes.garment import GarmentMeasures, draw_near_sleeve, draw_stitches, straight_outline
 from generator.render.engine.curves import Curve, Point, box, mirrored_outline, outline, ribbon
 from generator.render.engine.fittings import (
     draw_buckle,
@@ -77,7 +77,11 @@ def draw_toggle(scene: Scene, x: float, y: float, reach: float) -> None:
     for side in (-1, 1):
         outer, inner = x + side * reach, x + side * (reach - 0.026)
         scene.add_overlay(
-            polygon((outer, y - 0.015), (inner, y), (outer, y + 0.015)), "trim", puff=0.003, soft=0.006, shadow=0.5
+            straight_outline((outer, y - 0.015), (inner, y), (outer, y + 0.015)),
+            "trim",
+            puff=0.003,
+            soft=0.006,
+            shadow=0.5,
         )
         for up in (-0.0045, 0.0045):
             scene.add_overlay(

@@ -101,10 +101,13 @@ def apply_fit(measures: GarmentMeasures, fit: str) -> GarmentMeasures:
     )
 
 
-def sample_arm(
+def sample_sleeve(
     scene: Scene, length: float, half_cuff: float, *, angle: float = 0.24, fullness: float = 1.0, tuck: float = 0.0
 ) -> SleeveMeasures:
-    """Sample the position of a sleeve in this shot: most hang, a third are spread; a child's sleeve is shorter."""
+    """Return the measures of a sleeve with the angle sampled for this shot: two thirds hang, a third are spread.
+
+    A child's sleeve is shorter.
+    """
     lie = scene.shot.uniform("arms", 0.0, 1.0)
     angle = angle * (0.88 + 0.3 * lie) if lie < 0.66 else angle + 0.02 + 1.05 * (lie - 0.66)
     if scene.appearance.size == "child":
@@ -243,7 +246,7 @@ class Sleeve:
 def draw_sleeves(
     scene: Scene,
     measures: GarmentMeasures,
-    made: SleeveMeasures,
+    sleeve: SleeveMeasures,
     *,
     cloth: str = "main",
     quilted: bool = False,
@@ -256,14 +259,14 @@ def draw_sleeves(
     """
     if scene.pose.folded:
         return []
-    return [_draw_sleeve(scene, measures, side, made, cloth, quilted, puff) for side in (-1, 1)]
+    return [_draw_sleeve(scene, measures, side, sleeve, cloth, quilted, puff) for side in (-1, 1)]
 
 
 def _draw_sleeve(
-    scene: Scene, measures: GarmentMeasures, side: int, made: SleeveMeasures, cloth: str, quilted: bool, puff: float
+    scene: Scene, measures: GarmentMeasures, side: int, sleeve: SleeveMeasures, cloth: str, quilted: bool, puff: float
 ) -> Sleeve:
-    length = made.length
-    angle = scene.pose.sleeve(made.angle, length, side) + scene.shot.uniform(f"swing {side}", -0.045, 0.045)
+    length = sleeve.length
+    angle = scene.pose.sleeve(sleeve.angle, length, side) + scene.shot.uniform(f"swing {side}", -0.045, 0.045)
     sin, cos = math.sin(angle), math.cos(angle)
     tip, pit = (side * measures.shoulder, measures.slope), (side * measures.chest, measures.armhole)
     middle = (0.5 * (measures.shoulder + measures.chest), 0.5 * (measures.slope + measures.armhole))
@@ -272,14 +275,14 @@ def _draw_sleeve(
     elbow = scene.shot.uniform(f"elbow {side}", 0.004, 0.014) * min(1.0, length / 0.4)
 
     def edge(share: float, out: float) -> Point:
-        half = half_top + (made.half_cuff - half_top) * share
-        half *= 1 + (made.fullness - 1) * math.sin(math.pi * share**1.3)
-        half *= 1 - made.tuck * max(0.0, (share - 0.90) / 0.10) ** 1.5
+        half = half_top + (sleeve.half_cuff - half_top) * share
+        half *= 1 + (sleeve.fullness - 1) * math.sin(math.pi * share**1.3)
+        half *= 1 - sleeve.tuck * max(0.0, (share - 0.90) / 0.10) ** 1.5
         bend = elbow * math.sin(math.pi * share)
         x = middle[0] + length * share * sin + (out * half + bend) * cos
         return (side * x, middle[1] + length * share * cos - (out * half + bend) * sin)
 
-    ends = (0.6, 0.90, 0.97, 1.0) if made.tuck else (0.6, 1.0)
+    ends = (0.6, 0.90, 0.97, 1.0) if sleeve.tuck else (0.6, 1.0)
     outer = [tip, edge(0.22, 1), *(edge(share, 1) for share in ends)]
     inner = [*(edge(share, -1) for share in ends[::-1]), edge(0.25, -1), pit]
     near = scene.pose.yaw * side < 0
@@ -304,7 +307,7 @@ def _draw_sleeve(
     lay(before=False)
     if near:
         scene.near_sleeve.append(lay)
-    return Sleeve((side * middle[0], middle[1]), wrist, made.half_cuff, side * angle, near)
+    return Sleeve((side * middle[0], middle[1]), wrist, sleeve.half_cuff, side * angle, near)
 
 
 def draw_near_sleeve(scene: Scene) -> None:
@@ -376,7 +379,7 @@ def draw_stitches(scene: Scene, curve: Curve) -> None:
         scene.add_seam(curve, width=0.0028, depth=0.0012, dark=0.17)
 
 
-def polygon(*corners: Point) -> Outline:
+def straight_outline(*corners: Point) -> Outline:
     """Return a closed outline of straight edges."""
     return np.array(corners, np.float64)
 

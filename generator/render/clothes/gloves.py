@@ -102,8 +102,7 @@ class _Hand:
         for y in (-0.005, 0.02, 0.045):
             a, b = self.place([(-0.085, y), (0.085, y + rng.normal(0, 0.012))])
             wrinkles.append(Crease(a, b, rng.uniform(-0.006, 0.006), 0.010, 0.05))
-        hand = np.concatenate([palm])
-        scene.add_panel(hand, puff=0.016, soft=0.022, volume=0.010, folds=wrinkles, shadow=0.0, lift=0.008)
+        scene.add_panel(palm, puff=0.016, soft=0.022, volume=0.010, folds=wrinkles, shadow=0.0, lift=0.008)
         scene.add_panel(
             outline(cuff[:2], cuff[1:4], cuff[3:]),
             "rib" if kind == "ribbed" else "main",

@@ -27,8 +27,8 @@ from generator.render.clothes.garment import (
     draw_rib_cuff,
     draw_sleeves,
     place_garment,
-    polygon,
-    sample_arm,
+    sample_sleeve,
+    straight_outline,
 )
 from generator.render.engine.curves import Curve, Point, Stretch, box, mirrored_outline, on_side, outline, ribbon
 from generator.render.engine.fittings import draw_button, draw_strap, draw_welt, draw_zipper
@@ -54,9 +54,9 @@ def draw_quilted_jacket(scene: Scene) -> None:
         length=d.uniform("length", 0.54, 0.62),
         dip=0.004,
     )
-    made = sample_arm(scene, d.uniform("sleeve", 0.36, 0.43), d.uniform("mouth", 0.052, 0.064), angle=0.22)
-    measures = place_garment(scene, measures, 1.22, top=-0.03, sleeve=made)
-    arms = draw_sleeves(scene, measures, made, quilted=True)
+    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.36, 0.43), d.uniform("mouth", 0.052, 0.064), angle=0.22)
+    measures = place_garment(scene, measures, 1.22, top=-0.03, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve, quilted=True)
     draw_inside_back(scene, measures, 0.14)
     draw_body(
         scene,
@@ -138,15 +138,15 @@ def draw_puffer_jacket(scene: Scene) -> None:
     hood = d.chance("hood", 0.5)
     chest = d.uniform("chest", 0.184, 0.218)
     measures = _puffer_measures(scene, chest - 0.006, chest)
-    made = sample_arm(
+    sleeve = sample_sleeve(
         scene,
         d.uniform("sleeve", 0.35, 0.42),
         d.uniform("mouth", 0.054, 0.066),
         angle=0.22,
         fullness=d.uniform("fullness", 1.12, 1.30),
     )
-    measures = place_garment(scene, measures, 1.17, top=-0.135 if hood else -0.07, sleeve=made)
-    arms = draw_sleeves(scene, measures, made, quilted=True, puff=0.034)
+    measures = place_garment(scene, measures, 1.17, top=-0.135 if hood else -0.07, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve, quilted=True, puff=0.034)
     if hood:
         shape = mirrored_outline([(0.0, -0.135), (0.075, -0.110), (0.105, -0.03), (0.080, 0.05)], (0.0, 0.06))
         scene.add_panel(shape, puff=0.030, soft=0.030, quilted=True)
@@ -278,11 +278,11 @@ def draw_bomber_jacket(scene: Scene) -> None:
         tuck=d.uniform("tuck", 0.018, 0.034),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = sample_arm(
+    sleeve = sample_sleeve(
         scene, d.uniform("sleeve", 0.36, 0.40), 0.050, angle=d.uniform("angle", 0.22, 0.30), fullness=1.22, tuck=0.26
     )
-    measures = place_garment(scene, measures, 1.22, top=-0.06, sleeve=made)
-    arms = draw_sleeves(scene, measures, made, puff=0.024)
+    measures = place_garment(scene, measures, 1.22, top=-0.06, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve, puff=0.024)
     for each in arms:
         draw_rib_cuff(scene, each, d.uniform("cuff", 0.050, 0.066), 0.26)
     depth = d.uniform("band", 0.056, 0.078)
@@ -342,9 +342,9 @@ def draw_blazer(scene: Scene) -> None:
         dip=0.002,
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = sample_arm(scene, d.uniform("sleeve", 0.40, 0.43), 0.042, angle=0.17)
-    measures = place_garment(scene, measures, 1.26, top=-0.04, sleeve=made)
-    arms = draw_sleeves(scene, measures, made)
+    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.40, 0.43), 0.042, angle=0.17)
+    measures = place_garment(scene, measures, 1.26, top=-0.04, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve)
     draw_inside_back(scene, measures, measures.scoop + 0.04)
     last = min(measures.scoop + 0.10, measures.length - 0.13)
     hem: list[Curve | Point] = []
@@ -401,7 +401,7 @@ def draw_blazer(scene: Scene) -> None:
     )
     if d.chance("pocket square", 0.2):
         scene.add_overlay(
-            polygon((0.070, 0.172), (0.078, 0.152), (0.088, 0.160), (0.096, 0.150), (0.101, 0.170)),
+            straight_outline((0.070, 0.172), (0.078, 0.152), (0.088, 0.160), (0.096, 0.150), (0.101, 0.170)),
             "lace",
             puff=0.003,
             soft=0.006,

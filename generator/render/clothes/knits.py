@@ -20,7 +20,7 @@ from generator.render.clothes.garment import (
     draw_sleeves,
     draw_stitches,
     place_garment,
-    sample_arm,
+    sample_sleeve,
 )
 from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, outline, ribbon
 from generator.render.engine.fittings import draw_ring, draw_zipper
@@ -50,7 +50,7 @@ def draw_sweater(scene: Scene) -> None:
     measures = apply_fit(
         _knit_measures(scene, d.uniform("v depth", 0.125, 0.165) if style == "v" else 0.042), scene.choose_cut("fit")
     )
-    made = sample_arm(
+    sleeve = sample_sleeve(
         scene,
         d.uniform("sleeve", 0.34, 0.42),
         d.uniform("cuff", 0.046, 0.060),
@@ -58,9 +58,9 @@ def draw_sweater(scene: Scene) -> None:
         fullness=d.uniform("fullness", 1.02, 1.25),
         tuck=0.24,
     )
-    measures = place_garment(scene, measures, 1.26, top=-0.08 if style == "roll" else -0.02, sleeve=made)
+    measures = place_garment(scene, measures, 1.26, top=-0.08 if style == "roll" else -0.02, sleeve=sleeve)
     neckline = v_neck(measures) if style == "v" else round_neck(measures)
-    arms = draw_sleeves(scene, measures, made, puff=0.022)
+    arms = draw_sleeves(scene, measures, sleeve, puff=0.022)
     for each in arms:
         draw_rib_cuff(scene, each, d.uniform("cuff depth", 0.040, 0.066), 0.24)
     draw_hem_band(scene, measures, d.uniform("hem band", 0.036, 0.066))
@@ -96,7 +96,7 @@ def draw_cardigan(scene: Scene) -> None:
     d, style, closure = scene.design, scene.choose_cut("neckline"), scene.choose_cut("closure")
     measures = _knit_measures(scene, d.uniform("v depth", 0.150, 0.215) if style == "v" else 0.050)
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = sample_arm(
+    sleeve = sample_sleeve(
         scene,
         d.uniform("sleeve", 0.34, 0.42),
         d.uniform("cuff", 0.046, 0.058),
@@ -104,9 +104,9 @@ def draw_cardigan(scene: Scene) -> None:
         fullness=d.uniform("fullness", 1.0, 1.15),
         tuck=0.22,
     )
-    measures = place_garment(scene, measures, 1.24, sleeve=made)
+    measures = place_garment(scene, measures, 1.24, sleeve=sleeve)
     neckline = v_neck(measures) if style == "v" else round_neck(measures)
-    arms = draw_sleeves(scene, measures, made, puff=0.022)
+    arms = draw_sleeves(scene, measures, sleeve, puff=0.022)
     for each in arms:
         draw_rib_cuff(scene, each, d.uniform("cuff depth", 0.036, 0.060), 0.22)
     draw_hem_band(scene, measures, 0.046)
@@ -187,11 +187,11 @@ def draw_hoodie(scene: Scene) -> None:
         tuck=d.uniform("tuck", 0.008, 0.020),
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = sample_arm(
+    sleeve = sample_sleeve(
         scene, d.uniform("sleeve", 0.34, 0.41), 0.046, angle=d.uniform("angle", 0.18, 0.40), fullness=1.12, tuck=0.24
     )
-    measures = place_garment(scene, measures, 1.15, top=-hood, sleeve=made)
-    arms = draw_sleeves(scene, measures, made, puff=0.022)
+    measures = place_garment(scene, measures, 1.15, top=-hood, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve, puff=0.022)
     for each in arms:
         draw_rib_cuff(scene, each, 0.052, 0.24)
     draw_hem_band(scene, measures, d.uniform("hem band", 0.036, 0.054))

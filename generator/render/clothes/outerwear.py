@@ -30,7 +30,7 @@ from generator.render.clothes.garment import (
     draw_sleeves,
     draw_stitches,
     place_garment,
-    sample_arm,
+    sample_sleeve,
 )
 from generator.render.engine.curves import Curve, mirrored_outline, on_side, outline
 from generator.render.engine.fittings import draw_buckle, draw_button, draw_strap
@@ -55,9 +55,9 @@ def draw_trench_coat(scene: Scene) -> None:
         length=d.uniform("length", 0.66, 0.74),
         dip=0.008,
     )
-    made = sample_arm(scene, d.uniform("sleeve", 0.37, 0.43), d.uniform("cuff", 0.042, 0.052), angle=0.24)
-    measures = place_garment(scene, measures, 1.03, top=-0.04, sleeve=made)
-    arms = draw_sleeves(scene, measures, made)
+    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.37, 0.43), d.uniform("cuff", 0.042, 0.052), angle=0.24)
+    measures = place_garment(scene, measures, 1.03, top=-0.04, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve)
     draw_inside_back(scene, measures, measures.scoop + 0.04)
     folds = [*body_folds(scene, measures), *hem_folds(scene, measures.waist_at, measures, 5, 0.006)]
     draw_body(scene, measures, v_neck(measures), volume=0.016, folds=folds, shadow=0.55)
@@ -122,10 +122,10 @@ def draw_coat(scene: Scene) -> None:
         dip=0.005,
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = sample_arm(scene, d.uniform("sleeve", 0.37, 0.43), d.uniform("cuff", 0.048, 0.062), angle=0.20)
-    measures = place_garment(scene, measures, 1.05, top=-0.04, sleeve=made)
+    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.37, 0.43), d.uniform("cuff", 0.048, 0.062), angle=0.20)
+    measures = place_garment(scene, measures, 1.05, top=-0.04, sleeve=sleeve)
     padded = scene.appearance.quilting != "none"
-    arms = draw_sleeves(scene, measures, made, quilted=padded)
+    arms = draw_sleeves(scene, measures, sleeve, quilted=padded)
     draw_inside_back(scene, measures, measures.scoop + 0.03)
     folds = [*body_folds(scene, measures), *hem_folds(scene, 0.45, measures, 4, 0.004)]
     draw_body(scene, measures, v_neck(measures), puff=0.018, folds=folds, shadow=0.55, quilted=padded)
@@ -181,9 +181,9 @@ def draw_car_coat(scene: Scene) -> None:
         dip=0.004,
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = sample_arm(scene, d.uniform("sleeve", 0.38, 0.44), d.uniform("cuff", 0.052, 0.064), angle=0.20)
-    measures = place_garment(scene, measures, 1.14, top=-0.04, sleeve=made)
-    arms = draw_sleeves(scene, measures, made)
+    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.38, 0.44), d.uniform("cuff", 0.052, 0.064), angle=0.20)
+    measures = place_garment(scene, measures, 1.14, top=-0.04, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve)
     raglan = d.chance("raglan", 0.45)
     draw_inside_back(scene, measures, measures.scoop + 0.03)
     folds = [*body_folds(scene, measures)[:8], *hem_folds(scene, 0.40, measures, 3, 0.004)]
@@ -236,9 +236,9 @@ def draw_duffle_coat(scene: Scene) -> None:
         dip=0.004,
     )
     measures = apply_fit(measures, scene.choose_cut("fit"))
-    made = sample_arm(scene, d.uniform("sleeve", 0.39, 0.43), 0.054, angle=0.20)
-    measures = place_garment(scene, measures, 1.08, top=-0.08, sleeve=made)
-    arms = draw_sleeves(scene, measures, made, puff=0.020)
+    sleeve = sample_sleeve(scene, d.uniform("sleeve", 0.39, 0.43), 0.054, angle=0.20)
+    measures = place_garment(scene, measures, 1.08, top=-0.08, sleeve=sleeve)
+    arms = draw_sleeves(scene, measures, sleeve, puff=0.020)
     draw_body(
         scene, measures, v_neck(measures), puff=0.020, volume=0.016, folds=body_folds(scene, measures)[:8], shadow=0.55
     )

@@ -19,7 +19,7 @@ from generator.render.clothes.garment import (
     draw_sleeves,
     draw_stitches,
     place_garment,
-    sample_arm,
+    sample_sleeve,
 )
 from generator.render.engine.curves import Curve, box, on_side
 from generator.render.engine.fittings import draw_button, draw_flap, draw_patch_pocket
@@ -31,8 +31,10 @@ def _sample_sleeve(scene: Scene, short: float, cuffs: tuple[float, float]) -> Sl
     """Return the sleeve that the cut asks for: `short` units long or to the wrist, with half cuffs (short, long)."""
     d = scene.design
     if scene.choose_cut("sleeve") == "short":
-        return sample_arm(scene, short, cuffs[0] + d.uniform("mouth", 0.0, 0.018), angle=d.uniform("angle", 0.42, 0.88))
-    return sample_arm(scene, d.uniform("long sleeve", 0.37, 0.44), cuffs[1], angle=d.uniform("hang", 0.18, 0.40))
+        return sample_sleeve(
+            scene, short, cuffs[0] + d.uniform("mouth", 0.0, 0.018), angle=d.uniform("angle", 0.42, 0.88)
+        )
+    return sample_sleeve(scene, d.uniform("long sleeve", 0.37, 0.44), cuffs[1], angle=d.uniform("hang", 0.18, 0.40))
 
 
 @register_silhouette("t-shirt")

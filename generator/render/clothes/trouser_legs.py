@@ -47,8 +47,8 @@ def sample_legs(
     )
 
 
-def place_legs(scene: Scene, legs: LegMeasures, zoom: float) -> None:
-    """Set the camera to the legs, which may be folded or turned."""
+def place_trousers(scene: Scene, legs: LegMeasures, zoom: float) -> None:
+    """Set the camera to the trousers, fold or turn them, and draw the inner side of the back waist with its label."""
     if scene.pose.folded:
         fold_legs(scene, placket_side(scene), legs.hip, legs.length)
         return

@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 class Variation:
-    """The random values of one seed and one family of names (`shot`, or the `design` of a silhouette).
+    """The random values of one seed and one stream (`shot`, or the `design` of a silhouette).
 
-    A value depends only on the seed, the family and its own name: other names change nothing.
+    A value depends only on the seed, the stream and its own name: other names change nothing.
     """
 
-    def __init__(self, family: str, seed: int) -> None:
-        self.family, self.seed = family, seed
+    def __init__(self, stream: str, seed: int) -> None:
+        self.stream, self.seed = stream, seed
 
     def uniform(self, name: str, low: float, high: float) -> float:
         """Return a uniform value in [low, high), by hashing: a numpy Generator per number is too slow."""
-        digest = hashlib.blake2b(f"{self.seed}/{self.family}/{name}".encode(), digest_size=8).digest()
+        digest = hashlib.blake2b(f"{self.seed}/{self.stream}/{name}".encode(), digest_size=8).digest()
         return low + (high - low) * (int.from_bytes(digest, "big") / 2**64)
 
     def chance(self, name: str, probability: float) -> bool:
@@ -34,4 +34,4 @@ class Variation:
 
     def generator(self, name: str) -> np.random.Generator:
         """Return a new numpy Generator for a name that needs many values."""
-        return np.random.default_rng([self.seed, zlib.crc32(f"{self.family}/{name}".encode())])
+        return np.random.default_rng([self.seed, zlib.crc32(f"{self.stream}/{name}".encode())])

@@ -30,14 +30,14 @@ def draw_boot(scene: Scene) -> None:
     top = max(seat - SHAFT[size] * d.uniform("shaft height", 0.94, 1.06), 0.10)
     zoom = {"child": 0.84, "small": 1.08, "medium": 1.0, "large": 0.98}[size] * (0.93 if pair else 1.0)
     scene.set_camera(zoom, (0.02, 0.5 * (top + FLOOR) + (0.0 if size == "large" else 0.02)))
-    leg = _Leg(scene, foot, top)
+    upper = _BootUpper(scene, foot, top)
     closure = choose_usual_cut(scene, "closure", "zip", 0.2)
     if heel == "high":
         draw_heel_under(scene, foot, heel, "main")
-    leg.draw_opening(scene)
-    leg.draw_upper(scene)
-    leg.draw_details(scene)
-    {"zip": leg.draw_zip, "laces": leg.draw_laces, "belt": leg.draw_straps}[closure](scene)
+    upper.draw_opening(scene)
+    upper.draw_upper(scene)
+    upper.draw_details(scene)
+    {"zip": upper.draw_zip, "laces": upper.draw_laces, "belt": upper.draw_straps}[closure](scene)
     if heel != "high":
         draw_heel_under(scene, foot, heel, "heel")
     draw_sole_under(scene, foot, "dark")
@@ -47,7 +47,7 @@ def draw_boot(scene: Scene) -> None:
     scene.place_on_floor(foot.heel, foot.toe, FLOOR)
 
 
-class _Leg:
+class _BootUpper:
     """The upper of one boot: its outline, and what is sewn on it."""
 
     def __init__(self, scene: Scene, foot: Foot, top: float) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from evaluation import predict
 from evaluation.models.base import Generated
 from evaluation.protocols.generate import blank_image, shuffled_pairs
-from evaluation.rows import Rows, missing_part, read_rows, train_rows
+from evaluation.rows import NO_IMAGE, Rows, missing_part, read_rows, train_rows
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -146,7 +146,7 @@ def test_rows_that_cannot_be_evaluated_are_listed_with_their_reason(tmp_path: Pa
     ]
     broken = [replace(row, **fault) for row, fault in zip(rows, faults, strict=False)]  # type: ignore[arg-type]
     found = rows_of(tmp_path, [*broken, *rows[5:]])
-    assert [one.reason for one in found.skipped] == ["no title", "no category", "no price", "no price", "no picture"]
+    assert [one.reason for one in found.skipped] == ["no title", "no category", "no price", "no price", NO_IMAGE]
     assert [one.product_code for one in found.skipped] == [row.product_code for row in rows[:5]]
     assert (found.num_rows, len(found.products)) == (8, 3)
     assert all(missing_part(product) is None for product in found.products)

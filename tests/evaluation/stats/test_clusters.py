@@ -10,13 +10,13 @@ from statsmodels.regression.linear_model import OLS
 
 from evaluation.metrics.metrics import weighted_median
 from evaluation.stats import intervals, paired
-from evaluation.stats.intervals import Families, Values
+from evaluation.stats.intervals import ClusterIds, Values
 
 ROWS = st.lists(st.tuples(st.floats(0, 1, width=16), st.integers(0, 12)), min_size=2, max_size=40)
 BINARY = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 30)), min_size=1, max_size=50)
 
 
-def columns(rows: list[tuple[float, int]]) -> tuple[Values, Families]:
+def columns(rows: list[tuple[float, int]]) -> tuple[Values, ClusterIds]:
     return np.array([value for value, _ in rows]), np.array([family for _, family in rows], np.intp)
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from evaluation.metrics.metrics import rmsle
 from evaluation.stats import resampling
-from evaluation.stats.intervals import Families, Values
+from evaluation.stats.intervals import ClusterIds, Values
 from evaluation.stats.paired import mcnemar
 from evaluation.stats.resampling import bca, bootstrap, flip_p
 
@@ -26,7 +26,7 @@ def expanded(families: int, confidence: float) -> float:
     return float(stats.t.ppf((1 + confidence) / 2, families - 1) * math.sqrt(families / (families - 1)))
 
 
-def slow_bca(values: Values, families: Families, confidence: float, seed: int) -> tuple[float, float]:
+def slow_bca(values: Values, families: ClusterIds, confidence: float, seed: int) -> tuple[float, float]:
     """The mean's limits with every resample written out as rows, and every family left out by hand."""
     names = sorted(set(families.tolist()))
     resampled = []

@@ -23,7 +23,7 @@ from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
 from schemas.product import read
 from schemas.training import DrawSpec, MixSource, TrainingSpec
-from schemas.validation import presets
+from schemas.validation import list_presets
 from tests.conftest import PRESETS
 from toile.cli import main
 
@@ -209,8 +209,10 @@ def test_file_next_to_run_precedes_preset(tmp_path: Path) -> None:
     from finetune.train import load_run_spec
 
     run = run_file(tmp_path / "run.json", data="demo")
-    assert load_run_spec(run).mix[0].data == str(presets("catalog")["demo"])
-    assert load_run_spec(run, mix=[MixSource(data="sportswear")]).mix[0].data == str(presets("catalog")["sportswear"])
+    assert load_run_spec(run).mix[0].data == str(list_presets("catalog")["demo"])
+    assert load_run_spec(run, mix=[MixSource(data="sportswear")]).mix[0].data == str(
+        list_presets("catalog")["sportswear"]
+    )
     (tmp_path / "demo").mkdir()
     assert load_run_spec(run).mix[0].data == str(tmp_path / "demo")
 

@@ -28,7 +28,7 @@ from generator.faults.scenarios import (
 from generator.faults.scoring import FAULTS_FILE, read_faults
 from generator.pages.describe import describe
 from generator.sampling.counterfactuals import make_renderer
-from generator.sampling.prices import price_points
+from generator.sampling.prices import list_price_points
 from generator.sampling.products import rows
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
@@ -271,7 +271,7 @@ def test_manifest_lists_the_faults_file_and_its_loss_is_noticed(tmp_path: Path, 
 
 def test_drift_changes_the_last_third_and_keeps_price_points(many: tuple[Path, Path], demo_document: Row) -> None:
     spec: CatalogSpec = from_document(demo_document, "catalog")
-    legal = set(price_points(spec.prices, 1e5).tolist())
+    legal = set(list_price_points(spec.prices, 1e5).tolist())
     by_code = {row["product_code"]: row for row in read_rows_of(many[1])}
     drifted = [line for line in read_faults(many[1] / FAULTS_FILE) if line["kind"] in GROUPS["drift"]]
     assert min(line["row"] for line in drifted) >= 70 + 2000

@@ -25,13 +25,13 @@ from generator.fit.vocabulary import (
     SILHOUETTE_WORDS,
     find_silhouette,
 )
-from generator.sampling.prices import price_points
+from generator.sampling.prices import list_price_points
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.product import Product, read
-from schemas.validation import load, presets
+from schemas.validation import list_presets, load
 from tests.helpers import fit_table
 from toile.cli import main
 
@@ -45,7 +45,7 @@ def known() -> CatalogSpec:
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """3,000 rows of the sportswear preset, without images."""
     out = tmp_path_factory.mktemp("round") / "catalog"
-    document = read_document(presets("catalog")["sportswear"])
+    document = read_document(list_presets("catalog")["sportswear"])
     write_shards(GenerateInputs(spec_document=document, seed=5, start=0, num_products=3000, image_size=None), out)
     return out
 
@@ -87,7 +87,7 @@ def test_fit_recovers_the_spec_of_a_generated_catalog(known: CatalogSpec, fitted
 def test_every_weight_has_at_least_min_support_families(tmp_path: Path) -> None:
     """Neither that of a word, nor that of all designs without one, nor that of a title."""
     out = tmp_path / "catalog"
-    document = read_document(presets("catalog")["sportswear"])
+    document = read_document(list_presets("catalog")["sportswear"])
     write_shards(GenerateInputs(spec_document=document, seed=6, start=0, num_products=1200, image_size=None), out)
     for k in (3, 8):
         for category in fit(out, FitOptions(min_support=k)).document["categories"]:
@@ -190,7 +190,7 @@ def test_price_points_include_the_observed_endings(prices: list[float], legal: s
     members = [member(path=path, full_price=price) for price in prices for _ in range(6)]
     found = infer_price_bands(count_price_endings(members, [path]).counts, 5, 0.0)
     assert len(ENDING_CELLS) == len(count_price_endings(members, [path]).counts)
-    points = set(price_points(Prices(bands=found), 10_000.0).tolist())
+    points = set(list_price_points(Prices(bands=found), 10_000.0).tolist())
     assert {*prices, *legal} <= points
     assert 101.01 not in points
     assert 8.0 not in points or min(prices) > 100  # no price ended like this

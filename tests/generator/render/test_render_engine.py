@@ -302,7 +302,7 @@ import importlib, pkgutil
 import generator.render as renderer
 from generator import products
 from generator.render.precompile import precompile
-from schemas.validation import load, presets
+from schemas.validation import load, list_presets
 
 def signatures():
     names = [each.name for each in pkgutil.walk_packages(renderer.__path__, renderer.__name__ + ".")]
@@ -312,7 +312,7 @@ def signatures():
 
 precompile()
 before = signatures()
-for name in presets("catalog"):
+for name in list_presets("catalog"):
     for number, product in enumerate(products(load(name, "catalog"), 3, 0, 40)):
         for photo in renderer.PHOTOS:
             renderer.draw(product, 40 + number, photo)

@@ -13,7 +13,7 @@ import pytest
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.render import build_scene, draw
 from generator.sampling.counterfactuals import counterfactuals, make_renderer, render_product
-from generator.sampling.prices import price_points
+from generator.sampling.prices import list_price_points
 from generator.sampling.products import products
 from schemas import load
 from schemas.appearance import SHOWN, Appearance
@@ -115,7 +115,7 @@ def test_no_change_breaks_a_rule_of_the_catalog() -> None:
 
 
 def test_the_price_moves_by_the_ratio_of_the_factors_to_a_legal_price(spec: CatalogSpec) -> None:
-    legal = set(price_points(spec.prices, 500_000.0).tolist())
+    legal = set(list_price_points(spec.prices, 500_000.0).tolist())
     factor = {
         (name, value): record.price
         for name, attribute in spec.attributes.items()

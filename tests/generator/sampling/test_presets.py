@@ -14,9 +14,9 @@ from generator.upper_bound import ScoringRules, best_scores
 from schemas.appearance import SILHOUETTES
 from schemas.catalog import CatalogSpec, rendered_attribute
 from schemas.evaluation import EvaluationSpec
-from schemas.validation import load, presets
+from schemas.validation import list_presets, load
 
-CATALOGS = sorted(presets("catalog"))
+CATALOGS = sorted(list_presets("catalog"))
 SPEC = EvaluationSpec()
 RULES = ScoringRules(
     category_key=ClosedSet((), {}).key,

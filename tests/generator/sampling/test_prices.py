@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.sampling.prices import convert_to_euros, price_points, snap_to_points
+from generator.sampling.prices import convert_to_euros, list_price_points, snap_to_points
 from generator.sampling.products import rows
 from schemas.catalog import PriceBand, Prices
 from schemas.errors import ToileError
@@ -18,14 +18,14 @@ LUXURY = Prices(bands=(PriceBand(below=1000, per=100, endings=(20, 50, 80, 90)),
 
 
 def test_legal_prices_equal_a_manual_list() -> None:
-    points = price_points(LUXURY, 1200)
+    points = list_price_points(LUXURY, 1200)
     assert points[:5].tolist() == [20, 50, 80, 90, 120]
     assert [p for p in points if 900 <= p <= 1200] == [920, 950, 980, 990, 1050, 1090, 1150, 1190]
     assert points[-1] >= 1200
 
 
 def test_endings_of_99_cents() -> None:
-    points = price_points(
+    points = list_price_points(
         Prices(bands=(PriceBand(below=20, per=5, endings=(4.99,)), PriceBand(per=10, endings=(9.99,)))), 50
     )
     assert points[:6].tolist() == [4.99, 9.99, 14.99, 19.99, 29.99, 39.99]
@@ -33,7 +33,7 @@ def test_endings_of_99_cents() -> None:
 
 @given(st.lists(st.floats(1, 5000), min_size=1, max_size=20))
 def test_snapping_equals_the_slow_definition(prices: list[float]) -> None:
-    points = price_points(LUXURY, 6000)
+    points = list_price_points(LUXURY, 6000)
     slow = [min(points.tolist(), key=lambda p: (abs(p - price), p)) for price in prices]
     assert snap_to_points(points, np.array(prices)).tolist() == slow
 
@@ -77,4 +77,4 @@ def test_price_median_and_factors_are_those_of_the_spec(spec_document: dict) -> 
 
 def test_a_lattice_finer_than_its_range_allows_is_refused() -> None:
     with pytest.raises(ToileError, match="price points"):
-        price_points(Prices(bands=(PriceBand(per=0.01, endings=(0,)),)), 1e7)
+        list_price_points(Prices(bands=(PriceBand(per=0.01, endings=(0,)),)), 1e7)

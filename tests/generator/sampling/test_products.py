@@ -17,7 +17,7 @@ from generator.sampling.attributes import Choice, sample_without_replacement
 from generator.sampling.products import (
     compile_catalog,
     dictionary_rows,
-    factorize,
+    factorize_columns,
     family_start,
     product,
     products,
@@ -235,7 +235,7 @@ def test_splits_equal_split_of() -> None:
 def test_combinations_are_numbered_beyond_64_bits() -> None:
     columns = np.random.default_rng(1).integers(0, 4, (9, 500))
     columns[4:] = columns[0]
-    number_N, row_K = factorize([(column, 2**20) for column in columns])
+    number_N, row_K = factorize_columns([(column, 2**20) for column in columns])
     combinations = {tuple(column) for column in columns.T.tolist()}
     assert len(row_K) == len(combinations)
     assert (columns[:, row_K[number_N]] == columns).all()
