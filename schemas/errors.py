@@ -15,7 +15,7 @@ BROKEN_IMAGE_ERRORS = (
     struct.error,
     zlib.error,
 )
-"""What Pillow raises for broken image files, beside its DecompressionBombError. Mutants of all formats raised OSError,
+"""What Pillow raises for broken image files, except its DecompressionBombError. Mutants of all formats raised OSError,
 ValueError, SyntaxError, TypeError (TIFF), KeyError (TIFF) and IndexError (GIF)."""
 _MOST_SHOWN = 30
 

@@ -22,7 +22,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Catalogs": {
         "new": ("generator.commands.specs:new", "Write a starter spec."),
         "check": ("generator.commands.specs:check", "Validate a spec, preview eight products."),
-        "generate": ("generator.commands.generate:generate", "Generate a synthetic catalog."),
+        "generate": ("generator.commands.specs:generate", "Generate a synthetic catalog."),
         "describe": ("generator.commands.catalogs:describe", "Print statistics of a catalog."),
         "show": ("generator.commands.catalogs:show", "Write a catalog as a page to browse."),
         "verify": ("generator.commands.catalogs:verify", "Compare a catalog with its manifest."),

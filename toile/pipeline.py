@@ -227,7 +227,7 @@ def matrix(ctx: click.Context, /, run: Path, out: Path, **options: Any) -> None:
 
 
 def print_demo_table(base: "Result", tuned: "Result") -> None:
-    """Print the scores of the demo beside controls and baselines that need no understanding of an image."""
+    """Print the scores of the demo with controls and baselines that need no understanding of an image."""
     from rich.console import Console
     from rich.table import Column, Table
 

@@ -52,7 +52,7 @@ def render_page(
     Args:
         folder: where the templates are.
         template: file name of the page's template. It receives `style`, `script` and `policy` (the value of its
-            Content-Security-Policy) beside `context`.
+            Content-Security-Policy) in addition to `context`.
         styles: templates that make up the page's one style element, in order.
         scripts: templates that make up the page's one script element, in order.
         style_attributes: admit `style` attributes in the page, for sizes that are data.

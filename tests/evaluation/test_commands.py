@@ -134,7 +134,7 @@ def test_a_retrained_adapter_is_another_run(tmp_path: Path, data: Path, loaded: 
     assert toile(*command).exit_code == 0
     assert loaded[0]["adapter"] == adapter
     (adapter / "run.json").write_text("{}")
-    assert "already there" in toile(*command).stderr, "logs beside the weights do not matter"
+    assert "already there" in toile(*command).stderr, "logs next to the weights do not matter"
     (adapter / "adapter_model.safetensors").write_bytes(b"2")
     assert "with another adapter" in toile(*command).stderr
 
@@ -187,7 +187,7 @@ def test_a_device_that_is_not_there_is_refused_at_once(tmp_path: Path, data: Pat
 
 @pytest.fixture
 def adapter(tmp_path: Path) -> Path:
-    """As `toile train` leaves one, trained on other rows."""
+    """Write a model folder like that of `toile train`, trained on other rows."""
     return trained(tmp_path / "adapter", products(60)[30:])
 
 

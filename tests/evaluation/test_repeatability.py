@@ -58,12 +58,12 @@ def test_five_percent_of_the_rows_are_asked_again(number: int, asked: int) -> No
         for code in range(number)
     ]
     whole = Rows(folder=Path(), num_rows=number, products=tuple(made), skipped=(), sizes={}, mean_colour=(0, 0, 0))
-    drawn, other = (
+    sampled, other = (
         [product.product_code for product in sample_repeated_rows(whole, seed=seed).products] for seed in (0, 1)
     )
-    assert len(drawn) == asked
-    assert drawn == sorted(drawn, key=int), "in the order of the rows"
-    assert asked == number or drawn != other
+    assert len(sampled) == asked
+    assert sampled == sorted(sampled, key=int), "in the order of the rows"
+    assert asked == number or sampled != other
 
 
 def test_throughput_counts_the_last_start_only(tmp_path: Path, rows: Rows) -> None:

@@ -57,13 +57,13 @@ class ThreadRanks(Ranks):
     """Threads in place of processes."""
 
     meeting: threading.Barrier
-    told: list[float]
+    values: list[float]
 
     def total(self, number: float) -> float:
-        self.told[self.rank] = number
+        self.values[self.rank] = number
         try:
             self.meeting.wait()
-            total = sum(self.told)
+            total = sum(self.values)
             self.meeting.wait()
         except threading.BrokenBarrierError as error:
             raise ToileError("rank", "another has stopped", "") from error
@@ -72,12 +72,12 @@ class ThreadRanks(Ranks):
 
 def in_threads(size: int, work: Any) -> list[BaseException | None]:
     """`work(ranks)` on each of `size` ranks; what each of them raised."""
-    meeting, told = threading.Barrier(size, timeout=60), [0.0] * size
+    meeting, values = threading.Barrier(size, timeout=60), [0.0] * size
     raised: list[BaseException | None] = [None] * size
 
     def run(rank: int) -> None:
         try:
-            work(ThreadRanks(rank=rank, size=size, local_rank=rank, meeting=meeting, told=told))
+            work(ThreadRanks(rank=rank, size=size, local_rank=rank, meeting=meeting, values=values))
         except (ToileError, KeyboardInterrupt) as error:
             raised[rank] = error
             meeting.abort()
@@ -323,7 +323,7 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, catalog: Path) -> Path:
-    """The folder that an undisturbed process leaves, with one thread like the others."""
+    """The folder of an uninterrupted process, with one thread like the others."""
     out = tmp_path_factory.mktemp("whole") / "out"
     with one_thread():
         shown = CliRunner().invoke(main, command(catalog, out))

@@ -119,7 +119,7 @@ def test_broken_image_error_names_product(catalog: Path) -> None:
     source = open_source(catalog, "train")
     assert isinstance(source, ShardSource)
     table = source.table
-    broken = [{"bytes": b"not a picture", "path": "x.jpg"}] * table.num_rows
+    broken = [{"bytes": b"not an image", "path": "x.jpg"}] * table.num_rows
     import pyarrow as pa
 
     place = table.schema.get_field_index("image")

@@ -162,10 +162,10 @@ class Lookalikes:
 
 def test_best_scores_are_what_the_best_answers_reach_on_many_products() -> None:
     oracle = Oracle(EVERYTHING, RULES)
-    drawn = [p for p in from_batch(rows(EVERYTHING, 3, np.arange(30_000))) if p.category3_code]
+    sampled = [p for p in from_batch(rows(EVERYTHING, 3, np.arange(30_000))) if p.category3_code]
     for inferable in (False, True):
         groups: dict[Appearance, list[Product]] = defaultdict(list)
-        for product in drawn:
+        for product in sampled:
             if product.inferable or not inferable:
                 groups[seen(product)].append(product)
         assert len(groups) == 4
@@ -182,8 +182,8 @@ def test_best_scores_are_what_the_best_answers_reach_on_many_products() -> None:
 
 
 def only(spec: CatalogSpec, num_products: int = 300, rules: ScoringRules = RULES) -> dict[str, Ceiling]:
-    drawn = [product for product in products(spec, 0, 0, num_products) if product.category3_code]
-    found = best_scores(spec, rules, drawn)
+    sampled = [product for product in products(spec, 0, 0, num_products) if product.category3_code]
+    found = best_scores(spec, rules, sampled)
     assert {each.bounded for each in found.values()} == {0}
     return found
 
@@ -264,10 +264,10 @@ def test_prices_between_too_many_legal_ones_are_bounded_from_above() -> None:
 
 
 def test_an_image_with_too_many_hidden_states_is_only_bounded() -> None:
-    drawn = [product for product in products(EVERYTHING, 0, 0, 50) if product.category3_code]
-    found = best_scores(EVERYTHING, RULES, drawn, most_states=2)["all"]
+    sampled = [product for product in products(EVERYTHING, 0, 0, 50) if product.category3_code]
+    found = best_scores(EVERYTHING, RULES, sampled, most_states=2)["all"]
     assert of(found) == [1, 1, 1, 1]
-    assert found.bounded == found.n == len(drawn)
+    assert found.bounded == found.n == len(sampled)
 
 
 def test_a_row_that_the_spec_cannot_have_produced_is_refused() -> None:
@@ -283,16 +283,16 @@ def test_a_row_that_the_spec_cannot_have_produced_is_refused() -> None:
 
 def test_a_model_that_gives_the_best_answers_reaches_the_best_score() -> None:
     spec = load("fashion-luxury", "catalog")
-    drawn = [product for product in products(spec, 5, 0, 4500) if product.inferable]
-    best = best_scores(spec, RULES, drawn)["inferable"]
+    sampled = [product for product in products(spec, 5, 0, 4500) if product.inferable]
+    best = best_scores(spec, RULES, sampled)["inferable"]
     assert best.bounded == 0
-    answers = [_best_answer(spec, product) for product in drawn]
-    scored = score_answers(drawn, answers, SPEC, {product.category3_code or "" for product in drawn})
+    answers = [_best_answer(spec, product) for product in sampled]
+    scored = score_answers(sampled, answers, SPEC, {product.category3_code or "" for product in sampled})
     reached = {part: np.mean([outcome.right(part) for outcome in scored]) for part in ("category", "title", "price")}
     assert reached["category"] == best.category == 1
     assert reached["title"] == best.title == 1
     assert 0.85 < best.price < 0.97
-    assert reached["price"] == pytest.approx(best.price, abs=4 * np.sqrt(0.07 / len(drawn)))
+    assert reached["price"] == pytest.approx(best.price, abs=4 * np.sqrt(0.07 / len(sampled)))
 
 
 def _best_answer(spec: CatalogSpec, product: Product) -> Prediction:

@@ -59,7 +59,7 @@ def test_lock_names_its_holder_and_a_kill_releases_it(tmp_path: Path, holder: An
     assert "wait for it" in caught.value.hint
     first.send_signal(signal.SIGKILL)
     first.wait()
-    assert (folder / LOCK).exists(), "a kill leaves the file, and that keeps nobody out"
+    assert (folder / LOCK).exists(), "a killed process leaves the file, which blocks no other process"
     with run_lock(folder):
         assert json.loads((folder / LOCK).read_text())["pid"] == os.getpid()
     assert not folder.joinpath(LOCK).exists()

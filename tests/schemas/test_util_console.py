@@ -18,7 +18,7 @@ class Terminal(io.StringIO):
 
 
 class Clock:
-    """Stands still until it is told the time."""
+    """A clock that stands still until its time is set."""
 
     now = 100.0
 

@@ -200,8 +200,8 @@ def test_of_many_train_images_some_are_decoded(tmp_path: Path, rows: list[Produc
     compared = {leak.kind: leak.compared for leak in ledger(tmp_path, rows, max_decoded=10).leaks}
     assert 3 <= compared["pixels"] <= 17
     assert compared["picture"] == 30
-    drawn = [leaks._is_sampled(str(code), 100, 1000) for code in range(1000)]
-    assert 60 < sum(drawn) < 140
+    sampled = [leaks._is_sampled(str(code), 100, 1000) for code in range(1000)]
+    assert 60 < sum(sampled) < 140
 
 
 def test_a_folder_that_does_not_tell_is_named(tmp_path: Path, rows: list[Product]) -> None:

@@ -46,12 +46,12 @@ from toile.cli import main
 
 SPEC = EvaluationSpec(controls=(), limit=60)
 Answer = Callable[[Product, float], str]
-"""From the product drawn and its price before legal prices to the answer."""
+"""(rendered product, its price before snapping to legal prices) -> answer."""
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
-    """A catalog with some 40 test rows; the others have no pictures, for nobody looks at them."""
+    """A catalog with some 40 test rows; the others have no images, because no test needs them."""
     spec = from_document(demo_document, "catalog")
     rows = [
         render_product(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 420)
@@ -64,40 +64,42 @@ def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]
 
 
 @functools.cache
-def drawn_once(data: Path) -> Callable[[Product], Redrawn]:
-    """Drawing takes most of the time, and many models are asked about the same images."""
+def render_once(data: Path) -> Callable[[Product], Redrawn]:
+    """Return a renderer with a cache: rendering takes most of the time, and many models see the same images."""
     redraw = make_renderer(data, SPEC.seed)
     known: dict[str, Redrawn] = {}
 
-    def redrawn(product: Product) -> Redrawn:
+    def render(product: Product) -> Redrawn:
         if product.product_code not in known:
             known[product.product_code] = redraw(product)
         return known[product.product_code]
 
-    return redrawn
+    return render
 
 
 class Table:
-    """Answers by the image file it sees, as the table of what was redrawn says."""
+    """Answers by the image file it sees, by a table of the rendered images."""
 
     def __init__(self, data: Path, answer: Answer) -> None:
         self.answer, self.asked, self.patience = answer, 0, math.inf
-        self.drawn: dict[bytes | None, tuple[Product, float]] = {}
-        self._redraw = drawn_once(data)
+        self.rendered: dict[bytes | None, tuple[Product, float]] = {}
+        self._redraw = render_once(data)
 
     def redraw(self, product: Product) -> Redrawn:
         found = self._redraw(product)
         price = found.original.full_price or 0.0
-        self.drawn[found.original.image] = (found.original, price)
+        self.rendered[found.original.image] = (found.original, price)
         for change in found.changes:
-            self.drawn[change.product.image] = (change.product, price * math.exp(change.log_change))
+            self.rendered[change.product.image] = (change.product, price * math.exp(change.log_change))
         return found
 
     def generate(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> list[Generated]:
         if self.asked >= self.patience:
             raise KeyboardInterrupt
         self.asked += len(images)
-        return [Generated(text=self.answer(*self.drawn[image.info[ENCODED_FILE]]), truncated=False) for image in images]
+        return [
+            Generated(text=self.answer(*self.rendered[image.info[ENCODED_FILE]]), truncated=False) for image in images
+        ]
 
 
 def measured(data: Path, out: Path, answer: Answer) -> dict[str, Sensitivity]:

@@ -52,7 +52,7 @@ def test_every_mix_is_trained_once_and_tested_everywhere(made: Path) -> None:
         "data-2": {"data-2": 1},
         "all": {"data": 1, "data-2": 3},
     }
-    assert list(document["tests"]) == ["data", "data-2"], "two folders of one name are told apart"
+    assert list(document["tests"]) == ["data", "data-2"], "two folders of one name get different keys"
     for mix in document["mixes"]:
         run = made / "m" / mix / "model" / "run.json"
         assert run.is_file() is (mix != "base")

@@ -58,7 +58,7 @@ def test_the_prior_answers_categories_with_their_shares() -> None:
     assert found == [parse(text).category for text in named(rows, "category-prior")]
     assert found != [parse(text).category for text in named(rows, "category-prior", seed=1)]
     right = np.mean([row.category3_code == name for row, name in zip(rows, found, strict=True)])
-    assert right == pytest.approx(0.36 + 0.09 + 0.01, abs=0.05), "drawn without looking at the row"
+    assert right == pytest.approx(0.36 + 0.09 + 0.01, abs=0.05), "sampled independently of the row"
 
 
 def test_titles_of_the_true_category_and_prices_of_the_predicted_one() -> None:
@@ -145,9 +145,9 @@ def test_fit_baselines_compares_a_bounded_sample_of_train_images(tmp_path: Path)
     assert len(set(few.nearest.values())) <= 5
     assert few.nearest == fit_baselines(folder, test[::-1], max_images=5).nearest  # type: ignore[union-attr]
     assert (few.num_rows, few.median_price) == (whole.num_rows, whole.median_price)
-    drawn = [row.product_code for row in sample_train_images(folder, 5)]
-    assert drawn == [row.product_code for row in train if row.product_code in set(drawn)]
-    assert len(drawn) == 5
+    sampled = [row.product_code for row in sample_train_images(folder, 5)]
+    assert sampled == [row.product_code for row in train if row.product_code in set(sampled)]
+    assert len(sampled) == 5
 
 
 def test_without_images_or_train_rows_there_is_no_nearest_image(tmp_path: Path) -> None:

@@ -239,7 +239,9 @@ def test_the_gain_within_the_category_is_taken_over_its_own_rows() -> None:
     assert (find(scores, "category_in_category_gain").n, find(scores, "category_in_category_gain").value) == (50, 0.0)
     assert find(scores, "price_in_category_gain").value == 1.0
     assert find(scores, "category", control="shuffled_in_category").n == 50
-    assert image_verdict(scores)[0] is None, "it is no control of sight: a category may be told from its name alone"
+    assert image_verdict(scores)[0] is None, (
+        "it does not test the use of images: a category may be identified by its name alone"
+    )
 
 
 def test_every_figure_of_a_protocol_is_known_and_headlines_are_among_them() -> None:

@@ -82,7 +82,7 @@ def test_a_row_brings_words_of_its_own() -> None:
     words = Vocabulary([row(title, material="vicuna", pattern="plain")], title_tokens)
     assert words.agrees("material", answer, title) is False
     assert words.agrees("material", "A vicuna coat", title) is True
-    assert words.agrees("pattern", answer, title) is None, "plain is drawn, and no title says so"
+    assert words.agrees("pattern", answer, title) is None, "plain is rendered, but no title names it"
 
 
 def test_a_listed_word_keeps_its_value_whatever_a_row_calls_it() -> None:

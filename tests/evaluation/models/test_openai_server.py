@@ -241,7 +241,7 @@ def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:
 
 
 def pair(content: bytes) -> Image.Image:
-    """An image as the evaluation decodes it, its file beside it."""
+    """Return an image as the evaluation decodes it, with its file."""
     image: Image.Image = Image.open(io.BytesIO(content))
     image = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
     image.info[ENCODED_FILE] = content

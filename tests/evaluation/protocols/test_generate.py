@@ -180,7 +180,7 @@ def jpeg() -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("damaged", [jpeg()[:9000], image_bytes("1")[:60], b"no picture", jpeg()[:20]])
+@pytest.mark.parametrize("damaged", [jpeg()[:9000], image_bytes("1")[:60], b"no image", jpeg()[:20]])
 def test_a_damaged_image_is_named_with_shard_and_code_before_the_model_starts(tmp_path: Path, damaged: bytes) -> None:
     rows = in_split(products(6))
     rows[3] = replace(rows[3], image=damaged)

@@ -91,7 +91,7 @@ def test_crps_of_many_points_nears_that_of_the_normal_distribution() -> None:
 
 
 def test_a_calibrated_posterior_covers_what_it_says() -> None:
-    """Truths drawn from the posterior: four of five within the central 80 %, PIT uniform on average."""
+    """Truths sampled from the posterior: four of five within the central 80 %, PIT uniform on average."""
     draw = np.random.default_rng(0)
     points = [float(value) for value in np.exp(np.linspace(3, 8, 200))]
     found = price_distribution(points, [-0.5 * ((math.log(point) - 5.5) / 0.6) ** 2 for point in points])

@@ -41,7 +41,7 @@ EVERY_CONTROL = ("blank", "shuffled", "shuffled_in_category")
 
 
 def shop(folder: Path, num_test: int = 9) -> tuple[Rows, list[Product]]:
-    """Test rows to evaluate beside some forty train rows; the whole catalog."""
+    """A catalog of test rows to evaluate and some forty train rows."""
     rows = products(num_test + 40)
     rows = [replace(row, split="test" if place < num_test else "train") for place, row in enumerate(rows)]
     between = {row.family for row in rows[:num_test]}
@@ -352,8 +352,8 @@ def test_prompts_say_what_their_protocol_says() -> None:
         make_prompt(name, facts()) for name in ("instructed", "examples", "constrained")
     )
     assert instructed == constrained
-    for told in (QUESTION, "Product: ", ", Category: ", ", Full Price: ", "Bags; Coats", "in USD"):
-        assert told in instructed
+    for phrase in (QUESTION, "Product: ", ", Category: ", ", Full Price: ", "Bags; Coats", "in USD"):
+        assert phrase in instructed
     assert examples.startswith(instructed.split("<|end|>")[0])
     for product in facts().examples:
         assert truth(product) in examples

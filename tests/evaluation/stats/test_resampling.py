@@ -29,17 +29,17 @@ def expanded(families: int, confidence: float) -> float:
 def slow_bca(values: Values, families: ClusterIds, confidence: float, seed: int) -> tuple[float, float]:
     """The mean's limits with every resample written out as rows, and every family left out by hand."""
     names = sorted(set(families.tolist()))
-    drawn = []
+    resampled = []
     for counts in resampling._bootstrap_counts(len(names), seed).T:
         rows = [values[families == name] for name, count in zip(names, counts, strict=True) for _ in range(count)]
-        drawn.append(np.concatenate(rows).mean())
+        resampled.append(np.concatenate(rows).mean())
     left_out = np.array([values[families != name].mean() for name in names])
-    share = np.mean([(d < values.mean()) + 0.5 * math.isclose(d, values.mean(), rel_tol=1e-15) for d in drawn])
+    share = np.mean([(d < values.mean()) + 0.5 * math.isclose(d, values.mean(), rel_tol=1e-15) for d in resampled])
     shift = stats.norm.ppf(share)
     away = left_out.mean() - left_out
     speed = (away**3).sum() / (6 * (away**2).sum() ** 1.5)
     ends = [shift + sign * expanded(len(names), confidence) for sign in (-1, 1)]
-    low, high = np.quantile(drawn, [stats.norm.cdf(shift + end / (1 - speed * end)) for end in ends])
+    low, high = np.quantile(resampled, [stats.norm.cdf(shift + end / (1 - speed * end)) for end in ends])
     return float(low), float(high)
 
 

@@ -68,11 +68,11 @@ def test_sampling_follows_logit_distribution(model: Phi3VForCausalLM, processor:
     allowed = probabilities.topk(5).indices
     expected = probabilities[allowed] / probabilities[allowed].sum()
     torch.manual_seed(0)
-    drawn = model.generate(
+    sampled = model.generate(
         **batch, max_new_tokens=1, do_sample=True, temperature=60.0, top_k=0, num_return_sequences=2000,
         prefix_allowed_tokens_fn=lambda row, ids: allowed.tolist(),
     )[:, -1]  # fmt: skip
-    counts = torch.stack([(drawn == token).sum() for token in allowed]).double()
+    counts = torch.stack([(sampled == token).sum() for token in allowed]).double()
     assert counts.sum() == 2000
     spread = (2000 * expected * (1 - expected)).double().sqrt()
     assert ((counts - 2000 * expected).abs() < 4.5 * spread).all(), (counts, 2000 * expected)

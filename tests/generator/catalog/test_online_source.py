@@ -18,7 +18,7 @@ from finetune.data_mix import Source, SpecSource, check_currencies, find_source,
 from finetune.distributed import Ranks
 from finetune.phi3v import load_model
 from generator.catalog.online_source import open_online_rows
-from generator.commands.generate import generate
+from generator.commands.specs import generate
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
 from schemas.product import read

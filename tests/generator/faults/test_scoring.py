@@ -32,10 +32,10 @@ Row = dict[str, Any]
 
 
 def make_line(row: int, kind: str, *, code: str | None = None, of_row: int | None = None, of_code: str = "") -> Row:
-    """Return a line of the truth."""
+    """Return a line of the list of injected faults."""
     values = dict.fromkeys(FAULTS_SCHEMA.names, "")
-    told = {"row": row, "product_code": code or str(1000 + row), "kind": kind, "of_row": of_row}
-    return {**values, **told, "true_value": json.dumps(of_code), "faulty_value": "null"}
+    fault = {"row": row, "product_code": code or str(1000 + row), "kind": kind, "of_row": of_row}
+    return {**values, **fault, "true_value": json.dumps(of_code), "faulty_value": "null"}
 
 
 TRUTH = [
