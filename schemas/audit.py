@@ -54,9 +54,6 @@ class Bounds:
     """A test that passes, but detects only a leak of a larger share of the families, is inconclusive."""
     membership_p: Probability = 0.002
     """An attack fails beyond what guessing reaches with this probability, over all attacks of a kind."""
-    membership_margin: Annotated[float, Ge(0), Le(1)] = 0.02
-    """What an attack may reach above that: an exact fit knows shares and price levels of its rows. A copy of 4 % of the
-    families raises the AUC by as much."""
     codes_p: Probability = 0.001
     """More shared codes than chance gives with this probability are a leak."""
     min_support: Annotated[int, Ge(1)] = 5

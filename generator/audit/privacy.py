@@ -277,12 +277,11 @@ def _check_membership(comparison: _Comparison, control: _Comparison, bounds: Bou
     level = bounds.membership_p / len(attacks)
     best, best_control = max(attacks, key=lambda a: a.auc), max(others, key=lambda a: a.auc)
     bound = 0.5 + float(stats.norm.isf(level)) * math.sqrt((m + h + 1) / (12 * m * h))
-    bound += bounds.membership_margin
     detectable = bound + 0.84 * math.sqrt((m + h + 1) / (12 * m * h))
     sharp = min(attacks, key=lambda a: (a.tpr_p, -a.tpr))
     sharp_control = min(others, key=lambda a: (a.tpr_p, -a.tpr))
     sides = (h, m) if sharp.name.endswith("holdout") else (m, h)
-    tpr_bound = membership.max_tpr_by_chance(*sides, level) + bounds.membership_margin
+    tpr_bound = membership.max_tpr_by_chance(*sides, level)
     checks = [
         Check(
             name="membership_auc",
