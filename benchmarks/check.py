@@ -1,6 +1,6 @@
 """Measure `toile check` in a terminal: seconds until the tables and the images are complete.
 
-    python -m benchmarks.check --out benchmarks/results/check_2cores_2026-11-22.json
+    python -m benchmarks.check --out benchmarks/results/check_2cores_2026-12-01.json
 
 The command runs in a terminal of 100 columns. The first round is not counted: it compiles the kernels of the renderer
 where they are not compiled yet.

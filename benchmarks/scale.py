@@ -1,6 +1,6 @@
 """What does a catalog cost as it grows? Time, memory and bytes for several sizes; larger ones are simulated in part.
 
-    python -m benchmarks.scale --out benchmarks/results/scale_2cores_2026-11-21.json
+    python -m benchmarks.scale --out benchmarks/results/scale_2cores_2026-12-01.json
 
 Each measurement runs in its own process, so that its peak memory is its own. Catalogs of many shards are simulated:
 their markers and files are written without rows, and finishing, continuing and loading them is measured.

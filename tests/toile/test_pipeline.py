@@ -160,7 +160,7 @@ def test_the_pipeline_runs_on_a_mix_with_real_photographs(demo: Path, tmp_path: 
 def test_the_demo_shows_a_model_that_reads_images(tmp_path: Path) -> None:
     """What `make demo` promises: floors of category and joint, blank near the majority, price above its baseline.
 
-    The joint score was 75 % when it was measured (benchmarks/results/demo_2cores_2026-11-21.json).
+    The joint score was 74 % when it was measured (benchmarks/results/demo_2cores_2026-12-01.json).
     """
     out = tmp_path / "demo"
     subprocess.run([sys.executable, "-m", "toile", "demo", "--out", str(out)], check=True)
