@@ -84,11 +84,11 @@ def main() -> None:
     print(json.dumps({name: result[name] for name in result if name.startswith("classifier")}, indent=1))
 
 
-def prepare(images: Iterable[Image.Image], labels: Labels) -> PreparedImages:
+def prepare(photos: Iterable[Image.Image], labels: Labels) -> PreparedImages:
     """Segment every product and centre it on white; keep the whole image too."""
     start, side = time.process_time(), realism_features.SIDE
     images, whole, shapes = [], [], []
-    for photo in images:
+    for photo in photos:
         mask = segment(photo)
         images.append(normalize(photo, mask, side))
         whole.append(np.asarray(ImageOps.pad(photo, (side, side), Image.Resampling.BOX, color="white")))
