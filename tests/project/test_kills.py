@@ -157,7 +157,7 @@ def test_fit_killed(light: ForkServer, tmp_path: Path, catalog: Path) -> None:
     ("name", "changes"),
     [
         ("full", {}),
-        ("best", {"validate_every": 3, "server": "best"}),
+        ("best", {"validate_every": 3, "keep": "best"}),
         ("lora", {"method": "lora", "lora": {"rank": 2, "dropout": 0.5}}),
     ],
 )
