@@ -256,6 +256,8 @@ def save(run: TrainingRun, record: RunRecord) -> None:
     if run.ranks.first:
         with weight_write_errors(run.out):
             if run.spec.method == "lora":
+                # PEFT updates a model card that is there; one that a kill cut short would stay different.
+                (run.out / "README.md").unlink(missing_ok=True)
                 run.model.save_pretrained(run.out, save_embedding_layers=False)  # "auto" would ask the hub
             else:
                 save_model(run.model, run.processor, run.out, tensors)
