@@ -269,7 +269,7 @@ def _describe_request(source: Source, options: FetchOptions) -> dict[str, Any]:
 
 
 def _find_same_request(out: Path, request: dict[str, Any]) -> Manifest | None:
-    """Return the manifest of a folder that was made, or begun, for the same request."""
+    """Return the manifest of a folder that was finished or started for the same request."""
     path = out / MANIFEST
     if not path.is_file():
         return None
