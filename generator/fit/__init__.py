@@ -21,6 +21,8 @@ class FitOptions:
     """Smallest number of families behind a word or a value."""
     categories: tuple[CategoryPath, ...] | None = None
     """Paths that are public knowledge, such as the menu of the site; None to find them in the rows."""
+    price_range: tuple[float, float] | None = None
+    """With epsilon: public bounds of the prices; None for a wide grid."""
     name: str = "twin"
     currency: str | None = None
     country: str | None = None
