@@ -31,6 +31,8 @@ Single = npt.NDArray[np.float32]
 
 MIN_FAMILIES = 8
 """Smallest number of families on each side of an audit."""
+ALL = "all"
+"""A parent category that is missing: a fit writes ALL where the shop has nothing."""
 _READ = tuple(name for name in COLUMNS if name != "image")
 _TOKEN = re.compile(r"[^\W_]+(?:['&.-][^\W_]+)*")
 _TITLE, _PRICE, _CATEGORY, _PARENTS, _DISCOUNT = 0.45, 0.30, 0.10, 0.10, 0.05
@@ -57,7 +59,7 @@ class AuditTable:
     categories: Sequence[str]
     """Third category level, normalised; empty if missing."""
     parents: Sequence[str]
-    """First and second category level, normalised and joined by `>`."""
+    """First and second category level, normalised and joined by `>`; a missing one is ALL."""
     log_price: Floats
     """Natural logarithm of full_price; nan if missing or not above 0."""
     discount: Floats
@@ -103,7 +105,10 @@ def encode_products(products: Sequence[Product]) -> AuditTable:
         titles=titles,
         words=[frozenset(tokenize(title)) for title in titles],
         categories=[normalise_text(row.category3_code or "") for row in products],
-        parents=[normalise_text(f"{row.category1_code or ''} > {row.category2_code or ''}") for row in products],
+        parents=[
+            " > ".join(normalise_text(name or "") or ALL for name in (row.category1_code, row.category2_code))
+            for row in products
+        ],
         log_price=log_price,
         discount=discount,
         family=family,
