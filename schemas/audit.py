@@ -119,18 +119,18 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
-    """The score of SDMetrics' quality report, in [0, 1], for random real halves; means over a few splits."""
+    """The score of SDMetrics' quality report, in [0, 1], against random halves of the real families."""
 
     score: float
-    """Of as many synthetic rows against a real half."""
+    """Of synthetic rows, as many as the limit has."""
     limit: float
-    """Of the other real half against it."""
-    share_of_limit: float
+    """Of the other half of the real families."""
+    share_of_limit: Annotated[float, Ge(0)]
     shapes: Mapping[str, float]
     """Column -> similarity of its distribution."""
     shapes_limit: Mapping[str, float]
     pairs: float | None
-    """Mean similarity of the trends of pairs of columns; null with fewer than two columns."""
+    """Mean similarity of the trends of pairs of columns; null if no pair has one."""
     pairs_limit: float | None
 
 
@@ -184,7 +184,7 @@ class Audit:
     """At most 50 per check."""
     categories: tuple[CategoryFigures, ...]
     quality: Quality | None = None
-    """null in documents of earlier versions."""
+    """null where no column has values on both sides, and in documents of earlier versions."""
 
 
 def load_audit(path: Path) -> Audit:

@@ -45,7 +45,8 @@ MIN_WORD_ROWS = 3
 """Rows that must have a word for it to be a feature of a learner."""
 MIN_LINK = 0.1
 """Share of what shuffled titles get wrong that real titles must save for a link of titles to be compared."""
-NUM_QUALITY_SPLITS = 5
+NUM_QUALITY_SPLITS = 3
+"""Random halves over which `measure_quality` averages."""
 QUALITY_COLUMNS = ("category1_code", "category2_code", "category3_code", "full_price", "price", "flg_discount")
 _PRICES = ("full_price", "price")
 _FEW = 8
@@ -146,11 +147,12 @@ def check_fidelity(
 
 def measure_quality(
     real: AuditTable, synthetic: AuditTable, extra: tuple[ExtraColumns, ExtraColumns] = ({}, {})
-) -> Quality:
+) -> Quality | None:
     """Score the synthetic rows with SDMetrics' quality report, beside the score of real rows (the limit).
 
     The reference is a random half of the real families. The columns are the category levels, both prices, the discount
-    flag and every further column that both catalogs have.
+    flag and every further column that both catalogs have. A column that a side lacks has no score; without any, the
+    result is None.
 
     Args:
         real: rows of the real catalog.
@@ -165,17 +167,24 @@ def measure_quality(
     found = []
     for seed in range(NUM_QUALITY_SPLITS):
         parts = split_families(real.family, synthetic.family, np.random.default_rng(seed))
-        reference, other, sample = (
-            frame.iloc[part] for frame, part in zip((frames[0], *frames), parts, strict=True)
-        )
+        reference, other, sample = (frame.iloc[part] for frame, part in zip((frames[0], *frames), parts, strict=True))
         found.append((_score(reference, sample), _score(reference, other)))
-    own, limit = ({name: float(np.nanmean([pair[k][name] for pair in found])) for name in found[0][k]} for k in (0, 1))
+    own, limit = (
+        {
+            name: float(np.mean([pair[side][name] for pair in found]))
+            for name in found[0][0]
+            if all(math.isfinite(score[name]) for pair in found for score in pair)
+        }
+        for side in (0, 1)
+    )
+    if "" not in own:
+        return None
     return Quality(
         score=own.pop(""),
         limit=limit[""],
         share_of_limit=float(np.mean([ours[""] / theirs[""] for ours, theirs in found])),
-        pairs=own.pop("pairs"),
-        pairs_limit=limit.pop("pairs"),
+        pairs=own.pop("pairs", None),
+        pairs_limit=limit.pop("pairs", None),
         shapes=own,
         shapes_limit={name: value for name, value in limit.items() if name},
     )
@@ -409,8 +418,8 @@ def measure_associations(rows: EncodedRows) -> Mapping[str, float]:
     """Measure how strongly pairs of columns are associated, in [0, 1].
 
     Correlation ratio (explained share of the variance, squared eta) of the log price by category level and of the title
-    length by category. Cramer's V of discounts by category and of category by first level. Spearman's rank correlation
-    of price and title length.
+    length by category. Cramer's V of discounts by category level and of category by first level. Spearman's rank
+    correlation of price and title length.
     """
     priced = ~np.isnan(rows.log_price)
     length: Floats = np.asarray(rows.words.sum(axis=1)).ravel()
@@ -419,6 +428,7 @@ def measure_associations(rows: EncodedRows) -> Mapping[str, float]:
         "log price by first two levels": _correlation_ratio(rows.log_price, rows.branch, priced),
         "log price by category": _correlation_ratio(rows.log_price, rows.leaf, priced),
         "discounted by first two levels": cramers_v(rows.branch, rows.discount > 0),
+        "discounted by third level": cramers_v(rows.category, rows.discount > 0),
         "category by first level": cramers_v(rows.category, rows.top),
         "title words by category": _correlation_ratio(length, rows.leaf, length > 0),
     }
@@ -700,7 +710,9 @@ def _find_missing(table: AuditTable) -> Mask:
     return np.array(found, bool).reshape(len(table), 6)
 
 
-def _classify(train: EncodedRows, test: EncodedRows, known: sparse.csr_matrix, asked: sparse.csr_matrix) -> float | None:
+def _classify(
+    train: EncodedRows, test: EncodedRows, known: sparse.csr_matrix, asked: sparse.csr_matrix
+) -> float | None:
     """Return the error rate of naive Bayes that predicts the category path; rows without a leaf are left out."""
     from sklearn.naive_bayes import MultinomialNB
 
@@ -755,7 +767,11 @@ def _row_features(sides: Sequence[EncodedRows]) -> sparse.csr_matrix:
     return sparse.hstack(
         [
             *(words[:, frequent], leaves, leaves.multiply(z), z, z**2),
-            *(_one_hot(ending, int(ending.max()) + 2), _one_hot(np.maximum(discount, 0), 21), _one_hot(length // 5, 13)),
+            *(
+                _one_hot(ending, int(ending.max()) + 2),
+                _one_hot(np.maximum(discount, 0), 21),
+                _one_hot(length // 5, 13),
+            ),
         ]
     ).tocsr()
 
@@ -863,13 +879,16 @@ def _score(real: "pd.DataFrame", other: "pd.DataFrame") -> dict[str, float]:
     from sdmetrics.reports import QualityReport
     from sdmetrics.warnings import ConstantInputWarning
 
-    numeric = real.dtypes == float
+    numeric = {name: kind.kind == "f" for name, kind in real.dtypes.items()}
     kinds = {name: {"sdtype": "numerical" if numeric[name] else "categorical"} for name in real.columns}
     report = QualityReport()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConstantInputWarning)  # a column with one value has no trend with others
         report.generate(
-            {"rows": real}, {"rows": other}, {"tables": {"rows": {"columns": kinds}}, "relationships": []}, verbose=False
+            {"rows": real},
+            {"rows": other},
+            {"tables": {"rows": {"columns": kinds}}, "relationships": []},
+            verbose=False,
         )
     shapes = report.get_details("Column Shapes", "rows")
     parts = report.get_properties().set_index("Property")["Score"]

@@ -4,6 +4,7 @@ from generator.audit.run import audit
 passed = audit(Path("data/real"), Path("data/twin"), out=Path("results/audit")).passed
 """
 
+import textwrap
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import numpy as np
 from markupsafe import Markup
 
 from generator.audit import Findings, skip_check
-from generator.audit.fidelity import check_fidelity, require_sklearn
+from generator.audit.fidelity import check_fidelity, measure_quality, require_extra
 from generator.audit.images import check_images, concatenate, read_image_features
 from generator.audit.privacy import Progress, check_rows, check_spec
 from generator.audit.refits import make_refit
@@ -29,7 +30,7 @@ from schemas.audit import (
     PRIVACY,
     Audit,
     Bounds,
-    Check,
+    Quality,
 )
 from schemas.catalog import CatalogSpec
 from schemas.documents import from_dict
@@ -50,11 +51,19 @@ _DISPLAY_NAMES = {
     "branch_distance": "first two levels distance",
     "leaf_distance": "category distance",
     "told_apart": "classifier two-sample test (AUC)",
+    "category_price_level": "price level within categories",
+    "title_price_level": "price level by title",
+    "worst_category_price": "most different category price",
+    "missing_leaf_rows": "rows of missing categories",
+    "missing_leaves": "missing categories",
+    "missing_difference": "missing values",
     "wrong_categories": "category error",
     "wrong_prices": "price error",
 }
 """Names in audit.json that people read as something else."""
 _STATUS_WORDS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: INCONCLUSIVE, NOT_APPLICABLE: "-"}
+_LINE = 100
+"""Characters of a line of the terminal."""
 _PLOT = Plot(width=420, height=280, left=52, right=18, top=12, bottom=40)
 _PRICE_STEPS = 120
 
@@ -98,9 +107,9 @@ def audit(
         progress: called with a text at the start of each part.
 
     Raises:
-        ToileError: if a folder cannot be audited, or scikit-learn is not installed.
+        ToileError: if a folder cannot be audited, or scikit-learn or SDMetrics is not installed.
     """
-    require_sklearn()
+    require_extra()
     real_folder, synthetic_folder, out = Path(real_folder), Path(synthetic_folder), None if out is None else Path(out)
     bounds = bounds or Bounds()
     progress("reading rows")
@@ -109,7 +118,8 @@ def audit(
     train, holdout = read_image_features(real_folder)
     images = concatenate(*read_image_features(synthetic_folder)) if len(train) else train
     progress("checking rows")
-    found = check_rows(real, synthetic, bounds, read_extra_columns(synthetic_folder))
+    extra = read_extra_columns(synthetic_folder)
+    found = check_rows(real, synthetic, bounds, extra)
     progress("comparing images")
     found += check_images(train, holdout, images, bounds)
     if spec is None:
@@ -119,8 +129,9 @@ def audit(
     else:
         refit = make_refit(spec) if spec.provenance is not None else None
         found += check_spec(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
-    progress("checking fidelity")
-    fidelity, categories = check_fidelity(real.table, synthetic, bounds)
+    progress("measuring quality")
+    quality = measure_quality(real.table, synthetic, (read_extra_columns(real_folder), extra))
+    fidelity, categories = check_fidelity(real.table, synthetic, bounds, progress=progress)
     checks = (*found.checks, *fidelity)
     result = Audit(
         passed=all(check.passed is not False for check in checks if gate in ("both", check.kind)),
@@ -137,6 +148,7 @@ def audit(
         diagnostics=tuple(found.diagnostics),
         hits=tuple(found.hits),
         categories=tuple(categories),
+        quality=quality,
     )
     if out is not None:
         data = PageData(
@@ -181,16 +193,40 @@ def summarize(audit: Audit) -> list[str]:
     return [_summarize_kind(audit, kind) for kind in (PRIVACY, FIDELITY)]
 
 
-def format_checks(audit: Audit) -> list[str]:
-    """Return one line a check for a terminal, failed checks first within their kind."""
-    order = (FAIL, INCONCLUSIVE, PASS, NOT_APPLICABLE)
-    ordered = sorted(audit.checks, key=lambda check: (check.kind == FIDELITY, order.index(check.status)))
-    width = max(len(display_name(check.name)) for check in ordered)
-    return [
-        f"{_STATUS_WORDS[check.status]:12}  {check.kind:8}  {display_name(check.name):{width}}  "
-        f"{_format_figures(check)}"
-        for check in ordered
-    ]
+def format_audit(audit: Audit) -> list[str]:
+    """Return the audit for a terminal in lines of at most 100 characters.
+
+    First come the quality score and the verdicts, then failed checks with their meaning, then all others.
+    """
+    headline = [summarize_quality(audit.quality)] if audit.quality is not None else []
+    lines = [line for text in (*headline, *summarize(audit)) for line in textwrap.wrap(text, _LINE)]
+    order = (FAIL, INCONCLUSIVE, PASS)
+    ordered = sorted(
+        (check for check in audit.checks if check.status in order),
+        key=lambda check: (order.index(check.status), check.kind == FIDELITY),
+    )
+    width = max((len(display_name(check.name)) for check in ordered), default=5)
+    row = f"{{:12}}  {{:8}}  {{:{width}}}  {{:>8}}  {{:>10}}  {{:>8}}"
+    lines += ["", row.format("", "", "check", "value", "passes", "real").rstrip()]
+    for check in ordered:
+        bound = f"{'<=' if check.better == 'lower' else '>='} {format_number(check.bound)}"
+        words = (_STATUS_WORDS[check.status], check.kind, display_name(check.name))
+        lines.append(row.format(*words, format_number(check.value), bound, format_number(check.real_against_real)))
+        if check.status == FAIL:
+            indent = " " * 14
+            lines += textwrap.wrap(check.meaning, _LINE, initial_indent=indent, subsequent_indent=indent)
+    skipped = [display_name(check.name) for check in audit.checks if check.status == NOT_APPLICABLE]
+    if skipped:
+        lines += textwrap.wrap(f"Do not apply: {', '.join(skipped)}.", _LINE, subsequent_indent=" " * 14)
+    return lines
+
+
+def summarize_quality(quality: Quality) -> str:
+    """Return the quality score and its limit in a sentence."""
+    return (
+        f"Quality: {quality.score:.3f}, {quality.share_of_limit:.0%} of the {quality.limit:.3f} that real rows reach "
+        "against other real rows (SDMetrics' quality report)."
+    )
 
 
 def display_name(name: str) -> str:
@@ -245,19 +281,12 @@ def _summarize_kind(audit: Audit, kind: str) -> str:
     )
     counts = Counter(check.status for check in checks)
     decides = "" if audit.gate in ("both", kind) else " (this does not decide the exit code)"
-    end = f" {counts[INCONCLUSIVE]} inconclusive, too few rows to see a leak: {unclear}." if unclear else ""
+    what = "leak" if kind == PRIVACY else "loss"
+    end = f" {counts[INCONCLUSIVE]} inconclusive, too few rows to see a {what}: {unclear}." if unclear else ""
     if not failed:
-        which = f"all {counts[PASS]} checks that apply and can see a small leak" if unclear else ""
+        which = f"all {counts[PASS]} checks that apply and can see a small one" if unclear else ""
         return f"{kind.capitalize()}: {which or f'all {len(checks)} checks that apply'} pass{decides}.{end}"
     return f"{kind.capitalize()}: {counts[FAIL]} of {len(checks)} checks fail{decides}: {failed}.{end}"
-
-
-def _format_figures(check: Check) -> str:
-    if check.value is None:
-        return check.meaning
-    sign = "<=" if check.better == "lower" else ">="
-    control = "" if check.real_against_real is None else f", real against real {format_number(check.real_against_real)}"
-    return f"{format_number(check.value)} (passes {sign} {format_number(check.bound)}{control})"
 
 
 def _percents(*shares: float) -> list[tuple[float, str]]:

@@ -102,7 +102,10 @@ def encode_jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 _SPORTS = {
-    "SHOES": ({"Running Shoes": 90, "Football Boots": 120, "Slides": 35, "Sneakers": 100}, ("Leather", "Mesh", "Suede")),
+    "SHOES": (
+        {"Running Shoes": 90, "Football Boots": 120, "Slides": 35, "Sneakers": 100},
+        ("Leather", "Mesh", "Suede"),
+    ),
     "CLOTHING": (
         {"Hoodie": 60, "Leggings": 45, "Shorts": 35, "Track Jacket": 75, "T-Shirt": 28},
         ("Fleece", "Cotton", "Recycled"),
@@ -171,7 +174,7 @@ _CLOTH = {"Cotton": 1.0, "Wool": 1.15, "Leather": 1.9, "Cashmere": 1.6, "Nylon":
 
 
 def generate_designer_rows(seed: int, num: int = 845) -> list[Product]:
-    """Generate rows of an invented designer shop: ten leaves of very different size, one colour a family, no discount."""
+    """Generate rows of an invented designer shop: ten leaves of very different size, no colours, no discount."""
     rng = np.random.default_rng([seed, 11])
     leaves = list(_DESIGN)
     weights = np.array([_DESIGN[leaf][1] for leaf in leaves]) / sum(size for _, size in _DESIGN.values())
