@@ -49,6 +49,7 @@ NUM_QUALITY_SPLITS = 3
 """Random halves over which `measure_quality` averages."""
 QUALITY_COLUMNS = ("category1_code", "category2_code", "category3_code", "full_price", "price", "flg_discount")
 _PRICES = ("full_price", "price")
+_SAMPLES = 20_000
 _FEW = 8
 """Rows of a category on both sides from which its prices are compared within it."""
 ExtraColumns = Mapping[str, Sequence[Any]]
@@ -142,7 +143,39 @@ def check_fidelity(
         _check(name, figure, values[name], controls[name], shuffled.get(name), margins[name])
         for name, figure in FIGURES.items()
     ]
-    return checks, compare_categories(real, synthetic)
+    checks.append(check_missing_leaves(ours, theirs, margins["missing_leaves"]))
+    order = list(MARGINS)
+    return sorted(checks, key=lambda check: order.index(check.name)), compare_categories(real, synthetic)
+
+
+def check_missing_leaves(real: EncodedRows, synthetic: EncodedRows, margin: float = 0.0) -> Check:
+    """Count the real category paths that the whole synthetic catalog lacks.
+
+    The control is exact for two samples of one shop: of a path with t families in both catalogs together, n of them
+    real and m synthetic in all, the synthetic one has none with probability (n / (n + m)) ** t. All rows are used: rare
+    categories are in few of them.
+    """
+    name, text = "missing_leaves", "Number of real categories that no synthetic row has"
+    leaves = [rows.leaf[rows.families()] for rows in (real, synthetic)]
+    if not all(map(len, leaves)):
+        return skip_check(name, FIDELITY, f"{text}: the two catalogs have too few values to compare")
+    size = _num_groups(*leaves)
+    counts = [np.bincount(each, minlength=size) for each in leaves]
+    together = counts[0] + counts[1]
+    chance = (len(leaves[0]) / (len(leaves[0]) + len(leaves[1]))) ** together[together > 0]
+    samples = (np.random.default_rng(0).random((_SAMPLES, len(chance))) < chance).sum(axis=1)
+    value, expected = float(np.sum((counts[0] > 0) & (counts[1] == 0))), float(chance.sum())
+    bound = float(np.quantile(samples, 1 - FALSE_ALARMS / len(MARGINS))) + margin
+    return Check(
+        name=name,
+        kind=FIDELITY,
+        value=value,
+        real_against_real=expected,
+        bound=bound,
+        better="lower",
+        passed=value <= bound,
+        meaning=as_sentence(f"{text}; lower is better; real against real would give {expected:.1f}"),
+    )
 
 
 def measure_quality(
@@ -152,7 +185,8 @@ def measure_quality(
 
     The reference is a random half of the real families. The columns are the category levels, both prices, the discount
     flag and every further column that both catalogs have. A column that a side lacks has no score; without any, the
-    result is None.
+    result is None. Numbers enter as their rank in the reference: the report's own bins depend on the extremes of each
+    table, so that a single dear product would decide the score.
 
     Args:
         real: rows of the real catalog.
@@ -167,7 +201,8 @@ def measure_quality(
     found = []
     for seed in range(NUM_QUALITY_SPLITS):
         parts = split_families(real.family, synthetic.family, np.random.default_rng(seed))
-        reference, other, sample = (frame.iloc[part] for frame, part in zip((frames[0], *frames), parts, strict=True))
+        halves = [frame.iloc[part] for frame, part in zip((frames[0], *frames), parts, strict=True)]
+        reference, other, sample = (_rank_numbers(each, halves[0]) for each in halves)
         found.append((_score(reference, sample), _score(reference, other)))
     own, limit = (
         {
@@ -351,13 +386,6 @@ def missing_leaf_rows(reference: EncodedRows, sample: EncodedRows) -> float | No
     return float(np.mean(~np.isin(reference.leaf, sample.leaf))) if len(reference) else None
 
 
-def missing_leaves(reference: EncodedRows, sample: EncodedRows) -> float | None:
-    """Return the share of category paths, of those with three families in the reference, that no sampled row has."""
-    leaves, counts = np.unique(reference.leaf[reference.families()], return_counts=True)
-    asked = leaves[counts >= 3]
-    return float(np.mean(~np.isin(asked, sample.leaf))) if len(asked) else None
-
-
 def title_length_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
     """Return the Kolmogorov-Smirnov distance of the number of characters of a title."""
     return ks_distance(*(rows.title_length[rows.title >= 0] for rows in (reference, sample)))
@@ -528,9 +556,6 @@ FIGURES: Mapping[str, Figure] = {
     "branch_distance": Figure("Share of rows under other first two levels (total variation)", branch_distance),
     "leaf_distance": Figure("Share of rows under another category path (total variation)", leaf_distance),
     "missing_leaf_rows": Figure("Share of real rows in a category that the other side lacks", missing_leaf_rows),
-    "missing_leaves": Figure(
-        "Share of real categories (three families or more) that the other side lacks", missing_leaves
-    ),
     "title_length_distance": Figure(
         "Largest gap between the distribution functions of title lengths", title_length_distance
     ),
@@ -566,7 +591,7 @@ FIGURES: Mapping[str, Figure] = {
         "Mean error in log price on real rows of a price regression trained on the other side", wrong_prices
     ),
 }
-"""Name in audit.json -> figure, in the order of the page."""
+"""Name in audit.json -> figure."""
 
 
 def compare_categories(real: AuditTable, synthetic: AuditTable) -> list[CategoryFigures]:
@@ -636,7 +661,7 @@ def upper_bound(controls: Sequence[float]) -> float:
     mean, variance = float(np.mean(squares)), float(np.var(squares, ddof=1))
     if mean <= 0 or variance <= 1e-12 * mean**2:
         return math.sqrt(mean)
-    tail = FALSE_ALARMS / len(FIGURES)
+    tail = FALSE_ALARMS / len(MARGINS)
     return math.sqrt(float(stats.gamma.isf(tail, mean**2 / variance, scale=variance / mean)))
 
 
@@ -861,6 +886,18 @@ def _to_frames(
         for frame in frames:
             frame[name] = ["ALL" if parent and not value else str(value) for value in frame[name].tolist()]
     return frames[0], frames[1]
+
+
+def _rank_numbers(rows: "pd.DataFrame", reference: "pd.DataFrame") -> "pd.DataFrame":
+    """Replace each number by the share of the reference's numbers up to it; missing ones stay missing."""
+    ranked = rows.reset_index(drop=True)
+    for name, kind in reference.dtypes.items():
+        if kind.kind == "f":
+            known = np.sort(_known(reference[name].to_numpy()))
+            values = ranked[name].to_numpy()
+            shares = np.searchsorted(known, values, side="right") / max(len(known), 1)
+            ranked[name] = np.where(np.isnan(values), np.nan, shares)
+    return ranked
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

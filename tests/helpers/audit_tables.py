@@ -224,7 +224,7 @@ def damage_rows(rows: Sequence[Product], damage: str, seed: int = 0) -> list[Pro
             for members in groups.values():
                 given.update(zip(members, (prices[name] for name in rng.permutation(members)), strict=True))
         else:
-            large = [group for group in groups.values() if len(group) >= len(families) / 30]
+            large = sorted(groups.values(), key=len)[-max(2, len(groups) // 4) :]
             levels = sorted(large, key=lambda group: float(np.median([prices[name] for name in group])))
             for group, other in ((levels[0], levels[-1]), (levels[-1], levels[0])):
                 given.update({name: prices[str(rng.choice(other))] for name in group})

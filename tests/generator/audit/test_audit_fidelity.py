@@ -74,7 +74,7 @@ def test_honest_catalog_passes_every_check(real: AuditTable, synthetic: AuditTab
     assert sum(row.num_real for row in categories) == len(real)
     assert sum(row.share_synthetic for row in categories) == pytest.approx(1)
     for check in checks:
-        assert "lower is better; real against real gives" in check.meaning
+        assert "lower is better; real against real" in check.meaning
         assert check.bound is not None
         assert check.real_against_real is not None
         assert check.bound >= check.real_against_real + MARGINS[check.name]
@@ -139,13 +139,27 @@ def test_titles_that_say_nothing_about_prices_are_not_compared() -> None:
 def test_upper_bound_is_passed_by_chance_as_often_as_stated() -> None:
     """For half-normal and nearly normal figures; a tail of 0.05 over all figures."""
     rng = np.random.default_rng(0)
-    tail = fidelity.FALSE_ALARMS / len(FIGURES)
+    tail = fidelity.FALSE_ALARMS / len(MARGINS)
     for draw in (lambda size: np.abs(rng.normal(0, 1, size)), lambda size: 10 + rng.normal(0, 1, size)):
         bounds = [fidelity.upper_bound(draw(60).tolist()) for _ in range(400)]
         beyond = float(np.mean(draw(400_000)[:, None][::100] > np.array(bounds)[None, :]))
         assert tail / 3 < beyond < 2.5 * tail
     assert fidelity.upper_bound([0.0, 0.0, 0.0]) == 0
     assert fidelity.upper_bound([0.2, 0.2]) == pytest.approx(0.2)
+
+
+def test_missing_leaves_against_permutations_of_the_families(real: AuditTable) -> None:
+    ours, theirs = encode_rows([real, encode_products(generate_rows(1, 1500))])
+    found = fidelity.check_missing_leaves(ours, theirs)
+    assert found.passed
+    leaves = np.concatenate([rows.leaf[rows.families()] for rows in (ours, theirs)])
+    count, rng, lacking = len(ours.families()), np.random.default_rng(0), []
+    for _ in range(300):
+        mixed = rng.permutation(leaves)
+        lacking.append(len(set(mixed[:count]) - set(mixed[count:])))
+    assert found.real_against_real == pytest.approx(np.mean(lacking), abs=0.3)
+    kept = theirs.take(np.flatnonzero(theirs.leaf % 3 > 0))
+    assert fidelity.check_missing_leaves(ours, kept).passed is False
 
 
 def test_margins_are_optional_and_old_documents_are_read(real: AuditTable, synthetic: AuditTable) -> None:
@@ -167,7 +181,7 @@ def test_missing_parents_are_equal_to_all() -> None:
     assert all(row.category2_code is None for row in rows)
     with_all = [replace(row, category2_code="ALL") for row in rows]
     ours, theirs = encode_rows([encode_products(rows), encode_products(with_all)])
-    for name in ("first_level_distance", "branch_distance", "leaf_distance", "missing_difference", "missing_leaves"):
+    for name in ("first_level_distance", "branch_distance", "leaf_distance", "missing_difference", "missing_leaf_rows"):
         assert FIGURES[name].compute(ours, theirs) == 0
     quality = measure_quality(encode_products(rows), encode_products(with_all))
     assert quality is not None
@@ -179,7 +193,7 @@ def test_missing_parents_are_equal_to_all() -> None:
     [
         *("price_distance", "category_price_distance", "price_level", "category_price_level", "worst_category_price"),
         *("ending_distance", "discount_distance", "category_discount_distance", "first_level_distance"),
-        *("branch_distance", "leaf_distance", "missing_leaf_rows", "missing_leaves", "title_length_distance"),
+        *("branch_distance", "leaf_distance", "missing_leaf_rows", "title_length_distance"),
         *("vocabulary_distance", "unknown_words", "title_repeat_difference", "colourway_distance"),
         *("missing_difference", "association_difference"),
     ],
@@ -215,7 +229,7 @@ def usual(real: AuditTable, synthetic: AuditTable) -> dict[str, Check]:
         ("first_level_distance", {"category1_code": "WOMAN"}),
         ("branch_distance", {"category2_code": "BAGS"}),
         ("leaf_distance", {"category3_code": "COATS"}),
-        ("missing_leaves", {"category3_code": "COATS"}),
+        ("missing_leaf_rows", {"category3_code": "COATS"}),
         ("title_length_distance", {"title": lambda row: f"{row.title} from the spring collection"}),
         ("vocabulary_distance", {"title": lambda row: f"Neu aus {row.title.split()[-1]}"}),
         ("unknown_words", {"title": lambda row: " ".join(f"x{word}" for word in row.title.split())}),
@@ -298,13 +312,14 @@ def test_price_figures_of_prices_that_follow_the_category() -> None:
     """Without noise the error is that of the ridge penalty alone; a constant factor is the price level."""
     rows = encode_products(generate_rows(0, 900))
     names = sorted(set(zip(rows.parents, rows.categories, strict=True)))
-    paths = dict(zip((row.product_code for row in rows.products), zip(rows.parents, rows.categories, strict=True)))
+    codes = [row.product_code for row in rows.products]
+    paths = dict(zip(codes, zip(rows.parents, rows.categories, strict=True), strict=True))
     exact = changed(rows, full_price=lambda row: 50.0 * (1 + names.index(paths[row.product_code])))
     dearer = changed(exact, full_price=lambda row: row.full_price * 2)
     ours, theirs = encode_rows([exact, dearer])
     error = fidelity.wrong_prices(ours, ours)
     assert error is not None
-    assert error < 0.05
+    assert error < 0.08
     assert fidelity.wrong_prices(ours, theirs) == pytest.approx(math.log(2), abs=0.02)
     for level in (fidelity.price_level, fidelity.category_price_level, fidelity.title_price_level):
         assert level(ours, theirs) == pytest.approx(1, abs=0.02)
@@ -334,7 +349,7 @@ def test_quality_compares_columns_that_both_catalogs_have(real: AuditTable, synt
     assert found.shapes["season"] > 0.9
     other = measure_quality(real, synthetic, ({"season": seasons}, {"season": ["spring"] * 1000}))
     assert other is not None
-    assert other.shapes["season"] == 0
+    assert other.shapes["season"] < 1e-6
 
 
 def test_quality_of_rows_without_prices(real: AuditTable, synthetic: AuditTable) -> None:
