@@ -750,10 +750,11 @@ def read_material(text: str) -> str | None:
     the fibres by alphabet. Only the first layer counts (Outer: ...; Lining: ...), and of other lists the first word.
     """
     layer = _first_layer(_fold(text)[0])
-    shares = [(float(match.group(1).replace(",", ".")), match.group(2)) for match in re.finditer(_SHARE_OF, layer)] or [
-        (float(match.group(2)), match.group(1)) for match in re.finditer(_SHARE_AFTER, layer)
-    ]
-    for _, name in sorted(shares, key=lambda share: -share[0]):
+    if re.match(r"[^\d%:]*[^\W\d][^\d%:]*\d", layer):  # a name before the first number: Wool 60% Silk 40%
+        shares = [(match.group(2), match.group(1)) for match in _SHARE_AFTER.finditer(layer)]
+    else:
+        shares = [(match.group(1), match.group(2)) for match in _SHARE_OF.finditer(layer)]
+    for _, name in sorted(shares, key=lambda share: -float(share[0].replace(",", "."))):
         found = _find_term(name, _material_terms())
         if found is not None:
             return found
@@ -945,7 +946,9 @@ def _build_cues() -> dict[str, frozenset[str]]:
     for phrase, by_language in _build_senses().items():
         if len(by_language) == 1:
             for language in by_language.keys() & found.keys():
-                found[language].update(token for token in phrase if len(token) > 3)
+                found[language].update(
+                    token for token in phrase if len(token) > 3 and len(_build_senses().get((token,), "x")) == 1
+                )
     return {language: frozenset(words) for language, words in found.items()}
 
 
