@@ -214,7 +214,7 @@ def _columns(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index
     price_N = apply_discounts(catalog.prices, seed, kind_N, full_N, index_N)
     family = _family_prefix(spec.name, seed)
     split_N = split_numbers(family, design_D)[run_N] if split_N is None else split_N
-    codes = format_codes(product_codes(seed, index_N, spec.code_digits), spec.code_digits)
+    codes = format_codes(product_codes(spec.name, seed, index_N, spec.code_digits), spec.code_digits)
     key, run = to_arrow(key_N), to_arrow(run_N)
     return {
         **_constant_columns(spec, num_rows),
@@ -222,7 +222,7 @@ def _columns(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index
         "product_code": codes,
         "title": take_entries(shared.title, key_N),
         "itemurl": concat_strings(shared.page_url.take(key), codes),
-        "imageurl": image_ids(seed, index_N, f"https://assets.{spec.shop.host}/pictures/"),
+        "imageurl": image_ids(spec.name, seed, index_N, f"https://assets.{spec.shop.host}/pictures/"),
         "full_price": to_arrow(full_N),
         "price": to_arrow(price_N),
         "full_price_eur": to_arrow(convert_to_euros(catalog.prices.rate_millionths, full_N)),
