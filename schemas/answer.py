@@ -61,7 +61,8 @@ _LABELLED = re.compile(
 )
 _PRICED = re.compile(
     r"\b(?:priced (?:at|around)|costs?|retail(?:s|ing) (?:for|at)|s(?:ells|elling|old) (?:for|at)|"
-    r"(?:price|price tag) of|kostet|zum preis von|coûte|au prix de)(?=[ \t])",
+    r"(?:price|price tag) of|kostet|zum preis von|coûte|au prix de)"
+    r"(?=[ \t][^\n]{0,24}\d)",
     re.IGNORECASE,
 )
 _IN_CATEGORY = re.compile(
@@ -101,7 +102,8 @@ _APPROXIMATELY = (
     r"(?:likely|probably|approximately|approx\.?|about|around|roughly|circa|ca\.?|etwa|ungefähr|environ|env\.?|from|ab|"
     r"estimated(?: at)?|at|only|just|is|was|mrp|約)"
 )
-_CURRENCY = r"(?:[$€£¥₹₽₩₺₪฿₫₱￥円元]|(?:us|hk|au|c|a|r)\$|rs\.?|inr|usd|eur|gbp|jpy|s?fr\.?|chf|cad|aud|cny|rmb|kr\.?|zł|euros?)"
+_SIGNS = r"[$€£¥₹₽₩₺₪฿₫₱￥円元]"
+_CURRENCY = rf"(?:{_SIGNS}|(?:us|hk|au|c|a|r)\$|rs\.?|inr|usd|eur|gbp|jpy|s?fr\.?|chf|cad|aud|cny|rmb|kr\.?|zł|euros?)"
 _DIGITS = r"\d{1,3}(?:[  ]\d{3})+(?!\d)(?:[.,]\d{1,2}(?!\d))?|\d[\d.,']*\d|\d"
 _AMOUNT = re.compile(
     rf"(?P<before>{_CURRENCY}[ \t]?)?(?P<minus>-[ \t]?)?(?P<before2>{_CURRENCY}[ \t]?)?"
@@ -172,14 +174,12 @@ def parse(text: str, *, truncated: bool = False) -> Answer:
         price, _ = _to_positive(match["price"])
         if price is not None:
             return Answer(title=match["title"], category=match["category"], price=price, strict=True)
-    cut = truncated and text[-1:].isdigit()
     readable = _clean(text)
     found = _parse_json(readable) or _parse_parts(readable)
-    if cut and found.get("price", "").rstrip().endswith(readable.rstrip()[-1:]):
+    price, problem = _parse_price(found.get("price"))
+    if truncated and price is not None and re.search(r"[\d.,]$", readable):
         price, problem = None, "unreadable"
-    else:
-        price, problem = _parse_price(found.get("price"))
-    title, category = (found.get(name, "") or None for name in ("title", "category"))
+    title, category = (str(found[name]) if found.get(name) else None for name in ("title", "category"))
     missing = [f"{name}:missing" for name, value in (("title", title), ("category", category)) if not value]
     problems = (*missing, *([f"price:{problem}"] if problem else []))
     return Answer(title=title, category=category, price=price, strict=False, problems=problems)
@@ -226,7 +226,7 @@ def _is_label(text: str) -> bool:
 # -- JSON --------------------------------------------------------------------------------------------------------------
 
 
-def _parse_json(text: str) -> dict[str, str] | None:
+def _parse_json(text: str) -> dict[str, str | float] | None:
     """Return the fields of the first JSON object that has any, repaired where it is broken or cut off."""
     start = text.find("{")
     if start < 0 or not re.match(r"\{\s*[\"'\w]", text[start:]):
@@ -237,12 +237,12 @@ def _parse_json(text: str) -> dict[str, str] | None:
         document = json_repair.loads(text[start:], skip_json_loads=False)
     except RecursionError:
         return None
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, tuple[int, str | float]] = {}
     _collect(document, (), found)
     return {field: value for field, (_, value) in found.items()} or None
 
 
-def _collect(value: Any, path: tuple[str, ...], found: dict[str, tuple[int, str]]) -> None:
+def _collect(value: Any, path: tuple[str, ...], found: dict[str, tuple[int, str | float]]) -> None:
     """Add the best value of each field below a JSON value; of a list, the first entry that has a field."""
     if len(path) > _JSON_DEPTH:
         return
@@ -258,7 +258,10 @@ def _collect(value: Any, path: tuple[str, ...], found: dict[str, tuple[int, str]
     elif value is not None and not isinstance(value, bool):
         field, rank = _json_field(path)
         if field and (field not in found or rank < found[field][0]):
-            found[field] = rank, f"{value:.2f}" if isinstance(value, float) and value >= 1 else str(value).strip()
+            found[field] = (
+                rank,
+                float(value) if field == "price" and isinstance(value, int | float) else str(value).strip(),
+            )
 
 
 def _split_key(key: str) -> str:
@@ -288,7 +291,7 @@ def _json_field(path: tuple[str, ...]) -> tuple[str | None, int]:
 # -- labels and sentences ----------------------------------------------------------------------------------------------
 
 
-def _parse_parts(text: str) -> dict[str, str]:
+def _parse_parts(text: str) -> dict[str, str | float]:
     """Return the fields of the first complete answer, or of the one with most fields."""
     answers: list[list[_Part]] = [[]]
     for part in _find_parts(text):
@@ -304,9 +307,9 @@ def _parse_parts(text: str) -> dict[str, str]:
     return best
 
 
-def _choose(parts: list[_Part]) -> dict[str, str]:
+def _choose(parts: list[_Part]) -> dict[str, str | float]:
     """Return the value of the best label of each field; empty values only where there is nothing else."""
-    found: dict[str, str] = {}
+    found: dict[str, str | float] = {}
     for part in sorted(parts, key=lambda part: (not part.value, part.rank)):  # stable: first of equals
         found.setdefault(part.field, part.value)
     return {field: value for field, value in found.items() if value or field == "price"}
@@ -367,12 +370,14 @@ def _tidy(value: str) -> str:
 # -- numbers -----------------------------------------------------------------------------------------------------------
 
 
-def _parse_price(text: str | None) -> tuple[float | None, str | None]:
+def _parse_price(text: str | float | None) -> tuple[float | None, str | None]:
     """Return the price in a value and a problem code; 1,290.00, 1.290,00, 1.290, 1 290 and 1.29k are 1290.
 
     A number counts at the start of the value, after words such as "about", or where a currency stands beside it. Dots
     or commas that separate anything but groups and one decimal part make it unreadable.
     """
+    if isinstance(text, float):
+        return _to_positive(repr(text))
     if text is None or not text.strip():
         return None, "missing"
     text = text.strip()
