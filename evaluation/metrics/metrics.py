@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.metrics.titles import SLOTS
-from evaluation.stats.intervals import ClusterIds, Values
-from evaluation.stats.resampling import Weighted
+from evaluation.stats.intervals import ClusterIds, Values, Weighted
 
 HEADLINE = ("category", "title", "price", "joint", "reasoning")
 """Computed per category for every control, and as macro mean."""

@@ -120,7 +120,7 @@ def _column_values(spec: CatalogSpec, name: str, seed: int, index_N: Index) -> l
     if not column.unique:
         return values
     own_seed = int(integers(seed, f"extra/{name}/unique", np.zeros(1, np.int64))[0])
-    codes = product_codes(own_seed, index_N, spec.code_digits).tolist()
+    codes = product_codes(spec.name, own_seed, index_N, spec.code_digits).tolist()
     return [_with_code(column.provider, value, code) for value, code in zip(values, codes, strict=True)]
 
 
