@@ -124,6 +124,16 @@ def to_table(products: list[Product]) -> pa.Table:
     return pa.table(columns, schema=ARROW_SCHEMA)
 
 
+def append_text_columns(table: pa.Table, columns: Mapping[str, Any]) -> pa.Table:
+    """Return the table with further columns of text, also in the features that `datasets` reads from the file."""
+    if not columns:
+        return table
+    for name, values in columns.items():
+        table = table.append_column(name, pa.array(values, pa.string()))
+    features = json.dumps({"info": {"features": features_with(columns)}})
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"huggingface": features.encode()})
+
+
 def from_batch(batch: pa.RecordBatch) -> Iterator[Product]:
     """Yield the rows of an Arrow batch as records; columns that were not read have their defaults."""
     for row in batch.to_pylist():

@@ -209,7 +209,8 @@ def render_data_card(manifest: Manifest) -> str:
     counts = {split: sum(f.num_rows for f in manifest.files if f.split == split) for split in SPLITS}
     present = [split for split in SPLITS if counts[split]]
     files = "\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in present)
-    columns = features_with(manifest.inputs.get("spec_document", {}).get("extra", {}))
+    extra = manifest.inputs.get("spec_document", {}).get("extra", {})
+    columns = features_with((*extra, *manifest.inputs.get("own_columns", ())))
     features = "\n".join(f"  - name: {name}\n    dtype: {_dtype(kind)}" for name, kind in columns.items())
     front = (
         f"license: {_LICENCE[manifest.kind]}\nconfigs:\n- config_name: default\n  data_files:\n{files}\n"

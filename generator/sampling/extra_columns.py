@@ -14,7 +14,6 @@ number is random and may exist by coincidence.
 
 import datetime
 import functools
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -27,7 +26,7 @@ from generator.sampling.streams import Index, bits, integers
 from schemas.catalog import EAN_DIGITS, CatalogSpec, ExtraColumn
 from schemas.errors import ToileError, suggest
 from schemas.markets import MARKETS
-from schemas.product import features_with
+from schemas.product import append_text_columns
 
 _KINDS = ("address", "color", "company", "internet", "job", "lorem", "misc", "person", "phone_number")
 """The parts of Faker that the providers need; a generator with all parts takes five times as long to build."""
@@ -95,12 +94,8 @@ def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: In
 
     The features that `datasets` reads from the file include them.
     """
-    if not spec.extra:
-        return table
-    for name in spec.extra:
-        table = table.append_column(name, pa.array(_column_values(spec, name, seed, index_N), pa.string()))
-    features = json.dumps({"info": {"features": features_with(spec.extra)}})
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"huggingface": features.encode()})
+    columns = {name: pa.array(_column_values(spec, name, seed, index_N), pa.string()) for name in spec.extra}
+    return append_text_columns(table, columns)
 
 
 def ean13(number: int) -> str:
