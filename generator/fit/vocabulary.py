@@ -83,7 +83,7 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
         " fr: matelassée, matelassé, avec surpiqûres en losange, avec surpiqûres horizontales;"
         " ja: キルティング, ダイヤキルト, ラインキルト; it: trapuntata; es: acolchada, acolchado",
     ),
-    ("puffer-jacket", "en: padded, puffer, puffa, down, down-filled; de: wattierte, daunen; ja: 中綿, ダウン"),
+    ("puffer-jacket", "en: padded, puffer, puffa, down-filled; de: wattierte, daunen; ja: 中綿, ダウン"),
     ("blazer", "en: tailored, double-breasted; fr: croisée"),
     ("beanie", "en: beanie, bobble, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
     ("cap", "en: baseball, trucker, dad, five-panel"),
@@ -143,9 +143,9 @@ UNDRAWN_WORDS = """
         drinking glass, travel mug, water bottle, bottle, flask, thermos, cutlery, spoon, tray, lamp, lantern,
         mirror, picture frame, photo frame, poster, print frame, planter, flower pot, plant pot, pot, bowl set,
         stool, chair, sofa, table, shelf, ottoman, pouf, hook, hanger, coat hanger, coat rack, coat stand,
-        hat stand, rack, stand, dust bag, shoe cleaner, gift card, gift set, book, sticker, pin badge, toy,
-        ball, racket, dumbbell, shin guards, knee pads, dog coat, dog collar, dog lead, leash, bib shorts,
-        base layer, baselayer, sleep mask, eye mask, cup set, saucer, egg cup, menstrual cup, cup holder
+        hat stand, rack, stand, dust bag, shoe cleaner, gift card, gift set, book, sticker, pin badge, toy, ball,
+        racket, dumbbell, shin guards, knee pads, dog coat, dog collar, dog lead, leash, bib shorts, base layer,
+        baselayer, sleep mask, eye mask, cup set, saucer, egg cup, menstrual cup, cup holder
     de: bh, bustier, slip, slips, unterhose, unterhosen, boxershorts, boxershort, pants-set, unterwäsche, dessous,
         body, unterhemd, unterhemden, unterhemdchen, tanktop, tank top, tanktops, trägertop, spaghettitop,
         top mit trägern, socken, socke, strümpfe, kniestrümpfe, strumpfhose, strumpfhosen, sneakersocken, jumpsuit,
@@ -226,17 +226,17 @@ NEUTRAL_WORDS = """
     en: rock, hose, body, slip, short, string, tennis, bob, babies, mono, americana, pull, loop, haut, plat, vela,
         short sleeve, short sleeved, short-sleeve, long sleeve!, long-sleeve!, long sleeved, half sleeve,
         cap sleeve, boot cut, bootcut, boot leg, top handle, high top, low top, hi top, top stitch, top stitched,
-        roll top, zip top, tie dye, tie dyed, tie front, tie waist, tie neck, tie back, tie side, tie detail,
-        tie shoulder, tie cuff, tie hem, tie up, self tie, polo neck, polo collar, shirt collar, shirt tail,
-        shirt hem, shirt cuff, shirt style, suit style, coat style, jacket style, pocket tee, slip on, pull on,
-        throw on, set of, pair of, pack of, box of, set in, ring detail, o ring, d ring, belt loop, belt bag style,
-        block heel, kitten heel, high heel!, high heeled, mid heel, low heel, stiletto heel!, wedge heel,
-        cuban heel, flat heel, cone heel, platform heel, cap toe, glass bottle, strap detail, chain strap,
-        shoulder strap, leather strap, long strap, short strap, bottle green, mirror lens, patch pocket, box pleat,
-        box fit, box logo, pin stripe, pin tuck, pin dot, hook and eye, skirt hem, full skirt, pants style,
-        blanket stitch, blanket check, bucket style, trench style, bomber style, blazer style, tote style,
-        cardigan style, jeans style, clutch style, vest style, loafer style, open toe, baseball collar, wrap front,
-        belt buckle, buckle belt, book fold, ski
+        roll top, zip top, tie dye, tie dyed, button down, button up, tie front, tie waist, tie neck, tie back,
+        tie side, tie detail, tie shoulder, tie cuff, tie hem, tie up, self tie, polo neck, polo collar,
+        shirt collar, shirt tail, shirt hem, shirt cuff, shirt style, suit style, coat style, jacket style,
+        pocket tee, slip on, pull on, throw on, set of, pair of, pack of, box of, set in, ring detail, o ring,
+        d ring, belt loop, belt bag style, block heel, kitten heel, high heel!, high heeled, mid heel, low heel,
+        stiletto heel!, wedge heel, cuban heel, flat heel, cone heel, platform heel, cap toe, glass bottle,
+        strap detail, chain strap, shoulder strap, leather strap, long strap, short strap, bottle green,
+        mirror lens, patch pocket, box pleat, box fit, box logo, pin stripe, pin tuck, pin dot, hook and eye,
+        skirt hem, full skirt, pants style, blanket stitch, blanket check, bucket style, trench style, bomber style,
+        blazer style, tote style, cardigan style, jeans style, clutch style, vest style, loafer style, open toe,
+        baseball collar, wrap front, belt buckle, buckle belt, book fold, ski
     de: im set
     fr: taille haute, manches courtes, tige haute, tige basse, petit format, grand format, lot de, paire de,
         haut de gamme, taille basse
@@ -248,9 +248,10 @@ NEUTRAL_WORDS = """
 
 BARE_WORDS: tuple[tuple[str, str], ...] = (
     ("jeans", "en: denim, denims, bull denim; ja: デニム"),
+    ("trousers", "en: cargo, cargos, corduroys"),
     ("t-shirt", "en: jersey, jerseys"),
     ("bomber-jacket", "en: fleece, fleeces"),
-    ("sweater", "en: knit, knits; ja: ニット"),
+    ("sweater", "en: knit, knits, half zip, quarter zip; ja: ニット"),
 )
 """(Silhouette, words) of a material that name a product at the end of a title that names no other: Zip Flare Denim."""
 
@@ -533,10 +534,10 @@ COLOUR_TERMS = """
         咖啡色, 褐色, 深棕色, café, shrew, dark oak, root beer, brown melange, cappuccino, leather brown
     khaki: khaki, kaki, カーキ, cachi, caqui, khakigrün, military, safari green, 卡其色, lichen, limonite, drab,
         mud, army, fatigue, desert sage
-    olive: olive, olivgrün, vert olive, oliv, オリーブ, moss, army green, military green, verde oliva, oliva,
-        oliva oscuro, loden, caper, cypress, vert kaki, khaki green, olive green, dark olive, verde militare,
-        オリーブグリーン, fern, sage, salbei, sauge, salvia, hunter, burnt olive, ivy green, juniper, dusty olive,
-        grape leaf, 橄榄绿, 军绿色, dark khaki, avocado, algae, rosemary, bay leaf, thyme
+    olive: camo, camouflage, olive, olivgrün, vert olive, oliv, オリーブ, moss, army green, military green,
+        verde oliva, oliva, oliva oscuro, loden, caper, cypress, vert kaki, khaki green, olive green, dark olive,
+        verde militare, オリーブグリーン, fern, sage, salbei, sauge, salvia, hunter, burnt olive, ivy green,
+        juniper, dusty olive, grape leaf, 橄榄绿, 军绿色, dark khaki, avocado, algae, rosemary, bay leaf, thyme
     green: green, emerald, forest, forest green, bottle, bottle green, kelly, hunter green, racing green, pine,
         jade, grün, vert, グリーン, 緑, 緑色, verde, waldgrün, dunkelgrün, smaragdgrün, smaragd, émeraude,
         vert forêt, vert sapin, sapin, fir, lime, lime green, neon green, grass, ivy, leaf, limettengrün,
@@ -614,6 +615,17 @@ _SHADES: dict[str, tuple[str, str]] = {
     "orange": ("orange", "orange"),
     "teal": ("teal", "teal"),
 }
+_SHADE_OF = {
+    "grey": {"charcoal", "silver"},
+    "blue": {"navy", "sky", "teal"},
+    "green": {"olive", "mint", "teal", "khaki"},
+    "brown": {"tan", "camel"},
+    "red": {"burgundy", "orange"},
+    "purple": {"lilac"},
+    "white": {"ivory"},
+    "yellow": {"gold"},
+}
+"""Colour -> the colours that a word before it may make of it: charcoal grey, wine red, mint green."""
 _LIGHT = """
     light pale soft pastel ice baby powder hell hellem clair claire chiaro chiara claro clara
     bleached faded ライト ペール
@@ -829,7 +841,11 @@ _BREAK = re.compile(r"[,;:|()\[\]{}–—•·/]|\s-\s")
 _MODIFIER_ENDS = ("付", "つき", "入り", "入れ", "なし", "風", "柄", "用", "丈", "掛け", "型", "調", "見え", "襟")
 """What follows a Japanese word of a product that only describes another: ベルト付きコート is a coat."""
 _HEAD_FIRST = frozenset({"fr", "it", "es"})
-_DESCRIBING = frozenset({"s", "men", "mens", "women", "womens", "kids", "unisex", "boys", "girls", "black", "white"})
+_PURPOSES = frozenset({"for", "fur", "pour", "para"})
+_PEOPLE = """
+    men mens women womens man woman kids boys girls ladies unisex him her damen herren kinder jungen madchen femme homme
+    femmes hommes enfant enfants fille garcon donna uomo mujer hombre
+"""
 _LONGEST_PHRASE = 5
 _COMPOUND_HEADS = """
     mantel, mäntel, jacke, jacken, weste, westen, hemd, hemden, bluse, blusen, kleid, kleider, rock, röcke, hose, hosen,
@@ -843,6 +859,8 @@ _COMPOUND_HEADS = """
 
 def _fold(text: str) -> tuple[str, list[int]]:
     """Return the text in small letters without accents, and for each character its place in the text."""
+    if text.isascii():
+        return text.lower(), list(range(len(text)))
     folded: list[str] = []
     origins: list[int] = []
     for match in _CLUSTER.finditer(text):
@@ -919,7 +937,8 @@ def _build_senses() -> _Senses:
     for members, words in GENERAL_WORDS:
         first, *others = members.split()
         add(words, _Sense(None if first == "-" else first, "noun", frozenset(others)))
-    add(NEUTRAL_WORDS, _Sense(None, "neutral"))
+    for language, phrase, _ in _split_list(NEUTRAL_WORDS):
+        senses.setdefault(_phrase(phrase), {})[language] = _Sense(None, "neutral")
     return senses
 
 
@@ -965,23 +984,37 @@ def _guess_language(title: str, tokens: Sequence[_Token]) -> str:
     }
     scores["en"] += 0.1
     scores["de"] += sum(_split_compound(token.text) is not None for token in tokens)
-    for language in _build_senses().get((tokens[0].text,), {}) if len(tokens) > 1 else ():
-        scores[language] += 0.5 * (language in _HEAD_FIRST)
+    first = _build_senses().get((tokens[0].text,), {})
+    for language in first.keys() & _HEAD_FIRST if len(tokens) > 1 else ():
+        # a French title begins with its noun; one that is the same word in English shows nothing
+        scores[language] += 0.5 * ("en" not in first or first[language].silhouette != first["en"].silhouette)
     for language, letters in {"fr": "éèêçœà", "de": "äöüß", "es": "ñó", "it": "ùì"}.items():
         scores[language] += sum(letter in title.casefold() for letter in letters)
     return max(scores, key=lambda language: scores[language])
 
 
 @functools.cache
+def _build_compound_heads() -> dict[str, _Sense]:
+    """Return the German words that end compounds, the longest first."""
+    heads = {form[0] for word in _COMPOUND_HEADS.split(",") for form in _forms("de", word, exact=True)}
+    senses = {head: _build_senses()[head,] for head in sorted(heads, key=len, reverse=True)}
+    return {head: sense.get("de") or next(iter(sense.values())) for head, sense in senses.items()}
+
+
+@functools.cache
 def _split_compound(word: str) -> tuple[str, _Sense] | None:
     """Split a German compound into what is before its head, and what the head means; None for any other word."""
-    heads = {form[0] for head in _COMPOUND_HEADS.split(",") for form in _forms("de", head, False)}
-    for length in range(len(word) - 3, 2, -1):
-        tail = word[-length:]
-        if tail in heads and (tail,) in _build_senses() and (word,) not in _build_senses():
-            senses = _build_senses()[tail,]
-            return word[:-length], senses["de"] if "de" in senses else next(iter(senses.values()))
-    return None
+    if (word,) in _build_senses():
+        return None
+    heads = _build_compound_heads().items()
+    return next(
+        (
+            (word.removesuffix(head), sense)
+            for head, sense in heads
+            if word.endswith(head) and len(word) > len(head) + 2
+        ),
+        None,
+    )
 
 
 def _find_phrases(tokens: Sequence[_Token], language: str) -> Iterator[_Found]:
@@ -1071,12 +1104,24 @@ def _cut_segment(
             linked |= noun.last == k and (token.text in _CONJUNCTIONS or re.search("[&+/]", gap) is not None)
             if k not in covered and _is_preposition(token, title, language):
                 break
+        if (
+            noun is None
+            and k
+            and token.text in _PURPOSES
+            and tokens[k + 1 : k + 2]
+            and not _names_people(tokens[k + 1])
+        ):
+            return [], False
         for each in (each for each in found if each.first == k):
             if each.sense.role == "noun":
                 joined |= linked and noun is not None and not _agree(noun.sense, each.sense)
                 noun = each
             segment.append(each)
     return segment, joined
+
+
+def _names_people(token: _Token) -> bool:
+    return token.text in _split_set(_PEOPLE)
 
 
 def _is_preposition(token: _Token, title: str, language: str) -> bool:
@@ -1097,7 +1142,7 @@ def _find_bare_word(segment: Sequence[_Found], tokens: Sequence[_Token]) -> _Fou
     last = segment[-1]
     after = [token.text for token in tokens[last.last :]]
     before = tokens[last.first - 1].text if last.first else ""
-    plain = all(word in _DESCRIBING or word.isdigit() or read_colour(word) for word in after)
+    plain = all(word in _split_set(_PEOPLE) or word.isdigit() or read_colour(word) for word in after)
     spoken = any((language, before) in _build_prepositions() for language in ("en", "de", "fr", "it", "es"))
     return last if plain and not spoken else None
 
@@ -1108,14 +1153,12 @@ def _specify(head: _Found, segment: Sequence[_Found]) -> _Found:
         return head
     before = [each for each in reversed(segment) if each.start < head.start]
     after = [each for each in segment if each.start > head.start]
-    for each in (*before, *after):
-        if each.sense.silhouette in head.sense.others and each.sense.role in {"noun", "qualifier"}:
-            if each.sense.role == "noun" and not each.sense.others:
-                return each
-            return dataclasses.replace(head, sense=each.sense)
-        if each.sense.role == "noun" and each.sense.silhouette is None and each.start < head.start:
-            return each
-    return head
+    named = [each for each in (*before, *after) if each.sense.role in {"noun", "qualifier"}]
+    meant = [each for each in named if each.sense.silhouette in head.sense.others]
+    for each in sorted(meant, key=lambda each: bool(each.sense.others)):
+        return each if each.sense.role == "noun" else dataclasses.replace(head, sense=each.sense)
+    undrawn = (each for each in before if each.sense.role == "noun" and each.sense.silhouette is None)
+    return next(undrawn, head)
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------
@@ -1231,6 +1274,8 @@ def _read_colour_name(folded: str) -> str | None:
         return _read_css_name("".join(tokens))
     romance = colours[0][0][0] in _split_set(_ROMANCE_COLOURS)
     phrase, name = colours[0 if romance else -1]
+    if not romance and len(colours) > 1 and colours[-2][1] in _SHADE_OF.get(name, set()):
+        return colours[-2][1]
     if len(phrase) == 1 and name in _SHADES:
         light, dark = _SHADES[name]
         others = set(tokens) - set(phrase)

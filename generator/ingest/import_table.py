@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from generator.catalog.run_folder import finish, list_files, open_or_resume, read_marker, write_marker
 from generator.catalog.shards import write_split_files
 from generator.catalog.storage import Folder, LocalFolder, resolve_folder
@@ -38,7 +40,7 @@ from generator.ingest.tables import StoredImage, read_table
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.manifest import Manifest
-from schemas.product import COLUMNS, Product, append_text_columns, to_table
+from schemas.product import COLUMNS, Product, append_columns, to_table
 from schemas.util.files import write_atomic
 
 ROWS_PER_SHARD = 500
@@ -152,8 +154,11 @@ def write_rows(
         if entries is None:
             part = rows[shard * ROWS_PER_SHARD : (shard + 1) * ROWS_PER_SHARD]
             table = to_table([_read_product(each) for each in part])
-            own = {name: [each.own.get(name) for each in part] for name in inputs.get("own_columns", ())}
-            table = append_text_columns(table, own)
+            own = {
+                name: pa.array([each.own.get(name) for each in part], pa.string())
+                for name in inputs.get("own_columns", ())
+            }
+            table = append_columns(table, own, dict.fromkeys(own, "string"))
             entries = write_split_files(table, out, shard, num_shards(rows))
             write_marker(out, shard, entries)
         files.extend(entries)

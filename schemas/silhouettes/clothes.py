@@ -37,7 +37,7 @@ COATS_AND_JACKETS = (
         match_priority=510,
         title_words="""
             en: coat, overcoat, topcoat, greatcoat, peacoat, pea coat, reefer coat, chesterfield coat, wool coat,
-                wrap coat, cocoon coat, crombie
+                wrap coat, kimono coat, cocoon coat, crombie
             de: mantel, mäntel, wollmantel, caban, kurzmäntel, ulster
             fr: manteau, pardessus, caban, paletot
             ja: チェスターコート, ピーコート, Pコート, ステンカラーコート, オーバーコート
@@ -263,7 +263,7 @@ TOPS = (
         title_words="""
             en: sweater, jumper, pullover, sweatshirt, crewneck, turtleneck, turtle neck sweater, roll neck,
                 rollneck, mock neck sweater, crew neck, knit sweater, knitted top, knit top, knit pullover,
-                guernsey, quarter zip, half zip, sweater top
+                guernsey, sweater top
             de: pullover, pulli, pullis, strickpullover, rollkragenpullover, rolli, troyer, sweatshirt, sweatshirts,
                 strickpulli, sweater
             fr: pull, pull-over, pullover, chandail, col roulé, sweat!, sweats!, sweat-shirt, sweatshirt
@@ -340,9 +340,9 @@ TOPS = (
         category_pattern=r"\bshirt|blouse|\btops?\b|tunic|hemd|bluse|chemise|camic|衬衫|シャツ|ブラウス",
         match_priority=440,
         title_words="""
-            en: shirt, button-down shirt, button-up shirt, button-down, button-up, overshirt, shirt jacket, shacket,
-                blouse, flannel shirt, dress shirt, tuxedo shirt, bowling shirt, camp shirt, hawaiian shirt,
-                casual shirt, formal shirt, oxford shirt, oxford button-down, shirtjacket
+            en: shirt, button-down shirt, button-up shirt, overshirt, shirt jacket, shacket, blouse, flannel shirt,
+                dress shirt, tuxedo shirt, bowling shirt, camp shirt, hawaiian shirt, casual shirt, formal shirt,
+                oxford shirt, oxford button-down, shirtjacket
             de: hemd, hemden, bluse, blusen, hemdbluse, jeanshemd, hemdjacke, overshirt, oberhemd, businesshemd,
                 freizeithemd
             fr: chemise, chemisier, surchemise, blouse, liquette
@@ -469,12 +469,12 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"trouser|pant|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
         match_priority=490,
         title_words="""
-            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargos, cargo pants, cargo trousers,
-                joggers, jogger pants, jogging bottoms, sweatpants, sweat pants, track pants, trackpants,
-                tracksuit bottoms, tracksuit pants, track bottoms, leggings, leggins, jeggings, corduroys, cords!,
-                khakis!, dress pants, culottes pants, palazzo pants, running tights, training tights, sports tights,
-                compression tights, workout tights, yoga tights, gym tights, yoga pants, jodhpurs, slouch pants,
-                stirrup pants, flares!, lounge pants
+            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargo pants, cargo trousers, joggers,
+                jogger pants, jogging bottoms, sweatpants, sweat pants, track pants, trackpants, tracksuit bottoms,
+                tracksuit pants, track bottoms, leggings, leggins, jeggings, cords!, khakis!, dress pants,
+                suit trousers, suit pants, tuxedo trousers, tuxedo pants, culottes pants, palazzo pants,
+                running tights, training tights, sports tights, compression tights, workout tights, yoga tights,
+                gym tights, yoga pants, jodhpurs, slouch pants, stirrup pants, flares!, lounge pants
             de: hose, hosen, chino, chinos, chinohose, cargohose, jogginghose, jogginghosen, jogger, trainingshose,
                 stoffhose, leggings, leggins, anzughose, cordhose, sweathose, sporthose, laufhose, treggings,
                 bundfaltenhose, sporttights, lauftights
@@ -502,8 +502,7 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"\bjeans?\b|ジーンズ|牛仔",
         match_priority=480,
         title_words="""
-            en: jeans, jean, denim jeans, denim pants, denim trousers, dungaree jeans, mom jeans, boot cut jeans,
-                bootcut jeans
+            en: jeans, jean, denim jeans, dungaree jeans, mom jeans, boot cut jeans, bootcut jeans
             de: jean, jeanshose, jeanshosen
             fr: jean, jeans!, jean slim
             ja: デニムパンツ, ジーパン, デニムジーンズ

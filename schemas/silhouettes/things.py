@@ -189,7 +189,7 @@ ACCESSORIES = (
         category_pattern=r"\bbelts?\b|watch|jewel|g[uü]rtel|ceinture|cintur|腰带|ベルト",
         match_priority=290,
         title_words="""
-            en: belt, waist belt, leather belt, reversible belt, jeans belt, dress belt
+            en: belt
             de: gürtel, ledergürtel, taillengürtel
             fr: ceinture, ceinturon
             ja: レザーベルト, ウエストベルト, リバーシブルベルト
