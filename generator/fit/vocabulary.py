@@ -7,6 +7,7 @@ categories only.
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from schemas.markets import NOUNS
 from schemas.silhouettes import RECORDS
@@ -175,3 +176,54 @@ def _clean(title: str) -> str:
     return "".join(
         " " if unicodedata.category(char)[0] in "ZC" else char for char in unicodedata.normalize("NFC", title)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class KindMatch:
+    """The type word of a title."""
+
+    silhouette: str
+    word: str
+    position: int
+
+
+_STUB = {
+    "tee": "t-shirt", "jersey": "t-shirt", "slides": "sandal", "leggings": "trousers", "pants": "trousers",
+    "shoes": "sneaker", "socks": None, "jacket": "bomber-jacket", "denim": "jeans", "blouson": "bomber-jacket",
+    "bermudas": "shorts",
+}  # fmt: skip
+
+
+def find_kind(title: str) -> KindMatch | None:
+    found = None
+    words = title.split()
+    for number, word in enumerate(words):
+        folded = word.casefold()
+        if folded in _STUB:
+            name = _STUB[folded]
+            found = None if name is None else KindMatch(name, word, number)
+            continue
+        if folded in MATERIAL_WORDS:
+            continue
+        silhouette, named = find_silhouette((" ".join(words[max(number - 1, 0) : number + 1]),))
+        if named and find_silhouette((word,))[1]:
+            found = KindMatch(silhouette, word, number)
+    return found
+
+
+def read_material(text: str) -> str | None:
+    words = re.findall(r"[a-z-]+", text.casefold())
+    more = {"polyamide": "nylon", "lambskin": "leather", "calfskin": "leather", "goatskin": "leather"}
+    return next((w for w in ({**MATERIAL_WORDS, **more}.get(word) for word in words) if w), None)
+
+
+def read_pattern(text: str) -> str | None:
+    return find_first(split_words(text), PATTERN_WORDS)
+
+
+def read_colour(text: str) -> str | None:
+    return find_first(re.findall(r"[a-z-]+", text.casefold()), COLOUR_WORDS)
+
+
+def find_attribute_columns(names: Iterable[str]) -> dict[str, str]:
+    return {name: name for name in names if name in {"colour", "material", "pattern"}}
