@@ -219,7 +219,7 @@ def _inner_bounds(values: Sequence[float]) -> tuple[float, float]:
 def _range(bounds: tuple[float, float], kind: str, decimals: int) -> list[Any]:
     if kind == "date":
         return [datetime.date.fromordinal(round(bound)).isoformat() for bound in bounds]
-    return [round(bound, decimals) if decimals else int(round(bound)) for bound in bounds]
+    return [round(bound, decimals or None) for bound in bounds]
 
 
 def _to_number(cell: str | float | None) -> float | None:

@@ -55,7 +55,7 @@ _HEADINGS = {
     "prices": "The endings of full prices, and the discounts: percent -> weight.",
     "extra": "The columns that were kept.",
     "attributes": "What a design has. `draws` is the renderer's word, `title` the word in titles.",
-    "categories": "Shares are of designs; `quantiles` are prices of designs at evenly spaced probabilities from 0 to 1.",
+    "categories": "Shares are of designs; `quantiles` are prices at evenly spaced probabilities from 0 to 1.",
     "provenance": "Where this spec comes from. Keep it with the spec.",
 }
 _CHECKED_ROWS = 2000
@@ -111,7 +111,7 @@ def build_fit(
         Remark("have no price: theirs are those of their type", count_rows(members) - num_priced, "the table's prices"),
     ]
     slots = [*make_slots(market), *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS)]
-    kept = []
+    kept: list[KeptColumn] = []
     for name in options.keep:
         kept.append(
             keep_column(

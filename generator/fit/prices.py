@@ -58,16 +58,15 @@ def fit_kind_price(kind: FittedKind, slots_of: Mapping[str, Mapping[int, str]], 
     `slots_of` is attribute -> id of a record -> the renderer's word, for the attributes that may set the price.
     """
     sources = (
-        ("own", kind.levels[0]),
+        ("own", kind.members),
         ("its leaf", kind.leaf),
-        *zip(("its type", "its type"), kind.levels[1:], strict=True),
+        *(("its type", members) for members in kind.levels[1:]),
     )
-    for source, members in sources:
-        priced = [member for member in members if member.full_price]
-        if count_families(priced) >= min_support:
-            break
-    else:
+    priced_by = ((source, [member for member in members if member.full_price]) for source, members in sources)
+    found = next((each for each in priced_by if count_families(each[1]) >= min_support), None)
+    if found is None:
         return KindPrice(document=_usual_price(kind), source="toile")
+    source, priced = found
     log_price = np.array([math.log(member.full_price or 1.0) for member in priced])
     weights = np.array([float(member.num_colourways) for member in priced])
     factors: dict[tuple[str, str], float] = {}

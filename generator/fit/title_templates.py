@@ -69,7 +69,8 @@ def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[
     forbidden = {word.casefold() for name in names for word in name.replace("-", " ").split()}
     members = [member for kind in kinds for member in kind.members]
     common = _common_words(members, min_support, forbidden)
-    forms = {id(m): found for kind in kinds for m in kind.members if (found := _list_forms(m, common)) is not None}
+    listed = ((id(member), _list_forms(member, common)) for member in members)
+    forms = {key: each for key, each in listed if each is not None}
     words: dict[str, dict[int, str]] = {
         "lead": {key: each.lead for key, each in forms.items() if each.lead},
         "style": {key: each.style for key, each in forms.items() if each.style},
@@ -105,7 +106,7 @@ def own_template(silhouette: str, attributes: Iterable[str], market: str) -> str
     """Return the market's template of the attributes and its noun: `{pattern} {material} Trench Coat`."""
     have = set(attributes)
     noun = silhouette_noun(silhouette, market)
-    slots = {slot: f"{{{slot}}}" for slot in ("pattern", "material") if slot in have}
+    slots: dict[str, str] = {slot: f"{{{slot}}}" for slot in ("pattern", "material") if slot in have}
     order = [noun if part == "noun" else slots.get(part) for part in MARKETS[market].order]
     return " ".join(part for part in order if part)
 
@@ -255,7 +256,8 @@ def _skeleton(items: Items) -> Items:
 def _fullest_variant(found: Counter[Items], min_support: int) -> str:
     """Return the common variant with most slots; if none is common, the one with most slots of all."""
     usual = [items for items, count in sort_by_count(found) if count >= min_support]
-    return " ".join(max(usual or [items for items, _ in sort_by_count(found)], key=len))
+    fullest: Items = max(usual or [items for items, _ in sort_by_count(found)], key=len)
+    return " ".join(fullest)
 
 
 def sort_by_count(counts: Counter[Word]) -> list[tuple[Word, int]]:
