@@ -7,6 +7,8 @@ are per design (a family of colourways); navigation labels and colours are per p
 `schemas.markets` fills in what the document leaves out.
 """
 
+import functools
+import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -161,32 +163,83 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogNormalPrice:
-    """Price of a design before the factors of its attributes."""
+class DesignPrice:
+    """Price of a design before the factors of its attributes: log-normal, or by quantiles."""
 
-    median: Annotated[float, Gt(0), Le(1e7)]
-    """In the shop's currency; half of the designs whose factors are all 1 cost less."""
-    spread: Annotated[float, Ge(0), Le(3)] = 0.1
-    """Standard deviation of the log price that no attribute explains; at 0.1, 95 % are within a factor of 1.22."""
+    median: Annotated[float, Gt(0), Le(1e7)] | None = None
+    """In the shop's currency; half of the designs whose factors are all 1 cost less. Either this or `quantiles`."""
+    spread: Annotated[float, Ge(0), Le(3)] | None = None
+    """Standard deviation of the log price that no attribute explains, beside `median`; by default 0.1, where 95 % are
+    within a factor of 1.22."""
+    quantiles: Annotated[tuple[Annotated[float, Gt(0), Le(1e7)], ...], MinLen(2)] | None = None
+    """Prices at evenly spaced probabilities from 0 to 1, ascending; log-linear in between."""
+    factors: Mapping[Name, Annotated[Mapping[str, Annotated[float, Gt(0), Le(1000)]], MinLen(1)]] = field(
+        default_factory=dict
+    )
+    """Attribute -> value -> factor on the price; replaces the value's own `price` for these products."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One type of products that a leaf category sells."""
+
+    silhouette: Annotated[str, OneOf(SILHOUETTES)]
+    """Garment or object type that is rendered."""
+    price: DesignPrice
+    """Price before the factors of the attributes."""
+    share: Share = 1.0
+    """Share of the designs of the category; the shares of its kinds sum to 1."""
+    titles: Weights = field(default_factory=dict)
+    """Title template -> weight; `{attribute}` stands for the title words of the chosen value. By default the market's
+    template."""
+    attributes: Mapping[str, Weights | None] = field(default_factory=dict)
+    """The attributes of its products; value -> weight, or nothing for the values' own weights."""
+    discounts: Discounts | None = None
+    """Which products are discounted, and by how much; by default those of `prices`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """A leaf category together with the silhouette (garment type) that it sells."""
+    """A leaf category and the types of products that it sells: a list of `kinds`, or the keys of a single kind."""
 
     path: Annotated[tuple[CategoryName, ...], Len(3, 3)]
     """category1, category2, category3; a third value N.A. means a missing leaf category."""
     share: Share
     """Share of all designs; the shares of a spec sum to 1."""
-    silhouette: Annotated[str, OneOf(SILHOUETTES)]
+    colourways: Colourways | None = None
+    """How many products share one design; by default the spec's `colourways`."""
+    kinds: tuple[Kind, ...] = ()
+    """The types of products; a type may occur twice, for two price levels. Leave out where the keys below are given."""
+    silhouette: Annotated[str, OneOf(SILHOUETTES)] | None = None
     """Garment or object type that is rendered."""
-    price: LogNormalPrice
+    price: DesignPrice | None = None
     """Price before the factors of the attributes."""
     titles: Weights = field(default_factory=dict)
     """Title template -> weight; `{attribute}` stands for the title words of the chosen value. By default the market's
     template."""
     attributes: Mapping[str, Weights | None] = field(default_factory=dict)
     """The attributes of its products; value -> weight, or nothing for the values' own weights."""
+    discounts: Discounts | None = None
+    """Which products are discounted, and by how much; by default those of `prices`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductKind:
+    """One kind of one category, with all defaults resolved; see `list_kinds`."""
+
+    at: tuple[object, ...]
+    """Where it is in the document: ("categories", 3, "kinds", 1), or ("categories", 3) for a category of one kind."""
+    category: int
+    """Number of the category."""
+    path: tuple[str, ...]
+    share: float
+    """Share of all designs."""
+    silhouette: str
+    price: DesignPrice
+    titles: Mapping[str, float]
+    attributes: Mapping[str, Mapping[str, float] | None]
+    discounts: Discounts
+    colourways: Colourways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +335,58 @@ class CatalogSpec:
     """What a fitted spec contains of real rows; null for one written by hand."""
 
 
+@functools.lru_cache(maxsize=32)
+def list_kinds(spec: CatalogSpec) -> tuple[ProductKind, ...]:
+    """Return the kinds of all categories in order: everything that says what products there are and what they cost.
+
+    A category without `kinds` is one kind.
+    """
+    found = []
+    for number, category in enumerate(spec.categories):
+        for place, kind in enumerate(category.kinds or (_only_kind(category),)):
+            found.append(
+                ProductKind(
+                    at=("categories", number, "kinds", place) if category.kinds else ("categories", number),
+                    category=number,
+                    path=category.path,
+                    share=category.share * kind.share,
+                    silhouette=kind.silhouette,
+                    price=kind.price,
+                    titles=kind.titles,
+                    attributes=kind.attributes,
+                    discounts=kind.discounts or spec.prices.discounts,
+                    colourways=category.colourways or spec.colourways,
+                )
+            )
+    return tuple(found)
+
+
+def _only_kind(category: Category) -> Kind:
+    assert category.silhouette is not None, "`check_catalog` has refused it"
+    assert category.price is not None, "`check_catalog` has refused it"
+    return Kind(
+        silhouette=category.silhouette,
+        price=category.price,
+        titles=category.titles,
+        attributes=category.attributes,
+        discounts=category.discounts,
+    )
+
+
+def possible_values(spec: CatalogSpec, kind: ProductKind, name: str) -> list[str]:
+    """Return the values of an attribute that products of a kind can have, rules left aside."""
+    own, values = kind.attributes[name], spec.attributes[name].values
+    weights = {key: value.weight for key, value in values.items()} if own is None else own
+    return [key for key in values if weights.get(key, 0.0) > 0]
+
+
+def price_factor(spec: CatalogSpec, kind: ProductKind, name: str, key: str) -> float:
+    """Return the factor of an attribute's value on the price of a kind's products; 1 where they lack the attribute."""
+    if name not in kind.attributes:
+        return 1.0
+    return kind.price.factors.get(name, {}).get(key, spec.attributes[name].values[key].price)
+
+
 def rendered_attribute(name: str, attribute: Attribute) -> str | None:
     """Return which rendered attribute it sets, or None for one that only changes title or price."""
     return attribute.draws or (name if name in DRAWN else None)
@@ -313,10 +418,7 @@ def _find_problems(spec: CatalogSpec) -> Iterator[_Problem]:
     total = sum(category.share for category in spec.categories)
     if abs(total - 1) > 1e-6:
         yield ["categories"], f"the shares sum to {total:.6g}, not 1", f"divide each share by {total:.6g}"
-    longest = spec.colourways.max_per_family
-    if spec.colourways.repeat_share > 1 - 1 / longest:
-        problem = f"{spec.colourways.repeat_share:g} cannot be reached with {longest} colours per design"
-        yield ["colourways", "repeat_share"], problem, f"at most {1 - 1 / longest:.3f}, or a larger max_per_family"
+    yield from _check_colourways(["colourways"], spec.colourways)
     yield from _check_prices(spec.prices)
     yield from _check_whole_amounts(spec)
     yield from _check_extra(spec.extra, spec.code_digits)
@@ -325,19 +427,16 @@ def _find_problems(spec: CatalogSpec) -> Iterator[_Problem]:
     for name, attribute in spec.attributes.items():
         yield from _check_attribute(name, attribute, spec, earlier)
         earlier.add(name)
-    seen: set[tuple[tuple[str, ...], str]] = set()
     for number, category in enumerate(spec.categories):
-        at: list[object] = ["categories", number]
-        if (category.path, category.silhouette) in seen:
-            yield at, f"{' > '.join(category.path)} with {category.silhouette} appears twice", "merge the two entries"
-        seen.add((category.path, category.silhouette))
-        yield from _check_category(at, category, spec)
-    for path, weights in (
-        (["navigation", "labels"], spec.navigation.labels),
-        (["prices", "discounts", "percents"], spec.prices.discounts.percents),
-    ):
-        if sum(weights.values()) <= 0:
-            yield [*path], "all weights are 0", "give at least one a weight"
+        yield from _check_form(["categories", number], category)
+    sellers: dict[tuple[tuple[str, ...], str], int] = {}
+    for kind in list_kinds(spec):
+        if sellers.setdefault((kind.path, kind.silhouette), kind.category) != kind.category:
+            problem = f"{' > '.join(kind.path)} with {kind.silhouette} appears twice"
+            yield [*kind.at], problem, "merge the two entries, as two `kinds` of one category where they differ"
+        yield from _check_kind([*kind.at], kind, spec)
+    if sum(spec.navigation.labels.values()) <= 0:
+        yield ["navigation", "labels"], "all weights are 0", "give at least one a weight"
     for label in spec.navigation.labels:
         if any(category.path[2] == label != MISSING_LABEL for category in spec.categories):
             yield ["navigation", "labels"], f"{label!r} is also a leaf category", "rename one of them"
@@ -355,9 +454,22 @@ def _check_prices(prices: Prices) -> Iterator[_Problem]:
         last = band.below or last
         if any(ending >= band.per for ending in band.endings):
             yield at, f"an ending reaches the step {band.per:g}", "endings are between 0 and `per`"
-    for percent in prices.discounts.percents:
+    yield from _check_discounts(["prices", "discounts"], prices.discounts)
+
+
+def _check_discounts(at: list[object], discounts: Discounts) -> Iterator[_Problem]:
+    for percent in discounts.percents:
         if not re.fullmatch(r"[1-9][0-9]?(\.[0-9]+)?", percent):
-            yield ["prices", "discounts", "percents"], f"{percent!r} is no percentage below 100", "write 20 for 20 %"
+            yield [*at, "percents"], f"{percent!r} is no percentage below 100", "write 20 for 20 %"
+    if sum(discounts.percents.values()) <= 0:
+        yield [*at, "percents"], "all weights are 0", "give at least one a weight"
+
+
+def _check_colourways(at: list[object], colourways: Colourways) -> Iterator[_Problem]:
+    highest = 1 - 1 / colourways.max_per_family
+    if colourways.repeat_share > highest:
+        problem = f"{colourways.repeat_share:g} cannot be reached with {colourways.max_per_family} colours per design"
+        yield [*at, "repeat_share"], problem, f"at most {highest:.3f}, or a larger max_per_family"
 
 
 def _check_whole_amounts(spec: CatalogSpec) -> Iterator[_Problem]:
@@ -407,9 +519,26 @@ def _check_attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier
             )
 
 
-def _check_category(at: list[object], category: Category, spec: CatalogSpec) -> Iterator[_Problem]:
+def _check_form(at: list[object], category: Category) -> Iterator[_Problem]:
+    """Find a category that is neither one kind nor a list of kinds, or both."""
+    if category.colourways is not None:
+        yield from _check_colourways([*at, "colourways"], category.colourways)
+    if not category.kinds:
+        for key in ("silhouette", "price"):
+            if getattr(category, key) is None:
+                yield at, f"the key {key!r} is missing", "add it, or `kinds` with the types of products it sells"
+        return
+    for key in ("silhouette", "price", "titles", "attributes", "discounts"):
+        if getattr(category, key):
+            yield [*at, key], f"{key!r} is beside `kinds`", "move it into the kinds that it belongs to"
+    total = sum(kind.share for kind in category.kinds)
+    if abs(total - 1) > 1e-6:
+        yield [*at, "kinds"], f"the shares sum to {total:.6g}, not 1", f"divide each share by {total:.6g}"
+
+
+def _check_kind(at: list[object], kind: ProductKind, spec: CatalogSpec) -> Iterator[_Problem]:
     drawn_by: dict[str, str] = {}
-    for name, weights in category.attributes.items():
+    for name, weights in kind.attributes.items():
         inside = [*at, "attributes", name]
         if name not in spec.attributes:
             yield inside, f"unknown attribute {name!r}", suggest(name, spec.attributes)
@@ -426,78 +555,114 @@ def _check_category(at: list[object], category: Category, spec: CatalogSpec) -> 
         if drawn in drawn_by:
             yield inside, f"draws {drawn!r}, as {drawn_by[drawn]!r} does", "keep one of them"
         drawn_by[drawn] = name
-        chosen = attribute.values if weights is None else {k: attribute.values[k] for k, w in weights.items() if w > 0}
-        priced = len({value.price for value in chosen.values()}) > 1
-        if priced and drawn != "colour" and drawn not in SHOWN[category.silhouette] and not attribute.hidden:
-            problem = f"prices by {drawn!r}, which a {category.silhouette} does not show"
-            shown = ", ".join(sorted(SHOWN[category.silhouette]))
-            yield inside, problem, f"it shows {shown}; or set `hidden: true`"
-        if drawn in CUTS and (drawn in SHOWN[category.silhouette] or drawn == "presentation"):
-            yield from _check_cut(inside, drawn, {rendered_word(key, value) for key, value in chosen.items()}, category)
-        alike: dict[str, float] = {}
-        for key, value in chosen.items():
-            if alike.setdefault(rendered_word(key, value), value.price) != value.price and not attribute.hidden:
-                problem = f"gives two prices to values that look the same ({rendered_word(key, value)!r})"
-                yield inside, problem, "give them different looks or one price, or set `hidden: true`"
-    yield from _check_folded(at, category, spec, drawn_by)
+        if drawn in CUTS and (drawn in SHOWN[kind.silhouette] or drawn == "presentation"):
+            yield from _check_cut(inside, drawn, _possible_words(kind, spec, name), kind.silhouette)
+    yield from _check_price([*at, "price"], kind, spec)
+    yield from _check_factors(at, kind, spec, drawn_by)
+    yield from _check_discounts([*at, "discounts"], kind.discounts)
     if "colour" not in drawn_by:
         yield [*at, "attributes"], "no colour", "list the attribute that draws `colour`"
-    if not category.titles:
+    if not kind.titles:
         yield at, "the key 'titles' is missing", "add templates such as '{material} Coat', or name shop.market"
         return
-    for template in category.titles:
-        yield from _check_template([*at, "titles"], template, category)
-    if sum(category.titles.values()) <= 0:
+    for template in kind.titles:
+        yield from _check_template([*at, "titles"], template, kind)
+    if sum(kind.titles.values()) <= 0:
         yield [*at, "titles"], "all weights are 0", "give at least one template a weight"
 
 
+def _check_price(at: list[object], kind: ProductKind, spec: CatalogSpec) -> Iterator[_Problem]:
+    """Find a price that is given twice or not at all, and factors of what the kind does not have."""
+    price = kind.price
+    if (price.median is None) == (price.quantiles is None):
+        found = "neither `median` nor `quantiles`" if price.median is None else "both `median` and `quantiles`"
+        yield at, f"has {found}", "give one of them"
+    if price.quantiles is not None:
+        if price.spread is not None:
+            yield [*at, "spread"], "is beside `quantiles`, which have a spread of their own", "leave it out"
+        for number, (below, above) in enumerate(itertools.pairwise(price.quantiles)):
+            if above < below:
+                problem = f"{above:g} is below {below:g}"
+                yield [*at, "quantiles", number + 1], problem, "list the prices from low to high"
+    for name, factors in price.factors.items():
+        inside = [*at, "factors", name]
+        if name not in kind.attributes:
+            yield inside, f"is no attribute of this {kind.silhouette}", suggest(name, kind.attributes)
+            return
+        possible = possible_values(spec, kind, name)
+        for key in set(factors) - set(possible):
+            yield [*inside, key], f"is no value of {name} that this {kind.silhouette} has", suggest(key, possible)
+
+
+def _check_factors(
+    at: list[object], kind: ProductKind, spec: CatalogSpec, drawn_by: Mapping[str, str]
+) -> Iterator[_Problem]:
+    """Find price factors that the image cannot show, of attributes that are not called hidden."""
+    shown = SHOWN[kind.silhouette] | {"colour"}
+    drawn_of = {name: drawn for drawn, name in drawn_by.items()}
+    for name in kind.attributes:
+        if spec.attributes[name].hidden:
+            continue
+        own = name in kind.price.factors
+        inside = [*at, "price", "factors", name] if own else [*at, "attributes", name]
+        drawn, values = drawn_of.get(name), spec.attributes[name].values
+        factors = {key: price_factor(spec, kind, name, key) for key in possible_values(spec, kind, name)}
+        if drawn is None:
+            if own and len({*factors.values(), 1.0}) > 1:
+                hint = "set `draws`, or `hidden: true` to state that the image hides it"
+                yield inside, f"prices by {name!r}, which is not rendered", hint
+            continue
+        if drawn not in shown and len(set(factors.values())) > 1:
+            problem = f"prices by {drawn!r}, which a {kind.silhouette} does not show"
+            yield inside, problem, f"it shows {', '.join(sorted(shown))}; or set `hidden: true`"
+        alike: dict[str, float] = {}
+        for key, factor in factors.items():
+            word = rendered_word(key, values[key])
+            if alike.setdefault(word, factor) != factor:
+                problem = f"gives two prices to values that look the same ({word!r})"
+                yield inside, problem, "give them different looks or one price, or set `hidden: true`"
+    yield from _check_folded(at, kind, spec, drawn_by)
+
+
 def _check_folded(
-    at: list[object], category: Category, spec: CatalogSpec, drawn_by: Mapping[str, str]
+    at: list[object], kind: ProductKind, spec: CatalogSpec, drawn_by: Mapping[str, str]
 ) -> Iterator[_Problem]:
     """Where some products lie folded, no price may depend on what a folded one hides."""
-    if "folded" not in _possible_words(category, spec, drawn_by.get("presentation")):
+    if "folded" not in _possible_words(kind, spec, drawn_by.get("presentation")):
         return
-    seen = visible_attributes(category.silhouette, "folded") | {"colour"}
+    seen = visible_attributes(kind.silhouette, "folded") | {"colour"}
     for drawn, name in drawn_by.items():
-        attribute = spec.attributes[name]
-        chosen = _possible_values(category, spec, name)
-        if drawn in seen or attribute.hidden or len({attribute.values[key].price for key in chosen}) < 2:
+        factors = {price_factor(spec, kind, name, key) for key in possible_values(spec, kind, name)}
+        if drawn in seen or spec.attributes[name].hidden or len(factors) < 2:
             continue
-        problem = f"prices by {drawn!r}, which a folded {category.silhouette} does not show"
+        problem = f"prices by {drawn!r}, which a folded {kind.silhouette} does not show"
         hint = f"folded it shows {', '.join(sorted(seen))}; set `hidden: true`, or give `folded` no weight"
         yield [*at, "attributes", name], problem, hint
 
 
-def _possible_values(category: Category, spec: CatalogSpec, name: str) -> list[str]:
-    """Return the values of an attribute that products of a category can have."""
-    own, values = category.attributes[name], spec.attributes[name].values
-    weights = {key: value.weight for key, value in values.items()} if own is None else own
-    return [key for key in values if weights.get(key, 0.0) > 0]
-
-
-def _possible_words(category: Category, spec: CatalogSpec, name: str | None) -> set[str]:
-    """Return the renderer's words for these values; empty where the category lacks the attribute."""
+def _possible_words(kind: ProductKind, spec: CatalogSpec, name: str | None) -> set[str]:
+    """Return the renderer's words for the possible values; empty where the kind lacks the attribute."""
     if name is None:
         return set()
-    return {rendered_word(key, spec.attributes[name].values[key]) for key in _possible_values(category, spec, name)}
+    return {rendered_word(key, spec.attributes[name].values[key]) for key in possible_values(spec, kind, name)}
 
 
-def _check_cut(at: list[object], cut: str, words: set[str], category: Category) -> Iterator[_Problem]:
+def _check_cut(at: list[object], cut: str, words: set[str], silhouette: str) -> Iterator[_Problem]:
     """Refuse words that the silhouette lacks, and `any` with others: a title would name a cut that is not visible."""
-    known = cut_words(category.silhouette, cut)
+    known = cut_words(silhouette, cut)
     for word in sorted(words - {ANY, *known}):
-        yield at, f"a {category.silhouette} has no {cut} {word!r}", f"it has {', '.join(known)}, or any"
+        yield at, f"a {silhouette} has no {cut} {word!r}", f"it has {', '.join(known)}, or any"
     if ANY in words and len(words) > 1:
         yield at, f"'any' is mixed with other words of {cut}", "give the words their weights, or use `any` alone"
 
 
-def _check_template(at: list[object], template: str, category: Category) -> Iterator[_Problem]:
+def _check_template(at: list[object], template: str, kind: ProductKind) -> Iterator[_Problem]:
     slots = SLOT.findall(template)
     if template.count("{") != len(slots) or template.count("}") != len(slots):
         yield at, f"{template!r} has an unmatched brace", "write slots as {material}"
     for slot in slots:
-        if slot not in category.attributes:
-            yield at, f"{template!r} names {slot!r}, which the category lacks", suggest(slot, category.attributes)
+        if slot not in kind.attributes:
+            yield at, f"{template!r} names {slot!r}, which its products lack", suggest(slot, kind.attributes)
     if any("{" in word and not re.fullmatch(r"\{[^{}]*\}", word) for word in template.split()):
         yield at, f"{template!r} joins a slot to other characters", "put spaces around slots"
     if all("{" in word for word in template.split()):
