@@ -166,11 +166,12 @@ def _remark(what: str, members: Sequence[Family], kept: set[CategoryPath], remed
 def _move_rare_leaves(members: Sequence[Family], min_support: int) -> list[Family | None]:
     """Return the records under leaves of at least k families; None for those that no leaf can take.
 
-    The records of a rare leaf go to a leaf of the same parent that sells their kind; else all that are left under a
-    parent become one leaf with the parent's name, if they are enough; else they go to the largest leaf of the parent,
-    then to the first category's, then to the shop's, the same kind first.
+    Where a parent has k families, its rare leaves with names that k families have elsewhere share its records in the
+    proportions of the whole shop. Other records of rare leaves go to a leaf of the same parent that sells their kind;
+    else all that are left under a parent become one leaf with the parent's name, if they are enough; else they go to
+    another leaf of the parent, then of the first category, then of the shop: of the same name or kind first.
     """
-    by_leaf = group_by(members, lambda member: member.path)
+    by_leaf = group_by(members, lambda member: member.path or ("", "", ""))
     large = {path for path, each in by_leaf.items() if count_families(each) >= min_support}
     kinds = {
         (path, kind)
@@ -178,42 +179,66 @@ def _move_rare_leaves(members: Sequence[Family], min_support: int) -> list[Famil
         for kind, each in group_by(by_leaf[path], lambda member: member.kind).items()
         if count_families(each) >= min_support
     }
-    rows_of = {path: count_rows(by_leaf[path]) for path in large}
-    found: dict[int, CategoryPath] = {i: m.path for i, m in enumerate(members) if m.path in large and m.path}
-    open_ = [i for i, m in enumerate(members) if m.path not in large]
+    num_rows = {path: count_rows(by_leaf[path]) for path in large}
+    given: Counter[CategoryPath] = Counter()
+    paths = [member.path or ("", "", "") for member in members]
+    found = {i: path for i, path in enumerate(paths) if path in large}
+    open_ = [i for i, path in enumerate(paths) if path not in large]
 
-    def place(depth: int, same_kind: bool) -> None:
+    def share_names() -> None:
+        by_parent = group_by(members, lambda member: (member.path or ("", "", ""))[:2])
+        names = group_by(members, lambda member: (member.path or ("", "", ""))[2])
+        for parent, numbers in _groups(open_, lambda i: paths[i][:2]).items():
+            sizes = {
+                name: float(len(names[name]))
+                for name in {paths[i][2] for i in numbers}
+                if count_families(names[name]) >= min_support
+            }
+            if count_families(by_parent[parent]) >= min_support and sizes:
+                for i, name in assign_shares({i: paths[i][2] for i in numbers}, sizes).items():
+                    found[i] = (*paths[i][:2], name)
+                    open_.remove(i)
+
+    def place(depth: int, fits_record: Callable[[CategoryPath, int], bool]) -> None:
         for i in list(open_):
-            here = members[i].path or ()
-            fits = [
-                path
-                for path in large
-                if path is not None
-                and path[:depth] == here[:depth]
-                and (not same_kind or (path, members[i].kind) in kinds)
-            ]
+            fits = [path for path in large if path[:depth] == paths[i][:depth] and fits_record(path, i)]
             if fits:
-                found[i] = max(fits, key=lambda path: (rows_of[path], path))
+                found[i] = max(fits, key=lambda path: (num_rows[path] / (1 + given[path]), path))
+                given[found[i]] += 1
                 open_.remove(i)
 
     def merge(depth: int) -> None:
-        for parent, numbers in _groups(open_, lambda i: (members[i].path or ())[:depth]).items():
-            if count_families([members[i] for i in numbers]) >= min_support:
+        for parent, numbers in _groups(open_, lambda i: paths[i][:depth]).items():
+            if count_families(members[i] for i in numbers) >= min_support:
                 path = (*parent, *[(parent or ("ALL",))[-1]] * (3 - depth))
                 for i in numbers:
                     found[i] = (path[0], path[1], path[2])
                     open_.remove(i)
 
-    place(2, True)
-    merge(2)
-    place(2, False)
-    place(1, True)
-    merge(1)
-    place(1, False)
-    place(0, True)
-    merge(0)
-    place(0, False)
-    return [replace(m, path=found[i]) if i in found else None for i, m in enumerate(members)]
+    share_names()
+    for depth in (2, 1, 0):
+        if depth < 2:
+            place(depth, lambda path, i: path[2] == paths[i][2])
+        place(depth, lambda path, i: (path, members[i].kind) in kinds)
+        merge(depth)
+        place(depth, lambda path, i: True)
+    return [replace(member, path=found[i]) if i in found else None for i, member in enumerate(members)]
+
+
+def assign_shares(own: Mapping[int, str], sizes: Mapping[str, float]) -> dict[int, str]:
+    """Assign records (numbers with their own values) to values in the proportions of `sizes`, their own value first."""
+    total = sum(sizes.values())
+    quotas = {value: len(own) * size / total for value, size in sizes.items()}
+    room = {value: math.floor(quota) for value, quota in quotas.items()}
+    for value in sorted(quotas, key=lambda v: (room[v] - quotas[v], v))[: len(own) - sum(room.values())]:
+        room[value] += 1
+    found: dict[int, str] = {}
+    for number, value in own.items():
+        if room.get(value, 0) > 0:
+            found[number] = value
+            room[value] -= 1
+    free = [value for value in sorted(room, key=lambda v: (-room[v], v)) for _ in range(room[value])]
+    return found | dict(zip((number for number in own if number not in found), free, strict=True))
 
 
 def _groups(numbers: Iterable[int], key: Callable[[int], Value]) -> dict[Value, list[int]]:
@@ -224,31 +249,41 @@ def _groups(numbers: Iterable[int], key: Callable[[int], Value]) -> dict[Value, 
 
 
 def _assign_kinds(members: Sequence[Family], min_support: int) -> tuple[list[Family], set[CategoryPath]]:
-    """Give every record a kind of at least k families in its leaf, where the leaf has one.
+    """Give every record a kind, in proportions that at least k families support.
 
-    Returns the records in their order, and the leaves whose kinds are a guess.
+    Records of a kind that is rare in its leaf have the kinds of leaves of the same name in their proportions there;
+    where there are none, they are counted as the leaf's kind of the same group that is nearest in price. Returns the
+    records in their order, and the leaves whose kinds are a guess.
     """
     found: dict[int, str] = {}
     guessed: set[CategoryPath] = set()
-    shop = {kind for kind, each in group_by(members, lambda m: m.kind).items() if count_families(each) >= min_support}
+    by_name = group_by(members, lambda member: (member.path or ("", "", ""))[2])
     for path, numbers in _groups(range(len(members)), lambda i: members[i].path or ("", "", "")).items():
-        counts = {
-            kind: each
-            for kind, each in _groups((i for i in numbers if members[i].kind), lambda i: members[i].kind or "").items()
-            if count_families([members[i] for i in each]) >= min_support
+        named = _groups((i for i in numbers if members[i].kind), lambda i: members[i].kind or "")
+        counts = {k: each for k, each in named.items() if count_families(members[i] for i in each) >= min_support}
+        elsewhere = {
+            kind: float(len(each))
+            for kind, each in group_by(by_name[path[2]], lambda member: member.kind).items()
+            if kind is not None and kind not in counts and count_families(each) >= min_support
         }
         found |= {i: kind for kind, each in counts.items() for i in each}
-        rest = [i for i in numbers if i not in found]
-        if counts:
-            levels = {kind: _log_price([members[i] for i in each]) for kind, each in counts.items()}
-            found |= {i: _nearest_kind(members[i], counts, levels) for i in rest}
+        rare = sorted((i for i in numbers if i not in found and members[i].kind), key=lambda i: _price_key(members[i]))
+        if elsewhere:
+            found |= assign_shares({i: members[i].kind or "" for i in rare}, elsewhere)
+        rest = sorted((i for i in numbers if i not in found), key=lambda i: _price_key(members[i]))
+        here = _groups((i for i in numbers if i in found), found.__getitem__)
+        if here:
+            levels = {kind: _log_price([members[i] for i in each]) for kind, each in here.items()}
+            found |= {i: _nearest_kind(members[i], here, levels) for i in rest}
             continue
-        usual, is_guess = _usual_kinds(path, members, shop)
+        usual, is_guess = _usual_kinds(path, elsewhere)
         guessed |= {path} if is_guess else set()
-        found |= dict(
-            zip(sorted(rest, key=lambda i: members[i].full_price or 0.0), _repeat(usual, len(rest)), strict=True)
-        )
+        found |= assign_shares({i: members[i].kind or "" for i in rest}, usual)
     return [replace(member, kind=found[i]) for i, member in enumerate(members)], guessed
+
+
+def _price_key(member: Family) -> float:
+    return member.full_price or 0.0
 
 
 def _nearest_kind(member: Family, counts: Mapping[str, Sequence[int]], levels: Mapping[str, float | None]) -> str:
@@ -269,27 +304,20 @@ def _log_price(members: Sequence[Family]) -> float | None:
     return logs[len(logs) // 2] if logs else None
 
 
-def _usual_kinds(path: CategoryPath, members: Sequence[Family], shop: set[str | None]) -> tuple[list[str], bool]:
-    """Return the silhouettes of a leaf that has too few families of each, with repeats for their shares."""
+def _usual_kinds(path: CategoryPath, elsewhere: Mapping[str, float]) -> tuple[Mapping[str, float], bool]:
+    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess."""
     silhouette, named = find_silhouette(path[2:])
     if named:
-        return [silhouette], False
-    alike = Counter(m.kind for m in members if m.path and m.path[2] == path[2] and m.kind in shop and m.kind)
-    if alike:
-        total = alike.total()
-        return [kind for kind, count in alike.most_common() for _ in range(max(1, round(10 * count / total)))], False
+        return {silhouette: 1.0}, False
+    if elsewhere:
+        return elsewhere, False
     silhouette, named = find_silhouette(path)
     if named:
-        return [silhouette], False
+        return {silhouette: 1.0}, False
     names = {name.casefold() for name in path}
     group = next((g for g, (_, words) in GROUPS.items() if names & {word.casefold() for word in words}), "clothing")
     inside = [record.name for record in RECORDS.values() if record.group == group]
-    step = max(1, len(inside) // _USUAL_KINDS)
-    return inside[::step][:_USUAL_KINDS], True
-
-
-def _repeat(kinds: Sequence[str], num: int) -> list[str]:
-    return [kinds[i % len(kinds)] for i in range(num)]
+    return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
 
 
 def _build_leaves(members: Sequence[Family], guessed: set[CategoryPath]) -> list[FittedLeaf]:

@@ -33,7 +33,14 @@ from generator.fit.attributes import (
 )
 from generator.fit.categories import FittedKind, FittedLeaf, Remark, count_rows, group_by, select_leaves
 from generator.fit.families import Family, count_families, read_families
-from generator.fit.prices import KindPrice, fit_discounts, fit_kind_price, infer_price_bands, usual_rate
+from generator.fit.prices import (
+    KindPrice,
+    find_price_bounds,
+    fit_discounts,
+    fit_kind_price,
+    infer_price_bands,
+    usual_rate,
+)
 from generator.fit.title_templates import SLOTS, WORD_SLOTS, Titles, drop_slots, fits_kind, infer_titles, own_template
 from generator.fit.vocabulary import PALETTE
 from generator.sampling.products import compile_catalog, rows
@@ -127,7 +134,7 @@ def build_fit(
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
         "shop": _invent_shop(options.name, currency, country, families, options.min_support),
-        "colourways": _fit_colourways(members, options.min_support),
+        "colourways": _fit_colourways(members, builder.longest),
         "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
         "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": {"share": 0.0}},
         "attributes": builder.build_attributes(notes),
@@ -181,6 +188,8 @@ class _Builder:
         self.slots = {slot.name: slot for slot in (*slots, *(each.slot for each in kept))}
         self.kept = [each.slot.name for each in kept]
         self.members, self.usd_rate = members, usd_rate
+        self.longest = _find_largest_size(members, options.min_support)
+        self.bounds = find_price_bounds(members, options.min_support)
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
     def build_categories(self, leaves: Sequence[FittedLeaf]) -> tuple[list[Document], dict[str, str]]:
@@ -200,7 +209,7 @@ class _Builder:
                 number += 1
             guess = "no word says what it sells: choose its silhouettes" if leaf.is_guess else ""
             notes[f"category {place}"] = "; ".join(t for t in (f"{len(leaf.members)} designs", guess) if t)
-            sizes = _fit_colourways(leaf.members, self.options.min_support)
+            sizes = _fit_colourways(leaf.members, self.longest)
             entry: Document = {"path": leaf.path, "share": share, "colourways": sizes}
             if len(kinds) == 1:
                 del kinds[0]["share"]
@@ -238,7 +247,7 @@ class _Builder:
             }
             for slot in ("material", "pattern")
         }
-        price = fit_kind_price(kind, words, self.options.min_support)
+        price = fit_kind_price(kind, words, self.bounds, self.options.min_support)
         for name, own in weights.items():
             self.used[name].update(own.keys())
         document: Document = {
@@ -294,13 +303,15 @@ def _to_shares(counts: Sequence[float]) -> list[float]:
     return shares
 
 
-def _fit_colourways(members: Sequence[Family], min_support: int) -> Document:
-    """Fit the mean number of colourways, and the largest that at least k families reach."""
-    sizes = sorted(member.num_colourways for member in members)
-    longest = next(
-        (n for n in reversed(sizes) if count_families(m for m in members if m.num_colourways >= n) >= min_support), 1
-    )
-    mean = sum(min(size, longest) for size in sizes) / len(sizes)
+def _find_largest_size(members: Sequence[Family], min_support: int) -> int:
+    """Return the largest number of colourways that at least k families reach."""
+    sizes = sorted({member.num_colourways for member in members}, reverse=True)
+    return next((n for n in sizes if count_families(m for m in members if m.num_colourways >= n) >= min_support), 1)
+
+
+def _fit_colourways(members: Sequence[Family], longest: int) -> Document:
+    """Fit the mean number of colourways of a leaf (at least k families), none of them larger than `longest`."""
+    mean = sum(min(member.num_colourways, longest) for member in members) / len(members)
     repeat = min(1 - 1 / mean, 1 - 1 / longest, 0.95) - 5e-5
     return {"repeat_share": round(max(repeat, 0.0), 4), "max_per_family": longest}
 

@@ -1,8 +1,8 @@
 """Fit a shop's pricing: price points, and for each kind of products its price levels, price factors and discounts.
 
-Prices of a kind are given by quantiles with at least k families in each step between two of them. Where a kind has too
-few families for that, its price is log-normal. No quantile is the price of a single family: it is the mean of the log
-prices of the k families around it, and the lowest and highest follow from the mean of the outermost step.
+Prices of a kind are given by quantiles with at least k families in each step between two of them; where there are too
+few, lowest, middle and highest follow from their mean and spread. No quantile is the price of a single family: it is
+the mean of the log prices of the k families around it, and the lowest and highest follow from the outermost step.
 """
 
 import math
@@ -24,18 +24,20 @@ from schemas.silhouettes import RECORDS
 _MOST_STEPS = 24
 """Most steps between the quantiles of a kind."""
 _LEAST_STEPS = 3
-"""A kind without families for so many steps has a log-normal price."""
+"""A kind without families for so many steps has three quantiles by its mean and spread."""
 _LEAST_PER_STEP = 4
 """Families in a step, also where k is smaller: fewer say little of the distribution."""
 _SHRINK = 6.0
 """A kind's own variance, or a factor, and the average one have equal weight at this many families."""
 _USUAL_SPREAD = 0.25
+_FEW_SPREAD = 0.1
+"""The spread to which that of few prices is shrunk."""
 _FACTOR_RANGE = (0.4, 2.5)
 _LEAST_FACTOR = 0.08
 """Smaller effects of a material on the log price are left out."""
 _COVERAGE = 0.97
 """Share of a price level's families whose price must be legal, of the best that any step reaches."""
-_STEPS = (5.0, 2.5, 2.0, 1.0)
+_STEPS = (5.0, 1.0)
 """Steps between equal endings, times a power of ten."""
 
 Document = dict[str, Any]
@@ -52,15 +54,31 @@ class KindPrice:
     """`own`, or whose records it was fitted to."""
 
 
-def fit_kind_price(kind: FittedKind, slots_of: Mapping[str, Mapping[int, str]], min_support: int) -> KindPrice:
+def find_price_bounds(members: Sequence[Family], min_support: int) -> tuple[float, float]:
+    """Return bounds of the log price: as far beyond the outermost k families as a straight line through them ends."""
+    by_family: dict[object, float] = {}
+    for index, member in enumerate(members):
+        if member.full_price:
+            by_family.setdefault(member.name or index, math.log(member.full_price))
+    logs = sorted(by_family.values())
+    if len(logs) < min_support:
+        return -math.inf, math.inf
+    low, high = logs[:min_support], logs[-min_support:]
+    return 2 * sum(low) / min_support - low[-1], 2 * sum(high) / min_support - high[0]
+
+
+def fit_kind_price(
+    kind: FittedKind, slots_of: Mapping[str, Mapping[int, str]], bounds: tuple[float, float], min_support: int
+) -> KindPrice:
     """Fit the price of a kind to its own records, or to the next level with enough families that have a price.
 
-    `slots_of` is attribute -> id of a record -> the renderer's word, for the attributes that may set the price.
+    `slots_of` is attribute -> id of a record -> the renderer's word, for the attributes that may set the price;
+    `bounds` are those of the shop's log prices.
     """
     sources = (
         ("own", kind.members),
-        ("its leaf", kind.leaf),
         *(("its type", members) for members in kind.levels[1:]),
+        ("its leaf", kind.leaf),
     )
     priced_by = ((source, [member for member in members if member.full_price]) for source, members in sources)
     found = next((each for each in priced_by if count_families(each[1]) >= min_support), None)
@@ -77,7 +95,9 @@ def fit_kind_price(kind: FittedKind, slots_of: Mapping[str, Mapping[int, str]], 
         log_price = log_price - np.array(
             [sum(math.log(factors.get((s, w.get(id(m), "")), 1.0)) for s, w in slots_of.items()) for m in priced]
         )
-    return KindPrice(document=_describe(log_price, weights, priced, min_support), factors=factors, source=source)
+    return KindPrice(
+        document=_describe(log_price, weights, priced, bounds, min_support), factors=factors, source=source
+    )
 
 
 def fit_discounts(kind: FittedKind, shop: Sequence[Family], min_support: int) -> Document:
@@ -164,25 +184,41 @@ def _step_and_endings(
     return step, endings
 
 
-def _describe(log_price: Floats, weights: Floats, priced: Sequence[Family], min_support: int) -> Document:
-    """Return quantiles, or median and spread where there are few families."""
+def _describe(
+    log_price: Floats, weights: Floats, priced: Sequence[Family], bounds: tuple[float, float], min_support: int
+) -> Document:
+    """Return quantiles within the bounds: as many as the families allow, at least lowest, middle and highest."""
     order = np.argsort(log_price, kind="stable")
     log_price, weights = log_price[order], weights[order]
     num_steps = min(count_families(priced) // max(min_support, _LEAST_PER_STEP), _MOST_STEPS)
-    if num_steps < _LEAST_STEPS:
-        median = float(np.median(log_price))
-        variance = (np.sum((log_price - median) ** 2) + _SHRINK * _USUAL_SPREAD**2 / 4) / (len(log_price) + _SHRINK)
-        return {"median": _round_price(math.exp(median)), "spread": round(float(np.sqrt(variance)), 3)}
+    values = (
+        _quantiles(log_price, weights, num_steps, min_support)
+        if num_steps >= _LEAST_STEPS
+        else _few_quantiles(log_price, weights)
+    )
+    bounded = np.clip(np.maximum.accumulate(values), *bounds)
+    return {"quantiles": [_round_price(math.exp(value)) for value in bounded]}
+
+
+def _few_quantiles(log_price: Floats, weights: Floats) -> Floats:
+    """Return lowest, middle and highest of an even distribution with the mean and the (shrunk) spread of few prices."""
+    mean = float(np.average(log_price, weights=weights))
+    squares = float(np.sum((log_price - mean) ** 2))
+    half = math.sqrt(3 * (squares + _SHRINK * _FEW_SPREAD**2) / (len(log_price) + _SHRINK))
+    return np.array([mean - half, mean, mean + half])
+
+
+def _quantiles(log_price: Floats, weights: Floats, num_steps: int, min_support: int) -> Floats:
+    """Return the quantiles of ascending prices: where k families have one price, that; else the mean of those near."""
     place = (np.cumsum(weights) - weights / 2) / weights.sum()
-    steps = np.arange(num_steps + 1) / num_steps
     width = 0.5 / num_steps
     values = []
-    for number, at in enumerate(steps):
-        if 0 < number < num_steps:
-            exact = float(log_price[np.searchsorted(place, at, side="left").clip(0, len(place) - 1)])
-            if (np.abs(log_price - exact) < 1e-9).sum() >= min_support:
-                values.append(exact)
-                continue
+    for number in range(num_steps + 1):
+        at = number / num_steps
+        exact = float(log_price[np.searchsorted(place, at, side="left").clip(0, len(place) - 1)])
+        if 0 < number < num_steps and (np.abs(log_price - exact) < 1e-9).sum() >= min_support:
+            values.append(exact)
+            continue
         near = (place >= at - width) & (place <= at + width)
         if near.sum() < min_support:
             near = np.zeros(len(place), bool)
@@ -191,7 +227,7 @@ def _describe(log_price: Floats, weights: Floats, priced: Sequence[Family], min_
     # the mean of the outer half step is that of a line from the end to its middle: the end is as far beyond it
     values[0] = 2 * values[0] - _at(log_price, place, width, min_support)
     values[-1] = 2 * values[-1] - _at(log_price, place, 1 - width, min_support)
-    return {"quantiles": [_round_price(math.exp(value)) for value in np.maximum.accumulate(values)]}
+    return np.array(values)
 
 
 def _at(log_price: Floats, place: Floats, at: float, min_support: int) -> float:
