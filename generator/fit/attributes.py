@@ -42,6 +42,8 @@ class Slot:
     """Values of a record, with the weight of each."""
     describe: Callable[[str], Document]
     """The document of a value."""
+    is_general: bool = True
+    """Whether a type of products that has too few families may take the values of other types."""
     document: Document = field(default_factory=dict)
     """Further keys of the attribute's document."""
 
@@ -49,7 +51,12 @@ class Slot:
 def make_slots(market: str) -> tuple[Slot, Slot, Slot]:
     """Return material, pattern and colour; words that no title names are those of the market."""
     return (
-        Slot(name="material", values_of=_list_materials, describe=lambda name: _rendered("material", name, market)),
+        Slot(
+            name="material",
+            values_of=_list_materials,
+            describe=lambda name: _rendered("material", name, market),
+            is_general=False,
+        ),
         Slot(name="pattern", values_of=_list_patterns, describe=lambda name: _rendered("pattern", name, market)),
         Slot(name="colour", values_of=_list_colours, describe=lambda name: _colour(name, market)),
     )
@@ -65,10 +72,11 @@ def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, 
     return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]})
 
 
-def weigh_slot(slot: Slot, kind: FittedKind, min_support: int) -> tuple[Weights, float]:
-    """Weigh an attribute's values for one kind. Returns them, and the number of records that only have rarer values."""
-    weights, left = weigh_values(kind.levels, slot.values_of, min_support)
-    return {name: round(weight, 2) for name, weight in weights.items() if weight >= 0.005}, left
+def weigh_slot(slot: Slot, kind: FittedKind, shop: Sequence[Family], min_support: int) -> Weights:
+    """Weigh an attribute's values for one kind; `shop` are all records, for what does not depend on the type."""
+    levels = (*kind.levels, kind.leaf, shop) if slot.is_general else kind.levels
+    weights, _ = weigh_values(levels, slot.values_of, min_support)
+    return {name: round(weight, 2) for name, weight in weights.items() if weight >= 0.005}
 
 
 def fill_material(kind: FittedKind, weights: Weights) -> Weights:

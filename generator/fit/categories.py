@@ -251,9 +251,9 @@ def _groups(numbers: Iterable[int], key: Callable[[int], Value]) -> dict[Value, 
 def _assign_kinds(members: Sequence[Family], min_support: int) -> tuple[list[Family], set[CategoryPath]]:
     """Give every record a kind, in proportions that at least k families support.
 
-    Records of a kind that is rare in its leaf have the kinds of leaves of the same name in their proportions there;
-    where there are none, they are counted as the leaf's kind of the same group that is nearest in price. Returns the
-    records in their order, and the leaves whose kinds are a guess.
+    Records of kinds that are rare in their leaf share those of them that k families have in leaves of the same name, in
+    the proportions there; where there are none, they are counted as the leaf's kind of the same group that is nearest
+    in price. Returns the records in their order, and the leaves whose kinds are a guess.
     """
     found: dict[int, str] = {}
     guessed: set[CategoryPath] = set()
@@ -264,7 +264,7 @@ def _assign_kinds(members: Sequence[Family], min_support: int) -> tuple[list[Fam
         elsewhere = {
             kind: float(len(each))
             for kind, each in group_by(by_name[path[2]], lambda member: member.kind).items()
-            if kind is not None and kind not in counts and count_families(each) >= min_support
+            if kind is not None and kind in named and kind not in counts and count_families(each) >= min_support
         }
         found |= {i: kind for kind, each in counts.items() for i in each}
         rare = sorted((i for i in numbers if i not in found and members[i].kind), key=lambda i: _price_key(members[i]))

@@ -86,6 +86,8 @@ class Fit:
 def fit(folder: Path | str, options: FitOptions | None = None) -> Fit:
     """Fit a catalog spec to the train split of a catalog folder. Raises ToileError if there is nothing to fit."""
     folder, options = Path(folder), options or FitOptions()
+    if options.epsilon is not None:
+        raise ToileError("--epsilon", "is not available in this version", "leave it out")
     currency, country = _find_market(folder, options)
     families, num_rows = read_families(folder, currency, images=options.images, keep=options.keep)
     return build_fit(
@@ -134,9 +136,9 @@ def build_fit(
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
         "shop": _invent_shop(options.name, currency, country, families, options.min_support),
-        "colourways": _fit_colourways(members, builder.longest),
+        "colourways": builder.colourways,
         "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
-        "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": {"share": 0.0}},
+        "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": builder.discounts},
         "attributes": builder.build_attributes(notes),
         "categories": categories,
         "provenance": provenance,
@@ -189,6 +191,8 @@ class _Builder:
         self.kept = [each.slot.name for each in kept]
         self.members, self.usd_rate = members, usd_rate
         self.longest = _find_largest_size(members, options.min_support)
+        self.colourways = _fit_colourways(members, self.longest)
+        self.discounts = fit_discounts([members], options.min_support)
         self.bounds = find_price_bounds(members, options.min_support)
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
@@ -210,7 +214,8 @@ class _Builder:
             guess = "no word says what it sells: choose its silhouettes" if leaf.is_guess else ""
             notes[f"category {place}"] = "; ".join(t for t in (f"{len(leaf.members)} designs", guess) if t)
             sizes = _fit_colourways(leaf.members, self.longest)
-            entry: Document = {"path": leaf.path, "share": share, "colourways": sizes}
+            entry: Document = {"path": leaf.path, "share": share}
+            entry |= {"colourways": sizes} if sizes != self.colourways else {}
             if len(kinds) == 1:
                 del kinds[0]["share"]
                 found.append({**entry, **kinds[0]})
@@ -231,7 +236,9 @@ class _Builder:
 
     def _build_kind(self, number: int, kind: FittedKind) -> tuple[Document, str]:
         """Build price, discounts, titles and attributes of a kind; return them and a remark on its titles."""
-        weights = {name: weigh_slot(slot, kind, self.options.min_support)[0] for name, slot in self.slots.items()}
+        weights = {
+            name: weigh_slot(slot, kind, self.members, self.options.min_support) for name, slot in self.slots.items()
+        }
         weights["material"] = fill_material(kind, weights["material"])
         weights["pattern"] = weights["pattern"] or {"plain": 1.0}
         weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
@@ -250,12 +257,15 @@ class _Builder:
         price = fit_kind_price(kind, words, self.bounds, self.options.min_support)
         for name, own in weights.items():
             self.used[name].update(own.keys())
+        levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
         document: Document = {
             "price": self._describe_price(price, weights),
-            "discounts": fit_discounts(kind, self.members, self.options.min_support),
+            "discounts": fit_discounts(levels, self.options.min_support),
             "titles": titles,
             "attributes": {name: own for name, own in weights.items() if own},
         }
+        if document["discounts"] == self.discounts:
+            del document["discounts"]
         return document, remark
 
     def _describe_price(self, price: KindPrice, weights: Mapping[str, Mapping[str, float]]) -> Document:
@@ -476,7 +486,8 @@ def _yaml_categories(categories: Iterable[Mapping[str, Any]], notes: Mapping[str
 
 
 def _yaml_kind(kind: Mapping[str, Any], indent: str, note: str | None) -> Iterable[str]:
-    yield from (f"{indent}{name}: {_yaml_value(kind[name])}" for name in ("silhouette", "price", "discounts"))
+    keys = [name for name in ("silhouette", "price", "discounts") if name in kind]
+    yield from (f"{indent}{name}: {_yaml_value(kind[name])}" for name in keys)
     yield _with_note(f"{indent}titles:", note)
     yield from (f"{indent}  {_yaml_text(text)}: {_yaml_value(weight)}" for text, weight in kind["titles"].items())
     yield f"{indent}attributes:"

@@ -77,8 +77,9 @@ def fit_kind_price(
     """
     sources = (
         ("own", kind.members),
-        *(("its type", members) for members in kind.levels[1:]),
+        ("its type", kind.levels[1]),
         ("its leaf", kind.leaf),
+        ("its type", kind.levels[2]),
     )
     priced_by = ((source, [member for member in members if member.full_price]) for source, members in sources)
     found = next((each for each in priced_by if count_families(each[1]) >= min_support), None)
@@ -100,9 +101,12 @@ def fit_kind_price(
     )
 
 
-def fit_discounts(kind: FittedKind, shop: Sequence[Family], min_support: int) -> Document:
-    """Fit the share of discounted products and their percents, with k discounted and k other families behind it."""
-    for members in (kind.members, kind.leaf, *kind.levels[1:], shop):
+def fit_discounts(levels: Sequence[Sequence[Family]], min_support: int) -> Document:
+    """Fit the share of discounted products and their percents, with k discounted and k other families behind it.
+
+    Where the records of the first level do not allow that, those of the next one are taken.
+    """
+    for members in levels:
         reduced = count_families(m for m in members if any(row.discount_percent for row in m.rows))
         others = count_families(m for m in members if any(not row.discount_percent for row in m.rows))
         if max(reduced, others) >= min_support and min(reduced, others) not in range(1, min_support):
@@ -114,7 +118,6 @@ def fit_discounts(kind: FittedKind, shop: Sequence[Family], min_support: int) ->
     share = sum(weight for percent, weight in rows if percent) / total if total else 0.0
     if not share:
         return {"share": 0.0}
-    levels = (kind.members, kind.leaf, *kind.levels[1:], shop)
     percents, _ = weigh_values(levels, _list_percents, min_support)
     if not percents:
         return {"share": 0.0}

@@ -41,7 +41,7 @@ from schemas.catalog import (
 from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
-from schemas.util.html import embed_json, refuse_existing, render_page, write_page
+from schemas.util.pages import embed_json, refuse_existing, render_page, write_page
 from schemas.validation import from_document
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
