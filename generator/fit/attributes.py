@@ -14,15 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from generator.fit.categories import FittedKind, count_rows, weigh_values
-from generator.fit.families import Family
-from generator.fit.vocabulary import MATERIAL_WORDS, PALETTE, PATTERN_WORDS
-from schemas.appearance import DRAWN
+from generator.fit.families import Family, find_title_word, read_title_word
+from generator.fit.vocabulary import PALETTE
+from schemas.appearance import DRAWN, STYLE_VALUES
 from schemas.errors import ToileError
 from schemas.markets import WORDS, colour_word, value_phrase
 from schemas.product import COLUMNS
 from schemas.silhouettes import RECORDS
 
-_WORDS = {"material": MATERIAL_WORDS, "pattern": PATTERN_WORDS}
 _MOST_BINS = 12
 """Most ranges of a kept column of numbers or dates."""
 _MOST_DECIMALS = 4
@@ -79,18 +78,25 @@ def weigh_slot(slot: Slot, kind: FittedKind, shop: Sequence[Family], min_support
     return {name: round(weight, 2) for name, weight in weights.items() if weight >= 0.005}
 
 
-def fill_material(kind: FittedKind, weights: Weights) -> Weights:
-    """Replace the material of products that name none by what the type usually is made of."""
+def usual_material(silhouette: str) -> str:
+    """Return the value of products that name no material: what the type usually is made of."""
+    return f"unnamed {next(iter(RECORDS[silhouette].materials), 'cotton')}"
+
+
+def fill_material(silhouette: str, weights: Weights) -> Weights:
+    """Give the weight of products that name no material to the usual one of their type."""
     found: Weights = {}
-    usual = f"unnamed {next(iter(RECORDS[kind.silhouette].materials), 'cotton')}"
     for name, weight in (weights or {"": 1.0}).items():
-        found[name or usual] = found.get(name or usual, 0.0) + weight
+        value = name or usual_material(silhouette)
+        found[value] = found.get(value, 0.0) + weight
     return found
 
 
 def rendered_word(slot: str, name: str) -> str:
     """Return the renderer's word for a value of material or pattern."""
-    return name.removeprefix("unnamed ") if name.startswith("unnamed ") else _WORDS[slot].get(name, name)
+    if name.startswith("unnamed ") or name in STYLE_VALUES[slot]:
+        return name.removeprefix("unnamed ")
+    return read_title_word(slot, name.split()[-1]) or name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,14 +162,11 @@ def _list_colours(member: Family) -> list[tuple[str, float]]:
 
 
 def _name_value(slot: str, member: Family, word: str | None) -> str:
-    """Return the title's word for it; `unnamed WORD` where the title does not say it; empty for None."""
-    if word in (None, "plain"):
+    """Return the title's words for it; `unnamed WORD` where the title does not say it; empty for None."""
+    if word is None or word == "plain" or not member.words:
         return word or ""
-    if not member.words:
-        return word or ""
-    known = _WORDS[slot]
-    said = next((each.casefold() for each in member.words if each.casefold() in known), None)
-    return said if said is not None and known[said] == word else f"unnamed {word}"
+    said = find_title_word(slot, member.words)
+    return said[0].casefold() if said is not None and said[1] == word else f"unnamed {word}"
 
 
 def _rendered(slot: str, name: str, market: str) -> Document:
@@ -173,6 +176,8 @@ def _rendered(slot: str, name: str, market: str) -> Document:
         return {**document, "title": ""}
     if market not in {"US", "UK"} and word == name and (slot, word) in WORDS:
         return {**document, "title": value_phrase(slot, word, frozenset(RECORDS), market)}
+    if " " in name:  # a preposition stays small: aus Wolle
+        return {**document, "title": " ".join([name.split()[0], *(part.capitalize() for part in name.split()[1:])])}
     return document
 
 

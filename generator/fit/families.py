@@ -7,6 +7,7 @@ that neither names comes from the image. A private fit replaces the records by s
 is then the same fit.
 """
 
+import functools
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from generator.fit import CategoryPath
 from generator.fit.vocabulary import (
@@ -23,8 +24,8 @@ from generator.fit.vocabulary import (
     MATERIAL_WORDS,
     PALETTE,
     PATTERN_WORDS,
+    convert_to_lab,
     find_attribute_columns,
-    find_first,
     find_kind,
     find_silhouette,
     read_colour,
@@ -32,7 +33,6 @@ from generator.fit.vocabulary import (
     read_pattern,
     split_words,
 )
-from generator.sampling.streams import Floats
 from schemas.catalog import MISSING_LABEL
 from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
@@ -49,6 +49,9 @@ Unit = Literal["design", "family", "row"]
 """What one record stands for: rows of a family with the same category and full price, a whole family, or one row."""
 _FIBRES = frozenset({"cotton", "linen", "wool", "nylon", "silk", "leather"})
 """Materials that a composition names; a title that names a cloth (denim, twill, suede) says more of the look."""
+
+PREPOSITIONS = frozenset({"aus", "in", "en", "de", "di"})
+"""Words that belong to the name of a material after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,33 @@ def read_families(
     return found, num_rows
 
 
+@functools.lru_cache(maxsize=65_536)
+def read_title_word(slot: str, word: str) -> str | None:
+    """Return what one word of a title says of a material, pattern or colour; None for other words."""
+    folded = word.casefold()
+    if slot == "material":
+        return MATERIAL_WORDS.get(folded) or read_material(word)
+    if slot == "pattern":
+        return PATTERN_WORDS.get(folded) or read_pattern(word)
+    if folded in COLOUR_WORDS:
+        return COLOUR_WORDS[folded]
+    is_other = folded in ImageColor.colormap or read_title_word("material", word) is not None
+    return None if is_other else read_colour(word)
+
+
+def find_title_word(slot: str, words: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first word of a title that names a material, pattern or colour, and what it names.
+
+    A preposition before a material belongs to the word: `aus Wolle`, `en soie`.
+    """
+    for number, word in enumerate(words):
+        named = read_title_word(slot, word)
+        if named is not None:
+            before = words[number - 1] if number and slot == "material" else ""
+            return (f"{before} {word}" if before.casefold() in PREPOSITIONS else word), named
+    return None
+
+
 def count_families(members: Iterable[Family]) -> int:
     """Count the families that these records are of."""
     return len({member.name or index for index, member in enumerate(members)})
@@ -172,14 +202,14 @@ def detect_image_colour(image: bytes) -> str | None:
             pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
     except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
         return None
-    lab = _to_lab(pixels)
+    lab = convert_to_lab(pixels)
     border = np.concatenate([lab[:3].reshape(-1, 3), lab[-3:].reshape(-1, 3), lab[:, :3].reshape(-1, 3)])
     middle = lab[12:36, 12:36].reshape(-1, 3)
     distinct = middle[np.linalg.norm(middle - np.median(border, axis=0), axis=1) > 12]
     if len(distinct) < 30:
         return None
     codes = np.array([[int(code[i : i + 2], 16) for i in (1, 3, 5)] for code in PALETTE.values()], np.float64) / 255
-    distance = np.linalg.norm(_to_lab(codes) - np.median(distinct, axis=0), axis=1)
+    distance = np.linalg.norm(convert_to_lab(codes) - np.median(distinct, axis=0), axis=1)
     return list(PALETTE)[int(np.argmin(distance))]
 
 
@@ -238,8 +268,8 @@ def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: S
         discount_percent=first.colourway.discount_percent,
         label=first.colourway.label,
         num_colourways=min(len(rows), MAX_FAMILY_SIZE),
-        material=_choose_material(read_material(material), find_first(words, MATERIAL_WORDS)),
-        pattern=read_pattern(pattern) or find_first(words, PATTERN_WORDS),
+        material=_choose_material(read_material(material), _say("material", words)),
+        pattern=read_pattern(pattern) or _say("pattern", words),
         colour=first.colourway.colour,
         eur_rate=shown.eur_rate,
         kept={each: _kept_value(first.cells.get(each)) for each in keep},
@@ -248,11 +278,22 @@ def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: S
 
 
 def _find_kind(title: str, path: CategoryPath | None) -> str | None:
-    match = find_kind(title)
-    if match is not None:
-        return match.silhouette
+    found = _find_title_kind(title)
+    if found is not None:
+        return found
     silhouette, named = find_silhouette(path or ())
     return silhouette if named else None
+
+
+@functools.lru_cache(maxsize=65_536)
+def _find_title_kind(title: str) -> str | None:
+    match = find_kind(title)
+    return None if match is None else match.silhouette
+
+
+def _say(slot: str, words: Sequence[str]) -> str | None:
+    found = find_title_word(slot, words)
+    return None if found is None else found[1]
 
 
 def _choose_material(column: str | None, title: str | None) -> str | None:
@@ -264,7 +305,7 @@ def _choose_material(column: str | None, title: str | None) -> str | None:
 
 def _find_colour(product: Product, cell: Any) -> str | None:
     named = read_colour(str(cell)) if cell is not None else None
-    named = named or find_first(split_words(product.title or ""), COLOUR_WORDS)
+    named = named or _say("colour", split_words(product.title or ""))
     return named if named is not None or product.image is None else detect_image_colour(product.image)
 
 
@@ -294,15 +335,3 @@ def _discount_percent(row: Product) -> int:
         return 0
     percent = 100 * (1 - row.price / row.full_price)
     return min(PERCENTS, key=lambda each: abs(each - percent)) if percent >= _SMALLEST_DISCOUNT else 0
-
-
-def _to_lab(rgb: Floats) -> Floats:
-    """Convert sRGB in 0..1 to CIELAB (D65). Sources: CIE 15 and IEC 61966-2-1."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = linear @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
-    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
-    lab: Floats = np.stack(
-        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1
-    )
-    return lab

@@ -29,6 +29,7 @@ from generator.fit.attributes import (
     make_slots,
     make_word_slot,
     rendered_word,
+    usual_material,
     weigh_slot,
 )
 from generator.fit.categories import FittedKind, FittedLeaf, Remark, count_rows, group_by, select_leaves
@@ -239,7 +240,7 @@ class _Builder:
         weights = {
             name: weigh_slot(slot, kind, self.members, self.options.min_support) for name, slot in self.slots.items()
         }
-        weights["material"] = fill_material(kind, weights["material"])
+        weights["material"] = fill_material(kind.silhouette, weights["material"])
         weights["pattern"] = weights["pattern"] or {"plain": 1.0}
         weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
         titles = self._build_titles(number, kind, weights)
@@ -248,9 +249,12 @@ class _Builder:
         for name in WORD_SLOTS:
             if name not in named:
                 del weights[name]
+        usual = usual_material(kind.silhouette)
         words = {
             slot: {
-                id(m): rendered_word(slot, value) for m in kind.members for value, _ in self.slots[slot].values_of(m)
+                id(member): rendered_word(slot, value or usual)
+                for member in kind.members
+                for value, _ in self.slots[slot].values_of(member)
             }
             for slot in ("material", "pattern")
         }

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.special import fdtrc
 
 from generator.fit.categories import FittedKind, weigh_values
 from generator.fit.families import Family, count_families
@@ -248,10 +249,8 @@ def _fit_factors(
     known = {w: i for w, i in groups.items() if count_families([priced[k] for k in i]) >= min_support}
     if len(known) < 2:
         return {}
-    from scipy.stats import kruskal
-
     samples = [log_price[indices] for indices in known.values()]
-    if np.ptp(np.concatenate(samples)) < 1e-9 or kruskal(*samples).pvalue > 0.01:
+    if _anova_p_value(samples) > 0.01:
         return {}
     centre = float(np.median(np.concatenate(samples)))
     found = {}
@@ -260,6 +259,18 @@ def _fit_factors(
         if word and abs(effect) >= _LEAST_FACTOR:
             found[slot, word] = float(np.clip(round(math.exp(effect), 2), *_FACTOR_RANGE))
     return found
+
+
+def _anova_p_value(samples: Sequence[Floats]) -> float:
+    """Return the p-value of a one-way analysis of variance (scipy.stats, which has it, takes seconds to import)."""
+    num, groups = sum(len(each) for each in samples), len(samples)
+    centre = np.concatenate(samples).mean()
+    within = sum(float(((each - each.mean()) ** 2).sum()) for each in samples)
+    between = sum(len(each) * float((each.mean() - centre) ** 2) for each in samples)
+    if num <= groups or between <= 0:
+        return 1.0
+    ratio = (between / (groups - 1)) / max(within / (num - groups), 1e-12)
+    return float(fdtrc(groups - 1, num - groups, ratio))
 
 
 def _usual_price(kind: FittedKind) -> Document:

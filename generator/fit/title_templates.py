@@ -9,21 +9,21 @@ The type word stays as it is: every title of a kind names the silhouette that is
 if it contains a digit, or if it belongs to the name of a brand. A private fit has no titles: its words are toile's own.
 """
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from generator.fit.categories import FittedKind, count_rows
-from generator.fit.families import Family, count_families
-from generator.fit.vocabulary import COLOUR_WORDS, MATERIAL_WORDS, PATTERN_WORDS, find_kind, is_plain_word
+from generator.fit.families import PREPOSITIONS, Family, count_families, read_title_word
+from generator.fit.vocabulary import KindMatch, find_kind, is_plain_word
 from schemas.markets import MARKETS, silhouette_noun
 
 Word = TypeVar("Word", str, tuple[str, ...])
 SLOTS = ("colour", "pattern", "material")
 WORD_SLOTS = ("lead", "style")
 """Slots of the first and the last word before the type word."""
-_KNOWN = {"colour": COLOUR_WORDS, "pattern": PATTERN_WORDS, "material": MATERIAL_WORDS}
 _MAX_TEMPLATES = 16
 _MAX_TEMPLATE_WORDS = 9
 """Largest number of words of a template."""
@@ -136,8 +136,13 @@ def drop_slots(template: str, slots: Iterable[str]) -> str:
 
 
 def _names(title: str, silhouette: str) -> bool:
-    match = find_kind(title)
+    match = _find_kind(title)
     return match is not None and match.silhouette == silhouette
+
+
+@functools.lru_cache(maxsize=65_536)
+def _find_kind(title: str) -> KindMatch | None:
+    return find_kind(title)
 
 
 def _common_words(members: Iterable[Family], min_support: int, forbidden: set[str]) -> dict[str, str]:
@@ -161,7 +166,7 @@ def _common_words(members: Iterable[Family], min_support: int, forbidden: set[st
 def _list_forms(member: Family, common: Mapping[str, str]) -> _Forms | None:
     """Return the forms of a title, or None where it does not name the record's kind in words that may be used."""
     title = " ".join(member.words)
-    match = find_kind(title)
+    match = _find_kind(title)
     if match is None or match.silhouette != member.kind:
         return None
     words = member.words
@@ -199,7 +204,7 @@ def _list_forms(member: Family, common: Mapping[str, str]) -> _Forms | None:
 def _is_modifier(word: str) -> bool:
     """Return whether a word may be the value of a slot: no type word, no preposition."""
     folded = word.casefold()
-    return len(folded) > _SHORT and folded not in _FUNCTION_WORDS and find_kind(word) is None
+    return len(folded) > _SHORT and folded not in _FUNCTION_WORDS and _find_kind(word) is None
 
 
 def _find_words(words: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -210,11 +215,17 @@ def _find_words(words: Sequence[str], wanted: Sequence[str]) -> int | None:
 
 
 def _replace_with_slots(words: Sequence[str], common: Mapping[str, str], earlier: Sequence[str]) -> Items:
-    """Replace words with slots; consecutive colour words are one slot, a second material stays a word."""
+    """Replace words with slots; consecutive colour words are one slot, a second material stays a word.
+
+    A preposition before a material is part of the slot's words.
+    """
     items: list[str] = []
-    for word in words:
+    for number, word in enumerate(words):
         folded = word.casefold()
-        slot = next((name for name in SLOTS if folded in _KNOWN[name]), None)
+        following = words[number + 1] if number + 1 < len(words) else ""
+        slot = next((name for name in SLOTS if read_title_word(name, word) is not None), None)
+        if folded in PREPOSITIONS and read_title_word("material", following) is not None:
+            continue
         if slot is not None and f"{{{slot}}}" not in (*earlier, *items):
             items.append(f"{{{slot}}}")
         elif slot == "colour" and items and items[-1] == "{colour}":
