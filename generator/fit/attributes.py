@@ -74,7 +74,7 @@ def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, 
 def weigh_slot(slot: Slot, kind: FittedKind, shop: Sequence[Family], min_support: int) -> Weights:
     """Weigh an attribute's values for one kind; `shop` are all records, for what does not depend on the type."""
     levels = (*kind.levels, kind.leaf, shop) if slot.is_general else kind.levels
-    weights, _ = weigh_values(levels, slot.values_of, min_support)
+    weights = weigh_values(levels, slot.values_of, min_support)
     return {name: round(weight, 2) for name, weight in weights.items() if weight >= 0.005}
 
 
@@ -141,7 +141,7 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         describe=lambda _: {"title": ""},
         document={"hidden": True},
     )
-    common, _ = weigh_values([members], slot.values_of, min_support)
+    common = weigh_values([members], slot.values_of, min_support)
     if not set(common) - {MISSING}:
         problem = f"no value of it has {min_support} product families"
         raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")

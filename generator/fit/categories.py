@@ -39,6 +39,8 @@ class FittedKind:
     """The members, then records of the same silhouette in the same first category, then in the whole shop."""
     leaf: tuple[Family, ...]
     """All records of the leaf."""
+    weight: float
+    """Its part of the leaf's designs; a number of records, or a part of them in proportion to others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ class FittedLeaf:
     path: CategoryPath
     members: tuple[Family, ...]
     kinds: tuple[FittedKind, ...]
+    weight: float
+    """Its part of all designs."""
     is_guess: bool
     """Whether neither a title nor the name of the leaf says what it sells."""
 
@@ -70,31 +74,28 @@ def select_leaves(families: Sequence[Family], options: FitOptions) -> tuple[list
         listed = set(options.categories)
         remarks.append(_remark("are of a category that is not on the list", placed, listed, "--categories"))
         placed = [member for member in placed if member.path in listed]
-    moved = _move_rare_leaves(placed, options.min_support)
-    changed = [old for old, new in zip(placed, moved, strict=True) if new is None or new.path != old.path]
-    remarks.append(
+    kept, leaf_weights = _move_rare_leaves(placed, options.min_support)
+    changed = [old for old, new in zip(placed, kept, strict=True) if new.path != old.path]
+    kinded, kind_weights, guessed = _assign_kinds(kept, options.min_support)
+    rare = [new for old, new in zip(kept, kinded, strict=True) if old.kind not in (None, new.kind)]
+    remarks += [
         Remark(
-            f"are of leaf categories with fewer than {options.min_support} designs: counted under the nearest leaf",
+            f"are of leaf categories with fewer than {options.min_support} designs: counted under another leaf",
             count_rows(changed),
             "--min-support",
-        )
-    )
-    kept = [member for member in moved if member is not None]
-    if not kept:
-        problem = f"no category has {options.min_support} product families in the train split"
-        raise ToileError("the catalog", problem, "fit more rows, or lower --min-support")
-    kinded, guessed = _assign_kinds(kept, options.min_support)
-    rare = [new for old, new in zip(kept, kinded, strict=True) if old.kind not in (None, new.kind)]
-    silent = [old for old in kept if old.kind is None]
-    remarks += [
+        ),
         Remark(
             f"are of a type with fewer than {options.min_support} designs in its leaf: counted under another type",
             count_rows(rare),
             "--min-support",
         ),
-        Remark("name no type that toile knows: they share the types of their leaf", count_rows(silent), "edit `kinds`"),
+        Remark(
+            "name no type that toile knows: they share the types of their leaf",
+            count_rows(member for member in kept if member.kind is None),
+            "edit `kinds`",
+        ),
     ]
-    return _build_leaves(kinded, guessed), remarks
+    return _build_leaves(kinded, leaf_weights, kind_weights, guessed), remarks
 
 
 def load_categories(path: Path) -> tuple[CategoryPath, ...]:
@@ -133,11 +134,11 @@ def weigh_values(
     levels: Sequence[Sequence[Family]],
     values_of: Callable[[Family], Iterable[tuple[Value, float]]],
     min_support: int,
-) -> tuple[dict[Value, float], float]:
+) -> dict[Value, float]:
     """Weigh values by how often the records of the first level have them, with at least k families behind each.
 
-    Values of fewer families there are not counted one by one: together they have the proportions of the next level,
-    among the values that are not counted yet. Returns value -> weight, and the weight that no level supports.
+    Values of fewer families there are not counted one by one: if k families have any of them, they together have the
+    proportions of the next level, among the values that are not counted yet; else they are left out.
     """
     weights: dict[Value, float] = {}
     left = 0.0
@@ -148,81 +149,100 @@ def weigh_values(
             for value, weight in values_of(member):
                 here[value] += weight  # type: ignore[assignment]
                 holders[value].add(member.name or index)
-        found = {v: w for v, w in here.items() if len(holders[v]) >= min_support and w > 0 and v not in weights}
+        found = {v: float(w) for v, w in here.items() if len(holders[v]) >= min_support and w > 0 and v not in weights}
         if number == 0:
-            weights |= {value: float(weight) for value, weight in found.items()}
-            left = float(here.total()) - sum(weights.values())
+            weights |= found
+            rare = set().union(*(each for value, each in holders.items() if value not in found))
+            left = float(here.total()) - sum(found.values()) if len(rare) >= min_support or not found else 0.0
         elif found and left > 1e-9:
             total = sum(found.values())
             weights |= {value: left * weight / total for value, weight in found.items()}
             left = 0.0
-    return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0])))), left
+    return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
 
 
 def _remark(what: str, members: Sequence[Family], kept: set[CategoryPath], remedy: str) -> Remark:
     return Remark(what, count_rows(member for member in members if member.path not in kept), remedy)
 
 
-def _move_rare_leaves(members: Sequence[Family], min_support: int) -> list[Family | None]:
-    """Return the records under leaves of at least k families; None for those that no leaf can take.
+def _move_rare_leaves(members: Sequence[Family], min_support: int) -> tuple[list[Family], dict[CategoryPath, float]]:
+    """Return the records under leaves whose shares k families support, and the weight of each leaf.
 
-    Where a parent has k families, its rare leaves with names that k families have elsewhere share its records in the
-    proportions of the whole shop. Other records of rare leaves go to a leaf of the same parent that sells their kind;
-    else all that are left under a parent become one leaf with the parent's name, if they are enough; else they go to
-    another leaf of the parent, then of the first category, then of the shop: of the same name or kind first.
+    Where the rare leaves of a parent have k families together, those with names that k families have anywhere share
+    these records in the proportions of the whole shop. Else the records of a rare leaf go to a leaf of the same parent
+    that sells their kind, or of the same name elsewhere; else those left under a parent become one leaf with the
+    parent's name, if they are enough; else they go to another leaf of the parent, of the first category, of the shop.
+    Raises ToileError if all records together are too few.
     """
-    by_leaf = group_by(members, lambda member: member.path or ("", "", ""))
-    large = {path for path, each in by_leaf.items() if count_families(each) >= min_support}
+    if count_families(members) < min_support:
+        problem = f"has {count_families(members)} product families with a category in the train split"
+        raise ToileError("the catalog", problem, f"{min_support} are needed: fit more rows, or lower --min-support")
+    paths = [member.path or ("", "", "") for member in members]
+    by_leaf = _groups(range(len(members)), lambda i: paths[i])
+    large = {path for path, each in by_leaf.items() if count_families(members[i] for i in each) >= min_support}
     kinds = {
         (path, kind)
         for path in large
-        for kind, each in group_by(by_leaf[path], lambda member: member.kind).items()
-        if count_families(each) >= min_support
+        for kind, each in _groups(by_leaf[path], lambda i: members[i].kind).items()
+        if count_families(members[i] for i in each) >= min_support
     }
-    num_rows = {path: count_rows(by_leaf[path]) for path in large}
+    weights: Counter[CategoryPath] = Counter()
+    found: dict[int, CategoryPath] = {}
+    open_: list[int] = []
+    for i, path in enumerate(paths):
+        if path in large:
+            found[i] = path
+            weights[path] += 1
+        else:
+            open_.append(i)
+    num_rows = {path: count_rows(members[i] for i in by_leaf[path]) for path in large}
     given: Counter[CategoryPath] = Counter()
-    paths = [member.path or ("", "", "") for member in members]
-    found = {i: path for i, path in enumerate(paths) if path in large}
-    open_ = [i for i, path in enumerate(paths) if path not in large]
+
+    def put(i: int, path: CategoryPath, weight: float = 1.0) -> None:
+        found[i] = path
+        weights[path] += weight  # type: ignore[assignment]
+        open_.remove(i)
 
     def share_names() -> None:
-        by_parent = group_by(members, lambda member: (member.path or ("", "", ""))[:2])
-        names = group_by(members, lambda member: (member.path or ("", "", ""))[2])
+        names = _groups(range(len(members)), lambda i: paths[i][2])
         for parent, numbers in _groups(open_, lambda i: paths[i][:2]).items():
             sizes = {
                 name: float(len(names[name]))
                 for name in {paths[i][2] for i in numbers}
-                if count_families(names[name]) >= min_support
+                if count_families(members[i] for i in names[name]) >= min_support
             }
-            if count_families(by_parent[parent]) >= min_support and sizes:
+            if count_families(members[i] for i in numbers) >= min_support and sizes:
                 for i, name in assign_shares({i: paths[i][2] for i in numbers}, sizes).items():
-                    found[i] = (*paths[i][:2], name)
-                    open_.remove(i)
+                    put(i, (parent[0], parent[1], name), 0.0)
+                for name, size in sizes.items():
+                    weights[parent[0], parent[1], name] += len(numbers) * size / sum(sizes.values())  # type: ignore[assignment]
 
     def place(depth: int, fits_record: Callable[[CategoryPath, int], bool]) -> None:
         for i in list(open_):
             fits = [path for path in large if path[:depth] == paths[i][:depth] and fits_record(path, i)]
             if fits:
-                found[i] = max(fits, key=lambda path: (num_rows[path] / (1 + given[path]), path))
-                given[found[i]] += 1
-                open_.remove(i)
+                path = max(fits, key=lambda each: (num_rows[each] / (1 + given[each]), each))
+                given[path] += 1
+                put(i, path)
 
     def merge(depth: int) -> None:
         for parent, numbers in _groups(open_, lambda i: paths[i][:depth]).items():
             if count_families(members[i] for i in numbers) >= min_support:
                 path = (*parent, *[(parent or ("ALL",))[-1]] * (3 - depth))
                 for i in numbers:
-                    found[i] = (path[0], path[1], path[2])
-                    open_.remove(i)
+                    put(i, (path[0], path[1], path[2]))
 
     share_names()
-    for depth in (2, 1, 0):
-        if depth < 2:
-            place(depth, lambda path, i: path[2] == paths[i][2])
+    place(2, lambda path, i: (path, members[i].kind) in kinds)
+    place(1, lambda path, i: path[2] == paths[i][2])
+    merge(2)
+    place(2, lambda path, i: True)
+    for depth in (1, 0):
+        place(depth, lambda path, i: path[2] == paths[i][2])
         place(depth, lambda path, i: (path, members[i].kind) in kinds)
         merge(depth)
         place(depth, lambda path, i: True)
-    return [replace(member, path=found[i]) if i in found else None for i, member in enumerate(members)]
+    return [replace(member, path=found[i]) for i, member in enumerate(members)], dict(weights)
 
 
 def assign_shares(own: Mapping[int, str], sizes: Mapping[str, float]) -> dict[int, str]:
@@ -248,38 +268,50 @@ def _groups(numbers: Iterable[int], key: Callable[[int], Value]) -> dict[Value, 
     return dict(found)
 
 
-def _assign_kinds(members: Sequence[Family], min_support: int) -> tuple[list[Family], set[CategoryPath]]:
+def _assign_kinds(
+    members: Sequence[Family], min_support: int
+) -> tuple[list[Family], dict[tuple[CategoryPath, str], float], set[CategoryPath]]:
     """Give every record a kind, in proportions that at least k families support.
 
-    Records of kinds that are rare in their leaf share those of them that k families have in leaves of the same name, in
-    the proportions there; where there are none, they are counted as the leaf's kind of the same group that is nearest
-    in price. Returns the records in their order, and the leaves whose kinds are a guess.
+    Where the rare kinds of a leaf have k families together, those that k families have in leaves of the same name share
+    these records in the proportions there. Other records are counted as the leaf's kind of the same group that is
+    nearest in price. Returns the records in their order, the weight of each kind in its leaf, and the leaves whose
+    kinds are a guess.
     """
     found: dict[int, str] = {}
+    weights: dict[tuple[CategoryPath, str], float] = {}
     guessed: set[CategoryPath] = set()
     by_name = group_by(members, lambda member: (member.path or ("", "", ""))[2])
     for path, numbers in _groups(range(len(members)), lambda i: members[i].path or ("", "", "")).items():
         named = _groups((i for i in numbers if members[i].kind), lambda i: members[i].kind or "")
-        counts = {k: each for k, each in named.items() if count_families(members[i] for i in each) >= min_support}
+        own = {k: each for k, each in named.items() if count_families(members[i] for i in each) >= min_support}
         elsewhere = {
             kind: float(len(each))
             for kind, each in group_by(by_name[path[2]], lambda member: member.kind).items()
-            if kind is not None and kind in named and kind not in counts and count_families(each) >= min_support
+            if kind is not None and kind in named and kind not in own and count_families(each) >= min_support
         }
-        found |= {i: kind for kind, each in counts.items() for i in each}
+        here: Counter[str] = Counter({kind: len(each) for kind, each in own.items()})
+        found |= {i: kind for kind, each in own.items() for i in each}
         rare = sorted((i for i in numbers if i not in found and members[i].kind), key=lambda i: _price_key(members[i]))
-        if elsewhere:
+        if elsewhere and (count_families(members[i] for i in rare) >= min_support or not own):
             found |= assign_shares({i: members[i].kind or "" for i in rare}, elsewhere)
+            for kind, size in elsewhere.items():
+                here[kind] += len(rare) * size / sum(elsewhere.values())  # type: ignore[assignment]
         rest = sorted((i for i in numbers if i not in found), key=lambda i: _price_key(members[i]))
-        here = _groups((i for i in numbers if i in found), found.__getitem__)
         if here:
-            levels = {kind: _log_price([members[i] for i in each]) for kind, each in here.items()}
-            found |= {i: _nearest_kind(members[i], here, levels) for i in rest}
-            continue
-        usual, is_guess = _usual_kinds(path, elsewhere)
-        guessed |= {path} if is_guess else set()
-        found |= assign_shares({i: members[i].kind or "" for i in rest}, usual)
-    return [replace(member, kind=found[i]) for i, member in enumerate(members)], guessed
+            known = _groups((i for i in numbers if i in found), found.__getitem__)
+            levels = {kind: _log_price([members[i] for i in each]) for kind, each in known.items()}
+            for i in rest:
+                found[i] = _nearest_kind(members[i], known, levels)
+                here[found[i]] += 1
+        else:
+            usual, is_guess = _usual_kinds(path)
+            guessed |= {path} if is_guess else set()
+            found |= assign_shares(dict.fromkeys(rest, ""), usual)
+            for kind, size in usual.items():
+                here[kind] += len(rest) * size / sum(usual.values())  # type: ignore[assignment]
+        weights |= {(path, kind): float(weight) for kind, weight in here.items()}
+    return [replace(member, kind=found[i]) for i, member in enumerate(members)], weights, guessed
 
 
 def _price_key(member: Family) -> float:
@@ -304,13 +336,11 @@ def _log_price(members: Sequence[Family]) -> float | None:
     return logs[len(logs) // 2] if logs else None
 
 
-def _usual_kinds(path: CategoryPath, elsewhere: Mapping[str, float]) -> tuple[Mapping[str, float], bool]:
+def _usual_kinds(path: CategoryPath) -> tuple[Mapping[str, float], bool]:
     """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess."""
     silhouette, named = find_silhouette(path[2:])
     if named:
         return {silhouette: 1.0}, False
-    if elsewhere:
-        return elsewhere, False
     silhouette, named = find_silhouette(path)
     if named:
         return {silhouette: 1.0}, False
@@ -320,28 +350,30 @@ def _usual_kinds(path: CategoryPath, elsewhere: Mapping[str, float]) -> tuple[Ma
     return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
 
 
-def _build_leaves(members: Sequence[Family], guessed: set[CategoryPath]) -> list[FittedLeaf]:
-    same_first = group_by(members, lambda m: (m.path or ("",))[0] + "\0" + (m.kind or ""))
+def _build_leaves(
+    members: Sequence[Family],
+    leaf_weights: Mapping[CategoryPath, float],
+    kind_weights: Mapping[tuple[CategoryPath, str], float],
+    guessed: set[CategoryPath],
+) -> list[FittedLeaf]:
+    """Build the leaves with their kinds, the largest kind first; a kind may have no record, only a weight."""
+    same_first = group_by(members, lambda m: ((m.path or ("", "", ""))[0], m.kind))
     anywhere = group_by(members, lambda m: m.kind)
+    by_leaf = group_by(members, lambda m: m.path or ("", "", ""))
+    by_kind = group_by(members, lambda m: (m.path or ("", "", ""), m.kind))
     leaves = []
-    for path, inside in sorted(group_by(members, lambda m: m.path or ("", "", "")).items()):
-        kinds = group_by(inside, lambda m: m.kind or "")
-        ordered = sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0]))
-        leaves.append(
-            FittedLeaf(
-                path=path,
-                members=tuple(inside),
-                kinds=tuple(
-                    FittedKind(
-                        path=path,
-                        silhouette=kind,
-                        members=tuple(each),
-                        levels=(tuple(each), tuple(same_first[f"{path[0]}\0{kind}"]), tuple(anywhere[kind])),
-                        leaf=tuple(inside),
-                    )
-                    for kind, each in ordered
-                ),
-                is_guess=path in guessed,
+    for path, weight in sorted(leaf_weights.items()):
+        inside = tuple(by_leaf.get(path, ()))
+        kinds = []
+        for (where, kind), part in sorted(kind_weights.items(), key=lambda item: (-item[1], item[0])):
+            if where == path:
+                own = tuple(by_kind.get((path, kind), ()))
+                levels = (own, tuple(same_first.get((path[0], kind), ())), tuple(anywhere.get(kind, ())))
+                kinds.append(
+                    FittedKind(path=path, silhouette=kind, members=own, levels=levels, leaf=inside, weight=part)
+                )
+        if kinds:
+            leaves.append(
+                FittedLeaf(path=path, members=inside, kinds=tuple(kinds), weight=weight, is_guess=path in guessed)
             )
-        )
     return leaves

@@ -244,15 +244,17 @@ def _row(product: Product, cells: Mapping[str, Any], currency: str, columns: Map
 
 def _split_designs(rows: Sequence[_Row]) -> list[list[_Row]]:
     """Split the rows of a family by category and full price; rows without a category join those of their price."""
-    designs: dict[tuple[Any, ...], list[_Row]] = {}
+    designs: dict[tuple[CategoryPath | str, float], list[_Row]] = {}
     for row in rows:
         if row.path is not None:
             designs.setdefault((row.path, row.full_price or 0.0), []).append(row)
     for row in rows:
         if row.path is None:
             same = [key for key in designs if key[-1] == (row.full_price or 0.0)] or list(designs)
-            designs.setdefault(same[0] if same else (), []).append(row)
-    return [sorted(designs[key], key=lambda each: each.code) for key in sorted(designs)]
+            designs.setdefault(same[0] if same else ("", 0.0), []).append(row)
+    return [
+        sorted(rows, key=lambda each: each.code) for _, rows in sorted(designs.items(), key=lambda item: str(item[0]))
+    ]
 
 
 def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: Sequence[str]) -> Family:

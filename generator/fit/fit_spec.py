@@ -202,19 +202,20 @@ class _Builder:
         notes: dict[str, str] = {}
         found: list[Document] = []
         number = 0
-        shares = _to_shares([len(leaf.members) for leaf in leaves])
+        shares = _to_shares([leaf.weight for leaf in leaves])
         for place, (leaf, share) in enumerate(zip(leaves, shares, strict=True)):
-            kind_shares = _to_shares([len(kind.members) for kind in leaf.kinds])
+            kind_shares = _to_shares([kind.weight for kind in leaf.kinds])
             kinds = []
             for inner, (kind, kind_share) in enumerate(zip(leaf.kinds, kind_shares, strict=True)):
                 document, remark = self._build_kind(number, kind)
                 kinds.append({"silhouette": kind.silhouette, "share": kind_share, **document})
-                notes[f"kind {place} {inner}"] = f"{len(kind.members)} designs"
+                notes[f"kind {place} {inner}"] = f"{kind.weight:.3g} designs"
                 notes |= {f"titles {place} {inner}": remark} if remark else {}
                 number += 1
             guess = "no word says what it sells: choose its silhouettes" if leaf.is_guess else ""
-            notes[f"category {place}"] = "; ".join(t for t in (f"{len(leaf.members)} designs", guess) if t)
-            sizes = _fit_colourways(leaf.members, self.longest)
+            notes[f"category {place}"] = "; ".join(t for t in (f"{leaf.weight:.3g} designs", guess) if t)
+            is_enough = count_families(leaf.members) >= self.options.min_support
+            sizes = _fit_colourways(leaf.members, self.longest) if is_enough else self.colourways
             entry: Document = {"path": leaf.path, "share": share}
             entry |= {"colourways": sizes} if sizes != self.colourways else {}
             if len(kinds) == 1:
@@ -325,7 +326,7 @@ def _find_largest_size(members: Sequence[Family], min_support: int) -> int:
 
 def _fit_colourways(members: Sequence[Family], longest: int) -> Document:
     """Fit the mean number of colourways of a leaf (at least k families), none of them larger than `longest`."""
-    mean = sum(min(member.num_colourways, longest) for member in members) / len(members)
+    mean = sum(min(member.num_colourways, longest) for member in members) / max(len(members), 1) or 1.0
     repeat = min(1 - 1 / mean, 1 - 1 / longest, 0.95) - 5e-5
     return {"repeat_share": round(max(repeat, 0.0), 4), "max_per_family": longest}
 

@@ -38,7 +38,7 @@ _LEAST_FACTOR = 0.08
 """Smaller effects of a material on the log price are left out."""
 _COVERAGE = 0.97
 """Share of a price level's families whose price must be legal, of the best that any step reaches."""
-_STEPS = (5.0, 1.0)
+_STEPS = (5.0, 2.0, 1.0)
 """Steps between equal endings, times a power of ten."""
 
 Document = dict[str, Any]
@@ -119,7 +119,7 @@ def fit_discounts(levels: Sequence[Sequence[Family]], min_support: int) -> Docum
     share = sum(weight for percent, weight in rows if percent) / total if total else 0.0
     if not share:
         return {"share": 0.0}
-    percents, _ = weigh_values(levels, _list_percents, min_support)
+    percents = weigh_values(levels, _list_percents, min_support)
     if not percents:
         return {"share": 0.0}
     return {"share": round(share, 4), "percents": {str(p): round(weight, 1) for p, weight in sorted(percents.items())}}
@@ -128,8 +128,8 @@ def fit_discounts(levels: Sequence[Sequence[Family]], min_support: int) -> Docum
 def infer_price_bands(members: Iterable[Family], min_support: int) -> tuple[PriceBand, ...]:
     """Infer the price points of each power of ten, as endings above multiples of a step.
 
-    Of the steps whose endings cover about as many families as any, the one with fewest price points is chosen. An
-    ending has at least k families behind it. A level without any takes the step of the level below it.
+    Of the steps whose endings cover about as many families as any, the one with the shortest description is chosen: few
+    endings, and few price points beside those that occur. An ending has at least k families behind it.
     """
     levels: dict[int, dict[float, set[object]]] = defaultdict(lambda: defaultdict(set))
     for index, member in enumerate(members):
@@ -167,24 +167,27 @@ def _merge_levels(
 def _step_and_endings(
     power: int, prices: Mapping[float, set[object]], min_support: int
 ) -> tuple[float, tuple[float, ...]]:
-    """Return the step and endings of fewest price points that cover nearly all families that any step covers."""
+    """Return the step and endings of shortest description that cover nearly all families that any step covers."""
     finest = max(power - 3, -2)
-    steps = [base * 10.0**exponent for exponent in range(power, finest - 1, -1) for base in _STEPS]
-    steps = sorted({round(step, 2) for step in steps if step >= 0.01 and abs(step * 100 - round(step * 100)) < 1e-6})
+    steps = {base * 10.0**exponent for exponent in range(power, finest - 1, -1) for base in _STEPS}
     everyone = len(set().union(*prices.values()))
     tried = []
-    for step in steps:
-        cells: dict[float, set[object]] = defaultdict(set)
-        for price, holders in prices.items():
-            cells[round(price % step, 2) % step] |= holders
-        kept = {ending: holders for ending, holders in cells.items() if len(holders) >= min_support}
-        covered = len(set().union(*kept.values())) if kept else 0
-        tried.append((covered / everyone, len(kept) / step, step, tuple(sorted(kept))))
-    best = max(coverage for coverage, *_ in tried)
-    if best == 0.0:
+    for step in sorted({round(step, 2) for step in steps if step >= 0.01}):
+        cells: dict[float, list[float]] = defaultdict(list)
+        for price in prices:
+            cells[round(price % step, 2) % step].append(price)
+        holders = {ending: set().union(*(prices[p] for p in inside)) for ending, inside in cells.items()}
+        kept = tuple(sorted(ending for ending, found in holders.items() if len(found) >= min_support))
+        if kept:
+            covered = len(set().union(*(holders[ending] for ending in kept)))
+            num_points = 9 * 10.0**power / step * len(kept)
+            num_prices = sum(len(cells[ending]) for ending in kept)
+            bits = len(kept) * math.log2(max(step / 0.01, 2)) + num_prices * math.log2(max(num_points, 1))
+            tried.append((covered / everyone, bits, step, kept))
+    if not tried:
         return round(max(10.0 ** (power - 1), 0.01), 2), (0.0,)
-    fits = [each for each in tried if each[0] >= _COVERAGE * best]
-    _, _, step, endings = min(fits, key=lambda each: (round(each[1], 6), each[2]))
+    best = max(coverage for coverage, *_ in tried)
+    _, _, step, endings = min((each for each in tried if each[0] >= _COVERAGE * best), key=lambda each: each[1:3])
     return step, endings
 
 

@@ -82,7 +82,9 @@ def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[
     for number, kind in enumerate(kinds):
         own, rest = supported[0, id(kind.levels[0])]
         weights = {text: float(count) for text, count in own.items()}
-        if rest:
+        if rest and weights and count_families(rest) < min_support:
+            num_elsewhere += count_rows(rest)
+        elif rest or not weights:
             upper = [supported[depth, id(kind.levels[depth])][0] for depth in (1, 2)]
             more = next(
                 (found for each in upper if (found := {t: n for t, n in each.items() if t not in weights})), None
@@ -95,7 +97,7 @@ def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[
             else:
                 num_elsewhere += num_rows
                 total = sum(more.values())
-                weights |= {text: round(len(rest) * count / total, 2) for text, count in more.items()}
+                weights |= {text: round(max(len(rest), 1) * count / total, 2) for text, count in more.items()}
         if weights:
             ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
             templates[number] = dict(ordered[:_MAX_TEMPLATES])
