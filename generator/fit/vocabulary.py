@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,7 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
     ("sweater cardigan hoodie", "en: sweater, jumper, pullover, sweatshirt; de: pullover, sweatshirt; it: felpa"),
     ("sweater cardigan hoodie dress polo-shirt", "en: knitwear; de: strick"),
     ("shirt polo-shirt t-shirt", "en: shirt; ja: シャツ"),
+    ("t-shirt polo-shirt", "en: t-shirt, tshirt; de: t-shirt; fr: t-shirt; it: t-shirt; ja: Tシャツ"),
     (
         "t-shirt shirt polo-shirt sweater hoodie cardigan bomber-jacket",
         "en: top, tops; de: top, tops, oberteil; fr: haut!, top; ja: トップス; zh: 上衣",
@@ -91,7 +92,7 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
     ("crossbody-bag", "en: crossbody, cross-body, messenger, camera"),
     ("tote-bag", "en: tote, shopper, top-handle, top handle"),
     ("loafer", "en: driving, boat, penny, moccasin"),
-    ("pump", "en: court, ballet"),
+    ("pump", "en: ballet"),
     ("wallet", "en: coin"),
     ("hoodie", "en: hooded; de: kapuzen"),
     ("t-shirt", "en: tee; de: rundhals"),
@@ -99,19 +100,30 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
 )
 """(Silhouette, words) which decide what a general word means, and name no product alone."""
 
+UNDRAWN_QUALIFIERS: dict[str, str] = {
+    "shoe shoes": "formal heeled office wedding bridal nursing brogue derby oxford business",
+    "vest vests": "knit knitted ribbed running training cotton jersey mesh thermal satin silk lace tailored suit",
+    "bag bags": "duffle duffel gym travel laptop netbook toiletry drawstring weekend bucket golf lunch shoe",
+    "hat hats": "straw panama cowboy felt fedora woven raffia top",
+    "cap caps": "swim swimming shower newsboy bakerboy",
+    "top tops": "tube halter halterneck strappy bandeau sleeveless peplum corset bralette tank camisole bikini",
+    "pants shirt": "pyjama pajama night sleep",
+}
+"""General words -> words with which they name nothing that is drawn: Formal Leather Shoes."""
+
 UNDRAWN_WORDS = """
-    en: bra, bralette, sports bra, briefs, boxers, boxer briefs, boxer shorts, boxer, trunks!, panties, panty,
-        thong!, thongs!, underwear, lingerie, corset, bustier, bodysuit, body suit, leotard, unitard, teddy bear,
-        socks, sock, stockings, tights, pantyhose, hosiery, leg warmers, jumpsuit, playsuit, romper, dungarees,
-        overalls, overall, coveralls, boiler suit, onesie, babygrow, sleepsuit, snowsuit, ski suit, pyjamas,
-        pajamas, pyjama, pajama, nightgown, nightdress, nightshirt, sleepwear, robe, bathrobe, dressing gown,
-        kimono, kaftan, caftan, bikini, bikini top, bikini bottom, bikini bottoms, tankini, swim top, swim bottoms,
-        sarong, pareo, wetsuit, suit, two-piece suit, three-piece suit, tuxedo, waistcoat, suit vest, knit vest,
-        knitted vest, sweater vest, sleeveless sweater, tank top, tank, tanks!, camisole, cami, cami top,
-        halter top, tube top, bandeau, singlet, vest top, racerback, muscle tank, running vest, training vest,
-        cotton vest, ribbed vest, mesh vest, string vest, undershirt, undervest, thermal vest, tunic, henley,
-        dickey, shrug, bolero, tabard, bib, bibs!, apron, salopettes, tracksuit, track suit, sweatsuit, set, co-ord,
-        co-ords, coord, two-piece, two piece, outfit, costume, uniform, twinset, twin set, ensemble, skort,
+    en: innerwear, capri, capris!, deo, bra, bralette, sports bra, briefs, boxers, boxer briefs, boxer shorts,
+        boxer, trunks!, panties, panty, thong!, thongs!, underwear, lingerie, corset, bustier, bodysuit, body suit,
+        leotard, unitard, teddy bear, socks, sock, stockings, tights, pantyhose, hosiery, leg warmers, jumpsuit,
+        playsuit, romper, dungarees, overalls, overall, coveralls, boiler suit, onesie, babygrow, sleepsuit,
+        snowsuit, ski suit, pyjamas, pajamas, pyjama, pajama, nightgown, nightdress, nightshirt, sleepwear, robe,
+        bathrobe, dressing gown, kimono, kaftan, caftan, bikini, bikini top, bikini bottom, bikini bottoms, tankini,
+        swim top, swim bottoms, sarong, pareo, wetsuit, suit, two-piece suit, three-piece suit, tuxedo, waistcoat,
+        suit vest, knit vest, knitted vest, sweater vest, sleeveless sweater, tank top, tank, tanks!, camisole,
+        cami, cami top, halter top, tube top, bandeau, singlet, vest top, racerback, muscle tank, running vest,
+        training vest, cotton vest, ribbed vest, mesh vest, string vest, undershirt, undervest, thermal vest, tunic,
+        henley, dickey, shrug, bolero, tabard, bib, bibs!, apron, salopettes, tracksuit, track suit, sweatsuit, set,
+        co-ord, co-ords, coord, two-piece, two piece, outfit, costume, uniform, twinset, twin set, ensemble, skort,
         culottes, chaps!, kurta, kurti, kurta set, saree, sari, lehenga, lehenga choli, choli, dupatta, salwar,
         salwar kameez, churidar, palazzo, dhoti, sherwani, nehru jacket, anarkali, dress material, cleats,
         football boots, soccer boots, rugby boots, ski boots, spikes!, track spikes, clogs, mules, espadrilles,
@@ -201,11 +213,12 @@ UNDRAWN_WORDS = """
         スマホケース, ケース, カバー, ストラップ, メガネ, 眼鏡, ゴーグル, 置時計, 掛け時計, スマートウォッチ,
         イヤリング, ピアス, ネックレス, ブレスレット, リング, 指輪, カフス, ネクタイピン, 蝶ネクタイ, ハンカチ,
         サスペンダー, 傘, ヘアバンド, ヘッドバンド, サンバイザー, ベレー帽, スヌード, ネックウォーマー, バンダナ,
-        麦わら帽子, ヘルメット, ミトン, マスク, リップグロス, リップクリーム, リップバーム, マスカラ, アイシャドウ,
-        ファンデーション, マニキュア, クリーム, 石鹸, シャンプー, ディフューザー, キャンドルホルダー, 枕カバー,
-        布団, シーツ, タオル, バスタオル, ハンドタオル, マット, ラグ, カーテン, テーブルクロス, 皿, プレート,
-        ボウル, ポット, グラス, タンブラー, ボトル, 水筒, トレイ, ランプ, ミラー, フレーム, ハンガー, フック,
-        ラック, チェア, スツール, テーブル, ボール, スタンド, ボックス, かご, マグネット, スコップ, エプロンドレス
+        麦わら帽子, ストローハット, ヘルメット, ミトン, マスク, リップグロス, リップクリーム, リップバーム,
+        マスカラ, アイシャドウ, ファンデーション, マニキュア, クリーム, 石鹸, シャンプー, ディフューザー,
+        キャンドルホルダー, 枕カバー, 布団, シーツ, タオル, バスタオル, ハンドタオル, マット, ラグ, カーテン,
+        テーブルクロス, 皿, プレート, ボウル, ポット, グラス, タンブラー, ボトル, 水筒, トレイ, ランプ, ミラー,
+        フレーム, ハンガー, フック, ラック, チェア, スツール, テーブル, ボール, スタンド, ボックス, かご,
+        マグネット, スコップ, エプロンドレス
     it: reggiseno, mutande, slip, boxer, calze, calzini, collant, tuta, salopette, pigiama, vestaglia, accappatoio,
         bikini, completo, smoking, panciotto, canotta, canottiera, body, tunica, set, zoccoli, espadrillas,
         pantofole, stringate, derby, francesine, valigia, borsone, cartella, secchiello, portachiavi, custodia,
@@ -223,20 +236,22 @@ UNDRAWN_WORDS = """
 """Words of products that no silhouette looks like. A title about one of them has no kind."""
 
 NEUTRAL_WORDS = """
-    en: rock, hose, body, slip, short, string, tennis, bob, babies, mono, americana, pull, loop, haut, plat, vela,
-        short sleeve, short sleeved, short-sleeve, long sleeve!, long-sleeve!, long sleeved, half sleeve,
-        cap sleeve, boot cut, bootcut, boot leg, top handle, high top, low top, hi top, top stitch, top stitched,
-        roll top, zip top, tie dye, tie dyed, button down, button up, tie front, tie waist, tie neck, tie back,
-        tie side, tie detail, tie shoulder, tie cuff, tie hem, tie up, self tie, polo neck, polo collar,
-        shirt collar, shirt tail, shirt hem, shirt cuff, shirt style, suit style, coat style, jacket style,
-        pocket tee, slip on, pull on, throw on, set of, pair of, pack of, box of, set in, ring detail, o ring,
-        d ring, belt loop, belt bag style, block heel, kitten heel, high heel!, high heeled, mid heel, low heel,
-        stiletto heel!, wedge heel, cuban heel, flat heel, cone heel, platform heel, cap toe, glass bottle,
-        strap detail, chain strap, shoulder strap, leather strap, long strap, short strap, bottle green,
-        mirror lens, patch pocket, box pleat, box fit, box logo, pin stripe, pin tuck, pin dot, hook and eye,
-        skirt hem, full skirt, pants style, blanket stitch, blanket check, bucket style, trench style, bomber style,
-        blazer style, tote style, cardigan style, jeans style, clutch style, vest style, loafer style, open toe,
-        baseball collar, wrap front, belt buckle, buckle belt, book fold, ski
+    en: polo assn, us polo, u s polo, polo ralph lauren, classic polo, pepe jeans, calvin klein jeans, armani jeans,
+        versace jeans, trussardi jeans, moschino jeans, tommy jeans, kraus jeans, polo jeans, rock, hose, body,
+        slip, short, string, tennis, bob, babies, mono, americana, pull, loop, haut, plat, vela, short sleeve,
+        short sleeved, short-sleeve, long sleeve!, long-sleeve!, long sleeved, half sleeve, cap sleeve, boot cut,
+        bootcut, boot leg, top handle, high top, low top, hi top, top stitch, top stitched, roll top, zip top,
+        tie dye, tie dyed, button down, button up, tie front, tie waist, tie neck, tie back, tie side, tie detail,
+        tie shoulder, tie cuff, tie hem, tie up, self tie, polo neck, polo collar, shirt collar, shirt tail,
+        shirt hem, shirt cuff, shirt style, suit style, coat style, jacket style, pocket tee, slip on, pull on,
+        throw on, set of, pair of, pack of, box of, set in, ring detail, o ring, d ring, belt loop, belt bag style,
+        block heel, kitten heel, high heel!, high heeled, mid heel, low heel, stiletto heel!, wedge heel,
+        cuban heel, flat heel, cone heel, platform heel, cap toe, glass bottle, strap detail, chain strap,
+        shoulder strap, leather strap, long strap, short strap, bottle green, mirror lens, patch pocket, box pleat,
+        box fit, box logo, pin stripe, pin tuck, pin dot, hook and eye, skirt hem, full skirt, pants style,
+        blanket stitch, blanket check, bucket style, trench style, bomber style, blazer style, tote style,
+        cardigan style, jeans style, clutch style, vest style, loafer style, open toe, baseball collar, wrap front,
+        belt buckle, buckle belt, book fold, ski
     de: im set
     fr: taille haute, manches courtes, tige haute, tige basse, petit format, grand format, lot de, paire de,
         haut de gamme, taille basse
@@ -514,7 +529,7 @@ COLOUR_TERMS = """
         bone, butter, buttermilk, oat milk, natural, naturel, natur, 生成り, エクリュ, 米白色, 米色, popcorn,
         cannoli, parchment, porcelain, blanc cassé, whisper white, warm white, coconut, coconut milk, magnolia,
         wool white, cloud, antique white, eggnog, rice, winter white, marshmallow
-    beige: beige, sand, stone, nude, oatmeal, oat, linen, travertine, flax, barley, desert beige, champagne,
+    beige: skin, beige, sand, stone, nude, oatmeal, oat, linen, travertine, flax, barley, desert beige, champagne,
         ベージュ, sable, pierre, sabbia, arena, サンド, ストーン, 卡其米色, wheat, almond, sahara, dune, desert,
         taupe grey, biscuit, pebble, grain, cracker, husk, archive beige, buff, latte, pale oak, macadamia,
         cork beige, cashew, mushroom, fossil, sandstone, shell, limestone, light beige, soft fawn, beach, grège,
@@ -702,14 +717,15 @@ def find_kind(title: str) -> KindMatch | None:
         return None
     language = _guess_language(folded, tokens)
     found = _drop_foreign(list(_find_phrases(tokens, language)), language)
-    segment, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
+    segment, spoken, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
     nouns = [each for each in segment if each.sense.role == "noun"]
     if not nouns:
         head = _find_bare_word(segment, tokens)
     elif joined:
         return None
     else:
-        head = _specify(nouns[0 if nouns[0].language in _HEAD_FIRST else -1], segment)
+        head = nouns[0 if nouns[0].language in _HEAD_FIRST else -1]
+        head = _specify(head, folded[head.start : head.end], segment, spoken)
     if head is None or head.sense.silhouette is None:
         return None
     start, end = origins[head.start], origins[head.end - 1] + 1
@@ -1089,11 +1105,12 @@ def _drop_foreign(found: Sequence[_Found], language: str) -> list[_Found]:
 
 def _cut_segment(
     found: Sequence[_Found], tokens: Sequence[_Token], folded: str, title: str, language: str
-) -> tuple[list[_Found], bool]:
-    """Return the phrases before what the product comes with, and whether they name two products joined by `and`."""
+) -> tuple[list[_Found], set[str], bool]:
+    """Return phrases and words before what the product comes with, and whether `and` joins two products there."""
     inside = {k for each in found for k in range(each.first + 1, each.last)}
     covered = inside | {each.first for each in found}
     segment: list[_Found] = []
+    spoken: set[str] = set()
     noun: _Found | None = None
     linked = joined = False
     for k, token in enumerate(tokens):
@@ -1104,24 +1121,20 @@ def _cut_segment(
             linked |= noun.last == k and (token.text in _CONJUNCTIONS or re.search("[&+/]", gap) is not None)
             if k not in covered and _is_preposition(token, title, language):
                 break
-        if (
-            noun is None
-            and k
-            and token.text in _PURPOSES
-            and tokens[k + 1 : k + 2]
-            and not _names_people(tokens[k + 1])
-        ):
-            return [], False
+        if noun is None and k and _begins_purpose(tokens[k : k + 2]):
+            return [], set(), False
+        spoken.add(token.text)
         for each in (each for each in found if each.first == k):
             if each.sense.role == "noun":
                 joined |= linked and noun is not None and not _agree(noun.sense, each.sense)
                 noun = each
             segment.append(each)
-    return segment, joined
+    return segment, spoken, joined
 
 
-def _names_people(token: _Token) -> bool:
-    return token.text in _split_set(_PEOPLE)
+def _begins_purpose(tokens: Sequence[_Token]) -> bool:
+    """Return whether the words say what something unknown is for (Wax for Boots), not for whom."""
+    return len(tokens) == 2 and tokens[0].text in _PURPOSES and tokens[1].text not in _split_set(_PEOPLE)
 
 
 def _is_preposition(token: _Token, title: str, language: str) -> bool:
@@ -1147,7 +1160,7 @@ def _find_bare_word(segment: Sequence[_Found], tokens: Sequence[_Token]) -> _Fou
     return last if plain and not spoken else None
 
 
-def _specify(head: _Found, segment: Sequence[_Found]) -> _Found:
+def _specify(head: _Found, word: str, segment: Sequence[_Found], spoken: Set[str]) -> _Found | None:
     """Return what a general head means here: the specific word before it, else after it, else the head itself."""
     if not head.sense.others:
         return head
@@ -1157,8 +1170,10 @@ def _specify(head: _Found, segment: Sequence[_Found]) -> _Found:
     meant = [each for each in named if each.sense.silhouette in head.sense.others]
     for each in sorted(meant, key=lambda each: bool(each.sense.others)):
         return each if each.sense.role == "noun" else dataclasses.replace(head, sense=each.sense)
-    undrawn = (each for each in before if each.sense.role == "noun" and each.sense.silhouette is None)
-    return next(undrawn, head)
+    undrawn = any(each.sense.role == "noun" and each.sense.silhouette is None for each in before)
+    qualified = (words.split() for heads, words in UNDRAWN_QUALIFIERS.items() if word in heads.split())
+    undrawn |= any(not spoken.isdisjoint(words) for words in qualified)
+    return None if undrawn else head
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------

@@ -261,9 +261,9 @@ TOPS = (
         category_pattern=r"sweater|knit|jumper|pullover|cashmere|strick|maille|\bpulls?\b|针织|セーター|ニット",
         match_priority=430,
         title_words="""
-            en: sweater, jumper, pullover, sweatshirt, crewneck, turtleneck, turtle neck sweater, roll neck,
-                rollneck, mock neck sweater, crew neck, knit sweater, knitted top, knit top, knit pullover,
-                guernsey, sweater top
+            en: sweater, jumper, pullover, sweatshirt, sweat shirt, crewneck, turtleneck, turtle neck sweater,
+                roll neck, rollneck, mock neck sweater, crew neck, knit sweater, knitted top, knit top,
+                knit pullover, guernsey, sweater top
             de: pullover, pulli, pullis, strickpullover, rollkragenpullover, rolli, troyer, sweatshirt, sweatshirts,
                 strickpulli, sweater
             fr: pull, pull-over, pullover, chandail, col roulé, sweat!, sweats!, sweat-shirt, sweatshirt
@@ -312,7 +312,7 @@ TOPS = (
         size_wording="garment",
         nouns=("Hoodie", "Hoodie", "Hoodie", "Sweat à capuche", "パーカー", "Hoodie"),
         group="clothing",
-        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS", "パーカー", "HOODIES"),
+        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS À CAPUCHE", "パーカー", "HOODIES"),
         category_pattern=r"hood|sweat ?shirt|\bsweats?\b|track ?top|felpa|卫衣|パーカー",
         match_priority=410,
         title_words="""
