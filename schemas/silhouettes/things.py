@@ -341,7 +341,7 @@ ACCESSORIES = (
             fr: bonnet, bonnet en laine
             ja: ビーニー, ニットキャップ, ワッチキャップ, ビーニー帽, ニットワッチ
             zh: 毛线帽, 针织帽, 冷帽
-            it: berretto in maglia, cuffia in lana, beanie, berretto
+            it: cappello di lana, cappello in lana, berretto in maglia, cuffia in lana, beanie, berretto
             es: gorro, gorro de punto, beanie
         """,
         usual_usd=25,
