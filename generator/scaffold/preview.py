@@ -139,7 +139,7 @@ def to_document(spec: CatalogSpec, shown: NumberedProducts, categories: Sequence
         "market": spec.shop.market,
         "currency_code": spec.shop.currency_code,
         "attributes": {name: list(attribute.values) for name, attribute in spec.attributes.items()},
-        "extra": {name: column.provider for name, column in spec.extra.items()},
+        "extra": {name: column.provider or column.attribute for name, column in spec.extra.items()},
         "products": [
             {
                 "number": number,
