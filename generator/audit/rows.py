@@ -196,6 +196,8 @@ class NeighbourStats:
     """Distance to the nearest row of the other catalog; 1 if there is none."""
     density: Floats
     """Mean of the Gaussian kernel over all rows of the other catalog."""
+    which: Index
+    """The nearest row of the other catalog."""
 
 
 def measure_neighbours(table: AuditTable, others: AuditTable, *, exclude_own_family: bool = False) -> NeighbourStats:
@@ -203,7 +205,7 @@ def measure_neighbours(table: AuditTable, others: AuditTable, *, exclude_own_fam
 
     With `exclude_own_family`, `others` is the same catalog, and rows of the own family are ignored.
     """
-    nearest = np.ones(len(table), np.float64)
+    nearest, which = np.ones(len(table), np.float64), np.zeros(len(table), np.int64)
     density_sum = np.zeros(len(table), np.float64)
     seen = np.full(len(table), float(len(others)))
     vocabulary = {word: k for k, word in enumerate(sorted(set().union(*table.words, *others.words)))}
@@ -221,9 +223,12 @@ def measure_neighbours(table: AuditTable, others: AuditTable, *, exclude_own_fam
             own_family = table.family[:, None] == others.family[None, part]
             distance[own_family], kernel[own_family] = 1.0, 0.0
             seen -= own_family.sum(axis=1)
-        nearest = np.minimum(nearest, distance.min(axis=1))
+        closest = distance.argmin(axis=1)
+        smallest = distance[np.arange(len(table)), closest]
+        which = np.where(smallest < nearest, closest + start, which)
+        nearest = np.minimum(nearest, smallest)
         density_sum += kernel.sum(axis=1)
-    return NeighbourStats(nearest=nearest, density=density_sum / np.maximum(seen, 1))
+    return NeighbourStats(nearest=nearest, density=density_sum / np.maximum(seen, 1), which=which)
 
 
 def max_by_family(values: Floats, table: AuditTable) -> Floats:
