@@ -168,6 +168,7 @@ def test_images_are_compared_if_both_folders_have_some(tmp_path: Path) -> None:
     assert page.count('src="data:image/jpeg;base64,') == 2 * page.count('class="pair"') == 32
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("width", "height"), [(1200, 900), (400, 800)])
 def test_page_fits_its_window(tmp_path: Path, honest: tuple[Path, Result], width: int, height: int) -> None:
     binary = find_chromium()
@@ -177,7 +178,7 @@ def test_page_fits_its_window(tmp_path: Path, honest: tuple[Path, Result], width
         window.size(width, height)
         window.open((honest[0] / "report.html").resolve())
         assert window.js("document.documentElement.scrollWidth") == width
-        assert not [event for event in window.events if event["method"] == "Log.entryAdded"]
+        assert window.errors() == []
 
 
 def test_plots_without_values_are_empty() -> None:
