@@ -22,7 +22,7 @@ from generator.ingest import ImportOptions
 from generator.ingest.tables import Row, StoredImage, Table, normalize_missing
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError, suggest
-from schemas.prices import find_currency, find_decimal, has_separators
+from schemas.prices import NotAPriceError, find_currency, find_decimal, has_separators, read_price
 from schemas.product import COLUMNS
 
 KNOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"family", "split", "source", "inferable", "attributes"})
@@ -270,10 +270,10 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
         ToileError: A name in `options.columns` does not exist, or a text column holds bytes.
     """
     columns = find_columns(table.rows, options.columns, where)
-    if not options.with_images:
-        columns.pop("image", None)
     pairs = _find_pairs(table.rows, columns)
     groups = _group_rows(table, columns)
+    if not options.with_images:
+        columns.pop("image", None)
     bytes_columns = {name for row in table.rows for name, value in row.items() if isinstance(value, StoredImage)}
     for ours, name in columns.items():
         if ours != "image" and name in bytes_columns:
@@ -295,7 +295,7 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
     names = tuple(dict.fromkeys((*own, *(ours for ours in pairs if ours not in columns))))
     filled = tuple(name for name in names if any(row.own[name] is not None for row in arranged))
     if len(rows) < len(table.rows):
-        merged = f"{len(table.rows):,} rows are {len(rows):,} products: its sizes and images are rows of the same one"
+        merged = f"{len(table.rows):,} rows are {len(rows):,} products: sizes and images of one product are joined"
         notes = [merged, *notes]
     return ArrangedTable(
         rows=arranged,
@@ -619,7 +619,7 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
     """Return a function from a row's values to its three category columns; a path in one cell is divided."""
     leaf = columns.get("category3_code")
     values = [parse_list(row.get(leaf)) for row in rows if leaf is not None and row.get(leaf) is not None]
-    texts = [value for value in values if isinstance(value, str)]
+    texts = [clean_text(value) for value in values if isinstance(value, str)]
     several = ",;" if leaf is not None and any(key in _PLURALS for key in fold_name(leaf)) else ";"
     separator = _path_separator([part for text in texts for part in re.split(f"[{several}]", text)])
 
@@ -659,19 +659,19 @@ def _best_path(paths: list[list[str]]) -> list[str]:
 def _path_separator(texts: list[str]) -> str | None:
     """Return what divides the levels of a column of categories, None where its values are single names.
 
-    `/` and `|` also occur inside names (Tops/Blouses): they divide only where most values have them and the first
-    levels repeat.
+    `/` and `|` also occur inside names (Tops/Blouses): they divide only where at least half of the values have them and
+    first levels repeat or a value has three levels.
     """
-    distinct = sorted({clean_text(text) for text in texts})
+    distinct = sorted({text.strip() for text in texts})
     for separator in _SEPARATORS:
-        having = [text for text in distinct if separator in text.strip(separator)]
-        if not having:
-            continue
+        having = [text.strip(separator) for text in distinct if separator in text.strip(separator)]
         if separator.strip() in ("|", "/", "\\"):
-            first = {text.split(separator)[0] for text in having}
-            if 2 * len(having) < len(distinct) or (len(having) > 1 and 2 * len(first) > len(having)):
+            first = {text.split(separator)[0].strip() for text in having}
+            is_deep = any(text.count(separator) > 1 for text in having)
+            if 2 * len(having) < len(distinct) or not (is_deep or len(first) < len(having)):
                 continue
-        return separator
+        if having:
+            return separator
     return None
 
 
@@ -732,8 +732,15 @@ def _find_decimals(
         example = next((text for text in texts if has_separators(text)), None)
         if example is not None:
             mark = "comma" if decimals[ours] == "," else "point"
-            notes.append(f"prices in {columns[ours]!r} have a decimal {mark}, as in {example[:40]!r}")
+            notes.append(f"prices in {columns[ours]!r} have a decimal {mark}: {_show_price(example, decimals[ours])}")
     return decimals, notes
+
+
+def _show_price(text: str, decimal: str) -> str:
+    try:
+        return f"{text[:40]!r} is {read_price(text, decimal).value:.10g}"
+    except NotAPriceError as error:
+        return f"{text[:40]!r} {error}"
 
 
 def _currency_in_name(columns: Mapping[str, str]) -> str | None:

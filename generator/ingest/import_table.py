@@ -122,11 +122,12 @@ def import_table(
 
 def describe_columns(arranged: ArrangedTable) -> list[str]:
     """Return how the columns of a table were read, one line each."""
+    own = [name for name in arranged.own if name not in arranged.columns]
     renamed = [f"{ours} <- {theirs}" for ours, theirs in arranged.columns.items() if ours != theirs]
     return [
         *arranged.notes,
         *([f"columns: {', '.join(renamed)}"] if renamed else []),
-        *([f"kept as own columns: {', '.join(arranged.own)}"] if arranged.own else []),
+        *([f"kept as own columns: {', '.join(own)}"] if own else []),
         *([f"not used: {', '.join(arranged.unused)}"] if arranged.unused else []),
     ]
 
