@@ -18,7 +18,6 @@ from generator.catalog.run_folder import finish, list_files, open_or_resume, rea
 from generator.catalog.shards import write_split_files
 from generator.catalog.storage import Folder, resolve_folder
 from generator.ingest import ImportOptions
-from generator.ingest.downloads import BadImageError, check_image
 from generator.ingest.rows import (
     KNOWN_COLUMNS,
     BadRowError,
@@ -35,6 +34,7 @@ from generator.ingest.rows import (
 from generator.ingest.tables import Row, StoredImage, read_table, rename_columns
 from schemas.documents import read_document
 from schemas.errors import ToileError
+from schemas.images import BadImageError, check_image
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, to_table
 

@@ -6,7 +6,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.export.rows import MAX_STEM, FileNames, image_suffix
+from generator.export.rows import MAX_STEM, FileNames
 from tests.helpers.nasty_catalog import CODES, difficult_images
 
 
