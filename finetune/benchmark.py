@@ -44,8 +44,9 @@ from finetune.model_setup import (
     make_trainable,
 )
 from finetune.optimizer import forward_backward, learning_rate, make_optimizer, optimizer_step
-from finetune.phi3v.init_weights import full_size_config, init_weights
+from finetune.phi3v.configuration import full_size_config
 from finetune.phi3v.loading import assemble, check_device
+from finetune.phi3v.modeling import init_weights
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiling import count_tokens
 from finetune.phi3v.tiny import tiny_processor

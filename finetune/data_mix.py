@@ -8,7 +8,6 @@ restart, on any machine, for any batch size.
 
 import functools
 import hashlib
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ import contextlib
 import io
 import struct
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import MappingProxyType
 
 import numpy as np
@@ -119,15 +119,29 @@ def check_image(content: bytes, max_pixels: int) -> None:
 
 def open_image(content: bytes) -> Image.Image:
     """Open an image file for its header: size, mode, format, number of frames. Raises BadImageError."""
-    with _reading(content):
-        return Image.open(io.BytesIO(content), formats=_formats())
+    return _without_metadata_on_error(content, _open)
+
+
+def encode_portable(image: Image.Image, content: bytes | None = None) -> tuple[bytes, str]:
+    """Return an RGB image as a file that every reader decodes to the same pixels, and its suffix, `.jpg` or `.png`.
+
+    This is the image's own JPEG or PNG file `content` without its metadata, where that has the same pixels, else a PNG.
+    So readers learn neither places nor times from EXIF, and see what `decode_rgb` gives.
+    """
+    plain = None if content is None else strip_metadata(content)
+    if plain is not None and _is_simple(plain) and decode_rgb(plain).tobytes() == image.tobytes():
+        return plain, image_suffix(plain)
+    file = io.BytesIO()
+    Image.frombytes("RGB", image.size, image.tobytes()).save(file, "PNG", compress_level=1)
+    return file.getvalue(), ".png"
 
 
 def upright_size(content: bytes) -> tuple[int, int]:
     """Return width and height of the upright image, from the header. Raises BadImageError."""
     with open_image(content) as image:
         width, height = image.size
-        return (height, width) if orientation_of(image) in _QUARTER_TURNS else (width, height)
+        turned = image.format != "TIFF" and orientation_of(image) in _QUARTER_TURNS  # Pillow turns a TIFF's size itself
+        return (height, width) if turned else (width, height)
 
 
 def thumbnail_uri(content: bytes, edge_px: int, quality: int = 80) -> str:
@@ -140,7 +154,7 @@ def thumbnail_uri(content: bytes, edge_px: int, quality: int = 80) -> str:
 
 
 def orientation_of(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) to 8; 1 where the metadata are missing, damaged or have another value."""
+    """Return the EXIF orientation, 1 (upright) to 8; 1 where the metadata have none or are damaged."""
     with warnings.catch_warnings(), contextlib.suppress(*BROKEN_IMAGE_ERRORS):
         warnings.simplefilter("ignore")
         value = image.getexif().get(_ORIENTATION)
@@ -195,41 +209,51 @@ def strip_metadata(content: bytes, *, keep_exif: bool = False) -> bytes | None:
         return None
 
 
+def _is_simple(content: bytes) -> bool:
+    """Return whether every reader decodes a file alike: it has neither CMYK nor transparency."""
+    with open_image(content) as image:
+        return image.mode in {"RGB", "L"} and not image.has_transparency_data
+
+
 @contextlib.contextmanager
 def _decoded(content: bytes, max_pixels: int | None, draft_px: int | None) -> Iterator[Image.Image]:
-    """Yield the loaded image. Where metadata prevent that (a text chunk too long for Pillow), load it without them."""
-    try:
-        with _reading(content):
-            image = _load(content, max_pixels, draft_px)
-    except BadImageError as error:
-        if error.too_large:
-            raise
-        image = _load_without_metadata(content, max_pixels, draft_px, error)
-    with image, _reading(content):
+    """Yield the loaded image."""
+
+    def load(file: bytes) -> Image.Image:
+        image = _open(file)
+        width, height = image.size
+        if max_pixels is not None and width * height > max_pixels:
+            raise BadImageError(f"has {width}x{height} pixels, more than {max_pixels:,}", too_large=True)
+        if draft_px is not None:
+            image.draft("RGB", (draft_px, draft_px))
+        image.load()
+        return image
+
+    with _without_metadata_on_error(content, load) as image, _reading(content):
         yield image
 
 
-def _load(content: bytes, max_pixels: int | None, draft_px: int | None) -> Image.Image:
-    image = Image.open(io.BytesIO(content), formats=_formats())
-    width, height = image.size
-    if max_pixels is not None and width * height > max_pixels:
-        raise BadImageError(f"has {width}x{height} pixels, more than {max_pixels:,}", too_large=True)
-    if draft_px is not None:
-        image.draft("RGB", (draft_px, draft_px))
-    image.load()
-    return image
+def _without_metadata_on_error(content: bytes, read: Callable[[bytes], Image.Image]) -> Image.Image:
+    """Read a file; where that fails, read it without metadata (a text chunk may be too long for Pillow).
+
+    EXIF, which has the orientation, is left out last. Raises the first error where the pixels cannot be read either.
+    """
+    try:
+        with _reading(content):
+            return read(content)
+    except BadImageError as error:
+        if error.too_large:
+            raise
+        for keep_exif in (True, False):
+            stripped = strip_metadata(content, keep_exif=keep_exif)
+            if stripped is not None and stripped != content:
+                with contextlib.suppress(BadImageError), _reading(stripped):
+                    return read(stripped)
+        raise
 
 
-def _load_without_metadata(
-    content: bytes, max_pixels: int | None, draft_px: int | None, error: BadImageError
-) -> Image.Image:
-    """Load the image without metadata, first with EXIF for the orientation; raise `error` where that fails, too."""
-    for keep_exif in (True, False):
-        stripped = strip_metadata(content, keep_exif=keep_exif)
-        if stripped is not None and stripped != content:
-            with contextlib.suppress(BadImageError), _reading(stripped):
-                return _load(stripped, max_pixels, draft_px)
-    raise error
+def _open(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content), formats=_formats())
 
 
 @contextlib.contextmanager

@@ -8,9 +8,7 @@ every interval is by families. Answers use the same log and batches as an evalua
 its product, a slash and the attribute, so a killed run continues.
 """
 
-import base64
 import dataclasses
-import io
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.metrics.titles import SLOTS

@@ -12,7 +12,6 @@ The key is read from the environment, sent as a bearer token, and written nowher
 
 import asyncio
 import base64
-import io
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -27,7 +26,7 @@ from evaluation.rows import ENCODED_FILE
 from schemas.answer import PROMPT, QUESTION
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.images import decode_rgb, open_image, strip_metadata
+from schemas.images import encode_portable
 from schemas.util.http import Backoff, TransientError, is_transient, retry_after_seconds, retry_async
 
 BACKOFF = Backoff(attempts=6, first_pause_seconds=1.0, longest_backoff_seconds=120.0, longest_pause_seconds=120.0)
@@ -233,15 +232,7 @@ def normalize_url(url: str) -> str:
 
 
 def image_data_uri(image: Image.Image) -> str:
-    """Return the image's own PNG or JPEG file without its metadata where that has the same pixels, else PNG of them.
-
-    So a server learns neither places nor times from EXIF, and decodes what a local model receives.
-    """
-    content = image.info.get(ENCODED_FILE)
-    plain = strip_metadata(content) if isinstance(content, bytes) else None
-    if plain is not None and open_image(plain).mode in {"RGB", "L"} and decode_rgb(plain).tobytes() == image.tobytes():
-        kind = "png" if plain.startswith(b"\x89PNG") else "jpeg"
-        return f"data:image/{kind};base64,{base64.b64encode(plain).decode('ascii')}"
-    file = io.BytesIO()
-    Image.frombytes("RGB", image.size, image.tobytes()).save(file, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    """Return a JPEG or PNG file of the pixels that a local model receives, without metadata."""
+    content, suffix = encode_portable(image, image.info.get(ENCODED_FILE))
+    kind = "png" if suffix == ".png" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -1,13 +1,9 @@
 """The plot of answered against true prices (SVG), and the gallery of a few products with small images."""
 
-import base64
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from PIL import Image
 
 from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.rows import read_encoded_images

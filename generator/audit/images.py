@@ -11,14 +11,13 @@ Letters of array shapes: N images, E edge, C channels.
 """
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 from scipy import ndimage
 
 from generator.audit import MAX_HITS, Findings, count_check, decide, skip_check

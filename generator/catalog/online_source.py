@@ -8,7 +8,6 @@ Shapes: N rows.
 """
 
 import functools
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -8,7 +8,6 @@ Everything is read in batches. Codes are compared in buckets on disk, so that me
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import tempfile
 from collections import Counter
@@ -21,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from PIL import Image
 
 from generator.catalog.run_folder import load_manifest, provenance
 from generator.catalog.shards import GenerateInputs, build_table

@@ -171,7 +171,9 @@ def _copy_row(row: Row, number: int, variation: Variation, plan: FaultPlan) -> F
 
 
 def _copy_almost(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
-    code = str(product_codes(plan.spec.name, plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0])
+    code = str(
+        product_codes(plan.spec.name, plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0]
+    )
     title, form = add_typo(row["title"], variation)
     step = variation.choice("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
     image, forms = row["image"], [form]

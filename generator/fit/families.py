@@ -8,7 +8,6 @@ them, else from the title; a colour that neither names comes from the image. A p
 synthetic ones (`private.synthesize`) and is then the same fit.
 """
 
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from generator.fit import CategoryPath
 from generator.fit.vocabulary import (
@@ -30,7 +28,8 @@ from generator.fit.vocabulary import (
 )
 from generator.sampling.streams import Floats
 from schemas.catalog import MISSING_LABEL
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError, suggest
+from schemas.errors import ToileError, suggest
+from schemas.images import BadImageError, decode_rgb
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 
 MAX_FAMILY_SIZE = 64
@@ -134,9 +133,8 @@ def detect_image_colour(image: bytes) -> str | None:
     the image does not decode: an error about one image would tell something of it in a private fit.
     """
     try:
-        with Image.open(io.BytesIO(image)) as opened:
-            pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
-    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
+        pixels = np.asarray(decode_rgb(image).resize((48, 48)), np.float64) / 255
+    except BadImageError:
         return None
     lab = _to_lab(pixels)
     border = np.concatenate([lab[:3].reshape(-1, 3), lab[-3:].reshape(-1, 3), lab[:, :3].reshape(-1, 3)])

@@ -5,14 +5,12 @@ one count by one. The cells are fixed in advance, so no row decides which cells 
 exception; they are released above a threshold.
 """
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from generator.fit.mechanisms import CategoryPath, KeyedStatistic, QuantileStatistic, Statistic
 from generator.fit.vocabulary import (
@@ -26,7 +24,8 @@ from generator.fit.vocabulary import (
 from generator.sampling.streams import Floats
 from schemas.appearance import MATERIALS, PATTERNS
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
+from schemas.images import BadImageError, decode_rgb
 from schemas.product import COLUMNS, Product, read
 
 MAX_FAMILY_SIZE = 64
@@ -168,9 +167,8 @@ def detect_image_colour(image: bytes) -> str | None:
     ToileError if the image does not decode.
     """
     try:
-        with Image.open(io.BytesIO(image)) as opened:
-            pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
-    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
+        pixels = np.asarray(decode_rgb(image).resize((48, 48)), np.float64) / 255
+    except BadImageError as error:
         # the message names no product: that would not be private
         raise ToileError(
             "an image", "is broken", "import the rows again; `toile import` lists broken images"

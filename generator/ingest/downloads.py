@@ -11,11 +11,9 @@ reaches nothing. Cookies, proxies of the environment and credentials in URLs are
 
 import asyncio
 import hashlib
-import io
 import ipaddress
 import json
 import ssl
-import warnings
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass

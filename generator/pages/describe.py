@@ -3,7 +3,6 @@
 print_figures(describe(Path("data/luxury")))
 """
 
-import io
 import math
 import re
 from array import array
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from schemas.images import BadImageError, open_image
 from schemas.evaluation import SPLITS
+from schemas.images import BadImageError, open_image
 from schemas.product import COLUMNS, Product, read, shard_files
 from schemas.util.console import strip_control_chars
 
