@@ -178,11 +178,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def image_suffix(content: bytes) -> str:
     """Return the usual suffix of an image file by its first bytes, also of a broken one; `.bin` for unknown ones."""
     Image.init()
-    if content.startswith(_CODESTREAM):
+    start = content[:32].ljust(32, b"\0")
+    if start.startswith(_CODESTREAM):
         return ".j2k"
     for name, suffixes in SUFFIXES.items():
         accept = Image.OPEN[name][1] if name in Image.OPEN else None
-        if accept is not None and accept(content[:16]):
+        if accept is not None and accept(start):
             return suffixes[0]
     return UNKNOWN_SUFFIX
 

@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from schemas.errors import ToileError
-from schemas.images import to_rgb
 
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -55,8 +54,11 @@ class ImageBytes:
 
 
 def resize_image(image: Image.Image, *, num_crops: int, tile_px: int = 336, lines_per_tile: int = 12) -> ImageBytes:
-    """Resize and pad an image of any mode and size; `schemas.images.to_rgb` says what pixels it has."""
-    padded = pad_to_tiles(to_rgb(image), num_crops=num_crops, tile_px=tile_px)
+    """Resize and pad an image of any mode and size.
+
+    Alpha is dropped as by the published code; files become RGB by `schemas.images.decode_rgb` before they come here.
+    """
+    padded = pad_to_tiles(image.convert("RGB"), num_crops=num_crops, tile_px=tile_px)
     pixels_CHW = torch.from_numpy(np.array(padded, dtype=np.uint8)).permute(2, 0, 1).contiguous()
     num_tokens = count_tokens(padded.height // tile_px, padded.width // tile_px, lines_per_tile)
     return ImageBytes(pixels_CHW, num_tokens)

@@ -348,14 +348,13 @@ def make_thumbnail(encoded: bytes | None, edge: int) -> Thumbnail:
     if encoded is None:
         return Thumbnail(jpeg=None, facts="no image")
     if not encoded:
-        return Thumbnail(jpeg=None, facts="broken image: the file is empty")
+        return Thumbnail(jpeg=None, facts="the image is an empty file")
     try:
         with open_image(encoded) as image:
             facts = _facts(image, encoded)
         small = decode_rgb(encoded, max_pixels=_MOST_PIXELS, draft_px=edge * 2)
     except BadImageError as error:
-        problem = "image too large to show" if error.too_large else "broken image"
-        return Thumbnail(jpeg=None, facts=f"{problem}: it {error.problem}")
+        return Thumbnail(jpeg=None, facts=f"the image {error.problem}")
     small.thumbnail((edge, edge), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     small.save(file, "JPEG", quality=_JPEG_QUALITY, optimize=True)
