@@ -24,8 +24,18 @@ from evaluation.protocols.generate import predict
 from evaluation.report.page import FILTERS, TEMPLATES
 from evaluation.rows import Rows, decode_image, read_rows, train_rows
 from evaluation.run_dir import INPUTS, PACKAGES, REPORT, prepare, run_inputs, write_text
-from evaluation.stats.intervals import NOTHING, ClusterIds, Estimate, Values, factorize, median, rate
-from evaluation.stats.resampling import Weighted, bca, unweighted
+from evaluation.stats.intervals import (
+    NOTHING,
+    ClusterIds,
+    Estimate,
+    Values,
+    Weighted,
+    bca,
+    factorize,
+    median,
+    rate,
+    unweighted,
+)
 from schemas.counterfactual import (
     COUNTERFACTUAL,
     MIN_PAIRS,
@@ -49,7 +59,7 @@ from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar
 from schemas.util.files import text_sha256
-from schemas.util.html import embed_json, render_page
+from schemas.util.pages import embed_json, render_page
 
 _ROUNDING = 1e-9
 COUNTERFACTUAL_METHODS: Mapping[str, str] = {

@@ -9,9 +9,8 @@ from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.rows import read_encoded_images
 from schemas.images import thumbnail_uri
 from schemas.product import Product
-from schemas.util import svg
 from schemas.util.files import text_sha256
-from schemas.util.svg import Axis, Plot
+from schemas.util.pages import Axis, Plot, circles, line, polygon
 
 _PLOT = Plot(width=640, height=460, left=64, right=26, top=14, bottom=46)
 MAX_POINTS = 1200
@@ -45,7 +44,7 @@ def plot_prices(series: Sequence[Points], tolerance: float, unit: str) -> str:
     ]
     for points in shown:
         centres = [(x.position(true), y.position(answered)) for _, true, answered in points.pairs]
-        parts.append(svg.circles(centres, 3.2, points.name))
+        parts.append(circles(centres, 3.2, points.name))
     return _PLOT.svg("answered against true price", parts)
 
 
@@ -68,7 +67,7 @@ def _band(x: Axis, y: Axis, tolerance: float) -> list[str]:
     above = [(x.position(p), y.position(p * (1 + tolerance))) for p in steps]
     below = [(x.position(p), y.position(max(p * (1 - tolerance), x.low / 1e6))) for p in reversed(steps)]
     ends = (x.position(x.low), y.position(y.low)), (x.position(x.high), y.position(y.high))
-    return [svg.polygon(above + below, "band"), svg.line(*ends, "diagonal")]
+    return [polygon(above + below, "band"), line(*ends, "diagonal")]
 
 
 MAX_PER_GROUP = 9

@@ -8,6 +8,7 @@ family gets into the spec. With epsilon the noise hides the difference of one fa
 import hashlib
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from generator.audit.verbatim import list_names, list_public_words, list_title_s
 from generator.fit.categories import OTHER
 from generator.fit.fit_spec import FitOptions, fit
 from schemas.audit import Hit
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, ProductKind, list_kinds
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
 from schemas.util.files import as_document, write_json
@@ -212,16 +213,31 @@ def _find_holders(rows: AuditTable, text: str) -> set[int]:
 
 
 def _weights(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], Mapping[Any, float]]]:
-    """Yield the place and the weights of every distribution: of the categories, at (), and in each category."""
-    yield (), {(*category.path, category.silhouette): category.share for category in spec.categories}
-    for category in spec.categories:
-        place = (*category.path, category.silhouette)
-        yield (*place, "titles"), category.titles
-        yield from (((*place, "attribute", name), own or {}) for name, own in category.attributes.items())
+    """Yield the place and the weights of every distribution: of the kinds of products, at (), and in each kind."""
+    kinds = _kinds_by_place(spec)
+    yield (), {place: kind.share for place, kind in kinds.items()}
+    for place, kind in kinds.items():
+        yield (*place, "titles"), kind.titles
+        yield from (((*place, "attribute", name), own or {}) for name, own in kind.attributes.items())
+
+
+def _kinds_by_place(spec: CatalogSpec) -> dict[tuple[str, ...], ProductKind]:
+    """Return the kinds of products by path, silhouette and, among those, price level."""
+    found: dict[tuple[str, ...], ProductKind] = {}
+    levels: Counter[tuple[str, ...]] = Counter()
+    for kind in list_kinds(spec):
+        place = (*kind.path, kind.silhouette)
+        found[*place, str(levels[place])] = kind
+        levels[place] += 1
+    return found
 
 
 def _prices(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], float]]:
     """Yield the place and the value of every released median and factor."""
-    yield from (((*each.path, each.silhouette), each.price.median) for each in spec.categories)
+    for place, kind in _kinds_by_place(spec).items():
+        prices = kind.price.quantiles or (kind.price.median or 0.0,)
+        yield from (((*place, "price", str(number)), price) for number, price in enumerate(prices))
+        for name, factors in kind.price.factors.items():
+            yield from (((*place, name, key), factor) for key, factor in factors.items())
     for name, attribute in spec.attributes.items():
         yield from (((name, key), value.price) for key, value in attribute.values.items())

@@ -24,12 +24,22 @@ import pyarrow as pa
 from PIL import Image
 
 from generator.faults.scoring import FAULTS_FILE, read_faults
+from generator.sampling.prices import base_median
+from generator.sampling.products import compile_catalog, parse_family, sample_kinds
 from schemas.appearance import ANY, visible_attributes
-from schemas.catalog import CatalogSpec, Category, rendered_attribute, rendered_word
+from schemas.catalog import (
+    CatalogSpec,
+    ProductKind,
+    list_kinds,
+    possible_values,
+    price_factor,
+    rendered_attribute,
+    rendered_word,
+)
 from schemas.images import BadImageError, decode_rgb, open_image, orientation_of
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
-from schemas.util.html import embed_json, refuse_existing, render_page, write_page
+from schemas.util.pages import embed_json, refuse_existing, render_page, write_page
 from schemas.validation import from_document
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
@@ -267,22 +277,23 @@ class PriceParts:
 def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
     """Return the parts of one row's full price, or None where they are unknown.
 
-    They are unknown for a row without choices or price, for one that no entry of the spec can have produced (rows may
-    be changed afterwards), and for a navigation label that entries with different medians share.
+    They are unknown for a row without choices or price, and for one that the spec cannot have produced: rows may be
+    changed afterwards.
     """
     choices = (product.attributes or {}).get("choices")
     if not isinstance(choices, dict) or product.full_price is None or not 0 < product.full_price < float("inf"):
         return None
-    entry = _entry(spec, product, choices)
-    if entry is None:
+    kind = _find_kind(spec, product, choices)
+    if kind is None:
         return None
     presentation = str((product.attributes or {}).get("presentation", ANY))
-    shown = visible_attributes(entry.silhouette, presentation) | {"colour"}
-    running, parts = entry.price.median, []
+    shown = visible_attributes(kind.silhouette, presentation) | {"colour"}
+    median = base_median(kind.price)
+    running, parts = median, []
     for name, attribute in spec.attributes.items():
-        if name not in entry.attributes:
+        if name not in kind.attributes:
             continue
-        value = attribute.values[choices[name]]
+        value, factor = attribute.values[choices[name]], price_factor(spec, kind, name, choices[name])
         drawn = rendered_attribute(name, attribute)
         parts.append(
             Part(
@@ -290,14 +301,14 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
                 value=choices[name],
                 draws=None if drawn is None else rendered_word(choices[name], value),
                 visible=drawn in shown,
-                factor=value.price,
-                amount=running * value.price - running,
+                factor=factor,
+                amount=running * factor - running,
             )
         )
-        running *= value.price
+        running *= factor
     return PriceParts(
-        path=entry.path,
-        median=entry.price.median,
+        path=kind.path,
+        median=median,
         parts=tuple(parts),
         rest=product.full_price / running,
         rest_amount=product.full_price - running,
@@ -305,24 +316,21 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
     )
 
 
-def _entry(spec: CatalogSpec, product: Product, choices: dict[str, str]) -> Category | None:
-    """Return the category entry of a row; a navigation label hides the category, not the silhouette and attributes."""
-    silhouette = (product.attributes or {}).get("silhouette")
-    fitting = [entry for entry in spec.categories if entry.silhouette == silhouette and _allows(spec, entry, choices)]
-    named = [entry for entry in fitting if entry.path[2] == product.category3_code]
-    if not named and product.inferable:
+def _find_kind(spec: CatalogSpec, product: Product, choices: dict[str, str]) -> ProductKind | None:
+    """Return the kind of a row, which its design decides; None where the row was changed so that it does not fit."""
+    family = parse_family(product.family)
+    if family is None or family[0] != spec.name:
         return None
-    fitting = named or fitting
-    above = (product.category1_code, product.category2_code)
-    fitting = [entry for entry in fitting if entry.path[:2] == above] or fitting
-    return fitting[0] if len({entry.price.median for entry in fitting}) == 1 else None
+    kind = list_kinds(spec)[int(sample_kinds(compile_catalog(spec), family[1], np.array([family[2]]))[0])]
+    named = product.category3_code == kind.path[2] or not product.inferable
+    drawn = (product.attributes or {}).get("silhouette") == kind.silhouette
+    return kind if named and drawn and _allows(spec, kind, choices) else None
 
 
-def _allows(spec: CatalogSpec, entry: Category, choices: dict[str, str]) -> bool:
-    """Return whether the entry allows these choices: the same attributes, each with a value of positive weight."""
-    return entry.attributes.keys() == choices.keys() and all(
-        choices[name] in spec.attributes[name].values and (own is None or own.get(choices[name], 0) > 0)
-        for name, own in entry.attributes.items()
+def _allows(spec: CatalogSpec, kind: ProductKind, choices: dict[str, str]) -> bool:
+    """Return whether the kind allows these choices: the same attributes, each with a value of positive weight."""
+    return kind.attributes.keys() == choices.keys() and all(
+        choices[name] in possible_values(spec, kind, name) for name in kind.attributes
     )
 
 

@@ -254,9 +254,10 @@ def test_an_answer_may_hedge_between_titles() -> None:
 
 def test_prices_between_too_many_legal_ones_are_bounded_from_above() -> None:
     prices = compile_catalog(EVERYTHING).prices
-    median_S, spread_S = np.array([300.0, 500.0]), np.array([0.15, 0.0])
-    exact, is_exact = price_window_probabilities(prices, median_S, spread_S, 0.2)
-    bound, still_exact = price_window_probabilities(prices, median_S, spread_S, 0.2, most_probabilities=80)
+    prices = dataclasses.replace(prices, spread_K=np.array([0.15, 0.0, 0.1]))
+    kind_S, scale_S = np.array([0, 1]), np.array([300.0, 500.0])
+    exact, is_exact = price_window_probabilities(prices, kind_S, scale_S, 0.2)
+    bound, still_exact = price_window_probabilities(prices, kind_S, scale_S, 0.2, most_probabilities=80)
     assert (is_exact, still_exact) == (True, False)
     assert (bound.max(axis=1) >= exact.max(axis=1)).all()
     assert bound.max(axis=1) == pytest.approx(exact.max(axis=1), abs=0.05)
@@ -449,5 +450,6 @@ def test_rank_shares_are_those_of_a_long_catalog() -> None:
     spec = load("fashion-luxury", "catalog")
     index_N = np.arange(120_000)
     counted = np.bincount(index_N - family_start(spec, 1, index_N), minlength=6) / len(index_N)
-    assert sum(rank_shares(spec)) == pytest.approx(1)
-    assert rank_shares(spec) == pytest.approx(counted.tolist(), abs=0.006)
+    shares = rank_shares(compile_catalog(spec).colourways, 0)
+    assert sum(shares) == pytest.approx(1)
+    assert shares == pytest.approx(counted.tolist(), abs=0.006)

@@ -1,12 +1,13 @@
 """Invented shops for the fit: one of 80 categories with Zipf shares, and a sports shop of three broad leaves."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from generator.fit.vocabulary import find_kind
 from schemas.product import Product, split_of
 from tests.helpers.shard_fixture import relist, write_shards
 
@@ -214,3 +215,14 @@ def sample_sports_rows(num_rows: int = 845, seed: int = 0) -> tuple[list[Product
                 )
             )
     return found, own
+
+
+def list_contradictions(rows: Iterable[Product]) -> list[tuple[str, str, str]]:
+    """List (title, what it names, what is drawn) of the products whose title does not name the drawn silhouette."""
+    found = []
+    for row in rows:
+        drawn = str((row.attributes or {})["silhouette"])
+        match = find_kind(row.title or "")
+        if match is None or match.silhouette != drawn:
+            found.append((row.title or "", match.silhouette if match else "nothing", drawn))
+    return found

@@ -79,7 +79,7 @@ def test_fit_recovers_the_spec_of_a_generated_catalog(known: CatalogSpec, fitted
     trainers = found["MEN", "SHOES", "SNEAKERS"]
     assert set(trainers.titles) == {
         "{colour} {pattern} {material} Trainers",
-        "{colour} {pattern} {material} Court Shoes",
+        "{colour} {pattern} {material} Court Trainers",
     }
     assert set(trainers.attributes["material"] or ()) == {"canvas", "suede", "leather", "knit"}
 

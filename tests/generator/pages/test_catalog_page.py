@@ -31,7 +31,7 @@ from generator.pages.catalog_page import (
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import read
-from schemas.util.html import embed_json, render_page
+from schemas.util.pages import embed_json, render_page
 from schemas.validation import from_document
 from tests.helpers.page_rows import HOSTILE, embedded_document, other_rows, parse_page
 from tests.helpers.shard_fixture import write_shards

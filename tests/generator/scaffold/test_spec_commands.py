@@ -24,10 +24,10 @@ from generator.commands import specs as spec_cli
 from generator.sampling.products import rows
 from generator.scaffold.preview import (
     Card,
-    category_stats,
     contact_sheet,
     font_supports,
     half_block_lines,
+    kind_stats,
     label_shares,
     sample_products,
 )
@@ -217,7 +217,7 @@ def test_shares_and_price_ranges_match_large_catalog(demo_document: dict[str, An
     document["categories"][0]["share"], document["categories"][1]["share"] = 0.18, 0.02
     spec: CatalogSpec = from_document(document, "catalog")
     batch = rows(spec, 1, np.arange(150_000)).to_pandas()
-    for figures in category_stats(spec, 9):
+    for figures in kind_stats(spec, 9):
         leaf = batch[batch["category3_code"] == figures.path[2]]
         assert len(leaf) / len(batch) == pytest.approx(figures.share, rel=0.08)
         found = leaf["full_price"].to_numpy()
