@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,7 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
     ("sweater cardigan hoodie", "en: sweater, jumper, pullover, sweatshirt; de: pullover, sweatshirt; it: felpa"),
     ("sweater cardigan hoodie dress polo-shirt", "en: knitwear; de: strick"),
     ("shirt polo-shirt t-shirt", "en: shirt; ja: シャツ"),
+    ("t-shirt polo-shirt", "en: t-shirt, tshirt; de: t-shirt; fr: t-shirt; it: t-shirt; ja: Tシャツ"),
     (
         "t-shirt shirt polo-shirt sweater hoodie cardigan bomber-jacket",
         "en: top, tops; de: top, tops, oberteil; fr: haut!, top; ja: トップス; zh: 上衣",
@@ -68,7 +69,7 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
         "sneaker loafer pump sandal boot",
         "en: shoes, footwear; de: schuh, schuhe; fr: chaussures; ja: シューズ; it: scarpe; es: zapatos; zh: 鞋",
     ),
-    ("bucket-hat cap beanie", "en: hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽"),
+    ("bucket-hat cap beanie", "en: hat, sun hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽"),
     ("cap beanie", "en: cap"),
     ("throw scarf", "en: blanket"),
     ("scarf throw", "en: wrap!"),
@@ -91,58 +92,69 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
     ("crossbody-bag", "en: crossbody, cross-body, messenger, camera"),
     ("tote-bag", "en: tote, shopper, top-handle, top handle"),
     ("loafer", "en: driving, boat, penny, moccasin"),
-    ("pump", "en: court, ballet"),
+    ("pump", "en: ballet"),
     ("wallet", "en: coin"),
     ("hoodie", "en: hooded; de: kapuzen"),
-    ("t-shirt", "en: tee; de: rundhals"),
+    ("t-shirt", "en: tee, football, soccer, training, running, workout, gym; de: rundhals"),
     ("cardigan", "en: open-front; fr: en maille, en tricot"),
 )
 """(Silhouette, words) which decide what a general word means, and name no product alone."""
 
+UNDRAWN_QUALIFIERS: dict[str, str] = {
+    "shoe shoes": "formal heeled office wedding bridal nursing brogue derby oxford business",
+    "vest vests": "rib knit knitted ribbed running training cotton jersey mesh thermal satin silk lace tailored suit",
+    "bag bags": "duffle duffel gym travel laptop netbook toiletry drawstring weekend bucket golf lunch shoe",
+    "hat hats": "straw panama cowboy felt fedora woven raffia top",
+    "cap caps": "swim swimming shower newsboy bakerboy",
+    "top tops": "tube halter halterneck strappy bandeau sleeveless peplum corset bralette tank camisole bikini",
+    "pants shirt": "pyjama pajama night sleep",
+}
+"""General words -> words with which they name nothing that is drawn: Formal Leather Shoes."""
+
 UNDRAWN_WORDS = """
-    en: bra, bralette, sports bra, briefs, boxers, boxer briefs, boxer shorts, boxer, trunks!, panties, panty,
-        thong!, thongs!, underwear, lingerie, corset, bustier, bodysuit, body suit, leotard, unitard, teddy bear,
-        socks, sock, stockings, tights, pantyhose, hosiery, leg warmers, jumpsuit, playsuit, romper, dungarees,
-        overalls, overall, coveralls, boiler suit, onesie, babygrow, sleepsuit, snowsuit, ski suit, pyjamas,
-        pajamas, pyjama, pajama, nightgown, nightdress, nightshirt, sleepwear, robe, bathrobe, dressing gown,
-        kimono, kaftan, caftan, bikini, bikini top, bikini bottom, bikini bottoms, tankini, swim top, swim bottoms,
-        sarong, pareo, wetsuit, suit, two-piece suit, three-piece suit, tuxedo, waistcoat, suit vest, knit vest,
-        knitted vest, sweater vest, sleeveless sweater, tank top, tank, tanks!, camisole, cami, cami top,
-        halter top, tube top, bandeau, singlet, vest top, racerback, muscle tank, running vest, training vest,
-        cotton vest, ribbed vest, mesh vest, string vest, undershirt, undervest, thermal vest, tunic, henley,
-        dickey, shrug, bolero, tabard, bib, bibs!, apron, salopettes, tracksuit, track suit, sweatsuit, set, co-ord,
-        co-ords, coord, two-piece, two piece, outfit, costume, uniform, twinset, twin set, ensemble, skort,
-        culottes, chaps!, kurta, kurti, kurta set, saree, sari, lehenga, lehenga choli, choli, dupatta, salwar,
-        salwar kameez, churidar, palazzo, dhoti, sherwani, nehru jacket, anarkali, dress material, cleats,
-        football boots, soccer boots, rugby boots, ski boots, spikes!, track spikes, clogs, mules, espadrilles,
-        slippers, house shoes, derby, derbies, derby shoes, oxfords!, oxford shoes, brogues, monk, monks!,
-        monk straps, monk shoes, lace-ups!, dress shoes, formal shoes, mary janes, mary jane, wedges, slingbacks,
-        mule, flats!, water shoes, football shoes, soccer cleats, ballet slippers, insoles, shoelaces, laces!,
-        shoe care, shoe tree, satchel, holdall, duffle bag, duffel bag, duffle, duffel, weekender, weekend bag,
-        gym bag, travel bag, suitcase, luggage, trolley, carry-on, cabin bag, briefcase, laptop bag, laptop case,
-        laptop sleeve, garment bag, gift bag, toiletry bag, wash bag, washbag, cosmetic bag, makeup bag,
-        make-up bag, cosmetic case, vanity case, bucket bag, drawstring bag, gymsack, gym sack, sports bag,
-        lunch bag, lunch box, shoe bag, sleeping bag, bean bag, tea bag, basket, pencil case, key case, key holder,
-        keyring, key ring, key chain, keychain, bag charm, charm, lanyard, airpods case, passport holder,
-        passport case, phone case, case, box, tin, strap, watch strap, watch band, glasses case, eyeglasses,
-        glasses, spectacles, optical frames, frames!, goggles, smartwatch, smart watch, fitness tracker,
-        pocket watch, wall clock, clock, earrings, earring, necklace, bracelet, bangle, ring, rings!, pendant,
-        brooch, cufflinks, jewellery, jewelry, anklet, choker, tie clip, tie pin, bow tie, bowtie, pocket square,
-        handkerchief, braces!, suspenders, umbrella, hair clip, scrunchie, headband, hairband, visor, beret,
-        balaclava, ear muffs, earmuffs, snood, neck warmer, neck gaiter, bandana, fedora, panama, panama hat,
-        straw hat, boater, cowboy hat, top hat, flat cap, newsboy cap, swim cap, swimming cap, shower cap,
-        bike helmet, helmet, turban, face mask, mask, mittens, mitts!, fingerless gloves, oven gloves, oven glove,
-        boxing gloves, goalkeeper gloves, wristband, sweatband, lip gloss, lip balm, lip liner, lip oil, mascara,
-        eyeshadow, eyeliner, foundation, concealer, nail polish, nail lacquer, palette, moisturiser, moisturizer,
-        serum, shampoo, conditioner, soap, lotion, body lotion, shower gel, deodorant, body mist, body spray,
-        hand cream, hair mist, aftershave, sunscreen, diffuser, reed diffuser, room spray, candle holder,
-        candlestick, candle snuffer, wax melt, incense, tealight, pillowcase, pillow case, pillow sham, duvet,
-        duvet cover, comforter, quilt, coverlet, bedspread, sheet, sheets!, bed sheet, bedding, towel, bath towel,
-        beach towel, bath mat, rug, carpet, mat, yoga mat, curtain, tablecloth, table runner, napkin, placemat,
-        coaster, tea towel, plate, bowl, dish, platter, jug, pitcher, teapot, carafe, decanter, tumbler, wine glass,
-        drinking glass, travel mug, water bottle, bottle, flask, thermos, cutlery, spoon, tray, lamp, lantern,
-        mirror, picture frame, photo frame, poster, print frame, planter, flower pot, plant pot, pot, bowl set,
-        stool, chair, sofa, table, shelf, ottoman, pouf, hook, hanger, coat hanger, coat rack, coat stand,
+    en: knee high hose, support hose, panty hose, hat pin, innerwear, capri, capris!, deo, bra, bralette,
+        sports bra, briefs, boxers, boxer briefs, boxer shorts, boxer, trunks!, panties, panty, thong!, thongs!,
+        underwear, lingerie, corset, bustier, bodysuit, body suit, leotard, unitard, teddy bear, socks, sock,
+        stockings, tights, pantyhose, hosiery, leg warmers, jumpsuit, playsuit, romper, dungarees, overalls,
+        overall, coveralls, boiler suit, onesie, babygrow, sleepsuit, snowsuit, ski suit, pyjamas, pajamas, pyjama,
+        pajama, nightgown, nightdress, nightshirt, sleepwear, robe, bathrobe, dressing gown, kimono, kaftan, caftan,
+        bikini, bikini top, bikini bottom, bikini bottoms, tankini, swim top, swim bottoms, sarong, pareo, wetsuit,
+        suit, two-piece suit, three-piece suit, tuxedo, waistcoat, suit vest, knit vest, knitted vest, sweater vest,
+        sleeveless sweater, tank top, tank, tanks!, camisole, cami, cami top, halter top, tube top, bandeau,
+        singlet, vest top, racerback, muscle tank, running vest, training vest, cotton vest, ribbed vest, mesh vest,
+        string vest, undershirt, undervest, thermal vest, tunic, henley, dickey, shrug, bolero, tabard, bib, bibs!,
+        apron, salopettes, tracksuit, track suit, sweatsuit, set, co-ord, co-ords, coord, two-piece, two piece,
+        outfit, costume, uniform, twinset, twin set, ensemble, skort, culottes, chaps!, kurta, kurti, kurta set,
+        saree, sari, lehenga, lehenga choli, choli, dupatta, salwar, salwar kameez, churidar, palazzo, dhoti,
+        sherwani, nehru jacket, anarkali, dress material, cleats, football boots, soccer boots, rugby boots,
+        ski boots, spikes!, track spikes, clogs, mules, espadrilles, slippers, house shoes, derby, derbies,
+        derby shoes, oxfords!, oxford shoes, brogues, monk, monks!, monk straps, monk shoes, lace-ups!, dress shoes,
+        formal shoes, mary janes, mary jane, wedges, slingbacks, mule, flats!, water shoes, football shoes,
+        soccer cleats, ballet slippers, insoles, shoelaces, laces!, shoe care, shoe tree, satchel, holdall,
+        duffle bag, duffel bag, duffle, duffel, weekender, weekend bag, gym bag, travel bag, suitcase, luggage,
+        trolley, carry-on, cabin bag, briefcase, laptop bag, laptop case, laptop sleeve, garment bag, gift bag,
+        toiletry bag, wash bag, washbag, cosmetic bag, makeup bag, make-up bag, cosmetic case, vanity case,
+        bucket bag, drawstring bag, gymsack, gym sack, sports bag, lunch bag, lunch box, shoe bag, sleeping bag,
+        bean bag, tea bag, basket, pencil case, key case, key holder, keyring, key ring, key chain, keychain,
+        bag charm, charm, lanyard, airpods case, passport holder, passport case, phone case, case, box, tin, strap,
+        watch strap, watch band, glasses case, eyeglasses, glasses, spectacles, optical frames, frames!, goggles,
+        smartwatch, smart watch, fitness tracker, pocket watch, wall clock, clock, earrings, earring, necklace,
+        bracelet, bangle, ring, rings!, pendant, brooch, cufflinks, jewellery, jewelry, anklet, choker, tie clip,
+        tie pin, bow tie, bowtie, pocket square, handkerchief, braces!, suspenders, umbrella, hair clip, scrunchie,
+        headband, hairband, visor, beret, balaclava, ear muffs, earmuffs, snood, neck warmer, neck gaiter, bandana,
+        fedora, panama, panama hat, straw hat, boater, cowboy hat, top hat, flat cap, newsboy cap, swim cap,
+        swimming cap, shower cap, bike helmet, helmet, turban, face mask, mask, mittens, mitts!, fingerless gloves,
+        oven gloves, oven glove, boxing gloves, goalkeeper gloves, wristband, sweatband, lip gloss, lip balm,
+        lip liner, lip oil, mascara, eyeshadow, eyeliner, foundation, concealer, nail polish, nail lacquer, palette,
+        moisturiser, moisturizer, serum, shampoo, conditioner, soap, lotion, body lotion, shower gel, deodorant,
+        body mist, body spray, hand cream, hair mist, aftershave, sunscreen, diffuser, reed diffuser, room spray,
+        candle holder, candlestick, candle snuffer, wax melt, incense, tealight, pillowcase, pillow case,
+        pillow sham, duvet, duvet cover, comforter, quilt, coverlet, bedspread, sheet, sheets!, bed sheet, bedding,
+        towel, bath towel, beach towel, bath mat, rug, carpet, mat, yoga mat, curtain, tablecloth, table runner,
+        napkin, placemat, coaster, tea towel, plate, bowl, dish, platter, jug, pitcher, teapot, carafe, decanter,
+        tumbler, wine glass, drinking glass, travel mug, water bottle, bottle, flask, thermos, cutlery, spoon, tray,
+        lamp, lantern, mirror, picture frame, photo frame, poster, print frame, planter, flower pot, plant pot, pot,
+        bowl set, stool, chair, sofa, table, shelf, ottoman, pouf, hook, hanger, coat hanger, coat rack, coat stand,
         hat stand, rack, stand, dust bag, shoe cleaner, gift card, gift set, book, sticker, pin badge, toy, ball,
         racket, dumbbell, shin guards, knee pads, dog coat, dog collar, dog lead, leash, bib shorts, base layer,
         baselayer, sleep mask, eye mask, cup set, saucer, egg cup, menstrual cup, cup holder
@@ -170,26 +182,26 @@ UNDRAWN_WORDS = """
         karaffe, glas, weinglas, thermobecher, trinkflasche, flasche, eierbecher, zahnputzbecher, besteck, tablett,
         lampe, leuchte, spiegel, bilderrahmen, übertopf, blumentopf, hocker, stuhl, tisch, regal, haken, bügel,
         kleiderbügel, aufbewahrungsbox, korb, gutschein, ball, fußball, schienbeinschoner
-    fr: soutien-gorge, brassière, culotte, slip, slips, boxer, boxers, caleçon, string, sous-vêtement, lingerie,
-        nuisette, body, justaucorps, débardeur, caraco, bustier, marcel, chaussettes, chaussette, collants, collant,
-        bas de contention, combinaison, combishort, salopette, grenouillère, pyjama, chemise de nuit,
-        robe de chambre, peignoir, kimono, bikini, bas de bikini, haut de bikini, maillot de bain deux pièces,
-        paréo, combinaison de ski, pantalon de ski, costume, smoking, tailleur, gilet de costume,
-        gilet sans manches en maille, tunique, boléro, étole de cérémonie, tablier, survêtement, jogging complet,
-        ensemble, jupe-culotte, chaussures de football, chaussures de foot, crampons, chaussures de ski, sabots,
-        mules, espadrilles, chaussons, pantoufles, derbies, derby, richelieus, richelieu, chaussures de ville,
-        babies, salomés, lacets, semelles, sac de voyage, sac de sport, valise, bagage, porte-documents, mallette,
-        sac seau, trousse, trousse de toilette, vanity, porte-clés, porte-clefs, bijou de sac, étui, coque, housse,
-        étui à lunettes, lunettes de vue, lunettes, masque de ski, montre connectée, horloge, réveil, bracelet,
-        boucles d'oreilles, collier, bague, pendentif, broche, bijou, boutons de manchette, nœud papillon,
-        noeud papillon, pochette de costume, bretelles, parapluie, bandeau, serre-tête, béret, cagoule, tour de cou,
-        snood, chapeau de paille, bonnet de bain, casque, moufles, gants de cuisine, gants de boxe, gloss,
-        baume à lèvres, mascara, vernis à ongles, crème!, gel douche, savon, déodorant, brume, après-rasage,
-        diffuseur, parfum d'intérieur, bougeoir, photophore, taie d'oreiller, taie, housse de couette, couette,
-        drap, serviette, serviette de bain, drap de bain, tapis, rideau, nappe, chemin de table, assiette, bol,
-        plat, saladier, pichet, carafe, théière, verre, gourde, bouteille, couverts, plateau, lampe, bougie led,
-        miroir, cadre, cache-pot, tabouret, chaise, table, étagère, crochet, cintre, panier, carte cadeau, ballon,
-        coffret, parure
+    fr: jupe-short, soutien-gorge, brassière, culotte, slip, slips, boxer, boxers, caleçon, string, sous-vêtement,
+        lingerie, nuisette, body, justaucorps, débardeur, caraco, bustier, marcel, chaussettes, chaussette,
+        collants, collant, bas de contention, combinaison, combishort, salopette, grenouillère, pyjama,
+        chemise de nuit, robe de chambre, peignoir, kimono, bikini, bas de bikini, haut de bikini,
+        maillot de bain deux pièces, paréo, combinaison de ski, pantalon de ski, costume, smoking, tailleur,
+        gilet de costume, gilet sans manches en maille, tunique, boléro, étole de cérémonie, tablier, survêtement,
+        jogging complet, ensemble, jupe-culotte, chaussures de football, chaussures de foot, crampons,
+        chaussures de ski, sabots, mules, espadrilles, chaussons, pantoufles, derbies, derby, richelieus, richelieu,
+        chaussures de ville, babies, salomés, lacets, semelles, sac de voyage, sac de sport, valise, bagage,
+        porte-documents, mallette, sac seau, trousse, trousse de toilette, vanity, porte-clés, porte-clefs,
+        bijou de sac, étui, coque, housse, étui à lunettes, lunettes de vue, lunettes, masque de ski,
+        montre connectée, horloge, réveil, bracelet, boucles d'oreilles, collier, bague, pendentif, broche, bijou,
+        boutons de manchette, nœud papillon, noeud papillon, pochette de costume, bretelles, parapluie, bandeau,
+        serre-tête, béret, cagoule, tour de cou, snood, chapeau de paille, bonnet de bain, casque, moufles,
+        gants de cuisine, gants de boxe, gloss, baume à lèvres, mascara, vernis à ongles, crème!, gel douche, savon,
+        déodorant, brume, après-rasage, diffuseur, parfum d'intérieur, bougeoir, photophore, taie d'oreiller, taie,
+        housse de couette, couette, drap, serviette, serviette de bain, drap de bain, tapis, rideau, nappe,
+        chemin de table, assiette, bol, plat, saladier, pichet, carafe, théière, verre, gourde, bouteille, couverts,
+        plateau, lampe, bougie led, miroir, cadre, cache-pot, tabouret, chaise, table, étagère, crochet, cintre,
+        panier, carte cadeau, ballon, coffret, parure
     ja: ブラ, ブラジャー, ショーツ, ボクサーパンツ, トランクス, インナー, 下着, ソックス, 靴下, タイツ,
         ストッキング, オールインワン, ジャンプスーツ, サロペット, オーバーオール, ロンパース, パジャマ,
         ルームウェア, ローブ, バスローブ, ガウン, 着物, 浴衣, ビキニ, ラッシュガード, ウェットスーツ, スーツ,
@@ -201,17 +213,18 @@ UNDRAWN_WORDS = """
         スマホケース, ケース, カバー, ストラップ, メガネ, 眼鏡, ゴーグル, 置時計, 掛け時計, スマートウォッチ,
         イヤリング, ピアス, ネックレス, ブレスレット, リング, 指輪, カフス, ネクタイピン, 蝶ネクタイ, ハンカチ,
         サスペンダー, 傘, ヘアバンド, ヘッドバンド, サンバイザー, ベレー帽, スヌード, ネックウォーマー, バンダナ,
-        麦わら帽子, ヘルメット, ミトン, マスク, リップグロス, リップクリーム, リップバーム, マスカラ, アイシャドウ,
-        ファンデーション, マニキュア, クリーム, 石鹸, シャンプー, ディフューザー, キャンドルホルダー, 枕カバー,
-        布団, シーツ, タオル, バスタオル, ハンドタオル, マット, ラグ, カーテン, テーブルクロス, 皿, プレート,
-        ボウル, ポット, グラス, タンブラー, ボトル, 水筒, トレイ, ランプ, ミラー, フレーム, ハンガー, フック,
-        ラック, チェア, スツール, テーブル, ボール, スタンド, ボックス, かご, マグネット, スコップ, エプロンドレス
-    it: reggiseno, mutande, slip, boxer, calze, calzini, collant, tuta, salopette, pigiama, vestaglia, accappatoio,
-        bikini, completo, smoking, panciotto, canotta, canottiera, body, tunica, set, zoccoli, espadrillas,
-        pantofole, stringate, derby, francesine, valigia, borsone, cartella, secchiello, portachiavi, custodia,
-        occhiali da vista, occhiali, anello, collana, bracciale, orecchini, gemelli, papillon, bretelle, ombrello,
-        fascia, basco, passamontagna, muffole, federa, lenzuolo, asciugamano, tappeto, tovaglia, piatto, ciotola,
-        brocca, teiera, bicchiere, bottiglia, lampada, specchio
+        麦わら帽子, ストローハット, ヘルメット, ミトン, マスク, リップグロス, リップクリーム, リップバーム,
+        マスカラ, アイシャドウ, ファンデーション, マニキュア, クリーム, 石鹸, シャンプー, ディフューザー,
+        キャンドルホルダー, 枕カバー, 布団, シーツ, タオル, バスタオル, ハンドタオル, マット, ラグ, カーテン,
+        テーブルクロス, 皿, プレート, ボウル, ポット, グラス, タンブラー, ボトル, 水筒, トレイ, ランプ, ミラー,
+        フレーム, ハンガー, フック, ラック, チェア, スツール, テーブル, ボール, スタンド, ボックス, かご,
+        マグネット, スコップ, エプロンドレス
+    it: scarpe stringate, abito da uomo, abito uomo, reggiseno, mutande, slip, boxer, calze, calzini, collant, tuta,
+        salopette, pigiama, vestaglia, accappatoio, bikini, completo, smoking, panciotto, canotta, canottiera, body,
+        tunica, set, zoccoli, espadrillas, pantofole, stringate, derby, francesine, valigia, borsone, cartella,
+        secchiello, portachiavi, custodia, occhiali da vista, occhiali, anello, collana, bracciale, orecchini,
+        gemelli, papillon, bretelle, ombrello, fascia, basco, passamontagna, muffole, federa, lenzuolo, asciugamano,
+        tappeto, tovaglia, piatto, ciotola, brocca, teiera, bicchiere, bottiglia, lampada, specchio
     es: sujetador, bragas, calzoncillos, bóxer, calcetines, medias, mono, peto, pijama, bata, albornoz, bikini,
         traje, esmoquin, chaleco, camiseta de tirantes, top de tirantes, body, túnica, conjunto, chándal, zuecos,
         alpargatas, pantuflas, derby, maleta, bolsa de viaje, maletín, neceser, llavero, funda, estuche, gafas,
@@ -223,20 +236,22 @@ UNDRAWN_WORDS = """
 """Words of products that no silhouette looks like. A title about one of them has no kind."""
 
 NEUTRAL_WORDS = """
-    en: rock, hose, body, slip, short, string, tennis, bob, babies, mono, americana, pull, loop, haut, plat, vela,
-        short sleeve, short sleeved, short-sleeve, long sleeve!, long-sleeve!, long sleeved, half sleeve,
-        cap sleeve, boot cut, bootcut, boot leg, top handle, high top, low top, hi top, top stitch, top stitched,
-        roll top, zip top, tie dye, tie dyed, button down, button up, tie front, tie waist, tie neck, tie back,
-        tie side, tie detail, tie shoulder, tie cuff, tie hem, tie up, self tie, polo neck, polo collar,
-        shirt collar, shirt tail, shirt hem, shirt cuff, shirt style, suit style, coat style, jacket style,
-        pocket tee, slip on, pull on, throw on, set of, pair of, pack of, box of, set in, ring detail, o ring,
-        d ring, belt loop, belt bag style, block heel, kitten heel, high heel!, high heeled, mid heel, low heel,
-        stiletto heel!, wedge heel, cuban heel, flat heel, cone heel, platform heel, cap toe, glass bottle,
-        strap detail, chain strap, shoulder strap, leather strap, long strap, short strap, bottle green,
-        mirror lens, patch pocket, box pleat, box fit, box logo, pin stripe, pin tuck, pin dot, hook and eye,
-        skirt hem, full skirt, pants style, blanket stitch, blanket check, bucket style, trench style, bomber style,
-        blazer style, tote style, cardigan style, jeans style, clutch style, vest style, loafer style, open toe,
-        baseball collar, wrap front, belt buckle, buckle belt, book fold, ski
+    en: polo assn, us polo, u s polo, polo ralph lauren, classic polo, pepe jeans, calvin klein jeans, armani jeans,
+        versace jeans, trussardi jeans, moschino jeans, tommy jeans, kraus jeans, polo jeans, body, slip, string,
+        tennis, bob, babies, mono, americana, pull, loop, haut, plat, vela, short sleeve, short sleeved,
+        short-sleeve, long sleeve!, long-sleeve!, long sleeved, half sleeve, cap sleeve, boot cut, bootcut,
+        boot leg, top handle, high top, low top, hi top, top stitch, top stitched, roll top, zip top, tie dye,
+        tie dyed, button down, button up, tie front, tie waist, tie neck, tie back, tie side, tie detail,
+        tie shoulder, tie cuff, tie hem, tie up, self tie, polo neck, polo collar, shirt collar, shirt tail,
+        shirt hem, shirt cuff, shirt style, suit style, coat style, jacket style, pocket tee, slip on, pull on,
+        throw on, set of, pair of, pack of, box of, set in, ring detail, o ring, d ring, belt loop, belt bag style,
+        block heel, kitten heel, high heel!, high heeled, mid heel, low heel, stiletto heel!, wedge heel,
+        cuban heel, flat heel, cone heel, platform heel, cap toe, glass bottle, strap detail, chain strap,
+        shoulder strap, leather strap, long strap, short strap, bottle green, mirror lens, patch pocket, box pleat,
+        box fit, box logo, pin stripe, pin tuck, pin dot, hook and eye, skirt hem, full skirt, pants style,
+        blanket stitch, blanket check, bucket style, trench style, bomber style, blazer style, tote style,
+        cardigan style, jeans style, clutch style, vest style, loafer style, open toe, baseball collar, wrap front,
+        belt buckle, buckle belt, book fold, ski
     de: im set
     fr: taille haute, manches courtes, tige haute, tige basse, petit format, grand format, lot de, paire de,
         haut de gamme, taille basse
@@ -251,7 +266,8 @@ BARE_WORDS: tuple[tuple[str, str], ...] = (
     ("trousers", "en: cargo, cargos, corduroys"),
     ("t-shirt", "en: jersey, jerseys"),
     ("bomber-jacket", "en: fleece, fleeces"),
-    ("sweater", "en: knit, knits, half zip, quarter zip; ja: ニット"),
+    ("sweater", "en: knit, knits, half zip, quarter zip; ja: ニット, タートルネック, ハイネック, モックネック"),
+    ("shorts", "en: short!"),
 )
 """(Silhouette, words) of a material that name a product at the end of a title that names no other: Zip Flare Denim."""
 
@@ -263,6 +279,8 @@ _PREPOSITIONS = """
     es: de, con, en, sin, para, del
 """
 """What a product comes with, is made of or is for follows one of these, or the French `à`."""
+_ENGLISH_TOO = frozenset({"rock", "hose"})
+"""Words of products in another language that are English words as well: they do not show the language."""
 _CONJUNCTIONS = frozenset({"and", "und", "et", "e", "y"})
 _CUES = """
     en: the, with, and, women, womens, woman, men, mens, kids, boys, girls, ladies, unisex, fit, sleeve, neck
@@ -514,7 +532,7 @@ COLOUR_TERMS = """
         bone, butter, buttermilk, oat milk, natural, naturel, natur, 生成り, エクリュ, 米白色, 米色, popcorn,
         cannoli, parchment, porcelain, blanc cassé, whisper white, warm white, coconut, coconut milk, magnolia,
         wool white, cloud, antique white, eggnog, rice, winter white, marshmallow
-    beige: beige, sand, stone, nude, oatmeal, oat, linen, travertine, flax, barley, desert beige, champagne,
+    beige: skin, beige, sand, stone, nude, oatmeal, oat, linen, travertine, flax, barley, desert beige, champagne,
         ベージュ, sable, pierre, sabbia, arena, サンド, ストーン, 卡其米色, wheat, almond, sahara, dune, desert,
         taupe grey, biscuit, pebble, grain, cracker, husk, archive beige, buff, latte, pale oak, macadamia,
         cork beige, cashew, mushroom, fossil, sandstone, shell, limestone, light beige, soft fawn, beach, grège,
@@ -702,14 +720,15 @@ def find_kind(title: str) -> KindMatch | None:
         return None
     language = _guess_language(folded, tokens)
     found = _drop_foreign(list(_find_phrases(tokens, language)), language)
-    segment, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
+    segment, spoken, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
     nouns = [each for each in segment if each.sense.role == "noun"]
     if not nouns:
         head = _find_bare_word(segment, tokens)
     elif joined:
         return None
     else:
-        head = _specify(nouns[0 if nouns[0].language in _HEAD_FIRST else -1], segment)
+        head = nouns[0 if nouns[0].language in _HEAD_FIRST else -1]
+        head = _specify(head, folded[head.start : head.end], segment, spoken)
     if head is None or head.sense.silhouette is None:
         return None
     start, end = origins[head.start], origins[head.end - 1] + 1
@@ -925,8 +944,6 @@ def _build_senses() -> _Senses:
             for form in _forms(language, word, exact):
                 senses.setdefault(form, {})[language] = sense
 
-    for silhouette, words in BARE_WORDS:
-        add(words, _Sense(silhouette, "bare"))
     for silhouette, words in QUALIFIERS:
         add(words, _Sense(silhouette, "qualifier"))
     add(UNDRAWN_WORDS, _Sense(None, "noun"))
@@ -937,6 +954,8 @@ def _build_senses() -> _Senses:
     for members, words in GENERAL_WORDS:
         first, *others = members.split()
         add(words, _Sense(None if first == "-" else first, "noun", frozenset(others)))
+    for silhouette, words in BARE_WORDS:
+        add(words, _Sense(silhouette, "bare"))
     for language, phrase, _ in _split_list(NEUTRAL_WORDS):
         senses.setdefault(_phrase(phrase), {})[language] = _Sense(None, "neutral")
     return senses
@@ -966,7 +985,9 @@ def _build_cues() -> dict[str, frozenset[str]]:
         if len(by_language) == 1:
             for language in by_language.keys() & found.keys():
                 found[language].update(
-                    token for token in phrase if len(token) > 3 and len(_build_senses().get((token,), "x")) == 1
+                    token
+                    for token in phrase
+                    if len(token) > 3 and token not in _ENGLISH_TOO and len(_build_senses().get((token,), "x")) == 1
                 )
     return {language: frozenset(words) for language, words in found.items()}
 
@@ -987,10 +1008,14 @@ def _guess_language(title: str, tokens: Sequence[_Token]) -> str:
     first = _build_senses().get((tokens[0].text,), {})
     for language in first.keys() & _HEAD_FIRST if len(tokens) > 1 else ():
         # a French title begins with its noun; one that is the same word in English shows nothing
-        scores[language] += 0.5 * ("en" not in first or first[language].silhouette != first["en"].silhouette)
+        scores[language] += 0.5 * ("en" not in first or _name_product(first[language]) != _name_product(first["en"]))
     for language, letters in {"fr": "éèêçœà", "de": "äöüß", "es": "ñó", "it": "ùì"}.items():
         scores[language] += sum(letter in title.casefold() for letter in letters)
     return max(scores, key=lambda language: scores[language])
+
+
+def _name_product(sense: _Sense) -> str | None:
+    return sense.silhouette if sense.role == "noun" else None
 
 
 @functools.cache
@@ -1089,11 +1114,12 @@ def _drop_foreign(found: Sequence[_Found], language: str) -> list[_Found]:
 
 def _cut_segment(
     found: Sequence[_Found], tokens: Sequence[_Token], folded: str, title: str, language: str
-) -> tuple[list[_Found], bool]:
-    """Return the phrases before what the product comes with, and whether they name two products joined by `and`."""
+) -> tuple[list[_Found], set[str], bool]:
+    """Return phrases and words before what the product comes with, and whether `and` joins two products there."""
     inside = {k for each in found for k in range(each.first + 1, each.last)}
     covered = inside | {each.first for each in found}
     segment: list[_Found] = []
+    spoken: set[str] = set()
     noun: _Found | None = None
     linked = joined = False
     for k, token in enumerate(tokens):
@@ -1104,24 +1130,20 @@ def _cut_segment(
             linked |= noun.last == k and (token.text in _CONJUNCTIONS or re.search("[&+/]", gap) is not None)
             if k not in covered and _is_preposition(token, title, language):
                 break
-        if (
-            noun is None
-            and k
-            and token.text in _PURPOSES
-            and tokens[k + 1 : k + 2]
-            and not _names_people(tokens[k + 1])
-        ):
-            return [], False
+        if noun is None and k and _begins_purpose(tokens[k : k + 2]):
+            return [], set(), False
+        spoken.add(token.text)
         for each in (each for each in found if each.first == k):
             if each.sense.role == "noun":
                 joined |= linked and noun is not None and not _agree(noun.sense, each.sense)
                 noun = each
             segment.append(each)
-    return segment, joined
+    return segment, spoken, joined
 
 
-def _names_people(token: _Token) -> bool:
-    return token.text in _split_set(_PEOPLE)
+def _begins_purpose(tokens: Sequence[_Token]) -> bool:
+    """Return whether the words say what something unknown is for (Wax for Boots), not for whom."""
+    return len(tokens) == 2 and tokens[0].text in _PURPOSES and tokens[1].text not in _split_set(_PEOPLE)
 
 
 def _is_preposition(token: _Token, title: str, language: str) -> bool:
@@ -1147,7 +1169,7 @@ def _find_bare_word(segment: Sequence[_Found], tokens: Sequence[_Token]) -> _Fou
     return last if plain and not spoken else None
 
 
-def _specify(head: _Found, segment: Sequence[_Found]) -> _Found:
+def _specify(head: _Found, word: str, segment: Sequence[_Found], spoken: Set[str]) -> _Found | None:
     """Return what a general head means here: the specific word before it, else after it, else the head itself."""
     if not head.sense.others:
         return head
@@ -1157,8 +1179,10 @@ def _specify(head: _Found, segment: Sequence[_Found]) -> _Found:
     meant = [each for each in named if each.sense.silhouette in head.sense.others]
     for each in sorted(meant, key=lambda each: bool(each.sense.others)):
         return each if each.sense.role == "noun" else dataclasses.replace(head, sense=each.sense)
-    undrawn = (each for each in before if each.sense.role == "noun" and each.sense.silhouette is None)
-    return next(undrawn, head)
+    undrawn = any(each.sense.role == "noun" and each.sense.silhouette is None for each in before)
+    noun = word.split()[-1]
+    undrawn |= any(noun in heads.split() and spoken & {*words.split()} for heads, words in UNDRAWN_QUALIFIERS.items())
+    return None if undrawn else head
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------

@@ -261,9 +261,9 @@ TOPS = (
         category_pattern=r"sweater|knit|jumper|pullover|cashmere|strick|maille|\bpulls?\b|针织|セーター|ニット",
         match_priority=430,
         title_words="""
-            en: sweater, jumper, pullover, sweatshirt, crewneck, turtleneck, turtle neck sweater, roll neck,
-                rollneck, mock neck sweater, crew neck, knit sweater, knitted top, knit top, knit pullover,
-                guernsey, sweater top
+            en: sweater, jumper, pullover, sweatshirt, sweat shirt, sweat!, half zip top, quarter zip top, crewneck,
+                turtleneck, turtle neck sweater, roll neck, rollneck, mock neck sweater, crew neck, knit sweater,
+                knitted top, knit top, knit pullover, guernsey, sweater top
             de: pullover, pulli, pullis, strickpullover, rollkragenpullover, rolli, troyer, sweatshirt, sweatshirts,
                 strickpulli, sweater
             fr: pull, pull-over, pullover, chandail, col roulé, sweat!, sweats!, sweat-shirt, sweatshirt
@@ -312,7 +312,7 @@ TOPS = (
         size_wording="garment",
         nouns=("Hoodie", "Hoodie", "Hoodie", "Sweat à capuche", "パーカー", "Hoodie"),
         group="clothing",
-        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS", "パーカー", "HOODIES"),
+        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS À CAPUCHE", "パーカー", "HOODIES"),
         category_pattern=r"hood|sweat ?shirt|\bsweats?\b|track ?top|felpa|卫衣|パーカー",
         match_priority=410,
         title_words="""
@@ -376,7 +376,7 @@ TOPS = (
             de: t-shirts, tshirt, shirt!, shirts!, langarmshirt, kurzarmshirt, rundhalsshirt, printshirt,
                 basicshirt, funktionsshirt, laufshirt, sportshirt, damenshirt, herrenshirt, trikot, trikots,
                 fußballtrikot, oberteil, longsleeve, langarmshirts
-            fr: t-shirt, tee-shirt, teeshirt, haut!, maillot de football, maillot de foot, top!
+            fr: t-shirt, marinière, tee-shirt, teeshirt, haut!, maillot de football, maillot de foot, top!
             ja: ロンT, ロングTシャツ, カットソー, ティーシャツ, ユニフォームシャツ, 半袖Tシャツ
             zh: T恤, t恤
             it: t-shirt, maglietta, magliette
@@ -447,7 +447,7 @@ DRESSES_AND_BOTTOMS = (
         match_priority=450,
         title_words="""
             en: miniskirt, mini skirt, midi skirt, maxi skirt, pencil skirt, tennis skirt, kilt, tutu skirt
-            de: rock, röcke, minirock, midirock, maxirock, faltenrock
+            de: rock, jeans-rock, leder-rock, mini-rock, midi-rock, röcke, minirock, midirock, maxirock, faltenrock
             fr: jupe, mini-jupe, minijupe, jupe-crayon, kilt
             ja: ミニスカート, ロングスカート
             zh: 半裙, 半身裙, 裙子
@@ -525,8 +525,8 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"shorts?\b|bermuda|ショート",
         match_priority=470,
         title_words="""
-            en: shorts!, bermudas, bermuda, bermuda shorts, denim shorts, jorts, bike shorts, cycling shorts,
-                running shorts, board shorts!, hot pants, chino shorts
+            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts, jorts,
+                bike shorts, cycling shorts, running shorts, board shorts!, hot pants, chino shorts
             de: shorts, bermuda, bermudas, kurze hose, short, jeansshorts, radlerhose, sportshorts, laufshorts,
                 bermudashorts
             fr: short!, shorts!, bermuda
@@ -576,7 +576,7 @@ DRESSES_AND_BOTTOMS = (
         title_words="""
             en: swim trunks, swim shorts, swimming trunks, swimming shorts, boardshorts, board shorts, swimshorts
             de: badehosen, badeshorts, schwimmshorts
-            fr: short de bain, maillot de bain short
+            fr: short de bain, boxer de bain, maillot de bain short
             ja: サーフパンツ, スイムショーツ, ボードショーツ, 水着パンツ, 海パン
             zh: 泳裤
             it: costume a pantaloncino, boxer da mare, costume boxer

@@ -25,13 +25,14 @@ TITLES = """
         Silk Blouse with Bow | Corduroy Shacket | Jeanshemd für Herren | Bluse aus Seide |
         Chemise à carreaux en coton | Surchemise en laine | Camicia in lino | Camisa de lino | リネンシャツ |
         シルクブラウス | シャツジャケット | Women's Oxford Shirt, White | Hawaiian Shirt |
-        Checked Flannel Shirt - Navy
+        Checked Flannel Shirt - Navy | Falco Polo Assn. Men Blue Check Shirt | Oxford Button-Down
     dress: Shirt Dress | Jersey Dress | Wool Coat Dress | Sweater Dress in Cashmere | Floral Midi Dress with Belt |
         Tank Dress | Polo Dress | Evening Gown | Robe chemise | Robe longue en soie | Robe plissée |
         Kleid mit Gürtel | Sommerkleid | Strickkleid aus Wolle | Blusenkleid | Abito lungo in seta |
         Vestido midi de lino | シャツワンピース | ニットワンピース 長袖 | ロングドレス | T-Shirt Dress
     skirt: Denim Skirt | Pleated Midi Skirt | Tennis Skirt | Jupe plissée | Jupe en cuir | Faltenrock |
-        Rock aus Wolle | Wickelrock mit Gürtel | Gonna in pelle | Falda plisada | プリーツスカート | デニムスカート
+        Rock aus Wolle | Wickelrock mit Gürtel | Gonna in pelle | Falda plisada | プリーツスカート |
+        デニムスカート | Jeans-Rock
     jeans: Boot Cut Jeans | D519 Zipper Flare Denim | X12 Cargo Skinny Denim | Slim Fit Jeans, Blue | Mom Jean |
         Jeanshose Damen | Jean slim bleu | Jean coupe droite | デニムパンツ | スキニージーンズ | Vaqueros rectos |
         Jeans mit Gürtel | High-Rise Straight Jeans in Light Wash | Shirt-Tail Denim
@@ -39,26 +40,29 @@ TITLES = """
         High-Waist Leggings | Jersey Sweat Pants | Suit Trousers | Pleated Wool Trousers with Belt |
         7/8 Training Tights | Jogginghose | Stoffhose aus Wolle | Leinenhose | Chino mit Gürtel | Pantalon en lin |
         Pantalon de costume | Pantalon de jogging | Pantaloni in lana | Pantalón de pinzas | ワイドパンツ |
-        スウェットパンツ | チノパン メンズ | カーゴパンツ | Denim Trousers | Corduroys
+        スウェットパンツ | チノパン メンズ | カーゴパンツ | Denim Trousers | Corduroys | High Waist Hose |
+        Suit Trousers in Wool
     shorts: Cotton Shorts | Denim Shorts | 2-in-1 Running Shorts | Bermudas | Basketball Shorts | Short en jean |
         Bermuda en lin | Shorts aus Leinen | Cargoshorts für Herren | ショートパンツ | ハーフパンツ |
-        Pantalones cortos
-    swim-shorts: Swim Shorts | Swim Trunks | Badehose | Short de bain imprimé | スイムパンツ
+        Pantalones cortos | Solid Grey Running Short | Sweat Shorts
+    swim-shorts: Swim Shorts | Swim Trunks | Badehose | Short de bain imprimé | スイムパンツ | Boxer de bain
     swimsuit: One-Piece Swimsuit | Badeanzug | Maillot de bain une pièce | ワンピース水着
     t-shirt: T-Shirt | Crewneck T-Shirt | Logo Tee | Tee Shirt | Home Jersey 23/24 | Cycling Jersey |
         Long Sleeve Top | Box Logo Tee | Polo Bear Tee | Langarmshirt aus Baumwolle | T-Shirt mit Rundhals |
         T-shirt en coton à col V | Maglietta a righe | Camiseta de algodón | Tシャツ | 半袖Tシャツ メンズ |
-        ロゴTシャツ | Tie Dye T-Shirt | Boys' Slub T-Shirt 2-Pack | Graphic Tee (Black)
+        ロゴTシャツ | Tie Dye T-Shirt | Boys' Slub T-Shirt 2-Pack | Graphic Tee (Black) | Football Shirt |
+        Marinière en coton
     polo-shirt: Polo Shirt | Piqué Polo | Poloshirt aus Piqué | Polo en coton | ポロシャツ | Long-Sleeve Polo |
         Rugby Shirt | Golf Polo Shirt Men
     sweater: Cable-Knit Sweater | Crew-neck Jumper | Turtleneck | Wool mock turtleneck sweater | Roll Neck Jumper |
         Zip Sweatshirt | Sweatshirt | Strickpullover | Rollkragenpullover | Pull en laine | Pull col roulé |
         Maglione a trecce | Jersey de lana para mujer | セーター | カシミヤニット | タートルネックセーター |
-        トレーナー | Pullover aus Merinowolle | Sweater with Hood
+        トレーナー | Pullover aus Merinowolle | Sweater with Hood | Half-Zip Top | タートルネック
     cardigan: Cardigan | Belted Cardigan | Cardigan Sweater | Strickjacke | Gilet en maille | カーディガン |
         Cardigan con bottoni | Longline Cardigan Jacket
     hoodie: Hoodie | Zip-Up Hoodie | Pullover Hoodie | Hooded Sweatshirt | Hoodie Sweatshirt | Kapuzenpullover |
-        Kapuzenpulli | Sweat à capuche | Sudadera con capucha | Felpa con cappuccio | パーカー | フーディー
+        Kapuzenpulli | Sweat à capuche | Sudadera con capucha | Felpa con cappuccio | パーカー | フーディー |
+        Pullover Hoodie in Black
     bomber-jacket: Track Jacket | Leather Jacket | Denim Jacket | Suede Blouson | Windbreaker | Fleece Jacket |
         Half-Zip Fleece | Anorak | Varsity Jacket | Jacket Style Bomber | Rain Jacket | Lederjacke | Jeansjacke |
         Trainingsjacke | Blouson en cuir | Veste en jean | Veste de survêtement | Giubbotto in pelle |
@@ -104,7 +108,8 @@ TITLES = """
     gloves: Leather Gloves | Handschuhe | Lederhandschuhe | Gants en cuir | Guanti | 手袋
     tie: Silk Tie | Striped Tie in Silk | Krawatte | Cravate en soie | Cravatta | ネクタイ
     cap: Baseball Cap | Trucker Cap | Logo Cap | Snapback | Dad Hat | Basecap | Casquette | Gorra | キャップ
-    beanie: Beanie | Ribbed Beanie | Beanie Hat | Bobble Hat | Strickmütze | Bonnet en laine | ニット帽
+    beanie: Beanie | Ribbed Beanie | Beanie Hat | Bobble Hat | Strickmütze | Bonnet en laine | ニット帽 |
+        Cappello di lana
     bucket-hat: Bucket Hat | Sun Hat | Fischerhut | Bob en coton | バケットハット
     sneaker: Sneakers | Low-Top Sneakers | High-Top Trainers | Running Shoes | Air Glide 2 - Men's Shoes | Runners |
         Laufschuhe | Turnschuhe | Baskets montantes | Chaussures de running | Scarpe da corsa | Zapatillas |
@@ -131,7 +136,9 @@ TITLES = """
         Pillowcase | Wax for Boots | Cap and Gloves | Hosenanzug | Nachthemd | Unterhemd | Strumpfhose |
         Handyhülle | Tischdecke | Reisetasche | Chemise de nuit | Ensemble veste et pantalon |
         Maillot de bain deux pièces | Costume en laine | セットアップ | スーツ | 靴下 | コートハンガー |
-        コート掛け | スマホケース | Alba No. 5 | Wool and Silk | Blue Denim Fabric Care
+        コート掛け | スマホケース | Alba No. 5 | Wool and Silk | Blue Denim Fabric Care | Formal Leather Shoes |
+        Padded Sports Top Bra | Rib Vest | Black Innerwear Vest | Blouson and Skirt | Straw Sun Hat |
+        Jupe-short plissée | Scarpe stringate
 """
 """Silhouette (`-` for none): invented titles of six markets, with words that mean several things."""
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generator.ingest import ImportOptions
+from generator.ingest.columns import KNOWN_COLUMNS
 from generator.ingest.import_table import ImportResult, import_table
-from generator.ingest.rows import KNOWN_COLUMNS, decode_category, parse_code, parse_product
+from generator.ingest.rows import decode_category, parse_code, parse_product
 from generator.ingest.tables import READERS, StoredImage
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError
@@ -170,7 +171,7 @@ def test_cell_without_bytes_names_a_file_and_a_bad_image_is_a_bad_row(tmp_path: 
 def test_stored_images_are_read_in_any_order(tmp_path: Path) -> None:
     columns = {**plain_rows(100), "image": [image_bytes(k) for k in range(100)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=40)
-    cells = [row["image"] for row in READERS[".parquet"](tmp_path / "t.parquet", "utf-8")]
+    cells = [row["image"] for row in READERS[".parquet"](tmp_path / "t.parquet", ImportOptions()).rows]
     assert all(isinstance(cell, StoredImage) for cell in cells)
     for k in (99, 0, 41, 40, 39, 39, 98, 3, 99, 5):
         assert cells[k].read() == (image_bytes(k), None)
