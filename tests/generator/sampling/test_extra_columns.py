@@ -298,9 +298,10 @@ def test_invalid_date_is_refused(demo_document: dict[str, Any]) -> None:
         check_extra_columns(spec_of(demo_document, {"x": {"provider": "date"}}, competence_date="2026-02-30"))
 
 
-WEIGHT = {"attribute": "weight", "type": "number", "ranges": {"light": [100, 250], "heavy": [250.5, 900.4]}}
-ARRIVAL = {"attribute": "season", "type": "date", "ranges": {"summer": ["2025-05-01", "2025-07-31"],
-                                                            "winter": ["2024-02-28", "2024-03-01"]}}  # fmt: skip
+WEIGHTS: dict[str, list[float]] = {"light": [100, 250], "heavy": [250.5, 900.4]}
+WEIGHT: dict[str, Any] = {"attribute": "weight", "type": "number", "ranges": WEIGHTS}
+DAYS = {"summer": ["2025-05-01", "2025-07-31"], "winter": ["2024-02-28", "2024-03-01"]}
+ARRIVAL: dict[str, Any] = {"attribute": "season", "type": "date", "ranges": DAYS}
 
 
 def repeating(document: dict[str, Any]) -> dict[str, Any]:
@@ -342,14 +343,14 @@ def test_a_column_that_repeats_an_attribute_agrees_with_the_row(repeated: Catalo
         season, weight = choices.get("season", "N.A."), choices["weight"]
         assert row["season"] == (None if season == "N.A." else season)
         assert row["dye"] == choices["colour"]
-        low, high = WEIGHT["ranges"][weight]
+        low, high = WEIGHTS[weight]
         assert low <= row["weight_g"] <= high
         assert low / 1000 - 1e-3 < row["weight_kg"] <= high / 1000
         assert row["weight_kg"] == round(row["weight_kg"], 3)
         if season == "N.A.":
             assert row["arrival"] is None
         else:
-            first, last = (datetime.date.fromisoformat(day) for day in ARRIVAL["ranges"][season])
+            first, last = (datetime.date.fromisoformat(day) for day in DAYS[season])
             assert first <= row["arrival"] <= last
         seen[row["arrival"] if season == "winter" else season] += 1
         assert "season" not in row["title"].lower()
