@@ -554,6 +554,23 @@ _SHADE_OF = {
     "yellow": {"gold"},
 }
 """Colour -> the colours that a word before it may make of it: charcoal grey, wine red, mint green."""
+_ONLY_IN_CELLS = """
+    jet raven coal phantom eclipse tar pitch lead iron shadow magnet thunder volcano storm steel smoke mouse elephant
+    heather dove meteor tin cement flint gravel fog mist glacier haze vapour vapor chrome platinum snow sail milk pearl
+    bone butter cloud rice popcorn marshmallow natural naturel natur parchment shell beach desert sahara dune grain
+    cracker husk straw jute raffia wheat almond oyster pebble biscuit mushroom fossil latte skin coconut magnolia
+    vanilla arena pierre amber teddy safari saddle ginger luggage tobacco bronze copper whisky earth bark wood cafe oak
+    java mink peat coffee cocoa bison cedar military army mud fatigue hunter fern loden cypress avocado thyme rosemary
+    basil bottle pine jade kelly grass ivy leaf clover cactus spinach fir apple celery aloe matcha lake sea ocean marina
+    pacific flood night nuit ink rinse bleached stonewash grape heath prune blackberry mulberry iris orchid malve lotus
+    petal candy cherry poppy tomato strawberry brick lava flame chili chilli paprika carnation watermelon flamingo peony
+    blossom shrimp port beet berry cranberry currant pumpkin melon carrot papaya clay curry corn maize banana pineapple
+    sun lemon pollen volt sunflower or sax cardinal cork concrete carbon limestone sandstone fawn buff maple sesame
+    earth nutmeg pecan peanut teak moka cordovan bramble garnet port claret cassis bark juniper loch lagoon scuba spruce
+    moonbeam moonlight eggnog cannoli hummus tapioca bisque macadamia cashew walnut chestnut caviar licorice azure
+    pistachio amarena limone miel honig menta arena vino teja jonquille
+"""
+"""Names of colours that mean something else in a title: Saddle Bag, Military Jacket."""
 _LIGHT = """
     light pale soft pastel ice baby powder hell hellem clair claire chiaro chiara claro clara
     bleached faded ライト ペール
@@ -711,6 +728,12 @@ def read_material(text: str) -> str | None:
 def read_pattern(text: str) -> str | None:
     """Return the renderer's pattern that a cell or title names first; None if it names none."""
     return _find_term(_fold(text)[0], _PATTERN_TERMS)
+
+
+def read_title_colour(word: str) -> str | None:
+    """Return the palette name that one word of a title means, where it can hardly mean something else there."""
+    known = _fold(word)[0] not in _split_set(_ONLY_IN_CELLS) and read_material(word) is None
+    return read_colour(word) if known and read_pattern(word) is None and "#" not in word else None
 
 
 def read_colour(text: str) -> str | None:
@@ -1148,11 +1171,6 @@ def _build_terms(listed: str) -> _Terms:
 
 
 _MATERIAL_TERMS, _PATTERN_TERMS, _COLOUR_TERMS = map(_build_terms, (MATERIAL_TERMS, PATTERN_TERMS, COLOUR_TERMS))
-MATERIAL_WORDS, PATTERN_WORDS, COLOUR_WORDS = (
-    {"-".join(phrase): name for phrase, name in terms.items()}
-    for terms in (_MATERIAL_TERMS, _PATTERN_TERMS, _COLOUR_TERMS)
-)
-"""Word of a title, in small letters without accents -> material, pattern or colour."""
 
 
 def _scan_terms(folded: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], str]]:
