@@ -35,7 +35,7 @@ from generator.upper_bound import (
 )
 from schemas.answer import render
 from schemas.appearance import Appearance, drop_invisible
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, list_kinds
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
@@ -353,13 +353,13 @@ def _best_answer(spec: CatalogSpec, product: Product) -> Prediction:
     """The answer of one who knows how the preset prices and names things, and hedges where it has two names."""
     choices = (product.attributes or {})["choices"]
     entry = next(
-        c for c in spec.categories if c.path[2] == product.category3_code and c.path[0] == product.category1_code
+        c for c in list_kinds(spec) if c.path[2] == product.category3_code and c.path[0] == product.category1_code
         and c.silhouette == (product.attributes or {})["silhouette"]
     )  # fmt: skip
     factors = [spec.attributes[name].values[value].price for name, value in choices.items()]
     title = re.sub(r"Heritage |Oversized |Car (?=Coat)", "", product.title or "")
     title = re.sub(r"(Crew-neck )?Sweater", "Crew Sweater", title)
-    price = _best_price(spec, round(entry.price.median * float(np.prod(factors)), 6), entry.price.spread)
+    price = _best_price(spec, round((entry.price.median or 0) * float(np.prod(factors)), 6), entry.price.spread or 0)
     return predicted(product, render(title, entry.path[2], price))
 
 
