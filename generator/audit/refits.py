@@ -19,7 +19,6 @@ import pyarrow.parquet as pq
 
 from generator.audit.rows import AuditTable, Floats, normalise_text, tokenize
 from generator.audit.verbatim import list_names, list_public_words, list_title_strings
-from generator.fit.categories import OTHER
 from generator.fit.fit_spec import FitOptions, fit
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec, ProductKind, list_kinds
@@ -75,15 +74,16 @@ def leave_one_out(refit: Refit, members: AuditTable, families: Sequence[int], mi
 def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Iterator[tuple[str, float]]:
     """Yield the kind (a field of `Influence`) and the size of every change of a number that both specs have.
 
-    Weights of an exact fit are numbers of families. A value of fewer than k families that appeared or vanished excuses
-    no other change.
+    Weights of an exact fit are numbers of families, or not whole: then they are in the proportions of more families. A
+    value of fewer than k families that appeared or vanished excuses no other change.
     """
     weights, others = dict(_weights(before)), dict(_weights(after))
-    grown = {(*path[:2], OTHER) for path in set(weights[()]) ^ set(others[()])}  # rare categories moved there
+    grown = {place[:2] for place in set(weights[()]) ^ set(others[()])}  # rare categories moved to their neighbours
     for place in weights.keys() & others.keys():
         here, there = weights[place], others[place]
         moved = [here.get(key, there.get(key, 0)) for key in here.keys() ^ there.keys()]
-        regrouped = place[:3] in grown or (moved and (place == () or min(moved) >= min_support))
+        excused = place == () or all(weight >= min_support or weight % 1 for weight in moved)
+        regrouped = place[:2] in grown or (moved and excused)
         totals = sum(here.values()), sum(there.values())
         for key in here.keys() & there.keys():
             if here[key] and there[key]:
