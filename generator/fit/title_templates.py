@@ -254,7 +254,7 @@ def _supported(
         for _, inside in sorted(groups.items()):
             if count_families(inside) >= min_support:
                 variants = Counter(forms[id(m)].forms[min(depth, len(forms[id(m)].forms) - 1)] for m in inside)
-                text = _fullest_variant(variants, min_support)
+                text = _fullest_variant(variants)
                 found[text] = found.get(text, 0) + len(inside)
                 assigned |= {id(member) for member in inside}
         rest = [member for member in rest if id(member) not in assigned]
@@ -266,10 +266,9 @@ def _skeleton(items: Items) -> Items:
     return tuple(item for item in items if item not in {"{material}", "{pattern}"})
 
 
-def _fullest_variant(found: Counter[Items], min_support: int) -> str:
-    """Return the common variant with most slots; if none is common, the one with most slots of all."""
-    usual = [items for items, count in sort_by_count(found) if count >= min_support]
-    fullest: Items = max(usual or [items for items, _ in sort_by_count(found)], key=len)
+def _fullest_variant(found: Counter[Items]) -> str:
+    """Return the variant with most slots, of several the most frequent one."""
+    fullest: Items = max((items for items, _ in sort_by_count(found)), key=len)
     return " ".join(fullest)
 
 
