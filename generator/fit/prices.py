@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtrc
 
-from generator.fit.categories import FittedKind, weigh_values
+from generator.fit.categories import FittedKind, ValueCounter
 from generator.fit.families import Family, count_families
 from generator.sampling.streams import Floats
 from schemas.appearance import SHOWN
@@ -102,24 +102,28 @@ def fit_kind_price(
     )
 
 
-def fit_discounts(levels: Sequence[Sequence[Family]], min_support: int) -> Document:
+def count_percents(min_support: int) -> ValueCounter:
+    """Return a counter of the percents of discounted products."""
+    return ValueCounter(_list_percents, min_support)
+
+
+def fit_discounts(levels: Sequence[Sequence[Family]], percents_by: ValueCounter) -> Document:
     """Fit the share of discounted products and their percents, with k discounted and k other families behind it.
 
     Where the records of the first level do not allow that, those of the next one are taken.
     """
+    least = percents_by.min_support
     for members in levels:
         reduced = count_families(m for m in members if any(row.discount_percent for row in m.rows))
         others = count_families(m for m in members if any(not row.discount_percent for row in m.rows))
-        if max(reduced, others) >= min_support and min(reduced, others) not in range(1, min_support):
+        if max(reduced, others) >= least and min(reduced, others) not in range(1, least):
             break
     else:
         return {"share": 0.0}
     rows = [(row.discount_percent, member.row_weight) for member in members for row in member.rows]
     total = sum(weight for _, weight in rows)
     share = sum(weight for percent, weight in rows if percent) / total if total else 0.0
-    if not share:
-        return {"share": 0.0}
-    percents = weigh_values(levels, _list_percents, min_support)
+    percents = percents_by.weigh(levels) if share else {}
     if not percents:
         return {"share": 0.0}
     return {"share": round(share, 4), "percents": {str(p): round(weight, 1) for p, weight in sorted(percents.items())}}
