@@ -152,20 +152,29 @@ class ValueCounter:
     def weigh(self, levels: Sequence[Sequence[Family]]) -> dict[Any, float]:
         """Weigh values by how often the records of the first level have them, with at least k families behind each.
 
-        Values of fewer families there are not counted one by one: if k families have any of them, they together have
-        the proportions of the next level, among the values that are not counted yet; else they are left out.
+        Values of fewer families are not counted one by one: together they have the proportions of the next level, among
+        the values that are not counted yet; where less than k families have any of them, also their part is that of the
+        next level.
         """
         first = self._count(levels[0])
         weights = dict(first.common)
-        left = first.left if first.num_left >= self.min_support or not weights else 0.0
+        own = sum(weights.values())
+        is_counted = first.num_left >= self.min_support or not weights
+        left = first.left if is_counted or first.num_left == 0 else -1.0
         for members in levels[1:]:
-            if weights and left < 1e-9:
+            if weights and left == 0.0:
                 break
-            found = {value: w for value, w in self._count(members).common.items() if value not in weights}
+            upper = self._count(members)
+            found = {value: weight for value, weight in upper.common.items() if value not in weights}
+            total = sum(found.values())
             if found:
-                total = sum(found.values())
-                weights |= {value: (left or 1.0) * weight / total for value, weight in found.items()}
-                left = 0.0
+                if left < 0:  # too few to be counted: as large a part as there
+                    most = first.left / first.num_left * (self.min_support - 1)
+                    left = min(own * total / max(sum(upper.common.values()) - total, 1e-9), most)
+                rest = upper.left if upper.num_left >= self.min_support else 0.0
+                part = (left or 1.0) / (total + rest)
+                weights |= {value: part * weight for value, weight in found.items()}
+                left = part * rest
         return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
 
     def _count(self, members: Sequence[Family]) -> _Counted:

@@ -363,7 +363,7 @@ def _say(remarks: Sequence[Remark], num_rows: int) -> list[str]:
 
 def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
     """Warn where prices that the spec generates differ from those that it was fitted to."""
-    real = np.sort([m.full_price for m in members if m.full_price for _ in range(m.num_colourways)])
+    real = np.sort([round(m.full_price, 2) for m in members if m.full_price for _ in range(m.num_colourways)])
     if not len(real):
         return []
     spec: CatalogSpec = from_document(

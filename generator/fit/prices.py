@@ -38,6 +38,7 @@ _LEAST_FACTOR = 0.08
 """Smaller effects of a material on the log price are left out."""
 _COVERAGE = 0.97
 """Share of a price level's families whose price must be legal, of the best that any step reaches."""
+_MOST_ENDINGS = 40
 _STEPS = (5.0, 2.0, 1.0)
 """Steps between equal endings, times a power of ten."""
 
@@ -137,8 +138,8 @@ def infer_price_bands(members: Iterable[Family], min_support: int) -> tuple[Pric
     """
     levels: dict[int, dict[float, set[object]]] = defaultdict(lambda: defaultdict(set))
     for index, member in enumerate(members):
-        if member.full_price and member.full_price >= 0.005:
-            price = round(member.full_price, 2)
+        price = round(member.full_price or 0.0, 2)
+        if price > 0:
             levels[math.floor(math.log10(price) + 1e-9)][price].add(member.name or index)
     merged = _merge_levels(levels, min_support)
     bands: list[PriceBand] = []
@@ -174,6 +175,7 @@ def _step_and_endings(
     """Return the step and endings of shortest description that cover nearly all families that any step covers."""
     finest = max(power - 3, -2)
     steps = {base * 10.0**exponent for exponent in range(power, finest - 1, -1) for base in _STEPS}
+    steps.add(10.0 ** (power + 1))
     everyone = len(set().union(*prices.values()))
     tried = []
     for step in sorted({round(step, 2) for step in steps if step >= 0.01}):
@@ -185,8 +187,10 @@ def _step_and_endings(
         if kept:
             covered = len(set().union(*(holders[ending] for ending in kept)))
             num_points = 9 * 10.0**power / step * len(kept)
-            num_prices = sum(len(cells[ending]) for ending in kept)
-            bits = len(kept) * math.log2(max(step / 0.01, 2)) + num_prices * math.log2(max(num_points, 1))
+            num_families = sum(len(holders[ending]) for ending in kept)
+            bits = len(kept) * math.log2(max(step / 0.01, 2)) + num_families * math.log2(max(num_points, 1))
+            if len(kept) > _MOST_ENDINGS:
+                continue
             tried.append((covered / everyone, bits, step, kept))
     if not tried:
         return round(max(10.0 ** (power - 1), 0.01), 2), (0.0,)
