@@ -124,6 +124,20 @@ def to_table(products: list[Product]) -> pa.Table:
     return pa.table(columns, schema=ARROW_SCHEMA)
 
 
+def append_columns(table: pa.Table, columns: Mapping[str, pa.Array], dtypes: Mapping[str, str]) -> pa.Table:
+    """Return the table with further columns, also in the features that `datasets` reads from the file.
+
+    Args:
+        table: Rows in `ARROW_SCHEMA`.
+        columns: Name -> values.
+        dtypes: Name -> type as `datasets` calls it.
+    """
+    for name, values in columns.items():
+        table = table.append_column(name, values)
+    features = json.dumps({"info": {"features": features_with(dtypes)}})
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"huggingface": features.encode()})
+
+
 def from_batch(batch: pa.RecordBatch) -> Iterator[Product]:
     """Yield the rows of an Arrow batch as records; columns that were not read have their defaults."""
     for row in batch.to_pylist():

@@ -216,7 +216,8 @@ def render_data_card(manifest: Manifest) -> str:
     counts = {split: sum(f.num_rows for f in manifest.files if f.split == split) for split in SPLITS}
     present = [split for split in SPLITS if counts[split]]
     files = "\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in present)
-    columns = features_with({name: column_dtype(column) for name, column in _extra_columns(manifest.inputs).items()})
+    types = {name: column_dtype(column) for name, column in _extra_columns(manifest.inputs).items()}
+    columns = features_with(types | dict.fromkeys(manifest.inputs.get("own_columns", ()), "string"))
     features = "\n".join(f"  - name: {name}\n    dtype: {_dtype(kind)}" for name, kind in columns.items())
     front = (
         f"license: {_LICENCE[manifest.kind]}\nconfigs:\n- config_name: default\n  data_files:\n{files}\n"

@@ -16,7 +16,6 @@ number is random and may exist by coincidence.
 
 import datetime
 import functools
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +29,7 @@ from generator.sampling.streams import Index, bits, integers, uniform
 from schemas.catalog import EAN_DIGITS, MISSING_LABEL, CatalogSpec, ExtraColumn, column_dtype, range_steps
 from schemas.errors import ToileError, suggest
 from schemas.markets import MARKETS
-from schemas.product import features_with
+from schemas.product import append_columns
 
 _KINDS = ("address", "color", "company", "internet", "job", "lorem", "misc", "person", "phone_number")
 """The parts of Faker that the providers need; a generator with all parts takes five times as long to build."""
@@ -104,15 +103,13 @@ def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: In
         return table
     repeated = any(column.attribute is not None for column in spec.extra.values())
     chosen = _sample_attributes(spec, seed, index_N) if repeated else {}
-    for name, column in spec.extra.items():
-        if column.attribute is None:
-            values = pa.array(_column_values(spec, name, seed, index_N), pa.string())
-        else:
-            values = _repeat_attribute(spec, name, seed, index_N, chosen[column.attribute])
-        table = table.append_column(name, values)
-    dtypes = {name: column_dtype(column) for name, column in spec.extra.items()}
-    features = json.dumps({"info": {"features": features_with(dtypes)}})
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"huggingface": features.encode()})
+    columns = {
+        name: pa.array(_column_values(spec, name, seed, index_N), pa.string())
+        if column.attribute is None
+        else _repeat_attribute(spec, name, seed, index_N, chosen[column.attribute])
+        for name, column in spec.extra.items()
+    }
+    return append_columns(table, columns, {name: column_dtype(column) for name, column in spec.extra.items()})
 
 
 def _sample_attributes(spec: CatalogSpec, seed: int, index_N: Index) -> dict[str, Index]:
