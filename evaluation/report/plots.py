@@ -1,16 +1,13 @@
 """The plot of answered against true prices (SVG), and the gallery of a few products with small images."""
 
-import base64
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.rows import read_encoded_images
+from schemas.images import thumbnail_uri
 from schemas.product import Product
 from schemas.util.files import text_sha256
 from schemas.util.pages import Axis, Plot, circles, line, polygon
@@ -130,12 +127,4 @@ def _merit(outcomes: Sequence[Outcome]) -> float:
 
 
 def _thumbnail(encoded: bytes | None) -> str:
-    if encoded is None:
-        return ""
-    with Image.open(io.BytesIO(encoded)) as image:
-        image.draft("RGB", (THUMBNAIL_PX * 2, THUMBNAIL_PX * 2))
-        small = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
-    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=80, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return "" if encoded is None else thumbnail_uri(encoded, THUMBNAIL_PX)

@@ -8,7 +8,6 @@ is then the same fit.
 """
 
 import functools
-import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,14 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageColor
 
 from generator.fit import CategoryPath
 from generator.fit.vocabulary import (
-    COLOUR_WORDS,
-    MATERIAL_WORDS,
     PALETTE,
-    PATTERN_WORDS,
     convert_to_lab,
     find_attribute_columns,
     find_kind,
@@ -31,10 +26,12 @@ from generator.fit.vocabulary import (
     read_colour,
     read_material,
     read_pattern,
+    read_title_colour,
     split_words,
 )
 from schemas.catalog import MISSING_LABEL
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
+from schemas.images import BadImageError, decode_rgb
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 
 MAX_FAMILY_SIZE = 64
@@ -162,15 +159,8 @@ def read_families(
 @functools.lru_cache(maxsize=65_536)
 def read_title_word(slot: str, word: str) -> str | None:
     """Return what one word of a title says of a material, pattern or colour; None for other words."""
-    folded = word.casefold()
-    if slot == "material":
-        return MATERIAL_WORDS.get(folded) or read_material(word)
-    if slot == "pattern":
-        return PATTERN_WORDS.get(folded) or read_pattern(word)
-    if folded in COLOUR_WORDS:
-        return COLOUR_WORDS[folded]
-    is_other = folded in ImageColor.colormap or read_title_word("material", word) is not None
-    return None if is_other else read_colour(word)
+    read = {"material": read_material, "pattern": read_pattern, "colour": read_title_colour}
+    return read[slot](word)
 
 
 def find_title_word(slot: str, words: Sequence[str]) -> tuple[str, str] | None:
@@ -198,9 +188,8 @@ def detect_image_colour(image: bytes) -> str | None:
     the image does not decode: an error about one image would tell something of it in a private fit.
     """
     try:
-        with Image.open(io.BytesIO(image)) as opened:
-            pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
-    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
+        pixels = np.asarray(decode_rgb(image).resize((48, 48)), np.float64) / 255
+    except BadImageError:
         return None
     lab = convert_to_lab(pixels)
     border = np.concatenate([lab[:3].reshape(-1, 3), lab[-3:].reshape(-1, 3), lab[:, :3].reshape(-1, 3)])

@@ -22,7 +22,6 @@ from generator.catalog.shards import write_split_files
 from generator.catalog.storage import Folder, LocalFolder, resolve_folder
 from generator.ingest import ImportOptions
 from generator.ingest.columns import ArrangedTable, arrange
-from generator.ingest.downloads import BadImageError, check_image
 from generator.ingest.rows import (
     BadRowError,
     CheckedImage,
@@ -39,6 +38,7 @@ from generator.ingest.rows import (
 from generator.ingest.tables import StoredImage, read_table
 from schemas.documents import read_document
 from schemas.errors import ToileError
+from schemas.images import BadImageError, check_image
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, append_columns, to_table
 from schemas.util.files import write_atomic
@@ -122,11 +122,12 @@ def import_table(
 
 def describe_columns(arranged: ArrangedTable) -> list[str]:
     """Return how the columns of a table were read, one line each."""
+    own = [name for name in arranged.own if name not in arranged.columns]
     renamed = [f"{ours} <- {theirs}" for ours, theirs in arranged.columns.items() if ours != theirs]
     return [
         *arranged.notes,
         *([f"columns: {', '.join(renamed)}"] if renamed else []),
-        *([f"kept as own columns: {', '.join(arranged.own)}"] if arranged.own else []),
+        *([f"kept as own columns: {', '.join(own)}"] if own else []),
         *([f"not used: {', '.join(arranged.unused)}"] if arranged.unused else []),
     ]
 

@@ -14,7 +14,6 @@ import dataclasses
 import io
 import json
 import math
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from generator.faults.scoring import FAULTS_FILE, read_faults
 from generator.sampling.prices import base_median
@@ -38,7 +37,7 @@ from schemas.catalog import (
     rendered_attribute,
     rendered_word,
 )
-from schemas.errors import BROKEN_IMAGE_ERRORS
+from schemas.images import BadImageError, decode_rgb, open_image, orientation_of
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 from schemas.util.pages import embed_json, refuse_existing, render_page, write_page
@@ -50,9 +49,6 @@ WORDS = {"generate": "synthetic", "import": "imported", "fetch": "fetched"}
 _BATCH = 100
 _JPEG_QUALITY = 80
 _MOST_PIXELS = 50_000_000
-_WIDE_MODES = ("I", "F")
-"""First letters of the Pillow modes with more than 8 bits a sample."""
-_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -361,54 +357,25 @@ def make_thumbnail(encoded: bytes | None, edge: int) -> Thumbnail:
     if encoded is None:
         return Thumbnail(jpeg=None, facts="no image")
     if not encoded:
-        return Thumbnail(jpeg=None, facts="broken image: the file is empty")
+        return Thumbnail(jpeg=None, facts="the image is an empty file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an image that can be shown is shown, whatever Pillow says about its file
-            with Image.open(io.BytesIO(encoded)) as image:
-                if image.width * image.height > _MOST_PIXELS:
-                    return Thumbnail(jpeg=None, facts=f"image too large to show: {image.width}x{image.height}")
-                return _small(image, encoded, edge)
-    except Image.DecompressionBombError:
-        return Thumbnail(jpeg=None, facts="image too large to show")
-    except UnidentifiedImageError:
-        return Thumbnail(jpeg=None, facts="broken image: not an image file")
-    except BROKEN_IMAGE_ERRORS as error:
-        return Thumbnail(jpeg=None, facts=f"broken image: {error}")
-
-
-def _small(image: Image.Image, encoded: bytes, edge: int) -> Thumbnail:
-    width, height, frames = image.width, image.height, getattr(image, "n_frames", 1)
-    facts = [f"{width}x{height} {image.format}", _format_bytes(len(encoded))]
-    facts += [] if image.mode == "RGB" else [f"mode {image.mode}"]
-    facts += [f"first of {frames} frames"] if frames > 1 else []
-    image.draft("RGB", (edge * 2, edge * 2))
-    upright = ImageOps.exif_transpose(image)
-    facts += ["turned upright"] if image.getexif().get(_ORIENTATION_TAG, 1) != 1 else []
-    small = _rgb(upright)
+        with open_image(encoded) as image:
+            facts = _facts(image, encoded)
+        small = decode_rgb(encoded, max_pixels=_MOST_PIXELS, draft_px=edge * 2)
+    except BadImageError as error:
+        return Thumbnail(jpeg=None, facts=f"the image {error.problem}")
     small.thumbnail((edge, edge), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     small.save(file, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return Thumbnail(jpeg=file.getvalue(), facts=", ".join(facts), ratio=small.width / small.height)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode[0] in _WIDE_MODES:
-        image = _eight_bits(image)
-    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        paper = Image.new("RGBA", image.size, "white")
-        paper.alpha_composite(image.convert("RGBA"))
-        return paper.convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Convert 16-bit (and wider) grey to 8 bits; Pillow's own conversion turns everything above 255 into white."""
-    samples = np.nan_to_num(np.asarray(image).astype(np.float64))
-    white = 65535.0 if image.mode.startswith("I") else max(1.0, float(samples.max(initial=0.0)))
-    if image.mode == "I" and samples.max(initial=0.0) <= 255:
-        white = 255.0
-    return Image.fromarray(np.clip(samples * (255 / white), 0, 255).round().astype(np.uint8))
+def _facts(image: Image.Image, encoded: bytes) -> list[str]:
+    frames = getattr(image, "n_frames", 1)
+    facts = [f"{image.width}x{image.height} {image.format}", _format_bytes(len(encoded))]
+    facts += [] if image.mode == "RGB" else [f"mode {image.mode}"]
+    facts += [f"first of {frames} frames"] if frames > 1 else []
+    return facts + (["turned upright"] if orientation_of(image) != 1 else [])
 
 
 def _format_bytes(count: int) -> str:

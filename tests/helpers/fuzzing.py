@@ -22,13 +22,13 @@ from generator.catalog.masks import read_masks
 from generator.faults.scoring import read_faults
 from generator.ingest import ImportOptions
 from generator.ingest.columns import arrange
-from generator.ingest.downloads import BadImageError, check_image
 from generator.ingest.rows import BadRowError, parse_product
 from generator.ingest.tables import read_table
 from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
 from schemas.documents import parse_document
 from schemas.errors import ToileError
+from schemas.images import BadImageError, check_image
 from schemas.manifest import MANIFEST, ShardFile, load_manifest
 from schemas.prediction import read_predictions
 from schemas.product import read

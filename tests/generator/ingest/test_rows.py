@@ -224,5 +224,5 @@ def test_reasons_for_a_bad_image_are_the_same_each_time(tmp_path: Path) -> None:
 def test_format_that_pillow_passes_to_other_programs_is_not_opened(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.eps")
     pq.write_table(pa.table({**plain_rows(1), "image": [(tmp_path / "a.eps").read_bytes()]}), tmp_path / "t.parquet")
-    with pytest.raises(ToileError, match="in an unknown format"):
+    with pytest.raises(ToileError, match="its image is EPS: convert it to JPEG or PNG"):
         run(tmp_path / "t.parquet", tmp_path / "out")
