@@ -11,21 +11,21 @@ Letters of array shapes: N images, E edge, C channels.
 """
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 from scipy import ndimage
 
 from generator.audit import MAX_HITS, Findings, count_check, decide, skip_check
 from generator.audit.membership import LeakageTest, run_leakage_test, smallest_detectable_leak
 from generator.audit.rows import Mask, Single
 from schemas.audit import PRIVACY, Bounds, Check, Hit
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
+from schemas.images import BadImageError, decode_rgb
 from schemas.product import read
 
 NAMES = ("identical_picture_files", "identical_pictures", "copied_pictures", "replayed_pictures")
@@ -138,10 +138,10 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
     names, families, files, pixels, wholes, objects = [], [], [], [], [], []
     for name, family, file in images:
         try:
-            with Image.open(io.BytesIO(file)) as opened:
-                image = ImageOps.exif_transpose(opened).convert("RGB")
-        except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
-            raise ToileError(f"{where}: product {name}", f"has a broken image: {error}", "fix the catalog") from error
+            image = decode_rgb(file)
+        except BadImageError as error:
+            problem = f"has an image that {error.problem}"
+            raise ToileError(f"{where}: product {name}", problem, "fix the catalog") from error
         names.append(name)
         families.append(family)
         files.append(hashlib.sha256(file).hexdigest())
@@ -173,7 +173,7 @@ def bounding_box(image: Image.Image) -> tuple[int, int, int, int]:
 def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_detail: bool = True) -> NearestImages:
     """Find the most similar other image for each image, never one of its own family.
 
-    Without `compare_detail` only the distances of descriptors are computed.
+    Without `compare_detail` only the distances of descriptors are computed, and the nearest image is the one by them.
     """
     count = len(features)
     which, similarity = np.zeros(count, np.int64), np.full(count, -1.0, np.float32)
@@ -195,7 +195,11 @@ def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_deta
                 part = slice(start, min(start + _BLOCK, count))
                 distances = _distances(ours[part], theirs)
                 distances[own_family[part, None] == their_family[None, :]] = np.inf
-                distance[part] = np.minimum(distance[part], distances.min(axis=1))
+                closest = distances.argmin(axis=1)
+                smallest = distances[np.arange(len(closest)), closest]
+                if not compare_detail:
+                    which[part] = np.where(smallest < distance[part], closest, which[part])
+                distance[part] = np.minimum(distance[part], smallest)
         if compare_detail:
             found, place = _find_copied(own, own_family, their, their_family, scales)
             better = found > similarity

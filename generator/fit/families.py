@@ -1,36 +1,37 @@
-"""Read one record for each product family of a catalog's train split: everything that a fit looks at.
+"""Read the product families of a catalog's train split as records: everything that a fit looks at.
 
     families, num_rows = read_families(Path("data/real"), "USD", images=True)
 
-A family's record is that of its first row by product code, except that category, title and price come from its first
-row whose category an image can show. Colour, material and pattern come from the user's own columns where the table has
-them, else from the title; a colour that neither names comes from the image. A private fit replaces the records by
-synthetic ones (`private.synthesize`) and is then the same fit.
+Colour, material and pattern come from the user's own columns where the table has them, else from the title; a colour
+that neither names comes from the image. A private fit replaces the records by synthetic ones (`private.synthesize`) and
+is then the same fit.
 """
 
-import io
+import functools
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from PIL import Image
 
 from generator.fit import CategoryPath
 from generator.fit.vocabulary import (
-    COLOUR_WORDS,
-    MATERIAL_WORDS,
     PALETTE,
-    PATTERN_WORDS,
-    find_first,
+    convert_to_lab,
+    find_attribute_columns,
+    find_kind,
     find_silhouette,
+    read_colour,
+    read_material,
+    read_pattern,
+    read_title_colour,
     split_words,
 )
-from generator.sampling.streams import Floats
 from schemas.catalog import MISSING_LABEL
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError, suggest
+from schemas.errors import ToileError
+from schemas.images import BadImageError, decode_rgb
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 
 MAX_FAMILY_SIZE = 64
@@ -41,9 +42,30 @@ _SMALLEST_DISCOUNT = 2.0
 """A price that is less than this many percent below the full price is not discounted."""
 
 
+Unit = Literal["design", "family", "row"]
+"""What one record stands for: rows of a family with the same category and full price, a whole family, or one row."""
+_FIBRES = frozenset({"cotton", "linen", "wool", "nylon", "silk", "leather"})
+"""Materials that a composition names; a title that names a cloth (denim, twill, suede) says more of the look."""
+
+PREPOSITIONS = frozenset({"aus", "in", "en", "de", "di"})
+"""Words that belong to the name of a material after them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Colourway:
+    """What may differ between the rows of a design."""
+
+    colour: str | None
+    """A name of the public palette, from the user's own column, else the title, else the image."""
+    discount_percent: int
+    """0, or the nearest of `PERCENTS`."""
+    label: str | None
+    """Its navigation label (N.A. if the category is missing); None for a real category."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """What a fit knows of one product family."""
+    """What a fit knows of one product family, or of one of its designs."""
 
     path: CategoryPath | None
     """Of its first inferable row (a leaf category that an image can show); None if it has none."""
@@ -58,35 +80,44 @@ class Family:
     label: str | None
     """The navigation label of its first row (N.A. if the category is missing); None for a real category."""
     num_colourways: int
-    """Rows of the family, at most `MAX_FAMILY_SIZE`."""
+    """Its rows, at most `MAX_FAMILY_SIZE`."""
     material: str | None
     """The renderer's word, from the user's own column, else the title; None if neither names one."""
     pattern: str | None
     """The same."""
     colour: str | None
-    """A name of the public palette, from the user's own column, else the title, else the image of the first row."""
+    """Colour of its first row, a name of the public palette."""
     eur_rate: float | None = None
     """Euros for one unit of its currency; None for private synthetic families."""
     kept: Mapping[str, str | float | None] = field(default_factory=dict)
     """The user's own columns that are kept -> value of the first row."""
+    others: tuple[Colourway, ...] = ()
+    """Its further rows; none where the first stands for all of them."""
+    name: str = ""
+    """The family, which several designs may share; empty where each record is a family of its own."""
+
+    @property
+    def rows(self) -> tuple[Colourway, ...]:
+        """Return all rows that are known, the first one first."""
+        return (Colourway(self.colour, self.discount_percent, self.label), *self.others)
+
+    @property
+    def row_weight(self) -> float:
+        """Return how many rows each of `rows` stands for."""
+        return self.num_colourways / (1 + len(self.others))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """A row without its image, with its colour and the cells of the user's own columns."""
+    """What is needed of a row, without its image."""
 
-    product: Product
-    colour: str | None
+    code: str
+    path: CategoryPath | None
+    title: str
+    full_price: float | None
+    eur_rate: float | None
+    colourway: Colourway
     cells: Mapping[str, Any]
-
-
-@dataclass(slots=True)
-class _Group:
-    """The rows of a family, as far as they are read."""
-
-    first: _Row
-    inferable: _Row | None = None
-    num_rows: int = 0
 
 
 def list_own_columns(folder: Path) -> tuple[str, ...]:
@@ -97,34 +128,57 @@ def list_own_columns(folder: Path) -> tuple[str, ...]:
     return ()
 
 
-def read_families(folder: Path, currency: str, *, images: bool, keep: Sequence[str] = ()) -> tuple[list[Family], int]:
-    """Read the families of the train split, sorted by family name. Returns them and the number of rows.
+def read_families(
+    folder: Path, currency: str, *, images: bool, keep: Sequence[str] = (), unit: Unit = "design"
+) -> tuple[list[Family], int]:
+    """Read the records of the train split, sorted by family, category and price. Returns them and the number of rows.
 
-    `keep` are columns of the user's own. Raises ToileError if the catalog has no such column.
+    `keep` are columns of the user's own. A private fit takes `unit` family or row, so that one family (or row) changes
+    one record. Raises ToileError if the catalog has no column of a name in `keep`.
     """
     own = list_own_columns(folder)
     for name in keep:
         if name not in own:
-            hint = suggest(name, own) if own else "it has only the columns of every catalog"
+            hint = f"it has {', '.join(own)}" if own else "it has only the columns of every catalog"
             raise ToileError(f"--keep {name}", f"{folder} has no such column of its own", hint)
-    groups: dict[str, _Group] = {}
+    columns = find_attribute_columns(own)
+    groups: dict[str, list[_Row]] = {}
     num_rows = 0
     for product, cells in _read_rows(folder, own, images=images):
         num_rows += 1
-        group = groups.get(product.family)
-        is_first = group is None or product.product_code < group.first.product.product_code
-        is_inferable = _path(product) is not None and (
-            group is None or group.inferable is None or product.product_code < group.inferable.product.product_code
-        )
-        if is_first or is_inferable:
-            row = _Row(product=_drop_image(product), colour=_find_colour(product) if is_first else None, cells=cells)
-            if group is None:
-                group = groups[product.family] = _Group(first=row)
-            group.first = row if is_first else group.first
-            group.inferable = row if is_inferable else group.inferable
-        assert group is not None
-        group.num_rows += 1
-    return [_family(group, currency, keep) for _, group in sorted(groups.items())], num_rows
+        name = product.family if unit != "row" else f"{product.family}/{product.product_code}"
+        groups.setdefault(name, []).append(_row(product, cells, currency, columns))
+    found: list[Family] = []
+    for name, rows in sorted(groups.items()):
+        rows.sort(key=lambda each: each.code)
+        for design in _split_designs(rows) if unit == "design" else [rows]:
+            found.append(_family(name, design, columns, keep))
+    return found, num_rows
+
+
+@functools.lru_cache(maxsize=65_536)
+def read_title_word(slot: str, word: str) -> str | None:
+    """Return what one word of a title says of a material, pattern or colour; None for other words."""
+    read = {"material": read_material, "pattern": read_pattern, "colour": read_title_colour}
+    return read[slot](word)
+
+
+def find_title_word(slot: str, words: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first word of a title that names a material, pattern or colour, and what it names.
+
+    A preposition before a material belongs to the word: `aus Wolle`, `en soie`.
+    """
+    for number, word in enumerate(words):
+        named = read_title_word(slot, word)
+        if named is not None:
+            before = words[number - 1] if number and slot == "material" else ""
+            return (f"{before} {word}" if before.casefold() in PREPOSITIONS else word), named
+    return None
+
+
+def count_families(members: Iterable[Family]) -> int:
+    """Count the families that these records are of."""
+    return len({member.name or index for index, member in enumerate(members)})
 
 
 def detect_image_colour(image: bytes) -> str | None:
@@ -134,18 +188,17 @@ def detect_image_colour(image: bytes) -> str | None:
     the image does not decode: an error about one image would tell something of it in a private fit.
     """
     try:
-        with Image.open(io.BytesIO(image)) as opened:
-            pixels = np.asarray(opened.convert("RGB").resize((48, 48)), np.float64) / 255
-    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
+        pixels = np.asarray(decode_rgb(image).resize((48, 48)), np.float64) / 255
+    except BadImageError:
         return None
-    lab = _to_lab(pixels)
+    lab = convert_to_lab(pixels)
     border = np.concatenate([lab[:3].reshape(-1, 3), lab[-3:].reshape(-1, 3), lab[:, :3].reshape(-1, 3)])
     middle = lab[12:36, 12:36].reshape(-1, 3)
     distinct = middle[np.linalg.norm(middle - np.median(border, axis=0), axis=1) > 12]
     if len(distinct) < 30:
         return None
     codes = np.array([[int(code[i : i + 2], 16) for i in (1, 3, 5)] for code in PALETTE.values()], np.float64) / 255
-    distance = np.linalg.norm(_to_lab(codes) - np.median(distinct, axis=0), axis=1)
+    distance = np.linalg.norm(convert_to_lab(codes) - np.median(distinct, axis=0), axis=1)
     return list(PALETTE)[int(np.argmin(distance))]
 
 
@@ -160,37 +213,90 @@ def _read_rows(folder: Path, own: Sequence[str], *, images: bool) -> Iterator[tu
                 yield from zip(from_batch(batch.select(columns)), cells, strict=True)
 
 
-def _family(group: _Group, currency: str, keep: Sequence[str]) -> Family:
-    first, shown = group.first.product, (group.inferable or group.first).product
-    in_currency = shown.currency_code in (None, currency)
-    full, eur = shown.full_price, shown.full_price_eur
-    path, words = _path(shown), tuple(split_words(shown.title or ""))
-    return Family(
-        path=path,
-        kind=_find_kind(shown.title or "", path),
-        words=words,
+def _row(product: Product, cells: Mapping[str, Any], currency: str, columns: Mapping[str, str]) -> _Row:
+    in_currency = product.currency_code in (None, currency)
+    full, eur = product.full_price, product.full_price_eur
+    return _Row(
+        code=product.product_code,
+        path=_path(product),
+        title=product.title or "",
         full_price=full if in_currency else None,
-        discount_percent=_discount_percent(first),
-        label=None if first.inferable else (first.category3_code or MISSING_LABEL),
-        num_colourways=min(group.num_rows, MAX_FAMILY_SIZE),
-        material=find_first(words, MATERIAL_WORDS),
-        pattern=find_first(words, PATTERN_WORDS),
-        colour=group.first.colour,
         eur_rate=eur / full if in_currency and eur and full else None,
-        kept={name: _kept_value(group.first.cells.get(name)) for name in keep},
+        colourway=Colourway(
+            _find_colour(product, cells.get(columns.get("colour", ""))),
+            _discount_percent(product),
+            None if product.inferable else (product.category3_code or MISSING_LABEL),
+        ),
+        cells=cells,
+    )
+
+
+def _split_designs(rows: Sequence[_Row]) -> list[list[_Row]]:
+    """Split the rows of a family by category and full price; rows without a category join those of their price."""
+    designs: dict[tuple[CategoryPath | str, float], list[_Row]] = {}
+    for row in rows:
+        if row.path is not None:
+            designs.setdefault((row.path, row.full_price or 0.0), []).append(row)
+    for row in rows:
+        if row.path is None:
+            same = [key for key in designs if key[-1] == (row.full_price or 0.0)] or list(designs)
+            designs.setdefault(same[0] if same else ("", 0.0), []).append(row)
+    return [
+        sorted(rows, key=lambda each: each.code) for _, rows in sorted(designs.items(), key=lambda item: str(item[0]))
+    ]
+
+
+def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: Sequence[str]) -> Family:
+    first, shown = rows[0], next((row for row in rows if row.path is not None), rows[0])
+    words = tuple(split_words(shown.title))
+    material, pattern = (str(shown.cells.get(columns.get(each, "")) or "") for each in ("material", "pattern"))
+    return Family(
+        name=name,
+        path=shown.path,
+        kind=_find_kind(shown.title, shown.path),
+        words=words,
+        full_price=shown.full_price,
+        discount_percent=first.colourway.discount_percent,
+        label=first.colourway.label,
+        num_colourways=min(len(rows), MAX_FAMILY_SIZE),
+        material=_choose_material(read_material(material), _say("material", words)),
+        pattern=read_pattern(pattern) or _say("pattern", words),
+        colour=first.colourway.colour,
+        eur_rate=shown.eur_rate,
+        kept={each: _kept_value(first.cells.get(each)) for each in keep},
+        others=tuple(row.colourway for row in rows[1:MAX_FAMILY_SIZE]),
     )
 
 
 def _find_kind(title: str, path: CategoryPath | None) -> str | None:
-    silhouette, named = find_silhouette((title,))
-    if named:
-        return silhouette
+    found = _find_title_kind(title)
+    if found is not None:
+        return found
     silhouette, named = find_silhouette(path or ())
     return silhouette if named else None
 
 
-def _find_colour(product: Product) -> str | None:
-    named = find_first(split_words(product.title or ""), COLOUR_WORDS)
+@functools.lru_cache(maxsize=65_536)
+def _find_title_kind(title: str) -> str | None:
+    match = find_kind(title)
+    return None if match is None else match.silhouette
+
+
+def _say(slot: str, words: Sequence[str]) -> str | None:
+    found = find_title_word(slot, words)
+    return None if found is None else found[1]
+
+
+def _choose_material(column: str | None, title: str | None) -> str | None:
+    """Choose between the materials that the table's column and the title name."""
+    if column is None or (column in _FIBRES and title is not None and title not in _FIBRES):
+        return title
+    return column
+
+
+def _find_colour(product: Product, cell: Any) -> str | None:
+    named = read_colour(str(cell)) if cell is not None else None
+    named = named or _say("colour", split_words(product.title or ""))
     return named if named is not None or product.image is None else detect_image_colour(product.image)
 
 
@@ -220,20 +326,3 @@ def _discount_percent(row: Product) -> int:
         return 0
     percent = 100 * (1 - row.price / row.full_price)
     return min(PERCENTS, key=lambda each: abs(each - percent)) if percent >= _SMALLEST_DISCOUNT else 0
-
-
-def _drop_image(row: Product) -> Product:
-    values = {name: getattr(row, name) for name in COLUMNS if name != "image"}
-    return Product(**values)
-
-
-def _to_lab(rgb: Floats) -> Floats:
-    """Convert sRGB in 0..1 to CIELAB (D65). Sources: CIE 15 and IEC 61966-2-1."""
-    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = linear @ to_xyz.T / np.array([0.9505, 1.0, 1.089])
-    f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
-    lab: Floats = np.stack(
-        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1
-    )
-    return lab

@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,7 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
     ("sweater cardigan hoodie", "en: sweater, jumper, pullover, sweatshirt; de: pullover, sweatshirt; it: felpa"),
     ("sweater cardigan hoodie dress polo-shirt", "en: knitwear; de: strick"),
     ("shirt polo-shirt t-shirt", "en: shirt; ja: シャツ"),
+    ("t-shirt polo-shirt", "en: t-shirt, tshirt; de: t-shirt; fr: t-shirt; it: t-shirt; ja: Tシャツ"),
     (
         "t-shirt shirt polo-shirt sweater hoodie cardigan bomber-jacket",
         "en: top, tops; de: top, tops, oberteil; fr: haut!, top; ja: トップス; zh: 上衣",
@@ -68,7 +69,7 @@ GENERAL_WORDS: tuple[tuple[str, str], ...] = (
         "sneaker loafer pump sandal boot",
         "en: shoes, footwear; de: schuh, schuhe; fr: chaussures; ja: シューズ; it: scarpe; es: zapatos; zh: 鞋",
     ),
-    ("bucket-hat cap beanie", "en: hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽"),
+    ("bucket-hat cap beanie", "en: hat, sun hat; de: hut, hüte; fr: chapeau; ja: ハット, 帽子; it: cappello; zh: 帽"),
     ("cap beanie", "en: cap"),
     ("throw scarf", "en: blanket"),
     ("scarf throw", "en: wrap!"),
@@ -83,7 +84,7 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
         " fr: matelassée, matelassé, avec surpiqûres en losange, avec surpiqûres horizontales;"
         " ja: キルティング, ダイヤキルト, ラインキルト; it: trapuntata; es: acolchada, acolchado",
     ),
-    ("puffer-jacket", "en: padded, puffer, puffa, down, down-filled; de: wattierte, daunen; ja: 中綿, ダウン"),
+    ("puffer-jacket", "en: padded, puffer, puffa, down-filled; de: wattierte, daunen; ja: 中綿, ダウン"),
     ("blazer", "en: tailored, double-breasted; fr: croisée"),
     ("beanie", "en: beanie, bobble, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
     ("cap", "en: baseball, trucker, dad, five-panel"),
@@ -91,61 +92,72 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
     ("crossbody-bag", "en: crossbody, cross-body, messenger, camera"),
     ("tote-bag", "en: tote, shopper, top-handle, top handle"),
     ("loafer", "en: driving, boat, penny, moccasin"),
-    ("pump", "en: court, ballet"),
+    ("pump", "en: ballet"),
     ("wallet", "en: coin"),
     ("hoodie", "en: hooded; de: kapuzen"),
-    ("t-shirt", "en: tee; de: rundhals"),
+    ("t-shirt", "en: tee, football, soccer, training, running, workout, gym; de: rundhals"),
     ("cardigan", "en: open-front; fr: en maille, en tricot"),
 )
 """(Silhouette, words) which decide what a general word means, and name no product alone."""
 
+UNDRAWN_QUALIFIERS: dict[str, str] = {
+    "shoe shoes": "formal heeled office wedding bridal nursing brogue derby oxford business",
+    "vest vests": "rib knit knitted ribbed running training cotton jersey mesh thermal satin silk lace tailored suit",
+    "bag bags": "duffle duffel gym travel laptop netbook toiletry drawstring weekend bucket golf lunch shoe",
+    "hat hats": "straw panama cowboy felt fedora woven raffia top",
+    "cap caps": "swim swimming shower newsboy bakerboy",
+    "top tops": "tube halter halterneck strappy bandeau sleeveless peplum corset bralette tank camisole bikini",
+    "pants shirt": "pyjama pajama night sleep",
+}
+"""General words -> words with which they name nothing that is drawn: Formal Leather Shoes."""
+
 UNDRAWN_WORDS = """
-    en: bra, bralette, sports bra, briefs, boxers, boxer briefs, boxer shorts, boxer, trunks!, panties, panty,
-        thong!, thongs!, underwear, lingerie, corset, bustier, bodysuit, body suit, leotard, unitard, teddy bear,
-        socks, sock, stockings, tights, pantyhose, hosiery, leg warmers, jumpsuit, playsuit, romper, dungarees,
-        overalls, overall, coveralls, boiler suit, onesie, babygrow, sleepsuit, snowsuit, ski suit, pyjamas,
-        pajamas, pyjama, pajama, nightgown, nightdress, nightshirt, sleepwear, robe, bathrobe, dressing gown,
-        kimono, kaftan, caftan, bikini, bikini top, bikini bottom, bikini bottoms, tankini, swim top, swim bottoms,
-        sarong, pareo, wetsuit, suit, two-piece suit, three-piece suit, tuxedo, waistcoat, suit vest, knit vest,
-        knitted vest, sweater vest, sleeveless sweater, tank top, tank, tanks!, camisole, cami, cami top,
-        halter top, tube top, bandeau, singlet, vest top, racerback, muscle tank, running vest, training vest,
-        cotton vest, ribbed vest, mesh vest, string vest, undershirt, undervest, thermal vest, tunic, henley,
-        dickey, shrug, bolero, tabard, bib, bibs!, apron, salopettes, tracksuit, track suit, sweatsuit, set, co-ord,
-        co-ords, coord, two-piece, two piece, outfit, costume, uniform, twinset, twin set, ensemble, skort,
-        culottes, chaps!, kurta, kurti, kurta set, saree, sari, lehenga, lehenga choli, choli, dupatta, salwar,
-        salwar kameez, churidar, palazzo, dhoti, sherwani, nehru jacket, anarkali, dress material, cleats,
-        football boots, soccer boots, rugby boots, ski boots, spikes!, track spikes, clogs, mules, espadrilles,
-        slippers, house shoes, derby, derbies, derby shoes, oxfords!, oxford shoes, brogues, monk, monks!,
-        monk straps, monk shoes, lace-ups!, dress shoes, formal shoes, mary janes, mary jane, wedges, slingbacks,
-        mule, flats!, water shoes, football shoes, soccer cleats, ballet slippers, insoles, shoelaces, laces!,
-        shoe care, shoe tree, satchel, holdall, duffle bag, duffel bag, duffle, duffel, weekender, weekend bag,
-        gym bag, travel bag, suitcase, luggage, trolley, carry-on, cabin bag, briefcase, laptop bag, laptop case,
-        laptop sleeve, garment bag, gift bag, toiletry bag, wash bag, washbag, cosmetic bag, makeup bag,
-        make-up bag, cosmetic case, vanity case, bucket bag, drawstring bag, gymsack, gym sack, sports bag,
-        lunch bag, lunch box, shoe bag, sleeping bag, bean bag, tea bag, basket, pencil case, key case, key holder,
-        keyring, key ring, key chain, keychain, bag charm, charm, lanyard, airpods case, passport holder,
-        passport case, phone case, case, box, tin, strap, watch strap, watch band, glasses case, eyeglasses,
-        glasses, spectacles, optical frames, frames!, goggles, smartwatch, smart watch, fitness tracker,
-        pocket watch, wall clock, clock, earrings, earring, necklace, bracelet, bangle, ring, rings!, pendant,
-        brooch, cufflinks, jewellery, jewelry, anklet, choker, tie clip, tie pin, bow tie, bowtie, pocket square,
-        handkerchief, braces!, suspenders, umbrella, hair clip, scrunchie, headband, hairband, visor, beret,
-        balaclava, ear muffs, earmuffs, snood, neck warmer, neck gaiter, bandana, fedora, panama, panama hat,
-        straw hat, boater, cowboy hat, top hat, flat cap, newsboy cap, swim cap, swimming cap, shower cap,
-        bike helmet, helmet, turban, face mask, mask, mittens, mitts!, fingerless gloves, oven gloves, oven glove,
-        boxing gloves, goalkeeper gloves, wristband, sweatband, lip gloss, lip balm, lip liner, lip oil, mascara,
-        eyeshadow, eyeliner, foundation, concealer, nail polish, nail lacquer, palette, moisturiser, moisturizer,
-        serum, shampoo, conditioner, soap, lotion, body lotion, shower gel, deodorant, body mist, body spray,
-        hand cream, hair mist, aftershave, sunscreen, diffuser, reed diffuser, room spray, candle holder,
-        candlestick, candle snuffer, wax melt, incense, tealight, pillowcase, pillow case, pillow sham, duvet,
-        duvet cover, comforter, quilt, coverlet, bedspread, sheet, sheets!, bed sheet, bedding, towel, bath towel,
-        beach towel, bath mat, rug, carpet, mat, yoga mat, curtain, tablecloth, table runner, napkin, placemat,
-        coaster, tea towel, plate, bowl, dish, platter, jug, pitcher, teapot, carafe, decanter, tumbler, wine glass,
-        drinking glass, travel mug, water bottle, bottle, flask, thermos, cutlery, spoon, tray, lamp, lantern,
-        mirror, picture frame, photo frame, poster, print frame, planter, flower pot, plant pot, pot, bowl set,
-        stool, chair, sofa, table, shelf, ottoman, pouf, hook, hanger, coat hanger, coat rack, coat stand,
-        hat stand, rack, stand, dust bag, shoe cleaner, gift card, gift set, book, sticker, pin badge, toy,
-        ball, racket, dumbbell, shin guards, knee pads, dog coat, dog collar, dog lead, leash, bib shorts,
-        base layer, baselayer, sleep mask, eye mask, cup set, saucer, egg cup, menstrual cup, cup holder
+    en: knee high hose, support hose, panty hose, hat pin, innerwear, capri, capris!, deo, bra, bralette,
+        sports bra, briefs, boxers, boxer briefs, boxer shorts, boxer, trunks!, panties, panty, thong!, thongs!,
+        underwear, lingerie, corset, bustier, bodysuit, body suit, leotard, unitard, teddy bear, socks, sock,
+        stockings, tights, pantyhose, hosiery, leg warmers, jumpsuit, playsuit, romper, dungarees, overalls,
+        overall, coveralls, boiler suit, onesie, babygrow, sleepsuit, snowsuit, ski suit, pyjamas, pajamas, pyjama,
+        pajama, nightgown, nightdress, nightshirt, sleepwear, robe, bathrobe, dressing gown, kimono, kaftan, caftan,
+        bikini, bikini top, bikini bottom, bikini bottoms, tankini, swim top, swim bottoms, sarong, pareo, wetsuit,
+        suit, two-piece suit, three-piece suit, tuxedo, waistcoat, suit vest, knit vest, knitted vest, sweater vest,
+        sleeveless sweater, tank top, tank, tanks!, camisole, cami, cami top, halter top, tube top, bandeau,
+        singlet, vest top, racerback, muscle tank, running vest, training vest, cotton vest, ribbed vest, mesh vest,
+        string vest, undershirt, undervest, thermal vest, tunic, henley, dickey, shrug, bolero, tabard, bib, bibs!,
+        apron, salopettes, tracksuit, track suit, sweatsuit, set, co-ord, co-ords, coord, two-piece, two piece,
+        outfit, costume, uniform, twinset, twin set, ensemble, skort, culottes, chaps!, kurta, kurti, kurta set,
+        saree, sari, lehenga, lehenga choli, choli, dupatta, salwar, salwar kameez, churidar, palazzo, dhoti,
+        sherwani, nehru jacket, anarkali, dress material, cleats, football boots, soccer boots, rugby boots,
+        ski boots, spikes!, track spikes, clogs, mules, espadrilles, slippers, house shoes, derby, derbies,
+        derby shoes, oxfords!, oxford shoes, brogues, monk, monks!, monk straps, monk shoes, lace-ups!, dress shoes,
+        formal shoes, mary janes, mary jane, wedges, slingbacks, mule, flats!, water shoes, football shoes,
+        soccer cleats, ballet slippers, insoles, shoelaces, laces!, shoe care, shoe tree, satchel, holdall,
+        duffle bag, duffel bag, duffle, duffel, weekender, weekend bag, gym bag, travel bag, suitcase, luggage,
+        trolley, carry-on, cabin bag, briefcase, laptop bag, laptop case, laptop sleeve, garment bag, gift bag,
+        toiletry bag, wash bag, washbag, cosmetic bag, makeup bag, make-up bag, cosmetic case, vanity case,
+        bucket bag, drawstring bag, gymsack, gym sack, sports bag, lunch bag, lunch box, shoe bag, sleeping bag,
+        bean bag, tea bag, basket, pencil case, key case, key holder, keyring, key ring, key chain, keychain,
+        bag charm, charm, lanyard, airpods case, passport holder, passport case, phone case, case, box, tin, strap,
+        watch strap, watch band, glasses case, eyeglasses, glasses, spectacles, optical frames, frames!, goggles,
+        smartwatch, smart watch, fitness tracker, pocket watch, wall clock, clock, earrings, earring, necklace,
+        bracelet, bangle, ring, rings!, pendant, brooch, cufflinks, jewellery, jewelry, anklet, choker, tie clip,
+        tie pin, bow tie, bowtie, pocket square, handkerchief, braces!, suspenders, umbrella, hair clip, scrunchie,
+        headband, hairband, visor, beret, balaclava, ear muffs, earmuffs, snood, neck warmer, neck gaiter, bandana,
+        fedora, panama, panama hat, straw hat, boater, cowboy hat, top hat, flat cap, newsboy cap, swim cap,
+        swimming cap, shower cap, bike helmet, helmet, turban, face mask, mask, mittens, mitts!, fingerless gloves,
+        oven gloves, oven glove, boxing gloves, goalkeeper gloves, wristband, sweatband, lip gloss, lip balm,
+        lip liner, lip oil, mascara, eyeshadow, eyeliner, foundation, concealer, nail polish, nail lacquer, palette,
+        moisturiser, moisturizer, serum, shampoo, conditioner, soap, lotion, body lotion, shower gel, deodorant,
+        body mist, body spray, hand cream, hair mist, aftershave, sunscreen, diffuser, reed diffuser, room spray,
+        candle holder, candlestick, candle snuffer, wax melt, incense, tealight, pillowcase, pillow case,
+        pillow sham, duvet, duvet cover, comforter, quilt, coverlet, bedspread, sheet, sheets!, bed sheet, bedding,
+        towel, bath towel, beach towel, bath mat, rug, carpet, mat, yoga mat, curtain, tablecloth, table runner,
+        napkin, placemat, coaster, tea towel, plate, bowl, dish, platter, jug, pitcher, teapot, carafe, decanter,
+        tumbler, wine glass, drinking glass, travel mug, water bottle, bottle, flask, thermos, cutlery, spoon, tray,
+        lamp, lantern, mirror, picture frame, photo frame, poster, print frame, planter, flower pot, plant pot, pot,
+        bowl set, stool, chair, sofa, table, shelf, ottoman, pouf, hook, hanger, coat hanger, coat rack, coat stand,
+        hat stand, rack, stand, dust bag, shoe cleaner, gift card, gift set, book, sticker, pin badge, toy, ball,
+        racket, dumbbell, shin guards, knee pads, dog coat, dog collar, dog lead, leash, bib shorts, base layer,
+        baselayer, sleep mask, eye mask, cup set, saucer, egg cup, menstrual cup, cup holder
     de: bh, bustier, slip, slips, unterhose, unterhosen, boxershorts, boxershort, pants-set, unterwäsche, dessous,
         body, unterhemd, unterhemden, unterhemdchen, tanktop, tank top, tanktops, trägertop, spaghettitop,
         top mit trägern, socken, socke, strümpfe, kniestrümpfe, strumpfhose, strumpfhosen, sneakersocken, jumpsuit,
@@ -170,26 +182,26 @@ UNDRAWN_WORDS = """
         karaffe, glas, weinglas, thermobecher, trinkflasche, flasche, eierbecher, zahnputzbecher, besteck, tablett,
         lampe, leuchte, spiegel, bilderrahmen, übertopf, blumentopf, hocker, stuhl, tisch, regal, haken, bügel,
         kleiderbügel, aufbewahrungsbox, korb, gutschein, ball, fußball, schienbeinschoner
-    fr: soutien-gorge, brassière, culotte, slip, slips, boxer, boxers, caleçon, string, sous-vêtement, lingerie,
-        nuisette, body, justaucorps, débardeur, caraco, bustier, marcel, chaussettes, chaussette, collants, collant,
-        bas de contention, combinaison, combishort, salopette, grenouillère, pyjama, chemise de nuit,
-        robe de chambre, peignoir, kimono, bikini, bas de bikini, haut de bikini, maillot de bain deux pièces,
-        paréo, combinaison de ski, pantalon de ski, costume, smoking, tailleur, gilet de costume,
-        gilet sans manches en maille, tunique, boléro, étole de cérémonie, tablier, survêtement, jogging complet,
-        ensemble, jupe-culotte, chaussures de football, chaussures de foot, crampons, chaussures de ski, sabots,
-        mules, espadrilles, chaussons, pantoufles, derbies, derby, richelieus, richelieu, chaussures de ville,
-        babies, salomés, lacets, semelles, sac de voyage, sac de sport, valise, bagage, porte-documents, mallette,
-        sac seau, trousse, trousse de toilette, vanity, porte-clés, porte-clefs, bijou de sac, étui, coque, housse,
-        étui à lunettes, lunettes de vue, lunettes, masque de ski, montre connectée, horloge, réveil, bracelet,
-        boucles d'oreilles, collier, bague, pendentif, broche, bijou, boutons de manchette, nœud papillon,
-        noeud papillon, pochette de costume, bretelles, parapluie, bandeau, serre-tête, béret, cagoule, tour de cou,
-        snood, chapeau de paille, bonnet de bain, casque, moufles, gants de cuisine, gants de boxe, gloss,
-        baume à lèvres, mascara, vernis à ongles, crème!, gel douche, savon, déodorant, brume, après-rasage,
-        diffuseur, parfum d'intérieur, bougeoir, photophore, taie d'oreiller, taie, housse de couette, couette,
-        drap, serviette, serviette de bain, drap de bain, tapis, rideau, nappe, chemin de table, assiette, bol,
-        plat, saladier, pichet, carafe, théière, verre, gourde, bouteille, couverts, plateau, lampe, bougie led,
-        miroir, cadre, cache-pot, tabouret, chaise, table, étagère, crochet, cintre, panier, carte cadeau, ballon,
-        coffret, parure
+    fr: jupe-short, soutien-gorge, brassière, culotte, slip, slips, boxer, boxers, caleçon, string, sous-vêtement,
+        lingerie, nuisette, body, justaucorps, débardeur, caraco, bustier, marcel, chaussettes, chaussette,
+        collants, collant, bas de contention, combinaison, combishort, salopette, grenouillère, pyjama,
+        chemise de nuit, robe de chambre, peignoir, kimono, bikini, bas de bikini, haut de bikini,
+        maillot de bain deux pièces, paréo, combinaison de ski, pantalon de ski, costume, smoking, tailleur,
+        gilet de costume, gilet sans manches en maille, tunique, boléro, étole de cérémonie, tablier, survêtement,
+        jogging complet, ensemble, jupe-culotte, chaussures de football, chaussures de foot, crampons,
+        chaussures de ski, sabots, mules, espadrilles, chaussons, pantoufles, derbies, derby, richelieus, richelieu,
+        chaussures de ville, babies, salomés, lacets, semelles, sac de voyage, sac de sport, valise, bagage,
+        porte-documents, mallette, sac seau, trousse, trousse de toilette, vanity, porte-clés, porte-clefs,
+        bijou de sac, étui, coque, housse, étui à lunettes, lunettes de vue, lunettes, masque de ski,
+        montre connectée, horloge, réveil, bracelet, boucles d'oreilles, collier, bague, pendentif, broche, bijou,
+        boutons de manchette, nœud papillon, noeud papillon, pochette de costume, bretelles, parapluie, bandeau,
+        serre-tête, béret, cagoule, tour de cou, snood, chapeau de paille, bonnet de bain, casque, moufles,
+        gants de cuisine, gants de boxe, gloss, baume à lèvres, mascara, vernis à ongles, crème!, gel douche, savon,
+        déodorant, brume, après-rasage, diffuseur, parfum d'intérieur, bougeoir, photophore, taie d'oreiller, taie,
+        housse de couette, couette, drap, serviette, serviette de bain, drap de bain, tapis, rideau, nappe,
+        chemin de table, assiette, bol, plat, saladier, pichet, carafe, théière, verre, gourde, bouteille, couverts,
+        plateau, lampe, bougie led, miroir, cadre, cache-pot, tabouret, chaise, table, étagère, crochet, cintre,
+        panier, carte cadeau, ballon, coffret, parure
     ja: ブラ, ブラジャー, ショーツ, ボクサーパンツ, トランクス, インナー, 下着, ソックス, 靴下, タイツ,
         ストッキング, オールインワン, ジャンプスーツ, サロペット, オーバーオール, ロンパース, パジャマ,
         ルームウェア, ローブ, バスローブ, ガウン, 着物, 浴衣, ビキニ, ラッシュガード, ウェットスーツ, スーツ,
@@ -201,17 +213,18 @@ UNDRAWN_WORDS = """
         スマホケース, ケース, カバー, ストラップ, メガネ, 眼鏡, ゴーグル, 置時計, 掛け時計, スマートウォッチ,
         イヤリング, ピアス, ネックレス, ブレスレット, リング, 指輪, カフス, ネクタイピン, 蝶ネクタイ, ハンカチ,
         サスペンダー, 傘, ヘアバンド, ヘッドバンド, サンバイザー, ベレー帽, スヌード, ネックウォーマー, バンダナ,
-        麦わら帽子, ヘルメット, ミトン, マスク, リップグロス, リップクリーム, リップバーム, マスカラ, アイシャドウ,
-        ファンデーション, マニキュア, クリーム, 石鹸, シャンプー, ディフューザー, キャンドルホルダー, 枕カバー,
-        布団, シーツ, タオル, バスタオル, ハンドタオル, マット, ラグ, カーテン, テーブルクロス, 皿, プレート,
-        ボウル, ポット, グラス, タンブラー, ボトル, 水筒, トレイ, ランプ, ミラー, フレーム, ハンガー, フック,
-        ラック, チェア, スツール, テーブル, ボール, スタンド, ボックス, かご, マグネット, スコップ, エプロンドレス
-    it: reggiseno, mutande, slip, boxer, calze, calzini, collant, tuta, salopette, pigiama, vestaglia, accappatoio,
-        bikini, completo, smoking, panciotto, canotta, canottiera, body, tunica, set, zoccoli, espadrillas,
-        pantofole, stringate, derby, francesine, valigia, borsone, cartella, secchiello, portachiavi, custodia,
-        occhiali da vista, occhiali, anello, collana, bracciale, orecchini, gemelli, papillon, bretelle, ombrello,
-        fascia, basco, passamontagna, muffole, federa, lenzuolo, asciugamano, tappeto, tovaglia, piatto, ciotola,
-        brocca, teiera, bicchiere, bottiglia, lampada, specchio
+        麦わら帽子, ストローハット, ヘルメット, ミトン, マスク, リップグロス, リップクリーム, リップバーム,
+        マスカラ, アイシャドウ, ファンデーション, マニキュア, クリーム, 石鹸, シャンプー, ディフューザー,
+        キャンドルホルダー, 枕カバー, 布団, シーツ, タオル, バスタオル, ハンドタオル, マット, ラグ, カーテン,
+        テーブルクロス, 皿, プレート, ボウル, ポット, グラス, タンブラー, ボトル, 水筒, トレイ, ランプ, ミラー,
+        フレーム, ハンガー, フック, ラック, チェア, スツール, テーブル, ボール, スタンド, ボックス, かご,
+        マグネット, スコップ, エプロンドレス
+    it: scarpe stringate, abito da uomo, abito uomo, reggiseno, mutande, slip, boxer, calze, calzini, collant, tuta,
+        salopette, pigiama, vestaglia, accappatoio, bikini, completo, smoking, panciotto, canotta, canottiera, body,
+        tunica, set, zoccoli, espadrillas, pantofole, stringate, derby, francesine, valigia, borsone, cartella,
+        secchiello, portachiavi, custodia, occhiali da vista, occhiali, anello, collana, bracciale, orecchini,
+        gemelli, papillon, bretelle, ombrello, fascia, basco, passamontagna, muffole, federa, lenzuolo, asciugamano,
+        tappeto, tovaglia, piatto, ciotola, brocca, teiera, bicchiere, bottiglia, lampada, specchio
     es: sujetador, bragas, calzoncillos, bóxer, calcetines, medias, mono, peto, pijama, bata, albornoz, bikini,
         traje, esmoquin, chaleco, camiseta de tirantes, top de tirantes, body, túnica, conjunto, chándal, zuecos,
         alpargatas, pantuflas, derby, maleta, bolsa de viaje, maletín, neceser, llavero, funda, estuche, gafas,
@@ -223,10 +236,12 @@ UNDRAWN_WORDS = """
 """Words of products that no silhouette looks like. A title about one of them has no kind."""
 
 NEUTRAL_WORDS = """
-    en: rock, hose, body, slip, short, string, tennis, bob, babies, mono, americana, pull, loop, haut, plat, vela,
-        short sleeve, short sleeved, short-sleeve, long sleeve!, long-sleeve!, long sleeved, half sleeve,
-        cap sleeve, boot cut, bootcut, boot leg, top handle, high top, low top, hi top, top stitch, top stitched,
-        roll top, zip top, tie dye, tie dyed, tie front, tie waist, tie neck, tie back, tie side, tie detail,
+    en: polo assn, us polo, u s polo, polo ralph lauren, classic polo, pepe jeans, calvin klein jeans, armani jeans,
+        versace jeans, trussardi jeans, moschino jeans, tommy jeans, kraus jeans, polo jeans, body, slip, string,
+        tennis, bob, babies, mono, americana, pull, loop, haut, plat, vela, short sleeve, short sleeved,
+        short-sleeve, long sleeve!, long-sleeve!, long sleeved, half sleeve, cap sleeve, boot cut, bootcut,
+        boot leg, top handle, high top, low top, hi top, top stitch, top stitched, roll top, zip top, tie dye,
+        tie dyed, button down, button up, tie front, tie waist, tie neck, tie back, tie side, tie detail,
         tie shoulder, tie cuff, tie hem, tie up, self tie, polo neck, polo collar, shirt collar, shirt tail,
         shirt hem, shirt cuff, shirt style, suit style, coat style, jacket style, pocket tee, slip on, pull on,
         throw on, set of, pair of, pack of, box of, set in, ring detail, o ring, d ring, belt loop, belt bag style,
@@ -248,9 +263,11 @@ NEUTRAL_WORDS = """
 
 BARE_WORDS: tuple[tuple[str, str], ...] = (
     ("jeans", "en: denim, denims, bull denim; ja: デニム"),
+    ("trousers", "en: cargo, cargos, corduroys"),
     ("t-shirt", "en: jersey, jerseys"),
     ("bomber-jacket", "en: fleece, fleeces"),
-    ("sweater", "en: knit, knits; ja: ニット"),
+    ("sweater", "en: knit, knits, half zip, quarter zip; ja: ニット, タートルネック, ハイネック, モックネック"),
+    ("shorts", "en: short!"),
 )
 """(Silhouette, words) of a material that name a product at the end of a title that names no other: Zip Flare Denim."""
 
@@ -262,6 +279,8 @@ _PREPOSITIONS = """
     es: de, con, en, sin, para, del
 """
 """What a product comes with, is made of or is for follows one of these, or the French `à`."""
+_ENGLISH_TOO = frozenset({"rock", "hose"})
+"""Words of products in another language that are English words as well: they do not show the language."""
 _CONJUNCTIONS = frozenset({"and", "und", "et", "e", "y"})
 _CUES = """
     en: the, with, and, women, womens, woman, men, mens, kids, boys, girls, ladies, unisex, fit, sleeve, neck
@@ -275,71 +294,6 @@ _CUES = """
 
 # -- words of cells ---------------------------------------------------------------------------------------------------
 
-MATERIAL_WORDS = {
-    **{word: word for word in ("gabardine", "cotton", "jersey", "denim", "wool", "nylon", "leather", "suede", "silk")},
-    **{word: word for word in ("canvas", "acetate", "glass", "ceramic", "stoneware", "metal")},
-    **{word: word for word in ("twill", "linen", "corduroy", "velvet", "cashmere", "boucle", "shearling", "satin")},
-    "bouclé": "boucle",
-    "sheepskin": "shearling",
-    "sherpa": "shearling",
-    "velour": "velvet",
-    "steel": "metal",
-    "rib-knit": "rib-knit",
-    "ribbed": "rib-knit",
-    "cable-knit": "cable-knit",
-    "patent": "patent-leather",
-    "grained": "grained-leather",
-    "croc-effect": "exotic-leather",
-    "croc-embossed": "exotic-leather",
-    "crocodile": "exotic-leather",
-    "python": "exotic-leather",
-    "knit": "knit",
-    "knitted": "knit",
-    "mohair": "knit",
-    "merino": "wool",
-    "tweed": "wool",
-    "poplin": "cotton",
-    "chiffon": "silk",
-    "polyester": "nylon",
-    "fleece": "jersey",
-    "viscose": "silk",
-    "porcelain": "ceramic",
-    "flannel": "wool",
-    "ripstop": "nylon",
-}
-"""Word of a title -> material of the renderer."""
-PATTERN_WORDS = {
-    "check": "check",
-    "checked": "check",
-    "tartan": "tartan",
-    "plaid": "check",
-    "gingham": "gingham",
-    "windowpane": "windowpane",
-    "stripe": "stripes",
-    "striped": "stripes",
-    "stripes": "stripes",
-    "pinstripe": "pinstripe",
-    "pinstriped": "pinstripe",
-    "dotted": "dots",
-    "dots": "dots",
-    "dot": "dots",
-    "houndstooth": "houndstooth",
-    "dogtooth": "houndstooth",
-    "herringbone": "herringbone",
-    "chevron": "herringbone",
-    "argyle": "argyle",
-    "floral": "floral",
-    "flower": "floral",
-    "camouflage": "camouflage",
-    "camo": "camouflage",
-    "leopard": "leopard",
-    "monogram": "monogram",
-    "print": "print",
-    "printed": "print",
-    "paisley": "print",
-    "colour-block": "colour-block",
-    "color-block": "colour-block",
-}
 PALETTE = {
     "black": "#1b1a1c",
     "charcoal": "#3f4247",
@@ -369,31 +323,6 @@ PALETTE = {
     "gold": "#c9a24a",
 }
 """Name of a colour -> RGB code, for colours that every catalog may have."""
-COLOUR_WORDS = {
-    **{name: name for name in PALETTE},
-    "gray": "grey",
-    "cream": "ivory",
-    "sand": "beige",
-    "stone": "beige",
-    "honey": "camel",
-    "chocolate": "brown",
-    "oxblood": "burgundy",
-    "wine": "burgundy",
-    "violet": "purple",
-    "rose": "pink",
-    "blush": "pink",
-    "lime": "green",
-    "royal": "blue",
-    "turquoise": "teal",
-    "mustard": "yellow",
-    "rust": "orange",
-    "coral": "orange",
-    "plum": "purple",
-    "slate": "charcoal",
-    "moss": "olive",
-    "maroon": "burgundy",
-}
-
 MATERIAL_TERMS = """
     gabardine: gabardine, gaberdine, gabardina
     twill: twill, serge, sergé, köper, gabardine twill, drill, whipcord, ツイル
@@ -428,9 +357,9 @@ MATERIAL_TERMS = """
         crêpe de chine, crepe, georgette, organza, viscose, viskose, rayon, レーヨン, lyocell, tencel, modal, cupro,
         cupra, キュプラ, ビスコース
     satin: satin, raso, satén, sateen, サテン, satin-back crepe, charmeuse, 缎
-    grained-leather: grained leather, grain leather, pebbled leather, grained calfskin, saffiano, saffiano leather,
-        pebble leather, genarbtes leder, genarbtem leder, cuir grainé, シボ革, pelle martellata, full-grain leather,
-        grainy calfskin
+    grained-leather: grained, grained leather, grain leather, pebbled leather, grained calfskin, saffiano,
+        saffiano leather, pebble leather, genarbtes leder, genarbtem leder, cuir grainé, シボ革, pelle martellata,
+        full-grain leather, grainy calfskin
     patent-leather: patent leather, patent, lackleder, cuir verni, vernis, エナメル, エナメルレザー, vernice,
         charol, brushed leather, spazzolato, patent calfskin
     exotic-leather: croc-effect leather, croc-effect, croc-embossed, crocodile, croco, croc, python, snakeskin,
@@ -513,7 +442,7 @@ COLOUR_TERMS = """
         bone, butter, buttermilk, oat milk, natural, naturel, natur, 生成り, エクリュ, 米白色, 米色, popcorn,
         cannoli, parchment, porcelain, blanc cassé, whisper white, warm white, coconut, coconut milk, magnolia,
         wool white, cloud, antique white, eggnog, rice, winter white, marshmallow
-    beige: beige, sand, stone, nude, oatmeal, oat, linen, travertine, flax, barley, desert beige, champagne,
+    beige: skin, beige, sand, stone, nude, oatmeal, oat, linen, travertine, flax, barley, desert beige, champagne,
         ベージュ, sable, pierre, sabbia, arena, サンド, ストーン, 卡其米色, wheat, almond, sahara, dune, desert,
         taupe grey, biscuit, pebble, grain, cracker, husk, archive beige, buff, latte, pale oak, macadamia,
         cork beige, cashew, mushroom, fossil, sandstone, shell, limestone, light beige, soft fawn, beach, grège,
@@ -533,10 +462,10 @@ COLOUR_TERMS = """
         咖啡色, 褐色, 深棕色, café, shrew, dark oak, root beer, brown melange, cappuccino, leather brown
     khaki: khaki, kaki, カーキ, cachi, caqui, khakigrün, military, safari green, 卡其色, lichen, limonite, drab,
         mud, army, fatigue, desert sage
-    olive: olive, olivgrün, vert olive, oliv, オリーブ, moss, army green, military green, verde oliva, oliva,
-        oliva oscuro, loden, caper, cypress, vert kaki, khaki green, olive green, dark olive, verde militare,
-        オリーブグリーン, fern, sage, salbei, sauge, salvia, hunter, burnt olive, ivy green, juniper, dusty olive,
-        grape leaf, 橄榄绿, 军绿色, dark khaki, avocado, algae, rosemary, bay leaf, thyme
+    olive: camo, camouflage, olive, olivgrün, vert olive, oliv, オリーブ, moss, army green, military green,
+        verde oliva, oliva, oliva oscuro, loden, caper, cypress, vert kaki, khaki green, olive green, dark olive,
+        verde militare, オリーブグリーン, fern, sage, salbei, sauge, salvia, hunter, burnt olive, ivy green,
+        juniper, dusty olive, grape leaf, 橄榄绿, 军绿色, dark khaki, avocado, algae, rosemary, bay leaf, thyme
     green: green, emerald, forest, forest green, bottle, bottle green, kelly, hunter green, racing green, pine,
         jade, grün, vert, グリーン, 緑, 緑色, verde, waldgrün, dunkelgrün, smaragdgrün, smaragd, émeraude,
         vert forêt, vert sapin, sapin, fir, lime, lime green, neon green, grass, ivy, leaf, limettengrün,
@@ -614,6 +543,34 @@ _SHADES: dict[str, tuple[str, str]] = {
     "orange": ("orange", "orange"),
     "teal": ("teal", "teal"),
 }
+_SHADE_OF = {
+    "grey": {"charcoal", "silver"},
+    "blue": {"navy", "sky", "teal"},
+    "green": {"olive", "mint", "teal", "khaki"},
+    "brown": {"tan", "camel"},
+    "red": {"burgundy", "orange"},
+    "purple": {"lilac"},
+    "white": {"ivory"},
+    "yellow": {"gold"},
+}
+"""Colour -> the colours that a word before it may make of it: charcoal grey, wine red, mint green."""
+_ONLY_IN_CELLS = """
+    jet raven coal phantom eclipse tar pitch lead iron shadow magnet thunder volcano storm steel smoke mouse elephant
+    heather dove meteor tin cement flint gravel fog mist glacier haze vapour vapor chrome platinum snow sail milk pearl
+    bone butter cloud rice popcorn marshmallow natural naturel natur parchment shell beach desert sahara dune grain
+    cracker husk straw jute raffia wheat almond oyster pebble biscuit mushroom fossil latte skin coconut magnolia
+    vanilla arena pierre amber teddy safari saddle ginger luggage tobacco bronze copper whisky earth bark wood cafe oak
+    java mink peat coffee cocoa bison cedar military army mud fatigue hunter fern loden cypress avocado thyme rosemary
+    basil bottle pine jade kelly grass ivy leaf clover cactus spinach fir apple celery aloe matcha lake sea ocean marina
+    pacific flood night nuit ink rinse bleached stonewash grape heath prune blackberry mulberry iris orchid malve lotus
+    petal candy cherry poppy tomato strawberry brick lava flame chili chilli paprika carnation watermelon flamingo peony
+    blossom shrimp port beet berry cranberry currant pumpkin melon carrot papaya clay curry corn maize banana pineapple
+    sun lemon pollen volt sunflower or sax cardinal cork concrete carbon limestone sandstone fawn buff maple sesame
+    earth nutmeg pecan peanut teak moka cordovan bramble garnet port claret cassis bark juniper loch lagoon scuba spruce
+    moonbeam moonlight eggnog cannoli hummus tapioca bisque macadamia cashew walnut chestnut caviar licorice azure
+    pistachio amarena limone miel honig menta arena vino teja jonquille
+"""
+"""Names of colours that mean something else in a title: Saddle Bag, Military Jacket."""
 _LIGHT = """
     light pale soft pastel ice baby powder hell hellem clair claire chiaro chiara claro clara
     bleached faded ライト ペール
@@ -690,14 +647,15 @@ def find_kind(title: str) -> KindMatch | None:
         return None
     language = _guess_language(folded, tokens)
     found = _drop_foreign(list(_find_phrases(tokens, language)), language)
-    segment, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
+    segment, spoken, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
     nouns = [each for each in segment if each.sense.role == "noun"]
     if not nouns:
         head = _find_bare_word(segment, tokens)
     elif joined:
         return None
     else:
-        head = _specify(nouns[0 if nouns[0].language in _HEAD_FIRST else -1], segment)
+        head = nouns[0 if nouns[0].language in _HEAD_FIRST else -1]
+        head = _specify(head, folded[head.start : head.end], segment, spoken)
     if head is None or head.sense.silhouette is None:
         return None
     start, end = origins[head.start], origins[head.end - 1] + 1
@@ -732,6 +690,12 @@ def find_first(words: Iterable[str], known: dict[str, str]) -> str | None:
     return next((known[word.casefold()] for word in words if word.casefold() in known), None)
 
 
+def list_words() -> frozenset[str]:
+    """List the words and phrases of all lists, in small letters without accents."""
+    phrases = (*_build_senses(), *_MATERIAL_TERMS, *_PATTERN_TERMS, *_COLOUR_TERMS)
+    return frozenset(" ".join(phrase) for phrase in phrases)
+
+
 def is_plain_word(word: str) -> bool:
     """Return whether a word has only letters, with hyphens or apostrophes inside: no digits, codes or braces."""
     return re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", word) is not None
@@ -750,19 +714,26 @@ def read_material(text: str) -> str | None:
     the fibres by alphabet. Only the first layer counts (Outer: ...; Lining: ...), and of other lists the first word.
     """
     layer = _first_layer(_fold(text)[0])
-    shares = [(float(match.group(1).replace(",", ".")), match.group(2)) for match in re.finditer(_SHARE_OF, layer)] or [
-        (float(match.group(2)), match.group(1)) for match in re.finditer(_SHARE_AFTER, layer)
-    ]
-    for _, name in sorted(shares, key=lambda share: -share[0]):
-        found = _find_term(name, _material_terms())
+    if re.match(r"[^\d%:]*[^\W\d][^\d%:]*\d", layer):  # a name before the first number: Wool 60% Silk 40%
+        shares = [(match.group(2), match.group(1)) for match in _SHARE_AFTER.finditer(layer)]
+    else:
+        shares = [(match.group(1), match.group(2)) for match in _SHARE_OF.finditer(layer)]
+    for _, name in sorted(shares, key=lambda share: -float(share[0].replace(",", "."))):
+        found = _find_term(name, _MATERIAL_TERMS)
         if found is not None:
             return found
-    return _find_term(layer, _material_terms())
+    return _find_term(layer, _MATERIAL_TERMS)
 
 
 def read_pattern(text: str) -> str | None:
     """Return the renderer's pattern that a cell or title names first; None if it names none."""
-    return _find_term(_fold(text)[0], _pattern_terms())
+    return _find_term(_fold(text)[0], _PATTERN_TERMS)
+
+
+def read_title_colour(word: str) -> str | None:
+    """Return the palette name that one word of a title means, where it can hardly mean something else there."""
+    known = _fold(word)[0] not in _split_set(_ONLY_IN_CELLS) and read_material(word) is None
+    return read_colour(word) if known and read_pattern(word) is None and "#" not in word else None
 
 
 def read_colour(text: str) -> str | None:
@@ -828,7 +799,11 @@ _BREAK = re.compile(r"[,;:|()\[\]{}–—•·/]|\s-\s")
 _MODIFIER_ENDS = ("付", "つき", "入り", "入れ", "なし", "風", "柄", "用", "丈", "掛け", "型", "調", "見え", "襟")
 """What follows a Japanese word of a product that only describes another: ベルト付きコート is a coat."""
 _HEAD_FIRST = frozenset({"fr", "it", "es"})
-_DESCRIBING = frozenset({"s", "men", "mens", "women", "womens", "kids", "unisex", "boys", "girls", "black", "white"})
+_PURPOSES = frozenset({"for", "fur", "pour", "para"})
+_PEOPLE = """
+    men mens women womens man woman kids boys girls ladies unisex him her damen herren kinder jungen madchen femme homme
+    femmes hommes enfant enfants fille garcon donna uomo mujer hombre
+"""
 _LONGEST_PHRASE = 5
 _COMPOUND_HEADS = """
     mantel, mäntel, jacke, jacken, weste, westen, hemd, hemden, bluse, blusen, kleid, kleider, rock, röcke, hose, hosen,
@@ -842,6 +817,8 @@ _COMPOUND_HEADS = """
 
 def _fold(text: str) -> tuple[str, list[int]]:
     """Return the text in small letters without accents, and for each character its place in the text."""
+    if text.isascii():
+        return text.lower(), list(range(len(text)))
     folded: list[str] = []
     origins: list[int] = []
     for match in _CLUSTER.finditer(text):
@@ -906,8 +883,6 @@ def _build_senses() -> _Senses:
             for form in _forms(language, word, exact):
                 senses.setdefault(form, {})[language] = sense
 
-    for silhouette, words in BARE_WORDS:
-        add(words, _Sense(silhouette, "bare"))
     for silhouette, words in QUALIFIERS:
         add(words, _Sense(silhouette, "qualifier"))
     add(UNDRAWN_WORDS, _Sense(None, "noun"))
@@ -918,7 +893,10 @@ def _build_senses() -> _Senses:
     for members, words in GENERAL_WORDS:
         first, *others = members.split()
         add(words, _Sense(None if first == "-" else first, "noun", frozenset(others)))
-    add(NEUTRAL_WORDS, _Sense(None, "neutral"))
+    for silhouette, words in BARE_WORDS:
+        add(words, _Sense(silhouette, "bare"))
+    for language, phrase, _ in _split_list(NEUTRAL_WORDS):
+        senses.setdefault(_phrase(phrase), {})[language] = _Sense(None, "neutral")
     return senses
 
 
@@ -945,7 +923,11 @@ def _build_cues() -> dict[str, frozenset[str]]:
     for phrase, by_language in _build_senses().items():
         if len(by_language) == 1:
             for language in by_language.keys() & found.keys():
-                found[language].update(token for token in phrase if len(token) > 3)
+                found[language].update(
+                    token
+                    for token in phrase
+                    if len(token) > 3 and token not in _ENGLISH_TOO and len(_build_senses().get((token,), "x")) == 1
+                )
     return {language: frozenset(words) for language, words in found.items()}
 
 
@@ -962,23 +944,41 @@ def _guess_language(title: str, tokens: Sequence[_Token]) -> str:
     }
     scores["en"] += 0.1
     scores["de"] += sum(_split_compound(token.text) is not None for token in tokens)
-    for language in _build_senses().get((tokens[0].text,), {}) if len(tokens) > 1 else ():
-        scores[language] += 0.5 * (language in _HEAD_FIRST)
+    first = _build_senses().get((tokens[0].text,), {})
+    for language in first.keys() & _HEAD_FIRST if len(tokens) > 1 else ():
+        # a French title begins with its noun; one that is the same word in English shows nothing
+        scores[language] += 0.5 * ("en" not in first or _name_product(first[language]) != _name_product(first["en"]))
     for language, letters in {"fr": "éèêçœà", "de": "äöüß", "es": "ñó", "it": "ùì"}.items():
         scores[language] += sum(letter in title.casefold() for letter in letters)
     return max(scores, key=lambda language: scores[language])
 
 
+def _name_product(sense: _Sense) -> str | None:
+    return sense.silhouette if sense.role == "noun" else None
+
+
+@functools.cache
+def _build_compound_heads() -> dict[str, _Sense]:
+    """Return the German words that end compounds, the longest first."""
+    heads = {form[0] for word in _COMPOUND_HEADS.split(",") for form in _forms("de", word, exact=True)}
+    senses = {head: _build_senses()[head,] for head in sorted(heads, key=len, reverse=True)}
+    return {head: sense.get("de") or next(iter(sense.values())) for head, sense in senses.items()}
+
+
 @functools.cache
 def _split_compound(word: str) -> tuple[str, _Sense] | None:
     """Split a German compound into what is before its head, and what the head means; None for any other word."""
-    heads = {form[0] for head in _COMPOUND_HEADS.split(",") for form in _forms("de", head, False)}
-    for length in range(len(word) - 3, 2, -1):
-        tail = word[-length:]
-        if tail in heads and (tail,) in _build_senses() and (word,) not in _build_senses():
-            senses = _build_senses()[tail,]
-            return word[:-length], senses["de"] if "de" in senses else next(iter(senses.values()))
-    return None
+    if (word,) in _build_senses():
+        return None
+    heads = _build_compound_heads().items()
+    return next(
+        (
+            (word.removesuffix(head), sense)
+            for head, sense in heads
+            if word.endswith(head) and len(word) > len(head) + 2
+        ),
+        None,
+    )
 
 
 def _find_phrases(tokens: Sequence[_Token], language: str) -> Iterator[_Found]:
@@ -1053,11 +1053,12 @@ def _drop_foreign(found: Sequence[_Found], language: str) -> list[_Found]:
 
 def _cut_segment(
     found: Sequence[_Found], tokens: Sequence[_Token], folded: str, title: str, language: str
-) -> tuple[list[_Found], bool]:
-    """Return the phrases before what the product comes with, and whether they name two products joined by `and`."""
+) -> tuple[list[_Found], set[str], bool]:
+    """Return phrases and words before what the product comes with, and whether `and` joins two products there."""
     inside = {k for each in found for k in range(each.first + 1, each.last)}
     covered = inside | {each.first for each in found}
     segment: list[_Found] = []
+    spoken: set[str] = set()
     noun: _Found | None = None
     linked = joined = False
     for k, token in enumerate(tokens):
@@ -1068,12 +1069,20 @@ def _cut_segment(
             linked |= noun.last == k and (token.text in _CONJUNCTIONS or re.search("[&+/]", gap) is not None)
             if k not in covered and _is_preposition(token, title, language):
                 break
+        if noun is None and k and _begins_purpose(tokens[k : k + 2]):
+            return [], set(), False
+        spoken.add(token.text)
         for each in (each for each in found if each.first == k):
             if each.sense.role == "noun":
                 joined |= linked and noun is not None and not _agree(noun.sense, each.sense)
                 noun = each
             segment.append(each)
-    return segment, joined
+    return segment, spoken, joined
+
+
+def _begins_purpose(tokens: Sequence[_Token]) -> bool:
+    """Return whether the words say what something unknown is for (Wax for Boots), not for whom."""
+    return len(tokens) == 2 and tokens[0].text in _PURPOSES and tokens[1].text not in _split_set(_PEOPLE)
 
 
 def _is_preposition(token: _Token, title: str, language: str) -> bool:
@@ -1094,25 +1103,25 @@ def _find_bare_word(segment: Sequence[_Found], tokens: Sequence[_Token]) -> _Fou
     last = segment[-1]
     after = [token.text for token in tokens[last.last :]]
     before = tokens[last.first - 1].text if last.first else ""
-    plain = all(word in _DESCRIBING or word.isdigit() or read_colour(word) for word in after)
+    plain = all(word in _split_set(_PEOPLE) or word.isdigit() or read_colour(word) for word in after)
     spoken = any((language, before) in _build_prepositions() for language in ("en", "de", "fr", "it", "es"))
     return last if plain and not spoken else None
 
 
-def _specify(head: _Found, segment: Sequence[_Found]) -> _Found:
+def _specify(head: _Found, word: str, segment: Sequence[_Found], spoken: Set[str]) -> _Found | None:
     """Return what a general head means here: the specific word before it, else after it, else the head itself."""
     if not head.sense.others:
         return head
     before = [each for each in reversed(segment) if each.start < head.start]
     after = [each for each in segment if each.start > head.start]
-    for each in (*before, *after):
-        if each.sense.silhouette in head.sense.others and each.sense.role in {"noun", "qualifier"}:
-            if each.sense.role == "noun" and not each.sense.others:
-                return each
-            return dataclasses.replace(head, sense=each.sense)
-        if each.sense.role == "noun" and each.sense.silhouette is None and each.start < head.start:
-            return each
-    return head
+    named = [each for each in (*before, *after) if each.sense.role in {"noun", "qualifier"}]
+    meant = [each for each in named if each.sense.silhouette in head.sense.others]
+    for each in sorted(meant, key=lambda each: bool(each.sense.others)):
+        return each if each.sense.role == "noun" else dataclasses.replace(head, sense=each.sense)
+    undrawn = any(each.sense.role == "noun" and each.sense.silhouette is None for each in before)
+    noun = word.split()[-1]
+    undrawn |= any(noun in heads.split() and spoken & {*words.split()} for heads, words in UNDRAWN_QUALIFIERS.items())
+    return None if undrawn else head
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------
@@ -1161,19 +1170,7 @@ def _build_terms(listed: str) -> _Terms:
     return terms
 
 
-@functools.cache
-def _material_terms() -> _Terms:
-    return _build_terms(MATERIAL_TERMS)
-
-
-@functools.cache
-def _pattern_terms() -> _Terms:
-    return _build_terms(PATTERN_TERMS)
-
-
-@functools.cache
-def _colour_terms() -> _Terms:
-    return _build_terms(COLOUR_TERMS)
+_MATERIAL_TERMS, _PATTERN_TERMS, _COLOUR_TERMS = map(_build_terms, (MATERIAL_TERMS, PATTERN_TERMS, COLOUR_TERMS))
 
 
 def _scan_terms(folded: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -1218,7 +1215,7 @@ def _find_term(folded: str, terms: _Terms) -> str | None:
 
 def _read_colour_name(folded: str) -> str | None:
     tokens = [token.text for token in _tokenize(folded)]
-    terms = _colour_terms()
+    terms = _COLOUR_TERMS
     found = list(_scan_terms(folded, terms))
     if not found and len(tokens) == 1 and (german := _GERMAN_COLOUR.match(tokens[0])) is not None:
         found = [((german[2],), terms[german[2],])]
@@ -1228,6 +1225,8 @@ def _read_colour_name(folded: str) -> str | None:
         return _read_css_name("".join(tokens))
     romance = colours[0][0][0] in _split_set(_ROMANCE_COLOURS)
     phrase, name = colours[0 if romance else -1]
+    if not romance and len(colours) > 1 and colours[-2][1] in _SHADE_OF.get(name, set()):
+        return colours[-2][1]
     if len(phrase) == 1 and name in _SHADES:
         light, dark = _SHADES[name]
         others = set(tokens) - set(phrase)

@@ -37,7 +37,7 @@ COATS_AND_JACKETS = (
         match_priority=510,
         title_words="""
             en: coat, overcoat, topcoat, greatcoat, peacoat, pea coat, reefer coat, chesterfield coat, wool coat,
-                wrap coat, cocoon coat, crombie
+                wrap coat, kimono coat, cocoon coat, crombie
             de: mantel, mäntel, wollmantel, caban, kurzmäntel, ulster
             fr: manteau, pardessus, caban, paletot
             ja: チェスターコート, ピーコート, Pコート, ステンカラーコート, オーバーコート
@@ -261,9 +261,9 @@ TOPS = (
         category_pattern=r"sweater|knit|jumper|pullover|cashmere|strick|maille|\bpulls?\b|针织|セーター|ニット",
         match_priority=430,
         title_words="""
-            en: sweater, jumper, pullover, sweatshirt, crewneck, turtleneck, turtle neck sweater, roll neck,
-                rollneck, mock neck sweater, crew neck, knit sweater, knitted top, knit top, knit pullover,
-                guernsey, quarter zip, half zip, sweater top
+            en: sweater, jumper, pullover, sweatshirt, sweat shirt, sweat!, half zip top, quarter zip top, crewneck,
+                turtleneck, turtle neck sweater, roll neck, rollneck, mock neck sweater, crew neck, knit sweater,
+                knitted top, knit top, knit pullover, guernsey, sweater top
             de: pullover, pulli, pullis, strickpullover, rollkragenpullover, rolli, troyer, sweatshirt, sweatshirts,
                 strickpulli, sweater
             fr: pull, pull-over, pullover, chandail, col roulé, sweat!, sweats!, sweat-shirt, sweatshirt
@@ -312,7 +312,7 @@ TOPS = (
         size_wording="garment",
         nouns=("Hoodie", "Hoodie", "Hoodie", "Sweat à capuche", "パーカー", "Hoodie"),
         group="clothing",
-        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS", "パーカー", "HOODIES"),
+        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS À CAPUCHE", "パーカー", "HOODIES"),
         category_pattern=r"hood|sweat ?shirt|\bsweats?\b|track ?top|felpa|卫衣|パーカー",
         match_priority=410,
         title_words="""
@@ -340,9 +340,9 @@ TOPS = (
         category_pattern=r"\bshirt|blouse|\btops?\b|tunic|hemd|bluse|chemise|camic|衬衫|シャツ|ブラウス",
         match_priority=440,
         title_words="""
-            en: shirt, button-down shirt, button-up shirt, button-down, button-up, overshirt, shirt jacket, shacket,
-                blouse, flannel shirt, dress shirt, tuxedo shirt, bowling shirt, camp shirt, hawaiian shirt,
-                casual shirt, formal shirt, oxford shirt, oxford button-down, shirtjacket
+            en: shirt, button-down shirt, button-up shirt, overshirt, shirt jacket, shacket, blouse, flannel shirt,
+                dress shirt, tuxedo shirt, bowling shirt, camp shirt, hawaiian shirt, casual shirt, formal shirt,
+                oxford shirt, oxford button-down, shirtjacket
             de: hemd, hemden, bluse, blusen, hemdbluse, jeanshemd, hemdjacke, overshirt, oberhemd, businesshemd,
                 freizeithemd
             fr: chemise, chemisier, surchemise, blouse, liquette
@@ -376,7 +376,7 @@ TOPS = (
             de: t-shirts, tshirt, shirt!, shirts!, langarmshirt, kurzarmshirt, rundhalsshirt, printshirt,
                 basicshirt, funktionsshirt, laufshirt, sportshirt, damenshirt, herrenshirt, trikot, trikots,
                 fußballtrikot, oberteil, longsleeve, langarmshirts
-            fr: t-shirt, tee-shirt, teeshirt, haut!, maillot de football, maillot de foot, top!
+            fr: t-shirt, marinière, tee-shirt, teeshirt, haut!, maillot de football, maillot de foot, top!
             ja: ロンT, ロングTシャツ, カットソー, ティーシャツ, ユニフォームシャツ, 半袖Tシャツ
             zh: T恤, t恤
             it: t-shirt, maglietta, magliette
@@ -447,7 +447,7 @@ DRESSES_AND_BOTTOMS = (
         match_priority=450,
         title_words="""
             en: miniskirt, mini skirt, midi skirt, maxi skirt, pencil skirt, tennis skirt, kilt, tutu skirt
-            de: rock, röcke, minirock, midirock, maxirock, faltenrock
+            de: rock, jeans-rock, leder-rock, mini-rock, midi-rock, röcke, minirock, midirock, maxirock, faltenrock
             fr: jupe, mini-jupe, minijupe, jupe-crayon, kilt
             ja: ミニスカート, ロングスカート
             zh: 半裙, 半身裙, 裙子
@@ -469,12 +469,12 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"trouser|pant|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
         match_priority=490,
         title_words="""
-            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargos, cargo pants, cargo trousers,
-                joggers, jogger pants, jogging bottoms, sweatpants, sweat pants, track pants, trackpants,
-                tracksuit bottoms, tracksuit pants, track bottoms, leggings, leggins, jeggings, corduroys, cords!,
-                khakis!, dress pants, culottes pants, palazzo pants, running tights, training tights, sports tights,
-                compression tights, workout tights, yoga tights, gym tights, yoga pants, jodhpurs, slouch pants,
-                stirrup pants, flares!, lounge pants
+            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargo pants, cargo trousers, joggers,
+                jogger pants, jogging bottoms, sweatpants, sweat pants, track pants, trackpants, tracksuit bottoms,
+                tracksuit pants, track bottoms, leggings, leggins, jeggings, cords!, khakis!, dress pants,
+                suit trousers, suit pants, tuxedo trousers, tuxedo pants, culottes pants, palazzo pants,
+                running tights, training tights, sports tights, compression tights, workout tights, yoga tights,
+                gym tights, yoga pants, jodhpurs, slouch pants, stirrup pants, flares!, lounge pants
             de: hose, hosen, chino, chinos, chinohose, cargohose, jogginghose, jogginghosen, jogger, trainingshose,
                 stoffhose, leggings, leggins, anzughose, cordhose, sweathose, sporthose, laufhose, treggings,
                 bundfaltenhose, sporttights, lauftights
@@ -502,8 +502,7 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"\bjeans?\b|ジーンズ|牛仔",
         match_priority=480,
         title_words="""
-            en: jeans, jean, denim jeans, denim pants, denim trousers, dungaree jeans, mom jeans, boot cut jeans,
-                bootcut jeans
+            en: jeans, jean, denim jeans, dungaree jeans, mom jeans, boot cut jeans, bootcut jeans
             de: jean, jeanshose, jeanshosen
             fr: jean, jeans!, jean slim
             ja: デニムパンツ, ジーパン, デニムジーンズ
@@ -526,8 +525,8 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"shorts?\b|bermuda|ショート",
         match_priority=470,
         title_words="""
-            en: shorts!, bermudas, bermuda, bermuda shorts, denim shorts, jorts, bike shorts, cycling shorts,
-                running shorts, board shorts!, hot pants, chino shorts
+            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts!, jorts,
+                bike shorts, cycling shorts, running shorts, board shorts!, hot pants, chino shorts
             de: shorts, bermuda, bermudas, kurze hose, short, jeansshorts, radlerhose, sportshorts, laufshorts,
                 bermudashorts
             fr: short!, shorts!, bermuda
@@ -577,7 +576,7 @@ DRESSES_AND_BOTTOMS = (
         title_words="""
             en: swim trunks, swim shorts, swimming trunks, swimming shorts, boardshorts, board shorts, swimshorts
             de: badehosen, badeshorts, schwimmshorts
-            fr: short de bain, maillot de bain short
+            fr: short de bain, boxer de bain, maillot de bain short
             ja: サーフパンツ, スイムショーツ, ボードショーツ, 水着パンツ, 海パン
             zh: 泳裤
             it: costume a pantaloncino, boxer da mare, costume boxer

@@ -18,7 +18,7 @@ SHOES = (
         title_words="""
             en: sneakers, trainers, sneaks, high-tops, hi-tops, low-top sneakers, high-top sneakers, plimsolls,
                 running shoes, tennis shoes, gym shoes, training shoes, walking shoes, sports shoes, sport shoes,
-                basketball shoes, skate shoes, athletic shoes, runners, kicks, shoes, shoe, casual shoes,
+                basketball shoes, skate shoes, athletic shoes, runners, kicks!, shoes, shoe, casual shoes,
                 canvas shoes, golf shoes, trail shoes, hiking shoes, road running shoes, trail running shoes,
                 lifestyle shoes, low-tops
             de: sneaker, sneakers, turnschuh, turnschuhe, laufschuh, laufschuhe, sportschuh, sportschuhe,
@@ -72,8 +72,8 @@ SHOES = (
         category_pattern=r"loafer|mocassin|mokassin|moccasin|ローファー",
         match_priority=340,
         title_words="""
-            en: loafers, moccasins, driving shoes, penny loafers, boat shoes, slip-on loafers, horsebit loafers,
-                moccasin
+            en: loafers, moccassins, moccasins, driving shoes, penny loafers, boat shoes, slip-on loafers,
+                horsebit loafers, moccasin
             de: mokassin, mokassins, slipper!, loafers, collegeschuhe, penny loafer
             fr: mocassins, loafers
             ja: モカシン, ドライビングシューズ, コインローファー
@@ -116,8 +116,9 @@ SHOES = (
         category_pattern=r"sandal|flip flop|\bslides?\b|espadrille|サンダル",
         match_priority=360,
         title_words="""
-            en: sandals, slides!, flip flops, flip-flops, thong sandals, flipflops, sliders!, slide sandals,
-                pool slides, gladiator sandals, slide!, mule sandals, platform sandals, wedge sandals, gladiators
+            en: sandals, floaters, slides!, flip flops, flip-flops, thong sandals, flipflops, sliders!,
+                slide sandals, pool slides, gladiator sandals, slide!, mule sandals, platform sandals,
+                wedge sandals, gladiators
             de: sandale, sandalen, sandalette, sandaletten, badelatschen, badeschlappen, zehentrenner, flip-flops,
                 badeslipper, pantolette, pantoletten, slides
             fr: sandales, sandale, tongs, claquettes, nu-pieds, spartiates, sandalettes

@@ -122,7 +122,7 @@ BAGS = (
         category_pattern=r"back ?pack|rucks[aä]ck|sacs? [aà] dos|zain|双肩|リュック",
         match_priority=250,
         title_words="""
-            en: rucksack, backpack, back pack, daypack, bookbag, school bag, knapsack
+            en: rucksack, bagpack, backpack, back pack, daypack, bookbag, school bag, knapsack
             de: rucksack, rucksäcke, backpack, daypack, tagesrucksack, wanderrucksack, schulrucksack
             fr: sac à dos, backpack, sac à dos de randonnée
             ja: バックパック, リュックサック, デイパック
@@ -189,7 +189,7 @@ ACCESSORIES = (
         category_pattern=r"\bbelts?\b|watch|jewel|g[uü]rtel|ceinture|cintur|腰带|ベルト",
         match_priority=290,
         title_words="""
-            en: belt, waist belt, leather belt, reversible belt, jeans belt, dress belt
+            en: belt
             de: gürtel, ledergürtel, taillengürtel
             fr: ceinture, ceinturon
             ja: レザーベルト, ウエストベルト, リバーシブルベルト
@@ -231,7 +231,8 @@ ACCESSORIES = (
         category_pattern=r"sunglass|eyewear|glasses|brille|lunettes|occhial|眼镜|サングラス",
         match_priority=140,
         title_words="""
-            en: sunglasses, sunnies, shades!, aviator sunglasses, polarised sunglasses, polarized sunglasses
+            en: sunglasses, sunglass, sunnies, shades!, aviator sunglasses, polarised sunglasses,
+                polarized sunglasses
             de: sonnenbrille, sonnenbrillen
             fr: lunettes de soleil, solaires!
             ja: サングラス
@@ -340,7 +341,7 @@ ACCESSORIES = (
             fr: bonnet, bonnet en laine
             ja: ビーニー, ニットキャップ, ワッチキャップ, ビーニー帽, ニットワッチ
             zh: 毛线帽, 针织帽, 冷帽
-            it: berretto in maglia, cuffia in lana, beanie, berretto
+            it: cappello di lana, cappello in lana, berretto in maglia, cuffia in lana, beanie, berretto
             es: gorro, gorro de punto, beanie
         """,
         usual_usd=25,
@@ -403,7 +404,7 @@ BEAUTY_AND_HOME = (
         ),
         match_priority=180,
         title_words="""
-            en: lipstick, lip colour, lip color, lip stick, matte lipstick, lip crayon!
+            en: lipstick, lip colour, lip color, lipcolor, lipcolour, lip stick, matte lipstick, lip crayon!
             de: lippenstift, lippenstifte
             fr: rouge à lèvres
             ja: リップスティック, ルージュ, リップカラー
