@@ -59,6 +59,8 @@ WIDE_RANGE = (0.25, 2.0**24)
 """Lowest and highest price where no bounds are given."""
 PRICE_RATIO = math.sqrt(2)
 """Ratio of the bounds of a price cell."""
+MOST_KEPT = 0.4
+"""Most of epsilon for all columns that are kept."""
 SIZES = (1, 2, 3, 4, 5, 8, 12)
 """Classes of the number of colourways, by their usual member."""
 NUM_SYNTHETIC = 4000
@@ -91,6 +93,8 @@ _CLEAR = 5.0
 _LEAST_PRICES = 6.0
 """Prices are more than noise with at least this many noise scales of families."""
 _LEAST_CELLS = 12
+_LEAST_PER_GROUP = 4.0
+"""Families of a price group in a usual leaf, times the epsilon of the table."""
 _USUAL_CELLS, _LEAST_SIGNAL = 4, 0.5
 _ITERATIONS = 30
 """Rounds of proportional fitting."""
@@ -116,7 +120,6 @@ class Accountant:
 
     epsilon: float
     delta: float
-    unit: str = "family"
     ledger: list[Release] = field(default_factory=list)
 
     def release_counts(self, name: str, counts: Integers, share: float, bins: str) -> tuple[Floats, float]:
@@ -248,15 +251,22 @@ class Column:
 
 
 def synthesize(
-    families: Sequence[Family], options: FitOptions, *, progress: Callable[[str], None] = lambda _: None
+    families: Sequence[Family],
+    options: FitOptions,
+    *,
+    book: Accountant | None = None,
+    rng: np.random.Generator | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Synthesis:
     """Release private tables of families within the budget of the options, and make synthetic families from them.
 
-    Every message depends on released counts only. Raises ToileError if OpenDP is not installed.
+    `book` releases the tables; by default it has the budget of the options. `rng` makes rows of what was released; it
+    has nothing to do with the noise. Every message depends on released counts only. Raises ToileError if OpenDP is not
+    installed.
     """
     assert options.epsilon is not None
-    load_opendp()
-    book = Accountant(epsilon=options.epsilon, delta=options.delta)
+    book = book or Accountant(epsilon=options.epsilon, delta=options.delta)
+    rng = rng or np.random.default_rng()
     book.record_public("currency and country", "given, or named by the manifest of the folder")
     messages: list[str] = []
     progress("counting with noise")
@@ -266,20 +276,22 @@ def synthesize(
     number = {path: index for index, path in enumerate(paths)}
     everything = 0 if paths == [_NO_LEAF] else -1
     leaf_N = np.array([number.get(f.path, everything) if f.path else everything for f in families], np.int64)
+    kinds = _release_kinds(families, leaf_N, named, shares["kinds"], book) if "kinds" in shares else []
+    if "kinds" in shares and not kinds:
+        shares["core"] += shares["leaf kinds"] + shares["kind prices"]
     grid = _make_grid(options, book)
     cell_N = np.array([grid.find_cell(f.full_price) for f in families], np.int64)
     core = _release_core(leaf_N, cell_N, paths, grid, shares, book)
-    kinds = _release_kinds(families, leaf_N, named, shares["kinds"], book)
     kind_column = Column(
         name="kinds by leaf", bins=f"{len(kinds)} kinds that were released, or as the leaf says", usual=0,
         num_cells=1 + len(kinds), cell_of=lambda f: 0,
     )  # fmt: skip
     kind_N = np.array([_kind_cell(f, leaf, named, kinds) for f, leaf in zip(families, leaf_N, strict=True)], np.int64)
     is_named = np.array([each is not None for each in named])
-    columns = {"kind": (kind_column, shares["leaf kinds"])} if shares["leaf kinds"] else {}
+    columns = {"kind": (kind_column, shares["leaf kinds"])} if kinds else {}
     columns |= {each.name: (each, shares[each.name]) for each in _PUBLIC_COLUMNS}
     kept = _release_kept_names(families, options, book, messages)
-    columns |= {f"kept {name}": (_kept_column(name, keys), KEPT_SHARE / 2) for name, keys in kept.items()}
+    columns |= {f"kept {name}": (_kept_column(name, keys), _kept_share(options) / 2) for name, keys in kept.items()}
     tables: dict[str, Floats] = {}
     hidden: list[str] = []
     for name, (column, share) in columns.items():
@@ -289,13 +301,13 @@ def synthesize(
         hidden += [] if found else [column.name]
     kinds_LK = tables.pop("kind", core.num_L[:, None])
     kind_prices = None
-    if len(kinds) and shares["kind prices"]:
+    if kinds:
         kind_prices = _release_kind_prices(kind_N, cell_N, leaf_N, kinds_LK, core, shares, book)
     endings = _release_endings(families, leaf_N, shares["endings"], book)
     num_families = max(round(float(core.num_L.sum())), 1)
     num_rows = max(NUM_SYNTHETIC, num_families)
-    cells_by_name = sample_cells(join(core.table_LB, kinds_LK, kind_prices), tables, num_rows)
-    made = _decode(cells_by_name, paths, named, kinds, kept, grid, core, endings)
+    cells_by_name = sample_cells(join(core.table_LB, kinds_LK, kind_prices), tables, num_rows, rng)
+    made = _decode(cells_by_name, paths, named, kinds, kept, grid, core, endings, rng)
     messages += _judge(core, len(paths), hidden)
     return Synthesis(
         families=made,
@@ -309,14 +321,18 @@ def synthesize(
 def divide_budget(options: FitOptions, named: Sequence[str | None]) -> dict[str, float]:
     """Divide epsilon between the tables, from public facts: the number of leaves, and whether their names say a kind.
 
-    Where all of them do, no epsilon is spent on kinds within leaves. The shares sum to 1 together with those of names.
+    Where many leaves all say their kind, none is spent on kinds. The shares sum to 1 with those of names.
     """
     shares = dict(SHARES[len(named) >= MANY_LEAVES])
-    if all(named):
-        shares["core"] += shares["leaf kinds"] + shares["kind prices"]
-        shares["leaf kinds"] = shares["kind prices"] = 0.0
-    rest = 1.0 - (NAMES_SHARE if options.categories is None else 0.0) - KEPT_SHARE * len(options.keep)
+    if len(named) >= MANY_LEAVES and all(named):
+        for name in ("kinds", "leaf kinds", "kind prices"):
+            shares["core"] += shares.pop(name)
+    rest = 1.0 - (NAMES_SHARE if options.categories is None else 0.0) - _kept_share(options) * len(options.keep)
     return {name: share * rest for name, share in shares.items()}
+
+
+def _kept_share(options: FitOptions) -> float:
+    return min(KEPT_SHARE, MOST_KEPT / max(len(options.keep), 1))
 
 
 def list_partitions(paths: Sequence[CategoryPath], split: NDArray[np.bool_] | None = None) -> list[Integers]:
@@ -385,9 +401,10 @@ def spread(weights: Floats, num: int) -> Integers:
     return found
 
 
-def sample_cells(joint_LBK: Floats, tables: Mapping[str, Floats], num_rows: int) -> dict[str, Integers]:
+def sample_cells(
+    joint_LBK: Floats, tables: Mapping[str, Floats], num_rows: int, rng: np.random.Generator
+) -> dict[str, Integers]:
     """Make rows of the joint table, and the further columns given the leaf. Returns column -> cell of each row."""
-    rng = np.random.default_rng()
     leaf, group, kind = np.unravel_index(spread(joint_LBK, num_rows), joint_LBK.shape)
     cells: dict[str, Integers] = {"leaf": leaf, "group": group, "kind": kind}
     for name, table_LC in tables.items():
@@ -453,19 +470,20 @@ def _release_core(
     shown = find_range(noisy_P, price_scale)
     price_P = np.zeros(num_cells)
     price_P[shown] = project(noisy_P[shown], max(float(noisy_P[shown].sum()), 1.0))
-    cuts = _cut_at_quantiles(price_P, 4 if num_leaves >= MANY_LEAVES else 6)
+    per_leaf = price_P.sum() * book.epsilon * shares["core"] / num_leaves
+    num_groups = 4 if num_leaves >= MANY_LEAVES else int(np.clip(per_leaf / _LEAST_PER_GROUP, 6, 16))
+    cuts = _cut_at_quantiles(price_P, num_groups)
     group_of = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
     table = np.zeros((num_leaves, len(cuts) - 1), np.int64)
     np.add.at(table, (leaf_N[counted], group_of[cell_N[counted]]), 1)
     bins = f"the categories x {len(cuts) - 1} groups of price cells, between released quantiles"
     noisy_LB, scale = book.release_counts("categories by price", table, shares["core"], bins)
+    found = estimate_price_levels(noisy_LB, grid.edges[list(cuts[1:-1])], scale)
+    bell_LP = _bell(found, grid.edges)
     if num_leaves >= MANY_LEAVES:
-        found = estimate_price_levels(noisy_LB, grid.edges[list(cuts[1:-1])], scale)
-        bell_LP = _bell(found, grid.edges)
         base_LB = np.maximum(found.num_K, 1e-3)[:, None] * np.add.reduceat(bell_LP, cuts[:-1], axis=1)
         table_LB, _ = shrink(noisy_LB, base_LB, scale)
     else:
-        bell_LP = np.ones((num_leaves, num_cells))
         table_LB = refine(noisy_LB, list_partitions(paths)[::-1], scale) + 1e-3
     num_L = table_LB.sum(axis=1)
     return Core(
@@ -674,7 +692,9 @@ def _release_kept_names(
     delta = options.delta / (len(options.keep) + (options.categories is None)) if options.keep else 0.0
     for name in options.keep:
         values = (json.dumps(f.kept.get(name)) for f in families if f.kept.get(name) is not None)
-        found[name] = book.release_names(f"values of {name}", values, KEPT_SHARE / 2, delta, options.min_support)
+        found[name] = book.release_names(
+            f"values of {name}", values, _kept_share(options) / 2, delta, options.min_support
+        )
         if not found[name]:
             messages.append(f"warning: the noise hides every value of {name}; it says {_NO_VALUE} everywhere")
     return found
@@ -741,9 +761,9 @@ def _decode(
     grid: PriceGrid,
     core: Core,
     endings: Sequence[Floats],
+    rng: np.random.Generator,
 ) -> list[Family]:
     """Turn cells into families."""
-    rng = np.random.default_rng()
     prices = _sample_prices(cells["leaf"], cells["group"], grid, core, endings, rng)
     found = []
     for n, leaf in enumerate(cells["leaf"].tolist()):
