@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from finetune.data_mix import open_source
 from generator.ingest import ImportOptions
 from generator.ingest.columns import KNOWN_COLUMNS, clean_text, fold_name, split_path
 from generator.ingest.import_table import ImportResult, import_table
@@ -561,6 +562,30 @@ def test_catalog_without_images(tmp_path: Path) -> None:
     assert all(row.image is None for row in read(tmp_path / "out"))
     assert describe(tmp_path / "out")["num_products"] == 20
     assert CliRunner().invoke(main, [*command, "--images", str(tmp_path)]).exit_code == 2
+    with pytest.raises(ToileError, match="is a catalog without images"):
+        open_source(tmp_path / "out", "train")
+
+
+def test_a_spec_is_fitted_to_an_imported_table_and_audited(tmp_path: Path) -> None:
+    words = ["Wool Coat", "Canvas Bag", "Silk Scarf", "Leather Shoes", "Denim Trousers", "Cotton Shirt"]
+    lines = "".join(
+        f"{1000 + k};{words[k % 6]} {'abcdefghij'[k // 6 % 10]} {k // 60};{50 + k},50 €;Women > {words[k % 6]};Red\n"
+        for k in range(180)
+    )
+    (tmp_path / "t.csv").write_text(f"Artikelnummer;Bezeichnung;Preis;Kategorie;Farbe\n{lines}")
+    real, spec, twin = (str(tmp_path / name) for name in ("real", "twin.yaml", "twin"))
+    for command in (
+        ["import", str(tmp_path / "t.csv"), "--no-images", "--out", real],
+        ["describe", real],
+        ["fit", real, "--out", spec, "--no-images"],
+        ["generate", spec, "--no-images", "--num-products", "150", "--out", twin],
+        ["audit", "--real", real, "--synthetic", twin, "--out", str(tmp_path / "audit"), "--gate", "fidelity"],
+    ):
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0 or command[0] == "audit", result.output
+        assert not isinstance(result.exception, Exception) or isinstance(result.exception, SystemExit), result.exception
+    assert (tmp_path / "audit/audit.json").is_file()
+    assert {row.currency_code for row in read(tmp_path / "twin")} == {"EUR"}
 
 
 def test_table_of_a_catalog_reads_back(tmp_path: Path) -> None:
