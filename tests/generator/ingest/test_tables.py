@@ -544,6 +544,7 @@ def test_placeholder_image_is_named_and_joins_no_families() -> None:
             "sku,name,price\n" + "1,A,10\n" * 1 + "2,B,12\n3,C,120000\n",
             "1 prices are more than 1,000 times above or below",
         ),
+        ("sku,name,price\n1,A,0.0508\n2,B,0.0169\n3,C,0.051\n", "half of the prices are below 0.0508"),
         ("sku,name,price,category\n1,A,,x\n2,B,9,\n", "missing: category3_code 50 %, full_price 50 %"),
         ("sku,name\n1,A\n2,A\n3,A\n4,B\n", "3 rows share their title with others, the most often 'A' (3 rows)"),
         ("sku,name\n1,A\n2,A\n3,A\n4,B\n", "one family has 3 of 4 rows, such as 'A'"),
