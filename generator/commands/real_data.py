@@ -360,7 +360,7 @@ def audit(
       toile audit --real data/real --synthetic data/twin \\
         --spec twin.yaml --out results/audit
     """
-    from generator.audit.run import PAGE, format_checks, summarize
+    from generator.audit.run import PAGE, format_audit
     from generator.audit.run import audit as run_audit
     from schemas.util.locks import run_lock
     from schemas.validation import load
@@ -379,7 +379,7 @@ def audit(
         num_refits=refits,
         progress=lambda text: say(ctx, f"{text} ..."),
     )
-    for line in (*format_checks(found), *summarize(found)):
+    for line in format_audit(found):
         click.echo(strip_control_chars(line))
     say(ctx, f"written: {out / PAGE}")
     if not found.passed:
