@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from generator.fit.categories import FittedKind, count_rows, weigh_values
+from generator.fit.categories import FittedKind, ValueCounter, count_rows
 from generator.fit.families import Family, find_title_word, read_title_word
 from generator.fit.vocabulary import PALETTE
 from schemas.appearance import DRAWN, STYLE_VALUES
@@ -25,7 +25,8 @@ from schemas.silhouettes import RECORDS
 _MOST_BINS = 12
 """Most ranges of a kept column of numbers or dates."""
 _MOST_DECIMALS = 4
-MISSING = "missing"
+_LEAST_CODE = 10_000
+MISSING = "N.A."
 """The value of a kept column's attribute where a cell is empty."""
 
 Document = dict[str, Any]
@@ -71,11 +72,10 @@ def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, 
     return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]})
 
 
-def weigh_slot(slot: Slot, kind: FittedKind, shop: Sequence[Family], min_support: int) -> Weights:
+def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequence[Family]) -> Weights:
     """Weigh an attribute's values for one kind; `shop` are all records, for what does not depend on the type."""
     levels = (*kind.levels, kind.leaf, shop) if slot.is_general else kind.levels
-    weights = weigh_values(levels, slot.values_of, min_support)
-    return {name: round(weight, 2) for name, weight in weights.items() if weight >= 0.005}
+    return {name: float(f"{weight:.3g}") for name, weight in counter.weigh(levels).items()}
 
 
 def usual_material(silhouette: str) -> str:
@@ -116,7 +116,7 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
     """Make the attribute and the extra column of a column that is kept.
 
     Numbers and dates get ranges between quantiles with at least k families each; text keeps its values of at least k
-    families. Raises ToileError if no value has so many.
+    families. Raises ToileError if no value has so many, and for numbers that are codes.
     """
     column = _column_name(name)
     attribute = f"own_{column}" if column in {*taken, *DRAWN} else column
@@ -130,6 +130,8 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         kind, numbers = "date", {key: _to_day(cell) for key, cell in cells.items()}
     extra: Document = {"attribute": attribute}
     values = {key: MISSING if cell is None else str(cell) for key, cell in cells.items()}
+    if kind == "number" and _are_codes([numbers[key] for key in present]):
+        raise ToileError(f"--keep {name}", "its numbers are all different, as codes are", "leave it out")
     if kind != "text":
         ranges, values = _bin_numbers(numbers, members, min_support)
         decimals = max((_num_decimals(numbers[key]) for key in present), default=0) if kind == "number" else 0
@@ -141,7 +143,7 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         describe=lambda _: {"title": ""},
         document={"hidden": True},
     )
-    common = weigh_values([members], slot.values_of, min_support)
+    common = ValueCounter(slot.values_of, min_support).weigh([members])
     if not set(common) - {MISSING}:
         problem = f"no value of it has {min_support} product families"
         raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")
@@ -252,6 +254,11 @@ def _to_day(cell: str | float | None) -> float | None:
         return float(datetime.date.fromisoformat(cell[:10]).toordinal())
     except ValueError:
         return None
+
+
+def _are_codes(numbers: Sequence[float | None]) -> bool:
+    whole = [number for number in numbers if number is not None and number == int(number) and number >= _LEAST_CODE]
+    return len(whole) == len(numbers) == len(set(whole)) and len(whole) > 1
 
 
 def _num_decimals(number: float | None) -> int:
