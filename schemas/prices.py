@@ -159,11 +159,6 @@ def find_decimal(texts: Iterable[str], currency: str | None = None) -> str:
     return "."
 
 
-def has_separators(text: str) -> bool:
-    """Return whether the number of a price has a decimal mark or a mark between thousands."""
-    return any(not found.isdecimal() for found in _DIGITS.findall(_normalize(text)))
-
-
 def read_price(text: str, decimal: str = ".") -> Price:
     """Return the price in a text; of a range (`$90 - $120`) the first.
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from finetune.data_mix import open_source
 from generator.ingest import ImportOptions
 from generator.ingest.columns import KNOWN_COLUMNS, clean_text, fold_name, split_path
 from generator.ingest.import_table import ImportResult, import_table
@@ -543,6 +544,7 @@ def test_placeholder_image_is_named_and_joins_no_families() -> None:
             "sku,name,price\n" + "1,A,10\n" * 1 + "2,B,12\n3,C,120000\n",
             "1 prices are more than 1,000 times above or below",
         ),
+        ("sku,name,price\n1,A,0.0508\n2,B,0.0169\n3,C,0.051\n", "half of the prices are below 0.0508"),
         ("sku,name,price,category\n1,A,,x\n2,B,9,\n", "missing: category3_code 50 %, full_price 50 %"),
         ("sku,name\n1,A\n2,A\n3,A\n4,B\n", "3 rows share their title with others, the most often 'A' (3 rows)"),
         ("sku,name\n1,A\n2,A\n3,A\n4,B\n", "one family has 3 of 4 rows, such as 'A'"),
@@ -561,6 +563,30 @@ def test_catalog_without_images(tmp_path: Path) -> None:
     assert all(row.image is None for row in read(tmp_path / "out"))
     assert describe(tmp_path / "out")["num_products"] == 20
     assert CliRunner().invoke(main, [*command, "--images", str(tmp_path)]).exit_code == 2
+    with pytest.raises(ToileError, match="is a catalog without images"):
+        open_source(tmp_path / "out", "train")
+
+
+def test_a_spec_is_fitted_to_an_imported_table_and_audited(tmp_path: Path) -> None:
+    words = ["Wool Coat", "Canvas Bag", "Silk Scarf", "Leather Shoes", "Denim Trousers", "Cotton Shirt"]
+    lines = "".join(
+        f"{1000 + k};{words[k % 6]} {'abcdefghij'[k // 6 % 10]} {k // 60};{50 + k},50 €;Women > {words[k % 6]};Red\n"
+        for k in range(180)
+    )
+    (tmp_path / "t.csv").write_text(f"Artikelnummer;Bezeichnung;Preis;Kategorie;Farbe\n{lines}")
+    real, spec, twin = (str(tmp_path / name) for name in ("real", "twin.yaml", "twin"))
+    for command in (
+        ["import", str(tmp_path / "t.csv"), "--no-images", "--out", real],
+        ["describe", real],
+        ["fit", real, "--out", spec, "--no-images"],
+        ["generate", spec, "--no-images", "--num-products", "150", "--out", twin],
+        ["audit", "--real", real, "--synthetic", twin, "--out", str(tmp_path / "audit"), "--gate", "fidelity"],
+    ):
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0 or command[0] == "audit", result.output
+        assert not isinstance(result.exception, Exception) or isinstance(result.exception, SystemExit), result.exception
+    assert (tmp_path / "audit/audit.json").is_file()
+    assert {row.currency_code for row in read(tmp_path / "twin")} == {"EUR"}
 
 
 def test_table_of_a_catalog_reads_back(tmp_path: Path) -> None:
