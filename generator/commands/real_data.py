@@ -360,7 +360,7 @@ def audit(
       toile audit --real data/real --synthetic data/twin \\
         --spec twin.yaml --out results/audit
     """
-    from generator.audit.run import PAGE, format_checks, summarize
+    from generator.audit.run import PAGE, format_audit
     from generator.audit.run import audit as run_audit
     from schemas.util.locks import run_lock
     from schemas.validation import load
@@ -379,7 +379,7 @@ def audit(
         num_refits=refits,
         progress=lambda text: say(ctx, f"{text} ..."),
     )
-    for line in (*format_checks(found), *summarize(found)):
+    for line in format_audit(found):
         click.echo(strip_control_chars(line))
     say(ctx, f"written: {out / PAGE}")
     if not found.passed:
@@ -412,7 +412,7 @@ def _say_findings(ctx: click.Context, notes: Iterable[str], warnings: Iterable[s
     for note in notes:
         say(ctx, f"  {strip_control_chars(note)}")
     for warning in warnings:
-        click.echo(strip_control_chars(f"  warning: {warning}"), err=True)
+        say(ctx, f"  warning: {strip_control_chars(warning)}")
 
 
 def _describe_commas(num_commas: int) -> str:

@@ -22,7 +22,7 @@ from generator.ingest import ImportOptions
 from generator.ingest.tables import Row, StoredImage, Table, normalize_missing
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError, suggest
-from schemas.prices import NotAPriceError, find_currency, find_decimal, has_separators, read_price
+from schemas.prices import NotAPriceError, find_currency, find_decimal, read_price
 from schemas.product import COLUMNS
 
 KNOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"family", "split", "source", "inferable", "attributes"})
@@ -223,6 +223,8 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_PLAIN_PRICE = re.compile(r"\d+(?:\.\d\d?)?")
+"""A price that has one reading, which the summary need not show."""
 _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 
@@ -729,8 +731,9 @@ def _find_decimals(
         codes = Counter(row.values["currency_code"] for row in rows if row.values["currency_code"] is not None)
         usual = options.currency or (find_currency(str(codes.most_common(1)[0][0])) if codes else None)
         decimals[ours] = options.decimal or find_decimal(texts, usual)
-        example = next((text for text in texts if has_separators(text)), None)
-        if example is not None:
+        odd = [text for text in texts if not _PLAIN_PRICE.fullmatch(text)]
+        if odd:
+            example = max(odd, key=lambda text: sum(each in ".,' " for each in text))
             mark = "comma" if decimals[ours] == "," else "point"
             notes.append(f"prices in {columns[ours]!r} have a decimal {mark}: {_show_price(example, decimals[ours])}")
     return decimals, notes

@@ -106,6 +106,7 @@ def import_table(
         "rate": options.rate,
         "categories": None if options.categories is None else dict(options.categories),
         "own_columns": list(arranged.own),
+        **({} if options.with_images else {"images": False}),
         "content_sha256": content_sha256(valid, rejected),
     }
     existing = open_or_resume(out, "import", inputs, num_shards(valid), force)
