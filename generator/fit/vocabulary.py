@@ -942,6 +942,14 @@ def _build_senses() -> _Senses:
 
 
 @functools.cache
+def _build_market_nouns() -> frozenset[tuple[str, tuple[str, ...]]]:
+    """Return (language, phrase) of the nouns of all silhouettes, which name them also without any other word."""
+    return frozenset(
+        (language, _phrase(noun)) for nouns in NOUNS.values() for language, noun in zip(_LANGUAGES, nouns, strict=True)
+    )
+
+
+@functools.cache
 def _build_east_asian_senses() -> dict[str, _Sense]:
     """Return the phrases in Japanese and Chinese, which are found inside words."""
     return {
@@ -1037,6 +1045,8 @@ def _find_phrases(tokens: Sequence[_Token], language: str) -> Iterator[_Found]:
             if senses:
                 spoken = language if language in senses else next((x for x in ("en", "de", "fr") if x in senses), None)
                 spoken = spoken or next(iter(senses))
+                if length == len(tokens) and senses[spoken].silhouette is None:
+                    spoken = next((x for x in senses if (x, phrase) in _build_market_nouns()), spoken)
                 yield _Found(senses[spoken], k, k + length, token.start, tokens[k + length - 1].end, spoken)
                 k += length
                 break
