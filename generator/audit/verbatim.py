@@ -238,7 +238,7 @@ def find_rare_strings(
 def list_public_words() -> frozenset[str]:
     """List the words of toile's own vocabulary, which reveal nothing about real rows."""
     lists = (
-        *(public.SILHOUETTE_WORDS, public.MATERIAL_WORDS, public.PATTERN_WORDS, public.PALETTE, public.COLOUR_WORDS),
+        *(public.SILHOUETTE_WORDS, public.PALETTE, list(public.list_words())),
         *(
             NAVIGATION_LABELS,
             markets.NOUNS,

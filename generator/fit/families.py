@@ -15,14 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from PIL import ImageColor
 
 from generator.fit import CategoryPath
 from generator.fit.vocabulary import (
-    COLOUR_WORDS,
-    MATERIAL_WORDS,
     PALETTE,
-    PATTERN_WORDS,
     convert_to_lab,
     find_attribute_columns,
     find_kind,
@@ -30,6 +26,7 @@ from generator.fit.vocabulary import (
     read_colour,
     read_material,
     read_pattern,
+    read_title_colour,
     split_words,
 )
 from schemas.catalog import MISSING_LABEL
@@ -162,15 +159,8 @@ def read_families(
 @functools.lru_cache(maxsize=65_536)
 def read_title_word(slot: str, word: str) -> str | None:
     """Return what one word of a title says of a material, pattern or colour; None for other words."""
-    folded = word.casefold()
-    if slot == "material":
-        return MATERIAL_WORDS.get(folded) or read_material(word)
-    if slot == "pattern":
-        return PATTERN_WORDS.get(folded) or read_pattern(word)
-    if folded in COLOUR_WORDS:
-        return COLOUR_WORDS[folded]
-    is_other = folded in ImageColor.colormap or read_title_word("material", word) is not None
-    return None if is_other else read_colour(word)
+    read = {"material": read_material, "pattern": read_pattern, "colour": read_title_colour}
+    return read[slot](word)
 
 
 def find_title_word(slot: str, words: Sequence[str]) -> tuple[str, str] | None:

@@ -294,71 +294,6 @@ _CUES = """
 
 # -- words of cells ---------------------------------------------------------------------------------------------------
 
-MATERIAL_WORDS = {
-    **{word: word for word in ("gabardine", "cotton", "jersey", "denim", "wool", "nylon", "leather", "suede", "silk")},
-    **{word: word for word in ("canvas", "acetate", "glass", "ceramic", "stoneware", "metal")},
-    **{word: word for word in ("twill", "linen", "corduroy", "velvet", "cashmere", "boucle", "shearling", "satin")},
-    "bouclé": "boucle",
-    "sheepskin": "shearling",
-    "sherpa": "shearling",
-    "velour": "velvet",
-    "steel": "metal",
-    "rib-knit": "rib-knit",
-    "ribbed": "rib-knit",
-    "cable-knit": "cable-knit",
-    "patent": "patent-leather",
-    "grained": "grained-leather",
-    "croc-effect": "exotic-leather",
-    "croc-embossed": "exotic-leather",
-    "crocodile": "exotic-leather",
-    "python": "exotic-leather",
-    "knit": "knit",
-    "knitted": "knit",
-    "mohair": "knit",
-    "merino": "wool",
-    "tweed": "wool",
-    "poplin": "cotton",
-    "chiffon": "silk",
-    "polyester": "nylon",
-    "fleece": "jersey",
-    "viscose": "silk",
-    "porcelain": "ceramic",
-    "flannel": "wool",
-    "ripstop": "nylon",
-}
-"""Word of a title -> material of the renderer."""
-PATTERN_WORDS = {
-    "check": "check",
-    "checked": "check",
-    "tartan": "tartan",
-    "plaid": "check",
-    "gingham": "gingham",
-    "windowpane": "windowpane",
-    "stripe": "stripes",
-    "striped": "stripes",
-    "stripes": "stripes",
-    "pinstripe": "pinstripe",
-    "pinstriped": "pinstripe",
-    "dotted": "dots",
-    "dots": "dots",
-    "dot": "dots",
-    "houndstooth": "houndstooth",
-    "dogtooth": "houndstooth",
-    "herringbone": "herringbone",
-    "chevron": "herringbone",
-    "argyle": "argyle",
-    "floral": "floral",
-    "flower": "floral",
-    "camouflage": "camouflage",
-    "camo": "camouflage",
-    "leopard": "leopard",
-    "monogram": "monogram",
-    "print": "print",
-    "printed": "print",
-    "paisley": "print",
-    "colour-block": "colour-block",
-    "color-block": "colour-block",
-}
 PALETTE = {
     "black": "#1b1a1c",
     "charcoal": "#3f4247",
@@ -388,31 +323,6 @@ PALETTE = {
     "gold": "#c9a24a",
 }
 """Name of a colour -> RGB code, for colours that every catalog may have."""
-COLOUR_WORDS = {
-    **{name: name for name in PALETTE},
-    "gray": "grey",
-    "cream": "ivory",
-    "sand": "beige",
-    "stone": "beige",
-    "honey": "camel",
-    "chocolate": "brown",
-    "oxblood": "burgundy",
-    "wine": "burgundy",
-    "violet": "purple",
-    "rose": "pink",
-    "blush": "pink",
-    "lime": "green",
-    "royal": "blue",
-    "turquoise": "teal",
-    "mustard": "yellow",
-    "rust": "orange",
-    "coral": "orange",
-    "plum": "purple",
-    "slate": "charcoal",
-    "moss": "olive",
-    "maroon": "burgundy",
-}
-
 MATERIAL_TERMS = """
     gabardine: gabardine, gaberdine, gabardina
     twill: twill, serge, sergé, köper, gabardine twill, drill, whipcord, ツイル
@@ -447,9 +357,9 @@ MATERIAL_TERMS = """
         crêpe de chine, crepe, georgette, organza, viscose, viskose, rayon, レーヨン, lyocell, tencel, modal, cupro,
         cupra, キュプラ, ビスコース
     satin: satin, raso, satén, sateen, サテン, satin-back crepe, charmeuse, 缎
-    grained-leather: grained leather, grain leather, pebbled leather, grained calfskin, saffiano, saffiano leather,
-        pebble leather, genarbtes leder, genarbtem leder, cuir grainé, シボ革, pelle martellata, full-grain leather,
-        grainy calfskin
+    grained-leather: grained, grained leather, grain leather, pebbled leather, grained calfskin, saffiano,
+        saffiano leather, pebble leather, genarbtes leder, genarbtem leder, cuir grainé, シボ革, pelle martellata,
+        full-grain leather, grainy calfskin
     patent-leather: patent leather, patent, lackleder, cuir verni, vernis, エナメル, エナメルレザー, vernice,
         charol, brushed leather, spazzolato, patent calfskin
     exotic-leather: croc-effect leather, croc-effect, croc-embossed, crocodile, croco, croc, python, snakeskin,
@@ -644,6 +554,23 @@ _SHADE_OF = {
     "yellow": {"gold"},
 }
 """Colour -> the colours that a word before it may make of it: charcoal grey, wine red, mint green."""
+_ONLY_IN_CELLS = """
+    jet raven coal phantom eclipse tar pitch lead iron shadow magnet thunder volcano storm steel smoke mouse elephant
+    heather dove meteor tin cement flint gravel fog mist glacier haze vapour vapor chrome platinum snow sail milk pearl
+    bone butter cloud rice popcorn marshmallow natural naturel natur parchment shell beach desert sahara dune grain
+    cracker husk straw jute raffia wheat almond oyster pebble biscuit mushroom fossil latte skin coconut magnolia
+    vanilla arena pierre amber teddy safari saddle ginger luggage tobacco bronze copper whisky earth bark wood cafe oak
+    java mink peat coffee cocoa bison cedar military army mud fatigue hunter fern loden cypress avocado thyme rosemary
+    basil bottle pine jade kelly grass ivy leaf clover cactus spinach fir apple celery aloe matcha lake sea ocean marina
+    pacific flood night nuit ink rinse bleached stonewash grape heath prune blackberry mulberry iris orchid malve lotus
+    petal candy cherry poppy tomato strawberry brick lava flame chili chilli paprika carnation watermelon flamingo peony
+    blossom shrimp port beet berry cranberry currant pumpkin melon carrot papaya clay curry corn maize banana pineapple
+    sun lemon pollen volt sunflower or sax cardinal cork concrete carbon limestone sandstone fawn buff maple sesame
+    earth nutmeg pecan peanut teak moka cordovan bramble garnet port claret cassis bark juniper loch lagoon scuba spruce
+    moonbeam moonlight eggnog cannoli hummus tapioca bisque macadamia cashew walnut chestnut caviar licorice azure
+    pistachio amarena limone miel honig menta arena vino teja jonquille
+"""
+"""Names of colours that mean something else in a title: Saddle Bag, Military Jacket."""
 _LIGHT = """
     light pale soft pastel ice baby powder hell hellem clair claire chiaro chiara claro clara
     bleached faded ライト ペール
@@ -763,6 +690,12 @@ def find_first(words: Iterable[str], known: dict[str, str]) -> str | None:
     return next((known[word.casefold()] for word in words if word.casefold() in known), None)
 
 
+def list_words() -> frozenset[str]:
+    """List the words and phrases of all lists, in small letters without accents."""
+    phrases = (*_build_senses(), *_MATERIAL_TERMS, *_PATTERN_TERMS, *_COLOUR_TERMS)
+    return frozenset(" ".join(phrase) for phrase in phrases)
+
+
 def is_plain_word(word: str) -> bool:
     """Return whether a word has only letters, with hyphens or apostrophes inside: no digits, codes or braces."""
     return re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", word) is not None
@@ -786,15 +719,21 @@ def read_material(text: str) -> str | None:
     else:
         shares = [(match.group(1), match.group(2)) for match in _SHARE_OF.finditer(layer)]
     for _, name in sorted(shares, key=lambda share: -float(share[0].replace(",", "."))):
-        found = _find_term(name, _material_terms())
+        found = _find_term(name, _MATERIAL_TERMS)
         if found is not None:
             return found
-    return _find_term(layer, _material_terms())
+    return _find_term(layer, _MATERIAL_TERMS)
 
 
 def read_pattern(text: str) -> str | None:
     """Return the renderer's pattern that a cell or title names first; None if it names none."""
-    return _find_term(_fold(text)[0], _pattern_terms())
+    return _find_term(_fold(text)[0], _PATTERN_TERMS)
+
+
+def read_title_colour(word: str) -> str | None:
+    """Return the palette name that one word of a title means, where it can hardly mean something else there."""
+    known = _fold(word)[0] not in _split_set(_ONLY_IN_CELLS) and read_material(word) is None
+    return read_colour(word) if known and read_pattern(word) is None and "#" not in word else None
 
 
 def read_colour(text: str) -> str | None:
@@ -1231,19 +1170,7 @@ def _build_terms(listed: str) -> _Terms:
     return terms
 
 
-@functools.cache
-def _material_terms() -> _Terms:
-    return _build_terms(MATERIAL_TERMS)
-
-
-@functools.cache
-def _pattern_terms() -> _Terms:
-    return _build_terms(PATTERN_TERMS)
-
-
-@functools.cache
-def _colour_terms() -> _Terms:
-    return _build_terms(COLOUR_TERMS)
+_MATERIAL_TERMS, _PATTERN_TERMS, _COLOUR_TERMS = map(_build_terms, (MATERIAL_TERMS, PATTERN_TERMS, COLOUR_TERMS))
 
 
 def _scan_terms(folded: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -1288,7 +1215,7 @@ def _find_term(folded: str, terms: _Terms) -> str | None:
 
 def _read_colour_name(folded: str) -> str | None:
     tokens = [token.text for token in _tokenize(folded)]
-    terms = _colour_terms()
+    terms = _COLOUR_TERMS
     found = list(_scan_terms(folded, terms))
     if not found and len(tokens) == 1 and (german := _GERMAN_COLOUR.match(tokens[0])) is not None:
         found = [((german[2],), terms[german[2],])]

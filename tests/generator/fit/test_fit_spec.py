@@ -1,6 +1,7 @@
 """Fit a spec to real rows: the twin has the shop's kinds, shares, prices and words; titles name what is drawn."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,10 @@ from generator.fit.families import Family, detect_image_colour
 from generator.fit.fit_spec import Fit, fit, to_yaml
 from generator.fit.prices import infer_price_bands
 from generator.fit.vocabulary import (
-    COLOUR_WORDS,
-    MATERIAL_WORDS,
+    COLOUR_TERMS,
+    MATERIAL_TERMS,
     PALETTE,
-    PATTERN_WORDS,
+    PATTERN_TERMS,
     SILHOUETTE_WORDS,
     find_silhouette,
 )
@@ -78,9 +79,9 @@ def test_fit_recovers_the_spec_of_a_generated_catalog(known: CatalogSpec, fitted
     assert abs(spec.shop.eur_rate - known.shop.eur_rate) < 2e-3
     trainers = next(kind for kind in list_kinds(spec) if kind.path == ("MEN", "SHOES", "SNEAKERS"))
     assert trainers.silhouette == "sneaker"
-    assert set(trainers.titles) == {
-        "{colour} {pattern} {material} Trainers",
-        "{colour} {pattern} {material} Court Trainers",
+    assert {title.replace("{pattern} ", "") for title in trainers.titles} == {
+        "{colour} {material} Trainers",
+        "{colour} {material} Court Trainers",  # of so few designs that not each title has enough with a pattern
     }
     assert set(trainers.attributes["material"] or ()) == {"canvas", "suede", "leather", "knit"}
 
@@ -142,9 +143,9 @@ def member(**facts: Any) -> Family:
 
 def test_vocabulary_names_only_what_can_be_rendered() -> None:
     assert {silhouette for silhouette, _ in SILHOUETTE_WORDS} == set(SILHOUETTES)
-    assert set(MATERIAL_WORDS.values()) <= set(MATERIALS)
-    assert set(PATTERN_WORDS.values()) <= set(PATTERNS)
-    assert set(COLOUR_WORDS.values()) == set(PALETTE)
+    lists = ((MATERIAL_TERMS, MATERIALS), (PATTERN_TERMS, PATTERNS), (COLOUR_TERMS, PALETTE))
+    for terms, known in lists:
+        assert set(re.findall(r"^ {4}([a-z-]+):", terms, re.MULTILINE)) == set(known)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from generator.fit.vocabulary import (
     read_colour,
     read_material,
     read_pattern,
+    read_title_colour,
 )
 from generator.sampling.products import products
 from generator.scaffold.starter_spec import starter_spec
@@ -222,3 +223,8 @@ def test_columns_of_a_table_are_found_by_their_names() -> None:
     found = find_attribute_columns(names)
     assert found == {"colour": "baseColour", "material": "Fabric_Composition", "pattern": "Print"}
     assert find_attribute_columns(["code", "title"]) == {}
+
+
+def test_words_that_mean_something_else_in_a_title_are_no_colours_there() -> None:
+    words = ("Navy", "Bordeaux", "Dunkelblau", "ネイビー", "Saddle", "Linen", "Striped", "Military", "Beach")
+    assert [read_title_colour(word) for word in words] == ["navy", "burgundy", "navy", "navy", *[None] * 5]
