@@ -7,6 +7,7 @@ the list is written beside the folder. Rows that share a title or an image form 
 """
 
 import hashlib
+import itertools
 import json
 import re
 import time
@@ -20,6 +21,8 @@ import pyarrow as pa
 from generator.catalog.run_folder import finish, list_files, open_or_resume, read_marker, write_marker
 from generator.catalog.shards import write_split_files
 from generator.catalog.storage import Folder, LocalFolder, resolve_folder
+from generator.export.convert import Conversion, find_export
+from generator.export.formats import read_export
 from generator.ingest import ImportOptions
 from generator.ingest.columns import ArrangedTable, arrange
 from generator.ingest.rows import (
@@ -38,10 +41,10 @@ from generator.ingest.rows import (
 from generator.ingest.tables import StoredImage, read_table
 from schemas.documents import read_document
 from schemas.errors import ToileError
-from schemas.images import BadImageError, check_image
+from schemas.images import BadImageError, check_image, image_suffix
 from schemas.manifest import Manifest
-from schemas.product import COLUMNS, Product, append_columns, to_table
-from schemas.util.files import write_atomic
+from schemas.product import ARROW_SCHEMA, COLUMNS, Product, append_columns, to_table
+from schemas.util.files import sha256_of, write_atomic
 
 ROWS_PER_SHARD = 500
 _KINDS_SHOWN = 4
@@ -90,6 +93,9 @@ def import_table(
     check_rate(options)
     options = options if options.source else replace(options, source=table.stem)
     began, out = time.monotonic(), resolve_folder(out)
+    export = find_export(table)
+    if export is not None and not _changes_rows(options):
+        return _restore_export(*export, table, out, options, force, progress, began)
     content = read_table(table, options)
     beside = _rejected_beside(out, table)
     broken = [_reject(number, f"{number:08d}", problem) for number, problem in content.broken.items()]
@@ -118,6 +124,74 @@ def import_table(
         notes=(*describe_columns(arranged), describe_families(valid)),
         warnings=tuple(list_warnings(valid)),
     )
+
+
+def _changes_rows(options: ImportOptions) -> bool:
+    """Return whether the options ask for other rows than those of the table."""
+    unchanged = ImportOptions(
+        source=options.source, images=options.images, max_bad=options.max_bad, max_pixels=options.max_pixels
+    )
+    return options != unchanged
+
+
+def _restore_export(
+    folder: Path,
+    export: Conversion,
+    table: Path,
+    out: Folder,
+    options: ImportOptions,
+    force: bool,
+    progress: Callable[[int], None],
+    began: float,
+) -> ImportResult:
+    """Write the catalog that an export was made from: the same rows, families, splits, attributes and images."""
+    inputs = {
+        "table": table.name,
+        "source": None,
+        "columns": {},
+        "currency": None,
+        "rate": None,
+        "categories": None,
+        "own_columns": [],
+        "content_sha256": sha256_of([export.pictures_sha256, [(each.path, each.sha256) for each in export.files]]),
+    }
+    shards = max(1, -(-export.num_products // ROWS_PER_SHARD))
+    rows = read_export(folder, str(export.inputs["form"]))
+    first = next(rows, None)
+    own = [] if first is None else [name for name in first if name not in COLUMNS]
+    inputs["own_columns"] = own
+    existing = open_or_resume(out, "import", inputs, shards, force)
+    manifest = existing
+    if manifest is None:
+        files, held = [], list_files(out)
+        remaining = itertools.chain([] if first is None else [first], rows)
+        for shard in range(shards):
+            part = list(itertools.islice(remaining, ROWS_PER_SHARD))
+            progress(len(part))
+            entries = read_marker(out, shard, held)
+            if entries is None:
+                entries = write_split_files(_to_arrow(part, own), out, shard, shards)
+                write_marker(out, shard, entries)
+            files.extend(entries)
+        manifest = finish(out, "import", inputs, files, shards, began)
+    note = "an export of toile: rows, families, splits, attributes and images are those of its catalog"
+    return ImportResult(
+        manifest=manifest, written=existing is None, rejected=[], num_commas=0, notes=(note,), warnings=()
+    )
+
+
+def _to_arrow(rows: list[dict[str, Any]], own: list[str]) -> pa.Table:
+    """Return rows of an export as they are stored; own columns are text."""
+    images = [
+        None
+        if row["image"] is None
+        else {"bytes": row["image"], "path": f"{row['product_code']}{image_suffix(row['image'])}"}
+        for row in rows
+    ]
+    columns = {name: images if name == "image" else [row.get(name) for row in rows] for name in COLUMNS}
+    texts = {name: [None if row.get(name) is None else str(row[name]) for row in rows] for name in own}
+    arrays = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    return append_columns(pa.table(columns, schema=ARROW_SCHEMA), arrays, dict.fromkeys(own, "string"))
 
 
 def describe_columns(arranged: ArrangedTable) -> list[str]:
