@@ -188,8 +188,9 @@ def fetch_dataset(
     )
     with run_lock(out), _claim_folder(out, request, existing, force) as downloads:
         _forget_outcomes(downloads, options)
-        missed: dict[str, str] = {}
-        while wanted := list_wanted(rows, downloads.outcomes, missed):  # again where a product has further URLs
+        firsts = list(dict.fromkeys(each.url for each in rows if each.url is not None))
+        missed = _download_images(firsts, downloads, options, reporter, environment)
+        while wanted := list_wanted(rows, downloads.outcomes, missed):  # of products with further URLs
             missed |= _download_images(wanted, downloads, options, reporter, environment)
         urls = dict.fromkeys(url for each in rows for url in each.urls)
         outcomes = {url: downloads.outcomes[url] for url in urls if url in downloads.outcomes}

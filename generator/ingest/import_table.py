@@ -372,7 +372,9 @@ class ImageFinder:
                 path = (self.folder / text).resolve()
                 if path.is_relative_to(self._root) and path.is_file():
                     return path
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise BadRowError(f"image {quote_cell(name)} is not a file name: {error.strerror}") from error
+        except ValueError as error:
             raise BadRowError(f"image {quote_cell(name)} is not a file name: {error}") from error
         found = self._look_up(plain)
         if len(found) == 1:

@@ -522,7 +522,7 @@ def _split_cell(value: Any) -> Cell:
 
 
 def _image_columns(schema: pa.Schema) -> list[str]:
-    """Return columns of bytes, of what `datasets` calls an Image (a struct of bytes and path), and of lists of these."""
+    """Return columns of bytes, of what `datasets` calls an Image (bytes and path), and of lists of these."""
     return [field.name for field in schema if _is_image_type(field.type)]
 
 

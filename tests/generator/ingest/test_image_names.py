@@ -116,7 +116,7 @@ def test_ambiguous_and_outside_names_are_bad_rows(tmp_path: Path) -> None:
 def test_class_folders_hold_every_format_at_any_depth(tmp_path: Path) -> None:
     shop = tmp_path / "shop"
     odd = odd_images()
-    seen = {}
+    seen: dict[str, bytes] = {}
     for name, image in odd.items():
         folder = shop / ("SHOES/BOOTS" if len(seen) % 2 else "COATS")
         folder.mkdir(parents=True, exist_ok=True)
