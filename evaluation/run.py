@@ -31,7 +31,7 @@ from evaluation.run_dir import NOISE, PACKAGES, REPORT, forget_unanswered, prepa
 from finetune.distributed import Ranks
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.manifest import MANIFEST, read_manifest, versions
+from schemas.manifest import MANIFEST, read_manifest, require_images, versions
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import (
@@ -271,6 +271,7 @@ class _Stopwatch:
 def _read_rows(data: Path, spec: EvaluationSpec, *, quiet: bool) -> Rows:
     rows = read_rows(data, spec, quiet=quiet)
     if not rows.products:
+        require_images(data)
         raise ToileError(
             str(data),
             f"no row of the {spec.split} split can be evaluated: {rows.num_rows} rows, {len(rows.skipped)} skipped",

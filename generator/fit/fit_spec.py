@@ -32,10 +32,11 @@ from generator.fit.attributes import (
     usual_material,
     weigh_slot,
 )
-from generator.fit.categories import FittedKind, FittedLeaf, Remark, count_rows, group_by, select_leaves
+from generator.fit.categories import FittedKind, FittedLeaf, Remark, ValueCounter, count_rows, group_by, select_leaves
 from generator.fit.families import Family, count_families, read_families
 from generator.fit.prices import (
     KindPrice,
+    count_percents,
     find_price_bounds,
     fit_discounts,
     fit_kind_price,
@@ -148,6 +149,11 @@ def build_fit(
         document["extra"] = {each.column: each.extra for each in kept}
     found = Fit(document=document, notes=notes, messages=())
     messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members)]
+    messages += [
+        f"--keep {name}: {each.column} in the spec"
+        for name, each in zip(options.keep, kept, strict=True)
+        if name != each.column
+    ]
     if not num_priced:
         messages.append(f"no row has a price in {currency}: the spec has toile's usual prices of each type")
     return dataclasses.replace(found, messages=tuple(messages))
@@ -191,9 +197,11 @@ class _Builder:
         self.slots = {slot.name: slot for slot in (*slots, *(each.slot for each in kept))}
         self.kept = [each.slot.name for each in kept]
         self.members, self.usd_rate = members, usd_rate
+        self.counters = {name: ValueCounter(slot.values_of, options.min_support) for name, slot in self.slots.items()}
+        self.percents = count_percents(options.min_support)
         self.longest = _find_largest_size(members, options.min_support)
         self.colourways = _fit_colourways(members, self.longest)
-        self.discounts = fit_discounts([members], options.min_support)
+        self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
@@ -238,9 +246,7 @@ class _Builder:
 
     def _build_kind(self, number: int, kind: FittedKind) -> tuple[Document, str]:
         """Build price, discounts, titles and attributes of a kind; return them and a remark on its titles."""
-        weights = {
-            name: weigh_slot(slot, kind, self.members, self.options.min_support) for name, slot in self.slots.items()
-        }
+        weights = {name: weigh_slot(slot, self.counters[name], kind, self.members) for name, slot in self.slots.items()}
         weights["material"] = fill_material(kind.silhouette, weights["material"])
         weights["pattern"] = weights["pattern"] or {"plain": 1.0}
         weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
@@ -265,7 +271,7 @@ class _Builder:
         levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
         document: Document = {
             "price": self._describe_price(price, weights),
-            "discounts": fit_discounts(levels, self.options.min_support),
+            "discounts": fit_discounts(levels, self.percents),
             "titles": titles,
             "attributes": {name: own for name, own in weights.items() if own},
         }
@@ -357,7 +363,7 @@ def _say(remarks: Sequence[Remark], num_rows: int) -> list[str]:
 
 def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
     """Warn where prices that the spec generates differ from those that it was fitted to."""
-    real = np.sort([m.full_price for m in members if m.full_price for _ in range(m.num_colourways)])
+    real = np.sort([round(m.full_price, 2) for m in members if m.full_price for _ in range(m.num_colourways)])
     if not len(real):
         return []
     spec: CatalogSpec = from_document(

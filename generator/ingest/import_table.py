@@ -118,6 +118,7 @@ def import_table(
         "rate": options.rate,
         "categories": None if options.categories is None else dict(options.categories),
         "own_columns": list(arranged.own),
+        **({} if options.with_images else {"images": False}),
         "content_sha256": content_sha256(valid, rejected),
     }
     existing = open_or_resume(out, "import", inputs, num_shards(valid), force)
@@ -202,11 +203,12 @@ def _to_arrow(rows: list[dict[str, Any]], own: list[str]) -> pa.Table:
 
 def describe_columns(arranged: ArrangedTable) -> list[str]:
     """Return how the columns of a table were read, one line each."""
+    own = [name for name in arranged.own if name not in arranged.columns]
     renamed = [f"{ours} <- {theirs}" for ours, theirs in arranged.columns.items() if ours != theirs]
     return [
         *arranged.notes,
         *([f"columns: {', '.join(renamed)}"] if renamed else []),
-        *([f"kept as own columns: {', '.join(arranged.own)}"] if arranged.own else []),
+        *([f"kept as own columns: {', '.join(own)}"] if own else []),
         *([f"not used: {', '.join(arranged.unused)}"] if arranged.unused else []),
     ]
 

@@ -15,23 +15,18 @@ words, L labelled rows, V values, B blocks of consecutive products, P places in 
 import functools
 import hashlib
 import itertools
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from generator.sampling.arrow_columns import (
     concat_strings,
     decode_dictionaries,
     dictionary_column,
-    join_non_null,
-    string_scalar,
     take_entries,
     to_arrow,
-    to_numpy,
 )
 from generator.sampling.attributes import (
     Choice,
@@ -50,15 +45,14 @@ from generator.sampling.prices import (
     sample_full_prices,
 )
 from generator.sampling.streams import Floats, Index, integers, uniform
-from generator.sampling.titles import CompiledTitles, compile_titles, fill_templates, join_words, sample_templates
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Colourways, list_kinds, rendered_attribute, rendered_word
+from generator.sampling.titles import CompiledTitles, compile_titles, sample_templates, unique_text_keys
+from schemas.catalog import MISSING_LABEL, CatalogSpec, Colourways, list_kinds, rendered_attribute
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
 from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, Product, from_batch
 
 ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000
-_MOST_KEYS = 2**62
 _FAMILIES_IN_BLOCK = 16
 """Length of a block of products in largest families, where categories have different colourways."""
 _MOST_PLACES = 2**20
@@ -108,19 +102,6 @@ class _Named:
 
     spec: CatalogSpec
     where: str = field(compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SharedTexts:
-    """The texts that products with the same kind, title template and values share; one entry for each."""
-
-    title: pa.DictionaryArray
-    page_url: pa.StringArray
-    """The URL of the product's page, up to its code."""
-    attributes_head: pa.StringArray
-    """The JSON of the attributes before the design's seed."""
-    attributes_tail: pa.StringArray
-    """The JSON of the attributes after the shot's seed."""
 
 
 def compile_catalog(spec: CatalogSpec, where: str = "catalog") -> CompiledCatalog:
@@ -205,7 +186,7 @@ def _columns(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index
     template_D = sample_templates(catalog.titles, seed, kind_D, design_D)
     chosen_D = sample_attributes(catalog.of_design, seed, kind_D, design_D)
     colours_N = _sample_colours(catalog, seed, index_N, design_N, run_N, kind_D, chosen_D)
-    key_N, shared = unique_text_keys(catalog, run_N, kind_D, template_D, chosen_D, colours_N)
+    key_N, shared = unique_text_keys(spec, catalog.titles, run_N, kind_D, template_D, chosen_D, colours_N)
     if catalog.colours & catalog.prices.priced:
         chosen_N = {name: colours_N[name] if name in colours_N else chosen_D[name][run_N] for name in spec.attributes}
         full_N = sample_full_prices(catalog.prices, seed, kind_N, chosen_N, design_N)
@@ -450,103 +431,3 @@ def _category_columns(catalog: CompiledCatalog, seed: int, index_N: Index, kind_
         "category3_code": dictionary_column(tuple(leaves), name_N),
         "inferable": to_arrow(inferable[name_N]),
     }
-
-
-def unique_text_keys(
-    catalog: CompiledCatalog,
-    run_N: Index,
-    kind_D: Index,
-    template_D: Index,
-    chosen_D: Mapping[str, Index],
-    colours_N: Mapping[str, Index],
-) -> tuple[Index, SharedTexts]:
-    """Return the number of each row's combination of kind, title template and values, and their texts.
-
-    A catalog of millions of products has some thousand combinations. Titles, addresses and the JSON of the attributes
-    are built once for each.
-    """
-    bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
-    design_parts = [(kind_D, len(list_kinds(catalog.spec))), (template_D, len(catalog.titles.literal_TS))]
-    key_D, row_C = factorize_columns([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
-    colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
-    key_N, row_U = factorize_columns([(key_D[run_N], len(row_C)), *colour_parts])
-    design_U = run_N[row_U]
-    chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
-    chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
-    return key_N, _shared_texts(catalog, kind_D[design_U], template_D[design_U], chosen_U)
-
-
-def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
-    """Number the unique combinations of some columns, each given with an upper bound of its numbers (from 0).
-
-    Returns the number of each row's combination and, for each combination, a row that has it.
-    """
-    key_N, num_keys = None, 1
-    for values_N, bound in columns:
-        if key_N is None:
-            key_N, num_keys = values_N, bound
-            continue
-        if num_keys * bound > _MOST_KEYS:
-            key_N, row_C = _factorize_keys(key_N)
-            num_keys = len(row_C)
-        key_N, num_keys = key_N * bound + values_N, num_keys * bound
-    assert key_N is not None
-    return _factorize_keys(key_N)
-
-
-def _factorize_keys(key_N: Index) -> tuple[Index, Index]:
-    encoded = to_arrow(key_N).dictionary_encode()
-    number_N = to_numpy(encoded.indices).astype(np.int64)
-    row_C = np.zeros(len(encoded.dictionary), np.int64)
-    row_C[number_N] = np.arange(len(key_N))
-    return number_N, row_C
-
-
-def _shared_texts(
-    catalog: CompiledCatalog, kind_U: Index, template_U: Index, chosen: Mapping[str, Index]
-) -> SharedTexts:
-    """Build the texts of combinations of a kind, a title template and the value of each attribute."""
-    spec, titles = catalog.spec, catalog.titles
-    words_US = fill_templates(titles, template_U, chosen)
-    title_U, row_W = factorize_columns([(words_U, len(titles.words)) for words_U in words_US.T])
-    slugs = join_words(titles.slugs, words_US[row_W], "-")
-    before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
-    page_url = concat_strings(f"https://{spec.shop.host}/", slugs, before_code)
-    silhouettes, rendered_values, named_values = _attribute_texts(spec)
-    rendered = [_look_up(silhouettes, kind_U), *(_look_up(rendered_values[n], chosen[n]) for n in rendered_values)]
-    rendered.append(string_scalar('"design_seed": '))
-    named = [_look_up(named_values[name], chosen[name]) for name in named_values]
-    return SharedTexts(
-        title=take_entries(join_words(titles.words, words_US[row_W], " ").dictionary_encode(), title_U),
-        page_url=page_url.take(to_arrow(title_U)),
-        attributes_head=join_non_null(rendered, ", "),
-        attributes_tail=concat_strings(', "choices": {', join_non_null(named, ", "), "}}"),
-    )
-
-
-_Texts = tuple[str | None, ...]
-
-
-@functools.lru_cache(maxsize=8)
-def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
-    """Return the JSON of each kind's silhouette and, by attribute, of each value as it is rendered and as named.
-
-    The JSON of a silhouette is preceded by the brace that opens the object.
-    The entry after an attribute's last value means that there is none.
-    """
-    rendered, named = {}, {}
-    for name, attribute in spec.attributes.items():
-        word, values = rendered_attribute(name, attribute), attribute.values.items()
-        named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
-        if word is not None:
-            rendered[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
-    silhouettes = tuple("{" + _json_pair("silhouette", kind.silhouette) for kind in list_kinds(spec))
-    return silhouettes, rendered, named
-
-
-def _json_pair(name: str, value: str) -> str:
-    return json.dumps({name: value})[1:-1]
-
-
-def _look_up(values: _Texts, index_N: Index) -> pa.StringArray:
-    return dictionary_column(values, index_N).dictionary_decode()

@@ -525,7 +525,7 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"shorts?\b|bermuda|ショート",
         match_priority=470,
         title_words="""
-            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts, jorts,
+            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts!, jorts,
                 bike shorts, cycling shorts, running shorts, board shorts!, hot pants, chino shorts
             de: shorts, bermuda, bermudas, kurze hose, short, jeansshorts, radlerhose, sportshorts, laufshorts,
                 bermudashorts
