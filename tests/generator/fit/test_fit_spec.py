@@ -178,8 +178,9 @@ def test_titles_of_other_languages(country: str, tmp_path: Path) -> None:
     ]
     spec = as_spec(fit(write_shard_folder(tmp_path / "rows", given), FitOptions()), tmp_path / "spec.yaml")
     made = {(row.title or "", (row.attributes or {})["silhouette"]) for row in sample_products(spec, 0, 0, 1000)}
-    assert {title for title, _ in made} <= {*FOREIGN[country], "Sneaker"}
-    assert {title for title, _ in made} >= {*FOREIGN[country]} - {"Sneaker aus Leder"}
+    wanted = {title.replace(" ", "") for title in FOREIGN[country]}
+    titles = {title.replace(" ", "") for title, _ in made}  # Japanese titles are split around the words that are known
+    assert wanted <= titles <= wanted | {"Sneaker"}
     assert all((match := find_kind(title)) is not None and match.silhouette == drawn for title, drawn in made)
 
 
