@@ -8,7 +8,7 @@ import base64
 import textwrap
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -298,42 +298,45 @@ def format_number(value: float | None) -> str:
 
 def plot_distributions(audit: Audit, data: PageData) -> list[tuple[str, str]]:
     """Return caption and SVG of every chart that has the real and the synthetic rows side by side."""
-    sides = (data.real, data.synthetic)
-    names = [_leaf_names(table, len(audit.categories)) for table in sides]
-    largest = [name for name, _ in Counter(names[0]).most_common(_MOST_BARS)]
-    prices = [
-        [np.exp(table.log_price[_places(own, name)]) for table, own in zip(sides, names, strict=True)]
-        for name in largest
+    real, synthetic = data.real, data.synthetic
+    names = tuple(_leaf_names(table, len(audit.categories)) for table in (real, synthetic))
+    boxes = [
+        (name, real.log_price[_places(names[0], name)], synthetic.log_price[_places(names[1], name)])
+        for name, _ in Counter(names[0]).most_common(_MOST_BARS)
     ]
-    quality = audit.quality
     scores: list[Share] = []
-    if quality is not None:
+    if audit.quality is not None:
+        limits = audit.quality.shapes_limit
         scores = [
-            (name.removesuffix("_code"), quality.shapes_limit.get(name, 0.0), quality.shapes[name])
-            for name in quality.shapes
+            (name.removesuffix("_code"), limits.get(name, 0.0), score) for name, score in audit.quality.shapes.items()
         ]
-        scores += [] if quality.pairs is None else [("pairs of columns", quality.pairs_limit or 0.0, quality.pairs)]
-    discounts = [[f"{5 * round(max(share, 0.0) * 20)} %" for share in table.discount.tolist()] for table in sides]
-    reductions = sorted(_shares(*discounts), key=lambda share: int(share[0].split()[0]))
-    words = [[word for row in table.words for word in row] for table in sides]
-    first, second = (np.sort(np.exp(table.log_price[~np.isnan(table.log_price)])).tolist() for table in sides)
+        if audit.quality.pairs is not None:
+            scores.append(("pairs of columns", audit.quality.pairs_limit or 0.0, audit.quality.pairs))
+    discounts = _shares(_name_discounts(real), _name_discounts(synthetic))
+    words = [[word for row in table.words for word in row] for table in (real, synthetic)]
     return [
         (
             "Quality score of each column, of real rows and of synthetic rows against other real rows",
             plot_shares("quality of columns", scores),
         ),
-        ("Full prices: share of rows up to each price", plot_prices(first, second)),
+        ("Full prices: share of rows up to each price", plot_prices(_sort_prices(real), _sort_prices(synthetic))),
         (
             "Full prices of the largest categories: 5, 25, 50, 75 and 95 % of the rows are below",
-            plot_boxes("prices by category", [(name, *each) for name, each in zip(largest, prices, strict=True)]),
+            plot_boxes("prices by category", [(name, np.exp(a), np.exp(b)) for name, a, b in boxes]),
         ),
-        ("Share of rows in the largest categories", plot_shares("categories", _shares(*names))),
-        ("Share of rows with each discount", plot_shares("discounts", reductions)),
+        ("Share of rows in the largest categories", plot_shares("categories", _shares(names[0], names[1]))),
+        (
+            "Share of rows with each discount",
+            plot_shares("discounts", sorted(discounts, key=lambda share: int(share[0].split()[0]))),
+        ),
         (
             "Share of titles with each word",
-            plot_shares("title words", _shares(*words, totals=(len(sides[0]), len(sides[1])))),
+            plot_shares("title words", _shares(words[0], words[1], totals=(len(real), len(synthetic)))),
         ),
-        *((f"Share of rows with each {name}", plot_shares(name, shares)) for name, shares in data.attributes.items()),
+        *(
+            (f"Share of each {name} among the rows that name one", plot_shares(name, shares))
+            for name, shares in data.attributes.items()
+        ),
     ]
 
 
@@ -356,11 +359,7 @@ def plot_shares(label: str, shares: Sequence[Share]) -> str:
 
 def plot_boxes(label: str, groups: Sequence[tuple[str, Floats, Floats]]) -> str:
     """Plot two horizontal boxes of prices for each group, with the median and whiskers at 5 and 95 %, as SVG."""
-    known = [(name, *(side[~np.isnan(side)] for side in both)) for name, *both in groups]
-    found = [
-        (name, [np.quantile(side, (0.05, 0.25, 0.5, 0.75, 0.95)).tolist() if len(side) else [] for side in both])
-        for name, *both in known
-    ]
+    found = [(name, [_box_quantiles(real), _box_quantiles(synthetic)]) for name, real, synthetic in groups]
     every = [value for _, both in found for side in both for value in side]
     if not every:
         return ""
@@ -413,6 +412,12 @@ def plot_roc(roc: Sequence[tuple[float, float]]) -> str:
     return _PLOT.svg("ROC of the best attack", [*ticks, *lines, *titles])
 
 
+def _box_quantiles(prices: Floats) -> list[float]:
+    """Return the 5, 25, 50, 75 and 95 % quantiles of known prices; empty if there are none."""
+    known = prices[~np.isnan(prices)]
+    return [float(value) for value in np.quantile(known, (0.05, 0.25, 0.5, 0.75, 0.95))] if len(known) else []
+
+
 def _find_near_rows(real: AuditTable, synthetic: AuditTable) -> list[Pair]:
     found = measure_neighbours(synthetic, real)
     order = np.argsort(found.nearest, kind="stable").tolist()
@@ -448,26 +453,32 @@ def _pick_pairs(pairs: Iterable[tuple[Product, Product, str]]) -> list[Pair]:
     return found
 
 
-def _add_images(pairs: Sequence[Pair], *folders: Path) -> list[Pair]:
+def _add_images(pairs: Sequence[Pair], real_folder: Path, synthetic_folder: Path) -> list[Pair]:
     """Read the images of the products of both folders and make them small."""
     if not pairs:
         return []
-    urls: list[dict[str, str]] = []
-    for side, folder in enumerate(folders):
-        wanted = {pair.products[side].product_code for pair in pairs}
-        found: dict[str, str] = {}
-        for row in read(folder, columns=("image",)):
-            if row.product_code in wanted and row.image:
-                small = make_thumbnail(row.image, _EDGE).jpeg
-                if small is not None:
-                    found[row.product_code] = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
-        urls.append(found)
+    real, synthetic = (
+        _read_thumbnails(folder, {pair.products[side].product_code for pair in pairs})
+        for side, folder in enumerate((real_folder, synthetic_folder))
+    )
     return [
         replace(
-            pair, images=tuple(found.get(row.product_code, "") for found, row in zip(urls, pair.products, strict=True))
+            pair,
+            images=(real.get(pair.products[0].product_code, ""), synthetic.get(pair.products[1].product_code, "")),
         )
         for pair in pairs
     ]
+
+
+def _read_thumbnails(folder: Path, codes: set[str]) -> dict[str, str]:
+    """Return product code -> `data:` URL of its image, made small."""
+    found = {}
+    for row in read(folder, columns=("image",)):
+        if row.product_code in codes and row.image:
+            small = make_thumbnail(row.image, _EDGE).jpeg
+            if small is not None:
+                found[row.product_code] = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+    return found
 
 
 def _compare_attributes(
@@ -476,18 +487,22 @@ def _compare_attributes(
     """Return the shares of colours and materials that attributes, own columns or titles name, where many rows do."""
     found = {}
     for name, reader in (("colour", read_colour), ("material", read_material)):
-        values = []
-        for table, own in zip(tables, extra, strict=True):
-            column = own.get(find_attribute_columns(own).get(name, ""), [None] * len(table))
-            texts = [
-                [(row.attributes or {}).get(name), cell, row.title]
-                for row, cell in zip(table.products, column, strict=True)
-            ]
-            read_values = [next((word for t in each if t and (word := reader(str(t)))), None) for each in texts]
-            values.append([value for value in read_values if value is not None])
-        if all(len(known) >= _NAMED_SHARE * len(table) for known, table in zip(values, tables, strict=True)):
-            found[name] = _shares(*values)
+        real, synthetic = (_read_attribute(name, reader, table, own) for table, own in zip(tables, extra, strict=True))
+        if min(len(real) / len(tables[0]), len(synthetic) / len(tables[1])) >= _NAMED_SHARE:
+            found[name] = _shares(real, synthetic)
     return found
+
+
+def _read_attribute(
+    name: str, reader: Callable[[str], str | None], table: AuditTable, extra: ExtraColumns
+) -> list[str]:
+    """Return the values that rows name, in their attributes, an own column or the title; none for other rows."""
+    column = extra.get(find_attribute_columns(extra).get(name, ""), [None] * len(table))
+    found = []
+    for row, cell in zip(table.products, column, strict=True):
+        texts = ((row.attributes or {}).get(name), cell, row.title)
+        found.append(next((value for text in texts if text and (value := reader(str(text)))), None))
+    return [value for value in found if value is not None]
 
 
 def _shares(real: Sequence[str], synthetic: Sequence[str], totals: tuple[int, int] | None = None) -> list[Share]:
@@ -507,6 +522,14 @@ def _leaf_names(table: AuditTable, num_categories: int) -> list[str]:
         for branch, category in zip(table.parents, table.categories, strict=True)
     ]
     return [" > ".join(names) for names in levels]
+
+
+def _name_discounts(table: AuditTable) -> list[str]:
+    return [f"{5 * round(max(share, 0.0) * 20)} %" for share in table.discount.tolist()]
+
+
+def _sort_prices(table: AuditTable) -> list[float]:
+    return sorted(np.exp(table.log_price[~np.isnan(table.log_price)]).tolist())
 
 
 def _places(names: Sequence[str], name: str) -> list[int]:

@@ -438,7 +438,7 @@ def _say_findings(ctx: click.Context, notes: Iterable[str], warnings: Iterable[s
     for note in notes:
         say(ctx, f"  {strip_control_chars(note)}")
     for warning in warnings:
-        click.echo(strip_control_chars(f"  warning: {warning}"), err=True)
+        say(ctx, f"  warning: {strip_control_chars(warning)}")
 
 
 def _describe_commas(num_commas: int) -> str:

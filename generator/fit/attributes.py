@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from generator.fit.categories import FittedKind, ValueCounter, count_rows
 from generator.fit.families import Family, find_title_word, read_title_word
@@ -42,22 +42,34 @@ class Slot:
     """Values of a record, with the weight of each."""
     describe: Callable[[str], Document]
     """The document of a value."""
-    is_general: bool = True
-    """Whether a type of products that has too few families may take the values of other types."""
+    upper: Literal["type", "shop", "type or shop"] = "shop"
+    """Whose proportions values of few families have: those of the same type anywhere, or of all records."""
     document: Document = field(default_factory=dict)
     """Further keys of the attribute's document."""
 
 
-def make_slots(market: str) -> tuple[Slot, Slot, Slot]:
-    """Return material, pattern and colour; words that no title names are those of the market."""
+def make_slots(members: Sequence[Family], market: str) -> tuple[Slot, Slot, Slot]:
+    """Return material, pattern and colour. Words are spelled as in the titles; those of no title are the market's."""
+    spelled: dict[str, Counter[str]] = {}
+    for member in members:
+        for slot in ("material", "pattern"):
+            said = find_title_word(slot, member.words)
+            if said is not None:
+                spelled.setdefault(f"{slot} {said[0].casefold()}", Counter())[said[0]] += 1
+    best = {key: min(counts, key=lambda text: (-spelled[key][text], text)) for key, counts in spelled.items()}
     return (
         Slot(
             name="material",
             values_of=_list_materials,
-            describe=lambda name: _rendered("material", name, market),
-            is_general=False,
+            describe=lambda name: _rendered("material", name, market, best),
+            upper="type",
         ),
-        Slot(name="pattern", values_of=_list_patterns, describe=lambda name: _rendered("pattern", name, market)),
+        Slot(
+            name="pattern",
+            values_of=_list_patterns,
+            describe=lambda name: _rendered("pattern", name, market, best),
+            upper="type",
+        ),
         Slot(name="colour", values_of=_list_colours, describe=lambda name: _colour(name, market)),
     )
 
@@ -73,9 +85,15 @@ def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, 
 
 
 def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequence[Family]) -> Weights:
-    """Weigh an attribute's values for one kind; `shop` are all records, for what does not depend on the type."""
-    levels = (*kind.levels, kind.leaf, shop) if slot.is_general else kind.levels
-    return {name: float(f"{weight:.3g}") for name, weight in counter.weigh(levels).items()}
+    """Weigh an attribute's values for one kind.
+
+    What few families have follows the proportions of the same type anywhere, or of all records (`shop`); weights that
+    are not whole numbers are those.
+    """
+    weights = counter.weigh(kind.members, shop if slot.upper == "shop" else kind.levels[2])
+    if not weights and slot.upper == "type or shop":
+        weights = counter.weigh(kind.members, shop)
+    return {name: weight if weight == int(weight) else float(f"{weight:.3g}") for name, weight in weights.items()}
 
 
 def usual_material(silhouette: str) -> str:
@@ -141,9 +159,10 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         name=attribute,
         values_of=lambda member: [(values[id(member)], 1.0)] if id(member) in values else [],
         describe=lambda _: {"title": ""},
+        upper="type or shop",
         document={"hidden": True},
     )
-    common = ValueCounter(slot.values_of, min_support).weigh([members])
+    common = ValueCounter(slot.values_of, min_support).weigh(members, members)
     if not set(common) - {MISSING}:
         problem = f"no value of it has {min_support} product families"
         raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")
@@ -160,7 +179,8 @@ def _list_patterns(member: Family) -> list[tuple[str, float]]:
 
 
 def _list_colours(member: Family) -> list[tuple[str, float]]:
-    return [(row.colour, member.row_weight) for row in member.rows if row.colour is not None]
+    """List each colour once: the colourways of a generated design all differ."""
+    return [(colour, member.row_weight) for colour in {row.colour for row in member.rows} if colour is not None]
 
 
 def _name_value(slot: str, member: Family, word: str | None) -> str:
@@ -171,16 +191,16 @@ def _name_value(slot: str, member: Family, word: str | None) -> str:
     return said[0].casefold() if said is not None and said[1] == word else f"unnamed {word}"
 
 
-def _rendered(slot: str, name: str, market: str) -> Document:
+def _rendered(slot: str, name: str, market: str, spelled: Mapping[str, str]) -> Document:
     word = rendered_word(slot, name)
     document: Document = {} if word == name else {"draws": word}
     if name.startswith("unnamed ") or word == "plain":
         return {**document, "title": ""}
-    if market not in {"US", "UK"} and word == name and (slot, word) in WORDS:
-        return {**document, "title": value_phrase(slot, word, frozenset(RECORDS), market)}
-    if " " in name:  # a preposition stays small: aus Wolle
-        return {**document, "title": " ".join([name.split()[0], *(part.capitalize() for part in name.split()[1:])])}
-    return document
+    title = spelled.get(f"{slot} {name}")
+    if title is None and market not in {"US", "UK"} and (slot, word) in WORDS:
+        title = value_phrase(slot, word, frozenset(RECORDS), market)
+    default = " ".join(part[:1].upper() + part[1:] for part in name.split(" "))
+    return document if title in (None, default) else {**document, "title": title}
 
 
 def _colour(name: str, market: str) -> Document:

@@ -45,8 +45,17 @@ from generator.fit.prices import (
     usual_rate,
 )
 from generator.fit.private import Synthesis, load_opendp, synthesize
-from generator.fit.title_templates import SLOTS, WORD_SLOTS, Titles, drop_slots, fits_kind, infer_titles, own_template
-from generator.fit.vocabulary import PALETTE
+from generator.fit.title_templates import (
+    SLOTS,
+    WORD_SLOTS,
+    Titles,
+    drop_slots,
+    fits_kind,
+    has_preposition,
+    infer_titles,
+    own_template,
+)
+from generator.fit.vocabulary import PALETTE, guess_market
 from generator.sampling.products import compile_catalog, rows
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
 from schemas.documents import parse_document
@@ -96,6 +105,8 @@ def fit(
     if options.epsilon is not None:
         return _fit_private(folder, options, currency, country, progress)
     families, num_rows = read_families(folder, currency, images=options.images, keep=options.keep)
+    if not any(member.full_price for member in families):
+        _check_currency(folder, currency)
     return build_fit(
         families, _exact_provenance(num_rows, families, options), options, currency, country, _read_brand_names(folder)
     )
@@ -148,14 +159,16 @@ def build_fit(
     provenance: Provenance,
     options: FitOptions,
     currency: str,
-    country: str,
+    country: str | None,
     names: Iterable[str] = (),
 ) -> Fit:
     """Build the spec of families, real ones or private synthetic ones. `names` of brands are kept out of titles."""
     leaves, remarks = select_leaves(families, options)
     kinds = [kind for leaf in leaves for kind in leaf.kinds]
     members = [member for kind in kinds for member in kind.members]
-    market = next((code for code, each in MARKETS.items() if each.country_code == country), "US")
+    market = next((code for code, each in MARKETS.items() if each.country_code == country), None)
+    if market is None:
+        market = guess_market(currency, (name for leaf in leaves for name in leaf.path))
     num_priced = count_rows(member for member in members if member.full_price)
     titles = infer_titles(kinds, options.min_support, names)
     remarks += [
@@ -167,7 +180,10 @@ def build_fit(
         Remark("take toile's own words for their title", titles.num_own, "--min-support"),
         Remark("have no price: theirs are those of their type", count_rows(members) - num_priced, "the table's prices"),
     ]
-    slots = [*make_slots(market), *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS)]
+    slots = [
+        *make_slots(members, market),
+        *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS),
+    ]
     kept: list[KeptColumn] = []
     for name in options.keep:
         kept.append(
@@ -183,7 +199,9 @@ def build_fit(
     document: Document = {
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
-        "shop": _invent_shop(options.name, currency, country, families, options.min_support),
+        "shop": _invent_shop(
+            options.name, currency, country or MARKETS[market].country_code, families, options.min_support
+        ),
         "colourways": builder.colourways,
         "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
         "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": builder.discounts},
@@ -336,25 +354,31 @@ class _Builder:
                 factors[slot] = {value: factor for value, factor in own.items() if factor != 1.0}
         return document | ({"factors": factors} if factors else {})
 
-    def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
-        """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
-        spoken = {
-            slot: {title_word(v, Value(**self.slots[slot].describe(v))): v for v in own}
+    def _title_words(self, weights: Mapping[str, Mapping[str, float]]) -> dict[str, list[str]]:
+        """Return the title words of the values of each slot, the most frequent first."""
+        return {
+            slot: [title_word(value, Value(**self.slots[slot].describe(value))) for value in own]
             for slot, own in weights.items()
         }
+
+    def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
+        """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
         found: Counter[str] = Counter()
         for text, count in self.titles.templates.get(number, {}).items():
             template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
             for slot in WORD_SLOTS:
-                if f"{{{slot}}}" in template.split():
-                    for word, value in spoken[slot].items():
-                        if value in weights[slot] and not fits_kind(template, kind.silhouette, {slot: [word]}):
-                            del weights[slot][value]
+                for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
+                    words = self._title_words(weights) | {slot: self._title_words({slot: {value: 1.0}})[slot]}
+                    if not fits_kind(template, kind.silhouette, words):
+                        del weights[slot][value]
             template = drop_slots(template, [slot for slot in WORD_SLOTS if not weights[slot]])
+            words = self._title_words(weights)
             for slot in SLOTS:
-                if not fits_kind(template, kind.silhouette, {slot: spoken[slot]}):
-                    template = drop_slots(template, [slot])
-            if fits_kind(template, kind.silhouette, {}):
+                is_alone = has_preposition(template, slot) and "" in words[slot]
+                if is_alone or not fits_kind(template, kind.silhouette, words):
+                    shorter = drop_slots(template, [slot])
+                    template = shorter if is_alone or fits_kind(shorter, kind.silhouette, words) else template
+            if fits_kind(template, kind.silhouette, words):
                 found[template] += count  # type: ignore[assignment]
         if not found:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
@@ -446,8 +470,11 @@ def _invent_shop(name: str, currency: str, country: str, members: Sequence[Famil
     }
 
 
-def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
-    """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent."""
+def _find_market(folder: Path, options: FitOptions) -> tuple[str, str | None]:
+    """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent.
+
+    The country may be None: that of the market whose currency and language the categories have.
+    """
     inputs = read_manifest(folder).inputs
     shop = (inputs.get("spec_document") or {}).get("shop", {})
     currency = options.currency or inputs.get("currency") or shop.get("currency_code")
@@ -456,7 +483,7 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
         if currency is None:
             hint = "name it, as in --currency USD: looking it up in the rows would not be private"
             raise ToileError(str(folder), "does not say which currency its prices are in", hint)
-        return str(currency), str(country or "USA")
+        return str(currency), str(country) if country else None
     counts = Counter[str](), Counter[str]()
     if currency is None or country is None:
         for row in read(folder, split="train", columns=("currency_code", "country_code")):
@@ -464,9 +491,21 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
             counts[1].update([row.country_code] if row.country_code else [])
     found = [
         given or next((code for code, count in each.most_common(1) if _is_code(code, count, options)), usual)
-        for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], "USA"))
+        for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], None))
     ]
-    return str(found[0]), str(found[1])
+    return str(found[0]), str(found[1]) if found[1] else None
+
+
+def _check_currency(folder: Path, currency: str) -> None:
+    """Raise ToileError if the rows have prices, all of them in another currency."""
+    others = Counter(
+        row.currency_code
+        for row in read(folder, split="train", columns=("currency_code", "full_price"))
+        if row.full_price and row.currency_code
+    )
+    if others:
+        code, _ = others.most_common(1)[0]
+        raise ToileError(str(folder), f"has no price in {currency}, but in {code}", f"fit it with --currency {code}")
 
 
 def _is_code(code: str, count: int, options: FitOptions) -> bool:

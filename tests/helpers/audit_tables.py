@@ -243,10 +243,14 @@ def damage_rows(rows: Sequence[Product], damage: str, seed: int = 0) -> list[Pro
     if damage == "discounts dropped":
         return [replace(row, price=row.full_price, flg_discount=0) for row in rows]
     if damage == "discounts moved to other categories":
-        off = {name: (first[name].price or 0) / (first[name].full_price or 1) for name in families}
-        other = dict(zip(families, (off[name] for name in rng.permutation(families)), strict=True))
+        paid = [(first[name].price or 0) / (first[name].full_price or 1) for name in families]
+        given_shares = dict(zip(families, rng.permutation(paid).tolist(), strict=True))
         return [
-            replace(row, price=round((row.full_price or 0) * other[row.family], 2), flg_discount=other[row.family] < 1)
+            replace(
+                row,
+                price=round((row.full_price or 0) * given_shares[row.family], 2),
+                flg_discount=given_shares[row.family] < 1,
+            )
             for row in rows
         ]
     assert damage == "category shares flattened", damage
