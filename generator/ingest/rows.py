@@ -334,7 +334,9 @@ def _warn_of_prices(products: list[Product]) -> list[str]:
     for code, group in by_currency.items():
         median = statistics.median(each.full_price or 0.0 for each in group)
         if median < 1:
-            found.append(f"half of the prices are below {median:.3g}, as if they were scaled: --rate FACTOR changes them")
+            found.append(
+                f"half of the prices are below {median:.3g}, as if they were scaled: --rate FACTOR changes them"
+            )
         far = [each for each in group if not median / PRICE_FACTOR <= (each.full_price or 0.0) <= median * PRICE_FACTOR]
         if far:
             found.append(
