@@ -143,38 +143,28 @@ class _Counted:
 
 
 class ValueCounter:
-    """Counts the values of records; a level that several kinds share is counted once."""
+    """Counts the values of records; records that several kinds share are counted once."""
 
     def __init__(self, values_of: Callable[[Family], Iterable[tuple[Any, float]]], min_support: int) -> None:
         self.values_of, self.min_support = values_of, min_support
         self._counted: dict[int, tuple[Sequence[Family], _Counted]] = {}
 
-    def weigh(self, levels: Sequence[Sequence[Family]]) -> dict[Any, float]:
-        """Weigh values by how often the records of the first level have them, with at least k families behind each.
+    def weigh(self, own: Sequence[Family], upper: Sequence[Family]) -> dict[Any, float]:
+        """Weigh values by how often records have them, with at least k families behind each.
 
-        Values of fewer families are not counted one by one: together they have the proportions of the next level, among
-        the values that are not counted yet; where less than k families have any of them, also their part is that of the
-        next level.
+        Values of fewer families are not counted one by one: together they have the proportions of `upper`, among the
+        values that are not counted yet; where less than k families have any of them, so is their part.
         """
-        first = self._count(levels[0])
-        weights = dict(first.common)
-        own = sum(weights.values())
-        is_counted = first.num_left >= self.min_support or not weights
-        left = first.left if is_counted or first.num_left == 0 else -1.0
-        for members in levels[1:]:
-            if weights and left == 0.0:
-                break
-            upper = self._count(members)
-            found = {value: weight for value, weight in upper.common.items() if value not in weights}
-            total = sum(found.values())
-            if found:
-                if left < 0:  # too few to be counted: as large a part as there
-                    most = first.left / first.num_left * (self.min_support - 1)
-                    left = min(own * total / max(sum(upper.common.values()) - total, 1e-9), most)
-                rest = upper.left if upper.num_left >= self.min_support else 0.0
-                part = (left or 1.0) / (total + rest)
-                weights |= {value: part * weight for value, weight in found.items()}
-                left = part * rest
+        here, there = self._count(own), self._count(upper)
+        weights = dict(here.common)
+        found = {value: weight for value, weight in there.common.items() if value not in weights}
+        if found and (here.num_left or not weights):
+            total, counted = sum(found.values()), sum(weights.values())
+            left = here.left
+            if weights and here.num_left < self.min_support:
+                most = left / here.num_left * (self.min_support - 1)
+                left = min(counted * total / max(sum(there.common.values()) - total, 1e-9), most)
+            weights |= {value: (left or 1.0) * weight / total for value, weight in found.items()}
         return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
 
     def _count(self, members: Sequence[Family]) -> _Counted:

@@ -23,7 +23,6 @@ from generator.ingest.rows import (
 from generator.ingest.tables import MISSING, read_table
 from generator.pages.describe import describe
 from schemas.errors import ToileError
-from schemas.prices import NotAPriceError, find_currency, find_decimal, read_price
 from schemas.product import Product, read
 from toile.cli import main
 
@@ -43,57 +42,11 @@ def notes_of(result: ImportResult) -> str:
     return "\n".join((*result.notes, *result.warnings))
 
 
-# Prices: one row a column of spellings, with its decimal mark and the values that a person reads.
-COLUMNS: dict[str, tuple[str, dict[str, float]]] = {
-    "english": (".", {"£1,290.00": 1290, "$ 89.90": 89.9, "USD 1290": 1290, "1,290": 1290, "12": 12, ".99": 0.99}),
-    "german": (",", {"1.290,00 €": 1290, "89,90": 89.9, "ab 49,95 €": 49.95, "1.290": 1290, "€ 1.290,-": 1290}),
-    "dots are thousands": (",", {"890": 890, "1.290": 1290, "2.150": 2150, "3.400": 3400}),
-    "commas are thousands": (".", {"890": 890, "1,290": 1290, "12,500": 12500}),
-    "decimals of tiny prices": (".", {"0.0508": 0.0508, "0.051": 0.051, "0.169": 0.169}),
-    "russian": (",", {"12 990 ₽": 12990, "990 руб.": 990, "от 1 290 ₽": 1290, "12\u00a0990,50 ₽": 12990.5}),
-    "swiss": (".", {"1'290.-": 1290, "CHF 1\u2019290.00": 1290, "Fr. 49.90": 49.9, "1'290.00": 1290}),
-    "swedish": (",", {"1 290 kr": 1290, "290:-": 290, "1 290,00 SEK": 1290, "kr. 1.290,00": 1290}),
-    "indian": (".", {"₹1,25,000": 125000, "1,29,000": 129000, "Rs. 1,299": 1299, "Rs 999/-": 999, "MRP ₹ 1,999": 1999}),
-    "japanese": (".", {"¥12,000": 12000, "1,290円": 1290, "￥１２，９００": 12900, "¥ 12,900 (税込)": 12900}),
-    "ranges": (".", {"From $90": 90, "$90 - $120": 90, "90-120": 90, "$12.00 \u2013 $15.00": 12, "12.00 to 15.00": 12}),
-    "words": (".", {"Now $45.00": 45, "$12.99/pair": 12.99, "2 for $30": 30, "$1,290.00*": 1290, "Price: $45": 45}),
-    "brazilian": (",", {"R$ 1.290,00": 1290, "R$ 89,90": 89.9}),
-    "programs": (".", {"129.0": 129, "1.5e3": 1500, "1290": 1290}),
-    "one column of both": (".", {"89.90": 89.9, "1,290.00": 1290, "12,50": 12.5, "45.00": 45}),
-}
-
-
-@pytest.mark.parametrize("name", COLUMNS)
-def test_prices_of_a_column(name: str) -> None:
-    decimal, column = COLUMNS[name]
-    assert find_decimal(column) == decimal
-    assert {text: read_price(text, decimal).value for text in column} == column
-
-
-@pytest.mark.parametrize(
-    "text", ["cheap", "Size 42", "1_290", "Was $120 Now $90", "12,34.5.6", "free", "call 555", "1e", "99¢", "-", "1.2k"]
-)
-def test_text_that_is_no_price(text: str) -> None:
-    with pytest.raises(NotAPriceError):
-        read_price(text)
-
-
 @pytest.mark.parametrize("text", ["-5", "($12.00)", "$-5.00", "\u22125", "0", "0.00"])
 def test_price_that_is_not_above_zero_is_a_bad_row(tmp_path: Path, text: str) -> None:
     lines = "".join(f"{code},Coat,10\n" for code in range(100, 130))
     _, result = rows_of(tmp_path, f'sku,name,price\n99,Coat,"{text}"\n{lines}')
     assert [each["reason"] for each in result.rejected] == [f"price {text!r} is not a price above 0"]
-
-
-@pytest.mark.parametrize(
-    ("text", "code"),
-    [
-        *(("usd", "USD"), ("$", "USD"), ("US$", "USD"), ("GBP", "GBP"), ("£", "GBP"), ("€", "EUR"), ("Euro", "EUR")),
-        *(("Rs.", "INR"), ("₹", "INR"), ("CHF", "CHF"), ("zł", "PLN"), ("R$", "BRL"), ("C$", "CAD"), ("shells", None)),
-    ],
-)
-def test_currency_of_a_sign(text: str, code: str | None) -> None:
-    assert find_currency(text) == code
 
 
 def test_currency_is_taken_from_signs_names_and_the_option(tmp_path: Path) -> None:
