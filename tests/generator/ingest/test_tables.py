@@ -87,10 +87,12 @@ DIALECTS = {
     "pipe": "sku|name|price\n1|Coat|10.50\n2|Bag|1290\n",
     "comma": 'sku,name,price\n1,Coat,10.50\n2,"Bag","1,290.00"\n',
     "commas in fields": 'sku;name;price\n1;"Coat";"10,50"\n2;Bag;1.290,00\n',
+    "other marks in fields": '"sku";"name";"price"\n"1";"Coat";"10,50"\n"2";"Bag";"1.290,00"\n',
     "sep line": "sep=;\nsku;name;price\n1;Coat;10,50\n2;Bag;1.290,00\n",
     "trailing commas": "sku,name,price\n1,Coat,10.50,\n2,Bag,1290,,\n",
     "trailing commas everywhere": "sku,name,price,\n1,Coat,10.50,\n2,Bag,1290,\n",
     "blank lines": "\nsku,name,price\n\n1,Coat,10.50\n,,\n2,Bag,1290\n\n",
+    "titles above": "My shop\n\nsku;name;price\n1;Coat;10,50\n2;Bag;1.290,00\n",
     "returns": "sku,name,price\r\n1,Coat,10.50\r\n2,Bag,1290\r\n",
     "old returns": "sku,name,price\r1,Coat,10.50\r2,Bag,1290\r",
     "spaces after commas": 'sku, name, price\n1, "Coat", 10.50\n2, Bag, 1290\n',
@@ -101,6 +103,11 @@ DIALECTS = {
 def test_dialects_of_csv(tmp_path: Path, name: str) -> None:
     found, _ = rows_of(tmp_path, DIALECTS[name])
     assert [(row.product_code, row.title, row.full_price) for row in found] == [("1", "Coat", 10.5), ("2", "Bag", 1290)]
+
+
+def test_one_column_may_hold_any_mark(tmp_path: Path) -> None:
+    found, _ = rows_of(tmp_path, 'name\nCoat\n"Bag, small"\n"Hat, tall"\n')
+    assert [row.title for row in found] == ["Coat", "Bag, small", "Hat, tall"]
 
 
 def test_delimiter_can_be_named(tmp_path: Path) -> None:
@@ -304,6 +311,11 @@ def test_columns_are_said_and_the_others_kept(tmp_path: Path) -> None:
     cells = sorted((row["title"], row["color"], row["Season"]) for row in stored)
     assert cells == [("Mantel", "Rot", "SS26"), ("Tasche", None, "SS26")]
     assert "- name: Season\n    dtype: string" in (tmp_path / "out/README.md").read_text()
+
+
+def test_index_of_pandas_is_no_column(tmp_path: Path) -> None:
+    _, result = rows_of(tmp_path, ",sku,name\n0,1,Coat\n1,2,Bag\n")
+    assert "not used: column 1" in notes_of(result)
 
 
 def test_json_values_in_cells(tmp_path: Path) -> None:
