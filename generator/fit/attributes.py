@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from generator.fit.categories import FittedKind, ValueCounter, count_rows
 from generator.fit.families import Family, find_title_word, read_title_word
@@ -42,8 +42,8 @@ class Slot:
     """Values of a record, with the weight of each."""
     describe: Callable[[str], Document]
     """The document of a value."""
-    is_general: bool = True
-    """Whether a type of products that has too few families may take the values of other types."""
+    upper: Literal["type", "shop", "type or shop"] = "shop"
+    """Whose proportions values of few families have: those of the same type anywhere, or of all records."""
     document: Document = field(default_factory=dict)
     """Further keys of the attribute's document."""
 
@@ -55,9 +55,14 @@ def make_slots(market: str) -> tuple[Slot, Slot, Slot]:
             name="material",
             values_of=_list_materials,
             describe=lambda name: _rendered("material", name, market),
-            is_general=False,
+            upper="type",
         ),
-        Slot(name="pattern", values_of=_list_patterns, describe=lambda name: _rendered("pattern", name, market)),
+        Slot(
+            name="pattern",
+            values_of=_list_patterns,
+            describe=lambda name: _rendered("pattern", name, market),
+            upper="type",
+        ),
         Slot(name="colour", values_of=_list_colours, describe=lambda name: _colour(name, market)),
     )
 
@@ -73,9 +78,15 @@ def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, 
 
 
 def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequence[Family]) -> Weights:
-    """Weigh an attribute's values for one kind; `shop` are all records, for what does not depend on the type."""
-    levels = (*kind.levels, kind.leaf, shop) if slot.is_general else kind.levels
-    return {name: float(f"{weight:.3g}") for name, weight in counter.weigh(levels).items()}
+    """Weigh an attribute's values for one kind.
+
+    What few families have follows the proportions of the same type anywhere, or of all records (`shop`); weights that
+    are not whole numbers are those.
+    """
+    weights = counter.weigh(kind.members, shop if slot.upper == "shop" else kind.levels[2])
+    if not weights and slot.upper == "type or shop":
+        weights = counter.weigh(kind.members, shop)
+    return {name: weight if weight == int(weight) else float(f"{weight:.3g}") for name, weight in weights.items()}
 
 
 def usual_material(silhouette: str) -> str:
@@ -141,9 +152,10 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         name=attribute,
         values_of=lambda member: [(values[id(member)], 1.0)] if id(member) in values else [],
         describe=lambda _: {"title": ""},
+        upper="type or shop",
         document={"hidden": True},
     )
-    common = ValueCounter(slot.values_of, min_support).weigh([members])
+    common = ValueCounter(slot.values_of, min_support).weigh(members, members)
     if not set(common) - {MISSING}:
         problem = f"no value of it has {min_support} product families"
         raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")
@@ -160,7 +172,8 @@ def _list_patterns(member: Family) -> list[tuple[str, float]]:
 
 
 def _list_colours(member: Family) -> list[tuple[str, float]]:
-    return [(row.colour, member.row_weight) for row in member.rows if row.colour is not None]
+    """List each colour once: the colourways of a generated design all differ."""
+    return [(colour, member.row_weight) for colour in {row.colour for row in member.rows} if colour is not None]
 
 
 def _name_value(slot: str, member: Family, word: str | None) -> str:

@@ -143,38 +143,28 @@ class _Counted:
 
 
 class ValueCounter:
-    """Counts the values of records; a level that several kinds share is counted once."""
+    """Counts the values of records; records that several kinds share are counted once."""
 
     def __init__(self, values_of: Callable[[Family], Iterable[tuple[Any, float]]], min_support: int) -> None:
         self.values_of, self.min_support = values_of, min_support
         self._counted: dict[int, tuple[Sequence[Family], _Counted]] = {}
 
-    def weigh(self, levels: Sequence[Sequence[Family]]) -> dict[Any, float]:
-        """Weigh values by how often the records of the first level have them, with at least k families behind each.
+    def weigh(self, own: Sequence[Family], upper: Sequence[Family]) -> dict[Any, float]:
+        """Weigh values by how often records have them, with at least k families behind each.
 
-        Values of fewer families are not counted one by one: together they have the proportions of the next level, among
-        the values that are not counted yet; where less than k families have any of them, also their part is that of the
-        next level.
+        Values of fewer families are not counted one by one: together they have the proportions of `upper`, among the
+        values that are not counted yet; where less than k families have any of them, so is their part.
         """
-        first = self._count(levels[0])
-        weights = dict(first.common)
-        own = sum(weights.values())
-        is_counted = first.num_left >= self.min_support or not weights
-        left = first.left if is_counted or first.num_left == 0 else -1.0
-        for members in levels[1:]:
-            if weights and left == 0.0:
-                break
-            upper = self._count(members)
-            found = {value: weight for value, weight in upper.common.items() if value not in weights}
-            total = sum(found.values())
-            if found:
-                if left < 0:  # too few to be counted: as large a part as there
-                    most = first.left / first.num_left * (self.min_support - 1)
-                    left = min(own * total / max(sum(upper.common.values()) - total, 1e-9), most)
-                rest = upper.left if upper.num_left >= self.min_support else 0.0
-                part = (left or 1.0) / (total + rest)
-                weights |= {value: part * weight for value, weight in found.items()}
-                left = part * rest
+        here, there = self._count(own), self._count(upper)
+        weights = dict(here.common)
+        found = {value: weight for value, weight in there.common.items() if value not in weights}
+        if found and (here.num_left or not weights):
+            total, counted = sum(found.values()), sum(weights.values())
+            left = here.left
+            if weights and here.num_left < self.min_support:
+                most = left / here.num_left * (self.min_support - 1)
+                left = min(counted * total / max(sum(there.common.values()) - total, 1e-9), most)
+            weights |= {value: (left or 1.0) * weight / total for value, weight in found.items()}
         return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
 
     def _count(self, members: Sequence[Family]) -> _Counted:
@@ -341,7 +331,10 @@ def _assign_kinds(
                 found[i] = _nearest_kind(members[i], known, levels)
                 here[found[i]] += 1
         else:
-            usual, is_guess = _usual_kinds(path)
+            groups = _groups((i for i in numbers if members[i].kind), lambda i: RECORDS[members[i].kind or ""].group)
+            sold = max(groups, key=lambda group: (len(groups[group]), group), default=None)
+            is_common = sold is not None and count_families(members[i] for i in groups[sold]) >= min_support
+            usual, is_guess = _usual_kinds(path, sold if is_common else None)
             guessed |= {path} if is_guess else set()
             found |= assign_shares(dict.fromkeys(rest, ""), usual)
             for kind, size in usual.items():
@@ -372,16 +365,20 @@ def _log_price(members: Sequence[Family]) -> float | None:
     return logs[len(logs) // 2] if logs else None
 
 
-def _usual_kinds(path: CategoryPath) -> tuple[Mapping[str, float], bool]:
-    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess."""
+def _usual_kinds(path: CategoryPath, group: str | None) -> tuple[Mapping[str, float], bool]:
+    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess.
+
+    `group` is the group of silhouettes that its titles name, where they say that much.
+    """
     silhouette, named = find_silhouette(path[2:])
     if named:
         return {silhouette: 1.0}, False
     silhouette, named = find_silhouette(path)
-    if named:
+    if named and group in (None, RECORDS[silhouette].group):
         return {silhouette: 1.0}, False
-    names = {name.casefold() for name in path}
-    group = next((g for g, (_, words) in GROUPS.items() if names & {word.casefold() for word in words}), "clothing")
+    if group is None:
+        listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words}
+        group = next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), "clothing")
     inside = [record.name for record in RECORDS.values() if record.group == group]
     return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
 

@@ -44,7 +44,7 @@ from generator.fit.prices import (
     usual_rate,
 )
 from generator.fit.title_templates import SLOTS, WORD_SLOTS, Titles, drop_slots, fits_kind, infer_titles, own_template
-from generator.fit.vocabulary import PALETTE
+from generator.fit.vocabulary import PALETTE, guess_market
 from generator.sampling.products import compile_catalog, rows
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
 from schemas.documents import parse_document
@@ -102,14 +102,16 @@ def build_fit(
     provenance: Provenance,
     options: FitOptions,
     currency: str,
-    country: str,
+    country: str | None,
     names: Iterable[str] = (),
 ) -> Fit:
     """Build the spec of families, real ones or private synthetic ones. `names` of brands are kept out of titles."""
     leaves, remarks = select_leaves(families, options)
     kinds = [kind for leaf in leaves for kind in leaf.kinds]
     members = [member for kind in kinds for member in kind.members]
-    market = next((code for code, each in MARKETS.items() if each.country_code == country), "US")
+    market = next((code for code, each in MARKETS.items() if each.country_code == country), None)
+    if market is None:
+        market = guess_market(currency, (name for leaf in leaves for name in leaf.path))
     num_priced = count_rows(member for member in members if member.full_price)
     titles = infer_titles(kinds, options.min_support, names)
     remarks += [
@@ -137,7 +139,9 @@ def build_fit(
     document: Document = {
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
-        "shop": _invent_shop(options.name, currency, country, families, options.min_support),
+        "shop": _invent_shop(
+            options.name, currency, country or MARKETS[market].country_code, families, options.min_support
+        ),
         "colourways": builder.colourways,
         "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
         "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": builder.discounts},
@@ -400,8 +404,11 @@ def _invent_shop(name: str, currency: str, country: str, members: Sequence[Famil
     }
 
 
-def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
-    """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent."""
+def _find_market(folder: Path, options: FitOptions) -> tuple[str, str | None]:
+    """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent.
+
+    The country may be None: that of the market whose currency and language the categories have.
+    """
     inputs = read_manifest(folder).inputs
     shop = (inputs.get("spec_document") or {}).get("shop", {})
     currency = options.currency or inputs.get("currency") or shop.get("currency_code")
@@ -410,7 +417,7 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
         if currency is None:
             hint = "name it, as in --currency USD: looking it up in the rows would not be private"
             raise ToileError(str(folder), "does not say which currency its prices are in", hint)
-        return str(currency), str(country or "USA")
+        return str(currency), str(country) if country else None
     counts = Counter[str](), Counter[str]()
     if currency is None or country is None:
         for row in read(folder, split="train", columns=("currency_code", "country_code")):
@@ -418,9 +425,9 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
             counts[1].update([row.country_code] if row.country_code else [])
     found = [
         given or next((code for code, count in each.most_common(1) if _is_code(code, count, options)), usual)
-        for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], "USA"))
+        for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], None))
     ]
-    return str(found[0]), str(found[1])
+    return str(found[0]), str(found[1]) if found[1] else None
 
 
 def _is_code(code: str, count: int, options: FitOptions) -> bool:

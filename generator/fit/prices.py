@@ -124,7 +124,7 @@ def fit_discounts(levels: Sequence[Sequence[Family]], percents_by: ValueCounter)
     rows = [(row.discount_percent, member.row_weight) for member in members for row in member.rows]
     total = sum(weight for _, weight in rows)
     share = sum(weight for percent, weight in rows if percent) / total if total else 0.0
-    percents = percents_by.weigh(levels) if share else {}
+    percents = percents_by.weigh(levels[0], levels[-1]) if share else {}
     if not percents:
         return {"share": 0.0}
     return {"share": round(share, 4), "percents": {str(p): round(weight, 1) for p, weight in sorted(percents.items())}}

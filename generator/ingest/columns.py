@@ -22,11 +22,14 @@ from generator.ingest import ImportOptions
 from generator.ingest.tables import Row, StoredImage, Table, normalize_missing
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError, suggest
+from schemas.images import IMAGE_SUFFIXES
 from schemas.prices import NotAPriceError, find_currency, find_decimal, read_price
 from schemas.product import COLUMNS
 
 KNOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"family", "split", "source", "inferable", "attributes"})
 """Our columns that a foreign table can fill."""
+MORE_IMAGES = "more_images"
+"""Own column, a JSON list: the images of a product after the one that the catalog shows."""
 OWN_NAMES = ("color", "material")
 """Own columns that get a common name, whatever they are called in the table, because a fit reads them."""
 PRICES = ("full_price", "price", "full_price_eur", "price_eur")
@@ -223,6 +226,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _UNNAMED = re.compile(r"(?:Unnamed: |column )\d+")
+_SUFFIX = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES)) + r")$")
 _PLAIN_PRICE = re.compile(r"\d+(?:\.\d\d?)?")
 """A price that has one reading, which the summary need not show."""
 _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
@@ -290,12 +294,15 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
             row[name] = None if _is_zero(row.get(name)) else row.get(name)
         values = {ours: _clean(ours, row.get(columns[ours]) if ours in columns else None) for ours in KNOWN_COLUMNS}
         values |= split(values, options.category)
+        more = _take_first_images(values)
         kept = {ours: _own_text(row.get(name)) for ours, name in own.items()}
         kept |= {ours: _own_text(read(row)) for ours, read in pairs.items() if ours not in columns}
+        if more:
+            kept[MORE_IMAGES] = json.dumps(more, ensure_ascii=False)
         arranged.append(ArrangedRow(number=number, values=values, own=kept, problem=table.broken.get(number)))
     decimals, notes = _find_decimals(arranged, columns, options)
-    names = tuple(dict.fromkeys((*own, *(ours for ours in pairs if ours not in columns))))
-    filled = tuple(name for name in names if any(row.own[name] is not None for row in arranged))
+    names = tuple(dict.fromkeys((*own, *(ours for ours in pairs if ours not in columns), MORE_IMAGES)))
+    filled = tuple(name for name in names if any(row.own.get(name) is not None for row in arranged))
     if len(rows) < len(table.rows):
         merged = f"{len(table.rows):,} rows are {len(rows):,} products: sizes and images of one product are joined"
         notes = [merged, *notes]
@@ -398,6 +405,42 @@ def parse_list(value: Any) -> Any:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return value
     return found if isinstance(found, list | dict) else value
+
+
+def split_images(value: Any) -> list[str]:
+    """Return the URLs or file names that a cell holds: one, a list, JSON, or several divided by `,`, `|`, `;`, `~`.
+
+    >>> split_images("//cdn.shop/a.jpg, //cdn.shop/b.jpg")
+    ['https://cdn.shop/a.jpg', 'https://cdn.shop/b.jpg']
+    """
+    value = parse_list(value.strip() if isinstance(value, str) else value)
+    if isinstance(value, dict):
+        value = next((value[key] for key in ("url", "src", "href", "path", "name", "image") if value.get(key)), None)
+    if isinstance(value, list):
+        return list(dict.fromkeys(name for each in value for name in split_images(each)))
+    if value is None or not str(value).strip():
+        return []
+    text = str(value).strip().strip("\"'")
+    if text.startswith("data:"):
+        return [text]
+    parts = [part for part in re.split(r"(?:\s*[,|~;]\s*|\s+)(?=(?:https?:)?//)", text) if part.strip()]
+    if len(parts) == 1 and not _URL.match(text):
+        names = [name for name in re.split(r"\s*[|~;,]\s*", text) if name]
+        if len(names) > 1 and all(_SUFFIX.search(name.lower()) for name in names):
+            parts = names
+    plain = [part.strip(" ,|~;\"'") for part in parts]
+    return [f"https:{part}" if part.startswith("//") else part for part in plain]
+
+
+def _take_first_images(values: Row) -> list[str]:
+    """Leave one image and one URL in the values of a row; return the others."""
+    more = []
+    for name in ("image", "imageurl"):
+        if values[name] is not None and not isinstance(values[name], StoredImage):
+            names = split_images(values[name])
+            values[name] = names[0] if names else None
+            more += names[1:]
+    return more
 
 
 def split_path(value: Any, separator: str | None = None) -> list[str]:

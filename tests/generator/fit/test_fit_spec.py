@@ -317,12 +317,12 @@ def test_values_of_few_families_have_the_proportions_of_the_next_level() -> None
 
     counter = ValueCounter(lambda each: [(each.colour, 1.0)], 3)
     own, shop = colours(*"aaaabbccd"), colours(*"aaaabbbbbbccc")
-    assert counter.weigh([own, shop]) == {"a": 4.0, "b": pytest.approx(5 * 6 / 9), "c": pytest.approx(5 * 3 / 9)}
-    part = counter.weigh([colours(*"aaaab"), shop])  # one family is too few to be counted: at most k - 1
+    assert counter.weigh(own, shop) == {"a": 4.0, "b": pytest.approx(5 * 6 / 9), "c": pytest.approx(5 * 3 / 9)}
+    part = counter.weigh(colours(*"aaaab"), shop)  # one family is too few to be counted: at most k - 1
     assert part == {"a": 4.0, "b": pytest.approx(2 * 6 / 9), "c": pytest.approx(2 * 3 / 9)}
-    assert counter.weigh([colours(*"aaaa"), shop]) == {"a": 4.0}
+    assert counter.weigh(colours(*"aaaa"), shop) == {"a": 4.0}
     one_family = [replace(each, name="same") for each in colours(*"aaaa")]
-    assert counter.weigh([one_family]) == {}
+    assert counter.weigh(one_family, one_family) == {}
 
 
 # --- prices
