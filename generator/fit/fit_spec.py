@@ -43,7 +43,16 @@ from generator.fit.prices import (
     infer_price_bands,
     usual_rate,
 )
-from generator.fit.title_templates import SLOTS, WORD_SLOTS, Titles, drop_slots, fits_kind, infer_titles, own_template
+from generator.fit.title_templates import (
+    SLOTS,
+    WORD_SLOTS,
+    Titles,
+    drop_slots,
+    fits_kind,
+    has_preposition,
+    infer_titles,
+    own_template,
+)
 from generator.fit.vocabulary import PALETTE, guess_market
 from generator.sampling.products import compile_catalog, rows
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
@@ -92,6 +101,8 @@ def fit(folder: Path | str, options: FitOptions | None = None) -> Fit:
         raise ToileError("--epsilon", "is not available in this version", "leave it out")
     currency, country = _find_market(folder, options)
     families, num_rows = read_families(folder, currency, images=options.images, keep=options.keep)
+    if not any(member.full_price for member in families):
+        _check_currency(folder, currency)
     return build_fit(
         families, _exact_provenance(num_rows, families, options), options, currency, country, _read_brand_names(folder)
     )
@@ -123,7 +134,10 @@ def build_fit(
         Remark("take toile's own words for their title", titles.num_own, "--min-support"),
         Remark("have no price: theirs are those of their type", count_rows(members) - num_priced, "the table's prices"),
     ]
-    slots = [*make_slots(market), *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS)]
+    slots = [
+        *make_slots(members, market),
+        *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS),
+    ]
     kept: list[KeptColumn] = []
     for name in options.keep:
         kept.append(
@@ -294,25 +308,31 @@ class _Builder:
                 factors[slot] = {value: factor for value, factor in own.items() if factor != 1.0}
         return document | ({"factors": factors} if factors else {})
 
-    def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
-        """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
-        spoken = {
-            slot: {title_word(v, Value(**self.slots[slot].describe(v))): v for v in own}
+    def _title_words(self, weights: Mapping[str, Mapping[str, float]]) -> dict[str, list[str]]:
+        """Return the title words of the values of each slot, the most frequent first."""
+        return {
+            slot: [title_word(value, Value(**self.slots[slot].describe(value))) for value in own]
             for slot, own in weights.items()
         }
+
+    def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
+        """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
         found: Counter[str] = Counter()
         for text, count in self.titles.templates.get(number, {}).items():
             template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
             for slot in WORD_SLOTS:
-                if f"{{{slot}}}" in template.split():
-                    for word, value in spoken[slot].items():
-                        if value in weights[slot] and not fits_kind(template, kind.silhouette, {slot: [word]}):
-                            del weights[slot][value]
+                for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
+                    words = self._title_words(weights) | {slot: self._title_words({slot: {value: 1.0}})[slot]}
+                    if not fits_kind(template, kind.silhouette, words):
+                        del weights[slot][value]
             template = drop_slots(template, [slot for slot in WORD_SLOTS if not weights[slot]])
+            words = self._title_words(weights)
             for slot in SLOTS:
-                if not fits_kind(template, kind.silhouette, {slot: spoken[slot]}):
-                    template = drop_slots(template, [slot])
-            if fits_kind(template, kind.silhouette, {}):
+                is_alone = has_preposition(template, slot) and "" in words[slot]
+                if is_alone or not fits_kind(template, kind.silhouette, words):
+                    shorter = drop_slots(template, [slot])
+                    template = shorter if is_alone or fits_kind(shorter, kind.silhouette, words) else template
+            if fits_kind(template, kind.silhouette, words):
                 found[template] += count  # type: ignore[assignment]
         if not found:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
@@ -428,6 +448,18 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str | None]:
         for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], None))
     ]
     return str(found[0]), str(found[1]) if found[1] else None
+
+
+def _check_currency(folder: Path, currency: str) -> None:
+    """Raise ToileError if the rows have prices, all of them in another currency."""
+    others = Counter(
+        row.currency_code
+        for row in read(folder, split="train", columns=("currency_code", "full_price"))
+        if row.full_price and row.currency_code
+    )
+    if others:
+        code, _ = others.most_common(1)[0]
+        raise ToileError(str(folder), f"has no price in {currency}, but in {code}", f"fit it with --currency {code}")
 
 
 def _is_code(code: str, count: int, options: FitOptions) -> bool:
