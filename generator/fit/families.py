@@ -45,9 +45,6 @@ _SMALLEST_DISCOUNT = 2.0
 
 Unit = Literal["design", "family", "row"]
 """What one record stands for: rows of a family with the same category and full price, a whole family, or one row."""
-_FIBRES = frozenset({"cotton", "linen", "wool", "nylon", "silk", "leather"})
-"""Materials that a composition names; a title that names a cloth (denim, twill, suede) says more of the look."""
-
 PREPOSITIONS = frozenset({"aus", "in", "en", "de", "di"})
 """Words that belong to the name of a material after them."""
 
@@ -296,10 +293,10 @@ def _say(slot: str, words: Sequence[str]) -> str | None:
 
 
 def _choose_material(column: str | None, title: str | None) -> str | None:
-    """Choose between the materials that the table's column and the title name."""
-    if column is None or (column in _FIBRES and title is not None and title not in _FIBRES):
-        return title
-    return column
+    """Choose between the materials that the table's column and the title name: no title contradicts its image."""
+    if column is not None and column.endswith(f"-{title}"):
+        return column  # the column says more: grained leather, where the title says leather
+    return title or column
 
 
 def _find_colour(product: Product, cell: Any) -> str | None:
