@@ -331,7 +331,10 @@ def _assign_kinds(
                 found[i] = _nearest_kind(members[i], known, levels)
                 here[found[i]] += 1
         else:
-            usual, is_guess = _usual_kinds(path)
+            groups = _groups((i for i in numbers if members[i].kind), lambda i: RECORDS[members[i].kind or ""].group)
+            sold = max(groups, key=lambda group: (len(groups[group]), group), default=None)
+            is_common = sold is not None and count_families(members[i] for i in groups[sold]) >= min_support
+            usual, is_guess = _usual_kinds(path, sold if is_common else None)
             guessed |= {path} if is_guess else set()
             found |= assign_shares(dict.fromkeys(rest, ""), usual)
             for kind, size in usual.items():
@@ -362,16 +365,20 @@ def _log_price(members: Sequence[Family]) -> float | None:
     return logs[len(logs) // 2] if logs else None
 
 
-def _usual_kinds(path: CategoryPath) -> tuple[Mapping[str, float], bool]:
-    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess."""
+def _usual_kinds(path: CategoryPath, group: str | None) -> tuple[Mapping[str, float], bool]:
+    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess.
+
+    `group` is the group of silhouettes that its titles name, where they say that much.
+    """
     silhouette, named = find_silhouette(path[2:])
     if named:
         return {silhouette: 1.0}, False
     silhouette, named = find_silhouette(path)
-    if named:
+    if named and group in (None, RECORDS[silhouette].group):
         return {silhouette: 1.0}, False
-    names = {name.casefold() for name in path}
-    group = next((g for g, (_, words) in GROUPS.items() if names & {word.casefold() for word in words}), "clothing")
+    if group is None:
+        listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words}
+        group = next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), "clothing")
     inside = [record.name for record in RECORDS.values() if record.group == group]
     return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
 

@@ -87,7 +87,7 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
     ),
     ("puffer-jacket", "en: padded, puffer, puffa, down-filled; de: wattierte, daunen; ja: 中綿, ダウン"),
     ("blazer", "en: tailored, double-breasted; fr: croisée"),
-    ("beanie", "en: beanie, bobble, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
+    ("beanie", "en: beanie, bobble, wool, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
     ("cap", "en: baseball, trucker, dad, five-panel"),
     ("shoulder-bag", "en: shoulder, flap, saddle, chain, evening"),
     ("crossbody-bag", "en: crossbody, cross-body, messenger, camera"),
@@ -942,6 +942,14 @@ def _build_senses() -> _Senses:
 
 
 @functools.cache
+def _build_market_nouns() -> frozenset[tuple[str, tuple[str, ...]]]:
+    """Return (language, phrase) of the nouns of all silhouettes, which name them also without any other word."""
+    return frozenset(
+        (language, _phrase(noun)) for nouns in NOUNS.values() for language, noun in zip(_LANGUAGES, nouns, strict=True)
+    )
+
+
+@functools.cache
 def _build_east_asian_senses() -> dict[str, _Sense]:
     """Return the phrases in Japanese and Chinese, which are found inside words."""
     return {
@@ -1037,6 +1045,8 @@ def _find_phrases(tokens: Sequence[_Token], language: str) -> Iterator[_Found]:
             if senses:
                 spoken = language if language in senses else next((x for x in ("en", "de", "fr") if x in senses), None)
                 spoken = spoken or next(iter(senses))
+                if length == len(tokens) and senses[spoken].silhouette is None:
+                    spoken = next((x for x in senses if (x, phrase) in _build_market_nouns()), spoken)
                 yield _Found(senses[spoken], k, k + length, token.start, tokens[k + length - 1].end, spoken)
                 k += length
                 break
@@ -1258,7 +1268,7 @@ def _scan_terms(folded: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], s
 
 
 def _scan_inside(text: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], str]]:
-    at = 0
+    text, at = text.replace("ブレザー", " "), 0  # a blazer, not of レザー
     while at < len(text):
         length = next((n for n in range(min(14, len(text) - at), 0, -1) if (text[at : at + n],) in terms), 0)
         if length > 1 or (length == 1 and not _EAST_ASIAN.match(text[at + 1 : at + 2])):

@@ -15,7 +15,7 @@ words, L labelled rows, V values, B blocks of consecutive products, P places in 
 import functools
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -46,8 +46,8 @@ from generator.sampling.prices import (
 )
 from generator.sampling.streams import Floats, Index, integers, uniform
 from generator.sampling.titles import CompiledTitles, compile_titles, sample_templates, unique_text_keys
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Colourways, list_kinds, rendered_attribute
-from schemas.errors import ToileError
+from schemas.catalog import MISSING_LABEL, CatalogSpec, list_kinds, rendered_attribute
+from schemas.errors import ToileError, json_path
 from schemas.evaluation import SPLITS
 from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, Product, from_batch
 
@@ -123,7 +123,7 @@ def _compiled(named: _Named) -> CompiledCatalog:
         prices=compile_prices(spec, where),
         titles=compile_titles(spec),
         kind=Choice.of(share_K[None, :]),
-        colourways=compile_colourways([kind.colourways for kind in list_kinds(spec)], share_K, where),
+        colourways=compile_colourways(spec, where),
         label=Choice.of(np.array([list(spec.navigation.labels.values())])),
     )
 
@@ -225,7 +225,7 @@ def _to_digits(number_N: Index) -> pa.StringArray:
     return to_arrow(number_N).cast(pa.string())
 
 
-def compile_colourways(colourways_K: Sequence[Colourways], share_K: Floats, where: str) -> CompiledColourways:
+def compile_colourways(spec: CatalogSpec, where: str) -> CompiledColourways:
     """Return probabilities with which the mean family of each kind has 1 / (1 - repeat_share) products.
 
     Families never cross the bounds of blocks, so that a product's family is found in its own block. With one setting
@@ -235,8 +235,9 @@ def compile_colourways(colourways_K: Sequence[Colourways], share_K: Floats, wher
 
     Raises ToileError for a mean size that cut families cannot reach.
     """
-    settings = list(dict.fromkeys(colourways_K))
-    setting_K = np.array([settings.index(each) for each in colourways_K])
+    kinds = list_kinds(spec)
+    settings = list(dict.fromkeys(kind.colourways for kind in kinds))
+    setting_K = np.array([settings.index(kind.colourways) for kind in kinds])
     longest = np.array([each.max_per_family for each in settings])
     size = 1 / (1 - np.array([each.repeat_share for each in settings]))
     if len(settings) == 1:
@@ -245,13 +246,15 @@ def compile_colourways(colourways_K: Sequence[Colourways], share_K: Floats, wher
         starts_P = np.array([1.0, *[1 - repeats[0]] * (block - 1)])
     else:
         block = _FAMILIES_IN_BLOCK * int(longest.max())
-        weight = np.bincount(setting_K, share_K, len(settings))
+        weight = np.bincount(setting_K, [kind.share for kind in kinds], len(settings))
         repeats, starts_P = _solve_repeats(block, longest, size, weight / weight.sum())
         reached = _mean_sizes(np.ones(len(settings)), longest, starts_P)
         for number in np.flatnonzero(reached < size * (1 - 1e-9)).tolist():
             problem = f"{settings[number].repeat_share:g} cannot be reached with {longest[number]} colours per design"
             hint = f"at most {1 - 1 / reached[number]:.3f}, or a larger max_per_family"
-            raise ToileError(f"{where}: colourways.repeat_share", problem, hint)
+            category = next(kind.category for kind in kinds if kind.colourways == settings[number])
+            own = ["categories", category] if spec.categories[category].colourways else []
+            raise ToileError(json_path(where, [*own, "colourways", "repeat_share"]), problem, hint)
     return CompiledColourways(
         block=block,
         repeats_K=repeats[setting_K],
