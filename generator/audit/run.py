@@ -174,7 +174,7 @@ def audit(
     progress("measuring quality")
     real_extra = read_extra_columns(real_folder)
     quality = measure_quality(real.table, synthetic, (real_extra, extra))
-    fidelity, categories = check_fidelity(real.table, synthetic, bounds, progress=progress)
+    fidelity, categories = check_fidelity(real.table, synthetic, bounds, extra=(real_extra, extra), progress=progress)
     checks = (*found.checks, *fidelity)
     result = Audit(
         passed=all(check.passed is not False for check in checks if gate in ("both", check.kind)),
