@@ -34,8 +34,9 @@ TITLES = """
         Checked Flannel Shirt - Navy | Falco Polo Assn. Men Blue Check Shirt | Oxford Button-Down
     dress: Shirt Dress | Jersey Dress | Wool Coat Dress | Sweater Dress in Cashmere | Floral Midi Dress with Belt |
         Tank Dress | Polo Dress | Evening Gown | Robe chemise | Robe longue en soie | Robe plissée |
-        Kleid mit Gürtel | Sommerkleid | Strickkleid aus Wolle | Blusenkleid | Abito lungo in seta |
-        Vestido midi de lino | シャツワンピース | ニットワンピース 長袖 | ロングドレス | T-Shirt Dress
+        Robe tee-shirt en coton | Abito camicia in cotone | Kleid mit Gürtel | Sommerkleid | Strickkleid aus Wolle |
+        Blusenkleid | Abito lungo in seta | Vestido midi de lino | シャツワンピース | ニットワンピース 長袖 |
+        ロングドレス | T-Shirt Dress
     skirt: Denim Skirt | Pleated Midi Skirt | Tennis Skirt | Jupe plissée | Jupe en cuir | Faltenrock |
         Rock aus Wolle | Wickelrock mit Gürtel | Gonna in pelle | Falda plisada | プリーツスカート |
         デニムスカート | Jeans-Rock
@@ -224,6 +225,9 @@ def test_a_cell_names_a_material(cell: str, material: str | None) -> None:
         ("Washed Black", "black"),
         ("Light Blue", "sky"),
         ("Dark Navy", "navy"),
+        ("Charcoal Grey", "charcoal"),
+        ("Wine Red", "burgundy"),
+        ("Camel/Black", "camel"),
         ("Aubergine", "purple"),
         ("bleu marine", "navy"),
         ("Dunkelblau", "navy"),
