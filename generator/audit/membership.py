@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from generator.audit.copies import Matches
+from generator.audit.copies import ALTERED_ROWS, NEAR_ROWS, Matches
 from generator.audit.rows import AuditTable, Floats, Index, Mask, NeighbourStats, RealCatalog, max_by_family
 
 POWER = 0.8
@@ -60,12 +60,12 @@ def run_leakage_tests(real: RealCatalog, synthetic: AuditTable, rare: Mask, matc
     """Run all replay tests of a synthetic catalog; `rare` are the families of `rows.find_rare_families`."""
     every = np.ones(real.table.num_families, bool)
     rows = find_row_hits(real.table, synthetic, matches)
-    near, altered = matches.find_hits(equal=True), matches.find_hits(equal=False)
+    near, altered = matches.find_hits(NEAR_ROWS), matches.find_hits(ALTERED_ROWS)
     looks: list[tuple[str, Mask, Mask]] = [
         ("replayed_titles", find_unique_titles(real.table, matches), find_title_hits(real.table, matches)),
         ("replayed_rows", every, rows),
         ("replayed_near_rows", every, near),
-        ("replayed_altered_rows", matches.find_distinctive(equal=False), altered),
+        ("replayed_altered_rows", matches.find_distinctive(ALTERED_ROWS), altered),
         ("replayed_rare_rows", rare, rows),
         ("replayed_rare_near_rows", rare, near),
         ("replayed_rare_altered_rows", rare, altered),

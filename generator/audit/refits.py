@@ -16,17 +16,24 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from generator.audit.rows import AuditTable, Floats, normalise_text, tokenize
+from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_products, normalise_text, tokenize
 from generator.audit.verbatim import list_names, list_public_words, list_title_strings
 from generator.fit.categories import OTHER
 from generator.fit.fit_spec import FitOptions, fit
+from generator.sampling.products import products
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec
+from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
 from schemas.util.files import as_document, write_json
 from schemas.validation import from_document
 
+_FOLDS = 3
+_TWINS = 8
+"""Designs of the unseen twins, for each real family."""
+_FEWEST_TWINS = 3000
+_MOST_TWINS = 40_000
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
 CANARIES = ("Zorvath", "Quibbrel", "Plenthix", "Drusmoor", "Wexilby", "Yarnwold", "Ombrisk", "Fluvane")
@@ -128,6 +135,45 @@ def plant_canaries(refit: Refit, members: AuditTable, *, seed: int = 0) -> tuple
     return hits, len(planted)
 
 
+def generate_unseen_twins(
+    real: RealCatalog, min_support: int, *, seed: int = 0
+) -> list[tuple[Mask, AuditTable]] | None:
+    """Generate catalogs whose exact fit has not seen some real families; None if the rows cannot be fitted.
+
+    The families, of train or not, are divided into `_FOLDS` folds. For each fold a spec is fitted to all others, which
+    are about as many as train has; `min_support` is scaled by the difference. Returns the families of each fold, and a
+    catalog with as many designs as make chance visible. Catalogs without prices are fitted with one price.
+    """
+    fold = np.random.default_rng(seed).permutation(real.table.num_families) % _FOLDS
+    priced = bool((~np.isnan(real.table.log_price)).any())
+    first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
+    num = min(max(_TWINS * real.table.num_families, _FEWEST_TWINS), _MOST_TWINS)
+    found = []
+    for number in range(_FOLDS):
+        unseen = fold == number
+        rows = [
+            replace(row, split="train", **({} if priced else {"full_price": 100.0, "price": 100.0}))
+            for row, hidden in zip(real.table.products, unseen[real.table.family].tolist(), strict=True)
+            if not hidden
+        ]
+        options = FitOptions(
+            min_support=max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1))),
+            currency="USD" if first is None else first.currency_code,
+            country="USA" if first is None else first.country_code,
+            images=False,
+        )
+        try:
+            spec = _fit_rows(rows, options)
+        except ToileError:
+            return None
+        spec = replace(spec, colourways=replace(spec.colourways, repeat_share=0.0))
+        twin = products(spec, seed + number, 0, num)
+        found.append(
+            (unseen, encode_products([row if priced else replace(row, full_price=None, price=None) for row in twin]))
+        )
+    return found
+
+
 def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
     """Choose families to leave out: half of them with most self-information, half at random among the others."""
     order = np.argsort(-information, kind="stable")
@@ -156,14 +202,15 @@ def make_refit(spec: CatalogSpec) -> Refit:
         images=False,
     )
 
-    def refit(rows: Sequence[Product]) -> CatalogSpec:
-        with tempfile.TemporaryDirectory() as folder:
-            document = fit(_write_train_folder(Path(folder), rows), options).document
-        plain = as_document(_Whole(document=document))["document"]
-        found: CatalogSpec = from_document(plain, "catalog", "refit")
-        return found
+    return lambda rows: _fit_rows(rows, options)
 
-    return refit
+
+def _fit_rows(rows: Sequence[Product], options: FitOptions) -> CatalogSpec:
+    with tempfile.TemporaryDirectory() as folder:
+        document = fit(_write_train_folder(Path(folder), rows), options).document
+    plain = as_document(_Whole(document=document))["document"]
+    found: CatalogSpec = from_document(plain, "catalog", "refit")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
