@@ -58,6 +58,10 @@ _STEPS = 4
 """Weights are rounded to 1 / 4."""
 _SLACK = 1.2
 """An honest catalog may have this many times as many matches as the larger control."""
+_PRIOR = 5.0
+"""Matches that are added to both sides of the ratio of real products: it is near 1 where few match."""
+_HALVES = 3
+_MAX_LINK = 2.0
 _FEWEST = 0.1
 """Expected matches of a group at least: the controls do not exclude fewer."""
 _POWER = 0.8
@@ -193,7 +197,8 @@ def encode_designs(table: AuditTable, titles: Sequence[frozenset[str]]) -> Desig
 def match_titles(own: Sequence[frozenset[str]], their: Sequence[frozenset[str]], *, equal: bool) -> tuple[Index, Index]:
     """Return the pairs of places of titles that have the same words or, unless `equal`, differ by one word.
 
-    With one word more, less or another they share all words but that; `_SHARED` and `_SHARED_IF_CHANGED` are the fewest.
+    With one word more, less or another they share all words but that; `_SHARED` or `_SHARED_IF_CHANGED`
+    are the fewest.
     Titles without one of their words are looked up, so no title is compared with all others.
     """
     place = {words: number for number, words in enumerate(their)}
@@ -284,10 +289,12 @@ class Unseen:
     """Matches per design of a first part of the twins, after permuting their prices; it groups the families."""
     rate: Floats
     """Matches per design of the rest of the twins."""
+    link: Floats
+    """How many times as often as after permuting prices real products match others, one entry a rule; at least 1."""
 
     def select(self, families: Mask) -> "Unseen":
         """Return the entries of the families that the mask selects."""
-        return Unseen(expected=self.expected[:, families], rate=self.rate[:, families])
+        return replace(self, expected=self.expected[:, families], rate=self.rate[:, families])
 
 
 def measure_unseen(real: Designs, twins: Iterable[tuple[Mask, AuditTable]]) -> Unseen:
@@ -303,7 +310,26 @@ def measure_unseen(real: Designs, twins: Iterable[tuple[Mask, AuditTable]]) -> U
             matches = own.by_family(count_matches(own, second, rule))
             expected[number] += permute_prices(own, first, rule, families).expected / max(len(first), 1)
             rate[number] += matches / max(len(second), 1)
-    return Unseen(expected=expected, rate=rate)
+    return Unseen(expected=expected, rate=rate, link=np.array([measure_link(real, rule) for rule in RULES]))
+
+
+def measure_link(real: Designs, rule: Rule, *, seed: int = 0) -> float:
+    """Return how many times as often as after permuting prices the families of one half match those of the other.
+
+    Prices follow titles in ways that the permutation does not keep. Families that a permutation hardly matches do not
+    count: there, a match of real products is one product in two families, and not a product with a usual price.
+    """
+    rng = np.random.default_rng(seed)
+    hits = chance = _PRIOR
+    for _ in range(_HALVES):
+        half = rng.permutation(real.num_families) < real.num_families // 2
+        own, other = real.select(~half[real.family]), real.select(half[real.family])
+        kept = ~half & (own.by_family(count_matches(own, own, rule)) == 0)
+        permuted = permute_prices(own, other, rule, kept)
+        usual = kept & (permuted.of_any > _FEW_PRICES[0])
+        hits += float((usual & (own.by_family(count_matches(own, other, rule)) > 0)).sum()) / _HALVES
+        chance += float(permuted.of_others[usual].sum()) / _HALVES
+    return min(max(hits / chance, 1.0), _MAX_LINK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,12 +443,13 @@ def run_copy_tests(matches: Matches, unseen: Unseen | None) -> list[CopyTest]:
             matches,
             np.zeros(matches.real.num_families) if unseen is None else unseen.expected[number],
             np.zeros(matches.real.num_families) if unseen is None else unseen.rate[number],
+            1.0 if unseen is None else float(unseen.link[number]),
         )
         for number, rule in enumerate(RULES)
     ]
 
 
-def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats) -> CopyTest:
+def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats, link: float) -> CopyTest:
     real, other = matches.real, matches.released
     kept = matches.find_distinctive(rule)
     hit = matches.find_hits(rule) & kept
@@ -441,7 +468,7 @@ def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats)
     def add(price: Index, values: Floats) -> Floats:
         return np.bincount(twin_group[kept] * num + price[kept], values[kept], shape).reshape(-1, num)
 
-    permuted, unseen = add(price_group, odds), add(price_group, twin_chance).sum(axis=1, keepdims=True)
+    permuted, unseen = link * add(price_group, odds), add(price_group, twin_chance).sum(axis=1, keepdims=True)
     share = (permuted + _FEWEST) / (permuted + _FEWEST).sum(axis=1, keepdims=True)
     chance = np.maximum(permuted, unseen * share)
     return CopyTest(

@@ -30,10 +30,10 @@ from schemas.util.files import as_document, write_json
 from schemas.validation import from_document
 
 _FOLDS = 3
-_TWINS = 8
+_TWINS = 5
 """Designs of the unseen twins, for each real family."""
 _FEWEST_TWINS = 3000
-_MOST_TWINS = 40_000
+_MOST_TWINS = 20_000
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
 CANARIES = ("Zorvath", "Quibbrel", "Plenthix", "Drusmoor", "Wexilby", "Yarnwold", "Ombrisk", "Fluvane")

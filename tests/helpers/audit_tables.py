@@ -59,9 +59,9 @@ def plant_copies(
     rows = list(catalog)
     for place, row in enumerate(chosen):
         factor = 1 + rng.uniform(-price_noise, price_noise)
-        own, prices = rows[place], [row.full_price or 0.0, row.price or 0.0]
+        own, prices = rows[place], [row.full_price, row.price]
         if price_noise:
-            prices = [round(price * factor, 2) for price in prices]
+            prices = [price and round(price * factor, 2) for price in prices]
         rows[place] = replace(
             row,
             product_code=own.product_code,
@@ -74,6 +74,33 @@ def plant_copies(
             price=prices[1],
         )
     return rows
+
+
+Change = Callable[[Product], Product]
+
+
+def change_title(change: Callable[[str], str]) -> Change:
+    """Return a function that changes the title of a row."""
+    return lambda row: replace(row, title=change(row.title or ""))
+
+
+def move_prices(row: Product) -> Product:
+    """Raise the prices of a row by 1 %."""
+    full, paid = row.full_price, row.price
+    return replace(row, full_price=full and round(full * 1.01, 2), price=paid and round(paid * 1.01, 2))
+
+
+CHANGES: dict[str, Change] = {
+    "verbatim": lambda row: row,
+    "prices moved by 1 %": move_prices,
+    "one letter added": change_title(lambda title: f"{title[: len(title) // 2]}q{title[len(title) // 2 :]}"),
+    "accents": change_title(lambda title: title.replace("a", "á").replace("e", "é").upper()),
+    "hyphens for blanks": change_title(lambda title: title.replace(" ", "-")),
+    "a hyphen in a word": change_title(lambda title: f"{title[:3]}-{title[3:]}"),
+    "words reversed": change_title(lambda title: "  ".join(reversed(title.split()))),
+    "one word added": change_title(lambda title: f"{title} Zephyr"),
+}
+"""What hides a copy of a row."""
 
 
 def sample_train_rows(real: Sequence[Product], share: float, seed: int = 0) -> list[Product]:
