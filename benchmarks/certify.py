@@ -26,9 +26,8 @@ from scipy import stats
 
 from evaluation.metrics import metrics
 from evaluation.stats import intervals, paired
-from evaluation.stats.intervals import ClusterIds, Estimate, Values, relabel, spanning_factor
+from evaluation.stats.intervals import ClusterIds, Estimate, Values, Weighted, bca, relabel, spanning_factor
 from evaluation.stats.paired import LOSSES, PairedEstimate
-from evaluation.stats.resampling import Weighted, bca
 from schemas.manifest import versions
 
 CONFIDENCE = 0.95

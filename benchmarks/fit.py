@@ -23,8 +23,8 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from generator.fit import FitOptions
 from generator.fit.fit_spec import fit
-from generator.fit.mechanisms import FitOptions
 from schemas.manifest import versions
 from tests.helpers import fit_table
 

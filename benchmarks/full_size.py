@@ -23,8 +23,9 @@ import torch
 from PIL import Image
 
 from finetune.phi3v import load_model, save_model
-from finetune.phi3v.init_weights import full_size_config, init_weights
+from finetune.phi3v.configuration import full_size_config
 from finetune.phi3v.loading import assemble, base_fingerprint
+from finetune.phi3v.modeling import init_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from finetune.run_dir import load_run
 from finetune.train import train

@@ -30,8 +30,8 @@ from finetune.benchmark import SYNTHETIC, LoadedModel, StepTiming, device_name, 
 from finetune.distributed import Ranks
 from finetune.model_setup import make_trainable
 from finetune.phi3v.configuration import Phi3VConfig
-from finetune.phi3v.init_weights import init_weights
 from finetune.phi3v.loading import assemble
+from finetune.phi3v.modeling import init_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec

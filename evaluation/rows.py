@@ -4,7 +4,7 @@ Rows that are left out are listed with the reason. Encoded images stay in memory
 not.
 """
 
-import io
+import contextlib
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
+from schemas.images import BadImageError, decode_rgb, upright_size
 from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
 from schemas.util.console import Advance, progress_bar
@@ -23,7 +24,6 @@ ENCODED_FILE = "stored"
 """Key of `Image.info`: the image file that was decoded, for a model that reads files itself."""
 NO_IMAGE = "no picture"
 """Reason in `missing_part` and in the skipped rows of a result."""
-_UNREADABLE = (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +107,12 @@ def read_encoded_images(folder: Path, split: str, codes: Collection[str]) -> dic
 
 
 def decode_image(product: Product, folder: Path) -> Image.Image:
-    """Return the product's image as RGB; transparency is dropped, as the published processor does.
+    """Return the product's pixels as `schemas.images.decode_rgb` does; `info[ENCODED_FILE]` is the file.
 
     Raises a ToileError with shard and code for an image that cannot be decoded.
     """
-    image = _to_rgb(_open_image(product, folder), product, folder)
+    with _broken_images(product, folder):
+        image = decode_rgb(product.image or b"")
     image.info[ENCODED_FILE] = product.image
     return image
 
@@ -122,38 +123,27 @@ def _measure_images(
     sizes: dict[str, tuple[int, int]] = {}
     total = [0, 0, 0]
     for product in products:
-        image = _open_image(product, folder)
-        sizes[product.product_code] = image.size
-        image.draft("RGB", (16, 16))  # JPEG decodes at an eighth of its size
-        small = _to_rgb(image, product, folder).resize((1, 1), Image.Resampling.BOX)
-        for channel, value in enumerate(small.tobytes()):
+        with _broken_images(product, folder):
+            sizes[product.product_code] = upright_size(product.image or b"")
+            coarse = decode_rgb(product.image or b"", draft_px=16)  # JPEG decodes at an eighth of its size
+        for channel, value in enumerate(coarse.resize((1, 1), Image.Resampling.BOX).tobytes()):
             total[channel] += value
         advance(1)
     mean = [round(value / len(sizes)) for value in total] if sizes else [128, 128, 128]
     return sizes, (mean[0], mean[1], mean[2])
 
 
-def _open_image(product: Product, folder: Path) -> Image.Image:
-    assert product.image is not None, product.product_code
+@contextlib.contextmanager
+def _broken_images(product: Product, folder: Path) -> Iterator[None]:
+    """Turn BadImageError into a ToileError with the shard and the code of the product."""
     try:
-        return Image.open(io.BytesIO(product.image))
-    except _UNREADABLE as error:
-        raise _broken_image_error(product, folder, error) from error
-
-
-def _to_rgb(image: Image.Image, product: Product, folder: Path) -> Image.Image:
-    try:
-        return (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
-    except _UNREADABLE as error:
-        raise _broken_image_error(product, folder, error) from error
-
-
-def _broken_image_error(product: Product, folder: Path, error: Exception) -> ToileError:
-    return ToileError(
-        f"{_find_shard(product, folder)}: product {product.product_code}",
-        f"the image cannot be decoded: {error}",
-        "generate the catalog without a scenario that breaks images; `toile import` rejects such rows",
-    )
+        yield
+    except BadImageError as error:
+        raise ToileError(
+            f"{_find_shard(product, folder)}: product {product.product_code}",
+            f"the image {error.problem}",
+            "generate the catalog without a scenario that breaks images; `toile import` rejects such rows",
+        ) from error
 
 
 def _find_shard(product: Product, folder: Path) -> Path:

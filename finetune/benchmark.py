@@ -44,13 +44,15 @@ from finetune.model_setup import (
     make_trainable,
 )
 from finetune.optimizer import forward_backward, learning_rate, make_optimizer, optimizer_step
-from finetune.phi3v.init_weights import full_size_config, init_weights
+from finetune.phi3v.configuration import full_size_config
 from finetune.phi3v.loading import assemble, check_device
+from finetune.phi3v.modeling import init_weights
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiling import count_tokens
 from finetune.phi3v.tiny import tiny_processor
 from finetune.train import check_choices, default_loaders, load_run_spec
 from schemas.errors import ToileError
+from schemas.images import decode_rgb
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
 
@@ -483,7 +485,7 @@ class SyntheticSource:
             title=" ".join(words).capitalize(),
             category=str(rng.choice(_CATEGORIES)),
             full_price=float(rng.integers(50, 5000)),
-            image=Image.open(io.BytesIO(self.jpegs[row % len(self.jpegs)])).convert("RGB"),
+            image=decode_rgb(self.jpegs[row % len(self.jpegs)]),
         )
 
     def seen(self) -> Iterator[dict[str, str | None]]:

@@ -8,7 +8,6 @@ restart, on any machine, for any batch size.
 
 import functools
 import hashlib
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +20,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
+from schemas.images import BadImageError, decode_rgb
 from schemas.product import open_shard, shard_files
 from schemas.training import DrawSpec, MixSource
 from schemas.util.files import sha256_of
@@ -99,11 +99,11 @@ class ShardSource:
         """Return the decoded example. Raises ToileError, with the product's code, for an image that does not decode."""
         values: dict[str, Any] = {name: self.table[name][row].as_py() for name in _COLUMNS}
         try:
-            image = Image.open(io.BytesIO(values["image"]["bytes"])).convert("RGB")
-        except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
+            image = decode_rgb(values["image"]["bytes"])
+        except BadImageError as error:
             where = f"{self.folder}: product {values['product_code']}"
             hint = "remove the row, or make the folder again without a scenario that breaks images"
-            raise ToileError(where, f"has a broken image: {error}", hint) from error
+            raise ToileError(where, f"has an image that {error.problem}", hint) from error
         return Example(
             title=values["title"],
             category=values["category3_code"],

@@ -4,28 +4,29 @@
 
 The oracle knows the spec and reads, without error, the silhouette and every attribute that an image of it shows
 (`schemas.appearance.SHOWN`). It does not know the spread of a price, the title template, hidden attributes, a
-navigation label, or which of several categories with the same products was chosen. For each row it gives the answer
+navigation label, or which of several kinds with the same products was chosen. For each row it gives the answer
 with the highest probability of being right, given what the image shows and that the row can be evaluated (its category
 is not missing). The best achievable score is the mean of these probabilities over the rows. It is an expectation: on
 few rows a lucky model may score above it.
 
 Exact, up to floating point: category; price; title over all possible answers, including those that hedge between two
 titles (see `largest_matched_sets`); joint over all triples of one category, one title and one price, because the three
-are independent given the category entry and the attributes. The mean accuracy takes the best answer to each part
+are independent given the kind and the attributes. The mean accuracy takes the best answer to each part
 separately, while joint needs one answer for all three.
 
 Only an upper bound, and counted as such: a title search that was cut short, an image with more than MOST_STATES
 possible hidden states (all probabilities are then 1), and price windows where too many legal prices are in reach.
 
 Rows are treated as a random sample of an endless catalog: the number of colourways before a product is averaged. This
-matters only where categories differ in their colours.
+matters only where kinds differ in their colours.
 
-Letters of array shapes: S states, K category labels, M sets of titles, J price windows, R ranks within a family,
+Letters of array shapes: S states, C category labels, M sets of titles, J price windows, R ranks within a family,
 V values of an attribute, T points in time.
 """
 
 import dataclasses
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,16 +37,24 @@ from scipy.special import ndtr
 
 from generator.sampling.attributes import CompiledAttribute
 from generator.sampling.prices import CompiledPrices, snap_to_points
-from generator.sampling.products import compile_catalog
+from generator.sampling.products import CompiledColourways, compile_catalog, row_shares
 from generator.sampling.streams import Floats, Index
 from schemas.appearance import SHOWN, Appearance, drop_invisible, visible_attributes
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, rendered_attribute, rendered_word, title_word
+from schemas.catalog import (
+    MISSING_LABEL,
+    CatalogSpec,
+    ProductKind,
+    list_kinds,
+    rendered_attribute,
+    rendered_word,
+    title_word,
+)
 from schemas.errors import ToileError
 from schemas.product import Product
 from schemas.result import Ceiling
 
 MOST_STATES = 3000
-"""Most combinations of category entry and hidden attributes behind one image; above it every probability is 1."""
+"""Most combinations of kind and hidden attributes behind one image; above it every probability is 1."""
 _MOST_WINDOW_PROBABILITIES = 400_000  # of all states of an image together: some hundredths of a second
 _FURTHEST_Z = 7.2  # beyond every normal number that streams.normal gives
 _MOST_SEARCH_STEPS = 5000
@@ -91,12 +100,12 @@ _UNKNOWN = Probabilities(category=1.0, title=1.0, price=1.0, joint=1.0, exact=Fa
 class _State:
     """One combination of what an image does not show, as far as category, title and price depend on it."""
 
-    entry: int
-    """Number of the category entry in the spec."""
+    kind: int
+    """Number of the kind in `list_kinds` of the spec."""
     titles: tuple[tuple[Words, float], ...]
     """Every possible title with its probability."""
-    median_price: float
-    """All factors included, in the currency of the spec."""
+    scale: float
+    """The median, or 1 for a kind with quantiles, times all price factors."""
 
 
 def best_scores(
@@ -123,11 +132,14 @@ class Oracle:
         self._rules = rules
         self._most_states = most_states
         self._radix = {attribute.name: len(attribute.values) + 1 for attribute in self._catalog.attributes}
-        self._relevant = [self._relevant_attributes(category) for category in spec.categories]
+        self._kinds = list_kinds(spec)
+        self._row_shares = row_shares(self._catalog)
+        self._relevant = [self._relevant_attributes(number) for number in range(len(self._kinds))]
         self._states = functools.cache(self._find_states)
         self._probabilities = functools.cache(self._find_probabilities)
         self._matched_sets = functools.cache(functools.partial(largest_matched_sets, least_f1=rules.title_f1))
-        self._colour_shares = functools.cache(functools.partial(colour_shares, ranks=rank_shares(spec)))
+        self._ranks = [rank_shares(self._catalog.colourways, number) for number in range(len(self._kinds))]
+        self._colour_shares = functools.cache(colour_shares)
 
     def probabilities(self, product: Product, *, inferable: bool) -> Probabilities:
         """Return the probabilities given the image and that the category is known (with `inferable`: is visible)."""
@@ -146,50 +158,50 @@ class Oracle:
     def _find_states(self, seen: Appearance) -> tuple[tuple[_State, float], ...] | None:
         """Return every state behind an image with its probability (the sum is 1); None for too many."""
         found: dict[_State, float] = {}
-        for entry, category in enumerate(self._catalog.spec.categories):
-            if category.silhouette != seen.silhouette or not self._has_defaults_elsewhere(category, seen):
+        for number, kind in enumerate(self._kinds):
+            if kind.silhouette != seen.silhouette or not self._has_defaults_elsewhere(kind, seen):
                 continue
-            choices = self._possible_choices(entry, seen)
+            choices = self._possible_choices(number, seen)
             if choices is None:
                 return None
             for share, chosen in choices:
-                median = self._catalog.prices.median_C[entry]
+                scale = float(self._catalog.prices.median_K[number])
                 for name, value in chosen.items():
-                    median = median * self._catalog.prices.factor[name][value]
-                state = _State(entry, self._titles(category, chosen), float(median))
-                found[state] = found.get(state, 0.0) + share * category.share
+                    scale = scale * float(self._catalog.prices.factor_KV[name][number, value])
+                state = _State(number, self._titles(kind, chosen), scale)
+                found[state] = found.get(state, 0.0) + share * float(self._row_shares[number])
         total = sum(found.values())
         # rounded: images that differ only in a colour without influence then share one cache entry
         return tuple((state, round(share / total, 13)) for state, share in found.items() if share > 0)
 
-    def _has_defaults_elsewhere(self, category: Category, seen: Appearance) -> bool:
-        """Return whether everything that no attribute of the entry controls has its default in the image."""
-        controlled = {rendered_attribute(name, self._catalog.spec.attributes[name]) for name in category.attributes}
-        return all(getattr(seen, word) == _DEFAULTS.get(word) for word in SHOWN[category.silhouette] - controlled)
+    def _has_defaults_elsewhere(self, kind: ProductKind, seen: Appearance) -> bool:
+        """Return whether everything that no attribute of the kind controls has its default in the image."""
+        controlled = {rendered_attribute(name, self._catalog.spec.attributes[name]) for name in kind.attributes}
+        return all(getattr(seen, word) == _DEFAULTS.get(word) for word in SHOWN[kind.silhouette] - controlled)
 
-    def _possible_choices(self, entry: int, seen: Appearance) -> list[tuple[float, dict[str, int]]] | None:
+    def _possible_choices(self, kind: int, seen: Appearance) -> list[tuple[float, dict[str, int]]] | None:
         """Return values of every relevant attribute, in the order of the spec, with their probability."""
         choices: list[tuple[float, dict[str, int]]] = [(1.0, {})]
         for attribute in self._catalog.attributes:
-            if attribute.name not in self._relevant[entry]:
+            if attribute.name not in self._relevant[kind]:
                 continue
             possible = [v for v in range(len(attribute.values) + 1) if self._is_consistent(attribute, v, seen)]
             extended = []
             for share, chosen in choices:
-                shares = self._value_shares(attribute, entry, chosen)
+                shares = self._value_shares(attribute, kind, chosen)
                 extended += [(share * shares[v], {**chosen, attribute.name: v}) for v in possible if shares[v] > 0]
             if len(extended) > self._most_states:
                 return None
             choices = extended
         return choices
 
-    def _value_shares(self, attribute: CompiledAttribute, entry: int, chosen: Mapping[str, int]) -> Floats:
-        key = entry
+    def _value_shares(self, attribute: CompiledAttribute, kind: int, chosen: Mapping[str, int]) -> Floats:
+        key = kind
         for parent in attribute.parents:
             key = key * self._radix[parent] + chosen[parent]
         weights = attribute.weights_KV[key]
         if attribute.name in self._catalog.colours:
-            return self._colour_shares(tuple(weights.tolist()))
+            return self._colour_shares(tuple(weights.tolist()), self._ranks[kind])
         shares: Floats = weights / weights.sum()
         return shares
 
@@ -206,23 +218,24 @@ class Oracle:
         name = attribute.values[value]
         return bool(rendered_word(name, spec.values[name]) == getattr(seen, drawn))
 
-    def _relevant_attributes(self, category: Category) -> set[str]:
-        """Return the attributes of an entry that change its image, title or price, and all that they depend on."""
+    def _relevant_attributes(self, number: int) -> set[str]:
+        """Return the attributes of a kind that change its image, title or price, and all that they depend on."""
         found: set[str] = set()
-        named = {word[1:-1] for template in category.titles for word in template.split() if word.startswith("{")}
+        kind = self._kinds[number]
+        named = {word[1:-1] for template in kind.titles for word in template.split() if word.startswith("{")}
         for attribute in reversed(self._catalog.attributes):
             spec = self._catalog.spec.attributes[attribute.name]
-            shown = rendered_attribute(attribute.name, spec) in SHOWN[category.silhouette] | {"colour"}
-            priced = any(value.price != 1 for value in spec.values.values())
-            has_effect = attribute.name in category.attributes and (shown or priced or attribute.name in named)
+            shown = rendered_attribute(attribute.name, spec) in SHOWN[kind.silhouette] | {"colour"}
+            priced = (self._catalog.prices.factor_KV[attribute.name][number] != 1).any()
+            has_effect = attribute.name in kind.attributes and (shown or priced or attribute.name in named)
             if has_effect or attribute.name in found:
                 found |= {attribute.name, *attribute.parents}
         return found
 
-    def _titles(self, category: Category, chosen: Mapping[str, int]) -> tuple[tuple[Words, float], ...]:
-        total = sum(category.titles.values())
+    def _titles(self, kind: ProductKind, chosen: Mapping[str, int]) -> tuple[tuple[Words, float], ...]:
+        total = sum(kind.titles.values())
         shares: dict[Words, float] = {}
-        for template, weight in category.titles.items():
+        for template, weight in kind.titles.items():
             if weight > 0:
                 title = " ".join(word for token in template.split() if (word := self._word(token, chosen)))
                 words = tuple(sorted(self._rules.title_words(title))) or (title,)
@@ -238,24 +251,24 @@ class Oracle:
 
     def _find_probabilities(self, states: tuple[tuple[_State, float], ...], inferable: bool) -> Probabilities:
         """Return the highest probabilities over all answers."""
-        label_KS = self._label_shares(states, inferable)
-        total = label_KS.sum()
-        weight_S = label_KS.sum(axis=0)
+        label_CS = self._label_shares(states, inferable)
+        total = label_CS.sum()
+        weight_S = label_CS.sum(axis=0)
         titles = sorted({words for state, _ in states for words, _ in state.titles})
         matched = self._matched_sets(tuple(titles))
         title_SM = np.array([[_share_of_titles(state, titles, one) for one in matched.sets] for state, _ in states])
         window_SJ, all_starts = price_window_probabilities(
             self._catalog.prices,
-            np.array([state.median_price for state, _ in states]),
-            np.array([self._catalog.prices.spread_C[state.entry] for state, _ in states]),
+            np.array([state.kind for state, _ in states]),
+            np.array([state.scale for state, _ in states]),
             self._rules.price_tolerance,
         )
-        joint_KMS = label_KS[:, None, :] * title_SM.T[None, :, :]
+        joint_CMS = label_CS[:, None, :] * title_SM.T[None, :, :]
         best = {
-            "category": label_KS.sum(axis=1).max(),
+            "category": label_CS.sum(axis=1).max(),
             "title": (weight_S @ title_SM).max(),
             "price": (weight_S @ window_SJ).max(),
-            "joint": (joint_KMS.reshape(-1, len(states)) @ window_SJ).max(),
+            "joint": (joint_CMS.reshape(-1, len(states)) @ window_SJ).max(),
         }
         # rounding may leave a sum of probabilities just above 1
         return Probabilities(
@@ -264,7 +277,7 @@ class Oracle:
         )
 
     def _label_shares(self, states: tuple[tuple[_State, float], ...], inferable: bool) -> Floats:
-        """Return the probability of each (label, state), shape (K, S), among rows that can be evaluated."""
+        """Return the probability of each (label, state), shape (C, S), among rows that can be evaluated."""
         spec = self._catalog.spec
         navigation = 0.0 if inferable else spec.navigation.share
         total = sum(spec.navigation.labels.values())
@@ -276,7 +289,7 @@ class Oracle:
                 row[state] += share
 
         for number, (state, share) in enumerate(states):
-            add(spec.categories[state.entry].path[2], number, share * (1 - navigation))
+            add(self._kinds[state.kind].path[2], number, share * (1 - navigation))
             for name, weight in spec.navigation.labels.items():
                 add(name, number, share * navigation * weight / total)
         assert shares, "a row that is evaluated has a category"
@@ -305,8 +318,8 @@ def _mean(rows: list[Probabilities]) -> Ceiling:
 
 def price_window_probabilities(
     prices: CompiledPrices,
-    median_S: Floats,
-    spread_S: Floats,
+    kind_S: Index,
+    scale_S: Floats,
     tolerance: float,
     most_probabilities: int = _MOST_WINDOW_PROBABILITIES,
 ) -> tuple[Floats, bool]:
@@ -317,42 +330,74 @@ def price_window_probabilities(
     needed, each window is widened to contain those that begin before the next one: an upper bound, and not exact.
     """
     points = prices.points
-    low = np.searchsorted(points, (median_S * np.exp(-_FURTHEST_Z * spread_S)).min(), side="left") - 1
-    high = np.searchsorted(points, (median_S * np.exp(_FURTHEST_Z * spread_S)).max(), side="right")
+    bounds_S2 = np.array([_price_bounds(prices, kind) for kind in kind_S.tolist()]) * scale_S[:, None]
+    low = np.searchsorted(points, bounds_S2[:, 0].min(), side="left") - 1
+    high = np.searchsorted(points, bounds_S2[:, 1].max(), side="right")
     low, high = max(int(low), 0), min(int(high), len(points) - 1)
-    step = -(-(high - low + 1) * len(median_S) // most_probabilities)
+    step = -(-(high - low + 1) * len(kind_S) // most_probabilities)
     start_J = np.arange(low, high + 1, step)
     ratio = (1 + tolerance) / (1 - tolerance) if tolerance < 1 else np.inf
     last_J = np.minimum(start_J + step - 1, high)
     end_J = np.searchsorted(points, points[last_J] * ratio, side="right") - 1
-    middle = np.append((points[1:] + points[:-1]) / 2, np.inf)
-    upper_SJ = _price_cdf(points, middle, end_J, median_S, spread_S)
-    lower_SJ = np.where(start_J > 0, _price_cdf(points, middle, start_J - 1, median_S, spread_S), 0.0)
+    upper_SJ = _price_cdf(prices, end_J, kind_S, scale_S)
+    lower_SJ = np.where(start_J > 0, _price_cdf(prices, start_J - 1, kind_S, scale_S), 0.0)
     return upper_SJ - lower_SJ, step == 1
 
 
-def _price_cdf(points: Floats, middle: Floats, index_J: Index, median_S: Floats, spread_S: Floats) -> Floats:
-    """Return the probability, shape (S, J), of a price no higher than legal price number `index_J`."""
-    fixed_SJ = snap_to_points(points, median_S)[:, None] <= points[index_J]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z_SJ = np.log(middle[index_J] / median_S[:, None]) / spread_S[:, None]
-    found: Floats = np.where(spread_S[:, None] > 0, ndtr(z_SJ), fixed_SJ)
-    return found
+def _price_bounds(prices: CompiledPrices, kind: int) -> tuple[float, float]:
+    """Return two prices between which every price of a kind is, at a scale of 1."""
+    quantiles = _log_quantiles(prices, kind)
+    if len(quantiles):
+        return float(np.exp(quantiles[0])), float(np.exp(quantiles[-1]))
+    furthest = float(np.exp(_FURTHEST_Z * prices.spread_K[kind]))
+    return 1 / furthest, furthest
+
+
+def _log_quantiles(prices: CompiledPrices, kind: int) -> Floats:
+    first = prices.first_quantile_K[kind]
+    return prices.log_quantiles_Q[first : first + prices.num_quantiles_K[kind]]
+
+
+def _price_cdf(prices: CompiledPrices, index_J: Index, kind_S: Index, scale_S: Floats) -> Floats:
+    """Return the probability, shape (S, J), of a price no higher than legal price number `index_J`.
+
+    A price goes to a legal one when it is at most halfway to the next one; one without spread goes to one of them.
+    """
+    points = prices.points
+    log_upper_J = np.log(np.append((points[1:] + points[:-1]) / 2, np.inf)[index_J])
+    found_SJ = np.empty((len(kind_S), len(index_J)))
+    for state, (kind, scale) in enumerate(zip(kind_S.tolist(), scale_S.tolist(), strict=True)):
+        quantiles = _log_quantiles(prices, kind)
+        spread = float(prices.spread_K[kind])
+        if len(quantiles):
+            found_SJ[state] = _quantile_cdf(points, quantiles, scale, index_J, log_upper_J)
+        elif spread > 0:
+            found_SJ[state] = ndtr((log_upper_J - np.log(scale)) / spread)
+        else:
+            found_SJ[state] = snap_to_points(points, scale_S[[state]]) <= points[index_J]
+    return found_SJ
+
+
+def _quantile_cdf(points: Floats, log_quantiles: Floats, scale: float, index_J: Index, log_upper_J: Floats) -> Floats:
+    """Return the same for one kind with quantiles: between two of them the price is log-linear, or all at one price."""
+    found_J = np.zeros(len(index_J))
+    for low, high in itertools.pairwise(log_quantiles.tolist()):
+        if high > low:
+            found_J += np.clip((log_upper_J - np.log(scale) - low) / (high - low), 0.0, 1.0)
+        else:
+            found_J += snap_to_points(points, np.array([np.exp(low) * scale])) <= points[index_J]
+    return found_J / (len(log_quantiles) - 1)
 
 
 # --- colours ----------------------------------------------------------------------------------------------------------
 
 
-def rank_shares(spec: CatalogSpec) -> tuple[float, ...]:
-    """Return, for each r, the share of products with r earlier products of their family (see `family_start`)."""
-    longest = spec.colourways.max_per_family
-    repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
-    shares = [0.0] * longest
-    for place in range(longest):
-        for rank in range(place):
-            shares[rank] += repeats**rank * (1 - repeats) / longest
-        shares[place] += repeats**place / longest
-    return tuple(shares)
+def rank_shares(colourways: CompiledColourways, kind: int) -> tuple[float, ...]:
+    """Return, for each r, the share of a kind's products with r earlier products of their family."""
+    longest, repeats = int(colourways.longest_K[kind]), float(colourways.repeats_K[kind])
+    has_room = np.cumsum(colourways.starts_P)[::-1]  # share of families that start early enough for r more
+    sizes = [repeats**rank * float(has_room[rank]) for rank in range(longest)]
+    return tuple(size / sum(sizes) for size in sizes)
 
 
 def colour_shares(weights: tuple[float, ...], ranks: tuple[float, ...]) -> Floats:

@@ -7,17 +7,18 @@ are per design (a family of colourways); navigation labels and colours are per p
 `schemas.markets` fills in what the document leaves out.
 """
 
-import math
+import datetime
+import decimal
+import functools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Len, MaxLen, MinLen
 
-from schemas.appearance import ANY, CUTS, DRAWN, SHOWN, SILHOUETTES, STYLE_VALUES, cut_words, visible_attributes
-from schemas.documents import Count, OneOf, Pattern, Text, schema
-from schemas.errors import ToileError, json_path, suggest
+from schemas.appearance import DRAWN, SILHOUETTES, STYLE_VALUES
+from schemas.documents import Count, OneOf, Pattern, Text
 from schemas.markets import MARKETS
 
 SLOT = re.compile(r"\{([^{}]*)\}")
@@ -34,8 +35,13 @@ PROVIDERS = (
 """The functions of Faker that a spec can name; no other can be called."""
 CAN_BE_UNIQUE = ("company", "ean13", "email", "name", "phone_number", "user_name", "uuid4")
 """Providers whose values can contain the number that makes them unique and still look like what they are."""
+EXTRA_TYPES = ("text", "number", "date")
+LARGEST_NUMBER = 2**53
+"""Of an extra column, in units of its last decimal: up to it, a double holds every whole number."""
 EAN_DIGITS = 11
 """An EAN-13 is a 2 (numbers for use inside a shop), these digits, and a check digit."""
+_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EPOCH = datetime.date(1970, 1, 1).toordinal()
 LEDGER_TOLERANCE = 1e-9
 """Sums of a privacy ledger may differ from the totals by rounding only."""
 
@@ -161,40 +167,91 @@ class Attribute:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LogNormalPrice:
-    """Price of a design before the factors of its attributes."""
+class DesignPrice:
+    """Price of a design before the factors of its attributes: log-normal, or by quantiles."""
 
-    median: Annotated[float, Gt(0), Le(1e7)]
-    """In the shop's currency; half of the designs whose factors are all 1 cost less."""
-    spread: Annotated[float, Ge(0), Le(3)] = 0.1
-    """Standard deviation of the log price that no attribute explains; at 0.1, 95 % are within a factor of 1.22."""
+    median: Annotated[float, Gt(0), Le(1e7)] | None = None
+    """In the shop's currency; half of the designs whose factors are all 1 cost less. Either this or `quantiles`."""
+    spread: Annotated[float, Ge(0), Le(3)] | None = None
+    """Standard deviation of the log price that no attribute explains, beside `median`; by default 0.1, where 95 % are
+    within a factor of 1.22."""
+    quantiles: Annotated[tuple[Annotated[float, Gt(0), Le(1e7)], ...], MinLen(2)] | None = None
+    """Prices at evenly spaced probabilities from 0 to 1, ascending; log-linear in between."""
+    factors: Mapping[Name, Annotated[Mapping[str, Annotated[float, Gt(0), Le(1000)]], MinLen(1)]] = field(
+        default_factory=dict
+    )
+    """Attribute -> value -> factor on the price; replaces the value's own `price` for these products."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """One type of products that a leaf category sells."""
+
+    silhouette: Annotated[str, OneOf(SILHOUETTES)]
+    """Garment or object type that is rendered."""
+    price: DesignPrice
+    """Price before the factors of the attributes."""
+    share: Share = 1.0
+    """Share of the designs of the category; the shares of its kinds sum to 1."""
+    titles: Weights = field(default_factory=dict)
+    """Title template -> weight; `{attribute}` stands for the title words of the chosen value. By default the market's
+    template."""
+    attributes: Mapping[str, Weights | None] = field(default_factory=dict)
+    """The attributes of its products; value -> weight, or nothing for the values' own weights."""
+    discounts: Discounts | None = None
+    """Which products are discounted, and by how much; by default those of `prices`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
-    """A leaf category together with the silhouette (garment type) that it sells."""
+    """A leaf category and the types of products that it sells: a list of `kinds`, or the keys of a single kind."""
 
     path: Annotated[tuple[CategoryName, ...], Len(3, 3)]
     """category1, category2, category3; a third value N.A. means a missing leaf category."""
     share: Share
     """Share of all designs; the shares of a spec sum to 1."""
-    silhouette: Annotated[str, OneOf(SILHOUETTES)]
+    colourways: Colourways | None = None
+    """How many products share one design; by default the spec's `colourways`."""
+    kinds: tuple[Kind, ...] = ()
+    """The types of products; a type may occur twice, for two price levels. Leave out where the keys below are given."""
+    silhouette: Annotated[str, OneOf(SILHOUETTES)] | None = None
     """Garment or object type that is rendered."""
-    price: LogNormalPrice
+    price: DesignPrice | None = None
     """Price before the factors of the attributes."""
     titles: Weights = field(default_factory=dict)
     """Title template -> weight; `{attribute}` stands for the title words of the chosen value. By default the market's
     template."""
     attributes: Mapping[str, Weights | None] = field(default_factory=dict)
     """The attributes of its products; value -> weight, or nothing for the values' own weights."""
+    discounts: Discounts | None = None
+    """Which products are discounted, and by how much; by default those of `prices`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductKind:
+    """One kind of one category, with all defaults resolved; see `list_kinds`."""
+
+    at: tuple[object, ...]
+    """Where it is in the document: ("categories", 3, "kinds", 1), or ("categories", 3) for a category of one kind."""
+    category: int
+    """Number of the category."""
+    path: tuple[str, ...]
+    share: float
+    """Share of all designs."""
+    silhouette: str
+    price: DesignPrice
+    titles: Mapping[str, float]
+    attributes: Mapping[str, Mapping[str, float] | None]
+    discounts: Discounts
+    colourways: Colourways
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtraColumn:
-    """One more column of text."""
+    """One more column: text that a provider makes, or what an attribute says about the product."""
 
-    provider: Annotated[str, OneOf(PROVIDERS)]
-    """What kind of text: company, name, city, email, ..."""
+    provider: Annotated[str, OneOf(PROVIDERS)] | None = None
+    """What kind of text: company, name, city, email, ... Either this or `attribute`."""
     locale: Annotated[str, Pattern("^[a-z]{2,3}(_[A-Z]{2})?$", "language and country, as in de_DE")] | None = None
     """Language and country, as in de_DE; by default the market's, or en_US."""
     per: Annotated[str, OneOf(("product", "design"))] = "product"
@@ -203,6 +260,14 @@ class ExtraColumn:
     """Sample from this many different values, as a shop has so many suppliers; null means a new value each time."""
     unique: bool = False
     """Whether no two products have the same value."""
+    attribute: Name | None = None
+    """Repeat the values of this attribute; `N.A.`, or no such attribute, is a missing value."""
+    type: Annotated[str, OneOf(EXTRA_TYPES)] = "text"
+    """text, number or date: of an attribute, either its value's name or something within the range of the value."""
+    ranges: Mapping[str, Annotated[tuple[float | str, ...], Len(2, 2)]] = field(default_factory=dict)
+    """Value of the attribute -> first and last number (or date, YYYY-MM-DD), both included; uniform in between."""
+    decimals: Annotated[int, Ge(0), Le(6)] = 0
+    """Decimals of a number; without any, the column has whole numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +347,88 @@ class CatalogSpec:
     """What a fitted spec contains of real rows; null for one written by hand."""
 
 
+@functools.lru_cache(maxsize=32)
+def list_kinds(spec: CatalogSpec) -> tuple[ProductKind, ...]:
+    """Return the kinds of all categories in order: everything that says what products there are and what they cost.
+
+    A category without `kinds` is one kind.
+    """
+    found = []
+    for number, category in enumerate(spec.categories):
+        for place, kind in enumerate(category.kinds or (_only_kind(category),)):
+            found.append(
+                ProductKind(
+                    at=("categories", number, "kinds", place) if category.kinds else ("categories", number),
+                    category=number,
+                    path=category.path,
+                    share=category.share * kind.share,
+                    silhouette=kind.silhouette,
+                    price=kind.price,
+                    titles=kind.titles,
+                    attributes=kind.attributes,
+                    discounts=kind.discounts or spec.prices.discounts,
+                    colourways=category.colourways or spec.colourways,
+                )
+            )
+    return tuple(found)
+
+
+def _only_kind(category: Category) -> Kind:
+    assert category.silhouette is not None, "`check_catalog` has refused it"
+    assert category.price is not None, "`check_catalog` has refused it"
+    return Kind(
+        silhouette=category.silhouette,
+        price=category.price,
+        titles=category.titles,
+        attributes=category.attributes,
+        discounts=category.discounts,
+    )
+
+
+def possible_values(spec: CatalogSpec, kind: ProductKind, name: str) -> list[str]:
+    """Return the values of an attribute that products of a kind can have, rules left aside."""
+    own, values = kind.attributes[name], spec.attributes[name].values
+    weights = {key: value.weight for key, value in values.items()} if own is None else own
+    return [key for key in values if weights.get(key, 0.0) > 0]
+
+
+def price_factor(spec: CatalogSpec, kind: ProductKind, name: str, key: str) -> float:
+    """Return the factor of an attribute's value on the price of a kind's products; 1 where they lack the attribute."""
+    if name not in kind.attributes:
+        return 1.0
+    return kind.price.factors.get(name, {}).get(key, spec.attributes[name].values[key].price)
+
+
+def range_steps(column: ExtraColumn, value: str) -> tuple[int, int]:
+    """Return the first and the last step within the range that an extra column has for a value of its attribute.
+
+    The steps of a number are multiples of its last decimal, those of a date are days since 1970-01-01. Raises
+    ValueError for bounds of another type, and where no step is between them.
+    """
+    bounds = column.ranges[value]
+    if column.type == "date":
+        if not all(isinstance(each, str) and _DATE.fullmatch(each) for each in bounds):
+            raise ValueError("a bound is no date")
+        first, last = (datetime.date.fromisoformat(str(each)).toordinal() - _EPOCH for each in bounds)
+    else:
+        if any(isinstance(each, str) for each in bounds):
+            raise ValueError("a bound is no number")
+        low, high = (decimal.Decimal(repr(each)).scaleb(column.decimals) for each in bounds)
+        first = int(low.to_integral_value(decimal.ROUND_CEILING))
+        last = int(high.to_integral_value(decimal.ROUND_FLOOR))
+        if max(abs(first), abs(last)) > LARGEST_NUMBER:
+            raise ValueError("a bound is too large")
+    if first > last:
+        raise ValueError("nothing is between its bounds")
+    return first, last
+
+
+def column_dtype(column: ExtraColumn) -> str:
+    """Return the name of an extra column's type in Arrow and `datasets`."""
+    numbers = "float64" if column.decimals else "int64"
+    return {"text": "string", "number": numbers, "date": "date32"}[column.type]
+
+
 def rendered_attribute(name: str, attribute: Attribute) -> str | None:
     """Return which rendered attribute it sets, or None for one that only changes title or price."""
     return attribute.draws or (name if name in DRAWN else None)
@@ -297,247 +444,3 @@ def title_word(name: str, value: Value) -> str:
     if value.title is not None:
         return value.title
     return " ".join(word[:1].upper() + word[1:] for word in name.split(" "))
-
-
-def check_catalog(spec: CatalogSpec, where: str) -> None:
-    """Raise a `ToileError` for what types cannot express: sums, references between names, prices no image shows."""
-    for path, problem, hint in _find_problems(spec):
-        raise ToileError(json_path(where, path), problem, hint)
-
-
-_Problem = tuple[list[object], str, str]
-"""Path in the spec, problem, hint."""
-
-
-def _find_problems(spec: CatalogSpec) -> Iterator[_Problem]:
-    total = sum(category.share for category in spec.categories)
-    if abs(total - 1) > 1e-6:
-        yield ["categories"], f"the shares sum to {total:.6g}, not 1", f"divide each share by {total:.6g}"
-    longest = spec.colourways.max_per_family
-    if spec.colourways.repeat_share > 1 - 1 / longest:
-        problem = f"{spec.colourways.repeat_share:g} cannot be reached with {longest} colours per design"
-        yield ["colourways", "repeat_share"], problem, f"at most {1 - 1 / longest:.3f}, or a larger max_per_family"
-    yield from _check_prices(spec.prices)
-    yield from _check_whole_amounts(spec)
-    yield from _check_extra(spec.extra, spec.code_digits)
-    yield from _check_provenance(spec.provenance)
-    earlier: set[str] = set()
-    for name, attribute in spec.attributes.items():
-        yield from _check_attribute(name, attribute, spec, earlier)
-        earlier.add(name)
-    seen: set[tuple[tuple[str, ...], str]] = set()
-    for number, category in enumerate(spec.categories):
-        at: list[object] = ["categories", number]
-        if (category.path, category.silhouette) in seen:
-            yield at, f"{' > '.join(category.path)} with {category.silhouette} appears twice", "merge the two entries"
-        seen.add((category.path, category.silhouette))
-        yield from _check_category(at, category, spec)
-    for path, weights in (
-        (["navigation", "labels"], spec.navigation.labels),
-        (["prices", "discounts", "percents"], spec.prices.discounts.percents),
-    ):
-        if sum(weights.values()) <= 0:
-            yield [*path], "all weights are 0", "give at least one a weight"
-    for label in spec.navigation.labels:
-        if any(category.path[2] == label != MISSING_LABEL for category in spec.categories):
-            yield ["navigation", "labels"], f"{label!r} is also a leaf category", "rename one of them"
-
-
-def _check_prices(prices: Prices) -> Iterator[_Problem]:
-    last = 0.0
-    for number, band in enumerate(prices.bands):
-        at: list[object] = ["prices", "bands", number]
-        is_last = number == len(prices.bands) - 1
-        if (band.below is None) != is_last:
-            yield at, "only the last band has no upper bound", "give `below` to every band but the last"
-        if band.below is not None and band.below <= last:
-            yield at, f"below {band.below:g} does not follow {last:g}", "list the bands from low to high"
-        last = band.below or last
-        if any(ending >= band.per for ending in band.endings):
-            yield at, f"an ending reaches the step {band.per:g}", "endings are between 0 and `per`"
-    for percent in prices.discounts.percents:
-        if not re.fullmatch(r"[1-9][0-9]?(\.[0-9]+)?", percent):
-            yield ["prices", "discounts", "percents"], f"{percent!r} is no percentage below 100", "write 20 for 20 %"
-
-
-def _check_whole_amounts(spec: CatalogSpec) -> Iterator[_Problem]:
-    market = MARKETS.get(spec.shop.market or "")
-    if market is None or market.has_cents or spec.shop.currency_code != market.currency_code:
-        return
-    for number, band in enumerate(spec.prices.bands):
-        if any(amount % 1 for amount in (band.per, *band.endings)):
-            problem = f"{market.currency_code} has no smaller unit, and a price of this band is no whole number"
-            yield ["prices", "bands", number], problem, "use whole numbers for `per` and `endings`"
-
-
-def _check_attribute(name: str, attribute: Attribute, spec: CatalogSpec, earlier: set[str]) -> Iterator[_Problem]:
-    at: list[object] = ["attributes", name]
-    drawn = rendered_attribute(name, attribute)
-    if sum(value.weight for value in attribute.values.values()) <= 0:
-        yield [*at, "values"], "all weights are 0", "give at least one value a weight"
-    for key, value in attribute.values.items():
-        word = rendered_word(key, value)
-        if drawn == "colour" and not re.fullmatch(r"#[0-9a-f]{6}", word):
-            yield [*at, "values", key, "draws"], f"{word!r} is no colour", "write it as '#1f3a5f'"
-        elif drawn in STYLE_VALUES and word not in STYLE_VALUES[drawn]:
-            yield [*at, "values", key], f"{word!r} is unknown to the renderer", suggest(word, STYLE_VALUES[drawn])
-    if drawn is None and not attribute.hidden and any(value.price != 1 for value in attribute.values.values()):
-        yield (
-            at,
-            "has price factors but is not rendered",
-            "set `draws`, or `hidden: true` to state that the image hides it",
-        )
-    for number, rule in enumerate(attribute.rules):
-        for other, values in rule.when.items():
-            if other not in earlier:
-                hint = "rules look at attributes listed before" if other in spec.attributes else suggest(other, earlier)
-                yield [*at, "rules", number, "when"], f"{other!r} is not an attribute listed before {name!r}", hint
-                return
-            if rendered_attribute(other, spec.attributes[other]) == "colour":
-                hint = "put the rule on the colour instead, looking at this attribute"
-                yield [*at, "rules", number, "when"], f"{other!r} differs within a design", hint
-            for value_name in set(values) - set(spec.attributes[other].values):
-                hint = suggest(value_name, spec.attributes[other].values)
-                yield [*at, "rules", number, "when", other], f"unknown value {value_name!r}", hint
-        for value_name in set(rule.multiply) - set(attribute.values):
-            yield (
-                [*at, "rules", number, "multiply"],
-                f"unknown value {value_name!r}",
-                suggest(value_name, attribute.values),
-            )
-
-
-def _check_category(at: list[object], category: Category, spec: CatalogSpec) -> Iterator[_Problem]:
-    drawn_by: dict[str, str] = {}
-    for name, weights in category.attributes.items():
-        inside = [*at, "attributes", name]
-        if name not in spec.attributes:
-            yield inside, f"unknown attribute {name!r}", suggest(name, spec.attributes)
-            return
-        attribute = spec.attributes[name]
-        if weights is not None:
-            for value_name in set(weights) - set(attribute.values):
-                yield inside, f"unknown value {value_name!r}", suggest(value_name, attribute.values)
-            if sum(weights.values()) <= 0:
-                yield inside, "all weights are 0", "give at least one value a weight"
-        drawn = rendered_attribute(name, attribute)
-        if drawn is None:
-            continue
-        if drawn in drawn_by:
-            yield inside, f"draws {drawn!r}, as {drawn_by[drawn]!r} does", "keep one of them"
-        drawn_by[drawn] = name
-        chosen = attribute.values if weights is None else {k: attribute.values[k] for k, w in weights.items() if w > 0}
-        priced = len({value.price for value in chosen.values()}) > 1
-        if priced and drawn != "colour" and drawn not in SHOWN[category.silhouette] and not attribute.hidden:
-            problem = f"prices by {drawn!r}, which a {category.silhouette} does not show"
-            shown = ", ".join(sorted(SHOWN[category.silhouette]))
-            yield inside, problem, f"it shows {shown}; or set `hidden: true`"
-        if drawn in CUTS and (drawn in SHOWN[category.silhouette] or drawn == "presentation"):
-            yield from _check_cut(inside, drawn, {rendered_word(key, value) for key, value in chosen.items()}, category)
-        alike: dict[str, float] = {}
-        for key, value in chosen.items():
-            if alike.setdefault(rendered_word(key, value), value.price) != value.price and not attribute.hidden:
-                problem = f"gives two prices to values that look the same ({rendered_word(key, value)!r})"
-                yield inside, problem, "give them different looks or one price, or set `hidden: true`"
-    yield from _check_folded(at, category, spec, drawn_by)
-    if "colour" not in drawn_by:
-        yield [*at, "attributes"], "no colour", "list the attribute that draws `colour`"
-    if not category.titles:
-        yield at, "the key 'titles' is missing", "add templates such as '{material} Coat', or name shop.market"
-        return
-    for template in category.titles:
-        yield from _check_template([*at, "titles"], template, category)
-    if sum(category.titles.values()) <= 0:
-        yield [*at, "titles"], "all weights are 0", "give at least one template a weight"
-
-
-def _check_folded(
-    at: list[object], category: Category, spec: CatalogSpec, drawn_by: Mapping[str, str]
-) -> Iterator[_Problem]:
-    """Where some products lie folded, no price may depend on what a folded one hides."""
-    if "folded" not in _possible_words(category, spec, drawn_by.get("presentation")):
-        return
-    seen = visible_attributes(category.silhouette, "folded") | {"colour"}
-    for drawn, name in drawn_by.items():
-        attribute = spec.attributes[name]
-        chosen = _possible_values(category, spec, name)
-        if drawn in seen or attribute.hidden or len({attribute.values[key].price for key in chosen}) < 2:
-            continue
-        problem = f"prices by {drawn!r}, which a folded {category.silhouette} does not show"
-        hint = f"folded it shows {', '.join(sorted(seen))}; set `hidden: true`, or give `folded` no weight"
-        yield [*at, "attributes", name], problem, hint
-
-
-def _possible_values(category: Category, spec: CatalogSpec, name: str) -> list[str]:
-    """Return the values of an attribute that products of a category can have."""
-    own, values = category.attributes[name], spec.attributes[name].values
-    weights = {key: value.weight for key, value in values.items()} if own is None else own
-    return [key for key in values if weights.get(key, 0.0) > 0]
-
-
-def _possible_words(category: Category, spec: CatalogSpec, name: str | None) -> set[str]:
-    """Return the renderer's words for these values; empty where the category lacks the attribute."""
-    if name is None:
-        return set()
-    return {rendered_word(key, spec.attributes[name].values[key]) for key in _possible_values(category, spec, name)}
-
-
-def _check_cut(at: list[object], cut: str, words: set[str], category: Category) -> Iterator[_Problem]:
-    """Refuse words that the silhouette lacks, and `any` with others: a title would name a cut that is not visible."""
-    known = cut_words(category.silhouette, cut)
-    for word in sorted(words - {ANY, *known}):
-        yield at, f"a {category.silhouette} has no {cut} {word!r}", f"it has {', '.join(known)}, or any"
-    if ANY in words and len(words) > 1:
-        yield at, f"'any' is mixed with other words of {cut}", "give the words their weights, or use `any` alone"
-
-
-def _check_template(at: list[object], template: str, category: Category) -> Iterator[_Problem]:
-    slots = SLOT.findall(template)
-    if template.count("{") != len(slots) or template.count("}") != len(slots):
-        yield at, f"{template!r} has an unmatched brace", "write slots as {material}"
-    for slot in slots:
-        if slot not in category.attributes:
-            yield at, f"{template!r} names {slot!r}, which the category lacks", suggest(slot, category.attributes)
-    if any("{" in word and not re.fullmatch(r"\{[^{}]*\}", word) for word in template.split()):
-        yield at, f"{template!r} joins a slot to other characters", "put spaces around slots"
-    if all("{" in word for word in template.split()):
-        yield at, f"{template!r} has no fixed word", "name the product, as in '{material} Coat'"
-
-
-def _check_extra(extra: Mapping[str, ExtraColumn], code_digits: int) -> Iterator[_Problem]:
-    """Find what types cannot express: names of other columns, and values that cannot be unique."""
-    for name, column in extra.items():
-        at: list[object] = ["extra", name]
-        if name in schema("product")["properties"]:
-            yield at, f"{name!r} is a column of every catalog", f"choose another name, such as 'own_{name}'"
-        if not column.unique:
-            continue
-        if column.provider not in CAN_BE_UNIQUE:
-            problem = f"{column.provider!r} cannot be unique"
-            yield [*at, "unique"], problem, f"these can: {', '.join(CAN_BE_UNIQUE)}"
-        if column.pool is not None:
-            yield [*at, "unique"], f"a pool of {column.pool} values repeats them", "leave out `unique` or `pool`"
-        if column.per == "design":
-            yield [*at, "unique"], "the products of a design share the value", "leave out `unique` or `per`"
-        if column.provider == "ean13" and code_digits > EAN_DIGITS:
-            problem = f"an EAN-13 has room for {EAN_DIGITS} digits, not {code_digits}"
-            yield [*at, "unique"], problem, f"code_digits of at most {EAN_DIGITS}, or leave out `unique`"
-
-
-def _check_provenance(provenance: Provenance | None) -> Iterator[_Problem]:
-    """Find a ledger that does not add up, or a privacy claim without one."""
-    if provenance is None:
-        return
-    if not provenance.private:
-        if provenance.epsilon is not None or provenance.delta is not None or provenance.ledger:
-            yield ["provenance"], "has a ledger, and says that it is not private", "fit it again"
-        return
-    for total, spent, name in (
-        (provenance.epsilon, math.fsum(row.epsilon for row in provenance.ledger), "epsilon"),
-        (provenance.delta, math.fsum(row.delta for row in provenance.ledger), "delta"),
-    ):
-        if total is None:
-            yield ["provenance", name], "is missing although the spec says it is private", "fit it again"
-        elif abs(total - spent) > LEDGER_TOLERANCE:
-            problem = f"{total:g} is not what the ledger sums to, {spent:.9g}"
-            yield ["provenance", name], problem, "a ledger must list all that was spent; fit it again"

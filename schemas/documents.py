@@ -202,7 +202,9 @@ def _value_reader(hint: Any, metadata: tuple[object, ...] = ()) -> _Reader:
     if origin is typing.Annotated:
         return _value_reader(arguments[0], (*hint.__metadata__, *metadata))
     if origin in (typing.Union, types.UnionType):
-        (inner_hint,) = (a for a in arguments if a is not type(None))
+        inner_hint, *others = (a for a in arguments if a is not type(None))
+        if others:
+            return _either_reader((inner_hint, *others))
         inner = _value_reader(inner_hint, metadata)
         return lambda value: None if value is None else inner(value)
     if hint is Any:
@@ -255,6 +257,19 @@ def _scalar_reader(kind: str, metadata: tuple[object, ...]) -> _Reader:
 
     readers = {"string": read_text, "boolean": read_boolean, "integer": read_integer, "number": read_number}
     return readers[kind]
+
+
+def _either_reader(kinds: tuple[type, ...]) -> _Reader:
+    """Return a function that reads a value of one of several scalar types, such as a number or text."""
+    readers = {kind: _scalar_reader(_KINDS[kind], ()) for kind in kinds}
+
+    def read(value: Any) -> Any:
+        kind = float if type(value) is int and int not in readers else type(value)
+        if kind not in readers:
+            raise _wrong_type(value, " or ".join(_KINDS[kind] for kind in kinds))
+        return readers[kind](value)
+
+    return read
 
 
 def _scalar_check(node: dict[str, Any], metadata: tuple[object, ...]) -> _Reader:

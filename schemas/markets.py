@@ -164,8 +164,10 @@ def apply_market_defaults(document: Document) -> Document:
 
 
 def _silhouettes_with(attribute: str, categories: list[Document]) -> frozenset[str]:
-    """Return the silhouettes of the categories that have the attribute."""
-    return frozenset(entry["silhouette"] for entry in categories if attribute in entry.get("attributes", {}))
+    """Return the silhouettes of the kinds of products that have the attribute."""
+    kinds = [kind for category in categories for kind in category.get("kinds") or [category]]
+    found = {kind.get("silhouette") for kind in kinds if attribute in kind.get("attributes", {})}
+    return frozenset(found - {None})
 
 
 def _rendered_attribute(name: str, attribute: Document) -> str | None:
@@ -196,21 +198,29 @@ def _title(drawn: str, key: str, value: Document, silhouettes: frozenset[str], m
 
 
 def _category(category: Document, attributes: Document, market: str) -> Document:
-    """Return the category; without titles it gets the market's template for what its silhouette shows."""
-    if "titles" in category:
-        return category
-    names = [name for name in category.get("attributes", {}) if name in attributes]
-    shown = SHOWN[category["silhouette"]] | {"colour"}
+    """Return the category; each kind of product without titles gets the market's template."""
+    if category.get("kinds"):
+        return {**category, "kinds": [_with_titles(kind, attributes, market) for kind in category["kinds"]]}
+    return _with_titles(category, attributes, market)
+
+
+def _with_titles(kind: Document, attributes: Document, market: str) -> Document:
+    """Return a kind of product (or a category that is one); without titles it gets a template for what it shows."""
+    silhouette = kind.get("silhouette")
+    if "titles" in kind or silhouette is None:
+        return kind
+    names = [name for name in kind.get("attributes", {}) if name in attributes]
+    shown = SHOWN[silhouette] | {"colour"}
     slots: dict[str, list[str]] = {}
     for name in names:
         drawn = _rendered_attribute(name, attributes[name])
         if drawn in shown or (drawn is None and not attributes[name].get("hidden", False)):
             slots.setdefault(drawn or "line", []).append(f"{{{name}}}")
-    noun = silhouette_noun(category["silhouette"], market)
+    noun = silhouette_noun(silhouette, market)
     parts: Iterator[str] = (
         word for part in MARKETS[market].order for word in ([noun] if part == "noun" else slots.get(part, []))
     )
-    return {**category, "titles": {" ".join(parts): 1.0}}
+    return {**kind, "titles": {" ".join(parts): 1.0}}
 
 
 # -- vocabulary --------------------------------------------------------------------------------------------------------

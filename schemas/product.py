@@ -10,7 +10,7 @@ The first 17 columns have the names and types of DBQ/Burberry.Product.prices.Uni
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -63,9 +63,9 @@ FEATURES = _features()
 """The columns as `datasets` features: {"title": {"dtype": "string", "_type": "Value"}, ...}."""
 
 
-def features_with(extra: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Return the columns of a catalog with extra ones, which all have text, as `datasets` features."""
-    return FEATURES | {name: {"dtype": "string", "_type": "Value"} for name in extra}
+def features_with(extra: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return the columns of a catalog with extra ones, given with their Arrow types, as `datasets` features."""
+    return FEATURES | {name: {"dtype": dtype, "_type": "Value"} for name, dtype in extra.items()}
 
 
 ARROW_SCHEMA = pa.schema(
@@ -122,6 +122,20 @@ def to_table(products: list[Product]) -> pa.Table:
     ]
     columns["attributes"] = [None if p.attributes is None else json.dumps(p.attributes) for p in products]
     return pa.table(columns, schema=ARROW_SCHEMA)
+
+
+def append_columns(table: pa.Table, columns: Mapping[str, pa.Array], dtypes: Mapping[str, str]) -> pa.Table:
+    """Return the table with further columns, also in the features that `datasets` reads from the file.
+
+    Args:
+        table: Rows in `ARROW_SCHEMA`.
+        columns: Name -> values.
+        dtypes: Name -> type as `datasets` calls it.
+    """
+    for name, values in columns.items():
+        table = table.append_column(name, values)
+    features = json.dumps({"info": {"features": features_with(dtypes)}})
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"huggingface": features.encode()})
 
 
 def from_batch(batch: pa.RecordBatch) -> Iterator[Product]:

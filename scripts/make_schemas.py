@@ -122,7 +122,9 @@ def _node(hint: Any, metadata: tuple[object, ...], definitions: dict[str, Node])
     if origin is typing.Annotated:
         return _node(arguments[0], (*hint.__metadata__, *metadata), definitions)
     if origin in (typing.Union, types.UnionType):
-        (inner,) = (each for each in arguments if each is not type(None))
+        inner, *others = (each for each in arguments if each is not type(None))
+        if others:
+            return {"type": [_TYPES[each] for each in (inner, *others)]}
         return _nullable(_node(inner, metadata, definitions))
     if hint is Any or hint is bytes:
         return {}

@@ -83,11 +83,11 @@ def catalog(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, A
 @pytest.fixture(scope="module")
 def few_resamples() -> Iterator[None]:
     """Bootstrap intervals of 200 resamples and tests of 199 flips, for tests of folders, pages and commands."""
-    from evaluation.stats import resampling
+    from evaluation.stats import intervals
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(resampling, "RESAMPLES", 200)
-        patch.setattr(resampling, "FLIPS", 199)
+        patch.setattr(intervals, "RESAMPLES", 200)
+        patch.setattr(intervals, "FLIPS", 199)
         yield
 
 

@@ -8,9 +8,7 @@ every interval is by families. Answers use the same log and batches as an evalua
 its product, a slash and the attribute, so a killed run continues.
 """
 
-import base64
 import dataclasses
-import io
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +16,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.metrics.titles import SLOTS
@@ -27,8 +24,18 @@ from evaluation.protocols.generate import predict
 from evaluation.report.page import FILTERS, TEMPLATES
 from evaluation.rows import Rows, decode_image, read_rows, train_rows
 from evaluation.run_dir import INPUTS, PACKAGES, REPORT, prepare, run_inputs, write_text
-from evaluation.stats.intervals import NOTHING, ClusterIds, Estimate, Values, factorize, median, rate
-from evaluation.stats.resampling import Weighted, bca, unweighted
+from evaluation.stats.intervals import (
+    NOTHING,
+    ClusterIds,
+    Estimate,
+    Values,
+    Weighted,
+    bca,
+    factorize,
+    median,
+    rate,
+    unweighted,
+)
 from schemas.counterfactual import (
     COUNTERFACTUAL,
     MIN_PAIRS,
@@ -45,13 +52,14 @@ from schemas.counterfactual import (
 from schemas.documents import from_dict
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
+from schemas.images import thumbnail_uri
 from schemas.manifest import versions
 from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar
 from schemas.util.files import text_sha256
-from schemas.util.html import embed_json, render_page
+from schemas.util.pages import embed_json, render_page
 
 _ROUNDING = 1e-9
 COUNTERFACTUAL_METHODS: Mapping[str, str] = {
@@ -441,19 +449,10 @@ def sample_pairs(pairs: Sequence[Pair]) -> list[Pair]:
 
 def _card(pair: Pair, answers: Mapping[str, Outcome], images: Mapping[str, bytes]) -> Card:
     first, second = (
-        CardSide(image=_thumbnail_uri(images[code]), outcome=answers[code])
+        CardSide(image=thumbnail_uri(images[code], IMAGE_PX, quality=88), outcome=answers[code])
         for code in (pair.product_code, f"{pair.product_code}/{pair.attribute}")
     )
     return Card(pair=pair, before=first, after=second)
-
-
-def _thumbnail_uri(encoded: bytes) -> str:
-    with Image.open(io.BytesIO(encoded)) as image:
-        small = image.convert("RGB")
-    small.thumbnail((IMAGE_PX, IMAGE_PX))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=88, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def _format_change(log_change: float | None) -> str:

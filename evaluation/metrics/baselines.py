@@ -12,7 +12,6 @@ To add a baseline: an entry in `make_baselines`.
 import bisect
 import hashlib
 import heapq
-import io
 import itertools
 import math
 from collections import Counter, defaultdict
@@ -29,8 +28,8 @@ from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.rows import read_encoded_images, train_rows
 from evaluation.stats.intervals import Values, factorize
 from schemas.answer import render
-from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.evaluation import EvaluationSpec
+from schemas.images import BadImageError, decode_rgb
 from schemas.prediction import Prediction
 from schemas.product import Product, from_batch, open_shard, shard_files
 from schemas.util.files import text_sha256
@@ -201,7 +200,6 @@ def _most_common(counts: Counter[str]) -> str:
 
 MAX_TRAIN_IMAGES = 2000
 """Train images that are compared: those whose hash of the code comes first."""
-_UNREADABLE = (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError)
 _THUMBNAIL, _GREY, _CELLS, _DIRECTIONS = 8, 32, 4, 8
 
 
@@ -251,13 +249,11 @@ def find_nearest_answers(train: Iterable[Product], judged: Iterable[Product]) ->
 def image_features(encoded: bytes) -> Values | None:
     """Return colours of an 8 x 8 thumbnail in [0, 1], then edges of 4 x 4 cells by 8 directions, (320,), or None."""
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
-            image.draft("RGB", (2 * _GREY, 2 * _GREY))
-            plain = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
-            small = plain.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
-            grey = np.asarray(plain.convert("L").resize((_GREY, _GREY), Image.Resampling.BOX), np.float64) / 255
-    except _UNREADABLE:
+        plain = decode_rgb(encoded, draft_px=2 * _GREY)
+    except BadImageError:
         return None
+    small = plain.resize((_THUMBNAIL, _THUMBNAIL), Image.Resampling.BOX)
+    grey = np.asarray(plain.convert("L").resize((_GREY, _GREY), Image.Resampling.BOX), np.float64) / 255
     down, right = np.gradient(grey)
     direction = ((np.arctan2(down, right) + np.pi) / (2 * np.pi) * _DIRECTIONS).astype(int) % _DIRECTIONS
     row, column = np.indices(grey.shape) * _CELLS // _GREY

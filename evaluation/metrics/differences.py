@@ -25,10 +25,9 @@ from evaluation.metrics.score_matrix import (
     select_outcomes,
 )
 from evaluation.metrics.scoring import Outcome
-from evaluation.stats import paired, resampling
-from evaluation.stats.intervals import Estimate, Values, cluster_sums, num_families, spanning_factor
+from evaluation.stats import intervals, paired
+from evaluation.stats.intervals import Estimate, Values, bca, cluster_sums, num_families, spanning_factor
 from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
-from evaluation.stats.resampling import bca
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import BEST, OTHER, Difference, FormatShare
@@ -39,10 +38,10 @@ DIFFERENCE_METHODS = {
     "difference": "tuned - base, on the same rows: those counted by the metric for both; where less is better, a value "
     "below 0 is a gain",
     "difference_intervals": "families as in the scores. Rates: Newcombe 1998, method 10; means: paired Student's t; "
-    f"medians: percentiles of {resampling.RESAMPLES} paired bootstrap resamples of families; macro: MOVER over the "
+    f"medians: percentiles of {intervals.RESAMPLES} paired bootstrap resamples of families; macro: MOVER over the "
     "groups; pooled price figures: BCa of the same resamples",
     "p": "sign flips of whole families; exact for rates and for mean accuracy, where families of one row make it "
-    f"McNemar's exact test; else all flips of up to {resampling.ENUMERATED} families and {resampling.FLIPS} seeded "
+    f"McNemar's exact test; else all flips of up to {intervals.ENUMERATED} families and {intervals.FLIPS} seeded "
     "ones beyond; "
     "none for medians and pooled figures, nor below min_category_rows rows (insufficient)",
     "p_mcnemar": "McNemar, exact, rows taken as independent: for comparison with tables that do so",
@@ -268,7 +267,7 @@ def _macro_difference(pair: _MatrixPair, groups: Sequence[Slice], part: Slice, n
         weights = np.zeros(len(gains))
         for places in members:
             weights[places] = 1 / len(places)
-        p = resampling.flip_p(cluster_sums(weights * gains, families), pair.spec.seed)
+        p = intervals.flip_p(cluster_sums(weights * gains, families), pair.spec.seed)
         num = num_families(families[np.concatenate(members)])
     gain = paired.macro_difference(
         [_cached_estimate(pair, places, name) for places in members], num, spanning_factor(gains, families, members), p

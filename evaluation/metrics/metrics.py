@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.metrics.titles import SLOTS
-from evaluation.stats.intervals import ClusterIds, Values
-from evaluation.stats.resampling import Weighted
+from evaluation.stats.intervals import ClusterIds, Values, Weighted
 
 HEADLINE = ("category", "title", "price", "joint", "reasoning")
 """Computed per category for every control, and as macro mean."""
@@ -55,6 +54,7 @@ def _make_metrics() -> dict[str, Metric]:
     found |= {
         "joint": Metric(of=lambda o: all(map(o.right, FIELDS)), kind="rate", about="whole", steps=1),
         "reasoning": Metric(of=lambda o: sum(map(o.right, FIELDS)) / 3, kind="mean", about="whole", steps=3),
+        "category_strict": _rate(lambda o: o.category_strict, "category"),
         "category_top3": _rate(lambda o: math.nan if o.top3 is None else o.top3, "ranking"),
         "title_exact": _rate(lambda o: o.title_exact, "title"),
         "title_f1": Metric(of=lambda o: o.title_f1, kind="mean", about="title"),
@@ -145,7 +145,9 @@ def _posterior_width(outcome: Outcome) -> float:
 
 METRICS: Mapping[str, Metric] = _make_metrics()
 MEANINGS = {
-    "category": "right when equal after NFKC, case folding and joining of blanks, _, / and -; closed set of the data",
+    "category": "right when it names the true category of the closed set: in any case, singular or plural, as the end "
+    "of a path, with a remark in brackets, or by another word for a garment that only this category sells",
+    "category_strict": "right when equal after NFKC, case folding and joining of blanks, _, / and -",
     "title": "right when the F1 of the token multiset reaches title_f1 (NFKC, case folded, punctuation stripped)",
     "price": "right when |answer - truth| / truth is at most price_tolerance",
     "joint": "exact match (all fields): category, title and price right",

@@ -14,8 +14,18 @@ from evaluation.metrics import metrics
 from evaluation.metrics.metrics import METRICS, POOLED
 from evaluation.metrics.scoring import Outcome
 from evaluation.stats import intervals
-from evaluation.stats.intervals import NOTHING, ClusterIds, Estimate, Values, factorize, num_families, spanning_factor
-from evaluation.stats.resampling import Weighted, bca, unweighted
+from evaluation.stats.intervals import (
+    NOTHING,
+    ClusterIds,
+    Estimate,
+    Values,
+    Weighted,
+    bca,
+    factorize,
+    num_families,
+    spanning_factor,
+    unweighted,
+)
 from schemas.evaluation import EvaluationSpec
 from schemas.result import OTHER
 

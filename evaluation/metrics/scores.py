@@ -32,7 +32,7 @@ from evaluation.metrics.score_matrix import (
     select_outcomes,
 )
 from evaluation.metrics.scoring import Outcome, score_answers
-from evaluation.stats import resampling
+from evaluation.stats import intervals
 from evaluation.stats.intervals import Estimate, require_value
 from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
 from schemas.evaluation import EvaluationSpec
@@ -155,7 +155,7 @@ SCORE_METHODS: Mapping[str, str] = {
     "independent rows with that error (where nothing varies, or under ten families: as if a family were one row)",
     "intervals": "rates: Wilson; means: Student's t; medians: order statistics (Woodruff); macro: MOVER over the "
     "groups, wider where families are in several; price_rmsle, price_d2 and both rank correlations: BCa bootstrap of "
-    f"{resampling.RESAMPLES} seeded resamples of families, expanded for few families; under some 50 families they are "
+    f"{intervals.RESAMPLES} seeded resamples of families, expanded for few families; under some 50 families they are "
     "a little too narrow nevertheless (benchmarks/certify.py)",
 }
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from evaluation.metrics.titles import Vocabulary, chrf
+from generator.fit.vocabulary import find_silhouette
 from schemas.answer import Answer, parse
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -25,6 +26,9 @@ FIELDS = ("category", "title", "price")
 REFUSED = "refused"
 ROUNDING = 1e-9
 """Tolerance of limits: a value this close below a limit reaches it."""
+_PATH = re.compile(r"\s*[>/|\u203a\u00bb\u2192]\s*|\s-\s")
+_REMARK = re.compile(r"\s*[(\[][^()\[\]]*[)\]]")
+_SEVERAL = re.compile(r",|;|\b(?:or|and|und|oder|et|ou)\b|&")
 _REFUSAL = re.compile(
     r"\b(?:i(?:'m| am) (?:sorry|unable|not able)|sorry,? (?:but )?i|as an ai|unable to|"
     r"i (?:can't|cannot|can not|couldn't|could not|won't|will not|don't have|do not have))\b"
@@ -43,6 +47,8 @@ class Outcome:
     """The row's category3_code; where the data spells it in several ways, the first one sorted."""
     answered_category: str | None
     """The category answered, as the data spells it; None when it is missing or out of the set."""
+    category_strict: bool
+    """Whether the answer spells the true category as the data does, apart from case, blanks, _, / and -."""
     inferable: bool
     control: str
     text: str
@@ -87,11 +93,18 @@ class Outcome:
 
 
 class ClosedSet:
-    """The existing categories under every spelling: NFKC, case folded, blanks, _, / and - alike, then aliases."""
+    """The existing categories under every spelling: NFKC, case folded, blanks, _, / and - alike, then aliases.
+
+    `recognize` also accepts what a person would: singular or plural, the last part of a path, a remark in brackets, and
+    another word for the garment that one category of the set sells.
+    """
 
     def __init__(self, categories: Iterable[str], aliases: Mapping[str, str]) -> None:
         self._aliases = {category_key(name): category_key(target) for name, target in aliases.items()}
         self._labels = {self.key(name): name for name in sorted(set(categories), reverse=True)}
+        self._by_singular = _invert_unique((_to_singular(key), name) for key, name in self._labels.items())
+        garments = ((find_silhouette((name,)), name) for name in self._labels.values())
+        self._by_silhouette = _invert_unique((found[0], name) for found, name in garments if found[1])
 
     def key(self, name: str) -> str:
         """Return the key that all spellings of one category share."""
@@ -100,6 +113,24 @@ class ClosedSet:
     def label(self, name: str) -> str | None:
         """Return the representative spelling of a category (the first one sorted); None outside the set."""
         return self._labels.get(self.key(name))
+
+    def recognize(self, answer: str) -> str | None:
+        """Return the one category of the set that an answer names; None where it names none or several."""
+        found = self.label(answer) or self._by_singular.get(_to_singular(category_key(answer)))
+        if found is not None:
+            return found
+        bare = _REMARK.sub("", answer).strip()
+        parts = [part for part in _PATH.split(bare) if part.strip()]
+        if len(parts) > 1:
+            named = {self.label(part) or self._by_singular.get(_to_singular(category_key(part))) for part in parts[:-1]}
+            last = self.recognize(parts[-1])
+            return last if named <= {None, last} else None
+        if bare != answer.strip():
+            return self.recognize(bare) if bare else None
+        if _SEVERAL.search(bare):
+            return None
+        silhouette, is_known = find_silhouette((bare,))
+        return self._by_silhouette.get(silhouette) if is_known else None
 
     def labels(self) -> tuple[str, ...]:
         """Return the representative spelling of every category, sorted."""
@@ -123,8 +154,36 @@ def score_answers(
 
 @functools.lru_cache(maxsize=65536)
 def category_key(name: str) -> str:
-    """Return NFKC, case folded, with runs of blanks, underscores, slashes and hyphens as one blank."""
-    return re.sub(r"[\s_/-]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()
+    """Return NFKC, case folded, with runs of blanks, underscores, slashes and hyphens of any kind as one blank."""
+    return re.sub(r"[\s_/\u2010-\u2015\u2212-]+", " ", unicodedata.normalize("NFKC", name).casefold()).strip()
+
+
+@functools.lru_cache(maxsize=65536)
+def _to_singular(key: str) -> str:
+    """Return a category key with the English plural endings of its words removed; a key for look-ups, not a word."""
+    return " ".join(_singular_word(word) for word in key.split())
+
+
+def _singular_word(word: str) -> str:
+    for ending, replacement in (
+        ("ies", "y"),
+        ("ves", "f"),
+        ("sses", "ss"),
+        ("shes", "sh"),
+        ("ches", "ch"),
+        ("xes", "x"),
+    ):
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            return word.removesuffix(ending) + replacement
+    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us")) and len(word) > 3 else word
+
+
+def _invert_unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the pairs as a dictionary without the keys that several names have."""
+    names: dict[str, set[str]] = {}
+    for key, name in pairs:
+        names.setdefault(key, set()).add(name)
+    return {key: found.pop() for key, found in names.items() if len(found) == 1}
 
 
 @functools.lru_cache(maxsize=65536)
@@ -169,7 +228,7 @@ def _score_answer(
     assert title is not None, product.product_code
     assert category is not None, product.product_code
     assert price is not None, product.product_code
-    answer = parse(prediction.answer)
+    answer = parse(prediction.answer, truncated=prediction.truncated)
     f1 = token_f1(answer.title, title) if answer.title else 0.0
     error = math.inf if answer.price is None else abs(answer.price - price) / price
     verdicts = {
@@ -184,7 +243,8 @@ def _score_answer(
         split=prediction.split,
         protocol=prediction.protocol,
         category=closed.label(category) or category,
-        answered_category=closed.label(answer.category) if answer.category else None,
+        answered_category=closed.recognize(answer.category) if answer.category else None,
+        category_strict=bool(answer.category) and closed.key(answer.category or "") == closed.key(category),
         inferable=product.inferable,
         control=prediction.control,
         text=prediction.answer,
@@ -205,9 +265,10 @@ def _score_answer(
 def _category_reason(answer: str | None, truth: str, closed: ClosedSet) -> str:
     if not answer or not answer.strip():
         return "missing"
-    if closed.key(answer) == closed.key(truth):
-        return OK
-    return "wrong" if closed.label(answer) else "out-of-set"
+    found = closed.recognize(answer)
+    if found is None:
+        return "out-of-set"
+    return OK if found == closed.label(truth) else "wrong"
 
 
 def _unreadable_price_reason(answer: Answer) -> str | None:

@@ -4,7 +4,7 @@
 
 Wire format: `POST URL/chat/completions` with the image as a `data:` URI in an `image_url` part, temperature 0
 (OpenAI's "Chat Completions" reference; vLLM's "OpenAI-compatible server" page). The image is sent as the file from the
-catalog where that decodes to the pixels that a local model receives, else as PNG of these pixels.
+catalog, without its metadata, where that decodes to the pixels that a local model receives, else as PNG of them.
 
 A server offers neither log-probabilities of given answers nor constraints, so only free-text protocols are possible.
 The key is read from the environment, sent as a bearer token, and written nowhere.
@@ -12,7 +12,6 @@ The key is read from the environment, sent as a bearer token, and written nowher
 
 import asyncio
 import base64
-import io
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -27,6 +26,7 @@ from evaluation.rows import ENCODED_FILE
 from schemas.answer import PROMPT, QUESTION
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
+from schemas.images import encode_portable
 from schemas.util.http import Backoff, TransientError, is_transient, retry_after_seconds, retry_async
 
 BACKOFF = Backoff(attempts=6, first_pause_seconds=1.0, longest_backoff_seconds=120.0, longest_pause_seconds=120.0)
@@ -34,8 +34,6 @@ BACKOFF = Backoff(attempts=6, first_pause_seconds=1.0, longest_backoff_seconds=1
 TIMEOUT_SECONDS = 300.0
 """Without a byte of the answer; one answer of a busy server takes minutes."""
 _BEFORE, _AFTER = PROMPT.split(QUESTION)
-_FORMATS = {"PNG": "image/png", "JPEG": "image/jpeg"}
-_ORIENTATION = 0x0112
 _CHECK_URL = "check that --url is an OpenAI-compatible server"
 _SHOWN = 300
 """Characters of a server's message that an error repeats."""
@@ -234,13 +232,7 @@ def normalize_url(url: str) -> str:
 
 
 def image_data_uri(image: Image.Image) -> str:
-    """Return the image's own file where it is PNG or JPEG that every reader decodes alike, else PNG of its pixels."""
-    content = image.info.get(ENCODED_FILE)
-    if isinstance(content, bytes):
-        with Image.open(io.BytesIO(content)) as stored:
-            plain = stored.mode in {"RGB", "L"} and "transparency" not in stored.info
-            if stored.format in _FORMATS and plain and stored.getexif().get(_ORIENTATION, 1) == 1:
-                return f"data:{_FORMATS[stored.format]};base64,{base64.b64encode(content).decode('ascii')}"
-    file = io.BytesIO()
-    image.save(file, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    """Return a JPEG or PNG file of the pixels that a local model receives, without metadata."""
+    content, suffix = encode_portable(image, image.info.get(ENCODED_FILE))
+    kind = "png" if suffix == ".png" else "jpeg"
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -2,7 +2,7 @@
 
 Layout and text are in `report.html.j2`; everything that needs arithmetic is here. Titles and answers are untrusted
 text: all values are escaped, embedded JSON cannot close its element, and a content security policy admits only our
-script (`schemas.util.html`).
+script (`schemas.util.pages`).
 """
 
 import itertools
@@ -49,7 +49,7 @@ from schemas.result import (
     read_result,
 )
 from schemas.util.files import file_sha256
-from schemas.util.html import embed_json, render_page
+from schemas.util.pages import embed_json, render_page
 
 TEMPLATES = Path(__file__).parent
 CONFUSED = 12
@@ -413,7 +413,7 @@ def _render_report(
         "skipped": (),
         "run": None,
         "page": _TEMPLATE_HELPERS,
-        "scatter": Markup(plot_prices(series, spec.price_tolerance, currency)),  # escaped by schemas.util.svg
+        "scatter": Markup(plot_prices(series, spec.price_tolerance, currency)),  # escaped by schemas.util.pages
         "calibrations": {points.name: calibrate(points) for points in series},
         "price_counts": {points.name: len(points.pairs) for points in series},
         "cards": select_gallery(products, [p.outcomes for p in panels], data, _encoded_images(products)),

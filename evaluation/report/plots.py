@@ -1,20 +1,16 @@
 """The plot of answered against true prices (SVG), and the gallery of a few products with small images."""
 
-import base64
 import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image
-
 from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.rows import read_encoded_images
+from schemas.images import thumbnail_uri
 from schemas.product import Product
-from schemas.util import svg
 from schemas.util.files import text_sha256
-from schemas.util.svg import Axis, Plot
+from schemas.util.pages import Axis, Plot, circles, line, polygon
 
 _PLOT = Plot(width=640, height=460, left=64, right=26, top=14, bottom=46)
 MAX_POINTS = 1200
@@ -48,7 +44,7 @@ def plot_prices(series: Sequence[Points], tolerance: float, unit: str) -> str:
     ]
     for points in shown:
         centres = [(x.position(true), y.position(answered)) for _, true, answered in points.pairs]
-        parts.append(svg.circles(centres, 3.2, points.name))
+        parts.append(circles(centres, 3.2, points.name))
     return _PLOT.svg("answered against true price", parts)
 
 
@@ -71,7 +67,7 @@ def _band(x: Axis, y: Axis, tolerance: float) -> list[str]:
     above = [(x.position(p), y.position(p * (1 + tolerance))) for p in steps]
     below = [(x.position(p), y.position(max(p * (1 - tolerance), x.low / 1e6))) for p in reversed(steps)]
     ends = (x.position(x.low), y.position(y.low)), (x.position(x.high), y.position(y.high))
-    return [svg.polygon(above + below, "band"), svg.line(*ends, "diagonal")]
+    return [polygon(above + below, "band"), line(*ends, "diagonal")]
 
 
 MAX_PER_GROUP = 9
@@ -131,12 +127,4 @@ def _merit(outcomes: Sequence[Outcome]) -> float:
 
 
 def _thumbnail(encoded: bytes | None) -> str:
-    if encoded is None:
-        return ""
-    with Image.open(io.BytesIO(encoded)) as image:
-        image.draft("RGB", (THUMBNAIL_PX * 2, THUMBNAIL_PX * 2))
-        small = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
-    small.thumbnail((THUMBNAIL_PX, THUMBNAIL_PX))
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=80, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return "" if encoded is None else thumbnail_uri(encoded, THUMBNAIL_PX)

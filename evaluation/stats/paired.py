@@ -2,7 +2,7 @@
 
 The difference is always second minus first. Rows where both models are right, or both wrong, say nothing about which is
 better, so paired tests have the power. Rows of one family count together: intervals are cluster-robust
-(`evaluation.stats.intervals`), and tests flip the sign of whole families (`evaluation.stats.resampling.flip_p`).
+(`evaluation.stats.intervals`), and tests flip the sign of whole families (`evaluation.stats.intervals.flip_p`).
 """
 
 import functools
@@ -16,15 +16,19 @@ from scipy import stats
 from evaluation.stats.intervals import (
     ClusterIds,
     Values,
+    Weighted,
+    bca,
+    bootstrap,
     cluster_sums,
     effective_rows,
+    flip_p,
     num_families,
     require_value,
     singleton_clusters,
     standard_error,
     student_quantile,
+    unweighted,
 )
-from evaluation.stats.resampling import Weighted, bca, bootstrap, flip_p, unweighted
 from schemas.util.stats import two_sided_quantile, wilson
 
 POWER = 0.8

@@ -160,6 +160,30 @@ def attention_scaling(config: Phi3VConfig) -> float:
     return math.sqrt(1 + math.log(ratio) / math.log(config.original_max_position_embeddings))
 
 
+def full_size_config() -> Phi3VConfig:
+    """Return the published sizes, 4,146,621,440 parameters; the rope factors are smooth, not the published lists."""
+    return Phi3VConfig(
+        vocab_size=32064,
+        hidden_size=3072,
+        intermediate_size=8192,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=32,
+        max_position_embeddings=131072,
+        original_max_position_embeddings=4096,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 10000.0,
+            "short_factor": [1.0 + 2.0 * pair / 48 for pair in range(48)],
+            "long_factor": [1.0 + 63.0 * pair / 47 for pair in range(48)],
+        },
+        sliding_window=131072,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=3,
+    )
+
+
 def _rope_parameters(fields: dict[str, Any], where: str) -> dict[str, Any]:
     """Return the rope entry as transformers expects it: type "longrope", with the base frequency in the same dict."""
     rope = dict(fields.get("rope_scaling") or fields.get("rope_parameters") or {})

@@ -23,8 +23,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from finetune.phi3v.configuration import Phi3VConfig, config_from_json, config_to_json
-from finetune.phi3v.init_weights import init_weights
-from finetune.phi3v.modeling import LongRope, Phi3VForCausalLM
+from finetune.phi3v.modeling import LongRope, Phi3VForCausalLM, init_weights
 from finetune.phi3v.processing import END_OF_ANSWER, END_OF_TEXT, Phi3VProcessor
 from finetune.phi3v.tiling import CLIP_MEAN, CLIP_STD
 from finetune.phi3v.tiny import tiny_config, tiny_processor

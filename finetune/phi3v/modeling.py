@@ -14,6 +14,7 @@ Shapes: B rows, T positions, D width, V vocabulary, S supervised positions, P im
 head, F = H / 2 rotary frequencies.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -299,3 +300,45 @@ def supervised_positions(labels_BT: Tensor) -> tuple[Tensor, Tensor]:
     if not len(targets_S):
         raise ToileError("labels", "supervise no position", "Label the answer's ids; truncation may have cut them off.")
     return supervised_BT, targets_S
+
+
+def init_weights(
+    config: Phi3VConfig, seed: int, dtype: torch.dtype = torch.float32, device: str = "cpu"
+) -> dict[str, Tensor]:
+    """Return every tensor of the model under its published name, sampled in the order of the names.
+
+    The scales suit training from scratch. Each matrix preserves the variance of its input (standard deviation
+    1 / sqrt(inputs)); the last one of each residual branch is smaller by sqrt(2 x layers) (Radford et al. 2019, GPT-2).
+    The head starts near zero, so the first loss is about ln(vocabulary). The global random state is not used. A GPU
+    samples other numbers than the CPU.
+    """
+    with torch.device("meta"):
+        shapes = {name: tensor.shape for name, tensor in Phi3VForCausalLM(config).state_dict().items()}
+    generator = torch.Generator(device=device).manual_seed(seed)
+    return {name: _init_tensor(name, shape, config, generator).to(dtype) for name, shape in sorted(shapes.items())}
+
+
+def _init_tensor(name: str, shape: torch.Size, config: Phi3VConfig, generator: torch.Generator) -> Tensor:
+    """Return one tensor; its name decides how it is initialized."""
+    tensor = torch.empty(shape, device=generator.device)
+    if "norm" in name and name.endswith("weight"):
+        return tensor.fill_(1.0)
+    if name.endswith("bias"):
+        return tensor.zero_()
+    return nn.init.normal_(tensor, std=_standard_deviation(name, shape, config), generator=generator)
+
+
+def _standard_deviation(name: str, shape: torch.Size, config: Phi3VConfig) -> float:
+    """Return the standard deviation of a random tensor."""
+    if name.endswith(("embed_tokens.weight", "position_embedding.weight", "class_embedding")):
+        return 0.1
+    if name.endswith("lm_head.weight"):
+        return 0.02
+    if name.endswith("_GN"):
+        return 1.0
+    std = 1 / math.sqrt(math.prod(shape[1:]))
+    if name.endswith(("o_proj.weight", "down_proj.weight")):
+        return std / math.sqrt(2 * config.num_hidden_layers)
+    if name.endswith(("out_proj.weight", "fc2.weight")):
+        return std / math.sqrt(2 * config.vision_config.num_hidden_layers)
+    return std

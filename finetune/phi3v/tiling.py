@@ -54,7 +54,10 @@ class ImageBytes:
 
 
 def resize_image(image: Image.Image, *, num_crops: int, tile_px: int = 336, lines_per_tile: int = 12) -> ImageBytes:
-    """Resize and pad an image of any mode and size. Alpha is dropped, not blended."""
+    """Resize and pad an image of any mode and size.
+
+    Alpha is dropped as by the published code; files become RGB by `schemas.images.decode_rgb` before they come here.
+    """
     padded = pad_to_tiles(image.convert("RGB"), num_crops=num_crops, tile_px=tile_px)
     pixels_CHW = torch.from_numpy(np.array(padded, dtype=np.uint8)).permute(2, 0, 1).contiguous()
     num_tokens = count_tokens(padded.height // tile_px, padded.width // tile_px, lines_per_tile)

@@ -11,21 +11,21 @@ Letters of array shapes: N images, E edge, C channels.
 """
 
 import hashlib
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 from scipy import ndimage
 
 from generator.audit import MAX_HITS, Findings, count_check, decide, skip_check
 from generator.audit.membership import LeakageTest, run_leakage_test, smallest_detectable_leak
 from generator.audit.rows import Mask, Single
 from schemas.audit import PRIVACY, Bounds, Check, Hit
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
+from schemas.images import BadImageError, decode_rgb
 from schemas.product import read
 
 NAMES = ("identical_picture_files", "identical_pictures", "copied_pictures", "replayed_pictures")
@@ -138,10 +138,10 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
     names, families, files, pixels, wholes, objects = [], [], [], [], [], []
     for name, family, file in images:
         try:
-            with Image.open(io.BytesIO(file)) as opened:
-                image = ImageOps.exif_transpose(opened).convert("RGB")
-        except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError) as error:
-            raise ToileError(f"{where}: product {name}", f"has a broken image: {error}", "fix the catalog") from error
+            image = decode_rgb(file)
+        except BadImageError as error:
+            problem = f"has an image that {error.problem}"
+            raise ToileError(f"{where}: product {name}", problem, "fix the catalog") from error
         names.append(name)
         families.append(family)
         files.append(hashlib.sha256(file).hexdigest())

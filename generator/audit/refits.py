@@ -8,6 +8,7 @@ family gets into the spec. With epsilon the noise hides the difference of one fa
 import hashlib
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +19,10 @@ import pyarrow.parquet as pq
 
 from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_products, normalise_text, tokenize
 from generator.audit.verbatim import list_names, list_public_words, list_title_strings
-from generator.fit.categories import OTHER
 from generator.fit.fit_spec import FitOptions, fit
 from generator.sampling.products import products
 from schemas.audit import Hit
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, ProductKind, list_kinds
 from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
@@ -81,15 +81,16 @@ def leave_one_out(refit: Refit, members: AuditTable, families: Sequence[int], mi
 def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Iterator[tuple[str, float]]:
     """Yield the kind (a field of `Influence`) and the size of every change of a number that both specs have.
 
-    Weights of an exact fit are numbers of families. A value of fewer than k families that appeared or vanished excuses
-    no other change.
+    Weights of an exact fit are numbers of families, or not whole: then they are in the proportions of more families. A
+    value of fewer than k families that appeared or vanished excuses no other change.
     """
     weights, others = dict(_weights(before)), dict(_weights(after))
-    grown = {(*path[:2], OTHER) for path in set(weights[()]) ^ set(others[()])}  # rare categories moved there
+    grown = {place[:2] for place in set(weights[()]) ^ set(others[()])}  # rare categories moved to their neighbours
     for place in weights.keys() & others.keys():
         here, there = weights[place], others[place]
         moved = [here.get(key, there.get(key, 0)) for key in here.keys() ^ there.keys()]
-        regrouped = place[:3] in grown or (moved and (place == () or min(moved) >= min_support))
+        excused = place == () or all(weight >= min_support or weight % 1 for weight in moved)
+        regrouped = place[:2] in grown or (moved and excused)
         totals = sum(here.values()), sum(there.values())
         for key in here.keys() & there.keys():
             if here[key] and there[key]:
@@ -166,7 +167,9 @@ def generate_unseen_twins(
             spec = _fit_rows(rows, options)
         except ToileError:
             return None
-        spec = replace(spec, colourways=replace(spec.colourways, repeat_share=0.0))
+        single = replace(spec.colourways, repeat_share=0.0)
+        leaves = tuple(replace(category, colourways=None) for category in spec.categories)
+        spec = replace(spec, colourways=single, categories=leaves)  # one row a design
         twin = products(spec, seed + number, 0, num)
         found.append(
             (unseen, encode_products([row if priced else replace(row, full_price=None, price=None) for row in twin]))
@@ -259,16 +262,31 @@ def _find_holders(rows: AuditTable, text: str) -> set[int]:
 
 
 def _weights(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], Mapping[Any, float]]]:
-    """Yield the place and the weights of every distribution: of the categories, at (), and in each category."""
-    yield (), {(*category.path, category.silhouette): category.share for category in spec.categories}
-    for category in spec.categories:
-        place = (*category.path, category.silhouette)
-        yield (*place, "titles"), category.titles
-        yield from (((*place, "attribute", name), own or {}) for name, own in category.attributes.items())
+    """Yield the place and the weights of every distribution: of the kinds of products, at (), and in each kind."""
+    kinds = _kinds_by_place(spec)
+    yield (), {place: kind.share for place, kind in kinds.items()}
+    for place, kind in kinds.items():
+        yield (*place, "titles"), kind.titles
+        yield from (((*place, "attribute", name), own or {}) for name, own in kind.attributes.items())
+
+
+def _kinds_by_place(spec: CatalogSpec) -> dict[tuple[str, ...], ProductKind]:
+    """Return the kinds of products by path, silhouette and, among those, price level."""
+    found: dict[tuple[str, ...], ProductKind] = {}
+    levels: Counter[tuple[str, ...]] = Counter()
+    for kind in list_kinds(spec):
+        place = (*kind.path, kind.silhouette)
+        found[*place, str(levels[place])] = kind
+        levels[place] += 1
+    return found
 
 
 def _prices(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], float]]:
     """Yield the place and the value of every released median and factor."""
-    yield from (((*each.path, each.silhouette), each.price.median) for each in spec.categories)
+    for place, kind in _kinds_by_place(spec).items():
+        prices = kind.price.quantiles or (kind.price.median or 0.0,)
+        yield from (((*place, "price", str(number)), price) for number, price in enumerate(prices))
+        for name, factors in kind.price.factors.items():
+            yield from (((*place, name, key), factor) for key, factor in factors.items())
     for name, attribute in spec.attributes.items():
         yield from (((name, key), value.price) for key, value in attribute.values.items())

@@ -35,8 +35,7 @@ from schemas.catalog import CatalogSpec
 from schemas.documents import from_dict
 from schemas.manifest import read_manifest
 from schemas.util.files import as_document, storage_errors, write_json
-from schemas.util.html import render_page, write_page
-from schemas.util.svg import Plot, polyline
+from schemas.util.pages import Plot, polyline, render_page, write_page
 
 PAGE = "report.html"
 _DISPLAY_NAMES = {

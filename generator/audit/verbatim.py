@@ -13,7 +13,7 @@ from generator.audit.rows import AuditTable, RealCatalog, normalise_text, tokeni
 from generator.fit import vocabulary as public
 from schemas import markets
 from schemas.audit import Hit
-from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS, SLOT, CatalogSpec, title_word
+from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS, SLOT, CatalogSpec, list_kinds, title_word
 
 _HOST = re.compile(r"^([a-z][a-z0-9+.-]*:)?//[^/?#]*", re.IGNORECASE)
 _SHORTEST_PATH = 8
@@ -190,8 +190,8 @@ def list_title_strings(spec: CatalogSpec) -> Mapping[str, str]:
         for part in {*words, " ".join(words)} - {""}:
             found.setdefault(part, place)
 
-    for category in spec.categories:
-        for template in category.titles:
+    for kind in list_kinds(spec):
+        for template in kind.titles:
             for literal in SLOT.split(template)[::2]:
                 add(literal, "a title template")
     for name, attribute in spec.attributes.items():
@@ -261,7 +261,7 @@ def find_rare_values(
 def list_public_words() -> frozenset[str]:
     """List the words of toile's own vocabulary, which reveal nothing about real rows."""
     lists = (
-        *(public.SILHOUETTE_WORDS, public.MATERIAL_WORDS, public.PATTERN_WORDS, public.PALETTE, public.COLOUR_WORDS),
+        *(public.SILHOUETTE_WORDS, public.PALETTE, list(public.list_words())),
         *(
             NAVIGATION_LABELS,
             markets.NOUNS,

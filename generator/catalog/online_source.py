@@ -8,7 +8,6 @@ Shapes: N rows.
 """
 
 import functools
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +25,7 @@ from schemas.catalog import CatalogSpec
 from schemas.documents import read_document
 from schemas.errors import ToileError, suggest
 from schemas.evaluation import SPLITS
+from schemas.images import decode_rgb
 from schemas.manifest import versions
 from schemas.product import Product
 from schemas.training import DrawSpec
@@ -58,7 +58,7 @@ class OnlineRows:
     def render(self, row: int) -> tuple[Product, Image.Image]:
         """Return one product and its RGB image; as long as `toile generate` takes for it, and a few milliseconds."""
         sampled = product(self.spec, self.seed, int(self.index_N[row]))
-        image = Image.open(io.BytesIO(encode_jpeg(draw(sampled, self.image_size, self.photo)))).convert("RGB")
+        image = decode_rgb(encode_jpeg(draw(sampled, self.image_size, self.photo)))
         return sampled, image
 
     def iterate_keys(self, batch_rows: int = BATCH_ROWS) -> Iterator[dict[str, str]]:

@@ -22,7 +22,8 @@ from typing import Any
 
 from generator.catalog.storage import Folder, LocalFolder
 from generator.faults.scoring import FAULTS_FILE
-from schemas.documents import parse_document
+from schemas.catalog import ExtraColumn, column_dtype
+from schemas.documents import from_dict, parse_document
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, parse_manifest, versions
@@ -148,9 +149,15 @@ def list_files(out: Folder) -> dict[str, int | None]:
 
 def provenance(inputs: Mapping[str, Any]) -> dict[str, str]:
     """Return the versions of the packages that decide the bytes of the files."""
-    others = ["faker"] if inputs.get("spec_document", {}).get("extra") else []
+    others = ["faker"] if any(column.provider for column in _extra_columns(inputs).values()) else []
     others += ["numba"] if "spec_document" in inputs and inputs.get("image_size") is not None else []
     return versions("numpy", "pillow", "pyarrow", *others)
+
+
+def _extra_columns(inputs: Mapping[str, Any]) -> dict[str, ExtraColumn]:
+    """Return the extra columns of the spec in a manifest's inputs; an imported catalog has none."""
+    documents = inputs.get("spec_document", {}).get("extra", {})
+    return {name: from_dict(ExtraColumn, each, f"extra.{name}") for name, each in documents.items()}
 
 
 def exclusive_lock(out: Folder) -> contextlib.AbstractContextManager[None]:
@@ -209,7 +216,8 @@ def render_data_card(manifest: Manifest) -> str:
     counts = {split: sum(f.num_rows for f in manifest.files if f.split == split) for split in SPLITS}
     present = [split for split in SPLITS if counts[split]]
     files = "\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in present)
-    columns = features_with(manifest.inputs.get("spec_document", {}).get("extra", {}))
+    types = {name: column_dtype(column) for name, column in _extra_columns(manifest.inputs).items()}
+    columns = features_with(types | dict.fromkeys(manifest.inputs.get("own_columns", ()), "string"))
     features = "\n".join(f"  - name: {name}\n    dtype: {_dtype(kind)}" for name, kind in columns.items())
     front = (
         f"license: {_LICENCE[manifest.kind]}\nconfigs:\n- config_name: default\n  data_files:\n{files}\n"

@@ -8,7 +8,6 @@ Everything is read in batches. Codes are compared in buckets on disk, so that me
 import contextlib
 import dataclasses
 import hashlib
-import io
 import json
 import tempfile
 from collections import Counter
@@ -21,14 +20,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from PIL import Image
 
 from generator.catalog.run_folder import load_manifest, provenance
 from generator.catalog.shards import GenerateInputs, build_table
 from generator.catalog.storage import Folder, resolve_folder
 from generator.faults.scoring import FAULTS_FILE
 from schemas.documents import from_dict
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
+from schemas.images import BadImageError, decode_rgb
 from schemas.manifest import MANIFEST, ExtraFile, Manifest, ShardFile, require_finished
 from schemas.product import ARROW_SCHEMA, COLUMNS, split_of
 
@@ -272,8 +271,8 @@ def _compare_rows(expected: dict[str, Any], stored: dict[str, Any] | None, byte_
 def _image_distance(first: bytes, second: bytes) -> float | None:
     """Return the mean absolute difference in grey levels; None where one is no image or the sizes differ."""
     try:
-        a, b = (np.asarray(Image.open(io.BytesIO(each)).convert("RGB"), np.int16) for each in (first, second))
-    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
+        a, b = (np.asarray(decode_rgb(each), np.int16) for each in (first, second))
+    except BadImageError:
         return None
     return float(np.abs(a - b).mean()) if a.shape == b.shape else None
 

@@ -43,7 +43,7 @@ def describe(
     from generator.pages.describe import describe as compute_figures
     from generator.pages.describe import print_figures
     from generator.pages.describe_page import write_describe_page
-    from schemas.util.html import refuse_existing
+    from schemas.util.pages import refuse_existing
 
     if page is not None:
         refuse_existing(page, force=force)

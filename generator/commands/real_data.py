@@ -1,7 +1,8 @@
 """Commands on real data: import, fetch, fit, audit."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,16 @@ _POLICY = ("workers", "per_host", "retries", "max_bytes", "allow_redirects", "al
 Command = Callable[..., None]
 
 
+def _parse_delimiter(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the character that an option names or is; a tab can be written as \\t."""
+    names = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|", "\\t": "\t"}
+    if value is None or value in names:
+        return None if value is None else names[value]
+    if len(value) != 1 or value in '"\r\n':
+        raise click.BadParameter("use comma, tab, semicolon, pipe, or one character", ctx, param)
+    return value
+
+
 def _reading_options(command: Command) -> Command:
     """Add the options that say how a foreign table is read, to import and fetch."""
     options = (
@@ -31,7 +42,7 @@ def _reading_options(command: Command) -> Command:
             *("--column", "columns"),
             multiple=True,
             metavar="OURS=THEIRS",
-            help="A column with another name; repeatable.",
+            help="A column whose name is not found by itself; repeatable.",
         ),
         click.option("--currency", metavar="CODE", help="Currency of the prices (after --rate), such as USD."),
         click.option(
@@ -39,8 +50,19 @@ def _reading_options(command: Command) -> Command:
         ),
         click.option("--categories", type=_EXISTING_FILE, help="YAML with lines `their category: ours`."),
         click.option("--source", help="Name kept with every row; by default that of the table."),
+        click.option("--category", metavar="NAME", help="Category of rows without any: WOMEN, or 'WOMEN > SHOES'."),
+        click.option("--encoding", metavar="NAME", help="Of a text file, such as cp1252; found in it by default."),
         click.option(
-            "--encoding", default=_IMPORT.encoding, show_default=True, help="Of a CSV, TSV or JSON lines file."
+            "--delimiter",
+            metavar="CHAR",
+            callback=_parse_delimiter,
+            help="Between fields: comma, tab, semicolon, pipe, or a character; found by default.",
+        ),
+        click.option(
+            "--decimal",
+            type=click.Choice(["point", "comma"]),
+            callback=lambda ctx, param, value: None if value is None else {"point": ".", "comma": ","}[value],
+            help="Decimal mark of prices; found in each column by default.",
         ),
         click.option(
             "--max-bad",
@@ -71,14 +93,15 @@ def _reading_options(command: Command) -> Command:
 @click.option(
     "--out", required=True, type=FolderOrUrl(), help="New folder for the catalog, or a URL such as s3://bucket/prefix."
 )
+@click.option("--no-images", is_flag=True, help="Keep rows alone.")
 @_reading_options
 @click.pass_context
-def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options: Any) -> None:
+def import_(ctx: click.Context, /, table: Path, out: str, no_images: bool, force: bool, **options: Any) -> None:
     """Import TABLE and its images as a catalog.
 
-    TABLE is a file (.csv, .tsv, .jsonl, .ndjson, .parquet, .arrow), a folder of `datasets` (Parquet files, or what
-    save_to_disk wrote), or a folder of class folders. Images are files that the column `image` names, or are in the
-    table itself.
+    TABLE is a file (.csv, .tsv, .txt, .jsonl, .ndjson, .parquet, .arrow), a folder of `datasets` (Parquet files, or
+    what save_to_disk wrote), or a folder of class folders. Images are files that a column names, or are in the table
+    itself. Columns with the usual names of shops and exports are found; how the table was read is shown.
 
     \b
     Example:
@@ -88,10 +111,13 @@ def import_(ctx: click.Context, /, table: Path, out: str, force: bool, **options
     from generator.catalog.storage import resolve_folder
     from generator.ingest.import_table import import_table
 
+    if no_images and options["images"] is not None:
+        raise click.UsageError("--no-images reads no images: leave out --images, or --no-images.")
     ctx.with_resource(exclusive_lock(resolve_folder(out)))
-    reading = _take_import_options(options)
+    reading = replace(_take_import_options(options), with_images=not no_images)
     with progress_bar("reading", None, quiet=is_quiet(ctx)) as advance:
         result = import_table(table, out, reading, force=force, progress=advance)
+    _say_findings(ctx, result.notes, result.warnings)
     for row in result.rejected[:5]:
         line = f"  row {row['row']} (code {row['product_code']}) rejected: {row['reason']}"
         click.echo(strip_control_chars(line), err=True)
@@ -178,6 +204,7 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
         reporter = Reporter(say=lambda text: say(ctx, text), progress=advance, report=report)
         fetch_options = FetchOptions(reading=reading, policy=policy, **options)
         result = fetch_dataset(dataset, out, fetch_options, force=force, reporter=reporter)
+    _say_findings(ctx, result.notes, result.warnings)
     num_rejected = result.manifest.rejected
     notes = f", {num_rejected:,} rows rejected ({out}/extra/rejected.jsonl)" if num_rejected else ""
     text = f"{result.manifest.num_products:,} products{notes}{_describe_commas(result.num_commas)}: {out}"
@@ -350,7 +377,7 @@ def _take_import_options(options: dict[str, Any]) -> ImportOptions:
     """Remove the options of `_reading_options` (and `--images`) from `options`; return them as ImportOptions."""
     from generator.ingest.import_table import load_category_map
 
-    taken = ("images", "currency", "rate", "encoding", "max_bad", "max_pixels")
+    taken = ("images", "currency", "rate", "encoding", "delimiter", "decimal", "category", "max_bad", "max_pixels")
     columns, categories = options.pop("columns"), options.pop("categories")
     return ImportOptions(
         columns=dict(_parse_pair(text) for text in columns),
@@ -365,6 +392,14 @@ def _parse_pair(text: str) -> tuple[str, str]:
     if not equals or not ours or not theirs:
         raise ToileError(f"--column {text}", "is not OURS=THEIRS", "write, for example, --column title=name")
     return ours, theirs
+
+
+def _say_findings(ctx: click.Context, notes: Iterable[str], warnings: Iterable[str]) -> None:
+    """Show how a table was read, and what is odd about it; both may quote its cells."""
+    for note in notes:
+        say(ctx, f"  {strip_control_chars(note)}")
+    for warning in warnings:
+        click.echo(strip_control_chars(f"  warning: {warning}"), err=True)
 
 
 def _describe_commas(num_commas: int) -> str:

@@ -91,7 +91,7 @@ def check(spec: Path, seed: int, sheet: Path | None, as_json: bool) -> None:
     compile_catalog(catalog, where)
     check_extra_columns(catalog, where)
     preview.check_renderable(catalog, where)
-    shown, categories = preview.sample_products(catalog, seed), preview.category_stats(catalog, seed)
+    shown, categories = preview.sample_products(catalog, seed), preview.kind_stats(catalog, seed)
     console = preview.make_console(os.environ.get("COLUMNS"))
     if as_json:
         click.echo(json.dumps(preview.to_document(catalog, shown, categories), ensure_ascii=False))

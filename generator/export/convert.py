@@ -1,4 +1,4 @@
-"""Convert a catalog to CSV, JSON lines, SQL, WebDataset archives or an `imagefolder`. Reading back gives the rows.
+"""Convert a catalog to tables, SQL, WebDataset archives, an `imagefolder`, or chat data for any trainer.
 
     convert(Path("data/luxury"), Path("data/luxury-csv"), ConvertOptions(form="csv"))
 
@@ -18,6 +18,7 @@ from typing import Annotated, Any
 from annotated_types import Ge
 
 from generator.export import FORMATS
+from generator.export.chat import write_chat, write_chat_parquet, write_llava
 from generator.export.formats import (
     IMAGE_FOLDER,
     write_csv,
@@ -35,6 +36,16 @@ from schemas.manifest import Manifest, read_manifest, versions
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_json
 
 CONVERSION = "convert.json"
+_OF_IMAGES = {"imagefolder", "chat", "chat-parquet", "llava"}
+"""Formats in which a row without an image has no place."""
+_SPLIT_FILES = {
+    "webdataset": "{}-*.tar",
+    "imagefolder": "{}/**",
+    "chat": "{}.jsonl",
+    "chat-parquet": "data/{}-*.parquet",
+    "llava": "{}.json",
+}
+"""Pattern of the files of one split."""
 _HOW_TO_READ = {
     "csv": (
         '`products.csv` is UTF-8. Nothing between two commas is a missing value; an empty text is `""`. `image` is '
@@ -48,6 +59,15 @@ _HOW_TO_READ = {
         "`image` is the path of the image."
     ),
     "webdataset": "Every archive contains the image of each row and then the row, `KEY.json`, under the same key.",
+    "chat": (
+        "One JSON object a line, for each split: `messages` (the question about the image, and its answer) and "
+        "`images` (paths from this folder). `train.jsonl` and so on are for TRL, Unsloth and Axolotl; LLaMA-Factory "
+        "takes this folder as `dataset_dir` and finds its own files by `dataset_info.json`."
+    ),
+    "chat-parquet": (
+        "`datasets.load_dataset(FOLDER)` returns `messages` and decoded `images`, as TRL and Unsloth take them."
+    ),
+    "llava": "A JSON list for each split, in LLaVA's form: `image` (a path from this folder) and `conversations`.",
     "imagefolder": '`datasets.load_dataset("imagefolder", data_dir=...)` returns rows and images.',
 }
 
@@ -181,6 +201,12 @@ def _write_files(
             write_webdataset(rows(), columns, folder)
         case "imagefolder":
             write_imagefolder(rows(), columns, folder)
+        case "chat":
+            write_chat(rows(), folder, counts)
+        case "chat-parquet":
+            write_chat_parquet(rows(), folder, counts)
+        case "llava":
+            write_llava(rows(), folder, counts)
     if not options.pictures:
         del counts[NO_IMAGE]
     if (shards / FAULTS_FILE).is_file():
@@ -208,8 +234,9 @@ def _write_files(
 def _check_options(options: ConvertOptions) -> None:
     if options.spreadsheet_safe and options.form != "csv":
         raise ToileError("--spreadsheet-safe", f"has no effect on {options.form}", "use it with --to csv")
-    if options.form == "imagefolder" and not options.pictures:
-        raise ToileError("--no-images", "would leave an imagefolder empty", "choose csv or jsonl")
+    if options.form in _OF_IMAGES and not options.pictures:
+        problem = f"would leave nothing of {options.form}, whose rows are about their images"
+        raise ToileError("--no-images", problem, "choose csv or jsonl")
 
 
 def _catalog_sha256(manifest: Manifest, shards: Path) -> str:
@@ -236,7 +263,7 @@ def _read_existing(out: Path) -> Conversion | None:
 def _is_complete(out: Path, conversion: Conversion) -> bool:
     """Return whether the tables have their sizes and the number of images is right."""
     tables = all((out / e.path).is_file() and (out / e.path).stat().st_size == e.num_bytes for e in conversion.files)
-    if not tables or conversion.inputs["form"] == "webdataset":
+    if not tables or conversion.inputs["form"] in {"webdataset", "chat-parquet"}:
         return tables
     listed = {e.path for e in conversion.files} | {CONVERSION}
     names = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
@@ -306,11 +333,11 @@ def _format_configs(format: str, folder: ExportFolder) -> str:
     if format in patterns:
         named = {"train": patterns[format]}
     else:
-        glob = {"webdataset": "{}-*.tar", "imagefolder": "{}/**"}.get(format, "")
+        glob = _SPLIT_FILES.get(format, "")
         named = {split: glob.format(split) for split in SPLITS if glob and _has_split(split, folder)}
     files = "".join(f"  - split: {split}\n    path: {path}\n" for split, path in named.items())
     return f"configs:\n- config_name: default\n  data_files:\n{files}" if files else ""
 
 
 def _has_split(split: str, folder: ExportFolder) -> bool:
-    return any(name.startswith((f"{split}/", f"{split}-")) for name in folder.files)
+    return any(name.removeprefix("data/").startswith((f"{split}/", f"{split}-", f"{split}.")) for name in folder.files)

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from schemas.documents import Count, Sha256
 from schemas.errors import ToileError
+from schemas.images import UNKNOWN_SUFFIX, image_suffix
 from schemas.product import open_shard, shard_files
 from schemas.util.files import storage_errors
 
@@ -34,17 +35,6 @@ MAX_STEM = 80
 """Characters. With a suffix, a stem still fits the 100 bytes of a name in a USTAR archive."""
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _DEVICE = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
-_SIGNATURES = (
-    (b"\xff\xd8\xff", ".jpg"),
-    (b"\x89PNG\r\n\x1a\n", ".png"),
-    (b"GIF87a", ".gif"),
-    (b"GIF89a", ".gif"),
-    (b"BM", ".bmp"),
-    (b"II*\0", ".tif"),
-    (b"MM\0*", ".tif"),
-)
-UNKNOWN_SUFFIX = ".bin"
-"""Suffix of bytes that are not a known kind of image."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,13 +139,6 @@ class FileNames:
             stem = _hashed(code, attempt)
         self._taken.add(stem.lower())
         return stem
-
-
-def image_suffix(content: bytes) -> str:
-    """Return the usual suffix of an encoded image by its first bytes; `.bin` for unknown ones."""
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return ".webp"
-    return next((suffix for start, suffix in _SIGNATURES if content.startswith(start)), UNKNOWN_SUFFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

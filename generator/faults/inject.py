@@ -24,6 +24,7 @@ from generator.sampling.codes import product_codes
 from generator.sampling.prices import convert_to_euros, snap_to_points
 from generator.sampling.products import compile_catalog
 from generator.sampling.streams import Floats, Index
+from schemas.images import decode_rgb
 
 Row = dict[str, Any]
 """All columns of a product as in its shard; `image` is {"bytes", "path"} or None."""
@@ -171,7 +172,9 @@ def _copy_row(row: Row, number: int, variation: Variation, plan: FaultPlan) -> F
 
 
 def _copy_almost(row: Row, number: int, variation: Variation, plan: FaultPlan) -> Fault:
-    code = str(product_codes(plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0])
+    code = str(
+        product_codes(plan.spec.name, plan.seed, np.array([number + plan.num_products]), plan.spec.code_digits)[0]
+    )
     title, form = add_typo(row["title"], variation)
     step = variation.choice("price", [0.01, -0.01, 0.01 * row["full_price"], -0.01 * row["full_price"]])
     image, forms = row["image"], [form]
@@ -440,7 +443,7 @@ IMAGE_MAKERS: dict[str, Callable[[bytes, Variation], FaultyImage]] = {
 
 
 def _decode(jpeg: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(jpeg)).convert("RGB")
+    return decode_rgb(jpeg)
 
 
 def _encode(image: Image.Image, kind: str, **options: Any) -> bytes:

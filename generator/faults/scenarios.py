@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from generator.sampling.codes import num_codes
 from generator.sampling.products import check_codes, compile_catalog
 from generator.sampling.streams import Floats, Index, uniform
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Category, rendered_attribute
+from schemas.catalog import MISSING_LABEL, CatalogSpec, ProductKind, list_kinds, rendered_attribute
 from schemas.errors import ToileError, suggest
 
 DEFAULT_SHARE = 0.02
@@ -247,22 +247,23 @@ def _choose_split(spec: CatalogSpec, names: list[str]) -> CategorySplit | None:
     """Choose the largest leaf category and its most frequent material, or else the top value of another attribute."""
     if not names:
         return None
-    sizes = {name: sum(each.share for each in spec.categories if each.path[2] == name) for name in names}
+    kinds = list_kinds(spec)
+    sizes = {name: sum(kind.share for kind in kinds if kind.path[2] == name) for name in names}
     largest = max(names, key=sizes.__getitem__)
-    category = max((each for each in spec.categories if each.path[2] == largest), key=lambda each: each.share)
+    kind = max((kind for kind in kinds if kind.path[2] == largest), key=lambda each: each.share)
 
     def preference(name: str) -> tuple[bool, bool, bool]:
         drawn = rendered_attribute(name, spec.attributes[name])
-        return len(_weights(spec, category, name)) > 1, drawn == "material", drawn not in ("colour", None)
+        return len(_weights(spec, kind, name)) > 1, drawn == "material", drawn not in ("colour", None)
 
-    attribute = max((name for name in spec.attributes if name in category.attributes), key=preference)
-    weights = _weights(spec, category, attribute)
+    attribute = max((name for name in spec.attributes if name in kind.attributes), key=preference)
+    weights = _weights(spec, kind, attribute)
     return CategorySplit(largest, attribute, max(weights, key=weights.__getitem__))
 
 
-def _weights(spec: CatalogSpec, category: Category, attribute: str) -> Mapping[str, float]:
-    """Return value -> weight of an attribute, as a category can have it."""
-    own, values = category.attributes[attribute], spec.attributes[attribute].values
+def _weights(spec: CatalogSpec, kind: ProductKind, attribute: str) -> Mapping[str, float]:
+    """Return value -> weight of an attribute, as products of a kind can have it."""
+    own, values = kind.attributes[attribute], spec.attributes[attribute].values
     weights = {value: record.weight for value, record in values.items()} if own is None else own
     return {value: weight for value, weight in weights.items() if weight > 0}
 

@@ -17,6 +17,7 @@ once for each kind it is found under. Rules:
 
 import dataclasses
 import io
+import re
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
@@ -145,11 +146,20 @@ def score_faults(found: Path, truth: Path) -> FaultScore:
     Raises:
         ToileError: A file cannot be read, the table has neither `product_code` nor `row`, or a row names nothing.
     """
-    from generator.ingest.tables import read_table  # pandas is slow to import, and generating needs this module
+    from generator.ingest.columns import find_columns  # generating needs this module, and not these
+    from generator.ingest.tables import read_table
 
-    faults, rows = read_faults(truth), read_table(found)
-    key = _key_column(rows, found)
-    named = _named_rows(rows, key, found)
+    faults, table = read_faults(truth), read_table(found)
+    for problem in table.broken.values():
+        raise ToileError(str(found), problem, "fix that line: every line names a faulty row")
+    theirs = list(table.rows[0])
+    columns = {name: name for name in ("product_code", "row", "kind")}
+    if not {"product_code", "row"} & {*theirs}:
+        columns |= find_columns(table.rows, {}, str(found))
+    rows = [{ours: row.get(columns[ours]) for ours in ("product_code", "row", "kind")} for row in table.rows]
+    key = _key_column(columns, theirs, found)
+    codes = _codes_without_zeros(faults) if key == "product_code" else {}
+    named = _named_rows(rows, key, codes, found)
     unknown = Counter(kind for kinds in named.values() for kind in kinds if kind and kind not in _KINDS_BY_NAME)
     strangers = _count_strangers(named.keys() - _kinds_by_row(faults, key).keys(), key, truth)
     return score_named(faults, named, key, unknown, strangers)
@@ -219,26 +229,31 @@ def _expand(names: Iterable[str | None]) -> set[str]:
     return {each for name in names for each in _KINDS_BY_NAME.get(name or "", ())}
 
 
-def _key_column(rows: list[Row], found: Path) -> str:
+def _key_column(columns: Mapping[str, str], theirs: list[str], found: Path) -> str:
     for key in ("product_code", "row"):
-        if any(key in row for row in rows):
+        if columns[key] in theirs:
             return key
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    problem = f"has neither a column product_code nor row; it has {', '.join(columns)}"
-    raise ToileError(str(found), problem, f"name the products; {suggest('product_code', columns)}")
+    problem = f"has neither a column product_code nor row; it has {', '.join(theirs)}"
+    raise ToileError(str(found), problem, f"name the products; {suggest('product_code', theirs)}")
 
 
-def _named_rows(rows: list[Row], key: str, found: Path) -> dict[Name, set[str | None]]:
+def _codes_without_zeros(faults: list[Row]) -> dict[str, str]:
+    """Return code without leading zeros -> code, for the codes of the truth: who reads codes as numbers loses zeros."""
+    codes = {str(name) for line in faults for name in _names_of(line, "product_code")}
+    return {code.lstrip("0"): code for code in codes if code.isdecimal() and code.startswith("0")}
+
+
+def _named_rows(rows: list[Row], key: str, codes: Mapping[str, str], found: Path) -> dict[Name, set[str | None]]:
+    from generator.ingest.rows import format_code, quote_cell
+
     named: dict[Name, set[str | None]] = defaultdict(set)
     for number, row in enumerate(rows, start=1):
-        value = row.get(key)
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if value is None or (key == "row" and not str(value).isdecimal()):
-            hint = f"fix row {number}: it must name a product" if value is None else "use product_code for codes"
-            raise ToileError(f"{found}: row {number}", f"{value!r} is not a {key}", hint)
-        kind = row.get("kind")
-        named[int(value) if key == "row" else str(value)].add(None if kind is None else str(kind))
+        name = None if row[key] is None else format_code(row[key])
+        if name is None or (key == "row" and not name.isdecimal()):
+            hint = f"fix row {number}: it must name a product" if name is None else "use product_code for codes"
+            raise ToileError(f"{found}: row {number}", f"{quote_cell(row[key])} is not a {key}", hint)
+        kind = None if row["kind"] is None else re.sub(r"[\s_]+", "-", str(row["kind"]).lower())
+        named[int(name) if key == "row" else codes.get(name, name)].add(kind)
     return dict(named)
 
 

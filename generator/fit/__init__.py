@@ -1,9 +1,30 @@
 """Fit a catalog spec to real rows, exact or with differential privacy. The entry point is `fit_spec.fit`.
 
-To release a new statistic of the rows:
-
-1. `statistics.py`: a function that counts families in cells known without looking, and returns a `Statistic`.
-2. `mechanisms.py`: its share of epsilon in `BUDGET_SHARES`.
-3. `fit_spec.py`: call `mechanism.release_counts` and turn the released counts into a part of the spec.
-4. `tests/generator/fit/test_fit_privacy.py`: an entry in `STATISTICS`, which tests the sensitivity.
+The options are here, because every module of the package reads them.
 """
+
+from dataclasses import dataclass
+
+CategoryPath = tuple[str, str, str]
+"""category1, category2, category3."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """How to fit a spec to rows."""
+
+    epsilon: float | None = None
+    """Privacy loss of all releases together; None for exact counts."""
+    delta: float = 1e-6
+    """Spent only where names of categories are released above a threshold."""
+    min_support: int = 5
+    """Smallest number of families behind a word or a value."""
+    categories: tuple[CategoryPath, ...] | None = None
+    """Paths that are public knowledge, such as the menu of the site; None to find them in the rows."""
+    name: str = "twin"
+    currency: str | None = None
+    country: str | None = None
+    images: bool = True
+    """Whether to read colours from images where neither a column nor the title names one."""
+    keep: tuple[str, ...] = ()
+    """The user's own columns that the spec and the generated catalog have too."""

@@ -1,206 +1,266 @@
-"""Build the attributes and categories of a fitted spec: the words, how they are rendered, and their weights."""
+"""Build the attributes of a fitted spec: the values that products have, how they are rendered, and their weights.
 
+Material, pattern and colour are rendered; the words that stand before the type word in titles are an attribute too, so
+that titles vary as in the shop; so are the user's own columns that are kept. Every weight of a kind counts its own
+records, where at least k families have the value, and else has the proportions of the same type elsewhere.
+"""
+
+import datetime
+import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from generator.fit import statistics
-from generator.fit.mechanisms import BUDGET_SHARES, CategoryPath, Mechanism
-from generator.fit.prices import PriceModel
-from generator.fit.statistics import Family
-from generator.fit.title_templates import TitleTemplates, default_template, drop_missing_slots
-from generator.fit.vocabulary import MATERIAL_WORDS, PALETTE, PATTERN_WORDS
-from schemas.appearance import MATERIALS, PATTERNS, SHOWN
+from generator.fit.categories import FittedKind, count_rows, weigh_values
+from generator.fit.families import Family, find_title_word, read_title_word
+from generator.fit.vocabulary import PALETTE
+from schemas.appearance import DRAWN, STYLE_VALUES
+from schemas.errors import ToileError
+from schemas.markets import WORDS, colour_word, value_phrase
+from schemas.product import COLUMNS
 from schemas.silhouettes import RECORDS
 
-_KNOWN = {"material": MATERIAL_WORDS, "pattern": PATTERN_WORDS}
-_WIDTHS = 3.0
-"""A noisy word needs a count of at least this many noise scales."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FittedCategory:
-    """A category of the spec and the silhouette it is rendered as."""
-
-    path: CategoryPath
-    share: float
-    silhouette: str
-    named: bool
-    """Whether a word of the path names the silhouette."""
-
-    def shows(self, attribute: str) -> bool:
-        """Return whether an image of the category shows the attribute."""
-        return attribute in SHOWN[self.silhouette]
-
-    @property
-    def usual_material(self) -> str:
-        """Return the material of products whose title names none."""
-        return next(iter(RECORDS[self.silhouette].materials), "cotton")
-
+_MOST_BINS = 12
+"""Most ranges of a kept column of numbers or dates."""
+_MOST_DECIMALS = 4
+MISSING = "missing"
+"""The value of a kept column's attribute where a cell is empty."""
 
 Document = dict[str, Any]
 Weights = dict[str, float]
 
 
-def build_attributes(
-    members: Sequence[Family],
-    categories: Sequence[FittedCategory],
-    prices: PriceModel,
-    templates: TitleTemplates | None,
-    mechanism: Mechanism,
-    min_support: int,
-    num_designs: float,
-) -> tuple[Document, list[Document], dict[str, str]]:
-    """Build the `attributes` and `categories` of the spec, and remarks on their lines.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """An attribute: what each record has of it, and the document of its values."""
 
-    `templates` is None if titles may not be read (private fit). `num_designs` is the released number of families.
-    """
-    notes: dict[str, str] = {}
-    attributes: Document = {}
-    weights: dict[str, list[Weights]] = {}
-    for slot, cells, counted in (
-        ("material", MATERIALS, statistics.count_materials(members)),
-        ("pattern", PATTERNS, statistics.count_patterns(members)),
-    ):
-        if templates is None:
-            share = BUDGET_SHARES[f"{slot}s"]
-            noisy = mechanism.release_counts(counted, share)
-            least = max(min_support, _WIDTHS * mechanism.noise_scale(share))
-            weights[slot] = _noisy_weights(
-                slot, statistics.keep_large_cells(counted, cells, noisy, least), categories, num_designs
-            )
-            rendered = {cell: cell for cell in cells}
-        else:
-            weights[slot] = _exact_weights(slot, templates.words[slot], members, categories, min_support)
-            rendered = {word: _KNOWN[slot][word] for word in templates.words[slot]}
-            notes |= {f"{slot} {word}": f"{count} designs" for word, count in templates.words[slot].items()}
-        attributes[slot] = {"values": _values(slot, weights[slot], rendered, prices)}
-    attributes["colour"] = {"values": _colours(members, mechanism, min_support, notes)}
-    attributes = {name: attribute for name, attribute in attributes.items() if attribute["values"]}
-    documents = [
-        _category(each, {slot: weights[slot][k] for slot in weights}, prices, templates, notes, k)
-        for k, each in enumerate(categories)
-    ]
-    return attributes, documents, notes
+    name: str
+    values_of: Callable[[Family], Iterable[tuple[str, float]]]
+    """Values of a record, with the weight of each."""
+    describe: Callable[[str], Document]
+    """The document of a value."""
+    is_general: bool = True
+    """Whether a type of products that has too few families may take the values of other types."""
+    document: Document = field(default_factory=dict)
+    """Further keys of the attribute's document."""
 
 
-def unnamed_value(rendered: str) -> str:
-    """Return the name of a value that is rendered and has no word in the title."""
-    return "plain" if rendered == "plain" else f"unnamed {rendered}"
+def make_slots(market: str) -> tuple[Slot, Slot, Slot]:
+    """Return material, pattern and colour; words that no title names are those of the market."""
+    return (
+        Slot(
+            name="material",
+            values_of=_list_materials,
+            describe=lambda name: _rendered("material", name, market),
+            is_general=False,
+        ),
+        Slot(name="pattern", values_of=_list_patterns, describe=lambda name: _rendered("pattern", name, market)),
+        Slot(name="colour", values_of=_list_colours, describe=lambda name: _colour(name, market)),
+    )
 
 
-def _noisy_weights(
-    slot: str, kept: Mapping[str, int], categories: Sequence[FittedCategory], num_designs: float
-) -> list[Weights]:
-    """Give each silhouette its usual materials in the released proportions, and all categories the same patterns.
+def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, str]) -> Slot:
+    """Return an attribute of title words: `word_of` is the id of a record -> its word."""
 
-    The share of families that name no material gets the usual material of the category, without a word in the title.
-    """
-    named = sum(kept.values())
-    found: list[Weights] = []
-    for each in categories:
-        if slot == "pattern":
-            own: Weights = {word: float(count) for word, count in kept.items()} or {"plain": 1.0}
-        else:
-            own = {word: float(kept[word]) for word in RECORDS[each.silhouette].materials if word in kept}
-            silent = max(num_designs - named, 0.0) / named * sum(own.values()) if own else 1.0
-            own |= {unnamed_value(each.usual_material): round(silent, 1)} if silent else {}
-        found.append(own if each.shows(slot) or slot == "material" else {})
+    def values_of(member: Family) -> list[tuple[str, float]]:
+        word = word_of.get(id(member))
+        return [(word, 1.0)] if word else []
+
+    return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]})
+
+
+def weigh_slot(slot: Slot, kind: FittedKind, shop: Sequence[Family], min_support: int) -> Weights:
+    """Weigh an attribute's values for one kind; `shop` are all records, for what does not depend on the type."""
+    levels = (*kind.levels, kind.leaf, shop) if slot.is_general else kind.levels
+    weights = weigh_values(levels, slot.values_of, min_support)
+    return {name: round(weight, 2) for name, weight in weights.items() if weight >= 0.005}
+
+
+def usual_material(silhouette: str) -> str:
+    """Return the value of products that name no material: what the type usually is made of."""
+    return f"unnamed {next(iter(RECORDS[silhouette].materials), 'cotton')}"
+
+
+def fill_material(silhouette: str, weights: Weights) -> Weights:
+    """Give the weight of products that name no material to the usual one of their type."""
+    found: Weights = {}
+    for name, weight in (weights or {"": 1.0}).items():
+        value = name or usual_material(silhouette)
+        found[value] = found.get(value, 0.0) + weight
     return found
 
 
-def _exact_weights(
-    slot: str,
-    words: Mapping[str, int],
-    members: Sequence[Family],
-    categories: Sequence[FittedCategory],
-    min_support: int,
-) -> list[Weights]:
-    """Count the words of each category that have enough families there.
+def rendered_word(slot: str, name: str) -> str:
+    """Return the renderer's word for a value of material or pattern."""
+    if name.startswith("unnamed ") or name in STYLE_VALUES[slot]:
+        return name.removeprefix("unnamed ")
+    return read_title_word(slot, name.split()[-1]) or name
 
-    The other families, if there are enough of them, get the usual value without a word. Fewer are left out: their
-    share would reveal them.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptColumn:
+    """A column of the user's own that the spec has too."""
+
+    column: str
+    """Its name in the generated catalog."""
+    slot: Slot
+    extra: Document
+    """Its entry under `extra`."""
+    num_rare_rows: int
+    """Rows whose value has too few families."""
+
+
+def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_support: int) -> KeptColumn:
+    """Make the attribute and the extra column of a column that is kept.
+
+    Numbers and dates get ranges between quantiles with at least k families each; text keeps its values of at least k
+    families. Raises ToileError if no value has so many.
     """
-    counts: dict[CategoryPath, Counter[str | None]] = {}
+    column = _column_name(name)
+    attribute = f"own_{column}" if column in {*taken, *DRAWN} else column
+    cells = {id(member): member.kept.get(name) for member in members}
+    numbers = {key: _to_number(cell) for key, cell in cells.items()}
+    present = [key for key, cell in cells.items() if cell is not None]
+    kind = "text"
+    if present and all(isinstance(numbers[key], float) for key in present):
+        kind = "number"
+    elif present and all(_to_day(cells[key]) is not None for key in present):
+        kind, numbers = "date", {key: _to_day(cell) for key, cell in cells.items()}
+    extra: Document = {"attribute": attribute}
+    values = {key: MISSING if cell is None else str(cell) for key, cell in cells.items()}
+    if kind != "text":
+        ranges, values = _bin_numbers(numbers, members, min_support)
+        decimals = max((_num_decimals(numbers[key]) for key in present), default=0) if kind == "number" else 0
+        shown = {key: _range(each, kind, decimals) for key, each in ranges.items()}
+        extra |= {"type": kind, "ranges": shown} | ({"decimals": decimals} if kind == "number" else {})
+    slot = Slot(
+        name=attribute,
+        values_of=lambda member: [(values[id(member)], 1.0)] if id(member) in values else [],
+        describe=lambda _: {"title": ""},
+        document={"hidden": True},
+    )
+    common = weigh_values([members], slot.values_of, min_support)
+    if not set(common) - {MISSING}:
+        problem = f"no value of it has {min_support} product families"
+        raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")
+    rare = [member for member in members if values.get(id(member)) not in common]
+    return KeptColumn(column=column, slot=slot, extra=extra, num_rare_rows=count_rows(rare))
+
+
+def _list_materials(member: Family) -> list[tuple[str, float]]:
+    return [(_name_value("material", member, member.material), 1.0)]
+
+
+def _list_patterns(member: Family) -> list[tuple[str, float]]:
+    return [(_name_value("pattern", member, member.pattern or "plain"), 1.0)]
+
+
+def _list_colours(member: Family) -> list[tuple[str, float]]:
+    return [(row.colour, member.row_weight) for row in member.rows if row.colour is not None]
+
+
+def _name_value(slot: str, member: Family, word: str | None) -> str:
+    """Return the title's words for it; `unnamed WORD` where the title does not say it; empty for None."""
+    if word is None or word == "plain" or not member.words:
+        return word or ""
+    said = find_title_word(slot, member.words)
+    return said[0].casefold() if said is not None and said[1] == word else f"unnamed {word}"
+
+
+def _rendered(slot: str, name: str, market: str) -> Document:
+    word = rendered_word(slot, name)
+    document: Document = {} if word == name else {"draws": word}
+    if name.startswith("unnamed ") or word == "plain":
+        return {**document, "title": ""}
+    if market not in {"US", "UK"} and word == name and (slot, word) in WORDS:
+        return {**document, "title": value_phrase(slot, word, frozenset(RECORDS), market)}
+    if " " in name:  # a preposition stays small: aus Wolle
+        return {**document, "title": " ".join([name.split()[0], *(part.capitalize() for part in name.split()[1:])])}
+    return document
+
+
+def _colour(name: str, market: str) -> Document:
+    word = None if market in {"US", "UK"} else colour_word(name, market)
+    return {"draws": PALETTE[name]} | ({"title": word} if word else {})
+
+
+def _column_name(name: str) -> str:
+    """Return the name as a spec accepts it: small letters, digits and underscores."""
+    plain = re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_")
+    plain = plain if plain[:1].isalpha() else f"column_{plain}".rstrip("_")
+    return (f"own_{plain}" if plain in COLUMNS else plain)[:60]
+
+
+def _bin_numbers(
+    numbers: Mapping[int, float | None], members: Sequence[Family], min_support: int
+) -> tuple[dict[str, tuple[float, float]], dict[int, str]]:
+    """Return ranges of at least k families each, and the range of each record (by id)."""
+    names = {id(member): member.name or str(index) for index, member in enumerate(members)}
+    ordered = sorted((number, key) for key, number in numbers.items() if number is not None)
+    enough = max(min_support, math.ceil(len({names[key] for _, key in ordered}) / _MOST_BINS))
+    bins: list[list[tuple[float, int]]] = [[]]
+    for number, key in ordered:
+        full = len({names[k] for _, k in bins[-1]}) >= enough
+        if full and number != bins[-1][-1][0]:
+            bins.append([])
+        bins[-1].append((number, key))
+    if len(bins) > 1 and len({names[k] for _, k in bins[-1]}) < min_support:
+        rest = bins.pop()
+        bins[-1] += rest
+    ranges: dict[str, tuple[float, float]] = {}
+    values = {key: MISSING for key, number in numbers.items() if number is None}
+    for number, inside in enumerate((each for each in bins if each), start=1):
+        found = [value for value, _ in inside]
+        low, high = _inner_bounds(found)
+        ranges[f"range {number}"] = (low, high)
+        values |= {key: f"range {number}" for _, key in inside}
+    return ranges, values
+
+
+def _inner_bounds(values: Sequence[float]) -> tuple[float, float]:
+    """Return a range of the values' mean and width, whose ends are those of no single family."""
+    if values[0] == values[-1] or len(values) < 2:
+        return values[0], values[-1]
+    mean = sum(values) / len(values)
+    variance = sum((value - mean) ** 2 for value in values) / len(values)
+    half = math.sqrt(3 * variance)
+    return (max(mean - half, 0.0) if values[0] >= 0 else mean - half), mean + half
+
+
+def _range(bounds: tuple[float, float], kind: str, decimals: int) -> list[Any]:
+    if kind == "date":
+        return [datetime.date.fromordinal(round(bound)).isoformat() for bound in bounds]
+    return [round(bound, decimals or None) for bound in bounds]
+
+
+def _to_number(cell: str | float | None) -> float | None:
+    if isinstance(cell, float):
+        return cell
+    try:
+        number = float(cell) if cell is not None else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _to_day(cell: str | float | None) -> float | None:
+    if not isinstance(cell, str) or not re.match(r"\d{4}-\d{2}-\d{2}", cell):
+        return None
+    try:
+        return float(datetime.date.fromisoformat(cell[:10]).toordinal())
+    except ValueError:
+        return None
+
+
+def _num_decimals(number: float | None) -> int:
+    return next((d for d in range(_MOST_DECIMALS) if number is None or round(number, d) == number), _MOST_DECIMALS)
+
+
+def count_values(members: Iterable[Family], slot: Slot) -> Counter[str]:
+    """Count the records that have each value."""
+    found: Counter[str] = Counter()
     for member in members:
-        if member.path is not None:
-            named = next((word.casefold() for word in member.words if word.casefold() in _KNOWN[slot]), None)
-            counts.setdefault(member.path, Counter())[named] += 1
-    found: list[Weights] = []
-    for each in categories:
-        own = counts[each.path]
-        kept: Weights = {word: float(own[word]) for word in words if own[word] >= min_support}
-        rest = own.total() - sum(kept.values())
-        if rest >= min_support or not kept:
-            kept[unnamed_value("plain" if slot == "pattern" else each.usual_material)] = float(max(rest, 1))
-        found.append(kept if each.shows(slot) or slot == "material" else {})
+        found.update({name for name, _ in slot.values_of(member)})
     return found
-
-
-def _values(slot: str, weights: Sequence[Weights], rendered: Mapping[str, str], prices: PriceModel) -> Document:
-    """List every value that some category has, with its rendering and price factor."""
-    names = sorted({name for own in weights for name in own})
-    values: Document = {}
-    for name in names:
-        silent = name not in rendered or name == "plain"
-        word = rendered[name] if not silent else name.removeprefix("unnamed ")
-        value: Document = {} if word == name else {"draws": word}
-        factor = prices.factor.get((slot, word), 1.0)
-        values[name] = value | ({"title": ""} if silent else {}) | ({"price": factor} if factor != 1.0 else {})
-    return values
-
-
-def _colours(members: Sequence[Family], mechanism: Mechanism, min_support: int, notes: dict[str, str]) -> Document:
-    share = BUDGET_SHARES["colours"]
-    counted = statistics.count_colours(members)
-    noisy = mechanism.release_counts(counted, share)
-    least = max(min_support, _WIDTHS * mechanism.noise_scale(share))
-    kept = statistics.keep_large_cells(counted, tuple(PALETTE), noisy, least)
-    if not kept:
-        notes["colour"] = "no colour was frequent enough: toile's own palette"
-        kept = dict.fromkeys(PALETTE, 1)
-    elif not mechanism.private:
-        notes |= {f"colour {name}": f"{count} designs" for name, count in kept.items()}
-    return {name: {"draws": PALETTE[name], "weight": count} for name, count in kept.items()}
-
-
-def _category(
-    category: FittedCategory,
-    weights: dict[str, Weights],
-    prices: PriceModel,
-    templates: TitleTemplates | None,
-    notes: dict[str, str],
-    k: int,
-) -> Document:
-    own: dict[str, Weights | None] = {
-        slot: weight
-        for slot, weight in weights.items()
-        if weight and (category.shows(slot) or not _is_priced(slot, weight, prices))
-    }
-    own["colour"] = None
-    titles: Counter[str] = Counter()
-    for template, count in (templates.templates.get(category.path, {}) if templates else {}).items():
-        if count > 0:
-            titles[drop_missing_slots(template, own)] += count
-    if not titles:
-        titles[default_template(category.silhouette, own)] += 1
-        if templates is not None:
-            notes[f"titles {k}"] = "no title of this category was frequent enough: toile's own words"
-    return {
-        "path": category.path,
-        "share": category.share,
-        "silhouette": category.silhouette,
-        "price": {
-            "median": float(f"{prices.median[category.path]:.4g}"),
-            "spread": round(prices.spread[category.path], 3),
-        },
-        "titles": dict(titles),
-        "attributes": own,
-    }
-
-
-def _is_priced(slot: str, weights: Weights, prices: PriceModel) -> bool:
-    """Return whether values of the category differ in price: not allowed if an image does not show the attribute."""
-    rendered = [_KNOWN[slot].get(name, name.removeprefix("unnamed ")) for name in weights]
-    return len({prices.factor.get((slot, word), 1.0) for word in rendered}) > 1

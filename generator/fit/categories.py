@@ -1,118 +1,101 @@
-"""Choose the categories of a fitted spec and estimate their shares and, with noise, their price levels.
+"""Choose the leaf categories of a fitted spec and the kinds of products that each of them sells.
 
-With noise, sizes and price levels come from a small noisy table of categories by price bins. Every cell of the table is
-a Poisson count plus Laplace noise. The counts follow from the size of a category, its price level and one spread that
-all categories share. Sizes and levels follow distributions that are estimated from the table itself (empirical Bayes).
-The estimates are posterior means: a category whose cells are mostly noise moves towards the average category. This is
-postprocessing of released counts, so it costs no privacy. Without noise (scale 0) the same model takes the counts as
-they are.
+    leaves, remarks = select_leaves(families, options)
 
-Letters of array shapes: K categories, B price bins, R rates, M price levels, S sizes, T true counts.
+A kind is a silhouette within a leaf. The type word of a product's title says it, else the name of the leaf: a broad
+leaf such as CLOTHING has as many kinds as its titles name. A leaf or a kind of fewer than k families is counted under
+the next best one, so that no share of the spec has fewer than k families behind it.
 """
 
-from collections import Counter
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
-import numpy as np
-from scipy.special import gammaln, ndtr
-
-from generator.fit import statistics
-from generator.fit.mechanisms import BUDGET_SHARES, CATEGORY_LIST_SHARE, CategoryPath, FitOptions, Mechanism
-from generator.fit.prices import PriceModel
-from generator.fit.statistics import Family
-from generator.sampling.streams import Floats
+from generator.fit import CategoryPath, FitOptions
+from generator.fit.families import Family, count_families
+from generator.fit.vocabulary import find_silhouette
+from generator.scaffold.starter_spec import GROUPS
 from schemas.documents import read_document
 from schemas.errors import ToileError
+from schemas.silhouettes import RECORDS
 
-OTHER = "OTHER"
-"""The leaf category that collects rare leaf categories of the same parents."""
-PRICE_BIN_FACTOR = 1.8
-"""The price bins of the table are cut at the released median, and this factor below and above it."""
-_NUM_LEVELS, _NUM_SIZES, _NUM_RATES, _ROUNDS = 41, 40, 71, 15
-_SPREADS = (0.12, 0.25, 0.5, 0.8, 1.2, 2.0)
-"""Candidates for the shared spread, in units of the distance between the outer bin edges."""
-_LOWEST_RATE = 0.02
+Value = TypeVar("Value", bound=Hashable)
+_USUAL_KINDS = 4
+"""A broad leaf whose titles say nothing sells this many silhouettes of its group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryShares:
-    """The categories of the spec with their shares."""
+class FittedKind:
+    """One kind of products of one leaf category, and the records to fit it to."""
 
-    paths: list[CategoryPath]
-    shares: list[float]
-    num: float
-    """Families in all of them."""
-    prices: PriceModel | None
-    """None if prices do not come from the noisy table."""
+    path: CategoryPath
+    silhouette: str
+    members: tuple[Family, ...]
+    """Its records; fewer than k families where the leaf has too few of every kind."""
+    levels: tuple[tuple[Family, ...], ...]
+    """The members, then records of the same silhouette in the same first category, then in the whole shop."""
+    leaf: tuple[Family, ...]
+    """All records of the leaf."""
+    weight: float
+    """Its part of the leaf's designs; a number of records, or a part of them in proportion to others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedLeaf:
+    """A leaf category with its kinds."""
+
+    path: CategoryPath
+    members: tuple[Family, ...]
+    kinds: tuple[FittedKind, ...]
+    weight: float
+    """Its part of all designs."""
+    is_guess: bool
+    """Whether neither a title nor the name of the leaf says what it sells."""
 
 
 @dataclass(frozen=True, slots=True)
-class PriceLevels:
-    """Estimates from the table."""
+class Remark:
+    """A rule that changed how rows are counted, for people."""
 
-    num_K: Floats
-    """Families of each category, at least 0."""
-    log_price_K: Floats
-    """Log of the median price of each category."""
-    spread: float
-    """Standard deviation of the log price within a category."""
+    what: str
+    num_rows: float
+    remedy: str
+    """What changes it: an option of the command, or something to edit."""
 
 
-def select_categories(
-    members: list[Family], options: FitOptions, mechanism: Mechanism
-) -> tuple[list[CategoryPath], int, list[Family]]:
-    """Choose the categories that may appear in the spec.
-
-    Exact counts move families of rare categories to OTHER. Returns the paths, the number of moved families, and the
-    families with their new paths.
-    """
+def select_leaves(families: Sequence[Family], options: FitOptions) -> tuple[list[FittedLeaf], list[Remark]]:
+    """Choose the leaves and their kinds. Raises ToileError if no leaf has enough families."""
+    placed = [member for member in families if member.path is not None]
+    remarks: list[Remark] = []
     if options.categories is not None:
-        mechanism.record_public(
-            "categories", "the list of categories was given as public; what is not on it was left out"
-        )
-        return list(options.categories), 0, members
-    if mechanism.private:
-        return (
-            list(
-                mechanism.release_keys(statistics.count_categories(members), CATEGORY_LIST_SHARE, options.min_support)
-            ),
-            0,
-            members,
-        )
-    counts = Counter(member.path for member in members if member.path is not None)
-    rare = {path for path, count in counts.items() if count < options.min_support}
-    moved = [
-        replace(m, path=(m.path[0], m.path[1], OTHER)) if m.path in rare and m.path is not None else m for m in members
+        listed = set(options.categories)
+        remarks.append(_remark("are of a category that is not on the list", placed, listed, "--categories"))
+        placed = [member for member in placed if member.path in listed]
+    kept, leaf_weights = _move_rare_leaves(placed, options.min_support)
+    changed = [old for old, new in zip(placed, kept, strict=True) if new.path != old.path]
+    kinded, kind_weights, guessed = _assign_kinds(kept, options.min_support)
+    rare = [new for old, new in zip(kept, kinded, strict=True) if old.kind not in (None, new.kind)]
+    remarks += [
+        Remark(
+            f"are of leaf categories with fewer than {options.min_support} designs: counted under another leaf",
+            count_rows(changed),
+            "--min-support",
+        ),
+        Remark(
+            f"are of a type with fewer than {options.min_support} designs in its leaf: counted under another type",
+            count_rows(rare),
+            "--min-support",
+        ),
+        Remark(
+            "name no type that toile knows: they share the types of their leaf",
+            count_rows(member for member in kept if member.kind is None),
+            "edit `kinds`",
+        ),
     ]
-    kept = mechanism.release_keys(statistics.count_categories(moved), 0.0, options.min_support)
-    return list(kept), sum(counts[path] for path in rare), moved
-
-
-def estimate_category_shares(
-    members: list[Family], paths: list[CategoryPath], options: FitOptions, mechanism: Mechanism
-) -> CategoryShares:
-    """Estimate shares from exact counts, or shares and price levels from the noisy table."""
-    if not paths:
-        return CategoryShares(paths=[], shares=[], num=0.0, prices=None)
-    if not mechanism.private:
-        counts = Counter(member.path for member in members)
-        kept = [path for path in paths if counts[path] >= options.min_support]
-        return _normalise_shares(kept, [float(counts[path]) for path in kept], None)
-    share = BUDGET_SHARES["table"] - (CATEGORY_LIST_SHARE if options.categories is None else 0.0)
-    middle = mechanism.release_quantile(statistics.collect_prices(members, paths), 0.5, BUDGET_SHARES["median"])
-    edges = (middle / PRICE_BIN_FACTOR, middle, middle * PRICE_BIN_FACTOR)
-    table = mechanism.release_counts(statistics.count_categories_by_price(members, paths, edges), share)
-    counts_KB = np.array(table, np.float64).reshape(len(paths), len(edges) + 1)
-    found = estimate_price_levels(counts_KB, np.log(np.array(edges)), mechanism.noise_scale(share))
-    num_K, level_K = _pool_rare(found.num_K, found.log_price_K, options.min_support)
-    shown = [k for k in range(len(paths)) if num_K[k] > 0]
-    prices = PriceModel(
-        median={paths[k]: float(np.exp(level_K[k])) for k in shown},
-        spread={paths[k]: found.spread for k in shown},
-        factor={},
-    )
-    return _normalise_shares([paths[k] for k in shown], [float(num_K[k]) for k in shown], prices)
+    return _build_leaves(kinded, leaf_weights, kind_weights, guessed), remarks
 
 
 def load_categories(path: Path) -> tuple[CategoryPath, ...]:
@@ -134,127 +117,263 @@ def load_categories(path: Path) -> tuple[CategoryPath, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def estimate_price_levels(counts_KB: Floats, log_edges: Floats, scale: float) -> PriceLevels:
-    """Estimate sizes and price levels.
+def count_rows(members: Iterable[Family]) -> int:
+    """Count the rows of records."""
+    return sum(member.num_colourways for member in members)
 
-    `counts_KB` is the noisy table, `log_edges` the log prices of the B - 1 inner bin edges, `scale` the scale of the
-    Laplace noise on each cell.
+
+def group_by(members: Iterable[Family], key: Callable[[Family], Value]) -> dict[Value, list[Family]]:
+    """Group records by a value, in the order of their first record."""
+    found: dict[Value, list[Family]] = defaultdict(list)
+    for member in members:
+        found[key(member)].append(member)
+    return dict(found)
+
+
+def weigh_values(
+    levels: Sequence[Sequence[Family]],
+    values_of: Callable[[Family], Iterable[tuple[Value, float]]],
+    min_support: int,
+) -> dict[Value, float]:
+    """Weigh values by how often the records of the first level have them, with at least k families behind each.
+
+    Values of fewer families there are not counted one by one: if k families have any of them, they together have the
+    proportions of the next level, among the values that are not counted yet; else they are left out.
     """
-    rates, like_KBR, mean_KBR = _cells(counts_KB, scale)
-    width = max(float(log_edges[-1] - log_edges[0]), 1e-3)
-    levels_M = np.linspace(log_edges[0] - 3 * width, log_edges[-1] + 3 * width, _NUM_LEVELS)
-    sizes_S = np.geomspace(0.3, max(float(counts_KB.sum()), 20.0) / 2, _NUM_SIZES)
-    answers = [
-        _given_spread(like_KBR, mean_KBR, rates, levels_M, sizes_S, log_edges, step * width) for step in _SPREADS
-    ]
-    scores = np.array([score for score, _, _ in answers])
-    weights = np.exp(scores - scores.max())
-    weights /= weights.sum()
-    return PriceLevels(
-        num_K=np.tensordot(weights, np.array([num_K for _, num_K, _ in answers]), 1),
-        log_price_K=np.tensordot(weights, np.array([level_K for _, _, level_K in answers]), 1),
-        spread=float(weights @ (np.array(_SPREADS) * width)),
-    )
+    weights: dict[Value, float] = {}
+    left = 0.0
+    for number, members in enumerate(levels):
+        here: Counter[Value] = Counter()
+        holders: dict[Value, set[object]] = defaultdict(set)
+        for index, member in enumerate(members):
+            for value, weight in values_of(member):
+                here[value] += weight  # type: ignore[assignment]
+                holders[value].add(member.name or index)
+        found = {v: float(w) for v, w in here.items() if len(holders[v]) >= min_support and w > 0 and v not in weights}
+        if number == 0:
+            weights |= found
+            rare = set().union(*(each for value, each in holders.items() if value not in found))
+            left = float(here.total()) - sum(found.values()) if len(rare) >= min_support or not found else 0.0
+        elif found and left > 1e-9:
+            total = sum(found.values())
+            weights |= {value: left * weight / total for value, weight in found.items()}
+            left = 0.0
+    return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
 
 
-def _pool_rare(num_K: Floats, level_K: Floats, min_support: int) -> tuple[Floats, Floats]:
-    """Pool rare categories of similar price levels: each pool has at least `min_support` families and one price level.
+def _remark(what: str, members: Sequence[Family], kept: set[CategoryPath], remedy: str) -> Remark:
+    return Remark(what, count_rows(member for member in members if member.path not in kept), remedy)
 
-    No share and no price then depends on fewer families. If all rare categories together have too few, none is kept.
+
+def _move_rare_leaves(members: Sequence[Family], min_support: int) -> tuple[list[Family], dict[CategoryPath, float]]:
+    """Return the records under leaves whose shares k families support, and the weight of each leaf.
+
+    Where the rare leaves of a parent have k families together, those with names that k families have anywhere share
+    these records in the proportions of the whole shop. Else the records of a rare leaf go to a leaf of the same parent
+    that sells their kind, or of the same name elsewhere; else those left under a parent become one leaf with the
+    parent's name, if they are enough; else they go to another leaf of the parent, of the first category, of the shop.
+    Raises ToileError if all records together are too few.
     """
-    num_K, level_K = num_K.copy(), level_K.copy()
-    rare = [int(k) for k in np.argsort(level_K, kind="stable") if num_K[k] < min_support]
-    groups: list[list[int]] = [[]]
-    for k in rare:
-        groups[-1].append(k)
-        if num_K[groups[-1]].sum() >= min_support:
-            groups.append([])
-    rest = groups.pop()
-    if groups:
-        groups[-1] += rest
-    else:
-        num_K[rest] = 0.0
-    for group in groups:
-        level_K[group] = np.average(level_K[group], weights=num_K[group] + 1e-9)
-        num_K[group] = num_K[group].mean()
-    return num_K, level_K
+    if count_families(members) < min_support:
+        problem = f"has {count_families(members)} product families with a category in the train split"
+        raise ToileError("the catalog", problem, f"{min_support} are needed: fit more rows, or lower --min-support")
+    paths = [member.path or ("", "", "") for member in members]
+    by_leaf = _groups(range(len(members)), lambda i: paths[i])
+    large = {path for path, each in by_leaf.items() if count_families(members[i] for i in each) >= min_support}
+    kinds = {
+        (path, kind)
+        for path in large
+        for kind, each in _groups(by_leaf[path], lambda i: members[i].kind).items()
+        if count_families(members[i] for i in each) >= min_support
+    }
+    weights: Counter[CategoryPath] = Counter()
+    found: dict[int, CategoryPath] = {}
+    open_: list[int] = []
+    for i, path in enumerate(paths):
+        if path in large:
+            found[i] = path
+            weights[path] += 1
+        else:
+            open_.append(i)
+    num_rows = {path: count_rows(members[i] for i in by_leaf[path]) for path in large}
+    given: Counter[CategoryPath] = Counter()
+
+    def put(i: int, path: CategoryPath, weight: float = 1.0) -> None:
+        found[i] = path
+        weights[path] += weight  # type: ignore[assignment]
+        open_.remove(i)
+
+    def share_names() -> None:
+        names = _groups(range(len(members)), lambda i: paths[i][2])
+        for parent, numbers in _groups(open_, lambda i: paths[i][:2]).items():
+            sizes = {
+                name: float(len(names[name]))
+                for name in {paths[i][2] for i in numbers}
+                if count_families(members[i] for i in names[name]) >= min_support
+            }
+            if count_families(members[i] for i in numbers) >= min_support and sizes:
+                for i, name in assign_shares({i: paths[i][2] for i in numbers}, sizes).items():
+                    put(i, (parent[0], parent[1], name), 0.0)
+                for name, size in sizes.items():
+                    weights[parent[0], parent[1], name] += len(numbers) * size / sum(sizes.values())  # type: ignore[assignment]
+
+    def place(depth: int, fits_record: Callable[[CategoryPath, int], bool]) -> None:
+        for i in list(open_):
+            fits = [path for path in large if path[:depth] == paths[i][:depth] and fits_record(path, i)]
+            if fits:
+                path = max(fits, key=lambda each: (num_rows[each] / (1 + given[each]), each))
+                given[path] += 1
+                put(i, path)
+
+    def merge(depth: int) -> None:
+        for parent, numbers in _groups(open_, lambda i: paths[i][:depth]).items():
+            if count_families(members[i] for i in numbers) >= min_support:
+                path = (*parent, *[(parent or ("ALL",))[-1]] * (3 - depth))
+                for i in numbers:
+                    put(i, (path[0], path[1], path[2]))
+
+    share_names()
+    place(2, lambda path, i: (path, members[i].kind) in kinds)
+    place(1, lambda path, i: path[2] == paths[i][2])
+    merge(2)
+    place(2, lambda path, i: True)
+    for depth in (1, 0):
+        place(depth, lambda path, i: path[2] == paths[i][2])
+        place(depth, lambda path, i: (path, members[i].kind) in kinds)
+        merge(depth)
+        place(depth, lambda path, i: True)
+    return [replace(member, path=found[i]) for i, member in enumerate(members)], dict(weights)
 
 
-def _normalise_shares(paths: list[CategoryPath], counts: list[float], prices: PriceModel | None) -> CategoryShares:
-    """Round the shares to six digits such that their sum is 1."""
-    total = sum(counts)
-    shares = [round(count / total, 6) for count in counts]
-    if shares:
-        largest = shares.index(max(shares))
-        shares[largest] = round(shares[largest] + 1 - sum(shares), 6)
-    return CategoryShares(paths=paths, shares=shares, num=total, prices=prices)
+def assign_shares(own: Mapping[int, str], sizes: Mapping[str, float]) -> dict[int, str]:
+    """Assign records (numbers with their own values) to values in the proportions of `sizes`, their own value first."""
+    total = sum(sizes.values())
+    quotas = {value: len(own) * size / total for value, size in sizes.items()}
+    room = {value: math.floor(quota) for value, quota in quotas.items()}
+    for value in sorted(quotas, key=lambda v: (room[v] - quotas[v], v))[: len(own) - sum(room.values())]:
+        room[value] += 1
+    found: dict[int, str] = {}
+    for number, value in own.items():
+        if room.get(value, 0) > 0:
+            found[number] = value
+            room[value] -= 1
+    free = [value for value in sorted(room, key=lambda v: (-room[v], v)) for _ in range(room[value])]
+    return found | dict(zip((number for number in own if number not in found), free, strict=True))
 
 
-def _cells(counts_KB: Floats, scale: float) -> tuple[Floats, Floats, Floats]:
-    """Return a grid of rates, the log likelihood of every cell at each rate, and the expected true count there."""
-    rates = np.concatenate([[_LOWEST_RATE], np.geomspace(0.1, max(float(counts_KB.sum()), 20.0), _NUM_RATES - 1)])
-    true_T = np.arange(int(max(counts_KB.max(), 0) + 12 * scale) + 5)
-    poisson_TR = np.exp(true_T[:, None] * np.log(rates) - rates - gammaln(true_T + 1)[:, None])
-    distance_KBT = np.abs(counts_KB[..., None] - true_T)
-    noise_KBT = -distance_KBT / scale if scale > 0 else np.where(distance_KBT == 0, 0.0, -np.inf)
-    highest_KB1 = noise_KBT.max(axis=-1, keepdims=True)
-    weight_KBT = np.exp(noise_KBT - highest_KB1)
-    total_KBR = weight_KBT @ poisson_TR + 1e-300
-    mean_KBR = (weight_KBT * true_T) @ poisson_TR / total_KBR
-    return rates, np.log(total_KBR) + highest_KB1, mean_KBR
+def _groups(numbers: Iterable[int], key: Callable[[int], Value]) -> dict[Value, list[int]]:
+    found: dict[Value, list[int]] = defaultdict(list)
+    for number in numbers:
+        found[key(number)].append(number)
+    return dict(found)
 
 
-def _given_spread(
-    like_KBR: Floats,
-    mean_KBR: Floats,
-    rates: Floats,
-    levels_M: Floats,
-    sizes_S: Floats,
-    log_edges: Floats,
-    spread: float,
-) -> tuple[float, Floats, Floats]:
-    """Return the log evidence of a spread, and the posterior means of sizes and levels under it."""
-    below_MB = ndtr((log_edges[None, :] - levels_M[:, None]) / spread)
-    ends = np.zeros((len(levels_M), 1)), np.ones((len(levels_M), 1))
-    share_MB = np.maximum(np.diff(np.concatenate([ends[0], below_MB, ends[1]], axis=1), axis=1), 1e-9)
-    rate_MSB = np.maximum(sizes_S[None, :, None] * share_MB[:, None, :], _LOWEST_RATE)
-    at_MSB = np.interp(np.log(rate_MSB), np.log(rates), np.arange(len(rates)))
-    low_MSB = np.minimum(at_MSB.astype(np.int64), len(rates) - 2)
-    part_MSB = at_MSB - low_MSB
+def _assign_kinds(
+    members: Sequence[Family], min_support: int
+) -> tuple[list[Family], dict[tuple[CategoryPath, str], float], set[CategoryPath]]:
+    """Give every record a kind, in proportions that at least k families support.
 
-    def interpolate(table_KR: Floats, b: int) -> Floats:
-        low, part = low_MSB[..., b], part_MSB[..., b]
-        found: Floats = table_KR[:, low] * (1 - part) + table_KR[:, low + 1] * part
-        return found
-
-    num_bins = share_MB.shape[1]
-    log_KMS = np.sum([interpolate(like_KBR[:, b], b) for b in range(num_bins)], axis=0)
-    highest_K11 = log_KMS.max(axis=(1, 2), keepdims=True)
-    like_KMS = np.exp(log_KMS - highest_K11)
-    level_M, size_S = np.full(len(levels_M), 1 / len(levels_M)), np.full(len(sizes_S), 1 / len(sizes_S))
-    for _ in range(_ROUNDS):
-        joint_KMS = like_KMS * level_M[None, :, None] * size_S[None, None, :]
-        evidence_K = joint_KMS.sum(axis=(1, 2))
-        joint_KMS /= evidence_K[:, None, None]
-        level_M = _normal_like(joint_KMS.sum(axis=2).mean(axis=0), levels_M)
-        size_S = _smooth(joint_KMS.sum(axis=1).mean(axis=0))
-    num_K = np.sum([(joint_KMS * interpolate(mean_KBR[:, b], b)).sum(axis=(1, 2)) for b in range(num_bins)], axis=0)
-    score = float(np.log(evidence_K).sum() + highest_K11.sum())
-    return score, num_K, joint_KMS.sum(axis=2) @ levels_M
-
-
-def _normal_like(weight_M: Floats, levels_M: Floats) -> Floats:
-    """Return the normal distribution with the mean and the variance of the weights."""
-    mean = weight_M @ levels_M
-    deviation = max(float(np.sqrt(weight_M @ (levels_M - mean) ** 2)), float(levels_M[1] - levels_M[0]) / 2)
-    bell_M: Floats = np.exp(-0.5 * ((levels_M - mean) / deviation) ** 2)
-    bell_M /= bell_M.sum()
-    return bell_M
+    Where the rare kinds of a leaf have k families together, those that k families have in leaves of the same name share
+    these records in the proportions there. Other records are counted as the leaf's kind of the same group that is
+    nearest in price. Returns the records in their order, the weight of each kind in its leaf, and the leaves whose
+    kinds are a guess.
+    """
+    found: dict[int, str] = {}
+    weights: dict[tuple[CategoryPath, str], float] = {}
+    guessed: set[CategoryPath] = set()
+    by_name = group_by(members, lambda member: (member.path or ("", "", ""))[2])
+    for path, numbers in _groups(range(len(members)), lambda i: members[i].path or ("", "", "")).items():
+        named = _groups((i for i in numbers if members[i].kind), lambda i: members[i].kind or "")
+        own = {k: each for k, each in named.items() if count_families(members[i] for i in each) >= min_support}
+        elsewhere = {
+            kind: float(len(each))
+            for kind, each in group_by(by_name[path[2]], lambda member: member.kind).items()
+            if kind is not None and kind in named and kind not in own and count_families(each) >= min_support
+        }
+        here: Counter[str] = Counter({kind: len(each) for kind, each in own.items()})
+        found |= {i: kind for kind, each in own.items() for i in each}
+        rare = sorted((i for i in numbers if i not in found and members[i].kind), key=lambda i: _price_key(members[i]))
+        if elsewhere and (count_families(members[i] for i in rare) >= min_support or not own):
+            found |= assign_shares({i: members[i].kind or "" for i in rare}, elsewhere)
+            for kind, size in elsewhere.items():
+                here[kind] += len(rare) * size / sum(elsewhere.values())  # type: ignore[assignment]
+        rest = sorted((i for i in numbers if i not in found), key=lambda i: _price_key(members[i]))
+        if here:
+            known = _groups((i for i in numbers if i in found), found.__getitem__)
+            levels = {kind: _log_price([members[i] for i in each]) for kind, each in known.items()}
+            for i in rest:
+                found[i] = _nearest_kind(members[i], known, levels)
+                here[found[i]] += 1
+        else:
+            usual, is_guess = _usual_kinds(path)
+            guessed |= {path} if is_guess else set()
+            found |= assign_shares(dict.fromkeys(rest, ""), usual)
+            for kind, size in usual.items():
+                here[kind] += len(rest) * size / sum(usual.values())  # type: ignore[assignment]
+        weights |= {(path, kind): float(weight) for kind, weight in here.items()}
+    return [replace(member, kind=found[i]) for i, member in enumerate(members)], weights, guessed
 
 
-def _smooth(weight_S: Floats) -> Floats:
-    """Smooth the distribution over neighbouring sizes; no size becomes impossible."""
-    mixed_S = weight_S * 0.98 + 0.02 / len(weight_S)
-    smooth_S: Floats = np.convolve(np.pad(mixed_S, 2, mode="edge"), np.full(5, 0.2), mode="valid")
-    smooth_S /= smooth_S.sum()
-    return smooth_S
+def _price_key(member: Family) -> float:
+    return member.full_price or 0.0
+
+
+def _nearest_kind(member: Family, counts: Mapping[str, Sequence[int]], levels: Mapping[str, float | None]) -> str:
+    """Return the kind for a record of a rare or unknown type: of the same group, and nearest in price."""
+    group = RECORDS[member.kind].group if member.kind else None
+    fits = [kind for kind in counts if RECORDS[kind].group == group] or list(counts)
+    price = math.log(member.full_price) if member.full_price else None
+
+    def distance(kind: str) -> tuple[float, int, str]:
+        level = levels[kind]
+        return (abs(level - price) if level is not None and price is not None else 0.0, -len(counts[kind]), kind)
+
+    return min(fits, key=distance)
+
+
+def _log_price(members: Sequence[Family]) -> float | None:
+    logs = sorted(math.log(member.full_price) for member in members if member.full_price)
+    return logs[len(logs) // 2] if logs else None
+
+
+def _usual_kinds(path: CategoryPath) -> tuple[Mapping[str, float], bool]:
+    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess."""
+    silhouette, named = find_silhouette(path[2:])
+    if named:
+        return {silhouette: 1.0}, False
+    silhouette, named = find_silhouette(path)
+    if named:
+        return {silhouette: 1.0}, False
+    names = {name.casefold() for name in path}
+    group = next((g for g, (_, words) in GROUPS.items() if names & {word.casefold() for word in words}), "clothing")
+    inside = [record.name for record in RECORDS.values() if record.group == group]
+    return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
+
+
+def _build_leaves(
+    members: Sequence[Family],
+    leaf_weights: Mapping[CategoryPath, float],
+    kind_weights: Mapping[tuple[CategoryPath, str], float],
+    guessed: set[CategoryPath],
+) -> list[FittedLeaf]:
+    """Build the leaves with their kinds, the largest kind first; a kind may have no record, only a weight."""
+    same_first = group_by(members, lambda m: ((m.path or ("", "", ""))[0], m.kind))
+    anywhere = group_by(members, lambda m: m.kind)
+    by_leaf = group_by(members, lambda m: m.path or ("", "", ""))
+    by_kind = group_by(members, lambda m: (m.path or ("", "", ""), m.kind))
+    leaves = []
+    for path, weight in sorted(leaf_weights.items()):
+        inside = tuple(by_leaf.get(path, ()))
+        kinds = []
+        for (where, kind), part in sorted(kind_weights.items(), key=lambda item: (-item[1], item[0])):
+            if where == path:
+                own = tuple(by_kind.get((path, kind), ()))
+                levels = (own, tuple(same_first.get((path[0], kind), ())), tuple(anywhere.get(kind, ())))
+                kinds.append(
+                    FittedKind(path=path, silhouette=kind, members=own, levels=levels, leaf=inside, weight=part)
+                )
+        if kinds:
+            leaves.append(
+                FittedLeaf(path=path, members=inside, kinds=tuple(kinds), weight=weight, is_guess=path in guessed)
+            )
+    return leaves

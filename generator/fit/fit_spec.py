@@ -1,41 +1,51 @@
-"""Fit a catalog spec to real rows: count, release, build the spec, and write it as YAML.
+"""Fit a catalog spec to real rows: read families, choose leaves and kinds, build the spec, and write it as YAML.
 
     from generator.fit.fit_spec import fit, to_yaml
     text = to_yaml(fit(Path("data/real"), FitOptions(epsilon=1.0)))
 
-Only the train split is read. Without epsilon the counts are exact, and values of fewer than k families are left out.
-With epsilon every count passes through `mechanisms.OpenDPMechanism` before it is used, and titles consist of public
-words. docs/privacy.md explains the guarantees.
+Only the train split is read. Values of fewer than k families are left out or counted with others. With epsilon the
+records of the families are replaced by differentially private synthetic ones (`private.synthesize`) before anything
+else looks at them; what follows is the same. docs/privacy.md explains the guarantees.
 """
 
 import dataclasses
 import json
-import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from generator.fit import statistics
-from generator.fit.attributes import FittedCategory, build_attributes
-from generator.fit.categories import CategoryShares, estimate_category_shares, select_categories
-from generator.fit.mechanisms import (
-    BUDGET_SHARES,
-    CategoryPath,
-    FitOptions,
-    Mechanism,
-    NoNoise,
-    OpenDPMechanism,
+from generator.fit import FitOptions
+from generator.fit.attributes import (
+    Document,
+    KeptColumn,
+    Slot,
+    count_values,
+    fill_material,
+    keep_column,
+    make_slots,
+    make_word_slot,
+    rendered_word,
+    usual_material,
+    weigh_slot,
 )
-from generator.fit.prices import ENDING_CELLS, PriceModel, count_price_endings, fit_price_model, infer_price_bands
-from generator.fit.statistics import PERCENTS, Family
-from generator.fit.title_templates import infer_title_templates
-from generator.fit.vocabulary import MATERIAL_WORDS, PATTERN_WORDS, find_first, find_silhouette
-from generator.sampling.products import compile_catalog
-from schemas.catalog import MISSING_LABEL, Provenance
+from generator.fit.categories import FittedKind, FittedLeaf, Remark, count_rows, group_by, select_leaves
+from generator.fit.families import Family, count_families, read_families
+from generator.fit.prices import (
+    KindPrice,
+    find_price_bounds,
+    fit_discounts,
+    fit_kind_price,
+    infer_price_bands,
+    usual_rate,
+)
+from generator.fit.title_templates import SLOTS, WORD_SLOTS, Titles, drop_slots, fits_kind, infer_titles, own_template
+from generator.fit.vocabulary import PALETTE
+from generator.sampling.products import compile_catalog, rows
+from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
 from schemas.documents import parse_document
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
@@ -46,21 +56,21 @@ from schemas.validation import from_document
 
 __all__ = ["Fit", "FitOptions", "fit", "to_yaml", "write_spec"]
 
-NOISE_WIDTHS = 4.0
-"""A noisy cell below this many noise scales counts as empty."""
-ENDING_WIDTHS = 7.0
-"""The same for price endings, of which there are hundreds of cells."""
-DEFAULT_MAX_COLOURWAYS = 6
-"""Largest number of colourways of a family in a private fit, which does not look at single families."""
 _HEADINGS = {
     "shop": "An invented shop: no name of the real one is here.",
     "colourways": "How many products share a design.",
     "navigation": "Products under a label of the site instead of their category.",
     "prices": "The endings of full prices, and the discounts: percent -> weight.",
-    "attributes": "What a design has. `draws` is the renderer's word, `title` the word in titles, `price` a factor.",
-    "categories": "Shares are of designs; `median` is the price of a design whose factors are all 1.",
+    "extra": "The columns that were kept.",
+    "attributes": "What a design has. `draws` is the renderer's word, `title` the word in titles.",
+    "categories": "Shares are of designs; `quantiles` are prices at evenly spaced probabilities from 0 to 1.",
     "provenance": "Where this spec comes from. Keep it with the spec.",
 }
+_CHECKED_ROWS = 2000
+_WORTH_SAYING = 0.005
+"""Rules that touch a smaller share of the rows are not mentioned."""
+_PRICE_TOLERANCE = 0.1
+"""Largest distance (Kolmogorov-Smirnov) between generated and fitted prices without a warning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,49 +84,73 @@ class Fit:
     """For people; with epsilon they depend on noisy counts only."""
 
 
-def fit(folder: Path | str, options: FitOptions | None = None, mechanism: Mechanism | None = None) -> Fit:
-    """Fit a catalog spec to the train split of a catalog folder.
-
-    `mechanism` releases the statistics; by default it follows from the options. Raises ToileError if there is nothing
-    to fit, or if the noise hides every category.
-    """
+def fit(folder: Path | str, options: FitOptions | None = None) -> Fit:
+    """Fit a catalog spec to the train split of a catalog folder. Raises ToileError if there is nothing to fit."""
     folder, options = Path(folder), options or FitOptions()
-    if mechanism is None:
-        mechanism = NoNoise() if options.epsilon is None else OpenDPMechanism(options.epsilon, options.delta)
-    currency, country = _find_market(folder, options, mechanism)
-    members, num_rows = statistics.read_families(folder, currency, images=options.images)
-    paths, num_merged, members = select_categories(members, options, mechanism)
-    category_shares = estimate_category_shares(members, paths, options, mechanism)
-    if not category_shares.paths:
-        raise _nothing_to_fit(folder, options, mechanism)
-    categories = [
-        _fitted_category(path, share) for path, share in zip(category_shares.paths, category_shares.shares, strict=True)
+    if options.epsilon is not None:
+        raise ToileError("--epsilon", "is not available in this version", "leave it out")
+    currency, country = _find_market(folder, options)
+    families, num_rows = read_families(folder, currency, images=options.images, keep=options.keep)
+    return build_fit(
+        families, _exact_provenance(num_rows, families, options), options, currency, country, _read_brand_names(folder)
+    )
+
+
+def build_fit(
+    families: Sequence[Family],
+    provenance: Provenance,
+    options: FitOptions,
+    currency: str,
+    country: str,
+    names: Iterable[str] = (),
+) -> Fit:
+    """Build the spec of families, real ones or private synthetic ones. `names` of brands are kept out of titles."""
+    leaves, remarks = select_leaves(families, options)
+    kinds = [kind for leaf in leaves for kind in leaf.kinds]
+    members = [member for kind in kinds for member in kind.members]
+    market = next((code for code, each in MARKETS.items() if each.country_code == country), "US")
+    num_priced = count_rows(member for member in members if member.full_price)
+    titles = infer_titles(kinds, options.min_support, names)
+    remarks += [
+        Remark(
+            "have a title that too few designs share: it takes those of the same type elsewhere",
+            titles.num_elsewhere,
+            "--min-support",
+        ),
+        Remark("take toile's own words for their title", titles.num_own, "--min-support"),
+        Remark("have no price: theirs are those of their type", count_rows(members) - num_priced, "the table's prices"),
     ]
-    templates = (
-        None if mechanism.private else infer_title_templates(members, options.min_support, _read_brand_names(folder))
-    )
-    prices = category_shares.prices or _fit_exact_prices(members, categories, options)
-    attributes, category_documents, notes = build_attributes(
-        members, categories, prices, templates, mechanism, options.min_support, category_shares.num
-    )
-    _note_categories(notes, categories, members, mechanism)
-    sizes = _fit_colourways(members, mechanism, options)
-    provenance, messages = _build_provenance(members, num_rows, category_shares, sizes, options, mechanism)
-    shop = _invent_shop(options.name, currency, country, members, mechanism, options.min_support)
-    document = {
+    slots = [*make_slots(market), *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS)]
+    kept: list[KeptColumn] = []
+    for name in options.keep:
+        kept.append(
+            keep_column(
+                name, members, {slot.name for slot in slots} | {each.slot.name for each in kept}, options.min_support
+            )
+        )
+        remarks.append(
+            Remark(f"have a rare value of {name}: it takes a common one", kept[-1].num_rare_rows, "--min-support")
+        )
+    builder = _Builder(options, slots, kept, titles, market, members, usual_rate(currency))
+    categories, notes = builder.build_categories(leaves)
+    document: Document = {
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
-        "shop": shop,
-        "colourways": sizes,
-        "navigation": _fit_navigation(members, category_shares.paths, mechanism, options),
-        "prices": _fit_prices(members, category_shares.paths, mechanism, options),
-        "attributes": attributes,
-        "categories": category_documents,
+        "shop": _invent_shop(options.name, currency, country, families, options.min_support),
+        "colourways": builder.colourways,
+        "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
+        "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": builder.discounts},
+        "attributes": builder.build_attributes(notes),
+        "categories": categories,
         "provenance": provenance,
     }
-    if num_merged:
-        messages = (*messages, f"{num_merged} designs of rare categories were moved to OTHER or left out")
-    return Fit(document=_add_ledger(document, options, mechanism), notes=notes, messages=messages)
+    if kept:
+        document["extra"] = {each.column: each.extra for each in kept}
+    found = Fit(document=document, notes=notes, messages=())
+    messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members)]
+    if not num_priced:
+        messages.append(f"no row has a price in {currency}: the spec has toile's usual prices of each type")
+    return dataclasses.replace(found, messages=tuple(messages))
 
 
 def to_yaml(fit: Fit) -> str:
@@ -126,7 +160,8 @@ def to_yaml(fit: Fit) -> str:
     lines += [f"# {line}" for line in _wrap(document["provenance"].statement)]
     lines += [f"name: {_yaml_text(document['name'])}", f"description: {_yaml_text(document['description'])}"]
     for key, heading in _HEADINGS.items():
-        lines += ["", f"# {heading}", *_yaml_part(key, document[key], notes)]
+        if key in document:
+            lines += ["", f"# {heading}", *_yaml_part(key, document[key], notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -139,96 +174,212 @@ def write_spec(fit: Fit, out: Path | str) -> None:
         write_atomic(out, text)
 
 
-def _fitted_category(path: CategoryPath, share: float) -> FittedCategory:
-    silhouette, named = find_silhouette(path)
-    return FittedCategory(path=path, share=share, silhouette=silhouette, named=named)
+class _Builder:
+    """Builds the categories of a spec, and the attributes that they use."""
+
+    def __init__(
+        self,
+        options: FitOptions,
+        slots: Sequence[Slot],
+        kept: Sequence[KeptColumn],
+        titles: Titles,
+        market: str,
+        members: Sequence[Family],
+        usd_rate: float,
+    ) -> None:
+        self.options, self.titles, self.market = options, titles, market
+        self.slots = {slot.name: slot for slot in (*slots, *(each.slot for each in kept))}
+        self.kept = [each.slot.name for each in kept]
+        self.members, self.usd_rate = members, usd_rate
+        self.longest = _find_largest_size(members, options.min_support)
+        self.colourways = _fit_colourways(members, self.longest)
+        self.discounts = fit_discounts([members], options.min_support)
+        self.bounds = find_price_bounds(members, options.min_support)
+        self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
+
+    def build_categories(self, leaves: Sequence[FittedLeaf]) -> tuple[list[Document], dict[str, str]]:
+        """Build the entries of `categories`, and remarks on their lines."""
+        notes: dict[str, str] = {}
+        found: list[Document] = []
+        number = 0
+        shares = _to_shares([leaf.weight for leaf in leaves])
+        for place, (leaf, share) in enumerate(zip(leaves, shares, strict=True)):
+            kind_shares = _to_shares([kind.weight for kind in leaf.kinds])
+            kinds = []
+            for inner, (kind, kind_share) in enumerate(zip(leaf.kinds, kind_shares, strict=True)):
+                document, remark = self._build_kind(number, kind)
+                kinds.append({"silhouette": kind.silhouette, "share": kind_share, **document})
+                notes[f"kind {place} {inner}"] = f"{kind.weight:.3g} designs"
+                notes |= {f"titles {place} {inner}": remark} if remark else {}
+                number += 1
+            guess = "no word says what it sells: choose its silhouettes" if leaf.is_guess else ""
+            notes[f"category {place}"] = "; ".join(t for t in (f"{leaf.weight:.3g} designs", guess) if t)
+            is_enough = count_families(leaf.members) >= self.options.min_support
+            sizes = _fit_colourways(leaf.members, self.longest) if is_enough else self.colourways
+            entry: Document = {"path": leaf.path, "share": share}
+            entry |= {"colourways": sizes} if sizes != self.colourways else {}
+            if len(kinds) == 1:
+                del kinds[0]["share"]
+                found.append({**entry, **kinds[0]})
+            else:
+                found.append({**entry, "kinds": kinds})
+        return found, notes
+
+    def build_attributes(self, notes: dict[str, str]) -> Document:
+        """Build the entries of `attributes`, with the values that some kind uses; add remarks on their lines."""
+        found: Document = {}
+        for name, slot in self.slots.items():
+            if self.used[name]:
+                counts = count_values(self.members, slot)
+                values = sorted(self.used[name], key=lambda value: (-counts[value], value))
+                found[name] = {**slot.document, "values": {value: slot.describe(value) for value in values}}
+                notes |= {f"{name} {value}": f"{counts[value]} designs" for value in values if counts[value]}
+        return found
+
+    def _build_kind(self, number: int, kind: FittedKind) -> tuple[Document, str]:
+        """Build price, discounts, titles and attributes of a kind; return them and a remark on its titles."""
+        weights = {
+            name: weigh_slot(slot, kind, self.members, self.options.min_support) for name, slot in self.slots.items()
+        }
+        weights["material"] = fill_material(kind.silhouette, weights["material"])
+        weights["pattern"] = weights["pattern"] or {"plain": 1.0}
+        weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
+        titles = self._build_titles(number, kind, weights)
+        remark = "" if number in self.titles.templates else "toile's own words"
+        named = {part[1:-1] for template in titles for part in template.split() if part.startswith("{")}
+        for name in WORD_SLOTS:
+            if name not in named:
+                del weights[name]
+        usual = usual_material(kind.silhouette)
+        words = {
+            slot: {
+                id(member): rendered_word(slot, value or usual)
+                for member in kind.members
+                for value, _ in self.slots[slot].values_of(member)
+            }
+            for slot in ("material", "pattern")
+        }
+        price = fit_kind_price(kind, words, self.bounds, self.options.min_support)
+        for name, own in weights.items():
+            self.used[name].update(own.keys())
+        levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
+        document: Document = {
+            "price": self._describe_price(price, weights),
+            "discounts": fit_discounts(levels, self.options.min_support),
+            "titles": titles,
+            "attributes": {name: own for name, own in weights.items() if own},
+        }
+        if document["discounts"] == self.discounts:
+            del document["discounts"]
+        return document, remark
+
+    def _describe_price(self, price: KindPrice, weights: Mapping[str, Mapping[str, float]]) -> Document:
+        document = dict(price.document)
+        if price.source == "toile":
+            document["median"] = round(document["median"] * self.usd_rate, 2)
+        factors: Document = {}
+        for slot in ("material", "pattern"):
+            own = {v: price.factors.get((slot, rendered_word(slot, v)), 1.0) for v in weights[slot]}
+            if len(set(own.values())) > 1:
+                factors[slot] = {value: factor for value, factor in own.items() if factor != 1.0}
+        return document | ({"factors": factors} if factors else {})
+
+    def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
+        """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
+        spoken = {
+            slot: {title_word(v, Value(**self.slots[slot].describe(v))): v for v in own}
+            for slot, own in weights.items()
+        }
+        found: Counter[str] = Counter()
+        for text, count in self.titles.templates.get(number, {}).items():
+            template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
+            for slot in WORD_SLOTS:
+                if f"{{{slot}}}" in template.split():
+                    for word, value in spoken[slot].items():
+                        if value in weights[slot] and not fits_kind(template, kind.silhouette, {slot: [word]}):
+                            del weights[slot][value]
+            template = drop_slots(template, [slot for slot in WORD_SLOTS if not weights[slot]])
+            for slot in SLOTS:
+                if not fits_kind(template, kind.silhouette, {slot: spoken[slot]}):
+                    template = drop_slots(template, [slot])
+            if fits_kind(template, kind.silhouette, {}):
+                found[template] += count  # type: ignore[assignment]
+        if not found:
+            return {own_template(kind.silhouette, weights, self.market): 1.0}
+        return {text: round(float(count), 2) for text, count in found.items()}
 
 
-def _fit_exact_prices(members: list[Family], categories: list[FittedCategory], options: FitOptions) -> PriceModel:
-    """Fit prices of each category, with factors for the materials and patterns that its images show."""
-    by_path = {each.path: each for each in categories}
-    rendered = []
-    for member in members:
-        words: dict[str, str] = {}
-        category = by_path.get(member.path) if member.path is not None else None
-        if category is not None and category.shows("material"):
-            words["material"] = find_first(member.words, MATERIAL_WORDS) or category.usual_material
-        pattern = find_first(member.words, PATTERN_WORDS)
-        if category is not None and category.shows("pattern") and pattern is not None:
-            words["pattern"] = pattern
-        rendered.append(words)
-    return fit_price_model(members, [each.path for each in categories], rendered, options.min_support)
+def _to_shares(counts: Sequence[float]) -> list[float]:
+    """Return shares with six digits whose sum is 1."""
+    total = sum(counts)
+    shares = [round(count / total, 6) for count in counts]
+    largest = shares.index(max(shares))
+    shares[largest] = round(shares[largest] + 1 - sum(shares), 6)
+    return shares
 
 
-def _note_categories(
-    notes: dict[str, str], categories: Sequence[FittedCategory], members: Sequence[Family], mechanism: Mechanism
-) -> None:
-    counts = Counter(member.path for member in members)
-    for number, each in enumerate(categories):
-        guess = "" if each.named else "no known word in the path: choose a silhouette"
-        support = "" if mechanism.private else f"{counts[each.path]} designs"
-        notes[f"category {number}"] = "; ".join(text for text in (support, guess) if text)
+def _find_largest_size(members: Sequence[Family], min_support: int) -> int:
+    """Return the largest number of colourways that at least k families reach."""
+    sizes = sorted({member.num_colourways for member in members}, reverse=True)
+    return next((n for n in sizes if count_families(m for m in members if m.num_colourways >= n) >= min_support), 1)
 
 
-def _fit_colourways(members: list[Family], mechanism: Mechanism, options: FitOptions) -> dict[str, Any]:
-    """Fit the number of colourways: exact from the sizes of families, noisy as a geometric distribution."""
-    if mechanism.private:
-        one, more = mechanism.release_counts(statistics.count_colourways(members), BUDGET_SHARES["sizes"])
-        repeat = max(more, 0) / max(one + more, 1)
-        return {"repeat_share": round(min(repeat, 0.8), 4), "max_per_family": DEFAULT_MAX_COLOURWAYS}
-    counts = Counter(member.num_colourways for member in members)
-    kept = {size: count for size, count in sorted(counts.items()) if count >= options.min_support} or {1: 1}
-    longest = max(kept)
-    mean = sum(size * count for size, count in kept.items()) / sum(kept.values())
+def _fit_colourways(members: Sequence[Family], longest: int) -> Document:
+    """Fit the mean number of colourways of a leaf (at least k families), none of them larger than `longest`."""
+    mean = sum(min(member.num_colourways, longest) for member in members) / max(len(members), 1) or 1.0
     repeat = min(1 - 1 / mean, 1 - 1 / longest, 0.95) - 5e-5
     return {"repeat_share": round(max(repeat, 0.0), 4), "max_per_family": longest}
 
 
-def _fit_navigation(
-    members: list[Family], paths: Sequence[CategoryPath], mechanism: Mechanism, options: FitOptions
-) -> dict[str, Any]:
-    known = (
-        statistics.list_public_labels()
-        if mechanism.private
-        else statistics.find_common_labels(members, options.min_support)
-    )
-    category_names = {path[2] for path in paths}
-    labels = tuple(label for label in known if label not in category_names and "," not in label)
-    counts = mechanism.release_counts(statistics.count_navigation_labels(members, labels), BUDGET_SHARES["navigation"])
-    least = max(options.min_support, NOISE_WIDTHS * mechanism.noise_scale(BUDGET_SHARES["navigation"]))
-    kept = {label: count for label, count in zip(labels, counts[1:-1], strict=True) if count >= least}
-    elsewhere = sum(kept.values()) + (counts[-1] if counts[-1] >= least else 0)
-    real = max(counts[0], 1)
-    share = round(elsewhere / (elsewhere + real), 4)
-    return {"share": share, "labels": kept or {MISSING_LABEL: 1}}
-
-
-def _fit_prices(
-    members: list[Family], paths: Sequence[CategoryPath], mechanism: Mechanism, options: FitOptions
-) -> dict[str, Any]:
-    counts = mechanism.release_counts(count_price_endings(members, paths), BUDGET_SHARES["endings"])
-    assert len(counts) == len(ENDING_CELLS), len(counts)
-    least = max(options.min_support, ENDING_WIDTHS * mechanism.noise_scale(BUDGET_SHARES["endings"]))
-    discounted = mechanism.release_counts(statistics.count_discounts(members), BUDGET_SHARES["discounts"])
-    enough = max(options.min_support, NOISE_WIDTHS / 2 * mechanism.noise_scale(BUDGET_SHARES["discounts"]))
-    percents = {str(p): count for p, count in zip(PERCENTS, discounted[1:], strict=True) if count >= enough}
-    total = sum(percents.values())
-    return {
-        "bands": infer_price_bands(counts, least, 0.02 if mechanism.private else 0.005),
-        "discounts": {
-            "share": round(total / (total + max(discounted[0], 1)), 4),
-            "percents": percents or {"20": 1},
-        },
+def _fit_navigation(families: Sequence[Family], leaf_names: set[str], min_support: int) -> Document:
+    counts: Counter[str | None] = Counter()
+    for member in families:
+        for row in member.rows:
+            counts[row.label] += member.row_weight  # type: ignore[assignment]
+    holders = group_by(families, lambda member: member.label)
+    kept = {
+        label: round(float(counts[label]), 1)
+        for label, each in sorted(holders.items(), key=lambda item: str(item[0]))
+        if label is not None and label not in leaf_names and "," not in label and count_families(each) >= min_support
     }
+    share = sum(kept.values()) / max(float(counts.total()), 1.0)
+    return {"share": round(share, 4), "labels": kept or {MISSING_LABEL: 1}}
 
 
-def _invent_shop(
-    name: str, currency: str, country: str, members: Sequence[Family], mechanism: Mechanism, min_support: int
-) -> dict[str, Any]:
+def _say(remarks: Sequence[Remark], num_rows: int) -> list[str]:
+    """Say what share of the rows each rule touched, and what changes it."""
+    return [
+        f"{remark.num_rows / num_rows:.1%} of the rows {remark.what} ({remark.remedy})"
+        for remark in remarks
+        if remark.num_rows / num_rows >= _WORTH_SAYING
+    ]
+
+
+def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
+    """Warn where prices that the spec generates differ from those that it was fitted to."""
+    real = np.sort([m.full_price for m in members if m.full_price for _ in range(m.num_colourways)])
+    if not len(real):
+        return []
+    spec: CatalogSpec = from_document(
+        parse_document(to_yaml(found), "the fitted spec", is_json=False), "catalog", "fit"
+    )
+    made = np.sort(rows(spec, 0, np.arange(_CHECKED_ROWS)).column("full_price").to_numpy())
+    points = np.unique(np.concatenate([real, made]))
+    below = [np.searchsorted(each, points, side="right") / len(each) for each in (real, made)]
+    distance = float(np.abs(below[0] - below[1]).max())
+    if distance <= _PRICE_TOLERANCE + 1.36 / np.sqrt(len(real)):
+        return []
+    return [
+        f"warning: generated prices differ from those of the rows (median {np.median(made):,.2f}, "
+        f"not {np.median(real):,.2f}; largest distance of shares {distance:.2f}): look at `prices` and `quantiles`"
+    ]
+
+
+def _invent_shop(name: str, currency: str, country: str, members: Sequence[Family], min_support: int) -> Document:
     """Invent the names of the shop; the euro rate is that of toile's markets, or of the rows if enough rows agree."""
     rate = next((market.eur_rate for market in MARKETS.values() if market.currency_code == currency), 1.0)
     rates = Counter(round(m.eur_rate, 3) for m in members if m.eur_rate is not None)
-    if not mechanism.private and rates and rates.most_common(1)[0][1] >= min_support:
+    if rates and rates.most_common(1)[0][1] >= min_support:
         near = rates.most_common(1)[0][0]
         exact = [m.eur_rate for m in members if m.eur_rate is not None and round(m.eur_rate, 3) == near]
         rate = round(float(np.median(exact)), 4)
@@ -243,26 +394,25 @@ def _invent_shop(
     }
 
 
-def _find_market(folder: Path, options: FitOptions, mechanism: Mechanism) -> tuple[str, str]:
+def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
     """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent."""
     inputs = read_manifest(folder).inputs
     shop = (inputs.get("spec_document") or {}).get("shop", {})
     currency = options.currency or inputs.get("currency") or shop.get("currency_code")
     country = options.country or shop.get("country_code")
-    if mechanism.private:
+    if options.epsilon is not None:
         if currency is None:
             hint = "name it, as in --currency USD: looking it up in the rows would not be private"
             raise ToileError(str(folder), "does not say which currency its prices are in", hint)
-        mechanism.record_public("currency and country", "given, or named by the manifest of the folder")
         return str(currency), str(country or "USA")
-    rows = Counter[str](), Counter[str]()
+    counts = Counter[str](), Counter[str]()
     if currency is None or country is None:
         for row in read(folder, split="train", columns=("currency_code", "country_code")):
-            rows[0].update([row.currency_code] if row.currency_code else [])
-            rows[1].update([row.country_code] if row.country_code else [])
+            counts[0].update([row.currency_code] if row.currency_code else [])
+            counts[1].update([row.country_code] if row.country_code else [])
     found = [
-        given or next((code for code, count in counts.most_common(1) if _is_code(code, count, options)), usual)
-        for given, counts, usual in ((currency, rows[0], "USD"), (country, rows[1], "USA"))
+        given or next((code for code, count in each.most_common(1) if _is_code(code, count, options)), usual)
+        for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], "USA"))
     ]
     return str(found[0]), str(found[1])
 
@@ -279,75 +429,18 @@ def _read_brand_names(folder: Path) -> set[str]:
     return found
 
 
-def _nothing_to_fit(folder: Path, options: FitOptions, mechanism: Mechanism) -> ToileError:
-    if mechanism.private:
-        hint = "give a public list with --categories FILE, a larger --epsilon, or more rows"
-        return ToileError(str(folder), f"the noise of epsilon {options.epsilon:g} hides every category", hint)
-    problem = f"no category has {options.min_support} product families in its train split"
-    return ToileError(str(folder), problem, "fit more rows, or lower --min-support")
-
-
-def _build_provenance(
-    members: Sequence[Family],
-    num_rows: int,
-    category_shares: CategoryShares,
-    sizes: dict[str, Any],
-    options: FitOptions,
-    mechanism: Mechanism,
-) -> tuple[Provenance, tuple[str, ...]]:
-    make: Callable[..., Provenance] = Provenance
-    if not mechanism.private:
-        statement = (
+def _exact_provenance(num_rows: int, families: Sequence[Family], options: FitOptions) -> Provenance:
+    return Provenance(
+        fitted_from="the train split of a shard folder",
+        num_rows=num_rows,
+        num_families=count_families(families),
+        private=False,
+        statement=(
             "This spec is NOT private: shares, prices and words were counted in real rows without noise. Words and "
             f"values with fewer than {options.min_support} product families behind them were left out."
-        )
-        record = make(
-            fitted_from="the train split of a shard folder",
-            num_rows=num_rows,
-            num_families=len(members),
-            private=False,
-            statement=statement,
-            min_support=options.min_support,
-        )
-        return record, (statement,)
-    num_families = round(category_shares.num)
-    statement = (
-        f"What this spec says of real rows is differentially private: epsilon {options.epsilon:g} in all, delta at "
-        f"most {options.delta:g}, for one product family more or less in the train split. The ledger lists all "
-        "of it."
-    )
-    record = make(
-        fitted_from="the train split of a shard folder",
-        num_rows=round(num_families / (1 - sizes["repeat_share"])),
-        num_families=num_families,
-        private=True,
-        statement=statement,
+        ),
         min_support=options.min_support,
-        epsilon=options.epsilon,
-        delta=options.delta,
     )
-    messages = [
-        statement,
-        f"about {num_families:,} designs in {len(category_shares.paths)} categories, by noisy counts",
-    ]
-    if num_families * (options.epsilon or 0) < 20 * len(category_shares.paths):
-        messages.append("few designs for so much noise: prices and small shares are little better than guesses")
-    if options.categories is None:
-        messages.append("rare categories were left out; a public list (--categories FILE) keeps them")
-    return record, tuple(messages)
-
-
-def _add_ledger(document: dict[str, Any], options: FitOptions, mechanism: Mechanism) -> dict[str, Any]:
-    """Add to the provenance the ledger of releases and the sums that were spent."""
-    if not isinstance(mechanism, OpenDPMechanism):
-        return document
-    rows = tuple(mechanism.ledger)
-    values = {name: getattr(document["provenance"], name) for name in Provenance.__dataclass_fields__}
-    spent = math.fsum(row.epsilon for row in rows), math.fsum(row.delta for row in rows)
-    assert options.epsilon is not None
-    assert abs(spent[0] - options.epsilon) < 1e-9 * options.epsilon + 1e-12, spent
-    values |= {"ledger": rows, "epsilon": spent[0], "delta": spent[1]}
-    return {**document, "provenance": Provenance(**values)}
 
 
 def _yaml_part(key: str, value: Any, notes: Mapping[str, str]) -> Iterable[str]:
@@ -361,12 +454,12 @@ def _yaml_part(key: str, value: Any, notes: Mapping[str, str]) -> Iterable[str]:
             return ["prices:", "  bands:", *bands, f"  discounts: {_yaml_value(value['discounts'])}"]
         case "provenance":
             return _yaml_provenance(value)
-        case "shop":
-            return ["shop:", *(f"  {name}: {_yaml_value(each)}" for name, each in value.items())]
+        case "shop" | "extra":
+            return [f"{key}:", *(f"  {name}: {_yaml_value(each)}" for name, each in value.items())]
     return [f"{key}: {_yaml_value(value)}"]
 
 
-def _band_values(band: Any) -> dict[str, Any]:
+def _band_values(band: Any) -> Document:
     values = dataclasses.asdict(band)
     return {name: each for name, each in values.items() if each is not None}
 
@@ -375,6 +468,7 @@ def _yaml_attributes(attributes: Mapping[str, Any], notes: Mapping[str, str]) ->
     yield "attributes:"
     for name, attribute in attributes.items():
         yield _with_note(f"  {name}:", notes.get(name))
+        yield from (f"    {key}: {_yaml_value(value)}" for key, value in attribute.items() if key != "values")
         yield "    values:"
         for value, facts in attribute["values"].items():
             yield _with_note(f"      {_yaml_text(value)}: {_yaml_value(facts)}", notes.get(f"{name} {value}"))
@@ -384,12 +478,25 @@ def _yaml_categories(categories: Iterable[Mapping[str, Any]], notes: Mapping[str
     yield "categories:"
     for number, category in enumerate(categories):
         yield _with_note(f"  - path: {_yaml_value(category['path'])}", notes.get(f"category {number}"))
-        yield from (f"    {name}: {_yaml_value(category[name])}" for name in ("share", "silhouette", "price"))
-        yield _with_note("    titles:", notes.get(f"titles {number}"))
-        yield from (f"      {_yaml_text(template)}: {weight}" for template, weight in category["titles"].items())
-        yield "    attributes:"
-        for name, weights in category["attributes"].items():
-            yield f"      {name}:" if weights is None else f"      {name}: {_yaml_value(weights)}"
+        yield from (
+            f"    {name}: {_yaml_value(category[name])}" for name in ("share", "colourways") if name in category
+        )
+        if "kinds" not in category:
+            yield from _yaml_kind(category, "    ", notes.get(f"titles {number} 0"))
+            continue
+        yield "    kinds:"
+        for inner, kind in enumerate(category["kinds"]):
+            yield _with_note(f"      - share: {_yaml_value(kind['share'])}", notes.get(f"kind {number} {inner}"))
+            yield from _yaml_kind(kind, "        ", notes.get(f"titles {number} {inner}"))
+
+
+def _yaml_kind(kind: Mapping[str, Any], indent: str, note: str | None) -> Iterable[str]:
+    keys = [name for name in ("silhouette", "price", "discounts") if name in kind]
+    yield from (f"{indent}{name}: {_yaml_value(kind[name])}" for name in keys)
+    yield _with_note(f"{indent}titles:", note)
+    yield from (f"{indent}  {_yaml_text(text)}: {_yaml_value(weight)}" for text, weight in kind["titles"].items())
+    yield f"{indent}attributes:"
+    yield from (f"{indent}  {name}: {_yaml_value(weights)}" for name, weights in kind["attributes"].items())
 
 
 def _yaml_provenance(record: Provenance) -> Iterable[str]:

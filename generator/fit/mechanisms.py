@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from generator.fit import CategoryPath as CategoryPath
+from generator.fit import FitOptions as FitOptions
 from schemas.catalog import Release
 from schemas.errors import ToileError
-
-CategoryPath = tuple[str, str, str]
-"""category1, category2, category3."""
 
 BUDGET_SHARES = {
     "table": 0.85,
@@ -31,25 +30,6 @@ BUDGET_SHARES = {
 """Share of epsilon of each statistic; the sum is 1. Categories and prices, which decide most of a catalog, get most."""
 CATEGORY_LIST_SHARE = 0.35
 """Part of the share of "table" that releases the list of categories, where that list is not public."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FitOptions:
-    """How to fit a spec to rows."""
-
-    epsilon: float | None = None
-    """Privacy loss of all releases together; None for exact counts."""
-    delta: float = 1e-6
-    """Spent only where names of categories are released above a threshold."""
-    min_support: int = 5
-    """Smallest number of families behind a word or a value."""
-    categories: tuple[CategoryPath, ...] | None = None
-    """Paths that are public knowledge, such as the menu of the site; None to find them in the rows."""
-    name: str = "twin"
-    currency: str | None = None
-    country: str | None = None
-    images: bool = True
-    """Whether to read colours from images where the title names none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,133 +1,278 @@
-"""Infer title templates from real titles.
+"""Infer title templates of each kind from real titles.
 
-Words that name a material, a pattern or a colour become slots; the other words must be common. A word is left out if
-fewer than k families use it, if it contains a digit, or if it belongs to the name of a brand. The rest of a title is
-its skeleton. A skeleton of at least k families becomes a template. This reads every word of every title, so a private
-fit does not use it.
+Words that name a material, a pattern or a colour become slots; other words must be those of at least k families. What
+is left of a title is a template if k families of the kind share it. Else its words before the type word become the
+slots {lead} and {style}, whose values k families have each, then they are left out. A title of which no such form has k
+families gets the templates of the same type elsewhere in the shop, and at last toile's own words.
+
+The type word stays as it is: every title of a kind names the silhouette that is drawn (`find_kind`). A word is left out
+if it contains a digit, or if it belongs to the name of a brand. A private fit has no titles: its words are toile's own.
 """
 
-from collections import Counter
+import functools
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from generator.fit.mechanisms import CategoryPath
-from generator.fit.statistics import Family
-from generator.fit.vocabulary import COLOUR_WORDS, MATERIAL_WORDS, PATTERN_WORDS, english_noun, is_plain_word
+from generator.fit.categories import FittedKind, count_rows
+from generator.fit.families import PREPOSITIONS, Family, count_families, read_title_word
+from generator.fit.vocabulary import KindMatch, find_kind, is_plain_word
+from schemas.markets import MARKETS, silhouette_noun
 
 Word = TypeVar("Word", str, tuple[str, ...])
 SLOTS = ("colour", "pattern", "material")
-_KNOWN = {"colour": COLOUR_WORDS, "pattern": PATTERN_WORDS, "material": MATERIAL_WORDS}
-_MAX_TEMPLATES = 12
+WORD_SLOTS = ("lead", "style")
+"""Slots of the first and the last word before the type word."""
+_MAX_TEMPLATES = 16
 _MAX_TEMPLATE_WORDS = 9
 """Largest number of words of a template."""
+_SHORT = 2
+"""Words of so few letters are articles and prepositions: no slot has them."""
+_FUNCTION_WORDS = frozenset(
+    (
+        *("and", "with", "for", "the", "from", "und", "mit", "für", "aus", "der", "die", "das", "et", "avec", "pour"),
+        *("sans", "des", "les", "con", "per", "del", "della", "para", "los", "las", "una", "men's", "women's"),
+    )
+)
+
+Items = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TitleTemplates:
-    """Templates and slot words of the titles of a catalog."""
+class Titles:
+    """The templates of all kinds, and the words of their slots."""
 
-    templates: Mapping[CategoryPath, Mapping[str, int]]
-    """Category -> template -> number of families; empty if no title of the category is common enough."""
-    words: Mapping[str, Mapping[str, int]]
-    """material or pattern -> word of the titles -> number of families, at least k."""
+    templates: Mapping[int, Mapping[str, float]]
+    """Number of a kind -> template -> weight; missing where toile's own words are used."""
+    words: Mapping[str, Mapping[int, str]]
+    """lead or style -> id of a record -> its word, folded."""
+    spelled: Mapping[str, str]
+    """Folded word -> most frequent spelling."""
+    num_elsewhere: int
+    """Rows whose title has too few families in its kind and takes those of the same type elsewhere."""
+    num_own: int
+    """Rows whose title takes toile's own words."""
 
 
-def infer_title_templates(members: Sequence[Family], min_support: int, names: Iterable[str]) -> TitleTemplates:
+@dataclass(frozen=True, slots=True)
+class _Forms:
+    """The forms of a record's title from full to bare; the first one that enough families share is its template."""
+
+    forms: tuple[Items, ...]
+    lead: str | None
+    style: str | None
+
+
+def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[str]) -> Titles:
     """Infer the templates and words that at least `min_support` families use; `names` are those of brands and sites."""
     forbidden = {word.casefold() for name in names for word in name.replace("-", " ").split()}
+    members = [member for kind in kinds for member in kind.members]
     common = _common_words(members, min_support, forbidden)
-    slotted = [
-        (member.path, _replace_with_slots(member.words, common)) for member in members if member.path is not None
-    ]
-    variants: dict[tuple[str, ...], Counter[tuple[str, ...]]] = {}
-    for _, items in slotted:
-        variants.setdefault(_skeleton(items), Counter())[items] += 1
-    full = {
-        skeleton: _fullest_variant(skeleton, found, min_support)
-        for skeleton, found in variants.items()
-        if found.total() >= min_support and any("{" not in item for item in skeleton)
+    listed = ((id(member), _list_forms(member, common)) for member in members)
+    forms = {key: each for key, each in listed if each is not None}
+    words: dict[str, dict[int, str]] = {
+        "lead": {key: each.lead for key, each in forms.items() if each.lead},
+        "style": {key: each.style for key, each in forms.items() if each.style},
     }
-    templates: dict[CategoryPath, Counter[str]] = {}
-    for path, items in slotted:
-        own = templates.setdefault(path, Counter())
-        if _skeleton(items) in full:
-            own[full[_skeleton(items)]] += 1
-    return TitleTemplates(
-        templates={path: dict(_sort_by_count(found)[:_MAX_TEMPLATES]) for path, found in templates.items()},
-        words={slot: _count_slot_words(members, slot, min_support) for slot in ("material", "pattern")},
-    )
+    levels = {(depth, id(kind.levels[depth])): kind.levels[depth] for kind in kinds for depth in range(3)}
+    supported = {key: _supported(records, forms, min_support) for key, records in levels.items()}
+    templates: dict[int, dict[str, float]] = {}
+    num_elsewhere = num_own = 0
+    for number, kind in enumerate(kinds):
+        own, rest = supported[0, id(kind.levels[0])]
+        weights = {text: float(count) for text, count in own.items()}
+        if rest and weights and count_families(rest) < min_support:
+            num_elsewhere += count_rows(rest)
+        elif rest or not weights:
+            upper = [supported[depth, id(kind.levels[depth])][0] for depth in (1, 2)]
+            more = next(
+                (found for each in upper if (found := {t: n for t, n in each.items() if t not in weights})), None
+            )
+            num_rows = count_rows(rest)
+            if more is None and not weights:
+                num_own += num_rows
+            elif more is None:
+                num_elsewhere += num_rows
+            else:
+                num_elsewhere += num_rows
+                total = sum(more.values())
+                weights |= {text: round(max(len(rest), 1) * count / total, 2) for text, count in more.items()}
+        if weights:
+            ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
+            templates[number] = dict(ordered[:_MAX_TEMPLATES])
+    return Titles(templates=templates, words=words, spelled=common, num_elsewhere=num_elsewhere, num_own=num_own)
 
 
-def default_template(silhouette: str, attributes: Iterable[str], *, colour: bool = False) -> str:
-    """Return the template of the attributes and the English noun: `{pattern} {material} Trench Coat`."""
+def own_template(silhouette: str, attributes: Iterable[str], market: str) -> str:
+    """Return the market's template of the attributes and its noun: `{pattern} {material} Trench Coat`."""
     have = set(attributes)
-    slots = [f"{{{slot}}}" for slot in SLOTS if slot in have and (colour or slot != "colour")]
-    return " ".join([*slots, english_noun(silhouette)])
+    noun = silhouette_noun(silhouette, market)
+    slots: dict[str, str] = {slot: f"{{{slot}}}" for slot in ("pattern", "material") if slot in have}
+    order = [noun if part == "noun" else slots.get(part) for part in MARKETS[market].order]
+    return " ".join(part for part in order if part)
 
 
-def drop_missing_slots(template: str, attributes: Iterable[str]) -> str:
-    """Remove slots that the category does not have from a template."""
-    have = {f"{{{name}}}" for name in attributes}
-    return " ".join(word for word in template.split() if not word.startswith("{") or word in have)
+def fits_kind(template: str, silhouette: str, values: Mapping[str, Iterable[str]]) -> bool:
+    """Return whether the type word of the template is the silhouette's, whatever value its slots have.
+
+    `values` are the title words of each slot.
+    """
+    parts = template.split()
+    plain = " ".join(part for part in parts if not part.startswith("{"))
+    if not _names(plain, silhouette):
+        return False
+    for number, part in enumerate(parts):
+        if part.startswith("{"):
+            around = [p for p in (*parts[:number], "\0", *parts[number + 1 :]) if not p.startswith("{")]
+            for value in values.get(part[1:-1], ()):
+                if value and not _names(" ".join(value if p == "\0" else p for p in around), silhouette):
+                    return False
+    return True
+
+
+def drop_slots(template: str, slots: Iterable[str]) -> str:
+    """Remove slots from a template."""
+    dropped = {f"{{{slot}}}" for slot in slots}
+    return " ".join(word for word in template.split() if word not in dropped)
+
+
+def _names(title: str, silhouette: str) -> bool:
+    match = _find_kind(title)
+    return match is not None and match.silhouette == silhouette
+
+
+@functools.lru_cache(maxsize=65_536)
+def _find_kind(title: str) -> KindMatch | None:
+    return find_kind(title)
 
 
 def _common_words(members: Iterable[Family], min_support: int, forbidden: set[str]) -> dict[str, str]:
     """Map each case-folded word that enough families use to its most frequent spelling."""
-    counts: Counter[str] = Counter()
+    holders: dict[str, set[object]] = defaultdict(set)
     spelled: Counter[str] = Counter()
-    for member in members:
-        counts.update({word.casefold() for word in member.words})
+    for index, member in enumerate(members):
+        for word in member.words:
+            holders[word.casefold()].add(member.name or index)
         spelled.update(set(member.words))
     best: dict[str, str] = {}
-    for word, _ in _sort_by_count(spelled):
+    for word, _ in sort_by_count(spelled):
         best.setdefault(word.casefold(), word)
     return {
         folded: best[folded]
-        for folded, count in sorted(counts.items())
-        if count >= min_support and folded not in forbidden and is_plain_word(folded)
+        for folded, found in sorted(holders.items())
+        if len(found) >= min_support and folded not in forbidden and is_plain_word(folded)
     }
 
 
-def _replace_with_slots(words: Sequence[str], common: Mapping[str, str]) -> tuple[str, ...]:
-    """Replace words with slots; consecutive colour words are one slot, a second material stays a word."""
+def _list_forms(member: Family, common: Mapping[str, str]) -> _Forms | None:
+    """Return the forms of a title, or None where it does not name the record's kind in words that may be used."""
+    title = " ".join(member.words)
+    match = _find_kind(title)
+    if match is None or match.silhouette != member.kind:
+        return None
+    words = member.words
+    type_words = match.word.split()
+    start = _find_words(words, type_words)
+    if start is None or any(word.casefold() not in common for word in words[start : start + len(type_words)]):
+        return None
+    noun = tuple(common[word.casefold()] for word in words[start : start + len(type_words)])
+    before = _replace_with_slots(words[:start], common, ())
+    after = _replace_with_slots(words[start + len(type_words) :], common, before)
+    literal = [word for word in before if not word.startswith("{") and _is_modifier(word)]
+    style = literal[-1] if literal else None
+    lead = literal[0] if len(literal) > 1 else None
+    full = (*before, *noun, *after)[:_MAX_TEMPLATE_WORDS] if len(before) + len(noun) <= _MAX_TEMPLATE_WORDS else noun
+
+    def keep(lead_word: str | None, style_word: str | None) -> Items:
+        found = []
+        for word in before:
+            if word.startswith("{"):
+                found.append(word)
+            elif word == style_word and "{style}" not in found:
+                found.append("{style}")
+            elif word == lead_word and "{lead}" not in found:
+                found.append("{lead}")
+        return (*found, *noun)
+
+    forms = (full, keep(lead, style), keep(None, style), keep(None, None), noun)
+    return _Forms(
+        tuple(dict.fromkeys(forms)),
+        lead.casefold() if lead else None,
+        style.casefold() if style else None,
+    )
+
+
+def _is_modifier(word: str) -> bool:
+    """Return whether a word may be the value of a slot: no type word, no preposition."""
+    folded = word.casefold()
+    return len(folded) > _SHORT and folded not in _FUNCTION_WORDS and _find_kind(word) is None
+
+
+def _find_words(words: Sequence[str], wanted: Sequence[str]) -> int | None:
+    """Return where the wanted words stand last in a title, whatever their case."""
+    folded, sought = [word.casefold() for word in words], [word.casefold() for word in wanted]
+    places = [i for i in range(len(words) - len(wanted) + 1) if folded[i : i + len(wanted)] == sought]
+    return places[-1] if places and wanted else None
+
+
+def _replace_with_slots(words: Sequence[str], common: Mapping[str, str], earlier: Sequence[str]) -> Items:
+    """Replace words with slots; consecutive colour words are one slot, a second material stays a word.
+
+    A preposition before a material is part of the slot's words.
+    """
     items: list[str] = []
-    for word in words:
+    for number, word in enumerate(words):
         folded = word.casefold()
-        slot = next((name for name in SLOTS if folded in _KNOWN[name]), None)
-        if slot is not None and f"{{{slot}}}" not in items:
-            items.append(f"{{{slot}}}")
-        elif slot == "colour" and items[-1] == "{colour}":
+        following = words[number + 1] if number + 1 < len(words) else ""
+        slot = next((name for name in SLOTS if read_title_word(name, word) is not None), None)
+        if folded in PREPOSITIONS and read_title_word("material", following) is not None:
             continue
-        elif folded in common and len(items) < _MAX_TEMPLATE_WORDS:
+        if slot is not None and f"{{{slot}}}" not in (*earlier, *items):
+            items.append(f"{{{slot}}}")
+        elif slot == "colour" and items and items[-1] == "{colour}":
+            continue
+        elif folded in common:
             items.append(common[folded])  # the most frequent spelling
     return tuple(items)
 
 
-def _skeleton(items: tuple[str, ...]) -> tuple[str, ...]:
+def _supported(
+    records: Sequence[Family], forms: Mapping[int, _Forms], min_support: int
+) -> tuple[dict[str, int], list[Family]]:
+    """Return the templates that enough families of the records share, with their numbers, and the records without."""
+    found: dict[str, int] = {}
+    rest = list(records)
+    longest = max((len(each.forms) for each in forms.values()), default=0)
+    for depth in range(longest):
+        groups: dict[Items, list[Family]] = defaultdict(list)
+        for member in rest:
+            own = forms.get(id(member))
+            if own is not None:
+                groups[_skeleton(own.forms[min(depth, len(own.forms) - 1)])].append(member)
+        assigned = set()
+        for _, inside in sorted(groups.items()):
+            if count_families(inside) >= min_support:
+                variants = Counter(forms[id(m)].forms[min(depth, len(forms[id(m)].forms) - 1)] for m in inside)
+                text = _fullest_variant(variants, min_support)
+                found[text] = found.get(text, 0) + len(inside)
+                assigned |= {id(member) for member in inside}
+        rest = [member for member in rest if id(member) not in assigned]
+    return found, rest
+
+
+def _skeleton(items: Items) -> Items:
     """Remove the slots of material and pattern, whose values may have an empty word."""
     return tuple(item for item in items if item not in {"{material}", "{pattern}"})
 
 
-def _fullest_variant(skeleton: tuple[str, ...], found: Counter[tuple[str, ...]], min_support: int) -> str:
-    """Return the common variant with most slots; if none is common, put the slots in front of the skeleton."""
-    usual = [items for items, count in _sort_by_count(found) if count >= min_support]
-    if not usual:
-        slots = [f"{{{slot}}}" for slot in SLOTS if slot != "colour" and any(f"{{{slot}}}" in items for items in found)]
-        usual = [(*slots, *skeleton)]
-    fullest = max(usual, key=len)
+def _fullest_variant(found: Counter[Items], min_support: int) -> str:
+    """Return the common variant with most slots; if none is common, the one with most slots of all."""
+    usual = [items for items, count in sort_by_count(found) if count >= min_support]
+    fullest: Items = max(usual or [items for items, _ in sort_by_count(found)], key=len)
     return " ".join(fullest)
 
 
-def _count_slot_words(members: Iterable[Family], slot: str, min_support: int) -> dict[str, int]:
-    counts: Counter[str] = Counter()
-    for member in members:
-        first = next((word.casefold() for word in member.words if word.casefold() in _KNOWN[slot]), None)
-        if first is not None:
-            counts[first] += 1
-    return {word: count for word, count in sorted(counts.items()) if count >= min_support}
-
-
-def _sort_by_count(counts: Counter[Word]) -> list[tuple[Word, int]]:
+def sort_by_count(counts: Counter[Word]) -> list[tuple[Word, int]]:
     """Sort by count, then by name, so that the order of the rows does not matter."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))

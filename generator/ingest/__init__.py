@@ -24,7 +24,16 @@ class ImportOptions:
     """Factor on every price, for a table in another currency."""
     categories: Mapping[str, str] | None = None
     """Their leaf category -> ours, where they differ."""
-    encoding: str = "utf-8"
+    encoding: str | None = None
+    """Of a text file; None finds it in the file."""
+    delimiter: str | None = None
+    """Between the fields of a text file; None finds it in the file."""
+    decimal: str | None = None
+    """Decimal mark of the prices, `.` or `,`; None finds it in each column."""
+    category: str | None = None
+    """Category of rows that have none: a name, or a path such as `WOMEN > SHOES`."""
+    with_images: bool = True
+    """False keeps the rows alone."""
     max_bad: float = 0.05
     """Share of rejected rows above which nothing is written."""
     max_pixels: int = 50_000_000

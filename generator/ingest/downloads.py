@@ -11,11 +11,9 @@ reaches nothing. Cookies, proxies of the environment and credentials in URLs are
 
 import asyncio
 import hashlib
-import io
 import ipaddress
 import json
 import ssl
-import warnings
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -24,17 +22,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import httpx
-from PIL import Image, UnidentifiedImageError
 
 from generator.ingest import FetchPolicy
-from schemas.errors import BROKEN_IMAGE_ERRORS, ToileError
+from schemas.errors import ToileError
+from schemas.images import BadImageError, check_image, describe_unread
 from schemas.util.files import storage_errors, write_atomic
 from schemas.util.http import TransientError, is_transient, retry_after_seconds
 
 FETCHED, DEAD, NO_IMAGE, TOO_LARGE, REFUSED = "fetched", "dead", "not a picture", "too large", "refused"
 OUTCOMES = (FETCHED, DEAD, NO_IMAGE, TOO_LARGE, REFUSED)
-IMAGE_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000")
-"""Formats that are decoded. Formats that Pillow passes to other programs (EPS) are excluded."""
 MAX_REDIRECTS = 5
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 20.0
@@ -81,41 +77,6 @@ class ImageOutcome:
     """Of the image file; None without one."""
     final_url: str | None = None
     """The last URL where there were redirects."""
-
-
-class BadImageError(Exception):
-    """Bytes that are not a usable image.
-
-    `problem` continues a sentence that begins with the image. `too_large` says that they may be an image.
-    """
-
-    def __init__(self, problem: str, *, too_large: bool = False) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.too_large = too_large
-
-
-def check_image(content: bytes, max_pixels: int) -> None:
-    """Decode the whole image; its name and header prove nothing.
-
-    Raises:
-        BadImageError: The image is broken, or has more than `max_pixels`, which is found before decoding.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # truncated EXIF
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # max_pixels decides
-            with Image.open(io.BytesIO(content), formats=_supported_formats()) as image:
-                width, height = image.size
-                if width * height > max_pixels:
-                    raise BadImageError(f"has {width}x{height} pixels, more than {max_pixels:,}", too_large=True)
-                image.load()
-    except Image.DecompressionBombError as error:
-        raise BadImageError(f"is too large: {error}", too_large=True) from error
-    except UnidentifiedImageError as error:
-        raise BadImageError("is broken or in an unknown format") from error  # Pillow's text has a memory address
-    except (*BROKEN_IMAGE_ERRORS, UserWarning) as error:
-        raise BadImageError(f"is broken: {error}") from error
 
 
 def validate_response(url: str, response: Response, max_pixels: int) -> ImageOutcome:
@@ -424,12 +385,6 @@ def read_outcomes(path: Path) -> Iterable[ImageOutcome]:
             yield ImageOutcome(**document)
 
 
-def _supported_formats() -> list[str]:
-    """Return those of IMAGE_FORMATS that this build of Pillow can decode."""
-    Image.init()
-    return [name for name in IMAGE_FORMATS if name in Image.OPEN]
-
-
 def _describe_content(content: bytes) -> str:
     """Say what bytes are that are not an image."""
     if not content:
@@ -437,6 +392,9 @@ def _describe_content(content: bytes) -> str:
     start = content[:400].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if start.startswith((b"<!doctype", b"<html", b"<head", b"<?xml")):
         return "a page"
+    kind = describe_unread(content)
+    if kind is not None:
+        return kind
     return "broken, or in no format that is known"
 
 

@@ -44,8 +44,16 @@ from generator.ingest.fetch_rows import (
     summarize_coverage,
 )
 from generator.ingest.hub import download_dataset
-from generator.ingest.import_table import check_rate, content_sha256, num_shards, write_rejected, write_rows
+from generator.ingest.import_table import (
+    check_rate,
+    content_sha256,
+    describe_columns,
+    num_shards,
+    write_rejected,
+    write_rows,
+)
 from generator.ingest.rate_limit import Clock, FetchCallbacks, WallClock, fetch_all
+from generator.ingest.rows import count_commas, describe_families, list_warnings
 from generator.ingest.tables import READERS, SUFFIXES_BY_PREFERENCE, table_files
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, Manifest, load_manifest
@@ -64,6 +72,10 @@ _ADVICE = {
     "timeout": "check the network, or allow more with --timeout",
 }
 """Reason for no image -> what may help."""
+
+
+_READING = ("encoding", "delimiter", "decimal", "category")
+"""Options of reading that are part of a request where they are given."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +109,10 @@ class FetchResult:
     coverage: Coverage
     num_commas: int = 0
     """Category names in which a comma became ` &`."""
+    notes: tuple[str, ...] = ()
+    """How the table was read: encoding, columns, prices, families."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,12 +176,13 @@ def fetch_dataset(
             reporter.report(coverage)
             _remove_downloads(out, options)
         return FetchResult(manifest=existing, written=False, coverage=coverage)
-    rows, num_commas = check_rows(
+    rows, arranged = check_rows(
         list(source.paths),
         source.name,
         options.reading,
         limit=options.limit,
         url_suffix=options.url_suffix,
+        beside=out.parent / f"{out.name}.rejected.jsonl",
         progress=reporter.progress,
     )
     urls = list(dict.fromkeys(each.url for each in rows if each.url is not None))
@@ -177,9 +194,16 @@ def fetch_dataset(
         coverage = _write_lists(out, joined, outcomes)
         reporter.report(coverage)
         _check_coverage(dataset, coverage, missed, options)
-        manifest = _write_catalog(out, request, joined, outcomes, options, began)
+        manifest = _write_catalog(out, request, arranged.own, joined, outcomes, options, began)
     _remove_downloads(out, options)
-    return FetchResult(manifest=manifest, written=True, coverage=coverage, num_commas=num_commas)
+    return FetchResult(
+        manifest=manifest,
+        written=True,
+        coverage=coverage,
+        num_commas=count_commas(arranged.rows),
+        notes=(*describe_columns(arranged), describe_families(joined.valid)),
+        warnings=tuple(list_warnings(joined.valid)),
+    )
 
 
 def find_source(dataset: str, patterns: tuple[str, ...], say: Callable[[str], None]) -> Source:
@@ -265,6 +289,7 @@ def _describe_request(source: Source, options: FetchOptions) -> dict[str, Any]:
         "currency": reading.currency,
         "rate": reading.rate,
         "categories": None if reading.categories is None else dict(reading.categories),
+        **{name: value for name in _READING if (value := getattr(reading, name)) is not None},
     }
 
 
@@ -396,6 +421,7 @@ def suggest_step(coverage: Coverage) -> str:
 def _write_catalog(
     out: Path,
     request: dict[str, Any],
+    own_columns: tuple[str, ...],
     rows: JoinedRows,
     outcomes: dict[str, ImageOutcome],
     options: FetchOptions,
@@ -411,6 +437,7 @@ def _write_catalog(
             "redirects": policy.allow_redirects,
             "private_addresses": policy.allow_private,
         },
+        "own_columns": list(own_columns),
         "fetched_sha256": hashlib.sha256(format_outcomes(outcomes.values()).encode()).hexdigest(),
         "content_sha256": content_sha256(rows.valid, rows.rejected),
     }

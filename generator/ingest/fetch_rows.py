@@ -6,35 +6,31 @@ reason. `summarize_coverage` counts the outcomes, so that no row is missed.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from generator.ingest import ImportOptions
+from generator.ingest.columns import ArrangedRow, ArrangedTable, arrange
 from generator.ingest.downloads import DEAD, FETCHED, NO_IMAGE, REFUSED, TOO_LARGE, ImageOutcome
-from generator.ingest.import_table import RejectedRow, check_bad, check_titles, read_stored_image
+from generator.ingest.import_table import RejectedRow, check_bad, find_missing, list_names, read_stored_image
 from generator.ingest.rows import (
-    KNOWN_COLUMNS,
+    PLACEHOLDER_ROWS,
     BadRowError,
     CheckedImage,
     ValidRow,
     assign_families,
-    count_commas,
     drop_repeated_codes,
-    find_colour,
-    make_valid_row,
     parse_code,
     parse_product,
 )
-from generator.ingest.tables import Row, StoredImage, read_files, rename_columns
+from generator.ingest.tables import StoredImage, Table, read_files
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.product import Product
 
 IN_TABLE, NO_URL, DUPLICATE, BAD_ROW, NOT_REACHED = "in the table", "N.A.", "duplicate", "bad row", "not reached"
 ROW_OUTCOMES = (FETCHED, IN_TABLE, DEAD, NO_IMAGE, TOO_LARGE, REFUSED, NO_URL, DUPLICATE, BAD_ROW, NOT_REACHED)
-PLACEHOLDER_ROWS = 5
-"""Rows with the same image from which on it is reported: a shop's "no image" placeholder is an image too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +40,7 @@ class TableRow:
     number: int
     """1 is the first row of the table."""
     product_code: str
-    colour: str | None = None
+    own: Mapping[str, str | None] = field(default_factory=dict)
     product: Product | None = None
     """None for a row that cannot be used, whatever its image."""
     image: CheckedImage | None = None
@@ -110,31 +106,40 @@ def check_rows(
     *,
     limit: int | None,
     url_suffix: str,
+    beside: Path,
     progress: Callable[[int], None],
-) -> tuple[list[TableRow], int]:
+) -> tuple[list[TableRow], ArrangedTable]:
     """Read and check the first `limit` rows of a table, except for images that are elsewhere.
 
-    Returns:
-        The rows, and the number of category names in which a comma becomes ` &`.
+    Args:
+        paths: The files of the table.
+        name: What messages call it.
+        options: How it is read.
+        limit: The first rows only.
+        url_suffix: Added to every URL.
+        beside: Where bad rows are listed when they are too many.
+        progress: Called with the number of rows just checked.
 
     Raises:
         ToileError: A column is missing, or more than `max_bad` of the rows are bad in themselves.
     """
-    rows = read_files(paths, options.encoding)[:limit]
-    theirs = sorted(set().union(*(row.keys() for row in rows[:1000])))
-    colours = [find_colour(row) for row in rows]
-    rows = rename_columns(rows, dict(options.columns), KNOWN_COLUMNS, name)
-    if not any(row["imageurl"] or isinstance(row["image"], StoredImage) for row in rows):
-        hint = f"name it, as in --column imageurl=THEIRS; the table has {', '.join(theirs)}"
-        raise ToileError(name, "no column contains URLs of images, or images", hint)
-    check_titles(rows, set(theirs), name)
+    table = read_files(paths, options)
+    table = Table(rows=table.rows[:limit], broken=table.broken, notes=table.notes)
+    arranged = arrange(table, options, name)
+    values = [row.values for row in arranged.rows]
+    problems = [] if (missing := find_missing(arranged)) is None else [missing]
+    if not any(row["imageurl"] or isinstance(row["image"], StoredImage) for row in values):
+        problems.insert(0, "no column contains URLs of images, or images")
+    if problems:
+        hint = f"name them, as in --column imageurl=THEIRS; the table has {', '.join(list_names(table.rows))}"
+        raise ToileError(name, "; ".join(problems), hint)
     checked = []
-    for number, (row, colour) in enumerate(zip(rows, colours, strict=True), start=1):
+    for row in arranged.rows:
         progress(1)
-        checked.append(_check_row(number, row, colour, options, url_suffix))
+        checked.append(_check_row(row, arranged, options, url_suffix))
     bad = [_reject(each.number, each.product_code, each.problem) for each in checked if each.product is None]
-    check_bad(bad, len(rows), name, options.max_bad)
-    return checked, count_commas(rows)
+    check_bad(bad, len(checked), name, options.max_bad, beside)
+    return checked, arranged
 
 
 def join_images(
@@ -159,7 +164,8 @@ def join_images(
         image, outcome = _find_image(row, outcomes, missed, read)
         row_outcomes[row.number] = outcome
         if image is not None and row.product is not None:
-            candidates.append(make_valid_row(row.number, row.product, image, row.colour))
+            colour = row.own.get("color") or row.own.get("colour")
+            candidates.append(ValidRow(row.number, row.product, image, colour, row.own))
     valid, repeated = drop_repeated_codes(candidates)
     for each in repeated:
         number, code = int(each["row"]), str(each["product_code"])
@@ -231,16 +237,18 @@ def format_coverage(coverage: Coverage) -> list[str]:
     return lines
 
 
-def _check_row(number: int, row: Row, colour: str | None, options: ImportOptions, url_suffix: str) -> TableRow:
-    code = parse_code(number, row)
+def _check_row(row: ArrangedRow, arranged: ArrangedTable, options: ImportOptions, url_suffix: str) -> TableRow:
+    number, code = row.number, parse_code(row.number, row.values)
     try:
-        product = parse_product(number, row, options)
-        stored = row["image"] if isinstance(row["image"], StoredImage) else None
+        if row.problem is not None:
+            raise BadRowError(row.problem)
+        product = parse_product(number, row.values, options, arranged.decimals, arranged.currency)
+        stored = row.values["image"] if isinstance(row.values["image"], StoredImage) else None
         image = None if stored is None else read_stored_image(stored, options.max_pixels)
     except BadRowError as error:
         return TableRow(number=number, product_code=code, problem=str(error))
     url = None if image is not None or product.imageurl is None else product.imageurl + url_suffix
-    return TableRow(number=number, product_code=code, colour=colour, product=product, image=image, url=url)
+    return TableRow(number=number, product_code=code, own=row.own, product=product, image=image, url=url)
 
 
 def _find_image(

@@ -2,43 +2,50 @@
 
     import_table("shop/products.csv", "data/shop", ImportOptions(currency="USD"))
 
-Every rejected row is listed with its number and reason in `extra/rejected.jsonl`; too many of them stop the import.
-Rows that share a title or an image form one family and never cross a split.
+Every rejected row is listed with its number and reason in `extra/rejected.jsonl`; too many of them stop the import, and
+the list is written beside the folder. Rows that share a title or an image form one family and never cross a split.
 """
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from generator.catalog.run_folder import finish, list_files, open_or_resume, read_marker, write_marker
 from generator.catalog.shards import write_split_files
-from generator.catalog.storage import Folder, resolve_folder
+from generator.catalog.storage import Folder, LocalFolder, resolve_folder
 from generator.ingest import ImportOptions
-from generator.ingest.downloads import BadImageError, check_image
+from generator.ingest.columns import ArrangedTable, arrange
 from generator.ingest.rows import (
-    KNOWN_COLUMNS,
     BadRowError,
     CheckedImage,
     ValidRow,
     assign_families,
     count_commas,
+    describe_families,
     drop_repeated_codes,
-    find_colour,
-    make_valid_row,
+    list_warnings,
     parse_code,
     parse_product,
+    quote_cell,
 )
-from generator.ingest.tables import Row, StoredImage, read_table, rename_columns
+from generator.ingest.tables import StoredImage, read_table
 from schemas.documents import read_document
 from schemas.errors import ToileError
+from schemas.images import BadImageError, check_image
 from schemas.manifest import Manifest
-from schemas.product import COLUMNS, Product, to_table
+from schemas.product import COLUMNS, Product, append_columns, to_table
+from schemas.util.files import write_atomic
 
 ROWS_PER_SHARD = 500
+_KINDS_SHOWN = 4
+"""Kinds of reasons in the error for too many bad rows, besides the first."""
 RejectedRow = dict[str, Any]
 """row (1 is the first below the header), product_code, reason."""
 
@@ -53,6 +60,10 @@ class ImportResult:
     rejected: list[RejectedRow]
     num_commas: int
     """Category names in which a comma became ` &`."""
+    notes: tuple[str, ...]
+    """How the table was read: encoding, columns, prices, families."""
+    warnings: tuple[str, ...]
+    """What is odd about its rows."""
 
 
 def import_table(
@@ -79,13 +90,14 @@ def import_table(
     check_rate(options)
     options = options if options.source else replace(options, source=table.stem)
     began, out = time.monotonic(), resolve_folder(out)
-    rows = read_table(table, options.encoding)
-    theirs = set().union(*(row.keys() for row in rows[:1000]))
-    colours = [find_colour(row) for row in rows]
-    rows = rename_columns(rows, dict(options.columns), KNOWN_COLUMNS, str(table))
-    _check_columns(rows, theirs, table)
-    valid, rejected = _validate_rows(rows, colours, table, options, progress)
-    check_bad(rejected, len(rows), str(table), options.max_bad)
+    content = read_table(table, options)
+    beside = _rejected_beside(out, table)
+    broken = [_reject(number, f"{number:08d}", problem) for number, problem in content.broken.items()]
+    check_bad(broken, len(content.rows), str(table), options.max_bad, beside)
+    arranged = arrange(content, options, str(table))
+    _check_columns(arranged, list_names(content.rows), table, options)
+    valid, rejected = _validate_rows(arranged, table, options, progress)
+    check_bad(rejected, len(arranged.rows), str(table), options.max_bad, beside)
     inputs = {
         "table": table.name,
         "source": options.source,
@@ -93,14 +105,35 @@ def import_table(
         "currency": options.currency,
         "rate": options.rate,
         "categories": None if options.categories is None else dict(options.categories),
+        "own_columns": list(arranged.own),
         "content_sha256": content_sha256(valid, rejected),
     }
     existing = open_or_resume(out, "import", inputs, num_shards(valid), force)
-    num_commas = count_commas(rows)
-    if existing is not None:
-        return ImportResult(manifest=existing, written=False, rejected=rejected, num_commas=num_commas)
-    manifest = write_rows(out, "import", inputs, valid, rejected, began)
-    return ImportResult(manifest=manifest, written=True, rejected=rejected, num_commas=num_commas)
+    manifest = write_rows(out, "import", inputs, valid, rejected, began) if existing is None else existing
+    return ImportResult(
+        manifest=manifest,
+        written=existing is None,
+        rejected=rejected,
+        num_commas=count_commas(arranged.rows),
+        notes=(*describe_columns(arranged), describe_families(valid)),
+        warnings=tuple(list_warnings(valid)),
+    )
+
+
+def describe_columns(arranged: ArrangedTable) -> list[str]:
+    """Return how the columns of a table were read, one line each."""
+    renamed = [f"{ours} <- {theirs}" for ours, theirs in arranged.columns.items() if ours != theirs]
+    return [
+        *arranged.notes,
+        *([f"columns: {', '.join(renamed)}"] if renamed else []),
+        *([f"kept as own columns: {', '.join(arranged.own)}"] if arranged.own else []),
+        *([f"not used: {', '.join(arranged.unused)}"] if arranged.unused else []),
+    ]
+
+
+def list_names(rows: list[dict[str, Any]]) -> list[str]:
+    """Return the names of all columns of a table, in its order."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def load_category_map(path: Path) -> dict[str, str]:
@@ -121,6 +154,11 @@ def write_rows(
         if entries is None:
             part = rows[shard * ROWS_PER_SHARD : (shard + 1) * ROWS_PER_SHARD]
             table = to_table([_read_product(each) for each in part])
+            own = {
+                name: pa.array([each.own.get(name) for each in part], pa.string())
+                for name in inputs.get("own_columns", ())
+            }
+            table = append_columns(table, own, dict.fromkeys(own, "string"))
             entries = write_split_files(table, out, shard, num_shards(rows))
             write_marker(out, shard, entries)
         files.extend(entries)
@@ -137,7 +175,9 @@ def content_sha256(rows: list[ValidRow], rejected: list[RejectedRow]) -> str:
     """Hash everything that decides the written bytes: the same rows and images under another path are equal."""
     content = hashlib.sha256()
     for each in rows:
-        content.update(repr((each.number, each.product, each.image.sha256)).encode("utf-8", "surrogatepass"))
+        sha256 = each.image.sha256 if each.image else None
+        values = repr((each.number, each.product, sha256, dict(each.own)))
+        content.update(values.encode("utf-8", "surrogatepass"))
     content.update(json.dumps(rejected).encode())
     return content.hexdigest()
 
@@ -150,25 +190,50 @@ def check_rate(options: ImportOptions) -> None:
         )
 
 
-def check_bad(rejected: list[RejectedRow], num_rows: int, where: str, max_bad: float) -> None:
-    """Raise ToileError when more than the allowed share of the rows is bad."""
-    if len(rejected) > max_bad * num_rows:
-        first = rejected[0]
-        problem = f"{len(rejected)} of {num_rows} rows are bad, the first: row {first['row']}, {first['reason']}"
-        raise ToileError(where, problem, f"fix row {first['row']} and the others, or allow more with --max-bad")
+def check_bad(rejected: list[RejectedRow], num_rows: int, where: str, max_bad: float, beside: Path) -> None:
+    """Raise ToileError when more than the allowed share of the rows is bad, and list them in the file `beside`.
+
+    The error shows the first row of each kind of reason. A list that an earlier run left there is removed.
+    """
+    if len(rejected) <= max_bad * num_rows:
+        beside.unlink(missing_ok=True)
+        return
+    beside.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(beside, _format_rejected(rejected))
+    kinds: dict[str, RejectedRow] = {}
+    for each in rejected:
+        kinds.setdefault(re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "*", str(each["reason"])), each)
+    first, *others = [f"row {each['row']}, {each['reason']}" for each in kinds.values()]
+    more = "".join(f"; {each}" for each in others[:_KINDS_SHOWN]) + ("; ..." if len(others) > _KINDS_SHOWN else "")
+    problem = f"{len(rejected)} of {num_rows} rows are bad, the first: {first}{more}"
+    raise ToileError(where, problem, f"fix the rows listed in {beside}, or allow more with --max-bad")
 
 
-def check_titles(rows: list[Row], theirs: set[str], where: str) -> None:
-    """Raise ToileError when no row has a title or a leaf category."""
-    if all(row["title"] is None and row["category3_code"] is None for row in rows):
-        hint = f"name them, as in --column title=THEIRS; the table has {', '.join(sorted(theirs))}"
-        raise ToileError(where, "no column contains titles or leaf categories", hint)
+def find_missing(arranged: ArrangedTable) -> str | None:
+    """Return the problem where no row has a title or a leaf category."""
+    if all(row.values["title"] is None and row.values["category3_code"] is None for row in arranged.rows):
+        return "no column contains titles or leaf categories"
+    return None
 
 
 def write_rejected(out: Folder, rejected: list[RejectedRow]) -> None:
     """Write the rows that are not in the catalog, one JSON object a line."""
+    out.write("extra/rejected.jsonl", _format_rejected(rejected))
+
+
+def _rejected_beside(out: Folder, table: Path) -> Path:
+    """Return where rejected rows are listed when nothing is written to `out`: beside it, for a URL in this folder."""
+    local = out.path if isinstance(out, LocalFolder) else Path(table.stem)
+    return local.parent / f"{local.name}.rejected.jsonl"
+
+
+def _reject(number: int, code: str, reason: str) -> RejectedRow:
+    return {"row": number, "product_code": code, "reason": reason}
+
+
+def _format_rejected(rejected: list[RejectedRow]) -> bytes:
     lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in rejected]
-    out.write("extra/rejected.jsonl", "".join(lines).encode("utf-8", "backslashreplace"))
+    return "".join(lines).encode("utf-8", "backslashreplace")
 
 
 def read_stored_image(stored: StoredImage, max_pixels: int) -> CheckedImage | None:
@@ -185,21 +250,23 @@ def read_stored_image(stored: StoredImage, max_pixels: int) -> CheckedImage | No
 
 
 def _validate_rows(
-    rows: list[Row], colours: list[str | None], table: Path, options: ImportOptions, progress: Callable[[int], None]
+    arranged: ArrangedTable, table: Path, options: ImportOptions, progress: Callable[[int], None]
 ) -> tuple[list[ValidRow], list[RejectedRow]]:
     """Return the valid rows, with families, and the others with their reasons, both in table order."""
     folder = options.images or (table if table.is_dir() else table.parent)
     candidates: list[ValidRow] = []
     rejected: list[RejectedRow] = []
-    for number, (row, colour) in enumerate(zip(rows, colours, strict=True), start=1):
+    for row in arranged.rows:
         progress(1)
         try:
-            image = _read_image(row["image"], folder, options.max_pixels)
-            product = parse_product(number, row, options)
+            if row.problem is not None:
+                raise BadRowError(row.problem)
+            image = _read_image(row.values["image"], folder, options.max_pixels) if options.with_images else None
+            product = parse_product(row.number, row.values, options, arranged.decimals, arranged.currency)
         except BadRowError as error:
-            rejected.append({"row": number, "product_code": parse_code(number, row), "reason": str(error)})
+            rejected.append(_reject(row.number, parse_code(row.number, row.values), str(error)))
             continue
-        candidates.append(make_valid_row(number, product, image, colour))
+        candidates.append(ValidRow(row.number, product, image, row.own.get("color") or row.own.get("colour"), row.own))
     valid, repeated = drop_repeated_codes(candidates)
     return assign_families(valid, options.source), sorted(rejected + repeated, key=lambda each: int(each["row"]))
 
@@ -216,30 +283,41 @@ def _read_image(cell: Any, folder: Path, max_pixels: int) -> CheckedImage:
     try:
         path = (folder / str(cell)).resolve()
         if not path.is_relative_to(folder.resolve()):
-            raise BadRowError(f"image {cell} is outside {folder}")
+            raise BadRowError(f"image {quote_cell(cell)} is outside {folder}")
         content = path.read_bytes()
     except OSError as error:
-        raise BadRowError(f"image {cell} cannot be read: {error.strerror}") from error
+        raise BadRowError(f"image {quote_cell(cell)} cannot be read: {error.strerror}") from error
     except ValueError as error:
-        raise BadRowError(f"image {cell!r} is not a file name: {error}") from error
+        raise BadRowError(f"image {quote_cell(cell)} is not a file name: {error}") from error
     try:
         check_image(content, max_pixels)
     except BadImageError as error:
-        raise BadRowError(f"image {cell} {error.problem}") from error
+        raise BadRowError(f"image {quote_cell(cell)} {error.problem}") from error
     return CheckedImage(sha256=hashlib.sha256(content).hexdigest(), where=str(path), read=path.read_bytes)
 
 
-def _check_columns(rows: list[Row], theirs: set[str], table: Path) -> None:
-    if all(row["image"] is None for row in rows):
-        hint = f"name it, as in --column image=THEIRS; the table has {', '.join(sorted(theirs))}"
-        if any(row["imageurl"] for row in rows):
-            hint = f"it has URLs of images in `imageurl`: toile fetch {table} --out DIR; or {hint}"
-        raise ToileError(str(table), "no column contains images", hint)
-    check_titles(rows, theirs, str(table))
+def _check_columns(arranged: ArrangedTable, theirs: list[str], table: Path, options: ImportOptions) -> None:
+    """Raise ToileError for all columns that are missing at once."""
+    problems, names, hint = [], [], ""
+    if options.with_images and all(row.values["image"] is None for row in arranged.rows):
+        problems.append("no column contains images")
+        names.append("--column image=THEIRS")
+        hint = "keep rows alone with --no-images; or "
+        if any(row.values["imageurl"] for row in arranged.rows):
+            hint = f"it has URLs of images: toile fetch {table} --out DIR; or keep rows alone with --no-images; or "
+    missing = find_missing(arranged)
+    if missing is not None:
+        problems.append(missing)
+        names.append("--column title=THEIRS")
+    if problems:
+        hint += f"name the columns, as in {' '.join(names)}; the table has {', '.join(theirs)}"
+        raise ToileError(str(table), "; ".join(problems), hint)
 
 
 def _read_product(row: ValidRow) -> Product:
     """Return the product with its image, which must be the one that was checked."""
+    if row.image is None:
+        return row.product
     content = row.image.read()
     if hashlib.sha256(content).hexdigest() != row.image.sha256:
         raise ToileError(row.image.where, "changed while it was read", "run it again when nothing writes there")

@@ -1,38 +1,100 @@
 """Read other people's tables: CSV, TSV, JSON lines, Parquet, Arrow, `datasets` folders and class folders.
 
-`read_table(path)` returns a list of rows, each a dict from column name to value. Values are text or numbers, missing
+`read_table(path)` returns a `Table`: rows, each a dict from column name to value. Values are text or numbers, missing
 values are None. An image inside a table is a `StoredImage`, which stays on disk until it is read.
 
-    rows = read_table(Path("shop/products.csv"))
+    rows = read_table(Path("shop/products.csv")).rows
 
-To add a kind of file, write a function `(path, encoding) -> list[Row]` and add it with its suffix to `READERS`. Add
+Encoding and delimiter of text files are found in the file. A line that cannot be read is an empty row of the table, and
+`Table.broken` says why.
+
+To add a kind of file, write a function `(path, options) -> Table` and add it with its suffix to `READERS`. Add
 the suffix to `SUFFIXES_BY_PREFERENCE` too. To add a kind of folder, extend `read_table` and `table_files`. What the
-columns mean is decided in `generator.ingest.rows`.
+columns mean is decided in `generator.ingest.columns`.
 
 A folder of `datasets` holds Parquet files (as on a hub), or what `datasets.save_to_disk` writes: `state.json` with the
 names of Arrow streams, and for several splits a `dataset_dict.json` above it. Class labels, which these files hold as
 numbers, become names.
 """
 
+import codecs
+import csv
+import io
 import json
-import warnings
+import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.errors import ToileError, suggest
+from generator.ingest import ImportOptions
+from schemas.errors import ToileError
 from schemas.manifest import MANIFEST
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
-MISSING = {"", "n.a.", "none", "null"}
-"""Text that means "no value", in lower case."""
-SUFFIXES_BY_PREFERENCE = ((".parquet",), (".arrow",), (".jsonl", ".ndjson", ".csv", ".tsv"))
+MISSING = frozenset(
+    (
+        *(
+            "",
+            "n.a.",
+            "n.a",
+            "n/a",
+            "na",
+            "nan",
+            "none",
+            "null",
+            "nil",
+            "undefined",
+            "unknown",
+            "<na>",
+            "(null)",
+            "nat",
+        ),
+        *(
+            "<null>",
+            "(blank)",
+            "[]",
+            "{}",
+            '""',
+            "\\n",
+            "-",
+            "--",
+            "---",
+            "\u2013",
+            "\u2014",
+            ".",
+            "?",
+            "tbd",
+            "tba",
+            "tbc",
+        ),
+        *("#n/a", "#n/a n/a", "#na", "#ref!", "#value!", "#name?", "#div/0!", "#null!", "#num!", "-nan", "1.#qnan"),
+        *("not available", "not applicable", "no data", "sold out", "soldout", "out of stock", "unavailable"),
+        *("coming soon", "on request", "price on request", "call for price", "ausverkauft", "auf anfrage"),
+        *("\u00e9puis\u00e9", "agotado", "esaurito", "k.a.", "k. a.", "\u043d\u0435\u0442", "\u58f2\u308a\u5207\u308c"),
+    )
+)
+"""Text that means "no value" in every column alike, in lower case: what people, pandas, Excel and databases write."""
+SUFFIXES_BY_PREFERENCE = ((".parquet",), (".arrow",), (".jsonl", ".ndjson", ".csv", ".tsv"), (".txt",))
 """A data set often holds the same rows in several kinds of files. The first kind that is there is read."""
+DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
+"""Name -> delimiter, in the order in which equally good ones are preferred."""
+_SAMPLE_LINES = 300
+"""Lines of a text file from which its delimiter is found."""
+_SHORT_SHARE = 0.05
+"""Above this share of lines with too few fields, the table was written so: spreadsheets leave out the last."""
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_C1_CONTROL = re.compile(r"[\x80-\x84\x86-\x9f]")
 _BATCH = 32
 """Rows of an image column in memory at once."""
 
@@ -55,34 +117,52 @@ class StoredImage:
         return self._column.read_cell(self._index)
 
 
-def read_table(path: Path, encoding: str = "utf-8") -> list[Row]:
-    """Read the rows of a file or a folder. Element k of the list is row k + 1 in messages.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """The rows of a table under its own column names."""
+
+    rows: list[Row]
+    """Element k is row k + 1 in messages."""
+    broken: Mapping[int, str] = field(default_factory=dict)
+    """Row number -> why its line could not be read; such a row is empty."""
+    notes: tuple[str, ...] = ()
+    """What was found in the file: its encoding, its delimiter."""
+
+
+def read_table(path: Path, options: ImportOptions | None = None) -> Table:
+    """Read the rows of a file or a folder.
 
     A folder is read as one of `datasets` if it holds such files, else as class folders. A catalog made by toile is
     refused, because import would replace its families and splits.
     """
     if not path.is_dir():
-        return read_files([path], encoding)
+        return read_files([path], options)
     if (path / MANIFEST).is_file():
         hint = "use the folder as it is: toile train, evaluate and describe read it; or import its original table"
         raise ToileError(str(path), "is already a catalog made by toile", hint)
     files = table_files(path)
-    return read_files(files, encoding) if files else list(_read_class_folders(path))
+    return read_files(files, options) if files else Table(rows=list(_read_class_folders(path)))
 
 
-def read_files(paths: list[Path], encoding: str = "utf-8") -> list[Row]:
+def read_files(paths: list[Path], options: ImportOptions | None = None) -> Table:
     """Read the rows of several files, one after the other, each with the reader of its suffix."""
     rows: list[Row] = []
+    broken: dict[int, str] = {}
+    notes: dict[str, None] = {}
     for path in paths:
         reader = READERS.get(path.suffix.lower())
         if reader is None:
             problem = f"{path.suffix or 'no suffix'!r} is not a kind of table that toile reads"
             hint = f"use {', '.join(sorted(READERS))}, a folder of `datasets`, or a folder of class folders"
             raise ToileError(str(path), problem, hint)
-        rows += reader(path, encoding)
+        table = reader(path, options or ImportOptions())
+        broken |= {len(rows) + number: problem for number, problem in table.broken.items()}
+        notes |= dict.fromkeys(table.notes)
+        rows += table.rows
     if not rows:
         raise ToileError(str(paths[0]), "has no rows", "check that the file is complete")
-    return [{str(name): normalize_missing(value) for name, value in row.items()} for row in rows]
+    clean = [{str(name): normalize_missing(value) for name, value in row.items()} for row in rows]
+    return Table(rows=clean, broken=broken, notes=tuple(notes))
 
 
 def table_files(folder: Path) -> list[Path]:
@@ -109,74 +189,143 @@ def normalize_missing(value: Any) -> Any:
     return None if value is None or value != value else value
 
 
-def rename_columns(rows: list[Row], columns: dict[str, str], known: tuple[str, ...], where: str) -> list[Row]:
-    """Return the rows under our column names; every row has all `known` columns.
+def _read_delimited(path: Path, options: ImportOptions) -> Table:
+    """Read a text file of records; every value is text.
 
-    Args:
-        rows: Rows under their own column names.
-        columns: Our name -> their name. A column of the same name needs no entry.
-        known: Our column names.
-        where: What messages call the table.
-
-    Raises:
-        ToileError: A name in `columns` does not exist, or a text column holds bytes.
+    A first line `sep=;` names the delimiter. Lines whose number of fields is not that of the header are broken, except
+    for empty fields at the end. A quote that is not closed breaks its own line only.
     """
-    theirs = list(dict.fromkeys(name for row in rows[:1000] for name in row))
-    for ours, name in columns.items():
-        if ours not in known:
-            raise ToileError(f"--column {ours}={name}", f"toile has no column {ours!r}", suggest(ours, known))
-        if name not in theirs:
-            raise ToileError(f"--column {ours}={name}", f"{where} has no column {name!r}", suggest(name, theirs))
-    wanted = {ours: columns.get(ours, ours) for ours in known}
-    for ours, name in wanted.items():
-        if ours != "image" and any(isinstance(row.get(name), StoredImage) for row in rows[:1000]):
-            raise ToileError(where, f"column {name!r} holds bytes, not text", "save the column as text")
-    return [{ours: row.get(name) for ours, name in wanted.items()} for row in rows]
-
-
-def _read_delimited(path: Path, encoding: str) -> list[Row]:
-    """Read CSV or TSV; every value is text."""
-    separator = "\t" if path.suffix.lower() == ".tsv" else ","
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            frame = pd.read_csv(
-                path, sep=separator, dtype=str, keep_default_na=False, index_col=False, encoding=_allow_bom(encoding)
-            )
-    except UnicodeError as error:
-        raise _wrong_encoding(path, encoding) from error
-    except LookupError as error:
-        raise _unknown_encoding(encoding) from error
-    except (pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
-        problem = str(error).strip().replace("\n", " ")
-        raise ToileError(str(path), f"is not a well-formed table: {problem}", "fix that line") from error
-    rows: list[Row] = frame.to_dict(orient="records")  # type: ignore[assignment]
-    return rows
-
-
-def _read_json_lines(path: Path, encoding: str) -> list[Row]:
-    """Read one JSON object a line; empty lines are skipped."""
+    text, notes = _decode(path, options.encoding)
+    lines = list(io.StringIO(text, newline=""))
+    start = 0
+    named = re.fullmatch(r'"?sep=(.)"?\s*', lines[0], re.IGNORECASE) if lines else None
+    if named:
+        start = 1
+    elif lines and lines[0].startswith("TemplateType="):
+        start = 2  # a flat file of Amazon: settings, names for people, names
+    delimiter = options.delimiter or (named[1] if named else _find_delimiter(lines[start : start + _SAMPLE_LINES]))
+    usual = "\t" if path.suffix.lower() == ".tsv" else ","
+    if delimiter != usual:
+        notes.append(f"separated by {_name_delimiter(delimiter)}")
+    records = _records(lines, start, delimiter)
+    header: list[str] = next((fields for _, fields, problem in records if any(fields) and problem is None), [])
+    if not any(each.strip() for each in header):
+        hint = "write the names of the columns in the first line"
+        raise ToileError(str(path), "is not a well-formed table: it has no header line", hint)
+    names = _unique_names(header)
+    needed = max(number for number, each in enumerate(header, start=1) if each.strip())
     rows: list[Row] = []
-    number = 0
+    broken: dict[int, str] = {}
+    short: dict[int, tuple[str, Row]] = {}
+    for line, fields, problem in records:
+        if problem is None and not any(fields):
+            continue
+        while len(fields) > len(names) and not fields[-1].strip():
+            fields.pop()
+        row = dict(zip(names, fields, strict=False))
+        if problem is None and not needed <= len(fields) <= len(names):
+            problem = f"has {len(fields)} fields, not {len(names)}"
+            if len(fields) < needed:
+                short[len(rows) + 1] = (f"line {line} {problem}", row)
+        rows.append(row if problem is None else {})
+        if problem is not None:
+            broken[len(rows)] = f"line {line} {problem}"
+    if len(short) > _SHORT_SHARE * len(rows):
+        for number, (_, row) in short.items():
+            rows[number - 1] = row
+            del broken[number]
+        notes.append(f"{len(short):,} lines have fewer fields than the header: the last ones are taken as empty")
+    if rows and len(broken) == len(rows):
+        raise ToileError(
+            str(path), f"is not a well-formed table: {broken[1]}", "fix that line, or name its --delimiter"
+        )
+    return Table(rows=rows, broken=broken, notes=tuple(notes))
+
+
+def _records(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, list[str], str | None]]:
+    """Yield (line number, fields, problem) of each record. After a quote that is not closed, reading goes on below."""
+    limit = csv.field_size_limit(max(csv.field_size_limit(), sum(map(len, lines)) + 1))
     try:
-        with path.open(encoding=_allow_bom(encoding)) as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise ToileError(f"{path}:{number}", "is not a JSON object", "write one {...} a line")
-                rows.append(row)
-    except UnicodeError as error:
-        raise _wrong_encoding(path, encoding) from error
-    except LookupError as error:
-        raise _unknown_encoding(encoding) from error
-    except (ValueError, RecursionError) as error:
-        raise ToileError(f"{path}:{number}", f"is not valid JSON: {error}", "fix that line") from error
-    return rows
+        while start < len(lines):
+            begin, restarted = start, False
+            reader = csv.reader(lines[start:], delimiter=delimiter, skipinitialspace=delimiter != "\t")
+            for fields in reader:
+                end = start + reader.line_num
+                if not _is_closed(lines[begin:end], delimiter, at_end=end == len(lines)):
+                    yield begin + 1, [], "has a quote that is not closed"
+                    start, restarted = begin + 1, True
+                    break
+                yield begin + 1, fields, None
+                begin = end
+            if not restarted:
+                return
+    finally:
+        csv.field_size_limit(limit)
 
 
-def _read_parquet(path: Path, encoding: str) -> list[Row]:
+def _is_closed(lines: list[str], delimiter: str, *, at_end: bool) -> bool:
+    """Return whether all quotes of a record are closed where they should be; a record of one line may have odd ones."""
+    if len(lines) == 1:
+        return not at_end or len(list(csv.reader([*lines, "x"], delimiter=delimiter, skipinitialspace=True))) > 1
+    try:
+        list(csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter != "\t", strict=True))
+    except csv.Error:
+        return False
+    return True
+
+
+def _find_delimiter(lines: list[str]) -> str:
+    """Return the delimiter that divides most lines into as many fields as the header, and the header into most."""
+    best, best_score = ",", (0.0, 1)
+    for delimiter in DELIMITERS.values():
+        fields = [len(each) for _, each, _ in _records(lines, 0, delimiter) if any(each)]
+        if not fields or fields[0] < 2:
+            continue
+        following = fields[1:] or fields
+        score = (round(sum(abs(num - fields[0]) <= 1 and num > 1 for num in following) / len(following), 1), fields[0])
+        if score > best_score:
+            best, best_score = delimiter, score
+    return best
+
+
+def _name_delimiter(delimiter: str) -> str:
+    return next((name for name, each in DELIMITERS.items() if each == delimiter), repr(delimiter))
+
+
+def _unique_names(header: list[str]) -> list[str]:
+    """Return the names of the columns: one without a name gets its number, a repeated one a number behind it."""
+    names: list[str] = []
+    for number, each in enumerate(header, start=1):
+        name = each.strip() or f"column {number}"
+        repeats = sum(other == name or other.startswith(f"{name} (") for other in names)
+        names.append(f"{name} ({repeats + 1})" if name in names else name)
+    return names
+
+
+def _read_json_lines(path: Path, options: ImportOptions) -> Table:
+    """Read one JSON object a line; empty lines are skipped."""
+    text, notes = _decode(path, options.encoding)
+    rows: list[Row] = []
+    broken: dict[int, str] = {}
+    for number, line in enumerate(io.StringIO(text), start=1):
+        if not line.strip():
+            continue
+        problem: str | None = None
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            problem = f"line {number} is not valid JSON: {error}"
+        else:
+            problem = None if isinstance(row, dict) else f"line {number} is not a JSON object"
+        rows.append({} if problem else row)
+        if problem:
+            broken[len(rows)] = problem
+    if rows and len(broken) == len(rows):
+        raise ToileError(str(path), broken[1], "write one {...} a line")
+    return Table(rows=rows, broken=broken, notes=tuple(notes))
+
+
+def _read_parquet(path: Path, options: ImportOptions) -> Table:
     """Read a Parquet file; a cell of an image column is a StoredImage. Parquet has its own encoding."""
     try:
         with pq.ParquetFile(path) as file:
@@ -186,22 +335,24 @@ def _read_parquet(path: Path, encoding: str) -> list[Row]:
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ToileError(str(path), f"is not a readable Parquet file: {error}", "make it again") from error
     images = {name: _ParquetColumn(path, name, num_rows) for name in _image_columns(schema)}
-    return _arrow_rows(path, table, schema, images, num_rows)
+    return Table(rows=_arrow_rows(path, table, schema, images, num_rows))
 
 
-def _read_arrow_stream(path: Path, encoding: str) -> list[Row]:
+def _read_arrow_stream(path: Path, options: ImportOptions) -> Table:
     """Read an Arrow stream. The file is mapped into memory, not loaded."""
     try:
         table: pa.Table = pa.ipc.open_stream(pa.memory_map(str(path))).read_all()
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise ToileError(str(path), f"is not a readable Arrow stream: {error}", "save the data set again") from error
     images = {name: _ArrowColumn(table[name]) for name in _image_columns(table.schema)}
-    return _arrow_rows(path, table.select(_columns_without_bytes(table.schema)), table.schema, images, table.num_rows)
+    columns = table.select(_columns_without_bytes(table.schema))
+    return Table(rows=_arrow_rows(path, columns, table.schema, images, table.num_rows))
 
 
-READERS: dict[str, Callable[[Path, str], list[Row]]] = {
+READERS: dict[str, Callable[[Path, ImportOptions], Table]] = {
     ".csv": _read_delimited,
     ".tsv": _read_delimited,
+    ".txt": _read_delimited,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
     ".parquet": _read_parquet,
@@ -323,21 +474,69 @@ def _read_json(path: Path) -> dict[str, Any]:
     return document if isinstance(document, dict) else {}
 
 
-def _allow_bom(encoding: str) -> str:
-    """Read UTF-8 with or without the byte order mark that spreadsheets write."""
-    return "utf-8-sig" if encoding.lower() in {"utf-8", "utf8"} else encoding
+def _decode(path: Path, encoding: str | None) -> tuple[str, list[str]]:
+    """Return the text of a file and what was found about its encoding.
+
+    A byte order mark decides. Then the named encoding does, else UTF-16 where every second byte is 0, UTF-8, or
+    Windows-1252 where the file looks like Western text in it.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ToileError(
+            str(path), f"cannot be read: {error.strerror}", "check the file and its permissions"
+        ) from error
+    for bom, name in _BOMS:
+        if content.startswith(bom):
+            text = _decode_as(path, content, name).removeprefix("\ufeff")
+            return text, [] if name == "utf-8" else [f"{name.upper()} text"]
+    if encoding is not None:
+        text = _decode_as(path, content, encoding)
+        if _C1_CONTROL.search(text) and codecs.lookup(encoding).name == "iso8859-1":
+            return _decode_as(path, content, "cp1252"), ["cp1252 text: what latin-1 has as control characters"]
+        return text, []
+    zeros = [content[place : 1 << 16 : 2].count(0) for place in (0, 1)]
+    if max(zeros) > 10 * min(zeros) and len(content) % 2 == 0:
+        name = "utf-16-le" if zeros[1] > zeros[0] else "utf-16-be"
+        return _decode_as(path, content, name), [f"{name.upper()} text without a mark"]
+    try:
+        return content.decode(), []
+    except UnicodeDecodeError as error:
+        if not _looks_western(content):
+            raise _wrong_encoding(path, content, "utf-8") from error
+    return content.decode("cp1252"), ["cp1252 text, as it is not UTF-8 (name another with --encoding)"]
 
 
-def _unknown_encoding(encoding: str) -> ToileError:
-    return ToileError(f"--encoding {encoding}", "is not an encoding of Python", "use latin-1, cp1252, utf-16, ...")
+def _decode_as(path: Path, content: bytes, encoding: str) -> str:
+    try:
+        return content.decode(encoding)
+    except UnicodeError as error:
+        raise _wrong_encoding(path, content, encoding) from error
+    except LookupError as error:
+        problem = "is not an encoding of Python"
+        raise ToileError(f"--encoding {encoding}", problem, "use cp1252, cp1251, utf-16, shift_jis, ...") from error
 
 
-def _wrong_encoding(path: Path, encoding: str) -> ToileError:
-    content, line = path.read_bytes(), 1
+def _looks_western(content: bytes) -> bool:
+    """Return whether text that is not UTF-8 is Windows-1252: its letters with accents stand alone among others."""
+    try:
+        text = content.decode("cp1252")
+    except UnicodeDecodeError:
+        return False
+    utf8 = len(re.findall(rb"[\xc3-\xf4][\x80-\xbf]+", content))
+    runs = [len(each) for each in re.findall(r"[^\W\d_\x00-\x7f]+", text)]
+    return sum(length > 2 for length in runs) <= 0.1 * len(runs) and utf8 <= 0.1 * len(
+        re.findall(rb"[\x80-\xff]+", content)
+    )
+
+
+def _wrong_encoding(path: Path, content: bytes, encoding: str) -> ToileError:
+    line = 1
     try:
         content.decode(encoding)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
     except UnicodeError:
         line = 1  # the error has no position, as for UTF-16 without its mark
-    return ToileError(f"{path}:{line}", f"is not {encoding} text", "name its encoding, as in --encoding latin-1")
+    hint = "name its encoding, as in --encoding cp1252 (Western Windows), cp1251 (Cyrillic), shift_jis, gb18030"
+    return ToileError(f"{path}:{line}", f"is not {encoding} text", hint)

@@ -14,7 +14,6 @@ import dataclasses
 import io
 import json
 import math
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,15 +22,25 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from generator.faults.scoring import FAULTS_FILE, read_faults
+from generator.sampling.prices import base_median
+from generator.sampling.products import compile_catalog, parse_family, sample_kinds
 from schemas.appearance import ANY, visible_attributes
-from schemas.catalog import CatalogSpec, Category, rendered_attribute, rendered_word
-from schemas.errors import BROKEN_IMAGE_ERRORS
+from schemas.catalog import (
+    CatalogSpec,
+    ProductKind,
+    list_kinds,
+    possible_values,
+    price_factor,
+    rendered_attribute,
+    rendered_word,
+)
+from schemas.images import BadImageError, decode_rgb, open_image, orientation_of
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
-from schemas.util.html import embed_json, refuse_existing, render_page, write_page
+from schemas.util.pages import embed_json, refuse_existing, render_page, write_page
 from schemas.validation import from_document
 
 SHOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"image", "attributes"})
@@ -40,9 +49,6 @@ WORDS = {"generate": "synthetic", "import": "imported", "fetch": "fetched"}
 _BATCH = 100
 _JPEG_QUALITY = 80
 _MOST_PIXELS = 50_000_000
-_WIDE_MODES = ("I", "F")
-"""First letters of the Pillow modes with more than 8 bits a sample."""
-_ORIENTATION_TAG = 0x0112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -272,22 +278,23 @@ class PriceParts:
 def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
     """Return the parts of one row's full price, or None where they are unknown.
 
-    They are unknown for a row without choices or price, for one that no entry of the spec can have produced (rows may
-    be changed afterwards), and for a navigation label that entries with different medians share.
+    They are unknown for a row without choices or price, and for one that the spec cannot have produced: rows may be
+    changed afterwards.
     """
     choices = (product.attributes or {}).get("choices")
     if not isinstance(choices, dict) or product.full_price is None or not 0 < product.full_price < float("inf"):
         return None
-    entry = _entry(spec, product, choices)
-    if entry is None:
+    kind = _find_kind(spec, product, choices)
+    if kind is None:
         return None
     presentation = str((product.attributes or {}).get("presentation", ANY))
-    shown = visible_attributes(entry.silhouette, presentation) | {"colour"}
-    running, parts = entry.price.median, []
+    shown = visible_attributes(kind.silhouette, presentation) | {"colour"}
+    median = base_median(kind.price)
+    running, parts = median, []
     for name, attribute in spec.attributes.items():
-        if name not in entry.attributes:
+        if name not in kind.attributes:
             continue
-        value = attribute.values[choices[name]]
+        value, factor = attribute.values[choices[name]], price_factor(spec, kind, name, choices[name])
         drawn = rendered_attribute(name, attribute)
         parts.append(
             Part(
@@ -295,14 +302,14 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
                 value=choices[name],
                 draws=None if drawn is None else rendered_word(choices[name], value),
                 visible=drawn in shown,
-                factor=value.price,
-                amount=running * value.price - running,
+                factor=factor,
+                amount=running * factor - running,
             )
         )
-        running *= value.price
+        running *= factor
     return PriceParts(
-        path=entry.path,
-        median=entry.price.median,
+        path=kind.path,
+        median=median,
         parts=tuple(parts),
         rest=product.full_price / running,
         rest_amount=product.full_price - running,
@@ -310,24 +317,21 @@ def price_parts(spec: CatalogSpec, product: Product) -> PriceParts | None:
     )
 
 
-def _entry(spec: CatalogSpec, product: Product, choices: dict[str, str]) -> Category | None:
-    """Return the category entry of a row; a navigation label hides the category, not the silhouette and attributes."""
-    silhouette = (product.attributes or {}).get("silhouette")
-    fitting = [entry for entry in spec.categories if entry.silhouette == silhouette and _allows(spec, entry, choices)]
-    named = [entry for entry in fitting if entry.path[2] == product.category3_code]
-    if not named and product.inferable:
+def _find_kind(spec: CatalogSpec, product: Product, choices: dict[str, str]) -> ProductKind | None:
+    """Return the kind of a row, which its design decides; None where the row was changed so that it does not fit."""
+    family = parse_family(product.family)
+    if family is None or family[0] != spec.name:
         return None
-    fitting = named or fitting
-    above = (product.category1_code, product.category2_code)
-    fitting = [entry for entry in fitting if entry.path[:2] == above] or fitting
-    return fitting[0] if len({entry.price.median for entry in fitting}) == 1 else None
+    kind = list_kinds(spec)[int(sample_kinds(compile_catalog(spec), family[1], np.array([family[2]]))[0])]
+    named = product.category3_code == kind.path[2] or not product.inferable
+    drawn = (product.attributes or {}).get("silhouette") == kind.silhouette
+    return kind if named and drawn and _allows(spec, kind, choices) else None
 
 
-def _allows(spec: CatalogSpec, entry: Category, choices: dict[str, str]) -> bool:
-    """Return whether the entry allows these choices: the same attributes, each with a value of positive weight."""
-    return entry.attributes.keys() == choices.keys() and all(
-        choices[name] in spec.attributes[name].values and (own is None or own.get(choices[name], 0) > 0)
-        for name, own in entry.attributes.items()
+def _allows(spec: CatalogSpec, kind: ProductKind, choices: dict[str, str]) -> bool:
+    """Return whether the kind allows these choices: the same attributes, each with a value of positive weight."""
+    return kind.attributes.keys() == choices.keys() and all(
+        choices[name] in possible_values(spec, kind, name) for name in kind.attributes
     )
 
 
@@ -353,54 +357,25 @@ def make_thumbnail(encoded: bytes | None, edge: int) -> Thumbnail:
     if encoded is None:
         return Thumbnail(jpeg=None, facts="no image")
     if not encoded:
-        return Thumbnail(jpeg=None, facts="broken image: the file is empty")
+        return Thumbnail(jpeg=None, facts="the image is an empty file")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an image that can be shown is shown, whatever Pillow says about its file
-            with Image.open(io.BytesIO(encoded)) as image:
-                if image.width * image.height > _MOST_PIXELS:
-                    return Thumbnail(jpeg=None, facts=f"image too large to show: {image.width}x{image.height}")
-                return _small(image, encoded, edge)
-    except Image.DecompressionBombError:
-        return Thumbnail(jpeg=None, facts="image too large to show")
-    except UnidentifiedImageError:
-        return Thumbnail(jpeg=None, facts="broken image: not an image file")
-    except BROKEN_IMAGE_ERRORS as error:
-        return Thumbnail(jpeg=None, facts=f"broken image: {error}")
-
-
-def _small(image: Image.Image, encoded: bytes, edge: int) -> Thumbnail:
-    width, height, frames = image.width, image.height, getattr(image, "n_frames", 1)
-    facts = [f"{width}x{height} {image.format}", _format_bytes(len(encoded))]
-    facts += [] if image.mode == "RGB" else [f"mode {image.mode}"]
-    facts += [f"first of {frames} frames"] if frames > 1 else []
-    image.draft("RGB", (edge * 2, edge * 2))
-    upright = ImageOps.exif_transpose(image)
-    facts += ["turned upright"] if image.getexif().get(_ORIENTATION_TAG, 1) != 1 else []
-    small = _rgb(upright)
+        with open_image(encoded) as image:
+            facts = _facts(image, encoded)
+        small = decode_rgb(encoded, max_pixels=_MOST_PIXELS, draft_px=edge * 2)
+    except BadImageError as error:
+        return Thumbnail(jpeg=None, facts=f"the image {error.problem}")
     small.thumbnail((edge, edge), Image.Resampling.LANCZOS)
     file = io.BytesIO()
     small.save(file, "JPEG", quality=_JPEG_QUALITY, optimize=True)
     return Thumbnail(jpeg=file.getvalue(), facts=", ".join(facts), ratio=small.width / small.height)
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode[0] in _WIDE_MODES:
-        image = _eight_bits(image)
-    if image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info:
-        paper = Image.new("RGBA", image.size, "white")
-        paper.alpha_composite(image.convert("RGBA"))
-        return paper.convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Convert 16-bit (and wider) grey to 8 bits; Pillow's own conversion turns everything above 255 into white."""
-    samples = np.nan_to_num(np.asarray(image).astype(np.float64))
-    white = 65535.0 if image.mode.startswith("I") else max(1.0, float(samples.max(initial=0.0)))
-    if image.mode == "I" and samples.max(initial=0.0) <= 255:
-        white = 255.0
-    return Image.fromarray(np.clip(samples * (255 / white), 0, 255).round().astype(np.uint8))
+def _facts(image: Image.Image, encoded: bytes) -> list[str]:
+    frames = getattr(image, "n_frames", 1)
+    facts = [f"{image.width}x{image.height} {image.format}", _format_bytes(len(encoded))]
+    facts += [] if image.mode == "RGB" else [f"mode {image.mode}"]
+    facts += [f"first of {frames} frames"] if frames > 1 else []
+    return facts + (["turned upright"] if orientation_of(image) != 1 else [])
 
 
 def _format_bytes(count: int) -> str:

@@ -3,7 +3,6 @@
 print_figures(describe(Path("data/luxury")))
 """
 
-import io
 import math
 import re
 from array import array
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from schemas.errors import BROKEN_IMAGE_ERRORS
 from schemas.evaluation import SPLITS
+from schemas.images import BadImageError, open_image
 from schemas.product import COLUMNS, Product, read, shard_files
 from schemas.util.console import strip_control_chars
 
@@ -131,9 +129,9 @@ def _size(product: Product) -> str:
     if product.image is None:
         return "no image"
     try:
-        with Image.open(io.BytesIO(product.image)) as picture:
+        with open_image(product.image) as picture:
             return f"{picture.width}x{picture.height} {picture.format}"
-    except (*BROKEN_IMAGE_ERRORS, Image.DecompressionBombError):
+    except BadImageError:
         return "broken"
 
 

@@ -15,8 +15,7 @@ from typing import Any
 from generator.pages.catalog_page import WORDS, labels
 from generator.pages.describe import BINS_PER_DECADE, MOST_WORDS
 from schemas.evaluation import SPLITS
-from schemas.util.html import embed_json, render_page, write_page
-from schemas.util.svg import Axis
+from schemas.util.pages import Axis, embed_json, render_page, write_page
 
 WIDTH, HEIGHT, FLOOR = 640.0, 200.0, 176.0
 _BOX = 300.0

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from generator.sampling.streams import Floats, Index, uniform
-from schemas.catalog import Attribute, CatalogSpec
+from schemas.catalog import Attribute, CatalogSpec, ProductKind, list_kinds, possible_values
 from schemas.errors import ToileError
 
 _CELLS = (256, 64, 16, 4, 1)
@@ -68,17 +68,17 @@ class CompiledAttribute:
     values: tuple[str, ...]
     parents: tuple[str, ...]
     weights_KV: Floats
-    """Weights by (category, parents' values); the last column is 'this category has no such attribute'."""
+    """Weights by (kind, parents' values); the last column is 'this kind has no such attribute'."""
     choice: Choice
 
     @property
     def absent(self) -> int:
-        """The value number that means 'this category has no such attribute'."""
+        """The value number that means 'this kind has no such attribute'."""
         return len(self.values)
 
-    def key(self, category_N: Index, chosen: Mapping[str, Index], radix: Mapping[str, int]) -> Index:
-        """Return the table row of each product: category and parents' values in mixed radix."""
-        key_N = category_N
+    def key(self, kind_N: Index, chosen: Mapping[str, Index], radix: Mapping[str, int]) -> Index:
+        """Return the table row of each product: kind and parents' values in mixed radix."""
+        key_N = kind_N
         for parent in self.parents:
             key_N = key_N * radix[parent] + chosen[parent]
         return key_N
@@ -94,8 +94,8 @@ def compile_attributes(spec: CatalogSpec, where: str) -> tuple[CompiledAttribute
         parents = tuple(dict.fromkeys(parent for rule in attribute.rules for parent in rule.when))
         earlier = {other.name: other for other in compiled}
         rows = [
-            _weights(spec, number, name, attribute, dict(zip(parents, state, strict=True)), where)
-            for number in range(len(spec.categories))
+            _weights(spec, kind, name, attribute, dict(zip(parents, state, strict=True)), where)
+            for kind in list_kinds(spec)
             for state in itertools.product(*((*earlier[parent].values, None) for parent in parents))
         ]
         weights_KV = np.array(rows, np.float64)
@@ -104,13 +104,13 @@ def compile_attributes(spec: CatalogSpec, where: str) -> tuple[CompiledAttribute
 
 
 def sample_attributes(
-    attributes: tuple[CompiledAttribute, ...], seed: int, category_N: Index, design_N: Index
+    attributes: tuple[CompiledAttribute, ...], seed: int, kind_N: Index, design_N: Index
 ) -> dict[str, Index]:
     """Sample the value numbers of every attribute for each design, each attribute from the stream of its own name."""
     radix = {attribute.name: len(attribute.values) + 1 for attribute in attributes}
     chosen: dict[str, Index] = {}
     for attribute in attributes:
-        key_N = attribute.key(category_N, chosen, radix)
+        key_N = attribute.key(kind_N, chosen, radix)
         chosen[attribute.name] = attribute.choice.pick(key_N, uniform(seed, f"attribute/{attribute.name}", design_N))
     return chosen
 
@@ -169,12 +169,16 @@ def find_runs(values_N: Index) -> tuple[Index, Index]:
 
 
 def _weights(
-    spec: CatalogSpec, number: int, name: str, attribute: Attribute, state: Mapping[str, str | None], where: str
+    spec: CatalogSpec,
+    kind: ProductKind,
+    name: str,
+    attribute: Attribute,
+    state: Mapping[str, str | None],
+    where: str,
 ) -> list[float]:
-    category = spec.categories[number]
-    if name not in category.attributes:
+    if name not in kind.attributes:
         return [0.0] * len(attribute.values) + [1.0]
-    own = category.attributes[name]
+    own = kind.attributes[name]
     weights = {value: record.weight for value, record in attribute.values.items()} if own is None else dict(own)
     for rule in attribute.rules:
         if all(state[parent] in values for parent, values in rule.when.items()):
@@ -183,19 +187,17 @@ def _weights(
     row = [weights.get(value, 0.0) for value in attribute.values]
     if sum(row) > 0:
         return [*row, 0.0]
-    if not _possible(spec, number, state):
+    if not _possible(spec, kind, state):
         return [*row, 1.0]
     situation = ", ".join(f"{parent} {value}" for parent, value in state.items())
-    at = f"{where}: attributes.{name}.rules"
-    raise ToileError(at, f"leave no value for {' > '.join(category.path)} with {situation}", "keep one weight above 0")
+    product = f"{' > '.join(kind.path)} ({kind.silhouette}) with {situation}"
+    raise ToileError(f"{where}: attributes.{name}.rules", f"leave no value for {product}", "keep one weight above 0")
 
 
-def _possible(spec: CatalogSpec, number: int, state: Mapping[str, str | None]) -> bool:
-    """False for a combination of parents' values that the category never has (before rules)."""
+def _possible(spec: CatalogSpec, kind: ProductKind, state: Mapping[str, str | None]) -> bool:
+    """False for a combination of parents' values that the kind never has (before rules)."""
     for parent, value in state.items():
-        own = spec.categories[number].attributes.get(parent, {})
-        weights = {key: record.weight for key, record in spec.attributes[parent].values.items()} if own is None else own
-        has = parent in spec.categories[number].attributes
-        if (value is None) == has or (value is not None and weights.get(value, 0.0) <= 0):
+        has = parent in kind.attributes
+        if (value is None) == has or (value is not None and value not in possible_values(spec, kind, parent)):
             return False
     return True

@@ -1,7 +1,7 @@
 """Make unique product codes and image ids without a set in memory and without retries: keyed permutations and hashes.
 
->>> product_codes(7, np.arange(3), digits=8).tolist()
-[74414104, 71039469, 33414402]
+>>> product_codes("shoes", 7, np.arange(3), digits=8).tolist()
+[28629543, 60274643, 63229298]
 """
 
 import numpy as np
@@ -34,8 +34,11 @@ def num_codes(digits: int) -> int:
     return 9 * int(10 ** (digits - 1))
 
 
-def product_codes(seed: int, index: Index, digits: int) -> Index:
+def product_codes(catalog: str, seed: int, index: Index, digits: int) -> Index:
     """Return a different `digits`-digit number for every index below `num_codes(digits)`.
+
+    The order depends on the catalog's name and on the seed. So catalogs of n and m products share codes only by chance,
+    n * m / num_codes of them on average; two catalogs of the same name and seed have the same codes.
 
     This is a Feistel network on Z_p x Z_q with p * q = num_codes. Each round adds a keyed hash of one half to the
     other, which a subtraction undoes, so the whole is a permutation (Black and Rogaway 2002, "Ciphers with arbitrary
@@ -47,8 +50,8 @@ def product_codes(seed: int, index: Index, digits: int) -> Index:
     left = index // q
     right = index - left * q
     for number in range(0, _ROUNDS, 2):
-        left = _add_modulo(left, _hash_below(seed, f"code/{number}", right, p), p)
-        right = _add_modulo(right, _hash_below(seed, f"code/{number + 1}", left, q), q)
+        left = _add_modulo(left, _hash_below(seed, f"{catalog}/code/{number}", right, p), p)
+        right = _add_modulo(right, _hash_below(seed, f"{catalog}/code/{number + 1}", left, q), q)
     codes: Index = left * q + right + 10 ** (digits - 1)
     return codes
 
@@ -64,9 +67,13 @@ def format_codes(code_N: Index, digits: int) -> pa.StringArray:
     return fixed_width_strings(word_NG.view(np.uint8)[:, groups * 4 - digits :])
 
 
-def image_ids(seed: int, index: Index, prefix: str = "") -> pa.StringArray:
-    """Return an upper-case version-4 UUID (RFC 9562, section 5.4) for each index, each after the same prefix."""
-    number_N4 = np.stack([bits(seed, "picture-id/0", index), bits(seed, "picture-id/1", index)], axis=1).astype(">u8")
+def image_ids(catalog: str, seed: int, index: Index, prefix: str = "") -> pa.StringArray:
+    """Return an upper-case version-4 UUID (RFC 9562, section 5.4) for each index, each after the same prefix.
+
+    Like product codes, the ids depend on the catalog's name and on the seed.
+    """
+    halves = [bits(seed, f"{catalog}/picture-id/{half}", index) for half in range(2)]
+    number_N4 = np.stack(halves, axis=1).astype(">u8")
     number_NG = number_N4.view(">u2").reshape(-1, 8)
     number_NG[:, 3] = number_NG[:, 3] & 0x0FFF | 0x4000
     number_NG[:, 4] = number_NG[:, 4] & 0x3FFF | 0x8000

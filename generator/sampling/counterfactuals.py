@@ -21,9 +21,19 @@ from generator.render import draw
 from generator.render.engine.pose import STUDIO
 from generator.render.engine.variation import Variation
 from generator.sampling.prices import convert_to_euros, snap_to_points
-from generator.sampling.products import CompiledCatalog, compile_catalog
+from generator.sampling.products import CompiledCatalog, compile_catalog, parse_family, sample_kinds
 from schemas.appearance import ANY, visible_attributes
-from schemas.catalog import SLOT, CatalogSpec, Category, rendered_attribute, rendered_word, title_word
+from schemas.catalog import (
+    MISSING_LABEL,
+    SLOT,
+    CatalogSpec,
+    ProductKind,
+    list_kinds,
+    price_factor,
+    rendered_attribute,
+    rendered_word,
+    title_word,
+)
 from schemas.counterfactual import NUISANCE, Change, Redraw, Redrawn
 from schemas.errors import ToileError
 from schemas.manifest import MANIFEST, read_manifest
@@ -79,10 +89,10 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
     Rows under a navigation label are not visually identifiable and must not be passed.
     """
     catalog, choices = compile_catalog(spec), _choices(product)
-    number = _find_category(spec, product)
-    category, draws = spec.categories[number], Variation("counterfactual", seed)
+    number = _find_kind(catalog, product)
+    kind, draws = list_kinds(spec)[number], Variation("counterfactual", seed)
     changes = []
-    for name, rendered in _visible_attributes(spec, category, product):
+    for name, rendered in _visible_attributes(spec, kind, product):
         values = spec.attributes[name].values
         old = choices[name]
         possible = [
@@ -93,25 +103,25 @@ def counterfactuals(spec: CatalogSpec, product: Product, seed: int) -> tuple[Cha
         ]
         if possible:
             new = draws.choice(f"{product.product_code}/{name}", possible)
-            changes.append(_change_attribute(catalog, category, product, name, rendered, new))
+            changes.append(_change_attribute(catalog, kind, product, name, rendered, new))
     return (*changes, _change_shot(product, draws))
 
 
-def _visible_attributes(spec: CatalogSpec, category: Category, product: Product) -> Iterator[tuple[str, str]]:
+def _visible_attributes(spec: CatalogSpec, kind: ProductKind, product: Product) -> Iterator[tuple[str, str]]:
     """Yield the attributes whose values are visible in the product's image, and the rendered name of each one."""
     presentation = str((product.attributes or {}).get("presentation", ANY))
-    shown = {"colour", *visible_attributes(category.silhouette, presentation)}
+    shown = {"colour", *visible_attributes(kind.silhouette, presentation)}
     for name, attribute in spec.attributes.items():
         rendered = rendered_attribute(name, attribute)
-        if name in category.attributes and rendered is not None and rendered in shown:
+        if name in kind.attributes and rendered is not None and rendered in shown:
             yield name, rendered
 
 
 def _change_attribute(
-    catalog: CompiledCatalog, category: Category, product: Product, name: str, rendered: str, new: str
+    catalog: CompiledCatalog, kind: ProductKind, product: Product, name: str, rendered: str, new: str
 ) -> Change:
     choices, values = _choices(product), catalog.spec.attributes[name].values
-    ratio = values[new].price / values[choices[name]].price
+    ratio = price_factor(catalog.spec, kind, name, new) / price_factor(catalog.spec, kind, name, choices[name])
     attributes = {
         **(product.attributes or {}),
         rendered: rendered_word(new, values[new]),
@@ -119,7 +129,7 @@ def _change_attribute(
     }
     row = dataclasses.replace(
         _with_new_code(product, rendered),
-        title=_fill_title(catalog.spec, category, product, {**choices, name: new}),
+        title=_fill_title(catalog.spec, kind, product, {**choices, name: new}),
         attributes=attributes,
     )
     return Change(
@@ -153,19 +163,23 @@ def _choices(product: Product) -> Mapping[str, str]:
     return choices
 
 
-def _find_category(spec: CatalogSpec, product: Product) -> int:
-    """Return the number of the product's category; path and silhouette identify it."""
-    path = (product.category1_code, product.category2_code, product.category3_code)
+def _find_kind(catalog: CompiledCatalog, product: Product) -> int:
+    """Return the number of the product's kind, which the number of its design decides."""
+    spec, family = catalog.spec, parse_family(product.family)
+    leaf = product.category3_code or MISSING_LABEL
     silhouette = (product.attributes or {}).get("silhouette")
-    for number, category in enumerate(spec.categories):
-        if category.path == path and category.silhouette == silhouette:
+    if family is not None and family[0] == spec.name:
+        number = int(sample_kinds(catalog, family[1], np.array([family[2]]))[0])
+        kind = list_kinds(spec)[number]
+        if (*kind.path, kind.silhouette) == (product.category1_code, product.category2_code, leaf, silhouette):
             return number
-    raise _mismatch(product, f"belongs to no category of the spec: {' > '.join(map(str, path))} as {silhouette}")
+    path = (product.category1_code, product.category2_code, leaf)
+    raise _mismatch(product, f"belongs to no kind of the spec: {' > '.join(map(str, path))} as {silhouette}")
 
 
 def _is_possible(catalog: CompiledCatalog, number: int, choices: Mapping[str, str]) -> bool:
     """Return whether the spec allows these values together: no weight of any attribute is 0."""
-    category_N = np.array([number])
+    kind_N = np.array([number])
     chosen = {
         attribute.name: np.array(
             [attribute.values.index(choices[attribute.name]) if attribute.name in choices else attribute.absent]
@@ -174,16 +188,16 @@ def _is_possible(catalog: CompiledCatalog, number: int, choices: Mapping[str, st
     }
     radix = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
     return all(
-        attribute.weights_KV[attribute.key(category_N, chosen, radix), chosen[attribute.name]][0] > 0
+        attribute.weights_KV[attribute.key(kind_N, chosen, radix), chosen[attribute.name]][0] > 0
         for attribute in catalog.attributes
     )
 
 
-def _fill_title(spec: CatalogSpec, category: Category, product: Product, choices: Mapping[str, str]) -> str:
+def _fill_title(spec: CatalogSpec, kind: ProductKind, product: Product, choices: Mapping[str, str]) -> str:
     """Fill the new values into the template of the old title; of several that fit, the one with most weight."""
-    templates = sorted(category.titles, key=lambda template: -category.titles[template])
+    templates = sorted(kind.titles, key=lambda template: -kind.titles[template])
     for template in templates:
-        if category.titles[template] > 0 and _fill_template(spec, template, _choices(product)) == product.title:
+        if kind.titles[template] > 0 and _fill_template(spec, template, _choices(product)) == product.title:
             return _fill_template(spec, template, choices)
     raise _mismatch(product, f"has a title that no template of the spec gives: {product.title!r}")
 

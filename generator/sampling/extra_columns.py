@@ -1,4 +1,4 @@
-"""Make the extra columns of a spec with Faker: names, companies, places, seeded per product.
+"""Make the extra columns of a spec: names, companies and places with Faker, or what an attribute says.
 
     table = add_extra_columns(table, spec, seed=0, index_N=np.arange(table.num_rows))
 
@@ -7,6 +7,8 @@ with 64 bits of the column's own stream before each value, so order, range and n
 unique value ends in (or is) a number that a keyed permutation assigns to product i, as for product codes: no two values
 are equal, and no set of used values is needed. Faker takes 10 to 70 microseconds a value; a pool is made once.
 
+A column that repeats an attribute has the name of its value, or a number or date within the range of the value.
+
 The library functions that can be called are fixed here; a spec names one of them and can reach no other. E-mail
 addresses end in `.example` and EANs begin with a 2 (numbers for use inside a shop). A name, an address or a telephone
 number is random and may exist by coincidence.
@@ -14,20 +16,20 @@ number is random and may exist by coincidence.
 
 import datetime
 import functools
-import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from generator.sampling.arrow_columns import dictionary_column
 from generator.sampling.codes import product_codes
-from generator.sampling.products import family_start
-from generator.sampling.streams import Index, bits, integers
-from schemas.catalog import EAN_DIGITS, CatalogSpec, ExtraColumn
+from generator.sampling.products import compile_catalog, family_start, sample_kinds, sample_values
+from generator.sampling.streams import Index, bits, integers, uniform
+from schemas.catalog import EAN_DIGITS, MISSING_LABEL, CatalogSpec, ExtraColumn, column_dtype, range_steps
 from schemas.errors import ToileError, suggest
 from schemas.markets import MARKETS
-from schemas.product import features_with
+from schemas.product import append_columns
 
 _KINDS = ("address", "color", "company", "internet", "job", "lorem", "misc", "person", "phone_number")
 """The parts of Faker that the providers need; a generator with all parts takes five times as long to build."""
@@ -84,6 +86,8 @@ MAKERS: dict[str, Maker] = {
 def check_extra_columns(spec: CatalogSpec, where: str = "catalog") -> None:
     """Raise ToileError for a locale that Faker lacks or that lacks the provider, and for a pool that is too large."""
     for name, column in spec.extra.items():
+        if column.provider is None:
+            continue
         _find_generator(name, column, _locale(spec, column), where)
         _today(spec, where)
         if column.pool is not None:
@@ -97,10 +101,41 @@ def add_extra_columns(table: pa.Table, spec: CatalogSpec, seed: int, index_N: In
     """
     if not spec.extra:
         return table
-    for name in spec.extra:
-        table = table.append_column(name, pa.array(_column_values(spec, name, seed, index_N), pa.string()))
-    features = json.dumps({"info": {"features": features_with(spec.extra)}})
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"huggingface": features.encode()})
+    repeated = any(column.attribute is not None for column in spec.extra.values())
+    chosen = _sample_attributes(spec, seed, index_N) if repeated else {}
+    columns = {
+        name: pa.array(_column_values(spec, name, seed, index_N), pa.string())
+        if column.attribute is None
+        else _repeat_attribute(spec, name, seed, index_N, chosen[column.attribute])
+        for name, column in spec.extra.items()
+    }
+    return append_columns(table, columns, {name: column_dtype(column) for name, column in spec.extra.items()})
+
+
+def _sample_attributes(spec: CatalogSpec, seed: int, index_N: Index) -> dict[str, Index]:
+    """Return, by attribute, the value number of each product; the number after the last means that it has none."""
+    catalog, design_N = compile_catalog(spec), family_start(spec, seed, index_N)
+    return sample_values(catalog, seed, index_N, design_N, sample_kinds(catalog, seed, design_N))
+
+
+def _repeat_attribute(spec: CatalogSpec, name: str, seed: int, index_N: Index, value_N: Index) -> pa.Array:
+    """Return the column that says what the attribute's values of these products say."""
+    column = spec.extra[name]
+    assert column.attribute is not None
+    values = list(spec.attributes[column.attribute].values)
+    if column.type == "text":
+        texts = (*(None if value == MISSING_LABEL else value for value in values), None)
+        return dictionary_column(texts, value_N).dictionary_decode()
+    steps = [range_steps(column, value) if value in column.ranges else (0, -1) for value in values]
+    first_V, last_V = np.array([*steps, (0, -1)]).T  # where nothing is between the bounds, the value is missing
+    num_V = last_V - first_V + 1
+    key_N = family_start(spec, seed, index_N) if column.per == "design" else index_N
+    step_N = first_V[value_N] + (uniform(seed, f"extra/{name}", key_N) * num_V[value_N]).astype(np.int64)
+    missing_N = num_V[value_N] == 0
+    if column.type == "date":
+        return pa.array(step_N.astype("datetime64[D]"), pa.date32(), mask=missing_N)
+    numbers_N = step_N / 10**column.decimals if column.decimals else step_N
+    return pa.array(numbers_N, mask=missing_N)
 
 
 def ean13(number: int) -> str:
@@ -117,16 +152,17 @@ def _column_values(spec: CatalogSpec, name: str, seed: int, index_N: Index) -> l
         pool = _pool(spec, name, seed, "catalog")
         return [pool[k] for k in (bits(seed, f"extra/{name}/pool", key_N) % np.uint64(column.pool)).tolist()]
     values = _make_values(spec, name, bits(seed, f"extra/{name}", key_N).tolist())
-    if not column.unique:
+    if not column.unique or column.provider is None:
         return values
     own_seed = int(integers(seed, f"extra/{name}/unique", np.zeros(1, np.int64))[0])
-    codes = product_codes(own_seed, index_N, spec.code_digits).tolist()
+    codes = product_codes(spec.name, own_seed, index_N, spec.code_digits).tolist()
     return [_with_code(column.provider, value, code) for value, code in zip(values, codes, strict=True)]
 
 
 def _make_values(spec: CatalogSpec, name: str, seeds: list[int], where: str = "catalog") -> list[str]:
     """Make one value for each seed."""
     column = spec.extra[name]
+    assert column.provider is not None
     fake, make = _find_generator(name, column, _locale(spec, column), where), MAKERS[column.provider]
     today = _today(spec, where)
     values = []

@@ -1,59 +1,95 @@
-"""Sample prices, vectorised: log-normal per design, snapped to the shop's price points, then discounts and euros."""
+"""Sample prices, vectorised: per design, snapped to the shop's price points, then discounts and euros.
 
+The price of a design before its factors is log-normal, or follows the quantiles that its kind has in the spec.
+Suffixes of array names: N products or designs, K kinds, V values of an attribute, P percents, Q quantiles of all kinds.
+"""
+
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from generator.sampling.attributes import Choice
 from generator.sampling.streams import Floats, Index, normal, uniform
-from schemas.catalog import CatalogSpec, Prices
+from schemas.catalog import CatalogSpec, DesignPrice, Discounts, Prices, ProductKind, list_kinds, price_factor
 from schemas.errors import ToileError
 
 _HIGHEST_Z = 7.1  # streams.normal stays below it, so no sampled price is above the highest price point
 _MOST_POINTS = 5_000_000
+_SPREAD = 0.1
+"""Standard deviation of the log price where a spec gives a median alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledPrices:
     """Tables for whole arrays of products."""
 
-    median_C: Floats
-    spread_C: Floats
-    factor: dict[str, Floats]
-    """Attribute -> factor by value number; the last entry (attribute absent) is 1."""
+    median_K: Floats
+    """1 for a kind with quantiles."""
+    spread_K: Floats
+    """0 for a kind with quantiles."""
+    log_quantiles_Q: Floats
+    """The logarithms of the quantiles of all kinds that have any, one kind after the other."""
+    first_quantile_K: Index
+    num_quantiles_K: Index
+    """0 for a kind with a median."""
+    factor_KV: dict[str, Floats]
+    """Attribute -> factor by kind and value number; the last column (attribute absent) is 1."""
     priced: frozenset[str]
     """The attributes with a factor that is not 1."""
     points: Floats
     """Every price point up to the first above the highest price that can be sampled, ascending."""
-    percents: Floats
-    percent_edges: Floats
-    discount_share: float
+    discounts_K: Index
+    """Kind -> number of its discounts among those that differ; the key of the next two."""
+    discount_share: Floats
+    percent: Choice
+    percents_P: Floats
     rate_millionths: int
 
 
 def compile_prices(spec: CatalogSpec, where: str) -> CompiledPrices:
     """Compile the spec's price models; raise ToileError for too many price points in the price range."""
-    factor = {
-        name: np.array([*(value.price for value in attribute.values.values()), 1.0])
+    kinds = list_kinds(spec)
+    factor_KV = {
+        name: np.array([[*(price_factor(spec, kind, name, key) for key in attribute.values), 1.0] for kind in kinds])
         for name, attribute in spec.attributes.items()
     }
+    num_quantiles_K = np.array([len(kind.price.quantiles or ()) for kind in kinds])
+    discounts: list[Discounts] = []
+    for kind in kinds:
+        discounts += [] if kind.discounts in discounts else [kind.discounts]
+    percents = list(dict.fromkeys(percent for each in discounts for percent in each.percents))
+    weights_DP = [[each.percents.get(percent, 0.0) for percent in percents] for each in discounts]
     highest = max(
-        category.price.median
-        * np.exp(_HIGHEST_Z * category.price.spread)
-        * np.prod([factor[name].max() for name in category.attributes], initial=1.0)
-        for category in spec.categories
+        _highest_base(kind) * np.prod([factor_KV[name][number].max() for name in kind.attributes], initial=1.0)
+        for number, kind in enumerate(kinds)
     )
-    shares = np.array(list(spec.prices.discounts.percents.values()))
     return CompiledPrices(
-        median_C=np.array([category.price.median for category in spec.categories]),
-        spread_C=np.array([category.price.spread for category in spec.categories]),
-        factor=factor,
-        priced=frozenset(name for name, factor_V in factor.items() if (factor_V != 1).any()),
+        median_K=np.array([kind.price.median or 1.0 for kind in kinds]),
+        spread_K=np.array([0.0 if kind.price.quantiles else _spread(kind) for kind in kinds]),
+        log_quantiles_Q=np.log([price for kind in kinds for price in kind.price.quantiles or ()]),
+        first_quantile_K=np.cumsum(num_quantiles_K) - num_quantiles_K,
+        num_quantiles_K=num_quantiles_K,
+        factor_KV=factor_KV,
+        priced=frozenset(name for name, each_KV in factor_KV.items() if (each_KV != 1).any()),
         points=list_price_points(spec.prices, float(highest), where),
-        percents=np.array([float(percent) for percent in spec.prices.discounts.percents]),
-        percent_edges=np.cumsum(shares / shares.sum()),
-        discount_share=spec.prices.discounts.share,
+        discounts_K=np.array([discounts.index(kind.discounts) for kind in kinds]),
+        discount_share=np.array([each.share for each in discounts]),
+        percent=Choice.of(np.array(weights_DP, np.float64)),
+        percents_P=np.array([float(percent) for percent in percents]),
         rate_millionths=round(spec.shop.eur_rate * 1e6),
     )
+
+
+def _spread(kind: ProductKind) -> float:
+    return _SPREAD if kind.price.spread is None else kind.price.spread
+
+
+def _highest_base(kind: ProductKind) -> float:
+    """Return a bound of the price before factors that no sampled design exceeds."""
+    if kind.price.quantiles is not None:
+        return kind.price.quantiles[-1]
+    return (kind.price.median or 0.0) * float(np.exp(_HIGHEST_Z * _spread(kind)))
 
 
 def list_price_points(prices: Prices, highest: float, where: str = "prices") -> Floats:
@@ -76,15 +112,42 @@ def list_price_points(prices: Prices, highest: float, where: str = "prices") -> 
 
 
 def sample_full_prices(
-    prices: CompiledPrices, seed: int, category_N: Index, chosen: dict[str, Index], design_N: Index
+    prices: CompiledPrices, seed: int, kind_N: Index, chosen: dict[str, Index], design_N: Index
 ) -> Floats:
-    """Return the full price of each design: median * factors * exp(spread * z), snapped to the nearest price point."""
-    log_noise_N = prices.spread_C[category_N] * normal(seed, "price", design_N)
-    price_N = prices.median_C[category_N] * np.exp(log_noise_N)
+    """Return the full price of each design: its base price times the factors, snapped to the nearest price point.
+
+    The base price is median * exp(spread * z), or the quantile at a uniform number.
+    """
+    log_noise_N = prices.spread_K[kind_N] * normal(seed, "price", design_N)
+    price_N = prices.median_K[kind_N] * np.exp(log_noise_N)
+    by_quantile = np.flatnonzero(prices.num_quantiles_K[kind_N]) if len(prices.log_quantiles_Q) else ()
+    if len(by_quantile):
+        price_N[by_quantile] = quantile_prices(
+            prices, kind_N[by_quantile], uniform(seed, "price", design_N[by_quantile])
+        )
     for name, value_N in chosen.items():
         if name in prices.priced:
-            price_N = price_N * prices.factor[name][value_N]
+            price_N = price_N * prices.factor_KV[name][kind_N, value_N]
     return snap_to_points(prices.points, price_N)
+
+
+def quantile_prices(prices: CompiledPrices, kind_N: Index, uniform_N: Floats) -> Floats:
+    """Return the base price at each probability, of kinds that have quantiles: log-linear between two of them."""
+    place_N = uniform_N * (prices.num_quantiles_K[kind_N] - 1)
+    below_N = place_N.astype(np.int64)
+    at_N = prices.first_quantile_K[kind_N] + below_N
+    low_N, high_N = prices.log_quantiles_Q[at_N], prices.log_quantiles_Q[at_N + 1]
+    found_N: Floats = np.exp(low_N + (place_N - below_N) * (high_N - low_N))
+    return found_N
+
+
+def base_median(price: DesignPrice) -> float:
+    """Return the median price of designs whose factors are all 1."""
+    if price.quantiles is None:
+        assert price.median is not None, "`check_catalog` has refused it"
+        return price.median
+    middle, odd = divmod(len(price.quantiles) - 1, 2)
+    return math.sqrt(price.quantiles[middle] * price.quantiles[middle + odd])
 
 
 def snap_to_points(points: Floats, price_N: Floats) -> Floats:
@@ -99,13 +162,14 @@ def snap_to_points(points: Floats, price_N: Floats) -> Floats:
     return np.asarray(np.where(lower_is_near, points[below], points[above]), np.float64)
 
 
-def apply_discounts(prices: CompiledPrices, seed: int, full_N: Floats, index_N: Index) -> Floats:
+def apply_discounts(prices: CompiledPrices, seed: int, kind_N: Index, full_N: Floats, index_N: Index) -> Floats:
     """Return the price asked: a share of products is discounted by a percentage and snapped to a price point."""
     price_N = full_N.copy()
-    reduced = np.flatnonzero(uniform(seed, "discount/whether", index_N) < prices.discount_share)
+    discounts_N = prices.discounts_K[kind_N]
+    reduced = np.flatnonzero(uniform(seed, "discount/whether", index_N) < prices.discount_share[discounts_N])
     uniform_R = uniform(seed, "discount/percent", index_N[reduced])
-    which_R = np.searchsorted(prices.percent_edges[:-1], uniform_R, side="right")
-    asked_R = snap_to_points(prices.points, full_N[reduced] * (1 - prices.percents[which_R] / 100))
+    percent_R = prices.percents_P[prices.percent.pick(discounts_N[reduced], uniform_R)]
+    asked_R = snap_to_points(prices.points, full_N[reduced] * (1 - percent_R / 100))
     price_N[reduced] = np.minimum(asked_R, full_N[reduced])
     return price_N
 

@@ -7,15 +7,16 @@ returns row i of that same path.
     >>> product(load("fashion-luxury", "catalog"), seed=0, i=12).title
     'Acetate Sunglasses'
 
-Suffixes of array names say what the array counts: N rows, D designs (runs of consecutive rows of one family), K
-combinations of what a design decides, U combinations that decide a row's texts, W sequences of a title's words, L
-labelled rows, V values.
+Suffixes of array names say what the array counts: N rows, D designs (runs of consecutive rows of one family), K kinds
+of products, C combinations of what a design decides, U combinations that decide a row's texts, W sequences of a title's
+words, L labelled rows, V values, B blocks of consecutive products, P places in a block.
 """
 
 import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,9 +49,9 @@ from generator.sampling.prices import (
     convert_to_euros,
     sample_full_prices,
 )
-from generator.sampling.streams import Index, integers, uniform
+from generator.sampling.streams import Floats, Index, integers, uniform
 from generator.sampling.titles import CompiledTitles, compile_titles, fill_templates, join_words, sample_templates
-from schemas.catalog import MISSING_LABEL, CatalogSpec, rendered_attribute, rendered_word
+from schemas.catalog import MISSING_LABEL, CatalogSpec, Colourways, list_kinds, rendered_attribute, rendered_word
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
 from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, Product, from_batch
@@ -58,6 +59,12 @@ from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, Product, from_b
 ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000
 _MOST_KEYS = 2**62
+_FAMILIES_IN_BLOCK = 16
+"""Length of a block of products in largest families, where categories have different colourways."""
+_MOST_PLACES = 2**20
+"""Places of blocks that are in memory at once."""
+_MOST_ITERATIONS, _BISECTIONS, _PRECISION = 200, 50, 1e-13
+"""Of the search for the probabilities of another colour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,27 @@ class CompiledCatalog:
     """The other attributes."""
     prices: CompiledPrices
     titles: CompiledTitles
-    category: Choice
+    kind: Choice
+    colourways: "CompiledColourways"
     label: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledColourways:
+    """How products form families, by kind; see `compile_colourways`."""
+
+    block: int
+    """A product whose number is a multiple of this starts a family."""
+    repeats_K: Floats
+    """Probability that a product is a further colour of the design before it."""
+    longest_K: Index
+    """Most colours of a design."""
+    mean_size_K: Floats
+    """Expected number of colours of a design."""
+    starts_P: Floats
+    """Share of the designs that start at each place of a block."""
+    same: bool
+    """Whether all kinds have the same numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +112,7 @@ class _Named:
 
 @dataclass(frozen=True, slots=True)
 class SharedTexts:
-    """The texts that products with the same category, title template and values share; one entry for each."""
+    """The texts that products with the same kind, title template and values share; one entry for each."""
 
     title: pa.DictionaryArray
     page_url: pa.StringArray
@@ -105,7 +131,7 @@ def compile_catalog(spec: CatalogSpec, where: str = "catalog") -> CompiledCatalo
 @functools.lru_cache(maxsize=8)
 def _compiled(named: _Named) -> CompiledCatalog:
     spec, where = named.spec, named.where
-    shares = np.array([[category.share for category in spec.categories]])
+    share_K = np.array([kind.share for kind in list_kinds(spec)])
     attributes = compile_attributes(spec, where)
     colours = frozenset(n for n, attribute in spec.attributes.items() if rendered_attribute(n, attribute) == "colour")
     return CompiledCatalog(
@@ -115,7 +141,8 @@ def _compiled(named: _Named) -> CompiledCatalog:
         of_design=tuple(attribute for attribute in attributes if attribute.name not in colours),
         prices=compile_prices(spec, where),
         titles=compile_titles(spec),
-        category=Choice.of(shares),
+        kind=Choice.of(share_K[None, :]),
+        colourways=compile_colourways([kind.colourways for kind in list_kinds(spec)], share_K, where),
         label=Choice.of(np.array([list(spec.navigation.labels.values())])),
     )
 
@@ -173,28 +200,29 @@ def _columns(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index
     design_N = family_start(spec, seed, index_N)
     first_D, run_N = find_runs(design_N)
     design_D = design_N[first_D]
-    category_D = sample_categories(catalog, seed, design_D)
-    template_D = sample_templates(catalog.titles, seed, category_D, design_D)
-    chosen_D = sample_attributes(catalog.of_design, seed, category_D, design_D)
-    colours_N = _sample_colours(catalog, seed, index_N, design_N, run_N, category_D, chosen_D)
-    key_N, shared = unique_text_keys(catalog, run_N, category_D, template_D, chosen_D, colours_N)
+    kind_D = sample_kinds(catalog, seed, design_D)
+    kind_N = kind_D[run_N]
+    template_D = sample_templates(catalog.titles, seed, kind_D, design_D)
+    chosen_D = sample_attributes(catalog.of_design, seed, kind_D, design_D)
+    colours_N = _sample_colours(catalog, seed, index_N, design_N, run_N, kind_D, chosen_D)
+    key_N, shared = unique_text_keys(catalog, run_N, kind_D, template_D, chosen_D, colours_N)
     if catalog.colours & catalog.prices.priced:
         chosen_N = {name: colours_N[name] if name in colours_N else chosen_D[name][run_N] for name in spec.attributes}
-        full_N = sample_full_prices(catalog.prices, seed, category_D[run_N], chosen_N, design_N)
+        full_N = sample_full_prices(catalog.prices, seed, kind_N, chosen_N, design_N)
     else:
-        full_N = sample_full_prices(catalog.prices, seed, category_D, chosen_D, design_D)[run_N]
-    price_N = apply_discounts(catalog.prices, seed, full_N, index_N)
+        full_N = sample_full_prices(catalog.prices, seed, kind_D, chosen_D, design_D)[run_N]
+    price_N = apply_discounts(catalog.prices, seed, kind_N, full_N, index_N)
     family = _family_prefix(spec.name, seed)
     split_N = split_numbers(family, design_D)[run_N] if split_N is None else split_N
-    codes = format_codes(product_codes(seed, index_N, spec.code_digits), spec.code_digits)
+    codes = format_codes(product_codes(spec.name, seed, index_N, spec.code_digits), spec.code_digits)
     key, run = to_arrow(key_N), to_arrow(run_N)
     return {
         **_constant_columns(spec, num_rows),
-        **_category_columns(catalog, seed, index_N, category_D[run_N]),
+        **_category_columns(catalog, seed, index_N, kind_N),
         "product_code": codes,
         "title": take_entries(shared.title, key_N),
         "itemurl": concat_strings(shared.page_url.take(key), codes),
-        "imageurl": image_ids(seed, index_N, f"https://assets.{spec.shop.host}/pictures/"),
+        "imageurl": image_ids(spec.name, seed, index_N, f"https://assets.{spec.shop.host}/pictures/"),
         "full_price": to_arrow(full_N),
         "price": to_arrow(price_N),
         "full_price_eur": to_arrow(convert_to_euros(catalog.prices.rate_millionths, full_N)),
@@ -216,27 +244,119 @@ def _to_digits(number_N: Index) -> pa.StringArray:
     return to_arrow(number_N).cast(pa.string())
 
 
+def compile_colourways(colourways_K: Sequence[Colourways], share_K: Floats, where: str) -> CompiledColourways:
+    """Return probabilities with which the mean family of each kind has 1 / (1 - repeat_share) products.
+
+    Families never cross the bounds of blocks, so that a product's family is found in its own block. With one setting
+    for all kinds a block is as long as the largest family, and the probability has a closed form. With several, a block
+    is longer, so that a late start cuts few families short; the share of starts at each place of a block and the
+    probabilities, which depend on each other, are iterated to a fixed point.
+
+    Raises ToileError for a mean size that cut families cannot reach.
+    """
+    settings = list(dict.fromkeys(colourways_K))
+    setting_K = np.array([settings.index(each) for each in colourways_K])
+    longest = np.array([each.max_per_family for each in settings])
+    size = 1 / (1 - np.array([each.repeat_share for each in settings]))
+    if len(settings) == 1:
+        block = int(longest[0])
+        repeats = np.array([settings[0].repeat_share / max(1 - 1 / block, 1e-9)])
+        starts_P = np.array([1.0, *[1 - repeats[0]] * (block - 1)])
+    else:
+        block = _FAMILIES_IN_BLOCK * int(longest.max())
+        weight = np.bincount(setting_K, share_K, len(settings))
+        repeats, starts_P = _solve_repeats(block, longest, size, weight / weight.sum())
+        reached = _mean_sizes(np.ones(len(settings)), longest, starts_P)
+        for number in np.flatnonzero(reached < size * (1 - 1e-9)).tolist():
+            problem = f"{settings[number].repeat_share:g} cannot be reached with {longest[number]} colours per design"
+            hint = f"at most {1 - 1 / reached[number]:.3f}, or a larger max_per_family"
+            raise ToileError(f"{where}: colourways.repeat_share", problem, hint)
+    return CompiledColourways(
+        block=block,
+        repeats_K=repeats[setting_K],
+        longest_K=longest[setting_K],
+        mean_size_K=size[setting_K],
+        starts_P=starts_P / starts_P.sum(),
+        same=len(settings) == 1,
+    )
+
+
+def _solve_repeats(block: int, longest: Index, size: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Return the probability of another colour for each setting, and how often each place of a block is a start."""
+    starts_P, repeats = np.ones(block), np.zeros(len(size))
+    for _ in range(_MOST_ITERATIONS):
+        low, high = np.zeros(len(size)), np.ones(len(size))
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            too_small = _mean_sizes(middle, longest, starts_P) < size
+            low, high = np.where(too_small, middle, low), np.where(too_small, high, middle)
+        moved, repeats = np.abs(low - repeats).max(), low
+        # a place starts a family unless one that starts earlier covers it
+        covers_R = weight @ np.where(np.arange(block) < longest[:, None], repeats[:, None] ** np.arange(block), 0.0)
+        for place in range(1, block):
+            starts_P[place] = 1 - starts_P[:place] @ covers_R[place:0:-1]
+        if moved < _PRECISION:
+            break
+    return repeats, starts_P
+
+
+def _mean_sizes(repeats: Floats, longest: Index, starts_P: Floats) -> Floats:
+    """Return the expected family size of each setting, given how often families start at each place of a block."""
+    late_R = np.cumsum(starts_P)[::-1][: longest.max()]  # starts with room for more than R products
+    has_room_R = late_R / starts_P.sum()
+    rank_R = np.arange(len(late_R))
+    sizes: Floats = np.where(rank_R < longest[:, None], repeats[:, None] ** rank_R, 0.0) @ has_room_R
+    return sizes
+
+
 def family_start(spec: CatalogSpec, seed: int, index_N: Index) -> Index:
     """Return the number of the first product of each product's family.
 
-    A product starts a new family at random, and always at multiples of max_per_family (the probability of the others is
-    set so that repeat_share holds overall). So the start is found by looking back fewer than max_per_family numbers.
+    Every block of products is walked from its start, which is always a new family: the next product is a further colour
+    with the probability that the family's kind has, until the family is as large as the kind allows.
     """
-    longest = spec.colourways.max_per_family
-    repeats = spec.colourways.repeat_share / max(1 - 1 / longest, 1e-9)
-    design_N = index_N.copy()
-    open_N = np.arange(len(index_N))
-    while len(open_N):
-        number = design_N[open_N]
-        repeated = (uniform(seed, "colourways", number) < repeats) & (number % longest != 0)
-        open_N = open_N[repeated]
-        design_N[open_N] -= 1
-    return design_N
+    catalog = compile_catalog(spec)
+    block = catalog.colourways.block
+    first_B, run_N = find_runs(index_N // block)
+    start_N = np.empty_like(index_N)
+    at_once = max(_MOST_PLACES // block, 1)
+    bounds = [*first_B[::at_once].tolist(), len(index_N)]
+    for number, (first, last) in enumerate(itertools.pairwise(bounds)):
+        some_B = first_B[number * at_once : (number + 1) * at_once]
+        start_PB = _walk_blocks(catalog, seed, index_N[some_B] // block)
+        start_N[first:last] = start_PB[index_N[first:last] % block, run_N[first:last] - number * at_once]
+    return start_N
+
+
+def _walk_blocks(catalog: CompiledCatalog, seed: int, block_B: Index) -> Index:
+    """Return the number of the first product of the family at every place of some blocks."""
+    colourways = catalog.colourways
+    number_PB = np.arange(colourways.block)[:, None] + block_B * colourways.block
+    uniform_PB = uniform(seed, "colourways", number_PB.ravel()).reshape(number_PB.shape)
+    kind_PB = np.zeros_like(number_PB)
+    if not colourways.same:
+        kind_PB = sample_kinds(catalog, seed, number_PB.ravel()).reshape(number_PB.shape)
+    start_PB, all_B, place_B = number_PB.copy(), np.arange(len(block_B)), np.zeros_like(block_B)
+    for place in range(1, colourways.block):
+        kind_B = kind_PB[place_B, all_B]
+        goes_on_B = uniform_PB[place] < colourways.repeats_K[kind_B]
+        goes_on_B &= place - place_B < colourways.longest_K[kind_B]
+        place_B = np.where(goes_on_B, place_B, place)
+        start_PB[place] = number_PB[place_B, all_B]
+    return start_PB
 
 
 def _family_prefix(name: str, seed: int) -> str:
     """Return what precedes the number in the names of a catalog's families."""
     return f"{name}-{seed}-"
+
+
+def parse_family(name: str) -> tuple[str, int, int] | None:
+    """Return the catalog, the seed and the number of the design in a family's name; None for a name of another form."""
+    match name.rsplit("-", 2):
+        case [catalog, seed, design] if seed.isdecimal() and design.isdecimal():
+            return catalog, int(seed), int(design)
+    return None
 
 
 def split_numbers(prefix: str, design_D: Index) -> Index:
@@ -254,17 +374,27 @@ def split_numbers(prefix: str, design_D: Index) -> Index:
     return (head_D >= np.uint64(SPLIT_BOUNDS[0])).astype(np.int64) + (head_D >= np.uint64(SPLIT_BOUNDS[1]))
 
 
-def sample_categories(catalog: CompiledCatalog, seed: int, design_N: Index) -> Index:
-    """Sample the number of each design's category in the spec."""
-    return catalog.category.pick(np.zeros_like(design_N), uniform(seed, "category", design_N))
+def row_shares(catalog: CompiledCatalog) -> Floats:
+    """Return the expected share of each kind among all products: its share of designs times its mean family size."""
+    share_K = np.array([kind.share for kind in list_kinds(catalog.spec)])
+    if catalog.colourways.same:
+        return share_K
+    rows_K = share_K * catalog.colourways.mean_size_K
+    found_K: Floats = rows_K / rows_K.sum()
+    return found_K
+
+
+def sample_kinds(catalog: CompiledCatalog, seed: int, design_N: Index) -> Index:
+    """Sample the number of each design's kind in `list_kinds` of the spec."""
+    return catalog.kind.pick(np.zeros_like(design_N), uniform(seed, "category", design_N))
 
 
 def sample_values(
-    catalog: CompiledCatalog, seed: int, index_N: Index, design_N: Index, category_N: Index
+    catalog: CompiledCatalog, seed: int, index_N: Index, design_N: Index, kind_N: Index
 ) -> dict[str, Index]:
     """Sample, by attribute, the value number of each product: colours per product, all else per design."""
-    chosen = sample_attributes(catalog.of_design, seed, category_N, design_N)
-    chosen |= _sample_colours(catalog, seed, index_N, design_N, np.arange(len(index_N)), category_N, chosen)
+    chosen = sample_attributes(catalog.of_design, seed, kind_N, design_N)
+    chosen |= _sample_colours(catalog, seed, index_N, design_N, np.arange(len(index_N)), kind_N, chosen)
     return {name: chosen[name] for name in catalog.spec.attributes}
 
 
@@ -274,7 +404,7 @@ def _sample_colours(
     index_N: Index,
     design_N: Index,
     run_N: Index,
-    category_D: Index,
+    kind_D: Index,
     chosen_D: Mapping[str, Index],
 ) -> dict[str, Index]:
     """Sample the value numbers of the attributes that differ within a family."""
@@ -282,7 +412,7 @@ def _sample_colours(
     found = {}
     for attribute in catalog.attributes:
         if attribute.name in catalog.colours:
-            key_N = attribute.key(category_D, chosen_D, radix)[run_N]
+            key_N = attribute.key(kind_D, chosen_D, radix)[run_N]
             found[attribute.name] = sample_without_replacement(attribute, seed, key_N, design_N, index_N - design_N)
     return found
 
@@ -301,22 +431,22 @@ def _constant_columns(spec: CatalogSpec, num_rows: int) -> dict[str, pa.Array]:
     return {name: dictionary_column((value,), zero_N) for name, value in constant.items()}
 
 
-def _category_columns(catalog: CompiledCatalog, seed: int, index_N: Index, category_N: Index) -> dict[str, pa.Array]:
+def _category_columns(catalog: CompiledCatalog, seed: int, index_N: Index, kind_N: Index) -> dict[str, pa.Array]:
     """Return the category's path, and whether an image can show its leaf category.
 
     Navigation labels replace a share of the leaf categories.
     """
     spec = catalog.spec
-    paths = [category.path for category in spec.categories]
-    name_N = category_N.copy()
+    paths = [kind.path for kind in list_kinds(spec)]
+    name_N = kind_N.copy()
     labelled = np.flatnonzero(uniform(seed, "navigation/whether", index_N) < spec.navigation.share)
     uniform_L = uniform(seed, "navigation/label", index_N[labelled])
     name_N[labelled] = len(paths) + catalog.label.pick(np.zeros_like(labelled), uniform_L)
     leaves = [None if n == MISSING_LABEL else n for n in (*(path[2] for path in paths), *spec.navigation.labels)]
     inferable = np.array([number < len(paths) and name is not None for number, name in enumerate(leaves)])
     return {
-        "category1_code": dictionary_column(tuple(path[0] for path in paths), category_N),
-        "category2_code": dictionary_column(tuple(path[1] for path in paths), category_N),
+        "category1_code": dictionary_column(tuple(path[0] for path in paths), kind_N),
+        "category2_code": dictionary_column(tuple(path[1] for path in paths), kind_N),
         "category3_code": dictionary_column(tuple(leaves), name_N),
         "inferable": to_arrow(inferable[name_N]),
     }
@@ -325,25 +455,25 @@ def _category_columns(catalog: CompiledCatalog, seed: int, index_N: Index, categ
 def unique_text_keys(
     catalog: CompiledCatalog,
     run_N: Index,
-    category_D: Index,
+    kind_D: Index,
     template_D: Index,
     chosen_D: Mapping[str, Index],
     colours_N: Mapping[str, Index],
 ) -> tuple[Index, SharedTexts]:
-    """Return the number of each row's combination of category, title template and values, and their texts.
+    """Return the number of each row's combination of kind, title template and values, and their texts.
 
     A catalog of millions of products has some thousand combinations. Titles, addresses and the JSON of the attributes
     are built once for each.
     """
     bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
-    design_parts = [(category_D, len(catalog.spec.categories)), (template_D, len(catalog.titles.literal_TS))]
-    kind_D, row_K = factorize_columns([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
+    design_parts = [(kind_D, len(list_kinds(catalog.spec))), (template_D, len(catalog.titles.literal_TS))]
+    key_D, row_C = factorize_columns([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
     colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
-    key_N, row_U = factorize_columns([(kind_D[run_N], len(row_K)), *colour_parts])
+    key_N, row_U = factorize_columns([(key_D[run_N], len(row_C)), *colour_parts])
     design_U = run_N[row_U]
     chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
     chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
-    return key_N, _shared_texts(catalog, category_D[design_U], template_D[design_U], chosen_U)
+    return key_N, _shared_texts(catalog, kind_D[design_U], template_D[design_U], chosen_U)
 
 
 def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
@@ -357,8 +487,8 @@ def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Inde
             key_N, num_keys = values_N, bound
             continue
         if num_keys * bound > _MOST_KEYS:
-            key_N, row_K = _factorize_keys(key_N)
-            num_keys = len(row_K)
+            key_N, row_C = _factorize_keys(key_N)
+            num_keys = len(row_C)
         key_N, num_keys = key_N * bound + values_N, num_keys * bound
     assert key_N is not None
     return _factorize_keys(key_N)
@@ -367,15 +497,15 @@ def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Inde
 def _factorize_keys(key_N: Index) -> tuple[Index, Index]:
     encoded = to_arrow(key_N).dictionary_encode()
     number_N = to_numpy(encoded.indices).astype(np.int64)
-    row_K = np.zeros(len(encoded.dictionary), np.int64)
-    row_K[number_N] = np.arange(len(key_N))
-    return number_N, row_K
+    row_C = np.zeros(len(encoded.dictionary), np.int64)
+    row_C[number_N] = np.arange(len(key_N))
+    return number_N, row_C
 
 
 def _shared_texts(
-    catalog: CompiledCatalog, category_U: Index, template_U: Index, chosen: Mapping[str, Index]
+    catalog: CompiledCatalog, kind_U: Index, template_U: Index, chosen: Mapping[str, Index]
 ) -> SharedTexts:
-    """Build the texts of combinations of a category, a title template and the value of each attribute."""
+    """Build the texts of combinations of a kind, a title template and the value of each attribute."""
     spec, titles = catalog.spec, catalog.titles
     words_US = fill_templates(titles, template_U, chosen)
     title_U, row_W = factorize_columns([(words_U, len(titles.words)) for words_U in words_US.T])
@@ -383,7 +513,7 @@ def _shared_texts(
     before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
     page_url = concat_strings(f"https://{spec.shop.host}/", slugs, before_code)
     silhouettes, rendered_values, named_values = _attribute_texts(spec)
-    rendered = [_look_up(silhouettes, category_U), *(_look_up(rendered_values[n], chosen[n]) for n in rendered_values)]
+    rendered = [_look_up(silhouettes, kind_U), *(_look_up(rendered_values[n], chosen[n]) for n in rendered_values)]
     rendered.append(string_scalar('"design_seed": '))
     named = [_look_up(named_values[name], chosen[name]) for name in named_values]
     return SharedTexts(
@@ -399,7 +529,7 @@ _Texts = tuple[str | None, ...]
 
 @functools.lru_cache(maxsize=8)
 def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
-    """Return the JSON of each category's silhouette and, by attribute, of each value as it is rendered and as named.
+    """Return the JSON of each kind's silhouette and, by attribute, of each value as it is rendered and as named.
 
     The JSON of a silhouette is preceded by the brace that opens the object.
     The entry after an attribute's last value means that there is none.
@@ -410,7 +540,7 @@ def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict
         named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
         if word is not None:
             rendered[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
-    silhouettes = tuple("{" + _json_pair("silhouette", category.silhouette) for category in spec.categories)
+    silhouettes = tuple("{" + _json_pair("silhouette", kind.silhouette) for kind in list_kinds(spec))
     return silhouettes, rendered, named
 
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 from generator.sampling.arrow_columns import join_non_null, to_arrow, to_strings
 from generator.sampling.attributes import Choice
 from generator.sampling.streams import Index, uniform
-from schemas.catalog import CatalogSpec, title_word
+from schemas.catalog import CatalogSpec, list_kinds, title_word
 from schemas.markets import to_english
 
 _NO_WORD = 0
@@ -23,14 +23,14 @@ _NO_WORD = 0
 
 @dataclass(frozen=True, slots=True)
 class CompiledTitles:
-    """The templates of all categories as one table of word numbers."""
+    """The templates of all kinds as one table of word numbers."""
 
     words: pa.StringArray
     """Entry 0 is null: no word."""
     slugs: pa.StringArray
     """The same words as in a URL: known Japanese words in English, other Japanese words left out."""
     choice: Choice
-    """Category -> template number in `literal_TS`."""
+    """Kind -> template number in `literal_TS`."""
     literal_TS: Index
     """Template, position -> word number, or -1 - k where attribute k fills the position."""
     attribute_names: tuple[str, ...]
@@ -51,13 +51,13 @@ def compile_titles(spec: CatalogSpec) -> CompiledTitles:
     for place, attribute in enumerate(spec.attributes.values()):
         for value, (key, record) in enumerate(attribute.values.items()):
             word_of_value_AV[place, value] = number(title_word(key, record))
-    templates = list(dict.fromkeys(template for category in spec.categories for template in category.titles))
+    templates = list(dict.fromkeys(template for kind in list_kinds(spec) for template in kind.titles))
     rows = [
         [-1 - names.index(token[1:-1]) if token.startswith("{") else number(token) for token in template.split()]
         for template in templates
     ]
     width = max(len(row) for row in rows)
-    weights = [[category.titles.get(template, 0.0) for template in templates] for category in spec.categories]
+    weights = [[kind.titles.get(template, 0.0) for template in templates] for kind in list_kinds(spec)]
     words = list(vocabulary)
     return CompiledTitles(
         words=to_strings([None, *words[1:]]),
@@ -75,9 +75,9 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")
 
 
-def sample_templates(titles: CompiledTitles, seed: int, category_N: Index, design_N: Index) -> Index:
+def sample_templates(titles: CompiledTitles, seed: int, kind_N: Index, design_N: Index) -> Index:
     """Sample the number of each design's title template."""
-    return titles.choice.pick(category_N, uniform(seed, "title", design_N))
+    return titles.choice.pick(kind_N, uniform(seed, "title", design_N))
 
 
 def fill_templates(titles: CompiledTitles, template_N: Index, chosen: Mapping[str, Index]) -> Index:

@@ -1,12 +1,12 @@
 """The content of `toile check`: sample products, expected category shares and price ranges, tables, images.
 
-from generator.scaffold.preview import category_stats, sample_products
+from generator.scaffold.preview import kind_stats, sample_products
 from schemas import load
 
 spec = load("demo", "catalog")
 for number, product in sample_products(spec, seed=0):
     print(number, product.title, product.full_price)
-print(category_stats(spec, seed=0)[0].median)
+print(kind_stats(spec, seed=0)[0].median)
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,9 +27,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from generator.sampling.prices import sample_full_prices
-from generator.sampling.products import compile_catalog, family_start, rows, sample_categories, sample_values
+from generator.sampling.products import compile_catalog, family_start, row_shares, rows, sample_kinds, sample_values
 from generator.sampling.streams import integers
-from schemas.catalog import MISSING_LABEL, CatalogSpec, rendered_attribute
+from schemas.catalog import MISSING_LABEL, CatalogSpec, list_kinds, rendered_attribute
 from schemas.errors import ToileError, json_path
 from schemas.markets import MARKETS
 from schemas.product import Product, from_batch
@@ -44,7 +44,7 @@ _NUM_CANDIDATES = 400
 """The products shown are chosen among so many."""
 _NUM_PRICES = 20_000
 """Sampled prices for the price ranges, all categories together."""
-_MIN_PRICES_PER_CATEGORY = 400
+_MIN_PRICES_PER_KIND = 400
 """With 400 prices, the 5th percentile is mostly between the true 3rd and 7th percentiles."""
 _PIPED_WIDTH = 120
 """Columns of the tables where no terminal gives its width."""
@@ -60,13 +60,13 @@ NumberedProducts = Sequence[tuple[int, Product]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryStats:
-    """Expected share and price range of one entry of `categories`."""
+class KindStats:
+    """Expected share and price range of one kind of products."""
 
     path: tuple[str, ...]
     silhouette: str
     share: float
-    """Expected share of all products with this leaf category, exact."""
+    """Expected share of all products, of those that show their leaf category, exact."""
     low: float
     """5th percentile of its full prices."""
     median: float
@@ -75,51 +75,48 @@ class CategoryStats:
 
 
 def check_renderable(spec: CatalogSpec, where: str) -> None:
-    """Raise a ToileError for a category without a material: its rows can be sampled, its images not rendered."""
-    for number, category in enumerate(spec.categories):
-        drawn = {rendered_attribute(name, spec.attributes[name]) for name in category.attributes}
+    """Raise a ToileError for a kind without a material: its rows can be sampled, its images not rendered."""
+    for kind in list_kinds(spec):
+        drawn = {rendered_attribute(name, spec.attributes[name]) for name in kind.attributes}
         if "material" not in drawn:
-            at, hint = (
-                json_path(where, ["categories", number, "attributes"]),
-                "list the attribute that draws `material`",
-            )
-            raise ToileError(at, f"no material, without which no {category.silhouette} can be rendered", hint)
+            at, hint = json_path(where, [*kind.at, "attributes"]), "list the attribute that draws `material`"
+            raise ToileError(at, f"no material, without which no {kind.silhouette} can be rendered", hint)
 
 
 def sample_products(spec: CatalogSpec, seed: int) -> list[tuple[int, Product]]:
-    """Return eight products with their indices: the first of each category, then the first of further designs."""
+    """Return eight products with their indices: the first of each kind, then the first of further designs."""
     index_N = np.arange(_NUM_CANDIDATES)
     catalog = compile_catalog(spec)
     design_N = family_start(spec, seed, index_N)
-    category_N = sample_categories(catalog, seed, design_N)
+    kind_N = sample_kinds(catalog, seed, design_N)
     first_N = np.flatnonzero(design_N == index_N)
-    new = [int(first_N[k]) for k in np.sort(np.unique(category_N[first_N], return_index=True)[1])]
+    new = [int(first_N[k]) for k in np.sort(np.unique(kind_N[first_N], return_index=True)[1])]
     others = [number for number in first_N.tolist() if number not in new]
     numbers = sorted([*new, *others][:_NUM_SHOWN])
     return list(zip(numbers, from_batch(rows(spec, seed, np.array(numbers))), strict=True))
 
 
-def category_stats(spec: CatalogSpec, seed: int) -> list[CategoryStats]:
-    """Return shares (exact) and price ranges (sampled) of all categories.
+def kind_stats(spec: CatalogSpec, seed: int) -> list[KindStats]:
+    """Return shares (exact) and price ranges (sampled) of all kinds of products.
 
-    Rare categories get as many sampled prices as common ones: products are sampled anywhere in an unlimited catalog,
-    with uniformly distributed categories.
+    Rare kinds get as many sampled prices as common ones: products are sampled anywhere in an unlimited catalog, with
+    uniformly distributed kinds.
     """
-    catalog = compile_catalog(spec)
-    num = len(spec.categories)
-    index_N = integers(seed, "check/number", np.arange(max(_NUM_PRICES, _MIN_PRICES_PER_CATEGORY * num)))
+    catalog, kinds = compile_catalog(spec), list_kinds(spec)
+    num = len(kinds)
+    index_N = integers(seed, "check/number", np.arange(max(_NUM_PRICES, _MIN_PRICES_PER_KIND * num)))
     design_N = family_start(spec, seed, index_N)
-    category_N = integers(seed, "check/category", design_N) % num
-    chosen = sample_values(catalog, seed, index_N, design_N, category_N)
-    prices_N = sample_full_prices(catalog.prices, seed, category_N, chosen, design_N)
+    kind_N = integers(seed, "check/category", design_N) % num
+    chosen = sample_values(catalog, seed, index_N, design_N, kind_N)
+    prices_N = sample_full_prices(catalog.prices, seed, kind_N, chosen, design_N)
     found = []
-    for number, category in enumerate(spec.categories):
-        low, middle, high = np.percentile(prices_N[category_N == number], [5, 50, 95], method="nearest").tolist()
+    for number, (kind, share) in enumerate(zip(kinds, row_shares(catalog).tolist(), strict=True)):
+        low, middle, high = np.percentile(prices_N[kind_N == number], [5, 50, 95], method="nearest").tolist()
         found.append(
-            CategoryStats(
-                path=category.path,
-                silhouette=category.silhouette,
-                share=category.share * (1 - spec.navigation.share),
+            KindStats(
+                path=kind.path,
+                silhouette=kind.silhouette,
+                share=share * (1 - spec.navigation.share),
                 low=low,
                 median=middle,
                 high=high,
@@ -135,14 +132,14 @@ def label_shares(spec: CatalogSpec) -> dict[str, float]:
     return {label: share for label, share in shares.items() if share > 0}
 
 
-def to_document(spec: CatalogSpec, shown: NumberedProducts, categories: Sequence[CategoryStats]) -> dict[str, Any]:
+def to_document(spec: CatalogSpec, shown: NumberedProducts, categories: Sequence[KindStats]) -> dict[str, Any]:
     """Return everything as one JSON document (`toile check --json`)."""
     return {
         "name": spec.name,
         "market": spec.shop.market,
         "currency_code": spec.shop.currency_code,
         "attributes": {name: list(attribute.values) for name, attribute in spec.attributes.items()},
-        "extra": {name: column.provider for name, column in spec.extra.items()},
+        "extra": {name: column.provider or column.attribute for name, column in spec.extra.items()},
         "products": [
             {
                 "number": number,
@@ -230,7 +227,7 @@ def print_products(console: Console, spec: CatalogSpec, shown: NumberedProducts)
     console.print(table)
 
 
-def print_categories(console: Console, spec: CatalogSpec, categories: Sequence[CategoryStats]) -> None:
+def print_categories(console: Console, spec: CatalogSpec, categories: Sequence[KindStats]) -> None:
     """Print share and price range of each category, then the navigation labels."""
     names = ("5 % below", "median", "5 % above")
     prices = (Column(name, justify="right", no_wrap=True) for name in names)

@@ -295,6 +295,7 @@ def _categories(silhouettes: list[str], medians: list[float], market: str) -> st
         "# is the part of the price that no image shows. An attribute without a value keeps the weights above.",
         "# Titles come from the market; to write your own, add to a category:",
         '#   titles: {"{colour} {material} Something": 1}',
+        "# A category with several types of products lists them under `kinds`, each with keys such as these.",
         "categories:",
     ]
     for silhouette, share, price in zip(silhouettes, shares, medians, strict=True):

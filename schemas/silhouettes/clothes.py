@@ -13,6 +13,15 @@ COATS_AND_JACKETS = (
         category=("TRENCH COATS", "TRENCH COATS", "TRENCHCOATS", "TRENCHS", "トレンチコート", "TRENCH COATS"),
         category_pattern=r"trench|gabardina|风衣|トレンチ",
         match_priority=10,
+        title_words="""
+            en: trench, trenchcoat
+            de: trench
+            fr: trench, trench coat, trenchcoat
+            ja: トレンチ
+            zh: 风衣
+            it: trench, impermeabile trench
+            es: gabardina, trench
+        """,
         usual_usd=230,
         materials=("gabardine", "cotton", "leather", "twill"),
     ),
@@ -26,6 +35,16 @@ COATS_AND_JACKETS = (
         category=("COATS", "COATS", "MÄNTEL", "MANTEAUX", "コート", "OVERCOATS"),
         category_pattern=r"coat|jacket|outerwear|m[aä]ntel|jacke|manteau|veste|外套|大衣|コート|ジャケット",
         match_priority=510,
+        title_words="""
+            en: coat, overcoat, topcoat, greatcoat, peacoat, pea coat, reefer coat, chesterfield coat, wool coat,
+                wrap coat, kimono coat, cocoon coat, crombie
+            de: mantel, mäntel, wollmantel, caban, kurzmäntel, ulster
+            fr: manteau, pardessus, caban, paletot
+            ja: チェスターコート, ピーコート, Pコート, ステンカラーコート, オーバーコート
+            zh: 大衣
+            it: cappotto, cappotti, soprabito
+            es: abrigo, sobretodo
+        """,
         usual_usd=210,
         materials=("wool", "cotton", "cashmere", "boucle"),
     ),
@@ -39,6 +58,14 @@ COATS_AND_JACKETS = (
         category=("CAR COATS", "CAR COATS", "KURZMÄNTEL", "MANTEAUX TROIS-QUARTS", "カーコート", "CAR COATS"),
         category_pattern=r"car ?coat|kurzm[aä]ntel|trois-quarts|カーコート",
         match_priority=30,
+        title_words="""
+            en: mac!, macs!, mackintosh, raincoat, rain coat, balmacaan
+            de: regenmantel, regenmäntel, kurzmäntel, autocoat
+            fr: manteau trois-quarts, imperméable
+            ja: レインコート, マッキントッシュ
+            it: impermeabile, impermeabili
+            es: impermeable, chubasquero largo
+        """,
         usual_usd=190,
         materials=("cotton", "wool", "gabardine"),
     ),
@@ -52,6 +79,14 @@ COATS_AND_JACKETS = (
         category=("DUFFLE COATS", "DUFFLE COATS", "DUFFLECOATS", "DUFFLE-COATS", "ダッフルコート", "DUFFLE COATS"),
         category_pattern=r"duff(le|el)|ダッフル",
         match_priority=20,
+        title_words="""
+            en: duffel coat, toggle coat, dufflecoat
+            de: duffelcoat, duffle coat, dufflecoats
+            fr: duffle coat, kabig
+            ja: ダッフル
+            it: montgomery
+            es: trenca
+        """,
         usual_usd=200,
         materials=("wool",),
     ),
@@ -65,6 +100,14 @@ COATS_AND_JACKETS = (
         category=("CAPES", "CAPES", "UMHÄNGE", "CAPES", "ケープ", "CAPES"),
         category_pattern=r"\bcapes?\b|poncho|cloak|umh[aä]ng|ケープ",
         match_priority=500,
+        title_words="""
+            en: poncho, cloak, capelet
+            de: umhänge, poncho, cape, ponchos
+            fr: cape, poncho, pèlerine
+            ja: ポンチョ, マント
+            it: mantella, poncho
+            es: capa, poncho
+        """,
         usual_usd=170,
         materials=("wool", "knit"),
     ),
@@ -84,6 +127,14 @@ COATS_AND_JACKETS = (
         ),
         category_pattern=r"quilt|stepp|matelass|trapuntat|キルティング",
         match_priority=90,
+        title_words="""
+            en: quilted coat, quilted liner jacket, diamond-quilted jacket, liner jacket, barn quilted jacket
+            de: steppmantel, steppjacken
+            fr: veste matelassée, manteau matelassé, blouson matelassé
+            ja: キルトジャケット, キルティングコート
+            it: giacca trapuntata
+            es: chaqueta acolchada
+        """,
         usual_usd=150,
         materials=("nylon", "cotton"),
     ),
@@ -104,6 +155,17 @@ COATS_AND_JACKETS = (
         ),
         category_pattern=r"puffer|down (jacket|coat)|daunen|doudoune|piumin|parka|anorak|羽绒|ダウン",
         match_priority=100,
+        title_words="""
+            en: puffer, puffer coat, down jacket, down coat, padded jacket, padded coat, puffa jacket, parka,
+                down parka, puffer parka, puffer blouson
+            de: daunenjacke, daunenjacken, daunenmantel, daunenparka, pufferjacken, winterjacke, parka, parkas,
+                wattierte jacke
+            fr: doudoune, parka
+            ja: ダウンコート, ダウン, パファージャケット, モッズコート, 中綿ジャケット
+            zh: 羽绒服
+            it: piumino, piumini, parka
+            es: plumífero, plumas!, parka, anorak acolchado
+        """,
         usual_usd=160,
         materials=("nylon",),
     ),
@@ -119,6 +181,15 @@ COATS_AND_JACKETS = (
             r"gilets?\b(?! en maille)|^vests?$|puffer vest|body ?warmer|sleeveless jacket|weste|ダウンベスト"
         ),
         match_priority=80,
+        title_words="""
+            en: puffer vest, gilet, down vest, padded vest, quilted vest, padded gilet, bodywarmer, body warmer,
+                sleeveless puffer, down gilet
+            de: steppweste, daunenweste, weste, westen
+            fr: gilet matelassé, doudoune sans manches, gilet sans manches, bodywarmer
+            ja: ダウンベスト, キルティングベスト, 中綿ベスト
+            it: gilet imbottito, smanicato, smanicati
+            es: chaleco acolchado
+        """,
         usual_usd=95,
         materials=("nylon", "cotton"),
     ),
@@ -132,6 +203,23 @@ COATS_AND_JACKETS = (
         category=("BOMBER JACKETS", "BOMBER JACKETS", "BLOUSONS", "BLOUSONS", "ブルゾン", "BOMBER JACKETS"),
         category_pattern=r"bomber|blouson|flight jacket|ブルゾン",
         match_priority=60,
+        title_words="""
+            en: bomber, blouson, flight jacket, varsity jacket, harrington jacket, harrington, aviator jacket,
+                track jacket, track top, windbreaker, windcheater, windrunner, anorak, windbreaker jacket,
+                coach jacket, baseball jacket, college jacket, ma-1, softshell, softshell jacket, shell jacket,
+                rain jacket, fleece jacket, jacket
+            de: blouson, blousons, bomberjacke, bomberjacken, bomber, trainingsjacke, trainingsjacken, windjacke,
+                windjacken, windbreaker, lederjacke, fliegerjacke, collegejacke, regenjacke, softshelljacke,
+                fleecejacke, jacke, jacken, anorak, übergangsjacke
+            fr: blouson, bomber, blouson aviateur, veste de survêtement, coupe-vent, teddy, k-way, anorak,
+                blouson en cuir, perfecto
+            ja: ブルゾン, ボンバージャケット, MA-1, スタジャン, トラックジャケット, ウインドブレーカー,
+                ウィンドブレーカー, アノラック, ライダースジャケット, ライダース, ジャンパー, フリースジャケット,
+                マウンテンパーカー, ナイロンジャケット
+            zh: 夹克
+            it: bomber, giubbotto, giubbotti, giubbino, giacca a vento
+            es: cazadora, bomber, chaqueta bomber, cortavientos
+        """,
         usual_usd=130,
         materials=("nylon", "suede", "leather", "shearling"),
     ),
@@ -145,6 +233,16 @@ COATS_AND_JACKETS = (
         category=("BLAZERS", "BLAZERS", "SAKKOS", "VESTES DE COSTUME", "テーラードジャケット", "BLAZERS"),
         category_pattern=r"blazer|suit jacket|sport coat|sakko|vestes? de costume|テーラード",
         match_priority=70,
+        title_words="""
+            en: suit jacket, tailored jacket, sport coat, sports coat, sportcoat, dinner jacket, tuxedo jacket,
+                smoking jacket, double-breasted jacket, single-breasted jacket
+            de: sakkos, blazer, jackett, jacketts, sakko
+            fr: blazer, veste de costume, veste de tailleur, veste de smoking, veston
+            ja: ブレザー, テーラードジャケット, スーツジャケット
+            zh: 西装外套
+            it: blazer, giacca da completo, giacca monopetto, giacca doppiopetto
+            es: blazer, americana
+        """,
         usual_usd=150,
         materials=("wool", "cotton", "linen", "velvet"),
     ),
@@ -162,6 +260,19 @@ TOPS = (
         category=("SWEATERS", "JUMPERS", "PULLOVER", "PULLS", "セーター", "SWEATERS"),
         category_pattern=r"sweater|knit|jumper|pullover|cashmere|strick|maille|\bpulls?\b|针织|セーター|ニット",
         match_priority=430,
+        title_words="""
+            en: sweater, jumper, pullover, sweatshirt, sweat shirt, sweat!, half zip top, quarter zip top, crewneck,
+                turtleneck, turtle neck sweater, roll neck, rollneck, mock neck sweater, crew neck, knit sweater,
+                knitted top, knit top, knit pullover, guernsey, sweater top
+            de: pullover, pulli, pullis, strickpullover, rollkragenpullover, rolli, troyer, sweatshirt, sweatshirts,
+                strickpulli, sweater
+            fr: pull, pull-over, pullover, chandail, col roulé, sweat!, sweats!, sweat-shirt, sweatshirt
+            ja: ニットセーター, プルオーバー, スウェット, スウェットシャツ, トレーナー, タートルネックニット,
+                ニットプルオーバー, ジャンパーセーター
+            zh: 毛衣, 针织衫
+            it: maglione, maglioni, pullover, dolcevita, felpa, felpe
+            es: jersey, suéter, sudadera, pulóver
+        """,
         usual_usd=85,
         materials=("knit", "wool", "cotton", "cashmere", "cable-knit", "rib-knit"),
     ),
@@ -181,6 +292,15 @@ TOPS = (
         category=("CARDIGANS", "CARDIGANS", "STRICKJACKEN", "GILETS EN MAILLE", "カーディガン", "CARDIGANS"),
         category_pattern=r"cardigan|strickjacke|gilets? en maille|カーディガン|开衫",
         match_priority=420,
+        title_words="""
+            en: cardi, zip cardigan, cardigan
+            de: strickjacken, cardigan, cardigans, strickmantel
+            fr: cardigan, gilet en maille, gilet en tricot, gilet en laine
+            ja: カーデ, カーデガン
+            zh: 开衫
+            it: cardigan
+            es: cárdigan, rebeca
+        """,
         usual_usd=90,
         materials=("knit", "wool", "cashmere", "cable-knit"),
     ),
@@ -192,9 +312,19 @@ TOPS = (
         size_wording="garment",
         nouns=("Hoodie", "Hoodie", "Hoodie", "Sweat à capuche", "パーカー", "Hoodie"),
         group="clothing",
-        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS", "パーカー", "HOODIES"),
+        category=("HOODIES", "HOODIES", "HOODIES", "SWEATS À CAPUCHE", "パーカー", "HOODIES"),
         category_pattern=r"hood|sweat ?shirt|\bsweats?\b|track ?top|felpa|卫衣|パーカー",
         match_priority=410,
+        title_words="""
+            en: hoody, hooded sweatshirt, hooded sweater, hooded pullover, zip hoodie, hooded top, hooded sweat
+            de: kapuzenpullover, kapuzenpulli, kapuzensweatshirt, kapuzenjacke, hoodies, sweatjacke mit kapuze,
+                kapuzensweater
+            fr: hoodie, sweat à capuche, sweat-shirt à capuche, sweat capuche, sweat zippé à capuche
+            ja: フーディー, フーディ, パーカ, ジップパーカー, プルオーバーパーカー
+            zh: 卫衣
+            it: felpa con cappuccio, hoodie
+            es: sudadera con capucha, hoodie
+        """,
         usual_usd=65,
         materials=("jersey", "cotton"),
     ),
@@ -209,6 +339,19 @@ TOPS = (
         category=("SHIRTS", "SHIRTS", "HEMDEN", "CHEMISES", "シャツ", "SHIRTS"),
         category_pattern=r"\bshirt|blouse|\btops?\b|tunic|hemd|bluse|chemise|camic|衬衫|シャツ|ブラウス",
         match_priority=440,
+        title_words="""
+            en: shirt, button-down shirt, button-up shirt, overshirt, shirt jacket, shacket, blouse, flannel shirt,
+                dress shirt, tuxedo shirt, bowling shirt, camp shirt, hawaiian shirt, casual shirt, formal shirt,
+                oxford shirt, oxford button-down, shirtjacket
+            de: hemd, hemden, bluse, blusen, hemdbluse, jeanshemd, hemdjacke, overshirt, oberhemd, businesshemd,
+                freizeithemd
+            fr: chemise, chemisier, surchemise, blouse, liquette
+            ja: ワイシャツ, ブラウス, オーバーシャツ, シャツジャケット, デニムシャツ, アロハシャツ, ネルシャツ,
+                シャツブラウス
+            zh: 衬衫, 衬衣
+            it: camicia, camicie, camicetta, camicette, blusa, sovracamicia
+            es: camisa, blusa, sobrecamisa
+        """,
         usual_usd=60,
         materials=("cotton", "denim", "silk", "linen"),
     ),
@@ -225,6 +368,20 @@ TOPS = (
             r"\bt-? ?shirts?\b|\btees?\b|(?<!shirts & )\btops?\b|vest\b|tank|bodysuit|maglie|恤|tシャツ|トップス"
         ),
         match_priority=400,
+        title_words="""
+            en: tee, t shirt, tshirt, tee shirt, teeshirt, crop top!, top, longsleeve, long sleeve top,
+                long sleeve tee, graphic tee, jersey tee, football jersey, soccer jersey, basketball jersey,
+                cycling jersey, hockey jersey, rash guard, training top, rugby jersey, running top, workout top,
+                long-sleeve
+            de: t-shirts, tshirt, shirt!, shirts!, langarmshirt, kurzarmshirt, rundhalsshirt, printshirt,
+                basicshirt, funktionsshirt, laufshirt, sportshirt, damenshirt, herrenshirt, trikot, trikots,
+                fußballtrikot, oberteil, longsleeve, langarmshirts
+            fr: t-shirt, marinière, tee-shirt, teeshirt, haut!, maillot de football, maillot de foot, top!
+            ja: ロンT, ロングTシャツ, カットソー, ティーシャツ, ユニフォームシャツ, 半袖Tシャツ
+            zh: T恤, t恤
+            it: t-shirt, maglietta, magliette
+            es: camiseta
+        """,
         usual_usd=25,
         materials=("jersey", "cotton"),
     ),
@@ -239,6 +396,15 @@ TOPS = (
         category=("POLO SHIRTS", "POLO SHIRTS", "POLOSHIRTS", "POLOS", "ポロシャツ", "POLO T-SHIRTS"),
         category_pattern=r"polo|ポロ",
         match_priority=390,
+        title_words="""
+            en: polo, polo t-shirt, polo tee, polo top, rugby shirt, golf polo, golf shirt, polo jersey
+            de: polo, polos, polohemd, polohemden, polo-shirt, poloshirts
+            fr: polo, polo de rugby
+            ja: ポロ
+            zh: polo衫
+            it: polo
+            es: polo
+        """,
         usual_usd=45,
         materials=("cotton", "jersey"),
     ),
@@ -255,6 +421,17 @@ DRESSES_AND_BOTTOMS = (
         category=("DRESSES", "DRESSES", "KLEIDER", "ROBES", "ワンピース", "DRESSES"),
         category_pattern=r"dress|gown|jumpsuit|romper|kleid|robe|abit[io]\b|连衣裙|ワンピース|ドレス",
         match_priority=460,
+        title_words="""
+            en: dress, gown, minidress, mini dress, midi dress, maxi dress, shirt dress, shirtdress, slip dress,
+                sundress, wrap dress, sweater dress, ball gown, evening gown, frock, jumper dress, pinafore dress,
+                t-shirt dress, coat dress
+            de: kleid, kleider, abendkleid, minikleid, midikleid, maxikleid, hemdblusenkleid, strickkleid
+            fr: robe, robe chemise, robe pull, robe longue, robe de soirée
+            ja: ドレス, シャツワンピース, ニットワンピース, ワンピ
+            zh: 连衣裙
+            it: abito, vestito, vestiti, abiti da donna, abito chemisier
+            es: vestido
+        """,
         usual_usd=95,
         materials=("cotton", "silk", "jersey", "satin", "linen"),
     ),
@@ -268,6 +445,15 @@ DRESSES_AND_BOTTOMS = (
         category=("SKIRTS", "SKIRTS", "RÖCKE", "JUPES", "スカート", "SKIRTS"),
         category_pattern=r"skirt|\brock\b|r[oö]cke|jupe|gonn|半裙|スカート",
         match_priority=450,
+        title_words="""
+            en: miniskirt, mini skirt, midi skirt, maxi skirt, pencil skirt, tennis skirt, kilt, tutu skirt
+            de: rock, jeans-rock, leder-rock, mini-rock, midi-rock, röcke, minirock, midirock, maxirock, faltenrock
+            fr: jupe, mini-jupe, minijupe, jupe-crayon, kilt
+            ja: ミニスカート, ロングスカート
+            zh: 半裙, 半身裙, 裙子
+            it: gonna, gonne, minigonna
+            es: falda, minifalda
+        """,
         usual_usd=60,
         materials=("cotton", "denim", "wool", "satin", "corduroy"),
     ),
@@ -282,6 +468,25 @@ DRESSES_AND_BOTTOMS = (
         category=("PANTS", "TROUSERS", "HOSEN", "PANTALONS", "パンツ", "TROUSERS"),
         category_pattern=r"trouser|pant|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
         match_priority=490,
+        title_words="""
+            en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargo pants, cargo trousers, joggers,
+                jogger pants, jogging bottoms, sweatpants, sweat pants, track pants, trackpants, tracksuit bottoms,
+                tracksuit pants, track bottoms, leggings, leggins, jeggings, cords!, khakis!, dress pants,
+                suit trousers, suit pants, tuxedo trousers, tuxedo pants, culottes pants, palazzo pants,
+                running tights, training tights, sports tights, compression tights, workout tights, yoga tights,
+                gym tights, yoga pants, jodhpurs, slouch pants, stirrup pants, flares!, lounge pants
+            de: hose, hosen, chino, chinos, chinohose, cargohose, jogginghose, jogginghosen, jogger, trainingshose,
+                stoffhose, leggings, leggins, anzughose, cordhose, sweathose, sporthose, laufhose, treggings,
+                bundfaltenhose, sporttights, lauftights
+            fr: pantalon, chino, pantalon de jogging, jogging!, pantalon cargo, pantalon de survêtement,
+                bas de survêtement, legging, jegging, pantalon de costume, treggings
+            ja: トラウザー, トラウザーズ, スラックス, チノパン, チノパンツ, カーゴパンツ, ジョガーパンツ,
+                スウェットパンツ, トラックパンツ, レギンス, ワイドパンツ, ロングパンツ, イージーパンツ, ズボン,
+                テーパードパンツ, ジョガー
+            zh: 长裤, 裤子, 休闲裤
+            it: pantalone, pantaloni, leggings, chino, chinos
+            es: pantalón, pantalones, leggings, chinos, mallas
+        """,
         usual_usd=70,
         materials=("cotton", "denim", "wool", "linen", "corduroy"),
     ),
@@ -296,6 +501,15 @@ DRESSES_AND_BOTTOMS = (
         category=("JEANS", "JEANS", "JEANS", "JEANS", "ジーンズ", "JEANS"),
         category_pattern=r"\bjeans?\b|ジーンズ|牛仔",
         match_priority=480,
+        title_words="""
+            en: jeans, jean, denim jeans, dungaree jeans, mom jeans, boot cut jeans, bootcut jeans
+            de: jean, jeanshose, jeanshosen
+            fr: jean, jeans!, jean slim
+            ja: デニムパンツ, ジーパン, デニムジーンズ
+            zh: 牛仔裤
+            it: jeans
+            es: vaqueros, vaquero, tejanos, jeans, pantalón vaquero
+        """,
         usual_usd=75,
         materials=("denim",),
     ),
@@ -310,6 +524,17 @@ DRESSES_AND_BOTTOMS = (
         category=("SHORTS", "SHORTS", "SHORTS", "SHORTS", "ショートパンツ", "SHORTS"),
         category_pattern=r"shorts?\b|bermuda|ショート",
         match_priority=470,
+        title_words="""
+            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts, jorts,
+                bike shorts, cycling shorts, running shorts, board shorts!, hot pants, chino shorts
+            de: shorts, bermuda, bermudas, kurze hose, short, jeansshorts, radlerhose, sportshorts, laufshorts,
+                bermudashorts
+            fr: short!, shorts!, bermuda
+            ja: ショートパンツ, ハーフパンツ, ショーツパンツ, バミューダ, 短パン, ショートデニム
+            zh: 短裤
+            it: shorts, pantaloncini, bermuda, short
+            es: pantalón corto, pantalones cortos, bermudas, shorts
+        """,
         usual_usd=40,
         materials=("cotton", "nylon"),
     ),
@@ -325,6 +550,16 @@ DRESSES_AND_BOTTOMS = (
             r"swim ?suit|swimwear|bikini|one-piece|bathing suit|badeanz[uü]g|maillot|costum[ei] (da bagno|intero)|水着"
         ),
         match_priority=40,
+        title_words="""
+            en: swimsuit, swim suit, one-piece swimsuit, bathing suit, swimming costume, one piece swimsuit,
+                swimming suit, one-piece bathing suit
+            de: badeanzug, badeanzüge, schwimmanzug, schwimmanzüge
+            fr: maillot de bain une pièce, maillot une pièce, maillot de bain
+            ja: スイムスーツ, ワンピース水着, 競泳水着
+            zh: 泳衣, 连体泳衣
+            it: costume intero, costume da bagno intero
+            es: bañador de mujer, traje de baño
+        """,
         usual_usd=60,
         materials=("nylon",),
     ),
@@ -338,6 +573,15 @@ DRESSES_AND_BOTTOMS = (
         category=("SWIM TRUNKS", "SWIM SHORTS", "BADEHOSEN", "SHORTS DE BAIN", "スイムパンツ", "SWIM SHORTS"),
         category_pattern=r"swim|board ?shorts|badehose|shorts? de bain|costumi|スイム",
         match_priority=50,
+        title_words="""
+            en: swim trunks, swim shorts, swimming trunks, swimming shorts, boardshorts, board shorts, swimshorts
+            de: badehosen, badeshorts, schwimmshorts
+            fr: short de bain, boxer de bain, maillot de bain short
+            ja: サーフパンツ, スイムショーツ, ボードショーツ, 水着パンツ, 海パン
+            zh: 泳裤
+            it: costume a pantaloncino, boxer da mare, costume boxer
+            es: bañador bermuda
+        """,
         usual_usd=40,
         materials=("nylon", "cotton"),
     ),

@@ -43,6 +43,12 @@ class Silhouette:
     """Regular expression, in small letters, of what shops anywhere call such a category."""
     match_priority: int
     """Order in which `category_pattern` of all silhouettes are tried, lowest first: specific before general."""
+    title_words: str = ""
+    """The words, beside `nouns`, that titles use for it: `en: jeans, mom jeans`, a line or more for each language.
+
+    A word stands in the singular or in the plural: English, French and Spanish words are found in the other form too,
+    unless a `!` follows. German and Italian plurals are written out. generator/fit/vocabulary.py reads them.
+    """
     usual_usd: float
     """Price in US dollars in a shop that is neither cheap nor expensive."""
     materials: tuple[str, ...]

@@ -15,6 +15,23 @@ SHOES = (
             r"sneaker|trainer|shoe|footwear|sandal|flip flop|slide|schuh|chaussure|baskets|鞋|スニーカー|シューズ"
         ),
         match_priority=380,
+        title_words="""
+            en: sneakers, trainers, sneaks, high-tops, hi-tops, low-top sneakers, high-top sneakers, plimsolls,
+                running shoes, tennis shoes, gym shoes, training shoes, walking shoes, sports shoes, sport shoes,
+                basketball shoes, skate shoes, athletic shoes, runners, kicks!, shoes, shoe, casual shoes,
+                canvas shoes, golf shoes, trail shoes, hiking shoes, road running shoes, trail running shoes,
+                lifestyle shoes, low-tops
+            de: sneaker, sneakers, turnschuh, turnschuhe, laufschuh, laufschuhe, sportschuh, sportschuhe,
+                trainingsschuh, trainingsschuhe, freizeitschuh, freizeitschuhe, tennisschuhe, schuh, schuhe,
+                hallenschuhe, basketballschuhe, wanderschuhe, joggingschuhe
+            fr: baskets, basket, sneakers, tennis!, chaussures de running, chaussures de sport,
+                chaussures de course, chaussures, chaussure de running, chaussures de training
+            ja: スニーカー, ランニングシューズ, シューズ, トレーニングシューズ, テニスシューズ, バスケットシューズ,
+                バッシュ, ハイカットスニーカー
+            zh: 运动鞋, 跑步鞋, 跑鞋, 鞋
+            it: sneakers, sneaker, scarpe da ginnastica, scarpe da corsa, scarpe, scarpe da running
+            es: zapatillas, zapatilla, zapatillas de running, deportivas, sneakers, zapatos
+        """,
         usual_usd=90,
         materials=("leather", "canvas", "suede"),
     ),
@@ -28,6 +45,20 @@ SHOES = (
         category=("BOOTS", "BOOTS", "STIEFEL", "BOTTES", "ブーツ", "BOOTS"),
         category_pattern=r"boot|stiefel|bott(e|ine)|stival|loafer|heel|pump|formal shoe|靴子|ブーツ",
         match_priority=370,
+        title_words="""
+            en: boots, bootie, booties, ankle boots, chelsea boots, combat boots, hiking boots, cowboy boots,
+                biker boots, rain boots, snow boots, knee-high boots, desert boots, chukka boots, chukkas,
+                wellington boots, wellies, wellingtons, riding boots, work boots, lace-up boots, winter boots,
+                sock boots
+            de: stiefel, stiefeln, stiefelette, stiefeletten, boots, boot, chelseaboots, schnürstiefel,
+                gummistiefel, winterstiefel, ankleboots
+            fr: bottes, botte, bottines, bottine, boots, chelsea boots, bottes de pluie, bottillons
+            ja: ショートブーツ, ロングブーツ, アンクルブーツ, サイドゴアブーツ, レインブーツ, ブーティ, ブーティー,
+                長靴, レースアップブーツ
+            zh: 靴子, 短靴, 长靴
+            it: stivali, stivale, stivaletti, stivaletto, anfibi
+            es: botas, botines, botín, bota
+        """,
         usual_usd=160,
         materials=("leather", "suede"),
     ),
@@ -40,6 +71,16 @@ SHOES = (
         category=("LOAFERS", "LOAFERS", "LOAFER", "MOCASSINS", "ローファー", "LOAFERS"),
         category_pattern=r"loafer|mocassin|mokassin|moccasin|ローファー",
         match_priority=340,
+        title_words="""
+            en: loafers, moccassins, moccasins, driving shoes, penny loafers, boat shoes, slip-on loafers,
+                horsebit loafers, moccasin
+            de: mokassin, mokassins, slipper!, loafers, collegeschuhe, penny loafer
+            fr: mocassins, loafers
+            ja: モカシン, ドライビングシューズ, コインローファー
+            zh: 乐福鞋
+            it: mocassini, mocassino
+            es: mocasines, mocasín
+        """,
         usual_usd=130,
         materials=("leather", "suede", "patent-leather"),
     ),
@@ -52,6 +93,16 @@ SHOES = (
         category=("PUMPS", "COURT SHOES", "PUMPS", "ESCARPINS", "パンプス", "PUMPS"),
         category_pattern=r"\bpumps?\b|court shoe|\bheels\b|stiletto|escarpin|d[eé]collet|パンプス",
         match_priority=350,
+        title_words="""
+            en: pumps, court shoes, heels!, high heels!, stilettos, stiletto heels, stiletto pumps, ballerinas,
+                ballet flats, ballet pumps, ballerina flats, ballerina shoes, ballet shoes, courts!, court heels
+            de: pumps, pump, ballerina, ballerinas, high heels!, stilettos
+            fr: escarpins, escarpin, ballerines, ballerine
+            ja: ハイヒール, バレエシューズ, バレリーナシューズ, ヒールパンプス
+            zh: 高跟鞋
+            it: décolleté, decollete, ballerine, ballerina
+            es: zapatos de tacón, salones, bailarinas
+        """,
         usual_usd=110,
         materials=("leather", "suede", "patent-leather", "satin"),
     ),
@@ -64,6 +115,18 @@ SHOES = (
         category=("SANDALS", "SANDALS", "SANDALEN", "SANDALES", "サンダル", "SANDALS"),
         category_pattern=r"sandal|flip flop|\bslides?\b|espadrille|サンダル",
         match_priority=360,
+        title_words="""
+            en: sandals, floaters, slides!, flip flops, flip-flops, thong sandals, flipflops, sliders!,
+                slide sandals, pool slides, gladiator sandals, slide!, mule sandals, platform sandals,
+                wedge sandals, gladiators
+            de: sandale, sandalen, sandalette, sandaletten, badelatschen, badeschlappen, zehentrenner, flip-flops,
+                badeslipper, pantolette, pantoletten, slides
+            fr: sandales, sandale, tongs, claquettes, nu-pieds, spartiates, sandalettes
+            ja: スポーツサンダル, ビーチサンダル, シャワーサンダル, スライドサンダル, スライド
+            zh: 凉鞋, 拖鞋
+            it: sandali, sandalo, ciabatte, infradito
+            es: sandalias, sandalia, chanclas
+        """,
         usual_usd=75,
         materials=("leather", "suede"),
     ),

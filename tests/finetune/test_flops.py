@@ -14,7 +14,7 @@ from finetune.data_mix import Example
 from finetune.distributed import Ranks
 from finetune.flops import Flops, RowShape, executed_flops, useful_flops
 from finetune.model_setup import forward_kwargs, load_trainable
-from finetune.phi3v.init_weights import full_size_config
+from finetune.phi3v.configuration import full_size_config
 from finetune.phi3v.tiny import tiny_config
 from schemas.training import LoraSpec, SpeedSpec, TrainingSpec
 

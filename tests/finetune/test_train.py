@@ -211,7 +211,7 @@ def test_broken_image_error_keeps_hint_across_loader_processes(catalog: Path, mo
         source, table=table.set_column(table.schema.get_field_index("image"), "image", broken)
     )
     for num_loaders in (0, 1):
-        with pytest.raises(ToileError, match="broken image"):
+        with pytest.raises(ToileError, match="has an image that is broken"):
             list(step_batches(spec_for(catalog), [spoiled], processor, 0, num_loaders, ALONE))
 
 

@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 
 import finetune.optimizer
 import finetune.train
-import finetune.validation
 from finetune.adapters import load_model
 from finetune.checkpoint import Progress
 from finetune.model_setup import load_trainable
@@ -186,7 +185,7 @@ def test_dropout_resumes_exactly(catalog: Path, tmp_path: Path, monkeypatch: pyt
 @pytest.mark.filterwarnings("ignore")
 def test_tracked_run_logs_example_answers(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wandb = pytest.importorskip("wandb")
-    monkeypatch.setattr(finetune.validation, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
+    monkeypatch.setattr(finetune.train, "MAX_NEW_TOKENS", 8)  # nothing is learned, so no answer ends
     sent: list[dict[str, Any]] = []
 
     class Recorded:

@@ -22,7 +22,7 @@ from evaluation.report.page import best_achievable as shown_ceiling
 from evaluation.run import evaluate
 from generator import GenerateInputs, products, write_shards
 from generator.sampling.prices import snap_to_points
-from generator.sampling.products import compile_catalog, family_start, rows
+from generator.sampling.products import compile_catalog, family_start, rows, sample_kinds
 from generator.upper_bound import (
     MatchedSets,
     Oracle,
@@ -35,7 +35,7 @@ from generator.upper_bound import (
 )
 from schemas.answer import render
 from schemas.appearance import Appearance, drop_invisible
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, list_kinds
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.prediction import Prediction
@@ -112,6 +112,42 @@ EVERYTHING = catalog(
 )
 
 
+def scarf(share: float, **changes: Any) -> dict[str, Any]:
+    """A kind of plain scarves, for a category that has several."""
+    return {key: value for key, value in entry("", share, **changes).items() if key != "path"}
+
+
+SEVERAL_KINDS = catalog(
+    {
+        "path": ["A", "B", "SCARVES"],
+        "share": 0.4,
+        "colourways": {"repeat_share": 0.65, "max_per_family": 4},
+        "kinds": [
+            scarf(
+                0.6,
+                price={"quantiles": [90, 120, 120, 120, 200, 450], "factors": {"material": {"wool": 1}}},
+                attributes={"material": {"cotton": 1, "wool": 3}, "colour": {"red": 6, "blue": 1}},
+            ),
+            scarf(
+                0.4,
+                price={"median": 380, "spread": 0.2, "factors": {"line": {"Bolt": 2}}},
+                titles={"{line} {material} Winter Scarf": 2, "{material} Scarf": 1},
+                attributes={"material": {"cotton": 1, "wool": 1}, "line": None, "colour": {"red": 1, "blue": 3}},
+            ),
+        ],
+    },
+    entry(
+        "STOLES",
+        0.6,
+        colourways={"repeat_share": 0.0, "max_per_family": 1},
+        price={"quantiles": [100, 900], "factors": {"material": {"cotton": 0.5, "wool": 2}}},
+        titles={"{material} Stole": 1},
+        attributes={"material": {"cotton": 2, "wool": 1}, "colour": {"red": 1, "blue": 4}},
+    ),
+    navigation={"share": 0.4, "labels": {"VIEW ALL": 3, "NEW IN": 1, "N.A.": 1}},
+)
+
+
 def seen(product: Product) -> Appearance:
     appearance = drop_invisible(Appearance.from_attributes(product.attributes or {}))
     return dataclasses.replace(appearance, design_seed=0, shot_seed=0)
@@ -160,9 +196,10 @@ class Lookalikes:
         }
 
 
-def test_best_scores_are_what_the_best_answers_reach_on_many_products() -> None:
-    oracle = Oracle(EVERYTHING, RULES)
-    sampled = [p for p in from_batch(rows(EVERYTHING, 3, np.arange(30_000))) if p.category3_code]
+@pytest.mark.parametrize("spec", [EVERYTHING, SEVERAL_KINDS], ids=["one kind each", "several kinds"])
+def test_best_scores_are_what_the_best_answers_reach_on_many_products(spec: CatalogSpec) -> None:
+    oracle = Oracle(spec, RULES)
+    sampled = [p for p in from_batch(rows(spec, 3, np.arange(30_000))) if p.category3_code]
     for inferable in (False, True):
         groups: dict[Appearance, list[Product]] = defaultdict(list)
         for product in sampled:
@@ -254,13 +291,30 @@ def test_an_answer_may_hedge_between_titles() -> None:
 
 def test_prices_between_too_many_legal_ones_are_bounded_from_above() -> None:
     prices = compile_catalog(EVERYTHING).prices
-    median_S, spread_S = np.array([300.0, 500.0]), np.array([0.15, 0.0])
-    exact, is_exact = price_window_probabilities(prices, median_S, spread_S, 0.2)
-    bound, still_exact = price_window_probabilities(prices, median_S, spread_S, 0.2, most_probabilities=80)
+    prices = dataclasses.replace(prices, spread_K=np.array([0.15, 0.0, 0.1]))
+    kind_S, scale_S = np.array([0, 1]), np.array([300.0, 500.0])
+    exact, is_exact = price_window_probabilities(prices, kind_S, scale_S, 0.2)
+    bound, still_exact = price_window_probabilities(prices, kind_S, scale_S, 0.2, most_probabilities=80)
     assert (is_exact, still_exact) == (True, False)
     assert (bound.max(axis=1) >= exact.max(axis=1)).all()
     assert bound.max(axis=1) == pytest.approx(exact.max(axis=1), abs=0.05)
     assert exact[1].max() == 1
+
+
+def test_price_windows_of_quantiles_are_counted_among_a_million_prices() -> None:
+    prices = compile_catalog(SEVERAL_KINDS).prices
+    window_SJ, exact = price_window_probabilities(prices, np.array([0, 2]), np.array([1.0, 2.0]), RULES.price_tolerance)
+    assert exact
+    probability_N = (np.arange(1_000_000) + 0.5) / 1_000_000
+    for state, (quantiles, factor) in enumerate((([90, 120, 120, 120, 200, 450], 1), ([100, 900], 2))):
+        place_N = probability_N * (len(quantiles) - 1)
+        logs = np.interp(place_N, np.arange(len(quantiles)), np.log(quantiles))
+        legal_N = snap_to_points(prices.points, np.exp(logs) * factor)
+        low = max(int(np.searchsorted(prices.points, 90, side="left")) - 1, 0)
+        for place in range(0, window_SJ.shape[1], 3):
+            start = prices.points[low + place]
+            counted = np.mean((legal_N >= start) & (legal_N <= start * 1.5 + 1e-6))
+            assert window_SJ[state, place] == pytest.approx(counted, abs=2e-5)
 
 
 def test_an_image_with_too_many_hidden_states_is_only_bounded() -> None:
@@ -299,13 +353,13 @@ def _best_answer(spec: CatalogSpec, product: Product) -> Prediction:
     """The answer of one who knows how the preset prices and names things, and hedges where it has two names."""
     choices = (product.attributes or {})["choices"]
     entry = next(
-        c for c in spec.categories if c.path[2] == product.category3_code and c.path[0] == product.category1_code
+        c for c in list_kinds(spec) if c.path[2] == product.category3_code and c.path[0] == product.category1_code
         and c.silhouette == (product.attributes or {})["silhouette"]
     )  # fmt: skip
     factors = [spec.attributes[name].values[value].price for name, value in choices.items()]
     title = re.sub(r"Heritage |Oversized |Car (?=Coat)", "", product.title or "")
     title = re.sub(r"(Crew-neck )?Sweater", "Crew Sweater", title)
-    price = _best_price(spec, round(entry.price.median * float(np.prod(factors)), 6), entry.price.spread)
+    price = _best_price(spec, round((entry.price.median or 0) * float(np.prod(factors)), 6), entry.price.spread or 0)
     return predicted(product, render(title, entry.path[2], price))
 
 
@@ -445,9 +499,14 @@ def test_colour_shares_are_those_of_all_orders_of_sampling(weights: list[float],
     assert found / found.sum() == pytest.approx(expected / expected.sum(), abs=1e-9)
 
 
-def test_rank_shares_are_those_of_a_long_catalog() -> None:
-    spec = load("fashion-luxury", "catalog")
-    index_N = np.arange(120_000)
-    counted = np.bincount(index_N - family_start(spec, 1, index_N), minlength=6) / len(index_N)
-    assert sum(rank_shares(spec)) == pytest.approx(1)
-    assert rank_shares(spec) == pytest.approx(counted.tolist(), abs=0.006)
+@pytest.mark.parametrize("spec", [load("fashion-luxury", "catalog"), SEVERAL_KINDS], ids=["one setting", "two"])
+def test_rank_shares_are_those_of_a_long_catalog(spec: CatalogSpec) -> None:
+    index_N, catalog = np.arange(120_000), compile_catalog(spec)
+    start_N = family_start(spec, 1, index_N)
+    kind_N = sample_kinds(catalog, 1, start_N)
+    for kind in {0, int(kind_N.max())}:
+        own_N = (index_N - start_N)[(catalog.colourways.longest_K == catalog.colourways.longest_K[kind])[kind_N]]
+        shares = rank_shares(catalog.colourways, kind)
+        counted = np.bincount(own_N, minlength=len(shares)) / len(own_N)
+        assert sum(shares) == pytest.approx(1)
+        assert shares == pytest.approx(counted.tolist(), abs=0.006)

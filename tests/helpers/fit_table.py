@@ -1,11 +1,15 @@
-"""A simulated shop for the fit: 80 categories with Zipf shares, log-normal prices, colourways, discounts, labels."""
+"""Invented shops for the fit: one of 80 categories with Zipf shares, and a sports shop of three broad leaves."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from generator.fit.vocabulary import find_kind
 from schemas.product import Product, split_of
-from tests.helpers.shard_fixture import write_shards
+from tests.helpers.shard_fixture import relist, write_shards
 
 _THINGS = ("COATS", "T-SHIRTS", "DRESSES", "SNEAKERS", "BAGS", "WALLETS", "BELTS", "SCARVES", "SKIRTS", "SHORTS")
 _AREAS = ("WOMAN", "MAN", "GIRLS", "BOYS", "BABY", "HOME", "OUTLET", "TEENS")
@@ -77,9 +81,21 @@ def _in_train(row: Product) -> Product:
     return Product(**{**values, "split": "train"})
 
 
-def write_folder(place: Path, products: list[Product]) -> Path:
-    """Write the rows as a finished catalog folder with a currency."""
-    return write_shards(place, products, {"currency": "USD"})
+def write_folder(
+    place: Path, products: list[Product], own: Mapping[str, Mapping[str, str | float | None]] | None = None
+) -> Path:
+    """Write the rows as a finished catalog folder with a currency; `own` is product code -> the shop's own cells."""
+    folder = write_shards(place, products, {"currency": "USD"})
+    if own:
+        names = list(dict.fromkeys(name for cells in own.values() for name in cells))
+        for file in (folder / "data").glob("*.parquet"):
+            table = pq.read_table(file)
+            codes = table["product_code"].to_pylist()
+            for name in names:
+                table = table.append_column(name, pa.array([own.get(code, {}).get(name) for code in codes]))
+            pq.write_table(table, file)
+        relist(folder)
+    return folder
 
 
 def category_shares(products: list[Product]) -> dict[tuple[str, str, str], float]:
@@ -100,4 +116,113 @@ def category_prices(products: list[Product]) -> dict[tuple[str, str, str], list[
         assert row.full_price is not None
         path = (row.category1_code or "", row.category2_code or "", row.category3_code or "")
         found.setdefault(path, []).append(row.full_price)
+    return found
+
+
+_BRANCHES = {
+    "WOMEN": 34, "MEN": 32, "KIDS": 14, "HERITAGE": 6, "TRAIL": 5, "FOOTBALL": 4, "TRAINING": 3, "SWIM": 1, "BASICS": 1
+}  # fmt: skip
+_SPORTS: dict[str, tuple[tuple[str, float, tuple[int, ...], float], ...]] = {
+    "CLOTHING": (
+        ("Tee", 5, (20, 25, 28, 30), 0.35),
+        ("Pants", 4, (45, 50, 60, 65), 0.5),
+        ("Shorts", 3, (25, 30, 35), 0.5),
+        ("Hoodie", 3, (55, 60, 65, 70), 0.4),
+        ("Jacket", 2, (70, 80, 100, 130), 0.6),
+        ("Jersey", 2, (65, 90), 0.3),
+        ("Leggings", 2, (35, 45, 55), 0.45),
+        ("Dress", 1, (50, 60), 0.6),
+    ),
+    "SHOES": (
+        ("Shoes", 12, (65, 70, 80, 100, 120, 150, 180), 0.6),
+        ("Slides", 3, (25, 35, 45), 0.3),
+        ("Boots", 1, (120, 160, 200), 0.7),
+    ),
+    "ACCESSORIES": (
+        ("Backpack", 3, (35, 45, 55), 0.3),
+        ("Cap", 2, (22, 24, 28), 0.2),
+        ("Gloves", 1, (18, 25, 30), 0.2),
+        ("Socks", 2, (10, 12, 16), 0.1),
+        ("Beanie", 1, (20, 24), 0.2),
+    ),
+}
+"""Leaf -> (type word of titles, weight, prices, share on sale)."""
+_LINES = (
+    "Vantor",
+    "Kestry",
+    "Ollaro",
+    "Brixen",
+    "Tarvo",
+    "Merrow",
+    "Sollin",
+    "Quarrel",
+    "Pellis",
+    "Dunmore",
+    "Fenwick",
+)
+_STYLES = ("Run", "Trail", "Essential", "Tapered", "Slim", "Graphic", "Club", "Pro", "Light", "Cropped", "Classic")
+_SPORTS_COLOURS = {"Black": 25, "White": 20, "Grey": 12, "Blue": 12, "Pink": 8, "Green": 7, "Red": 6, "Core Black": 5,
+                   "Legend Ink / White": 2, "Burgundy": 2, "Yellow": 2, "Orange": 2, "Purple": 2}  # fmt: skip
+
+
+def sample_sports_rows(num_rows: int = 845, seed: int = 0) -> tuple[list[Product], dict[str, dict[str, str]]]:
+    """Sample an invented sports shop: three broad leaves under nine branches, the type of product in the title only.
+
+    Shoes have more colours than clothes, and a design may be sold under several branches. Returns the rows, all in
+    the train split, and for each code the cells of the shop's own columns `colour` and `season`.
+    """
+    rng = random.Random(seed)
+    found: list[Product] = []
+    own: dict[str, dict[str, str]] = {}
+    while len(found) < num_rows:
+        leaf = rng.choices(("CLOTHING", "SHOES", "ACCESSORIES"), (5, 3, 2))[0]
+        word, _, prices, on_sale = rng.choices(_SPORTS[leaf], [each[1] for each in _SPORTS[leaf]])[0]
+        branch = rng.choices(list(_BRANCHES), list(_BRANCHES.values()))[0]
+        branch = "MEN" if word == "Dress" and branch == "SWIM" else branch
+        style = rng.choice(_STYLES)
+        title = " ".join([rng.choice(_LINES), *([style] if rng.random() < 0.7 else []), word])
+        full = float(rng.choice(prices))
+        size = 1
+        while rng.random() < (0.72 if leaf == "SHOES" else 0.3):
+            size += 1
+        colours = list(_SPORTS_COLOURS)
+        for _ in range(min(size, 8, num_rows - len(found))):
+            colour = rng.choices(colours, [_SPORTS_COLOURS[each] for each in colours])[0]
+            colours.remove(colour)
+            here = branch if rng.random() < 0.85 else rng.choice(("WOMEN", "MEN"))
+            percent = rng.choices((20, 30, 40, 50), (2, 4, 2, 3))[0] if rng.random() < on_sale else 0
+            code = f"{60_000_000 + len(found)}"
+            price = float(round(full * (1 - percent / 100)))
+            own[code] = {"colour": colour, "season": "summer" if word in ("Shorts", "Slides", "Tee") else "all year"}
+            found.append(
+                Product(
+                    website_name="Striderra",
+                    country_code="USA",
+                    currency_code="USD",
+                    brand="STRIDERRA",
+                    category1_code="SPORT",
+                    category2_code=here,
+                    category3_code=leaf,
+                    product_code=code,
+                    title=title,
+                    full_price=full,
+                    price=price,
+                    flg_discount=int(price < full),
+                    family=f"sports-{title}",
+                    split="train",
+                    source="sports",
+                    inferable=True,
+                )
+            )
+    return found, own
+
+
+def list_contradictions(rows: Iterable[Product]) -> list[tuple[str, str, str]]:
+    """List (title, what it names, what is drawn) of the products whose title does not name the drawn silhouette."""
+    found = []
+    for row in rows:
+        drawn = str((row.attributes or {})["silhouette"])
+        match = find_kind(row.title or "")
+        if match is None or match.silhouette != drawn:
+            found.append((row.title or "", match.silhouette if match else "nothing", drawn))
     return found

@@ -21,13 +21,14 @@ from pathlib import Path
 from generator.catalog.masks import read_masks
 from generator.faults.scoring import read_faults
 from generator.ingest import ImportOptions
-from generator.ingest.downloads import BadImageError, check_image
-from generator.ingest.rows import KNOWN_COLUMNS, BadRowError, parse_product
-from generator.ingest.tables import read_table, rename_columns
+from generator.ingest.columns import arrange
+from generator.ingest.rows import BadRowError, parse_product
+from generator.ingest.tables import read_table
 from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
 from schemas.documents import parse_document
 from schemas.errors import ToileError
+from schemas.images import BadImageError, check_image
 from schemas.manifest import MANIFEST, ShardFile, load_manifest
 from schemas.prediction import read_predictions
 from schemas.product import read
@@ -87,9 +88,10 @@ def json_spec(content: bytes) -> None:
 def _table(suffix: str) -> Target:
     def read(content: bytes) -> None:
         with _file(content, f"table.{suffix}") as path:
-            for number, row in enumerate(rename_columns(read_table(path), {}, KNOWN_COLUMNS, "fuzz")[:50], start=1):
+            arranged = arrange(read_table(path), _OPTIONS, "fuzz")
+            for row in arranged.rows[:50]:
                 try:
-                    parse_product(number, row, _OPTIONS)
+                    parse_product(row.number, row.values, _OPTIONS, arranged.decimals, arranged.currency)
                 except BadRowError:
                     continue
 

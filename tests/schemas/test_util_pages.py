@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ToileError
-from schemas.util import svg
-from schemas.util.html import embed_json, refuse_existing, render_page, write_page
+from schemas.util import pages as svg
+from schemas.util.pages import embed_json, refuse_existing, render_page, write_page
 
 HOSTILE = "</script><script>alert('x')</script>&\u2028"
 

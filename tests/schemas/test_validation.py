@@ -280,7 +280,7 @@ def test_a_preset_is_found_by_name_and_a_typo_is_explained(tmp_path: Path) -> No
 
 def test_the_schemas_vocabulary_is_what_the_renderer_draws() -> None:
     catalog = schema("catalog")
-    assert tuple(catalog["$defs"]["Category"]["properties"]["silhouette"]["enum"]) == SILHOUETTES
+    assert tuple(catalog["$defs"]["Kind"]["properties"]["silhouette"]["enum"]) == SILHOUETTES
     assert set(catalog["$defs"]["Attribute"]["properties"]["draws"]["enum"]) == {"colour", *STYLE_VALUES, None}
 
 

@@ -11,8 +11,7 @@ from scipy import stats
 from sklearn import metrics as sklearn_metrics
 
 from evaluation.metrics import metrics
-from evaluation.stats.intervals import Values, row_medians
-from evaluation.stats.resampling import Weighted, unweighted
+from evaluation.stats.intervals import Values, Weighted, row_medians, unweighted
 
 PAIRS = st.lists(
     st.tuples(st.sampled_from([1.0, 2.0, 5.0, 7.0, 9.5]), st.sampled_from([1.0, 3.0, 5.0, 8.0]), st.integers(0, 2)),

@@ -17,6 +17,7 @@ from evaluation.models.openai_server import BACKOFF, OpenAIBackend, Server, imag
 from evaluation.rows import ENCODED_FILE
 from schemas.answer import PROMPT, QUESTION
 from schemas.errors import ToileError
+from schemas.images import decode_rgb
 from tests.helpers.chat_server import ChatServer, chat_server, completion, hangs_up, says, status
 
 KEY = "sk-secret-0123456789"
@@ -242,8 +243,7 @@ def encoded(image: Image.Image, form: str, **settings: Any) -> bytes:
 
 def pair(content: bytes) -> Image.Image:
     """Return an image as the evaluation decodes it, with its file."""
-    image: Image.Image = Image.open(io.BytesIO(content))
-    image = (image.convert("RGBA") if image.mode == "P" else image).convert("RGB")
+    image = decode_rgb(content)
     image.info[ENCODED_FILE] = content
     return image
 

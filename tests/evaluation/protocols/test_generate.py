@@ -184,7 +184,7 @@ def jpeg() -> bytes:
 def test_a_damaged_image_is_named_with_shard_and_code_before_the_model_starts(tmp_path: Path, damaged: bytes) -> None:
     rows = in_split(products(6))
     rows[3] = replace(rows[3], image=damaged)
-    with pytest.raises(ToileError, match="the image cannot be decoded") as caught:
+    with pytest.raises(ToileError, match="the image is ") as caught:
         rows_of(tmp_path, rows)
     assert "test-00000-of-00001.parquet" in caught.value.where
     assert rows[3].product_code in caught.value.where

@@ -28,7 +28,7 @@ from schemas.answer import PROMPT, render
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
 from schemas.result import Comparison, Result, read_comparison, read_result
-from schemas.util.html import embed_json
+from schemas.util.pages import embed_json
 from tests.helpers.shard_fixture import CATEGORIES, colour_of, guessing, in_split, products, table_model, write_shards
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import certify as certifying
 from benchmarks.certify import Finding, Setting
-from evaluation.stats import resampling
+from evaluation.stats import intervals
 
 ALONE = Setting(families=150, largest=1, alike=0.0, rates=(0.4, 0.55))
 ALIKE = Setting(families=120, largest=3, alike=0.7, rates=(0.6, 0.75))
@@ -30,8 +30,8 @@ def test_intervals_cover_the_planted_truth_as_often_as_they_say(setting: Setting
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer resamples and flips: the same methods with a little more noise."""
-    monkeypatch.setattr(resampling, "RESAMPLES", 600)
-    monkeypatch.setattr(resampling, "FLIPS", 999)
+    monkeypatch.setattr(intervals, "RESAMPLES", 600)
+    monkeypatch.setattr(intervals, "FLIPS", 999)
 
 
 @pytest.mark.usefixtures("quick")

@@ -18,9 +18,8 @@ from torch import Tensor
 import finetune.phi3v
 from finetune.phi3v import load_model, save_model
 from finetune.phi3v.configuration import CLIP_LARGE, EMBEDDING_LAYER, Phi3VConfig, config_from_json, config_to_json
-from finetune.phi3v.init_weights import init_weights
 from finetune.phi3v.loading import assemble, fingerprint, resolve_folder
-from finetune.phi3v.modeling import Phi3VForCausalLM
+from finetune.phi3v.modeling import Phi3VForCausalLM, init_weights
 from finetune.phi3v.tiny import tiny_config, tiny_processor
 from schemas.errors import ToileError
 from tests.finetune.phi3v.test_processing import PROMPT

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from finetune.phi3v import load_model, pad_rows
-from finetune.phi3v.init_weights import init_weights
+from finetune.phi3v.modeling import init_weights
 from finetune.phi3v.tiny import GARMENTS, SPECIAL_TOKENS, TINY_TOKENIZER, build_tokenizer, tiny_config, tiny_processor
 from tests.finetune.phi3v.test_processing import PROMPT
 from tests.finetune.phi3v.test_tiling import make_image

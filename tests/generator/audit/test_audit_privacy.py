@@ -25,7 +25,7 @@ from generator.audit.images import (
 )
 from generator.audit.privacy import check_rows, check_spec
 from generator.audit.rows import RealCatalog, encode_products, measure_neighbours, self_information, split_members
-from generator.fit.mechanisms import FitOptions
+from generator.fit import FitOptions
 from generator.render import draw
 from schemas.audit import Bounds, Check
 from schemas.catalog import CatalogSpec, Provenance, Release

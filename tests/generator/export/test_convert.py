@@ -19,11 +19,11 @@ from click.testing import CliRunner
 
 from generator.export import FORMATS
 from generator.export.convert import ConvertOptions, convert
-from generator.export.rows import image_suffix
 from generator.ingest import ImportOptions
 from generator.ingest.import_table import import_table
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
+from schemas.images import image_suffix
 from schemas.manifest import MANIFEST
 from schemas.product import read, to_table
 from tests.helpers.nasty_catalog import Rows, expected, file_bytes, write_nasty

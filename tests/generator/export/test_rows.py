@@ -6,7 +6,8 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator.export.rows import MAX_STEM, FileNames, image_suffix
+from generator.export.rows import MAX_STEM, FileNames
+from schemas.images import image_suffix
 from tests.helpers.nasty_catalog import CODES, difficult_images
 
 

@@ -358,7 +358,9 @@ def test_training_skips_missing_values_and_names_broken_images(with_images: Path
             refused[error.where.removeprefix(f"{with_images}: product ")] = error
     assert refused
     assert refused.keys() <= codes & set(kept)
-    assert all("has a broken image" in error.problem and "scenario" in error.hint for error in refused.values())
+    assert all(
+        "has an image that is broken" in error.problem and "scenario" in error.hint for error in refused.values()
+    )
 
 
 def test_commands_that_rely_on_the_spec_refuse_faulty_rows(

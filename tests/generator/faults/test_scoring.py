@@ -192,12 +192,12 @@ def test_names_that_the_catalog_does_not_have_are_counted(faulty: Path, tmp_path
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("found.csv", "code,kind\n1,missing\n", "neither a column product_code nor row"),
-        ("found.csv", "product_code,kind\n,missing\n", "None is not a product_code"),
+        ("found.csv", "what,kind\n1,missing\n", "neither a column product_code nor row"),
+        ("found.csv", "product_code,kind\n,missing\n", "null is not a product_code"),
         ("found.csv", "row\nx\n", "'x' is not a row"),
         ("found.csv", "row\n-1\n", "'-1' is not a row"),
         ("found.csv", "", "not a well-formed table"),
-        ("found.txt", "row\n1\n", "not a kind of table"),
+        ("found.xlsx", "row\n1\n", "not a kind of table"),
     ],
 )
 def test_bad_table_is_a_one_line_error(faulty: Path, tmp_path: Path, name: str, content: str, problem: str) -> None:

@@ -261,20 +261,20 @@ def test_url_suffix_is_added_to_requests_and_not_to_the_catalog(tmp_path: Path, 
 
 
 def test_other_tables_columns_and_files(tmp_path: Path, image_server: ImageServer) -> None:
-    table = dbq_table(6, image_server.url).rename(columns={"imageurl": "photo"})
+    table = dbq_table(6, image_server.url).rename(columns={"imageurl": "shots"})
     table.to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(ToileError) as caught:
         run(tmp_path / "t.csv", tmp_path / "out")
     assert caught.value.problem == "no column contains URLs of images, or images"
     assert "--column imageurl=THEIRS" in caught.value.hint
-    by_csv = run(tmp_path / "t.csv", tmp_path / "out", columns={"imageurl": "photo"})
+    by_csv = run(tmp_path / "t.csv", tmp_path / "out", columns={"imageurl": "shots"})
     folder = tmp_path / "folder"
     (folder / "data").mkdir(parents=True)
     table.to_parquet(folder / "data/train-00000-of-00001.parquet")
     table.to_parquet(folder / "data/test-00000-of-00001.parquet")
     (folder / "README.md").write_text("# nothing")
-    both = run(folder, tmp_path / "both", columns={"imageurl": "photo"})
-    one = run(folder, tmp_path / "one", columns={"imageurl": "photo"}, files=("data/test-*",))
+    both = run(folder, tmp_path / "both", columns={"imageurl": "shots"})
+    one = run(folder, tmp_path / "one", columns={"imageurl": "shots"}, files=("data/test-*",))
     assert (by_csv.coverage.rows, both.coverage.rows, one.coverage.rows) == (6, 12, 6)
     with pytest.raises(ToileError, match="matches no table"):
         run(folder, tmp_path / "none", files=("*.csv",))

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from generator.ingest import ImportOptions
+from generator.ingest.columns import KNOWN_COLUMNS
 from generator.ingest.import_table import ImportResult, import_table
-from generator.ingest.rows import KNOWN_COLUMNS, decode_category, parse_code, parse_product
+from generator.ingest.rows import decode_category, parse_code, parse_product
 from generator.ingest.tables import READERS, StoredImage
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError
@@ -170,7 +171,7 @@ def test_cell_without_bytes_names_a_file_and_a_bad_image_is_a_bad_row(tmp_path: 
 def test_stored_images_are_read_in_any_order(tmp_path: Path) -> None:
     columns = {**plain_rows(100), "image": [image_bytes(k) for k in range(100)]}
     pq.write_table(pa.table(columns), tmp_path / "t.parquet", row_group_size=40)
-    cells = [row["image"] for row in READERS[".parquet"](tmp_path / "t.parquet", "utf-8")]
+    cells = [row["image"] for row in READERS[".parquet"](tmp_path / "t.parquet", ImportOptions()).rows]
     assert all(isinstance(cell, StoredImage) for cell in cells)
     for k in (99, 0, 41, 40, 39, 39, 98, 3, 99, 5):
         assert cells[k].read() == (image_bytes(k), None)
@@ -223,5 +224,5 @@ def test_reasons_for_a_bad_image_are_the_same_each_time(tmp_path: Path) -> None:
 def test_format_that_pillow_passes_to_other_programs_is_not_opened(tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "a.eps")
     pq.write_table(pa.table({**plain_rows(1), "image": [(tmp_path / "a.eps").read_bytes()]}), tmp_path / "t.parquet")
-    with pytest.raises(ToileError, match="in an unknown format"):
+    with pytest.raises(ToileError, match="its image is EPS: convert it to JPEG or PNG"):
         run(tmp_path / "t.parquet", tmp_path / "out")

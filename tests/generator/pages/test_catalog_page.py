@@ -31,7 +31,7 @@ from generator.pages.catalog_page import (
 from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import read
-from schemas.util.html import embed_json, render_page
+from schemas.util.pages import embed_json, render_page
 from schemas.validation import from_document
 from tests.helpers.page_rows import HOSTILE, embedded_document, other_rows, parse_page
 from tests.helpers.shard_fixture import write_shards
@@ -96,7 +96,7 @@ def test_images_are_the_rows_own_and_small(both: Path, catalog: Path, other: Pat
             close = small.resize((1, 1), Image.Resampling.BOX)
             assert all(abs(a - b) <= 6 for a, b in zip(whole.tobytes(), close.tobytes(), strict=True))
     facts = {shown["facts"] for shown in embedded_document(both)["products"] if not shown["image"]}
-    assert facts == {"no image", "broken image: not an image file", "broken image: the file is empty"}
+    assert facts == {"no image", "the image is broken or in an unknown format", "the image is an empty file"}
 
 
 def test_the_page_has_no_reference_outside_itself(both: Path) -> None:
@@ -272,7 +272,7 @@ def test_files_that_cannot_be_shown_say_why() -> None:
     for file in (good[:300], good[: len(good) // 2], good[:40] + b"\0" * 200 + good[240:]):
         found = make_thumbnail(file, 64)
         assert found.jpeg is None
-        assert found.facts.startswith("broken image")
+        assert found.facts.startswith("the image is broken")
     huge = make_thumbnail(encoded(Image.new("1", (10_000, 8_000)), "PNG"), 64)
     assert huge.jpeg is None
-    assert huge.facts == "image too large to show: 10000x8000"
+    assert huge.facts == "the image has 10000x8000 pixels, more than 50,000,000"

@@ -21,7 +21,7 @@ from generator.pages.describe_page import (
     write_describe_page,
 )
 from schemas.product import COLUMNS, Product, read
-from schemas.util.svg import Axis
+from schemas.util.pages import Axis
 from tests.helpers.browser import find_chromium, open_browser
 from tests.helpers.page_rows import HOSTILE, PageParser, other_rows
 from tests.helpers.shard_fixture import write_shards

@@ -48,9 +48,9 @@ def test_the_rest_is_the_spread_the_design_was_drawn_with(preset: str) -> None:
     catalog = compile_catalog(spec)
     index_N = np.arange(400)
     design_N = family_start(spec, 5, index_N)
-    entry_N = catalog.category.pick(np.zeros_like(design_N), uniform(5, "category", design_N))
+    entry_N = catalog.kind.pick(np.zeros_like(design_N), uniform(5, "category", design_N))
     chosen = sample_attributes(catalog.attributes, 5, entry_N, design_N)
-    spread_N = np.exp(catalog.prices.spread_C[entry_N] * normal(5, "price", design_N))
+    spread_N = np.exp(catalog.prices.spread_K[entry_N] * normal(5, "price", design_N))
     for number, product in enumerate(drawn(spec, 400)):
         found = price_parts(spec, product)
         if found is None:

@@ -213,7 +213,7 @@ def test_products_that_cannot_be_rendered_are_refused(
     ("change", "problem"),
     [
         ({"title": "Something Else"}, "no template of the spec"),
-        ({"category3_code": "SUBMARINES"}, "no category of the spec"),
+        ({"category3_code": "SUBMARINES"}, "no kind of the spec"),
         ({"attributes": None}, "which values of the spec"),
     ],
 )

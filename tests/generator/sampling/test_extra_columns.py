@@ -1,6 +1,8 @@
 """Extra columns: pure functions of the product number, unique where asked, from a fixed list of providers."""
 
+import copy
 import dataclasses
+import datetime
 import hashlib
 import json
 import os
@@ -8,6 +10,7 @@ import re
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,9 @@ import pytest
 
 import generator.catalog.shards
 from generator.catalog.shards import GenerateInputs, write_shards
+from generator.export import FORMATS
+from generator.export.convert import ConvertOptions, convert
+from generator.export.rows import read_columns, read_rows
 from generator.sampling.extra_columns import MAKERS, add_extra_columns, check_extra_columns, ean13
 from generator.sampling.products import rows
 from schemas.catalog import CAN_BE_UNIQUE, PROVIDERS, CatalogSpec
@@ -37,11 +43,11 @@ def spec_of(document: dict[str, Any], extra: dict[str, Any], **shop: Any) -> Cat
     return spec
 
 
-def column(spec: CatalogSpec, name: str, index_N: Any, seed: int = 3) -> list[str]:
+def column(spec: CatalogSpec, name: str, index_N: Any, seed: int = 3) -> list[Any]:
     """Return the values of one extra column for these product numbers."""
     alone = dataclasses.replace(spec, extra={name: spec.extra[name]})
     empty = pa.table({"product_code": pa.nulls(len(index_N), pa.string())})
-    values: list[str] = add_extra_columns(empty, alone, seed, np.asarray(index_N))[name].to_pylist()
+    values: list[Any] = add_extra_columns(empty, alone, seed, np.asarray(index_N))[name].to_pylist()
     return values
 
 
@@ -186,7 +192,82 @@ BAD: dict[str, tuple[dict[str, Any], str, str, str]] = {
     "taken name": ({"title": {"provider": "city"}}, "extra.title", "column of every catalog", "own_title"),
     "capital letter": ({"City": {"provider": "city"}}, "extra", "City", "small letters"),
     "empty pool": ({"x": {"provider": "city", "pool": 0}}, "extra.x.pool", "0", "1 to 10,000"),
-    "unknown key": ({"x": {"provider": "city", "seed": 1}}, "extra.x", "'seed'", "locale"),
+    "unknown key": ({"x": {"provider": "city", "seed": 1}}, "extra.x", "'seed'", "decimals"),
+    "range for a provider": (
+        {"x": {"provider": "city", "ranges": {"a": [1, 2]}}},
+        "extra.x.ranges",
+        "repeats an attribute",
+        "leave it out",
+    ),
+    "number from a provider": ({"x": {"provider": "city", "type": "number"}}, "extra.x.type", "a number", "attribute"),
+    "provider and attribute": (
+        {"x": {"provider": "city", "attribute": "material"}},
+        "extra.x.provider",
+        "beside `attribute`",
+        "leave out",
+    ),
+    "unknown attribute": ({"x": {"attribute": "materiel"}}, "extra.x.attribute", "'materiel'", "'material'"),
+    "range of text": ({"x": {"attribute": "quilting", "ranges": {"none": [1, 2]}}}, "extra.x.ranges", "text", "number"),
+    "unknown value": (
+        {"x": {"attribute": "quilting", "type": "number", "ranges": {"nonne": [1, 2]}}},
+        "extra.x.ranges",
+        "'nonne'",
+        "'none'",
+    ),
+    "value without a range": (
+        {"x": {"attribute": "quilting", "type": "number", "ranges": {"none": [1, 2]}}},
+        "extra.x.ranges",
+        "no range for 'diamond'",
+        "add one",
+    ),
+    "range in disorder": (
+        {"x": {"attribute": "quilting", "type": "number", "ranges": {"none": [2, 1]}}},
+        "extra.x.ranges.none",
+        "nothing is between",
+        "low to high",
+    ),
+    "range without a whole number": (
+        {"x": {"attribute": "quilting", "type": "number", "ranges": {"none": [1.2, 1.8]}}},
+        "extra.x.ranges.none",
+        "nothing is between",
+        "low to high",
+    ),
+    "range of three": (
+        {"x": {"attribute": "quilting", "type": "number", "ranges": {"none": [1, 2, 3]}}},
+        "extra.x.ranges.none",
+        "too long",
+        "a list",
+    ),
+    "date as number": (
+        {"x": {"attribute": "quilting", "type": "date", "ranges": {"none": [20260101, 20260201]}}},
+        "extra.x.ranges.none",
+        "a bound is no date",
+        "YYYY-MM-DD",
+    ),
+    "day that is none": (
+        {"x": {"attribute": "quilting", "type": "date", "ranges": {"none": ["2026-02-01", "2026-02-30"]}}},
+        "extra.x.ranges.none",
+        "day is out of range",
+        "YYYY-MM-DD",
+    ),
+    "number as text": (
+        {"x": {"attribute": "quilting", "type": "number", "ranges": {"none": ["1", "2"]}}},
+        "extra.x.ranges.none",
+        "a bound is no number",
+        "low to high",
+    ),
+    "too large a number": (
+        {"x": {"attribute": "quilting", "type": "number", "ranges": {"none": [1, 1e300]}}},
+        "extra.x.ranges.none",
+        "too large",
+        "low to high",
+    ),
+    "decimals of a date": (
+        {"x": {"attribute": "quilting", "type": "date", "decimals": 2}},
+        "extra.x.decimals",
+        "a date has no decimals",
+        "number",
+    ),
 }
 
 
@@ -215,6 +296,116 @@ def test_too_many_unique_eans_are_refused(demo_document: dict[str, Any]) -> None
 def test_invalid_date_is_refused(demo_document: dict[str, Any]) -> None:
     with pytest.raises(ToileError, match="is not a date"):
         check_extra_columns(spec_of(demo_document, {"x": {"provider": "date"}}, competence_date="2026-02-30"))
+
+
+WEIGHTS: dict[str, list[float]] = {"light": [100, 250], "heavy": [250.5, 900.4]}
+WEIGHT: dict[str, Any] = {"attribute": "weight", "type": "number", "ranges": WEIGHTS}
+DAYS = {"summer": ["2025-05-01", "2025-07-31"], "winter": ["2024-02-28", "2024-03-01"]}
+ARRIVAL: dict[str, Any] = {"attribute": "season", "type": "date", "ranges": DAYS}
+
+
+def repeating(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the spec with a season and a weight, which only extra columns show; bags have no season."""
+    own: dict[str, Any] = copy.deepcopy(document)
+    own["attributes"] |= {
+        "season": {"hidden": True, "values": {"summer": {}, "winter": {"weight": 3}, "N.A.": {}}},
+        "weight": {"hidden": True, "values": {"light": {}, "heavy": {}}},
+    }
+    for number, category in enumerate(own["categories"]):
+        category["attributes"] |= {"weight": {"light": 1 + number % 3, "heavy": 1}}
+        category["attributes"] |= {} if category["silhouette"] == "tote-bag" else {"season": None}
+    own["extra"] = {
+        "season": {"attribute": "season"},
+        "weight_g": WEIGHT,
+        "weight_kg": {**WEIGHT, "decimals": 3, "ranges": {"light": [0.1, 0.25], "heavy": [0.25, 0.9]}, "per": "design"},
+        "arrival": ARRIVAL,
+        "dye": {"attribute": "colour"},
+    }
+    return own
+
+
+@pytest.fixture
+def repeated(demo_document: dict[str, Any]) -> CatalogSpec:
+    spec: CatalogSpec = from_document(repeating(demo_document), "catalog")
+    return spec
+
+
+def test_a_column_that_repeats_an_attribute_agrees_with_the_row(repeated: CatalogSpec) -> None:
+    index_N = np.arange(4000)
+    batch = rows(repeated, 3, index_N)
+    table = add_extra_columns(pa.Table.from_batches([batch]), repeated, 3, index_N)
+    assert [table.schema.field(name).type for name in repeated.extra] == [
+        *(pa.string(), pa.int64(), pa.float64(), pa.date32(), pa.string()),
+    ]
+    seen = Counter[Any]()
+    for row in table.to_pylist():
+        choices = json.loads(row["attributes"])["choices"]
+        season, weight = choices.get("season", "N.A."), choices["weight"]
+        assert row["season"] == (None if season == "N.A." else season)
+        assert row["dye"] == choices["colour"]
+        low, high = WEIGHTS[weight]
+        assert low <= row["weight_g"] <= high
+        assert low / 1000 - 1e-3 < row["weight_kg"] <= high / 1000
+        assert row["weight_kg"] == round(row["weight_kg"], 3)
+        if season == "N.A.":
+            assert row["arrival"] is None
+        else:
+            first, last = (datetime.date.fromisoformat(day) for day in DAYS[season])
+            assert first <= row["arrival"] <= last
+        seen[row["arrival"] if season == "winter" else season] += 1
+        assert "season" not in row["title"].lower()
+        assert weight not in row["title"].lower()
+    assert {datetime.date(2024, 2, 28), datetime.date(2024, 2, 29), datetime.date(2024, 3, 1), "N.A."} <= seen.keys()
+
+
+def test_numbers_and_dates_are_uniform_in_their_range_and_bounds_belong_to_it(repeated: CatalogSpec) -> None:
+    index_N = np.arange(60_000)
+    choices = [json.loads(text)["choices"] for text in rows(repeated, 3, index_N)["attributes"].to_pylist()]
+    light = np.array([each["weight"] == "light" for each in choices])
+    numbers = np.array(column(repeated, "weight_g", index_N))[light]
+    counts = np.bincount(numbers.astype(np.int64) - 100, minlength=151)
+    assert len(counts) == 151
+    assert counts.min() > 0.7 * counts.mean()
+    winter = np.array([each.get("season") == "winter" for each in choices])
+    days = Counter(np.array(column(repeated, "arrival", index_N))[winter].tolist())
+    assert min(days.values()) > 0.95 * max(days.values())
+
+
+def test_a_repeating_column_depends_on_its_number_alone(repeated: CatalogSpec) -> None:
+    shuffled = np.random.default_rng(0).permutation(60) + 40
+    for name in repeated.extra:
+        together = column(repeated, name, np.arange(40, 100))
+        assert [together[i - 40] for i in shuffled] == column(repeated, name, shuffled)
+        assert column(repeated, name, [70]) == [together[30]]
+    families = rows(repeated, 3, np.arange(300))["family"].to_pylist()
+    pairs = set(zip(families, column(repeated, "weight_kg", range(300)), strict=True))
+    assert len(pairs) == len(set(families)), "per design"
+
+
+def test_repeating_columns_keep_their_types_on_disk(tmp_path: Path, demo_document: dict[str, Any]) -> None:
+    manifest, _ = write_shards(inputs(repeating(demo_document), 120), tmp_path / "out")
+    assert "faker" not in manifest.versions
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    found = {name: loaded["train"].features[name].dtype for name in repeating(demo_document)["extra"]}
+    dtypes = {"season": "string", "weight_g": "int64", "weight_kg": "float64", "arrival": "date32", "dye": "string"}
+    assert found == dtypes
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert all(f"  - name: {name}\n    dtype: {dtype}\n" in card for name, dtype in dtypes.items())
+    spec: CatalogSpec = from_document(repeating(demo_document), "catalog")
+    wanted = add_extra_columns(pa.Table.from_batches([rows(spec, 3, np.arange(120))]), spec, 3, np.arange(120))
+    parts = [pq.read_table(path) for path in sorted((tmp_path / "out" / "data").iterdir())]
+    names = ["product_code", *dtypes]
+    assert pa.concat_tables(parts).select(names).sort_by("product_code") == wanted.select(names).sort_by("product_code")
+
+
+@pytest.mark.parametrize("form", sorted({*FORMATS} - {"imagefolder"}))  # which writes the lines of jsonl, and images
+def test_every_export_writes_repeating_columns(tmp_path: Path, demo_document: dict[str, Any], form: str) -> None:
+    write_shards(inputs(repeating(demo_document), 40), tmp_path / "out")
+    convert(tmp_path / "out", tmp_path / "export", ConvertOptions(form=form))
+    texts = [p.read_bytes().decode("utf-8", "replace") for p in (tmp_path / "export").rglob("*") if p.is_file()]
+    (row, *_) = read_rows(tmp_path / "out", read_columns(tmp_path / "out", None), Counter())
+    for name in ("weight_g", "weight_kg", "arrival", "dye"):
+        assert any(name in text and str(row.values[name]) in text for text in texts), name
 
 
 def digests(folder: Path) -> dict[str, str]:

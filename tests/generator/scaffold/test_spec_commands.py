@@ -21,24 +21,25 @@ from rich.cells import cell_len
 
 from generator import draw, products
 from generator.commands import specs as spec_cli
-from generator.sampling.products import rows
+from generator.sampling.products import compile_catalog, family_start, rows, sample_kinds
 from generator.scaffold.preview import (
     Card,
-    category_stats,
     contact_sheet,
     font_supports,
     half_block_lines,
+    kind_stats,
     label_shares,
     sample_products,
 )
 from generator.scaffold.starter_spec import AREAS, GROUPS, KINDS, LEVELS, starter_spec, tree_path
 from schemas.appearance import MATERIALS, SILHOUETTES
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, list_kinds
 from schemas.documents import parse_document, read_document
 from schemas.silhouettes import RECORDS
 from schemas.silhouettes.record import MARKET_CODES
 from schemas.validation import from_document, load
 from tests.conftest import PRESETS
+from tests.helpers.kinds_spec import kinds_document
 from toile.cli import main
 
 ROOT = Path(__file__).parents[3]
@@ -105,9 +106,12 @@ def test_starter_words_cover_silhouettes_and_markets() -> None:
 
 
 def test_price_levels_and_median(tmp_path: Path) -> None:
-    medians = [sum(c.price.median for c in starter(tmp_path, price=level).categories) for level in LEVELS]
-    assert medians == sorted(set(medians))
-    prices = [category.price.median for category in starter(tmp_path, price="480").categories]
+    def medians(level: str) -> list[float]:
+        return [kind.price.median or 0.0 for kind in list_kinds(starter(tmp_path, price=level))]
+
+    totals = [sum(medians(level)) for level in LEVELS]
+    assert totals == sorted(set(totals))
+    prices = medians("480")
     assert np.median(prices) == pytest.approx(480, rel=0.05)
 
 
@@ -217,16 +221,32 @@ def test_shares_and_price_ranges_match_large_catalog(demo_document: dict[str, An
     document["categories"][0]["share"], document["categories"][1]["share"] = 0.18, 0.02
     spec: CatalogSpec = from_document(document, "catalog")
     batch = rows(spec, 1, np.arange(150_000)).to_pandas()
-    for figures in category_stats(spec, 9):
+    for figures in kind_stats(spec, 9):
         leaf = batch[batch["category3_code"] == figures.path[2]]
         assert len(leaf) / len(batch) == pytest.approx(figures.share, rel=0.08)
         found = leaf["full_price"].to_numpy()
         for price, percent in ((figures.low, 5), (figures.median, 50), (figures.high, 95)):
             around = np.percentile(found, [max(percent - 3, 0), min(percent + 3, 100)])
             assert around[0] <= price <= around[1], (figures.path, percent)
+    assert len(kind_stats(spec, 9)) == len(spec.categories)
     for label, share in label_shares(spec).items():
         named = batch["category3_code"].isna() if label == "N.A." else batch["category3_code"] == label
         assert named.mean() == pytest.approx(share, rel=0.1)
+
+
+def test_shares_of_kinds_are_those_of_rows(tmp_path: Path) -> None:
+    spec: CatalogSpec = from_document(kinds_document(), "catalog")
+    index_N = np.arange(100_000)
+    kind_N = sample_kinds(compile_catalog(spec), 1, family_start(spec, 1, index_N))
+    figures = kind_stats(spec, 9)
+    assert [each.silhouette for each in figures] == ["jeans", "shorts", "jeans", "sneaker", "boot", "tote-bag"]
+    assert [each.share for each in figures] == pytest.approx((np.bincount(kind_N) / 100_000).tolist(), rel=0.05)
+    assert figures[0].low < figures[0].median < 60 < 300 < figures[2].low
+    (tmp_path / "kinds.json").write_text(json.dumps(kinds_document()))
+    done = run("check", tmp_path / "kinds.json")
+    assert done.exit_code == 0, done.output
+    for word in ("jeans", "shorts", "sneaker", "boot", "tote-bag", "3 categories"):
+        assert word in done.stdout
 
 
 def test_sheet_has_two_rows_of_four_with_captions(tmp_path: Path) -> None:
@@ -344,7 +364,7 @@ def test_every_preset_passes_check(preset: str) -> None:
 def test_specs_in_docs_are_valid(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "catalog-spec.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for number, block in enumerate(blocks):
         (tmp_path / f"{number}.yaml").write_text(block, encoding="utf-8")
         done = run("check", tmp_path / f"{number}.yaml", "--json")

@@ -11,13 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evaluation.metrics.metrics import rmsle
-from evaluation.stats import resampling
-from evaluation.stats.intervals import ClusterIds, Values
+from evaluation.stats import intervals
+from evaluation.stats.intervals import ClusterIds, Values, bca, bootstrap, flip_p
 from evaluation.stats.paired import mcnemar
-from evaluation.stats.resampling import bca, bootstrap, flip_p
 
 
-def mean_of(values: Values) -> resampling.Weighted:
+def mean_of(values: Values) -> intervals.Weighted:
     return lambda weights: values @ weights / weights.sum(axis=0)
 
 
@@ -30,7 +29,7 @@ def slow_bca(values: Values, families: ClusterIds, confidence: float, seed: int)
     """The mean's limits with every resample written out as rows, and every family left out by hand."""
     names = sorted(set(families.tolist()))
     resampled = []
-    for counts in resampling._bootstrap_counts(len(names), seed).T:
+    for counts in intervals._bootstrap_counts(len(names), seed).T:
         rows = [values[families == name] for name, count in zip(names, counts, strict=True) for _ in range(count)]
         resampled.append(np.concatenate(rows).mean())
     left_out = np.array([values[families != name].mean() for name in names])
@@ -76,7 +75,7 @@ def test_bootstrap_resamples_whole_families() -> None:
 
     bootstrap(watching, families, 0)
     weights = np.concatenate(counts, axis=1).T
-    assert weights.shape == (resampling.RESAMPLES, 60)
+    assert weights.shape == (intervals.RESAMPLES, 60)
     for family in range(30):
         own = weights[:, families == family]
         assert (own == own[:, :1]).all()
@@ -89,10 +88,10 @@ def test_bootstrap_in_chunks_gives_the_same_figures(monkeypatch: pytest.MonkeyPa
     draw = np.random.default_rng(3)
     answered, true, families = draw.random(90), draw.random(90), np.repeat(np.arange(45), 2)
     whole = bca(rmsle(answered, true), families, 0.95, 0)
-    resampling._cached_counts.cache_clear()
-    monkeypatch.setattr(resampling, "_CHUNK_CELLS", 500)
+    intervals._cached_counts.cache_clear()
+    monkeypatch.setattr(intervals, "_CHUNK_CELLS", 500)
     assert bca(rmsle(answered, true), families, 0.95, 0) == pytest.approx(whole, rel=1e-12)
-    resampling._cached_counts.cache_clear()
+    intervals._cached_counts.cache_clear()
 
 
 def test_without_spread_or_with_one_family_there_is_no_interval() -> None:
@@ -105,7 +104,7 @@ def test_without_spread_or_with_one_family_there_is_no_interval() -> None:
 def test_leaving_out_sets_of_families_changes_little(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(4).exponential(size=600)
     coarse = bca(mean_of(values), np.arange(600), 0.95, 0)
-    monkeypatch.setattr(resampling, "JACKKNIFE_PARTS", 10_000)
+    monkeypatch.setattr(intervals, "JACKKNIFE_PARTS", 10_000)
     assert bca(mean_of(values), np.arange(600), 0.95, 0) == pytest.approx(coarse, rel=1e-3)
 
 
@@ -152,5 +151,5 @@ def test_random_flips_agree_with_exact_p() -> None:
 
 
 def test_p_of_random_flips_is_never_zero() -> None:
-    assert flip_p(np.linspace(1, 2, 200), 0) == 1 / (resampling.FLIPS + 1)
+    assert flip_p(np.linspace(1, 2, 200), 0) == 1 / (intervals.FLIPS + 1)
     assert flip_p(np.ones(200), 0, steps=1) == pytest.approx(2 * 0.5**200)

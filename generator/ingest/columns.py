@@ -1,0 +1,714 @@
+"""Find out what the columns of a foreign table mean: names, categories, decimal marks, rows of the same product.
+
+    arranged = arrange(read_table(path), options, str(path))
+    arranged.rows[0].values["title"]
+
+A column is found by its name (`NAMES`), without case, spaces and punctuation; `--column OURS=THEIRS` comes first. To
+accept another name, add it there. Every other column is kept as it is, as one of the user's own columns. What a single
+value means is decided in `generator.ingest.rows`.
+"""
+
+import ast
+import html
+import json
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from generator.ingest import ImportOptions
+from generator.ingest.tables import Row, StoredImage, Table, normalize_missing
+from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
+from schemas.errors import ToileError, suggest
+from schemas.prices import find_currency, find_decimal, has_separators
+from schemas.product import COLUMNS
+
+KNOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"family", "split", "source", "inferable", "attributes"})
+"""Our columns that a foreign table can fill."""
+OWN_NAMES = ("color", "material")
+"""Own columns that get a common name, whatever they are called in the table, because a fit reads them."""
+PRICES = ("full_price", "price", "full_price_eur", "price_eur")
+CATEGORIES = ("category1_code", "category2_code", "category3_code")
+NAVIGATION = frozenset(label.lower() for label in (MISSING_LABEL, *NAVIGATION_LABELS))
+"""Category names, in lower case, that no image can show."""
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return the words of a text."""
+    return tuple(text.split())
+
+
+_SALE = _names(
+    """
+    saleprice discountprice discountedprice pricediscounted specialprice offerprice finalprice currentprice
+    sellingprice pricenow nowprice dealprice promoprice yourprice pricesale currentretailprice markdownprice
+    reducedprice pricecurrent
+    """
+)
+_FULL = _names(
+    """
+    fullprice regularprice listprice originalprice actualprice variantcompareatprice compareatprice mrp msrp rrp
+    uvp oldprice priceold retailprice baseprice initialprice priceoriginal pricebefore wasprice normalprice
+    strikeprice maximumretailprice crossedprice
+    """
+)
+_ZERO_IS_MISSING = frozenset((*_SALE, *_FULL)) - {"fullprice"}
+NAMES: dict[str, tuple[str, ...]] = {
+    "title": _names(
+        """
+        title name productname producttitle itemname productdisplayname displayname posttitle itemtitle prodname
+        productlabel articlename stylename fullname shortname heading product item titel bezeichnung artikelname
+        artikelbezeichnung produktname nom nomduproduit titre nombre titulo nome nomeprodotto naam название
+        наименование 商品名 製品名 产品名称 商品名称
+        """
+    ),
+    "product_code": _names(
+        """
+        productcode variantsku sku sellersku itemsku skuid productsku articleid articleno articlenumber productid
+        itemid styleid id asin asin1 uniqid uniqueid pid code itemcode itemno itemnumber stylecode modelcode
+        productnumber reference ref handle artikelnummer artnr артикул référence codice 品番 商品番号 mpn gtin ean upc
+        """
+    ),
+    "brand": _names(
+        """
+        brand vendor brandname brands productbrand manufacturer designer designername marke hersteller marque
+        marca merk бренд ブランド 品牌
+        """
+    ),
+    "currency_code": _names(
+        """
+        currencycode currency pricecurrency cur währung devise moneda valuta валюта
+        """
+    ),
+    "itemurl": _names(
+        """
+        itemurl url link producturl productlink itemlink permalink pageurl href producturi detailurl urlproduct
+        webpage onlinestoreurl canonicalurl pdpurl
+        """
+    ),
+    "country_code": ("countrycode", "country"),
+    "website_name": _names(
+        """
+        websitename website store shop storename shopname retailer
+        """
+    ),
+    "competence_date": ("competencedate", "scrapedate", "scrapedat", "crawldate", "crawltimestamp", "dateofscraping"),
+}
+"""Our column -> the names under which it is found, the best first. Names are compared by `fold_name`."""
+_IMAGES = _names(
+    """
+    image images imageurl imagelink imagesrc imageurls img imgs imgurl imgsrc picture pictures pictureurl photo
+    photos photourl mainimage mainimageurl imagepath imagefile imagefilename filename filepath file filenames
+    primaryimage primaryimageurl featuredimage productimage productimages productimageurl imagelinks imageslist
+    image1 imageurl1 thumbnail thumbnailurl smallimage largeimage variantimage swatchimage bild bilder foto fotos
+    imagen imagenes immagine изображение изображения фото 画像 additionalimagelink downloadlink media mediaurl
+    """
+)
+_PRICE = _names(
+    """
+    price variantprice standardprice priceamount productprice itemprice unitprice amount pricevalue preis prix
+    precio prezzo preço prijs цена стоимость 価格 价格 cost
+    """
+)
+_LEVELS = (
+    _names(
+        """
+    gender productgender targetgender sex agegroupgender department departmentname section
+    """
+    ),
+    _names(
+        """
+    indexgroupname maincategory mastercategory topcategory rootcategory parentcategory categorygroup
+    """
+    ),
+    _names(
+        """
+    l1category categoryl1 categorylevel1 category1 cat1 categoryone level1
+    """
+    ),
+    _names(
+        """
+    l2category categoryl2 categorylevel2 category2 cat2 categorytwo level2
+    """
+    ),
+    _names(
+        """
+    category categories categoryname productcategories categorypath taxonomy breadcrumb breadcrumbs
+    productcategorytree categorytree categoryhierarchy productcategoryname itemcategory kategorie kategorien
+    categorie catégorie catégories categoria категория категории カテゴリ カテゴリー 类别 分类 collection sitecategory
+    fullcategory amazoncategoryandsubcategory productgroupname producttaxonomy label labels class classname target
+    """
+    ),
+    ("subcategory", "subcategoryname", "subcat", "subclass", "categorysub"),
+    _names(
+        """
+    l3category categoryl3 categorylevel3 category3 cat3 categorythree level3
+    """
+    ),
+    _names(
+        """
+    producttype articletype type producttypename itemtype garmenttype individualcategory leafcategory
+    productcategory googleproductcategory itemtypekeyword
+    """
+    ),
+)
+"""Names of category columns, level by level, the broadest first."""
+_NOT_CATEGORIES = frozenset(
+    _names(
+        """
+    simple variable variation grouped external virtual downloadable physical product
+    """
+    )
+)
+"""What a shop system writes into its column `Type` where that is about something else."""
+_OWN = {
+    "color": _names(
+        """
+        color colour colorname colourname basecolor basecolour maincolor primarycolor primarycolour
+        colourgroupname colors colours productcolor itemcolor colormap farbe couleur цвет colore kleur カラー 颜色
+        perceivedcolourmastername colorvariant
+        """
+    ),
+    "material": _names(
+        """
+        material materials fabric fabrics composition fabrictype materialtype zusammensetzung matière матерял
+        материал состав materiale 素材 材质 materialcomposition outermaterial
+        """
+    ),
+}
+_GROUPS = _names(
+    """
+    handle parentsku itemgroupid parent parentasin parentid parentproductid variantgroupid
+    """
+)
+"""Columns whose value is that of all rows of one product."""
+_SIZES = _names(
+    """
+    size sizes sizename shoesize sizeus sizeeu availablesize größe taille taglia размер サイズ
+    """
+)
+_PAIR = re.compile(r"(?P<kind>option|attribute)(?P<number>\d+)(?P<part>name|value|values)")
+_SEPARATORS = (" > ", " >> ", " › ", " » ", " -> ", ">>", ">", "»", "›", "|", "::", " / ", "/", "\\")
+_ROOTS = frozenset(
+    (
+        "home",
+        "homepage",
+        "start",
+        "startseite",
+        "accueil",
+        "inicio",
+        "root",
+        "all products",
+        "default category",
+        "главная",
+        "ホーム",
+    )
+)
+_TAG = re.compile(
+    r"</?(?:a|abbr|b|big|blockquote|br|center|code|dd|del|div|dl|dt|em|font|h[1-6]|hr|i|img|ins|li|ol|p|pre|s|section|small|"
+    r"span|strike|strong|sub|sup|table|tbody|td|th|thead|tr|tt|u|ul|video)(?:\s[^<>]*)?/?>",
+    re.IGNORECASE,
+)
+_HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrangedRow:
+    """One product of the table: values under our column names, and under those of the user."""
+
+    number: int
+    """1 is the first row of the table; of several rows of one product the first."""
+    values: Row
+    """One value, or None, for each of KNOWN_COLUMNS."""
+    own: Mapping[str, str | None]
+    problem: str | None
+    """Why the line could not be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrangedTable:
+    """A table under our column names."""
+
+    rows: list[ArrangedRow]
+    columns: Mapping[str, str]
+    """Our column -> theirs, for those that were found."""
+    own: tuple[str, ...]
+    """The user's own columns, which are kept as text."""
+    unused: tuple[str, ...]
+    """Their columns that have no place: names that toile gives itself, and further images."""
+    decimals: Mapping[str, str]
+    """Price column -> its decimal mark."""
+    currency: str | None
+    """The currency in the name of a price column, such as `Price (USD)`."""
+    notes: tuple[str, ...]
+    """What was found, one line each."""
+
+
+def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
+    """Return the rows under our column names, one for each product.
+
+    Args:
+        table: The rows under their own column names.
+        options: `columns`, `decimal` and `category` are used here.
+        where: What messages call the table.
+
+    Raises:
+        ToileError: A name in `options.columns` does not exist, or a text column holds bytes.
+    """
+    columns = find_columns(table.rows, options.columns, where)
+    if not options.with_images:
+        columns.pop("image", None)
+    pairs = _find_pairs(table.rows, columns)
+    groups = _group_rows(table, columns)
+    bytes_columns = {name for row in table.rows for name, value in row.items() if isinstance(value, StoredImage)}
+    for ours, name in columns.items():
+        if ours != "image" and name in bytes_columns:
+            raise ToileError(where, f"column {name!r} holds bytes, not text", "save the column as text")
+    rows = [(members[0] + 1, _merge([table.rows[member] for member in members])) for members in groups]
+    own = _own_columns([row for _, row in rows], columns, bytes_columns)
+    split = _category_splitter([row for _, row in rows], columns)
+    zero = [name for ours, name in columns.items() if ours in PRICES and fold_name(name)[0] in _ZERO_IS_MISSING]
+    arranged = []
+    for number, row in rows:
+        for name in zero:
+            row[name] = None if _is_zero(row.get(name)) else row.get(name)
+        values = {ours: _clean(ours, row.get(columns[ours]) if ours in columns else None) for ours in KNOWN_COLUMNS}
+        values |= split(values, options.category)
+        kept = {ours: _own_text(row.get(name)) for ours, name in own.items()}
+        kept |= {ours: _own_text(read(row)) for ours, read in pairs.items() if ours not in columns}
+        arranged.append(ArrangedRow(number=number, values=values, own=kept, problem=table.broken.get(number)))
+    decimals, notes = _find_decimals(arranged, columns, options)
+    names = tuple(dict.fromkeys((*own, *(ours for ours in pairs if ours not in columns))))
+    filled = tuple(name for name in names if any(row.own[name] is not None for row in arranged))
+    if len(rows) < len(table.rows):
+        merged = f"{len(table.rows):,} rows are {len(rows):,} products: its sizes and images are rows of the same one"
+        notes = [merged, *notes]
+    return ArrangedTable(
+        rows=arranged,
+        columns=columns,
+        own=filled,
+        unused=_unused_columns([row for _, row in rows], columns, own),
+        decimals=decimals,
+        currency=_currency_in_name(columns),
+        notes=(*table.notes, *notes),
+    )
+
+
+def find_columns(rows: list[Row], named: Mapping[str, str], where: str = "the table") -> dict[str, str]:
+    """Return our column -> theirs: those the user named, then those of our names, then those with a usual name.
+
+    Raises:
+        ToileError: Names in `named` do not exist; all of them are listed.
+    """
+    theirs = list(dict.fromkeys(name for row in rows for name in row))
+    filled = {name for row in rows for name, value in row.items() if value is not None}
+    _check_named(named, theirs, where)
+    found = dict(named)
+    found |= {name: name for name in KNOWN_COLUMNS if name in filled and name not in found}
+    folded: dict[str, list[str]] = {}
+    for name in theirs:
+        if name in filled:
+            for key in fold_name(name):
+                folded.setdefault(key, []).append(name)
+    used = set(found.values())
+
+    def take(ours: str, names: Iterable[str], fits: Callable[[str], bool] = lambda name: True) -> None:
+        if ours in found:
+            return
+        candidates = [name for key in names for name in folded.get(key, ()) if name not in used]
+        chosen = next((name for name in candidates if fits(name)), None)
+        if chosen is not None:
+            found[ours] = chosen
+            used.add(chosen)
+
+    for ours in OWN_NAMES:
+        take(ours, _OWN[ours])
+    _find_images(rows, found, take)
+    _find_prices(found, folded, take)
+    _find_categories(rows, found, folded, used)
+    for ours in ("itemurl", "brand", "currency_code", "title", "country_code", "website_name", "competence_date"):
+        take(ours, NAMES[ours])
+    _find_code(rows, found, folded, used)
+    return found
+
+
+def fold_name(name: str) -> tuple[str, ...]:
+    """Return what a column's name is compared by: letters and digits, also without its prefix, unit or currency."""
+    plain = unicodedata.normalize("NFKC", name).casefold().strip()
+    plain = re.sub(r"^(?:g|product|node|attributes?|meta|pa)[:.]\s*", "", plain)
+    short = re.sub(r"\s*[(\[].*?[)\]]\s*", " ", plain)
+    short = re.sub(
+        r"[\s_-]+(?:in[\s_-]+)?([a-z]{3}|rs|[$€£¥₹])$", lambda unit: "" if find_currency(unit[1]) else unit[0], short
+    )
+    keys = [re.sub(r"[^\w]|_", "", each) for each in (plain, short)]
+    return tuple(dict.fromkeys(key for key in keys if key)) or (plain,)
+
+
+def clean_text(text: str) -> str:
+    """Return a text without HTML: entities decoded, tags removed."""
+    if "&" in text:
+        text = html.unescape(html.unescape(text)) if "&amp;" in text.lower() else html.unescape(text)
+    if "<" in text and (_TAG.search(text) or _HIDDEN.search(text)):
+        text = " ".join(_TAG.sub(" ", _HIDDEN.sub(" ", text)).split())
+    return text.replace("\u00a0", " ").strip()
+
+
+def parse_list(value: Any) -> Any:
+    """Return the list or object that a cell holds as JSON or Python text; other values as they are."""
+    if not isinstance(value, str) or value[:1] + value[-1:] not in ("[]", "{}"):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        found = ast.literal_eval(value)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return value
+    return found if isinstance(found, list | dict) else value
+
+
+def split_path(value: Any, separator: str | None = None) -> list[str]:
+    """Return the levels of a category: a list, or text such as `Women > Shoes`; without `Home` before them."""
+    value = parse_list(value)
+    parts = [value]
+    if isinstance(value, dict):
+        parts = [next((value[key] for key in ("name", "title", "label", "value") if key in value), None)]
+    elif isinstance(value, list):
+        parts = [part for each in value for part in split_path(each)]
+    elif isinstance(value, str):
+        found = separator or next((each for each in _SEPARATORS[:9] if each in value), None)
+        parts = list(value.split(found)) if found else [value]
+    names = [clean_text(str(part)).strip(" >/|»›") for part in parts if normalize_missing(part) is not None]
+    names = [name for name in names if name]
+    while len(names) > 1 and names[0].casefold() in _ROOTS:
+        names = names[1:]
+    return names
+
+
+def _check_named(named: Mapping[str, str], theirs: list[str], where: str) -> None:
+    allowed = (*KNOWN_COLUMNS, *OWN_NAMES)
+    wrong = [f"{ours}={name}" for ours, name in named.items() if ours not in allowed]
+    if wrong:
+        ours = wrong[0].partition("=")[0]
+        raise ToileError(f"--column {wrong[0]}", f"toile has no column {ours!r}", suggest(ours, allowed))
+    absent = {ours: name for ours, name in named.items() if name not in theirs}
+    if absent:
+        option = " ".join(f"--column {ours}={name}" for ours, name in absent.items())
+        names = ", ".join(map(repr, absent.values()))
+        kind = "column" if len(absent) == 1 else "columns"
+        raise ToileError(
+            option, f"{where} has no {kind} {names}", "; ".join(suggest(each, theirs) for each in absent.values())
+        )
+
+
+Take = Callable[..., None]
+
+
+def _find_images(rows: list[Row], found: dict[str, str], take: Take) -> None:
+    """Find the column of image files or bytes, and that of image URLs; their values tell which is which."""
+
+    def example(name: str) -> Any:
+        value = parse_list(next((row[name] for row in rows if row.get(name) is not None), None))
+        return value[0] if isinstance(value, list) and value else value
+
+    def is_url(name: str) -> bool:
+        value = example(name)
+        return isinstance(value, str) and bool(_URL.match(value.strip()))
+
+    take("imageurl", _IMAGES, is_url)
+    take("image", _IMAGES, lambda name: isinstance(example(name), str | StoredImage | int) and not is_url(name))
+
+
+def _find_prices(found: dict[str, str], folded: Mapping[str, list[str]], take: Take) -> None:
+    """Find the price before discounts and the price to pay; a lone `price` beside a sale price is the full one."""
+    take("full_price", _FULL)
+    has_sale = any(key in folded for key in _SALE)
+    if has_sale and "full_price" not in found:
+        if "price" in found and found["price"] == "price":
+            found["full_price"] = found.pop("price")
+        take("full_price", _PRICE)
+    take("price", (*_SALE, *_PRICE))
+
+
+def _find_categories(rows: list[Row], found: dict[str, str], folded: Mapping[str, list[str]], used: set[str]) -> None:
+    """Find up to three levels: the narrowest is the category, the broadest the first level."""
+    if any(name in found for name in CATEGORIES):
+        return
+
+    def fits(name: str) -> bool:
+        return any(str(row[name]).casefold() not in _NOT_CATEGORIES for row in rows if row.get(name) is not None)
+
+    levels = []
+    for names in _LEVELS:
+        chosen = next((name for key in names for name in folded.get(key, ()) if name not in used and fits(name)), None)
+        if chosen is not None:
+            levels.append(chosen)
+    if not levels:
+        return
+    found["category3_code"] = levels[-1]
+    if len(levels) > 1:
+        found["category1_code"] = levels[0]
+    if len(levels) > 2:
+        found["category2_code"] = levels[-2]
+    used.update(levels[:1] + levels[-2:])
+
+
+def _find_code(rows: list[Row], found: dict[str, str], folded: Mapping[str, list[str]], used: set[str]) -> None:
+    """Find the code: of the usual names the first that most rows have and whose values mostly differ.
+
+    Where several rows have one handle, it is the code, as the other codes are those of sizes.
+    """
+    if found.get("product_code", "product_code") != "product_code":
+        return
+    candidates = [name for key in NAMES["product_code"] for name in folded.get(key, ()) if name not in used]
+    candidates = [*([found["product_code"]] if "product_code" in found else []), *candidates]
+    shares: dict[str, float] = {}
+    for name in dict.fromkeys(candidates):
+        values = [str(row[name]) for row in rows if row.get(name) is not None]
+        shares[name] = len(set(values)) / len(values) * (1.0 if 2 * len(values) >= len(rows) else 0.1)
+    handle = next(iter(folded.get("handle", ())), None)
+    if handle in shares and shares[handle] < 1:
+        found["product_code"] = handle
+    elif shares:
+        found["product_code"] = next(
+            (name for name, share in shares.items() if share >= 0.5), max(shares, key=lambda name: shares[name])
+        )
+
+
+def _find_pairs(rows: list[Row], columns: Mapping[str, str]) -> dict[str, Callable[[Row], Any]]:
+    """Return `color` and `material` -> a function that reads them, as from `Option1 Name` and `Option1 Value`."""
+    names: dict[tuple[str, str], str] = {}
+    values: dict[tuple[str, str], str] = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        match = _PAIR.fullmatch(re.sub(r"[^\w]|_", "", unicodedata.normalize("NFKC", name).casefold()))
+        if match:
+            (names if match["part"] == "name" else values)[match["kind"], match["number"]] = name
+    found: dict[str, Callable[[Row], Any]] = {}
+    for ours in OWN_NAMES:
+        pairs = [(names[key], values[key]) for key in names if key in values]
+        if ours not in columns and any(_names_option(row.get(name), ours) for name, _ in pairs for row in rows):
+
+            def read(row: Row, ours: str = ours, pairs: list[tuple[str, str]] = pairs) -> Any:
+                return next((row.get(value) for name, value in pairs if _names_option(row.get(name), ours)), None)
+
+            found[ours] = read
+    return found
+
+
+def _names_option(value: Any, ours: str) -> bool:
+    return isinstance(value, str) and fold_name(value)[0] in _OWN[ours]
+
+
+def _group_rows(table: Table, columns: Mapping[str, str]) -> list[list[int]]:
+    """Return the rows of each product, as indices, in the order of their first rows.
+
+    One product are the rows of one handle or parent (and one colour, where a group holds several), and rows of one code
+    that differ in size or image only.
+    """
+    rows = table.rows
+    theirs = list(dict.fromkeys(name for row in rows for name in row))
+    parent = next((name for key in _GROUPS for name in theirs if key in fold_name(name)), None)
+    code, colour = columns.get("product_code"), columns.get("color")
+    of_group = parent is not None and fold_name(parent)[0] == "itemgroupid"
+    ids = {f"id:{row['ID']}": str(row.get(code)) for row in rows if code is not None and row.get("ID") is not None}
+    groups: dict[Any, list[int]] = {}
+    for index, row in enumerate(rows):
+        key: Any = index
+        name = None if parent is None else row.get(parent)
+        if index + 1 not in table.broken and parent is not None:
+            if name is not None:
+                shade = str(row.get(colour)) if of_group and colour is not None else None
+                key = (ids.get(str(name), str(name)), shade)
+            elif code is not None and row.get(code) is not None and not of_group:
+                key = (str(row[code]), None)
+        groups.setdefault(key, []).append(index)
+    return _join_sizes(rows, list(groups.values()), columns) if parent is None else list(groups.values())
+
+
+def _join_sizes(rows: list[Row], groups: list[list[int]], columns: Mapping[str, str]) -> list[list[int]]:
+    """Join rows of one code whose title, categories and brand agree and whose size or image differs."""
+    code = columns.get("product_code")
+    if code is None:
+        return groups
+    theirs = dict.fromkeys(name for row in rows for name in row)
+    varying = [name for name in theirs if any(key in _SIZES for key in fold_name(name))]
+    varying += [columns[ours] for ours in ("image", "imageurl") if ours in columns]
+    same = [columns[ours] for ours in ("title", *CATEGORIES, "brand") if ours in columns]
+    joined: dict[Any, list[int]] = {}
+    for (index,) in groups:
+        row = rows[index]
+        key: Any = index if row.get(code) is None else (str(row[code]), *(str(row.get(name)) for name in same))
+        first = rows[joined[key][0]] if key in joined else row
+        if first is not row and not any(_differ(first.get(name), row.get(name)) for name in varying):
+            key = index
+        joined.setdefault(key, []).append(index)
+    return list(joined.values())
+
+
+def _differ(one: Any, other: Any) -> bool:
+    return isinstance(one, str | int | float) and isinstance(other, str | int | float) and one != other
+
+
+def _merge(rows: list[Row]) -> Row:
+    """Return one row: of each column the first value there is."""
+    merged: Row = {}
+    for row in rows:
+        for name, value in row.items():
+            if merged.get(name) is None:
+                merged[name] = value
+    return merged
+
+
+def _own_columns(rows: list[Row], columns: Mapping[str, str], bytes_columns: set[str]) -> dict[str, str]:
+    """Return name in the catalog -> name in the table of every column that has no other use and is not empty."""
+    used = {name for ours, name in columns.items() if ours not in OWN_NAMES} | bytes_columns
+    renamed = {columns[ours]: ours for ours in OWN_NAMES if ours in columns}
+    own: dict[str, str] = {}
+    for name in dict.fromkeys(name for row in rows for name, value in row.items() if value is not None):
+        if name in used or not name.strip():
+            continue
+        ours = renamed.get(name, name)
+        if ours in KNOWN_COLUMNS or ours in own:
+            ours = f"their {name}"
+        if ours not in COLUMNS:
+            own[ours] = name
+    return own
+
+
+def _unused_columns(rows: list[Row], columns: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, ...]:
+    names = dict.fromkeys(name for row in rows for name, value in row.items() if value is not None)
+    return tuple(name for name in names if name not in columns.values() and name not in own.values())
+
+
+def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[[Row, str | None], Row]:
+    """Return a function from a row's values to its three category columns; a path in one cell is divided."""
+    leaf = columns.get("category3_code")
+    values = [parse_list(row.get(leaf)) for row in rows if leaf is not None and row.get(leaf) is not None]
+    texts = [value for value in values if isinstance(value, str)]
+    separator = _path_separator(texts)
+    plural = leaf is not None and fold_name(leaf)[0] in {"categories", "productcategories", "kategorien", "категории"}
+    divided = separator is not None or plural or len(texts) < len(values)
+
+    def split(values: Row, default: str | None) -> Row:
+        cell, title = values["category3_code"], values["title"]
+        if cell is None and default is not None and values["category1_code"] is None:
+            path = split_path(default)
+        elif not divided or cell is None:
+            return {}
+        elif isinstance(cell, str) and plural and "," in cell:
+            path = _best_path([split_path(each, separator) for each in cell.split(",")])
+        else:
+            path = split_path(cell, separator)
+        if len(path) > 1 and title is not None and path[-1].casefold() == str(title).casefold():
+            path = path[:-1]
+        if not path:
+            return {"category3_code": None}
+        first, second = values["category1_code"], values["category2_code"]
+        if len(path) > 1:
+            first, second = path[0], path[1] if len(path) > 2 else second
+        return {"category1_code": first, "category2_code": second, "category3_code": path[-1]}
+
+    return split
+
+
+def _best_path(paths: list[list[str]]) -> list[str]:
+    """Return the deepest of several paths of a product; names without a path between them are one path themselves."""
+    paths = [path for path in paths if path and path[-1].lower() not in NAVIGATION | {"sale", "new", "new arrivals"}]
+    if all(len(path) == 1 for path in paths):
+        return [path[0] for path in paths]
+    return max(paths, key=len)
+
+
+def _path_separator(texts: list[str]) -> str | None:
+    """Return what divides the levels of a column of categories, None where its values are single names.
+
+    `/` and `|` also occur inside names (Tops/Blouses): they divide only where most values have them and the first
+    levels repeat.
+    """
+    distinct = sorted({clean_text(text) for text in texts})
+    for separator in _SEPARATORS:
+        having = [text for text in distinct if separator in text.strip(separator)]
+        if not having:
+            continue
+        if separator.strip() in ("|", "/", "\\"):
+            first = {text.split(separator)[0] for text in having}
+            if 2 * len(having) < len(distinct) or (len(having) > 1 and 2 * len(first) > len(having)):
+                continue
+        return separator
+    return None
+
+
+def _clean(ours: str, value: Any) -> Any:
+    """Return a value of one of our columns without HTML; of a list of one value that value."""
+    if ours == "image":
+        return value
+    if isinstance(value, str) and ours in ("itemurl", "imageurl"):
+        return value.replace("&amp;", "&")
+    if ours == "product_code" or value is None:
+        return value
+    if ours == "category3_code" and not isinstance(value, str):
+        return value
+    if ours in PRICES:
+        found = parse_list(value)
+        return clean_text(found) if isinstance(found, str) else found
+    value = parse_list(value)
+    if isinstance(value, dict):
+        value = next(
+            (value[key] for key in ("name", "title", "label", "value", "text") if key in value),
+            json.dumps(value, ensure_ascii=False),
+        )
+    if isinstance(value, list):
+        value = value[0] if len(value) == 1 else ", ".join(str(each) for each in value) or None
+    return normalize_missing(clean_text(value)) if isinstance(value, str) else value
+
+
+def _own_text(value: Any) -> str | None:
+    """Return a value of the user's own columns as text."""
+    value = normalize_missing(value)
+    if value is None or isinstance(value, str):
+        return None if value is None else clean_text(value) or None
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
+
+
+def _is_zero(value: Any) -> bool:
+    return (
+        value == 0
+        if isinstance(value, int | float)
+        else isinstance(value, str) and re.sub(r"[^\d]", "", value).strip("0") == "" and "0" in value
+    )
+
+
+def _find_decimals(
+    rows: list[ArrangedRow], columns: Mapping[str, str], options: ImportOptions
+) -> tuple[dict[str, str], list[str]]:
+    """Return price column -> decimal mark, and a note for each column in which numbers have marks."""
+    decimals, notes = {}, []
+    for ours in PRICES:
+        texts = [row.values[ours] for row in rows if isinstance(row.values[ours], str)]
+        if not texts:
+            continue
+        codes = Counter(row.values["currency_code"] for row in rows if row.values["currency_code"] is not None)
+        usual = options.currency or (find_currency(str(codes.most_common(1)[0][0])) if codes else None)
+        decimals[ours] = options.decimal or find_decimal(texts, usual)
+        example = next((text for text in texts if has_separators(text)), None)
+        if example is not None:
+            mark = "comma" if decimals[ours] == "," else "point"
+            notes.append(f"prices in {columns[ours]!r} have a decimal {mark}, as in {example[:40]!r}")
+    return decimals, notes
+
+
+def _currency_in_name(columns: Mapping[str, str]) -> str | None:
+    """Return the currency that the name of a price column ends with: `Price (USD)`, `price_inr`, `MRP in Rs`."""
+    for ours in ("full_price", "price"):
+        name = columns.get(ours, "")
+        match = re.search(r"(?:[(\[]\s*|[\s_-])(?:in\s+)?([A-Za-z]{2,4}\.?|[$€£¥₹])\s*[)\]]?$", name)
+        currency = find_currency(match[1]) if match else None
+        if currency is not None and name not in KNOWN_COLUMNS:
+            return currency
+    return None

@@ -1,0 +1,287 @@
+"""Read prices as people write them: which mark is the decimal one in a whole column, then the number and its currency.
+
+    decimal = find_decimal(["890", "1.290", "2.150"])      # ","
+    read_price("From EUR 1.290 *", decimal)                # Price(value=1290.0, currency="EUR")
+
+A lone `1.290` can be both 1.29 and 1290, so `find_decimal` looks at all values of a column. A value that fits one
+reading only (`1.290,00`, `89.90`) is read that way, whatever the rest of its column says.
+"""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Return the words of a text."""
+    return tuple(text.split())
+
+
+CURRENCY_SIGNS = {
+    "€": "EUR",
+    "euro": "EUR",
+    "euros": "EUR",
+    "£": "GBP",
+    "pound": "GBP",
+    "pounds": "GBP",
+    "$": "USD",
+    "us$": "USD",
+    "$us": "USD",
+    "dollar": "USD",
+    "dollars": "USD",
+    "c$": "CAD",
+    "ca$": "CAD",
+    "a$": "AUD",
+    "au$": "AUD",
+    "nz$": "NZD",
+    "hk$": "HKD",
+    "s$": "SGD",
+    "nt$": "TWD",
+    "mx$": "MXN",
+    "r$": "BRL",
+    "¥": "JPY",
+    "円": "JPY",
+    "yen": "JPY",
+    "cn¥": "CNY",
+    "rmb": "CNY",
+    "元": "CNY",
+    "₹": "INR",
+    "rs": "INR",
+    "rupee": "INR",
+    "rupees": "INR",
+    "₽": "RUB",
+    "руб": "RUB",
+    "р": "RUB",
+    "рублей": "RUB",
+    "₩": "KRW",
+    "원": "KRW",
+    "₺": "TRY",
+    "tl": "TRY",
+    "₴": "UAH",
+    "грн": "UAH",
+    "₪": "ILS",
+    "₫": "VND",
+    "đ": "VND",
+    "฿": "THB",
+    "₱": "PHP",
+    "₦": "NGN",
+    "₸": "KZT",
+    "zł": "PLN",
+    "zl": "PLN",
+    "kč": "CZK",
+    "ft": "HUF",
+    "lei": "RON",
+    "лв": "BGN",
+    "fr": "CHF",
+    "sfr": "CHF",
+    "dhs": "AED",
+    "rm": "MYR",
+    "rp": "IDR",
+    "r": "ZAR",
+    "s/": "PEN",
+}
+"""What stands beside a price, in lower case and without its full stop -> the currency it means."""
+CURRENCY_CODES = frozenset(
+    _names(
+        """
+    AED ARS AUD BDT BGN BHD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP GEL HKD HUF IDR ILS INR IQD ISK JOD JPY
+    KES KRW KWD KZT LKR LYD MAD MXN MYR NGN NOK NPR NZD OMR PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TND
+    TRY TWD UAH USD UYU UZS VND ZAR
+    """
+    )
+)
+THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
+"""Currencies whose smallest unit is a thousandth: `1.290` has decimals there."""
+DECIMALS = (".", ",")
+_SCIENTIFIC = re.compile(r"[-+]?\d+(?:\.\d+)?[eE][-+]?\d+")
+_DIGITS = re.compile(r"(?:(?<![\w.,])\.)?\d+(?:[ '.,]\d+)*")
+_RANGE = re.compile(r"(?:-|~|to|bis|a|à|до|al)", re.IGNORECASE)
+_ENDING = re.compile(r"^[.,:](?:-+|(?=\s|$))-*")
+"""What follows a whole number in `1290.-`, `49,--` and `290:-`."""
+_LETTER = r"[^\W\d_]"
+_CURRENCY = "|".join(
+    (rf"(?<!{_LETTER})" if name[0].isalpha() else "")
+    + re.escape(name).replace(r"\$", r" ?\$")
+    + (rf"(?!{_LETTER})" if name[-1].isalpha() else "")
+    for name in sorted({*CURRENCY_SIGNS, *map(str.lower, CURRENCY_CODES)}, key=len, reverse=True)
+)
+_BEFORE = re.compile(rf"(?P<currency>{_CURRENCY})(?: ?[$£¥€])?\.?[\s:-]*$", re.IGNORECASE)
+_AFTER = re.compile(rf"[\s/-]*(?P<currency>{_CURRENCY})", re.IGNORECASE)
+_WORDS = frozenset(
+    _names(
+        """
+    from ab ca da de des desde dès partir à du le la von an now only just at as low starting start price prices
+    was sale regular special list retail full original our your final current offer each per pair piece pieces
+    item stück unit pc pcs set pack incl inkl excl exkl including plus vat mwst ust tax taxes ttc ht iva inc ex
+    gst of all mrp rrp msrp uvp statt nur jetzt preis prix prezzo precio от цена за approx circa about around +
+    and und tva shipping off save deal kr jusqu'à solo desconto por к
+    """
+    )
+)
+"""Words that say nothing about the number beside them."""
+_APOSTROPHES = dict.fromkeys(map(ord, "\u2019\u2018\u02bc\u00b4`\u066c"), "'")
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2212\u301c\uff5e"), "-")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A number and the currency that stands beside it."""
+
+    value: float
+    """It may be negative or 0, as written."""
+    currency: str | None
+
+
+class NotAPriceError(ValueError):
+    """The text names no price, or several."""
+
+
+def find_decimal(texts: Iterable[str], currency: str | None = None) -> str:
+    """Return the decimal mark of a column of prices, `.` or `,`.
+
+    Values that fit only one reading decide by their number. Without any, a mark that always stands before three digits
+    separates thousands, except in currencies with three decimals.
+    """
+    votes = {".": 0, ",": 0}
+    ambiguous = {".": 0, ",": 0}
+    for text in texts:
+        for found in _DIGITS.findall(_normalize(text)):
+            mark, certain = _decimal_of(found)
+            if mark is not None:
+                (votes if certain else ambiguous)[mark] += 1
+    if votes["."] != votes[","]:
+        return max(votes, key=lambda mark: votes[mark])
+    if votes["."] == 0 and any(ambiguous.values()):
+        lone = max(ambiguous, key=lambda mark: ambiguous[mark])
+        return lone if currency in THREE_DECIMALS else _other(lone)
+    return "."
+
+
+def has_separators(text: str) -> bool:
+    """Return whether the number of a price has a decimal mark or a mark between thousands."""
+    return any(not found.isdecimal() for found in _DIGITS.findall(_normalize(text)))
+
+
+def read_price(text: str, decimal: str = ".") -> Price:
+    """Return the price in a text; of a range (`$90 - $120`) the first.
+
+    Args:
+        text: A number with marks between thousands, a currency on either side, and words such as "From".
+        decimal: The decimal mark of its column, for a number that has two readings.
+
+    Raises:
+        NotAPriceError: There is no number, several that are no range, or words that are not about prices.
+    """
+    plain = _normalize(text)
+    if _SCIENTIFIC.fullmatch(plain):
+        return Price(float(plain), None)
+    numbers = [each for each in _DIGITS.finditer(plain) if not re.match(r"\s*%", plain[each.end() :])]
+    if not numbers:
+        raise NotAPriceError("is not a number")
+    first, last = numbers[0], numbers[0]
+    for following in numbers[1:]:
+        between = plain[last.end() : following.start()]
+        if not _joins_range(between):
+            first = last = _only_with_currency(plain, numbers)
+            break
+        last = following
+    before, after = plain[: first.start()], plain[first.end() :]
+    after = _ENDING.sub(" ", after)
+    currency = _currency_beside(before, after) or _currency_beside("", plain[last.end() :])
+    if currency is None:
+        _check_words(before, plain[last.end() :])
+    negative = bool(re.search(r"-\s*[^\w\s]?\s*$", before)) or bool(re.search(r"\(\W*$", before) and ")" in after[:6])
+    value = read_number(first[0], decimal)
+    return Price(-value if negative and value else value, currency)
+
+
+def read_number(digits: str, decimal: str = ".") -> float:
+    """Return the value of digits with marks between them; `decimal` decides where there are two readings.
+
+    Raises:
+        NotAPriceError: The marks neither group thousands nor begin decimals.
+    """
+    compact = re.sub(r"[ ']", "", digits)
+    mark, certain = _decimal_of(digits)
+    if mark is not None and not certain:
+        mark = decimal
+    if mark is None:
+        whole, part = compact, ""
+    else:
+        whole, _, part = compact.rpartition(mark) if mark in compact else (compact, "", "")
+    if not re.fullmatch(
+        r"\d*|\d{1,3}(?:\.\d{3})+|\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})*,\d{3}", whole
+    ) or not re.fullmatch(r"\d*", part):
+        raise NotAPriceError("has marks that neither group thousands nor begin decimals")
+    value = float(re.sub(r"[.,]", "", whole or "0") + ("." + part if part else ""))
+    if not math.isfinite(value):
+        raise NotAPriceError("is too large")
+    return value
+
+
+def find_currency(text: str) -> str | None:
+    """Return the currency that a code, sign or word names (`usd`, `$`, `Euro`), None for any other text."""
+    word = _normalize(text).rstrip(".").replace(" ", "").lower()
+    return word.upper() if word.upper() in CURRENCY_CODES else CURRENCY_SIGNS.get(word)
+
+
+def _normalize(text: str) -> str:
+    """Return the text with ASCII digits, one kind of space, dash and apostrophe."""
+    text = unicodedata.normalize("NFKC", text).translate(_APOSTROPHES).translate(_DASHES).replace("\u066b", ".")
+    digits = {ord(each): str(unicodedata.decimal(each)) for each in set(text) if each.isdecimal() and each > "9"}
+    return " ".join(text.translate(digits).split())
+
+
+def _decimal_of(digits: str) -> tuple[str | None, bool]:
+    """Return the mark that begins the decimals and whether that is certain; (None, True) for a number without marks."""
+    digits = re.sub(r"[ ']", "", digits)
+    marks = [each for each in digits if not each.isdecimal()]
+    if not marks:
+        return None, True
+    last, kinds = marks[-1], set(marks)
+    if len(kinds) == 2:
+        return (last if marks.count(last) == 1 else _other(last)), True
+    if len(marks) > 1:
+        return _other(last), True  # it occurs twice, so it separates thousands
+    whole, _, part = digits.partition(last)
+    if len(part) == 3 and len(whole) <= 3 and not whole.startswith("0"):
+        return last, False
+    return last, True
+
+
+def _other(mark: str) -> str:
+    return "," if mark == "." else "."
+
+
+def _joins_range(between: str) -> bool:
+    """Return whether the text between two numbers makes them a range; a currency is allowed on both sides."""
+    words = [word for word in re.findall(r"[-~]|[^\s~-]+", between) if not find_currency(word)]
+    return len(words) == 1 and bool(_RANGE.fullmatch(words[0]))
+
+
+def _only_with_currency(plain: str, numbers: list[re.Match[str]]) -> re.Match[str]:
+    """Return the one number of a text that has a currency beside it."""
+    priced = [each for each in numbers if _currency_beside(plain[: each.start()], plain[each.end() :])]
+    if len(priced) != 1:
+        raise NotAPriceError("names several numbers")
+    return priced[0]
+
+
+def _currency_beside(before: str, after: str) -> str | None:
+    """Return the currency that ends the text before a number, or begins the one after it."""
+    found = [match for match in (_AFTER.match(after), _BEFORE.search(before)) if match]
+    if len(found) == 2 and found[0]["currency"].upper() not in CURRENCY_CODES:
+        found.reverse()  # `$45 CAD` are Canadian dollars, of `CA$45 $` the first counts
+    return find_currency(found[0]["currency"]) if found else None
+
+
+def _check_words(*parts: str) -> None:
+    """Raise NotAPriceError for words that are not about prices: `Size 42` is none."""
+    for part in parts:
+        for word in re.findall(r"[\w']+", part):
+            if word.lower() not in _WORDS and not find_currency(word) and not word.isdecimal():
+                raise NotAPriceError("is not a number")
+        if any(unicodedata.category(each) == "Sc" for each in part):
+            raise NotAPriceError("has an unknown currency")

@@ -1,0 +1,230 @@
+"""What titles, leaves and cells of other columns mean."""
+
+import re
+
+import pytest
+
+from generator.fit.vocabulary import (
+    PALETTE,
+    find_attribute_columns,
+    find_kind,
+    read_colour,
+    read_material,
+    read_pattern,
+    read_title_colour,
+)
+from generator.sampling.products import products
+from generator.scaffold.starter_spec import starter_spec
+from schemas.documents import parse_document
+from schemas.markets import MARKETS
+from schemas.silhouettes import RECORDS
+from schemas.validation import list_presets, load_spec
+from tests.helpers.fit_table import list_contradictions
+
+TITLES = """
+    shirt: Denim Shirt | Dress Shirt | Shirt Jacket | Hooded Denim Shirt | Quilted Nylon Overshirt |
+        Silk Blouse with Bow | Corduroy Shacket | Jeanshemd für Herren | Bluse aus Seide |
+        Chemise à carreaux en coton | Surchemise en laine | Camicia in lino | Camisa de lino | リネンシャツ |
+        シルクブラウス | シャツジャケット | Women's Oxford Shirt, White | Hawaiian Shirt |
+        Checked Flannel Shirt - Navy | Falco Polo Assn. Men Blue Check Shirt | Oxford Button-Down
+    dress: Shirt Dress | Jersey Dress | Wool Coat Dress | Sweater Dress in Cashmere | Floral Midi Dress with Belt |
+        Tank Dress | Polo Dress | Evening Gown | Robe chemise | Robe longue en soie | Robe plissée |
+        Kleid mit Gürtel | Sommerkleid | Strickkleid aus Wolle | Blusenkleid | Abito lungo in seta |
+        Vestido midi de lino | シャツワンピース | ニットワンピース 長袖 | ロングドレス | T-Shirt Dress
+    skirt: Denim Skirt | Pleated Midi Skirt | Tennis Skirt | Jupe plissée | Jupe en cuir | Faltenrock |
+        Rock aus Wolle | Wickelrock mit Gürtel | Gonna in pelle | Falda plisada | プリーツスカート |
+        デニムスカート | Jeans-Rock
+    jeans: Boot Cut Jeans | D519 Zipper Flare Denim | X12 Cargo Skinny Denim | Slim Fit Jeans, Blue | Mom Jean |
+        Jeanshose Damen | Jean slim bleu | Jean coupe droite | デニムパンツ | スキニージーンズ | Vaqueros rectos |
+        Jeans mit Gürtel | High-Rise Straight Jeans in Light Wash | Shirt-Tail Denim
+    trousers: Track Pants | Joggers | Fleece Joggers | Slim Chinos | Cargo Pants | Cargos | Sweatpants |
+        High-Waist Leggings | Jersey Sweat Pants | Suit Trousers | Pleated Wool Trousers with Belt |
+        7/8 Training Tights | Jogginghose | Stoffhose aus Wolle | Leinenhose | Chino mit Gürtel | Pantalon en lin |
+        Pantalon de costume | Pantalon de jogging | Pantaloni in lana | Pantalón de pinzas | ワイドパンツ |
+        スウェットパンツ | チノパン メンズ | カーゴパンツ | Denim Trousers | Corduroys | High Waist Hose |
+        Suit Trousers in Wool
+    shorts: Cotton Shorts | Denim Shorts | 2-in-1 Running Shorts | Bermudas | Basketball Shorts | Short en jean |
+        Bermuda en lin | Shorts aus Leinen | Cargoshorts für Herren | ショートパンツ | ハーフパンツ |
+        Pantalones cortos | Solid Grey Running Short | Sweat Shorts
+    swim-shorts: Swim Shorts | Swim Trunks | Badehose | Short de bain imprimé | スイムパンツ | Boxer de bain
+    swimsuit: One-Piece Swimsuit | Badeanzug | Maillot de bain une pièce | ワンピース水着
+    t-shirt: T-Shirt | Crewneck T-Shirt | Logo Tee | Tee Shirt | Home Jersey 23/24 | Cycling Jersey |
+        Long Sleeve Top | Box Logo Tee | Polo Bear Tee | Langarmshirt aus Baumwolle | T-Shirt mit Rundhals |
+        T-shirt en coton à col V | Maglietta a righe | Camiseta de algodón | Tシャツ | 半袖Tシャツ メンズ |
+        ロゴTシャツ | Tie Dye T-Shirt | Boys' Slub T-Shirt 2-Pack | Graphic Tee (Black) | Football Shirt |
+        Marinière en coton
+    polo-shirt: Polo Shirt | Piqué Polo | Poloshirt aus Piqué | Polo en coton | ポロシャツ | Long-Sleeve Polo |
+        Rugby Shirt | Golf Polo Shirt Men
+    sweater: Cable-Knit Sweater | Crew-neck Jumper | Turtleneck | Wool mock turtleneck sweater | Roll Neck Jumper |
+        Zip Sweatshirt | Sweatshirt | Strickpullover | Rollkragenpullover | Pull en laine | Pull col roulé |
+        Maglione a trecce | Jersey de lana para mujer | セーター | カシミヤニット | タートルネックセーター |
+        トレーナー | Pullover aus Merinowolle | Sweater with Hood | Half-Zip Top | タートルネック
+    cardigan: Cardigan | Belted Cardigan | Cardigan Sweater | Strickjacke | Gilet en maille | カーディガン |
+        Cardigan con bottoni | Longline Cardigan Jacket
+    hoodie: Hoodie | Zip-Up Hoodie | Pullover Hoodie | Hooded Sweatshirt | Hoodie Sweatshirt | Kapuzenpullover |
+        Kapuzenpulli | Sweat à capuche | Sudadera con capucha | Felpa con cappuccio | パーカー | フーディー |
+        Pullover Hoodie in Black
+    bomber-jacket: Track Jacket | Leather Jacket | Denim Jacket | Suede Blouson | Windbreaker | Fleece Jacket |
+        Half-Zip Fleece | Anorak | Varsity Jacket | Jacket Style Bomber | Rain Jacket | Lederjacke | Jeansjacke |
+        Trainingsjacke | Blouson en cuir | Veste en jean | Veste de survêtement | Giubbotto in pelle |
+        Cazadora de cuero | デニムジャケット | ブルゾン | MA-1ジャケット | Chaqueta vaquera
+    blazer: Wool Blazer | Double-Breasted Blazer | Suit Jacket | Tailored Jacket | Blazer Jacket | Dinner Jacket |
+        Sakko aus Wolle | Veste de costume | Blazer en lin | Americana de lana | テーラードジャケット
+    puffer-jacket: Puffer Jacket | Hooded Down Jacket | Long Puffer Coat | Padded Jacket | Parka | Fishtail Parka |
+        Daunenjacke | Daunenmantel | Doudoune à capuche | Piumino corto | Plumífero largo | ダウンジャケット |
+        ダウンコート | モッズコート
+    quilted-jacket: Quilted Jacket | Diamond-Quilted Nylon Jacket | Quilted Barn Jacket | Steppjacke |
+        Gesteppte Jacke | Veste matelassée | キルティングジャケット
+    gilet: Puffer Vest | Quilted Gilet | Padded Vest | Fleece Vest | Body Warmer | Steppweste | Daunenweste |
+        Doudoune sans manches | ダウンベスト | Leather Vest
+    coat: Coat with Belt | Wool Coat | Pea Coat | Overcoat | Blanket Coat | Mantel aus Wolle | Wollmantel |
+        Wintermantel | Manteau en laine | Manteau à capuche | Cappotto in lana | Abrigo de lana | ウールコート |
+        ベルト付きコート | チェスターコート | Coat/Jacket in Wool
+    trench-coat: Trench Coat | Belted Trench | Trenchcoat | Trench en coton | Gabardina clásica | トレンチコート
+    car-coat: Car Coat | Raincoat | Hooded Rain Coat | Regenmantel | Imperméable | カーコート
+    duffle-coat: Duffle Coat | Dufflecoat aus Wolle | ダッフルコート | Toggle Coat
+    cape: Cape | Wool Cape with Hood | Poncho | Umhang | ポンチョ
+    tote-bag: Tote Bag | Tote | Canvas Tote | Shopper | Handbag | Leather Bag | Beach Bag | Handtasche |
+        Ledertasche | Sac à main | Cabas en toile | Sac en cuir | Borsa a mano | Bolso de mano | トートバッグ |
+        レザーバッグ | エコバッグ
+    shoulder-bag: Shoulder Bag | Hobo Bag | Chain Bag | Saddle Bag | Umhängetasche | Sac bandoulière |
+        Borsa a spalla | ショルダーバッグ | Small Shoulder Bag with Chain
+    crossbody-bag: Crossbody Bag | Leather Belt Bag | Bum Bag | Messenger Bag | Camera Bag | Bauchtasche |
+        Sac banane | Riñonera | ボディバッグ | ウエストポーチ
+    clutch: Clutch | Evening Clutch Bag | Zip Pouch | Pochette du soir | Abendclutch | クラッチバッグ |
+        Satin Clutch with Chain
+    backpack: Backpack | Drawstring Backpack | Rucksack | Wanderrucksack | Sac à dos | Zaino | Mochila | リュック |
+        バックパック
+    wallet: Wallet | Zip-Around Wallet | Coin Purse | Geldbörse | Portemonnaie | Portefeuille | Portafoglio |
+        Cartera de piel | 長財布 | Leather Wallet with Card Slots
+    card-case: Card Case in Leather | Card Holder | Cardholder | Kartenetui | Porte-cartes | Tarjetero |
+        カードケース | 名刺入れ
+    belt: Belt | Reversible Leather Belt | Belt with Buckle | Ledergürtel | Ceinture en cuir | Cintura in pelle |
+        Cinturón de piel | レザーベルト
+    watch: Chronograph Watch | Watch with Leather Strap | Armbanduhr | Montre en acier | Orologio | 腕時計
+    sunglasses: Cat-Eye Sunglasses | Aviator Sunglasses | Sonnenbrille | Lunettes de soleil | Occhiali da sole |
+        Gafas de sol | サングラス
+    scarf: Silk Scarf | Check Cashmere Scarf | Shawl | Stole | Seidentuch | Strickschal | Écharpe en laine |
+        Foulard en soie | Sciarpa | Bufanda | マフラー | ストール
+    gloves: Leather Gloves | Handschuhe | Lederhandschuhe | Gants en cuir | Guanti | 手袋
+    tie: Silk Tie | Striped Tie in Silk | Krawatte | Cravate en soie | Cravatta | ネクタイ
+    cap: Baseball Cap | Trucker Cap | Logo Cap | Snapback | Dad Hat | Basecap | Casquette | Gorra | キャップ
+    beanie: Beanie | Ribbed Beanie | Beanie Hat | Bobble Hat | Strickmütze | Bonnet en laine | ニット帽 |
+        Cappello di lana
+    bucket-hat: Bucket Hat | Sun Hat | Fischerhut | Bob en coton | バケットハット
+    sneaker: Sneakers | Low-Top Sneakers | High-Top Trainers | Running Shoes | Air Glide 2 - Men's Shoes | Runners |
+        Laufschuhe | Turnschuhe | Baskets montantes | Chaussures de running | Scarpe da corsa | Zapatillas |
+        スニーカー | ランニングシューズ レディース
+    boot: Ankle Boots | Chelsea Boots | Combat Boot | Rain Boots | Cowboy Boots | Stiefeletten | Bottines en cuir |
+        Stivali | Botas | ショートブーツ | レインブーツ
+    loafer: Loafers | Penny Loafers | Driving Shoes | Mokassins | Mocassins en daim | ローファー
+    pump: Pumps | Court Shoes | Stiletto Heels | Ballet Flats | Ballerinas | Escarpins | Ballerines | パンプス
+    sandal: Sandals | Pool Slides | Flip-Flops | Platform Sandals | Slide Sandals | Sandalen | Sandales à talon |
+        Tongs | Sandali | Chanclas | サンダル
+    perfume-bottle: Eau de Parfum | Rose Eau de Toilette 50 ml | Parfum | Profumo | 香水
+    lipstick: Matte Lipstick | Lippenstift | Rouge à lèvres | 口紅
+    candle: Scented Candle | Duftkerze | Bougie parfumée | アロマキャンドル
+    cushion: Velvet Cushion | Throw Pillow | Cushion Cover | Kissen | Coussin | クッション
+    throw: Wool Throw | Blanket | Kuscheldecke | Plaid en laine | ブランケット
+    vase: Glass Vase | Bud Vase | Blumenvase | Vase en verre | 花瓶
+    mug: Coffee Mug | Espresso Cup | Set of 2 Mugs | Kaffeebecher | Tasse en grès | マグカップ
+    -: Jacket and Trousers Set | Hat & Scarf | Shirt and Tie | T-Shirt + Shorts Pack | Bikini Set | Two-Piece Suit |
+        Single-breasted wool suit | Tuxedo | Tracksuit | Jogginganzug | Survêtement | Black Socks | Sports Bra |
+        Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree | Kurta with Trousers | Silk Robe | Robe |
+        Kimono | Tank Top | Camisole | Waistcoat | Knit Vest | Bow Tie | Watch Strap | Glasses Case | Phone Case |
+        Shoe Bag | Duffle Bag | Holdall | Garment Bag | Toiletry Bag | Bucket Bag | Keyring | Cufflinks | Necklace |
+        Football Boots | Cleats | Derby Shoes | Suede Mules | Clogs | Candle Holder | Duvet Cover | Bath Towel |
+        Pillowcase | Wax for Boots | Cap and Gloves | Hosenanzug | Nachthemd | Unterhemd | Strumpfhose |
+        Handyhülle | Tischdecke | Reisetasche | Chemise de nuit | Ensemble veste et pantalon |
+        Maillot de bain deux pièces | Costume en laine | セットアップ | スーツ | 靴下 | コートハンガー |
+        コート掛け | スマホケース | Alba No. 5 | Wool and Silk | Blue Denim Fabric Care | Formal Leather Shoes |
+        Padded Sports Top Bra | Rib Vest | Black Innerwear Vest | Blouson and Skirt | Straw Sun Hat |
+        Jupe-short plissée | Scarpe stringate
+"""
+"""Silhouette (`-` for none): invented titles of six markets, with words that mean several things."""
+
+
+def _by_kind(listed: str) -> dict[str, list[str]]:
+    parts = re.split(r"^ {4}([a-z-]+):", listed, flags=re.MULTILINE)
+    return {
+        kind: [" ".join(title.split()) for title in titles.split("|")]
+        for kind, titles in zip(parts[1::2], parts[2::2], strict=True)
+    }
+
+
+@pytest.mark.parametrize(("kind", "titles"), _by_kind(TITLES).items(), ids=_by_kind(TITLES))
+def test_the_head_noun_of_a_title_names_the_silhouette(kind: str, titles: list[str]) -> None:
+    found = {title: find_kind(title) for title in titles}
+    assert {title: match.silhouette if match else "-" for title, match in found.items()} == dict.fromkeys(titles, kind)
+    for title, match in found.items():
+        assert match is None or title[match.start : match.end] == match.word
+
+
+def test_every_silhouette_is_found_by_a_title() -> None:
+    assert _by_kind(TITLES).keys() - {"-"} == RECORDS.keys()
+
+
+@pytest.mark.parametrize("name", [*list_presets("catalog"), *MARKETS])
+def test_every_generated_title_names_the_silhouette_that_is_drawn(name: str) -> None:
+    """Of every preset, and of a shop of every silhouette in every market."""
+    if name in MARKETS:
+        text = starter_spec("all", market=name, silhouettes=list(RECORDS), kind="marketplace", price="100")
+        spec = load_spec(parse_document(text, name, is_json=False))
+    else:
+        spec = load_spec(name)
+    assert list_contradictions(products(spec, seed=0, start=0, num_products=300)) == []
+
+
+@pytest.mark.parametrize(
+    ("cell", "material"),
+    [
+        ("100% Lambskin", "leather"),
+        ("Outer: 100% polyamide; Lining: 100% cotton", "nylon"),
+        ("30% cashmere 70% virgin wool", "wool"),
+        ("綿60% ポリエステル40%", "cotton"),
+        ("aus Baumwolle", "cotton"),
+        ("laine mérinos", "wool"),
+        ("mystery", None),
+    ],
+)
+def test_a_cell_names_a_material(cell: str, material: str | None) -> None:
+    assert read_material(cell) == material
+
+
+@pytest.mark.parametrize(
+    ("cell", "colour"),
+    [
+        ("Core Black / Cloud White", "black"),
+        ("Washed Black", "black"),
+        ("Light Blue", "sky"),
+        ("Dark Navy", "navy"),
+        ("Aubergine", "purple"),
+        ("bleu marine", "navy"),
+        ("Dunkelblau", "navy"),
+        ("ネイビー", "navy"),
+        ("#1f3a5f", "navy"),
+        ("Multi", None),
+    ],
+)
+def test_a_cell_names_a_colour(cell: str, colour: str | None) -> None:
+    assert read_colour(cell) == colour
+    assert colour is None or colour in PALETTE
+
+
+def test_a_cell_names_a_pattern() -> None:
+    assert [read_pattern(cell) for cell in ("Polka Dots", "Fischgrat", "花柄", "Solid", "x")] == [
+        *("dots", "herringbone", "floral", "plain"),
+        None,
+    ]
+
+
+def test_columns_of_a_table_are_found_by_their_names() -> None:
+    names = ["ID", "baseColour", "Fabric_Composition", "Print", "Farbe"]
+    found = find_attribute_columns(names)
+    assert found == {"colour": "baseColour", "material": "Fabric_Composition", "pattern": "Print"}
+    assert find_attribute_columns(["code", "title"]) == {}
+
+
+def test_words_that_mean_something_else_in_a_title_are_no_colours_there() -> None:
+    words = ("Navy", "Bordeaux", "Dunkelblau", "ネイビー", "Saddle", "Linen", "Striped", "Military", "Beach")
+    assert [read_title_colour(word) for word in words] == ["navy", "burgundy", "navy", "navy", *[None] * 5]
