@@ -1,8 +1,9 @@
 """Find real products that come back under another code and with changed texts, and test whether that is chance.
 
 Titles are folded: case, accents, punctuation, hyphens, repeated blanks and the order of words do not matter. A word of
-the synthetic catalog that no real title has is replaced by the real word that one letter, or one blank, turns it into.
-Two designs match if they have the same words, or differ by one word, and if their full prices are close.
+the synthetic catalog that no real title has is replaced by the real word that one letter, or one blank, turns it into,
+and left out if there is none. Two designs match if they have the same words, or differ by one word, and if their full
+prices are close.
 
 Chance also repeats products, so copies need a control. A comparison of train with the holdout (`membership`) does not
 find a catalog that copies both. The tests here count the distinctive families, those that match no other real family,
@@ -11,9 +12,10 @@ that match a synthetic one. Two controls say how many of them an honest catalog 
 - Unseen twins: the real families are divided into folds, a spec is fitted to all others, and catalogs of it are
   searched for the families of the fold. A fit that never saw a family can match it by chance only.
 - Permuted prices: a synthetic product with the title of a real one gets the price of another synthetic product of the
-  category, whose title predicts a similar price. It has the real price by chance only.
+  category, whose title predicts a similar price. It has the real price by chance only. In catalogs without prices, the
+  rarest word of a title has the place of the price.
 
-The families are grouped by both (`_cells`), and the larger number counts in each group. A match where chance gives
+The families are grouped by both, and the larger number counts in each group. A match where chance gives
 hardly any weighs more: the weight is the log likelihood ratio of a leak of 2 %.
 """
 
@@ -21,7 +23,8 @@ import functools
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +40,9 @@ _NO_PRICE = -40.0
 _WIDTH = 256.0
 """Between the numbers of two groups whose log prices are searched as one list."""
 _ROUNDING = 1e-6
+_WORD_STEP = 0.05
+"""Between the numbers of words that have the place of log prices: more than near prices differ."""
+_MOST_WORDS = 4000
 _SHARED = 2
 """Words that two titles must share if one has one word more."""
 _SHARED_IF_CHANGED = 3
@@ -56,12 +62,15 @@ _FEW_PRICES = (0.07, 0.16, 0.35)
 _LEAK = 0.02
 _STEPS = 4
 """Weights are rounded to 1 / 4."""
-_SLACK = 1.2
+_SLACK = 1.15
 """An honest catalog may have this many times as many matches as the larger control."""
 _PRIOR = 5.0
 """Matches that are added to both sides of the ratio of real products: it is near 1 where few match."""
 _HALVES = 3
 _MAX_LINK = 2.0
+"""Largest ratio that prices which follow titles explain."""
+_WORD_LINK = 1.3
+"""The same for words: which words go together is less free than which prices."""
 _FEWEST = 0.1
 """Expected matches of a group at least: the controls do not exclude fewer."""
 _POWER = 0.8
@@ -166,24 +175,44 @@ class Designs:
 
 
 def fold_titles(table: AuditTable, real: AuditTable | None = None) -> list[frozenset[str]]:
-    """Return the folded words of each title; with `real`, words are repaired to those of its titles."""
-    repair: Callable[[Sequence[str]], tuple[str, ...]] = tuple
-    if real is not None:
-        repair = make_repair(word for row in real.products for word in fold_words(row.title or ""))
-    return [frozenset(repair(fold_words(row.title or ""))) for row in table.products]
+    """Return the folded words of each title.
+
+    With `real`, words are repaired to those of its titles, and what remains unknown is left out: a word that no real
+    title has cannot tell whether the others are copied.
+    """
+    titles = [fold_words(row.title or "") for row in table.products]
+    if real is None:
+        return [frozenset(words) for words in titles]
+    known = {word for row in real.products for word in fold_words(row.title or "")}
+    repair = make_repair(known)
+    return [frozenset(known.intersection(repair(words))) for words in titles]
 
 
-def encode_designs(table: AuditTable, titles: Sequence[frozenset[str]]) -> Designs:
-    """Return the designs of a catalog; `titles` has the words of each row."""
+def rank_words(titles: Iterable[frozenset[str]]) -> Mapping[str, int]:
+    """Number the words of titles, the rarest first."""
+    counts = Counter(word for words in titles for word in words)
+    return {word: rank for rank, word in enumerate(sorted(counts, key=lambda word: (counts[word], word)))}
+
+
+def encode_designs(
+    table: AuditTable, titles: Sequence[frozenset[str]], ranks: Mapping[str, int] | None = None
+) -> Designs:
+    """Return the designs of a catalog; `titles` has the words of each row.
+
+    With `ranks`, for catalogs without prices, the rarest word of a title is taken out and has the place of the price.
+    """
     numbers: dict[frozenset[str], int] = {}
     prices = np.round(np.nan_to_num(table.log_price, nan=_NO_PRICE), 9).tolist()
-    details = zip(table.parents, table.categories, table.discount.tolist(), strict=True)
-    rows = zip(table.family.tolist(), titles, prices, details, strict=True)
-    designs = dict.fromkeys(
-        (family, numbers.setdefault(words, len(numbers)), price, detail)
-        for family, words, price, detail in rows
-        if words
-    )
+    if ranks is not None:
+        rarest = [min(words, key=lambda word: (ranks.get(word, len(ranks)), word), default="") for words in titles]
+        prices = [_WORD_STEP * (ranks.get(word, len(ranks)) % _MOST_WORDS) for word in rarest]
+    details = list(zip(table.parents, table.categories, table.discount.tolist(), strict=True))
+    designs: dict[tuple[int, int, float, tuple[str, str, float]], None] = {}
+    for place, (family, words) in enumerate(zip(table.family.tolist(), titles, strict=True)):
+        if words:
+            compared = words if ranks is None else words - {rarest[place]}
+            title = numbers.setdefault(compared, len(numbers))
+            designs[family, title, prices[place], details[place]] = None
     return Designs(
         family=np.array([family for family, _, _, _ in designs], np.int64),
         words=list(numbers),
@@ -289,20 +318,22 @@ class Unseen:
     """Matches per design of a first part of the twins, after permuting their prices; it groups the families."""
     rate: Floats
     """Matches per design of the rest of the twins."""
-    link: Floats
-    """How many times as often as after permuting prices real products match others, one entry a rule; at least 1."""
+    priced: bool
 
     def select(self, families: Mask) -> "Unseen":
         """Return the entries of the families that the mask selects."""
         return replace(self, expected=self.expected[:, families], rate=self.rate[:, families])
 
 
-def measure_unseen(real: Designs, twins: Iterable[tuple[Mask, AuditTable]]) -> Unseen:
+def measure_unseen(table: AuditTable, twins: Iterable[tuple[Mask, AuditTable]]) -> Unseen:
     """Count the matches of each real family in twins, given as (families that the fit has not seen, rows)."""
+    titles, priced = fold_titles(table), has_prices(table)
+    ranks = None if priced else rank_words(titles)
+    real = encode_designs(table, titles, ranks)
     expected = np.zeros((len(RULES), real.num_families))
     rate = np.zeros((len(RULES), real.num_families))
-    for families, table in twins:
-        designs = encode_designs(table, fold_titles(table))
+    for families, twin in twins:
+        designs = encode_designs(twin, fold_titles(twin, table), ranks)
         part = np.arange(len(designs)) % 2 == 0
         first, second = designs.select(part), designs.select(~part)
         own = real.select(families[real.family])
@@ -310,24 +341,25 @@ def measure_unseen(real: Designs, twins: Iterable[tuple[Mask, AuditTable]]) -> U
             matches = own.by_family(count_matches(own, second, rule))
             expected[number] += permute_prices(own, first, rule, families).expected / max(len(first), 1)
             rate[number] += matches / max(len(second), 1)
-    return Unseen(expected=expected, rate=rate, link=np.array([measure_link(real, rule) for rule in RULES]))
+    return Unseen(expected=expected, rate=rate, priced=priced)
 
 
-def measure_link(real: Designs, rule: Rule, *, seed: int = 0) -> float:
-    """Return how many times as often as after permuting prices the families of one half match those of the other.
+def measure_link(other: Designs, rule: Rule, *, seed: int = 0) -> float:
+    """Return how many times as often as after permuting prices one half of a catalog matches its other half.
 
-    Prices follow titles in ways that the permutation does not keep. Families that a permutation hardly matches do not
-    count: there, a match of real products is one product in two families, and not a product with a usual price.
+    Prices may follow titles in ways that the permutation does not keep, and then they do so within the synthetic
+    catalog too. Copies of real products do not: they match each other no more than other products. The result is at
+    least 1. Families that a permutation hardly matches do not count.
     """
     rng = np.random.default_rng(seed)
     hits = chance = _PRIOR
     for _ in range(_HALVES):
-        half = rng.permutation(real.num_families) < real.num_families // 2
-        own, other = real.select(~half[real.family]), real.select(half[real.family])
-        kept = ~half & (own.by_family(count_matches(own, own, rule)) == 0)
-        permuted = permute_prices(own, other, rule, kept)
+        half = rng.permutation(other.num_families) < other.num_families // 2
+        first, second = other.select(~half[other.family]), other.select(half[other.family])
+        kept = ~half & (first.by_family(count_matches(first, first, rule)) == 0)
+        permuted = permute_prices(first, second, rule, kept)
         usual = kept & (permuted.of_any > _FEW_PRICES[0])
-        hits += float((usual & (own.by_family(count_matches(own, other, rule)) > 0)).sum()) / _HALVES
+        hits += float((usual & (first.by_family(count_matches(first, second, rule)) > 0)).sum()) / _HALVES
         chance += float(permuted.of_others[usual].sum()) / _HALVES
     return min(max(hits / chance, 1.0), _MAX_LINK)
 
@@ -342,6 +374,8 @@ class Matches:
     """Of each synthetic row, repaired."""
     real: Designs
     released: Designs
+    priced: bool
+    """Whether both catalogs have prices."""
 
     def find_hits(self, rule: Rule) -> Mask:
         """Return which real families match a synthetic one."""
@@ -356,12 +390,20 @@ class Matches:
 def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
     """Match the families of two catalogs, and the real families with each other."""
     titles, their_titles = fold_titles(real), fold_titles(synthetic, real)
+    priced = has_prices(real) and has_prices(synthetic)
+    ranks = None if priced else rank_words(titles)
     return Matches(
         titles=titles,
         their_titles=their_titles,
-        real=encode_designs(real, titles),
-        released=encode_designs(synthetic, their_titles),
+        real=encode_designs(real, titles, ranks),
+        released=encode_designs(synthetic, their_titles, ranks),
+        priced=priced,
     )
+
+
+def has_prices(table: AuditTable) -> bool:
+    """Return whether any row has a price."""
+    return bool((~np.isnan(table.log_price)).any())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,19 +479,20 @@ def weighted_tail(means: Floats, weights: Index, least: int) -> float:
 
 def run_copy_tests(matches: Matches, unseen: Unseen | None) -> list[CopyTest]:
     """Run the test of each rule. `unseen` is None if no spec could be fitted to the real rows."""
+    if unseen is not None and unseen.priced != matches.priced:
+        unseen = None
     return [
         _run_copy_test(
             rule,
             matches,
             np.zeros(matches.real.num_families) if unseen is None else unseen.expected[number],
             np.zeros(matches.real.num_families) if unseen is None else unseen.rate[number],
-            1.0 if unseen is None else float(unseen.link[number]),
         )
         for number, rule in enumerate(RULES)
     ]
 
 
-def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats, link: float) -> CopyTest:
+def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats) -> CopyTest:
     real, other = matches.real, matches.released
     kept = matches.find_distinctive(rule)
     hit = matches.find_hits(rule) & kept
@@ -468,9 +511,12 @@ def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats,
     def add(price: Index, values: Floats) -> Floats:
         return np.bincount(twin_group[kept] * num + price[kept], values[kept], shape).reshape(-1, num)
 
-    permuted, unseen = link * add(price_group, odds), add(price_group, twin_chance).sum(axis=1, keepdims=True)
-    share = (permuted + _FEWEST) / (permuted + _FEWEST).sum(axis=1, keepdims=True)
-    chance = np.maximum(permuted, unseen * share)
+    permuted, unseen = (
+        measure_link(other, rule) * add(price_group, odds),
+        add(price_group, twin_chance).sum(axis=1, keepdims=True),
+    )
+    weight = permuted + _FEWEST * (add(price_group, np.ones(len(kept))) > 0)
+    chance = np.maximum(permuted, unseen * weight / np.maximum(weight.sum(axis=1, keepdims=True), _FEWEST))
     return CopyTest(
         name=rule.name,
         families=int(kept.sum()),
@@ -485,7 +531,7 @@ class PermutedPrices:
     """Matches of each real family after the prices of the other catalog are permuted within strata."""
 
     expected: Floats
-    """Expected number of matching designs; without any prices, the number of designs whose titles match."""
+    """Expected number of matching designs."""
     of_others: Floats
     """Probability of a match if each design gets the price of another one, never its own."""
     of_any: Floats
@@ -496,7 +542,6 @@ class PermutedPrices:
 
 def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> PermutedPrices:
     """Compute what is expected after permuting the prices of the other catalog, for the families that are kept."""
-    priced = len(other) > 0 and bool(np.ptp(other.log_price) > 0)
     width = 0.0 if rule.exact else math.log1p(NEAR_PRICE)
     category, their_category = _number_categories(real, other)
     stratum = _stratify(other, their_category)
@@ -530,9 +575,9 @@ def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> Per
     copied = any_survival + np.bincount(real.family, np.log1p(-np.minimum(like, 0.99)), real.num_families)
     return PermutedPrices(
         expected=expected,
-        of_others=-np.expm1(survival) if priced else np.zeros(real.num_families),
-        of_any=-np.expm1(any_survival) if priced else np.zeros(real.num_families),
-        if_copied=-np.expm1(copied) if priced else np.zeros(real.num_families),
+        of_others=-np.expm1(survival),
+        of_any=-np.expm1(any_survival),
+        if_copied=-np.expm1(copied),
     )
 
 

@@ -101,17 +101,22 @@ class RealReference:
     """What each attack learns from an honest fit."""
 
 
-def measure_reference(real: RealCatalog, bounds: Bounds) -> RealReference:
-    """Measure the distances of the real rows among themselves, and fit twins that have not seen some of them."""
-    twins = refits.generate_unseen_twins(real, bounds.min_support)
-    designs = copies.encode_designs(real.table, copies.fold_titles(real.table))
+def measure_reference(
+    real: RealCatalog, bounds: Bounds, real_extra: verbatim.ExtraColumns | None = None
+) -> RealReference:
+    """Measure the distances of the real rows among themselves, and fit twins that have not seen some of them.
+
+    `real_extra` are the user's own columns of the real catalog, which a fit reads too.
+    """
+    own = refits.list_cells(real.table, real_extra or {})
+    twins = refits.generate_unseen_twins(real, bounds.min_support, own)
     reference = _measure_neighbours(real)
     if twins is None:
         return reference
     scored_twins = [(unseen[reference.scored_families], table) for unseen, table in twins]
     return replace(
         reference,
-        unseen=copies.measure_unseen(designs, twins),
+        unseen=copies.measure_unseen(real.table, twins),
         baseline=membership.measure_baseline(reference.scored, reference.scored_neighbours, scored_twins),
     )
 
@@ -147,7 +152,7 @@ def check_rows(
     `extra` are further columns of the synthetic catalog, which are searched for real strings, and for rare values of
     the same columns of the real one, `real_extra`. `reference` is measured if it is None.
     """
-    reference = reference or measure_reference(real, bounds)
+    reference = reference or measure_reference(real, bounds, real_extra)
     comparison, control = _compare(real, synthetic, reference), _compare_half(real, reference)
     return (
         _check_verbatim(real, synthetic, bounds)

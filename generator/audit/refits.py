@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from generator.audit.copies import has_prices
 from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_products, normalise_text, tokenize
 from generator.audit.verbatim import list_names, list_public_words, list_title_strings
 from generator.fit.fit_spec import FitOptions, fit
@@ -36,6 +38,8 @@ _FEWEST_TWINS = 3000
 _MOST_TWINS = 20_000
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
+OwnCells = Mapping[str, Mapping[str, Any]]
+"""Product code -> column of the user's own -> value."""
 CANARIES = ("Zorvath", "Quibbrel", "Plenthix", "Drusmoor", "Wexilby", "Yarnwold", "Ombrisk", "Fluvane")
 """Words that are in no catalog."""
 
@@ -136,8 +140,17 @@ def plant_canaries(refit: Refit, members: AuditTable, *, seed: int = 0) -> tuple
     return hits, len(planted)
 
 
+def list_cells(table: AuditTable, extra: Mapping[str, Sequence[Any]]) -> OwnCells:
+    """Return the cells of the user's own columns for each product code; `extra` has one value a row."""
+    return {
+        row.product_code: {name: values[place] for name, values in extra.items()}
+        for place, row in enumerate(table.products)
+        if extra
+    }
+
+
 def generate_unseen_twins(
-    real: RealCatalog, min_support: int, *, seed: int = 0
+    real: RealCatalog, min_support: int, own: OwnCells | None = None, *, seed: int = 0
 ) -> list[tuple[Mask, AuditTable]] | None:
     """Generate catalogs whose exact fit has not seen some real families; None if the rows cannot be fitted.
 
@@ -146,7 +159,7 @@ def generate_unseen_twins(
     catalog with as many designs as make chance visible. Catalogs without prices are fitted with one price.
     """
     fold = np.random.default_rng(seed).permutation(real.table.num_families) % _FOLDS
-    priced = bool((~np.isnan(real.table.log_price)).any())
+    priced = has_prices(real.table)
     first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
     num = min(max(_TWINS * real.table.num_families, _FEWEST_TWINS), _MOST_TWINS)
     found = []
@@ -164,7 +177,7 @@ def generate_unseen_twins(
             images=False,
         )
         try:
-            spec = _fit_rows(rows, options)
+            spec = _fit_rows(rows, options, own or {})
         except ToileError:
             return None
         single = replace(spec.colourways, repeat_share=0.0)
@@ -186,10 +199,11 @@ def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
     return [*rare, *others]
 
 
-def make_refit(spec: CatalogSpec) -> Refit:
+def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     """Return a function that fits rows with the settings in the spec's provenance; images are not read.
 
-    Where the categories of a private spec were given as public, its own categories are that list.
+    `own` are the user's own columns, which a fit reads too; those of the spec are kept. Where the categories of a
+    private spec were given as public, its own categories are that list.
     """
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
@@ -203,14 +217,15 @@ def make_refit(spec: CatalogSpec) -> Refit:
         currency=spec.shop.currency_code,
         country=spec.shop.country_code,
         images=False,
+        keep=tuple(name for name in spec.extra if any(name in cells for cells in (own or {}).values())),
     )
 
-    return lambda rows: _fit_rows(rows, options)
+    return lambda rows: _fit_rows(rows, options, own or {})
 
 
-def _fit_rows(rows: Sequence[Product], options: FitOptions) -> CatalogSpec:
+def _fit_rows(rows: Sequence[Product], options: FitOptions, own: OwnCells) -> CatalogSpec:
     with tempfile.TemporaryDirectory() as folder:
-        document = fit(_write_train_folder(Path(folder), rows), options).document
+        document = fit(_write_train_folder(Path(folder), rows, own), options).document
     plain = as_document(_Whole(document=document))["document"]
     found: CatalogSpec = from_document(plain, "catalog", "refit")
     return found
@@ -221,11 +236,17 @@ class _Whole:
     document: Mapping[str, Any]
 
 
-def _write_train_folder(folder: Path, rows: Sequence[Product]) -> Path:
-    """Write rows as the train split of a catalog folder, which is what a fit reads."""
+def _write_train_folder(folder: Path, rows: Sequence[Product], own: OwnCells) -> Path:
+    """Write rows, with the user's own columns, as the train split of a catalog folder, which is what a fit reads."""
+    table = to_table(list(rows))
+    for name in dict.fromkeys(name for cells in own.values() for name in cells):
+        cells = (own.get(row.product_code, {}).get(name) for row in rows)
+        table = table.append_column(
+            name, pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+        )
     path = folder / "data" / "train-00000-of-00001.parquet"
     path.parent.mkdir()
-    pq.write_table(to_table(list(rows)), path)
+    pq.write_table(table, path)
     file = ShardFile(
         path=path.relative_to(folder).as_posix(),
         split="train",
