@@ -12,6 +12,7 @@ import click
 from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
+from schemas.util.console import progress_bar
 
 if TYPE_CHECKING:
     from schemas.result import Result
@@ -121,13 +122,14 @@ def evaluate(
     Example:
       toile evaluate --model tiny --data data/small --out results/base
     """
-    from evaluation.models.openai_server import server_model
-    from evaluation.models.phi3v import local_model
-    from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
-    from evaluation.run import evaluate as run
-    from evaluation.run_dir import TIMEOUT
-    from finetune.distributed import init_process_group
-    from schemas.util.locks import run_lock
+    with progress_bar("loading", None, quiet=_quiet(ctx)):
+        from evaluation.models.openai_server import server_model
+        from evaluation.models.phi3v import local_model
+        from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
+        from evaluation.run import evaluate as run
+        from evaluation.run_dir import TIMEOUT
+        from finetune.distributed import init_process_group
+        from schemas.util.locks import run_lock
 
     spec = EvaluationSpec(
         split=split,

@@ -27,11 +27,11 @@ from evaluation.protocols.protocols import check_model_supports
 from evaluation.report.evidence import Evidence, make_evidence
 from evaluation.report.page import render_result_page
 from evaluation.rows import Rows, read_rows
-from evaluation.run_dir import NOISE, PACKAGES, REPORT, prepare, relative, run_inputs, write_text
+from evaluation.run_dir import NOISE, PACKAGES, REPORT, forget_unanswered, prepare, relative, run_inputs, write_text
 from finetune.distributed import Ranks
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.manifest import MANIFEST, read_manifest, versions
+from schemas.manifest import MANIFEST, read_manifest, require_images, versions
 from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import (
@@ -112,6 +112,24 @@ def evaluate(
     if inputs is not None:
         prepare(out, inputs, force=force)
     ranks.wait()
+    with forget_unanswered(out, enabled=ranks.first):
+        return _evaluate(model, data, out, spec, inputs, ranks, clock, quiet, allow_seen, noise_check, say)
+
+
+def _evaluate(
+    model: ModelUnderTest,
+    data: Path,
+    out: Path,
+    spec: EvaluationSpec,
+    inputs: Inputs | None,
+    ranks: Ranks,
+    clock: "_Stopwatch",
+    quiet: bool,
+    allow_seen: bool,
+    noise_check: bool,
+    say: Callable[[str], None],
+) -> Result:
+    """Evaluate into a prepared folder."""
     if (out / RESULT).is_file():
         result = read_result(out)
         if not allow_seen:
@@ -253,6 +271,7 @@ class _Stopwatch:
 def _read_rows(data: Path, spec: EvaluationSpec, *, quiet: bool) -> Rows:
     rows = read_rows(data, spec, quiet=quiet)
     if not rows.products:
+        require_images(data)
         raise ToileError(
             str(data),
             f"no row of the {spec.split} split can be evaluated: {rows.num_rows} rows, {len(rows.skipped)} skipped",

@@ -5,11 +5,12 @@ is unfinished and continues when the inputs are the same. Of several processes e
 the first one merges them into `predictions.jsonl`, in the order in which one process would have written them.
 """
 
+import contextlib
 import datetime
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from evaluation.models.base import ModelUnderTest
@@ -85,6 +86,19 @@ def prepare(out: Path, inputs: Inputs, *, force: bool) -> bool:
     _clear(out, (*_OF_EVALUATION, *_rank_file_names(out)) if force else ())
     write_json(out / INPUTS, identity_document(inputs))
     return False
+
+
+@contextlib.contextmanager
+def forget_unanswered(out: Path, *, enabled: bool = True) -> Iterator[None]:
+    """Remove what the run wrote to `out` where it fails before its first answer: the folder is free for another run."""
+    try:
+        yield
+    except ToileError:
+        answered = any((out / name).is_file() for name in (PREDICTIONS, *_rank_file_names(out)))
+        if enabled and not answered:
+            for name in (INPUTS, LEAKS):
+                (out / name).unlink(missing_ok=True)
+        raise
 
 
 def prepare_comparison(out: Path, *, force: bool) -> bool:

@@ -49,19 +49,22 @@ def train(
     Example:
       toile train run.yaml --out runs/first
     """
-    from finetune.train import load_run_spec
-    from finetune.train import train as train_model
+    from schemas.validation import load
 
-    spec = load_run_spec(run, model=model, mix=[_parse_mix_entry(text) for text in mix], max_steps=max_steps)
+    total = max_steps or load(run, "training").max_steps  # an error in the file is reported before torch is imported
+    entries = [_parse_mix_entry(text) for text in mix]
     quiet = _is_quiet(ctx) or not _is_first_process()
 
     def say(text: str) -> None:
         if not quiet:
             click.echo(text, err=True)
 
-    with progress_bar("training", spec.max_steps, quiet=quiet) as advance:
+    with progress_bar("training", total, quiet=quiet) as advance:
+        from finetune.train import load_run_spec
+        from finetune.train import train as train_model
+
         record, trained = train_model(
-            spec,
+            load_run_spec(run, model=model, mix=entries, max_steps=max_steps),
             out,
             device=device,
             num_loaders=loaders,

@@ -20,6 +20,7 @@ from finetune.data_mix import Example, Source, mix
 from finetune.distributed import Ranks
 from finetune.phi3v.processing import END_OF_ANSWER, Phi3VProcessor, pad_rows
 from finetune.phi3v.tiling import ImageBytes, ImageTiles
+from generator.catalog.parallel import block_interrupts
 from schemas.answer import PROMPT, render
 from schemas.errors import ToileError
 from schemas.training import TrainingSpec
@@ -122,7 +123,8 @@ def step_batches(
         prefetch_factor=_PREFETCHED_BATCHES if num_loaders else None,
         pin_memory=ranks.device.startswith("cuda"),
     )
-    batches = iter(loader)
+    with block_interrupts():  # the worker processes end with this one
+        batches = iter(loader)
     for share in shares:
         yield [raise_if_error(next(batches)) for _ in chunk_starts(share, size)]
 

@@ -22,6 +22,7 @@ from PIL import Image
 
 from schemas.errors import ToileError
 from schemas.images import BadImageError, decode_rgb
+from schemas.manifest import require_images
 from schemas.product import open_shard, shard_files
 from schemas.training import DrawSpec, MixSource
 from schemas.util.files import sha256_of
@@ -173,6 +174,8 @@ def open_source(data: Path, split: str, draw: DrawSpec | None = None) -> Source:
     """Return the usable rows of a split. Raises ToileError for a folder or a spec without any."""
     source = find_source(data, split, draw)
     if source is None:
+        if data.is_dir():
+            require_images(data)
         problem = f"has no {split} row with title, category, price and image"
         hint = "generate with images, or import with --column for what is missing"
         if not data.is_dir():

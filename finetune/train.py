@@ -113,8 +113,9 @@ def train(
             incomplete = f"{source.num_skipped} rows without title, category, price or image"
             say(f"{source.folder}: {source.num_examples} examples, {incomplete}")
         inputs: dict[str, Any] = {}
-        finished = None
+        finished, was_started = None, False
         if ranks.first:
+            was_started = (out / RUN).is_file() and not force
             inputs = run_inputs(spec, sources, describe_base(spec.model, spec.seed, say))
             finished = open_or_resume(out, inputs, force=force)
             if finished:
@@ -143,6 +144,8 @@ def train(
         progress = checkpointer.load()
         if progress.step:
             say(f"continuing after step {progress.step}")
+        elif was_started:
+            say(f"{out}: the earlier run stopped before its first checkpoint, so this one begins with step 1")
         num_loaders = default_loaders(ranks) if num_loaders is None else num_loaders
         return train_loop(run, progress, num_loaders, report), True
 

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from schemas.prices import NotAPriceError, other_mark, read_number
+
 QUESTION = "What is shown in this image?"
 PROMPT = f"<|user|>\n<|image_1|>\n{QUESTION}<|end|>\n<|assistant|>\n"
 
@@ -409,8 +411,12 @@ def _has_currency(match: re.Match[str]) -> bool:
 def _read_amount(match: re.Match[str], *, sign_matters: bool = True) -> tuple[float | None, str | None]:
     if match["minus"] and sign_matters:
         return None, "not-positive"
-    digits = _normalize_separators(re.sub(r"[' ]", "", match["number"]), bool(match["unit"]))
-    value, problem = _to_positive(digits + (match["exponent"] or ""))
+    digits, lone = match["number"], "," if "," in match["number"] else "."
+    try:  # 1.290 is 1290, and 1.290k is 1.29 thousand
+        number = read_number(digits, lone if match["unit"] else other_mark(lone))
+    except NotAPriceError:
+        return None, "unreadable"
+    value, problem = _to_positive(f"{number!r}{match['exponent'] or ''}")
     if value is not None and match["unit"]:
         unit = match["unit"].lower()
         value *= next(factor for name, factor in _UNITS.items() if unit.startswith(name))
@@ -425,28 +431,3 @@ def _to_positive(text: str) -> tuple[float | None, str | None]:
     if not math.isfinite(value):
         return None, "unreadable"
     return (value, None) if value > 0 else (None, "not-positive")
-
-
-def _normalize_separators(digits: str, has_unit: bool) -> str:
-    """Remove separators of groups: the earlier kind of dot and comma, or a lone one before three digits."""
-    if "," in digits and "." in digits:
-        group, decimal = (",", ".") if digits.rfind(".") > digits.rfind(",") else (".", ",")
-        whole, _, part = digits.rpartition(decimal)
-        return f"{_remove_grouping(whole, group)}.{part}"
-    for separator in ",.":
-        if separator in digits:
-            if not has_unit and not digits.startswith("0") and _is_grouped(digits, separator):
-                return digits.replace(separator, "")
-            return digits.replace(",", ".")
-    return digits
-
-
-def _remove_grouping(digits: str, separator: str) -> str:
-    """Remove separators between groups of digits; otherwise return the text, which `float` refuses."""
-    return digits.replace(separator, "") if _is_grouped(digits, separator) else digits
-
-
-def _is_grouped(digits: str, separator: str) -> bool:
-    """Return whether the groups have three digits, or, as in India, two and at the end three: 1,25,000."""
-    mark = re.escape(separator)
-    return re.fullmatch(rf"\d{{1,3}}(?:{mark}\d{{3}})+|\d{{1,2}}(?:{mark}\d{{2}})+{mark}\d{{3}}", digits) is not None

@@ -21,25 +21,35 @@ STATUSES = (PASS, FAIL, INCONCLUSIVE, NOT_APPLICABLE)
 
 Probability = Annotated[float, Gt(0), Le(1)]
 MARGINS: Mapping[str, float] = {
-    "price_distance": 0.15,
-    "category_price_distance": 0.2,
-    "off_lattice": 0.1,
-    "ending_distance": 0.15,
-    "discount_distance": 0.1,
-    "first_level_distance": 0.1,
-    "branch_distance": 0.1,
-    "leaf_distance": 0.15,
-    "title_length_distance": 0.25,
-    "vocabulary_distance": 0.2,
-    "unknown_words": 0.25,
-    "title_repeat_difference": 0.3,
-    "colourway_distance": 0.2,
-    "missing_difference": 0.1,
-    "association_difference": 0.25,
-    "told_apart": 0.4,
-    "wrong_categories": 0.2,
-    "wrong_prices": 0.2,
+    "price_distance": 0.01,
+    "category_price_distance": 0.01,
+    "price_level": 0.01,
+    "category_price_level": 0.01,
+    "title_price_level": 0.01,
+    "worst_category_price": 0.0,
+    "off_lattice": 0.01,
+    "ending_distance": 0.01,
+    "discount_distance": 0.01,
+    "category_discount_distance": 0.0,
+    "first_level_distance": 0.01,
+    "branch_distance": 0.01,
+    "leaf_distance": 0.01,
+    "missing_leaf_rows": 0.01,
+    "missing_leaves": 0.0,
+    "title_length_distance": 0.01,
+    "vocabulary_distance": 0.01,
+    "unknown_words": 0.01,
+    "title_repeat_difference": 0.01,
+    "title_category_link": 0.01,
+    "title_price_link": 0.01,
+    "colourway_distance": 0.01,
+    "missing_difference": 0.01,
+    "association_difference": 0.01,
+    "told_apart": 0.02,
+    "wrong_categories": 0.01,
+    "wrong_prices": 0.01,
 }
+"""Fidelity figure, in the order of the page -> how far beyond the bound of real halves it may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +70,10 @@ class Bounds:
     """Real families that must have a string of a fitted spec."""
     hits: Count = 0
     """Verbatim products, URLs and images, too rare strings, canaries: how many may be found."""
-    margins: Annotated[Mapping[str, Annotated[float, Ge(0)]], Keys(tuple(MARGINS))] = field(
+    margins: Annotated[Mapping[str, Annotated[float, Ge(0)]], Keys(tuple(MARGINS), required=False)] = field(
         default_factory=lambda: dict(MARGINS)
     )
-    """Fidelity figure -> how far above real against real it may be."""
+    """Fidelity figure -> how far beyond the bound of real halves it may be; those not named have the default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +97,7 @@ class Check:
     figures: Mapping[str, float] = field(default_factory=dict)
     """The numbers behind the value, by name."""
     inconclusive: bool = False
-    """Nothing was found, but among so few rows a leak of `bounds.smallest_leak` could not have been seen."""
+    """Nothing was found, but among so few rows a leak of `bounds.smallest_leak`, or a lost link, could not be seen."""
     status: Annotated[str, OneOf(("", *STATUSES))] = ""
     """pass, fail, inconclusive or not applicable; filled from `passed` and `inconclusive`."""
 
@@ -105,6 +115,23 @@ class Diagnostic:
     value: float | None
     real_against_real: float | None
     meaning: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quality:
+    """The score of SDMetrics' quality report, in [0, 1], against random halves of the real families."""
+
+    score: float
+    """Of synthetic rows, as many as the limit has."""
+    limit: float
+    """Of the other half of the real families."""
+    share_of_limit: Annotated[float, Ge(0)]
+    shapes: Mapping[str, float]
+    """Column -> similarity of its distribution."""
+    shapes_limit: Mapping[str, float]
+    pairs: float | None
+    """Mean similarity of the trends of pairs of columns; null if no pair has one."""
+    pairs_limit: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +183,8 @@ class Audit:
     hits: tuple[Hit, ...]
     """At most 50 per check."""
     categories: tuple[CategoryFigures, ...]
+    quality: Quality | None = None
+    """null where no column has values on both sides, and in documents of earlier versions."""
 
 
 def load_audit(path: Path) -> Audit:

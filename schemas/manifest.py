@@ -78,6 +78,13 @@ def read_manifest(folder: Path) -> Manifest:
     return require_finished(load_manifest(path) if path.is_file() else None, str(folder))
 
 
+def require_images(folder: Path) -> None:
+    """Raise a `ToileError` where the catalog was made with `--no-images`."""
+    inputs = read_manifest(folder).inputs
+    if inputs.get("images") is False or inputs.get("image_size", 0) is None:
+        raise ToileError(str(folder), "is a catalog without images", "make it again without --no-images")
+
+
 def require_finished(manifest: Manifest | None, where: str) -> Manifest:
     """Return the manifest of the folder `where`; raise a `ToileError` where there is none or it is unfinished."""
     if manifest is None:

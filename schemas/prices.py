@@ -155,13 +155,8 @@ def find_decimal(texts: Iterable[str], currency: str | None = None) -> str:
         return max(votes, key=lambda mark: votes[mark])
     if votes["."] == 0 and any(ambiguous.values()):
         lone = max(ambiguous, key=lambda mark: ambiguous[mark])
-        return lone if currency in THREE_DECIMALS else _other(lone)
+        return lone if currency in THREE_DECIMALS else other_mark(lone)
     return "."
-
-
-def has_separators(text: str) -> bool:
-    """Return whether the number of a price has a decimal mark or a mark between thousands."""
-    return any(not found.isdecimal() for found in _DIGITS.findall(_normalize(text)))
 
 
 def read_price(text: str, decimal: str = ".") -> Price:
@@ -203,7 +198,7 @@ def read_number(digits: str, decimal: str = ".") -> float:
     Raises:
         NotAPriceError: The marks neither group thousands nor begin decimals.
     """
-    compact = re.sub(r"[ ']", "", digits)
+    compact = re.sub(r"[\s']", "", digits)
     mark, certain = _decimal_of(digits)
     if mark is not None and not certain:
         mark = decimal
@@ -236,22 +231,23 @@ def _normalize(text: str) -> str:
 
 def _decimal_of(digits: str) -> tuple[str | None, bool]:
     """Return the mark that begins the decimals and whether that is certain; (None, True) for a number without marks."""
-    digits = re.sub(r"[ ']", "", digits)
+    digits = re.sub(r"[\s']", "", digits)
     marks = [each for each in digits if not each.isdecimal()]
     if not marks:
         return None, True
     last, kinds = marks[-1], set(marks)
     if len(kinds) == 2:
-        return (last if marks.count(last) == 1 else _other(last)), True
+        return (last if marks.count(last) == 1 else other_mark(last)), True
     if len(marks) > 1:
-        return _other(last), True  # it occurs twice, so it separates thousands
+        return other_mark(last), True  # it occurs twice, so it separates thousands
     whole, _, part = digits.partition(last)
     if len(part) == 3 and len(whole) <= 3 and not whole.startswith("0"):
         return last, False
     return last, True
 
 
-def _other(mark: str) -> str:
+def other_mark(mark: str) -> str:
+    """Return the comma for the point, and the point for the comma."""
     return "," if mark == "." else "."
 
 

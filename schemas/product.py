@@ -115,10 +115,13 @@ def split_of(family: str) -> str:
 
 
 def to_table(products: list[Product]) -> pa.Table:
-    """Return rows as an Arrow table in `ARROW_SCHEMA`; images are named by their product code."""
+    """Return rows as an Arrow table in `ARROW_SCHEMA`; images are named by their product code and what they are."""
+    from schemas.images import image_suffix  # commands that only read rows do not need Pillow
+
     columns: dict[str, list[Any]] = {name: [getattr(p, name) for p in products] for name in COLUMNS}
     columns["image"] = [
-        None if p.image is None else {"bytes": p.image, "path": f"{p.product_code}.jpg"} for p in products
+        None if p.image is None else {"bytes": p.image, "path": f"{p.product_code}{image_suffix(p.image)}"}
+        for p in products
     ]
     columns["attributes"] = [None if p.attributes is None else json.dumps(p.attributes) for p in products]
     return pa.table(columns, schema=ARROW_SCHEMA)

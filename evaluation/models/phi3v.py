@@ -169,8 +169,12 @@ def local_model(
 ) -> ModelUnderTest:
     """Return a model that runs in this process: hub name, folder or `tiny`, with a PEFT adapter where one is given.
 
-    The weights are loaded by `ModelUnderTest.load`. Raises ToileError for a device that does not exist.
+    The weights are loaded by `ModelUnderTest.load`. Raises ToileError for a device that does not exist, and for a name
+    that is none of these.
     """
+    from finetune.phi3v.loading import check_name
+
+    check_name(name)
     chosen, dtype = select_device(device)
 
     def load() -> VisionModel:

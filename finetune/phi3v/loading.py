@@ -7,6 +7,7 @@ with its name: transformers only reports missing ones and continues with random 
 """
 
 import contextlib
+import difflib
 import hashlib
 import json
 import os
@@ -32,6 +33,8 @@ from schemas.errors import ToileError
 from schemas.util.files import storage_errors
 
 TINY = "tiny"
+ADAPTER = "adapter_config.json"
+"""The file by which a folder is one of PEFT: an adapter without its base."""
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
 _DOWNLOADED = ("*.json", "*.safetensors")
@@ -202,20 +205,46 @@ def _write_json(path: Path, document: dict[str, Any]) -> None:
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
+def check_name(path_or_name: str | Path) -> None:
+    """Raise ToileError for what cannot name a model: neither "tiny", nor a folder with a checkpoint, nor a hub name.
+
+    A hub is not asked.
+    """
+    folder, name = Path(path_or_name), str(path_or_name)
+    if name == TINY:
+        return
+    if folder.is_dir():
+        is_cache = (folder / "snapshots").is_dir()
+        if (folder / ADAPTER).is_file() and not (folder / "config.json").is_file():
+            hint = f"give its base, and the folder as the adapter: --model {_base_of(folder)} --adapter {name}"
+            raise ToileError(name, "is an adapter, not a model", hint)
+        if not is_cache and not (folder / "config.json").is_file():
+            raise ToileError(str(folder / "config.json"), "is missing", "give the folder of a checkpoint, which has it")
+    elif folder.exists() or HUB_NAME.fullmatch(name) is None:
+        near = difflib.get_close_matches(name.lower(), [TINY], n=1)
+        hint = 'give a folder with config.json, a hub name such as "microsoft/Phi-3.5-vision-instruct", or "tiny"'
+        problem = "is neither a folder nor a hub name"
+        raise ToileError(name, problem, f"did you mean {near[0]!r}? Or {hint}" if near else hint)
+
+
+def _base_of(adapter: Path) -> str:
+    """Return the name of the base that an adapter's configuration gives, or BASE."""
+    name = read_json(adapter / ADAPTER).get("base_model_name_or_path")
+    return name if isinstance(name, str) and name else "BASE"
+
+
 def resolve_folder(path_or_name: str | Path, say: Callable[[str], None] = lambda text: None) -> Path:
     """Return a folder as it is, or the local snapshot of a hub name; download JSON and safetensors where needed.
 
     A hub name may pin a revision, `owner/name@revision`. A repository's folder in a hub cache (`models--owner--name`)
     means the snapshot of its `main`. `say` receives the size of a download before it starts.
     """
+    check_name(path_or_name)
     folder = Path(path_or_name)
     if folder.is_dir():
         return _find_snapshot(folder) if (folder / "snapshots").is_dir() else folder
-    name = str(path_or_name)
-    match = HUB_NAME.fullmatch(name)
-    if folder.exists() or match is None:
-        hint = 'Give a folder with config.json, a hub name such as "microsoft/Phi-3.5-vision-instruct", or "tiny".'
-        raise ToileError(name, "is neither a folder nor a hub name", hint)
+    match = HUB_NAME.fullmatch(str(path_or_name))
+    assert match is not None, "check_name has refused other names"
     return download_model(match["name"], match["revision"], _DOWNLOADED, say)
 
 

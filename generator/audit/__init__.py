@@ -9,8 +9,9 @@ the same figure of real against real as control, a bound in `schemas.audit.Bound
 `tests/generator/audit/test_audit_copies.py` or `test_audit_privacy.py`. A statistical test states its smallest
 detectable leak through `decide`.
 
-To add a fidelity figure, write a function of two tables in `fidelity.py`, add it to `fidelity.FIGURES`, and give it a
-margin in `schemas.audit.MARGINS` and a change that fails it in `tests/generator/audit/test_audit_fidelity.py`.
+To add a fidelity figure, write a function of two samples in `fidelity.py`, add it to `fidelity.FIGURES`, and give it a
+margin in `schemas.audit.MARGINS` and a change that fails it in `tests/generator/audit/test_audit_fidelity.py`. Its
+bound comes from random halves of the real rows.
 """
 
 from collections.abc import Sequence

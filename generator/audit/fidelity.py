@@ -1,39 +1,101 @@
-"""Measure the fidelity of a synthetic catalog: one figure a question, 0 for equal, computable for any two tables.
+"""Measure the fidelity of a synthetic catalog: one figure a question, with a bound from random halves of the real one.
 
-The audit puts next to each figure the same figure of one half of the real catalog against the other. No synthetic
-catalog can be expected to be closer to the shop than the shop is to itself. Shares are of rows; title repeats and
-numbers of colourways are of families.
+A figure compares a sample of a catalog with a random half of the real families, the reference. Over many random splits
+the sample is the other half (the control: real against real) or as many rows of the synthetic catalog. The bound is a
+quantile of the control so high that all figures of another sample of the same shop are within it in at least 95 % of
+audits, plus the small margin of the figure in `schemas.audit.MARGINS`. Both sides have the same number of rows in both
+comparisons, so the sizes of the catalogs do not matter. Shares are of rows; title repeats, numbers of colourways and
+price tests are of families.
 
-Three figures use scikit-learn (extra `privacy`). `classifier_auc` is a classifier two-sample test (Lopez-Paz and Oquab
-2017, arXiv 1610.06545). `category_error` and `price_error` train on synthetic rows and test on real rows.
+Several figures train a learner of scikit-learn (extra `privacy`). `told_apart` is a classifier two-sample test
+(Lopez-Paz and Oquab 2017, arXiv 1610.06545). `measure_quality` is the score of SDMetrics' quality report.
 """
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
+from scipy import sparse, stats
 
 from generator.audit import as_sentence, skip_check
-from generator.audit.rows import AuditTable, Floats, Mask
-from schemas.audit import FIDELITY, Bounds, CategoryFigures, Check
+from generator.audit.rows import ALL, AuditTable, Floats, Index, Mask
+from schemas.audit import FIDELITY, MARGINS, Bounds, CategoryFigures, Check, Quality
 from schemas.errors import ToileError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+NUM_SPLITS = 40
+"""Random splits of the real families."""
+MAX_ROWS = 1500
+"""Largest number of rows of a side: more only take longer."""
+FALSE_ALARMS = 0.05
+"""Share of audits in which an honest catalog may fail any figure."""
 MIN_CATEGORY_ROWS = 20
-"""Rows of a category on both sides that a comparison of its prices needs."""
+"""Rows of a category on both sides that the table of categories needs for a comparison of prices."""
 COMMON_PRICE_SHARE = 0.005
 """Share of real prices from which an ending is one of the shop's price points."""
-NUM_SPLITS = 3
-"""Real against real is the mean over this many random halves."""
-FOLDS = 3
-"""Of the cross-fitting of `classifier_auc`."""
-MAX_WORDS = 400
-"""Most frequent title words that the learners use as features."""
+FOLDS = 2
+"""Of the cross-fitting of `told_apart`."""
+MIN_WORD_ROWS = 3
+"""Rows that must have a word for it to be a feature of a learner."""
+MIN_LINK = 0.1
+"""Share of what shuffled titles get wrong that real titles must save for a link of titles to be compared."""
+NUM_QUALITY_SPLITS = 3
+"""Random halves over which `measure_quality` averages."""
+QUALITY_COLUMNS = ("category1_code", "category2_code", "category3_code", "full_price", "price", "flg_discount")
+_PRICES = ("full_price", "price")
+_SAMPLES = 20_000
+_FEW = 8
+"""Rows of a category on both sides from which its prices are compared within it."""
+ExtraColumns = Mapping[str, Sequence[Any]]
+Metric = Callable[["EncodedRows", "EncodedRows"], float | None]
 
-Metric = Callable[[AuditTable, AuditTable], float | None]
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedRows:
+    """Rows of a catalog as numbers; equal texts have equal numbers in all catalogs that were encoded together."""
+
+    top: Index
+    """First category level."""
+    branch: Index
+    """First two levels."""
+    leaf: Index
+    """Whole category path."""
+    category: Index
+    """Third level; -1 if missing."""
+    log_price: Floats
+    """nan if missing."""
+    discount: Index
+    """To the nearest 5 %, in twentieths."""
+    point: Index
+    """Size and ending of the price; -1 if missing."""
+    ending: Index
+    title: Index
+    """-1 if missing."""
+    title_length: Index
+    """Characters."""
+    family: Index
+    missing: Mask
+    """Rows x columns: whether the value is missing."""
+    words: sparse.csr_matrix
+    """Rows x words: 1 where the title has the word."""
+
+    def __len__(self) -> int:
+        return len(self.leaf)
+
+    def take(self, rows: Index) -> "EncodedRows":
+        """Return some of the rows, by their numbers."""
+        return EncodedRows(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
+
+    def families(self) -> Index:
+        """Return the number of the first row of each family."""
+        first: Index = np.unique(self.family, return_index=True)[1]
+        return first
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,247 +104,475 @@ class Figure:
 
     meaning: str
     compute: Metric
-    """Of (real, other) tables; of (train, test) tables with `trains`. None if they have too few values."""
-    trains: bool = False
-    """Whether the figure trains on the first table and tests on the second one."""
+    """Of (reference, sample): rows of the real catalog, and as many of either catalog. None if they have too few."""
+    link: bool = False
+    """Whether it asks what titles say; it does not apply if shuffled real titles would pass it."""
 
 
 def check_fidelity(
-    real: AuditTable, synthetic: AuditTable, bounds: Bounds
+    real: AuditTable,
+    synthetic: AuditTable,
+    bounds: Bounds,
+    *,
+    num_splits: int = NUM_SPLITS,
+    progress: Callable[[str], None] = lambda text: None,
 ) -> tuple[list[Check], list[CategoryFigures]]:
-    """Compute every figure of `FIGURES` with its control, and the table of categories.
+    """Compute every figure of `FIGURES` with its control and bound, and the table of categories.
 
-    Raises ToileError if scikit-learn is not installed.
+    Raises ToileError if scikit-learn or SDMetrics is not installed.
     """
-    require_sklearn()
-    halves = [split_in_halves(real, seed) for seed in range(NUM_SPLITS)]
-    samples = [_sample_families(synthetic, len(first), seed) for seed, (first, _) in enumerate(halves)]
-    checks = []
-    for name, figure in FIGURES.items():
-        control = _mean([figure.compute(first, second) for first, second in halves])
-        if figure.trains:  # on as many rows as the control: a larger table would only teach more
-            pairs = zip(samples, halves, strict=True)
-            value = _mean([figure.compute(sample, second) for sample, (_, second) in pairs])
-        else:
-            value = figure.compute(real, synthetic)
-        checks.append(_check(name, figure.meaning, value, control, bounds.margins[name]))
-    return checks, compare_categories(real, synthetic, *halves[0])
-
-
-def require_sklearn() -> None:
-    """Raise ToileError if scikit-learn is not installed."""
-    try:
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise ToileError("toile audit", f"needs scikit-learn: {error}", "pip install 'toile[privacy]'") from error
-
-
-def price_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the Kolmogorov-Smirnov distance of log full prices: the largest gap of the distribution functions."""
-    return ks_distance(_known(real.log_price), _known(other.log_price))
-
-
-def category_price_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the mean of the same distance within categories of at least 20 rows a side, weighted by real shares."""
-    found = [
-        (len(a), ks_distance(a, b))
-        for a, b in _pair_by_category(real, other)
-        if min(len(a), len(b)) >= MIN_CATEGORY_ROWS
+    require_extra()
+    ours, theirs = encode_rows([real, synthetic])
+    values: dict[str, list[float | None]] = {name: [] for name in FIGURES}
+    controls: dict[str, list[float | None]] = {name: [] for name in FIGURES}
+    shuffled: dict[str, list[float | None]] = {name: [] for name, figure in FIGURES.items() if figure.link}
+    for seed in range(num_splits):
+        if seed % 10 == 0:
+            progress(f"checking fidelity: random halves {seed + 1} of {num_splits}")
+        rng = np.random.default_rng(seed)
+        parts = split_families(ours.family, theirs.family, rng)
+        reference, other, sample = (rows.take(part) for rows, part in zip((ours, ours, theirs), parts, strict=True))
+        mixed = replace(other, words=other.words[rng.permutation(len(other))])
+        for name, figure in FIGURES.items():
+            controls[name].append(figure.compute(reference, other))
+            values[name].append(figure.compute(reference, sample))
+            if figure.link:
+                shuffled[name].append(figure.compute(reference, mixed))
+    margins = {**MARGINS, **bounds.margins}
+    checks = [
+        _check(name, figure, values[name], controls[name], shuffled.get(name), margins[name])
+        for name, figure in FIGURES.items()
     ]
-    weights = [count for count, distance in found if distance is not None]
-    values = [distance for _, distance in found if distance is not None]
-    return float(np.average(values, weights=weights)) if values else None
+    checks.append(check_missing_leaves(ours, theirs, margins["missing_leaves"]))
+    order = list(MARGINS)
+    return sorted(checks, key=lambda check: order.index(check.name)), compare_categories(real, synthetic)
 
 
-def unusual_price_share(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the share of other prices whose size and ending less than 0.5 % of the real prices have."""
-    known = Counter(price_points(real))
-    enough = max(2, COMMON_PRICE_SHARE * known.total())
-    usual = {point for point, count in known.items() if count >= enough}
-    theirs = price_points(other)
-    return sum(point not in usual for point in theirs) / len(theirs) if theirs and known else None
+def check_missing_leaves(real: EncodedRows, synthetic: EncodedRows, margin: float = 0.0) -> Check:
+    """Count the real category paths that the whole synthetic catalog lacks.
 
-
-def ending_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the total variation of the endings: the last two digits before the point, and the cents."""
-    return total_variation((ending for _, ending in price_points(real)), (ending for _, ending in price_points(other)))
-
-
-def discount_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the total variation of the discounts, to the nearest 5 %, including no discount."""
-    return total_variation(*(np.round(rows.discount * 20).astype(int).tolist() for rows in (real, other)))
-
-
-def first_level_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the total variation of the first category level."""
-    return total_variation(*([branch.split(" > ")[0] for branch in rows.parents] for rows in (real, other)))
-
-
-def branch_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the total variation of the first two category levels."""
-    return total_variation(real.parents, other.parents)
-
-
-def leaf_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the total variation of the whole category path."""
-    return total_variation(*(zip(rows.parents, rows.categories, strict=True) for rows in (real, other)))
-
-
-def title_length_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the Kolmogorov-Smirnov distance of the number of characters of a title."""
-    return ks_distance(
-        *(np.array([len(title) for title in rows.titles if title], np.float64) for rows in (real, other))
+    The control is exact for two samples of one shop: of a path with t families in both catalogs together, n of them
+    real and m synthetic in all, the synthetic one has none with probability (n / (n + m)) ** t. All rows are used: rare
+    categories are in few of them.
+    """
+    name, text = "missing_leaves", "Number of real categories that no synthetic row has"
+    leaves = [rows.leaf[rows.families()] for rows in (real, synthetic)]
+    if not all(map(len, leaves)):
+        return skip_check(name, FIDELITY, f"{text}: the two catalogs have too few values to compare")
+    size = _num_groups(*leaves)
+    counts = [np.bincount(each, minlength=size) for each in leaves]
+    together = counts[0] + counts[1]
+    chance = (len(leaves[0]) / (len(leaves[0]) + len(leaves[1]))) ** together[together > 0]
+    samples = (np.random.default_rng(0).random((_SAMPLES, len(chance))) < chance).sum(axis=1)
+    value, expected = float(np.sum((counts[0] > 0) & (counts[1] == 0))), float(chance.sum())
+    bound = float(np.quantile(samples, 1 - FALSE_ALARMS / len(MARGINS))) + margin
+    return Check(
+        name=name,
+        kind=FIDELITY,
+        value=value,
+        real_against_real=expected,
+        bound=bound,
+        better="lower",
+        passed=value <= bound,
+        meaning=as_sentence(f"{text}; lower is better; real against real would give {expected:.1f}"),
     )
 
 
-def vocabulary_distance(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the Jensen-Shannon divergence (base 2, in [0, 1]) of the title words, each word once a title."""
-    ours, theirs = (Counter(word for words in rows.words for word in words) for rows in (real, other))
-    if not ours or not theirs:
+def measure_quality(
+    real: AuditTable, synthetic: AuditTable, extra: tuple[ExtraColumns, ExtraColumns] = ({}, {})
+) -> Quality | None:
+    """Score the synthetic rows with SDMetrics' quality report, beside the score of real rows (the limit).
+
+    The reference is a random half of the real families. The columns are the category levels, both prices, the discount
+    flag and every further column that both catalogs have. A column that a side lacks has no score; without any, the
+    result is None. Numbers enter as their rank in the reference: the report's own bins depend on the extremes of each
+    table, so that a single dear product would decide the score.
+
+    Args:
+        real: rows of the real catalog.
+        synthetic: rows of the synthetic catalog.
+        extra: further columns of the two, one value a row.
+
+    Raises:
+        ToileError: SDMetrics is not installed.
+    """
+    require_extra()
+    frames = _to_frames((real, synthetic), extra)
+    found = []
+    for seed in range(NUM_QUALITY_SPLITS):
+        parts = split_families(real.family, synthetic.family, np.random.default_rng(seed))
+        halves = [frame.iloc[part] for frame, part in zip((frames[0], *frames), parts, strict=True)]
+        reference, other, sample = (_rank_numbers(each, halves[0]) for each in halves)
+        found.append((_score(reference, sample), _score(reference, other)))
+    own, limit = (
+        {
+            name: float(np.mean([pair[side][name] for pair in found]))
+            for name in found[0][0]
+            if all(math.isfinite(score[name]) for pair in found for score in pair)
+        }
+        for side in (0, 1)
+    )
+    if "" not in own:
         return None
-    every = sorted(ours.keys() | theirs.keys())
-    p, q = (np.array([counts[word] for word in every]) / counts.total() for counts in (ours, theirs))
+    return Quality(
+        score=own.pop(""),
+        limit=limit[""],
+        share_of_limit=float(np.mean([ours[""] / theirs[""] for ours, theirs in found])),
+        pairs=own.pop("pairs", None),
+        pairs_limit=limit.pop("pairs", None),
+        shapes=own,
+        shapes_limit={name: value for name, value in limit.items() if name},
+    )
+
+
+def require_extra() -> None:
+    """Raise ToileError if scikit-learn or SDMetrics is not installed."""
+    try:
+        import sdmetrics  # noqa: F401
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise ToileError("toile audit", f"cannot import: {error}", "pip install 'toile[privacy]'") from error
+
+
+def encode_rows(tables: Sequence[AuditTable]) -> list[EncodedRows]:
+    """Convert catalogs to numbers that can be compared between them."""
+    numbers: dict[str, dict[Hashable, int]] = {}
+
+    def encode(kind: str, values: Iterable[Hashable]) -> Index:
+        known = numbers.setdefault(kind, {})
+        return np.array([-1 if value is None else known.setdefault(value, len(known)) for value in values], np.int64)
+
+    columns = [encode("word", (word for row in table.words for word in sorted(row))) for table in tables]
+    encoded = []
+    for table, column in zip(tables, columns, strict=True):
+        points = _price_points(table)
+        ends = np.cumsum([0, *(len(row) for row in table.words)])
+        words = sparse.csr_matrix(
+            (np.ones(len(column)), column, ends), shape=(len(table), max(len(numbers["word"]), 1))
+        )
+        encoded.append(
+            EncodedRows(
+                top=encode("top", (branch.split(" > ")[0] for branch in table.parents)),
+                branch=encode("branch", table.parents),
+                leaf=encode("leaf", zip(table.parents, table.categories, strict=True)),
+                category=encode("category", (name or None for name in table.categories)),
+                log_price=table.log_price,
+                discount=np.round(table.discount * 20).astype(np.int64),
+                point=encode("point", points),
+                ending=encode("ending", (None if point is None else point[1] for point in points)),
+                title=encode("title", (title or None for title in table.titles)),
+                title_length=np.array([len(title) for title in table.titles], np.int64),
+                family=table.family,
+                missing=_find_missing(table),
+                words=words,
+            )
+        )
+    return encoded
+
+
+def split_families(real: Index, synthetic: Index, rng: np.random.Generator) -> tuple[Index, Index, Index]:
+    """Return rows of a random half of the real families, of the other half, and as many synthetic ones.
+
+    Families stay whole. No side has many more than `MAX_ROWS` rows, and the second half no more than the synthetic
+    catalog. The arguments are the family of each row.
+    """
+    count = int(real.max(initial=-1)) + 1
+    chosen: Mask = np.zeros(count, bool)
+    chosen[rng.permutation(count)[: count // 2]] = True
+    first = _sample_families(real, np.flatnonzero(chosen[real]), MAX_ROWS, rng)
+    second = _sample_families(real, np.flatnonzero(~chosen[real]), min(len(synthetic), MAX_ROWS), rng)
+    return first, second, _sample_families(synthetic, np.arange(len(synthetic)), len(second), rng)
+
+
+def price_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the Kolmogorov-Smirnov distance of log full prices: the largest gap of the distribution functions."""
+    return ks_distance(_known(reference.log_price), _known(sample.log_price))
+
+
+def category_price_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the mean of the same distance within categories that have a few rows on both sides, weighted by rows."""
+    found = [
+        (min(len(a), len(b)), ks_distance(a, b) or 0.0)
+        for a, b in _pair_by_leaf(reference, sample)
+        if min(len(a), len(b)) >= _FEW
+    ]
+    return float(np.average([d for _, d in found], weights=[n for n, _ in found])) if found else None
+
+
+def price_level(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return by what share the median full price is off: 0.25 for prices times 1.25 or divided by it."""
+    a, b = _known(reference.log_price), _known(sample.log_price)
+    return math.expm1(abs(float(np.median(a) - np.median(b)))) if len(a) and len(b) else None
+
+
+def category_price_level(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return by what share the mean log price of the same category is off, averaged with sign over categories."""
+    pairs = _pair_by_leaf(reference, sample)
+    if not pairs:
+        return None
+    weights = [1 / (1 / len(a) + 1 / len(b)) for a, b in pairs]
+    return math.expm1(abs(float(np.average([b.mean() - a.mean() for a, b in pairs], weights=weights))))
+
+
+def worst_category_price(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the largest difference of a category's mean log price, in standard errors of families.
+
+    The variance of a category is shrunk to that of all categories with the weight of ten families.
+    """
+    sides = [rows.take(rows.families()) for rows in (reference, sample)]
+    pairs = [(a, b) for a, b in _pair_by_leaf(*sides) if min(len(a), len(b)) >= 3]
+    if not pairs:
+        return None
+    squares = np.array([((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum() for a, b in pairs])
+    degrees = np.array([len(a) + len(b) - 2 for a, b in pairs])
+    usual = max(float(squares.sum() / degrees.sum()), 1e-4)
+    variance = (squares + 10 * usual) / (degrees + 10)
+    errors = np.sqrt(variance * [1 / len(a) + 1 / len(b) for a, b in pairs])
+    return float(np.max(np.abs([a.mean() - b.mean() for a, b in pairs]) / errors))
+
+
+def off_lattice(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the share of sampled prices whose size and ending less than 0.5 % of the reference's have."""
+    known, theirs = _present(reference.point), _present(sample.point)
+    if not len(known) or not len(theirs):
+        return None
+    usual = np.bincount(known, minlength=_num_groups(known, theirs)) >= max(2, COMMON_PRICE_SHARE * len(known))
+    return float(np.mean(~usual[theirs]))
+
+
+def ending_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the total variation of the endings: the last two digits before the point, and the cents."""
+    return total_variation(_present(reference.ending), _present(sample.ending))
+
+
+def discount_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the total variation of the discounts, to the nearest 5 %, including no discount."""
+    return total_variation(np.maximum(reference.discount, 0), np.maximum(sample.discount, 0))
+
+
+def category_discount_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the mean squared difference of a category's discounted share, in standard errors; None without any."""
+    size = _num_groups(reference.leaf, sample.leaf)
+    rows = [np.bincount(side.leaf, minlength=size) for side in (reference, sample)]
+    reduced = [np.bincount(side.leaf, side.discount > 0, size) for side in (reference, sample)]
+    both = (rows[0] > 0) & (rows[1] > 0)
+    usual = float(reduced[0].sum() + reduced[1].sum()) / max(len(reference) + len(sample), 1)
+    if not both.any() or usual in (0, 1):
+        return None
+    n, m, a, b = (values[both] for values in (*rows, *reduced))
+    pooled = (a + b + 5 * usual) / (n + m + 5)
+    weight = 1 / (1 / n + 1 / m)
+    squared = (a / n - b / m) ** 2 * weight / (pooled * (1 - pooled))
+    return float(np.average(squared, weights=weight))
+
+
+def first_level_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the total variation of the first category level."""
+    return total_variation(reference.top, sample.top)
+
+
+def branch_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the total variation of the first two category levels."""
+    return total_variation(reference.branch, sample.branch)
+
+
+def leaf_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the total variation of the whole category path."""
+    return total_variation(reference.leaf, sample.leaf)
+
+
+def missing_leaf_rows(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the share of the reference's rows whose category path no sampled row has."""
+    return float(np.mean(~np.isin(reference.leaf, sample.leaf))) if len(reference) else None
+
+
+def title_length_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the Kolmogorov-Smirnov distance of the number of characters of a title."""
+    return ks_distance(*(rows.title_length[rows.title >= 0] for rows in (reference, sample)))
+
+
+def vocabulary_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the Jensen-Shannon divergence (base 2, in [0, 1]) of the title words, each word once a title."""
+    ours, theirs = _count_words(reference), _count_words(sample)
+    if not ours.sum() or not theirs.sum():
+        return None
+    p, q = ours / ours.sum(), theirs / theirs.sum()
     middle = (p + q) / 2
     return float((stats.entropy(p, middle, base=2) + stats.entropy(q, middle, base=2)) / 2)
 
 
-def unknown_words(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the share of the other title words, each once a title, that are in no real title."""
-    known = {word for words in real.words for word in words}
-    theirs = [word for words in other.words for word in words]
-    return sum(word not in known for word in theirs) / len(theirs) if theirs and known else None
+def unknown_words(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the share of the sampled title words, each once a title, that are in no title of the reference."""
+    ours, theirs = _count_words(reference), _count_words(sample)
+    return float(theirs[ours == 0].sum() / theirs.sum()) if ours.sum() and theirs.sum() else None
 
 
-def title_repeat_difference(real: AuditTable, other: AuditTable) -> float | None:
-    """Return the difference of the shares of families with a repeated title, on samples of equal size."""
-    size = min(real.num_families, other.num_families)
-    shares = [_repeat_share(rows, size) for rows in (real, other)]
-    return abs(shares[0] - shares[1]) if size else None
+def title_repeat_difference(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the difference of the shares of families with a repeated title, on equally many families."""
+    titles = [rows.title[rows.families()] for rows in (reference, sample)]
+    size = min(map(len, titles))
+    if not size:
+        return None
+    shares = []
+    for side in titles:
+        picked = side[np.arange(size) * len(side) // size]
+        _, place, counts = np.unique(picked, return_inverse=True, return_counts=True)
+        shares.append(float(np.mean(counts[place] > 1)))
+    return abs(shares[0] - shares[1])
 
 
-def colourway_distance(real: AuditTable, other: AuditTable) -> float | None:
+def colourway_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
     """Return the total variation of the number of colourways of a family; 6 and more are one class."""
-    return total_variation(*(np.minimum(np.bincount(rows.family), 6).tolist() for rows in (real, other)))
+    return total_variation(
+        *(np.minimum(np.unique(rows.family, return_counts=True)[1], 6) for rows in (reference, sample))
+    )
 
 
-def missing_difference(real: AuditTable, other: AuditTable) -> float | None:
+def missing_difference(reference: EncodedRows, sample: EncodedRows) -> float | None:
     """Return the largest difference of a column's share of missing values."""
-    names = ("title", "full_price", "price", "category1_code", "category2_code", "category3_code")
-    shares = [np.array([[getattr(row, n) is None for n in names] for row in rows.products]) for rows in (real, other)]
-    return float(np.abs(shares[0].mean(axis=0) - shares[1].mean(axis=0)).max())
+    if not len(reference) or not len(sample):
+        return None
+    return float(np.abs(reference.missing.mean(axis=0) - sample.missing.mean(axis=0)).max())
 
 
-def association_difference(real: AuditTable, other: AuditTable) -> float | None:
+def association_difference(reference: EncodedRows, sample: EncodedRows) -> float | None:
     """Return the largest difference of a pairwise association, each in [0, 1]; see `measure_associations`."""
-    ours, theirs = measure_associations(real), measure_associations(other)
+    ours, theirs = measure_associations(reference), measure_associations(sample)
     both = [abs(ours[name] - theirs[name]) for name in ours.keys() & theirs.keys()]
     return max(both) if both else None
 
 
-def measure_associations(rows: AuditTable) -> Mapping[str, float]:
+def measure_associations(rows: EncodedRows) -> Mapping[str, float]:
     """Measure how strongly pairs of columns are associated, in [0, 1].
 
     Correlation ratio (explained share of the variance, squared eta) of the log price by category level and of the title
-    length by category. Cramer's V of discounts by category and of category by first level. Spearman's rank correlation
-    of price and title length.
+    length by category. Cramer's V of discounts by category level and of category by first level. Spearman's rank
+    correlation of price and title length.
     """
     priced = ~np.isnan(rows.log_price)
-    top = [branch.split(" > ")[0] for branch in rows.parents]
+    length: Floats = np.asarray(rows.words.sum(axis=1)).ravel()
     found: dict[str, float | None] = {
-        "log price by first level": _correlation_ratio(rows.log_price, top, priced),
-        "log price by first two levels": _correlation_ratio(rows.log_price, rows.parents, priced),
-        "log price by category": _correlation_ratio(rows.log_price, rows.categories, priced),
-        "discounted by first two levels": cramers_v(rows.parents, [value > 0 for value in rows.discount.tolist()]),
-        "category by first level": cramers_v(rows.categories, top),
+        "log price by first level": _correlation_ratio(rows.log_price, rows.top, priced),
+        "log price by first two levels": _correlation_ratio(rows.log_price, rows.branch, priced),
+        "log price by category": _correlation_ratio(rows.log_price, rows.leaf, priced),
+        "discounted by first two levels": cramers_v(rows.branch, rows.discount > 0),
+        "discounted by third level": cramers_v(rows.category, rows.discount > 0),
+        "category by first level": cramers_v(rows.category, rows.top),
+        "title words by category": _correlation_ratio(length, rows.leaf, length > 0),
     }
-    length = np.array([len(words) for words in rows.words], np.float64)
-    found["title words by category"] = _correlation_ratio(length, rows.categories, length > 0)
     if priced.sum() > 2 and np.ptp(length[priced]) and np.ptp(rows.log_price[priced]):
         found["price and title words"] = abs(float(stats.spearmanr(rows.log_price[priced], length[priced]).statistic))
     return {name: value for name, value in found.items() if value is not None}
 
 
-def classifier_auc(real: AuditTable, other: AuditTable) -> float | None:
+def title_category_link(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the error rate of naive Bayes, trained on the reference, that predicts a sampled path from the title."""
+    return _classify(reference, sample, reference.words, sample.words)
+
+
+def title_price_link(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return 1 - correlation, within categories, of sampled log prices with those that title words predict.
+
+    The prediction is a ridge regression on category and words that is trained on the reference. Differences of the
+    level of prices do not matter.
+    """
+    found = _predict_prices(reference, sample)
+    if found is None:
+        return None
+    predicted, actual = (_centre(values, found[2]) for values in found[:2])
+    norm = math.sqrt(float((predicted**2).sum() * (actual**2).sum()))
+    return 1 - float(predicted @ actual) / norm if norm > 1e-9 else None
+
+
+def title_price_level(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return by what share sampled prices are off, on average, from those of real rows of that category and title."""
+    found = _predict_prices(reference, sample)
+    return None if found is None else math.expm1(abs(float(np.mean(found[1] - found[0]))))
+
+
+def told_apart(reference: EncodedRows, sample: EncodedRows) -> float | None:
     """Return the AUC of a logistic regression that predicts the catalog of a row; 0.5 is guessing.
 
     Each family is scored by a model that has not seen it. Features are title words, category, log price, its ending,
     log price within the category, discount and title length. Codes, URLs and names of the shop are not used: they
-    differ intentionally. The larger catalog is reduced to the size of the smaller one.
+    differ intentionally.
     """
-    from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
 
-    size = min(len(real), len(other))
-    if size < 2 * FOLDS:
+    if min(len(reference), len(sample)) < 2 * FOLDS:
         return None
-    sides = [_cut(table, size) for table in (real, other)]
-    features = DictVectorizer().fit_transform(_row_features(sides))
-    label = np.repeat([0, 1], [len(side) for side in sides])
-    fold = np.concatenate([side.family % FOLDS for side in sides])
+    features = _row_features([reference, sample])
+    label = np.repeat([0, 1], [len(reference), len(sample)])
+    fold = np.concatenate([np.unique(rows.family, return_inverse=True)[1] % FOLDS for rows in (reference, sample)])
     score = np.zeros(len(label))
     for k in range(FOLDS):
         train, test = fold != k, fold == k
         if not test.any() or len(np.unique(label[train])) < 2:
             continue
-        model = LogisticRegression(C=1.0, max_iter=1000, random_state=0).fit(features[train], label[train])
-        found = model.decision_function(features[test])
+        model = LogisticRegression(C=0.3, solver="liblinear", tol=1e-2, random_state=0)
+        found = model.fit(features[train], label[train]).decision_function(features[test])
         score[test] = stats.rankdata(found) / len(found)  # comparable between folds
     return float(roc_auc_score(label, score))
 
 
-def category_error(train: AuditTable, test: AuditTable) -> float | None:
-    """Return the error rate of naive Bayes that predicts the category from title words and price class."""
-    from sklearn.feature_extraction import DictVectorizer
-    from sklearn.naive_bayes import MultinomialNB
+def wrong_categories(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the error rate of naive Bayes, trained on the sample, for the paths of the reference.
 
-    known, asked = (np.array([bool(name) for name in table.categories], bool) for table in (train, test))
-    if not known.any() or not asked.any():
-        return None
-    vectorizer = DictVectorizer()
-    documents = vectorizer.fit_transform(_word_features(train, _price_classes(train)))
-    names = np.array(train.categories)
-    model = MultinomialNB(alpha=0.5).fit(documents[known], names[known])
-    found = model.predict(vectorizer.transform(_word_features(test, _price_classes(test)))[asked])
-    return float(np.mean(found != np.array(test.categories)[asked]))
+    It predicts from title words and price class.
+    """
+    features = [sparse.hstack([rows.words, _one_hot(_price_classes(rows), 64)]).tocsr() for rows in (sample, reference)]
+    return _classify(sample, reference, *features)
 
 
-def price_error(train: AuditTable, test: AuditTable) -> float | None:
-    """Return the mean absolute error of ridge regression that predicts the log price from category and title words."""
-    from sklearn.feature_extraction import DictVectorizer
-    from sklearn.linear_model import Ridge
-
-    known, asked = (~np.isnan(table.log_price) for table in (train, test))
-    if not known.any() or not asked.any():
-        return None
-    common = _common_words([train])
-    vectorizer = DictVectorizer()
-    features = vectorizer.fit_transform(_word_features(train, train.categories, common))
-    model = Ridge(alpha=1.0, solver="sparse_cg", tol=1e-8).fit(features[known], train.log_price[known])
-    found = model.predict(vectorizer.transform(_word_features(test, test.categories, common))[asked])
-    return float(np.abs(found - test.log_price[asked]).mean())
+def wrong_prices(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the mean absolute error in log price, on the reference, of the ridge regression trained on the sample."""
+    found = _predict_prices(sample, reference)
+    return None if found is None else float(np.abs(found[0] - found[1]).mean())
 
 
 FIGURES: Mapping[str, Figure] = {
     "price_distance": Figure("Largest gap between the distribution functions of log prices", price_distance),
     "category_price_distance": Figure("The same gap within categories, averaged", category_price_distance),
-    "off_lattice": Figure(
-        "Share of prices with an ending that hardly any real price of that size has", unusual_price_share
+    "price_level": Figure("By what share the median price is off", price_level),
+    "category_price_level": Figure(
+        "By what share prices are off in the same category, averaged with sign", category_price_level
     ),
+    "title_price_level": Figure(
+        "By what share prices are off for the same category and title words", title_price_level
+    ),
+    "worst_category_price": Figure(
+        "Largest difference of a category's mean log price, in standard errors", worst_category_price
+    ),
+    "off_lattice": Figure("Share of prices with an ending that hardly any real price of that size has", off_lattice),
     "ending_distance": Figure("Share of price endings that would have to change (total variation)", ending_distance),
     "discount_distance": Figure("Share of discounts that would have to change (total variation)", discount_distance),
+    "category_discount_distance": Figure(
+        "Mean squared difference of the discounted share of a category, in standard errors", category_discount_distance
+    ),
     "first_level_distance": Figure(
         "Share of rows under another first category level (total variation)", first_level_distance
     ),
     "branch_distance": Figure("Share of rows under other first two levels (total variation)", branch_distance),
     "leaf_distance": Figure("Share of rows under another category path (total variation)", leaf_distance),
+    "missing_leaf_rows": Figure("Share of real rows in a category that the other side lacks", missing_leaf_rows),
     "title_length_distance": Figure(
         "Largest gap between the distribution functions of title lengths", title_length_distance
     ),
     "vocabulary_distance": Figure("Jensen-Shannon divergence of title words, 0 to 1", vocabulary_distance),
-    "unknown_words": Figure("Share of title words that are in no real title", unknown_words),
+    "unknown_words": Figure("Share of title words that are in no title of the real half", unknown_words),
     "title_repeat_difference": Figure(
         "Difference in the share of families that share their title", title_repeat_difference
+    ),
+    "title_category_link": Figure(
+        "Error rate of a classifier, trained on real rows, that predicts the category from the title",
+        title_category_link,
+        link=True,
+    ),
+    "title_price_link": Figure(
+        "1 - correlation, within categories, of prices with those that real rows lead to expect from the title",
+        title_price_link,
+        link=True,
     ),
     "colourway_distance": Figure(
         "Share of families with another number of colourways (total variation)", colourway_distance
@@ -292,35 +582,23 @@ FIGURES: Mapping[str, Figure] = {
         "Largest difference of a pairwise association between columns", association_difference
     ),
     "told_apart": Figure(
-        "Classifier two-sample test: AUC of a classifier of synthetic against real rows; 0.5 is guessing",
-        classifier_auc,
+        "Classifier two-sample test: AUC of a classifier of the two sides; 0.5 is guessing", told_apart
     ),
     "wrong_categories": Figure(
-        "Error rate on real rows of a category classifier trained on synthetic rows", category_error, trains=True
+        "Error rate on real rows of a category classifier trained on the other side", wrong_categories
     ),
     "wrong_prices": Figure(
-        "Mean error in log price on real rows of a price regression trained on synthetic rows", price_error, trains=True
+        "Mean error in log price on real rows of a price regression trained on the other side", wrong_prices
     ),
 }
-"""Name in audit.json -> figure, in the order of the page."""
+"""Name in audit.json -> figure."""
 
 
-def split_in_halves(rows: AuditTable, seed: int) -> tuple[AuditTable, AuditTable]:
-    """Split a catalog into two random halves of whole families."""
-    chosen: Mask = np.zeros(rows.num_families, bool)
-    chosen[np.random.default_rng(seed).permutation(rows.num_families)[: rows.num_families // 2]] = True
-    return rows.select(chosen), rows.select(~chosen)
-
-
-def compare_categories(
-    real: AuditTable, synthetic: AuditTable, first: AuditTable, second: AuditTable
-) -> list[CategoryFigures]:
-    """Compare every category of either catalog, most frequent real ones first.
-
-    `first` and `second` are halves of the real catalog, for the control.
-    """
+def compare_categories(real: AuditTable, synthetic: AuditTable) -> list[CategoryFigures]:
+    """Compare every category of either catalog, most frequent real ones first; the control is two real halves."""
+    chosen = np.random.default_rng(0).permutation(real.num_families) % 2 == 0
     found = []
-    sides = [_prices_by_category(rows) for rows in (real, synthetic, first, second)]
+    sides = [_prices_by_category(rows) for rows in (real, synthetic, real.select(chosen), real.select(~chosen))]
     counts = [Counter(rows.categories) for rows in (real, synthetic)]
     for category in sorted(counts[0].keys() | counts[1].keys(), key=lambda name: (-counts[0][name], name)):
         a, b, one, two = (side.get(category, np.zeros(0)) for side in sides)
@@ -340,124 +618,221 @@ def compare_categories(
     return found
 
 
-def ks_distance(first: Floats, second: Floats) -> float | None:
+def ks_distance(first: Floats | Index, second: Floats | Index) -> float | None:
     """Return the Kolmogorov-Smirnov distance sup |F - G| of two samples; None if one is empty."""
     if not len(first) or not len(second):
         return None
-    return float(stats.ks_2samp(first, second, method="asymp").statistic)
+    every = np.concatenate([first, second])
+    shares = [np.searchsorted(np.sort(side), every, side="right") / len(side) for side in (first, second)]
+    return float(np.abs(shares[0] - shares[1]).max())
 
 
-def total_variation(first: Iterable[Hashable], second: Iterable[Hashable]) -> float | None:
-    """Return half the sum of absolute differences of the shares; None if one side is empty."""
-    p, q = Counter(first), Counter(second)
-    if not p or not q:
+def total_variation(first: Index, second: Index) -> float | None:
+    """Return half the sum of absolute differences of the shares of numbers >= 0; None if one side is empty."""
+    if not len(first) or not len(second):
         return None
-    return math.fsum(abs(p[key] / p.total() - q[key] / q.total()) for key in p.keys() | q.keys()) / 2
+    size = _num_groups(first, second)
+    p, q = (np.bincount(side, minlength=size) / len(side) for side in (first, second))
+    return float(np.abs(p - q).sum() / 2)
 
 
-def cramers_v(first: Sequence[Hashable], second: Sequence[Hashable]) -> float | None:
+def cramers_v(first: Index | Mask, second: Index | Mask) -> float | None:
     """Return Cramer's V, corrected for bias (Bergsma 2013); None if a side has only one value."""
-    names = [sorted(set(map(str, side))) for side in (first, second)]
-    rows, columns = map(len, names)
+    (names, row), (others, column) = (np.unique(side, return_inverse=True) for side in (first, second))
+    rows, columns = len(names), len(others)
     if min(rows, columns) < 2:
         return None
-    places = [{name: k for k, name in enumerate(each)} for each in names]
-    table = np.zeros((rows, columns))
-    np.add.at(table, tuple([p[str(v)] for v in side] for p, side in zip(places, (first, second), strict=True)), 1)
-    n = table.sum()
+    table = np.bincount(row * columns + column, minlength=rows * columns).reshape(rows, columns)
+    n = float(table.sum())
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True) / n
     phi2 = max(0.0, float(((table - expected) ** 2 / expected).sum()) / n - (rows - 1) * (columns - 1) / (n - 1))
     corrected = [count - (count - 1) ** 2 / (n - 1) for count in (rows, columns)]
     return float(np.sqrt(phi2 / max(min(corrected) - 1, 1e-9)))
 
 
-def price_points(rows: AuditTable) -> list[tuple[int, float]]:
-    """Return (number of digits before the point, ending) of every price: 1,290.00 is (4, 90.0)."""
-    prices = [row.full_price for row in rows.products if row.full_price is not None and row.full_price > 0]
-    return [(len(str(int(price))), round(price % 100 if price >= 100 else price % 10, 2)) for price in prices]
+def upper_bound(controls: Sequence[float]) -> float:
+    """Return the bound of one figure: a high quantile of its values for real halves.
+
+    It is the quantile at Bonferroni's share of `FALSE_ALARMS` of the distribution whose square is gamma distributed
+    with the mean and variance of the squared controls. An absolute difference (half normal) and a distance of many
+    shares (nearly normal) both have this form.
+    """
+    squares = np.square(controls)
+    mean, variance = float(np.mean(squares)), float(np.var(squares, ddof=1))
+    if mean <= 0 or variance <= 1e-12 * mean**2:
+        return math.sqrt(mean)
+    tail = FALSE_ALARMS / len(MARGINS)
+    return math.sqrt(float(stats.gamma.isf(tail, mean**2 / variance, scale=variance / mean)))
 
 
-def _check(name: str, text: str, value: float | None, control: float | None, margin: float) -> Check:
-    if value is None or control is None:
-        side = "the two catalogs" if value is None else "two halves of the real catalog"
-        return skip_check(name, FIDELITY, f"{text}: {side} have too few values to compare")
+def _check(
+    name: str,
+    figure: Figure,
+    values: Sequence[float | None],
+    controls: Sequence[float | None],
+    shuffled: Sequence[float | None] | None,
+    margin: float,
+) -> Check:
+    known, control, without = (
+        [value for value in each if value is not None] for each in (values, controls, shuffled or ())
+    )
+    if not known or len(control) < 2:
+        side = "the two catalogs" if len(control) > 1 else "two halves of the real catalog"
+        return skip_check(name, FIDELITY, f"{figure.meaning}: {side} have too few values to compare")
+    value, mean, bound = float(np.mean(known)), float(np.mean(control)), upper_bound(control) + margin
+    no_link = float(np.mean(without)) if without else None
+    if no_link is not None and mean > (1 - MIN_LINK) * no_link:
+        why = f"{figure.meaning}: real titles say too little about it ({mean:.3f}; shuffled titles {no_link:.3f})"
+        return skip_check(name, FIDELITY, why)
+    meaning = f"{figure.meaning}; lower is better; real against real gives {mean:.3f}"
+    if no_link is not None:
+        meaning += f", shuffled titles {no_link:.3f}"
+    blind = no_link is not None and value <= bound and bound >= no_link
+    if blind:
+        meaning += ": among so few rows a lost link cannot be seen"
     return Check(
         name=name,
         kind=FIDELITY,
         value=value,
-        real_against_real=control,
-        bound=control + margin,
+        real_against_real=mean,
+        bound=bound,
         better="lower",
-        passed=value <= control + margin,
-        meaning=as_sentence(f"{text}; lower is better; real against real gives {control:.3f}"),
+        passed=None if blind else value <= bound,
+        meaning=as_sentence(meaning),
+        inconclusive=blind,
     )
 
 
-def _sample_families(table: AuditTable, num_rows: int, seed: int) -> AuditTable:
-    """Sample whole families with about `num_rows` rows."""
-    wanted = min(table.num_families, max(1, round(table.num_families * num_rows / max(len(table), 1))))
-    chosen = np.zeros(table.num_families, bool)
-    chosen[np.random.default_rng(seed).permutation(table.num_families)[:wanted]] = True
-    return table.select(chosen)
-
-
-def _cut(table: AuditTable, size: int) -> AuditTable:
-    """Select about `size` rows in whole families, evenly over the catalog."""
-    if len(table) <= size:
-        return table
-    wanted = max(1, table.num_families * size // len(table))
-    chosen = np.zeros(table.num_families, bool)
-    chosen[np.arange(wanted) * table.num_families // wanted] = True
-    return table.select(chosen)
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else None
-
-
-def _row_features(sides: Sequence[AuditTable]) -> list[dict[str, Any]]:
-    """Return the features of `classifier_auc`, one dict a row; strings are categorical."""
-    common = _common_words(sides)
-    every = np.concatenate([table.log_price for table in sides])
-    middle, spread = float(np.nanmean(every)), float(np.nanstd(every)) or 1.0
-    found = []
-    for table in sides:
-        z = np.clip(np.nan_to_num((table.log_price - middle) / spread, nan=0.0), -4, 4).tolist()
-        words = _word_features(table, table.categories, common)
-        for row, features, price, discount, title in zip(
-            table.products, words, z, table.discount.tolist(), table.words, strict=True
-        ):
-            category = features["group"]
-            found.append(
-                features
-                | {"price": price, "squared price": price**2, f"price in {category}": price}
-                | {"ending": "" if row.full_price is None else f"{row.full_price % 100:.2f}"}
-                | {"discount": str(round(discount * 20)), "title length": str(min(len(title), 12))}
-            )
+def _sample_families(family: Index, rows: Index, num_rows: int, rng: np.random.Generator) -> Index:
+    """Sample whole families of `rows` until they have `num_rows` rows; all rows if there are no more."""
+    if len(rows) <= num_rows:
+        return rows
+    sizes = np.bincount(family[rows])
+    order = rng.permutation(np.flatnonzero(sizes))
+    wanted = int(np.searchsorted(np.cumsum(sizes[order]), num_rows)) + 1
+    chosen: Mask = np.zeros(len(sizes), bool)
+    chosen[order[:wanted]] = True
+    found: Index = rows[chosen[family[rows]]]
     return found
 
 
-def _word_features(table: AuditTable, groups: Sequence[str], kept: set[str] | None = None) -> list[dict[str, Any]]:
-    """Return the title words (those in `kept`, or all) and one group of each row as features."""
+def _price_points(table: AuditTable) -> list[tuple[int, float] | None]:
+    """Return (number of digits before the point, ending) of every price: 1,290.00 is (4, 90.0); None if missing."""
+    prices = [row.full_price if row.full_price and row.full_price > 0 else None for row in table.products]
     return [
-        {**{f"word {word}": 1 for word in sorted(words) if kept is None or word in kept}, "group": group}
-        for words, group in zip(table.words, groups, strict=True)
+        None if price is None else (len(str(int(price))), round(price % 100 if price >= 100 else price % 10, 2))
+        for price in prices
     ]
 
 
-def _common_words(tables: Sequence[AuditTable]) -> set[str]:
-    words = Counter(word for table in tables for each in table.words for word in sorted(each))
-    return {word for word, _ in words.most_common(MAX_WORDS)}
+def _find_missing(table: AuditTable) -> Mask:
+    """Return rows x columns: whether a value is missing. A parent category that is ALL is missing, as in a fit."""
+    found = [
+        [row.title is None, row.full_price is None, row.price is None, row.category3_code is None]
+        + [name == ALL for name in branch.split(" > ")[:2]]
+        for row, branch in zip(table.products, table.parents, strict=True)
+    ]
+    return np.array(found, bool).reshape(len(table), 6)
 
 
-def _price_classes(table: AuditTable) -> list[str]:
-    """Return price classes a quarter wide in log price; empty if the price is missing."""
-    return ["" if price != price else str(int(price / 0.25)) for price in table.log_price.tolist()]
+def _classify(
+    train: EncodedRows, test: EncodedRows, known: sparse.csr_matrix, asked: sparse.csr_matrix
+) -> float | None:
+    """Return the error rate of naive Bayes that predicts the category path; rows without a leaf are left out."""
+    from sklearn.naive_bayes import MultinomialNB
+
+    rows, others = np.flatnonzero(train.category >= 0), np.flatnonzero(test.category >= 0)
+    if not len(rows) or not len(others):
+        return None
+    used = np.flatnonzero(np.asarray(known[rows].sum(axis=0)).ravel())
+    if not len(used):
+        return None
+    model = MultinomialNB(alpha=0.5).fit(known[rows][:, used], train.leaf[rows])
+    return float(np.mean(model.predict(asked[others][:, used]) != test.leaf[others]))
+
+
+def _predict_prices(train: EncodedRows, test: EncodedRows) -> tuple[Floats, Floats, Index] | None:
+    """Return predicted and actual log prices of `test`, and the category paths, where a price is known."""
+    others = np.flatnonzero(~np.isnan(test.log_price))
+    if np.isnan(train.log_price).all() or not len(others):
+        return None
+    model, columns, num_leaves = _fit_prices(train)
+    features = _price_features(test, columns, num_leaves)[others]
+    return model.predict(features), test.log_price[others], test.leaf[others]
+
+
+@functools.lru_cache(maxsize=4)
+def _fit_prices(train: EncodedRows) -> tuple[Any, Index, int]:
+    """Return the ridge regression of log prices on category path and frequent words, these words, and paths."""
+    from sklearn.linear_model import Ridge
+
+    rows = np.flatnonzero(~np.isnan(train.log_price))
+    columns = np.flatnonzero(_count_words(train) >= MIN_WORD_ROWS)
+    num_leaves = int(train.leaf.max()) + 1
+    features = _price_features(train, columns, num_leaves)[rows]
+    return Ridge(alpha=1.0, solver="cholesky").fit(features, train.log_price[rows]), columns, num_leaves
+
+
+def _price_features(rows: EncodedRows, columns: Index, num_leaves: int) -> Floats:
+    features: Floats = sparse.hstack([rows.words[:, columns], _one_hot(rows.leaf, num_leaves)]).toarray()
+    return features
+
+
+def _row_features(sides: Sequence[EncodedRows]) -> sparse.csr_matrix:
+    """Return the features of `told_apart`, one row each."""
+    prices, leaf, ending, discount, length = (
+        np.concatenate([getattr(rows, name) for rows in sides])
+        for name in ("log_price", "leaf", "ending", "discount", "title_length")
+    )
+    known = _known(prices) if not np.isnan(prices).all() else np.zeros(1)
+    z = np.clip(np.nan_to_num((prices - known.mean()) / (known.std() or 1.0), nan=0.0), -4, 4)[:, None]
+    leaves = _one_hot(leaf, int(leaf.max()) + 1)
+    words = sparse.vstack([rows.words for rows in sides]).tocsc()
+    frequent = np.flatnonzero(np.asarray(words.sum(axis=0)).ravel() >= MIN_WORD_ROWS)
+    return sparse.hstack(
+        [
+            *(words[:, frequent], leaves, leaves.multiply(z), z, z**2),
+            *(
+                _one_hot(ending, int(ending.max()) + 2),
+                _one_hot(np.maximum(discount, 0), 21),
+                _one_hot(length // 5, 13),
+            ),
+        ]
+    ).tocsr()
+
+
+def _one_hot(numbers: Index, size: int) -> sparse.csr_matrix:
+    """Return rows x `size`: 1 at the number of each row; none if it is below 0 or not below `size`."""
+    rows = np.flatnonzero((numbers >= 0) & (numbers < size))
+    return sparse.csr_matrix((np.ones(len(rows)), (rows, numbers[rows])), shape=(len(numbers), size))
+
+
+def _price_classes(rows: EncodedRows) -> Index:
+    """Return price classes a quarter wide in log price; -1 if the price is missing."""
+    return np.nan_to_num(np.floor(rows.log_price / 0.25), nan=-1.0).astype(np.int64)
+
+
+def _count_words(rows: EncodedRows) -> Floats:
+    return np.asarray(rows.words.sum(axis=0)).ravel()
 
 
 def _known(values: Floats) -> Floats:
     return values[~np.isnan(values)]
+
+
+def _present(numbers: Index) -> Index:
+    return numbers[numbers >= 0]
+
+
+def _num_groups(first: Index, second: Index) -> int:
+    return int(max(first.max(initial=-1), second.max(initial=-1))) + 1
+
+
+def _centre(values: Floats, groups: Index) -> Floats:
+    """Subtract the mean of its group from each value."""
+    counts = np.maximum(np.bincount(groups), 1)
+    centred: Floats = values - (np.bincount(groups, values) / counts)[groups]
+    return centred
 
 
 def _prices_by_category(rows: AuditTable) -> dict[str, Floats]:
@@ -468,26 +843,91 @@ def _prices_by_category(rows: AuditTable) -> dict[str, Floats]:
     return {category: np.array(prices) for category, prices in groups.items()}
 
 
-def _pair_by_category(real: AuditTable, other: AuditTable) -> Iterable[tuple[Floats, Floats]]:
-    ours, theirs = _prices_by_category(real), _prices_by_category(other)
-    return ((ours[category], theirs[category]) for category in sorted(ours.keys() & theirs.keys()))
+def _pair_by_leaf(reference: EncodedRows, sample: EncodedRows) -> list[tuple[Floats, Floats]]:
+    """Return the log prices of both sides for every category path in which both have some."""
+    sides: list[dict[int, Floats]] = []
+    for rows in (reference, sample):
+        priced = np.flatnonzero(~np.isnan(rows.log_price))
+        order = priced[np.argsort(rows.leaf[priced], kind="stable")]
+        leaves, starts = np.unique(rows.leaf[order], return_index=True)
+        groups = np.split(rows.log_price[order], starts[1:]) if len(leaves) else []
+        sides.append(dict(zip(leaves.tolist(), groups, strict=True)))
+    return [(prices, sides[1][leaf]) for leaf, prices in sides[0].items() if leaf in sides[1]]
 
 
-def _repeat_share(rows: AuditTable, size: int) -> float:
-    """Return the share of repeated titles among `size` families, picked evenly."""
-    title = dict(zip(rows.family.tolist(), rows.titles, strict=True))
-    picked = [title[k * rows.num_families // size] for k in range(size)]
-    counts = Counter(picked)
-    return sum(counts[each] > 1 for each in picked) / max(size, 1)
-
-
-def _correlation_ratio(values: Floats, groups: Sequence[str], kept: Mask) -> float | None:
+def _correlation_ratio(values: Floats, groups: Index, kept: Mask) -> float | None:
     """Return the share of the variance between groups, corrected for their number (epsilon squared)."""
-    names: dict[str, int] = {}
-    number = np.array([names.setdefault(name, len(names)) for name in groups], np.int64)[kept]
-    values = values[kept]
-    if len(values) < 3 or not np.ptp(values) or len(np.unique(number)) in (1, len(values)):
+    values, groups = values[kept], groups[kept]
+    num_groups = len(np.unique(groups))
+    if len(values) < 3 or not np.ptp(values) or num_groups in (1, len(values)):
         return None
-    means = np.bincount(number, values, len(names)) / np.maximum(np.bincount(number, minlength=len(names)), 1)
-    within = float(((values - means[number]) ** 2).sum()) / (len(values) - len(np.unique(number)))
+    within = float((_centre(values, groups) ** 2).sum()) / (len(values) - num_groups)
     return max(0.0, 1 - within / float(values.var(ddof=1)))
+
+
+def _to_frames(
+    tables: tuple[AuditTable, AuditTable], extra: tuple[ExtraColumns, ExtraColumns]
+) -> "tuple[pd.DataFrame, pd.DataFrame]":
+    """Return the columns of the quality report: prices and numeric further columns as floats, others as text."""
+    import pandas as pd
+
+    shared = sorted(extra[0].keys() & extra[1].keys())
+    frames = []
+    for table, own in zip(tables, extra, strict=True):
+        columns: dict[str, Any] = {name: [getattr(row, name) for row in table.products] for name in QUALITY_COLUMNS}
+        columns |= {name: list(own[name]) for name in shared}
+        frames.append(pd.DataFrame(columns))
+    for name in frames[0].columns:
+        if name in _PRICES or all(_is_numeric(frame[name].tolist()) for frame in frames):
+            for frame in frames:
+                frame[name] = pd.to_numeric(frame[name]).astype(float)
+            continue
+        parent = name in ("category1_code", "category2_code")
+        for frame in frames:
+            frame[name] = ["ALL" if parent and not value else str(value) for value in frame[name].tolist()]
+    return frames[0], frames[1]
+
+
+def _rank_numbers(rows: "pd.DataFrame", reference: "pd.DataFrame") -> "pd.DataFrame":
+    """Replace each number by the share of the reference's numbers up to it; missing ones stay missing."""
+    ranked = rows.reset_index(drop=True)
+    for name, kind in reference.dtypes.items():
+        if kind.kind == "f":
+            known = np.sort(_known(reference[name].to_numpy()))
+            values = ranked[name].to_numpy()
+            shares = np.searchsorted(known, values, side="right") / max(len(known), 1)
+            ranked[name] = np.where(np.isnan(values), np.nan, shares)
+    return ranked
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    """Return whether a column has more than twenty values and all are numbers."""
+    known = {value for value in values if value is not None and value == value}
+    try:
+        return len(known) > 20 and all(math.isfinite(float(value)) for value in known)
+    except (TypeError, ValueError):
+        return False
+
+
+def _score(real: "pd.DataFrame", other: "pd.DataFrame") -> dict[str, float]:
+    """Return the scores of SDMetrics' quality report: overall under "", of pairs, and of each column."""
+    import warnings
+
+    from sdmetrics.reports import QualityReport
+    from sdmetrics.warnings import ConstantInputWarning
+
+    numeric = {name: kind.kind == "f" for name, kind in real.dtypes.items()}
+    kinds = {name: {"sdtype": "numerical" if numeric[name] else "categorical"} for name in real.columns}
+    report = QualityReport()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConstantInputWarning)  # a column with one value has no trend with others
+        report.generate(
+            {"rows": real},
+            {"rows": other},
+            {"tables": {"rows": {"columns": kinds}}, "relationships": []},
+            verbose=False,
+        )
+    shapes = report.get_details("Column Shapes", "rows")
+    parts = report.get_properties().set_index("Property")["Score"]
+    found = {"": float(report.get_score()), "pairs": float(parts["Column Pair Trends"])}
+    return found | dict(zip(shapes["Column"].tolist(), shapes["Score"].astype(float).tolist(), strict=True))

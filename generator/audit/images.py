@@ -173,7 +173,7 @@ def bounding_box(image: Image.Image) -> tuple[int, int, int, int]:
 def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_detail: bool = True) -> NearestImages:
     """Find the most similar other image for each image, never one of its own family.
 
-    Without `compare_detail` only the distances of descriptors are computed.
+    Without `compare_detail` only the distances of descriptors are computed, and the nearest image is the one by them.
     """
     count = len(features)
     which, similarity = np.zeros(count, np.int64), np.full(count, -1.0, np.float32)
@@ -195,7 +195,11 @@ def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_deta
                 part = slice(start, min(start + _BLOCK, count))
                 distances = _distances(ours[part], theirs)
                 distances[own_family[part, None] == their_family[None, :]] = np.inf
-                distance[part] = np.minimum(distance[part], distances.min(axis=1))
+                closest = distances.argmin(axis=1)
+                smallest = distances[np.arange(len(closest)), closest]
+                if not compare_detail:
+                    which[part] = np.where(smallest < distance[part], closest, which[part])
+                distance[part] = np.minimum(distance[part], smallest)
         if compare_detail:
             found, place = _find_copied(own, own_family, their, their_family, scales)
             better = found > similarity

@@ -85,18 +85,18 @@ def leave_one_out(refit: Refit, members: AuditTable, families: Sequence[int], mi
 def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Iterator[tuple[str, float]]:
     """Yield the kind (a field of `Influence`) and the size of every change of a number that both specs have.
 
-    Weights of an exact fit are numbers of families, or not whole: then they are in the proportions of more families. A
-    value of fewer than k families that appeared or vanished excuses no other change.
+    Weights of an exact fit are numbers of families, or not whole: then they are in the proportions of other records. A
+    value that is counted in only one of the specs excuses larger changes of the others, if k families had it.
     """
     weights, others = dict(_weights(before)), dict(_weights(after))
     grown = {place[:2] for place in set(weights[()]) ^ set(others[()])}  # rare categories moved to their neighbours
     for place in weights.keys() & others.keys():
         here, there = weights[place], others[place]
-        moved = [here.get(key, there.get(key, 0)) for key in here.keys() ^ there.keys()]
-        excused = place == () or all(weight >= min_support or weight % 1 for weight in moved)
-        regrouped = place[:2] in grown or (moved and excused)
+        counted = [{key: w for key, w in each.items() if place == () or w % 1 == 0} for each in (here, there)]
+        moved = {key: counted[0].get(key, counted[1].get(key, 0)) for key in counted[0].keys() ^ counted[1].keys()}
+        regrouped = place[:2] in grown or (moved and (place == () or min(moved.values()) >= min_support))
         totals = sum(here.values()), sum(there.values())
-        for key in here.keys() & there.keys():
+        for key in (here.keys() & there.keys()) - moved.keys():
             if here[key] and there[key]:
                 change = abs(math.log((there[key] / totals[1]) / (here[key] / totals[0])))
                 yield "regrouped" if regrouped else "share", change

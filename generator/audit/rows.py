@@ -31,6 +31,8 @@ Single = npt.NDArray[np.float32]
 
 MIN_FAMILIES = 8
 """Smallest number of families on each side of an audit."""
+ALL = "all"
+"""A parent category that is missing: a fit writes ALL where the shop has nothing."""
 _READ = tuple(name for name in COLUMNS if name != "image")
 _TOKEN = re.compile(r"[^\W_]+(?:['&.-][^\W_]+)*")
 _TITLE, _PRICE, _CATEGORY, _PARENTS, _DISCOUNT = 0.45, 0.30, 0.10, 0.10, 0.05
@@ -57,7 +59,7 @@ class AuditTable:
     categories: Sequence[str]
     """Third category level, normalised; empty if missing."""
     parents: Sequence[str]
-    """First and second category level, normalised and joined by `>`."""
+    """First and second category level, normalised and joined by `>`; a missing one is ALL."""
     log_price: Floats
     """Natural logarithm of full_price; nan if missing or not above 0."""
     discount: Floats
@@ -118,7 +120,10 @@ def encode_products(products: Sequence[Product]) -> AuditTable:
         titles=titles,
         words=[frozenset(tokenize(title)) for title in titles],
         categories=[normalise_text(row.category3_code or "") for row in products],
-        parents=[normalise_text(f"{row.category1_code or ''} > {row.category2_code or ''}") for row in products],
+        parents=[
+            " > ".join(normalise_text(name or "") or ALL for name in (row.category1_code, row.category2_code))
+            for row in products
+        ],
         log_price=log_price,
         discount=discount,
         family=family,
@@ -210,6 +215,8 @@ class NeighbourStats:
     """Distance to the nearest row of the other catalog; 1 if there is none."""
     density: Floats
     """Mean of the Gaussian kernel over all rows of the other catalog."""
+    which: Index
+    """The nearest row of the other catalog."""
 
     def select(self, rows: Mask) -> "NeighbourStats":
         """Return the entries of the rows that the mask selects."""
@@ -221,7 +228,7 @@ def measure_neighbours(table: AuditTable, others: AuditTable, *, exclude_own_fam
 
     With `exclude_own_family`, `others` is the same catalog, and rows of the own family are ignored.
     """
-    nearest = np.ones(len(table), np.float64)
+    nearest, which = np.ones(len(table), np.float64), np.zeros(len(table), np.int64)
     density_sum = np.zeros(len(table), np.float64)
     seen = np.full(len(table), float(len(others)))
     vocabulary = {word: k for k, word in enumerate(sorted(set().union(*table.words, *others.words)))}
@@ -239,9 +246,12 @@ def measure_neighbours(table: AuditTable, others: AuditTable, *, exclude_own_fam
             own_family = table.family[:, None] == others.family[None, part]
             distance[own_family], kernel[own_family] = 1.0, 0.0
             seen -= own_family.sum(axis=1)
-        nearest = np.minimum(nearest, distance.min(axis=1))
+        closest = distance.argmin(axis=1)
+        smallest = distance[np.arange(len(table)), closest]
+        which = np.where(smallest < nearest, closest + start, which)
+        nearest = np.minimum(nearest, smallest)
         density_sum += kernel.sum(axis=1)
-    return NeighbourStats(nearest=nearest, density=density_sum / np.maximum(seen, 1))
+    return NeighbourStats(nearest=nearest, density=density_sum / np.maximum(seen, 1), which=which)
 
 
 def max_by_family(values: Floats, table: AuditTable) -> Floats:

@@ -4,21 +4,33 @@ from generator.audit.run import audit
 passed = audit(Path("data/real"), Path("data/twin"), out=Path("results/audit")).passed
 """
 
+import base64
+import textwrap
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
 
 from generator.audit import Findings, skip_check
-from generator.audit.fidelity import check_fidelity, require_sklearn
-from generator.audit.images import check_images, concatenate, read_image_features
+from generator.audit.fidelity import ExtraColumns, check_fidelity, measure_quality, require_extra
+from generator.audit.images import ImageFeatures, check_images, concatenate, find_nearest, read_image_features
 from generator.audit.privacy import Progress, check_rows, check_spec
 from generator.audit.refits import list_cells, make_refit
-from generator.audit.rows import AuditTable, read_extra_columns, read_real_catalog, read_synthetic
+from generator.audit.rows import (
+    ALL,
+    AuditTable,
+    Floats,
+    measure_neighbours,
+    read_extra_columns,
+    read_real_catalog,
+    read_synthetic,
+)
+from generator.fit.vocabulary import find_attribute_columns, read_colour, read_material
+from generator.pages.catalog_page import make_thumbnail
 from schemas.audit import (
     AUDIT,
     FAIL,
@@ -29,13 +41,14 @@ from schemas.audit import (
     PRIVACY,
     Audit,
     Bounds,
-    Check,
+    Quality,
 )
 from schemas.catalog import CatalogSpec
 from schemas.documents import from_dict
 from schemas.manifest import read_manifest
+from schemas.product import Product, read
 from schemas.util.files import as_document, storage_errors, write_json
-from schemas.util.pages import Plot, polyline, render_page, write_page
+from schemas.util.pages import Plot, line, polygon, polyline, render_page, text, write_page
 
 PAGE = "report.html"
 _DISPLAY_NAMES = {
@@ -49,22 +62,61 @@ _DISPLAY_NAMES = {
     "branch_distance": "first two levels distance",
     "leaf_distance": "category distance",
     "told_apart": "classifier two-sample test (AUC)",
+    "category_price_level": "price level within categories",
+    "title_price_level": "price level by title",
+    "worst_category_price": "most different category price",
+    "missing_leaf_rows": "rows of missing categories",
+    "missing_leaves": "missing categories",
+    "missing_difference": "missing values",
     "wrong_categories": "category error",
     "wrong_prices": "price error",
 }
 """Names in audit.json that people read as something else."""
 _STATUS_WORDS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: INCONCLUSIVE, NOT_APPLICABLE: "-"}
+_LINE = 100
+"""Characters of a line of the terminal."""
 _PLOT = Plot(width=420, height=280, left=52, right=18, top=12, bottom=40)
 _PRICE_STEPS = 120
+_BARS = Plot(width=420, height=0, left=134, right=44, top=4, bottom=4)
+_BAR_STEP = 31
+"""Height in pixels of the two bars of a name."""
+_MOST_BARS = 12
+_LABEL = 20
+"""Characters of a name in a chart."""
+_MOST_PAIRS = 8
+_EDGE = 160
+"""Of a small image of a pair, in pixels."""
+_NAMED_SHARE = 0.2
+"""Share of rows on both sides that must name a colour or material for it to be shown."""
+_FEW_CATEGORIES = 6
+
+
+Share = tuple[str, float, float]
+"""A name, and its shares of the real and of the synthetic rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A real product and the synthetic one that is nearest to it."""
+
+    distance: str
+    products: tuple[Product, Product]
+    """Real, synthetic; without images."""
+    images: tuple[str, str] = ("", "")
+    """`data:` URLs of small images; empty without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageData:
     """What the page shows in addition to the audit document."""
 
-    real_prices: Sequence[float]
-    """Full prices in ascending order."""
-    synthetic_prices: Sequence[float]
+    real: AuditTable
+    synthetic: AuditTable
+    attributes: Mapping[str, Sequence[Share]]
+    """Colour, material -> the shares of their values."""
+    near_rows: Sequence[Pair]
+    """Nearest by title, price, categories and discount."""
+    near_images: Sequence[Pair]
     roc: Sequence[tuple[float, float]]
     """Of the best membership attack: false and true positive rates."""
     rendered: bool
@@ -97,9 +149,9 @@ def audit(
         progress: called with a text at the start of each part.
 
     Raises:
-        ToileError: if a folder cannot be audited, or scikit-learn is not installed.
+        ToileError: if a folder cannot be audited, or scikit-learn or SDMetrics is not installed.
     """
-    require_sklearn()
+    require_extra()
     real_folder, synthetic_folder, out = Path(real_folder), Path(synthetic_folder), None if out is None else Path(out)
     bounds = bounds or Bounds()
     progress("reading rows")
@@ -119,8 +171,9 @@ def audit(
     else:
         refit = make_refit(spec, list_cells(real.table, real_extra)) if spec.provenance is not None else None
         found += check_spec(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
-    progress("checking fidelity")
-    fidelity, categories = check_fidelity(real.table, synthetic, bounds)
+    progress("measuring quality")
+    quality = measure_quality(real.table, synthetic, (real_extra, extra))
+    fidelity, categories = check_fidelity(real.table, synthetic, bounds, progress=progress)
     checks = (*found.checks, *fidelity)
     result = Audit(
         passed=all(check.passed is not False for check in checks if gate in ("both", check.kind)),
@@ -137,11 +190,19 @@ def audit(
         diagnostics=tuple(found.diagnostics),
         hits=tuple(found.hits),
         categories=tuple(categories),
+        quality=quality,
     )
     if out is not None:
+        progress("finding nearest pairs")
+        features = concatenate(train, holdout) if len(train) else train
         data = PageData(
-            real_prices=_sorted_prices(real.table),
-            synthetic_prices=_sorted_prices(synthetic),
+            real=real.table,
+            synthetic=synthetic,
+            attributes=_compare_attributes((real.table, synthetic), (real_extra, extra)),
+            near_rows=_add_images(_find_near_rows(real.table, synthetic), real_folder, synthetic_folder),
+            near_images=_add_images(
+                _find_near_images((real.table, features), (synthetic, images)), real_folder, synthetic_folder
+            ),
             roc=found.roc,
             rendered=read_manifest(synthetic_folder).kind == "generate",
         )
@@ -170,8 +231,13 @@ def render_report(audit: Audit, data: PageData) -> str:
         groups=[(kind, [check for check in audit.checks if check.kind == kind]) for kind in (PRIVACY, FIDELITY)],
         name=display_name,
         number=format_number,
-        prices=Markup(plot_prices(data.real_prices, data.synthetic_prices)),  # made here: numbers only
+        quality="" if audit.quality is None else summarize_quality(audit.quality),
+        charts=[(title, Markup(svg)) for title, svg in plot_distributions(audit, data) if svg],  # escaped where made
         roc=Markup(plot_roc(data.roc)),
+        pairs=[
+            ("title, price and category", data.near_rows),
+            ("image", data.near_images),
+        ],
         rendered=data.rendered,
     )
 
@@ -181,16 +247,40 @@ def summarize(audit: Audit) -> list[str]:
     return [_summarize_kind(audit, kind) for kind in (PRIVACY, FIDELITY)]
 
 
-def format_checks(audit: Audit) -> list[str]:
-    """Return one line a check for a terminal, failed checks first within their kind."""
-    order = (FAIL, INCONCLUSIVE, PASS, NOT_APPLICABLE)
-    ordered = sorted(audit.checks, key=lambda check: (check.kind == FIDELITY, order.index(check.status)))
-    width = max(len(display_name(check.name)) for check in ordered)
-    return [
-        f"{_STATUS_WORDS[check.status]:12}  {check.kind:8}  {display_name(check.name):{width}}  "
-        f"{_format_figures(check)}"
-        for check in ordered
-    ]
+def format_audit(audit: Audit) -> list[str]:
+    """Return the audit for a terminal in lines of at most 100 characters.
+
+    First come the quality score and the verdicts, then failed checks with their meaning, then all others.
+    """
+    headline = [summarize_quality(audit.quality)] if audit.quality is not None else []
+    lines = [line for text in (*headline, *summarize(audit)) for line in textwrap.wrap(text, _LINE)]
+    order = (FAIL, INCONCLUSIVE, PASS)
+    ordered = sorted(
+        (check for check in audit.checks if check.status in order),
+        key=lambda check: (order.index(check.status), check.kind == FIDELITY),
+    )
+    width = max((len(display_name(check.name)) for check in ordered), default=5)
+    row = f"{{:12}}  {{:8}}  {{:{width}}}  {{:>8}}  {{:>10}}  {{:>8}}"
+    lines += ["", row.format("", "", "check", "value", "passes", "real").rstrip()]
+    for check in ordered:
+        bound = f"{'<=' if check.better == 'lower' else '>='} {format_number(check.bound)}"
+        words = (_STATUS_WORDS[check.status], check.kind, display_name(check.name))
+        lines.append(row.format(*words, format_number(check.value), bound, format_number(check.real_against_real)))
+        if check.status == FAIL:
+            indent = " " * 14
+            lines += textwrap.wrap(check.meaning, _LINE, initial_indent=indent, subsequent_indent=indent)
+    skipped = [display_name(check.name) for check in audit.checks if check.status == NOT_APPLICABLE]
+    if skipped:
+        lines += textwrap.wrap(f"Do not apply: {', '.join(skipped)}.", _LINE, subsequent_indent=" " * 14)
+    return lines
+
+
+def summarize_quality(quality: Quality) -> str:
+    """Return the quality score and its limit in a sentence."""
+    return (
+        f"Quality: {quality.score:.3f}, {quality.share_of_limit:.0%} of the {quality.limit:.3f} that real rows reach "
+        "against other real rows (SDMetrics' quality report)."
+    )
 
 
 def display_name(name: str) -> str:
@@ -203,6 +293,90 @@ def format_number(value: float | None) -> str:
     if value is None:
         return "–"
     return f"{value:,.0f}" if value == int(value) and abs(value) >= 2 else f"{value:.3g}"
+
+
+def plot_distributions(audit: Audit, data: PageData) -> list[tuple[str, str]]:
+    """Return caption and SVG of every chart that has the real and the synthetic rows side by side."""
+    real, synthetic = data.real, data.synthetic
+    names = tuple(_leaf_names(table, len(audit.categories)) for table in (real, synthetic))
+    boxes = [
+        (name, real.log_price[_places(names[0], name)], synthetic.log_price[_places(names[1], name)])
+        for name, _ in Counter(names[0]).most_common(_MOST_BARS)
+    ]
+    scores: list[Share] = []
+    if audit.quality is not None:
+        limits = audit.quality.shapes_limit
+        scores = [
+            (name.removesuffix("_code"), limits.get(name, 0.0), score) for name, score in audit.quality.shapes.items()
+        ]
+        if audit.quality.pairs is not None:
+            scores.append(("pairs of columns", audit.quality.pairs_limit or 0.0, audit.quality.pairs))
+    discounts = _shares(_name_discounts(real), _name_discounts(synthetic))
+    words = [[word for row in table.words for word in row] for table in (real, synthetic)]
+    return [
+        (
+            "Quality score of each column, of real rows and of synthetic rows against other real rows",
+            plot_shares("quality of columns", scores),
+        ),
+        ("Full prices: share of rows up to each price", plot_prices(_sort_prices(real), _sort_prices(synthetic))),
+        (
+            "Full prices of the largest categories: 5, 25, 50, 75 and 95 % of the rows are below",
+            plot_boxes("prices by category", [(name, np.exp(a), np.exp(b)) for name, a, b in boxes]),
+        ),
+        ("Share of rows in the largest categories", plot_shares("categories", _shares(names[0], names[1]))),
+        (
+            "Share of rows with each discount",
+            plot_shares("discounts", sorted(discounts, key=lambda share: int(share[0].split()[0]))),
+        ),
+        (
+            "Share of titles with each word",
+            plot_shares("title words", _shares(words[0], words[1], totals=(len(real), len(synthetic)))),
+        ),
+        *(
+            (f"Share of each {name} among the rows that name one", plot_shares(name, shares))
+            for name, shares in data.attributes.items()
+        ),
+    ]
+
+
+def plot_shares(label: str, shares: Sequence[Share]) -> str:
+    """Plot two horizontal bars for each name, of the real and of the synthetic rows, as SVG; empty without names."""
+    if not shares:
+        return ""
+    plot = replace(_BARS, height=_BARS.top + _BARS.bottom + _BAR_STEP * len(shares))
+    x = plot.x_axis(0, max(max(share[1:]) for share in shares) or 1.0)
+    parts = []
+    for k, (name, *both) in enumerate(shares):
+        top = plot.top + k * _BAR_STEP
+        parts.append(text(plot.left - 7, top + 18, _shorten(name), anchor="end"))
+        for side, share in enumerate(both):
+            y, end = top + 3 + 12 * side, x.position(share)
+            parts.append(polygon([(plot.left, y), (end, y), (end, y + 10), (plot.left, y + 10)], f"bar side{side}"))
+            parts.append(text(end + 4, y + 9, f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"))
+    return plot.svg(label, parts)
+
+
+def plot_boxes(label: str, groups: Sequence[tuple[str, Floats, Floats]]) -> str:
+    """Plot two horizontal boxes of prices for each group, with the median and whiskers at 5 and 95 %, as SVG."""
+    found = [(name, [_box_quantiles(real), _box_quantiles(synthetic)]) for name, real, synthetic in groups]
+    every = [value for _, both in found for side in both for value in side]
+    if not every:
+        return ""
+    plot = replace(_BARS, height=_BARS.top + 26 + _BAR_STEP * len(found), right=14)
+    plot = replace(plot, bottom=26)
+    x = plot.x_axis(min(every) / 1.1, max(every) * 1.1, log=True)
+    parts = plot.x_ticks(x, [(tick, f"{tick:,g}") for tick in x.ticks(most=6)], grid="axis")
+    for k, (name, both) in enumerate(found):
+        top = plot.top + k * _BAR_STEP
+        parts.append(text(plot.left - 7, top + 18, _shorten(name), anchor="end"))
+        for side, values in enumerate(both):
+            if values:
+                y = top + 3 + 12 * side
+                low, left, middle, right, high = (x.position(value) for value in values)
+                parts.append(line((low, y + 5), (high, y + 5), f"whisker side{side}"))
+                parts.append(polygon([(left, y), (right, y), (right, y + 10), (left, y + 10)], f"box side{side}"))
+                parts.append(line((middle, y), (middle, y + 10), f"median side{side}"))
+    return plot.svg(label, parts)
 
 
 def plot_prices(real: Sequence[float], synthetic: Sequence[float]) -> str:
@@ -237,6 +411,134 @@ def plot_roc(roc: Sequence[tuple[float, float]]) -> str:
     return _PLOT.svg("ROC of the best attack", [*ticks, *lines, *titles])
 
 
+def _box_quantiles(prices: Floats) -> list[float]:
+    """Return the 5, 25, 50, 75 and 95 % quantiles of known prices; empty if there are none."""
+    known = prices[~np.isnan(prices)]
+    return [float(value) for value in np.quantile(known, (0.05, 0.25, 0.5, 0.75, 0.95))] if len(known) else []
+
+
+def _find_near_rows(real: AuditTable, synthetic: AuditTable) -> list[Pair]:
+    found = measure_neighbours(synthetic, real)
+    order = np.argsort(found.nearest, kind="stable").tolist()
+    return _pick_pairs(
+        (real.products[found.which[k]], synthetic.products[k], f"distance {found.nearest[k]:.2f}") for k in order
+    )
+
+
+def _find_near_images(*sides: tuple[AuditTable, ImageFeatures]) -> list[Pair]:
+    """Return the pairs of the nearest images; of the real and the synthetic rows and the features of their images."""
+    (real, real_images), (synthetic, images) = sides
+    if not len(real_images) or not len(images):
+        return []
+    found = find_nearest(images, real_images, compare_detail=False)
+    ours, theirs = ({row.product_code: row for row in table.products} for table in (real, synthetic))
+    return _pick_pairs(
+        (ours[real_images.names[found.which[k]]], theirs[images.names[k]], f"{found.distance[k]:.1f} grey levels")
+        for k in np.argsort(found.distance, kind="stable").tolist()
+    )
+
+
+def _pick_pairs(pairs: Iterable[tuple[Product, Product, str]]) -> list[Pair]:
+    """Return the first pairs, each real and each synthetic family once."""
+    seen: tuple[set[str], set[str]] = (set(), set())
+    found: list[Pair] = []
+    for real, synthetic, distance in pairs:
+        if len(found) == _MOST_PAIRS:
+            break
+        if real.family not in seen[0] and synthetic.family not in seen[1]:
+            found.append(Pair(distance=distance, products=(real, synthetic)))
+            seen[0].add(real.family)
+            seen[1].add(synthetic.family)
+    return found
+
+
+def _add_images(pairs: Sequence[Pair], real_folder: Path, synthetic_folder: Path) -> list[Pair]:
+    """Read the images of the products of both folders and make them small."""
+    if not pairs:
+        return []
+    real, synthetic = (
+        _read_thumbnails(folder, {pair.products[side].product_code for pair in pairs})
+        for side, folder in enumerate((real_folder, synthetic_folder))
+    )
+    return [
+        replace(
+            pair,
+            images=(real.get(pair.products[0].product_code, ""), synthetic.get(pair.products[1].product_code, "")),
+        )
+        for pair in pairs
+    ]
+
+
+def _read_thumbnails(folder: Path, codes: set[str]) -> dict[str, str]:
+    """Return product code -> `data:` URL of its image, made small."""
+    found = {}
+    for row in read(folder, columns=("image",)):
+        if row.product_code in codes and row.image:
+            small = make_thumbnail(row.image, _EDGE).jpeg
+            if small is not None:
+                found[row.product_code] = f"data:image/jpeg;base64,{base64.b64encode(small).decode()}"
+    return found
+
+
+def _compare_attributes(
+    tables: tuple[AuditTable, AuditTable], extra: tuple[ExtraColumns, ExtraColumns]
+) -> dict[str, list[Share]]:
+    """Return the shares of colours and materials that attributes, own columns or titles name, where many rows do."""
+    found = {}
+    for name, reader in (("colour", read_colour), ("material", read_material)):
+        real, synthetic = (_read_attribute(name, reader, table, own) for table, own in zip(tables, extra, strict=True))
+        if min(len(real) / len(tables[0]), len(synthetic) / len(tables[1])) >= _NAMED_SHARE:
+            found[name] = _shares(real, synthetic)
+    return found
+
+
+def _read_attribute(
+    name: str, reader: Callable[[str], str | None], table: AuditTable, extra: ExtraColumns
+) -> list[str]:
+    """Return the values that rows name, in their attributes, an own column or the title; none for other rows."""
+    column = extra.get(find_attribute_columns(extra).get(name, ""), [None] * len(table))
+    found = []
+    for row, cell in zip(table.products, column, strict=True):
+        texts = ((row.attributes or {}).get(name), cell, row.title)
+        found.append(next((value for text in texts if text and (value := reader(str(text)))), None))
+    return [value for value in found if value is not None]
+
+
+def _shares(real: Sequence[str], synthetic: Sequence[str], totals: tuple[int, int] | None = None) -> list[Share]:
+    """Return the most frequent values with their shares on both sides; `totals` if not the numbers of values."""
+    counts = Counter(real), Counter(synthetic)
+    n, m = (max(total, 1) for total in totals or (len(real), len(synthetic)))
+    every = [(name, counts[0][name] / n, counts[1][name] / m) for name in counts[0].keys() | counts[1].keys()]
+    return sorted(every, key=lambda share: (-share[1] - share[2], share[0]))[:_MOST_BARS]
+
+
+def _leaf_names(table: AuditTable, num_categories: int) -> list[str]:
+    """Return the third category level of each row, after the levels above it where there are few categories."""
+    if num_categories > _FEW_CATEGORIES:
+        return [name or "(none)" for name in table.categories]
+    levels = [
+        [name for name in branch.split(" > ") if name != ALL] + [category or "(none)"]
+        for branch, category in zip(table.parents, table.categories, strict=True)
+    ]
+    return [" > ".join(names) for names in levels]
+
+
+def _name_discounts(table: AuditTable) -> list[str]:
+    return [f"{5 * round(max(share, 0.0) * 20)} %" for share in table.discount.tolist()]
+
+
+def _sort_prices(table: AuditTable) -> list[float]:
+    return sorted(np.exp(table.log_price[~np.isnan(table.log_price)]).tolist())
+
+
+def _places(names: Sequence[str], name: str) -> list[int]:
+    return [k for k, each in enumerate(names) if each == name]
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= _LABEL else f"{name[: _LABEL - 1]}…"
+
+
 def _summarize_kind(audit: Audit, kind: str) -> str:
     checks = [check for check in audit.checks if check.kind == kind and check.status != NOT_APPLICABLE]
     failed, unclear = (
@@ -245,19 +547,12 @@ def _summarize_kind(audit: Audit, kind: str) -> str:
     )
     counts = Counter(check.status for check in checks)
     decides = "" if audit.gate in ("both", kind) else " (this does not decide the exit code)"
-    end = f" {counts[INCONCLUSIVE]} inconclusive, too few rows to see a leak: {unclear}." if unclear else ""
+    what = "leak" if kind == PRIVACY else "loss"
+    end = f" {counts[INCONCLUSIVE]} inconclusive, too few rows to see a {what}: {unclear}." if unclear else ""
     if not failed:
-        which = f"all {counts[PASS]} checks that apply and can see a small leak" if unclear else ""
+        which = f"all {counts[PASS]} checks that apply and can see a small {what}" if unclear else ""
         return f"{kind.capitalize()}: {which or f'all {len(checks)} checks that apply'} pass{decides}.{end}"
     return f"{kind.capitalize()}: {counts[FAIL]} of {len(checks)} checks fail{decides}: {failed}.{end}"
-
-
-def _format_figures(check: Check) -> str:
-    if check.value is None:
-        return check.meaning
-    sign = "<=" if check.better == "lower" else ">="
-    control = "" if check.real_against_real is None else f", real against real {format_number(check.real_against_real)}"
-    return f"{format_number(check.value)} (passes {sign} {format_number(check.bound)}{control})"
 
 
 def _percents(*shares: float) -> list[tuple[float, str]]:
@@ -266,7 +561,3 @@ def _percents(*shares: float) -> list[tuple[float, str]]:
 
 def _quantile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-
-def _sorted_prices(table: AuditTable) -> list[float]:
-    return sorted(np.exp(table.log_price[~np.isnan(table.log_price)]).tolist())

@@ -73,7 +73,7 @@ def generate(
         num_workers: processes; None for all cores. Never changes a byte.
         cluster: address of a Ray cluster that renders instead.
         force: replace another catalog in `out`.
-        progress: called with the number of products of each finished shard.
+        progress: called with the number of products just finished.
 
     Returns:
         The manifest, and False if the folder already held this catalog, finished.

@@ -4,7 +4,8 @@
         print(shard)
 
 A task is pure and writes complete files, so a task that runs twice leaves the same files as one that runs once. A
-process or a node that is killed costs the tasks that were running, and these are started again.
+process or a node that is killed costs the tasks that were running, and these are started again. Inside a task,
+`report(3)` says that three more items are done; the caller's `progress` is told within a second.
 
 Ray reads from the environment how to reach the cluster and with what token (RAY_AUTH_MODE, RAY_AUTH_TOKEN_PATH); see
 docs/scaling.md. Ray is imported only when a cluster is asked for.
@@ -16,6 +17,7 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import platform
+import signal
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -29,23 +31,67 @@ ATTEMPTS = 3
 """How often a task is started whose process ends without a result; the last time it runs alone."""
 RAY_RETRIES = 3
 """How often Ray restarts a task whose worker or node is lost."""
+_PROGRESS_SECONDS = 0.5
+"""How often the caller is told about progress inside of tasks."""
 _TASKS_PER_CORE = 2
 """Tasks submitted for each core of the cluster: one runs and one waits."""
 
 _Answer = tuple[Any, tuple[str, str, str] | None]
 
 
-def run_in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], num_workers: int) -> Iterator[T]:
+class _Reported:
+    """Where `report` counts in this process: a function, or a number shared with the caller's process."""
+
+    def __init__(self) -> None:
+        self.add: Callable[[int], None] = lambda number: None
+
+
+_reported = _Reported()
+
+
+def report(number: int) -> None:
+    """Say inside a task that `number` more items are done."""
+    _reported.add(number)
+
+
+@contextlib.contextmanager
+def block_interrupts() -> Iterator[None]:
+    """Keep Ctrl-C away from processes that are started in the block: they end with this one, without a traceback.
+
+    An interrupt that comes in the block is raised at its end.
+    """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def run_in_processes(
+    task: Callable[..., T],
+    arguments: Sequence[tuple[Any, ...]],
+    num_workers: int,
+    progress: Callable[[int], None] = lambda number: None,
+) -> Iterator[T]:
     """Yield task(*arguments[k]) for every k; in this process when one worker or one task is enough.
 
     Processes are spawned, not forked: Arrow's threads do not survive a fork. The first error stops the rest. When a
-    process ends without a result, all processes are replaced. Raises ToileError for a task whose process ends
-    `ATTEMPTS` times, the last time without other tasks.
+    process ends without a result, all processes are replaced. `progress` is told what tasks `report`; items of a task
+    that runs twice count twice. Raises ToileError for a task whose process ends `ATTEMPTS` times, the last time
+    without other tasks.
     """
     num_workers = min(num_workers, len(arguments))
     if num_workers <= 1:
         for each in arguments:
-            yield task(*each)
+            before, _reported.add = _reported.add, progress
+            try:
+                result = task(*each)
+            finally:
+                _reported.add = before
+            yield result
         return
     from concurrent.futures.process import BrokenProcessPool
 
@@ -56,7 +102,7 @@ def run_in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]
         started = {number: remaining[number] for number in suspects[:1]} or remaining
         running: set[int] = set()
         try:
-            for number, result in _in_pool(task, started, min(num_workers, len(started)), running):
+            for number, result in _in_pool(task, started, min(num_workers, len(started)), running, progress):
                 del remaining[number]
                 yield result
         except BrokenProcessPool as error:
@@ -67,33 +113,56 @@ def run_in_processes(task: Callable[..., T], arguments: Sequence[tuple[Any, ...]
 
 
 def _in_pool(
-    task: Callable[..., T], arguments: dict[int, tuple[Any, ...]], num_workers: int, running: set[int]
+    task: Callable[..., T],
+    arguments: dict[int, tuple[Any, ...]],
+    num_workers: int,
+    running: set[int],
+    progress: Callable[[int], None],
 ) -> Iterator[tuple[int, T]]:
     """Yield number and result of each task; `running` always contains the tasks that have started and not ended.
 
-    No more tasks are submitted than there are processes, so the unfinished tasks of a broken pool are known.
+    No more tasks are submitted than there are processes, so the unfinished tasks of a broken pool are known. Where the
+    caller stops, the processes end at once: they wait for the end of a pipe.
     """
     import concurrent.futures
 
     context = multiprocessing.get_context("spawn")
     waiting, numbers = iter(list(arguments)), {}
-    with concurrent.futures.ProcessPoolExecutor(num_workers, mp_context=context, initializer=_exit_with_parent) as pool:
-        try:
-            while True:
-                while len(running) < num_workers and (number := next(waiting, None)) is not None:
+    counter, told = context.Value("q", 0), 0
+    reader, writer = context.Pipe(duplex=False)
+
+    def tell() -> None:
+        nonlocal told
+        now = int(counter.value)
+        progress(now - told)
+        told = now
+
+    pool = concurrent.futures.ProcessPoolExecutor(
+        num_workers, mp_context=context, initializer=_start_worker, initargs=(reader, counter)
+    )
+    try:
+        while True:
+            while len(running) < num_workers and (number := next(waiting, None)) is not None:
+                with block_interrupts():
                     numbers[pool.submit(task, *arguments[number])] = number
-                    running.add(number)
-                if not numbers:
-                    return
-                done, _ = concurrent.futures.wait(numbers, return_when=concurrent.futures.FIRST_COMPLETED)
-                for future in sorted(done, key=lambda future: future.exception() is not None):  # completed tasks count
-                    result = future.result()
-                    number = numbers.pop(future)
-                    running.remove(number)
-                    yield number, result
-        finally:
-            for future in numbers:
-                future.cancel()
+                running.add(number)
+            if not numbers:
+                return
+            done, _ = concurrent.futures.wait(
+                numbers, timeout=_PROGRESS_SECONDS, return_when=concurrent.futures.FIRST_COMPLETED
+            )
+            tell()
+            for future in sorted(done, key=lambda future: future.exception() is not None):  # completed tasks count
+                result = future.result()
+                number = numbers.pop(future)
+                running.remove(number)
+                yield number, result
+    finally:
+        if numbers:
+            writer.close()
+        pool.shutdown(cancel_futures=True)
+        writer.close()
+        reader.close()
 
 
 def num_cores() -> int:
@@ -101,15 +170,21 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _exit_with_parent() -> None:
-    """End this process when its parent is killed: nobody waits for its work, and another run may start."""
+def _start_worker(stop: multiprocessing.connection.Connection, counter: Any) -> None:
+    """End this process when its parent is killed or closes `stop`; count what tasks report in `counter`."""
     parent = multiprocessing.parent_process()
     assert parent is not None, "a worker has a parent"
+    sentinel = parent.sentinel
 
     def wait() -> None:
-        multiprocessing.connection.wait([parent.sentinel])
+        multiprocessing.connection.wait([sentinel, stop])
         os._exit(1)
 
+    def add(number: int) -> None:
+        with counter.get_lock():
+            counter.value += number
+
+    _reported.add = add
     threading.Thread(target=wait, daemon=True).start()
 
 

@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from generator.catalog.masks import encode_masks, masks_file
-from generator.catalog.parallel import run_in_processes, run_on_cluster
+from generator.catalog.parallel import report, run_in_processes, run_on_cluster
 from generator.catalog.run_folder import (
     MARKERS,
     check_same_run,
@@ -157,7 +157,7 @@ def write_shards(
         num_workers: number of processes.
         cluster: address of a Ray cluster that renders instead.
         force: replace a catalog of other inputs.
-        progress: called with the number of products of each finished shard.
+        progress: called with the number of products just finished.
 
     Raises:
         ToileError: `out` contains another catalog (without `force`) or files that toile did not make, or another run
@@ -215,14 +215,22 @@ def generate_shards(
     for shard in sorted(set(shards) - set(missing)):
         progress(inputs.num_products_of(shard))
     if cluster is None:
+        left = sum(map(inputs.num_products_of, missing))
+
+        def count(number: int) -> None:
+            nonlocal left
+            number = min(number, left)  # a task that was killed and started again counts some products twice
+            left -= number
+            progress(number)
+
         arguments = [(inputs, shard, out) for shard in missing]
-        done = run_in_processes(write_shard, arguments, num_workers if out.shared else 1)
+        for _ in run_in_processes(write_shard, arguments, num_workers if out.shared else 1, count):
+            pass
+        progress(left)
     else:
         absolute = resolve_absolute(out)
-        done = run_on_cluster(write_shard_worker, [(inputs, shard, absolute) for shard in missing], cluster)
-    for shard in done:
-        progress(inputs.num_products_of(shard))
-    if cluster is not None:
+        for shard in run_on_cluster(write_shard_worker, [(inputs, shard, absolute) for shard in missing], cluster):
+            progress(inputs.num_products_of(shard))
         _wait_until_visible(inputs, out, shards)
     return missing
 
@@ -317,7 +325,7 @@ def _build_copies(
         batch = rows(spec, inputs.seed, index_N)
         kind_N = plan.select_rows(batch, index_N)
         copied_N = np.flatnonzero(has_copy(kind_N))
-        originals = pa.Table.from_batches([add_images(batch.take(pa.array(copied_N)), inputs)])
+        originals = pa.Table.from_batches([add_images(batch.take(pa.array(copied_N)), inputs, progress=_ignore)])
         originals = add_extra_columns(originals, spec, inputs.seed, index_N[copied_N])
         table, new_lines = make_copies(plan, originals, index_N[copied_N], kind_N[copied_N])
         tables.append(table)
@@ -326,7 +334,10 @@ def _build_copies(
 
 
 def add_images(
-    batch: pa.RecordBatch, inputs: GenerateInputs, masks: list[tuple[str, RenderedParts]] | None = None
+    batch: pa.RecordBatch,
+    inputs: GenerateInputs,
+    masks: list[tuple[str, RenderedParts]] | None = None,
+    progress: Progress = report,
 ) -> pa.RecordBatch:
     """Return the batch in the full column order, each row with its rendered JPEG image (or null)."""
     columns = {name: batch.column(name) for name in batch.schema.names}
@@ -341,10 +352,17 @@ def add_images(
             else:
                 image = draw(product, inputs.image_size, inputs.photo)
             images.append({"bytes": encode_jpeg(image), "path": f"{product.product_code}.jpg"})
+            progress(1)
         columns["image"] = pa.array(images, IMAGE_TYPE)
+    else:
+        progress(batch.num_rows)
     fields = [field.with_type(columns[field.name].type) for field in ARROW_SCHEMA]
     schema = pa.schema(fields, ARROW_SCHEMA.metadata)
     return pa.RecordBatch.from_arrays([columns[name] for name in ARROW_SCHEMA.names], schema=schema)
+
+
+def _ignore(number: int) -> None:
+    """Report nothing: copies are rendered again, and counted once."""
 
 
 def encode_jpeg(image: Any) -> bytes:

@@ -245,7 +245,13 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
 @click.option("--name", default="twin", show_default=True, help="Name of the invented shop.")
 @click.option("--currency", metavar="CODE", help="Of the prices; default: that of the catalog or its rows.")
 @click.option("--country", metavar="CODE", help="Three letters; default: that of the catalog or its rows.")
-@click.option("--no-images", is_flag=True, help="Read colours from titles only.")
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="COLUMN",
+    help="A column of your own that the twin has too: text, numbers, dates; repeatable.",
+)
+@click.option("--no-images", is_flag=True, help="Read colours from columns and titles only.")
 @click.option("--force", is_flag=True, help="Replace the file.")
 @click.pass_context
 def fit(
@@ -259,10 +265,14 @@ def fit(
     name: str,
     currency: str | None,
     country: str | None,
+    keep: tuple[str, ...],
     no_images: bool,
     force: bool,
 ) -> None:
     """Fit a catalog spec to the train split of CATALOG: categories, prices, words, colours.
+
+    Colour, material and pattern come from your own columns of such names, else from titles and images. What fewer than
+    --min-support product families have is counted with what is next to it; the command says for how many rows.
 
     \b
     Example:
@@ -289,12 +299,15 @@ def fit(
         name=name,
         currency=currency,
         country=country,
+        keep=tuple(dict.fromkeys(keep)),
         images=not no_images,
     )
     found = fit_rows(catalog, options)
-    write_spec(found, out)
-    for message in (*found.messages, f"written: {out}", f"next: toile check {out}"):
+    for message in found.messages:
         say(ctx, message)
+    write_spec(found, out)
+    say(ctx, f"written: {out}")
+    say(ctx, f"next: toile check {out}")
 
 
 @click.command()
@@ -347,7 +360,7 @@ def audit(
       toile audit --real data/real --synthetic data/twin \\
         --spec twin.yaml --out results/audit
     """
-    from generator.audit.run import PAGE, format_checks, summarize
+    from generator.audit.run import PAGE, format_audit
     from generator.audit.run import audit as run_audit
     from schemas.util.locks import run_lock
     from schemas.validation import load
@@ -366,7 +379,7 @@ def audit(
         num_refits=refits,
         progress=lambda text: say(ctx, f"{text} ..."),
     )
-    for line in (*format_checks(found), *summarize(found)):
+    for line in format_audit(found):
         click.echo(strip_control_chars(line))
     say(ctx, f"written: {out / PAGE}")
     if not found.passed:
@@ -399,7 +412,7 @@ def _say_findings(ctx: click.Context, notes: Iterable[str], warnings: Iterable[s
     for note in notes:
         say(ctx, f"  {strip_control_chars(note)}")
     for warning in warnings:
-        click.echo(strip_control_chars(f"  warning: {warning}"), err=True)
+        say(ctx, f"  warning: {strip_control_chars(warning)}")
 
 
 def _describe_commas(num_commas: int) -> str:

@@ -181,9 +181,6 @@ def generate(
     Example:
       toile generate fashion-luxury --num-products 500 --out data/luxury
     """
-    from generator.catalog.generate import generate as run
-    from generator.catalog.generate import make_inputs
-
     if shards is not None and force:
         raise click.UsageError("--force with --shards: every task would remove what the others have written.")
     if no_images and (masks or photo != "studio"):
@@ -200,9 +197,11 @@ def generate(
         "scenarios": scenarios,
     }
     if shards is not None:
-        _generate_part(ctx, make_inputs(spec, **catalog), out, shards, workers, cluster)
+        _generate_part(ctx, spec, catalog, out, shards, workers, cluster)
         return
     with progress_bar("generating", num_products, quiet=is_quiet(ctx)) as advance:
+        from generator.catalog.generate import generate as run  # after the bar: it loads numba
+
         manifest, written = run(
             spec, out, **catalog, num_workers=workers, cluster=cluster, force=force, progress=advance
         )
@@ -213,12 +212,19 @@ def generate(
 
 
 def _generate_part(
-    ctx: click.Context, inputs: Any, out: str, shards: str, workers: int | None, cluster: str | None
+    ctx: click.Context,
+    spec: Path,
+    catalog: dict[str, Any],
+    out: str,
+    shards: str,
+    workers: int | None,
+    cluster: str | None,
 ) -> None:
     """Generate some shards, as one task of a job array."""
-    from generator.catalog.generate import format_part_summary, parse_shard_range, write_part
+    from generator.catalog.generate import format_part_summary, make_inputs, parse_shard_range, write_part
     from generator.catalog.parallel import num_cores
 
+    inputs = make_inputs(spec, **catalog)
     chosen = parse_shard_range(shards)
     num_products = sum(map(inputs.num_products_of, chosen.within(inputs.num_shards)))
     with progress_bar("generating", num_products, quiet=is_quiet(ctx)) as advance:

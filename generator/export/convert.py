@@ -21,6 +21,7 @@ from generator.export import FORMATS
 from generator.export.chat import write_chat, write_chat_parquet, write_llava
 from generator.export.formats import (
     IMAGE_FOLDER,
+    READABLE,
     write_csv,
     write_imagefolder,
     write_jsonl,
@@ -161,6 +162,24 @@ def convert(
             _remove_export(partial)
         raise
     return written, True
+
+
+def find_export(path: Path) -> tuple[Path, Conversion] | None:
+    """Return the folder and the document of a finished export that `path` is, or whose table it is; else None.
+
+    An export of a format that is not read back, or with a table that was changed since, counts as none.
+    """
+    folder = path if path.is_dir() else path.parent
+    if not (folder / CONVERSION).is_file():
+        return None
+    found = from_dict(Conversion, read_document(folder / CONVERSION), str(folder / CONVERSION))
+    tables = [entry for entry in found.files if entry.path not in {"README.md", FAULTS_FILE}]
+    if not found.finished or found.inputs["form"] not in READABLE or found.inputs["spreadsheet_safe"]:
+        return None
+    if path.is_file() and path.name not in {entry.path for entry in tables}:
+        return None
+    same = all((folder / each.path).is_file() and file_sha256(folder / each.path) == each.sha256 for each in tables)
+    return (folder, found) if same else None
 
 
 def _write_files(

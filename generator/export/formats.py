@@ -1,10 +1,13 @@
 """Write catalogs in other formats: CSV, JSON lines, `imagefolder`, WebDataset, and SQL for SQLite and PostgreSQL.
 
+`read_export` reads the files back, for `toile import`.
+
 Each format has one function, which takes the rows, their columns and the `ExportFolder`. To add a format, write such a
 function, add its name to `generator.export.FORMATS`, and call and describe it in `generator.export.convert`.
 """
 
 import contextlib
+import csv
 import io
 import json
 import math
@@ -14,14 +17,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet as pq
 
 from generator.export.rows import BATCH, ExportFolder, ExportRow, HashedFile
 from schemas.errors import ToileError
+from schemas.evaluation import SPLITS
+from schemas.product import ARROW_SCHEMA
 
 IMAGE_FOLDER = "pictures"
 """Folder of the images of tables."""
@@ -193,6 +200,97 @@ def postgresql_literal(value: Any) -> str:
             return f"'{value}'"
         return "E'" + _NEEDS_ESCAPE.sub(_escape, value) + "'"
     return str(value).upper() if isinstance(value, bool) else _number_literal(value)
+
+
+def read_export(folder: Path, form: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of an export, in order, with all columns as text or numbers and the bytes of `image`, or None.
+
+    `form` is one of READABLE. Raises ToileError for a file that is not as it was written.
+    """
+    try:
+        yield from READABLE[form](folder)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, pa.ArrowException, tarfile.TarError) as error:
+        problem = f"is not as toile convert wrote it: {error}"
+        raise ToileError(str(folder), problem, "write it again with toile convert") from error
+
+
+def _read_csv(folder: Path) -> Iterator[dict[str, Any]]:
+    with (folder / "products.csv").open("rb") as file:
+        names = next(csv.reader([file.readline().decode("utf-8-sig")]))
+        file.seek(0)
+        options = pyarrow.csv.ConvertOptions(
+            column_types={name: _CSV_TYPES.get(name, pa.string()) for name in names},
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        parsing = pyarrow.csv.ParseOptions(newlines_in_values=True)
+        table = pyarrow.csv.read_csv(file, parse_options=parsing, convert_options=options)
+    for batch in table.to_batches(max_chunksize=BATCH):
+        for row in batch.to_pylist():
+            yield {**row, "image": _read_image(folder, row["image"])}
+
+
+def _read_jsonl(folder: Path) -> Iterator[dict[str, Any]]:
+    with (folder / "products.jsonl").open("rb") as file:
+        for line in file:
+            row = _attributes_as_text(json.loads(line))
+            yield {**row, "image": _read_image(folder, row["image"])}
+
+
+def _read_imagefolder(folder: Path) -> Iterator[dict[str, Any]]:
+    for split in SPLITS:
+        lines, table = folder / split / "metadata.jsonl", folder / split / "metadata.parquet"
+        if lines.is_file():
+            with lines.open("rb") as file:
+                rows = [_attributes_as_text(json.loads(line)) for line in file]
+        else:
+            rows = pq.read_table(table).to_pylist() if table.is_file() else []
+        for row in rows:
+            name = row.pop("file_name")
+            yield {**row, "image": _read_image(folder / split, name)}
+
+
+def _read_webdataset(folder: Path) -> Iterator[dict[str, Any]]:
+    for split in SPLITS:
+        for path in sorted(folder.glob(f"{split}-*.tar")):
+            with tarfile.open(path) as archive:
+                image = None
+                for member in archive:
+                    file = archive.extractfile(member)
+                    content = b"" if file is None else file.read()
+                    if member.name.endswith(".json"):
+                        row = _attributes_as_text(json.loads(content))
+                        yield {**row, "image": None if row["image"] is None else image}
+                        image = None
+                    else:
+                        image = content
+
+
+READABLE: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
+    "csv": _read_csv,
+    "jsonl": _read_jsonl,
+    "imagefolder": _read_imagefolder,
+    "webdataset": _read_webdataset,
+}
+"""Formats that `toile import` reads back as the catalog they were written from."""
+_CSV_TYPES = {field.name: pa.string() if field.name == "image" else field.type for field in ARROW_SCHEMA}
+
+
+def _attributes_as_text(row: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(row.get("attributes"), str | None):
+        row["attributes"] = json.dumps(row["attributes"])
+    return row
+
+
+def _read_image(folder: Path, name: str | None) -> bytes | None:
+    """Return the image of that name inside the folder."""
+    if name is None:
+        return None
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"image {name!r} is outside the folder")
+    return path.read_bytes()
 
 
 class _GuessedTypes:

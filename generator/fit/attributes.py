@@ -11,9 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from generator.fit.categories import FittedKind, count_rows, weigh_values
+from generator.fit.categories import FittedKind, ValueCounter, count_rows
 from generator.fit.families import Family, find_title_word, read_title_word
 from generator.fit.vocabulary import PALETTE
 from schemas.appearance import DRAWN, STYLE_VALUES
@@ -25,7 +25,8 @@ from schemas.silhouettes import RECORDS
 _MOST_BINS = 12
 """Most ranges of a kept column of numbers or dates."""
 _MOST_DECIMALS = 4
-MISSING = "missing"
+_LEAST_CODE = 10_000
+MISSING = "N.A."
 """The value of a kept column's attribute where a cell is empty."""
 
 Document = dict[str, Any]
@@ -41,8 +42,8 @@ class Slot:
     """Values of a record, with the weight of each."""
     describe: Callable[[str], Document]
     """The document of a value."""
-    is_general: bool = True
-    """Whether a type of products that has too few families may take the values of other types."""
+    upper: Literal["type", "shop", "type or shop"] = "shop"
+    """Whose proportions values of few families have: those of the same type anywhere, or of all records."""
     document: Document = field(default_factory=dict)
     """Further keys of the attribute's document."""
 
@@ -54,9 +55,14 @@ def make_slots(market: str) -> tuple[Slot, Slot, Slot]:
             name="material",
             values_of=_list_materials,
             describe=lambda name: _rendered("material", name, market),
-            is_general=False,
+            upper="type",
         ),
-        Slot(name="pattern", values_of=_list_patterns, describe=lambda name: _rendered("pattern", name, market)),
+        Slot(
+            name="pattern",
+            values_of=_list_patterns,
+            describe=lambda name: _rendered("pattern", name, market),
+            upper="type",
+        ),
         Slot(name="colour", values_of=_list_colours, describe=lambda name: _colour(name, market)),
     )
 
@@ -71,11 +77,16 @@ def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, 
     return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]})
 
 
-def weigh_slot(slot: Slot, kind: FittedKind, shop: Sequence[Family], min_support: int) -> Weights:
-    """Weigh an attribute's values for one kind; `shop` are all records, for what does not depend on the type."""
-    levels = (*kind.levels, kind.leaf, shop) if slot.is_general else kind.levels
-    weights = weigh_values(levels, slot.values_of, min_support)
-    return {name: round(weight, 2) for name, weight in weights.items() if weight >= 0.005}
+def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequence[Family]) -> Weights:
+    """Weigh an attribute's values for one kind.
+
+    What few families have follows the proportions of the same type anywhere, or of all records (`shop`); weights that
+    are not whole numbers are those.
+    """
+    weights = counter.weigh(kind.members, shop if slot.upper == "shop" else kind.levels[2])
+    if not weights and slot.upper == "type or shop":
+        weights = counter.weigh(kind.members, shop)
+    return {name: weight if weight == int(weight) else float(f"{weight:.3g}") for name, weight in weights.items()}
 
 
 def usual_material(silhouette: str) -> str:
@@ -116,7 +127,7 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
     """Make the attribute and the extra column of a column that is kept.
 
     Numbers and dates get ranges between quantiles with at least k families each; text keeps its values of at least k
-    families. Raises ToileError if no value has so many.
+    families. Raises ToileError if no value has so many, and for numbers that are codes.
     """
     column = _column_name(name)
     attribute = f"own_{column}" if column in {*taken, *DRAWN} else column
@@ -130,6 +141,8 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         kind, numbers = "date", {key: _to_day(cell) for key, cell in cells.items()}
     extra: Document = {"attribute": attribute}
     values = {key: MISSING if cell is None else str(cell) for key, cell in cells.items()}
+    if kind == "number" and _are_codes([numbers[key] for key in present]):
+        raise ToileError(f"--keep {name}", "its numbers are all different, as codes are", "leave it out")
     if kind != "text":
         ranges, values = _bin_numbers(numbers, members, min_support)
         decimals = max((_num_decimals(numbers[key]) for key in present), default=0) if kind == "number" else 0
@@ -139,9 +152,10 @@ def keep_column(name: str, members: Sequence[Family], taken: Iterable[str], min_
         name=attribute,
         values_of=lambda member: [(values[id(member)], 1.0)] if id(member) in values else [],
         describe=lambda _: {"title": ""},
+        upper="type or shop",
         document={"hidden": True},
     )
-    common = weigh_values([members], slot.values_of, min_support)
+    common = ValueCounter(slot.values_of, min_support).weigh(members, members)
     if not set(common) - {MISSING}:
         problem = f"no value of it has {min_support} product families"
         raise ToileError(f"--keep {name}", problem, "leave it out, or lower --min-support")
@@ -158,7 +172,8 @@ def _list_patterns(member: Family) -> list[tuple[str, float]]:
 
 
 def _list_colours(member: Family) -> list[tuple[str, float]]:
-    return [(row.colour, member.row_weight) for row in member.rows if row.colour is not None]
+    """List each colour once: the colourways of a generated design all differ."""
+    return [(colour, member.row_weight) for colour in {row.colour for row in member.rows} if colour is not None]
 
 
 def _name_value(slot: str, member: Family, word: str | None) -> str:
@@ -252,6 +267,11 @@ def _to_day(cell: str | float | None) -> float | None:
         return float(datetime.date.fromisoformat(cell[:10]).toordinal())
     except ValueError:
         return None
+
+
+def _are_codes(numbers: Sequence[float | None]) -> bool:
+    whole = [number for number in numbers if number is not None and number == int(number) and number >= _LEAST_CODE]
+    return len(whole) == len(numbers) == len(set(whole)) and len(whole) > 1
 
 
 def _num_decimals(number: float | None) -> int:

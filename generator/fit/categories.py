@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from generator.fit import CategoryPath, FitOptions
 from generator.fit.families import Family, count_families
@@ -130,35 +130,56 @@ def group_by(members: Iterable[Family], key: Callable[[Family], Value]) -> dict[
     return dict(found)
 
 
-def weigh_values(
-    levels: Sequence[Sequence[Family]],
-    values_of: Callable[[Family], Iterable[tuple[Value, float]]],
-    min_support: int,
-) -> dict[Value, float]:
-    """Weigh values by how often the records of the first level have them, with at least k families behind each.
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """The values of some records."""
 
-    Values of fewer families there are not counted one by one: if k families have any of them, they together have the
-    proportions of the next level, among the values that are not counted yet; else they are left out.
-    """
-    weights: dict[Value, float] = {}
-    left = 0.0
-    for number, members in enumerate(levels):
-        here: Counter[Value] = Counter()
-        holders: dict[Value, set[object]] = defaultdict(set)
-        for index, member in enumerate(members):
-            for value, weight in values_of(member):
-                here[value] += weight  # type: ignore[assignment]
-                holders[value].add(member.name or index)
-        found = {v: float(w) for v, w in here.items() if len(holders[v]) >= min_support and w > 0 and v not in weights}
-        if number == 0:
-            weights |= found
-            rare = set().union(*(each for value, each in holders.items() if value not in found))
-            left = float(here.total()) - sum(found.values()) if len(rare) >= min_support or not found else 0.0
-        elif found and left > 1e-9:
-            total = sum(found.values())
-            weights |= {value: left * weight / total for value, weight in found.items()}
-            left = 0.0
-    return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
+    common: Mapping[Any, float]
+    """Value of at least k families -> weight."""
+    left: float
+    """The weight of the others."""
+    num_left: int
+    """The families that have any of the others."""
+
+
+class ValueCounter:
+    """Counts the values of records; records that several kinds share are counted once."""
+
+    def __init__(self, values_of: Callable[[Family], Iterable[tuple[Any, float]]], min_support: int) -> None:
+        self.values_of, self.min_support = values_of, min_support
+        self._counted: dict[int, tuple[Sequence[Family], _Counted]] = {}
+
+    def weigh(self, own: Sequence[Family], upper: Sequence[Family]) -> dict[Any, float]:
+        """Weigh values by how often records have them, with at least k families behind each.
+
+        Values of fewer families are not counted one by one: together they have the proportions of `upper`, among the
+        values that are not counted yet; where less than k families have any of them, so is their part.
+        """
+        here, there = self._count(own), self._count(upper)
+        weights = dict(here.common)
+        found = {value: weight for value, weight in there.common.items() if value not in weights}
+        if found and (here.num_left or not weights):
+            total, counted = sum(found.values()), sum(weights.values())
+            left = here.left
+            if weights and here.num_left < self.min_support:
+                most = left / here.num_left * (self.min_support - 1)
+                left = min(counted * total / max(sum(there.common.values()) - total, 1e-9), most)
+            weights |= {value: (left or 1.0) * weight / total for value, weight in found.items()}
+        return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
+
+    def _count(self, members: Sequence[Family]) -> _Counted:
+        if id(members) not in self._counted:  # the records are kept beside the counts, so that no id is used again
+            here: Counter[Any] = Counter()
+            holders: dict[Any, set[object]] = defaultdict(set)
+            for index, member in enumerate(members):
+                for value, weight in self.values_of(member):
+                    here[value] += weight  # type: ignore[assignment]
+                    holders[value].add(member.name or index)
+            common = {v: float(w) for v, w in here.items() if len(holders[v]) >= self.min_support and w > 0}
+            rare = set().union(*(each for value, each in holders.items() if value not in common))
+            counted = _Counted(common, float(here.total()) - sum(common.values()), len(rare))
+            self._counted[id(members)] = members, counted
+        return self._counted[id(members)][1]
 
 
 def _remark(what: str, members: Sequence[Family], kept: set[CategoryPath], remedy: str) -> Remark:
@@ -273,10 +294,10 @@ def _assign_kinds(
 ) -> tuple[list[Family], dict[tuple[CategoryPath, str], float], set[CategoryPath]]:
     """Give every record a kind, in proportions that at least k families support.
 
-    Where the rare kinds of a leaf have k families together, those that k families have in leaves of the same name share
-    these records in the proportions there. Other records are counted as the leaf's kind of the same group that is
-    nearest in price. Returns the records in their order, the weight of each kind in its leaf, and the leaves whose
-    kinds are a guess.
+    Rare kinds of a leaf that k families have in leaves of the same name share their records in the proportions there;
+    where less than k families of the leaf have them, also their part of the leaf is that of leaves of the same name.
+    Other records are counted as the leaf's kind of the same group that is nearest in price. Returns the records in
+    their order, the weight of each kind in its leaf, and the leaves whose kinds are a guess.
     """
     found: dict[int, str] = {}
     weights: dict[tuple[CategoryPath, str], float] = {}
@@ -293,10 +314,15 @@ def _assign_kinds(
         here: Counter[str] = Counter({kind: len(each) for kind, each in own.items()})
         found |= {i: kind for kind, each in own.items() for i in each}
         rare = sorted((i for i in numbers if i not in found and members[i].kind), key=lambda i: _price_key(members[i]))
-        if elsewhere and (count_families(members[i] for i in rare) >= min_support or not own):
+        if elsewhere and rare:
             found |= assign_shares({i: members[i].kind or "" for i in rare}, elsewhere)
+            weight = float(len(rare))
+            if own and count_families(members[i] for i in rare) < min_support:  # then their number is not counted
+                pooled = sum(elsewhere.values()) / len(by_name[path[2]])
+                weight = min(len(numbers) * pooled, float(min_support - 1))
+                here = Counter({kind: len(each) * (1 - weight / len(numbers)) for kind, each in own.items()})
             for kind, size in elsewhere.items():
-                here[kind] += len(rare) * size / sum(elsewhere.values())  # type: ignore[assignment]
+                here[kind] += weight * size / sum(elsewhere.values())  # type: ignore[assignment]
         rest = sorted((i for i in numbers if i not in found), key=lambda i: _price_key(members[i]))
         if here:
             known = _groups((i for i in numbers if i in found), found.__getitem__)
@@ -305,7 +331,10 @@ def _assign_kinds(
                 found[i] = _nearest_kind(members[i], known, levels)
                 here[found[i]] += 1
         else:
-            usual, is_guess = _usual_kinds(path)
+            groups = _groups((i for i in numbers if members[i].kind), lambda i: RECORDS[members[i].kind or ""].group)
+            sold = max(groups, key=lambda group: (len(groups[group]), group), default=None)
+            is_common = sold is not None and count_families(members[i] for i in groups[sold]) >= min_support
+            usual, is_guess = _usual_kinds(path, sold if is_common else None)
             guessed |= {path} if is_guess else set()
             found |= assign_shares(dict.fromkeys(rest, ""), usual)
             for kind, size in usual.items():
@@ -336,16 +365,20 @@ def _log_price(members: Sequence[Family]) -> float | None:
     return logs[len(logs) // 2] if logs else None
 
 
-def _usual_kinds(path: CategoryPath) -> tuple[Mapping[str, float], bool]:
-    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess."""
+def _usual_kinds(path: CategoryPath, group: str | None) -> tuple[Mapping[str, float], bool]:
+    """Return the silhouettes of a leaf without a known type, with their shares, and whether they are a guess.
+
+    `group` is the group of silhouettes that its titles name, where they say that much.
+    """
     silhouette, named = find_silhouette(path[2:])
     if named:
         return {silhouette: 1.0}, False
     silhouette, named = find_silhouette(path)
-    if named:
+    if named and group in (None, RECORDS[silhouette].group):
         return {silhouette: 1.0}, False
-    names = {name.casefold() for name in path}
-    group = next((g for g, (_, words) in GROUPS.items() if names & {word.casefold() for word in words}), "clothing")
+    if group is None:
+        listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words}
+        group = next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), "clothing")
     inside = [record.name for record in RECORDS.values() if record.group == group]
     return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
 
@@ -357,8 +390,9 @@ def _build_leaves(
     guessed: set[CategoryPath],
 ) -> list[FittedLeaf]:
     """Build the leaves with their kinds, the largest kind first; a kind may have no record, only a weight."""
-    same_first = group_by(members, lambda m: ((m.path or ("", "", ""))[0], m.kind))
-    anywhere = group_by(members, lambda m: m.kind)
+    grouped = group_by(members, lambda m: ((m.path or ("", "", ""))[0], m.kind))
+    same_first = {key: tuple(each) for key, each in grouped.items()}
+    anywhere = {kind: tuple(each) for kind, each in group_by(members, lambda m: m.kind).items()}
     by_leaf = group_by(members, lambda m: m.path or ("", "", ""))
     by_kind = group_by(members, lambda m: (m.path or ("", "", ""), m.kind))
     leaves = []
@@ -368,7 +402,7 @@ def _build_leaves(
         for (where, kind), part in sorted(kind_weights.items(), key=lambda item: (-item[1], item[0])):
             if where == path:
                 own = tuple(by_kind.get((path, kind), ()))
-                levels = (own, tuple(same_first.get((path[0], kind), ())), tuple(anywhere.get(kind, ())))
+                levels = (own, same_first.get((path[0], kind), ()), anywhere.get(kind, ()))
                 kinds.append(
                     FittedKind(path=path, silhouette=kind, members=own, levels=levels, leaf=inside, weight=part)
                 )

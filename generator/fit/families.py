@@ -19,6 +19,7 @@ import numpy as np
 from generator.fit import CategoryPath
 from generator.fit.vocabulary import (
     PALETTE,
+    choose_cloth,
     convert_to_lab,
     find_attribute_columns,
     find_kind,
@@ -249,17 +250,18 @@ def _split_designs(rows: Sequence[_Row]) -> list[list[_Row]]:
 def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: Sequence[str]) -> Family:
     first, shown = rows[0], next((row for row in rows if row.path is not None), rows[0])
     words = tuple(split_words(shown.title))
+    kind = _find_kind(shown.title, shown.path)
     material, pattern = (str(shown.cells.get(columns.get(each, "")) or "") for each in ("material", "pattern"))
     return Family(
         name=name,
         path=shown.path,
-        kind=_find_kind(shown.title, shown.path),
+        kind=kind,
         words=words,
         full_price=shown.full_price,
         discount_percent=first.colourway.discount_percent,
         label=first.colourway.label,
         num_colourways=min(len(rows), MAX_FAMILY_SIZE),
-        material=_choose_material(read_material(material), _say("material", words)),
+        material=choose_cloth(_choose_material(read_material(material), _say("material", words)), kind),
         pattern=read_pattern(pattern) or _say("pattern", words),
         colour=first.colourway.colour,
         eur_rate=shown.eur_rate,

@@ -32,10 +32,11 @@ from generator.fit.attributes import (
     usual_material,
     weigh_slot,
 )
-from generator.fit.categories import FittedKind, FittedLeaf, Remark, count_rows, group_by, select_leaves
+from generator.fit.categories import FittedKind, FittedLeaf, Remark, ValueCounter, count_rows, group_by, select_leaves
 from generator.fit.families import Family, count_families, read_families
 from generator.fit.prices import (
     KindPrice,
+    count_percents,
     find_price_bounds,
     fit_discounts,
     fit_kind_price,
@@ -43,7 +44,7 @@ from generator.fit.prices import (
     usual_rate,
 )
 from generator.fit.title_templates import SLOTS, WORD_SLOTS, Titles, drop_slots, fits_kind, infer_titles, own_template
-from generator.fit.vocabulary import PALETTE
+from generator.fit.vocabulary import PALETTE, guess_market
 from generator.sampling.products import compile_catalog, rows
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
 from schemas.documents import parse_document
@@ -101,14 +102,16 @@ def build_fit(
     provenance: Provenance,
     options: FitOptions,
     currency: str,
-    country: str,
+    country: str | None,
     names: Iterable[str] = (),
 ) -> Fit:
     """Build the spec of families, real ones or private synthetic ones. `names` of brands are kept out of titles."""
     leaves, remarks = select_leaves(families, options)
     kinds = [kind for leaf in leaves for kind in leaf.kinds]
     members = [member for kind in kinds for member in kind.members]
-    market = next((code for code, each in MARKETS.items() if each.country_code == country), "US")
+    market = next((code for code, each in MARKETS.items() if each.country_code == country), None)
+    if market is None:
+        market = guess_market(currency, (name for leaf in leaves for name in leaf.path))
     num_priced = count_rows(member for member in members if member.full_price)
     titles = infer_titles(kinds, options.min_support, names)
     remarks += [
@@ -136,7 +139,9 @@ def build_fit(
     document: Document = {
         "name": options.name,
         "description": f"Fitted by toile fit. {provenance.statement}",
-        "shop": _invent_shop(options.name, currency, country, families, options.min_support),
+        "shop": _invent_shop(
+            options.name, currency, country or MARKETS[market].country_code, families, options.min_support
+        ),
         "colourways": builder.colourways,
         "navigation": _fit_navigation(families, {leaf.path[2] for leaf in leaves}, options.min_support),
         "prices": {"bands": infer_price_bands(members, options.min_support), "discounts": builder.discounts},
@@ -148,6 +153,11 @@ def build_fit(
         document["extra"] = {each.column: each.extra for each in kept}
     found = Fit(document=document, notes=notes, messages=())
     messages = [provenance.statement, *_say(remarks, count_rows(families)), *_compare_prices(found, members)]
+    messages += [
+        f"--keep {name}: {each.column} in the spec"
+        for name, each in zip(options.keep, kept, strict=True)
+        if name != each.column
+    ]
     if not num_priced:
         messages.append(f"no row has a price in {currency}: the spec has toile's usual prices of each type")
     return dataclasses.replace(found, messages=tuple(messages))
@@ -191,9 +201,11 @@ class _Builder:
         self.slots = {slot.name: slot for slot in (*slots, *(each.slot for each in kept))}
         self.kept = [each.slot.name for each in kept]
         self.members, self.usd_rate = members, usd_rate
+        self.counters = {name: ValueCounter(slot.values_of, options.min_support) for name, slot in self.slots.items()}
+        self.percents = count_percents(options.min_support)
         self.longest = _find_largest_size(members, options.min_support)
         self.colourways = _fit_colourways(members, self.longest)
-        self.discounts = fit_discounts([members], options.min_support)
+        self.discounts = fit_discounts([members], self.percents)
         self.bounds = find_price_bounds(members, options.min_support)
         self.used: dict[str, Counter[str]] = {name: Counter() for name in self.slots}
 
@@ -238,9 +250,7 @@ class _Builder:
 
     def _build_kind(self, number: int, kind: FittedKind) -> tuple[Document, str]:
         """Build price, discounts, titles and attributes of a kind; return them and a remark on its titles."""
-        weights = {
-            name: weigh_slot(slot, kind, self.members, self.options.min_support) for name, slot in self.slots.items()
-        }
+        weights = {name: weigh_slot(slot, self.counters[name], kind, self.members) for name, slot in self.slots.items()}
         weights["material"] = fill_material(kind.silhouette, weights["material"])
         weights["pattern"] = weights["pattern"] or {"plain": 1.0}
         weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
@@ -265,7 +275,7 @@ class _Builder:
         levels = (kind.members, kind.leaf, *kind.levels[1:], self.members)
         document: Document = {
             "price": self._describe_price(price, weights),
-            "discounts": fit_discounts(levels, self.options.min_support),
+            "discounts": fit_discounts(levels, self.percents),
             "titles": titles,
             "attributes": {name: own for name, own in weights.items() if own},
         }
@@ -357,7 +367,7 @@ def _say(remarks: Sequence[Remark], num_rows: int) -> list[str]:
 
 def _compare_prices(found: Fit, members: Sequence[Family]) -> list[str]:
     """Warn where prices that the spec generates differ from those that it was fitted to."""
-    real = np.sort([m.full_price for m in members if m.full_price for _ in range(m.num_colourways)])
+    real = np.sort([round(m.full_price, 2) for m in members if m.full_price for _ in range(m.num_colourways)])
     if not len(real):
         return []
     spec: CatalogSpec = from_document(
@@ -394,8 +404,11 @@ def _invent_shop(name: str, currency: str, country: str, members: Sequence[Famil
     }
 
 
-def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
-    """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent."""
+def _find_market(folder: Path, options: FitOptions) -> tuple[str, str | None]:
+    """Return currency and country: from the options, else the manifest, else (exact fit only) the most frequent.
+
+    The country may be None: that of the market whose currency and language the categories have.
+    """
     inputs = read_manifest(folder).inputs
     shop = (inputs.get("spec_document") or {}).get("shop", {})
     currency = options.currency or inputs.get("currency") or shop.get("currency_code")
@@ -404,7 +417,7 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
         if currency is None:
             hint = "name it, as in --currency USD: looking it up in the rows would not be private"
             raise ToileError(str(folder), "does not say which currency its prices are in", hint)
-        return str(currency), str(country or "USA")
+        return str(currency), str(country) if country else None
     counts = Counter[str](), Counter[str]()
     if currency is None or country is None:
         for row in read(folder, split="train", columns=("currency_code", "country_code")):
@@ -412,9 +425,9 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str]:
             counts[1].update([row.country_code] if row.country_code else [])
     found = [
         given or next((code for code, count in each.most_common(1) if _is_code(code, count, options)), usual)
-        for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], "USA"))
+        for given, each, usual in ((currency, counts[0], "USD"), (country, counts[1], None))
     ]
-    return str(found[0]), str(found[1])
+    return str(found[0]), str(found[1]) if found[1] else None
 
 
 def _is_code(code: str, count: int, options: FitOptions) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtrc
 
-from generator.fit.categories import FittedKind, weigh_values
+from generator.fit.categories import FittedKind, ValueCounter
 from generator.fit.families import Family, count_families
 from generator.sampling.streams import Floats
 from schemas.appearance import SHOWN
@@ -38,6 +38,7 @@ _LEAST_FACTOR = 0.08
 """Smaller effects of a material on the log price are left out."""
 _COVERAGE = 0.97
 """Share of a price level's families whose price must be legal, of the best that any step reaches."""
+_MOST_ENDINGS = 40
 _STEPS = (5.0, 2.0, 1.0)
 """Steps between equal endings, times a power of ten."""
 
@@ -102,24 +103,28 @@ def fit_kind_price(
     )
 
 
-def fit_discounts(levels: Sequence[Sequence[Family]], min_support: int) -> Document:
+def count_percents(min_support: int) -> ValueCounter:
+    """Return a counter of the percents of discounted products."""
+    return ValueCounter(_list_percents, min_support)
+
+
+def fit_discounts(levels: Sequence[Sequence[Family]], percents_by: ValueCounter) -> Document:
     """Fit the share of discounted products and their percents, with k discounted and k other families behind it.
 
     Where the records of the first level do not allow that, those of the next one are taken.
     """
+    least = percents_by.min_support
     for members in levels:
         reduced = count_families(m for m in members if any(row.discount_percent for row in m.rows))
         others = count_families(m for m in members if any(not row.discount_percent for row in m.rows))
-        if max(reduced, others) >= min_support and min(reduced, others) not in range(1, min_support):
+        if max(reduced, others) >= least and min(reduced, others) not in range(1, least):
             break
     else:
         return {"share": 0.0}
     rows = [(row.discount_percent, member.row_weight) for member in members for row in member.rows]
     total = sum(weight for _, weight in rows)
     share = sum(weight for percent, weight in rows if percent) / total if total else 0.0
-    if not share:
-        return {"share": 0.0}
-    percents = weigh_values(levels, _list_percents, min_support)
+    percents = percents_by.weigh(levels[0], levels[-1]) if share else {}
     if not percents:
         return {"share": 0.0}
     return {"share": round(share, 4), "percents": {str(p): round(weight, 1) for p, weight in sorted(percents.items())}}
@@ -133,8 +138,8 @@ def infer_price_bands(members: Iterable[Family], min_support: int) -> tuple[Pric
     """
     levels: dict[int, dict[float, set[object]]] = defaultdict(lambda: defaultdict(set))
     for index, member in enumerate(members):
-        if member.full_price and member.full_price >= 0.005:
-            price = round(member.full_price, 2)
+        price = round(member.full_price or 0.0, 2)
+        if price > 0:
             levels[math.floor(math.log10(price) + 1e-9)][price].add(member.name or index)
     merged = _merge_levels(levels, min_support)
     bands: list[PriceBand] = []
@@ -170,6 +175,7 @@ def _step_and_endings(
     """Return the step and endings of shortest description that cover nearly all families that any step covers."""
     finest = max(power - 3, -2)
     steps = {base * 10.0**exponent for exponent in range(power, finest - 1, -1) for base in _STEPS}
+    steps.add(10.0 ** (power + 1))
     everyone = len(set().union(*prices.values()))
     tried = []
     for step in sorted({round(step, 2) for step in steps if step >= 0.01}):
@@ -181,8 +187,10 @@ def _step_and_endings(
         if kept:
             covered = len(set().union(*(holders[ending] for ending in kept)))
             num_points = 9 * 10.0**power / step * len(kept)
-            num_prices = sum(len(cells[ending]) for ending in kept)
-            bits = len(kept) * math.log2(max(step / 0.01, 2)) + num_prices * math.log2(max(num_points, 1))
+            num_families = sum(len(holders[ending]) for ending in kept)
+            bits = len(kept) * math.log2(max(step / 0.01, 2)) + num_families * math.log2(max(num_points, 1))
+            if len(kept) > _MOST_ENDINGS:
+                continue
             tried.append((covered / everyone, bits, step, kept))
     if not tried:
         return round(max(10.0 ** (power - 1), 0.01), 2), (0.0,)

@@ -60,8 +60,8 @@ class _Forms:
     """The forms of a record's title from full to bare; the first one that enough families share is its template."""
 
     forms: tuple[Items, ...]
-    lead: str | None
-    style: str | None
+    words: Mapping[str, str]
+    """lead or style -> the word, folded."""
 
 
 def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[str]) -> Titles:
@@ -69,12 +69,10 @@ def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[
     forbidden = {word.casefold() for name in names for word in name.replace("-", " ").split()}
     members = [member for kind in kinds for member in kind.members]
     common = _common_words(members, min_support, forbidden)
-    listed = ((id(member), _list_forms(member, common)) for member in members)
+    leading = _find_leading(members, common)
+    listed = ((id(member), _list_forms(member, common, leading)) for member in members)
     forms = {key: each for key, each in listed if each is not None}
-    words: dict[str, dict[int, str]] = {
-        "lead": {key: each.lead for key, each in forms.items() if each.lead},
-        "style": {key: each.style for key, each in forms.items() if each.style},
-    }
+    words = {slot: {key: each.words[slot] for key, each in forms.items() if slot in each.words} for slot in WORD_SLOTS}
     levels = {(depth, id(kind.levels[depth])): kind.levels[depth] for kind in kinds for depth in range(3)}
     supported = {key: _supported(records, forms, min_support) for key, records in levels.items()}
     templates: dict[int, dict[str, float]] = {}
@@ -165,48 +163,65 @@ def _common_words(members: Iterable[Family], min_support: int, forbidden: set[st
     }
 
 
-def _list_forms(member: Family, common: Mapping[str, str]) -> _Forms | None:
-    """Return the forms of a title, or None where it does not name the record's kind in words that may be used."""
-    title = " ".join(member.words)
-    match = _find_kind(title)
+def _find_leading(members: Iterable[Family], common: Mapping[str, str]) -> set[str]:
+    """Return the words that stand first more often than last, in titles with several words before the type word."""
+    first: Counter[str] = Counter()
+    last: Counter[str] = Counter()
+    for member in members:
+        parts = _split_title(member, common)
+        modifiers = [word.casefold() for word in parts[0] if _is_modifier(word)] if parts is not None else []
+        if len(modifiers) > 1:
+            first[modifiers[0]] += 1
+            last[modifiers[-1]] += 1
+    return {word for word, count in first.items() if count > last[word]}
+
+
+def _split_title(member: Family, common: Mapping[str, str]) -> tuple[Items, Items, Items] | None:
+    """Return what stands before the type word, itself, and what follows, with slots and without words of few families.
+
+    Returns None where the title does not name the record's kind in words that may be used.
+    """
+    match = _find_kind(" ".join(member.words))
     if match is None or match.silhouette != member.kind:
         return None
-    words = member.words
-    type_words = match.word.split()
+    words, type_words = member.words, match.word.split()
     start = _find_words(words, type_words)
-    if start is None or any(word.casefold() not in common for word in words[start : start + len(type_words)]):
+    if start is None or any(word.casefold() not in common for word in type_words):
         return None
-    noun = tuple(common[word.casefold()] for word in words[start : start + len(type_words)])
     before = _replace_with_slots(words[:start], common, ())
-    after = _replace_with_slots(words[start + len(type_words) :], common, before)
-    literal = [word for word in before if not word.startswith("{") and _is_modifier(word)]
-    style = literal[-1] if literal else None
-    lead = literal[0] if len(literal) > 1 else None
+    noun = tuple(common[word.casefold()] for word in type_words)
+    return before, noun, _replace_with_slots(words[start + len(type_words) :], common, before)
+
+
+def _list_forms(member: Family, common: Mapping[str, str], leading: set[str]) -> _Forms | None:
+    """Return the forms of a title, or None where it does not name the record's kind in words that may be used."""
+    parts = _split_title(member, common)
+    if parts is None:
+        return None
+    before, noun, after = parts
+    literal = [word for word in before if _is_modifier(word)]
+    roles: dict[str, str] = {}
+    if len(literal) == 1:
+        roles["lead" if literal[0].casefold() in leading else "style"] = literal[0]
+    elif literal:
+        roles = {"lead": literal[0], "style": literal[-1]}
     full = (*before, *noun, *after)[:_MAX_TEMPLATE_WORDS] if len(before) + len(noun) <= _MAX_TEMPLATE_WORDS else noun
 
-    def keep(lead_word: str | None, style_word: str | None) -> Items:
-        found = []
-        for word in before:
-            if word.startswith("{"):
-                found.append(word)
-            elif word == style_word and "{style}" not in found:
-                found.append("{style}")
-            elif word == lead_word and "{lead}" not in found:
-                found.append("{lead}")
-        return (*found, *noun)
+    def keep(*slots: str) -> Items:
+        names = {roles[slot]: f"{{{slot}}}" for slot in slots if slot in roles}
+        found = [word if word.startswith("{") else names.get(word, "") for word in before]
+        return (*dict.fromkeys(word for word in found if word), *noun)
 
-    forms = (full, keep(lead, style), keep(None, style), keep(None, None), noun)
-    return _Forms(
-        tuple(dict.fromkeys(forms)),
-        lead.casefold() if lead else None,
-        style.casefold() if style else None,
-    )
+    forms = (full, keep("lead", "style"), keep("style"), keep("lead"), keep(), noun)
+    return _Forms(tuple(dict.fromkeys(forms)), {slot: word.casefold() for slot, word in roles.items()})
 
 
 def _is_modifier(word: str) -> bool:
-    """Return whether a word may be the value of a slot: no type word, no preposition."""
+    """Return whether a word may be the value of a slot: no slot itself, no type word, no preposition."""
     folded = word.casefold()
-    return len(folded) > _SHORT and folded not in _FUNCTION_WORDS and _find_kind(word) is None
+    return (
+        not word.startswith("{") and len(folded) > _SHORT and folded not in _FUNCTION_WORDS and _find_kind(word) is None
+    )
 
 
 def _find_words(words: Sequence[str], wanted: Sequence[str]) -> int | None:
@@ -254,7 +269,7 @@ def _supported(
         for _, inside in sorted(groups.items()):
             if count_families(inside) >= min_support:
                 variants = Counter(forms[id(m)].forms[min(depth, len(forms[id(m)].forms) - 1)] for m in inside)
-                text = _fullest_variant(variants, min_support)
+                text = _fullest_variant(variants)
                 found[text] = found.get(text, 0) + len(inside)
                 assigned |= {id(member) for member in inside}
         rest = [member for member in rest if id(member) not in assigned]
@@ -266,10 +281,9 @@ def _skeleton(items: Items) -> Items:
     return tuple(item for item in items if item not in {"{material}", "{pattern}"})
 
 
-def _fullest_variant(found: Counter[Items], min_support: int) -> str:
-    """Return the common variant with most slots; if none is common, the one with most slots of all."""
-    usual = [items for items, count in sort_by_count(found) if count >= min_support]
-    fullest: Items = max(usual or [items for items, _ in sort_by_count(found)], key=len)
+def _fullest_variant(found: Counter[Items]) -> str:
+    """Return the variant with most slots, of several the most frequent one."""
+    fullest: Items = max((items for items, _ in sort_by_count(found)), key=len)
     return " ".join(fullest)
 
 

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from generator.sampling.streams import Floats
-from schemas.markets import COLOURS, NOUNS, WORDS
+from schemas.markets import COLOURS, MARKETS, NOUNS, WORDS
 from schemas.silhouettes import RECORDS
+from schemas.silhouettes.record import MARKET_CODES
 
 SILHOUETTE_WORDS: tuple[tuple[str, str], ...] = tuple(
     (each.name, each.category_pattern) for each in sorted(RECORDS.values(), key=lambda each: each.match_priority)
@@ -383,6 +384,21 @@ MATERIAL_TERMS = """
 """
 """Material of the renderer: words for it, and for what looks like it."""
 
+_CLOTHS = {
+    (fibre, silhouette): cloth
+    for cloth, fibres, silhouettes in (
+        ("jersey", "nylon", "t-shirt polo-shirt hoodie dress"),
+        ("knit", "nylon", "sweater cardigan beanie scarf gloves"),
+        ("knit", "jersey", "cardigan beanie"),
+        ("denim", "cotton twill canvas nylon", "jeans"),
+        ("silk", "nylon", "tie"),
+        ("cotton", "nylon", "shirt cushion throw"),
+    )
+    for fibre in fibres.split()
+    for silhouette in silhouettes.split()
+}
+"""(Fibre of a composition, silhouette) -> cloth. The renderer's nylon is that of jackets and bags: thin and glossy."""
+
 PATTERN_TERMS = """
     plain: plain, solid, uni, unifarben, einfarbig, unie, 無地, tinta unita, liso, solid colour, solid color,
         unicolore, 纯色
@@ -665,13 +681,18 @@ def find_kind(title: str) -> KindMatch | None:
 def find_silhouette(path: Sequence[str]) -> tuple[str, bool]:
     """Find the silhouette of a category by its names. Returns it and whether a known word was found.
 
-    The leaf category is tried first, then its parents: TRENCH COATS under OUTERWEAR is a trench coat.
+    The leaf category is tried first, then its parents: TRENCH COATS under OUTERWEAR is a trench coat. A leaf must be
+    drawn as something, so the patterns of the records are wider than their `title_words` (TOWELS: throw). A name that
+    no pattern knows is read as a title.
     """
     for name in reversed(path):
         folded = name.casefold()
         for silhouette, words in SILHOUETTE_WORDS:
             if re.search(words, folded):
                 return silhouette, True
+        match = find_kind(name)
+        if match is not None:
+            return match.silhouette, True
     return FALLBACK_SILHOUETTE, False
 
 
@@ -681,8 +702,12 @@ def english_noun(silhouette: str) -> str:
 
 
 def split_words(title: str) -> list[str]:
-    """Split a title into words, in their order and spelling, without punctuation around them."""
-    return [word for word in (part.strip("()[]{},.;:!?\"'*/|-") for part in _clean(title).split()) if word]
+    """Split a title into words, in their order and spelling, without punctuation around them.
+
+    Japanese and Chinese text is split around the words that are known: ストライプコットンシャツ is three words.
+    """
+    words = (part.strip("()[]{},.;:!?\"'*/|-") for part in _clean(title).split())
+    return [piece for word in words if word for piece in (_split_known(word) if _EAST_ASIAN.search(word) else [word])]
 
 
 def find_first(words: Iterable[str], known: dict[str, str]) -> str | None:
@@ -788,6 +813,22 @@ _COLUMN_NAMES = {
     ),
 }
 """Attribute -> names of columns without spaces, underscores and accents, the most telling first."""
+
+
+def guess_market(currency: str, names: Iterable[str]) -> str:
+    """Return the market of a currency; where several have it, the one whose language the names are in, else the US."""
+    codes = [code for code, market in MARKETS.items() if market.currency_code == currency]
+    text = " ".join(names)
+    tokens = _tokenize(_fold(text)[0])
+    language = _guess_language(text, tokens) if len(codes) > 1 and tokens else "en"
+    spoken = dict(zip(MARKET_CODES, _LANGUAGES, strict=True))
+    return next((code for code in codes if len(codes) == 1 or spoken[code] == language), "US")
+
+
+def choose_cloth(material: str | None, silhouette: str | None) -> str | None:
+    """Return the material that this garment of such a fibre looks like: a sweater of polyamide is knitted."""
+    return _CLOTHS.get((material or "", silhouette or ""), material)
+
 
 # -- titles -----------------------------------------------------------------------------------------------------------
 
@@ -901,6 +942,14 @@ def _build_senses() -> _Senses:
 
 
 @functools.cache
+def _build_market_nouns() -> frozenset[tuple[str, tuple[str, ...]]]:
+    """Return (language, phrase) of the nouns of all silhouettes, which name them also without any other word."""
+    return frozenset(
+        (language, _phrase(noun)) for nouns in NOUNS.values() for language, noun in zip(_LANGUAGES, nouns, strict=True)
+    )
+
+
+@functools.cache
 def _build_east_asian_senses() -> dict[str, _Sense]:
     """Return the phrases in Japanese and Chinese, which are found inside words."""
     return {
@@ -996,6 +1045,8 @@ def _find_phrases(tokens: Sequence[_Token], language: str) -> Iterator[_Found]:
             if senses:
                 spoken = language if language in senses else next((x for x in ("en", "de", "fr") if x in senses), None)
                 spoken = spoken or next(iter(senses))
+                if length == len(tokens) and senses[spoken].silhouette is None:
+                    spoken = next((x for x in senses if (x, phrase) in _build_market_nouns()), spoken)
                 yield _Found(senses[spoken], k, k + length, token.start, tokens[k + length - 1].end, spoken)
                 k += length
                 break
@@ -1027,6 +1078,27 @@ def _find_inside(token: _Token, k: int) -> Iterator[_Found]:
             start = token.start + at
             yield _Found(known[text[at : at + length]], k, k + 1, start, start + length, "ja")
         at += length
+
+
+def _split_known(word: str) -> Iterator[str]:
+    """Yield the pieces of a Japanese or Chinese word: phrases of the vocabulary, and what is between them."""
+    folded, origins = _fold(word)
+    begin = at = 0
+    while at < len(folded):
+        length = next((n for n in range(min(14, len(folded) - at), 1, -1) if _is_known(folded[at : at + n])), 0)
+        if length:
+            if begin < at:
+                yield word[origins[begin] : origins[at]]
+            yield word[origins[at] : origins[at + length - 1] + 1]
+            begin = at + length
+        at += length or 1
+    if begin < len(folded):
+        yield word[origins[begin] :]
+
+
+def _is_known(text: str) -> bool:
+    key = (text,)
+    return key in _build_senses() or key in _MATERIAL_TERMS or key in _PATTERN_TERMS or key in _COLOUR_TERMS
 
 
 def _runs_on(rest: str, known: Mapping[str, _Sense]) -> bool:

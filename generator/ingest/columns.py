@@ -22,11 +22,14 @@ from generator.ingest import ImportOptions
 from generator.ingest.tables import Row, StoredImage, Table, normalize_missing
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError, suggest
-from schemas.prices import find_currency, find_decimal, has_separators
+from schemas.images import IMAGE_SUFFIXES
+from schemas.prices import NotAPriceError, find_currency, find_decimal, read_price
 from schemas.product import COLUMNS
 
 KNOWN_COLUMNS = tuple(name for name in COLUMNS if name not in {"family", "split", "source", "inferable", "attributes"})
 """Our columns that a foreign table can fill."""
+MORE_IMAGES = "more_images"
+"""Own column, a JSON list: the images of a product after the one that the catalog shows."""
 OWN_NAMES = ("color", "material")
 """Own columns that get a common name, whatever they are called in the table, because a fit reads them."""
 PRICES = ("full_price", "price", "full_price_eur", "price_eur")
@@ -67,7 +70,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "product_code": _names(
         """
         productcode variantsku sku sellersku itemsku skuid productsku articleid articleno articlenumber productid
-        itemid styleid id asin asin1 uniqid uniqueid pid code itemcode itemno itemnumber stylecode modelcode
+        itemid styleid id idproduct asin asin1 uniqid uniqueid pid code itemcode itemno itemnumber stylecode modelcode
         productnumber reference ref handle artikelnummer artnr артикул référence codice 品番 商品番号 mpn gtin ean upc
         """
     ),
@@ -99,28 +102,31 @@ NAMES: dict[str, tuple[str, ...]] = {
 """Our column -> the names under which it is found, the best first. Names are compared by `fold_name`."""
 _IMAGES = _names(
     """
-    image images imageurl imagelink imagesrc imageurls img imgs imgurl imgsrc picture pictures pictureurl photo
+    image images imageurl baseimage imagelink imagesrc imageurls img imgs imgurl imgsrc picture pictures
+    pictureurl photo
     photos photourl mainimage mainimageurl imagepath imagefile imagefilename filename filepath file filenames
     primaryimage primaryimageurl featuredimage productimage productimages productimageurl imagelinks imageslist
     image1 imageurl1 thumbnail thumbnailurl smallimage largeimage variantimage swatchimage bild bilder foto fotos
-    imagen imagenes immagine изображение изображения фото 画像 additionalimagelink downloadlink media mediaurl
+    imagen imagenes immagine изображение изображения фото 画像 urlimage hostedimageurls additionalimagelink
+    downloadlink media mediaurl
     """
 )
 _PRICE = _names(
     """
-    price variantprice standardprice priceamount productprice itemprice unitprice amount pricevalue preis prix
+    price variantprice standardprice pricetaxincluded pricetaxexcluded pricewithtax priceamount productprice
+    itemprice unitprice amount pricevalue preis prix
     precio prezzo preço prijs цена стоимость 価格 价格 cost
     """
 )
 _LEVELS = (
     _names(
         """
-    gender productgender targetgender sex agegroupgender department departmentname section
+    gender productgender targetgender sex categorybygender indexgroupname department departmentname section
     """
     ),
     _names(
         """
-    indexgroupname maincategory mastercategory topcategory rootcategory parentcategory categorygroup
+    maincategory mastercategory topcategory rootcategory parentcategory categorygroup
     """
     ),
     _names(
@@ -138,7 +144,8 @@ _LEVELS = (
     category categories categoryname productcategories categorypath taxonomy breadcrumb breadcrumbs
     productcategorytree categorytree categoryhierarchy productcategoryname itemcategory kategorie kategorien
     categorie catégorie catégories categoria категория категории カテゴリ カテゴリー 类别 分类 collection sitecategory
-    fullcategory amazoncategoryandsubcategory productgroupname producttaxonomy label labels class classname target
+    fullcategory
+    amazoncategoryandsubcategory productgroupname producttaxonomy label labels class classname target
     """
     ),
     ("subcategory", "subcategoryname", "subcat", "subclass", "categorysub"),
@@ -157,9 +164,7 @@ _LEVELS = (
 """Names of category columns, level by level, the broadest first."""
 _NOT_CATEGORIES = frozenset(
     _names(
-        """
-    simple variable variation grouped external virtual downloadable physical product
-    """
+        "simple variable variation grouped external virtual downloadable physical product configurable bundle service"
     )
 )
 """What a shop system writes into its column `Type` where that is about something else."""
@@ -180,7 +185,7 @@ _OWN = {
 }
 _GROUPS = _names(
     """
-    handle parentsku itemgroupid parent parentasin parentid parentproductid variantgroupid
+    handle handleid parentsku itemgroupid parent parentasin parentid parentproductid variantgroupid
     """
 )
 """Columns whose value is that of all rows of one product."""
@@ -189,8 +194,17 @@ _SIZES = _names(
     size sizes sizename shoesize sizeus sizeeu availablesize größe taille taglia размер サイズ
     """
 )
-_PAIR = re.compile(r"(?P<kind>option|attribute)(?P<number>\d+)(?P<part>name|value|values)")
+_PAIR = re.compile(
+    r"(?:product)?(?P<kind>option|attribute)(?P<before>\d*)(?P<part>name|values?|description)(?P<after>\d*)(?:values?)?"
+)
+"""Columns of a shop system that name an option, and those of its values, with the same number."""
+_TITLE_CHARS = 90
+"""Mean length up to which a description is taken as the title of a table that has none."""
+_DISTINCT_CODES = 0.95
+"""Share of different values from which on a column is taken as the code before a later one of the usual names."""
 _SEPARATORS = (" > ", " >> ", " › ", " » ", " -> ", ">>", ">", "»", "›", "|", "::", " / ", "/", "\\")
+_PLURALS = frozenset(_names("categories productcategories kategorien категории catégories"))
+"""Columns that list several categories of a product, with commas between them."""
 _ROOTS = frozenset(
     (
         "home",
@@ -212,6 +226,9 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_SUFFIX = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES)) + r")$")
+_PLAIN_PRICE = re.compile(r"\d+(?:\.\d\d?)?")
+"""A price that has one reading, which the summary need not show."""
 _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 
@@ -259,10 +276,10 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
         ToileError: A name in `options.columns` does not exist, or a text column holds bytes.
     """
     columns = find_columns(table.rows, options.columns, where)
-    if not options.with_images:
-        columns.pop("image", None)
     pairs = _find_pairs(table.rows, columns)
     groups = _group_rows(table, columns)
+    if not options.with_images:
+        columns.pop("image", None)
     bytes_columns = {name for row in table.rows for name, value in row.items() if isinstance(value, StoredImage)}
     for ours, name in columns.items():
         if ours != "image" and name in bytes_columns:
@@ -277,14 +294,17 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
             row[name] = None if _is_zero(row.get(name)) else row.get(name)
         values = {ours: _clean(ours, row.get(columns[ours]) if ours in columns else None) for ours in KNOWN_COLUMNS}
         values |= split(values, options.category)
+        more = _take_first_images(values)
         kept = {ours: _own_text(row.get(name)) for ours, name in own.items()}
         kept |= {ours: _own_text(read(row)) for ours, read in pairs.items() if ours not in columns}
+        if more:
+            kept[MORE_IMAGES] = json.dumps(more, ensure_ascii=False)
         arranged.append(ArrangedRow(number=number, values=values, own=kept, problem=table.broken.get(number)))
     decimals, notes = _find_decimals(arranged, columns, options)
-    names = tuple(dict.fromkeys((*own, *(ours for ours in pairs if ours not in columns))))
-    filled = tuple(name for name in names if any(row.own[name] is not None for row in arranged))
+    names = tuple(dict.fromkeys((*own, *(ours for ours in pairs if ours not in columns), MORE_IMAGES)))
+    filled = tuple(name for name in names if any(row.own.get(name) is not None for row in arranged))
     if len(rows) < len(table.rows):
-        merged = f"{len(table.rows):,} rows are {len(rows):,} products: its sizes and images are rows of the same one"
+        merged = f"{len(table.rows):,} rows are {len(rows):,} products: sizes and images of one product are joined"
         notes = [merged, *notes]
     return ArrangedTable(
         rows=arranged,
@@ -307,7 +327,7 @@ def find_columns(rows: list[Row], named: Mapping[str, str], where: str = "the ta
     filled = {name for row in rows for name, value in row.items() if value is not None}
     _check_named(named, theirs, where)
     found = dict(named)
-    found |= {name: name for name in KNOWN_COLUMNS if name in filled and name not in found}
+    found |= {name: name for name in KNOWN_COLUMNS if name in filled and name not in found and name != "image"}
     folded: dict[str, list[str]] = {}
     for name in theirs:
         if name in filled:
@@ -331,6 +351,7 @@ def find_columns(rows: list[Row], named: Mapping[str, str], where: str = "the ta
     _find_categories(rows, found, folded, used)
     for ours in ("itemurl", "brand", "currency_code", "title", "country_code", "website_name", "competence_date"):
         take(ours, NAMES[ours])
+    take("title", ("description", "productdescription", "itemdescription"), lambda name: _is_short(rows, name))
     _find_code(rows, found, folded, used)
     return found
 
@@ -338,7 +359,7 @@ def find_columns(rows: list[Row], named: Mapping[str, str], where: str = "the ta
 def fold_name(name: str) -> tuple[str, ...]:
     """Return what a column's name is compared by: letters and digits, also without its prefix, unit or currency."""
     plain = unicodedata.normalize("NFKC", name).casefold().strip()
-    plain = re.sub(r"^(?:g|product|node|attributes?|meta|pa)[:.]\s*", "", plain)
+    plain = re.sub(r"^(?:g|product|node|entity|attributes?|meta|pa)[:.]\s*", "", plain)
     short = re.sub(r"\s*[(\[].*?[)\]]\s*", " ", plain)
     short = re.sub(
         r"[\s_-]+(?:in[\s_-]+)?([a-z]{3}|rs|[$€£¥₹])$", lambda unit: "" if find_currency(unit[1]) else unit[0], short
@@ -369,6 +390,42 @@ def parse_list(value: Any) -> Any:
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return value
     return found if isinstance(found, list | dict) else value
+
+
+def split_images(value: Any) -> list[str]:
+    """Return the URLs or file names that a cell holds: one, a list, JSON, or several divided by `,`, `|`, `;`, `~`.
+
+    >>> split_images("//cdn.shop/a.jpg, //cdn.shop/b.jpg")
+    ['https://cdn.shop/a.jpg', 'https://cdn.shop/b.jpg']
+    """
+    value = parse_list(value.strip() if isinstance(value, str) else value)
+    if isinstance(value, dict):
+        value = next((value[key] for key in ("url", "src", "href", "path", "name", "image") if value.get(key)), None)
+    if isinstance(value, list):
+        return list(dict.fromkeys(name for each in value for name in split_images(each)))
+    if value is None or not str(value).strip():
+        return []
+    text = str(value).strip().strip("\"'")
+    if text.startswith("data:"):
+        return [text]
+    parts = [part for part in re.split(r"(?:\s*[,|~;]\s*|\s+)(?=(?:https?:)?//)", text) if part.strip()]
+    if len(parts) == 1 and not _URL.match(text):
+        names = [name for name in re.split(r"\s*[|~;,]\s*", text) if name]
+        if len(names) > 1 and all(_SUFFIX.search(name.lower()) for name in names):
+            parts = names
+    plain = [part.strip(" ,|~;\"'") for part in parts]
+    return [f"https:{part}" if part.startswith("//") else part for part in plain]
+
+
+def _take_first_images(values: Row) -> list[str]:
+    """Leave one image and one URL in the values of a row; return the others."""
+    more = []
+    for name in ("image", "imageurl"):
+        if values[name] is not None and not isinstance(values[name], StoredImage):
+            names = split_images(values[name])
+            values[name] = names[0] if names else None
+            more += names[1:]
+    return more
 
 
 def split_path(value: Any, separator: str | None = None) -> list[str]:
@@ -423,6 +480,11 @@ def _find_images(rows: list[Row], found: dict[str, str], take: Take) -> None:
     take("image", _IMAGES, lambda name: isinstance(example(name), str | StoredImage | int) and not is_url(name))
 
 
+def _is_short(rows: list[Row], name: str) -> bool:
+    lengths = [len(str(row[name])) for row in rows if row.get(name) is not None]
+    return sum(lengths) <= _TITLE_CHARS * len(lengths)
+
+
 def _find_prices(found: dict[str, str], folded: Mapping[str, list[str]], take: Take) -> None:
     """Find the price before discounts and the price to pay; a lone `price` beside a sale price is the full one."""
     take("full_price", _FULL)
@@ -474,9 +536,8 @@ def _find_code(rows: list[Row], found: dict[str, str], folded: Mapping[str, list
     if handle in shares and shares[handle] < 1:
         found["product_code"] = handle
     elif shares:
-        found["product_code"] = next(
-            (name for name, share in shares.items() if share >= 0.5), max(shares, key=lambda name: shares[name])
-        )
+        unique = (name for name, share in shares.items() if share >= _DISTINCT_CODES)
+        found["product_code"] = next(unique, max(shares, key=lambda name: shares[name]))
 
 
 def _find_pairs(rows: list[Row], columns: Mapping[str, str]) -> dict[str, Callable[[Row], Any]]:
@@ -486,7 +547,8 @@ def _find_pairs(rows: list[Row], columns: Mapping[str, str]) -> dict[str, Callab
     for name in dict.fromkeys(name for row in rows for name in row):
         match = _PAIR.fullmatch(re.sub(r"[^\w]|_", "", unicodedata.normalize("NFKC", name).casefold()))
         if match:
-            (names if match["part"] == "name" else values)[match["kind"], match["number"]] = name
+            key = (match["kind"], match["before"] or match["after"])
+            (names if match["part"] == "name" else values)[key] = name
     found: dict[str, Callable[[Row], Any]] = {}
     for ours in OWN_NAMES:
         pairs = [(names[key], values[key]) for key in names if key in values]
@@ -511,7 +573,10 @@ def _group_rows(table: Table, columns: Mapping[str, str]) -> list[list[int]]:
     """
     rows = table.rows
     theirs = list(dict.fromkeys(name for row in rows for name in row))
-    parent = next((name for key in _GROUPS for name in theirs if key in fold_name(name)), None)
+    folded = {key: name for name in reversed(theirs) for key in fold_name(name)}
+    parent = next((folded[key] for key in _GROUPS if key in folded), None)
+    if parent is None and "variantid" in folded and "productid" in folded:
+        return _join_continued(rows, folded["productid"])
     code, colour = columns.get("product_code"), columns.get("color")
     of_group = parent is not None and fold_name(parent)[0] == "itemgroupid"
     ids = {f"id:{row['ID']}": str(row.get(code)) for row in rows if code is not None and row.get("ID") is not None}
@@ -527,6 +592,17 @@ def _group_rows(table: Table, columns: Mapping[str, str]) -> list[list[int]]:
                 key = (str(row[code]), None)
         groups.setdefault(key, []).append(index)
     return _join_sizes(rows, list(groups.values()), columns) if parent is None else list(groups.values())
+
+
+def _join_continued(rows: list[Row], name: str) -> list[list[int]]:
+    """Join each row without a value in the column to the one above it."""
+    groups: list[list[int]] = []
+    for index, row in enumerate(rows):
+        if groups and (row.get(name) is None or row[name] == rows[groups[-1][0]].get(name)):
+            groups[-1].append(index)
+        else:
+            groups.append([index])
+    return groups
 
 
 def _join_sizes(rows: list[Row], groups: list[list[int]], columns: Mapping[str, str]) -> list[list[int]]:
@@ -588,19 +664,20 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
     """Return a function from a row's values to its three category columns; a path in one cell is divided."""
     leaf = columns.get("category3_code")
     values = [parse_list(row.get(leaf)) for row in rows if leaf is not None and row.get(leaf) is not None]
-    texts = [value for value in values if isinstance(value, str)]
-    separator = _path_separator(texts)
-    plural = leaf is not None and fold_name(leaf)[0] in {"categories", "productcategories", "kategorien", "категории"}
-    divided = separator is not None or plural or len(texts) < len(values)
+    texts = [clean_text(value) for value in values if isinstance(value, str)]
+    several = ",;" if leaf is not None and any(key in _PLURALS for key in fold_name(leaf)) else ";"
+    separator = _path_separator([part for text in texts for part in re.split(f"[{several}]", text)])
 
     def split(values: Row, default: str | None) -> Row:
         cell, title = values["category3_code"], values["title"]
         if cell is None and default is not None and values["category1_code"] is None:
             path = split_path(default)
-        elif not divided or cell is None:
+        elif isinstance(cell, str) and (parts := re.split(f"[{several}]", cell))[1:]:
+            path = _best_path([split_path(part, separator) if separator else [part.strip(" /")] for part in parts])
+        elif cell is None:
             return {}
-        elif isinstance(cell, str) and plural and "," in cell:
-            path = _best_path([split_path(each, separator) for each in cell.split(",")])
+        elif separator is None and isinstance(cell, str):
+            return {"category3_code": cell.strip("/ ") or None}
         else:
             path = split_path(cell, separator)
         if len(path) > 1 and title is not None and path[-1].casefold() == str(title).casefold():
@@ -619,26 +696,27 @@ def _best_path(paths: list[list[str]]) -> list[str]:
     """Return the deepest of several paths of a product; names without a path between them are one path themselves."""
     paths = [path for path in paths if path and path[-1].lower() not in NAVIGATION | {"sale", "new", "new arrivals"}]
     if all(len(path) == 1 for path in paths):
-        return [path[0] for path in paths]
+        names = [path[0] for path in paths]
+        return names[1:] if len(names) > 1 and names[0].casefold() in _ROOTS else names
     return max(paths, key=len)
 
 
 def _path_separator(texts: list[str]) -> str | None:
     """Return what divides the levels of a column of categories, None where its values are single names.
 
-    `/` and `|` also occur inside names (Tops/Blouses): they divide only where most values have them and the first
-    levels repeat.
+    `/` and `|` also occur inside names (Tops/Blouses): they divide only where at least half of the values have them and
+    first levels repeat or a value has three levels.
     """
-    distinct = sorted({clean_text(text) for text in texts})
+    distinct = sorted({text.strip() for text in texts})
     for separator in _SEPARATORS:
-        having = [text for text in distinct if separator in text.strip(separator)]
-        if not having:
-            continue
+        having = [text.strip(separator) for text in distinct if separator in text.strip(separator)]
         if separator.strip() in ("|", "/", "\\"):
-            first = {text.split(separator)[0] for text in having}
-            if 2 * len(having) < len(distinct) or (len(having) > 1 and 2 * len(first) > len(having)):
+            first = {text.split(separator)[0].strip() for text in having}
+            is_deep = any(text.count(separator) > 1 for text in having)
+            if 2 * len(having) < len(distinct) or not (is_deep or len(first) < len(having)):
                 continue
-        return separator
+        if having:
+            return separator
     return None
 
 
@@ -650,8 +728,8 @@ def _clean(ours: str, value: Any) -> Any:
         return value.replace("&amp;", "&")
     if ours == "product_code" or value is None:
         return value
-    if ours == "category3_code" and not isinstance(value, str):
-        return value
+    if ours == "category3_code" and isinstance(found := parse_list(value), list | dict):
+        return found
     if ours in PRICES:
         found = parse_list(value)
         return clean_text(found) if isinstance(found, str) else found
@@ -696,11 +774,19 @@ def _find_decimals(
         codes = Counter(row.values["currency_code"] for row in rows if row.values["currency_code"] is not None)
         usual = options.currency or (find_currency(str(codes.most_common(1)[0][0])) if codes else None)
         decimals[ours] = options.decimal or find_decimal(texts, usual)
-        example = next((text for text in texts if has_separators(text)), None)
-        if example is not None:
+        odd = [text for text in texts if not _PLAIN_PRICE.fullmatch(text)]
+        if odd:
+            example = max(odd, key=lambda text: sum(each in ".,' " for each in text))
             mark = "comma" if decimals[ours] == "," else "point"
-            notes.append(f"prices in {columns[ours]!r} have a decimal {mark}, as in {example[:40]!r}")
+            notes.append(f"prices in {columns[ours]!r} have a decimal {mark}: {_show_price(example, decimals[ours])}")
     return decimals, notes
+
+
+def _show_price(text: str, decimal: str) -> str:
+    try:
+        return f"{text[:40]!r} is {read_price(text, decimal).value:.10g}"
+    except NotAPriceError as error:
+        return f"{text[:40]!r} {error}"
 
 
 def _currency_in_name(columns: Mapping[str, str]) -> str | None:

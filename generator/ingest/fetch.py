@@ -40,6 +40,7 @@ from generator.ingest.fetch_rows import (
     JoinedRows,
     check_rows,
     join_images,
+    list_wanted,
     read_coverage,
     summarize_coverage,
 )
@@ -185,10 +186,13 @@ def fetch_dataset(
         beside=out.parent / f"{out.name}.rejected.jsonl",
         progress=reporter.progress,
     )
-    urls = list(dict.fromkeys(each.url for each in rows if each.url is not None))
     with run_lock(out), _claim_folder(out, request, existing, force) as downloads:
         _forget_outcomes(downloads, options)
-        missed = _download_images(urls, downloads, options, reporter, environment)
+        firsts = list(dict.fromkeys(each.url for each in rows if each.url is not None))
+        missed = _download_images(firsts, downloads, options, reporter, environment)
+        while wanted := list_wanted(rows, downloads.outcomes, missed):  # of products with further URLs
+            missed |= _download_images(wanted, downloads, options, reporter, environment)
+        urls = dict.fromkeys(url for each in rows for url in each.urls)
         outcomes = {url: downloads.outcomes[url] for url in urls if url in downloads.outcomes}
         joined = join_images(rows, outcomes, missed, downloads.read, options.reading.source)
         coverage = _write_lists(out, joined, outcomes)

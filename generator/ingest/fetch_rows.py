@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from generator.ingest import ImportOptions
-from generator.ingest.columns import ArrangedRow, ArrangedTable, arrange
+from generator.ingest.columns import MORE_IMAGES, ArrangedRow, ArrangedTable, arrange, split_images
 from generator.ingest.downloads import DEAD, FETCHED, NO_IMAGE, REFUSED, TOO_LARGE, ImageOutcome
 from generator.ingest.import_table import RejectedRow, check_bad, find_missing, list_names, read_stored_image
 from generator.ingest.rows import (
@@ -30,6 +30,8 @@ from schemas.errors import ToileError
 from schemas.product import Product
 
 IN_TABLE, NO_URL, DUPLICATE, BAD_ROW, NOT_REACHED = "in the table", "N.A.", "duplicate", "bad row", "not reached"
+MOST_URLS = 9
+"""Further URLs of one product that are asked for where the first ones give no image."""
 ROW_OUTCOMES = (FETCHED, IN_TABLE, DEAD, NO_IMAGE, TOO_LARGE, REFUSED, NO_URL, DUPLICATE, BAD_ROW, NOT_REACHED)
 
 
@@ -47,7 +49,14 @@ class TableRow:
     """The image that the table holds."""
     url: str | None = None
     """URL of the image; None where the table holds the image or names none."""
+    more_urls: tuple[str, ...] = ()
+    """URLs of further images of the product: the first that answers is used."""
     problem: str = ""
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """All URLs, the first to ask first."""
+        return () if self.url is None else (self.url, *self.more_urls)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,8 +256,30 @@ def _check_row(row: ArrangedRow, arranged: ArrangedTable, options: ImportOptions
         image = None if stored is None else read_stored_image(stored, options.max_pixels)
     except BadRowError as error:
         return TableRow(number=number, product_code=code, problem=str(error))
-    url = None if image is not None or product.imageurl is None else product.imageurl + url_suffix
-    return TableRow(number=number, product_code=code, own=row.own, product=product, image=image, url=url)
+    if image is not None or product.imageurl is None:
+        return TableRow(number=number, product_code=code, own=row.own, product=product, image=image)
+    more = [url + url_suffix for url in split_images(row.own.get(MORE_IMAGES)) if "//" in url]
+    return TableRow(
+        number=number,
+        product_code=code,
+        own=row.own,
+        product=product,
+        url=product.imageurl + url_suffix,
+        more_urls=tuple(more[:MOST_URLS]),
+    )
+
+
+def list_wanted(rows: list[TableRow], outcomes: Mapping[str, ImageOutcome], missed: Mapping[str, str]) -> list[str]:
+    """Return the URLs to ask for next: of each row without an image the first URL that has no outcome yet."""
+    wanted: dict[str, None] = {}
+    for row in rows:
+        for url in row.urls:
+            if url in missed or (url in outcomes and outcomes[url].outcome == FETCHED):
+                break
+            if url not in outcomes:
+                wanted[url] = None
+                break
+    return list(wanted)
 
 
 def _find_image(
@@ -256,13 +287,16 @@ def _find_image(
 ) -> tuple[CheckedImage | None, RowOutcome]:
     """Return the image of a row, None without one, and the outcome of the row."""
 
+    url = next((each for each in row.urls if each in outcomes and outcomes[each].outcome == FETCHED), None)
+    url = url or next((each for each in row.urls if each in missed), row.url)
+
     def row_outcome(outcome: str, reason: str = "", sha256: str | None = None) -> RowOutcome:
         return RowOutcome(
             number=row.number,
             product_code=row.product_code,
             outcome=outcome,
             reason=reason,
-            url=row.url,
+            url=url,
             sha256=sha256,
         )
 
@@ -270,15 +304,15 @@ def _find_image(
         return None, row_outcome(BAD_ROW, row.problem)
     if row.image is not None:
         return row.image, row_outcome(IN_TABLE, sha256=row.image.sha256)
-    if row.url is None:
+    if url is None:
         return None, row_outcome(NO_URL)
-    outcome = outcomes.get(row.url)
+    outcome = outcomes.get(url)
     if outcome is None:
-        return None, row_outcome(NOT_REACHED, missed[row.url])
+        return None, row_outcome(NOT_REACHED, missed[url])
     if outcome.outcome != FETCHED:
         return None, row_outcome(outcome.outcome, outcome.reason)
     sha256 = str(outcome.sha256)
-    image = CheckedImage(sha256=sha256, where=row.url, read=lambda: read(sha256))
+    image = CheckedImage(sha256=sha256, where=url, read=lambda: read(sha256))
     return image, row_outcome(FETCHED, sha256=sha256)
 
 

@@ -6,10 +6,15 @@ Every rejected row is listed with its number and reason in `extra/rejected.jsonl
 the list is written beside the folder. Rows that share a title or an image form one family and never cross a split.
 """
 
+import base64
+import contextlib
 import hashlib
+import itertools
 import json
 import re
 import time
+import unicodedata
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +25,10 @@ import pyarrow as pa
 from generator.catalog.run_folder import finish, list_files, open_or_resume, read_marker, write_marker
 from generator.catalog.shards import write_split_files
 from generator.catalog.storage import Folder, LocalFolder, resolve_folder
+from generator.export.convert import Conversion, find_export
+from generator.export.formats import read_export
 from generator.ingest import ImportOptions
-from generator.ingest.columns import ArrangedTable, arrange
+from generator.ingest.columns import MORE_IMAGES, ArrangedTable, arrange, split_images
 from generator.ingest.rows import (
     BadRowError,
     CheckedImage,
@@ -35,15 +42,17 @@ from generator.ingest.rows import (
     parse_product,
     quote_cell,
 )
-from generator.ingest.tables import StoredImage, read_table
+from generator.ingest.tables import StoredImage, list_images, read_table
 from schemas.documents import read_document
 from schemas.errors import ToileError
-from schemas.images import BadImageError, check_image
+from schemas.images import UNKNOWN_SUFFIX, BadImageError, check_image, image_suffix
 from schemas.manifest import Manifest
-from schemas.product import COLUMNS, Product, append_columns, to_table
-from schemas.util.files import write_atomic
+from schemas.product import ARROW_SCHEMA, COLUMNS, Product, append_columns, to_table
+from schemas.util.files import sha256_of, write_atomic
 
 ROWS_PER_SHARD = 500
+_SHORTEST_BASE64 = 100
+"""Shorter text is a file name."""
 _KINDS_SHOWN = 4
 """Kinds of reasons in the error for too many bad rows, besides the first."""
 RejectedRow = dict[str, Any]
@@ -90,6 +99,9 @@ def import_table(
     check_rate(options)
     options = options if options.source else replace(options, source=table.stem)
     began, out = time.monotonic(), resolve_folder(out)
+    export = find_export(table)
+    if export is not None and not _changes_rows(options):
+        return _restore_export(*export, table, out, options, force, progress, began)
     content = read_table(table, options)
     beside = _rejected_beside(out, table)
     broken = [_reject(number, f"{number:08d}", problem) for number, problem in content.broken.items()]
@@ -106,6 +118,7 @@ def import_table(
         "rate": options.rate,
         "categories": None if options.categories is None else dict(options.categories),
         "own_columns": list(arranged.own),
+        **({} if options.with_images else {"images": False}),
         "content_sha256": content_sha256(valid, rejected),
     }
     existing = open_or_resume(out, "import", inputs, num_shards(valid), force)
@@ -120,13 +133,82 @@ def import_table(
     )
 
 
+def _changes_rows(options: ImportOptions) -> bool:
+    """Return whether the options ask for other rows than those of the table."""
+    unchanged = ImportOptions(
+        source=options.source, images=options.images, max_bad=options.max_bad, max_pixels=options.max_pixels
+    )
+    return options != unchanged
+
+
+def _restore_export(
+    folder: Path,
+    export: Conversion,
+    table: Path,
+    out: Folder,
+    options: ImportOptions,
+    force: bool,
+    progress: Callable[[int], None],
+    began: float,
+) -> ImportResult:
+    """Write the catalog that an export was made from: the same rows, families, splits, attributes and images."""
+    inputs: dict[str, Any] = {
+        "table": table.name,
+        "source": None,
+        "columns": {},
+        "currency": None,
+        "rate": None,
+        "categories": None,
+        "own_columns": [],
+        "content_sha256": sha256_of([export.pictures_sha256, [(each.path, each.sha256) for each in export.files]]),
+    }
+    shards = max(1, -(-export.num_products // ROWS_PER_SHARD))
+    rows = read_export(folder, str(export.inputs["form"]))
+    first = next(rows, None)
+    own = [] if first is None else [name for name in first if name not in COLUMNS]
+    inputs["own_columns"] = own
+    existing = open_or_resume(out, "import", inputs, shards, force)
+    manifest = existing
+    if manifest is None:
+        files, held = [], list_files(out)
+        remaining = itertools.chain([] if first is None else [first], rows)
+        for shard in range(shards):
+            part = list(itertools.islice(remaining, ROWS_PER_SHARD))
+            progress(len(part))
+            entries = read_marker(out, shard, held)
+            if entries is None:
+                entries = write_split_files(_to_arrow(part, own), out, shard, shards)
+                write_marker(out, shard, entries)
+            files.extend(entries)
+        manifest = finish(out, "import", inputs, files, shards, began)
+    note = "an export of toile: rows, families, splits, attributes and images are those of its catalog"
+    return ImportResult(
+        manifest=manifest, written=existing is None, rejected=[], num_commas=0, notes=(note,), warnings=()
+    )
+
+
+def _to_arrow(rows: list[dict[str, Any]], own: list[str]) -> pa.Table:
+    """Return rows of an export as they are stored; own columns are text."""
+    images = [
+        None
+        if row["image"] is None
+        else {"bytes": row["image"], "path": f"{row['product_code']}{image_suffix(row['image'])}"}
+        for row in rows
+    ]
+    columns = {name: images if name == "image" else [row.get(name) for row in rows] for name in COLUMNS}
+    texts = {name: [None if row.get(name) is None else str(row[name]) for row in rows] for name in own}
+    arrays = {name: pa.array(values, pa.string()) for name, values in texts.items()}
+    return append_columns(pa.table(columns, schema=ARROW_SCHEMA), arrays, dict.fromkeys(own, "string"))
+
+
 def describe_columns(arranged: ArrangedTable) -> list[str]:
     """Return how the columns of a table were read, one line each."""
+    own = [name for name in arranged.own if name not in arranged.columns]
     renamed = [f"{ours} <- {theirs}" for ours, theirs in arranged.columns.items() if ours != theirs]
     return [
         *arranged.notes,
         *([f"columns: {', '.join(renamed)}"] if renamed else []),
-        *([f"kept as own columns: {', '.join(arranged.own)}"] if arranged.own else []),
+        *([f"kept as own columns: {', '.join(own)}"] if own else []),
         *([f"not used: {', '.join(arranged.unused)}"] if arranged.unused else []),
     ]
 
@@ -253,7 +335,7 @@ def _validate_rows(
     arranged: ArrangedTable, table: Path, options: ImportOptions, progress: Callable[[int], None]
 ) -> tuple[list[ValidRow], list[RejectedRow]]:
     """Return the valid rows, with families, and the others with their reasons, both in table order."""
-    folder = options.images or (table if table.is_dir() else table.parent)
+    finder = ImageFinder(options.images or (table if table.is_dir() else table.parent))
     candidates: list[ValidRow] = []
     rejected: list[RejectedRow] = []
     for row in arranged.rows:
@@ -261,7 +343,8 @@ def _validate_rows(
         try:
             if row.problem is not None:
                 raise BadRowError(row.problem)
-            image = _read_image(row.values["image"], folder, options.max_pixels) if options.with_images else None
+            more = split_images(row.own.get(MORE_IMAGES)) if options.with_images else []
+            image = _read_first(row.values["image"], more, finder, options.max_pixels) if options.with_images else None
             product = parse_product(row.number, row.values, options, arranged.decimals, arranged.currency)
         except BadRowError as error:
             rejected.append(_reject(row.number, parse_code(row.number, row.values), str(error)))
@@ -271,7 +354,68 @@ def _validate_rows(
     return assign_families(valid, options.source), sorted(rejected + repeated, key=lambda each: int(each["row"]))
 
 
-def _read_image(cell: Any, folder: Path, max_pixels: int) -> CheckedImage:
+class ImageFinder:
+    """Find image files by the names that people write: `15970`, `img\\0.jpg`, `/img/2.jpg`, other Unicode, other case.
+
+    A name that is no path in the folder is looked up among all images below it, without case and also without suffix
+    and folders; it must name one file only.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._root = folder.resolve()
+        self._by_name: dict[str, set[Path]] | None = None
+
+    def find(self, name: str) -> Path:
+        """Return the path of the file. Raises BadRowError."""
+        plain = name.strip().replace("\\", "/").removeprefix("file://")
+        try:
+            for text in dict.fromkeys((name, plain, plain.lstrip("/"))):
+                path = (self.folder / text).resolve()
+                if path.is_relative_to(self._root) and path.is_file():
+                    return path
+        except OSError as error:
+            raise BadRowError(f"image {quote_cell(name)} is not a file name: {error.strerror}") from error
+        except ValueError as error:
+            raise BadRowError(f"image {quote_cell(name)} is not a file name: {error}") from error
+        found = self._look_up(plain)
+        if len(found) == 1:
+            return next(iter(found))
+        if found:
+            raise BadRowError(f"image {quote_cell(name)} is one of {len(found)} files, such as {sorted(found)[0]}")
+        if not path.is_relative_to(self._root):
+            raise BadRowError(f"image {quote_cell(name)} is outside {self.folder}")
+        raise BadRowError(f"image {quote_cell(name)} cannot be read: No such file or directory")
+
+    def _look_up(self, name: str) -> set[Path]:
+        if self._by_name is None:
+            self._by_name = defaultdict(set)
+            for path in list_images(self.folder):
+                for text in {path.as_posix(), path.with_suffix("").as_posix(), path.name, path.stem}:
+                    self._by_name[_fold(text)].add((self.folder / path).resolve())
+        wanted = _fold(name.lstrip("/"))
+        last = wanted.rpartition("/")[2]
+        names = (wanted, last, last.removesuffix(".0"))  # a number that pandas wrote in a column with gaps
+        found = next((self._by_name[each] for each in names if each in self._by_name), set())
+        return {path for path in found if path.is_relative_to(self._root)}
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _read_first(cell: Any, more: list[str], finder: ImageFinder, max_pixels: int) -> CheckedImage:
+    """Return the first image of a product that can be used; where none can, raise the BadRowError of the first."""
+    try:
+        return _read_image(cell, finder, max_pixels)
+    except BadRowError:
+        for name in more:
+            with contextlib.suppress(BadRowError):
+                return _read_image(name, finder, max_pixels)
+        raise
+
+
+def _read_image(cell: Any, finder: ImageFinder, max_pixels: int) -> CheckedImage:
     """Check the image that a cell holds or names, by decoding all of it; a bad one raises BadRowError."""
     if isinstance(cell, StoredImage):
         image = read_stored_image(cell, max_pixels)
@@ -280,20 +424,33 @@ def _read_image(cell: Any, folder: Path, max_pixels: int) -> CheckedImage:
         cell = cell.read()[1]
     if not cell:
         raise BadRowError("no image is named")
+    decoded = _decode_base64(str(cell))
+    path = finder.find(str(cell)) if decoded is None else Path()
+
+    def read() -> bytes:
+        return path.read_bytes() if decoded is None else decoded
+
     try:
-        path = (folder / str(cell)).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise BadRowError(f"image {quote_cell(cell)} is outside {folder}")
-        content = path.read_bytes()
+        content = read()
+        check_image(content, max_pixels)
     except OSError as error:
         raise BadRowError(f"image {quote_cell(cell)} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise BadRowError(f"image {quote_cell(cell)} is not a file name: {error}") from error
-    try:
-        check_image(content, max_pixels)
     except BadImageError as error:
         raise BadRowError(f"image {quote_cell(cell)} {error.problem}") from error
-    return CheckedImage(sha256=hashlib.sha256(content).hexdigest(), where=str(path), read=path.read_bytes)
+    where = str(path) if decoded is None else "the table"
+    return CheckedImage(sha256=hashlib.sha256(content).hexdigest(), where=where, read=read)
+
+
+def _decode_base64(cell: str) -> bytes | None:
+    """Return the bytes of an image that a cell holds as base64 text, also after `data:image/...;base64,`; else None."""
+    head, _, text = cell.rpartition(",") if cell.startswith("data:") else ("", "", cell)
+    if not head and len(cell) < _SHORTEST_BASE64:
+        return None
+    try:
+        content = base64.b64decode(re.sub(r"\s", "", text), validate=True)
+    except ValueError:
+        return None
+    return content if head or image_suffix(content) != UNKNOWN_SUFFIX else None
 
 
 def _check_columns(arranged: ArrangedTable, theirs: list[str], table: Path, options: ImportOptions) -> None:

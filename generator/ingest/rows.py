@@ -333,6 +333,10 @@ def _warn_of_prices(products: list[Product]) -> list[str]:
             by_currency[each.currency_code].append(each)
     for code, group in by_currency.items():
         median = statistics.median(each.full_price or 0.0 for each in group)
+        if median < 1:
+            found.append(
+                f"half of the prices are below {median:.3g}, as if they were scaled: --rate FACTOR changes them"
+            )
         far = [each for each in group if not median / PRICE_FACTOR <= (each.full_price or 0.0) <= median * PRICE_FACTOR]
         if far:
             found.append(

@@ -33,9 +33,12 @@ import pyarrow.parquet as pq
 
 from generator.ingest import ImportOptions
 from schemas.errors import ToileError
+from schemas.images import IMAGE_SUFFIXES, UNKNOWN_SUFFIX, image_suffix
 from schemas.manifest import MANIFEST
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
+_OTHER_IMAGES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".dng", ".cr2", ".nef", ".arw"}
+"""Suffixes of images that toile does not read: each is a bad row with the reason, and not left out in silence."""
+_SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 MISSING = frozenset(
     (
         *(
@@ -132,7 +135,8 @@ class Table:
 def read_table(path: Path, options: ImportOptions | None = None) -> Table:
     """Read the rows of a file or a folder.
 
-    A folder is read as one of `datasets` if it holds such files, else as class folders. A catalog made by toile is
+    A folder is read as an `imagefolder` if it has `metadata.*`, as one of `datasets` if it holds such files, else as
+    class folders. A catalog made by toile is
     refused, because import would replace its families and splits.
     """
     if not path.is_dir():
@@ -140,8 +144,11 @@ def read_table(path: Path, options: ImportOptions | None = None) -> Table:
     if (path / MANIFEST).is_file():
         hint = "use the folder as it is: toile train, evaluate and describe read it; or import its original table"
         raise ToileError(str(path), "is already a catalog made by toile", hint)
+    metadata = _metadata_files(path)
+    if metadata:
+        return _read_imagefolder(path, metadata, options or ImportOptions())
     files = table_files(path)
-    return read_files(files, options) if files else Table(rows=list(_read_class_folders(path)))
+    return read_files(files, options) if files else _read_class_folders(path)
 
 
 def read_files(paths: list[Path], options: ImportOptions | None = None) -> Table:
@@ -179,7 +186,7 @@ def table_files(folder: Path) -> list[Path]:
             raise ToileError(f"{folder / 'state.json'}: _data_files", "is missing", "save the data set again")
         return [folder / str(entry["filename"]) for entry in entries]
     found = (path.relative_to(folder) for path in folder.rglob("*.parquet"))
-    return [folder / path for path in sorted(found) if not any(part.startswith(".") for part in path.parts)]
+    return [folder / path for path in sorted(found) if not is_hidden(path)]
 
 
 def normalize_missing(value: Any) -> Any:
@@ -361,19 +368,97 @@ READERS: dict[str, Callable[[Path, ImportOptions], Table]] = {
 """Suffix -> function that reads such a file. A new kind of table is added here."""
 
 
-def _read_class_folders(folder: Path) -> Iterator[Row]:
-    """Return one row an image. The folder's name is the category, the file's stem is the product code.
+def is_hidden(path: Path) -> bool:
+    """Return whether a relative path is a hidden file or the shadow that macOS adds to archives (`._x.jpg`)."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
-    Where stems repeat, the code begins with the folder's name.
+
+def _metadata_files(folder: Path) -> list[Path]:
+    """Return the `metadata.*` of an `imagefolder` of `datasets`, in order."""
+    found = (
+        each.relative_to(folder)
+        for suffix in (".csv", ".jsonl", ".parquet")
+        for each in folder.rglob(f"metadata{suffix}")
+    )
+    return [folder / path for path in sorted(found) if not is_hidden(path)]
+
+
+def _read_imagefolder(folder: Path, files: list[Path], options: ImportOptions) -> Table:
+    """Read an `imagefolder`: rows with a column `file_name`, relative to their own `metadata.*`."""
+    rows: list[Row] = []
+    broken: dict[int, str] = {}
+    named: set[str] = set()
+    for file in files:
+        table = read_files([file], options)
+        broken |= {len(rows) + number: problem for number, problem in table.broken.items()}
+        for row in table.rows:
+            name = row.pop("file_name", None) or row.pop("file_names", None) or row.pop("image_file_name", None)
+            names = name if isinstance(name, list) else [name]
+            places = [(file.parent / str(each)).relative_to(folder).as_posix() for each in names if each is not None]
+            named.update(places)
+            rows.append({**row, "image": places[0] if len(places) == 1 else places or None})
+    others = [name for name in list_images(folder) if name.as_posix() not in named]
+    notes = [f"an imagefolder: {', '.join(file.relative_to(folder).as_posix() for file in files)}"]
+    if others:
+        notes.append(f"{len(others)} images without a row in them are left out, such as {others[0].as_posix()}")
+    return Table(rows=rows, broken=broken, notes=tuple(notes))
+
+
+def list_images(folder: Path) -> list[Path]:
+    """Return the images in a folder and in all below it, as relative paths in order.
+
+    A file without suffix is one if its first bytes are those of an image.
     """
-    images = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    found = []
+    for path in folder.rglob("*"):
+        inside = path.relative_to(folder)
+        if is_hidden(inside) or not path.is_file():
+            continue
+        suffix = path.suffix.lower()
+        if suffix in IMAGE_SUFFIXES or suffix in _OTHER_IMAGES or (not suffix and _is_image(path)):
+            found.append(inside)
+    return sorted(found)
+
+
+def _is_image(path: Path) -> bool:
+    with path.open("rb") as file:
+        return image_suffix(file.read(32)) != UNKNOWN_SUFFIX
+
+
+def _read_class_folders(folder: Path) -> Table:
+    """Return one row an image: the folders are the category, the narrowest last; the file's stem is the code.
+
+    Where stems repeat, the code begins with the names of the folders. A first level of `train`, `test` and the like is
+    no category.
+    """
+    images = [path for path in list_images(folder) if len(path.parts) > 1]
     if not images:
         raise ToileError(str(folder), "has no images in class folders", "arrange them as FOLDER/CLASS/image.jpg")
+    notes = []
+    splits = {path.parts[0] for path in images}
+    skipped = int({name.lower() for name in splits} <= _SPLIT_FOLDERS and any(len(path.parts) > 2 for path in images))
+    if skipped:
+        notes.append(f"{', '.join(sorted(splits))} are splits, not categories; toile divides by families itself")
+
     stems = Counter(image.stem for image in images)
+    rows = []
     for image in images:
-        name = str(image.relative_to(folder))
-        code = image.stem if stems[image.stem] == 1 else f"{image.parent.name}-{image.stem}"
-        yield {"product_code": code, "category3_code": image.parent.name, "image": name}
+        levels = image.parts[skipped:-1] or image.parts[:-1]
+        row = {
+            "product_code": image.stem if stems[image.stem] == 1 else "-".join([*image.parts[:-1], image.stem]),
+            "category3_code": levels[-1],
+            "image": image.as_posix(),
+        }
+        if len(levels) > 1:
+            row["category1_code"] = levels[0]
+        if len(levels) > 2:
+            row["category2_code"] = levels[-2]
+        rows.append(row)
+    left_out = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    left_out = sorted(path for path in set(left_out) - set(images) if not is_hidden(path))
+    if left_out:
+        notes.append(f"{len(left_out)} files are no images in class folders, such as {left_out[0].as_posix()}")
+    return Table(rows=rows, notes=tuple(notes))
 
 
 def _arrow_rows(
@@ -429,19 +514,22 @@ class _ArrowColumn:
 
 
 def _split_cell(value: Any) -> Cell:
+    if isinstance(value, list):  # several images: the first that there is
+        return next((cell for cell in map(_split_cell, value) if cell != (None, None)), (None, None))
     if isinstance(value, dict):
         return value.get("bytes"), value.get("path")
     return value, None
 
 
 def _image_columns(schema: pa.Schema) -> list[str]:
-    """Return columns of bytes, and of the struct of bytes and path that `datasets` calls an Image."""
-    return [
-        field.name
-        for field in schema
-        if _is_bytes(field.type)
-        or (pa.types.is_struct(field.type) and {"bytes", "path"} == {each.name for each in field.type})
-    ]
+    """Return columns of bytes, of what `datasets` calls an Image (bytes and path), and of lists of these."""
+    return [field.name for field in schema if _is_image_type(field.type)]
+
+
+def _is_image_type(kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _is_image_type(kind.value_type)
+    return _is_bytes(kind) or (pa.types.is_struct(kind) and {"bytes", "path"} == {each.name for each in kind})
 
 
 def _columns_without_bytes(schema: pa.Schema) -> list[str]:
@@ -449,7 +537,8 @@ def _columns_without_bytes(schema: pa.Schema) -> list[str]:
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+    is_bytes = pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view, pa.types.is_fixed_size_binary
+    return any(check(kind) for check in is_bytes)
 
 
 def _contains_bytes(kind: pa.DataType) -> bool:

@@ -188,8 +188,13 @@ def _price_parts_of(spec: CatalogSpec | None, product: Product) -> dict[str, Any
 
 
 def _json_safe(value: Any) -> Any:
-    """Return the value, or its text where JSON has none for it (NaN, infinity)."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+    """Return the value, with text in place of what JSON has no value for: NaN, infinity, dates."""
+    if isinstance(value, dict):
+        return {str(key): _json_safe(inside) for key, inside in value.items()}
+    if isinstance(value, list):
+        return [_json_safe(inside) for inside in value]
+    known = value is None or isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    return value if known else str(value)
 
 
 def _box_ratio(ratios: list[float]) -> float:

@@ -5,7 +5,7 @@ commands.
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from generator.sampling.streams import Index
 
+_MOST_KEYS = 2**62
 _TYPES = {"int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}
 
 
@@ -90,6 +91,32 @@ def join_non_null(columns: Sequence[pa.Array | pa.Scalar], separator: str) -> pa
         all_null = functools.reduce(pc.and_, [column.is_null() for column in columns])  # Arrow would return null there
         first = pc.if_else(all_null, string_scalar(""), first)
     return pc.binary_join_element_wise(first, *columns[1:], string_scalar(separator), null_handling="skip")
+
+
+def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
+    """Number the unique combinations of some columns, each given with an upper bound of its numbers (from 0).
+
+    Returns the number of each row's combination and, for each combination, a row that has it.
+    """
+    key_N, num_keys = None, 1
+    for values_N, bound in columns:
+        if key_N is None:
+            key_N, num_keys = values_N, bound
+            continue
+        if num_keys * bound > _MOST_KEYS:
+            key_N, row_C = _factorize_keys(key_N)
+            num_keys = len(row_C)
+        key_N, num_keys = key_N * bound + values_N, num_keys * bound
+    assert key_N is not None
+    return _factorize_keys(key_N)
+
+
+def _factorize_keys(key_N: Index) -> tuple[Index, Index]:
+    encoded = to_arrow(key_N).dictionary_encode()
+    number_N = to_numpy(encoded.indices).astype(np.int64)
+    row_C = np.zeros(len(encoded.dictionary), np.int64)
+    row_C[number_N] = np.arange(len(key_N))
+    return number_N, row_C
 
 
 def decode_dictionaries(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -15,23 +15,18 @@ words, L labelled rows, V values, B blocks of consecutive products, P places in 
 import functools
 import hashlib
 import itertools
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from generator.sampling.arrow_columns import (
     concat_strings,
     decode_dictionaries,
     dictionary_column,
-    join_non_null,
-    string_scalar,
     take_entries,
     to_arrow,
-    to_numpy,
 )
 from generator.sampling.attributes import (
     Choice,
@@ -50,15 +45,14 @@ from generator.sampling.prices import (
     sample_full_prices,
 )
 from generator.sampling.streams import Floats, Index, integers, uniform
-from generator.sampling.titles import CompiledTitles, compile_titles, fill_templates, join_words, sample_templates
-from schemas.catalog import MISSING_LABEL, CatalogSpec, Colourways, list_kinds, rendered_attribute, rendered_word
-from schemas.errors import ToileError
+from generator.sampling.titles import CompiledTitles, compile_titles, sample_templates, unique_text_keys
+from schemas.catalog import MISSING_LABEL, CatalogSpec, list_kinds, rendered_attribute
+from schemas.errors import ToileError, json_path
 from schemas.evaluation import SPLITS
 from schemas.product import ARROW_SCHEMA, COLUMNS, SPLIT_BOUNDS, Product, from_batch
 
 ROW_COLUMNS = tuple(name for name in COLUMNS if name != "image")
 _BATCH = 50_000
-_MOST_KEYS = 2**62
 _FAMILIES_IN_BLOCK = 16
 """Length of a block of products in largest families, where categories have different colourways."""
 _MOST_PLACES = 2**20
@@ -110,19 +104,6 @@ class _Named:
     where: str = field(compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class SharedTexts:
-    """The texts that products with the same kind, title template and values share; one entry for each."""
-
-    title: pa.DictionaryArray
-    page_url: pa.StringArray
-    """The URL of the product's page, up to its code."""
-    attributes_head: pa.StringArray
-    """The JSON of the attributes before the design's seed."""
-    attributes_tail: pa.StringArray
-    """The JSON of the attributes after the shot's seed."""
-
-
 def compile_catalog(spec: CatalogSpec, where: str = "catalog") -> CompiledCatalog:
     """Compile a spec to tables; raise ToileError for faults that only show up here (a rule that leaves no value)."""
     return _compiled(_Named(spec, where))
@@ -142,7 +123,7 @@ def _compiled(named: _Named) -> CompiledCatalog:
         prices=compile_prices(spec, where),
         titles=compile_titles(spec),
         kind=Choice.of(share_K[None, :]),
-        colourways=compile_colourways([kind.colourways for kind in list_kinds(spec)], share_K, where),
+        colourways=compile_colourways(spec, where),
         label=Choice.of(np.array([list(spec.navigation.labels.values())])),
     )
 
@@ -205,7 +186,7 @@ def _columns(catalog: CompiledCatalog, seed: int, index_N: Index, split_N: Index
     template_D = sample_templates(catalog.titles, seed, kind_D, design_D)
     chosen_D = sample_attributes(catalog.of_design, seed, kind_D, design_D)
     colours_N = _sample_colours(catalog, seed, index_N, design_N, run_N, kind_D, chosen_D)
-    key_N, shared = unique_text_keys(catalog, run_N, kind_D, template_D, chosen_D, colours_N)
+    key_N, shared = unique_text_keys(spec, catalog.titles, run_N, kind_D, template_D, chosen_D, colours_N)
     if catalog.colours & catalog.prices.priced:
         chosen_N = {name: colours_N[name] if name in colours_N else chosen_D[name][run_N] for name in spec.attributes}
         full_N = sample_full_prices(catalog.prices, seed, kind_N, chosen_N, design_N)
@@ -244,7 +225,7 @@ def _to_digits(number_N: Index) -> pa.StringArray:
     return to_arrow(number_N).cast(pa.string())
 
 
-def compile_colourways(colourways_K: Sequence[Colourways], share_K: Floats, where: str) -> CompiledColourways:
+def compile_colourways(spec: CatalogSpec, where: str) -> CompiledColourways:
     """Return probabilities with which the mean family of each kind has 1 / (1 - repeat_share) products.
 
     Families never cross the bounds of blocks, so that a product's family is found in its own block. With one setting
@@ -254,8 +235,9 @@ def compile_colourways(colourways_K: Sequence[Colourways], share_K: Floats, wher
 
     Raises ToileError for a mean size that cut families cannot reach.
     """
-    settings = list(dict.fromkeys(colourways_K))
-    setting_K = np.array([settings.index(each) for each in colourways_K])
+    kinds = list_kinds(spec)
+    settings = list(dict.fromkeys(kind.colourways for kind in kinds))
+    setting_K = np.array([settings.index(kind.colourways) for kind in kinds])
     longest = np.array([each.max_per_family for each in settings])
     size = 1 / (1 - np.array([each.repeat_share for each in settings]))
     if len(settings) == 1:
@@ -264,13 +246,15 @@ def compile_colourways(colourways_K: Sequence[Colourways], share_K: Floats, wher
         starts_P = np.array([1.0, *[1 - repeats[0]] * (block - 1)])
     else:
         block = _FAMILIES_IN_BLOCK * int(longest.max())
-        weight = np.bincount(setting_K, share_K, len(settings))
+        weight = np.bincount(setting_K, [kind.share for kind in kinds], len(settings))
         repeats, starts_P = _solve_repeats(block, longest, size, weight / weight.sum())
         reached = _mean_sizes(np.ones(len(settings)), longest, starts_P)
         for number in np.flatnonzero(reached < size * (1 - 1e-9)).tolist():
             problem = f"{settings[number].repeat_share:g} cannot be reached with {longest[number]} colours per design"
             hint = f"at most {1 - 1 / reached[number]:.3f}, or a larger max_per_family"
-            raise ToileError(f"{where}: colourways.repeat_share", problem, hint)
+            category = next(kind.category for kind in kinds if kind.colourways == settings[number])
+            own = ["categories", category] if spec.categories[category].colourways else []
+            raise ToileError(json_path(where, [*own, "colourways", "repeat_share"]), problem, hint)
     return CompiledColourways(
         block=block,
         repeats_K=repeats[setting_K],
@@ -450,103 +434,3 @@ def _category_columns(catalog: CompiledCatalog, seed: int, index_N: Index, kind_
         "category3_code": dictionary_column(tuple(leaves), name_N),
         "inferable": to_arrow(inferable[name_N]),
     }
-
-
-def unique_text_keys(
-    catalog: CompiledCatalog,
-    run_N: Index,
-    kind_D: Index,
-    template_D: Index,
-    chosen_D: Mapping[str, Index],
-    colours_N: Mapping[str, Index],
-) -> tuple[Index, SharedTexts]:
-    """Return the number of each row's combination of kind, title template and values, and their texts.
-
-    A catalog of millions of products has some thousand combinations. Titles, addresses and the JSON of the attributes
-    are built once for each.
-    """
-    bound = {attribute.name: len(attribute.values) + 1 for attribute in catalog.attributes}
-    design_parts = [(kind_D, len(list_kinds(catalog.spec))), (template_D, len(catalog.titles.literal_TS))]
-    key_D, row_C = factorize_columns([*design_parts, *((values, bound[name]) for name, values in chosen_D.items())])
-    colour_parts = [(values, bound[name]) for name, values in colours_N.items()]
-    key_N, row_U = factorize_columns([(key_D[run_N], len(row_C)), *colour_parts])
-    design_U = run_N[row_U]
-    chosen_U = {name: values[design_U] for name, values in chosen_D.items()}
-    chosen_U |= {name: values[row_U] for name, values in colours_N.items()}
-    return key_N, _shared_texts(catalog, kind_D[design_U], template_D[design_U], chosen_U)
-
-
-def factorize_columns(columns: Iterable[tuple[Index, int]]) -> tuple[Index, Index]:
-    """Number the unique combinations of some columns, each given with an upper bound of its numbers (from 0).
-
-    Returns the number of each row's combination and, for each combination, a row that has it.
-    """
-    key_N, num_keys = None, 1
-    for values_N, bound in columns:
-        if key_N is None:
-            key_N, num_keys = values_N, bound
-            continue
-        if num_keys * bound > _MOST_KEYS:
-            key_N, row_C = _factorize_keys(key_N)
-            num_keys = len(row_C)
-        key_N, num_keys = key_N * bound + values_N, num_keys * bound
-    assert key_N is not None
-    return _factorize_keys(key_N)
-
-
-def _factorize_keys(key_N: Index) -> tuple[Index, Index]:
-    encoded = to_arrow(key_N).dictionary_encode()
-    number_N = to_numpy(encoded.indices).astype(np.int64)
-    row_C = np.zeros(len(encoded.dictionary), np.int64)
-    row_C[number_N] = np.arange(len(key_N))
-    return number_N, row_C
-
-
-def _shared_texts(
-    catalog: CompiledCatalog, kind_U: Index, template_U: Index, chosen: Mapping[str, Index]
-) -> SharedTexts:
-    """Build the texts of combinations of a kind, a title template and the value of each attribute."""
-    spec, titles = catalog.spec, catalog.titles
-    words_US = fill_templates(titles, template_U, chosen)
-    title_U, row_W = factorize_columns([(words_U, len(titles.words)) for words_U in words_US.T])
-    slugs = join_words(titles.slugs, words_US[row_W], "-")
-    before_code = pc.if_else(pc.equal(slugs, string_scalar("")), string_scalar("p"), string_scalar("-p"))
-    page_url = concat_strings(f"https://{spec.shop.host}/", slugs, before_code)
-    silhouettes, rendered_values, named_values = _attribute_texts(spec)
-    rendered = [_look_up(silhouettes, kind_U), *(_look_up(rendered_values[n], chosen[n]) for n in rendered_values)]
-    rendered.append(string_scalar('"design_seed": '))
-    named = [_look_up(named_values[name], chosen[name]) for name in named_values]
-    return SharedTexts(
-        title=take_entries(join_words(titles.words, words_US[row_W], " ").dictionary_encode(), title_U),
-        page_url=page_url.take(to_arrow(title_U)),
-        attributes_head=join_non_null(rendered, ", "),
-        attributes_tail=concat_strings(', "choices": {', join_non_null(named, ", "), "}}"),
-    )
-
-
-_Texts = tuple[str | None, ...]
-
-
-@functools.lru_cache(maxsize=8)
-def _attribute_texts(spec: CatalogSpec) -> tuple[_Texts, dict[str, _Texts], dict[str, _Texts]]:
-    """Return the JSON of each kind's silhouette and, by attribute, of each value as it is rendered and as named.
-
-    The JSON of a silhouette is preceded by the brace that opens the object.
-    The entry after an attribute's last value means that there is none.
-    """
-    rendered, named = {}, {}
-    for name, attribute in spec.attributes.items():
-        word, values = rendered_attribute(name, attribute), attribute.values.items()
-        named[name] = (*(_json_pair(name, key) for key in attribute.values), None)
-        if word is not None:
-            rendered[name] = (*(_json_pair(word, rendered_word(key, value)) for key, value in values), None)
-    silhouettes = tuple("{" + _json_pair("silhouette", kind.silhouette) for kind in list_kinds(spec))
-    return silhouettes, rendered, named
-
-
-def _json_pair(name: str, value: str) -> str:
-    return json.dumps({name: value})[1:-1]
-
-
-def _look_up(values: _Texts, index_N: Index) -> pa.StringArray:
-    return dictionary_column(values, index_N).dictionary_decode()

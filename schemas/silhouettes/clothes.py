@@ -178,7 +178,7 @@ COATS_AND_JACKETS = (
         group="outerwear",
         category=("VESTS", "GILETS", "STEPPWESTEN", "GILETS", "ダウンベスト", "SLEEVELESS JACKETS"),
         category_pattern=(
-            r"gilets?\b(?! en maille)|^vests?$|puffer vest|body ?warmer|sleeveless jacket|weste|ダウンベスト"
+            r"gilets?\b(?! en maille)|^vests?$|puffer vest|body ?warmer|sleeveless jacket|westen?\b|ダウンベスト"
         ),
         match_priority=80,
         title_words="""
@@ -201,7 +201,7 @@ COATS_AND_JACKETS = (
         nouns=("Bomber Jacket", "Bomber Jacket", "Blouson", "Blouson", "ブルゾン", "Bomber Jacket"),
         group="outerwear",
         category=("BOMBER JACKETS", "BOMBER JACKETS", "BLOUSONS", "BLOUSONS", "ブルゾン", "BOMBER JACKETS"),
-        category_pattern=r"bomber|blouson|flight jacket|ブルゾン",
+        category_pattern=r"bomber|blouson|flight jacket|ブルゾン|^(jackets?|jacken?|vestes?|ジャケット)$",
         match_priority=60,
         title_words="""
             en: bomber, blouson, flight jacket, varsity jacket, harrington jacket, harrington, aviator jacket,
@@ -419,7 +419,7 @@ DRESSES_AND_BOTTOMS = (
         nouns=("Dress", "Dress", "Kleid", "Robe", "ワンピース", "Dress"),
         group="clothing",
         category=("DRESSES", "DRESSES", "KLEIDER", "ROBES", "ワンピース", "DRESSES"),
-        category_pattern=r"dress|gown|jumpsuit|romper|kleid|robe|abit[io]\b|连衣裙|ワンピース|ドレス",
+        category_pattern=r"dress|gown|jumpsuit|romper|kleid(?!ung)|robe|abit[io]\b|连衣裙|ワンピース|ドレス",
         match_priority=460,
         title_words="""
             en: dress, gown, minidress, mini dress, midi dress, maxi dress, shirt dress, shirtdress, slip dress,
@@ -466,7 +466,7 @@ DRESSES_AND_BOTTOMS = (
         nouns=("Pants", "Trousers", "Hose", "Pantalon", "パンツ", "Trousers"),
         group="clothing",
         category=("PANTS", "TROUSERS", "HOSEN", "PANTALONS", "パンツ", "TROUSERS"),
-        category_pattern=r"trouser|pant|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
+        category_pattern=r"trouser|pants?\b|legging|jogger|chino|denim|tailoring|suit|hose|pantalon|裤|パンツ|デニム",
         match_priority=490,
         title_words="""
             en: trousers, pants, slacks, chinos, chino pants, chino trousers, cargo pants, cargo trousers, joggers,
@@ -499,7 +499,7 @@ DRESSES_AND_BOTTOMS = (
         nouns=("Jeans", "Jeans", "Jeans", "Jean", "ジーンズ", "Jeans"),
         group="clothing",
         category=("JEANS", "JEANS", "JEANS", "JEANS", "ジーンズ", "JEANS"),
-        category_pattern=r"\bjeans?\b|ジーンズ|牛仔",
+        category_pattern=r"\bjeans?\b|^denim$|ジーンズ|牛仔",
         match_priority=480,
         title_words="""
             en: jeans, jean, denim jeans, dungaree jeans, mom jeans, boot cut jeans, bootcut jeans
@@ -525,7 +525,7 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"shorts?\b|bermuda|ショート",
         match_priority=470,
         title_words="""
-            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts, jorts,
+            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts!, jorts,
                 bike shorts, cycling shorts, running shorts, board shorts!, hot pants, chino shorts
             de: shorts, bermuda, bermudas, kurze hose, short, jeansshorts, radlerhose, sportshorts, laufshorts,
                 bermudashorts

@@ -43,7 +43,7 @@ SHOES = (
         nouns=("Boots", "Boots", "Stiefel", "Bottes", "ブーツ", "Boots"),
         group="shoes",
         category=("BOOTS", "BOOTS", "STIEFEL", "BOTTES", "ブーツ", "BOOTS"),
-        category_pattern=r"boot|stiefel|bott(e|ine)|stival|loafer|heel|pump|formal shoe|靴子|ブーツ",
+        category_pattern=r"boot|stiefel|bott(es?\b|ine)|stival|loafer|heel|pump|formal shoe|靴子|ブーツ",
         match_priority=370,
         title_words="""
             en: boots, bootie, booties, ankle boots, chelsea boots, combat boots, hiking boots, cowboy boots,

@@ -376,7 +376,7 @@ BEAUTY_AND_HOME = (
         nouns=("Perfume", "Perfume", "Parfümflakon", "Flacon de parfum", "香水", "Perfume"),
         group="fragrance",
         category=("PERFUMES", "PERFUMES", "PARFÜMS", "PARFUMS", "香水", "PERFUMES"),
-        category_pattern=r"perfume|fragrance|parf[uü]m|cologne|duft|d[uü]fte|profum|scent|香水|フレグランス",
+        category_pattern=r"perfume|fragrance|parf[uü]m|cologne|duft|d[uü]fte|profum|\bscents?\b|香水|フレグランス",
         match_priority=190,
         title_words="""
             en: perfume, eau de parfum, eau de toilette, eau de cologne, cologne, parfum, fragrance, edp!, edt!,

@@ -1,8 +1,10 @@
-"""Console output: untrusted text without control characters, and one progress bar for all commands."""
+"""Console output: untrusted text without control characters, and progress for all commands."""
 
 import contextlib
 import re
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -29,19 +31,38 @@ class Advance(Protocol):
 
 
 @contextlib.contextmanager
-def progress_bar(what: str, total: int | None, *, done: int = 0, quiet: bool = False) -> Iterator[Advance]:
-    """Show a progress bar with rate and remaining time on stderr, and yield the function that advances it.
+def progress_bar(
+    what: str, total: int | None, *, done: int = 0, quiet: bool = False, line_seconds: float = 10.0
+) -> Iterator[Advance]:
+    """Show progress with rate and remaining time on stderr, and yield the function that advances it.
+
+    In a terminal this is a bar with a wheel that turns also while no item is finished; elsewhere a line every
+    `line_seconds`, none for shorter work.
 
     Args:
         what: the label before the bar.
         total: number of items; None shows a count without an end.
         done: number of items that are finished already.
-        quiet: show nothing. Nothing is shown either where stderr is not a terminal.
+        quiet: show nothing.
+        line_seconds: time between two lines outside a terminal.
     """
+    if quiet:
+        yield lambda number, note="": None
+    elif sys.stderr.isatty():
+        with _terminal_bar(what, total, done) as advance:
+            yield advance
+    else:
+        with _progress_lines(what, total, done, line_seconds) as advance:
+            yield advance
+
+
+@contextlib.contextmanager
+def _terminal_bar(what: str, total: int | None, done: int) -> Iterator[Advance]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
     columns = (
+        SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
@@ -49,11 +70,8 @@ def progress_bar(what: str, total: int | None, *, done: int = 0, quiet: bool = F
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    shown = sys.stderr.isatty() and not quiet
     console = Console(stderr=True)
-    with Progress(
-        *columns, console=console, disable=not shown, transient=True, speed_estimate_period=RATE_WINDOW_SECONDS
-    ) as progress:
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=RATE_WINDOW_SECONDS) as progress:
         task = progress.add_task(what, total=total, completed=done, rate="", note="")
 
         def advance(number: int, note: str = "") -> None:
@@ -61,3 +79,47 @@ def progress_bar(what: str, total: int | None, *, done: int = 0, quiet: bool = F
             progress.update(task, advance=number, rate=f"{speed:.3g}/s" if speed else "", note=note)
 
         yield advance
+
+
+@contextlib.contextmanager
+def _progress_lines(what: str, total: int | None, done: int, line_seconds: float) -> Iterator[Advance]:
+    """Print a line every `line_seconds` from a thread of its own: the work may be silent for longer than that."""
+    began, count, last_note, ended = time.monotonic(), done, "", threading.Event()
+
+    def advance(number: int, note: str = "") -> None:
+        nonlocal count, last_note
+        count, last_note = count + number, note or last_note
+
+    def print_lines() -> None:
+        while not ended.wait(line_seconds):
+            rate = (count - done) / (time.monotonic() - began)
+            parts = [f"{count:,} of {total:,}" if total is not None else f"{count:,}"]
+            if rate > 0:
+                parts.append(f"{rate:.3g}/s")
+                if total is not None and count < total:
+                    parts.append(f"{format_duration((total - count) / rate)} left")
+            print(f"{what}: {', '.join([*parts, *filter(None, [last_note])])}", file=sys.stderr, flush=True)
+
+    thread = threading.Thread(target=print_lines, daemon=True)
+    thread.start()
+    try:
+        yield advance
+    finally:
+        ended.set()
+        thread.join()
+
+
+def format_duration(seconds: float) -> str:
+    """Return a time in words that fit a line.
+
+    >>> format_duration(4000)
+    '1 h 06 min'
+    """
+    minutes = round(seconds / 60)
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{minutes} min"
+        if minutes < 60
+        else (f"{minutes // 60} h {minutes % 60:02d} min")
+    )

@@ -117,20 +117,23 @@ def _acquire(folder: Path, path: Path) -> filelock.BaseFileLock | None:
     """Take the lock, after a wait for those that hold it for a moment; None where no file can be made."""
     began = time.monotonic()
     while True:
-        who = _holder(path)
+        who, missing = _holder(path), None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             return _lock(path)
         except filelock.Timeout:
             who = _holder(path) or who
-        except FileNotFoundError:
-            who = {}  # its maker left the folder empty and removed it
+        except FileNotFoundError as error:
+            who, missing = {}, error  # its maker left the folder empty and removed it, or it cannot be made (/proc)
         except (OSError, NotImplementedError) as error:
             if path.exists():
                 raise _unlockable_error(path, error) from error
             return None
         patience = _UNNAMED_SECONDS if not who else _MOMENT_SECONDS if who.get("moment") else 0.0
         if time.monotonic() - began > patience:
+            if missing is not None:
+                problem = f"cannot be written: {missing.strerror}"
+                raise ToileError(str(folder), problem, "choose a folder that can be written to") from missing
             raise _taken_error(folder, who)
         time.sleep(_PAUSE_SECONDS)
 

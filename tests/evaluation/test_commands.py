@@ -15,6 +15,7 @@ import evaluation
 import finetune
 from evaluation.models import phi3v as phi3v_backend
 from finetune.run_dir import write_seen
+from schemas.errors import ToileError
 from schemas.product import Product
 from schemas.result import read_comparison, read_result
 from tests.helpers.shard_fixture import TableModel, in_split, products, table_model, write_shards
@@ -41,6 +42,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, rows: list[Product]) -> list[dict[st
         return table_model(rows) if perfect else table_model(rows, lambda _: "?"), None
 
     monkeypatch.setattr(finetune, "load_model", load_model, raising=False)
+    monkeypatch.setattr("finetune.phi3v.loading.check_name", lambda name: None)
     monkeypatch.setattr(phi3v_backend, "Phi3VisionBackend", lambda model, processor, max_new_tokens: model)
     return calls
 
@@ -385,3 +387,35 @@ def test_the_public_names_are_all_there() -> None:
     assert all(callable(getattr(evaluation, name)) for name in evaluation.__all__)
     with pytest.raises(AttributeError, match="no attribute 'guess'"):
         evaluation.guess  # noqa: B018 the access is the test
+
+
+def test_mistyped_model_leaves_the_folder_free(tmp_path: Path, data: Path) -> None:
+    refused = toile("evaluate", "--model", "tinyy", "--data", data, "--out", tmp_path / "out")
+    assert refused.exit_code == 1
+    assert "tinyy: is neither a folder nor a hub name" in refused.stderr
+    assert "did you mean 'tiny'?" in refused.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_model_that_cannot_be_loaded_does_not_block_the_folder(
+    tmp_path: Path, data: Path, loaded: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    perfect = finetune.load_model
+
+    def missing(name: str, **settings: Any) -> Any:
+        raise ToileError(name, "is not on the hub", "check the name")
+
+    monkeypatch.setattr(finetune, "load_model", missing)
+    command = ["evaluate", "--data", data, "--out", tmp_path / "out", "--model"]
+    assert "is not on the hub" in toile(*command, "owner/nmae").stderr
+    monkeypatch.setattr(finetune, "load_model", perfect)
+    assert toile(*command, "perfect").exit_code == 0
+
+
+def test_adapter_given_as_the_model_is_named_as_one(tmp_path: Path, data: Path) -> None:
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "tiny"}')
+    refused = toile("evaluate", "--model", folder, "--data", data, "--out", tmp_path / "out")
+    assert "is an adapter, not a model" in refused.stderr
+    assert f"--model tiny --adapter {folder}" in refused.stderr

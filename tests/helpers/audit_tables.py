@@ -259,3 +259,189 @@ def _expand(rng: random.Random, invent: Callable[[], _Design], num: int, name: s
                 )
             )
     return rows
+
+
+_SPORTS = {
+    "SHOES": (
+        {"Running Shoes": 90, "Football Boots": 120, "Slides": 35, "Sneakers": 100},
+        ("Leather", "Mesh", "Suede"),
+    ),
+    "CLOTHING": (
+        {"Hoodie": 60, "Leggings": 45, "Shorts": 35, "Track Jacket": 75, "T-Shirt": 28},
+        ("Fleece", "Cotton", "Recycled"),
+    ),
+    "ACCESSORIES": ({"Cap": 22, "Backpack": 48, "Socks": 14}, ("Wool", "Cotton", "Canvas")),
+}
+_FACTORS = {"Leather": 1.5, "Suede": 1.3, "Mesh": 0.9, "Fleece": 1.25, "Recycled": 1.1, "Wool": 1.4, "Canvas": 1.2}
+_BRANCHES = ("MEN", "WOMEN", "KIDS")
+_NAMES = ("Volt", "Stride", "Apex", "Court", "Terra", "Pulse", "Zenith", "Metro", "Rally", "Summit", "Delta", "Orbit")
+
+
+def generate_sports_rows(seed: int, num: int = 845) -> list[Product]:
+    """Generate rows of an invented sports shop: three broad leaves whose titles name garment, material and line.
+
+    The second category level is empty, a family has up to four colourways, and shoes are reduced more often.
+    """
+    rng = np.random.default_rng([seed, 7])
+    leaves, rows = list(_SPORTS), list[Product]()
+    while len(rows) < num:
+        leaf = leaves[int(rng.choice(3, p=(0.45, 0.4, 0.15)))]
+        branch = _BRANCHES[int(rng.choice(3, p=(0.45, 0.35, 0.2)))]
+        kinds, materials = _SPORTS[leaf]
+        kind, material = str(rng.choice(list(kinds))), str(rng.choice(materials))
+        name = _NAMES[min(int(rng.geometric(0.2)) - 1, len(_NAMES) - 1)]
+        level = kinds[kind] * _FACTORS.get(material, 1.0) * (0.7 if branch == "KIDS" else 1.0)
+        full = float(max(5, 5 * round(level * float(np.exp(rng.normal(0, 0.15))) / 5)))
+        off = int(rng.choice([0, 20, 30, 50], p=(0.5, 0.2, 0.2, 0.1) if leaf == "SHOES" else (0.85, 0.05, 0.05, 0.05)))
+        family = f"sports-{seed}-{len(rows)}"
+        for _ in range(min(int(rng.geometric(0.45 if leaf == "SHOES" else 0.75)), 4)):
+            code = f"SP{seed:03d}{len(rows):06d}"
+            rows.append(
+                Product(
+                    country_code="USA",
+                    currency_code="USD",
+                    category1_code=branch,
+                    category2_code=None,
+                    category3_code=leaf,
+                    product_code=code,
+                    title=f"{name} {material} {kind}",
+                    itemurl=f"https://sports.example/{code}",
+                    full_price=full,
+                    price=round(full * (1 - off / 100), 2),
+                    flg_discount=int(off > 0),
+                    family=family,
+                    split=split_of(family),
+                    source="test",
+                    inferable=True,
+                )
+            )
+    return rows[:num]
+
+
+_DESIGN = {
+    "COATS": ({"Trench Coat": 2400, "Car Coat": 2100, "Parka": 1900}, 5),
+    "JACKETS": ({"Blouson": 1800, "Blazer": 2000, "Biker Jacket": 3100}, 4),
+    "KNITWEAR": ({"Sweater": 1100, "Cardigan": 1300, "Polo Shirt": 850}, 4),
+    "SHIRTS": ({"Shirt": 750, "Overshirt": 980}, 3),
+    "DENIM": ({"Jeans": 690, "Denim Jacket": 1150}, 2),
+    "TROUSERS": ({"Trousers": 880, "Cargo Pants": 990}, 2),
+    "BAGS": ({"Tote Bag": 2300, "Backpack": 1700}, 2),
+    "SCARVES": ({"Scarf": 480}, 1),
+    "BELTS": ({"Belt": 420}, 1),
+    "HATS": ({"Cap": 390, "Beanie": 350}, 1),
+}
+_CLOTH = {"Cotton": 1.0, "Wool": 1.15, "Leather": 1.9, "Cashmere": 1.6, "Nylon": 0.9}
+
+
+def generate_designer_rows(seed: int, num: int = 845) -> list[Product]:
+    """Generate rows of an invented designer shop: ten leaves of very different size, no colours, no discount."""
+    rng = np.random.default_rng([seed, 11])
+    leaves = list(_DESIGN)
+    weights = np.array([_DESIGN[leaf][1] for leaf in leaves]) / sum(size for _, size in _DESIGN.values())
+    rows = list[Product]()
+    for k in range(num):
+        leaf = leaves[int(rng.choice(len(leaves), p=weights))]
+        kinds = _DESIGN[leaf][0]
+        kind, cloth = str(rng.choice(list(kinds))), str(rng.choice(list(_CLOTH)))
+        full = float(10 * round(kinds[kind] * _CLOTH[cloth] * float(np.exp(rng.normal(0, 0.2))) / 10))
+        style = str(rng.choice(["", "Long ", "Hooded ", "Slim ", "Oversized ", "Embroidered "]))
+        rows.append(
+            Product(
+                currency_code="USD",
+                category1_code=str(rng.choice(["MAN", "WOMAN"])),
+                category2_code="CLOTHING" if _DESIGN[leaf][1] > 1 else "ACCESSORIES",
+                category3_code=leaf,
+                product_code=f"DE{seed:03d}{k:06d}",
+                title=f"{style}{cloth} {kind}",
+                full_price=full,
+                price=full,
+                flg_discount=0,
+                family=f"designer-{seed}-{k}",
+                split=split_of(f"designer-{seed}-{k}"),
+                source="test",
+                inferable=True,
+            )
+        )
+    return rows
+
+
+def damage_rows(rows: Sequence[Product], damage: str, seed: int = 0) -> list[Product]:
+    """Return rows with one of `DAMAGES` done to them; families keep their rows, titles and prices together."""
+    rng = np.random.default_rng([seed, 13])
+    families = list(dict.fromkeys(row.family for row in rows))
+    first = {row.family: row for row in reversed(rows)}
+    if damage == "prices times 1.25":
+        return [_reprice(row, (row.full_price or 0) * 1.25) for row in rows]
+    if damage == "prices times 1.25, rounded as before":
+        return [_reprice(row, 5.0 * round((row.full_price or 0) * 1.25 / 5)) for row in rows]
+    if damage in ("prices shuffled within categories", "prices of two categories swapped"):
+        groups: dict[object, list[str]] = {}
+        for family in families:
+            groups.setdefault(_path(first[family]), []).append(family)
+        prices = {family: first[family].full_price or 0.0 for family in families}
+        given = dict(prices)
+        if damage == "prices shuffled within categories":
+            for members in groups.values():
+                given.update(zip(members, (prices[name] for name in rng.permutation(members)), strict=True))
+        else:
+            large = sorted(groups.values(), key=len)[-max(2, len(groups) // 4) :]
+            levels = sorted(large, key=lambda group: float(np.median([prices[name] for name in group])))
+            for group, other in ((levels[0], levels[-1]), (levels[-1], levels[0])):
+                given.update({name: prices[str(rng.choice(other))] for name in group})
+        return [_reprice(row, given[row.family]) for row in rows]
+    if damage == "titles of 30 % shuffled":
+        chosen = rng.permutation(families)[: round(0.3 * len(families))].tolist()
+        titles = dict(zip(chosen, (first[name].title for name in rng.permutation(chosen)), strict=True))
+        return [replace(row, title=titles.get(row.family, row.title)) for row in rows]
+    leaves = Counter(_path(row) for row in rows)
+    if damage == "a third of the leaves missing":
+        ordered = sorted(leaves, key=lambda path: (leaves[path], str(path)))
+        lost = set(ordered[: max(1, round(len(ordered) / 3))])
+        kept = [row for row in rows if _path(row) not in lost]
+        more = [replace(row, family=f"{row.family}-again") for row in kept[: len(rows) - len(kept)]]
+        return [*kept, *more]
+    if damage == "discounts dropped":
+        return [replace(row, price=row.full_price, flg_discount=0) for row in rows]
+    if damage == "discounts moved to other categories":
+        paid = [(first[name].price or 0) / (first[name].full_price or 1) for name in families]
+        given_shares = dict(zip(families, rng.permutation(paid).tolist(), strict=True))
+        return [
+            replace(
+                row,
+                price=round((row.full_price or 0) * given_shares[row.family], 2),
+                flg_discount=given_shares[row.family] < 1,
+            )
+            for row in rows
+        ]
+    assert damage == "category shares flattened", damage
+    largest = max(leaves.values())
+    weight = np.array([largest / leaves[_path(first[name])] for name in families])
+    picked = rng.choice(families, len(families), p=weight / weight.sum())
+    own: dict[str, list[Product]] = {}
+    for row in rows:
+        own.setdefault(row.family, []).append(row)
+    found = [replace(row, family=f"{name}-{k}") for k, name in enumerate(picked.tolist()) for row in own[name]]
+    return found[: len(rows)]
+
+
+DAMAGES = (
+    "prices times 1.25",
+    "prices times 1.25, rounded as before",
+    "prices shuffled within categories",
+    "titles of 30 % shuffled",
+    "a third of the leaves missing",
+    "prices of two categories swapped",
+    "discounts dropped",
+    "discounts moved to other categories",
+    "category shares flattened",
+)
+
+
+def _path(row: Product) -> tuple[str | None, ...]:
+    return row.category1_code, row.category2_code, row.category3_code
+
+
+def _reprice(row: Product, full_price: float) -> Product:
+    """Give a row another full price and the same discount."""
+    paid = full_price * (row.price or 0) / (row.full_price or 1)
+    return replace(row, full_price=full_price, price=round(paid, 2))

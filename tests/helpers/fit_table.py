@@ -81,6 +81,67 @@ def _in_train(row: Product) -> Product:
     return Product(**{**values, "split": "train"})
 
 
+_DESIGNER = (
+    ("OUTERWEAR", "Trench Coat", ("Long Ashcombe", "Short Ashcombe", "Reversible", "Belted"), 2100.0),
+    ("OUTERWEAR", "Jacket", ("Padded", "Cropped", "Reversible Check", "Hooded"), 1650.0),
+    ("OUTERWEAR", "Waistcoat", ("Quilted", "Short"), 900.0),
+    ("KNITWEAR", "Sweater", ("Crew-neck", "Superfine", "Brushed"), 980.0),
+    ("KNITWEAR", "Cardigan", ("Cropped", "Button-up"), 1150.0),
+    ("DENIM", "Jeans", ("Five-pocket", "Flared", "Straight", "Baggy"), 740.0),
+    ("DENIM", "Shorts", ("Frayed", "Long"), 520.0),
+    ("DENIM", "Shirt", ("Boxy",), 690.0),
+    ("LEATHER GOODS", "Belt Bag", ("Small", "Padded"), 1250.0),
+    ("LEATHER GOODS", "Wallet", ("Bifold", "Zip"), 430.0),
+    ("LEATHER GOODS", "Umbrella", ("Folding",), 350.0),
+)
+"""Leaf, type words, words before them, usual price."""
+_CLOTHS = {
+    "OUTERWEAR": (("100% polyamide", "Nylon", 0.8), ("Outer: 100% cotton; Lining: 100% viscose", "Gabardine", 1.0),
+                  ("90% wool 10% cashmere", "Wool", 1.2), ("100% lambskin", "Leather", 2.4)),
+    "KNITWEAR": (("100% virgin wool", "Wool", 1.0), ("100% cashmere", "Cashmere", 1.7)),
+    "DENIM": (("100% cotton", "Denim", 1.0),),
+    "LEATHER GOODS": (("Calfskin", "Leather", 1.0), ("Goatskin", "Suede", 1.1)),
+}  # fmt: skip
+_DESIGNER_COLOURS = ("Black", "Black/Chalk", "Navy", "Camel Brown", "Ecru", "Moss Green", "Bordeaux, Black")
+
+
+def sample_designer_rows(num_rows: int = 500, seed: int = 0) -> tuple[list[Product], dict[str, dict[str, str]]]:
+    """Sample an invented shop of two designers: leaves of several types, compositions and colours in own columns."""
+    rng = random.Random(seed)
+    found: list[Product] = []
+    own: dict[str, dict[str, str]] = {}
+    for number in range(num_rows):
+        brand, level = rng.choice((("ORSAVI", 1.0), ("ORSAVI", 1.0), ("PELLUCHI", 0.7)))
+        leaf, word, styles, price = rng.choice(_DESIGNER)
+        composition, cloth, factor = rng.choice(_CLOTHS[leaf])
+        said = cloth if rng.random() < 0.6 else ""
+        title = " ".join(part for part in (rng.choice(styles), said, word) if part)
+        code = f"{40_000_000 + number}"
+        full = float(round(price * level * factor * rng.lognormvariate(0, 0.15) / 50) * 50 - rng.choice((0, 10)))
+        own[code] = {"Composition": composition, "colour name": rng.choice(_DESIGNER_COLOURS)}
+        found.append(
+            Product(
+                website_name="Galerie Nordhagen",
+                country_code="USA",
+                currency_code="USD",
+                brand=brand,
+                category1_code=brand,
+                category2_code=leaf,
+                category3_code=leaf,
+                product_code=code,
+                title=title if rng.random() < 0.8 else title.capitalize(),
+                full_price=full,
+                price=full,
+                flg_discount=0,
+                family=f"designer-{number}",
+                split="train",
+                source="designer",
+                inferable=True,
+            )
+        )
+    return found, own
+
+
 def write_folder(
     place: Path, products: list[Product], own: Mapping[str, Mapping[str, str | float | None]] | None = None
 ) -> Path:

@@ -24,6 +24,7 @@ from schemas.documents import read_document
 from schemas.product import to_table
 from tests.generator.ingest.test_import_table import rows
 from tests.helpers.fuzzing import RECORD, TARGETS, accepts, mutate
+from tests.helpers.kinds_spec import kinds_document
 from tests.helpers.shard_fixture import products
 from toile.cli import main
 
@@ -73,7 +74,7 @@ def examples(target: str) -> tuple[bytes, ...]:
     if target == "training-spec":
         return ((PRESETS / "demo-run.yaml").read_bytes(),)
     if target == "json-spec":
-        return (json.dumps(read_document(PRESETS / "demo.yaml")).encode(),)
+        return tuple(json.dumps(each).encode() for each in (read_document(PRESETS / "demo.yaml"), kinds_document()))
     if target in {"csv", "tsv"}:
         separator = "," if target == "csv" else "\t"
         return (

@@ -242,3 +242,13 @@ def test_every_command_that_writes_a_folder_locks_it(name: str, catalog_folder: 
     assert result.exit_code == 1, result.output
     assert f"{out}: another toile is writing here (pid {os.getpid()}, since" in result.output
     assert not out.exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="no /proc here")
+def test_folder_that_cannot_be_made_is_not_called_locked() -> None:
+    with (
+        pytest.raises(ToileError, match="cannot be written: No such file or directory") as caught,
+        run_lock(Path("/proc/x")),
+    ):
+        pass
+    assert "another toile" not in str(caught.value)

@@ -2,12 +2,13 @@
 
 import io
 import sys
+import time
 
 import pytest
 import rich.console
 import rich.progress
 
-from schemas.util.console import progress_bar
+from schemas.util.console import format_duration, progress_bar
 
 
 class Terminal(io.StringIO):
@@ -75,3 +76,28 @@ def test_progress_bar_is_silent_in_a_pipe_and_when_quiet(
     with progress_bar("answering rows", 3, quiet=quiet) as advance:
         advance(3)
     assert shown.getvalue() == ""
+
+
+def test_lines_outside_a_terminal_come_while_the_work_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("training", 1000, done=100, line_seconds=0.02) as advance:
+        advance(200, "loss 2.5")
+        time.sleep(0.2)
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) >= 3
+    assert all(line.startswith("training: 300 of 1,000, ") for line in lines)
+    assert all(line.endswith(" left, loss 2.5") for line in lines)
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_short_work_outside_a_terminal_prints_nothing(quiet: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with progress_bar("reading", None, quiet=quiet, line_seconds=0.02 if quiet else 10.0) as advance:
+        advance(3)
+        time.sleep(0.05)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(12.4, "12 s"), (89, "89 s"), (600, "10 min"), (3600 * 5 + 120, "5 h 02 min")]
+)
+def test_durations_are_short(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text

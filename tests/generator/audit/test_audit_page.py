@@ -6,14 +6,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from generator.audit.run import display_name, format_number, plot_prices, plot_roc
+from generator.audit.run import (
+    display_name,
+    format_audit,
+    format_number,
+    plot_boxes,
+    plot_prices,
+    plot_roc,
+    plot_shares,
+)
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.audit import AUDIT, MARGINS, Check, load_audit
 from schemas.product import Product
 from tests.helpers.audit_tables import generate_rows, plant_copies, sample_train_rows, shop_document
+from tests.helpers.browser import find_chromium, open_browser
 from tests.helpers.shard_fixture import write_shards as write_rows
 from toile.cli import main
 
@@ -56,6 +66,23 @@ def test_audit_of_an_honest_catalog_passes_and_writes_a_valid_document(honest: t
         described = re.search("(lower|higher) is better.* real (against|train)", check.meaning, re.IGNORECASE)
         assert check.status == "not applicable" or described, check
     assert "Privacy: all" in result.output
+    assert result.stdout.startswith("Quality: 0.")
+
+
+def test_terminal_shows_the_headline_then_failed_checks_in_columns(honest: tuple[Path, Result]) -> None:
+    audit = load_audit(honest[0] / AUDIT)
+    bad = replace(audit.checks[-1], passed=False)
+    lines = format_audit(replace(audit, passed=False, checks=(*audit.checks[:-1], bad)))
+    assert lines[0].startswith("Quality: ")
+    assert max(map(len, lines)) <= 100
+    table = lines[lines.index("") :]
+    assert table[1].split() == ["check", "value", "passes", "real"]
+    assert table[2].startswith("FAIL          fidelity  price error")
+    assert " ".join(" ".join(table[3:]).split()).startswith(bad.meaning)
+    rows = [line for line in table[2:] if line.startswith(("FAIL", "ok", "inconclusive"))]
+    assert len(rows) == sum(check.status != "not applicable" for check in audit.checks)
+    assert len({len(line) for line in rows}) == 1
+    assert lines[-1].strip().endswith(".")
 
 
 def test_page_agrees_with_the_document_and_refers_to_nothing_else(honest: tuple[Path, Result]) -> None:
@@ -67,9 +94,14 @@ def test_page_agrees_with_the_document_and_refers_to_nothing_else(honest: tuple[
         assert check.meaning.split("'")[0].split("<")[0] in page.replace("&#39;", "'")
         if check.value is not None:
             assert f">{format_number(check.value)}<" in page
-    assert not re.search(r"(src|href)=|@import|url\(|<script", page)
+    assert not re.search(r"""href=|src=(?!"data:image/jpeg;base64,)|@import|url\(|<script""", page)
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
-    assert page.count("<svg") == 2
+    assert page.count('class="bar side0"') == page.count('class="bar side1"') > 40
+    assert page.count('class="median side1"') == 12
+    assert page.count("<figure>") == 9  # quality, prices, boxes, shares of five columns, ROC
+    assert audit.quality is not None
+    assert f"{audit.quality.score:.3f}" in page
+    assert page.count('class="pair"') == 8
     assert "2312.05114" in page
 
 
@@ -97,7 +129,7 @@ def test_gate_selects_the_checks_that_decide(tmp_path: Path, real: Path) -> None
     common = ("audit", "--real", real, "--synthetic", synthetic)
     by_default = run(*common, "--out", tmp_path / "one")
     assert by_default.exit_code == 0
-    assert "this does not decide the exit code" in by_default.output
+    assert "this does not decide the exit code" in " ".join(by_default.output.split())
     assert run(*common, "--out", tmp_path / "two", "--gate", "both").exit_code == 1
 
 
@@ -131,10 +163,43 @@ def test_images_are_compared_if_both_folders_have_some(tmp_path: Path) -> None:
     checks = {check.name: check for check in load_audit(out / AUDIT).checks}
     assert checks["copied_pictures"].passed is True
     assert checks["copied_pictures"].figures["threshold"] > 0.6
-    assert "opens no image file" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert "opens no image file" in page
+    assert page.count('src="data:image/jpeg;base64,') == 2 * page.count('class="pair"') == 32
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(("width", "height"), [(1200, 900), (400, 800)])
+def test_page_fits_its_window(tmp_path: Path, honest: tuple[Path, Result], width: int, height: int) -> None:
+    binary = find_chromium()
+    if binary is None:
+        pytest.skip("no Chromium")
+    with open_browser(binary, tmp_path) as window:
+        window.size(width, height)
+        window.open((honest[0] / "report.html").resolve())
+        assert window.js("document.documentElement.scrollWidth") == width
+        assert window.errors() == []
 
 
 def test_plots_without_values_are_empty() -> None:
     assert plot_prices([], [1.0]) == ""
     assert plot_roc(()) == ""
     assert "polyline" in plot_prices([10.0, 20.0], [15.0])
+    assert plot_shares("words", []) == ""
+    assert plot_boxes("prices", [("coats", np.zeros(0), np.array([np.nan]))]) == ""
+
+
+def test_charts_show_what_they_compare() -> None:
+    bars = plot_shares("words", [("<b>", 0.5, 0.25), ("a very long name of a category", 0.0, 0.02)])
+    assert "&lt;b&gt;" in bars
+    assert "a very long name of…" in bars
+    widths = [
+        float(points.split()[1].split(",")[0]) - float(points.split()[0].split(",")[0])
+        for points in re.findall(r'class="bar side[01]" points="([^"]*)"', bars)
+    ]
+    assert widths == pytest.approx([242, 121, 0, 9.7], abs=0.2)
+    prices = np.exp(np.linspace(0, 4, 101))
+    boxes = plot_boxes("prices", [("coats", prices, prices * 2), ("bags", prices, np.zeros(0))])
+    edges = [float(points.split(",")[0]) for points in re.findall(r'class="box side[01]" points="([^"]*)"', boxes)]
+    assert len(edges) == 3
+    assert edges[0] == edges[2] < edges[1]

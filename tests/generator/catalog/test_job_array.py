@@ -257,7 +257,7 @@ def test_killed_worker_changes_no_byte(
 
     write_shards(wanted, tmp_path / "killed", num_workers=2, progress=kill_one)
     assert killed
-    assert sorted(written) == [10, 50, 50]
+    assert sum(written) == 110
     assert content(tmp_path / "killed") == content(tmp_path / "plain")
 
 

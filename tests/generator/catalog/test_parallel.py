@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from generator.catalog.parallel import ATTEMPTS, run_in_processes
+from generator.catalog.parallel import ATTEMPTS, report, run_in_processes
 from schemas.errors import ToileError
 
 
@@ -136,3 +136,19 @@ def test_workers_end_with_their_parent_process(tmp_path: Path) -> None:
     """Otherwise they would continue to write for a dead run, into a folder that another run may use."""
     started = _workers_of_killed_parent(RUNNING, 2, tmp_path)
     assert _until(lambda: all(map(_is_gone, started)), 20), started
+
+
+def _reporting(number: int) -> int:
+    for _ in range(number):
+        report(2)
+    return number
+
+
+@pytest.mark.parametrize("num_workers", [1, 2])
+def test_progress_inside_of_tasks_reaches_the_caller(num_workers: int) -> None:
+    told: list[int] = []
+    results = run_in_processes(_reporting, [(k,) for k in range(1, 5)], num_workers, told.append)
+    assert sorted(results) == [1, 2, 3, 4]
+    assert sum(told) == 20
+    report(1)
+    assert sum(told) == 20, "outside of a task nobody is told"

@@ -190,6 +190,28 @@ def test_names_that_the_catalog_does_not_have_are_counted(faulty: Path, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("header", "spell", "encoding"),
+    [
+        ("product_code;kind;score", lambda code, kind: f"{code}.0;{kind};0,5", "utf-8-sig"),
+        ("row\tkind", lambda row, kind: f"{row}.0\t{kind.replace('-', '_').upper()}", "utf-16"),
+        ("kind,SKU", lambda code, kind: f"{kind},{code}", "utf-8"),
+        ("product_code,kind", lambda code, kind: f'"{int(code)}",{kind.title()}', "utf-8"),
+    ],
+)
+def test_tables_as_people_write_them(faulty: Path, tmp_path: Path, header: str, spell: Any, encoding: str) -> None:
+    truth = pq.read_table(faulty / FAULTS_FILE).to_pylist()
+    key = "row" if "row" in header else "product_code"
+    plain, odd = tmp_path / "plain.csv", tmp_path / "odd.csv"
+    plain.write_text(f"{key},kind\n" + "".join(f"{line[key]},{line['kind']}\n" for line in truth))
+    text = "\n".join([header, *(spell(line[key], line["kind"]) for line in truth)])
+    odd.write_bytes(text.encode(encoding))
+    found = score_faults(odd, faulty / FAULTS_FILE)
+    assert found == score_faults(plain, faulty / FAULTS_FILE)
+    assert found.any.recall is not None
+    assert found.any.recall.value == 1
+
+
+@pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
         ("found.csv", "what,kind\n1,missing\n", "neither a column product_code nor row"),

@@ -1,18 +1,25 @@
 """Fit a spec to real rows: the twin has the shop's kinds, shares, prices and words; titles name what is drawn."""
 
 import io
+import math
 import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from generator.catalog.shards import GenerateInputs, write_shards
 from generator.fit import FitOptions
-from generator.fit.categories import load_categories
+from generator.fit.categories import ValueCounter, assign_shares, load_categories, select_leaves
 from generator.fit.families import Family, detect_image_colour
 from generator.fit.fit_spec import Fit, fit, to_yaml
 from generator.fit.prices import infer_price_bands
@@ -22,16 +29,25 @@ from generator.fit.vocabulary import (
     PALETTE,
     PATTERN_TERMS,
     SILHOUETTE_WORDS,
+    find_kind,
     find_silhouette,
+    read_colour,
 )
+from generator.ingest import ImportOptions
+from generator.ingest.import_table import import_table
+from generator.sampling.extra_columns import add_extra_columns
 from generator.sampling.prices import list_price_points
+from generator.sampling.products import products as sample_products
+from generator.sampling.products import rows as sample_rows
 from schemas.appearance import MATERIALS, PATTERNS, SILHOUETTES
 from schemas.catalog import CatalogSpec, Prices, list_kinds
 from schemas.documents import read_document
 from schemas.errors import ToileError
+from schemas.markets import NOUNS
 from schemas.product import Product, read
 from schemas.validation import list_presets, load
 from tests.helpers import fit_table
+from tests.helpers.shard_fixture import write_shards as write_shard_folder
 from toile.cli import main
 
 EXAMPLE_SHOP = Path(__file__).parents[3] / "examples" / "shop"
@@ -108,22 +124,321 @@ def medians(folder: Path) -> dict[tuple[str | None, ...], float]:
     return {path: float(np.median(prices)) for path, prices in found.items()}
 
 
+# --- kinds: a title names what is drawn
+
+
+def import_example_shop(place: Path) -> Path:
+    table = EXAMPLE_SHOP / "products.csv"
+    import_table(table, place, ImportOptions(currency="USD", images=EXAMPLE_SHOP))
+    return place
+
+
+def write_sports(place: Path) -> Path:
+    return fit_table.write_folder(place, *fit_table.sample_sports_rows())
+
+
+def write_designer(place: Path) -> Path:
+    return fit_table.write_folder(place, *fit_table.sample_designer_rows())
+
+
 @pytest.mark.parametrize(
-    ("prices", "legal"),
+    "write", [import_example_shop, write_sports, write_designer], ids=["shop", "sports", "designer"]
+)
+def test_type_word_of_every_title_is_the_silhouette(write: Callable[[Path], Path], tmp_path: Path) -> None:
+    k = 2 if write is import_example_shop else 5
+    spec = as_spec(fit(write(tmp_path / "rows"), FitOptions(min_support=k)), tmp_path / "spec.yaml")
+    titles = {(row.title or "", (row.attributes or {})["silhouette"]) for row in sample_products(spec, 0, 0, 1500)}
+    assert len(titles) > (5 if write is import_example_shop else 30)
+    wrong = [
+        (title, drawn) for title, drawn in titles if (match := find_kind(title)) is None or match.silhouette != drawn
+    ]
+    assert not wrong
+
+
+@pytest.fixture(scope="module")
+def sports(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[list[Product], dict[str, dict[str, str]], Fit, CatalogSpec]:
+    place = tmp_path_factory.mktemp("sports")
+    rows, own = fit_table.sample_sports_rows()
+    found = fit(fit_table.write_folder(place / "rows", rows, own), FitOptions(keep=("season",)))
+    return rows, own, found, as_spec(found, place / "spec.yaml")
+
+
+Sports = tuple[list[Product], dict[str, dict[str, str]], Fit, CatalogSpec]
+
+
+def distance(one: Counter[Any], other: Counter[Any]) -> float:
+    """Total variation between two distributions."""
+    return sum(abs(one[key] / one.total() - other[key] / other.total()) for key in {*one, *other}) / 2
+
+
+def leaf(row: Product) -> tuple[str | None, str | None]:
+    return row.category2_code, row.category3_code
+
+
+def test_broad_leaf_sells_what_its_titles_name(sports: Sports) -> None:
+    clothes = [kind for kind in list_kinds(sports[3]) if kind.path[1:] == ("WOMEN", "CLOTHING")]
+    assert {"t-shirt", "trousers", "shorts", "hoodie"} <= {kind.silhouette for kind in clothes}
+    assert all(
+        len({kind.silhouette for kind in list_kinds(sports[3]) if kind.path == each.path}) > 1 for each in clothes
+    )
+
+
+def test_shares_of_rows_and_of_designs_are_right(sports: Sports) -> None:
+    """Shoes have more colours than clothes. Bounds are what halves of the table reach among themselves."""
+    rows, _, _, spec = sports
+    made = list(sample_products(spec, 0, 0, 12_000))
+    assert distance(Counter(map(leaf, rows)), Counter(map(leaf, made))) < 0.05
+    designs = [
+        Counter(leaf(row) for row in {(each.family, *leaf(each)): each for each in some}.values())
+        for some in (rows, made)
+    ]
+    assert distance(*designs) < 0.06
+    sizes = [len(some) / len({(row.family, *leaf(row)) for row in some}) for some in (rows, made)]
+    assert abs(math.log(sizes[0] / sizes[1])) < 0.1
+
+
+def test_colours_and_seasons_are_those_of_the_own_columns(sports: Sports) -> None:
+    rows, own, _, spec = sports
+    made = list(sample_products(spec, 0, 0, 4000))
+    names = {code: name for name, code in PALETTE.items()}
+    colours = Counter(names[(row.attributes or {})["colour"]] for row in made)
+    assert distance(colours, Counter(read_colour(own[row.product_code]["colour"]) for row in rows)) < 0.08
+    summer = Counter(
+        (row.attributes or {})["choices"]["season"] for row in made if (row.title or "").endswith("Shorts")
+    )
+    assert set(summer) == {"summer"}
+
+
+def test_discounts_and_prices_follow_the_kind(sports: Sports) -> None:
+    rows, _, _, spec = sports
+    made = list(sample_products(spec, 0, 0, 8000))
+    for word in ("Shoes", "Backpack", "Tee", "Pants"):
+        real, twin = ([row for row in some if (row.title or "").endswith(word)] for some in (rows, made))
+        medians = [float(np.median([row.full_price or 0.0 for row in some])) for some in (real, twin)]
+        assert abs(math.log(medians[0] / medians[1])) < 0.2, word
+        shares = [float(np.mean([row.flg_discount or 0 for row in some])) for some in (real, twin)]
+        assert abs(shares[0] - shares[1]) < 0.12, word
+    real_points = {row.full_price for row in rows}
+    assert np.mean([row.full_price in real_points for row in made]) > 0.5
+
+
+def test_material_decides_the_price_where_the_rows_show_it(tmp_path: Path) -> None:
+    spec = as_spec(fit(write_designer(tmp_path / "rows"), FitOptions()), tmp_path / "spec.yaml")
+    kinds = {kind.silhouette: kind for kind in list_kinds(spec) if kind.path[0] == "ORSAVI"}
+    factors = kinds["trench-coat"].price.factors["material"]
+    assert factors["leather"] > 1.2
+    assert factors["nylon"] < 0.9
+    sweaters = kinds["sweater"].price.factors["material"]
+    assert sweaters["cashmere"] > sweaters["wool"]
+    assert sweaters["wool"] == sweaters["unnamed wool"]  # they look alike
+    assert not kinds["jeans"].price.factors
+    assert set(spec.attributes["material"].values) >= {"denim", "cashmere", "leather", "unnamed leather", "wool"}
+
+
+# --- nothing of fewer than k families
+
+
+@pytest.mark.parametrize("k", [3, 8])
+def test_words_and_leaves_have_at_least_k_families(k: int, tmp_path: Path) -> None:
+    """Words of titles that are not toile's own, names of leaves and branches, and kinds: counted in the rows."""
+    rows, own = fit_table.sample_sports_rows()
+    spec = as_spec(
+        fit(fit_table.write_folder(tmp_path / "rows", rows, own), FitOptions(min_support=k)), tmp_path / "s.yaml"
+    )
+    holders: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        for word in (*(row.title or "").casefold().split(), row.category2_code or "", row.category3_code or ""):
+            holders[word].add(row.family)
+    public = {word.casefold() for nouns in NOUNS.values() for noun in nouns for word in noun.split()}
+    words = {
+        word.casefold()
+        for kind in list_kinds(spec)
+        for title in kind.titles
+        for word in title.split()
+        if "{" not in word
+    }
+    words |= {*spec.attributes["style"].values, *spec.attributes["lead"].values}
+    words |= {name for kind in list_kinds(spec) for name in kind.path[1:]}
+    assert all(len(holders[word]) >= k for word in words - public), {w: len(holders[w]) for w in words - public}
+
+
+def test_small_shop_keeps_its_leaves_and_words(tmp_path: Path) -> None:
+    """300 rows in 26 leaves: what is rare is counted with what is next to it, and the command says so."""
+    rows = fit_table.sample_rows(300, 1, paths=fit_table.PATHS[:26])
+    place = fit_table.write_folder(tmp_path / "rows", rows)
+    found = fit(place, FitOptions())
+    spec = as_spec(found, tmp_path / "spec.yaml")
+    made = list(sample_products(spec, 0, 0, 300))
+    names = {path[2] for path in fit_table.PATHS}
+    assert all((row.category3_code or "N.A.") in {*names, "VIEW ALL"} for row in made)
+    assert len({row.category3_code for row in made}) >= 8
+    assert len({row.title for row in made}) >= 40
+    assert any(
+        "leaf categories with fewer than 5 designs" in text and "--min-support" in text for text in found.messages
+    )
+    real = Counter((row.category1_code, row.category3_code) for row in rows if row.inferable)
+    assert distance(real, Counter((row.category1_code, row.category3_code) for row in made if row.inferable)) < 0.35
+
+
+def test_rare_leaf_goes_to_the_nearest_one() -> None:
+    """To one of the same parent that sells its kind, then to the same name elsewhere, then to its parent."""
+    path = {
+        "tote": ("W", "BAGS", "TOTES"),
+        "sac": ("W", "BAGS", "SACS"),
+        "cap": ("W", "HATS", "CAPS"),
+        "gift": ("W", "GIFTS", "CAPS"),
+    }
+    rows = [member(path=path["tote"], kind="tote-bag")] * 6 + [member(path=path["sac"], kind="tote-bag")] * 2
+    rows += [member(path=path["cap"], kind="cap")] * 5 + [member(path=path["gift"], kind="cap")] * 2
+    rows += [member(path=("M", "SHOES", name), kind="loafer") for name in ("A", "B", "C", "D", "E")]
+    leaves, remarks = select_leaves(rows, FitOptions())
+    assert {leaf.path: leaf.weight for leaf in leaves} == {path["tote"]: 8, path["cap"]: 7, ("M", "SHOES", "SHOES"): 5}
+    assert remarks[0].num_rows == 9
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=1),
+    st.lists(st.sampled_from("abcdx"), max_size=30),
+)
+def test_shares_are_assigned_in_proportion(sizes: dict[str, int], own: list[str]) -> None:
+    found = assign_shares(dict(enumerate(own)), {name: float(size) for name, size in sizes.items()})
+    assert found.keys() == set(range(len(own)))
+    counts = Counter(found.values())
+    for name, size in sizes.items():
+        assert abs(counts[name] - len(own) * size / sum(sizes.values())) < 1
+    assert all(found[i] == name for i, name in enumerate(own) if counts[name] >= Counter(own)[name] and name in sizes)
+
+
+def test_values_of_few_families_have_the_proportions_of_the_next_level() -> None:
+    def colours(*names: str) -> list[Family]:
+        return [member(colour=name) for name in names]
+
+    counter = ValueCounter(lambda each: [(each.colour, 1.0)], 3)
+    own, shop = colours(*"aaaabbccd"), colours(*"aaaabbbbbbccc")
+    assert counter.weigh(own, shop) == {"a": 4.0, "b": pytest.approx(5 * 6 / 9), "c": pytest.approx(5 * 3 / 9)}
+    part = counter.weigh(colours(*"aaaab"), shop)  # one family is too few to be counted: at most k - 1
+    assert part == {"a": 4.0, "b": pytest.approx(2 * 6 / 9), "c": pytest.approx(2 * 3 / 9)}
+    assert counter.weigh(colours(*"aaaa"), shop) == {"a": 4.0}
+    one_family = [replace(each, name="same") for each in colours(*"aaaa")]
+    assert counter.weigh(one_family, one_family) == {}
+
+
+# --- prices
+
+
+def write_priced(place: Path, prices: Sequence[float | None], currency: str = "USD") -> Path:
+    rows = fit_table.sample_rows(len(prices), 3, paths=fit_table.PATHS[:4], repeat=0.0)
+    priced = [
+        replace(row, full_price=price, price=price, currency_code=currency)
+        for row, price in zip(rows, prices, strict=True)
+    ]
+    return write_shard_folder(place, priced, {"currency": currency})
+
+
+@pytest.mark.parametrize(
+    ("prices", "currency"),
     [
-        ([4.99, 9.99, 14.99, 29.99, 54.99], {4.99, 9.99, 19.99, 94.99}),
-        ([120.0, 250.0, 390.0, 990.0, 480.0], {120, 350, 690, 180}),
-        ([1250.0, 1290.0, 2950.0, 3490.0], {1250, 1290, 2150, 8990}),
-        ([649.0, 899.0, 999.0, 129.0], {109, 649, 989}),
-        ([12.0, 17.0], {2, 7, 12, 27}),
+        ([0.0508, 0.0912, 0.1311, 0.25] * 60, "USD"),
+        ([2990.0, 3990.0, 12900.0, 19800.0, 49800.0] * 48, "JPY"),
+        ([4.95, 9.95, 12.95, 24.95, 149.0] * 48, "EUR"),
+        ([68.0] * 240, "USD"),
+    ],
+    ids=["tiny", "yen", "cents", "one"],
+)
+def test_price_points_come_out(prices: list[float], currency: str, tmp_path: Path) -> None:
+    found = fit(write_priced(tmp_path / "rows", prices, currency), FitOptions())
+    assert not [text for text in found.messages if "warning" in text]
+    spec = as_spec(found, tmp_path / "spec.yaml")
+    made = [row.full_price or 0.0 for row in sample_products(spec, 0, 0, 2000)]
+    wanted = {round(price, 2) for price in prices}
+    assert np.mean([price in wanted for price in made]) > 0.6
+    assert wanted <= set(made)
+
+
+def test_table_without_prices_is_said(tmp_path: Path) -> None:
+    found = fit(write_priced(tmp_path / "rows", [None] * 200, "EUR"), FitOptions())
+    assert any("no row has a price in EUR" in text for text in found.messages)
+    made = [row.full_price or 0.0 for row in sample_products(as_spec(found, tmp_path / "s.yaml"), 0, 0, 200)]
+    assert 20 < np.median(made) < 500
+
+
+def test_prices_that_differ_are_a_warning(tmp_path: Path) -> None:
+    """Prices below a cent cannot be generated."""
+    found = fit(write_priced(tmp_path / "rows", [0.0004, 0.0011, 0.0016] * 70), FitOptions())
+    assert any("generated prices differ" in text for text in found.messages)
+
+
+# --- columns that are kept
+
+
+def test_columns_are_kept(tmp_path: Path) -> None:
+    """Numbers and dates within their range, missing cells, and a value of one family is left out."""
+    rows = fit_table.sample_rows(400, 5, paths=fit_table.PATHS[:3])
+    rng = np.random.default_rng(0)
+    own: dict[str, dict[str, str | float | None]] = {
+        row.product_code: {
+            "Weight (g)": None if rng.random() < 0.2 else float(rng.integers(100, 900)),
+            "launched": f"2026-{rng.integers(1, 7):02d}-15",
+            "fit": str(rng.choice(["slim", "wide"])),
+            "maker": "Unheard & Sons" if number == 0 else "Kestrel",
+        }
+        for number, row in enumerate(rows)
+    }
+    place = fit_table.write_folder(tmp_path / "rows", rows, own)
+    spec = as_spec(fit(place, FitOptions(keep=("Weight (g)", "launched", "fit", "maker"))), tmp_path / "spec.yaml")
+    table = sample_rows(spec, 0, np.arange(1500))
+    made = add_extra_columns(pa.Table.from_batches([table]), spec, seed=0, index_N=np.arange(1500)).to_pydict()
+    weights = [each for each in made["weight_g"] if each is not None]
+    assert 80 <= min(weights) < 200
+    assert 800 < max(weights) <= 920
+    assert abs(1 - len(weights) / 1500 - 0.2) < 0.06
+    assert {each.month for each in made["launched"]} == {1, 2, 3, 4, 5, 6}
+    assert set(made["fit"]) == {"slim", "wide"}  # and not the cut of this name
+    assert set(made["maker"]) == {"Kestrel"}
+    for column, complaint in (("weight", "has no such column"), ("title", "has no such column")):
+        with pytest.raises(ToileError, match=complaint):
+            fit(place, FitOptions(keep=(column,)))
+
+
+def test_column_of_codes_is_refused(tmp_path: Path) -> None:
+    rows = fit_table.sample_rows(100, 5, paths=fit_table.PATHS[:3])
+    own = {row.product_code: {"sku": row.product_code, "note": f"note {row.product_code}"} for row in rows}
+    place = fit_table.write_folder(tmp_path / "rows", rows, own)
+    for column, complaint in (("sku", "as codes are"), ("note", "no value of it has 5 product families")):
+        with pytest.raises(ToileError, match=complaint):
+            fit(place, FitOptions(keep=(column,)))
+
+
+# --- price points
+
+
+@pytest.mark.parametrize(
+    ("prices", "illegal"),
+    [
+        ([4.99, 9.99, 14.99, 29.99, 54.99], 8.0),
+        ([120.0, 250.0, 390.0, 990.0, 480.0], 125.0),
+        ([1250.0, 1290.0, 2950.0, 3490.0], 1251.0),
+        ([649.0, 899.0, 999.0, 129.0], 650.0),
+        ([12.0, 17.0], 12.5),
     ],
 )
-def test_price_points_include_the_observed_endings(prices: list[float], legal: set[float]) -> None:
+def test_price_points_include_the_observed_prices(prices: list[float], illegal: float) -> None:
     members = [member(full_price=price) for price in prices for _ in range(6)]
-    points = set(list_price_points(Prices(bands=infer_price_bands(members, 5)), 10_000.0).tolist())
-    assert {*prices, *legal} <= points
-    assert 101.01 not in points
-    assert 8.0 not in points or min(prices) > 100  # no price ended like this
+    points = set(list_price_points(Prices(bands=infer_price_bands([*members, member(full_price=101.01)], 5)), 5000.0))
+    assert set(prices) <= points
+    assert not {illegal, 101.01} & points
+
+
+def test_many_prices_share_their_endings() -> None:
+    """Of prices that few families have each, the endings are found: no price point is that of a single family."""
+    members = [member(full_price=5.0 * k + 4.95) for k in range(20, 180)]
+    bands = infer_price_bands(members, 5)
+    assert [(band.per, band.endings) for band in bands] == [(5.0, (4.95,))]
+    assert [band.per for band in infer_price_bands([member(full_price=10.0 * k) for k in range(100, 900, 7)], 5)] == [
+        10.0
+    ]
 
 
 def member(**facts: Any) -> Family:

@@ -16,7 +16,7 @@ from generator.fit.vocabulary import (
 from generator.sampling.products import products
 from generator.scaffold.starter_spec import starter_spec
 from schemas.documents import parse_document
-from schemas.markets import MARKETS
+from schemas.markets import MARKETS, NOUNS
 from schemas.silhouettes import RECORDS
 from schemas.validation import list_presets, load_spec
 from tests.helpers.fit_table import list_contradictions
@@ -130,7 +130,7 @@ TITLES = """
     mug: Coffee Mug | Espresso Cup | Set of 2 Mugs | Kaffeebecher | Tasse en grès | マグカップ
     -: Jacket and Trousers Set | Hat & Scarf | Shirt and Tie | T-Shirt + Shorts Pack | Bikini Set | Two-Piece Suit |
         Single-breasted wool suit | Tuxedo | Tracksuit | Jogginganzug | Survêtement | Black Socks | Sports Bra |
-        Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree | Kurta with Trousers | Silk Robe | Robe |
+        Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree | Kurta with Trousers | Silk Robe |
         Kimono | Tank Top | Camisole | Waistcoat | Knit Vest | Bow Tie | Watch Strap | Glasses Case | Phone Case |
         Shoe Bag | Duffle Bag | Holdall | Garment Bag | Toiletry Bag | Bucket Bag | Keyring | Cufflinks | Necklace |
         Football Boots | Cleats | Derby Shoes | Suede Mules | Clogs | Candle Holder | Duvet Cover | Bath Towel |
@@ -158,6 +158,16 @@ def test_the_head_noun_of_a_title_names_the_silhouette(kind: str, titles: list[s
     assert {title: match.silhouette if match else "-" for title, match in found.items()} == dict.fromkeys(titles, kind)
     for title, match in found.items():
         assert match is None or title[match.start : match.end] == match.word
+
+
+def test_the_noun_of_every_market_names_its_silhouette_without_other_words() -> None:
+    wrong = {
+        noun: name
+        for name, nouns in NOUNS.items()
+        for noun in nouns
+        if (match := find_kind(noun)) is None or match.silhouette != name
+    }
+    assert not wrong
 
 
 def test_every_silhouette_is_found_by_a_title() -> None:

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -376,3 +378,22 @@ def test_full_disk_is_one_line(tmp_path: Path, image_server: ImageServer, monkey
             run(path, tmp_path / "out")
     assert run(path, tmp_path / "out").written
     shutil.rmtree(tmp_path / "out")
+
+
+@pytest.mark.parametrize("joined", ["~", " | ", ", ", " ", "json"])
+def test_of_several_urls_the_first_that_answers_is_used(joined: str, tmp_path: Path, image_server: ImageServer) -> None:
+    names = [["ok/1", "ok/2"], ["gone/3", "page/4", "ok/5", "ok/6"], ["gone/7", "gone/8"]]
+    lists = [[f"{image_server.url}/{name}" for name in row] for row in names]
+    cells = [json.dumps(each) if joined == "json" else joined.join(each) for each in lists]
+    rows = {"product_code": ["a", "b", "c"], "title": ["Coat", "Bag", "Hat"], "category": "X", "price": 5.0}
+    pd.DataFrame({**rows, "images": cells}).to_csv(tmp_path / "shop.csv", index=False)
+    result = run(tmp_path / "shop.csv", tmp_path / "out")
+    found = {product.product_code: product.image for product in read(tmp_path / "out")}
+    assert found == {"a": image_bytes(1), "b": image_bytes(5)}
+    assert result.coverage.outcomes["dead"] == 1
+    assert image_server.asked == Counter(
+        {f"/{name}": 1 for name in ("ok/1", "gone/3", "page/4", "ok/5", "gone/7", "gone/8")}
+    )
+    kept = [row for path in (tmp_path / "out/data").iterdir() for row in pq.read_table(path).to_pylist()]
+    more = {row["product_code"]: json.loads(row["more_images"]) for row in kept}
+    assert more == {"a": lists[0][1:], "b": lists[1][1:]}

@@ -33,6 +33,7 @@ from schemas.manifest import read_manifest
 from schemas.product import read
 from schemas.util.pages import embed_json, render_page
 from schemas.validation import from_document
+from tests.helpers.kinds_spec import kinds_document
 from tests.helpers.page_rows import HOSTILE, embedded_document, other_rows, parse_page
 from tests.helpers.shard_fixture import write_shards
 from toile.cli import main
@@ -51,6 +52,20 @@ def both(tmp_path_factory: pytest.TempPathFactory, catalog: Path, other: Path) -
     assert (shown.products, shown.of, shown.without_image) == (160, 160, 3)
     assert shown.num_bytes == page.stat().st_size
     return page
+
+
+def test_numbers_and_dates_of_extra_columns_are_on_the_page(tmp_path: Path) -> None:
+    document = kinds_document()
+    ranges = {"basic": ["2026-03-01", "2026-03-01"], "Nova": ["2026-04-01", "2026-04-01"]}
+    document["extra"] = {
+        "arrived": {"attribute": "line", "type": "date", "ranges": ranges},
+        "grams": {"attribute": "line", "type": "number", "ranges": {"basic": [100, 100], "Nova": [200, 200]}},
+    }
+    inputs = GenerateInputs(spec_document=document, seed=1, start=0, num_products=60, image_size=None)
+    generate(inputs, tmp_path / "data")
+    write_catalog_page([tmp_path / "data"], tmp_path / "page.html", image_size=48)
+    shown = {tuple(each["extra"].values()) for each in embedded_document(tmp_path / "page.html")["products"]}
+    assert shown == {("2026-03-01", 100), ("2026-04-01", 200), (None, None)}
 
 
 def policy(page: Path) -> dict[str, str]:

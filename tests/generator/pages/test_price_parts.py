@@ -11,11 +11,12 @@ import pytest
 from generator.pages.catalog_page import price_parts
 from generator.sampling.attributes import sample_attributes
 from generator.sampling.prices import snap_to_points
-from generator.sampling.products import compile_catalog, family_start, products
+from generator.sampling.products import compile_catalog, family_start, products, sample_kinds
 from generator.sampling.streams import normal, uniform
-from schemas.catalog import CatalogSpec
+from schemas.catalog import CatalogSpec, list_kinds, price_factor
 from schemas.product import Product
 from schemas.validation import from_document, load
+from tests.helpers.kinds_spec import kinds_document
 
 PRESETS = ("demo", "fashion-luxury", "sportswear")
 
@@ -99,6 +100,24 @@ def test_a_price_factor_of_the_spec_shows_up_as_its_amount(spec_document: dict[s
         assert each is not None
         assert [part.amount for part in each.parts if part.attribute == "material"] == pytest.approx([600])
         assert each.rest == pytest.approx(1, abs=1e-3), "no spread, and whole dollars"
+
+
+def test_the_parts_of_a_kind_are_its_own_median_and_factors() -> None:
+    """Jeans by quantiles and jeans by a median are in one category and look alike; the design says which it is."""
+    spec: CatalogSpec = from_document(kinds_document(), "catalog")
+    kind_N = sample_kinds(compile_catalog(spec), 5, family_start(spec, 5, np.arange(300)))
+    seen = Counter[tuple[str, float]]()
+    for number, product in enumerate(drawn(spec, 300)):
+        kind, found = list_kinds(spec)[kind_N[number]], price_parts(spec, product)
+        assert found is not None
+        assert found.path == kind.path
+        assert found.median == (40 if kind.price.quantiles else kind.price.median)
+        for part in found.parts:
+            assert part.factor == price_factor(spec, kind, part.attribute, part.value)
+        multiplied = found.median * math.prod(part.factor for part in found.parts) * found.rest
+        assert multiplied == pytest.approx(product.full_price)
+        seen[kind.silhouette, found.median] += 1
+    assert {("jeans", 40), ("jeans", 400), ("shorts", 25), ("boot", 210)} <= seen.keys()
 
 
 def test_rows_that_no_entry_can_have_drawn_have_no_parts(demo_document: dict[str, Any]) -> None:

@@ -17,18 +17,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from generator.sampling.counterfactuals import counterfactuals
+from generator.sampling.extra_columns import add_extra_columns
 from generator.sampling.prices import snap_to_points
 from generator.sampling.products import (
     compile_catalog,
     compile_colourways,
     family_start,
     product,
+    products,
     row_shares,
     rows,
     sample_kinds,
 )
 from generator.sampling.streams import uniform
-from schemas.catalog import CatalogSpec, Colourways, list_kinds, possible_values, price_factor
+from generator.upper_bound import ScoringRules, best_scores
+from schemas.catalog import CatalogSpec, list_kinds, possible_values, price_factor
 from schemas.documents import from_dict, schema
 from schemas.errors import ToileError
 from schemas.silhouettes import RECORDS
@@ -38,6 +41,9 @@ from tests.helpers.kinds_spec import documents, kinds_document
 
 WRONG: tuple[Any, ...] = (None, True, -1, 0, 1.5, "", "x", [], {}, [1, 2], {"x": 1})
 SEED = 4
+RULES = ScoringRules(
+    category_key=str.lower, title_words=lambda title: tuple(title.split()), title_f1=0.8, price_tolerance=0.2
+)
 
 
 def build(document: dict[str, Any]) -> CatalogSpec:
@@ -336,17 +342,22 @@ def walked(spec: CatalogSpec, i: int) -> int:
 
 
 SETTINGS = st.builds(
-    lambda longest, share: Colourways(repeat_share=share * (1 - 1 / longest), max_per_family=longest),
+    lambda longest, share: {"repeat_share": share * (1 - 1 / longest), "max_per_family": longest},
     st.integers(1, 5),
     st.sampled_from([0.0, 0.3, 0.6, 0.9]),
 )
 
 
 @given(st.lists(st.tuples(SETTINGS, st.integers(1, 9)), min_size=1, max_size=3))
-def test_mean_family_sizes_are_those_of_the_spec(kinds: list[tuple[Colourways, int]]) -> None:
+def test_mean_family_sizes_are_those_of_the_spec(kinds: list[tuple[dict[str, Any], int]]) -> None:
     """The expected products and designs of each kind in a block, by the chain of (kind, size so far)."""
     share_K = np.array([weight for _, weight in kinds]) / sum(weight for _, weight in kinds)
-    found = compile_colourways([setting for setting, _ in kinds], share_K, "shop.yaml")
+    document, tote = kinds_document(), kinds_document()["categories"][2]
+    document["categories"] = [
+        {**tote, "path": ["W", "BAGS", f"TOTES {number}"], "share": share, "colourways": setting}
+        for number, ((setting, _), share) in enumerate(zip(kinds, share_K.tolist(), strict=True))
+    ]
+    found = compile_colourways(build(document), "shop.yaml")
     state = {(kind, 1): share for kind, share in enumerate(share_K.tolist())}
     products, designs = np.zeros(len(kinds)), share_K.copy()
     for place in range(found.block):
@@ -362,7 +373,7 @@ def test_mean_family_sizes_are_those_of_the_spec(kinds: list[tuple[Colourways, i
                 moved[other, 1] = moved.get((other, 1), 0.0) + share * (1 - repeats) * weight
                 designs[other] += share * (1 - repeats) * weight
         state = moved
-    expected = [1 / (1 - setting.repeat_share) for setting, _ in kinds]
+    expected = [1 / (1 - setting["repeat_share"]) for setting, _ in kinds]
     assert products / designs == pytest.approx(expected, rel=1e-9)
 
 
@@ -371,7 +382,7 @@ def test_a_share_that_cut_families_cannot_reach_is_refused() -> None:
     document["categories"][0]["colourways"] = {"repeat_share": 5 / 6, "max_per_family": 6}
     with pytest.raises(ToileError) as caught:
         compile_catalog(build(document), "shop.yaml")
-    assert caught.value.where == "shop.yaml: colourways.repeat_share"
+    assert caught.value.where == "shop.yaml: categories[0].colourways.repeat_share"
     reachable = float(caught.value.hint.split()[2].rstrip(","))
     assert 0.82 < reachable < 5 / 6
     document["categories"][0]["colourways"]["repeat_share"] = reachable - 0.001
@@ -419,6 +430,11 @@ def test_random_specs_generate_products_of_their_kinds(document: dict[str, Any],
         )
         assert 0 < row["price"] <= row["full_price"]
     assert product(spec, seed, 97).title == batch[4]["title"]
+    extra = add_extra_columns(pa.Table.from_pylist(batch), spec, seed, index_N)["season"].to_pylist()
+    assert extra == [json.loads(row["attributes"])["choices"].get("season") for row in batch]
+    evaluated = [each for each in products(spec, seed, 0, 12) if each.category3_code]
+    for best in best_scores(spec, RULES, evaluated).values() if evaluated else ():
+        assert 0 < best.joint <= min(best.category, best.title, best.price) + 1e-9
 
 
 def _places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

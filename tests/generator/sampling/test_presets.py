@@ -1,6 +1,7 @@
 """Every preset matches its first comment: price endings, categories, discounts, titles, identifiable images."""
 
 import functools
+import json
 import re
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 
 from evaluation.metrics.scoring import ROUNDING, ClosedSet, title_tokens
 from generator import draw, products
+from generator.fit.vocabulary import find_kind
 from generator.sampling.products import rows
 from generator.upper_bound import ScoringRules, best_scores
 from schemas.appearance import SILHOUETTES
-from schemas.catalog import CatalogSpec, rendered_attribute
+from schemas.catalog import CatalogSpec, list_kinds, possible_values, rendered_attribute, title_word
 from schemas.evaluation import EvaluationSpec
 from schemas.validation import list_presets, load
 
@@ -82,6 +84,25 @@ def test_titles_are_clean_and_name_the_product(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CATALOGS)
+def test_the_type_word_of_every_title_is_the_silhouette_that_is_drawn(name: str) -> None:
+    """Every template of every kind with every value of every attribute at least once, the others sampled."""
+    spec = catalog(name)
+    drawn = [json.loads(text)["silhouette"] for text in table(name)["attributes"]]
+    said = set(zip(table(name)["title"], drawn, strict=True))
+    random = np.random.default_rng(0)
+    for kind in list_kinds(spec):
+        words = {
+            key: [title_word(value, spec.attributes[key].values[value]) for value in possible_values(spec, kind, key)]
+            for key in kind.attributes
+        }
+        for number in range(max(map(len, words.values()))):
+            chosen = {key: each[number] if number < len(each) else random.choice(each) for key, each in words.items()}
+            said |= {(" ".join(template.format(**chosen).split()), kind.silhouette) for template in kind.titles}
+    found = {title: find_kind(title) for title, _ in said}
+    assert {(t, s) for t, s in said if (match := found[t]) is None or match.silhouette != s} == set()
+
+
+@pytest.mark.parametrize("name", CATALOGS)
 def test_colours_of_a_preset_are_distinguishable(name: str) -> None:
     for attribute_name, attribute in catalog(name).attributes.items():
         if rendered_attribute(attribute_name, attribute) == "colour":
@@ -121,5 +142,6 @@ def test_marketplace_titles_match_their_images() -> None:
         facts, title = each.attributes or {}, each.title or ""
         assert bool(re.search(r"\bStriped\b", title)) <= (facts.get("pattern") == "stripes"), title
         assert bool(re.search(r"\bKids\b", title)) == (facts.get("size") == "child"), title
-        assert bool(re.search(r"\bQuilted\b", title)) <= (facts.get("quilting") == "diamond"), title
+        assert bool(re.search(r"(?<!Channel )Quilted\b", title)) <= (facts.get("quilting") == "diamond"), title
+        assert bool(re.search(r"\bChannel Quilted\b", title)) <= (facts.get("quilting") == "channel"), title
         assert bool(re.search(r"\bStoneware\b", title)) == (facts["material"] == "stoneware"), title

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generator.sampling.arrow_columns import factorize_columns
 from generator.sampling.attributes import Choice, sample_without_replacement
 from generator.sampling.products import (
     compile_catalog,
     dictionary_rows,
-    factorize_columns,
     family_start,
     product,
     products,

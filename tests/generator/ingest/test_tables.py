@@ -1,0 +1,548 @@
+"""Tables as people have them: each kind of odd table is read right, or refused in words that help."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from finetune.data_mix import open_source
+from generator.ingest import ImportOptions
+from generator.ingest.columns import KNOWN_COLUMNS, clean_text, fold_name, split_path
+from generator.ingest.import_table import ImportResult, import_table
+from generator.ingest.rows import (
+    CheckedImage,
+    ValidRow,
+    assign_families,
+    describe_families,
+    list_warnings,
+    parse_product,
+)
+from generator.ingest.tables import MISSING, read_table
+from generator.pages.describe import describe
+from schemas.errors import ToileError
+from schemas.product import Product, read
+from toile.cli import main
+
+SHOP = Path(__file__).parents[3] / "examples" / "shop"
+
+
+def rows_of(folder: Path, text: str | bytes, name: str = "t.csv", **options: Any) -> tuple[list[Product], ImportResult]:
+    """Import a table without images; return its products in the order of the table."""
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    chosen = ImportOptions(source="test", with_images=False, **options)
+    result = import_table(path, folder / "out", chosen, force=True)
+    return sorted(read(folder / "out"), key=lambda row: row.product_code), result
+
+
+def notes_of(result: ImportResult) -> str:
+    return "\n".join((*result.notes, *result.warnings))
+
+
+@pytest.mark.parametrize("text", ["-5", "($12.00)", "$-5.00", "\u22125", "0", "0.00"])
+def test_price_that_is_not_above_zero_is_a_bad_row(tmp_path: Path, text: str) -> None:
+    lines = "".join(f"{code},Coat,10\n" for code in range(100, 130))
+    _, result = rows_of(tmp_path, f'sku,name,price\n99,Coat,"{text}"\n{lines}')
+    assert [each["reason"] for each in result.rejected] == [f"price {text!r} is not a price above 0"]
+
+
+def test_currency_is_taken_from_signs_names_and_the_option(tmp_path: Path) -> None:
+    found, result = rows_of(tmp_path, "sku,name,price\n1,Coat,$90\n2,Bag,€ 80\n3,Hat,£70\n4,Cap,12\n")
+    assert [row.currency_code for row in found] == ["USD", "EUR", "GBP", None]
+    assert "several currencies: USD 1, EUR 1, GBP 1" in notes_of(result)
+    found, _ = rows_of(tmp_path, "sku,name,OriginalPrice (in Rs)\n1,Coat,90\n")
+    assert found[0].currency_code == "INR"
+    found, _ = rows_of(tmp_path, "sku,name,price\n1,Coat,$90\n", currency="CAD")  # the sign is also that of CAD
+    assert found[0].currency_code == "CAD"
+    with pytest.raises(ToileError, match="its currency is EUR, not USD"):
+        rows_of(tmp_path, "sku,name,price\n1,Coat,90 €\n", currency="USD")
+
+
+def test_decimal_is_said_and_can_be_named(tmp_path: Path) -> None:
+    table = "sku,name,price\n1,Coat,1.290\n2,Bag,890\n"
+    found, result = rows_of(tmp_path, table)
+    assert [row.full_price for row in found] == [1290, 890]
+    assert "prices in 'price' have a decimal comma: '1.290' is 1290" in notes_of(result)
+    found, _ = rows_of(tmp_path, table, decimal=".")
+    assert found[0].full_price == 1.29
+    found, _ = rows_of(tmp_path, "sku,name,price,currency\n1,Coat,1.290,KWD\n2,Bag,0.750,KWD\n")
+    assert found[0].full_price == 1.29
+
+
+@pytest.mark.parametrize("word", [*sorted(MISSING), "N/A", "NaN", "<NA>", "#N/A", "\\N", "#REF!", "Sold out", " - "])
+def test_missing_is_one_thing_in_every_column(tmp_path: Path, word: str) -> None:
+    line = ",".join([f'"{word.replace(chr(34), chr(34) * 2)}"'] * 5)
+    found, _ = rows_of(tmp_path, f"sku,name,category,price,brand,color\n1,Coat,COATS,10,North,red\n2,{line}\n")
+    row = found[1]
+    assert (row.title, row.category3_code, row.full_price, row.brand) == (None, None, None, None)
+    assert not row.inferable
+
+
+DIALECTS = {
+    "semicolon": "sku;name;price\n1;Coat;10,50\n2;Bag;1.290,00\n",
+    "tab": "sku\tname\tprice\n1\tCoat\t10.50\n2\tBag\t1290\n",
+    "pipe": "sku|name|price\n1|Coat|10.50\n2|Bag|1290\n",
+    "comma": 'sku,name,price\n1,Coat,10.50\n2,"Bag","1,290.00"\n',
+    "commas in fields": 'sku;name;price\n1;"Coat";"10,50"\n2;Bag;1.290,00\n',
+    "sep line": "sep=;\nsku;name;price\n1;Coat;10,50\n2;Bag;1.290,00\n",
+    "trailing commas": "sku,name,price\n1,Coat,10.50,\n2,Bag,1290,,\n",
+    "trailing commas everywhere": "sku,name,price,\n1,Coat,10.50,\n2,Bag,1290,\n",
+    "blank lines": "\nsku,name,price\n\n1,Coat,10.50\n,,\n2,Bag,1290\n\n",
+    "returns": "sku,name,price\r\n1,Coat,10.50\r\n2,Bag,1290\r\n",
+    "old returns": "sku,name,price\r1,Coat,10.50\r2,Bag,1290\r",
+    "spaces after commas": 'sku, name, price\n1, "Coat", 10.50\n2, Bag, 1290\n',
+}
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+def test_dialects_of_csv(tmp_path: Path, name: str) -> None:
+    found, _ = rows_of(tmp_path, DIALECTS[name])
+    assert [(row.product_code, row.title, row.full_price) for row in found] == [("1", "Coat", 10.5), ("2", "Bag", 1290)]
+
+
+def test_delimiter_can_be_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("sku~name\n1~Coat, long; warm\n")
+    command = ["import", str(tmp_path / "t.csv"), "--no-images", "--out", str(tmp_path / "out"), "--delimiter"]
+    assert CliRunner().invoke(main, [*command, "ab"]).exit_code == 2
+    result = CliRunner().invoke(main, [*command, "~"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "separated by '~'" in result.stderr
+    assert next(read(tmp_path / "out")).title == "Coat, long; warm"
+
+
+GOOD = [f"{k},Coat {k},{k}0\n" for k in range(100, 140)]
+
+
+@pytest.mark.parametrize(
+    ("broken", "problem"),
+    [
+        ("7,Coat,10,11\n", "line 10 has 4 fields, not 3"),
+        ("7\n", "line 10 has 1 fields, not 3"),
+        ('7,"Coat,10\n', "line 10 has a quote that is not closed"),
+    ],
+)
+def test_broken_line_is_one_bad_row(tmp_path: Path, broken: str, problem: str) -> None:
+    text = "sku,name,price\n" + "".join(GOOD[:8]) + broken + "".join(GOOD[8:])
+    found, result = rows_of(tmp_path, text)
+    assert len(found) == 40
+    assert [(each["row"], each["reason"]) for each in result.rejected] == [(9, problem)]
+    listed = [json.loads(line) for line in (tmp_path / "out/extra/rejected.jsonl").read_text().splitlines()]
+    assert listed == result.rejected
+
+
+def test_open_quote_in_the_last_line_and_among_quoted_cells(tmp_path: Path) -> None:
+    quoted = [f'{k},"Coat, number {k}",{k}0\n' for k in range(100, 140)]
+    _, result = rows_of(tmp_path, "sku,name,price\n" + "".join(quoted) + '7,"Coat,10\n')
+    assert [each["reason"] for each in result.rejected] == ["line 42 has a quote that is not closed"]
+    _, result = rows_of(tmp_path, "sku,name,price\n" + "".join(quoted[:8]) + '7,"Coat,10\n' + "".join(quoted[8:]))
+    assert [each["reason"] for each in result.rejected] == ["line 10 has a quote that is not closed"]
+
+
+def test_cell_of_several_lines_is_one_row(tmp_path: Path) -> None:
+    found, result = rows_of(tmp_path, 'sku,name,note,price\n1,Coat,"long\n\nand ""warm""",10\n2,5" heel,x,20\n')
+    assert [(row.title, row.full_price) for row in found] == [("Coat", 10), ('5" heel', 20)]
+    assert not result.rejected
+
+
+def test_broken_json_line_is_one_bad_row(tmp_path: Path) -> None:
+    lines = [json.dumps({"sku": k, "name": f"Coat {k}", "price": k}) for k in range(1, 31)]
+    _, result = rows_of(tmp_path, "\n".join([*lines[:4], "{bad", *lines[4:]]), "t.jsonl")
+    assert result.rejected[0]["row"] == 5
+    assert result.rejected[0]["reason"].startswith("line 5 is not valid JSON")
+
+
+def test_too_many_bad_rows_are_listed_beside_the_folder(tmp_path: Path) -> None:
+    table = "sku,name,price\n1,Coat,cheap\n2,Bag,10\n3,Hat,-4\n4,Cap,rich\n"
+    with pytest.raises(ToileError) as caught:
+        rows_of(tmp_path, table)
+    beside = tmp_path / "out.rejected.jsonl"
+    assert str(beside) in caught.value.hint
+    assert caught.value.problem.startswith(
+        "3 of 4 rows are bad, the first: row 1, price 'cheap' is not a number; row 3,"
+    )
+    assert [json.loads(line)["row"] for line in beside.read_text().splitlines()] == [1, 3, 4]
+    rows_of(tmp_path, table, max_bad=0.9)
+    assert not beside.exists()
+    assert (tmp_path / "out/extra/rejected.jsonl").read_text().count("\n") == 3
+
+
+def test_errors_never_print_a_whole_cell(tmp_path: Path) -> None:
+    for cell in ("x" * 3000, '"' + "a\nb" * 2000 + '"'):
+        with pytest.raises(ToileError) as caught:
+            rows_of(tmp_path, f"sku,name,price\n1,Coat,{cell}\n")
+        assert len(caught.value.problem) < 250
+        assert "\n" not in caught.value.problem
+
+
+TITLE = "Größe \u201eM\u201c \u2013 Café €"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "mark"),
+    [
+        *(("utf-8", ""), ("utf-8-sig", ""), ("utf-16", ""), ("utf-16-le", ""), ("utf-16-be", ""), ("cp1252", "")),
+        *(("utf-16-le", "\ufeff"), ("utf-16-be", "\ufeff"), ("utf-32", "")),
+    ],
+)
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl"])
+def test_encodings_are_found(tmp_path: Path, encoding: str, mark: str, name: str) -> None:
+    text = f"sku,name,price\n1,{TITLE},10\n"
+    if name.endswith("jsonl"):
+        text = json.dumps({"sku": 1, "name": TITLE, "price": 10}, ensure_ascii=False)
+    found, _ = rows_of(tmp_path, (mark + text).encode(encoding), name)
+    assert found[0].title == TITLE
+
+
+def test_latin_1_with_windows_signs_is_windows(tmp_path: Path) -> None:
+    found, _ = rows_of(tmp_path, f"sku,name\n1,{TITLE}\n".encode("cp1252"), encoding="latin-1")
+    assert found[0].title == TITLE
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "shift_jis", "gb18030", "koi8-r"])
+def test_other_encodings_are_not_taken_for_western(tmp_path: Path, encoding: str) -> None:
+    title = "Пальто зимнее" if encoding in ("cp1251", "koi8-r") else "赤い帽子"
+    text = f"sku,name\n1,{title}\n".encode(encoding)
+    with pytest.raises(ToileError) as caught:
+        rows_of(tmp_path, text)
+    assert caught.value.where.endswith("t.csv:2")
+    assert "--encoding" in caught.value.hint
+    found, _ = rows_of(tmp_path, text, encoding=encoding)
+    assert found[0].title == title
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("Dolce &amp; Gabbana", "Dolce & Gabbana"),
+        ("<b>Wool</b> Coat<br/>", "Wool Coat"),
+        ("Caf&eacute; &amp;amp; Bar", "Café & Bar"),
+        ("<p>A<script>x()</script> hat</p>", "A hat"),
+        ("3 < 4 and a <wide> hat", "3 < 4 and a <wide> hat"),
+        ("R&D", "R&D"),
+    ],
+)
+def test_html_in_texts(text: str, clean: str) -> None:
+    assert clean_text(text) == clean
+
+
+PATHS = {
+    "arrows": ["Women > Shoes", "Women > Bags > Totes", "Men > Shoes"],
+    "entities": ["Women &gt; Shoes", "Women &gt; Bags &gt; Totes", "Men &gt; Shoes"],
+    "breadcrumbs": ["Home / Women / Shoes", "Home / Women / Bags / Totes", "Home / Men / Shoes"],
+    "slashes": ["Women/Shoes", "Women/Bags/Totes", "Men/Shoes"],
+    "pipes": ["Women | Shoes", "Women | Bags | Totes", "Men | Shoes"],
+    "quotes": ["Women » Shoes", "Women » Bags » Totes", "Men » Shoes"],
+    "lists": ['["Women", "Shoes"]', "['Women', 'Bags', 'Totes']", '["Men", "Shoes"]'],
+    "list of a path": ['["Women >> Shoes"]', '["Women >> Bags >> Totes"]', '["Men >> Shoes"]'],
+}
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_path_in_one_cell(tmp_path: Path, name: str) -> None:
+    lines = "".join(
+        f'{k},Coat {k},"{cell.replace(chr(34), chr(34) * 2)}"\n' for k, cell in enumerate(PATHS[name], start=1)
+    )
+    found, _ = rows_of(tmp_path, f"sku,name,category\n{lines}")
+    assert [(row.category1_code, row.category2_code, row.category3_code) for row in found] == [
+        ("Women", None, "Shoes"),
+        ("Women", "Bags", "Totes"),
+        ("Men", None, "Shoes"),
+    ]
+
+
+def test_slash_in_a_name_is_no_path(tmp_path: Path) -> None:
+    found, _ = rows_of(tmp_path, "sku,name,category\n1,A,Tops/Blouses\n2,B,Coats\n3,C,Bags\n")
+    assert found[0].category3_code == "Tops/Blouses"
+
+
+def test_category_of_rows_without_any(tmp_path: Path) -> None:
+    table = "sku,name,price\n1,Coat,10\n"
+    assert rows_of(tmp_path, table, category="WOMEN")[0][0].category3_code == "WOMEN"
+    row = rows_of(tmp_path, table, category="WOMEN > SHOES")[0][0]
+    assert (row.category1_code, row.category3_code, row.inferable) == ("WOMEN", "SHOES", True)
+    assert "no row has a category: add --category" in notes_of(rows_of(tmp_path, table)[1])
+
+
+def test_split_path_of_objects_and_empty_cells() -> None:
+    assert split_path([{"name": "Women"}, {"name": "Shoes"}]) == ["Women", "Shoes"]
+    assert split_path(None) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "folded"),
+    [
+        *(("Variant Compare At Price", "variantcompareatprice"), ("g:price", "price"), ("entity.name", "name")),
+        *(("OriginalPrice (in Rs)", "originalprice"), ("price_usd", "price"), ("Name *", "name"), ("SKU", "sku")),
+    ],
+)
+def test_fold_name(name: str, folded: str) -> None:
+    assert folded in fold_name(name)
+
+
+def test_all_missing_columns_are_listed_at_once(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(ToileError) as caught:
+        import_table(tmp_path / "t.csv", tmp_path / "out", ImportOptions())
+    assert caught.value.problem == "no column contains images; no column contains titles or leaf categories"
+    assert caught.value.hint.endswith("the table has a, b")
+
+
+def test_columns_are_said_and_the_others_kept(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    table = "Artikelnummer;Bezeichnung;Preis;Farbe;Season;empty;family\n"
+    table += "1;Mantel;10,50;Rot;SS26;;x\n2;Tasche;20,00;;SS26;;x\n"
+    found, result = rows_of(tmp_path, table)
+    assert [(row.title, row.full_price) for row in found] == [("Mantel", 10.5), ("Tasche", 20)]
+    assert "color <- Farbe, price <- Preis, title <- Bezeichnung, product_code <- Artikelnummer" in notes_of(result)
+    assert "kept as own columns: Season" in notes_of(result)
+    assert "not used: family" in notes_of(result)
+    stored = [row for file in (tmp_path / "out/data").glob("*.parquet") for row in pq.read_table(file).to_pylist()]
+    cells = sorted((row["title"], row["color"], row["Season"]) for row in stored)
+    assert cells == [("Mantel", "Rot", "SS26"), ("Tasche", None, "SS26")]
+    assert "- name: Season\n    dtype: string" in (tmp_path / "out/README.md").read_text()
+
+
+def test_json_values_in_cells(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    line = {
+        "sku": 7,
+        "name": ["Wool Coat"],
+        "category": ["Women", "Coats"],
+        "brand": {"name": "North"},
+        "price": {"amount": "1,290.00", "currency": "EUR"},
+        "tags": ["a", "b"],
+    }
+    found, _ = rows_of(tmp_path, json.dumps(line), "t.jsonl")
+    row = found[0]
+    assert (row.title, row.brand, row.category1_code, row.category3_code) == ("Wool Coat", "North", "Women", "Coats")
+    assert (row.full_price, row.currency_code) == (1290, "EUR")
+    file = next((tmp_path / "out/data").glob("*.parquet"))
+    assert json.loads(pq.read_table(file)["tags"][0].as_py()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("table", "codes"),
+    [
+        ("Handle,Title,Variant SKU,Image Src\na,Coat,a-s,1.jpg\na,,a-m,\na,,,2.jpg\nb,Bag,b-1,3.jpg\n", ["a", "b"]),
+        ("Type,SKU,Name,Parent\nvariable,1,Coat,\nvariation,1-S,Coat - S,1\nsimple,2,Bag,\n", ["1", "2"]),
+        ("id,item_group_id,title,color,size\n1,g,Coat,Red,S\n2,g,Coat,Red,M\n3,g,Coat,Blue,S\n", ["1", "3"]),
+        ("sku,name,size\n1,Coat,S\n1,Coat,M\n2,Bag,\n", ["1", "2"]),
+        ("sku,name,image\n1,Coat,a.jpg\n1,Coat,b.jpg\n2,Bag,c.jpg\n", ["1", "2"]),
+    ],
+)
+def test_rows_of_one_product_are_one(tmp_path: Path, table: str, codes: list[str]) -> None:
+    found, result = rows_of(tmp_path, table)
+    assert [row.product_code for row in found] == codes
+    assert f"{table.count(chr(10)) - 1} rows are 2 products" in notes_of(result)
+    assert not result.rejected
+
+
+def test_equal_rows_are_repeats_and_not_sizes(tmp_path: Path) -> None:
+    with pytest.raises(ToileError, match="product code 1 is also that of row 1"):
+        rows_of(tmp_path, "sku,name,size\n1,Coat,S\n1,Coat,S\n")
+
+
+# Layouts found in public repositories, with invented rows: their names, and what the first row must become.
+LAYOUTS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "prestashop": (
+        "Product ID;Active (0/1);Name *;Categories (x,y,z...);Price tax excluded;Manufacturer;Image URLs (x,y,z...)\n",
+        "11;1;Wool Coat;Home,Women,Coats;1.290,00;North;https://s.example/a.jpg\n",
+        {"product_code": "11", "category1_code": "Women", "brand": "North"},
+    ),
+    "magento": (
+        "sku,product_type,categories,name,price,special_price,base_image,small_image\n",
+        'W1,configurable,"Default Category/Women,Default Category/Women/Coats",Wool Coat,1290.00,990.00,/1.jpg,/2.jpg\n'
+        'W2,simple,"Default Category/Men,Default Category/Men/Bags",Bag,90.00,,/3.jpg,/4.jpg\n',
+        {"product_code": "W1", "category1_code": "Women", "price": 990},
+    ),
+    "wix": (
+        "handleId,fieldType,name,productImageUrl,collection,sku,price,productOptionName1,productOptionDescription1\n",
+        "p1,Product,Wool Coat,a.jpg;b.jpg,Coats;Sale,WC,1290.0,Size,S;M\np1,Variant,,,,WC-S,,,S\n",
+        {"product_code": "WC"},
+    ),
+    "squarespace": (
+        "Product ID [Non Editable],Variant ID [Non Editable],Product Type [Non Editable],Title,SKU,Price,Sale Price,"
+        "Categories,Hosted Image URLs\n",
+        "5f1,a1,PHYSICAL,Wool Coat,S1,1290.00,0.00,/Coats,https://i.example/1.jpg\n,a2,,,S2,1290.00,0.00,,\n",
+        {"product_code": "S1", "price": 1290},
+    ),
+    "flipkart": (
+        "uniq_id,product_url,product_name,product_category_tree,pid,retail_price,discounted_price,image,brand\n",
+        'u1,http://f,Wool Coat,"[""Women >> Outerwear >> Coats >> Wool Coat""]",P1,1290,990,"[""http://i/1""]",North\n',
+        {"product_code": "u1", "category1_code": "Women", "category2_code": "Outerwear", "price": 990},
+    ),
+    "h&m": (
+        "article_id,product_code,prod_name,product_type_name,product_group_name,colour_group_name,department_name,"
+        "index_group_name,price\n",
+        "0108775015,0108775,Wool Coat,Coats,Outerwear,Black,Knit,Women,1290\n"
+        "0108775044,0108775,Wool Coat,Coats,Outerwear,White,Knit,Women,1290\n",
+        {"product_code": "0108775015", "category1_code": "Women", "category2_code": "Outerwear"},
+    ),
+    "asos": (
+        "url,name,size,category,price,color,sku,description,images\n",
+        'https://a.example,Wool Coat,"UK 8,UK 10",Coats,1290.00,Neutral,126704571.0,x,"[\'https://i.example/1\']"\n',
+        {"product_code": "126704571", "itemurl": "https://a.example"},
+    ),
+    "zara": (
+        "Product ID;Product Position;Product Category;brand;url;sku;name;price;currency;scraped_at;terms;section\n",
+        "185102;Aisle;Coats;Zara;https://z.example;272145190;Wool Coat;1290.00;USD;2024-02-19;jackets;WOMAN\n",
+        {"product_code": "272145190", "category1_code": "WOMAN", "currency_code": "USD"},
+    ),
+    "myntra scrape": (
+        "Product_URL,Brand,Description,Id_Product,URL_image,Category_by_gender,Discount Price (in Rs.),Product Price\n",
+        'https://m.example,North,Wool Coat,11,https://i.example/1,Coats,"Rs. 990","Rs. 1,290"\n',
+        {"product_code": "11", "price": 990, "currency_code": "INR"},
+    ),
+    "amazon scrape": (
+        "Uniq Id,Product Name,Brand Name,Asin,Category,List Price,Selling Price,Image,Product Url\n",
+        'u1,Wool Coat,,,Clothing | Women | Coats,"$1,290.00",$99.99 - $120.00,https://i.example/1,https://a.example\n',
+        {"product_code": "u1", "category1_code": "Clothing", "price": 99.99, "currency_code": "USD"},
+    ),
+    "adidas": (
+        "index,url,name,sku,selling_price,original_price,currency,color,category,breadcrumbs,brand,images\n",
+        "0,https://d.example,Wool Coat,FJ5089,990,1290,USD,Black,Coats,Women/Coats,adidas,https://i/1~https://i/2\n",
+        {"product_code": "FJ5089", "price": 990},
+    ),
+    "facebook": (
+        "id,title,price,link,image_link,brand,google_product_category,sale_price,item_group_id,gender,color\n",
+        "1,Wool Coat,1290.00 EUR,https://s.example,https://s/1,North,Women > Coats,990.00 EUR,G1,female,Red\n",
+        {"product_code": "1", "category1_code": "Women", "price": 990, "currency_code": "EUR"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_layouts_of_public_tables(tmp_path: Path, name: str) -> None:
+    header, lines, expected = LAYOUTS[name]
+    found, _ = rows_of(tmp_path, header + lines)
+    assert found[0].title == "Wool Coat"
+    assert (found[0].category3_code, found[0].full_price) == ("Coats", 1290)
+    assert {key: getattr(found[0], key) for key in expected} == expected
+
+
+EXPORTS = ("shopify.csv", "woocommerce.csv", "google-merchant.tsv", "amazon.txt", "myntra.csv")
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_exports_of_the_example_shop_need_no_option(tmp_path: Path, name: str) -> None:
+    out = str(tmp_path / "out")
+    result = CliRunner().invoke(main, ["import", str(SHOP / name), "--out", out], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    original = tmp_path / "original"
+    import_table(SHOP / "products.csv", original)
+    wanted = {row.image: row for row in read(original)}
+    found = list(read(tmp_path / "out"))
+    assert len(found) == len(wanted) == 30
+    for row in found:
+        product = wanted[row.image]
+        assert row.title is not None
+        assert product.title is not None
+        assert row.title.startswith(product.title)
+        assert row.full_price == (product.full_price or 0) * (80 if name == "myntra.csv" else 1)
+        if name != "amazon.txt":  # which has no category
+            assert row.category3_code == product.category3_code
+
+
+def _valid(titles: list[str], images: Sequence[str | None] = (), **values: Any) -> list[ValidRow]:
+    rows = []
+    for number, title in enumerate(titles, start=1):
+        row: dict[str, Any] = dict.fromkeys(KNOWN_COLUMNS) | {"title": title, "category3_code": "COATS"} | values
+        name = images[number - 1] if images else f"{number}"
+        image = None if name is None else CheckedImage(sha256=name, where=f"{name}.jpg", read=lambda: b"")
+        rows.append(ValidRow(number, parse_product(number, row, ImportOptions(source="t")), image, None))
+    return assign_families(rows, "t")
+
+
+@pytest.mark.parametrize(
+    ("titles", "num_families"),
+    [
+        ([f"Levis {number} Jeans" for number in range(501, 541)], 40),
+        ([f"Хилл-{number}" for number in range(1, 41)], 40),
+        (["Runner Shoe 42", "Runner Shoe 43", "runner shoe, 44"], 1),
+        (["Wool Coat M", "Wool Coat XL", "Wool Coat - size 40"], 1),
+        (["Rug 140x200 cm", "Rug 160 x 220 cm", "Rug"], 1),
+        (["Air Max 90", "Air Max 95", "Air Max 90, size 43"], 2),
+    ],
+)
+def test_numbers_in_titles_are_designs_unless_they_are_sizes(titles: list[str], num_families: int) -> None:
+    rows = _valid(titles)
+    assert len({row.product.family for row in rows}) == num_families
+    assert f"{num_families} families" in describe_families(rows)
+
+
+def test_placeholder_image_is_named_and_joins_no_families() -> None:
+    titles = [f"{word} Coat" for word in ("Red", "Long", "Wool", "Short", "Rain", "Silk", "Linen")]
+    rows = _valid(titles, ["same"] * 6 + ["other"])
+    assert len({row.product.family for row in rows}) == 7
+    assert "6 rows with different titles show the same image, perhaps a placeholder: same.jpg" in "\n".join(
+        list_warnings(rows)
+    )
+    assert len({row.product.family for row in _valid(titles[:2], ["same"] * 2)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "warning"),
+    [
+        ("sku,name,price,currency\n1,A,10,USD\n2,B,10,usd\n3,C,10,GBP\n", "several currencies: USD 2, GBP 1"),
+        (
+            "sku,name,full_price,price\n1,A,63,113\n2,B,10,9\n",
+            "1 rows have a price to pay above their full price, such as 1",
+        ),
+        (
+            "sku,name,price\n" + "1,A,10\n" * 1 + "2,B,12\n3,C,120000\n",
+            "1 prices are more than 1,000 times above or below",
+        ),
+        ("sku,name,price\n1,A,0.0508\n2,B,0.0169\n3,C,0.051\n", "half of the prices are below 0.0508"),
+        ("sku,name,price,category\n1,A,,x\n2,B,9,\n", "missing: category3_code 50 %, full_price 50 %"),
+        ("sku,name\n1,A\n2,A\n3,A\n4,B\n", "3 rows share their title with others, the most often 'A' (3 rows)"),
+        ("sku,name\n1,A\n2,A\n3,A\n4,B\n", "one family has 3 of 4 rows, such as 'A'"),
+        ("sku,name\n1,A\n", "no row is in"),
+    ],
+)
+def test_warnings(tmp_path: Path, table: str, warning: str) -> None:
+    assert warning in "\n".join(rows_of(tmp_path, table)[1].warnings)
+
+
+def test_catalog_without_images(tmp_path: Path) -> None:
+    lines = "".join(f"{k},{word} Coat,{50 + k},COATS,{k}.jpg\n" for k, word in enumerate("abcdefghijklmnopqrst"))
+    (tmp_path / "t.csv").write_text("sku,name,price,category,image\n" + lines)
+    command = ["import", str(tmp_path / "t.csv"), "--no-images", "--out", str(tmp_path / "out")]
+    assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
+    assert all(row.image is None for row in read(tmp_path / "out"))
+    assert describe(tmp_path / "out")["num_products"] == 20
+    assert CliRunner().invoke(main, [*command, "--images", str(tmp_path)]).exit_code == 2
+    with pytest.raises(ToileError, match="is a catalog without images"):
+        open_source(tmp_path / "out", "train")
+
+
+def test_a_spec_is_fitted_to_an_imported_table_and_audited(tmp_path: Path) -> None:
+    words = ["Wool Coat", "Canvas Bag", "Silk Scarf", "Leather Shoes", "Denim Trousers", "Cotton Shirt"]
+    lines = "".join(
+        f"{1000 + k};{words[k % 6]} {'abcdefghij'[k // 6 % 10]} {k // 60};{50 + k},50 €;Women > {words[k % 6]};Red\n"
+        for k in range(180)
+    )
+    (tmp_path / "t.csv").write_text(f"Artikelnummer;Bezeichnung;Preis;Kategorie;Farbe\n{lines}")
+    real, spec, twin = (str(tmp_path / name) for name in ("real", "twin.yaml", "twin"))
+    for command in (
+        ["import", str(tmp_path / "t.csv"), "--no-images", "--out", real],
+        ["describe", real],
+        ["fit", real, "--out", spec, "--no-images"],
+        ["generate", spec, "--no-images", "--num-products", "150", "--out", twin],
+        ["audit", "--real", real, "--synthetic", twin, "--out", str(tmp_path / "audit"), "--gate", "fidelity"],
+    ):
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0 or command[0] == "audit", result.output
+        assert not isinstance(result.exception, Exception) or isinstance(result.exception, SystemExit), result.exception
+    assert (tmp_path / "audit/audit.json").is_file()
+    assert {row.currency_code for row in read(tmp_path / "twin")} == {"EUR"}
+
+
+def test_table_of_a_catalog_reads_back(tmp_path: Path) -> None:
+    found, _ = rows_of(tmp_path, "sku,name,price\n1,Coat,10\n")
+    assert read_table(tmp_path / "t.csv").rows == [{"sku": "1", "name": "Coat", "price": "10"}]
+    assert found[0].product_code == "1"
