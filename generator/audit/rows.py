@@ -220,7 +220,7 @@ class NeighbourStats:
 
     def select(self, rows: Mask) -> "NeighbourStats":
         """Return the entries of the rows that the mask selects."""
-        return NeighbourStats(nearest=self.nearest[rows], density=self.density[rows])
+        return NeighbourStats(nearest=self.nearest[rows], density=self.density[rows], which=self.which[rows])
 
 
 def measure_neighbours(table: AuditTable, others: AuditTable, *, exclude_own_family: bool = False) -> NeighbourStats:
