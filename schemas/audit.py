@@ -44,6 +44,7 @@ MARGINS: Mapping[str, float] = {
     "title_price_link": 0.01,
     "colourway_distance": 0.01,
     "missing_difference": 0.01,
+    "extra_column_distance": 0.01,
     "association_difference": 0.01,
     "told_apart": 0.02,
     "wrong_categories": 0.01,

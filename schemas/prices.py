@@ -95,6 +95,8 @@ CURRENCY_CODES = frozenset(
 THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Currencies whose smallest unit is a thousandth: `1.290` has decimals there."""
 DECIMALS = (".", ",")
+_MOST_CHARS = 200
+"""A longer text is no price."""
 _SCIENTIFIC = re.compile(r"[-+]?\d+(?:\.\d+)?[eE][-+]?\d+")
 _DIGITS = re.compile(r"(?:(?<![\w.,])\.)?\d+(?:[ '.,]\d+)*")
 _RANGE = re.compile(r"(?:-|~|to|bis|a|à|до|al)", re.IGNORECASE)
@@ -147,7 +149,7 @@ def find_decimal(texts: Iterable[str], currency: str | None = None) -> str:
     votes = {".": 0, ",": 0}
     ambiguous = {".": 0, ",": 0}
     for text in texts:
-        for found in _DIGITS.findall(_normalize(text)):
+        for found in _DIGITS.findall(_normalize(text[:_MOST_CHARS])):
             mark, certain = _decimal_of(found)
             if mark is not None:
                 (votes if certain else ambiguous)[mark] += 1
@@ -169,6 +171,8 @@ def read_price(text: str, decimal: str = ".") -> Price:
     Raises:
         NotAPriceError: There is no number, several that are no range, or words that are not about prices.
     """
+    if len(text) > _MOST_CHARS:
+        raise NotAPriceError("is not a number")
     plain = _normalize(text)
     if _SCIENTIFIC.fullmatch(plain):
         return Price(float(plain), None)

@@ -208,11 +208,14 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
     paths = tuple(dict.fromkeys((first, second, leaf) for first, second, leaf in (c.path for c in spec.categories)))
+    prices = spec.provenance.price_range
     options = FitOptions(
         epsilon=spec.provenance.epsilon if spec.provenance.private else None,
         delta=spec.provenance.delta or 1e-6,
         min_support=spec.provenance.min_support,
         categories=paths if spec.provenance.private and "categories" in public else None,
+        price_range=(prices[0], prices[1]) if prices else None,
+        unit="row" if spec.provenance.unit == "row" else "family",
         name=spec.name,
         currency=spec.shop.currency_code,
         country=spec.shop.country_code,

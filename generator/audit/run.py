@@ -173,7 +173,7 @@ def audit(
         found += check_spec(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
     progress("measuring quality")
     quality = measure_quality(real.table, synthetic, (real_extra, extra))
-    fidelity, categories = check_fidelity(real.table, synthetic, bounds, progress=progress)
+    fidelity, categories = check_fidelity(real.table, synthetic, bounds, extra=(real_extra, extra), progress=progress)
     checks = (*found.checks, *fidelity)
     result = Audit(
         passed=all(check.passed is not False for check in checks if gate in ("both", check.kind)),

@@ -48,19 +48,26 @@ class Slot:
     """Further keys of the attribute's document."""
 
 
-def make_slots(market: str) -> tuple[Slot, Slot, Slot]:
-    """Return material, pattern and colour; words that no title names are those of the market."""
+def make_slots(members: Sequence[Family], market: str) -> tuple[Slot, Slot, Slot]:
+    """Return material, pattern and colour. Words are spelled as in the titles; those of no title are the market's."""
+    spelled: dict[str, Counter[str]] = {}
+    for member in members:
+        for slot in ("material", "pattern"):
+            said = find_title_word(slot, member.words)
+            if said is not None:
+                spelled.setdefault(f"{slot} {said[0].casefold()}", Counter())[said[0]] += 1
+    best = {key: min(counts, key=lambda text: (-spelled[key][text], text)) for key, counts in spelled.items()}
     return (
         Slot(
             name="material",
             values_of=_list_materials,
-            describe=lambda name: _rendered("material", name, market),
+            describe=lambda name: _rendered("material", name, market, best),
             upper="type",
         ),
         Slot(
             name="pattern",
             values_of=_list_patterns,
-            describe=lambda name: _rendered("pattern", name, market),
+            describe=lambda name: _rendered("pattern", name, market, best),
             upper="type",
         ),
         Slot(name="colour", values_of=_list_colours, describe=lambda name: _colour(name, market)),
@@ -184,16 +191,16 @@ def _name_value(slot: str, member: Family, word: str | None) -> str:
     return said[0].casefold() if said is not None and said[1] == word else f"unnamed {word}"
 
 
-def _rendered(slot: str, name: str, market: str) -> Document:
+def _rendered(slot: str, name: str, market: str, spelled: Mapping[str, str]) -> Document:
     word = rendered_word(slot, name)
     document: Document = {} if word == name else {"draws": word}
     if name.startswith("unnamed ") or word == "plain":
         return {**document, "title": ""}
-    if market not in {"US", "UK"} and word == name and (slot, word) in WORDS:
-        return {**document, "title": value_phrase(slot, word, frozenset(RECORDS), market)}
-    if " " in name:  # a preposition stays small: aus Wolle
-        return {**document, "title": " ".join([name.split()[0], *(part.capitalize() for part in name.split()[1:])])}
-    return document
+    title = spelled.get(f"{slot} {name}")
+    if title is None and market not in {"US", "UK"} and (slot, word) in WORDS:
+        title = value_phrase(slot, word, frozenset(RECORDS), market)
+    default = " ".join(part[:1].upper() + part[1:] for part in name.split(" "))
+    return document if title in (None, default) else {**document, "title": title}
 
 
 def _colour(name: str, market: str) -> Document:

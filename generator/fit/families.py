@@ -45,9 +45,6 @@ _SMALLEST_DISCOUNT = 2.0
 
 Unit = Literal["design", "family", "row"]
 """What one record stands for: rows of a family with the same category and full price, a whole family, or one row."""
-_FIBRES = frozenset({"cotton", "linen", "wool", "nylon", "silk", "leather"})
-"""Materials that a composition names; a title that names a cloth (denim, twill, suede) says more of the look."""
-
 PREPOSITIONS = frozenset({"aus", "in", "en", "de", "di"})
 """Words that belong to the name of a material after them."""
 
@@ -164,13 +161,26 @@ def read_title_word(slot: str, word: str) -> str | None:
     return read[slot](word)
 
 
-def find_title_word(slot: str, words: Sequence[str]) -> tuple[str, str] | None:
-    """Return the first word of a title that names a material, pattern or colour, and what it names.
+@functools.lru_cache(maxsize=65_536)
+def find_type(words: tuple[str, ...]) -> tuple[str, int, int] | None:
+    """Return the silhouette that a title names, and the first word and the end of its type words; None for none."""
+    match = find_kind(" ".join(words))
+    if match is None:
+        return None
+    starts = [sum(len(word) + 1 for word in words[:number]) for number in range(len(words))]
+    inside = [k for k, word in enumerate(words) if starts[k] < match.end and starts[k] + len(word) > match.start]
+    return match.silhouette, inside[0], inside[-1] + 1
+
+
+def find_title_word(slot: str, words: tuple[str, ...]) -> tuple[str, str] | None:
+    """Return the first word of a title, beside its type words, that names a material or pattern, and what it names.
 
     A preposition before a material belongs to the word: `aus Wolle`, `en soie`.
     """
+    found = find_type(words)
+    type_words = range(found[1], found[2]) if found else range(0)
     for number, word in enumerate(words):
-        named = read_title_word(slot, word)
+        named = read_title_word(slot, word) if number not in type_words else None
         if named is not None:
             before = words[number - 1] if number and slot == "material" else ""
             return (f"{before} {word}" if before.casefold() in PREPOSITIONS else word), named
@@ -250,7 +260,7 @@ def _split_designs(rows: Sequence[_Row]) -> list[list[_Row]]:
 def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: Sequence[str]) -> Family:
     first, shown = rows[0], next((row for row in rows if row.path is not None), rows[0])
     words = tuple(split_words(shown.title))
-    kind = _find_kind(shown.title, shown.path)
+    kind = _find_kind(words, shown.path)
     material, pattern = (str(shown.cells.get(columns.get(each, "")) or "") for each in ("material", "pattern"))
     return Family(
         name=name,
@@ -270,30 +280,23 @@ def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: S
     )
 
 
-def _find_kind(title: str, path: CategoryPath | None) -> str | None:
-    found = _find_title_kind(title)
+def _find_kind(words: tuple[str, ...], path: CategoryPath | None) -> str | None:
+    found = find_type(words)
     if found is not None:
-        return found
+        return found[0]
     silhouette, named = find_silhouette(path or ())
     return silhouette if named else None
 
 
-@functools.lru_cache(maxsize=65_536)
-def _find_title_kind(title: str) -> str | None:
-    match = find_kind(title)
-    return None if match is None else match.silhouette
-
-
 def _say(slot: str, words: Sequence[str]) -> str | None:
-    found = find_title_word(slot, words)
-    return None if found is None else found[1]
+    return next((named for word in words if (named := read_title_word(slot, word)) is not None), None)
 
 
 def _choose_material(column: str | None, title: str | None) -> str | None:
-    """Choose between the materials that the table's column and the title name."""
-    if column is None or (column in _FIBRES and title is not None and title not in _FIBRES):
-        return title
-    return column
+    """Choose between the materials that the table's column and the title name: no title contradicts its image."""
+    if column is not None and column.endswith(f"-{title}"):
+        return column  # the column says more: grained leather, where the title says leather
+    return title or column
 
 
 def _find_colour(product: Product, cell: Any) -> str | None:

@@ -10,8 +10,9 @@ else looks at them; what follows is the same. docs/privacy.md explains the guara
 
 import dataclasses
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,17 @@ from generator.fit.prices import (
     infer_price_bands,
     usual_rate,
 )
-from generator.fit.title_templates import SLOTS, WORD_SLOTS, Titles, drop_slots, fits_kind, infer_titles, own_template
+from generator.fit.private import Synthesis, load_opendp, synthesize
+from generator.fit.title_templates import (
+    SLOTS,
+    WORD_SLOTS,
+    Titles,
+    drop_slots,
+    fits_kind,
+    has_preposition,
+    infer_titles,
+    own_template,
+)
 from generator.fit.vocabulary import PALETTE, guess_market
 from generator.sampling.products import compile_catalog, rows
 from schemas.catalog import MISSING_LABEL, CatalogSpec, Provenance, Value, title_word
@@ -85,16 +96,62 @@ class Fit:
     """For people; with epsilon they depend on noisy counts only."""
 
 
-def fit(folder: Path | str, options: FitOptions | None = None) -> Fit:
+def fit(
+    folder: Path | str, options: FitOptions | None = None, *, progress: Callable[[str], None] = lambda _: None
+) -> Fit:
     """Fit a catalog spec to the train split of a catalog folder. Raises ToileError if there is nothing to fit."""
     folder, options = Path(folder), options or FitOptions()
-    if options.epsilon is not None:
-        raise ToileError("--epsilon", "is not available in this version", "leave it out")
     currency, country = _find_market(folder, options)
+    if options.epsilon is not None:
+        return _fit_private(folder, options, currency, country, progress)
     families, num_rows = read_families(folder, currency, images=options.images, keep=options.keep)
+    if not any(member.full_price for member in families):
+        _check_currency(folder, currency)
     return build_fit(
         families, _exact_provenance(num_rows, families, options), options, currency, country, _read_brand_names(folder)
     )
+
+
+def _fit_private(
+    folder: Path, options: FitOptions, currency: str, country: str, progress: Callable[[str], None]
+) -> Fit:
+    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private."""
+    load_opendp()
+    progress("reading the train split")
+    families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
+    made = synthesize(families, options, progress=progress)
+    progress("fitting the synthetic families")
+    support = math.ceil(made.scale)  # of synthetic families: one real one
+    provenance = _private_provenance(made, options)
+    found = build_fit(made.families, provenance, dataclasses.replace(options, min_support=support), currency, country)
+    notes = {place: _drop_counts(note) for place, note in found.notes.items()}
+    return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *made.messages))
+
+
+def _private_provenance(made: Synthesis, options: FitOptions) -> Provenance:
+    epsilon, delta = (math.fsum(getattr(row, name) for row in made.ledger) for name in ("epsilon", "delta"))
+    unit = "product family" if options.unit == "family" else "row"
+    return Provenance(
+        fitted_from="the train split of a shard folder",
+        num_rows=max(round(count_rows(made.families) / made.scale), 1),
+        num_families=made.num_families,
+        private=True,
+        statement=(
+            f"What this spec says of real rows is differentially private: epsilon {options.epsilon:g} in all, delta at "
+            f"most {options.delta:g}, for one {unit} more or less in the train split. The ledger lists all of it."
+        ),
+        min_support=options.min_support,
+        unit=options.unit,
+        price_range=options.price_range or (),
+        epsilon=epsilon,
+        delta=delta,
+        ledger=made.ledger,
+    )
+
+
+def _drop_counts(note: str) -> str:
+    """Return a note without the number of synthetic families, which says nothing."""
+    return "; ".join(part for part in note.split("; ") if not part.endswith(" designs"))
 
 
 def build_fit(
@@ -123,7 +180,10 @@ def build_fit(
         Remark("take toile's own words for their title", titles.num_own, "--min-support"),
         Remark("have no price: theirs are those of their type", count_rows(members) - num_priced, "the table's prices"),
     ]
-    slots = [*make_slots(market), *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS)]
+    slots = [
+        *make_slots(members, market),
+        *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS),
+    ]
     kept: list[KeptColumn] = []
     for name in options.keep:
         kept.append(
@@ -294,25 +354,31 @@ class _Builder:
                 factors[slot] = {value: factor for value, factor in own.items() if factor != 1.0}
         return document | ({"factors": factors} if factors else {})
 
-    def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
-        """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
-        spoken = {
-            slot: {title_word(v, Value(**self.slots[slot].describe(v))): v for v in own}
+    def _title_words(self, weights: Mapping[str, Mapping[str, float]]) -> dict[str, list[str]]:
+        """Return the title words of the values of each slot, the most frequent first."""
+        return {
+            slot: [title_word(value, Value(**self.slots[slot].describe(value))) for value in own]
             for slot, own in weights.items()
         }
+
+    def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
+        """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
         found: Counter[str] = Counter()
         for text, count in self.titles.templates.get(number, {}).items():
             template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
             for slot in WORD_SLOTS:
-                if f"{{{slot}}}" in template.split():
-                    for word, value in spoken[slot].items():
-                        if value in weights[slot] and not fits_kind(template, kind.silhouette, {slot: [word]}):
-                            del weights[slot][value]
+                for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
+                    words = self._title_words(weights) | {slot: self._title_words({slot: {value: 1.0}})[slot]}
+                    if not fits_kind(template, kind.silhouette, words):
+                        del weights[slot][value]
             template = drop_slots(template, [slot for slot in WORD_SLOTS if not weights[slot]])
+            words = self._title_words(weights)
             for slot in SLOTS:
-                if not fits_kind(template, kind.silhouette, {slot: spoken[slot]}):
-                    template = drop_slots(template, [slot])
-            if fits_kind(template, kind.silhouette, {}):
+                is_alone = has_preposition(template, slot) and "" in words[slot]
+                if is_alone or not fits_kind(template, kind.silhouette, words):
+                    shorter = drop_slots(template, [slot])
+                    template = shorter if is_alone or fits_kind(shorter, kind.silhouette, words) else template
+            if fits_kind(template, kind.silhouette, words):
                 found[template] += count  # type: ignore[assignment]
         if not found:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
@@ -430,6 +496,18 @@ def _find_market(folder: Path, options: FitOptions) -> tuple[str, str | None]:
     return str(found[0]), str(found[1]) if found[1] else None
 
 
+def _check_currency(folder: Path, currency: str) -> None:
+    """Raise ToileError if the rows have prices, all of them in another currency."""
+    others = Counter(
+        row.currency_code
+        for row in read(folder, split="train", columns=("currency_code", "full_price"))
+        if row.full_price and row.currency_code
+    )
+    if others:
+        code, _ = others.most_common(1)[0]
+        raise ToileError(str(folder), f"has no price in {currency}, but in {code}", f"fit it with --currency {code}")
+
+
 def _is_code(code: str, count: int, options: FitOptions) -> bool:
     return count >= options.min_support and len(code) == 3 and code.isascii() and code.isupper()
 
@@ -516,7 +594,7 @@ def _yaml_provenance(record: Provenance) -> Iterable[str]:
     yield "provenance:"
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        if field.name == "ledger" or value is None:
+        if field.name == "ledger" or value in (None, ()):
             continue
         yield f"  {field.name}: {_yaml_value(value)}"
     if record.ledger:

@@ -9,15 +9,14 @@ The type word stays as it is: every title of a kind names the silhouette that is
 if it contains a digit, or if it belongs to the name of a brand. A private fit has no titles: its words are toile's own.
 """
 
-import functools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from generator.fit.categories import FittedKind, count_rows
-from generator.fit.families import PREPOSITIONS, Family, count_families, read_title_word
-from generator.fit.vocabulary import KindMatch, find_kind, is_plain_word
+from generator.fit.families import PREPOSITIONS, Family, count_families, find_type, read_title_word
+from generator.fit.vocabulary import is_plain_word
 from schemas.markets import MARKETS, silhouette_noun
 
 Word = TypeVar("Word", str, tuple[str, ...])
@@ -35,6 +34,8 @@ _FUNCTION_WORDS = frozenset(
         *("sans", "des", "les", "con", "per", "del", "della", "para", "los", "las", "una", "men's", "women's"),
     )
 )
+_BEFORE_SLOTS = frozenset({*PREPOSITIONS, "mit", "with", "avec", "con", "à", "a", "and", "und", "et", "e"})
+"""Words that make no sense without the slot after them."""
 
 Items = tuple[str, ...]
 
@@ -111,38 +112,40 @@ def own_template(silhouette: str, attributes: Iterable[str], market: str) -> str
     return " ".join(part for part in order if part)
 
 
-def fits_kind(template: str, silhouette: str, values: Mapping[str, Iterable[str]]) -> bool:
-    """Return whether the type word of the template is the silhouette's, whatever value its slots have.
+def fits_kind(template: str, silhouette: str, words: Mapping[str, Sequence[str]]) -> bool:
+    """Return whether titles of a template name the silhouette, whatever words its slots have.
 
-    `values` are the title words of each slot.
+    `words` are the title words of each slot, possibly empty. One slot is varied at a time, the others have their first.
     """
     parts = template.split()
-    plain = " ".join(part for part in parts if not part.startswith("{"))
-    if not _names(plain, silhouette):
-        return False
-    for number, part in enumerate(parts):
-        if part.startswith("{"):
-            around = [p for p in (*parts[:number], "\0", *parts[number + 1 :]) if not p.startswith("{")]
-            for value in values.get(part[1:-1], ()):
-                if value and not _names(" ".join(value if p == "\0" else p for p in around), silhouette):
-                    return False
-    return True
+    usual = {f"{{{slot}}}": found[0] for slot, found in words.items() if found}
+
+    def names(varied: str, word: str) -> bool:
+        title = " ".join((word if part == varied else usual.get(part, "")) if "{" in part else part for part in parts)
+        found = find_type(tuple(title.split()))
+        return found is not None and found[0] == silhouette
+
+    slots = {part for part in parts if "{" in part}
+    return names("", "") and all(names(slot, word) for slot in slots for word in words.get(slot[1:-1], ()))
 
 
 def drop_slots(template: str, slots: Iterable[str]) -> str:
-    """Remove slots from a template."""
+    """Remove slots from a template, and prepositions before them."""
     dropped = {f"{{{slot}}}" for slot in slots}
-    return " ".join(word for word in template.split() if word not in dropped)
+    found: list[str] = []
+    for word in template.split():
+        if word not in dropped:
+            found.append(word)
+        elif found and found[-1].casefold() in _BEFORE_SLOTS:
+            found.pop()
+    return " ".join(found)
 
 
-def _names(title: str, silhouette: str) -> bool:
-    match = _find_kind(title)
-    return match is not None and match.silhouette == silhouette
-
-
-@functools.lru_cache(maxsize=65_536)
-def _find_kind(title: str) -> KindMatch | None:
-    return find_kind(title)
+def has_preposition(template: str, slot: str) -> bool:
+    """Return whether a preposition stands before a slot: a value without a word would leave it alone."""
+    parts = template.split()
+    places = [number for number, part in enumerate(parts) if part == f"{{{slot}}}"]
+    return any(number and parts[number - 1].casefold() in _BEFORE_SLOTS for number in places)
 
 
 def _common_words(members: Iterable[Family], min_support: int, forbidden: set[str]) -> dict[str, str]:
@@ -181,16 +184,16 @@ def _split_title(member: Family, common: Mapping[str, str]) -> tuple[Items, Item
 
     Returns None where the title does not name the record's kind in words that may be used.
     """
-    match = _find_kind(" ".join(member.words))
-    if match is None or match.silhouette != member.kind:
+    found = find_type(member.words)
+    if found is None or found[0] != member.kind:
         return None
-    words, type_words = member.words, match.word.split()
-    start = _find_words(words, type_words)
-    if start is None or any(word.casefold() not in common for word in type_words):
+    _, start, end = found
+    words, type_words = member.words, member.words[start:end]
+    if any(word.casefold() not in common for word in type_words):
         return None
     before = _replace_with_slots(words[:start], common, ())
     noun = tuple(common[word.casefold()] for word in type_words)
-    return before, noun, _replace_with_slots(words[start + len(type_words) :], common, before)
+    return before, noun, _replace_with_slots(words[end:], common, before)
 
 
 def _list_forms(member: Family, common: Mapping[str, str], leading: set[str]) -> _Forms | None:
@@ -220,15 +223,11 @@ def _is_modifier(word: str) -> bool:
     """Return whether a word may be the value of a slot: no slot itself, no type word, no preposition."""
     folded = word.casefold()
     return (
-        not word.startswith("{") and len(folded) > _SHORT and folded not in _FUNCTION_WORDS and _find_kind(word) is None
+        not word.startswith("{")
+        and len(folded) > _SHORT
+        and folded not in _FUNCTION_WORDS
+        and find_type((word,)) is None
     )
-
-
-def _find_words(words: Sequence[str], wanted: Sequence[str]) -> int | None:
-    """Return where the wanted words stand last in a title, whatever their case."""
-    folded, sought = [word.casefold() for word in words], [word.casefold() for word in wanted]
-    places = [i for i in range(len(words) - len(wanted) + 1) if folded[i : i + len(wanted)] == sought]
-    return places[-1] if places and wanted else None
 
 
 def _replace_with_slots(words: Sequence[str], common: Mapping[str, str], earlier: Sequence[str]) -> Items:

@@ -87,7 +87,7 @@ QUALIFIERS: tuple[tuple[str, str], ...] = (
     ),
     ("puffer-jacket", "en: padded, puffer, puffa, down-filled; de: wattierte, daunen; ja: 中綿, ダウン"),
     ("blazer", "en: tailored, double-breasted; fr: croisée"),
-    ("beanie", "en: beanie, bobble, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
+    ("beanie", "en: beanie, bobble, wool, knit, knitted, woolly, ribbed, rib-knit, cable-knit"),
     ("cap", "en: baseball, trucker, dad, five-panel"),
     ("shoulder-bag", "en: shoulder, flap, saddle, chain, evening"),
     ("crossbody-bag", "en: crossbody, cross-body, messenger, camera"),
@@ -1268,7 +1268,7 @@ def _scan_terms(folded: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], s
 
 
 def _scan_inside(text: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], str]]:
-    at = 0
+    text, at = text.replace("ブレザー", " "), 0  # a blazer, not of レザー
     while at < len(text):
         length = next((n for n in range(min(14, len(text) - at), 0, -1) if (text[at : at + n],) in terms), 0)
         if length > 1 or (length == 1 and not _EAST_ASIAN.match(text[at + 1 : at + 2])):

@@ -225,7 +225,7 @@ _TAG = re.compile(
     r"span|strike|strong|sub|sup|table|tbody|td|th|thead|tr|tt|u|ul|video)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
-_HIDDEN = re.compile(r"<(script|style)\b[^>]*>.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
+_UNNAMED = re.compile(r"(?:Unnamed: |column )\d+")
 _SUFFIX = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES)) + r")$")
 _PLAIN_PRICE = re.compile(r"\d+(?:\.\d\d?)?")
 """A price that has one reading, which the summary need not show."""
@@ -372,9 +372,24 @@ def clean_text(text: str) -> str:
     """Return a text without HTML: entities decoded, tags removed."""
     if "&" in text:
         text = html.unescape(html.unescape(text)) if "&amp;" in text.lower() else html.unescape(text)
-    if "<" in text and (_TAG.search(text) or _HIDDEN.search(text)):
-        text = " ".join(_TAG.sub(" ", _HIDDEN.sub(" ", text)).split())
+    if "<" in text:
+        shown = _drop_between(text, (("<script", "</script>"), ("<style", "</style>"), ("<!--", "-->")))
+        plain = _TAG.sub(" ", shown)
+        text = text if plain == text else " ".join(plain.split())
     return text.replace("\u00a0", " ").strip()
+
+
+def _drop_between(text: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a text without what is between two marks, in any case; in time linear in its length."""
+    for begin, end in pairs:
+        lowered, kept, at = text.lower(), [], 0
+        if len(lowered) != len(text):
+            return text
+        while (start := lowered.find(begin, at)) >= 0 and (stop := lowered.find(end, start)) >= 0:
+            kept.append(text[at:start])
+            at = stop + len(end)
+        text = " ".join([*kept, text[at:]])
+    return text
 
 
 def parse_list(value: Any) -> Any:
@@ -645,7 +660,7 @@ def _own_columns(rows: list[Row], columns: Mapping[str, str], bytes_columns: set
     renamed = {columns[ours]: ours for ours in OWN_NAMES if ours in columns}
     own: dict[str, str] = {}
     for name in dict.fromkeys(name for row in rows for name, value in row.items() if value is not None):
-        if name in used or not name.strip():
+        if name in used or (_UNNAMED.fullmatch(name) and _is_index(rows, name)):
             continue
         ours = renamed.get(name, name)
         if ours in KNOWN_COLUMNS or ours in own:
@@ -653,6 +668,12 @@ def _own_columns(rows: list[Row], columns: Mapping[str, str], bytes_columns: set
         if ours not in COLUMNS:
             own[ours] = name
     return own
+
+
+def _is_index(rows: list[Row], name: str) -> bool:
+    """Return whether a column without a name counts the rows, as pandas writes it."""
+    values = [str(row.get(name)) for row in rows]
+    return values in ([str(number + first) for number in range(len(values))] for first in (0, 1))
 
 
 def _unused_columns(rows: list[Row], columns: Mapping[str, str], own: Mapping[str, str]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ numbers, become names.
 import codecs
 import csv
 import io
+import itertools
 import json
 import re
 from collections import Counter
@@ -215,7 +216,9 @@ def _read_delimited(path: Path, options: ImportOptions) -> Table:
     if delimiter != usual:
         notes.append(f"separated by {_name_delimiter(delimiter)}")
     records = _records(lines, start, delimiter)
-    header: list[str] = next((fields for _, fields, problem in records if any(fields) and problem is None), [])
+    titles, header = _skip_titles(records, has_several=_has_several(lines[start:], delimiter))
+    if titles:
+        notes.append(f"left out above the header: {' / '.join(titles)[:60]!r}")
     if not any(each.strip() for each in header):
         hint = "write the names of the columns in the first line"
         raise ToileError(str(path), "is not a well-formed table: it has no header line", hint)
@@ -247,6 +250,19 @@ def _read_delimited(path: Path, options: ImportOptions) -> Table:
             str(path), f"is not a well-formed table: {broken[1]}", "fix that line, or name its --delimiter"
         )
     return Table(rows=rows, broken=broken, notes=tuple(notes))
+
+
+def _skip_titles(
+    records: Iterator[tuple[int, list[str], str | None]], *, has_several: bool
+) -> tuple[list[str], list[str]]:
+    """Return the titles above the header of a table of several columns, and the header, empty without any."""
+    titles: list[str] = []
+    for _, fields, problem in records:
+        if problem is None and any(fields):
+            if not has_several or len(fields) > 1:
+                return titles, fields
+            titles += fields
+    return [], titles[:1]
 
 
 def _records(lines: list[str], start: int, delimiter: str) -> Iterator[tuple[int, list[str], str | None]]:
@@ -282,17 +298,31 @@ def _is_closed(lines: list[str], delimiter: str, *, at_end: bool) -> bool:
 
 
 def _find_delimiter(lines: list[str]) -> str:
-    """Return the delimiter that divides most lines into as many fields as the header, and the header into most."""
+    """Return the delimiter that divides most lines into as many fields as the header, and the header into most.
+
+    Lines above the header are left out only where the first line has no delimiter at all.
+    """
+    counts = {
+        delimiter: [len(each) for _, each, _ in _records(lines, 0, delimiter) if any(each)]
+        for delimiter in DELIMITERS.values()
+    }
+    if not any(fields and fields[0] > 1 for fields in counts.values()):
+        counts = {name: list(itertools.dropwhile(lambda number: number < 2, each)) for name, each in counts.items()}
     best, best_score = ",", (0.0, 1)
-    for delimiter in DELIMITERS.values():
-        fields = [len(each) for _, each, _ in _records(lines, 0, delimiter) if any(each)]
-        if not fields or fields[0] < 2:
-            continue
-        following = fields[1:] or fields
-        score = (round(sum(abs(num - fields[0]) <= 1 and num > 1 for num in following) / len(following), 1), fields[0])
-        if score > best_score:
-            best, best_score = delimiter, score
+    for delimiter, fields in counts.items():
+        if fields and fields[0] > 1:
+            following = fields[1:] or fields
+            consistent = sum(abs(number - fields[0]) <= 1 and number > 1 for number in following)
+            score = (round(consistent / max(len(following), len(lines) // 2), 1), fields[0])
+            if score > best_score:
+                best, best_score = delimiter, score
     return best
+
+
+def _has_several(lines: list[str], delimiter: str) -> bool:
+    """Return whether most records of a text have several fields."""
+    counts = [len(each) for _, each, _ in _records(lines[:_SAMPLE_LINES], 0, delimiter) if any(each)]
+    return 2 * sum(number > 1 for number in counts) >= len(counts)
 
 
 def _name_delimiter(delimiter: str) -> str:

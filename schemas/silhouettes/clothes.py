@@ -36,8 +36,8 @@ COATS_AND_JACKETS = (
         category_pattern=r"coat|jacket|outerwear|m[aä]ntel|jacke|manteau|veste|外套|大衣|コート|ジャケット",
         match_priority=510,
         title_words="""
-            en: coat, overcoat, topcoat, greatcoat, peacoat, pea coat, reefer coat, chesterfield coat, wool coat,
-                wrap coat, kimono coat, cocoon coat, crombie
+            en: coat, overcoat, topcoat, greatcoat, peacoat, pea coat, reefer coat, chesterfield coat, wrap coat,
+                kimono coat, cocoon coat, crombie
             de: mantel, mäntel, wollmantel, caban, kurzmäntel, ulster
             fr: manteau, pardessus, caban, paletot
             ja: チェスターコート, ピーコート, Pコート, ステンカラーコート, オーバーコート
@@ -207,15 +207,13 @@ COATS_AND_JACKETS = (
             en: bomber, blouson, flight jacket, varsity jacket, harrington jacket, harrington, aviator jacket,
                 track jacket, track top, windbreaker, windcheater, windrunner, anorak, windbreaker jacket,
                 coach jacket, baseball jacket, college jacket, ma-1, softshell, softshell jacket, shell jacket,
-                rain jacket, fleece jacket, jacket
+                rain jacket, jacket
             de: blouson, blousons, bomberjacke, bomberjacken, bomber, trainingsjacke, trainingsjacken, windjacke,
                 windjacken, windbreaker, lederjacke, fliegerjacke, collegejacke, regenjacke, softshelljacke,
                 fleecejacke, jacke, jacken, anorak, übergangsjacke
-            fr: blouson, bomber, blouson aviateur, veste de survêtement, coupe-vent, teddy, k-way, anorak,
-                blouson en cuir, perfecto
+            fr: blouson, bomber, blouson aviateur, veste de survêtement, coupe-vent, teddy, k-way, anorak, perfecto
             ja: ブルゾン, ボンバージャケット, MA-1, スタジャン, トラックジャケット, ウインドブレーカー,
-                ウィンドブレーカー, アノラック, ライダースジャケット, ライダース, ジャンパー, フリースジャケット,
-                マウンテンパーカー, ナイロンジャケット
+                ウィンドブレーカー, アノラック, ライダースジャケット, ライダース, ジャンパー, マウンテンパーカー
             zh: 夹克
             it: bomber, giubbotto, giubbotti, giubbino, giacca a vento
             es: cazadora, bomber, chaqueta bomber, cortavientos
@@ -340,14 +338,13 @@ TOPS = (
         category_pattern=r"\bshirt|blouse|\btops?\b|tunic|hemd|bluse|chemise|camic|衬衫|シャツ|ブラウス",
         match_priority=440,
         title_words="""
-            en: shirt, button-down shirt, button-up shirt, overshirt, shirt jacket, shacket, blouse, flannel shirt,
-                dress shirt, tuxedo shirt, bowling shirt, camp shirt, hawaiian shirt, casual shirt, formal shirt,
-                oxford shirt, oxford button-down, shirtjacket
+            en: shirt, button-down shirt, button-up shirt, overshirt, shirt jacket, shacket, blouse, dress shirt,
+                tuxedo shirt, bowling shirt, camp shirt, hawaiian shirt, casual shirt, formal shirt, oxford shirt,
+                oxford button-down, shirtjacket
             de: hemd, hemden, bluse, blusen, hemdbluse, jeanshemd, hemdjacke, overshirt, oberhemd, businesshemd,
                 freizeithemd
             fr: chemise, chemisier, surchemise, blouse, liquette
-            ja: ワイシャツ, ブラウス, オーバーシャツ, シャツジャケット, デニムシャツ, アロハシャツ, ネルシャツ,
-                シャツブラウス
+            ja: ワイシャツ, ブラウス, オーバーシャツ, シャツジャケット, アロハシャツ, ネルシャツ, シャツブラウス
             zh: 衬衫, 衬衣
             it: camicia, camicie, camicetta, camicette, blusa, sovracamicia
             es: camisa, blusa, sobrecamisa
@@ -370,9 +367,8 @@ TOPS = (
         match_priority=400,
         title_words="""
             en: tee, t shirt, tshirt, tee shirt, teeshirt, crop top!, top, longsleeve, long sleeve top,
-                long sleeve tee, graphic tee, jersey tee, football jersey, soccer jersey, basketball jersey,
-                cycling jersey, hockey jersey, rash guard, training top, rugby jersey, running top, workout top,
-                long-sleeve
+                long sleeve tee, graphic tee, football jersey, soccer jersey, basketball jersey, cycling jersey,
+                hockey jersey, rash guard, training top, rugby jersey, running top, workout top, long-sleeve
             de: t-shirts, tshirt, shirt!, shirts!, langarmshirt, kurzarmshirt, rundhalsshirt, printshirt,
                 basicshirt, funktionsshirt, laufshirt, sportshirt, damenshirt, herrenshirt, trikot, trikots,
                 fußballtrikot, oberteil, longsleeve, langarmshirts
@@ -502,7 +498,7 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"\bjeans?\b|^denim$|ジーンズ|牛仔",
         match_priority=480,
         title_words="""
-            en: jeans, jean, denim jeans, dungaree jeans, mom jeans, boot cut jeans, bootcut jeans
+            en: jeans, jean, dungaree jeans, mom jeans, boot cut jeans, bootcut jeans
             de: jean, jeanshose, jeanshosen
             fr: jean, jeans!, jean slim
             ja: デニムパンツ, ジーパン, デニムジーンズ
@@ -525,7 +521,7 @@ DRESSES_AND_BOTTOMS = (
         category_pattern=r"shorts?\b|bermuda|ショート",
         match_priority=470,
         title_words="""
-            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, denim shorts!, jorts,
+            en: shorts!, sweat shorts, sweatshorts, bermudas, bermuda, bermuda shorts, jorts,
                 bike shorts, cycling shorts, running shorts, board shorts!, hot pants, chino shorts
             de: shorts, bermuda, bermudas, kurze hose, short, jeansshorts, radlerhose, sportshorts, laufshorts,
                 bermudashorts

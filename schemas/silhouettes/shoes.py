@@ -19,8 +19,8 @@ SHOES = (
             en: sneakers, trainers, sneaks, high-tops, hi-tops, low-top sneakers, high-top sneakers, plimsolls,
                 running shoes, tennis shoes, gym shoes, training shoes, walking shoes, sports shoes, sport shoes,
                 basketball shoes, skate shoes, athletic shoes, runners, kicks!, shoes, shoe, casual shoes,
-                canvas shoes, golf shoes, trail shoes, hiking shoes, road running shoes, trail running shoes,
-                lifestyle shoes, low-tops
+                golf shoes, trail shoes, hiking shoes, road running shoes, trail running shoes, lifestyle shoes,
+                low-tops
             de: sneaker, sneakers, turnschuh, turnschuhe, laufschuh, laufschuhe, sportschuh, sportschuhe,
                 trainingsschuh, trainingsschuhe, freizeitschuh, freizeitschuhe, tennisschuhe, schuh, schuhe,
                 hallenschuhe, basketballschuhe, wanderschuhe, joggingschuhe

@@ -192,7 +192,7 @@ ACCESSORIES = (
             en: belt
             de: gürtel, ledergürtel, taillengürtel
             fr: ceinture, ceinturon
-            ja: レザーベルト, ウエストベルト, リバーシブルベルト
+            ja: ウエストベルト, リバーシブルベルト
             zh: 腰带, 皮带
             it: cintura, cinture, cinturino!
             es: cinturón, cinturones
@@ -254,7 +254,7 @@ ACCESSORIES = (
         category_pattern=r"scar(f|ves)|shawl|stole|\bschal|\bmufflers?\b|tuch\b|[eé]charpe|foulard|sciarp|bandana|围巾|丝巾|マフラー",
         match_priority=170,
         title_words="""
-            en: scarf, scarves, muffler, shawl, stole, pashmina, wrap!, foulard, cashmere wrap, neck scarf
+            en: scarf, scarves, muffler, shawl, stole, pashmina, wrap!, foulard, neck scarf
             de: schal, schals, tuch, tücher, halstuch, halstücher, strickschal, seidentuch, seidenschal, stola
             fr: écharpe, foulard, châle, étole, carré de soie, cheich, chèche
             ja: スカーフ, ストール, ショール
@@ -274,10 +274,10 @@ ACCESSORIES = (
         category_pattern=r"gloves?\b|handschuh|\bgants?\b|guant|手套|手袋",
         match_priority=150,
         title_words="""
-            en: gloves, glove, driving gloves, leather gloves, winter gloves
+            en: gloves, glove, driving gloves, winter gloves
             de: handschuhe, handschuh, lederhandschuhe, fingerhandschuhe
             fr: gants
-            ja: グローブ, レザーグローブ
+            ja: グローブ
             zh: 手套
             it: guanti, guanto
             es: guantes
@@ -297,7 +297,6 @@ ACCESSORIES = (
             en: tie!, ties!, necktie, neck tie
             de: krawatten, schlips, seidenkrawatte
             fr: cravate
-            ja: シルクネクタイ
             zh: 领带
             it: cravatta, cravatte
             es: corbata
@@ -336,9 +335,9 @@ ACCESSORIES = (
         match_priority=120,
         title_words="""
             en: beanie, beanie hat, bobble hat, knit hat, knitted hat, knit cap, watch cap, skull cap, skullcap,
-                woolly hat, wool hat, ribbed hat
+                woolly hat, ribbed hat
             de: mütze, mützen, strickmütze, beanies, wollmütze, bommelmütze, wintermütze
-            fr: bonnet, bonnet en laine
+            fr: bonnet
             ja: ビーニー, ニットキャップ, ワッチキャップ, ビーニー帽, ニットワッチ
             zh: 毛线帽, 针织帽, 冷帽
             it: cappello di lana, cappello in lana, berretto in maglia, cuffia in lana, beanie, berretto
@@ -424,7 +423,7 @@ BEAUTY_AND_HOME = (
         category_pattern=r"candle|kerze|bougie|candel|キャンドル",
         match_priority=200,
         title_words="""
-            en: candle, scented candle, jar candle, glass candle, soy candle
+            en: candle, scented candle, jar candle, soy candle
             de: kerze, kerzen, duftkerze, duftkerzen, kerze mit gefäß, kerze im glas
             fr: bougie, bougie parfumée, bougie avec pot
             ja: アロマキャンドル, フレグランスキャンドル, ろうそく
@@ -467,7 +466,7 @@ BEAUTY_AND_HOME = (
         ),
         match_priority=220,
         title_words="""
-            en: throw, blanket, throw blanket, sofa throw, bed throw, wool blanket, baby blanket
+            en: throw, blanket, throw blanket, sofa throw, bed throw, baby blanket
             de: decke, wohndecke, wohndecken, kuscheldecke, wolldecke, decken, sofadecke, tagesdecke
             fr: plaid, jeté de canapé, couverture, jeté de lit
             ja: スロー, ひざ掛け, 毛布, スローケット, スローブランケット
