@@ -93,9 +93,18 @@ def measure_table(repeat: float, train_only: bool, epsilon: float, seed: int) ->
     shares, prices = fit_table.category_shares(rows), fit_table.category_prices(rows)
     got = {category["path"]: category for category in found.document["categories"]}
     distance = sum(abs(shares.get(p, 0) - (got[p]["share"] if p in got else 0)) for p in fit_table.PATHS) / 2
-    pairs = [(got[path]["price"]["median"], float(np.median(prices[path]))) for path in got if path in prices]
+    pairs = [(median_price(got[path]), float(np.median(prices[path]))) for path in got if path in prices]
     correlation = float(spearmanr(*zip(*pairs, strict=True)).statistic)
     return distance, correlation, seconds, sum(len(each) for each in prices.values())
+
+
+def median_price(category: dict[str, Any]) -> float:
+    """Return the median price of a category: the mean of those of its kinds, weighted by their shares, in logs."""
+    kinds = category.get("kinds", [category])
+    shares = [kind.get("share", 1.0) for kind in kinds]
+    prices = [kind["price"] for kind in kinds]
+    medians = [price["median"] if "median" in price else float(np.median(price["quantiles"])) for price in prices]
+    return float(np.exp(np.average(np.log(medians), weights=shares)))
 
 
 def git_commit() -> str:

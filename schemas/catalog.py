@@ -306,9 +306,11 @@ class Provenance:
     statement: Text
     """What that means, in a sentence that a data card repeats."""
     min_support: Annotated[int, Ge(1)]
-    """No word or value in the spec has fewer families behind it (noisy counts where private)."""
+    """No word or value of the rows in the spec has fewer families behind it (noisy counts where private)."""
     unit: str = "family"
-    """What is protected: two sets of rows are neighbours when one of them has one family more."""
+    """What is protected: two sets of rows are neighbours when one of them has one family (or row) more."""
+    price_range: tuple[float, ...] = ()
+    """Lowest and highest price, where they were given as public."""
     epsilon: Annotated[float, Ge(0)] | None = None
     """Total privacy budget."""
     delta: Annotated[float, Ge(0), Le(1)] | None = None

@@ -50,6 +50,7 @@ NUM_QUALITY_SPLITS = 3
 QUALITY_COLUMNS = ("category1_code", "category2_code", "category3_code", "full_price", "price", "flg_discount")
 _PRICES = ("full_price", "price")
 _SAMPLES = 20_000
+_FEW_NUMBERS = 20
 _FEW = 8
 """Rows of a category on both sides from which its prices are compared within it."""
 ExtraColumns = Mapping[str, Sequence[Any]]
@@ -84,6 +85,8 @@ class EncodedRows:
     """Rows x columns: whether the value is missing."""
     words: sparse.csr_matrix
     """Rows x words: 1 where the title has the word."""
+    extra: Index
+    """Rows x further columns that both catalogs have; numbers are in tenths of the real rows."""
 
     def __len__(self) -> int:
         return len(self.leaf)
@@ -114,15 +117,18 @@ def check_fidelity(
     synthetic: AuditTable,
     bounds: Bounds,
     *,
+    extra: tuple[ExtraColumns, ExtraColumns] = ({}, {}),
     num_splits: int = NUM_SPLITS,
     progress: Callable[[str], None] = lambda text: None,
 ) -> tuple[list[Check], list[CategoryFigures]]:
     """Compute every figure of `FIGURES` with its control and bound, and the table of categories.
 
+    `extra` are the further columns of the two catalogs, one value a row.
+
     Raises ToileError if scikit-learn or SDMetrics is not installed.
     """
     require_extra()
-    ours, theirs = encode_rows([real, synthetic])
+    ours, theirs = encode_rows([real, synthetic], extra)
     values: dict[str, list[float | None]] = {name: [] for name in FIGURES}
     controls: dict[str, list[float | None]] = {name: [] for name in FIGURES}
     shuffled: dict[str, list[float | None]] = {name: [] for name, figure in FIGURES.items() if figure.link}
@@ -234,8 +240,10 @@ def require_extra() -> None:
         raise ToileError("toile audit", f"cannot import: {error}", "pip install 'toile[privacy]'") from error
 
 
-def encode_rows(tables: Sequence[AuditTable]) -> list[EncodedRows]:
-    """Convert catalogs to numbers that can be compared between them."""
+def encode_rows(tables: Sequence[AuditTable], extra: Sequence[ExtraColumns] | None = None) -> list[EncodedRows]:
+    """Convert catalogs to numbers that can be compared between them; `extra` are further columns of each."""
+    extra = extra or [{} for _ in tables]
+    shared = _shared_columns(extra)
     numbers: dict[str, dict[Hashable, int]] = {}
 
     def encode(kind: str, values: Iterable[Hashable]) -> Index:
@@ -244,7 +252,8 @@ def encode_rows(tables: Sequence[AuditTable]) -> list[EncodedRows]:
 
     columns = [encode("word", (word for row in table.words for word in sorted(row))) for table in tables]
     encoded = []
-    for table, column in zip(tables, columns, strict=True):
+    for table, column, own in zip(tables, columns, extra, strict=True):
+        further = [encode(name, _classify_values(own[name], extra[0][name], shared[name])) for name in shared]
         points = _price_points(table)
         ends = np.cumsum([0, *(len(row) for row in table.words)])
         words = sparse.csr_matrix(
@@ -265,6 +274,7 @@ def encode_rows(tables: Sequence[AuditTable]) -> list[EncodedRows]:
                 family=table.family,
                 missing=_find_missing(table),
                 words=words,
+                extra=np.stack(further, axis=1) if further else np.zeros((len(table), 0), np.int64),
             )
         )
     return encoded
@@ -351,8 +361,12 @@ def discount_distance(reference: EncodedRows, sample: EncodedRows) -> float | No
 
 
 def category_discount_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
-    """Return the mean squared difference of a category's discounted share, in standard errors; None without any."""
+    """Return the mean squared difference of a category's discounted share, in standard errors of families.
+
+    Returns None if no family has a discount, or all have one.
+    """
     size = _num_groups(reference.leaf, sample.leaf)
+    reference, sample = (side.take(side.families()) for side in (reference, sample))
     rows = [np.bincount(side.leaf, minlength=size) for side in (reference, sample)]
     reduced = [np.bincount(side.leaf, side.discount > 0, size) for side in (reference, sample)]
     both = (rows[0] > 0) & (rows[1] > 0)
@@ -435,6 +449,12 @@ def missing_difference(reference: EncodedRows, sample: EncodedRows) -> float | N
     return float(np.abs(reference.missing.mean(axis=0) - sample.missing.mean(axis=0)).max())
 
 
+def extra_column_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
+    """Return the largest total variation of a further column that both catalogs have; None without such columns."""
+    pairs = zip(reference.extra.T, sample.extra.T, strict=True)
+    return max((distance for a, b in pairs if (distance := total_variation(a, b)) is not None), default=None)
+
+
 def association_difference(reference: EncodedRows, sample: EncodedRows) -> float | None:
     """Return the largest difference of a pairwise association, each in [0, 1]; see `measure_associations`."""
     ours, theirs = measure_associations(reference), measure_associations(sample)
@@ -447,7 +467,8 @@ def measure_associations(rows: EncodedRows) -> Mapping[str, float]:
 
     Correlation ratio (explained share of the variance, squared eta) of the log price by category level and of the title
     length by category. Cramer's V of discounts by category level and of category by first level. Spearman's rank
-    correlation of price and title length.
+    correlation of price and title length. Cramer's V of every further column by category, and the correlation ratio of
+    the log price by it.
     """
     priced = ~np.isnan(rows.log_price)
     length: Floats = np.asarray(rows.words.sum(axis=1)).ravel()
@@ -462,6 +483,9 @@ def measure_associations(rows: EncodedRows) -> Mapping[str, float]:
     }
     if priced.sum() > 2 and np.ptp(length[priced]) and np.ptp(rows.log_price[priced]):
         found["price and title words"] = abs(float(stats.spearmanr(rows.log_price[priced], length[priced]).statistic))
+    for number, column in enumerate(rows.extra.T):
+        found[f"column {number} by category"] = cramers_v(rows.leaf, column)
+        found[f"log price by column {number}"] = _correlation_ratio(rows.log_price, column, priced)
     return {name: value for name, value in found.items() if value is not None}
 
 
@@ -578,6 +602,10 @@ FIGURES: Mapping[str, Figure] = {
         "Share of families with another number of colourways (total variation)", colourway_distance
     ),
     "missing_difference": Figure("Largest difference of a column's missing share", missing_difference),
+    "extra_column_distance": Figure(
+        "Share of rows with another value in a further column of both tables (total variation), the largest",
+        extra_column_distance,
+    ),
     "association_difference": Figure(
         "Largest difference of a pairwise association between columns", association_difference
     ),
@@ -871,14 +899,14 @@ def _to_frames(
     """Return the columns of the quality report: prices and numeric further columns as floats, others as text."""
     import pandas as pd
 
-    shared = sorted(extra[0].keys() & extra[1].keys())
+    shared = _shared_columns(extra)
     frames = []
     for table, own in zip(tables, extra, strict=True):
         columns: dict[str, Any] = {name: [getattr(row, name) for row in table.products] for name in QUALITY_COLUMNS}
         columns |= {name: list(own[name]) for name in shared}
         frames.append(pd.DataFrame(columns))
     for name in frames[0].columns:
-        if name in _PRICES or all(_is_numeric(frame[name].tolist()) for frame in frames):
+        if name in _PRICES or shared.get(name):
             for frame in frames:
                 frame[name] = pd.to_numeric(frame[name]).astype(float)
             continue
@@ -900,13 +928,36 @@ def _rank_numbers(rows: "pd.DataFrame", reference: "pd.DataFrame") -> "pd.DataFr
     return ranked
 
 
-def _is_numeric(values: Sequence[Any]) -> bool:
-    """Return whether a column has more than twenty values and all are numbers."""
-    known = {value for value in values if value is not None and value == value}
+def _shared_columns(extra: Sequence[ExtraColumns]) -> dict[str, bool]:
+    """Return the further columns that all catalogs have -> whether they are numbers.
+
+    Texts and whole numbers of which more than half are different, such as codes and descriptions, are left out: they
+    differ intentionally. Numbers have more than `_FEW_NUMBERS` different values.
+    """
+    found = {}
+    for name in sorted(set.intersection(*(set(own) for own in extra))):
+        values = [[value for value in own[name] if value is not None and value == value] for own in extra]
+        num_values = len(set(map(str, values[0])))
+        numeric = all(_are_numbers(known) for known in values) and num_values > _FEW_NUMBERS
+        exact = not numeric or all(float(value).is_integer() for value in values[0])
+        if values[0] and not (exact and num_values > len(values[0]) / 2):
+            found[name] = numeric
+    return found
+
+
+def _are_numbers(values: Sequence[Any]) -> bool:
     try:
-        return len(known) > 20 and all(math.isfinite(float(value)) for value in known)
+        return all(math.isfinite(float(value)) for value in values)
     except (TypeError, ValueError):
         return False
+
+
+def _classify_values(values: Sequence[Any], real: Sequence[Any], numeric: bool) -> list[Hashable]:
+    """Return values as text, or numbers as tenths of the real values; empty if missing."""
+    if not numeric:
+        return ["" if value is None else str(value) for value in values]
+    edges = np.unique(np.quantile([float(value) for value in real if value is not None], np.arange(1, 10) / 10))
+    return ["" if value is None else int(np.searchsorted(edges, float(value), side="right")) for value in values]
 
 
 def _score(real: "pd.DataFrame", other: "pd.DataFrame") -> dict[str, float]:

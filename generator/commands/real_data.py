@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -228,7 +228,19 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     default=1e-6,
     show_default=True,
     type=click.FloatRange(min=1e-15, max=0.01),
-    help="With --epsilon: spent only on the names of categories.",
+    help="With --epsilon: spent only on names of categories and kept values.",
+)
+@click.option(
+    "--unit",
+    default="family",
+    show_default=True,
+    type=click.Choice(["family", "row"]),
+    help="With --epsilon: what it protects. A row only if no two show one design.",
+)
+@click.option(
+    "--price-range",
+    metavar="LOW:HIGH",
+    help="With --epsilon: bounds of the prices that are public, as 10:500.",
 )
 @click.option(
     "--min-support",
@@ -260,6 +272,8 @@ def fit(
     out: Path,
     epsilon: float | None,
     delta: float,
+    unit: Literal["family", "row"],
+    price_range: str | None,
     min_support: int,
     categories: Path | None,
     name: str,
@@ -294,6 +308,8 @@ def fit(
     options = FitOptions(
         epsilon=epsilon,
         delta=delta,
+        unit=unit,
+        price_range=None if price_range is None else _parse_price_range(price_range),
         min_support=min_support,
         categories=None if categories is None else load_categories(categories),
         name=name,
@@ -302,12 +318,22 @@ def fit(
         keep=tuple(dict.fromkeys(keep)),
         images=not no_images,
     )
-    found = fit_rows(catalog, options)
+    found = fit_rows(catalog, options, progress=lambda text: say(ctx, text))
     for message in found.messages:
         say(ctx, message)
     write_spec(found, out)
     say(ctx, f"written: {out}")
     say(ctx, f"next: toile check {out}")
+
+
+def _parse_price_range(text: str) -> tuple[float, float]:
+    """Parse `LOW:HIGH`. Raises ToileError if it is not two positive numbers in order."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?):(\d+(?:\.\d+)?)", text)
+    low, high = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
+    if not 0.01 <= low < high <= 1e9:
+        hint = "write the lowest and the highest price that is public, as in --price-range 10:500"
+        raise ToileError(f"--price-range {text}", "is not two prices, the lower one first", hint)
+    return low, high
 
 
 @click.command()

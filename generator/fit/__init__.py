@@ -4,6 +4,7 @@ The options are here, because every module of the package reads them.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 CategoryPath = tuple[str, str, str]
 """category1, category2, category3."""
@@ -16,11 +17,15 @@ class FitOptions:
     epsilon: float | None = None
     """Privacy loss of all releases together; None for exact counts."""
     delta: float = 1e-6
-    """Spent only where names of categories are released above a threshold."""
+    """Spent only where names of categories, or values of columns that are kept, are released above a threshold."""
+    unit: Literal["family", "row"] = "family"
+    """With epsilon: what it protects, a product family or a single row (of a table without families)."""
     min_support: int = 5
     """Smallest number of families behind a word or a value."""
     categories: tuple[CategoryPath, ...] | None = None
     """Paths that are public knowledge, such as the menu of the site; None to find them in the rows."""
+    price_range: tuple[float, float] | None = None
+    """With epsilon: lowest and highest price, if they are public knowledge."""
     name: str = "twin"
     currency: str | None = None
     country: str | None = None

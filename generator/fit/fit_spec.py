@@ -10,8 +10,9 @@ else looks at them; what follows is the same. docs/privacy.md explains the guara
 
 import dataclasses
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,7 @@ from generator.fit.prices import (
     infer_price_bands,
     usual_rate,
 )
+from generator.fit.private import Synthesis, load_opendp, synthesize
 from generator.fit.title_templates import (
     SLOTS,
     WORD_SLOTS,
@@ -94,18 +96,62 @@ class Fit:
     """For people; with epsilon they depend on noisy counts only."""
 
 
-def fit(folder: Path | str, options: FitOptions | None = None) -> Fit:
+def fit(
+    folder: Path | str, options: FitOptions | None = None, *, progress: Callable[[str], None] = lambda _: None
+) -> Fit:
     """Fit a catalog spec to the train split of a catalog folder. Raises ToileError if there is nothing to fit."""
     folder, options = Path(folder), options or FitOptions()
-    if options.epsilon is not None:
-        raise ToileError("--epsilon", "is not available in this version", "leave it out")
     currency, country = _find_market(folder, options)
+    if options.epsilon is not None:
+        return _fit_private(folder, options, currency, country, progress)
     families, num_rows = read_families(folder, currency, images=options.images, keep=options.keep)
     if not any(member.full_price for member in families):
         _check_currency(folder, currency)
     return build_fit(
         families, _exact_provenance(num_rows, families, options), options, currency, country, _read_brand_names(folder)
     )
+
+
+def _fit_private(
+    folder: Path, options: FitOptions, currency: str, country: str, progress: Callable[[str], None]
+) -> Fit:
+    """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private."""
+    load_opendp()
+    progress("reading the train split")
+    families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
+    made = synthesize(families, options, progress=progress)
+    progress("fitting the synthetic families")
+    support = math.ceil(made.scale)  # of synthetic families: one real one
+    provenance = _private_provenance(made, options)
+    found = build_fit(made.families, provenance, dataclasses.replace(options, min_support=support), currency, country)
+    notes = {place: _drop_counts(note) for place, note in found.notes.items()}
+    return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *made.messages))
+
+
+def _private_provenance(made: Synthesis, options: FitOptions) -> Provenance:
+    epsilon, delta = (math.fsum(getattr(row, name) for row in made.ledger) for name in ("epsilon", "delta"))
+    unit = "product family" if options.unit == "family" else "row"
+    return Provenance(
+        fitted_from="the train split of a shard folder",
+        num_rows=max(round(count_rows(made.families) / made.scale), 1),
+        num_families=made.num_families,
+        private=True,
+        statement=(
+            f"What this spec says of real rows is differentially private: epsilon {options.epsilon:g} in all, delta at "
+            f"most {options.delta:g}, for one {unit} more or less in the train split. The ledger lists all of it."
+        ),
+        min_support=options.min_support,
+        unit=options.unit,
+        price_range=options.price_range or (),
+        epsilon=epsilon,
+        delta=delta,
+        ledger=made.ledger,
+    )
+
+
+def _drop_counts(note: str) -> str:
+    """Return a note without the number of synthetic families, which says nothing."""
+    return "; ".join(part for part in note.split("; ") if not part.endswith(" designs"))
 
 
 def build_fit(
@@ -548,7 +594,7 @@ def _yaml_provenance(record: Provenance) -> Iterable[str]:
     yield "provenance:"
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        if field.name == "ledger" or value is None:
+        if field.name == "ledger" or value in (None, ()):
             continue
         yield f"  {field.name}: {_yaml_value(value)}"
     if record.ledger:

@@ -1,109 +1,188 @@
-"""Privacy of a fit: nothing rare gets in, sensitivities and epsilon are correct, and the ledger sums to epsilon."""
+"""Privacy of a fit: one family changes one record, epsilon and delta are right, and nothing of a family gets out."""
 
+import io
 import math
-from collections.abc import Callable
-from dataclasses import replace
+import warnings
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from generator.fit import statistics
+from generator.audit.refits import make_refit
+from generator.fit import FitOptions
+from generator.fit.families import PERCENTS, Family, read_families
 from generator.fit.fit_spec import fit, to_yaml
-from generator.fit.mechanisms import (
-    BUDGET_SHARES,
-    CATEGORY_LIST_SHARE,
-    FitOptions,
-    OpenDPMechanism,
-    QuantileStatistic,
-    Statistic,
+from generator.fit.private import (
+    KEPT_SHARE,
+    MANY_LEAVES,
+    NAMES_SHARE,
+    SHARES,
+    Accountant,
+    divide_budget,
+    find_ending,
+    find_range,
+    join,
+    laplace_measurement,
+    project,
+    refine,
+    shrink,
+    synthesize,
+    threshold_delta,
+    threshold_measurement,
 )
-from generator.fit.prices import count_price_endings
-from generator.fit.statistics import Family
+from generator.sampling.streams import Floats
+from schemas.documents import parse_document
 from schemas.errors import ToileError
-from schemas.product import Product, split_of
+from schemas.product import Product
 from schemas.validation import from_document
 from tests.helpers import fit_table
 from toile.cli import main
 
 PATHS = fit_table.PATHS[:4]
+OPTIONS = FitOptions(epsilon=1.0, categories=PATHS, price_range=(10.0, 5000.0), keep=("season",))
 SECRETS = ("Zyxomma", "Vicuna", "Q7X-4411", "SECRETS", "quillmere", "Quillmere", "QUILLMERE", "70000000", "HIDDEN")
 
-_members = st.builds(
+_families = st.builds(
     Family,
     path=st.sampled_from([*PATHS, ("A", "B", "NOT LISTED"), None]),
-    full_price=st.none() | st.floats(0.01, 1e7),
-    discount_percent=st.sampled_from([0, *statistics.PERCENTS]),
+    kind=st.sampled_from(["coat", "t-shirt", "sneaker", None]),
+    full_price=st.none() | st.floats(-5, 1e300) | st.just(math.nan) | st.just(math.inf) | st.floats(5, 900),
+    discount_percent=st.sampled_from([0, *PERCENTS]),
     label=st.sampled_from([None, "N.A.", "VIEW ALL", "HIDDEN"]),
     num_colourways=st.integers(1, 64),
-    words=st.lists(st.sampled_from(["Cotton", "wool", "Striped", "Check", "Coat", "Red"]), max_size=5).map(tuple),
+    material=st.sampled_from([None, "cotton", "leather"]),
+    pattern=st.sampled_from([None, "stripes"]),
     colour=st.sampled_from([None, "red", "navy"]),
-    eur_rate=st.none(),
+    kept=st.fixed_dictionaries({"season": st.sampled_from([None, "summer", 4.0, "winter"])}),
 )
-STATISTICS: dict[str, Callable[[list[Family]], Statistic]] = {
-    "table": lambda members: statistics.count_categories_by_price(members, PATHS, (100.0, 300.0, 900.0)),
-    "materials": statistics.count_materials,
-    "patterns": statistics.count_patterns,
-    "colours": statistics.count_colours,
-    "discounts": statistics.count_discounts,
-    "navigation": lambda members: statistics.count_navigation_labels(members, statistics.list_public_labels()),
-    "sizes": statistics.count_colourways,
-    "endings": lambda members: count_price_endings(members, PATHS),
-}
 
 
-@pytest.mark.parametrize("name", STATISTICS)
-@given(members=st.lists(_members, min_size=1, max_size=12), at=st.integers(0, 11))
-def test_sensitivity_of_each_statistic(name: str, members: list[Family], at: int) -> None:
-    whole = STATISTICS[name](members)
-    without = STATISTICS[name](members[: at % len(members)] + members[at % len(members) + 1 :])
-    moved = sum(abs(a - b) for a, b in zip(whole.counts, without.counts, strict=True))
-    assert moved <= whole.sensitivity
+@dataclass(slots=True)
+class ConstantAnswers(Accountant):
+    """Releases the same counts whatever the rows are, and remembers the exact counts that it was given."""
+
+    seen: list[tuple[str, Any]] = field(default_factory=list)
+
+    def release_counts(self, name: str, counts: Any, share: float, bins: str) -> tuple[Floats, float]:
+        scale = Accountant.release_counts(self, name, counts, share, bins)[1]
+        self.seen.append((name, counts.copy()))
+        answers = [100.0 + 37 * (cell % 3) for cell in range(counts.size)]
+        return np.array(answers).reshape(counts.shape), scale
+
+    def release_names(self, name: str, found: Iterable[str], share: float, delta: float, least: int) -> list[str]:
+        known = list(found)
+        Accountant.release_names(self, name, known, share, delta, least)
+        self.seen.append((name, Counter(known)))
+        return ['["MAN", "CLOTHING", "COATS"]'] if name == "categories" else ['"summer"', "4.0"]
 
 
-@given(members=st.lists(_members, min_size=1, max_size=12), at=st.integers(0, 11))
-def test_sensitivity_of_category_list_and_prices(members: list[Family], at: int) -> None:
-    fewer = members[: at % len(members)] + members[at % len(members) + 1 :]
-    whole, without = statistics.count_categories(members).counts, statistics.count_categories(fewer).counts
-    assert sum(abs(whole.get(key, 0) - without.get(key, 0)) for key in {*whole, *without}) <= 1
-    prices = statistics.collect_prices(members, PATHS).numbers, statistics.collect_prices(fewer, PATHS).numbers
-    assert len(prices[0]) - len(prices[1]) in {0, 1}
+def make_book(options: FitOptions) -> ConstantAnswers:
+    return ConstantAnswers(epsilon=options.epsilon or 0.0, delta=options.delta)
 
 
-def test_family_of_many_rows_counts_once(tmp_path: Path) -> None:
-    """The privacy unit is the family: twelve rows count once, and removing them changes no other family."""
+def count_changes(one: Any, other: Any) -> int:
+    if isinstance(one, Counter):
+        return sum(((one - other) + (other - one)).values())
+    return int(np.abs(one - other).sum())
+
+
+@pytest.mark.parametrize("categories", [PATHS, None])
+@settings(max_examples=15)
+@given(families=st.lists(_families, min_size=1, max_size=8), at=st.integers(0, 7))
+def test_one_family_changes_one_count_of_each_table(categories: Any, families: list[Family], at: int) -> None:
+    options = replace(OPTIONS, categories=categories)
+    fewer = families[: at % len(families)] + families[at % len(families) + 1 :]
+    books = make_book(options), make_book(options)
+    made = [
+        synthesize(each, options, book=b, rng=np.random.default_rng(1))
+        for each, b in zip((families, fewer), books, strict=True)
+    ]
+    assert [name for name, _ in books[0].seen] == [name for name, _ in books[1].seen]
+    for (name, whole), (_, without) in zip(books[0].seen, books[1].seen, strict=True):
+        assert count_changes(whole, without) <= 1, name
+    # what is made, said and spent follows from the answers alone
+    assert made[0] == made[1]
+
+
+def test_family_of_many_rows_is_one_record(tmp_path: Path) -> None:
     rows = fit_table.sample_rows(60, 3)
-    many = [replace(rows[0], product_code=f"{10 + number}", family="many") for number in range(12)]
-    whole, num_rows = statistics.read_families(
-        fit_table.write_folder(tmp_path / "a", [*rows, *many]), "USD", images=False
+    many = [replace(rows[0], product_code=f"{10 + n}", family="many", full_price=9.0 + n) for n in range(12)]
+    folders = [fit_table.write_folder(tmp_path / f"{n}", each) for n, each in enumerate((rows, [*rows, *many]))]
+    for unit, added in (("family", 1), ("row", 12)):
+        without, whole = (read_families(each, "USD", images=False, unit=unit)[0] for each in folders)  # type: ignore[arg-type]
+        assert len(whole) == len(without) + added
+        assert not Counter(map(repr, without)) - Counter(map(repr, whole))
+
+
+@pytest.mark.parametrize("epsilon", [0.003, 0.1, 0.85, 7.0])
+def test_epsilon_of_the_noise_is_that_of_opendp(epsilon: float) -> None:
+    measurement, spent, scale = laplace_measurement(epsilon)
+    assert measurement.map(1) == spent
+    assert epsilon * (1 - 1e-9) <= spent <= epsilon
+    assert 1 / scale <= epsilon
+
+
+def test_two_neighbouring_counts_are_as_likely_as_epsilon_says() -> None:
+    """The mechanism's own output, 100,000 times each for a count of 3 and of 4."""
+    epsilon, num = 0.8, 100_000
+    book = Accountant(epsilon=epsilon, delta=0.0)
+    found = []
+    for count in (3, 4):
+        measurement, _, _ = laplace_measurement(epsilon)
+        found.append(Counter(measurement([count] * num)))
+    worst = max(math.log(found[0][v] / found[1][v]) for v in found[0] if found[0][v] > 2000 and found[1][v] > 2000)
+    assert epsilon * 0.8 < worst < epsilon + 0.12
+    assert not book.ledger
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.35, 1.0, 3.0])
+@pytest.mark.parametrize("delta", [1e-15, 1e-9, 1e-6, 1e-2])
+def test_stated_delta_covers_the_exact_tail(epsilon: float, delta: float) -> None:
+    """Against the sum of the noise's probabilities: 1 + noise >= threshold, values at the threshold included."""
+    _, spent, scale, threshold = threshold_measurement(epsilon, delta, 2)
+    ratio = math.exp(-1 / scale)
+    tail = math.fsum(
+        (1 - ratio) / (1 + ratio) * ratio**z for z in range(threshold - 1, threshold + int(60 * scale) + 60)
     )
-    without, _ = statistics.read_families(fit_table.write_folder(tmp_path / "b", rows), "USD", images=False)
-    assert num_rows == 72
-    assert len(whole) == len(without) + 1
-    rest = list(whole)
-    for member in without:
-        rest.remove(member)
-    assert [member.num_colourways for member in rest] == [12]
+    assert tail <= threshold_delta(scale, threshold) <= delta
+    assert threshold_delta(scale, threshold) <= tail * (1 + 1e-6)
+    assert spent <= epsilon
+    if threshold > 2:
+        assert threshold_delta(scale, threshold - 1) > delta  # no higher than it has to be
 
 
-def test_cost_of_each_release_by_opendp() -> None:
-    """By OpenDP's privacy maps, for one family more or less."""
-    mechanism = OpenDPMechanism(0.7, 1e-6)
-    for share in (0.85, 0.3, 0.01):
-        for sensitivity in (1, 4):
-            measurement, spent = mechanism.laplace_measurement(sensitivity, share)
-            assert measurement.map(sensitivity) == spent
-            assert 0.7 * share * (1 - 1e-9) <= spent <= 0.7 * share
-        keyed, (epsilon, delta), threshold = mechanism.threshold_measurement(share, 5)
-        assert keyed.map((1, 1, 1)) == (epsilon, delta)
-        assert epsilon <= 0.7 * share
-        assert delta <= 1e-6
-        assert threshold >= 5
-        quantile, cost = mechanism.quantile_measurement((1.0, 2.0, 3.0), 0.5, share)
-        assert quantile.map(1) == cost <= 0.7 * share
+@pytest.mark.parametrize(("scale", "threshold"), [(1.0, 3), (2.0, 4), (0.5, 2)])
+def test_delta_is_what_the_mechanism_does(scale: float, threshold: int) -> None:
+    """Of 100,000 names with one record each, the share that OpenDP releases; its own map says less."""
+    from generator.fit.private import load_opendp
+
+    dp, num = load_opendp(), 100_000
+    domain = dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T=int))
+    metric = dp.l01inf_distance(dp.absolute_distance(T=int))
+    measurement = dp.m.make_laplace_threshold(domain, metric, scale=scale, threshold=threshold)
+    share = len(measurement({f"name {n}": 1 for n in range(num)})) / num
+    expected = threshold_delta(scale, threshold)
+    assert abs(share - expected) < 5 * math.sqrt(expected / num)
+    assert measurement.map((1, 1, 1))[1] < expected
+
+
+def test_shares_of_epsilon_sum_to_one() -> None:
+    assert all(math.isclose(sum(shares.values()), 1) for shares in SHARES.values())
+    for num, keep in ((3, ()), (MANY_LEAVES, ("a",)), (9, tuple(map(str, range(30))))):
+        for categories in (None, PATHS):
+            options = replace(OPTIONS, categories=categories, keep=keep)
+            for name in (None, "coat"):
+                rest = sum(divide_budget(options, [name] * num).values())
+                names = NAMES_SHARE if categories is None else 0.0
+                assert math.isclose(rest + names + min(KEPT_SHARE * len(keep), 0.4), 1)
 
 
 @pytest.fixture(scope="module")
@@ -130,71 +209,30 @@ def shards(tmp_path_factory: pytest.TempPathFactory, rows: list[Product]) -> Pat
     return fit_table.write_folder(tmp_path_factory.mktemp("fit") / "shards", rows)
 
 
-@pytest.mark.parametrize("epsilon", [None, 3.0, 30.0])
-def test_no_rare_string_and_no_name_of_the_real_shop_gets_in(shards: Path, epsilon: float | None) -> None:
-    for _ in range(1 if epsilon is None else 4):
-        found = fit(shards, FitOptions(epsilon=epsilon))
-        text = to_yaml(found) + "".join(found.messages)
-        assert not [secret for secret in SECRETS if secret in text]
-        assert "123457" not in text
-        assert any(path[2] in text for path in PATHS)  # the spec is not empty
-
-
-def test_word_gets_in_with_its_fifth_family(tmp_path: Path, rows: list[Product]) -> None:
-    def with_word(num: int) -> str:
-        changed = [
-            replace(rows[0], product_code=f"5{n}", family=f"new {n}", title="Cotton Zebrano Coat") for n in range(num)
-        ]
-        return to_yaml(fit(fit_table.write_folder(tmp_path / str(num), [*rows, *changed]), FitOptions()))
-
-    assert "Zebrano" not in with_word(4)
-    assert "Zebrano" in with_word(5)
-    assert "Zebrano" not in to_yaml(fit(tmp_path / "5", FitOptions(min_support=6)))
-
-
-def test_rare_categories_move_to_other(tmp_path: Path, rows: list[Product]) -> None:
-    rare = [
-        replace(rows[0], product_code=f"5{n}", family=f"r{n}", category3_code=f"RARE{n}", inferable=True)
-        for n in range(6)
-    ]
-    found = fit(fit_table.write_folder(tmp_path / "a", [*rows, *rare]), FitOptions())
-    assert (rows[0].category1_code, "CLOTHING", "OTHER") in {each["path"] for each in found.document["categories"]}
-    assert "RARE" not in to_yaml(found)
-
-
-def test_rows_of_one_family_are_no_support(tmp_path: Path, rows: list[Product]) -> None:
-    many = [replace(rows[0], product_code=f"5{n}", family="one", title="Zebrano Coat") for n in range(20)]
-    assert "Zebrano" not in to_yaml(fit(fit_table.write_folder(tmp_path / "a", [*rows, *many]), FitOptions()))
+@pytest.mark.parametrize("categories", [None, PATHS])
+def test_nothing_rare_and_no_name_of_the_real_shop_gets_in(shards: Path, categories: Any) -> None:
+    found = fit(shards, FitOptions(epsilon=8.0, categories=categories))
+    text = to_yaml(found) + "".join(found.messages)
+    assert not [secret for secret in SECRETS if secret in text]
+    assert "123457" not in text
+    assert any(path[2] in text for path in PATHS)  # the spec is not empty
+    record = found.document["provenance"]
+    assert record.private
+    assert math.fsum(row.epsilon for row in record.ledger) == record.epsilon <= 8.0
+    assert math.isclose(record.epsilon, 8.0)
+    assert math.fsum(row.delta for row in record.ledger) == record.delta <= 1e-6
+    assert (record.delta > 0) == (categories is None)
+    from_document(parse_document(to_yaml(found), "x", is_json=False), "catalog")  # the ledger is checked
 
 
 def test_only_the_train_split_is_read(tmp_path: Path, rows: list[Product]) -> None:
-    held = [
-        replace(rows[n], product_code=f"5{n}", family=f"t{n}", split="test", title="Zebrano Coat") for n in range(9)
-    ]
-    both = fit(fit_table.write_folder(tmp_path / "a", [*rows, *held]), FitOptions())
-    assert to_yaml(both) == to_yaml(fit(fit_table.write_folder(tmp_path / "b", rows), FitOptions()))
-    assert {split_of(row.family) for row in rows} == {"train", "validation", "test"}  # the fixture says train of all
+    held = [replace(rows[n], product_code=f"5{n}", family=f"t{n}", split="test") for n in range(9)]
+    both, train = (fit_table.write_folder(tmp_path / f"{len(each)}", each) for each in ([*rows, *held], rows))
+    assert read_families(both, "USD", images=False) == read_families(train, "USD", images=False)
 
 
-def test_ledger_lists_every_release_and_sums_to_the_totals(shards: Path) -> None:
-    for categories in (None, PATHS):
-        record = fit(shards, FitOptions(epsilon=2.0, categories=categories)).document["provenance"]
-        assert record.private
-        assert math.isclose(math.fsum(row.epsilon for row in record.ledger), 2.0, abs_tol=1e-9)
-        assert math.fsum(row.delta for row in record.ledger) == record.delta <= 1e-6
-        assert (record.delta > 0) == (categories is None)
-        spent = {row.statistic for row in record.ledger if row.epsilon > 0}
-        assert len(spent) == len(BUDGET_SHARES) + (categories is None)
-    assert math.isclose(sum(BUDGET_SHARES.values()), 1)
-    assert 0 < CATEGORY_LIST_SHARE < BUDGET_SHARES["table"]
-
-
-def test_ledger_with_a_wrong_sum_is_refused(tmp_path: Path, shards: Path) -> None:
-    from schemas.documents import read_document
-
-    path = tmp_path / "spec.yaml"
-    path.write_text(to_yaml(fit(shards, FitOptions(epsilon=2.0))), encoding="utf-8")
-    document: dict[str, Any] = read_document(path)
+def test_ledger_with_a_wrong_sum_is_refused(shards: Path) -> None:
+    document: dict[str, Any] = parse_document(to_yaml(fit(shards, FitOptions(epsilon=2.0))), "x", is_json=False)
     document["provenance"]["epsilon"] = 1.0
     with pytest.raises(ToileError, match="not what the ledger sums to"):
         from_document(document, "catalog")
@@ -203,50 +241,153 @@ def test_ledger_with_a_wrong_sum_is_refused(tmp_path: Path, shards: Path) -> Non
         from_document(document, "catalog")
 
 
-def test_two_private_fits_differ_and_two_exact_fits_do_not(shards: Path) -> None:
-    private = FitOptions(epsilon=1.0, categories=PATHS)
-    assert to_yaml(fit(shards, private)) != to_yaml(fit(shards, private))
-    assert to_yaml(fit(shards, FitOptions())) == to_yaml(fit(shards, FitOptions()))
+def _palette_png() -> bytes:
+    """A PNG with a palette and transparency as bytes, of which Pillow warns."""
+    image = Image.new("P", (8, 8))
+    image.putpalette([0, 0, 0, 255, 0, 0] + [0] * 762)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", transparency=bytes([0, 128]))
+    return buffer.getvalue()
 
 
-def test_output_of_a_private_fit_depends_on_noisy_counts_only(
-    tmp_path: Path, rows: list[Product], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With constant answers in place of the noise, very different rows give the same file and the same messages."""
-    fixed = {"measurements": 0}
-
-    class ConstantAnswers(OpenDPMechanism):
-        def release_counts(self, statistic: Statistic, share: float) -> list[int]:
-            super().release_counts(statistic, share)
-            fixed["measurements"] += 1
-            return [100 + 7 * cell for cell in range(len(statistic.counts))]
-
-        def release_quantile(self, values: QuantileStatistic, alpha: float, share: float) -> float:
-            super().release_quantile(values, alpha, share)
-            return 500.0
-
-    outputs = []
-    monkeypatch.setattr("generator.fit.fit_spec.OpenDPMechanism", ConstantAnswers)
-    (tmp_path / "menu.yaml").write_text("".join(f"- {' > '.join(path)}\n" for path in PATHS))
-    for number, chosen in enumerate((rows, rows[:30], [])):
-        odd = replace(rows[0], family="x", product_code="1", title="x", currency_code="EUR", category3_code="UNHEARD")
-        place = fit_table.write_folder(tmp_path / f"shards{number}", [*chosen, odd])
-        out = tmp_path / "spec.yaml"
-        command = ["fit", str(place), "--out", str(out), "--epsilon", "1", "--categories", str(tmp_path / "menu.yaml")]
-        done = CliRunner().invoke(main, [*command, "--force"], catch_exceptions=False)
+def test_a_nasty_family_changes_nothing_that_is_seen(tmp_path: Path, rows: list[Product]) -> None:
+    """Neither an error, nor a warning, nor another kind of message, with or without it."""
+    nasty = [
+        replace(rows[0], product_code="1", family="n", image=b"\x89PNG broken", full_price=1e12, price=-3.0),
+        replace(rows[0], product_code="2", family="n", title="Coat " * 2000, currency_code="XXX", category1_code=None),
+        replace(rows[0], product_code="3", family="n", image=_palette_png(), category3_code="\x07"),
+        replace(rows[0], product_code="4", family="n", full_price=math.nan, price=math.inf, title=None),
+    ]
+    menu = tmp_path / "menu.yaml"
+    menu.write_text("".join(f"- {' > '.join(path)}\n" for path in PATHS))
+    said = []
+    for number, each in enumerate((rows, [*rows, *nasty])):
+        place = fit_table.write_folder(tmp_path / f"shards{number}", each)
+        out = tmp_path / f"spec{number}.yaml"
+        command = ["fit", str(place), "--out", str(out), "--epsilon", "8", "--categories", str(menu), "--price-range"]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            done = CliRunner().invoke(main, [*command, "10:9000"], catch_exceptions=False)
         assert done.exit_code == 0, done.output
-        outputs.append((done.output, out.read_text()))
-    assert outputs[0] == outputs[1] == outputs[2]
-    assert fixed["measurements"] == 3 * (len(BUDGET_SHARES) - 1)
+        text = done.output.replace(str(out), "")
+        said.append([line.split(":")[0] for line in text.splitlines() if "about" not in line and "hides" not in line])
+        assert "1000000000000" not in out.read_text()
+    assert said[0] == said[1]
 
 
-def test_error_for_too_few_rows_reveals_no_count(tmp_path: Path) -> None:
-    place = fit_table.write_folder(tmp_path / "few", fit_table.sample_rows(30, 2, paths=PATHS))
-    done = CliRunner().invoke(main, ["fit", str(place), "--out", str(tmp_path / "a.yaml"), "--epsilon", "0.5"])
-    assert done.exit_code == 1
-    assert "the noise of epsilon 0.5 hides every category" in done.output
-    assert "30" not in done.output.replace(str(place), "")
-    assert not (tmp_path / "a.yaml").exists()
+@pytest.mark.parametrize("num", [0, 1, 30])
+@pytest.mark.parametrize("categories", [None, PATHS])
+def test_small_shop_is_never_refused(num: int, categories: Any, tmp_path: Path) -> None:
+    """An empty table and one of a single family have the outcome of a small one: toile's usual shop, and a warning."""
+    place = fit_table.write_folder(
+        tmp_path / "few", fit_table.sample_rows(max(num, 1), 2, paths=PATHS)[:num] or _no_train()
+    )
+    found = fit(place, FitOptions(epsilon=0.05, categories=categories))
+    from_document(parse_document(to_yaml(found), "x", is_json=False), "catalog")
+    text = "\n".join(found.messages)
+    assert "warning: the noise hides the prices" in text
+    assert ("hides the name of every category" in text) == (categories is None)
+    assert all("median" in kind["price"] for leaf in found.document["categories"] for kind in leaf.get("kinds", [leaf]))
+
+
+def _no_train() -> list[Product]:
+    return [replace(row, split="test") for row in fit_table.sample_rows(3, 2, paths=PATHS)]
+
+
+def test_kept_columns_and_rows_as_the_unit(tmp_path: Path) -> None:
+    products, own = fit_table.sample_sports_rows(600)
+    place = fit_table.write_folder(tmp_path / "sports", products, own)
+    paths = tuple(sorted({(p.category1_code or "", p.category2_code or "", p.category3_code or "") for p in products}))
+    found = fit(place, FitOptions(epsilon=20.0, categories=paths, keep=("season", "colour"), unit="row"))
+    document = found.document
+    assert document["provenance"].unit == "row"
+    assert abs(document["provenance"].num_families - 600) < 40
+    assert set(document["extra"]) == {"season", "colour"}
+    assert {"summer", "all year"} <= set(document["attributes"]["season"]["values"])
+    statistics = {row.statistic for row in document["provenance"].ledger if row.delta > 0}
+    assert statistics == {"values of season", "values of colour"}
+    kinds = {kind["silhouette"] for leaf in document["categories"] for kind in leaf.get("kinds", [leaf])}
+    assert {"t-shirt", "sneaker"} & kinds
+
+
+def test_private_spec_is_fitted_again_with_its_public_facts(shards: Path, rows: list[Product]) -> None:
+    options = FitOptions(epsilon=8.0, categories=PATHS, price_range=(10.0, 9000.0))
+    spec: Any = from_document(parse_document(to_yaml(fit(shards, options)), "x", is_json=False), "catalog")
+    again = make_refit(spec)(rows)
+    assert again.provenance is not None
+    assert again.provenance.price_range == (10.0, 9000.0)
+    assert {each.path for each in again.categories} <= set(PATHS)
+    assert {row.statistic for row in again.provenance.ledger} >= {"categories by price", "prices", "discounts"}
+
+
+def test_accuracy_at_a_large_epsilon(tmp_path: Path) -> None:
+    rows = fit_table.sample_rows(3000, 5, paths=PATHS)
+    place = fit_table.write_folder(tmp_path / "shards", rows)
+    made = synthesize(
+        read_families(place, "USD", images=False, unit="family")[0], replace(OPTIONS, epsilon=50.0, keep=())
+    )
+    shares, prices = fit_table.category_shares(rows), fit_table.category_prices(rows)
+    for path in PATHS:
+        own = [family for family in made.families if family.path == path]
+        assert len(own) / len(made.families) == pytest.approx(shares[path], abs=0.01)
+        got = [family.full_price or 0.0 for family in own]
+        for part in (0.2, 0.5, 0.8):
+            assert np.quantile(got, part) == pytest.approx(np.quantile(prices[path], part), rel=0.15)
+    assert np.mean([family.num_colourways for family in made.families]) == pytest.approx(1.6, abs=0.15)
+    assert np.mean([family.discount_percent > 0 for family in made.families]) == pytest.approx(0.3, abs=0.05)
+
+
+def test_shrinking_and_projecting_keep_sums() -> None:
+    rng = np.random.default_rng(0)
+    base = rng.uniform(0, 20, (5, 6))
+    found, weight = shrink(base + rng.laplace(0, 3, base.shape), base, 3.0)
+    assert np.allclose(found.sum(axis=1), base.sum(axis=1))
+    assert (found >= 0).all()
+    far, near = shrink(base + 1000 * np.eye(5, 6), base, 3.0)[1], shrink(base, base, 3.0)[1]
+    assert (far > 0.99).all()
+    assert (near == 0).all()
+    assert ((weight >= 0) & (weight <= 1)).all()
+    # the nearest point of the simplex, against a search
+    values = np.array([3.0, -1.0, 0.5])
+    grid = np.array([[a, b, 2 - a - b] for a in np.linspace(0, 2, 201) for b in np.linspace(0, 2, 201) if a + b <= 2])
+    best = grid[np.argmin(((grid - values) ** 2).sum(axis=1))]
+    assert np.allclose(project(values, 2.0), best, atol=0.011)
+    table = rng.uniform(5, 50, (6, 4))
+    assert np.allclose(refine(table, [np.zeros(6, np.int64), np.arange(6)], 1e-6), table, rtol=1e-3)
+
+
+def test_join_fits_all_three_tables() -> None:
+    joint = np.random.default_rng(0).uniform(1, 9, (4, 3, 5))
+    tables = joint.sum(axis=2), joint.sum(axis=1), joint.sum(axis=0).T
+    found = join(*tables)
+    assert np.allclose(found.sum(axis=2), tables[0], rtol=1e-2)
+    assert np.allclose(found.sum(axis=1), tables[1], rtol=1e-2)
+    assert np.allclose(found.sum(axis=0).T, tables[2], rtol=1e-2)
+    independent = join(tables[0], tables[1], None)
+    assert np.allclose(
+        independent[1, :, 2] / independent[1].sum(),
+        tables[0][1] / tables[0][1].sum() * tables[1][1, 2] / tables[1][1].sum(),
+    )
+
+
+def test_price_range_is_where_the_counts_are() -> None:
+    rng = np.random.default_rng(3)
+    counts = np.zeros(50)
+    counts[10:14], counts[30:38] = 60.0, 80.0
+    found = find_range(counts + rng.laplace(0, 4.0, 50), 4.0)
+    assert 8 <= found.start <= 11
+    assert 37 <= found.stop <= 40
+
+
+@pytest.mark.parametrize(
+    ("price", "ending"),
+    [
+        (300.0, "00/00"), (350.0, "00/50"), (190.0, "00/9x"), (60.0, "00/x0"), (45.0, "00/5"), (19.99, "99/9"),
+        (12.95, "95/x"), (7.5, "50"), (8.13, "other"),
+    ],
+)  # fmt: skip
+def test_endings_of_prices(price: float, ending: str) -> None:
+    assert find_ending(price) == ending
 
 
 def test_missing_opendp_names_the_extra(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +403,11 @@ def test_private_fit_needs_a_currency(tmp_path: Path, rows: list[Product]) -> No
     place = write_shards(tmp_path / "shards", rows)
     with pytest.raises(ToileError, match="does not say which currency"):
         fit(place, FitOptions(epsilon=1.0))
-    assert (
-        fit(place, FitOptions(epsilon=1.0, currency="USD", categories=PATHS)).document["shop"]["currency_code"] == "USD"
-    )
+
+
+@pytest.mark.parametrize("text", ["10", "500:10", "0:5", "a:b", "1:1e400"])
+def test_price_range_that_is_none_is_refused(text: str, shards: Path, tmp_path: Path) -> None:
+    command = ["fit", str(shards), "--out", str(tmp_path / "a.yaml"), "--epsilon", "1", "--price-range", text]
+    done = CliRunner().invoke(main, command)
+    assert done.exit_code == 1
+    assert "two prices" in done.output
