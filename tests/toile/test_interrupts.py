@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.dataset_hub import ImageServer, dbq_table, served
+
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 START = "import sys, toile.__main__ as m; sys.argv = ['toile', *sys.argv[1:]]; print('ready', flush=True); m.main()"
 
@@ -91,3 +93,29 @@ def test_interrupt_of_training_is_one_line(delay: float, tmp_path: Path) -> None
     while is_running(group):
         assert time.monotonic() < end, "a loader is left"
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [1.0, 5.0])
+def test_interrupt_of_a_fetch_is_one_line_and_it_continues(delay: float, tmp_path: Path) -> None:
+    server = ImageServer(delay_s=0.3)
+    with served(server):
+        dbq_table(200, server.url).to_parquet(tmp_path / "table.parquet", index=False)
+        command = ["fetch", str(tmp_path / "table.parquet"), "--out", str(tmp_path / "out"), "--allow-private"]
+        code, lines, group = interrupted(command, delay)
+    assert code == 130, lines
+    assert lines[-1] == "stopped by Ctrl-C; run the same command again to continue"
+    assert not any("Traceback" in line or "Exception" in line for line in lines)
+    assert not is_running(group)
+
+
+def test_error_of_a_command_is_not_an_interrupt(tmp_path: Path) -> None:
+    """The same start, without Ctrl-C."""
+    done = subprocess.run(
+        [sys.executable, "-m", "toile", "describe", str(tmp_path / "nothing")],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode in (1, 2)
+    assert "Ctrl-C" not in done.stderr

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -113,3 +114,15 @@ def test_table_that_was_edited_is_read_as_any_other(tmp_path: Path) -> None:
     table.write_text(table.read_text().replace("demo", "other"))
     import_table(table, tmp_path / "again", ImportOptions())
     assert {row.source for row in read(tmp_path / "again")} == {"products"}
+
+
+def test_files_are_named_by_what_they_are(tmp_path: Path) -> None:
+    kinds = ["plain.jpg", "plain.avif", "plain.jp2", "codestream.j2k", "animated.apng", "plain.qoi", "plain.tif"]
+    same: dict[str, Any] = {"family": "f", "split": "train", "source": "s", "inferable": True}
+    made = (odd_images()[kind].content for kind in kinds)
+    rows = [Product(product_code=f"{k}", image=image, **same) for k, image in enumerate(made)]
+    write_shards(tmp_path / "shards", rows)
+    convert(tmp_path / "shards", tmp_path / "out", ConvertOptions(form="webdataset"))
+    with tarfile.open(tmp_path / "out" / "train-000000.tar") as archive:
+        names = [name for name in archive.getnames() if not name.endswith(".json")]
+    assert names == ["0.jpg", "1.avif", "2.jp2", "3.j2k", "4.png", "5.qoi", "6.tif"]
