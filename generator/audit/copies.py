@@ -570,8 +570,8 @@ def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> Per
         expected += np.bincount(family, near / members, real.num_families)
         for total, chance in ((survival, others), (any_survival, near / members)):
             total += np.bincount(family, np.log1p(-np.minimum(chance, 0.99)), real.num_families)
-    like = _count_in_window(their_category, other.log_price, category, real.log_price, width)
-    like = like / np.maximum(np.bincount(their_category, minlength=int(category.max(initial=0)) + 1)[category], 1)
+    alike = _count_in_window(their_category, other.log_price, category, real.log_price, width)
+    like = alike / np.maximum(np.bincount(their_category, minlength=int(category.max(initial=0)) + 1)[category], 1)
     copied = any_survival + np.bincount(real.family, np.log1p(-np.minimum(like, 0.99)), real.num_families)
     return PermutedPrices(
         expected=expected,
