@@ -1,21 +1,29 @@
 """Find real products that come back under another code and with changed texts, and test whether that is chance.
 
 Titles are folded: case, accents, punctuation, hyphens, repeated blanks and the order of words do not matter. A word of
-the synthetic catalog that no real title has is replaced by the real word that one letter, or one blank, turns it into.
-Two designs match if they have the same words, or differ by one word, and if their full prices are close.
+the synthetic catalog that no real title has is replaced by the real word that one letter, or one blank, turns it into,
+and left out if there is none. Two designs match if they have the same words, or differ by one word, and if their full
+prices are close.
 
 Chance also repeats products, so copies need a control. A comparison of train with the holdout (`membership`) does not
 find a catalog that copies both. The tests here count the distinctive families, those that match no other real family,
-that match a synthetic one. The control permutes the prices of the synthetic catalog among designs of a category whose
-titles predict a similar price. An invented product has the price of a real one with the same words as often as after a
-permutation; a copy has it always. Prices follow titles in ways that a linear prediction does not see. The tests
-therefore allow for the excess that one half of the real products has with the other half, and for 10 % at least.
+that match a synthetic one. Two controls say how many of them an honest catalog would match:
+
+- Unseen twins: the real families are divided into folds, a spec is fitted to all others, and catalogs of it are
+  searched for the families of the fold. A fit that never saw a family can match it by chance only.
+- Permuted prices: a synthetic product with the title of a real one gets the price of another synthetic product of the
+  category, whose title predicts a similar price. It has the real price by chance only. In catalogs without prices, the
+  rarest word of a title has the place of the price.
+
+The families are grouped by both, and the larger number counts in each group. A match where chance gives
+hardly any weighs more: the weight is the log likelihood ratio of a leak of 2 %.
 """
 
 import functools
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -27,31 +35,48 @@ from generator.audit.rows import AuditTable, Floats, Index, Mask
 
 NEAR_PRICE = 0.02
 """Two prices are near within this share."""
-_POWER_QUANTILE = 0.8416
-"""Standard normal quantile of power 0.8."""
-_MANY = 20
-"""Expected matches from which their number is nearly normal."""
-_FEWEST = 0.5
-"""Expected matches at least: 40 permutations do not exclude fewer."""
-_SMALLEST_SPREAD = 0.5
+_NO_PRICE = -40.0
+"""Logarithm of a missing price: two missing prices are equal, and far from all others."""
+_WIDTH = 256.0
+"""Between the numbers of two groups whose log prices are searched as one list."""
+_ROUNDING = 1e-6
+_WORD_STEP = 0.05
+"""Between the numbers of words that have the place of log prices: more than near prices differ."""
+_MOST_WORDS = 4000
 _SHARED = 2
 """Words that two titles must share if one has one word more."""
 _SHARED_IF_CHANGED = 3
 """Words that two titles must share if one word is another one."""
-_MIN_LINK = 1.1
-"""Matches of an honest catalog may exceed those after shuffling its prices by this factor at least."""
-_SHUFFLES = 40
-_STRATUM = 8
+_STRATUM = 24
 """Prices are permuted among so many designs of a category whose titles predict a similar price."""
 _FOLDS = 4
 _RIDGE = 1.0
-_PRIOR = 5.0
-"""Matches that are added to both sides of the ratio of real products: it is near 1 where few match."""
-_HALVES = 6
-_HALF_SHUFFLES = 8
 _SMALL_CATEGORY = 5
 """Prices of categories with fewer synthetic designs are permuted together."""
-_BLOCK = 1024
+_MAX_PAIRS = 4_000_000
+"""Largest number of pairs of designs in memory."""
+_FEW_TWINS = (0.003, 0.03, 0.1, 0.4)
+"""Largest expected numbers of matching unseen twins in the groups of families."""
+_FEW_PRICES = (0.07, 0.16, 0.35)
+"""Largest probabilities to match after permuting prices in the groups of families."""
+_LEAK = 0.02
+_STEPS = 4
+"""Weights are rounded to 1 / 4."""
+_SLACK = 1.15
+"""An honest catalog may have this many times as many matches as the larger control."""
+_PRIOR = 5.0
+"""Matches that are added to both sides of the ratio of real products: it is near 1 where few match."""
+_HALVES = 3
+_MAX_LINK = 2.0
+"""Largest ratio that prices which follow titles explain."""
+_WORD_LINK = 1.3
+"""The same for words: which words go together is less free than which prices."""
+_FEWEST = 0.1
+"""Expected matches of a group at least: the controls do not exclude fewer."""
+_POWER = 0.8
+_LEAKS = (*(0.0025 * step for step in range(1, 41)), *(0.01 * step for step in range(11, 101)))
+_MANY = 400
+"""Expected matches from which their number is nearly normal."""
 _SHORTEST_REPAIR = 4
 """Shorter words are not repaired: one letter makes too many words of them."""
 _WORD = re.compile(r"[^\W_]+")
@@ -100,107 +125,243 @@ def _without_a_letter(word: str) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """When two designs match."""
+
+    name: str
+    equal: bool
+    """Whether the titles must have the same words; if not, one word may be added, removed or changed."""
+    exact: bool = False
+    """Whether categories, full price and discount must be the same; if not, the full price must be near."""
+
+
+ROWS = Rule(name="copied_rows", equal=True, exact=True)
+NEAR_ROWS = Rule(name="copied_near_rows", equal=True)
+ALTERED_ROWS = Rule(name="copied_altered_rows", equal=False)
+RULES = (ROWS, NEAR_ROWS, ALTERED_ROWS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Designs:
-    """The different titles and full prices of each family, one entry each."""
+    """The different titles, prices and categories of each family, one entry each."""
 
     family: Index
     words: Sequence[frozenset[str]]
+    """Of the different titles."""
+    title: Index
+    """Number of the title in `words`."""
     log_price: Floats
-    """nan if missing; such a design matches no other."""
-    category: Index
-    """Number of the category path."""
+    details: Sequence[tuple[str, str, float]]
+    """Categories and discount."""
     num_families: int
+
+    def __len__(self) -> int:
+        return len(self.title)
+
+    def select(self, kept: Mask) -> "Designs":
+        """Return the designs that the mask selects."""
+        places = np.flatnonzero(kept)
+        return replace(
+            self,
+            family=self.family[places],
+            title=self.title[places],
+            log_price=self.log_price[places],
+            details=[self.details[place] for place in places.tolist()],
+        )
+
+    def by_family(self, counts: Index) -> Index:
+        """Return the sum of counts of designs for each family."""
+        return np.bincount(self.family, counts, self.num_families).astype(np.int64)
 
 
 def fold_titles(table: AuditTable, real: AuditTable | None = None) -> list[frozenset[str]]:
-    """Return the folded words of each title; with `real`, words are repaired to those of its titles."""
-    repair: Callable[[Sequence[str]], tuple[str, ...]] = tuple
-    if real is not None:
-        repair = make_repair(word for row in real.products for word in fold_words(row.title or ""))
-    return [frozenset(repair(fold_words(row.title or ""))) for row in table.products]
+    """Return the folded words of each title.
+
+    With `real`, words are repaired to those of its titles, and what remains unknown is left out: a word that no real
+    title has cannot tell whether the others are copied.
+    """
+    titles = [fold_words(row.title or "") for row in table.products]
+    if real is None:
+        return [frozenset(words) for words in titles]
+    known = {word for row in real.products for word in fold_words(row.title or "")}
+    repair = make_repair(known)
+    return [frozenset(known.intersection(repair(words))) for words in titles]
 
 
-def encode_designs(table: AuditTable, titles: Sequence[frozenset[str]]) -> Designs:
-    """Return the designs of a catalog; `titles` has the words of each row."""
-    paths: dict[tuple[str, str], int] = {}
-    designs: dict[tuple[int, frozenset[str], float], int] = {}
-    for place, (words, price) in enumerate(zip(titles, table.log_price.tolist(), strict=True)):
-        if words and price == price:
-            path = paths.setdefault((table.parents[place], table.categories[place]), len(paths))
-            designs.setdefault((int(table.family[place]), words, price), path)
+def rank_words(titles: Iterable[frozenset[str]]) -> Mapping[str, int]:
+    """Number the words of titles, the rarest first."""
+    counts = Counter(word for words in titles for word in words)
+    return {word: rank for rank, word in enumerate(sorted(counts, key=lambda word: (counts[word], word)))}
+
+
+def encode_designs(
+    table: AuditTable, titles: Sequence[frozenset[str]], ranks: Mapping[str, int] | None = None
+) -> Designs:
+    """Return the designs of a catalog; `titles` has the words of each row.
+
+    With `ranks`, for catalogs without prices, the rarest word of a title is taken out and has the place of the price.
+    """
+    numbers: dict[frozenset[str], int] = {}
+    prices = np.round(np.nan_to_num(table.log_price, nan=_NO_PRICE), 9).tolist()
+    if ranks is not None:
+        rarest = [min(words, key=lambda word: (ranks.get(word, len(ranks)), word), default="") for words in titles]
+        prices = [_WORD_STEP * (ranks.get(word, len(ranks)) % _MOST_WORDS) for word in rarest]
+    details = list(zip(table.parents, table.categories, table.discount.tolist(), strict=True))
+    designs: dict[tuple[int, int, float, tuple[str, str, float]], None] = {}
+    for place, (family, words) in enumerate(zip(table.family.tolist(), titles, strict=True)):
+        if words:
+            compared = words if ranks is None else words - {rarest[place]}
+            title = numbers.setdefault(compared, len(numbers))
+            designs[family, title, prices[place], details[place]] = None
     return Designs(
-        family=np.array([family for family, _, _ in designs], np.int64),
-        words=[words for _, words, _ in designs],
-        log_price=np.array([price for _, _, price in designs], np.float64),
-        category=np.array(list(designs.values()), np.int64),
+        family=np.array([family for family, _, _, _ in designs], np.int64),
+        words=list(numbers),
+        title=np.array([title for _, title, _, _ in designs], np.int64),
+        log_price=np.array([price for _, _, price, _ in designs], np.float64),
+        details=[detail for _, _, _, detail in designs],
         num_families=table.num_families,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
-    """Pairs of designs whose titles match, at any price."""
+def match_titles(own: Sequence[frozenset[str]], their: Sequence[frozenset[str]], *, equal: bool) -> tuple[Index, Index]:
+    """Return the pairs of places of titles that have the same words or, unless `equal`, differ by one word.
 
-    real: Designs
-    other: Designs
-    own: Index
-    """Place of the design in `real`."""
-    their: Index
-    """Place of the design in `other`."""
-    equal: Mask
-    """Whether the words are the same; if not, one word differs."""
-
-    def close(self, price_share: float, log_price: Floats | None = None) -> Mask:
-        """Return which pairs have prices within a share; `log_price` replaces the prices of `other`."""
-        theirs = self.other.log_price if log_price is None else log_price
-        found: Mask = np.abs(self.real.log_price[self.own] - theirs[self.their]) <= math.log1p(price_share) + 1e-9
-        return found
-
-    def families(self, kept: Mask) -> Mask:
-        """Return which real families have a pair that `kept` selects."""
-        hit = np.zeros(self.real.num_families, bool)
-        hit[self.real.family[self.own[kept]]] = True
-        return hit
-
-
-def find_pairs(real: Designs, other: Designs) -> Pairs:
-    """Find the designs with the same words or with one word added, removed or changed.
-
-    If `other` is `real`, pairs within a family are left out.
+    With one word more, less or another they share all words but that; `_SHARED` or `_SHARED_IF_CHANGED`
+    are the fewest.
+    Titles without one of their words are looked up, so no title is compared with all others.
     """
-    vocabulary = {word: k for k, word in enumerate(sorted(frozenset().union(*real.words, *other.words)))}
-    own_bags, their_bags = _bags(real.words, vocabulary), _bags(other.words, vocabulary)
-    own_length = np.array([len(words) for words in real.words], np.int64)[:, None]
-    own, their, same = [], [], []
-    for start in range(0, len(other.words), _BLOCK):
-        part = slice(start, start + _BLOCK)
-        length = np.array([len(words) for words in other.words[part]], np.int64)[None, :]
-        shared = (own_bags @ their_bags[part].T).toarray()
-        equal = (shared == own_length) & (shared == length)
-        shorter = np.minimum(own_length, length)
-        match = equal | ((shared == shorter) & (np.abs(own_length - length) == 1) & (shared >= _SHARED))
-        match |= (own_length == length) & (shared == shorter - 1) & (shared >= _SHARED_IF_CHANGED)
-        if other is real:
-            match &= real.family[:, None] != real.family[None, part]
-        rows, columns = np.nonzero(match)
-        own.append(rows)
-        their.append(columns + start)
-        same.append(equal[rows, columns])
-    nothing = np.zeros(0, np.int64)
-    return Pairs(
-        real=real,
-        other=other,
-        own=np.concatenate([nothing, *own]),
-        their=np.concatenate([nothing, *their]),
-        equal=np.concatenate([nothing.astype(bool), *same]),
-    )
+    place = {words: number for number, words in enumerate(their)}
+    shorter: dict[frozenset[str], list[int]] = {}
+    if not equal:
+        for number, words in enumerate(their):
+            for word in words if len(words) > _SHARED else ():
+                shorter.setdefault(words - {word}, []).append(number)
+    pairs: list[tuple[int, int]] = []
+    for number, words in enumerate(own):
+        found = {place[words]} if words in place else set[int]()
+        if not equal:
+            found.update(shorter.get(words, ()))
+            for part in (words - {word} for word in words if len(words) > _SHARED):
+                if part in place:
+                    found.add(place[part])
+                if len(part) >= _SHARED_IF_CHANGED:
+                    found.update(k for k in shorter.get(part, ()) if len(their[k]) == len(words))
+        pairs.extend((number, other) for other in sorted(found))
+    both = np.array(pairs, np.int64).reshape(-1, 2)
+    return both[:, 0], both[:, 1]
 
 
-def _bags(titles: Sequence[frozenset[str]], vocabulary: Mapping[str, int]) -> sparse.csr_matrix:
-    columns = [vocabulary[word] for words in titles for word in sorted(words)]
-    ends = np.cumsum([0, *(len(words) for words in titles)])
-    ones = np.ones(len(columns), np.int16)
-    return sparse.csr_matrix((ones, columns, ends), shape=(len(titles), max(len(vocabulary), 1)))
+def count_matches(real: Designs, other: Designs, rule: Rule) -> Index:
+    """Count the designs of another catalog, or of other families if it is the same, that match each real design."""
+    if rule.exact:
+        return _count_equal(real, other)
+    own_title, their_title = match_titles(real.words, other.words, equal=rule.equal)
+    counts = _count_near(real, other, own_title, their_title)
+    if other is real:
+        counts -= _count_near(real, other, own_title, their_title, own_family=True)
+    return counts
+
+
+def _count_equal(real: Designs, other: Designs) -> Index:
+    def keys(designs: Designs) -> list[tuple[object, ...]]:
+        prices = np.round(designs.log_price / _ROUNDING).tolist()
+        titles = [designs.words[title] for title in designs.title.tolist()]
+        return list(zip(titles, prices, designs.details, strict=True))
+
+    holders: dict[tuple[object, ...], list[int]] = {}
+    for key, family in zip(keys(other), other.family.tolist(), strict=True):
+        holders.setdefault(key, []).append(family)
+    found = (holders.get(key, []) for key in keys(real))
+    if other is real:
+        pairs = zip(found, real.family.tolist(), strict=True)
+        return np.array([sum(each != family for each in families) for families, family in pairs], np.int64)
+    return np.array([len(families) for families in found], np.int64)
+
+
+def _count_near(
+    real: Designs, other: Designs, own_title: Index, their_title: Index, *, own_family: bool = False
+) -> Index:
+    """Count the designs with a matching title and a near price; with `own_family`, only those of the own family."""
+    own, group = _join(own_title, their_title, real.title)
+    groups = other.title
+    if own_family:
+        numbers, groups = np.unique(other.family * len(other.words) + other.title, return_inverse=True)
+        wanted = real.family[own] * len(other.words) + group
+        place = np.minimum(np.searchsorted(numbers, wanted), len(numbers) - 1)
+        known = numbers[place] == wanted
+        own, group = own[known], place[known]
+    sizes = _count_in_window(groups, other.log_price, group, real.log_price[own], math.log1p(NEAR_PRICE))
+    return np.bincount(own, sizes, len(real)).astype(np.int64)
+
+
+def _count_in_window(groups: Index, log_price: Floats, group: Index, middle: Floats, width: float) -> Index:
+    """Count for each entry of `group` and `middle` the members of the group with a log price within `width`."""
+    ordered = np.sort(groups * _WIDTH + log_price)
+    wanted, width = group * _WIDTH + middle, width + _ROUNDING
+    found: Index = np.searchsorted(ordered, wanted + width, "right") - np.searchsorted(ordered, wanted - width, "left")
+    return found
+
+
+def _join(keys: Index, values: Index, wanted: Index) -> tuple[Index, Index]:
+    """Return the places in `wanted` and the values of their keys, one entry a pair; `keys` ascend."""
+    first, end = np.searchsorted(keys, wanted, "left"), np.searchsorted(keys, wanted, "right")
+    sizes = end - first
+    places = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes - first, sizes)
+    return np.repeat(np.arange(len(wanted)), sizes), values[places]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unseen:
+    """How many designs of twins whose fit has not seen a real family match it; arrays of one row a rule."""
+
+    expected: Floats
+    """Matches per design of a first part of the twins, after permuting their prices; it groups the families."""
+    rate: Floats
+    """Matches per design of the rest of the twins."""
+    priced: bool
+
+    def select(self, families: Mask) -> "Unseen":
+        """Return the entries of the families that the mask selects."""
+        return replace(self, expected=self.expected[:, families], rate=self.rate[:, families])
+
+
+def measure_unseen(table: AuditTable, twins: Iterable[tuple[Mask, AuditTable]]) -> Unseen:
+    """Count the matches of each real family in twins, given as (families that the fit has not seen, rows)."""
+    titles, priced = fold_titles(table), has_prices(table)
+    ranks = None if priced else rank_words(titles)
+    real = encode_designs(table, titles, ranks)
+    expected = np.zeros((len(RULES), real.num_families))
+    rate = np.zeros((len(RULES), real.num_families))
+    for families, twin in twins:
+        designs = encode_designs(twin, fold_titles(twin, table), ranks)
+        part = np.arange(len(designs)) % 2 == 0
+        first, second = designs.select(part), designs.select(~part)
+        own = real.select(families[real.family])
+        for number, rule in enumerate(RULES):
+            matches = own.by_family(count_matches(own, second, rule))
+            expected[number] += permute_prices(own, first, rule, families).expected / max(len(first), 1)
+            rate[number] += matches / max(len(second), 1)
+    return Unseen(expected=expected, rate=rate, priced=priced)
+
+
+def measure_link(other: Designs, rule: Rule, *, seed: int = 0) -> float:
+    """Return how many times as often as after permuting prices one half of a catalog matches its other half.
+
+    Prices may follow titles in ways that the permutation does not keep, and then they do so within the synthetic
+    catalog too. Copies of real products do not: they match each other no more than other products. The result is at
+    least 1. Families that a permutation hardly matches do not count.
+    """
+    rng = np.random.default_rng(seed)
+    hits = chance = _PRIOR
+    for _ in range(_HALVES):
+        half = rng.permutation(other.num_families) < other.num_families // 2
+        first, second = other.select(~half[other.family]), other.select(half[other.family])
+        kept = ~half & (first.by_family(count_matches(first, first, rule)) == 0)
+        permuted = permute_prices(first, second, rule, kept)
+        usual = kept & (permuted.of_any > _FEW_PRICES[0])
+        hits += float((usual & (first.by_family(count_matches(first, second, rule)) > 0)).sum()) / _HALVES
+        chance += float(permuted.of_others[usual].sum()) / _HALVES
+    return min(max(hits / chance, 1.0), _MAX_LINK)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,148 +372,249 @@ class Matches:
     """Words of the title of each real row."""
     their_titles: Sequence[frozenset[str]]
     """Of each synthetic row, repaired."""
-    released: Pairs
-    reference: Pairs
+    real: Designs
+    released: Designs
+    priced: bool
+    """Whether both catalogs have prices."""
 
-    def find_hits(self, *, equal: bool, price_share: float = NEAR_PRICE) -> Mask:
-        """Return which real families match a synthetic one; with `equal`, by the same words."""
-        return _find_matching(self.released, equal, price_share)
+    def find_hits(self, rule: Rule) -> Mask:
+        """Return which real families match a synthetic one."""
+        return self.real.by_family(count_matches(self.real, self.released, rule)) > 0
 
-    def find_distinctive(self, *, equal: bool, price_share: float = NEAR_PRICE) -> Mask:
+    def find_distinctive(self, rule: Rule) -> Mask:
         """Return which families match no other real family."""
-        return ~_find_matching(self.reference, equal, price_share)
-
-
-def _find_matching(pairs: Pairs, equal: bool, price_share: float) -> Mask:
-    return pairs.families(pairs.close(price_share) & (pairs.equal if equal else True))
+        titled = np.bincount(self.real.family, minlength=self.real.num_families) > 0
+        return titled & (self.real.by_family(count_matches(self.real, self.real, rule)) == 0)
 
 
 def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
     """Match the families of two catalogs, and the real families with each other."""
     titles, their_titles = fold_titles(real), fold_titles(synthetic, real)
-    designs = encode_designs(real, titles)
+    priced = has_prices(real) and has_prices(synthetic)
+    ranks = None if priced else rank_words(titles)
     return Matches(
         titles=titles,
         their_titles=their_titles,
-        released=find_pairs(designs, encode_designs(synthetic, their_titles)),
-        reference=find_pairs(designs, designs),
+        real=encode_designs(real, titles, ranks),
+        released=encode_designs(synthetic, their_titles, ranks),
+        priced=priced,
     )
+
+
+def has_prices(table: AuditTable) -> bool:
+    """Return whether any row has a price."""
+    return bool((~np.isnan(table.log_price)).any())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyTest:
-    """Result of one test for copies of distinctive real families, of train or not."""
+    """Result of one test for copies of distinctive real families, of train or not; arrays of one entry a group."""
 
     name: str
     families: int
     """Number of distinctive families."""
-    hits: int
+    hits: Index
     """How many of them match a synthetic one."""
-    shuffled: float
-    """The mean number after the prices are permuted."""
-    link: float
-    """Factor by which matches may exceed `shuffled`: that of real products among themselves, 1.1 at least."""
-    spread: float
-    """Standard deviation of the number if nothing was copied."""
+    chance: Floats
+    """How many an honest catalog matches, by the larger control."""
+    room: Floats
+    """How many families would be in the group if they were copied."""
 
     @property
-    def expected(self) -> float:
-        return self.shuffled * self.link
+    def bound(self) -> Floats:
+        """Number of matches that the test allows for in each group."""
+        return _SLACK * self.chance + _FEWEST
+
+    @property
+    def weights(self) -> Index:
+        """Log likelihood ratio of a match, in units of 1 / `_STEPS`."""
+        found: Index = np.round(_STEPS * np.log1p(_LEAK * self.room / self.bound)).astype(np.int64)
+        return found
 
     @property
     def p(self) -> float:
-        """Probability of at least so many matches if nothing was copied."""
-        return self._p_of(self.hits)
+        """Probability of a sum of weights at least this large if nothing was copied."""
+        return weighted_tail(self.bound, self.weights, int(self.weights @ self.hits))
 
     def smallest_leak(self, alpha: float) -> float | None:
         """Return the smallest share of copied families that is detected with power 0.8; None if not even all."""
-        room = self.families - self.shuffled
-        for leak in np.linspace(0, 1, 401)[1:].tolist():
-            hits = self.shuffled + leak * room
-            spread = math.sqrt(self.spread**2 + leak * (1 - leak) * max(room, 0))
-            if room > 0 and self._p_of(hits - _POWER_QUANTILE * spread) <= alpha:
-                return float(leak)
+        weights = self.weights
+        needed, most = 0, int(weights @ np.ceil(self.room))
+        low, high = 0, most + 1
+        while low < high:  # the smallest sum of weights that fails
+            middle = (low + high) // 2
+            low, high = (low, middle) if weighted_tail(self.bound, weights, middle) <= alpha else (middle + 1, high)
+        needed = low
+        if needed > most:
+            return None
+        for leak in _LEAKS:
+            hits = self.chance + leak * np.maximum(self.room - self.chance, 0)
+            if weighted_tail(hits, weights, needed) >= _POWER:
+                return leak
         return None
 
-    def _p_of(self, hits: float) -> float:
-        """Return the normal tail; with few expected hits the Poisson tail where that is larger."""
-        normal = float(stats.norm.sf((hits - 0.5 - self.expected) / self.spread))
-        if self.expected > _MANY:
-            return normal
-        return max(normal, float(stats.poisson.sf(math.floor(hits) - 1, max(self.expected, _FEWEST))))
+
+def weighted_tail(means: Floats, weights: Index, least: int) -> float:
+    """Return the probability that a sum of Poisson numbers times integer weights is at least `least`.
+
+    The distribution comes from Panjer's recursion; where it would be long, from a normal distribution.
+    """
+    means, weights = means[weights > 0], weights[weights > 0]
+    if least <= 0:
+        return 1.0
+    if not len(means):
+        return 0.0
+    mean, variance = float(means @ weights), float(means @ weights**2)
+    if float(means.sum()) > _MANY:
+        return float(stats.norm.sf((least - 0.5 - mean) / math.sqrt(variance)))
+    chance = np.zeros(least)
+    chance[0] = math.exp(-float(means.sum()))
+    sizes = np.unique(weights)
+    steps = np.array([float(means[weights == size].sum()) * size for size in sizes.tolist()])
+    for total in range(1, least):
+        reached = sizes <= total
+        chance[total] = float(steps[reached] @ chance[total - sizes[reached]]) / total
+    return max(1.0 - float(chance.sum()), 0.0)
 
 
-def run_copy_tests(matches: Matches, *, seed: int = 0) -> list[CopyTest]:
-    """Run the tests: the same words and price; the same words and a near price; one word changed and a near price."""
+def run_copy_tests(matches: Matches, unseen: Unseen | None) -> list[CopyTest]:
+    """Run the test of each rule. `unseen` is None if no spec could be fitted to the real rows."""
+    if unseen is not None and unseen.priced != matches.priced:
+        unseen = None
     return [
-        _run_copy_test("copied_rows", matches, equal=True, price_share=0.0, seed=seed),
-        _run_copy_test("copied_near_rows", matches, equal=True, price_share=NEAR_PRICE, seed=seed),
-        _run_copy_test("copied_altered_rows", matches, equal=False, price_share=NEAR_PRICE, seed=seed),
+        _run_copy_test(
+            rule,
+            matches,
+            np.zeros(matches.real.num_families) if unseen is None else unseen.expected[number],
+            np.zeros(matches.real.num_families) if unseen is None else unseen.rate[number],
+        )
+        for number, rule in enumerate(RULES)
     ]
 
 
-def _run_copy_test(name: str, matches: Matches, *, equal: bool, price_share: float, seed: int) -> CopyTest:
-    kept = matches.find_distinctive(equal=equal, price_share=price_share)
-    hits, mean, spread = _shuffle_prices(matches.released, equal, price_share, kept, seed)
-    link = max(_MIN_LINK, _measure_link(matches.reference, equal, price_share, seed))
+def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats) -> CopyTest:
+    real, other = matches.real, matches.released
+    kept = matches.find_distinctive(rule)
+    hit = matches.find_hits(rule) & kept
+    twin_group = np.searchsorted(_FEW_TWINS, expected * len(other))
+    twin_chance = -np.expm1(-rate * len(other))
+    permuted_prices = permute_prices(real, other, rule, kept)
+    by_price = permuted_prices.of_others
+    price_group, copied_group = (
+        np.searchsorted(_FEW_PRICES, chance) for chance in (permuted_prices.of_any, permuted_prices.if_copied)
+    )
+    num = len(_FEW_PRICES) + 1
+    shape = (len(_FEW_TWINS) + 1) * num
+    # Hits are left out of the probabilities where these are small: copies would hide behind themselves.
+    odds = np.where(price_group < num - 1, np.where(hit, 0.0, by_price / np.maximum(1 - by_price, 0.5)), by_price)
+
+    def add(price: Index, values: Floats) -> Floats:
+        return np.bincount(twin_group[kept] * num + price[kept], values[kept], shape).reshape(-1, num)
+
+    permuted, unseen = (
+        measure_link(other, rule) * add(price_group, odds),
+        add(price_group, twin_chance).sum(axis=1, keepdims=True),
+    )
+    weight = permuted + _FEWEST * (add(price_group, np.ones(len(kept))) > 0)
+    chance = np.maximum(permuted, unseen * weight / np.maximum(weight.sum(axis=1, keepdims=True), _FEWEST))
     return CopyTest(
-        name=name,
+        name=rule.name,
         families=int(kept.sum()),
-        hits=hits,
-        shuffled=mean,
-        link=link,
-        spread=max(spread * math.sqrt(link), _SMALLEST_SPREAD),
+        hits=add(price_group, hit.astype(np.float64)).astype(np.int64).ravel(),
+        chance=chance.ravel(),
+        room=add(copied_group, np.ones(len(kept))).ravel(),
     )
 
 
-def _measure_link(reference: Pairs, equal: bool, price_share: float, seed: int) -> float:
-    """Return how many times as often as after shuffling prices the real families of one half match those of the other.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PermutedPrices:
+    """Matches of each real family after the prices of the other catalog are permuted within strata."""
 
-    The families of one half that are distinctive in it are tested, as in the test itself; summed over several halves.
-    """
-    rng = np.random.default_rng(seed)
-    designs = reference.real
-    own_family, their_family = designs.family[reference.own], designs.family[reference.their]
-    close = reference.close(price_share) & (reference.equal if equal else True)
-    hits, shuffled = 0.0, 0.0
-    for _ in range(_HALVES):
-        released = rng.permutation(designs.num_families) < designs.num_families // 2
-        inside = ~released[own_family]
-        kept = ~released & ~reference.families(close & inside & ~released[their_family])
-        across = np.flatnonzero(inside & released[their_family])
-        pairs = replace(
-            reference, own=reference.own[across], their=reference.their[across], equal=reference.equal[across]
-        )
-        found, mean, _ = _shuffle_prices(
-            pairs, equal, price_share, kept, seed, _HALF_SHUFFLES, released[designs.family]
-        )
-        hits, shuffled = hits + found, shuffled + mean
-    hits, shuffled = hits / _HALVES, shuffled / _HALVES
-    return (hits + _PRIOR) / (shuffled + _PRIOR)
+    expected: Floats
+    """Expected number of matching designs."""
+    of_others: Floats
+    """Probability of a match if each design gets the price of another one, never its own."""
+    of_any: Floats
+    """Probability if it gets that of any one, its own included: the same before and after a permutation."""
+    if_copied: Floats
+    """The same after a copy of the family is added."""
 
 
-def _stratify(designs: Designs, places: Index) -> tuple[Index, Index]:
-    """Return the places in an order in which neighbours have a category and a predicted price in common, and strata."""
-    category = designs.category[places]
-    category = np.where(np.bincount(category, minlength=1)[category] < _SMALL_CATEGORY, -1, category)
-    order = np.lexsort((_predict_prices(designs, places, category), category))
-    ordered = category[order]
-    _, first = np.unique(ordered, return_index=True)
-    rank = np.arange(len(order)) - np.repeat(first, np.diff([*first, len(order)]))
-    stratum: Index = np.cumsum(rank % _STRATUM == 0) if len(order) else rank
-    return places[order], stratum
+def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> PermutedPrices:
+    """Compute what is expected after permuting the prices of the other catalog, for the families that are kept."""
+    width = 0.0 if rule.exact else math.log1p(NEAR_PRICE)
+    category, their_category = _number_categories(real, other)
+    stratum = _stratify(other, their_category)
+    sizes = np.bincount(stratum)
+    their_order = np.argsort(other.title, kind="stable")
+    own_title, their_title = match_titles(real.words, other.words, equal=rule.equal)
+    details = {detail: number for number, detail in enumerate(dict.fromkeys([*real.details, *other.details]))}
+    own_details, their_details = (
+        np.array([details[each] for each in designs.details], np.int64) for designs in (real, other)
+    )
+    expected, survival, any_survival = (np.zeros(real.num_families) for _ in range(3))
+    places = np.flatnonzero(kept[real.family])
+    own, title = _join(own_title, their_title, real.title[places])
+    own = places[own]
+    num_pairs = np.bincount(other.title, minlength=len(other.words))[title]
+    for part in np.split(np.arange(len(own)), np.flatnonzero(np.diff(np.cumsum(num_pairs) // _MAX_PAIRS)) + 1):
+        pair, their = _join(other.title[their_order], their_order, title[part])
+        mine = own[part][pair]
+        if rule.exact:
+            same = own_details[mine] == their_details[their]
+            mine, their = mine[same], their[same]
+        near = _count_in_window(stratum, other.log_price, stratum[their], real.log_price[mine], width)
+        members, own_price = sizes[stratum[their]], np.abs(other.log_price[their] - real.log_price[mine])
+        others = (near - (own_price <= width + _ROUNDING)) / np.maximum(members - 1, 1)
+        family = real.family[mine]
+        expected += np.bincount(family, near / members, real.num_families)
+        for total, chance in ((survival, others), (any_survival, near / members)):
+            total += np.bincount(family, np.log1p(-np.minimum(chance, 0.99)), real.num_families)
+    like = _count_in_window(their_category, other.log_price, category, real.log_price, width)
+    like = like / np.maximum(np.bincount(their_category, minlength=int(category.max(initial=0)) + 1)[category], 1)
+    copied = any_survival + np.bincount(real.family, np.log1p(-np.minimum(like, 0.99)), real.num_families)
+    return PermutedPrices(
+        expected=expected,
+        of_others=-np.expm1(survival),
+        of_any=-np.expm1(any_survival),
+        if_copied=-np.expm1(copied),
+    )
 
 
-def _predict_prices(designs: Designs, places: Index, category: Index) -> Floats:
+def _number_categories(real: Designs, other: Designs) -> tuple[Index, Index]:
+    """Number the categories of two catalogs; those with few designs in the other one are 0."""
+    sizes: dict[tuple[str, str], int] = {}
+    for parents, leaf, _ in other.details:
+        sizes[parents, leaf] = sizes.get((parents, leaf), 0) + 1
+    large = [path for path, size in sizes.items() if size >= _SMALL_CATEGORY]
+    numbers = {path: number for number, path in enumerate(large, start=1)}
+    first, second = (
+        np.array([numbers.get(detail[:2], 0) for detail in designs.details], np.int64) for designs in (real, other)
+    )
+    return first, second
+
+
+def _stratify(designs: Designs, category: Index) -> Index:
+    """Number the strata: designs of a category whose titles predict a similar price."""
+    order = np.lexsort((_predict_prices(designs, category), category))
+    _, first, sizes = np.unique(category[order], return_index=True, return_counts=True)
+    rank = np.arange(len(order)) - np.repeat(first, sizes)
+    size = np.repeat(sizes, sizes)
+    start = (rank % _STRATUM == 0) & ((rank == 0) | (rank <= size - _STRATUM // 2))
+    found = np.empty(len(order), np.int64)
+    found[order] = np.cumsum(start) - 1
+    return found
+
+
+def _predict_prices(designs: Designs, category: Index) -> Floats:
     """Predict log prices, relative to the category, from title words by ridge regression on the other families."""
-    titles = [designs.words[place] for place in places.tolist()]
-    vocabulary = {word: k for k, word in enumerate(sorted(frozenset[str]().union(*titles)))}
-    words = _bags(titles, vocabulary).astype(np.float64)
-    price = designs.log_price[places]
-    _, group = np.unique(category, return_inverse=True)
-    price = price - (np.bincount(group, price) / np.bincount(group))[group] if len(group) else price
-    fold = designs.family[places] % _FOLDS
-    found = np.zeros(len(places))
+    titles = [designs.words[title] for title in designs.title.tolist()]
+    words = _bags(titles)
+    price = (
+        designs.log_price - (np.bincount(category, designs.log_price) / np.maximum(np.bincount(category), 1))[category]
+    )
+    fold = designs.family % _FOLDS
+    found = np.zeros(len(designs))
     for number in range(_FOLDS):
         rest = fold != number
         if rest.any() and not rest.all():
@@ -361,32 +623,8 @@ def _predict_prices(designs: Designs, places: Index, category: Index) -> Floats:
     return found
 
 
-def _shuffle_prices(
-    pairs: Pairs,
-    equal: bool,
-    price_share: float,
-    kept: Mask,
-    seed: int,
-    num: int = _SHUFFLES,
-    moved: Mask | None = None,
-) -> tuple[int, float, float]:
-    """Return the number of kept families that match, its mean after shuffling prices, and its standard deviation.
-
-    `moved` are the designs of the other catalog whose prices are permuted; all of them if None.
-    """
-    chosen = np.flatnonzero(kept[pairs.real.family[pairs.own]] & (pairs.equal if equal else True))
-    narrow = replace(pairs, own=pairs.own[chosen], their=pairs.their[chosen], equal=pairs.equal[chosen])
-    rng = np.random.default_rng(seed)
-    price = pairs.other.log_price
-    places = np.arange(len(price)) if moved is None else np.flatnonzero(moved)
-    order, stratum = _stratify(pairs.other, places)
-
-    def count(log_price: Floats) -> int:
-        return int(narrow.families(narrow.close(price_share, log_price)).sum())
-
-    counts = []
-    for _ in range(num):
-        shuffled = price.copy()
-        shuffled[order] = price[order[np.lexsort((rng.random(len(order)), stratum))]]
-        counts.append(count(shuffled))
-    return count(price), float(np.mean(counts)), float(np.std(counts))
+def _bags(titles: Sequence[frozenset[str]]) -> sparse.csr_matrix:
+    vocabulary = {word: k for k, word in enumerate(sorted(frozenset[str]().union(*titles)))}
+    columns = [vocabulary[word] for words in titles for word in sorted(words)]
+    ends = np.cumsum([0, *(len(words) for words in titles)])
+    return sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(titles), max(len(vocabulary), 1)))

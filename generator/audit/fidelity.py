@@ -361,8 +361,12 @@ def discount_distance(reference: EncodedRows, sample: EncodedRows) -> float | No
 
 
 def category_discount_distance(reference: EncodedRows, sample: EncodedRows) -> float | None:
-    """Return the mean squared difference of a category's discounted share, in standard errors; None without any."""
+    """Return the mean squared difference of a category's discounted share, in standard errors of families.
+
+    Returns None if no family has a discount, or all have one.
+    """
     size = _num_groups(reference.leaf, sample.leaf)
+    reference, sample = (side.take(side.families()) for side in (reference, sample))
     rows = [np.bincount(side.leaf, minlength=size) for side in (reference, sample)]
     reduced = [np.bincount(side.leaf, side.discount > 0, size) for side in (reference, sample)]
     both = (rows[0] > 0) & (rows[1] > 0)

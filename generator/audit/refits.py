@@ -15,20 +15,31 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
-from generator.audit.rows import AuditTable, Floats, normalise_text, tokenize
+from generator.audit.copies import has_prices
+from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_products, normalise_text, tokenize
 from generator.audit.verbatim import list_names, list_public_words, list_title_strings
 from generator.fit.fit_spec import FitOptions, fit
+from generator.sampling.products import products
 from schemas.audit import Hit
 from schemas.catalog import CatalogSpec, ProductKind, list_kinds
+from schemas.errors import ToileError
 from schemas.manifest import Manifest, ShardFile
 from schemas.product import Product, to_table
 from schemas.util.files import as_document, write_json
 from schemas.validation import from_document
 
+_FOLDS = 3
+_TWINS = 5
+"""Designs of the unseen twins, for each real family."""
+_FEWEST_TWINS = 3000
+_MOST_TWINS = 20_000
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
+OwnCells = Mapping[str, Mapping[str, Any]]
+"""Product code -> column of the user's own -> value."""
 CANARIES = ("Zorvath", "Quibbrel", "Plenthix", "Drusmoor", "Wexilby", "Yarnwold", "Ombrisk", "Fluvane")
 """Words that are in no catalog."""
 
@@ -129,6 +140,56 @@ def plant_canaries(refit: Refit, members: AuditTable, *, seed: int = 0) -> tuple
     return hits, len(planted)
 
 
+def list_cells(table: AuditTable, extra: Mapping[str, Sequence[Any]]) -> OwnCells:
+    """Return the cells of the user's own columns for each product code; `extra` has one value a row."""
+    return {
+        row.product_code: {name: values[place] for name, values in extra.items()}
+        for place, row in enumerate(table.products)
+        if extra
+    }
+
+
+def generate_unseen_twins(
+    real: RealCatalog, min_support: int, own: OwnCells | None = None, *, seed: int = 0
+) -> list[tuple[Mask, AuditTable]] | None:
+    """Generate catalogs whose exact fit has not seen some real families; None if the rows cannot be fitted.
+
+    The families, of train or not, are divided into `_FOLDS` folds. For each fold a spec is fitted to all others, which
+    are about as many as train has; `min_support` is scaled by the difference. Returns the families of each fold, and a
+    catalog with as many designs as make chance visible. Catalogs without prices are fitted with one price.
+    """
+    fold = np.random.default_rng(seed).permutation(real.table.num_families) % _FOLDS
+    priced = has_prices(real.table)
+    first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
+    num = min(max(_TWINS * real.table.num_families, _FEWEST_TWINS), _MOST_TWINS)
+    found = []
+    for number in range(_FOLDS):
+        unseen = fold == number
+        rows = [
+            replace(row, split="train", **({} if priced else {"full_price": 100.0, "price": 100.0}))
+            for row, hidden in zip(real.table.products, unseen[real.table.family].tolist(), strict=True)
+            if not hidden
+        ]
+        options = FitOptions(
+            min_support=max(1, round(min_support * (~unseen).sum() / max(real.member.sum(), 1))),
+            currency="USD" if first is None else first.currency_code,
+            country="USA" if first is None else first.country_code,
+            images=False,
+        )
+        try:
+            spec = _fit_rows(rows, options, own or {})
+        except ToileError:
+            return None
+        single = replace(spec.colourways, repeat_share=0.0)
+        leaves = tuple(replace(category, colourways=None) for category in spec.categories)
+        spec = replace(spec, colourways=single, categories=leaves)  # one row a design
+        twin = products(spec, seed + number, 0, num)
+        found.append(
+            (unseen, encode_products([row if priced else replace(row, full_price=None, price=None) for row in twin]))
+        )
+    return found
+
+
 def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
     """Choose families to leave out: half of them with most self-information, half at random among the others."""
     order = np.argsort(-information, kind="stable")
@@ -138,10 +199,11 @@ def most_influential(information: Floats, num: int, seed: int = 0) -> list[int]:
     return [*rare, *others]
 
 
-def make_refit(spec: CatalogSpec) -> Refit:
+def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     """Return a function that fits rows with the settings in the spec's provenance; images are not read.
 
-    Where the categories of a private spec were given as public, its own categories are that list.
+    `own` are the user's own columns, which a fit reads too; those of the spec are kept. Where the categories of a
+    private spec were given as public, its own categories are that list.
     """
     assert spec.provenance is not None, "only a fitted spec can be fitted again"
     public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
@@ -158,16 +220,18 @@ def make_refit(spec: CatalogSpec) -> Refit:
         currency=spec.shop.currency_code,
         country=spec.shop.country_code,
         images=False,
+        keep=tuple(name for name in spec.extra if any(name in cells for cells in (own or {}).values())),
     )
 
-    def refit(rows: Sequence[Product]) -> CatalogSpec:
-        with tempfile.TemporaryDirectory() as folder:
-            document = fit(_write_train_folder(Path(folder), rows), options).document
-        plain = as_document(_Whole(document=document))["document"]
-        found: CatalogSpec = from_document(plain, "catalog", "refit")
-        return found
+    return lambda rows: _fit_rows(rows, options, own or {})
 
-    return refit
+
+def _fit_rows(rows: Sequence[Product], options: FitOptions, own: OwnCells) -> CatalogSpec:
+    with tempfile.TemporaryDirectory() as folder:
+        document = fit(_write_train_folder(Path(folder), rows, own), options).document
+    plain = as_document(_Whole(document=document))["document"]
+    found: CatalogSpec = from_document(plain, "catalog", "refit")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,11 +239,17 @@ class _Whole:
     document: Mapping[str, Any]
 
 
-def _write_train_folder(folder: Path, rows: Sequence[Product]) -> Path:
-    """Write rows as the train split of a catalog folder, which is what a fit reads."""
+def _write_train_folder(folder: Path, rows: Sequence[Product], own: OwnCells) -> Path:
+    """Write rows, with the user's own columns, as the train split of a catalog folder, which is what a fit reads."""
+    table = to_table(list(rows))
+    for name in dict.fromkeys(name for cells in own.values() for name in cells):
+        cells = (own.get(row.product_code, {}).get(name) for row in rows)
+        table = table.append_column(
+            name, pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+        )
     path = folder / "data" / "train-00000-of-00001.parquet"
     path.parent.mkdir()
-    pq.write_table(to_table(list(rows)), path)
+    pq.write_table(table, path)
     file = ShardFile(
         path=path.relative_to(folder).as_posix(),
         split="train",

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,21 @@ class AuditTable:
             [row for row, number in zip(self.products, self.family, strict=True) if families[number]]
         )
 
+    def take(self, places: Index) -> "AuditTable":
+        """Return the rows at these places; families keep their numbers."""
+        chosen = places.tolist()
+        return replace(
+            self,
+            products=[self.products[k] for k in chosen],
+            titles=[self.titles[k] for k in chosen],
+            words=[self.words[k] for k in chosen],
+            categories=[self.categories[k] for k in chosen],
+            parents=[self.parents[k] for k in chosen],
+            log_price=self.log_price[places],
+            discount=self.discount[places],
+            family=self.family[places],
+        )
+
 
 @functools.lru_cache(maxsize=65536)
 def normalise_text(text: str) -> str:
@@ -123,6 +138,10 @@ class RealCatalog:
     table: AuditTable
     member: Mask
     """One entry a family: True for members (train), False for holdout (validation and test)."""
+
+    def select(self, families: Mask) -> "RealCatalog":
+        """Return the families that the mask selects."""
+        return RealCatalog(table=self.table.select(families), member=self.member[families])
 
     @property
     def members(self) -> AuditTable:
@@ -198,6 +217,10 @@ class NeighbourStats:
     """Mean of the Gaussian kernel over all rows of the other catalog."""
     which: Index
     """The nearest row of the other catalog."""
+
+    def select(self, rows: Mask) -> "NeighbourStats":
+        """Return the entries of the rows that the mask selects."""
+        return NeighbourStats(nearest=self.nearest[rows], density=self.density[rows], which=self.which[rows])
 
 
 def measure_neighbours(table: AuditTable, others: AuditTable, *, exclude_own_family: bool = False) -> NeighbourStats:

@@ -19,7 +19,7 @@ from generator.audit import Findings, skip_check
 from generator.audit.fidelity import ExtraColumns, check_fidelity, measure_quality, require_extra
 from generator.audit.images import ImageFeatures, check_images, concatenate, find_nearest, read_image_features
 from generator.audit.privacy import Progress, check_rows, check_spec
-from generator.audit.refits import make_refit
+from generator.audit.refits import list_cells, make_refit
 from generator.audit.rows import (
     ALL,
     AuditTable,
@@ -160,8 +160,8 @@ def audit(
     train, holdout = read_image_features(real_folder)
     images = concatenate(*read_image_features(synthetic_folder)) if len(train) else train
     progress("checking rows")
-    extra = read_extra_columns(synthetic_folder)
-    found = check_rows(real, synthetic, bounds, extra)
+    extra, real_extra = read_extra_columns(synthetic_folder), read_extra_columns(real_folder)
+    found = check_rows(real, synthetic, bounds, extra, real_extra)
     progress("comparing images")
     found += check_images(train, holdout, images, bounds)
     if spec is None:
@@ -169,10 +169,9 @@ def audit(
         names = ("string_support", "canaries", "refit_strings", "refit_shares")
         found += Findings(checks=[skip_check(name, PRIVACY, why) for name in names])
     else:
-        refit = make_refit(spec) if spec.provenance is not None else None
+        refit = make_refit(spec, list_cells(real.table, real_extra)) if spec.provenance is not None else None
         found += check_spec(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
     progress("measuring quality")
-    real_extra = read_extra_columns(real_folder)
     quality = measure_quality(real.table, synthetic, (real_extra, extra))
     fidelity, categories = check_fidelity(real.table, synthetic, bounds, extra=(real_extra, extra), progress=progress)
     checks = (*found.checks, *fidelity)

@@ -9,7 +9,7 @@ from typing import Any
 from scipy import stats
 
 from generator.audit.copies import fold_words
-from generator.audit.rows import AuditTable, normalise_text, tokenize
+from generator.audit.rows import AuditTable, RealCatalog, normalise_text, tokenize
 from generator.fit import vocabulary as public
 from schemas import markets
 from schemas.audit import Hit
@@ -233,6 +233,29 @@ def find_rare_strings(
     own = {normalise_text(spec.shop.brand), normalise_text(spec.shop.website_name)}
     hits += [Hit(check="string_support", text=name, detail="the real shop's own name") for name in sorted(shops & own)]
     return hits, num_real
+
+
+def find_rare_values(
+    real: RealCatalog, real_extra: ExtraColumns, extra: ExtraColumns, min_support: int, public: Iterable[str] = ()
+) -> list[Hit]:
+    """Find values of further columns that real families have, but fewer than `min_support` of train.
+
+    A value without a letter is a number or a date, which comes back by chance.
+    """
+    known = set(public)
+    hits = []
+    for column, values in sorted(real_extra.items()):
+        holders: dict[str, set[int]] = {}
+        for value, family in zip(values, real.table.family.tolist(), strict=True):
+            for text in _leaf_texts(value):
+                holders.setdefault(normalise_text(text), set()).add(family)
+        synthetic = {normalise_text(text) for value in extra[column] for text in _leaf_texts(value)}
+        for text in sorted((synthetic & holders.keys()) - known):
+            num_families = sum(bool(real.member[family]) for family in holders[text])
+            if num_families < min_support and any(map(str.isalpha, text)):
+                detail = f"in the column {column} of {num_families} train families"
+                hits.append(Hit(check="rare_values", text=text, detail=detail))
+    return hits
 
 
 def list_public_words() -> frozenset[str]:

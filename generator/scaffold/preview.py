@@ -99,15 +99,14 @@ def sample_products(spec: CatalogSpec, seed: int) -> list[tuple[int, Product]]:
 def kind_stats(spec: CatalogSpec, seed: int) -> list[KindStats]:
     """Return shares (exact) and price ranges (sampled) of all kinds of products.
 
-    Rare kinds get as many sampled prices as common ones: products are sampled anywhere in an unlimited catalog, with
-    uniformly distributed kinds.
+    Rare kinds get as many sampled prices as common ones: designs are sampled anywhere in an unlimited catalog, with
+    uniformly distributed kinds, and the first product of each counts.
     """
     catalog, kinds = compile_catalog(spec), list_kinds(spec)
     num = len(kinds)
-    index_N = integers(seed, "check/number", np.arange(max(_NUM_PRICES, _MIN_PRICES_PER_KIND * num)))
-    design_N = family_start(spec, seed, index_N)
+    design_N = integers(seed, "check/number", np.arange(max(_NUM_PRICES, _MIN_PRICES_PER_KIND * num)))
     kind_N = integers(seed, "check/category", design_N) % num
-    chosen = sample_values(catalog, seed, index_N, design_N, kind_N)
+    chosen = sample_values(catalog, seed, design_N, design_N, kind_N)
     prices_N = sample_full_prices(catalog.prices, seed, kind_N, chosen, design_N)
     found = []
     for number, (kind, share) in enumerate(zip(kinds, row_shares(catalog).tolist(), strict=True)):

@@ -143,10 +143,13 @@ def sample_designer_rows(num_rows: int = 500, seed: int = 0) -> tuple[list[Produ
 
 
 def write_folder(
-    place: Path, products: list[Product], own: Mapping[str, Mapping[str, str | float | None]] | None = None
+    place: Path,
+    products: list[Product],
+    own: Mapping[str, Mapping[str, str | float | None]] | None = None,
+    currency: str = "USD",
 ) -> Path:
     """Write the rows as a finished catalog folder with a currency; `own` is product code -> the shop's own cells."""
-    folder = write_shards(place, products, {"currency": "USD"})
+    folder = write_shards(place, products, {"currency": currency})
     if own:
         names = list(dict.fromkeys(name for cells in own.values() for name in cells))
         for file in (folder / "data").glob("*.parquet"):
@@ -286,4 +289,65 @@ def list_contradictions(rows: Iterable[Product]) -> list[tuple[str, str, str]]:
         match = find_kind(row.title or "")
         if match is None or match.silhouette != drawn:
             found.append((row.title or "", match.silhouette if match else "nothing", drawn))
+    return found
+
+
+_ABROAD: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {
+    "EUR de": (
+        "Marlo",
+        {
+            "BEKLEIDUNG": ("Laufshirt", "Trainingshose", "Kapuzenpullover", "Softshelljacke", "Lederjacke", "Sport-BH"),
+            "SCHUHE": ("Laufschuhe", "Wanderstiefel", "Badelatschen", "Fußballschuhe"),
+            "ZUBEHÖR": ("Rucksack", "Mütze", "Gürtel aus Leder", "Socken", "Sonnenbrille"),
+        },
+    ),
+    "EUR fr": (
+        "Élise",
+        {
+            "VÊTEMENTS": ("Robe longue", "Robe chemise", "Manteau en laine", "Jean", "Gilet en maille", "Costume"),
+            "CHAUSSURES": ("Baskets", "Mocassins en daim", "Bottines", "Derbies"),
+            "ACCESSOIRES": ("Sac à dos", "Cabas", "Foulard en soie", "Ceinture", "Boucles d'oreilles"),
+        },
+    ),
+    "JPY ja": (
+        "アルベ",
+        {
+            "ウェア": ("リネンシャツ", "ウールコート", "シャツワンピース", "ワイドパンツ", "Tシャツ", "タンクトップ"),
+            "シューズ": ("スニーカー", "ローファー", "ショートブーツ"),
+            "バッグ": ("トートバッグ", "レザーバッグ", "ボストンバッグ", "キーケース"),
+        },
+    ),
+}
+ABROAD = tuple(_ABROAD)
+"""Currency and language of the invented shops abroad."""
+
+
+def sample_rows_abroad(name: str, num_rows: int = 240) -> list[Product]:
+    """Sample an invented shop of broad leaves; titles are German, French or Japanese; some name what is undrawn."""
+    rng = random.Random(name)
+    line, leaves = _ABROAD[name]
+    found = []
+    for number in range(num_rows):
+        leaf = rng.choice(list(leaves))
+        word, colour = rng.choice(leaves[leaf]), rng.choice(("", "", f" {line}"))
+        code, price = f"{50_000_000 + number}", float(rng.choice((20, 40, 60, 120)))
+        found.append(
+            Product(
+                website_name=BRAND,
+                currency_code=name[:3],
+                brand=BRAND.upper(),
+                category1_code="A",
+                category2_code="ALL",
+                category3_code=leaf,
+                product_code=code,
+                title=word + colour,
+                full_price=price,
+                price=price,
+                flg_discount=0,
+                family=f"abroad-{number}",
+                split="train",
+                source="abroad",
+                inferable=True,
+            )
+        )
     return found

@@ -1,168 +1,179 @@
 """Planted copies of real rows fail the audit, whatever was changed to hide them; honest twins pass."""
 
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
+from benchmarks.audit_power import fit_exact, generate_twin
 from generator.audit.copies import (
+    ALTERED_ROWS,
+    NEAR_ROWS,
+    ROWS,
+    RULES,
     CopyTest,
+    Rule,
+    Unseen,
+    count_matches,
     encode_designs,
-    find_pairs,
     fold_titles,
     fold_words,
     make_repair,
     match_catalogs,
+    match_titles,
+    measure_link,
+    permute_prices,
     run_copy_tests,
+    weighted_tail,
 )
-from generator.audit.privacy import check_rows
-from generator.audit.refits import make_refit
-from generator.audit.rows import RealCatalog, encode_products, split_members
+from generator.audit.privacy import RealReference, check_rows, measure_reference
+from generator.audit.rows import RealCatalog, drop_duplicates, encode_products, split_members
 from generator.audit.verbatim import find_embedded
-from generator.sampling.products import products
 from schemas.audit import Bounds, Check
-from schemas.catalog import Provenance
-from schemas.documents import read_document
+from schemas.catalog import CatalogSpec
 from schemas.product import Product
 from tests.helpers.audit_tables import (
-    PRESET,
+    CHANGES,
     find_rarest_rows,
     generate_rows,
+    invent_designer_rows,
+    invent_fine_rows,
+    invent_sports_rows,
     plant_copies,
     sample_train_rows,
-    shop_document,
-    spec_of,
 )
 
 BOUNDS = Bounds()
-NUM = 1500
-Change = Callable[[Product], Product]
+NUM = 845
+Table = tuple[list[Product], RealCatalog, RealReference, CatalogSpec]
+
+
+def make_table(rows: list[Product]) -> Table:
+    real = split_members(rows)
+    return rows, real, measure_reference(real, BOUNDS), fit_exact(rows)
 
 
 @pytest.fixture(scope="module")
-def real_rows() -> list[Product]:
-    return generate_rows(3, NUM)
+def sports() -> Table:
+    """A shop of three broad leaves, and the spec of its honest twins."""
+    return make_table(invent_sports_rows(3, NUM))
 
 
 @pytest.fixture(scope="module")
-def real(real_rows: list[Product]) -> RealCatalog:
-    return split_members(real_rows)
-
-
-@pytest.fixture(scope="module")
-def honest() -> list[Product]:
-    return generate_rows(4, NUM)
+def designer() -> Table:
+    return make_table(invent_designer_rows(3))
 
 
 def failed(checks: Sequence[Check]) -> set[str]:
     return {check.name for check in checks if check.status == "fail"}
 
 
-def sample_rows(rows: Sequence[Product], share: float) -> list[Product]:
-    """Sample a share of the rows, whatever their split."""
-    return random.Random(1).sample(list(rows), round(share * len(rows)))
+def find_failed(table: Table, catalog: Sequence[Product]) -> set[str]:
+    return failed(check_rows(table[1], encode_products(catalog), BOUNDS, reference=table[2]).checks)
 
 
-def titled(change: Callable[[str], str]) -> Change:
-    return lambda row: replace(row, title=change(row.title or ""))
+def find_copy_p(table: Table, catalog: Sequence[Product]) -> float:
+    """Return the smallest p-value of the tests for copies, adjusted for their number."""
+    matches = match_catalogs(table[1].table, drop_duplicates(encode_products(catalog)))
+    tests = run_copy_tests(matches, table[2].unseen)
+    return len(tests) * min(test.p for test in tests)
 
 
-def moved(row: Product) -> Product:
-    return replace(row, full_price=round((row.full_price or 1) * 1.01, 2), price=round((row.price or 1) * 1.01, 2))
+def sample_rows(rows: Sequence[Product], share: float, *splits: str, seed: int = 1) -> list[Product]:
+    """Sample rows of some splits, as many as a share of all rows."""
+    pool = [row for row in rows if not splits or row.split in splits]
+    return random.Random(seed).sample(pool, round(share * len(rows)))
 
 
-CHANGES: dict[str, Change] = {
-    "verbatim": lambda row: row,
-    "prices moved by 1 %": moved,
-    "one letter added": titled(lambda title: f"{title[: len(title) // 2]}q{title[len(title) // 2 :]}"),
-    "accents": titled(lambda title: title.replace("a", "á").replace("e", "é").upper()),
-    "hyphens for blanks": titled(lambda title: title.replace(" ", "-")),
-    "a hyphen in a word": titled(lambda title: f"{title[:3]}-{title[3:]}"),
-    "words reversed": titled(lambda title: "  ".join(reversed(title.split()))),
-}
+def twin_of(table: Table, seed: int = 4) -> list[Product]:
+    return generate_twin(table[3], seed, len(table[0]))
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("share", [0.05, 1.0])
-def test_copies_of_both_sides_fail_however_they_are_hidden(
-    real: RealCatalog, real_rows: list[Product], honest: list[Product], change: str, share: float
-) -> None:
-    copies = [CHANGES[change](row) for row in sample_rows(real_rows, share)]
-    tests = run_copy_tests(match_catalogs(real.table, encode_products(plant_copies(honest, copies))))
-    assert min(test.p for test in tests) < BOUNDS.copies_p / len(tests)
+def test_copies_of_both_sides_fail_however_they_are_hidden(sports: Table, change: str, share: float) -> None:
+    copies = [CHANGES[change](row) for row in sample_rows(sports[0], share)]
+    assert find_copy_p(sports, plant_copies(twin_of(sports), copies)) < BOUNDS.copies_p
 
 
-def test_a_tenth_of_the_rows_with_one_word_added_fails(
-    real: RealCatalog, real_rows: list[Product], honest: list[Product]
-) -> None:
-    copies = [titled(lambda title: f"{title} Zephyr")(row) for row in sample_train_rows(real_rows, 0.1)]
-    found = check_rows(real, encode_products(plant_copies(honest, copies)), BOUNDS)
-    assert {"replayed_altered_rows", "copied_altered_rows"} & failed(found.checks)
+@pytest.mark.parametrize("change", ["verbatim", "prices moved by 1 %", "one word added"])
+def test_copies_of_rows_that_are_one_family_each_fail(designer: Table, change: str) -> None:
+    copies = [CHANGES[change](row) for row in sample_rows(designer[0], 0.05)]
+    assert find_copy_p(designer, plant_copies(twin_of(designer), copies)) < BOUNDS.copies_p
 
 
-def test_the_rarest_rows_with_one_word_added_fail(
-    real: RealCatalog, real_rows: list[Product], honest: list[Product]
-) -> None:
-    copies = [titled(lambda title: f"New {title}")(row) for row in find_rarest_rows(real_rows, 50)]
-    found = check_rows(real, encode_products(plant_copies(honest, copies)), BOUNDS)
-    assert "replayed_rare_altered_rows" in failed(found.checks)
+@pytest.mark.parametrize("splits", [(), ("train",), ("validation", "test")])
+def test_one_percent_of_the_rows_verbatim_fails_from_either_side(sports: Table, splits: tuple[str, ...]) -> None:
+    for seed in (1, 2, 3):
+        copies = sample_rows(sports[0], 0.01, *splits, seed=seed)
+        assert find_copy_p(sports, plant_copies(twin_of(sports, seed), copies)) < BOUNDS.copies_p
 
 
-def test_planted_holdout_fails(real: RealCatalog, real_rows: list[Product], honest: list[Product]) -> None:
-    holdout = [row for row in real_rows if row.split != "train"]
-    found = check_rows(real, encode_products(plant_copies(honest, holdout)), BOUNDS)
-    assert {"replayed_rows", "replayed_near_rows", "membership_auc", "membership_tpr"} <= failed(found.checks)
+def test_copies_of_a_catalog_without_prices_fail() -> None:
+    priced = invent_designer_rows(5)
+
+    def strip(rows: Sequence[Product]) -> list[Product]:
+        return [replace(row, full_price=None, price=None, flg_discount=None) for row in rows]
+
+    table = make_table(strip(priced))
+    twin = strip(generate_twin(fit_exact(priced), 4, len(priced)))
+    assert find_copy_p(table, twin) > BOUNDS.copies_p
+    for change in ("verbatim", "one word added"):
+        copies = [CHANGES[change](row) for row in sample_rows(table[0], 0.05)]
+        assert find_copy_p(table, plant_copies(twin, copies)) < BOUNDS.copies_p
 
 
-def test_one_percent_of_verbatim_rows_from_the_holdout_fails(honest: list[Product]) -> None:
-    rows = generate_rows(3, 2500)
-    copies = sample_rows([row for row in rows if row.split != "train"], 25 / 500)
-    found = check_rows(split_members(rows), encode_products(plant_copies(generate_rows(4, 2500), copies)), BOUNDS)
-    assert failed(found.checks)
-
-
-def test_independent_catalogs_pass(real: RealCatalog) -> None:
-    for seed in range(4, 9):
-        tests = run_copy_tests(match_catalogs(real.table, encode_products(generate_rows(seed, NUM))))
-        assert min(test.p for test in tests) > BOUNDS.copies_p / len(tests)
-
-
-MEMBERSHIP = {"membership_auc", "membership_tpr"}
-
-
-def fit_twins(rows: Sequence[Product], num: int) -> list[list[Product]]:
-    """Fit a spec to the train rows, and generate as many catalogs as are asked for."""
-    provenance = Provenance(
-        fitted_from="rows", num_rows=1, num_families=1, private=False, statement="counted", min_support=5
+def test_the_rarest_rows_with_one_word_added_fail(sports: Table) -> None:
+    copies = [CHANGES["one word added"](row) for row in find_rarest_rows(sports[0], 50)]
+    assert {"replayed_rare_altered_rows", "copied_altered_rows"} & find_failed(
+        sports, plant_copies(twin_of(sports), copies)
     )
-    refit = make_refit(replace(spec_of(shop_document("twin")), provenance=provenance))
-    spec = refit([row for row in rows if row.split == "train"])
-    return [list(products(spec, seed, 0, len(rows))) for seed in range(20, 20 + num)]
 
 
-def find_alarms(twins: Sequence[int]) -> list[set[str]]:
-    """Audit so many honest twins of each of three tables; return the checks that fail, without the membership attacks.
-
-    An exact fit of a small table knows its shares and price levels, and a membership attack can see that.
-    """
-    tables = [generate_rows(3, 900), generate_rows(5, 600), generate_rows(6, 900, dict(read_document(PRESET)))]
-    return [
-        found
-        for rows, num in zip(tables, twins, strict=True)
-        for twin in fit_twins(rows, num)
-        if (found := failed(check_rows(split_members(rows), encode_products(twin), BOUNDS).checks) - MEMBERSHIP)
-    ]
+def test_planted_holdout_fails(sports: Table) -> None:
+    holdout = [row for row in sports[0] if row.split != "train"]
+    found = find_failed(sports, plant_copies(twin_of(sports), holdout))
+    assert {"replayed_rows", "replayed_near_rows", "copied_rows", "membership_auc", "membership_tpr"} <= found
 
 
-def test_honest_twins_of_three_tables_pass() -> None:
-    assert find_alarms((1, 1, 1)) == []
+def test_a_tenth_of_the_train_rows_with_one_word_added_fails(sports: Table) -> None:
+    copies = [CHANGES["one word added"](row) for row in sample_train_rows(sports[0], 0.1)]
+    assert "copied_altered_rows" in find_failed(sports, plant_copies(twin_of(sports), copies))
+
+
+def test_independent_catalogs_of_the_same_shop_pass() -> None:
+    """Their prices follow titles as the real ones do, in ways that a permutation within a category does not keep."""
+    table = make_table(generate_rows(3, 900))
+    alarms = [seed for seed in range(4, 12) if find_copy_p(table, generate_rows(seed, 900)) < BOUNDS.copies_p]
+    assert alarms == []
+
+
+def test_honest_twins_of_two_tables_pass(sports: Table, designer: Table) -> None:
+    for table in (sports, designer):
+        for seed in (20, 21):
+            assert find_failed(table, twin_of(table, seed)) == set()
 
 
 @pytest.mark.slow
-def test_at_most_one_of_twenty_honest_twins_of_three_tables_fails() -> None:
-    alarms = find_alarms((7, 6, 7))
+def test_at_most_one_of_twenty_honest_twins_of_three_tables_fails(sports: Table, designer: Table) -> None:
+    fine = make_table(invent_fine_rows(3))
+    twins = [(table, seed) for table, num in ((sports, 7), (designer, 7), (fine, 6)) for seed in range(30, 30 + num)]
+    alarms = [found for table, seed in twins if (found := find_failed(table, twin_of(table, seed)))]
     assert len(alarms) <= 1, alarms
+
+
+def test_fit_that_memorises_fails_although_it_hits_its_own_rows_by_design(sports: Table) -> None:
+    """The control's fits have not seen the families that they are asked about, so they excuse no memorised row."""
+    spec = fit_exact([replace(row, split="train") for row in sports[0]])
+    assert find_copy_p(sports, generate_twin(spec, 4, NUM)) > BOUNDS.copies_p
+    memorised = [row for row in sports[0] if row.split == "train"]
+    assert find_copy_p(sports, plant_copies(generate_twin(spec, 4, NUM), memorised[: NUM // 10])) < BOUNDS.copies_p
 
 
 def test_small_catalog_is_inconclusive_and_says_why() -> None:
@@ -176,16 +187,109 @@ def test_small_catalog_is_inconclusive_and_says_why() -> None:
         assert check.figures.get("smallest_leak", 1.0) > BOUNDS.smallest_leak
 
 
+# --- statistics
+
+
+@given(st.lists(st.tuples(st.floats(0.01, 3), st.integers(1, 9)), min_size=1, max_size=4), st.integers(1, 40))
+def test_tail_of_weighted_poisson_numbers(cells: list[tuple[float, int]], least: int) -> None:
+    means, weights = (np.array(each) for each in zip(*cells, strict=True))
+    size = 120  # the direct definition: convolve the distributions of the single terms
+    total = np.zeros(size)
+    total[0] = 1.0
+    for mean, weight in cells:
+        term = np.zeros(size)
+        term[::weight] = stats.poisson.pmf(np.arange(len(term[::weight])), mean)
+        total = np.convolve(total, term)[:size]
+    assert weighted_tail(means, weights, least) == pytest.approx(1 - total[:least].sum(), abs=1e-9)
+
+
 def test_smallest_leak_of_the_copy_test_has_power_0_8() -> None:
-    test = CopyTest(name="x", families=1000, hits=50, shuffled=50.0, link=1.1, spread=7.0)
+    test = CopyTest(
+        name="x",
+        families=600,
+        hits=np.zeros(3, np.int64),
+        chance=np.array([0.5, 4.0, 20.0]),
+        room=np.array([400.0, 150.0, 50.0]),
+    )
     leak = test.smallest_leak(0.001)
     assert leak is not None
-    rng = random.Random(0)
+    assert leak < 0.03
+    rng = np.random.default_rng(0)
     seen = 0
     for _ in range(2000):
-        hits = round(rng.gauss(50, 7)) + sum(rng.random() < leak for _ in range(950))
+        hits = rng.poisson(test.chance) + rng.binomial((test.room - test.chance).astype(int), leak)
         seen += replace(test, hits=hits).p <= 0.001
-    assert seen / 2000 == pytest.approx(0.8, abs=0.06)
+    assert 0.78 <= seen / 2000 <= 0.9  # leaks are tried in steps
+
+
+def test_p_of_the_copy_test_is_valid_and_rare_matches_weigh_more() -> None:
+    test = CopyTest(
+        name="x", families=600, hits=np.array([0, 0]), chance=np.array([0.5, 30.0]), room=np.array([400.0, 200.0])
+    )
+    assert test.weights[0] > 4 * test.weights[1]
+    rng = np.random.default_rng(0)
+    found = np.array([replace(test, hits=rng.poisson(test.chance)).p for _ in range(3000)])
+    assert [float((found <= level).mean()) <= level for level in (0.01, 0.05, 0.2)] == [True] * 3
+    assert replace(test, hits=np.array([6, 30])).p < 1e-4 < replace(test, hits=np.array([0, 36])).p
+
+
+def test_permuted_prices_against_a_slow_definition() -> None:
+    rows, rng = generate_rows(1, 150), random.Random(0)
+    others = [replace(row, full_price=rng.choice(rows).full_price) for row in rows]
+    real, other = (encode_designs(table, fold_titles(table)) for table in map(encode_products, (rows, others)))
+    other = replace(other, details=[("all", "all", 0.0)] * len(other))  # one category
+    kept = np.ones(real.num_families, bool)
+    found = permute_prices(real, other, NEAR_ROWS, kept)
+    from generator.audit import copies
+
+    stratum = copies._stratify(other, np.ones(len(other), np.int64))
+    for family in range(real.num_families):
+        survival = 1.0
+        for k in np.flatnonzero(real.family == family).tolist():
+            for j in range(len(other)):
+                if real.words[real.title[k]] != other.words[other.title[j]]:
+                    continue
+                peers = [i for i in range(len(other)) if stratum[i] == stratum[j] and i != j]
+                near = sum(abs(other.log_price[i] - real.log_price[k]) <= math.log(1.02) + 1e-6 for i in peers)
+                survival *= 1 - min(near / len(peers), 0.99)
+        assert found.of_others[family] == pytest.approx(1 - survival, abs=1e-9)
+    assert found.of_others.any()
+
+
+def test_link_of_prices_and_titles_is_measured_within_a_catalog() -> None:
+    """A price that follows the set of words, not their sum, is not kept by a permutation among similar predictions."""
+    base = generate_rows(3, 1)[0]
+    rng = random.Random(0)
+    words = [f"{a}{b}" for a in "bcdfg" for b in "aeio"]
+    pairs = [(rng.choice(words), rng.choice(words)) for _ in range(1500)]
+
+    def catalog(price: Callable[[str, str], float]) -> list[Product]:
+        return [
+            replace(base, title=f"{a} {b}", full_price=price(a, b), price=price(a, b), family=f"f{k}")
+            for k, (a, b) in enumerate(pairs)
+        ]
+
+    def measure(rows: list[Product]) -> float:
+        table = encode_products(rows)
+        return measure_link(encode_designs(table, fold_titles(table)), NEAR_ROWS)
+
+    levels = [float(10 * k) for k in range(5, 45)]
+    linked = {pair: rng.sample(levels, 6) for pair in sorted(set(pairs))}
+    assert measure(catalog(lambda a, b: rng.choice(levels))) < 1.2
+    assert measure(catalog(lambda a, b: rng.choice(linked[a, b]))) > 1.5
+
+
+def test_unseen_twins_are_searched_for_the_families_of_their_fold_only(sports: Table) -> None:
+    unseen = sports[2].unseen
+    assert unseen is not None
+    families = sports[1].table.num_families
+    assert unseen.rate.shape == unseen.expected.shape == (len(RULES), families)
+    assert (unseen.rate[2] >= unseen.rate[1]).all()  # a changed word is allowed in addition
+    rare = unseen.expected[1] * NUM < 0.003
+    assert (unseen.rate[1][rare] * NUM).mean() < 0.02 < (unseen.rate[1][~rare] * NUM).mean()
+    half = np.arange(families) % 2 == 0
+    selected: Unseen = unseen.select(half)
+    assert (selected.rate == unseen.rate[:, half]).all()
 
 
 def test_titles_are_folded_and_repaired() -> None:
@@ -197,28 +301,54 @@ def test_titles_are_folded_and_repaired() -> None:
     assert repair(("wool", "coat")) == ("wool", "coat")
 
 
-def test_pairs_are_equal_or_one_word_apart_and_never_of_one_family() -> None:
-    base = replace(generate_rows(3, 1)[0], full_price=100.0)
+def count_pairs(rows: Sequence[Product], rule: Rule) -> list[int]:
+    table = encode_products(rows)
+    designs = encode_designs(table, fold_titles(table))
+    return count_matches(designs, designs, rule).tolist()
+
+
+def test_titles_match_if_equal_or_one_word_apart_and_never_in_one_family() -> None:
+    base = replace(generate_rows(3, 1)[0], full_price=100.0, price=100.0)
     names = ["Red Wool Coat", "coat wool red", "Red Wool Coat Long", "Red Silk Coat", "Red Long Wool Hat", "Red Coat"]
     rows = [replace(base, title=title, family=f"f{k}") for k, title in enumerate(names)]
-    table = encode_products([*rows, replace(rows[0], title="Red Wool Coat", product_code="other")])
-    designs = encode_designs(table, fold_titles(table))
-    pairs = find_pairs(designs, designs)
-    found = {
-        (int(a), int(b), bool(equal)) for a, b, equal in zip(pairs.own, pairs.their, pairs.equal, strict=True) if a < b
-    }
-    assert found == {
-        (0, 1, True),
-        (0, 2, False),
-        (0, 5, False),
-        (1, 2, False),
-        (1, 5, False),
-        (2, 4, False),
-        (3, 5, False),
-    }
+    titles = fold_titles(encode_products(rows))
+    own, their = match_titles(titles, list(dict.fromkeys(titles)), equal=False)
+    kinds = list(dict.fromkeys(titles))
+    apart = {(k, j) for k, j in zip(own.tolist(), their.tolist(), strict=True) if titles[k] != kinds[j]}
+    # places in `kinds`: 0 red wool coat, 1 with long, 2 red silk coat, 3 red long wool hat, 4 red coat
+    assert apart == {(0, 1), (0, 4), (1, 1), (1, 4), (2, 0), (2, 3), (3, 4), (4, 1), (5, 0), (5, 2)}
+    assert count_pairs(rows, NEAR_ROWS) == [1, 1, 0, 0, 0, 0]
+    assert count_pairs(rows, ALTERED_ROWS) == [3, 3, 3, 1, 1, 3]
+    colour = replace(rows[0], title="Red Wool Coat", product_code="another", full_price=101.0, price=101.0)
+    assert count_pairs([*rows, colour], NEAR_ROWS) == [1, 2, 0, 0, 0, 0, 1]
 
 
-def test_codes_and_titles_in_any_column_are_found(real: RealCatalog, honest: list[Product]) -> None:
+def test_matches_against_a_slow_definition() -> None:
+    rows = generate_rows(1, 200)
+    others = [
+        *rows[:50],
+        *map(CHANGES["one word added"], rows[50:80]),
+        *map(CHANGES["prices moved by 1 %"], rows[80:99]),
+    ]
+    real, other = (encode_designs(table, fold_titles(table)) for table in map(encode_products, (rows, others)))
+
+    def matches(k: int, j: int, rule: Rule) -> bool:
+        own, their = real.words[real.title[k]], other.words[other.title[j]]
+        if rule.exact:
+            return own == their and (real.log_price[k], real.details[k]) == (other.log_price[j], other.details[j])
+        shared, shorter, longer = len(own & their), *sorted((len(own), len(their)))
+        apart = shared == shorter == longer - 1 >= 2 or (shorter == longer == shared + 1 and shared >= 3)
+        near = abs(real.log_price[k] - other.log_price[j]) <= math.log(1.02) + 1e-6
+        return near and (own == their or (apart and not rule.equal))
+
+    for rule in (ROWS, NEAR_ROWS, ALTERED_ROWS):
+        expected = [sum(matches(k, j, rule) for j in range(len(other))) for k in range(len(real))]
+        assert count_matches(real, other, rule).tolist() == expected
+        assert rule.exact or sum(expected) > 3
+
+
+def test_codes_and_titles_in_any_column_are_found() -> None:
+    real, honest = split_members(generate_rows(3, 1500)), generate_rows(4, 1500)
     victims = [row for row in real.table.products if len((row.title or "").split()) >= 4]
     titles = [row.title for row in victims]
     lone = [row for row in victims if titles.count(row.title) == 1][:3]

@@ -1,9 +1,12 @@
 """What titles, leaves and cells of other columns mean."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+from generator.fit import FitOptions
+from generator.fit.fit_spec import fit, write_spec
 from generator.fit.vocabulary import (
     PALETTE,
     find_attribute_columns,
@@ -12,6 +15,7 @@ from generator.fit.vocabulary import (
     read_material,
     read_pattern,
     read_title_colour,
+    split_words,
 )
 from generator.sampling.products import products
 from generator.scaffold.starter_spec import starter_spec
@@ -19,6 +23,7 @@ from schemas.documents import parse_document
 from schemas.markets import MARKETS, NOUNS
 from schemas.silhouettes import RECORDS
 from schemas.validation import list_presets, load_spec
+from tests.helpers import fit_table
 from tests.helpers.fit_table import list_contradictions
 
 TITLES = """
@@ -29,8 +34,9 @@ TITLES = """
         Checked Flannel Shirt - Navy | Falco Polo Assn. Men Blue Check Shirt | Oxford Button-Down
     dress: Shirt Dress | Jersey Dress | Wool Coat Dress | Sweater Dress in Cashmere | Floral Midi Dress with Belt |
         Tank Dress | Polo Dress | Evening Gown | Robe chemise | Robe longue en soie | Robe plissée |
-        Kleid mit Gürtel | Sommerkleid | Strickkleid aus Wolle | Blusenkleid | Abito lungo in seta |
-        Vestido midi de lino | シャツワンピース | ニットワンピース 長袖 | ロングドレス | T-Shirt Dress
+        Robe tee-shirt en coton | Abito camicia in cotone | Kleid mit Gürtel | Sommerkleid | Strickkleid aus Wolle |
+        Blusenkleid | Abito lungo in seta | Vestido midi de lino | シャツワンピース | ニットワンピース 長袖 |
+        ロングドレス | T-Shirt Dress
     skirt: Denim Skirt | Pleated Midi Skirt | Tennis Skirt | Jupe plissée | Jupe en cuir | Faltenrock |
         Rock aus Wolle | Wickelrock mit Gürtel | Gonna in pelle | Falda plisada | プリーツスカート |
         デニムスカート | Jeans-Rock
@@ -128,8 +134,8 @@ TITLES = """
     throw: Wool Throw | Blanket | Kuscheldecke | Plaid en laine | ブランケット
     vase: Glass Vase | Bud Vase | Blumenvase | Vase en verre | 花瓶
     mug: Coffee Mug | Espresso Cup | Set of 2 Mugs | Kaffeebecher | Tasse en grès | マグカップ
-    -: Jacket and Trousers Set | Hat & Scarf | Shirt and Tie | T-Shirt + Shorts Pack | Bikini Set | Two-Piece Suit |
-        Single-breasted wool suit | Tuxedo | Tracksuit | Jogginganzug | Survêtement | Black Socks | Sports Bra |
+    -: Jacket and Trousers Set | Shirt/Skirt | Hat & Scarf | Shirt and Tie | T-Shirt + Shorts Pack | Bikini Set |
+        Two-Piece Suit | Single-breasted wool suit | Tuxedo | Tracksuit | Jogginganzug | Survêtement | Black Socks | Sports Bra |
         Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree | Kurta with Trousers | Silk Robe |
         Kimono | Tank Top | Camisole | Waistcoat | Knit Vest | Bow Tie | Watch Strap | Glasses Case | Phone Case |
         Shoe Bag | Duffle Bag | Holdall | Garment Bag | Toiletry Bag | Bucket Bag | Keyring | Cufflinks | Necklace |
@@ -185,6 +191,17 @@ def test_every_generated_title_names_the_silhouette_that_is_drawn(name: str) -> 
     assert list_contradictions(products(spec, seed=0, start=0, num_products=300)) == []
 
 
+@pytest.mark.parametrize("name", fit_table.ABROAD)
+def test_titles_of_a_twin_name_what_is_drawn_in_the_language_of_the_shop(name: str, tmp_path: Path) -> None:
+    rows = fit_table.sample_rows_abroad(name)
+    folder = fit_table.write_folder(tmp_path / "rows", rows, currency=name[:3])
+    write_spec(fit(folder, FitOptions()), tmp_path / "spec.yaml")
+    made = list(products(load_spec(tmp_path / "spec.yaml"), seed=0, start=0, num_products=300))
+    assert list_contradictions(made) == []
+    known = {word for row in rows for word in split_words(row.title or "")}
+    assert {word for row in made for word in split_words(row.title or "")} <= known
+
+
 @pytest.mark.parametrize(
     ("cell", "material"),
     [
@@ -208,11 +225,16 @@ def test_a_cell_names_a_material(cell: str, material: str | None) -> None:
         ("Washed Black", "black"),
         ("Light Blue", "sky"),
         ("Dark Navy", "navy"),
+        ("Charcoal Grey", "charcoal"),
+        ("Wine Red", "burgundy"),
+        ("Camel/Black", "camel"),
         ("Aubergine", "purple"),
         ("bleu marine", "navy"),
         ("Dunkelblau", "navy"),
         ("ネイビー", "navy"),
         ("#1f3a5f", "navy"),
+        ("1F3A5F", "navy"),
+        ("100001", None),
         ("Multi", None),
     ],
 )

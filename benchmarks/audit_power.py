@@ -1,0 +1,167 @@
+"""What does the audit detect, and how often does it raise a false alarm? Plant leaks into honest twins of tables.
+
+Three tables are invented: a sports shop with three broad leaves (845 rows), a shop with 80 fine leaves (3,000 rows) and
+a table of designer shops (760 rows). An exact spec is fitted to the train rows of each, and generates honest twins.
+A leak replaces the first rows of a twin by copies of real rows under other codes. It is detected if any check of rows
+fails. `smallest_leak` is what the copy test itself states for the table. The output is a table for people, then one
+JSON line; `--out FILE` saves it.
+
+    python -m benchmarks.audit_power --twins 7 --runs 5 --out benchmarks/results/audit_power_2cores_2026-12-01.json
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.fit import git_commit
+from generator.audit.privacy import RealReference, check_rows, measure_reference
+from generator.audit.rows import RealCatalog, encode_products, split_members
+from generator.fit.fit_spec import FitOptions, fit, to_yaml
+from generator.sampling.products import products
+from schemas.audit import FAIL, Bounds
+from schemas.catalog import CatalogSpec
+from schemas.documents import parse_document
+from schemas.manifest import versions
+from schemas.product import Product
+from schemas.validation import from_document
+from tests.helpers.audit_tables import (
+    CHANGES,
+    find_rarest_rows,
+    invent_designer_rows,
+    invent_fine_rows,
+    invent_sports_rows,
+    plant_copies,
+)
+from tests.helpers.fit_table import write_folder
+
+TABLES: dict[str, Callable[[int], list[Product]]] = {
+    "sports shop, 845 rows, 9 broad leaves": invent_sports_rows,
+    "80 fine leaves, 3,000 rows": invent_fine_rows,
+    "designer shops, 760 rows": invent_designer_rows,
+}
+SIDES = {"train and holdout": ("train", "validation", "test"), "train": ("train",), "holdout": ("validation", "test")}
+BOUNDS = Bounds()
+
+
+def main() -> None:
+    """Run the benchmark, print the results and save them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--twins", type=int, default=7, help="number of honest twins of each table")
+    parser.add_argument("--runs", type=int, default=5, help="number of twins with each leak")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    document: dict[str, Any] = {
+        "benchmark": "audit_power",
+        "twins": arguments.twins,
+        "runs": arguments.runs,
+        "tables": [
+            measure_table(name, invent(1000 + number), arguments.twins, arguments.runs)
+            for number, (name, invent) in enumerate(TABLES.items())
+        ],
+        "num_cores": os.cpu_count(),
+        "versions": versions("numpy", "scipy"),
+        "commit": git_commit(),
+    }
+    print(json.dumps(document))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def measure_table(name: str, rows: list[Product], num_twins: int, num_runs: int) -> dict[str, Any]:
+    """Return the false alarms of honest twins of a table, and the share of twins with a leak that fail."""
+    real = split_members(rows)
+    start = time.perf_counter()
+    reference, spec = measure_reference(real, BOUNDS), fit_exact(rows)
+    print(f"{name}: {real.table.num_families} families, reference {time.perf_counter() - start:.1f} s", flush=True)
+    alarms = [list_alarms(real, reference, generate_twin(spec, 500 + seed, len(rows))) for seed in range(num_twins)]
+    print(f"    honest twins with an alarm: {sum(map(bool, alarms))} of {num_twins} {list(filter(None, alarms))}")
+    found = []
+    for leak, side, share, copies in list_leaks(rows):
+        caught = Counter[str]()
+        detected = 0
+        for run in range(num_runs):
+            planted = plant_copies(generate_twin(spec, 900 + run, len(rows)), copies(random.Random(run)))
+            failed = list_alarms(real, reference, planted)
+            caught.update(failed)
+            detected += bool(failed)
+        print(f"    {leak:34} {side:18} {share:>5}: {detected} of {num_runs}", flush=True)
+        found.append(
+            {"leak": leak, "rows_of": side, "share": share, "detected": detected, "by": dict(caught.most_common())}
+        )
+    checks = check_rows(real, encode_products(generate_twin(spec, 500, len(rows))), BOUNDS, reference=reference).checks
+    return {
+        "table": name,
+        "rows": len(rows),
+        "families": real.table.num_families,
+        "holdout_families": int((~real.member).sum()),
+        "honest_twins_with_alarm": sum(map(bool, alarms)),
+        "alarms": alarms,
+        "smallest_leak": {
+            check.name: check.figures.get("smallest_leak") for check in checks if check.name.startswith("copied")
+        },
+        "leaks": found,
+    }
+
+
+def list_leaks(
+    rows: Sequence[Product],
+) -> list[tuple[str, str, str, Callable[[random.Random], Sequence[Product]]]]:
+    """List the leaks: name, side, share of all rows, and a function that chooses and changes the rows."""
+
+    def sample(splits: tuple[str, ...], share: float, change: str) -> Callable[[random.Random], Sequence[Product]]:
+        pool = [row for row in rows if row.split in splits]
+
+        def choose(rng: random.Random) -> Sequence[Product]:
+            return [CHANGES[change](row) for row in rng.sample(pool, min(round(share * len(rows)), len(pool)))]
+
+        return choose
+
+    found = [("verbatim", side, "1 %", sample(splits, 0.01, "verbatim")) for side, splits in SIDES.items()]
+    found += [
+        (change, "train and holdout", "5 %", sample(SIDES["train and holdout"], 0.05, change)) for change in CHANGES
+    ]
+    found += [
+        (
+            "50 rarest, one word added",
+            "train",
+            "50",
+            lambda _: [CHANGES["one word added"](r) for r in find_rarest_rows(rows)],
+        ),
+        ("whole holdout", "holdout", "100 %", sample(SIDES["holdout"], 1.0, "verbatim")),
+        ("whole catalog", "train and holdout", "100 %", sample(SIDES["train and holdout"], 1.0, "prices moved by 1 %")),
+    ]
+    return found
+
+
+def list_alarms(real: RealCatalog, reference: RealReference, catalog: Sequence[Product]) -> list[str]:
+    """Return the names of the checks of rows that fail."""
+    found = check_rows(real, encode_products(catalog), BOUNDS, reference=reference)
+    return [check.name for check in found.checks if check.status == FAIL]
+
+
+def fit_exact(rows: list[Product]) -> CatalogSpec:
+    """Fit an exact spec to the train rows."""
+    with tempfile.TemporaryDirectory() as place:
+        text = to_yaml(fit(write_folder(Path(place) / "shards", rows), FitOptions(images=False)))
+    spec: CatalogSpec = from_document(parse_document(text, "twin", is_json=False), "catalog", "twin")
+    return spec
+
+
+def generate_twin(spec: CatalogSpec, seed: int, num: int) -> list[Product]:
+    """Generate a twin without images."""
+    return [replace(row, attributes=None) for row in products(spec, seed, 0, num)]
+
+
+if __name__ == "__main__":
+    main()
