@@ -31,6 +31,7 @@ from schemas.audit import Bounds, Check
 from schemas.catalog import CatalogSpec, Provenance, Release
 from schemas.errors import ToileError
 from schemas.product import Product
+from schemas.validation import from_document
 from tests.helpers.audit_tables import (
     encode_jpeg,
     find_rarest_rows,
@@ -40,6 +41,7 @@ from tests.helpers.audit_tables import (
     shop_document,
     spec_of,
 )
+from tests.helpers.kinds_spec import kinds_document
 
 BOUNDS = Bounds()
 PIXELS = 96
@@ -315,6 +317,18 @@ def test_share_may_change_more_next_to_a_vanished_category(real_rows: list[Produ
     found = refits.leave_one_out(lambda rows: next(specs), encode_products(real_rows[:60]), [0], 5)
     assert found.share == 0
     assert found.regrouped == pytest.approx(-math.log(1 - gone.share))
+
+
+def test_price_levels_of_one_garment_type_are_compared_with_their_own_kind(real_rows: list[Product]) -> None:
+    document = kinds_document()
+    before = from_document(document, "catalog")
+    changed = document["categories"][0]["kinds"]
+    changed[2]["price"]["median"] *= 2
+    changed[1]["share"], changed[2]["share"] = 0.25, 0.25
+    specs = iter([before, from_document(document, "catalog")])
+    found = refits.leave_one_out(lambda rows: next(specs), encode_products(real_rows[:60]), [0], 5)
+    assert found.price == pytest.approx(math.log(2))
+    assert found.share == pytest.approx(math.log(0.25 / 0.2))
 
 
 def test_rare_strings_are_found(real: RealCatalog, real_rows: list[Product], spec: CatalogSpec) -> None:

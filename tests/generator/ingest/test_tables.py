@@ -263,6 +263,8 @@ def test_path_in_one_cell(tmp_path: Path, name: str) -> None:
 def test_slash_in_a_name_is_no_path(tmp_path: Path) -> None:
     found, _ = rows_of(tmp_path, "sku,name,category\n1,A,Tops/Blouses\n2,B,Coats\n3,C,Bags\n")
     assert found[0].category3_code == "Tops/Blouses"
+    lines = "".join(f"{k},A{k},{name}\n" for k, name in enumerate(["Tops/Shirts", "Tops/Tees", *"BCDEF"]))
+    assert {row.category3_code for row in rows_of(tmp_path, f"sku,name,category\n{lines}")[0]} > {"Tops/Shirts", "B"}
 
 
 def test_category_of_rows_without_any(tmp_path: Path) -> None:
