@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--num-rows", type=int, default=2000, help="generated rows")
     parser.add_argument("--min-support", type=int, default=5)
     parser.add_argument("--epsilon", type=float, action="append", default=[], help="a private fit too; repeatable")
+    parser.add_argument("--price-range", help="LOW:HIGH, public bounds of the prices for private fits")
     parser.add_argument("--baseline", action="store_true", help="SDV's GaussianCopula too")
     parser.add_argument("--details", action="store_true", help="print every column's and pair's score")
     parser.add_argument("--out", type=Path)
@@ -116,7 +117,7 @@ def measure_split(table: Sequence[Row], seed: int, arguments: argparse.Namespace
     with tempfile.TemporaryDirectory() as place:
         folder = write_catalog(Path(place) / "fitted", fitted)
         for epsilon in (None, *arguments.epsilon):
-            options = make_options(table, epsilon, arguments.currency, arguments.min_support)
+            options = make_options(table, epsilon, arguments)
             start = time.perf_counter()
             twin = generate(fit(folder, options), arguments.num_rows)
             seconds = time.perf_counter() - start
@@ -127,13 +128,20 @@ def measure_split(table: Sequence[Row], seed: int, arguments: argparse.Namespace
     return found
 
 
-def make_options(table: Sequence[Row], epsilon: float | None, currency: str, min_support: int) -> FitOptions:
-    """Return the options of a fit; the leaves and the currency of a private one are public."""
+def make_options(table: Sequence[Row], epsilon: float | None, arguments: argparse.Namespace) -> FitOptions:
+    """Return the options of a fit; the leaves, the currency and the bounds of prices of a private one are public."""
     paths: tuple[CategoryPath, ...] = tuple(
         sorted({(row["category1_code"], row["category2_code"], row["category3_code"]) for row in table})
     )
-    public = None if epsilon is None else paths
-    return FitOptions(epsilon=epsilon, categories=public, currency=currency, min_support=min_support, images=False)
+    low, high = map(float, arguments.price_range.split(":")) if arguments.price_range else (0.0, 0.0)
+    return FitOptions(
+        epsilon=epsilon,
+        categories=None if epsilon is None else paths,
+        price_range=(low, high) if high else None,
+        currency=arguments.currency,
+        min_support=arguments.min_support,
+        images=False,
+    )
 
 
 def write_catalog(folder: Path, rows: Sequence[Row]) -> Path:

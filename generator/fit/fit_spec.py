@@ -79,6 +79,8 @@ _HEADINGS = {
     "provenance": "Where this spec comes from. Keep it with the spec.",
 }
 _CHECKED_ROWS = 2000
+_SYNTHETIC_SUPPORT = 5
+"""Of thousands of synthetic families, so many are enough: what is rare is protected by the noise."""
 _WORTH_SAYING = 0.005
 """Rules that touch a smaller share of the rows are not mentioned."""
 _PRICE_TOLERANCE = 0.1
@@ -113,7 +115,7 @@ def fit(
 
 
 def _fit_private(
-    folder: Path, options: FitOptions, currency: str, country: str, progress: Callable[[str], None]
+    folder: Path, options: FitOptions, currency: str, country: str | None, progress: Callable[[str], None]
 ) -> Fit:
     """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private."""
     load_opendp()
@@ -121,9 +123,9 @@ def _fit_private(
     families, _ = read_families(folder, currency, images=options.images, keep=options.keep, unit=options.unit)
     made = synthesize(families, options, progress=progress)
     progress("fitting the synthetic families")
-    support = math.ceil(made.scale)  # of synthetic families: one real one
     provenance = _private_provenance(made, options)
-    found = build_fit(made.families, provenance, dataclasses.replace(options, min_support=support), currency, country)
+    lenient = dataclasses.replace(options, min_support=_SYNTHETIC_SUPPORT)
+    found = build_fit(made.families, provenance, lenient, currency, country)
     notes = {place: _drop_counts(note) for place, note in found.notes.items()}
     return dataclasses.replace(found, notes=notes, messages=(provenance.statement, *made.messages))
 

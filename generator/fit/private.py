@@ -95,6 +95,8 @@ _LEAST_PRICES = 6.0
 _LEAST_CELLS = 12
 _LEAST_PER_GROUP = 4.0
 """Families of a price group in a usual leaf, times the epsilon of the table."""
+_USUAL_REPEAT = (0.25, 0.2)
+"""Mean and standard deviation, over shops, of the probability of a further colour."""
 _USUAL_CELLS, _LEAST_SIGNAL = 4, 0.5
 _ITERATIONS = 30
 """Rounds of proportional fitting."""
@@ -364,6 +366,8 @@ def shrink(noisy: Floats, base: Floats, scale: float) -> tuple[Floats, Floats]:
     change = noisy - base
     noise = 2 * scale**2 * noisy.shape[-1]
     weight = np.maximum(0.0, 1 - noise / np.maximum((change**2).sum(axis=-1), 1e-9))
+    most = base.sum(axis=-1) ** 2  # no true counts with this sum differ by more
+    weight = np.minimum(weight, most / (most + noise))
     mixed = base + weight[..., None] * change
     return np.array([project(row, total) for row, total in zip(mixed, base.sum(axis=-1), strict=True)]), weight
 
@@ -634,9 +638,10 @@ def _release_column(
     noisy_GC, scale = book.release_counts(column.name, table, share, bins)
     num_G = np.bincount(group_L, core.num_L, minlength=num_groups)
     if column.is_geometric:
-        everyone = _fit_repeat(noisy_GC.sum(axis=0), total, scale * math.sqrt(num_groups), 0.0, 1.0)
+        everyone = _fit_repeat(noisy_GC.sum(axis=0), total, scale * math.sqrt(num_groups), *_USUAL_REPEAT)
         repeats = [_fit_repeat(row, num, scale, everyone, 0.2) for row, num in zip(noisy_GC, num_G, strict=True)]
-        return np.array([_size_shares(repeat) for repeat in repeats])[group_L] * core.num_L[:, None], everyone > 0
+        seen = total > 2 * scale * math.sqrt(2 * num_groups)
+        return np.array([_size_shares(repeat) for repeat in repeats])[group_L] * core.num_L[:, None], seen
     counts_C = noisy_GC.sum(axis=0)
     if column.is_partial:
         total = max(float(counts_C.sum()), 1.0)
@@ -644,10 +649,10 @@ def _release_column(
     usual_C = np.full(cells, 1 / cells) if column.usual is None else np.eye(cells)[column.usual]
     everyone_C, weight = shrink(counts_C[None], total * usual_C[None], scale * math.sqrt(num_groups))
     if column.is_partial:
-        return np.tile(everyone_C, (len(group_L), 1)), bool(weight[0] > 0)
+        return np.tile(everyone_C, (len(group_L), 1)), bool(weight[0] > 0.05)
     table_GC, _ = shrink(noisy_GC, num_G[:, None] * (everyone_C[0] / total), scale)
     table_LC = (table_GC / num_G[:, None])[group_L] * core.num_L[:, None]
-    return table_LC, bool(weight[0] > 0)
+    return table_LC, bool(weight[0] > 0.05)
 
 
 def _size_shares(repeat: float) -> Floats:

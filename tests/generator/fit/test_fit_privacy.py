@@ -95,7 +95,7 @@ def count_changes(one: Any, other: Any) -> int:
 
 
 @pytest.mark.parametrize("categories", [PATHS, None])
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(families=st.lists(_families, min_size=1, max_size=8), at=st.integers(0, 7))
 def test_one_family_changes_one_count_of_each_table(categories: Any, families: list[Family], at: int) -> None:
     options = replace(OPTIONS, categories=categories)
@@ -287,6 +287,9 @@ def test_small_shop_is_never_refused(num: int, categories: Any, tmp_path: Path) 
     text = "\n".join(found.messages)
     assert "warning: the noise hides the prices" in text
     assert ("hides the name of every category" in text) == (categories is None)
+    # noise is no statistic of the shop: few products under labels of the site, few colours, most at full price
+    assert found.document["navigation"]["share"] < 0.2
+    assert found.document["colourways"]["repeat_share"] < 0.7
     assert all("median" in kind["price"] for leaf in found.document["categories"] for kind in leaf.get("kinds", [leaf]))
 
 
@@ -344,7 +347,7 @@ def test_shrinking_and_projecting_keep_sums() -> None:
     assert np.allclose(found.sum(axis=1), base.sum(axis=1))
     assert (found >= 0).all()
     far, near = shrink(base + 1000 * np.eye(5, 6), base, 3.0)[1], shrink(base, base, 3.0)[1]
-    assert (far > 0.99).all()
+    assert (far > 0.9).all()
     assert (near == 0).all()
     assert ((weight >= 0) & (weight <= 1)).all()
     # the nearest point of the simplex, against a search
