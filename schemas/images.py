@@ -162,6 +162,14 @@ def orientation_of(image: Image.Image) -> int:
     return 1
 
 
+def count_frames(image: Image.Image) -> int:
+    """Return the number of images in an opened file; 1 where those after the first are damaged."""
+    with warnings.catch_warnings(), contextlib.suppress(*BROKEN_IMAGE_ERRORS):
+        warnings.simplefilter("ignore")
+        return int(getattr(image, "n_frames", 1))
+    return 1
+
+
 def to_rgb(image: Image.Image) -> Image.Image:
     """Return the pixels of an opened image of any mode, as `decode_rgb` does; a plain RGB image is returned itself."""
     if image.mode == "RGB" and not image.info and type(image) is Image.Image:

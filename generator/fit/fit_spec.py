@@ -115,7 +115,7 @@ def fit(
 
 
 def _fit_private(
-    folder: Path, options: FitOptions, currency: str, country: str, progress: Callable[[str], None]
+    folder: Path, options: FitOptions, currency: str, country: str | None, progress: Callable[[str], None]
 ) -> Fit:
     """Replace the families by private synthetic ones, and fit these like real ones. Notes and messages are private."""
     load_opendp()

@@ -661,7 +661,7 @@ def find_kind(title: str) -> KindMatch | None:
     tokens = _tokenize(folded)
     if not tokens:
         return None
-    language = _guess_language(folded, tokens)
+    language = _guess_language(title, tokens)
     found = _drop_foreign(list(_find_phrases(tokens, language)), language)
     segment, spoken, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
     nouns = [each for each in segment if each.sense.role == "noun"]
@@ -696,11 +696,6 @@ def find_silhouette(path: Sequence[str]) -> tuple[str, bool]:
     return FALLBACK_SILHOUETTE, False
 
 
-def english_noun(silhouette: str) -> str:
-    """Return the English noun for a silhouette."""
-    return NOUNS[silhouette][0]
-
-
 def split_words(title: str) -> list[str]:
     """Split a title into words, in their order and spelling, without punctuation around them.
 
@@ -708,11 +703,6 @@ def split_words(title: str) -> list[str]:
     """
     words = (part.strip("()[]{},.;:!?\"'*/|-") for part in _clean(title).split())
     return [piece for word in words if word for piece in (_split_known(word) if _EAST_ASIAN.search(word) else [word])]
-
-
-def find_first(words: Iterable[str], known: dict[str, str]) -> str | None:
-    """Return the value of the first word that is in a public list; None if no word is."""
-    return next((known[word.casefold()] for word in words if word.casefold() in known), None)
 
 
 def list_words() -> frozenset[str]:
@@ -768,7 +758,7 @@ def read_colour(text: str) -> str | None:
     of a name counts ("Coal Blue"), in French, Italian and Spanish the first ("vert olive" has an entry of its own).
     Returns None for names that only one shop uses, and for several colours at once (Multi).
     """
-    code = re.match(r"\s*#?([0-9a-fA-F]{6})\s*$", text)
+    code = re.match(r"\s*(?:#|(?=\w*\d)(?=\w*[a-fA-F]))([0-9a-fA-F]{6})\s*$", text)
     if code is not None:
         return nearest_colour(code.group(1))
     for part in re.split(r"[/,;|+&\n•·、・]|\s-\s|\s(?:and|und|et|e|y)\s", _fold(text)[0]):
@@ -836,7 +826,7 @@ _WORD = re.compile(r"[^\W_]+")
 _EAST_ASIAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff々]")
 _KATAKANA = re.compile(r"[\u30a1-\u30ff]")
 _CLUSTER = re.compile(r".[\u0300-\u036f\u3099\u309a\uff9e\uff9f]*", re.DOTALL)
-_BREAK = re.compile(r"[,;:|()\[\]{}–—•·/]|\s-\s")
+_BREAK = re.compile(r"[,;:|()\[\]{}–—•·]|\s-\s")
 _MODIFIER_ENDS = ("付", "つき", "入り", "入れ", "なし", "風", "柄", "用", "丈", "掛け", "型", "調", "見え", "襟")
 """What follows a Japanese word of a product that only describes another: ベルト付きコート is a coat."""
 _HEAD_FIRST = frozenset({"fr", "it", "es"})
@@ -998,7 +988,7 @@ def _guess_language(title: str, tokens: Sequence[_Token]) -> str:
         # a French title begins with its noun; one that is the same word in English shows nothing
         scores[language] += 0.5 * ("en" not in first or _name_product(first[language]) != _name_product(first["en"]))
     for language, letters in {"fr": "éèêçœà", "de": "äöüß", "es": "ñó", "it": "ùì"}.items():
-        scores[language] += sum(letter in title.casefold() for letter in letters)
+        scores[language] += sum(letter in title.lower() for letter in letters)
     return max(scores, key=lambda language: scores[language])
 
 

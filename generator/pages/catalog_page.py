@@ -37,7 +37,7 @@ from schemas.catalog import (
     rendered_attribute,
     rendered_word,
 )
-from schemas.images import BadImageError, decode_rgb, open_image, orientation_of
+from schemas.images import BadImageError, count_frames, decode_rgb, open_image, orientation_of
 from schemas.manifest import Manifest
 from schemas.product import COLUMNS, Product, from_batch, open_shard, shard_files
 from schemas.util.pages import embed_json, refuse_existing, render_page, write_page
@@ -376,7 +376,7 @@ def make_thumbnail(encoded: bytes | None, edge: int) -> Thumbnail:
 
 
 def _facts(image: Image.Image, encoded: bytes) -> list[str]:
-    frames = getattr(image, "n_frames", 1)
+    frames = count_frames(image)
     facts = [f"{image.width}x{image.height} {image.format}", _format_bytes(len(encoded))]
     facts += [] if image.mode == "RGB" else [f"mode {image.mode}"]
     facts += [f"first of {frames} frames"] if frames > 1 else []

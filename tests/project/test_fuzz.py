@@ -117,7 +117,7 @@ def test_examples_are_valid(target: str) -> None:
 def test_every_pillow_error_is_a_broken_image() -> None:
     """The first was found by atheris, the second by mutants: a GIF without an end, a TIFF with strips at 140/x."""
     two = _two_frames()
-    assert make_thumbnail(two[: two.rindex(b"!\xf9") + 1], 16).facts.startswith("the image is broken")
+    assert make_thumbnail(two[: two.rindex(b"!\xf9") + 1], 16).jpeg is not None, "its first image is whole"
     tiff = bytearray(_encoded("TIFF"))
     position = tiff.index(struct.pack("<HH", 0x111, 4))
     tiff[position + 2] = 5

@@ -134,9 +134,9 @@ TITLES = """
     throw: Wool Throw | Blanket | Kuscheldecke | Plaid en laine | ブランケット
     vase: Glass Vase | Bud Vase | Blumenvase | Vase en verre | 花瓶
     mug: Coffee Mug | Espresso Cup | Set of 2 Mugs | Kaffeebecher | Tasse en grès | マグカップ
-    -: Jacket and Trousers Set | Hat & Scarf | Shirt and Tie | T-Shirt + Shorts Pack | Bikini Set | Two-Piece Suit |
-        Single-breasted wool suit | Tuxedo | Tracksuit | Jogginganzug | Survêtement | Black Socks | Sports Bra |
-        Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree | Kurta with Trousers | Silk Robe |
+    -: Jacket and Trousers Set | Shirt/Skirt | Hat & Scarf | Shirt and Tie | T-Shirt + Shorts Pack | Bikini Set |
+        Two-Piece Suit | Single-breasted wool suit | Tuxedo | Tracksuit | Jogginganzug | Survêtement | Black Socks |
+        Sports Bra | Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree | Kurta with Trousers | Silk Robe |
         Kimono | Tank Top | Camisole | Waistcoat | Knit Vest | Bow Tie | Watch Strap | Glasses Case | Phone Case |
         Shoe Bag | Duffle Bag | Holdall | Garment Bag | Toiletry Bag | Bucket Bag | Keyring | Cufflinks | Necklace |
         Football Boots | Cleats | Derby Shoes | Suede Mules | Clogs | Candle Holder | Duvet Cover | Bath Towel |
@@ -233,6 +233,8 @@ def test_a_cell_names_a_material(cell: str, material: str | None) -> None:
         ("Dunkelblau", "navy"),
         ("ネイビー", "navy"),
         ("#1f3a5f", "navy"),
+        ("1F3A5F", "navy"),
+        ("100001", None),
         ("Multi", None),
     ],
 )
