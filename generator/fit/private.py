@@ -585,7 +585,8 @@ def _bell(found: "PriceLevels", edges: Floats) -> Floats:
     below = ndtr((edges[1:-1] - found.log_price_K[:, None]) / found.spread)
     ends = np.zeros((len(below), 1)), np.ones((len(below), 1))
     shares: Floats = np.diff(np.concatenate([ends[0], below, ends[1]], axis=1), axis=1) + 1e-9
-    return shares / shares.sum(axis=1, keepdims=True)
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _kind_cell(family: Family, leaf: int, named: Sequence[str | None], kinds: Sequence[str]) -> int:
@@ -658,7 +659,8 @@ def _release_column(
 def _size_shares(repeat: float) -> Floats:
     """Return the shares of the size classes if each further colour has the probability `repeat`."""
     at_least = repeat ** np.array([0, *_SIZE_BOUNDS], np.float64)
-    return -np.diff(np.append(at_least, 0.0))
+    shares: Floats = -np.diff(np.append(at_least, 0.0))
+    return shares
 
 
 def _fit_repeat(noisy_C: Floats, total: float, scale: float, usual: float, width: float) -> float:

@@ -95,7 +95,7 @@ def count_changes(one: Any, other: Any) -> int:
 
 
 @pytest.mark.parametrize("categories", [PATHS, None])
-@settings(max_examples=8)
+@settings(max_examples=5)
 @given(families=st.lists(_families, min_size=1, max_size=8), at=st.integers(0, 7))
 def test_one_family_changes_one_count_of_each_table(categories: Any, families: list[Family], at: int) -> None:
     options = replace(OPTIONS, categories=categories)
