@@ -7,7 +7,7 @@ Checks of the spec go into `check_spec`, checks of images into `images.check_ima
 module of its kind: `verbatim`, `copies`, `membership` (replay and membership inference), `refits` or `images`. Give it
 the same figure of real against real as control, a bound in `schemas.audit.Bounds`, and a planted leak in
 `tests/generator/audit/test_audit_copies.py` or `test_audit_privacy.py`. A statistical test states its smallest
-detectable leak through `decide`.
+detectable leak through `decide`. `python -m benchmarks.audit_power` measures what is detected, and the false alarms.
 
 To add a fidelity figure, write a function of two samples in `fidelity.py`, add it to `fidelity.FIGURES`, and give it a
 margin in `schemas.audit.MARGINS` and a change that fails it in `tests/generator/audit/test_audit_fidelity.py`. Its

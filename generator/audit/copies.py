@@ -384,7 +384,8 @@ class Matches:
     def find_distinctive(self, rule: Rule) -> Mask:
         """Return which families match no other real family."""
         titled = np.bincount(self.real.family, minlength=self.real.num_families) > 0
-        return titled & (self.real.by_family(count_matches(self.real, self.real, rule)) == 0)
+        found: Mask = titled & (self.real.by_family(count_matches(self.real, self.real, rule)) == 0)
+        return found
 
 
 def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
@@ -509,7 +510,8 @@ def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats)
     odds = np.where(price_group < num - 1, np.where(hit, 0.0, by_price / np.maximum(1 - by_price, 0.5)), by_price)
 
     def add(price: Index, values: Floats) -> Floats:
-        return np.bincount(twin_group[kept] * num + price[kept], values[kept], shape).reshape(-1, num)
+        sums: Floats = np.bincount(twin_group[kept] * num + price[kept], values[kept], shape).astype(np.float64)
+        return sums.reshape(-1, num)
 
     permuted, unseen = (
         measure_link(other, rule) * add(price_group, odds),
@@ -570,8 +572,8 @@ def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> Per
         expected += np.bincount(family, near / members, real.num_families)
         for total, chance in ((survival, others), (any_survival, near / members)):
             total += np.bincount(family, np.log1p(-np.minimum(chance, 0.99)), real.num_families)
-    like = _count_in_window(their_category, other.log_price, category, real.log_price, width)
-    like = like / np.maximum(np.bincount(their_category, minlength=int(category.max(initial=0)) + 1)[category], 1)
+    alike = _count_in_window(their_category, other.log_price, category, real.log_price, width)
+    like = alike / np.maximum(np.bincount(their_category, minlength=int(category.max(initial=0)) + 1)[category], 1)
     copied = any_survival + np.bincount(real.family, np.log1p(-np.minimum(like, 0.99)), real.num_families)
     return PermutedPrices(
         expected=expected,

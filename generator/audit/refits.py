@@ -38,6 +38,8 @@ _FEWEST_TWINS = 3000
 _MOST_TWINS = 20_000
 Refit = Callable[[Sequence[Product]], CatalogSpec]
 """Fit train rows with the settings of the audited spec."""
+_ONE_PRICE = 100.0
+"""Of all rows of a catalog without prices."""
 OwnCells = Mapping[str, Mapping[str, Any]]
 """Product code -> column of the user's own -> value."""
 CANARIES = ("Zorvath", "Quibbrel", "Plenthix", "Drusmoor", "Wexilby", "Yarnwold", "Ombrisk", "Fluvane")
@@ -166,7 +168,12 @@ def generate_unseen_twins(
     for number in range(_FOLDS):
         unseen = fold == number
         rows = [
-            replace(row, split="train", **({} if priced else {"full_price": 100.0, "price": 100.0}))
+            replace(
+                row,
+                split="train",
+                full_price=row.full_price if priced else _ONE_PRICE,
+                price=row.price if priced else _ONE_PRICE,
+            )
             for row, hidden in zip(real.table.products, unseen[real.table.family].tolist(), strict=True)
             if not hidden
         ]

@@ -60,8 +60,8 @@ def _reading_options(command: Command) -> Command:
         ),
         click.option(
             "--decimal",
-            type=click.Choice(["point", "comma"]),
-            callback=lambda ctx, param, value: None if value is None else {"point": ".", "comma": ","}[value],
+            type=click.Choice(["point", "comma", ".", ","]),
+            callback=lambda ctx, param, value: {"point": ".", "comma": ","}.get(value, value),
             help="Decimal mark of prices; found in each column by default.",
         ),
         click.option(

@@ -150,7 +150,7 @@ def test_a_tenth_of_the_train_rows_with_one_word_added_fails(sports: Table) -> N
 def test_independent_catalogs_of_the_same_shop_pass() -> None:
     """Their prices follow titles as the real ones do, in ways that a permutation within a category does not keep."""
     table = make_table(generate_rows(3, 900))
-    alarms = [seed for seed in range(4, 12) if find_copy_p(table, generate_rows(seed, 900)) < BOUNDS.copies_p]
+    alarms = [seed for seed in range(4, 8) if find_copy_p(table, generate_rows(seed, 900)) < BOUNDS.copies_p]
     assert alarms == []
 
 
@@ -348,7 +348,7 @@ def test_matches_against_a_slow_definition() -> None:
 
 
 def test_codes_and_titles_in_any_column_are_found() -> None:
-    real, honest = split_members(generate_rows(3, 1500)), generate_rows(4, 1500)
+    real, honest = split_members(generate_rows(3, 500)), generate_rows(4, 500)
     victims = [row for row in real.table.products if len((row.title or "").split()) >= 4]
     titles = [row.title for row in victims]
     lone = [row for row in victims if titles.count(row.title) == 1][:3]

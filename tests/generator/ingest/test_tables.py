@@ -110,6 +110,14 @@ def test_one_column_may_hold_any_mark(tmp_path: Path) -> None:
     assert [row.title for row in found] == ["Coat", "Bag, small", "Hat, tall"]
 
 
+@pytest.mark.parametrize(("decimal", "price"), [("point", 1.29), (".", 1.29), ("comma", 1290), (",", 1290)])
+def test_decimal_option(tmp_path: Path, decimal: str, price: float) -> None:
+    (tmp_path / "t.csv").write_text("sku;name;price\n1;Coat;1.290\n")
+    command = ["import", str(tmp_path / "t.csv"), "--no-images", "--out", str(tmp_path / "out"), "--decimal", decimal]
+    assert CliRunner().invoke(main, command, catch_exceptions=False).exit_code == 0
+    assert next(read(tmp_path / "out")).full_price == price
+
+
 def test_delimiter_can_be_named(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("sku~name\n1~Coat, long; warm\n")
     command = ["import", str(tmp_path / "t.csv"), "--no-images", "--out", str(tmp_path / "out"), "--delimiter"]
