@@ -5,7 +5,7 @@ family of rows. The table is therefore fitted with one row a family, with 1.6 ro
 the train split only. The list of categories is public. Total variation and Spearman's correlation compare the spec with
 the families that were read. The output is a table for people, then one JSON line; `--out FILE` saves it.
 
-    python -m benchmarks.fit --runs 20 --out benchmarks/results/fit_2cores_2026-11-21.json
+    python -m benchmarks.fit --runs 5 --out benchmarks/results/fit_2cores_2026-12-01.json
 """
 
 import argparse
