@@ -136,7 +136,8 @@ TITLES = """
     mug: Coffee Mug | Espresso Cup | Set of 2 Mugs | Kaffeebecher | Tasse en grès | マグカップ
     -: Jacket and Trousers Set | Shirt/Skirt | Hat & Scarf | Shirt and Tie | T-Shirt + Shorts Pack | Bikini Set |
         Two-Piece Suit | Single-breasted wool suit | Tuxedo | Tracksuit | Jogginganzug | Survêtement | Black Socks |
-        Sports Bra | Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree | Kurta with Trousers | Silk Robe |
+        Sports Bra | Boxer Briefs | Tights | Jumpsuit | Dungarees | Kurta | Silk Saree |
+        Kurta with Trousers | Silk Robe |
         Kimono | Tank Top | Camisole | Waistcoat | Knit Vest | Bow Tie | Watch Strap | Glasses Case | Phone Case |
         Shoe Bag | Duffle Bag | Holdall | Garment Bag | Toiletry Bag | Bucket Bag | Keyring | Cufflinks | Necklace |
         Football Boots | Cleats | Derby Shoes | Suede Mules | Clogs | Candle Holder | Duvet Cover | Bath Towel |
