@@ -81,7 +81,7 @@ def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, 
         word = word_of.get(id(member))
         return [(word, 1.0)] if word else []
 
-    return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]})
+    return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]}, upper="type")
 
 
 def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequence[Family]) -> Weights:

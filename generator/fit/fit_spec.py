@@ -370,8 +370,10 @@ class _Builder:
             template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
             for slot in WORD_SLOTS:
                 for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
-                    words = self._title_words(weights) | {slot: self._title_words({slot: {value: 1.0}})[slot]}
-                    if not fits_kind(template, kind.silhouette, words):
+                    own = self._title_words({slot: {value: 1.0}})[slot]
+                    words = self._title_words(weights) | {slot: own}
+                    said_twice = set(own) & set(words["material"]) and "{material}" in template.split()
+                    if said_twice or not fits_kind(template, kind.silhouette, words):
                         del weights[slot][value]
             template = drop_slots(template, [slot for slot in WORD_SLOTS if not weights[slot]])
             words = self._title_words(weights)
@@ -380,11 +382,19 @@ class _Builder:
                 if is_alone or not fits_kind(template, kind.silhouette, words):
                     shorter = drop_slots(template, [slot])
                     template = shorter if is_alone or fits_kind(shorter, kind.silhouette, words) else template
+            if _names_material(template, words["material"]):  # "Denim Denim"
+                template = drop_slots(template, ["material"])
             if fits_kind(template, kind.silhouette, words):
                 found[template] += count  # type: ignore[assignment]
         if not found:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
         return {text: round(float(count), 2) for text, count in found.items()}
+
+
+def _names_material(template: str, words: Sequence[str]) -> bool:
+    """Return whether a template with a slot for the material has a word of it already."""
+    parts = template.casefold().split()
+    return "{material}" in parts and not {word.casefold() for word in words if word}.isdisjoint(parts)
 
 
 def _to_shares(counts: Sequence[float]) -> list[float]:
