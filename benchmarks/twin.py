@@ -192,7 +192,8 @@ def sample_copula(real: pd.DataFrame, seed: int, num_rows: int = 2000) -> pd.Dat
     synthesizer.fit({"t": real})
     sampled = synthesizer.sample(num_rows)
     table = sampled["t"] if isinstance(sampled, dict) else sampled
-    return table.astype(dict.fromkeys(CATEGORICAL, str))
+    typed: pd.DataFrame = table.astype(dict.fromkeys(CATEGORICAL, str))
+    return typed
 
 
 def frame(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:

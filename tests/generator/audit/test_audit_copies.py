@@ -304,7 +304,8 @@ def test_titles_are_folded_and_repaired() -> None:
 def count_pairs(rows: Sequence[Product], rule: Rule) -> list[int]:
     table = encode_products(rows)
     designs = encode_designs(table, fold_titles(table))
-    return count_matches(designs, designs, rule).tolist()
+    found: list[int] = count_matches(designs, designs, rule).tolist()
+    return found
 
 
 def test_titles_match_if_equal_or_one_word_apart_and_never_in_one_family() -> None:

@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_rare_real_values_in_a_kept_column_are_found(real: RealCatalog, referenc
     codes = [f"{k % 7} cm" for k in range(num)]
     colours = ["cotton" if real.table.family[k] == 3 else "blue" for k in range(num)]  # cotton is a public word
     owners = ["Ms Quillmere" if real.table.family[k] == 5 else "shop" for k in range(num)]
-    real_extra = {"owner": owners, "colour": colours, "size": codes, "note": [None] * num}
+    real_extra: dict[str, Sequence[Any]] = {"owner": owners, "colour": colours, "size": codes, "note": [None] * num}
     twin = real.table.products[:4]
 
     def find(**extra: list[object]) -> set[str]:
