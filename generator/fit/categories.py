@@ -192,7 +192,8 @@ def _move_rare_leaves(members: Sequence[Family], min_support: int) -> tuple[list
     Where the rare leaves of a parent have k families together, those with names that k families have anywhere share
     these records in the proportions of the whole shop. Else the records of a rare leaf go to a leaf of the same parent
     that sells their kind, or of the same name elsewhere; else those left under a parent become one leaf with the
-    parent's name, if they are enough; else they go to another leaf of the parent, of the first category, of the shop.
+    parent's name, if they are enough; else they go to another leaf of the parent, of the first category, of the shop,
+    last to the largest leaf that was made so.
     Raises ToileError if all records together are too few.
     """
     if count_families(members) < min_support:
@@ -263,6 +264,10 @@ def _move_rare_leaves(members: Sequence[Family], min_support: int) -> tuple[list
         place(depth, lambda path, i: (path, members[i].kind) in kinds)
         merge(depth)
         place(depth, lambda path, i: True)
+    if open_:  # fewer than k are left, and no leaf was large to begin with: they join the largest new one
+        largest = max(weights, key=lambda path: (weights[path], path))
+        for i in list(open_):
+            put(i, largest)
     return [replace(member, path=found[i]) for i, member in enumerate(members)], dict(weights)
 
 

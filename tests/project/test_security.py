@@ -249,7 +249,7 @@ def test_image_too_large_for_memory_is_a_one_line_error(tmp_path: Path, small: P
         (["describe", small], 0),
         (["show", small, "--out", tmp_path / "page.html"], 0),
         (["verify", small], 1),
-        (["fit", small, "--out", tmp_path / "twin.yaml"], 1),
+        (["fit", small, "--out", tmp_path / "twin.yaml"], 0),  # the colours of such images are unknown
         (["train", run_file, "--out", tmp_path / "run"], 1),
         (["evaluate", "--model", "tiny", "--data", small, "--out", tmp_path / "results"], 1),
     ):

@@ -333,6 +333,15 @@ def test_rare_leaf_goes_to_the_nearest_one() -> None:
     assert remarks[0].num_rows == 9
 
 
+def test_leaves_that_are_all_rare_find_a_place() -> None:
+    parents = (("W", "COATS"), ("W", "BAGS"), ("M", "HATS"))
+    rows = [member(path=(*parent, f"{parent[1]} {n}"), kind="coat") for parent in parents for n in range(2)]
+    rows += [member(path=("W", "COATS", f"COATS {n}"), kind="coat") for n in range(2, 6)]
+    leaves, remarks = select_leaves(rows, FitOptions())
+    assert sum(leaf.weight for leaf in leaves) == len(rows)
+    assert all(leaf.weight >= 5 for leaf in leaves)
+
+
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.integers(1, 40), min_size=1),
     st.lists(st.sampled_from("abcdx"), max_size=30),

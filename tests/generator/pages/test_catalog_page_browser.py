@@ -208,7 +208,7 @@ def test_a_product_shows_every_column_and_what_its_attributes_add(
     assert sum(map(float, amounts[:-1])) == pytest.approx(float(amounts[-1]), abs=len(table) / 2)
     assert float(amounts[-1]) == row.full_price
     window.open(both, "product=1.8")
-    assert "not an image file" in window.js(f"{body}.textContent")
+    assert "the image is broken" in window.js(f"{body}.textContent")
     assert window.js(f"{body}.querySelector('.parts')") is None
     assert window.errors() == []
 
