@@ -337,7 +337,7 @@ def test_leaves_that_are_all_rare_find_a_place() -> None:
     parents = (("W", "COATS"), ("W", "BAGS"), ("M", "HATS"))
     rows = [member(path=(*parent, f"{parent[1]} {n}"), kind="coat") for parent in parents for n in range(2)]
     rows += [member(path=("W", "COATS", f"COATS {n}"), kind="coat") for n in range(2, 6)]
-    leaves, remarks = select_leaves(rows, FitOptions())
+    leaves, _ = select_leaves(rows, FitOptions())
     assert sum(leaf.weight for leaf in leaves) == len(rows)
     assert all(leaf.weight >= 5 for leaf in leaves)
 
