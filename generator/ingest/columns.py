@@ -57,73 +57,85 @@ _WORDS = {
     _without_accents(word): meaning
     for meaning, words in {
         "price": """
-            price preis preise prix prezzo precio preço preco prijs pris cena cen ár fiyat fiyatı hinta pret
-            цена стоимость 価 価格 值段 値段 价格 售价 价
+            price pvp preis preise prix prezzo precio preço preco prijs pris cena cen ár fiyat fiyatı hinta
+            pret цена стоимость 価 価格 值段 値段 价格 售价 价
         """,
         "sale": """
-            sale sales promo promotion promotional discount discounted offer special reduced deal clearance
-            markdown angebot angebots aktion aktions sonder rabatt reduziert reduzierter rabattierter ermäßigter
-            solde soldé soldes promotionnel réduit remisé offerta scontato scontata saldo saldi sconto
-            promozionale verkauf verkaufs selling vente vendita venta venda продажи 销售 oferta rebaja rebajado
-            rebajas descuento promocional desconto actie aanbieding aanbiedings korting kampanj rea tilbuds
-            promocyjna indirimli kampanya akciós скидкой акции акционная セール 販売 割引 特価 促销 折扣 优惠 现
+            sale sales vk remise promo promotion promotional discount discounted offer special reduced deal
+            clearance markdown angebot angebots aktion aktions sonder rabatt reduziert reduzierter
+            rabattierter ermäßigter solde soldé soldes promotionnel réduit remisé offerta scontato scontata
+            saldo saldi sconto promozionale verkauf verkaufs selling vente vendita venta venda продажи 销售
+            oferta rebaja rebajado rebajas descuento promocional desconto actie aanbieding aanbiedings korting
+            kampanj rea tilbuds promocyjna indirimli kampanya akciós скидкой скидки скидка акции акционная
+            セール 販売 割引 特価 促销 折扣 优惠 现
         """,
         "full": """
-            full regular list original old before retail compare was normal base msrp rrp mrp uvp ursprünglicher
-            ursprungs alter listen normaler original streich statt ancien avant base régulier normal catalogue
-            conseillé origine barré tachado listino pieno intero originale originario lista anterior antes
-            habitual original oude adviesverkoop advies ordinarie tidigare stara regularna katalogowa eski
-            старая полная 通常 定 元 原 原始 市场
+            full 表示 до regular list original old before retail compare was normal base msrp rrp mrp uvp
+            ursprünglicher ursprungs alter listen normaler original streich statt ancien avant base régulier
+            normal catalogue conseillé origine barré tachado listino pieno intero originale originario lista
+            anterior antes habitual original oude adviesverkoop advies ordinarie tidigare stara regularna
+            katalogowa eski старая полная 通常 定 元 原 原始 市场
         """,
         "category": """
-            category categories kategorie kategorien kategoria kategorier kategori kategorisi categorie
-            catégorie catégories categoria categoría categorías categorias рубрика категория категории カテゴリ
-            カテゴリー 分类 类别 类目 warengruppe produktgruppe rayon rubrique categorieen reparto
+            category categories famille familia famiglia ジャンル kategorie kategorien kategoria kategorier
+            kategori kategorisi categorie catégorie catégories categoria categoría categorías categorias
+            рубрика категория категории カテゴリ カテゴリー 分类 类别 类目 warengruppe produktgruppe rayon
+            rubrique categorieen reparto
         """,
-        "sub": "sub unter sous sotto under alt под サブ 子 二级 podkategoria onder",
+        "sub": "sub 小 unter sous sotto under alt под サブ 子 二级 podkategoria onder",
         "main": """
-            main master top root haupt oberste principale principal hoofd huvud główna ana основная 主 一级
-            メイン
+            main 大 главное главная главный главной master top root haupt oberste principale principal hoofd
+            huvud główna ana основная 主 一级 メイン
         """,
         "image": """
-            image images img picture photo bild bilder artikelbild foto fotos immagine immagini imagen imágenes
-            imagem imagens afbeelding afbeeldingen zdjęcie zdjęcia resim görsel kép изображение изображения фото
-            картинка 画像 写真 图片 图像 主图
+            image cover images img picture photo bild bilder artikelbild foto fotos immagine immagini imagen
+            imágenes imagem imagens afbeelding afbeeldingen zdjęcie zdjęcia resim görsel kép изображение
+            изображения фото картинка 画像 写真 图片 图像 主图
         """,
         "url": """
-            url urls link links lien liens enlace src source download downloads adresse ссылка リンク 链接 地址
-            file 文件 datei fichier archivo
+            url urls link links lien liens enlace src source download downloads adresse ссылка リンク 链接
+            地址 file 文件 datei fichier archivo
         """,
         "path": "path pfad chemin ruta percorso pad ścieżka путь パス 路径 baum tree arbre",
         "name": """
-            name title nom nome nombre naam namn nazwa adı adi nev название наименование bezeichnung titel titre
-            titolo título titulo 名 名称 名前 标题 libellé designation désignation intitulé omschrijving
+            name タイトル title nom nome nombre naam namn nazwa adı adi nev название наименование bezeichnung
+            titel titre titolo título titulo 名 名称 名前 标题 libellé designation désignation intitulé
             benämning
         """,
         "product": """
-            product produit prodotto producto produto produkt produktu artikel article articolo artículo artigo
-            item ürün termék товар товара 商品 製品 产品 wares
+            product produit prodotto producto produto produkt produktu artikel article articolo artículo
+            artigo item ürün termék товар товара 商品 製品 产品 wares
         """,
         "code": """
-            code codice código codigo kod kodu ref reference référence referencia referência riferimento артикул
-            コード 编码 sku
+            code bestellnummer bestellnr artnr codice código codigo kod kodu ref reference référence
+            referencia referência riferimento артикул コード 编码 sku
+        """,
+        "middle": "middle 中",
+        "id": "id ид",
+        "description": """
+            description beschreibung descrizione descripción descrição omschrijving описание opis 説明 描述
         """,
         "number": "number numbers nummer numero número numer nr no numéro номер 番号 编号",
         "brand": """
-            brand marke hersteller marque fabricant marca fabricante merk märke varumärke marka producent бренд
-            производитель ブランド メーカー 品牌
+            brand marke hersteller marque fabricant marca fabricante merk märke varumärke marka producent
+            бренд производитель ブランド メーカー 品牌
         """,
-        "color": "color colour farbe couleur colore cor kleur färg farge kolor renk szín цвет カラー 色 颜色",
+        "color": """
+            color coloris colour farbe couleur colore cor kleur färg farge kolor renk szín цвет カラー 色 颜色
+        """,
         "material": """
             material matière tessuto tejido tecido stof tyg materiał kumaş anyag материал состав 素材 材质
             composition composición composição composizione zusammensetzung
         """,
         "currency": "currency währung waehrung devise valuta moneda moeda valuta waluta валюта 通貨 货币",
         "gender": "gender geschlecht genre sexe genere género gênero geslacht kön płeć cinsiyet пол 性別 性别",
-        "size": "size größe groesse taille taglia talla tamanho maat storlek rozmiar beden размер サイズ 尺码",
+        "size": """
+            size größe groesse taille taglia talla tamanho maat storlek rozmiar beden размер サイズ 尺码
+        """,
         "": """
-            de du des di del della do da of the der die das en in et y e s es の 的 と av voor la le l d mit con
-            avec com со с по для на za z w per för fra och und
+            de du des di del della do da of the der die das en in et y e s es の 的 と av voor la le l d mit
+            con avec com brutto gross ttc iva incl inkl mwst vat tva 税込 tax start level ebene niveau livello
+            nivel уровень 管理 со с по для на za z w per för fra och und
         """,
     }.items()
     for word in words.split()
@@ -143,6 +155,11 @@ _MEANINGS = {
         "category name": "category",
         "product category name": "category",
         "sub category": "subcategory",
+        "middle category": "category2",
+        "full sale price": "regularprice",
+        "product id": "productid",
+        "description": "description",
+        "product description": "description",
         "main category": "maincategory",
         "image": "image",
         "product image": "image",
@@ -542,7 +559,7 @@ def _translate(name: str) -> str:
     words, number = re.findall(r"[^\W\d_]+|\d+", match[1]), match[2]
     meanings: list[str] = []
     for word in words:
-        parts = _divide(word)
+        parts = [] if word not in _WORDS and find_currency(word) else _divide(word)
         if parts is None:
             return ""
         meanings += parts
@@ -561,7 +578,7 @@ def _divide(word: str) -> list[str] | None:
         for start in range(end):
             part = word[start:end]
             # short Latin words inside others are chance, except the s between the parts of a German one
-            if start in reached and part in _WORDS and (len(part) > 2 or part in ("s", "es") or not part.isascii()):
+            if start in reached and part in _WORDS and (len(part) > 2 or part in ("s", "es") or not word.isascii()):
                 reached.setdefault(end, [*reached[start], _WORDS[part]])
     return reached.get(len(word))
 
@@ -766,17 +783,22 @@ def _find_code(rows: list[Row], found: dict[str, str], folded: Mapping[str, list
 def _lift_variant(row: Row) -> Row:
     """Return a row with the prices and code of its first variant, and its options, as columns of their own.
 
-    Shops give a product as one object with a list of `variants` and one of `options`.
+    Shops give a product as one object with lists of `variants` and `options`; schema.org has prices in `offers`.
     """
-    if not isinstance(row.get("variants"), list) and not isinstance(row.get("options"), list):
+    if not any(isinstance(row.get(name), list | dict) for name in ("variants", "options", "offers")):
         return row
-    first = next((each for each in row.get("variants") or () if isinstance(each, dict)), {})
+    variants = row.get("variants")
+    first = next((each for each in (variants if isinstance(variants, list) else ()) if isinstance(each, dict)), {})
     lifted = {f"variant {name}": first[name] for name in ("price", "compare_at_price", "sku") if name in first}
     options = row.get("options")
     for number, each in enumerate(options if isinstance(options, list) else (), start=1):
         if isinstance(each, dict) and isinstance(each.get("name"), str) and isinstance(each.get("values"), list):
             lifted[f"option{number} name"] = each["name"]
             lifted[f"option{number} value"] = next(iter(each["values"]), None)
+    offers = row.get("offers")
+    offer = next(iter(offers), None) if isinstance(offers, list) else offers
+    if isinstance(offer, dict):
+        lifted |= {name: offer[name] for name in ("price", "priceCurrency") if name in offer}
     return {**{name: normalize_missing(value) for name, value in lifted.items()}, **row}
 
 

@@ -632,6 +632,21 @@ LANGUAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
         "7;Wool Coat;Women;Coats;1 290 ₽;990 ₽\n",
         {"price": 990, "category1_code": "Women", "currency_code": "RUB"},
     ),
+    "russian, currency in the name": (
+        "ID товара;Название;Цена до скидки, руб.;Цена, руб.;Категория 1;Категория 2\n",
+        "7;Wool Coat;1 290;990;Women;Coats\n",
+        {"price": 990, "category1_code": "Women"},
+    ),
+    "german, with tax": (
+        "Bestellnummer;Beschreibung;Kategorie Ebene 1;Kategorie Ebene 2;Listenpreis brutto;Bruttopreis\n",
+        "7;Wool Coat;Women;Coats;1290,00;990,00\n",
+        {"price": 990, "category1_code": "Women"},
+    ),
+    "japanese, three levels": (
+        "商品ID,商品タイトル,通常価格,税込価格,大カテゴリ,中カテゴリ,小カテゴリ\n",
+        '7,Wool Coat,"1,290円",990円,Women,Jackets,Coats\n',
+        {"price": 990, "category1_code": "Women", "category2_code": "Jackets"},
+    ),
     "japanese": (
         "商品番号,商品名,カテゴリ,定価,セール価格,ブランド\n",
         '7,Wool Coat,Women > Coats,"¥1,290",¥990,North\n',
@@ -705,3 +720,11 @@ def test_product_with_its_variants_in_one_object(tmp_path: Path) -> None:
     assert (found.title, found.brand, found.category3_code) == ("Wool Coat", "North", "Coats")
     assert (found.full_price, found.price, found.product_code) == (1290, 990, "W-S")
     assert "color" in notes_of(result)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_price_in_the_offers_of_schema_org(tmp_path: Path, listed: bool) -> None:
+    offer = {"@type": "Offer", "price": "12.50", "priceCurrency": "EUR"}
+    line = {"@type": "Product", "name": "Wool Coat", "sku": "7", "offers": [offer] if listed else offer}
+    (found,), _ = rows_of(tmp_path, json.dumps(line) + "\n", "t.jsonl")
+    assert (found.full_price, found.currency_code) == (12.5, "EUR")
