@@ -94,6 +94,8 @@ CURRENCY_CODES = frozenset(
 )
 THREE_DECIMALS = frozenset({"BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"})
 """Currencies whose smallest unit is a thousandth: `1.290` has decimals there."""
+NO_DECIMALS = frozenset({"CLP", "IDR", "ISK", "JPY", "KRW", "VND"})
+"""Currencies whose prices are whole numbers: a lone `12.990` is 12990 there."""
 DECIMALS = (".", ",")
 _MOST_CHARS = 200
 """A longer text is no price."""
@@ -192,6 +194,9 @@ def read_price(text: str, decimal: str = ".") -> Price:
     if currency is None:
         _check_words(before, plain[last.end() :])
     negative = bool(re.search(r"-\s*[^\w\s]?\s*$", before)) or bool(re.search(r"\(\W*$", before) and ")" in after[:6])
+    mark, certain = _decimal_of(first[0])
+    if mark is not None and not certain and currency in NO_DECIMALS:
+        decimal = other_mark(mark)
     value = read_number(first[0], decimal)
     return Price(-value if negative and value else value, currency)
 

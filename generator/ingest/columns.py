@@ -3,23 +3,26 @@
     arranged = arrange(read_table(path), options, str(path))
     arranged.rows[0].values["title"]
 
-A column is found by its name (`NAMES`), without case, spaces and punctuation; `--column OURS=THEIRS` comes first. To
-accept another name, add it there. Every other column is kept as it is, as one of the user's own columns. What a single
-value means is decided in `generator.ingest.rows`.
+A column is found by its name (`NAMES`), without case, spaces and punctuation, or by its words in several languages
+(`_WORDS`: `Angebotspreis` is a sale price). `--column OURS=THEIRS` comes first. To accept another name, add it there.
+Every other column is kept as it is, as one of the user's own columns. What a single value means is decided in
+`generator.ingest.rows`.
 """
 
 import ast
+import functools
 import html
+import itertools
 import json
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from generator.ingest import ImportOptions
-from generator.ingest.tables import Row, StoredImage, Table, normalize_missing
+from generator.ingest.tables import CLASS_FOLDER, Row, StoredImage, Table, normalize_missing
 from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError, suggest
 from schemas.images import IMAGE_SUFFIXES
@@ -43,6 +46,132 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
+def _without_accents(text: str) -> str:
+    """Return a text in lower case without the accents of Latin letters; `\u00df` is ss, `\u0142` is l."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
+    plain = re.sub("[\u0300-\u036f]", "", plain)
+    return unicodedata.normalize("NFC", plain).translate({0x142: "l", 0x131: "i", 0xF8: "o", 0xE6: "ae", 0xF0: "d"})
+
+
+_WORDS = {
+    _without_accents(word): meaning
+    for meaning, words in {
+        "price": """
+            price preis preise prix prezzo precio preço preco prijs pris cena cen ár fiyat fiyatı hinta pret
+            цена стоимость 価 価格 值段 値段 价格 售价 价
+        """,
+        "sale": """
+            sale sales promo promotion promotional discount discounted offer special reduced deal clearance
+            markdown angebot angebots aktion aktions sonder rabatt reduziert reduzierter rabattierter ermäßigter
+            solde soldé soldes promotionnel réduit remisé offerta scontato scontata saldo saldi sconto
+            promozionale verkauf verkaufs selling vente vendita venta venda продажи 销售 oferta rebaja rebajado
+            rebajas descuento promocional desconto actie aanbieding aanbiedings korting kampanj rea tilbuds
+            promocyjna indirimli kampanya akciós скидкой акции акционная セール 販売 割引 特価 促销 折扣 优惠 现
+        """,
+        "full": """
+            full regular list original old before retail compare was normal base msrp rrp mrp uvp ursprünglicher
+            ursprungs alter listen normaler original streich statt ancien avant base régulier normal catalogue
+            conseillé origine barré tachado listino pieno intero originale originario lista anterior antes
+            habitual original oude adviesverkoop advies ordinarie tidigare stara regularna katalogowa eski
+            старая полная 通常 定 元 原 原始 市场
+        """,
+        "category": """
+            category categories kategorie kategorien kategoria kategorier kategori kategorisi categorie
+            catégorie catégories categoria categoría categorías categorias рубрика категория категории カテゴリ
+            カテゴリー 分类 类别 类目 warengruppe produktgruppe rayon rubrique categorieen reparto
+        """,
+        "sub": "sub unter sous sotto under alt под サブ 子 二级 podkategoria onder",
+        "main": """
+            main master top root haupt oberste principale principal hoofd huvud główna ana основная 主 一级
+            メイン
+        """,
+        "image": """
+            image images img picture photo bild bilder artikelbild foto fotos immagine immagini imagen imágenes
+            imagem imagens afbeelding afbeeldingen zdjęcie zdjęcia resim görsel kép изображение изображения фото
+            картинка 画像 写真 图片 图像 主图
+        """,
+        "url": """
+            url urls link links lien liens enlace src source download downloads adresse ссылка リンク 链接 地址
+            file 文件 datei fichier archivo
+        """,
+        "path": "path pfad chemin ruta percorso pad ścieżka путь パス 路径 baum tree arbre",
+        "name": """
+            name title nom nome nombre naam namn nazwa adı adi nev название наименование bezeichnung titel titre
+            titolo título titulo 名 名称 名前 标题 libellé designation désignation intitulé omschrijving
+            benämning
+        """,
+        "product": """
+            product produit prodotto producto produto produkt produktu artikel article articolo artículo artigo
+            item ürün termék товар товара 商品 製品 产品 wares
+        """,
+        "code": """
+            code codice código codigo kod kodu ref reference référence referencia referência riferimento артикул
+            コード 编码 sku
+        """,
+        "number": "number numbers nummer numero número numer nr no numéro номер 番号 编号",
+        "brand": """
+            brand marke hersteller marque fabricant marca fabricante merk märke varumärke marka producent бренд
+            производитель ブランド メーカー 品牌
+        """,
+        "color": "color colour farbe couleur colore cor kleur färg farge kolor renk szín цвет カラー 色 颜色",
+        "material": """
+            material matière tessuto tejido tecido stof tyg materiał kumaş anyag материал состав 素材 材质
+            composition composición composição composizione zusammensetzung
+        """,
+        "currency": "currency währung waehrung devise valuta moneda moeda valuta waluta валюта 通貨 货币",
+        "gender": "gender geschlecht genre sexe genere género gênero geslacht kön płeć cinsiyet пол 性別 性别",
+        "size": "size größe groesse taille taglia talla tamanho maat storlek rozmiar beden размер サイズ 尺码",
+        "": """
+            de du des di del della do da of the der die das en in et y e s es の 的 と av voor la le l d mit con
+            avec com со с по для на za z w per för fra och und
+        """,
+    }.items()
+    for word in words.split()
+}
+"""Word in the name of a column, without accents -> what it means; nothing for words between others."""
+_MEANINGS = {
+    frozenset(words.split()): name
+    for words, name in {
+        "price": "price",
+        "product price": "price",
+        "sale price": "saleprice",
+        "sale product price": "saleprice",
+        "full price": "regularprice",
+        "full product price": "regularprice",
+        "category": "category",
+        "product category": "category",
+        "category name": "category",
+        "product category name": "category",
+        "sub category": "subcategory",
+        "main category": "maincategory",
+        "image": "image",
+        "product image": "image",
+        "image main": "image",
+        "image url": "imageurl",
+        "image path": "image",
+        "category path": "category",
+        "product category path": "category",
+        "image url main": "imageurl",
+        "product image url": "imageurl",
+        "name": "name",
+        "product name": "name",
+        "product code": "productcode",
+        "product number": "productnumber",
+        "code": "code",
+        "product url": "producturl",
+        "brand": "brand",
+        "brand name": "brand",
+        "product brand": "brand",
+        "color": "color",
+        "color name": "color",
+        "product color": "color",
+        "material": "material",
+        "currency": "currency",
+        "gender": "gender",
+        "size": "size",
+    }.items()
+}
+"""Meanings of the words in a name, in any order -> the name of NAMES that says the same."""
 _SALE = _names(
     """
     saleprice discountprice discountedprice pricediscounted specialprice offerprice finalprice currentprice
@@ -160,6 +289,11 @@ _LEVELS = (
     productcategory googleproductcategory itemtypekeyword
     """
     ),
+    _names(
+        """
+    terms term productterms searchterm searchterms
+    """
+    ),
 )
 """Names of category columns, level by level, the broadest first."""
 _NOT_CATEGORIES = frozenset(
@@ -202,7 +336,22 @@ _TITLE_CHARS = 90
 """Mean length up to which a description is taken as the title of a table that has none."""
 _DISTINCT_CODES = 0.95
 """Share of different values from which on a column is taken as the code before a later one of the usual names."""
-_SEPARATORS = (" > ", " >> ", " › ", " » ", " -> ", ">>", ">", "»", "›", "|", "::", " / ", "/", "\\")
+_SEPARATORS = (
+    *(" > ", " >> ", " › ", " » ", " -> ", " → ", "→", ">>", ">", "»", "›"),
+    *(
+        "|",
+        "::",
+        " / ",
+        "/",
+        "\\",
+        " · ",
+        "#",
+        " - ",
+        " – ",
+    ),
+)
+_CERTAIN_SEPARATORS = 11
+"""So many of the first separators do not occur inside names."""
 _PLURALS = frozenset(_names("categories productcategories kategorien категории catégories"))
 """Columns that list several categories of a product, with commas between them."""
 _ROOTS = frozenset(
@@ -225,10 +374,17 @@ _TAG = re.compile(
     r"span|strike|strong|sub|sup|table|tbody|td|th|thead|tr|tt|u|ul|video)(?:\s[^<>]*)?/?>",
     re.IGNORECASE,
 )
+_USUAL = frozenset(
+    itertools.chain(_SALE, _FULL, _IMAGES, _PRICE, _GROUPS, _SIZES, *NAMES.values(), *_LEVELS, *_OWN.values())
+)
+"""All names that need no translation."""
+_NAME_CHARS = 80
+"""A longer name of a column is not divided into words."""
 _UNNAMED = re.compile(r"(?:Unnamed: |column )\d+")
 _SUFFIX = re.compile("(?:" + "|".join(re.escape(suffix) for suffix in sorted(IMAGE_SUFFIXES)) + r")$")
 _PLAIN_PRICE = re.compile(r"\d+(?:\.\d\d?)?")
 """A price that has one reading, which the summary need not show."""
+_SRC = re.compile(r"""<(?:img|source)\s[^<>]*?src\s*=\s*["']?([^"'\s<>]+)""", re.IGNORECASE)
 _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 
@@ -275,6 +431,7 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
     Raises:
         ToileError: A name in `options.columns` does not exist, or a text column holds bytes.
     """
+    table = replace(table, rows=[_lift_variant(row) for row in table.rows])
     columns = find_columns(table.rows, options.columns, where)
     pairs = _find_pairs(table.rows, columns)
     groups = _group_rows(table, columns)
@@ -287,7 +444,9 @@ def arrange(table: Table, options: ImportOptions, where: str) -> ArrangedTable:
     rows = [(members[0] + 1, _merge([table.rows[member] for member in members])) for members in groups]
     own = _own_columns([row for _, row in rows], columns, bytes_columns)
     split = _category_splitter([row for _, row in rows], columns)
-    zero = [name for ours, name in columns.items() if ours in PRICES and fold_name(name)[0] in _ZERO_IS_MISSING]
+    zero = [
+        name for ours, name in columns.items() if ours in PRICES and not _ZERO_IS_MISSING.isdisjoint(fold_name(name))
+    ]
     arranged = []
     for number, row in rows:
         for name in zero:
@@ -351,11 +510,13 @@ def find_columns(rows: list[Row], named: Mapping[str, str], where: str = "the ta
     _find_categories(rows, found, folded, used)
     for ours in ("itemurl", "brand", "currency_code", "title", "country_code", "website_name", "competence_date"):
         take(ours, NAMES[ours])
-    take("title", ("description", "productdescription", "itemdescription"), lambda name: _is_short(rows, name))
+    described = ("description", "productdescription", "itemdescription", "text", "caption", "captions", "prompt")
+    take("title", described, lambda name: _is_short(rows, name))
     _find_code(rows, found, folded, used)
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def fold_name(name: str) -> tuple[str, ...]:
     """Return what a column's name is compared by: letters and digits, also without its prefix, unit or currency."""
     plain = unicodedata.normalize("NFKC", name).casefold().strip()
@@ -365,7 +526,44 @@ def fold_name(name: str) -> tuple[str, ...]:
         r"[\s_-]+(?:in[\s_-]+)?([a-z]{3}|rs|[$€£¥₹])$", lambda unit: "" if find_currency(unit[1]) else unit[0], short
     )
     keys = [re.sub(r"[^\w]|_", "", each) for each in (plain, short)]
+    if _USUAL.isdisjoint(keys):
+        keys.append(_translate(short))
     return tuple(dict.fromkeys(key for key in keys if key)) or (plain,)
+
+
+def _translate(name: str) -> str:
+    """Return the usual name that says the same as the words of a name in any language, empty if there is none.
+
+    Compounds are divided (`Angebotspreis`); a number behind `category` or `image` stays (`Kategorie2`).
+    """
+    match = re.fullmatch(r"(.*?)[\s_-]*([1-9]?)", _without_accents(name), re.DOTALL)
+    if match is None or len(name) > _NAME_CHARS:
+        return ""
+    words, number = re.findall(r"[^\W\d_]+|\d+", match[1]), match[2]
+    meanings: list[str] = []
+    for word in words:
+        parts = _divide(word)
+        if parts is None:
+            return ""
+        meanings += parts
+    usual = _MEANINGS.get(frozenset(each for each in meanings if each), "")
+    if number and usual != "category" and not (number == "1" and usual in ("image", "imageurl")):
+        return ""
+    return usual + number if usual else ""
+
+
+def _divide(word: str) -> list[str] | None:
+    """Return the meanings of a word, or of the words that make it up; None where a part is unknown."""
+    if word in _WORDS:
+        return [_WORDS[word]]
+    reached: dict[int, list[str]] = {0: []}
+    for end in range(1, len(word) + 1):
+        for start in range(end):
+            part = word[start:end]
+            # short Latin words inside others are chance, except the s between the parts of a German one
+            if start in reached and part in _WORDS and (len(part) > 2 or part in ("s", "es") or not part.isascii()):
+                reached.setdefault(end, [*reached[start], _WORDS[part]])
+    return reached.get(len(word))
 
 
 def clean_text(text: str) -> str:
@@ -415,7 +613,8 @@ def split_images(value: Any) -> list[str]:
     """
     value = parse_list(value.strip() if isinstance(value, str) else value)
     if isinstance(value, dict):
-        value = next((value[key] for key in ("url", "src", "href", "path", "name", "image") if value.get(key)), None)
+        keys = ("url", "src", "href", "path", "name", "image", *value)
+        value = next((value[key] for key in keys if value.get(key) and not isinstance(value[key], int | float)), None)
     if isinstance(value, list):
         return list(dict.fromkeys(name for each in value for name in split_images(each)))
     if value is None or not str(value).strip():
@@ -423,6 +622,12 @@ def split_images(value: Any) -> list[str]:
     text = str(value).strip().strip("\"'")
     if text.startswith("data:"):
         return [text]
+    if text.startswith("<"):
+        return list(dict.fromkeys(name for each in _SRC.findall(text) for name in split_images(html.unescape(each))))
+    if text[:1] + text[-1:] in ("{}", "[]"):
+        text = text[1:-1].strip()  # an array as databases write it
+    if text[:4].lower() == "www.":
+        text = f"https://{text}"
     parts = [part for part in re.split(r"(?:\s*[,|~;]\s*|\s+)(?=(?:https?:)?//)", text) if part.strip()]
     if len(parts) == 1 and not _URL.match(text):
         names = [name for name in re.split(r"\s*[|~;,]\s*", text) if name]
@@ -452,7 +657,7 @@ def split_path(value: Any, separator: str | None = None) -> list[str]:
     elif isinstance(value, list):
         parts = [part for each in value for part in split_path(each)]
     elif isinstance(value, str):
-        found = separator or next((each for each in _SEPARATORS[:9] if each in value), None)
+        found = separator or next((each for each in _SEPARATORS[:_CERTAIN_SEPARATORS] if each in value), None)
         parts = list(value.split(found)) if found else [value]
     names = [clean_text(str(part)).strip(" >/|»›") for part in parts if normalize_missing(part) is not None]
     names = [name for name in names if name]
@@ -484,8 +689,9 @@ def _find_images(rows: list[Row], found: dict[str, str], take: Take) -> None:
     """Find the column of image files or bytes, and that of image URLs; their values tell which is which."""
 
     def example(name: str) -> Any:
-        value = parse_list(next((row[name] for row in rows if row.get(name) is not None), None))
-        return value[0] if isinstance(value, list) and value else value
+        values = (parse_list(row[name]) for row in rows if row.get(name) is not None)
+        value = next((each for each in values if each not in ([], {})), None)
+        return next(iter(split_images(value)), None) if isinstance(value, list | dict | str) else value
 
     def is_url(name: str) -> bool:
         value = example(name)
@@ -524,6 +730,8 @@ def _find_categories(rows: list[Row], found: dict[str, str], folded: Mapping[str
         chosen = next((name for key in names for name in folded.get(key, ()) if name not in used and fits(name)), None)
         if chosen is not None:
             levels.append(chosen)
+    if not levels and CLASS_FOLDER in folded:
+        levels = [CLASS_FOLDER]
     if not levels:
         return
     found["category3_code"] = levels[-1]
@@ -555,6 +763,23 @@ def _find_code(rows: list[Row], found: dict[str, str], folded: Mapping[str, list
         found["product_code"] = next(unique, max(shares, key=lambda name: shares[name]))
 
 
+def _lift_variant(row: Row) -> Row:
+    """Return a row with the prices and code of its first variant, and its options, as columns of their own.
+
+    Shops give a product as one object with a list of `variants` and one of `options`.
+    """
+    if not isinstance(row.get("variants"), list) and not isinstance(row.get("options"), list):
+        return row
+    first = next((each for each in row.get("variants") or () if isinstance(each, dict)), {})
+    lifted = {f"variant {name}": first[name] for name in ("price", "compare_at_price", "sku") if name in first}
+    options = row.get("options")
+    for number, each in enumerate(options if isinstance(options, list) else (), start=1):
+        if isinstance(each, dict) and isinstance(each.get("name"), str) and isinstance(each.get("values"), list):
+            lifted[f"option{number} name"] = each["name"]
+            lifted[f"option{number} value"] = next(iter(each["values"]), None)
+    return {**{name: normalize_missing(value) for name, value in lifted.items()}, **row}
+
+
 def _find_pairs(rows: list[Row], columns: Mapping[str, str]) -> dict[str, Callable[[Row], Any]]:
     """Return `color` and `material` -> a function that reads them, as from `Option1 Name` and `Option1 Value`."""
     names: dict[tuple[str, str], str] = {}
@@ -577,7 +802,7 @@ def _find_pairs(rows: list[Row], columns: Mapping[str, str]) -> dict[str, Callab
 
 
 def _names_option(value: Any, ours: str) -> bool:
-    return isinstance(value, str) and fold_name(value)[0] in _OWN[ours]
+    return isinstance(value, str) and not set(_OWN[ours]).isdisjoint(fold_name(value))
 
 
 def _group_rows(table: Table, columns: Mapping[str, str]) -> list[list[int]]:
@@ -688,6 +913,10 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
     texts = [clean_text(value) for value in values if isinstance(value, str)]
     several = ",;" if leaf is not None and any(key in _PLURALS for key in fold_name(leaf)) else ";"
     separator = _path_separator([part for text in texts for part in re.split(f"[{several}]", text)])
+    title_name = columns.get("title", "")
+    named = [(row[leaf], str(row[title_name])) for row in rows if leaf and row.get(leaf) and row.get(title_name)]
+    ends = sum(_ends_with(split_path(cell, separator), title) for cell, title in named)
+    drops_title = 2 * ends > len(named)  # else `Men > Shirt` may be the category of a product named Shirt
 
     def split(values: Row, default: str | None) -> Row:
         cell, title = values["category3_code"], values["title"]
@@ -701,7 +930,7 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
             return {"category3_code": cell.strip("/ ") or None}
         else:
             path = split_path(cell, separator)
-        if len(path) > 1 and title is not None and path[-1].casefold() == str(title).casefold():
+        if _ends_with(path, str(title)) and (drops_title or len(path) > 2):
             path = path[:-1]
         if not path:
             return {"category3_code": None}
@@ -711,6 +940,11 @@ def _category_splitter(rows: list[Row], columns: Mapping[str, str]) -> Callable[
         return {"category1_code": first, "category2_code": second, "category3_code": path[-1]}
 
     return split
+
+
+def _ends_with(path: list[str], title: str) -> bool:
+    """Return whether a path goes down to the product itself."""
+    return len(path) > 1 and path[-1].casefold() == title.casefold()
 
 
 def _best_path(paths: list[list[str]]) -> list[str]:
@@ -725,13 +959,13 @@ def _best_path(paths: list[list[str]]) -> list[str]:
 def _path_separator(texts: list[str]) -> str | None:
     """Return what divides the levels of a column of categories, None where its values are single names.
 
-    `/` and `|` also occur inside names (Tops/Blouses): they divide only where at least half of the values have them and
-    first levels repeat or a value has three levels.
+    `/`, `|`, ` - ` and the like also occur inside names (Tops/Blouses): they divide only where at least half of the
+    values have them and first levels repeat or a value has three levels.
     """
     distinct = sorted({text.strip() for text in texts})
     for separator in _SEPARATORS:
         having = [text.strip(separator) for text in distinct if separator in text.strip(separator)]
-        if separator.strip() in ("|", "/", "\\"):
+        if separator not in _SEPARATORS[:_CERTAIN_SEPARATORS]:
             first = {text.split(separator)[0].strip() for text in having}
             is_deep = any(text.count(separator) > 1 for text in having)
             if 2 * len(having) < len(distinct) or not (is_deep or len(first) < len(having)):
@@ -743,7 +977,7 @@ def _path_separator(texts: list[str]) -> str | None:
 
 def _clean(ours: str, value: Any) -> Any:
     """Return a value of one of our columns without HTML; of a list of one value that value."""
-    if ours == "image":
+    if ours == "image" or (ours == "imageurl" and not isinstance(value, str)):
         return value
     if isinstance(value, str) and ours in ("itemurl", "imageurl"):
         return value.replace("&amp;", "&")

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -37,6 +38,7 @@ from generator.ingest.rows import (
     count_commas,
     describe_families,
     drop_repeated_codes,
+    format_code,
     list_warnings,
     parse_code,
     parse_product,
@@ -107,6 +109,8 @@ def import_table(
     broken = [_reject(number, f"{number:08d}", problem) for number, problem in content.broken.items()]
     check_bad(broken, len(content.rows), str(table), options.max_bad, beside)
     arranged = arrange(content, options, str(table))
+    if options.with_images:
+        arranged = _name_images_by_code(arranged, ImageFinder(options.images or table.parent))
     _check_columns(arranged, list_names(content.rows), table, options)
     valid, rejected = _validate_rows(arranged, table, options, progress)
     check_bad(rejected, len(arranged.rows), str(table), options.max_bad, beside)
@@ -355,6 +359,20 @@ def _validate_rows(
     return assign_families(valid, options.source), sorted(rejected + repeated, key=lambda each: int(each["row"]))
 
 
+def _name_images_by_code(arranged: ArrangedTable, finder: "ImageFinder") -> ArrangedTable:
+    """Return a table without any image column with the files that are named like the codes, if most of them exist."""
+    rows = [row for row in arranged.rows if row.values["product_code"] is not None]
+    if not rows or any(row.values["image"] or row.values["imageurl"] for row in arranged.rows):
+        return arranged
+    names = [format_code(row.values["product_code"]) for row in rows]
+    if 2 * sum(map(finder.contains, names)) < len(names):
+        return arranged
+    for row, name in zip(rows, names, strict=True):
+        row.values["image"] = name
+    note = f"images: files named like {arranged.columns['product_code']!r}, as no column names them"
+    return replace(arranged, notes=(*arranged.notes, note))
+
+
 class ImageFinder:
     """Find image files by the names that people write: `15970`, `img\\0.jpg`, `/img/2.jpg`, other Unicode, other case.
 
@@ -367,11 +385,15 @@ class ImageFinder:
         self._root = folder.resolve()
         self._by_name: dict[str, set[Path]] | None = None
 
+    def contains(self, name: str) -> bool:
+        """Return whether the name is that of one file."""
+        return len(self._look_up(name)) == 1
+
     def find(self, name: str) -> Path:
         """Return the path of the file. Raises BadRowError."""
         plain = name.strip().replace("\\", "/").removeprefix("file://")
         try:
-            for text in dict.fromkeys((name, plain, plain.lstrip("/"))):
+            for text in dict.fromkeys((name, plain, plain.lstrip("/"), unquote(plain).lstrip("/"))):
                 path = (self.folder / text).resolve()
                 if path.is_relative_to(self._root) and path.is_file():
                     return path
@@ -379,7 +401,7 @@ class ImageFinder:
             raise BadRowError(f"image {quote_cell(name)} is not a file name: {error.strerror}") from error
         except ValueError as error:
             raise BadRowError(f"image {quote_cell(name)} is not a file name: {error}") from error
-        found = self._look_up(plain)
+        found = self._look_up(plain) or self._look_up(unquote(plain))
         if len(found) == 1:
             return next(iter(found))
         if found:

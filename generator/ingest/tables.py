@@ -39,6 +39,8 @@ from schemas.manifest import MANIFEST
 
 _OTHER_IMAGES = {".heic", ".heif", ".hif", ".jxl", ".svg", ".eps", ".dng", ".cr2", ".nef", ".arw"}
 """Suffixes of images that toile does not read: each is a bad row with the reason, and not left out in silence."""
+CLASS_FOLDER = "folder"
+"""Column of the folder of each image of an `imagefolder`, the category where its metadata has none."""
 _SPLIT_FOLDERS = {"train", "training", "test", "testing", "val", "valid", "validation", "dev", "eval"}
 MISSING = frozenset(
     (
@@ -149,7 +151,9 @@ def read_table(path: Path, options: ImportOptions | None = None) -> Table:
     if metadata:
         return _read_imagefolder(path, metadata, options or ImportOptions())
     files = table_files(path)
-    return read_files(files, options) if files else _read_class_folders(path)
+    if files:
+        return read_files(files, options)
+    return _read_class_folders(path, options or ImportOptions())
 
 
 def read_files(paths: list[Path], options: ImportOptions | None = None) -> Table:
@@ -427,6 +431,10 @@ def _read_imagefolder(folder: Path, files: list[Path], options: ImportOptions) -
             places = [(file.parent / str(each)).relative_to(folder).as_posix() for each in names if each is not None]
             named.update(places)
             rows.append({**row, "image": places[0] if len(places) == 1 else places or None})
+    folders = [Path(row["image"]).parent.name if isinstance(row["image"], str) else "" for row in rows]
+    classes = {each for each in folders if each.lower() not in _SPLIT_FOLDERS}
+    if len(classes) > 1 and not any(CLASS_FOLDER in row for row in rows):
+        rows = [{**row, CLASS_FOLDER: each or None} for row, each in zip(rows, folders, strict=True)]
     others = [name for name in list_images(folder) if name.as_posix() not in named]
     notes = [f"an imagefolder: {', '.join(file.relative_to(folder).as_posix() for file in files)}"]
     if others:
@@ -455,18 +463,21 @@ def _is_image(path: Path) -> bool:
         return image_suffix(file.read(32)) != UNKNOWN_SUFFIX
 
 
-def _read_class_folders(folder: Path) -> Table:
+def _read_class_folders(folder: Path, options: ImportOptions) -> Table:
     """Return one row an image: the folders are the category, the narrowest last; the file's stem is the code.
 
     Where stems repeat, the code begins with the names of the folders. A first level of `train`, `test` and the like is
-    no category.
+    no category. Images that are in no folder are read where `options.category` gives them one.
     """
-    images = [path for path in list_images(folder) if len(path.parts) > 1]
+    found = list_images(folder)
+    images = [path for path in found if len(path.parts) > 1 or options.category is not None]
     if not images:
-        raise ToileError(str(folder), "has no images in class folders", "arrange them as FOLDER/CLASS/image.jpg")
+        hint = "arrange them as FOLDER/CLASS/image.jpg" + ("; or add --category NAME" if found else "")
+        raise ToileError(str(folder), "has no images in class folders", hint)
     notes = []
-    splits = {path.parts[0] for path in images}
-    skipped = int({name.lower() for name in splits} <= _SPLIT_FOLDERS and any(len(path.parts) > 2 for path in images))
+    splits = {path.parts[0] for path in images if len(path.parts) > 1}
+    are_splits = bool(splits) and {name.lower() for name in splits} <= _SPLIT_FOLDERS
+    skipped = int(are_splits and any(len(path.parts) > 2 for path in images))
     if skipped:
         notes.append(f"{', '.join(sorted(splits))} are splits, not categories; toile divides by families itself")
 
@@ -476,7 +487,7 @@ def _read_class_folders(folder: Path) -> Table:
         levels = image.parts[skipped:-1] or image.parts[:-1]
         row = {
             "product_code": image.stem if stems[image.stem] == 1 else "-".join([*image.parts[:-1], image.stem]),
-            "category3_code": levels[-1],
+            "category3_code": levels[-1] if levels else None,
             "image": image.as_posix(),
         }
         if len(levels) > 1:

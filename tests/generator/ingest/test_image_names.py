@@ -54,6 +54,11 @@ def write_table(folder: Path, cells: list[str]) -> Path:
         ("['http://h/a.jpg', 'http://h/a.jpg']", ["http://h/a.jpg"]),
         ('[{"src": "http://h/a.jpg", "id": 1}, {"url": "//h/b.jpg"}]', ["http://h/a.jpg", "https://h/b.jpg"]),
         ('{"url": "http://h/a.jpg"}', ["http://h/a.jpg"]),
+        ('<a href="x"><img class="i" src="http://h/a.jpg?a=1&amp;b=2"></a>', ["http://h/a.jpg?a=1&b=2"]),
+        ("<img src='//h/a.jpg'> <img src=//h/b.jpg>", ["https://h/a.jpg", "https://h/b.jpg"]),
+        ("{http://h/a.jpg,http://h/b.jpg}", ["http://h/a.jpg", "http://h/b.jpg"]),
+        ('{"id": 7, "main": "http://h/a.jpg"}', ["http://h/a.jpg"]),
+        ("www.h.example/a.jpg", ["https://www.h.example/a.jpg"]),
         ("a.jpg|b.webp", ["a.jpg", "b.webp"]),
         ("a b, c.jpg", ["a b, c.jpg"]),
         ("img/a.avif;img/b.JP2", ["img/a.avif", "img/b.JP2"]),
@@ -233,3 +238,61 @@ def test_error_about_bytes_in_a_table_is_short(tmp_path: Path) -> None:
     with pytest.raises(ToileError) as caught:
         imported(tmp_path / "t.parquet")
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("cell", ['[{"src": "//h/a.jpg"}, {"src": "//h/b.jpg"}]', "{//h/a.jpg,//h/b.jpg}"])
+def test_urls_in_objects_are_found_after_an_empty_list(cell: str, tmp_path: Path) -> None:
+    lines = [{"title": "Coat", "images": []}, {"title": "Bag", "images": json.loads(cell) if "src" in cell else cell}]
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    _, rows = imported(tmp_path / "t.jsonl", with_images=False)
+    assert [row.imageurl for row in rows] == [None, "https://h/a.jpg"]
+
+
+@pytest.mark.parametrize("place", ["", "images", "images/015"])
+def test_files_named_like_the_codes_need_no_column(place: str, tmp_path: Path) -> None:
+    (tmp_path / place).mkdir(parents=True, exist_ok=True)
+    for number in range(3):
+        (tmp_path / place / f"1597{number}.png").write_bytes(picture(number))
+    lines = [f"1597{number},Men,Shirts,Shirt {'abc'[number]}" for number in range(3)]
+    (tmp_path / "styles.csv").write_text("\n".join(["id,gender,articleType,productDisplayName", *lines]))
+    result, rows = imported(tmp_path / "styles.csv")
+    assert [row.image for row in rows] == [picture(number) for number in range(3)]
+    assert any("files named like 'id'" in note for note in result.notes)
+
+
+def test_without_such_files_the_images_are_missed(tmp_path: Path) -> None:
+    (tmp_path / "1.png").write_bytes(picture(1))
+    (tmp_path / "t.csv").write_text("id,title\n1,Coat\n2,Bag\n3,Hat\n")
+    with pytest.raises(ToileError, match="no column contains images"):
+        imported(tmp_path / "t.csv")
+
+
+def test_folder_without_classes_needs_a_category(tmp_path: Path) -> None:
+    (tmp_path / "shop").mkdir()
+    for number in range(3):
+        (tmp_path / "shop" / f"{number}.png").write_bytes(picture(number))
+    with pytest.raises(ToileError, match="--category"):
+        imported(tmp_path / "shop")
+    _, rows = imported(tmp_path / "shop", category="WOMEN > COATS")
+    assert [(row.category1_code, row.category3_code) for row in rows] == [("WOMEN", "COATS")] * 3
+
+
+@pytest.mark.parametrize(("names", "category"), [(("COATS", "BAGS"), "BAGS"), (("train", "test"), None)])
+def test_class_folders_beside_metadata_are_the_category(
+    names: tuple[str, str], category: str | None, tmp_path: Path
+) -> None:
+    lines = ["file_name,text"]
+    for number, name in enumerate(names):
+        (tmp_path / "shop" / name).mkdir(parents=True)
+        (tmp_path / "shop" / name / f"{number}.png").write_bytes(picture(number))
+        lines.append(f"{name}/{number}.png,A red item {'ab'[number]}")
+    (tmp_path / "shop" / "metadata.csv").write_text("\n".join(lines))
+    _, rows = imported(tmp_path / "shop")
+    assert (rows[1].title, rows[1].category3_code) == ("A red item b", category)
+
+
+def test_percent_encoded_file_name(tmp_path: Path) -> None:
+    (tmp_path / "a b.png").write_bytes(picture(1))
+    (tmp_path / "100%25.png").write_bytes(picture(2))
+    _, rows = imported(write_table(tmp_path, ["img/a%20b.png", "100%25.png"]))
+    assert [row.image for row in rows] == [picture(1), picture(2)]

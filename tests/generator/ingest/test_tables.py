@@ -412,8 +412,8 @@ LAYOUTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "zara": (
         "Product ID;Product Position;Product Category;brand;url;sku;name;price;currency;scraped_at;terms;section\n",
-        "185102;Aisle;Coats;Zara;https://z.example;272145190;Wool Coat;1290.00;USD;2024-02-19;jackets;WOMAN\n",
-        {"product_code": "272145190", "category1_code": "WOMAN", "currency_code": "USD"},
+        "185102;Aisle;Clothing;Zara;https://z.example;272145190;Wool Coat;1290.00;USD;2024-02-19;Coats;WOMAN\n",
+        {"product_code": "272145190", "category1_code": "WOMAN", "category2_code": "Clothing", "currency_code": "USD"},
     ),
     "myntra scrape": (
         "Product_URL,Brand,Description,Id_Product,URL_image,Category_by_gender,Discount Price (in Rs.),Product Price\n",
@@ -579,3 +579,129 @@ def test_table_of_a_catalog_reads_back(tmp_path: Path) -> None:
     found, _ = rows_of(tmp_path, "sku,name,price\n1,Coat,10\n")
     assert read_table(tmp_path / "t.csv").rows == [{"sku": "1", "name": "Coat", "price": "10"}]
     assert found[0].product_code == "1"
+
+
+LANGUAGES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "german": (
+        "Artikelnummer;Bezeichnung;Kategorie1;Kategorie2;Kategorie3;Normalpreis;Angebotspreis;Farbe;Hersteller\n",
+        "7;Wool Coat;Women;Jackets;Coats;1.290,00 €;990,00 €;rot;North\n",
+        {"price": 990, "category1_code": "Women", "category2_code": "Jackets", "brand": "North"},
+    ),
+    "german, sale price beside a plain one": (
+        "Artikel-Nr.;Artikelname;Warengruppe;Unterkategorie;Preis (EUR);Reduzierter Preis\n",
+        "7;Wool Coat;Women;Coats;1.290,00;990,00\n",
+        {"price": 990, "category1_code": "Women", "currency_code": "EUR"},
+    ),
+    "french": (
+        "référence,nom du produit,categorie1,categorie2,prix_barré,prix_soldé,marque\n",
+        '7,Wool Coat,Women,Coats,"1290,00","990,00",North\n',
+        {"price": 990, "category1_code": "Women", "brand": "North"},
+    ),
+    "italian": (
+        "codice;nome prodotto;categoria;sottocategoria;prezzo di listino;prezzo in offerta\n",
+        "7;Wool Coat;Women;Coats;1.290,00;990,00\n",
+        {"price": 990, "category1_code": "Women"},
+    ),
+    "spanish": (
+        "Código,Título,Categoría,Precio,Precio rebajado,Moneda\n",
+        "7,Wool Coat,Women > Coats,1290.00,990.00,EUR\n",
+        {"price": 990, "category1_code": "Women", "currency_code": "EUR"},
+    ),
+    "portuguese": (
+        "código,título,categoria,preço,preço promocional\n",
+        '7,Wool Coat,Women > Coats,"R$ 1.290,00","R$ 990,00"\n',
+        {"price": 990, "category1_code": "Women", "currency_code": "BRL"},
+    ),
+    "dutch": (
+        "artikelnummer;naam;categorie;subcategorie;prijs;actieprijs;merk\n",
+        "7;Wool Coat;Women;Coats;1290,00;990,00;North\n",
+        {"price": 990, "category1_code": "Women", "brand": "North"},
+    ),
+    "polish": (
+        "kod;nazwa produktu;kategoria;cena;cena promocyjna\n",
+        "7;Wool Coat;Women > Coats;1 290,00 zł;990,00 zł\n",
+        {"price": 990, "category1_code": "Women", "currency_code": "PLN"},
+    ),
+    "turkish": (
+        "Ürün Kodu;Ürün Adı;Kategori;Fiyat;İndirimli Fiyat\n",
+        "7;Wool Coat;Women > Coats;1.290,00 TL;990,00 TL\n",
+        {"price": 990, "category1_code": "Women", "currency_code": "TRY"},
+    ),
+    "russian": (
+        "Артикул;Название товара;Категория;Подкатегория;Старая цена;Цена со скидкой\n",
+        "7;Wool Coat;Women;Coats;1 290 ₽;990 ₽\n",
+        {"price": 990, "category1_code": "Women", "currency_code": "RUB"},
+    ),
+    "japanese": (
+        "商品番号,商品名,カテゴリ,定価,セール価格,ブランド\n",
+        '7,Wool Coat,Women > Coats,"¥1,290",¥990,North\n',
+        {"price": 990, "category1_code": "Women", "currency_code": "JPY"},
+    ),
+    "chinese": (
+        "商品编号,商品名称,一级分类,二级分类,原价,促销价,品牌\n",
+        "7,Wool Coat,Women,Coats,1290,990,North\n",
+        {"price": 990, "category1_code": "Women", "brand": "North"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LANGUAGES)
+def test_columns_are_found_by_their_words_in_other_languages(tmp_path: Path, name: str) -> None:
+    header, line, expected = LANGUAGES[name]
+    (found,), _ = rows_of(tmp_path, header + line)
+    assert (found.product_code, found.title) == ("7", "Wool Coat")
+    assert (found.category3_code, found.full_price) == ("Coats", 1290)
+    assert {key: getattr(found, key) for key in expected} == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("Sales Volume", "Product Position", "Code postal", "Preis 2", "Bild 2", "Price change", "Material-Nr"),
+        *("Anzahl Bilder", "Category URL", "Nr", "sale", "Rabatt", "x" * 5000, "preis" * 2000),
+    ],
+)
+def test_names_with_other_words_are_not_taken(name: str) -> None:
+    (folded,) = fold_name(name)
+    assert len(folded) <= len(name)
+
+
+@pytest.mark.parametrize("mark", [" → ", "→", " · ", "#", " - ", " – ", " / ", "|", " > "])
+def test_every_mark_between_levels_divides_a_path(tmp_path: Path, mark: str) -> None:
+    paths = [mark.join(("Women", "Shoes")), mark.join(("Women", "Bags")), mark.join(("Men", "Bags"))]
+    lines = "".join(f'{number},Item {"abc"[number]},"{path}",9\n' for number, path in enumerate(paths))
+    found, _ = rows_of(tmp_path, "sku,title,category,price\n" + lines)
+    levels = [(row.category1_code, row.category3_code) for row in found]
+    assert levels == [("Women", "Shoes"), ("Women", "Bags"), ("Men", "Bags")]
+
+
+@pytest.mark.parametrize("names", [("Knitwear - Fine", "Coats", "Bags"), ("T-Shirts", "A#1", "Bags · Totes")])
+def test_marks_in_a_few_names_do_not_divide(tmp_path: Path, names: tuple[str, ...]) -> None:
+    lines = "".join(f"{number},Item {'abc'[number]},{name},9\n" for number, name in enumerate(names))
+    found, _ = rows_of(tmp_path, "sku,title,category,price\n" + lines)
+    assert [row.category3_code for row in found] == list(names)
+
+
+def test_category_of_the_same_name_as_its_product_stays(tmp_path: Path) -> None:
+    lines = "1,Shirt,Men > Shirt,9\n2,Red Bag,Men > Bags,9\n3,Cap,Home > Men > Hats > Cap,9\n4,Blue Bag,Men > Bags,9\n"
+    found, _ = rows_of(tmp_path, "sku,title,category,price\n" + lines)
+    assert [row.category3_code for row in found] == ["Shirt", "Bags", "Hats", "Bags"]
+
+
+def test_product_with_its_variants_in_one_object(tmp_path: Path) -> None:
+    product = {
+        "title": "Wool Coat",
+        "vendor": "North",
+        "product_type": "Coats",
+        "tags": ["new"],
+        "variants": [
+            {"id": 1, "sku": "W-S", "price": "990.00", "compare_at_price": "1290.00"},
+            {"id": 2, "sku": "W-M", "price": "995.00", "compare_at_price": None},
+        ],
+        "options": [{"name": "Color", "values": ["Red", "Blue"]}, {"name": "Size", "values": ["S", "M"]}],
+        "images": [{"id": 5, "src": "//cdn.example/a.jpg"}, {"id": 6, "src": "//cdn.example/b.jpg"}],
+    }
+    (found,), result = rows_of(tmp_path, json.dumps(product) + "\n", "products.jsonl")
+    assert (found.title, found.brand, found.category3_code) == ("Wool Coat", "North", "Coats")
+    assert (found.full_price, found.price, found.product_code) == (1290, 990, "W-S")
+    assert "color" in notes_of(result)
