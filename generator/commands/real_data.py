@@ -35,6 +35,13 @@ def _parse_delimiter(ctx: click.Context, param: click.Parameter, value: str | No
     return value
 
 
+def _parse_currency(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return the code of a currency as it is."""
+    if value is not None and not re.fullmatch("[A-Z]{3}", value):
+        raise click.BadParameter(f"{value!r} is not three capital letters, such as USD", ctx, param)
+    return value
+
+
 def _reading_options(command: Command) -> Command:
     """Add the options that say how a foreign table is read, to import and fetch."""
     options = (
@@ -44,7 +51,12 @@ def _reading_options(command: Command) -> Command:
             metavar="OURS=THEIRS",
             help="A column whose name is not found by itself; repeatable.",
         ),
-        click.option("--currency", metavar="CODE", help="Currency of the prices (after --rate), such as USD."),
+        click.option(
+            "--currency",
+            metavar="CODE",
+            callback=_parse_currency,
+            help="Currency of the prices (after --rate), such as USD.",
+        ),
         click.option(
             "--rate", type=click.FloatRange(min=0, min_open=True), help="Multiply every price, to change currency."
         ),
@@ -305,6 +317,10 @@ def fit(
     for option, code in (("--currency", currency), ("--country", country)):
         if code is not None and not re.fullmatch("[A-Z]{3}", code):
             raise ToileError(f"{option} {code}", "is not three capital letters", "write it as USD or USA")
+    if price_range is not None and epsilon is None:
+        raise ToileError(
+            "--price-range", "is for a private fit; an exact one reads the prices", "add --epsilon 1, or omit it"
+        )
     options = FitOptions(
         epsilon=epsilon,
         delta=delta,

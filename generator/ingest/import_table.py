@@ -292,7 +292,8 @@ def check_bad(rejected: list[RejectedRow], num_rows: int, where: str, max_bad: f
     first, *others = [f"row {each['row']}, {each['reason']}" for each in kinds.values()]
     more = "".join(f"; {each}" for each in others[:_KINDS_SHOWN]) + ("; ..." if len(others) > _KINDS_SHOWN else "")
     problem = f"{len(rejected)} of {num_rows} rows are bad, the first: {first}{more}"
-    raise ToileError(where, problem, f"fix the rows listed in {beside}, or allow more with --max-bad")
+    folder = ", name the folder of the images with --images" if "No such file" in problem else ""
+    raise ToileError(where, problem, f"fix the rows listed in {beside}{folder}, or allow more with --max-bad")
 
 
 def find_missing(arranged: ArrangedTable) -> str | None:

@@ -570,6 +570,7 @@ def test_fit_command_refuses_invalid_arguments(tmp_path: Path) -> None:
         (["--out", "a.txt"], "is not a YAML file"),
         (["--out", str(tmp_path / "a.yaml"), "--name", "A B"], "is not lower-case words"),
         (["--out", str(tmp_path / "a.yaml"), "--currency", "usd"], "is not three capital letters"),
+        (["--out", str(tmp_path / "a.yaml"), "--price-range", "1:9"], "is for a private fit"),
         (["--out", str(tmp_path / "a.yaml")], "3 product families"),
     ):
         done = CliRunner().invoke(main, ["fit", str(place), *arguments])

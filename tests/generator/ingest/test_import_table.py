@@ -392,3 +392,19 @@ def test_import_of_a_hundred_real_rows(tmp_path: Path) -> None:
     assert result.manifest.num_products == 100
     assert not result.rejected
     assert all(row.image and Image.open(io.BytesIO(row.image)).size for row in read(tmp_path / "out"))
+
+
+def test_currency_that_is_no_code_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("title,price,image\nWool Coat,10,a.jpg\n")
+    for command in ("import", "fetch"):
+        arguments = [command, str(tmp_path / "t.csv"), "--currency", "usd", "--out", str(tmp_path / "out")]
+        done = CliRunner().invoke(main, arguments)
+        assert done.exit_code == 2
+        assert "is not three capital letters, such as USD" in done.output
+
+
+def test_missing_images_name_the_option_of_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("title,price,image\nWool Coat,10,a.jpg\n")
+    done = CliRunner().invoke(main, ["import", str(tmp_path / "t.csv"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 1
+    assert "--images" in done.output
