@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from generator.audit.copies import has_prices
 from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_products, normalise_text, tokenize
-from generator.audit.verbatim import list_names, list_public_words, list_title_strings
+from generator.audit.verbatim import contains_words, list_names, list_public_words, list_title_strings
 from generator.fit.fit_spec import FitOptions, fit
 from generator.sampling.products import products
 from schemas.audit import Hit
@@ -96,7 +96,10 @@ def _changes(before: CatalogSpec, after: CatalogSpec, min_support: int) -> Itera
         here, there = weights[place], others[place]
         counted = [{key: w for key, w in each.items() if place == () or w % 1 == 0} for each in (here, there)]
         moved = {key: counted[0].get(key, counted[1].get(key, 0)) for key in counted[0].keys() ^ counted[1].keys()}
-        regrouped = place[:2] in grown or (moved and (place == () or min(moved.values()) >= min_support))
+        borrowed = (here.keys() ^ there.keys()) - moved.keys()  # k families of a wider group had them
+        regrouped = place[:2] in grown or (
+            (moved or borrowed) and (place == () or min(moved.values(), default=min_support) >= min_support)
+        )
         totals = sum(here.values()), sum(there.values())
         for key in (here.keys() & there.keys()) - moved.keys():
             if here[key] and there[key]:
@@ -287,7 +290,7 @@ def _find_holders(rows: AuditTable, text: str) -> set[int]:
     found = set()
     for row, title, family in zip(rows.products, rows.titles, rows.family.tolist(), strict=True):
         names = [normalise_text(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n]
-        if text in names or f" {text} " in f" {' '.join(tokenize(title))} ":
+        if text in names or contains_words(tokenize(title), text.split()):
             found.add(family)
     return found
 

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,9 +221,9 @@ def find_rare_strings(
     """
     known = set(public)
     hits, num_real = [], 0
-    pieces = ((list_title_strings(spec), _phrases), (list_names(spec), _names))
-    for strings, strings_of_row in pieces:
-        counts, elsewhere = (_support(rows, set(strings), strings_of_row) for rows in (members, holdout))
+    pieces = ((list_title_strings(spec), _count_titles), (list_names(spec), _count_names))
+    for strings, count in pieces:
+        counts, elsewhere = (count(rows, set(strings)) for rows in (members, holdout))
         for text, place in sorted(strings.items()):
             num_families = counts[text]
             num_real += num_families + elsewhere[text] > 0
@@ -299,23 +299,37 @@ def _expected_by_chance(real: Iterable[str], synthetic: Iterable[str]) -> float:
     return sum(lengths[0][n] * lengths[1][n] / (9 * 10.0 ** (n - 1)) for n in lengths[0].keys() & lengths[1].keys())
 
 
-def _support(
-    rows: AuditTable, wanted: set[str], strings_of_row: Callable[[AuditTable, int, int], set[str]]
-) -> Counter[str]:
-    """Count the families that contain each wanted string."""
+def contains_words(words: Sequence[str], wanted: Sequence[str]) -> bool:
+    """Return whether words contain the wanted ones in their order, perhaps with others between them.
+
+    A title template leaves out rare words: "Baggy Jeans" is supported by "Baggy Patch Jeans".
+    """
+    left = iter(words)
+    return all(word in left for word in wanted)
+
+
+def _count_titles(rows: AuditTable, wanted: set[str]) -> Counter[str]:
+    """Count the families with a title that contains the words of each wanted text."""
+    titles: dict[tuple[str, ...], set[int]] = {}
+    for title, family in zip(rows.titles, rows.family.tolist(), strict=True):
+        titles.setdefault(tuple(tokenize(title)), set()).add(family)
+    holders: dict[str, list[tuple[str, ...]]] = {}
+    for words in titles:
+        for word in set(words):
+            holders.setdefault(word, []).append(words)
+    found: Counter[str] = Counter()
+    for text in wanted:
+        parts = text.split()
+        candidates = min((holders.get(part, []) for part in parts), key=len, default=[])
+        found[text] = len(set().union(*(titles[words] for words in candidates if contains_words(words, parts))))
+    return found
+
+
+def _count_names(rows: AuditTable, wanted: set[str]) -> Counter[str]:
+    """Count the families with a category of each wanted name."""
     held: dict[str, set[int]] = {}
-    longest = max((len(text.split()) for text in wanted), default=0)
-    for number, family in enumerate(rows.family.tolist()):
-        for text in strings_of_row(rows, number, longest) & wanted:
+    for row, family in zip(rows.products, rows.family.tolist(), strict=True):
+        names = {normalise_text(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n}
+        for text in names & wanted:
             held.setdefault(text, set()).add(family)
     return Counter({text: len(families) for text, families in held.items()})
-
-
-def _phrases(rows: AuditTable, number: int, longest: int) -> set[str]:
-    words = tokenize(rows.titles[number])
-    return {" ".join(words[a : a + n]) for n in range(1, longest + 1) for a in range(len(words) - n + 1)}
-
-
-def _names(rows: AuditTable, number: int, longest: int) -> set[str]:
-    row = rows.products[number]
-    return {normalise_text(n) for n in (row.category1_code, row.category2_code, row.category3_code) if n}

@@ -93,7 +93,7 @@ def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequen
     weights = counter.weigh(kind.members, shop if slot.upper == "shop" else kind.levels[2])
     if not weights and slot.upper == "type or shop":
         weights = counter.weigh(kind.members, shop)
-    return {name: weight if weight == int(weight) else float(f"{weight:.3g}") for name, weight in weights.items()}
+    return {name: round(weight, 2) if weight >= 1 else float(f"{weight:.3g}") for name, weight in weights.items()}
 
 
 def usual_material(silhouette: str) -> str:

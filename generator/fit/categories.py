@@ -142,6 +142,12 @@ class _Counted:
     """The families that have any of the others."""
 
 
+def round_borrowed(weight: float) -> float:
+    """Round a weight that other records decide; it is never a whole number, which would say that it was counted."""
+    rounded = round(weight, 2) if weight >= 1 else float(f"{weight:.3g}")
+    return round(rounded + 0.01, 2) if rounded % 1 == 0 else rounded
+
+
 class ValueCounter:
     """Counts the values of records; records that several kinds share are counted once."""
 
@@ -164,7 +170,7 @@ class ValueCounter:
             if weights and here.num_left < self.min_support:
                 most = left / here.num_left * (self.min_support - 1)
                 left = min(counted * total / max(sum(there.common.values()) - total, 1e-9), most)
-            weights |= {value: (left or 1.0) * weight / total for value, weight in found.items()}
+            weights |= {value: round_borrowed((left or 1.0) * weight / total) for value, weight in found.items()}
         return dict(sorted(weights.items(), key=lambda item: (-item[1], str(item[0]))))
 
     def _count(self, members: Sequence[Family]) -> _Counted:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from generator.fit.categories import FittedKind, count_rows
+from generator.fit.categories import FittedKind, count_rows, round_borrowed
 from generator.fit.families import PREPOSITIONS, Family, count_families, find_type, read_title_word
 from generator.fit.vocabulary import is_plain_word
 from schemas.markets import MARKETS, silhouette_noun
@@ -96,7 +96,7 @@ def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[
             else:
                 num_elsewhere += num_rows
                 total = sum(more.values())
-                weights |= {text: round(max(len(rest), 1) * count / total, 2) for text, count in more.items()}
+                weights |= {text: round_borrowed(max(len(rest), 1) * count / total) for text, count in more.items()}
         if weights:
             ordered = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
             templates[number] = dict(ordered[:_MAX_TEMPLATES])

@@ -40,6 +40,7 @@ OPENING_PARQUET = {
     "generator/faults/scoring.py",
     "generator/catalog/shards.py",  # files that it has just written
     "generator/ingest/tables.py",  # tables of other origin
+    "generator/export/formats.py",  # metadata beside exported images
     "evaluation/analysis/contamination.py",  # seen.parquet of a training run
 }
 READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
