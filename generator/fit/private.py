@@ -7,7 +7,7 @@ Every family is one record of small integers under keys that are public: the lis
 silhouettes, discounts, materials ... A family more or less changes one record. A few marginal tables of the records are
 counted with OpenDP's noise; which ones follows from public facts and from counts that were released before. Names that
 only the rows contain are released above a threshold. Everything after the noise is free: tables are shrunk towards
-simpler ones (empirical Bayes), joined by Private-PGM (`mbi`) to one distribution, and rows are made from it.
+simpler ones (empirical Bayes), joined to one distribution by iterative proportional fitting, and rows are sampled from it.
 
 Letters of array shapes: L leaves (with one row more for families of no leaf), P price cells, B price groups (unions of
 price cells), G groups of leaves, C cells of a column, R rates, M price levels, S sizes, T true counts.
@@ -168,8 +168,8 @@ def laplace_measurement(epsilon: float) -> tuple[Any, float, float]:
 def threshold_measurement(epsilon: float, delta: float, least: int) -> tuple[Any, float, float, int]:
     """Return OpenDP's measurement of names with their counts, its epsilon, the scale of its noise, and its threshold.
 
-    The threshold is ours, because the delta of OpenDP's map leaves out counts at the threshold, which are released
-    (opendp issue 2922).
+    The threshold is ours, because the delta of OpenDP's map (0.16) leaves out counts at the threshold, which are
+    released.
     """
     dp = load_opendp()
     domain = dp.map_domain(dp.atom_domain(T=str), dp.atom_domain(T=int))

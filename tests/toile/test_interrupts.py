@@ -17,7 +17,7 @@ START = "import sys, toile.__main__ as m; sys.argv = ['toile', *sys.argv[1:]]; p
 
 
 def interrupted(arguments: list[str], delay: float, *, times: int = 1) -> tuple[int, list[str], int]:
-    """Run a command, send SIGINT to its process group `delay` seconds after it has begun, as a terminal does.
+    """Run a command, send SIGINT to its process group `delay` seconds after its start, as a terminal does.
 
     Return the exit code, the lines on stderr, and the id of the process group.
     """
