@@ -348,7 +348,8 @@ class _Builder:
     def _describe_price(self, price: KindPrice, weights: Mapping[str, Mapping[str, float]]) -> Document:
         document = dict(price.document)
         if price.source == "toile":
-            document["median"] = round(document["median"] * self.usd_rate, 2)
+            low, high = self.options.price_range or (0.0, math.inf)
+            document["median"] = round(min(max(document["median"] * self.usd_rate, low), high), 2)
         factors: Document = {}
         for slot in ("material", "pattern"):
             own = {v: price.factors.get((slot, rendered_word(slot, v)), 1.0) for v in weights[slot]}

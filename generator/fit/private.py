@@ -1,13 +1,13 @@
 """Replace the families of a shop by differentially private synthetic ones, which the exact fit then reads as if real.
 
-    made = synthesize(families, options, usual_rate=1.0)
+    made = synthesize(families, options)
     made.families, made.ledger, made.messages
 
 Every family is one record of small integers under keys that are public: the list of leaves, a grid of prices, the
 silhouettes, discounts, materials ... A family more or less changes one record. A few marginal tables of the records are
 counted with OpenDP's noise; which ones follows from public facts and from counts that were released before. Names that
 only the rows contain are released above a threshold. Everything after the noise is free: tables are shrunk towards
-simpler ones (empirical Bayes), joined to one distribution by iterative proportional fitting, and rows are sampled from it.
+simpler ones (empirical Bayes), joined by iterative proportional fitting, and families are sampled from the result.
 
 Letters of array shapes: L leaves (with one row more for families of no leaf), P price cells, B price groups (unions of
 price cells), G groups of leaves, C cells of a column, R rates, M price levels, S sizes, T true counts.

@@ -313,6 +313,16 @@ def test_kept_columns_and_rows_as_the_unit(tmp_path: Path) -> None:
     assert {"t-shirt", "sneaker"} & kinds
 
 
+def test_usual_prices_move_into_the_public_range(tmp_path: Path) -> None:
+    """The noise hides the prices of so few families."""
+    place = fit_table.write_folder(tmp_path / "few", fit_table.sample_rows(12, 3, paths=PATHS))
+    found = fit(place, FitOptions(epsilon=0.01, categories=PATHS, price_range=(4000.0, 5000.0)))
+    kinds = [kind for leaf in found.document["categories"] for kind in leaf.get("kinds", [leaf])]
+    prices = [price for kind in kinds for price in kind["price"].get("quantiles", [kind["price"].get("median")])]
+    assert prices
+    assert all(4000 <= price <= 5000 for price in prices)
+
+
 def test_private_spec_is_fitted_again_with_its_public_facts(shards: Path, rows: list[Product]) -> None:
     options = FitOptions(epsilon=8.0, categories=PATHS, price_range=(10.0, 9000.0))
     spec: Any = from_document(parse_document(to_yaml(fit(shards, options)), "x", is_json=False), "catalog")
