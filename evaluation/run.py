@@ -155,7 +155,7 @@ def _evaluate(
             result, scored, evidence = _score(model, inputs, rows, answers, checked, noise, relative(data, out))
         speed = _throughput(_num_answered(_all_predictions(answers)) - already, tokens, ranks, clock)
         result = _add_best_scores(best, replace(result, throughput=speed, seconds=clock.total()))
-        write_text(out / REPORT, render_result_page(result, rows.products, scored, data, evidence))
+        write_text(out / REPORT, render_result_page(result, rows.products, scored, data, evidence, near=out))
         write_result(out, result)
     ranks.wait()
     return result if ranks.first else read_result(out)
