@@ -17,8 +17,7 @@ from evaluation.metrics.titles import Vocabulary, chrf
 from generator.fit.vocabulary import find_silhouette
 from schemas.answer import Answer, parse
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Posterior, Prediction
+from schemas.evaluation import EvaluationSpec, Posterior, Prediction
 from schemas.product import Product
 
 OK = "ok"

@@ -42,8 +42,7 @@ from evaluation.stats.intervals import Estimate
 from finetune.tracking import TrainingCurve, find_training, read_training
 from schemas.documents import from_dict, read_document
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import PREDICTIONS
+from schemas.evaluation import PREDICTIONS, EvaluationSpec
 from schemas.product import Product
 from schemas.result import (
     COMPARISON,

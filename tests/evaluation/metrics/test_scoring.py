@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from evaluation.metrics.scoring import OK, ClosedSet, Outcome, category_key, score_answers, title_tokens, token_f1
 from schemas.answer import parse, render
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 
 ROW = Product(
