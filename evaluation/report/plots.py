@@ -262,7 +262,7 @@ class AttributeErrors:
 
 def read_attributes(data: Path, split: str, codes: set[str]) -> dict[str, Mapping[str, str]]:
     """Return by product code the attribute values that the catalog records; empty for catalogs without them."""
-    found = {}
+    found: dict[str, Mapping[str, str]] = {}
     for product in read(data, split=split, columns=("attributes",)):
         choices = (product.attributes or {}).get("choices")
         if product.product_code in codes and isinstance(choices, Mapping):
@@ -334,7 +334,7 @@ def _most_misread(scored: Sequence[Outcome], slot: str) -> tuple[tuple[str, str,
             (value,) = true
             totals[value] += 1
             if len(answered) == 1 and answered != true:
-                pairs[value, *answered] += 1
+                pairs[value, next(iter(answered))] += 1
     ordered = sorted(pairs.items(), key=lambda item: (-item[1], item[0]))[:MOST_MISREAD]
     return tuple((a, b, n, totals[a]) for (a, b), n in ordered)
 
