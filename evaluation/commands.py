@@ -73,6 +73,13 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
     type=click.IntRange(min=1),
     help="Images per model call; concurrent requests to a server.",
 )
+@click.option(
+    "--max-new-tokens",
+    default=_DEFAULTS.max_new_tokens,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="A longer answer is cut; a model that reasons first needs some thousand.",
+)
 @click.option("--allow-seen", is_flag=True, help="Evaluate rows that the model was trained on, with a note.")
 @click.option("--no-noise-check", is_flag=True, help="Do not measure batch-size repeatability on 5 % of the rows.")
 @click.option(
@@ -105,6 +112,7 @@ def evaluate(
     limit: int | None,
     device: str | None,
     batch_size: int,
+    max_new_tokens: int,
     allow_seen: bool,
     no_noise_check: bool,
     fail_under: tuple[str, ...],
@@ -139,6 +147,7 @@ def evaluate(
         controls=_parse_controls(controls),
         limit=limit,
         batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
     )
     thresholds = parse_thresholds(fail_under)
     check_thresholds(thresholds, spec)
