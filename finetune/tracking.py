@@ -3,13 +3,11 @@
     from finetune.tracking import write_run_page
     write_run_page(Path("runs/mixed"))
 
-The only module that imports wandb, which honours WANDB_MODE=offline and its other variables itself. A tracker that
-fails reports it once and is not used again: it never stops a run. The page needs the run's folder only, also while the
-run is not finished.
+wandb honours WANDB_MODE=offline and its other variables itself. TensorBoard's event files are in the folder
+`tensorboard` of the run: `tensorboard --logdir RUN`. A tracker that fails reports it once and is not used again: it
+never stops a run. The page needs the run's folder only, also while the run is not finished.
 """
 
-import base64
-import io
 import json
 import math
 import sys
@@ -18,10 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from PIL import Image
 
 from finetune.run_dir import EXAMPLES, LOG, REPORT, RUN, load_run, read_log, weights_digest
 from schemas.errors import ToileError
+from schemas.images import JPEG_URI, image_uri
 from schemas.training import RunRecord
 from schemas.util.console import format_duration
 from schemas.util.files import write_atomic
@@ -106,18 +106,75 @@ class WandbTracker:
         """Flush and close."""
         self._try(lambda: self._run and self._run.finish())
 
-    def _try(self, action: Any) -> None:
+    def _try(self, action: Callable[[], Any]) -> None:
         """Run `action`; after an error of wandb or of the network report it and stop tracking."""
         try:
             action()
         except self._errors as error:
-            print(f"tracking stopped, training continues: {error}", file=sys.stderr)
+            _report_failure(error)
             self._run = None
 
 
-def open_tracker(name: str, config: Mapping[str, Any], folder: Path) -> Tracker:
-    """Return the tracker that the run file names: "wandb" or "none"."""
-    return WandbTracker(config, folder) if name == "wandb" else NullTracker()
+class TensorBoardTracker:
+    """Event files of one run. A continued run replaces the events of the steps that it repeats."""
+
+    def __init__(self, config: Mapping[str, Any], folder: Path, num_done: int) -> None:
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError as error:
+            raise ToileError(
+                "tracking", "tensorboard is not installed", "pip install 'toile[track]', or tracking: none"
+            ) from error
+        self._writer: Any = None
+        self._last_step = num_done
+
+        def start() -> None:
+            self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=num_done + 1)
+            self._writer.add_text("config", f"```json\n{json.dumps(config, indent=1, default=str)}\n```")
+
+        self._try(start)
+
+    def log(self, metrics: Mapping[str, Any], step: int) -> None:
+        """Write the numbers among the metrics of a step."""
+        self._last_step = step
+        for name, value in metrics.items():
+            if name != "step" and isinstance(value, int | float):
+                self._try(lambda name=name, value=value: self._writer and self._writer.add_scalar(name, value, step))
+
+    def log_examples(self, examples: Sequence[LoggedExample]) -> None:
+        """Write images, each with the true and the given answer as text."""
+
+        def write() -> None:
+            for number, example in enumerate(examples):
+                name, step = f"example_{number:02d}", self._last_step
+                pixels = np.asarray(example.image.convert("RGB"))
+                self._writer.add_image(f"{name}/picture", pixels, step, dataformats="HWC")
+                self._writer.add_text(f"{name}/answers", f"true: {example.true}\n\nanswered: {example.answered}", step)
+
+        self._try(lambda: self._writer and write())
+
+    def finish(self) -> None:
+        """Flush and close."""
+        self._try(lambda: self._writer and self._writer.close())
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        """Run `action`; after an error of the disk report it and stop tracking."""
+        try:
+            action()
+        except OSError as error:
+            _report_failure(error)
+            self._writer = None
+
+
+def open_tracker(name: str, config: Mapping[str, Any], folder: Path, num_done: int = 0) -> Tracker:
+    """Return the tracker that the run file names; `num_done` is the number of steps that a continued run has done."""
+    if name == "wandb":
+        return WandbTracker(config, folder)
+    return TensorBoardTracker(config, folder, num_done) if name == "tensorboard" else NullTracker()
+
+
+def _report_failure(error: Exception) -> None:
+    print(f"tracking stopped, training continues: {error}", file=sys.stderr)
 
 
 EXAMPLE_PX = 256
@@ -125,6 +182,7 @@ MAX_POINTS = 400
 """Points of a curve; a longer run is averaged over as many stretches."""
 _LOSSES = Plot(width=560, height=280, left=58, right=16, top=14, bottom=50)
 _SERIES = Plot(width=420, height=210, left=64, right=16, top=14, bottom=44)
+_AVERAGED_STEPS = 10
 _SMOOTHED = 25
 """The smoothed loss is the mean over this share of the run, 1 / 25, before and after each step."""
 
@@ -162,8 +220,10 @@ class TrainingCurve:
         state = "was trained for" if self.record.finished else "is not finished: it has logged"
         found = [f"This run {state} {done} steps of {spec['batch_size']:,} examples."]
         if losses:
-            first, last = _mean_of(losses[:10]), _mean_of(losses[-10:])
-            found.append(f"The loss went from {first:.3f} to {last:.3f} nats a token (means of ten steps).")
+            size = max(1, min(_AVERAGED_STEPS, len(losses) // 2))
+            first, last = _mean_of(losses[:size]), _mean_of(losses[-size:])
+            steps = f"means of {size} steps" if size > 1 else "single steps"
+            found.append(f"The loss went from {first:.3f} to {last:.3f} nats a token ({steps}).")
         validation = self.series("validation_loss")
         kept = self.record.validation_loss
         if kept is not None:
@@ -193,16 +253,9 @@ def write_examples(out: Path, examples: Sequence[LoggedExample]) -> None:
     """Write `examples.jsonl`: small images with the true answer and the model's."""
     lines = []
     for example in examples:
-        small = example.image.convert("RGB")
-        small.thumbnail((EXAMPLE_PX, EXAMPLE_PX))
-        file = io.BytesIO()
-        small.save(file, "JPEG", quality=80, optimize=True)
-        uri = _IMAGE_URI + base64.b64encode(file.getvalue()).decode("ascii")
-        lines.append(json.dumps({"true": example.true, "answered": example.answered, "image": uri}) + "\n")
+        image = image_uri(example.image.convert("RGB"), EXAMPLE_PX)
+        lines.append(json.dumps({"true": example.true, "answered": example.answered, "image": image}) + "\n")
     write_atomic(out / EXAMPLES, "".join(lines).encode("ascii"))
-
-
-_IMAGE_URI = "data:image/jpeg;base64,"
 
 
 def read_training(folder: Path) -> TrainingCurve:
@@ -339,4 +392,4 @@ def _read_examples(path: Path) -> list[ExampleAnswer]:
         found = [ExampleAnswer(true=str(r["true"]), answered=str(r["answered"]), image=str(r["image"])) for r in rows]
     except (ValueError, KeyError, TypeError) as error:
         raise ToileError(str(path), f"is damaged: {error}", "remove it; only the page of the run uses it") from error
-    return [each for each in found if each.image.startswith(_IMAGE_URI)]
+    return [each for each in found if each.image.startswith(JPEG_URI)]
