@@ -113,6 +113,7 @@ REASONS = {
     "not-positive": "not positive",
 }
 """Reason of an outcome -> words of the page."""
+_SEVERAL = "each in its own currency"
 _RIGHT = {"joint": "products exactly right", "category": "categories right", "price": "prices right"}
 _ROWS = {
     "all": "all rows",
@@ -519,7 +520,7 @@ def _render_report(
         "run": None,
         "page": _TEMPLATE_HELPERS,
         "prices": plot_prices(series, spec.price_tolerance, f" ({unit})" if unit else ""),
-        "calibrations": {points.name: calibrate(points) for points in series},
+        "calibrations": {points.name: [] if unit == _SEVERAL else calibrate(points) for points in series},
         "confusions": count_confusions(own),
         "attributes": group_errors(own, read_attributes(data, spec.split, asked), spec, metric),
         "galleries": select_gallery(
@@ -549,7 +550,7 @@ def _render_report(
 def _price_unit(products: Iterator[Product]) -> str:
     """Return the currency of the prices; of several currencies that each row has its own, "" where none is known."""
     found = sorted({product.currency_code for product in products if product.currency_code})
-    return found[0] if len(found) == 1 else "each in its own currency" if found else ""
+    return found[0] if len(found) == 1 else _SEVERAL if found else ""
 
 
 def _nearest_outcomes(evidence: Evidence, spec: EvaluationSpec) -> list[Outcome]:
@@ -666,7 +667,13 @@ def _format_sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
+def _format_about(value: float) -> str:
+    """Return an amount without decimals from 10 on."""
+    return format_amount(float(round(value)) if abs(value) >= 10 else value)
+
+
 FILTERS: Mapping[str, Callable[..., str]] = {
+    "about": _format_about,
     "amount": format_amount,
     "limits": _format_limits,
     "pct": _format_percent,
