@@ -334,7 +334,7 @@ def _beats(row: Difference) -> str:
         return f"the tuned model is above it ({change})"
     if row.high is not None and row.high < 0:
         return f"the tuned model is below it ({change})"
-    return f"the tuned model differs by no more than chance ({change})"
+    return f"the difference may be chance ({change})"
 
 
 def _format_limits(row: Difference) -> str:

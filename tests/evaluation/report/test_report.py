@@ -313,7 +313,7 @@ def test_a_model_that_does_not_look_gets_a_sentence_in_place_of_its_score(tmp_pa
     assert result.uses_picture is False
     html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     tiles = html[html.index("<h2>Headline") : html.index("<h2>By category")]
-    assert tiles.count("it does not use the image") == tiles.count('class="big soft">–') == 5
+    assert tiles.count("not shown to use the image") == tiles.count('class="big soft">–') == 5
     assert "big model" not in tiles
 
 
@@ -447,6 +447,37 @@ def test_figures_of_one_model_equal_the_result(folders: Path) -> None:
         score = figures[str(tile.get("data-metric")), "inferable", "none", None, None]
         assert float(big.get("data-value", "")) == score.value
         assert bars(tile)[0][1:] == pytest.approx((100 * score.value, 100 * score.low, 100 * score.high), abs=0.006)
+
+
+def test_figures_of_other_splits_and_protocols_stay_out(folders: Path) -> None:
+    scores = [score for score in read_result(folders / "tuned").scores if score.metric != "price"]
+    others = [
+        dataclasses.replace(score, **change, value=0.123)
+        for score in read_result(folders / "tuned").scores
+        for change in ({"split": "validation"}, {"protocol": "instructed"})
+    ]
+    found = page.by_key([*scores, *others])
+    assert found == page.by_key(scores)
+    assert not [key for key in found if key[0] == "price"], "no figure of another protocol fills the gap"
+    assert {score.value for score in page.by_key([*scores, *others], "instructed").values()} == {0.123}
+
+
+def test_models_with_other_headline_protocols_are_compared_under_one(tmp_path: Path) -> None:
+    rows = [*in_split(products(24, 3)), *in_split(products(60, 3)[24:], "train")]
+    data = write_shards(tmp_path / "data", rows)
+    for name, right, protocols in (("a", 0.4, ("generate", "instructed")), ("b", 0.8, ("instructed", "generate"))):
+        model = guessing(rows, dict.fromkeys(("category", "title", "price"), right))
+        candidate = ModelUnderTest(model=name, adapter=None, device="cpu", dtype="float32", load=lambda m=model: m)  # type: ignore[misc]
+        evaluate(candidate, data, tmp_path / name, EvaluationSpec(protocols=protocols), quiet=True, noise_check=False)
+    differences = page.by_key(compare(tmp_path / "a", tmp_path / "b", tmp_path / "c").scores)
+    root = parse(tmp_path / "c" / "report.html")
+    for table in tables(root, "categories"):
+        metric = str(table.element.get("data-metric"))
+        assert "protocol generate" in table.caption
+        for side in ("base", "tuned"):
+            for row in table.rows:
+                difference = differences[metric, *line_key(text(row[0]))[:1], "none", line_key(text(row[0]))[1], None]
+                assert float(row[table.column(side)].get("data-value", "")) == getattr(difference, side)
 
 
 def test_a_base_without_a_right_answer_is_said_and_small(folders: Path) -> None:
