@@ -12,7 +12,7 @@ import click
 from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.util.console import progress_bar
+from schemas.util.console import import_with_notice
 
 if TYPE_CHECKING:
     from schemas.result import Result
@@ -75,6 +75,13 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
     type=click.IntRange(min=1),
     help="Images per model call; concurrent requests to a server.",
 )
+@click.option(
+    "--max-new-tokens",
+    default=_DEFAULTS.max_new_tokens,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="A longer answer is cut; a model that reasons first needs some thousand.",
+)
 @click.option("--allow-seen", is_flag=True, help="Evaluate rows that the model was trained on, with a note.")
 @click.option("--no-noise-check", is_flag=True, help="Do not measure batch-size repeatability on 5 % of the rows.")
 @click.option(
@@ -108,6 +115,7 @@ def evaluate(
     limit: int | None,
     device: str | None,
     batch_size: int,
+    max_new_tokens: int,
     allow_seen: bool,
     no_noise_check: bool,
     fail_under: tuple[str, ...],
@@ -125,15 +133,16 @@ def evaluate(
     Example:
       toile evaluate --model tiny --data data/small --out results/base
     """
-    with progress_bar("loading", None, quiet=_quiet(ctx)):
-        from evaluation.models.openai_server import server_model
-        from evaluation.models.phi3v import local_model
-        from evaluation.models.transformers_model import transformers_model
-        from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
-        from evaluation.run import evaluate as run
-        from evaluation.run_dir import TIMEOUT
-        from finetune.distributed import init_process_group
-        from schemas.util.locks import run_lock
+    if backend != "openai":
+        import_with_notice("torch", "transformers", quiet=_quiet(ctx))
+    from evaluation.models.openai_server import server_model
+    from evaluation.models.phi3v import local_model
+    from evaluation.models.transformers_model import transformers_model
+    from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
+    from evaluation.run import evaluate as run
+    from evaluation.run_dir import TIMEOUT
+    from finetune.distributed import init_process_group
+    from schemas.util.locks import run_lock
 
     spec = EvaluationSpec(
         split=split,
@@ -142,6 +151,7 @@ def evaluate(
         controls=_parse_controls(controls),
         limit=limit,
         batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
     )
     thresholds = parse_thresholds(fail_under)
     check_thresholds(thresholds, spec)
@@ -226,6 +236,7 @@ def counterfactual(
     Example:
       toile counterfactual --model tiny --data data/small --out results/counterfactual
     """
+    import_with_notice("torch", "transformers", quiet=_quiet(ctx))
     from evaluation.analysis.counterfactual import evaluate_counterfactuals, summarize
     from evaluation.models.phi3v import local_model
     from schemas.util.locks import run_lock

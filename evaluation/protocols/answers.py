@@ -162,7 +162,7 @@ def answer(
         predictions=tuple(predictions),
         choice=choice,
         prompts=record_prompts(model, rows, predictions, spec, dataset_stats),
-        notes=_price_notes(spec, dataset_stats),
+        notes=(*_price_notes(spec, dataset_stats), *getattr(model, "notes", ())),
     )
 
 

@@ -212,7 +212,13 @@ def write_qwen25vl(folder: Path) -> Path:
         Qwen2VLVideoProcessor(),
         chat_template=CHATML_TEMPLATE,
     )
-    tower = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "num_heads": 4, "out_hidden_size": 32}
+    tower: dict[str, Any] = {
+        "depth": 2,
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_heads": 4,
+        "out_hidden_size": 32,
+    }
     tower |= {"fullatt_block_indexes": [1], "window_size": 28, "patch_size": 14}
     ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("image_pad", "video_pad", "vision_start")}
     config = Qwen2_5_VLConfig(
