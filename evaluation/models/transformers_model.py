@@ -385,11 +385,7 @@ def load_pretrained(
     _check_loaded(folder, found)
     model = model.to(device).eval()
     if adapter is not None:
-        adapted = apply_adapter(model, adapter)
-        if any(each.is_prompt_learning for each in adapted.peft_config.values()):
-            problem = "adds virtual tokens to the prompt, which cannot be evaluated here"
-            raise ToileError(str(adapter), problem, "give an adapter that changes weights, such as LoRA")
-        model = adapted.get_base_model()  # the same class and methods, with the adapter's layers in it
+        model = apply_adapter(model, adapter).get_base_model()  # the same class, with the adapter's layers in it
     return model, processor
 
 
