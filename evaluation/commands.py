@@ -30,7 +30,9 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
 
 @click.command()
 @click.option(
-    "--model", required=True, help="Hub name, folder, or `tiny`; with --backend openai the server's name for it."
+    "--model",
+    required=True,
+    help="Hub name, folder (of an adapter too), or `tiny`; with --backend openai the server's name for it.",
 )
 @click.option("--adapter", type=_FOLDER, help="PEFT adapter to load into the model.")
 @click.option("--data", required=True, type=_FOLDER, metavar="CATALOG", help="Folder of the catalog to evaluate on.")
@@ -93,8 +95,9 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
     "--backend",
     default="local",
     show_default=True,
-    type=click.Choice(["local", "openai"]),
-    help="openai: an OpenAI-compatible server answers.",
+    type=click.Choice(["local", "transformers", "openai"]),
+    help="local: Phi-3-Vision; transformers: any chat model with images of that library, by its own chat template; "
+    "openai: an OpenAI-compatible server.",
 )
 @click.option("--url", help="Of the server, such as http://localhost:8000/v1.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the server's key.")
@@ -131,10 +134,11 @@ def evaluate(
     Example:
       toile evaluate --model tiny --data data/small --out results/base
     """
-    if backend == "local":
+    if backend != "openai":
         import_with_notice("torch", "transformers", quiet=_quiet(ctx))
     from evaluation.models.openai_server import server_model
     from evaluation.models.phi3v import local_model
+    from evaluation.models.transformers_model import transformers_model
     from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
     from evaluation.run import evaluate as run
     from evaluation.run_dir import TIMEOUT
@@ -152,7 +156,7 @@ def evaluate(
     )
     thresholds = parse_thresholds(fail_under)
     check_thresholds(thresholds, spec)
-    process_device = device if backend == "local" else "cpu"
+    process_device = "cpu" if backend == "openai" else device
     with init_process_group(process_device, timeout=TIMEOUT) as ranks, run_lock(out, enabled=ranks.first):
         if not ranks.first:
             ctx.obj = {"quiet": True}
@@ -165,7 +169,8 @@ def evaluate(
             ctx.call_on_close(close)
         else:
             _refuse_options(backend, {"--url": url, "--api-key-env": api_key_env})
-            under_test = local_model(model, adapter, ranks.device, max_new_tokens=spec.max_new_tokens, say=say)
+            load = transformers_model if backend == "transformers" else local_model
+            under_test = load(model, adapter, ranks.device, max_new_tokens=spec.max_new_tokens, say=say)
         done = (out / "result.json").is_file() and not force
         result = run(
             under_test,

@@ -23,14 +23,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finetune.phi3v import load_model as load_base
-from finetune.phi3v.loading import TINY, base_fingerprint, cached_revision, resolve_folder
+from finetune.phi3v.loading import (
+    ADAPTER_CONFIG,
+    TINY,
+    base_fingerprint,
+    cached_revision,
+    check_name,
+    is_adapter,
+    resolve_folder,
+)
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.run_dir import RUN, check_files, load_finished
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, TrainingSpec
 
-ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 MAX_LISTED = 3
 PARTS = {
@@ -62,14 +69,24 @@ def load_model(
         loaded = load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say)
         check_files(Path(path_or_name))
         return _set_name(loaded, path_or_name)
-    from peft import PeftModel
-
     adapter = Path(adapter)
     spec = _check_base(adapter, path_or_name)
     seed = int(spec.get("seed", 0))
     model, processor = _set_name(load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say), path_or_name)
     if spec.get("num_crops") is not None:
         processor.num_crops = spec["num_crops"]
+    return apply_adapter(model, adapter), processor
+
+
+def apply_adapter(model: Any, adapter: Path) -> Any:
+    """Return a model in evaluation mode with the PEFT folder `adapter` applied: LoRA and every other kind.
+
+    Raises ToileError for an adapter that does not fit, and for one whose tensors are not exactly those that it
+    announces.
+    """
+    from peft import PeftModel
+
+    _require_config(adapter)
     shapes = _read_adapter_shapes(adapter)
     try:
         with warnings.catch_warnings():
@@ -81,7 +98,31 @@ def load_model(
         raise ToileError(str(adapter), f"does not fit: {reason}", "give the base it was trained on") from error
     _compare_tensors(adapter, shapes, adapted)
     check_files(adapter)
-    return adapted.eval(), processor
+    return adapted.eval()
+
+
+def split_adapter(path_or_name: str | Path, adapter: str | Path | None = None) -> tuple[str, Path | None]:
+    """Return base and adapter of what is given as a model: a PEFT folder is an adapter on the base that it names.
+
+    Anything else is returned as it is, with `adapter`. Raises ToileError for two adapters, and for a base that does not
+    exist.
+    """
+    folder, given = Path(path_or_name), str(path_or_name)
+    if not is_adapter(folder):
+        return given, Path(adapter) if adapter else None
+    if adapter is not None and Path(adapter).resolve() != folder.resolve():
+        raise ToileError(given, "is an adapter itself", "give its base as the model, or leave out the other adapter")
+    base = read_document(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
+    hint = f"give the base, and the folder as the adapter: --model BASE --adapter {given}"
+    if not isinstance(base, str) or not base:
+        raise ToileError(given, "is an adapter that does not name its base", hint)
+    if Path(base).resolve() == folder.resolve() or is_adapter(Path(base)):
+        raise ToileError(given, f"is an adapter, and so is its base {base!r}", hint)
+    try:
+        check_name(base)
+    except ToileError as error:
+        raise ToileError(given, f"is an adapter on {base!r}, which {error.problem}", hint) from error
+    return base, folder
 
 
 def add_lora(model: nn.Module, lora: LoraSpec, base_name: str) -> Any:
@@ -181,8 +222,7 @@ def _check_base(adapter: Path, path_or_name: str | Path) -> dict[str, Any]:
 
     Compares content where toile trained the adapter; another PEFT folder only knows the name.
     """
-    if not (adapter / ADAPTER_CONFIG).is_file():
-        raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train`")
+    _require_config(adapter)
     if (adapter / RUN).is_file():
         inputs = load_finished(adapter).inputs
         spec, base = dict(inputs["spec"]), inputs["base"]
@@ -201,6 +241,11 @@ def _check_base(adapter: Path, path_or_name: str | Path) -> dict[str, Any]:
         hint = f"use --model {expected}" if not changed else "give the base as it was when the adapter was trained"
         raise ToileError(str(adapter), problem, hint)
     return spec
+
+
+def _require_config(adapter: Path) -> None:
+    if not (adapter / ADAPTER_CONFIG).is_file():
+        raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train` or PEFT")
 
 
 def _read_adapter_shapes(adapter: Path) -> dict[str, tuple[int, ...]]:

@@ -59,7 +59,7 @@ EXTRAS = {
     "train": ("torch", "transformers", "tokenizers", "peft", "safetensors", "accelerate"),
     "privacy": ("opendp",),
     "quantise": ("bitsandbytes",),
-    "track": ("wandb",),
+    "track": ("wandb", "tensorboard"),
     "cluster": ("ray",),
     "s3": ("s3fs",),
 }
