@@ -133,6 +133,10 @@ class TransformersBackend:
         shown = [-1 if token in self._image_tokens else token for token in ids]
         return shown + (self._chat.encode_plain(prefix) if prefix else [])
 
+    def prompt_text(self, prompt: str) -> str:
+        """Do the same as `TemplatedModel.prompt_text`, with what the template writes in front of an answer."""
+        return self._chat.render(bare_question(prompt))
+
     def _batch(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> dict[str, Any]:
         """Return the tensors of one batch on the model's device; pixels in the model's dtype."""
         questions = [bare_question(prompt) for prompt in prompts]
@@ -261,7 +265,9 @@ class _ChatFormat:
     def __init__(self, processor: Any, stop_tokens: Sequence[int]) -> None:
         self.tokenizer = processor.tokenizer
         self._plain = _plain_tokenizer(self.tokenizer)
-        head = _render(processor, [_user_turn(QUESTION, Image.new("RGB", (1, 1)))], add_generation_prompt=True)
+        self._processor = processor
+        self._lead = ""
+        head = self.render(QUESTION)
         bare = _render(processor, [_user_turn(QUESTION)], add_generation_prompt=True)
         if QUESTION not in head or "'type'" in head or head == bare:
             raise ToileError(
@@ -277,6 +283,11 @@ class _ChatFormat:
             raise ToileError("generation_config.json", problem, "write its eos_token_id")
         self.end_token = stops[0]
         self.stop_tokens = frozenset(stops)
+
+    def render(self, question: str) -> str:
+        """Return a question about an image, up to where the answer begins."""
+        conversation = [_user_turn(question, Image.new("RGB", (1, 1)))]
+        return _render(self._processor, conversation, add_generation_prompt=True) + self._lead
 
     def encode_plain(self, text: str) -> list[int]:
         """Return the ids of an answer; special tokens in it are plain characters."""

@@ -265,6 +265,7 @@ def test_every_protocol_and_control_through_the_command(adapter: Path, catalog: 
     blank = {each.ranking for each in predictions if (each.protocol, each.control) == ("rank", "blank")}
     assert blank
     result = json.loads((out / "result.json").read_text())
+    assert result["prompts"][0]["text"] == f"USER: <image>\n{QUESTION} ASSISTANT:"
     assert result["inputs"]["adapter"] == str(adapter)
     assert result["inputs"]["model_sha256"]
     assert (result["device"], result["dtype"]) == ("cpu", "float32")
