@@ -12,7 +12,7 @@ import click
 from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.util.console import progress_bar
+from schemas.util.console import import_with_notice
 
 if TYPE_CHECKING:
     from schemas.result import Result
@@ -122,14 +122,15 @@ def evaluate(
     Example:
       toile evaluate --model tiny --data data/small --out results/base
     """
-    with progress_bar("loading", None, quiet=_quiet(ctx)):
-        from evaluation.models.openai_server import server_model
-        from evaluation.models.phi3v import local_model
-        from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
-        from evaluation.run import evaluate as run
-        from evaluation.run_dir import TIMEOUT
-        from finetune.distributed import init_process_group
-        from schemas.util.locks import run_lock
+    if backend == "local":
+        import_with_notice("torch", "transformers", quiet=_quiet(ctx))
+    from evaluation.models.openai_server import server_model
+    from evaluation.models.phi3v import local_model
+    from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
+    from evaluation.run import evaluate as run
+    from evaluation.run_dir import TIMEOUT
+    from finetune.distributed import init_process_group
+    from schemas.util.locks import run_lock
 
     spec = EvaluationSpec(
         split=split,
@@ -221,6 +222,7 @@ def counterfactual(
     Example:
       toile counterfactual --model tiny --data data/small --out results/counterfactual
     """
+    import_with_notice("torch", "transformers", quiet=_quiet(ctx))
     from evaluation.analysis.counterfactual import evaluate_counterfactuals, summarize
     from evaluation.models.phi3v import local_model
     from schemas.util.locks import run_lock

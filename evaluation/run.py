@@ -30,9 +30,8 @@ from evaluation.rows import Rows, read_rows
 from evaluation.run_dir import NOISE, PACKAGES, REPORT, forget_unanswered, prepare, relative, run_inputs, write_text
 from finetune.distributed import Ranks
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import PREDICTIONS, EvaluationSpec, Prediction, read_predictions
 from schemas.manifest import MANIFEST, read_manifest, require_images, versions
-from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import (
     RESULT,

@@ -17,9 +17,8 @@ from evaluation.models.base import ModelUnderTest
 from schemas.answer import PROMPT
 from schemas.documents import read_document
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import PREDICTIONS, EvaluationSpec, Prediction, append_predictions, read_predictions
 from schemas.manifest import MANIFEST, read_manifest
-from schemas.prediction import PREDICTIONS, Prediction, append_predictions, read_predictions
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 from schemas.util.files import file_sha256, sha256_of, write_atomic, write_json
 from schemas.util.locks import is_lock

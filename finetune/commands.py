@@ -10,7 +10,7 @@ import click
 
 from schemas.errors import ToileError
 from schemas.training import MixSource
-from schemas.util.console import progress_bar
+from schemas.util.console import import_with_notice, progress_bar
 
 
 @click.command()
@@ -59,6 +59,7 @@ def train(
         if not quiet:
             click.echo(text, err=True)
 
+    import_with_notice("torch", "transformers", quiet=quiet)
     with progress_bar("training", total, quiet=quiet) as advance:
         from finetune.train import load_run_spec
         from finetune.train import train as train_model
@@ -106,11 +107,12 @@ def export(
     Example:
       toile export --model microsoft/Phi-3.5-vision-instruct --adapter runs/first --out merged
     """
+    quiet = _is_quiet(ctx)
+    import_with_notice("torch", "transformers", quiet=quiet)
     import torch
 
     from finetune.export import export as export_model
 
-    quiet = _is_quiet(ctx)
     export_model(
         model,
         out,
@@ -160,6 +162,7 @@ def throughput(
     Example:
       toile throughput --model tiny --batch-size 8 --steps 5
     """
+    import_with_notice("torch", "transformers", quiet=_is_quiet(ctx))
     from finetune.benchmark import format_table, measure_throughput, override_spec, parse_image_size
     from finetune.train import load_run_spec
 

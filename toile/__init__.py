@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from generator.sampling.products import product
     from schemas.catalog import CatalogSpec
     from schemas.errors import ToileError
-    from schemas.evaluation import EvaluationSpec
-    from schemas.prediction import Prediction
+    from schemas.evaluation import EvaluationSpec, Prediction
     from schemas.product import Product
     from schemas.training import TrainingSpec
     from schemas.validation import load_spec
@@ -71,7 +70,7 @@ _SOURCES = {
     "FetchOptions": "generator.ingest.fetch:FetchOptions",
     "FitOptions": "generator.fit.fit_spec:FitOptions",
     "ImportOptions": "generator.ingest:ImportOptions",
-    "Prediction": "schemas.prediction:Prediction",
+    "Prediction": "schemas.evaluation:Prediction",
     "Product": "schemas.product:Product",
     "ToileError": "schemas.errors:ToileError",
     "TrainingSpec": "schemas.training:TrainingSpec",

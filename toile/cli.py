@@ -54,6 +54,16 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """Group -> command -> where it is, and its line in `toile --help` (at most 45 characters)."""
 
+EXTRAS = {
+    "train": ("torch", "transformers", "tokenizers", "peft", "safetensors", "accelerate"),
+    "privacy": ("opendp",),
+    "quantise": ("bitsandbytes",),
+    "track": ("wandb",),
+    "cluster": ("ray",),
+    "s3": ("s3fs",),
+}
+"""Extra of pyproject.toml -> modules that it installs."""
+
 COMMANDS = {name: where for group in GROUPS.values() for name, (where, _) in group.items()}
 """Command -> where it is."""
 
@@ -83,6 +93,13 @@ class _Group(click.Group):
             raise click.ClickException(
                 strip_control_chars(f"{error.where}: {error.problem}\n  hint: {error.hint}")
             ) from error
+        except ModuleNotFoundError as error:
+            module = (error.name or "").partition(".")[0]
+            extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
+            if extra is None:
+                raise
+            problem = f"toile {ctx.invoked_subcommand}: needs {module}, which is not installed"
+            raise click.ClickException(f"{problem}\n  hint: pip install 'toile[{extra}]'") from error
         except OSError as error:
             if isinstance(error, BrokenPipeError) or error.filename is None:
                 raise

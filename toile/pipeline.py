@@ -16,7 +16,7 @@ import click
 
 from generator.commands import is_quiet
 from schemas.errors import ToileError
-from schemas.util.console import progress_bar
+from schemas.util.console import import_with_notice, progress_bar
 
 if TYPE_CHECKING:
     from schemas.result import Comparison, Matrix, Result, Score
@@ -184,6 +184,7 @@ def demo(
     Example:
       toile demo --out toile-demo
     """
+    import_with_notice("torch", "transformers", quiet=is_quiet(ctx))
     from evaluation.report.console import print_comparison
 
     comparison, base, tuned = run_demo(
@@ -219,6 +220,7 @@ def matrix(ctx: click.Context, /, run: Path, out: Path, **options: Any) -> None:
     Example:
       toile matrix run.yaml --out results/matrix
     """
+    import_with_notice("torch", "transformers", quiet=is_quiet(ctx))
     from evaluation.report.console import print_matrix
 
     found = run_matrix(run, out, quiet=is_quiet(ctx), say=lambda text: _print_step(ctx, text), **options)

@@ -23,8 +23,8 @@ from evaluation.report.page import headline_rows, render_comparison_page, render
 from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
 from schemas.documents import from_dict
 from schemas.errors import ToileError
+from schemas.evaluation import PREDICTIONS
 from schemas.manifest import versions
-from schemas.prediction import PREDICTIONS
 from schemas.result import (
     ALL,
     BASE,

@@ -51,10 +51,9 @@ from schemas.counterfactual import (
 )
 from schemas.documents import from_dict
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import PREDICTIONS, EvaluationSpec
 from schemas.images import thumbnail_uri
 from schemas.manifest import versions
-from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar

@@ -17,8 +17,7 @@ from generator.fit.vocabulary import find_silhouette
 from generator.upper_bound import ScoringRules
 from schemas.answer import Answer, parse
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Posterior, Prediction
+from schemas.evaluation import EvaluationSpec, Posterior, Prediction
 from schemas.product import Product
 
 OK = "ok"

@@ -27,8 +27,7 @@ from evaluation.protocols.protocols import (
 from evaluation.rows import Rows, decode_image, read_rows
 from finetune.distributed import Ranks
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 from schemas.result import Prompt
 from schemas.util.files import text_sha256

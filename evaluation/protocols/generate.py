@@ -28,8 +28,7 @@ from evaluation.protocols.protocols import check_model_supports, needs_dataset_s
 from evaluation.rows import Rows, decode_image
 from evaluation.run_dir import Key, merge_rank_files, rank_file, rank_files
 from finetune.distributed import Ranks
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction, append_predictions, read_predictions
+from schemas.evaluation import EvaluationSpec, Prediction, append_predictions, read_predictions
 from schemas.product import Product
 from schemas.util.console import progress_bar
 

@@ -38,8 +38,7 @@ from evaluation.protocols.protocols import (
     reference_prefixes,
 )
 from schemas.answer import PROMPT
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Posterior
+from schemas.evaluation import EvaluationSpec, Posterior
 
 MEASURES = ("raw", "per_token", "calibrated")
 

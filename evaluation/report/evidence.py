@@ -29,8 +29,7 @@ from evaluation.rows import ground_truth
 from evaluation.run_dir import format_keys
 from schemas.documents import from_dict
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import PREDICTIONS, Prediction, read_predictions
+from schemas.evaluation import PREDICTIONS, EvaluationSpec, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Result, document_of, identity_document, read_result
 

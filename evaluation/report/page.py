@@ -30,8 +30,7 @@ from evaluation.report.evidence import (
 from evaluation.report.plots import Points, plot_prices, select_gallery
 from evaluation.run_dir import REPORT, find_data, write_text
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import PREDICTIONS
+from schemas.evaluation import PREDICTIONS, EvaluationSpec
 from schemas.product import Product
 from schemas.result import (
     COMPARISON,

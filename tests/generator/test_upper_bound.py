@@ -41,8 +41,7 @@ from schemas.answer import render
 from schemas.appearance import Appearance, drop_invisible
 from schemas.catalog import CatalogSpec, list_kinds
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product, from_batch
 from schemas.result import Ceiling, Result, read_result
 from schemas.validation import from_document, load

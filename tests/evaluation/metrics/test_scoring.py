@@ -14,8 +14,7 @@ from evaluation.metrics.scoring import OK, ClosedSet, Outcome, category_key, sco
 from evaluation.metrics.titles import Shown, Vocabulary, title_tokens, title_words, token_f1
 from schemas.answer import parse, render
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 
 ROW = Product(

@@ -12,7 +12,7 @@ from PIL import Image
 
 from evaluation.models import openai_server
 from schemas.answer import QUESTION
-from schemas.prediction import read_predictions
+from schemas.evaluation import read_predictions
 from schemas.product import Product
 from schemas.result import read_result
 from tests.helpers.chat_server import ChatServer, Fault, Handler, chat_server, completion, hangs_up

@@ -16,8 +16,7 @@ from evaluation.protocols.answers import Answers, answer
 from evaluation.rows import Rows, read_rows
 from finetune import load_model
 from schemas.answer import PROMPT, parse
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 
 ALL = ("generate", "instructed", "examples", "constrained", "rank", "price")
 SPEC = EvaluationSpec(protocols=ALL, controls=("blank", "shuffled"), limit=6, batch_size=8)

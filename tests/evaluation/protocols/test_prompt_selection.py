@@ -13,8 +13,7 @@ from evaluation.protocols.answers import answer
 from evaluation.protocols.protocols import make_prompt
 from evaluation.rows import Rows, read_rows
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from tests.helpers.scoring_model import Colour, colour
 from tests.helpers.shard_fixture import colour_of, products, truth, write_shards

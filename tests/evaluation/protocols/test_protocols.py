@@ -21,8 +21,7 @@ from evaluation.rows import Rows, read_rows
 from finetune.phi3v.tiny import tiny_processor
 from schemas.answer import PROMPT, QUESTION, parse, render
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from tests.helpers.scoring_model import Colour, ScoringModel, scoring_model
 from tests.helpers.shard_fixture import (

@@ -227,7 +227,7 @@ def test_the_terminal_table_has_a_line_for_every_category(folders: Path, capsys:
 
 def test_the_confusion_table_counts_every_row_once(folders: Path, rows: Sequence[Product]) -> None:
     from evaluation.metrics.scoring import score_answers
-    from schemas.prediction import read_predictions
+    from schemas.evaluation import read_predictions
 
     result = read_result(folders / "base")
     usable = [row for row in rows if row.full_price]
