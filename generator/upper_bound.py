@@ -76,6 +76,8 @@ class ScoringRules:
 
     category_key: Callable[[str], str]
     """Map all spellings of one category to one key."""
+    exact_title: Callable[[str], str]
+    """Map all spellings of a title that are equal to the letter to one."""
     title_words: Callable[[str], Words]
     """Split a title into the words that are compared."""
     title_f1: float
@@ -97,13 +99,14 @@ class Probabilities:
 
     category: float
     title: float
+    title_exact: float
     price: float
     joint: float
     exact: bool
     """False where at least one of them is only an upper bound."""
 
 
-_UNKNOWN = Probabilities(category=1.0, title=1.0, price=1.0, joint=1.0, exact=False)
+_UNKNOWN = Probabilities(category=1.0, title=1.0, title_exact=1.0, price=1.0, joint=1.0, exact=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,8 @@ class _State:
     """Number of the kind in `list_kinds` of the spec."""
     titles: tuple[tuple[Title, float], ...]
     """Every possible title with its probability."""
+    texts: tuple[tuple[str, float], ...]
+    """The same to the letter."""
     scale: float
     """The median, or 1 for a kind with quantiles, times all price factors."""
 
@@ -190,7 +195,7 @@ class Oracle:
                 scale = float(self._catalog.prices.median_K[number])
                 for name, value in chosen.items():
                     scale = scale * float(self._catalog.prices.factor_KV[name][number, value])
-                state = _State(number, self._titles(kind, chosen), scale)
+                state = _State(number, *self._titles(kind, chosen), scale)
                 found[state] = found.get(state, 0.0) + share * float(self._row_shares[number])
         total = sum(found.values())
         # rounded: images that differ only in a colour without influence then share one cache entry
@@ -254,16 +259,22 @@ class Oracle:
                 found |= {attribute.name, *attribute.parents}
         return found
 
-    def _titles(self, kind: ProductKind, chosen: Mapping[str, int]) -> tuple[tuple[Title, float], ...]:
+    def _titles(
+        self, kind: ProductKind, chosen: Mapping[str, int]
+    ) -> tuple[tuple[tuple[Title, float], ...], tuple[tuple[str, float], ...]]:
+        """Return every title of these choices with its probability, as it is compared and to the letter."""
         total = sum(kind.titles.values())
         shares: dict[Title, float] = {}
+        texts: dict[str, float] = {}
         for template, weight in kind.titles.items():
             if weight > 0:
                 text = " ".join(word for token in template.split() if (word := self._word(token, chosen)))
                 words = tuple(sorted(self._rules.title_words(text))) or (text,)
                 title = Title(words, self._rules.named_values(text))
                 shares[title] = shares.get(title, 0.0) + weight / total
-        return tuple(sorted(shares.items(), key=lambda share: _sort_key(share[0])))
+                exact = self._rules.exact_title(text)
+                texts[exact] = texts.get(exact, 0.0) + weight / total
+        return tuple(sorted(shares.items(), key=lambda share: _sort_key(share[0]))), tuple(sorted(texts.items()))
 
     def _word(self, token: str, chosen: Mapping[str, int]) -> str:
         if not token.startswith("{"):
@@ -292,6 +303,7 @@ class Oracle:
         best = {
             "category": label_CS.sum(axis=1).max(),
             "title": (weight_S @ title_SM).max(),
+            "title_exact": _largest_share([state.texts for state, _ in states], weight_S),
             "price": (weight_S @ window_SJ).max(),
             "joint": (joint_CMS.reshape(-1, len(states)) @ window_SJ).max(),
         }
@@ -321,6 +333,15 @@ class Oracle:
         return np.array(list(shares.values()))
 
 
+def _largest_share(shares: Sequence[tuple[tuple[str, float], ...]], weight_S: Floats) -> float:
+    """Return the largest total share of one text."""
+    totals: dict[str, float] = {}
+    for texts, weight in zip(shares, weight_S.tolist(), strict=True):
+        for text, share in texts:
+            totals[text] = totals.get(text, 0.0) + share * weight
+    return max(totals.values())
+
+
 def _share_of_titles(state: _State, titles: list[Title], matched: frozenset[int]) -> float:
     """Return how often the state's title is one of those matched."""
     among = {titles[i] for i in matched}
@@ -332,7 +353,7 @@ def _sort_key(title: Title) -> tuple[Words, list[Value]]:
 
 
 def _mean(rows: list[Probabilities]) -> Ceiling:
-    parts = ("category", "title", "price", "joint")
+    parts = ("category", "title", "title_exact", "price", "joint")
     means = {name: sum(getattr(row, name) for row in rows) / len(rows) for name in parts}
     return Ceiling(
         n=len(rows),

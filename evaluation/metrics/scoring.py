@@ -156,6 +156,7 @@ def scoring_rules(spec: EvaluationSpec, products: Iterable[Product]) -> ScoringR
     words = Vocabulary(products)
     return ScoringRules(
         category_key=ClosedSet((), spec.aliases).key,
+        exact_title=normalize_title,
         title_words=title_words,
         title_f1=spec.title_f1 + ROUNDING,
         named_values=words.named_values,

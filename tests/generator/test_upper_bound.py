@@ -157,6 +157,7 @@ class Lookalikes:
 
     def __init__(self, members: list[Product]) -> None:
         self.labels = np.array([member.category3_code for member in members])
+        self.texts = np.array([member.title for member in members])
         self.titles = np.array([" ".join(title_words(member.title or "")) for member in members])
         self.shown = VOCABULARY.shown_values(members[0])
         self.prices = np.array([member.full_price or 0.0 for member in members])
@@ -247,6 +248,8 @@ def test_best_scores_are_what_the_best_answers_reach_on_many_products(spec: Cata
                 error = 4 * np.sqrt(value * (1 - value) / len(fresh.labels)) + 1e-3
                 assert fresh.right(*best[part])[part] <= value + error, (part, inferable)  # no answer does better
                 assert known.right(*best[part])[part] >= value - error, (part, inferable)  # and some does as well
+            commonest = np.unique(known.texts, return_counts=True)[1].max() / len(known.texts)
+            assert claimed.title_exact == pytest.approx(commonest, abs=4 * 0.5 / np.sqrt(len(known.texts)))
 
 
 def only(spec: CatalogSpec, num_products: int = 300, rules: ScoringRules = RULES) -> dict[str, Ceiling]:
@@ -445,8 +448,8 @@ def test_an_evaluation_shows_the_best_achievable_score_of_a_synthetic_catalog(
     print_result(result)
     printed = capsys.readouterr().out
     assert (
-        "best achievable score of visually identifiable rows: category 70 % (0 % of it), title 100 % (0 % of it)"
-        in printed
+        "best achievable score of visually identifiable rows: category 70 % (0 % of it), title 100 % (0 % of it), "
+        "title exact 100 % (0 % of it), price 100 % (0 % of it), exact match 70 % (0 % of it)" in printed
     )
     stored = json.loads((tmp_path / "out" / "result.json").read_text())["ceiling"]
     assert stored["inferable"]["reasoning"] == pytest.approx(0.9)
@@ -470,7 +473,7 @@ def test_a_share_of_the_best_achievable_score_may_be_above_one() -> None:
     assert golden.ceiling is None  # written before there was one
     joint = next(s.value for s in golden.scores if (s.metric, s.rows, s.control) == ("joint", "all", "none"))
     assert joint is not None
-    lucky = Ceiling(n=9, bounded=0, category=1, title=0, price=1, joint=joint / 1.5, reasoning=1)
+    lucky = Ceiling(n=9, bounded=0, category=1, title=0, title_exact=0, price=1, joint=joint / 1.5, reasoning=1)
     result = dataclasses.replace(golden, ceiling={"all": lucky})
     best, share = shown_ceiling(result, "all", "joint") or (None, None)
     assert best == joint / 1.5

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.demo import measure_titles
 from evaluation.metrics.scoring import OK, ClosedSet, Outcome, category_key, score_answers
 from evaluation.metrics.titles import Shown, Vocabulary, title_tokens, title_words, token_f1
 from schemas.answer import parse, render
@@ -247,6 +248,16 @@ def test_a_near_title_that_names_another_attribute_is_a_contradiction() -> None:
         assert found.title_f1 > 0.8
         assert found.reasons["title"] == "contradiction"
     assert judged(render("Stripe cotton trench coats with belt", "Bags", 1), row).right("title")
+
+
+def test_a_model_that_does_not_see_patterns_is_not_right_about_them() -> None:
+    found = measure_titles(300)["models"]
+    assert found["true title"]["title"] == 1
+    assert 0.5 < found["never names pattern or quilting"]["title"] < 0.8
+    assert found["never names pattern or quilting"]["f1_at_least_0.8"] > 0.95
+    assert found["always Striped"]["title"] < 0.4
+    assert found["always a wrong pattern"]["title"] == 0
+    assert all(rates["title"] == rates["title_exact"] for rates in found.values())
 
 
 def test_an_exact_title_keeps_its_case() -> None:
