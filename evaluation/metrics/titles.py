@@ -262,7 +262,7 @@ _LONGEST_SYNONYM = 3
 @functools.cache
 def _english_synonyms() -> dict[Phrase, Phrase]:
     """Return every English spelling and plural of a value -> the words of the value."""
-    listed = {value: (value,) for words in _WORDS.values() for value in words.split()}
+    listed: dict[str, Phrase] = {value: (value,) for words in _WORDS.values() for value in words.split()}
     listed |= {value: (value, *spellings) for slot in SLOTS for value, spellings in _SYNONYMS[slot].items()}
     patterns = [value for value in (*_WORDS["pattern"].split(), *_SYNONYMS["pattern"]) if value != "print"]
     found: dict[Phrase, Phrase] = {}
