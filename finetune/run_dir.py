@@ -39,7 +39,7 @@ _SAFETENSORS_TEMPORARY = ".tmp??????"
 """A file that the safetensors library was writing when the process was killed; as large as the weights."""
 _SEEN_CHUNK_ROWS = 50_000
 """Rows of `seen.parquet` in memory at once."""
-_CHANGEABLE_FIELDS = {"checkpoint_every", "tracking", "micro_batch_size", "speed"}
+_CHANGEABLE_FIELDS = {"checkpoint_every", "checkpoint_minutes", "tracking", "micro_batch_size", "speed"}
 """Spec fields that change weights by rounding at most, so a run may be continued with other values."""
 
 
@@ -184,7 +184,8 @@ def _remove_run_files(out: Path) -> None:
     for pattern in (*RUN_FILES, _SAFETENSORS_TEMPORARY):
         for path in out.glob(pattern):
             path.unlink()
-    shutil.rmtree(out / "resume", ignore_errors=True)
+    for folder in ("resume", "tensorboard"):
+        shutil.rmtree(out / folder, ignore_errors=True)
 
 
 def _identity(inputs: Any) -> str:

@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Evaluation": {
         "evaluate": ("evaluation.commands:evaluate", "Score a model by category."),
+        "score": ("evaluation.commands:score", "Score answers that another tool wrote."),
         "compare": ("evaluation.commands:compare", "Compare two evaluations, paired."),
         "counterfactual": ("evaluation.commands:counterfactual", "Change one attribute, ask again."),
         "demo": ("toile.pipeline:demo", "Run the full pipeline on this machine."),
@@ -58,7 +59,7 @@ EXTRAS = {
     "train": ("torch", "transformers", "tokenizers", "peft", "safetensors", "accelerate"),
     "privacy": ("opendp",),
     "quantise": ("bitsandbytes",),
-    "track": ("wandb",),
+    "track": ("wandb", "tensorboard"),
     "cluster": ("ray",),
     "s3": ("s3fs",),
 }

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.dataset_stats import DatasetStats, check_supported, read_dataset_stats
 from evaluation.metrics.scoring import FIELDS, score_answers
 from evaluation.models.base import TokenModel, VisionModel
 from evaluation.protocols.generate import predict
@@ -19,10 +18,13 @@ from evaluation.protocols.protocols import (
     CHOICE_METHOD,
     FREE_TEXT_PROTOCOLS,
     PROTOCOL_METHODS,
+    DatasetStats,
     add_protocol,
     check_model_supports,
+    check_supported,
     make_prompt,
     needs_dataset_stats,
+    read_dataset_stats,
 )
 from evaluation.rows import Rows, decode_image, read_rows
 from finetune.distributed import Ranks
@@ -162,7 +164,7 @@ def answer(
         predictions=tuple(predictions),
         choice=choice,
         prompts=record_prompts(model, rows, predictions, spec, dataset_stats),
-        notes=_price_notes(spec, dataset_stats),
+        notes=(*_price_notes(spec, dataset_stats), *getattr(model, "notes", ())),
     )
 
 
