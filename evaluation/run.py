@@ -20,7 +20,7 @@ from evaluation.analysis.contamination import Contamination
 from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
 from evaluation.metrics.score_matrix import headline_outcomes, small_categories
 from evaluation.metrics.scores import SCORE_METHODS, compute_scores, image_verdict
-from evaluation.metrics.scoring import ROUNDING, ClosedSet, Outcome, title_tokens
+from evaluation.metrics.scoring import Outcome, scoring_rules
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.protocols.answers import Answers, answer
 from evaluation.protocols.generate import predict
@@ -270,7 +270,7 @@ def upper_bound(
 
     That is the case for imported catalogs and for those with faulty rows, which `say` reports.
     """
-    from generator.upper_bound import ScoringRules, best_scores
+    from generator.upper_bound import best_scores
 
     manifest = read_manifest(data)
     if manifest.kind != "generate":
@@ -278,12 +278,7 @@ def upper_bound(
     if manifest.extra:
         say(f"no best achievable score: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
         return None
-    rules = ScoringRules(
-        category_key=ClosedSet((), spec.aliases).key,
-        title_words=title_tokens,
-        title_f1=spec.title_f1 - ROUNDING,
-        price_tolerance=spec.price_tolerance + ROUNDING,
-    )
+    rules = scoring_rules(spec, products)
     where = f"{data / MANIFEST}: inputs.spec_document"
     return best_scores(from_document(manifest.inputs["spec_document"], "catalog", where), rules, products)
 

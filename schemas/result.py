@@ -214,9 +214,11 @@ class Ceiling:
     """Of these, rows for which only an upper bound is known."""
     category: Share
     title: Share
+    title_exact: Share
+    """The title to the letter."""
     price: Share
     joint: Share
-    """All three right."""
+    """Category, title and price right."""
     reasoning: Share
     """Mean accuracy: the mean of category, title and price."""
 

@@ -143,7 +143,7 @@ def _side_key(side: Side) -> tuple[object, ...]:
     return (side.predictions_sha256, identity_document(side.inputs))
 
 
-MATRIX_METRICS = ("joint", "category", "title", "price", "reasoning")
+MATRIX_METRICS = ("joint", "category", "title", "title_exact", "price", "reasoning")
 
 
 def matrix_questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:
