@@ -29,6 +29,8 @@ LEAKS = "leaks.jsonl"
 NOISE = "noise.jsonl"
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
 """Packages whose versions are recorded in a result."""
+SCORING_PACKAGES = ("numpy", "scipy", "pillow")
+"""Those of a result whose answers come from files."""
 _OF_EVALUATION = (INPUTS, PREDICTIONS, LEAKS, NOISE, RESULT, REPORT)
 _OF_COMPARISON = (COMPARISON, REPORT)
 

@@ -43,6 +43,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Evaluation": {
         "evaluate": ("evaluation.commands:evaluate", "Score a model by category."),
+        "score": ("evaluation.commands:score", "Score answers that another tool wrote."),
         "compare": ("evaluation.commands:compare", "Compare two evaluations, paired."),
         "counterfactual": ("evaluation.commands:counterfactual", "Change one attribute, ask again."),
         "demo": ("toile.pipeline:demo", "Run the full pipeline on this machine."),

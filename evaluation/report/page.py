@@ -86,6 +86,7 @@ TITLES = {
     "joint": "Exact match (all fields)",
     "category": "Category",
     "title": "Title",
+    "title_exact": "Title to the letter",
     "price": "Price",
     "reasoning": "Mean accuracy",
 }
@@ -627,6 +628,13 @@ def _commands(record: Result | Comparison) -> list[str]:
 
 def _evaluate_command(inputs: Inputs, out: str) -> str:
     spec = inputs.spec
+    if inputs.answers:
+        files = [file.partition("=") for file in inputs.answers]
+        own = ["".join(parts) for parts in files if parts[0] not in CONTROLS]
+        given = [word for parts in files if parts[0] in CONTROLS for word in ("--control", "".join(parts))]
+        words = ["toile", "score", *own, "--data", inputs.data, "--out", out, "--split", spec.split, *given]
+        words += ["--protocol", spec.protocol, *(["--limit", str(spec.limit)] if spec.limit else [])]
+        return shlex.join([*words, "--name", inputs.model])
     words = ["toile", "evaluate", "--model", inputs.model]
     words += ["--adapter", inputs.adapter] if inputs.adapter else []
     words += ["--data", inputs.data, "--out", out, "--split", spec.split]
@@ -636,6 +644,8 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
         words += [word for control in spec.controls or ("none",) for word in ("--control", control)]
     words += ["--backend", "openai", "--url", inputs.server] if inputs.server else []
     words += ["--limit", str(spec.limit)] if spec.limit else []
+    if spec.max_new_tokens != EvaluationSpec().max_new_tokens:
+        words += ["--max-new-tokens", str(spec.max_new_tokens)]
     return shlex.join([*words, "--batch-size", str(spec.batch_size)])
 
 
