@@ -4,8 +4,9 @@
     backend = model.load()
     backend.generate([image], [PROMPT])
 
-Processor and weights come from `AutoProcessor` and `AutoModelForImageTextToText`: Qwen2.5-VL, SmolVLM, LLaVA, Idefics,
-Gemma and others. Only JSON, tokenizer files and safetensors are read; code that comes with a model is never run.
+Processor and weights come from `AutoProcessor` and `AutoModelForMultimodalLM`, which includes all of
+`AutoModelForImageTextToText`: Qwen2.5-VL, SmolVLM, LLaVA, Idefics, Gemma, Phi-4-multimodal and others. Only JSON,
+tokenizer files and safetensors are read; code that comes with a model is never run.
 
 Decoding is greedy, without the sampling and the penalties that a model's generation configuration may ask for. The
 text that a chat template puts between its generation prompt and an answer (often a blank) precedes every scored
@@ -381,7 +382,7 @@ def load_pretrained(
     weight_files(folder)
     processor = _load_processor(folder)
     try:
-        model, found = transformers.AutoModelForImageTextToText.from_pretrained(
+        model, found = transformers.AutoModelForMultimodalLM.from_pretrained(
             folder,
             dtype=dtype,
             trust_remote_code=False,
@@ -405,7 +406,7 @@ def _check_config(folder: Path) -> None:
     from transformers import (
         CONFIG_MAPPING,
         MODEL_FOR_CAUSAL_LM_MAPPING,
-        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        MODEL_FOR_MULTIMODAL_LM_MAPPING,
         AutoConfig,
         __version__,
     )
@@ -434,7 +435,7 @@ def _check_config(folder: Path) -> None:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except LOADING_ERRORS as error:
         raise ToileError(str(path), f"cannot be read: {_one_line(error)}", "fetch the model again") from error
-    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+    if type(config) not in MODEL_FOR_MULTIMODAL_LM_MAPPING:
         is_text = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
         problem = f"is a {kind!r}, a text-only model" if is_text else f"is a {kind!r}, which answers no questions"
         raise ToileError(str(path), f"{problem}: it takes no image", "give a vision-language model")

@@ -385,6 +385,15 @@ def test_what_a_model_lacks_is_said(folder: Path, damage: Callable[[Path], None]
     assert "code" not in sys.modules or sys.modules["code"].__file__ != str(folder / "code.py")
 
 
+@pytest.mark.skipif(has_torchvision(), reason="is about a processor that lacks torchvision")
+def test_processor_that_needs_another_package_names_it(folder: Path) -> None:
+    video = {"video_processor_type": "Qwen2VLVideoProcessor"}
+    change_json(folder / "processor_config.json", processor_class="Qwen2_5_VLProcessor", video_processor=video)
+    with pytest.raises(ToileError, match="needs torchvision for its processor") as caught:
+        load(folder)
+    assert "torchvision" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("name", "problem"),
     [("tiny", "not a model of the transformers library"), ("no/such/folder", "neither a folder nor a hub name")],
