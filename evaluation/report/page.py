@@ -112,7 +112,7 @@ REASONS = {
     "out-of-set": "no such category",
     "unreadable": "unreadable",
     "not-positive": "not positive",
-    "contradiction": "names something else",
+    "contradiction": "contradicts",
 }
 """Reason of an outcome -> words of the page, where they are not the reason's own."""
 _SEVERAL = "each in its own currency"
