@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def summarize_variant(timings: list[StepTiming], plain: list[StepTiming]) -> dic
 
 
 SIDES = ("ours", "trainer", "trainer, our switches")
-MODELS = {"tiny": tiny_config, "20M": lambda: make_config()}
+MODELS: dict[str, Callable[[], Phi3VConfig]] = {"tiny": tiny_config, "20M": lambda: make_config()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +185,7 @@ class SideResult:
 
 def compare_with_trainer(options: argparse.Namespace) -> dict[str, Any]:
     """Return figures of every side and model. Raises RuntimeError where losses differ."""
-    models = {}
+    models: dict[str, dict[str, Any]] = {}
     for model in MODELS:
         runs: dict[str, list[SideResult]] = {side: [] for side in SIDES}
         for _ in range(options.repeats):
