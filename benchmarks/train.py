@@ -80,7 +80,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(torch.get_num_threads())
     if options.side:
-        print(json.dumps(dataclasses.asdict(run_side(*options.side, options.rounds, options.batch_size))))
+        model, side = options.side
+        print(json.dumps(dataclasses.asdict(run_side(model, side, options.rounds, options.batch_size))))
         return
     if options.peer:
         print(json.dumps(compare_with_trainer(options), indent=1))
