@@ -30,7 +30,7 @@ from generator.audit.rows import (
     read_synthetic,
 )
 from generator.fit.vocabulary import find_attribute_columns, read_colour, read_material
-from generator.pages.catalog_page import make_thumbnail
+from generator.pages.catalog_page import make_thumbnail, spec_of
 from schemas.audit import (
     AUDIT,
     FAIL,
@@ -45,6 +45,7 @@ from schemas.audit import (
 )
 from schemas.catalog import CatalogSpec
 from schemas.documents import from_dict
+from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import Product, read
 from schemas.util.files import as_document, storage_errors, write_json
@@ -141,7 +142,7 @@ def audit(
         real_folder: real catalog; its train split is what a fit may have read, the other splits are the holdout.
         synthetic_folder: catalog to audit.
         out: folder for `audit.json` and `report.html`; None writes nothing.
-        spec: the spec of the synthetic catalog; None skips the checks of the spec.
+        spec: the spec that the synthetic catalog was generated from; None skips the checks of the spec.
         spec_name: name of the spec in the document.
         bounds: bounds of the checks; default bounds if None.
         gate: kind of checks that decide `passed`: both, privacy or fidelity.
@@ -149,11 +150,14 @@ def audit(
         progress: called with a text at the start of each part.
 
     Raises:
-        ToileError: if a folder cannot be audited, or scikit-learn or SDMetrics is not installed.
+        ToileError: if a folder cannot be audited, the synthetic catalog was generated from another spec, or
+            scikit-learn or SDMetrics is not installed.
     """
     require_extra()
     real_folder, synthetic_folder, out = Path(real_folder), Path(synthetic_folder), None if out is None else Path(out)
     bounds = bounds or Bounds()
+    if spec is not None:
+        _require_own_spec(spec, spec_name or spec.name, synthetic_folder)
     progress("reading rows")
     real, synthetic = read_real_catalog(real_folder), read_synthetic(synthetic_folder)
     progress("reading images")
@@ -208,6 +212,26 @@ def audit(
         )
         write_audit(result, data, out)
     return result
+
+
+def _require_own_spec(spec: CatalogSpec, name: str, folder: Path) -> None:
+    """Raise ToileError if a catalog was generated from another spec; scenarios may be given on the command line.
+
+    An imported catalog does not know its spec.
+    """
+    made_from = spec_of(read_manifest(folder), folder)
+    if made_from is None:
+        return
+    given, own = (as_document(replace(each, scenarios={}, description="")) for each in (spec, made_from))
+    if given == own:
+        return
+    if spec.name != made_from.name:
+        problem = f"is the spec {spec.name}; {folder} was generated from {made_from.name}"
+    else:
+        changed = ", ".join(key for key in own if given[key] != own[key])
+        problem = f"is not the spec that {folder} was generated from: {changed} differ"
+    hint = "give the spec of that catalog, generate it again from this one, or leave --spec out"
+    raise ToileError(f"--spec {name}", problem, hint)
 
 
 def write_audit(audit: Audit, data: PageData, out: Path) -> None:
