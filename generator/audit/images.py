@@ -331,7 +331,8 @@ def _refine(own_NEE: Single, their_NEE: Single, window: Floats, axis: int) -> Fl
 def _cut_windows(their_NEE: Single, window: Floats) -> Single:
     """Cut a window of each image: (scale, move) down and right, enlarged to the whole edge."""
     down, right = (_sampling_matrix(window[:, axis, 0], window[:, axis, 1]) for axis in (0, 1))
-    found: Single = down @ their_NEE @ right.transpose(0, 2, 1)
+    rows: Single = down @ their_NEE
+    found: Single = rows @ right.transpose(0, 2, 1)
     return found
 
 
@@ -345,9 +346,9 @@ def _sampling_matrix(scale: float | Floats, move: float | Floats, *, edge: int =
 
     `move` is -1 for a window at the beginning of the line, 0 in the middle, 1 at the end.
     """
-    scale, move = np.asarray(scale)[..., None], np.asarray(move)[..., None]
-    centre = edge / 2 + move * (1 - scale) * edge / 2
-    position = np.clip(centre + ((np.arange(edge) + 0.5) / edge - 0.5) * scale * edge - 0.5, 0, edge - 1)
+    sizes, moves = np.asarray(scale)[..., None], np.asarray(move)[..., None]
+    centre = edge / 2 + moves * (1 - sizes) * edge / 2
+    position = np.clip(centre + ((np.arange(edge) + 0.5) / edge - 0.5) * sizes * edge - 0.5, 0, edge - 1)
     found: Single = np.maximum(1 - np.abs(position[..., None] - np.arange(edge)), 0).astype(np.float32)
     return found
 

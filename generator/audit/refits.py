@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from generator.audit.copies import find_products, has_prices
 from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_products, normalise_text, tokenize
 from generator.audit.verbatim import contains_words, list_names, list_public_words, list_title_strings
+from generator.fit.families import find_fixed
 from generator.fit.fit_spec import FitOptions, fit
 from generator.sampling.products import products
 from schemas.audit import Hit
@@ -311,11 +312,16 @@ def _weights(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], Mapping[Any, 
 
 
 def _kinds_by_place(spec: CatalogSpec) -> dict[tuple[str, ...], ProductKind]:
-    """Return the kinds of products by path, silhouette and, among those, price level."""
+    """Return the kinds of products by path, silhouette, what their type words name beside it, and number among those.
+
+    A fit makes a kind of its own of the products whose type words name a material or pattern: Lederjacke, Karohemd.
+    """
     found: dict[tuple[str, ...], ProductKind] = {}
     levels: Counter[tuple[str, ...]] = Counter()
     for kind in list_kinds(spec):
-        place = (*kind.path, kind.silhouette)
+        named = {find_fixed(tuple(word for word in title.split() if "{" not in word)) for title in kind.titles}
+        only = named.pop() if len(named) == 1 else (None, None)
+        place = (*kind.path, kind.silhouette, *(word or "" for word in only))
         found[*place, str(levels[place])] = kind
         levels[place] += 1
     return found

@@ -16,7 +16,7 @@ import numpy as np
 from markupsafe import Markup
 
 from generator.audit import Findings, skip_check
-from generator.audit.fidelity import ExtraColumns, check_fidelity, measure_quality, require_extra
+from generator.audit.fidelity import NUM_SPLITS, ExtraColumns, check_fidelity, measure_quality, require_extra
 from generator.audit.images import ImageFeatures, check_images, concatenate, find_nearest, read_image_features
 from generator.audit.privacy import Progress, check_rows, check_spec
 from generator.audit.refits import list_cells, make_refit
@@ -134,6 +134,7 @@ def audit(
     bounds: Bounds | None = None,
     gate: str = PRIVACY,
     num_refits: int = 8,
+    num_splits: int = NUM_SPLITS,
     progress: Progress = lambda text: None,
 ) -> Audit:
     """Audit the privacy and fidelity of a synthetic catalog against a real one.
@@ -147,6 +148,7 @@ def audit(
         bounds: bounds of the checks; default bounds if None.
         gate: kind of checks that decide `passed`: both, privacy or fidelity.
         num_refits: number of families that are left out, one a refit.
+        num_splits: random halves of the real families that fidelity figures are averaged over.
         progress: called with a text at the start of each part.
 
     Raises:
@@ -177,7 +179,9 @@ def audit(
         found += check_spec(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
     progress("measuring quality")
     quality = measure_quality(real.table, synthetic, (real_extra, extra))
-    fidelity, categories = check_fidelity(real.table, synthetic, bounds, extra=(real_extra, extra), progress=progress)
+    fidelity, categories = check_fidelity(
+        real.table, synthetic, bounds, extra=(real_extra, extra), num_splits=num_splits, progress=progress
+    )
     checks = (*found.checks, *fidelity)
     result = Audit(
         passed=all(check.passed is not False for check in checks if gate in ("both", check.kind)),
