@@ -35,8 +35,7 @@ from evaluation.metrics.scoring import Outcome, score_answers
 from evaluation.stats import intervals
 from evaluation.stats.intervals import Estimate, require_value
 from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 from schemas.result import Score
 

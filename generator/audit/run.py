@@ -16,7 +16,7 @@ import numpy as np
 from markupsafe import Markup
 
 from generator.audit import Findings, skip_check
-from generator.audit.fidelity import NUM_SPLITS, ExtraColumns, check_fidelity, measure_quality, require_extra
+from generator.audit.fidelity import NUM_SPLITS, ExtraColumns, check_fidelity, measure_quality
 from generator.audit.images import ImageFeatures, check_images, concatenate, find_nearest, read_image_features
 from generator.audit.privacy import Progress, check_rows, check_spec
 from generator.audit.refits import list_cells, make_refit
@@ -152,10 +152,8 @@ def audit(
         progress: called with a text at the start of each part.
 
     Raises:
-        ToileError: if a folder cannot be audited, the synthetic catalog was generated from another spec, or
-            scikit-learn or SDMetrics is not installed.
+        ToileError: if a folder cannot be audited, or the synthetic catalog was generated from another spec.
     """
-    require_extra()
     real_folder, synthetic_folder, out = Path(real_folder), Path(synthetic_folder), None if out is None else Path(out)
     bounds = bounds or Bounds()
     if spec is not None:

@@ -23,7 +23,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
-            self.server.requests.append({"path": self.path, "headers": dict(self.headers), **self.document})
+            self.server.requests.append(
+                {
+                    "path": self.path,
+                    "headers": {name.lower(): value for name, value in self.headers.items()},
+                    **self.document,
+                }
+            )
             fault = self.server.faults.pop(0) if self.server.faults else None
         if fault is not None:
             fault(self)
@@ -31,6 +37,10 @@ class Handler(BaseHTTPRequestHandler):
         image = Image.open(io.BytesIO(self.sent_image(self.document))).convert("RGB")
         text, finish = self.server.answer(image)
         self.reply(200, completion(text, finish))
+
+    def do_GET(self) -> None:
+        """List the models; `toile` asks for them to see whether a server is there."""
+        self.reply(200, {"object": "list", "data": []})
 
     def reply(self, status: int, document: Any, **headers: str) -> None:
         """Send JSON, or bytes as they are."""
@@ -86,6 +96,22 @@ def completion(text: str | None, finish: str = "stop", tokens: int | None = 7) -
 def status(code: int, message: str = "no", **headers: str) -> Fault:
     """Return a fault: an error status."""
     return lambda handler: handler.reply(code, {"error": {"message": message}}, **headers)
+
+
+def refuses_settings(*names: str, template: str | None = None) -> Fault:
+    """Return a fault for every request: 400 while a request holds one of the settings, then answers as it should."""
+    words = template or "Unsupported parameter: '{name}' is not supported with this model."
+
+    def fault(handler: Handler) -> None:
+        handler.server.faults.append(fault)
+        refused = next((name for name in names if name in handler.document), None)
+        if refused is None:
+            handler.reply(200, completion("fine"))
+            return
+        error = {"message": words.format(name=refused), "type": "invalid_request_error", "param": refused}
+        handler.reply(400, {"error": error if template is None else {**error, "param": None}})
+
+    return fault
 
 
 def says(document: Any) -> Fault:

@@ -28,9 +28,9 @@ from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
 from schemas.documents import parse_document
 from schemas.errors import ToileError
+from schemas.evaluation import read_predictions
 from schemas.images import BadImageError, check_image
 from schemas.manifest import MANIFEST, ShardFile, load_manifest
-from schemas.prediction import read_predictions
 from schemas.product import read
 from schemas.util.files import as_document
 from schemas.validation import from_document

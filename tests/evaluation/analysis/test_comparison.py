@@ -16,8 +16,7 @@ from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.run import evaluate
 from evaluation.stats.paired import detectable_rate
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Difference, read_comparison
 from tests.helpers.shard_fixture import guessing, products, table_model, write_shards

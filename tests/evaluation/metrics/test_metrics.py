@@ -15,8 +15,7 @@ from evaluation.metrics.metrics import HEADLINE, METRICS, POOLED, category_metri
 from evaluation.metrics.scores import compute_scores, image_verdict
 from evaluation.metrics.scoring import is_refusal, score_answers
 from schemas.answer import render
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Posterior, Prediction
+from schemas.evaluation import EvaluationSpec, Posterior, Prediction
 from schemas.product import Product
 from schemas.result import Score
 from tests.evaluation.metrics.test_scores import answered, find, planted

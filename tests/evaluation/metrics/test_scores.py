@@ -13,8 +13,7 @@ from evaluation.metrics.baselines import CATEGORY_MEDIAN, fit_frequencies
 from evaluation.metrics.metrics import FAILURES, HEADLINE, MEANINGS, METRICS, POOLED
 from evaluation.metrics.scores import image_verdict
 from schemas.answer import render
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 from schemas.result import OTHER, Score, document_of
 from tests.helpers.shard_fixture import CATEGORIES, guessing, in_split, products, truth
