@@ -112,8 +112,9 @@ REASONS = {
     "out-of-set": "no such category",
     "unreadable": "unreadable",
     "not-positive": "not positive",
+    "contradiction": "names something else",
 }
-"""Reason of an outcome -> words of the page."""
+"""Reason of an outcome -> words of the page, where they are not the reason's own."""
 _SEVERAL = "each in its own currency"
 _RIGHT = {"joint": "products exactly right", "category": "categories right", "price": "prices right"}
 _ROWS = {
@@ -600,7 +601,7 @@ _TEMPLATE_HELPERS = {
     "CONTROLS": CONTROLS,
     "NEAREST": NEAREST_IMAGE,
     "PROTOCOLS": PROTOCOLS,
-    "REASONS": REASONS,
+    "reason": lambda reason: REASONS.get(reason, reason.replace("-", " ")),
     "ROWS": _ROWS,
     "TITLES": TITLES,
     "bar": _bar,

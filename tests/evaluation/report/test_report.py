@@ -21,6 +21,7 @@ import pytest
 from PIL import Image
 
 from evaluation import compare
+from evaluation.metrics.metrics import FAILURES
 from evaluation.metrics.scoring import Outcome, score_answers
 from evaluation.metrics.titles import SLOTS
 from evaluation.models.base import ModelUnderTest, VisionModel
@@ -447,6 +448,10 @@ def test_figures_of_one_model_equal_the_result(folders: Path) -> None:
         score = figures[str(tile.get("data-metric")), "inferable", "none", None, None]
         assert float(big.get("data-value", "")) == score.value
         assert bars(tile)[0][1:] == pytest.approx((100 * score.value, 100 * score.low, 100 * score.high), abs=0.006)
+
+
+def test_every_reason_has_words() -> None:
+    assert {reason for reasons in FAILURES.values() for reason in reasons} | {"ok"} == page.REASONS.keys()
 
 
 def test_figures_of_other_splits_and_protocols_stay_out(folders: Path) -> None:
