@@ -20,11 +20,16 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from evaluation.dataset_stats import DatasetStats, check_supported, read_dataset_stats
 from evaluation.metrics.scoring import category_key
 from evaluation.models.base import ShapedModel, VisionModel
 from evaluation.protocols.inference import ProtocolRunner, Reply
-from evaluation.protocols.protocols import check_model_supports, needs_dataset_stats
+from evaluation.protocols.protocols import (
+    DatasetStats,
+    check_model_supports,
+    check_supported,
+    needs_dataset_stats,
+    read_dataset_stats,
+)
 from evaluation.rows import Rows, decode_image
 from evaluation.run_dir import Key, merge_rank_files, rank_file, rank_files
 from finetune.distributed import Ranks
