@@ -98,7 +98,8 @@ def image_verdict(scores: Sequence[Score], confidence: float) -> tuple[bool | No
         return None, f"not tested: {problem} ({measured})"
     least = _fewest_families(len(gains), 1 - confidence)
     if min(score.families for score in gains) < least:
-        return None, f"not tested: {gains[0].families} product families are too few, {least} are needed ({measured})"
+        families = min(score.families for score in gains)
+        return None, f"not tested: too few product families ({families}, at least {least} are needed; {measured})"
     if any(score.p_holm is not None and score.p_holm <= 1 - confidence for score in gains):
         return True, f"this model uses the image ({measured})"
     return False, f"this model does not use the image, as far as these rows can tell ({measured})"

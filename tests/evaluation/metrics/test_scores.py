@@ -237,6 +237,14 @@ def test_blind_models_are_seldom_believed_to_see() -> None:
     assert believed <= 2
 
 
+def test_a_verdict_needs_eight_families() -> None:
+    for families, told in ((7, None), (8, True)):
+        rows = [dataclasses.replace(row, family=f"f{k % families}") for k, row in enumerate(in_split(products(40)))]
+        uses, sentence = image_verdict(sighted(rows, [truth(row) for row in rows], ["?"] * 40), 0.95)
+        assert uses is told
+        assert ("at least 8 are needed" in sentence) is (told is None)
+
+
 def test_without_controls_nothing_is_claimed() -> None:
     rows = in_split(products(5))
     scores = score(rows, answered(rows, [truth(row) for row in rows]), EvaluationSpec(controls=()))
