@@ -454,7 +454,7 @@ def _score(
 
 def _write(out: Path, result: Result, rows: Rows, scored: Sequence[Outcome], evidence: Evidence) -> None:
     """Write the page, and then the result, which marks the run as finished."""
-    write_text(out / REPORT, render_result_page(result, rows.products, scored, rows.folder, evidence))
+    write_text(out / REPORT, render_result_page(result, rows.products, scored, rows.folder, evidence, near=out))
     write_result(out, result)
 
 

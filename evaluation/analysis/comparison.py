@@ -92,7 +92,8 @@ def compare(
         )
     )
     results = (sides[0].result, sides[1].result)
-    write_text(out / REPORT, render_comparison_page(comparison, results, products, (first, second), folder, evidence))
+    html = render_comparison_page(comparison, results, products, (first, second), folder, evidence, near=out)
+    write_text(out / REPORT, html)
     write_comparison(out, comparison)
     return comparison
 
