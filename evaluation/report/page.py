@@ -112,7 +112,7 @@ REASONS = {
     "out-of-set": "no such category",
     "unreadable": "unreadable",
     "not-positive": "not positive",
-    "contradiction": "names something else",
+    "contradiction": "contradicts",
 }
 """Reason of an outcome -> words of the page, where they are not the reason's own."""
 _SEVERAL = "each in its own currency"
@@ -672,10 +672,11 @@ def _format_p(value: float | None) -> str:
     return "\u2013" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"
 
 
-def _format_sentence(text: str) -> str:
-    """Return a note as a sentence: a capital letter first, one full stop last."""
+def _format_sentence(text: str, names: Sequence[str] = ()) -> str:
+    """Return a note as a sentence: a capital letter first, unless it begins with one of `names`, and a full stop."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    first = text[:1] if text.startswith(tuple(name for name in names if name)) else text[:1].upper()
+    return first + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _format_about(value: float) -> str:

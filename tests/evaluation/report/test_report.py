@@ -27,6 +27,7 @@ from evaluation.metrics.titles import SLOTS
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.report import page, plots
 from evaluation.report.console import print_comparison, print_result
+from evaluation.report.evidence import read_evidence
 from evaluation.report.page import write_report
 from evaluation.report.plots import MAX_POINTS, Points, plot_prices
 from evaluation.run import evaluate
@@ -216,7 +217,8 @@ def test_a_page_without_any_readable_answer_or_second_row(tmp_path: Path) -> Non
     assert "No answer holds a price" in Page(html).text
     assert "Control shuffled needs at least two rows" in Page(html).text
     assert "so there are no baselines" in Page(html).text
-    assert result.uses_picture is False
+    assert result.uses_picture is None
+    assert "too few product families (1," in result.verdict
 
 
 def comparison_of(folders: Path) -> Comparison:
@@ -411,7 +413,7 @@ def test_figures_and_bars_by_category_equal_the_result(folders: Path) -> None:
         headings = [text(row[0]) for row in table.rows]
         assert set(headings) == {*NAMES, *CATEGORIES, "(other)", "VIEW <ALL> not visually identifiable"}
         for name, figures in sides.items():
-            expected = {h: figures.get((metric, line_key(h)[0], "none", line_key(h)[1], None)) for h in headings}
+            expected = {h: figures[metric, line_key(h)[0], "none", line_key(h)[1], None] for h in headings}
             check_cells(table, table.column(name), expected)
             for row in table.rows:
                 score = expected[text(row[0])]
@@ -457,9 +459,9 @@ def test_every_reason_has_words() -> None:
 def test_figures_of_other_splits_and_protocols_stay_out(folders: Path) -> None:
     scores = [score for score in read_result(folders / "tuned").scores if score.metric != "price"]
     others = [
-        dataclasses.replace(score, **change, value=0.123)
+        dataclasses.replace(score, split=split, protocol=protocol, value=0.123)
         for score in read_result(folders / "tuned").scores
-        for change in ({"split": "validation"}, {"protocol": "instructed"})
+        for split, protocol in (("validation", "generate"), ("test", "instructed"))
     ]
     found = page.by_key([*scores, *others])
     assert found == page.by_key(scores)
@@ -649,7 +651,7 @@ def test_protocols_that_answer_one_field_have_a_page(folders: Path, protocol: st
         if score.metric.startswith(field) and (score.baseline is None or score.metric == field)
     ]
     only = dataclasses.replace(result, scores=tuple(kept), inputs=dataclasses.replace(result.inputs, spec=spec))
-    evidence = page.read_evidence(folders / "tuned", folders / "data")
+    evidence = read_evidence(folders / "tuned", folders / "data")
     (scored,) = evidence.outcomes()
     renamed = [dataclasses.replace(outcome, protocol=protocol) for outcome in scored]
     judged = [product for product in evidence.products if product.split == "test"]
@@ -664,6 +666,9 @@ def test_notes_and_verdicts_are_sentences(folders: Path) -> None:
     notes = [text(each) for each in root.iter("li")]
     assert notes
     assert all(note[0] in "✓✗?" or (note[0].isupper() and note.endswith(".")) for note in notes)
+    sentence = page.FILTERS["sentence"]
+    assert sentence("some/model does not say", ["some/model"]) == "some/model does not say."
+    assert sentence(" it does? ", ["some/model", ""]) == "It does?"
 
 
 def contrast(one: str, other: str) -> float:
