@@ -420,7 +420,7 @@ def _score(
     evidence = make_evidence(spec, asked, [_all_predictions(answers)], frequencies, touched)
     (scored,) = evidence.outcomes()
     scores = compute_scores(scored, asked, spec, frequencies, checked.touched)
-    uses_picture, sentence = image_verdict(scores)
+    uses_picture, sentence = image_verdict(scores, spec.confidence)
     result = Result(
         inputs=inputs,
         data_from_here=data_from_here,

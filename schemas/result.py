@@ -59,6 +59,8 @@ class Score:
     high: float | None
     baseline: str | None = None
     """The name of the baseline; left out for the model."""
+    p_holm: float | None = None
+    """Of a gain over blind baselines: p of no gain, adjusted for the number of gains; left out elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,7 +217,8 @@ def test_a_page_without_any_readable_answer_or_second_row(tmp_path: Path) -> Non
     assert "No answer holds a price" in Page(html).text
     assert "Control shuffled needs at least two rows" in Page(html).text
     assert "so there are no baselines" in Page(html).text
-    assert result.uses_picture is False
+    assert result.uses_picture is None
+    assert "too few product families (1," in result.verdict
 
 
 def comparison_of(folders: Path) -> Comparison:
