@@ -177,6 +177,8 @@ class SideResult:
 
     seconds: list[float]
     """Of each step, warm-up included."""
+    cpu_seconds: list[float]
+    """Of each step, of all threads: other programs on the machine hardly change it."""
     losses: list[float]
     memory_gb: float
     """Peak resident memory of the steps in 10^9 bytes."""
@@ -203,8 +205,9 @@ def compare_with_trainer(options: argparse.Namespace) -> dict[str, Any]:
             "sides": {side: summarize_side(runs[side], runs["trainer"], options.batch_size) for side in SIDES},
         }
         for side, each in models[model]["sides"].items():
-            rate, ratio, memory = each["samples_per_second"], each["ratio"], each["peak_memory_gb"]
-            print(f"{model:5} {side:22}{rate:8.2f} samples/s  x{ratio:.2f}  {memory:.2f} GB", file=sys.stderr)
+            rate, ratio, cpu = each["samples_per_second"], each["ratio"], each["cpu_ratio"]
+            figures = f"{rate:8.2f} samples/s  x{ratio:.2f}  CPU x{cpu:.2f}  {each['peak_memory_gb']:.2f} GB"
+            print(f"{model:5} {side:22}{figures}", file=sys.stderr)
     return {"what": "train_peer", **describe_setting(options), "repeats": options.repeats, "models": models}
 
 
@@ -236,16 +239,23 @@ def run_side(model: str, side: str, rounds: int, batch_size: int) -> SideResult:
     before, _ = peak_memory("cpu")
     reset_peak_memory("cpu")
     if side == "ours":
-        timings = list(run_timed_steps(spec, loaded, open_sources(spec, IMAGE_PX), RANKS, 0))
-        seconds, losses = [each.seconds for each in timings], [each.loss for each in timings]
+        seconds, losses, cpu = [], [], [time.process_time()]
+        for timing in run_timed_steps(spec, loaded, open_sources(spec, IMAGE_PX), RANKS, 0):
+            seconds.append(timing.seconds)
+            losses.append(timing.loss)
+            cpu.append(time.process_time())
     else:
-        seconds, losses = run_trainer(spec, loaded)
+        seconds, losses, cpu = run_trainer(spec, loaded)
     memory, _ = peak_memory("cpu")
-    return SideResult(seconds=seconds, losses=losses, memory_gb=memory, memory_before_gb=before)
+    used = [later - earlier for earlier, later in itertools.pairwise(cpu)]
+    return SideResult(seconds=seconds, cpu_seconds=used, losses=losses, memory_gb=memory, memory_before_gb=before)
 
 
-def run_trainer(spec: TrainingSpec, loaded: LoadedModel) -> tuple[list[float], list[float]]:
-    """Train with `transformers.Trainer` on the same examples in the same order; return each step's seconds and loss."""
+def run_trainer(spec: TrainingSpec, loaded: LoadedModel) -> tuple[list[float], list[float], list[float]]:
+    """Train with `transformers.Trainer` on the same examples in the same order.
+
+    Returns seconds and loss of each step, and the process time before the first and after each step.
+    """
     from transformers import Trainer, TrainerCallback, TrainingArguments
 
     sources = open_sources(spec, IMAGE_PX)
@@ -255,6 +265,7 @@ def run_trainer(spec: TrainingSpec, loaded: LoadedModel) -> tuple[list[float], l
     loader = ExampleLoader(sources, loaded.processor)
     losses: list[float] = []
     ends: list[float] = []
+    cpu: list[float] = []
 
     class Rows(torch.utils.data.Dataset[Any]):
         def __len__(self) -> int:
@@ -269,9 +280,9 @@ def run_trainer(spec: TrainingSpec, loaded: LoadedModel) -> tuple[list[float], l
     class Recorder(TrainerCallback):  # type: ignore[misc]  # transformers is untyped
         def on_train_begin(self, *_: Any, **__: Any) -> None:
             ends.append(time.perf_counter())
+            cpu.append(time.process_time())
 
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            ends.append(time.perf_counter())
+        on_step_end = on_train_begin
 
     class RecordingTrainer(Trainer):  # type: ignore[misc]
         def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> Any:
@@ -305,22 +316,32 @@ def run_trainer(spec: TrainingSpec, loaded: LoadedModel) -> tuple[list[float], l
         RecordingTrainer(
             model=loaded.model, args=settings, train_dataset=Rows(), data_collator=collate, callbacks=[Recorder()]
         ).train()
-    return [later - earlier for earlier, later in itertools.pairwise(ends)], losses
+    return [later - earlier for earlier, later in itertools.pairwise(ends)], losses, cpu
 
 
 def summarize_side(runs: list[SideResult], others: list[SideResult], batch_size: int) -> dict[str, Any]:
-    """Return medians over all steps of all processes, and the ratio to the other side, process by process."""
-    medians = [statistics.median(run.seconds[WARMUP:]) for run in runs]
-    ratios = [statistics.median(other.seconds[WARMUP:]) / median for other, median in zip(others, medians, strict=True)]
+    """Return medians over all steps of all processes, and ratios to the other side, process by process."""
     seconds = statistics.median(each for run in runs for each in run.seconds[WARMUP:])
+    cpu_seconds = statistics.median(each for run in runs for each in run.cpu_seconds[WARMUP:])
+    pairs = list(zip(runs, others, strict=True))
+    ratios = [median_after_warmup(other.seconds) / median_after_warmup(run.seconds) for run, other in pairs]
+    cpu_ratios = [median_after_warmup(other.cpu_seconds) / median_after_warmup(run.cpu_seconds) for run, other in pairs]
     return {
         "samples_per_second": round(batch_size / seconds, 3),
         "median_step_seconds": round(seconds, 5),
+        "median_step_cpu_seconds": round(cpu_seconds, 5),
         "ratio": round(statistics.median(ratios), 3),
         "ratio_of_each_repeat": [round(ratio, 3) for ratio in ratios],
+        "cpu_ratio": round(statistics.median(cpu_ratios), 3),
+        "cpu_ratio_of_each_repeat": [round(ratio, 3) for ratio in cpu_ratios],
         "peak_memory_gb": round(statistics.median(run.memory_gb for run in runs), 3),
         "memory_before_steps_gb": round(statistics.median(run.memory_before_gb for run in runs), 3),
     }
+
+
+def median_after_warmup(steps: list[float]) -> float:
+    """Return the median of the steps that count."""
+    return statistics.median(steps[WARMUP:])
 
 
 def count_parameters(config: Phi3VConfig) -> int:
