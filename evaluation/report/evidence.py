@@ -91,7 +91,7 @@ def pack_evidence(evidence: Evidence) -> str:
     """Return the evidence as base64 text for a script element."""
     document = {
         "spec": dataclasses.asdict(evidence.spec),
-        "products": [_scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
+        "products": [scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
         "sides": [[_prediction_fields(prediction) for prediction in side] for side in evidence.sides],
         "habits": None if evidence.habits is None else dataclasses.asdict(evidence.habits),
         "touched": evidence.touched,
@@ -309,7 +309,7 @@ def _decompress(packed: bytes, max_bytes: int) -> bytes:
     return content
 
 
-def _scored_fields(product: Product) -> dict[str, Any]:
+def scored_fields(product: Product) -> dict[str, Any]:
     """Return a product without missing values and without what no figure uses."""
     names = ("product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price")
     return {name: getattr(product, name) for name in names}
