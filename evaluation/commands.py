@@ -371,11 +371,13 @@ class _WriteByDefault(click.Group):
 
 @click.group(cls=_WriteByDefault)
 def report() -> None:
-    """Write the page of an evaluation or comparison again, check a page, or summarise for CI.
+    """Write the page of a result or a training run, list all results, check a page, or summarise for CI.
 
     \b
     Example:
       toile report results/comparison
+      toile report run runs/mixed
+      toile report index results
       toile report rescore results/comparison/report.html
       toile report summary results/tuned --out summary.xml --fail-under joint=0.5
     """
@@ -394,6 +396,40 @@ def write(result_dir: Path, data: Path | None) -> None:
     from evaluation.report.page import write_report
 
     click.echo(write_report(result_dir, data=data))
+
+
+@report.command("run")
+@click.argument("run_dir", type=_FOLDER)
+def write_run(run_dir: Path) -> None:
+    """Write the page of a training run: loss, validation, learning rate, speed, example answers.
+
+    It can be written while the run goes on.
+
+    \b
+    Example:
+      toile report run runs/mixed
+    """
+    from finetune.tracking import write_run_page
+
+    click.echo(write_run_page(run_dir))
+
+
+@report.command()
+@click.argument("results_dir", type=_FOLDER)
+@click.option("--force", is_flag=True, help="Replace an index.html that was not made by toile.")
+@click.pass_context
+def index(ctx: click.Context, results_dir: Path, force: bool) -> None:
+    """Write index.html: every result, comparison and run below a folder, with its headline figures.
+
+    \b
+    Example:
+      toile report index results
+    """
+    from evaluation.report.page import write_index
+
+    page, number = write_index(results_dir, force=force)
+    _print_status(ctx, f"{number} results and runs: {page}")
+    click.echo(page)
 
 
 @report.command()

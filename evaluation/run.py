@@ -20,7 +20,7 @@ from evaluation.analysis.contamination import Contamination
 from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
 from evaluation.metrics.score_matrix import headline_outcomes, small_categories
 from evaluation.metrics.scores import SCORE_METHODS, compute_scores, image_verdict
-from evaluation.metrics.scoring import ROUNDING, ClosedSet, Outcome, title_tokens
+from evaluation.metrics.scoring import Outcome, scoring_rules
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.protocols.answers import Answers, answer
 from evaluation.protocols.generate import predict
@@ -270,7 +270,7 @@ def upper_bound(
 
     That is the case for imported catalogs and for those with faulty rows, which `say` reports.
     """
-    from generator.upper_bound import ScoringRules, best_scores
+    from generator.upper_bound import best_scores
 
     manifest = read_manifest(data)
     if manifest.kind != "generate":
@@ -278,12 +278,7 @@ def upper_bound(
     if manifest.extra:
         say(f"no best achievable score: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
         return None
-    rules = ScoringRules(
-        category_key=ClosedSet((), spec.aliases).key,
-        title_words=title_tokens,
-        title_f1=spec.title_f1 - ROUNDING,
-        price_tolerance=spec.price_tolerance + ROUNDING,
-    )
+    rules = scoring_rules(spec, products)
     where = f"{data / MANIFEST}: inputs.spec_document"
     return best_scores(from_document(manifest.inputs["spec_document"], "catalog", where), rules, products)
 
@@ -425,7 +420,7 @@ def _score(
     evidence = make_evidence(spec, asked, [_all_predictions(answers)], frequencies, touched)
     (scored,) = evidence.outcomes()
     scores = compute_scores(scored, asked, spec, frequencies, checked.touched)
-    uses_picture, sentence = image_verdict(scores)
+    uses_picture, sentence = image_verdict(scores, spec.confidence)
     result = Result(
         inputs=inputs,
         data_from_here=data_from_here,
@@ -459,7 +454,7 @@ def _score(
 
 def _write(out: Path, result: Result, rows: Rows, scored: Sequence[Outcome], evidence: Evidence) -> None:
     """Write the page, and then the result, which marks the run as finished."""
-    write_text(out / REPORT, render_result_page(result, rows.products, scored, rows.folder, evidence))
+    write_text(out / REPORT, render_result_page(result, rows.products, scored, rows.folder, evidence, near=out))
     write_result(out, result)
 
 

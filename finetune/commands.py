@@ -93,7 +93,7 @@ def train(
 
 
 @click.command()
-@click.option("--model", required=True, help="The base: a hub name, a folder, or tiny.")
+@click.option("--model", required=True, help="The base: a hub name, a folder, or tiny; or an adapter, for both.")
 @click.option(
     "--adapter", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of the adapter to merge."
 )

@@ -1,9 +1,11 @@
 """The folder of a run: which run may write there, its log, and the record of what was trained on what.
 
-`run.json` is the record, `log.jsonl` has one line of metrics a step, `seen.parquet` lists the training rows.
+`run.json` is the record, `log.jsonl` has one line of metrics a step, `seen.parquet` lists the training rows,
+`examples.jsonl` has some answers of the trained model, and `report.html` is what `toile report run` makes of them.
 """
 
 import contextlib
+import hashlib
 import itertools
 import json
 import shutil
@@ -25,9 +27,12 @@ from schemas.util.locks import is_lock
 RUN = "run.json"
 SEEN = "seen.parquet"
 LOG = "log.jsonl"
+EXAMPLES = "examples.jsonl"
+REPORT = "report.html"
 _PACKAGES = ("torch", "transformers", "peft", "numpy", "pillow")
 RUN_FILES = (
-    *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
+    *("log.jsonl", "examples.jsonl", "report.html", "seen.parquet"),
+    *("config.json", "generation_config.json", "preprocessor_config.json"),
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 """Patterns of the files that a run writes into its folder, in addition to run.json."""
@@ -37,6 +42,7 @@ _HASHED_FILES = (
 )
 _SAFETENSORS_TEMPORARY = ".tmp??????"
 """A file that the safetensors library was writing when the process was killed; as large as the weights."""
+MAX_STEP = 2**63
 _SEEN_CHUNK_ROWS = 50_000
 """Rows of `seen.parquet` in memory at once."""
 _CHANGEABLE_FIELDS = {"checkpoint_every", "checkpoint_minutes", "tracking", "micro_batch_size", "speed"}
@@ -97,6 +103,19 @@ def finish_run(out: Path, record: RunRecord) -> None:
         write_json(out / RUN, document)
 
 
+def weights_digest(hashes: Mapping[str, str]) -> str:
+    """Return one hash of weights and configuration, of file name -> sha256; other files do not count."""
+    whole = hashlib.sha256()
+    for name in sorted(filter(is_weights, hashes)):
+        whole.update(f"{name}:{hashes[name]}\n".encode())
+    return whole.hexdigest()
+
+
+def is_weights(name: str) -> bool:
+    """Return whether a file of this name decides what a model or an adapter answers."""
+    return name.endswith((".safetensors", ".bin")) or name in {"config.json", "adapter_config.json"}
+
+
 def load_run(path: Path) -> RunRecord:
     """Return the record in a run.json, finished or not."""
     return from_dict(RunRecord, read_document(path), str(path))
@@ -148,6 +167,18 @@ def open_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Map
             file.write(json.dumps(metrics) + "\n")
 
     yield write
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the metrics of each step in `log.jsonl`, in order; empty without that file.
+
+    A last line that a running or killed process has not finished is left out. Raises ToileError for other damage.
+    """
+    path = folder / LOG
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    return [
+        json.loads(line) for number, line in enumerate(lines, start=1) if _is_done(line, MAX_STEP, f"{path}:{number}")
+    ]
 
 
 def _is_done(line: bytes, num_done: int, where: str) -> bool:

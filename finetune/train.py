@@ -40,7 +40,7 @@ from finetune.phi3v import save_model
 from finetune.phi3v.loading import weight_write_errors
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.run_dir import RUN, finish_run, load_run, open_log, open_or_resume, run_inputs, write_seen
-from finetune.tracking import LoggedExample, NullTracker, open_tracker
+from finetune.tracking import LoggedExample, NullTracker, open_tracker, write_examples
 from schemas.answer import PROMPT, render
 from schemas.errors import ToileError
 from schemas.training import MixSource, RunRecord, TrainingSpec
@@ -49,7 +49,7 @@ from schemas.validation import list_presets, load
 
 MAX_VALIDATION_ROWS = 256
 """Rows of the validation loss, evenly from the validation splits of the mix."""
-NUM_ANSWERS = 16
+NUM_ANSWERS = 8
 ANSWER_BATCH_SIZE = 8
 MAX_NEW_TOKENS = 96
 MAX_LOADERS = 8
@@ -243,10 +243,6 @@ def train_loop(run: TrainingRun, progress: Progress, report: Callable[[StepRepor
     window = max(1, min(_AVERAGED_STEPS, len(progress.losses) // 2))
     final = final_loss(run, progress)
     tracker.log({"validation_loss": final}, progress.step)
-    if spec.tracking != "none" and ranks.first and not run.checkpointer.sharded:
-        examples = generate_examples(run.model, run.processor, run.validation or run.sources, ranks.device)
-        tracker.log_examples(examples)
-    tracker.finish()
     record = RunRecord(
         finished=True,
         inputs=run.inputs,
@@ -262,6 +258,11 @@ def train_loop(run: TrainingRun, progress: Progress, report: Callable[[StepRepor
         best_step=progress.best_step if spec.keep == "best" else None,
     )
     save(run, record)
+    if ranks.first and not run.checkpointer.sharded:  # last: nothing is lost where a model cannot generate
+        examples = generate_examples(run.model, run.processor, spec, run.validation or run.sources, ranks.device)
+        write_examples(run.out, examples)
+        tracker.log_examples(examples)
+    tracker.finish()
     return record
 
 
@@ -420,7 +421,7 @@ def validation_loss(
 
 @torch.no_grad()
 def generate_examples(
-    model: Any, processor: Phi3VProcessor, sources: Sequence[Source], device: str
+    model: Any, processor: Phi3VProcessor, spec: TrainingSpec, sources: Sequence[Source], device: str
 ) -> list[LoggedExample]:
     """Return greedy answers to `NUM_ANSWERS` images, evenly spaced over the rows of the sources."""
     examples = [sources[source].example(row) for source, row in sample_validation_rows(sources, NUM_ANSWERS)]
@@ -430,13 +431,14 @@ def generate_examples(
     for start in chunk_starts(examples, ANSWER_BATCH_SIZE):
         part = examples[start : start + ANSWER_BATCH_SIZE]
         batch = processor([PROMPT] * len(part), [[example.image] for example in part], padding_side="left")
-        ids = model.generate(
-            **{name: tensor.to(device) for name, tensor in batch.items()},
-            max_new_tokens=MAX_NEW_TOKENS,
-            do_sample=False,
-            eos_token_id=processor.stop_token_ids,
-            pad_token_id=processor.pad_token_id,
-        )
+        with mixed_precision(spec, device):
+            ids = model.generate(
+                **{name: tensor.to(device) for name, tensor in batch.items()},
+                max_new_tokens=MAX_NEW_TOKENS,
+                do_sample=False,
+                eos_token_id=processor.stop_token_ids,
+                pad_token_id=processor.pad_token_id,
+            )
         for example, row in zip(part, ids[:, batch["input_ids"].shape[1] :].tolist(), strict=True):
             true = render(example.title, example.category, example.full_price)
             logged.append(LoggedExample(image=example.image, true=true, answered=processor.decode(row)))

@@ -59,6 +59,8 @@ class Score:
     high: float | None
     baseline: str | None = None
     """The name of the baseline; left out for the model."""
+    p_holm: float | None = None
+    """Of a gain over blind baselines: p of no gain, adjusted for the number of gains; left out elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,9 +216,11 @@ class Ceiling:
     """Of these, rows for which only an upper bound is known."""
     category: Share
     title: Share
+    title_exact: Share
+    """The title to the letter."""
     price: Share
     joint: Share
-    """All three right."""
+    """Category, title and price right."""
     reasoning: Share
     """Mean accuracy: the mean of category, title and price."""
 

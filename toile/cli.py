@@ -50,7 +50,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "matrix": ("toile.pipeline:matrix", "Train and test on each source and on all."),
     },
     "Reports": {
-        "report": ("evaluation.commands:report", "Rewrite, check or summarise a report."),
+        "report": ("evaluation.commands:report", "Write, list, check or summarise reports."),
     },
 }
 """Group -> command -> where it is, and its line in `toile --help` (at most 45 characters)."""

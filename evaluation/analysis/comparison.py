@@ -83,7 +83,7 @@ def compare(
             tuned=_side(sides[1], out),
             counts=sides[0].result.counts,
             pooled=small_categories(headline_outcomes(first, spec, "none"), spec.min_category_rows),
-            notes=_comparison_notes(*(side.result for side in sides), spec.controls),
+            notes=_comparison_notes(sides[0].result, sides[1].result, spec.controls),
             methods={**scores.SCORE_METHODS, **DIFFERENCE_METHODS},
             versions={**sides[1].result.versions, **versions("numpy", "scipy")},
             scores=tuple(rows)
@@ -92,7 +92,8 @@ def compare(
         )
     )
     results = (sides[0].result, sides[1].result)
-    write_text(out / REPORT, render_comparison_page(comparison, results, products, (first, second), folder, evidence))
+    html = render_comparison_page(comparison, results, products, (first, second), folder, evidence, near=out)
+    write_text(out / REPORT, html)
     write_comparison(out, comparison)
     return comparison
 
@@ -143,7 +144,7 @@ def _side_key(side: Side) -> tuple[object, ...]:
     return (side.predictions_sha256, identity_document(side.inputs))
 
 
-MATRIX_METRICS = ("joint", "category", "title", "price", "reasoning")
+MATRIX_METRICS = ("joint", "category", "title", "title_exact", "price", "reasoning")
 
 
 def matrix_questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:

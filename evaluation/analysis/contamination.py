@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
-from evaluation.metrics.scoring import title_tokens
+from evaluation.metrics.titles import title_tokens
 from evaluation.rows import Rows, decode_image
 from evaluation.run_dir import LEAKS, write_text
 from schemas.errors import ToileError

@@ -4,8 +4,9 @@
     backend = model.load()
     backend.generate([image], [PROMPT])
 
-Processor and weights come from `AutoProcessor` and `AutoModelForImageTextToText`: Qwen2.5-VL, SmolVLM, LLaVA, Idefics,
-Gemma and others. Only JSON, tokenizer files and safetensors are read; code that comes with a model is never run.
+Processor and weights come from `AutoProcessor` and `AutoModelForMultimodalLM`, which includes all of
+`AutoModelForImageTextToText`: Qwen2.5-VL, SmolVLM, LLaVA, Idefics, Gemma, Phi-4-multimodal and others. Only JSON,
+tokenizer files and safetensors are read; code that comes with a model is never run.
 
 Decoding is greedy, without the sampling and the penalties that a model's generation configuration may ask for. The
 text that a chat template puts between its generation prompt and an answer (often a blank) precedes every scored
@@ -39,15 +40,6 @@ TOLERANCE = {"float32": 2e-3, "float16": 0.05, "bfloat16": 0.2}
 """How far a log-probability may be from the one without a cache, for each token."""
 _DOWNLOADED = ("*.json", "model*.safetensors", "*.model", "*.txt", "*.jinja")
 """Files of a hub model that are downloaded: never code or pickles, and no second copy of the weights."""
-_GREEDY = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1}
-_NO_PENALTY = (
-    *("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "repetition_penalty"),
-    *("encoder_repetition_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "length_penalty"),
-    *("exponential_decay_length_penalty", "min_length", "min_new_tokens", "max_length", "bad_words_ids"),
-    *("suppress_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "sequence_bias"),
-    *("guidance_scale", "watermarking_config", "penalty_alpha", "prompt_lookup_num_tokens", "stop_strings"),
-)
-"""Settings of a generation configuration that would change which token is taken, or where an answer ends."""
 _PROCESSOR_FILES = {
     "image processor": ("preprocessor_config.json", "processor_config.json"),
     "tokenizer": ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json"),
@@ -66,6 +58,8 @@ class TransformersBackend:
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.tokenizer.padding_side = "left"
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token or self.tokenizer.unk_token  # is not attended to
         self.max_new_tokens = max_new_tokens
         self.new_tokens = 0
         """Tokens generated so far, without end tokens."""
@@ -132,6 +126,10 @@ class TransformersBackend:
         ids = self._batch([image], [prompt])["input_ids"][0].tolist()
         shown = [-1 if token in self._image_tokens else token for token in ids]
         return shown + (self._chat.encode_plain(prefix) if prefix else [])
+
+    def prompt_text(self, prompt: str) -> str:
+        """Do the same as `TemplatedModel.prompt_text`, with what the template writes in front of an answer."""
+        return self._chat.render(bare_question(prompt))
 
     def _batch(self, images: Sequence[Image.Image], prompts: Sequence[str]) -> dict[str, Any]:
         """Return the tensors of one batch on the model's device; pixels in the model's dtype."""
@@ -237,19 +235,18 @@ class TransformersBackend:
         return ConstrainedLogits(*self._grammars[form])
 
     def _make_generation_config(self) -> Any:
-        """Return greedy decoding up to the stop tokens; the model's own settings are replaced."""
-        own = copy.deepcopy(self.model.generation_config)
-        for name in _NO_PENALTY:
-            setattr(own, name, None)
-        pad = self.tokenizer.pad_token_id
-        settings = {
-            "max_new_tokens": self.max_new_tokens,
-            "eos_token_id": sorted(self.stop_tokens),
-            "pad_token_id": self._chat.end_token if pad is None else pad,
-        }
-        own.update(**_GREEDY, **settings)
-        self.model.generation_config = own  # `generate` fills what is None from here
-        return own
+        """Return greedy decoding up to the stop tokens, with nothing of the model's own generation configuration."""
+        from transformers import GenerationConfig
+
+        greedy = GenerationConfig(
+            max_new_tokens=self.max_new_tokens,
+            do_sample=False,
+            bos_token_id=self.tokenizer.bos_token_id,
+            eos_token_id=sorted(self.stop_tokens),
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+        self.model.generation_config = greedy  # `generate` takes what is not given from here
+        return greedy
 
 
 class _ChatFormat:
@@ -261,7 +258,9 @@ class _ChatFormat:
     def __init__(self, processor: Any, stop_tokens: Sequence[int]) -> None:
         self.tokenizer = processor.tokenizer
         self._plain = _plain_tokenizer(self.tokenizer)
-        head = _render(processor, [_user_turn(QUESTION, Image.new("RGB", (1, 1)))], add_generation_prompt=True)
+        self._processor = processor
+        self._lead = ""
+        head = self.render(QUESTION)
         bare = _render(processor, [_user_turn(QUESTION)], add_generation_prompt=True)
         if QUESTION not in head or "'type'" in head or head == bare:
             raise ToileError(
@@ -277,6 +276,11 @@ class _ChatFormat:
             raise ToileError("generation_config.json", problem, "write its eos_token_id")
         self.end_token = stops[0]
         self.stop_tokens = frozenset(stops)
+
+    def render(self, question: str) -> str:
+        """Return a question about an image, up to where the answer begins."""
+        conversation = [_user_turn(question, Image.new("RGB", (1, 1)))]
+        return _render(self._processor, conversation, add_generation_prompt=True) + self._lead
 
     def encode_plain(self, text: str) -> list[int]:
         """Return the ids of an answer; special tokens in it are plain characters."""
@@ -370,7 +374,7 @@ def load_pretrained(
     weight_files(folder)
     processor = _load_processor(folder)
     try:
-        model, found = transformers.AutoModelForImageTextToText.from_pretrained(
+        model, found = transformers.AutoModelForMultimodalLM.from_pretrained(
             folder,
             dtype=dtype,
             trust_remote_code=False,
@@ -386,10 +390,10 @@ def load_pretrained(
     model = model.to(device).eval()
     if adapter is not None:
         adapted = apply_adapter(model, adapter)
-        if any(each.is_prompt_learning for each in adapted.peft_config.values()):
-            problem = "adds virtual tokens to the prompt, which cannot be evaluated here"
-            raise ToileError(str(adapter), problem, "give an adapter that changes weights, such as LoRA")
-        model = adapted.get_base_model()  # the same class and methods, with the adapter's layers in it
+        trained_on = str(adapted.active_peft_config.base_model_name_or_path or "")
+        if Path(trained_on).name != Path(name).name:
+            say(f"{adapter} was trained on {trained_on or 'a base that it does not name'}; it is loaded on {name}")
+        model = adapted.get_base_model()  # the same class, with the adapter's layers in it
     return model, processor
 
 
@@ -398,7 +402,7 @@ def _check_config(folder: Path) -> None:
     from transformers import (
         CONFIG_MAPPING,
         MODEL_FOR_CAUSAL_LM_MAPPING,
-        MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+        MODEL_FOR_MULTIMODAL_LM_MAPPING,
         AutoConfig,
         __version__,
     )
@@ -427,7 +431,7 @@ def _check_config(folder: Path) -> None:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     except LOADING_ERRORS as error:
         raise ToileError(str(path), f"cannot be read: {_one_line(error)}", "fetch the model again") from error
-    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+    if type(config) not in MODEL_FOR_MULTIMODAL_LM_MAPPING:
         is_text = type(config) in MODEL_FOR_CAUSAL_LM_MAPPING
         problem = f"is a {kind!r}, a text-only model" if is_text else f"is a {kind!r}, which answers no questions"
         raise ToileError(str(path), f"{problem}: it takes no image", "give a vision-language model")

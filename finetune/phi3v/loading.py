@@ -222,7 +222,8 @@ def check_name(path_or_name: str | Path) -> None:
     if folder.is_dir():
         is_cache = (folder / "snapshots").is_dir()
         if is_adapter(folder):
-            raise ToileError(name, "is an adapter, not a model", f"give its base, and --adapter {name}")
+            hint = f"merge it into its base: toile export --model {name} --out merged"
+            raise ToileError(name, "is an adapter, not a whole model", hint)
         if not is_cache and not (folder / "config.json").is_file():
             raise ToileError(str(folder / "config.json"), "is missing", "give the folder of a checkpoint, which has it")
     elif folder.exists() or HUB_NAME.fullmatch(name) is None:

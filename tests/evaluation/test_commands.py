@@ -72,7 +72,7 @@ def test_evaluate_writes_its_folder_and_ends_with_one_line_of_json(
     assert asked == [{"name": "perfect", "dtype": torch.float32, "device": "cpu", "adapter": None}]
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["inputs.json", "leaks.jsonl", "noise.jsonl", "predictions.jsonl", "report.html", "result.json"]
-    assert read_result(tmp_path / "out").uses_picture is True
+    assert "too few product families" in read_result(tmp_path / "out").verdict
 
 
 def test_finished_run_is_read_back_without_loading_the_model(
@@ -357,7 +357,7 @@ def test_compare_and_report_after_two_evaluations(tmp_path: Path, data: Path, lo
     assert json.loads(shown.stdout.splitlines()[-1])["joint"][0] == 1.0
     assert "0 -> 100 %" in shown.stdout
     assert "12 products compared" in shown.stderr
-    assert read_comparison(tmp_path / "both").tuned.uses_picture is True
+    assert "too few product families" in read_comparison(tmp_path / "both").tuned.verdict
     assert "already there and finished" in toile(*command).stderr
 
     log = tmp_path / "perfect" / "predictions.jsonl"

@@ -19,9 +19,11 @@ from finetune.checkpoint import Progress
 from finetune.model_setup import load_trainable
 from finetune.optimizer import backward, learning_rate
 from finetune.run_dir import load_run
+from finetune.tracking import read_training, write_run_page
 from finetune.train import load_run_spec, train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
+from tests.helpers.page_tree import parse, text
 from toile.cli import main
 
 
@@ -303,9 +305,14 @@ def test_tracked_run_logs_example_answers(catalog: Path, tmp_path: Path, monkeyp
     assert all("samples_per_second" in entry for entry in sent if "loss" in entry)
     (table,) = (entry["examples"] for entry in sent if "examples" in entry)
     assert table.columns == ["picture", "true", "answered"]
-    assert 10 < len(table.data) <= 16
+    assert 4 < len(table.data) <= finetune.train.NUM_ANSWERS
     assert all(isinstance(image, wandb.Image) and true.startswith("Product: ") for image, true, _ in table.data)
     assert sent[-1] == {"finished": True}
+    kept = read_training(tmp_path / "out").examples
+    assert [(each.true, each.answered) for each in kept] == [(true, answered) for _, true, answered in table.data]
+    page = parse(write_run_page(tmp_path / "out"))
+    assert len(list(page.iter("img"))) == len(kept)
+    assert "was trained for 2 steps" in text(page)
 
 
 def test_saved_adapter_equals_master_weights(catalog: Path, tmp_path: Path) -> None:

@@ -191,11 +191,33 @@ def test_candidates_are_computed_one_by_one_where_a_cache_does_not_work(
 def test_decoding_is_greedy_whatever_the_model_asks_for(
     folder: Path, backend_of: Callable[[str], TransformersBackend]
 ) -> None:
-    sampling = {"do_sample": True, "temperature": 9.0, "top_k": 5, "repetition_penalty": 3.0, "no_repeat_ngram_size": 2}
+    sampling: dict[str, Any] = {
+        "do_sample": True,
+        "temperature": 9.0,
+        "top_k": 5,
+        "repetition_penalty": 3.0,
+        "no_repeat_ngram_size": 2,
+    }
+    sampling |= {"return_dict_in_generate": True, "output_scores": True, "use_cache": False, "num_beams": 3}
     change_json(folder / "generation_config.json", **sampling, max_length=7, min_length=50, suppress_tokens=[1, 2])
     images = random_images((64, 48), (30, 40))
     expected = backend_of("llava").generate(images, [PROMPT] * 2)
     assert load(folder).generate(images, [PROMPT] * 2) == expected
+
+
+def test_tokenizer_without_padding(folder: Path, backend_of: Callable[[str], TransformersBackend]) -> None:
+    change_json(folder / "tokenizer_config.json", pad_token=None)
+    images, prompts = random_images((64, 48), (30, 40)), [PROMPT, LONGER]
+    backend = load(folder)
+    assert backend.tokenizer.pad_token == backend.tokenizer.eos_token
+    assert backend.generate(images, prompts) == backend_of("llava").generate(images, prompts)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_images_of_odd_sizes(family: str, backend_of: Callable[[str], TransformersBackend]) -> None:
+    backend, images = backend_of(family), random_images((1, 1), (3, 3), (1, 3), (3, 1), (1, 200), (400, 2))
+    assert len(backend.generate(images, [PROMPT] * len(images))) == len(images)
+    assert all(cost > 0 for cost, *_ in map(backend.shape, (image.size for image in images)))
 
 
 def test_special_tokens_in_an_answer_are_plain_text(backend_of: Callable[[str], TransformersBackend]) -> None:
@@ -232,8 +254,15 @@ def test_adapter_is_applied_and_an_adapter_folder_loads_its_base(
 ) -> None:
     (image,) = random_images((64, 48))
     question = ([image], [PROMPT], [PREFIX], [CANDIDATES])
+    said: list[str] = []
     bare = load(folder_of("llava")).logprob(*question)[0]
-    given = load(folder_of("llava"), adapter=adapter).logprob(*question)[0]
+    given = load(folder_of("llava"), adapter=adapter, say=said.append).logprob(*question)[0]
+    assert len(said) == 1, "the base is the one that the adapter names"
+    moved = Path(shutil.copytree(folder_of("llava"), tmp_path / "moved"))
+    assert load(moved, adapter=adapter, say=said.append).logprob(*question)[0] == given
+    assert "was trained on" in said[-1]
+    with pytest.raises(ToileError, match="does not fit"):
+        load(folder_of("idefics3"), adapter=adapter)
     named = transformers_model(str(adapter), device="cpu", max_new_tokens=ROOM)
     assert named.model == str(folder_of("llava"))
     assert named.trained_folders == {"model": folder_of("llava"), "adapter": adapter}
@@ -265,6 +294,7 @@ def test_every_protocol_and_control_through_the_command(adapter: Path, catalog: 
     blank = {each.ranking for each in predictions if (each.protocol, each.control) == ("rank", "blank")}
     assert blank
     result = json.loads((out / "result.json").read_text())
+    assert result["prompts"][0]["text"] == f"USER: <image>\n{QUESTION} ASSISTANT:"
     assert result["inputs"]["adapter"] == str(adapter)
     assert result["inputs"]["model_sha256"]
     assert (result["device"], result["dtype"]) == ("cpu", "float32")
@@ -382,6 +412,15 @@ def test_what_a_model_lacks_is_said(folder: Path, damage: Callable[[Path], None]
     assert caught.value.hint
     assert not (folder / "ran").exists()
     assert "code" not in sys.modules or sys.modules["code"].__file__ != str(folder / "code.py")
+
+
+@pytest.mark.skipif(has_torchvision(), reason="is about a processor that lacks torchvision")
+def test_processor_that_needs_another_package_names_it(folder: Path) -> None:
+    video = {"video_processor_type": "Qwen2VLVideoProcessor"}
+    change_json(folder / "processor_config.json", processor_class="Qwen2_5_VLProcessor", video_processor=video)
+    with pytest.raises(ToileError, match="needs torchvision for its processor") as caught:
+        load(folder)
+    assert "torchvision" in caught.value.hint
 
 
 @pytest.mark.parametrize(
