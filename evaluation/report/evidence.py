@@ -40,6 +40,8 @@ MAX_EVIDENCE_BYTES = 500_000_000
 TOLERANCE = 1e-5
 """Relative; figures are written with six digits."""
 _LISTED = 5
+_SCORED_ATTRIBUTES = ("silhouette", "presentation", "material", "pattern", "quilting", "choices")
+"""Attributes of a synthetic row that say whether a title names what its image shows (`evaluation.metrics.titles`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -312,7 +314,8 @@ def _decompress(packed: bytes, max_bytes: int) -> bytes:
 def scored_fields(product: Product) -> dict[str, Any]:
     """Return a product without missing values and without what no figure uses."""
     names = ("product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price")
-    return {name: getattr(product, name) for name in names}
+    attributes = {name: value for name, value in (product.attributes or {}).items() if name in _SCORED_ATTRIBUTES}
+    return {**{name: getattr(product, name) for name in names}, "attributes": attributes or None}
 
 
 def _prediction_fields(prediction: Prediction) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Tasks for other harnesses: the same rows, images, questions and scores as an evaluation of toile."""
 
 import asyncio
+import dataclasses
 import importlib.util
 import io
 import json
@@ -18,9 +19,10 @@ import yaml
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from evaluation.analysis.comparison import compare
 from evaluation.export_task import METRICS, TaskScorer, export_task, read_questions
 from evaluation.models.base import ModelUnderTest
-from evaluation.report.evidence import read_evidence
+from evaluation.report.evidence import read_evidence, rescore
 from evaluation.run import evaluate, score_file
 from schemas.answer import bare_question
 from schemas.errors import ToileError
@@ -105,6 +107,27 @@ def test_the_scorer_gives_what_toile_score_gives_row_by_row(tmp_path: Path, task
     assert {outcome.right("price") for outcome in outcomes} == {False, True}
     with pytest.raises(ToileError, match="is not in this task"):
         scorer.score("unknown", "x")
+
+
+def test_what_an_image_shows_decides_alike_on_the_page_in_a_comparison_and_in_a_task(tmp_path: Path) -> None:
+    """A title without a colour may be answered with the one in the image, and with no other."""
+    shown = {"silhouette": "puffer-jacket", "material": "nylon", "pattern": "plain", "choices": {"colour": "navy"}}
+    rows = [dataclasses.replace(row, title="Short Warm Padded Jacket Deluxe", attributes=shown) for row in TEST]
+    data, file = write_shards(tmp_path / "data", rows), tmp_path / "answers.jsonl"
+    titles = [f"{('Navy', 'Purple')[n % 2]} {row.title}" for n, row in enumerate(rows)]
+    answers = [json.dumps({"id": row.product_code, "title": title}) for row, title in zip(rows, titles, strict=True)]
+    file.write_text("\n".join([*answers, ""]))
+    found = score_file(file, data, tmp_path / "scored", quiet=True)
+    title = next(score for score in found.scores if (score.metric, score.category) == ("title", None))
+    assert title.value == 0.5, "half of the colours are those of the images"
+    assert rescore(tmp_path / "scored" / "report.html").differing == ()
+    both = compare(tmp_path / "scored", tmp_path / "scored", tmp_path / "both")
+    assert next(each.tuned for each in both.scores if (each.metric, each.category) == ("title", None)) == 0.5
+    export_task("inspect", data, tmp_path / "task", EvaluationSpec(controls=()), quiet=True)
+    scorer = TaskScorer(tmp_path / "task")
+    pairs = zip(rows, titles, strict=True)
+    scores = [scorer.score(row.product_code, json.dumps({"title": title})) for row, title in pairs]
+    assert [score["title"] for score in scores] == [1.0, 0.0] * (len(TEST) // 2)
 
 
 def test_a_cut_number_is_no_price(task: Path) -> None:
