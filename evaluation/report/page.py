@@ -175,7 +175,9 @@ def headline_rows(counts: Counts) -> str:
 def headline_metric(rows: Sequence[Score] | Sequence[Difference]) -> str:
     """Return the metric that sums a protocol up: exact match, or the one field that it answers."""
     first = rows[0]
-    found = {row.metric for row in rows if (row.protocol, row.split) == (first.protocol, first.split)}
+    found = {
+        row.metric for row in rows if (row.protocol, row.split) == (first.protocol, first.split) and _is_own_image(row)
+    }
     return next(metric for metric in ("joint", "category", "price") if metric in found)
 
 
@@ -202,8 +204,11 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
 
 
 def baseline_names(panel: Panel) -> list[str]:
-    """Return the baselines in the order of the scores, the nearest image first."""
-    found = dict.fromkeys(s.baseline for s in panel.figures.values() if s.baseline is not None)
+    """Return the baselines that answer what the model answers, in the order of the scores, the nearest image first."""
+    answered = {s.metric for s in panel.figures.values() if s.baseline is None}
+    found = dict.fromkeys(
+        s.baseline for s in panel.figures.values() if s.baseline is not None and s.metric in answered & TITLES.keys()
+    )
     return sorted(found, key=lambda name: name != NEAREST_IMAGE)
 
 
