@@ -53,7 +53,7 @@ def place_trousers(scene: Scene, legs: LegMeasures, zoom: float) -> None:
         fold_legs(scene, placket_side(scene), legs.hip, legs.length)
         return
     wide = max(legs.hip, legs.foot + scene.pose.stride + legs.half_leg + 0.014)
-    scene.set_camera(min(1.12 * zoom * child_zoom(scene), 0.455 / wide, 0.90 / legs.length), (0.0, legs.length / 2))
+    scene.set_camera(min(zoom * child_zoom(scene), 0.455 / wide, 0.90 / legs.length), (0.0, legs.length / 2))
     outer, inner = leg_edges(legs, legs.foot)
     ends = [(outer[-2], inner[-2]), (outer[-1], inner[-1])]
     parts = [(0.5 * legs.hip, 0.5 * legs.hip, legs.crotch)]

@@ -30,7 +30,7 @@ from generator.render.engine.variation import Variation
 QUILT_PERIOD = 0.075
 """Distance between stitch lines, in units."""
 BACKDROPS = {
-    "white": (0.98, 1.30, 0.0),
+    "white": (0.94, 1.08, 0.0),
     "bright": (0.88, 1.05, 0.0),
     "grey": (0.62, 0.84, 0.0),
     "warm": (0.78, 0.95, 0.022),
@@ -98,7 +98,7 @@ def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
     down = sum(
         strength * np.exp(-(((t - y) / (reach * size)) ** 2)) for strength, reach in ((0.55, 0.012), (0.30, 0.045))
     )
-    return np.asarray(0.8 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
+    return np.asarray(0.95 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
 
 
 def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
