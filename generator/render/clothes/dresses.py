@@ -272,7 +272,8 @@ def draw_skirt(scene: Scene) -> None:
         dip=0.020 + (0.10 if style == "circle" else 0.04) * max(0.0, fit_spread(fit)),
     )
     reach = max(skirt.hem, waist + 0.05) + 0.01
-    scene.set_camera(min(1.80 * child_zoom(scene), 0.45 / reach, 0.87 / length), (0.0, length / 2))
+    low = length + skirt.dip
+    scene.set_camera(min(1.80 * child_zoom(scene), 0.45 / reach, 0.89 / low), (0.0, 0.5 * low))
     turn_garment(scene, [(waist, 0.0), (0.5 * (waist + skirt.hem) + 0.02, 0.4 * length), (skirt.hem, length)])
     back = mirrored_outline(
         [(0.0, 0.001), (0.6 * waist, 0.0), (0.99 * waist, -0.004)], [(0.96 * waist, 0.045), (0.0, 0.05)]
