@@ -85,7 +85,7 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     low, high = flat.min(axis=1), flat.max(axis=1)
     half = 0.5 * np.array(frame_size(scene))[::-1] / scene.size
     extent, limit = float((high - low).max()), float(((high - low) / (2 * half)).max())
-    near = FRAME_FILL * shot.uniform("near", 0.88, 1.13) / limit * min(1.0, extent / 0.85) ** 0.25
+    near = FRAME_FILL * shot.uniform("near", 0.88, 1.18) / limit * min(1.0, extent / 0.85) ** 0.25
     room = np.maximum(0.04, half - 0.5 * near * (high - low))
     middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.5, 0.5)])
     to_picture: Matrix = np.eye(3)
