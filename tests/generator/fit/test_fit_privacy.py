@@ -20,6 +20,7 @@ from generator.audit.refits import make_refit
 from generator.fit import FitOptions
 from generator.fit.families import PERCENTS, Family, read_families
 from generator.fit.fit_spec import fit, to_yaml
+from generator.fit.prices import find_ending
 from generator.fit.private import (
     KEPT_SHARE,
     MANY_LEAVES,
@@ -27,12 +28,13 @@ from generator.fit.private import (
     SHARES,
     Accountant,
     divide_budget,
-    find_ending,
+    drop_tables,
+    estimate,
     find_range,
-    join,
     laplace_measurement,
+    list_partitions,
+    measured,
     project,
-    refine,
     shrink,
     synthesize,
     threshold_delta,
@@ -365,22 +367,64 @@ def test_shrinking_and_projecting_keep_sums() -> None:
     grid = np.array([[a, b, 2 - a - b] for a in np.linspace(0, 2, 201) for b in np.linspace(0, 2, 201) if a + b <= 2])
     best = grid[np.argmin(((grid - values) ** 2).sum(axis=1))]
     assert np.allclose(project(values, 2.0), best, atol=0.011)
-    table = rng.uniform(5, 50, (6, 4))
-    assert np.allclose(refine(table, [np.zeros(6, np.int64), np.arange(6)], 1e-6), table, rtol=1e-3)
 
 
-def test_join_fits_all_three_tables() -> None:
-    joint = np.random.default_rng(0).uniform(1, 9, (4, 3, 5))
-    tables = joint.sum(axis=2), joint.sum(axis=1), joint.sum(axis=0).T
-    found = join(*tables)
-    assert np.allclose(found.sum(axis=2), tables[0], rtol=1e-2)
-    assert np.allclose(found.sum(axis=1), tables[1], rtol=1e-2)
-    assert np.allclose(found.sum(axis=0).T, tables[2], rtol=1e-2)
-    independent = join(tables[0], tables[1], None)
-    assert np.allclose(
-        independent[1, :, 2] / independent[1].sum(),
-        tables[0][1] / tables[0][1].sum() * tables[1][1, 2] / tables[1][1].sum(),
-    )
+def test_estimate_fits_overlapping_tables() -> None:
+    """Against the counts that the tables were made of, and against independence where no table says otherwise."""
+    rng = np.random.default_rng(0)
+    joint = rng.uniform(1, 9, (4, 6, 3))
+    leaf_groups, price_groups = np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1, 2, 2])
+    grouped = np.eye(2)[leaf_groups].T @ joint.sum(axis=2) @ np.eye(3)[price_groups]
+    tables = [
+        measured(grouped, ("leaf", "price"), 0.1, (leaf_groups, price_groups)),
+        measured(joint.sum(axis=(1, 2)), ("leaf",), 0.1),
+        measured(joint.sum(axis=1), ("leaf", "kind"), 0.1),
+        measured(joint.sum(axis=0).T, ("kind", "price"), 0.1, (np.arange(3), np.arange(6))),
+    ]
+    found = estimate(tables, {"leaf": 4, "price": 6, "kind": 3}, float(joint.sum()))
+    assert found.shape == joint.shape
+    assert found.sum() == pytest.approx(joint.sum(), rel=1e-3)
+    assert np.allclose(np.eye(2)[leaf_groups].T @ found.sum(axis=2) @ np.eye(3)[price_groups], grouped, rtol=0.02)
+    for axis in (0, 1):
+        assert np.allclose(found.sum(axis=axis), joint.sum(axis=axis), rtol=0.03 if axis else 0.2)
+    independent = estimate(tables[1:3], {"leaf": 4, "kind": 3, "price": 6}, float(joint.sum()))
+    assert np.allclose(independent[1] / independent[1].sum(axis=1, keepdims=True), 1 / 6, rtol=0.01)
+
+
+def test_estimate_with_a_prior_is_the_mode_of_the_posterior() -> None:
+    """Counts of one leaf and two prices: against a search over all of them with the same total."""
+    noisy, prior = np.array([[30.0, 10.0]]), np.array([[10.0, 30.0]])
+    found = estimate([measured(noisy, ("leaf", "price"), 3.0)], {"leaf": 1, "price": 2}, 40.0, prior)[0]
+    tried = np.linspace(0.01, 39.99, 4000)
+    counts = np.stack([tried, 40 - tried])
+    losses = ((counts - noisy.T) ** 2).sum(axis=0) / (2 * 18) + (counts * np.log(counts / prior.T)).sum(axis=0)
+    assert found[0] == pytest.approx(tried[np.argmin(losses)], abs=0.1)
+
+
+def test_estimate_of_noise_free_tables_is_not_moved_by_one_of_much_noise() -> None:
+    counts = np.array([[5.0, 20.0], [40.0, 10.0]])
+    tables = [measured(counts, ("leaf", "price"), 0.5), measured(np.array([400.0, 0.0]), ("price",), 300.0)]
+    assert np.allclose(estimate(tables, {"leaf": 2, "price": 2}, 75.0), counts, atol=0.5)
+
+
+def test_groups_of_leaves_follow_the_names_of_leaves() -> None:
+    few = [("A", branch, leaf) for branch in "BCDE" for leaf in ("SHOES", "CLOTHING")]
+    assert [int(each.max()) + 1 for each in list_partitions(few)] == [8, 2, 1, 1]
+    assert (list_partitions(few)[1] == [0, 1] * 4).all()
+    own = [("A", "B", f"LEAF {n}") for n in range(3)] + [("A", "C", f"LEAF {n}") for n in range(3, 6)]
+    assert [int(each.max()) + 1 for each in list_partitions(own)] == [6, 2, 1, 1]
+    assert [int(each.max()) + 1 for each in list_partitions(own, [True, False] * 3)] == [6, 4, 2, 2]
+
+
+@pytest.mark.parametrize("budget", [0.0, 100.0, 230.0, 700.0, 1e6])
+def test_epsilon_of_tables_that_noise_hides_goes_to_the_core(budget: float) -> None:
+    for is_many in (False, True):
+        shares = dict(SHARES[is_many])
+        dropped = drop_tables(shares, budget)
+        assert math.isclose(sum(shares.values()), 1)
+        assert not set(dropped) & set(shares)
+        assert {"core", "prices"} <= set(shares)
+    assert bool(dropped) == (budget < 1e6)
 
 
 def test_price_range_is_where_the_counts_are() -> None:
