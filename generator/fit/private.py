@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.fit import CategoryPath, FitOptions
+from generator.fit.categories import find_group
 from generator.fit.families import PERCENTS, Family
 from generator.fit.prices import (
     ENDING_LEVELS,
@@ -198,9 +199,10 @@ def threshold_delta(scale: float, threshold: int) -> float:
 def load_opendp() -> Any:
     """Import OpenDP and enable the mechanisms used here. Raises ToileError if it is not installed."""
     try:
+        import mbi  # noqa: F401  # used after the budget is spent: better to miss it now
         import opendp.prelude as dp
     except ImportError as error:
-        raise ToileError("--epsilon", f"needs OpenDP: {error}", "pip install 'toile[privacy]'") from error
+        raise ToileError("--epsilon", f"needs OpenDP and mbi: {error}", "pip install 'toile[privacy]'") from error
     dp.enable_features("contrib")
     return dp
 
@@ -279,7 +281,11 @@ def synthesize(
     grid = _make_grid(options, book)
     cell_N = np.array([grid.find_cell(f.full_price) for f in families], np.int64)
     counted = (leaf_N >= 0) & (cell_N >= 0)
-    price_P, price_scale, grid = _release_prices(cell_N[counted], grid, shares["prices"], book)
+    reason_N = np.where(leaf_N < 0, 1, 2)  # what is left out: no category of the list, or no price
+    price_P, price_scale, grid, left_out = _release_prices(
+        np.where(counted, cell_N, -reason_N), grid, shares["prices"], book
+    )
+    messages += _judge_left_out(left_out, float(price_P.sum()), price_scale, options)
     cell_N = np.array([grid.find_cell(f.full_price) for f in families], np.int64)
     hidden = drop_tables(shares, float(price_P.sum()) * book.epsilon)
     kinds = _release_kinds(families, leaf_N, named, shares["kinds"], book) if "kinds" in shares else []
@@ -295,7 +301,9 @@ def synthesize(
     columns = {"kind": (kind_column, shares["leaf kinds"])} if kinds else {}
     columns |= {each.name: (each, shares[each.name]) for each in _PUBLIC_COLUMNS if each.name in shares}
     kept = _release_kept_names(families, options, book, messages)
-    columns |= {f"kept {name}": (_kept_column(name, keys), _kept_share(options) / 2) for name, keys in kept.items()}
+    for name, keys in kept.items():
+        share = _kept_share(options) * (1.0 if name in options.keep_values else 0.5)
+        columns[f"kept {name}"] = (_kept_column(name, keys), share)
     tables = {each.name: core.num_L[:, None] * each.usual_shares for each in _PUBLIC_COLUMNS}
     for name, (column, share) in columns.items():
         cells = kind_N if name == "kind" else np.array([column.cell_of(f) for f in families], np.int64)
@@ -311,7 +319,9 @@ def synthesize(
             ),
         ]
         sizes = dict(zip(("leaf", "price", "kind"), (*core.table_LP.shape, 1 + len(kinds)), strict=True))
-        joint_LPK = estimate([*core.tables, *tables_of_kinds], sizes, float(core.num_L.sum()), core.prior_LP)
+        joint_LPK = estimate([*core.tables, *tables_of_kinds], sizes, float(core.num_L.sum()), core.prior_LP) + 1e-9
+        joint_LPK *= _list_possible(paths, kinds)[:, None, :]
+        joint_LPK *= (core.table_LP / joint_LPK.sum(axis=2))[:, :, None]
     endings = [np.zeros(len(ENDINGS))] * (len(ENDING_LEVELS) + 1)
     if "endings" in shares:
         endings = _release_endings(families, leaf_N, shares["endings"], book)
@@ -434,7 +444,7 @@ def _release_leaves(
     if options.categories is not None:
         book.record_public("categories", "the list of categories was given as public; what is not on it was left out")
         return list(options.categories)
-    delta = options.delta / (1 + len(options.keep))
+    delta = options.delta / (1 + len(set(options.keep) - set(options.keep_values)))
     found = (json.dumps(each.path) for each in families if each.path is not None)
     names = book.release_names("categories", found, NAMES_SHARE, delta, options.min_support)
     paths = [json.loads(name) for name in names]
@@ -461,16 +471,35 @@ def _make_grid(options: FitOptions, book: Accountant) -> PriceGrid:
 
 def _release_prices(
     cell_N: Integers, grid: PriceGrid, share: float, book: Accountant
-) -> tuple[Floats, float, PriceGrid]:
-    """Release families by price cell; return those in the range that holds the prices, the noise's scale, its cells."""
+) -> tuple[Floats, float, PriceGrid, Floats]:
+    """Release families by price cell, and what is left out (cells -2: of a category, but without a price, and -1).
+
+    Returns the families in the range that holds the prices, the scale of the noise, the range, and what is left out.
+    """
     num_cells = len(grid.edges) - 1
-    bins = f"{num_cells} cells of equal ratio in the price range: public"
-    noisy_P, scale = book.release_counts("prices", np.bincount(cell_N, minlength=num_cells), share, bins)
+    bins = f"{num_cells} cells of equal ratio in the price range, no price, no category: public"
+    counts = np.bincount(cell_N % (num_cells + 2), minlength=num_cells + 2)
+    noisy, scale = book.release_counts("prices", counts, share, bins)
+    noisy_P, left_out = noisy[:-2], noisy[-2:]
     shown = find_range(noisy_P, scale)
     first = max(min(shown.start, num_cells - _LEAST_SHOWN), 0)
     last = max(shown.stop, first + _LEAST_SHOWN)
     price_P = project(noisy_P[first:last], max(float(noisy_P[shown].sum()), 1.0))
-    return price_P, scale, PriceGrid(edges=grid.edges[first : last + 1])
+    return price_P, scale, PriceGrid(edges=grid.edges[first : last + 1]), left_out
+
+
+def _judge_left_out(left_out: Floats, total: float, scale: float, options: FitOptions) -> list[str]:
+    """Warn if clearly more families are left out than are counted, by released counts."""
+    unpriced, unlisted = (round(float(num)) if num > max(total, _CLEAR * scale) else 0 for num in left_out)
+    found = []
+    if unlisted and options.categories is not None:
+        found.append(
+            f"warning: about {unlisted:,} designs are of no category on the list, {round(total):,} of one: compare its "
+            "names with those of the rows (after toile import); the privacy budget is spent all the same"
+        )
+    if unpriced:
+        found.append(f"warning: about {unpriced:,} designs have no price in the currency; they are left out")
+    return found
 
 
 def _release_core(
@@ -607,6 +636,18 @@ def _cut_at_quantiles(price_P: Floats, num_groups: int) -> tuple[int, ...]:
     return (0, *middle, len(price_P))
 
 
+def _list_possible(paths: Sequence[CategoryPath], kinds: Sequence[str]) -> Floats:
+    """Return L x K: 0 for kinds of another group than the names of the leaf say (no coat in ACCESSORIES), else 1."""
+    broad = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
+    found = np.ones((len(paths), 1 + len(kinds)))
+    for number, path in enumerate(paths):
+        group = find_group(path)
+        if group is not None:
+            allowed = broad.get(group, {group})
+            found[number, 1:] = [RECORDS[kind].group in allowed for kind in kinds]
+    return found
+
+
 def _kind_cell(family: Family, leaf: int, named: Sequence[str | None], kinds: Sequence[str]) -> int:
     """Return 0 for a family of the kind that its leaf says, or of none that was released; else the kind's number."""
     if leaf < 0 or family.kind is None or family.kind == named[leaf] or family.kind not in kinds:
@@ -704,8 +745,13 @@ def _release_kept_names(
 ) -> dict[str, list[str]]:
     """Return for each kept column the values (as JSON) that enough families have."""
     found = {}
-    delta = options.delta / (len(options.keep) + (options.categories is None)) if options.keep else 0.0
+    hidden = [name for name in options.keep if name not in options.keep_values]
+    delta = options.delta / (len(hidden) + (options.categories is None)) if hidden else 0.0
     for name in options.keep:
+        if name in options.keep_values:
+            book.record_public(f"values of {name}", "given as public; others count as another")
+            found[name] = [json.dumps(value) for value in options.keep_values[name]]
+            continue
         values = (json.dumps(f.kept.get(name)) for f in families if f.kept.get(name) is not None)
         found[name] = book.release_names(
             f"values of {name}", values, _kept_share(options) / 2, delta, options.min_support

@@ -97,7 +97,7 @@ def count_changes(one: Any, other: Any) -> int:
 
 
 @pytest.mark.parametrize("categories", [PATHS, None])
-@settings(max_examples=5)
+@settings(max_examples=3)
 @given(families=st.lists(_families, min_size=1, max_size=8), at=st.integers(0, 7))
 def test_one_family_changes_one_count_of_each_table(categories: Any, families: list[Family], at: int) -> None:
     options = replace(OPTIONS, categories=categories)
@@ -313,6 +313,63 @@ def test_kept_columns_and_rows_as_the_unit(tmp_path: Path) -> None:
     assert statistics == {"values of season", "values of colour"}
     kinds = {kind["silhouette"] for leaf in document["categories"] for kind in leaf.get("kinds", [leaf])}
     assert {"t-shirt", "sneaker"} & kinds
+
+
+def test_public_values_of_a_kept_column_cost_no_delta(tmp_path: Path) -> None:
+    place = fit_table.write_folder(tmp_path / "sports", *fit_table.sample_sports_rows(300))
+    paths = tuple(
+        ("SPORT", branch, leaf)
+        for branch in ("WOMEN", "MEN", "KIDS", "TRAIL")
+        for leaf in ("CLOTHING", "SHOES", "ACCESSORIES")
+    )
+    menu, values = tmp_path / "menu.yaml", tmp_path / "values.yaml"
+    menu.write_text("".join(f"- {' > '.join(path)}\n" for path in paths))
+    values.write_text("season: [summer, all year, never]\n")
+    command = ["fit", str(place), "--out", str(tmp_path / "a.yaml"), "--epsilon", "9", "--categories", str(menu)]
+    done = CliRunner().invoke(main, [*command, "--keep", "season", "--keep-values", str(values)])
+    assert done.exit_code == 0, done.output
+    spec: Any = from_document(parse_document((tmp_path / "a.yaml").read_text(), "a", is_json=False), "catalog")
+    assert {"summer", "all year"} <= set(spec.attributes["season"].values)
+    assert spec.provenance.delta == 0
+    assert {row.statistic for row in spec.provenance.ledger if not row.epsilon} >= {"values of season", "categories"}
+    again = make_refit(spec, {"1": {"season": "summer"}})(fit_table.sample_sports_rows(300)[0])
+    assert "season" in again.extra
+    assert again.provenance is not None
+    assert again.provenance.delta == 0
+    for text, said in (
+        ("- a\n", "is not a mapping"),
+        ("season: red\n", "is not a list"),
+        ("size: [1]\n", "no column of"),
+    ):
+        values.write_text(text)
+        done = CliRunner().invoke(main, [*command, "--force", "--keep", "season", "--keep-values", str(values)])
+        assert done.exit_code == 1
+        assert said in done.output
+
+
+def test_list_without_the_names_of_the_shop_is_warned_of(shards: Path) -> None:
+    other = tuple(("X", "Y", name) for name in ("COATS", "SHOES"))
+    said = "are of no category on the list"
+    assert said in "".join(fit(shards, FitOptions(epsilon=2.0, categories=other)).messages)
+    assert said not in "".join(fit(shards, FitOptions(epsilon=2.0, categories=PATHS)).messages)
+    unpriced = [replace(family, full_price=None) for family in read_families(shards, "USD", images=False)[0]]
+    messages = synthesize(unpriced, FitOptions(epsilon=2.0, categories=PATHS)).messages
+    assert "have no price" in "".join(messages)
+
+
+def test_kinds_stay_within_what_the_name_of_their_leaf_says() -> None:
+    paths = tuple(("SPORT", "DAMEN", name) for name in ("BEKLEIDUNG", "SCHUHE", "ZUBEHÖR"))
+    kinds = (("coat", "t-shirt", "trousers"), ("sneaker", "boot"), ("cap", "backpack"))
+    families = [
+        Family(path=path, kind=kind, full_price=50.0, discount_percent=0, label=None, num_colourways=1,
+               material=None, pattern=None, colour=None)
+        for path, each in zip(paths, kinds, strict=True) for kind in each for _ in range(120)
+    ]  # fmt: skip
+    made = synthesize(families, FitOptions(epsilon=3.0, categories=paths)).families
+    found = Counter((family.path, family.kind) for family in made if family.kind is not None)
+    assert found
+    for (path, kind), _ in found.items():
+        assert kind in kinds[paths.index(path)], (path, kind)  # type: ignore[arg-type]
 
 
 def test_usual_prices_move_into_the_public_range(tmp_path: Path) -> None:
