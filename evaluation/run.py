@@ -132,7 +132,7 @@ def _evaluate(
     if (out / RESULT).is_file():
         result = read_result(out)
         if not allow_seen:
-            contamination.refuse_seen(result.leaks, result.counts.evaluated, model.trained_folders)
+            contamination.refuse_seen(out, result.leaks, result.counts.evaluated, model.trained_folders)
         return result
     quiet = quiet or not ranks.first
     rows = _read_rows(data, spec, quiet=quiet)
@@ -285,7 +285,7 @@ def _check_contamination(
     """Find what the rows share with training data; refuse rows the model was trained on unless `allow_seen`."""
     found = contamination.find_contamination(rows, spec.split, model.trained_folders, quiet=quiet)
     if not allow_seen:
-        contamination.refuse_seen(found.leaks, len(rows.products), model.trained_folders)
+        contamination.refuse_seen(found, found.leaks, len(rows.products), model.trained_folders)
     contamination.write_matches(out, found)
     return found
 

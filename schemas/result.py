@@ -148,8 +148,9 @@ class Skipped:
 class Leak:
     """How many evaluated rows are the same as a training row, by one criterion."""
 
-    kind: Annotated[str, OneOf(("code", "family", "picture", "pixels", "title", "look_alike"))]
-    """code, family, picture (bytes of the image), pixels, title or look_alike; the last two do not count as touched."""
+    kind: Annotated[str, OneOf(("code", "family", "picture", "pixels", "drawn", "copy", "title"))]
+    """code, family, picture (bytes of the image), pixels, drawn (the same generated product), copy (the image re-saved,
+    resized or cropped) or title; a title does not count as touched."""
     source: Annotated[str, OneOf(("train", "adapter", "model"))]
     """train: the train split of the evaluated data; adapter, model: the rows in their `seen.parquet`."""
     rows: Count
