@@ -17,7 +17,7 @@ from pathlib import Path
 from evaluation.analysis import contamination
 from evaluation.analysis.contamination import Contamination
 from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
-from evaluation.metrics.score_matrix import headline_outcomes, small_categories
+from evaluation.metrics.score_matrix import family_notes, headline_outcomes, small_categories
 from evaluation.metrics.scores import SCORE_METHODS, compute_scores, image_verdict
 from evaluation.metrics.scoring import ROUNDING, ClosedSet, Outcome, title_tokens
 from evaluation.models.base import ModelUnderTest, VisionModel
@@ -247,7 +247,7 @@ def data_notes(
         if not any(outcome.control == control for outcome in scored):
             needed = "two families of one category" if control == "shuffled_in_category" else "at least two rows"
             found.append(f"control {control} needs {needed} and was left out")
-    return tuple(found)
+    return (*found, *family_notes(headline_outcomes(scored, spec, "none"), spec.min_category_rows))
 
 
 class _Stopwatch:

@@ -84,7 +84,7 @@ class Difference:
     low: float | None
     high: float | None
     p: Share | None
-    """Two-sided permutation test that flips whole families; null where there is no test or too few rows."""
+    """Two-sided permutation test that flips whole families; null where there is no test or too few rows or families."""
     p_mcnemar: Share | None
     """Of rates: McNemar's exact test, which treats rows as independent."""
     p_holm: Share | None
@@ -94,7 +94,7 @@ class Difference:
     detectable: float | None
     """The smallest difference that these rows detect with power 0.8 (see `methods`); null where none is."""
     insufficient: bool
-    """Fewer than `min_category_rows` rows: no p."""
+    """Fewer than `min_category_rows` rows, or too few families for a small p: no p."""
     baseline: str | None = None
     """Where set, `base` is this baseline instead of the base model."""
 

@@ -53,6 +53,8 @@ MAX_DECODED = 10_000
 """Train images that are decoded, 7 ms each at 336 px; of more rows those whose hash of the code comes first."""
 MAX_LISTED = 3
 """Rows that a message names."""
+PLACEHOLDER_FAMILIES = 5
+"""An image of so many families of training says nothing about a product: a shop's "no image" placeholder."""
 EVIDENCE = {
     "code": "has the code of",
     "family": "is of the family of",
@@ -264,10 +266,22 @@ class _Comparison:
         self.source = source
         self.same: dict[str, dict[str, _Seen]] = {kind: {} for kind in kinds}
         self.compared = dict.fromkeys(kinds, 0)
+        self.placeholders: set[str] = set()
+        """Codes of evaluated rows that show one."""
+        self._families: dict[tuple[str, str], set[str]] = defaultdict(set)
 
-    def add(self, kind: str, codes: Iterable[str], seen: _Seen) -> None:
+    def add(self, kind: str, codes: Iterable[str], seen: _Seen, family: str = "") -> None:
         for code in codes:
             self.same[kind].setdefault(code, seen)
+            if kind in {"picture", "pixels"}:
+                self._families[kind, code].add(family)
+
+    def drop_placeholders(self) -> None:
+        """Forget images that products of many families show."""
+        for (kind, code), families in self._families.items():
+            if len(families) >= PLACEHOLDER_FAMILIES:
+                del self.same[kind][code]
+                self.placeholders.add(code)
 
 
 def _compare_with_train(ours: _OwnRows, max_decoded: int, *, quiet: bool) -> _Comparison:
@@ -288,7 +302,7 @@ def _compare_with_train(ours: _OwnRows, max_decoded: int, *, quiet: bool) -> _Co
                     known.append(print_of)
             for kind, key in keys:
                 found.compared[kind] += 1
-                found.add(kind, ours.by[kind].get(key, ()), _Seen(code=product.product_code))
+                found.add(kind, ours.by[kind].get(key, ()), _Seen(code=product.product_code), product.family)
             advance(1)
     found.compared["copy"] = len(known)
     batches = [_as_array([each.colours for each in known])] if known else []
@@ -326,7 +340,7 @@ def _compare_with_seen(ours: _OwnRows, source: str, path: Path) -> _Comparison:
             found.add("code", [code] if code is not None else [], seen)
             for kind, (name, _) in columns.items():
                 if kind != "code" and row[name] is not None:
-                    found.add(kind, ours.by[kind].get(row[name], ()), seen)
+                    found.add(kind, ours.by[kind].get(row[name], ()), seen, row["family"])
 
     def colours() -> Iterator[Bytes]:
         for batch in read_seen(path, ["product_code", "family", "picture_sha256", "colours"]):
@@ -359,7 +373,8 @@ def _find_copies(
     fetch: Callable[[Sequence[int]], Mapping[int, tuple[Fingerprint, _Seen]]],
 ) -> None:
     """Look for the evaluated images among the training images, whose colours come in batches, (N, COLOUR_BYTES)."""
-    queries = ours.queries(except_for=found.same["pixels"])
+    found.drop_placeholders()
+    queries = ours.queries(except_for=found.same["pixels"].keys() | found.placeholders)
     shortlist, first = Shortlist(queries.values()), 0
     for batch in batches:
         shortlist.add(batch, first)

@@ -127,6 +127,11 @@ def kish_rows(families: ClusterIds) -> float:
     return len(families) ** 2 / float(sizes @ sizes)
 
 
+def can_differ(num: int, alpha: float) -> bool:
+    """Return whether a sign-flip test of this many families can reach p <= alpha: its smallest p is 2^(1 - G)."""
+    return 2.0 ** (1 - num) <= alpha
+
+
 def effective_rows(values: Values, families: ClusterIds) -> float:
     """Return the effective sample size of the mean: how many independent rows would have its variance, in [1, N].
 

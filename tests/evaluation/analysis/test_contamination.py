@@ -312,3 +312,13 @@ def test_the_rows_behind_the_counts_are_listed_in_a_file(tmp_path: Path, rows: l
         "similarity": None,
     }
     assert leaks.read_matches(tmp_path) == ledger(tmp_path, rows).matches
+
+
+def test_a_placeholder_of_many_families_is_no_evidence(tmp_path: Path, rows: list[Product]) -> None:
+    placeholder = saved(photo(5))
+    for place in (3, 4, *range(20, 26)):
+        rows[place] = dataclasses.replace(rows[place], image=placeholder)
+    listed = [describe_row(str(n), f"elsewhere-{n}", placeholder, None, "data") for n in range(6)]
+    assert counted(ledger(tmp_path, rows, listed)) == {}
+    few = ledger(tmp_path, [*rows[:22], *rows[26:]], listed[:2])
+    assert counted(few) == {(side, kind): 2 for side in ("train", "adapter") for kind in ("picture", "pixels")}
