@@ -2,9 +2,9 @@
 
     export("tiny", Path("merged"), adapter=Path("runs/first"))
 
-The weights are merged layer by layer and written as safetensors in the base's own number format. The base's other files
-(configuration, tokenizer, image settings) are copied. `run.json` names the trainings of base and adapter, and
-`seen.parquet` lists the rows of both, so an evaluation of the merged model still knows which rows it has seen.
+PEFT merges the weights layer by layer; they are written as safetensors in the base's own number format. The base's
+other files (configuration, tokenizer, image settings) are copied. `run.json` names the trainings of base and adapter,
+and `seen.parquet` lists the rows of both, so an evaluation of the merged model still knows which rows it has seen.
 """
 
 import json
@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from finetune.adapters import load_model, merge_adapter
+from finetune.adapters import load_model, merge_adapter, split_adapter
 from finetune.phi3v import Phi3VProcessor, save_model
 from finetune.phi3v.loading import TINY, read_json, resolve_folder
 from finetune.run_dir import RUN, RUN_FILES, earlier_runs, hash_files, load_run
@@ -42,12 +42,13 @@ def export(
 ) -> Path:
     """Write the model, with `adapter` merged into it, to the folder `out`; return that folder.
 
-    `path_or_name`, `device`, `seed` and `say` are those of `load_model`; `dtype` None keeps the base's own. The
-    exported model has the merged model's logits to the last bit. `out` must be new or empty; `force` replaces a folder
-    that contains nothing but a checkpoint. Raises ToileError for an adapter of another base, and for what cannot be
-    read or written.
+    `path_or_name` (the folder of an adapter too), `device`, `seed` and `say` are those of `load_model`; `dtype` None
+    keeps the base's own. The exported model has the merged model's logits to the last bit. `out` must be new or empty;
+    `force` replaces a folder that contains nothing but a checkpoint. Raises ToileError for an adapter of another base,
+    for a kind that cannot be merged, and for what cannot be read or written.
     """
-    out, adapter = Path(out), Path(adapter) if adapter else None
+    out = Path(out)
+    path_or_name, adapter = split_adapter(path_or_name, adapter)
     _check_out(out, [folder for folder in (Path(path_or_name), adapter) if folder], force=force)
     model, processor = load_model(path_or_name, dtype=dtype, device=device, seed=seed, adapter=adapter, say=say)
     if adapter is not None:

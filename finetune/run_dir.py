@@ -1,9 +1,11 @@
 """The folder of a run: which run may write there, its log, and the record of what was trained on what.
 
-`run.json` is the record, `log.jsonl` has one line of metrics a step. `seen.parquet` is in `finetune.seen`.
+`run.json` is the record, `log.jsonl` has one line of metrics a step, `examples.jsonl` has some answers of the trained
+model, and `report.html` is what `toile report run` makes of them. `seen.parquet` is in `finetune.seen`.
 """
 
 import contextlib
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,9 +23,12 @@ from schemas.util.locks import is_lock
 
 RUN = "run.json"
 LOG = "log.jsonl"
+EXAMPLES = "examples.jsonl"
+REPORT = "report.html"
 _PACKAGES = ("torch", "transformers", "peft", "numpy", "pillow")
 RUN_FILES = (
-    *("log.jsonl", "seen.parquet", "config.json", "generation_config.json", "preprocessor_config.json"),
+    *("log.jsonl", "examples.jsonl", "report.html", "seen.parquet"),
+    *("config.json", "generation_config.json", "preprocessor_config.json"),
     *("tokenizer*.json", "special_tokens_map.json", "adapter_config.json", "*.safetensors", "*.safetensors.index.json"),
 )
 """Patterns of the files that a run writes into its folder, in addition to run.json."""
@@ -33,7 +38,8 @@ _HASHED_FILES = (
 )
 _SAFETENSORS_TEMPORARY = ".tmp??????"
 """A file that the safetensors library was writing when the process was killed; as large as the weights."""
-_CHANGEABLE_FIELDS = {"checkpoint_every", "tracking", "micro_batch_size", "speed"}
+MAX_STEP = 2**63
+_CHANGEABLE_FIELDS = {"checkpoint_every", "checkpoint_minutes", "tracking", "micro_batch_size", "speed"}
 """Spec fields that change weights by rounding at most, so a run may be continued with other values."""
 
 
@@ -89,6 +95,19 @@ def finish_run(out: Path, record: RunRecord) -> None:
     from_dict(RunRecord, document, str(out / RUN))
     with storage_errors(out / RUN):
         write_json(out / RUN, document)
+
+
+def weights_digest(hashes: Mapping[str, str]) -> str:
+    """Return one hash of weights and configuration, of file name -> sha256; other files do not count."""
+    whole = hashlib.sha256()
+    for name in sorted(filter(is_weights, hashes)):
+        whole.update(f"{name}:{hashes[name]}\n".encode())
+    return whole.hexdigest()
+
+
+def is_weights(name: str) -> bool:
+    """Return whether a file of this name decides what a model or an adapter answers."""
+    return name.endswith((".safetensors", ".bin")) or name in {"config.json", "adapter_config.json"}
 
 
 def load_run(path: Path) -> RunRecord:
@@ -168,6 +187,18 @@ def open_log(out: Path, num_done: int, *, first: bool) -> Iterator[Callable[[Map
     yield write
 
 
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """Return the metrics of each step in `log.jsonl`, in order; empty without that file.
+
+    A last line that a running or killed process has not finished is left out. Raises ToileError for other damage.
+    """
+    path = folder / LOG
+    lines = path.read_bytes().splitlines() if path.is_file() else []
+    return [
+        json.loads(line) for number, line in enumerate(lines, start=1) if _is_done(line, MAX_STEP, f"{path}:{number}")
+    ]
+
+
 def _is_done(line: bytes, num_done: int, where: str) -> bool:
     """Return whether a line of the log is complete and belongs to a step that will not be done again."""
     if not line.endswith(b"}"):
@@ -193,7 +224,8 @@ def _remove_run_files(out: Path) -> None:
     for pattern in (*RUN_FILES, _SAFETENSORS_TEMPORARY):
         for path in out.glob(pattern):
             path.unlink()
-    shutil.rmtree(out / "resume", ignore_errors=True)
+    for folder in ("resume", "tensorboard"):
+        shutil.rmtree(out / folder, ignore_errors=True)
 
 
 def _identity(inputs: Any) -> str:

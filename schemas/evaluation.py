@@ -65,8 +65,8 @@ class EvaluationSpec:
     """A longer answer is cut and marked as truncated; a real one has 28 to 50 tokens."""
     price_tolerance: Annotated[float, Ge(0)] = 0.2
     """A price is right when |answer - truth| / truth is at most this."""
-    title_f1: Annotated[float, Gt(0), Le(1)] = 0.8
-    """A title is right when the F1 of its token multiset is at least this."""
+    title_f1: Annotated[float, Ge(0), Lt(1)] = 0.8
+    """A title is right when the F1 of its words is above this, and it contradicts no attribute."""
     confidence: Annotated[float, Gt(0), Lt(1)] = 0.95
     """Confidence level of every interval; two-sided."""
     min_category_rows: Annotated[int, Ge(1)] = 20

@@ -59,6 +59,8 @@ class Score:
     high: float | None
     baseline: str | None = None
     """The name of the baseline; left out for the model."""
+    p_holm: float | None = None
+    """Of a gain over blind baselines: p of no gain, adjusted for the number of gains; left out elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +119,10 @@ class Inputs:
     spec: EvaluationSpec
     server: str | None = None
     """The address of the server that answered; null where the model ran in this process."""
+    answers: tuple[str, ...] = ()
+    """Files of answers as given to `toile score`; empty where toile asked the model."""
+    answers_sha256: Sha256 | None = None
+    """Of their contents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,9 +217,11 @@ class Ceiling:
     """Of these, rows for which only an upper bound is known."""
     category: Share
     title: Share
+    title_exact: Share
+    """The title to the letter."""
     price: Share
     joint: Share
-    """All three right."""
+    """Category, title and price right."""
     reasoning: Share
     """Mean accuracy: the mean of category, title and price."""
 
@@ -402,7 +410,7 @@ def identity(inputs: Inputs) -> str:
 def identity_document(inputs: Inputs) -> dict[str, Any]:
     """Return the part of the inputs that `identity` hashes."""
     document: dict[str, Any] = document_of(inputs)
-    del document["data"], document["adapter"], document["spec"]["batch_size"]
+    del document["data"], document["adapter"], document["answers"], document["spec"]["batch_size"]
     if inputs.model_sha256 is not None:
         del document["model"]
     return document

@@ -146,8 +146,10 @@ class TrainingSpec:
     """last or best: the final weights, or those with the lowest validation loss."""
     checkpoint_every: Annotated[int, Ge(1)] = 200
     """Steps between resumable checkpoints."""
-    tracking: Annotated[str, OneOf(("none", "wandb"))] = "none"
-    """none or wandb."""
+    checkpoint_minutes: Annotated[float, Gt(0)] | None = 5.0
+    """Most minutes between resumable checkpoints, whatever the number of steps; null: only by steps."""
+    tracking: Annotated[str, OneOf(("none", "wandb", "tensorboard"))] = "none"
+    """none, wandb, or tensorboard (event files in the folder `tensorboard` of the run)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,9 +216,9 @@ class RunRecord:
     """Wall time."""
     samples_per_second: float | None = None
     first_loss: float | None = None
-    """Mean over the first 10 steps, in nats per token."""
+    """Mean over the first 10 steps, in nats per token; over the first half of a run of fewer than 20."""
     last_loss: float | None = None
-    """Mean over the last 10 steps, in nats per token."""
+    """Mean over the last 10 steps, in nats per token; over the last half of a run of fewer than 20."""
     validation_loss: float | None = None
     """Of the weights that were kept."""
     best_step: int | None = None

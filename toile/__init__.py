@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evaluation.analysis.comparison import compare
     from evaluation.metrics.scores import score
-    from evaluation.run import evaluate
+    from evaluation.run import evaluate, score_file
     from finetune.adapters import load_model
     from finetune.train import train
     from generator.audit.run import audit
@@ -60,6 +60,7 @@ __all__ = [
     "load_spec",
     "product",
     "score",
+    "score_file",
     "train",
     "write_spec",
 ]
@@ -86,6 +87,7 @@ _SOURCES = {
     "load_spec": "schemas.validation:load_spec",
     "product": "generator.sampling.products:product",
     "score": "evaluation.metrics.scores:score",
+    "score_file": "evaluation.run:score_file",
     "train": "finetune.train:train",
     "write_spec": "generator.fit.fit_spec:write_spec",
 }

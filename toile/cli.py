@@ -43,13 +43,14 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Evaluation": {
         "evaluate": ("evaluation.commands:evaluate", "Score a model by category."),
+        "score": ("evaluation.commands:score", "Score answers that another tool wrote."),
         "compare": ("evaluation.commands:compare", "Compare two evaluations, paired."),
         "counterfactual": ("evaluation.commands:counterfactual", "Change one attribute, ask again."),
         "demo": ("toile.pipeline:demo", "Run the full pipeline on this machine."),
         "matrix": ("toile.pipeline:matrix", "Train and test on each source and on all."),
     },
     "Reports": {
-        "report": ("evaluation.commands:report", "Rewrite, check or summarise a report."),
+        "report": ("evaluation.commands:report", "Write, list, check or summarise reports."),
     },
 }
 """Group -> command -> where it is, and its line in `toile --help` (at most 45 characters)."""
@@ -58,7 +59,7 @@ EXTRAS = {
     "train": ("torch", "transformers", "tokenizers", "peft", "safetensors", "accelerate"),
     "privacy": ("opendp",),
     "quantise": ("bitsandbytes",),
-    "track": ("wandb",),
+    "track": ("wandb", "tensorboard"),
     "cluster": ("ray",),
     "s3": ("s3fs",),
 }

@@ -23,20 +23,27 @@ if TYPE_CHECKING:
     from schemas.training import TrainingSpec
 
 _IMAGE_SIZE = 112  # one tile of the tiny model
-_METRICS = {"category": "category", "title": "title", "price": "price", "joint": "exact match"}
+_METRICS = {
+    "category": "category",
+    "title": "title",
+    "title_exact": "title exact",
+    "price": "price",
+    "joint": "exact match",
+}
 _CONTROLS = {"blank": "trained, blank image", "shuffled": "trained, other image"}
 _BASELINES = {
     "nearest training image": dict.fromkeys(_METRICS, "nearest-picture"),
     "most common answer": {
         "category": "majority-category",
         "title": "commonest-title",
+        "title_exact": "commonest-title",
         "price": "median-price",
         "joint": "constant",
     },
 }
 """Line of the demo's table -> baseline by metric. The nearest one is the answer of the most similar training image."""
 _ROWS_HEADINGS = {"inferable": "visually identifiable rows", "all": "all rows"}
-_MIN_WIDTH = 118  # columns of a pipe
+_MIN_WIDTH = 132  # columns of a pipe
 Say = Callable[[str], None]
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from evaluation.metrics.scoring import title_tokens
+from evaluation.metrics.titles import title_tokens
 from evaluation.rows import Rows, decode_image
 from evaluation.run_dir import LEAKS, write_text
 from finetune.run_dir import RUN, earlier_runs

@@ -24,7 +24,7 @@ from PIL import Image
 
 from evaluation.models.base import Generated, ModelUnderTest
 from evaluation.rows import ENCODED_FILE
-from schemas.answer import PROMPT, QUESTION
+from schemas.answer import bare_question
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.images import encode_portable
@@ -37,7 +37,6 @@ RETRIES = 6
 TIMEOUT_SECONDS = 300.0
 """Without a byte of the answer; one answer of a busy server takes minutes."""
 CONNECT_SECONDS = 20.0
-_BEFORE, _AFTER = PROMPT.split(QUESTION)
 _CHECK_URL = "check that --url is an OpenAI-compatible server; it ends in /v1 as a rule"
 _WHEN_BACK = "start again when it is back, perhaps with a smaller --batch-size; the run continues"
 _SHOWN = 300
@@ -333,7 +332,7 @@ def _make_messages(image: Image.Image, prompt: str) -> Any:
     """Return the question; the server adds the chat template of the model itself."""
     content = [
         {"type": "image_url", "image_url": {"url": image_data_uri(image)}},
-        {"type": "text", "text": prompt.removeprefix(_BEFORE).removesuffix(_AFTER)},
+        {"type": "text", "text": bare_question(prompt)},
     ]
     return [{"role": "user", "content": content}]
 

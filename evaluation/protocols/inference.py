@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.dataset_stats import DatasetStats
 from evaluation.models.base import AnswerForm, ConstrainedModel, Generated, LogProbs, RankingModel, VisionModel
 from evaluation.protocols.protocols import (
     RANKING_PROTOCOLS,
+    DatasetStats,
     category_candidates,
     category_prefix,
     make_prompt,

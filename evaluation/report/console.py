@@ -68,7 +68,7 @@ def _is_headline(score: Score, spec: EvaluationSpec) -> bool:
 
 
 SUMMARY_SUFFIXES = (".json", ".md", ".xml")
-SUMMARY_METRICS = ("joint", "category", "title", "price", "reasoning")
+SUMMARY_METRICS = ("joint", "category", "title", "title_exact", "price", "reasoning")
 
 
 def check_suffix(path: Path) -> None:
@@ -199,14 +199,21 @@ def _properties(suite: ElementTree.Element) -> ElementTree.Element:
     return found
 
 
-_COLUMNS = ("category", "title", "price", "joint")
-_MIN_WIDTH = 118
+_COLUMNS = {
+    "category": "category",
+    "title": "title",
+    "title_exact": "title exact",
+    "price": "price",
+    "joint": "exact match",
+}
+"""Metric -> heading."""
+_MIN_WIDTH = 132
 
 
 def print_result(result: Result) -> None:
     """Print table and verdict of a result; grey rows have fewer products than `min_category_rows`."""
     figures = page.by_key(result.scores)
-    table = _table("category", "n", "category", "title", "price", "exact match")
+    table = _table("category", "n", *_COLUMNS.values())
     for kind, name in page.table_lines(result.scores, result.counts):
         row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
         n = row[-1].n if row[-1] else 0
@@ -222,7 +229,7 @@ def print_result(result: Result) -> None:
 def print_comparison(comparison: Comparison) -> None:
     """Print base -> tuned by category, with the paired interval of the difference in exact match."""
     figures = page.by_key(comparison.scores)
-    table = _table("category", "n", "category", "title", "price", "exact match", "difference", "p (Holm)")
+    table = _table("category", "n", *_COLUMNS.values(), "difference", "p (Holm)")
     least = comparison.tuned.inputs.spec.min_category_rows
     for kind, name in page.table_lines(comparison.scores, comparison.counts):
         row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
@@ -256,7 +263,7 @@ def _best_achievable_line(result: Result) -> str:
     """Return one line: the best achievable scores on the headline rows, and the share that this model reaches."""
     rows = page.headline_rows(result.counts)
     parts = []
-    for metric, name in {**{column: column for column in _COLUMNS}, "joint": "exact match"}.items():
+    for metric, name in _COLUMNS.items():
         best = page.best_achievable(result, rows, metric)
         if best is not None:
             share = "" if best[1] is None else f" ({100 * best[1]:.0f} % of it)"

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import finetune.benchmark
 import finetune.optimizer
+from benchmarks.train import SIDES, run_side
 from finetune.benchmark import (
     SYNTHETIC,
     StepTiming,
@@ -326,3 +327,12 @@ def test_parse_image_size(text: str, size: tuple[int, int]) -> None:
 def test_parse_image_size_refuses_other_text(text: str) -> None:
     with pytest.raises(ToileError, match="is not a size"):
         parse_image_size(text)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_trainer_of_transformers_has_the_same_losses() -> None:
+    ours, *others = (run_side("tiny", side, 2, 2) for side in SIDES)
+    for other in others:
+        assert other.losses == pytest.approx(ours.losses, abs=1e-4)
+    assert len(ours.seconds) == len(others[0].seconds) == len(ours.losses)
+    assert ours.losses[-1] < ours.losses[0], "the sides learn"

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from evaluation import predict
-from evaluation.dataset_stats import read_dataset_stats
 from evaluation.models.phi3v import Phi3VisionBackend
 from evaluation.protocols.answers import Answers, answer
+from evaluation.protocols.protocols import read_dataset_stats
 from evaluation.rows import Rows, read_rows
 from finetune import load_model
 from schemas.answer import PROMPT, parse

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.dataset_stats import read_dataset_stats
 from evaluation.models.base import Generated
 from evaluation.protocols.answers import answer
-from evaluation.protocols.protocols import make_prompt
+from evaluation.protocols.protocols import make_prompt, read_dataset_stats
 from evaluation.rows import Rows, read_rows
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec, read_predictions
