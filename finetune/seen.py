@@ -57,7 +57,8 @@ def describe_rows(rows: Iterable[tuple[str, str, bytes | None, Any]], data: str)
     remaining = iter(rows)
     with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
         while batch := list(itertools.islice(remaining, _CHUNK_ROWS)):
-            yield from pool.map(lambda row: describe_row(*row, data), batch)
+            codes, families, images, attributes = zip(*batch, strict=True)
+            yield from pool.map(describe_row, codes, families, images, attributes, itertools.repeat(data))
 
 
 def _describe_image(file: bytes) -> SeenRow:
