@@ -739,6 +739,53 @@ def test_a_verdict_that_tells_nothing_says_why(folders: Path, verdict: str, sent
     assert page.image_sentence(panel, "all") == sentence
 
 
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "gain", "nearest"),
+    [
+        (
+            0.3,
+            0.1,
+            0.5,
+            "Fine-tuning gains +30 points (+10 to +50, p\u00a0=\u00a00.01).",
+            "the tuned model is above it",
+        ),
+        (-0.3, -0.5, -0.1, "Fine-tuning loses \u221230 points", "the tuned model is below it"),
+        (
+            0.1,
+            -0.1,
+            0.3,
+            "changes it by +10 points (\u221210 to +30, p\u00a0=\u00a00.01), which may be chance.",
+            "may be chance",
+        ),
+        (0.0, -0.2, 0.2, "makes no difference on these rows (\u221220 to +20 points", "so is the tuned model"),
+    ],
+)
+def test_the_first_sentences_say_what_the_interval_allows(
+    folders: Path, difference: float, low: float, high: float, gain: str, nearest: str
+) -> None:
+    result = read_result(folders / "tuned")
+    panels = [
+        page.Panel(
+            label=label,
+            inputs=result.inputs,
+            uses_picture=True,
+            verdict="",
+            figures=page.by_key(result.scores),
+            outcomes=[],
+            asked={},
+        )
+        for label in ("base", "tuned")
+    ]
+    found = {
+        key: dataclasses.replace(row, difference=difference, low=low, high=high, p=0.01)
+        for key, row in page.by_key(read_comparison(folders / "comparison").scores).items()
+    }
+    said = page.headline_sentences(panels, "inferable", "joint", found)
+    assert said[0].startswith("The tuned model gets ")
+    assert gain in said[2]
+    assert nearest in said[3]
+
+
 def test_notes_and_verdicts_are_sentences(folders: Path) -> None:
     root = page_of(folders, "base")
     notes = [text(each) for each in root.iter("li")]
