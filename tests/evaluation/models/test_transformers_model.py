@@ -213,6 +213,13 @@ def test_tokenizer_without_padding(folder: Path, backend_of: Callable[[str], Tra
     assert backend.generate(images, prompts) == backend_of("llava").generate(images, prompts)
 
 
+def test_chat_template_of_the_tokenizer_alone(folder: Path, backend_of: Callable[[str], TransformersBackend]) -> None:
+    template = (folder / "chat_template.jinja").read_text()
+    (folder / "chat_template.jinja").unlink()
+    change_json(folder / "tokenizer_config.json", chat_template=template)
+    assert load(folder).prompt_text(LONGER) == backend_of("llava").prompt_text(LONGER)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_images_of_odd_sizes(family: str, backend_of: Callable[[str], TransformersBackend]) -> None:
     backend, images = backend_of(family), random_images((1, 1), (3, 3), (1, 3), (3, 1), (1, 200), (400, 2))
