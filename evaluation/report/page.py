@@ -643,6 +643,7 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
         own = ["".join(parts) for parts in files if parts[0] not in CONTROLS]
         given = [word for parts in files if parts[0] in CONTROLS for word in ("--control", "".join(parts))]
         words = ["toile", "score", *own, "--data", inputs.data, "--out", out, "--split", spec.split, *given]
+        words += [word for ours, theirs in inputs.columns.items() for word in ("--column", f"{ours}={theirs}")]
         words += ["--protocol", spec.protocol, *(["--limit", str(spec.limit)] if spec.limit else [])]
         return shlex.join([*words, "--name", inputs.model])
     words = ["toile", "evaluate", "--model", inputs.model]
