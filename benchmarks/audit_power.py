@@ -3,10 +3,12 @@
 Three tables are invented: a sports shop with three broad leaves (845 rows), a shop with 80 fine leaves (3,000 rows) and
 a table of designer shops (760 rows). An exact spec is fitted to the train rows of each, and generates honest twins.
 A leak replaces the first rows of a twin by copies of real rows under other codes. It is detected if any check of rows
-fails. `smallest_leak` is what the copy test itself states for the table. The output is a table for people, then one
-JSON line; `--out FILE` saves it.
+fails. `smallest_leak` is what the copy test itself states for the table. `--table FILE` measures a table of one's own
+in addition; the result has figures only, no rows. Of each preset, the images of 200 products are real, and copies of
+them, disguised, replace 5 % of 100 others. The output is a table for people, then one JSON line; `--out FILE` saves it.
 
     python -m benchmarks.audit_power --twins 7 --runs 5 --out benchmarks/results/audit_power_2cores_2026-12-01.json
+    python -m benchmarks.audit_power --table shop.csv --columns title=title,category3_code=category,full_price=price
 """
 
 import argparse
@@ -18,13 +20,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.fit import git_commit
+from benchmarks.twin import DEFAULT_COLUMNS, git_commit, read_table
+from generator.audit.images import check_images, copy_threshold, extract_features, measure_image_control
 from generator.audit.privacy import RealReference, check_rows, measure_reference
 from generator.audit.rows import RealCatalog, encode_products, split_members
 from generator.fit.fit_spec import FitOptions, fit, to_yaml
@@ -33,15 +36,19 @@ from schemas.audit import FAIL, Bounds
 from schemas.catalog import CatalogSpec
 from schemas.documents import parse_document
 from schemas.manifest import versions
-from schemas.product import Product
-from schemas.validation import from_document
+from schemas.product import Product, split_of
+from schemas.validation import from_document, load_spec
 from tests.helpers.audit_tables import (
     CHANGES,
+    DISGUISES,
+    ImageFile,
+    draw_files,
     find_rarest_rows,
     invent_designer_rows,
     invent_fine_rows,
     invent_sports_rows,
     plant_copies,
+    plant_image_copies,
 )
 from tests.helpers.fit_table import write_folder
 
@@ -52,6 +59,8 @@ TABLES: dict[str, Callable[[int], list[Product]]] = {
 }
 SIDES = {"train and holdout": ("train", "validation", "test"), "train": ("train",), "holdout": ("validation", "test")}
 BOUNDS = Bounds()
+PRESETS = ("fashion-luxury", "sportswear", "home-beauty", "marketplace")
+REAL_IMAGES, SYNTHETIC_IMAGES, COPIED_IMAGES = 200, 100, 5
 
 
 def main() -> None:
@@ -59,16 +68,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--twins", type=int, default=7, help="number of honest twins of each table")
     parser.add_argument("--runs", type=int, default=5, help="number of twins with each leak")
+    parser.add_argument("--table", help="a CSV file, measured too")
+    parser.add_argument("--columns", default=DEFAULT_COLUMNS, help="OURS=THEIRS,... of that file")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
+    tables = {name: invent(1000 + number) for number, (name, invent) in enumerate(TABLES.items())}
+    if arguments.table:
+        own = read_products(arguments.table, arguments.columns)
+        tables[f"own table, {len(own)} rows"] = own
     document: dict[str, Any] = {
         "benchmark": "audit_power",
+        "command": f"python -m benchmarks.audit_power {' '.join(sys.argv[1:])}",
         "twins": arguments.twins,
         "runs": arguments.runs,
-        "tables": [
-            measure_table(name, invent(1000 + number), arguments.twins, arguments.runs)
-            for number, (name, invent) in enumerate(TABLES.items())
-        ],
+        "tables": [measure_table(name, rows, arguments.twins, arguments.runs) for name, rows in tables.items()],
+        "images": [measure_images(name, min(arguments.runs, 3)) for name in PRESETS],
         "num_cores": os.cpu_count(),
         "versions": versions("numpy", "scipy"),
         "commit": git_commit(),
@@ -148,6 +162,57 @@ def list_alarms(real: RealCatalog, reference: RealReference, catalog: Sequence[P
     """Return the names of the checks of rows that fail."""
     found = check_rows(real, encode_products(catalog), BOUNDS, reference=reference)
     return [check.name for check in found.checks if check.status == FAIL]
+
+
+def measure_images(preset: str, num_runs: int) -> dict[str, Any]:
+    """Return the false alarms of other products of a preset, and how many catalogs with disguised copies fail."""
+    spec = load_spec(preset)
+    files = draw_files(list(products(spec, 0, 0, REAL_IMAGES)))
+    held = set(sorted({family for _, family, _ in files})[::5])
+    members = [each for each in files if each[1] not in held]
+    train, holdout = extract_features(members), extract_features(each for each in files if each[1] in held)
+    control = measure_image_control(train, holdout)
+
+    def is_failed(catalog: Sequence[ImageFile]) -> bool:
+        found = check_images(train, holdout, extract_features(catalog), BOUNDS, control=control)
+        return any(check.status == FAIL for check in found.checks)
+
+    honest = [draw_files(list(products(spec, 1 + run, 0, SYNTHETIC_IMAGES))) for run in range(num_runs)]
+    alarms = sum(map(is_failed, honest))
+    print(f"images of {preset}: {alarms} of {num_runs} honest catalogs with an alarm", flush=True)
+    detected = {}
+    for name in DISGUISES:
+        planted = (
+            plant_image_copies(honest[run], random.Random(run).sample(members, COPIED_IMAGES), name)
+            for run in range(num_runs)
+        )
+        detected[name] = sum(map(is_failed, planted))
+        print(f"    {name:34} {detected[name]} of {num_runs}", flush=True)
+    return {
+        "preset": preset,
+        "real": REAL_IMAGES,
+        "synthetic": SYNTHETIC_IMAGES,
+        "copied": COPIED_IMAGES,
+        "runs": num_runs,
+        "honest_with_alarm": alarms,
+        "threshold": copy_threshold(control.nearest.similarity),
+        "detected": detected,
+    }
+
+
+def read_products(table: str, columns: str) -> list[Product]:
+    """Read a CSV file; rows that share a title are a family, and a hash of it chooses the split."""
+    names = {each.name for each in fields(Product)}
+    return [
+        Product(
+            **{key: value for key, value in row.items() if key in names},
+            country_code="USA",
+            split=split_of(row["family"]),
+            source="table",
+            inferable=True,
+        )
+        for row in read_table(table, columns, "USD")
+    ]
 
 
 def fit_exact(rows: list[Product]) -> CatalogSpec:

@@ -14,7 +14,7 @@ Where to add what:
 - a control (another image than the product's own): `evaluation.protocols.generate`;
 - a model backend: a class with the methods of `evaluation.models.base`, and a function that returns a `ModelUnderTest`;
 - a baseline: `evaluation.metrics.baselines`;
-- a section of the page: `evaluation/report/report.html.j2`, with its arithmetic in `evaluation.report.page`.
+- a section of the page: `evaluation/report/report.html.j2`, its figures in `evaluation.report.page` and `.plots`.
 """
 
 import importlib

@@ -1,9 +1,9 @@
-"""The commands `evaluate`, `compare`, `counterfactual` and `report`: parse options, call one function, print."""
+"""Commands that evaluate, score, compare and report: parse options, call one function, print."""
 
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import click
 from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.util.console import progress_bar
+from schemas.util.console import import_with_notice
 
 if TYPE_CHECKING:
     from schemas.result import Result
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DEFAULTS = EvaluationSpec()
 _FIELDS = schema("evaluation")["properties"]
 _NO_CONTROL = "none"
+_CONTROLS = _FIELDS["controls"]["items"]["enum"]
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _OUT = click.Path(file_okay=False, path_type=Path)
 _OUT_FILE = click.Path(path_type=Path, dir_okay=False)
@@ -29,7 +30,8 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
 
 @click.command()
 @click.option(
-    "--model", required=True, help="Hub name, folder, or `tiny`; with --backend openai the server's name for it."
+    "--model",
+    help="Hub name, folder (of an adapter too), or `tiny`; with --backend openai the server's name for it.",
 )
 @click.option("--adapter", type=_FOLDER, help="PEFT adapter to load into the model.")
 @click.option("--data", required=True, type=_FOLDER, metavar="CATALOG", help="Folder of the catalog to evaluate on.")
@@ -73,6 +75,13 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
     type=click.IntRange(min=1),
     help="Images per model call; concurrent requests to a server.",
 )
+@click.option(
+    "--max-new-tokens",
+    default=_DEFAULTS.max_new_tokens,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="A longer answer is cut; a model that reasons first needs some thousand.",
+)
 @click.option("--allow-seen", is_flag=True, help="Evaluate rows that the model was trained on, with a note.")
 @click.option("--no-noise-check", is_flag=True, help="Do not measure batch-size repeatability on 5 % of the rows.")
 @click.option(
@@ -85,16 +94,23 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
     "--backend",
     default="local",
     show_default=True,
-    type=click.Choice(["local", "openai"]),
-    help="openai: an OpenAI-compatible server answers.",
+    type=click.Choice(["local", "transformers", "openai"]),
+    help="local: Phi-3-Vision; transformers: any chat model with images of that library, by its own chat template; "
+    "openai: an OpenAI-compatible server.",
 )
 @click.option("--url", help="Of the server, such as http://localhost:8000/v1.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the server's key.")
+@click.option(
+    "--export-task",
+    "harness",
+    type=click.Choice(["inspect", "lmms-eval"]),
+    help="Ask no model: write the rows, questions and scorer as a task of this harness to --out.",
+)
 @_FORCE
 @click.pass_context
 def evaluate(
     ctx: click.Context,
-    model: str,
+    model: str | None,
     adapter: Path | None,
     data: Path,
     out: Path,
@@ -105,12 +121,14 @@ def evaluate(
     limit: int | None,
     device: str | None,
     batch_size: int,
+    max_new_tokens: int,
     allow_seen: bool,
     no_noise_check: bool,
     fail_under: tuple[str, ...],
     backend: str,
     url: str | None,
     api_key_env: str | None,
+    harness: str | None,
     force: bool,
 ) -> None:
     """Measure by category how well a model reads title, category and price from a product image.
@@ -121,16 +139,8 @@ def evaluate(
     \b
     Example:
       toile evaluate --model tiny --data data/small --out results/base
+      toile evaluate --export-task inspect --data data/small --out tasks/inspect
     """
-    with progress_bar("loading", None, quiet=_quiet(ctx)):
-        from evaluation.models.openai_server import server_model
-        from evaluation.models.phi3v import local_model
-        from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
-        from evaluation.run import evaluate as run
-        from evaluation.run_dir import TIMEOUT
-        from finetune.distributed import init_process_group
-        from schemas.util.locks import run_lock
-
     spec = EvaluationSpec(
         split=split,
         protocols=_check_unique("--protocol", protocols),
@@ -138,23 +148,43 @@ def evaluate(
         controls=_parse_controls(controls),
         limit=limit,
         batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
     )
+    if harness is not None:
+        asked = {"--model": model, "--adapter": adapter, "--device": device, "--url": url, "--api-key-env": api_key_env}
+        _refuse_options("--export-task", {**asked, "--fail-under": fail_under or None})
+        _export_task(ctx, harness, data, out, spec, force)
+        return
+    if model is None:
+        raise click.UsageError("Missing option '--model'.")
+    if backend != "openai":
+        import_with_notice("torch", "transformers", quiet=_quiet(ctx))
+    from evaluation.models.openai_server import server_model
+    from evaluation.models.phi3v import local_model
+    from evaluation.models.transformers_model import transformers_model
+    from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
+    from evaluation.run import evaluate as run
+    from evaluation.run_dir import TIMEOUT
+    from finetune.distributed import init_process_group
+    from schemas.util.locks import run_lock
+
     thresholds = parse_thresholds(fail_under)
     check_thresholds(thresholds, spec)
-    process_device = device if backend == "local" else "cpu"
+    process_device = "cpu" if backend == "openai" else device
     with init_process_group(process_device, timeout=TIMEOUT) as ranks, run_lock(out, enabled=ranks.first):
         if not ranks.first:
             ctx.obj = {"quiet": True}
         say = _status_printer(ctx)
         if backend == "openai":
-            _refuse_options(backend, {"--adapter": adapter, "--device": device})
+            _refuse_options("--backend openai", {"--adapter": adapter, "--device": device})
             if url is None:
                 raise click.UsageError("--backend openai needs --url.")
             under_test, close = server_model(model, url, _read_api_key(api_key_env), max_new_tokens=spec.max_new_tokens)
             ctx.call_on_close(close)
         else:
-            _refuse_options(backend, {"--url": url, "--api-key-env": api_key_env})
-            under_test = local_model(model, adapter, ranks.device, max_new_tokens=spec.max_new_tokens, say=say)
+            _refuse_options(f"--backend {backend}", {"--url": url, "--api-key-env": api_key_env})
+            load = transformers_model if backend == "transformers" else local_model
+            under_test = load(model, adapter, ranks.device, max_new_tokens=spec.max_new_tokens, say=say)
         done = (out / "result.json").is_file() and not force
         result = run(
             under_test,
@@ -173,6 +203,99 @@ def evaluate(
         print_result(result)
         click.echo(json.dumps(headline_summary(result, out)))
         enforce_thresholds(thresholds, result, out)
+
+
+@click.command()
+@click.argument("answers", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--data", required=True, type=_FOLDER, metavar="CATALOG", help="Catalog that the answers are about.")
+@click.option("--out", required=True, type=_OUT, help="Folder for predictions.jsonl, result.json and report.html.")
+@click.option(
+    "--control",
+    "controls",
+    multiple=True,
+    metavar="CONTROL=FILE",
+    help="Answers to control images, as in shuffled=FILE: blank, shuffled or shuffled_in_category; repeatable.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="A column that is not found by itself: code, answer, title, category, price, control, protocol, truncated; "
+    "repeatable.",
+)
+@click.option("--name", show_default="the file's path", help="The model's name in the result.")
+@click.option(
+    "--protocol",
+    default=_DEFAULTS.protocol,
+    show_default=True,
+    type=click.Choice(_FIELDS["protocols"]["items"]["enum"]),
+    help="How the model was asked, where the file does not say; comparisons pair answers of one protocol.",
+)
+@click.option(
+    "--split", default=_DEFAULTS.split, show_default=True, type=click.Choice(_FIELDS["split"]["enum"]),
+    help="Rows to score.",
+)  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=1), show_default="all rows", help="The sample of evaluate --limit.")
+@click.option(
+    "--fail-under",
+    multiple=True,
+    metavar="METRIC=VALUE",
+    help="Exit 1 when the headline figure on all rows is below; repeatable, as in joint=0.4.",
+)
+@_FORCE
+@click.pass_context
+def score(
+    ctx: click.Context,
+    answers: tuple[Path, ...],
+    data: Path,
+    out: Path,
+    controls: tuple[str, ...],
+    columns: tuple[str, ...],
+    name: str | None,
+    protocol: str,
+    split: str,
+    limit: int | None,
+    fail_under: tuple[str, ...],
+    force: bool,
+) -> None:
+    """Score answers that any tool wrote: files with product code and answer text, or fields.
+
+    Read are JSONL, JSON, CSV and Parquet, batch files of OpenAI and vLLM, sample logs of lmms-eval, lm-eval and inspect
+    (.eval), and predictions.jsonl. Rows without an answer count as wrong.
+
+    \b
+    Example:
+      toile score answers.jsonl --data data/small --out results/other
+      toile score own.csv --control blank=blank.csv --data DIR --out DIR
+    """
+    from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
+    from evaluation.run import score_file
+    from schemas.util.locks import run_lock
+
+    spec = EvaluationSpec(split=split, protocols=(protocol,), limit=limit)
+    thresholds = parse_thresholds(fail_under)
+    check_thresholds(thresholds, spec)
+    ctx.with_resource(run_lock(out))
+    done = (out / "result.json").is_file() and not force
+    result = score_file(
+        answers,
+        data,
+        out,
+        spec,
+        controls={control: Path(path) for control, path in _parse_pairs("--control", controls, _CONTROLS).items()},
+        columns=_parse_pairs("--column", columns),
+        name=name,
+        force=force,
+        quiet=_quiet(ctx),
+        say=_status_printer(ctx),
+    )
+    _print_status(ctx, f"{result.counts.evaluated} products scored, {result.counts.skipped} skipped: {out}", done)
+    for note in result.notes:
+        _print_status(ctx, f"note: {note}")
+    print_result(result)
+    click.echo(json.dumps(headline_summary(result, out)))
+    enforce_thresholds(thresholds, result, out)
 
 
 @click.command()
@@ -221,6 +344,7 @@ def counterfactual(
     Example:
       toile counterfactual --model tiny --data data/small --out results/counterfactual
     """
+    import_with_notice("torch", "transformers", quiet=_quiet(ctx))
     from evaluation.analysis.counterfactual import evaluate_counterfactuals, summarize
     from evaluation.models.phi3v import local_model
     from schemas.util.locks import run_lock
@@ -247,11 +371,13 @@ class _WriteByDefault(click.Group):
 
 @click.group(cls=_WriteByDefault)
 def report() -> None:
-    """Write the page of an evaluation or comparison again, check a page, or summarise for CI.
+    """Write the page of a result or a training run, list all results, check a page, or summarise for CI.
 
     \b
     Example:
       toile report results/comparison
+      toile report run runs/mixed
+      toile report index results
       toile report rescore results/comparison/report.html
       toile report summary results/tuned --out summary.xml --fail-under joint=0.5
     """
@@ -270,6 +396,40 @@ def write(result_dir: Path, data: Path | None) -> None:
     from evaluation.report.page import write_report
 
     click.echo(write_report(result_dir, data=data))
+
+
+@report.command("run")
+@click.argument("run_dir", type=_FOLDER)
+def write_run(run_dir: Path) -> None:
+    """Write the page of a training run: loss, validation, learning rate, speed, example answers.
+
+    It can be written while the run goes on.
+
+    \b
+    Example:
+      toile report run runs/mixed
+    """
+    from finetune.tracking import write_run_page
+
+    click.echo(write_run_page(run_dir))
+
+
+@report.command()
+@click.argument("results_dir", type=_FOLDER)
+@click.option("--force", is_flag=True, help="Replace an index.html that was not made by toile.")
+@click.pass_context
+def index(ctx: click.Context, results_dir: Path, force: bool) -> None:
+    """Write index.html: every result, comparison and run below a folder, with its headline figures.
+
+    \b
+    Example:
+      toile report index results
+    """
+    from evaluation.report.page import write_index
+
+    page, number = write_index(results_dir, force=force)
+    _print_status(ctx, f"{number} results and runs: {page}")
+    click.echo(page)
 
 
 @report.command()
@@ -326,6 +486,20 @@ def parse_thresholds(texts: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
+def _parse_pairs(option: str, texts: tuple[str, ...], allowed: Sequence[str] = ()) -> dict[str, str]:
+    """Parse NAME=VALUE, each name once and one of `allowed` where there are such."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not value or (allowed and name not in allowed):
+            kinds = f", NAME one of {', '.join(allowed)}" if allowed else ""
+            raise click.BadParameter(f"{text!r} is not NAME=VALUE{kinds}", param_hint=option)
+        if name in found:
+            raise click.UsageError(f"{option} names {name} twice.")
+        found[name] = value
+    return found
+
+
 def _quiet(ctx: click.Context) -> bool:
     return bool(ctx.obj and ctx.obj.get("quiet"))
 
@@ -363,11 +537,20 @@ def _parse_controls(names: tuple[str, ...]) -> tuple[str, ...]:
     return () if _NO_CONTROL in names else _check_unique("--control", names)
 
 
-def _refuse_options(backend: str, options: Mapping[str, object]) -> None:
-    """Refuse options that the backend does not have."""
+def _refuse_options(beside: str, options: Mapping[str, object]) -> None:
+    """Refuse options that mean nothing beside others, as given."""
     for option, value in options.items():
         if value is not None:
-            raise click.UsageError(f"{option} means nothing with --backend {backend}.")
+            raise click.UsageError(f"{option} means nothing with {beside}.")
+
+
+def _export_task(ctx: click.Context, harness: str, data: Path, out: Path, spec: EvaluationSpec, force: bool) -> None:
+    """Write a task of another harness and print how it is run."""
+    from evaluation.export_task import export_task
+
+    questions = export_task(harness, data, out, spec, force=force, quiet=_quiet(ctx))
+    _print_status(ctx, f"{len(questions)} questions for {harness}; {out / 'README.md'} says how to run them")
+    click.echo(out)
 
 
 def _read_api_key(variable: str | None) -> str | None:

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from evaluation import answer_files
 from evaluation.analysis import contamination
 from evaluation.analysis.contamination import Contamination
 from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
-from evaluation.metrics.score_matrix import headline_outcomes, small_categories
+from evaluation.metrics.score_matrix import family_notes, headline_outcomes, small_categories
 from evaluation.metrics.scores import SCORE_METHODS, compute_scores, image_verdict
-from evaluation.metrics.scoring import ROUNDING, ClosedSet, Outcome, title_tokens
+from evaluation.metrics.scoring import Outcome, scoring_rules
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.protocols.answers import Answers, answer
 from evaluation.protocols.generate import predict
@@ -27,12 +28,22 @@ from evaluation.protocols.protocols import check_model_supports
 from evaluation.report.evidence import Evidence, make_evidence
 from evaluation.report.page import render_result_page
 from evaluation.rows import Rows, read_rows
-from evaluation.run_dir import NOISE, PACKAGES, REPORT, forget_unanswered, prepare, relative, run_inputs, write_text
+from evaluation.run_dir import (
+    NOISE,
+    PACKAGES,
+    REPORT,
+    SCORING_PACKAGES,
+    data_sha256,
+    forget_unanswered,
+    prepare,
+    relative,
+    run_inputs,
+    write_text,
+)
 from finetune.distributed import Ranks
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import PREDICTIONS, EvaluationSpec, Prediction, append_predictions, read_predictions
 from schemas.manifest import MANIFEST, read_manifest, require_images, versions
-from schemas.prediction import PREDICTIONS, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import (
     RESULT,
@@ -46,7 +57,7 @@ from schemas.result import (
     read_result,
     write_result,
 )
-from schemas.util.files import text_sha256
+from schemas.util.files import file_sha256, sha256_of, text_sha256
 from schemas.validation import from_document
 
 BestScores = Mapping[str, Ceiling]
@@ -56,6 +67,9 @@ REPEATABILITY_METHODS = {
     "noise": "5 % of the rows (8 to 200, selected by a hash) asked again under the headline protocol at batch size 1; "
     "a flip is another answer text",
 }
+UNKNOWN_PROMPT = "(asked by another tool)"
+"""`prompt` of a result whose answers come from files."""
+_UNKNOWN_QUESTION = "the answers come from files: how the model was asked is not known to toile"
 _BEST_SCORE_METHOD = (
     "best achievable score: the expected score of a model that knows the catalog's spec, reads every attribute that an "
     "image shows without error and gives the answer with the highest probability of being right; joint is the "
@@ -133,7 +147,7 @@ def _evaluate(
     if (out / RESULT).is_file():
         result = read_result(out)
         if not allow_seen:
-            contamination.refuse_seen(result.leaks, result.counts.evaluated, model.trained_folders)
+            contamination.refuse_seen(out, result.leaks, result.counts.evaluated, model.trained_folders)
         return result
     quiet = quiet or not ranks.first
     rows = _read_rows(data, spec, quiet=quiet)
@@ -155,10 +169,99 @@ def _evaluate(
             result, scored, evidence = _score(model, inputs, rows, answers, checked, noise, relative(data, out))
         speed = _throughput(_num_answered(_all_predictions(answers)) - already, tokens, ranks, clock)
         result = _add_best_scores(best, replace(result, throughput=speed, seconds=clock.total()))
-        write_text(out / REPORT, render_result_page(result, rows.products, scored, data, evidence))
-        write_result(out, result)
+        _write(out, result, rows, scored, evidence)
     ranks.wait()
     return result if ranks.first else read_result(out)
+
+
+def score_file(
+    answers: Path | str | Sequence[Path | str],
+    data: Path | str,
+    out: Path | str,
+    spec: EvaluationSpec | None = None,
+    *,
+    controls: Mapping[str, Path] | None = None,
+    columns: Mapping[str, str] | None = None,
+    name: str | None = None,
+    force: bool = False,
+    quiet: bool = False,
+    say: Callable[[str], None] = lambda text: None,
+) -> Result:
+    """Score answers that another tool wrote, and write predictions, result and page to `out`, as `evaluate` does.
+
+    Rows without an answer count as wrong; what is missing, repeated or unknown is in the notes of the result.
+
+    Args:
+        answers: files of answers, see `evaluation.answer_files`, or folders with a `predictions.jsonl`.
+        data: folder of the catalog that the answers are about.
+        out: folder of the run.
+        spec: split, limit and limits of right answers; protocols and controls are those of the files. The first
+            protocol is that of answers whose file does not say how the model was asked.
+        controls: blank, shuffled or shuffled_in_category -> file of answers to such images.
+        columns: `evaluation.answer_files.COLUMN_NAMES` -> column of the files, where it is not found by itself.
+        name: of the model; the first file's path when None.
+        force: replace what an earlier run left in `out`.
+        quiet: show no progress.
+        say: receives messages for people.
+
+    Raises ToileError for files that cannot be read or have no answer about an evaluated row, and for contents of `out`
+    that belong to something else.
+    """
+    listed = [answers] if isinstance(answers, str | Path) else answers
+    files: list[tuple[Path, str | None]] = [(_answers_file(Path(each)), None) for each in listed]
+    files += [(_answers_file(path), control) for control, path in (controls or {}).items()]
+    data, out, spec = Path(data), Path(out), spec or EvaluationSpec()
+    clock = _Stopwatch()
+    codes = answer_files.read_codes(data)
+    given: list[answer_files.GivenAnswer] = []
+    for path, control in files:
+        found, sentences = answer_files.read_answers([path], codes, columns=columns, control=control)
+        given += found
+        for sentence in sentences:
+            say(sentence)
+    rows = _read_rows(data, spec, quiet=quiet)
+    matched = answer_files.match_answers(given, rows, codes, spec, spec.protocol)
+    spec = replace(spec, protocols=matched.protocols, controls=matched.controls, choose_prompt=False)
+    inputs = Inputs(
+        model=name or str(files[0][0]),
+        model_sha256=None,
+        adapter=None,
+        adapter_sha256=None,
+        data=str(data),
+        data_sha256=data_sha256(data),
+        prompt=UNKNOWN_PROMPT,
+        spec=spec,
+        answers=tuple(f"{control}={path}" if control else str(path) for path, control in files),
+        answers_sha256=sha256_of([[file_sha256(path), control] for path, control in files]),
+        columns=columns or {},
+    )
+    if prepare(out, inputs, force=force):
+        return read_result(out)
+    source = ModelUnderTest(model=inputs.model, adapter=None, device="unknown", dtype="unknown", load=_refuse_to_load)
+    checked = _check_contamination(source, rows, out, spec, allow_seen=True, quiet=quiet)
+    best = upper_bound(data, spec, rows.products, say)
+    (out / PREDICTIONS).unlink(missing_ok=True)
+    append_predictions(out / PREDICTIONS, matched.predictions)
+    scored_answers = Answers(
+        spec=spec, predictions=matched.predictions, choice=None, prompts=(), notes=(_UNKNOWN_QUESTION, *matched.notes)
+    )
+    result, scored, evidence = _score(source, inputs, rows, scored_answers, checked, None, relative(data, out))
+    methods = {**result.methods, **dict.fromkeys(spec.protocols, _UNKNOWN_QUESTION)}
+    result = _add_best_scores(best, replace(result, methods=methods, seconds=clock.total()))
+    _write(out, result, rows, scored, evidence)
+    return result
+
+
+def _answers_file(path: Path) -> Path:
+    """Return the file of answers: a folder of an evaluation stands for its predictions."""
+    found = path / PREDICTIONS if path.is_dir() else path
+    if not found.is_file():
+        raise ToileError(str(found), "is not there", "give the file of answers")
+    return found
+
+
+def _refuse_to_load() -> VisionModel:
+    raise AssertionError("the model is not here, its answers are")
 
 
 def upper_bound(
@@ -168,7 +271,7 @@ def upper_bound(
 
     That is the case for imported catalogs and for those with faulty rows, which `say` reports.
     """
-    from generator.upper_bound import ScoringRules, best_scores
+    from generator.upper_bound import best_scores
 
     manifest = read_manifest(data)
     if manifest.kind != "generate":
@@ -176,12 +279,7 @@ def upper_bound(
     if manifest.extra:
         say(f"no best achievable score: {manifest.extra[0].num_rows} rows of {data} are faulty on purpose")
         return None
-    rules = ScoringRules(
-        category_key=ClosedSet((), spec.aliases).key,
-        title_words=title_tokens,
-        title_f1=spec.title_f1 - ROUNDING,
-        price_tolerance=spec.price_tolerance + ROUNDING,
-    )
+    rules = scoring_rules(spec, products)
     where = f"{data / MANIFEST}: inputs.spec_document"
     return best_scores(from_document(manifest.inputs["spec_document"], "catalog", where), rules, products)
 
@@ -248,7 +346,7 @@ def data_notes(
         if not any(outcome.control == control for outcome in scored):
             needed = "two families of one category" if control == "shuffled_in_category" else "at least two rows"
             found.append(f"control {control} needs {needed} and was left out")
-    return tuple(found)
+    return (*found, *family_notes(headline_outcomes(scored, spec, "none"), spec.min_category_rows))
 
 
 class _Stopwatch:
@@ -286,7 +384,7 @@ def _check_contamination(
     """Find what the rows share with training data; refuse rows the model was trained on unless `allow_seen`."""
     found = contamination.find_contamination(rows, spec.split, model.trained_folders, quiet=quiet)
     if not allow_seen:
-        contamination.refuse_seen(found.leaks, len(rows.products), model.trained_folders)
+        contamination.refuse_seen(found, found.leaks, len(rows.products), model.trained_folders)
     contamination.write_matches(out, found)
     return found
 
@@ -323,7 +421,7 @@ def _score(
     evidence = make_evidence(spec, asked, [_all_predictions(answers)], frequencies, touched)
     (scored,) = evidence.outcomes()
     scores = compute_scores(scored, asked, spec, frequencies, checked.touched)
-    uses_picture, sentence = image_verdict(scores)
+    uses_picture, sentence = image_verdict(scores, spec.confidence)
     result = Result(
         inputs=inputs,
         data_from_here=data_from_here,
@@ -337,11 +435,13 @@ def _score(
         notes=(
             *data_notes(rows, scored, spec, frequencies),
             *answers.notes,
-            *contamination.contamination_notes(checked, len(rows.products), model.trained_folders, model.server),
-            *repeatability_notes(noise),
+            *contamination.contamination_notes(
+                checked, len(rows.products), model.trained_folders, model.model if inputs.answers else model.server
+            ),
+            *(() if inputs.answers else repeatability_notes(noise)),
         ),
         methods={**SCORE_METHODS, **answers.methods, **contamination.METHODS, **REPEATABILITY_METHODS},
-        versions=versions(*PACKAGES),
+        versions=versions(*(SCORING_PACKAGES if inputs.answers else PACKAGES)),
         seconds=0.0,
         scores=scores,
         chosen=choice.protocol if choice else None,
@@ -351,6 +451,12 @@ def _score(
         prompts=answers.prompts,
     )
     return result, scored, evidence
+
+
+def _write(out: Path, result: Result, rows: Rows, scored: Sequence[Outcome], evidence: Evidence) -> None:
+    """Write the page, and then the result, which marks the run as finished."""
+    write_text(out / REPORT, render_result_page(result, rows.products, scored, rows.folder, evidence, near=out))
+    write_result(out, result)
 
 
 def _add_best_scores(best: BestScores | None, result: Result) -> Result:

@@ -7,19 +7,18 @@ the first one merges them into `predictions.jsonl`, in the order in which one pr
 
 import contextlib
 import datetime
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from evaluation.models.base import ModelUnderTest
+from finetune.run_dir import is_weights, weights_digest
 from schemas.answer import PROMPT
 from schemas.documents import read_document
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import PREDICTIONS, EvaluationSpec, Prediction, append_predictions, read_predictions
 from schemas.manifest import MANIFEST, read_manifest
-from schemas.prediction import PREDICTIONS, Prediction, append_predictions, read_predictions
 from schemas.result import COMPARISON, RESULT, Inputs, Result, identity_document
 from schemas.util.files import file_sha256, sha256_of, write_atomic, write_json
 from schemas.util.locks import is_lock
@@ -30,6 +29,8 @@ LEAKS = "leaks.jsonl"
 NOISE = "noise.jsonl"
 PACKAGES = ("torch", "transformers", "peft", "numpy", "scipy", "pillow")
 """Packages whose versions are recorded in a result."""
+SCORING_PACKAGES = ("numpy", "scipy", "pillow")
+"""Those of a result whose answers come from files."""
 _OF_EVALUATION = (INPUTS, PREDICTIONS, LEAKS, NOISE, RESULT, REPORT)
 _OF_COMPARISON = (COMPARISON, REPORT)
 
@@ -61,17 +62,10 @@ def data_sha256(folder: Path) -> str:
 
 def weights_sha256(folder: Path) -> str:
     """Return a hash of weights and configuration of a model or adapter folder; logs and run records do not count."""
-    names = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.suffix in {".safetensors", ".bin"} or path.name in {"config.json", "adapter_config.json"}
-    )
+    names = [path.name for path in folder.iterdir() if is_weights(path.name)]
     if not names:
         raise ToileError(str(folder), "holds no weights", "point to a model or adapter folder")
-    whole = hashlib.sha256()
-    for name in names:
-        whole.update(f"{name}:{file_sha256(folder / name)}\n".encode())
-    return whole.hexdigest()
+    return weights_digest({name: file_sha256(folder / name) for name in names})
 
 
 def prepare(out: Path, inputs: Inputs, *, force: bool) -> bool:

@@ -12,8 +12,9 @@ adds it: three more passes over an output that is 16,384 wide in the published m
 Shapes: x (..., I), W (O, I), A (R, I), B (O, R), y (..., O); N = all positions of x, flattened.
 """
 
+import contextlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,21 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from finetune.phi3v import load_model as load_base
-from finetune.phi3v.loading import TINY, base_fingerprint, cached_revision, resolve_folder
+from finetune.phi3v.loading import (
+    ADAPTER_CONFIG,
+    TINY,
+    base_fingerprint,
+    cached_revision,
+    check_name,
+    is_adapter,
+    resolve_folder,
+)
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.run_dir import RUN, check_files, load_finished
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, TrainingSpec
 
-ADAPTER_CONFIG = "adapter_config.json"
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 MAX_LISTED = 3
 PARTS = {
@@ -52,36 +60,74 @@ def load_model(
 ) -> tuple[Any, Phi3VProcessor]:
     """Load a model in evaluation mode and its processor; apply the PEFT folder `adapter` where one is given.
 
-    `path_or_name`, `dtype`, `device` and `say` are those of `finetune.phi3v.load_model`. With an adapter, `tiny` takes
-    its seed from the adapter's run. Raises ToileError for an adapter of another base, and for one whose tensors are
-    not exactly those that it announces.
+    `path_or_name`, `dtype`, `device` and `say` are those of `finetune.phi3v.load_model`; the folder of an adapter means
+    its base with it. With an adapter, `tiny` takes its seed from the adapter's run. Raises ToileError for an adapter of
+    another base, and for one whose tensors are not exactly those that it announces.
     """
+    path_or_name, adapter = split_adapter(path_or_name, adapter)
     if adapter is None:
         if (Path(path_or_name) / RUN).is_file():
             load_finished(Path(path_or_name))
         loaded = load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say)
         check_files(Path(path_or_name))
         return _set_name(loaded, path_or_name)
-    from peft import PeftModel
-
-    adapter = Path(adapter)
     spec = _check_base(adapter, path_or_name)
     seed = int(spec.get("seed", 0))
     model, processor = _set_name(load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say), path_or_name)
     if spec.get("num_crops") is not None:
         processor.num_crops = spec["num_crops"]
+    return apply_adapter(model, adapter), processor
+
+
+def apply_adapter(model: Any, adapter: Path) -> Any:
+    """Return a model in evaluation mode with the PEFT folder `adapter` applied: any kind but those that change prompts.
+
+    Raises ToileError for an adapter that does not fit, and for one whose tensors are not exactly those that it
+    announces.
+    """
+    from peft import PeftModel
+
+    _require_config(adapter)
     shapes = _read_adapter_shapes(adapter)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Found missing adapter keys")  # an error, below
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
+            warnings.filterwarnings("ignore", message=".*merging LoRA weights won't be possible")  # only for an export
             adapted = PeftModel.from_pretrained(model, str(adapter))
     except (KeyError, ValueError, RuntimeError, OSError, TypeError, SafetensorError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ToileError(str(adapter), f"does not fit: {reason}", "give the base it was trained on") from error
+    if any(config.is_prompt_learning for config in adapted.peft_config.values()):
+        problem = "adds virtual tokens to the prompt, which is neither evaluated nor merged here"
+        raise ToileError(str(adapter), problem, "give an adapter that changes weights, such as LoRA")
     _compare_tensors(adapter, shapes, adapted)
     check_files(adapter)
-    return adapted.eval(), processor
+    return adapted.eval()
+
+
+def split_adapter(path_or_name: str | Path, adapter: str | Path | None = None) -> tuple[str, Path | None]:
+    """Return base and adapter of what is given as a model: a PEFT folder is an adapter on the base that it names.
+
+    Anything else is returned as it is, with `adapter`. Raises ToileError for two adapters, and for a base that does not
+    exist.
+    """
+    folder, given = Path(path_or_name), str(path_or_name)
+    if not is_adapter(folder):
+        return given, Path(adapter) if adapter else None
+    if adapter is not None and Path(adapter).resolve() != folder.resolve():
+        raise ToileError(given, "is an adapter itself", "give its base as the model, or leave out the other adapter")
+    base = read_document(folder / ADAPTER_CONFIG).get("base_model_name_or_path")
+    hint = f"give the base, and the folder as the adapter: --model BASE --adapter {given}"
+    if not isinstance(base, str) or not base:
+        raise ToileError(given, "is an adapter that does not name its base", hint)
+    if Path(base).resolve() == folder.resolve() or is_adapter(Path(base)):
+        raise ToileError(given, f"is an adapter, and so is its base {base!r}", hint)
+    try:
+        check_name(base)
+    except ToileError as error:
+        raise ToileError(given, f"is an adapter on {base!r}, which {error.problem}", hint) from error
+    return base, folder
 
 
 def add_lora(model: nn.Module, lora: LoraSpec, base_name: str) -> Any:
@@ -129,22 +175,60 @@ def find_unused_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 @torch.no_grad()
 def merge_adapter(model: Any) -> Any:
-    """Return the base model with its adapter added to its weights, layer by layer, in the base's number format.
+    """Return the base model with its adapter merged by PEFT, in the base's number format.
 
-    W + s B A is summed in float32 and rounded once; PEFT rounds the product first. Raises ToileError for a sum that is
-    not finite.
+    Each layer is merged in float32 and rounded once. Every kind that PEFT can merge is merged: LoRA with its variants
+    (rsLoRA, DoRA, trained biases), IA3, LoHa and others, and modules trained as a whole. Raises ToileError for a kind
+    that is no change of weights, for a layer that computes something else once merged, and for weights that are not
+    finite.
     """
-    from peft.tuners.lora import LoraLayer
+    from peft.tuners.tuners_utils import BaseTunerLayer
 
+    kinds = ", ".join(str(config.peft_type.value) for config in model.peft_config.values())
     for name, layer in model.named_modules():
-        if isinstance(layer, LoraLayer):
-            weight = layer.get_base_layer().weight
-            for adapter in layer.active_adapters:
-                merged = weight.float() + layer.get_delta_weight(adapter).float()
-                if not bool(merged.isfinite().all()):
-                    raise ToileError(name, "becomes infinite with its adapter", "train again at a lower learning rate")
-                weight.copy_(merged)
-    return model.unload()
+        if isinstance(layer, BaseTunerLayer):
+            weight = next(layer.get_base_layer().parameters())
+            dtype = weight.dtype
+            with _merge_errors(kinds, name):
+                layer.float()
+                expected_NO, probe_NI = _probe(layer)
+                layer.merge(safe_merge=True)
+                found_NO, _ = _probe(layer, probe_NI)
+            if not torch.allclose(found_NO, expected_NO, rtol=1e-3, atol=1e-3 * float(expected_NO.abs().max())):
+                raise _cannot_merge(kinds, f"{name} computes something else once merged")
+            layer.get_base_layer().to(dtype)
+    with _merge_errors(kinds, "the model"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="All adapters are already merged")
+        return model.merge_and_unload(safe_merge=True)
+
+
+def _probe(layer: Any, x_NI: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Return the output of a linear layer for a random input, and that input; zeros for other layers."""
+    weight = layer.get_base_layer().weight
+    if not isinstance(layer.get_base_layer(), nn.Linear):
+        return torch.zeros(1), torch.zeros(1)
+    if x_NI is None:
+        noise = torch.Generator(weight.device).manual_seed(0)
+        x_NI = torch.randn(4, weight.shape[1], generator=noise, device=weight.device)
+    return layer(x_NI), x_NI
+
+
+@contextlib.contextmanager
+def _merge_errors(kinds: str, where: str) -> Iterator[None]:
+    """Turn what PEFT raises for an adapter that it cannot merge into a ToileError."""
+    try:
+        yield
+    except (AttributeError, LookupError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        if "NaN" in reason:
+            hint = "train again at a lower learning rate"
+            raise ToileError(where, "becomes infinite with its adapter", hint) from error
+        raise _cannot_merge(kinds, f"{where}: {reason}") from error
+
+
+def _cannot_merge(kinds: str, reason: str) -> ToileError:
+    hint = "use base and adapter together: --model BASE --adapter DIR"
+    return ToileError(f"adapter of the kind {kinds}", f"cannot be merged into its base: {reason}", hint)
 
 
 def select_trainable(model: nn.Module, spec: TrainingSpec) -> Any:
@@ -169,6 +253,11 @@ def describe_base(path_or_name: str, seed: int, say: Callable[[str], None] = lam
     return {"sha256": base_fingerprint(folder), "revision": cached_revision(folder)}
 
 
+def base_folder(path_or_name: str | Path) -> Path | None:
+    """Return the folder of a model, on this machine or in the hub's cache; None for `tiny`."""
+    return None if str(path_or_name) == TINY else resolve_folder(path_or_name)
+
+
 def _set_name(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:
     """Store the requested name in the model: PEFT writes it into adapters and compares it."""
     model, processor = loaded
@@ -181,8 +270,7 @@ def _check_base(adapter: Path, path_or_name: str | Path) -> dict[str, Any]:
 
     Compares content where toile trained the adapter; another PEFT folder only knows the name.
     """
-    if not (adapter / ADAPTER_CONFIG).is_file():
-        raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train`")
+    _require_config(adapter)
     if (adapter / RUN).is_file():
         inputs = load_finished(adapter).inputs
         spec, base = dict(inputs["spec"]), inputs["base"]
@@ -203,6 +291,11 @@ def _check_base(adapter: Path, path_or_name: str | Path) -> dict[str, Any]:
     return spec
 
 
+def _require_config(adapter: Path) -> None:
+    if not (adapter / ADAPTER_CONFIG).is_file():
+        raise ToileError(str(adapter), f"holds no {ADAPTER_CONFIG}", "point to a folder made by `toile train` or PEFT")
+
+
 def _read_adapter_shapes(adapter: Path) -> dict[str, tuple[int, ...]]:
     """Return name -> shape of an adapter's tensors; pickles are never read."""
     path = adapter / ADAPTER_WEIGHTS
@@ -221,7 +314,10 @@ def _compare_tensors(adapter: Path, found: dict[str, tuple[int, ...]], adapted: 
     """Raise ToileError for missing or unknown adapter tensors: PEFT only warns and continues without them."""
     from peft import get_peft_model_state_dict
 
-    tensors = get_peft_model_state_dict(adapted, save_embedding_layers=False)  # "auto" would ask the hub
+    embeddings = any(name.endswith(".base_layer.weight") for name in found)  # stored where they are adapted
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LoRA tensor.* have invalid shape")  # said of biases, which are 1-D
+        tensors = get_peft_model_state_dict(adapted, save_embedding_layers=embeddings)  # "auto" would ask the hub
     expected = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     problems = [
         f"{verb} {', '.join(sorted(names)[:MAX_LISTED])}"
@@ -272,7 +368,8 @@ def fuse_lora(model: nn.Module) -> int:
         if not isinstance(layer, Linear) or list(layer.active_adapters) != ["default"]:
             continue
         base = layer.get_base_layer()
-        if type(base) is nn.Linear and isinstance(layer.lora_dropout["default"], nn.Identity):
+        plain = not layer.lora_variant and not layer.lora_bias.get("default")
+        if plain and type(base) is nn.Linear and isinstance(layer.lora_dropout["default"], nn.Identity):
             layer.forward = _make_fused_forward(layer)
             fused += 1
     return fused

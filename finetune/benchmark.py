@@ -31,7 +31,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from finetune.data_loader import Batch, Prefetcher, length_multiple, step_batches
+from finetune.data_loader import Batch, Prefetcher, length_multiple, micro_batch_size, step_batches
 from finetune.data_mix import Example, Source, open_mix
 from finetune.distributed import Ranks, init_process_group, wrap_ddp
 from finetune.flops import RowShape, executed_flops, useful_flops
@@ -50,16 +50,18 @@ from finetune.phi3v.modeling import init_weights
 from finetune.phi3v.processing import Phi3VProcessor
 from finetune.phi3v.tiling import count_tokens
 from finetune.phi3v.tiny import tiny_processor
-from finetune.train import check_choices, default_loaders, load_run_spec
+from finetune.train import check_choices, default_loaders, load_run_spec, open_validation, sample_validation_rows
 from schemas.errors import ToileError
 from schemas.images import decode_rgb
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
+from schemas.util.console import format_duration
 
 FULL_SIZE = "full-size"
 """Name of a model with the published sizes and random weights, made on the device: nothing is downloaded."""
 FULL_SIZE_CROPS = 4
 """Its number of crops by default."""
+_ESTIMATE_STEPS = 2
 TOO_LITTLE_MEMORY = "too little memory"
 
 MATMUL_SIZES = {"cuda": (4096, 8192, 16384), "cpu": (512, 1024, 2048)}
@@ -210,6 +212,110 @@ def measure_throughput(
             ranks=ranks,
             settings=settings,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEstimate:
+    """What a run will need, from two timed steps of it."""
+
+    sizes: str
+    """Trained parameters, and memory before activations."""
+    num_examples: Mapping[str, int]
+    """Folder -> rows that can be learned from."""
+    num_steps: int
+    batch_size: int
+    micro_batch_size: int
+    """Of one process."""
+    step_seconds: float
+    """Mean of the timed steps."""
+    memory_gb: float
+    """Peak of the timed steps in 10^9 bytes."""
+    memory_of: str
+    """device: held by tensors on it; process: resident on the host."""
+    checkpoint_bytes: int
+    """Of one resumable checkpoint: master weights and AdamW's two moments."""
+    num_validations: int
+    num_validation_rows: int
+    """Of one validation."""
+    validation_seconds: float
+    """Of one validation, by the number of its rows: a forward pass takes about a third of a step."""
+
+    @property
+    def total_seconds(self) -> float:
+        """Seconds of the whole run, without loading and saving."""
+        return self.num_steps * self.step_seconds + self.num_validations * self.validation_seconds
+
+
+def estimate_run(
+    spec: TrainingSpec,
+    *,
+    device: str | None = None,
+    num_loaders: int | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> RunEstimate:
+    """Time two steps of a run after one of warm-up, write nothing, and return what the whole run will need.
+
+    Raises ToileError as a run does, also for settings that do not fit the device's memory.
+    """
+    check_choices(spec)
+    with init_process_group(device) as ranks, explain_out_of_memory(ranks.device, spec):
+        sizes = ""
+
+        def remember(text: str) -> None:
+            nonlocal sizes
+            sizes = text
+
+        sources = open_sources(spec)
+        validation = sample_validation_rows(open_validation(spec))
+        loaders = default_loaders(ranks) if num_loaders is None else num_loaders
+        loaded = load_for_training(spec, ranks, remember)
+        say(f"{spec.model} is loaded; timing {_ESTIMATE_STEPS} steps after one of warm-up")
+        reset_peak_memory(ranks.device)
+        short = dataclasses.replace(spec, max_steps=_ESTIMATE_STEPS + 2)  # the last timed step prefetches too
+        steps = run_timed_steps(short, loaded, sources, ranks, loaders)
+        timed = list(itertools.islice(steps, _ESTIMATE_STEPS + 1))[1:]
+        step_seconds = statistics.fmean(timing.seconds for timing in timed)
+        memory_gb, memory_of = peak_memory(ranks.device)
+        num_inner = spec.max_steps // spec.validate_every if spec.validate_every else 0
+        at_end = not spec.validate_every or spec.max_steps % spec.validate_every > 0 or spec.keep == "last"
+        return RunEstimate(
+            sizes=sizes,
+            num_examples={str(source.folder): source.num_examples for source in sources},
+            num_steps=spec.max_steps,
+            batch_size=spec.batch_size,
+            micro_batch_size=micro_batch_size(spec, ranks),
+            step_seconds=step_seconds,
+            memory_gb=memory_gb,
+            memory_of=memory_of,
+            checkpoint_bytes=3 * 4 * sum(master.numel() for master in loaded.masters.by_name.values()),
+            num_validations=(num_inner + at_end) if validation else 0,
+            num_validation_rows=len(validation),
+            validation_seconds=step_seconds / 3 * len(validation) / spec.batch_size,
+        )
+
+
+def format_estimate(found: RunEstimate, spec: TrainingSpec) -> str:
+    """Return the estimate as a table for people."""
+    num_rows = sum(found.num_examples.values())
+    often = f"every {spec.checkpoint_every:,} steps"
+    if spec.checkpoint_minutes is not None:
+        often += f" and at least every {spec.checkpoint_minutes:g} minutes"
+    validations = (
+        f"{found.num_validations:,} of {found.num_validation_rows:,} rows" if found.num_validations else "none"
+    )
+    rate = found.batch_size / found.step_seconds
+    rows = [
+        ("model", f"{spec.model}, {spec.method}: {found.sizes}"),
+        *(("examples", f"{number:,} in {folder}") for folder, number in found.num_examples.items()),
+        ("steps", f"{found.num_steps:,} of {found.batch_size:,} examples, {found.micro_batch_size:,} at once"),
+        ("passes", f"{found.num_steps * found.batch_size / num_rows:.1f} over the examples"),
+        ("one step", f"{found.step_seconds:.3g} s, {rate:.3g} samples/s (mean of {_ESTIMATE_STEPS} steps)"),
+        ("memory", f"{found.memory_gb:.3g} GB at most in these steps, of the {found.memory_of}"),
+        ("checkpoints", f"{found.checkpoint_bytes / 1e6:,.0f} MB each, {often}"),
+        ("validations", validations),
+        ("whole run", f"about {format_duration(found.total_seconds)}, without loading and saving"),
+    ]
+    return "\n".join(f"{name:13}{value}" for name, value in rows)
 
 
 def load_for_training(spec: TrainingSpec, ranks: Ranks, say: Callable[[str], None] = lambda text: None) -> LoadedModel:

@@ -10,12 +10,12 @@ import click
 
 from schemas.errors import ToileError
 from schemas.training import MixSource
-from schemas.util.console import progress_bar
+from schemas.util.console import import_with_notice, progress_bar
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder for the adapter.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the adapter.  [required]")
 @click.option("--resume", is_flag=True, help="No effect: an unfinished run in --out always continues.")
 @click.option("--model", help="Instead of the run file's: a hub name, a folder, or tiny.")
 @click.option("--mix", "mix", multiple=True, metavar="DIR=WEIGHT", help="Instead of the run file's mix; repeatable.")
@@ -27,18 +27,22 @@ from schemas.util.console import progress_bar
     type=click.IntRange(min=0),
     help="Processes that decode or render images ahead.",
 )
+@click.option("--auto-batch", is_flag=True, help="Halve the micro-batch where memory is too small.")
+@click.option("--dry-run", is_flag=True, help="Time two steps, print sizes, memory and time; write nothing.")
 @click.option("--force", is_flag=True, help="Replace another run in --out.")
 @click.pass_context
 def train(
     ctx: click.Context,
     run: Path,
-    out: Path,
+    out: Path | None,
     resume: bool,
     model: str | None,
     mix: tuple[str, ...],
     max_steps: int | None,
     device: str | None,
     loaders: int | None,
+    auto_batch: bool,
+    dry_run: bool,
     force: bool,
 ) -> None:
     """Train as RUN.yaml says, on its weighted mix of catalogs and catalog specs.
@@ -59,6 +63,16 @@ def train(
         if not quiet:
             click.echo(text, err=True)
 
+    if out is None and not dry_run:
+        raise click.UsageError("Missing option '--out'.")
+    import_with_notice("torch", "transformers", quiet=quiet)
+    if out is None or dry_run:
+        from finetune.benchmark import estimate_run, format_estimate
+        from finetune.train import load_run_spec
+
+        spec = load_run_spec(run, model=model, mix=entries, max_steps=max_steps)
+        click.echo(format_estimate(estimate_run(spec, device=device, num_loaders=loaders, say=say), spec))
+        return
     with progress_bar("training", total, quiet=quiet) as advance:
         from finetune.train import load_run_spec
         from finetune.train import train as train_model
@@ -68,6 +82,7 @@ def train(
             out,
             device=device,
             num_loaders=loaders,
+            auto_batch=auto_batch,
             force=force,
             report=lambda step: advance(step.num_new, f"loss {step.loss:.3f}, {step.samples_per_second:.1f} samples/s"),
             say=say,
@@ -78,7 +93,7 @@ def train(
 
 
 @click.command()
-@click.option("--model", required=True, help="The base: a hub name, a folder, or tiny.")
+@click.option("--model", required=True, help="The base: a hub name, a folder, or tiny; or an adapter, for both.")
 @click.option(
     "--adapter", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Folder of the adapter to merge."
 )
@@ -106,11 +121,12 @@ def export(
     Example:
       toile export --model microsoft/Phi-3.5-vision-instruct --adapter runs/first --out merged
     """
+    quiet = _is_quiet(ctx)
+    import_with_notice("torch", "transformers", quiet=quiet)
     import torch
 
     from finetune.export import export as export_model
 
-    quiet = _is_quiet(ctx)
     export_model(
         model,
         out,
@@ -160,6 +176,7 @@ def throughput(
     Example:
       toile throughput --model tiny --batch-size 8 --steps 5
     """
+    import_with_notice("torch", "transformers", quiet=_is_quiet(ctx))
     from finetune.benchmark import format_table, measure_throughput, override_spec, parse_image_size
     from finetune.train import load_run_spec
 

@@ -112,7 +112,7 @@ def step_batches(
     shares = [
         keys[start : start + spec.batch_size][ranks.rank :: ranks.size] for start in chunk_starts(keys, spec.batch_size)
     ]
-    size = min(spec.micro_batch_size or spec.batch_size, spec.batch_size // ranks.size)
+    size = micro_batch_size(spec, ranks)
     micro_batches = [share[start : start + size] for share in shares for start in chunk_starts(share, size)]
     examples = ExampleLoader(sources, processor, as_bytes=spec.speed.picture_bytes, multiple_of=length_multiple(spec))
     loader: DataLoader[Any] = DataLoader(
@@ -127,6 +127,12 @@ def step_batches(
         batches = iter(loader)
     for share in shares:
         yield [raise_if_error(next(batches)) for _ in chunk_starts(share, size)]
+
+
+def micro_batch_size(spec: TrainingSpec, ranks: Ranks) -> int:
+    """Return the number of examples that one process computes at once."""
+    share = max(1, spec.batch_size // ranks.size)
+    return min(spec.micro_batch_size or share, share)
 
 
 def chunk_starts(items: Sequence[Any], size: int) -> range:

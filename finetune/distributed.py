@@ -53,6 +53,10 @@ class Ranks:
 
         return f"cuda:{self.local_rank % torch.cuda.device_count()}" if torch.cuda.is_available() else requested
 
+    def any(self, condition: bool) -> bool:
+        """Return whether the condition holds on at least one process."""
+        return self.total(condition) > 0
+
     def total(self, number: float) -> float:
         """Return the sum over all processes to each of them. Raises ToileError when another process is gone."""
         if self.size == 1:

@@ -2,9 +2,9 @@
 
     export("tiny", Path("merged"), adapter=Path("runs/first"))
 
-The weights are merged layer by layer and written as safetensors in the base's own number format. The base's other files
-(configuration, tokenizer, image settings) are copied. `run.json` and `seen.parquet` of the training are copied too, so
-an evaluation of the merged model still knows which rows it has seen.
+PEFT merges the weights layer by layer; they are written as safetensors in the base's own number format. The base's
+other files (configuration, tokenizer, image settings) are copied. `run.json` names the trainings of base and adapter,
+and `seen.parquet` lists the rows of both, so an evaluation of the merged model still knows which rows it has seen.
 """
 
 import json
@@ -16,10 +16,10 @@ from typing import Any
 
 import torch
 
-from finetune.adapters import load_model, merge_adapter
+from finetune.adapters import load_model, merge_adapter, split_adapter
 from finetune.phi3v import Phi3VProcessor, save_model
 from finetune.phi3v.loading import TINY, read_json, resolve_folder
-from finetune.run_dir import RUN, RUN_FILES, SEEN, hash_files, load_run
+from finetune.run_dir import RUN, RUN_FILES, SEEN, earlier_runs, hash_files, load_run, write_seen
 from generator.ingest.hub import HUB_NAME
 from schemas.errors import ToileError
 from schemas.util.files import as_document, storage_errors, write_json
@@ -41,12 +41,13 @@ def export(
 ) -> Path:
     """Write the model, with `adapter` merged into it, to the folder `out`; return that folder.
 
-    `path_or_name`, `device`, `seed` and `say` are those of `load_model`; `dtype` None keeps the base's own. The
-    exported model has the merged model's logits to the last bit. `out` must be new or empty; `force` replaces a folder
-    that contains nothing but a checkpoint. Raises ToileError for an adapter of another base, and for what cannot be
-    read or written.
+    `path_or_name` (the folder of an adapter too), `device`, `seed` and `say` are those of `load_model`; `dtype` None
+    keeps the base's own. The exported model has the merged model's logits to the last bit. `out` must be new or empty;
+    `force` replaces a folder that contains nothing but a checkpoint. Raises ToileError for an adapter of another base,
+    for a kind that cannot be merged, and for what cannot be read or written.
     """
-    out, adapter = Path(out), Path(adapter) if adapter else None
+    out = Path(out)
+    path_or_name, adapter = split_adapter(path_or_name, adapter)
     _check_out(out, [folder for folder in (Path(path_or_name), adapter) if folder], force=force)
     model, processor = load_model(path_or_name, dtype=dtype, device=device, seed=seed, adapter=adapter, say=say)
     if adapter is not None:
@@ -57,12 +58,7 @@ def export(
         save_model(model, processor, temporary)
         if str(path_or_name) != TINY:
             _copy_layout(resolve_folder(path_or_name), temporary, processor, str(path_or_name))
-        trained = adapter or Path(path_or_name)
-        for name in (RUN, SEEN):
-            if (trained / name).is_file():
-                shutil.copyfile(trained / name, temporary / name)
-        if (temporary / RUN).is_file():
-            write_json(temporary / RUN, as_document(replace(load_run(temporary / RUN), files=hash_files(temporary))))
+        _copy_ancestry(None if str(path_or_name) == TINY else resolve_folder(path_or_name), adapter, temporary)
         if out.exists():
             shutil.rmtree(out)
         temporary.rename(out)
@@ -70,6 +66,20 @@ def export(
         f"{sum(p.numel() for p in model.parameters()):,} parameters in {str(model.dtype).removeprefix('torch.')}: {out}"
     )
     return out
+
+
+def _copy_ancestry(base: Path | None, adapter: Path | None, out: Path) -> None:
+    """Write the run.json of the last training, with all before it, and the rows that any of them has seen."""
+    folders = [folder for folder in (adapter, base) if folder is not None]
+    if any((folder / SEEN).is_file() for folder in folders):
+        write_seen(out, (), inherited=folders)
+    trained = next((folder for folder in folders if (folder / RUN).is_file()), None)
+    if trained is None:
+        return
+    run = load_run(trained / RUN)
+    if base is not None and trained != base and not run.trained_before:
+        run = replace(run, trained_before=earlier_runs(base))
+    write_json(out / RUN, as_document(replace(run, files=hash_files(out))))
 
 
 def _check_out(out: Path, sources: list[Path], *, force: bool) -> None:

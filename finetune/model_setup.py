@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from finetune.adapters import fuse_lora, load_model, select_trainable
 from finetune.distributed import Ranks, wrap_fsdp
+from finetune.phi3v.loading import check_name
 from finetune.phi3v.processing import Phi3VProcessor
 from schemas.errors import ToileError
 from schemas.training import TrainingSpec
@@ -97,6 +98,7 @@ def load_trainable(
     """
     sharded = is_sharded(spec, ranks)
     dtype = torch.float32 if spec.method == "full" else compute_dtype(spec)
+    check_name(spec.model)  # training starts from a whole model; an adapter is merged first
     model, processor = load_model(spec.model, dtype=dtype, device="cpu" if sharded else ranks.device, seed=spec.seed)
     if spec.num_crops is not None:
         processor.num_crops = spec.num_crops

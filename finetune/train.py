@@ -20,13 +20,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from finetune.adapters import describe_base
+from finetune.adapters import base_folder, describe_base
 from finetune.checkpoint import Checkpointer, Progress, remove_checkpoints
 from finetune.data_loader import (
     ExampleLoader,
     Prefetcher,
     chunk_starts,
     length_multiple,
+    micro_batch_size,
     raise_if_error,
     step_batches,
     unpack_images,
@@ -38,8 +39,18 @@ from finetune.optimizer import forward_backward, learning_rate, make_optimizer, 
 from finetune.phi3v import save_model
 from finetune.phi3v.loading import weight_write_errors
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.run_dir import RUN, finish_run, load_run, open_log, open_or_resume, run_inputs, write_seen
-from finetune.tracking import LoggedExample, NullTracker, open_tracker
+from finetune.run_dir import (
+    RUN,
+    earlier_runs,
+    finish_run,
+    load_run,
+    open_log,
+    open_or_resume,
+    run_inputs,
+    training_name,
+    write_seen,
+)
+from finetune.tracking import LoggedExample, NullTracker, open_tracker, write_examples
 from schemas.answer import PROMPT, render
 from schemas.errors import ToileError
 from schemas.training import MixSource, RunRecord, TrainingSpec
@@ -48,12 +59,12 @@ from schemas.validation import list_presets, load
 
 MAX_VALIDATION_ROWS = 256
 """Rows of the validation loss, evenly from the validation splits of the mix."""
-NUM_ANSWERS = 16
+NUM_ANSWERS = 8
 ANSWER_BATCH_SIZE = 8
 MAX_NEW_TOKENS = 96
 MAX_LOADERS = 8
 _AVERAGED_STEPS = 10
-"""Steps whose mean is the first and the last loss of the record."""
+"""Steps whose mean is the first and the last loss of the record; a short run averages over its halves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +94,10 @@ class TrainingRun:
     processor: Phi3VProcessor
     optimizer: torch.optim.Optimizer
     checkpointer: Checkpointer
+    num_loaders: int
+    auto_batch: bool
+    """Whether the micro-batch is halved where memory is too small for a step."""
+    say: Callable[[str], None]
 
 
 def train(
@@ -91,6 +106,7 @@ def train(
     *,
     device: str | None = None,
     num_loaders: int | None = None,
+    auto_batch: bool = False,
     force: bool = False,
     report: Callable[[StepReport], None] = lambda step: None,
     say: Callable[[str], None] = lambda text: None,
@@ -100,8 +116,9 @@ def train(
     `out` becomes a PEFT folder (method lora) or a checkpoint under the published names (method full), with `run.json`,
     `log.jsonl` and `seen.parquet`. An unfinished run of the same inputs continues after its last checkpoint; `force`
     replaces another run. `device` None selects a GPU where there is one. `num_loaders` worker processes decode images
-    ahead; 0 decodes in this process, None chooses. The processes that torchrun started share the work. Raises
-    ToileError for whatever a user can fix.
+    ahead; 0 decodes in this process, None chooses. `auto_batch` halves the micro-batch of a run on one process where a
+    step does not fit into the device's memory, and repeats the step. The processes that torchrun started share the
+    work. Raises ToileError for whatever a user can fix.
     """
     spec = spec if isinstance(spec, TrainingSpec) else load_run_spec(Path(spec))
     out = Path(out)
@@ -140,14 +157,16 @@ def train(
             processor=processor,
             optimizer=optimizer,
             checkpointer=checkpointer,
+            num_loaders=default_loaders(ranks) if num_loaders is None else num_loaders,
+            auto_batch=auto_batch,
+            say=say,
         )
         progress = checkpointer.load()
         if progress.step:
-            say(f"continuing after step {progress.step}")
+            say(f"{out}: continuing after step {progress.step:,} of {spec.max_steps:,}")
         elif was_started:
             say(f"{out}: the earlier run stopped before its first checkpoint, so this one begins with step 1")
-        num_loaders = default_loaders(ranks) if num_loaders is None else num_loaders
-        return train_loop(run, progress, num_loaders, report), True
+        return train_loop(run, progress, report), True
 
 
 def load_run_spec(
@@ -179,23 +198,29 @@ def _resolve_data(data: str, folder: Path) -> str:
     return str(preset or path)
 
 
-def train_loop(
-    run: TrainingRun, progress: Progress, num_loaders: int, report: Callable[[StepReport], None]
-) -> RunRecord:
+def train_loop(run: TrainingRun, progress: Progress, report: Callable[[StepReport], None]) -> RunRecord:
     """Train from `progress` to the end, save the weights and return the record."""
     spec, ranks, num_before = run.spec, run.ranks, progress.step
     model = run.model if run.checkpointer.sharded else wrap_ddp(run.model, ranks)
-    steps = step_batches(spec, run.sources, run.processor, num_before, num_loaders, ranks)
-    prefetcher = Prefetcher(steps, run.processor, ranks.device, ahead=spec.speed.copy_ahead)
-    tracker = open_tracker(spec.tracking, run.inputs, run.out) if ranks.first else NullTracker()
-    began = time.monotonic()
+    prefetcher = open_prefetcher(run, num_before)
+    tracker = open_tracker(spec.tracking, run.inputs, run.out, num_before) if ranks.first else NullTracker()
+    began = last_saved = time.monotonic()
     with (
         checkpoint_on_out_of_memory(run.checkpointer, progress),
         open_log(run.out, num_before, first=ranks.first) as log,
     ):
         while progress.step < spec.max_steps and not 0 < spec.patience <= progress.since_best:
             step_began, step = time.perf_counter(), progress.step + 1
-            result = forward_backward(model, run.masters, prefetcher, step, spec, ranks)
+            try:
+                result = forward_backward(model, run.masters, prefetcher, step, run.spec, ranks)
+            except torch.OutOfMemoryError:
+                if not can_halve(run):
+                    raise
+                result = None
+            if result is None:  # here, because the error holds the step's tensors
+                run = halve_micro_batch(run)
+                prefetcher = open_prefetcher(run, progress.step)
+                continue
             check_finite(result.loss, result.gradient_norm, run.checkpointer, progress)
             rate = learning_rate(spec.optimiser, step, spec.max_steps)
             optimizer_step(run.masters, run.optimizer, rate)
@@ -219,15 +244,15 @@ def train_loop(
             num_new = step if step == num_before + 1 else 1
             samples_per_second = spec.batch_size / seconds
             report(StepReport(step=step, num_new=num_new, loss=result.loss, samples_per_second=samples_per_second))
-            if step % spec.checkpoint_every == 0 and step < spec.max_steps:
+            minutes = (time.monotonic() - last_saved) / 60
+            due = spec.checkpoint_minutes is not None and ranks.any(minutes >= spec.checkpoint_minutes)
+            if (due or step % spec.checkpoint_every == 0) and step < spec.max_steps:
                 run.checkpointer.save(progress)
+                last_saved = time.monotonic()
     seconds = time.monotonic() - began
+    window = max(1, min(_AVERAGED_STEPS, len(progress.losses) // 2))
     final = final_loss(run, progress)
     tracker.log({"validation_loss": final}, progress.step)
-    if spec.tracking != "none" and ranks.first and not run.checkpointer.sharded:
-        examples = generate_examples(run.model, run.processor, run.validation or run.sources, ranks.device)
-        tracker.log_examples(examples)
-    tracker.finish()
     record = RunRecord(
         finished=True,
         inputs=run.inputs,
@@ -237,13 +262,40 @@ def train_loop(
         versions={},
         seconds=round(seconds, 3),
         samples_per_second=round((progress.step - num_before) * spec.batch_size / max(seconds, 1e-9), 2),
-        first_loss=float(np.mean(progress.losses[:_AVERAGED_STEPS])),
-        last_loss=float(np.mean(progress.losses[-_AVERAGED_STEPS:])),
+        first_loss=float(np.mean(progress.losses[:window])),
+        last_loss=float(np.mean(progress.losses[-window:])),
         validation_loss=final,
         best_step=progress.best_step if spec.keep == "best" else None,
     )
     save(run, record)
+    if ranks.first and not run.checkpointer.sharded:  # last: nothing is lost where a model cannot generate
+        examples = generate_examples(run.model, run.processor, spec, run.validation or run.sources, ranks.device)
+        write_examples(run.out, examples)
+        tracker.log_examples(examples)
+    tracker.finish()
     return record
+
+
+def open_prefetcher(run: TrainingRun, num_done: int) -> Prefetcher:
+    """Return the batches of all steps after the first `num_done`."""
+    steps = step_batches(run.spec, run.sources, run.processor, num_done, run.num_loaders, run.ranks)
+    return Prefetcher(steps, run.processor, run.ranks.device, ahead=run.spec.speed.copy_ahead)
+
+
+def can_halve(run: TrainingRun) -> bool:
+    """Return whether the run may continue with a smaller micro-batch. Other processes would wait for this one."""
+    return run.auto_batch and run.ranks.size == 1 and micro_batch_size(run.spec, run.ranks) > 1
+
+
+def halve_micro_batch(run: TrainingRun) -> TrainingRun:
+    """Return the run with half the micro-batch; discard the gradients of the step that did not fit."""
+    size = micro_batch_size(run.spec, run.ranks) // 2
+    run.say(f"too little memory for a step: micro_batch_size is {size} from now on; set it in the run file")
+    run.optimizer.zero_grad(set_to_none=True)
+    run.model.zero_grad(set_to_none=True)
+    if run.ranks.device.startswith("cuda"):
+        torch.cuda.empty_cache()
+    return dataclasses.replace(run, spec=dataclasses.replace(run.spec, micro_batch_size=size))
 
 
 def validate(run: TrainingRun, progress: Progress) -> float | None:
@@ -278,8 +330,12 @@ def save(run: TrainingRun, record: RunRecord) -> None:
                 run.model.save_pretrained(run.out, save_embedding_layers=False)  # "auto" would ask the hub
             else:
                 save_model(run.model, run.processor, run.out, tensors)
-        write_seen(run.out, seen_rows(run.sources))
-        finish_run(run.out, record)
+        base = base_folder(run.spec.model)
+        name = training_name(run.out, run.inputs)
+        inherited = [] if base is None else [base]
+        write_seen(run.out, seen_rows(run.sources), training=name, inherited=inherited)
+        before = () if base is None else earlier_runs(base)
+        finish_run(run.out, dataclasses.replace(record, name=name, trained_before=before))
         remove_checkpoints(run.out)
     run.ranks.wait()
 
@@ -320,7 +376,7 @@ def checkpoint_on_out_of_memory(checkpointer: Checkpointer, progress: Progress) 
         yield
     except torch.OutOfMemoryError as error:
         checkpointer.save_emergency(progress)
-        hint = "set a smaller micro_batch_size, or speed: {checkpointing: true}, and start again: it continues"
+        hint = "continue with --auto-batch, a smaller micro_batch_size, or speed: {checkpointing: true}"
         raise ToileError(checkpointer.ranks.device, "has too little memory for a step", hint) from error
 
 
@@ -359,7 +415,7 @@ def validation_loss(
     if not keys:
         return None
     loader = ExampleLoader(sources, processor, as_bytes=spec.speed.picture_bytes, multiple_of=length_multiple(spec))
-    size = spec.micro_batch_size or max(1, spec.batch_size // ranks.size)
+    size = micro_batch_size(spec, ranks)
     share = keys[ranks.rank :: ranks.size]
     total, count = 0.0, 0
     training = model.training
@@ -379,7 +435,7 @@ def validation_loss(
 
 @torch.no_grad()
 def generate_examples(
-    model: Any, processor: Phi3VProcessor, sources: Sequence[Source], device: str
+    model: Any, processor: Phi3VProcessor, spec: TrainingSpec, sources: Sequence[Source], device: str
 ) -> list[LoggedExample]:
     """Return greedy answers to `NUM_ANSWERS` images, evenly spaced over the rows of the sources."""
     examples = [sources[source].example(row) for source, row in sample_validation_rows(sources, NUM_ANSWERS)]
@@ -389,13 +445,14 @@ def generate_examples(
     for start in chunk_starts(examples, ANSWER_BATCH_SIZE):
         part = examples[start : start + ANSWER_BATCH_SIZE]
         batch = processor([PROMPT] * len(part), [[example.image] for example in part], padding_side="left")
-        ids = model.generate(
-            **{name: tensor.to(device) for name, tensor in batch.items()},
-            max_new_tokens=MAX_NEW_TOKENS,
-            do_sample=False,
-            eos_token_id=processor.stop_token_ids,
-            pad_token_id=processor.pad_token_id,
-        )
+        with mixed_precision(spec, device):
+            ids = model.generate(
+                **{name: tensor.to(device) for name, tensor in batch.items()},
+                max_new_tokens=MAX_NEW_TOKENS,
+                do_sample=False,
+                eos_token_id=processor.stop_token_ids,
+                pad_token_id=processor.pad_token_id,
+            )
         for example, row in zip(part, ids[:, batch["input_ids"].shape[1] :].tolist(), strict=True):
             true = render(example.title, example.category, example.full_price)
             logged.append(LoggedExample(image=example.image, true=true, answered=processor.decode(row)))

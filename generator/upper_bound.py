@@ -11,8 +11,8 @@ few rows a lucky model may score above it.
 
 Exact, up to floating point: category; price; title over all possible answers, including those that hedge between two
 titles (see `largest_matched_sets`); joint over all triples of one category, one title and one price, because the three
-are independent given the kind and the attributes. The mean accuracy takes the best answer to each part
-separately, while joint needs one answer for all three.
+are independent given the kind and the attributes. The mean accuracy takes the best answer to each part separately,
+while joint needs one answer for all three.
 
 Only an upper bound, and counted as such: a title search that was cut short, an image with more than MOST_STATES
 possible hidden states (all probabilities are then 1), and price windows where too many legal prices are in reach.
@@ -65,6 +65,9 @@ _DEFAULTS: dict[str, Any] = {
 
 Words = tuple[str, ...]
 """The words of a title as they are compared, sorted; a word that occurs twice is there twice."""
+Value = tuple[str, str]
+"""What a title names: slot and value, such as material and wool."""
+Values = frozenset[Value]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +76,19 @@ class ScoringRules:
 
     category_key: Callable[[str], str]
     """Map all spellings of one category to one key."""
+    exact_title: Callable[[str], str]
+    """Map all spellings of a title that are equal to the letter to one."""
     title_words: Callable[[str], Words]
     """Split a title into the words that are compared."""
     title_f1: float
-    """A title is right when twice the shared words over all words reaches this."""
+    """A title is right when twice the shared words over all words reaches this, and its values agree: in each slot it
+    names those of the true title, or where that names none, only values that the image shows."""
+    named_values: Callable[[str], Values]
+    """Return what a title names."""
+    value_phrases: Callable[[Value], Sequence[Words]]
+    """Return every phrase that names a value."""
+    shown_values: Callable[[Product], Values]
+    """Return what the image of a synthetic product shows."""
     price_tolerance: float
     """A price is right when |answer - truth| / truth is at most this."""
 
@@ -87,13 +99,23 @@ class Probabilities:
 
     category: float
     title: float
+    title_exact: float
     price: float
     joint: float
     exact: bool
     """False where at least one of them is only an upper bound."""
 
 
-_UNKNOWN = Probabilities(category=1.0, title=1.0, price=1.0, joint=1.0, exact=False)
+_UNKNOWN = Probabilities(category=1.0, title=1.0, title_exact=1.0, price=1.0, joint=1.0, exact=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Title:
+    """One title, as it is compared."""
+
+    words: Words
+    values: Values = frozenset()
+    """What it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +124,10 @@ class _State:
 
     kind: int
     """Number of the kind in `list_kinds` of the spec."""
-    titles: tuple[tuple[Words, float], ...]
+    titles: tuple[tuple[Title, float], ...]
     """Every possible title with its probability."""
+    texts: tuple[tuple[str, float], ...]
+    """The same to the letter."""
     scale: float
     """The median, or 1 for a kind with quantiles, times all price factors."""
 
@@ -137,7 +161,9 @@ class Oracle:
         self._relevant = [self._relevant_attributes(number) for number in range(len(self._kinds))]
         self._states = functools.cache(self._find_states)
         self._probabilities = functools.cache(self._find_probabilities)
-        self._matched_sets = functools.cache(functools.partial(largest_matched_sets, least_f1=rules.title_f1))
+        self._matched_sets = functools.cache(
+            functools.partial(largest_matched_sets, phrases=rules.value_phrases, least_f1=rules.title_f1)
+        )
         self._ranks = [rank_shares(self._catalog.colourways, number) for number in range(len(self._kinds))]
         self._colour_shares = functools.cache(colour_shares)
 
@@ -153,7 +179,8 @@ class Oracle:
         if not states:
             problem = f"shows a {seen.silhouette} that its catalog spec never renders"
             raise ToileError(where, problem, "its folder and its manifest do not belong together; generate it again")
-        return self._probabilities(states, inferable)
+        named = {value for state, _ in states for title, _ in state.titles for value in title.values}
+        return self._probabilities(states, self._rules.shown_values(product) & named, inferable)
 
     def _find_states(self, seen: Appearance) -> tuple[tuple[_State, float], ...] | None:
         """Return every state behind an image with its probability (the sum is 1); None for too many."""
@@ -168,7 +195,7 @@ class Oracle:
                 scale = float(self._catalog.prices.median_K[number])
                 for name, value in chosen.items():
                     scale = scale * float(self._catalog.prices.factor_KV[name][number, value])
-                state = _State(number, self._titles(kind, chosen), scale)
+                state = _State(number, *self._titles(kind, chosen), scale)
                 found[state] = found.get(state, 0.0) + share * float(self._row_shares[number])
         total = sum(found.values())
         # rounded: images that differ only in a colour without influence then share one cache entry
@@ -232,15 +259,22 @@ class Oracle:
                 found |= {attribute.name, *attribute.parents}
         return found
 
-    def _titles(self, kind: ProductKind, chosen: Mapping[str, int]) -> tuple[tuple[Words, float], ...]:
+    def _titles(
+        self, kind: ProductKind, chosen: Mapping[str, int]
+    ) -> tuple[tuple[tuple[Title, float], ...], tuple[tuple[str, float], ...]]:
+        """Return every title of these choices with its probability, as it is compared and to the letter."""
         total = sum(kind.titles.values())
-        shares: dict[Words, float] = {}
+        shares: dict[Title, float] = {}
+        texts: dict[str, float] = {}
         for template, weight in kind.titles.items():
             if weight > 0:
-                title = " ".join(word for token in template.split() if (word := self._word(token, chosen)))
-                words = tuple(sorted(self._rules.title_words(title))) or (title,)
-                shares[words] = shares.get(words, 0.0) + weight / total
-        return tuple(sorted(shares.items()))
+                text = " ".join(word for token in template.split() if (word := self._word(token, chosen)))
+                words = tuple(sorted(self._rules.title_words(text))) or (text,)
+                title = Title(words, self._rules.named_values(text))
+                shares[title] = shares.get(title, 0.0) + weight / total
+                exact = self._rules.exact_title(text)
+                texts[exact] = texts.get(exact, 0.0) + weight / total
+        return tuple(sorted(shares.items(), key=lambda share: _sort_key(share[0]))), tuple(sorted(texts.items()))
 
     def _word(self, token: str, chosen: Mapping[str, int]) -> str:
         if not token.startswith("{"):
@@ -249,13 +283,15 @@ class Oracle:
         number = chosen[token[1:-1]]
         return "" if number == len(values) else title_word(*values[number])
 
-    def _find_probabilities(self, states: tuple[tuple[_State, float], ...], inferable: bool) -> Probabilities:
-        """Return the highest probabilities over all answers."""
+    def _find_probabilities(
+        self, states: tuple[tuple[_State, float], ...], shown: Values, inferable: bool
+    ) -> Probabilities:
+        """Return the highest probabilities over all answers; `shown`: what an answer may name where titles do not."""
         label_CS = self._label_shares(states, inferable)
         total = label_CS.sum()
         weight_S = label_CS.sum(axis=0)
-        titles = sorted({words for state, _ in states for words, _ in state.titles})
-        matched = self._matched_sets(tuple(titles))
+        titles = sorted({title for state, _ in states for title, _ in state.titles}, key=_sort_key)
+        matched = self._matched_sets(tuple(titles), shown)
         title_SM = np.array([[_share_of_titles(state, titles, one) for one in matched.sets] for state, _ in states])
         window_SJ, all_starts = price_window_probabilities(
             self._catalog.prices,
@@ -267,6 +303,7 @@ class Oracle:
         best = {
             "category": label_CS.sum(axis=1).max(),
             "title": (weight_S @ title_SM).max(),
+            "title_exact": _largest_share([state.texts for state, _ in states], weight_S),
             "price": (weight_S @ window_SJ).max(),
             "joint": (joint_CMS.reshape(-1, len(states)) @ window_SJ).max(),
         }
@@ -296,14 +333,27 @@ class Oracle:
         return np.array(list(shares.values()))
 
 
-def _share_of_titles(state: _State, titles: list[Words], matched: frozenset[int]) -> float:
+def _largest_share(shares: Sequence[tuple[tuple[str, float], ...]], weight_S: Floats) -> float:
+    """Return the largest total share of one text."""
+    totals: dict[str, float] = {}
+    for texts, weight in zip(shares, weight_S.tolist(), strict=True):
+        for text, share in texts:
+            totals[text] = totals.get(text, 0.0) + share * weight
+    return max(totals.values())
+
+
+def _share_of_titles(state: _State, titles: list[Title], matched: frozenset[int]) -> float:
     """Return how often the state's title is one of those matched."""
     among = {titles[i] for i in matched}
-    return sum(share for words, share in state.titles if words in among)
+    return sum(share for title, share in state.titles if title in among)
+
+
+def _sort_key(title: Title) -> tuple[Words, list[Value]]:
+    return title.words, sorted(title.values)
 
 
 def _mean(rows: list[Probabilities]) -> Ceiling:
-    parts = ("category", "title", "price", "joint")
+    parts = ("category", "title", "title_exact", "price", "joint")
     means = {name: sum(getattr(row, name) for row in rows) / len(rows) for name in parts}
     return Ceiling(
         n=len(rows),
@@ -453,38 +503,96 @@ class _WordGroup:
     titles: frozenset[int]
 
 
-def largest_matched_sets(titles: Sequence[Words], least_f1: float, most_steps: int = _MOST_SEARCH_STEPS) -> MatchedSets:
-    """Return every largest set of titles whose F1 with one answer is at least `least_f1`, by branch and bound.
+def largest_matched_sets(
+    titles: Sequence[Title],
+    shown: Values,
+    phrases: Callable[[Value], Sequence[Words]],
+    least_f1: float,
+    most_steps: int = _MOST_SEARCH_STEPS,
+) -> MatchedSets:
+    """Return every largest set of titles that one answer matches, by branch and bound.
 
-    An answer need not be a title of the shop: at 0.8, "Wool Crew Sweater" matches both "Wool Sweater" and "Wool
-    Crew-neck Sweater". Words are decided group by group; a title is out of reach when even all undecided words of its
-    own would not be enough. Words in no title only lower F1, and the second copy of a word is never better than the
-    first, so no answer is missed. After `most_steps` steps the titles within reach are returned, an upper bound. The
-    same holds for more than a hundred titles, unless the words that they share are enough.
+    An answer matches a title when their F1 is at least `least_f1` and its values agree with the title's. It need not be
+    a title of the shop: at 0.75, "Wool Crew Sweater" matches both "Wool Sweater" and "Wool Crew-neck Sweater". For
+    every combination of values that an answer may name, and of `phrases` that name them, the titles that agree are
+    found, and words are decided group by group; a title is out of reach when even all undecided words of its own would
+    not be enough. Words in no title only lower F1, and the second copy of a word is never better than the first, so no
+    answer is missed. After `most_steps` steps the titles within reach are returned, an upper bound. The same holds for
+    more than a hundred titles, unless the words that they share are enough.
+    """
+    found: list[frozenset[int]] = []
+    steps = 0
+    for values in _answerable_values(titles):
+        agreeing = [i for i, title in enumerate(titles) if _agree(values, title, shown)]
+        if not values <= frozenset().union(*(titles[i].values for i in agreeing)):
+            continue  # fewer values agree with the same titles
+        words = [titles[i].words for i in agreeing]
+        for needed in _needed_words(words, values, phrases):
+            if agreeing and not any(known.issuperset(agreeing) for known in found):
+                sets, taken = _search_sets(words, needed, least_f1, max(most_steps - steps, 0))
+                steps += taken
+                found += [frozenset(agreeing[i] for i in one) for one in sets]
+    largest = dict.fromkeys(one for one in found if one and not any(one < other for other in found))
+    return MatchedSets(tuple(largest), steps <= most_steps)
+
+
+def _answerable_values(titles: Sequence[Title]) -> list[Values]:
+    """Return every combination of what an answer may name: in each slot what some title names there, most first."""
+    slots = sorted({slot for title in titles for slot, _ in title.values})
+    options = [{frozenset(value for value in title.values if value[0] == slot) for title in titles} for slot in slots]
+    found = {frozenset[Value]().union(*one) for one in itertools.product(*options)}
+    return sorted(found, key=lambda values: (-len(values), sorted(values)))
+
+
+def _agree(values: Values, title: Title, shown: Values) -> bool:
+    """Return whether an answer that names `values` agrees with a title."""
+    slots = {slot for slot, _ in title.values}
+    return title.values <= values and values <= title.values | {value for value in shown if value[0] not in slots}
+
+
+def _needed_words(
+    titles: Sequence[Words], values: Values, phrases: Callable[[Value], Sequence[Words]]
+) -> list[Counter[str]]:
+    """Return the fewest words with which an answer names the values, for every choice of phrases from the titles."""
+    available = functools.reduce(lambda one, other: one | other, map(Counter, titles), Counter[str]())
+    ways = []
+    for value in sorted(values):
+        possible = [words for phrase in phrases(value) if (words := Counter(phrase)) <= available]
+        ways.append([one for one in possible if not any(other < one for other in possible)])
+    return [functools.reduce(lambda one, other: one | other, way, Counter[str]()) for way in itertools.product(*ways)]
+
+
+def _search_sets(
+    titles: Sequence[Words], needed: Counter[str], least_f1: float, most_steps: int
+) -> tuple[list[frozenset[int]], int]:
+    """Return the largest sets of titles by words alone, where an answer holds the needed words, and the steps taken.
+
+    More steps than `most_steps` mean that the search was cut short.
     """
     everything = frozenset(range(len(titles)))
-    search = _TitleSearch(titles, least_f1, most_steps)
-    shared = search.groups[0].size if search.groups[0].titles == everything else 0
-    if all(2 * shared >= least_f1 * (shared + length) for length in search.lengths):
-        return MatchedSets((everything,), True)
+    search = _TitleSearch(titles, needed, least_f1, most_steps)
+    start = [(Counter(title) & needed).total() for title in titles]
+    group = search.groups[0] if search.groups else None
+    free = group.size if group is not None and group.titles == everything else 0
+    taken = needed.total() + free
+    if all(2 * (n + free) >= least_f1 * (taken + len(words)) for n, words in zip(start, titles, strict=True)):
+        return [everything], 0
     if len(titles) > _MOST_TITLES:
-        return MatchedSets((everything,), False)
-    search.decide(0, 0, [0] * len(titles))
-    found = search.found
-    largest = tuple(one for one in found if not any(one < other for other in found))
-    return MatchedSets(largest, search.steps <= most_steps)
+        return [everything], most_steps + 1
+    search.decide(0, needed.total(), start)
+    return search.found, search.steps
 
 
 class _TitleSearch:
     """Depth-first search over the groups, most words of a group first."""
 
-    def __init__(self, titles: Sequence[Words], least_f1: float, most_steps: int) -> None:
+    def __init__(self, titles: Sequence[Words], needed: Counter[str], least_f1: float, most_steps: int) -> None:
         self.lengths = [len(words) for words in titles]
         self.least_f1 = least_f1
         self.most_steps = most_steps
         self.steps = 0
         self.found: list[frozenset[int]] = []
-        self.groups = _word_groups(titles)
+        self.groups = _word_groups([tuple((Counter(words) - needed).elements()) for words in titles])
         self.undecided = [[0] * len(titles)]
         for group in reversed(self.groups):
             last = self.undecided[0]

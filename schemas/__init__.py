@@ -11,9 +11,8 @@ if TYPE_CHECKING:
     from schemas.answer import Answer, parse, render
     from schemas.catalog import CatalogSpec
     from schemas.errors import ToileError
-    from schemas.evaluation import EvaluationSpec
+    from schemas.evaluation import EvaluationSpec, Prediction
     from schemas.manifest import Manifest
-    from schemas.prediction import Prediction
     from schemas.product import Product, read
     from schemas.training import TrainingSpec
     from schemas.validation import load
@@ -23,7 +22,7 @@ _HOMES = {
     "CatalogSpec": "catalog",
     "EvaluationSpec": "evaluation",
     "Manifest": "manifest",
-    "Prediction": "prediction",
+    "Prediction": "evaluation",
     "Product": "product",
     "ToileError": "errors",
     "TrainingSpec": "training",

@@ -152,6 +152,12 @@ class _Part:
     value: str
 
 
+def bare_question(prompt: str) -> str:
+    """Return the text of a prompt without the markup around it, for a model that has a chat template of its own."""
+    before, after = PROMPT.split(QUESTION)
+    return prompt.removeprefix(before).removesuffix(after)
+
+
 def render(title: str, category: str, full_price: float) -> str:
     """Return the answer text. The category has no comma (import replaces them).
 

@@ -144,13 +144,21 @@ def upright_size(content: bytes) -> tuple[int, int]:
         return (height, width) if turned else (width, height)
 
 
+JPEG_URI = "data:image/jpeg;base64,"
+
+
 def thumbnail_uri(content: bytes, edge_px: int, quality: int = 80) -> str:
     """Return a `data:` URI of a JPEG of at most `edge_px` a side, never enlarged. Raises BadImageError."""
-    small = decode_rgb(content, draft_px=2 * edge_px)
+    return image_uri(decode_rgb(content, draft_px=2 * edge_px), edge_px, quality)
+
+
+def image_uri(image: Image.Image, edge_px: int, quality: int = 80) -> str:
+    """Return a `data:` URI of an RGB image as a JPEG of at most `edge_px` a side, never enlarged."""
+    small = image.copy()
     small.thumbnail((edge_px, edge_px))
     file = io.BytesIO()
     small.save(file, "JPEG", quality=quality, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    return JPEG_URI + base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def orientation_of(image: Image.Image) -> int:

@@ -146,8 +146,10 @@ class TrainingSpec:
     """last or best: the final weights, or those with the lowest validation loss."""
     checkpoint_every: Annotated[int, Ge(1)] = 200
     """Steps between resumable checkpoints."""
-    tracking: Annotated[str, OneOf(("none", "wandb"))] = "none"
-    """none or wandb."""
+    checkpoint_minutes: Annotated[float, Gt(0)] | None = 5.0
+    """Most minutes between resumable checkpoints, whatever the number of steps; null: only by steps."""
+    tracking: Annotated[str, OneOf(("none", "wandb", "tensorboard"))] = "none"
+    """none, wandb, or tensorboard (event files in the folder `tensorboard` of the run)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +183,23 @@ class RunInputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRun:
+    """A training that a model went through before."""
+
+    name: str
+    """Of the run, as in `seen.parquet`."""
+    model: str
+    """What was trained."""
+    data: Mapping[str, Sha256]
+    """Folder or spec of the mix -> sha256 of its content."""
+    num_examples: Mapping[str, Count]
+    """Folder or spec -> rows that could be learned from."""
+    num_steps: Count
+    rows_listed: bool = True
+    """Whether `seen.parquet` lists its rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """`run.json` next to an adapter or a checkpoint: what was trained on what. An unfinished run can be continued."""
 
@@ -197,12 +216,16 @@ class RunRecord:
     """Wall time."""
     samples_per_second: float | None = None
     first_loss: float | None = None
-    """Mean over the first 10 steps, in nats per token."""
+    """Mean over the first 10 steps, in nats per token; over the first half of a run of fewer than 20."""
     last_loss: float | None = None
-    """Mean over the last 10 steps, in nats per token."""
+    """Mean over the last 10 steps, in nats per token; over the last half of a run of fewer than 20."""
     validation_loss: float | None = None
     """Of the weights that were kept."""
     best_step: int | None = None
     """Step of the kept weights, where the best ones are kept."""
     files: Mapping[str, Sha256] = field(default_factory=dict)
     """Weights, settings and seen rows that the run wrote -> sha256; loading compares it."""
+    name: str = ""
+    """Of this run, as in `seen.parquet`."""
+    trained_before: tuple[EarlierRun, ...] = ()
+    """The trainings of the base model, the first one first."""

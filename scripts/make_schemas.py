@@ -25,9 +25,8 @@ from schemas.audit import Audit
 from schemas.catalog import CatalogSpec
 from schemas.counterfactual import Counterfactual
 from schemas.documents import SCHEMA_FOLDER, Keys, Pattern, Shape, constraints
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.manifest import Manifest
-from schemas.prediction import Prediction
 from schemas.product import Product
 from schemas.result import Comparison, Matrix, Result
 from schemas.training import RunRecord, TrainingSpec

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evaluation.analysis.comparison import compare
     from evaluation.metrics.scores import score
-    from evaluation.run import evaluate
+    from evaluation.run import evaluate, score_file
     from finetune.adapters import load_model
     from finetune.train import train
     from generator.audit.run import audit
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from generator.sampling.products import product
     from schemas.catalog import CatalogSpec
     from schemas.errors import ToileError
-    from schemas.evaluation import EvaluationSpec
-    from schemas.prediction import Prediction
+    from schemas.evaluation import EvaluationSpec, Prediction
     from schemas.product import Product
     from schemas.training import TrainingSpec
     from schemas.validation import load_spec
@@ -61,6 +60,7 @@ __all__ = [
     "load_spec",
     "product",
     "score",
+    "score_file",
     "train",
     "write_spec",
 ]
@@ -71,7 +71,7 @@ _SOURCES = {
     "FetchOptions": "generator.ingest.fetch:FetchOptions",
     "FitOptions": "generator.fit.fit_spec:FitOptions",
     "ImportOptions": "generator.ingest:ImportOptions",
-    "Prediction": "schemas.prediction:Prediction",
+    "Prediction": "schemas.evaluation:Prediction",
     "Product": "schemas.product:Product",
     "ToileError": "schemas.errors:ToileError",
     "TrainingSpec": "schemas.training:TrainingSpec",
@@ -87,6 +87,7 @@ _SOURCES = {
     "load_spec": "schemas.validation:load_spec",
     "product": "generator.sampling.products:product",
     "score": "evaluation.metrics.scores:score",
+    "score_file": "evaluation.run:score_file",
     "train": "finetune.train:train",
     "write_spec": "generator.fit.fit_spec:write_spec",
 }

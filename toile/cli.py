@@ -43,16 +43,27 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Evaluation": {
         "evaluate": ("evaluation.commands:evaluate", "Score a model by category."),
+        "score": ("evaluation.commands:score", "Score answers that another tool wrote."),
         "compare": ("evaluation.commands:compare", "Compare two evaluations, paired."),
         "counterfactual": ("evaluation.commands:counterfactual", "Change one attribute, ask again."),
         "demo": ("toile.pipeline:demo", "Run the full pipeline on this machine."),
         "matrix": ("toile.pipeline:matrix", "Train and test on each source and on all."),
     },
     "Reports": {
-        "report": ("evaluation.commands:report", "Rewrite, check or summarise a report."),
+        "report": ("evaluation.commands:report", "Write, list, check or summarise reports."),
     },
 }
 """Group -> command -> where it is, and its line in `toile --help` (at most 45 characters)."""
+
+EXTRAS = {
+    "train": ("torch", "transformers", "tokenizers", "peft", "safetensors", "accelerate"),
+    "privacy": ("opendp",),
+    "quantise": ("bitsandbytes",),
+    "track": ("wandb", "tensorboard"),
+    "cluster": ("ray",),
+    "s3": ("s3fs",),
+}
+"""Extra of pyproject.toml -> modules that it installs."""
 
 COMMANDS = {name: where for group in GROUPS.values() for name, (where, _) in group.items()}
 """Command -> where it is."""
@@ -83,6 +94,13 @@ class _Group(click.Group):
             raise click.ClickException(
                 strip_control_chars(f"{error.where}: {error.problem}\n  hint: {error.hint}")
             ) from error
+        except ModuleNotFoundError as error:
+            module = (error.name or "").partition(".")[0]
+            extra = next((name for name, modules in EXTRAS.items() if module in modules), None)
+            if extra is None:
+                raise
+            problem = f"toile {ctx.invoked_subcommand}: needs {module}, which is not installed"
+            raise click.ClickException(f"{problem}\n  hint: pip install 'toile[{extra}]'") from error
         except OSError as error:
             if isinstance(error, BrokenPipeError) or error.filename is None:
                 raise

@@ -16,27 +16,34 @@ import click
 
 from generator.commands import is_quiet
 from schemas.errors import ToileError
-from schemas.util.console import progress_bar
+from schemas.util.console import import_with_notice, progress_bar
 
 if TYPE_CHECKING:
     from schemas.result import Comparison, Matrix, Result, Score
     from schemas.training import TrainingSpec
 
 _IMAGE_SIZE = 112  # one tile of the tiny model
-_METRICS = {"category": "category", "title": "title", "price": "price", "joint": "exact match"}
+_METRICS = {
+    "category": "category",
+    "title": "title",
+    "title_exact": "title exact",
+    "price": "price",
+    "joint": "exact match",
+}
 _CONTROLS = {"blank": "trained, blank image", "shuffled": "trained, other image"}
 _BASELINES = {
     "nearest training image": dict.fromkeys(_METRICS, "nearest-picture"),
     "most common answer": {
         "category": "majority-category",
         "title": "commonest-title",
+        "title_exact": "commonest-title",
         "price": "median-price",
         "joint": "constant",
     },
 }
 """Line of the demo's table -> baseline by metric. The nearest one is the answer of the most similar training image."""
 _ROWS_HEADINGS = {"inferable": "visually identifiable rows", "all": "all rows"}
-_MIN_WIDTH = 118  # columns of a pipe
+_MIN_WIDTH = 132  # columns of a pipe
 Say = Callable[[str], None]
 
 
@@ -184,6 +191,7 @@ def demo(
     Example:
       toile demo --out toile-demo
     """
+    import_with_notice("torch", "transformers", quiet=is_quiet(ctx))
     from evaluation.report.console import print_comparison
 
     comparison, base, tuned = run_demo(
@@ -219,6 +227,7 @@ def matrix(ctx: click.Context, /, run: Path, out: Path, **options: Any) -> None:
     Example:
       toile matrix run.yaml --out results/matrix
     """
+    import_with_notice("torch", "transformers", quiet=is_quiet(ctx))
     from evaluation.report.console import print_matrix
 
     found = run_matrix(run, out, quiet=is_quiet(ctx), say=lambda text: _print_step(ctx, text), **options)

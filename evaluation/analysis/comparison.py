@@ -23,8 +23,8 @@ from evaluation.report.page import headline_rows, render_comparison_page, render
 from evaluation.run_dir import REPORT, find_data, prepare_comparison, relative, write_text
 from schemas.documents import from_dict
 from schemas.errors import ToileError
+from schemas.evaluation import PREDICTIONS
 from schemas.manifest import versions
-from schemas.prediction import PREDICTIONS
 from schemas.result import (
     ALL,
     BASE,
@@ -83,7 +83,7 @@ def compare(
             tuned=_side(sides[1], out),
             counts=sides[0].result.counts,
             pooled=small_categories(headline_outcomes(first, spec, "none"), spec.min_category_rows),
-            notes=_comparison_notes(*(side.result for side in sides)),
+            notes=_comparison_notes(sides[0].result, sides[1].result, spec.controls),
             methods={**scores.SCORE_METHODS, **DIFFERENCE_METHODS},
             versions={**sides[1].result.versions, **versions("numpy", "scipy")},
             scores=tuple(rows)
@@ -92,7 +92,8 @@ def compare(
         )
     )
     results = (sides[0].result, sides[1].result)
-    write_text(out / REPORT, render_comparison_page(comparison, results, products, (first, second), folder, evidence))
+    html = render_comparison_page(comparison, results, products, (first, second), folder, evidence, near=out)
+    write_text(out / REPORT, html)
     write_comparison(out, comparison)
     return comparison
 
@@ -107,11 +108,21 @@ def is_finished(out: Path, sides: Sequence[EvaluationFolder], *, force: bool) ->
     return True
 
 
-def _comparison_notes(base: Result, tuned: Result) -> tuple[str, ...]:
-    names = sorted(set(base.versions) | set(tuned.versions))
+def _comparison_notes(base: Result, tuned: Result, controls: Sequence[str]) -> tuple[str, ...]:
+    ran = [side for side in (base, tuned) if not side.inputs.answers]
+    names = sorted(set(base.versions) | set(tuned.versions)) if len(ran) == 2 else []
     differing = [name for name in names if base.versions.get(name) != tuned.versions.get(name)]
     differing_runs = [f"base and tuned were run with another {', '.join(differing)}"] if differing else []
-    if (base.device, base.dtype) != (tuned.device, tuned.dtype):
+    for label, side in (("base", base), ("tuned", tuned)):
+        alone = [control for control in side.inputs.spec.controls if control not in controls]
+        if alone:
+            differing_runs.append(
+                f"the control {', '.join(alone)} of {label} is left out: the other side has no such answers"
+            )
+    limits = [side.inputs.spec.max_new_tokens for side in (base, tuned)]
+    if len(ran) == 2 and limits[0] != limits[1]:
+        differing_runs.append(f"base was asked with at most {limits[0]} new tokens, tuned with {limits[1]}")
+    if len(ran) == 2 and (base.device, base.dtype) != (tuned.device, tuned.dtype):
         differing_runs.append(
             f"base was run on {base.device} in {base.dtype}, tuned on {tuned.device} in {tuned.dtype}"
         )
@@ -133,7 +144,7 @@ def _side_key(side: Side) -> tuple[object, ...]:
     return (side.predictions_sha256, identity_document(side.inputs))
 
 
-MATRIX_METRICS = ("joint", "category", "title", "price", "reasoning")
+MATRIX_METRICS = ("joint", "category", "title", "title_exact", "price", "reasoning")
 
 
 def matrix_questions(sources: Sequence[str]) -> list[tuple[str, str, str]]:

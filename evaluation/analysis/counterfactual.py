@@ -21,7 +21,7 @@ from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.metrics.titles import SLOTS
 from evaluation.models.base import ModelUnderTest
 from evaluation.protocols.generate import predict
-from evaluation.report.page import FILTERS, TEMPLATES
+from evaluation.report.page import FILTERS, STYLES, TEMPLATES
 from evaluation.rows import Rows, decode_image, read_rows, train_rows
 from evaluation.run_dir import INPUTS, PACKAGES, REPORT, prepare, run_inputs, write_text
 from evaluation.stats.intervals import (
@@ -51,10 +51,9 @@ from schemas.counterfactual import (
 )
 from schemas.documents import from_dict
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import PREDICTIONS, EvaluationSpec
 from schemas.images import thumbnail_uri
 from schemas.manifest import versions
-from schemas.prediction import PREDICTIONS
 from schemas.product import Product
 from schemas.result import RESULT, document_of
 from schemas.util.console import progress_bar
@@ -416,7 +415,7 @@ def render_counterfactual_page(
     return render_page(
         TEMPLATES,
         "counterfactual.html.j2",
-        styles=("base.css.j2", "report.css.j2", "counterfactual.css.j2"),
+        styles=(*STYLES, "counterfactual.css.j2"),
         filters=FILTERS,
         record=record,
         spec=record.inputs.spec,

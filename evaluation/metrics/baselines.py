@@ -28,9 +28,8 @@ from evaluation.metrics.scoring import Outcome, category_key, score_answers
 from evaluation.rows import read_encoded_images, train_rows
 from evaluation.stats.intervals import Values, factorize
 from schemas.answer import render
-from schemas.evaluation import EvaluationSpec
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.images import BadImageError, decode_rgb
-from schemas.prediction import Prediction
 from schemas.product import Product, from_batch, open_shard, shard_files
 from schemas.util.files import text_sha256
 

@@ -19,13 +19,13 @@ from evaluation.metrics.scoring import FIELDS, Outcome
 from evaluation.metrics.titles import SLOTS
 from evaluation.stats.intervals import ClusterIds, Values, Weighted
 
-HEADLINE = ("category", "title", "price", "joint", "reasoning")
+HEADLINE = ("category", "title", "title_exact", "price", "joint", "reasoning")
 """Computed per category for every control, and as macro mean."""
 FIELDS_ANSWERED = {"rank": ("category",), "price": ("price",)}
 """Protocols that answer some fields only; every other protocol answers category, title and price."""
 FAILURES = {
     "category": ("wrong", "out-of-set", "missing", "refused", "truncated"),
-    "title": ("wrong", "missing", "refused", "truncated"),
+    "title": ("wrong", "contradiction", "missing", "refused", "truncated"),
     "price": ("wrong", "missing", "unreadable", "not-positive", "refused", "truncated"),
 }
 """Reasons by field; `category:wrong` and so on are metrics: the share of rows that failed for this reason."""
@@ -148,13 +148,16 @@ MEANINGS = {
     "category": "right when it names the true category of the closed set: in any case, singular or plural, as the end "
     "of a path, with a remark in brackets, or by another word for a garment that only this category sells",
     "category_strict": "right when equal after NFKC, case folding and joining of blanks, _, / and -",
-    "title": "right when the F1 of the token multiset reaches title_f1 (NFKC, case folded, punctuation stripped)",
+    "title": "right when the F1 of the words (NFKC, case folded, without punctuation and accents, synonyms and plurals "
+    "of an attribute as one) is above title_f1, and colour, material, pattern and type are those of the true title; "
+    "where that names none, what the row is known to show may be named",
+    "title:contradiction": "near enough by its words, but another colour, material, pattern or type, or none",
     "price": "right when |answer - truth| / truth is at most price_tolerance",
     "joint": "exact match (all fields): category, title and price right",
     "reasoning": "mean accuracy: the mean of category, title and price right, per row",
     "category_top3": "of the protocol rank: the true category is among the first three",
     "title_exact": "share of answers with the title to the letter (NFKC, blanks around it stripped)",
-    "title_f1": "F1 of the token multisets of answered and true title, mean over rows",
+    "title_f1": "F1 of the words of answered and true title, as for title, mean over rows",
     "title_chrf": "chrF2 of each title (Popovic 2015; runs of one to six letters, recall counts twice), mean over rows",
     "title_colour": "and title_material, title_pattern, title_type: of the rows whose true title names one, read "
     "against word lists and the row's own attributes, the share whose answered title names the same and no other",

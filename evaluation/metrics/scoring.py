@@ -9,16 +9,15 @@ import functools
 import math
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from evaluation.metrics.titles import Vocabulary, chrf
+from evaluation.metrics.titles import Vocabulary, chrf, normalize_title, title_words, token_f1
 from generator.fit.vocabulary import find_silhouette
+from generator.upper_bound import ScoringRules
 from schemas.answer import Answer, parse
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Posterior, Prediction
+from schemas.evaluation import EvaluationSpec, Posterior, Prediction
 from schemas.product import Product
 
 OK = "ok"
@@ -56,8 +55,8 @@ class Outcome:
     answer: Answer
     reasons: Mapping[str, str]
     """For category, title and price: ok, wrong, missing, truncated (missing because the answer was cut), refused
-    (missing because the whole answer is a refusal), and for a category out-of-set, for a price unreadable or
-    not-positive."""
+    (missing because the whole answer is a refusal), for a title contradiction (near enough, but another colour,
+    material, pattern or type), for a category out-of-set, for a price unreadable or not-positive."""
     title_exact: bool
     """Equal after NFKC and without outer white space; case counts."""
     title_f1: float
@@ -137,19 +136,43 @@ class ClosedSet:
         return tuple(sorted(self._labels.values()))
 
 
+class AnswerScorer:
+    """Scores answers about the given rows; `categories` are all that exist in the data, of any split."""
+
+    def __init__(self, products: Iterable[Product], spec: EvaluationSpec, categories: Iterable[str]) -> None:
+        self._spec = spec
+        self._by_code = {product.product_code: product for product in products}
+        rows = self._by_code.values()
+        self._closed = ClosedSet([*categories, *(p.category3_code for p in rows if p.category3_code)], spec.aliases)
+        self._words = Vocabulary(rows)
+
+    def score(self, prediction: Prediction) -> Outcome:
+        """Return the outcome of a prediction. Raises a ToileError without its row: they do not belong together."""
+        row = _find_row(self._by_code, prediction)
+        return _score_answer(row, prediction, self._spec, self._closed, self._words)
+
+
 def score_answers(
     products: Iterable[Product], predictions: Sequence[Prediction], spec: EvaluationSpec, categories: Iterable[str]
 ) -> list[Outcome]:
-    """Return one outcome per prediction, in their order; `categories` are all that exist in the data, of any split.
+    """Return one outcome per prediction, in their order, as `AnswerScorer` gives it."""
+    scorer = AnswerScorer(products, spec, categories)
+    return [scorer.score(prediction) for prediction in predictions]
 
-    Raises a ToileError for a prediction without its row: data and predictions do not belong together.
-    """
-    by_code = {product.product_code: product for product in products}
-    closed = ClosedSet([*categories, *(p.category3_code for p in by_code.values() if p.category3_code)], spec.aliases)
-    words = Vocabulary(by_code.values(), title_tokens)
-    return [
-        _score_answer(_find_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions
-    ]
+
+def scoring_rules(spec: EvaluationSpec, products: Iterable[Product]) -> ScoringRules:
+    """Return what counts as a right answer about these products, in the form that the best achievable score needs."""
+    words = Vocabulary(products)
+    return ScoringRules(
+        category_key=ClosedSet((), spec.aliases).key,
+        exact_title=normalize_title,
+        title_words=title_words,
+        title_f1=spec.title_f1 + ROUNDING,
+        named_values=words.named_values,
+        value_phrases=words.phrases,
+        shown_values=lambda product: words.shown_values(product).values,
+        price_tolerance=spec.price_tolerance + ROUNDING,
+    )
 
 
 @functools.lru_cache(maxsize=65536)
@@ -186,26 +209,6 @@ def _invert_unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return {key: found.pop() for key, found in names.items() if len(found) == 1}
 
 
-@functools.lru_cache(maxsize=65536)
-def title_tokens(title: str) -> tuple[str, ...]:
-    """Return the words after NFKC and case folding; apostrophes are removed, other punctuation separates."""
-    folded = unicodedata.normalize("NFKC", title).casefold()
-    joined = re.sub("['\u2018\u2019\u02bc`\u00b4]", "", folded)
-    return tuple("".join(" " if unicodedata.category(c)[0] in "PS" else c for c in joined).split())
-
-
-def token_f1(answer: str, truth: str) -> float:
-    """Return the harmonic mean of precision and recall over token multisets: 2 * shared tokens / all tokens.
-
-    Titles without any token (`???`) score 1 when they are equal, else 0. Source: Rajpurkar et al. 2016 (SQuAD), section
-    6.1.
-    """
-    left, right = Counter(title_tokens(answer)), Counter(title_tokens(truth))
-    if not left and not right:
-        return float(_normalize_title(answer) == _normalize_title(truth))
-    return 2 * (left & right).total() / (left.total() + right.total())
-
-
 def is_refusal(text: str) -> bool:
     """Return whether an answer declines or cannot answer; meant for answers without any field."""
     return bool(_REFUSAL.search(text.casefold().replace("\u2019", "'")))
@@ -233,7 +236,7 @@ def _score_answer(
     error = math.inf if answer.price is None else abs(answer.price - price) / price
     verdicts = {
         "category": _category_reason(answer.category, category, closed),
-        "title": "missing" if not answer.title else OK if f1 >= spec.title_f1 - ROUNDING else "wrong",
+        "title": _title_reason(answer.title, product, f1 > spec.title_f1 + ROUNDING, words),
         "price": _unreadable_price_reason(answer) or (OK if error <= spec.price_tolerance + ROUNDING else "wrong"),
     }
     refused = not any((answer.title, answer.category, answer.price)) and is_refusal(prediction.answer)
@@ -250,7 +253,7 @@ def _score_answer(
         text=prediction.answer,
         answer=answer,
         reasons={field: _refine_missing(reason, refused, prediction.truncated) for field, reason in verdicts.items()},
-        title_exact=bool(answer.title) and _normalize_title(answer.title or "") == _normalize_title(title),
+        title_exact=bool(answer.title) and normalize_title(answer.title or "") == normalize_title(title),
         title_f1=f1,
         true_title=title,
         true_price=price,
@@ -271,6 +274,14 @@ def _category_reason(answer: str | None, truth: str, closed: ClosedSet) -> str:
     return OK if found == closed.label(truth) else "wrong"
 
 
+def _title_reason(answer: str | None, product: Product, near: bool, words: Vocabulary) -> str:
+    if not answer:
+        return "missing"
+    if not near:
+        return "wrong"
+    return OK if words.matches(answer, product.title or "", words.shown_values(product)) else "contradiction"
+
+
 def _unreadable_price_reason(answer: Answer) -> str | None:
     if answer.price is not None:
         return None
@@ -285,7 +296,3 @@ def _refine_missing(reason: str, refused: bool, truncated: bool) -> str:
     if reason != "missing":
         return reason
     return REFUSED if refused else "truncated" if truncated else reason
-
-
-def _normalize_title(title: str) -> str:
-    return unicodedata.normalize("NFKC", title).strip()

@@ -1,20 +1,32 @@
-"""Title metrics: attribute slots (colour, material, pattern, type) and chrF2.
+"""Title metrics: token F1, attribute slots (colour, material, pattern, type) and chrF2.
 
 A title is read against word lists: `Striped Cotton Bucket Hat` names the pattern stripes, the material cotton and the
-type bucket hat, and no colour. Only values that the true title names are compared, so a row without a colour word does
-not count for colours. An answer is right when it names the same values and no other, so listing every material gains
-nothing. Values in a synthetic row's `attributes.choices` extend the lists, because a spec may use its own materials.
+type bucket hat, and no colour. The lists are English words here and the words of the six markets; values in a synthetic
+row's `attributes.choices` extend them, because a spec may use its own materials.
+
+    Vocabulary(products).matches("Gray Wool Coats", "Grey Wool Coat", shown)   # True: two spellings of one colour
+
+`matches` decides whether an answered title agrees with the row: it names the same values as the true title. Where that
+names none, it may name what the row is known to show.
 """
 
 import functools
+import itertools
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
+from schemas.appearance import visible_attributes
+from schemas.markets import COLOURS, MARKETS, NOUNS, WORDS
 from schemas.product import Product
+from schemas.silhouettes import RECORDS
 
 SLOTS = ("colour", "material", "pattern", "type")
-Tokens = Callable[[str], tuple[str, ...]]
+Phrase = tuple[str, ...]
+Named = tuple[str, str]
+"""A value that a title names: slot and value, such as material and wool."""
 
 _WORDS: Mapping[str, str] = {
     "colour": "black white ivory cream ecru beige camel tan brown chestnut chocolate cognac taupe stone sand slate "
@@ -24,24 +36,41 @@ _WORDS: Mapping[str, str] = {
     "material": "gabardine cotton jersey denim wool cashmere mohair alpaca nylon polyester polyamide viscose lyocell "
     "leather suede nubuck shearling silk satin velvet corduroy canvas linen tweed twill poplin flannel fleece "
     "acetate lace mesh tulle chiffon crepe organza rubber raffia straw ramie jute ceramic stoneware enamel",
-    "pattern": "check floral houndstooth argyle camouflage paisley leopard zebra herringbone tartan chevron gingham "
-    "monogram logo",
+    "pattern": "check floral houndstooth argyle camouflage paisley leopard zebra herringbone tartan gingham "
+    "monogram logo windowpane pinstripe quilted",
     "type": "blazer parka gilet vest cape poncho cardigan blouse top dress gown skirt trousers jeans leggings joggers "
     "shorts jumpsuit suit wallet belt backpack pouch clutch briefcase bag loafer pump sandal slide mule boot shoe "
     "cap beanie hat scarf shawl glove tie sock bikini swimsuit earring necklace bracelet ring watch umbrella candle "
     "blanket throw cushion vase mug lipstick coat jacket shirt sweater hoodie sneaker sunglasses perfume",
 }
 _SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "colour": {"grey": ("grey", "gray"), "sky": ("sky", "sky blue")},
-    "material": {"knit": ("knit", "knitted")},
+    "colour": {"grey": ("gray",), "sky": ("sky blue",), "navy": ("navy blue",)},
+    "material": {
+        "knit": ("knit", "knitted"),
+        "wool": ("woollen", "woolen"),
+        "rib knit": ("rib knit", "ribbed"),
+        "cable knit": ("cable knit",),
+        "boucle": ("boucle",),
+        "faux leather": ("faux leather", "vegan leather"),
+        "faux fur": ("faux fur",),
+    },
     "pattern": {
-        "check": ("checked", "checkered"),
+        "check": ("checked", "checkered", "plaid"),
         "stripes": ("stripe", "striped"),
-        "dots": ("dot", "dotted", "polka dot"),
+        "dots": ("dot", "dotted", "polka dot", "spotted"),
         "camouflage": ("camo",),
         "floral": ("flower",),
+        "houndstooth": ("dogtooth",),
+        "herringbone": ("chevron",),
+        "pinstripe": ("pinstriped",),
+        "diamond quilted": ("diamond quilted",),
+        "channel quilted": ("channel quilted",),
+        "print": ("print", "printed"),
+        "animal print": ("animal print",),
+        "colour block": ("colour block", "color block", "colourblock", "colorblock"),
     },
     "type": {
+        "coat": ("overcoat",),
         "trench coat": ("trench coat", "trench"),
         "duffle coat": ("duffle coat",),
         "car coat": ("car coat",),
@@ -51,11 +80,12 @@ _SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "sweater": ("jumper", "pullover"),
         "hoodie": ("hooded top",),
         "sweatshirt": ("sweatshirt",),
-        "polo shirt": ("polo shirt", "polo"),
+        "polo shirt": ("polo shirt", "polo", "polo t shirt"),
         "t-shirt": ("t shirt", "tee", "tshirt"),
         "tank top": ("tank top",),
         "trousers": ("pants", "trouser", "chinos"),
-        "shorts": ("swim shorts",),
+        "jeans": ("jean",),
+        "swim shorts": ("swim shorts", "swim trunks"),
         "tote bag": ("tote bag", "tote"),
         "shoulder bag": ("shoulder bag",),
         "crossbody bag": ("crossbody bag", "crossbody"),
@@ -64,63 +94,218 @@ _SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "card case": ("card case", "card holder"),
         "bucket hat": ("bucket hat",),
         "scarf": ("scarves",),
+        "backpack": ("rucksack",),
         "perfume": ("eau de parfum", "eau de toilette", "fragrance"),
     },
 }
+_FALSE_FRIENDS = ("or", "short", "plaid", "robe", "rock", "hose", "pull", "bob", "bonnet", "baskets")
+"""Words of one market that mean something else in another one's titles."""
+_PREPOSITIONS = frozenset({"aus", "im", "in", "mit", "en", "a"})
+
+
+def title_tokens(title: str) -> Phrase:
+    """Return the words after NFKC and case folding; apostrophes are removed, other punctuation separates."""
+    folded = unicodedata.normalize("NFKC", title).casefold()
+    joined = re.sub("['\u2018\u2019\u02bc`\u00b4]", "", folded)
+    return tuple("".join(" " if unicodedata.category(c)[0] in "PS" else c for c in joined).split())
+
+
+@functools.lru_cache(maxsize=65536)
+def title_words(title: str) -> Phrase:
+    """Return the words that titles are compared by: tokens without accents, synonyms of an attribute value as one.
+
+    Gray and grey, striped and stripes, scarves and scarf are the same words; so are singular and plural of a garment.
+    """
+    plain = (_strip_accents(token) for token in title_tokens(title))
+    return _replace_phrases(tuple(token for token in plain if token), _english_synonyms())
+
+
+def token_f1(answer: str, truth: str) -> float:
+    """Return the harmonic mean of precision and recall over the multisets of `title_words`: 2 * shared / all words.
+
+    Titles without any word (`???`) score 1 when they are equal, else 0. Source: Rajpurkar et al. 2016 (SQuAD), section
+    6.1.
+    """
+    left, right = Counter(title_words(answer)), Counter(title_words(truth))
+    if not left and not right:
+        return float(normalize_title(answer) == normalize_title(truth))
+    return 2 * (left & right).total() / (left.total() + right.total())
+
+
+def normalize_title(title: str) -> str:
+    """Return a title as `title_exact` compares it: after NFKC, without outer white space; case counts."""
+    return unicodedata.normalize("NFKC", title).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a row is known to show beside its title."""
+
+    values: frozenset[Named]
+    complete: bool
+    """Whether all slots are known, as in a synthetic row; else only that a title names a pattern if there is one."""
 
 
 class Vocabulary:
     """The words of each slot, and which of them a title names."""
 
-    def __init__(self, products: Iterable[Product], tokens: Tokens) -> None:
-        """Add the attribute values of `products`; `tokens` splits a title into folded words."""
-        self._tokens = tokens
-        self._phrases = {slot: _slot_phrases(slot, tokens) for slot in SLOTS}
+    def __init__(self, products: Iterable[Product]) -> None:
+        """Add the attribute values of `products` to the built-in words."""
+        self._phrases = {slot: dict(phrases) for slot, phrases in _market_phrases().items()}
         for slot, value in sorted({pair for product in products for pair in _chosen_values(product)}):
-            self._phrases[slot] = _add_plurals({tokens(value): value}) | self._phrases[slot]
+            own = {phrase: value for phrase in _with_plurals(title_words(value)) if phrase}
+            self._phrases[slot] = own | self._phrases[slot]
         self._longest: dict[tuple[str, str], int] = {}
-        for slot, phrase in ((slot, phrase) for slot, phrases in self._phrases.items() for phrase in phrases if phrase):
+        for slot, phrase in ((slot, phrase) for slot, phrases in self._phrases.items() for phrase in phrases):
             self._longest[slot, phrase[0]] = max(len(phrase), self._longest.get((slot, phrase[0]), 0))
-        self._known: dict[tuple[str, str], frozenset[str]] = {}
+        self._known: dict[str, frozenset[Named]] = {}
+
+    def named_values(self, title: str) -> frozenset[Named]:
+        """Return every value that a title names; of overlapping phrases of a slot the longest, from the left."""
+        if title not in self._known:
+            words = title_words(title)
+            self._known[title] = frozenset(each for slot in SLOTS for each in self._read(slot, words))
+        return self._known[title]
 
     def named(self, slot: str, title: str) -> frozenset[str]:
-        """Return the values of a slot that a title names; of overlapping phrases the longest, from the left."""
-        if (slot, title) not in self._known:
-            self._known[slot, title] = self._read(slot, self._tokens(title))
-        return self._known[slot, title]
+        """Return the values of one slot that a title names."""
+        return frozenset(value for of, value in self.named_values(title) if of == slot)
+
+    def phrases(self, value: Named) -> list[Phrase]:
+        """Return every phrase that names a value."""
+        return [phrase for phrase, each in self._phrases[value[0]].items() if each == value[1]]
 
     def agrees(self, slot: str, answer: str | None, truth: str) -> bool | None:
         """Return whether an answer names the same values of a slot as `truth`; None where `truth` names none."""
         values = self.named(slot, truth)
         return values == self.named(slot, answer or "") if values else None
 
-    def _read(self, slot: str, words: tuple[str, ...]) -> frozenset[str]:
-        phrases, found, place = self._phrases[slot], set(), 0
+    def matches(self, answer: str, truth: str, shown: Shown) -> bool:
+        """Return whether no slot of an answered title contradicts the row.
+
+        Where the true title names values, the answer names the same and no other. Where it names none, the answer may
+        name what the row shows. A colour, material or type of which the row says nothing contradicts nothing, but a
+        pattern does: a product without a pattern in its title has none.
+        """
+        for slot in SLOTS:
+            true, answered = self.named(slot, truth), self.named(slot, answer)
+            if answered != true and (true or not self._is_shown(slot, answered, shown)):
+                return False
+        return True
+
+    def shown_values(self, product: Product) -> Shown:
+        """Return what a row is known to show: of a synthetic one the values in its image, of another one nothing."""
+        attributes = product.attributes or {}
+        silhouette = attributes.get("silhouette")
+        if silhouette not in RECORDS:
+            return Shown(frozenset(), complete=False)
+        visible = visible_attributes(silhouette, str(attributes.get("presentation", "any")))
+        words = [NOUNS[silhouette][0], silhouette]
+        words += [str(attributes.get(name)) for name in ("material", "pattern") if name in visible]
+        quilting = attributes.get("quilting", "none")
+        words += ["quilted", f"{quilting} quilted"] if "quilting" in visible and quilting != "none" else []
+        chosen = dict(_chosen_values(product))
+        words += [value for slot, value in chosen.items() if slot in visible | {"colour"}]
+        words += [title for word in words for title in _market_words(word)]
+        return Shown(frozenset(each for word in words for each in self.named_values(word)), complete=True)
+
+    def _is_shown(self, slot: str, answered: frozenset[str], shown: Shown) -> bool:
+        if not shown.complete and slot != "pattern":
+            return True
+        return answered <= {value for of, value in shown.values if of == slot}
+
+    def _read(self, slot: str, words: Phrase) -> Iterable[Named]:
+        place = 0
         while place < len(words):
             taken = 1
             for length in range(self._longest.get((slot, words[place]), 0), 0, -1):
-                value = phrases.get(words[place : place + length])
-                if value is not None:
-                    found.add(value)
+                phrase = words[place : place + length]
+                if phrase in self._phrases[slot]:
+                    yield slot, self._phrases[slot][phrase]
                     taken = length
                     break
             place += taken
-        return frozenset(found)
 
 
-def _slot_phrases(slot: str, tokens: Tokens) -> dict[tuple[str, ...], str]:
-    found = {tokens(word): word for word in _WORDS[slot].split()}
-    for value, spellings in _SYNONYMS[slot].items():
-        found |= {tokens(spelling): value for spelling in (value, *spellings)}
-    return _add_plurals(found)
+def _strip_accents(token: str) -> str:
+    return "".join(c for c in unicodedata.normalize("NFKD", token) if not unicodedata.combining(c))
 
 
-def _add_plurals(phrases: Mapping[tuple[str, ...], str]) -> dict[tuple[str, ...], str]:
-    """Add each phrase with s and es at its last word, unless that is a phrase of its own."""
-    endings = {
-        (*phrase[:-1], phrase[-1] + end): value for phrase, value in phrases.items() if phrase for end in ("s", "es")
-    }
-    return endings | dict(phrases)
+def _split(text: str) -> Phrase:
+    """Return the words of a text before synonyms are replaced."""
+    return tuple(token for token in map(_strip_accents, title_tokens(text)) if token)
+
+
+def _with_plurals(phrase: Phrase) -> list[Phrase]:
+    """Return the phrase and its plural."""
+    if not phrase:
+        return []
+    *before, last = phrase
+    return [phrase, (*before, last + ("es" if last.endswith(("s", "x", "z", "ch", "sh")) else "s"))]
+
+
+def _replace_phrases(words: Phrase, replacements: Mapping[Phrase, Phrase]) -> Phrase:
+    """Return words with the longest phrases replaced, from the left."""
+    found: list[str] = []
+    place = 0
+    while place < len(words):
+        lengths = range(min(_LONGEST_SYNONYM, len(words) - place), 0, -1)
+        phrase = next((p for n in lengths if (p := words[place : place + n]) in replacements), None)
+        found += replacements[phrase] if phrase is not None else words[place : place + 1]
+        place += len(phrase) if phrase is not None else 1
+    return tuple(found)
+
+
+_LONGEST_SYNONYM = 3
+
+
+@functools.cache
+def _english_synonyms() -> dict[Phrase, Phrase]:
+    """Return every English spelling and plural of a value -> the words of the value."""
+    listed: dict[str, Phrase] = {value: (value,) for words in _WORDS.values() for value in words.split()}
+    listed |= {value: (value, *spellings) for slot in SLOTS for value, spellings in _SYNONYMS[slot].items()}
+    patterns = [value for value in (*_WORDS["pattern"].split(), *_SYNONYMS["pattern"]) if value != "print"]
+    found: dict[Phrase, Phrase] = {}
+    for value, spellings in listed.items():
+        phrases = [_split(spelling) for spelling in spellings]
+        if value in patterns:
+            phrases += [(*phrase, end) for phrase in phrases for end in ("print", "printed") if phrase[-1] != "print"]
+        for phrase in itertools.chain.from_iterable(map(_with_plurals, phrases)):
+            found.setdefault(phrase, _split(value))
+    return found
+
+
+@functools.cache
+def _market_phrases() -> Mapping[str, Mapping[Phrase, str]]:
+    """Return for each slot the words of a value -> the value: English ones, then those of the six markets."""
+    found = {slot: {title_words(value): value for value in _WORDS[slot].split()} for slot in SLOTS}
+    for slot in SLOTS:
+        found[slot] |= {title_words(value): value for value in _SYNONYMS[slot]}
+    rows = [("colour", name, words) for name, words in COLOURS.items()]
+    rows += [(slot, name, words) for (slot, name), words in WORDS.items() if slot in SLOTS]
+    rows += [("pattern", f"{name} quilted", words) for (slot, name), words in WORDS.items() if slot == "quilting"]
+    rows += [("type", name, words) for name, words in NOUNS.items()]
+    for slot, name, words in rows:
+        spoken = [word for word in words if word and " ".join(_split(word)) not in _FALSE_FRIENDS]
+        phrases = [phrase for word in spoken if (phrase := _drop_prepositions(title_words(word)))]
+        if slot == "colour":
+            phrases += [
+                title_words(each.colour.format(word)) for each, word in zip(MARKETS.values(), words, strict=True)
+            ]
+        value = next((found[slot][p] for p in [title_words(name), *phrases[:2]] if p in found[slot]), name)
+        for phrase in phrases:
+            found[slot].setdefault(phrase, value)
+    return found
+
+
+def _drop_prepositions(words: Phrase) -> Phrase:
+    return _drop_prepositions(words[1:]) if words and words[0] in _PREPOSITIONS else words
+
+
+def _market_words(word: str) -> list[str]:
+    """Return the words of all markets for a colour, a material or a pattern."""
+    rows = [COLOURS.get(word, ()), WORDS.get(("material", word), ()), WORDS.get(("pattern", word), ())]
+    return [each for row in rows for each in row if each]
 
 
 def _chosen_values(product: Product) -> Iterable[tuple[str, str]]:

@@ -110,6 +110,15 @@ class TokenModel(Protocol):
         ...
 
 
+@runtime_checkable
+class TemplatedModel(Protocol):
+    """A model that is asked through a chat template of its own."""
+
+    def prompt_text(self, prompt: str) -> str:
+        """Return the text in which the model receives a prompt, with marks of its own in the place of the image."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelUnderTest:
     """The model to evaluate: its name, and how to load it."""

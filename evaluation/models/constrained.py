@@ -199,6 +199,7 @@ def _is_price_prefix(text: bytes) -> bool:
 
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
 _BLANK = "\u2581"
+_BYTE_DECODER = re.compile('"ByteLevel"|"ByteFallback"')
 
 
 def build_grammar(processor: Any, form: AnswerForm, *, end: int, max_tokens: int) -> Grammar:
@@ -208,10 +209,19 @@ def build_grammar(processor: Any, form: AnswerForm, *, end: int, max_tokens: int
     return Grammar(pieces, form.categories, first=start.removesuffix(b"x"), end=end, max_tokens=max_tokens)
 
 
+def has_known_bytes(tokenizer: Any) -> bool:
+    """Return whether `token_bytes` can read a tokenizer."""
+    return hasattr(tokenizer, "backend_tokenizer") and _BYTE_DECODER.search(_decoder(tokenizer)) is not None
+
+
+def _decoder(tokenizer: Any) -> str:
+    return json.dumps(json.loads(tokenizer.backend_tokenizer.to_str())["decoder"])
+
+
 def token_bytes(tokenizer: Any) -> dict[int, bytes]:
     """Return the bytes of each token without special ones; whole pieces come before bytes that spell the same."""
     document = json.loads(tokenizer.backend_tokenizer.to_str())
-    kind = json.dumps(document["decoder"])
+    kind = _decoder(tokenizer)
     special = {token["id"] for token in document["added_tokens"]}
     named = {token: name for name, token in tokenizer.get_vocab().items() if name and token not in special}
     if '"ByteLevel"' in kind:

@@ -10,7 +10,7 @@ Torch is imported when the model is loaded.
 import contextlib
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Phi3VisionBackend:
         rows = [self._prompt_ids(prompt, image) for prompt, image in zip(prompts, tiles, strict=True)]
         batch = self._batch(rows, tiles)
         settings = {} if constraint is None else {"logits_processor": [self._kept_to(constraint)]}
-        with self._device_errors(len(rows)):
+        with inference_mode(self.device, len(rows)):
             ids = self.model.generate(
                 **batch,
                 max_new_tokens=self.max_new_tokens,
@@ -72,21 +72,15 @@ class Phi3VisionBackend:
         *,
         ended: bool = False,
     ) -> list[LogProbs]:
-        """Do the same as `RankingModel.logprob`, with one prefill per image.
-
-        Prefix and candidate are encoded as one text, as in training, because a token may cross the border (" St" and
-        "yle" are " Style"). Ids that the bare prefix and every candidate of a row begin with belong to the prompt. A
-        last token of the prefix that some candidate changes is scored in all candidates.
-        """
+        """Do the same as `RankingModel.logprob`, with one prefill per image."""
         end = [self.stop_tokens[0]] if ended else []
         tiles = self._tiled(images)
         rows, candidates = [], []
         for prompt, image, prefix, texts in zip(prompts, tiles, prefixes, answers, strict=True):
-            whole = [self.processor.encode_plain(prefix + text) + end for text in texts]
-            fixed = _common_prefix_length([self.processor.encode_plain(prefix), *whole])
-            rows.append(self._prompt_ids(prompt, image) + whole[0][:fixed])
-            candidates.append([ids[fixed:] for ids in whole])
-        with self._device_errors(len(rows)):
+            fixed, scored = split_candidates(self.processor.encode_plain, prefix, texts, end)
+            rows.append(self._prompt_ids(prompt, image) + fixed)
+            candidates.append(scored)
+        with inference_mode(self.device, len(rows)):
             found = self.model.logprob(candidates, **self._batch(rows, tiles))
         return [
             LogProbs(values=tuple(values.tolist()), num_tokens=tuple(map(len, ids)))
@@ -137,26 +131,10 @@ class Phi3VisionBackend:
             self._grammars[form] = (build_grammar(self.processor, form, end=end, max_tokens=limit), {})
         return ConstrainedLogits(*self._grammars[form])
 
-    @contextlib.contextmanager
-    def _device_errors(self, num_rows: int) -> Iterator[None]:
-        """Run inference; out of memory becomes a ToileError."""
-        import torch
-
-        try:
-            with torch.inference_mode():
-                yield
-        except torch.OutOfMemoryError as error:
-            raise ToileError(
-                str(self.device),
-                f"out of memory with {num_rows} images at once",
-                "start again with a smaller --batch-size; the run continues",
-            ) from error
-
     def _text(self, ids: Sequence[int]) -> Generated:
-        end = next((place for place, token in enumerate(ids) if token in self.stop_tokens), None)
-        self.new_tokens += len(ids) if end is None else end
-        text = self.processor.tokenizer.decode(list(ids[:end]), skip_special_tokens=True)
-        return Generated(text=text.strip(), truncated=end is None)
+        answer, length = decode_answer(self.processor.tokenizer, ids, self.stop_tokens)
+        self.new_tokens += length
+        return answer
 
 
 def local_model(
@@ -169,11 +147,13 @@ def local_model(
 ) -> ModelUnderTest:
     """Return a model that runs in this process: hub name, folder or `tiny`, with a PEFT adapter where one is given.
 
-    The weights are loaded by `ModelUnderTest.load`. Raises ToileError for a device that does not exist, and for a name
-    that is none of these.
+    The folder of an adapter means its base with it. The weights are loaded by `ModelUnderTest.load`. Raises ToileError
+    for a device that does not exist, and for a name that is none of these.
     """
+    from finetune.adapters import split_adapter
     from finetune.phi3v.loading import check_name
 
+    name, adapter = split_adapter(name, adapter)
     check_name(name)
     chosen, dtype = select_device(device)
 
@@ -210,6 +190,42 @@ def select_device(device: str | None) -> tuple[str, Any]:
     if int(number or 0) >= devices[kind]:
         raise ToileError("--device", f"{name} does not exist", "leave out --device, or check the driver")
     return name, torch.bfloat16 if kind == "cuda" else torch.float32
+
+
+@contextlib.contextmanager
+def inference_mode(device: Any, num_rows: int) -> Iterator[None]:
+    """Run torch without gradients; out of memory becomes a ToileError."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            yield
+    except torch.OutOfMemoryError as error:
+        raise ToileError(
+            str(device),
+            f"out of memory with {num_rows} images at once",
+            "start again with a smaller --batch-size; the run continues",
+        ) from error
+
+
+def decode_answer(tokenizer: Any, ids: Sequence[int], stop_tokens: Collection[int]) -> tuple[Generated, int]:
+    """Return the answer in the ids up to the first stop token, without outer white space, and its number of tokens."""
+    end = next((place for place, token in enumerate(ids) if token in stop_tokens), None)
+    text = tokenizer.decode(list(ids[:end]), skip_special_tokens=True)
+    return Generated(text=text.strip(), truncated=end is None), len(ids) if end is None else end
+
+
+def split_candidates(
+    encode: Callable[[str], list[int]], prefix: str, texts: Sequence[str], end: list[int]
+) -> tuple[list[int], list[list[int]]]:
+    """Return the ids that prefix and all candidates have in common, and the other ids of each candidate, with `end`.
+
+    Prefix and candidate are encoded as one text, as in training, because a token may cross the border (" St" and "yle"
+    are " Style"). A last token of the prefix that some candidate changes is scored in all candidates.
+    """
+    whole = [encode(prefix + text) + end for text in texts]
+    fixed = _common_prefix_length([encode(prefix), *whole])
+    return whole[0][:fixed], [ids[fixed:] for ids in whole]
 
 
 def _as_id_list(tokens: Any) -> list[int]:

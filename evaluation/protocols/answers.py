@@ -11,24 +11,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from evaluation.dataset_stats import DatasetStats, check_supported, read_dataset_stats
 from evaluation.metrics.scoring import FIELDS, score_answers
-from evaluation.models.base import TokenModel, VisionModel
+from evaluation.models.base import TemplatedModel, TokenModel, VisionModel
 from evaluation.protocols.generate import predict
 from evaluation.protocols.protocols import (
     CHOICE_METHOD,
     FREE_TEXT_PROTOCOLS,
     PROTOCOL_METHODS,
+    DatasetStats,
     add_protocol,
     check_model_supports,
+    check_supported,
     make_prompt,
     needs_dataset_stats,
+    read_dataset_stats,
 )
 from evaluation.rows import Rows, decode_image, read_rows
 from finetune.distributed import Ranks
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 from schemas.result import Prompt
 from schemas.util.files import text_sha256
@@ -163,7 +164,7 @@ def answer(
         predictions=tuple(predictions),
         choice=choice,
         prompts=record_prompts(model, rows, predictions, spec, dataset_stats),
-        notes=_price_notes(spec, dataset_stats),
+        notes=(*_price_notes(spec, dataset_stats), *getattr(model, "notes", ())),
     )
 
 
@@ -181,14 +182,15 @@ def record_prompts(
         key = (first.product_code, protocol, "none")
         prefix = next(prediction.prefix for prediction in predictions if prediction.key == key) or ""
         prompt = make_prompt(protocol, dataset_stats)
+        text = (model.prompt_text(prompt) if isinstance(model, TemplatedModel) else prompt) + prefix
         ids = (
             model.token_ids(decode_image(first, rows.folder), prompt, prefix) if isinstance(model, TokenModel) else None
         )
         found.append(
             Prompt(
                 protocol=protocol,
-                text=prompt + prefix,
-                sha256=text_sha256(prompt + prefix),
+                text=text,
+                sha256=text_sha256(text),
                 token_ids_head=None if ids is None else tuple(_collapse_image_positions(ids)[:MAX_IDS_SHOWN]),
                 token_ids_sha256=None if ids is None else text_sha256(json.dumps(ids, separators=(",", ":"))),
             )

@@ -26,10 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.dataset_stats import DatasetStats
 from evaluation.models.base import AnswerForm, ConstrainedModel, Generated, LogProbs, RankingModel, VisionModel
 from evaluation.protocols.protocols import (
     RANKING_PROTOCOLS,
+    DatasetStats,
     category_candidates,
     category_prefix,
     make_prompt,
@@ -38,8 +38,7 @@ from evaluation.protocols.protocols import (
     reference_prefixes,
 )
 from schemas.answer import PROMPT
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Posterior
+from schemas.evaluation import EvaluationSpec, Posterior
 
 MEASURES = ("raw", "per_token", "calibrated")
 

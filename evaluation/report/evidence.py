@@ -29,8 +29,7 @@ from evaluation.rows import ground_truth
 from evaluation.run_dir import format_keys
 from schemas.documents import from_dict
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import PREDICTIONS, Prediction, read_predictions
+from schemas.evaluation import PREDICTIONS, EvaluationSpec, Prediction, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Result, document_of, identity_document, read_result
 
@@ -41,6 +40,8 @@ MAX_EVIDENCE_BYTES = 500_000_000
 TOLERANCE = 1e-5
 """Relative; figures are written with six digits."""
 _LISTED = 5
+_SCORED_ATTRIBUTES = ("silhouette", "presentation", "material", "pattern", "quilting", "choices")
+"""Attributes of a synthetic row that say whether a title names what its image shows (`evaluation.metrics.titles`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +93,7 @@ def pack_evidence(evidence: Evidence) -> str:
     """Return the evidence as base64 text for a script element."""
     document = {
         "spec": dataclasses.asdict(evidence.spec),
-        "products": [_scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
+        "products": [scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
         "sides": [[_prediction_fields(prediction) for prediction in side] for side in evidence.sides],
         "habits": None if evidence.habits is None else dataclasses.asdict(evidence.habits),
         "touched": evidence.touched,
@@ -161,9 +162,13 @@ def _read_products(sides: Sequence[Sequence[Prediction]], folder: Path) -> list[
 def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> EvaluationSpec:
     """Raise a ToileError unless both answer the same questions about the same rows, scored in the same way.
 
-    They need one protocol in common. Returns the common spec, with the protocols that both have.
+    They need one protocol in common. Returns the common spec, with the protocols and controls that both have. Where one
+    side's answers come from files, a control that it has for other rows is left out.
     """
     ours, theirs = (_pairing_key(side.result) for side in (base, tuned))
+    from_files = bool(base.result.inputs.answers or tuned.result.inputs.answers)
+    if from_files:
+        del ours["prompt"], theirs["prompt"]
     differing = sorted(key for key in ours if ours[key] != theirs[key])
     if differing:
         raise ToileError(
@@ -180,7 +185,14 @@ def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> Evaluati
             f"has no protocol in common with {base.folder}",
             "evaluate both models with one protocol in common",
         )
-    missing = _prediction_keys(base, shared, spec.split) ^ _prediction_keys(tuned, shared, spec.split)
+    both = set(base.result.inputs.spec.controls) & set(tuned.result.inputs.spec.controls)
+    controls = tuple(control for control in spec.controls if control in both)
+    pairs = [_prediction_keys(side, shared, controls, spec.split) for side in (base, tuned)]
+    missing = pairs[0] ^ pairs[1]
+    if from_files:
+        uneven = {control for _, _, control in missing} - {"none"}
+        controls = tuple(control for control in controls if control not in uneven)
+        missing = {key for key in missing if key[2] not in uneven}
     if missing:
         code, protocol, control = min(missing)
         raise ToileError(
@@ -189,13 +201,13 @@ def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> Evaluati
             f"such as product {code} ({protocol}, control {control})",
             "evaluate both models on the same rows",
         )
-    return replace(spec, protocols=shared)
+    return replace(spec, protocols=shared, controls=controls)
 
 
 def _pairing_key(result: Result) -> dict[str, object]:
     document = identity_document(result.inputs)
-    of_model = ("model", "model_sha256", "adapter_sha256", "server")
-    of_asking = ("protocols", "choose_prompt", "validation_limit")
+    of_model = ("model", "model_sha256", "adapter_sha256", "server", "answers_sha256", "columns")
+    of_asking = ("protocols", "controls", "choose_prompt", "validation_limit", "max_new_tokens")
     return {
         name: value for name, value in {**document.pop("spec"), **document}.items() if name not in of_model + of_asking
     }
@@ -208,8 +220,14 @@ def _answered_protocols(side: EvaluationFolder, split: str) -> list[str]:
     return [*ordered, *sorted(found - set(ordered))]
 
 
-def _prediction_keys(side: EvaluationFolder, protocols: Sequence[str], split: str) -> set[tuple[str, str, str]]:
-    return {p.key for p in side.predictions if p.protocol in protocols and p.split == split}
+def _prediction_keys(
+    side: EvaluationFolder, protocols: Sequence[str], controls: Sequence[str], split: str
+) -> set[tuple[str, str, str]]:
+    return {
+        p.key
+        for p in side.predictions
+        if p.protocol in protocols and p.split == split and p.control in ("none", *controls)
+    }
 
 
 def rescore(page: Path, *, max_bytes: int = MAX_EVIDENCE_BYTES) -> Rescored:
@@ -293,10 +311,11 @@ def _decompress(packed: bytes, max_bytes: int) -> bytes:
     return content
 
 
-def _scored_fields(product: Product) -> dict[str, Any]:
+def scored_fields(product: Product) -> dict[str, Any]:
     """Return a product without missing values and without what no figure uses."""
     names = ("product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price")
-    return {name: getattr(product, name) for name in names}
+    attributes = {name: value for name, value in (product.attributes or {}).items() if name in _SCORED_ATTRIBUTES}
+    return {**{name: getattr(product, name) for name in names}, "attributes": attributes or None}
 
 
 def _prediction_fields(prediction: Prediction) -> dict[str, Any]:

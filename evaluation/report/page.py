@@ -1,22 +1,23 @@
 """The report: one HTML file without references outside itself, for a result, a comparison or a matrix of mixes.
 
-Layout and text are in `report.html.j2`; everything that needs arithmetic is here. Titles and answers are untrusted
-text: all values are escaped, embedded JSON cannot close its element, and a content security policy admits only our
+Layout and text are in `report.html.j2`; figures and sentences are prepared here, what follows from single answers in
+`evaluation.report.plots`. `write_index` lists the pages below a folder. Titles and answers are untrusted text: all
+values are escaped, embedded JSON cannot close its element, and a content security policy admits only our style and
 script (`schemas.util.pages`).
 """
 
-import itertools
+import os
 import shlex
-import statistics
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from markupsafe import Markup
 
-from evaluation.metrics.metrics import FAILURES
+from evaluation.metrics.baselines import CATEGORY_MEDIAN, NEAREST_IMAGE, make_baselines, score_baseline
+from evaluation.metrics.metrics import FAILURES, METRICS
 from evaluation.metrics.score_matrix import headline_outcomes
 from evaluation.metrics.scoring import Outcome
 from evaluation.report.evidence import (
@@ -27,15 +28,27 @@ from evaluation.report.evidence import (
     read_paired_evidence,
     refuse_unpaired,
 )
-from evaluation.report.plots import Points, plot_prices, select_gallery
-from evaluation.run_dir import REPORT, find_data, write_text
+from evaluation.report.plots import (
+    calibrate,
+    collect_prices,
+    count_confusions,
+    group_errors,
+    plot_prices,
+    read_attributes,
+    select_gallery,
+)
+from evaluation.run_dir import INPUTS, REPORT, find_data, relative, write_text
+from evaluation.stats.intervals import Estimate
+from finetune.tracking import TrainingCurve, find_training, read_training
+from schemas.documents import from_dict, read_document
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import PREDICTIONS
+from schemas.evaluation import PREDICTIONS, EvaluationSpec
 from schemas.product import Product
 from schemas.result import (
     COMPARISON,
+    MATRIX,
     OTHER,
+    RESULT,
     Comparison,
     Counts,
     Difference,
@@ -49,15 +62,11 @@ from schemas.result import (
     read_result,
 )
 from schemas.util.files import file_sha256
-from schemas.util.pages import embed_json, render_page
+from schemas.util.pages import embed_json, format_amount, render_page, share_bar
 
 TEMPLATES = Path(__file__).parent
-CONFUSED = 12
-"""Categories in the confusion table; the others share a row and a column."""
-GROUPS = 5
-LEAST_IN_GROUP = 5
-"""Answers per calibration group."""
-NO_CATEGORY = "no such category"
+STYLES = ("base.css.j2", "page.css.j2", "report.css.j2")
+INDEX = "index.html"
 CONTROLS = {
     "none": "own image",
     "blank": "blank image",
@@ -72,6 +81,47 @@ PROTOCOLS = {
     "rank": "categories by log-probability",
     "price": "prices by log-probability",
     "best": "each model under its own prompt",
+}
+TITLES = {
+    "joint": "Exact match (all fields)",
+    "category": "Category",
+    "title": "Title",
+    "title_exact": "Title to the letter",
+    "price": "Price",
+    "reasoning": "Mean accuracy",
+}
+"""Headline metric -> its name on the page."""
+BASELINES = {
+    NEAREST_IMAGE: "nearest training image",
+    CATEGORY_MEDIAN: "median price of the true category",
+    "majority-category": "most common category",
+    "category-prior": "random category, as often as in training",
+    "commonest-title": "most common title",
+    "category-commonest-title": "most common title of the true category",
+    "median-price": "median price",
+    "majority-category-median": "median price of the most common category",
+    "predicted-category-median": "median price of the answered category",
+    "constant": "most common answer to everything",
+}
+REASONS = {
+    "ok": "right",
+    "wrong": "wrong",
+    "missing": "missing",
+    "truncated": "cut off",
+    "refused": "refused",
+    "out-of-set": "no such category",
+    "unreadable": "unreadable",
+    "not-positive": "not positive",
+    "contradiction": "contradicts",
+}
+"""Reason of an outcome -> words of the page, where they are not the reason's own."""
+_SEVERAL = "each in its own currency"
+_RIGHT = {"joint": "products exactly right", "category": "categories right", "price": "prices right"}
+_ROWS = {
+    "all": "all rows",
+    "inferable": "visually identifiable rows",
+    "clean": "rows that training has not touched",
+    "touched": "rows that training has touched",
 }
 
 
@@ -92,6 +142,7 @@ class Panel:
     figures: Mapping[Key, Score]
     """As `by_key` makes them."""
     outcomes: Sequence[Outcome]
+    """Of the headline protocol."""
     asked: Mapping[tuple[str, str, str], Score]
     """As `by_protocol` makes them."""
 
@@ -106,24 +157,28 @@ class Panel:
         """Return the score with these keys, if there is one."""
         return self.figures.get((metric, rows, control, category, baseline))
 
+    def own_image(self, rows: str) -> list[Outcome]:
+        """Return the outcomes about the products' own images."""
+        return [o for o in self.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
+
     @property
     def name(self) -> str:
         """The model, and its adapter where it has one."""
         return self.inputs.model if self.inputs.adapter is None else f"{self.inputs.model} + {self.inputs.adapter}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confusion:
-    """How often rows of a true category were answered as each category."""
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[str, int, tuple[int, ...]], ...]
-    """True category, its number of rows, and the counts in the order of `columns`."""
-
-
 def headline_rows(counts: Counts) -> str:
     """Return `inferable` where there are visually identifiable rows, else `all`."""
     return "inferable" if counts.inferable else "all"
+
+
+def headline_metric(rows: Sequence[Score] | Sequence[Difference]) -> str:
+    """Return the metric that sums a protocol up: exact match, or the one field that it answers."""
+    first = rows[0]
+    found = {
+        row.metric for row in rows if (row.protocol, row.split) == (first.protocol, first.split) and _is_own_image(row)
+    }
+    return next(metric for metric in ("joint", "category", "price") if metric in found)
 
 
 def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) -> list[tuple[str, str | None]]:
@@ -133,8 +188,9 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
     last.
     """
     sizes: dict[tuple[str, str | None], int] = {}
+    metric = headline_metric(rows)
     for row in rows:
-        if row.metric == "joint" and _is_own_image(row):
+        if row.metric == metric and _is_own_image(row):
             sizes.setdefault((row.rows, row.category), row.n)  # the headline protocol comes first
     first = headline_rows(counts)
     kinds = [first] if counts.inferable in {0, counts.evaluated} else [first, "all"]
@@ -148,87 +204,50 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
 
 
 def baseline_names(panel: Panel) -> list[str]:
-    """Return the baselines in the order of the scores."""
-    return list(dict.fromkeys(s.baseline for s in panel.figures.values() if s.baseline is not None))
-
-
-def failures(panel: Panel, rows: str) -> dict[str, list[Score]]:
-    """Return by field the shares of the reasons that occurred, the largest first."""
-    found = {}
-    for field, reasons in FAILURES.items():
-        shares = [panel.figure(f"{field}:{reason}", rows) for reason in reasons]
-        found[field] = sorted((s for s in shares if s is not None and s.value), key=lambda s: -(s.value or 0))
-    return found
-
-
-def confusion(panel: Panel, rows: str) -> Confusion:
-    """Count true against answered categories; missing, unreadable and unknown categories share a column."""
-    judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
-    sizes = Counter(outcome.category for outcome in judged)
-    largest = sorted(sizes, key=lambda name: (-sizes[name], name))[:CONFUSED]
-    seen = Counter((_column_name(o.category, largest), _column_name(o.answered_category, largest)) for o in judged)
-    truths = [*largest, *([OTHER] if len(sizes) > CONFUSED else [])]
-    columns = [*largest, OTHER, NO_CATEGORY]
-    used = [column for column in columns if column in largest or any(seen[(truth, column)] for truth in truths)]
-    return Confusion(
-        columns=tuple(used),
-        rows=tuple(
-            (truth, sum(seen[(truth, column)] for column in used), tuple(seen[(truth, column)] for column in used))
-            for truth in truths
-        ),
+    """Return the baselines that answer what the model answers, in the order of the scores, the nearest image first."""
+    answered = {s.metric for s in panel.figures.values() if s.baseline is None}
+    found = dict.fromkeys(
+        s.baseline for s in panel.figures.values() if s.baseline is not None and s.metric in answered & TITLES.keys()
     )
-
-
-def collect_prices(panel: Panel, truths: dict[str, float], rows: str) -> Points:
-    """Return true and answered price of every answer with a price."""
-    judged = [o for o in panel.outcomes if o.control == "none" and (rows == "all" or o.inferable)]
-    return Points(
-        name=panel.label,
-        pairs=[(o.product_code, truths[o.product_code], o.answer.price) for o in judged if o.answer.price is not None],
-    )
+    return sorted(found, key=lambda name: name != NEAREST_IMAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CalibrationGroup:
-    """Products with similar answered prices."""
+class FailureRow:
+    """How often a field was wrong for one reason."""
 
-    n: int
-    answered: float
-    """Median of the answered prices."""
-    true: float
-    """Median of the true prices."""
-    ratio: float
-    """Median of true / answered: the factor by which an answer of this size should be multiplied."""
+    field: str
+    reason: str
+    shares: tuple[Score | None, ...]
+    """By model."""
 
 
-def calibrate(points: Points) -> list[CalibrationGroup]:
-    """Group answers by answered price into up to five groups of one size; no group for few answers.
-
-    A calibrated model has a ratio of 1 in each. One that answers the same everywhere has a single group, which is right
-    on the whole and says nothing.
-    """
-    ordered = sorted((answered, true) for _, true, answered in points.pairs)
-    groups = min(GROUPS, len(ordered) // LEAST_IN_GROUP)
-    ends = [len(ordered) * number // groups for number in range(groups + 1)] if groups else []
+def failure_rows(panels: Sequence[Panel], rows: str) -> list[FailureRow]:
+    """Return the reasons that occurred, by field, the most frequent of the last model first."""
     found = []
-    for first, last in itertools.pairwise(ends):
-        part = ordered[first:last]
-        found.append(
-            CalibrationGroup(
-                n=len(part),
-                answered=statistics.median(answered for answered, _ in part),
-                true=statistics.median(true for _, true in part),
-                ratio=statistics.median(true / answered for answered, true in part),
+    for field, reasons in FAILURES.items():
+        lines = [
+            FailureRow(
+                field=field,
+                reason=reason,
+                shares=tuple(panel.figure(f"{field}:{reason}", rows) for panel in panels),
             )
-        )
+            for reason in reasons
+        ]
+        lines = [each for each in lines if any(share is not None and share.value for share in each.shares)]
+        found += sorted(lines, key=lambda each: -(each.shares[-1].value or 0) if each.shares[-1] else 0)
     return found
 
 
-def by_key(rows: Sequence[Row]) -> dict[Key, Row]:
-    """Index scores or differences by key; those of the headline protocol, which come first, win."""
+def by_key(rows: Sequence[Row], protocol: str | None = None) -> dict[Key, Row]:
+    """Index scores or differences of one protocol by key, in the split of the headline protocol, which comes first.
+
+    `protocol` None means the headline protocol.
+    """
     found: dict[Key, Row] = {}
     for row in rows:
-        found.setdefault((row.metric, row.rows, row.control, row.category, row.baseline), row)
+        if (row.protocol, row.split) == (protocol or rows[0].protocol, rows[0].split):
+            found.setdefault((row.metric, row.rows, row.control, row.category, row.baseline), row)
     return found
 
 
@@ -272,8 +291,86 @@ def _is_own_image(row: Score | Difference) -> bool:
     return row.control == "none" and row.baseline is None
 
 
-def _column_name(name: str | None, largest: Sequence[str]) -> str:
-    return NO_CATEGORY if name is None else name if name in largest else OTHER
+def headline_sentences(
+    panels: Sequence[Panel], rows: str, metric: str, differences: Mapping[Key, Difference]
+) -> list[str]:
+    """Return what the page says first: how much is right, whether that is a gain, and whether it beats looking up."""
+    last, words = panels[-1], _RIGHT[metric]
+    spec = last.inputs.spec
+    found = []
+    for panel in reversed(panels):
+        score = panel.figure(metric, rows)
+        if score is None or score.value is None:
+            continue
+        who = "The model" if len(panels) == 1 else f"The {panel.label} model"
+        right = round(score.value * score.n)
+        interval = f"{100 * spec.confidence:g} % interval {_format_interval(score)} %"
+        if right:
+            share = _format_percent(score.value, score.n)
+            found.append(f"{who} gets {right:,} of {score.n:,} {words}: {share} ({interval}).")
+        else:
+            found.append(f"{who} gets none of {score.n:,} {words} ({interval}).")
+    difference = differences.get((metric, rows, "none", None, None))
+    if difference is not None and difference.difference is not None:
+        found.append(_gain_sentence("Fine-tuning", difference))
+    nearest = last.figure(metric, rows, baseline=NEAREST_IMAGE)
+    if nearest is not None and nearest.value is not None:
+        share = _format_percent(nearest.value, nearest.n)
+        text = f"The answer of the nearest training image, which needs no understanding, is right in {share}"
+        against = differences.get((metric, rows, "none", None, NEAREST_IMAGE))
+        if against is not None and against.difference is not None:
+            text += f": {_beats(against)}"
+        found.append(f"{text}.")
+    return found
+
+
+def _gain_sentence(what: str, row: Difference) -> str:
+    points, limits = _format_points(row.difference, row.n), _format_limits(row)
+    p = "" if row.p is None else f", p{'' if row.p < 0.0001 else ' ='} {_format_p(row.p)}".replace(" ", "\u00a0")
+    p = p.replace("\u00a0", " ", 1)  # a line may break before the p
+    if row.low is not None and row.low > 0:
+        return f"{what} gains {points} points ({limits}{p})."
+    if row.high is not None and row.high < 0:
+        return f"{what} loses {points} points ({limits}{p})."
+    if not row.difference:
+        return f"{what} makes no difference on these rows ({limits} points{p})."
+    return f"{what} changes it by {points} points ({limits}{p}), which may be chance."
+
+
+def _beats(row: Difference) -> str:
+    change = f"{_format_points(row.difference, row.n)} points, {_format_limits(row)}"
+    if row.low is not None and row.low > 0:
+        return f"the tuned model is above it ({change})"
+    if row.high is not None and row.high < 0:
+        return f"the tuned model is below it ({change})"
+    return f"the difference may be chance ({change})" if row.difference else f"so is the tuned model ({change})"
+
+
+def _format_limits(row: Difference) -> str:
+    if row.low is None or row.high is None:
+        return "no interval"
+    return f"{_format_points(row.low, row.n)} to {_format_points(row.high, row.n)}"
+
+
+def image_sentence(panel: Panel, rows: str) -> str:
+    """Return whether a model uses the image, with the largest of its gains over images without evidence."""
+    who = "The model" if panel.label == "model" else f"The {panel.label} model"
+    if panel.uses_picture is None:
+        reason = panel.verdict.removeprefix("not tested: ").partition("gain over blind baselines")[0].rstrip(" (;")
+        closing = ")" * (reason.count("(") - reason.count(")"))
+        return _format_sentence(f"Whether {who[0].lower()}{who[1:]} uses the image is not known: {reason}{closing}")
+    gains = [
+        (TITLES[metric].lower(), gain)
+        for metric in TITLES
+        if (gain := panel.figure(f"{metric}_visual_gain", rows)) is not None and gain.value is not None
+    ]
+    verb = "uses the image" if panel.uses_picture else "does not use the image, as far as these rows can tell"
+    if not gains or not panel.uses_picture:
+        return f"{who} {verb}."
+    name, gain = max(gains, key=lambda pair: pair[1].low if pair[1].low is not None else -1.0)
+    low, high = _format_points(gain.low, gain.n), _format_points(gain.high, gain.n)
+    change = f"{_format_points(gain.value, gain.n)} points in {name} ({low} to {high})"
+    return f"{who} {verb}: its own image instead of a blank or another one brings {change}."
 
 
 def write_report(folder: Path, *, data: Path | None = None) -> Path:
@@ -291,31 +388,35 @@ def write_report(folder: Path, *, data: Path | None = None) -> Path:
         evidence = read_paired_evidence(sides, refuse_unpaired(sides[0], sides[1]), shards)
         first, second = evidence.outcomes()
         results = (sides[0].result, sides[1].result)
-        html = render_comparison_page(comparison, results, evidence.products, (first, second), shards, evidence)
+        html = render_comparison_page(
+            comparison, results, evidence.products, (first, second), shards, evidence, near=folder
+        )
     else:
         result = read_result(folder)
         shards = find_data(folder, result, data)
         evidence = read_evidence(folder, shards)
         (scored,) = evidence.outcomes()
         judged = [product for product in evidence.products if product.split == result.inputs.spec.split]
-        html = render_result_page(result, judged, scored, shards, evidence)
+        html = render_result_page(result, judged, scored, shards, evidence, near=folder)
     write_text(folder / REPORT, html)
     return folder / REPORT
 
 
 def render_result_page(
-    result: Result, products: Sequence[Product], scored: Sequence[Outcome], data: Path, evidence: Evidence
+    result: Result,
+    products: Sequence[Product],
+    scored: Sequence[Outcome],
+    data: Path,
+    evidence: Evidence,
+    *,
+    near: Path | None = None,
 ) -> str:
-    """Return the page of one model; images that `products` do not hold are read from the catalog `data`."""
-    panel = Panel(
-        label="model",
-        inputs=result.inputs,
-        uses_picture=result.uses_picture,
-        verdict=result.verdict,
-        figures=by_key(result.scores),
-        outcomes=headline_outcomes(scored, result.inputs.spec),
-        asked=by_protocol(result.scores, result.inputs.spec.split),
-    )
+    """Return the page of one model; images that `products` do not hold are read from the catalog `data`.
+
+    `near` is the folder of the result: a training run is found relative to it too.
+    """
+    spec = result.inputs.spec
+    panel = _make_panel("model", result, scored, spec)
     validated = by_protocol(result.scores, "validation") if result.chosen else {}
     return _render_report(
         result,
@@ -323,9 +424,10 @@ def render_result_page(
         products,
         data,
         evidence,
-        skipped=result.skipped,
+        near,
         run=result,
         reached=result,
+        skipped=result.skipped,
         validated=validated,
     )
 
@@ -337,32 +439,41 @@ def render_comparison_page(
     scored: tuple[Sequence[Outcome], Sequence[Outcome]],
     data: Path,
     evidence: Evidence,
+    *,
+    near: Path | None = None,
 ) -> str:
-    """Return the page of two models; `results` are theirs, products and outcomes those compared."""
+    """Return the page of two models; `results` are theirs, products and outcomes those compared.
+
+    `near` is the folder of the comparison: a training run is found relative to it too.
+    """
     panels = [
-        Panel(
-            label=label,
-            inputs=side.inputs,
-            uses_picture=side.uses_picture,
-            verdict=side.verdict,
-            figures=by_key(result.scores),
-            outcomes=headline_outcomes(of_side, side.inputs.spec),
-            asked=by_protocol(result.scores, side.inputs.spec.split),
-        )
+        _make_panel(label, result, of_side, replace(side.inputs.spec, protocols=evidence.spec.protocols))
         for label, side, result, of_side in zip(
             ("base", "tuned"), (comparison.base, comparison.tuned), results, scored, strict=True
         )
     ]
-    split = comparison.tuned.inputs.spec.split
     return _render_report(
         comparison,
         panels,
         products,
         data,
         evidence,
+        near,
         differences=by_key(comparison.scores),
-        gains=by_protocol(comparison.scores, split),
+        gains=by_protocol(comparison.scores, comparison.scores[0].split),
         reached=results[1],
+    )
+
+
+def _make_panel(label: str, result: Result, scored: Sequence[Outcome], spec: EvaluationSpec) -> Panel:
+    return Panel(
+        label=label,
+        inputs=replace(result.inputs, spec=spec),
+        uses_picture=result.uses_picture,
+        verdict=result.verdict,
+        figures=by_key(result.scores, spec.protocol),
+        outcomes=headline_outcomes(scored, spec),
+        asked=by_protocol(result.scores, spec.split),
     )
 
 
@@ -376,7 +487,7 @@ def render_matrix_page(matrix: Matrix) -> str:
     return render_page(
         TEMPLATES,
         "matrix.html.j2",
-        styles=("base.css.j2", "report.css.j2"),
+        styles=STYLES,
         filters=FILTERS,
         matrix=matrix,
         cells={(cell.mix, cell.test, cell.metric): cell for cell in matrix.cells},
@@ -393,44 +504,81 @@ def _render_report(
     products: Sequence[Product],
     data: Path,
     evidence: Evidence,
+    near: Path | None,
     **more: Any,
 ) -> str:
-    rows = headline_rows(record.counts)
-    prices = {product.product_code: product.full_price or 0.0 for product in products}
-    currency = next((f" ({product.currency_code})" for product in products if product.currency_code), "")
-    spec = panels[-1].inputs.spec
-    series = [collect_prices(panel, prices, rows) for panel in panels]
+    rows, metric = headline_rows(record.counts), headline_metric(record.scores)
+    last = panels[-1]
+    spec = last.inputs.spec
+    own = [panel.own_image(rows) for panel in panels]
+    series = [collect_prices(panel.label, outcomes) for panel, outcomes in zip(panels, own, strict=True)]
+    asked = {outcome.product_code for outcome in own[-1]}
+    unit = _price_unit(product for product in products if product.product_code in asked)
+    curves = [(panel, curve) for panel in panels if (curve := _training_curve(panel.inputs, near)) is not None]
     context: dict[str, Any] = {
         "record": record,
         "panels": panels,
-        "last": panels[-1],
+        "last": last,
         "rows": rows,
+        "metric": metric,
         "lines": table_lines(record.scores, record.counts),
         "spec": spec,
+        "unit": unit,
         "differences": {},
         "gains": {},
         "validated": {},
         "skipped": (),
         "run": None,
         "page": _TEMPLATE_HELPERS,
-        "scatter": Markup(plot_prices(series, spec.price_tolerance, currency)),  # escaped by schemas.util.pages
-        "calibrations": {points.name: calibrate(points) for points in series},
-        "price_counts": {points.name: len(points.pairs) for points in series},
-        "cards": select_gallery(products, [p.outcomes for p in panels], data, _encoded_images(products)),
+        "prices": plot_prices(series, spec.price_tolerance, f" ({unit})" if unit else ""),
+        "calibrations": {points.name: [] if unit == _SEVERAL else calibrate(points) for points in series},
+        "confusions": count_confusions(own),
+        "attributes": group_errors(own, read_attributes(data, spec.split, asked), spec, metric),
+        "galleries": select_gallery(
+            products,
+            [panel.own_image("all") for panel in panels],
+            _nearest_outcomes(evidence, spec),
+            data,
+            _encoded_images(products),
+        ),
+        "curves": curves,
         "commands": _commands(record),
         "document": embed_json(document_of(record)),
         "evidence": Markup(pack_evidence(evidence)),  # base64
         **more,
     }
+    context["sentences"] = headline_sentences(panels, rows, metric, context["differences"])
     return render_page(
         TEMPLATES,
         "report.html.j2",
-        styles=("base.css.j2", "report.css.j2"),
-        scripts=("report.js.j2",),
-        style_attributes=True,  # bars and cells are sized by them
+        styles=STYLES,
+        scripts=("sort.js.j2",),
         filters=FILTERS,
         **context,
     )
+
+
+def _price_unit(products: Iterator[Product]) -> str:
+    """Return the currency of the prices; of several currencies that each row has its own, "" where none is known."""
+    found = sorted({product.currency_code for product in products if product.currency_code})
+    return found[0] if len(found) == 1 else _SEVERAL if found else ""
+
+
+def _nearest_outcomes(evidence: Evidence, spec: EvaluationSpec) -> list[Outcome]:
+    """Score the answer of the nearest training image to each row; nothing where the catalog has no train rows."""
+    if evidence.habits is None:
+        return []
+    judged = [product for product in evidence.products if product.split == spec.split]
+    baselines = make_baselines(evidence.habits, {}, spec.seed)
+    nearest = next((each for each in baselines if each.name == NEAREST_IMAGE), None)
+    return [] if nearest is None else score_baseline(nearest, judged, spec, evidence.habits.categories)
+
+
+def _training_curve(inputs: Inputs, near: Path | None) -> TrainingCurve | None:
+    """Return the curve of the run that trained a model; None where its folder is not near or holds another model."""
+    name, sha256 = (inputs.adapter, inputs.adapter_sha256) if inputs.adapter else (inputs.model, inputs.model_sha256)
+    folder = None if sha256 is None else find_training(name, near, sha256)
+    return None if folder is None else read_training(folder)
 
 
 def _refuse_changed_predictions(folder: Path, side: Side) -> None:
@@ -444,15 +592,36 @@ def _encoded_images(products: Sequence[Product]) -> dict[str, bytes]:
     return {product.product_code: product.image for product in products if product.image}
 
 
+def _bar(label: str, score: Score | Estimate | None, css_class: str, *marks: float) -> Markup:
+    """Return the bar of a share with its interval; empty without a value."""
+    if score is None or score.value is None:
+        return Markup()
+    words = f"{label} {_format_percent(score.value, score.n)}, interval {_format_interval(score)} %"
+    return Markup(share_bar(words, score.value, score.low, score.high, css_class, marks))  # escaped there
+
+
+def _heat(count: int, total: int) -> str:
+    """Return the class that shades a cell by its share of a row, from h1 to h9; "" for an empty cell."""
+    return f"h{max(1, round(9 * count / total))}" if count and total else ""
+
+
 _TEMPLATE_HELPERS = {
+    "BASELINES": BASELINES,
     "CONTROLS": CONTROLS,
+    "NEAREST": NEAREST_IMAGE,
     "PROTOCOLS": PROTOCOLS,
+    "reason": lambda reason: REASONS.get(reason, reason.replace("-", " ")),
+    "ROWS": _ROWS,
+    "TITLES": TITLES,
+    "bar": _bar,
     "baseline_names": baseline_names,
     "ceiling": best_achievable,
-    "confusion": confusion,
     "controls": shown_controls,
-    "failures": failures,
-    "ways_of_asking": shown_protocols,
+    "failures": failure_rows,
+    "heat": _heat,
+    "image_sentence": image_sentence,
+    "protocols": shown_protocols,
+    "rates": {name for name, figure in METRICS.items() if figure.kind == "rate"},
 }
 """What `report.html.j2` calls as `page.NAME`."""
 
@@ -469,6 +638,14 @@ def _commands(record: Result | Comparison) -> list[str]:
 
 def _evaluate_command(inputs: Inputs, out: str) -> str:
     spec = inputs.spec
+    if inputs.answers:
+        files = [file.partition("=") for file in inputs.answers]
+        own = ["".join(parts) for parts in files if parts[0] not in CONTROLS]
+        given = [word for parts in files if parts[0] in CONTROLS for word in ("--control", "".join(parts))]
+        words = ["toile", "score", *own, "--data", inputs.data, "--out", out, "--split", spec.split, *given]
+        words += [word for ours, theirs in inputs.columns.items() for word in ("--column", f"{ours}={theirs}")]
+        words += ["--protocol", spec.protocol, *(["--limit", str(spec.limit)] if spec.limit else [])]
+        return shlex.join([*words, "--name", inputs.model])
     words = ["toile", "evaluate", "--model", inputs.model]
     words += ["--adapter", inputs.adapter] if inputs.adapter else []
     words += ["--data", inputs.data, "--out", out, "--split", spec.split]
@@ -478,6 +655,8 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
         words += [word for control in spec.controls or ("none",) for word in ("--control", control)]
     words += ["--backend", "openai", "--url", inputs.server] if inputs.server else []
     words += ["--limit", str(spec.limit)] if spec.limit else []
+    if spec.max_new_tokens != EvaluationSpec().max_new_tokens:
+        words += ["--max-new-tokens", str(spec.max_new_tokens)]
     return shlex.join([*words, "--batch-size", str(spec.batch_size)])
 
 
@@ -503,10 +682,116 @@ def _format_p(value: float | None) -> str:
     return "\u2013" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"
 
 
+def _format_sentence(text: str, names: Sequence[str] = ()) -> str:
+    """Return a note as a sentence: a capital letter first, unless it begins with one of `names`, and a full stop."""
+    text = text.strip()
+    first = text[:1] if text.startswith(tuple(name for name in names if name)) else text[:1].upper()
+    return first + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _format_about(value: float) -> str:
+    """Return an amount without decimals from 10 on."""
+    return format_amount(float(round(value)) if abs(value) >= 10 else value)
+
+
 FILTERS: Mapping[str, Callable[..., str]] = {
+    "about": _format_about,
+    "amount": format_amount,
+    "limits": _format_limits,
     "pct": _format_percent,
     "span": _format_interval,
     "points": _format_points,
     "p": _format_p,
+    "sentence": _format_sentence,
 }
 """Jinja filters of the templates."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexRow:
+    """One finished or unfinished folder below the folder of an index."""
+
+    name: str
+    """Its path below the folder of the index."""
+    href: str | None
+    """The relative address of its page, where there is one."""
+    record: Any
+    """What it holds: a `Result`, `Comparison`, `Matrix` or `TrainingCurve`; a sentence for what cannot be read."""
+
+    figures: Mapping[str, Score | Difference]
+    """The headline figures of a result or a comparison, by metric; empty for others."""
+
+
+def write_index(folder: Path, *, force: bool = False) -> tuple[Path, int]:
+    """Write one page that lists all evaluations, comparisons, matrices and training runs below a folder.
+
+    Returns the page and the number of folders in it. Raises ToileError where there is nothing to list, and for an
+    `index.html` that was not made here, unless `force`.
+    """
+    page = folder / INDEX
+    if page.is_file() and not force and _INDEX_MARK not in page.read_bytes()[:2000]:
+        raise ToileError(str(page), "was not made by toile", "move it away, or replace it with --force")
+    rows = [row for place in _folders(folder) for row in _index_rows(place, folder)]
+    if not rows:
+        raise ToileError(
+            str(folder), "holds no evaluation, comparison, matrix or training run", "name the folder above the results"
+        )
+    kinds: dict[str, list[IndexRow]] = {"Comparison": [], "Result": [], "Matrix": [], "TrainingCurve": [], "str": []}
+    for row in rows:
+        kinds[type(row.record).__name__].append(row)
+    html = render_page(
+        TEMPLATES,
+        "index.html.j2",
+        styles=STYLES,
+        scripts=("sort.js.j2",),
+        filters=FILTERS,
+        top=folder.resolve().name or str(folder),
+        kinds=kinds,
+        total=len(rows),
+        headline_rows=headline_rows,
+        page=_TEMPLATE_HELPERS,
+    )
+    write_text(page, html)
+    return page, len(rows)
+
+
+_UNFINISHED = "is an unfinished evaluation; the same command continues it"
+_INDEX_MARK = b'<meta name="generator" content="toile report index">'
+
+
+def _folders(top: Path) -> Iterator[Path]:
+    """Yield a folder and all below it in the order of their paths, without hidden ones; links are not followed."""
+    for place, names, _ in os.walk(top):
+        names[:] = sorted(name for name in names if not name.startswith("."))
+        yield Path(place)
+
+
+def _index_rows(place: Path, top: Path) -> Iterator[IndexRow]:
+    """Yield what a folder holds; nothing for most."""
+    name = relative(place, top)
+    page = place / REPORT
+    href = quote(relative(page, top)) if page.is_file() else None
+    readers: dict[str, Callable[[Path], Any]] = {
+        COMPARISON: read_comparison,
+        RESULT: read_result,
+        MATRIX: lambda where: from_dict(Matrix, read_document(where / MATRIX), str(where / MATRIX)),
+        "run.json": read_training,
+    }
+    found = [file for file in readers if (place / file).is_file()]
+    if not found and (place / INPUTS).is_file():
+        yield IndexRow(name=name, href=None, record=_UNFINISHED, figures={})
+    for file in found:
+        try:
+            record = readers[file](place)
+        except ToileError as error:
+            record = f"cannot be read: {error.problem}"
+        yield IndexRow(name=name, href=href, record=record, figures=_headline_figures(record))
+
+
+def _headline_figures(record: Any) -> dict[str, Score | Difference]:
+    if not isinstance(record, Result | Comparison):
+        return {}
+    scores: Sequence[Any] = record.scores  # of one kind; the checker sees two
+    found: Mapping[Key, Any] = by_key(scores)
+    rows = headline_rows(record.counts)
+    return {name: row for name in TITLES if (row := found.get((name, rows, "none", None, None))) is not None}

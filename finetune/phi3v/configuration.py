@@ -103,7 +103,7 @@ def config_from_json(document: dict[str, Any], where: str) -> Phi3VConfig:
         raise ToileError(
             f"{where}: model_type",
             f"is {model_type!r}, not 'phi3_v'",
-            "Give a Phi-3-Vision or Phi-3.5-Vision checkpoint.",
+            "Give a Phi-3-Vision checkpoint; `toile evaluate --backend transformers` asks other models.",
         )
     layer = EMBEDDING_LAYER | (document.get("embd_layer") or {})
     if layer != EMBEDDING_LAYER:

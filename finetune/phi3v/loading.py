@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 from huggingface_hub import save_torch_state_dict
+from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 from transformers import PreTrainedTokenizerFast
@@ -33,7 +34,7 @@ from schemas.errors import ToileError
 from schemas.util.files import storage_errors
 
 TINY = "tiny"
-ADAPTER = "adapter_config.json"
+ADAPTER_CONFIG = "adapter_config.json"
 """The file by which a folder is one of PEFT: an adapter without its base."""
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -43,6 +44,11 @@ ALIASES = re.compile(r"model\.vision_embed_tokens\.wte\.weight|.*\.embeddings\.p
 """Copies of other tensors that older conversions also wrote; ignored."""
 DTYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Types of weights that are read, by their names in safetensors."""
+LOADING_ERRORS = (
+    *(StrictDataclassError, SafetensorError),
+    *(ImportError, LookupError, OSError, RuntimeError, TypeError, ValueError, AttributeError),
+)
+"""What transformers raises for files that it cannot load."""
 MAX_LISTED = 12
 
 
@@ -215,9 +221,9 @@ def check_name(path_or_name: str | Path) -> None:
         return
     if folder.is_dir():
         is_cache = (folder / "snapshots").is_dir()
-        if (folder / ADAPTER).is_file() and not (folder / "config.json").is_file():
-            hint = f"give its base, and the folder as the adapter: --model {_base_of(folder)} --adapter {name}"
-            raise ToileError(name, "is an adapter, not a model", hint)
+        if is_adapter(folder):
+            hint = f"merge it into its base: toile export --model {name} --out merged"
+            raise ToileError(name, "is an adapter, not a whole model", hint)
         if not is_cache and not (folder / "config.json").is_file():
             raise ToileError(str(folder / "config.json"), "is missing", "give the folder of a checkpoint, which has it")
     elif folder.exists() or HUB_NAME.fullmatch(name) is None:
@@ -227,14 +233,15 @@ def check_name(path_or_name: str | Path) -> None:
         raise ToileError(name, problem, f"did you mean {near[0]!r}? Or {hint}" if near else hint)
 
 
-def _base_of(adapter: Path) -> str:
-    """Return the name of the base that an adapter's configuration gives, or BASE."""
-    name = read_json(adapter / ADAPTER).get("base_model_name_or_path")
-    return name if isinstance(name, str) and name else "BASE"
+def is_adapter(folder: Path) -> bool:
+    """Return whether a folder is one of PEFT: an adapter without its base."""
+    return (folder / ADAPTER_CONFIG).is_file() and not any((folder / name).is_file() for name in (WEIGHTS, INDEX))
 
 
-def resolve_folder(path_or_name: str | Path, say: Callable[[str], None] = lambda text: None) -> Path:
-    """Return a folder as it is, or the local snapshot of a hub name; download JSON and safetensors where needed.
+def resolve_folder(
+    path_or_name: str | Path, say: Callable[[str], None] = lambda text: None, patterns: tuple[str, ...] = _DOWNLOADED
+) -> Path:
+    """Return a folder as it is, or the local snapshot of a hub name; download the files of `patterns` where needed.
 
     A hub name may pin a revision, `owner/name@revision`. A repository's folder in a hub cache (`models--owner--name`)
     means the snapshot of its `main`. `say` receives the size of a download before it starts.
@@ -245,7 +252,7 @@ def resolve_folder(path_or_name: str | Path, say: Callable[[str], None] = lambda
         return _find_snapshot(folder) if (folder / "snapshots").is_dir() else folder
     match = HUB_NAME.fullmatch(str(path_or_name))
     assert match is not None, "check_name has refused other names"
-    return download_model(match["name"], match["revision"], _DOWNLOADED, say)
+    return download_model(match["name"], match["revision"], patterns, say)
 
 
 def cached_revision(folder: Path) -> str | None:

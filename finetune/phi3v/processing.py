@@ -49,7 +49,7 @@ class Phi3VProcessor:
         self.lines_per_tile = lines_per_tile
         self.image_mean = tuple(image_mean)
         self.image_std = tuple(image_std)
-        self._plain = _without_special_tokens(tokenizer)
+        self._plain = without_special_tokens(tokenizer)
 
     @property
     def stop_token_ids(self) -> list[int]:
@@ -201,7 +201,7 @@ def pad_rows(rows: Sequence[Sequence[int]], *, fill: int, padding_side: str, len
     return torch.tensor(filled, dtype=torch.long)
 
 
-def _without_special_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
+def without_special_tokens(tokenizer: PreTrainedTokenizerFast) -> Tokenizer:
     """Return the same tokenizer, to which `<|end|>` is seven characters.
 
     The library's own switch (encode_special_tokens) does not cover `</s>`, which the published file does not mark as

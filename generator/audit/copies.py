@@ -6,16 +6,18 @@ and left out if there is none. Two designs match if they have the same words, or
 prices are close.
 
 Chance also repeats products, so copies need a control. A comparison of train with the holdout (`membership`) does not
-find a catalog that copies both. The tests here count the distinctive families, those that match no other real family,
-that match a synthetic one. Two controls say how many of them an honest catalog would match:
+find a catalog that copies both. The tests here count the distinctive real products, those that match no other real
+product, that match a synthetic one. Families with the same title words, prices and categories are one product, such as
+colours that the shop lists apart; one that as many families have as an exact fit asks for is not distinctive. Two
+controls say how many products an honest catalog would match:
 
-- Unseen twins: the real families are divided into folds, a spec is fitted to all others, and catalogs of it are
-  searched for the families of the fold. A fit that never saw a family can match it by chance only.
+- Unseen twins: the real products are divided into folds, a spec is fitted to all others, and catalogs of it are
+  searched for the products of the fold. A fit that never saw a product can match it by chance only.
 - Permuted prices: a synthetic product with the title of a real one gets the price of another synthetic product of the
   category, whose title predicts a similar price. It has the real price by chance only. In catalogs without prices, the
   rarest word of a title has the place of the price.
 
-The families are grouped by both, and the larger number counts in each group. A match where chance gives
+The products are grouped by both, and the larger number counts in each group. A match where chance gives
 hardly any weighs more: the weight is the log likelihood ratio of a leak of 2 %.
 """
 
@@ -29,7 +31,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse, stats
-from scipy.sparse import linalg
+from scipy.sparse import csgraph, linalg
 
 from generator.audit.rows import AuditTable, Floats, Index, Mask
 
@@ -39,6 +41,8 @@ _NO_PRICE = -40.0
 """Logarithm of a missing price: two missing prices are equal, and far from all others."""
 _WIDTH = 256.0
 """Between the numbers of two groups whose log prices are searched as one list."""
+_FAR = 100.0
+"""Largest predicted difference of log prices."""
 _ROUNDING = 1e-6
 _WORD_STEP = 0.05
 """Between the numbers of words that have the place of log prices: more than near prices differ."""
@@ -64,13 +68,13 @@ _STEPS = 4
 """Weights are rounded to 1 / 4."""
 _SLACK = 1.15
 """An honest catalog may have this many times as many matches as the larger control."""
+_WORD_SLACK = 1.5
+"""The same for catalogs without prices: which words go together is less free than which prices."""
 _PRIOR = 5.0
 """Matches that are added to both sides of the ratio of real products: it is near 1 where few match."""
 _HALVES = 3
 _MAX_LINK = 2.0
 """Largest ratio that prices which follow titles explain."""
-_WORD_LINK = 1.3
-"""The same for words: which words go together is less free than which prices."""
 _FEWEST = 0.1
 """Expected matches of a group at least: the controls do not exclude fewer."""
 _POWER = 0.8
@@ -186,6 +190,28 @@ def fold_titles(table: AuditTable, real: AuditTable | None = None) -> list[froze
     known = {word for row in real.products for word in fold_words(row.title or "")}
     repair = make_repair(known)
     return [frozenset(known.intersection(repair(words))) for words in titles]
+
+
+def merge_families(designs: Designs) -> tuple[Designs, Index]:
+    """Merge families that have a design in common: the same title words, price, categories and discount.
+
+    Returns the designs with the numbers of products in place of families, each once, and the product of each family.
+    """
+    prices = np.round(designs.log_price / _ROUNDING).tolist()
+    keys: dict[tuple[object, ...], int] = {}
+    numbers = np.array(
+        [keys.setdefault(key, len(keys)) for key in zip(designs.title.tolist(), prices, designs.details, strict=True)],
+        np.int64,
+    )
+    links = sparse.coo_matrix(
+        (np.ones(len(numbers)), (designs.family, designs.num_families + numbers)),
+        shape=(designs.num_families + len(keys),) * 2,
+    )
+    product = csgraph.connected_components(links, directed=False)[1][: designs.num_families].astype(np.int64)
+    num_products = int(product.max(initial=-1)) + 1
+    first = np.unique(numbers, return_index=True)[1]
+    kept = designs.select(np.isin(np.arange(len(designs)), first))
+    return replace(kept, family=product[kept.family], num_families=num_products), product
 
 
 def rank_words(titles: Iterable[frozenset[str]]) -> Mapping[str, int]:
@@ -326,22 +352,34 @@ class Unseen:
 
 
 def measure_unseen(table: AuditTable, twins: Iterable[tuple[Mask, AuditTable]]) -> Unseen:
-    """Count the matches of each real family in twins, given as (families that the fit has not seen, rows)."""
+    """Count the matches of each real product in twins, given as (families that the fit has not seen, rows).
+
+    No fit has seen a part of the families of a product (`find_products`). Each family has the counts of its product.
+    """
     titles, priced = fold_titles(table), has_prices(table)
     ranks = None if priced else rank_words(titles)
-    real = encode_designs(table, titles, ranks)
+    real, product = merge_families(encode_designs(table, titles, ranks))
     expected = np.zeros((len(RULES), real.num_families))
     rate = np.zeros((len(RULES), real.num_families))
     for families, twin in twins:
+        hidden = np.zeros(real.num_families, bool)
+        hidden[product[families]] = True
         designs = encode_designs(twin, fold_titles(twin, table), ranks)
         part = np.arange(len(designs)) % 2 == 0
         first, second = designs.select(part), designs.select(~part)
-        own = real.select(families[real.family])
+        own = real.select(hidden[real.family])
         for number, rule in enumerate(RULES):
             matches = own.by_family(count_matches(own, second, rule))
-            expected[number] += permute_prices(own, first, rule, families).expected / max(len(first), 1)
+            expected[number] += permute_prices(own, first, rule, hidden).expected / max(len(first), 1)
             rate[number] += matches / max(len(second), 1)
-    return Unseen(expected=expected, rate=rate, priced=priced)
+    return Unseen(expected=expected[:, product], rate=rate[:, product], priced=priced)
+
+
+def find_products(table: AuditTable) -> Index:
+    """Return the number of the product of each family; see `merge_families`."""
+    titles = fold_titles(table)
+    found: Index = merge_families(encode_designs(table, titles, None if has_prices(table) else rank_words(titles)))[1]
+    return found
 
 
 def measure_link(other: Designs, rule: Rule, *, seed: int = 0) -> float:
@@ -376,6 +414,12 @@ class Matches:
     released: Designs
     priced: bool
     """Whether both catalogs have prices."""
+    products: Designs
+    """The real designs, of products in place of families."""
+    product: Index
+    """Product of each real family."""
+    num_holders: Index
+    """Families of each product."""
 
     def find_hits(self, rule: Rule) -> Mask:
         """Return which real families match a synthetic one."""
@@ -383,9 +427,23 @@ class Matches:
 
     def find_distinctive(self, rule: Rule) -> Mask:
         """Return which families match no other real family."""
-        titled = np.bincount(self.real.family, minlength=self.real.num_families) > 0
-        found: Mask = titled & (self.real.by_family(count_matches(self.real, self.real, rule)) == 0)
-        return found
+        return _find_distinctive(self.real, rule)
+
+    def find_distinctive_products(self, rule: Rule, min_support: int) -> Mask:
+        """Return which products match no other real product; those of `min_support` families and more do not count.
+
+        Without prices the title must be that of one family, in any category: a title that recurs is learned.
+        """
+        found = _find_distinctive(self.products, rule)
+        if self.priced:
+            return found & (self.num_holders < max(min_support, 2))
+        return found & (self.num_holders < 2) & _find_distinctive(self.products, NEAR_ROWS)
+
+
+def _find_distinctive(real: Designs, rule: Rule) -> Mask:
+    titled = np.bincount(real.family, minlength=real.num_families) > 0
+    found: Mask = titled & (real.by_family(count_matches(real, real, rule)) == 0)
+    return found
 
 
 def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
@@ -393,12 +451,17 @@ def match_catalogs(real: AuditTable, synthetic: AuditTable) -> Matches:
     titles, their_titles = fold_titles(real), fold_titles(synthetic, real)
     priced = has_prices(real) and has_prices(synthetic)
     ranks = None if priced else rank_words(titles)
+    designs = encode_designs(real, titles, ranks)
+    products, product = merge_families(designs)
     return Matches(
         titles=titles,
         their_titles=their_titles,
-        real=encode_designs(real, titles, ranks),
+        real=designs,
         released=encode_designs(synthetic, their_titles, ranks),
         priced=priced,
+        products=products,
+        product=product,
+        num_holders=np.bincount(product, minlength=products.num_families),
     )
 
 
@@ -409,22 +472,23 @@ def has_prices(table: AuditTable) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyTest:
-    """Result of one test for copies of distinctive real families, of train or not; arrays of one entry a group."""
+    """Result of one test for copies of distinctive real products, of train or not; arrays of one entry a group."""
 
     name: str
-    families: int
-    """Number of distinctive families."""
+    products: int
+    """Number of distinctive products."""
     hits: Index
     """How many of them match a synthetic one."""
     chance: Floats
     """How many an honest catalog matches, by the larger control."""
     room: Floats
-    """How many families would be in the group if they were copied."""
+    """How many products would be in the group if they were copied."""
+    slack: float = _SLACK
 
     @property
     def bound(self) -> Floats:
         """Number of matches that the test allows for in each group."""
-        return _SLACK * self.chance + _FEWEST
+        return self.slack * self.chance + _FEWEST
 
     @property
     def weights(self) -> Index:
@@ -438,7 +502,7 @@ class CopyTest:
         return weighted_tail(self.bound, self.weights, int(self.weights @ self.hits))
 
     def smallest_leak(self, alpha: float) -> float | None:
-        """Return the smallest share of copied families that is detected with power 0.8; None if not even all."""
+        """Return the smallest share of copied products that is detected with power 0.8; None if not even all."""
         weights = self.weights
         needed, most = 0, int(weights @ np.ceil(self.room))
         low, high = 0, most + 1
@@ -478,25 +542,32 @@ def weighted_tail(means: Floats, weights: Index, least: int) -> float:
     return max(1.0 - float(chance.sum()), 0.0)
 
 
-def run_copy_tests(matches: Matches, unseen: Unseen | None) -> list[CopyTest]:
-    """Run the test of each rule. `unseen` is None if no spec could be fitted to the real rows."""
+def run_copy_tests(matches: Matches, unseen: Unseen | None, min_support: int) -> list[CopyTest]:
+    """Run the test of each rule.
+
+    `unseen` is None if no spec could be fitted to the real rows. `min_support` are the families from which a fit may
+    know a product.
+    """
     if unseen is not None and unseen.priced != matches.priced:
         unseen = None
+    num_families, first = len(matches.product), np.unique(matches.product, return_index=True)[1]
+    nothing = np.zeros((len(RULES), num_families))
+    expected, rate = (nothing, nothing) if unseen is None else (unseen.expected, unseen.rate)
     return [
         _run_copy_test(
             rule,
             matches,
-            np.zeros(matches.real.num_families) if unseen is None else unseen.expected[number],
-            np.zeros(matches.real.num_families) if unseen is None else unseen.rate[number],
+            matches.find_distinctive_products(rule, min_support),
+            expected[number, first],
+            rate[number, first],
         )
         for number, rule in enumerate(RULES)
     ]
 
 
-def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats) -> CopyTest:
-    real, other = matches.real, matches.released
-    kept = matches.find_distinctive(rule)
-    hit = matches.find_hits(rule) & kept
+def _run_copy_test(rule: Rule, matches: Matches, kept: Mask, expected: Floats, rate: Floats) -> CopyTest:
+    real, other = matches.products, matches.released
+    hit = kept & (real.by_family(count_matches(real, other, rule)) > 0)
     twin_group = np.searchsorted(_FEW_TWINS, expected * len(other))
     twin_chance = -np.expm1(-rate * len(other))
     permuted_prices = permute_prices(real, other, rule, kept)
@@ -521,10 +592,11 @@ def _run_copy_test(rule: Rule, matches: Matches, expected: Floats, rate: Floats)
     chance = np.maximum(permuted, unseen * weight / np.maximum(weight.sum(axis=1, keepdims=True), _FEWEST))
     return CopyTest(
         name=rule.name,
-        families=int(kept.sum()),
+        products=int(kept.sum()),
         hits=add(price_group, hit.astype(np.float64)).astype(np.int64).ravel(),
         chance=chance.ravel(),
         room=add(copied_group, np.ones(len(kept))).ravel(),
+        slack=_SLACK if matches.priced else _WORD_SLACK,
     )
 
 
@@ -539,14 +611,14 @@ class PermutedPrices:
     of_any: Floats
     """Probability if it gets that of any one, its own included: the same before and after a permutation."""
     if_copied: Floats
-    """The same after a copy of the family is added."""
+    """The same after a copy of the family is added to the designs of its category with a similar predicted price."""
 
 
 def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> PermutedPrices:
     """Compute what is expected after permuting the prices of the other catalog, for the families that are kept."""
     width = 0.0 if rule.exact else math.log1p(NEAR_PRICE)
     category, their_category = _number_categories(real, other)
-    stratum = _stratify(other, their_category)
+    stratum, own_stratum = _stratify(other, their_category, real, category)
     sizes = np.bincount(stratum)
     their_order = np.argsort(other.title, kind="stable")
     own_title, their_title = match_titles(real.words, other.words, equal=rule.equal)
@@ -572,8 +644,8 @@ def permute_prices(real: Designs, other: Designs, rule: Rule, kept: Mask) -> Per
         expected += np.bincount(family, near / members, real.num_families)
         for total, chance in ((survival, others), (any_survival, near / members)):
             total += np.bincount(family, np.log1p(-np.minimum(chance, 0.99)), real.num_families)
-    alike = _count_in_window(their_category, other.log_price, category, real.log_price, width)
-    like = alike / np.maximum(np.bincount(their_category, minlength=int(category.max(initial=0)) + 1)[category], 1)
+    alike = 1 + _count_in_window(stratum, other.log_price, own_stratum, real.log_price, width)
+    like = alike / (1 + np.append(sizes, 0)[own_stratum])
     copied = any_survival + np.bincount(real.family, np.log1p(-np.minimum(like, 0.99)), real.num_families)
     return PermutedPrices(
         expected=expected,
@@ -596,37 +668,57 @@ def _number_categories(real: Designs, other: Designs) -> tuple[Index, Index]:
     return first, second
 
 
-def _stratify(designs: Designs, category: Index) -> Index:
-    """Number the strata: designs of a category whose titles predict a similar price."""
-    order = np.lexsort((_predict_prices(designs, category), category))
+def _stratify(designs: Designs, category: Index, real: Designs, real_category: Index) -> tuple[Index, Index]:
+    """Number the strata: designs of a category whose titles predict a similar price.
+
+    Returns the stratum of each design, and the one that a copy of each real design would be in; -1 if its category has
+    no designs.
+    """
+    predicted, real_predicted = _predict_prices(designs, category, real)
+    order = np.lexsort((predicted, category))
     _, first, sizes = np.unique(category[order], return_index=True, return_counts=True)
     rank = np.arange(len(order)) - np.repeat(first, sizes)
     size = np.repeat(sizes, sizes)
     start = (rank % _STRATUM == 0) & ((rank == 0) | (rank <= size - _STRATUM // 2))
     found = np.empty(len(order), np.int64)
     found[order] = np.cumsum(start) - 1
-    return found
+    keys, wanted = (
+        numbers * _WIDTH + np.clip(prices, -_FAR, _FAR)
+        for numbers, prices in ((category[order], predicted[order]), (real_category, real_predicted))
+    )
+    place = np.searchsorted(keys, wanted)
+    nearest = np.full(len(real), -1, np.int64)
+    for each in (np.minimum(place, len(order) - 1), np.maximum(place - 1, 0)):
+        same = category[order][each] == real_category if len(order) else np.zeros(len(real), bool)
+        nearest[same] = found[order][each[same]]
+    return found, nearest
 
 
-def _predict_prices(designs: Designs, category: Index) -> Floats:
-    """Predict log prices, relative to the category, from title words by ridge regression on the other families."""
-    titles = [designs.words[title] for title in designs.title.tolist()]
-    words = _bags(titles)
+def _predict_prices(designs: Designs, category: Index, real: Designs) -> tuple[Floats, Floats]:
+    """Predict log prices, relative to the category, from title words by ridge regression on the other families.
+
+    Returns the predictions for the designs and for real ones.
+    """
+    titles, real_titles = ([each.words[title] for title in each.title.tolist()] for each in (designs, real))
+    vocabulary = {word: k for k, word in enumerate(sorted(frozenset[str]().union(*titles)))}
+    words, real_words = _bags(titles, vocabulary), _bags(real_titles, vocabulary)
     price = (
         designs.log_price - (np.bincount(category, designs.log_price) / np.maximum(np.bincount(category), 1))[category]
     )
     fold = designs.family % _FOLDS
-    found = np.zeros(len(designs))
+    found, real_found = np.zeros(len(designs)), np.zeros(len(real))
     for number in range(_FOLDS):
         rest = fold != number
         if rest.any() and not rest.all():
             weights = linalg.lsqr(words[rest], price[rest], damp=_RIDGE, iter_lim=40)[0]
             found[~rest] = words[~rest] @ weights
-    return found
+            real_found += real_words @ weights / _FOLDS
+    return found, real_found
 
 
-def _bags(titles: Sequence[frozenset[str]]) -> sparse.csr_matrix:
-    vocabulary = {word: k for k, word in enumerate(sorted(frozenset[str]().union(*titles)))}
-    columns = [vocabulary[word] for words in titles for word in sorted(words)]
-    ends = np.cumsum([0, *(len(words) for words in titles)])
-    return sparse.csr_matrix((np.ones(len(columns)), columns, ends), shape=(len(titles), max(len(vocabulary), 1)))
+def _bags(titles: Sequence[frozenset[str]], vocabulary: Mapping[str, int]) -> sparse.csr_matrix:
+    """Return titles x words of the vocabulary; other words do not count."""
+    columns = [[vocabulary[word] for word in sorted(words) if word in vocabulary] for words in titles]
+    ends = np.cumsum([0, *map(len, columns)])
+    flat = [column for row in columns for column in row]
+    return sparse.csr_matrix((np.ones(len(flat)), flat, ends), shape=(len(titles), max(len(vocabulary), 1)))

@@ -7,7 +7,7 @@ audits, plus the small margin of the figure in `schemas.audit.MARGINS`. Both sid
 comparisons, so the sizes of the catalogs do not matter. Shares are of rows; title repeats, numbers of colourways and
 price tests are of families.
 
-Several figures train a learner of scikit-learn (extra `privacy`). `told_apart` is a classifier two-sample test
+Several figures train a learner of scikit-learn. `told_apart` is a classifier two-sample test
 (Lopez-Paz and Oquab 2017, arXiv 1610.06545). `measure_quality` is the score of SDMetrics' quality report.
 """
 
@@ -24,7 +24,6 @@ from scipy import sparse, stats
 from generator.audit import as_sentence, skip_check
 from generator.audit.rows import ALL, AuditTable, Floats, Index, Mask
 from schemas.audit import FIDELITY, MARGINS, Bounds, CategoryFigures, Check, Quality
-from schemas.errors import ToileError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,10 +123,7 @@ def check_fidelity(
     """Compute every figure of `FIGURES` with its control and bound, and the table of categories.
 
     `extra` are the further columns of the two catalogs, one value a row.
-
-    Raises ToileError if scikit-learn or SDMetrics is not installed.
     """
-    require_extra()
     ours, theirs = encode_rows([real, synthetic], extra)
     values: dict[str, list[float | None]] = {name: [] for name in FIGURES}
     controls: dict[str, list[float | None]] = {name: [] for name in FIGURES}
@@ -198,11 +194,7 @@ def measure_quality(
         real: rows of the real catalog.
         synthetic: rows of the synthetic catalog.
         extra: further columns of the two, one value a row.
-
-    Raises:
-        ToileError: SDMetrics is not installed.
     """
-    require_extra()
     frames = _to_frames((real, synthetic), extra)
     found = []
     for seed in range(NUM_QUALITY_SPLITS):
@@ -229,15 +221,6 @@ def measure_quality(
         shapes=own,
         shapes_limit={name: value for name, value in limit.items() if name},
     )
-
-
-def require_extra() -> None:
-    """Raise ToileError if scikit-learn or SDMetrics is not installed."""
-    try:
-        import sdmetrics  # noqa: F401
-        import sklearn  # noqa: F401
-    except ImportError as error:
-        raise ToileError("toile audit", f"cannot import: {error}", "pip install 'toile[privacy]'") from error
 
 
 def encode_rows(tables: Sequence[AuditTable], extra: Sequence[ExtraColumns] | None = None) -> list[EncodedRows]:

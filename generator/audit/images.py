@@ -11,6 +11,7 @@ Letters of array shapes: N images, E edge, C channels.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy import ndimage
 
 from generator.audit import MAX_HITS, Findings, count_check, decide, skip_check
 from generator.audit.membership import LeakageTest, run_leakage_test, smallest_detectable_leak
-from generator.audit.rows import Mask, Single
+from generator.audit.rows import Floats, Mask, Single
 from schemas.audit import PRIVACY, Bounds, Check, Hit
 from schemas.errors import ToileError
+from schemas.fingerprints import EDGE, bounding_box, local_detail, pixel_sha256
 from schemas.images import BadImageError, decode_rgb
 from schemas.product import read
 
@@ -34,19 +35,15 @@ NEAR_SHARE = 0.05
 """Share of the real images whose nearest image of another real family is near."""
 MAX_CONTROLS = 1000
 """Largest number of real images, evenly spread, that are compared with other real families."""
-EDGE = 64
-"""Edge in pixels of the squares that are compared pixel by pixel."""
 _SMALL = 16
 _CANDIDATES = 4
 _MAX_PRODUCT = 20_000_000
 """Largest number of coarse correlations in memory."""
 _WINDOWS = (1.0, 0.95, 0.9)
 """Edges of the windows of a real image that a cropped copy may show, as shares of its edge."""
-_BACKGROUND = 24
-"""Difference in grey levels from the background from which a pixel belongs to the object."""
+_SCALES = 5
+"""Edges of windows that are tried down and right, from the whole edge to the smallest."""
 _BLOCK = 512
-_BLUR = 5
-"""Window in pixels (of 64) of the mean that is the coarse part of an image."""
 _SAME = 0.995
 _MARGIN = 0.4
 Pixels = npt.NDArray[np.uint8]
@@ -81,19 +78,32 @@ class NearestImages:
     """Of the descriptors, in grey levels (root mean square); infinite if there is no other image."""
 
 
-def check_images(train: ImageFeatures, holdout: ImageFeatures, synthetic: ImageFeatures, bounds: Bounds) -> Findings:
-    """Run all checks of images. `train` and `holdout` are real images of different families."""
+def check_images(
+    train: ImageFeatures,
+    holdout: ImageFeatures,
+    synthetic: ImageFeatures,
+    bounds: Bounds,
+    *,
+    control: "ImageControl | None" = None,
+) -> Findings:
+    """Run all checks of images. `train` and `holdout` are real images of different families.
+
+    `control` is measured if it is None.
+    """
     for side, what in ((train, "real train"), (holdout, "real validation and test"), (synthetic, "synthetic")):
         if len(side) < (1 if side is synthetic else _MIN_IMAGES):
             why = f"does not apply: there are {len(side)} {what} images"
             return Findings(checks=[skip_check(name, PRIVACY, why) for name in NAMES])
     real = concatenate(train, holdout)
-    compared = select(real, np.arange(len(real)) % (1 + (len(real) - 1) // MAX_CONTROLS) == 0)
-    found, control = find_nearest(synthetic, real), find_nearest(compared, real)
-    threshold = copy_threshold(control.similarity)
+    control = control or measure_image_control(train, holdout)
+    found, nearest = find_nearest(synthetic, real), control.nearest
+    threshold = copy_threshold(nearest.similarity)
     files, same_files = (_identical(*sides, "file_sha256") for sides in ((synthetic, real), (holdout, train)))
     pixels, same_pixels = (_identical(*sides, "pixel_sha256") for sides in ((synthetic, real), (holdout, train)))
-    copies, same_copies = _copies(synthetic, real, found, threshold), _copies(compared, real, control, threshold)
+    copies, same_copies = (
+        _copies(synthetic, real, found, threshold),
+        _copies(control.images, real, nearest, threshold),
+    )
     what = "lower is better; real against real of another family gives {}"
     checks = [
         count_check(
@@ -116,12 +126,27 @@ def check_images(train: ImageFeatures, holdout: ImageFeatures, synthetic: ImageF
             "products; " + what,
             threshold=threshold,
             largest=float(found.similarity.max()),
-            real_largest=float(control.similarity.max()),
+            real_largest=float(nearest.similarity.max()),
         ),
-        _check_replay(train, holdout, synthetic, float(np.quantile(control.distance, NEAR_SHARE)), bounds),
+        _check_replay(train, holdout, synthetic, float(np.quantile(nearest.distance, NEAR_SHARE)), bounds),
     ]
     hits = [*files[:MAX_HITS], *pixels[:MAX_HITS], *copies[:MAX_HITS]]
     return Findings(checks=checks, hits=hits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageControl:
+    """Real images, and the most similar real image of another family for each."""
+
+    images: ImageFeatures
+    nearest: NearestImages
+
+
+def measure_image_control(train: ImageFeatures, holdout: ImageFeatures) -> ImageControl:
+    """Compare the real images with each other: once, for any number of synthetic catalogs."""
+    real = concatenate(train, holdout)
+    images = select(real, np.arange(len(real)) % (1 + (len(real) - 1) // MAX_CONTROLS) == 0)
+    return ImageControl(images=images, nearest=find_nearest(images, real))
 
 
 def read_image_features(folder: Path) -> tuple[ImageFeatures, ImageFeatures]:
@@ -145,7 +170,7 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
         names.append(name)
         families.append(family)
         files.append(hashlib.sha256(file).hexdigest())
-        pixels.append(hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest())
+        pixels.append(pixel_sha256(image))
         wholes.append(_resize(image))
         objects.append(_resize(image.crop(bounding_box(image))))
     shape = (len(names), EDGE, EDGE, 3)
@@ -157,17 +182,6 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
         whole_NEEC=np.array(wholes, np.uint8).reshape(shape),
         object_NEEC=np.array(objects, np.uint8).reshape(shape),
     )
-
-
-def bounding_box(image: Image.Image) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of what differs from the border's median colour, else those of the image."""
-    array = np.asarray(image, np.int16)
-    border = np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
-    off = np.abs(array - np.median(border, axis=0)).max(axis=2) > _BACKGROUND
-    rows, columns = np.flatnonzero(off.mean(axis=1) > 0.01), np.flatnonzero(off.mean(axis=0) > 0.01)
-    if not rows.size or not columns.size:
-        return (0, 0, image.width, image.height)
-    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_detail: bool = True) -> NearestImages:
@@ -216,7 +230,7 @@ def _find_copied(
 ) -> tuple[Single, npt.NDArray[np.int64]]:
     """Return for each image the largest correlation of fine detail with another family's image, and that image."""
     own, their = (pixels.mean(axis=3, dtype=np.float32) for pixels in (own_NEEC, their_MEEC))
-    detail, their_detail = _detail(own), _detail(their)
+    detail, their_detail = local_detail(own), local_detail(their)
     steps = [(scale, move) for scale in scales for move in ((-1, 0, 1) if scale == scales[-1] < 1 else (0,))]
     coarse = [
         _coarse(_sampling_matrix(*down) @ their @ _sampling_matrix(*right).T)
@@ -234,39 +248,92 @@ def _find_copied(
         flat = alike.reshape(len(alike), -1)
         closest = np.argpartition(-flat, min(_CANDIDATES, flat.shape[1]) - 1, axis=1)[:, :_CANDIDATES]
         turned_detail = np.stack(list(_orientations(detail[part])), axis=1)
+        rows = np.arange(len(closest))
+        nearest, window = np.full(len(rows), -1.0, np.float32), np.zeros((len(rows), 2, 2))
+        pick = closest[:, 0].copy()
         for chosen in closest.T:
             turn, other = np.divmod(chosen, len(their))
-            rows = np.arange(len(chosen))
-            found = _correlate_windows(turned_detail[rows, turn], their_detail[other], scales)
-            found[flat[rows, chosen] < 0] = -1.0
-            better = found > best[part]
-            best[part][better], place[part][better] = found[better], other[better]
+            similarity, cut = _find_window(turned_detail[rows, turn], their_detail[other], scales)
+            better = (similarity > nearest) & (flat[rows, chosen] >= 0)
+            nearest[better], window[better], pick[better] = similarity[better], cut[better], chosen[better]
+        turn, other = np.divmod(pick, len(their))
+        found = _correlate_window(turned_detail[rows, turn], their_detail[other], window, refine=min(scales) < 1)
+        best[part], place[part] = np.where(nearest >= 0, found, -1.0), other
     return best, place
 
 
-def _correlate_windows(own_NEE: Single, their_NEE: Single, scales: tuple[float, ...]) -> Single:
-    """Return the absolute correlation with the best window of the other image, at the centre or moved to an edge."""
-    steps = [(scale, move) for scale in scales for move in ((0,) if scale == 1 else (-1, 0, 1))]
-    best, window = np.full(len(own_NEE), -1.0, np.float32), their_NEE.copy()
-    for down in steps:
-        rows: Single = their_NEE if down[0] == 1 else _sampling_matrix(*down) @ their_NEE
-        for right in steps:
-            moved: Single = rows if right[0] == 1 else rows @ _sampling_matrix(*right).T
-            found = _correlation(own_NEE, moved, shifts=(2,))
+def _find_window(own_NEE: Single, their_NEE: Single, scales: tuple[float, ...]) -> tuple[Single, Floats]:
+    """Find the window of the other image whose fine detail correlates most, either way, at half the resolution.
+
+    Returns the absolute correlation, and (scale, move) of the window down and right; see `_sampling_matrix`.
+    """
+    steps = [
+        (scale, move)
+        for scale in np.linspace(1.0, min(scales), _SCALES if min(scales) < 1 else 1).tolist()
+        for move in np.linspace(-1, 1, 1 + math.ceil((1 - scale) * EDGE / 2 - 1e-9)).tolist()
+    ]
+    own, their = _halve(own_NEE)[:, 1:-1, 1:-1].reshape(len(own_NEE), -1), _halve(their_NEE)
+    own = own / np.sqrt(np.einsum("nk,nk->n", own, own) + 1e-6)[:, None]
+    best = np.full(len(own), -1.0, np.float32)
+    place = np.zeros((len(own), 2), np.int64)
+    matrices = [_sampling_matrix(*step, edge=EDGE // 2)[1:-1] for step in steps]
+    for down, by_down in enumerate(matrices):
+        rows: Single = by_down @ their
+        for right, by_right in enumerate(matrices):
+            moved: Single = (rows @ by_right.T).reshape(len(own), -1)
+            norm = np.sqrt(np.einsum("nk,nk->n", moved, moved) + 1e-6)
+            found = np.abs(np.einsum("nk,nk->n", own, moved)) / norm
             better = found > best
-            best[better], window[better] = found[better], moved[better]
-    return _correlation(own_NEE, window)
+            best[better], place[better] = found[better], (down, right)
+    return best, np.array(steps)[place]
 
 
-def _sampling_matrix(scale: float, move: int) -> Single:
-    """Return the matrix that interpolates a window of `scale` of a line of EDGE pixels, at EDGE positions."""
-    centre = EDGE / 2 + move * (1 - scale) * EDGE / 2
-    position = np.clip(centre + ((np.arange(EDGE) + 0.5) / EDGE - 0.5) * scale * EDGE - 0.5, 0, EDGE - 1)
-    low = np.minimum(position.astype(int), EDGE - 2)
-    matrix = np.zeros((EDGE, EDGE), np.float32)
-    matrix[np.arange(EDGE), low] = 1 - (position - low)
-    matrix[np.arange(EDGE), low + 1] = position - low
-    return matrix
+def _correlate_window(own_NEE: Single, their_NEE: Single, window: Floats, *, refine: bool) -> Single:
+    """Return the absolute correlation with a window of the other image, whose edges and place are refined in turn."""
+    for axis in (0, 1, 0, 1) if refine else ():
+        window[:, axis] = _refine(own_NEE, their_NEE, window, axis)
+    return _correlation(own_NEE, _cut_windows(their_NEE, window))
+
+
+def _refine(own_NEE: Single, their_NEE: Single, window: Floats, axis: int) -> Floats:
+    """Return the best edge and place along one axis near those of the windows."""
+    best, chosen = np.full(len(own_NEE), -1.0, np.float32), window[:, axis].copy()
+    for change in (-0.0125, 0.0, 0.0125):
+        for pixels in (-1.0, -0.5, 0.0, 0.5, 1.0):
+            tried = window.copy()
+            scale = np.clip(window[:, axis, 0] + change, min(_WINDOWS), 1.0)
+            room = np.maximum((1 - scale) * EDGE / 2, 1e-6)
+            middle = window[:, axis, 1] * (1 - window[:, axis, 0]) * EDGE / 2 + pixels
+            tried[:, axis, 0], tried[:, axis, 1] = scale, np.clip(middle / room, -1, 1)
+            found = _correlation(own_NEE, _cut_windows(their_NEE, tried), shifts=(2,))
+            better = found > best
+            best[better], chosen[better] = found[better], tried[better, axis]
+    return chosen
+
+
+def _cut_windows(their_NEE: Single, window: Floats) -> Single:
+    """Cut a window of each image: (scale, move) down and right, enlarged to the whole edge."""
+    down, right = (_sampling_matrix(window[:, axis, 0], window[:, axis, 1]) for axis in (0, 1))
+    rows: Single = down @ their_NEE
+    found: Single = rows @ right.transpose(0, 2, 1)
+    return found
+
+
+def _halve(images_NEE: Single) -> Single:
+    half: Single = images_NEE.reshape(len(images_NEE), EDGE // 2, 2, EDGE // 2, 2).mean(axis=(2, 4))
+    return half
+
+
+def _sampling_matrix(scale: float | Floats, move: float | Floats, *, edge: int = EDGE) -> Single:
+    """Return the matrix that interpolates a window of `scale` of a line of pixels; one for each entry of arrays.
+
+    `move` is -1 for a window at the beginning of the line, 0 in the middle, 1 at the end.
+    """
+    sizes, moves = np.asarray(scale)[..., None], np.asarray(move)[..., None]
+    centre = edge / 2 + moves * (1 - sizes) * edge / 2
+    position = np.clip(centre + ((np.arange(edge) + 0.5) / edge - 0.5) * sizes * edge - 0.5, 0, edge - 1)
+    found: Single = np.maximum(1 - np.abs(position[..., None] - np.arange(edge)), 0).astype(np.float32)
+    return found
 
 
 def _orientations(images_NEE: Single) -> Iterator[Single]:
@@ -392,12 +459,6 @@ def _read_images(folder: Path, splits: tuple[str, ...]) -> Iterator[tuple[str, s
         for row in read(folder, split=split, columns=("image",)):
             if row.image is not None:
                 yield row.product_code, row.family, row.image
-
-
-def _detail(grey_NEE: Single) -> Single:
-    """Return the luminance without its coarse part: what photographs of similar products do not share."""
-    fine: Single = grey_NEE - ndimage.uniform_filter(grey_NEE, (0, _BLUR, _BLUR))
-    return fine
 
 
 def _correlation(own_NEE: Single, their_NEE: Single, *, shifts: tuple[int, ...] = (1, 2, 3)) -> Single:

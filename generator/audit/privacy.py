@@ -319,12 +319,14 @@ def _check_replay(comparison: _Comparison, control: _Comparison, bounds: Bounds)
 
 def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds) -> Findings:
     """Test whether distinctive real families, of train or not, match synthetic ones more often than by chance."""
-    tests, controls = (copies.run_copy_tests(each.matches, each.unseen) for each in (comparison, control))
+    tests, controls = (
+        copies.run_copy_tests(each.matches, each.unseen, bounds.min_support) for each in (comparison, control)
+    )
     checks = []
     for test, p, other in zip(tests, holm([test.p for test in tests]), controls, strict=True):
         leak = test.smallest_leak(bounds.copies_p / len(tests))
         figures = {
-            "families": float(test.families),
+            "products": float(test.products),
             "matched": float(test.hits.sum()),
             "chance": float(test.chance.sum()),
             "p": test.p,
@@ -340,17 +342,17 @@ def _check_copies(comparison: _Comparison, control: _Comparison, bounds: Bounds)
                     better="higher",
                     passed=p >= bounds.copies_p,
                     meaning=(
-                        f"Probability of so many real families, of train or holdout, that come back with "
-                        f"{_COPIED[test.name]}, if nothing was copied: {test.hits.sum():,} of {test.families:,} that "
+                        f"Probability of so many real products, of train or holdout, that come back with "
+                        f"{_COPIED[test.name]}, if nothing was copied: {test.hits.sum():,} of {test.products:,} that "
                         f"are like no other real one; {test.chance.sum():.1f} by chance, the larger number of two "
-                        "controls: twins whose fit has not seen a family, and permuted prices. A match weighs more "
+                        "controls: twins whose fit has not seen a product, and permuted prices. A match weighs more "
                         f"where chance gives fewer. Higher is better (p, adjusted for {len(tests)} tests); real "
                         f"against real gives {other.p:.2g}."
                     ),
                     figures=figures if leak is None else {**figures, "smallest_leak": leak},
                 ),
                 leak,
-                "all families",
+                "all products",
                 bounds,
             )
         )
@@ -490,10 +492,7 @@ def check_spec(
     try:
         canaries, planted = refits.plant_canaries(refit, members)
     except ToileError as error:
-        why = f"the rows could not be fitted again with the settings of the spec: {error.problem}"
-        return found + Findings(
-            checks=[skip_check(name, PRIVACY, why) for name in ("refit_strings", "refit_shares", "canaries")]
-        )
+        return found + _skip_refits(error, "refit_strings", "refit_shares", "canaries")
     found += Findings(
         checks=[
             count_check(
@@ -516,8 +515,17 @@ def check_spec(
         return found + Findings(checks=[skip_check(name, PRIVACY, why) for name in ("refit_strings", "refit_shares")])
     chosen = refits.most_influential(self_information(members), min(num_refits, members.num_families))
     progress(f"refitting without each of {len(chosen)} families")
-    influence = refits.leave_one_out(refit, members, chosen, k)
+    try:
+        influence = refits.leave_one_out(refit, members, chosen, k)
+    except ToileError as error:
+        return found + _skip_refits(error, "refit_strings", "refit_shares")
     return found + _check_influence(influence, k, bounds)
+
+
+def _skip_refits(error: ToileError, *names: str) -> Findings:
+    """Skip checks whose fit was refused: that is no leak, and decides nothing."""
+    why = f"does not apply: the rows could not be fitted again with the settings of the spec: {error.problem}"
+    return Findings(checks=[skip_check(name, PRIVACY, why) for name in names])
 
 
 def _check_influence(influence: refits.Influence, k: int, bounds: Bounds) -> Findings:

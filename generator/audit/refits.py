@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from generator.audit.copies import has_prices
+from generator.audit.copies import find_products, has_prices
 from generator.audit.rows import AuditTable, Floats, Mask, RealCatalog, encode_products, normalise_text, tokenize
 from generator.audit.verbatim import contains_words, list_names, list_public_words, list_title_strings
+from generator.fit.families import find_fixed
 from generator.fit.fit_spec import FitOptions, fit
 from generator.sampling.products import products
 from schemas.audit import Hit
@@ -116,10 +117,14 @@ def plant_canaries(refit: Refit, members: AuditTable, *, seed: int = 0) -> tuple
 
     A random half of the canaries is planted. Each is one family with its own word in title and category and its own
     price. The other half is searched for too; finding one means that the search is wrong.
+
+    Raises ToileError if the rows cannot be fitted.
     """
     rng = np.random.default_rng(seed)
     planted = sorted(rng.permutation(len(CANARIES))[: len(CANARIES) // 2].tolist())
     model = [row for row in members.products if row.title and row.full_price and row.inferable]
+    if not model:
+        raise ToileError("real", "has no product with a title and a price", "audit a catalog with titles and prices")
     rows = list(members.products)
     for number in planted:
         word, row = CANARIES[number], model[int(rng.integers(len(model)))]
@@ -159,11 +164,13 @@ def generate_unseen_twins(
 ) -> list[tuple[Mask, AuditTable]] | None:
     """Generate catalogs whose exact fit has not seen some real families; None if the rows cannot be fitted.
 
-    The families, of train or not, are divided into `_FOLDS` folds. For each fold a spec is fitted to all others, which
-    are about as many as train has; `min_support` is scaled by the difference. Returns the families of each fold, and a
-    catalog with as many designs as make chance visible. Catalogs without prices are fitted with one price.
+    The products, of train or not, are divided into `_FOLDS` folds with all of their families. For each fold a spec
+    is fitted to all others, which are about as many as train has; `min_support` is scaled by the difference.
+    Returns the families of each fold, and a catalog with as many designs as make chance visible. Catalogs without
+    prices are fitted with one price.
     """
-    fold = np.random.default_rng(seed).permutation(real.table.num_families) % _FOLDS
+    product = find_products(real.table)
+    fold = (np.random.default_rng(seed).permutation(int(product.max()) + 1) % _FOLDS)[product]
     priced = has_prices(real.table)
     first = next((row for row in real.table.products if row.currency_code and row.country_code), None)
     num = min(max(_TWINS * real.table.num_families, _FEWEST_TWINS), _MOST_TWINS)
@@ -312,11 +319,16 @@ def _weights(spec: CatalogSpec) -> Iterator[tuple[tuple[str, ...], Mapping[Any, 
 
 
 def _kinds_by_place(spec: CatalogSpec) -> dict[tuple[str, ...], ProductKind]:
-    """Return the kinds of products by path, silhouette and, among those, price level."""
+    """Return the kinds of products by path, silhouette, what their type words name beside it, and number among those.
+
+    A fit makes a kind of its own of the products whose type words name a material or pattern: Lederjacke, Karohemd.
+    """
     found: dict[tuple[str, ...], ProductKind] = {}
     levels: Counter[tuple[str, ...]] = Counter()
     for kind in list_kinds(spec):
-        place = (*kind.path, kind.silhouette)
+        named = {find_fixed(tuple(word for word in title.split() if "{" not in word)) for title in kind.titles}
+        only = named.pop() if len(named) == 1 else (None, None)
+        place = (*kind.path, kind.silhouette, *(word or "" for word in only))
         found[*place, str(levels[place])] = kind
         levels[place] += 1
     return found

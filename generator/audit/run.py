@@ -16,7 +16,7 @@ import numpy as np
 from markupsafe import Markup
 
 from generator.audit import Findings, skip_check
-from generator.audit.fidelity import ExtraColumns, check_fidelity, measure_quality, require_extra
+from generator.audit.fidelity import NUM_SPLITS, ExtraColumns, check_fidelity, measure_quality
 from generator.audit.images import ImageFeatures, check_images, concatenate, find_nearest, read_image_features
 from generator.audit.privacy import Progress, check_rows, check_spec
 from generator.audit.refits import list_cells, make_refit
@@ -30,7 +30,7 @@ from generator.audit.rows import (
     read_synthetic,
 )
 from generator.fit.vocabulary import find_attribute_columns, read_colour, read_material
-from generator.pages.catalog_page import make_thumbnail
+from generator.pages.catalog_page import make_thumbnail, spec_of
 from schemas.audit import (
     AUDIT,
     FAIL,
@@ -45,10 +45,11 @@ from schemas.audit import (
 )
 from schemas.catalog import CatalogSpec
 from schemas.documents import from_dict
+from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import Product, read
 from schemas.util.files import as_document, storage_errors, write_json
-from schemas.util.pages import Plot, line, polygon, polyline, render_page, text, write_page
+from schemas.util.pages import Plot, format_tick, line, polygon, polyline, render_page, text, write_page
 
 PAGE = "report.html"
 _DISPLAY_NAMES = {
@@ -133,6 +134,7 @@ def audit(
     bounds: Bounds | None = None,
     gate: str = PRIVACY,
     num_refits: int = 8,
+    num_splits: int = NUM_SPLITS,
     progress: Progress = lambda text: None,
 ) -> Audit:
     """Audit the privacy and fidelity of a synthetic catalog against a real one.
@@ -141,19 +143,21 @@ def audit(
         real_folder: real catalog; its train split is what a fit may have read, the other splits are the holdout.
         synthetic_folder: catalog to audit.
         out: folder for `audit.json` and `report.html`; None writes nothing.
-        spec: the spec of the synthetic catalog; None skips the checks of the spec.
+        spec: the spec that the synthetic catalog was generated from; None skips the checks of the spec.
         spec_name: name of the spec in the document.
         bounds: bounds of the checks; default bounds if None.
         gate: kind of checks that decide `passed`: both, privacy or fidelity.
         num_refits: number of families that are left out, one a refit.
+        num_splits: random halves of the real families that fidelity figures are averaged over.
         progress: called with a text at the start of each part.
 
     Raises:
-        ToileError: if a folder cannot be audited, or scikit-learn or SDMetrics is not installed.
+        ToileError: if a folder cannot be audited, or the synthetic catalog was generated from another spec.
     """
-    require_extra()
     real_folder, synthetic_folder, out = Path(real_folder), Path(synthetic_folder), None if out is None else Path(out)
     bounds = bounds or Bounds()
+    if spec is not None:
+        _require_own_spec(spec, spec_name or spec.name, synthetic_folder)
     progress("reading rows")
     real, synthetic = read_real_catalog(real_folder), read_synthetic(synthetic_folder)
     progress("reading images")
@@ -173,7 +177,9 @@ def audit(
         found += check_spec(real, spec, bounds, refit, num_refits=num_refits, progress=progress)
     progress("measuring quality")
     quality = measure_quality(real.table, synthetic, (real_extra, extra))
-    fidelity, categories = check_fidelity(real.table, synthetic, bounds, extra=(real_extra, extra), progress=progress)
+    fidelity, categories = check_fidelity(
+        real.table, synthetic, bounds, extra=(real_extra, extra), num_splits=num_splits, progress=progress
+    )
     checks = (*found.checks, *fidelity)
     result = Audit(
         passed=all(check.passed is not False for check in checks if gate in ("both", check.kind)),
@@ -208,6 +214,26 @@ def audit(
         )
         write_audit(result, data, out)
     return result
+
+
+def _require_own_spec(spec: CatalogSpec, name: str, folder: Path) -> None:
+    """Raise ToileError if a catalog was generated from another spec; scenarios may be given on the command line.
+
+    An imported catalog does not know its spec.
+    """
+    made_from = spec_of(read_manifest(folder), folder)
+    if made_from is None:
+        return
+    given, own = (as_document(replace(each, scenarios={}, description="")) for each in (spec, made_from))
+    if given == own:
+        return
+    if spec.name != made_from.name:
+        problem = f"is the spec {spec.name}; {folder} was generated from {made_from.name}"
+    else:
+        changed = ", ".join(key for key in own if given[key] != own[key])
+        problem = f"is not the spec that {folder} was generated from: {changed} differ"
+    hint = "give the spec of that catalog, generate it again from this one, or leave --spec out"
+    raise ToileError(f"--spec {name}", problem, hint)
 
 
 def write_audit(audit: Audit, data: PageData, out: Path) -> None:
@@ -365,7 +391,7 @@ def plot_boxes(label: str, groups: Sequence[tuple[str, Floats, Floats]]) -> str:
     plot = replace(_BARS, height=_BARS.top + 26 + _BAR_STEP * len(found), right=14)
     plot = replace(plot, bottom=26)
     x = plot.x_axis(min(every) / 1.1, max(every) * 1.1, log=True)
-    parts = plot.x_ticks(x, [(tick, f"{tick:,g}") for tick in x.ticks(most=6)], grid="axis")
+    parts = plot.x_ticks(x, [(tick, format_tick(tick)) for tick in x.ticks(most=6)], grid="axis")
     for k, (name, both) in enumerate(found):
         top = plot.top + k * _BAR_STEP
         parts.append(text(plot.left - 7, top + 18, _shorten(name), anchor="end"))
@@ -394,7 +420,7 @@ def plot_prices(real: Sequence[float], synthetic: Sequence[float]) -> str:
         )
         for side, prices in enumerate((real, synthetic))
     ]
-    labels = [(tick, f"{tick:g}") for tick in x.ticks(factors=(1, 3))]
+    labels = [(tick, format_tick(tick)) for tick in x.ticks(factors=(1, 3))]
     parts = [*_PLOT.y_ticks(y, _percents(0, 0.5, 1), grid="axis"), *_PLOT.x_ticks(x, labels), *curves]
     return _PLOT.svg("price distributions", [*parts, *_PLOT.axis_titles("full price", "share of rows up to it")])
 

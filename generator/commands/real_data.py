@@ -422,7 +422,8 @@ def audit(
 ) -> None:
     """Check the privacy and fidelity of a synthetic catalog against real rows.
 
-    Writes audit.json and report.html into --out. Exit code 1 if a check of the gate fails.
+    Writes audit.json and report.html into --out. Exit code 1 if a check of the
+    gate fails, or without audit.json if the audit could not be made.
 
     \b
     Example:

@@ -3,8 +3,9 @@
     leaves, remarks = select_leaves(families, options)
 
 A kind is a silhouette within a leaf. The type word of a product's title says it, else the name of the leaf: a broad
-leaf such as CLOTHING has as many kinds as its titles name. A leaf or a kind of fewer than k families is counted under
-the next best one, so that no share of the spec has fewer than k families behind it.
+leaf such as CLOTHING has as many kinds as its titles name. Where type words name a material or a pattern (Lederjacke,
+Karohemd), their products are a kind of their own, so that they are drawn so. A leaf or a kind of fewer than k families
+is counted under the next best one, so that no share of the spec has fewer than k families behind it.
 """
 
 import math
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from generator.fit import CategoryPath, FitOptions
-from generator.fit.families import Family, count_families
+from generator.fit.families import Family, count_families, find_fixed, find_type
 from generator.fit.vocabulary import find_silhouette
 from generator.scaffold.starter_spec import GROUPS
 from schemas.documents import read_document
@@ -30,6 +31,8 @@ _GROUP_WORDS = {
 """Further names of groups of silhouettes."""
 _USUAL_KINDS = 4
 """A broad leaf whose titles say nothing sells this many silhouettes of its group."""
+_MOST_EXAMPLES = 3
+_NOTHING = (None, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,8 @@ class FittedKind:
     """All records of the leaf."""
     weight: float
     """Its part of the leaf's designs; a number of records, or a part of them in proportion to others."""
+    fixed: tuple[str | None, str | None] = (None, None)
+    """The material and the pattern that the type word of all of its titles names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,12 +100,24 @@ def select_leaves(families: Sequence[Family], options: FitOptions) -> tuple[list
             "--min-support",
         ),
         Remark(
+            f"are of what toile cannot draw ({_list_undrawn(kept)}): they become other types of their leaf",
+            count_rows(member for member in kept if member.undrawn),
+            "leave them out of the table",
+        ),
+        Remark(
             "name no type that toile knows: they share the types of their leaf",
-            count_rows(member for member in kept if member.kind is None),
+            count_rows(member for member in kept if member.kind is None and not member.undrawn),
             "edit `kinds`",
         ),
     ]
-    return _build_leaves(kinded, leaf_weights, kind_weights, guessed), remarks
+    return _build_leaves(kinded, leaf_weights, kind_weights, guessed, options.min_support), remarks
+
+
+def _list_undrawn(members: Iterable[Family]) -> str:
+    """List the most frequent words of products that no silhouette looks like; all are toile's own words."""
+    counts = Counter(member.undrawn.casefold() for member in members if member.undrawn)
+    names = [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:_MOST_EXAMPLES]]
+    return ", ".join([*names, *(["..."] if len(counts) > len(names) else [])])
 
 
 def load_categories(path: Path) -> tuple[CategoryPath, ...]:
@@ -408,6 +425,7 @@ def _build_leaves(
     leaf_weights: Mapping[CategoryPath, float],
     kind_weights: Mapping[tuple[CategoryPath, str], float],
     guessed: set[CategoryPath],
+    min_support: int,
 ) -> list[FittedLeaf]:
     """Build the leaves with their kinds, the largest kind first; a kind may have no record, only a weight."""
     grouped = group_by(members, lambda m: ((m.path or ("", "", ""))[0], m.kind))
@@ -423,11 +441,48 @@ def _build_leaves(
             if where == path:
                 own = tuple(by_kind.get((path, kind), ()))
                 levels = (own, same_first.get((path[0], kind), ()), anywhere.get(kind, ()))
-                kinds.append(
-                    FittedKind(path=path, silhouette=kind, members=own, levels=levels, leaf=inside, weight=part)
-                )
+                whole = FittedKind(path=path, silhouette=kind, members=own, levels=levels, leaf=inside, weight=part)
+                kinds += _split_by_type_words(whole, min_support)
         if kinds:
             leaves.append(
                 FittedLeaf(path=path, members=inside, kinds=tuple(kinds), weight=weight, is_guess=path in guessed)
             )
     return leaves
+
+
+def _split_by_type_words(kind: FittedKind, min_support: int) -> list[FittedKind]:
+    """Split a kind by the material and pattern that its type words name, where k families have the same.
+
+    What is left is a kind too, if k families are left. Other records, and those whose title does not name the kind,
+    are divided in proportion.
+    """
+
+    def read_fixed(member: Family) -> tuple[str | None, str | None] | None:
+        found = find_type(member.words)
+        return find_fixed(member.words) if found is not None and found[0] == kind.silhouette else None
+
+    groups = group_by(kind.members, read_fixed)
+    unnamed, rest = groups.pop(None, []), groups.pop(_NOTHING, [])
+    named = ((value, own) for value, own in groups.items() if value is not None)
+    fixed = sorted(named, key=lambda item: (-count_families(item[1]), str(item[0])))
+    while fixed and count_families(fixed[-1][1]) < min_support:
+        rest += fixed.pop()[1]
+    if not fixed:
+        return [kind]
+    if count_families(rest) < min_support:
+        unnamed, rest = [*unnamed, *rest], []
+    values = [value for value, _ in fixed]
+    parts: list[list[Family]] = [rest, *(own for _, own in fixed)]
+    sizes = {str(number): float(len(own)) for number, own in enumerate(parts) if own}
+    for i, number in assign_shares(dict.fromkeys(range(len(unnamed)), ""), sizes).items():
+        parts[int(number)].append(unnamed[i])
+
+    def build(own: Sequence[Family], value: tuple[str | None, str | None]) -> FittedKind:
+        levels = tuple(
+            tuple(m for m in level if (read_fixed(m) == value if value != _NOTHING else read_fixed(m) not in values))
+            for level in kind.levels[1:]
+        )
+        weight = kind.weight * len(own) / len(kind.members)
+        return replace(kind, members=tuple(own), levels=(tuple(own), *levels), weight=weight, fixed=value)
+
+    return [build(own, value) for own, value in zip(parts, (_NOTHING, *values), strict=True) if own]

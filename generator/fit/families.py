@@ -24,10 +24,12 @@ from generator.fit.vocabulary import (
     find_attribute_columns,
     find_kind,
     find_silhouette,
+    find_undrawn,
     read_colour,
     read_material,
     read_pattern,
     read_title_colour,
+    read_type_word,
     split_words,
 )
 from schemas.catalog import MISSING_LABEL
@@ -93,6 +95,8 @@ class Family:
     """Its further rows; none where the first stands for all of them."""
     name: str = ""
     """The family, which several designs may share; empty where each record is a family of its own."""
+    undrawn: str = ""
+    """The word of its title, else of its leaf, for something that no silhouette looks like."""
 
     @property
     def rows(self) -> tuple[Colourway, ...]:
@@ -170,6 +174,18 @@ def find_type(words: tuple[str, ...]) -> tuple[str, int, int] | None:
     starts = [sum(len(word) + 1 for word in words[:number]) for number in range(len(words))]
     inside = [k for k, word in enumerate(words) if starts[k] < match.end and starts[k] + len(word) > match.start]
     return match.silhouette, inside[0], inside[-1] + 1
+
+
+@functools.lru_cache(maxsize=65_536)
+def find_fixed(words: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """Return the material and the pattern that the type words of a title name (Lederjacke, Karohemd, Denim)."""
+    found = find_type(words)
+    type_words = words[found[1] : found[2]] if found else ()
+    material, pattern = (
+        next((named for word in type_words if (named := read_type_word(slot, word)) is not None), None)
+        for slot in ("material", "pattern")
+    )
+    return choose_cloth(material, found[0] if found else None), pattern
 
 
 def find_title_word(slot: str, words: tuple[str, ...]) -> tuple[str, str] | None:
@@ -262,6 +278,7 @@ def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: S
     words = tuple(split_words(shown.title))
     kind = _find_kind(words, shown.path)
     material, pattern = (str(shown.cells.get(columns.get(each, "")) or "") for each in ("material", "pattern"))
+    fixed = find_fixed(words)
     return Family(
         name=name,
         path=shown.path,
@@ -271,12 +288,13 @@ def _family(name: str, rows: Sequence[_Row], columns: Mapping[str, str], keep: S
         discount_percent=first.colourway.discount_percent,
         label=first.colourway.label,
         num_colourways=min(len(rows), MAX_FAMILY_SIZE),
-        material=choose_cloth(_choose_material(read_material(material), _say("material", words)), kind),
-        pattern=read_pattern(pattern) or _say("pattern", words),
+        material=fixed[0] or choose_cloth(_choose_material(read_material(material), _say("material", words)), kind),
+        pattern=fixed[1] or read_pattern(pattern) or _say("pattern", words),
         colour=first.colourway.colour,
         eur_rate=shown.eur_rate,
         kept={each: _kept_value(first.cells.get(each)) for each in keep},
         others=tuple(row.colourway for row in rows[1:MAX_FAMILY_SIZE]),
+        undrawn=_find_undrawn(words, shown.path, kind),
     )
 
 
@@ -286,6 +304,12 @@ def _find_kind(words: tuple[str, ...], path: CategoryPath | None) -> str | None:
         return found[0]
     silhouette, named = find_silhouette(path or ())
     return silhouette if named else None
+
+
+def _find_undrawn(words: tuple[str, ...], path: CategoryPath | None, kind: str | None) -> str:
+    if find_type(words) is not None:
+        return ""
+    return find_undrawn(" ".join(words)) or (find_undrawn(path[2]) if path and kind is None else None) or ""
 
 
 def _say(slot: str, words: Sequence[str]) -> str | None:

@@ -50,6 +50,8 @@ from generator.fit.title_templates import (
     WORD_SLOTS,
     Titles,
     drop_slots,
+    drop_untrue_words,
+    drop_words,
     fits_kind,
     has_preposition,
     infer_titles,
@@ -315,6 +317,10 @@ class _Builder:
         weights = {name: weigh_slot(slot, self.counters[name], kind, self.members) for name, slot in self.slots.items()}
         weights["material"] = fill_material(kind.silhouette, weights["material"])
         weights["pattern"] = weights["pattern"] or {"plain": 1.0}
+        for slot, fixed in zip(("material", "pattern"), kind.fixed, strict=True):
+            if fixed is not None:
+                own = {value: weight for value, weight in weights[slot].items() if rendered_word(slot, value) == fixed}
+                weights[slot] = own or {f"unnamed {fixed}": 1.0}
         weights["colour"] = weights["colour"] or dict.fromkeys(PALETTE, 1.0)
         titles = self._build_titles(number, kind, weights)
         remark = "" if number in self.titles.templates else "toile's own words"
@@ -383,10 +389,18 @@ class _Builder:
                 if is_alone or not fits_kind(template, kind.silhouette, words):
                     shorter = drop_slots(template, [slot])
                     template = shorter if is_alone or fits_kind(shorter, kind.silhouette, words) else template
-            if _names_material(template, words["material"]):  # "Denim Denim"
-                template = drop_slots(template, ["material"])
-            if fits_kind(template, kind.silhouette, words):
-                found[template] += count  # type: ignore[assignment]
+            if _names_material(
+                template, words["material"]
+            ):  # "Denim Denim Jacket"; of "Denim Denim" the type word stays
+                shorter = drop_words(template, words["material"])
+                again = fits_kind(shorter, kind.silhouette, words)
+                template = shorter if again else drop_slots(template, ["material"])
+            true: str | None = template
+            for slot in ("material", "pattern"):
+                drawn = [rendered_word(slot, value) for value in weights[slot]]
+                true = true and drop_untrue_words(true, slot, zip(drawn, words[slot], strict=True))
+            if true and fits_kind(true, kind.silhouette, words):
+                found[true] += count  # type: ignore[assignment]
         if not found:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
         return {text: round(float(count), 2) for text, count in found.items()}

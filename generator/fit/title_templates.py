@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from generator.fit.categories import FittedKind, count_rows, round_borrowed
 from generator.fit.families import PREPOSITIONS, Family, count_families, find_type, read_title_word
-from generator.fit.vocabulary import is_plain_word
+from generator.fit.vocabulary import is_plain_word, read_type_word
 from schemas.markets import MARKETS, silhouette_noun
 
 Word = TypeVar("Word", str, tuple[str, ...])
@@ -131,14 +131,49 @@ def fits_kind(template: str, silhouette: str, words: Mapping[str, Sequence[str]]
 
 def drop_slots(template: str, slots: Iterable[str]) -> str:
     """Remove slots from a template, and prepositions before them."""
-    dropped = {f"{{{slot}}}" for slot in slots}
+    return drop_words(template, (f"{{{slot}}}" for slot in slots))
+
+
+def drop_words(template: str, words: Iterable[str]) -> str:
+    """Remove words or slots from a template, whatever their case, and prepositions before them."""
+    dropped = {word.casefold() for word in words if word}
     found: list[str] = []
     for word in template.split():
-        if word not in dropped:
+        if word.casefold() not in dropped:
             found.append(word)
         elif found and found[-1].casefold() in _BEFORE_SLOTS:
             found.pop()
     return " ".join(found)
+
+
+def drop_untrue_words(template: str, slot: str, values: Iterable[tuple[str, str]]) -> str | None:
+    """Remove words that name a material (or pattern) which not every product has; None if the type word is one.
+
+    `values` are (what is drawn, title word) of the values of the slot. A value whose word the slot shows is named.
+    """
+    parts = template.split()
+    found = find_type(tuple(part for part in parts if "{" not in part))
+    literal = [part for part in parts if "{" not in part]
+    type_words = set(range(found[1], found[2])) if found else set[int]()
+    said: dict[int, str] = {}
+    for number, part in enumerate(literal):
+        read = read_type_word if number in type_words else read_title_word
+        named = read(slot, part)
+        if named is not None:
+            said[number] = named
+    has_slot = f"{{{slot}}}" in parts
+
+    def is_true(number: int) -> bool:
+        return all((word and has_slot) or _agree(drawn, said[number]) for drawn, word in values)
+
+    values = list(values)
+    untrue = {number for number in said if not is_true(number)}
+    return None if untrue & type_words else drop_words(template, (literal[number] for number in untrue))
+
+
+def _agree(drawn: str, said: str) -> bool:
+    """Return whether a drawn material is the one that a title says, or a kind of it: grained leather, rib knit."""
+    return drawn == said or drawn.endswith(f"-{said}") or said.endswith(f"-{drawn}")
 
 
 def has_preposition(template: str, slot: str) -> bool:
@@ -227,6 +262,8 @@ def _is_modifier(word: str) -> bool:
         and len(folded) > _SHORT
         and folded not in _FUNCTION_WORDS
         and find_type((word,)) is None
+        and read_title_word("material", word) is None
+        and read_title_word("pattern", word) is None
     )
 
 

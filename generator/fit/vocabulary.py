@@ -657,10 +657,27 @@ def find_kind(title: str) -> KindMatch | None:
     specific one (Puffer Jacket). Returns None if no word is known, if what it names is not drawn (Socks), or if the
     title names two products (Hat & Scarf).
     """
+    head, origins = _find_head(title)
+    if head is None or head.sense.silhouette is None:
+        return None
+    start, end = origins[head.start], origins[head.end - 1] + 1
+    return KindMatch(head.sense.silhouette, title[start:end], start, end)
+
+
+def find_undrawn(title: str) -> str | None:
+    """Find the word of a product that no silhouette looks like, as in Wool Socks; None if the title names none."""
+    head, origins = _find_head(title)
+    if head is None or head.sense.silhouette is not None:
+        return None
+    return title[origins[head.start] : origins[head.end - 1] + 1]
+
+
+def _find_head(title: str) -> tuple[_Found | None, list[int]]:
+    """Return the head noun of a title, if it names one product, and the place of each folded character."""
     folded, origins = _fold(title)
     tokens = _tokenize(folded)
     if not tokens:
-        return None
+        return None, origins
     language = _guess_language(title, tokens)
     found = _drop_foreign(list(_find_phrases(tokens, language)), language)
     segment, spoken, joined = _cut_segment(found, tokens, folded, "".join(title[k] for k in origins), language)
@@ -668,14 +685,11 @@ def find_kind(title: str) -> KindMatch | None:
     if not nouns:
         head = _find_bare_word(segment, tokens)
     elif joined:
-        return None
+        return None, origins
     else:
         head = nouns[0 if nouns[0].language in _HEAD_FIRST else -1]
         head = _specify(head, folded[head.start : head.end], segment, spoken)
-    if head is None or head.sense.silhouette is None:
-        return None
-    start, end = origins[head.start], origins[head.end - 1] + 1
-    return KindMatch(head.sense.silhouette, title[start:end], start, end)
+    return head, origins
 
 
 def find_silhouette(path: Sequence[str]) -> tuple[str, bool]:
@@ -749,6 +763,17 @@ def read_title_colour(word: str) -> str | None:
     """Return the palette name that one word of a title means, where it can hardly mean something else there."""
     known = _fold(word)[0] not in _split_set(_ONLY_IN_CELLS) and read_material(word) is None
     return read_colour(word) if known and read_pattern(word) is None and "#" not in word else None
+
+
+def read_type_word(slot: str, word: str) -> str | None:
+    """Return the material or pattern that the type word of a title names: Lederjacke, Karohemd, Denim.
+
+    Of patterns only compounds count: a French plaid is no check.
+    """
+    if slot == "material":
+        return read_material(word)
+    folded = _fold(word)[0]
+    return _find_term(folded, _PATTERN_TERMS) if _phrase(folded) not in _PATTERN_TERMS else None
 
 
 def read_colour(text: str) -> str | None:
@@ -844,6 +869,8 @@ _COMPOUND_HEADS = """
     parka, anzug, anzüge, hülle, etui, cardigan, krawatte, socken, hut, hüte, brille
 """
 """German words that end compounds: Wollmantel."""
+_COMPOUND_STEMS = {"jeans": "jeansstoff", "lamm": "lammleder"}
+"""What the first part of a German compound means where it is not the word itself (Jeansjacke)."""
 
 
 def _fold(text: str) -> tuple[str, list[int]]:
@@ -1002,6 +1029,18 @@ def _build_compound_heads() -> dict[str, _Sense]:
     heads = {form[0] for word in _COMPOUND_HEADS.split(",") for form in _forms("de", word, exact=True)}
     senses = {head: _build_senses()[head,] for head in sorted(heads, key=len, reverse=True)}
     return {head: sense.get("de") or next(iter(sense.values())) for head, sense in senses.items()}
+
+
+def _split_prefix(word: str) -> str | None:
+    """Return what is before the head of a German compound, also of one that is listed; None for any other word."""
+    return next(
+        (
+            word.removesuffix(head)
+            for head in _build_compound_heads()
+            if word.endswith(head) and len(word) > len(head) + 2
+        ),
+        None,
+    )
 
 
 @functools.cache
@@ -1170,7 +1209,7 @@ def _find_bare_word(segment: Sequence[_Found], tokens: Sequence[_Token]) -> _Fou
     return last if plain and not spoken else None
 
 
-def _specify(head: _Found, word: str, segment: Sequence[_Found], spoken: Set[str]) -> _Found | None:
+def _specify(head: _Found, word: str, segment: Sequence[_Found], spoken: Set[str]) -> _Found:
     """Return what a general head means here: the specific word before it, else after it, else the head itself."""
     if not head.sense.others:
         return head
@@ -1183,7 +1222,7 @@ def _specify(head: _Found, word: str, segment: Sequence[_Found], spoken: Set[str
     undrawn = any(each.sense.role == "noun" and each.sense.silhouette is None for each in before)
     noun = word.split()[-1]
     undrawn |= any(noun in heads.split() and spoken & {*words.split()} for heads, words in UNDRAWN_QUALIFIERS.items())
-    return None if undrawn else head
+    return dataclasses.replace(head, sense=_Sense(None, "noun")) if undrawn else head
 
 
 # -- cells ------------------------------------------------------------------------------------------------------------
@@ -1251,9 +1290,11 @@ def _scan_terms(folded: str, terms: _Terms) -> Iterator[tuple[tuple[str, ...], s
         if _EAST_ASIAN.search(text):
             yield from _scan_inside(text, terms)
         else:
-            compound = _split_compound(text)
-            if compound is not None and (compound[0],) in terms:
-                yield (compound[0],), terms[compound[0],]
+            before = _split_prefix(text) or ""
+            stems = (before, f"{before}e", before.removesuffix("n"), _COMPOUND_STEMS.get(before, ""))
+            stem = next((each for each in stems if (each,) in terms), None)
+            if stem is not None:
+                yield (stem,), terms[stem,]
         k += 1
 
 

@@ -10,10 +10,13 @@ reaches nothing. Cookies, proxies of the environment and credentials in URLs are
 """
 
 import asyncio
+import email.utils
 import hashlib
 import ipaddress
 import json
+import re
 import ssl
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from dataclasses import asdict, dataclass
@@ -27,7 +30,6 @@ from generator.ingest import FetchPolicy
 from schemas.errors import ToileError
 from schemas.images import BadImageError, check_image, describe_unread
 from schemas.util.files import storage_errors, write_atomic
-from schemas.util.http import TransientError, is_transient, retry_after_seconds
 
 FETCHED, DEAD, NO_IMAGE, TOO_LARGE, REFUSED = "fetched", "dead", "not a picture", "too large", "refused"
 OUTCOMES = (FETCHED, DEAD, NO_IMAGE, TOO_LARGE, REFUSED)
@@ -59,6 +61,37 @@ class PermanentError(Exception):
         self.outcome = outcome
         self.reason = reason
         self.status = status
+
+
+class TransientError(Exception):
+    """Another attempt may succeed.
+
+    Attributes:
+        reason: what went wrong, in words.
+        status: HTTP status of the response; None where there was no response.
+        pause_seconds: the pause that the server asks for; None where it does not ask.
+    """
+
+    def __init__(self, reason: str, status: int | None = None, pause_seconds: float | None = None) -> None:
+        super().__init__(reason, status, pause_seconds)
+        self.reason = reason
+        self.status = status
+        self.pause_seconds = pause_seconds
+
+
+def retry_after_seconds(header: str | None, *, now: Callable[[], float] = time.time) -> float | None:
+    """Return the seconds of a `Retry-After` header, a number or a date (RFC 9110, section 10.2.3).
+
+    None where the header is absent or cannot be read. `now` returns seconds since the epoch.
+    """
+    if header is None:
+        return None
+    if re.fullmatch(r"\d{1,9}(\.\d{1,9})?", header.strip()):
+        return float(header)
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(header).timestamp() - now())
+    except (ValueError, OverflowError):  # not a date, or one outside the calendar
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -402,7 +435,7 @@ def _status_error(response: httpx.Response) -> PermanentError | TransientError:
     status = response.status_code
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else ""
     reason = f"{status} {phrase}".strip()
-    if is_transient(status) or status in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY):
+    if status >= 500 or status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY):
         return TransientError(reason, status, retry_after_seconds(response.headers.get("retry-after")))
     return PermanentError(DEAD, reason, status)
 

@@ -14,14 +14,16 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Protocol
 
 from generator.ingest import FetchPolicy
-from generator.ingest.downloads import DEAD, ImageOutcome, PermanentError, Response
-from schemas.util.http import TOO_MANY_REQUESTS, Backoff, TransientError
+from generator.ingest.downloads import DEAD, ImageOutcome, PermanentError, Response, TransientError
 
 MAX_PAUSE_SECONDS = 120.0
 """A host that asks for a longer pause is not asked again in this run."""
+FIRST_PAUSE_SECONDS, LONGEST_BACKOFF_SECONDS = 1.0, 60.0
+"""Pause before the second attempt, which doubles before each further one up to the longest, before jitter."""
 MAX_CONSECUTIVE_FAILURES = 10
 """Images in a row without an answer after which a host is abandoned. After as many server errors in a row, each
 further image of that host gets a single attempt."""
@@ -124,7 +126,6 @@ async def _fetch_queue(host: _Host, limit: asyncio.Semaphore, callbacks: FetchCa
 async def _fetch_image(url: str, host: _Host, limit: asyncio.Semaphore, callbacks: FetchCallbacks) -> None:
     """Ask for one image, with all its attempts."""
     attempts = 1 if host.num_server_errors >= MAX_CONSECUTIVE_FAILURES else 1 + callbacks.policy.retries
-    backoff = Backoff(attempts=attempts, longest_pause_seconds=MAX_PAUSE_SECONDS, jitter=callbacks.jitter)
     for attempt in range(1, attempts + 1):
         try:
             response = await _attempt(url, host, limit, callbacks)
@@ -134,7 +135,7 @@ async def _fetch_image(url: str, host: _Host, limit: asyncio.Semaphore, callback
             callbacks.save(outcome, None)
             return
         except TransientError as error:
-            await _pause(error, attempt, backoff, host, callbacks)
+            await _pause(error, attempt, attempts, host, callbacks)
             if host.abort_reason is not None or attempt == attempts:
                 _record_failure(url, error, host, callbacks)
                 return
@@ -157,20 +158,21 @@ async def _attempt(url: str, host: _Host, limit: asyncio.Semaphore, callbacks: F
                 return await callbacks.get(url)
 
 
-async def _pause(error: TransientError, attempt: int, backoff: Backoff, host: _Host, callbacks: FetchCallbacks) -> None:
+async def _pause(error: TransientError, attempt: int, attempts: int, host: _Host, callbacks: FetchCallbacks) -> None:
     """Wait as long as the server asks, or ever longer. A pause that is too long abandons the host.
 
-    The loop is not `retry_async`, because a pause that the server asks for holds back every request to its host.
+    A pause that the server asks for holds back every request to its host.
     """
     asked = error.pause_seconds
-    if asked is not None and asked > backoff.longest_pause_seconds:
+    if asked is not None and asked > MAX_PAUSE_SECONDS:
         host.abort_reason = f"its host asks to wait {asked:.0f} s"
         host.has_answered = True
         return
-    pause = backoff.pause_seconds(attempt, asked)
-    if error.status == TOO_MANY_REQUESTS or asked is not None:
+    doubled = min(FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1), LONGEST_BACKOFF_SECONDS)
+    pause = doubled * callbacks.jitter() if asked is None else asked
+    if error.status == HTTPStatus.TOO_MANY_REQUESTS or asked is not None:
         host.paused_until = max(host.paused_until, callbacks.clock.now() + pause)
-    elif attempt < backoff.attempts and host.abort_reason is None:
+    elif attempt < attempts and host.abort_reason is None:
         await callbacks.clock.sleep(pause)
 
 
@@ -178,7 +180,7 @@ def _record_failure(url: str, error: TransientError, host: _Host, callbacks: Fet
     """Record that all attempts failed. A server error is an answer; silence and 429 count against the host."""
     reason = host.abort_reason or error.reason
     outcome = ImageOutcome(url=url, outcome=DEAD, reason=reason, status=error.status)
-    if error.status is not None and error.status != TOO_MANY_REQUESTS and host.abort_reason is None:
+    if error.status is not None and error.status != HTTPStatus.TOO_MANY_REQUESTS and host.abort_reason is None:
         _record_answer(host, callbacks, status=error.status)
         host.num_server_errors += 1
         callbacks.save(outcome, None)

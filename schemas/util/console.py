@@ -1,6 +1,7 @@
-"""Console output: untrusted text without control characters, and progress for all commands."""
+"""Console output: untrusted text without control characters, notices of slow imports, progress for all commands."""
 
 import contextlib
+import importlib
 import re
 import sys
 import threading
@@ -21,6 +22,24 @@ def strip_control_chars(text: str) -> str:
     'COATS\\x1b[2J'
     """
     return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def import_with_notice(*modules: str, quiet: bool = False, seconds: float = 1.0) -> None:
+    """Import libraries by name; say on stderr which ones are being loaded when that takes longer than `seconds`.
+
+    Raises ModuleNotFoundError if one is not installed.
+    """
+    missing = [name for name in modules if name not in sys.modules]
+    text = f"loading {' and '.join(missing)} ..."
+    timer = threading.Timer(seconds, lambda: print(text, file=sys.stderr, flush=True))
+    timer.daemon = True
+    if missing and not quiet:
+        timer.start()
+    try:
+        for name in missing:
+            importlib.import_module(name)
+    finally:
+        timer.cancel()
 
 
 class Advance(Protocol):

@@ -4,7 +4,8 @@ Templates are Jinja files (`*.j2`) in the folder of the package that owns the pa
 JSON cannot close its element, and a content security policy admits only the page's own style and script.
 
 Plots are strings: axes with linear or logarithmic scale, ticks, lines and text. The same input gives the same bytes.
-Coordinates are pixels of the `viewBox`; styles come from the page's CSS classes.
+Coordinates are pixels of the `viewBox`; styles come from the page's CSS classes. A `share_bar` has no `viewBox`: it is
+as wide as its place in a table or a tile, with the numbers as text beside it.
 
 >>> plot = Plot(width=420, height=280, left=44, right=12, top=12, bottom=40)
 >>> x, y = plot.x_axis(10, 1000, log=True), plot.y_axis(0, 1)
@@ -206,7 +207,7 @@ class Plot:
             x = axis.position(value)
             if grid is not None:
                 parts.append(line((x, self.top), (x, bottom), grid))
-            parts.append(text(x, bottom + 16, label, anchor="middle"))
+            parts.append(text(x, bottom + 20, label, anchor="middle"))
         return parts
 
     def y_ticks(self, axis: Axis, labels: Iterable[tuple[float, str]], *, grid: str | None = None) -> list[str]:
@@ -232,6 +233,46 @@ class Plot:
         """Return the whole element; `label` describes the plot to screen readers."""
         head = f'<svg viewBox="0 0 {self.width} {self.height}" role="img" aria-label="{escape(label)}">'
         return "".join([head, *parts, "</svg>"])
+
+
+def share_bar(
+    label: str, value: float, low: float | None, high: float | None, css_class: str, marks: Iterable[float] = ()
+) -> str:
+    """Return a bar from 0 to a share of 1, with its interval as a line between two caps.
+
+    Args:
+        label: describes the bar to screen readers.
+        value: the share; values outside of 0 to 1 are moved to the nearer end.
+        low: lower limit of the interval, or None.
+        high: upper limit of the interval, or None.
+        css_class: class of the element; `value`, `interval`, `track` and `mark` are those of its parts.
+        marks: shares to compare with, drawn as vertical lines.
+    """
+    parts = ['<rect class="track" width="100%" height="100%" rx="3"/>']
+    if value > 0:
+        parts.append(f'<rect class="value" width="{_percent(value)}" height="100%" rx="3"/>')
+    if low is not None and high is not None:
+        left, right = _percent(low), _percent(high)
+        ends = ((left, "50%", right, "50%"), (left, "20%", left, "80%"), (right, "20%", right, "80%"))
+        parts += [f'<line class="interval" x1="{a}" y1="{b}" x2="{c}" y2="{d}"/>' for a, b, c, d in ends]
+    parts += [f'<line class="mark" x1="{_percent(mark)}" y1="0" x2="{_percent(mark)}" y2="100%"/>' for mark in marks]
+    head = f'<svg class="share {escape(css_class)}" role="img" aria-label="{escape(label)}">'
+    return "".join([head, *parts, "</svg>"])
+
+
+def format_amount(value: float) -> str:
+    """Return a price or another amount with thousands separators, and two decimals unless it is a whole number."""
+    if not math.isfinite(value) or abs(value) >= 1e12 or 0 < abs(value) < 0.005:
+        return f"{value:.3g}"
+    return f"{value:,.2f}".removesuffix(".00")
+
+
+def format_tick(value: float) -> str:
+    """Return a round number for an axis: `0.2`, `1,000`, `2M`."""
+    for size, unit in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if size <= abs(value) < 1000 * size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:,.10g}" if 1e-4 <= abs(value) < 1e6 or not value else f"{value:.3g}"
 
 
 def escape(value: str) -> str:
@@ -271,6 +312,10 @@ def text(x: float, y: float, value: str, *, anchor: str = "start", rotate: float
     """Return escaped text at a point; `anchor` is start, middle or end, `rotate` degrees around the point."""
     turn = f' transform="rotate({rotate:g} {number(x)} {number(y)})"' if rotate is not None else ""
     return f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}"{turn}>{escape(value)}</text>'
+
+
+def _percent(share: float) -> str:
+    return f"{100 * min(1.0, max(0.0, share)):.2f}".rstrip("0").rstrip(".") + "%"
 
 
 def _pairs(points: Iterable[tuple[float, float]]) -> str:

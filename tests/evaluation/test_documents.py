@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction, append_predictions, read_predictions
+from schemas.evaluation import EvaluationSpec, Prediction, append_predictions, read_predictions
 from schemas.result import (
     Inputs,
     Score,

@@ -17,8 +17,7 @@ from evaluation import compare, score
 from evaluation.models.base import ModelUnderTest
 from evaluation.run import evaluate
 from schemas.answer import render
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from schemas.result import document_of, read_comparison, read_result
 from tests.helpers.shard_fixture import TableModel, in_split, products, table_model, truth, write_shards

@@ -26,8 +26,7 @@ from evaluation.run import evaluate
 from evaluation.run_dir import merge_rank_files, rank_file, rank_files
 from finetune.distributed import Ranks, init_process_group
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction, append_predictions, read_predictions
+from schemas.evaluation import EvaluationSpec, Prediction, append_predictions, read_predictions
 from schemas.product import Product
 from schemas.result import Result
 from tests.helpers.shard_fixture import in_split, products, table_model, write_shards

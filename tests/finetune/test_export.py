@@ -9,6 +9,17 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from peft import (
+    IA3Config,
+    LNTuningConfig,
+    LoHaConfig,
+    LoKrConfig,
+    LoraConfig,
+    OFTConfig,
+    PrefixTuningConfig,
+    get_peft_model,
+)
+from peft.tuners.lora import Linear as LoraLinear
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -183,6 +194,122 @@ def test_exported_model_equals_merged_model_exactly(base: Path, adapter: Path, t
     single, _ = load_model(base, dtype=torch.float32, adapter=adapter)
     for name, tensor in single.merge_and_unload().state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor.to(torch.bfloat16)), f"{name} was rounded more than once"
+
+
+LAYERS = ["qkv_proj", "down_proj", "fc1"]
+KINDS: dict[str, Any] = {
+    "rank pattern": lambda: LoraConfig(r=4, target_modules=LAYERS, rank_pattern={"fc1": 2}, alpha_pattern={"fc1": 32}),
+    "rsLoRA": lambda: LoraConfig(r=4, target_modules=LAYERS, use_rslora=True),
+    "DoRA": lambda: LoraConfig(r=4, target_modules=LAYERS, use_dora=True),
+    "lora_bias": lambda: LoraConfig(r=4, target_modules=["fc1", "out_proj"], lora_bias=True),
+    "biases": lambda: LoraConfig(r=4, target_modules=LAYERS, bias="all"),
+    "modules_to_save": lambda: LoraConfig(
+        r=4, target_modules=LAYERS, modules_to_save=["lm_head", "img_projection", "post_attention_layernorm"]
+    ),
+    "embedding and convolution": lambda: LoraConfig(r=4, target_modules=["embed_tokens", "patch_embedding"]),
+    "IA3": lambda: IA3Config(target_modules=LAYERS, feedforward_modules=["down_proj"]),
+    "LoHa": lambda: LoHaConfig(r=4, target_modules=LAYERS),
+    "LoKr": lambda: LoKrConfig(r=4, target_modules=LAYERS),
+    "OFT": lambda: OFTConfig(r=0, oft_block_size=32, target_modules=["qkv_proj"]),
+    "layer norms": lambda: LNTuningConfig(target_modules=["input_layernorm", "layer_norm1"]),
+}
+"""Kinds of adapters by what is special about them."""
+
+
+def write_peft(base: Path, config: Any, out: Path) -> Path:
+    """Write an adapter of PEFT whose trained tensors were moved at random."""
+    model, _ = load_model(base)
+    adapted = get_peft_model(model, config)
+    noise = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.add_(0.1 * torch.randn(parameter.shape, generator=noise))
+    adapted.save_pretrained(out)
+    return out
+
+
+@pytest.mark.filterwarnings("ignore::peft.utils.warning.PeftWarning", "ignore:Unsupported layer", "ignore:Setting")
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_adapter_is_merged_by_peft(base: Path, kind: str, tmp_path: Path) -> None:
+    folder = write_peft(base, KINDS[kind](), tmp_path / "peft")
+    adapted, processor = load_model(base, adapter=folder)
+    expected = logits(adapted, processor)
+    assert not torch.allclose(expected, logits(*load_model(base)), atol=0.05)
+    single = export(str(base), tmp_path / "single", adapter=folder, dtype=torch.float32)
+    torch.testing.assert_close(logits(*load_model(single)), expected, atol=2e-5, rtol=1e-4)
+
+    export(str(base), tmp_path / "merged", adapter=folder)
+    exported, merged = load_file(tmp_path / "merged" / "model.safetensors"), adapted.merge_and_unload().state_dict()
+    for name, tensor in exported.items():
+        assert torch.equal(tensor, merged[name].to(torch.bfloat16)), f"{name} was rounded more than once"
+
+
+@pytest.mark.filterwarnings("ignore::peft.utils.warning.PeftWarning")
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        (lambda: LoraConfig(r=4, target_modules=["qkv_proj"], lora_bias=True), "the base layer has no bias"),
+        (
+            lambda: LoraConfig(r=4, target_modules=["qkv_proj"], alora_invocation_tokens=[5], task_type="CAUSAL_LM"),
+            "LORA: cannot be merged into its base: .*qkv_proj",
+        ),
+        (
+            lambda: PrefixTuningConfig(
+                task_type="CAUSAL_LM", num_virtual_tokens=3, token_dim=128, num_layers=3, num_attention_heads=4
+            ),
+            "adds virtual tokens",
+        ),
+    ],
+    ids=["bias without a place", "activated LoRA", "prefix tuning"],
+)
+def test_adapter_that_cannot_be_merged_is_refused(base: Path, config: Any, problem: str, tmp_path: Path) -> None:
+    folder = write_peft(base, config(), tmp_path / "peft")
+    with pytest.raises(ToileError, match=problem) as caught:
+        export(str(base), tmp_path / "merged", adapter=folder)
+    assert caught.value.hint
+    assert not (tmp_path / "merged").exists()
+
+
+def test_layer_that_computes_something_else_once_merged_is_refused(
+    base: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LoraLinear, "get_delta_weight", lambda self, name: torch.zeros_like(self.weight))
+    with pytest.raises(ToileError, match="computes something else once merged"):
+        export(str(base), tmp_path / "merged", adapter=adapter)
+
+
+def test_adapter_folder_as_the_model_means_its_base(adapter: Path, base: Path, tmp_path: Path) -> None:
+    expected = logits(*load_model(base, adapter=adapter))
+    assert torch.equal(logits(*load_model(adapter)), expected)
+    named, given = export(str(adapter), tmp_path / "named"), export(str(base), tmp_path / "given", adapter=adapter)
+    assert (named / "model.safetensors").read_bytes() == (given / "model.safetensors").read_bytes()
+    assert (named / "seen.parquet").read_bytes() == (adapter / "seen.parquet").read_bytes()
+    with pytest.raises(ToileError, match="is an adapter itself"):
+        export(str(adapter), tmp_path / "twice", adapter=base)
+
+
+def test_training_says_how_to_start_from_an_adapter(adapter: Path, catalog: Path, tmp_path: Path) -> None:
+    spec = TrainingSpec(mix=(MixSource(data=str(catalog)),), model=str(adapter), max_steps=1, batch_size=1)
+    with pytest.raises(ToileError, match="is an adapter, not a whole model") as caught:
+        train(spec, tmp_path / "out", device="cpu")
+    assert f"toile export --model {adapter}" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("base_name", "problem"),
+    [
+        (None, "does not name its base"),
+        ("no/such/base/anywhere", "which is neither a folder nor a hub name"),
+        (".", "so is its base"),
+    ],
+)
+def test_adapter_whose_base_is_not_there(base_name: str | None, problem: str, copied_adapter: Path) -> None:
+    name = str(copied_adapter) if base_name == "." else base_name
+    change_json(copied_adapter / "adapter_config.json", base_model_name_or_path=name)
+    with pytest.raises(ToileError, match=problem) as caught:
+        load_model(copied_adapter)
+    assert f"--adapter {copied_adapter}" in caught.value.hint
 
 
 def test_export_keeps_layout_of_base(base: Path, adapter: Path, tmp_path: Path) -> None:

@@ -8,18 +8,23 @@ from typing import Any
 
 import pytest
 import torch
+from click.testing import CliRunner
 from safetensors.torch import load_file
 
 import finetune.optimizer
 import finetune.train
 from finetune.adapters import load_model
+from finetune.benchmark import estimate_run
 from finetune.checkpoint import Progress
 from finetune.model_setup import load_trainable
 from finetune.optimizer import backward, learning_rate
 from finetune.run_dir import load_run
-from finetune.train import train
+from finetune.tracking import read_training, write_run_page
+from finetune.train import load_run_spec, train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
+from tests.helpers.page_tree import parse, text
+from toile.cli import main
 
 
 def spec_for(catalog: Path, **changes: Any) -> TrainingSpec:
@@ -146,6 +151,100 @@ def test_emergency_checkpoint_before_error(
     assert [row["loss"] for row in log(tmp_path / "out")] == pytest.approx(expected, rel=1e-5)
 
 
+def fitting_only(num_rows: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let `backward` run out of memory for micro-batches of more rows; return the list of the sizes it was given."""
+    real, sizes = backward, []
+
+    def limited(model: Any, masters: Any, batches: Any, *arguments: Any) -> torch.Tensor:
+        sizes.append(max(len(batch["input_ids"]) for batch in batches))
+        if sizes[-1] <= num_rows:
+            return real(model, masters, batches, *arguments)
+        real(model, masters, batches[:1], *arguments)  # gradients of a part of the step are there already
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    monkeypatch.setattr(finetune.optimizer, "backward", limited)
+    return sizes
+
+
+def test_auto_batch_halves_micro_batch(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = spec_for(catalog, batch_size=8, max_steps=3)
+    train(spec, tmp_path / "whole", device="cpu")
+    sizes = fitting_only(2, monkeypatch)
+    said: list[str] = []
+    record, _ = train(spec, tmp_path / "out", device="cpu", auto_batch=True, say=said.append)
+    assert sizes == [8, 4, 2, 2, 2]
+    assert [text for text in said if "micro_batch_size is 2" in text]
+    assert record.num_steps == 3
+    expected = [row["loss"] for row in log(tmp_path / "whole")]
+    assert [row["loss"] for row in log(tmp_path / "out")] == pytest.approx(expected, rel=1e-5)
+
+
+def test_auto_batch_ends_at_one_example(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = fitting_only(0, monkeypatch)
+    with pytest.raises(ToileError, match="too little memory for a step"):
+        train(spec_for(catalog, batch_size=2), tmp_path / "out", device="cpu", auto_batch=True)
+    assert sizes == [2, 1]
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [(1e-9, ["step-00000003.pt"]), (60.0, []), (None, [])])
+def test_checkpoints_by_time(
+    minutes: float | None, kept: list[str], catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = learning_rate
+
+    def stopped(optimiser: OptimiserSpec, step: int, num_steps: int) -> float:
+        if step == 4:
+            raise KeyboardInterrupt
+        return real(optimiser, step, num_steps)
+
+    monkeypatch.setattr(finetune.train, "learning_rate", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(spec_for(catalog, checkpoint_minutes=minutes), tmp_path / "out", device="cpu")
+    assert [path.name for path in (tmp_path / "out").glob("resume/*")] == kept
+    monkeypatch.setattr(finetune.train, "learning_rate", real)
+    said: list[str] = []
+    train(spec_for(catalog, checkpoint_minutes=None), tmp_path / "out", device="cpu", say=said.append)
+    wanted = "continuing after step 3 of 6" if kept else "begins with step 1"
+    assert [text for text in said if wanted in text]
+
+
+@pytest.mark.parametrize(("num_steps", "window"), [(1, 1), (3, 1), (6, 3)])
+def test_first_and_last_loss_are_of_different_steps(num_steps: int, window: int, catalog: Path, tmp_path: Path) -> None:
+    record, _ = train(spec_for(catalog, max_steps=num_steps), tmp_path / "out", device="cpu")
+    losses = [row["loss"] for row in log(tmp_path / "out")]
+    assert record.first_loss == pytest.approx(sum(losses[:window]) / window)
+    assert record.last_loss == pytest.approx(sum(losses[-window:]) / window)
+
+
+def test_dry_run_estimates_and_writes_nothing(catalog: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run.yaml"
+    run.write_text(f"mix: [{{data: {catalog}}}]\nmax_steps: 7\nbatch_size: 4\nmicro_batch_size: 2\nvalidate_every: 3\n")
+    before = sorted(tmp_path.rglob("*"))
+    answer = CliRunner().invoke(main, ["train", str(run), "--out", str(tmp_path / "out"), "--dry-run"])
+    assert answer.exit_code == 0, answer.output
+    assert sorted(tmp_path.rglob("*")) == before
+    table = dict(line.split(maxsplit=1) for line in answer.stdout.splitlines())
+    assert table["steps"] == "7 of 4 examples, 2 at once"
+    found = estimate_run(load_run_spec(run), device="cpu")
+    assert found.num_validations == 3
+    assert found.total_seconds == pytest.approx(7 * found.step_seconds + 3 * found.validation_seconds)
+    record, _ = train(run, tmp_path / "real", device="cpu")
+    assert dict(record.num_examples) == dict(found.num_examples)
+
+
+def test_checkpoint_size_of_dry_run(catalog: Path, tmp_path: Path) -> None:
+    spec = spec_for(catalog, method="full", checkpoint_every=2, max_steps=3)
+    found = estimate_run(spec, device="cpu")
+    sizes: list[int] = []
+    train(
+        spec,
+        tmp_path / "out",
+        device="cpu",
+        report=lambda step: sizes.extend(path.stat().st_size for path in (tmp_path / "out").glob("resume/*.pt")),
+    )
+    assert sizes[0] == pytest.approx(found.checkpoint_bytes, rel=0.05)
+
+
 def test_full_disk_keeps_previous_checkpoint(catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, saves = torch.save, []
 
@@ -206,9 +305,14 @@ def test_tracked_run_logs_example_answers(catalog: Path, tmp_path: Path, monkeyp
     assert all("samples_per_second" in entry for entry in sent if "loss" in entry)
     (table,) = (entry["examples"] for entry in sent if "examples" in entry)
     assert table.columns == ["picture", "true", "answered"]
-    assert 10 < len(table.data) <= 16
+    assert 4 < len(table.data) <= finetune.train.NUM_ANSWERS
     assert all(isinstance(image, wandb.Image) and true.startswith("Product: ") for image, true, _ in table.data)
     assert sent[-1] == {"finished": True}
+    kept = read_training(tmp_path / "out").examples
+    assert [(each.true, each.answered) for each in kept] == [(true, answered) for _, true, answered in table.data]
+    page = parse(write_run_page(tmp_path / "out"))
+    assert len(list(page.iter("img"))) == len(kept)
+    assert "was trained for 2 steps" in text(page)
 
 
 def test_saved_adapter_equals_master_weights(catalog: Path, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
+from generator.render import draw
 from generator.sampling.products import products
 from schemas.catalog import CatalogSpec
 from schemas.documents import read_document
@@ -101,6 +102,61 @@ CHANGES: dict[str, Change] = {
     "one word added": change_title(lambda title: f"{title} Zephyr"),
 }
 """What hides a copy of a row."""
+
+
+def crop(share: float, right: float, down: float) -> Callable[[Image.Image], Image.Image]:
+    """Return a function that cuts a share off each side length, and enlarges the rest; (0, 0) keeps the top left."""
+
+    def cut(image: Image.Image) -> Image.Image:
+        width, height = (round(edge * (1 - share)) for edge in image.size)
+        left, top = round(right * (image.width - width)), round(down * (image.height - height))
+        return image.crop((left, top, left + width, top + height)).resize(image.size, Image.Resampling.BICUBIC)
+
+    return cut
+
+
+def turn_hue(image: Image.Image) -> Image.Image:
+    """Change every colour, as if the product were sold in another one."""
+    hue, *rest = image.convert("HSV").split()
+    return Image.merge("HSV", (hue.point(lambda value: (value + 90) % 256), *rest)).convert("RGB")
+
+
+DISGUISES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "encoded again": lambda image: image,
+    "half the size": lambda image: image.resize((image.width // 2, image.height // 2), Image.Resampling.BICUBIC),
+    "twice the size": lambda image: image.resize((image.width * 2, image.height * 2), Image.Resampling.BICUBIC),
+    "cropped by 5 %": crop(0.05, 0.3, 0.8),
+    "cropped by 10 %": crop(0.1, 0.7, 0.25),
+    "cropped by 10 % at a side": lambda image: image.crop((0, 0, round(0.9 * image.width), image.height)),
+    "turned by 90 degrees": lambda image: image.rotate(90),
+    "turned by 180 degrees": lambda image: image.rotate(180),
+    "turned by 270 degrees": lambda image: image.rotate(270),
+    "mirrored": ImageOps.mirror,
+    "mirrored and turned": lambda image: ImageOps.mirror(image.rotate(90)),
+    "inverted": ImageOps.invert,
+    "inverted and turned": lambda image: ImageOps.invert(image.rotate(90)),
+    "grey": lambda image: ImageOps.grayscale(image).convert("RGB"),
+    "red and blue exchanged": lambda image: Image.merge("RGB", image.split()[::-1]),
+    "another hue": turn_hue,
+    "brighter": lambda image: image.point(lambda value: min(255, round(1.3 * value))),
+    "darker": lambda image: image.point(lambda value: round(0.7 * value)),
+}
+"""What hides a copy of an image."""
+
+ImageFile = tuple[str, str, bytes]
+"""Product code, family, encoded file."""
+
+
+def draw_files(rows: Sequence[Product], pixels: int = 96) -> list[ImageFile]:
+    """Draw the images of rows as JPEG files."""
+    return [(row.product_code, row.family, encode_jpeg(draw(row, pixels), 90)) for row in rows]
+
+
+def plant_image_copies(files: Sequence[ImageFile], victims: Sequence[ImageFile], disguise: str) -> list[ImageFile]:
+    """Replace the first images of a catalog by copies of real ones, disguised and encoded again."""
+    changed = [DISGUISES[disguise](Image.open(io.BytesIO(file)).convert("RGB")) for _, _, file in victims]
+    copies = [(f"copy {k}", f"copy {k}", encode_jpeg(image, 75)) for k, image in enumerate(changed)]
+    return [*copies, *files[len(copies) :]]
 
 
 def sample_train_rows(real: Sequence[Product], share: float, seed: int = 0) -> list[Product]:

@@ -23,7 +23,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.document = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         with self.server.lock:
-            self.server.requests.append({"path": self.path, "headers": dict(self.headers), **self.document})
+            self.server.requests.append(
+                {
+                    "path": self.path,
+                    "headers": {name.lower(): value for name, value in self.headers.items()},
+                    **self.document,
+                }
+            )
             fault = self.server.faults.pop(0) if self.server.faults else None
         if fault is not None:
             fault(self)
@@ -31,6 +37,10 @@ class Handler(BaseHTTPRequestHandler):
         image = Image.open(io.BytesIO(self.sent_image(self.document))).convert("RGB")
         text, finish = self.server.answer(image)
         self.reply(200, completion(text, finish))
+
+    def do_GET(self) -> None:
+        """List the models; `toile` asks for them to see whether a server is there."""
+        self.reply(200, {"object": "list", "data": []})
 
     def reply(self, status: int, document: Any, **headers: str) -> None:
         """Send JSON, or bytes as they are."""
@@ -45,7 +55,9 @@ class Handler(BaseHTTPRequestHandler):
     @staticmethod
     def sent_image(document: Any) -> bytes:
         """Return the bytes of the image in a request."""
-        return base64.b64decode(document["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2])
+        parts = document["messages"][-1]["content"]
+        url = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
+        return base64.b64decode(url.partition(",")[2])
 
     def log_message(self, *_: Any) -> None:
         """Log nothing."""
@@ -79,13 +91,31 @@ class ChatServer(ThreadingHTTPServer):
 
 def completion(text: str | None, finish: str = "stop", tokens: int | None = 7) -> dict[str, Any]:
     """Return a complete response."""
-    document = {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": finish}]}
-    return document if tokens is None else {**document, "usage": {"completion_tokens": tokens}}
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    document = {"id": "1", "object": "chat.completion", "created": 1, "model": "phi", "choices": [choice]}
+    usage = {"completion_tokens": tokens, "prompt_tokens": 3, "total_tokens": 3 + (tokens or 0)}
+    return document if tokens is None else {**document, "usage": usage}
 
 
 def status(code: int, message: str = "no", **headers: str) -> Fault:
     """Return a fault: an error status."""
     return lambda handler: handler.reply(code, {"error": {"message": message}}, **headers)
+
+
+def refuses_settings(*names: str, template: str | None = None) -> Fault:
+    """Return a fault for every request: 400 while a request holds one of the settings, then answers as it should."""
+    words = template or "Unsupported parameter: '{name}' is not supported with this model."
+
+    def fault(handler: Handler) -> None:
+        handler.server.faults.append(fault)
+        refused = next((name for name in names if name in handler.document), None)
+        if refused is None:
+            handler.reply(200, completion("fine"))
+            return
+        error = {"message": words.format(name=refused), "type": "invalid_request_error", "param": refused}
+        handler.reply(400, {"error": error if template is None else {**error, "param": None}})
+
+    return fault
 
 
 def says(document: Any) -> Fault:

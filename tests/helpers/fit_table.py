@@ -1,13 +1,14 @@
 """Invented shops for the fit: one of 80 categories with Zipf shares, and a sports shop of three broad leaves."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from generator.fit.vocabulary import find_kind
+from generator.fit.vocabulary import find_kind, read_material, read_pattern, split_words
 from schemas.product import Product, split_of
 from tests.helpers.shard_fixture import relist, write_shards
 
@@ -290,6 +291,39 @@ def list_contradictions(rows: Iterable[Product]) -> list[tuple[str, str, str]]:
         if match is None or match.silhouette != drawn:
             found.append((row.title or "", match.silhouette if match else "nothing", drawn))
     return found
+
+
+def list_untrue_words(rows: Iterable[Product]) -> list[tuple[str, str, str]]:
+    """List (title, what it names, what is drawn) of the products whose title names only materials that are not drawn.
+
+    The same of patterns. The words are read one by one.
+    """
+    found = []
+    for row in rows:
+        for name, read in (("material", read_material), ("pattern", read_pattern)):
+            drawn = str((row.attributes or {}).get(name))
+            said = [named for word in split_words(row.title or "") if (named := read(word)) is not None]
+            if said and not any(drawn == each or drawn.endswith(f"-{each}") for each in said):
+                found.append((row.title or "", said[0], drawn))
+    return found
+
+
+def sample_rows_of_words(words: Sequence[str], country: str, currency: str, num_rows: int = 500) -> list[Product]:
+    """Sample a shop with one broad leaf whose titles are these words, with and without a line name before them."""
+    rng = random.Random(country)
+    rows = sample_rows(num_rows, 2, paths=(("A", "MODE", "MODE"),), repeat=0.0)
+    return [
+        replace(
+            row,
+            title=f"{rng.choice(('Marlo ', 'Vento ', 'Kira ', ''))}{rng.choice(words)}",
+            family=f"{country}-{number}",
+            currency_code=currency,
+            country_code=country,
+            category3_code="MODE",
+            inferable=True,
+        )
+        for number, row in enumerate(rows)
+    ]
 
 
 _ABROAD: dict[str, tuple[str, dict[str, tuple[str, ...]]]] = {

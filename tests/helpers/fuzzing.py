@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from generator.catalog.masks import read_masks
+from generator.catalog.shards import read_masks
 from generator.faults.scoring import read_faults
 from generator.ingest import ImportOptions
 from generator.ingest.columns import arrange
@@ -28,9 +28,9 @@ from generator.pages.catalog_page import make_thumbnail
 from schemas.answer import parse
 from schemas.documents import parse_document
 from schemas.errors import ToileError
+from schemas.evaluation import read_predictions
 from schemas.images import BadImageError, check_image
 from schemas.manifest import MANIFEST, ShardFile, load_manifest
-from schemas.prediction import read_predictions
 from schemas.product import read
 from schemas.util.files import as_document
 from schemas.validation import from_document

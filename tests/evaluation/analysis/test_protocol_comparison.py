@@ -13,8 +13,7 @@ from evaluation.metrics.scoring import Outcome, score_answers
 from evaluation.models.base import ModelUnderTest
 from evaluation.run import evaluate
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 from schemas.result import BEST, RESULT, Difference, read_comparison, read_result, write_result
 from tests.evaluation.metrics.test_scores import answered, planted

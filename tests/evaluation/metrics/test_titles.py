@@ -1,5 +1,6 @@
 """Title metrics: chrF against sacrebleu, and the colours, materials, patterns and types that titles name."""
 
+import dataclasses
 import unicodedata
 
 import pytest
@@ -7,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
-from evaluation.metrics.scoring import title_tokens
-from evaluation.metrics.titles import SLOTS, Vocabulary, chrf
+from evaluation.metrics.titles import _FALSE_FRIENDS, SLOTS, Shown, Vocabulary, chrf, title_words
+from schemas.appearance import SHOWN
+from schemas.markets import COLOURS, MARKETS, NOUNS
+from schemas.markets import WORDS as WORDS_OF_MARKETS
 from schemas.product import Product
+from schemas.silhouettes.record import MARKET_CODES
 
 TITLES = st.text(st.sampled_from("abcde fgh Trench Co\u00e9\u00df  '"), max_size=24)
 
@@ -35,7 +39,7 @@ def row(title: str, **choices: str) -> Product:
     )
 
 
-WORDS = Vocabulary([], title_tokens)
+WORDS = Vocabulary([])
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,24 @@ WORDS = Vocabulary([], title_tokens)
         ("Gray Knitted Scarves", {"colour": {"grey"}, "material": {"knit"}, "type": {"scarf"}}),
         ("Polka-Dot Silk Dress", {"pattern": {"dots"}, "material": {"silk"}, "type": {"dress"}}),
         ("Short Shorts", {"type": {"shorts"}}),
+        (
+            "Diamond-Quilted Leather Tote",
+            {"pattern": {"diamond quilted"}, "material": {"leather"}, "type": {"tote bag"}},
+        ),
+        ("Leopard Print Dress", {"pattern": {"leopard"}, "type": {"dress"}}),
+        (
+            "Trenchcoat aus Wolle im Karomuster in Schwarz",
+            {"colour": {"black"}, "material": {"wool"}, "pattern": {"check"}, "type": {"trench coat"}},
+        ),
+        (
+            "Robe chemise en soie à rayures coloris or",
+            {"colour": {"gold"}, "material": {"silk"}, "pattern": {"stripes"}, "type": {"shirt"}},
+        ),
+        (
+            "ウール チェック柄 コート ネイビー",
+            {"colour": {"navy"}, "material": {"wool"}, "pattern": {"check"}, "type": {"coat"}},
+        ),
+        ("Wool or Silk", {"material": {"wool", "silk"}}),
         ("Untitled", {}),
         ("", {}),
     ],
@@ -79,12 +101,92 @@ def test_an_answer_is_right_when_it_names_the_same_and_no_other(
 def test_a_row_brings_words_of_its_own() -> None:
     title, answer = "Vicuna Coat", "Wool Coat"
     assert WORDS.agrees("material", answer, title) is None
-    words = Vocabulary([row(title, material="vicuna", pattern="plain")], title_tokens)
+    words = Vocabulary([row(title, material="vicuna", pattern="plain")])
     assert words.agrees("material", answer, title) is False
     assert words.agrees("material", "A vicuna coat", title) is True
     assert words.agrees("pattern", answer, title) is None, "plain is rendered, but no title names it"
 
 
 def test_a_listed_word_keeps_its_value_whatever_a_row_calls_it() -> None:
-    words = Vocabulary([row("Striped Scarf", pattern="Striped")], title_tokens)
+    words = Vocabulary([row("Striped Scarf", pattern="Striped")])
     assert words.agrees("pattern", "Stripes Scarf", "Striped Scarf") is True
+
+
+UNKNOWN = Shown(frozenset(), complete=False)
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "agrees"),
+    [
+        ("Gray Wool Coat", "Grey Wool Coats", True),
+        ("Wool Coat", "Striped Wool Coat", False),
+        ("Check Wool Coat", "Striped Wool Coat", False),
+        ("Striped Wool Coat", "Wool Coat", False),
+        ("Cotton Coat", "Wool Coat", False),
+        ("Coat", "Wool Coat", False),
+        ("Wool Coat", "Coat", True),
+        ("Navy Wool Coat", "Wool Coat", True),
+        ("Navy Wool Coat", "Red Wool Coat", False),
+        ("Wool Scarf", "Wool Coat", False),
+        ("Checked Wool Coat", "Plaid Woolen Overcoat", True),
+        ("Anything", "Untitled", True),
+    ],
+)
+def test_what_contradicts_a_title_alone(answer: str, truth: str, agrees: bool) -> None:
+    assert WORDS.matches(answer, truth, UNKNOWN) is agrees
+
+
+def synthetic(title: str, **style: str) -> Product:
+    attributes = {
+        "silhouette": "scarf",
+        "colour": "#22304f",
+        "material": "wool",
+        "choices": {"colour": "navy"},
+        **style,
+    }
+    return dataclasses.replace(row(title), attributes=attributes)
+
+
+@pytest.mark.parametrize(
+    ("answer", "style", "agrees"),
+    [
+        ("Navy Scarf", {}, True),
+        ("Navy Blue Wool Scarf", {}, True),
+        ("Red Scarf", {}, False),
+        ("Silk Scarf", {}, False),
+        ("Striped Scarf", {"pattern": "stripes"}, True),
+        ("Check Scarf", {"pattern": "stripes"}, False),
+        ("Striped Scarf", {}, False),
+        ("Écharpe en laine coloris bleu marine", {}, True),
+    ],
+)
+def test_an_answer_may_name_what_a_synthetic_image_shows(answer: str, style: dict[str, str], agrees: bool) -> None:
+    product = synthetic("Scarf", **style)
+    assert WORDS.matches(answer, "Scarf", WORDS.shown_values(product)) is agrees
+
+
+def test_what_an_image_does_not_show_may_not_be_named() -> None:
+    assert "pattern" not in SHOWN["watch"]
+    shown = WORDS.shown_values(synthetic("Watch", silhouette="watch", pattern="stripes"))
+    assert not WORDS.matches("Striped Watch", "Watch", shown)
+    assert WORDS.matches("Navy Watch", "Watch", shown)
+
+
+@pytest.mark.parametrize("market", sorted(MARKETS))
+def test_every_word_of_a_market_is_read_as_what_it_means(market: str) -> None:
+    """Nothing that a market calls a thing contradicts what another one calls it."""
+    for (slot, name), words in WORDS_OF_MARKETS.items():
+        if slot in {"material", "pattern"} and any(words):
+            values = WORDS.named(slot, words[MARKET_CODES.index(market)])
+            assert values, (slot, name, market)
+            assert values & WORDS.named(slot, words[0]), (slot, name, market)
+    for name, nouns in NOUNS.items():
+        noun = nouns[MARKET_CODES.index(market)]
+        if noun.casefold() not in _FALSE_FRIENDS:
+            assert WORDS.named("type", noun) & WORDS.named("type", nouns[1]), (name, noun)
+
+
+@given(st.sampled_from(sorted(COLOURS)), st.sampled_from(sorted(NOUNS)), st.sampled_from(range(6)))
+def test_words_are_folded_the_same_way_twice(colour: str, noun: str, market: int) -> None:
+    title = f"{COLOURS[colour][market]} {NOUNS[noun][market]}"
+    assert title_words(" ".join(title_words(title))) == title_words(title)

@@ -1,6 +1,5 @@
 """`toile evaluate --backend openai` end to end: a whole run, a server that dies, and what is refused at once."""
 
-import dataclasses
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +11,10 @@ from PIL import Image
 
 from evaluation.models import openai_server
 from schemas.answer import QUESTION
-from schemas.prediction import read_predictions
+from schemas.evaluation import read_predictions
 from schemas.product import Product
 from schemas.result import read_result
-from tests.helpers.chat_server import ChatServer, Fault, Handler, chat_server, completion, hangs_up
+from tests.helpers.chat_server import ChatServer, Fault, Handler, chat_server, completion, hangs_up, refuses_settings
 from tests.helpers.shard_fixture import in_split, products, table_model, write_shards
 from toile.cli import main
 
@@ -32,9 +31,8 @@ def server() -> Iterator[ChatServer]:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Short pauses for the backends that commands make."""
-    short = dataclasses.replace(openai_server.BACKOFF, first_pause_seconds=0.01)
-    monkeypatch.setattr(openai_server, "BACKOFF", short)
+    """One retry for the backends that commands make, which waits half a second."""
+    monkeypatch.setattr(openai_server, "RETRIES", 1)
 
 
 @pytest.fixture
@@ -101,6 +99,17 @@ def test_a_server_that_dies_is_continued_when_it_is_back(tmp_path: Path, rows: l
         assert toile(server.url, data, out, *settings).exit_code == 0
         assert len(server.requests) == 15 - 6
     assert log.read_bytes() == (whole / "predictions.jsonl").read_bytes()
+
+
+def test_what_a_server_refuses_is_said_in_the_result(tmp_path: Path, server: ChatServer, rows: list[Product]) -> None:
+    data, out = write_shards(tmp_path / "data", rows), tmp_path / "out"
+    server.faults = [refuses_settings("max_tokens", "temperature")]
+    shown = toile(server.url, data, out, "--control", "none", "--no-noise-check", "--max-new-tokens", "4000")
+    assert shown.exit_code == 0, shown.output
+    result = read_result(out)
+    assert any("refuses temperature 0" in note for note in result.notes)
+    assert result.inputs.spec.max_new_tokens == 4000
+    assert server.requests[-1]["max_completion_tokens"] == 4000
 
 
 def good(rows: Sequence[Product]) -> Fault:

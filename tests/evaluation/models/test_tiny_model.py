@@ -10,14 +10,13 @@ import pytest
 import torch
 
 from evaluation import predict
-from evaluation.dataset_stats import read_dataset_stats
 from evaluation.models.phi3v import Phi3VisionBackend
 from evaluation.protocols.answers import Answers, answer
+from evaluation.protocols.protocols import read_dataset_stats
 from evaluation.rows import Rows, read_rows
 from finetune import load_model
 from schemas.answer import PROMPT, parse
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import Prediction
+from schemas.evaluation import EvaluationSpec, Prediction
 
 ALL = ("generate", "instructed", "examples", "constrained", "rank", "price")
 SPEC = EvaluationSpec(protocols=ALL, controls=("blank", "shuffled"), limit=6, batch_size=8)

@@ -17,8 +17,7 @@ from evaluation.protocols.generate import blank_image, shuffled_pairs
 from evaluation.rows import NO_IMAGE, Rows, missing_part, read_rows, train_rows
 from schemas.answer import PROMPT
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product, split_of
 from tests.helpers.shard_fixture import colour_of, image_bytes, in_split, products, table_model, truth, write_shards
 

@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evaluation import predict
-from evaluation.dataset_stats import MAX_PRICE_POINTS, subsample
 from evaluation.protocols.answers import answer
 from evaluation.protocols.inference import price_distribution
+from evaluation.protocols.protocols import MAX_PRICE_POINTS, subsample
 from evaluation.rows import read_rows
 from schemas.answer import parse
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from tests.helpers.scoring_model import Colour, scoring_model
 from tests.helpers.shard_fixture import colour_of, products, write_shards
 

@@ -7,14 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.dataset_stats import read_dataset_stats
 from evaluation.models.base import Generated
 from evaluation.protocols.answers import answer
-from evaluation.protocols.protocols import make_prompt
+from evaluation.protocols.protocols import make_prompt, read_dataset_stats
 from evaluation.rows import Rows, read_rows
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from tests.helpers.scoring_model import Colour, colour
 from tests.helpers.shard_fixture import colour_of, products, truth, write_shards

@@ -11,18 +11,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from evaluation import predict
-from evaluation.dataset_stats import DatasetStats, read_dataset_stats
 from evaluation.models.base import AnswerForm, Generated, LogProbs
 from evaluation.protocols.answers import answer
 from evaluation.protocols.generate import shuffled_pairs
 from evaluation.protocols.inference import MEASURES, content_free_prior, rank_categories
-from evaluation.protocols.protocols import category_prefix, make_prompt, price_prefix
+from evaluation.protocols.protocols import DatasetStats, category_prefix, make_prompt, price_prefix, read_dataset_stats
 from evaluation.rows import Rows, read_rows
 from finetune.phi3v.tiny import tiny_processor
 from schemas.answer import PROMPT, QUESTION, parse, render
 from schemas.errors import ToileError
-from schemas.evaluation import EvaluationSpec
-from schemas.prediction import read_predictions
+from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from tests.helpers.scoring_model import Colour, ScoringModel, scoring_model
 from tests.helpers.shard_fixture import (

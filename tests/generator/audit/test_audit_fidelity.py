@@ -1,7 +1,6 @@
 """Fidelity figures agree with reference libraries; honest catalogs pass all of them, and damaged ones fail."""
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -15,7 +14,6 @@ from generator.audit.fidelity import FIGURES, EncodedRows, check_fidelity, encod
 from generator.audit.rows import AuditTable, encode_products
 from schemas.audit import INCONCLUSIVE, MARGINS, NOT_APPLICABLE, Bounds, Check
 from schemas.documents import from_dict
-from schemas.errors import ToileError
 from schemas.product import Product
 from tests.helpers.audit_tables import (
     DAMAGES,
@@ -386,15 +384,6 @@ def test_further_columns_are_compared() -> None:
 def test_quality_of_rows_without_prices(real: AuditTable, synthetic: AuditTable) -> None:
     found = measure_quality(real, changed(synthetic, full_price=None, price=None))
     assert found is None or not {"full_price", "price"} & set(found.shapes)
-
-
-@pytest.mark.parametrize("missing", ["sklearn", "sdmetrics"])
-def test_missing_library_names_the_extra(
-    real: AuditTable, synthetic: AuditTable, monkeypatch: pytest.MonkeyPatch, missing: str
-) -> None:
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(ToileError, match=r"toile\[privacy\]"):
-        check_fidelity(real, synthetic, Bounds())
 
 
 def test_halves_have_whole_families_and_equal_sizes(real: AuditTable, synthetic: AuditTable) -> None:

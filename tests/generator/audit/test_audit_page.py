@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from generator.audit.run import (
+    audit,
     display_name,
     format_audit,
     format_number,
@@ -19,15 +20,20 @@ from generator.audit.run import (
     plot_roc,
     plot_shares,
 )
+from generator.catalog.generate import generate
 from generator.catalog.shards import GenerateInputs, write_shards
+from generator.fit import FitOptions
+from generator.fit.fit_spec import fit, write_spec
 from schemas.audit import AUDIT, MARGINS, Check, load_audit
+from schemas.errors import ToileError
 from schemas.product import Product
+from schemas.validation import load
 from tests.helpers.audit_tables import generate_rows, plant_copies, sample_train_rows, shop_document
 from tests.helpers.browser import find_chromium, open_browser
 from tests.helpers.shard_fixture import write_shards as write_rows
 from toile.cli import main
 
-NUM = 900
+NUM = 400
 
 
 def run(*arguments: object) -> Result:
@@ -57,12 +63,12 @@ def honest(tmp_path_factory: pytest.TempPathFactory, real: Path) -> tuple[Path, 
 def test_audit_of_an_honest_catalog_passes_and_writes_a_valid_document(honest: tuple[Path, Result]) -> None:
     out, result = honest
     assert result.exit_code == 0, result.output
-    audit = load_audit(out / AUDIT)
-    assert audit.passed
-    assert audit.num_real == NUM
-    assert [check.name for check in audit.checks if check.kind == "fidelity"] == list(MARGINS)
-    assert all(isinstance(check, Check) for check in audit.checks)
-    for check in audit.checks:
+    document = load_audit(out / AUDIT)
+    assert document.passed
+    assert document.num_real == NUM
+    assert [check.name for check in document.checks if check.kind == "fidelity"] == list(MARGINS)
+    assert all(isinstance(check, Check) for check in document.checks)
+    for check in document.checks:
         described = re.search("(lower|higher) is better.* real (against|train)", check.meaning, re.IGNORECASE)
         assert check.status == "not applicable" or described, check
     assert "Privacy: all" in result.output
@@ -70,9 +76,9 @@ def test_audit_of_an_honest_catalog_passes_and_writes_a_valid_document(honest: t
 
 
 def test_terminal_shows_the_headline_then_failed_checks_in_columns(honest: tuple[Path, Result]) -> None:
-    audit = load_audit(honest[0] / AUDIT)
-    bad = replace(audit.checks[-1], passed=False)
-    lines = format_audit(replace(audit, passed=False, checks=(*audit.checks[:-1], bad)))
+    document = load_audit(honest[0] / AUDIT)
+    bad = replace(document.checks[-1], passed=False)
+    lines = format_audit(replace(document, passed=False, checks=(*document.checks[:-1], bad)))
     assert lines[0].startswith("Quality: ")
     assert max(map(len, lines)) <= 100
     table = lines[lines.index("") :]
@@ -80,7 +86,7 @@ def test_terminal_shows_the_headline_then_failed_checks_in_columns(honest: tuple
     assert table[2].startswith("FAIL          fidelity  price error")
     assert " ".join(" ".join(table[3:]).split()).startswith(bad.meaning)
     rows = [line for line in table[2:] if line.startswith(("FAIL", "ok", "inconclusive"))]
-    assert len(rows) == sum(check.status != "not applicable" for check in audit.checks)
+    assert len(rows) == sum(check.status != "not applicable" for check in document.checks)
     assert len({len(line) for line in rows}) == 1
     assert lines[-1].strip().endswith(".")
 
@@ -88,8 +94,8 @@ def test_terminal_shows_the_headline_then_failed_checks_in_columns(honest: tuple
 def test_page_agrees_with_the_document_and_refers_to_nothing_else(honest: tuple[Path, Result]) -> None:
     out, _ = honest
     page = (out / "report.html").read_text()
-    audit = load_audit(out / AUDIT)
-    for check in audit.checks:
+    document = load_audit(out / AUDIT)
+    for check in document.checks:
         assert f"<b>{display_name(check.name)}</b>" in page
         assert check.meaning.split("'")[0].split("<")[0] in page.replace("&#39;", "'")
         if check.value is not None:
@@ -99,8 +105,8 @@ def test_page_agrees_with_the_document_and_refers_to_nothing_else(honest: tuple[
     assert page.count('class="bar side0"') == page.count('class="bar side1"') > 40
     assert page.count('class="median side1"') == 12
     assert page.count("<figure>") == 9  # quality, prices, boxes, shares of five columns, ROC
-    assert audit.quality is not None
-    assert f"{audit.quality.score:.3f}" in page
+    assert document.quality is not None
+    assert f"{document.quality.score:.3f}" in page
     assert page.count('class="pair"') == 8
     assert "2312.05114" in page
 
@@ -110,9 +116,9 @@ def test_audit_of_a_leak_exits_one_and_escapes_the_title(tmp_path: Path, real: P
     synthetic = write_rows(tmp_path / "twin", stolen)
     result = run("audit", "--real", real, "--synthetic", synthetic, "--out", tmp_path / "out")
     assert result.exit_code == 1, result.output
-    audit = load_audit(tmp_path / "out" / AUDIT)
-    assert not audit.passed
-    assert {"replayed_rows", "verbatim_products"} <= {check.name for check in audit.checks if check.passed is False}
+    document = load_audit(tmp_path / "out" / AUDIT)
+    assert not document.passed
+    assert {"replayed_rows", "verbatim_products"} <= {check.name for check in document.checks if check.passed is False}
     page = (tmp_path / "out" / "report.html").read_text()
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
@@ -126,30 +132,30 @@ def test_gate_selects_the_checks_that_decide(tmp_path: Path, real: Path) -> None
         replace(row, full_price=(row.full_price or 1) * 3, price=(row.price or 1) * 3) for row in generate_rows(1, NUM)
     ]
     synthetic = write_rows(tmp_path / "twin", dear)
-    common = ("audit", "--real", real, "--synthetic", synthetic)
-    by_default = run(*common, "--out", tmp_path / "one")
-    assert by_default.exit_code == 0
-    assert "this does not decide the exit code" in " ".join(by_default.output.split())
-    assert run(*common, "--out", tmp_path / "two", "--gate", "both").exit_code == 1
+    both = audit(real, synthetic, gate="both", num_splits=6)
+    assert not both.passed
+    by_default = audit(real, synthetic, num_splits=6)
+    assert by_default.passed
+    assert "this does not decide the exit code" in " ".join(" ".join(format_audit(by_default)).split())
 
 
-def test_fitted_spec_is_fitted_again(tmp_path: Path) -> None:
-    real, spec, synthetic = (
-        write_rows(tmp_path / "real", generate_rows(0, NUM)),
-        tmp_path / "twin.yaml",
-        tmp_path / "twin",
-    )
-    assert run("fit", real, "--out", spec, "--no-images").exit_code == 0
-    assert run("generate", spec, "--out", synthetic, "--no-images", "--num-products", NUM, "--seed", 5).exit_code == 0
-    result = run(
-        "audit", "--real", real, "--synthetic", synthetic, "--spec", spec, "--out", tmp_path / "out", "--refits", 4
-    )
-    assert result.exit_code == 0, result.output
-    checks = {check.name: check for check in load_audit(tmp_path / "out" / AUDIT).checks}
+def test_fitted_spec_is_fitted_again_and_another_spec_is_refused(tmp_path: Path) -> None:
+    folder = write_rows(tmp_path / "real", generate_rows(0, NUM))
+    write_spec(fit(folder, FitOptions(images=False)), tmp_path / "twin.yaml")
+    spec = load(tmp_path / "twin.yaml", "catalog")
+    generate(tmp_path / "twin.yaml", tmp_path / "twin", num_products=NUM, seed=5, image_size=None, num_workers=1)
+    found = audit(folder, tmp_path / "twin", spec=spec, num_refits=3, num_splits=3)
+    assert found.passed
+    checks = {check.name: check for check in found.checks}
     for name in ("string_support", "canaries", "refit_strings", "refit_shares"):
         assert checks[name].passed is True
     assert checks["string_support"].figures["real_strings"] > 10
     assert 0 < (checks["refit_shares"].value or 0) <= math.log(5 / 4) + 0.01
+    edited = replace(spec, prices=replace(spec.prices, discounts=None))
+    for other, why in ((load("sportswear", "catalog"), "was generated from twin"), (edited, ": prices differ")):
+        with pytest.raises(ToileError, match=why) as caught:
+            audit(folder, tmp_path / "twin", spec=other, spec_name="twin.yaml")
+        assert caught.value.where == "--spec twin.yaml"
 
 
 def test_images_are_compared_if_both_folders_have_some(tmp_path: Path) -> None:
@@ -158,8 +164,8 @@ def test_images_are_compared_if_both_folders_have_some(tmp_path: Path) -> None:
         inputs = GenerateInputs(spec_document=document, seed=seed, start=0, num_products=num, image_size=64)
         write_shards(inputs, tmp_path / folder)
     out = tmp_path / "out"
-    result = run("audit", "--real", tmp_path / "real", "--synthetic", tmp_path / "twin", "--out", out)
-    assert result.exit_code == 0, result.output
+    found = audit(tmp_path / "real", tmp_path / "twin", out=out, num_splits=3)
+    assert found.passed
     checks = {check.name: check for check in load_audit(out / AUDIT).checks}
     assert checks["copied_pictures"].passed is True
     assert checks["copied_pictures"].figures["threshold"] > 0.6

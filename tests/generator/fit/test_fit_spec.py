@@ -184,6 +184,52 @@ def test_titles_of_other_languages(country: str, tmp_path: Path) -> None:
     assert all((match := find_kind(title)) is not None and match.silhouette == drawn for title, drawn in made)
 
 
+NAMED = {
+    "DEU": (
+        *("Lederjacke", "Jeansjacke", "Bomberjacke", "Wollmantel", "Mantel", "Seidenkleid", "Sommerkleid"),
+        *("Karohemd", "Leinenhemd", "Hemd", "Cordhose", "Stoffhose", "Ledergürtel", "Gürtel", "Socken", "Anzug"),
+    ),
+    "USA": (
+        *("Leather Jacket", "Denim Jacket", "Bomber Jacket", "Zip Fleece", "Jersey", "Tee", "Wide Leg Denim", "Jeans"),
+        *("Wool Cashmere Coat", "Coat", "Leather Belt", "Belt", "Knit", "Cashmere Sweater", "Socks", "Suit"),
+    ),
+    "FRA": (
+        *("Blouson en cuir", "Veste en jean", "Pantalon en velours côtelé", "Pantalon", "Robe en soie", "Robe longue"),
+        *("Ceinture en cuir", "Ceinture", "Manteau en laine", "Manteau", "Chaussettes", "Costume"),
+    ),
+}
+
+
+@pytest.mark.parametrize("country", NAMED)
+def test_a_material_in_a_title_is_drawn_and_what_cannot_be_drawn_is_said(country: str, tmp_path: Path) -> None:
+    rows = fit_table.sample_rows_of_words(NAMED[country], country, "EUR")
+    found = fit(fit_table.write_folder(tmp_path / "rows", rows, currency="EUR"), FitOptions())
+    spec = as_spec(found, tmp_path / "spec.yaml")
+    made = list(sample_products(spec, 0, 0, 1500))
+    assert fit_table.list_contradictions(made) == []
+    assert fit_table.list_untrue_words(made) == []
+    undrawn = NAMED[country][-2:]
+    share = sum((row.title or "").endswith(undrawn) for row in rows) / len(rows)
+    said = next(text for text in found.messages if "toile cannot draw" in text)
+    assert all(word.casefold() in said for word in undrawn)
+    assert float(said.split("%")[0]) == pytest.approx(100 * share, abs=0.1)
+    titles = {row.title for row in made}
+    wanted = {"DEU": "Lederjacke", "USA": "Denim Jacket", "FRA": "Robe en soie"}[country]
+    assert any((title or "").endswith(wanted) for title in titles)
+
+
+def test_type_words_of_few_designs_make_no_kind_of_their_own(tmp_path: Path) -> None:
+    """Four leather jackets among sixty others: fewer than k, so that no title says leather."""
+    words = ["Lederjacke"] * 4 + ["Bomberjacke"] * 60
+    rows = fit_table.sample_rows_of_words(["Bomberjacke"], "DEU", "EUR", len(words))
+    rows = [replace(row, title=word) for row, word in zip(rows, words, strict=True)]
+    spec = as_spec(
+        fit(fit_table.write_folder(tmp_path / "rows", rows, currency="EUR"), FitOptions()), tmp_path / "spec.yaml"
+    )
+    assert [kind.silhouette for kind in list_kinds(spec)] == ["bomber-jacket"]
+    assert not any("Leder" in title for kind in list_kinds(spec) for title in kind.titles)
+
+
 def test_currency_of_the_rows_is_named(tmp_path: Path) -> None:
     with pytest.raises(ToileError, match="has no price in GBP, but in USD") as caught:
         fit(write_sports(tmp_path / "rows"), FitOptions(currency="GBP"))

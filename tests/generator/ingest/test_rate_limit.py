@@ -5,6 +5,7 @@ import gzip
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from email.utils import formatdate
 
 import httpx
 import pytest
@@ -19,14 +20,15 @@ from generator.ingest.downloads import (
     ImageClient,
     ImageOutcome,
     Response,
+    TransientError,
     decompress_chunks,
     host_of,
     is_public,
     resolve_host,
+    retry_after_seconds,
     validate_response,
 )
 from generator.ingest.rate_limit import MAX_CONSECUTIVE_FAILURES, FetchCallbacks, fetch_all
-from schemas.util.http import TransientError
 from tests.helpers.dataset_hub import ImageServer, image_bytes, served
 
 LOOPBACK = FetchPolicy(user_agent="toile-test/1", allow_private=True, timeout_seconds=5)
@@ -322,3 +324,12 @@ def test_after_many_server_errors_each_image_gets_one_attempt() -> None:
     asked = ask([f"http://a/{k}" for k in range(200)], FetchPolicy(per_host=2), get=get)
     assert (len(asked.outcomes), asked.open) == (200, {})
     assert sum(requests.values()) <= 200 + 4 * (MAX_CONSECUTIVE_FAILURES + 2)
+
+
+def test_retry_after_is_a_number_or_a_date() -> None:
+    now = 1_800_000_000.0
+    assert retry_after_seconds("2.5") == 2.5
+    assert retry_after_seconds(formatdate(now + 30, usegmt=True), now=lambda: now) == 30.0
+    assert retry_after_seconds(formatdate(now - 30, usegmt=True), now=lambda: now) == 0.0
+    for nonsense in (None, "soon", "-5", "Thu, 99 Foo 2020 00:00:00 GMT", "1" * 40):
+        assert retry_after_seconds(nonsense) is None

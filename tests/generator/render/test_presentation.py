@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from evaluation.metrics.scoring import scoring_rules
 from generator.pages.catalog_page import price_parts
 from generator.render import PARTS, build_scene, render_appearance, render_parts
 from generator.render.camera.snapshot import is_hung
@@ -24,10 +25,11 @@ from generator.render.engine.pose import TURNED_SHARE
 from generator.render.engine.scene import Scene
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.products import products
-from generator.upper_bound import Oracle, ScoringRules
+from generator.upper_bound import Oracle
 from schemas.appearance import CUTS_OF, SHOWN, SILHOUETTES, STYLE_VALUES, Appearance, visible_attributes, visible_values
 from schemas.catalog import CatalogSpec
 from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
 from schemas.validation import from_document
 from tests.generator.render.test_render import GOLDEN, appearance, assert_distinct, drawn, overlap
 
@@ -286,9 +288,7 @@ def test_colourways_share_presentation() -> None:
 
 
 def test_upper_bound_excludes_price_hidden_by_fold() -> None:
-    rules = ScoringRules(
-        category_key=str, title_words=lambda text: tuple(text.split()), title_f1=0.5, price_tolerance=0.1
-    )
+    rules = scoring_rules(EvaluationSpec(title_f1=0.5, price_tolerance=0.1), [])
     spec = spec_of({"flat": 1, "folded": 1}, hidden=True)
     reader = Oracle(spec, rules)
     for row in products(spec, 1, 0, 20):

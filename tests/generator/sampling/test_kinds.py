@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evaluation.metrics.scoring import scoring_rules
 from generator.sampling.counterfactuals import counterfactuals
 from generator.sampling.extra_columns import add_extra_columns
 from generator.sampling.prices import snap_to_points
@@ -30,10 +31,11 @@ from generator.sampling.products import (
     sample_kinds,
 )
 from generator.sampling.streams import uniform
-from generator.upper_bound import ScoringRules, best_scores
+from generator.upper_bound import best_scores
 from schemas.catalog import CatalogSpec, list_kinds, possible_values, price_factor
 from schemas.documents import from_dict, schema
 from schemas.errors import ToileError
+from schemas.evaluation import EvaluationSpec
 from schemas.silhouettes import RECORDS
 from schemas.util.files import as_document
 from schemas.validation import from_document, load
@@ -41,9 +43,7 @@ from tests.helpers.kinds_spec import documents, kinds_document
 
 WRONG: tuple[Any, ...] = (None, True, -1, 0, 1.5, "", "x", [], {}, [1, 2], {"x": 1})
 SEED = 4
-RULES = ScoringRules(
-    category_key=str.lower, title_words=lambda title: tuple(title.split()), title_f1=0.8, price_tolerance=0.2
-)
+RULES = scoring_rules(EvaluationSpec(), [])
 
 
 def build(document: dict[str, Any]) -> CatalogSpec:

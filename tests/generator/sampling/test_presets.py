@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.metrics.scoring import ROUNDING, ClosedSet, title_tokens
+from evaluation.metrics.scoring import scoring_rules
 from generator import draw, products
 from generator.fit.vocabulary import find_kind
 from generator.sampling.products import rows
-from generator.upper_bound import ScoringRules, best_scores
+from generator.upper_bound import best_scores
 from schemas.appearance import SILHOUETTES
 from schemas.catalog import CatalogSpec, list_kinds, possible_values, rendered_attribute, title_word
 from schemas.evaluation import EvaluationSpec
@@ -20,12 +20,7 @@ from schemas.validation import list_presets, load
 
 CATALOGS = sorted(list_presets("catalog"))
 SPEC = EvaluationSpec()
-RULES = ScoringRules(
-    category_key=ClosedSet((), {}).key,
-    title_words=title_tokens,
-    title_f1=SPEC.title_f1 - ROUNDING,
-    price_tolerance=SPEC.price_tolerance + ROUNDING,
-)
+RULES = scoring_rules(SPEC, [])
 
 
 @functools.cache
