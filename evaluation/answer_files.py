@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -74,6 +74,8 @@ _NO_CONTROL = frozenset({"", "none", "own", "original", "true", "no", "image"})
 _ZSTANDARD = 93
 """Compression method of ZIP archives that `zipfile` knows from Python 3.14 on."""
 _MAX_SAMPLE_BYTES = 500_000_000
+_SHORTEST_INSIDE = 4
+"""Characters of a code that is looked for inside a longer name: shorter ones are there by chance."""
 _DEPTH = 4
 """How deep columns are looked for in nested records."""
 _EXAMPLES = 3
@@ -188,8 +190,10 @@ def match_answers(
         if code not in examples[kind] and len(examples[kind]) < _EXAMPLES:
             examples[kind].append(code)
 
-    for answer in given:
-        code = fold(answer.code)
+    for each in given:
+        code, answer = fold(each.code), each
+        if code is None:
+            code, answer = _find_inside(each, fold)
         if code is None:
             count("unknown", answer.code)
         elif code not in by_code:
@@ -322,6 +326,25 @@ class _CodeLookup:
         if found is None and re.search(r"[/\\]|\.\w{3,4}$", code):
             found = self.folded.get(_fold_code(PurePosixPath(code.replace("\\", "/")).stem))
         return found
+
+
+def _find_inside(given: GivenAnswer, lookup: _CodeLookup) -> tuple[str | None, GivenAnswer]:
+    """Return the one code inside a longer name such as `request-1001-blank`, and the answer with what else it says.
+
+    The longest run of words counts. Names of controls and protocols beside it are those of the answer.
+    """
+    words = [(found.start(), found.end()) for found in re.finditer(r"[^\W_]+", given.code)]
+    runs = {(start, end) for start, _ in words for _, end in words if end - start >= _SHORTEST_INSIDE}
+    found = [(end - start, start, end) for start, end in runs if given.code[start:end] in lookup.known]
+    longest = [each for each in found if each[0] == max(found)[0]]
+    if len(longest) != 1:
+        return None, given
+    _, start, end = longest[0]
+    rest = re.sub(r"[\W_]+", "_", (given.code[:start] + " " + given.code[end:]).casefold())
+    control = max((name for name in CONTROLS if name in rest), key=len, default=None)
+    protocol = next((name for name in PROTOCOLS if re.search(rf"(?<![a-z]){name}(?![a-z])", rest)), None)
+    control = control if given.control == "none" and control else given.control
+    return given.code[start:end], replace(given, control=control, protocol=given.protocol or protocol)
 
 
 def _fold_code(code: str) -> str:
@@ -608,17 +631,37 @@ def _read_document(path: Path) -> list[Record]:
     except (OSError, ValueError, RecursionError) as error:
         raise ToileError(str(path), f"is not readable JSON: {error}", "give a list of {...}, or JSON lines") from error
     if isinstance(document, dict):
-        lists = [
-            value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)
-        ]
-        if lists:
-            document = document["samples"] if isinstance(document.get("samples"), list) else max(lists, key=len)
-        else:
-            document = [{"code": code, "answer": answer} for code, answer in document.items()]
+        document = _records_of(document)
     records = [each for each in document if isinstance(each, dict)] if isinstance(document, list) else []
     if not records:
         raise ToileError(str(path), "holds no records", "give a list of {...}, or JSON lines")
     return records
+
+
+def _records_of(document: Record) -> list[Any]:
+    """Return the records in an object: its longest list of objects, its columns, or pairs of code and answer."""
+    lists = sorted(_lists_of_objects(document), key=len)
+    if isinstance(document.get("samples"), list):
+        return list(document["samples"])
+    if lists:
+        return list(lists[-1])
+    values = list(document.values())
+    if len(values) > 1 and all(isinstance(each, list) and len(each) == len(values[0]) for each in values):
+        return [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
+    indexed = len(values) > 1 and all(isinstance(each, dict) for each in values)
+    keys = list(values[0]) if indexed else []
+    if keys and keys[0] == "0" and all(list(each) == keys for each in values):  # as pandas writes a table
+        return [{name: column[key] for name, column in document.items()} for key in keys]
+    return [{"code": code, "answer": answer} for code, answer in document.items()]
+
+
+def _lists_of_objects(value: Any, depth: int = 0) -> Iterator[list[Any]]:
+    if isinstance(value, list):
+        if value and isinstance(value[0], dict):
+            yield value
+    elif isinstance(value, dict) and depth < _DEPTH:
+        for inner in value.values():
+            yield from _lists_of_objects(inner, depth + 1)
 
 
 def _read_inspect_log(path: Path) -> list[Record]:

@@ -194,7 +194,12 @@ def test_tables_are_read_like_json_lines(tmp_path: Path) -> None:
     (tmp_path / "c.json").write_text(json.dumps({"model": "x", "results": records}))
     (tmp_path / "d.json").write_text(json.dumps({r["Artikelnummer"]: r["Antwort"] for r in records}))
     expected, _ = read_answers([write_lines(tmp_path / "e.jsonl", records)], CODES)
-    for name in ("a.csv", "b.parquet", "c.json", "d.json"):
+    columns = {name: [record[name] for record in records] for name in records[0]}
+    (tmp_path / "f.json").write_text(json.dumps(columns))
+    indexed = {name: dict(zip(map(str, range(len(records))), values, strict=True)) for name, values in columns.items()}
+    (tmp_path / "g.json").write_text(json.dumps(indexed))
+    (tmp_path / "h.json").write_text(json.dumps({"evalId": 1, "results": {"version": 3, "results": records}}))
+    for name in ("a.csv", "b.parquet", "c.json", "d.json", "f.json", "g.json", "h.json"):
         found, _ = read_answers([tmp_path / name], CODES)
         assert [(each.code, each.text) for each in found] == [(each.code, each.text) for each in expected], name
 
@@ -345,6 +350,26 @@ def test_codes_that_a_spreadsheet_changed_are_found(tmp_path: Path) -> None:
         "99 is exact, 099 either"
     )
     assert any("3 product codes are written in another way" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "control", "protocol"),
+    [
+        ("request-{}", "none", "generate"),
+        ("{}:shuffled", "shuffled", "generate"),
+        ("task_{}_blank_2", "blank", "generate"),
+        ("{}/instructed/shuffled-in-category", "shuffled_in_category", "instructed"),
+    ],
+)
+def test_a_code_inside_a_name_is_found_with_its_control(
+    rows: Rows, data: Path, name: str, control: str, protocol: str
+) -> None:
+    first = rows.products[0].product_code
+    given = [GivenAnswer(code=row.product_code, text="x", protocol=protocol) for row in rows.products[1:]]
+    found = match([*given, GivenAnswer(code=name.format(first), text="y")], rows, data)
+    (answered,) = (p for p in found.predictions if p.answer == "y")
+    assert answered.key == (first, protocol, control)
+    assert not match_codes([GivenAnswer(code=f"{first}-{CODES[1]}", text="which?"), given[5]])[1:], "two codes are none"
 
 
 def test_answers_of_another_catalog_are_refused(rows: Rows, data: Path) -> None:
