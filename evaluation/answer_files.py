@@ -117,8 +117,8 @@ def read_answers(
     *,
     columns: Mapping[str, str] | None = None,
     control: str | None = None,
-) -> tuple[list[GivenAnswer], list[str]]:
-    """Return the answers of files in their order, and how they were read, a sentence a file.
+) -> tuple[list[GivenAnswer], list[str], list[str]]:
+    """Return the answers of files in their order, which columns were read, and what was not, in sentences.
 
     Args:
         paths: files of one tool.
@@ -129,7 +129,7 @@ def read_answers(
     Raises ToileError for a file that cannot be read, and one without a column of codes or answers.
     """
     found: list[GivenAnswer] = []
-    said = []
+    said, lost = [], []
     for path in paths:
         records, broken = read_records(path)
         shaped = [_unwrap(record) for record in records]
@@ -141,8 +141,12 @@ def read_answers(
         ]
         listed = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in named.items())
         said.append(f"{path}: {len(records)} records; {listed}")
-        said += [f"{path}: {len(broken)} records cannot be read, such as {broken[0]}"] if broken else []
-    return found, said
+        lost += [f"{len(broken)} records of {path} cannot be read, such as {broken[0]}"] if broken else []
+        absent = [name for name in _FIELDS if name not in named] if "answer" not in named else []
+        lost += (
+            [f"{path} has no column of {', '.join(absent)}: these fields are missing in its answers"] if absent else []
+        )
+    return found, said, lost
 
 
 def read_records(path: Path) -> tuple[list[Record], list[str]]:
@@ -386,11 +390,10 @@ def _find_columns(
         if empty:
             answered = {"answer": empty}
         if not answered:
-            raise ToileError(
-                where,
-                f"has no column of answers among {', '.join(sorted(filled)[:12])}",
-                "name it with --column answer=NAME, or title=, category= and price=",
-            )
+            hint = "name it with --column answer=NAME, or title=, category= and price="
+            if any(name in codes for name in present):
+                hint = "write the names of the columns in the first line, such as code,answer"
+            raise ToileError(where, f"has no column of answers among {', '.join(sorted(filled)[:12])}", hint)
         found |= answered
     for ours, names in _SETTINGS.items():
         column = _first_named([name for name in rest if name not in found.values()], names)
