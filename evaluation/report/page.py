@@ -354,7 +354,9 @@ def image_sentence(panel: Panel, rows: str) -> str:
     """Return whether a model uses the image, with the largest of its gains over images without evidence."""
     who = "The model" if panel.label == "model" else f"The {panel.label} model"
     if panel.uses_picture is None:
-        return f"Whether {who[0].lower()}{who[1:]} uses the image was not tested."
+        reason = panel.verdict.removeprefix("not tested: ").partition("gain over blind baselines")[0].rstrip(" (;")
+        closing = ")" * (reason.count("(") - reason.count(")"))
+        return _format_sentence(f"Whether {who[0].lower()}{who[1:]} uses the image is not known: {reason}{closing}")
     gains = [
         (TITLES[metric].lower(), gain)
         for metric in TITLES

@@ -463,6 +463,7 @@ def test_figures_of_one_model_equal_the_result(folders: Path) -> None:
             assert float(row[place].get("data-value", "")) == figures[metric, "inferable", control, None, None].value
         gain = figures[f"{metric}_visual_gain", "inferable", "none", None, None]
         assert float(row[5].get("data-value", "")) == gain.value
+        assert float(row[6].get("data-value", "")) == gain.p_holm
     (baselines,) = (t for t in tables(root) if t.caption.startswith("Models and baselines"))
     assert [text(row[0]) for row in baselines.rows[:2]] == ["model", "nearest training image"], "the strongest first"
     for row in baselines.rows:
@@ -713,6 +714,29 @@ def test_protocols_that_answer_one_field_have_a_page(folders: Path, protocol: st
     assert re.match(f"The model gets \\d+ of 38 {words} right", lede)
     (baselines,) = (table for table in tables(root) if table.caption.startswith("Models and baselines"))
     assert all(any(cell.get("data-value") for cell in row[1:]) for row in baselines.rows), "no empty line"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence"),
+    [
+        (
+            "not tested: no control was run, so nothing shows whether this model uses the image",
+            "Whether the tuned model uses the image is not known: no control was run, so nothing shows whether this "
+            "model uses the image.",
+        ),
+        (
+            "not tested: too few product families (3, at least 8 are needed; gain over blind baselines on 3 rows: "
+            "category +0.3 [-0.1, +0.5] p 1)",
+            "Whether the tuned model uses the image is not known: too few product families (3, at least 8 are needed).",
+        ),
+    ],
+)
+def test_a_verdict_that_tells_nothing_says_why(folders: Path, verdict: str, sentence: str) -> None:
+    inputs = read_result(folders / "tuned").inputs
+    panel = page.Panel(
+        label="tuned", inputs=inputs, uses_picture=None, verdict=verdict, figures={}, outcomes=[], asked={}
+    )
+    assert page.image_sentence(panel, "all") == sentence
 
 
 def test_notes_and_verdicts_are_sentences(folders: Path) -> None:
