@@ -267,7 +267,7 @@ def score(
     \b
     Example:
       toile score answers.jsonl --data data/small --out results/other
-      toile score own.csv --control shuffled=other.csv --data data/small --out results/other
+      toile score own.csv --control blank=blank.csv --data DIR --out DIR
     """
     from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
     from evaluation.run import score_file

@@ -447,6 +447,16 @@ def run_score(*words: str) -> Result:
     return CliRunner().invoke(main, ["score", *words])
 
 
+def test_a_named_column_is_part_of_the_run(tmp_path: Path, data: Path) -> None:
+    lines = [{"id": row.product_code, "answer": "no idea", "second try": right(row)} for row in TEST]
+    words = [str(write_lines(tmp_path / "own.jsonl", lines)), "--data", str(data), "--out", str(tmp_path / "out")]
+    assert json.loads(run_score(*words).stdout.splitlines()[-1])["joint"][0] == 0.0
+    second = [*words, "--column", "answer=second try"]
+    assert "with another columns" in run_score(*second).stderr
+    assert json.loads(run_score(*second, "--force").stdout.splitlines()[-1])["joint"][0] == 1.0
+    assert "--column &#39;answer=second try&#39;" in (tmp_path / "out" / "report.html").read_text()
+
+
 def test_the_command_prints_what_it_found(tmp_path: Path, data: Path) -> None:
     answers = [{"sku": row.product_code, "reply": right(row)} for row in TEST[:20]]
     file = write_lines(tmp_path / "own.jsonl", answers)
