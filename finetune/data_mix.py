@@ -7,7 +7,7 @@ restart, on any machine, for any batch size.
 """
 
 import functools
-import hashlib
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from finetune.seen import SeenRow, describe_row, describe_rows
 from schemas.errors import ToileError
 from schemas.images import BadImageError, decode_rgb
 from schemas.manifest import require_images
@@ -31,7 +32,10 @@ if TYPE_CHECKING:
     from generator.catalog.online_source import OnlineRows
 
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
-_COLUMNS = ["product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"]
+_COLUMNS = [
+    *("product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"),
+    "attributes",
+]
 _SEEN_CHUNK_ROWS = 100
 """Rows whose encoded images are in Python's memory at once."""
 
@@ -74,8 +78,8 @@ class Source(Protocol):
     def example(self, row: int) -> Example:
         """Return the decoded example of a row."""
 
-    def seen(self) -> Iterator[dict[str, str | None]]:
-        """Yield product_code, family and picture_sha256 of every row; the hash is None where no image is stored."""
+    def seen(self) -> Iterator[SeenRow]:
+        """Yield the line of `seen.parquet` of every row, without the training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +116,14 @@ class ShardSource:
             image=image,
         )
 
-    def seen(self) -> Iterator[dict[str, str | None]]:
-        columns = self.table.select(["product_code", "family", "image"])
-        for batch in columns.to_batches(max_chunksize=_SEEN_CHUNK_ROWS):
-            for row in batch.to_pylist():
-                sha256 = hashlib.sha256(row["image"]["bytes"]).hexdigest()
-                yield {"product_code": row["product_code"], "family": row["family"], "picture_sha256": sha256}
+    def seen(self) -> Iterator[SeenRow]:
+        columns = self.table.select(["product_code", "family", "image", "attributes"])
+        rows = (
+            (row["product_code"], row["family"], row["image"]["bytes"], json.loads(row["attributes"] or "null"))
+            for batch in columns.to_batches(max_chunksize=_SEEN_CHUNK_ROWS)
+            for row in batch.to_pylist()
+        )
+        yield from describe_rows(rows, str(self.folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +158,11 @@ class SpecSource:
         assert product.full_price is not None, row
         return Example(title=product.title, category=product.category3_code, full_price=product.full_price, image=image)
 
-    def seen(self) -> Iterator[dict[str, str | None]]:
-        """Yield code and family of every row; no hash, because that needs every image to be rendered."""
+    def seen(self) -> Iterator[SeenRow]:
+        """Yield code, family and what is drawn of every row; no image is rendered for it."""
         for row in self.rows.iterate_keys():
-            yield {**row, "picture_sha256": None}
+            attributes = json.loads(row["attributes"] or "null")
+            yield describe_row(row["product_code"], row["family"], None, attributes, str(self.folder))
 
 
 def open_mix(mix: Sequence[MixSource], split: str) -> list[Source]:
@@ -269,7 +276,7 @@ def mix(sizes: Sequence[int], weights: Sequence[float], seed: int, start: int, s
     return source[start:], row[start:]
 
 
-def seen_rows(sources: Sequence[Source]) -> Iterator[dict[str, str | None]]:
-    """Yield code, family and image hash of every row that a model may have seen: evaluation must not test on these."""
+def seen_rows(sources: Sequence[Source]) -> Iterator[SeenRow]:
+    """Yield a line for every row that a model may have seen: evaluation must not test on these."""
     for source in sources:
         yield from source.seen()

@@ -1,31 +1,27 @@
 """The folder of a run: which run may write there, its log, and the record of what was trained on what.
 
-`run.json` is the record, `log.jsonl` has one line of metrics a step, `seen.parquet` lists the training rows,
-`examples.jsonl` has some answers of the trained model, and `report.html` is what `toile report run` makes of them.
+`run.json` is the record, `log.jsonl` has one line of metrics a step, `examples.jsonl` has some answers of the trained
+model, and `report.html` is what `toile report run` makes of them. `seen.parquet` is in `finetune.seen`.
 """
 
 import contextlib
 import hashlib
-import itertools
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from finetune.data_mix import Source
+from finetune.seen import SEEN
 from schemas.documents import from_dict, read_document
 from schemas.errors import ToileError
 from schemas.manifest import versions
-from schemas.training import RunRecord, TrainingSpec
+from schemas.training import EarlierRun, RunRecord, TrainingSpec
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_atomic, write_json
 from schemas.util.locks import is_lock
 
 RUN = "run.json"
-SEEN = "seen.parquet"
 LOG = "log.jsonl"
 EXAMPLES = "examples.jsonl"
 REPORT = "report.html"
@@ -43,8 +39,6 @@ _HASHED_FILES = (
 _SAFETENSORS_TEMPORARY = ".tmp??????"
 """A file that the safetensors library was writing when the process was killed; as large as the weights."""
 MAX_STEP = 2**63
-_SEEN_CHUNK_ROWS = 50_000
-"""Rows of `seen.parquet` in memory at once."""
 _CHANGEABLE_FIELDS = {"checkpoint_every", "checkpoint_minutes", "tracking", "micro_batch_size", "speed"}
 """Spec fields that change weights by rounding at most, so a run may be continued with other values."""
 
@@ -121,6 +115,30 @@ def load_run(path: Path) -> RunRecord:
     return from_dict(RunRecord, read_document(path), str(path))
 
 
+def training_name(out: Path, inputs: Mapping[str, Any]) -> str:
+    """Return the name of a training in `seen.parquet`: that of its folder, and the start of a hash of its inputs."""
+    return f"{out.resolve().name} ({_identity(inputs)[:8]})"
+
+
+def earlier_runs(folder: Path) -> tuple[EarlierRun, ...]:
+    """Return the trainings of the model in a folder, the first one first; none without a run.json.
+
+    A training that does not list its rows has `rows_listed` false.
+    """
+    if not (folder / RUN).is_file():
+        return ()
+    run = load_run(folder / RUN)
+    last = EarlierRun(
+        name=run.name or training_name(folder, run.inputs),
+        model=str(run.inputs["spec"].get("model")),
+        data={entry["folder"]: entry["content_sha256"] for entry in run.inputs["data"]},
+        num_examples=run.num_examples,
+        num_steps=run.num_steps,
+        rows_listed=(folder / SEEN).is_file(),
+    )
+    return (*run.trained_before, last)
+
+
 def load_finished(folder: Path) -> RunRecord:
     """Return the record of a finished run. Raises ToileError for an unfinished one."""
     run = load_run(folder / RUN)
@@ -190,15 +208,6 @@ def _is_done(line: bytes, num_done: int, where: str) -> bool:
         return step <= num_done
     except (ValueError, KeyError, TypeError) as error:
         raise ToileError(where, "is damaged", "remove that line, or start again with --force") from error
-
-
-def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:
-    """Write `seen.parquet`: product_code, family and picture_sha256 of every training row."""
-    schema = pa.schema([(name, pa.string()) for name in ("product_code", "family", "picture_sha256")])
-    with storage_errors(out / SEEN), pq.ParquetWriter(out / SEEN, schema, compression="zstd") as writer:
-        remaining = iter(rows)
-        while batch := list(itertools.islice(remaining, _SEEN_CHUNK_ROWS)):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
 
 
 def _write_unfinished(path: Path, inputs: dict[str, Any]) -> None:

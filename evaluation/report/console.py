@@ -235,7 +235,7 @@ def print_comparison(comparison: Comparison) -> None:
         row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
         joint = row[-1]
         if joint is not None:
-            cells = [str(joint.n), *map(_format_change, row), _format_gain(joint), _format_p(joint, least)]
+            cells = [str(joint.n), *map(_format_change, row), _format_gain(joint), _format_p(joint)]
             table.add_row(_row_name(name, kind), *cells, style=_row_style(joint.n < least))
     console = _make_console()
     console.print(table)
@@ -317,8 +317,8 @@ def _format_gain(row: Difference | Contrast) -> str:
     return f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
 
 
-def _format_p(row: Difference, least: int) -> str:
-    if row.n < least:
+def _format_p(row: Difference) -> str:
+    if row.insufficient:
         return "too few"
     value = row.p if row.category is None else row.p_holm
     return "" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"
