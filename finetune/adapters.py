@@ -296,8 +296,9 @@ def resolve_start(spec: TrainingSpec) -> TrainingSpec:
     if base == TINY and int(former.get("seed", 0)) != spec.seed:
         problem = f"is {spec.seed}, but the weights of tiny come from the seed {former.get('seed', 0)} of {start}"
         raise ToileError("seed", problem, f"set seed: {former.get('seed', 0)}")
+    spec = replace(spec, model=base, num_crops=former.get("num_crops") if spec.num_crops is None else spec.num_crops)
     if spec.method == "full":
-        return replace(spec, model=base)
+        return spec
     config = read_document(start / ADAPTER_CONFIG)
     if config.get("peft_type") != "LORA":
         problem = f"is an adapter of the kind {config.get('peft_type')}; only LoRA is trained"
@@ -313,7 +314,7 @@ def resolve_start(spec: TrainingSpec) -> TrainingSpec:
     if spec.lora not in (LoraSpec(), found) and (spec.lora.rank, spec.lora.alpha) != (found.rank, found.alpha):
         problem = f"asks for rank {spec.lora.rank} and alpha {spec.lora.alpha:g}, but {start} has other ones"
         raise ToileError("lora", problem, f"leave it out, or write rank: {found.rank}, alpha: {found.alpha:g}")
-    return replace(spec, model=base, lora=found)
+    return replace(spec, lora=found)
 
 
 def _set_name(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:

@@ -114,7 +114,7 @@ class TrainingSpec:
     max_steps: Annotated[int, Ge(1)]
     """Number of optimizer steps."""
     model: Text = "tiny"
-    """A hub name, a folder, or tiny. The folder of an adapter continues it on its base; full trains the merged model."""
+    """A hub name, a folder, or tiny. An adapter's folder means that it is continued; full trains the merged model."""
     method: Annotated[str, OneOf(("lora", "full"))] = "lora"
     """lora (train an adapter) or full (train all weights)."""
     freeze: Annotated[tuple[Annotated[str, OneOf(("vision", "projector"))], ...], Unique()] = ()

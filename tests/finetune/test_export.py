@@ -307,7 +307,8 @@ def test_training_continues_an_adapter(adapter: Path, base: Path, catalog: Path,
     for name, tensor in start.items():
         torch.testing.assert_close(end[name], tensor.float(), atol=1e-6, rtol=1e-6)
     assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
-    assert run.inputs["spec"]["model"] == str(base)
+    assert (run.inputs["spec"]["model"], run.inputs["spec"]["num_crops"]) == (str(base), 2)
+    assert load_model(out)[1].num_crops == 2
     assert (run.inputs["spec"]["lora"]["rank"], run.inputs["base"]["adapter"]) == (
         4, file_sha256(adapter / "adapter_model.safetensors")
     )  # fmt: skip
@@ -329,6 +330,7 @@ def test_full_fine_tune_from_an_adapter_begins_with_the_merged_model(
     torch.testing.assert_close(
         logits(*load_model(tmp_path / "full")), logits(*load_model(merged)), atol=1e-4, rtol=1e-4
     )
+    assert load_model(tmp_path / "full")[1].num_crops == 2
     assert [each.num_steps for each in load_run(tmp_path / "full" / "run.json").trained_before] == [3]
 
 
