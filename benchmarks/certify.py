@@ -17,6 +17,7 @@ import math
 import os
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,9 @@ class Setting:
     @property
     def name(self) -> str:
         small = f"{self.families} families of 1 to {self.largest}" if self.families else ""
-        large = f"families of {', '.join(map(str, self.large))}" if self.large else ""
+        counts = Counter(self.large)
+        listed = ", ".join(str(size) if num == 1 else f"{num} x {size}" for size, num in counts.items())
+        large = f"families of {listed}" if self.large else ""
         return f"{' and '.join(filter(None, (large, small)))}, alike {self.alike}, rates {self.rates}"
 
 
@@ -314,6 +317,7 @@ def main() -> None:
         "benchmark": "certify",
         "repetitions": repetitions,
         "coverage": [covered(setting, repetitions) for setting in (*SETTINGS, *EQUAL, *LOPSIDED)],
+        "coverage_without_the_rule_for_lopsided_families": [without_rule(each, repetitions) for each in LOPSIDED],
         "false_alarms": [alarms(alike, repetitions) for alike in (0.0, 0.5, 0.95)],
         "power": [power(alike, repetitions) for alike in (0.0, 0.5, 0.95)],
         "cpu_seconds": round(time.process_time() - began, 1),
@@ -333,8 +337,25 @@ def covered(setting: Setting, repetitions: int) -> dict[str, Any]:
     bootstrapped = coverage(setting, max(1, repetitions // BOOTSTRAP_SHARE), 1)
     found += [finding for finding in bootstrapped if finding.what not in closed]
     show(f"coverage of 95 % intervals: {setting.name}", found)
+    return summary(setting, found)
+
+
+def summary(setting: Setting, found: Sequence[Finding]) -> dict[str, Any]:
+    """Return shares and mean widths of one setting."""
     widths = {finding.what: round(finding.width, 4) for finding in found if finding.width is not None}
     return {"setting": setting.name, "shares": shares(found), "mean_widths": widths}
+
+
+def without_rule(setting: Setting, repetitions: int) -> dict[str, Any]:
+    """Measure coverage of the closed forms as if no families were lopsided."""
+    before = intervals.LOPSIDED_DEGREES
+    intervals.LOPSIDED_DEGREES = 0.0
+    try:
+        found = coverage(setting, repetitions, 0, bootstrap=False)
+    finally:
+        intervals.LOPSIDED_DEGREES = before
+    show(f"without the rule for lopsided families: {setting.name}", found)
+    return summary(setting, found)
 
 
 def alarms(alike: float, repetitions: int) -> dict[str, Any]:

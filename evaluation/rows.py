@@ -96,7 +96,7 @@ def train_rows(folder: Path) -> Iterator[Product]:
 
 def ground_truth(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
     """Read the rows of these codes without images, in file order; codes that do not exist are left out."""
-    columns = ("title", "category3_code", "full_price", "currency_code")
+    columns = ("title", "category3_code", "full_price", "currency_code", "attributes")
     return [product for product in read(folder, split=split, columns=columns) if product.product_code in codes]
 
 

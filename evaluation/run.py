@@ -233,6 +233,7 @@ def score_file(
         spec=spec,
         answers=tuple(f"{control}={path}" if control else str(path) for path, control in files),
         answers_sha256=sha256_of([[file_sha256(path), control] for path, control in files]),
+        columns=columns or {},
     )
     if prepare(out, inputs, force=force):
         return read_result(out)

@@ -7,9 +7,13 @@ restart, on any machine, for any batch size.
 """
 
 import functools
+import hashlib
+import itertools
 import json
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,8 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
-from finetune.seen import SeenRow, describe_row, describe_rows
+from schemas.appearance import appearance_sha256
 from schemas.errors import ToileError
+from schemas.fingerprints import fingerprint, pixel_sha256
 from schemas.images import BadImageError, decode_rgb
 from schemas.manifest import require_images
 from schemas.product import open_shard, shard_files
@@ -36,10 +41,14 @@ _COLUMNS = [
     *("product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"),
     "attributes",
 ]
-_SEEN_CHUNK_ROWS = 100
+_SEEN_CHUNK_ROWS = 200
 """Rows whose encoded images are in Python's memory at once."""
 
+_MAX_THREADS = 8
+
 IntArray = npt.NDArray[np.int64]
+SeenRow = dict[str, Any]
+"""A line of `seen.parquet`, with the columns of `finetune.run_dir.SEEN_SCHEMA`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,3 +289,30 @@ def seen_rows(sources: Sequence[Source]) -> Iterator[SeenRow]:
     """Yield a line for every row that a model may have seen: evaluation must not test on these."""
     for source in sources:
         yield from source.seen()
+
+
+def describe_row(code: str, family: str, image: bytes | None, attributes: Any, data: str) -> SeenRow:
+    """Return one line of the list, without its training; `image` is the file, `attributes` those of the product."""
+    row: SeenRow = {"product_code": code, "family": family, "drawn_sha256": appearance_sha256(attributes), "data": data}
+    return row if image is None else {**row, **_describe_image(image)}
+
+
+def describe_rows(rows: Iterable[tuple[str, str, bytes | None, Any]], data: str) -> Iterator[SeenRow]:
+    """Yield the lines of rows (code, family, image file, attributes), in their order; images are decoded in threads."""
+    remaining = iter(rows)
+    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
+        while batch := list(itertools.islice(remaining, _SEEN_CHUNK_ROWS)):
+            codes, families, images, attributes = zip(*batch, strict=True)
+            yield from pool.map(describe_row, codes, families, images, attributes, itertools.repeat(data))
+
+
+def _describe_image(file: bytes) -> SeenRow:
+    """Return the hashes of an image file; of a broken one, which training never decoded, only that of the file."""
+    row: SeenRow = {"picture_sha256": hashlib.sha256(file).hexdigest()}
+    try:
+        image = decode_rgb(file)
+    except BadImageError:
+        return row
+    known = fingerprint(image)
+    row["pixels_sha256"] = pixel_sha256(image)
+    return row if known is None else {**row, "detail": known.levels, "colours": known.colours}

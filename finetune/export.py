@@ -19,8 +19,7 @@ import torch
 from finetune.adapters import load_model, merge_adapter, split_adapter
 from finetune.phi3v import Phi3VProcessor, save_model
 from finetune.phi3v.loading import TINY, read_json, resolve_folder
-from finetune.run_dir import RUN, RUN_FILES, earlier_runs, hash_files, load_run
-from finetune.seen import SEEN, write_seen
+from finetune.run_dir import RUN, RUN_FILES, SEEN, earlier_runs, hash_files, load_run, write_seen
 from generator.ingest.hub import HUB_NAME
 from schemas.errors import ToileError
 from schemas.util.files import as_document, storage_errors, write_json

@@ -48,8 +48,8 @@ from finetune.run_dir import (
     open_or_resume,
     run_inputs,
     training_name,
+    write_seen,
 )
-from finetune.seen import write_seen
 from finetune.tracking import LoggedExample, NullTracker, open_tracker, write_examples
 from schemas.answer import PROMPT, render
 from schemas.errors import ToileError

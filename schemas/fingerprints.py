@@ -52,6 +52,10 @@ _LIKELY = 0.7
 """Correlation of colours below which an image is no candidate."""
 _PROMISING = 0.4
 """Similarity in the best window of the grid below which the window is not searched further."""
+_STARTS = 6
+"""Best windows of the grid that are compared at full size."""
+_REFINED = 2
+"""Best of these whose surroundings are searched."""
 _GRID = tuple((first, second) for first in np.linspace(0, MAX_CROP, 5) for second in np.linspace(0, MAX_CROP, 5))
 _FINE_EDGE = 2 * EDGE
 _REACH = MAX_CROP + 0.03
@@ -155,13 +159,15 @@ class Shortlist:
 def compare(query: Query, known: Fingerprint) -> float:
     """Return the similarity of the query to an image, in the window that fits best; 0 where the colours differ."""
     levels_EE = np.frombuffer(known.levels, np.int8).reshape(EDGE, EDGE).astype(np.float32)
-    near, window = _search_grid(query.detail_EE, levels_EE)
+    near, windows = _search_grid(query.detail_EE, levels_EE)
     if near < _PROMISING:
         return near
-    near = _similarity(query.fine, levels_EE, window)
-    if near < _PROMISING:
-        return near
-    near, window = _refine(query.fine, levels_EE, window)
+    starts = sorted(((_similarity(query.fine, levels_EE, each), each) for each in windows), reverse=True)
+    near, window = starts[0]
+    for start, each in starts[:_REFINED]:
+        if near >= COPY or start < _PROMISING:
+            break
+        near, window = max((near, window), _refine(query.fine, levels_EE, each))
     colours = np.frombuffer(known.colours, np.uint8).reshape(2, _CELLS, _CELLS, 3)[0].astype(np.float32)
     return near if _colour_difference(query.colour, colours, window) <= NEAR_COLOUR else 0.0
 
@@ -234,8 +240,8 @@ _WINDOWS_GIE = np.stack([_sampling_matrix(*each, _COARSE_EDGE)[_INNER] for each 
 """Of each part of the grid, the interpolation of the inner pixels."""
 
 
-def _search_grid(detail_EE: Single, levels_EE: Single) -> tuple[float, Window]:
-    """Return the largest correlation of the query with a window of the image, at half of the size, and the window."""
+def _search_grid(detail_EE: Single, levels_EE: Single) -> tuple[float, list[Window]]:
+    """Return the largest correlation of the query with a window of the image, at half of the size; the best windows."""
     own, their = (each.reshape(_COARSE_EDGE, 2, _COARSE_EDGE, 2).mean(axis=(1, 3)) for each in (detail_EE, levels_EE))
     own = own[_INNER, _INNER]
     num, inner = len(_GRID), len(own)
@@ -244,8 +250,9 @@ def _search_grid(detail_EE: Single, levels_EE: Single) -> tuple[float, Window]:
     products = np.einsum("vihj,ij->vh", windows, own)
     norms = np.sqrt(np.einsum("vihj,vihj->vh", windows, windows) * float(np.sum(own * own)) + 1e-6)
     alike = products / norms
-    vertical, horizontal = np.unravel_index(int(alike.argmax()), alike.shape)
-    return float(alike.max()), (*_GRID[int(vertical)], *_GRID[int(horizontal)])
+    best = np.argsort(-alike, axis=None, kind="stable")[:_STARTS]
+    places = zip(*np.unravel_index(best, alike.shape), strict=True)
+    return float(alike.max()), [(*_GRID[int(down)], *_GRID[int(right)]) for down, right in places]
 
 
 def _refine(fine: Image.Image, levels_EE: Single, window: Window) -> tuple[float, Window]:

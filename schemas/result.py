@@ -6,7 +6,7 @@ significant digits.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -123,6 +123,8 @@ class Inputs:
     """Files of answers as given to `toile score`; empty where toile asked the model."""
     answers_sha256: Sha256 | None = None
     """Of their contents."""
+    columns: Mapping[str, Text] = field(default_factory=dict)
+    """Columns of these files that were named: ours -> theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

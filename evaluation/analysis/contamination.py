@@ -25,8 +25,7 @@ from PIL import Image
 from evaluation.metrics.titles import title_tokens
 from evaluation.rows import Rows, decode_image
 from evaluation.run_dir import LEAKS, write_text
-from finetune.run_dir import RUN, earlier_runs
-from finetune.seen import SEEN, read_seen
+from finetune.run_dir import RUN, SEEN, earlier_runs, read_seen
 from schemas.appearance import appearance_sha256
 from schemas.errors import ToileError
 from schemas.fingerprints import (

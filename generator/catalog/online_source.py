@@ -46,7 +46,7 @@ class OnlineRows:
     spec: CatalogSpec
     seed: int
     image_size: int
-    """Edge of the square images in px."""
+    """Longer edge of the images in px."""
     photo: str
     index_N: Numbers
     """The product number of each row, ascending."""

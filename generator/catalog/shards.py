@@ -106,7 +106,7 @@ class GenerateInputs:
     start: int
     num_products: int
     image_size: int | None
-    """Edge of the square images in pixels; None for rows without images."""
+    """Longer edge of the images in pixels; None for rows without images."""
     photo: str = STUDIO
     """How the products are photographed, one of `generator.render.PHOTOS`."""
     masks: bool = False

@@ -15,7 +15,7 @@ import evaluation
 import finetune
 from evaluation.analysis.contamination import IN_SEEN
 from evaluation.models import phi3v as phi3v_backend
-from finetune.seen import write_seen
+from finetune.run_dir import write_seen
 from schemas.errors import ToileError
 from schemas.product import Product
 from schemas.result import read_comparison, read_result

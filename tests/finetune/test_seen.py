@@ -10,9 +10,9 @@ import pytest
 
 from evaluation.analysis.contamination import find_contamination, refuse_seen
 from evaluation.rows import read_rows
+from finetune.data_mix import describe_row
 from finetune.export import export
-from finetune.run_dir import earlier_runs, load_run
-from finetune.seen import SCHEMA, SEEN, describe_row, read_seen, write_seen
+from finetune.run_dir import SEEN, SEEN_SCHEMA, earlier_runs, load_run, read_seen, write_seen
 from finetune.train import train
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
@@ -108,7 +108,7 @@ def test_an_older_list_is_copied_and_named_after_its_folder(tmp_path: Path) -> N
     pq.write_table(pa.table(columns), old / SEEN)
     write_seen(tmp_path, [describe_row("2", "b-1", None, None, "data")], training="new", inherited=[old, old])
     table = pq.read_table(tmp_path / SEEN)
-    assert table.schema.names == SCHEMA.names
+    assert table.schema.names == SEEN_SCHEMA.names
     assert table.select(["product_code", "training", "data"]).to_pylist() == [
         {"product_code": "2", "training": "new", "data": "data"},
         {"product_code": "1", "training": "old", "data": None},

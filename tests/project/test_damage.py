@@ -39,7 +39,7 @@ OPENING_PARQUET = {
     "generator/catalog/shards.py",  # files that it has just written, and masks
     "generator/ingest/tables.py",  # tables of other origin
     "generator/export/formats.py",  # metadata beside exported images
-    "finetune/seen.py",
+    "finetune/run_dir.py",
 }
 READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
 

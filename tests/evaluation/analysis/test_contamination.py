@@ -25,7 +25,8 @@ from evaluation.analysis.contamination import (
     refuse_seen,
 )
 from evaluation.rows import read_rows
-from finetune.seen import describe_row, write_seen
+from finetune.data_mix import describe_row
+from finetune.run_dir import write_seen
 from generator.catalog.shards import encode_jpeg
 from generator.render import draw
 from generator.sampling.products import product

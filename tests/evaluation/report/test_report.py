@@ -26,7 +26,7 @@ from evaluation.metrics.scoring import Outcome, score_answers
 from evaluation.metrics.titles import SLOTS
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.report import page, plots
-from evaluation.report.console import print_comparison, print_result
+from evaluation.report.console import headline_summary, print_comparison, print_result, write_summary
 from evaluation.report.evidence import read_evidence
 from evaluation.report.page import write_report
 from evaluation.report.plots import MAX_POINTS, Points, plot_prices
@@ -235,6 +235,31 @@ def test_the_terminal_table_has_a_line_for_every_category(folders: Path, capsys:
     assert re.search(r"visually identifiable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
     assert re.search(r"visually identifiable rows +38 +0 -> \d+ %", shown.out)
     assert "tuned: this model uses the image" in shown.out
+    assert len(re.findall(r"^nearest training image +38 +\d+ % \(\d+-\d+\)", shown.out, re.MULTILINE)) == 1
+    assert len(re.findall(r"^nearest training image +38 +\d+ -> \d+ % ", shown.out, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".json", ".md", ".xml"])
+@pytest.mark.parametrize("name", ["tuned", "comparison"])
+def test_every_summary_has_the_nearest_image_and_the_title_to_the_letter(
+    folders: Path, name: str, suffix: str, tmp_path: Path
+) -> None:
+    write_summary(folders / name, tmp_path / f"s{suffix}", {})
+    summary = (tmp_path / f"s{suffix}").read_text()
+    record = read_result(folders / name) if name == "tuned" else read_comparison(folders / name)
+    line = headline_summary(record, folders)
+    assert list(line["nearest_image"]) == ["joint", "category", "title", "title_exact", "price", "reasoning"]
+    match suffix:
+        case ".json":
+            found = json.loads(summary)
+            assert found["nearest_image"].keys() == found["figures"].keys() == line["nearest_image"].keys()
+            assert found["nearest_image"]["joint"]["n"] == 38
+        case ".md":
+            assert "| joint, nearest training image | 38 |" in summary
+            assert "| title_exact | 38 |" in summary
+        case ".xml":
+            names = [each.get("name") for each in ElementTree.fromstring(summary).iter("property")]
+            assert {"joint", "nearest_image.joint", "title_exact", "nearest_image.title_exact"} <= set(names)
 
 
 def test_price_plot_perfect_answer_is_on_the_diagonal() -> None:
@@ -438,6 +463,7 @@ def test_figures_of_one_model_equal_the_result(folders: Path) -> None:
             assert float(row[place].get("data-value", "")) == figures[metric, "inferable", control, None, None].value
         gain = figures[f"{metric}_visual_gain", "inferable", "none", None, None]
         assert float(row[5].get("data-value", "")) == gain.value
+        assert float(row[6].get("data-value", "")) == gain.p_holm
     (baselines,) = (t for t in tables(root) if t.caption.startswith("Models and baselines"))
     assert [text(row[0]) for row in baselines.rows[:2]] == ["model", "nearest training image"], "the strongest first"
     for row in baselines.rows:
@@ -467,6 +493,32 @@ def test_figures_of_other_splits_and_protocols_stay_out(folders: Path) -> None:
     assert found == page.by_key(scores)
     assert not [key for key in found if key[0] == "price"], "no figure of another protocol fills the gap"
     assert {score.value for score in page.by_key([*scores, *others], "instructed").values()} == {0.123}
+
+
+@pytest.mark.parametrize("name", ["one", "both"])
+def test_rows_that_chose_a_prompt_are_in_no_table_of_the_test_split(tmp_path: Path, name: str) -> None:
+    """The model has every test row right and every validation row wrong, which are all of one category of their own."""
+    rows = [*in_split(products(30, 4)), *in_split(products(60, 4)[30:], "train")]
+    choosing = [
+        dataclasses.replace(row, split="validation", category3_code="CHOOSING", family=f"v{row.family}")
+        for row in products(80, 4)[60:]
+    ]
+    data = write_shards(tmp_path / "data", [*rows, *choosing])
+    model = table_model(rows, otherwise=render("Nothing", "CHOOSING", 7.5))
+    for folder in ("one", "two"):
+        candidate = ModelUnderTest(model=folder, adapter=None, device="cpu", dtype="float32", load=lambda: model)
+        result = evaluate(candidate, data, tmp_path / folder, EvaluationSpec(choose_prompt=True), quiet=True)
+        assert {score.split for score in result.scores} == {"test", "validation"}
+    compare(tmp_path / "one", tmp_path / "two", tmp_path / "both")
+    root = parse(tmp_path / name / "report.html")
+    for table in tables(root):
+        assert "CHOOSING" not in " ".join(map(text, itertools.chain.from_iterable(table.rows)))
+        assert len(re.findall(r"\b(?:test|validation|train) split\b", table.caption)) == 1
+        assert "test split" in table.caption
+    lines = {text(row[0]) for row in tables(root, "categories")[0].rows}
+    assert lines & set(CATEGORIES)
+    for row in tables(root, "categories")[0].rows:
+        assert float(row[1].get("data-value", "0")) <= 30, "no validation row is counted"
 
 
 def test_models_with_other_headline_protocols_are_compared_under_one(tmp_path: Path) -> None:
@@ -662,6 +714,76 @@ def test_protocols_that_answer_one_field_have_a_page(folders: Path, protocol: st
     assert re.match(f"The model gets \\d+ of 38 {words} right", lede)
     (baselines,) = (table for table in tables(root) if table.caption.startswith("Models and baselines"))
     assert all(any(cell.get("data-value") for cell in row[1:]) for row in baselines.rows), "no empty line"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence"),
+    [
+        (
+            "not tested: no control was run, so nothing shows whether this model uses the image",
+            "Whether the tuned model uses the image is not known: no control was run, so nothing shows whether this "
+            "model uses the image.",
+        ),
+        (
+            "not tested: too few product families (3, at least 8 are needed; gain over blind baselines on 3 rows: "
+            "category +0.3 [-0.1, +0.5] p 1)",
+            "Whether the tuned model uses the image is not known: too few product families (3, at least 8 are needed).",
+        ),
+    ],
+)
+def test_a_verdict_that_tells_nothing_says_why(folders: Path, verdict: str, sentence: str) -> None:
+    inputs = read_result(folders / "tuned").inputs
+    panel = page.Panel(
+        label="tuned", inputs=inputs, uses_picture=None, verdict=verdict, figures={}, outcomes=[], asked={}
+    )
+    assert page.image_sentence(panel, "all") == sentence
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "gain", "nearest"),
+    [
+        (
+            0.3,
+            0.1,
+            0.5,
+            "Fine-tuning gains +30 points (+10 to +50, p\u00a0=\u00a00.01).",
+            "the tuned model is above it",
+        ),
+        (-0.3, -0.5, -0.1, "Fine-tuning loses \u221230 points", "the tuned model is below it"),
+        (
+            0.1,
+            -0.1,
+            0.3,
+            "changes it by +10 points (\u221210 to +30, p\u00a0=\u00a00.01), which may be chance.",
+            "may be chance",
+        ),
+        (0.0, -0.2, 0.2, "makes no difference on these rows (\u221220 to +20 points", "so is the tuned model"),
+    ],
+)
+def test_the_first_sentences_say_what_the_interval_allows(
+    folders: Path, difference: float, low: float, high: float, gain: str, nearest: str
+) -> None:
+    result = read_result(folders / "tuned")
+    panels = [
+        page.Panel(
+            label=label,
+            inputs=result.inputs,
+            uses_picture=True,
+            verdict="",
+            figures=page.by_key(result.scores),
+            outcomes=[],
+            asked={},
+        )
+        for label in ("base", "tuned")
+    ]
+    found = {
+        key: dataclasses.replace(row, difference=difference, low=low, high=high, p=0.01)
+        for key, row in page.by_key(read_comparison(folders / "comparison").scores).items()
+    }
+    said = page.headline_sentences(panels, "inferable", "joint", found)
+    assert said[0].startswith("The tuned model gets ")
+    assert gain in said[2]
+    assert nearest in said[3]
 
 
 def test_notes_and_verdicts_are_sentences(folders: Path) -> None:
