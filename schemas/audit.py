@@ -59,7 +59,7 @@ class Bounds:
 
     replay_p: Probability = 0.01
     """A replay test fails below this p-value, after Holm's correction."""
-    copies_p: Probability = 0.005
+    copies_p: Probability = 0.01
     """A test for copies fails below this p-value, after Holm's correction."""
     smallest_leak: Probability = 0.05
     """A test that passes, but detects only a leak of a larger share of the families, is inconclusive."""
