@@ -1,6 +1,7 @@
 """How much faster do the speed switches make training on the CPU, together and each alone?
 
     python -m benchmarks.train [--rounds 14] > benchmarks/results/train_2cores_DATE.json
+    python -m benchmarks.train --peer trainer > benchmarks/results/train_peer_2cores_DATE.json
 
 All variants train the same model with the same weights and data. The plain one does what is common: eager attention
 with a dense mask, logits at all positions, empty tiles through the whole vision tower, images as normalized tiles. The
@@ -8,7 +9,7 @@ others have all switches on, or one switch; the plain one runs twice, which show
 steps in turn in one process, so a busy machine slows all of them equally. Figures are medians over the rounds, after
 two warm-up rounds. The benchmark fails where two variants have different losses. The images fill 2 of 4 tiles. It
 leaves out compile (minutes on a CPU), checkpointing (trades time for memory) and cast_once (nothing to cast in
-float32): benchmarks/ladder.py has them.
+float32): benchmarks/ladder.py has them. `--peer trainer` compares with another program instead: see benchmarks/peer.py.
 """
 
 import argparse
@@ -26,13 +27,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
+from benchmarks import peer
+from benchmarks.peer import small_config
 from finetune.benchmark import SYNTHETIC, LoadedModel, StepTiming, device_name, open_sources, run_timed_steps
 from finetune.distributed import Ranks
 from finetune.model_setup import make_trainable
-from finetune.phi3v.configuration import Phi3VConfig
 from finetune.phi3v.loading import assemble
 from finetune.phi3v.modeling import init_weights
-from finetune.phi3v.tiny import tiny_config, tiny_processor
+from finetune.phi3v.tiny import tiny_processor
 from schemas.manifest import versions
 from schemas.training import MixSource, SpeedSpec, TrainingSpec
 
@@ -45,6 +47,7 @@ NUM_CROPS = 4
 IMAGE_PX = (448, 224)
 WARMUP = 2
 CLOSE = 1e-3
+PEER_ROUNDS, PEER_STEPS = 5, 12
 
 
 def main() -> None:
@@ -52,7 +55,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Samples/s of training with the speed switches on, off and alone.")
     parser.add_argument("--rounds", type=int, default=14, help="timed steps of each variant")
     parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--peer", choices=["trainer"], help="compare with transformers.Trainer and PEFT instead")
     options = parser.parse_args()
+    if options.peer:
+        found = peer.make_document(num_rounds=PEER_ROUNDS, num_steps=PEER_STEPS, models=("tiny", "small"))
+        print(json.dumps({"command": " ".join(["python", "-m", "benchmarks.train", *sys.argv[1:]]), **found}, indent=1))
+        return
     torch.set_num_threads(torch.get_num_threads())
     speeds = {
         "everything off": ALL_OFF,
@@ -88,7 +96,7 @@ def train_variant(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[Ste
         num_crops=NUM_CROPS,
         speed=speed,
     )
-    config = make_config()
+    config = small_config()
     base = assemble(config, init_weights(config, spec.seed), dtype=torch.float32, device="cpu")
     base.name_or_path = base.config._name_or_path = spec.model
     if not speed.causal_attention:
@@ -97,28 +105,6 @@ def train_variant(speed: SpeedSpec, options: argparse.Namespace) -> Iterator[Ste
     model, masters = make_trainable(base, spec, RANKS)
     loaded = LoadedModel(model=model, masters=masters, processor=tiny_processor(config, num_crops=NUM_CROPS))
     return run_timed_steps(spec, loaded, open_sources(spec, IMAGE_PX), RANKS, 0)
-
-
-def make_config() -> Phi3VConfig:
-    """Return sizes between tiny and full size, with the published vocabulary: 21 million parameters."""
-    tiny = tiny_config()
-    tower = tiny.vision_config.to_dict() | {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 6}
-    return Phi3VConfig(
-        vocab_size=32064,
-        hidden_size=256,
-        intermediate_size=512,
-        num_hidden_layers=4,
-        num_attention_heads=8,
-        num_key_value_heads=8,
-        max_position_embeddings=tiny.max_position_embeddings,
-        original_max_position_embeddings=tiny.original_max_position_embeddings,
-        rope_parameters=dict(tiny.rope_parameters),
-        sliding_window=tiny.sliding_window,
-        bos_token_id=1,
-        eos_token_id=2,
-        pad_token_id=3,
-        vision_config=tower,
-    )
 
 
 def summarize_variant(timings: list[StepTiming], plain: list[StepTiming]) -> dict[str, Any]:
@@ -142,7 +128,7 @@ def make_document(found: dict[str, Any], options: argparse.Namespace) -> dict[st
     with torch.device("meta"):
         from finetune.phi3v.modeling import Phi3VForCausalLM
 
-        parameters = sum(parameter.numel() for parameter in Phi3VForCausalLM(make_config()).parameters())
+        parameters = sum(parameter.numel() for parameter in Phi3VForCausalLM(small_config()).parameters())
     return {
         "what": "train", "command": " ".join(["python", "-m", "benchmarks.train", *sys.argv[1:]]),
         "variants": found, "rounds": options.rounds,

@@ -13,13 +13,17 @@ Nothing is guessed about an answer here: its text goes to `schemas.answer.parse`
 
 import json
 import re
+import struct
 import unicodedata
 import zipfile
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
+
+import pyarrow as pa
 
 from evaluation.models.openai_server import content_text, read_completion
 from evaluation.rows import Rows
@@ -52,6 +56,8 @@ _FIELDS: Mapping[str, tuple[str, ...]] = {
     "price": ("fullprice", "price", "listprice", "originalprice", "fullpriceusd", "preis", "prix", "cost"),
 }
 _PREDICTED = re.compile(r"^(?:pred(?:icted|iction)?|answer(?:ed)?|output|generated|response)|pred(?:icted|iction)?$")
+_FAILURE = "[LMMS_EVAL_REQUEST_FAILED"
+"""Beginning of what lmms-eval writes in place of an answer where its request failed."""
 _TEXT_KEYS = (
     *("content", "text", "generated_text", "value", "parts", "message", "messages", "output", "outputs", "choices"),
     *("candidates", "completion", "response", "prediction", "answer"),
@@ -65,6 +71,9 @@ _SETTINGS: Mapping[str, tuple[str, ...]] = {
     "truncated": ("truncated", "finishreason", "stopreason", "donereason"),
 }
 _NO_CONTROL = frozenset({"", "none", "own", "original", "true", "no", "image"})
+_ZSTANDARD = 93
+"""Compression method of ZIP archives that `zipfile` knows from Python 3.14 on."""
+_MAX_SAMPLE_BYTES = 500_000_000
 _DEPTH = 4
 """How deep columns are looked for in nested records."""
 _EXAMPLES = 3
@@ -350,6 +359,9 @@ def _find_columns(
     if not {"answer", *_FIELDS} & set(named):
         answer = _first_named(rest, _ANSWERS)
         answered = {"answer": answer} if answer else _find_fields(rest)
+        empty = None if answered else _first_named([name for name in present if name not in filled], _ANSWERS)
+        if empty:
+            answered = {"answer": empty}
         if not answered:
             raise ToileError(
                 where,
@@ -442,6 +454,8 @@ def _as_code(value: Any) -> str | None:
 def _read_record(record: Record, named: Mapping[str, str], control: str | None, where: str) -> GivenAnswer:
     code = _as_code(_value(record, named["code"])) or ""
     text = None if record.get(_FAILED) else _read_text(record, named)
+    if text is not None and text.startswith(_FAILURE):
+        text = None
     cut = _value(record, named.get("truncated"))
     more = _toile_fields(record, where)
     protocol = _choice(_value(record, named.get("protocol")), PROTOCOLS, f"{where}: {named.get('protocol')}")
@@ -611,11 +625,31 @@ def _read_inspect_log(path: Path) -> list[Record]:
     """Read the samples of a log of inspect, a ZIP file with one JSON document a sample."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = sorted(name for name in archive.namelist() if re.fullmatch(r"samples/.*\.json", name))
-            records = [json.loads(archive.read(name)) for name in names]
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
+            entries = [info for info in archive.infolist() if re.fullmatch(r"samples/.*\.json", info.filename)]
+            entries.sort(key=lambda info: info.filename)
+            records = [json.loads(_read_entry(path, archive, info)) for info in entries]
+    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, pa.ArrowException) as error:
         hint = "write it as JSON first: inspect log convert --to json"
         raise ToileError(str(path), f"is not a readable log of inspect: {error}", hint) from error
     if not records:
         raise ToileError(str(path), "holds no samples", "check that the evaluation has finished")
     return records
+
+
+def _read_entry(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Return the content of one file of a ZIP archive, also if it is compressed with Zstandard (APPNOTE 6.3.10)."""
+    if info.file_size > _MAX_SAMPLE_BYTES:
+        raise ValueError(f"{info.filename} has {info.file_size:,} bytes")
+    if info.compress_type != _ZSTANDARD:
+        return archive.read(info)
+    with path.open("rb") as file:
+        file.seek(info.header_offset)
+        header = file.read(30)
+        if len(header) < 30 or not header.startswith(b"PK\3\4"):
+            raise zipfile.BadZipFile(f"{info.filename} has no header")
+        file.seek(sum(struct.unpack("<HH", header[26:])), 1)
+        packed = file.read(info.compress_size)
+    content = pa.decompress(packed, info.file_size, codec="zstd", asbytes=True)
+    if zlib.crc32(content) != info.CRC:
+        raise zipfile.BadZipFile(f"{info.filename} is damaged")
+    return bytes(content)

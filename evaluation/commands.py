@@ -31,7 +31,6 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
 @click.command()
 @click.option(
     "--model",
-    required=True,
     help="Hub name, folder (of an adapter too), or `tiny`; with --backend openai the server's name for it.",
 )
 @click.option("--adapter", type=_FOLDER, help="PEFT adapter to load into the model.")
@@ -101,11 +100,17 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
 )
 @click.option("--url", help="Of the server, such as http://localhost:8000/v1.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the server's key.")
+@click.option(
+    "--export-task",
+    "harness",
+    type=click.Choice(["inspect", "lmms-eval"]),
+    help="Ask no model: write the rows, questions and scorer as a task of this harness to --out.",
+)
 @_FORCE
 @click.pass_context
 def evaluate(
     ctx: click.Context,
-    model: str,
+    model: str | None,
     adapter: Path | None,
     data: Path,
     out: Path,
@@ -123,6 +128,7 @@ def evaluate(
     backend: str,
     url: str | None,
     api_key_env: str | None,
+    harness: str | None,
     force: bool,
 ) -> None:
     """Measure by category how well a model reads title, category and price from a product image.
@@ -133,7 +139,24 @@ def evaluate(
     \b
     Example:
       toile evaluate --model tiny --data data/small --out results/base
+      toile evaluate --export-task inspect --data data/small --out tasks/inspect
     """
+    spec = EvaluationSpec(
+        split=split,
+        protocols=_check_unique("--protocol", protocols),
+        choose_prompt=choose_prompt,
+        controls=_parse_controls(controls),
+        limit=limit,
+        batch_size=batch_size,
+        max_new_tokens=max_new_tokens,
+    )
+    if harness is not None:
+        asked = {"--model": model, "--adapter": adapter, "--device": device, "--url": url, "--api-key-env": api_key_env}
+        _refuse_options("--export-task", {**asked, "--fail-under": fail_under or None})
+        _export_task(ctx, harness, data, out, spec, force)
+        return
+    if model is None:
+        raise click.UsageError("Missing option '--model'.")
     if backend != "openai":
         import_with_notice("torch", "transformers", quiet=_quiet(ctx))
     from evaluation.models.openai_server import server_model
@@ -145,15 +168,6 @@ def evaluate(
     from finetune.distributed import init_process_group
     from schemas.util.locks import run_lock
 
-    spec = EvaluationSpec(
-        split=split,
-        protocols=_check_unique("--protocol", protocols),
-        choose_prompt=choose_prompt,
-        controls=_parse_controls(controls),
-        limit=limit,
-        batch_size=batch_size,
-        max_new_tokens=max_new_tokens,
-    )
     thresholds = parse_thresholds(fail_under)
     check_thresholds(thresholds, spec)
     process_device = "cpu" if backend == "openai" else device
@@ -162,13 +176,13 @@ def evaluate(
             ctx.obj = {"quiet": True}
         say = _status_printer(ctx)
         if backend == "openai":
-            _refuse_options(backend, {"--adapter": adapter, "--device": device})
+            _refuse_options("--backend openai", {"--adapter": adapter, "--device": device})
             if url is None:
                 raise click.UsageError("--backend openai needs --url.")
             under_test, close = server_model(model, url, _read_api_key(api_key_env), max_new_tokens=spec.max_new_tokens)
             ctx.call_on_close(close)
         else:
-            _refuse_options(backend, {"--url": url, "--api-key-env": api_key_env})
+            _refuse_options(f"--backend {backend}", {"--url": url, "--api-key-env": api_key_env})
             load = transformers_model if backend == "transformers" else local_model
             under_test = load(model, adapter, ranks.device, max_new_tokens=spec.max_new_tokens, say=say)
         done = (out / "result.json").is_file() and not force
@@ -253,7 +267,7 @@ def score(
     \b
     Example:
       toile score answers.jsonl --data data/small --out results/other
-      toile score own.csv --control shuffled=other.csv --data data/small --out results/other
+      toile score own.csv --control blank=blank.csv --data DIR --out DIR
     """
     from evaluation.report.console import check_thresholds, enforce_thresholds, headline_summary, print_result
     from evaluation.run import score_file
@@ -523,11 +537,20 @@ def _parse_controls(names: tuple[str, ...]) -> tuple[str, ...]:
     return () if _NO_CONTROL in names else _check_unique("--control", names)
 
 
-def _refuse_options(backend: str, options: Mapping[str, object]) -> None:
-    """Refuse options that the backend does not have."""
+def _refuse_options(beside: str, options: Mapping[str, object]) -> None:
+    """Refuse options that mean nothing beside others, as given."""
     for option, value in options.items():
         if value is not None:
-            raise click.UsageError(f"{option} means nothing with --backend {backend}.")
+            raise click.UsageError(f"{option} means nothing with {beside}.")
+
+
+def _export_task(ctx: click.Context, harness: str, data: Path, out: Path, spec: EvaluationSpec, force: bool) -> None:
+    """Write a task of another harness and print how it is run."""
+    from evaluation.export_task import export_task
+
+    questions = export_task(harness, data, out, spec, force=force, quiet=_quiet(ctx))
+    _print_status(ctx, f"{len(questions)} questions for {harness}; {out / 'README.md'} says how to run them")
+    click.echo(out)
 
 
 def _read_api_key(variable: str | None) -> str | None:

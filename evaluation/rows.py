@@ -14,14 +14,14 @@ from PIL import Image
 
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.images import BadImageError, decode_rgb, upright_size
+from schemas.images import BadImageError, decode_rgb, strip_metadata, upright_size
 from schemas.product import Product, open_shard, read, shard_files
 from schemas.result import Skipped
 from schemas.util.console import Advance, progress_bar
 from schemas.util.files import text_sha256
 
 ENCODED_FILE = "stored"
-"""Key of `Image.info`: the image file that was decoded, for a model that reads files itself."""
+"""Key of `Image.info`: the image file that was decoded, without metadata, for a model that reads files itself."""
 NO_IMAGE = "no picture"
 """Reason in `missing_part` and in the skipped rows of a result."""
 
@@ -96,7 +96,7 @@ def train_rows(folder: Path) -> Iterator[Product]:
 
 def ground_truth(folder: Path, split: str, codes: Collection[str]) -> list[Product]:
     """Read the rows of these codes without images, in file order; codes that do not exist are left out."""
-    columns = ("title", "category3_code", "full_price", "currency_code")
+    columns = ("title", "category3_code", "full_price", "currency_code", "attributes")
     return [product for product in read(folder, split=split, columns=columns) if product.product_code in codes]
 
 
@@ -109,11 +109,16 @@ def read_encoded_images(folder: Path, split: str, codes: Collection[str]) -> dic
 def decode_image(product: Product, folder: Path) -> Image.Image:
     """Return the product's pixels as `schemas.images.decode_rgb` does; `info[ENCODED_FILE]` is the file.
 
+    The file has no metadata: a comment or a caption in it may name what the model is asked. Without a JPEG or PNG file
+    there is no such entry.
+
     Raises a ToileError with shard and code for an image that cannot be decoded.
     """
     with _broken_images(product, folder):
         image = decode_rgb(product.image or b"")
-    image.info[ENCODED_FILE] = product.image
+    stripped = strip_metadata(product.image or b"")
+    if stripped is not None:
+        image.info[ENCODED_FILE] = stripped
     return image
 
 

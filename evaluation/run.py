@@ -18,7 +18,7 @@ from evaluation import answer_files
 from evaluation.analysis import contamination
 from evaluation.analysis.contamination import Contamination
 from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
-from evaluation.metrics.score_matrix import headline_outcomes, small_categories
+from evaluation.metrics.score_matrix import family_notes, headline_outcomes, small_categories
 from evaluation.metrics.scores import SCORE_METHODS, compute_scores, image_verdict
 from evaluation.metrics.scoring import Outcome, scoring_rules
 from evaluation.models.base import ModelUnderTest, VisionModel
@@ -147,7 +147,7 @@ def _evaluate(
     if (out / RESULT).is_file():
         result = read_result(out)
         if not allow_seen:
-            contamination.refuse_seen(result.leaks, result.counts.evaluated, model.trained_folders)
+            contamination.refuse_seen(out, result.leaks, result.counts.evaluated, model.trained_folders)
         return result
     quiet = quiet or not ranks.first
     rows = _read_rows(data, spec, quiet=quiet)
@@ -233,6 +233,7 @@ def score_file(
         spec=spec,
         answers=tuple(f"{control}={path}" if control else str(path) for path, control in files),
         answers_sha256=sha256_of([[file_sha256(path), control] for path, control in files]),
+        columns=columns or {},
     )
     if prepare(out, inputs, force=force):
         return read_result(out)
@@ -345,7 +346,7 @@ def data_notes(
         if not any(outcome.control == control for outcome in scored):
             needed = "two families of one category" if control == "shuffled_in_category" else "at least two rows"
             found.append(f"control {control} needs {needed} and was left out")
-    return tuple(found)
+    return (*found, *family_notes(headline_outcomes(scored, spec, "none"), spec.min_category_rows))
 
 
 class _Stopwatch:
@@ -383,7 +384,7 @@ def _check_contamination(
     """Find what the rows share with training data; refuse rows the model was trained on unless `allow_seen`."""
     found = contamination.find_contamination(rows, spec.split, model.trained_folders, quiet=quiet)
     if not allow_seen:
-        contamination.refuse_seen(found.leaks, len(rows.products), model.trained_folders)
+        contamination.refuse_seen(found, found.leaks, len(rows.products), model.trained_folders)
     contamination.write_matches(out, found)
     return found
 
@@ -420,7 +421,7 @@ def _score(
     evidence = make_evidence(spec, asked, [_all_predictions(answers)], frequencies, touched)
     (scored,) = evidence.outcomes()
     scores = compute_scores(scored, asked, spec, frequencies, checked.touched)
-    uses_picture, sentence = image_verdict(scores)
+    uses_picture, sentence = image_verdict(scores, spec.confidence)
     result = Result(
         inputs=inputs,
         data_from_here=data_from_here,

@@ -253,6 +253,11 @@ def describe_base(path_or_name: str, seed: int, say: Callable[[str], None] = lam
     return {"sha256": base_fingerprint(folder), "revision": cached_revision(folder)}
 
 
+def base_folder(path_or_name: str | Path) -> Path | None:
+    """Return the folder of a model, on this machine or in the hub's cache; None for `tiny`."""
+    return None if str(path_or_name) == TINY else resolve_folder(path_or_name)
+
+
 def _set_name(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:
     """Store the requested name in the model: PEFT writes it into adapters and compares it."""
     model, processor = loaded

@@ -180,8 +180,8 @@ def _report_failure(error: Exception) -> None:
 EXAMPLE_PX = 256
 MAX_POINTS = 400
 """Points of a curve; a longer run is averaged over as many stretches."""
-_LOSSES = Plot(width=560, height=280, left=58, right=16, top=14, bottom=50)
-_SERIES = Plot(width=420, height=210, left=64, right=16, top=14, bottom=44)
+_LOSSES = Plot(width=560, height=280, left=58, right=24, top=14, bottom=54)
+_SERIES = Plot(width=420, height=210, left=64, right=20, top=14, bottom=50)
 _AVERAGED_STEPS = 10
 _SMOOTHED = 25
 """The smoothed loss is the mean over this share of the run, 1 / 25, before and after each step."""

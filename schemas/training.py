@@ -183,6 +183,23 @@ class RunInputs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRun:
+    """A training that a model went through before."""
+
+    name: str
+    """Of the run, as in `seen.parquet`."""
+    model: str
+    """What was trained."""
+    data: Mapping[str, Sha256]
+    """Folder or spec of the mix -> sha256 of its content."""
+    num_examples: Mapping[str, Count]
+    """Folder or spec -> rows that could be learned from."""
+    num_steps: Count
+    rows_listed: bool = True
+    """Whether `seen.parquet` lists its rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """`run.json` next to an adapter or a checkpoint: what was trained on what. An unfinished run can be continued."""
 
@@ -208,3 +225,7 @@ class RunRecord:
     """Step of the kept weights, where the best ones are kept."""
     files: Mapping[str, Sha256] = field(default_factory=dict)
     """Weights, settings and seen rows that the run wrote -> sha256; loading compares it."""
+    name: str = ""
+    """Of this run, as in `seen.parquet`."""
+    trained_before: tuple[EarlierRun, ...] = ()
+    """The trainings of the base model, the first one first."""

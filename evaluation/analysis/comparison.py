@@ -83,7 +83,7 @@ def compare(
             tuned=_side(sides[1], out),
             counts=sides[0].result.counts,
             pooled=small_categories(headline_outcomes(first, spec, "none"), spec.min_category_rows),
-            notes=_comparison_notes(*(side.result for side in sides), spec.controls),
+            notes=_comparison_notes(sides[0].result, sides[1].result, spec.controls),
             methods={**scores.SCORE_METHODS, **DIFFERENCE_METHODS},
             versions={**sides[1].result.versions, **versions("numpy", "scipy")},
             scores=tuple(rows)

@@ -7,6 +7,7 @@ image, another product's image). MMStar (arXiv 2403.20330) found models that ans
 without the images. The gain over another product of the same category says whether more than the category is seen.
 """
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -38,14 +39,13 @@ from evaluation.stats.paired import NOTHING, PairedEstimate, rate_difference
 from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
 from schemas.result import Score
+from schemas.util.stats import holm
 
 BLIND_CONTROLS = ("blank", "shuffled")
 IN_CATEGORY = "shuffled_in_category"
 GAIN_METRICS = ("category", "title", "price", "joint")
 """Metrics for which gains are computed, where the protocol answers them."""
 _GAIN_SUFFIX = "_visual_gain"
-_VERDICT_METRICS = ("category", "joint", "price")
-"""The verdict uses the first two of these that exist."""
 
 
 def compute_image_gains(
@@ -54,42 +54,60 @@ def compute_image_gains(
     """Return gains in `names` of the control none over the others in `sides`, for all and visually identifiable rows.
 
     A `_visual_gain` is the gain over blind baselines, over the better of blank and shuffled. Its limits are the lower
-    ones of the two paired differences, so it counts only when it is a gain over both. An `_in_category_gain` is over
-    another product of the same category, on the rows that have one. The list is empty without controls.
+    ones of the two paired differences, and its p is the larger one, so it counts only when it is a gain over both; p is
+    adjusted for the number of `names` (Holm), and absent without `shuffled`, because a model that refuses blank images
+    gains over them whatever it sees. An `_in_category_gain` is over another product of the same category, on the rows
+    that have one. The list is empty without controls.
     """
     found = []
     blind = [sides[control] for control in BLIND_CONTROLS if control in sides]
     for rows in ROWS if "none" in sides else ():
-        for name in names:
-            gains = [_paired_gain(sides["none"], other, name, rows) for other in blind]
-            if gains:
-                found.append(_gain_score(_smaller_gain(gains), protocol, split, rows, f"{name}{_GAIN_SUFFIX}"))
+        gains = {
+            name: _smaller_gain([_paired_gain(sides["none"], other, name, rows) for other in blind]) for name in names
+        }
+        tested = [name for name, gain in gains.items() if gain.p is not None and BLIND_CONTROLS[1] in sides]
+        adjusted = dict(zip(tested, holm([gains[name].p or 0.0 for name in tested]), strict=True))
+        for name, gain in gains.items():
+            if blind:
+                metric = f"{name}{_GAIN_SUFFIX}"
+                found.append(_gain_score(gain, protocol, split, rows, metric, adjusted.get(name)))
             if IN_CATEGORY in sides:
-                gain = _paired_gain(sides["none"], sides[IN_CATEGORY], name, rows)
-                found.append(_gain_score(gain, protocol, split, rows, f"{name}_in_category_gain"))
+                within = _paired_gain(sides["none"], sides[IN_CATEGORY], name, rows)
+                found.append(_gain_score(within, protocol, split, rows, f"{name}_in_category_gain"))
     return found
 
 
-def image_verdict(scores: Sequence[Score]) -> tuple[bool | None, str]:
-    """Return whether the model uses the image, and the sentence that says so; None where no control was run.
+def image_verdict(scores: Sequence[Score], confidence: float) -> tuple[bool | None, str]:
+    """Return whether the model uses the image, and the sentence that says so; None where the rows cannot tell.
 
-    The first protocol with a gain decides, which is the headline one, on visually identifiable rows where there are
-    any.
+    It does if any of its gains over blind baselines is significant, adjusted for their number (Holm). The first
+    protocol with a gain decides, which is the headline one, on visually identifiable rows where there are any. Nothing
+    can be told without the control `shuffled`, nor from so few families that no p could be small enough.
     """
     gains = [score for score in scores if score.metric.endswith(_GAIN_SUFFIX) and score.n]
     gains = [score for score in gains if (score.protocol, score.split) == (gains[0].protocol, gains[0].split)]
     rows = "inferable" if any(score.rows == "inferable" for score in gains) else "all"
-    by_name = {score.metric.removesuffix(_GAIN_SUFFIX): score for score in gains if score.rows == rows}
-    deciding = [(name, by_name[name]) for name in _VERDICT_METRICS if name in by_name][:2]
-    if not deciding:
+    gains = [score for score in gains if score.rows == rows]
+    if not gains:
         return None, "not tested: no control was run, so nothing shows whether this model uses the image"
-    words = {"joint": "exact match"}
-    figures = ", ".join(f"{words.get(name, name)} {_format_gain(score)}" for name, score in deciding)
     kind = "visually identifiable" if rows == "inferable" else rows
-    measured = f"gain over blind baselines on {deciding[0][1].n} {kind} rows: {figures}"
-    if max(require_value(score.low) for _, score in deciding) > 0:
+    measured = f"gain over blind baselines on {gains[0].n} {kind} rows: {', '.join(map(_format_gain, gains))}"
+    blank_only = any(score.p_holm is None for score in gains)
+    if blank_only and max(require_value(score.low) for score in gains) > 0:
+        problem = "a model that refuses blank images gains over them without looking; run the control shuffled"
+        return None, f"not tested: {problem} ({measured})"
+    least = _fewest_families(len(gains), 1 - confidence)
+    if min(score.families for score in gains) < least:
+        families = min(score.families for score in gains)
+        return None, f"not tested: too few product families ({families}, at least {least} are needed; {measured})"
+    if any(score.p_holm is not None and score.p_holm <= 1 - confidence for score in gains):
         return True, f"this model uses the image ({measured})"
     return False, f"this model does not use the image, as far as these rows can tell ({measured})"
+
+
+def _fewest_families(num_tests: int, alpha: float) -> int:
+    """Return the fewest families of which the sign-flip test can give a p of alpha, adjusted for the tests."""
+    return math.ceil(1 + math.log2(num_tests / alpha) - 1e-9)
 
 
 def _paired_gain(seeing: ScoreMatrix, blind: ScoreMatrix, name: str, rows: str) -> PairedEstimate:
@@ -105,7 +123,7 @@ def _paired_gain(seeing: ScoreMatrix, blind: ScoreMatrix, name: str, rows: str) 
 
 
 def _smaller_gain(gains: Sequence[PairedEstimate]) -> PairedEstimate:
-    if not all(gain.n for gain in gains):
+    if not gains or not all(gain.n for gain in gains):
         return NOTHING
     return PairedEstimate(
         n=min(gain.n for gain in gains),
@@ -113,11 +131,13 @@ def _smaller_gain(gains: Sequence[PairedEstimate]) -> PairedEstimate:
         difference=min(require_value(gain.difference) for gain in gains),
         low=min(require_value(gain.low) for gain in gains),
         high=min(require_value(gain.high) for gain in gains),
-        p=None,
+        p=max(1.0 if require_value(gain.difference) <= 0 else require_value(gain.p) for gain in gains),
     )
 
 
-def _gain_score(gain: PairedEstimate, protocol: str, split: str, rows: str, metric: str) -> Score:
+def _gain_score(
+    gain: PairedEstimate, protocol: str, split: str, rows: str, metric: str, p_holm: float | None = None
+) -> Score:
     return Score(
         protocol=protocol,
         split=split,
@@ -130,11 +150,15 @@ def _gain_score(gain: PairedEstimate, protocol: str, split: str, rows: str, metr
         value=gain.difference,
         low=gain.low,
         high=gain.high,
+        p_holm=p_holm,
     )
 
 
 def _format_gain(score: Score) -> str:
-    return f"{require_value(score.value):+.3f} [{require_value(score.low):+.3f}, {require_value(score.high):+.3f}]"
+    name = score.metric.removesuffix(_GAIN_SUFFIX)
+    gain = f"{require_value(score.value):+.3f} [{require_value(score.low):+.3f}, {require_value(score.high):+.3f}]"
+    p = "" if score.p_holm is None else f" p {'< 0.0001' if score.p_holm < 0.0001 else f'{score.p_holm:.2g}'}"
+    return f"{'exact match' if name == 'joint' else name} {gain}{p}"
 
 
 SCORE_METHODS: Mapping[str, str] = {
@@ -142,8 +166,12 @@ SCORE_METHODS: Mapping[str, str] = {
     "macro": "unweighted mean over categories with at least min_category_rows rows; the rest is one group, (other), "
     "which counts when it has as many",
     "visual_gain": "gain over blind baselines: accuracy on the own image minus the larger one of blank and shuffled; "
-    "its interval takes the lower limits of both paired differences; in_category_gain: minus that on another "
-    "product of the same category",
+    "its interval takes the lower limits of both paired differences, its p_holm the larger p (sign flips of whole "
+    "families), adjusted for the number of gains (Holm); in_category_gain: minus that on another product of the same "
+    "category",
+    "uses_picture": "whether any of the gains in category, title, price and exact match over both controls is "
+    "significant after that correction; null where that cannot be told: without the control shuffled, or of few "
+    "families",
     "controls": "blank: the mean colour of the evaluated images, same size; shuffled: the image of another family; "
     "shuffled_in_category: of another family of the same category, rows of categories with one family left out; "
     "each image is asked about once, decoding is greedy",
@@ -151,11 +179,15 @@ SCORE_METHODS: Mapping[str, str] = {
     "families": "rows of one product family are correlated, so intervals use the scatter of whole families: standard "
     "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
     "Student's t with G - 1 degrees; for rates and medians the number of rows is reduced to the number of "
-    "independent rows with that error (where nothing varies, or under ten families: as if a family were one row)",
+    "independent rows with that error (where nothing varies, or under ten families: as if a family were one row). "
+    "Families are lopsided where a few hold most of the rows: where the spread between alike families has fewer "
+    "degrees of freedom (Bell & McCaffrey 2002, Satterthwaite) than 20 and than 0.6 (G - 1). A family counts as one "
+    "row then, and rates and means have exact (Clopper-Pearson) limits",
     "intervals": "rates: Wilson; means: Student's t; medians: order statistics (Woodruff); macro: MOVER over the "
     "groups, wider where families are in several; price_rmsle, price_d2 and both rank correlations: BCa bootstrap of "
-    f"{intervals.RESAMPLES} seeded resamples of families, expanded for few families; under some 50 families they are "
-    "a little too narrow nevertheless (benchmarks/certify.py)",
+    f"{intervals.RESAMPLES} seeded resamples of families, expanded for few families; none for "
+    "fewer than seven, nor for lopsided ones with fewer than six degrees of freedom; under some 50 families they are a "
+    "little too narrow nevertheless (benchmarks/certify.py)",
 }
 
 

@@ -136,19 +136,28 @@ class ClosedSet:
         return tuple(sorted(self._labels.values()))
 
 
+class AnswerScorer:
+    """Scores answers about the given rows; `categories` are all that exist in the data, of any split."""
+
+    def __init__(self, products: Iterable[Product], spec: EvaluationSpec, categories: Iterable[str]) -> None:
+        self._spec = spec
+        self._by_code = {product.product_code: product for product in products}
+        rows = self._by_code.values()
+        self._closed = ClosedSet([*categories, *(p.category3_code for p in rows if p.category3_code)], spec.aliases)
+        self._words = Vocabulary(rows)
+
+    def score(self, prediction: Prediction) -> Outcome:
+        """Return the outcome of a prediction. Raises a ToileError without its row: they do not belong together."""
+        row = _find_row(self._by_code, prediction)
+        return _score_answer(row, prediction, self._spec, self._closed, self._words)
+
+
 def score_answers(
     products: Iterable[Product], predictions: Sequence[Prediction], spec: EvaluationSpec, categories: Iterable[str]
 ) -> list[Outcome]:
-    """Return one outcome per prediction, in their order; `categories` are all that exist in the data, of any split.
-
-    Raises a ToileError for a prediction without its row: data and predictions do not belong together.
-    """
-    by_code = {product.product_code: product for product in products}
-    closed = ClosedSet([*categories, *(p.category3_code for p in by_code.values() if p.category3_code)], spec.aliases)
-    words = Vocabulary(by_code.values())
-    return [
-        _score_answer(_find_row(by_code, prediction), prediction, spec, closed, words) for prediction in predictions
-    ]
+    """Return one outcome per prediction, in their order, as `AnswerScorer` gives it."""
+    scorer = AnswerScorer(products, spec, categories)
+    return [scorer.score(prediction) for prediction in predictions]
 
 
 def scoring_rules(spec: EvaluationSpec, products: Iterable[Product]) -> ScoringRules:

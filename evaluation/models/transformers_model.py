@@ -40,15 +40,6 @@ TOLERANCE = {"float32": 2e-3, "float16": 0.05, "bfloat16": 0.2}
 """How far a log-probability may be from the one without a cache, for each token."""
 _DOWNLOADED = ("*.json", "model*.safetensors", "*.model", "*.txt", "*.jinja")
 """Files of a hub model that are downloaded: never code or pickles, and no second copy of the weights."""
-_GREEDY = {"do_sample": False, "num_beams": 1, "num_return_sequences": 1}
-_NO_PENALTY = (
-    *("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon_cutoff", "eta_cutoff", "repetition_penalty"),
-    *("encoder_repetition_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "length_penalty"),
-    *("exponential_decay_length_penalty", "min_length", "min_new_tokens", "max_length", "bad_words_ids"),
-    *("suppress_tokens", "begin_suppress_tokens", "forced_bos_token_id", "forced_eos_token_id", "sequence_bias"),
-    *("guidance_scale", "watermarking_config", "penalty_alpha", "prompt_lookup_num_tokens", "stop_strings"),
-)
-"""Settings of a generation configuration that would change which token is taken, or where an answer ends."""
 _PROCESSOR_FILES = {
     "image processor": ("preprocessor_config.json", "processor_config.json"),
     "tokenizer": ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json"),
@@ -67,6 +58,8 @@ class TransformersBackend:
         self.processor = processor
         self.tokenizer = processor.tokenizer
         self.tokenizer.padding_side = "left"
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token or self.tokenizer.unk_token  # is not attended to
         self.max_new_tokens = max_new_tokens
         self.new_tokens = 0
         """Tokens generated so far, without end tokens."""
@@ -242,19 +235,18 @@ class TransformersBackend:
         return ConstrainedLogits(*self._grammars[form])
 
     def _make_generation_config(self) -> Any:
-        """Return greedy decoding up to the stop tokens; the model's own settings are replaced."""
-        own = copy.deepcopy(self.model.generation_config)
-        for name in _NO_PENALTY:
-            setattr(own, name, None)
-        pad = self.tokenizer.pad_token_id
-        settings = {
-            "max_new_tokens": self.max_new_tokens,
-            "eos_token_id": sorted(self.stop_tokens),
-            "pad_token_id": self._chat.end_token if pad is None else pad,
-        }
-        own.update(**_GREEDY, **settings)
-        self.model.generation_config = own  # `generate` fills what is None from here
-        return own
+        """Return greedy decoding up to the stop tokens, with nothing of the model's own generation configuration."""
+        from transformers import GenerationConfig
+
+        greedy = GenerationConfig(
+            max_new_tokens=self.max_new_tokens,
+            do_sample=False,
+            bos_token_id=self.tokenizer.bos_token_id,
+            eos_token_id=sorted(self.stop_tokens),
+            pad_token_id=self.tokenizer.pad_token_id,
+        )
+        self.model.generation_config = greedy  # `generate` takes what is not given from here
+        return greedy
 
 
 class _ChatFormat:
@@ -397,7 +389,11 @@ def load_pretrained(
     _check_loaded(folder, found)
     model = model.to(device).eval()
     if adapter is not None:
-        model = apply_adapter(model, adapter).get_base_model()  # the same class, with the adapter's layers in it
+        adapted = apply_adapter(model, adapter)
+        trained_on = str(adapted.active_peft_config.base_model_name_or_path or "")
+        if Path(trained_on).name != Path(name).name:
+            say(f"{adapter} was trained on {trained_on or 'a base that it does not name'}; it is loaded on {name}")
+        model = adapted.get_base_model()  # the same class, with the adapter's layers in it
     return model, processor
 
 

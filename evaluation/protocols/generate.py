@@ -6,8 +6,9 @@ frequencies keeps it. With another image of the same category it keeps what foll
 
 The question of a protocol is the same for every product and decoding is greedy, so an answer belongs to an image: the
 answer under `shuffled` is the answer that the image got as a product's own, and blank images of one size share one
-answer. Controls therefore cost almost nothing. Batches are formed from the full list, whatever is done already, so a
-run that was killed and continued writes the same lines as one that was not.
+answer. Controls therefore cost almost nothing. Images are asked about in a random order, so a model that knows the
+order of the rows learns nothing from a place in it. Batches are formed from the full list, whatever is done already, so
+a run that was killed and continued writes the same lines as one that was not.
 
 To add a control: its name in `schemas.evaluation`, its images in `_plan_questions`.
 """
@@ -36,6 +37,7 @@ from finetune.distributed import Ranks
 from schemas.evaluation import EvaluationSpec, Prediction, append_predictions, read_predictions
 from schemas.product import Product
 from schemas.util.console import progress_bar
+from schemas.util.files import text_sha256
 
 
 def blank_image(size: tuple[int, int], colour: tuple[int, int, int]) -> Image.Image:
@@ -222,7 +224,7 @@ def _make_batches(questions: _Questions, model: VisionModel, spec: EvaluationSpe
     for image in questions:
         by_shape.setdefault(shape_of(image.size), []).append(image)
     for shape in sorted(by_shape, reverse=True):
-        images = sorted(by_shape[shape], key=lambda image: image.size)
+        images = sorted(by_shape[shape], key=lambda image: (image.size, text_sha256(f"{spec.seed}:{image.code}")))
         for start in range(0, len(images), spec.batch_size):
             yield _Batch(shape, images[start : start + spec.batch_size])
 

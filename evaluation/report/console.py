@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from evaluation.metrics.baselines import NEAREST_IMAGE
 from evaluation.metrics.metrics import HEADLINE, metric_names
 from evaluation.report import page
 from schemas.errors import ToileError, suggest
@@ -90,14 +91,21 @@ def write_summary(folder: Path, path: Path, thresholds: Mapping[str, float]) -> 
 
 
 def headline_summary(record: Result | Comparison, out: Path) -> dict[str, Any]:
-    """Return the headline figures for one line of JSON: {"joint": [value, low, high], ...}."""
+    """Return the headline figures for one line of JSON: {"joint": [value, low, high], ..., "nearest_image": {...}}.
+
+    `nearest_image` has the figures of that baseline; of a comparison, those of the tuned model minus the baseline.
+    """
     rows = page.headline_rows(record.counts)
     n = record.counts.inferable if rows == "inferable" else record.counts.evaluated
-    figures = {
-        name: [row.difference if isinstance(row, Difference) else row.value, row.low, row.high]
-        for name, row in _headline_figures(record).items()
-    }
-    summary: dict[str, Any] = document_of({"out": str(out), "rows": rows, "n": n, **figures})
+    figures, nearest = (
+        {
+            name: [row.difference if isinstance(row, Difference) else row.value, row.low, row.high]
+            for name, row in _headline_figures(record, baseline).items()
+        }
+        for baseline in (None, NEAREST_IMAGE)
+    )
+    beside = {"nearest_image": nearest} if nearest else {}
+    summary: dict[str, Any] = document_of({"out": str(out), "rows": rows, "n": n, **figures, **beside})
     return summary
 
 
@@ -105,14 +113,14 @@ def _kind_of_rows(record: Result | Comparison) -> str:
     return page.headline_rows(record.counts)
 
 
-def _headline_figures(record: Result | Comparison) -> dict[str, Score | Difference]:
-    """Return the headline figures of all categories together, by name."""
+def _headline_figures(record: Result | Comparison, baseline: str | None = None) -> dict[str, Score | Difference]:
+    """Return the headline figures of all categories together, by name: the model's, or those of a baseline."""
     scores: Sequence[Any] = record.scores  # of one kind; the checker sees two
     found: Mapping[Any, Any] = page.by_key(scores)
     return {
         name: row
         for name in SUMMARY_METRICS
-        if (row := found.get((name, _kind_of_rows(record), "none", None, None))) is not None
+        if (row := found.get((name, _kind_of_rows(record), "none", None, baseline))) is not None
     }
 
 
@@ -124,14 +132,16 @@ def _json(record: Result | Comparison, thresholds: Mapping[str, float], below: l
     else:
         document |= {"base": record.base.inputs.model, "tuned": record.tuned.inputs.model}
     document["figures"] = {name: _fields(row) for name, row in _headline_figures(record).items()}
+    nearest = {name: _fields(row, NEAREST_IMAGE) for name, row in _headline_figures(record, NEAREST_IMAGE).items()}
+    document |= {"nearest_image": nearest} if nearest else {}
     return json.dumps(document, indent=1) + "\n"
 
 
-def _fields(row: Score | Difference) -> dict[str, float | None]:
+def _fields(row: Score | Difference, baseline: str | None = None) -> dict[str, float | None]:
     if isinstance(row, Score):
         return {"n": row.n, "value": row.value, "low": row.low, "high": row.high}
     names = ("n", "base", "tuned", "difference", "low", "high", "p")
-    return {name: getattr(row, name) for name in names}
+    return {"value" if baseline and name == "base" else name: getattr(row, name) for name in names}
 
 
 def _markdown(record: Result | Comparison, thresholds: Mapping[str, float], below: list[str]) -> str:
@@ -144,8 +154,9 @@ def _markdown(record: Result | Comparison, thresholds: Mapping[str, float], belo
         for side, name in ((record.base, "base"), (record.tuned, "tuned")):
             lines.append(f"- {name} **{_escape_markdown(side.inputs.model)}**: {_escape_markdown(side.verdict)}")
         lines += ["", "| figure | n | base | tuned | difference | p |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
-    for name, row in _headline_figures(record).items():
-        lines.append("| " + " | ".join([name, str(row.n), *_markdown_cells(row)]) + " |")
+    for baseline, suffix in ((None, ""), (NEAREST_IMAGE, ", nearest training image")):
+        for name, row in _headline_figures(record, baseline).items():
+            lines.append("| " + " | ".join([f"{name}{suffix}", str(row.n), *_markdown_cells(row)]) + " |")
     lines += [f"\nBelow its threshold: {text}." for text in below]
     return "\n".join([*lines, "", f"{record.counts.evaluated} products, {_kind_of_rows(record)} rows."]) + "\n"
 
@@ -184,8 +195,10 @@ def _junit(record: Result | Comparison, thresholds: Mapping[str, float], below: 
             ElementTree.SubElement(case, "failure", message=side.verdict)
     suite.set("tests", str(len(suite)))
     suite.set("failures", str(failures))
-    for name, row in _headline_figures(record).items():
-        ElementTree.SubElement(_properties(suite), "property", name=name, value=json.dumps(_fields(row)))
+    for baseline, prefix in ((None, ""), (NEAREST_IMAGE, "nearest_image.")):
+        for name, row in _headline_figures(record, baseline).items():
+            fields = json.dumps(_fields(row, baseline))
+            ElementTree.SubElement(_properties(suite), "property", name=f"{prefix}{name}", value=fields)
     ElementTree.indent(root)
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -211,14 +224,20 @@ _MIN_WIDTH = 132
 
 
 def print_result(result: Result) -> None:
-    """Print table and verdict of a result; grey rows have fewer products than `min_category_rows`."""
+    """Print table and verdict of a result; grey rows have fewer products than `min_category_rows`.
+
+    Below the totals is the baseline that looks without understanding: the nearest training image.
+    """
     figures = page.by_key(result.scores)
     table = _table("category", "n", *_COLUMNS.values())
-    for kind, name in page.table_lines(result.scores, result.counts):
-        row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
-        n = row[-1].n if row[-1] else 0
-        few = n < result.inputs.spec.min_category_rows
-        table.add_row(_row_name(name, kind), str(n), *[_format_score(score) for score in row], style=_row_style(few))
+    lines: list[_Line] = [(kind, name, None) for kind, name in page.table_lines(result.scores, result.counts)]
+    for kind, name, baseline in _with_nearest(lines):
+        row = [figures.get((metric, kind, "none", name, baseline)) for metric in _COLUMNS]
+        n = next((score.n for score in row if score is not None), None)
+        if n is not None:
+            few = n < result.inputs.spec.min_category_rows
+            cells = [_format_score(score) for score in row]
+            table.add_row(_row_name(name, kind, baseline), str(n), *cells, style=_row_style(few))
     console = _make_console()
     console.print(table)
     if result.ceiling is not None:
@@ -227,20 +246,39 @@ def print_result(result: Result) -> None:
 
 
 def print_comparison(comparison: Comparison) -> None:
-    """Print base -> tuned by category, with the paired interval of the difference in exact match."""
+    """Print base -> tuned by category, with the paired interval of the difference in exact match.
+
+    Below the totals is nearest training image -> tuned. A protocol that answers one field has that field's difference.
+    """
     figures = page.by_key(comparison.scores)
     table = _table("category", "n", *_COLUMNS.values(), "difference", "p (Holm)")
     least = comparison.tuned.inputs.spec.min_category_rows
-    for kind, name in page.table_lines(comparison.scores, comparison.counts):
-        row = [figures.get((metric, kind, "none", name, None)) for metric in _COLUMNS]
-        joint = row[-1]
-        if joint is not None:
-            cells = [str(joint.n), *map(_format_change, row), _format_gain(joint), _format_p(joint, least)]
-            table.add_row(_row_name(name, kind), *cells, style=_row_style(joint.n < least))
+    main = page.headline_metric(comparison.scores)
+    lines: list[_Line] = [(kind, name, None) for kind, name in page.table_lines(comparison.scores, comparison.counts)]
+    for kind, name, baseline in _with_nearest(lines):
+        found = {metric: figures.get((metric, kind, "none", name, baseline)) for metric in _COLUMNS}
+        headline = found[main]
+        if headline is not None:
+            cells = [*map(_format_change, found.values()), _format_gain(headline), _format_p(headline)]
+            style = _row_style(headline.n < least)
+            table.add_row(_row_name(name, kind, baseline), str(headline.n), *cells, style=style)
     console = _make_console()
     console.print(table)
     for label, side in (("base", comparison.base), ("tuned", comparison.tuned)):
         console.print(Text(f"{label}: {side.verdict}", style=_verdict_style(side.uses_picture)), soft_wrap=True)
+
+
+_Line = tuple[str, str | None, str | None]
+"""Kind of rows, category, baseline."""
+
+
+def _with_nearest(lines: Sequence[_Line]) -> list[_Line]:
+    """Return the lines of a table with that of the nearest training image after each total."""
+    found: list[_Line] = []
+    for kind, name, _ in lines:
+        found.append((kind, name, None))
+        found += [(kind, None, NEAREST_IMAGE)] if name is None else []
+    return found
 
 
 def print_matrix(matrix: Matrix) -> None:
@@ -285,7 +323,9 @@ def _make_console() -> Console:
     return console if console.is_terminal else Console(highlight=False, width=max(_MIN_WIDTH, console.width))
 
 
-def _row_name(name: str | None, kind: str) -> Text:
+def _row_name(name: str | None, kind: str, baseline: str | None = None) -> Text:
+    if baseline is not None:
+        return Text(page.BASELINES[baseline])
     if name is None:
         return Text("visually identifiable rows" if kind == "inferable" else f"{kind} rows", style="bold")
     return Text(strip_control_chars(name))
@@ -317,8 +357,8 @@ def _format_gain(row: Difference | Contrast) -> str:
     return f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
 
 
-def _format_p(row: Difference, least: int) -> str:
-    if row.n < least:
+def _format_p(row: Difference) -> str:
+    if row.insufficient:
         return "too few"
     value = row.p if row.category is None else row.p_holm
     return "" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"

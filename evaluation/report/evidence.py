@@ -40,6 +40,8 @@ MAX_EVIDENCE_BYTES = 500_000_000
 TOLERANCE = 1e-5
 """Relative; figures are written with six digits."""
 _LISTED = 5
+_SCORED_ATTRIBUTES = ("silhouette", "presentation", "material", "pattern", "quilting", "choices")
+"""Attributes of a synthetic row that say whether a title names what its image shows (`evaluation.metrics.titles`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ def pack_evidence(evidence: Evidence) -> str:
     """Return the evidence as base64 text for a script element."""
     document = {
         "spec": dataclasses.asdict(evidence.spec),
-        "products": [_scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
+        "products": [scored_fields(dataclasses.replace(product, image=None)) for product in evidence.products],
         "sides": [[_prediction_fields(prediction) for prediction in side] for side in evidence.sides],
         "habits": None if evidence.habits is None else dataclasses.asdict(evidence.habits),
         "touched": evidence.touched,
@@ -204,7 +206,7 @@ def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> Evaluati
 
 def _pairing_key(result: Result) -> dict[str, object]:
     document = identity_document(result.inputs)
-    of_model = ("model", "model_sha256", "adapter_sha256", "server", "answers_sha256")
+    of_model = ("model", "model_sha256", "adapter_sha256", "server", "answers_sha256", "columns")
     of_asking = ("protocols", "controls", "choose_prompt", "validation_limit", "max_new_tokens")
     return {
         name: value for name, value in {**document.pop("spec"), **document}.items() if name not in of_model + of_asking
@@ -309,10 +311,11 @@ def _decompress(packed: bytes, max_bytes: int) -> bytes:
     return content
 
 
-def _scored_fields(product: Product) -> dict[str, Any]:
+def scored_fields(product: Product) -> dict[str, Any]:
     """Return a product without missing values and without what no figure uses."""
     names = ("product_code", "family", "split", "source", "inferable", "title", "category3_code", "full_price")
-    return {name: getattr(product, name) for name in names}
+    attributes = {name: value for name, value in (product.attributes or {}).items() if name in _SCORED_ATTRIBUTES}
+    return {**{name: getattr(product, name) for name in names}, "attributes": attributes or None}
 
 
 def _prediction_fields(prediction: Prediction) -> dict[str, Any]:

@@ -112,7 +112,7 @@ REASONS = {
     "out-of-set": "no such category",
     "unreadable": "unreadable",
     "not-positive": "not positive",
-    "contradiction": "names something else",
+    "contradiction": "contradicts",
 }
 """Reason of an outcome -> words of the page, where they are not the reason's own."""
 _SEVERAL = "each in its own currency"
@@ -175,7 +175,9 @@ def headline_rows(counts: Counts) -> str:
 def headline_metric(rows: Sequence[Score] | Sequence[Difference]) -> str:
     """Return the metric that sums a protocol up: exact match, or the one field that it answers."""
     first = rows[0]
-    found = {row.metric for row in rows if (row.protocol, row.split) == (first.protocol, first.split)}
+    found = {
+        row.metric for row in rows if (row.protocol, row.split) == (first.protocol, first.split) and _is_own_image(row)
+    }
     return next(metric for metric in ("joint", "category", "price") if metric in found)
 
 
@@ -202,8 +204,11 @@ def table_lines(rows: Sequence[Score] | Sequence[Difference], counts: Counts) ->
 
 
 def baseline_names(panel: Panel) -> list[str]:
-    """Return the baselines in the order of the scores, the nearest image first."""
-    found = dict.fromkeys(s.baseline for s in panel.figures.values() if s.baseline is not None)
+    """Return the baselines that answer what the model answers, in the order of the scores, the nearest image first."""
+    answered = {s.metric for s in panel.figures.values() if s.baseline is None}
+    found = dict.fromkeys(
+        s.baseline for s in panel.figures.values() if s.baseline is not None and s.metric in answered & TITLES.keys()
+    )
     return sorted(found, key=lambda name: name != NEAREST_IMAGE)
 
 
@@ -327,6 +332,8 @@ def _gain_sentence(what: str, row: Difference) -> str:
         return f"{what} gains {points} points ({limits}{p})."
     if row.high is not None and row.high < 0:
         return f"{what} loses {points} points ({limits}{p})."
+    if not row.difference:
+        return f"{what} makes no difference on these rows ({limits} points{p})."
     return f"{what} changes it by {points} points ({limits}{p}), which may be chance."
 
 
@@ -336,7 +343,7 @@ def _beats(row: Difference) -> str:
         return f"the tuned model is above it ({change})"
     if row.high is not None and row.high < 0:
         return f"the tuned model is below it ({change})"
-    return f"the difference may be chance ({change})"
+    return f"the difference may be chance ({change})" if row.difference else f"so is the tuned model ({change})"
 
 
 def _format_limits(row: Difference) -> str:
@@ -349,7 +356,9 @@ def image_sentence(panel: Panel, rows: str) -> str:
     """Return whether a model uses the image, with the largest of its gains over images without evidence."""
     who = "The model" if panel.label == "model" else f"The {panel.label} model"
     if panel.uses_picture is None:
-        return f"Whether {who[0].lower()}{who[1:]} uses the image was not tested."
+        reason = panel.verdict.removeprefix("not tested: ").partition("gain over blind baselines")[0].rstrip(" (;")
+        closing = ")" * (reason.count("(") - reason.count(")"))
+        return _format_sentence(f"Whether {who[0].lower()}{who[1:]} uses the image is not known: {reason}{closing}")
     gains = [
         (TITLES[metric].lower(), gain)
         for metric in TITLES
@@ -634,6 +643,7 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
         own = ["".join(parts) for parts in files if parts[0] not in CONTROLS]
         given = [word for parts in files if parts[0] in CONTROLS for word in ("--control", "".join(parts))]
         words = ["toile", "score", *own, "--data", inputs.data, "--out", out, "--split", spec.split, *given]
+        words += [word for ours, theirs in inputs.columns.items() for word in ("--column", f"{ours}={theirs}")]
         words += ["--protocol", spec.protocol, *(["--limit", str(spec.limit)] if spec.limit else [])]
         return shlex.join([*words, "--name", inputs.model])
     words = ["toile", "evaluate", "--model", inputs.model]
@@ -672,10 +682,11 @@ def _format_p(value: float | None) -> str:
     return "\u2013" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"
 
 
-def _format_sentence(text: str) -> str:
-    """Return a note as a sentence: a capital letter first, one full stop last."""
+def _format_sentence(text: str, names: Sequence[str] = ()) -> str:
+    """Return a note as a sentence: a capital letter first, unless it begins with one of `names`, and a full stop."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+    first = text[:1] if text.startswith(tuple(name for name in names if name)) else text[:1].upper()
+    return first + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _format_about(value: float) -> str:

@@ -49,7 +49,7 @@ from schemas.errors import ToileError
 from schemas.manifest import read_manifest
 from schemas.product import Product, read
 from schemas.util.files import as_document, storage_errors, write_json
-from schemas.util.pages import Plot, line, polygon, polyline, render_page, text, write_page
+from schemas.util.pages import Plot, format_tick, line, polygon, polyline, render_page, text, write_page
 
 PAGE = "report.html"
 _DISPLAY_NAMES = {
@@ -391,7 +391,7 @@ def plot_boxes(label: str, groups: Sequence[tuple[str, Floats, Floats]]) -> str:
     plot = replace(_BARS, height=_BARS.top + 26 + _BAR_STEP * len(found), right=14)
     plot = replace(plot, bottom=26)
     x = plot.x_axis(min(every) / 1.1, max(every) * 1.1, log=True)
-    parts = plot.x_ticks(x, [(tick, f"{tick:,g}") for tick in x.ticks(most=6)], grid="axis")
+    parts = plot.x_ticks(x, [(tick, format_tick(tick)) for tick in x.ticks(most=6)], grid="axis")
     for k, (name, both) in enumerate(found):
         top = plot.top + k * _BAR_STEP
         parts.append(text(plot.left - 7, top + 18, _shorten(name), anchor="end"))
@@ -420,7 +420,7 @@ def plot_prices(real: Sequence[float], synthetic: Sequence[float]) -> str:
         )
         for side, prices in enumerate((real, synthetic))
     ]
-    labels = [(tick, f"{tick:g}") for tick in x.ticks(factors=(1, 3))]
+    labels = [(tick, format_tick(tick)) for tick in x.ticks(factors=(1, 3))]
     parts = [*_PLOT.y_ticks(y, _percents(0, 0.5, 1), grid="axis"), *_PLOT.x_ticks(x, labels), *curves]
     return _PLOT.svg("price distributions", [*parts, *_PLOT.axis_titles("full price", "share of rows up to it")])
 

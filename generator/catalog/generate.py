@@ -66,7 +66,7 @@ def generate(
         num_products: the size of the catalog.
         seed: products are a pure function of (spec, seed, number).
         start: number of the first product.
-        image_size: edge of the square images in pixels; None for rows without images.
+        image_size: longer edge of the images in pixels (studio images are square); None for rows without images.
         photo: "studio" or "snapshot".
         masks: write the mask, the parts and the box of every product to extra/.
         scenarios: kinds of faulty rows, as in "wrong-category" or "missing=0.01".

@@ -92,8 +92,23 @@ def download_model(name: str, revision: str | None, patterns: tuple[str, ...], s
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except HUB_ERRORS as error:
         where = name if revision is None else f"{name}@{revision}"
-        problem = f"cannot be fetched from the hub: {explain_hub_error(error)}"
-        raise ToileError(where, problem, _MODEL_HINT) from error
+        reason, hint = _explain_refusal(error, "model", f"{constants.ENDPOINT}/{name}", revision) or (
+            explain_hub_error(error),
+            _MODEL_HINT,
+        )
+        raise ToileError(where, f"cannot be fetched from the hub: {reason}", hint) from error
+
+
+def _explain_refusal(error: Exception, kind: str, page: str, revision: str | None) -> tuple[str, str] | None:
+    """Return problem and hint where the hub has refused a repository; None for any other error."""
+    if isinstance(error, GatedRepoError):
+        return "it is gated", f"agree to its terms at {page}, then set HF_TOKEN or run `hf auth login`"
+    if isinstance(error, RepositoryNotFoundError):
+        hint = "check the name; for a private one, set HF_TOKEN or run `hf auth login`"
+        return f"there is no such {kind}", hint
+    if isinstance(error, RevisionNotFoundError):
+        return f"it has no revision {revision}", "leave out @REVISION for the newest one"
+    return None
 
 
 def download_dataset(
@@ -121,18 +136,12 @@ def download_dataset(
     name, revision = match["name"], match["revision"]
     try:
         return _download_commit(name, revision, choose, kinds, say)
-    except GatedRepoError as error:
-        hint = f"agree to its terms at {hub_url(name)}, then set HF_TOKEN or run `hf auth login`"
-        raise ToileError(dataset, "cannot be fetched from the hub: it is gated", hint) from error
-    except RepositoryNotFoundError as error:
-        hint = "check the name; for a private one, set HF_TOKEN or run `hf auth login`"
-        raise ToileError(dataset, "cannot be fetched from the hub: there is no such data set", hint) from error
-    except RevisionNotFoundError as error:
-        problem = f"cannot be fetched from the hub: it has no revision {revision}"
-        raise ToileError(dataset, problem, "leave out @REVISION for the newest one") from error
     except HUB_ERRORS as error:
-        problem = f"cannot be fetched from the hub: {explain_hub_error(error)}"
-        raise ToileError(dataset, problem, _OFFLINE_HINT) from error
+        reason, hint = _explain_refusal(error, "data set", hub_url(name), revision) or (
+            explain_hub_error(error),
+            _OFFLINE_HINT,
+        )
+        raise ToileError(dataset, f"cannot be fetched from the hub: {reason}", hint) from error
 
 
 def _download_commit(

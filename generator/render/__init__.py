@@ -45,10 +45,11 @@ def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: Literal[Tr
 
 
 def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: bool = False) -> Image.Image | RenderedParts:
-    """Render a generated product as an RGB image of size x size pixels.
+    """Render a generated product as an RGB image whose longer edge has `size` pixels.
 
-    `photo` is one of `PHOTOS` ("studio" or "snapshot"). With `parts`, return `RenderedParts`: the same image and the
-    part of the product at each pixel. A product without attributes is a ToileError.
+    Studio images are square; snapshots have the frames of phones, most of them upright. `photo` is one of `PHOTOS`
+    ("studio" or "snapshot"). With `parts`, return `RenderedParts`: the same image and the part of the product at each
+    pixel. A product without attributes is a ToileError.
     """
     if product.attributes is None:
         where = f"product {getattr(product, 'product_code', '?')}"
@@ -60,7 +61,7 @@ def draw(product: Drawable, size: int, photo: str = STUDIO, *, parts: bool = Fal
 
 
 def render_appearance(appearance: Appearance, size: int, photo: str = STUDIO) -> Image.Image:
-    """Render an appearance as an RGB image of size x size pixels; ignore values that its silhouette does not show."""
+    """Render an appearance as an RGB image whose longer edge has `size` pixels; ignore what its silhouette hides."""
     scene = build_scene(appearance, size, photo)
     return shade(scene) if photo == STUDIO else render_snapshot(scene)
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import finetune.benchmark
 import finetune.optimizer
+from benchmarks.peer import NUM_WARMUP, PROGRAMS, make_spec, run_program
 from finetune.benchmark import (
     SYNTHETIC,
     StepTiming,
@@ -326,3 +327,14 @@ def test_parse_image_size(text: str, size: tuple[int, int]) -> None:
 def test_parse_image_size_refuses_other_text(text: str) -> None:
     with pytest.raises(ToileError, match="is not a size"):
         parse_image_size(text)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_trainer_of_transformers_has_the_same_losses() -> None:
+    spec = make_spec("tiny", NUM_WARMUP + 2, batch_size=2, num_crops=1)
+    ours, *others = (run_program(program, spec) for program in PROGRAMS)
+    for other in others:
+        assert other.losses == pytest.approx(ours.losses, abs=1e-4)
+        assert len(other.step_seconds) == 2
+    assert len(ours.losses) == NUM_WARMUP + 2
+    assert ours.losses[-1] < ours.losses[0], "the programs learn"

@@ -55,7 +55,9 @@ class Handler(BaseHTTPRequestHandler):
     @staticmethod
     def sent_image(document: Any) -> bytes:
         """Return the bytes of the image in a request."""
-        return base64.b64decode(document["messages"][0]["content"][0]["image_url"]["url"].partition(",")[2])
+        parts = document["messages"][-1]["content"]
+        url = next(part["image_url"]["url"] for part in parts if part["type"] == "image_url")
+        return base64.b64decode(url.partition(",")[2])
 
     def log_message(self, *_: Any) -> None:
         """Log nothing."""
@@ -89,8 +91,10 @@ class ChatServer(ThreadingHTTPServer):
 
 def completion(text: str | None, finish: str = "stop", tokens: int | None = 7) -> dict[str, Any]:
     """Return a complete response."""
-    document = {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": finish}]}
-    return document if tokens is None else {**document, "usage": {"completion_tokens": tokens}}
+    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+    document = {"id": "1", "object": "chat.completion", "created": 1, "model": "phi", "choices": [choice]}
+    usage = {"completion_tokens": tokens, "prompt_tokens": 3, "total_tokens": 3 + (tokens or 0)}
+    return document if tokens is None else {**document, "usage": usage}
 
 
 def status(code: int, message: str = "no", **headers: str) -> Fault:

@@ -13,10 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 NAME = "house/model"
+GATED = "house/gated"
 
 
 class Hub(ThreadingHTTPServer):
-    """Serves the files of `folder` as the repository house/model, branch main and one commit; records the requests."""
+    """Serves the files of `folder` as the model NAME, branch main and one commit; GATED is refused to everybody."""
 
     daemon_threads = True
 
@@ -50,6 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(200, file.read_bytes(), headers)
             else:
                 self._answer(404, {"error": "none"}, {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+        elif f"/{GATED}" in path:
+            self._answer(403, {"error": "gated"}, {"X-Error-Code": "GatedRepo"})
         else:
             code = "RevisionNotFound" if f"/{NAME}/" in path else "RepoNotFound"
             self._answer(404, {"error": "none"}, {"X-Error-Code": code})

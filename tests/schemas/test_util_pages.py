@@ -86,3 +86,42 @@ def test_a_plot_is_wellformed_whatever_its_labels_hold() -> None:
     assert HOSTILE in [element.text for element in root.iter("text")]
     assert "script" not in {element.tag for element in root.iter()}
     assert re.search(r'points="1,2 3.1,4"', text)
+
+
+def test_a_share_bar_has_value_and_interval_in_percent() -> None:
+    root = ET.fromstring(svg.share_bar('base "b" 40 %', 0.4, 0.25, 0.554321, "base", [0.9]))
+    assert root.get("class") == "share base"
+    assert root.get("aria-label") == 'base "b" 40 %'
+    value = next(each for each in root.iter("rect") if each.get("class") == "value")
+    assert value.get("width") == "40%"
+    whole, *caps = (each for each in root.iter("line") if each.get("class") == "interval")
+    assert (whole.get("x1"), whole.get("x2")) == ("25%", "55.43%")
+    assert [each.get("x1") for each in caps] == [each.get("x2") for each in caps] == ["25%", "55.43%"]
+    assert next(each for each in root.iter("line") if each.get("class") == "mark").get("x1") == "90%"
+
+
+def test_a_share_bar_of_zero_has_no_value_and_stays_in_its_place() -> None:
+    assert 'class="value"' not in svg.share_bar("none", 0.0, 0.0, 0.2, "base")
+    assert 'class="interval"' not in svg.share_bar("none", 0.0, None, None, "base")
+    assert 'width="100%"' in svg.share_bar("too much", 1.4, -0.2, 1.7, "base")
+    assert 'x1="0%"' in svg.share_bar("too much", 1.4, -0.2, 1.7, "base")
+    assert HOSTILE not in svg.share_bar(HOSTILE, 0.5, None, None, HOSTILE)
+
+
+@pytest.mark.parametrize(
+    ("value", "amount", "tick"),
+    [
+        (0.0, "0", "0"),
+        (0.2, "0.20", "0.2"),
+        (1290.0, "1,290", "1,290"),
+        (1290.5, "1,290.50", "1,290.5"),
+        (250_000.0, "250,000", "250,000"),
+        (2_000_000.0, "2,000,000", "2M"),
+        (5e300, "5e+300", "5e+300"),
+        (1e-5, "1e-05", "1e-05"),
+        (-3.25, "-3.25", "-3.25"),
+    ],
+)
+def test_amounts_and_ticks_are_written_alike_everywhere(value: float, amount: str, tick: str) -> None:
+    assert svg.format_amount(value) == amount
+    assert svg.format_tick(value) == tick

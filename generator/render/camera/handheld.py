@@ -22,6 +22,26 @@ HUNG_COATS = frozenset(
 CLIPPED = frozenset({"skirt", "trousers", "jeans", "shorts", "swim-shorts"})
 FRAME_FILL = 0.93
 """Extent of a product of ordinary size in the frame, as a share of the image."""
+UPRIGHT, SIDEWAYS, SQUARE = (3, 4), (4, 3), (1, 1)
+LANDSCAPE = {
+    **dict.fromkeys(("dress", "trousers", "jeans", "boot", "scarf", "tie"), 0.05),
+    **dict.fromkeys(("skirt", "shorts", "swim-shorts", "cap", "beanie", "bucket-hat", "belt", "sunglasses"), 0.30),
+}
+"""Share of the shots of a silhouette that are taken with the phone held sideways; 0.15 for all others."""
+
+
+def frame_size(scene: Scene) -> tuple[int, int]:
+    """Return height and width in pixels of the frame of a shot; the longer edge is the size of the scene."""
+    shot, size = scene.shot, scene.size
+    wide, high = UPRIGHT
+    if shot.chance("held sideways", LANDSCAPE.get(scene.appearance.silhouette, 0.15)):
+        wide, high = SIDEWAYS
+    form = shot.uniform("frame", 0.0, 1.0)
+    if form < 0.05:
+        wide, high = SQUARE
+    elif form < 0.13:  # the whole sensor of a wide screen
+        wide, high = (9, 16) if wide < high else (16, 9)
+    return round(size * min(1.0, high / wide)), round(size * min(1.0, wide / high))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +60,16 @@ def sample_camera(scene: Scene, hung: bool) -> PixelMap:
     shot, size = scene.shot, scene.size
     turn = _sample_turn(shot, hung)
     tilted: Matrix = np.eye(3)
-    tilted[2, :2] = -shot.uniform("lean x", -0.10, 0.10), -shot.uniform("lean y", -0.16, 0.22)
-    t = np.asarray((np.arange(size) + 0.5) / size - 0.5, np.float32)
-    x, y = _project(np.linalg.inv(tilted @ _sheet_to_image(scene, turn)), t)
+    tilted[2, :2] = -shot.uniform("lean x", -0.08, 0.08), -shot.uniform("lean y", -0.16, 0.22)
+    rows, columns = (np.asarray((np.arange(edge) + 0.5 - 0.5 * edge) / size, np.float32) for edge in frame_size(scene))
+    x, y = _project(np.linalg.inv(tilted @ _sheet_to_image(scene, turn)), rows, columns)
     x, y = _displace(x, y, shot, scene)
-    return PixelMap(x * scene.side - 0.5, y * scene.side - 0.5, _floor_points(shot, turn, np.linalg.inv(tilted), t))
+    floor = _floor_points(shot, turn, np.linalg.inv(tilted), rows, columns, 1 / size)
+    return PixelMap(x * scene.side - 0.5, y * scene.side - 0.5, floor)
 
 
 def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
-    """Return the matrix from the sheet (0 to 1) to the image (-0.5 to 0.5), before the tilt.
+    """Return the matrix from the sheet (0 to 1) to the image (-0.5 to 0.5 along the longer edge), before the tilt.
 
     The distance makes the product fill about as much of the frame as people choose; a small product fills less.
     """
@@ -62,9 +83,10 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     if not rows.size:  # nothing is visible, such as a product smaller than a pixel
         flat = linear @ np.array([[-0.3, 0.3], [-0.3, 0.3]])
     low, high = flat.min(axis=1), flat.max(axis=1)
-    extent = float((high - low).max())
-    near = FRAME_FILL * shot.uniform("near", 0.75, 1.10) / extent * min(1.0, extent / 0.85) ** 0.4
-    room = np.maximum(0.06, 0.5 - 0.5 * near * (high - low))
+    half = 0.5 * np.array(frame_size(scene))[::-1] / scene.size
+    extent, limit = float((high - low).max()), float(((high - low) / (2 * half)).max())
+    near = FRAME_FILL * shot.uniform("near", 0.88, 1.18) / limit * min(1.0, extent / 0.85) ** 0.25
+    room = np.maximum(0.04, half - 0.5 * near * (high - low))
     middle = room * np.array([shot.uniform("right", -0.5, 0.5), shot.uniform("down", -0.5, 0.5)])
     to_picture: Matrix = np.eye(3)
     to_picture[:2, :2] = near * linear
@@ -72,29 +94,31 @@ def _sheet_to_image(scene: Scene, turn: float) -> Matrix:
     return to_picture
 
 
-def _floor_points(shot: Variation, turn: float, to_floor: Matrix, t: Float32Array) -> FloorPoints:
+def _floor_points(
+    shot: Variation, turn: float, to_floor: Matrix, rows: Float32Array, columns: Float32Array, pixel: float
+) -> FloorPoints:
     """Return the points on the floor; boards and tiles are rarely aligned with the product."""
-    x, y = _project(to_floor, t)
+    x, y = _project(to_floor, rows, columns)
     turn += shot.choice("floor turn", (0.0, 0.0, np.pi / 2, np.pi / 4)) + shot.uniform("floor", -0.2, 0.2)
     c, s = np.float32(np.cos(turn)), np.float32(np.sin(turn))
     zoom, place = np.float32(shot.uniform("floor scale", 0.75, 1.4)), shot.generator("floor place").uniform(0, 5, 2)
     right, down = (np.float32(value) for value in place)
-    return FloorPoints((c * x - s * y) * zoom + right, (s * x + c * y) * zoom + down, float(zoom) / t.size)
+    return FloorPoints((c * x - s * y) * zoom + right, (s * x + c * y) * zoom + down, float(zoom) * pixel)
 
 
 def _sample_turn(shot: Variation, hung: bool) -> float:
     """Sample the rotation: most are small; a few photographs are taken from the side or from the far end."""
     if hung:
         return shot.uniform("held", -0.06, 0.06)
-    if shot.chance("turned far", 0.05):
+    if shot.chance("turned far", 0.03):
         return shot.choice("quarter", (-np.pi / 2, np.pi / 2, np.pi)) + shot.uniform("held", -0.15, 0.15)
     return shot.uniform("held", -0.16, 0.16) + shot.uniform("held askew", -0.14, 0.14)
 
 
-def _project(matrix: Matrix, t: Float32Array) -> tuple[Float32Array, Float32Array]:
-    """Return where a homography maps the pixels of a square image."""
+def _project(matrix: Matrix, rows: Float32Array, columns: Float32Array) -> tuple[Float32Array, Float32Array]:
+    """Return where a homography maps the pixels at the heights `rows` and the places `columns`."""
     m = matrix.astype(np.float32)
-    x, y = t[None, :], t[:, None]
+    x, y = columns[None, :], rows[:, None]
     w = 1 / (m[2, 0] * x + m[2, 1] * y + m[2, 2])
     return (m[0, 0] * x + m[0, 1] * y + m[0, 2]) * w, (m[1, 0] * x + m[1, 1] * y + m[1, 2]) * w
 
@@ -102,7 +126,7 @@ def _project(matrix: Matrix, t: Float32Array) -> tuple[Float32Array, Float32Arra
 def _displace(x: Float32Array, y: Float32Array, shot: Variation, scene: Scene) -> tuple[Float32Array, Float32Array]:
     """Displace the points by a few hundredths and bend the whole: cloth is never perfectly flat."""
     soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
-    wander = np.float32((0.004 if soft else 0.001) * shot.uniform("wander", 0.3, 1.5))
+    wander = np.float32((0.006 if soft else 0.001) * shot.uniform("wander", 0.3, 1.5))
     bend, lean = shot.uniform("bend", -0.10, 0.10) * soft, shot.uniform("taper", -0.10, 0.10) * soft
     place = shot.generator("wander").uniform(0, 9, 2).astype(np.float32)
     step = max(1, scene.size // 56)
@@ -115,6 +139,6 @@ def _displace(x: Float32Array, y: Float32Array, shot: Variation, scene: Scene) -
         smooth_noise(cx, cy + place[1], 0.22, layer=2) + 0.4 * smooth_noise(cx + place[0], cy, 0.09, layer=3)
     )
     dx = dx + bend * (cy - 0.5) ** 2 + lean * (cx - 0.5) * (cy - 0.5)
-    size = scene.size
-    grown = [resize(np.asarray(d, np.float32), size, size, Image.Resampling.BILINEAR) for d in (dx, dy)]
+    height, width = x.shape
+    grown = [resize(np.asarray(d, np.float32), width, height, Image.Resampling.BILINEAR) for d in (dx, dy)]
     return x + grown[0], y + grown[1]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from generator.render.camera.handheld import CLIPPED, HUNG_COATS, HUNG_TOPS, PixelMap, sample_camera
 from generator.render.camera.kernels import composite_product, sample_bilinear, tone_map
-from generator.render.camera.surfaces import floor_surface, wall_surface
+from generator.render.camera.surfaces import add_neighbour, floor_surface, wall_surface
 from generator.render.clothes.hats import draw_cap_front
 from generator.render.engine import Float32Array
 from generator.render.engine.height_field import (
@@ -36,6 +36,12 @@ from generator.render.shoes.pairs import draw_shoe_pair
 
 BRIGHTEST = 2.0
 """Linear light at which the tone curve of a phone saturates."""
+LIMP = HUNG_TOPS | HUNG_COATS | CLIPPED
+"""Silhouettes that crease and collapse when nobody wears them."""
+FLATNESS = 0.35, 0.75
+"""Height of limp clothes without a body in them, relative to the studio, where they are stuffed."""
+SHADOW_SHARE = 0.70
+"""Strength of the shadows between the panels of limp clothes, relative to the studio."""
 SNAPSHOT_VIEWS: dict[str, tuple[Callable[[Scene], None], float]] = {
     "cap": (draw_cap_front, 0.9),
     "sneaker": (draw_shoe_pair, 0.7),
@@ -57,21 +63,22 @@ def choose_view(scene: Scene) -> Callable[[Scene], None] | None:
 
 
 def render_snapshot(scene: Scene) -> Image.Image:
-    """Render a snapshot of a scene; return the RGB image, `scene.size` pixels square."""
+    """Render a snapshot of a scene; return the RGB image, whose longer edge has `scene.size` pixels."""
     hung = is_hung(scene)
     colours, alpha = _shade_product(scene)
     pixel_map = sample_camera(scene, hung)
     light = (wall_surface if hung else floor_surface)(pixel_map.floor, scene.shot)
+    add_neighbour(light, pixel_map.floor, scene.shot)
     if hung:
         _draw_hanger(scene, pixel_map, light)
     found = sample_bilinear(colours, alpha, pixel_map.x, pixel_map.y)
     shadow = _contact_shadow(np.ascontiguousarray(found[..., 3]), scene.shot, hung)
-    composite_product(light, found, shadow, *_sample_lighting(scene.size, scene.shot))
+    composite_product(light, found, shadow, *_sample_lighting((light.shape[0], light.shape[1]), scene.shot))
     return _develop(_blur_lens(light, scene.shot), scene.shot)
 
 
 def project_mask(scene: Scene) -> Float32Array:
-    """Return the coverage of each pixel of the finished image by the product (0-1), shape (size, size)."""
+    """Return the coverage of each pixel of the finished image by the product (0-1), shape (height, width)."""
     pixel_map = sample_camera(scene, is_hung(scene))
     return sample_bilinear(np.zeros((*scene.alpha.shape, 3), np.float32), scene.alpha, pixel_map.x, pixel_map.y)[..., 3]
 
@@ -104,7 +111,10 @@ def _shade_product(scene: Scene) -> tuple[Float32Array, Float32Array]:
     crumpled = copy.copy(scene)
     (crumpled.height,) = allocate_planes(1, side)
     np.add(scene.height, _sample_creases(scene), out=crumpled.height)
-    colours[window] = shade_window(crumpled, window)
+    limp = scene.appearance.silhouette in LIMP
+    flat = scene.shot.uniform("flat", *FLATNESS) if limp else 1.0
+    crumpled.shade = 1 - np.float32(SHADOW_SHARE if limp else 0.8) * (1 - scene.shade)
+    colours[window] = shade_window(crumpled, window, flat)
     return colours, alpha
 
 
@@ -116,7 +126,7 @@ def _padded_slice(covered: npt.NDArray[np.int64], side: int) -> slice:
 def _sample_creases(scene: Scene) -> Float32Array:
     """Return long folds from wearing and packing, and crumple, as heights (units); shoes and bags crease less."""
     shot, rng = scene.shot, scene.shot.generator("creases")
-    soft = scene.appearance.silhouette in HUNG_TOPS | HUNG_COATS | CLIPPED
+    soft = scene.appearance.silhouette in LIMP
     strength = shot.uniform("creased", 0.15, 1.0) ** 1.5 * (1.0 if soft else 0.3)
     folds: list[Fold] = []
     for _ in range(9):
@@ -132,13 +142,13 @@ def _sample_creases(scene: Scene) -> Float32Array:
 
 def _contact_shadow(cover: Float32Array, shot: Variation, hung: bool) -> Float32Array:
     """Return the dark rim where cloth touches the surface, and a soft shadow away from the window."""
-    size = cover.shape[0]
+    size = max(cover.shape)
     reach = shot.uniform("shadow reach", 0.006, 0.016) * (2.0 if hung else 1.0)
     angle = shot.uniform("shadow angle", 0, 2 * np.pi)
     right, down = (round(reach * size * f(angle)) for f in (np.cos, np.sin))
     soft = np.roll(blur(cover, 1.2 * reach * size), (down, right), axis=(0, 1))
     rim = blur(cover, 0.006 * size)
-    return np.asarray(np.clip(shot.uniform("shadow", 0.25, 0.65) * soft + 0.25 * rim, 0, 0.85), np.float32)
+    return np.asarray(np.clip(shot.uniform("shadow", 0.15, 0.55) * soft + 0.15 * rim, 0, 0.85), np.float32)
 
 
 def _draw_hanger(scene: Scene, pixel_map: PixelMap, light: Float32Array) -> None:
@@ -174,36 +184,37 @@ def _segment_distance(
     return np.asarray(np.hypot(x - np.float32(a[0]) - t * along[0], y - np.float32(a[1]) - t * along[1]), np.float32)
 
 
-def _sample_lighting(size: int, shot: Variation) -> tuple[Float32Array, Float32Array]:
+def _sample_lighting(frame: tuple[int, int], shot: Variation) -> tuple[Float32Array, Float32Array]:
     """Return light level and colour: a window at one side, a lamp, a person's shadow, a colour cast."""
     small = 64
     t = ((np.arange(small) + 0.5) / small - 0.5).astype(np.float32)
     x, y = t[None, :], t[:, None]
-    angle, fall = shot.uniform("window", 0, 2 * np.pi), shot.uniform("fall", 0.0, 0.75)
+    angle, fall = shot.uniform("window", 0, 2 * np.pi), shot.uniform("fall", 0.15, 1.0)
     level = 1 + fall * (np.float32(np.cos(angle)) * x + np.float32(np.sin(angle)) * y)
-    level = level * (1 - shot.uniform("vignette", 0.0, 0.8) * (x * x + y * y))
-    if shot.chance("own shadow", 0.25):
+    level = level * (1 - shot.uniform("vignette", 0.0, 0.7) * (x * x + y * y))
+    if shot.chance("own shadow", 0.22):
         ax, width = shot.uniform("shadow x", -0.4, 0.4), shot.uniform("shadow width", 0.15, 0.35)
         edge = np.float32(shot.uniform("shadow y", 0.0, 0.4))
         blob = np.exp(-(((x - ax) / width) ** 4)) / (1 + np.exp(-(y - edge) * 14))
         level = level * (1 - shot.uniform("shadow depth", 0.15, 0.45) * blob)
-    if shot.chance("patch", 0.10):
+    if shot.chance("patch", 0.05):
         lean = shot.uniform("patch lean", -1.0, 1.0)
         u = (x + lean * y - shot.uniform("patch x", -0.4, 0.4)) / shot.uniform("patch width", 0.08, 0.3)
         level = level * (1 + shot.uniform("patch light", 0.3, 1.0) / (1 + np.exp(np.minimum((np.abs(u) - 1) * 9, 30))))
-    warm, green = shot.uniform("warm", -0.22, 0.30), shot.uniform("green", -0.05, 0.05)
+    warm, green = shot.uniform("warm", -0.10, 0.20), shot.uniform("green", -0.03, 0.03)
     tint = np.array([1 + 0.5 * warm, 1 + green, 1 - 0.9 * warm], np.float32)
-    return resize(np.asarray(level, np.float32), size, size, Image.Resampling.BILINEAR), tint
+    height, width = frame
+    return resize(np.asarray(level, np.float32), width, height, Image.Resampling.BILINEAR), tint
 
 
 def _blur_lens(light: Float32Array, shot: Variation) -> Float32Array:
     """Apply a slight defocus, and sometimes motion blur in one direction."""
-    size = light.shape[0]
-    haze = shot.uniform("focus", 0.0, 0.0032) * size
+    size = max(light.shape[:2])
+    haze = shot.uniform("focus", 0.0, 0.0018) * size
     if haze >= 0.35:
         share = np.float32(min(1.0, haze))
         light = light + share * (np.stack([blur(light[..., i], haze) for i in range(3)], axis=2) - light)
-    if shot.chance("shake", 0.15):
+    if shot.chance("shake", 0.06):
         reach = max(1, round(0.005 * size))
         axis = shot.choice("shake axis", (0, 1))
         light = (light + np.roll(light, reach, axis) + np.roll(light, -reach, axis)) / np.float32(3)
@@ -214,9 +225,9 @@ def _develop(light: Float32Array, shot: Variation) -> Image.Image:
     """Apply exposure, tone curve, sharpening and noise of a phone camera; poor light has more noise."""
     row, column = (int(shot.uniform(f"noise {axis}", 0, TILE_SIDE)) for axis in ("row", "column"))
     settings = (
-        shot.uniform("exposure", 0.62, 1.18) / BRIGHTEST,
-        shot.uniform("saturation", 0.75, 1.25),
-        shot.uniform("sharp", 0.0, 0.8),
+        shot.uniform("exposure", 0.72, 1.15) / BRIGHTEST,
+        shot.uniform("saturation", 0.90, 1.35),
+        shot.uniform("sharp", 0.2, 1.1),
         0.030 * shot.uniform("poor light", 0.05, 1.0) ** 2,
     )
     return Image.fromarray(tone_map(light, _tone_curve(shot), settings, white_noise_tile(), (row, column)))
@@ -230,5 +241,5 @@ def _tone_curve(shot: Variation) -> Float32Array:
     light = np.linspace(0, 1, FILM_STEPS) ** 2 * BRIGHTEST
     light = np.where(light < 0.75, light, 0.75 + 0.28 * (1 - np.exp((0.75 - light) / 0.28)))
     display = np.clip(light, 0, 1) ** (1 / shot.uniform("gamma", 2.0, 2.5))
-    display += shot.uniform("contrast", -0.10, 0.30) * (display - 0.5) * (1 - np.abs(2 * display - 1))
+    display += shot.uniform("contrast", 0.05, 0.60) * (display - 0.5) * (1 - np.abs(2 * display - 1))
     return np.asarray(display, np.float32)

@@ -12,13 +12,17 @@ import numpy as np
 from generator.render.engine import Float32Array
 from generator.render.engine.colour import Colour, linear, mix, palette
 from generator.render.engine.height_field import smooth_noise, white_noise
-from generator.render.engine.patterns import PATTERN_FUNCTIONS, pattern_colours
+from generator.render.engine.patterns import pattern_colours
 from generator.render.engine.variation import Variation
 
-WOODS = ("#b98d5a", "#c9a26d", "#8f6a45", "#5b3f2c", "#3d2b22", "#a9a39a", "#cfc4b4", "#7c6f66", "#a4502f", "#d3ab4f")
+WOODS = ("#b98d5a", "#c9a26d", "#a3794d", "#8f6a45", "#5b3f2c", "#a9a39a", "#cfc4b4", "#8c8178", "#7c6f66", "#b5854a")
 STONES = ("#d9d2c5", "#c7bca9", "#b0a89c", "#e4e0d8", "#8d8881", "#b98f6c", "#a37b5f")
 RUGS = ("#cfc9c0", "#a9a39b", "#6f625a", "#4a3b34", "#7b2226", "#8a7f5f", "#3d4756", "#bcae95")
-LINENS = ("#e9e6e1", "#d8cfc0", "#f0ede8", "#b3202a", "#c3231c", "#a81c5b", "#c8326f", "#d99aa8", "#1d1d22", "#27303f")
+LINENS = (
+    *("#e9e6e1", "#e4e0d9", "#d8cfc0", "#f0ede8", "#ece4d4", "#d9d4cb", "#c3beb6", "#b9b1a4", "#a3a6aa"),
+    *("#8a1f3d", "#b3202a", "#7d2440", "#d9a9ae", "#1d1d22", "#27303f", "#6f6258", "#8b99a8"),
+)
+"""Sheets and covers: white and cream above all, a few deep reds and darks."""
 WALLS = ("#e6e1d8", "#d6d2cc", "#c9c5be", "#e9dfc6", "#d9c7a8", "#bfc8c9", "#dcd3d0", "#b7b4b0")
 
 
@@ -33,13 +37,32 @@ class FloorPoints(NamedTuple):
 
 def floor_surface(spot: FloorPoints, shot: Variation) -> Float32Array:
     """Return the colours of a floor, rug, sheet or blanket, shape (h, w, 3)."""
-    kinds = ("planks", "planks", "tiles", "rug", "rug", "linen", "linen", "linen", "blanket", "blanket")
+    kinds = (*("planks",) * 6, *("linen",) * 7, *("tiles",) * 3, *("rug",) * 3, "board", "blanket")
     return SURFACES[shot.choice("surface", kinds)](spot, shot)
 
 
 def wall_surface(spot: FloorPoints, shot: Variation) -> Float32Array:
     """Return the colours of a wall, wallpaper, door or wardrobe, shape (h, w, 3)."""
-    return SURFACES[shot.choice("surface", ("wall", "wall", "wall", "door", "blanket"))](spot, shot)
+    return SURFACES[shot.choice("surface", ("wall", "wall", "wall", "wall", "door"))](spot, shot)
+
+
+def add_neighbour(albedo: Float32Array, spot: FloorPoints, shot: Variation) -> None:
+    """Show what is next to the surface at one side of some frames, in place: skirting, the edge of a bed, a door."""
+    if not shot.chance("neighbour", 0.40):
+        return
+    height, width = albedo.shape[:2]
+    side, lean = shot.choice("neighbour side", (0, 1, 2, 3)), shot.uniform("neighbour lean", -0.12, 0.12)
+    x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :]
+    y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None]
+    across, along = ((x, y), (-x, y), (y, x), (-y, x))[side]
+    edge = 0.5 - shot.uniform("neighbour share", 0.03, 0.20)
+    away = (across + np.float32(lean) * along - np.float32(edge)) * np.float32(height if side > 1 else width)
+    colour = _sample_colour(shot, shot.choice("neighbour codes", (WALLS, WOODS, RUGS, LINENS)), "neighbour colour")
+    rough = 1 + np.float32(shot.uniform("neighbour rough", 0.02, 0.20)) * smooth_noise(spot.x, spot.y, 0.06, layer=8)
+    cover = np.clip(away + np.float32(0.5), 0, 1)[..., None]
+    albedo += cover * (colour * rough[..., None] - albedo)
+    gap = np.float32(shot.uniform("neighbour gap", 0.0, 0.8)) * np.exp(-((away / np.float32(0.012 * height)) ** 2))
+    albedo *= (1 - gap)[..., None]
 
 
 def _sample_colour(shot: Variation, codes: tuple[str, ...], name: str = "surface colour") -> Colour:
@@ -97,22 +120,24 @@ def _rug(spot: FloorPoints, shot: Variation) -> Float32Array:
     albedo = np.broadcast_to(_sample_colour(shot, RUGS), (*spot.x.shape, 3)).astype(np.float32)
     if shot.chance("ornament", 0.5):
         albedo = _ornament(spot, shot, _sample_colour(shot, RUGS))
-    pile = shot.uniform("pile", 0.008, 0.030)
+    pile = shot.uniform("pile", 0.004, 0.012)
     fluff = smooth_noise(spot.x, spot.y, pile) + 0.7 * smooth_noise(spot.x, spot.y, 2.3 * pile, layer=1)
     fluff = fluff + 0.5 * white_noise(spot.x, spot.y, max(0.004, spot.pixel))
-    level = np.clip(1 + shot.uniform("shag", 0.06, 0.22) * fluff, 0.25, 1.9)
+    level = np.clip(1 + shot.uniform("shag", 0.04, 0.13) * fluff, 0.25, 1.9)
     return np.asarray(albedo * level[..., None], np.float32)
 
 
 def _ornament(spot: FloorPoints, shot: Variation, ground: Colour) -> Float32Array:
-    """Curls and lozenges: level lines of crossing waves."""
-    colours, period = palette(ground), shot.uniform("motif", 0.15, 0.45)
-    a, b = spot.x * np.float32(2 * np.pi / period), spot.y * np.float32(2 * np.pi / period)
-    bend = shot.uniform("bend", 0.2, 1.6)
-    wave = np.sin(a + bend * np.sin(b)) + np.sin(b + bend * np.cos(a * shot.uniform("ratio", 0.5, 1.5)))
-    albedo = np.broadcast_to(ground, (*a.shape, 3)).astype(np.float32)
-    for low, colour in ((0.35, colours.second), (0.95, colours.accent), (1.35, colours.contrast)):
-        albedo += np.clip((wave - low) * 9, 0, 1)[..., None] * (mix(colour, ground, 0.25) - albedo)
+    """Woven ornament of a carpet: small curls in two tones near the ground, blurred by the pile."""
+    scale = shot.uniform("motif", 0.035, 0.08)
+    bend_x = smooth_noise(spot.x, spot.y, 2.2 * scale, layer=3) * np.float32(0.5 * scale)
+    bend_y = smooth_noise(spot.x, spot.y, 2.2 * scale, layer=4) * np.float32(0.5 * scale)
+    curl = np.abs(smooth_noise(spot.x + bend_x, spot.y + bend_y, scale, layer=5))
+    field = smooth_noise(spot.x, spot.y, 4 * scale, layer=6)
+    albedo = np.broadcast_to(ground, (*spot.x.shape, 3)).astype(np.float32)
+    second = mix(ground, _sample_colour(shot, RUGS, "ornament"), shot.uniform("ornament share", 0.2, 0.55))
+    albedo += np.clip((0.35 - curl) * 4, 0, 1)[..., None] * (second - albedo)
+    albedo += 0.5 * np.clip((field - 0.6) * 5, 0, 1)[..., None] * (mix(second, ground, 0.5) - albedo)
     return albedo
 
 
@@ -122,20 +147,18 @@ def _linen(spot: FloorPoints, shot: Variation) -> Float32Array:
 
 
 def _blanket(spot: FloorPoints, shot: Variation) -> Float32Array:
-    """Printed or woven cover: any of the cloth patterns, enlarged, or ornaments, with folds."""
+    """Printed or woven cover with folds: a small pattern in tones near the ground."""
     ground = _sample_colour(shot, LINENS + RUGS)
-    name = shot.choice("print", (*(name for name in PATTERN_FUNCTIONS if name != "plain"), "ornament", "ornament"))
-    if name == "ornament":
-        albedo = _ornament(spot, shot, ground)
-    else:
-        scale = np.float32(1 / shot.uniform("print size", 1.2, 4.0))
-        albedo = pattern_colours(name, spot.x * scale, spot.y * scale, palette(ground), spot.pixel * float(scale))
+    scale = np.float32(1 / shot.uniform("print size", 0.7, 1.8))
+    name = shot.choice("print", ("floral", "stripes", "check", "dots", "windowpane", "gingham"))
+    printed = pattern_colours(name, spot.x * scale, spot.y * scale, palette(ground), spot.pixel * float(scale))
+    albedo = ground + np.float32(shot.uniform("print strength", 0.25, 0.7)) * (printed - ground)
     return np.asarray(albedo * _folds(spot, shot)[..., None], np.float32)
 
 
 def _folds(spot: FloorPoints, shot: Variation) -> Float32Array:
     """Return the light on the folds of a cloth: bright towards the light, dark on the other side."""
-    angle, depth = shot.uniform("fold angle", 0, np.pi), shot.uniform("fold depth", 0.0, 0.13)
+    angle, depth = shot.uniform("fold angle", 0, np.pi), shot.uniform("fold depth", 0.02, 0.16)
     u = spot.x * np.float32(np.cos(angle)) + spot.y * np.float32(np.sin(angle))
     v = spot.y * np.float32(np.cos(angle)) - spot.x * np.float32(np.sin(angle))
     light = (
@@ -145,6 +168,12 @@ def _folds(spot: FloorPoints, shot: Variation) -> Float32Array:
     )
     fine = 0.015 * white_noise(u, v, max(0.004, spot.pixel))
     return np.asarray(np.clip(1 + depth * light + fine, 0.3, 1.5), np.float32)
+
+
+def _board(spot: FloorPoints, shot: Variation) -> Float32Array:
+    """Smooth table, shelf or plain floor."""
+    cloud = 0.02 * smooth_noise(spot.x, spot.y, 0.4) + 0.012 * white_noise(spot.x, spot.y, max(0.004, spot.pixel))
+    return np.asarray(_sample_colour(shot, WALLS) * (1 + cloud)[..., None], np.float32)
 
 
 def _wall(spot: FloorPoints, shot: Variation) -> Float32Array:
@@ -170,6 +199,7 @@ SURFACES: dict[str, Callable[[FloorPoints, Variation], Float32Array]] = {
     "rug": _rug,
     "linen": _linen,
     "blanket": _blanket,
+    "board": _board,
     "wall": _wall,
     "door": _door,
 }

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from generator.render.engine.curves import Curve, Outline, Point, box, disc, mirrored_outline, on_side, outline, ribbon
 from generator.render.engine.fittings import draw_ring, draw_strap
 from generator.render.engine.height_field import Crease, Flutes
@@ -321,52 +323,89 @@ def _draw_brim(scene: Scene, head: float, brim: float, band: float, low: float, 
 
 
 def draw_cap_front(scene: Scene) -> None:
-    """Draw a baseball cap from the front: domed crown with an emblem, a button on top, the peak towards the camera."""
+    """Draw a baseball cap from the front or three-quarter: crown of panels, button, emblem, and a bent peak."""
     d, shot = scene.design, scene.shot
     scene.set_camera(FRONT_FILL[scene.appearance.size], (0.0, 0.50))
-    top, head = 0.5 - d.uniform("front crown", 0.31, 0.43), d.uniform("front head", 0.235, 0.295)
-    rim = 0.53 + shot.uniform("seen from", -0.06, 0.06)
-    low = rim + d.uniform("front peak", 0.19, 0.31) + shot.uniform("peak seen", 0.0, 0.10)
-    bill, flat = d.uniform("bill", 0.84, 1.02) * head, d.uniform("flat peak", 0.0, 1.0)
-    corner = low - (0.05 + 0.06 * (1 - flat))
-    dome: Curve = [(0.0, top), (0.55 * head, top + 0.045), (0.93 * head, top + 0.48 * (rim - top)), (head, rim)]
+    top, head = 0.5 - d.uniform("front crown", 0.33, 0.43), d.uniform("front head", 0.240, 0.290)
+    rim = 0.54 + shot.uniform("seen from", -0.05, 0.05)
+    yaw = shot.uniform("yaw", -0.75, 0.75)
+    reach = d.uniform("front peak", 0.17, 0.26) + shot.uniform("peak seen", -0.03, 0.10)
+    across = 0.42 * head * math.sin(yaw)
+    crown: Curve = [
+        (0.0, top),
+        (0.42 * head, top + 0.022),
+        (0.80 * head, top + 0.26 * (rim - top)),
+        (0.98 * head, top + 0.66 * (rim - top)),
+        (0.97 * head, rim),
+    ]
     scene.add_panel(
-        mirrored_outline(dome, [(head, rim), (0.72 * head, rim + 0.055), (0.0, rim + 0.075)]),
-        puff=0.045,
-        soft=0.060,
-        volume=0.030,
+        mirrored_outline(crown, [(0.97 * head, rim), (0.70 * head, rim + 0.050), (0.0, rim + 0.070)]),
+        puff=0.050,
+        soft=0.070,
+        volume=0.040,
     )
-    for side in (-1, 1):
-        _draw_cap_seams(scene, side, head, top, rim)
-    scene.add_seam([(0.0, top + 0.01), (0.004, rim)], dark=0.40)
-    scene.add_panel(disc(0.0, top + 0.004, 0.028, 0.014), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
-    _draw_emblem(scene, 0.5 * (top + 0.06 + rim), head)
-    arch = rim - d.uniform("arch", 0.005, 0.05)
-    peak = mirrored_outline(
-        [(0.0, arch), (0.55 * bill, arch + 0.016), (bill, rim + 0.02)],
-        [(bill + 0.012, 0.55 * (rim + corner)), (0.93 * bill, corner), (0.55 * bill, low - 0.012), (0.0, low)],
+    for place in (-1.25, -0.45, 0.45, 1.25):
+        x = head * math.sin(place + 0.45 * yaw)
+        low = rim + 0.06 * (1 - min(1.0, abs(x) / head)) - 0.012
+        seam: Curve = [(0.10 * x, top + 0.010), (0.70 * x, top + 0.30 * (rim - top)), (x, low)]
+        scene.add_seam(seam, dark=0.34)
+        scene.add_topstitch([(px + 0.009, py + 0.004) for px, py in seam], width=0.003)
+        draw_ring(scene, 0.62 * x + 0.02, top + 0.28 * (rim - top), 0.008, 0.007, 0.006, "thread")
+    scene.add_panel(disc(0.0, top + 0.006, 0.026, 0.013), "self", puff=0.012, soft=0.010, shadow=0.4, reach=0.008)
+    _draw_emblem(scene, 0.42 * top + 0.58 * rim, head, 1.15 * across)
+    _draw_front_peak(scene, rim, head, reach, across)
+
+
+def _draw_front_peak(scene: Scene, rim: float, head: float, reach: float, across: float) -> None:
+    """Draw a peak towards the camera: a crescent under the crown, bent down at both sides, `across` from the axis."""
+    d = scene.design
+    half, bent = d.uniform("bill", 0.80, 0.94) * head, d.uniform("flat peak", 0.2, 1.0)
+    lean = 0.35 * across
+    edge: Curve = [(-half, rim + 0.008), (-0.5 * half, rim + 0.020), (0.0, rim + 0.026), (0.5 * half, rim + 0.020)]
+    outer: Curve = [
+        (half, rim + 0.008),
+        (1.02 * half + lean, rim + 0.30 * reach + 0.045 * bent),
+        (0.80 * half + lean, rim + 0.78 * reach + 0.020 * bent),
+        (0.40 * half + lean, rim + reach + 0.008),
+        (lean, rim + 1.05 * reach + 0.010),
+        (-0.40 * half + lean, rim + reach + 0.008),
+        (-0.80 * half + lean, rim + 0.78 * reach + 0.020 * bent),
+        (-1.02 * half + lean, rim + 0.30 * reach + 0.045 * bent),
+        (-half, rim + 0.008),
+    ]
+    moved = [[(x + 0.55 * across, y) for x, y in line] for line in (edge, outer)]
+    bends = [
+        Crease(
+            (side * 0.62 * half + 0.55 * across, rim + 0.03),
+            (side * 0.72 * half + 0.55 * across + lean, rim + reach),
+            -0.016 * bent,
+            0.050,
+        )
+        for side in (-1, 1)
+    ]
+    cloth = "trim" if d.chance("other peak", 0.12) else "self" if d.chance("same peak", 0.4) else "main"
+    scene.add_panel(
+        outline([*moved[0], moved[1][0]], moved[1]),
+        cloth,
+        puff=0.020,
+        soft=0.030,
+        volume=0.010,
+        lift=0.010,
+        folds=bends,
+        shadow=0.50,
+        reach=0.022,
     )
-    cloth = "trim" if d.chance("other peak", 0.25) else "self" if d.chance("same peak", 0.5) else "main"
-    scene.add_panel(peak, cloth, puff=0.022, soft=0.032, volume=0.012, lift=0.006, shadow=0.55, reach=0.020)
-    for i in range(4):
-        t = 0.25 + 0.19 * i
-        row = [(0.0, arch + t * (low - arch)), (0.6 * bill, arch + 0.02 + t * (corner - arch))]
-        scene.add_topstitch([*on_side(row[:0:-1], -1), *row], width=0.003)
+    for share in (0.35, 0.52, 0.69, 0.86):
+        row = [(x * (0.86 + 0.10 * share), rim + 0.026 + (y - rim - 0.026) * share) for x, y in outer[1:-1]]
+        scene.add_topstitch([(x + 0.55 * across, y) for x, y in row], width=0.0026)
 
 
-def _draw_cap_seams(scene: Scene, side: int, head: float, top: float, rim: float) -> None:
-    seam: Curve = [(0.02, top + 0.006), (0.48 * head, top + 0.16), (0.62 * head, rim - 0.01)]
-    scene.add_seam(on_side(seam, side), dark=0.40)
-    scene.add_topstitch([(x - side * 0.010, y + 0.006) for x, y in on_side(seam, side)], width=0.003)
-    draw_ring(scene, side * 0.30 * head, top + 0.13, 0.010, 0.008, 0.007, "thread")
-
-
-def _draw_emblem(scene: Scene, y: float, head: float) -> None:
+def _draw_emblem(scene: Scene, y: float, head: float, x: float) -> None:
     """Draw an embroidered emblem without letters: a disc, a bar, a shield or a lozenge."""
     d = scene.design
     if not d.chance("emblem", 0.65):
         return
-    kind, size = d.choice("emblem kind", ("disc", "bar", "shield", "lozenge")), d.uniform("emblem size", 0.07, 0.13)
+    kind, size = d.choice("emblem kind", ("disc", "bar", "shield", "lozenge")), d.uniform("emblem size", 0.05, 0.10)
     cloth = d.choice("emblem cloth", ("lace", "cord", "trim"))
     shapes: list[Outline] = [disc(0.0, y, size, 0.85 * size)]
     if kind == "bar":
@@ -376,4 +415,4 @@ def _draw_emblem(scene: Scene, y: float, head: float) -> None:
     elif kind == "lozenge":
         shapes = [mirrored_outline([(0.0, y - size), (0.8 * size, y)], [(0.8 * size, y), (0.0, y + size)])]
     for shape in shapes:
-        scene.add_overlay(shape, cloth, puff=0.006, soft=0.008, shadow=0.3)
+        scene.add_overlay(shape + np.array([x, 0.0]), cloth, puff=0.006, soft=0.008, shadow=0.3)

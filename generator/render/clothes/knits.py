@@ -22,6 +22,7 @@ from generator.render.clothes.garment import (
     place_garment,
     sample_sleeve,
 )
+from generator.render.clothes.prints import draw_chest_print
 from generator.render.engine.curves import Curve, Point, mirrored_outline, on_side, outline, ribbon
 from generator.render.engine.fittings import draw_ring, draw_zipper
 from generator.render.engine.registry import register_silhouette
@@ -84,6 +85,7 @@ def draw_sweater(scene: Scene) -> None:
                 (measures.chest, measures.armhole),
             ]
             scene.add_seam(on_side(line, side), dark=0.38, width=0.006)
+    draw_chest_print(scene, measures)
     if style == "roll":
         draw_roll_neck(scene, measures, d.uniform("roll", 0.055, 0.080))
     else:
@@ -199,6 +201,7 @@ def draw_hoodie(scene: Scene) -> None:
     draw_body(
         scene, measures, round_neck(measures), puff=0.022, soft=0.030, folds=body_folds(scene, measures)[:7], shadow=0.4
     )
+    draw_chest_print(scene, measures)
     draw_hood_edges(scene, measures, hood, wide)
     low, half = measures.length - 0.02, d.uniform("pouch", 0.092, 0.115)
     scene.add_overlay(

@@ -21,6 +21,8 @@ from generator.render.clothes.garment import (
     place_garment,
     sample_sleeve,
 )
+from generator.render.clothes.prints import draw_chest_print
+from generator.render.engine.cloths import has_placed_print
 from generator.render.engine.curves import Curve, box, on_side
 from generator.render.engine.fittings import draw_button, draw_flap, draw_patch_pocket
 from generator.render.engine.registry import register_silhouette
@@ -59,11 +61,12 @@ def draw_t_shirt(scene: Scene) -> None:
     arms = draw_sleeves(scene, measures, made)
     draw_inside_back(scene, measures, measures.scoop + 0.01, "main")
     draw_body(scene, measures, neckline, puff=0.014, volume=0.012, shadow=0.35)
+    draw_chest_print(scene, measures)
     draw_neck_band(scene, neckline, d.uniform("band", 0.014, 0.024))
     for each in arms:
         draw_stitches(scene, each.across(0.90 if made.length < 0.3 else 0.965))
     draw_hem_stitch(scene, measures)
-    if d.chance("pocket", 0.25):
+    if d.chance("pocket", 0.25) and not has_placed_print(scene.appearance):
         draw_patch_pocket(scene, 0.042, 0.135, 0.112, 0.220)
 
 
@@ -172,7 +175,9 @@ def draw_shirt(scene: Scene) -> None:
             draw_button(scene, side * (measures.neck * 0.70 + 0.92 * spread), depth - 0.013, 0.0055, "shell")
     draw_collar_button(scene, measures)
     count = d.choice("buttons", (6, 7))
-    draw_button_row(scene, 0.0, measures.scoop + 0.060, low - 0.075, count - 1, 0.0080, "shell")
+    draw_button_row(
+        scene, 0.0, measures.scoop + 0.060, low - 0.075, count - 1, d.uniform("button", 0.0050, 0.0076), "shell"
+    )
     for each in arms:
         if made.length < 0.3:
             draw_cuff(scene, each, 0.026, "main", 1.03)

@@ -109,6 +109,8 @@ def draw_legs(scene: Scene, legs: LegMeasures, *, pressed: bool = False, outseam
     steps: list[float] = []
     for side in scene.far_to_near:
         step = legs.foot + scene.pose.stride + scene.shot.uniform(f"step {side}", -0.012, 0.012)
+        if legs.length < 0.48:  # the legs of shorts hang: they neither meet nor spread far beyond the hips
+            step = max(min(step, legs.hip + 0.040 - legs.half_leg), legs.half_leg + 0.008)
         outer, inner = leg_edges(legs, step)
         shape: list[Stretch] = [
             [(0.0, FRONT + 0.002), (0.6 * legs.waist, 0.58 * FRONT), (legs.waist, 0.0)],
@@ -142,6 +144,10 @@ def draw_legs(scene: Scene, legs: LegMeasures, *, pressed: bool = False, outseam
             )
         steps.append(side * step)
     scene.add_seam([(0.0, 0.04), (0.002, legs.crotch)], dark=0.5)
+    if legs.length < 0.48:
+        scene.darken(
+            mirrored_outline([(0.0, legs.crotch - 0.03), (0.02, legs.crotch)], [(0.0, legs.crotch)]), 0.3, 0.010
+        )
     return steps
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from generator.render.engine.colour import CREAM, INK, Colour, linear, luminance, mix, palette
-from generator.render.engine.materials import Cloth
+from generator.render.engine.materials import Cloth, PatternStyle
+from generator.render.engine.variation import Variation
 from schemas.appearance import Appearance
 
 METALS = {"silver": "#d3d6da", "gold": "#d6ac4e"}
@@ -12,6 +13,10 @@ SAND = linear("#cdb488")
 BURGUNDY = linear("#7d2233")
 KNITTED = ("knit", "cable-knit", "wool", "cashmere", "jersey", "boucle", "shearling")
 """Materials whose collars and cuffs are knitted bands."""
+DYES = ("#a52a32", "#27407c", "#2f6b4f", "#d8a63a", "#c9788c", "#e9e4d8", "#1b1c20", "#7fa6c9", "#6d6f73")
+"""Second colours of printed and woven patterns."""
+PLACED_PRINTS = ("t-shirt", "sweater", "hoodie")
+"""Silhouettes whose pattern `print` is one motif on the chest; elsewhere it repeats."""
 
 
 def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
@@ -19,13 +24,16 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
     colour = linear(appearance.colour)
     material, pattern = appearance.material, appearance.pattern
     deep = mix(colour * 0.42, HORN, 0.45)
+    style = sample_pattern_style(appearance)
+    if has_placed_print(appearance):
+        pattern = "plain"
     return {
-        "main": Cloth(colour, material, pattern),
+        "main": Cloth(colour, material, pattern, style),
         "self": Cloth(colour * 0.92, material),
         "trim": Cloth(deep, "leather"),
         "rib": Cloth(colour * 0.86, "ribbing"),
-        "rib main": Cloth(colour * np.float32(0.94), "ribbing" if material in KNITTED else material, pattern),
-        "lining": _lining(appearance.lining, colour, material, pattern),
+        "rib main": Cloth(colour * np.float32(0.94), "ribbing" if material in KNITTED else material, pattern, style),
+        "lining": _lining(appearance.lining, colour, material, pattern, style),
         "thread": Cloth(_thread(colour, material), "horn"),
         "cord": Cloth(palette(colour).second, "canvas"),
         "shell": Cloth(mix(CREAM, colour, 0.12), "horn"),
@@ -33,6 +41,8 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
         "teeth": _fitting(appearance.hardware, "teeth"),
         "tape": Cloth(colour * 0.45, "canvas"),
         "sole": Cloth(linear("#e9e6de"), "rubber"),
+        "print": Cloth(palette(colour, 0.92, style.dye).contrast, "horn"),
+        "print accent": Cloth(palette(colour, 0.92).accent, "horn"),
         "accent": Cloth(palette(colour).second, "suede"),
         "bumper": Cloth(deep, "rubber"),
         "insole": Cloth(SAND if luminance(colour) > 0.02 else mix(SAND, HORN, 0.4), "leather"),
@@ -48,10 +58,10 @@ def build_cloths(appearance: Appearance) -> dict[str, Cloth]:
         "note": Cloth(linear("#9fb3a0"), "cotton"),
         "card": Cloth(linear("#5d7fa6"), "lacquer"),
         "clear": Cloth(linear("#dfe6e6"), "glass"),
-        "paper": Cloth(mix(CREAM, colour, 0.06), "lacquer", pattern),
+        "paper": Cloth(mix(CREAM, colour, 0.06), "lacquer", pattern, style),
         "lens": Cloth(linear("#20242c"), "glass"),
         "liquid": Cloth(mix(colour, CREAM, 0.15), "liquid"),
-        "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern),
+        "case": Cloth(mix(INK, colour, 0.04) * np.float32(0.7), "ceramic", pattern, style),
         "bullet": Cloth(colour, "wax"),
         "wax": Cloth(mix(CREAM, colour, 0.18), "wax"),
         "fill": Cloth(mix(CREAM, colour, 0.45), "liquid"),
@@ -64,9 +74,26 @@ def _fitting(hardware: str, material: str) -> Cloth:
     return Cloth(HORN, "horn") if hardware == "none" else Cloth(linear(METALS[hardware]), material)
 
 
-def _lining(lining: str, colour: Colour, material: str, pattern: str) -> Cloth:
+def has_placed_print(appearance: Appearance) -> bool:
+    """Return whether the pattern is one print on the chest; a stack of folded clothes shows a repeated one."""
+    placed = appearance.pattern == "print" and appearance.silhouette in PLACED_PRINTS
+    return placed and appearance.presentation != "folded"
+
+
+def sample_pattern_style(appearance: Appearance) -> PatternStyle:
+    """Sample how this design prints or weaves its pattern; all colourways share it."""
+    design = Variation(f"{appearance.silhouette}/pattern", appearance.design_seed)
+    return PatternStyle(
+        scale=2 ** design.uniform("scale", -0.75, 0.45),
+        strength=design.uniform("strength", 0.60, 0.92),
+        dye=linear(design.choice("dye", DYES)) if design.chance("dyed", 0.5) else None,
+        width=design.uniform("width", 0.0, 1.0),
+    )
+
+
+def _lining(lining: str, colour: Colour, material: str, pattern: str, style: PatternStyle) -> Cloth:
     if lining == "none":
-        return Cloth(colour * np.float32(0.70), material, pattern)
+        return Cloth(colour * np.float32(0.70), material, pattern, style)
     if lining == "plain":
         return Cloth(CREAM if luminance(colour) < 0.35 else BURGUNDY, "satin")
     return Cloth(SAND, "cotton", "check")

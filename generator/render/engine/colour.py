@@ -44,10 +44,20 @@ class Palette:
     """Between ground and contrast."""
     accent: Colour
     """Another hue, for thin lines and small motifs."""
+    width: float = 0.5
+    """Relative width of the motifs: 0 thin, 1 broad."""
 
 
-def palette(ground: Colour) -> Palette:
-    """Return three companion colours that are readable on any ground colour."""
+def palette(ground: Colour, strength: float = 0.82, dye: Colour | None = None, width: float = 0.5) -> Palette:
+    """Return three companion colours that are readable on any ground colour.
+
+    `strength` is the share of the contrast colour; `dye` replaces ivory and ink as that colour where it is far enough
+    from the ground in lightness.
+    """
     far = CREAM if luminance(ground) < 0.22 else INK
+    if dye is not None and abs(luminance(dye) ** 0.5 - luminance(ground) ** 0.5) > 0.22:
+        far = dye
     turned = np.roll(ground, 1) * 0.55 + np.array([0.20, 0.04, 0.03], np.float32)
-    return Palette(ground, mix(ground, far, 0.82), mix(ground, far, 0.42), np.clip(turned, 0.02, 0.8))
+    return Palette(
+        ground, mix(ground, far, strength), mix(ground, far, 0.51 * strength), np.clip(turned, 0.02, 0.8), width
+    )

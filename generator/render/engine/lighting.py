@@ -49,15 +49,18 @@ def render_light(scene: Scene) -> Float32Array:
     return light
 
 
-def shade_window(scene: Scene, window: Window) -> Float32Array:
-    """Return the linear colours of the product in a window, as if it covered them fully; 0 where there is none."""
+def shade_window(scene: Scene, window: Window, relief_share: float = 1.0) -> Float32Array:
+    """Return the linear colours of the product in a window, as if it covered them fully; 0 where there is none.
+
+    `relief_share` flattens all heights.
+    """
     look = _evaluate_materials(scene, window)
     relief = scene.height[window] + look[..., 3]
     if scene.appearance.quilting != "none":
         relief += scene.padding[window] * quilt_height(
             scene.appearance.quilting, scene.u[window], scene.v[window], QUILT_PERIOD
         )
-    relief *= np.float32(scene.zoom)
+    relief *= np.float32(relief_share * scene.zoom)
     colours = np.zeros((*relief.shape, 3), np.float32)
     depth = _occlusion_depth(relief, scene.zoom, scene.cell)
     shade_pixels(relief, scene.alpha[window], scene.shade[window], depth, look, _light_direction(scene.shot), colours)

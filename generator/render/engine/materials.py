@@ -5,7 +5,7 @@ fades out where a period is smaller than about two pixels, instead of aliasing.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -26,6 +26,20 @@ class Cloth:
     colour: Colour
     material: str = "cotton"
     pattern: str = "plain"
+    style: "PatternStyle" = field(default_factory=lambda: PatternStyle())
+
+
+@dataclass(frozen=True, slots=True)
+class PatternStyle:
+    """How a design prints or weaves a pattern: its scale, its second colour, and how broad its motifs are."""
+
+    scale: float = 1.0
+    strength: float = 0.82
+    """Contrast of the pattern with its ground, 0 to 1."""
+    dye: Colour | None = None
+    """The colour of the contrast; ivory or ink where there is none, or where it is too near to the ground."""
+    width: float = 0.5
+    """Relative width of stripes, bars and dots, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +52,12 @@ class Surface:
 
 def evaluate_surface(cloth: Cloth, u: Float32Array, v: Float32Array, footprint: float) -> Surface:
     """Evaluate a cloth at texture coordinates (u, v) in units; pixels are `footprint` units wide."""
-    albedo = pattern_colours(cloth.pattern, u, v, palette(cloth.colour), footprint)
+    if cloth.pattern == "plain":
+        albedo = pattern_colours("plain", u, v, palette(cloth.colour), footprint)
+    else:
+        style = cloth.style
+        colours, zoom = palette(cloth.colour, style.strength, style.dye, style.width), np.float32(1 / style.scale)
+        albedo = pattern_colours(cloth.pattern, u * zoom, v * zoom, colours, footprint / style.scale)
     finish = FINISHES[cloth.material](u, v, footprint)
     if finish.bleach is not None:
         albedo = albedo + finish.bleach[..., None] * (mix(cloth.colour, CREAM, 0.75) - albedo)

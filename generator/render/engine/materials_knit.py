@@ -101,4 +101,4 @@ def cable_knit(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
 def ribbing(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     """Ribbed bands of cuffs and collars."""
     rib = sine_wave(u, 0.015) * detail_fade(0.011, footprint)
-    return Finish(1 + 0.20 * rib, 0.0022 * rib, 0.0, 0.10)
+    return Finish(1 + 0.10 * rib, 0.0014 * rib, 0.0, 0.10)

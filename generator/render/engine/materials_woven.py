@@ -59,9 +59,9 @@ def denim(u: Float32Array, v: Float32Array, footprint: float) -> Finish:
     a = u * np.float32(0.75) + v * np.float32(0.66)
     ridge = sine_wave(a, 0.0098) * detail_fade(0.0098, footprint)
     slubs = smooth_noise(u, v, 0.0060, 0.040, layer=5) + 0.6 * smooth_noise(u, v, 0.012, 0.070, layer=2)
-    worn = 0.13 + 0.050 * smooth_noise(u, v, 0.12, 0.17, layer=4) + 0.010 * slubs + 0.012 * ridge
+    worn = 0.13 + 0.050 * smooth_noise(u, v, 0.12, 0.17, layer=4) + 0.010 * slubs + 0.005 * ridge
     return Finish(
-        np.asarray(0.93 + 0.040 * ridge + 0.030 * slubs, np.float32),
+        np.asarray(0.93 + 0.018 * ridge + 0.030 * slubs, np.float32),
         0.0002 * ridge + 0.0016 * np.abs(smooth_noise(u, v, 0.040, layer=3)),
         bleach=np.asarray(np.clip(worn, 0, 0.75), np.float32),
     )

@@ -47,7 +47,7 @@ def _check(u: Float32Array, v: Float32Array, colours: Palette, footprint: float)
     """Single bars and two thin lines; the thinnest is petrol blue on every ground, as red on sand is a trademark."""
     period = 0.125
     bars = (
-        (0.0, 0.036, colours.contrast, 0.62),
+        (0.0, 0.022 + 0.028 * colours.width, colours.contrast, 0.62),
         (0.30, 0.010, colours.second, 0.75),
         (0.5, 0.006, PETROL, 0.9),
     )
@@ -59,8 +59,12 @@ def _check(u: Float32Array, v: Float32Array, colours: Palette, footprint: float)
 
 
 def _stripes(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
+    """Horizontal stripes, thin or as broad as the ground between them; some with a thin second line."""
     albedo = _ground(u, colours)
-    _paint(albedo, _inside(_stripe_distance(v, 0.064), 0.014, footprint), colours.contrast)
+    half = 0.005 + 0.018 * colours.width
+    _paint(albedo, _inside(_stripe_distance(v, 0.064), half, footprint), colours.contrast)
+    if colours.width < 0.35:
+        _paint(albedo, _inside(_stripe_distance(v, 0.064, 0.25), 0.0030, footprint), colours.second)
     return albedo
 
 
@@ -69,7 +73,7 @@ def _dots(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) 
     albedo = _ground(u, colours)
     for shift in (0.0, 0.5):
         distance = np.hypot(_stripe_distance(u, period, shift), _stripe_distance(v, period, shift))
-        _paint(albedo, _inside(distance, 0.0125, footprint), colours.contrast)
+        _paint(albedo, _inside(distance, 0.0065 + 0.0100 * colours.width, footprint), colours.contrast)
     return albedo
 
 
@@ -120,12 +124,12 @@ def _floral(u: Float32Array, v: Float32Array, colours: Palette, footprint: float
 
 
 def _camouflage(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
+    """Blotches in three more tones of the ground, lighter and darker, without another hue."""
     albedo = _ground(u, colours)
-    for layer, (limit, colour) in enumerate(
-        ((0.25, colours.second), (0.75, colours.contrast), (1.05, 0.45 * colours.ground + 0.55 * colours.accent))
-    ):
-        blob = smooth_noise(u, v, 0.085, 0.055, layer) + 0.35 * smooth_noise(u, v, 0.035, layer=layer + 3)
-        _paint(albedo, _inside(-blob, -limit, 14 * footprint), colour)
+    tones = (mix(colours.ground, colours.contrast, 0.32), 0.45 * colours.ground, 0.16 * colours.ground + 0.01)
+    for layer, (limit, colour) in enumerate(zip((0.20, 0.55, 1.05), tones, strict=True)):
+        blob = smooth_noise(u, v, 0.062, 0.042, layer) + 0.40 * smooth_noise(u, v, 0.024, layer=layer + 3)
+        _paint(albedo, _inside(-blob, -limit, 10 * footprint), np.asarray(colour, np.float32))
     return albedo
 
 
@@ -201,7 +205,30 @@ def _monogram(u: Float32Array, v: Float32Array, colours: Palette, footprint: flo
 
 
 def _print(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
-    """Large medallions of lobed rings that touch, as on a printed scarf."""
+    """Medallions that touch, as on a printed scarf, or brush strokes and leaves in all directions."""
+    return (_medallions if colours.width < 0.3 else _brush_strokes)(u, v, colours, footprint)
+
+
+def _brush_strokes(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
+    """Leaves of uneven size and direction in two layers."""
+    albedo = _ground(u, colours)
+    for layer, (cell, colour) in enumerate(
+        ((0.090, colours.second), (0.070, colours.contrast), (0.11, colours.accent))
+    ):
+        a, b = u / cell + 0.37 * layer, v / cell + 0.61 * layer
+        column, row = np.floor(a), np.floor(b)
+        turn = np.sin(column * 12.9898 + row * 78.233 + 3 * layer) * 43.7
+        dx = (a - column - 0.5) * cell - 0.016 * np.sin(turn)
+        dy = (b - row - 0.5) * cell - 0.016 * np.cos(1.7 * turn)
+        along, aside = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
+        long = 0.30 * cell + 0.08 * cell * np.sin(2.3 * turn)
+        leaf = np.asarray(np.abs(aside) - 0.30 * long * (1 - (along / long) ** 2), np.float32)
+        _paint(albedo, 0.9 * _inside(leaf, 0.0, footprint), colour)
+    return albedo
+
+
+def _medallions(u: Float32Array, v: Float32Array, colours: Palette, footprint: float) -> Float32Array:
+    """Large medallions of lobed rings that touch."""
     period = 0.210
     albedo = _ground(u, colours)
     for shift, (outer, middle) in (

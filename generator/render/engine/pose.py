@@ -46,7 +46,7 @@ class Pose:
             return angle * (NEAR_ARM if self.yaw * side < 0 else FAR_ARM)[length < 0.3]
         if not (self.spread or any(self.swings)):
             return angle
-        widest = max(0.9 * angle, 0.50 if length > 0.3 else 0.80)
+        widest = max(0.9 * angle, 0.80 if length > 0.3 else 0.95)
         low = 0.03 if length > 0.3 else 0.25
         return low + self.spread * (widest - low) + self.swings[0 if side < 0 else 1]
 
@@ -67,7 +67,7 @@ def sample_pose(photo: str, shot: Variation, presentation: str = "flat") -> Pose
         yaw = shot.choice("near side", (-1, 1)) * shot.uniform("yaw", *YAW) if presentation == "turned" else 0.0
         return Pose(yaw=yaw, folded=folded)
     spread = shot.uniform("spread", 0.02, 1.0)
-    swings = shot.uniform("swing left", -0.10, 0.10), shot.uniform("swing right", -0.10, 0.10)
+    swings = shot.uniform("swing left", -0.10, 0.16), shot.uniform("swing right", -0.10, 0.16)
     return Pose(
         spread=spread, swings=swings, stride=shot.uniform("stride", -0.035, 0.055), pairs=0.95, room=ROOM, folded=folded
     )

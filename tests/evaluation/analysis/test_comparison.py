@@ -11,10 +11,12 @@ from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
 from evaluation import compare
+from evaluation.metrics.baselines import fit_baselines
 from evaluation.metrics.scoring import score_answers
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.run import evaluate
 from evaluation.stats.paired import detectable_rate
+from schemas.answer import parse
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
@@ -163,6 +165,30 @@ def test_the_tuned_price_is_paired_with_the_baseline_that_knows_the_category(com
         "category-median",
         "constant",
     }
+
+
+def test_the_tuned_model_is_paired_with_the_nearest_image(
+    comparison: Comparison, tuned: Path, data: Path, rows: Sequence[Product]
+) -> None:
+    """Tuned minus nearest image, on the same rows, counted by hand."""
+    judged = [row for row in rows if row.split == "train"]
+    nearest = {code: parse(answer) for code, answer in fit_baselines(data, judged).nearest.items()}  # type: ignore[union-attr]
+    answers = {
+        p.product_code: parse(p.answer) for p in read_predictions(tuned / "predictions.jsonl") if p.control == "none"
+    }
+    for metric in ("category", "title_exact"):
+        of = {"category": lambda answer: answer.category, "title_exact": lambda answer: answer.title}[metric]
+        true = {row.product_code: row.category3_code if metric == "category" else row.title for row in judged}
+        gains = [(of(answers[c]) == true[c]) - (of(nearest[c]) == true[c]) for c in true]
+        found = find(comparison, metric, baseline="nearest-picture")
+        assert found.n == len(judged)
+        assert found.difference == pytest.approx(np.mean(gains), abs=1e-5)
+        assert found.p is not None
+        assert (found.low or 0) <= found.difference <= (found.high or 0)
+    for metric in ("title", "price", "joint", "reasoning"):
+        found = find(comparison, metric, baseline="nearest-picture")
+        assert found.tuned == find(comparison, metric).tuned
+        assert found.difference == pytest.approx((found.tuned or 0) - (found.base or 0), abs=2e-5)
 
 
 def test_a_model_compared_with_itself_differs_nowhere(tmp_path: Path, base: Path) -> None:

@@ -179,7 +179,7 @@ def test_rank_protocol_has_category_metrics_only() -> None:
     missing = sum(row.category3_code == "Trench Coats" for row in rows)
     assert find(scores, "category_top3").value == pytest.approx(1 - missing / 60)
     assert find(scores, "category_macro").value is not None
-    assert image_verdict(scores)[0] is False
+    assert image_verdict(scores, 0.95)[0] is False
 
 
 def test_price_protocol_has_price_metrics_only() -> None:
@@ -238,7 +238,7 @@ def test_the_gain_within_the_category_is_taken_over_its_own_rows() -> None:
     assert (find(scores, "category_in_category_gain").n, find(scores, "category_in_category_gain").value) == (50, 0.0)
     assert find(scores, "price_in_category_gain").value == 1.0
     assert find(scores, "category", control="shuffled_in_category").n == 50
-    assert image_verdict(scores)[0] is None, (
+    assert image_verdict(scores, 0.95)[0] is None, (
         "it does not test the use of images: a category may be identified by its name alone"
     )
 

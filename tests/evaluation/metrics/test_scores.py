@@ -202,11 +202,13 @@ def sighted(rows: Sequence[Product], seeing: Sequence[str], blind: Sequence[str]
 def test_image_verdict_of_a_model_that_ignores_the_image() -> None:
     rows = in_split(products(120))
     habit = [render("x", "Bags", 500)] * 120
-    uses, sentence = image_verdict(sighted(rows, habit, habit))
+    uses, sentence = image_verdict(sighted(rows, habit, habit), 0.95)
     assert uses is False
     assert "does not use the image" in sentence
     assert "[-0." in sentence
-    uses, sentence = image_verdict(sighted(rows, planted(rows, {"category": 0.7, "title": 0.1, "price": 0.3}), habit))
+    uses, sentence = image_verdict(
+        sighted(rows, planted(rows, {"category": 0.7, "title": 0.1, "price": 0.3}), habit), 0.95
+    )
     assert uses is True
     assert "120 visually identifiable rows" in sentence
 
@@ -231,15 +233,23 @@ def test_blind_models_are_seldom_believed_to_see() -> None:
         right = {"category": 0.4, "title": 0.2, "price": 0.3}
         answers = [planted(rows, right, seed * 3 + control) for control in range(3)]
         predictions = answered(rows, answers[0]) + answered(rows, answers[1], "blank")
-        believed += image_verdict(score(rows, [*predictions, *answered(rows, answers[2], "shuffled")]))[0] is True
+        believed += image_verdict(score(rows, [*predictions, *answered(rows, answers[2], "shuffled")]), 0.95)[0] is True
     assert believed <= 2
+
+
+def test_a_verdict_needs_eight_families() -> None:
+    for families, told in ((7, None), (8, True)):
+        rows = [dataclasses.replace(row, family=f"f{k % families}") for k, row in enumerate(in_split(products(40)))]
+        uses, sentence = image_verdict(sighted(rows, [truth(row) for row in rows], ["?"] * 40), 0.95)
+        assert uses is told
+        assert ("at least 8 are needed" in sentence) is (told is None)
 
 
 def test_without_controls_nothing_is_claimed() -> None:
     rows = in_split(products(5))
     scores = score(rows, answered(rows, [truth(row) for row in rows]), EvaluationSpec(controls=()))
-    assert image_verdict(scores) == (None, image_verdict(scores)[1])
-    assert image_verdict(scores)[1].startswith("not tested")
+    assert image_verdict(scores, 0.95) == (None, image_verdict(scores, 0.95)[1])
+    assert image_verdict(scores, 0.95)[1].startswith("not tested")
 
 
 def test_intervals_narrow_with_the_square_root_of_n() -> None:

@@ -191,11 +191,40 @@ def test_candidates_are_computed_one_by_one_where_a_cache_does_not_work(
 def test_decoding_is_greedy_whatever_the_model_asks_for(
     folder: Path, backend_of: Callable[[str], TransformersBackend]
 ) -> None:
-    sampling = {"do_sample": True, "temperature": 9.0, "top_k": 5, "repetition_penalty": 3.0, "no_repeat_ngram_size": 2}
+    sampling: dict[str, Any] = {
+        "do_sample": True,
+        "temperature": 9.0,
+        "top_k": 5,
+        "repetition_penalty": 3.0,
+        "no_repeat_ngram_size": 2,
+    }
+    sampling |= {"return_dict_in_generate": True, "output_scores": True, "use_cache": False, "num_beams": 3}
     change_json(folder / "generation_config.json", **sampling, max_length=7, min_length=50, suppress_tokens=[1, 2])
     images = random_images((64, 48), (30, 40))
     expected = backend_of("llava").generate(images, [PROMPT] * 2)
     assert load(folder).generate(images, [PROMPT] * 2) == expected
+
+
+def test_tokenizer_without_padding(folder: Path, backend_of: Callable[[str], TransformersBackend]) -> None:
+    change_json(folder / "tokenizer_config.json", pad_token=None)
+    images, prompts = random_images((64, 48), (30, 40)), [PROMPT, LONGER]
+    backend = load(folder)
+    assert backend.tokenizer.pad_token == backend.tokenizer.eos_token
+    assert backend.generate(images, prompts) == backend_of("llava").generate(images, prompts)
+
+
+def test_chat_template_of_the_tokenizer_alone(folder: Path, backend_of: Callable[[str], TransformersBackend]) -> None:
+    template = (folder / "chat_template.jinja").read_text()
+    (folder / "chat_template.jinja").unlink()
+    change_json(folder / "tokenizer_config.json", chat_template=template)
+    assert load(folder).prompt_text(LONGER) == backend_of("llava").prompt_text(LONGER)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_images_of_odd_sizes(family: str, backend_of: Callable[[str], TransformersBackend]) -> None:
+    backend, images = backend_of(family), random_images((1, 1), (3, 3), (1, 3), (3, 1), (1, 200), (400, 2))
+    assert len(backend.generate(images, [PROMPT] * len(images))) == len(images)
+    assert all(cost > 0 for cost, *_ in map(backend.shape, (image.size for image in images)))
 
 
 def test_special_tokens_in_an_answer_are_plain_text(backend_of: Callable[[str], TransformersBackend]) -> None:
@@ -232,8 +261,15 @@ def test_adapter_is_applied_and_an_adapter_folder_loads_its_base(
 ) -> None:
     (image,) = random_images((64, 48))
     question = ([image], [PROMPT], [PREFIX], [CANDIDATES])
+    said: list[str] = []
     bare = load(folder_of("llava")).logprob(*question)[0]
-    given = load(folder_of("llava"), adapter=adapter).logprob(*question)[0]
+    given = load(folder_of("llava"), adapter=adapter, say=said.append).logprob(*question)[0]
+    assert len(said) == 1, "the base is the one that the adapter names"
+    moved = Path(shutil.copytree(folder_of("llava"), tmp_path / "moved"))
+    assert load(moved, adapter=adapter, say=said.append).logprob(*question)[0] == given
+    assert "was trained on" in said[-1]
+    with pytest.raises(ToileError, match="does not fit"):
+        load(folder_of("idefics3"), adapter=adapter)
     named = transformers_model(str(adapter), device="cpu", max_new_tokens=ROOM)
     assert named.model == str(folder_of("llava"))
     assert named.trained_folders == {"model": folder_of("llava"), "adapter": adapter}

@@ -8,7 +8,6 @@ import itertools
 import json
 import re
 import shutil
-import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,7 +25,8 @@ from evaluation.metrics.scoring import Outcome, score_answers
 from evaluation.metrics.titles import SLOTS
 from evaluation.models.base import ModelUnderTest, VisionModel
 from evaluation.report import page, plots
-from evaluation.report.console import print_comparison, print_result
+from evaluation.report.console import headline_summary, print_comparison, print_result, write_summary
+from evaluation.report.evidence import read_evidence
 from evaluation.report.page import write_report
 from evaluation.report.plots import MAX_POINTS, Points, plot_prices
 from evaluation.run import evaluate
@@ -36,6 +36,7 @@ from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Result, read_comparison, read_result
 from schemas.util.pages import embed_json
+from tests.helpers.browser import find_chromium, open_browser
 from tests.helpers.page_tree import Table, bars, parse, tables, text
 from tests.helpers.shard_fixture import CATEGORIES, colour_of, guessing, in_split, products, table_model, write_shards
 
@@ -216,7 +217,8 @@ def test_a_page_without_any_readable_answer_or_second_row(tmp_path: Path) -> Non
     assert "No answer holds a price" in Page(html).text
     assert "Control shuffled needs at least two rows" in Page(html).text
     assert "so there are no baselines" in Page(html).text
-    assert result.uses_picture is False
+    assert result.uses_picture is None
+    assert "too few product families (1," in result.verdict
 
 
 def comparison_of(folders: Path) -> Comparison:
@@ -233,6 +235,31 @@ def test_the_terminal_table_has_a_line_for_every_category(folders: Path, capsys:
     assert re.search(r"visually identifiable rows +38 +\d+ % \(\d+-\d+\)", shown.out)
     assert re.search(r"visually identifiable rows +38 +0 -> \d+ %", shown.out)
     assert "tuned: this model uses the image" in shown.out
+    assert len(re.findall(r"^nearest training image +38 +\d+ % \(\d+-\d+\)", shown.out, re.MULTILINE)) == 1
+    assert len(re.findall(r"^nearest training image +38 +\d+ -> \d+ % ", shown.out, re.MULTILINE)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".json", ".md", ".xml"])
+@pytest.mark.parametrize("name", ["tuned", "comparison"])
+def test_every_summary_has_the_nearest_image_and_the_title_to_the_letter(
+    folders: Path, name: str, suffix: str, tmp_path: Path
+) -> None:
+    write_summary(folders / name, tmp_path / f"s{suffix}", {})
+    summary = (tmp_path / f"s{suffix}").read_text()
+    record = read_result(folders / name) if name == "tuned" else read_comparison(folders / name)
+    line = headline_summary(record, folders)
+    assert list(line["nearest_image"]) == ["joint", "category", "title", "title_exact", "price", "reasoning"]
+    match suffix:
+        case ".json":
+            found = json.loads(summary)
+            assert found["nearest_image"].keys() == found["figures"].keys() == line["nearest_image"].keys()
+            assert found["nearest_image"]["joint"]["n"] == 38
+        case ".md":
+            assert "| joint, nearest training image | 38 |" in summary
+            assert "| title_exact | 38 |" in summary
+        case ".xml":
+            names = [each.get("name") for each in ElementTree.fromstring(summary).iter("property")]
+            assert {"joint", "nearest_image.joint", "title_exact", "nearest_image.title_exact"} <= set(names)
 
 
 def test_price_plot_perfect_answer_is_on_the_diagonal() -> None:
@@ -274,23 +301,12 @@ def test_the_scatter_thins_out_and_repeats_itself() -> None:
     assert plot([]).svg == ""
     assert plot([("a", 5, 5)]).svg.count("<circle") == 1
     wide = plot([("a", 1e-3, 1e9), ("b", 1, 1)])
+    assert wide.outside == 1, "an absurd answer does not stretch the axes"
     assert len(wide.svg) < 6000
     labels = [x.text or "" for x in ElementTree.fromstring(wide.svg).iter("text")]
     assert max(map(len, labels[:-2])) <= 7, "labels have room beside the axis"
     outlying = plot([*((str(i), 100.0, 100.0) for i in range(500)), ("far", 100.0, 1e12)])
     assert outlying.outside == 1
-
-
-@pytest.mark.system
-def test_a_browser_runs_the_page_without_complaint(folders: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium here")
-    address = (folders / "comparison" / "report.html").as_uri()
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
-    shown = subprocess.run([browser, *flags, address], capture_output=True, text=True, timeout=120, check=False)
-    assert "CONSOLE" not in shown.stderr
-    assert '<button type="button">' in shown.stdout, "our script ran"
 
 
 def test_calibration_groups_answers_by_their_own_size() -> None:
@@ -411,7 +427,7 @@ def test_figures_and_bars_by_category_equal_the_result(folders: Path) -> None:
         headings = [text(row[0]) for row in table.rows]
         assert set(headings) == {*NAMES, *CATEGORIES, "(other)", "VIEW <ALL> not visually identifiable"}
         for name, figures in sides.items():
-            expected = {h: figures.get((metric, line_key(h)[0], "none", line_key(h)[1], None)) for h in headings}
+            expected = {h: figures[metric, line_key(h)[0], "none", line_key(h)[1], None] for h in headings}
             check_cells(table, table.column(name), expected)
             for row in table.rows:
                 score = expected[text(row[0])]
@@ -436,6 +452,7 @@ def test_figures_of_one_model_equal_the_result(folders: Path) -> None:
             assert float(row[place].get("data-value", "")) == figures[metric, "inferable", control, None, None].value
         gain = figures[f"{metric}_visual_gain", "inferable", "none", None, None]
         assert float(row[5].get("data-value", "")) == gain.value
+        assert float(row[6].get("data-value", "")) == gain.p_holm
     (baselines,) = (t for t in tables(root) if t.caption.startswith("Models and baselines"))
     assert [text(row[0]) for row in baselines.rows[:2]] == ["model", "nearest training image"], "the strongest first"
     for row in baselines.rows:
@@ -457,14 +474,40 @@ def test_every_reason_has_words() -> None:
 def test_figures_of_other_splits_and_protocols_stay_out(folders: Path) -> None:
     scores = [score for score in read_result(folders / "tuned").scores if score.metric != "price"]
     others = [
-        dataclasses.replace(score, **change, value=0.123)
+        dataclasses.replace(score, split=split, protocol=protocol, value=0.123)
         for score in read_result(folders / "tuned").scores
-        for change in ({"split": "validation"}, {"protocol": "instructed"})
+        for split, protocol in (("validation", "generate"), ("test", "instructed"))
     ]
     found = page.by_key([*scores, *others])
     assert found == page.by_key(scores)
     assert not [key for key in found if key[0] == "price"], "no figure of another protocol fills the gap"
     assert {score.value for score in page.by_key([*scores, *others], "instructed").values()} == {0.123}
+
+
+@pytest.mark.parametrize("name", ["one", "both"])
+def test_rows_that_chose_a_prompt_are_in_no_table_of_the_test_split(tmp_path: Path, name: str) -> None:
+    """The model has every test row right and every validation row wrong, which are all of one category of their own."""
+    rows = [*in_split(products(30, 4)), *in_split(products(60, 4)[30:], "train")]
+    choosing = [
+        dataclasses.replace(row, split="validation", category3_code="CHOOSING", family=f"v{row.family}")
+        for row in products(80, 4)[60:]
+    ]
+    data = write_shards(tmp_path / "data", [*rows, *choosing])
+    model = table_model(rows, otherwise=render("Nothing", "CHOOSING", 7.5))
+    for folder in ("one", "two"):
+        candidate = ModelUnderTest(model=folder, adapter=None, device="cpu", dtype="float32", load=lambda: model)
+        result = evaluate(candidate, data, tmp_path / folder, EvaluationSpec(choose_prompt=True), quiet=True)
+        assert {score.split for score in result.scores} == {"test", "validation"}
+    compare(tmp_path / "one", tmp_path / "two", tmp_path / "both")
+    root = parse(tmp_path / name / "report.html")
+    for table in tables(root):
+        assert "CHOOSING" not in " ".join(map(text, itertools.chain.from_iterable(table.rows)))
+        assert len(re.findall(r"\b(?:test|validation|train) split\b", table.caption)) == 1
+        assert "test split" in table.caption
+    lines = {text(row[0]) for row in tables(root, "categories")[0].rows}
+    assert lines & set(CATEGORIES)
+    for row in tables(root, "categories")[0].rows:
+        assert float(row[1].get("data-value", "0")) <= 30, "no validation row is counted"
 
 
 def test_models_with_other_headline_protocols_are_compared_under_one(tmp_path: Path) -> None:
@@ -617,14 +660,22 @@ HOSTILE_TITLES = (
 )
 
 
-def test_hostile_titles_and_answers_stay_text(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of results whose titles, categories, answers and model are hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
     rows = [*in_split(products(12)), *in_split(products(24)[12:], "train")]
     rows = [dataclasses.replace(row, title=HOSTILE_TITLES[k % 4]) for k, row in enumerate(rows)]
-    rows = [dataclasses.replace(row, category3_code=f"<i>{row.category3_code}</i>") for row in rows]
+    categories = {name: f"<i>{name}</i>{'V' * 300 * k}" for k, name in enumerate(CATEGORIES)}
+    rows = [dataclasses.replace(row, category3_code=categories[row.category3_code or ""]) for row in rows]
     answers = {row.product_code: HOSTILE_TITLES[(k + 1) % 5] for k, row in enumerate(rows)}
     model = table_model(rows, lambda row: render(answers[row.product_code] or "x", row.category3_code or "", 5e300))
-    run(tmp_path / "out", write_shards(tmp_path / "data", rows), model, "<script>model</script>")
-    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    run(folder / "out", write_shards(folder / "data", rows), model, "<script>model</script>" + "M" * 500)
+    return folder
+
+
+def test_hostile_titles_and_answers_stay_text(hostile: Path) -> None:
+    html = (hostile / "out" / "report.html").read_text(encoding="utf-8")
     root = parse(html)  # every element is closed: no text has opened one
     assert [each.tag for each in root.iter() if each.tag in {"i", "script"}].count("script") == 3
     assert not list(root.iter("i"))
@@ -637,6 +688,41 @@ def test_hostile_titles_and_answers_stay_text(tmp_path: Path) -> None:
     assert "5e+300" in html
 
 
+OVERLAPS = """[...document.querySelectorAll("svg:not(.share)")].flatMap((svg) => {
+  const boxes = [...svg.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
+  return boxes.flatMap(([a, x], k) => boxes.slice(k + 1).filter(([b, y]) =>
+    x.left < y.right && y.left < x.right && x.top < y.bottom && y.top < x.bottom).map(([b]) => a + " / " + b));
+})"""
+"""Labels of a plot that cover each other, as a browser lays them out."""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_fit_a_desk_and_a_phone_in_a_browser(folders: Path, hostile: Path, tmp_path: Path, width: int) -> None:
+    binary = find_chromium()
+    if binary is None:
+        pytest.skip("no Chromium")
+    index, _ = page.write_index(hostile, force=True)
+    with open_browser(binary, tmp_path) as window:
+        window.size(width, 900, dark=width == 390)
+        for file in (index, hostile / "out" / "report.html", folders / "comparison" / "report.html"):
+            window.open(file.resolve())
+            assert window.js("document.documentElement.scrollWidth") == width, file
+            assert window.js(OVERLAPS) == []
+            assert window.errors() == []
+        column = "th[data-sort=number]:nth-child(2)"
+        values = """[...document.querySelector(".tab-joint table").tBodies].at(-1).innerText"""
+        before = window.js(values)
+        window.js(f"""document.querySelector(".tab-joint {column} button").click()""")
+        assert window.js(f"""document.querySelector(".tab-joint {column}").ariaSort""") == "descending"
+        window.js(f"""document.querySelector(".tab-joint {column} button").click()""")
+        assert window.js(values) != before, "sorted the other way round"
+        assert window.js("""document.querySelector(".tab-price").offsetHeight""") == 0
+        window.js("""document.querySelector("#tab-price").click()""")
+        assert window.js("""document.querySelector(".tab-price").offsetHeight""") > 100
+        assert window.js("""document.querySelector(".tab-joint").offsetHeight""") == 0
+
+
 @pytest.mark.parametrize("protocol", ["rank", "price"])
 def test_protocols_that_answer_one_field_have_a_page(folders: Path, protocol: str) -> None:
     """A result with the figures of one field only, as a ranking protocol gives them."""
@@ -646,17 +732,90 @@ def test_protocols_that_answer_one_field_have_a_page(folders: Path, protocol: st
     kept = [
         dataclasses.replace(score, protocol=protocol)
         for score in result.scores
-        if score.metric.startswith(field) and (score.baseline is None or score.metric == field)
+        if score.metric.startswith(field) or score.baseline is not None
     ]
     only = dataclasses.replace(result, scores=tuple(kept), inputs=dataclasses.replace(result.inputs, spec=spec))
-    evidence = page.read_evidence(folders / "tuned", folders / "data")
+    evidence = read_evidence(folders / "tuned", folders / "data")
     (scored,) = evidence.outcomes()
     renamed = [dataclasses.replace(outcome, protocol=protocol) for outcome in scored]
     judged = [product for product in evidence.products if product.split == "test"]
     root = parse(page.render_result_page(only, judged, renamed, folders / "data", evidence))
     assert [table.element.get("data-metric") for table in tables(root, "categories")] == [field]
     lede = next(text(each) for each in root.iter("p") if each.get("class") == "lede")
-    assert {"rank": "categories right", "price": "prices right"}[protocol] in lede
+    words = {"rank": "categories", "price": "prices"}[protocol]
+    assert re.match(f"The model gets \\d+ of 38 {words} right", lede)
+    (baselines,) = (table for table in tables(root) if table.caption.startswith("Models and baselines"))
+    assert all(any(cell.get("data-value") for cell in row[1:]) for row in baselines.rows), "no empty line"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "sentence"),
+    [
+        (
+            "not tested: no control was run, so nothing shows whether this model uses the image",
+            "Whether the tuned model uses the image is not known: no control was run, so nothing shows whether this "
+            "model uses the image.",
+        ),
+        (
+            "not tested: too few product families (3, at least 8 are needed; gain over blind baselines on 3 rows: "
+            "category +0.3 [-0.1, +0.5] p 1)",
+            "Whether the tuned model uses the image is not known: too few product families (3, at least 8 are needed).",
+        ),
+    ],
+)
+def test_a_verdict_that_tells_nothing_says_why(folders: Path, verdict: str, sentence: str) -> None:
+    inputs = read_result(folders / "tuned").inputs
+    panel = page.Panel(
+        label="tuned", inputs=inputs, uses_picture=None, verdict=verdict, figures={}, outcomes=[], asked={}
+    )
+    assert page.image_sentence(panel, "all") == sentence
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "gain", "nearest"),
+    [
+        (
+            0.3,
+            0.1,
+            0.5,
+            "Fine-tuning gains +30 points (+10 to +50, p\u00a0=\u00a00.01).",
+            "the tuned model is above it",
+        ),
+        (-0.3, -0.5, -0.1, "Fine-tuning loses \u221230 points", "the tuned model is below it"),
+        (
+            0.1,
+            -0.1,
+            0.3,
+            "changes it by +10 points (\u221210 to +30, p\u00a0=\u00a00.01), which may be chance.",
+            "may be chance",
+        ),
+        (0.0, -0.2, 0.2, "makes no difference on these rows (\u221220 to +20 points", "so is the tuned model"),
+    ],
+)
+def test_the_first_sentences_say_what_the_interval_allows(
+    folders: Path, difference: float, low: float, high: float, gain: str, nearest: str
+) -> None:
+    result = read_result(folders / "tuned")
+    panels = [
+        page.Panel(
+            label=label,
+            inputs=result.inputs,
+            uses_picture=True,
+            verdict="",
+            figures=page.by_key(result.scores),
+            outcomes=[],
+            asked={},
+        )
+        for label in ("base", "tuned")
+    ]
+    found = {
+        key: dataclasses.replace(row, difference=difference, low=low, high=high, p=0.01)
+        for key, row in page.by_key(read_comparison(folders / "comparison").scores).items()
+    }
+    said = page.headline_sentences(panels, "inferable", "joint", found)
+    assert said[0].startswith("The tuned model gets ")
+    assert gain in said[2]
+    assert nearest in said[3]
 
 
 def test_notes_and_verdicts_are_sentences(folders: Path) -> None:
@@ -664,6 +823,9 @@ def test_notes_and_verdicts_are_sentences(folders: Path) -> None:
     notes = [text(each) for each in root.iter("li")]
     assert notes
     assert all(note[0] in "✓✗?" or (note[0].isupper() and note.endswith(".")) for note in notes)
+    sentence = page.FILTERS["sentence"]
+    assert sentence("some/model does not say", ["some/model"]) == "some/model does not say."
+    assert sentence(" it does? ", ["some/model", ""]) == "It does?"
 
 
 def contrast(one: str, other: str) -> float:

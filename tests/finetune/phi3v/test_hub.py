@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from finetune.phi3v import load_model, save_model
-from tests.helpers.hub_server import COMMIT, NAME, serve
+from tests.helpers.hub_server import COMMIT, GATED, NAME, serve
 
 SCRIPT = """
 import json, sys
@@ -67,7 +67,7 @@ def test_hub_model_is_downloaded_once_and_read_offline(checkpoint: Path, tmp_pat
         with serve(checkpoint) as hub:
             environment = hub.environment(tmp_path)
             fetched = stack.enter_context(fetching(environment))
-            online = fetched([NAME, f"{NAME}@{COMMIT}", absent, "house/none"])
+            online = fetched([NAME, f"{NAME}@{COMMIT}", absent, "house/none", GATED])
             asked = list(hub.asked)
         unplugged = fetched([NAME, "house/none"])  # the server has stopped
         assert hub.asked == asked
@@ -78,8 +78,11 @@ def test_hub_model_is_downloaded_once_and_read_offline(checkpoint: Path, tmp_pat
     assert online[NAME]["base"]["revision"] == COMMIT
     assert not [line for line in asked if line.endswith((".py", ".bin"))]
     assert len([line for line in asked if line.startswith("GET") and line.endswith("model.safetensors")]) == 1
-    assert online[absent]["error"].startswith(f"{absent}: cannot be fetched from the hub")
-    assert online["house/none"]["error"].startswith("house/none: cannot be fetched from the hub")
+    refused = "cannot be fetched from the hub"
+    assert online[absent]["error"] == f"{absent}: {refused}: it has no revision no-such-branch"
+    assert online["house/none"]["error"] == f"house/none: {refused}: there is no such model"
+    assert online[GATED]["error"] == f"{GATED}: {refused}: it is gated"
+    assert f"{hub.url}/{GATED}" in online[GATED]["hint"]
 
     repository = str(tmp_path / "hub" / "models--house--model")
     with fetching(environment | {"HF_HUB_OFFLINE": "1"}) as fetched:

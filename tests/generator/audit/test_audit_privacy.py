@@ -19,7 +19,6 @@ from generator.audit import Findings, membership, refits, verbatim
 from generator.audit.images import (
     ImageControl,
     ImageFeatures,
-    bounding_box,
     check_images,
     copy_threshold,
     extract_features,
@@ -32,6 +31,7 @@ from generator.fit import FitOptions
 from schemas.audit import Bounds, Check
 from schemas.catalog import CatalogSpec, Provenance, Release
 from schemas.errors import ToileError
+from schemas.fingerprints import bounding_box
 from schemas.product import Product
 from schemas.validation import from_document
 from tests.helpers.audit_tables import (

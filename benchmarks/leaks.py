@@ -1,0 +1,236 @@
+"""Are re-saved, resized, re-encoded and cropped training images found, and innocent look-alikes not?
+
+Each collection of images is halved by family. One half is "trained on": only its fingerprints are kept, as in
+`seen.parquet`. Each of its images is then re-saved in several ways and looked for: the recall. The other half, other
+products, is looked for as it is and re-saved: every match is a false one. Collections are folders of photographs and
+catalogs generated from presets; those of one garment type and one colour are the hardest. Last, the time to look for
+images among many. The output is a table for people, then one JSON line; `--out FILE` writes it.
+
+    python -m benchmarks.leaks --images PHOTOS --images STUDIO --out benchmarks/results/leaks_2cores_2026-12-01.json
+"""
+
+import argparse
+import io
+import json
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.certify import commit
+from generator.catalog.shards import encode_jpeg
+from generator.render import draw
+from generator.sampling.products import product
+from schemas.catalog import CatalogSpec
+from schemas.documents import read_document
+from schemas.fingerprints import COLOUR_BYTES, COPY, LEVELS_BYTES, Fingerprint, Query, Shortlist, compare, fingerprint
+from schemas.images import IMAGE_SUFFIXES, BadImageError, decode_rgb
+from schemas.manifest import versions
+from schemas.validation import from_document, list_presets
+
+PRESETS = ("demo", "fashion-luxury", "marketplace", "home-beauty")
+IMAGE_SIZE = 336
+ONE_KIND = ("trench-coat", "dress", "shirt")
+"""Garment types of catalogs that sell one type, in one material and one colour: only the designs differ."""
+
+
+def one_kind(silhouette: str) -> CatalogSpec:
+    """Return the demo's spec with the only category that has this garment type, plain, in black cotton."""
+    document = read_document(list_presets("catalog")["demo"])
+    (category,) = [each for each in document["categories"] if each["silhouette"] == silhouette]
+    only = {"material": "cotton", "pattern": "plain", "quilting": "none", "colour": "black"}
+    attributes = {name: {value: 1} for name, value in only.items() if name in category["attributes"]}
+    document |= {
+        "name": "one-kind",
+        "categories": [category | {"share": 1, "attributes": category["attributes"] | attributes}],
+    }
+    document["colourways"] = {"repeat_share": 0.0, "max_per_family": 1}
+    document["navigation"] = {"share": 0.0, "labels": {"N.A.": 1}}
+    spec: CatalogSpec = from_document(document, "catalog", silhouette)
+    return spec
+
+
+def save(image: Image.Image, form: str, quality: int) -> Image.Image:
+    """Return what an encoder leaves of an image."""
+    file = io.BytesIO()
+    image.save(file, form, quality=quality)
+    return decode_rgb(file.getvalue())
+
+
+def crop(image: Image.Image, above: float, below: float, left: float, right: float) -> Image.Image:
+    """Return an image without these shares of its height and width."""
+    width, height = image.size
+    return image.crop(
+        (round(left * width), round(above * height), round((1 - right) * width), round((1 - below) * height))
+    )
+
+
+Change = Callable[[Image.Image, np.random.Generator], Image.Image]
+CHANGES: Mapping[str, Change] = {
+    "as it is": lambda image, rng: image,
+    "JPEG 85": lambda image, rng: save(image, "JPEG", 85),
+    "JPEG 40": lambda image, rng: save(image, "JPEG", 40),
+    "WebP 60": lambda image, rng: save(image, "WEBP", 60),
+    "half size, JPEG 70": lambda image, rng: save(image.resize((image.width // 2, image.height // 2)), "JPEG", 70),
+    "2 pixels cropped": lambda image, rng: image.crop((2, 2, image.width - 2, image.height - 2)),
+    "2.5 % a side cropped": lambda image, rng: save(crop(image, *[0.025] * 4), "JPEG", 85),
+    "5 % a side cropped": lambda image, rng: save(crop(image, *[0.05] * 4), "JPEG", 85),
+    "10 % a side cropped": lambda image, rng: save(crop(image, *[0.1] * 4), "JPEG", 85),
+    "one side 10 % cropped": lambda image, rng: save(crop(image, 0, 0, 0.1, 0), "JPEG", 85),
+    "0 to 10 % cropped, JPEG 75": lambda image, rng: save(crop(image, *rng.uniform(0, 0.1, 4)), "JPEG", 75),
+}
+
+
+def read_folder(folder: Path) -> list[tuple[str, Image.Image]]:
+    """Return (name, image) of the images in a folder; each is its own family."""
+    found = []
+    for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in IMAGE_SUFFIXES):
+        try:
+            found.append((str(path), decode_rgb(path.read_bytes())))
+        except BadImageError:
+            continue
+    return found
+
+
+def render(spec: CatalogSpec, num: int) -> list[tuple[str, Image.Image]]:
+    """Return (family, image) of the first products of a catalog."""
+    sampled = (product(spec, 0, number) for number in range(num))
+    return [(each.family, decode_rgb(encode_jpeg(draw(each, IMAGE_SIZE)))) for each in sampled]
+
+
+def measure(images: list[tuple[str, Image.Image]]) -> dict[str, Any]:
+    """Return recall of each change, and how many of the other half's images match falsely."""
+    families = sorted({family for family, _ in images})
+    seen = set(families[::2])
+    trained = [(family, image) for family, image in images if family in seen]
+    others = [(family, image) for family, image in images if family not in seen]
+    known = [(family, each) for family, image in trained if (each := fingerprint(image)) is not None]
+    recall: dict[str, float] = {}
+    found, false, innocent = 0, 0, 0
+    highest = 0.0
+    for number, (name, change) in enumerate(CHANGES.items()):
+        rng = np.random.default_rng(number)
+        matches = look_for([change(image, rng) for _, image in trained], known)
+        right = sum(
+            match is not None and match[0] == family for match, (family, _) in zip(matches, trained, strict=True)
+        )
+        false += sum(
+            match is not None and match[0] != family for match, (family, _) in zip(matches, trained, strict=True)
+        )
+        recall[name], found = round(right / len(trained), 4), found + right
+        if number % 3 == 0:
+            matches = look_for([change(image, rng) for _, image in others], known, least=0.0)
+            innocent += len(matches)
+            highest = max([highest, *(match[1] for match in matches if match)])
+            false += sum(match is not None and match[1] >= COPY for match in matches)
+    return {
+        "trained": len(trained),
+        "innocent": innocent,
+        "recall": recall,
+        "found": found,
+        "false": false,
+        "precision": round(found / (found + false), 5) if found else None,
+        "highest_innocent_similarity": round(highest, 4),
+    }
+
+
+def look_for(
+    images: list[Image.Image], known: list[tuple[str, Fingerprint]], least: float = COPY
+) -> list[tuple[str, float] | None]:
+    """Return for each image the family and the similarity of the nearest known image, where it is near enough."""
+    queries = [Query.of(image) for image in images]
+    shortlist = Shortlist(queries)
+    shortlist.add(np.stack([np.frombuffer(each.colours, np.uint8) for _, each in known]), 0)
+    found: list[tuple[str, float] | None] = []
+    for number, query in enumerate(queries):
+        near = [(compare(query, known[place][1]), place) for place in shortlist.candidates(number)]
+        best, place = max(near, default=(-1.0, 0))
+        found.append((known[place][0], best) if best >= least and near else None)
+    return found
+
+
+def measure_time(images: list[Image.Image], num_known: int) -> dict[str, Any]:
+    """Return the seconds to look for images among `num_known`: real ones and noise of the same kind."""
+    rng = np.random.default_rng(0)
+    real = [each for each in map(fingerprint, images) if each is not None]
+    began = time.process_time()
+    for image in images[:50]:
+        fingerprint(image)
+    make_ms = (time.process_time() - began) / len(images[:50]) * 1000
+    colours = np.stack([np.frombuffer(each.colours, np.uint8) for each in real])
+    many = colours[rng.integers(0, len(colours), num_known)]
+    many = np.clip(many.astype(np.int16) + rng.integers(-9, 10, many.shape), 0, 255).astype(np.uint8)
+    began = time.process_time()
+    queries = [Query.of(image) for image in images]
+    shortlist = Shortlist(queries)
+    for first in range(0, num_known, 8192):
+        shortlist.add(many[first : first + 8192], first)
+    for number, query in enumerate(queries):
+        for place in shortlist.candidates(number):
+            compare(query, real[place % len(real)])
+    return {
+        "known": num_known,
+        "looked_for": len(images),
+        "cpu_seconds": round(time.process_time() - began, 2),
+        "fingerprint_ms": round(make_ms, 2),
+        "bytes": LEVELS_BYTES + COLOUR_BYTES,
+    }
+
+
+def main() -> None:
+    """Measure every collection, print the tables, write the JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=Path, action="append", default=[], help="folder of photographs; repeatable")
+    parser.add_argument("--num", type=int, default=300, help="products of each generated catalog")
+    parser.add_argument("--known", type=int, default=100_000, help="training images of the timing")
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    began = time.process_time()
+    collections: dict[str, list[tuple[str, Image.Image]]] = {}
+    for folder in arguments.images:
+        if not folder.is_dir():
+            print(f"{folder}: no such folder, left out")
+            continue
+        collections[folder.name] = read_folder(folder)
+    for name in PRESETS:
+        spec: CatalogSpec = from_document(read_document(list_presets("catalog")[name]), "catalog", name)
+        collections[name] = render(spec, arguments.num)
+    for silhouette in ONE_KIND:
+        collections[f"one {silhouette}, black cotton"] = render(one_kind(silhouette), arguments.num // 2)
+    results: dict[str, Any] = {}
+    for name, images in collections.items():
+        results[name] = measure(images)
+        show(name, results[name])
+    timing = measure_time([image for _, image in collections["demo"]], arguments.known)
+    print(f"looking for {timing['looked_for']} images among {timing['known']:,}: {timing['cpu_seconds']} s of CPU")
+    document = {
+        "benchmark": "leaks",
+        "collections": results,
+        "timing": timing,
+        "cpu_seconds": round(time.process_time() - began, 1),
+        "num_cores": os.cpu_count(),
+        "versions": versions("numpy", "pillow", "scipy"),
+        "commit": commit(),
+    }
+    print(json.dumps(document))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(document, indent=1) + "\n")
+
+
+def show(name: str, result: Mapping[str, Any]) -> None:
+    """Print one collection."""
+    print(
+        f"{name}: {result['trained']} trained, {result['innocent']} innocent images; false matches "
+        f"{result['false']}, precision {result['precision']}, "
+        f"highest similarity of an innocent one {result['highest_innocent_similarity']}"
+    )
+    for change, share in result["recall"].items():
+        print(f"  {change:<28}{share:>7.3f}")
+
+
+if __name__ == "__main__":
+    main()
