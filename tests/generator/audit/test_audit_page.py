@@ -152,7 +152,7 @@ def test_fitted_spec_is_fitted_again_and_another_spec_is_refused(tmp_path: Path)
         assert checks[name].passed is True
     assert checks["string_support"].figures["real_strings"] > 10
     assert 0 < (checks["refit_shares"].value or 0) <= math.log(5 / 4) + 0.01
-    edited = replace(spec, prices=replace(spec.prices, discounts=None))
+    edited = replace(spec, prices=replace(spec.prices, bands=()))
     for other, why in ((load("sportswear", "catalog"), "was generated from twin"), (edited, ": prices differ")):
         with pytest.raises(ToileError, match=why) as caught:
             audit(folder, tmp_path / "twin", spec=other, spec_name="twin.yaml")
