@@ -1,13 +1,14 @@
 """Do confidence intervals and tests have their nominal coverage, error rate and power? Simulated models decide.
 
 A simulated model is right with known probabilities, and correlated within families to a known degree. So every true
-figure is known, and it can be counted whether an interval covers it. Three claims are checked: intervals cover the
+figure is known, and it can be counted whether an interval covers it. Families are many, few and equal, or lopsided: a
+few of them hold most of the rows. Three claims are checked: intervals cover the
 truth as often as they say; two equal models are called different at most as often as alpha; the gain that `detectable`
 prints is found with the power it names. Each figure is compared with that of rows treated as independent. The
 output is a table for people, then one JSON line; `--out FILE` writes it. The tests run the same functions with few
 repetitions.
 
-    python -m benchmarks.certify --repetitions 2000 --out benchmarks/results/certify_2cores_2026-11-21.json
+    python -m benchmarks.certify --repetitions 2000 --out benchmarks/results/certify_2cores_2026-12-01.json
 """
 
 import argparse
@@ -16,6 +17,7 @@ import math
 import os
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +46,16 @@ class Setting:
     """Correlation of the rows of a family, in [0, 1); 0 are independent rows."""
     rates: tuple[float, float]
     """The planted accuracies of two models."""
+    large: tuple[int, ...] = ()
+    """Sizes of further families."""
+
+    @property
+    def name(self) -> str:
+        small = f"{self.families} families of 1 to {self.largest}" if self.families else ""
+        counts = Counter(self.large)
+        listed = ", ".join(str(size) if num == 1 else f"{num} x {size}" for size, num in counts.items())
+        large = f"families of {listed}" if self.large else ""
+        return f"{' and '.join(filter(None, (large, small)))}, alike {self.alike}, rates {self.rates}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +65,12 @@ class Finding:
     what: str
     repetitions: int
     times: int
+    width: float | None = None
+    """Mean width of the intervals that have both limits."""
 
     @property
     def share(self) -> float:
-        return self.times / self.repetitions
+        return self.times / self.repetitions if self.repetitions else math.nan
 
     def within(self, low: float, high: float) -> bool:
         """Return whether a true share from `low` to `high` fits the count: exact binomial test at 1 in 10,000."""
@@ -90,8 +104,8 @@ def planted(setting: Setting, rng: np.random.Generator) -> Answers:
     The number is in part the family's, in part the row's difficulty that both models share, in part noise. So families
     are correlated in both models and in their difference.
     """
-    sizes = rng.integers(1, setting.largest + 1, setting.families)
-    families = np.repeat(np.arange(setting.families), sizes).astype(np.intp)
+    sizes = np.concatenate([np.array(setting.large, np.intp), rng.integers(1, setting.largest + 1, setting.families)])
+    families = np.repeat(np.arange(len(sizes)), sizes).astype(np.intp)
     shared = _alike(setting.alike, families, rng)
     right = []
     for rate in setting.rates:
@@ -105,16 +119,32 @@ def planted(setting: Setting, rng: np.random.Generator) -> Answers:
 
 
 def coverage(setting: Setting, repetitions: int, seed: int, *, bootstrap: bool = True) -> list[Finding]:
-    """Count how often each kind of 95 % interval covers its true value."""
+    """Count how often each kind of 95 % interval covers its true value.
+
+    An interval without one limit is open on that side; data sets for which a kind has none are not counted.
+    """
     rng = np.random.default_rng(seed)
     true, kinds = _truths(setting), _kinds(bootstrap)
-    hits = dict.fromkeys(kinds, 0)
+    hits, given = dict.fromkeys(kinds, 0), dict.fromkeys(kinds, 0)
+    widths: dict[str, list[float]] = {what: [] for what in kinds}
     for _ in range(repetitions):
         answers = planted(setting, rng)
         for what, interval in kinds.items():
             low, high = interval(answers)
-            hits[what] += low is not None and high is not None and low <= true[what] <= high
-    return [Finding(what=what, repetitions=repetitions, times=times) for what, times in hits.items()]
+            given[what] += low is not None or high is not None
+            if low is not None and high is not None:
+                widths[what].append(high - low)
+            below = low is None or low <= true[what]
+            hits[what] += below and (high is None or true[what] <= high) and (low is not None or high is not None)
+    return [
+        Finding(
+            what=what,
+            repetitions=given[what],
+            times=times,
+            width=float(np.mean(widths[what])) if widths[what] else None,
+        )
+        for what, times in hits.items()
+    ]
 
 
 def false_alarms(setting: Setting, repetitions: int, seed: int) -> list[Finding]:
@@ -249,6 +279,28 @@ SETTINGS = (
     Setting(families=150, largest=3, alike=0.95, rates=(0.6, 0.75)),
     Setting(families=30, largest=3, alike=0.5, rates=(0.3, 0.7)),
 )
+LOPSIDED = (
+    Setting(families=9, largest=1, alike=0.5, rates=(0.5, 0.5), large=(60,)),
+    Setting(families=14, largest=3, alike=0.95, rates=(0.5, 0.5), large=(90,)),
+    Setting(families=29, largest=3, alike=0.95, rates=(0.5, 0.5), large=(180,)),
+    Setting(families=30, largest=1, alike=0.6, rates=(0.5, 0.6), large=(100,)),
+    Setting(families=24, largest=1, alike=0.8, rates=(0.8, 0.9), large=(24,)),
+    Setting(families=3, largest=1, alike=0.8, rates=(0.5, 0.5), large=(21, 13, 8, 5, 3, 3, 2, 2, 1)),
+    Setting(families=100, largest=1, alike=0.8, rates=(0.8, 0.9), large=(40,)),
+    Setting(families=5, largest=3, alike=0.8, rates=(0.03, 0.1), large=(40, 40)),
+    Setting(families=55, largest=1, alike=0.95, rates=(0.9, 0.95), large=(20,) * 5),
+    Setting(families=300, largest=1, alike=0.95, rates=(0.1, 0.2), large=(20,) * 10),
+    Setting(families=0, largest=1, alike=0.8, rates=(0.3, 0.5), large=tuple(range(30, 0, -1))),
+)
+"""Few families hold most of the rows."""
+EQUAL = tuple(
+    Setting(families=0, largest=1, alike=alike, rates=rates, large=(4,) * families)
+    for families, alike, rates in (
+        *((5, 0.5, (0.5, 0.5)), (8, 0.5, (0.5, 0.7)), (12, 0.8, (0.5, 0.5)), (20, 0.5, (0.3, 0.5))),
+        *((30, 0.8, (0.5, 0.5)), (30, 0.5, (0.95, 0.9))),
+    )
+)
+"""Few families of one size."""
 BOOTSTRAP_SHARE = 5
 """One data set in so many is bootstrapped as well, which takes a hundred times as long."""
 
@@ -264,7 +316,8 @@ def main() -> None:
     document: dict[str, Any] = {
         "benchmark": "certify",
         "repetitions": repetitions,
-        "coverage": [covered(setting, repetitions) for setting in SETTINGS],
+        "coverage": [covered(setting, repetitions) for setting in (*SETTINGS, *EQUAL, *LOPSIDED)],
+        "coverage_without_the_rule_for_lopsided_families": [without_rule(each, repetitions) for each in LOPSIDED],
         "false_alarms": [alarms(alike, repetitions) for alike in (0.0, 0.5, 0.95)],
         "power": [power(alike, repetitions) for alike in (0.0, 0.5, 0.95)],
         "cpu_seconds": round(time.process_time() - began, 1),
@@ -283,9 +336,26 @@ def covered(setting: Setting, repetitions: int) -> dict[str, Any]:
     closed = {finding.what for finding in found}
     bootstrapped = coverage(setting, max(1, repetitions // BOOTSTRAP_SHARE), 1)
     found += [finding for finding in bootstrapped if finding.what not in closed]
-    name = f"{setting.families} families of 1 to {setting.largest}, alike {setting.alike}, rates {setting.rates}"
-    show(f"coverage of 95 % intervals: {name}", found)
-    return {"setting": name, "shares": shares(found)}
+    show(f"coverage of 95 % intervals: {setting.name}", found)
+    return summary(setting, found)
+
+
+def summary(setting: Setting, found: Sequence[Finding]) -> dict[str, Any]:
+    """Return shares and mean widths of one setting."""
+    widths = {finding.what: round(finding.width, 4) for finding in found if finding.width is not None}
+    return {"setting": setting.name, "shares": shares(found), "mean_widths": widths}
+
+
+def without_rule(setting: Setting, repetitions: int) -> dict[str, Any]:
+    """Measure coverage of the closed forms as if no families were lopsided."""
+    before = intervals.LOPSIDED_DEGREES
+    intervals.LOPSIDED_DEGREES = 0.0
+    try:
+        found = coverage(setting, repetitions, 0, bootstrap=False)
+    finally:
+        intervals.LOPSIDED_DEGREES = before
+    show(f"without the rule for lopsided families: {setting.name}", found)
+    return summary(setting, found)
 
 
 def alarms(alike: float, repetitions: int) -> dict[str, Any]:
@@ -308,13 +378,19 @@ def show(title: str, found: Sequence[Finding]) -> None:
     """Print one line per finding, with two standard errors of the count."""
     print(title)
     for finding in found:
+        if not finding.repetitions:
+            print(f"  {finding.what:<28}   no interval")
+            continue
         error = 2 * (finding.share * (1 - finding.share) / finding.repetitions) ** 0.5
-        print(f"  {finding.what:<28}{finding.share:>7.3f} +- {error:.3f}   ({finding.repetitions} data sets)")
+        print(
+            f"  {finding.what:<28}{finding.share:>7.3f} +- {error:.3f}   ({finding.repetitions} data sets)"
+            + (f", mean width {finding.width:.3f}" if finding.width is not None else "")
+        )
 
 
 def shares(found: Sequence[Finding]) -> dict[str, float]:
-    """Return the shares by name."""
-    return {finding.what: round(finding.share, 4) for finding in found}
+    """Return the shares by name; kinds without any interval are left out."""
+    return {finding.what: round(finding.share, 4) for finding in found if finding.repetitions}
 
 
 def commit() -> str:

@@ -18,7 +18,7 @@ from evaluation import answer_files
 from evaluation.analysis import contamination
 from evaluation.analysis.contamination import Contamination
 from evaluation.metrics.baselines import TrainingFrequencies, fit_baselines
-from evaluation.metrics.score_matrix import headline_outcomes, small_categories
+from evaluation.metrics.score_matrix import family_notes, headline_outcomes, small_categories
 from evaluation.metrics.scores import SCORE_METHODS, compute_scores, image_verdict
 from evaluation.metrics.scoring import Outcome, scoring_rules
 from evaluation.models.base import ModelUnderTest, VisionModel
@@ -147,7 +147,7 @@ def _evaluate(
     if (out / RESULT).is_file():
         result = read_result(out)
         if not allow_seen:
-            contamination.refuse_seen(result.leaks, result.counts.evaluated, model.trained_folders)
+            contamination.refuse_seen(out, result.leaks, result.counts.evaluated, model.trained_folders)
         return result
     quiet = quiet or not ranks.first
     rows = _read_rows(data, spec, quiet=quiet)
@@ -214,9 +214,11 @@ def score_file(
     clock = _Stopwatch()
     codes = answer_files.read_codes(data)
     given: list[answer_files.GivenAnswer] = []
+    unread: list[str] = []
     for path, control in files:
-        found, sentences = answer_files.read_answers([path], codes, columns=columns, control=control)
+        found, sentences, lost = answer_files.read_answers([path], codes, columns=columns, control=control)
         given += found
+        unread += lost
         for sentence in sentences:
             say(sentence)
     rows = _read_rows(data, spec, quiet=quiet)
@@ -233,6 +235,7 @@ def score_file(
         spec=spec,
         answers=tuple(f"{control}={path}" if control else str(path) for path, control in files),
         answers_sha256=sha256_of([[file_sha256(path), control] for path, control in files]),
+        columns=columns or {},
     )
     if prepare(out, inputs, force=force):
         return read_result(out)
@@ -242,7 +245,11 @@ def score_file(
     (out / PREDICTIONS).unlink(missing_ok=True)
     append_predictions(out / PREDICTIONS, matched.predictions)
     scored_answers = Answers(
-        spec=spec, predictions=matched.predictions, choice=None, prompts=(), notes=(_UNKNOWN_QUESTION, *matched.notes)
+        spec=spec,
+        predictions=matched.predictions,
+        choice=None,
+        prompts=(),
+        notes=(_UNKNOWN_QUESTION, *unread, *matched.notes),
     )
     result, scored, evidence = _score(source, inputs, rows, scored_answers, checked, None, relative(data, out))
     methods = {**result.methods, **dict.fromkeys(spec.protocols, _UNKNOWN_QUESTION)}
@@ -345,7 +352,7 @@ def data_notes(
         if not any(outcome.control == control for outcome in scored):
             needed = "two families of one category" if control == "shuffled_in_category" else "at least two rows"
             found.append(f"control {control} needs {needed} and was left out")
-    return tuple(found)
+    return (*found, *family_notes(headline_outcomes(scored, spec, "none"), spec.min_category_rows))
 
 
 class _Stopwatch:
@@ -383,7 +390,7 @@ def _check_contamination(
     """Find what the rows share with training data; refuse rows the model was trained on unless `allow_seen`."""
     found = contamination.find_contamination(rows, spec.split, model.trained_folders, quiet=quiet)
     if not allow_seen:
-        contamination.refuse_seen(found.leaks, len(rows.products), model.trained_folders)
+        contamination.refuse_seen(found, found.leaks, len(rows.products), model.trained_folders)
     contamination.write_matches(out, found)
     return found
 

@@ -8,8 +8,12 @@ restart, on any machine, for any batch size.
 
 import functools
 import hashlib
+import itertools
+import json
 import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,7 +24,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from schemas.appearance import appearance_sha256
 from schemas.errors import ToileError
+from schemas.fingerprints import fingerprint, pixel_sha256
 from schemas.images import BadImageError, decode_rgb
 from schemas.manifest import require_images
 from schemas.product import open_shard, shard_files
@@ -31,11 +37,18 @@ if TYPE_CHECKING:
     from generator.catalog.online_source import OnlineRows
 
 _GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
-_COLUMNS = ["product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"]
-_SEEN_CHUNK_ROWS = 100
+_COLUMNS = [
+    *("product_code", "family", "source", "currency_code", "title", "category3_code", "full_price", "image"),
+    "attributes",
+]
+_SEEN_CHUNK_ROWS = 200
 """Rows whose encoded images are in Python's memory at once."""
 
+_MAX_THREADS = 8
+
 IntArray = npt.NDArray[np.int64]
+SeenRow = dict[str, Any]
+"""A line of `seen.parquet`, with the columns of `finetune.run_dir.SEEN_SCHEMA`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +87,8 @@ class Source(Protocol):
     def example(self, row: int) -> Example:
         """Return the decoded example of a row."""
 
-    def seen(self) -> Iterator[dict[str, str | None]]:
-        """Yield product_code, family and picture_sha256 of every row; the hash is None where no image is stored."""
+    def seen(self) -> Iterator[SeenRow]:
+        """Yield the line of `seen.parquet` of every row, without the training."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,12 +125,14 @@ class ShardSource:
             image=image,
         )
 
-    def seen(self) -> Iterator[dict[str, str | None]]:
-        columns = self.table.select(["product_code", "family", "image"])
-        for batch in columns.to_batches(max_chunksize=_SEEN_CHUNK_ROWS):
-            for row in batch.to_pylist():
-                sha256 = hashlib.sha256(row["image"]["bytes"]).hexdigest()
-                yield {"product_code": row["product_code"], "family": row["family"], "picture_sha256": sha256}
+    def seen(self) -> Iterator[SeenRow]:
+        columns = self.table.select(["product_code", "family", "image", "attributes"])
+        rows = (
+            (row["product_code"], row["family"], row["image"]["bytes"], json.loads(row["attributes"] or "null"))
+            for batch in columns.to_batches(max_chunksize=_SEEN_CHUNK_ROWS)
+            for row in batch.to_pylist()
+        )
+        yield from describe_rows(rows, str(self.folder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,10 +167,11 @@ class SpecSource:
         assert product.full_price is not None, row
         return Example(title=product.title, category=product.category3_code, full_price=product.full_price, image=image)
 
-    def seen(self) -> Iterator[dict[str, str | None]]:
-        """Yield code and family of every row; no hash, because that needs every image to be rendered."""
+    def seen(self) -> Iterator[SeenRow]:
+        """Yield code, family and what is drawn of every row; no image is rendered for it."""
         for row in self.rows.iterate_keys():
-            yield {**row, "picture_sha256": None}
+            attributes = json.loads(row["attributes"] or "null")
+            yield describe_row(row["product_code"], row["family"], None, attributes, str(self.folder))
 
 
 def open_mix(mix: Sequence[MixSource], split: str) -> list[Source]:
@@ -269,7 +285,34 @@ def mix(sizes: Sequence[int], weights: Sequence[float], seed: int, start: int, s
     return source[start:], row[start:]
 
 
-def seen_rows(sources: Sequence[Source]) -> Iterator[dict[str, str | None]]:
-    """Yield code, family and image hash of every row that a model may have seen: evaluation must not test on these."""
+def seen_rows(sources: Sequence[Source]) -> Iterator[SeenRow]:
+    """Yield a line for every row that a model may have seen: evaluation must not test on these."""
     for source in sources:
         yield from source.seen()
+
+
+def describe_row(code: str, family: str, image: bytes | None, attributes: Any, data: str) -> SeenRow:
+    """Return one line of the list, without its training; `image` is the file, `attributes` those of the product."""
+    row: SeenRow = {"product_code": code, "family": family, "drawn_sha256": appearance_sha256(attributes), "data": data}
+    return row if image is None else {**row, **_describe_image(image)}
+
+
+def describe_rows(rows: Iterable[tuple[str, str, bytes | None, Any]], data: str) -> Iterator[SeenRow]:
+    """Yield the lines of rows (code, family, image file, attributes), in their order; images are decoded in threads."""
+    remaining = iter(rows)
+    with ThreadPoolExecutor(min(_MAX_THREADS, os.cpu_count() or 1)) as pool:
+        while batch := list(itertools.islice(remaining, _SEEN_CHUNK_ROWS)):
+            codes, families, images, attributes = zip(*batch, strict=True)
+            yield from pool.map(describe_row, codes, families, images, attributes, itertools.repeat(data))
+
+
+def _describe_image(file: bytes) -> SeenRow:
+    """Return the hashes of an image file; of a broken one, which training never decoded, only that of the file."""
+    row: SeenRow = {"picture_sha256": hashlib.sha256(file).hexdigest()}
+    try:
+        image = decode_rgb(file)
+    except BadImageError:
+        return row
+    known = fingerprint(image)
+    row["pixels_sha256"] = pixel_sha256(image)
+    return row if known is None else {**row, "detail": known.levels, "colours": known.colours}

@@ -3,8 +3,8 @@
     export("tiny", Path("merged"), adapter=Path("runs/first"))
 
 PEFT merges the weights layer by layer; they are written as safetensors in the base's own number format. The base's
-other files (configuration, tokenizer, image settings) are copied. `run.json` and `seen.parquet` of the training are
-copied too, so an evaluation of the merged model still knows which rows it has seen.
+other files (configuration, tokenizer, image settings) are copied. `run.json` names the trainings of base and adapter,
+and `seen.parquet` lists the rows of both, so an evaluation of the merged model still knows which rows it has seen.
 """
 
 import json
@@ -19,7 +19,7 @@ import torch
 from finetune.adapters import load_model, merge_adapter, split_adapter
 from finetune.phi3v import Phi3VProcessor, save_model
 from finetune.phi3v.loading import TINY, read_json, resolve_folder
-from finetune.run_dir import RUN, RUN_FILES, SEEN, hash_files, load_run
+from finetune.run_dir import RUN, RUN_FILES, SEEN, earlier_runs, hash_files, load_run, write_seen
 from generator.ingest.hub import HUB_NAME
 from schemas.errors import ToileError
 from schemas.util.files import as_document, storage_errors, write_json
@@ -58,12 +58,7 @@ def export(
         save_model(model, processor, temporary)
         if str(path_or_name) != TINY:
             _copy_layout(resolve_folder(path_or_name), temporary, processor, str(path_or_name))
-        trained = adapter or Path(path_or_name)
-        for name in (RUN, SEEN):
-            if (trained / name).is_file():
-                shutil.copyfile(trained / name, temporary / name)
-        if (temporary / RUN).is_file():
-            write_json(temporary / RUN, as_document(replace(load_run(temporary / RUN), files=hash_files(temporary))))
+        _copy_ancestry(None if str(path_or_name) == TINY else resolve_folder(path_or_name), adapter, temporary)
         if out.exists():
             shutil.rmtree(out)
         temporary.rename(out)
@@ -71,6 +66,20 @@ def export(
         f"{sum(p.numel() for p in model.parameters()):,} parameters in {str(model.dtype).removeprefix('torch.')}: {out}"
     )
     return out
+
+
+def _copy_ancestry(base: Path | None, adapter: Path | None, out: Path) -> None:
+    """Write the run.json of the last training, with all before it, and the rows that any of them has seen."""
+    folders = [folder for folder in (adapter, base) if folder is not None]
+    if any((folder / SEEN).is_file() for folder in folders):
+        write_seen(out, (), inherited=folders)
+    trained = next((folder for folder in folders if (folder / RUN).is_file()), None)
+    if trained is None:
+        return
+    run = load_run(trained / RUN)
+    if base is not None and trained != base and not run.trained_before:
+        run = replace(run, trained_before=earlier_runs(base))
+    write_json(out / RUN, as_document(replace(run, files=hash_files(out))))
 
 
 def _check_out(out: Path, sources: list[Path], *, force: bool) -> None:

@@ -1,7 +1,12 @@
 """The folder of a run: which run may write there, its log, and the record of what was trained on what.
 
-`run.json` is the record, `log.jsonl` has one line of metrics a step, `seen.parquet` lists the training rows,
-`examples.jsonl` has some answers of the trained model, and `report.html` is what `toile report run` makes of them.
+`run.json` is the record, `log.jsonl` has one line of metrics a step, `examples.jsonl` has some answers of the trained
+model, and `report.html` is what `toile report run` makes of them.
+
+`seen.parquet` has a line for every row that the model may have seen: its code and family, hashes of its image file and
+pixels, its fingerprint, for a generated product what is drawn, and which training it was. Evaluation compares its rows
+with these. A training on a base that has such a file copies it, and so does an export, so the list is complete along
+any chain of trainings and merges.
 """
 
 import contextlib
@@ -14,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from finetune.data_mix import Source
+from finetune.data_mix import SeenRow, Source
 from schemas.documents import from_dict, read_document
 from schemas.errors import ToileError
+from schemas.fingerprints import COLOUR_BYTES, LEVELS_BYTES
 from schemas.manifest import versions
-from schemas.training import RunRecord, TrainingSpec
+from schemas.training import EarlierRun, RunRecord, TrainingSpec
 from schemas.util.files import as_document, file_sha256, sha256_of, storage_errors, write_atomic, write_json
 from schemas.util.locks import is_lock
 
@@ -43,8 +50,23 @@ _HASHED_FILES = (
 _SAFETENSORS_TEMPORARY = ".tmp??????"
 """A file that the safetensors library was writing when the process was killed; as large as the weights."""
 MAX_STEP = 2**63
-_SEEN_CHUNK_ROWS = 50_000
-"""Rows of `seen.parquet` in memory at once."""
+SEEN_SCHEMA = pa.schema(
+    [
+        *(
+            (name, pa.string())
+            for name in ("product_code", "family", "picture_sha256", "pixels_sha256", "drawn_sha256")
+        ),
+        ("detail", pa.binary(LEVELS_BYTES)),
+        ("colours", pa.binary(COLOUR_BYTES)),
+        *((name, pa.string()) for name in ("training", "data")),
+    ]
+)
+"""Columns of `seen.parquet`. `picture_sha256` is that of the file; `detail` and `colours` are the image's fingerprint;
+`training` names the run and `data` the folder or spec of the row. Null where there is nothing to compare: an image that
+was rendered while training has no file, a photograph is not drawn, a blank image has no fingerprint."""
+_REQUIRED = ("product_code", "family", "picture_sha256")
+_SEEN_CHUNK_ROWS = 2000
+"""Lines of `seen.parquet` in memory at once."""
 _CHANGEABLE_FIELDS = {"checkpoint_every", "checkpoint_minutes", "tracking", "micro_batch_size", "speed"}
 """Spec fields that change weights by rounding at most, so a run may be continued with other values."""
 
@@ -121,6 +143,38 @@ def load_run(path: Path) -> RunRecord:
     return from_dict(RunRecord, read_document(path), str(path))
 
 
+def training_name(out: Path, inputs: Mapping[str, Any]) -> str:
+    """Return the name of a training in `seen.parquet`: that of its folder, and the start of a hash of its inputs."""
+    return f"{out.resolve().name} ({_identity(inputs)[:8]})"
+
+
+def earlier_runs(*folders: Path) -> tuple[EarlierRun, ...]:
+    """Return the trainings of a model, the first one first; `folders` are an adapter and its base, or a model alone.
+
+    None is known of a folder without a run.json; an adapter without one counts as a training of unknown rows. A
+    training that does not list its rows has `rows_listed` false.
+    """
+    if not folders:
+        return ()
+    folder, *bases = folders
+    if not (folder / RUN).is_file():
+        listed, is_adapter = (folder / SEEN).is_file(), (folder / "adapter_config.json").is_file()
+        unknown = EarlierRun(
+            name=folder.name, model="unknown", data={}, num_examples={}, num_steps=0, rows_listed=listed
+        )
+        return (*earlier_runs(*bases), *((unknown,) if is_adapter else ()))
+    run = load_run(folder / RUN)
+    last = EarlierRun(
+        name=run.name or training_name(folder, run.inputs),
+        model=str(run.inputs["spec"].get("model")),
+        data={entry["folder"]: entry["content_sha256"] for entry in run.inputs["data"]},
+        num_examples=run.num_examples,
+        num_steps=run.num_steps,
+        rows_listed=(folder / SEEN).is_file(),
+    )
+    return (*(run.trained_before or earlier_runs(*bases)), last)
+
+
 def load_finished(folder: Path) -> RunRecord:
     """Return the record of a finished run. Raises ToileError for an unfinished one."""
     run = load_run(folder / RUN)
@@ -192,15 +246,6 @@ def _is_done(line: bytes, num_done: int, where: str) -> bool:
         raise ToileError(where, "is damaged", "remove that line, or start again with --force") from error
 
 
-def write_seen(out: Path, rows: Iterable[Mapping[str, str | None]]) -> None:
-    """Write `seen.parquet`: product_code, family and picture_sha256 of every training row."""
-    schema = pa.schema([(name, pa.string()) for name in ("product_code", "family", "picture_sha256")])
-    with storage_errors(out / SEEN), pq.ParquetWriter(out / SEEN, schema, compression="zstd") as writer:
-        remaining = iter(rows)
-        while batch := list(itertools.islice(remaining, _SEEN_CHUNK_ROWS)):
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
-
-
 def _write_unfinished(path: Path, inputs: dict[str, Any]) -> None:
     record = RunRecord(
         finished=False, inputs=inputs, num_steps=0, num_examples={}, num_skipped={}, versions=versions(*_PACKAGES)
@@ -223,4 +268,62 @@ def _identity(inputs: Any) -> str:
     """Return a hash of the inputs that decide the weights: runs with the same hash continue each other."""
     data = [{"sha256": entry["content_sha256"], "weight": entry["weight"]} for entry in inputs["data"]]
     spec = {key: value for key, value in inputs["spec"].items() if key not in _CHANGEABLE_FIELDS}
-    return sha256_of({"spec": spec | {"model": inputs["base"]["sha256"]}, "data": data})
+    base = {"model": inputs["base"]["sha256"]}
+    if inputs["base"].get("adapter"):
+        base["adapter"] = inputs["base"]["adapter"]
+    return sha256_of({"spec": spec | base, "data": data})
+
+
+def write_seen(out: Path, rows: Iterable[SeenRow], *, training: str = "", inherited: Sequence[Path] = ()) -> None:
+    """Write the rows of a training, and the lines of the folders in `inherited` that other trainings have seen.
+
+    A training that several of these files list is copied from the first of them.
+    """
+    path, temporary = out / SEEN, out / f"{SEEN}.part"
+    with storage_errors(path):
+        with pq.ParquetWriter(
+            temporary, SEEN_SCHEMA, compression="zstd", use_dictionary=["training", "data"]
+        ) as writer:
+            remaining = iter(rows)
+            while batch := [{**row, "training": training} for row in itertools.islice(remaining, _SEEN_CHUNK_ROWS)]:
+                writer.write_table(pa.Table.from_pylist(batch, schema=SEEN_SCHEMA))
+            listed = {training} if training else set[str]()
+            for folder in inherited:
+                if not (folder / SEEN).is_file():
+                    continue
+                theirs: set[str] = set()
+                for table in read_seen(folder / SEEN, SEEN_SCHEMA.names, fallback=folder.name):
+                    theirs.update(table["training"].unique().to_pylist())
+                    known = pa.array(sorted(listed), pa.string())
+                    new = table.filter(pc.invert(pc.is_in(table["training"], value_set=known)))
+                    if new.num_rows:
+                        writer.write_batch(new)
+                listed |= theirs
+        temporary.replace(path)
+
+
+def read_seen(path: Path, columns: Sequence[str], *, fallback: str = "") -> Iterator[pa.RecordBatch]:
+    """Yield the columns of a list in batches; a column that an older list lacks is null, its training `fallback`.
+
+    Raises ToileError for a damaged list, and for one without code, family and image hash.
+    """
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as parquet:
+            there = parquet.schema_arrow.names
+            missing = sorted(set(_REQUIRED) - set(there))
+            if missing:
+                raise ToileError(str(path), f"lacks the column {missing[0]}", "train again")
+            for batch in parquet.iter_batches(_SEEN_CHUNK_ROWS, columns=[name for name in columns if name in there]):
+                yield _complete(batch, columns, fallback)
+    except (pa.ArrowException, OSError) as error:
+        raise ToileError(str(path), f"is damaged: {error}", "train again, or restore the file") from error
+
+
+def _complete(batch: pa.RecordBatch, columns: Sequence[str], fallback: str) -> pa.RecordBatch:
+    """Return the batch with all `columns`, in their order and types."""
+    found = []
+    for name in columns:
+        kind = SEEN_SCHEMA.field(name).type
+        column = batch[name].cast(kind) if name in batch.schema.names else pa.nulls(batch.num_rows, kind)
+        found.append(pc.fill_null(column, fallback) if name == "training" else column)
+    return pa.RecordBatch.from_arrays(found, schema=pa.schema([SEEN_SCHEMA.field(name) for name in columns]))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from finetune.adapters import describe_base
+from finetune.adapters import describe_base, model_folders, resolve_start
 from finetune.checkpoint import Checkpointer, Progress, remove_checkpoints
 from finetune.data_loader import (
     ExampleLoader,
@@ -39,7 +39,17 @@ from finetune.optimizer import forward_backward, learning_rate, make_optimizer, 
 from finetune.phi3v import save_model
 from finetune.phi3v.loading import weight_write_errors
 from finetune.phi3v.processing import Phi3VProcessor
-from finetune.run_dir import RUN, finish_run, load_run, open_log, open_or_resume, run_inputs, write_seen
+from finetune.run_dir import (
+    RUN,
+    earlier_runs,
+    finish_run,
+    load_run,
+    open_log,
+    open_or_resume,
+    run_inputs,
+    training_name,
+    write_seen,
+)
 from finetune.tracking import LoggedExample, NullTracker, open_tracker, write_examples
 from schemas.answer import PROMPT, render
 from schemas.errors import ToileError
@@ -123,7 +133,7 @@ def train(
         finished, was_started = None, False
         if ranks.first:
             was_started = (out / RUN).is_file() and not force
-            inputs = run_inputs(spec, sources, describe_base(spec.model, spec.seed, say))
+            inputs = run_inputs(resolve_start(spec), sources, describe_base(spec.model, spec.seed, say))
             finished = open_or_resume(out, inputs, force=force)
             if finished:
                 remove_checkpoints(out)  # a kill just after the record left them
@@ -320,8 +330,10 @@ def save(run: TrainingRun, record: RunRecord) -> None:
                 run.model.save_pretrained(run.out, save_embedding_layers=False)  # "auto" would ask the hub
             else:
                 save_model(run.model, run.processor, run.out, tensors)
-        write_seen(run.out, seen_rows(run.sources))
-        finish_run(run.out, record)
+        inherited, name = model_folders(run.spec.model), training_name(run.out, run.inputs)
+        write_seen(run.out, seen_rows(run.sources), training=name, inherited=inherited)
+        before = earlier_runs(*inherited)
+        finish_run(run.out, dataclasses.replace(record, name=name, trained_before=before))
         remove_checkpoints(run.out)
     run.ranks.wait()
 

@@ -14,6 +14,7 @@ from typing import Any
 from schemas.errors import ToileError, suggest
 from schemas.silhouettes import RECORDS
 from schemas.silhouettes.record import EVERY_FIT, FOLDABLE
+from schemas.util.files import sha256_of
 
 SILHOUETTES = tuple(RECORDS)
 MATERIALS = (
@@ -143,6 +144,20 @@ def drop_invisible(appearance: Appearance) -> Appearance:
     hidden |= {name for name, words in cuts.items() if getattr(appearance, name) not in words}
     neutral: dict[str, Any] = {**_OPTIONAL, "material": "cotton"}
     return dataclasses.replace(appearance, **{name: neutral[name] for name in hidden})
+
+
+def appearance_sha256(attributes: Mapping[str, Any] | None) -> str | None:
+    """Return a hash of what an image with these attributes shows; None for attributes that cannot be rendered.
+
+    Products with the same hash have the same image, whatever they are called and whichever catalog they are in.
+    """
+    if not attributes or "shot_seed" not in attributes:
+        return None
+    try:
+        shown = drop_invisible(Appearance.from_attributes(attributes))
+    except ToileError:
+        return None
+    return sha256_of(shown.to_attributes())
 
 
 def _named(attributes: Mapping[str, Any], name: str, values: tuple[str, ...], where: str) -> str:

@@ -6,7 +6,7 @@ significant digits.
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -86,7 +86,7 @@ class Difference:
     low: float | None
     high: float | None
     p: Share | None
-    """Two-sided permutation test that flips whole families; null where there is no test or too few rows."""
+    """Two-sided permutation test that flips whole families; null where there is no test or too few rows or families."""
     p_mcnemar: Share | None
     """Of rates: McNemar's exact test, which treats rows as independent."""
     p_holm: Share | None
@@ -96,7 +96,7 @@ class Difference:
     detectable: float | None
     """The smallest difference that these rows detect with power 0.8 (see `methods`); null where none is."""
     insufficient: bool
-    """Fewer than `min_category_rows` rows: no p."""
+    """Fewer than `min_category_rows` rows, or too few families for a small p: no p."""
     baseline: str | None = None
     """Where set, `base` is this baseline instead of the base model."""
 
@@ -123,6 +123,8 @@ class Inputs:
     """Files of answers as given to `toile score`; empty where toile asked the model."""
     answers_sha256: Sha256 | None = None
     """Of their contents."""
+    columns: Mapping[str, Text] = field(default_factory=dict)
+    """Columns of these files that were named: ours -> theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +156,9 @@ class Skipped:
 class Leak:
     """How many evaluated rows are the same as a training row, by one criterion."""
 
-    kind: Annotated[str, OneOf(("code", "family", "picture", "pixels", "title", "look_alike"))]
-    """code, family, picture (bytes of the image), pixels, title or look_alike; the last two do not count as touched."""
+    kind: Annotated[str, OneOf(("code", "family", "picture", "pixels", "drawn", "copy", "title"))]
+    """code, family, picture (bytes of the image), pixels, drawn (the same generated product), copy (the image re-saved,
+    resized or cropped) or title; a title does not count as touched."""
     source: Annotated[str, OneOf(("train", "adapter", "model"))]
     """train: the train split of the evaluated data; adapter, model: the rows in their `seen.parquet`."""
     rows: Count

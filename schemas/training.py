@@ -114,7 +114,7 @@ class TrainingSpec:
     max_steps: Annotated[int, Ge(1)]
     """Number of optimizer steps."""
     model: Text = "tiny"
-    """A hub name, a folder, or tiny."""
+    """A hub name, a folder, or tiny. An adapter's folder means that it is continued; full trains the merged model."""
     method: Annotated[str, OneOf(("lora", "full"))] = "lora"
     """lora (train an adapter) or full (train all weights)."""
     freeze: Annotated[tuple[Annotated[str, OneOf(("vision", "projector"))], ...], Unique()] = ()
@@ -160,6 +160,8 @@ class BaseModel:
     """Of its configuration and weights."""
     revision: str | None
     """Commit of a hub repository; null for a folder."""
+    adapter: Sha256 | None = None
+    """Of the weights of the adapter that the run continues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +182,23 @@ class RunInputs:
     """The training spec without its mix."""
     base: BaseModel
     data: tuple[RunData, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRun:
+    """A training that a model went through before."""
+
+    name: str
+    """Of the run, as in `seen.parquet`."""
+    model: str
+    """What was trained."""
+    data: Mapping[str, Sha256]
+    """Folder or spec of the mix -> sha256 of its content."""
+    num_examples: Mapping[str, Count]
+    """Folder or spec -> rows that could be learned from."""
+    num_steps: Count
+    rows_listed: bool = True
+    """Whether `seen.parquet` lists its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,3 +227,7 @@ class RunRecord:
     """Step of the kept weights, where the best ones are kept."""
     files: Mapping[str, Sha256] = field(default_factory=dict)
     """Weights, settings and seen rows that the run wrote -> sha256; loading compares it."""
+    name: str = ""
+    """Of this run, as in `seen.parquet`."""
+    trained_before: tuple[EarlierRun, ...] = ()
+    """The trainings of the base model, the first one first."""

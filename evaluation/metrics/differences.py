@@ -39,11 +39,13 @@ DIFFERENCE_METHODS = {
     "below 0 is a gain",
     "difference_intervals": "families as in the scores. Rates: Newcombe 1998, method 10; means: paired Student's t; "
     f"medians: percentiles of {intervals.RESAMPLES} paired bootstrap resamples of families; macro: MOVER over the "
-    "groups; pooled price figures: BCa of the same resamples",
+    "groups; pooled price figures: BCa of the same resamples. Lopsided families as in the scores: exact limits in "
+    "Newcombe's, which means have then, too",
     "p": "sign flips of whole families; exact for rates and for mean accuracy, where families of one row make it "
     f"McNemar's exact test; else all flips of up to {intervals.ENUMERATED} families and {intervals.FLIPS} seeded "
     "ones beyond; "
-    "none for medians and pooled figures, nor below min_category_rows rows (insufficient)",
+    "none for medians and pooled figures, nor where it is insufficient: below min_category_rows rows, or with so few "
+    "families that no p can be small enough (2^(1 - G) for G families, so five at 0.05)",
     "p_mcnemar": "McNemar, exact, rows taken as independent: for comparison with tables that do so",
     "p_holm": "Holm over the categories that share metric, rows and control: for claims; p_bh: Benjamini-Hochberg over "
     "the same: for exploring",
@@ -202,7 +204,7 @@ def _all_differences(pair: _MatrixPair, together: Sequence[str], by_category: Se
     parts = make_slices(pair.second.scored, pair.spec.min_category_rows, pair.touched)
     found = []
     for part in parts:
-        tested = _num_tested(parts, part.rows, pair.spec) if part.category else 1
+        tested = _num_tested(pair, parts, part.rows) if part.category else 1
         alpha = (1 - pair.spec.confidence) / max(1, tested)
         found += [_difference(pair, part, name, alpha) for name in (by_category if part.category else together)]
         if part.category is None and part.rows not in CONTAMINATION_ROWS:
@@ -211,8 +213,11 @@ def _all_differences(pair: _MatrixPair, together: Sequence[str], by_category: Se
     return found
 
 
-def _num_tested(parts: Sequence[Slice], rows: str, spec: EvaluationSpec) -> int:
-    return sum(part.category != OTHER for part in macro_groups(parts, rows, spec.min_category_rows))
+def _num_tested(pair: _MatrixPair, parts: Sequence[Slice], rows: str) -> int:
+    """Return the number of categories that enter Holm's correction: with enough rows and families."""
+    groups = [part for part in macro_groups(parts, rows, pair.spec.min_category_rows) if part.category != OTHER]
+    alpha = 1 - pair.spec.confidence
+    return sum(intervals.can_differ(num_families(pair.second.families[part.members]), alpha) for part in groups)
 
 
 def _difference(pair: _MatrixPair, part: Slice, name: str, alpha: float) -> Difference:
@@ -287,7 +292,8 @@ def _make_difference(
     rows_alone: float | None,
 ) -> Difference:
     base, tuned = figures_of
-    insufficient = gain.n < pair.spec.min_category_rows
+    enough = gain.n >= pair.spec.min_category_rows
+    insufficient = not (enough and intervals.can_differ(gain.families, 1 - pair.spec.confidence))
     return Difference(
         protocol=pair.protocol,
         split=pair.split,

@@ -32,6 +32,10 @@ from schemas.result import OTHER
 ROWS = ("all", "inferable")
 CONTAMINATION_ROWS = ("clean", "touched")
 """Rows that training has not touched, and those it has; not divided by category."""
+LARGE_FAMILY = 0.1
+LARGE_FAMILY_ROWS = 10
+"""A family is named where it holds more than this share of the rows, and at least so many."""
+MAX_LISTED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -77,6 +81,37 @@ def small_categories(scored: Sequence[Outcome], min_rows: int) -> dict[str, tupl
 def macro_groups(parts: Sequence[Slice], rows: str, min_rows: int) -> list[Slice]:
     """Return the slices whose mean is the macro figure: categories and the pooled rest, of at least `min_rows` rows."""
     return [part for part in parts if part.rows == rows and part.category and len(part.members) >= min_rows]
+
+
+def family_notes(scored: Sequence[Outcome], min_rows: int) -> tuple[str, ...]:
+    """Return what a reader must know about large families of the rows that one protocol and control asked about."""
+    families = factorize([outcome.family for outcome in scored])
+    found = []
+    if len(scored) and is_large(int(np.bincount(families).max()), len(scored)):
+        sizes = np.bincount(families)
+        name = scored[int(np.flatnonzero(families == sizes.argmax())[0])].family
+        found.append(f"one family ({name}) holds {sizes.max()} of {len(scored)} rows")
+    if intervals.is_lopsided(families):
+        found.append(
+            f"a few of the {num_families(families)} families hold most of the {len(scored)} rows: they tell as much as "
+            f"{intervals.kish_rows(families):.1f} independent rows, so intervals are wide"
+        )
+    if 0 < intervals.bootstrap_degrees(families) < intervals.BOOTSTRAP_DEGREES:
+        found.append("families are too few or too unequal for a bootstrap: its figures have no intervals")
+    lopsided = [
+        f"{part.category} ({np.bincount(families[part.members]).max()} of {len(part.members)} rows in one family)"
+        for part in macro_groups(make_slices(scored, min_rows), "all", min_rows)
+        if intervals.is_lopsided(families[part.members])
+    ]
+    if lopsided:
+        more = f" and {len(lopsided) - MAX_LISTED} more" if len(lopsided) > MAX_LISTED else ""
+        found.append(f"a few families hold most rows of {', '.join(lopsided[:MAX_LISTED])}{more}")
+    return tuple(found)
+
+
+def is_large(rows: int, total: int) -> bool:
+    """Return whether a family of so many rows is named in the notes."""
+    return rows >= LARGE_FAMILY_ROWS and rows > LARGE_FAMILY * total
 
 
 def list_protocols(scored: Sequence[Outcome], spec: EvaluationSpec) -> list[tuple[str, str]]:

@@ -179,11 +179,15 @@ SCORE_METHODS: Mapping[str, str] = {
     "families": "rows of one product family are correlated, so intervals use the scatter of whole families: standard "
     "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
     "Student's t with G - 1 degrees; for rates and medians the number of rows is reduced to the number of "
-    "independent rows with that error (where nothing varies, or under ten families: as if a family were one row)",
+    "independent rows with that error (where nothing varies, or under ten families: as if a family were one row). "
+    "Families are lopsided where a few hold most of the rows: where the spread between alike families has fewer "
+    "degrees of freedom (Bell & McCaffrey 2002, Satterthwaite) than 20 and than 0.6 (G - 1). A family counts as one "
+    "row then, and rates and means have exact (Clopper-Pearson) limits",
     "intervals": "rates: Wilson; means: Student's t; medians: order statistics (Woodruff); macro: MOVER over the "
     "groups, wider where families are in several; price_rmsle, price_d2 and both rank correlations: BCa bootstrap of "
-    f"{intervals.RESAMPLES} seeded resamples of families, expanded for few families; under some 50 families they are "
-    "a little too narrow nevertheless (benchmarks/certify.py)",
+    f"{intervals.RESAMPLES} seeded resamples of families, expanded for few families; none for "
+    "fewer than seven, nor for lopsided ones with fewer than six degrees of freedom; under some 50 families they are a "
+    "little too narrow nevertheless (benchmarks/certify.py)",
 }
 
 

@@ -259,7 +259,7 @@ def print_comparison(comparison: Comparison) -> None:
         found = {metric: figures.get((metric, kind, "none", name, baseline)) for metric in _COLUMNS}
         headline = found[main]
         if headline is not None:
-            cells = [*map(_format_change, found.values()), _format_gain(headline), _format_p(headline, least)]
+            cells = [*map(_format_change, found.values()), _format_gain(headline), _format_p(headline)]
             style = _row_style(headline.n < least)
             table.add_row(_row_name(name, kind, baseline), str(headline.n), *cells, style=style)
     console = _make_console()
@@ -357,8 +357,8 @@ def _format_gain(row: Difference | Contrast) -> str:
     return f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
 
 
-def _format_p(row: Difference, least: int) -> str:
-    if row.n < least:
+def _format_p(row: Difference) -> str:
+    if row.insufficient:
         return "too few"
     value = row.p if row.category is None else row.p_holm
     return "" if value is None else "< 0.0001" if value < 0.0001 else f"{value:.2g}"

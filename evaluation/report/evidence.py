@@ -206,7 +206,7 @@ def refuse_unpaired(base: EvaluationFolder, tuned: EvaluationFolder) -> Evaluati
 
 def _pairing_key(result: Result) -> dict[str, object]:
     document = identity_document(result.inputs)
-    of_model = ("model", "model_sha256", "adapter_sha256", "server", "answers_sha256")
+    of_model = ("model", "model_sha256", "adapter_sha256", "server", "answers_sha256", "columns")
     of_asking = ("protocols", "controls", "choose_prompt", "validation_limit", "max_new_tokens")
     return {
         name: value for name, value in {**document.pop("spec"), **document}.items() if name not in of_model + of_asking

@@ -332,6 +332,8 @@ def _gain_sentence(what: str, row: Difference) -> str:
         return f"{what} gains {points} points ({limits}{p})."
     if row.high is not None and row.high < 0:
         return f"{what} loses {points} points ({limits}{p})."
+    if not row.difference:
+        return f"{what} makes no difference on these rows ({limits} points{p})."
     return f"{what} changes it by {points} points ({limits}{p}), which may be chance."
 
 
@@ -341,7 +343,7 @@ def _beats(row: Difference) -> str:
         return f"the tuned model is above it ({change})"
     if row.high is not None and row.high < 0:
         return f"the tuned model is below it ({change})"
-    return f"the difference may be chance ({change})"
+    return f"the difference may be chance ({change})" if row.difference else f"so is the tuned model ({change})"
 
 
 def _format_limits(row: Difference) -> str:
@@ -641,6 +643,7 @@ def _evaluate_command(inputs: Inputs, out: str) -> str:
         own = ["".join(parts) for parts in files if parts[0] not in CONTROLS]
         given = [word for parts in files if parts[0] in CONTROLS for word in ("--control", "".join(parts))]
         words = ["toile", "score", *own, "--data", inputs.data, "--out", out, "--split", spec.split, *given]
+        words += [word for ours, theirs in inputs.columns.items() for word in ("--column", f"{ours}={theirs}")]
         words += ["--protocol", spec.protocol, *(["--limit", str(spec.limit)] if spec.limit else [])]
         return shlex.join([*words, "--name", inputs.model])
     words = ["toile", "evaluate", "--model", inputs.model]

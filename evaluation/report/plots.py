@@ -25,7 +25,7 @@ from schemas.result import OTHER
 from schemas.util.files import text_sha256
 from schemas.util.pages import Axis, Plot, circles, format_tick, line, polygon
 
-_PLOT = Plot(width=440, height=400, left=66, right=16, top=12, bottom=46)
+_PLOT = Plot(width=440, height=400, left=80, right=22, top=12, bottom=54)
 MAX_POINTS = 1200
 """Per model; of more points a sample by a hash is shown, so that the page stays small."""
 GROUPS = 5
@@ -69,12 +69,11 @@ def plot_prices(series: Sequence[Points], tolerance: float, unit: str) -> dict[s
     A band shows where a price counts as right; points inside are filled, the others are rings.
     """
     samples = [_subsample(points.pairs) for points in series]
-    prices = [price for pairs in samples for _, *both in pairs for price in both]
     found = {}
     for points, pairs in zip(series, samples, strict=True):
         svg, outside = "", 0
         if pairs:
-            low, high = _bounds(prices)
+            low, high = _bounds(samples)
             x, y = _PLOT.x_axis(low, high, log=True), _PLOT.y_axis(low, high, log=True)
             labels = [(tick, format_tick(tick)) for tick in _price_ticks(x)]
             right = [abs(answered - true) <= tolerance * true * (1 + 1e-9) for _, true, answered in pairs]
@@ -98,11 +97,17 @@ def _subsample(pairs: Sequence[tuple[str, float, float]]) -> list[tuple[str, flo
     return sorted(pairs, key=lambda pair: text_sha256(pair[0]))[:MAX_POINTS]
 
 
-def _bounds(prices: Sequence[float]) -> tuple[float, float]:
-    """Return limits slightly beyond the 0.5th and 99.5th percentile, so that one absurd answer changes little."""
-    ordered = sorted(prices)
+def _bounds(samples: Sequence[Sequence[tuple[str, float, float]]]) -> tuple[float, float]:
+    """Return limits of the axes that absurd answers change little.
+
+    They are slightly beyond the 0.5th and 99.5th percentile of true and answered prices, but not beyond a hundred times
+    the true ones.
+    """
+    true = sorted(price for pairs in samples for _, price, _ in pairs)
+    ordered = sorted([*true, *(price for pairs in samples for *_, price in pairs)])
     margin = len(ordered) // 200
-    low, high = ordered[margin], ordered[-1 - margin]
+    low = max(ordered[margin], true[len(true) // 200] / 100)
+    high = min(ordered[-1 - margin], true[-1 - len(true) // 200] * 100)
     return low / 1.25, max(high, low * 1.5) * 1.25
 
 

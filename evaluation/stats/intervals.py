@@ -6,6 +6,10 @@ about none. A standard error for independent rows is too small: where families o
 integer, and equals the textbook formula where every family has one row. Without `families` every row is a cluster of
 its own. These intervals are closed forms, so they need no random numbers.
 
+A few large families are the hard case: they decide the figure, and a family that decides the mean hardly differs from
+it, so rows show too small a spread. `spread_degrees` says how many independent squares that spread is made of. Where
+they are few, the rows of a family count as one, and exact binomial limits replace approximate ones.
+
 Figures without a formula have a cluster bootstrap (`bca`), and paired rows a sign-flip test (`flip_p`). Whole families
 are resampled, seeded and vectorised: a resample is a weight per row, the number of times that its family was selected.
 A figure is therefore a function of weights, and no row is copied.
@@ -20,13 +24,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from schemas.util.stats import wilson
+from schemas.util.stats import clopper_pearson, wilson
 
 Values = npt.NDArray[np.float64]
 ClusterIds = npt.NDArray[np.intp]
 """For each row the number of its cluster, shape (N,): its product family, or another group such as its category."""
 FEW_FAMILIES = 10
 """With fewer, the spread between families cannot be estimated from the rows."""
+LOPSIDED_DEGREES = 20.0
+LOPSIDED_SHARE = 0.6
+"""Families are lopsided where `spread_degrees` is below both: 20, and this share of what families of one size have."""
+BOOTSTRAP_DEGREES = 6.0
+"""Fewer `spread_degrees` have no bootstrap interval: resamples of so few families vary too little."""
 RESAMPLES = 2000
 """Bootstrap resamples. Read at each call, so that tests can run with fewer."""
 FLIPS = 4999
@@ -81,22 +90,68 @@ def standard_error(values: Values, families: ClusterIds) -> float:
     return math.sqrt(float(scatter @ scatter) * num / (num - 1)) / len(values)
 
 
+def spread_degrees(families: ClusterIds) -> float:
+    """Return the degrees of freedom of the spread between families, where rows of a family are alike; at most G - 1.
+
+    The unbiased variance of the mean of G families with shares w of the rows is sum_g (w_g d_g)^2 / k_g, with d_g the
+    distance of the family's mean to the mean, k_g = 1 - 2 w_g + S and S = sum_g w_g^2. Its degrees of freedom are
+    Satterthwaite's for a sum of dependent squares: E^2 over half of the variance. G - 1 where all families have one
+    size, near 1 where one of them decides the mean.
+    Source: Bell & McCaffrey 2002 (Survey Methodology 28, 169-181) and Pustejovsky & Tipton 2018 (Journal of Business &
+    Economic Statistics 36, 672-683), for a regression on a constant whose families have equal variance.
+    """
+    sizes = np.bincount(families)
+    w: Values = sizes[sizes > 0] / len(families)
+    if len(w) < 2:
+        return 0.0
+    squares = float(w @ w)
+    a: Values = w**2 / (1 - 2 * w + squares)
+    none, once, twice = (float(np.sum(a * w**power)) for power in range(3))
+    every_pair = squares**2 * none**2 + 2 * none * twice + 2 * once**2 - 4 * squares * none * once
+    apart = every_pair - float(np.sum(a**2 * (squares - 2 * w) ** 2))
+    return squares**2 / (float(np.sum(w**4)) + max(0.0, apart))
+
+
+def is_lopsided(families: ClusterIds) -> bool:
+    """Return whether a few families hold so many of the rows that they decide the figure."""
+    num = num_families(families)
+    return num > 1 and spread_degrees(families) < min(LOPSIDED_DEGREES, LOPSIDED_SHARE * (num - 1))
+
+
+def kish_rows(families: ClusterIds) -> float:
+    """Return the effective number of families, 1 / (sum of squared shares): rows of a family count as one.
+
+    Source: Kish 1965, Survey Sampling, section 8.2, for families whose rows are all alike.
+    """
+    sizes = np.bincount(families).astype(np.float64)
+    return len(families) ** 2 / float(sizes @ sizes)
+
+
+def can_differ(num: int, alpha: float) -> bool:
+    """Return whether a sign-flip test of this many families can reach p <= alpha: its smallest p is 2^(1 - G)."""
+    return 2.0 ** (1 - num) <= alpha
+
+
 def effective_rows(values: Values, families: ClusterIds) -> float:
     """Return the effective sample size of the mean: how many independent rows would have its variance, in [1, N].
 
-    1 + variance of the rows / variance of the mean; the design effect is N over this. Where nothing varies, and with
-    fewer than ten families, the rows of a family count as one: N^2 / (sum of squared family sizes).
+    1 + variance of the rows / variance of the mean; the design effect is N over this. At most `kish_rows` where nothing
+    varies, with fewer than ten families, and where families are lopsided.
     """
     n, num = len(values), num_families(families)
     if num == n:
         return float(n)
-    sizes = np.bincount(families).astype(np.float64)
-    alike = n * n / float(sizes @ sizes)
+    alike = kish_rows(families)
     error, variance = standard_error(values, families), float(values.var())
     if not variance > 0 or not error > 0:
         return alike
     found = min(float(n), 1 + variance / error**2)
-    return min(found, alike) if num < FEW_FAMILIES else found
+    return min(found, alike) if num < FEW_FAMILIES or is_lopsided(families) else found
+
+
+def rate_limits(share: float, rows: float, confidence: float, families: ClusterIds) -> tuple[float, float]:
+    """Return the limits of a rate of an effective number of rows: Wilson's, or exact ones for lopsided families."""
+    return (clopper_pearson if is_lopsided(families) else wilson)(share, rows, confidence)
 
 
 def spanning_factor(values: Values, families: ClusterIds, groups: Sequence[npt.NDArray[np.intp]]) -> float:
@@ -132,13 +187,14 @@ def rate(values: Values, confidence: float, families: ClusterIds | None = None) 
     """Return the share of ones among zeros and ones, with the Wilson score interval of the effective number of rows.
 
     Source: Wilson 1927; with the effective number in place of n as in Dean & Pagano 2015 (Journal of Survey Statistics
-    and Methodology 3, 484-503), but without their degrees of freedom, which made it too wide.
+    and Methodology 3, 484-503), but without their degrees of freedom, which made it too wide. Lopsided families have
+    `clopper_pearson` limits.
     """
     if not len(values):
         return NOTHING
     families = singleton_clusters(len(values)) if families is None else families
     share = float(values.mean())
-    low, high = wilson(share, effective_rows(values, families), confidence)
+    low, high = rate_limits(share, effective_rows(values, families), confidence, families)
     return Estimate(n=len(values), families=num_families(families), value=share, low=low, high=high)
 
 
@@ -147,7 +203,8 @@ def mean(values: Values, confidence: float, families: ClusterIds | None = None, 
 
     Equal values say nothing about their spread. On [0, 1] the Wilson interval of their mean is used then: it is wide
     enough, because no variable in [0, 1] varies more than a binary one of the same mean. Without an upper bound there
-    is no interval.
+    is no interval. Lopsided families have exact binomial limits for the same reason, and without a bound Student's t
+    with the unbiased variance and the degrees of freedom of `spread_degrees`.
     """
     n = len(values)
     if not n:
@@ -156,13 +213,26 @@ def mean(values: Values, confidence: float, families: ClusterIds | None = None, 
     num, centre = num_families(families), float(values.mean())
     low: float | None
     high: float | None
-    if num > 1 and values.min() < values.max():
-        half = student_quantile(confidence, num - 1) * standard_error(values, families)
+    if top == 1 and is_lopsided(families):
+        low, high = clopper_pearson(centre, kish_rows(families), confidence)
+    elif num > 1 and values.min() < values.max():
+        half = half_width(values, confidence, families)
         low, high = max(0.0, centre - half), min(top, centre + half)
     else:
         alike = effective_rows(values, families)
         low, high = wilson(centre, alike, confidence) if top == 1 else (None, None)
     return Estimate(n=n, families=num, value=centre, low=low, high=high)
+
+
+def half_width(values: Values, confidence: float, families: ClusterIds) -> float:
+    """Return half the width of the Student's t interval of a mean of at least two families, as in `mean`."""
+    if not is_lopsided(families):
+        return student_quantile(confidence, num_families(families) - 1) * standard_error(values, families)
+    sizes = np.bincount(families)
+    shares: Values = sizes / len(values)
+    scatter = cluster_sums(values - values.mean(), families) / len(values)
+    error = math.sqrt(float(np.sum(scatter**2 / (1 - 2 * shares + float(shares @ shares)))))
+    return student_quantile(confidence, spread_degrees(families)) * error
 
 
 def median(values: Values, confidence: float, families: ClusterIds | None = None) -> Estimate:
@@ -234,7 +304,7 @@ def require_value(value: float | None) -> float:
 
 
 @functools.cache
-def student_quantile(confidence: float, degrees: int) -> float:
+def student_quantile(confidence: float, degrees: float) -> float:
     """Return the two-sided quantile of Student's t."""
     return float(stats.t.ppf((1 + confidence) / 2, degrees))
 
@@ -249,11 +319,12 @@ def bca(figure: Weighted, families: ClusterIds, confidence: float, seed: int) ->
     Source: Efron 1987 (JASA 82, 171-185); the acceleration is from leaving out one family at a time. Quantiles are
     those of Student's t times sqrt(G / (G - 1)) for G families instead of the normal ones, because resamples of few
     families vary too little (Hesterberg 2015, The American Statistician 69, 371-386, section 4.2: expanded intervals).
-    None where resamples do not vary, where one in twenty has no figure, or with a single family.
+    Lopsided families have `spread_degrees` in place of G - 1. None where these are fewer than `BOOTSTRAP_DEGREES`,
+    where resamples do not vary, or where one in twenty has no figure.
     """
     codes = relabel(families)
-    num = int(codes.max()) + 1 if len(codes) else 0
-    if num < 2:
+    degrees = bootstrap_degrees(codes)
+    if degrees < BOOTSTRAP_DEGREES:
         return None, None
     value = unweighted(figure, len(codes))
     resampled = bootstrap(figure, codes, seed)
@@ -263,10 +334,15 @@ def bca(figure: Weighted, families: ClusterIds, confidence: float, seed: int) ->
     below = float(np.mean(found < value) + np.mean(found <= value)) / 2
     shift = float(stats.norm.ppf(min(max(below, 0.5 / len(found)), 1 - 0.5 / len(found))))
     speed = _acceleration(_jackknife(figure, codes))
-    z = student_quantile(confidence, num - 1) * math.sqrt(num / (num - 1)) * np.array([-1.0, 1.0])
+    z = student_quantile(confidence, degrees) * math.sqrt((degrees + 1) / degrees) * np.array([-1.0, 1.0])
     ends = stats.norm.cdf(shift + (shift + z) / (1 - speed * (shift + z)))
     low, high = np.quantile(found, ends)
     return float(low), float(high)
+
+
+def bootstrap_degrees(families: ClusterIds) -> float:
+    """Return the degrees of freedom of a bootstrap of families: G - 1, or `spread_degrees` where they are lopsided."""
+    return spread_degrees(families) if is_lopsided(families) else num_families(families) - 1.0
 
 
 def unweighted(figure: Weighted, num_rows: int) -> float:

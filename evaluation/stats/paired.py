@@ -14,22 +14,26 @@ import numpy as np
 from scipy import stats
 
 from evaluation.stats.intervals import (
+    BOOTSTRAP_DEGREES,
     ClusterIds,
     Values,
     Weighted,
     bca,
     bootstrap,
+    bootstrap_degrees,
     cluster_sums,
     effective_rows,
     flip_p,
+    half_width,
+    is_lopsided,
     num_families,
+    rate_limits,
+    relabel,
     require_value,
     singleton_clusters,
-    standard_error,
-    student_quantile,
     unweighted,
 )
-from schemas.util.stats import two_sided_quantile, wilson
+from schemas.util.stats import two_sided_quantile
 
 POWER = 0.8
 LOSSES = 0.05
@@ -60,7 +64,8 @@ def rate_difference(
 
     Source: Newcombe 1998 (Statist. Med. 17, 2635-2650), method 10: Wilson limits of both rates, combined by the
     correlation phi of the pairs, which is moved towards 0 by n/2 when positive. All counts are scaled to the effective
-    number of rows of the difference. Where every family has one row, the test is McNemar's exact one.
+    number of rows of the difference, and lopsided families have exact limits (`intervals.rate_limits`). Where every
+    family has one row, the test is McNemar's exact one.
     """
     n = len(first)
     if not n:
@@ -68,22 +73,13 @@ def rate_difference(
     families = singleton_clusters(n) if families is None else families
     gains = second - first
     rows = effective_rows(gains, families)
-    both, only_first, only_second = (
-        int(np.sum(mask)) for mask in ((first * second) > 0, first > second, second > first)
-    )
-    neither = n - both - only_first - only_second
-    rates = ((both + only_first) / n, (both + only_second) / n)
-    limits = [wilson(rate, rows, confidence) for rate in rates]
-    down = [rate - low for rate, (low, _) in zip(rates, limits, strict=True)]
-    up = [high - rate for rate, (_, high) in zip(rates, limits, strict=True)]
-    phi = _phi(*(count * rows / n for count in (both, only_first, only_second, neither)))
-    difference = (only_second - only_first) / n
+    low, high = _newcombe(first, second, rows, confidence, families)
     return PairedEstimate(
         n=n,
         families=num_families(families),
-        difference=difference,
-        low=max(-1.0, difference - _combine_limits(down[1], up[0], phi)),
-        high=min(1.0, difference + _combine_limits(up[1], down[0], phi)),
+        difference=float(gains.mean()),
+        low=low,
+        high=high,
         p=flip_p(cluster_sums(gains, families), 0, steps=1),
         effective=rows,
     )
@@ -109,7 +105,9 @@ def mean_difference(
     """Return the mean of the rows' differences in [-bound, bound]: cluster-robust Student's t, and the sign-flip test.
 
     Equal differences have no spread to estimate. The interval then reaches as far as rows that differ could still be
-    unseen (1 - (alpha/2)^(1/n) of them), and is None without a bound. `steps` and `seed` as in `flip_p`.
+    unseen (1 - (alpha/2)^(1/n) of them), and is None without a bound. Lopsided families of values in [0, 1], as `bound`
+    1 says, have the limits of `rate_difference`: no such value varies more than a binary one. `steps` and `seed` as in
+    `flip_p`.
     """
     n = len(first)
     if not n:
@@ -117,16 +115,24 @@ def mean_difference(
     families = singleton_clusters(n) if families is None else families
     gains, num = second - first, num_families(families)
     centre, rows = float(gains.mean()), effective_rows(gains, families)
-    if num > 1 and gains.min() < gains.max():
-        half = student_quantile(confidence, num - 1) * standard_error(gains, families)
+    low: float | None
+    high: float | None
+    if bound == 1 and is_lopsided(families):
+        low, high = _newcombe(first, second, rows, confidence, families)
+    elif num > 1 and gains.min() < gains.max():
+        half = half_width(gains, confidence, families)
+        low, high = max(-bound, centre - half), min(bound, centre + half)
+    elif math.isfinite(bound):
+        half = 1 - ((1 - confidence) / 2) ** (1 / rows)
+        low, high = max(-bound, centre - half), min(bound, centre + half)
     else:
-        half = 1 - ((1 - confidence) / 2) ** (1 / rows) if math.isfinite(bound) else math.nan
+        low, high = None, None
     return PairedEstimate(
         n=n,
         families=num,
         difference=centre,
-        low=None if math.isnan(half) else max(-bound, centre - half),
-        high=None if math.isnan(half) else min(bound, centre + half),
+        low=low,
+        high=high,
         p=flip_p(cluster_sums(gains, families), seed, steps),
         effective=rows,
     )
@@ -138,7 +144,8 @@ def median_difference(
     """Return the difference of two medians, with the percentile interval of a paired bootstrap of families.
 
     Infinite values (answers without a price) are allowed; a limit or difference that is infinite is None. There is no
-    test. Percentiles and not BCa, because leaving out one family moves a median by one step or not at all.
+    test. Percentiles and not BCa, because leaving out one family moves a median by one step or not at all. Too few or
+    lopsided families have no limits, as in `bca`.
     """
     n = len(families)
     if not n:
@@ -147,11 +154,13 @@ def median_difference(
     missing = PairedEstimate(n=n, families=num_families(families), difference=None, low=None, high=None, p=None)
     if math.isinf(medians[0]) and math.isinf(medians[1]):
         return missing
-    codes = np.unique(families, return_inverse=True)[1].astype(np.intp)
+    codes = relabel(families)
     gains = np.sort(bootstrap(lambda weights: _finite_differences(first(weights), second(weights)), codes, seed))
     tail = int(len(gains) * (1 - confidence) / 2)
     figures = (medians[1] - medians[0], gains[tail], gains[-1 - tail])
     difference, low, high = (float(figure) if math.isfinite(figure) else None for figure in figures)
+    if bootstrap_degrees(codes) < BOOTSTRAP_DEGREES:
+        low, high = None, None
     return PairedEstimate(n=n, families=missing.families, difference=difference, low=low, high=high, p=None)
 
 
@@ -233,13 +242,31 @@ def detectable_difference(gain: PairedEstimate, confidence: float, alpha: float)
     return (two_sided_quantile(1 - alpha) + float(stats.norm.ppf(POWER))) * error
 
 
-def _phi(both: float, only_first: float, only_second: float, neither: float) -> float:
-    n = both + only_first + only_second + neither
-    margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
-    if margins == 0:
+def _newcombe(
+    first: Values, second: Values, rows: float, confidence: float, families: ClusterIds
+) -> tuple[float, float]:
+    """Return Newcombe's limits of the difference of two means in [0, 1], from `rows` effective rows."""
+    means = float(first.mean()), float(second.mean())
+    limits = [rate_limits(each, rows, confidence, families) for each in means]
+    down, up = ([abs(each - limit[side]) for each, limit in zip(means, limits, strict=True)] for side in (0, 1))
+    phi, difference = _phi(first, second, rows), means[1] - means[0]
+    return (
+        max(-1.0, difference - _combine_limits(down[1], up[0], phi)),
+        min(1.0, difference + _combine_limits(up[1], down[0], phi)),
+    )
+
+
+def _phi(first: Values, second: Values, rows: float) -> float:
+    """Return the correlation of the pairs; a positive one is moved towards 0 by 1 / (2 rows) in the covariance.
+
+    For zeros and ones this is Newcombe's phi: with the four counts a, b, c, d of n pairs, (ad - bc - n/2) over the root
+    of the product of the margins.
+    """
+    spread = math.sqrt(float(first.var()) * float(second.var()))
+    if spread == 0:
         return 0.0
-    numerator = both * neither - only_first * only_second
-    return (max(numerator - n / 2, 0.0) if numerator > 0 else numerator) / math.sqrt(margins)
+    together = float(np.mean(first * second)) - float(first.mean()) * float(second.mean())
+    return (max(together - 1 / (2 * rows), 0.0) if together > 0 else together) / spread
 
 
 def _combine_limits(one: float, other: float, phi: float) -> float:

@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from scipy import ndimage
 
 from generator.audit import MAX_HITS, Findings, count_check, decide, skip_check
 from generator.audit.membership import LeakageTest, run_leakage_test, smallest_detectable_leak
 from generator.audit.rows import Floats, Mask, Single
 from schemas.audit import PRIVACY, Bounds, Check, Hit
 from schemas.errors import ToileError
+from schemas.fingerprints import EDGE, bounding_box, local_detail, pixel_sha256
 from schemas.images import BadImageError, decode_rgb
 from schemas.product import read
 
@@ -35,8 +35,6 @@ NEAR_SHARE = 0.05
 """Share of the real images whose nearest image of another real family is near."""
 MAX_CONTROLS = 1000
 """Largest number of real images, evenly spread, that are compared with other real families."""
-EDGE = 64
-"""Edge in pixels of the squares that are compared pixel by pixel."""
 _SMALL = 16
 _CANDIDATES = 4
 _MAX_PRODUCT = 20_000_000
@@ -45,11 +43,7 @@ _WINDOWS = (1.0, 0.95, 0.9)
 """Edges of the windows of a real image that a cropped copy may show, as shares of its edge."""
 _SCALES = 5
 """Edges of windows that are tried down and right, from the whole edge to the smallest."""
-_BACKGROUND = 24
-"""Difference in grey levels from the background from which a pixel belongs to the object."""
 _BLOCK = 512
-_BLUR = 5
-"""Window in pixels (of 64) of the mean that is the coarse part of an image."""
 _SAME = 0.995
 _MARGIN = 0.4
 Pixels = npt.NDArray[np.uint8]
@@ -176,7 +170,7 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
         names.append(name)
         families.append(family)
         files.append(hashlib.sha256(file).hexdigest())
-        pixels.append(hashlib.sha256(repr(image.size).encode() + image.tobytes()).hexdigest())
+        pixels.append(pixel_sha256(image))
         wholes.append(_resize(image))
         objects.append(_resize(image.crop(bounding_box(image))))
     shape = (len(names), EDGE, EDGE, 3)
@@ -188,17 +182,6 @@ def extract_features(images: Iterable[tuple[str, str, bytes]], where: str = "cat
         whole_NEEC=np.array(wholes, np.uint8).reshape(shape),
         object_NEEC=np.array(objects, np.uint8).reshape(shape),
     )
-
-
-def bounding_box(image: Image.Image) -> tuple[int, int, int, int]:
-    """Return left, top, right, bottom of what differs from the border's median colour, else those of the image."""
-    array = np.asarray(image, np.int16)
-    border = np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
-    off = np.abs(array - np.median(border, axis=0)).max(axis=2) > _BACKGROUND
-    rows, columns = np.flatnonzero(off.mean(axis=1) > 0.01), np.flatnonzero(off.mean(axis=0) > 0.01)
-    if not rows.size or not columns.size:
-        return (0, 0, image.width, image.height)
-    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
 
 
 def find_nearest(features: ImageFeatures, others: ImageFeatures, *, compare_detail: bool = True) -> NearestImages:
@@ -247,7 +230,7 @@ def _find_copied(
 ) -> tuple[Single, npt.NDArray[np.int64]]:
     """Return for each image the largest correlation of fine detail with another family's image, and that image."""
     own, their = (pixels.mean(axis=3, dtype=np.float32) for pixels in (own_NEEC, their_MEEC))
-    detail, their_detail = _detail(own), _detail(their)
+    detail, their_detail = local_detail(own), local_detail(their)
     steps = [(scale, move) for scale in scales for move in ((-1, 0, 1) if scale == scales[-1] < 1 else (0,))]
     coarse = [
         _coarse(_sampling_matrix(*down) @ their @ _sampling_matrix(*right).T)
@@ -476,12 +459,6 @@ def _read_images(folder: Path, splits: tuple[str, ...]) -> Iterator[tuple[str, s
         for row in read(folder, split=split, columns=("image",)):
             if row.image is not None:
                 yield row.product_code, row.family, row.image
-
-
-def _detail(grey_NEE: Single) -> Single:
-    """Return the luminance without its coarse part: what photographs of similar products do not share."""
-    fine: Single = grey_NEE - ndimage.uniform_filter(grey_NEE, (0, _BLUR, _BLUR))
-    return fine
 
 
 def _correlation(own_NEE: Single, their_NEE: Single, *, shifts: tuple[int, ...] = (1, 2, 3)) -> Single:

@@ -62,10 +62,10 @@ class OnlineRows:
         return sampled, image
 
     def iterate_keys(self, batch_rows: int = BATCH_ROWS) -> Iterator[dict[str, str]]:
-        """Yield product_code and family of every row; `batch_rows` are in memory at once."""
+        """Yield product_code, family and attributes (JSON) of every row; `batch_rows` are in memory at once."""
         for first in range(0, len(self.index_N), batch_rows):
             batch = rows(self.spec, self.seed, self.index_N[first : first + batch_rows].astype(np.int64))
-            yield from batch.select(["product_code", "family"]).to_pylist()
+            yield from batch.select(["product_code", "family", "attributes"]).to_pylist()
 
 
 def open_online_rows(path: Path, split: str, drawing: DrawSpec, batch_rows: int = BATCH_ROWS) -> OnlineRows | None:

@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from generator.fit import CategoryPath, FitOptions
 from generator.fit.families import Family, count_families, find_fixed, find_type
 from generator.fit.vocabulary import find_silhouette
@@ -24,6 +27,11 @@ from schemas.errors import ToileError
 from schemas.silhouettes import RECORDS
 
 Value = TypeVar("Value", bound=Hashable)
+_GROUP_WORDS = {
+    "apparel": "clothing", "kleidung": "clothing", "zubehör": "accessories", "accessori": "accessories",
+    "accesorios": "accessories", "abbigliamento": "clothing", "ropa": "clothing", "scarpe": "shoes", "calzado": "shoes",
+}  # fmt: skip
+"""Further names of groups of silhouettes."""
 _USUAL_KINDS = 4
 """A broad leaf whose titles say nothing sells this many silhouettes of its group."""
 _MOST_EXAMPLES = 3
@@ -404,11 +412,43 @@ def _usual_kinds(path: CategoryPath, group: str | None) -> tuple[Mapping[str, fl
     silhouette, named = find_silhouette(path)
     if named and group in (None, RECORDS[silhouette].group):
         return {silhouette: 1.0}, False
-    if group is None:
-        listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words}
-        group = next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), "clothing")
+    group = group or find_group(path) or "clothing"
     inside = [record.name for record in RECORDS.values() if record.group == group]
     return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
+
+
+def find_group(path: Sequence[str]) -> str | None:
+    """Return the group of silhouettes that the names of a category say (SCHUHE, ACCESSORIES), the leaf's first."""
+    listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words} | _GROUP_WORDS
+    return next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), None)
+
+
+def list_partitions(paths: Sequence[CategoryPath], split: Sequence[bool] = ()) -> list[NDArray[np.int64]]:
+    """List groupings of the leaves, from the finest to one group: an array of L group numbers each.
+
+    Names of leaves say what is sold: leaves of one name are a group where names recur, else those of one parent.
+    `split` keeps apart leaves of which it differs.
+    """
+    recur = len({path[2] for path in paths}) * 2 <= len(paths)
+    middle: list[Any] = [path[2] if recur else path[:2] for path in paths]
+    found = []
+    for keys in (list(paths), middle, [path[:1] for path in paths], [()] * len(paths)):
+        pairs = list(zip(keys, split or [False] * len(paths), strict=True))
+        order = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
+        found.append(np.array([order[pair] for pair in pairs], np.int64))
+    return found
+
+
+def list_possible_kinds(paths: Sequence[CategoryPath], kinds: Sequence[str]) -> NDArray[np.float64]:
+    """Return L x K: 0 for kinds of another group than the names of the leaf say (no coat in ACCESSORIES), else 1."""
+    broad = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
+    found = np.ones((len(paths), 1 + len(kinds)))
+    for number, path in enumerate(paths):
+        group = find_group(path)
+        if group is not None:
+            allowed = broad.get(group, {group})
+            found[number, 1:] = [RECORDS[kind].group in allowed for kind in kinds]
+    return found
 
 
 def _build_leaves(

@@ -207,7 +207,7 @@ class Plot:
             x = axis.position(value)
             if grid is not None:
                 parts.append(line((x, self.top), (x, bottom), grid))
-            parts.append(text(x, bottom + 16, label, anchor="middle"))
+            parts.append(text(x, bottom + 20, label, anchor="middle"))
         return parts
 
     def y_ticks(self, axis: Axis, labels: Iterable[tuple[float, str]], *, grid: str | None = None) -> list[str]:

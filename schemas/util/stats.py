@@ -23,6 +23,18 @@ def wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
     return max(0.0, moved - half) if share > 0 else 0.0, min(1.0, moved + half) if share < 1 else 1.0
 
 
+def clopper_pearson(share: float, n: float, confidence: float) -> tuple[float, float]:
+    """Return the exact interval of a binomial rate of n > 0 rows; n may be fractional.
+
+    Source: Clopper & Pearson 1934 (Biometrika 26, 404-413); with an effective number of rows as in Korn & Graubard 1998
+    (Survey Methodology 24, 193-201). It covers at least as often as `confidence`, also for a single row.
+    """
+    right, tail = share * n, (1 - confidence) / 2
+    low = float(stats.beta.ppf(tail, right, n - right + 1)) if share > 0 else 0.0
+    high = float(stats.beta.ppf(1 - tail, right + 1, n - right)) if share < 1 else 1.0
+    return low, high
+
+
 @functools.cache
 def two_sided_quantile(confidence: float) -> float:
     """Return the two-sided quantile of the normal distribution: 1.96 for 0.95."""

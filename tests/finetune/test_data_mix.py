@@ -1,5 +1,6 @@
 """The mixed stream is a pure function of sizes, weights and seed, keeps its weights and repeats no row early."""
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.data_mix import ShardSource, SpecSource, check_currencies, find_source, mix, open_source, seen_rows
+from schemas.appearance import appearance_sha256
 from schemas.errors import ToileError
 from schemas.evaluation import SPLITS
+from schemas.fingerprints import pixel_sha256
+from schemas.images import decode_rgb
 from schemas.product import read
 from schemas.training import DrawSpec
 from tests.conftest import PRESETS
@@ -74,9 +78,7 @@ def test_shard_source_has_usable_rows_and_counts_skipped(catalog: Path) -> None:
     assert example.image.size == (64, 64)
 
 
-def test_seen_rows_have_code_family_and_image_hash(catalog: Path) -> None:
-    import hashlib
-
+def test_seen_rows_have_code_family_image_hashes_and_what_is_drawn(catalog: Path) -> None:
     rows = {r.product_code: r for r in read(catalog, split="train")}
     source = open_source(catalog, "train")
     assert len(list(source.seen())) == source.num_examples
@@ -85,6 +87,9 @@ def test_seen_rows_have_code_family_and_image_hash(catalog: Path) -> None:
         assert row.image is not None
         assert seen["family"] == row.family
         assert seen["picture_sha256"] == hashlib.sha256(row.image).hexdigest()
+        assert seen["pixels_sha256"] == pixel_sha256(decode_rgb(row.image))
+        assert seen["drawn_sha256"] == appearance_sha256(row.attributes) is not None
+        assert seen["data"] == str(catalog)
 
 
 def test_rows_without_images_are_not_usable(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 
 import atheris  # type: ignore[import-not-found,unused-ignore]  # not installed with the tests
 
-OURS = ["schemas", "generator.ingest", "generator.pages", "generator.catalog.masks", "generator.faults.scoring"]
+OURS = ["schemas", "generator.ingest", "generator.pages", "generator.catalog.shards", "generator.faults.scoring"]
 
 with atheris.instrument_imports(include=[*OURS, "yaml", "jsonschema", "PIL"]):
     from tests.helpers.fuzzing import accepts

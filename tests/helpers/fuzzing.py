@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from generator.catalog.masks import read_masks
+from generator.catalog.shards import read_masks
 from generator.faults.scoring import read_faults
 from generator.ingest import ImportOptions
 from generator.ingest.columns import arrange

@@ -17,8 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from finetune.data_mix import find_source
-from generator.catalog.masks import masks_file, read_masks
-from generator.catalog.shards import GenerateInputs, write_shards
+from generator.catalog.shards import GenerateInputs, masks_file, read_masks, write_shards
 from generator.export.rows import read_columns
 from generator.faults.scenarios import merge_scenarios
 from generator.faults.scoring import FAULTS_FILE, read_faults
@@ -36,12 +35,11 @@ SEED = 20261121
 OPENING_PARQUET = {
     "schemas/product.py",
     "generator/catalog/verify.py",  # compares the hashes itself and continues
-    "generator/catalog/masks.py",
     "generator/faults/scoring.py",
-    "generator/catalog/shards.py",  # files that it has just written
+    "generator/catalog/shards.py",  # files that it has just written, and masks
     "generator/ingest/tables.py",  # tables of other origin
     "generator/export/formats.py",  # metadata beside exported images
-    "evaluation/analysis/contamination.py",  # seen.parquet of a training run
+    "finetune/run_dir.py",
 }
 READERS = ("describe", "show", "convert", "fit", "train", "evaluate")
 

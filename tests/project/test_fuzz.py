@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generator.catalog.masks import encode_masks
+from generator.catalog.shards import encode_masks
 from generator.faults.scoring import FAULTS_SCHEMA
 from generator.pages.catalog_page import make_thumbnail
 from generator.render.engine.parts import RenderedParts

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +12,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
+from benchmarks.leaks import one_kind
 from evaluation.analysis import contamination as leaks
 from evaluation.analysis.contamination import (
     IN_SEEN,
     IN_TRAIN,
     Contamination,
-    difference_hash,
+    contamination_notes,
     find_contamination,
     refuse_seen,
 )
 from evaluation.rows import read_rows
-from finetune import run_dir as run_folder
+from finetune.data_mix import describe_row
+from finetune.run_dir import write_seen
+from generator.catalog.shards import encode_jpeg
+from generator.render import draw
+from generator.sampling.products import product
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
 from schemas.product import Product
@@ -67,7 +70,7 @@ def ledger(
     trained = {}
     if seen is not None:
         trained["adapter"] = folder / "adapter"
-        run_folder.write_seen(make(folder / "adapter"), seen)
+        write_seen(make(folder / "adapter"), seen, training="first (1)")
     return find_contamination(read_rows(data, EvaluationSpec(split=split)), split, trained, **options)  # type: ignore[arg-type]  # max_decoded
 
 
@@ -92,9 +95,10 @@ def test_a_clean_split_is_clean_and_says_what_it_was_compared_with(tmp_path: Pat
         *(("train", kind) for kind in IN_TRAIN),
         *(("adapter", kind) for kind in IN_SEEN),
     ]
-    assert {leak.compared for leak in found.leaks if leak.source == "train"} == {30}
-    assert {leak.compared for leak in found.leaks if leak.source == "adapter"} == {1}
-    refuse_seen(found.leaks, 10, {"adapter": tmp_path / "adapter"})
+    compared = {(leak.source, leak.kind): leak.compared for leak in found.leaks}
+    assert {compared["train", kind] for kind in IN_TRAIN if kind != "drawn"} == {30}
+    assert {kind for kind in IN_SEEN if compared["adapter", kind]} == {"code", "family", "picture"}
+    refuse_seen(found, found.leaks, 10, {"adapter": tmp_path / "adapter"})
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,6 @@ def test_a_clean_split_is_clean_and_says_what_it_was_compared_with(tmp_path: Pat
         ("picture", lambda mine, theirs: {"image": mine.image}, True),
         ("pixels", lambda mine, theirs: {"image": repacked(mine.image)}, True),
         ("title", lambda mine, theirs: {"title": f"  {mine.title.upper()}! "}, False),
-        ("look_alike", lambda mine, theirs: {"image": brighter(mine.image)}, False),
     ],
 )
 def test_each_way_of_being_the_same_is_found_in_the_train_split(
@@ -113,42 +116,103 @@ def test_each_way_of_being_the_same_is_found_in_the_train_split(
 ) -> None:
     rows[25] = dataclasses.replace(rows[25], **change(rows[4], rows[25]))  # type: ignore[operator]
     found = ledger(tmp_path, rows)
-    implied = {"picture": {"pixels", "look_alike"}, "pixels": {"look_alike"}}.get(kind, set())
+    implied = {"picture": {"pixels"}}.get(kind, set())
     assert counted(found) == {("train", name): 1 for name in {kind, *implied}}
     match = next(match for match in found.matches if match.kind == kind)
     assert (match.product_code, match.trained_code) == (rows[4].product_code, rows[25].product_code)
     assert found.touched == ({rows[4].product_code} if touches else frozenset())
 
 
-def brighter(png: bytes) -> bytes:
-    """Another image of the same gradients."""
+def photo(seed: int) -> Image.Image:
+    """A photograph of nothing: soft shapes, edges and grain, 240 x 180 pixels."""
+    draw = np.random.default_rng(seed)
+    coarse = Image.fromarray(draw.integers(0, 256, (9, 12, 3), dtype=np.uint8)).resize(
+        (240, 180), Image.Resampling.BICUBIC
+    )
+    fine = Image.fromarray(draw.integers(0, 256, (45, 60, 3), dtype=np.uint8)).resize(
+        (240, 180), Image.Resampling.BICUBIC
+    )
+    return Image.blend(coarse, fine, 0.3)
+
+
+def saved(image: Image.Image, form: str = "PNG", quality: int = 85) -> bytes:
     file = io.BytesIO()
-    Image.open(io.BytesIO(png)).point(lambda value: value // 2 + 100).save(file, "PNG")
+    image.save(file, form, quality=quality)
     return file.getvalue()
 
 
-def test_a_difference_hash_is_the_sign_of_the_gradient_between_cells() -> None:
-    cells = np.random.default_rng(3).integers(0, 256, (8, 9), dtype=np.uint8)
-    image = Image.fromarray(np.kron(cells, np.ones((5, 4), np.uint8))).convert("RGB")
-    by_hand = "".join(str(int(row[x + 1] > row[x])) for row in cells.astype(int) for x in range(8))
-    assert difference_hash(image) == int(by_hand, 2)
+@pytest.mark.parametrize(
+    ("copied", "similar"),
+    [
+        (lambda image: saved(image, "JPEG", 60), True),
+        (lambda image: saved(image.resize((120, 90)), "JPEG"), True),
+        (lambda image: saved(image.crop((2, 2, 238, 178))), True),
+        (lambda image: saved(image.crop((24, 18, 216, 162)), "JPEG"), True),
+        (lambda image: saved(image.point(lambda value: 255 - value)), False),
+        (lambda image: saved(Image.merge("RGB", image.split()[::-1])), False),
+        (lambda image: saved(image.crop((60, 45, 180, 135))), False),
+    ],
+    ids=["JPEG", "half size", "2 pixels cropped", "10 % a side cropped", "negative", "other colours", "quarter"],
+)
+def test_a_resaved_or_cropped_image_is_found_in_train_and_in_the_list(
+    tmp_path: Path, rows: list[Product], copied: Callable[[Image.Image], bytes], similar: bool
+) -> None:
+    rows[4] = dataclasses.replace(rows[4], image=copied(photo(1)))
+    rows[25] = dataclasses.replace(rows[25], image=saved(photo(1)))
+    listed = describe_row("9", "elsewhere-9", saved(photo(1)), None, "data/real")
+    found = ledger(tmp_path, rows, [seen_row(), listed])
+    assert counted(found) == ({("train", "copy"): 1, ("adapter", "copy"): 1} if similar else {})
+    assert found.touched == ({rows[4].product_code} if similar else frozenset())
+    if similar:
+        match = found.matches[-1]
+        assert (match.trained_code, match.training, match.data) == ("9", "first (1)", "data/real")
+        assert match.similarity is not None
+        assert match.similarity > 0.955
 
 
-@given(st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=6), st.integers(0, 2**64 - 1), st.integers(0, 8))
-def test_look_alikes_are_at_most_four_bits_apart(theirs: list[int], mine: int, flips: int) -> None:
-    trained = {str(place): number for place, number in enumerate([*theirs, mine ^ ((1 << flips) - 1)])}
-    apart = {code: (number ^ mine).bit_count() for code, number in trained.items()}
-    found = leaks._find_look_alikes({"mine": mine}, trained)
-    assert found == ({"mine": min(apart, key=lambda code: apart[code])} if min(apart.values()) <= 4 else {})
+def test_products_of_one_silhouette_and_colour_are_not_one_image(tmp_path: Path) -> None:
+    """Forty black coats of forty designs, on white: only copies of the same image match."""
+    spec = one_kind("trench-coat")
+    drawn = [dataclasses.replace(product(spec, 0, n), split="train" if n >= 20 else "test") for n in range(40)]
+    made = [dataclasses.replace(row, image=encode_jpeg(draw(row, 128)), attributes=None) for row in drawn]
+    assert not ledger(tmp_path, made).touched
+    again = saved(Image.open(io.BytesIO(made[30].image or b"")).crop((6, 6, 122, 122)), "JPEG")
+    made[3] = dataclasses.replace(made[3], image=again)
+    found = ledger(tmp_path, made)
+    assert counted(found)["train", "copy"] == 1
+    assert [match.trained_code for match in found.matches if match.kind == "copy"] == [made[30].product_code]
 
 
-@pytest.mark.parametrize("kind", IN_SEEN)
+def test_a_product_drawn_under_another_name_is_found_without_its_image(tmp_path: Path, rows: list[Product]) -> None:
+    spec = one_kind("trench-coat")
+    mine, other = product(spec, 0, 0), product(spec, 0, 1)
+    rows[7] = dataclasses.replace(rows[7], attributes=mine.attributes)
+    listed = [
+        describe_row(f"n{n}", f"copied-{n}", None, each.attributes, "copied.yaml")
+        for n, each in enumerate((mine, other))
+    ]
+    found = ledger(tmp_path, rows, listed)
+    assert counted(found) == {("adapter", "drawn"): 1}
+    assert str(found.matches[0]) == f"{rows[7].product_code} draws the same product as n0 in first (1) from copied.yaml"
+    (note,) = [note for note in contamination_notes(found, 10, {"adapter": tmp_path}) if "could be compared" in note]
+    assert "they were rendered while training" in note
+
+
+def test_blank_images_are_like_nothing(tmp_path: Path, rows: list[Product]) -> None:
+    white, paper = Image.new("RGB", (80, 60), "white"), Image.new("RGB", (90, 60), "white")
+    rows[4] = dataclasses.replace(rows[4], image=saved(white))
+    rows[25] = dataclasses.replace(rows[25], image=saved(paper))
+    assert counted(ledger(tmp_path, rows)) == {}
+
+
+@pytest.mark.parametrize("kind", ["code", "family", "picture", "pixels"])
 def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, rows: list[Product], kind: str) -> None:
     mine = rows[7]
     same = {
         "code": seen_row(code=mine.product_code, family="family-of another"),
         "family": seen_row(family=mine.family),
         "picture": seen_row(image=mine.image or b""),
+        "pixels": {**describe_row("1", "elsewhere-1", repacked(mine.image or b""), None, "data")},
     }[kind]
     same["family"] = mine.family.rpartition("-")[0] + "-x" if kind == "code" else same["family"]
     found = ledger(tmp_path, rows, [seen_row(), same])
@@ -156,13 +220,14 @@ def test_rows_that_an_adapter_has_seen_are_found_and_refused(tmp_path: Path, row
     assert found.touched == found.seen("adapter") == {mine.product_code}
     with pytest.raises(
         ToileError,
-        match=rf"was trained on at least 1 of the 10 rows to evaluate \(1 by {kind.replace('picture', 'image')}\)",
+        match=rf"was trained on 1 of the 10 rows to evaluate \(1 by {kind.replace('picture', 'image')}\); "
+        rf"{mine.product_code} .* in first \(1\)",
     ) as caught:
-        refuse_seen(found.leaks, 10, {"adapter": tmp_path / "adapter"})
+        refuse_seen(found, found.leaks, 10, {"adapter": tmp_path / "adapter"})
     assert caught.value.where == str(tmp_path / "adapter")
     assert "--allow-seen" in caught.value.hint
     with pytest.raises(ToileError, match="was trained on all 1 rows"):
-        refuse_seen(found.leaks, 1, {"adapter": tmp_path / "adapter"})
+        refuse_seen(found, found.leaks, 1, {"adapter": tmp_path / "adapter"})
 
 
 def test_rows_rendered_while_training_have_no_image_hash(tmp_path: Path, rows: list[Product]) -> None:
@@ -170,7 +235,7 @@ def test_rows_rendered_while_training_have_no_image_hash(tmp_path: Path, rows: l
     found = ledger(tmp_path, rows, [seen_row(), unhashed])
     assert counted(found) == {("adapter", "code"): 1, ("adapter", "family"): 1}
     compared = {leak.kind: leak.compared for leak in found.leaks if leak.source == "adapter"}
-    assert compared == {"code": 2, "family": 2, "picture": 1}
+    assert compared == {"code": 2, "family": 2, "picture": 1, "pixels": 0, "drawn": 0, "copy": 0}
 
 
 def test_seen_code_counts_within_its_shop_only(tmp_path: Path, rows: list[Product]) -> None:
@@ -193,7 +258,7 @@ def test_a_broken_train_image_is_not_counted_as_compared(tmp_path: Path, rows: l
     rows[21] = dataclasses.replace(rows[21], image=None)
     rows[22] = dataclasses.replace(rows[22], title=None)
     compared = {leak.kind: leak.compared for leak in ledger(tmp_path, rows).leaks}
-    assert compared == {"code": 30, "family": 30, "picture": 29, "pixels": 28, "title": 29, "look_alike": 28}
+    assert compared == {"code": 30, "family": 30, "picture": 29, "pixels": 28, "title": 29, "copy": 28, "drawn": 0}
 
 
 def test_of_many_train_images_some_are_decoded(tmp_path: Path, rows: list[Product]) -> None:
@@ -219,7 +284,7 @@ def test_a_folder_that_does_not_tell_is_named(tmp_path: Path, rows: list[Product
 def test_a_damaged_list_is_an_error(tmp_path: Path, rows: list[Product], fault: str) -> None:
     data = read_rows(write_shards(tmp_path / "data", rows), EvaluationSpec())
     path = make(tmp_path / "adapter") / "seen.parquet"
-    run_folder.write_seen(path.parent, [seen_row()])
+    write_seen(path.parent, [seen_row()])
     match fault:
         case "no parquet":
             path.write_bytes(b"nothing")
@@ -243,8 +308,18 @@ def test_the_rows_behind_the_counts_are_listed_in_a_file(tmp_path: Path, rows: l
         "source": "train",
         "kind": "family",
         "trained_code": rows[25].product_code,
+        "training": None,
+        "data": None,
+        "similarity": None,
     }
+    assert leaks.read_matches(tmp_path) == ledger(tmp_path, rows).matches
 
 
-def test_the_names_of_the_files_are_those_that_training_writes() -> None:
-    assert (leaks.SEEN, leaks.RUN) == (run_folder.SEEN, run_folder.RUN)
+def test_a_placeholder_of_many_families_is_no_evidence(tmp_path: Path, rows: list[Product]) -> None:
+    placeholder = saved(photo(5))
+    for place in (3, 4, *range(20, 26)):
+        rows[place] = dataclasses.replace(rows[place], image=placeholder)
+    listed = [describe_row(str(n), f"elsewhere-{n}", placeholder, None, "data") for n in range(6)]
+    assert counted(ledger(tmp_path, rows, listed)) == {}
+    few = ledger(tmp_path, [*rows[:22], *rows[26:]], listed[:2])
+    assert counted(few) == {(side, kind): 2 for side in ("train", "adapter") for kind in ("picture", "pixels")}

@@ -8,7 +8,6 @@ import itertools
 import json
 import re
 import shutil
-import subprocess
 import xml.etree.ElementTree as ElementTree
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from evaluation import compare
@@ -37,8 +37,10 @@ from schemas.evaluation import EvaluationSpec, read_predictions
 from schemas.product import Product
 from schemas.result import Comparison, Result, read_comparison, read_result
 from schemas.util.pages import embed_json
+from tests.helpers.browser import find_chromium, open_browser
 from tests.helpers.page_tree import Table, bars, parse, tables, text
 from tests.helpers.shard_fixture import CATEGORIES, colour_of, guessing, in_split, products, table_model, write_shards
+from toile.cli import main
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -301,23 +303,12 @@ def test_the_scatter_thins_out_and_repeats_itself() -> None:
     assert plot([]).svg == ""
     assert plot([("a", 5, 5)]).svg.count("<circle") == 1
     wide = plot([("a", 1e-3, 1e9), ("b", 1, 1)])
+    assert wide.outside == 1, "an absurd answer does not stretch the axes"
     assert len(wide.svg) < 6000
     labels = [x.text or "" for x in ElementTree.fromstring(wide.svg).iter("text")]
     assert max(map(len, labels[:-2])) <= 7, "labels have room beside the axis"
     outlying = plot([*((str(i), 100.0, 100.0) for i in range(500)), ("far", 100.0, 1e12)])
     assert outlying.outside == 1
-
-
-@pytest.mark.system
-def test_a_browser_runs_the_page_without_complaint(folders: Path) -> None:
-    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if browser is None:
-        pytest.skip("no Chromium here")
-    address = (folders / "comparison" / "report.html").as_uri()
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"]
-    shown = subprocess.run([browser, *flags, address], capture_output=True, text=True, timeout=120, check=False)
-    assert "CONSOLE" not in shown.stderr
-    assert '<button type="button">' in shown.stdout, "our script ran"
 
 
 def test_calibration_groups_answers_by_their_own_size() -> None:
@@ -671,14 +662,22 @@ HOSTILE_TITLES = (
 )
 
 
-def test_hostile_titles_and_answers_stay_text(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of results whose titles, categories, answers and model are hostile."""
+    folder = tmp_path_factory.mktemp("hostile")
     rows = [*in_split(products(12)), *in_split(products(24)[12:], "train")]
     rows = [dataclasses.replace(row, title=HOSTILE_TITLES[k % 4]) for k, row in enumerate(rows)]
-    rows = [dataclasses.replace(row, category3_code=f"<i>{row.category3_code}</i>") for row in rows]
+    categories = {name: f"<i>{name}</i>{'V' * 300 * k}" for k, name in enumerate(CATEGORIES)}
+    rows = [dataclasses.replace(row, category3_code=categories[row.category3_code or ""]) for row in rows]
     answers = {row.product_code: HOSTILE_TITLES[(k + 1) % 5] for k, row in enumerate(rows)}
     model = table_model(rows, lambda row: render(answers[row.product_code] or "x", row.category3_code or "", 5e300))
-    run(tmp_path / "out", write_shards(tmp_path / "data", rows), model, "<script>model</script>")
-    html = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    run(folder / "out", write_shards(folder / "data", rows), model, "<script>model</script>" + "M" * 500)
+    return folder
+
+
+def test_hostile_titles_and_answers_stay_text(hostile: Path) -> None:
+    html = (hostile / "out" / "report.html").read_text(encoding="utf-8")
     root = parse(html)  # every element is closed: no text has opened one
     assert [each.tag for each in root.iter() if each.tag in {"i", "script"}].count("script") == 3
     assert not list(root.iter("i"))
@@ -689,6 +688,41 @@ def test_hostile_titles_and_answers_stay_text(tmp_path: Path) -> None:
                     isolated = cell.get("dir") == "auto" or any(True for _ in cell.iter("bdi"))
                     assert isolated, "right-to-left text turns nothing else around"
     assert "5e+300" in html
+
+
+OVERLAPS = """[...document.querySelectorAll("svg:not(.share)")].flatMap((svg) => {
+  const boxes = [...svg.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
+  return boxes.flatMap(([a, x], k) => boxes.slice(k + 1).filter(([b, y]) =>
+    x.left < y.right && y.left < x.right && x.top < y.bottom && y.top < x.bottom).map(([b]) => a + " / " + b));
+})"""
+"""Labels of a plot that cover each other, as a browser lays them out."""
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_fit_a_desk_and_a_phone_in_a_browser(folders: Path, hostile: Path, tmp_path: Path, width: int) -> None:
+    binary = find_chromium()
+    if binary is None:
+        pytest.skip("no Chromium")
+    index, _ = page.write_index(hostile, force=True)
+    with open_browser(binary, tmp_path) as window:
+        window.size(width, 900, dark=width == 390)
+        for file in (index, hostile / "out" / "report.html", folders / "comparison" / "report.html"):
+            window.open(file.resolve())
+            assert window.js("document.documentElement.scrollWidth") == width, file
+            assert window.js(OVERLAPS) == []
+            assert window.errors() == []
+        column = "th[data-sort=number]:nth-child(2)"
+        values = """[...document.querySelector(".tab-joint table").tBodies].at(-1).innerText"""
+        before = window.js(values)
+        window.js(f"""document.querySelector(".tab-joint {column} button").click()""")
+        assert window.js(f"""document.querySelector(".tab-joint {column}").ariaSort""") == "descending"
+        window.js(f"""document.querySelector(".tab-joint {column} button").click()""")
+        assert window.js(values) != before, "sorted the other way round"
+        assert window.js("""document.querySelector(".tab-price").offsetHeight""") == 0
+        window.js("""document.querySelector("#tab-price").click()""")
+        assert window.js("""document.querySelector(".tab-price").offsetHeight""") > 100
+        assert window.js("""document.querySelector(".tab-joint").offsetHeight""") == 0
 
 
 @pytest.mark.parametrize("protocol", ["rank", "price"])
@@ -737,6 +771,53 @@ def test_a_verdict_that_tells_nothing_says_why(folders: Path, verdict: str, sent
         label="tuned", inputs=inputs, uses_picture=None, verdict=verdict, figures={}, outcomes=[], asked={}
     )
     assert page.image_sentence(panel, "all") == sentence
+
+
+@pytest.mark.parametrize(
+    ("difference", "low", "high", "gain", "nearest"),
+    [
+        (
+            0.3,
+            0.1,
+            0.5,
+            "Fine-tuning gains +30 points (+10 to +50, p\u00a0=\u00a00.01).",
+            "the tuned model is above it",
+        ),
+        (-0.3, -0.5, -0.1, "Fine-tuning loses \u221230 points", "the tuned model is below it"),
+        (
+            0.1,
+            -0.1,
+            0.3,
+            "changes it by +10 points (\u221210 to +30, p\u00a0=\u00a00.01), which may be chance.",
+            "may be chance",
+        ),
+        (0.0, -0.2, 0.2, "makes no difference on these rows (\u221220 to +20 points", "so is the tuned model"),
+    ],
+)
+def test_the_first_sentences_say_what_the_interval_allows(
+    folders: Path, difference: float, low: float, high: float, gain: str, nearest: str
+) -> None:
+    result = read_result(folders / "tuned")
+    panels = [
+        page.Panel(
+            label=label,
+            inputs=result.inputs,
+            uses_picture=True,
+            verdict="",
+            figures=page.by_key(result.scores),
+            outcomes=[],
+            asked={},
+        )
+        for label in ("base", "tuned")
+    ]
+    found = {
+        key: dataclasses.replace(row, difference=difference, low=low, high=high, p=0.01)
+        for key, row in page.by_key(read_comparison(folders / "comparison").scores).items()
+    }
+    said = page.headline_sentences(panels, "inferable", "joint", found)
+    assert said[0].startswith("The tuned model gets ")
+    assert gain in said[2]
+    assert nearest in said[3]
 
 
 def test_notes_and_verdicts_are_sentences(folders: Path) -> None:
@@ -809,7 +890,9 @@ def test_the_index_lists_every_result_with_its_figures(folders: Path, tmp_path: 
         assert target.is_file(), link.get("href")
     assert "cannot be read" in text(root)
     assert "is an unfinished evaluation" in text(root)
-    assert page.write_index(tmp_path) == (found, 5), "an index is replaced"
+    done = CliRunner().invoke(main, ["report", "index", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert (done.stdout.strip(), done.stderr.strip()) == (str(found), f"5 listed: {found}"), "an index is replaced"
     assert [each for each in root.iter("th") if each.get("data-sort")]
 
 

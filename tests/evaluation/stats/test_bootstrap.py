@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from evaluation.metrics import metrics
 from evaluation.metrics.metrics import rmsle
 from evaluation.stats import intervals
 from evaluation.stats.intervals import ClusterIds, Values, bca, bootstrap, flip_p
-from evaluation.stats.paired import mcnemar
+from evaluation.stats.paired import mcnemar, median_difference
 
 
 def mean_of(values: Values) -> intervals.Weighted:
@@ -44,9 +45,20 @@ def slow_bca(values: Values, families: ClusterIds, confidence: float, seed: int)
 
 def test_bca_equals_a_slow_definition_that_copies_rows() -> None:
     draw = np.random.default_rng(0)
-    families = draw.integers(0, 25, 60)
+    families = draw.permutation(np.arange(60) % 25)
     values = draw.exponential(size=60) + families / 10
     assert bca(mean_of(values), families, 0.95, 3) == pytest.approx(slow_bca(values, families, 0.95, 3), rel=1e-6)
+
+
+def test_too_few_and_lopsided_families_have_no_bootstrap_interval() -> None:
+    values = np.random.default_rng(0).random(60)
+    assert bca(mean_of(values), np.arange(60) % 6, 0.95, 0) == (None, None)
+    assert bca(mean_of(values), np.arange(60) % 7, 0.95, 0) != (None, None)
+    assert bca(mean_of(values), np.maximum(np.arange(60) - 40, 0), 0.95, 0) == (None, None), "one family of 41"
+    weighted = metrics.weighted_median(values), metrics.weighted_median(values[::-1])
+    gain = median_difference(*weighted, np.maximum(np.arange(60) - 40, 0), 0.95, 0)
+    assert (gain.low, gain.high) == (None, None)
+    assert gain.difference == 0
 
 
 @pytest.mark.parametrize("confidence", [0.8, 0.95])

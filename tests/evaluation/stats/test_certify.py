@@ -27,6 +27,31 @@ def test_intervals_cover_the_planted_truth_as_often_as_they_say(setting: Setting
     assert naive.within(0.93, 0.97) is (setting is ALONE), "taking alike rows for independent is caught"
 
 
+FEW_HOLD_MOST = {
+    "one of 60": Setting(families=9, largest=1, alike=0.5, rates=(0.5, 0.5), large=(60,)),
+    "one of 180": Setting(families=29, largest=3, alike=0.95, rates=(0.5, 0.5), large=(180,)),
+    "one of 24": Setting(families=24, largest=1, alike=0.8, rates=(0.8, 0.9), large=(24,)),
+    "ever smaller": Setting(families=3, largest=1, alike=0.8, rates=(0.5, 0.5), large=(21, 13, 8, 5, 3, 3, 2, 2, 1)),
+    "one of 100": Setting(families=30, largest=1, alike=0.6, rates=(0.5, 0.6), large=(100,)),
+    "five of 20": Setting(families=55, largest=1, alike=0.95, rates=(0.9, 0.95), large=(20,) * 5),
+}
+
+
+@pytest.mark.parametrize("name", FEW_HOLD_MOST)
+def test_intervals_cover_where_few_families_hold_most_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    setting = FEW_HOLD_MOST[name]
+    found = {f.what: f for f in certifying.coverage(setting, 200, seed=3, bootstrap=False) if f.repetitions}
+    assert not found.pop("rate, rows as independent").within(0.93, 1.0)
+    assert {"rate", "mean", "rate difference", "mean difference", "macro"} <= set(found)
+    for what, finding in found.items():
+        assert finding.share > 0.95, (what, finding.share)
+    assert found["rate"].width is not None
+    assert found["rate"].width < 1, "an interval says something"
+    monkeypatch.setattr(intervals, "LOPSIDED_DEGREES", 0.0)
+    unguarded = {f.what: f for f in certifying.coverage(setting, 200, seed=3, bootstrap=False)}
+    assert not unguarded["mean"].within(0.93, 1.0), "without the guard this test fails"
+
+
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fewer resamples and flips: the same methods with a little more noise."""

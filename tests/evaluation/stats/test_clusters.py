@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
 from evaluation.metrics.metrics import weighted_median
@@ -149,3 +150,56 @@ def test_a_mean_without_upper_bound_has_no_interval_without_spread() -> None:
     assert (wide.high or 0) > 4
     far = paired.mean_difference(np.zeros(30), np.full(30, 2.0), 0.95, bound=math.inf)
     assert (far.difference, far.low, far.high) == (2.0, None, None)
+
+
+SIZES = st.lists(st.integers(1, 40), min_size=2, max_size=30)
+
+
+def distances(sizes: list[int]) -> tuple[Values, Values, Values]:
+    """Shares of families; the covariance of their weighted distances to the mean, of alike rows; their weights."""
+    shares: Values = np.array(sizes) / sum(sizes)
+    weighted = np.diag(shares) @ (np.eye(len(sizes)) - np.outer(np.ones(len(sizes)), shares))
+    return shares, weighted @ weighted.T, 1 / (1 - 2 * shares + shares @ shares)
+
+
+@given(SIZES)
+def test_spread_degrees_are_satterthwaites_of_the_quadratic_form(sizes: list[int]) -> None:
+    shares, covariance, weights = distances(sizes)
+    form = np.diag(weights) @ covariance
+    assert np.trace(form) == pytest.approx(shares @ shares), "the variance of the mean, without bias"
+    slow = np.trace(form) ** 2 / np.trace(form @ form)
+    families = np.repeat(np.arange(len(sizes)), sizes)
+    assert intervals.spread_degrees(families) == pytest.approx(slow, rel=1e-9)
+    assert intervals.spread_degrees(families) <= len(sizes) - 1 + 1e-9
+    assert intervals.spread_degrees(3 * families) == pytest.approx(slow, rel=1e-9), "numbers without rows do not count"
+
+
+def test_families_of_one_size_are_not_lopsided_and_a_large_one_is() -> None:
+    for size in (1, 2, 5):
+        for number in (2, 7, 30, 300):
+            families = np.repeat(np.arange(number), size)
+            assert intervals.spread_degrees(families) == pytest.approx(number - 1)
+            assert not intervals.is_lopsided(families)
+    assert not intervals.is_lopsided(np.zeros(9, np.intp))
+    assert not intervals.is_lopsided(np.repeat(np.arange(60), [1, 2, 3] * 20))
+    large = np.maximum(np.arange(130) - 99, 0)
+    assert intervals.is_lopsided(large)
+    assert intervals.kish_rows(large) == pytest.approx(130**2 / (100**2 + 30))
+
+
+def test_a_lopsided_mean_without_bound_has_the_unbiased_t_interval() -> None:
+    sizes = [12, 5, 2, 1, 1, 1, 1, 1]
+    values, families = np.random.default_rng(5).exponential(size=24), np.repeat(np.arange(8), sizes)
+    shares, _, weights = distances(sizes)
+    means = np.array([values[families == each].mean() for each in range(8)])
+    error = math.sqrt(float(np.sum(weights * (shares * (means - values.mean())) ** 2)))
+    half = stats.t.ppf(0.975, intervals.spread_degrees(families)) * error
+    assert intervals.mean(values, 0.95, families, top=math.inf).high == pytest.approx(values.mean() + half)
+    gain = paired.mean_difference(np.zeros(24), values, 0.95, families, bound=math.inf)
+    assert gain.low == pytest.approx(values.mean() - half)
+
+
+def test_smallest_p_of_few_families() -> None:
+    assert [intervals.can_differ(number, 0.05) for number in (1, 5, 6, 30)] == [False, False, True, True]
+    five = np.array([3.0, 1.0, 1.0, 2.0, 5.0])
+    assert intervals.flip_p(five, 0) == pytest.approx(2.0**-4)

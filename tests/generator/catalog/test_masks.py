@@ -13,8 +13,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generator.catalog.masks import read_masks
-from generator.catalog.shards import GenerateInputs, write_shards
+from generator.catalog.shards import GenerateInputs, read_masks, write_shards
 from generator.render import PARTS
 from schemas.errors import ToileError
 from schemas.product import Product, read
