@@ -30,6 +30,8 @@ _MOST_BINS = 12
 """Most ranges of a kept column of numbers or dates."""
 _MOST_DECIMALS = 4
 _LEAST_CODE = 10_000
+_GENERAL_TYPES = 3
+"""A title word of so many types belongs to none."""
 MISSING = "N.A."
 """The value of a kept column's attribute where a cell is empty."""
 
@@ -56,6 +58,8 @@ class Slot:
     """The document of a value."""
     upper: Literal["type", "shop", "type or shop"] = "shop"
     """Whose proportions values of few families have: those of the same type anywhere, or of all records."""
+    general: frozenset[str] = frozenset()
+    """Values that have the proportions of all records in any case."""
     document: Document = field(default_factory=dict)
     """Further keys of the attribute's document."""
 
@@ -86,25 +90,57 @@ def make_slots(members: Sequence[Family], market: str) -> tuple[Slot, Slot, Slot
     )
 
 
-def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, str]) -> Slot:
-    """Return an attribute of title words: `word_of` is the id of a record -> its word."""
+def make_word_slot(
+    name: str, members: Sequence[Family], word_of: Mapping[int, str], spelled: Mapping[str, str]
+) -> Slot:
+    """Return an attribute of title words: `word_of` is the id of a record -> its word.
+
+    Words of several types, such as the names of lines, are those of the whole shop.
+    """
+    types: dict[str, set[str | None]] = {}
+    for member in members:
+        if id(member) in word_of:
+            types.setdefault(word_of[id(member)], set()).add(member.kind)
 
     def values_of(member: Family) -> list[tuple[str, float]]:
         word = word_of.get(id(member))
         return [(word, 1.0)] if word else []
 
-    return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]}, upper="type")
+    return Slot(
+        name=name,
+        values_of=values_of,
+        describe=lambda word: {"title": spelled[word]},
+        upper="type",
+        general=frozenset(word for word, kinds in types.items() if len(kinds) >= _GENERAL_TYPES),
+    )
 
 
-def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequence[Family]) -> Weights:
+def make_counters(slot: Slot, min_support: int) -> tuple[ValueCounter, ValueCounter]:
+    """Return the counters of the values of a slot: those that are not general, and those that are."""
+
+    def count(general: bool) -> ValueCounter:
+        return ValueCounter(
+            lambda member: [each for each in slot.values_of(member) if (each[0] in slot.general) is general],
+            min_support,
+        )
+
+    return count(False), count(True)
+
+
+def weigh_slot(
+    slot: Slot, counters: tuple[ValueCounter, ValueCounter], kind: FittedKind, shop: Sequence[Family]
+) -> Weights:
     """Weigh an attribute's values for one kind.
 
     What few families have follows the proportions of the same type anywhere, or of all records (`shop`); weights that
     are not whole numbers are those.
     """
+    counter, general = counters
     weights = counter.weigh(kind.members, shop if slot.upper == "shop" else kind.levels[2])
     if not weights and slot.upper == "type or shop":
         weights = counter.weigh(kind.members, shop)
+    if slot.general:
+        weights |= general.weigh(kind.members, shop)
     return {name: round(weight, 2) if weight >= 1 else float(f"{weight:.3g}") for name, weight in weights.items()}
 
 
