@@ -74,6 +74,7 @@ def main() -> None:
         "slowest_family_ms": summarize(families, max),
         "slowest_presentation_ms": summarize(presented, max),
         "record_336_ms": time_record(),
+        "snapshot_336_ms": time_snapshots(),
         "cold_seconds": time_first_image(),
         "compiling_seconds": time_first_image(compiled=False),
         "numpy_yardstick_ms": time_numpy(),
@@ -130,6 +131,16 @@ def time_record() -> float:
     appearances = [Appearance.from_attributes(row.attributes or {}) for row in rows]
     image_ms = [time_ms(partial(render_jpeg, appearance)) for appearance in appearances]
     return round(row + statistics.median(image_ms), 2)
+
+
+def time_snapshots() -> float:
+    """Return the median milliseconds of rendering a snapshot of the catalog that the realism benchmark measures."""
+    spec = load(ROOT / "benchmarks" / "realism" / "snapshots.yaml", "catalog")
+    rows = [Appearance.from_attributes(row.attributes or {}) for row in products(spec, 7, 0, NUM_RECORDS)]
+    render_appearance(rows[0], RECORD_SIZE, "snapshot")
+    return round(
+        statistics.median(time_ms(partial(render_appearance, row, RECORD_SIZE, "snapshot")) for row in rows), 2
+    )
 
 
 def render_jpeg(appearance: Appearance) -> bytes:
