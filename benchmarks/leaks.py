@@ -11,10 +11,12 @@ images among many. The output is a table for people, then one JSON line; `--out 
 
 import argparse
 import io
+import itertools
 import json
 import os
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,20 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.certify import commit
+from evaluation.analysis.contamination import find_contamination
+from evaluation.rows import Rows
+from finetune.data_mix import SeenRow
+from finetune.run_dir import SEEN, write_seen
 from generator.catalog.shards import encode_jpeg
 from generator.render import draw
 from generator.sampling.products import product
 from schemas.catalog import CatalogSpec
 from schemas.documents import read_document
-from schemas.fingerprints import COLOUR_BYTES, COPY, LEVELS_BYTES, Fingerprint, Query, Shortlist, compare, fingerprint
-from schemas.images import IMAGE_SUFFIXES, BadImageError, decode_rgb
+from schemas.fingerprints import COLOUR_BYTES, COPY, Fingerprint, Query, Shortlist, compare, fingerprint
+from schemas.images import IMAGE_SUFFIXES, BadImageError, decode_rgb, encode_portable
 from schemas.manifest import versions
+from schemas.product import Product
+from schemas.util.files import sha256_of
 from schemas.validation import from_document, list_presets
 
 PRESETS = ("demo", "fashion-luxury", "marketplace", "home-beauty")
@@ -154,30 +162,45 @@ def look_for(
 
 
 def measure_time(images: list[Image.Image], num_known: int) -> dict[str, Any]:
-    """Return the seconds to look for images among `num_known`: real ones and noise of the same kind."""
+    """Return the seconds in which an evaluation compares its rows with a `seen.parquet` of `num_known` rows.
+
+    The list has the fingerprints of the images, with noise in their colours, so that every row has candidates.
+    """
     rng = np.random.default_rng(0)
+    began = time.process_time()
     real = [each for each in map(fingerprint, images) if each is not None]
-    began = time.process_time()
-    for image in images[:50]:
-        fingerprint(image)
-    make_ms = (time.process_time() - began) / len(images[:50]) * 1000
-    colours = np.stack([np.frombuffer(each.colours, np.uint8) for each in real])
-    many = colours[rng.integers(0, len(colours), num_known)]
-    many = np.clip(many.astype(np.int16) + rng.integers(-9, 10, many.shape), 0, 255).astype(np.uint8)
-    began = time.process_time()
-    queries = [Query.of(image) for image in images]
-    shortlist = Shortlist(queries)
-    for first in range(0, num_known, 8192):
-        shortlist.add(many[first : first + 8192], first)
-    for number, query in enumerate(queries):
-        for place in shortlist.candidates(number):
-            compare(query, real[place % len(real)])
+    fingerprint_ms = (time.process_time() - began) / len(images) * 1000
+    colours = np.stack([np.frombuffer(each.colours, np.uint8) for each in real]).astype(np.int16)
+
+    def seen() -> Iterator[SeenRow]:
+        for number in range(num_known):
+            noisy = np.clip(colours[number % len(real)] + rng.integers(-9, 10, COLOUR_BYTES), 0, 255).astype(np.uint8)
+            row: SeenRow = {"product_code": f"t{number}", "family": f"known-{number}", "data": "known"}
+            row |= {name: sha256_of([name, number]) for name in ("picture_sha256", "pixels_sha256")}
+            yield {**row, "detail": real[number % len(real)].levels, "colours": noisy.tobytes()}
+
+    files = [encode_portable(image)[0] for image in images]
+    products = [
+        Product(product_code=str(n), family=f"own-{n}", split="train", source="own", inferable=True, image=file)
+        for n, file in enumerate(files)
+    ]
+    rows = Rows(
+        folder=Path("own"), num_rows=len(images), products=tuple(products), skipped=(), sizes={}, mean_colour=(0, 0, 0)
+    )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_seen(folder, itertools.islice(seen(), len(real)), training="once each")
+        row_bytes = (folder / SEEN).stat().st_size / len(real)
+        write_seen(folder, seen(), training="known")
+        began = time.process_time()
+        find_contamination(rows, "train", {"model": folder}, quiet=True)
+        seconds = time.process_time() - began
     return {
         "known": num_known,
         "looked_for": len(images),
-        "cpu_seconds": round(time.process_time() - began, 2),
-        "fingerprint_ms": round(make_ms, 2),
-        "bytes": LEVELS_BYTES + COLOUR_BYTES,
+        "cpu_seconds": round(seconds, 2),
+        "fingerprint_ms": round(fingerprint_ms, 2),
+        "bytes_per_row": round(row_bytes),
     }
 
 
@@ -206,7 +229,10 @@ def main() -> None:
         results[name] = measure(images)
         show(name, results[name])
     timing = measure_time([image for _, image in collections["demo"]], arguments.known)
-    print(f"looking for {timing['looked_for']} images among {timing['known']:,}: {timing['cpu_seconds']} s of CPU")
+    print(
+        f"{timing['looked_for']} rows compared with {timing['known']:,}: {timing['cpu_seconds']} s of CPU; "
+        f"{timing['fingerprint_ms']} ms and {timing['bytes_per_row']} bytes for each training row"
+    )
     document = {
         "benchmark": "leaks",
         "collections": results,

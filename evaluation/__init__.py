@@ -1,10 +1,11 @@
 """Measure per category how well a model reads title, category and price from a product image.
 
-    from evaluation import compare, evaluate, predict, score
+    from evaluation import compare, evaluate, predict, score, score_file
 
 `evaluate` asks a model about the rows of a catalog and writes `result.json` with its page; `compare` pairs two such
-folders; `predict` only asks the model; `score` computes figures from predictions without any file. They are loaded on
-first use, so that the command line starts without scipy and jinja2.
+folders; `predict` only asks the model; `score` computes figures from predictions without any file, `score_file` does
+what `evaluate` does with answers that another tool wrote. They are loaded on first use, so that the command line starts
+without scipy and jinja2.
 
 Where to add what:
 
@@ -13,6 +14,7 @@ Where to add what:
   `evaluation.protocols.inference`;
 - a control (another image than the product's own): `evaluation.protocols.generate`;
 - a model backend: a class with the methods of `evaluation.models.base`, and a function that returns a `ModelUnderTest`;
+- a format of answers of other tools: `evaluation.answer_files`; a harness: `evaluation.export_task`;
 - a baseline: `evaluation.metrics.baselines`;
 - a section of the page: `evaluation/report/report.html.j2`, its figures in `evaluation.report.page` and `.plots`.
 """
@@ -24,15 +26,16 @@ if TYPE_CHECKING:
     from evaluation.analysis.comparison import compare
     from evaluation.metrics.scores import score
     from evaluation.protocols.generate import predict
-    from evaluation.run import evaluate
+    from evaluation.run import evaluate, score_file
 
-__all__ = ["compare", "evaluate", "predict", "score"]
+__all__ = ["compare", "evaluate", "predict", "score", "score_file"]
 
 _MODULES = {
     "compare": "analysis.comparison",
     "evaluate": "run",
     "predict": "protocols.generate",
     "score": "metrics.scores",
+    "score_file": "run",
 }
 
 

@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -74,6 +74,8 @@ _NO_CONTROL = frozenset({"", "none", "own", "original", "true", "no", "image"})
 _ZSTANDARD = 93
 """Compression method of ZIP archives that `zipfile` knows from Python 3.14 on."""
 _MAX_SAMPLE_BYTES = 500_000_000
+_SHORTEST_INSIDE = 4
+"""Characters of a code that is looked for inside a longer name: shorter ones are there by chance."""
 _DEPTH = 4
 """How deep columns are looked for in nested records."""
 _EXAMPLES = 3
@@ -115,8 +117,8 @@ def read_answers(
     *,
     columns: Mapping[str, str] | None = None,
     control: str | None = None,
-) -> tuple[list[GivenAnswer], list[str]]:
-    """Return the answers of files in their order, and how they were read, a sentence a file.
+) -> tuple[list[GivenAnswer], list[str], list[str]]:
+    """Return the answers of files in their order, which columns were read, and what was not, in sentences.
 
     Args:
         paths: files of one tool.
@@ -127,7 +129,7 @@ def read_answers(
     Raises ToileError for a file that cannot be read, and one without a column of codes or answers.
     """
     found: list[GivenAnswer] = []
-    said = []
+    said, lost = [], []
     for path in paths:
         records, broken = read_records(path)
         shaped = [_unwrap(record) for record in records]
@@ -139,8 +141,12 @@ def read_answers(
         ]
         listed = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in named.items())
         said.append(f"{path}: {len(records)} records; {listed}")
-        said += [f"{path}: {len(broken)} records cannot be read, such as {broken[0]}"] if broken else []
-    return found, said
+        lost += [f"{len(broken)} records of {path} cannot be read, such as {broken[0]}"] if broken else []
+        absent = [name for name in _FIELDS if name not in named] if "answer" not in named else []
+        lost += (
+            [f"{path} has no column of {', '.join(absent)}: these fields are missing in its answers"] if absent else []
+        )
+    return found, said, lost
 
 
 def read_records(path: Path) -> tuple[list[Record], list[str]]:
@@ -188,8 +194,10 @@ def match_answers(
         if code not in examples[kind] and len(examples[kind]) < _EXAMPLES:
             examples[kind].append(code)
 
-    for answer in given:
-        code = fold(answer.code)
+    for each in given:
+        code, answer = fold(each.code), each
+        if code is None:
+            code, answer = _find_inside(each, fold)
         if code is None:
             count("unknown", answer.code)
         elif code not in by_code:
@@ -324,6 +332,25 @@ class _CodeLookup:
         return found
 
 
+def _find_inside(given: GivenAnswer, lookup: _CodeLookup) -> tuple[str | None, GivenAnswer]:
+    """Return the one code inside a longer name such as `request-1001-blank`, and the answer with what else it says.
+
+    The longest run of words counts. Names of controls and protocols beside it are those of the answer.
+    """
+    words = [(found.start(), found.end()) for found in re.finditer(r"[^\W_]+", given.code)]
+    runs = {(start, end) for start, _ in words for _, end in words if end - start >= _SHORTEST_INSIDE}
+    found = [(end - start, start, end) for start, end in runs if given.code[start:end] in lookup.known]
+    longest = [each for each in found if each[0] == max(found)[0]]
+    if len(longest) != 1:
+        return None, given
+    _, start, end = longest[0]
+    rest = re.sub(r"[\W_]+", "_", (given.code[:start] + " " + given.code[end:]).casefold())
+    control = max((name for name in CONTROLS if name in rest), key=len, default=None)
+    protocol = next((name for name in PROTOCOLS if re.search(rf"(?<![a-z]){name}(?![a-z])", rest)), None)
+    control = control if given.control == "none" and control else given.control
+    return given.code[start:end], replace(given, control=control, protocol=given.protocol or protocol)
+
+
 def _fold_code(code: str) -> str:
     plain = unicodedata.normalize("NFKC", code).casefold().strip()
     return re.sub(r"^0+(?=.)", "", re.sub(r"^(\d+)\.0+$", r"\1", plain))
@@ -363,11 +390,10 @@ def _find_columns(
         if empty:
             answered = {"answer": empty}
         if not answered:
-            raise ToileError(
-                where,
-                f"has no column of answers among {', '.join(sorted(filled)[:12])}",
-                "name it with --column answer=NAME, or title=, category= and price=",
-            )
+            hint = "name it with --column answer=NAME, or title=, category= and price="
+            if any(name in codes for name in present):
+                hint = "write the names of the columns in the first line, such as code,answer"
+            raise ToileError(where, f"has no column of answers among {', '.join(sorted(filled)[:12])}", hint)
         found |= answered
     for ours, names in _SETTINGS.items():
         column = _first_named([name for name in rest if name not in found.values()], names)
@@ -608,17 +634,37 @@ def _read_document(path: Path) -> list[Record]:
     except (OSError, ValueError, RecursionError) as error:
         raise ToileError(str(path), f"is not readable JSON: {error}", "give a list of {...}, or JSON lines") from error
     if isinstance(document, dict):
-        lists = [
-            value for value in document.values() if isinstance(value, list) and value and isinstance(value[0], dict)
-        ]
-        if lists:
-            document = document["samples"] if isinstance(document.get("samples"), list) else max(lists, key=len)
-        else:
-            document = [{"code": code, "answer": answer} for code, answer in document.items()]
+        document = _records_of(document)
     records = [each for each in document if isinstance(each, dict)] if isinstance(document, list) else []
     if not records:
         raise ToileError(str(path), "holds no records", "give a list of {...}, or JSON lines")
     return records
+
+
+def _records_of(document: Record) -> list[Any]:
+    """Return the records in an object: its longest list of objects, its columns, or pairs of code and answer."""
+    lists = sorted(_lists_of_objects(document), key=len)
+    if isinstance(document.get("samples"), list):
+        return list(document["samples"])
+    if lists:
+        return list(lists[-1])
+    values = list(document.values())
+    if len(values) > 1 and all(isinstance(each, list) and len(each) == len(values[0]) for each in values):
+        return [dict(zip(document, row, strict=True)) for row in zip(*values, strict=True)]
+    indexed = len(values) > 1 and all(isinstance(each, dict) for each in values)
+    keys = list(values[0]) if indexed else []
+    if keys and keys[0] == "0" and all(list(each) == keys for each in values):  # as pandas writes a table
+        return [{name: column[key] for name, column in document.items()} for key in keys]
+    return [{"code": code, "answer": answer} for code, answer in document.items()]
+
+
+def _lists_of_objects(value: Any, depth: int = 0) -> Iterator[list[Any]]:
+    if isinstance(value, list):
+        if value and isinstance(value[0], dict):
+            yield value
+    elif isinstance(value, dict) and depth < _DEPTH:
+        for inner in value.values():
+            yield from _lists_of_objects(inner, depth + 1)
 
 
 def _read_inspect_log(path: Path) -> list[Record]:

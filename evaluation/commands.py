@@ -387,7 +387,7 @@ def report() -> None:
 @click.argument("result_dir", type=_FOLDER)
 @_DATA
 def write(result_dir: Path, data: Path | None) -> None:
-    """Write the page of a finished evaluation or comparison again.
+    """Write the page of a result or comparison again.
 
     \b
     Example:
@@ -401,9 +401,9 @@ def write(result_dir: Path, data: Path | None) -> None:
 @report.command("run")
 @click.argument("run_dir", type=_FOLDER)
 def write_run(run_dir: Path) -> None:
-    """Write the page of a training run: loss, validation, learning rate, speed, example answers.
+    """Write the page of a training run.
 
-    It can be written while the run goes on.
+    It shows loss, validation loss, learning rate, speed and example answers, also while the run goes on.
 
     \b
     Example:
@@ -419,7 +419,9 @@ def write_run(run_dir: Path) -> None:
 @click.option("--force", is_flag=True, help="Replace an index.html that was not made by toile.")
 @click.pass_context
 def index(ctx: click.Context, results_dir: Path, force: bool) -> None:
-    """Write index.html: every result, comparison and run below a folder, with its headline figures.
+    """Write index.html, a list of all results below a folder.
+
+    Evaluations, comparisons, matrices and training runs are listed with their headline figures and linked.
 
     \b
     Example:
@@ -428,14 +430,16 @@ def index(ctx: click.Context, results_dir: Path, force: bool) -> None:
     from evaluation.report.page import write_index
 
     page, number = write_index(results_dir, force=force)
-    _print_status(ctx, f"{number} results and runs: {page}")
+    _print_status(ctx, f"{number} listed: {page}")
     click.echo(page)
 
 
 @report.command()
 @click.argument("page", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def rescore(page: Path) -> None:
-    """Recompute all figures of a page from the rows and answers in it; exit 1 on a mismatch.
+    """Recompute all figures of a page; exit 1 on a mismatch.
+
+    They follow from the rows and answers in the page.
 
     \b
     Example:
@@ -454,7 +458,7 @@ def rescore(page: Path) -> None:
 @click.option("--out", required=True, type=_OUT_FILE, help="File that ends in .json, .md or .xml (JUnit).")
 @click.option("--fail-under", multiple=True, metavar="METRIC=VALUE", help="A test case per threshold; exit 1 below it.")
 def summary(result_dir: Path, out: Path, fail_under: tuple[str, ...]) -> None:
-    """Summarise a finished evaluation or comparison for CI and pull requests.
+    """Summarise a result for CI and pull requests.
 
     \b
     Example:

@@ -6,7 +6,7 @@ The folder holds the questions, the images as a model may see them, and `task.js
 catalog; the scorer is toile's own (`TaskScorer`), so toile must be installed beside the harness. `toile score` reads
 the harness's log and adds what a harness does not have: intervals by category, controls, baselines.
 
-To add a harness: a function in `_WRITERS`, and its name in `HARNESSES`.
+To add a harness: a function in `_WRITERS`, its file beside this module, its name for `--export-task` in `commands`.
 """
 
 import dataclasses
@@ -38,7 +38,7 @@ from evaluation.rows import Rows, decode_image, read_rows
 from evaluation.run_dir import data_sha256, write_text
 from schemas.answer import bare_question, render
 from schemas.documents import Sha256, from_dict, read_document
-from schemas.errors import ToileError
+from schemas.errors import ToileError, suggest
 from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.images import encode_portable
 from schemas.manifest import require_images, versions
@@ -46,7 +46,6 @@ from schemas.product import Product
 from schemas.util.console import progress_bar
 from schemas.util.files import write_json
 
-HARNESSES = ("inspect", "lmms-eval")
 TASK = "task.json"
 QUESTIONS = "questions.jsonl"
 METRICS = ("joint", *FIELDS)
@@ -167,6 +166,8 @@ def export_task(
             "needs more than the text of an answer, which a harness does not give",
             f"use --protocol {', '.join(FREE_TEXT_PROTOCOLS)}",
         )
+    if harness not in _WRITERS:
+        raise ToileError("harness", f"{harness!r} is unknown", suggest(harness, _WRITERS))
     rows = read_rows(data, spec, quiet=quiet)
     if not rows.products:
         require_images(data)

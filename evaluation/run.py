@@ -214,9 +214,11 @@ def score_file(
     clock = _Stopwatch()
     codes = answer_files.read_codes(data)
     given: list[answer_files.GivenAnswer] = []
+    unread: list[str] = []
     for path, control in files:
-        found, sentences = answer_files.read_answers([path], codes, columns=columns, control=control)
+        found, sentences, lost = answer_files.read_answers([path], codes, columns=columns, control=control)
         given += found
+        unread += lost
         for sentence in sentences:
             say(sentence)
     rows = _read_rows(data, spec, quiet=quiet)
@@ -243,7 +245,11 @@ def score_file(
     (out / PREDICTIONS).unlink(missing_ok=True)
     append_predictions(out / PREDICTIONS, matched.predictions)
     scored_answers = Answers(
-        spec=spec, predictions=matched.predictions, choice=None, prompts=(), notes=(_UNKNOWN_QUESTION, *matched.notes)
+        spec=spec,
+        predictions=matched.predictions,
+        choice=None,
+        prompts=(),
+        notes=(_UNKNOWN_QUESTION, *unread, *matched.notes),
     )
     result, scored, evidence = _score(source, inputs, rows, scored_answers, checked, None, relative(data, out))
     methods = {**result.methods, **dict.fromkeys(spec.protocols, _UNKNOWN_QUESTION)}

@@ -15,6 +15,7 @@ Shapes: x (..., I), W (O, I), A (R, I), B (O, R), y (..., O); N = all positions 
 import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from finetune.run_dir import RUN, check_files, load_finished
 from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, TrainingSpec
+from schemas.util.files import file_sha256
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 MAX_LISTED = 3
@@ -71,19 +73,32 @@ def load_model(
         loaded = load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say)
         check_files(Path(path_or_name))
         return _set_name(loaded, path_or_name)
-    spec = _check_base(adapter, path_or_name)
-    seed = int(spec.get("seed", 0))
-    model, processor = _set_name(load_base(path_or_name, dtype=dtype, device=device, seed=seed, say=say), path_or_name)
-    if spec.get("num_crops") is not None:
-        processor.num_crops = spec["num_crops"]
+    model, processor = load_base_of(adapter, path_or_name, dtype=dtype, device=device, say=say)
     return apply_adapter(model, adapter), processor
 
 
-def apply_adapter(model: Any, adapter: Path) -> Any:
-    """Return a model in evaluation mode with the PEFT folder `adapter` applied: any kind but those that change prompts.
+def load_base_of(
+    adapter: Path,
+    path_or_name: str | Path,
+    *,
+    dtype: torch.dtype | None,
+    device: str | torch.device,
+    say: Callable[[str], None] = lambda text: None,
+) -> tuple[Any, Phi3VProcessor]:
+    """Load the base of an adapter, with the adapter's number of crops. Raises ToileError where it is another base."""
+    spec = _check_base(adapter, path_or_name)
+    loaded = load_base(path_or_name, dtype=dtype, device=device, seed=int(spec.get("seed", 0)), say=say)
+    model, processor = _set_name(loaded, path_or_name)
+    if spec.get("num_crops") is not None:
+        processor.num_crops = spec["num_crops"]
+    return model, processor
 
-    Raises ToileError for an adapter that does not fit, and for one whose tensors are not exactly those that it
-    announces.
+
+def apply_adapter(model: Any, adapter: Path, *, trainable: bool = False) -> Any:
+    """Return a model with the PEFT folder `adapter` applied, of any kind but those that change prompts.
+
+    It is in evaluation mode unless `trainable`, which makes the adapter and nothing else trainable. Raises ToileError
+    for an adapter that does not fit, and for one whose tensors are not exactly those that it announces.
     """
     from peft import PeftModel
 
@@ -94,7 +109,7 @@ def apply_adapter(model: Any, adapter: Path) -> Any:
             warnings.filterwarnings("ignore", message="Found missing adapter keys")  # an error, below
             warnings.filterwarnings("ignore", message="`is_gradient_checkpointing`")
             warnings.filterwarnings("ignore", message=".*merging LoRA weights won't be possible")  # only for an export
-            adapted = PeftModel.from_pretrained(model, str(adapter))
+            adapted = PeftModel.from_pretrained(model, str(adapter), is_trainable=trainable)
     except (KeyError, ValueError, RuntimeError, OSError, TypeError, SafetensorError) as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         raise ToileError(str(adapter), f"does not fit: {reason}", "give the base it was trained on") from error
@@ -103,7 +118,7 @@ def apply_adapter(model: Any, adapter: Path) -> Any:
         raise ToileError(str(adapter), problem, "give an adapter that changes weights, such as LoRA")
     _compare_tensors(adapter, shapes, adapted)
     check_files(adapter)
-    return adapted.eval()
+    return adapted if trainable else adapted.eval()
 
 
 def split_adapter(path_or_name: str | Path, adapter: str | Path | None = None) -> tuple[str, Path | None]:
@@ -231,8 +246,13 @@ def _cannot_merge(kinds: str, reason: str) -> ToileError:
     return ToileError(f"adapter of the kind {kinds}", f"cannot be merged into its base: {reason}", hint)
 
 
-def select_trainable(model: nn.Module, spec: TrainingSpec) -> Any:
-    """Return the model with the right parameters trainable: new adapters, or everything that a loss can reach."""
+def select_trainable(model: nn.Module, spec: TrainingSpec, start: Path | None = None) -> Any:
+    """Return the model with the right parameters trainable: adapters, or everything that a loss can reach.
+
+    Adapters are new, or those of the PEFT folder `start`.
+    """
+    if spec.method == "lora" and start is not None:
+        return apply_adapter(model, start, trainable=True)
     if spec.method == "lora":
         torch.manual_seed(spec.seed)
         return add_lora(model, spec.lora, spec.model)
@@ -246,16 +266,55 @@ def select_trainable(model: nn.Module, spec: TrainingSpec) -> Any:
 
 
 def describe_base(path_or_name: str, seed: int, say: Callable[[str], None] = lambda text: None) -> dict[str, Any]:
-    """Return what a run records about its base: the fingerprint of its tensors, and the commit of a hub model."""
+    """Return what a run records about its base: the fingerprint of its tensors, and the commit of a hub model.
+
+    Of an adapter it is that of its base, and the sha256 of the adapter's weights.
+    """
+    path_or_name, start = split_adapter(path_or_name)
+    adapter = {} if start is None else {"adapter": file_sha256(start / ADAPTER_WEIGHTS)}
     if path_or_name == TINY:
-        return {"sha256": base_fingerprint(TINY, seed), "revision": None}
+        return {"sha256": base_fingerprint(TINY, seed), "revision": None, **adapter}
     folder = resolve_folder(path_or_name, say)
-    return {"sha256": base_fingerprint(folder), "revision": cached_revision(folder)}
+    return {"sha256": base_fingerprint(folder), "revision": cached_revision(folder), **adapter}
 
 
-def base_folder(path_or_name: str | Path) -> Path | None:
-    """Return the folder of a model, on this machine or in the hub's cache; None for `tiny`."""
-    return None if str(path_or_name) == TINY else resolve_folder(path_or_name)
+def model_folders(path_or_name: str | Path) -> list[Path]:
+    """Return the folders of a model, on this machine or in the hub's cache: of an adapter its own and its base's."""
+    base, start = split_adapter(path_or_name)
+    return [*([] if start is None else [start]), *([] if base == TINY else [resolve_folder(base)])]
+
+
+def resolve_start(spec: TrainingSpec) -> TrainingSpec:
+    """Return the spec as a run records it: where training continues an adapter, with its base, rank and layers.
+
+    Raises ToileError for settings that the adapter contradicts.
+    """
+    base, start = split_adapter(spec.model)
+    if start is None:
+        return spec
+    former = _check_base(start, base)
+    if base == TINY and int(former.get("seed", 0)) != spec.seed:
+        problem = f"is {spec.seed}, but the weights of tiny come from the seed {former.get('seed', 0)} of {start}"
+        raise ToileError("seed", problem, f"set seed: {former.get('seed', 0)}")
+    spec = replace(spec, model=base, num_crops=former.get("num_crops") if spec.num_crops is None else spec.num_crops)
+    if spec.method == "full":
+        return spec
+    config = read_document(start / ADAPTER_CONFIG)
+    if config.get("peft_type") != "LORA":
+        problem = f"is an adapter of the kind {config.get('peft_type')}; only LoRA is trained"
+        raise ToileError(str(start), problem, f"merge it first: toile export --model {start} --out merged")
+    names = config.get("target_modules")
+    found = replace(
+        spec.lora,
+        rank=int(config["r"]),
+        alpha=float(config["lora_alpha"]),
+        dropout=float(config.get("lora_dropout") or 0.0),
+        targets=tuple(sorted(names)) if isinstance(names, list) else spec.lora.targets,
+    )
+    if spec.lora not in (LoraSpec(), found) and (spec.lora.rank, spec.lora.alpha) != (found.rank, found.alpha):
+        problem = f"asks for rank {spec.lora.rank} and alpha {spec.lora.alpha:g}, but {start} has other ones"
+        raise ToileError("lora", problem, f"leave it out, or write rank: {found.rank}, alpha: {found.alpha:g}")
+    return replace(spec, lora=found)
 
 
 def _set_name(loaded: tuple[Any, Phi3VProcessor], name: str | Path) -> tuple[Any, Phi3VProcessor]:

@@ -17,7 +17,7 @@ from schemas.util.console import import_with_notice, progress_bar
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the adapter.  [required]")
 @click.option("--resume", is_flag=True, help="No effect: an unfinished run in --out always continues.")
-@click.option("--model", help="Instead of the run file's: a hub name, a folder, or tiny.")
+@click.option("--model", help="Instead of the run file's: a hub name, a folder (an adapter is continued), or tiny.")
 @click.option("--mix", "mix", multiple=True, metavar="DIR=WEIGHT", help="Instead of the run file's mix; repeatable.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Instead of the run file's.")
 @click.option("--device", help="cpu, cuda, cuda:1, ...; a GPU when there is one.")

@@ -7,15 +7,15 @@ model computes in float32, a master weight is the parameter itself and nothing i
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from finetune.adapters import fuse_lora, load_model, select_trainable
+from finetune.adapters import fuse_lora, load_base_of, load_model, merge_adapter, select_trainable, split_adapter
 from finetune.distributed import Ranks, wrap_fsdp
-from finetune.phi3v.loading import check_name
 from finetune.phi3v.processing import Phi3VProcessor
 from schemas.errors import ToileError
 from schemas.training import TrainingSpec
@@ -93,28 +93,36 @@ def load_trainable(
 ) -> tuple[Any, MasterWeights, Phi3VProcessor]:
     """Load the spec's model in training mode; return it with its master weights and its processor.
 
-    Frozen weights have the spec's dtype. A full fine-tune on several processes is sharded over them. `say` receives
-    the memory estimate. Raises ToileError for a model that does not fit the device.
+    A model that is the folder of an adapter is continued: as that adapter on its base, or, in a full fine-tune, merged
+    into it. Frozen weights have the spec's dtype. A full fine-tune on several processes is sharded over them. `say`
+    receives the memory estimate. Raises ToileError for a model that does not fit the device.
     """
     sharded = is_sharded(spec, ranks)
     dtype = torch.float32 if spec.method == "full" else compute_dtype(spec)
-    check_name(spec.model)  # training starts from a whole model; an adapter is merged first
-    model, processor = load_model(spec.model, dtype=dtype, device="cpu" if sharded else ranks.device, seed=spec.seed)
+    base, start = split_adapter(spec.model)
+    device = "cpu" if sharded else ranks.device
+    if start is not None and spec.method == "lora":
+        model, processor = load_base_of(start, base, dtype=dtype, device=device)
+    else:
+        model, processor = load_model(base, adapter=start, dtype=dtype, device=device, seed=spec.seed)
+        model = model if start is None else merge_adapter(model)
     if spec.num_crops is not None:
         processor.num_crops = spec.num_crops
-    model, masters = make_trainable(model, spec, ranks)
+    model, masters = make_trainable(model, spec, ranks, start)
     say(estimate_memory(model, masters, ranks.device, ranks.size if sharded else 1))
     return model, masters, processor
 
 
-def make_trainable(model: Any, spec: TrainingSpec, ranks: Ranks) -> tuple[Any, MasterWeights]:
-    """Do what `load_trainable` does, for a model that is in memory already."""
+def make_trainable(
+    model: Any, spec: TrainingSpec, ranks: Ranks, start: Path | None = None
+) -> tuple[Any, MasterWeights]:
+    """Do what `load_trainable` does, for a model that is in memory already; `start` is an adapter to continue."""
     if spec.quantise != "none":
         if spec.method != "lora":
             raise ToileError("quantise", f"{spec.quantise} weights cannot be trained", "choose method: lora")
         quantize_decoder(model, spec.quantise, compute_dtype(spec))
     base = model
-    model = select_trainable(model, spec)
+    model = select_trainable(model, spec, start)
     apply_optimizations(base, spec)
     if is_sharded(spec, ranks):
         model = wrap_fsdp(model, ranks, compute_dtype(spec))

@@ -148,13 +148,21 @@ def training_name(out: Path, inputs: Mapping[str, Any]) -> str:
     return f"{out.resolve().name} ({_identity(inputs)[:8]})"
 
 
-def earlier_runs(folder: Path) -> tuple[EarlierRun, ...]:
-    """Return the trainings of the model in a folder, the first one first; none without a run.json.
+def earlier_runs(*folders: Path) -> tuple[EarlierRun, ...]:
+    """Return the trainings of a model, the first one first; `folders` are an adapter and its base, or a model alone.
 
-    A training that does not list its rows has `rows_listed` false.
+    None is known of a folder without a run.json; an adapter without one counts as a training of unknown rows. A
+    training that does not list its rows has `rows_listed` false.
     """
-    if not (folder / RUN).is_file():
+    if not folders:
         return ()
+    folder, *bases = folders
+    if not (folder / RUN).is_file():
+        listed, is_adapter = (folder / SEEN).is_file(), (folder / "adapter_config.json").is_file()
+        unknown = EarlierRun(
+            name=folder.name, model="unknown", data={}, num_examples={}, num_steps=0, rows_listed=listed
+        )
+        return (*earlier_runs(*bases), *((unknown,) if is_adapter else ()))
     run = load_run(folder / RUN)
     last = EarlierRun(
         name=run.name or training_name(folder, run.inputs),
@@ -164,7 +172,7 @@ def earlier_runs(folder: Path) -> tuple[EarlierRun, ...]:
         num_steps=run.num_steps,
         rows_listed=(folder / SEEN).is_file(),
     )
-    return (*run.trained_before, last)
+    return (*(run.trained_before or earlier_runs(*bases)), last)
 
 
 def load_finished(folder: Path) -> RunRecord:
@@ -260,7 +268,10 @@ def _identity(inputs: Any) -> str:
     """Return a hash of the inputs that decide the weights: runs with the same hash continue each other."""
     data = [{"sha256": entry["content_sha256"], "weight": entry["weight"]} for entry in inputs["data"]]
     spec = {key: value for key, value in inputs["spec"].items() if key not in _CHANGEABLE_FIELDS}
-    return sha256_of({"spec": spec | {"model": inputs["base"]["sha256"]}, "data": data})
+    base = {"model": inputs["base"]["sha256"]}
+    if inputs["base"].get("adapter"):
+        base["adapter"] = inputs["base"]["adapter"]
+    return sha256_of({"spec": spec | base, "data": data})
 
 
 def write_seen(out: Path, rows: Iterable[SeenRow], *, training: str = "", inherited: Sequence[Path] = ()) -> None:

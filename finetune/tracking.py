@@ -8,6 +8,7 @@ wandb honours WANDB_MODE=offline and its other variables itself. TensorBoard's e
 never stops a run. The page needs the run's folder only, also while the run is not finished.
 """
 
+import functools
 import json
 import math
 import sys
@@ -139,19 +140,23 @@ class TensorBoardTracker:
         self._last_step = step
         for name, value in metrics.items():
             if name != "step" and isinstance(value, int | float):
-                self._try(lambda name=name, value=value: self._writer and self._writer.add_scalar(name, value, step))
+                self._try(functools.partial(self._add_scalar, name, value, step))
+
+    def _add_scalar(self, name: str, value: float, step: int) -> None:
+        if self._writer:
+            self._writer.add_scalar(name, value, step)
 
     def log_examples(self, examples: Sequence[LoggedExample]) -> None:
         """Write images, each with the true and the given answer as text."""
 
         def write() -> None:
-            for number, example in enumerate(examples):
+            for number, example in enumerate(examples if self._writer else ()):
                 name, step = f"example_{number:02d}", self._last_step
                 pixels = np.asarray(example.image.convert("RGB"))
                 self._writer.add_image(f"{name}/picture", pixels, step, dataformats="HWC")
                 self._writer.add_text(f"{name}/answers", f"true: {example.true}\n\nanswered: {example.answered}", step)
 
-        self._try(lambda: self._writer and write())
+        self._try(write)
 
     def finish(self) -> None:
         """Flush and close."""
@@ -173,7 +178,7 @@ def open_tracker(name: str, config: Mapping[str, Any], folder: Path, num_done: i
     return TensorBoardTracker(config, folder, num_done) if name == "tensorboard" else NullTracker()
 
 
-def _report_failure(error: Exception) -> None:
+def _report_failure(error: BaseException) -> None:
     print(f"tracking stopped, training continues: {error}", file=sys.stderr)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from finetune.adapters import base_folder, describe_base
+from finetune.adapters import describe_base, model_folders, resolve_start
 from finetune.checkpoint import Checkpointer, Progress, remove_checkpoints
 from finetune.data_loader import (
     ExampleLoader,
@@ -133,7 +133,7 @@ def train(
         finished, was_started = None, False
         if ranks.first:
             was_started = (out / RUN).is_file() and not force
-            inputs = run_inputs(spec, sources, describe_base(spec.model, spec.seed, say))
+            inputs = run_inputs(resolve_start(spec), sources, describe_base(spec.model, spec.seed, say))
             finished = open_or_resume(out, inputs, force=force)
             if finished:
                 remove_checkpoints(out)  # a kill just after the record left them
@@ -330,11 +330,9 @@ def save(run: TrainingRun, record: RunRecord) -> None:
                 run.model.save_pretrained(run.out, save_embedding_layers=False)  # "auto" would ask the hub
             else:
                 save_model(run.model, run.processor, run.out, tensors)
-        base = base_folder(run.spec.model)
-        name = training_name(run.out, run.inputs)
-        inherited = [] if base is None else [base]
+        inherited, name = model_folders(run.spec.model), training_name(run.out, run.inputs)
         write_seen(run.out, seen_rows(run.sources), training=name, inherited=inherited)
-        before = () if base is None else earlier_runs(base)
+        before = earlier_runs(*inherited)
         finish_run(run.out, dataclasses.replace(record, name=name, trained_before=before))
         remove_checkpoints(run.out)
     run.ranks.wait()

@@ -14,7 +14,8 @@ titles (see `largest_matched_sets`); joint over all triples of one category, one
 are independent given the kind and the attributes. The mean accuracy takes the best answer to each part separately,
 while joint needs one answer for all three.
 
-Only an upper bound, and counted as such: a title search that was cut short, an image with more than MOST_STATES
+Only an upper bound, and counted as such: titles where an answer may name what the image shows and several values look
+like it, a title search that was cut short, an image with more than MOST_STATES
 possible hidden states (all probabilities are then 1), and price windows where too many legal prices are in reach.
 
 Rows are treated as a random sample of an endless catalog: the number of colourways before a product is averaged. This
@@ -179,8 +180,9 @@ class Oracle:
         if not states:
             problem = f"shows a {seen.silhouette} that its catalog spec never renders"
             raise ToileError(where, problem, "its folder and its manifest do not belong together; generate it again")
-        named = {value for state, _ in states for title, _ in state.titles for value in title.values}
-        return self._probabilities(states, self._rules.shown_values(product) & named, inferable)
+        shown = self._rules.shown_values(product) & _sometimes_named(states)
+        found = self._probabilities(states, shown, inferable)
+        return dataclasses.replace(found, exact=False) if shown and self._is_ambiguous(seen) else found
 
     def _find_states(self, seen: Appearance) -> tuple[tuple[_State, float], ...] | None:
         """Return every state behind an image with its probability (the sum is 1); None for too many."""
@@ -244,6 +246,15 @@ class Oracle:
             return True
         name = attribute.values[value]
         return bool(rendered_word(name, spec.values[name]) == getattr(seen, drawn))
+
+    def _is_ambiguous(self, seen: Appearance) -> bool:
+        """Return whether several values of an attribute look like this, so that another one may be shown."""
+        visible = visible_attributes(seen.silhouette, seen.presentation) | {"colour"}
+        return any(
+            sum(self._is_consistent(attribute, value, seen) for value in range(len(attribute.values))) > 1
+            for attribute in self._catalog.attributes
+            if rendered_attribute(attribute.name, self._catalog.spec.attributes[attribute.name]) in visible
+        )
 
     def _relevant_attributes(self, number: int) -> set[str]:
         """Return the attributes of a kind that change its image, title or price, and all that they depend on."""
@@ -331,6 +342,14 @@ class Oracle:
                 add(name, number, share * navigation * weight / total)
         assert shares, "a row that is evaluated has a category"
         return np.array(list(shares.values()))
+
+
+def _sometimes_named(states: tuple[tuple[_State, float], ...]) -> set[Value]:
+    """Return the values that a title names in a slot that another title leaves open."""
+    titles = {title for state, _ in states for title, _ in state.titles}
+    slots = [{slot for slot, _ in title.values} for title in titles]
+    always = set.intersection(*slots) if slots else set()
+    return {value for title in titles for value in title.values if value[0] not in always}
 
 
 def _largest_share(shares: Sequence[tuple[tuple[str, float], ...]], weight_S: Floats) -> float:

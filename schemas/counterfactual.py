@@ -18,6 +18,8 @@ NUISANCE = "nuisance"
 """The change that changes no attribute: only camera, light, folds and background."""
 MIN_PAIRS = 20
 """With fewer pairs a figure is shown without a conclusion."""
+MIN_FAMILIES = 8
+"""The same with pairs of fewer product families: they are too alike, and the interval of a slope needs seven."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ class Sensitivity:
     pairs: Annotated[int, Ge(1)]
     families: Annotated[int, Ge(1)]
     enough: bool
-    """False below 20 pairs."""
+    """False below 20 pairs or 8 families."""
     unread: Figure
     """Share of pairs where one of the two answers lacks a category or a readable price. In the other figures a pair
     counts where the values that they need are present."""

@@ -87,8 +87,8 @@ def pixel_sha256(image: Image.Image) -> str:
 
 def fingerprint(image: Image.Image) -> Fingerprint | None:
     """Return the fingerprint of an RGB image; None for a blank one, which is like any other blank one."""
-    detail = local_detail(resize_grey(image, EDGE))
-    levels = np.rint(_in_levels(detail)).astype(np.int8)
+    image = _resize(image, _FINE_EDGE)  # once: what follows costs as much as the image is large
+    levels = np.rint(_in_levels(_detail_of(image))).astype(np.int8)
     if np.count_nonzero(levels) < _FEWEST:
         return None
     colours = np.stack([_cell_colours(image), _cell_colours(image.crop(bounding_box(image)))])
@@ -110,15 +110,16 @@ class Query:
     @classmethod
     def of(cls, image: Image.Image) -> "Query":
         """Prepare an RGB image."""
+        image = _resize(image, _FINE_EDGE)
         small = image.resize((EDGE, EDGE), Image.Resampling.BOX)
         pixels = np.asarray(small, np.float32)
         cell = EDGE // _CELLS
         padded = [pixels[_padded(*each[:2])][:, _padded(*each[2:])] for each in _PADDINGS]
         cells = [each.reshape(_CELLS, cell, _CELLS, cell, 3).mean(axis=(1, 3)) for each in padded]
         return cls(
-            fine=_resize(image, _FINE_EDGE).convert("L"),
+            fine=image.convert("L"),
             colour=small,
-            detail_EE=_in_levels(local_detail(resize_grey(image, EDGE))),
+            detail_EE=_in_levels(_detail_of(image)),
             colours_PD=_normalise(np.stack(cells).reshape(len(cells), -1)),
             object_D=_normalise(_cell_colours(image.crop(bounding_box(image))).reshape(1, -1))[0],
         )
@@ -172,11 +173,6 @@ def compare(query: Query, known: Fingerprint) -> float:
     return near if _colour_difference(query.colour, colours, window) <= NEAR_COLOUR else 0.0
 
 
-def resize_grey(image: Image.Image, edge: int) -> Single:
-    """Return the luminance of an RGB image as a square."""
-    return np.asarray(_resize(image.convert("L"), edge), np.float32)
-
-
 def local_detail(grey: Single) -> Single:
     """Return luminance (..., H, W) without its local mean: what photographs of similar products do not share."""
     window = (0,) * (grey.ndim - 2) + (_BLUR, _BLUR)
@@ -198,6 +194,10 @@ def bounding_box(image: Image.Image) -> tuple[int, int, int, int]:
 def _resize(image: Image.Image, edge: int) -> Image.Image:
     """Resize to a square with a filter that widens with the reduction, so that the original size does not matter."""
     return image.resize((edge, edge), Image.Resampling.BILINEAR)
+
+
+def _detail_of(image: Image.Image) -> Single:
+    return local_detail(np.asarray(_resize(image.convert("L"), EDGE), np.float32))
 
 
 def _in_levels(detail: Single) -> Single:

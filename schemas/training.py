@@ -114,7 +114,7 @@ class TrainingSpec:
     max_steps: Annotated[int, Ge(1)]
     """Number of optimizer steps."""
     model: Text = "tiny"
-    """A hub name, a folder, or tiny."""
+    """A hub name, a folder, or tiny. An adapter's folder means that it is continued; full trains the merged model."""
     method: Annotated[str, OneOf(("lora", "full"))] = "lora"
     """lora (train an adapter) or full (train all weights)."""
     freeze: Annotated[tuple[Annotated[str, OneOf(("vision", "projector"))], ...], Unique()] = ()
@@ -160,6 +160,8 @@ class BaseModel:
     """Of its configuration and weights."""
     revision: str | None
     """Commit of a hub repository; null for a folder."""
+    adapter: Sha256 | None = None
+    """Of the weights of the adapter that the run continues."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,25 +149,24 @@ def run_matrix(
     evaluated: dict[tuple[str, str], Path] = {}
     for number, (mix, parts) in enumerate(mixes.items()):
         folder = out / mix
-        tested: dict[str, Any] = {"model": spec.model}
+        tested = spec.model
         if parts:
             say(f"{number}/{len(mixes) - 1}  training on {', '.join(parts)}")
             sources = tuple(MixSource(data=str(folders[part]), weight=weight) for part, weight in parts.items())
             mixed = dataclasses.replace(spec, mix=sources)
             _train(mixed, folder / "model", device=device, force=force, quiet=quiet)
-            trained = folder / "model"
-            tested = {"model": str(trained)} if spec.method == "full" else {"model": spec.model, "adapter": trained}
+            tested = str(folder / "model")  # an adapter's folder means its base with it
         for test, data in folders.items():
             say(f"{number}/{len(mixes) - 1}  {mix}: the test rows of {test}")
             evaluated[mix, test] = folder / f"on-{test}"
             evaluate(
+                tested,
                 data=data,
                 out=evaluated[mix, test],
                 spec=EvaluationSpec(limit=limit),
                 device=device,
                 force=force,
                 quiet=quiet,
-                **tested,
             )
     tests = {name: str(folder) for name, folder in folders.items()}
     return build_matrix(out, evaluated, mixes, tests, model=spec.model, num_steps=spec.max_steps, force=force)

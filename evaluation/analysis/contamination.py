@@ -63,6 +63,7 @@ EVIDENCE = {
     "copy": "has a re-saved or cropped image of",
     "title": "has the title of",
 }
+KIND_NAMES = {"picture": "image", "drawn": "what is drawn", "copy": "re-saved or cropped image"}
 METHODS = {
     "leaks": "code, family: the same text; image: the same file; pixels: the same decoded image; drawn: the same "
     "generated product; copy: the same photograph re-saved, resized or cropped by up to 10 % a side: fine detail "
@@ -183,13 +184,14 @@ def refuse_seen(found: Contamination | Path, leaks: Sequence[Leak], num_rows: in
             continue
         matches = read_matches(found) if isinstance(found, Path) else found.matches
         mine = [match for match in matches if match.source == source]
-        listed = ", ".join(f"{number} by {'image' if kind == 'picture' else kind}" for kind, number in same.items())
+        listed = ", ".join(f"{number} by {KIND_NAMES.get(kind, kind)}" for kind, number in same.items())
         most = max(same.values(), default=0)
         touched = len({match.product_code for match in mine}) or most
         number = f"all {num_rows}" if touched == num_rows else f"{touched} of the {num_rows}"
         named = list({match.product_code: match for match in reversed(mine)}.values())[::-1]
         examples = "".join(f"; {match}" for match in named[:MAX_LISTED])
-        more = f"; and {len(named) - MAX_LISTED} more rows" if len(named) > MAX_LISTED else ""
+        left = len(named) - MAX_LISTED
+        more = f"; and {left} more row{'s' if left > 1 else ''}" if left > 0 else ""
         raise ToileError(
             str(folder),
             f"was trained on {number} rows to evaluate ({listed}){examples}{more}",

@@ -38,6 +38,7 @@ from evaluation.stats.intervals import (
 )
 from schemas.counterfactual import (
     COUNTERFACTUAL,
+    MIN_FAMILIES,
     MIN_PAIRS,
     Change,
     Counterfactual,
@@ -70,7 +71,8 @@ COUNTERFACTUAL_METHODS: Mapping[str, str] = {
     "expected": "ln of the ratio of the spec's price factors",
     "unread": "share of pairs where one of the two answers lacks a category or a readable price; such a pair counts as "
     "neither moved nor unmoved in the figure that lacks something",
-    "category_moved": "share of pairs whose two answered categories differ, not counting spelling",
+    "category_moved": "share of pairs whose two answered categories differ, not counting spelling, number and other "
+    "words for the same category",
     "direction": "of pairs whose legal price should move: share whose answered price moved the same way; an unmoved "
     "price has not",
     "slope": "sum of (answered * expected) over sum of expected^2, both changes of ln price, over pairs where a change "
@@ -91,7 +93,7 @@ def make_pair(change: Change, before: Outcome, after: Outcome) -> Pair:
         answered = math.log(after.answer.price / before.answer.price)
     moved = None
     if before.answer.category and after.answer.category:
-        moved = category_key(before.answer.category) != category_key(after.answer.category)
+        moved = _name_category(before) != _name_category(after)
     return Pair(
         product_code=before.product_code,
         family=before.family,
@@ -104,6 +106,11 @@ def make_pair(change: Change, before: Outcome, after: Outcome) -> Pair:
         category_moved=moved,
         title_names=_title_names_new_value(change.attribute, before, after),
     )
+
+
+def _name_category(outcome: Outcome) -> str:
+    """Return one name for all spellings of an answered category, also of one that the data does not have."""
+    return category_key(outcome.answered_category or outcome.answer.category or "")
 
 
 def compute_sensitivities(pairs: Sequence[Pair], spec: EvaluationSpec) -> tuple[Sensitivity, ...]:
@@ -135,8 +142,8 @@ def compute_sensitivity(pairs: Sequence[Pair], spec: EvaluationSpec) -> Sensitiv
         attribute=pairs[0].attribute,
         pairs=len(pairs),
         families=len({pair.family for pair in pairs}),
-        enough=len(pairs) >= MIN_PAIRS,
-        sentences=_sentences(pairs[0].attribute, len(pairs), row, spec.price_tolerance),
+        enough=_is_enough(row["unread"]),
+        sentences=_sentences(pairs[0].attribute, row, spec.price_tolerance),
         **row,
     )
 
@@ -192,10 +199,14 @@ def _figure(estimate: Estimate) -> Figure:
     return Figure(n=estimate.n, families=estimate.families, value=estimate.value, low=estimate.low, high=estimate.high)
 
 
-def _sentences(attribute: str, num_pairs: int, row: Mapping[str, Figure], tolerance: float) -> tuple[str, ...]:
+def _is_enough(figure: Figure) -> bool:
+    return figure.n >= MIN_PAIRS and figure.families >= MIN_FAMILIES
+
+
+def _sentences(attribute: str, row: Mapping[str, Figure], tolerance: float) -> tuple[str, ...]:
     """Return one sentence per figure, or that there are too few pairs for it."""
-    if num_pairs < MIN_PAIRS:
-        return (f"{attribute}: {num_pairs} pairs are too few to say anything ({MIN_PAIRS} needed)",)
+    if not _is_enough(row["unread"]):
+        return (f"{attribute}: {_too_few(row['unread'])}",)
     said = [_category_sentence(attribute, row["category_moved"])]
     if row["slope"].n:
         said.append(_slope_sentence(attribute, row["slope"]))
@@ -205,13 +216,13 @@ def _sentences(attribute: str, num_pairs: int, row: Mapping[str, Figure], tolera
 
 
 def _category_sentence(attribute: str, figure: Figure) -> str:
-    if figure.n < MIN_PAIRS:
+    if not _is_enough(figure):
         return f"category and {attribute}: {_too_few(figure, 'answers with a category')}"
     return f"category moves with {attribute} in {_format_percent(figure)} of pairs"
 
 
 def _slope_sentence(attribute: str, figure: Figure) -> str:
-    if figure.n < MIN_PAIRS:
+    if not _is_enough(figure):
         return f"price and {attribute}: {_too_few(figure, 'an expected change and readable prices')}"
     assert figure.value is not None, figure
     low = figure.value if figure.low is None else figure.low
@@ -221,7 +232,7 @@ def _slope_sentence(attribute: str, figure: Figure) -> str:
 
 
 def _false_movement_sentence(attribute: str, figure: Figure, moves: Figure, tolerance: float) -> str:
-    if figure.n < MIN_PAIRS:
+    if not _is_enough(figure):
         return f"false movement with {attribute}: {_too_few(figure, 'no expected change and readable prices')}"
     assert figure.value is not None, figure
     assert moves.value is not None, moves
@@ -233,8 +244,11 @@ def _false_movement_sentence(attribute: str, figure: Figure, moves: Figure, tole
     )
 
 
-def _too_few(figure: Figure, what: str) -> str:
-    return f"{figure.n} pairs with {what} are too few to say anything ({MIN_PAIRS} needed)"
+def _too_few(figure: Figure, what: str = "") -> str:
+    pairs = f"{figure.n} pairs{f' with {what}' if what else ''}"
+    if figure.n < MIN_PAIRS:
+        return f"{pairs} are too few to say anything ({MIN_PAIRS} needed)"
+    return f"{pairs} of {figure.families} product families are too few to say anything ({MIN_FAMILIES} needed)"
 
 
 def _format_percent(figure: Figure) -> str:

@@ -2,7 +2,9 @@
 
 A title is read against word lists: `Striped Cotton Bucket Hat` names the pattern stripes, the material cotton and the
 type bucket hat, and no colour. The lists are English words here and the words of the six markets; values in a synthetic
-row's `attributes.choices` extend them, because a spec may use its own materials.
+row's `attributes.choices` extend them, because a spec may use its own materials. The terms of
+`generator.fit.vocabulary` are of no use here: they map what looks alike to one cloth of the renderer, and polyester
+would be nylon.
 
     Vocabulary(products).matches("Gray Wool Coats", "Grey Wool Coat", shown)   # True: two spellings of one colour
 

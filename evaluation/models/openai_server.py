@@ -45,17 +45,18 @@ _LIMITS = ("max_tokens", "max_completion_tokens")
 """Names of the limit of new tokens, in the order in which they are tried."""
 _REFUSED = re.compile(
     r"unsupported|not supported|does(?: not|n't) support|unrecogni[sz]ed|unknown|unexpected|unavailable|deprecated|"
-    r"not (?:permitted|allowed|accepted|a valid)|extra (?:fields|inputs)|instead|only the default|must be 1\b",
+    r"not (?:permitted|allowed|accepted|a valid)|extra (?:fields|inputs)|instead",
     re.IGNORECASE,
 )
-"""A server's words for a parameter that it does not take; `max_tokens is too large` is none of them."""
+"""A server's words for a limit that it does not take; `max_tokens is too large` is none of them."""
+_CUT = frozenset({"length", "max_tokens"})
+"""Values of `finish_reason` of an answer that reached the limit."""
 _THOUGHTS = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_text", "thought"})
 """Types of parts that are not the answer."""
 _HINTS = {
     401: "name the environment variable that holds the key with --api-key-env",
     403: "name the environment variable that holds the key with --api-key-env",
     413: "the server does not accept images as large as these",
-    429: _WHEN_BACK,
 }
 _WORDED_HINTS = (
     (r"image|vision|multi.?modal|picture", "choose a model that accepts images, as `image_url` parts"),
@@ -195,7 +196,7 @@ class OpenAIBackend:
     def _read(self, text: str) -> Generated:
         """Return the answer in the body of a response of status 200."""
         try:
-            document = json.loads(text)
+            document = json.loads(text.lstrip("\ufeff"))
         except ValueError:
             raise self._error(f"does not answer in JSON: {self._shown(text)!r}", _CHECK_URL) from None
         failure = _failure(document)
@@ -223,7 +224,7 @@ class OpenAIBackend:
         message = self._shown(_error_message(error.body) or error.response.text) or error.response.reason_phrase
         asked = error.response.headers.get("retry-after")
         tries = int(error.request.headers.get("x-stainless-retry-count", 0)) + 1
-        if status == 429 or status >= 500:
+        if status in (408, 409, 429) or status >= 500:
             pause = f", asks to wait {self._shown(asked)} s" if asked else ""
             return self._error(f"answers {status}: {message}; {tries} attempts{pause}", _WHEN_BACK)
         hint = _HINTS.get(status, _CHECK_URL)
@@ -285,7 +286,7 @@ def read_completion(document: Any) -> Completion | None:
         text = refusal
     parts = content if isinstance(content, list) else []
     thought = message.get("reasoning_content") or message.get("reasoning") or any(map(_is_thought, parts))
-    return Completion(text=text.strip(), truncated=first.get("finish_reason") == "length", thought=bool(thought))
+    return Completion(text=text.strip(), truncated=first.get("finish_reason") in _CUT, thought=bool(thought))
 
 
 def content_text(content: Any) -> str | None:
@@ -343,11 +344,10 @@ def _refused_setting(error: "openai.APIStatusError", settings: Mapping[str, Any]
         return None
     body = error.body if isinstance(error.body, dict) else {}
     message = _error_message(error.body)
-    if not _REFUSED.search(f"{message} {body.get('code')} {body.get('type')}"):
-        return None
     named = [name for name in settings if name == body.get("param")]
     named += [name for name in settings if re.search(rf"\b{name}\b", message)]
-    return named[0] if named else None
+    refuses = _REFUSED.search(f"{message} {body.get('code')} {body.get('type')}")
+    return next((name for name in named if refuses or name == "temperature"), None)
 
 
 def _failure(document: Any) -> Any:

@@ -226,6 +226,7 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
     public = {entry.statistic for entry in spec.provenance.ledger if not entry.epsilon}
     paths = tuple(dict.fromkeys((first, second, leaf) for first, second, leaf in (c.path for c in spec.categories)))
     prices = spec.provenance.price_range
+    keep = tuple(name for name in spec.extra if any(name in cells for cells in (own or {}).values()))
     options = FitOptions(
         epsilon=spec.provenance.epsilon if spec.provenance.private else None,
         delta=spec.provenance.delta or 1e-6,
@@ -237,10 +238,16 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
         currency=spec.shop.currency_code,
         country=spec.shop.country_code,
         images=False,
-        keep=tuple(name for name in spec.extra if any(name in cells for cells in (own or {}).values())),
+        keep=keep,
+        keep_values={name: _list_values(spec, name) for name in keep if f"values of {name}" in public},
     )
 
     return lambda rows: _fit_rows(rows, options, own or {})
+
+
+def _list_values(spec: CatalogSpec, column: str) -> tuple[str, ...]:
+    """Return the values of a column that was kept, as far as the spec has them."""
+    return tuple(spec.attributes[spec.extra[column].attribute].values)
 
 
 def _fit_rows(rows: Sequence[Product], options: FitOptions, own: OwnCells) -> CatalogSpec:

@@ -1,7 +1,7 @@
 """Commands on real data: import, fetch, fit, audit."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,7 @@ import click
 from generator.commands import FolderOrUrl, is_quiet, say
 from generator.ingest import FetchPolicy, ImportOptions
 from schemas.audit import AUDIT, GATES, PRIVACY
+from schemas.documents import read_document
 from schemas.errors import ToileError
 from schemas.util.console import progress_bar, strip_control_chars
 
@@ -275,6 +276,11 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     metavar="COLUMN",
     help="A column of your own that the twin has too: text, numbers, dates; repeatable.",
 )
+@click.option(
+    "--keep-values",
+    type=_EXISTING_FILE,
+    help="With --epsilon: YAML of the values of kept columns that are public, as in {season: [summer, winter]}.",
+)
 @click.option("--no-images", is_flag=True, help="Read colours from columns and titles only.")
 @click.option("--force", is_flag=True, help="Replace the file.")
 @click.pass_context
@@ -292,6 +298,7 @@ def fit(
     currency: str | None,
     country: str | None,
     keep: tuple[str, ...],
+    keep_values: Path | None,
     no_images: bool,
     force: bool,
 ) -> None:
@@ -321,6 +328,8 @@ def fit(
         raise ToileError(
             "--price-range", "is for a private fit; an exact one reads the prices", "add --epsilon 1, or omit it"
         )
+    if keep_values is not None and epsilon is None:
+        raise ToileError("--keep-values", "is for a private fit; an exact one reads the values", "omit it")
     options = FitOptions(
         epsilon=epsilon,
         delta=delta,
@@ -332,6 +341,7 @@ def fit(
         currency=currency,
         country=country,
         keep=tuple(dict.fromkeys(keep)),
+        keep_values={} if keep_values is None else _load_kept_values(keep_values, keep),
         images=not no_images,
     )
     found = fit_rows(catalog, options, progress=lambda text: say(ctx, text))
@@ -340,6 +350,23 @@ def fit(
     write_spec(found, out)
     say(ctx, f"written: {out}")
     say(ctx, f"next: toile check {out}")
+
+
+def _load_kept_values(path: Path, keep: Sequence[str]) -> dict[str, tuple[str | float, ...]]:
+    """Load the public values of kept columns. Raises ToileError if the file holds something else."""
+    document = read_document(path)
+    hint = "write {season: [summer, winter]}, and --keep season"
+    if not isinstance(document, dict) or not document:
+        raise ToileError(str(path), "is not a mapping of columns to lists of values", hint)
+    found: dict[str, tuple[str | float, ...]] = {}
+    for name, values in document.items():
+        if name not in keep:
+            raise ToileError(f"{path}: {name}", "is no column of --keep", hint)
+        if not isinstance(values, list) or not values or not all(isinstance(v, str | int | float) for v in values):
+            raise ToileError(f"{path}: {name}", "is not a list of text and numbers", hint)
+        plain = (str(v).lower() if isinstance(v, bool) else v if isinstance(v, str) else float(v) for v in values)
+        found[name] = tuple(dict.fromkeys(" ".join(v.split()) if isinstance(v, str) else v for v in plain))
+    return found
 
 
 def _parse_price_range(text: str) -> tuple[float, float]:

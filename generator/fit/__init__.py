@@ -3,7 +3,8 @@
 The options are here, because every module of the package reads them.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 CategoryPath = tuple[str, str, str]
@@ -33,3 +34,5 @@ class FitOptions:
     """Whether to read colours from images where neither a column nor the title names one."""
     keep: tuple[str, ...] = ()
     """The user's own columns that the spec and the generated catalog have too."""
+    keep_values: Mapping[str, tuple[str | float, ...]] = field(default_factory=dict)
+    """With epsilon: column that is kept -> its values, where they are public; others are found in the rows."""

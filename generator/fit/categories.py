@@ -24,6 +24,11 @@ from schemas.errors import ToileError
 from schemas.silhouettes import RECORDS
 
 Value = TypeVar("Value", bound=Hashable)
+_GROUP_WORDS = {
+    "apparel": "clothing", "kleidung": "clothing", "zubehör": "accessories", "accessori": "accessories",
+    "accesorios": "accessories", "abbigliamento": "clothing", "ropa": "clothing", "scarpe": "shoes", "calzado": "shoes",
+}  # fmt: skip
+"""Further names of groups of silhouettes."""
 _USUAL_KINDS = 4
 """A broad leaf whose titles say nothing sells this many silhouettes of its group."""
 _MOST_EXAMPLES = 3
@@ -404,11 +409,15 @@ def _usual_kinds(path: CategoryPath, group: str | None) -> tuple[Mapping[str, fl
     silhouette, named = find_silhouette(path)
     if named and group in (None, RECORDS[silhouette].group):
         return {silhouette: 1.0}, False
-    if group is None:
-        listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words}
-        group = next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), "clothing")
+    group = group or find_group(path) or "clothing"
     inside = [record.name for record in RECORDS.values() if record.group == group]
     return dict.fromkeys(inside[:: max(1, len(inside) // _USUAL_KINDS)][:_USUAL_KINDS], 1.0), True
+
+
+def find_group(path: Sequence[str]) -> str | None:
+    """Return the group of silhouettes that the names of a category say (SCHUHE, ACCESSORIES), the leaf's first."""
+    listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words} | _GROUP_WORDS
+    return next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), None)
 
 
 def _build_leaves(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.special import fdtrc
+from scipy.special import fdtrc, gammaln, ndtr
 
 from generator.fit.categories import FittedKind, ValueCounter
 from generator.fit.families import Family, count_families
@@ -41,6 +41,26 @@ _COVERAGE = 0.97
 _MOST_ENDINGS = 40
 _STEPS = (5.0, 2.0, 1.0)
 """Steps between equal endings, times a power of ten."""
+
+_SNAP = 0.08
+"""A price moves to an ending by at most this part of it."""
+HIGHEST_PRICE = 1e9
+"""Dearer products have no price ending."""
+ENDING_LEVELS = (100.0, 1000.0)
+"""Prices between which endings differ."""
+_DIGITS = tuple(range(10))
+ENDINGS: dict[str, tuple[int, tuple[float, ...]]] = {
+    "00/00": (100, (0,)), "00/50": (100, (50,)), "00/9x": (100, (90,)), "00/x0": (10, (0,)), "00/5": (10, (5,)),
+    "00/9": (10, (9,)), "00/8": (10, (8,)), "00/x": (10, (1, 2, 3, 4, 6, 7)),
+    "99/9": (10, (9.99,)), "99/x": (10, tuple(d + 0.99 for d in _DIGITS[:9])),
+    "95/9": (10, (9.95,)), "95/x": (10, tuple(d + 0.95 for d in _DIGITS[:9])),
+    "90/9": (10, (9.9,)), "90/x": (10, tuple(d + 0.9 for d in _DIGITS[:9])),
+    "50": (1, (0.5,)), "49": (1, (0.49,)), "other": (1, ()),
+}  # fmt: skip
+"""Endings of prices (cents, then the last digits before the point) -> the step between such prices, and their rests."""
+_NUM_LEVELS, _NUM_SIZES, _NUM_RATES, _ROUNDS = 41, 40, 71, 15
+_SPREADS = (0.12, 0.25, 0.5, 0.8, 1.2, 2.0)
+_LOWEST_RATE = 0.02
 
 Document = dict[str, Any]
 
@@ -300,3 +320,158 @@ def _list_percents(member: Family) -> list[tuple[int, float]]:
 
 def _round_price(price: float) -> float:
     return max(float(f"{price:.4g}"), 0.01)
+
+
+def find_ending(price: float) -> str:
+    """Return the ending of a price, one of `ENDINGS`."""
+    units, cents = divmod(round(price * 100), 100)
+    if cents == 0:
+        tail = units % 100
+        if units >= 100 and units % 10 == 0:
+            return "00/00" if tail == 0 else "00/50" if tail == 50 else "00/9x" if tail == 90 else "00/x0"
+        return {0: "00/x0", 5: "00/5", 9: "00/9", 8: "00/8"}.get(units % 10, "00/x")
+    if cents in (99, 95, 90):
+        return f"{cents}/9" if units % 10 == 9 else f"{cents}/x"
+    return str(cents) if cents in (50, 49) else "other"
+
+
+def nearest_price(price: float, ending: str) -> float:
+    """Return the price with this ending that is nearest to a price; the price, rounded, if none is near."""
+    step, rests = ENDINGS[ending]
+    tried = [rest + step * round((price - rest) / step) for rest in rests]
+    near = min((each for each in tried if each > 0), key=lambda each: abs(each - price), default=0.0)
+    return round(near, 2) if abs(near - price) <= _SNAP * price else round_price(price)
+
+
+def round_price(price: float) -> float:
+    """Return a price with two significant digits."""
+    step = 10.0 ** math.floor(math.log10(price) - 0.7)
+    return round(max(round(price / step), 1) * step, 2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceGrid:
+    """The price cells: P + 1 ascending edges of log prices. Prices outside count as those of the outermost cells."""
+
+    edges: Floats
+
+    def find_cell(self, price: float | None) -> int:
+        """Return the cell of a price; -1 for none, and for what is no price."""
+        if price is None or not price > 0:
+            return -1
+        log_price = math.log(price) if price < math.inf else math.inf
+        return int(np.clip(np.searchsorted(self.edges, log_price, side="right") - 1, 0, len(self.edges) - 2))
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLevels:
+    """Sizes and price levels of categories, estimated from noisy counts."""
+
+    num_K: Floats
+    """Families of each category, at least 0."""
+    log_price_K: Floats
+    """Log of the median price of each category."""
+    spread: float
+    """Standard deviation of the log price within a category."""
+
+
+def estimate_price_levels(counts_KB: Floats, log_edges: Floats, scale: float) -> PriceLevels:
+    """Estimate sizes and price levels of categories from noisy counts by price, as Poisson draws of normal log prices.
+
+    `counts_KB` is the noisy table, `log_edges` the log prices of the B - 1 inner bin edges, `scale` the scale of the
+    Laplace noise on each cell.
+    """
+    rates, like_KBR, mean_KBR = _cells(counts_KB, scale)
+    width = max(float(log_edges[-1] - log_edges[0]), 1e-3)
+    levels_M = np.linspace(log_edges[0] - 3 * width, log_edges[-1] + 3 * width, _NUM_LEVELS)
+    sizes_S = np.geomspace(0.3, max(float(counts_KB.sum()), 20.0) / 2, _NUM_SIZES)
+    answers = [
+        _given_spread(like_KBR, mean_KBR, rates, levels_M, sizes_S, log_edges, step * width) for step in _SPREADS
+    ]
+    scores = np.array([score for score, _, _ in answers])
+    weights = np.exp(scores - scores.max())
+    weights /= weights.sum()
+    return PriceLevels(
+        num_K=np.tensordot(weights, np.array([num_K for _, num_K, _ in answers]), 1),
+        log_price_K=np.tensordot(weights, np.array([level_K for _, _, level_K in answers]), 1),
+        spread=float(weights @ (np.array(_SPREADS) * width)),
+    )
+
+
+def _cells(counts_KB: Floats, scale: float) -> tuple[Floats, Floats, Floats]:
+    """Return a grid of rates, the log likelihood of every cell at each rate, and the expected true count there."""
+    rates = np.concatenate([[_LOWEST_RATE], np.geomspace(0.1, max(float(counts_KB.sum()), 20.0), _NUM_RATES - 1)])
+    true_T = np.arange(int(max(counts_KB.max(), 0) + 12 * scale) + 5)
+    poisson_TR = np.exp(true_T[:, None] * np.log(rates) - rates - gammaln(true_T + 1)[:, None])
+    distance_KBT = np.abs(counts_KB[..., None] - true_T)
+    noise_KBT = -distance_KBT / scale if scale > 0 else np.where(distance_KBT == 0, 0.0, -np.inf)
+    highest_KB1 = noise_KBT.max(axis=-1, keepdims=True)
+    weight_KBT = np.exp(noise_KBT - highest_KB1)
+    total_KBR = weight_KBT @ poisson_TR + 1e-300
+    mean_KBR = (weight_KBT * true_T) @ poisson_TR / total_KBR
+    return rates, np.log(total_KBR) + highest_KB1, mean_KBR
+
+
+def _given_spread(
+    like_KBR: Floats,
+    mean_KBR: Floats,
+    rates: Floats,
+    levels_M: Floats,
+    sizes_S: Floats,
+    log_edges: Floats,
+    spread: float,
+) -> tuple[float, Floats, Floats]:
+    """Return the log evidence of a spread, and the posterior means of sizes and levels under it."""
+    below_MB = ndtr((log_edges[None, :] - levels_M[:, None]) / spread)
+    ends = np.zeros((len(levels_M), 1)), np.ones((len(levels_M), 1))
+    share_MB = np.maximum(np.diff(np.concatenate([ends[0], below_MB, ends[1]], axis=1), axis=1), 1e-9)
+    rate_MSB = np.maximum(sizes_S[None, :, None] * share_MB[:, None, :], _LOWEST_RATE)
+    at_MSB = np.interp(np.log(rate_MSB), np.log(rates), np.arange(len(rates)))
+    low_MSB = np.minimum(at_MSB.astype(np.int64), len(rates) - 2)
+    part_MSB = at_MSB - low_MSB
+
+    def interpolate(table_KR: Floats, b: int) -> Floats:
+        low, part = low_MSB[..., b], part_MSB[..., b]
+        found: Floats = table_KR[:, low] * (1 - part) + table_KR[:, low + 1] * part
+        return found
+
+    num_bins = share_MB.shape[1]
+    log_KMS = np.sum([interpolate(like_KBR[:, b], b) for b in range(num_bins)], axis=0)
+    highest_K11 = log_KMS.max(axis=(1, 2), keepdims=True)
+    like_KMS = np.exp(log_KMS - highest_K11)
+    level_M, size_S = np.full(len(levels_M), 1 / len(levels_M)), np.full(len(sizes_S), 1 / len(sizes_S))
+    for _ in range(_ROUNDS):
+        joint_KMS = like_KMS * level_M[None, :, None] * size_S[None, None, :]
+        evidence_K = joint_KMS.sum(axis=(1, 2))
+        joint_KMS /= evidence_K[:, None, None]
+        level_M = _normal_like(joint_KMS.sum(axis=2).mean(axis=0), levels_M)
+        size_S = _smooth(joint_KMS.sum(axis=1).mean(axis=0))
+    num_K = np.sum([(joint_KMS * interpolate(mean_KBR[:, b], b)).sum(axis=(1, 2)) for b in range(num_bins)], axis=0)
+    score = float(np.log(evidence_K).sum() + highest_K11.sum())
+    return score, num_K, joint_KMS.sum(axis=2) @ levels_M
+
+
+def _normal_like(weight_M: Floats, levels_M: Floats) -> Floats:
+    """Return the normal distribution with the mean and the variance of the weights."""
+    mean = weight_M @ levels_M
+    deviation = max(float(np.sqrt(weight_M @ (levels_M - mean) ** 2)), float(levels_M[1] - levels_M[0]) / 2)
+    bell_M: Floats = np.exp(-0.5 * ((levels_M - mean) / deviation) ** 2)
+    bell_M /= bell_M.sum()
+    return bell_M
+
+
+def _smooth(weight_S: Floats) -> Floats:
+    """Smooth the distribution over neighbouring sizes; no size becomes impossible."""
+    mixed_S = weight_S * 0.98 + 0.02 / len(weight_S)
+    smooth_S: Floats = np.convolve(np.pad(mixed_S, 2, mode="edge"), np.full(5, 0.2), mode="valid")
+    smooth_S /= smooth_S.sum()
+    return smooth_S
+
+
+def spread_levels(found: PriceLevels, edges: Floats) -> Floats:
+    """Return for each category the shares of the price cells under a normal distribution of log prices."""
+    below = ndtr((edges[1:-1] - found.log_price_K[:, None]) / found.spread)
+    ends = np.zeros((len(below), 1)), np.ones((len(below), 1))
+    shares: Floats = np.diff(np.concatenate([ends[0], below, ends[1]], axis=1), axis=1) + 1e-9
+    shares /= shares.sum(axis=1, keepdims=True)
+    return shares

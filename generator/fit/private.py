@@ -6,14 +6,14 @@
 Every family is one record of small integers under keys that are public: the list of leaves, a grid of prices, the
 silhouettes, discounts, materials ... A family more or less changes one record. A few marginal tables of the records are
 counted with OpenDP's noise; which ones follows from public facts and from counts that were released before. Names that
-only the rows contain are released above a threshold. Everything after the noise is free: tables are shrunk towards
-simpler ones (empirical Bayes), joined by iterative proportional fitting, and families are sampled from the result.
+only the rows contain are released above a threshold. Everything after the noise is free: the tables of leaves, prices
+and kinds are joined by Private-PGM (`mbi`, which OpenDP's own contingency tables use), the other columns are shrunk
+towards what is usual (empirical Bayes), and families are sampled from the result.
 
-Letters of array shapes: L leaves (with one row more for families of no leaf), P price cells, B price groups (unions of
-price cells), G groups of leaves, C cells of a column, R rates, M price levels, S sizes, T true counts.
+Letters of array shapes: L leaves, P price cells, B price groups (unions of price cells), G groups of leaves, K kinds,
+C cells of a column.
 """
 
-import itertools
 import json
 import math
 from collections import Counter
@@ -23,10 +23,21 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtr
 
 from generator.fit import CategoryPath, FitOptions
+from generator.fit.categories import find_group
 from generator.fit.families import PERCENTS, Family
+from generator.fit.prices import (
+    ENDING_LEVELS,
+    ENDINGS,
+    HIGHEST_PRICE,
+    PriceGrid,
+    estimate_price_levels,
+    find_ending,
+    nearest_price,
+    round_price,
+    spread_levels,
+)
 from generator.fit.vocabulary import PALETTE, find_silhouette
 from generator.sampling.streams import Floats
 from schemas.appearance import MATERIALS, PATTERNS
@@ -40,9 +51,9 @@ MANY_LEAVES = 40
 """From this many leaves on, nearly all of epsilon goes to the table of leaves by price."""
 SHARES: dict[bool, dict[str, float]] = {
     False: {
-        "core": 0.44, "prices": 0.18, "kinds": 0.02, "leaf kinds": 0.04, "kind prices": 0.04, "discounts": 0.08,
-        "discount percents": 0.03, "colourways of a design": 0.06, "materials": 0.02, "patterns": 0.01,
-        "colours": 0.03, "navigation labels": 0.01, "endings": 0.04,
+        "core": 0.50, "prices": 0.14, "kinds": 0.02, "leaf kinds": 0.02, "kind prices": 0.03, "discounts": 0.08,
+        "discount percents": 0.02, "colourways of a design": 0.11, "materials": 0.01, "patterns": 0.01,
+        "colours": 0.02, "navigation labels": 0.01, "endings": 0.03,
     },
     True: {
         "core": 0.86, "prices": 0.04, "kinds": 0.01, "leaf kinds": 0.005, "kind prices": 0.005, "discounts": 0.012,
@@ -71,35 +82,26 @@ _SILHOUETTES = tuple(RECORDS)
 _NO_LEAF: CategoryPath = ("ALL", "ALL", "PRODUCTS")
 """The only leaf where no name could be released."""
 _NO_VALUE = "other"
-_SNAP = 0.08
-"""A price moves to an ending by at most this part of it."""
-_HIGHEST_PRICE = 1e9
-_ENDING_LEVELS = (100.0, 1000.0)
-_DIGITS = tuple(range(10))
-_ENDINGS: dict[str, tuple[int, tuple[float, ...]]] = {
-    "00/00": (100, (0,)), "00/50": (100, (50,)), "00/9x": (100, (90,)), "00/x0": (10, (0,)), "00/5": (10, (5,)),
-    "00/9": (10, (9,)), "00/8": (10, (8,)), "00/x": (10, (1, 2, 3, 4, 6, 7)),
-    "99/9": (10, (9.99,)), "99/x": (10, tuple(d + 0.99 for d in _DIGITS[:9])),
-    "95/9": (10, (9.95,)), "95/x": (10, tuple(d + 0.95 for d in _DIGITS[:9])),
-    "90/9": (10, (9.9,)), "90/x": (10, tuple(d + 0.9 for d in _DIGITS[:9])),
-    "50": (1, (0.5,)), "49": (1, (0.49,)), "other": (1, ()),
-}  # fmt: skip
-"""Endings of prices (cents, then the last digits before the point) -> the step between such prices, and their rests."""
-_NUM_LEVELS, _NUM_SIZES, _NUM_RATES, _ROUNDS = 41, 40, 71, 15
-_SPREADS = (0.12, 0.25, 0.5, 0.8, 1.2, 2.0)
-_LOWEST_RATE = 0.02
 _CLEAR = 5.0
 """A cell of at least this many noise scales is more than noise."""
+_LEAST_EXPECTED = 0.05
+"""Least families that a prior expects of a leaf."""
 _LEAST_PRICES = 6.0
 """Prices are more than noise with at least this many noise scales of families."""
-_LEAST_CELLS = 12
+_LEAST_CELLS, _LEAST_SHOWN = 12, 4
 _LEAST_PER_GROUP = 4.0
-"""Families of a price group in a usual leaf, times the epsilon of the table."""
+"""Families of a price group in a usual group of leaves, times the epsilon of the table."""
+_LEAST_PER_LEAF = 15.0
+"""The same for all prices: groups of leaves that have fewer are not told apart by price."""
+_RECURRING = 4
+"""So many times as much where few names recur under many parents: then prices follow the names."""
+_LEAF_PART = 1 / 3
+"""Part of the core's epsilon that counts the leaves themselves, where prices are counted by groups of leaves."""
 _USUAL_REPEAT = (0.25, 0.2)
 """Mean and standard deviation, over shops, of the probability of a further colour."""
-_USUAL_CELLS, _LEAST_SIGNAL = 4, 0.5
-_ITERATIONS = 30
-"""Rounds of proportional fitting."""
+_USUAL_CELLS, _LEAST_SIGNAL = 4, 1.0
+_ITERATIONS = 500
+"""Steps of mirror descent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,42 +199,32 @@ def threshold_delta(scale: float, threshold: int) -> float:
 def load_opendp() -> Any:
     """Import OpenDP and enable the mechanisms used here. Raises ToileError if it is not installed."""
     try:
+        import mbi  # noqa: F401  # used after the budget is spent: better to miss it now
         import opendp.prelude as dp
     except ImportError as error:
-        raise ToileError("--epsilon", f"needs OpenDP: {error}", "pip install 'toile[privacy]'") from error
+        raise ToileError("--epsilon", f"needs OpenDP and mbi: {error}", "pip install 'toile[privacy]'") from error
     dp.enable_features("contrib")
     return dp
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceGrid:
-    """The price cells: P + 1 ascending edges of log prices. Prices outside count as those of the outermost cells."""
-
-    edges: Floats
-
-    def find_cell(self, price: float | None) -> int:
-        """Return the cell of a price; -1 for none, and for what is no price."""
-        if price is None or not price > 0:
-            return -1
-        log_price = math.log(price) if price < math.inf else math.inf
-        return int(np.clip(np.searchsorted(self.edges, log_price, side="right") - 1, 0, len(self.edges) - 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Core:
     """Families by leaf and price, estimated from released counts."""
 
-    table_LB: Floats
-    """Expected families of each leaf and price group."""
-    fine_LP: Floats
-    """The same for each price cell."""
+    table_LP: Floats
+    """Expected families of each leaf and price cell."""
+    num_L: Floats
+    """The same of each leaf."""
+    tables: tuple[Any, ...]
+    """What was released: mbi's measurements."""
+    prior_LP: Floats | None
+    """What is expected of the table besides; None for nothing."""
     cuts: tuple[int, ...]
     """First price cell of each group, and the number of cells."""
-    num_L: Floats
     noise: float
     """Standard deviation of the noise of the number of families."""
     knows_prices: bool
-    """Whether the price table is more than noise."""
+    """Whether the prices are more than noise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,14 +234,22 @@ class Column:
     name: str
     bins: str
     num_cells: int
-    usual: int | None
-    """The cell that is taken where noise hides the counts; None for all alike."""
+    usual: tuple[float, ...] = ()
+    """Weights of the first cells where noise hides the counts; none for all alike."""
     cell_of: Callable[[Family], int]
     """The cell of a family; -1 for none."""
     is_geometric: bool = False
     """Whether the cells are the size classes, of which a geometric distribution is fitted."""
     is_partial: bool = False
     """Whether many families have no cell."""
+
+    @property
+    def usual_shares(self) -> Floats:
+        """Return the shares of the cells where noise hides the counts."""
+        if self.is_geometric:
+            return _size_shares(_USUAL_REPEAT[0])
+        weights = np.array([*self.usual, *[0.0] * (self.num_cells - len(self.usual))])
+        return weights / weights.sum() if self.usual else np.full(self.num_cells, 1 / self.num_cells)
 
 
 def synthesize(
@@ -278,37 +278,56 @@ def synthesize(
     number = {path: index for index, path in enumerate(paths)}
     everything = 0 if paths == [_NO_LEAF] else -1
     leaf_N = np.array([number.get(f.path, everything) if f.path else everything for f in families], np.int64)
-    kinds = _release_kinds(families, leaf_N, named, shares["kinds"], book) if "kinds" in shares else []
-    if "kinds" in shares and not kinds:
-        shares["core"] += shares["leaf kinds"] + shares["kind prices"]
     grid = _make_grid(options, book)
     cell_N = np.array([grid.find_cell(f.full_price) for f in families], np.int64)
-    core = _release_core(leaf_N, cell_N, paths, grid, shares, book)
+    counted = (leaf_N >= 0) & (cell_N >= 0)
+    reason_N = np.where(leaf_N < 0, 1, 2)  # what is left out: no category of the list, or no price
+    price_P, price_scale, grid, left_out = _release_prices(
+        np.where(counted, cell_N, -reason_N), grid, shares["prices"], book
+    )
+    messages += _judge_left_out(left_out, float(price_P.sum()), price_scale, options)
+    cell_N = np.array([grid.find_cell(f.full_price) for f in families], np.int64)
+    hidden = drop_tables(shares, float(price_P.sum()) * book.epsilon)
+    kinds = _release_kinds(families, leaf_N, named, shares["kinds"], book) if "kinds" in shares else []
+    if "kinds" in shares and not kinds:
+        shares["core"] += shares.pop("leaf kinds") + shares.pop("kind prices")
+    core = _release_core(leaf_N[counted], cell_N[counted], price_P, price_scale, paths, grid, shares["core"], book)
     kind_column = Column(
-        name="kinds by leaf", bins=f"{len(kinds)} kinds that were released, or as the leaf says", usual=0,
+        name="kinds by leaf", bins=f"{len(kinds)} kinds that were released, or as the leaf says", usual=(1.0,),
         num_cells=1 + len(kinds), cell_of=lambda f: 0,
     )  # fmt: skip
     kind_N = np.array([_kind_cell(f, leaf, named, kinds) for f, leaf in zip(families, leaf_N, strict=True)], np.int64)
-    is_named = np.array([each is not None for each in named])
+    is_named = [each is not None for each in named]
     columns = {"kind": (kind_column, shares["leaf kinds"])} if kinds else {}
-    columns |= {each.name: (each, shares[each.name]) for each in _PUBLIC_COLUMNS}
+    columns |= {each.name: (each, shares[each.name]) for each in _PUBLIC_COLUMNS if each.name in shares}
     kept = _release_kept_names(families, options, book, messages)
-    columns |= {f"kept {name}": (_kept_column(name, keys), _kept_share(options) / 2) for name, keys in kept.items()}
-    tables: dict[str, Floats] = {}
-    hidden: list[str] = []
+    for name, keys in kept.items():
+        share = _kept_share(options) * (1.0 if name in options.keep_values else 0.5)
+        columns[f"kept {name}"] = (_kept_column(name, keys), share)
+    tables = {each.name: core.num_L[:, None] * each.usual_shares for each in _PUBLIC_COLUMNS}
     for name, (column, share) in columns.items():
         cells = kind_N if name == "kind" else np.array([column.cell_of(f) for f in families], np.int64)
-        split = is_named if name == "kind" else np.zeros(len(paths), bool)
-        tables[name], found = _release_column(column, cells, leaf_N, core, list_partitions(paths, split), share, book)
+        partitions = list_partitions(paths, is_named if name == "kind" else ())
+        tables[name], found = _release_column(column, cells[counted], leaf_N[counted], core, partitions, share, book)
         hidden += [] if found else [column.name]
-    kinds_LK = tables.pop("kind", core.num_L[:, None])
-    kind_prices = None
+    joint_LPK = core.table_LP[:, :, None]
     if kinds:
-        kind_prices = _release_kind_prices(kind_N, cell_N, leaf_N, kinds_LK, core, shares, book)
-    endings = _release_endings(families, leaf_N, shares["endings"], book)
+        tables_of_kinds = [
+            measured(tables.pop("kind"), ("leaf", "kind"), 1 / (book.epsilon * shares["leaf kinds"])),
+            _release_kind_prices(
+                kind_N[counted], cell_N[counted], 1 + len(kinds), core.cuts, shares["kind prices"], book
+            ),
+        ]
+        sizes = dict(zip(("leaf", "price", "kind"), (*core.table_LP.shape, 1 + len(kinds)), strict=True))
+        joint_LPK = estimate([*core.tables, *tables_of_kinds], sizes, float(core.num_L.sum()), core.prior_LP) + 1e-9
+        joint_LPK *= _list_possible(paths, kinds)[:, None, :]
+        joint_LPK *= (core.table_LP / joint_LPK.sum(axis=2))[:, :, None]
+    endings = [np.zeros(len(ENDINGS))] * (len(ENDING_LEVELS) + 1)
+    if "endings" in shares:
+        endings = _release_endings(families, leaf_N, shares["endings"], book)
     num_families = max(round(float(core.num_L.sum())), 1)
     num_rows = max(NUM_SYNTHETIC, num_families)
-    cells_by_name = sample_cells(join(core.table_LB, kinds_LK, kind_prices), tables, num_rows, rng)
+    cells_by_name = sample_cells(joint_LPK, tables, num_rows, rng)
     made = _decode(cells_by_name, paths, named, kinds, kept, grid, core, endings, rng)
     messages += _judge(core, len(paths), hidden)
     return Synthesis(
@@ -333,29 +352,38 @@ def divide_budget(options: FitOptions, named: Sequence[str | None]) -> dict[str,
     return {name: share * rest for name, share in shares.items()}
 
 
+def drop_tables(shares: dict[str, float], budget: float) -> list[str]:
+    """Drop the tables that noise would hide, from released numbers; their epsilon goes to the core. Returns them.
+
+    `budget` is the number of families times epsilon. Noise hides a column whose cells have about as much of it together
+    as there are families, and names or endings of which none would be clear unless a quarter of the families had it.
+    """
+    least = {each.name: math.sqrt(2 * (2 if each.is_geometric else each.num_cells)) for each in _PUBLIC_COLUMNS}
+    least |= {"kinds": 4 * _CLEAR, "endings": 4 * _CLEAR}
+    found = [name for name, limit in least.items() if name in shares and shares[name] * budget < limit]
+    for name in (*found, *(("leaf kinds", "kind prices") if "kinds" in found else ())):
+        shares["core"] += shares.pop(name)
+    return found
+
+
 def _kept_share(options: FitOptions) -> float:
     return min(KEPT_SHARE, MOST_KEPT / max(len(options.keep), 1))
 
 
-def list_partitions(paths: Sequence[CategoryPath], split: NDArray[np.bool_] | None = None) -> list[Integers]:
+def list_partitions(paths: Sequence[CategoryPath], split: Sequence[bool] = ()) -> list[Integers]:
     """List groupings of the leaves, from the finest to one group: an array of L group numbers each.
 
+    Names of leaves say what is sold: leaves of one name are a group where names recur, else those of one parent.
     `split` keeps apart leaves of which it differs.
     """
-    split = np.zeros(len(paths), bool) if split is None else split
-    keys: list[list[Any]] = [
-        list(paths),
-        [path[:2] for path in paths],
-        [path[2] for path in paths],
-        [path[:1] for path in paths],
-        [()] * len(paths),
-    ]
+    recur = len({path[2] for path in paths}) * 2 <= len(paths)
+    middle: list[Any] = [path[2] if recur else path[:2] for path in paths]
     found = []
-    for each in keys:
-        pairs = list(zip(each, split.tolist(), strict=True))
+    for keys in (list(paths), middle, [path[:1] for path in paths], [()] * len(paths)):
+        pairs = list(zip(keys, split or [False] * len(paths), strict=True))
         order = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
         found.append(np.array([order[pair] for pair in pairs], np.int64))
-    return sorted(found, key=lambda groups: -int(groups.max()))
+    return found
 
 
 def shrink(noisy: Floats, base: Floats, scale: float) -> tuple[Floats, Floats]:
@@ -383,21 +411,6 @@ def project(values: Floats, total: float) -> Floats:
     return found
 
 
-def join(leaf_price_LB: Floats, leaf_kind_LK: Floats, kind_price_KB: Floats | None) -> Floats:
-    """Join tables of leaf, price group and kind by iterative proportional fitting; returns an array L x B x K.
-
-    It is the distribution of largest entropy with these tables: what no table says is independent.
-    """
-    share_LK = leaf_kind_LK / leaf_kind_LK.sum(axis=1, keepdims=True)
-    joint: Floats = leaf_price_LB[:, :, None] * share_LK[:, None, :]
-    for _ in range(_ITERATIONS if kind_price_KB is not None else 0):
-        assert kind_price_KB is not None
-        joint *= (kind_price_KB.T / np.maximum(joint.sum(axis=0), 1e-12))[None]
-        joint *= (leaf_kind_LK / np.maximum(joint.sum(axis=1), 1e-12))[:, None, :]
-        joint *= (leaf_price_LB / np.maximum(joint.sum(axis=2), 1e-12))[:, :, None]
-    return joint
-
-
 def spread(weights: Floats, num: int) -> Integers:
     """Return `num` cells in ascending order, each as often as its weight says, to less than one."""
     below = np.cumsum(weights.ravel() + 1e-12)
@@ -406,11 +419,11 @@ def spread(weights: Floats, num: int) -> Integers:
 
 
 def sample_cells(
-    joint_LBK: Floats, tables: Mapping[str, Floats], num_rows: int, rng: np.random.Generator
+    joint_LPK: Floats, tables: Mapping[str, Floats], num_rows: int, rng: np.random.Generator
 ) -> dict[str, Integers]:
     """Make rows of the joint table, and the further columns given the leaf. Returns column -> cell of each row."""
-    leaf, group, kind = np.unravel_index(spread(joint_LBK, num_rows), joint_LBK.shape)
-    cells: dict[str, Integers] = {"leaf": leaf, "group": group, "kind": kind}
+    leaf, price, kind = np.unravel_index(spread(joint_LPK, num_rows), joint_LPK.shape)
+    cells: dict[str, Integers] = {"leaf": leaf, "price": price, "kind": kind}
     for name, table_LC in tables.items():
         cells[name] = np.zeros(num_rows, np.int64)
         for number, weights in enumerate(table_LC):
@@ -431,7 +444,7 @@ def _release_leaves(
     if options.categories is not None:
         book.record_public("categories", "the list of categories was given as public; what is not on it was left out")
         return list(options.categories)
-    delta = options.delta / (1 + len(options.keep))
+    delta = options.delta / (1 + len(set(options.keep) - set(options.keep_values)))
     found = (json.dumps(each.path) for each in families if each.path is not None)
     names = book.release_names("categories", found, NAMES_SHARE, delta, options.min_support)
     paths = [json.loads(name) for name in names]
@@ -456,97 +469,140 @@ def _make_grid(options: FitOptions, book: Accountant) -> PriceGrid:
     return PriceGrid(edges=np.linspace(math.log(low), math.log(high), num_cells + 1))
 
 
+def _release_prices(
+    cell_N: Integers, grid: PriceGrid, share: float, book: Accountant
+) -> tuple[Floats, float, PriceGrid, Floats]:
+    """Release families by price cell, and what is left out (cells -2: of a category, but without a price, and -1).
+
+    Returns the families in the range that holds the prices, the scale of the noise, the range, and what is left out.
+    """
+    num_cells = len(grid.edges) - 1
+    bins = f"{num_cells} cells of equal ratio in the price range, no price, no category: public"
+    counts = np.bincount(cell_N % (num_cells + 2), minlength=num_cells + 2)
+    noisy, scale = book.release_counts("prices", counts, share, bins)
+    noisy_P, left_out = noisy[:-2], noisy[-2:]
+    shown = find_range(noisy_P, scale)
+    first = max(min(shown.start, num_cells - _LEAST_SHOWN), 0)
+    last = max(shown.stop, first + _LEAST_SHOWN)
+    price_P = project(noisy_P[first:last], max(float(noisy_P[shown].sum()), 1.0))
+    return price_P, scale, PriceGrid(edges=grid.edges[first : last + 1]), left_out
+
+
+def _judge_left_out(left_out: Floats, total: float, scale: float, options: FitOptions) -> list[str]:
+    """Warn if clearly more families are left out than are counted, by released counts."""
+    unpriced, unlisted = (round(float(num)) if num > max(total, _CLEAR * scale) else 0 for num in left_out)
+    found = []
+    if unlisted and options.categories is not None:
+        found.append(
+            f"warning: about {unlisted:,} designs are of no category on the list, {round(total):,} of one: compare its "
+            "names with those of the rows (after toile import); the privacy budget is spent all the same"
+        )
+    if unpriced:
+        found.append(f"warning: about {unpriced:,} designs have no price in the currency; they are left out")
+    return found
+
+
 def _release_core(
     leaf_N: Integers,
     cell_N: Integers,
+    price_P: Floats,
+    price_scale: float,
     paths: Sequence[CategoryPath],
     grid: PriceGrid,
-    shares: Mapping[str, float],
+    share: float,
     book: Accountant,
 ) -> Core:
-    """Release families by price cell, group the cells by the released quantiles, then release leaf x price group."""
-    num_cells, num_leaves = len(grid.edges) - 1, len(paths)
-    counted = (leaf_N >= 0) & (cell_N >= 0)
-    bins = f"{num_cells} cells of equal ratio in the price range: public"
-    noisy_P, price_scale = book.release_counts(
-        "prices", np.bincount(cell_N[counted], minlength=num_cells), shares["prices"], bins
-    )
-    shown = find_range(noisy_P, price_scale)
-    price_P = np.zeros(num_cells)
-    price_P[shown] = project(noisy_P[shown], max(float(noisy_P[shown].sum()), 1.0))
-    per_leaf = price_P.sum() * book.epsilon * shares["core"] / num_leaves
-    num_groups = 4 if num_leaves >= MANY_LEAVES else int(np.clip(per_leaf / _LEAST_PER_GROUP, 6, 16))
-    cuts = _cut_at_quantiles(price_P, num_groups)
-    group_of = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
-    table = np.zeros((num_leaves, len(cuts) - 1), np.int64)
-    np.add.at(table, (leaf_N[counted], group_of[cell_N[counted]]), 1)
-    bins = f"the categories x {len(cuts) - 1} groups of price cells, between released quantiles"
-    noisy_LB, scale = book.release_counts("categories by price", table, shares["core"], bins)
-    found = estimate_price_levels(noisy_LB, grid.edges[list(cuts[1:-1])], scale)
-    bell_LP = _bell(found, grid.edges)
-    if num_leaves >= MANY_LEAVES:
-        base_LB = np.maximum(found.num_K, 1e-3)[:, None] * np.add.reduceat(bell_LP, cuts[:-1], axis=1)
-        table_LB, _ = shrink(noisy_LB, base_LB, scale)
-    else:
-        table_LB = refine(noisy_LB, list_partitions(paths)[::-1], scale) + 1e-3
-    num_L = table_LB.sum(axis=1)
-    return Core(
-        table_LB=table_LB,
-        fine_LP=_spread_prices(table_LB, bell_LP, price_P, shown, cuts, price_scale),
-        cuts=cuts,
-        num_L=num_L,
-        noise=scale * math.sqrt(2 * table.size),
-        knows_prices=float(num_L.sum()) > max(_LEAST_PRICES * price_scale, 2 * scale * math.sqrt(2 * table.size)),
-    )
+    """Release leaves by price groups, which lie between quantiles of the released prices, and estimate all cells.
 
-
-def refine(noisy_LB: Floats, partitions: Sequence[Integers], scale: float) -> Floats:
-    """Estimate a table of leaves from its noisy counts, from the coarsest grouping of the leaves to the finest.
-
-    At each grouping, sums and shapes of the groups move from the last estimate to the counts as far as the counts
-    differ by more than their noise (positive-part James-Stein).
+    With few families for each leaf, prices are counted by groups of leaves, and the leaves are counted for themselves.
     """
-    num_leaves, num_groups = noisy_LB.shape
-    total = max(float(noisy_LB.sum()), 1.0)
-    shop_B = project(noisy_LB.sum(axis=0), total)
-    estimate: Floats = np.tile(shop_B / num_leaves, (num_leaves, 1)) + 1e-9
-    for group_L in partitions:
-        sizes_G = np.bincount(group_L).astype(np.float64)
-        sums = [np.zeros((len(sizes_G), num_groups)) for _ in range(2)]
-        for each, table in zip(sums, (noisy_LB, estimate), strict=True):
-            np.add.at(each, group_L, table)
-        noisy_GB, old_GB = sums
-        change_G = noisy_GB.sum(axis=1) - old_GB.sum(axis=1)
-        noise_G = 2 * scale**2 * num_groups * sizes_G
-        weight = max(0.0, 1 - noise_G.sum() / max(float((change_G**2).sum()), 1e-9))
-        total_G = project(old_GB.sum(axis=1) + weight * change_G, total)
-        base_GB = old_GB * (total_G / old_GB.sum(axis=1))[:, None]
-        new_GB = np.array(
-            [
-                shrink(noisy[None], base[None], scale * math.sqrt(size))[0][0]
-                for noisy, base, size in zip(noisy_GB, base_GB, sizes_G, strict=True)
-            ]
-        )
-        estimate *= ((new_GB + 1e-9) / (old_GB + 1e-9))[group_L]
-    return estimate
+    num_leaves, is_many = len(paths), len(paths) >= MANY_LEAVES
+    families_times_epsilon = float(price_P.sum()) * book.epsilon * share
+    group_L = np.arange(num_leaves)
+    coarse = [each for each in list_partitions(paths) if each.max() + 1 < num_leaves] or [group_L]
+    recur = 2 * (int(coarse[0].max()) + 1) <= num_leaves
+    least = _LEAST_PER_LEAF * (_RECURRING if recur else 1)
+    if not is_many and families_times_epsilon / num_leaves < least:
+        share, leaf_share = share * (1 - _LEAF_PART), share * _LEAF_PART
+        families_times_epsilon *= 1 - _LEAF_PART
+        fit = [each for each in coarse if families_times_epsilon / (each.max() + 1) >= _LEAST_PER_LEAF]
+        group_L = (fit or coarse[-1:])[0]
+    else:
+        leaf_share = 0.0
+    num_groups = int(group_L.max()) + 1
+    per_group = families_times_epsilon / num_groups
+    cuts = _cut_at_quantiles(price_P, 4 if is_many else int(np.clip(per_group / _LEAST_PER_GROUP, 5, 12)))
+    price_group_P = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+    counts_GB = np.zeros((num_groups, len(cuts) - 1), np.int64)
+    np.add.at(counts_GB, (group_L[leaf_N], price_group_P[cell_N]), 1)
+    whose = "the categories" if num_groups == num_leaves else f"{num_groups} groups of categories"
+    bins = f"{whose} x {len(cuts) - 1} groups of price cells, between released quantiles"
+    noisy_GB, scale = book.release_counts("categories by price", counts_GB, share, bins)
+    totals = [(float(noisy_GB.sum()), noisy_GB.size * scale**2), (float(price_P.sum()), len(price_P) * price_scale**2)]
+    tables = [
+        measured(noisy_GB, ("leaf", "price"), scale, (group_L, price_group_P)),
+        measured(price_P, ("price",), price_scale),
+    ]
+    if leaf_share:
+        counts_L = np.bincount(leaf_N, minlength=num_leaves)
+        noisy_L, leaf_scale = book.release_counts("categories by name", counts_L, leaf_share, "the categories")
+        totals.append((float(noisy_L.sum()), num_leaves * leaf_scale**2))
+        tables.append(measured(noisy_L, ("leaf",), leaf_scale))
+    precision = math.fsum(1 / noise for _, noise in totals)
+    total = max(math.fsum(num / noise for num, noise in totals) / precision, 1.0)
+    prior_LP = None
+    if is_many:
+        found = estimate_price_levels(noisy_GB, grid.edges[list(cuts[1:-1])], scale)
+        prior_LP = np.maximum(found.num_K, _LEAST_EXPECTED)[:, None] * spread_levels(found, grid.edges)
+        total = max(float(found.num_K.sum()), 1.0)
+    table_LP = estimate(tables, {"leaf": num_leaves, "price": len(price_P)}, total, prior_LP) + 1e-6
+    return Core(
+        table_LP=table_LP,
+        num_L=table_LP.sum(axis=1),
+        tables=tuple(tables),
+        prior_LP=prior_LP,
+        cuts=cuts,
+        noise=math.sqrt(2 / precision),
+        knows_prices=total > max(_LEAST_PRICES * price_scale, 2 * math.sqrt(2 / precision)),
+    )
 
 
-def _spread_prices(
-    table_LB: Floats, bell_LP: Floats, price_P: Floats, shown: slice, cuts: Sequence[int], scale: float
-) -> Floats:
-    """Spread each leaf's price groups over their cells: as its `bell_LP`, and as the prices of the whole shop."""
-    found = bell_LP.copy()
-    outside = np.ones(bell_LP.shape[1], bool)
-    outside[shown] = False
-    expected_P = table_LB.sum(axis=1) @ (bell_LP / bell_LP.sum(axis=1, keepdims=True))
-    for b, (first, last) in enumerate(itertools.pairwise(cuts)):
-        inside = slice(first, last)
-        base = np.where(outside[inside], 1e-6, 1.0) * expected_P[inside]
-        base *= price_P[inside].sum() / base.sum()
-        better, _ = shrink(price_P[None, inside], base[None], scale)
-        found[:, inside] *= (better[0] + 0.05 * base + 1e-9) / (expected_P[inside] + 1e-9)
-        found[:, inside] *= (table_LB[:, b] / found[:, inside].sum(axis=1))[:, None]
-    return found
+def measured(counts: Floats, clique: tuple[str, ...], scale: float, groups: Sequence[Integers] | None = None) -> Any:
+    """Return noisy counts as mbi's measurement of columns, or of unions of their cells: an array of groups for each."""
+    from mbi import LinearMeasurement
+
+    if groups is None:
+        return LinearMeasurement(counts.ravel(), clique, math.sqrt(2) * scale)
+    left, right = (np.eye(int(group.max()) + 1)[group] for group in groups)
+    return LinearMeasurement(
+        counts.ravel(), clique, math.sqrt(2) * scale, lambda factor: (left.T @ factor.values @ right).ravel()
+    )
+
+
+def estimate(tables: Sequence[Any], sizes: Mapping[str, int], total: float, prior_LP: Floats | None = None) -> Floats:
+    """Estimate the joint table of columns from noisy tables of some of them, by Private-PGM's mirror descent.
+
+    Of all joint tables that fit the noisy ones best, it is that of largest entropy. With a prior, counts of leaves and
+    prices are taken as Poisson draws of it: the estimate is the mode of their posterior distribution. `sizes` are the
+    numbers of cells of each column; the array has one axis for each.
+    """
+    from jax import numpy as jnp
+    from mbi import Domain, MarginalLossFn, estimation, marginal_loss
+
+    domain = Domain.fromdict(dict(sizes))
+    error = marginal_loss.from_linear_measurements(list(tables), domain=domain)
+
+    def loss(marginals: Any) -> Any:
+        table_LP = marginals.project(("leaf", "price")).values
+        return error(marginals) + (table_LP * (jnp.log(jnp.maximum(table_LP, 1e-9)) - jnp.log(prior_LP))).sum()
+
+    found = estimation.mirror_descent(
+        domain,
+        error if prior_LP is None else MarginalLossFn(error.cliques, loss, error.lipschitz),
+        known_total=total,
+        iters=_ITERATIONS,
+    )
+    return np.asarray(found.project(tuple(sizes)).values, np.float64)
 
 
 def find_range(noisy_P: Floats, scale: float) -> slice:
@@ -580,13 +636,16 @@ def _cut_at_quantiles(price_P: Floats, num_groups: int) -> tuple[int, ...]:
     return (0, *middle, len(price_P))
 
 
-def _bell(found: "PriceLevels", edges: Floats) -> Floats:
-    """Return for each leaf the shares of the price cells under a normal distribution of log prices."""
-    below = ndtr((edges[1:-1] - found.log_price_K[:, None]) / found.spread)
-    ends = np.zeros((len(below), 1)), np.ones((len(below), 1))
-    shares: Floats = np.diff(np.concatenate([ends[0], below, ends[1]], axis=1), axis=1) + 1e-9
-    shares /= shares.sum(axis=1, keepdims=True)
-    return shares
+def _list_possible(paths: Sequence[CategoryPath], kinds: Sequence[str]) -> Floats:
+    """Return L x K: 0 for kinds of another group than the names of the leaf say (no coat in ACCESSORIES), else 1."""
+    broad = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
+    found = np.ones((len(paths), 1 + len(kinds)))
+    for number, path in enumerate(paths):
+        group = find_group(path)
+        if group is not None:
+            allowed = broad.get(group, {group})
+            found[number, 1:] = [RECORDS[kind].group in allowed for kind in kinds]
+    return found
 
 
 def _kind_cell(family: Family, leaf: int, named: Sequence[str | None], kinds: Sequence[str]) -> int:
@@ -633,8 +692,8 @@ def _release_column(
     group_L = (fine or [partitions[-1]])[0]
     num_groups = int(group_L.max()) + 1
     table = np.zeros((num_groups, column.num_cells), np.int64)
-    counted = (leaf_N >= 0) & (cell_N >= 0)
-    np.add.at(table, (group_L[leaf_N[counted]], cell_N[counted]), 1)
+    known = cell_N >= 0
+    np.add.at(table, (group_L[leaf_N[known]], cell_N[known]), 1)
     bins = f"{num_groups} groups of categories x {column.bins}"
     noisy_GC, scale = book.release_counts(column.name, table, share, bins)
     num_G = np.bincount(group_L, core.num_L, minlength=num_groups)
@@ -646,9 +705,7 @@ def _release_column(
     counts_C = noisy_GC.sum(axis=0)
     if column.is_partial:
         total = max(float(counts_C.sum()), 1.0)
-    cells = column.num_cells
-    usual_C = np.full(cells, 1 / cells) if column.usual is None else np.eye(cells)[column.usual]
-    everyone_C, weight = shrink(counts_C[None], total * usual_C[None], scale * math.sqrt(num_groups))
+    everyone_C, weight = shrink(counts_C[None], total * column.usual_shares[None], scale * math.sqrt(num_groups))
     if column.is_partial:
         return np.tile(everyone_C, (len(group_L), 1)), bool(weight[0] > 0.05)
     table_GC, _ = shrink(noisy_GC, num_G[:, None] * (everyone_C[0] / total), scale)
@@ -672,23 +729,15 @@ def _fit_repeat(noisy_C: Floats, total: float, scale: float, usual: float, width
 
 
 def _release_kind_prices(
-    kind_N: Integers,
-    cell_N: Integers,
-    leaf_N: Integers,
-    kinds_LK: Floats,
-    core: Core,
-    shares: Mapping[str, float],
-    book: Accountant,
-) -> Floats:
-    """Release kind x price group; return it shrunk to what follows if price depends on the leaf only."""
-    group_of = np.repeat(np.arange(len(core.cuts) - 1), np.diff(core.cuts))
-    counted = (leaf_N >= 0) & (cell_N >= 0)
-    table = np.zeros((kinds_LK.shape[1], len(core.cuts) - 1), np.int64)
-    np.add.at(table, (kind_N[counted], group_of[cell_N[counted]]), 1)
+    kind_N: Integers, cell_N: Integers, num_kinds: int, cuts: Sequence[int], share: float, book: Accountant
+) -> Any:
+    """Release kind x price group; return mbi's measurement."""
+    price_group_P = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+    counts_KB = np.zeros((num_kinds, len(cuts) - 1), np.int64)
+    np.add.at(counts_KB, (kind_N, price_group_P[cell_N]), 1)
     bins = "kinds that were released x groups of price cells"
-    noisy, scale = book.release_counts("kinds by price", table, shares["kind prices"], bins)
-    base = (kinds_LK / core.num_L[:, None]).T @ core.table_LB
-    return shrink(noisy, base, scale)[0]
+    noisy_KB, scale = book.release_counts("kinds by price", counts_KB, share, bins)
+    return measured(noisy_KB, ("kind", "price"), scale, (np.arange(num_kinds), price_group_P))
 
 
 def _release_kept_names(
@@ -696,8 +745,13 @@ def _release_kept_names(
 ) -> dict[str, list[str]]:
     """Return for each kept column the values (as JSON) that enough families have."""
     found = {}
-    delta = options.delta / (len(options.keep) + (options.categories is None)) if options.keep else 0.0
+    hidden = [name for name in options.keep if name not in options.keep_values]
+    delta = options.delta / (len(hidden) + (options.categories is None)) if hidden else 0.0
     for name in options.keep:
+        if name in options.keep_values:
+            book.record_public(f"values of {name}", "given as public; others count as another")
+            found[name] = [json.dumps(value) for value in options.keep_values[name]]
+            continue
         values = (json.dumps(f.kept.get(name)) for f in families if f.kept.get(name) is not None)
         found[name] = book.release_names(
             f"values of {name}", values, _kept_share(options) / 2, delta, options.min_support
@@ -713,50 +767,23 @@ def _kept_column(name: str, keys: Sequence[str]) -> Column:
         name=f"column {name}",
         bins=f"{len(keys)} values that were released, or another",
         num_cells=len(keys) + 1,
-        usual=None,
         cell_of=lambda family: number.get(family.kept.get(name), len(keys)),
     )
 
 
 def _release_endings(families: Sequence[Family], leaf_N: Integers, share: float, book: Accountant) -> list[Floats]:
     """Return for each price level the weights of the endings that clearly more prices have than noise explains."""
-    table = np.zeros((len(_ENDING_LEVELS) + 1, len(_ENDINGS)), np.int64)
+    table = np.zeros((len(ENDING_LEVELS) + 1, len(ENDINGS)), np.int64)
     for family, leaf in zip(families, leaf_N, strict=True):
         price = family.full_price
-        if leaf >= 0 and price is not None and 0 < price < _HIGHEST_PRICE:
-            level = int(np.searchsorted(_ENDING_LEVELS, price, side="right"))
-            table[level, list(_ENDINGS).index(find_ending(price))] += 1
+        if leaf >= 0 and price is not None and 0 < price < HIGHEST_PRICE:
+            level = int(np.searchsorted(ENDING_LEVELS, price, side="right"))
+            table[level, list(ENDINGS).index(find_ending(price))] += 1
     bins = f"{table.shape[0]} price levels x {table.shape[1]} endings: public"
     noisy, scale = book.release_counts("price endings", table, share, bins)
     clear = np.where(noisy >= _CLEAR * scale, noisy, 0.0)
     overall = clear.sum(axis=0)
     return [row if row.any() else overall for row in clear]
-
-
-def find_ending(price: float) -> str:
-    """Return the ending of a price, one of `_ENDINGS`."""
-    units, cents = divmod(round(price * 100), 100)
-    if cents == 0:
-        tail = units % 100
-        if units >= 100 and units % 10 == 0:
-            return "00/00" if tail == 0 else "00/50" if tail == 50 else "00/9x" if tail == 90 else "00/x0"
-        return {0: "00/x0", 5: "00/5", 9: "00/9", 8: "00/8"}.get(units % 10, "00/x")
-    if cents in (99, 95, 90):
-        return f"{cents}/9" if units % 10 == 9 else f"{cents}/x"
-    return str(cents) if cents in (50, 49) else "other"
-
-
-def _nearest_price(price: float, ending: str) -> float:
-    """Return the price with this ending that is nearest to a price; the price, rounded, if none is near."""
-    step, rests = _ENDINGS[ending]
-    tried = [rest + step * round((price - rest) / step) for rest in rests]
-    near = min((each for each in tried if each > 0), key=lambda each: abs(each - price), default=0.0)
-    return round(near, 2) if abs(near - price) <= _SNAP * price else _round_price(price)
-
-
-def _round_price(price: float) -> float:
-    step = 10.0 ** math.floor(math.log10(price) - 0.7)
-    return round(max(round(price / step), 1) * step, 2)
 
 
 def _decode(
@@ -771,7 +798,7 @@ def _decode(
     rng: np.random.Generator,
 ) -> list[Family]:
     """Turn cells into families."""
-    prices = _sample_prices(cells["leaf"], cells["group"], grid, core, endings, rng)
+    prices = _sample_prices(cells["price"], grid, endings, rng) if core.knows_prices else [None] * len(cells["leaf"])
     found = []
     for n, leaf in enumerate(cells["leaf"].tolist()):
         number = int(cells["kind"][n])
@@ -798,31 +825,18 @@ def _decode(
 
 
 def _sample_prices(
-    leaf_N: Integers,
-    group_N: Integers,
-    grid: PriceGrid,
-    core: Core,
-    endings: Sequence[Floats],
-    rng: np.random.Generator,
+    cell_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
 ) -> list[float | None]:
-    """Return a price for each row: spread evenly over its price group as its leaf's prices are, with a legal ending."""
-    if not core.knows_prices:
-        return [None] * len(leaf_N)
-    log_N = np.zeros(len(leaf_N))
-    for leaf, group in sorted(set(zip(leaf_N.tolist(), group_N.tolist(), strict=True))):
-        rows = rng.permutation(np.nonzero((leaf_N == leaf) & (group_N == group))[0])
-        first, last = core.cuts[group], core.cuts[group + 1]
-        below = np.concatenate([[0.0], np.cumsum(core.fine_LP[leaf, first:last] + 1e-12)])
-        at = (np.arange(len(rows)) + 0.5) / len(rows) * below[-1]
-        log_N[rows] = np.interp(at, below, grid.edges[first : last + 1])
+    """Return a price for each row: spread evenly over its cell, with a legal ending."""
+    at_N = np.zeros(len(cell_N))
+    for cell in np.unique(cell_N):
+        rows = rng.permutation(np.nonzero(cell_N == cell)[0])
+        at_N[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
     found: list[float | None] = []
-    for log_price in log_N.tolist():
-        price = math.exp(log_price)
-        weights = endings[int(np.searchsorted(_ENDING_LEVELS, price, side="right"))]
-        if weights.any():
-            found.append(_nearest_price(price, list(_ENDINGS)[rng.choice(len(weights), p=weights / weights.sum())]))
-        else:
-            found.append(_round_price(price))
+    for price in np.exp(grid.edges[cell_N] + at_N * np.diff(grid.edges)[cell_N]).tolist():
+        weights = endings[int(np.searchsorted(ENDING_LEVELS, price, side="right"))]
+        ending = list(ENDINGS)[rng.choice(len(weights), p=weights / weights.sum())] if weights.any() else None
+        found.append(nearest_price(price, ending) if ending else round_price(price))
     return found
 
 
@@ -850,136 +864,33 @@ def _index(values: Sequence[str], value: str | None) -> int:
 
 _PUBLIC_COLUMNS = (
     Column(
-        name="discounts", bins="full price, or a discount: public", num_cells=2, usual=0,
+        name="discounts", bins="full price, or a discount: public", num_cells=2, usual=(1.0,),
         cell_of=lambda f: int(f.discount_percent > 0),
     ),
     Column(
-        name="discount percents", bins="the nearest of listed percents: public", num_cells=len(PERCENTS), usual=None,
+        name="discount percents", bins="the nearest of listed percents: public", num_cells=len(PERCENTS),
+        usual=tuple({10: 1.0, 20: 3.0, 30: 4.0, 40: 2.0, 50: 2.0}.get(percent, 0.05) for percent in PERCENTS),
         is_partial=True, cell_of=lambda f: PERCENTS.index(f.discount_percent) if f.discount_percent else -1,
     ),
     Column(
-        name="colourways of a design", bins="classes of the number of colours: public", num_cells=len(SIZES), usual=0,
+        name="colourways of a design", bins="classes of the number of colours: public", num_cells=len(SIZES),
         is_geometric=True, cell_of=_size_class,
     ),
     Column(
         name="materials", bins="what the renderer draws, or none: public", num_cells=1 + len(MATERIALS),
-        usual=len(MATERIALS), cell_of=lambda f: _index(MATERIALS, f.material),
+        usual=(*[0.0] * len(MATERIALS), 1.0), cell_of=lambda f: _index(MATERIALS, f.material),
     ),
     Column(
         name="patterns", bins="what the renderer draws, or none: public", num_cells=1 + len(PATTERNS),
-        usual=len(PATTERNS), cell_of=lambda f: _index(PATTERNS, f.pattern),
+        usual=(*[0.0] * len(PATTERNS), 1.0), cell_of=lambda f: _index(PATTERNS, f.pattern),
     ),
     Column(
-        name="colours", bins="named colours, or none: public", num_cells=1 + len(PALETTE), usual=len(PALETTE),
+        name="colours", bins="named colours, or none: public", num_cells=1 + len(PALETTE),
+        usual=(*[0.0] * len(PALETTE), 1.0),
         cell_of=lambda f: _index(tuple(PALETTE), f.colour),
     ),
     Column(
-        name="navigation labels", bins="none, or a label of a public list: public", num_cells=1 + len(_LABELS), usual=0,
-        cell_of=lambda f: 1 + _LABELS.index(f.label) if f.label in _LABELS else 0,
+        name="navigation labels", bins="none, or a label of a public list: public", num_cells=1 + len(_LABELS),
+        usual=(1.0,),        cell_of=lambda f: 1 + _LABELS.index(f.label) if f.label in _LABELS else 0,
     ),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class PriceLevels:
-    """Estimates from the table."""
-
-    num_K: Floats
-    """Families of each category, at least 0."""
-    log_price_K: Floats
-    """Log of the median price of each category."""
-    spread: float
-    """Standard deviation of the log price within a category."""
-
-
-def estimate_price_levels(counts_KB: Floats, log_edges: Floats, scale: float) -> PriceLevels:
-    """Estimate sizes and price levels.
-
-    `counts_KB` is the noisy table, `log_edges` the log prices of the B - 1 inner bin edges, `scale` the scale of the
-    Laplace noise on each cell.
-    """
-    rates, like_KBR, mean_KBR = _cells(counts_KB, scale)
-    width = max(float(log_edges[-1] - log_edges[0]), 1e-3)
-    levels_M = np.linspace(log_edges[0] - 3 * width, log_edges[-1] + 3 * width, _NUM_LEVELS)
-    sizes_S = np.geomspace(0.3, max(float(counts_KB.sum()), 20.0) / 2, _NUM_SIZES)
-    answers = [
-        _given_spread(like_KBR, mean_KBR, rates, levels_M, sizes_S, log_edges, step * width) for step in _SPREADS
-    ]
-    scores = np.array([score for score, _, _ in answers])
-    weights = np.exp(scores - scores.max())
-    weights /= weights.sum()
-    return PriceLevels(
-        num_K=np.tensordot(weights, np.array([num_K for _, num_K, _ in answers]), 1),
-        log_price_K=np.tensordot(weights, np.array([level_K for _, _, level_K in answers]), 1),
-        spread=float(weights @ (np.array(_SPREADS) * width)),
-    )
-
-
-def _cells(counts_KB: Floats, scale: float) -> tuple[Floats, Floats, Floats]:
-    """Return a grid of rates, the log likelihood of every cell at each rate, and the expected true count there."""
-    rates = np.concatenate([[_LOWEST_RATE], np.geomspace(0.1, max(float(counts_KB.sum()), 20.0), _NUM_RATES - 1)])
-    true_T = np.arange(int(max(counts_KB.max(), 0) + 12 * scale) + 5)
-    poisson_TR = np.exp(true_T[:, None] * np.log(rates) - rates - gammaln(true_T + 1)[:, None])
-    distance_KBT = np.abs(counts_KB[..., None] - true_T)
-    noise_KBT = -distance_KBT / scale if scale > 0 else np.where(distance_KBT == 0, 0.0, -np.inf)
-    highest_KB1 = noise_KBT.max(axis=-1, keepdims=True)
-    weight_KBT = np.exp(noise_KBT - highest_KB1)
-    total_KBR = weight_KBT @ poisson_TR + 1e-300
-    mean_KBR = (weight_KBT * true_T) @ poisson_TR / total_KBR
-    return rates, np.log(total_KBR) + highest_KB1, mean_KBR
-
-
-def _given_spread(
-    like_KBR: Floats,
-    mean_KBR: Floats,
-    rates: Floats,
-    levels_M: Floats,
-    sizes_S: Floats,
-    log_edges: Floats,
-    spread: float,
-) -> tuple[float, Floats, Floats]:
-    """Return the log evidence of a spread, and the posterior means of sizes and levels under it."""
-    below_MB = ndtr((log_edges[None, :] - levels_M[:, None]) / spread)
-    ends = np.zeros((len(levels_M), 1)), np.ones((len(levels_M), 1))
-    share_MB = np.maximum(np.diff(np.concatenate([ends[0], below_MB, ends[1]], axis=1), axis=1), 1e-9)
-    rate_MSB = np.maximum(sizes_S[None, :, None] * share_MB[:, None, :], _LOWEST_RATE)
-    at_MSB = np.interp(np.log(rate_MSB), np.log(rates), np.arange(len(rates)))
-    low_MSB = np.minimum(at_MSB.astype(np.int64), len(rates) - 2)
-    part_MSB = at_MSB - low_MSB
-
-    def interpolate(table_KR: Floats, b: int) -> Floats:
-        low, part = low_MSB[..., b], part_MSB[..., b]
-        found: Floats = table_KR[:, low] * (1 - part) + table_KR[:, low + 1] * part
-        return found
-
-    num_bins = share_MB.shape[1]
-    log_KMS = np.sum([interpolate(like_KBR[:, b], b) for b in range(num_bins)], axis=0)
-    highest_K11 = log_KMS.max(axis=(1, 2), keepdims=True)
-    like_KMS = np.exp(log_KMS - highest_K11)
-    level_M, size_S = np.full(len(levels_M), 1 / len(levels_M)), np.full(len(sizes_S), 1 / len(sizes_S))
-    for _ in range(_ROUNDS):
-        joint_KMS = like_KMS * level_M[None, :, None] * size_S[None, None, :]
-        evidence_K = joint_KMS.sum(axis=(1, 2))
-        joint_KMS /= evidence_K[:, None, None]
-        level_M = _normal_like(joint_KMS.sum(axis=2).mean(axis=0), levels_M)
-        size_S = _smooth(joint_KMS.sum(axis=1).mean(axis=0))
-    num_K = np.sum([(joint_KMS * interpolate(mean_KBR[:, b], b)).sum(axis=(1, 2)) for b in range(num_bins)], axis=0)
-    score = float(np.log(evidence_K).sum() + highest_K11.sum())
-    return score, num_K, joint_KMS.sum(axis=2) @ levels_M
-
-
-def _normal_like(weight_M: Floats, levels_M: Floats) -> Floats:
-    """Return the normal distribution with the mean and the variance of the weights."""
-    mean = weight_M @ levels_M
-    deviation = max(float(np.sqrt(weight_M @ (levels_M - mean) ** 2)), float(levels_M[1] - levels_M[0]) / 2)
-    bell_M: Floats = np.exp(-0.5 * ((levels_M - mean) / deviation) ** 2)
-    bell_M /= bell_M.sum()
-    return bell_M
-
-
-def _smooth(weight_S: Floats) -> Floats:
-    """Smooth the distribution over neighbouring sizes; no size becomes impossible."""
-    mixed_S = weight_S * 0.98 + 0.02 / len(weight_S)
-    smooth_S: Floats = np.convolve(np.pad(mixed_S, 2, mode="edge"), np.full(5, 0.2), mode="valid")
-    smooth_S /= smooth_S.sum()
-    return smooth_S

@@ -59,7 +59,7 @@ def write_lines(path: Path, records: Sequence[Any]) -> Path:
 
 def one_answer(path: Path, records: Sequence[Any], **columns: str) -> GivenAnswer:
     """Return the first answer of a file of these records."""
-    given, _ = read_answers([write_lines(path, records)], CODES, columns=columns)
+    given, *_ = read_answers([write_lines(path, records)], CODES, columns=columns)
     return given[0]
 
 
@@ -193,17 +193,23 @@ def test_tables_are_read_like_json_lines(tmp_path: Path) -> None:
     pq.write_table(pa.Table.from_pylist(records), tmp_path / "b.parquet")
     (tmp_path / "c.json").write_text(json.dumps({"model": "x", "results": records}))
     (tmp_path / "d.json").write_text(json.dumps({r["Artikelnummer"]: r["Antwort"] for r in records}))
-    expected, _ = read_answers([write_lines(tmp_path / "e.jsonl", records)], CODES)
-    for name in ("a.csv", "b.parquet", "c.json", "d.json"):
-        found, _ = read_answers([tmp_path / name], CODES)
+    expected, *_ = read_answers([write_lines(tmp_path / "e.jsonl", records)], CODES)
+    columns = {name: [record[name] for record in records] for name in records[0]}
+    (tmp_path / "f.json").write_text(json.dumps(columns))
+    indexed = {name: dict(zip(map(str, range(len(records))), values, strict=True)) for name, values in columns.items()}
+    (tmp_path / "g.json").write_text(json.dumps(indexed))
+    (tmp_path / "h.json").write_text(json.dumps({"evalId": 1, "results": {"version": 3, "results": records}}))
+    for name in ("a.csv", "b.parquet", "c.json", "d.json", "f.json", "g.json", "h.json"):
+        found, *_ = read_answers([tmp_path / name], CODES)
         assert [(each.code, each.text) for each in found] == [(each.code, each.text) for each in expected], name
 
 
 def test_the_column_of_codes_is_known_by_its_values(tmp_path: Path) -> None:
     records = [{"id": n, "ref": row.product_code, "text": "x"} for n, row in enumerate(TEST)]
-    given, said = read_answers([write_lines(tmp_path / "a.jsonl", records)], CODES)
+    given, said, lost = read_answers([write_lines(tmp_path / "a.jsonl", records)], CODES)
     assert [each.code for each in given] == [row.product_code for row in TEST]
     assert "code from 'ref', answer from 'text'" in said[0]
+    assert lost == []
 
 
 @pytest.mark.parametrize(
@@ -287,7 +293,7 @@ def test_a_log_of_inspect_is_a_zip_of_samples(tmp_path: Path) -> None:
         archive.writestr("samples/row-1_epoch_1.json", json.dumps(sample))
     (tmp_path / "zstd.eval").write_bytes(as_zstandard((tmp_path / "log.eval").read_bytes()))
     assert read_answers([tmp_path / "zstd.eval"], CODES)[0] == read_answers([tmp_path / "log.eval"], CODES)[0]
-    (given,), _ = read_answers([tmp_path / "log.eval"], CODES)
+    (given,), *_ = read_answers([tmp_path / "log.eval"], CODES)
     assert (given.code, given.text, given.control, given.protocol) == (CODE, TEXT, "blank", "instructed")
 
 
@@ -298,6 +304,22 @@ def test_no_answer_is_an_empty_text(value: Any) -> None:
 
 def test_a_file_of_empty_answers_is_a_file_of_answers(tmp_path: Path) -> None:
     assert one_answer(tmp_path / "answers.jsonl", [{"id": CODE, "answer": "", "seed": 1}]).text == ""
+
+
+def test_what_cannot_be_read_is_said_in_the_result(tmp_path: Path, data: Path) -> None:
+    file = write_lines(tmp_path / "own.jsonl", [{"id": row.product_code, "title": row.title} for row in TEST[1:]])
+    file.write_text(file.read_text() + '{"id": "' + TEST[0].product_code + '", "title"\n')
+    found = score_file(file, data, tmp_path / "out", quiet=True)
+    assert any(f"1 records of {file} cannot be read, such as line 24" in note for note in found.notes)
+    assert any("has no column of category, price: these fields are missing" in note for note in found.notes)
+    assert any("1 of 24 rows have no answer" in note for note in found.notes)
+
+
+def test_a_table_without_a_header_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("".join(f"{row.product_code},some answer\n" for row in TEST))
+    with pytest.raises(ToileError) as caught:
+        read_answers([tmp_path / "own.csv"], CODES)
+    assert "names of the columns in the first line" in caught.value.hint
 
 
 # Matching --------------------------------------------------------------------------------------------------------
@@ -345,6 +367,26 @@ def test_codes_that_a_spreadsheet_changed_are_found(tmp_path: Path) -> None:
         "99 is exact, 099 either"
     )
     assert any("3 product codes are written in another way" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "control", "protocol"),
+    [
+        ("request-{}", "none", "generate"),
+        ("{}:shuffled", "shuffled", "generate"),
+        ("task_{}_blank_2", "blank", "generate"),
+        ("{}/instructed/shuffled-in-category", "shuffled_in_category", "instructed"),
+    ],
+)
+def test_a_code_inside_a_name_is_found_with_its_control(
+    rows: Rows, data: Path, name: str, control: str, protocol: str
+) -> None:
+    first = rows.products[0].product_code
+    given = [GivenAnswer(code=row.product_code, text="x", protocol=protocol) for row in rows.products[1:]]
+    found = match([*given, GivenAnswer(code=name.format(first), text="y")], rows, data)
+    (answered,) = (p for p in found.predictions if p.answer == "y")
+    assert answered.key == (first, protocol, control)
+    assert not match_codes([GivenAnswer(code=f"{first}-{CODES[1]}", text="which?"), given[5]])[1:], "two codes are none"
 
 
 def test_answers_of_another_catalog_are_refused(rows: Rows, data: Path) -> None:

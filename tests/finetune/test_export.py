@@ -3,9 +3,11 @@
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 import torch
 from click.testing import CliRunner
@@ -30,6 +32,7 @@ from finetune.run_dir import load_run
 from finetune.train import train
 from schemas.errors import ToileError
 from schemas.training import LoraSpec, MixSource, OptimiserSpec, TrainingSpec
+from schemas.util.files import file_sha256
 from tests.finetune.phi3v.test_processing import PROMPT
 from tests.finetune.phi3v.test_tiling import make_image
 from toile.cli import main
@@ -289,11 +292,81 @@ def test_adapter_folder_as_the_model_means_its_base(adapter: Path, base: Path, t
         export(str(adapter), tmp_path / "twice", adapter=base)
 
 
-def test_training_says_how_to_start_from_an_adapter(adapter: Path, catalog: Path, tmp_path: Path) -> None:
-    spec = TrainingSpec(mix=(MixSource(data=str(catalog)),), model=str(adapter), max_steps=1, batch_size=1)
-    with pytest.raises(ToileError, match="is an adapter, not a whole model") as caught:
-        train(spec, tmp_path / "out", device="cpu")
-    assert f"toile export --model {adapter}" in caught.value.hint
+def continued(adapter: Path, catalog: Path, **changes: Any) -> TrainingSpec:
+    """A run that begins with an adapter and hardly changes it."""
+    still = OptimiserSpec(learning_rate=1e-12)
+    mix = (MixSource(data=str(catalog)),)
+    return TrainingSpec(mix=mix, model=str(adapter), max_steps=1, batch_size=1, optimiser=still, **changes)
+
+
+def test_training_continues_an_adapter(adapter: Path, base: Path, catalog: Path, tmp_path: Path) -> None:
+    spec, out = continued(adapter, catalog), tmp_path / "further"
+    run, _ = train(spec, out, device="cpu")
+    start, end = (load_file(folder / "adapter_model.safetensors") for folder in (adapter, out))
+    assert start.keys() == end.keys()
+    for name, tensor in start.items():
+        torch.testing.assert_close(end[name], tensor.float(), atol=1e-6, rtol=1e-6)
+    assert json.loads((out / "adapter_config.json").read_text())["base_model_name_or_path"] == str(base)
+    assert (run.inputs["spec"]["model"], run.inputs["spec"]["num_crops"]) == (str(base), 2)
+    assert load_model(out)[1].num_crops == 2
+    assert (run.inputs["spec"]["lora"]["rank"], run.inputs["base"]["adapter"]) == (
+        4, file_sha256(adapter / "adapter_model.safetensors")
+    )  # fmt: skip
+    assert [each.num_steps for each in load_run(out / "run.json").trained_before] == [3]
+    names = set(pq.read_table(out / "seen.parquet")["training"].to_pylist())
+    assert {name.split()[0] for name in names} == {"adapter", "further"}
+    torch.testing.assert_close(logits(*load_model(out)), logits(*load_model(adapter)), atol=1e-4, rtol=1e-4)
+    assert train(spec, out, device="cpu")[1] is False, "the run is known again"
+    moving = replace(spec, optimiser=OptimiserSpec(learning_rate=0.01))
+    train(moving, tmp_path / "moved", device="cpu")
+    assert not torch.allclose(logits(*load_model(tmp_path / "moved")), logits(*load_model(adapter)), atol=1e-3)
+
+
+def test_full_fine_tune_from_an_adapter_begins_with_the_merged_model(
+    adapter: Path, catalog: Path, tmp_path: Path
+) -> None:
+    train(continued(adapter, catalog, method="full"), tmp_path / "full", device="cpu")
+    merged = export(str(adapter), tmp_path / "merged", dtype=torch.float32)
+    torch.testing.assert_close(
+        logits(*load_model(tmp_path / "full")), logits(*load_model(merged)), atol=1e-4, rtol=1e-4
+    )
+    assert load_model(tmp_path / "full")[1].num_crops == 2
+    assert [each.num_steps for each in load_run(tmp_path / "full" / "run.json").trained_before] == [3]
+
+
+def test_adapter_of_another_tool_is_continued_as_a_training_of_unknown_rows(
+    base: Path, catalog: Path, tmp_path: Path
+) -> None:
+    folder = write_peft(base, LoraConfig(r=2, target_modules=["qkv_proj"]), tmp_path / "peft")
+    train(continued(folder, catalog), tmp_path / "out", device="cpu")
+    (before,) = load_run(tmp_path / "out" / "run.json").trained_before
+    assert (before.name, before.rows_listed) == ("peft", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [({"lora": LoraSpec(rank=7)}, "asks for rank 7"), ({"lora": LoraSpec(alpha=3.0)}, "and alpha 3")],
+)
+def test_settings_that_the_continued_adapter_contradicts(
+    adapter: Path, catalog: Path, tmp_path: Path, changes: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(ToileError, match=problem) as caught:
+        train(continued(adapter, catalog, **changes), tmp_path / "out", device="cpu")
+    assert "rank: 4" in caught.value.hint
+
+
+def test_other_adapters_and_other_seeds_are_not_continued(base: Path, catalog: Path, tmp_path: Path) -> None:
+    folder = write_peft(base, KINDS["IA3"](), tmp_path / "ia3")
+    with pytest.raises(ToileError, match="IA3; only LoRA is trained") as caught:
+        train(continued(folder, catalog), tmp_path / "out", device="cpu")
+    assert "toile export" in caught.value.hint
+    of_tiny = TrainingSpec(mix=(MixSource(data=str(catalog)),), max_steps=1, batch_size=1, lora=LoraSpec(rank=2))
+    train(of_tiny, tmp_path / "first", device="cpu")
+    with pytest.raises(ToileError, match="is 5, but the weights of tiny come from the seed 0") as caught:
+        train(continued(tmp_path / "first", catalog, seed=5), tmp_path / "out", device="cpu")
+    assert caught.value.hint == "set seed: 0"
+    train(continued(tmp_path / "first", catalog), tmp_path / "second", device="cpu")
+    assert load_model("tiny", adapter=tmp_path / "second")
 
 
 @pytest.mark.parametrize(

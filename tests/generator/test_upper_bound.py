@@ -323,6 +323,26 @@ def test_an_answer_may_hedge_between_titles() -> None:
     assert only(catalog(entry("SCARVES", 1.0, titles=titles)), rules=strict)["all"].title == pytest.approx(0.5)
 
 
+def test_names_of_what_looks_alike_are_only_bounded() -> None:
+    colours = {"dusk": {"draws": "#202030"}, "night": {"draws": "#202030"}}
+    for values, bounded in ((colours, True), ({"dusk": colours["dusk"]}, False)):
+        drawing = document(
+            entry(
+                "SCARVES",
+                1.0,
+                titles={"{colour} {material} Long Fringe Scarf": 1, "{material} Long Fringe Scarf": 1},
+                attributes={"material": {"wool": 1}, "colour": None},
+            )
+        )
+        drawing["attributes"]["colour"] = {"values": values}
+        spec: CatalogSpec = from_document(drawing, "catalog")
+        sampled = list(products(spec, 0, 0, 40))
+        found = best_scores(spec, scoring_rules(SPEC, sampled), sampled)["all"]
+        assert (found.bounded == found.n) is bounded
+        assert (found.title == 1) is not bounded
+        assert found.title > 0.5
+
+
 def test_prices_between_too_many_legal_ones_are_bounded_from_above() -> None:
     prices = compile_catalog(EVERYTHING).prices
     prices = dataclasses.replace(prices, spread_K=np.array([0.15, 0.0, 0.1]))

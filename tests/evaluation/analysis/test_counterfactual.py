@@ -270,6 +270,21 @@ def test_too_few_pairs_are_said_to_be_too_few() -> None:
     thin = compute_sensitivity([*many(19), *many(10, answered_log_change=None)], SPEC)
     assert thin.enough
     assert "price and material: 19 pairs" in thin.sentences[1]
+    alike = [dataclasses.replace(each, family=f"f{k % 7}") for k, each in enumerate(many(70))]
+    row = compute_sensitivity(alike, SPEC)
+    assert not row.enough
+    assert row.sentences == ("material: 70 pairs of 7 product families are too few to say anything (8 needed)",)
+
+
+def test_another_word_for_the_same_category_has_not_moved(shop: Path, tmp_path: Path) -> None:
+    def wordy(product: Product, price: float) -> str:
+        category = product.category3_code or ""
+        return render(
+            product.title or "", category.lower().removesuffix("s") if "/" in product.product_code else category, price
+        )
+
+    found = measured(shop, tmp_path, wordy)
+    assert {row.category_moved.value for row in found.values()} == {0.0}
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,11 @@ import pytest
 
 from evaluation import score
 from evaluation.metrics.baselines import CATEGORY_MEDIAN, fit_frequencies
+from evaluation.metrics.differences import compute_differences
 from evaluation.metrics.metrics import FAILURES, HEADLINE, MEANINGS, METRICS, POOLED
+from evaluation.metrics.score_matrix import family_notes
 from evaluation.metrics.scores import image_verdict
+from evaluation.metrics.scoring import score_answers
 from schemas.answer import render
 from schemas.evaluation import EvaluationSpec, Prediction
 from schemas.product import Product
@@ -264,3 +267,62 @@ def test_intervals_narrow_with_the_square_root_of_n() -> None:
 def test_the_categories_of_the_fixture_are_all_there() -> None:
     counted = np.unique([row.category3_code for row in products(200)])
     assert sorted(counted) == sorted(CATEGORIES)
+
+
+def lopsided_rows() -> list[Product]:
+    """40 rows of one category, 30 of them one family; 40 of another, each its own family."""
+    rows = in_split(products(80))
+    families = ["large"] * 30 + [f"own-{n}" for n in range(50)]
+    categories = ["BAGS"] * 40 + ["HATS"] * 40
+    return [
+        dataclasses.replace(row, family=family, category3_code=category)
+        for row, family, category in zip(rows, families, categories, strict=True)
+    ]
+
+
+def test_large_families_are_named_and_widen_intervals() -> None:
+    rows = lopsided_rows()
+    answers = answered(rows, planted(rows, {"category": 0.6, "title": 0.6, "price": 0.6}))
+    spec = EvaluationSpec()
+    outcomes = score_answers(rows, answers, spec, ())
+    one, few, bootstrap, listed = family_notes(outcomes, 20)
+    assert one == "one family (large) holds 30 of 80 rows"
+    assert few.startswith(
+        "a few of the 51 families hold most of the 80 rows: they tell as much as 6.7 independent rows"
+    )
+    assert "no intervals" in bootstrap
+    assert listed == "a few families hold most rows of BAGS (30 of 40 rows in one family)"
+    assert family_notes([outcome for outcome in outcomes if outcome.category == "HATS"], 20) == ()
+    assert family_notes([], 20) == ()
+    scores = score(rows, answers)
+    bags, hats = (find(scores, "category", category=name) for name in ("BAGS", "HATS"))
+    assert (bags.high or 0) - (bags.low or 0) > 2 * ((hats.high or 0) - (hats.low or 0))
+    rmsle = find(scores, "price_rmsle")
+    assert (rmsle.low, rmsle.high) == (None, None)
+    assert rmsle.value is not None
+
+
+def test_a_category_of_five_families_has_no_p_and_does_not_enter_holm() -> None:
+    rows = in_split(products(90))
+    families = (
+        [f"bag-{n % 5}" for n in range(30)] + [f"hat-{n % 6}" for n in range(30)] + [f"own-{n}" for n in range(30)]
+    )
+    categories = ["BAGS"] * 30 + ["HATS"] * 30 + ["SHOES"] * 30
+    rows = [
+        dataclasses.replace(row, family=family, category3_code=category)
+        for row, family, category in zip(rows, families, categories, strict=True)
+    ]
+    spec = EvaluationSpec()
+    wrong = score_answers(rows, answered(rows, ["?"] * 90), spec, ())
+    right = score_answers(rows, answered(rows, [truth(row) for row in rows]), spec, ())
+    found = {
+        each.category: each
+        for each in compute_differences(wrong, right, spec)
+        if (each.metric, each.rows, each.control) == ("category", "all", "none")
+    }
+    bags, hats, shoes = (found[name] for name in ("BAGS", "HATS", "SHOES"))
+    assert (bags.insufficient, bags.n, bags.families, bags.p, bags.p_holm) == (True, 30, 5, None, None)
+    assert bags.difference == 1
+    assert (hats.insufficient, hats.p) == (False, pytest.approx(2.0**-5))
+    assert hats.p_holm == pytest.approx(2.0**-5), "the larger of two, not of three"
+    assert (shoes.p_holm or 1) < 1e-6

@@ -265,6 +265,13 @@ def test_an_exact_title_keeps_its_case() -> None:
     assert not judged(render("kensington heritage trench coat", "Bags", 1)).title_exact
 
 
+@given(st.text(min_size=1).filter(str.strip))
+def test_a_title_to_the_letter_is_right(title: str) -> None:
+    row = dataclasses.replace(ROW, title=title)
+    found = judged(json.dumps({"title": title, "category": "Bags", "price": 1}), row)
+    assert found.right("title") or not found.title_exact
+
+
 @given(st.text())
 def test_keys_and_tokens_do_not_change_when_taken_twice(text: str) -> None:
     assert title_tokens(" ".join(title_tokens(text))) == title_tokens(text)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import subprocess
 import sys
 import threading
@@ -171,7 +172,10 @@ LLAMA_CPP = {
 }
 
 
-@pytest.mark.parametrize("document", [VLLM, LLAMA_CPP], ids=["vllm", "llama.cpp"])
+WITH_MARK = b"\xef\xbb\xbf" + json.dumps(LLAMA_CPP).encode()
+
+
+@pytest.mark.parametrize("document", [VLLM, LLAMA_CPP, WITH_MARK], ids=["vllm", "llama.cpp", "byte order mark"])
 def test_responses_of_known_servers_are_read(server: ChatServer, backend: OpenAIBackend, document: Any) -> None:
     server.faults = [says(document)]
     assert (texts(backend, 1), backend.new_tokens, backend.notes) == (["fine"], 4, ())
@@ -230,6 +234,7 @@ def test_settings_that_are_refused_are_learned_once(server: ChatServer, backend:
         "{name}: Extra inputs are not permitted",
         "Unsupported value: '{name}' does not support 0 with this model. Only the default (1) value is supported.",
         "`{name}` is deprecated for this model",
+        "Input validation error: `{name}` must be strictly positive",
     ],
 )
 def test_refusals_are_recognised_by_their_words(server: ChatServer, backend: OpenAIBackend, template: str) -> None:
