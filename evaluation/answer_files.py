@@ -586,8 +586,7 @@ def _unwrap_batch(record: Record) -> Record:
     if isinstance(response, dict) and response.get("type") in ("errored", "canceled", "expired"):
         failed = True
     inner = body if isinstance(body, dict) else {}
-    choices = inner.get("choices")
-    first = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else inner
+    first = _first_choice(inner) or inner
     reason = first.get("finish_reason") or first.get("stop_reason")
     if reason is None and isinstance(inner.get("incomplete_details"), dict):
         reason = inner["incomplete_details"].get("reason")
@@ -609,19 +608,27 @@ def _batch_text(body: Any) -> str:
 
 def _unwrap_inspect(record: Record, output: Record) -> Record:
     """Return code, answer and what the metadata say of a sample of inspect."""
-    choices = output.get("choices") or []
-    message = choices[0].get("message", {}) if choices and isinstance(choices[0], dict) else {}
-    attachments = record.get("attachments") or {}
+    choice = _first_choice(output)
+    message, attachments, metadata = (
+        value if isinstance(value, dict) else {}
+        for value in (choice.get("message"), record.get("attachments"), record.get("metadata"))
+    )
     text = content_text(message.get("content"))
     text = re.sub(r"attachment://(\w+)", lambda found: str(attachments.get(found[1], found[0])), text or "")
-    metadata = record.get("metadata") if isinstance(record.get("metadata"), dict) else {}
     return {
-        **{name: value for name, value in (metadata or {}).items() if name not in ("answer", "id")},
+        **{name: value for name, value in metadata.items() if name not in ("answer", "id")},
         "id": record["id"],
         "answer": text,
-        "finish_reason": choices[0].get("stop_reason") if choices else None,
-        **({} if choices else {_FAILED: True}),
+        "finish_reason": choice.get("stop_reason"),
+        **({} if choice else {_FAILED: True}),
     }
+
+
+def _first_choice(document: Record) -> Record:
+    """Return the first choice of a completion, empty where there is none."""
+    choices = document.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return first if isinstance(first, dict) else {}
 
 
 # Files -----------------------------------------------------------------------------------------------------------

@@ -49,9 +49,9 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 """A server's words for a limit that it does not take; `max_tokens is too large` is none of them."""
-_CUT = frozenset({"length", "max_tokens"})
+_CUT = ("length", "max_tokens")
 """Values of `finish_reason` of an answer that reached the limit."""
-_THOUGHTS = frozenset({"thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_text", "thought"})
+_THOUGHTS = ("thinking", "redacted_thinking", "reasoning", "reasoning_content", "reasoning_text", "thought")
 """Types of parts that are not the answer."""
 _HINTS = {
     401: "name the environment variable that holds the key with --api-key-env",

@@ -109,6 +109,8 @@ class Figure:
     """Of (reference, sample): rows of the real catalog, and as many of either catalog. None if they have too few."""
     link: bool = False
     """Whether it asks what titles say; it does not apply if shuffled real titles would pass it."""
+    remedy: str = ""
+    """Why a fitted twin may fail it, and what changes that."""
 
 
 def check_fidelity(
@@ -538,6 +540,14 @@ def wrong_prices(reference: EncodedRows, sample: EncodedRows) -> float | None:
     return None if found is None else float(np.abs(found[0] - found[1]).mean())
 
 
+_RARE_WORDS = (
+    "A fit leaves out title words of fewer than k families, so that titles recur and are shorter: fit with a lower "
+    "--min-support, or add templates to `titles` in the spec"
+)
+_INDEPENDENT = (
+    "A fit takes title and price of a kind as independent, apart from its material and pattern: split the `kinds` of "
+    "the spec whose titles tell prices apart"
+)
 FIGURES: Mapping[str, Figure] = {
     "price_distance": Figure("Largest gap between the distribution functions of log prices", price_distance),
     "category_price_distance": Figure("The same gap within categories, averaged", category_price_distance),
@@ -564,22 +574,26 @@ FIGURES: Mapping[str, Figure] = {
     "leaf_distance": Figure("Share of rows under another category path (total variation)", leaf_distance),
     "missing_leaf_rows": Figure("Share of real rows in a category that the other side lacks", missing_leaf_rows),
     "title_length_distance": Figure(
-        "Largest gap between the distribution functions of title lengths", title_length_distance
+        "Largest gap between the distribution functions of title lengths", title_length_distance, remedy=_RARE_WORDS
     ),
-    "vocabulary_distance": Figure("Jensen-Shannon divergence of title words, 0 to 1", vocabulary_distance),
+    "vocabulary_distance": Figure(
+        "Jensen-Shannon divergence of title words, 0 to 1", vocabulary_distance, remedy=_RARE_WORDS
+    ),
     "unknown_words": Figure("Share of title words that are in no title of the real half", unknown_words),
     "title_repeat_difference": Figure(
-        "Difference in the share of families that share their title", title_repeat_difference
+        "Difference in the share of families that share their title", title_repeat_difference, remedy=_RARE_WORDS
     ),
     "title_category_link": Figure(
         "Error rate of a classifier, trained on real rows, that predicts the category from the title",
         title_category_link,
         link=True,
+        remedy=_RARE_WORDS,
     ),
     "title_price_link": Figure(
         "1 - correlation, within categories, of prices with those that real rows lead to expect from the title",
         title_price_link,
         link=True,
+        remedy=_INDEPENDENT,
     ),
     "colourway_distance": Figure(
         "Share of families with another number of colourways (total variation)", colourway_distance
@@ -593,13 +607,17 @@ FIGURES: Mapping[str, Figure] = {
         "Largest difference of a pairwise association between columns", association_difference
     ),
     "told_apart": Figure(
-        "Classifier two-sample test: AUC of a classifier of the two sides; 0.5 is guessing", told_apart
+        "Classifier two-sample test: AUC of a classifier of the two sides; 0.5 is guessing",
+        told_apart,
+        remedy=_RARE_WORDS,
     ),
     "wrong_categories": Figure(
         "Error rate on real rows of a category classifier trained on the other side", wrong_categories
     ),
     "wrong_prices": Figure(
-        "Mean error in log price on real rows of a price regression trained on the other side", wrong_prices
+        "Mean error in log price on real rows of a price regression trained on the other side",
+        wrong_prices,
+        remedy=_INDEPENDENT,
     ),
 }
 """Name in audit.json -> figure."""
@@ -701,6 +719,8 @@ def _check(
     blind = no_link is not None and value <= bound and bound >= no_link
     if blind:
         meaning += ": among so few rows a lost link cannot be seen"
+    elif figure.remedy and value > bound:
+        meaning += f". {figure.remedy}"
     return Check(
         name=name,
         kind=FIDELITY,

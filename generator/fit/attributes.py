@@ -13,10 +13,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import numpy as np
+
 from generator.fit.categories import FittedKind, ValueCounter, count_rows
-from generator.fit.families import Family, find_title_word, read_title_word
+from generator.fit.families import PERCENTS, Family, find_title_word, read_title_word
 from generator.fit.vocabulary import PALETTE
-from schemas.appearance import DRAWN, STYLE_VALUES
+from generator.sampling.streams import Floats
+from schemas.appearance import DRAWN, MATERIALS, PATTERNS, STYLE_VALUES
+from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS
 from schemas.errors import ToileError
 from schemas.markets import WORDS, colour_word, value_phrase
 from schemas.product import COLUMNS
@@ -26,8 +30,18 @@ _MOST_BINS = 12
 """Most ranges of a kept column of numbers or dates."""
 _MOST_DECIMALS = 4
 _LEAST_CODE = 10_000
+_GENERAL_TYPES = 3
+"""A title word of so many types belongs to none."""
 MISSING = "N.A."
 """The value of a kept column's attribute where a cell is empty."""
+
+SIZES = (1, 2, 3, 4, 5, 8, 12)
+"""Classes of the number of colourways, by their usual member."""
+USUAL_REPEAT = (0.25, 0.2)
+"""Mean and standard deviation, over shops, of the probability of a further colour."""
+_SIZE_BOUNDS = (1, 2, 3, 4, 6, 9)
+LABELS = tuple(dict.fromkeys((MISSING_LABEL, *NAVIGATION_LABELS)))
+"""Navigation labels, and that of a missing category."""
 
 Document = dict[str, Any]
 Weights = dict[str, float]
@@ -44,6 +58,8 @@ class Slot:
     """The document of a value."""
     upper: Literal["type", "shop", "type or shop"] = "shop"
     """Whose proportions values of few families have: those of the same type anywhere, or of all records."""
+    general: frozenset[str] = frozenset()
+    """Values that have the proportions of all records in any case."""
     document: Document = field(default_factory=dict)
     """Further keys of the attribute's document."""
 
@@ -74,25 +90,57 @@ def make_slots(members: Sequence[Family], market: str) -> tuple[Slot, Slot, Slot
     )
 
 
-def make_word_slot(name: str, word_of: Mapping[int, str], spelled: Mapping[str, str]) -> Slot:
-    """Return an attribute of title words: `word_of` is the id of a record -> its word."""
+def make_word_slot(
+    name: str, members: Sequence[Family], word_of: Mapping[int, str], spelled: Mapping[str, str]
+) -> Slot:
+    """Return an attribute of title words: `word_of` is the id of a record -> its word.
+
+    Words of several types, such as the names of lines, are those of the whole shop.
+    """
+    types: dict[str, set[str | None]] = {}
+    for member in members:
+        if id(member) in word_of:
+            types.setdefault(word_of[id(member)], set()).add(member.kind)
 
     def values_of(member: Family) -> list[tuple[str, float]]:
         word = word_of.get(id(member))
         return [(word, 1.0)] if word else []
 
-    return Slot(name=name, values_of=values_of, describe=lambda word: {"title": spelled[word]}, upper="type")
+    return Slot(
+        name=name,
+        values_of=values_of,
+        describe=lambda word: {"title": spelled[word]},
+        upper="type",
+        general=frozenset(word for word, kinds in types.items() if len(kinds) >= _GENERAL_TYPES),
+    )
 
 
-def weigh_slot(slot: Slot, counter: ValueCounter, kind: FittedKind, shop: Sequence[Family]) -> Weights:
+def make_counters(slot: Slot, min_support: int) -> tuple[ValueCounter, ValueCounter]:
+    """Return the counters of the values of a slot: those that are not general, and those that are."""
+
+    def count(general: bool) -> ValueCounter:
+        return ValueCounter(
+            lambda member: [each for each in slot.values_of(member) if (each[0] in slot.general) is general],
+            min_support,
+        )
+
+    return count(False), count(True)
+
+
+def weigh_slot(
+    slot: Slot, counters: tuple[ValueCounter, ValueCounter], kind: FittedKind, shop: Sequence[Family]
+) -> Weights:
     """Weigh an attribute's values for one kind.
 
     What few families have follows the proportions of the same type anywhere, or of all records (`shop`); weights that
     are not whole numbers are those.
     """
+    counter, general = counters
     weights = counter.weigh(kind.members, shop if slot.upper == "shop" else kind.levels[2])
     if not weights and slot.upper == "type or shop":
         weights = counter.weigh(kind.members, shop)
+    if slot.general:
+        weights |= general.weigh(kind.members, shop)
     return {name: round(weight, 2) if weight >= 1 else float(f"{weight:.3g}") for name, weight in weights.items()}
 
 
@@ -291,3 +339,78 @@ def count_values(members: Iterable[Family], slot: Slot) -> Counter[str]:
     for member in members:
         found.update({name for name, _ in slot.values_of(member)})
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A further column of the records: its cells are public, or were released."""
+
+    name: str
+    bins: str
+    num_cells: int
+    usual: tuple[float, ...] = ()
+    """Weights of the first cells where noise hides the counts; none for all alike."""
+    cell_of: Callable[[Family], int]
+    """The cell of a family; -1 for none."""
+    is_geometric: bool = False
+    """Whether the cells are the size classes, of which a geometric distribution is fitted."""
+    is_partial: bool = False
+    """Whether many families have no cell."""
+
+    @property
+    def usual_shares(self) -> Floats:
+        """Return the shares of the cells where noise hides the counts."""
+        if self.is_geometric:
+            return list_size_shares(USUAL_REPEAT[0])
+        weights = np.array([*self.usual, *[0.0] * (self.num_cells - len(self.usual))])
+        return weights / weights.sum() if self.usual else np.full(self.num_cells, 1 / self.num_cells)
+
+
+def list_size_shares(repeat: float) -> Floats:
+    """Return the shares of the size classes if each further colour has the probability `repeat`."""
+    at_least = repeat ** np.array([0, *_SIZE_BOUNDS], np.float64)
+    shares: Floats = -np.diff(np.append(at_least, 0.0))
+    return shares
+
+
+def _size_class(family: Family) -> int:
+    return int(np.searchsorted(_SIZE_BOUNDS, family.num_colourways))
+
+
+def _index(values: Sequence[str], value: str | None) -> int:
+    """Return the place of a value, and the number of values for one that is not listed."""
+    return values.index(value) if value in values else len(values)
+
+
+PUBLIC_COLUMNS = (
+    Column(
+        name="discounts", bins="full price, or a discount: public", num_cells=2, usual=(1.0,),
+        cell_of=lambda f: int(f.discount_percent > 0),
+    ),
+    Column(
+        name="discount percents", bins="the nearest of listed percents: public", num_cells=len(PERCENTS),
+        usual=tuple({10: 1.0, 20: 3.0, 30: 4.0, 40: 2.0, 50: 2.0}.get(percent, 0.05) for percent in PERCENTS),
+        is_partial=True, cell_of=lambda f: PERCENTS.index(f.discount_percent) if f.discount_percent else -1,
+    ),
+    Column(
+        name="colourways of a design", bins="classes of the number of colours: public", num_cells=len(SIZES),
+        is_geometric=True, cell_of=_size_class,
+    ),
+    Column(
+        name="materials", bins="what the renderer draws, or none: public", num_cells=1 + len(MATERIALS),
+        usual=(*[0.0] * len(MATERIALS), 1.0), cell_of=lambda f: _index(MATERIALS, f.material),
+    ),
+    Column(
+        name="patterns", bins="what the renderer draws, or none: public", num_cells=1 + len(PATTERNS),
+        usual=(*[0.0] * len(PATTERNS), 1.0), cell_of=lambda f: _index(PATTERNS, f.pattern),
+    ),
+    Column(
+        name="colours", bins="named colours, or none: public", num_cells=1 + len(PALETTE),
+        usual=(*[0.0] * len(PALETTE), 1.0),
+        cell_of=lambda f: _index(tuple(PALETTE), f.colour),
+    ),
+    Column(
+        name="navigation labels", bins="none, or a label of a public list: public", num_cells=1 + len(LABELS),
+        usual=(1.0,),        cell_of=lambda f: 1 + LABELS.index(f.label) if f.label in LABELS else 0,
+    ),
+)  # fmt: skip

@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from generator.fit import CategoryPath, FitOptions
 from generator.fit.families import Family, count_families, find_fixed, find_type
 from generator.fit.vocabulary import find_silhouette
@@ -418,6 +421,34 @@ def find_group(path: Sequence[str]) -> str | None:
     """Return the group of silhouettes that the names of a category say (SCHUHE, ACCESSORIES), the leaf's first."""
     listed = {word.casefold(): key for key, (_, words) in GROUPS.items() for word in words} | _GROUP_WORDS
     return next((listed[name.casefold()] for name in reversed(path) if name.casefold() in listed), None)
+
+
+def list_partitions(paths: Sequence[CategoryPath], split: Sequence[bool] = ()) -> list[NDArray[np.int64]]:
+    """List groupings of the leaves, from the finest to one group: an array of L group numbers each.
+
+    Names of leaves say what is sold: leaves of one name are a group where names recur, else those of one parent.
+    `split` keeps apart leaves of which it differs.
+    """
+    recur = len({path[2] for path in paths}) * 2 <= len(paths)
+    middle: list[Any] = [path[2] if recur else path[:2] for path in paths]
+    found = []
+    for keys in (list(paths), middle, [path[:1] for path in paths], [()] * len(paths)):
+        pairs = list(zip(keys, split or [False] * len(paths), strict=True))
+        order = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
+        found.append(np.array([order[pair] for pair in pairs], np.int64))
+    return found
+
+
+def list_possible_kinds(paths: Sequence[CategoryPath], kinds: Sequence[str]) -> NDArray[np.float64]:
+    """Return L x K: 0 for kinds of another group than the names of the leaf say (no coat in ACCESSORIES), else 1."""
+    broad = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
+    found = np.ones((len(paths), 1 + len(kinds)))
+    for number, path in enumerate(paths):
+        group = find_group(path)
+        if group is not None:
+            allowed = broad.get(group, {group})
+            found[number, 1:] = [RECORDS[kind].group in allowed for kind in kinds]
+    return found
 
 
 def _build_leaves(

@@ -27,13 +27,14 @@ from generator.fit.attributes import (
     count_values,
     fill_material,
     keep_column,
+    make_counters,
     make_slots,
     make_word_slot,
     rendered_word,
     usual_material,
     weigh_slot,
 )
-from generator.fit.categories import FittedKind, FittedLeaf, Remark, ValueCounter, count_rows, group_by, select_leaves
+from generator.fit.categories import FittedKind, FittedLeaf, Remark, count_rows, group_by, select_leaves
 from generator.fit.families import Family, count_families, read_families
 from generator.fit.prices import (
     KindPrice,
@@ -186,7 +187,7 @@ def build_fit(
     ]
     slots = [
         *make_slots(members, market),
-        *(make_word_slot(name, titles.words[name], titles.spelled) for name in WORD_SLOTS),
+        *(make_word_slot(name, members, titles.words[name], titles.spelled) for name in WORD_SLOTS),
     ]
     kept: list[KeptColumn] = []
     for name in options.keep:
@@ -265,7 +266,7 @@ class _Builder:
         self.slots = {slot.name: slot for slot in (*slots, *(each.slot for each in kept))}
         self.kept = [each.slot.name for each in kept]
         self.members, self.usd_rate = members, usd_rate
-        self.counters = {name: ValueCounter(slot.values_of, options.min_support) for name, slot in self.slots.items()}
+        self.counters = {name: make_counters(slot, options.min_support) for name, slot in self.slots.items()}
         self.percents = count_percents(options.min_support)
         self.longest = _find_largest_size(members, options.min_support)
         self.colourways = _fit_colourways(members, self.longest)
@@ -372,38 +373,48 @@ class _Builder:
 
     def _build_titles(self, number: int, kind: FittedKind, weights: dict[str, dict[str, float]]) -> dict[str, float]:
         """Return the templates of a kind. Slot words with which a title would name another silhouette are removed."""
+        templates = self.titles.templates.get(number, {})
+        for text in templates:
+            self._drop_unfit_words(text, kind, weights)
         found: Counter[str] = Counter()
-        for text, count in self.titles.templates.get(number, {}).items():
-            template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
-            for slot in WORD_SLOTS:
-                for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
-                    own = self._title_words({slot: {value: 1.0}})[slot]
-                    words = self._title_words(weights) | {slot: own}
-                    said_twice = set(own) & set(words["material"]) and "{material}" in template.split()
-                    if said_twice or not fits_kind(template, kind.silhouette, words):
-                        del weights[slot][value]
-            template = drop_slots(template, [slot for slot in WORD_SLOTS if not weights[slot]])
-            words = self._title_words(weights)
-            for slot in SLOTS:
-                is_alone = has_preposition(template, slot) and "" in words[slot]
-                if is_alone or not fits_kind(template, kind.silhouette, words):
-                    shorter = drop_slots(template, [slot])
-                    template = shorter if is_alone or fits_kind(shorter, kind.silhouette, words) else template
-            if _names_material(
-                template, words["material"]
-            ):  # "Denim Denim Jacket"; of "Denim Denim" the type word stays
-                shorter = drop_words(template, words["material"])
-                again = fits_kind(shorter, kind.silhouette, words)
-                template = shorter if again else drop_slots(template, ["material"])
-            true: str | None = template
-            for slot in ("material", "pattern"):
-                drawn = [rendered_word(slot, value) for value in weights[slot]]
-                true = true and drop_untrue_words(true, slot, zip(drawn, words[slot], strict=True))
-            if true and fits_kind(true, kind.silhouette, words):
-                found[true] += count  # type: ignore[assignment]
+        for text, count in templates.items():
+            template = self._fit_template(text, kind, weights)
+            if template is not None:
+                found[template] += count  # type: ignore[assignment]
         if not found:
             return {own_template(kind.silhouette, weights, self.market): 1.0}
         return {text: round(float(count), 2) for text, count in found.items()}
+
+    def _drop_unfit_words(self, text: str, kind: FittedKind, weights: dict[str, dict[str, float]]) -> None:
+        """Remove words of a template's slots with which it would name another silhouette, or a material twice."""
+        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
+        for slot in WORD_SLOTS:
+            for value in list(weights[slot]) if f"{{{slot}}}" in template.split() else ():
+                own = self._title_words({slot: {value: 1.0}})[slot]
+                words = self._title_words(weights) | {slot: own}
+                said_twice = set(own) & set(words["material"]) and "{material}" in template.split()
+                if said_twice or not fits_kind(template, kind.silhouette, words):
+                    del weights[slot][value]
+
+    def _fit_template(self, text: str, kind: FittedKind, weights: Mapping[str, Mapping[str, float]]) -> str | None:
+        """Return a template without slots that have no words and words that are not true; None if it names no kind."""
+        template = drop_slots(text, [slot for slot in (*SLOTS, *WORD_SLOTS) if not weights[slot]])
+        words = self._title_words(weights)
+        for slot in SLOTS:
+            is_alone = has_preposition(template, slot) and "" in words[slot]
+            if is_alone or not fits_kind(template, kind.silhouette, words):
+                shorter = drop_slots(template, [slot])
+                template = shorter if is_alone or fits_kind(shorter, kind.silhouette, words) else template
+        if _names_material(template, words["material"]):  # Denim Denim Jacket; of Denim Denim the type word stays
+            shorter = drop_words(template, words["material"])
+            template = shorter if fits_kind(shorter, kind.silhouette, words) else drop_slots(template, ["material"])
+        for slot in ("material", "pattern"):
+            drawn = [rendered_word(slot, value) for value in weights[slot]]
+            true = drop_untrue_words(template, slot, zip(drawn, words[slot], strict=True))
+            if true is None:
+                return None
+            template = true
+        return template if fits_kind(template, kind.silhouette, words) else None
 
 
 def _names_material(template: str, words: Sequence[str]) -> bool:

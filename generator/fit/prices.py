@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import fdtrc, gammaln, ndtr
 
 from generator.fit.categories import FittedKind, ValueCounter
@@ -62,7 +63,11 @@ _NUM_LEVELS, _NUM_SIZES, _NUM_RATES, _ROUNDS = 41, 40, 71, 15
 _SPREADS = (0.12, 0.25, 0.5, 0.8, 1.2, 2.0)
 _LOWEST_RATE = 0.02
 
+CLEAR = 5.0
+"""A cell of at least this many noise scales is more than noise."""
+
 Document = dict[str, Any]
+Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -475,3 +480,50 @@ def spread_levels(found: PriceLevels, edges: Floats) -> Floats:
     shares: Floats = np.diff(np.concatenate([ends[0], below, ends[1]], axis=1), axis=1) + 1e-9
     shares /= shares.sum(axis=1, keepdims=True)
     return shares
+
+
+def find_range(noisy_P: Floats, scale: float) -> slice:
+    """Return the range of cells that holds the prices: the hull of all stretches that are clearly more than noise.
+
+    A stretch is worth its noisy counts less one noise scale a cell.
+    """
+
+    def best_stretch(first: int, last: int) -> tuple[float, int, int]:
+        best, start, total = (0.0, first, last), first, 0.0
+        for cell in range(first, last):
+            if total <= 0:
+                start, total = cell, 0.0
+            total += noisy_P[cell] - scale
+            best = max(best, (total, start, cell + 1))
+        return best
+
+    _, low, high = best_stretch(0, len(noisy_P))
+    while low > 0 and (found := best_stretch(0, low))[0] > CLEAR * scale:
+        low = found[1]
+    while high < len(noisy_P) and (found := best_stretch(high, len(noisy_P)))[0] > CLEAR * scale:
+        high = found[2]
+    return slice(low, high)
+
+
+def cut_at_quantiles(price_P: Floats, num_groups: int) -> tuple[int, ...]:
+    """Return the first cells of groups with about equal counts, and the number of cells."""
+    below = np.cumsum(price_P) / price_P.sum()
+    inner = [int(np.argmin(np.abs(below - part))) + 1 for part in np.arange(1, num_groups) / num_groups]
+    middle = sorted({cut for cut in inner if 0 < cut < len(price_P)}) or [len(price_P) // 2]
+    return (0, *middle, len(price_P))
+
+
+def sample_prices(
+    cell_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
+) -> list[float | None]:
+    """Return a price for each row: spread evenly over its cell, with a legal ending."""
+    at_N = np.zeros(len(cell_N))
+    for cell in np.unique(cell_N):
+        rows = rng.permutation(np.nonzero(cell_N == cell)[0])
+        at_N[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    found: list[float | None] = []
+    for price in np.exp(grid.edges[cell_N] + at_N * np.diff(grid.edges)[cell_N]).tolist():
+        weights = endings[int(np.searchsorted(ENDING_LEVELS, price, side="right"))]
+        ending = list(ENDINGS)[rng.choice(len(weights), p=weights / weights.sum())] if weights.any() else None
+        found.append(nearest_price(price, ending) if ending else round_price(price))
+    return found

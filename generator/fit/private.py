@@ -25,23 +25,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from generator.fit import CategoryPath, FitOptions
-from generator.fit.categories import find_group
+from generator.fit.attributes import LABELS, PUBLIC_COLUMNS, SIZES, USUAL_REPEAT, Column, list_size_shares
+from generator.fit.categories import list_partitions, list_possible_kinds
 from generator.fit.families import PERCENTS, Family
 from generator.fit.prices import (
+    CLEAR,
     ENDING_LEVELS,
     ENDINGS,
     HIGHEST_PRICE,
     PriceGrid,
+    cut_at_quantiles,
     estimate_price_levels,
     find_ending,
-    nearest_price,
-    round_price,
+    find_range,
+    sample_prices,
     spread_levels,
 )
 from generator.fit.vocabulary import PALETTE, find_silhouette
 from generator.sampling.streams import Floats
 from schemas.appearance import MATERIALS, PATTERNS
-from schemas.catalog import MISSING_LABEL, NAVIGATION_LABELS, Release
+from schemas.catalog import Release
 from schemas.errors import ToileError
 from schemas.silhouettes import RECORDS
 
@@ -72,18 +75,12 @@ PRICE_RATIO = math.sqrt(2)
 """Ratio of the bounds of a price cell."""
 MOST_KEPT = 0.4
 """Most of epsilon for all columns that are kept."""
-SIZES = (1, 2, 3, 4, 5, 8, 12)
-"""Classes of the number of colourways, by their usual member."""
 NUM_SYNTHETIC = 4000
 """Least number of synthetic families; more of them than real ones round shares and prices less."""
-_SIZE_BOUNDS = (1, 2, 3, 4, 6, 9)
-_LABELS = tuple(dict.fromkeys((MISSING_LABEL, *NAVIGATION_LABELS)))
 _SILHOUETTES = tuple(RECORDS)
 _NO_LEAF: CategoryPath = ("ALL", "ALL", "PRODUCTS")
 """The only leaf where no name could be released."""
 _NO_VALUE = "other"
-_CLEAR = 5.0
-"""A cell of at least this many noise scales is more than noise."""
 _LEAST_EXPECTED = 0.05
 """Least families that a prior expects of a leaf."""
 _LEAST_PRICES = 6.0
@@ -97,8 +94,6 @@ _RECURRING = 4
 """So many times as much where few names recur under many parents: then prices follow the names."""
 _LEAF_PART = 1 / 3
 """Part of the core's epsilon that counts the leaves themselves, where prices are counted by groups of leaves."""
-_USUAL_REPEAT = (0.25, 0.2)
-"""Mean and standard deviation, over shops, of the probability of a further colour."""
 _USUAL_CELLS, _LEAST_SIGNAL = 4, 1.0
 _ITERATIONS = 500
 """Steps of mirror descent."""
@@ -227,31 +222,6 @@ class Core:
     """Whether the prices are more than noise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A further column of the records: its cells are public, or were released."""
-
-    name: str
-    bins: str
-    num_cells: int
-    usual: tuple[float, ...] = ()
-    """Weights of the first cells where noise hides the counts; none for all alike."""
-    cell_of: Callable[[Family], int]
-    """The cell of a family; -1 for none."""
-    is_geometric: bool = False
-    """Whether the cells are the size classes, of which a geometric distribution is fitted."""
-    is_partial: bool = False
-    """Whether many families have no cell."""
-
-    @property
-    def usual_shares(self) -> Floats:
-        """Return the shares of the cells where noise hides the counts."""
-        if self.is_geometric:
-            return _size_shares(_USUAL_REPEAT[0])
-        weights = np.array([*self.usual, *[0.0] * (self.num_cells - len(self.usual))])
-        return weights / weights.sum() if self.usual else np.full(self.num_cells, 1 / self.num_cells)
-
-
 def synthesize(
     families: Sequence[Family],
     options: FitOptions,
@@ -299,12 +269,12 @@ def synthesize(
     kind_N = np.array([_kind_cell(f, leaf, named, kinds) for f, leaf in zip(families, leaf_N, strict=True)], np.int64)
     is_named = [each is not None for each in named]
     columns = {"kind": (kind_column, shares["leaf kinds"])} if kinds else {}
-    columns |= {each.name: (each, shares[each.name]) for each in _PUBLIC_COLUMNS if each.name in shares}
+    columns |= {each.name: (each, shares[each.name]) for each in PUBLIC_COLUMNS if each.name in shares}
     kept = _release_kept_names(families, options, book, messages)
     for name, keys in kept.items():
         share = _kept_share(options) * (1.0 if name in options.keep_values else 0.5)
         columns[f"kept {name}"] = (_kept_column(name, keys), share)
-    tables = {each.name: core.num_L[:, None] * each.usual_shares for each in _PUBLIC_COLUMNS}
+    tables = {each.name: core.num_L[:, None] * each.usual_shares for each in PUBLIC_COLUMNS}
     for name, (column, share) in columns.items():
         cells = kind_N if name == "kind" else np.array([column.cell_of(f) for f in families], np.int64)
         partitions = list_partitions(paths, is_named if name == "kind" else ())
@@ -320,7 +290,7 @@ def synthesize(
         ]
         sizes = dict(zip(("leaf", "price", "kind"), (*core.table_LP.shape, 1 + len(kinds)), strict=True))
         joint_LPK = estimate([*core.tables, *tables_of_kinds], sizes, float(core.num_L.sum()), core.prior_LP) + 1e-9
-        joint_LPK *= _list_possible(paths, kinds)[:, None, :]
+        joint_LPK *= list_possible_kinds(paths, kinds)[:, None, :]
         joint_LPK *= (core.table_LP / joint_LPK.sum(axis=2))[:, :, None]
     endings = [np.zeros(len(ENDINGS))] * (len(ENDING_LEVELS) + 1)
     if "endings" in shares:
@@ -358,8 +328,8 @@ def drop_tables(shares: dict[str, float], budget: float) -> list[str]:
     `budget` is the number of families times epsilon. Noise hides a column whose cells have about as much of it together
     as there are families, and names or endings of which none would be clear unless a quarter of the families had it.
     """
-    least = {each.name: math.sqrt(2 * (2 if each.is_geometric else each.num_cells)) for each in _PUBLIC_COLUMNS}
-    least |= {"kinds": 4 * _CLEAR, "endings": 4 * _CLEAR}
+    least = {each.name: math.sqrt(2 * (2 if each.is_geometric else each.num_cells)) for each in PUBLIC_COLUMNS}
+    least |= {"kinds": 4 * CLEAR, "endings": 4 * CLEAR}
     found = [name for name, limit in least.items() if name in shares and shares[name] * budget < limit]
     for name in (*found, *(("leaf kinds", "kind prices") if "kinds" in found else ())):
         shares["core"] += shares.pop(name)
@@ -368,22 +338,6 @@ def drop_tables(shares: dict[str, float], budget: float) -> list[str]:
 
 def _kept_share(options: FitOptions) -> float:
     return min(KEPT_SHARE, MOST_KEPT / max(len(options.keep), 1))
-
-
-def list_partitions(paths: Sequence[CategoryPath], split: Sequence[bool] = ()) -> list[Integers]:
-    """List groupings of the leaves, from the finest to one group: an array of L group numbers each.
-
-    Names of leaves say what is sold: leaves of one name are a group where names recur, else those of one parent.
-    `split` keeps apart leaves of which it differs.
-    """
-    recur = len({path[2] for path in paths}) * 2 <= len(paths)
-    middle: list[Any] = [path[2] if recur else path[:2] for path in paths]
-    found = []
-    for keys in (list(paths), middle, [path[:1] for path in paths], [()] * len(paths)):
-        pairs = list(zip(keys, split or [False] * len(paths), strict=True))
-        order = {pair: index for index, pair in enumerate(dict.fromkeys(pairs))}
-        found.append(np.array([order[pair] for pair in pairs], np.int64))
-    return found
 
 
 def shrink(noisy: Floats, base: Floats, scale: float) -> tuple[Floats, Floats]:
@@ -490,7 +444,7 @@ def _release_prices(
 
 def _judge_left_out(left_out: Floats, total: float, scale: float, options: FitOptions) -> list[str]:
     """Warn if clearly more families are left out than are counted, by released counts."""
-    unpriced, unlisted = (round(float(num)) if num > max(total, _CLEAR * scale) else 0 for num in left_out)
+    unpriced, unlisted = (round(float(num)) if num > max(total, CLEAR * scale) else 0 for num in left_out)
     found = []
     if unlisted and options.categories is not None:
         found.append(
@@ -531,7 +485,7 @@ def _release_core(
         leaf_share = 0.0
     num_groups = int(group_L.max()) + 1
     per_group = families_times_epsilon / num_groups
-    cuts = _cut_at_quantiles(price_P, 4 if is_many else int(np.clip(per_group / _LEAST_PER_GROUP, 5, 12)))
+    cuts = cut_at_quantiles(price_P, 4 if is_many else int(np.clip(per_group / _LEAST_PER_GROUP, 5, 12)))
     price_group_P = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
     counts_GB = np.zeros((num_groups, len(cuts) - 1), np.int64)
     np.add.at(counts_GB, (group_L[leaf_N], price_group_P[cell_N]), 1)
@@ -605,49 +559,6 @@ def estimate(tables: Sequence[Any], sizes: Mapping[str, int], total: float, prio
     return np.asarray(found.project(tuple(sizes)).values, np.float64)
 
 
-def find_range(noisy_P: Floats, scale: float) -> slice:
-    """Return the range of cells that holds the prices: the hull of all stretches that are clearly more than noise.
-
-    A stretch is worth its noisy counts less one noise scale a cell.
-    """
-
-    def best_stretch(first: int, last: int) -> tuple[float, int, int]:
-        best, start, total = (0.0, first, last), first, 0.0
-        for cell in range(first, last):
-            if total <= 0:
-                start, total = cell, 0.0
-            total += noisy_P[cell] - scale
-            best = max(best, (total, start, cell + 1))
-        return best
-
-    _, low, high = best_stretch(0, len(noisy_P))
-    while low > 0 and (found := best_stretch(0, low))[0] > _CLEAR * scale:
-        low = found[1]
-    while high < len(noisy_P) and (found := best_stretch(high, len(noisy_P)))[0] > _CLEAR * scale:
-        high = found[2]
-    return slice(low, high)
-
-
-def _cut_at_quantiles(price_P: Floats, num_groups: int) -> tuple[int, ...]:
-    """Return the first cells of groups with about equal counts, and the number of cells."""
-    below = np.cumsum(price_P) / price_P.sum()
-    inner = [int(np.argmin(np.abs(below - part))) + 1 for part in np.arange(1, num_groups) / num_groups]
-    middle = sorted({cut for cut in inner if 0 < cut < len(price_P)}) or [len(price_P) // 2]
-    return (0, *middle, len(price_P))
-
-
-def _list_possible(paths: Sequence[CategoryPath], kinds: Sequence[str]) -> Floats:
-    """Return L x K: 0 for kinds of another group than the names of the leaf say (no coat in ACCESSORIES), else 1."""
-    broad = {"clothing": {"clothing", "outerwear"}, "accessories": {"accessories", "bags"}}
-    found = np.ones((len(paths), 1 + len(kinds)))
-    for number, path in enumerate(paths):
-        group = find_group(path)
-        if group is not None:
-            allowed = broad.get(group, {group})
-            found[number, 1:] = [RECORDS[kind].group in allowed for kind in kinds]
-    return found
-
-
 def _kind_cell(family: Family, leaf: int, named: Sequence[str | None], kinds: Sequence[str]) -> int:
     """Return 0 for a family of the kind that its leaf says, or of none that was released; else the kind's number."""
     if leaf < 0 or family.kind is None or family.kind == named[leaf] or family.kind not in kinds:
@@ -667,7 +578,7 @@ def _release_kinds(
     counts = np.bincount(np.array(numbers, np.int64), minlength=len(_SILHOUETTES))
     bins = f"{len(_SILHOUETTES)} silhouettes, where the leaf does not say it: public"
     noisy, scale = book.release_counts("kinds", counts, share, bins)
-    return [kind for kind, count in zip(_SILHOUETTES, noisy, strict=True) if count >= _CLEAR * scale]
+    return [kind for kind, count in zip(_SILHOUETTES, noisy, strict=True) if count >= CLEAR * scale]
 
 
 def _release_column(
@@ -698,10 +609,10 @@ def _release_column(
     noisy_GC, scale = book.release_counts(column.name, table, share, bins)
     num_G = np.bincount(group_L, core.num_L, minlength=num_groups)
     if column.is_geometric:
-        everyone = _fit_repeat(noisy_GC.sum(axis=0), total, scale * math.sqrt(num_groups), *_USUAL_REPEAT)
+        everyone = _fit_repeat(noisy_GC.sum(axis=0), total, scale * math.sqrt(num_groups), *USUAL_REPEAT)
         repeats = [_fit_repeat(row, num, scale, everyone, 0.2) for row, num in zip(noisy_GC, num_G, strict=True)]
         seen = total > 2 * scale * math.sqrt(2 * num_groups)
-        return np.array([_size_shares(repeat) for repeat in repeats])[group_L] * core.num_L[:, None], seen
+        return np.array([list_size_shares(repeat) for repeat in repeats])[group_L] * core.num_L[:, None], seen
     counts_C = noisy_GC.sum(axis=0)
     if column.is_partial:
         total = max(float(counts_C.sum()), 1.0)
@@ -713,17 +624,10 @@ def _release_column(
     return table_LC, bool(weight[0] > 0.05)
 
 
-def _size_shares(repeat: float) -> Floats:
-    """Return the shares of the size classes if each further colour has the probability `repeat`."""
-    at_least = repeat ** np.array([0, *_SIZE_BOUNDS], np.float64)
-    shares: Floats = -np.diff(np.append(at_least, 0.0))
-    return shares
-
-
 def _fit_repeat(noisy_C: Floats, total: float, scale: float, usual: float, width: float) -> float:
     """Fit the probability of a further colour to noisy counts of size classes, with a normal prior."""
     tried = np.arange(0.0, 0.9, 0.02)
-    errors = np.array([float(((noisy_C - total * _size_shares(repeat)) ** 2).sum()) for repeat in tried])
+    errors = np.array([float(((noisy_C - total * list_size_shares(repeat)) ** 2).sum()) for repeat in tried])
     losses = errors / (4 * scale**2) + (tried - usual) ** 2 / (2 * width**2)
     return float(tried[np.argmin(losses)])
 
@@ -781,7 +685,7 @@ def _release_endings(families: Sequence[Family], leaf_N: Integers, share: float,
             table[level, list(ENDINGS).index(find_ending(price))] += 1
     bins = f"{table.shape[0]} price levels x {table.shape[1]} endings: public"
     noisy, scale = book.release_counts("price endings", table, share, bins)
-    clear = np.where(noisy >= _CLEAR * scale, noisy, 0.0)
+    clear = np.where(noisy >= CLEAR * scale, noisy, 0.0)
     overall = clear.sum(axis=0)
     return [row if row.any() else overall for row in clear]
 
@@ -798,7 +702,7 @@ def _decode(
     rng: np.random.Generator,
 ) -> list[Family]:
     """Turn cells into families."""
-    prices = _sample_prices(cells["price"], grid, endings, rng) if core.knows_prices else [None] * len(cells["leaf"])
+    prices = sample_prices(cells["price"], grid, endings, rng) if core.knows_prices else [None] * len(cells["leaf"])
     found = []
     for n, leaf in enumerate(cells["leaf"].tolist()):
         number = int(cells["kind"][n])
@@ -813,7 +717,7 @@ def _decode(
                 kind=kind,
                 full_price=prices[n],
                 discount_percent=PERCENTS[cells["discount percents"][n]] if cells["discounts"][n] else 0,
-                label=(None, *_LABELS)[cells["navigation labels"][n]],
+                label=(None, *LABELS)[cells["navigation labels"][n]],
                 num_colourways=SIZES[cells["colourways of a design"][n]],
                 material=material,
                 pattern=(*PATTERNS, None)[cells["patterns"][n]],
@@ -821,22 +725,6 @@ def _decode(
                 kept=values,
             )
         )
-    return found
-
-
-def _sample_prices(
-    cell_N: Integers, grid: PriceGrid, endings: Sequence[Floats], rng: np.random.Generator
-) -> list[float | None]:
-    """Return a price for each row: spread evenly over its cell, with a legal ending."""
-    at_N = np.zeros(len(cell_N))
-    for cell in np.unique(cell_N):
-        rows = rng.permutation(np.nonzero(cell_N == cell)[0])
-        at_N[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
-    found: list[float | None] = []
-    for price in np.exp(grid.edges[cell_N] + at_N * np.diff(grid.edges)[cell_N]).tolist():
-        weights = endings[int(np.searchsorted(ENDING_LEVELS, price, side="right"))]
-        ending = list(ENDINGS)[rng.choice(len(weights), p=weights / weights.sum())] if weights.any() else None
-        found.append(nearest_price(price, ending) if ending else round_price(price))
     return found
 
 
@@ -851,46 +739,3 @@ def _judge(core: Core, num_leaves: int, hidden: Sequence[str]) -> list[str]:
     if hidden:
         found.append(f"the noise hides these, which are toile's usual ones: {', '.join(hidden)}")
     return found
-
-
-def _size_class(family: Family) -> int:
-    return int(np.searchsorted(_SIZE_BOUNDS, family.num_colourways))
-
-
-def _index(values: Sequence[str], value: str | None) -> int:
-    """Return the place of a value, and the number of values for one that is not listed."""
-    return values.index(value) if value in values else len(values)
-
-
-_PUBLIC_COLUMNS = (
-    Column(
-        name="discounts", bins="full price, or a discount: public", num_cells=2, usual=(1.0,),
-        cell_of=lambda f: int(f.discount_percent > 0),
-    ),
-    Column(
-        name="discount percents", bins="the nearest of listed percents: public", num_cells=len(PERCENTS),
-        usual=tuple({10: 1.0, 20: 3.0, 30: 4.0, 40: 2.0, 50: 2.0}.get(percent, 0.05) for percent in PERCENTS),
-        is_partial=True, cell_of=lambda f: PERCENTS.index(f.discount_percent) if f.discount_percent else -1,
-    ),
-    Column(
-        name="colourways of a design", bins="classes of the number of colours: public", num_cells=len(SIZES),
-        is_geometric=True, cell_of=_size_class,
-    ),
-    Column(
-        name="materials", bins="what the renderer draws, or none: public", num_cells=1 + len(MATERIALS),
-        usual=(*[0.0] * len(MATERIALS), 1.0), cell_of=lambda f: _index(MATERIALS, f.material),
-    ),
-    Column(
-        name="patterns", bins="what the renderer draws, or none: public", num_cells=1 + len(PATTERNS),
-        usual=(*[0.0] * len(PATTERNS), 1.0), cell_of=lambda f: _index(PATTERNS, f.pattern),
-    ),
-    Column(
-        name="colours", bins="named colours, or none: public", num_cells=1 + len(PALETTE),
-        usual=(*[0.0] * len(PALETTE), 1.0),
-        cell_of=lambda f: _index(tuple(PALETTE), f.colour),
-    ),
-    Column(
-        name="navigation labels", bins="none, or a label of a public list: public", num_cells=1 + len(_LABELS),
-        usual=(1.0,),        cell_of=lambda f: 1 + _LABELS.index(f.label) if f.label in _LABELS else 0,
-    ),
-)  # fmt: skip

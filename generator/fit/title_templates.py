@@ -10,7 +10,7 @@ if it contains a digit, or if it belongs to the name of a brand. A private fit h
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -74,17 +74,22 @@ def infer_titles(kinds: Sequence[FittedKind], min_support: int, names: Iterable[
     listed = ((id(member), _list_forms(member, common, leading)) for member in members)
     forms = {key: each for key, each in listed if each is not None}
     words = {slot: {key: each.words[slot] for key, each in forms.items() if slot in each.words} for slot in WORD_SLOTS}
-    levels = {(depth, id(kind.levels[depth])): kind.levels[depth] for kind in kinds for depth in range(3)}
-    supported = {key: _supported(records, forms, min_support) for key, records in levels.items()}
+    supported: dict[int, tuple[dict[str, int], list[Family]]] = {}
+    for kind in kinds:
+        for records in reversed(kind.levels):
+            if id(records) not in supported:
+                wider = [supported[id(kind.levels[2])][0]] if records is not kind.levels[2] else []
+                known = {_skeleton(tuple(text.split())) for each in wider for text in each}
+                supported[id(records)] = _supported(records, forms, min_support, known)
     templates: dict[int, dict[str, float]] = {}
     num_elsewhere = num_own = 0
     for number, kind in enumerate(kinds):
-        own, rest = supported[0, id(kind.levels[0])]
+        own, rest = supported[id(kind.levels[0])]
         weights = {text: float(count) for text, count in own.items()}
         if rest and weights and count_families(rest) < min_support:
             num_elsewhere += count_rows(rest)
         elif rest or not weights:
-            upper = [supported[depth, id(kind.levels[depth])][0] for depth in (1, 2)]
+            upper = [supported[id(kind.levels[depth])][0] for depth in (1, 2)]
             more = next(
                 (found for each in upper if (found := {t: n for t, n in each.items() if t not in weights})), None
             )
@@ -289,18 +294,22 @@ def _replace_with_slots(words: Sequence[str], common: Mapping[str, str], earlier
 
 
 def _supported(
-    records: Sequence[Family], forms: Mapping[int, _Forms], min_support: int
+    records: Sequence[Family], forms: Mapping[int, _Forms], min_support: int, wider: Set[Items]
 ) -> tuple[dict[str, int], list[Family]]:
-    """Return the templates that enough families of the records share, with their numbers, and the records without."""
+    """Return the templates that enough families of the records share, with their numbers, and the records without.
+
+    A record gets no shorter template than the first one that is in `wider`: it shall have those of its type elsewhere.
+    """
     found: dict[str, int] = {}
     rest = list(records)
+    elsewhere: list[Family] = []
     longest = max((len(each.forms) for each in forms.values()), default=0)
     for depth in range(longest):
         groups: dict[Items, list[Family]] = defaultdict(list)
         for member in rest:
             own = forms.get(id(member))
             if own is not None:
-                groups[_skeleton(own.forms[min(depth, len(own.forms) - 1)])].append(member)
+                groups[_form_at(own, depth)].append(member)
         assigned = set()
         for _, inside in sorted(groups.items()):
             if count_families(inside) >= min_support:
@@ -309,7 +318,14 @@ def _supported(
                 found[text] = found.get(text, 0) + len(inside)
                 assigned |= {id(member) for member in inside}
         rest = [member for member in rest if id(member) not in assigned]
-    return found, rest
+        known = {id(m) for m in rest if id(m) in forms and _form_at(forms[id(m)], depth) in wider}
+        elsewhere += [member for member in rest if id(member) in known]
+        rest = [member for member in rest if id(member) not in known]
+    return found, [*elsewhere, *rest]
+
+
+def _form_at(forms: _Forms, depth: int) -> Items:
+    return _skeleton(forms.forms[min(depth, len(forms.forms) - 1)])
 
 
 def _skeleton(items: Items) -> Items:

@@ -761,8 +761,11 @@ def read_pattern(text: str) -> str | None:
 
 def read_title_colour(word: str) -> str | None:
     """Return the palette name that one word of a title means, where it can hardly mean something else there."""
-    known = _fold(word)[0] not in _split_set(_ONLY_IN_CELLS) and read_material(word) is None
-    return read_colour(word) if known and read_pattern(word) is None and "#" not in word else None
+    parts = [token.text for token in _tokenize(_fold(word)[0])]
+    vague = _split_set(_ONLY_IN_CELLS)
+    known = any(part not in vague and (len(parts) == 1 or read_colour(part)) for part in parts)  # not full-grain
+    plain = known and read_material(word) is None and read_pattern(word) is None and "#" not in word
+    return read_colour(word) if plain else None
 
 
 def read_type_word(slot: str, word: str) -> str | None:

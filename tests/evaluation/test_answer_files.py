@@ -1,5 +1,6 @@
 """Answers of other tools: their formats, what is missing or repeated, and the same figures as an evaluation."""
 
+import contextlib
 import csv
 import dataclasses
 import io
@@ -16,10 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evaluation.analysis.comparison import compare
 from evaluation.answer_files import GivenAnswer, answer_text, match_answers, read_answers, read_codes
 from evaluation.models.base import ModelUnderTest
+from evaluation.models.openai_server import content_text, read_completion
 from evaluation.report.evidence import rescore
 from evaluation.rows import Rows, read_rows
 from evaluation.run import evaluate, score_file
@@ -300,6 +304,29 @@ def test_a_log_of_inspect_is_a_zip_of_samples(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", [None, float("nan"), [], [{"role": "user", "content": "?"}]])
 def test_no_answer_is_an_empty_text(value: Any) -> None:
     assert answer_text(value) == ""
+
+
+NAMES = """
+    id custom_id response result error body choices message content text type output metadata doc_id resps samples
+    finish_reason stop_reason refusal role parts product_code control protocol answer loc detail attachments price
+"""
+WORDS = st.sampled_from(NAMES.split())
+VALUES = st.recursive(
+    st.sampled_from([None, True, 0, 1.5, float("nan"), "", "x", "none", CODE, "generate", "assistant", "thinking"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(WORDS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(records=st.lists(st.dictionaries(WORDS, VALUES, min_size=1, max_size=6), min_size=1, max_size=3))
+@settings(max_examples=150, deadline=None)
+def test_any_record_is_read_or_refused_in_words(records: list[Any], tmp_path_factory: pytest.TempPathFactory) -> None:
+    for record in records:
+        assert isinstance(answer_text(record), str)
+        content_text(record)
+        read_completion(record)
+    with contextlib.suppress(ToileError):
+        read_answers([write_lines(tmp_path_factory.getbasetemp() / "any.jsonl", records)], CODES)
 
 
 def test_a_file_of_empty_answers_is_a_file_of_answers(tmp_path: Path) -> None:

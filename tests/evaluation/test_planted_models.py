@@ -148,3 +148,23 @@ def test_against_another_image_alone_a_reader_is_believed(tmp_path: Path) -> Non
 
 def test_a_blank_image_that_changes_nothing_is_enough_to_say_no(tmp_path: Path) -> None:
     assert evaluated(answer_constantly, tmp_path, "blank").uses_picture is False
+
+
+def test_images_are_asked_about_in_a_random_order_that_repeats(tmp_path: Path) -> None:
+    """Images of one size come in an order that has nothing to do with that of the rows, the same in every run."""
+    place_of = {row.product_code: place for place, row in enumerate(ROWS)}
+    orders = []
+    for run in ("first", "second"):
+        asked: list[int] = []
+
+        def remember(image: Image.Image, place: int, number: int, asked: list[int] = asked) -> str:
+            row = seen(image)
+            if row is not None and image.size == (32, 24):
+                asked.append(place_of[row.product_code])
+            return CONSTANT
+
+        evaluated(remember, tmp_path / run, "shuffled")
+        orders.append(asked)
+    assert orders[0] == orders[1]
+    assert len(orders[0]) == NUM_ROWS * 2 // 3
+    assert abs(np.corrcoef(orders[0], np.arange(len(orders[0])))[0, 1]) < 0.4

@@ -118,6 +118,15 @@ def test_honest_samples_hardly_ever_fail() -> None:
     assert len(alarms) <= 1, alarms
 
 
+def test_failed_figure_says_what_changes_it_in_a_fitted_twin(real: AuditTable) -> None:
+    rows = [replace(row, title=(row.title or "").split()[-1]) for row in generate_rows(1, 1000)]
+    checks = run_checks(real, rows, 6)
+    assert checks["title_repeat_difference"].passed is False
+    assert "--min-support" in checks["title_repeat_difference"].meaning
+    assert checks["leaf_distance"].passed
+    assert not any("A fit " in check.meaning for check in checks.values() if check.passed)
+
+
 def test_titles_that_say_nothing_about_prices_are_not_compared() -> None:
     def mix(rows: list[Product], seed: int) -> list[Product]:
         titles = np.random.default_rng(seed).permutation([row.title or "" for row in rows]).tolist()

@@ -276,6 +276,32 @@ def test_private_spec_is_fitted_again_with_its_public_categories(
     assert asked[1].categories is None
 
 
+@pytest.mark.parametrize("num_fits", [0, 1, 2])
+def test_a_refit_that_is_refused_is_no_leak(real: RealCatalog, spec: CatalogSpec, num_fits: int) -> None:
+    """The fit is refused from the beginning, after the one with canaries, and while families are left out."""
+    made = iter([fitted(real.members.products, leaks=False)] * num_fits)
+
+    def refit(rows: Sequence[Product]) -> CatalogSpec:
+        found = next(made, None)
+        if found is None:
+            raise ToileError("rows", "are too few", "fit more rows")
+        return found
+
+    found = check_spec(real, spec, BOUNDS, refit, num_refits=2, progress=lambda text: None)
+    by_name = {check.name: check for check in found.checks}
+    assert by_name["canaries"].status == ("pass" if num_fits else "not applicable")
+    for name in ("refit_strings", "refit_shares"):
+        assert by_name[name].status == "not applicable"
+        assert "are too few" in by_name[name].meaning
+    assert failed(found.checks) <= {"string_support"}  # of the fixture itself
+
+
+def test_catalog_without_prices_has_no_canaries(real: RealCatalog, spec: CatalogSpec) -> None:
+    members = encode_products([replace(row, full_price=None, price=None) for row in real.members.products[:50]])
+    with pytest.raises(ToileError, match="no product with a title and a price"):
+        refits.plant_canaries(lambda rows: spec, members)
+
+
 def test_word_of_one_family_vanishes_without_it(real_rows: list[Product]) -> None:
     rows = [row for row in real_rows if row.split == "train"][:300]
     rows[0] = replace(rows[0], title=f"Unheard {rows[0].title}", family="alone")

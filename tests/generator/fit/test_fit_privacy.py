@@ -18,9 +18,10 @@ from PIL import Image
 
 from generator.audit.refits import make_refit
 from generator.fit import FitOptions
+from generator.fit.categories import list_partitions
 from generator.fit.families import PERCENTS, Family, read_families
 from generator.fit.fit_spec import fit, to_yaml
-from generator.fit.prices import find_ending
+from generator.fit.prices import find_ending, find_range
 from generator.fit.private import (
     KEPT_SHARE,
     MANY_LEAVES,
@@ -30,9 +31,7 @@ from generator.fit.private import (
     divide_budget,
     drop_tables,
     estimate,
-    find_range,
     laplace_measurement,
-    list_partitions,
     measured,
     project,
     shrink,

@@ -218,6 +218,31 @@ def test_a_material_in_a_title_is_drawn_and_what_cannot_be_drawn_is_said(country
     assert any((title or "").endswith(wanted) for title in titles)
 
 
+def test_words_of_many_types_are_those_of_the_whole_shop_and_small_kinds_have_the_templates_of_their_type(
+    tmp_path: Path,
+) -> None:
+    """Line names come with every type, also with those that few designs combine; Trench only with coats."""
+    lines, types = ("Marlo", "Vento", "Kira", "Sorel"), ("Coat", "Belt", "Backpack", "Beanie")
+    rows = fit_table.sample_rows(200, 2, paths=(("A", "MODE", "MODE"),), repeat=0.0)
+    given = []
+    for number, row in enumerate(rows):
+        leaf = "SMALL" if number < 8 else "MODE"
+        kind = "Coat" if number < 8 else "Skirt" if number < 16 else types[number // 4 % 4]
+        word = "Trench" if kind == "Coat" and number % 2 else lines[number % 4]
+        given.append(
+            replace(row, title=f"{word} {kind}", family=f"f{number}", category3_code=leaf, inferable=True, brand="B")
+        )
+    spec = as_spec(fit(fit_table.write_folder(tmp_path / "rows", given), FitOptions()), tmp_path / "spec.yaml")
+    said: dict[str, set[str]] = defaultdict(set)
+    for made in sample_products(spec, 0, 0, 2000):
+        *before, kind = (made.title or "").split()
+        said[kind] |= set(before)
+    assert set(lines) <= said["Skirt"]  # two designs each
+    assert [kind for kind in said if "Trench" in said[kind]] == ["Coat"]
+    small = next(kind for kind in list_kinds(spec) if kind.path[2] == "SMALL")
+    assert any("{" in title for title in small.titles)  # not Coat alone
+
+
 def test_type_words_of_few_designs_make_no_kind_of_their_own(tmp_path: Path) -> None:
     """Four leather jackets among sixty others: fewer than k, so that no title says leather."""
     words = ["Lederjacke"] * 4 + ["Bomberjacke"] * 60

@@ -258,6 +258,19 @@ def test_columns_of_a_table_are_found_by_their_names() -> None:
     assert find_attribute_columns(["code", "title"]) == {}
 
 
+def test_hyphenated_words_are_colours_where_a_part_of_them_is() -> None:
+    found = {
+        word: read_title_colour(word) for word in ("full-grain", "bleu-nuit", "navy-blue", "off-white", "dunkelblau")
+    }
+    assert found == {
+        "full-grain": None,
+        "bleu-nuit": "navy",
+        "navy-blue": "navy",
+        "off-white": "ivory",
+        "dunkelblau": "navy",
+    }
+
+
 def test_words_that_mean_something_else_in_a_title_are_no_colours_there() -> None:
     words = ("Navy", "Bordeaux", "Dunkelblau", "ネイビー", "Saddle", "Linen", "Striped", "Military", "Beach")
     assert [read_title_colour(word) for word in words] == ["navy", "burgundy", "navy", "navy", *[None] * 5]
