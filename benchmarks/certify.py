@@ -8,7 +8,7 @@ prints is found with the power it names. Each figure is compared with that of ro
 output is a table for people, then one JSON line; `--out FILE` writes it. The tests run the same functions with few
 repetitions.
 
-    python -m benchmarks.certify --repetitions 2000 --out benchmarks/results/certify_2cores_2026-12-01.json
+    python -m benchmarks.certify --repetitions 400 --out benchmarks/results/certify_2cores_2026-12-01.json
 """
 
 import argparse
