@@ -247,7 +247,8 @@ def make_refit(spec: CatalogSpec, own: OwnCells | None = None) -> Refit:
 
 def _list_values(spec: CatalogSpec, column: str) -> tuple[str, ...]:
     """Return the values of a column that was kept, as far as the spec has them."""
-    return tuple(spec.attributes[spec.extra[column].attribute].values)
+    attribute = spec.extra[column].attribute
+    return () if attribute is None else tuple(spec.attributes[attribute].values)
 
 
 def _fit_rows(rows: Sequence[Product], options: FitOptions, own: OwnCells) -> CatalogSpec:

@@ -312,13 +312,14 @@ def synthesize(
 def divide_budget(options: FitOptions, named: Sequence[str | None]) -> dict[str, float]:
     """Divide epsilon between the tables, from public facts: the number of leaves, and whether their names say a kind.
 
-    Where many leaves all say their kind, none is spent on kinds. The shares sum to 1 with those of names.
+    Where many leaves all say their kind, none is spent on kinds. The shares sum to 1 with those of names, less what
+    adding them may round up.
     """
     shares = dict(SHARES[len(named) >= MANY_LEAVES])
     if len(named) >= MANY_LEAVES and all(named):
         for name in ("kinds", "leaf kinds", "kind prices"):
             shares["core"] += shares.pop(name)
-    rest = 1.0 - (NAMES_SHARE if options.categories is None else 0.0) - _kept_share(options) * len(options.keep)
+    rest = 1.0 - 2e-15 - (NAMES_SHARE if options.categories is None else 0.0) - _kept_share(options) * len(options.keep)
     return {name: share * rest for name, share in shares.items()}
 
 

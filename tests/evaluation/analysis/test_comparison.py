@@ -177,14 +177,14 @@ def test_the_tuned_model_is_paired_with_the_nearest_image(
         p.product_code: parse(p.answer) for p in read_predictions(tuned / "predictions.jsonl") if p.control == "none"
     }
     for metric in ("category", "title_exact"):
-        of = {"category": lambda answer: answer.category, "title_exact": lambda answer: answer.title}[metric]
+        field = "category" if metric == "category" else "title"
         true = {row.product_code: row.category3_code if metric == "category" else row.title for row in judged}
-        gains = [(of(answers[c]) == true[c]) - (of(nearest[c]) == true[c]) for c in true]
+        gains = [(getattr(answers[c], field) == true[c]) - (getattr(nearest[c], field) == true[c]) for c in true]
         found = find(comparison, metric, baseline="nearest-picture")
         assert found.n == len(judged)
         assert found.difference == pytest.approx(np.mean(gains), abs=1e-5)
         assert found.p is not None
-        assert (found.low or 0) <= found.difference <= (found.high or 0)
+        assert (found.low or 0) <= (found.difference or 0) <= (found.high or 0)
     for metric in ("title", "price", "joint", "reasoning"):
         found = find(comparison, metric, baseline="nearest-picture")
         assert found.tuned == find(comparison, metric).tuned

@@ -368,7 +368,7 @@ def test_kinds_stay_within_what_the_name_of_their_leaf_says() -> None:
     found = Counter((family.path, family.kind) for family in made if family.kind is not None)
     assert found
     for (path, kind), _ in found.items():
-        assert kind in kinds[paths.index(path)], (path, kind)  # type: ignore[arg-type]
+        assert kind in kinds[paths.index(path)], (path, kind)
 
 
 def test_usual_prices_move_into_the_public_range(tmp_path: Path) -> None:
