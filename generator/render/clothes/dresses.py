@@ -61,9 +61,9 @@ def draw_dress(scene: Scene) -> None:
     shape, chest = SKIRTS[style], d.uniform("chest", 0.122, 0.142)
     bare = sleeve == "none"
     measures = GarmentMeasures(
-        scoop=d.uniform("v depth", 0.130, 0.185) if pointed else d.uniform("scoop", 0.050, 0.090),
+        scoop=d.uniform("v depth", 0.130, 0.185) if pointed else d.uniform("scoop", 0.055, 0.105),
         neck=d.uniform("neck", 0.056, 0.080),
-        shoulder=chest - d.uniform("shoulder", 0.008, 0.018) if bare else chest + d.uniform("shoulder", 0.0, 0.012),
+        shoulder=chest - d.uniform("shoulder", 0.010, 0.036) if bare else chest + d.uniform("shoulder", 0.0, 0.012),
         slope=0.034,
         chest=chest,
         armhole=0.155,
@@ -104,8 +104,12 @@ def draw_dress(scene: Scene) -> None:
     ]
     half[4:4] = [_skirt_side(measures, style)]
     gathered_at = measures.waist_at + (0.04 if style == "shift" else 0.0)
+    if style != "shift" and d.chance("gathered", 0.5):
+        gathers = _gathers(scene, "waist gathers", measures.waist, measures.waist_at, 0.20)
+    else:
+        gathers = []
     flutes = hem_folds(scene, gathered_at, measures, shape.flutes + d.uniform("flutes", -0.5, 1.5), shape.depth)
-    folds = [*body_folds(scene, measures)[:8], *flutes]
+    folds = [*body_folds(scene, measures)[:8], *flutes, *gathers]
     scene.add_panel(mirrored_outline(*half), puff=0.014, soft=0.022, volume=0.012, folds=folds, shadow=0.4)
     draw_near_sleeve(scene)
     _draw_bodice(scene, measures, neckline, sleeved=bool(sleeve_measures))
@@ -115,7 +119,7 @@ def draw_dress(scene: Scene) -> None:
         draw_cuff(scene, each, 0.018 if sleeve == "short" else 0.030)
     if scene.appearance.hardware != "none":
         draw_waist_belt(scene, measures, tied=False, width=d.uniform("belt", 0.026, 0.040))
-    elif style != "shift" and d.chance("sash", 0.3):
+    elif style != "shift" and d.chance("sash", 0.15):
         draw_waist_belt(scene, measures, tied=True, width=0.030)
     elif style != "shift":
         scene.add_seam(
@@ -173,7 +177,9 @@ def _draw_bodice(scene: Scene, measures: GarmentMeasures, neckline: Curve, *, sl
             scene.add_seam(on_side(bound, side), dark=0.20, width=0.003, depth=0.0014)
     if sleeved:
         draw_armhole_seams(scene, measures)
-    style = d.choice("bodice", ("darts", "princess", "buttons"))
+    style = d.choice("bodice", ("darts", "darts", "darts", "princess", "princess", "gathers", "gathers", "buttons"))
+    if style == "gathers":
+        return
     if style == "buttons":
         x = placket_side(scene) * 0.012
         scene.add_seam([(x, measures.scoop), (x, measures.length)], dark=0.40, width=0.004)
@@ -266,7 +272,8 @@ def draw_skirt(scene: Scene) -> None:
         dip=0.020 + (0.10 if style == "circle" else 0.04) * max(0.0, fit_spread(fit)),
     )
     reach = max(skirt.hem, waist + 0.05) + 0.01
-    scene.set_camera(min(1.50 * child_zoom(scene), 0.45 / reach, 0.86 / length), (0.0, length / 2))
+    low = length + skirt.dip
+    scene.set_camera(min(1.80 * child_zoom(scene), 0.45 / reach, 0.89 / low), (0.0, 0.5 * low))
     turn_garment(scene, [(waist, 0.0), (0.5 * (waist + skirt.hem) + 0.02, 0.4 * length), (skirt.hem, length)])
     back = mirrored_outline(
         [(0.0, 0.001), (0.6 * waist, 0.0), (0.99 * waist, -0.004)], [(0.96 * waist, 0.045), (0.0, 0.05)]

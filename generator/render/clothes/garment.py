@@ -55,6 +55,10 @@ class SleeveMeasures:
     """Share by which a knitted cuff narrows the end."""
 
 
+NEAR = 1.18
+"""Zoom of garments: a small one leaves room, a large one fills the image."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ease:
     """The effect of a fit: factors on widths, and an addition to the depth of the armhole (units)."""
@@ -133,7 +137,8 @@ def place_garment(
             angle = scene.pose.sleeve(sleeve.angle, sleeve.length, side) + 0.045
             low = max(low, y + sleeve.length * math.cos(angle) + sleeve.half_cuff * math.sin(angle))
             wide = max(wide, x + sleeve.length * math.sin(angle) + 1.1 * sleeve.half_cuff + 0.01)
-    reach = min(zoom * child_zoom(scene), 0.455 / wide, 0.91 / (low - top))
+    side_room = 0.43 if scene.pose.yaw else 0.455  # the near side of a turned body looks larger
+    reach = min(NEAR * zoom * child_zoom(scene), side_room / wide, 0.91 / (low - top))
     scene.set_camera(reach, (0.0, 0.5 * (low + top)))
     sides = [
         (made.chest, made.armhole),

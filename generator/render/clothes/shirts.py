@@ -43,7 +43,7 @@ def _sample_sleeve(scene: Scene, short: float, cuffs: tuple[float, float]) -> Sl
 def draw_t_shirt(scene: Scene) -> None:
     """Draw a T-shirt: short or long sleeves, a ribbed round or V neck, a straight body."""
     d, pointed = scene.design, scene.choose_cut("neckline") == "v"
-    chest = d.uniform("chest", 0.174, 0.191)
+    chest = d.uniform("chest", 0.192, 0.212)
     measures = GarmentMeasures(
         scoop=d.uniform("v depth", 0.125, 0.160) if pointed else d.uniform("scoop", 0.040, 0.066),
         neck=d.uniform("neck", 0.058, 0.075),
@@ -123,7 +123,7 @@ def draw_polo_shirt(scene: Scene) -> None:
 def draw_shirt(scene: Scene) -> None:
     """Draw a shirt: pointed or button-down collar, placket, yoke seams, chest pockets, barrel cuffs, a curved tail."""
     d = scene.design
-    chest = d.uniform("chest", 0.170, 0.187)
+    chest = d.uniform("chest", 0.182, 0.201)
     measures = GarmentMeasures(
         scoop=0.066,
         neck=0.056,
@@ -160,7 +160,7 @@ def draw_shirt(scene: Scene) -> None:
         draw_placket(scene, 0.017, measures.scoop - 0.02, low - 0.002)
     else:
         scene.add_seam([(front, measures.scoop), (front, low)], dark=0.45, width=0.004)
-    style = d.choice("pockets", ("none", "one", "one", "two"))
+    style = d.choice("pockets", ("none", "none", "none", "one", "one", "one", "two"))
     if style != "none":
         draw_patch_pocket(scene, 0.045, 0.160, 0.116, 0.248)
     if style == "two":

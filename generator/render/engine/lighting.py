@@ -29,6 +29,13 @@ from generator.render.engine.variation import Variation
 
 QUILT_PERIOD = 0.075
 """Distance between stitch lines, in units."""
+BACKDROPS = {
+    "white": (0.94, 1.08, 0.0),
+    "bright": (0.88, 1.05, 0.0),
+    "grey": (0.62, 0.84, 0.0),
+    "warm": (0.78, 0.95, 0.022),
+}
+"""Lowest and highest reflectance of the paper, and how much redder than neutral it is."""
 _CURVE_WHITE = 1.6
 """Linear light at which the tone curve saturates."""
 
@@ -68,12 +75,14 @@ def shade_window(scene: Scene, window: Window, relief_share: float = 1.0) -> Flo
 
 
 def render_backdrop(scene: Scene) -> Float32Array:
-    """Return the linear light of slightly uneven seamless paper with the shadow of the product."""
+    """Return the linear light of slightly uneven seamless paper, white, grey or warm, with the product's shadow."""
     shot, size = scene.shot, scene.size
     light = np.empty((size, size, 3), np.float32)
     tilt = shot.uniform("tilt x", -0.05, 0.05), shot.uniform("tilt y", -0.02, 0.06)
     soft, strength = _backdrop_shadow(scene)
-    shade_backdrop(light, soft, strength, shot.uniform("paper", 0.76, 0.87), tilt, 0.008 * shot.uniform("warm", -1, 1))
+    low, high, warm = BACKDROPS[shot.choice("backdrop", tuple(BACKDROPS))]
+    level = low + (high - low) * shot.uniform("paper", 0.0, 1.0)
+    shade_backdrop(light, soft, strength, level, tilt, warm + 0.008 * shot.uniform("warm", -1, 1))
     return light
 
 
@@ -89,7 +98,7 @@ def _backdrop_shadow(scene: Scene) -> tuple[Float32Array, float]:
     down = sum(
         strength * np.exp(-(((t - y) / (reach * size)) ** 2)) for strength, reach in ((0.55, 0.012), (0.30, 0.045))
     )
-    return np.asarray(0.8 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
+    return np.asarray(0.95 * np.outer(down, np.exp(-(across**6))), np.float32), 1.0
 
 
 def _evaluate_materials(scene: Scene, window: Window) -> Float32Array:
