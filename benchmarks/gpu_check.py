@@ -35,7 +35,15 @@ from torch import Tensor
 
 from benchmarks.peer import PROGRAMS, make_config, make_spec
 from finetune.adapters import select_trainable
-from finetune.benchmark import FULL_SIZE, LoadedModel, device_name, open_sources, run_timed_steps, synchronize
+from finetune.benchmark import (
+    FULL_SIZE,
+    FULL_SIZE_CROPS,
+    LoadedModel,
+    device_name,
+    open_sources,
+    run_timed_steps,
+    synchronize,
+)
 from finetune.data_loader import ExampleLoader, unpack_images
 from finetune.distributed import Ranks, wrap_fsdp
 from finetune.model_setup import MasterWeights, compute_dtype, forward_kwargs, make_trainable, quantize_decoder
@@ -100,7 +108,7 @@ def make_base(spec: TrainingSpec, device: str, dtype: torch.dtype | None = None)
     dtype, config = dtype or compute_dtype(spec), make_config(spec.model)
     base = assemble(config, init_weights(config, spec.seed, torch.float32, "cpu"), dtype=torch.float32, device="cpu")
     base.name_or_path = base.config._name_or_path = spec.model
-    return base.to(device=device, dtype=dtype), tiny_processor(config, num_crops=spec.num_crops)
+    return base.to(device=device, dtype=dtype), tiny_processor(config, num_crops=spec.num_crops or FULL_SIZE_CROPS)
 
 
 def make_batch(spec: TrainingSpec, processor: Phi3VProcessor, device: str, dtype: torch.dtype) -> dict[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Are re-saved, resized, re-encoded and cropped training images found, and innocent look-alikes not?
+r"""Are re-saved, resized, re-encoded and cropped training images found, and innocent look-alikes not?
 
 Each collection of images is halved by family. One half is "trained on": only its fingerprints are kept, as in
 `seen.parquet`. Each of its images is then re-saved in several ways and looked for: the recall. The other half, other
@@ -6,7 +6,8 @@ products, is looked for as it is and re-saved: every match is a false one. Colle
 catalogs generated from presets; those of one garment type and one colour are the hardest. Last, the time to look for
 images among many. The output is a table for people, then one JSON line; `--out FILE` writes it.
 
-    python -m benchmarks.leaks --images PHOTOS --images STUDIO --out benchmarks/results/leaks_2cores_2026-12-01.json
+    python -m benchmarks.leaks --images PHOTOS --images STUDIO --num 50 \
+        --out benchmarks/results/leaks_2cores_2026-12-01.json
 """
 
 import argparse

@@ -32,7 +32,7 @@ MEASURED_LAYERS = (1, 2, 3)
 CROPS = (1, 4, 16)
 IMAGE_PX = 1344
 """Edge of the images: large enough for 16 crops."""
-RUNS = {
+RUNS: dict[str, dict[str, Any]] = {
     "LoRA, rank 16": {},
     "LoRA, rank 64": {"lora": LoraSpec(rank=64)},
     "LoRA, rank 16, checkpointing": {"speed": SpeedSpec(checkpointing=True)},
@@ -53,7 +53,7 @@ def kept_bytes(spec: TrainingSpec, num_layers: int) -> tuple[int, int, int]:
     base = assemble(config, init_weights(config, 0, torch.bfloat16, "cpu"), dtype=torch.bfloat16, device="cpu")
     base.name_or_path = base.config._name_or_path = "full-size"
     model, masters = make_trainable(base, spec, Ranks())
-    processor = tiny_processor(config, num_crops=spec.num_crops)
+    processor = tiny_processor(config, num_crops=spec.num_crops or 1)
     examples = ExampleLoader([make_synthetic_source(IMAGE_PX, IMAGE_PX)], processor)
     batch = examples.collate([examples[0, 0]])
     assert isinstance(batch, dict), batch

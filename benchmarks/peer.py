@@ -32,6 +32,7 @@ import torch
 from finetune.adapters import select_trainable
 from finetune.benchmark import (
     FULL_SIZE,
+    FULL_SIZE_CROPS,
     SYNTHETIC,
     LoadedModel,
     device_name,
@@ -127,7 +128,7 @@ def run_program(program: str, spec: TrainingSpec, device: str = "cpu") -> PeerRu
     dtype = compute_dtype(spec)
     base = assemble(config, init_weights(config, spec.seed, dtype, device), dtype=dtype, device=device)
     base.name_or_path = base.config._name_or_path = spec.model
-    processor = tiny_processor(config, num_crops=spec.num_crops)
+    processor = tiny_processor(config, num_crops=spec.num_crops or FULL_SIZE_CROPS)
     ranks = Ranks(device=device)
     if program in ("toile, switches off", "trainer"):
         spec = dataclasses.replace(spec, speed=SWITCHES_OFF)
@@ -178,7 +179,7 @@ def _run_trainer(
         def __getitem__(self, number: int) -> EncodedExample | ToileError:
             return examples[keys[number]]
 
-    class LossTrainer(Trainer):
+    class LossTrainer(Trainer):  # type: ignore[misc]
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
@@ -186,7 +187,7 @@ def _run_trainer(
             outputs = model(**inputs, **switches, num_supervised=number)
             return (outputs.loss, outputs) if return_outputs else outputs.loss
 
-    class Recorder(TrainerCallback):
+    class Recorder(TrainerCallback):  # type: ignore[misc]
         def __init__(self) -> None:
             self.losses: list[float] = []
             self.ends: list[float] = []
