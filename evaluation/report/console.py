@@ -242,7 +242,7 @@ def print_result(result: Result) -> None:
     console.print(table)
     if result.ceiling is not None:
         console.print(Text(_best_achievable_line(result)), soft_wrap=True)
-    console.print(Text(result.verdict, style=_verdict_style(result.uses_picture)), soft_wrap=True)
+    console.print(Text(_verdict_line(result.verdict), style=_verdict_style(result.uses_picture)), soft_wrap=True)
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -265,7 +265,8 @@ def print_comparison(comparison: Comparison) -> None:
     console = _make_console()
     console.print(table)
     for label, side in (("base", comparison.base), ("tuned", comparison.tuned)):
-        console.print(Text(f"{label}: {side.verdict}", style=_verdict_style(side.uses_picture)), soft_wrap=True)
+        line = f"{label}: {_verdict_line(side.verdict)}"
+        console.print(Text(line, style=_verdict_style(side.uses_picture)), soft_wrap=True)
 
 
 _Line = tuple[str, str | None, str | None]
@@ -328,11 +329,18 @@ def _row_name(name: str | None, kind: str, baseline: str | None = None) -> Text:
         return Text(page.BASELINES[baseline])
     if name is None:
         return Text("visually identifiable rows" if kind == "inferable" else f"{kind} rows", style="bold")
+    if name == "(other)":
+        return Text("(other) small categories together")
     return Text(strip_control_chars(name))
 
 
 def _row_style(few: bool) -> str:
     return "dim" if few else ""
+
+
+def _verdict_line(verdict: str) -> str:
+    """Return a verdict that can stand alone: what was not tested is whether the model uses the image."""
+    return verdict.replace("not tested:", "whether the model uses the image was not tested:", 1)
 
 
 def _verdict_style(uses_picture: bool | None) -> str:
