@@ -147,18 +147,23 @@ def _fields(row: Score | Difference, baseline: str | None = None) -> dict[str, f
 def _markdown(record: Result | Comparison, thresholds: Mapping[str, float], below: list[str]) -> str:
     lines = []
     if isinstance(record, Result):
-        lines += [f"**{_escape_markdown(record.inputs.model)}**: {_escape_markdown(record.verdict)}", ""]
+        verdict = _escape_markdown(_verdict_line(record.verdict))
+        lines += [f"**{_escape_markdown(record.inputs.model)}**: {verdict}", ""]
         lines += ["| figure | n | value | 95 % |", "| --- | ---: | ---: | ---: |"]
         lines[-2] = lines[-2].replace("95 %", f"{100 * record.inputs.spec.confidence:g} %")
     else:
         for side, name in ((record.base, "base"), (record.tuned, "tuned")):
-            lines.append(f"- {name} **{_escape_markdown(side.inputs.model)}**: {_escape_markdown(side.verdict)}")
+            verdict = _escape_markdown(_verdict_line(side.verdict))
+            lines.append(f"- {name} **{_escape_markdown(side.inputs.model)}**: {verdict}")
         lines += ["", "| figure | n | base | tuned | difference | p |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for baseline, suffix in ((None, ""), (NEAREST_IMAGE, ", nearest training image")):
         for name, row in _headline_figures(record, baseline).items():
-            lines.append("| " + " | ".join([f"{name}{suffix}", str(row.n), *_markdown_cells(row)]) + " |")
+            label = page.TITLES[name].lower()
+            lines.append("| " + " | ".join([f"{label}{suffix}", str(row.n), *_markdown_cells(row)]) + " |")
     lines += [f"\nBelow its threshold: {text}." for text in below]
-    return "\n".join([*lines, "", f"{record.counts.evaluated} products, {_kind_of_rows(record)} rows."]) + "\n"
+    kind = _kind_of_rows(record)
+    rows = "visually identifiable" if kind == "inferable" else kind
+    return "\n".join([*lines, "", f"{record.counts.evaluated} products, {rows} rows."]) + "\n"
 
 
 def _markdown_cells(row: Score | Difference) -> list[str]:
