@@ -11,6 +11,7 @@ of inspect.
 Nothing is guessed about an answer here: its text goes to `schemas.answer.parse` like that of any model.
 """
 
+import contextlib
 import json
 import re
 import struct
@@ -28,8 +29,9 @@ import pyarrow as pa
 from evaluation.models.openai_server import content_text, read_completion
 from evaluation.rows import Rows
 from generator.ingest import ImportOptions
-from generator.ingest.columns import NAMES, fold_name
-from generator.ingest.tables import READERS
+from generator.ingest.columns import CATEGORY_NAMES, NAMES, PRICE_NAMES, fold_name
+from generator.ingest.tables import READERS, StoredImage
+from schemas.answer import parse
 from schemas.documents import from_dict
 from schemas.errors import ToileError, suggest
 from schemas.evaluation import CONTROLS, EVERY_CONTROL, PROTOCOLS, EvaluationSpec, Prediction
@@ -52,10 +54,18 @@ _CODES = (
 )
 _FIELDS: Mapping[str, tuple[str, ...]] = {
     "title": NAMES["title"],
-    "category": ("category3code", "category", "productcategory", "leafcategory", "categoryname", "kategorie", "class"),
-    "price": ("fullprice", "price", "listprice", "originalprice", "fullpriceusd", "preis", "prix", "cost"),
+    "category": (
+        *("category3code", "category", "productcategory", "leafcategory", "categoryname", "kategorie", "class"),
+        *(name for name in CATEGORY_NAMES if name not in ("target", "label", "labels", "collection")),
+    ),
+    "price": ("fullprice", "price", "listprice", "originalprice", "fullpriceusd", *PRICE_NAMES),
 }
-_PREDICTED = re.compile(r"^(?:pred(?:icted|iction)?|answer(?:ed)?|output|generated|response)|pred(?:icted|iction)?$")
+_PREDICTED = re.compile(
+    r"^(?:pred(?:icted|iction)?|answer(?:ed)?|output|generated|response|estimated|guess(?:ed)?|(?:model|llm|vlm|ai)(?!name))"
+    r"|(?:pred(?:icted|iction)?|model|guess|estimate)$"
+)
+_NUMBERED = re.compile(r"(.*[^\W\d_])[\s_-]*\d{1,3}")
+_SHEETS = frozenset({".xlsx", ".xls", ".xlsm", ".ods", ".numbers"})
 _FAILURE = "[LMMS_EVAL_REQUEST_FAILED"
 """Beginning of what lmms-eval writes in place of an answer where its request failed."""
 _TEXT_KEYS = (
@@ -76,6 +86,11 @@ _ZSTANDARD = 93
 _MAX_SAMPLE_BYTES = 500_000_000
 _SHORTEST_INSIDE = 4
 """Characters of a code that is looked for inside a longer name: shorter ones are there by chance."""
+_LONGEST_NAME = 500
+"""Characters of a name in which a code is looked for."""
+_LONGEST_QUOTE = 60
+_FEWEST_COPIES = 5
+"""Answers from which on it is no chance that all of them repeat their rows in every character."""
 _DEPTH = 4
 """How deep columns are looked for in nested records."""
 _EXAMPLES = 3
@@ -131,7 +146,7 @@ def read_answers(
     found: list[GivenAnswer] = []
     said, lost = [], []
     for path in paths:
-        records, broken = read_records(path)
+        records, broken = read_records(path, codes)
         shaped = [_unwrap(record) for record in records]
         named = _find_columns(shaped, codes, columns or {}, str(path))
         found += [
@@ -142,6 +157,9 @@ def read_answers(
         listed = ", ".join(f"{ours} from {theirs!r}" for ours, theirs in named.items())
         said.append(f"{path}: {len(records)} records; {listed}")
         lost += [f"{len(broken)} records of {path} cannot be read, such as {broken[0]}"] if broken else []
+        alike = next((each for each in _numbered(shaped[0]).values() if named.get("answer") == each[0]), [])
+        if len(alike) > 1:
+            lost.append(f"{path} has {len(alike)} answers a row: only those of {named['answer']!r} count")
         absent = [name for name in _FIELDS if name not in named] if "answer" not in named else []
         lost += (
             [f"{path} has no column of {', '.join(absent)}: these fields are missing in its answers"] if absent else []
@@ -149,17 +167,48 @@ def read_answers(
     return found, said, lost
 
 
-def read_records(path: Path) -> tuple[list[Record], list[str]]:
-    """Return the records of a file as nested dicts, an empty one for each that cannot be read, and why."""
+def read_records(path: Path, codes: Collection[str] = ()) -> tuple[list[Record], list[str]]:
+    """Return the records of a file as nested dicts, an empty one for each that cannot be read, and why.
+
+    JSON lines that are named `.json`, and documents that are named `.jsonl`, are read as what they are. An object whose
+    names are `codes` has one record for each.
+    """
     suffix = path.suffix.lower()
     if suffix == ".eval":
         return _read_inspect_log(path), []
     if suffix == ".json":
-        return _read_document(path), []
+        try:
+            return _read_document(path, codes), []
+        except ToileError as error:
+            return _read_table(path, ".jsonl", instead=error)
     if suffix not in READERS:
         known = ", ".join(sorted([*READERS, ".json", ".eval"]))
-        raise ToileError(str(path), f"{suffix or 'no suffix'!r} is no kind of answer file", f"use one of {known}")
-    table = READERS[suffix](path, ImportOptions())
+        hint = "save the sheet as CSV (UTF-8)" if suffix in _SHEETS else f"use one of {known}"
+        raise ToileError(str(path), f"{suffix or 'no suffix'!r} is no kind of answer file", hint)
+    try:
+        return _read_table(path, suffix)
+    except ToileError:
+        if suffix not in (".jsonl", ".ndjson"):
+            raise
+        with contextlib.suppress(ToileError):
+            return _read_document(path, codes), []
+        raise
+
+
+def _read_table(path: Path, suffix: str, instead: ToileError | None = None) -> tuple[list[Record], list[str]]:
+    """Return the rows of a table and why some could not be read; raises `instead` where there is no table."""
+    try:
+        table = READERS[suffix](path, ImportOptions())
+    except ToileError as error:
+        if instead is not None:
+            raise instead from error
+        if "--encoding" in error.hint:  # an option of `toile import`
+            raise ToileError(error.where, error.problem, "save the file as UTF-8") from error
+        if "--delimiter" in error.hint:
+            raise ToileError(error.where, error.problem, "fix that line, or save the table as CSV") from error
+        raise
+    if instead is not None and not any(table.rows):
+        raise instead
     if not table.rows:
         raise ToileError(str(path), "has no rows", "check that the tool has finished")
     return table.rows, list(table.broken.values())
@@ -191,8 +240,9 @@ def match_answers(
 
     def count(kind: str, code: str) -> None:
         counts[kind] += 1
-        if code not in examples[kind] and len(examples[kind]) < _EXAMPLES:
-            examples[kind].append(code)
+        short = code if len(code) <= _LONGEST_QUOTE else f"{code[:_LONGEST_QUOTE]}..."
+        if short not in examples[kind] and len(examples[kind]) < _EXAMPLES:
+            examples[kind].append(short)
 
     for each in given:
         code, answer = fold(each.code), each
@@ -231,12 +281,23 @@ def match_answers(
                     count("empty", product.product_code)
                 predictions.append(_predict(product, name, control, found))
     notes = _match_notes(counts, examples, len(rows.products), spec, protocols)
+    if _are_copies(by_code, {key[0]: answers[key] for key in own if key[1] == protocols[0]}):
+        notes += ("every answer has the very title, category and price of its row: are the columns the model's?",)
     return MatchedAnswers(predictions=tuple(predictions), protocols=protocols, controls=controls, notes=notes)
 
 
 def read_codes(folder: Path) -> dict[str, str]:
     """Return every product code of a catalog with its split."""
     return {product.product_code: product.split for product in read(folder, columns=())}
+
+
+def _are_copies(products: Mapping[str, Product], given: Mapping[str, GivenAnswer]) -> bool:
+    """Return whether all answers repeat their rows in every character, as the catalog's own columns do."""
+    pairs = ((products[code], parse(each.text or "")) for code, each in given.items())
+    return len(given) >= _FEWEST_COPIES and all(
+        (product.title, product.category3_code, product.full_price) == (answer.title, answer.category, answer.price)
+        for product, answer in pairs
+    )
 
 
 def _predict(product: Product, protocol: str, control: str, given: GivenAnswer | None) -> Prediction:
@@ -337,6 +398,8 @@ def _find_inside(given: GivenAnswer, lookup: _CodeLookup) -> tuple[str | None, G
 
     The longest run of words counts. Names of controls and protocols beside it are those of the answer.
     """
+    if len(given.code) > _LONGEST_NAME:
+        return None, given
     words = [(found.start(), found.end()) for found in re.finditer(r"[^\W_]+", given.code)]
     runs = {(start, end) for start, _ in words for _, end in words if end - start >= _SHORTEST_INSIDE}
     found = [(end - start, start, end) for start, end in runs if given.code[start:end] in lookup.known]
@@ -352,7 +415,12 @@ def _find_inside(given: GivenAnswer, lookup: _CodeLookup) -> tuple[str | None, G
 
 
 def _fold_code(code: str) -> str:
-    plain = unicodedata.normalize("NFKC", code).casefold().strip()
+    plain = unicodedata.normalize("NFKC", code[:_LONGEST_NAME]).casefold().strip()
+    if re.fullmatch(r"\d{1,3}(?:,\d{3})+", plain):
+        plain = plain.replace(",", "")
+    power = re.fullmatch(r"(\d)\.(\d+)e\+(\d{1,2})", plain)  # as a spreadsheet shows a long number
+    if power and len(power[2]) == int(power[3]):  # else digits are lost
+        plain = power[1] + power[2]
     return re.sub(r"^0+(?=.)", "", re.sub(r"^(\d+)\.0+$", r"\1", plain))
 
 
@@ -386,6 +454,9 @@ def _find_columns(
     if not {"answer", *_FIELDS} & set(named):
         answer = _first_named(rest, _ANSWERS)
         answered = {"answer": answer} if answer else _find_fields(rest)
+        numbered = {} if answered else _numbered(rest)
+        if best := _first_named(list(numbered), _ANSWERS):
+            answered = {"answer": numbered[best][0]}
         empty = None if answered else _first_named([name for name in present if name not in filled], _ANSWERS)
         if empty:
             answered = {"answer": empty}
@@ -412,6 +483,15 @@ def _first_named(columns: Sequence[str], names: Sequence[str]) -> str | None:
         if name in keys
     ]
     return min(ranks)[2] if ranks else None
+
+
+def _numbered(columns: Iterable[str]) -> dict[str, list[str]]:
+    """Return name without its number -> columns with one, as in answer_1 and answer_2."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for column in sorted(columns, key=lambda name: (len(name), name)):
+        if match := _NUMBERED.fullmatch(column):
+            found[match[1]].append(column)
+    return dict(found)
 
 
 def _find_fields(columns: Sequence[str]) -> dict[str, str]:
@@ -526,6 +606,10 @@ def answer_text(value: Any) -> str:
         return ""
     if isinstance(value, str | int | float):
         return str(value)
+    if isinstance(value, StoredImage):  # a column of bytes
+        value = value.read()[0] or b""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
     if isinstance(value, list):
         roles = [each for each in value if isinstance(each, dict) and ("role" in each or "from" in each)]
         if roles:
@@ -634,22 +718,39 @@ def _first_choice(document: Record) -> Record:
 # Files -----------------------------------------------------------------------------------------------------------
 
 
-def _read_document(path: Path) -> list[Record]:
+def _read_document(path: Path, codes: Collection[str]) -> list[Record]:
     """Read a JSON file: a list of records, an object that holds one, or an object from code to answer."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
+        documents = _read_values(content.decode(json.detect_encoding(content)).removeprefix("\ufeff"))
     except (OSError, ValueError, RecursionError) as error:
         raise ToileError(str(path), f"is not readable JSON: {error}", "give a list of {...}, or JSON lines") from error
+    document = documents[0] if len(documents) == 1 else documents
     if isinstance(document, dict):
-        document = _records_of(document)
+        document = _records_of(document, codes)
     records = [each for each in document if isinstance(each, dict)] if isinstance(document, list) else []
     if not records:
         raise ToileError(str(path), "holds no records", "give a list of {...}, or JSON lines")
     return records
 
 
-def _records_of(document: Record) -> list[Any]:
+def _read_values(text: str) -> list[Any]:
+    """Return the JSON values of a text, one behind the other."""
+    values, place = [], 0
+    while match := re.compile(r"\s*(?=\S)").match(text, place):
+        value, place = json.JSONDecoder().raw_decode(text, match.end())
+        values.append(value)
+    if not values:
+        raise ValueError("it is empty")
+    return values
+
+
+def _records_of(document: Record, codes: Collection[str]) -> list[Any]:
     """Return the records in an object: its longest list of objects, its columns, or pairs of code and answer."""
+    lookup = _make_code_lookup(codes)
+    by_code = [each for each in _objects(document) if 2 * sum(map(bool, map(lookup, each))) >= len(each) > 0]
+    if by_code[:1] == [document]:
+        return [{"code": code, "answer": answer} for code, answer in document.items()]
     lists = sorted(_lists_of_objects(document), key=len)
     if isinstance(document.get("samples"), list):
         return list(document["samples"])
@@ -662,7 +763,15 @@ def _records_of(document: Record) -> list[Any]:
     keys = list(values[0]) if indexed else []
     if keys and keys[0] == "0" and all(list(each) == keys for each in values):  # as pandas writes a table
         return [{name: column[key] for name, column in document.items()} for key in keys]
-    return [{"code": code, "answer": answer} for code, answer in document.items()]
+    pairs = by_code[0] if by_code else document
+    return [{"code": code, "answer": answer} for code, answer in pairs.items()]
+
+
+def _objects(value: Record, depth: int = 0) -> Iterator[Record]:
+    yield value
+    for inner in value.values() if depth < _DEPTH else ():
+        if isinstance(inner, dict):
+            yield from _objects(inner, depth + 1)
 
 
 def _lists_of_objects(value: Any, depth: int = 0) -> Iterator[list[Any]]:

@@ -194,7 +194,7 @@ def measure_throughput(
         torch.set_num_threads(torch.get_num_threads())  # as a run does
         began = time.perf_counter()
         loaded = load_for_training(spec, ranks, say)
-        say(f"model in place after {time.perf_counter() - began:.1f} s; warming up for {num_warmup} steps")
+        say(f"model loaded after {time.perf_counter() - began:.1f} s; warming up for {num_warmup} steps")
         reset_peak_memory(ranks.device)
         timings = []
         steps = run_timed_steps(spec, loaded, sources, ranks, loaders, clock)

@@ -40,6 +40,7 @@ from schemas.counterfactual import (
     COUNTERFACTUAL,
     MIN_FAMILIES,
     MIN_PAIRS,
+    NUISANCE,
     Change,
     Counterfactual,
     Figure,
@@ -205,6 +206,7 @@ def _is_enough(figure: Figure) -> bool:
 
 def _sentences(attribute: str, row: Mapping[str, Figure], tolerance: float) -> tuple[str, ...]:
     """Return one sentence per figure, or that there are too few pairs for it."""
+    attribute = "another shot (camera, light, folds)" if attribute == NUISANCE else attribute
     if not _is_enough(row["unread"]):
         return (f"{attribute}: {_too_few(row['unread'])}",)
     said = [_category_sentence(attribute, row["category_moved"])]

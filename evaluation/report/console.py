@@ -147,18 +147,23 @@ def _fields(row: Score | Difference, baseline: str | None = None) -> dict[str, f
 def _markdown(record: Result | Comparison, thresholds: Mapping[str, float], below: list[str]) -> str:
     lines = []
     if isinstance(record, Result):
-        lines += [f"**{_escape_markdown(record.inputs.model)}**: {_escape_markdown(record.verdict)}", ""]
+        verdict = _escape_markdown(_verdict_line(record.verdict))
+        lines += [f"**{_escape_markdown(record.inputs.model)}**: {verdict}", ""]
         lines += ["| figure | n | value | 95 % |", "| --- | ---: | ---: | ---: |"]
         lines[-2] = lines[-2].replace("95 %", f"{100 * record.inputs.spec.confidence:g} %")
     else:
         for side, name in ((record.base, "base"), (record.tuned, "tuned")):
-            lines.append(f"- {name} **{_escape_markdown(side.inputs.model)}**: {_escape_markdown(side.verdict)}")
+            verdict = _escape_markdown(_verdict_line(side.verdict))
+            lines.append(f"- {name} **{_escape_markdown(side.inputs.model)}**: {verdict}")
         lines += ["", "| figure | n | base | tuned | difference | p |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for baseline, suffix in ((None, ""), (NEAREST_IMAGE, ", nearest training image")):
         for name, row in _headline_figures(record, baseline).items():
-            lines.append("| " + " | ".join([f"{name}{suffix}", str(row.n), *_markdown_cells(row)]) + " |")
+            label = page.TITLES[name].lower()
+            lines.append("| " + " | ".join([f"{label}{suffix}", str(row.n), *_markdown_cells(row)]) + " |")
     lines += [f"\nBelow its threshold: {text}." for text in below]
-    return "\n".join([*lines, "", f"{record.counts.evaluated} products, {_kind_of_rows(record)} rows."]) + "\n"
+    kind = _kind_of_rows(record)
+    rows = "visually identifiable" if kind == "inferable" else kind
+    return "\n".join([*lines, "", f"{record.counts.evaluated} products, {rows} rows."]) + "\n"
 
 
 def _markdown_cells(row: Score | Difference) -> list[str]:
@@ -242,7 +247,7 @@ def print_result(result: Result) -> None:
     console.print(table)
     if result.ceiling is not None:
         console.print(Text(_best_achievable_line(result)), soft_wrap=True)
-    console.print(Text(result.verdict, style=_verdict_style(result.uses_picture)), soft_wrap=True)
+    console.print(Text(_verdict_line(result.verdict), style=_verdict_style(result.uses_picture)), soft_wrap=True)
 
 
 def print_comparison(comparison: Comparison) -> None:
@@ -265,7 +270,8 @@ def print_comparison(comparison: Comparison) -> None:
     console = _make_console()
     console.print(table)
     for label, side in (("base", comparison.base), ("tuned", comparison.tuned)):
-        console.print(Text(f"{label}: {side.verdict}", style=_verdict_style(side.uses_picture)), soft_wrap=True)
+        line = f"{label}: {_verdict_line(side.verdict)}"
+        console.print(Text(line, style=_verdict_style(side.uses_picture)), soft_wrap=True)
 
 
 _Line = tuple[str, str | None, str | None]
@@ -328,11 +334,18 @@ def _row_name(name: str | None, kind: str, baseline: str | None = None) -> Text:
         return Text(page.BASELINES[baseline])
     if name is None:
         return Text("visually identifiable rows" if kind == "inferable" else f"{kind} rows", style="bold")
+    if name == "(other)":
+        return Text("(other) small categories together")
     return Text(strip_control_chars(name))
 
 
 def _row_style(few: bool) -> str:
     return "dim" if few else ""
+
+
+def _verdict_line(verdict: str) -> str:
+    """Return a verdict that can stand alone: what was not tested is whether the model uses the image."""
+    return verdict.replace("not tested:", "whether the model uses the image was not tested:", 1)
 
 
 def _verdict_style(uses_picture: bool | None) -> str:

@@ -257,11 +257,20 @@ _IMAGES = _names(
     downloadlink media mediaurl
     """
 )
-_PRICE = _names(
+PRICE_NAMES = _names(
     """
     price variantprice standardprice pricetaxincluded pricetaxexcluded pricewithtax priceamount productprice
     itemprice unitprice amount pricevalue preis prix
     precio prezzo preço prijs цена стоимость 価格 价格 cost
+    """
+)
+CATEGORY_NAMES = _names(
+    """
+    category categories categoryname productcategories categorypath taxonomy breadcrumb breadcrumbs
+    productcategorytree categorytree categoryhierarchy productcategoryname itemcategory kategorie kategorien
+    categorie catégorie catégories categoria категория категории カテゴリ カテゴリー 类别 分类 collection sitecategory
+    fullcategory
+    amazoncategoryandsubcategory productgroupname producttaxonomy label labels class classname target
     """
 )
 _LEVELS = (
@@ -285,15 +294,7 @@ _LEVELS = (
     l2category categoryl2 categorylevel2 category2 cat2 categorytwo level2
     """
     ),
-    _names(
-        """
-    category categories categoryname productcategories categorypath taxonomy breadcrumb breadcrumbs
-    productcategorytree categorytree categoryhierarchy productcategoryname itemcategory kategorie kategorien
-    categorie catégorie catégories categoria категория категории カテゴリ カテゴリー 类别 分类 collection sitecategory
-    fullcategory
-    amazoncategoryandsubcategory productgroupname producttaxonomy label labels class classname target
-    """
-    ),
+    CATEGORY_NAMES,
     ("subcategory", "subcategoryname", "subcat", "subclass", "categorysub"),
     _names(
         """
@@ -392,7 +393,7 @@ _TAG = re.compile(
     re.IGNORECASE,
 )
 _USUAL = frozenset(
-    itertools.chain(_SALE, _FULL, _IMAGES, _PRICE, _GROUPS, _SIZES, *NAMES.values(), *_LEVELS, *_OWN.values())
+    itertools.chain(_SALE, _FULL, _IMAGES, PRICE_NAMES, _GROUPS, _SIZES, *NAMES.values(), *_LEVELS, *_OWN.values())
 )
 """All names that need no translation."""
 _NAME_CHARS = 80
@@ -730,8 +731,8 @@ def _find_prices(found: dict[str, str], folded: Mapping[str, list[str]], take: T
     if has_sale and "full_price" not in found:
         if "price" in found and found["price"] == "price":
             found["full_price"] = found.pop("price")
-        take("full_price", _PRICE)
-    take("price", (*_SALE, *_PRICE))
+        take("full_price", PRICE_NAMES)
+    take("price", (*_SALE, *PRICE_NAMES))
 
 
 def _find_categories(rows: list[Row], found: dict[str, str], folded: Mapping[str, list[str]], used: set[str]) -> None:

@@ -208,6 +208,81 @@ def test_tables_are_read_like_json_lines(tmp_path: Path) -> None:
         assert [(each.code, each.text) for each in found] == [(each.code, each.text) for each in expected], name
 
 
+def given_texts(path: Path, content: str, encoding: str = "utf-8") -> list[tuple[str, str | None]]:
+    path.write_bytes(content.encode(encoding))
+    given, *_ = read_answers([path], CODES)
+    return [(each.code, each.text) for each in given]
+
+
+def test_json_of_any_layout_is_read(tmp_path: Path) -> None:
+    wanted = [(code, TEXT) for code in CODES[:3]]
+    records = [{"id": code, "answer": text} for code, text in wanted]
+    lines = "\n".join(map(json.dumps, records))
+    layouts = {
+        "lines.json": lines,
+        "list.jsonl": json.dumps(records),
+        "indented.jsonl": "\n".join(json.dumps(each, indent=2) for each in records),
+        "messages.json": json.dumps(
+            {code: [*CHAT[:1], {"role": "assistant", "content": text}] for code, text in wanted}
+        ),
+        "samples.json": json.dumps({code: [text, "another"] for code, text in wanted}),
+        "inside.json": json.dumps({"run": {"model": "m"}, "predictions": dict(wanted)}),
+    }
+    for name, content in layouts.items():
+        assert given_texts(tmp_path / name, content) == wanted, name
+    assert given_texts(tmp_path / "wide.json", lines, "utf-16") == wanted
+    assert given_texts(tmp_path / "broken.json", lines + '\n{"id": "cut') == [*wanted], "the rest of the lines is read"
+
+
+def test_columns_in_other_languages_and_of_models_are_found(tmp_path: Path) -> None:
+    headers = (
+        *("Código;Nombre;Categoría;Precio", "Codice;Nome;Categoria;Prezzo", "Référence;Nom du produit;Catégorie;Prix"),
+        *("商品コード;商品名;カテゴリ;価格", "code;model_title;model_category;model_price"),
+        "code;title_model;category_model;price_model",
+    )
+    for header in headers:
+        (code, text), *_ = given_texts(tmp_path / "own.csv", f"{header}\n{CODE};Wool Coat;Bags;10\n")
+        assert (code, json.loads(text or "")) == (
+            CODE, {"title": "Wool Coat", "category": "Bags", "full_price": "10"}
+        ), header  # fmt: skip
+
+
+def test_the_first_of_several_answers_a_row_counts(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(f"code,answer_1,answer_2,answer_10\n{CODE},a,b,c\n")
+    given, _, lost = read_answers([path], CODES)
+    assert given[0].text == "a"
+    assert lost == [f"{path} has 3 answers a row: only those of 'answer_1' count"]
+
+
+def test_answers_stored_as_bytes_are_text(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"code": [CODE], "answer": [TEXT.encode()]}), tmp_path / "own.parquet")
+    given, *_ = read_answers([tmp_path / "own.parquet"], CODES)
+    assert given[0].text == TEXT
+
+
+def test_the_catalogs_own_columns_are_not_taken_for_a_model_in_silence(rows: Rows, data: Path) -> None:
+    own = [GivenAnswer(code=row.product_code, text=right(row)) for row in rows.products]
+    assert any("very title, category and price" in note for note in match(own, rows, data).notes)
+    constant = [dataclasses.replace(each, text=own[0].text) for each in own]
+    assert not any("very title" in note for note in match(constant, rows, data).notes)
+
+
+def test_hints_name_options_of_this_command_only(tmp_path: Path) -> None:
+    for name, content in (("a.csv", "код;ответ\nя;ю\n".encode("cp1251")), ("b.csv", b'a,b\n"x,y\n')):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ToileError) as caught:
+            read_answers([tmp_path / name], CODES)
+        assert "--encoding" not in caught.value.hint
+        assert "--delimiter" not in caught.value.hint
+
+
+def test_a_whole_text_as_code_is_refused_in_few_words(rows: Rows, data: Path) -> None:
+    with pytest.raises(ToileError) as caught:
+        match([GivenAnswer(code="Product: a " * 50_000, text="x")], rows, data)
+    assert len(str(caught.value)) < 500
+
+
 def test_the_column_of_codes_is_known_by_its_values(tmp_path: Path) -> None:
     records = [{"id": n, "ref": row.product_code, "text": "x"} for n, row in enumerate(TEST)]
     given, said, lost = read_answers([write_lines(tmp_path / "a.jsonl", records)], CODES)
@@ -383,17 +458,24 @@ def test_repeated_unknown_and_other_rows_are_counted(rows: Rows, data: Path) -> 
 
 
 def test_codes_that_a_spreadsheet_changed_are_found(tmp_path: Path) -> None:
-    wanted = ["00123", "AB-7", "1e5", "0099", "99"]
+    wanted = ["00123", "AB-7", "1e5", "0099", "99", "123456789012", "4567890"]
     ours = [dataclasses.replace(row, product_code=code) for row, code in zip(TEST, wanted, strict=False)]
     folder = write_shards(tmp_path, ours)
     rows = read_rows(folder, EvaluationSpec(), quiet=True)
     given = [GivenAnswer(code=code, text=code) for code in ("123.0", "ab-7 ", "1E5", "99", "099")]
+    given += [GivenAnswer(code=code, text=code) for code in ("1.23456789012E+11", "4,567,890", "1.23E+11")]
     found = match(given, rows, folder)
     answers = {p.product_code: p.answer for p in found.predictions}
-    assert answers == {"00123": "123.0", "AB-7": "ab-7", "1e5": "1E5", "99": "99", "0099": ""}, (
-        "99 is exact, 099 either"
-    )
-    assert any("3 product codes are written in another way" in note for note in found.notes)
+    assert answers == {
+        "00123": "123.0",
+        "AB-7": "ab-7",
+        "1e5": "1E5",
+        "99": "99",
+        "0099": "",
+        "123456789012": "1.23456789012E+11",
+        "4567890": "4,567,890",
+    }, "99 is exact, 099 either; 1.23E+11 has lost digits"
+    assert any("5 product codes are written in another way" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(

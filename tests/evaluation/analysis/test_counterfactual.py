@@ -167,7 +167,8 @@ def test_a_model_that_knows_the_prices_has_slope_one_and_keeps_the_category(shop
         assert row.category_moved.high is not None
         assert 0 < row.category_moved.high < 0.2, "no move seen is not no move"
         assert row.unread.value == 0
-        assert row.sentences[0].startswith(f"category moves with {row.attribute} in 0 % (0 to ")
+        name = "another shot (camera, light, folds)" if row.attribute == NUISANCE else row.attribute
+        assert row.sentences[0].startswith(f"category moves with {name} in 0 % (0 to ")
 
 
 def test_a_blind_model_has_slope_zero(shop: Path, tmp_path: Path) -> None:

@@ -160,7 +160,9 @@ def test_markdown_shows_headline_figures_and_no_markup_of_names(place: Path, tmp
     write_summary(place / "tuned", tmp_path / "s.md", {"joint": 1.1})
     text = (tmp_path / "s.md").read_text()
     assert text.startswith("**\\<tuned\\>\\|x**: ")
-    assert re.search(r"^\| joint \| \d+ \| [\d.]+ % \| [\d.]+ % to [\d.]+ % \|$", text, re.MULTILINE)
+    assert re.search(
+        r"^\| exact match \(all fields\) \| \d+ \| [\d.]+ % \| [\d.]+ % to [\d.]+ % \|$", text, re.MULTILINE
+    )
     assert "Below its threshold: joint is" in text
     write_summary(place / "comparison", tmp_path / "c.md", {})
     assert re.search(r"^\| category \| \d+ \| [\d.]+ % \| [\d.]+ % \| ", (tmp_path / "c.md").read_text(), re.MULTILINE)

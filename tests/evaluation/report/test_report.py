@@ -257,8 +257,8 @@ def test_every_summary_has_the_nearest_image_and_the_title_to_the_letter(
             assert found["nearest_image"].keys() == found["figures"].keys() == line["nearest_image"].keys()
             assert found["nearest_image"]["joint"]["n"] == 38
         case ".md":
-            assert "| joint, nearest training image | 38 |" in summary
-            assert "| title_exact | 38 |" in summary
+            assert "| exact match (all fields), nearest training image | 38 |" in summary
+            assert "| title to the letter | 38 |" in summary
         case ".xml":
             names = [each.get("name") for each in ElementTree.fromstring(summary).iter("property")]
             assert {"joint", "nearest_image.joint", "title_exact", "nearest_image.title_exact"} <= set(names)
