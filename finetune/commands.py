@@ -10,7 +10,7 @@ import click
 
 from schemas.errors import ToileError
 from schemas.training import MixSource
-from schemas.util.console import import_with_notice, progress_bar
+from schemas.util.console import import_with_notice, progress_bar, strip_control_chars
 
 
 @click.command()
@@ -61,7 +61,7 @@ def train(
 
     def say(text: str) -> None:
         if not quiet:
-            click.echo(text, err=True)
+            click.echo(strip_control_chars(text), err=True)
 
     if out is None and not dry_run:
         raise click.UsageError("Missing option '--out'.")
@@ -135,7 +135,7 @@ def export(
         device=device,
         seed=seed,
         force=force,
-        say=lambda text: None if quiet else click.echo(text, err=True),
+        say=lambda text: None if quiet else click.echo(strip_control_chars(text), err=True),
     )
 
 
@@ -192,7 +192,7 @@ def throughput(
             num_warmup=warmup,
             device=device,
             num_loaders=loaders,
-            say=lambda text: None if quiet else click.echo(text, err=True),
+            say=lambda text: None if quiet else click.echo(strip_control_chars(text), err=True),
             report=lambda step: advance(1, f"{step.seconds:.3g} s"),
         )
     if _is_first_process():
