@@ -9,7 +9,7 @@ would be nylon.
     Vocabulary(products).matches("Gray Wool Coats", "Grey Wool Coat", shown)   # True: two spellings of one colour
 
 `matches` decides whether an answered title agrees with the row: it names the same values as the true title. Where that
-names none, it may name what the row is known to show.
+names none, it may name what the row is known to show. Neither may it say the opposite, such as long for short sleeves.
 """
 
 import functools
@@ -46,7 +46,7 @@ _WORDS: Mapping[str, str] = {
     "blanket throw cushion vase mug lipstick coat jacket shirt sweater hoodie sneaker sunglasses perfume",
 }
 _SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "colour": {"grey": ("gray",), "sky": ("sky blue",), "navy": ("navy blue",)},
+    "colour": {"grey": ("gray",), "sky": ("sky blue",), "navy": ("navy blue",), "off white": ("off white", "offwhite")},
     "material": {
         "knit": ("knit", "knitted"),
         "wool": ("woollen", "woolen"),
@@ -80,8 +80,8 @@ _SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "bomber jacket": ("bomber jacket", "bomber"),
         "denim jacket": ("denim jacket",),
         "sweater": ("jumper", "pullover"),
-        "hoodie": ("hooded top",),
-        "sweatshirt": ("sweatshirt",),
+        "hoodie": ("hooded top", "hooded sweatshirt", "hoody"),
+        "sweatshirt": ("sweat shirt",),
         "polo shirt": ("polo shirt", "polo", "polo t shirt"),
         "t-shirt": ("t shirt", "tee", "tshirt"),
         "tank top": ("tank top",),
@@ -90,16 +90,50 @@ _SYNONYMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "swim shorts": ("swim shorts", "swim trunks"),
         "tote bag": ("tote bag", "tote"),
         "shoulder bag": ("shoulder bag",),
-        "crossbody bag": ("crossbody bag", "crossbody"),
+        "crossbody bag": ("crossbody bag", "crossbody", "cross body bag", "cross body"),
         "bucket bag": ("bucket bag",),
         "sneaker": ("trainer",),
         "card case": ("card case", "card holder"),
         "bucket hat": ("bucket hat",),
         "scarf": ("scarves",),
-        "backpack": ("rucksack",),
+        "backpack": ("rucksack", "back pack"),
+        "bag": ("handbag", "hand bag"),
+        "sunglasses": ("sun glasses",),
         "perfume": ("eau de parfum", "eau de toilette", "fragrance"),
     },
 }
+_SPELLINGS: Mapping[str, tuple[str, ...]] = {
+    "pyjamas": ("pyjama", "pajama"),
+    "jewellery": ("jewelry",),
+    "colour": ("color", "coloured", "colored"),
+    "fibre": ("fiber",),
+    "sleeve": ("sleeved",),
+    "fringe": ("fringed",),
+    "pleat": ("pleated",),
+    "crewneck": ("crew neck", "crew necked", "round neck", "roundneck"),
+    "turtleneck": ("turtle neck", "roll neck", "rollneck", "polo neck"),
+    "v neck": ("v necked", "vneck"),
+    "flip flops": ("flip flop", "flipflop"),
+    "men": ("mens", "man"),
+    "women": ("womens", "woman", "ladies", "lady"),
+    "boys": ("boy",),
+    "girls": ("girl",),
+}
+"""British and American spellings, and words with and without blanks, that name no value of a slot."""
+_FUNCTION_WORDS = frozenset({"a", "an", "the", "and", "in", "of", "with"})
+_OPPOSITES = (
+    ("long sleeve", "short sleeve", "sleeveless"),
+    ("mini", "midi", "maxi"),
+    ("high top", "low top"),
+    ("high rise", "mid rise", "low rise"),
+    ("single breasted", "double breasted"),
+    ("crewneck", "turtleneck", "v neck"),
+    ("slim fit", "regular fit", "relaxed fit", "oversized"),
+    ("light", "dark"),
+    ("men", "women"),
+    ("boys", "girls"),
+)
+"""Words of which a title that has one cannot have another in its place."""
 _FALSE_FRIENDS = ("or", "short", "plaid", "robe", "rock", "hose", "pull", "bob", "bonnet", "baskets")
 """Words of one market that mean something else in another one's titles."""
 _PREPOSITIONS = frozenset({"aus", "im", "in", "mit", "en", "a"})
@@ -117,9 +151,11 @@ def title_words(title: str) -> Phrase:
     """Return the words that titles are compared by: tokens without accents, synonyms of an attribute value as one.
 
     Gray and grey, striped and stripes, scarves and scarf are the same words; so are singular and plural of a garment.
+    English function words such as `the` and `with` are left out, as SQuAD leaves out articles.
     """
     plain = (_strip_accents(token) for token in title_tokens(title))
-    return _replace_phrases(tuple(token for token in plain if token), _english_synonyms())
+    words = _replace_phrases(tuple(token for token in plain if token), _english_synonyms())
+    return tuple(word for word in words if word not in _FUNCTION_WORDS)
 
 
 def token_f1(answer: str, truth: str) -> float:
@@ -163,10 +199,15 @@ class Vocabulary:
         self._known: dict[str, frozenset[Named]] = {}
 
     def named_values(self, title: str) -> frozenset[Named]:
-        """Return every value that a title names; of overlapping phrases of a slot the longest, from the left."""
+        """Return every value that a title names; of overlapping phrases of a slot the longest, from the left.
+
+        `Crossbody Leather Bag` names a crossbody bag, and not also a bag.
+        """
         if title not in self._known:
             words = title_words(title)
-            self._known[title] = frozenset(each for slot in SLOTS for each in self._read(slot, words))
+            found = {each for slot in SLOTS for each in self._read(slot, words)}
+            narrow = {(slot, value.rpartition(" ")[2]) for slot, value in found if slot == "type" and " " in value}
+            self._known[title] = frozenset(found - narrow)
         return self._known[title]
 
     def named(self, slot: str, title: str) -> frozenset[str]:
@@ -187,8 +228,10 @@ class Vocabulary:
 
         Where the true title names values, the answer names the same and no other. Where it names none, the answer may
         name what the row shows. A colour, material or type of which the row says nothing contradicts nothing, but a
-        pattern does: a product without a pattern in its title has none.
+        pattern does: a product without a pattern in its title has none. Opposites contradict each other.
         """
+        if _are_opposite(title_words(answer), title_words(truth)):
+            return False
         for slot in SLOTS:
             true, answered = self.named(slot, truth), self.named(slot, answer)
             if answered != true and (true or not self._is_shown(slot, answered, shown)):
@@ -229,6 +272,16 @@ class Vocabulary:
             place += taken
 
 
+def _are_opposite(answer: Phrase, truth: Phrase) -> bool:
+    """Return whether two titles name different ones of `_OPPOSITES`."""
+    left, right = (f" {' '.join(words)} " for words in (answer, truth))
+    for group in _OPPOSITES:
+        ours, theirs = ({word for word in group if f" {word} " in text} for text in (left, right))
+        if ours and theirs and not ours & theirs:
+            return True
+    return False
+
+
 def _strip_accents(token: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", token) if not unicodedata.combining(c))
 
@@ -266,6 +319,7 @@ def _english_synonyms() -> dict[Phrase, Phrase]:
     """Return every English spelling and plural of a value -> the words of the value."""
     listed: dict[str, Phrase] = {value: (value,) for words in _WORDS.values() for value in words.split()}
     listed |= {value: (value, *spellings) for slot in SLOTS for value, spellings in _SYNONYMS[slot].items()}
+    listed |= {value: (value, *spellings) for value, spellings in _SPELLINGS.items()}
     patterns = [value for value in (*_WORDS["pattern"].split(), *_SYNONYMS["pattern"]) if value != "print"]
     found: dict[Phrase, Phrase] = {}
     for value, spellings in listed.items():

@@ -229,25 +229,25 @@ def test_token_f1_is_the_harmonic_mean_of_precision_and_recall(answer: list[str]
 
 
 def test_a_title_is_right_above_the_threshold() -> None:
-    row = dataclasses.replace(ROW, title="a b c d e f")
-    assert judged(render("a b c d", "Bags", 1), row).title_f1 == pytest.approx(0.8)
-    assert not judged(render("a b c d", "Bags", 1), row).right("title")
-    assert judged(render("a b c d e", "Bags", 1), row).right("title")
-    assert not judged(render("a b c d e", "Bags", 1), row, spec=EvaluationSpec(title_f1=0.95)).right("title")
-    assert judged(render("a b c d", "Bags", 1), row, spec=EvaluationSpec(title_f1=0.79)).right("title")
+    row = dataclasses.replace(ROW, title="k b c d e f")
+    assert judged(render("k b c d", "Bags", 1), row).title_f1 == pytest.approx(0.8)
+    assert not judged(render("k b c d", "Bags", 1), row).right("title")
+    assert judged(render("k b c d e", "Bags", 1), row).right("title")
+    assert not judged(render("k b c d e", "Bags", 1), row, spec=EvaluationSpec(title_f1=0.95)).right("title")
+    assert judged(render("k b c d", "Bags", 1), row, spec=EvaluationSpec(title_f1=0.79)).right("title")
 
 
 def test_a_near_title_that_names_another_attribute_is_a_contradiction() -> None:
-    row = dataclasses.replace(ROW, title="Striped Cotton Trench Coat with Belt")
+    row = dataclasses.replace(ROW, title="Striped Cotton Trench Coat with Long Belt")
     for title in (
-        "Cotton Trench Coat with Belt",
-        "Check Cotton Trench Coat with Belt",
-        "Striped Cotton Coat with Belt",
+        "Cotton Trench Coat with Long Belt",
+        "Check Cotton Trench Coat with Long Belt",
+        "Striped Cotton Coat with Long Belt",
     ):
         found = judged(render(title, "Bags", 1), row)
         assert found.title_f1 > 0.8
         assert found.reasons["title"] == "contradiction"
-    assert judged(render("Stripe cotton trench coats with belt", "Bags", 1), row).right("title")
+    assert judged(render("Stripe cotton trench coats, long belt", "Bags", 1), row).right("title")
 
 
 def test_a_model_that_does_not_see_patterns_is_not_right_about_them() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sacrebleu.metrics import CHRF
 
-from evaluation.metrics.titles import _FALSE_FRIENDS, SLOTS, Shown, Vocabulary, chrf, title_words
+from evaluation.metrics.titles import _FALSE_FRIENDS, SLOTS, Shown, Vocabulary, chrf, title_words, token_f1
 from schemas.appearance import SHOWN
 from schemas.markets import COLOURS, MARKETS, NOUNS
 from schemas.markets import WORDS as WORDS_OF_MARKETS
@@ -134,6 +134,36 @@ UNKNOWN = Shown(frozenset(), complete=False)
 )
 def test_what_contradicts_a_title_alone(answer: str, truth: str, agrees: bool) -> None:
     assert WORDS.matches(answer, truth, UNKNOWN) is agrees
+
+
+@pytest.mark.parametrize(
+    ("answer", "truth", "right"),
+    [
+        ("A wool scarf.", "Wool Scarf", True),
+        ("Bracelet in Gold", "Gold Bracelet", True),
+        ("Coat, Wool, Grey", "Gray Wool Coat", True),
+        ("Leather Cross-body Bag", "Crossbody Leather Bag", True),
+        ("Leather Handbag", "Leather Bag", True),
+        ("Nylon Back Pack", "Nylon Backpack", True),
+        ("Hooded Sweatshirt in Cotton", "Cotton Hoodie", True),
+        ("Silk Pajama Set", "Pyjama Set in Silk", True),
+        ("Round-neck Wool Sweater", "Crewneck Wool Jumper", True),
+        ("Short Sleeve Cotton Tee", "Short-sleeved Cotton T-Shirt", True),
+        ("Ladies' Color-block Wool Coat", "Women's Colour Block Wool Coat", True),
+        ("White Cotton Shirt", "Off-white Cotton Shirt", False),
+        ("Cotton Coat", "Cotton Trench Coat", False),
+        ("Leather Bag", "Leather Crossbody Bag", False),
+        ("Light Blue Striped Slim Fit Cotton Shirt", "Dark Blue Striped Slim Fit Cotton Shirt", False),
+        ("Long-sleeved Striped Slim Fit Cotton Shirt", "Short-sleeved Striped Slim Fit Cotton Shirt", False),
+        ("Women's Navy Wool Double-breasted Overcoat", "Men's Navy Wool Double-breasted Overcoat", False),
+        ("Navy Wool Single-breasted Belted Overcoat", "Navy Wool Double-breasted Belted Overcoat", False),
+        ("Unisex Navy Wool Double-breasted Overcoat", "Men's Navy Wool Double-breasted Overcoat", True),
+    ],
+)
+def test_titles_are_judged_as_a_person_does(answer: str, truth: str, right: bool) -> None:
+    found = token_f1(answer, truth) > 0.8 and WORDS.matches(answer, truth, UNKNOWN)
+    assert found is right
+    assert (token_f1(truth, answer) > 0.8 and WORDS.matches(truth, answer, UNKNOWN)) is right
 
 
 def synthetic(title: str, **style: str) -> Product:
