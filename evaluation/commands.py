@@ -98,7 +98,7 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
     help="local: Phi-3-Vision; transformers: any chat model with images of that library, by its own chat template; "
     "openai: an OpenAI-compatible server.",
 )
-@click.option("--url", help="Of the server, such as http://localhost:8000/v1.")
+@click.option("--url", help="Address of the server, such as http://localhost:8000/v1.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the server's key.")
 @click.option(
     "--export-task",
