@@ -12,7 +12,7 @@ import click
 from schemas.documents import schema
 from schemas.errors import ToileError
 from schemas.evaluation import EvaluationSpec
-from schemas.util.console import import_with_notice
+from schemas.util.console import import_with_notice, strip_control_chars
 
 if TYPE_CHECKING:
     from schemas.result import Result
@@ -98,7 +98,7 @@ _DATA = click.option("--data", type=_FOLDER, metavar="CATALOG", help="Where the 
     help="local: Phi-3-Vision; transformers: any chat model with images of that library, by its own chat template; "
     "openai: an OpenAI-compatible server.",
 )
-@click.option("--url", help="Of the server, such as http://localhost:8000/v1.")
+@click.option("--url", help="Address of the server, such as http://localhost:8000/v1.")
 @click.option("--api-key-env", metavar="NAME", help="Environment variable that holds the server's key.")
 @click.option(
     "--export-task",
@@ -356,7 +356,7 @@ def counterfactual(
     found = evaluate_counterfactuals(under_test, data, out, spec, force=force, quiet=_quiet(ctx))
     _print_status(ctx, f"{found.products} products in {len(found.pairs)} pairs: {out}", done)
     for sentence in (text for row in found.sensitivities for text in row.sentences):
-        click.echo(sentence)
+        click.echo(strip_control_chars(sentence))
     click.echo(json.dumps({"out": str(out), **summarize(found)}))
 
 
@@ -510,6 +510,7 @@ def _quiet(ctx: click.Context) -> bool:
 
 def _print_status(ctx: click.Context, text: str, done: bool = False) -> None:
     if not _quiet(ctx):
+        text = strip_control_chars(text)
         click.echo(f"already there and finished, nothing to do: {text}" if done else text, err=True)
 
 

@@ -10,16 +10,24 @@ import click
 
 from schemas.errors import ToileError
 from schemas.training import MixSource
-from schemas.util.console import import_with_notice, progress_bar
+from schemas.util.console import import_with_notice, progress_bar, strip_control_chars
 
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the adapter.  [required]")
 @click.option("--resume", is_flag=True, help="No effect: an unfinished run in --out always continues.")
-@click.option("--model", help="Instead of the run file's: a hub name, a folder (an adapter is continued), or tiny.")
-@click.option("--mix", "mix", multiple=True, metavar="DIR=WEIGHT", help="Instead of the run file's mix; repeatable.")
-@click.option("--max-steps", type=click.IntRange(min=1), help="Instead of the run file's.")
+@click.option(
+    "--model", help="Base, instead of the run file's: a hub name, a folder (an adapter is continued), or tiny."
+)
+@click.option(
+    "--mix",
+    "mix",
+    multiple=True,
+    metavar="DIR=WEIGHT",
+    help="A catalog and its weight, instead of the run file's mix; repeatable.",
+)
+@click.option("--max-steps", type=click.IntRange(min=1), help="Number of steps, instead of the run file's.")
 @click.option("--device", help="cpu, cuda, cuda:1, ...; a GPU when there is one.")
 @click.option(
     "--loaders",
@@ -61,7 +69,7 @@ def train(
 
     def say(text: str) -> None:
         if not quiet:
-            click.echo(text, err=True)
+            click.echo(strip_control_chars(text), err=True)
 
     if out is None and not dry_run:
         raise click.UsageError("Missing option '--out'.")
@@ -99,10 +107,12 @@ def train(
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the checkpoint.")
 @click.option(
-    "--dtype", type=click.Choice(["float32", "bfloat16", "float16"]), help="Of the weights; the base's own by default."
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    help="Type of the weights; the base's own by default.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where the weights are merged.")
-@click.option("--seed", default=0, show_default=True, help="Of tiny without an adapter.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the random weights of tiny.")
 @click.option("--force", is_flag=True, help="Replace a checkpoint in --out.")
 @click.pass_context
 def export(
@@ -135,27 +145,29 @@ def export(
         device=device,
         seed=seed,
         force=force,
-        say=lambda text: None if quiet else click.echo(text, err=True),
+        say=lambda text: None if quiet else click.echo(strip_control_chars(text), err=True),
     )
 
 
 @click.command()
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option("--model", help="A hub name, a folder, tiny, or full-size: the published sizes, random weights.")
-@click.option("--picture-size", metavar="PX", help="Of images made in memory: 672, the default, or 800x600.")
+@click.option("--picture-size", metavar="PX", help="Size of images made in memory: 672, the default, or 800x600.")
 @click.option("--num-crops", type=click.IntRange(min=1), help="Tiles an image may be cut into.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Examples that make one step.")
-@click.option("--micro-batch-size", type=click.IntRange(min=1), help="Examples that are computed at once.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Examples of one step.")
+@click.option("--micro-batch-size", type=click.IntRange(min=1), help="Examples computed at once.")
 @click.option("--method", type=click.Choice(["lora", "full"]), help="What is trained.")
-@click.option("--rank", type=click.IntRange(min=1), help="Of the adapters.")
-@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="Of the arithmetic.")
+@click.option("--rank", type=click.IntRange(min=1), help="Rank of the adapters.")
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), help="Type of the arithmetic.")
 @click.option("--with", "on", multiple=True, metavar="SWITCH", help="Switch a speed-up on; repeatable.")
-@click.option("--without", "off", multiple=True, metavar="SWITCH", help="Switch one off; repeatable.")
-@click.option("--steps", default=10, show_default=True, type=click.IntRange(min=1), help="That are measured.")
-@click.option("--warmup", default=3, show_default=True, type=click.IntRange(min=0), help="Steps before, not counted.")
+@click.option("--without", "off", multiple=True, metavar="SWITCH", help="Switch a speed-up off; repeatable.")
+@click.option("--steps", default=10, show_default=True, type=click.IntRange(min=1), help="Steps that are measured.")
+@click.option(
+    "--warmup", default=3, show_default=True, type=click.IntRange(min=0), help="Steps before the measured ones."
+)
 @click.option("--loaders", type=click.IntRange(min=0), help="Processes that decode ahead.")
 @click.option("--device", help="cpu, cuda, cuda:1, ...; a GPU when there is one.")
-@click.option("--seed", type=click.IntRange(min=0), help="Of images, weights and order.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of images, weights and order.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 @click.pass_context
 def throughput(
@@ -192,7 +204,7 @@ def throughput(
             num_warmup=warmup,
             device=device,
             num_loaders=loaders,
-            say=lambda text: None if quiet else click.echo(text, err=True),
+            say=lambda text: None if quiet else click.echo(strip_control_chars(text), err=True),
             report=lambda step: advance(1, f"{step.seconds:.3g} s"),
         )
     if _is_first_process():

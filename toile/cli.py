@@ -3,6 +3,7 @@
 A command is imported when it is called, and imports heavy libraries when it runs. `toile --help` imports no command.
 """
 
+import io
 import os
 import pkgutil
 import sys
@@ -88,6 +89,8 @@ class _Group(click.Group):
     """Shows our errors the way click shows its own, with exit code 1, and commands by group."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
         try:
             return super().invoke(ctx)
         except ToileError as error:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from schemas.errors import ToileError
+from schemas.util.console import strip_control_chars
 
 _STORE = re.compile(r"(--[a-z-]+=)?(?P<url>(?!https?:|ray:)[a-z][a-z0-9+.-]*(::[^/]*)?://.*)")
 
@@ -37,4 +38,5 @@ def is_quiet(ctx: click.Context) -> bool:
 def say(ctx: click.Context, text: str, *, finished_before: bool = False) -> None:
     """Print a message on stderr unless quiet; `finished_before` says that an earlier run had done everything."""
     if not is_quiet(ctx):
+        text = strip_control_chars(text)
         click.echo(f"already there and finished, nothing to do: {text}" if finished_before else text, err=True)

@@ -97,7 +97,7 @@ def show(
 @click.command()
 @click.argument("catalog", type=FolderOrUrl(exists=True))
 @click.option("--sample", default=100, show_default=True, type=click.IntRange(min=0), help="Products to compare.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, other products.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the sample.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document of everything.")
 @click.pass_context
 def verify(ctx: click.Context, catalog: str, sample: int, seed: int, as_json: bool) -> None:

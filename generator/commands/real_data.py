@@ -156,7 +156,11 @@ def import_(ctx: click.Context, /, table: Path, out: str, no_images: bool, force
     help="Requests at once to a host.",
 )
 @click.option(
-    "--retries", default=_FETCH.retries, show_default=True, type=click.IntRange(0, 10), help="After 429, 5xx, silence."
+    "--retries",
+    default=_FETCH.retries,
+    show_default=True,
+    type=click.IntRange(0, 10),
+    help="After 429, 5xx or no answer.",
 )
 @click.option(
     "--timeout",
@@ -268,7 +272,7 @@ def fetch(ctx: click.Context, /, dataset: str, out: Path, force: bool, **options
     help="YAML list of `A > B > C`: public categories, such as the menu of the site.",
 )
 @click.option("--name", default="twin", show_default=True, help="Name of the invented shop.")
-@click.option("--currency", metavar="CODE", help="Of the prices; default: that of the catalog or its rows.")
+@click.option("--currency", metavar="CODE", help="Currency of the prices; default: that of the catalog or its rows.")
 @click.option("--country", metavar="CODE", help="Three letters; default: that of the catalog or its rows.")
 @click.option(
     "--keep",

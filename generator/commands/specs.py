@@ -67,7 +67,7 @@ def new(
 
 @click.command()
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, other products.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the sample products.")
 @click.option(
     "--sheet", type=click.Path(path_type=Path, dir_okay=False), help="Write the images to a JPEG or PNG file."
 )
@@ -132,7 +132,7 @@ def _is_terminal() -> bool:
     "--out", required=True, type=FolderOrUrl(), help="New folder for the catalog, or a URL such as s3://bucket/prefix."
 )
 @click.option("--num-products", default=1000, show_default=True, type=click.IntRange(min=1), help="Catalog size.")
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Another seed, another catalog.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="Seed of the catalog.")
 @click.option("--start", default=0, show_default=True, type=click.IntRange(min=0), help="Number of the first product.")
 @click.option(
     "--image-size", default=336, show_default=True, type=click.IntRange(32, 2048), help="Image edge in pixels."

@@ -11,8 +11,8 @@ from typing import Protocol
 
 RATE_WINDOW_SECONDS = 600.0
 """Rate and remaining time are estimated from this much work; one batch of a large model takes a minute."""
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Control and text-direction characters, except the line feed. Terminal escape sequences begin with one."""
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control and text-direction characters, except the line feed, and lone surrogates. Escape sequences begin with one."""
 
 
 def strip_control_chars(text: str) -> str:

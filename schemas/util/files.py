@@ -67,8 +67,11 @@ def open_atomic(path: Path, *, unique: bool = False, fsync: bool = True) -> Iter
 
 
 def write_atomic(path: Path, content: bytes | str, *, unique: bool = False, fsync: bool = True) -> None:
-    """Write a whole file atomically; text is encoded as UTF-8. See `open_atomic` for the arguments."""
-    data = content.encode("utf-8") if isinstance(content, str) else content
+    """Write a whole file atomically; text is encoded as UTF-8. See `open_atomic` for the arguments.
+
+    Lone surrogates, as in names of files that are not UTF-8, become their escapes, which JSON reads back.
+    """
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with open_atomic(path, unique=unique, fsync=fsync) as file:
         file.write(data)
 

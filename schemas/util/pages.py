@@ -19,6 +19,7 @@ import hashlib
 import html
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,8 @@ from schemas.util.files import storage_errors, write_atomic
 if TYPE_CHECKING:
     import jinja2
     from markupsafe import Markup
+
+_NOT_IN_HTML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 @functools.cache
@@ -44,9 +47,15 @@ def environment(folder: Path) -> "jinja2.Environment":
         loader=jinja2.FileSystemLoader([folder, Path(__file__).parent]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_show_control_chars,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _show_control_chars(value: object) -> object:
+    """Replace characters that no page may have, such as NUL, by their codes; markup of our own has none."""
+    return _NOT_IN_HTML.sub(lambda found: ascii(found.group())[1:-1], value) if type(value) is str else value
 
 
 def render_page(

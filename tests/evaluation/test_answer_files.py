@@ -598,6 +598,16 @@ def run_score(*words: str) -> Result:
     return CliRunner().invoke(main, ["score", *words])
 
 
+def test_hostile_codes_and_names_that_are_not_utf8_stop_nothing(tmp_path: Path, data: Path) -> None:
+    path = tmp_path / b"r\xe9ponses.jsonl".decode("utf-8", "surrogateescape")
+    write_lines(path, [{"id": CODE, "answer": TEXT}, {"id": "no\x1b[31m\x07code", "answer": TEXT}])
+    found = run_score(str(path), "--data", str(data), "--out", str(tmp_path / "out"))
+    assert found.exit_code == 0, found.output
+    assert "such as no\\x1b[31m\\x07code" in found.stderr
+    assert read_result(tmp_path / "out").inputs.model == str(path)
+    assert "already there" in run_score(str(path), "--data", str(data), "--out", str(tmp_path / "out")).stderr
+
+
 def test_a_named_column_is_part_of_the_run(tmp_path: Path, data: Path) -> None:
     lines = [{"id": row.product_code, "answer": "no idea", "second try": right(row)} for row in TEST]
     words = [str(write_lines(tmp_path / "own.jsonl", lines)), "--data", str(data), "--out", str(tmp_path / "out")]

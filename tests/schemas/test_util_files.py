@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,9 @@ def test_hashes_are_those_of_the_bytes_and_of_the_sorted_document(tmp_path: Path
     (tmp_path / "a").write_bytes(b"content")
     assert file_sha256(tmp_path / "a") == hashlib.sha256(b"content").hexdigest()
     assert sha256_of({"b": [1, Path("x")], "a": "é"}) == hashlib.sha256('{"a":"é","b":[1,"x"]}'.encode()).hexdigest()
+
+
+def test_a_name_that_is_not_utf8_survives_in_json(tmp_path: Path) -> None:
+    name = b"r\xe9sultats".decode("utf-8", "surrogateescape")
+    write_atomic(tmp_path / "a.json", json.dumps({"name": name}, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_bytes()) == {"name": name}

@@ -29,6 +29,12 @@ def test_a_page_escapes_values_and_admits_only_its_own_script(tmp_path: Path) ->
     assert "script-src 'none'" in render_page(tmp_path, "page.j2", filters={"up": str.upper}, name="")
 
 
+def test_characters_that_no_page_may_have_are_shown_by_their_codes(tmp_path: Path) -> None:
+    (tmp_path / "page.j2").write_text('<p title="{{ name }}">{{ name }}</p>')
+    html = render_page(tmp_path, "page.j2", name="a\0b\x1b[31m\tc\n\u00e9")
+    assert html == '<p title="a\\x00b\\x1b[31m\tc\n\u00e9">a\\x00b\\x1b[31m\tc\n\u00e9</p>'
+
+
 def test_embedded_json_cannot_close_its_element() -> None:
     text = embed_json({"title": HOSTILE})
     assert not set("<>&") & set(text)
