@@ -50,7 +50,7 @@ Say = Callable[[str], None]
 def run_demo(
     out: Path,
     *,
-    num_products: int = 6000,
+    num_products: int = 8000,
     max_steps: int | None = None,
     num_workers: int | None = None,
     force: bool = False,
@@ -176,7 +176,7 @@ def run_matrix(
 @click.option(
     "--out", default="toile-demo", show_default=True, type=click.Path(path_type=Path, file_okay=False), help="Folder."
 )
-@click.option("--num-products", default=6000, show_default=True, type=click.IntRange(min=50), help="Catalog size.")
+@click.option("--num-products", default=8000, show_default=True, type=click.IntRange(min=50), help="Catalog size.")
 @click.option("--max-steps", type=click.IntRange(min=1), help="Fewer training steps, for a quick look.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes that render; all cores by default.")
 @click.option("--force", is_flag=True, help="Start again in the folder of an earlier demo.")
