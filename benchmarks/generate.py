@@ -12,7 +12,7 @@ pyarrow is comparable between machines and between busy and quiet moments. The t
 `--out FILE` also writes the JSON to a file. `--rows N ...` measures whole commands that write N rows, in their own
 processes.
 
-    python -m benchmarks.generate --rows 2000000 10000000 --out benchmarks/results/generate_2cores.json
+    python -m benchmarks.generate --rows 2000000 10000000 --out benchmarks/results/generate_2cores_2026-12-01.json
 """
 
 import argparse

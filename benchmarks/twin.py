@@ -5,7 +5,8 @@ QualityReport of SDMetrics. The control is the same report of the fitted rows: r
 GaussianCopula, fitted to the same rows, is an optional baseline (`--baseline`, needs `pip install sdv`). Each split is
 a new random half. Rows that share a title (without its colour words) are a family, as after `toile import`.
 
-    python -m benchmarks.twin --table sports --epsilon 1 --epsilon 3 --out benchmarks/results/twin_sports.json
+    python -m benchmarks.twin --table sports --epsilon 1 --epsilon 3 \
+        --out benchmarks/results/twin_sports_2cores_2026-12-01.json
     python -m benchmarks.twin --table shop.csv --columns category1_code=brand,category3_code=category,full_price=price
 
 `sports` is an invented table (tests/helpers/fit_table.py). The result has figures only, no rows.

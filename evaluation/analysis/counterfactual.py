@@ -247,9 +247,10 @@ def _false_movement_sentence(attribute: str, figure: Figure, moves: Figure, tole
 
 
 def _too_few(figure: Figure, what: str = "") -> str:
-    pairs = f"{figure.n} pairs{f' with {what}' if what else ''}"
+    one = figure.n == 1
+    pairs = f"{figure.n} {'pair' if one else 'pairs'}{f' with {what}' if what else ''}"
     if figure.n < MIN_PAIRS:
-        return f"{pairs} are too few to say anything ({MIN_PAIRS} needed)"
+        return f"{pairs} {'is' if one else 'are'} too few to say anything ({MIN_PAIRS} needed)"
     return f"{pairs} of {figure.families} product families are too few to say anything ({MIN_FAMILIES} needed)"
 
 
