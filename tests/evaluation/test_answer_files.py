@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +25,7 @@ from evaluation.analysis.comparison import compare
 from evaluation.answer_files import GivenAnswer, answer_text, match_answers, read_answers, read_codes
 from evaluation.models.base import ModelUnderTest
 from evaluation.models.openai_server import content_text, read_completion
+from evaluation.report.console import write_summary
 from evaluation.report.evidence import rescore
 from evaluation.rows import Rows, read_rows
 from evaluation.run import evaluate, score_file
@@ -605,6 +607,10 @@ def test_hostile_codes_and_names_that_are_not_utf8_stop_nothing(tmp_path: Path, 
     assert found.exit_code == 0, found.output
     assert "such as no\\x1b[31m\\x07code" in found.stderr
     assert read_result(tmp_path / "out").inputs.model == str(path)
+    for suffix in (".json", ".md", ".xml"):
+        write_summary(tmp_path / "out", tmp_path / f"summary{suffix}", {})
+    ElementTree.parse(tmp_path / "summary.xml")
+    assert "ponses" in json.loads((tmp_path / "summary.json").read_bytes())["model"]
     assert "already there" in run_score(str(path), "--data", str(data), "--out", str(tmp_path / "out")).stderr
 
 

@@ -386,7 +386,7 @@ def test_no_temporary_file_is_left(tmp_path: Path, data: Path, loaded: list[dict
 
 
 def test_the_public_names_are_all_there() -> None:
-    assert evaluation.__all__ == sorted(evaluation.__all__) == ["compare", "evaluate", "predict", "score"]
+    assert evaluation.__all__ == sorted(evaluation.__all__) == ["compare", "evaluate", "predict", "score", "score_file"]
     assert all(callable(getattr(evaluation, name)) for name in evaluation.__all__)
     with pytest.raises(AttributeError, match="no attribute 'guess'"):
         evaluation.guess  # noqa: B018 the access is the test

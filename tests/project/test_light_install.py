@@ -24,6 +24,8 @@ CATALOG_COMMANDS = (
     "fit first --out fitted.yaml",
     "generate fitted.yaml --num-products 90 --image-size 32 --out twin",
     "audit --real first --synthetic twin --gate privacy --out audited",
+    "score answers.csv --data first --out scored",
+    "report index .",
 )
 TRAINING_COMMANDS = (
     "train demo-run --out run",
@@ -37,7 +39,11 @@ TRAINING_COMMANDS = (
 RUN_CATALOG_COMMANDS = f"""
 import sys
 from toile.cli import main
+import pyarrow.dataset
 for line in {CATALOG_COMMANDS!r}:
+    if line.startswith("score "):
+        rows = pyarrow.dataset.dataset("first/data").to_table(columns=["product_code", "title", "full_price"])
+        rows.rename_columns(["product_code", "title", "price"]).to_pandas().to_csv("answers.csv", index=False)
     try:
         main(line.split(), standalone_mode=False)
     except SystemExit as end:
