@@ -686,7 +686,9 @@ def _batch_text(body: Any) -> str:
     """Return the text of a body: a chat completion, a message, or a response with a list of outputs."""
     if isinstance(body, dict) and isinstance(body.get("output"), list):
         messages = [each for each in body["output"] if isinstance(each, dict) and each.get("type") == "message"]
-        return "".join(content_text(each.get("content")) or "" for each in messages)
+        calls = [each.get("arguments") for each in body["output"] if isinstance(each, dict)]
+        text = "".join(content_text(each.get("content")) or "" for each in messages)
+        return text or next((each for each in calls if isinstance(each, str)), "")
     return answer_text(body)
 
 
@@ -735,9 +737,9 @@ def _read_document(path: Path, codes: Collection[str]) -> list[Record]:
 
 
 def _read_values(text: str) -> list[Any]:
-    """Return the JSON values of a text, one behind the other."""
+    """Return the JSON values of a text, one behind the other, with or without commas."""
     values, place = [], 0
-    while match := re.compile(r"\s*(?=\S)").match(text, place):
+    while match := re.compile(r"[\s,]*(?=[^\s,])").match(text, place):
         value, place = json.JSONDecoder().raw_decode(text, match.end())
         values.append(value)
     if not values:

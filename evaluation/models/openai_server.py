@@ -284,6 +284,8 @@ def read_completion(document: Any) -> Completion | None:
     refusal = message.get("refusal")
     if not text.strip() and isinstance(refusal, str):
         text = refusal
+    if not text.strip():
+        text = _tool_text(message.get("tool_calls"))
     parts = content if isinstance(content, list) else []
     thought = message.get("reasoning_content") or message.get("reasoning") or any(map(_is_thought, parts))
     return Completion(text=text.strip(), truncated=first.get("finish_reason") in _CUT, thought=bool(thought))
@@ -298,6 +300,14 @@ def content_text(content: Any) -> str | None:
     return None if None in found else "".join(text or "" for text in found)
 
 
+def _tool_text(calls: Any) -> str:
+    """Return the arguments of the first call of a tool: a model that was given a schema answers so."""
+    first = calls[0] if isinstance(calls, list) and calls else None
+    function = first.get("function") if isinstance(first, dict) else None
+    arguments = function.get("arguments") if isinstance(function, dict) else None
+    return arguments if isinstance(arguments, str) else json.dumps(arguments) if isinstance(arguments, dict) else ""
+
+
 def _part_text(part: Any) -> str | None:
     """Return the text of one part of a content; None where it is no part."""
     if isinstance(part, str):
@@ -306,6 +316,8 @@ def _part_text(part: Any) -> str | None:
         return None
     if _is_thought(part):
         return ""
+    if part.get("type") == "tool_use" and isinstance(part.get("input"), dict):
+        return json.dumps(part["input"], ensure_ascii=False)
     text = part.get("text", part.get("refusal", part.get("content", "")))
     if isinstance(text, dict):  # {"text": {"value": ...}}
         text = text.get("value")

@@ -86,8 +86,8 @@ def write_summary(folder: Path, path: Path, thresholds: Mapping[str, float]) -> 
     if thresholds and not isinstance(record, Result):
         raise ToileError(str(folder), "is a comparison, which has no thresholds", "leave out --fail-under")
     text = {".json": _json, ".md": _markdown, ".xml": _junit}[path.suffix](record, thresholds, below)
-    with storage_errors(path):
-        path.write_text(text, encoding="utf-8")
+    with storage_errors(path):  # JSON has escapes of its own; XML may not have control characters
+        path.write_text(text if path.suffix == ".json" else strip_control_chars(text), "utf-8", "backslashreplace")
 
 
 def headline_summary(record: Result | Comparison, out: Path) -> dict[str, Any]:

@@ -263,9 +263,10 @@ def _skip_titles(
     titles: list[str] = []
     for _, fields, problem in records:
         if problem is None and any(fields):
-            if not has_several or len(fields) > 1:
+            words = sum(bool(each.strip()) for each in fields)
+            if not has_several or words > 1 or len(fields) == 2:  # a title may have empty cells behind it
                 return titles, fields
-            titles += fields
+            titles += [each for each in fields if each.strip()]
     return [], titles[:1]
 
 

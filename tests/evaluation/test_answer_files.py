@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +25,7 @@ from evaluation.analysis.comparison import compare
 from evaluation.answer_files import GivenAnswer, answer_text, match_answers, read_answers, read_codes
 from evaluation.models.base import ModelUnderTest
 from evaluation.models.openai_server import content_text, read_completion
+from evaluation.report.console import write_summary
 from evaluation.report.evidence import rescore
 from evaluation.rows import Rows, read_rows
 from evaluation.run import evaluate, score_file
@@ -226,6 +228,7 @@ def test_json_of_any_layout_is_read(tmp_path: Path) -> None:
             {code: [*CHAT[:1], {"role": "assistant", "content": text}] for code, text in wanted}
         ),
         "samples.json": json.dumps({code: [text, "another"] for code, text in wanted}),
+        "commas.jsonl": ",\n".join(map(json.dumps, records)) + ",\n",
         "inside.json": json.dumps({"run": {"model": "m"}, "predictions": dict(wanted)}),
     }
     for name, content in layouts.items():
@@ -253,6 +256,33 @@ def test_the_first_of_several_answers_a_row_counts(tmp_path: Path) -> None:
     given, _, lost = read_answers([path], CODES)
     assert given[0].text == "a"
     assert lost == [f"{path} has 3 answers a row: only those of 'answer_1' count"]
+
+
+FIELDS_TEXT = '{"title": "Wool Coat", "category": "Bags", "price": 10}'
+USE = {"type": "tool_use", "input": json.loads(FIELDS_TEXT)}
+CALL = {"function": {"name": "answer", "arguments": FIELDS_TEXT}}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": CODE, "response": {"choices": [{"message": {"content": None, "tool_calls": [CALL]}}]}},
+        {"custom_id": CODE, "response": {"body": {"choices": [{"message": {"content": "", "tool_calls": [CALL]}}]}}},
+        {
+            "custom_id": CODE,
+            "result": {"message": {"content": [USE]}},
+        },
+        {"custom_id": CODE, "response": {"body": {"output": [{"type": "function_call", "arguments": FIELDS_TEXT}]}}},
+    ],
+)
+def test_the_arguments_of_a_tool_call_are_an_answer(tmp_path: Path, record: dict[str, Any]) -> None:
+    answer = one_answer(tmp_path / "answers.jsonl", [record])
+    assert (answer.code, json.loads(answer.text or "")) == (CODE, json.loads(FIELDS_TEXT))
+
+
+def test_titles_above_the_header_of_a_sheet_are_left_out(tmp_path: Path) -> None:
+    content = f"My answers,,\r\nof today,,\r\n\r\ncode,answer,remark\r\n{CODE},yes,\r\n"
+    assert given_texts(tmp_path / "sheet.csv", content) == [(CODE, "yes")]
 
 
 def test_answers_stored_as_bytes_are_text(tmp_path: Path) -> None:
@@ -605,6 +635,10 @@ def test_hostile_codes_and_names_that_are_not_utf8_stop_nothing(tmp_path: Path, 
     assert found.exit_code == 0, found.output
     assert "such as no\\x1b[31m\\x07code" in found.stderr
     assert read_result(tmp_path / "out").inputs.model == str(path)
+    for suffix in (".json", ".md", ".xml"):
+        write_summary(tmp_path / "out", tmp_path / f"summary{suffix}", {})
+    ElementTree.parse(tmp_path / "summary.xml")
+    assert "ponses" in json.loads((tmp_path / "summary.json").read_bytes())["model"]
     assert "already there" in run_score(str(path), "--data", str(data), "--out", str(tmp_path / "out")).stderr
 
 

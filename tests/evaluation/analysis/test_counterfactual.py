@@ -356,7 +356,7 @@ def test_the_command_runs_the_tiny_model(short_answers: None, catalog: Path, tmp
     shown = toile(*arguments, "--out", tmp_path / "out")
     assert shown.exit_code == 0, shown.output
     *sentences, last = shown.stdout.splitlines()
-    assert any("pairs are too few to say anything" in sentence for sentence in sentences)
+    assert any("too few to say anything" in sentence for sentence in sentences)
     assert json.loads(last)["colour"]["pairs"] == read_counterfactual(tmp_path / "out").products
     again = toile(*arguments, "--out", tmp_path / "out")
     assert "nothing to do" in again.stderr
