@@ -1,8 +1,11 @@
 """Fixtures of all tests: hypothesis profiles, a small spec, a small catalog on disk, short models and statistics."""
 
+import atexit
 import copy
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,10 @@ from hypothesis import HealthCheck, settings
 from generator.catalog.shards import GenerateInputs, write_shards
 from schemas.documents import read_document
 from tests.helpers.dataset_hub import ImageServer, served
+
+# `datasets` finds its cache by paths, and the folders of tests have the paths of earlier runs; it reads this at import.
+os.environ["HF_DATASETS_CACHE"] = tempfile.mkdtemp(prefix="toile-datasets-")
+atexit.register(shutil.rmtree, os.environ["HF_DATASETS_CACHE"], ignore_errors=True)
 
 settings.register_profile(
     "same", max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

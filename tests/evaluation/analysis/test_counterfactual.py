@@ -44,17 +44,17 @@ from tests.helpers.shard_fixture import products as imported_products
 from tests.helpers.shard_fixture import write_shards as write_imported
 from toile.cli import main
 
-SPEC = EvaluationSpec(controls=(), limit=60)
+SPEC = EvaluationSpec(controls=(), limit=130)
 Answer = Callable[[Product, float], str]
 """(rendered product, its price before snapping to legal prices) -> answer."""
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory, demo_document: dict[str, Any]) -> Path:
-    """A catalog with some 40 test rows; the others have no images, because no test needs them."""
+    """A catalog with some 130 test rows; the others have no images, because no test needs them."""
     spec = from_document(demo_document, "catalog")
     rows = [
-        render_product(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 420)
+        render_product(product, 48) if product.split == "test" else product for product in products(spec, 4, 0, 1300)
     ]
     inputs = {"spec_document": demo_document, "image_size": 48}
     folder = write_imported(tmp_path_factory.mktemp("counterfactual") / "shop", rows, inputs)

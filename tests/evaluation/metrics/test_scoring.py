@@ -253,7 +253,7 @@ def test_a_near_title_that_names_another_attribute_is_a_contradiction() -> None:
 def test_a_model_that_does_not_see_patterns_is_not_right_about_them() -> None:
     found = measure_titles(300)["models"]
     assert found["true title"]["title"] == 1
-    assert 0.5 < found["never names pattern or quilting"]["title"] < 0.8
+    assert 0.4 < found["never names pattern or quilting"]["title"] < 0.7
     assert found["never names pattern or quilting"]["f1_at_least_0.8"] > 0.95
     assert found["always Striped"]["title"] < 0.4
     assert found["always a wrong pattern"]["title"] == 0

@@ -93,12 +93,18 @@ def test_a_price_factor_of_the_spec_shows_up_as_its_amount(spec_document: dict[s
         category["price"] = {"median": 1000, "spread": 0}
     spec_document["prices"] = {"bands": [{"per": 1}]}
     spec: CatalogSpec = from_document(spec_document, "catalog")
-    satin = [p for p in drawn(spec, 200) if p.attributes and p.attributes["choices"].get("material") == "satin"]
-    found = [price_parts(spec, product) for product in satin]
-    assert satin
+    leather = [
+        product
+        for product in drawn(spec, 200)
+        if product.attributes
+        and product.attributes["choices"].get("material") == "leather"
+        and "quilting" not in product.attributes["choices"]
+    ]
+    found = [price_parts(spec, product) for product in leather]
+    assert leather
     for each in found:
         assert each is not None
-        assert [part.amount for part in each.parts if part.attribute == "material"] == pytest.approx([600])
+        assert [part.amount for part in each.parts if part.attribute == "material"] == pytest.approx([1200])
         assert each.rest == pytest.approx(1, abs=1e-3), "no spread, and whole dollars"
 
 
