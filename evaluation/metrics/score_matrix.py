@@ -93,19 +93,21 @@ def family_notes(scored: Sequence[Outcome], min_rows: int) -> tuple[str, ...]:
         found.append(f"one family ({name}) holds {sizes.max()} of {len(scored)} rows")
     if intervals.is_lopsided(families):
         found.append(
-            f"a few of the {num_families(families)} families hold most of the {len(scored)} rows: they tell as much as "
-            f"{intervals.kish_rows(families):.1f} independent rows, so intervals are wide"
+            f"the {num_families(families)} families of the {len(scored)} rows differ much in size: they tell as much "
+            f"as {intervals.kish_rows(families):.1f} independent rows, so intervals are wide"
         )
     if 0 < intervals.bootstrap_degrees(families) < intervals.BOOTSTRAP_DEGREES:
         found.append("families are too few or too unequal for a bootstrap: its figures have no intervals")
     lopsided = [
-        f"{part.category} ({np.bincount(families[part.members]).max()} of {len(part.members)} rows in one family)"
+        f"{part.category} ({np.bincount(families[part.members]).max()} of {len(part.members)} rows in the largest "
+        "family)"
         for part in macro_groups(make_slices(scored, min_rows), "all", min_rows)
         if intervals.is_lopsided(families[part.members])
     ]
     if lopsided:
         more = f" and {len(lopsided) - MAX_LISTED} more" if len(lopsided) > MAX_LISTED else ""
-        found.append(f"a few families hold most rows of {', '.join(lopsided[:MAX_LISTED])}{more}")
+        listed = ", ".join(lopsided[:MAX_LISTED])
+        found.append(f"families differ much in size, so intervals are wide: {listed}{more}")
     return tuple(found)
 
 

@@ -180,7 +180,7 @@ SCORE_METHODS: Mapping[str, str] = {
     "errors as in Miller 2024 (arXiv 2411.00640, equation 4) times G / (G - 1) for G families under the root, and "
     "Student's t with G - 1 degrees; for rates and medians the number of rows is reduced to the number of "
     "independent rows with that error (where nothing varies, or under ten families: as if a family were one row). "
-    "Families are lopsided where a few hold most of the rows: where the spread between alike families has fewer "
+    "Families are lopsided where they differ much in size: where the spread between alike families has fewer "
     "degrees of freedom (Bell & McCaffrey 2002, Satterthwaite) than 20 and than 0.6 (G - 1). A family counts as one "
     "row then, and rates and means have exact (Clopper-Pearson) limits",
     "intervals": "rates: Wilson; means: Student's t; medians: order statistics (Woodruff); macro: MOVER over the "

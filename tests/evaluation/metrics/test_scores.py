@@ -288,10 +288,10 @@ def test_large_families_are_named_and_widen_intervals() -> None:
     one, few, bootstrap, listed = family_notes(outcomes, 20)
     assert one == "one family (large) holds 30 of 80 rows"
     assert few.startswith(
-        "a few of the 51 families hold most of the 80 rows: they tell as much as 6.7 independent rows"
+        "the 51 families of the 80 rows differ much in size: they tell as much as 6.7 independent rows"
     )
     assert "no intervals" in bootstrap
-    assert listed == "a few families hold most rows of BAGS (30 of 40 rows in one family)"
+    assert listed == "families differ much in size, so intervals are wide: BAGS (30 of 40 rows in the largest family)"
     assert family_notes([outcome for outcome in outcomes if outcome.category == "HATS"], 20) == ()
     assert family_notes([], 20) == ()
     scores = score(rows, answers)
